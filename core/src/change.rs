@@ -1,0 +1,237 @@
+//! Values, rows and schemas: the common language of the database, the log and the snapshots.
+//!
+//! `sqlite/` produces and applies these types and knows no bucket; `log/` and `iceberg/` store them and know no SQLite.
+//! Nothing here has behaviour beyond describing data exactly.
+
+use std::collections::BTreeMap;
+
+/// A value of one of SQLite's five storage classes, kept bit for bit.
+///
+/// Text is bytes: SQLite does not insist on UTF-8, and a restored object must not either.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Value {
+    /// NULL.
+    #[default]
+    Null,
+    /// A signed 64-bit integer.
+    Integer(i64),
+    /// A double. SQLite turns NaN into NULL, so it is never NaN.
+    Real(f64),
+    /// Text in UTF-8, or whatever bytes were stored as text.
+    Text(Vec<u8>),
+    /// Bytes.
+    Blob(Vec<u8>),
+}
+
+/// A borrowed [`Value`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ValueRef<'a> {
+    /// NULL.
+    Null,
+    /// A signed 64-bit integer.
+    Integer(i64),
+    /// A double.
+    Real(f64),
+    /// Text, not necessarily UTF-8.
+    Text(&'a [u8]),
+    /// Bytes.
+    Blob(&'a [u8]),
+}
+
+impl Value {
+    /// The value, borrowed.
+    pub fn as_ref(&self) -> ValueRef<'_> {
+        match self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(value) => ValueRef::Integer(*value),
+            Self::Real(value) => ValueRef::Real(*value),
+            Self::Text(bytes) => ValueRef::Text(bytes),
+            Self::Blob(bytes) => ValueRef::Blob(bytes),
+        }
+    }
+}
+
+impl ValueRef<'_> {
+    /// The value, owned.
+    pub fn to_owned(self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Integer(value) => Value::Integer(value),
+            Self::Real(value) => Value::Real(value),
+            Self::Text(bytes) => Value::Text(bytes.to_vec()),
+            Self::Blob(bytes) => Value::Blob(bytes.to_vec()),
+        }
+    }
+
+    /// Whether both are the same storage class with the same bits (`-0.0` differs from `0.0`).
+    pub fn is_identical(self, other: ValueRef<'_>) -> bool {
+        match (self, other) {
+            (ValueRef::Real(a), ValueRef::Real(b)) => a.to_bits() == b.to_bits(),
+            (a, b) => a == b,
+        }
+    }
+}
+
+/// The kinds of objects in `sqlite_schema`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SchemaKind {
+    /// A table, also a virtual one.
+    Table,
+    /// An index.
+    Index,
+    /// A view.
+    View,
+    /// A trigger.
+    Trigger,
+}
+
+/// One row of `sqlite_schema`, without the root page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaObject {
+    /// What it is.
+    pub kind: SchemaKind,
+    /// Its name.
+    pub name: String,
+    /// The table that it belongs to (its own name for tables and views).
+    pub table: String,
+    /// The statement that SQLite keeps for it; `None` for the automatic indexes of constraints.
+    pub sql: Option<String>,
+}
+
+/// Every object of a database's schema, in the order of `sqlite_schema`.
+///
+/// Internal tables (`sqlite_sequence`, `sqlite_stat1` …) are not listed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Schema {
+    /// The objects, in SQLite's own order.
+    pub objects: Vec<SchemaObject>,
+}
+
+/// SQLite's type affinity of a column (<https://www.sqlite.org/datatype3.html#determination_of_column_affinity>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Affinity {
+    /// `INT…`.
+    Integer,
+    /// `REAL`, `FLOA…`, `DOUB…`.
+    Real,
+    /// `CHAR…`, `CLOB…`, `TEXT…`.
+    Text,
+    /// `BLOB…`, and no declared type at all ([`Column::declared`] tells which).
+    Blob,
+    /// Everything else.
+    Numeric,
+}
+
+/// A column that is stored in its table's rows; generated columns are not listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// The column's name, as declared.
+    pub name: String,
+    /// The declared type, as written; empty when there is none.
+    pub declared: String,
+    /// The affinity that follows from it.
+    pub affinity: Affinity,
+}
+
+/// How a table's rows are identified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyShape {
+    /// A rowid table. `alias` is the index in [`TableShape::columns`] of the `INTEGER PRIMARY KEY`, when there is one.
+    Rowid {
+        /// The column that is another name of the rowid.
+        alias: Option<usize>,
+    },
+    /// A `WITHOUT ROWID` table: the primary key's columns (indexes in [`TableShape::columns`]) in the key's order.
+    Primary(Vec<usize>),
+}
+
+/// What the log and the snapshots must know of an ordinary table (virtual tables have none; their shadow tables do).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableShape {
+    /// The table's name.
+    pub name: String,
+    /// The stored columns, in the order of the table.
+    pub columns: Vec<Column>,
+    /// How rows are identified.
+    pub key: KeyShape,
+}
+
+impl TableShape {
+    /// Whether rows carry a rowid that no column shows.
+    pub fn has_hidden_rowid(&self) -> bool {
+        self.key == KeyShape::Rowid { alias: None }
+    }
+}
+
+/// Identifies one row of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RowKey {
+    /// The rowid.
+    Rowid(i64),
+    /// The values of the primary key of a `WITHOUT ROWID` table, in the key's order.
+    Primary(Vec<Value>),
+}
+
+/// A whole row: the values of [`TableShape::columns`], and the rowid for rowid tables (also where a column aliases it).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The rowid; `None` in `WITHOUT ROWID` tables.
+    pub rowid: Option<i64>,
+    /// One value a stored column, in order.
+    pub values: Vec<Value>,
+}
+
+/// The net change of one table's rows: first the deletes, then the upserts; a key is in at most one of both.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableChanges {
+    /// The table's name after the change.
+    pub table: String,
+    /// The table's former content is gone entirely; `upserts` is all there is.
+    pub rewritten: bool,
+    /// Keys whose rows are gone.
+    pub deletes: Vec<RowKey>,
+    /// Rows that are new or different; a row with the same key is replaced.
+    pub upserts: Vec<Row>,
+}
+
+/// What a committed transaction changed. Applying it to the state before gives exactly the state after.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Changes {
+    /// The whole schema after the change, when it changed.
+    pub schema: Option<Schema>,
+    /// Tables that were renamed in place, old name first, in order; their rows stayed. Only with `schema`.
+    pub renames: Vec<(String, String)>,
+    /// Changed rows, a table each.
+    pub tables: Vec<TableChanges>,
+    /// The whole of `sqlite_sequence` (AUTOINCREMENT counters by table) when it changed.
+    pub sequences: Option<BTreeMap<String, i64>>,
+    /// `PRAGMA user_version`, when it changed.
+    pub user_version: Option<i32>,
+    /// `PRAGMA application_id`, when it changed.
+    pub application_id: Option<i32>,
+}
+
+impl Changes {
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// How many rows were changed or deleted.
+    pub fn rows(&self) -> usize {
+        self.tables.iter().map(|table| table.deletes.len() + table.upserts.len()).sum()
+    }
+}
+
+/// The parts of a database's state that are not rows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Header {
+    /// The whole schema.
+    pub schema: Schema,
+    /// `sqlite_sequence`.
+    pub sequences: BTreeMap<String, i64>,
+    /// `PRAGMA user_version`.
+    pub user_version: i32,
+    /// `PRAGMA application_id`.
+    pub application_id: i32,
+}

@@ -1,0 +1,49 @@
+//! Time and randomness, injected: the core never asks the machine for either.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+/// The time, as far as this program can know it.
+///
+/// Leases compare durations on one machine only; no two machines' clocks are ever compared.
+pub trait Clock: Send + Sync + 'static {
+    /// Time since a fixed moment in this process; never goes back, but may stand still while the machine is frozen.
+    fn monotonic(&self) -> Duration;
+
+    /// Milliseconds since 1970-01-01T00:00:00Z by the machine's clock; may jump.
+    fn wall_ms(&self) -> i64;
+
+    /// Completes after `duration` of monotonic time.
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// A source of random bytes that can't be guessed or repeated.
+pub trait Random: Send + Sync + 'static {
+    /// Sixteen random bytes.
+    fn bytes16(&self) -> [u8; 16];
+}
+
+/// A moment by both clocks of this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instant {
+    monotonic: Duration,
+    wall_ms: i64,
+}
+
+impl Instant {
+    /// This moment.
+    pub fn now(clock: &dyn Clock) -> Self {
+        Self { monotonic: clock.monotonic(), wall_ms: clock.wall_ms() }
+    }
+
+    /// How long ago this was, by whichever clock says *longer*.
+    ///
+    /// A monotonic clock can stand still while a virtual machine is paused, a wall clock can be set back. A lease that trusts the longer
+    /// of both ends too early at worst, which costs availability and never safety.
+    pub fn elapsed(self, clock: &dyn Clock) -> Duration {
+        let monotonic = clock.monotonic().saturating_sub(self.monotonic);
+        let wall = Duration::from_millis(u64::try_from(clock.wall_ms().saturating_sub(self.wall_ms)).unwrap_or(0));
+        monotonic.max(wall)
+    }
+}

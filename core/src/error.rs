@@ -1,0 +1,197 @@
+//! The one public error. Its kind says what the caller can do next; the HTTP status is chosen at the edge, not here.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What the caller can do about an [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request is wrong and will stay wrong: correct it.
+    Invalid,
+    /// Nothing has that name.
+    NotFound,
+    /// The caller has not proven who it is.
+    Unauthenticated,
+    /// The caller may not touch this.
+    Forbidden,
+    /// Another writer won. What this request did is undone; it may be sent again.
+    Fenced,
+    /// The input is larger than a limit.
+    TooLarge,
+    /// Too many requests; wait.
+    RateLimited,
+    /// Another server owns the object, or this one has too much to do; wait and send again.
+    Busy,
+    /// The store can't be reached. The outcome is known: nothing was written.
+    Unavailable,
+    /// The store did not answer with proof: the write may or may not be in the log. Read before sending again.
+    Unknown,
+    /// The handler ran over its time; nothing was written.
+    TimedOut,
+    /// The object has reached its size limit; nothing was written.
+    Full,
+    /// Stored bytes are missing or damaged. The message names the key.
+    Corrupt,
+    /// The store breaks a promise that correctness rests on; it is refused.
+    StoreRefused,
+    /// The handler failed or panicked; nothing was written.
+    Handler,
+    /// A bug in this program.
+    Internal,
+}
+
+/// An error with a sentence for people, a stable code for programs, and optional details.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    code: &'static str,
+    message: String,
+    details: Option<serde_json::Value>,
+    retry_after: Option<Duration>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// The result of everything that can fail in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of `kind` with a sentence for people. The code is the kind's usual one ([`Error::with_code`] changes it).
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, code: kind.code(), message: message.into(), details: None, retry_after: None, source: None }))
+    }
+
+    /// The request is wrong: [`ErrorKind::Invalid`].
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Invalid, message)
+    }
+
+    /// Nothing has that name: [`ErrorKind::NotFound`].
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::NotFound, message)
+    }
+
+    /// Stored bytes under `key` are not what they must be: [`ErrorKind::Corrupt`].
+    pub fn corrupt(key: impl fmt::Display, what: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Corrupt, format!("{key}: {what}")).with_details(serde_json::json!({ "key": key.to_string() }))
+    }
+
+    /// A bug in this program: [`ErrorKind::Internal`].
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Internal, message)
+    }
+
+    /// The same error with another stable code (upper case, underscores).
+    #[must_use]
+    pub fn with_code(mut self, code: &'static str) -> Self {
+        self.0.code = code;
+        self
+    }
+
+    /// The same error with details for programs; never secrets.
+    #[must_use]
+    pub fn with_details(mut self, details: serde_json::Value) -> Self {
+        self.0.details = Some(details);
+        self
+    }
+
+    /// The same error with the time after which trying again makes sense.
+    #[must_use]
+    pub fn with_retry_after(mut self, after: Duration) -> Self {
+        self.0.retry_after = Some(after);
+        self
+    }
+
+    /// The same error with its cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// What the caller can do about it.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The stable code, such as `FENCED`.
+    pub fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// The sentence for people.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Details for programs, when there are any.
+    pub fn details(&self) -> Option<&serde_json::Value> {
+        self.0.details.as_ref()
+    }
+
+    /// When trying again makes sense, where that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+}
+
+impl ErrorKind {
+    /// The kind's usual stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Invalid => "BAD_REQUEST",
+            Self::NotFound => "NOT_FOUND",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
+            Self::Fenced => "FENCED",
+            Self::TooLarge => "TOO_LARGE",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::Busy => "BUSY",
+            Self::Unavailable => "STORE_UNAVAILABLE",
+            Self::Unknown => "OUTCOME_UNKNOWN",
+            Self::TimedOut => "TIMED_OUT",
+            Self::Full => "OBJECT_FULL",
+            Self::Corrupt => "CORRUPT",
+            Self::StoreRefused => "STORE_REFUSED",
+            Self::Handler => "HANDLER_FAILED",
+            Self::Internal => "INTERNAL",
+        }
+    }
+}
+
+impl Clone for Error {
+    /// A copy for another waiter of the same failure; the cause becomes text.
+    fn clone(&self) -> Self {
+        Self(Box::new(Inner {
+            kind: self.0.kind,
+            code: self.0.code,
+            message: self.0.message.clone(),
+            details: self.0.details.clone(),
+            retry_after: self.0.retry_after,
+            source: self.0.source.as_ref().map(|cause| cause.to_string().into()),
+        }))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.code, self.0.message)?;
+        match &self.0.source {
+            Some(cause) => write!(f, " (cause: {cause})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().map(|cause| cause.as_ref() as _)
+    }
+}

@@ -1,0 +1,15 @@
+//! Durable objects in a bucket. This crate knows no server, no environment and no clock but the one it is given.
+
+mod change;
+mod clock;
+mod error;
+mod id;
+mod limits;
+mod settings;
+mod store;
+
+pub use clock::{Clock, Instant, Random};
+pub use error::{Error, ErrorKind, Result};
+pub use id::{CLASS_BYTES_MAX, ID_BYTES_MAX, ObjectId, Tenant, is_class_name};
+pub use settings::{Checkpoint, CheckpointMode, Settings};
+pub use store::{Bucket, Entry, Key, StoreError, Stored};

@@ -1,0 +1,31 @@
+//! Every fixed limit, with its unit and its reason. Limits that depend on each other say so to the compiler.
+
+use std::time::Duration;
+
+/// A commit's proof that the slot before it was the head is good for this long; older proofs are made again.
+pub const PROOF_AGE_MAX: Duration = Duration::from_secs(5 * 60);
+
+/// How long a request that was sent may still take effect in the store: S3 refuses signatures older than 15 minutes.
+pub const REQUEST_IN_FLIGHT_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// The shortest retention of records that a snapshot covers.
+///
+/// A slot may be freed only when no writer can still believe that it is the next one.
+pub const RETENTION_MIN: Duration = Duration::from_secs(3600);
+
+const _: () = assert!(RETENTION_MIN.as_secs() >= 2 * (PROOF_AGE_MAX.as_secs() + REQUEST_IN_FLIGHT_MAX.as_secs()));
+
+/// The largest encoded record, in bytes. A schema change may carry a whole table.
+pub const RECORD_BYTES_MAX: usize = 1 << 30;
+
+/// A commit takes requests together until its changes have about this many bytes.
+pub const GROUP_BYTES_MAX: usize = 8 << 20;
+
+/// The longest key in a bucket, in bytes: S3's limit.
+pub const KEY_BYTES_MAX: usize = 1024;
+
+/// How many objects may call each other in a chain before the call is refused.
+pub const CALL_DEPTH_MAX: usize = 16;
+
+/// How many requests a restore sends to the store at the same time.
+pub const RESTORE_CONCURRENCY: usize = 32;

@@ -1,0 +1,79 @@
+//! The knobs of the core: plain values with unit, default, cost and trade-off. Components (clock, store) are not settings.
+
+use std::time::Duration;
+
+/// Everything that can be tuned. The default suits a server that has a few gigabytes and a store that answers in tens of milliseconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// When snapshots are written.
+    pub checkpoint: Checkpoint,
+    /// How long an owner may answer from memory after its last append. Longer: fewer heartbeats and a longer wait after a crash.
+    pub lease_duration: Duration,
+    /// How long a commit may try to get a certain answer from the store before its requests are told that the outcome is unknown.
+    pub commit_deadline: Duration,
+    /// How long a handler may run, from its turn to its response.
+    pub handler_time_max: Duration,
+    /// How long a request may wait for its object's turn before it is told to come again.
+    pub turn_wait_max: Duration,
+    /// How long snapshots and the records that they cover are kept. At least [`crate::limits::RETENTION_MIN`]; longer reaches further
+    /// back in time and costs storage.
+    pub retention: Duration,
+    /// How many objects may stay in memory.
+    pub objects_max: usize,
+    /// How many bytes all objects in memory may use together, as SQLite counts them.
+    pub memory_bytes_max: u64,
+    /// How many bytes one object's database may have.
+    pub object_bytes_max: u64,
+    /// How many bytes one value or one row may have.
+    pub row_bytes_max: u32,
+    /// Where other servers reach this one; a hint in the bucket.
+    pub address: Option<String>,
+}
+
+/// When snapshots are written, besides an object's first commit, eviction, shutdown and a log that has become long.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    /// Whether a response waits for a snapshot.
+    pub mode: CheckpointMode,
+    /// The least time between two snapshots of an object. Default 60 s.
+    pub interval: Duration,
+    /// How many changed rows must have come together since the last one. Default 10.
+    pub min_changes: u64,
+    /// A snapshot is due, whatever the interval, when the records since the last one have this many bytes. Default 4 MiB.
+    pub log_bytes: u64,
+    /// Likewise in records: a cold start fetches each of them. Default 500.
+    pub log_records: u64,
+}
+
+/// Whether a response waits for a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckpointMode {
+    /// Snapshots are written behind the responses.
+    Auto,
+    /// Every response that changed something waits for a snapshot, whose uploads run beside the record's.
+    EveryRequest,
+}
+
+impl Default for Checkpoint {
+    fn default() -> Self {
+        Self { mode: CheckpointMode::Auto, interval: Duration::from_secs(60), min_changes: 10, log_bytes: 4 << 20, log_records: 500 }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            checkpoint: Checkpoint::default(),
+            lease_duration: Duration::from_secs(10),
+            commit_deadline: Duration::from_secs(10),
+            handler_time_max: Duration::from_secs(30),
+            turn_wait_max: Duration::from_secs(30),
+            retention: Duration::from_secs(3 * 24 * 3600),
+            objects_max: 10_000,
+            memory_bytes_max: 2 << 30,
+            object_bytes_max: 512 << 20,
+            row_bytes_max: 16 << 20,
+            address: None,
+        }
+    }
+}
