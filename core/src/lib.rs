@@ -5,11 +5,13 @@ mod clock;
 mod error;
 mod id;
 mod limits;
+mod object;
 mod settings;
 mod store;
 
 pub use clock::{Clock, Instant, Random};
 pub use error::{Error, ErrorKind, Result};
 pub use id::{CLASS_BYTES_MAX, ID_BYTES_MAX, ObjectId, Tenant, is_class_name};
+pub use object::{Body, Request, Response};
 pub use settings::{Checkpoint, CheckpointMode, Settings};
 pub use store::{Bucket, Entry, Key, StoreError, Stored};

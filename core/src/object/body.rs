@@ -1,0 +1,146 @@
+//! The body of a request or a response: whole or streamed.
+
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+
+use crate::error::{Error, Result};
+
+/// A request as an object sees it.
+pub type Request = http::Request<Body>;
+
+/// A response as an object gives it.
+pub type Response = http::Response<Body>;
+
+/// The body of a [`Request`] or a [`Response`].
+///
+/// Made from text, bytes or JSON it is whole; made by [`Body::new`] from any [`http_body::Body`] it streams.
+pub struct Body(Content);
+
+enum Content {
+    Whole(Option<Bytes>),
+    Stream(UnsyncBoxBody<Bytes, Error>),
+}
+
+impl Body {
+    /// A body without content.
+    pub fn empty() -> Self {
+        Self(Content::Whole(None))
+    }
+
+    /// A body that streams what `body` gives.
+    pub fn new<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Error>,
+    {
+        Self(Content::Stream(body.map_err(Into::into).boxed_unsync()))
+    }
+
+    /// Reads the body to its end.
+    ///
+    /// # Errors
+    ///
+    /// `TooLarge` when the sender went over the server's limit, `Invalid` when it broke off.
+    pub async fn bytes(self) -> Result<Bytes> {
+        match self.0 {
+            Content::Whole(bytes) => Ok(bytes.unwrap_or_default()),
+            Content::Stream(body) => Ok(body.collect().await?.to_bytes()),
+        }
+    }
+
+    /// Reads the body to its end as UTF-8 text.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Body::bytes`], and `Invalid` when it is not UTF-8.
+    pub async fn text(self) -> Result<String> {
+        let bytes = self.bytes().await?;
+        String::from_utf8(bytes.into()).map_err(|cause| Error::invalid(format!("the body is not UTF-8: {cause}")))
+    }
+
+    /// Reads the body to its end as JSON.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Body::bytes`], and `Invalid` when it is not JSON of the wanted shape.
+    pub async fn json<T: serde::de::DeserializeOwned>(self) -> Result<T> {
+        let bytes = self.bytes().await?;
+        serde_json::from_slice(&bytes).map_err(|cause| Error::invalid(format!("the body is not the JSON that was expected: {cause}")))
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
+        match &mut self.0 {
+            Content::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Content::Stream(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Content::Whole(bytes) => bytes.is_none(),
+            Content::Stream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Content::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Content::Stream(body) => body.size_hint(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Content::Whole(bytes) => write!(f, "Body({} bytes)", bytes.as_ref().map_or(0, Bytes::len)),
+            Content::Stream(_) => f.write_str("Body(stream)"),
+        }
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self(Content::Whole((!bytes.is_empty()).then_some(bytes)))
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Bytes::from(bytes).into()
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Bytes::from(text).into()
+    }
+}
+
+impl From<&'static str> for Body {
+    fn from(text: &'static str) -> Self {
+        Bytes::from_static(text.as_bytes()).into()
+    }
+}
+
+impl From<serde_json::Value> for Body {
+    fn from(value: serde_json::Value) -> Self {
+        value.to_string().into()
+    }
+}

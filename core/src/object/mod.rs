@@ -1,0 +1,5 @@
+//! What users implement and touch.
+
+mod body;
+
+pub use body::{Body, Request, Response};
