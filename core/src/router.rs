@@ -1,0 +1,269 @@
+//! Which object a request is for: a pure function of method, URI and headers.
+//!
+//! Promises: the same request always reaches the same object; an id is percent-decoded exactly once, wherever it was written; what the
+//! object gets to see of its own name was put there by the server, never by the client.
+//! Must not know: tenants, tokens, the server that received the request.
+
+use std::collections::BTreeSet;
+
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, request};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use crate::error::{Error, Result};
+use crate::id::ObjectId;
+
+/// The object's id. In both directions percent-encoded: `%`, space, control characters and everything outside ASCII.
+pub const ID_HEADER: HeaderName = HeaderName::from_static("x-do-id");
+/// The object's class.
+pub const TYPE_HEADER: HeaderName = HeaderName::from_static("x-do-type");
+/// The version of the object that is to be read: a sequence number or an RFC 3339 time.
+pub const AT_HEADER: HeaderName = HeaderName::from_static("x-do-at");
+/// The request's own name, for logs.
+pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+const ID_HEADER_LONG: HeaderName = HeaderName::from_static("x-dotdo-id");
+const TYPE_HEADER_LONG: HeaderName = HeaderName::from_static("x-dotdo-type");
+
+/// What an id may not contain literally when it is the value of a header.
+const ESCAPED_IN_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+
+/// How much of a wrong value is shown in an error.
+const QUOTED_CHARS_MAX: usize = 64;
+
+/// Which version of an object is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum At {
+    /// The state after the record with this number.
+    Sequence(u64),
+    /// The state at this time: milliseconds since 1970.
+    TimeMs(i64),
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Route {
+    /// To an object.
+    Object(Target),
+    /// `/health`: whether the process is up.
+    Health,
+    /// `/ready`: whether the store can be used.
+    Ready,
+    /// `/metrics`: figures for Prometheus.
+    Metrics,
+}
+
+/// An object, and what it gets to see of the request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// The object.
+    pub object: ObjectId,
+    /// The path below the object and the whole query.
+    pub path_and_query: PathAndQuery,
+    /// The version to read; `None` for the newest.
+    pub at: Option<At>,
+}
+
+/// The classes that requests can name.
+#[derive(Debug, Clone, Default)]
+pub struct Router {
+    classes: BTreeSet<String>,
+    default_class: Option<String>,
+}
+
+impl Router {
+    /// A router to `classes`, where requests that name none go to `default_class`.
+    pub fn new<'a>(classes: impl IntoIterator<Item = &'a str>, default_class: Option<&str>) -> Self {
+        Self { classes: classes.into_iter().map(str::to_owned).collect(), default_class: default_class.map(str::to_owned) }
+    }
+
+    /// Where a request goes.
+    ///
+    /// A header `X-DO-ID` (or `X-DOTDO-ID`) names the id; the object then sees the whole path, and the class is that of `X-DO-Type` (or
+    /// `X-DOTDO-Type`) or the default one. Without it the path is `/do/{class}/{id}/…` when its first segment is exactly, also in its
+    /// encoding, a class and another segment follows, and `/do/{id}/…` otherwise, or whenever `X-DO-Type` names the class.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for an id that is empty, too long or can't be decoded, for headers that contradict each other, and for `X-DO-At` that
+    /// is neither a number nor a time or is sent with anything but GET or HEAD. `NotFound` when there is no id or no such class.
+    pub fn route(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Route> {
+        let class = one_value(headers, &TYPE_HEADER, &TYPE_HEADER_LONG)?;
+        let target = if let Some(id) = one_value(headers, &ID_HEADER, &ID_HEADER_LONG)? {
+            let rest = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+            (class.or(self.default_class.as_deref()), id, rest)
+        } else if let Some(path) = uri.path().strip_prefix("/do/").filter(|path| !path.is_empty()) {
+            let (named, id, rest) = self.split(class.is_some(), path);
+            (class.or(named).or(self.default_class.as_deref()), id, below(rest, uri.query())?)
+        } else {
+            return reserved(method, uri.path());
+        };
+        let (class, id, path_and_query) = target;
+        let object = ObjectId::new(self.known(class)?, &decode(id)?)?;
+        Ok(Route::Object(Target { object, path_and_query, at: at(method, headers)? }))
+    }
+
+    /// Cuts the path after `/do/` into the class that it names, the id as it is written, and the rest.
+    fn split<'a>(&self, class_given: bool, path: &'a str) -> (Option<&'a str>, &'a str, &'a str) {
+        let (first, rest) = cut(path);
+        match rest.strip_prefix('/') {
+            Some(after) if !class_given && self.classes.contains(first) => {
+                let (id, rest) = cut(after);
+                (Some(first), id, rest)
+            }
+            _ => (None, first, rest),
+        }
+    }
+
+    /// The class, if there is one with this name.
+    fn known<'a>(&self, class: Option<&'a str>) -> Result<&'a str> {
+        let message = match class {
+            Some(class) if self.classes.contains(class) => return Ok(class),
+            Some(class) => format!("no class is named {:?}", shown(class)),
+            None => "the request names no class, and there is no default class".to_owned(),
+        };
+        let known: Vec<&str> = self.classes.iter().map(String::as_str).collect();
+        Err(Error::not_found(message).with_code("UNKNOWN_CLASS").with_details(serde_json::json!({ "availableTypes": known })))
+    }
+}
+
+impl Target {
+    /// Turns the head of a client's request into the one that the object sees.
+    ///
+    /// The URI becomes the path below the object; `x-do-id`, `x-do-type` and `x-request-id` become the server's, whatever the client
+    /// sent; a host that came in the URI (HTTP/2, proxies) becomes the `host` header.
+    pub fn rewrite(&self, head: &mut request::Parts, request_id: HeaderValue) {
+        if let Some(authority) = head.uri.authority()
+            && !head.headers.contains_key(http::header::HOST)
+            && let Ok(host) = HeaderValue::from_str(authority.as_str())
+        {
+            head.headers.insert(http::header::HOST, host);
+        }
+        head.uri = Uri::from(self.path_and_query.clone());
+        head.headers.remove(ID_HEADER_LONG);
+        head.headers.remove(TYPE_HEADER_LONG);
+        head.headers.insert(ID_HEADER, id_value(self.object.id()));
+        head.headers.insert(TYPE_HEADER, HeaderValue::from_str(self.object.class()).expect("a class name has letters, digits and _ only"));
+        head.headers.insert(REQUEST_ID_HEADER, request_id);
+    }
+}
+
+/// The id as the value of a header; decoding it once gives the id.
+fn id_value(id: &str) -> HeaderValue {
+    let text = utf8_percent_encode(id, ESCAPED_IN_HEADER).to_string();
+    HeaderValue::try_from(text).expect("what is left is visible ASCII")
+}
+
+/// The one value that the headers agree on.
+fn one_value<'a>(headers: &'a HeaderMap, name: &HeaderName, long: &HeaderName) -> Result<Option<&'a str>> {
+    let mut values = headers.get_all(name).iter().chain(headers.get_all(long));
+    let Some(first) = values.next() else {
+        return Ok(None);
+    };
+    if values.any(|other| other != first) {
+        return Err(
+            Error::invalid(format!("the headers {name} and {long} have different values; send one")).with_code("CONFLICTING_HEADERS")
+        );
+    }
+    let text = std::str::from_utf8(first.as_bytes());
+    text.map(Some).map_err(|_| Error::invalid(format!("the header {name} is not UTF-8; percent-encode it")).with_code("BAD_HEADER"))
+}
+
+/// The text up to the first slash, and the rest with the slash.
+fn cut(path: &str) -> (&str, &str) {
+    path.split_at(path.find('/').unwrap_or(path.len()))
+}
+
+/// The path and query below the object.
+fn below(rest: &str, query: Option<&str>) -> Result<PathAndQuery> {
+    let path = if rest.is_empty() { "/" } else { rest };
+    let parsed = match query {
+        Some(query) => PathAndQuery::from_maybe_shared(bytes::Bytes::from(format!("{path}?{query}"))),
+        None if path == "/" => return Ok(PathAndQuery::from_static("/")),
+        None => PathAndQuery::try_from(path),
+    };
+    parsed.map_err(|cause| Error::invalid(format!("the path below the object can't be read: {cause}")))
+}
+
+/// The routes that are no object's.
+fn reserved(method: &Method, path: &str) -> Result<Route> {
+    let route = match path {
+        "/health" => Route::Health,
+        "/ready" => Route::Ready,
+        "/metrics" => Route::Metrics,
+        _ => {
+            return Err(Error::not_found(format!(
+                "{:?} names no object: use /do/{{id}}/…, /do/{{class}}/{{id}}/… or the header X-DO-ID",
+                shown(path)
+            ))
+            .with_code("NO_OBJECT"));
+        }
+    };
+    if method != Method::GET && method != Method::HEAD {
+        return Err(Error::not_found(format!("{path} answers GET and HEAD only")).with_code("NO_OBJECT"));
+    }
+    Ok(route)
+}
+
+/// Percent-decodes an id, once.
+fn decode(text: &str) -> Result<String> {
+    let bad = |what: &str| Error::invalid(format!("the id {:?} {what}", shown(text))).with_code("BAD_ID");
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        if first != b'%' {
+            bytes.push(first);
+            rest = tail;
+            continue;
+        }
+        let digits = tail.get(..2).and_then(|two| Some((hex(two[0])? << 4) | hex(two[1])?));
+        bytes.push(digits.ok_or_else(|| bad("has a % without two hex digits after it; a percent sign itself is %25"))?);
+        rest = &tail[2..];
+    }
+    String::from_utf8(bytes).map_err(|_| bad("is not UTF-8 once percent-decoded"))
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+/// The version that the request asks for.
+fn at(method: &Method, headers: &HeaderMap) -> Result<Option<At>> {
+    let Some(text) = one_value(headers, &AT_HEADER, &AT_HEADER)? else {
+        return Ok(None);
+    };
+    if method != Method::GET && method != Method::HEAD {
+        return Err(Error::invalid(format!("X-DO-At is for reading: GET or HEAD, not {method}")).with_code("BAD_AT"));
+    }
+    parse_at(text).map(Some)
+}
+
+/// Reads a sequence number or an RFC 3339 time.
+///
+/// # Errors
+///
+/// `Invalid` for anything else.
+pub fn parse_at(text: &str) -> Result<At> {
+    if !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+        && let Ok(sequence) = text.parse()
+    {
+        return Ok(At::Sequence(sequence));
+    }
+    let time: Result<jiff::Timestamp, _> = text.parse();
+    time.map(|time| At::TimeMs(time.as_millisecond())).map_err(|_| {
+        let shown = shown(text);
+        Error::invalid(format!("X-DO-At is a sequence number or a time like 2026-01-31T12:00:00Z, not {shown:?}")).with_code("BAD_AT")
+    })
+}
+
+/// As much of a client's text as an error may repeat.
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(QUOTED_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
