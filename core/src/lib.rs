@@ -16,4 +16,7 @@ pub use id::{CLASS_BYTES_MAX, ID_BYTES_MAX, ObjectId, Tenant, is_class_name};
 pub use object::{Body, Request, Response};
 pub use router::{AT_HEADER, At, ID_HEADER, REQUEST_ID_HEADER, Route, Router, TYPE_HEADER, Target, parse_at};
 pub use settings::{Checkpoint, CheckpointMode, Settings};
-pub use store::{Bucket, Entry, Key, StoreError, Stored};
+pub use store::{
+    AzureConfig, AzureCredentials, Bucket, Entry, GcsConfig, GcsCredentials, Key, Memory, S3Config, S3Credentials, Secret, StoreConfig,
+    StoreError, Stored, open, probe,
+};

@@ -29,3 +29,24 @@ pub const CALL_DEPTH_MAX: usize = 16;
 
 /// How many requests a restore sends to the store at the same time.
 pub const RESTORE_CONCURRENCY: usize = 32;
+
+/// How long a connection to a store may take to open.
+pub(crate) const STORE_CONNECT_MAX: Duration = Duration::from_secs(3);
+
+/// How long a store may take to answer one request, besides the time that its bytes take at [`STORE_BYTES_PER_SECOND_MIN`].
+pub(crate) const STORE_ANSWER_MAX: Duration = Duration::from_secs(5);
+
+/// The slowest transfer to or from a store that is not taken for a hanging one.
+pub(crate) const STORE_BYTES_PER_SECOND_MIN: u64 = 256 << 10;
+
+/// How often a read, a listing, a plain put or a delete is tried. A create is tried once, always.
+pub(crate) const STORE_TRIES: u32 = 3;
+
+/// No further try begins when this much time has passed since the first.
+pub(crate) const STORE_RETRY_WITHIN: Duration = Duration::from_secs(5);
+
+/// The pause before the second try; it doubles, and up to as much again is added at random.
+pub(crate) const STORE_RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// How many objects a listing asks for in one request: what S3 gives at most.
+pub(crate) const STORE_PAGE_MAX: usize = 1000;

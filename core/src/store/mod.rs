@@ -4,12 +4,27 @@
 //! error into an empty answer.
 //! Must not know: objects, records, snapshots.
 
+mod config;
+mod folder;
+mod memory;
+mod metrics;
+mod open;
+mod probe;
+mod remote;
+mod retry;
+mod time;
+
 use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
+
+pub use config::{AzureConfig, AzureCredentials, GcsConfig, GcsCredentials, S3Config, S3Credentials, Secret, StoreConfig};
+pub use memory::Memory;
+pub use open::open;
+pub use probe::probe;
 
 /// The key of an object in the bucket, relative to the configured prefix; segments are divided by `/`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +45,11 @@ impl Key {
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What the keys below this one begin with: `self/`, and nothing for the empty key.
+    pub(crate) fn below(&self) -> String {
+        if self.0.is_empty() { String::new() } else { format!("{}/", self.0) }
     }
 }
 
@@ -106,6 +126,8 @@ pub trait Bucket: Send + Sync + 'static {
     async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError>;
 
     /// At most `limit` objects below `prefix/` whose key sorts after `after`, sorted by key. May retry for a short time.
+    ///
+    /// One request when `limit` is at most 1,000; nothing below the prefix is an empty list. The empty key lists the whole bucket.
     async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError>;
 
     /// Removes the objects; one that is missing is no error.
@@ -127,3 +149,6 @@ pub trait Bucket: Send + Sync + 'static {
     /// Iceberg files name each other by it.
     fn location(&self) -> &str;
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! Which store, and how to get in: explicit values only. Whoever reads an environment or a file fills these in.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text` from being printed.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for the one place that needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+/// Where the state is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StoreConfig {
+    /// In this process only; gone with it.
+    Memory,
+    /// A folder, created when missing. Every write is on the disk (fsync) before it counts. The file system must have hard links.
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Amazon S3 and what speaks its protocol: R2, Tigris, SeaweedFS, MinIO …
+    S3(S3Config),
+    /// Google Cloud Storage.
+    Gcs(GcsConfig),
+    /// Azure Blob Storage.
+    Azure(AzureConfig),
+}
+
+/// An S3 bucket, or a part of one.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct S3Config {
+    /// The bucket's name.
+    pub bucket: String,
+    /// What every key begins with; may be empty. Slashes at its ends do not count.
+    pub prefix: String,
+    /// The region; `us-east-1` when not given. R2 takes `auto`.
+    pub region: Option<String>,
+    /// The service's address, such as `https://ACCOUNT.r2.cloudflarestorage.com`; Amazon's when not given. `http://` is accepted.
+    pub endpoint: Option<String>,
+    /// Who asks.
+    pub credentials: S3Credentials,
+}
+
+/// Who asks an S3 store.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum S3Credentials {
+    /// The machine's own identity, from the instance metadata service.
+    #[default]
+    Instance,
+    /// A key pair.
+    Keys {
+        /// The public half.
+        access_key_id: String,
+        /// The secret half.
+        secret_access_key: Secret,
+        /// The third part of temporary keys.
+        session_token: Option<Secret>,
+    },
+    /// A token in a file, exchanged for keys (IRSA and other OpenID Connect federation).
+    WebIdentity {
+        /// The file that holds the token; read again at every exchange.
+        token_file: PathBuf,
+        /// The role to take on.
+        role_arn: String,
+        /// The name that audit logs show.
+        session_name: Option<String>,
+        /// The token service; must be https.
+        sts_endpoint: Option<String>,
+    },
+    /// The task's identity on ECS: the path that the platform gives.
+    Task {
+        /// `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`.
+        relative_uri: String,
+    },
+    /// The pod's identity on EKS.
+    Pod {
+        /// `AWS_CONTAINER_CREDENTIALS_FULL_URI`.
+        full_uri: String,
+        /// `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`.
+        token_file: PathBuf,
+    },
+    /// Nobody: requests are not signed.
+    Unsigned,
+}
+
+/// A Google Cloud Storage bucket, or a part of one.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GcsConfig {
+    /// The bucket's name.
+    pub bucket: String,
+    /// What every key begins with; may be empty.
+    pub prefix: String,
+    /// Another address of the service, such as an emulator's.
+    pub endpoint: Option<String>,
+    /// Who asks.
+    pub credentials: GcsCredentials,
+}
+
+/// Who asks Google Cloud Storage.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum GcsCredentials {
+    /// The machine's own identity (or `gcloud`'s default credentials in the home folder).
+    #[default]
+    Platform,
+    /// A service account's key as JSON.
+    ServiceAccountKey(Secret),
+    /// A file that holds one.
+    ServiceAccountFile(PathBuf),
+    /// Nobody: requests are not signed.
+    Unsigned,
+}
+
+/// An Azure Blob Storage container, or a part of one.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AzureConfig {
+    /// The storage account.
+    pub account: String,
+    /// The container.
+    pub container: String,
+    /// What every key begins with; may be empty.
+    pub prefix: String,
+    /// Another address of the account, such as an emulator's. `http://` is accepted.
+    pub endpoint: Option<String>,
+    /// Who asks.
+    pub credentials: AzureCredentials,
+}
+
+/// Who asks Azure Blob Storage.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum AzureCredentials {
+    /// The machine's managed identity.
+    #[default]
+    Platform,
+    /// The account's key.
+    AccessKey(Secret),
+    /// A shared access signature: the query string, with or without `?`.
+    Sas(Secret),
+    /// A token in a file, exchanged at Entra ID (workload identity).
+    WorkloadIdentity {
+        /// The file that holds the token.
+        token_file: PathBuf,
+        /// The application.
+        client_id: String,
+        /// The directory.
+        tenant_id: String,
+    },
+    /// Nobody: requests are not signed.
+    Unsigned,
+}

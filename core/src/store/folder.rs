@@ -1,0 +1,213 @@
+//! A bucket in a folder of the local file system.
+//!
+//! Promises: what is acknowledged is on the disk with every folder above it; an object appears whole or not at all; creating links a finished
+//! file to its name, which the file system does for one caller only; a folder that has vanished is an error, never an empty bucket.
+//! Keys are paths as they are. `.instances/` belongs to this module and is no key (see `alive`).
+//! Must not know: what the objects are.
+
+mod alive;
+mod listing;
+mod tree;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use uuid::Uuid;
+
+use self::alive::Alive;
+use self::tree::Tree;
+use super::time::StoreTime;
+use super::{Bucket, Entry, Key, StoreError, Stored};
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::KEY_BYTES_MAX;
+
+/// The folder of this module inside the bucket's folder.
+const INTERNAL: &str = ".instances";
+
+/// Most file systems keep times at least this exactly.
+const TIME_ERROR_FINE: Duration = Duration::from_millis(50);
+/// Some keep whole or even seconds.
+const TIME_ERROR_COARSE: Duration = Duration::from_secs(2);
+
+/// A bucket in a folder.
+pub(super) struct Folder {
+    inner: Arc<Inner>,
+    location: String,
+    time_error: Duration,
+}
+
+struct Inner {
+    tree: Tree,
+    time: Arc<StoreTime>,
+    alive: Alive,
+}
+
+impl Folder {
+    /// Opens the folder at `path` for the server `instance`; creates it when it is missing.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the path is not UTF-8, `Unavailable` when the folder can't be created or written.
+    pub(super) fn open(path: &Path, instance: Uuid, time: Arc<StoreTime>) -> Result<Self> {
+        let failed = |error: io::Error| {
+            let message = format!("the folder {} can't be used for state: {error}", path.display());
+            Error::new(ErrorKind::Unavailable, message).with_source(error)
+        };
+        std::fs::create_dir_all(path).map_err(failed)?;
+        let root = path.canonicalize().map_err(failed)?;
+        let Some(location) = root.to_str().map(|root| format!("file://{}", root.trim_end_matches('/'))) else {
+            return Err(Error::invalid(format!("the folder {} has a name that is not UTF-8", path.display())));
+        };
+        let alive = Alive::announce(&root.join(INTERNAL), instance).map_err(failed)?;
+        let born = alive.born();
+        time.saw(millis(born));
+        let is_coarse = born.duration_since(UNIX_EPOCH).is_ok_and(|since| since.subsec_nanos() == 0);
+        let time_error = if is_coarse { TIME_ERROR_COARSE } else { TIME_ERROR_FINE };
+        let tree = Tree::new(root, alive.folder().to_owned()).map_err(failed)?;
+        Ok(Self { inner: Arc::new(Inner { tree, time, alive }), location, time_error })
+    }
+
+    /// Runs `work` where blocking is allowed.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        key: &Key,
+        work: impl FnOnce(&Inner) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        let done = tokio::task::spawn_blocking(move || work(&inner)).await;
+        done.unwrap_or_else(|ended| Err(io::Error::other(ended))).map_err(|error| translate(operation, key, &error))
+    }
+
+    /// The path of `key`.
+    fn path(&self, operation: &'static str, key: &Key) -> Result<PathBuf, StoreError> {
+        let is_plain = |segment: &str| !matches!(segment, "" | "." | "..") && !segment.contains(['\0', '\\']);
+        let text = key.as_str();
+        if text.len() <= KEY_BYTES_MAX && text.split('/').all(is_plain) && text.split('/').next() != Some(INTERNAL) {
+            return Ok(self.inner.tree.root().join(text));
+        }
+        let reason = format!("a key here has at most {KEY_BYTES_MAX} bytes and no empty, `.`, `..` or `{INTERNAL}` segments");
+        Err(StoreError::Refused { operation, key: key.clone(), reason })
+    }
+}
+
+impl Inner {
+    /// Nothing is there: true only while the folder itself still is.
+    fn missing<T>(&self, nothing: T) -> io::Result<T> {
+        if self.alive.is_announced() {
+            return Ok(nothing);
+        }
+        Err(io::Error::other("the whole folder has vanished; has it been unmounted or removed?"))
+    }
+}
+
+#[async_trait]
+impl Bucket for Folder {
+    async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        let path = self.path("create", key)?;
+        let write = move |inner: &Inner| {
+            let staged = inner.tree.stage(&bytes)?;
+            inner.time.saw(millis(staged.written()));
+            inner.tree.link(&staged, &path)
+        };
+        self.blocking("create", key, write).await
+    }
+
+    async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        let path = self.path("put", key)?;
+        let write = move |inner: &Inner| {
+            let staged = inner.tree.stage(&bytes)?;
+            inner.time.saw(millis(staged.written()));
+            inner.tree.rename(&staged, &path)
+        };
+        self.blocking("put", key, write).await
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
+        let path = self.path("get", key)?;
+        let read = move |inner: &Inner| match tree::read(&path) {
+            Ok((bytes, modified)) => Ok(Some(Stored { bytes: bytes.into(), modified_ms: millis(modified) })),
+            // A key that goes on below a file, or that is a folder, is no object.
+            Err(error) if is_nothing(&error) => inner.missing(None),
+            Err(error) => Err(error),
+        };
+        self.blocking("get", key, read).await
+    }
+
+    async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        if !prefix.as_str().is_empty() {
+            self.path("list", prefix)?;
+        }
+        let (below, after) = (prefix.clone(), after.cloned());
+        let walk = move |inner: &Inner| {
+            let found = listing::list(inner.tree.root(), &below, after.as_ref(), limit)?;
+            if found.is_empty() { inner.missing(found) } else { Ok(found) }
+        };
+        self.blocking("list", prefix, walk).await
+    }
+
+    async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let Some(first) = keys.first() else { return Ok(()) };
+        let paths = keys.iter().map(|key| self.path("delete", key)).collect::<Result<Vec<_>, _>>()?;
+        let remove = move |inner: &Inner| {
+            for path in &paths {
+                match inner.tree.remove(path) {
+                    Err(error) if is_nothing(&error) => inner.missing(())?,
+                    done => done?,
+                }
+            }
+            Ok(())
+        };
+        self.blocking("delete", first, remove).await
+    }
+
+    fn store_time_ms(&self) -> Option<i64> {
+        self.inner.time.now_ms()
+    }
+
+    fn store_time_error(&self) -> Duration {
+        self.time_error
+    }
+
+    fn is_gone(&self, instance: Uuid) -> bool {
+        self.inner.alive.is_gone(instance)
+    }
+
+    fn location(&self) -> &str {
+        &self.location
+    }
+}
+
+fn is_nothing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory)
+}
+
+fn translate(operation: &'static str, key: &Key, error: &io::Error) -> StoreError {
+    use io::ErrorKind as Kind;
+    let (key, reason) = (key.clone(), error.to_string());
+    match error.kind() {
+        Kind::AlreadyExists => StoreError::Exists { key },
+        Kind::PermissionDenied | Kind::ReadOnlyFilesystem | Kind::Unsupported | Kind::CrossesDevices => {
+            StoreError::Refused { operation, key, reason }
+        }
+        Kind::NotADirectory | Kind::IsADirectory | Kind::InvalidFilename | Kind::InvalidInput => {
+            StoreError::Refused { operation, key, reason }
+        }
+        _ => StoreError::Unavailable { operation, key, reason },
+    }
+}
+
+/// Milliseconds since 1970, rounded down.
+fn millis(time: SystemTime) -> i64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+        Err(before) => -i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX) - 1,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! Files and folders that are on the disk before anybody is told about them.
+//!
+//! A new object is written and synced under a private name first, then linked or renamed to its own, then the folder is synced. A folder
+//! counts once it and everything above it have been synced by this process, whoever made it.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::SystemTime;
+
+/// How often a folder that somebody else removes at the same time is made again.
+const FOLDER_TRIES: usize = 16;
+
+/// How many folders are remembered as synced; one that is forgotten is synced again.
+const DURABLE_MAX: usize = 65_536;
+
+/// The folder of a bucket.
+pub(super) struct Tree {
+    root: PathBuf,
+    /// Where unfinished files are, on the same file system.
+    staging: PathBuf,
+    staged: AtomicU64,
+    durable: Mutex<HashSet<PathBuf>>,
+    /// Publishing a file shares it, removing a folder has it alone: no folder of ours goes between making sure of it and using it.
+    folders: RwLock<()>,
+}
+
+/// A finished file under a private name, which goes when this does.
+pub(super) struct Staged {
+    path: PathBuf,
+    written: SystemTime,
+}
+
+impl Staged {
+    /// When the file system says that it was written.
+    pub(super) fn written(&self) -> SystemTime {
+        self.written
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // Gone already when it was renamed; what a crash leaves goes with the staging folder.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Tree {
+    pub(super) fn new(root: PathBuf, staging: PathBuf) -> io::Result<Self> {
+        // The root itself may be new; the folders above it are the user's.
+        if let Some(parent) = root.parent() {
+            sync_folder(parent)?;
+        }
+        Ok(Self { root, staging, staged: AtomicU64::new(0), durable: Mutex::default(), folders: RwLock::new(()) })
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Writes `bytes` to a private file and syncs it.
+    pub(super) fn stage(&self, bytes: &[u8]) -> io::Result<Staged> {
+        let path = self.staging.join(self.staged.fetch_add(1, Ordering::Relaxed).to_string());
+        let mut file = File::options().write(true).create_new(true).open(&path)?;
+        let mut staged = Staged { path, written: SystemTime::UNIX_EPOCH };
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        staged.written = file.metadata()?.modified()?;
+        Ok(staged)
+    }
+
+    /// Gives the staged file the name `path` if nothing has it: `AlreadyExists` otherwise.
+    pub(super) fn link(&self, staged: &Staged, path: &Path) -> io::Result<()> {
+        self.publish(path, || fs::hard_link(&staged.path, path))
+    }
+
+    /// Gives the staged file the name `path`, in place of what had it.
+    pub(super) fn rename(&self, staged: &Staged, path: &Path) -> io::Result<()> {
+        self.publish(path, || fs::rename(&staged.path, path))
+    }
+
+    fn publish(&self, path: &Path, give_name: impl Fn() -> io::Result<()>) -> io::Result<()> {
+        let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+        let _shared = self.folders.read().unwrap_or_else(PoisonError::into_inner);
+        let mut tries = 1;
+        loop {
+            self.ensure_folder(folder)?;
+            match give_name() {
+                // Another process has just removed the empty folder. The name was not given, so trying again is no second create.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && tries < FOLDER_TRIES => {
+                    self.durable().clear();
+                    tries += 1;
+                }
+                // Whoever has the name may still be about to sync the folder; our caller is going to rely on what is there.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    sync_folder(folder)?;
+                    return Err(error);
+                }
+                Err(error) => return Err(error),
+                Ok(()) => return sync_folder(folder),
+            }
+        }
+    }
+
+    /// Removes the file, then the folders above it that are empty.
+    pub(super) fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)?;
+        let _alone = self.folders.write().unwrap_or_else(PoisonError::into_inner);
+        for folder in path.ancestors().skip(1).take_while(|folder| *folder != self.root) {
+            self.durable().remove(folder);
+            if fs::remove_dir(folder).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the folder, and sees to it that it and all above it would survive a loss of power.
+    fn ensure_folder(&self, folder: &Path) -> io::Result<()> {
+        if self.durable().contains(folder) {
+            return Ok(());
+        }
+        fs::create_dir_all(folder)?;
+        let below_root = |folder: &&Path| *folder != self.root;
+        for made in folder.ancestors().take_while(below_root) {
+            if let Some(parent) = made.parent() {
+                sync_folder(parent)?;
+            }
+        }
+        let mut durable = self.durable();
+        if durable.len() >= DURABLE_MAX {
+            durable.clear();
+        }
+        durable.insert(folder.to_owned());
+        Ok(())
+    }
+
+    fn durable(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The file's content and when it was written.
+pub(super) fn read(path: &Path) -> io::Result<(Vec<u8>, SystemTime)> {
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    file.read_to_end(&mut bytes)?;
+    Ok((bytes, metadata.modified()?))
+}
+
+/// Makes the names in a folder durable. On Windows a folder can't be opened for that.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}

@@ -1,0 +1,99 @@
+//! A bucket in memory, for tests, simulations and trying things out. Its clock is the one it is given.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::{Bucket, Entry, Key, StoreError, Stored};
+use crate::clock::Clock;
+
+/// A bucket in memory. Servers that share the same one (an `Arc`) share its objects.
+pub struct Memory {
+    clock: Arc<dyn Clock>,
+    objects: Mutex<BTreeMap<Key, Stored>>,
+}
+
+impl Memory {
+    /// An empty bucket whose own clock is `clock`.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, objects: Mutex::new(BTreeMap::new()) }
+    }
+
+    fn objects(&self) -> MutexGuard<'_, BTreeMap<Key, Stored>> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stored(&self, bytes: Bytes) -> Stored {
+        Stored { bytes, modified_ms: self.clock.wall_ms() }
+    }
+}
+
+#[async_trait]
+impl Bucket for Memory {
+    async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        let mut objects = self.objects();
+        if objects.contains_key(key) {
+            return Err(StoreError::Exists { key: key.clone() });
+        }
+        objects.insert(key.clone(), self.stored(bytes));
+        Ok(())
+    }
+
+    async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        let stored = self.stored(bytes);
+        self.objects().insert(key.clone(), stored);
+        Ok(())
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
+        Ok(self.objects().get(key).cloned())
+    }
+
+    async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let below = prefix.below();
+        let from = match after {
+            Some(after) if after.as_str() >= below.as_str() => Bound::Excluded(after.clone()),
+            _ => Bound::Included(Key::new(below.clone())),
+        };
+        let objects = self.objects();
+        let within = objects.range((from, Bound::Unbounded)).take_while(|(key, _)| key.as_str().starts_with(&below));
+        let entry =
+            |(key, stored): (&Key, &Stored)| Entry { key: key.clone(), bytes: stored.bytes.len() as u64, modified_ms: stored.modified_ms };
+        Ok(within.take(limit).map(entry).collect())
+    }
+
+    async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let mut objects = self.objects();
+        for key in keys {
+            objects.remove(key);
+        }
+        Ok(())
+    }
+
+    fn store_time_ms(&self) -> Option<i64> {
+        Some(self.clock.wall_ms())
+    }
+
+    fn store_time_error(&self) -> Duration {
+        Duration::from_millis(1)
+    }
+
+    fn is_gone(&self, _instance: Uuid) -> bool {
+        false
+    }
+
+    fn location(&self) -> &str {
+        "memory://"
+    }
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Memory").field("objects", &self.objects().len()).finish()
+    }
+}

@@ -1,0 +1,83 @@
+//! Counts what is asked of a bucket: `dotdo_store_requests_total{operation, outcome}` and `dotdo_store_request_seconds{operation}`.
+//!
+//! It sits below the retries, so every request counts.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::{Bucket, Entry, Key, StoreError, Stored};
+use crate::clock::Clock;
+
+/// A bucket whose requests are counted.
+pub(super) struct Metered<B> {
+    inner: B,
+    clock: Arc<dyn Clock>,
+}
+
+impl<B: Bucket> Metered<B> {
+    pub(super) fn new(inner: B, clock: Arc<dyn Clock>) -> Self {
+        Self { inner, clock }
+    }
+
+    async fn counted<T>(&self, operation: &'static str, ask: impl Future<Output = Result<T, StoreError>> + Send) -> Result<T, StoreError> {
+        let begin = self.clock.monotonic();
+        let answer = ask.await;
+        let seconds = self.clock.monotonic().saturating_sub(begin).as_secs_f64();
+        let outcome = answer.as_ref().err().map_or("ok", outcome);
+        metrics::histogram!("dotdo_store_request_seconds", "operation" => operation).record(seconds);
+        metrics::counter!("dotdo_store_requests_total", "operation" => operation, "outcome" => outcome).increment(1);
+        answer
+    }
+}
+
+fn outcome(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Exists { .. } => "exists",
+        StoreError::Unavailable { .. } => "unavailable",
+        StoreError::Refused { .. } => "refused",
+    }
+}
+
+#[async_trait]
+impl<B: Bucket> Bucket for Metered<B> {
+    async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        self.counted("create", self.inner.create(key, bytes)).await
+    }
+
+    async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        self.counted("put", self.inner.put(key, bytes)).await
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
+        self.counted("get", self.inner.get(key)).await
+    }
+
+    async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.counted("list", self.inner.list(prefix, after, limit)).await
+    }
+
+    async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
+        self.counted("delete", self.inner.delete(keys)).await
+    }
+
+    fn store_time_ms(&self) -> Option<i64> {
+        self.inner.store_time_ms()
+    }
+
+    fn store_time_error(&self) -> Duration {
+        self.inner.store_time_error()
+    }
+
+    fn is_gone(&self, instance: Uuid) -> bool {
+        self.inner.is_gone(instance)
+    }
+
+    fn location(&self) -> &str {
+        self.inner.location()
+    }
+}

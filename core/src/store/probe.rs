@@ -1,0 +1,163 @@
+//! Finds out, before the first write, whether a store keeps the promise that everything rests on: of several creates of one key, exactly
+//! one succeeds, and what it wrote is seen by every read after it.
+//!
+//! A store that breaks it is refused by name. A store that does not answer clearly is not called a liar: it is unavailable.
+//! The verdict is remembered in the bucket under [`VERDICT`], so that later starts cost one request.
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+
+use super::{Bucket, Key, StoreError};
+use crate::clock::{Clock, Random};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Where the verdict is kept.
+const VERDICT: &str = ".dotdo/probe.json";
+/// Below this, the keys of probes; they are deleted when it ends.
+const SCRATCH: &str = ".dotdo/probe";
+/// The version of the verdict's format, raised when the probe checks more.
+const VERSION: u32 = 1;
+/// How many creates of one key are sent at once.
+const RIVALS: usize = 8;
+/// How many such races run, all at once.
+const RACES: usize = 4;
+/// How often the whole probe runs when the answers are unclear.
+const TRIES: usize = 3;
+
+/// What is written under [`VERDICT`].
+#[derive(Debug, Serialize, Deserialize)]
+struct Verdict {
+    version: u32,
+    /// [`Bucket::location`]; a copied bucket is another store.
+    location: String,
+    /// When the probe ended, in milliseconds since 1970 by the prober's clock; for people.
+    checked_ms: i64,
+}
+
+/// Why a store did not pass.
+enum Failure {
+    /// It said two things that can't both be true, or what it may not say.
+    Broken(String),
+    /// It did not answer, or refused.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Probes the store unless it has passed before.
+///
+/// # Errors
+///
+/// `StoreRefused` when the store breaks a promise or does not let this program write, with a sentence that says which and what to do;
+/// `Unavailable` when it does not answer.
+pub async fn probe(bucket: &dyn Bucket, clock: &dyn Clock, random: &dyn Random) -> Result<()> {
+    if has_passed(bucket).await? {
+        return Ok(());
+    }
+    let mut tries = 1;
+    while let Err(failure) = checks(bucket, random).await {
+        match failure {
+            Failure::Store(StoreError::Unavailable { .. } | StoreError::Exists { .. }) if tries < TRIES => tries += 1,
+            Failure::Store(error) => return Err(unanswered(bucket, &error)),
+            Failure::Broken(promise) => return Err(refusal(bucket, &promise)),
+        }
+    }
+    let verdict = Verdict { version: VERSION, location: bucket.location().to_owned(), checked_ms: clock.wall_ms() };
+    let bytes = serde_json::to_vec_pretty(&verdict).map_err(|error| Error::internal(error.to_string()))?;
+    bucket.put(&Key::new(VERDICT), bytes.into()).await.map_err(|error| unanswered(bucket, &error))
+}
+
+/// Whether this very store has passed this very probe. A verdict that can't be read is no verdict.
+async fn has_passed(bucket: &dyn Bucket) -> Result<bool> {
+    let stored = bucket.get(&Key::new(VERDICT)).await.map_err(|error| unanswered(bucket, &error))?;
+    let verdict = stored.and_then(|stored| serde_json::from_slice::<Verdict>(&stored.bytes).ok());
+    Ok(verdict.is_some_and(|verdict| verdict.version == VERSION && verdict.location == bucket.location()))
+}
+
+/// Runs every check under fresh keys, and removes them.
+async fn checks(bucket: &dyn Bucket, random: &dyn Random) -> Result<(), Failure> {
+    let folder = Key::new(SCRATCH).join(hex(&random.bytes16()));
+    let single = folder.join("single");
+    let races: Vec<Key> = (0..RACES).map(|number| folder.join(format!("race-{number}"))).collect();
+    let mut verdict = one_after_another(bucket, &folder, &single).await;
+    if verdict.is_ok() {
+        verdict = join_all(races.iter().map(|key| race(bucket, key))).await.into_iter().collect();
+    }
+    let scratch: Vec<Key> = races.into_iter().chain([single]).collect();
+    // What is left over is a few bytes under a key of the probe; the verdict matters more.
+    let removed = bucket.delete(&scratch).await;
+    verdict?;
+    removed?;
+    Ok(())
+}
+
+/// Create, create again, read back, list.
+async fn one_after_another(bucket: &dyn Bucket, folder: &Key, key: &Key) -> Result<(), Failure> {
+    let (first, second) = (Bytes::from_static(b"first"), Bytes::from_static(b"second"));
+    bucket.create(key, first.clone()).await?;
+    match bucket.create(key, second).await {
+        Err(StoreError::Exists { .. }) => {}
+        Ok(()) => return broken("a second create of the same key succeeded (`If-None-Match: *` is not honoured)"),
+        Err(error) => return Err(error.into()),
+    }
+    match bucket.get(key).await? {
+        Some(stored) if stored.bytes == first => {}
+        Some(_) => return broken("a create that was answered with \"exists\" replaced the object"),
+        None => return broken("an object that was just created can't be read"),
+    }
+    let listed = bucket.list(folder, None, 10).await?;
+    if !listed.iter().any(|entry| entry.key == *key && entry.bytes == first.len() as u64) {
+        return broken("an object that was just created is not listed");
+    }
+    Ok(())
+}
+
+/// Several creates of one key at the same time: exactly one may succeed, and its bytes must be there.
+async fn race(bucket: &dyn Bucket, key: &Key) -> Result<(), Failure> {
+    let bytes = |rival: usize| Bytes::from(format!("rival {rival}"));
+    let answers = join_all((0..RIVALS).map(|rival| bucket.create(key, bytes(rival)))).await;
+    let winners: Vec<usize> = (0..RIVALS).filter(|rival| answers[*rival].is_ok()).collect();
+    let stored = bucket.get(key).await?.map(|stored| stored.bytes);
+    match (winners.as_slice(), stored) {
+        ([winner], Some(stored)) if stored == bytes(*winner) => Ok(()),
+        ([_], Some(_)) => broken("a create that was answered with success is not what is stored"),
+        ([_], None) => broken("an object that was just created can't be read"),
+        ([], _) => {
+            // Nobody was told that it won: unclear, unless every answer was clear.
+            let unclear = answers.into_iter().filter_map(Result::err).find(|error| !matches!(error, StoreError::Exists { .. }));
+            Err(unclear.unwrap_or_else(|| StoreError::Exists { key: key.clone() }).into())
+        }
+        (many, _) => broken(&format!("{} of {RIVALS} creates of one key at the same time succeeded", many.len())),
+    }
+}
+
+fn broken(promise: &str) -> Result<(), Failure> {
+    Err(Failure::Broken(promise.to_owned()))
+}
+
+fn refusal(bucket: &dyn Bucket, promise: &str) -> Error {
+    let message = format!(
+        "the store {} is refused: {promise}. Without create-if-absent two servers could both believe that they wrote, and writes would be \
+         lost. Use a store that has it (Amazon S3, R2, GCS, Azure, Tigris, SeaweedFS 4 or a local folder), or a newer version of this one",
+        bucket.location()
+    );
+    Error::new(ErrorKind::StoreRefused, message).with_details(serde_json::json!({ "store": bucket.location(), "broken": promise }))
+}
+
+fn unanswered(bucket: &dyn Bucket, error: &StoreError) -> Error {
+    let (kind, what) = match error {
+        StoreError::Refused { .. } => (ErrorKind::StoreRefused, "can't be used; check the bucket's name, the endpoint and the credentials"),
+        _ => (ErrorKind::Unavailable, "can't be probed now"),
+    };
+    Error::new(kind, format!("the store {} {what}: {error}", bucket.location()))
+        .with_details(serde_json::json!({ "store": bucket.location() }))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

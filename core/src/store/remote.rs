@@ -1,0 +1,185 @@
+//! Buckets on the network, over `object_store`: one request for one call.
+//!
+//! Promises: no call is retried here, at any layer; every call ends within a time that follows from its size.
+//! Must not know: which service it talks to; that is `build`'s.
+
+mod build;
+mod errors;
+mod http;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use object_store::list::{PaginatedListOptions, PaginatedListStore};
+use object_store::path::Path;
+use object_store::{GetOptions, ObjectMeta, ObjectStore, PutMode};
+use uuid::Uuid;
+
+pub(super) use build::{Parts, azure, gcs, s3};
+
+use self::errors::{Asked, is_missing};
+use self::http::Answer;
+use super::{Bucket, Entry, Key, StoreError, Stored};
+use crate::clock::Clock;
+use crate::limits::{STORE_ANSWER_MAX, STORE_BYTES_PER_SECOND_MIN, STORE_PAGE_MAX};
+
+/// A store that answers over HTTP gives its times in whole seconds; another second is for a store of several machines.
+const TIME_ERROR: Duration = Duration::from_secs(2);
+
+/// A bucket on the network.
+pub(super) struct Remote {
+    parts: Parts,
+    clock: Arc<dyn Clock>,
+}
+
+impl Remote {
+    pub(super) fn new(parts: Parts, clock: Arc<dyn Clock>) -> Self {
+        Self { parts, clock }
+    }
+
+    fn store(&self) -> &dyn ObjectStore {
+        self.parts.store.as_ref()
+    }
+
+    fn pages(&self) -> &dyn PaginatedListStore {
+        self.parts.pages.as_ref()
+    }
+
+    /// The store's name of `key`.
+    fn path(&self, asked: Asked<'_>) -> Result<Path, StoreError> {
+        Path::parse(format!("{}{}", self.parts.prefix.below(), asked.key)).map_err(|error| asked.refused(error.to_string()))
+    }
+
+    /// Runs one request, watching its HTTP answer, for at most the time that `bytes` may take.
+    async fn once<T>(
+        &self,
+        asked: Asked<'_>,
+        bytes: usize,
+        request: impl Future<Output = object_store::Result<T>> + Send,
+    ) -> Result<T, Failure> {
+        let time_max = STORE_ANSWER_MAX + Duration::from_secs(bytes as u64 / STORE_BYTES_PER_SECOND_MIN);
+        let watched = http::watch(request);
+        tokio::select! {
+            (result, answer) = watched => result.map_err(|error| Failure::Told(error, answer)),
+            () = self.clock.sleep(time_max) => {
+                Err(Failure::Late(asked.unavailable(format!("no answer within {} s", time_max.as_secs()))))
+            }
+        }
+    }
+
+    async fn put_as(&self, asked: Asked<'_>, mode: PutMode, bytes: Bytes) -> Result<(), StoreError> {
+        let path = self.path(asked)?;
+        let length = bytes.len();
+        let put = self.store().put_opts(&path, bytes.into(), mode.into());
+        self.once(asked, length, put).await.map(drop).map_err(|failure| self.error(asked, failure))
+    }
+
+    fn error(&self, asked: Asked<'_>, failure: Failure) -> StoreError {
+        match failure {
+            Failure::Told(error, answer) => errors::translate(asked, &error, answer.as_ref(), &self.parts.secrets),
+            Failure::Late(error) => error,
+        }
+    }
+
+    /// The listed object as callers know it; `None` for what is not below `below` (a folder's own marker object).
+    fn entry(&self, meta: &ObjectMeta, below: &str) -> Option<Entry> {
+        let key = meta.location.as_ref().strip_prefix(&self.parts.prefix.below())?;
+        let is_below = key.len() > below.len() && key.starts_with(below);
+        is_below.then(|| Entry { key: Key::new(key), bytes: meta.size, modified_ms: meta.last_modified.timestamp_millis() })
+    }
+}
+
+/// Why a request brought no result.
+enum Failure {
+    /// The client says so; with the HTTP answer, where there was one.
+    Told(object_store::Error, Option<Answer>),
+    /// No answer came in time.
+    Late(StoreError),
+}
+
+#[async_trait]
+impl Bucket for Remote {
+    async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        self.put_as(Asked { operation: "create", key }, PutMode::Create, bytes).await
+    }
+
+    async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        self.put_as(Asked { operation: "put", key }, PutMode::Overwrite, bytes).await
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
+        let asked = Asked { operation: "get", key };
+        let path = self.path(asked)?;
+        let head = match self.once(asked, 0, self.store().get_opts(&path, GetOptions::default())).await {
+            Ok(head) => head,
+            Err(Failure::Told(error, answer)) if is_missing(&error, answer.as_ref()) => return Ok(None),
+            Err(failure) => return Err(self.error(asked, failure)),
+        };
+        let modified_ms = head.meta.last_modified.timestamp_millis();
+        let length = usize::try_from(head.meta.size).unwrap_or(usize::MAX);
+        let bytes = self.once(asked, length, head.bytes()).await.map_err(|failure| self.error(asked, failure))?;
+        if bytes.len() != length {
+            return Err(asked.unavailable(format!("{} of {length} bytes came", bytes.len())));
+        }
+        Ok(Some(Stored { bytes, modified_ms }))
+    }
+
+    async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let asked = Asked { operation: "list", key: prefix };
+        let below = prefix.below();
+        let full = format!("{}{below}", self.parts.prefix.below());
+        let offset = after.map(|after| format!("{}{after}", self.parts.prefix.below()));
+        let mut entries = Vec::new();
+        let mut page_token = None;
+        while entries.len() < limit {
+            let max_keys = Some((limit - entries.len()).min(STORE_PAGE_MAX));
+            let options = PaginatedListOptions { offset: offset.clone(), max_keys, page_token, ..Default::default() };
+            let page = self.pages().list_paginated(Some(full.as_str()).filter(|full| !full.is_empty()), options);
+            let page = self.once(asked, 0, page).await.map_err(|failure| self.error(asked, failure))?;
+            entries.extend(page.result.objects.iter().filter_map(|meta| self.entry(meta, &below)));
+            page_token = page.page_token;
+            if page_token.is_none() {
+                break;
+            }
+        }
+        entries.retain(|entry| after.is_none_or(|after| entry.key > *after));
+        entries.sort_by(|a, b| a.key.cmp(&b.key));
+        entries.truncate(limit);
+        Ok(entries)
+    }
+
+    async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let Some(first) = keys.first() else { return Ok(()) };
+        let asked = Asked { operation: "delete", key: first };
+        let paths = keys.iter().map(|key| self.path(Asked { operation: "delete", key })).collect::<Result<Vec<_>, _>>()?;
+        let mut gone = self.store().delete_stream(futures_util::stream::iter(paths.into_iter().map(Ok)).boxed());
+        loop {
+            match self.once(asked, keys.len() * 1024, async { gone.next().await.transpose() }).await {
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(()),
+                Err(Failure::Told(error, answer)) if is_missing(&error, answer.as_ref()) => {}
+                Err(failure) => return Err(self.error(asked, failure)),
+            }
+        }
+    }
+
+    fn store_time_ms(&self) -> Option<i64> {
+        self.parts.time.now_ms()
+    }
+
+    fn store_time_error(&self) -> Duration {
+        TIME_ERROR
+    }
+
+    fn is_gone(&self, _instance: Uuid) -> bool {
+        false
+    }
+
+    fn location(&self) -> &str {
+        &self.parts.location
+    }
+}

@@ -1,0 +1,137 @@
+//! What an error of `object_store` means here, and what may be said about it.
+//!
+//! Promises: a text made here holds no credential, no signature and no query string.
+
+use http::StatusCode;
+use object_store::Error;
+use object_store::client::HttpError;
+
+use super::super::config::Secret;
+use super::super::{Key, StoreError};
+use super::http::Answer;
+
+/// The longest reason, in characters.
+const REASON_MAX: usize = 300;
+
+/// What was asked of the store.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) operation: &'static str,
+    pub(super) key: &'a Key,
+}
+
+impl Asked<'_> {
+    pub(super) fn unavailable(self, reason: String) -> StoreError {
+        StoreError::Unavailable { operation: self.operation, key: self.key.clone(), reason }
+    }
+
+    pub(super) fn refused(self, reason: String) -> StoreError {
+        StoreError::Refused { operation: self.operation, key: self.key.clone(), reason }
+    }
+}
+
+/// Whether the store says that there is no such object. A missing bucket is an error, not an empty one.
+pub(super) fn is_missing(error: &Error, answer: Option<&Answer>) -> bool {
+    let whole = |answer: &Answer| matches!(answer.code.as_str(), "NoSuchBucket" | "ContainerNotFound" | "ContainerBeingDeleted");
+    matches!(error, Error::NotFound { .. }) && !answer.is_some_and(whole)
+}
+
+/// The error as the callers of a bucket know it.
+pub(super) fn translate(asked: Asked<'_>, error: &Error, answer: Option<&Answer>, secrets: &[Secret]) -> StoreError {
+    let reason = reason(error, answer, secrets);
+    match (error, answer) {
+        (Error::AlreadyExists { .. } | Error::Precondition { .. }, answer) if asked.operation == "create" => {
+            // Two writes to one key met: the store did neither of them, or only the other.
+            let collided = |answer: &Answer| matches!(answer.code.as_str(), "ConditionalRequestConflict" | "OperationAborted");
+            if answer.is_some_and(collided) { asked.unavailable(reason) } else { StoreError::Exists { key: asked.key.clone() } }
+        }
+        (_, Some(answer)) if is_passing(answer) => asked.unavailable(reason),
+        (_, Some(_)) => asked.refused(reason),
+        (Error::PermissionDenied { .. } | Error::Unauthenticated { .. } | Error::InvalidPath { .. }, None)
+        | (Error::NotSupported { .. } | Error::NotImplemented { .. } | Error::UnknownConfigurationKey { .. }, None) => {
+            asked.refused(reason)
+        }
+        _ => asked.unavailable(reason),
+    }
+}
+
+/// Whether the same request may be answered otherwise later.
+fn is_passing(answer: &Answer) -> bool {
+    let status = answer.status;
+    let busy = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS);
+    // S3 answers 400 when the bytes of a request stop coming.
+    let stalled = status == StatusCode::BAD_REQUEST && answer.code == "RequestTimeout";
+    busy || stalled || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
+}
+
+fn reason(error: &Error, answer: Option<&Answer>, secrets: &[Secret]) -> String {
+    let text = match answer {
+        Some(Answer { status, code, message }) => {
+            let said: Vec<&str> = [code.as_str(), message.as_str()].into_iter().filter(|part| !part.is_empty()).collect();
+            if said.is_empty() { format!("it answered {status}") } else { format!("it answered {status}, {}", said.join(": ")) }
+        }
+        None => transport(error).unwrap_or_else(|| error.to_string()),
+    };
+    scrub(&text, secrets)
+}
+
+/// The deepest cause of a failed exchange, such as `Connection refused (os error 111)`.
+fn transport(error: &Error) -> Option<String> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut is_http = false;
+    let mut deepest = None;
+    while let Some(current) = cause {
+        is_http |= current.is::<HttpError>();
+        deepest = Some(current.to_string());
+        cause = current.source();
+    }
+    deepest.filter(|_| is_http)
+}
+
+/// Takes out known secrets and every query string, and cuts what is too long to read.
+fn scrub(text: &str, secrets: &[Secret]) -> String {
+    let mut text = text.split_whitespace().map(without_query).collect::<Vec<_>>().join(" ");
+    for secret in secrets.iter().filter(|secret| !secret.reveal().is_empty()) {
+        text = text.replace(secret.reveal(), "(secret)");
+    }
+    if text.chars().count() > REASON_MAX {
+        text = text.chars().take(REASON_MAX).chain("…".chars()).collect();
+    }
+    text
+}
+
+fn without_query(word: &str) -> &str {
+    match word.split_once('?') {
+        Some((address, _)) if address.contains("://") => address,
+        _ => word,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_and_query_strings_do_not_get_out() {
+        let text = scrub("asking http://h/b?X-Amz-Signature=abc of hunter2", &[Secret::new("hunter2"), Secret::new("")]);
+        assert_eq!(text, "asking http://h/b of (secret)");
+    }
+
+    #[test]
+    fn a_missing_bucket_is_not_a_missing_object() {
+        let error = Error::NotFound { path: "a".into(), source: "404".into() };
+        let answer = |code: &str| Answer { status: StatusCode::NOT_FOUND, code: code.into(), message: String::new() };
+        assert!(is_missing(&error, Some(&answer("NoSuchKey"))));
+        assert!(!is_missing(&error, Some(&answer("NoSuchBucket"))));
+    }
+
+    #[test]
+    fn a_collision_proves_nothing() {
+        let key = Key::new("a");
+        let error = Error::AlreadyExists { path: "a".into(), source: "409".into() };
+        let answer = |code: &str| Answer { status: StatusCode::CONFLICT, code: code.into(), message: String::new() };
+        let create = Asked { operation: "create", key: &key };
+        assert!(matches!(translate(create, &error, Some(&answer("ConditionalRequestConflict")), &[]), StoreError::Unavailable { .. }));
+        assert!(matches!(translate(create, &error, Some(&answer("BlobAlreadyExists")), &[]), StoreError::Exists { .. }));
+    }
+}

@@ -1,0 +1,110 @@
+//! Watches the HTTP answers under `object_store`: the store's clock from `Date`, the status, and what an error's body says.
+//!
+//! `object_store` hides the status of an error and repeats whole bodies and addresses in its texts; both matter here, because what can be
+//! done depends on the status, and because texts reach people who must not see signatures.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::StatusCode;
+use http::header::DATE;
+use object_store::ClientOptions;
+use object_store::client::{HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector};
+
+use super::super::time::StoreTime;
+
+/// The last HTTP answer of one call that was not a success.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    /// The store's code of the error, such as `NoSuchBucket`; empty when the body names none.
+    pub(super) code: String,
+    /// The store's sentence about it; empty when the body has none.
+    pub(super) message: String,
+}
+
+tokio::task_local! {
+    static LAST: RefCell<Option<Answer>>;
+}
+
+/// Runs `call` and gives its result with the last error answer that the store sent meanwhile.
+pub(super) async fn watch<T>(call: impl Future<Output = T>) -> (T, Option<Answer>) {
+    LAST.scope(RefCell::new(None), async {
+        let result = call.await;
+        (result, LAST.with(|last| last.borrow_mut().take()))
+    })
+    .await
+}
+
+/// Makes HTTP clients that watch.
+#[derive(Debug)]
+pub(super) struct Watching {
+    pub(super) time: Arc<StoreTime>,
+}
+
+impl HttpConnector for Watching {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let inner = ReqwestConnector::default().connect(options)?;
+        Ok(HttpClient::new(Watched { inner, time: Arc::clone(&self.time) }))
+    }
+}
+
+#[derive(Debug)]
+struct Watched {
+    inner: HttpClient,
+    time: Arc<StoreTime>,
+}
+
+#[async_trait]
+impl HttpService for Watched {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let response = self.inner.execute(request).await?;
+        let status = response.status();
+        if !status.is_server_error()
+            && let Some(date_ms) = response.headers().get(DATE).and_then(|date| date_ms(date.to_str().ok()?))
+        {
+            self.time.saw(date_ms);
+        }
+        if status.is_success() || status == StatusCode::NOT_MODIFIED {
+            return Ok(response);
+        }
+        let (parts, body) = response.into_parts();
+        let body = body.bytes().await?;
+        let text = String::from_utf8_lossy(&body);
+        let answer = Answer { status, code: element(&text, "Code"), message: element(&text, "Message") };
+        // Outside of `watch` (a token being fetched in the background) nobody asks.
+        let _ = LAST.try_with(|last| last.replace(Some(answer)));
+        Ok(HttpResponse::from_parts(parts, body.into()))
+    }
+}
+
+/// The time of a `Date` header (RFC 9110, section 5.6.7), in milliseconds since 1970.
+fn date_ms(text: &str) -> Option<i64> {
+    jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp().as_millisecond())
+}
+
+/// The text of the first `<name>` element: the error bodies of S3, GCS and Azure are flat XML.
+fn element(text: &str, name: &str) -> String {
+    let inner = text.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once(&format!("</{name}>")));
+    inner.map(|(inner, _)| inner.chars().take(200).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_header_is_understood() {
+        assert_eq!(date_ms("Tue, 15 Nov 1994 08:12:31 GMT"), Some(784_887_151_000));
+        assert_eq!(date_ms("yesterday"), None);
+    }
+
+    #[test]
+    fn an_error_body_gives_its_code_and_nothing_else() {
+        let body = "<?xml version=\"1.0\"?><Error><Code>SignatureDoesNotMatch</Code><StringToSign>hush</StringToSign></Error>";
+        assert_eq!(element(body, "Code"), "SignatureDoesNotMatch");
+        assert_eq!(element(body, "Message"), "");
+    }
+}

@@ -1,0 +1,49 @@
+//! What is known of a store's own clock: the last time it told, and how long ago that was.
+//!
+//! Promises: [`StoreTime::now_ms`] never runs ahead of the store's clock, as long as this machine's monotonic clock runs at the same rate.
+//! Must not know: wall clocks of this machine.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::clock::Clock;
+
+/// The store's clock, as seen from here.
+pub(super) struct StoreTime {
+    clock: Arc<dyn Clock>,
+    seen: Mutex<Option<Seen>>,
+}
+
+/// The store said `store_ms` before `here`.
+#[derive(Clone, Copy)]
+struct Seen {
+    store_ms: i64,
+    here: Duration,
+}
+
+impl StoreTime {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, seen: Mutex::new(None) }
+    }
+
+    /// Notes that the store's clock had reached `store_ms` before this call.
+    ///
+    /// The newest word counts, also when it is behind an older one: a store of many machines has many clocks.
+    pub(super) fn saw(&self, store_ms: i64) {
+        let here = self.clock.monotonic();
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(Seen { store_ms, here });
+    }
+
+    /// A time that the store's clock has certainly reached.
+    pub(super) fn now_ms(&self) -> Option<i64> {
+        let seen = (*self.seen.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let since = self.clock.monotonic().saturating_sub(seen.here);
+        Some(seen.store_ms.saturating_add(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl std::fmt::Debug for StoreTime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreTime").finish_non_exhaustive()
+    }
+}
