@@ -77,6 +77,11 @@ impl Router {
         Self { classes: classes.into_iter().map(str::to_owned).collect(), default_class: default_class.map(str::to_owned) }
     }
 
+    /// The classes' names, sorted.
+    pub fn classes(&self) -> impl Iterator<Item = &str> {
+        self.classes.iter().map(String::as_str)
+    }
+
     /// Where a request goes.
     ///
     /// A header `X-DO-ID` (or `X-DOTDO-ID`) names the id; the object then sees the whole path, and the class is that of `X-DO-Type` (or
@@ -122,7 +127,7 @@ impl Router {
             Some(class) => format!("no class is named {:?}", shown(class)),
             None => "the request names no class, and there is no default class".to_owned(),
         };
-        let known: Vec<&str> = self.classes.iter().map(String::as_str).collect();
+        let known: Vec<&str> = self.classes().collect();
         Err(Error::not_found(message).with_code("UNKNOWN_CLASS").with_details(serde_json::json!({ "availableTypes": known })))
     }
 }

@@ -1,0 +1,147 @@
+//! The configuration: what flags, the environment and files say, checked as a whole before anything starts.
+//!
+//! Promises: one precedence (flag, environment, project file, user file, default); a name that nobody knows or a value that can't be
+//! read stops the start with a sentence that names both; a secret is never printed.
+//! Must not know: the server, the engine.
+
+mod reference;
+mod resolve;
+mod sources;
+mod storage;
+mod suggest;
+mod table;
+
+use std::time::Duration;
+
+use dotdo_core::{Secret, Settings, StoreConfig};
+
+pub(crate) use self::reference::reference;
+pub(crate) use self::resolve::resolve;
+pub(crate) use self::sources::Sources;
+use crate::edge::{AccessLog, EdgeSettings};
+use crate::http::ServerSettings;
+use crate::telemetry::{LogFormat, LogSettings};
+
+/// Everything that can be configured, with its defaults.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// The address to listen on: an IP address or a name.
+    pub(crate) host: Option<String>,
+    /// The port to listen on; 0 takes any free one.
+    pub(crate) port: u16,
+    /// Whether other addresses than loopback are served although nobody has to say who they are.
+    pub(crate) allow_unauthenticated: bool,
+    /// The class of requests that name none, when it is not the app's own choice.
+    pub(crate) default_class: Option<String>,
+    /// Where the state is kept, as it was written.
+    pub(crate) storage: Option<String>,
+    /// How to get in there.
+    pub(crate) access: StorageAccess,
+    /// The log.
+    pub(crate) log: LogSettings,
+    /// The bounds of requests.
+    pub(crate) edge: EdgeSettings,
+    /// The bounds of connections.
+    pub(crate) server: ServerSettings,
+    /// How long a stop may take.
+    pub(crate) shutdown: Duration,
+    /// The knobs of the core.
+    pub(crate) settings: Settings,
+}
+
+/// A configuration that can be used, and what should be said about it.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    /// The values.
+    pub(crate) config: Config,
+    /// The store that `config.storage` and `config.access` name.
+    pub(crate) store: StoreConfig,
+    /// Sentences for the log.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// What the ways into the stores are made of, under the names that their own tools use.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StorageAccess {
+    /// Another address of Google's or Azure's service.
+    pub(crate) endpoint: Option<String>,
+    /// R2.
+    pub(crate) r2: R2Access,
+    /// Amazon and everything that speaks S3.
+    pub(crate) aws: AwsAccess,
+    /// Google Cloud.
+    pub(crate) google: GoogleAccess,
+    /// Azure.
+    pub(crate) azure: AzureAccess,
+}
+
+/// The variables `R2_*`.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "named as the variables are; the table describes them")]
+pub(crate) struct R2Access {
+    pub(crate) endpoint: Option<String>,
+    pub(crate) bucket: Option<String>,
+    pub(crate) access_key_id: Option<String>,
+    pub(crate) secret_access_key: Option<Secret>,
+}
+
+/// The variables `AWS_*`.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "named as the variables are; the table describes them")]
+pub(crate) struct AwsAccess {
+    pub(crate) endpoint_url: Option<String>,
+    pub(crate) endpoint_url_s3: Option<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) default_region: Option<String>,
+    pub(crate) access_key_id: Option<String>,
+    pub(crate) secret_access_key: Option<Secret>,
+    pub(crate) session_token: Option<Secret>,
+    pub(crate) web_identity_token_file: Option<String>,
+    pub(crate) role_arn: Option<String>,
+    pub(crate) role_session_name: Option<String>,
+    pub(crate) container_credentials_relative_uri: Option<String>,
+    pub(crate) container_credentials_full_uri: Option<String>,
+    pub(crate) container_authorization_token_file: Option<String>,
+}
+
+/// The variables `GOOGLE_*`.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "named as the variables are; the table describes them")]
+pub(crate) struct GoogleAccess {
+    pub(crate) application_credentials: Option<String>,
+    pub(crate) service_account_key: Option<Secret>,
+}
+
+/// The variables `AZURE_*`.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "named as the variables are; the table describes them")]
+pub(crate) struct AzureAccess {
+    pub(crate) storage_account: Option<String>,
+    pub(crate) storage_key: Option<Secret>,
+    pub(crate) storage_sas_token: Option<Secret>,
+    pub(crate) federated_token_file: Option<String>,
+    pub(crate) client_id: Option<String>,
+    pub(crate) tenant_id: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host: Some("127.0.0.1".to_owned()),
+            port: 8787,
+            allow_unauthenticated: false,
+            default_class: None,
+            storage: Some("./.dotdo".to_owned()),
+            access: StorageAccess::default(),
+            log: LogSettings { level: Some("info".to_owned()), format: LogFormat::Auto },
+            edge: EdgeSettings { body_bytes_max: 32 << 20, body_stall: Duration::from_secs(15), access_log: AccessLog::Errors },
+            server: ServerSettings { header_bytes_max: 64 << 10, idle: Duration::from_secs(65), connections_max: 10_000 },
+            // Docker kills ten seconds after it asked.
+            shutdown: Duration::from_secs(9),
+            settings: Settings::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! From what was said to a [`Config`]: the sources one after the other, the weakest first.
+
+use std::collections::HashMap;
+
+use dotdo_core::{Error, Result};
+
+use super::sources::Sources;
+use super::suggest::nearest;
+use super::table::{Knob, Slot, TABLE};
+use super::{Config, Resolved, storage};
+
+/// How much of a wrong value an error repeats.
+const SHOWN_CHARS_MAX: usize = 80;
+
+/// Names that are promised and not understood yet: silence would let a user believe that they work.
+const LATER: &[&str] =
+    &["JWT_TOKEN", "ICEBERG_CATALOG", "ICEBERG_WAREHOUSE", "TURSO_URL", "TURSO_TOKEN", "REDIS_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+/// Promised as well, and whoever sets it counts on it.
+const AUTHENTICATION: &str = "WORKOS_AUTH_DOMAIN";
+
+/// How strong a source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Strength {
+    /// Nobody said anything.
+    Default,
+    /// The user's file.
+    User,
+    /// The project's file.
+    Project,
+    /// The environment.
+    Environment,
+    /// A flag.
+    Flag,
+}
+
+/// Understands what was said.
+///
+/// # Errors
+///
+/// `Invalid`, naming the setting as it was written, what it got and what it takes.
+pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
+    let mut build = Build { config: Config::default(), strengths: HashMap::new() };
+    for (strength, file) in [(Strength::User, &sources.user), (Strength::Project, &sources.project)] {
+        if let Some((name, text)) = file {
+            build.file(strength, name, text)?;
+        }
+    }
+    let warnings = build.environment(&sources.environment)?;
+    for (key, flag, value) in &sources.flags {
+        let knob = TABLE.iter().find(|knob| knob.key == *key).expect("every flag belongs to a setting");
+        build.put(Strength::Flag, knob, flag, value)?;
+    }
+    if build.strength("r2.bucket") > build.strength("storage") {
+        build.config.storage = build.config.access.r2.bucket.as_ref().map(|bucket| format!("s3://{bucket}"));
+    }
+    let store = storage::store(&build.config)?;
+    Ok(Resolved { config: build.config, store, warnings })
+}
+
+/// A configuration in the making.
+struct Build {
+    config: Config,
+    strengths: HashMap<&'static str, Strength>,
+}
+
+impl Build {
+    fn strength(&self, key: &str) -> Strength {
+        self.strengths.get(key).copied().unwrap_or(Strength::Default)
+    }
+
+    /// Sets one setting, which was called `name` where it was written.
+    fn put(&mut self, strength: Strength, knob: &'static Knob, name: &str, value: &str) -> Result<()> {
+        if !knob.slot.set(&mut self.config, value) {
+            return Err(unacceptable(knob, name, value));
+        }
+        self.strengths.insert(knob.key, strength);
+        Ok(())
+    }
+
+    /// Takes what the environment says; the answer is what should be said about it. An empty value is none.
+    fn environment(&mut self, variables: &[(String, String)]) -> Result<Vec<String>> {
+        let given: HashMap<&str, &str> =
+            variables.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (&**name, &**value)).collect();
+        let known: Vec<String> = TABLE.iter().flat_map(Knob::variables).collect();
+        let mut ours: Vec<&str> = variables.iter().map(|(name, _)| &**name).filter(|name| name.starts_with("DOTDO_")).collect();
+        ours.sort_unstable();
+        if let Some(unknown) = ours.into_iter().find(|name| !known.iter().any(|knob| knob == name)) {
+            return Err(unknown_name(&format!("the environment variable {unknown}"), unknown, known.iter().map(String::as_str)));
+        }
+        if given.contains_key(AUTHENTICATION) {
+            return Err(wrong(format!(
+                "{AUTHENTICATION} is set, but this version can't check who its callers are yet, and would let everybody in: \
+                 unset it to serve without authentication"
+            )));
+        }
+        for knob in TABLE {
+            for name in knob.variables() {
+                if let Some(value) = given.get(&*name) {
+                    self.put(Strength::Environment, knob, &name, value)?;
+                }
+            }
+        }
+        let later = LATER.iter().filter(|name| given.contains_key(**name));
+        Ok(later.map(|name| format!("{name} is set, and this version does not use it yet")).collect())
+    }
+
+    /// Takes what a file says.
+    fn file(&mut self, strength: Strength, name: &str, text: &str) -> Result<()> {
+        // The parser's own report quotes the line, which may hold a secret.
+        let table: toml::Table = toml::from_str(text).map_err(|cause: toml::de::Error| {
+            let line = cause.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            wrong(format!("{name}, line {line}: {}", cause.message()))
+        })?;
+        self.table(strength, name, "", &table)
+    }
+
+    fn table(&mut self, strength: Strength, file: &str, path: &str, table: &toml::Table) -> Result<()> {
+        for (key, value) in table {
+            let key = format!("{path}{key}");
+            let Some(knob) = TABLE.iter().find(|knob| knob.key == key) else {
+                match value {
+                    toml::Value::Table(inner) if TABLE.iter().any(|knob| knob.key.starts_with(&format!("{key}."))) => {
+                        self.table(strength, file, &format!("{key}."), inner)?;
+                        continue;
+                    }
+                    _ => return Err(unknown_name(&format!("{file}: {key}"), &key, TABLE.iter().map(|knob| knob.key))),
+                }
+            };
+            let text = match value {
+                toml::Value::String(text) => text.clone(),
+                toml::Value::Integer(number) => number.to_string(),
+                toml::Value::Boolean(on) => on.to_string(),
+                other => return Err(unacceptable(knob, &format!("{file}: {key}"), other.type_str())),
+            };
+            self.put(strength, knob, &format!("{file}: {key}"), &text)?;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a configuration.
+pub(super) fn wrong(message: String) -> Error {
+    Error::invalid(message).with_code("BAD_CONFIG")
+}
+
+fn unacceptable(knob: &Knob, name: &str, value: &str) -> Error {
+    let accepts = knob.slot.accepts();
+    let hidden = matches!(knob.slot, Slot::Secret(_)) || value.contains('@');
+    if hidden {
+        return wrong(format!("{name} has a value that can't be used (not shown, it may hold a secret); it takes {accepts}"));
+    }
+    let shown: String = value.chars().take(SHOWN_CHARS_MAX).collect();
+    wrong(format!("{name} is {shown:?}; it takes {accepts}"))
+}
+
+fn unknown_name<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    let hint = nearest(name, known).map(|near| format!("; did you mean {near}?"));
+    wrong(format!("{what} is no setting{}", hint.unwrap_or_else(|| "; docs/SETTINGS.md lists them all".to_owned())))
+}

@@ -1,0 +1,53 @@
+//! What flags, the environment and files say: gathered here, understood in `resolve`.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use dotdo_core::{Error, Result};
+
+/// The project's file, in the working directory.
+const PROJECT_FILE: &str = "dotdo.toml";
+
+/// Everything that was said, not understood yet.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    /// Flags: the setting's key, the flag as it was written, the value.
+    pub(crate) flags: Vec<(&'static str, &'static str, String)>,
+    /// The environment. Values that are not UTF-8 keep their place with a replacement character.
+    pub(crate) environment: Vec<(String, String)>,
+    /// The project's file: its name and its text.
+    pub(crate) project: Option<(String, String)>,
+    /// The user's file.
+    pub(crate) user: Option<(String, String)>,
+}
+
+impl Sources {
+    /// Asks the machine.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when a file is there and can't be read.
+    pub(crate) fn gather(flags: Vec<(&'static str, &'static str, String)>) -> Result<Self> {
+        let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        let environment = env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect();
+        let user = user_file().map(|path| read(&path)).transpose()?.flatten();
+        Ok(Self { flags, environment, project: read(Path::new(PROJECT_FILE))?, user })
+    }
+}
+
+/// `~/.config/dotdo/config.toml`, or where `XDG_CONFIG_HOME` says that `~/.config` is.
+fn user_file() -> Option<PathBuf> {
+    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
+    Some(folder.join("dotdo").join("config.toml"))
+}
+
+/// The text of a file, `None` when there is none.
+fn read(path: &Path) -> Result<Option<(String, String)>> {
+    let name = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some((name, text))),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(Error::invalid(format!("{name} can't be read: {cause}")).with_code("BAD_CONFIG")),
+    }
+}

@@ -1,0 +1,394 @@
+//! The one table of settings: parser, error texts and documentation are all made from it.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use dotdo_core::{CheckpointMode, RETENTION_MIN, Secret, is_class_name};
+
+use super::Config;
+use crate::edge::AccessLog;
+use crate::http::HEADER_BYTES_MIN;
+use crate::telemetry::{LogFormat, is_log_filter};
+
+const MINUTE_MS: u64 = 60_000;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// Tables whose names in the environment are other people's, and so have no `DOTDO_` in front.
+const FOREIGN: [&str; 4] = ["r2.", "aws.", "google.", "azure."];
+
+/// One setting.
+pub(super) struct Knob {
+    /// Its name in files, with a dot for each table.
+    pub(super) key: &'static str,
+    /// Further names in the environment; the one made from the key wins over them.
+    pub(super) aliases: &'static [&'static str],
+    /// What it takes and where that goes.
+    pub(super) slot: Slot,
+    /// What it does: one sentence or two for a user.
+    pub(super) about: &'static str,
+}
+
+/// What a setting takes, and the field that keeps it.
+pub(super) enum Slot {
+    /// A number of milliseconds.
+    Millis(RangeInclusive<u64>, fn(&mut Config) -> &mut Duration),
+    /// A number of something.
+    Number { unit: &'static str, range: RangeInclusive<u64>, get: fn(&Config) -> u64, set: fn(&mut Config, u64) },
+    /// `true` or `false`.
+    Switch(fn(&mut Config) -> &mut bool),
+    /// One of these words.
+    OneOf { words: &'static [&'static str], get: fn(&Config) -> usize, set: fn(&mut Config, usize) },
+    /// Text that passes a check, described by what it accepts.
+    Text { accepts: &'static str, check: fn(&str) -> bool, field: fn(&mut Config) -> &mut Option<String> },
+    /// Text that is never shown.
+    Secret(fn(&mut Config) -> &mut Option<Secret>),
+}
+
+impl Knob {
+    const fn new(key: &'static str, slot: Slot, about: &'static str) -> Self {
+        Self { key, aliases: &[], slot, about }
+    }
+
+    const fn with_aliases(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    /// The name in the environment.
+    pub(super) fn variable(&self) -> String {
+        let prefix = if FOREIGN.iter().any(|table| self.key.starts_with(table)) { "" } else { "DOTDO_" };
+        format!("{prefix}{}", self.key.replace('.', "_").to_uppercase())
+    }
+
+    /// All names in the environment, the one that wins last.
+    pub(super) fn variables(&self) -> impl Iterator<Item = String> {
+        self.aliases.iter().map(|alias| (*alias).to_owned()).chain([self.variable()])
+    }
+}
+
+impl Slot {
+    /// What can be given, as the end of the sentence "it takes …".
+    pub(super) fn accepts(&self) -> String {
+        match self {
+            Self::Millis(range, _) => format!("a whole number of milliseconds from {} to {}", range.start(), range.end()),
+            Self::Number { unit, range, .. } => format!("a whole number{unit} from {} to {}", range.start(), range.end()),
+            Self::Switch(_) => "true or false (or 1 or 0)".to_owned(),
+            Self::OneOf { words, .. } => match words.split_last() {
+                Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+                None => "nothing".to_owned(),
+            },
+            Self::Text { accepts, .. } => (*accepts).to_owned(),
+            Self::Secret(_) => "text, which is never shown".to_owned(),
+        }
+    }
+
+    /// Puts a value into `config`; whether it was one.
+    pub(super) fn set(&self, config: &mut Config, text: &str) -> bool {
+        match self {
+            Self::Millis(range, field) => number(text, range).map(|ms| *field(config) = Duration::from_millis(ms)).is_some(),
+            Self::Number { range, set, .. } => number(text, range).map(|value| set(config, value)).is_some(),
+            Self::Switch(field) => switch(text).map(|on| *field(config) = on).is_some(),
+            Self::OneOf { words, set, .. } => words.iter().position(|word| *word == text).map(|at| set(config, at)).is_some(),
+            Self::Text { check, field, .. } => check(text).then(|| *field(config) = Some(text.to_owned())).is_some(),
+            Self::Secret(field) => {
+                *field(config) = Some(Secret::new(text));
+                true
+            }
+        }
+    }
+
+    /// The value in `config`, for people; empty when there is none.
+    pub(super) fn shown(&self, config: &mut Config) -> String {
+        match self {
+            Self::Millis(_, field) => field(config).as_millis().to_string(),
+            Self::Number { get, .. } => get(config).to_string(),
+            Self::Switch(field) => field(config).to_string(),
+            Self::OneOf { words, get, .. } => words[get(config)].to_owned(),
+            Self::Text { field, .. } => field(config).clone().unwrap_or_default(),
+            Self::Secret(_) => String::new(),
+        }
+    }
+}
+
+fn number(text: &str, range: &RangeInclusive<u64>) -> Option<u64> {
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|value| plain && range.contains(value))
+}
+
+fn switch(text: &str) -> Option<bool> {
+    match text {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+macro_rules! number {
+    ($unit:literal, $range:expr, $($field:ident).+) => {
+        Slot::Number {
+            unit: $unit,
+            range: $range,
+            get: |config| u64::try_from(config.$($field).+).unwrap_or(u64::MAX),
+            // The range lies within the field's type.
+            set: |config, value| config.$($field).+ = value.try_into().unwrap_or(config.$($field).+),
+        }
+    };
+}
+
+macro_rules! text {
+    ($accepts:literal, $check:expr, $($field:ident).+) => {
+        Slot::Text { accepts: $accepts, check: $check, field: |config| &mut config.$($field).+ }
+    };
+}
+
+macro_rules! secret {
+    ($($field:ident).+) => {
+        Slot::Secret(|config| &mut config.$($field).+)
+    };
+}
+
+fn any(_: &str) -> bool {
+    true
+}
+
+fn web_address(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| {
+        let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+        matches!(url.scheme(), "http" | "https") && url.has_host() && bare
+    })
+}
+
+/// Every setting, in the order of the documentation.
+pub(super) static TABLE: &[Knob] = &[
+    Knob::new(
+        "host",
+        text!("an IP address or a host name", |host| !host.contains(['/', ' ']), host),
+        "Where to listen. Anything but loopback needs authentication, or `allow_unauthenticated`.",
+    ),
+    Knob::new("port", number!("", 0..=65_535, port), "The port to listen on; 0 takes any free one and logs it.").with_aliases(&["PORT"]),
+    Knob::new(
+        "allow_unauthenticated",
+        Slot::Switch(|config| &mut config.allow_unauthenticated),
+        "Serve other machines although nobody has to prove who they are. For private networks only: whoever reaches the port can read \
+         and write everything.",
+    ),
+    Knob::new(
+        "address",
+        text!("an address with http:// or https://", web_address, settings.address),
+        "Where other servers on the same bucket reach this one.",
+    ),
+    Knob::new(
+        "default_class",
+        text!("the name of a class", is_class_name, default_class),
+        "The class of requests that name none; else the first class of the program.",
+    )
+    .with_aliases(&["DEFAULT_DO_CLASS"]),
+    Knob::new(
+        "storage",
+        text!(
+            "a folder, or file:///path, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or memory://",
+            |text| super::storage::check(text),
+            storage
+        ),
+        "Where the state is kept. A relative folder is relative to the working directory.",
+    ),
+    Knob::new(
+        "storage_endpoint",
+        text!("an address with http:// or https://", web_address, access.endpoint),
+        "Another address of the service behind `gs://` or `az://`, such as an emulator's. (`s3://` takes `R2_ENDPOINT` or `AWS_ENDPOINT_URL`.)",
+    ),
+    Knob::new(
+        "log.level",
+        text!("error, warn, info, debug, trace, off, or a list like info,dotdo_core=debug", is_log_filter, log.level),
+        "How much is logged, to standard error.",
+    )
+    .with_aliases(&["LOG_LEVEL"]),
+    Knob::new(
+        "log.format",
+        Slot::OneOf {
+            words: &["auto", "human", "json"],
+            get: |config| config.log.format as usize,
+            set: |config, at| config.log.format = [LogFormat::Auto, LogFormat::Human, LogFormat::Json][at],
+        },
+        "How it is logged: `auto` writes for people on a terminal, and JSON lines otherwise.",
+    ),
+    Knob::new(
+        "log.access",
+        Slot::OneOf {
+            words: &["off", "errors", "all"],
+            get: |config| config.edge.access_log as usize,
+            set: |config, at| config.edge.access_log = [AccessLog::Off, AccessLog::Errors, AccessLog::All][at],
+        },
+        "Which requests get a line in the log: none, those that failed on the server's side (5xx), or all. Queries and headers are never logged.",
+    ),
+    Knob::new(
+        "checkpoint.mode",
+        Slot::OneOf {
+            words: &["auto", "every-request"],
+            get: |config| config.settings.checkpoint.mode as usize,
+            set: |config, at| config.settings.checkpoint.mode = [CheckpointMode::Auto, CheckpointMode::EveryRequest][at],
+        },
+        "`auto` writes snapshots behind the responses; `every-request` lets every response that changed something wait for one, so that \
+         Iceberg readers see it at once. Costs several more writes to the store a request.",
+    ),
+    Knob::new(
+        "checkpoint.interval_ms",
+        Slot::Millis(0..=DAY_MS, |config| &mut config.settings.checkpoint.interval),
+        "The least time between two snapshots of an object. Shorter: fresher files, more writes to the store.",
+    ),
+    Knob::new(
+        "checkpoint.min_changes",
+        number!("", 1..=1_000_000_000, settings.checkpoint.min_changes),
+        "How many changed rows a snapshot waits for.",
+    ),
+    Knob::new(
+        "checkpoint.log_bytes",
+        number!(" of bytes", 4096..=1 << 30, settings.checkpoint.log_bytes),
+        "A snapshot is due, whatever the interval, when the records since the last one have this many bytes.",
+    ),
+    Knob::new(
+        "checkpoint.log_records",
+        number!("", 1..=100_000, settings.checkpoint.log_records),
+        "Likewise in records. A cold start reads each record since the last snapshot.",
+    ),
+    Knob::new(
+        "lease.duration_ms",
+        Slot::Millis(1000..=10 * MINUTE_MS, |config| &mut config.settings.lease_duration),
+        "How long a server may answer from memory after its last write to an object's log. Longer: fewer heartbeats, and a longer wait \
+         for the others after a crash.",
+    ),
+    Knob::new(
+        "commit.deadline_ms",
+        Slot::Millis(100..=5 * MINUTE_MS, |config| &mut config.settings.commit_deadline),
+        "How long a write may try to get a certain answer from the store before the client is told that the outcome is unknown.",
+    ),
+    Knob::new(
+        "handler.time_max_ms",
+        Slot::Millis(1..=HOUR_MS, |config| &mut config.settings.handler_time_max),
+        "How long a handler may run before its request is undone and answered with 504.",
+    ),
+    Knob::new(
+        "turn.wait_max_ms",
+        Slot::Millis(1..=HOUR_MS, |config| &mut config.settings.turn_wait_max),
+        "How long a request may wait for its object's turn before it is answered with 503.",
+    ),
+    Knob::new(
+        "retention.ms",
+        Slot::Millis(RETENTION_MIN.as_millis() as u64..=3650 * DAY_MS, |config| &mut config.settings.retention),
+        "How long snapshots and the records that they cover are kept. Longer: reads reach further back, and storage costs more.",
+    ),
+    Knob::new(
+        "limits.body_bytes_max",
+        number!(" of bytes", 0..=1 << 40, edge.body_bytes_max),
+        "The largest body of a request; a larger one is answered with 413.",
+    ),
+    Knob::new(
+        "limits.header_bytes_max",
+        number!(" of bytes", HEADER_BYTES_MIN as u64..=16 << 20, server.header_bytes_max),
+        "The largest head of a request; a larger one is answered with 431.",
+    ),
+    Knob::new(
+        "limits.connections_max",
+        number!("", 1..=1_000_000, server.connections_max),
+        "How many connections may be open; more wait to be accepted.",
+    ),
+    Knob::new("limits.objects_max", number!("", 1..=10_000_000, settings.objects_max), "How many objects may stay in memory."),
+    Knob::new(
+        "limits.memory_bytes_max",
+        number!(" of bytes", 16 << 20..=1 << 50, settings.memory_bytes_max),
+        "How many bytes all objects in memory may use together.",
+    ),
+    Knob::new(
+        "limits.object_bytes_max",
+        number!(" of bytes", 1 << 20..=1 << 40, settings.object_bytes_max),
+        "The largest database of one object; a write beyond it is answered with 507.",
+    ),
+    Knob::new("limits.row_bytes_max", number!(" of bytes", 1024..=1_000_000_000, settings.row_bytes_max), "The largest value or row."),
+    Knob::new(
+        "http.idle_ms",
+        Slot::Millis(100..=HOUR_MS, |config| &mut config.server.idle),
+        "How long a connection may take to send the whole head of its next request. Keep it longer than a load balancer in front keeps \
+         idle connections.",
+    ),
+    Knob::new(
+        "http.body_stall_ms",
+        Slot::Millis(10..=HOUR_MS, |config| &mut config.edge.body_stall),
+        "How long the sender of a body may pause before its request is refused.",
+    ),
+    Knob::new(
+        "shutdown.deadline_ms",
+        Slot::Millis(0..=10 * MINUTE_MS, |config| &mut config.shutdown),
+        "How long a stop may take: finish requests, commit, write snapshots, release the objects.",
+    ),
+    Knob::new(
+        "r2.endpoint",
+        text!("an address with http:// or https://", web_address, access.r2.endpoint),
+        "The address of the R2 account.",
+    ),
+    Knob::new(
+        "r2.bucket",
+        text!("the name of a bucket", super::storage::is_bucket, access.r2.bucket),
+        "Alone it means the storage `s3://` with this bucket.",
+    ),
+    Knob::new("r2.access_key_id", text!("text", any, access.r2.access_key_id), "The public half of the key pair; wins over Amazon's."),
+    Knob::new("r2.secret_access_key", secret!(access.r2.secret_access_key), "The secret half."),
+    Knob::new(
+        "aws.endpoint_url",
+        text!("an address with http:// or https://", web_address, access.aws.endpoint_url),
+        "The address of a service that speaks S3, when it is not Amazon's.",
+    ),
+    Knob::new(
+        "aws.endpoint_url_s3",
+        text!("an address with http:// or https://", web_address, access.aws.endpoint_url_s3),
+        "The same, and wins.",
+    ),
+    Knob::new("aws.region", text!("text", any, access.aws.region), "The region; `us-east-1` when nothing says another, `auto` on R2."),
+    Knob::new("aws.default_region", text!("text", any, access.aws.default_region), "The region, when `AWS_REGION` says none."),
+    Knob::new("aws.access_key_id", text!("text", any, access.aws.access_key_id), "The public half of a key pair."),
+    Knob::new("aws.secret_access_key", secret!(access.aws.secret_access_key), "The secret half."),
+    Knob::new("aws.session_token", secret!(access.aws.session_token), "The third part of temporary keys."),
+    Knob::new(
+        "aws.web_identity_token_file",
+        text!("the path of a file", any, access.aws.web_identity_token_file),
+        "A token to exchange for keys, with `AWS_ROLE_ARN`.",
+    ),
+    Knob::new("aws.role_arn", text!("text", any, access.aws.role_arn), "The role to take on with it."),
+    Knob::new("aws.role_session_name", text!("text", any, access.aws.role_session_name), "The name that audit logs show."),
+    Knob::new(
+        "aws.container_credentials_relative_uri",
+        text!("a path", any, access.aws.container_credentials_relative_uri),
+        "The task's identity; ECS sets it.",
+    ),
+    Knob::new(
+        "aws.container_credentials_full_uri",
+        text!("an address", any, access.aws.container_credentials_full_uri),
+        "The pod's identity; EKS sets it.",
+    ),
+    Knob::new(
+        "aws.container_authorization_token_file",
+        text!("the path of a file", any, access.aws.container_authorization_token_file),
+        "The token for it; EKS sets it.",
+    ),
+    Knob::new(
+        "google.application_credentials",
+        text!("the path of a file", any, access.google.application_credentials),
+        "A service account's key; else the machine's own identity.",
+    ),
+    Knob::new("google.service_account_key", secret!(access.google.service_account_key), "The same as JSON, and wins."),
+    Knob::new(
+        "azure.storage_account",
+        text!("the name of a storage account", any, access.azure.storage_account),
+        "The storage account; `az://` needs it.",
+    )
+    .with_aliases(&["AZURE_STORAGE_ACCOUNT_NAME"]),
+    Knob::new("azure.storage_key", secret!(access.azure.storage_key), "The account's key.").with_aliases(&["AZURE_STORAGE_ACCOUNT_KEY"]),
+    Knob::new("azure.storage_sas_token", secret!(access.azure.storage_sas_token), "A shared access signature."),
+    Knob::new(
+        "azure.federated_token_file",
+        text!("the path of a file", any, access.azure.federated_token_file),
+        "A token to exchange, with the two below; else the machine's own identity.",
+    ),
+    Knob::new("azure.client_id", text!("text", any, access.azure.client_id), "The application."),
+    Knob::new("azure.tenant_id", text!("text", any, access.azure.tenant_id), "The directory."),
+];

@@ -1,0 +1,194 @@
+//! What every adapter does with a request: names it, finds its object, bounds its body, and turns whatever happens into a response.
+//!
+//! Promises: every request gets exactly one response, with its request id; an error has the one body that all errors have; a panic in
+//! one request is that request's 500 and nothing else.
+//! Must not know: sockets, platforms, the bucket.
+
+mod body;
+mod error;
+mod finish;
+mod metrics;
+mod readiness;
+mod request_id;
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use dotdo_core::{At, Body, Error, ObjectId, Request, Response, Result, Route, Router};
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderValue, Method, header};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use self::body::Inbound;
+use self::metrics::RequestMetrics;
+use self::readiness::Readiness;
+use self::request_id::RequestIds;
+
+/// Whoever answers for the objects: the engine, or a test's stand-in.
+pub(crate) trait Objects: Send + Sync + 'static {
+    /// Answers a request to an object, at a version when one is asked for.
+    fn fetch(&self, object: &ObjectId, at: Option<At>, request: Request) -> impl Future<Output = Result<Response>> + Send;
+
+    /// Whether the store can be used.
+    fn ready(&self) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// Which requests get a line in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AccessLog {
+    /// None.
+    Off,
+    /// Those that the server failed to answer (5xx).
+    Errors,
+    /// All.
+    All,
+}
+
+/// The bounds that an [`Edge`] keeps.
+#[derive(Debug, Clone)]
+pub(crate) struct EdgeSettings {
+    /// The most bytes that the body of a request may have.
+    pub(crate) body_bytes_max: u64,
+    /// How long the sender of a body may pause.
+    pub(crate) body_stall: Duration,
+    /// Which requests get a line in the log.
+    pub(crate) access_log: AccessLog,
+}
+
+/// The way of a request from an adapter to an object and back.
+pub(crate) struct Edge<O> {
+    objects: O,
+    router: Router,
+    settings: EdgeSettings,
+    request_ids: RequestIds,
+    metrics: RequestMetrics,
+    readiness: Readiness,
+    exporter: Option<PrometheusHandle>,
+}
+
+/// What is known of a request when its answer is ready.
+struct Seen {
+    method: Method,
+    path: String,
+    class: Option<String>,
+    id: HeaderValue,
+    started: Instant,
+}
+
+impl<O: Objects> Edge<O> {
+    /// An edge in front of `objects`, for the classes that `router` knows.
+    pub(crate) fn new(objects: O, router: Router, settings: EdgeSettings, exporter: Option<PrometheusHandle>, process: u64) -> Self {
+        let metrics = RequestMetrics::new(router.classes());
+        Self { objects, router, settings, request_ids: RequestIds::new(process), metrics, readiness: Readiness::default(), exporter }
+    }
+
+    /// The objects behind this edge.
+    pub(crate) fn objects(&self) -> &O {
+        &self.objects
+    }
+
+    /// Answers a request, whatever happens.
+    pub(crate) async fn answer<B>(&self, request: http::Request<B>) -> Response
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let mut seen = self.seen(&request);
+        let outcome = AssertUnwindSafe(self.dispatch(request, &mut seen)).catch_unwind().await;
+        let outcome = outcome.unwrap_or_else(|_| Err(Error::internal("the server failed while it answered; its log says why")));
+        let outcome = outcome.and_then(finish::checked);
+        self.log(&seen, &outcome);
+        let response = outcome.unwrap_or_else(|error| error::response(&error, &seen.id));
+        self.metrics.count(seen.class.as_deref(), response.status(), seen.started.elapsed());
+        finish::finished(response, &seen.method, seen.id)
+    }
+
+    fn seen<B>(&self, request: &http::Request<B>) -> Seen {
+        let path = if self.settings.access_log == AccessLog::Off { String::new() } else { request.uri().path().to_owned() };
+        let id = self.request_ids.of(request.headers());
+        Seen { method: request.method().clone(), path, class: None, id, started: Instant::now() }
+    }
+
+    async fn dispatch<B>(&self, request: http::Request<B>, seen: &mut Seen) -> Result<Response>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        if request.method() == Method::CONNECT {
+            return Err(Error::invalid("this is not a proxy: CONNECT is not answered"));
+        }
+        let target = match self.router.route(request.method(), request.uri(), request.headers())? {
+            Route::Object(target) => target,
+            Route::Health => return Ok(json(serde_json::json!({ "status": "ok" }))),
+            Route::Ready => return self.ready().await,
+            Route::Metrics => return self.figures(),
+        };
+        seen.class = Some(target.object.class().to_owned());
+        let (mut head, body) = request.into_parts();
+        let body = self.receive(body, &head.headers).await?;
+        target.rewrite(&mut head, seen.id.clone());
+        self.objects.fetch(&target.object, target.at, Request::from_parts(head, body)).await
+    }
+
+    /// The body as the object will read it. A small one is here before the object's turn begins, so that a slow sender holds nobody up.
+    async fn receive<B>(&self, body: B, headers: &HeaderMap) -> Result<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        if body.is_end_stream() {
+            return Ok(Body::empty());
+        }
+        let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let inbound = Inbound::new(body, self.settings.body_bytes_max, self.settings.body_stall);
+        match announced {
+            Some(bytes) if bytes > self.settings.body_bytes_max => Err(body::too_large(self.settings.body_bytes_max)),
+            Some(bytes) if bytes <= body::EAGER_BYTES_MAX => Ok(Body::new(inbound).bytes().await?.into()),
+            _ => Ok(Body::new(inbound)),
+        }
+    }
+
+    async fn ready(&self) -> Result<Response> {
+        self.readiness.check(|| self.objects.ready()).await?;
+        Ok(json(serde_json::json!({ "status": "ready" })))
+    }
+
+    fn figures(&self) -> Result<Response> {
+        let exporter = self.exporter.as_ref();
+        let exporter = exporter.ok_or_else(|| Error::not_found("the program that embeds this server exports its metrics elsewhere"))?;
+        let mut response = Response::new(exporter.render().into());
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
+        Ok(response)
+    }
+
+    /// The request's line in the log. Queries and headers may hold secrets and stay out of it.
+    fn log(&self, seen: &Seen, outcome: &Result<Response>) {
+        let Seen { method, path, id, started, .. } = seen;
+        let ms = || started.elapsed().as_secs_f64() * 1e3;
+        let status = match outcome {
+            Ok(response) => response.status(),
+            Err(error) => error::status(error.kind()),
+        };
+        match (self.settings.access_log, outcome) {
+            (AccessLog::Off, _) => {}
+            (_, Err(error)) if status.is_server_error() => {
+                tracing::error!(%method, path, status = status.as_u16(), ms = ms(), request_id = ?id, error = ?error, "request failed");
+            }
+            (AccessLog::All, _) => tracing::info!(%method, path, status = status.as_u16(), ms = ms(), request_id = ?id, "request"),
+            (AccessLog::Errors, _) if status.is_server_error() => {
+                tracing::warn!(%method, path, status = status.as_u16(), ms = ms(), request_id = ?id, "request failed");
+            }
+            (AccessLog::Errors, _) => {}
+        }
+    }
+}
+
+/// A 200 with JSON.
+fn json(value: serde_json::Value) -> Response {
+    let mut response = Response::new(value.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,119 @@
+//! The HTTP server: hyper around an [`Edge`], for HTTP/1.1 and HTTP/2 without TLS.
+//!
+//! Promises: a connection's misery stays its own; nothing about a connection is unbounded; when it is told to stop, requests in flight
+//! are finished first.
+//! Must not know: objects, routes, the bucket.
+
+mod signals;
+mod socket;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+pub(crate) use self::signals::Signals;
+use self::socket::Socket;
+use crate::edge::{Edge, Objects};
+
+/// How long to wait after a connection could not be accepted, usually because the process has no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How many requests one HTTP/2 connection may have under way.
+const STREAMS_MAX: u32 = 256;
+/// How often an HTTP/2 connection is asked whether it still lives.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// The least that hyper takes as the bound of a header.
+pub(crate) const HEADER_BYTES_MIN: usize = 8192;
+
+/// The bounds of the server's connections.
+#[derive(Debug, Clone)]
+pub(crate) struct ServerSettings {
+    /// The most bytes that the head of a request may have. At least [`HEADER_BYTES_MIN`].
+    pub(crate) header_bytes_max: usize,
+    /// How long a connection may take to send the whole head of its next request.
+    pub(crate) idle: Duration,
+    /// How many connections may be open; more wait to be accepted.
+    pub(crate) connections_max: usize,
+}
+
+/// Serves connections until `stop` completes; then the result finishes what is under way.
+pub(crate) async fn serve<O: Objects>(
+    listener: TcpListener,
+    edge: Arc<Edge<O>>,
+    settings: &ServerSettings,
+    stop: impl Future<Output = ()>,
+) -> GracefulShutdown {
+    let graceful = GracefulShutdown::new();
+    let connection = Arc::new(Connection { builder: builder(settings), edge, idle: settings.idle });
+    let places = Arc::new(Semaphore::new(settings.connections_max));
+    let mut stop = pin!(stop);
+    loop {
+        let (stream, place) = tokio::select! {
+            biased;
+            () = &mut stop => return graceful,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        tokio::spawn(Arc::clone(&connection).serve(stream, graceful.watcher(), place));
+    }
+}
+
+/// The next connection, once there is a place for it.
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+    let place = Arc::clone(places).acquire_owned().await.expect("nobody closes the semaphore");
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return (stream, place),
+            Err(cause) => {
+                tracing::warn!(%cause, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn builder(settings: &ServerSettings) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(settings.idle).max_buf_size(settings.header_bytes_max);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(settings.header_bytes_max).unwrap_or(u32::MAX))
+        .max_concurrent_streams(STREAMS_MAX)
+        .keep_alive_interval(PING_INTERVAL);
+    builder
+}
+
+/// What all connections share.
+struct Connection<O> {
+    builder: auto::Builder<TokioExecutor>,
+    edge: Arc<Edge<O>>,
+    idle: Duration,
+}
+
+impl<O: Objects> Connection<O> {
+    /// Serves one connection to its end.
+    async fn serve(self: Arc<Self>, stream: TcpStream, watcher: Watcher, _place: OwnedSemaphorePermit) {
+        if let Err(cause) = stream.set_nodelay(true) {
+            tracing::debug!(%cause, "TCP_NODELAY could not be set");
+        }
+        let service = service_fn(|request| {
+            let edge = Arc::clone(&self.edge);
+            async move { Ok::<_, Infallible>(edge.answer(request).await) }
+        });
+        let io = TokioIo::new(Socket::new(stream, self.idle));
+        if let Err(cause) = watcher.watch(self.builder.serve_connection(io, service)).await {
+            tracing::debug!(cause, "a connection ended early");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

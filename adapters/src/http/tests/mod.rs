@@ -1,0 +1,67 @@
+//! The server through a real port, with a stand-in for the engine that says what reached it.
+
+mod client;
+mod hostile;
+mod objects;
+mod protocol;
+mod shutdown;
+
+use std::net::SocketAddr;
+
+use dotdo_core::Router;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use self::client::Client;
+use self::objects::TestObjects;
+use super::*;
+use crate::edge::{AccessLog, EdgeSettings};
+
+/// A server that stops when it is told to.
+struct Server {
+    address: SocketAddr,
+    edge: Arc<Edge<TestObjects>>,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<GracefulShutdown>,
+}
+
+fn server_settings() -> ServerSettings {
+    ServerSettings { header_bytes_max: 64 << 10, idle: Duration::from_secs(60), connections_max: 100 }
+}
+
+fn edge_settings() -> EdgeSettings {
+    EdgeSettings { body_bytes_max: 1 << 20, body_stall: Duration::from_secs(60), access_log: AccessLog::All }
+}
+
+impl Server {
+    async fn start() -> Self {
+        Self::with(server_settings(), edge_settings()).await
+    }
+
+    async fn with(server: ServerSettings, edge: EdgeSettings) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let router = Router::new(["DO", "Counter"], Some("DO"));
+        let edge = Arc::new(Edge::new(TestObjects::default(), router, edge, None, 1));
+        let (stop, stopped) = oneshot::channel();
+        let serving = Arc::clone(&edge);
+        let running = tokio::spawn(async move { serve(listener, serving, &server, async { drop(stopped.await) }).await });
+        Self { address, edge, stop, running }
+    }
+
+    async fn connect(&self) -> Client {
+        Client::connect(self.address).await
+    }
+
+    /// Asks on a connection of its own.
+    async fn ask(&self, request: &str) -> client::Answer {
+        let mut client = self.connect().await;
+        client.send(request).await;
+        client.answer().await
+    }
+
+    /// Whether a new client is served as if nothing had happened.
+    async fn is_well(&self) -> bool {
+        self.ask("GET /do/a/seen HTTP/1.1\r\nhost: x\r\n\r\n").await.status == 200
+    }
+}

@@ -1,0 +1,77 @@
+//! Objects that say what reached them, and misbehave on request.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use dotdo_core::{At, Body, Error, ErrorKind, ObjectId, Request, Response, Result};
+use futures_util::stream;
+use http::StatusCode;
+use http_body::Frame;
+use http_body_util::StreamBody;
+use tokio::sync::Semaphore;
+
+use crate::edge::Objects;
+
+pub(super) struct TestObjects {
+    /// Lets requests to `/wait` go on, one a permit.
+    pub(super) gate: Semaphore,
+    /// How many requests have reached `/wait`.
+    pub(super) waiting: Semaphore,
+    pub(super) probes: AtomicUsize,
+}
+
+impl Default for TestObjects {
+    fn default() -> Self {
+        Self { gate: Semaphore::new(0), waiting: Semaphore::new(0), probes: AtomicUsize::new(0) }
+    }
+}
+
+impl Objects for TestObjects {
+    async fn fetch(&self, object: &ObjectId, at: Option<At>, request: Request) -> Result<Response> {
+        match request.uri().path() {
+            "/seen" => Ok(seen(object, at, &request)),
+            "/echo" => Ok(Response::new(request.into_body())),
+            "/count" => Ok(Response::new(request.into_body().bytes().await?.len().to_string().into())),
+            "/ignore" => Ok(Response::new("ignored".into())),
+            "/wait" => {
+                self.waiting.add_permits(1);
+                self.gate.acquire().await.expect("an open gate").forget();
+                Ok(Response::new("waited".into()))
+            }
+            "/panic" => panic!("as asked"),
+            "/refuse" => Err(Error::new(ErrorKind::Busy, "another server owns it").with_details(serde_json::json!({ "owner": "b" }))),
+            "/break" => Ok(Response::new(streamed([Ok("half".into()), Err(Error::internal("lost"))]))),
+            "/stream" => Ok(Response::new(streamed([Ok("one".into()), Ok("two".into())]))),
+            "/status/101" => Ok(status(StatusCode::SWITCHING_PROTOCOLS)),
+            "/status/204" => Ok(status(StatusCode::NO_CONTENT)),
+            "/lie" => Ok(http::Response::builder().header("content-length", "99").body("short".into()).expect("a response")),
+            other => Err(Error::not_found(format!("nothing is at {other}"))),
+        }
+    }
+
+    async fn ready(&self) -> Result<()> {
+        match self.probes.fetch_add(1, Ordering::Relaxed) {
+            0 => Ok(()),
+            _ => Err(Error::new(ErrorKind::Unavailable, "the store is away")),
+        }
+    }
+}
+
+fn seen(object: &ObjectId, at: Option<At>, request: &Request) -> Response {
+    let header = |name: &str| request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let names = ["x-do-id", "x-do-type", "x-dotdo-id", "x-request-id", "host"];
+    let headers: serde_json::Map<_, _> = names.iter().map(|name| ((*name).to_owned(), header(name).into())).collect();
+    let id = (object.class(), object.id());
+    let body = serde_json::json!({ "object": id, "at": format!("{at:?}"), "uri": request.uri().to_string(), "headers": headers });
+    Response::new(body.into())
+}
+
+fn streamed<const N: usize>(parts: [Result<Bytes>; N]) -> Body {
+    Body::new(StreamBody::new(stream::iter(parts.map(|part| part.map(Frame::data)))))
+}
+
+fn status(status: StatusCode) -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = status;
+    response
+}

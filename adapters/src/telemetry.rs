@@ -1,0 +1,130 @@
+//! Logs, panics and metrics of a program that serves: set up once, at its start.
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{self, IsTerminal};
+use std::panic::PanicHookInfo;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Libraries whose details are asked for by name only (`h2=debug`), not by a level for everything.
+const QUIET: [&str; 7] = ["h2", "hyper", "hyper_util", "object_store", "reqwest", "rustls", "iceberg"];
+/// Upper bounds of the buckets of every histogram of seconds.
+const SECONDS: [f64; 15] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0, 60.0];
+/// How often recorded values are folded into buckets; until then each takes memory.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How much is logged, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct LogSettings {
+    /// A level, or a list of levels by target.
+    pub(crate) level: Option<String>,
+    /// How.
+    pub(crate) format: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people on a terminal, as JSON otherwise.
+    Auto,
+    /// For people.
+    Human,
+    /// A JSON object a line.
+    Json,
+}
+
+/// Whether `text` is a level, or a list like `info,dotdo_core=debug`.
+pub(crate) fn is_log_filter(text: &str) -> bool {
+    let level = |word: &str| ["off", "error", "warn", "info", "debug", "trace"].iter().any(|known| word.eq_ignore_ascii_case(known));
+    let target = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:-".contains(&byte));
+    text.split(',').all(|part| match part.trim().split_once('=') {
+        Some((name, word)) => target(name) && level(word),
+        None => level(part.trim()),
+    })
+}
+
+/// The filter for a text that [`is_log_filter`] accepts.
+fn filter(text: &str) -> Targets {
+    let given: Targets = text.replace(' ', "").to_lowercase().parse().unwrap_or_default();
+    let wordy = given.default_level().is_some_and(|level| level > LevelFilter::INFO);
+    let quiet = QUIET.iter().filter(|name| wordy && !given.iter().any(|(target, _)| target == **name));
+    quiet.fold(given.clone(), |filter, name| filter.with_target(*name, LevelFilter::INFO))
+}
+
+/// Begins to log to standard error, also what panics say. Does nothing where the program logs in its own way already.
+pub(crate) fn start_logs(settings: &LogSettings) {
+    let terminal = io::stderr().is_terminal();
+    let human = match settings.format {
+        LogFormat::Auto => terminal,
+        LogFormat::Human => true,
+        LogFormat::Json => false,
+    };
+    let filter = filter(settings.level.as_deref().unwrap_or("info"));
+    let registry = tracing_subscriber::registry().with(filter);
+    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let started = if human {
+        let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        registry.with(layer.with_ansi(colours).with_target(false)).try_init()
+    } else {
+        registry.with(layer.json().flatten_event(true).with_current_span(false).with_span_list(false)).try_init()
+    };
+    if started.is_ok() {
+        std::panic::set_hook(Box::new(log_panic));
+    }
+}
+
+fn log_panic(info: &PanicHookInfo<'_>) {
+    let message = info.payload_as_str().unwrap_or("something that is not text");
+    let location = info.location().map(ToString::to_string).unwrap_or_default();
+    let thread = std::thread::current();
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        tracing::error!(panic = message, location, thread = thread.name(), %backtrace, "panic");
+    } else {
+        tracing::error!(panic = message, location, thread = thread.name(), "panic");
+    }
+}
+
+/// Begins to record metrics. `None` where the program records them in its own way already.
+pub(crate) fn start_metrics() -> Option<PrometheusHandle> {
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS);
+    builder.expect("the list of buckets is not empty").install_recorder().ok()
+}
+
+/// Keeps the recorded values small, for as long as it runs.
+pub(crate) async fn keep_metrics(exporter: PrometheusHandle) {
+    let mut ticks = tokio::time::interval(UPKEEP_INTERVAL);
+    loop {
+        ticks.tick().await;
+        exporter.run_upkeep();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_a_level_or_levels_by_target() {
+        for good in ["info", "DEBUG", "off", "info,dotdo_core=debug", "warn, h2=trace", "dotdo::http=info"] {
+            assert!(is_log_filter(good), "{good}");
+        }
+        for bad in ["", "infoo", "info,", "dotdo=", "=info", "dotdo=loud", "info;debug", "[span]=info"] {
+            assert!(!is_log_filter(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn libraries_stay_quiet_until_they_are_asked_by_name() {
+        let all = filter("debug");
+        assert!(all.would_enable("dotdo_core::log", &tracing::Level::DEBUG) && all.would_enable("users_crate", &tracing::Level::DEBUG));
+        assert!(!all.would_enable("h2::codec", &tracing::Level::DEBUG) && all.would_enable("h2::codec", &tracing::Level::INFO));
+        assert!(filter("debug,h2=trace").would_enable("h2::codec", &tracing::Level::TRACE));
+        assert!(!filter("warn").would_enable("h2", &tracing::Level::INFO));
+    }
+}
