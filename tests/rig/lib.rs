@@ -1,1 +1,27 @@
+//! What the tests stand on: real stores, real readers and real servers, started on demand and gone with the test.
+//!
+//! Promises: nothing has to be installed by hand (tools are installed into the build folder, pinned, once); several tests and several test
+//! binaries may run at once; no process outlives the test binary that started it.
 
+mod chores;
+mod clock;
+mod faults;
+mod liar;
+mod moto;
+mod ports;
+mod process;
+mod proxy;
+mod seaweed;
+mod server;
+mod tools;
+
+pub use chores::{Deadline, runtime, scratch, target};
+pub use clock::{SystemClock, SystemRandom, open, unique};
+pub use faults::{Fault, Faulty};
+pub use liar::{Liar, Lie};
+pub use moto::Moto;
+pub use process::Process;
+pub use proxy::{Lost, Proxy};
+pub use seaweed::Seaweed;
+pub use server::{Server, Setup};
+pub use tools::{Tool, python};

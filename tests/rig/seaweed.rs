@@ -1,0 +1,128 @@
+//! SeaweedFS: a real S3 store on this machine.
+
+use std::process::Command;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use dotdo_core::{Key, S3Config, S3Credentials, Secret, StoreConfig};
+use tempfile::TempDir;
+
+use crate::chores::{Deadline, runtime, scratch};
+use crate::clock::{open, unique};
+use crate::ports;
+use crate::process::Process;
+use crate::tools::Tool;
+
+const ACCESS_KEY_ID: &str = "admin";
+const SECRET_ACCESS_KEY: &str = "secretsecret";
+
+/// A running SeaweedFS with one bucket.
+pub struct Seaweed {
+    process: Process,
+    endpoint: String,
+    bucket: String,
+    _data: TempDir,
+}
+
+impl Seaweed {
+    /// The one that all tests of this binary share; started by the first. Each should use a prefix of its own.
+    ///
+    /// # Panics
+    ///
+    /// When it can't be installed or started.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Seaweed> = OnceLock::new();
+        // Waiting for it may not block a runtime's thread that it needs, so a thread of its own does.
+        SHARED
+            .get_or_init(|| std::thread::scope(|scope| scope.spawn(|| runtime().block_on(Self::start())).join()).expect("SeaweedFS starts"))
+    }
+
+    /// Starts one more.
+    ///
+    /// # Panics
+    ///
+    /// When it can't be installed or started.
+    pub async fn start() -> Self {
+        for _ in 0..3 {
+            if let Some(seaweed) = Self::try_start().await {
+                return seaweed;
+            }
+        }
+        panic!("SeaweedFS did not answer in three starts");
+    }
+
+    /// `None` when somebody else got hold of one of its ports.
+    async fn try_start() -> Option<Self> {
+        let data = scratch();
+        // The name tells this instance from any other that may have got the port.
+        let bucket = format!("bucket-{}", unique().simple());
+        let [master, master_grpc, volume, volume_grpc, filer, filer_grpc, s3, s3_grpc, admin, admin_grpc, debug] = ports::free();
+        let mut command = Command::new(Tool::Seaweed.program("weed"));
+        command.args(["mini", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-webdav=false", "-admin.ui=false"]);
+        command.args(["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false", "-master.volumeSizeLimitMB=128"]);
+        command.arg(format!("-dir={}", data.path().display())).arg(format!("-bucket={bucket}"));
+        command.args([format!("-master.port={master}"), format!("-master.port.grpc={master_grpc}")]);
+        command.args([format!("-volume.port={volume}"), format!("-volume.port.grpc={volume_grpc}")]);
+        command.args([format!("-filer.port={filer}"), format!("-filer.port.grpc={filer_grpc}")]);
+        command.args([format!("-s3.port={s3}"), format!("-s3.port.grpc={s3_grpc}")]);
+        command.args([format!("-admin.port={admin}"), format!("-admin.port.grpc={admin_grpc}"), format!("-debug.port={debug}")]);
+        command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID).env("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY);
+        // It reads configuration from the home folder, which is none of a test's business.
+        command.env("HOME", data.path()).current_dir(data.path());
+        let process = Process::start(&mut command);
+        let seaweed = Self { process, endpoint: format!("http://127.0.0.1:{s3}"), bucket, _data: data };
+        seaweed.answers().await.then_some(seaweed)
+    }
+
+    /// Waits until a write succeeds.
+    async fn answers(&self) -> bool {
+        let bucket = open(&self.config("ready")).expect("the configuration is good");
+        let deadline = Deadline::in_seconds(60);
+        deadline.until(|| async { bucket.put(&Key::new("1"), Bytes::new()).await.ok() }).await.is_some()
+    }
+
+    /// Where its S3 is, such as `http://127.0.0.1:40123`.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Its bucket's name.
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// How to reach a part of its bucket.
+    pub fn config(&self, prefix: &str) -> StoreConfig {
+        self.config_through(&self.endpoint, prefix)
+    }
+
+    /// The same through another address, such as a [`Proxy`](crate::Proxy)'s.
+    pub fn config_through(&self, endpoint: &str, prefix: &str) -> StoreConfig {
+        StoreConfig::S3(S3Config {
+            bucket: self.bucket.clone(),
+            prefix: prefix.to_owned(),
+            endpoint: Some(endpoint.to_owned()),
+            credentials: S3Credentials::Keys {
+                access_key_id: ACCESS_KEY_ID.to_owned(),
+                secret_access_key: Secret::new(SECRET_ACCESS_KEY),
+                session_token: None,
+            },
+            ..S3Config::default()
+        })
+    }
+
+    /// The environment variables with which a server or a reader reaches it.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ENDPOINT_URL", self.endpoint.clone()),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+        ]
+    }
+
+    /// What it has written to its standard error.
+    pub fn stderr(&self) -> String {
+        self.process.stderr()
+    }
+}

@@ -1,0 +1,174 @@
+//! A real `dotdo` server: the binary that users run, in a process of its own.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+use std::sync::OnceLock;
+
+use nix::sys::signal::Signal;
+
+use crate::chores::{Deadline, target};
+use crate::process::Process;
+
+/// How long a server may take to listen and to be ready.
+const START_SECONDS_MAX: u64 = 60;
+
+/// How to start a server.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    program: PathBuf,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// `dotdo serve` on a free port with its state at `storage`, such as `file:///tmp/state` or `s3://bucket/prefix`.
+    ///
+    /// # Panics
+    ///
+    /// When the program can't be built.
+    pub fn new(storage: &str) -> Self {
+        let arguments = ["serve", "--host", "127.0.0.1", "--port", "0", "--storage", storage].map(str::to_owned).to_vec();
+        Self { program: dotdo(), arguments, environment: Vec::new() }
+    }
+
+    /// Another program than `dotdo`, such as an example, that takes the same arguments.
+    #[must_use]
+    pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = program.into();
+        self
+    }
+
+    /// One more argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl Into<String>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// One more environment variable.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// The command, without any variable of the test's own environment that configures servers.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments);
+        let is_ours = |name: &str| ["DOTDO_", "AWS_", "R2_", "WORKOS_"].iter().any(|prefix| name.starts_with(prefix)) || name == "PORT";
+        for (name, _) in std::env::vars().filter(|(name, _)| is_ours(name)) {
+            command.env_remove(name);
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Starts it and waits until it is ready.
+    ///
+    /// # Panics
+    ///
+    /// When it ends or is not ready in a minute, with what it wrote.
+    pub async fn start(&self) -> Server {
+        let server = self.start_listening().await;
+        let client = reqwest::Client::new();
+        let url = server.url("/ready");
+        let ready = || async { client.get(&url).send().await.ok().filter(|answer| answer.status().is_success()) };
+        let is_ready = Deadline::in_seconds(START_SECONDS_MAX).until(ready).await.is_some();
+        assert!(is_ready, "the server is not ready after {START_SECONDS_MAX} s:\n{}", server.stderr());
+        server
+    }
+
+    /// Starts it and waits until it listens, ready or not.
+    ///
+    /// # Panics
+    ///
+    /// When it ends or does not listen in a minute, with what it wrote.
+    pub async fn start_listening(&self) -> Server {
+        let mut process = Process::start(&mut self.command());
+        let deadline = Deadline::in_seconds(START_SECONDS_MAX);
+        loop {
+            if let Some(address) = listening_address(&process.stderr()) {
+                return Server { base: format!("http://{address}"), process };
+            }
+            if let Some(status) = process.ended() {
+                panic!("the server ended before it listened, {status}:\n{}", process.stderr());
+            }
+            assert!(!deadline.is_over(), "the server does not listen after {START_SECONDS_MAX} s:\n{}", process.stderr());
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// A running server.
+pub struct Server {
+    process: Process,
+    base: String,
+}
+
+impl Server {
+    /// The URL of `path`, which begins with `/`.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// The operating system's number of it.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// What it has logged.
+    pub fn stderr(&self) -> String {
+        self.process.stderr()
+    }
+
+    /// Ends it as a loss of power would, as far as a process can tell.
+    pub fn kill9(&mut self) {
+        self.process.kill9();
+    }
+
+    /// Asks it to end in order and waits until it has.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.process.signal(Signal::SIGTERM);
+        self.process.wait()
+    }
+
+    /// Sends it any other signal.
+    pub fn signal(&mut self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.ended()
+    }
+}
+
+/// The address in the log line that says `listening`, whether it is text or JSON.
+fn listening_address(log: &str) -> Option<String> {
+    let line = log.lines().find(|line| line.contains("listening"))?;
+    let from = line.find("127.0.0.1:")?;
+    let address: String = line[from..].chars().take_while(|char| char.is_ascii_digit() || ".:".contains(*char)).collect();
+    Some(address)
+}
+
+/// The `dotdo` program, built from these sources.
+fn dotdo() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(build).clone()
+}
+
+/// Builds it with the very features that `cargo test --workspace` has given every dependency, so that none is compiled twice: those of the
+/// whole workspace, with development dependencies, which naming a test asks for.
+fn build() -> PathBuf {
+    let profile = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.parent()?.to_owned())).expect("target/PROFILE/deps");
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["build", "--quiet", "--workspace", "--bin", "dotdo", "--test", "tidy", "--target-dir"]).arg(target());
+    if profile.ends_with("release") {
+        command.arg("--release");
+    }
+    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let output = command.output().expect("cargo, which has built this test, can be started");
+    assert!(output.status.success(), "dotdo can't be built:\n{}", String::from_utf8_lossy(&output.stderr));
+    profile.join("dotdo")
+}

@@ -1,0 +1,80 @@
+//! Tools from the Python package index, each in a virtual environment of its own in the build folder, pinned by a file in `tools/`.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::chores::target;
+
+/// A tool that tests need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tool {
+    /// SeaweedFS: an S3 store that keeps its promises.
+    Seaweed,
+    /// moto: another implementation of S3, for a second opinion.
+    Moto,
+    /// PyIceberg and DuckDB with its Iceberg extension: the readers of our tables.
+    Readers,
+}
+
+impl Tool {
+    fn pins(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Seaweed => ("seaweedfs", include_str!("tools/seaweedfs.txt")),
+            Self::Moto => ("moto", include_str!("tools/moto.txt")),
+            Self::Readers => ("readers", include_str!("tools/readers.txt")),
+        }
+    }
+
+    /// The program `name` of this tool; installs the tool when this build folder does not have it in this version.
+    ///
+    /// # Panics
+    ///
+    /// When it can't be installed, with what is missing.
+    pub fn program(self, name: &str) -> PathBuf {
+        self.home().join("bin").join(name)
+    }
+
+    /// The virtual environment, complete.
+    fn home(self) -> PathBuf {
+        let (name, pins) = self.pins();
+        let rigs = target().join("rigs");
+        fs::create_dir_all(&rigs).expect("the build folder is writable");
+        let home = rigs.join(name);
+        // Test binaries run at the same time; one installs, the others wait.
+        let lock = File::create(rigs.join(format!("{name}.lock"))).expect("the build folder is writable");
+        lock.lock().expect("files can be locked");
+        let installed = home.join("installed.txt");
+        if fs::read_to_string(&installed).is_ok_and(|found| found == pins) {
+            return home;
+        }
+        install(&home, &rigs.join(format!("{name}.txt")), pins);
+        fs::write(installed, pins).expect("the build folder is writable");
+        home
+    }
+}
+
+fn install(home: &Path, file: &Path, pins: &str) {
+    let _ = fs::remove_dir_all(home);
+    fs::write(file, pins).expect("the build folder is writable");
+    run(Command::new("python3").args(["-m", "venv"]).arg(home), "Python 3.11 or newer with its venv module");
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "-r"];
+    run(Command::new(home.join("bin/python")).args(pip).arg(file), "a Python package index");
+}
+
+/// Runs a Python script with the readers' packages; gives its standard output.
+///
+/// # Panics
+///
+/// When it fails, with its standard error.
+pub fn python(script: &Path, arguments: &[&str]) -> String {
+    run(Command::new(Tool::Readers.program("python")).arg(script).args(arguments), "a working script")
+}
+
+/// Runs a command to its end; `needs` is said when it fails.
+fn run(command: &mut Command, needs: &str) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("this test needs {needs}: {command:?} does not start: {error}"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "this test needs {needs}: {command:?} failed, {}\n{stderr}", output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

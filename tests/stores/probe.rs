@@ -1,0 +1,69 @@
+//! The probe lets good stores pass and refuses the others by name.
+
+use bytes::Bytes;
+use dotdo_core::{ErrorKind, Key, StoreConfig, probe};
+use dotdo_tests::{Liar, Lie, Moto, Seaweed, SystemClock, SystemRandom, open, scratch, unique};
+
+async fn verdict(config: &StoreConfig) -> dotdo_core::Result<()> {
+    let bucket = open(config).expect("the configuration is good");
+    probe(bucket.as_ref(), &SystemClock::default(), &SystemRandom).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn good_stores_pass() {
+    let folder = scratch();
+    verdict(&StoreConfig::Memory).await.expect("memory is good");
+    verdict(&StoreConfig::Folder { path: folder.path().to_owned() }).await.expect("a folder is good");
+    verdict(&Seaweed::shared().config(&unique().to_string())).await.expect("SeaweedFS is good");
+    verdict(&Moto::shared().config(&unique().to_string())).await.expect("moto is good");
+    verdict(&Liar::start(Lie::None).await.config()).await.expect("the honest twin of the liars is good");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_breaks_a_promise_is_refused_by_name() {
+    let lies = [
+        (Lie::IgnoresCondition, "a second create of the same key succeeded"),
+        (Lie::NotAtomic, "of 8 creates of one key at the same time succeeded"),
+        (Lie::ReplacesAnyway, "replaced the object"),
+        (Lie::ReadsNothing, "can't be read"),
+        (Lie::ListsNothing, "is not listed"),
+        (Lie::StoresAnother, "is not what is stored"),
+    ];
+    for (lie, sentence) in lies {
+        let refusal = verdict(&Liar::start(lie).await.config()).await.expect_err("a liar does not pass");
+        assert_eq!(refusal.kind(), ErrorKind::StoreRefused, "{lie:?}: {refusal}");
+        assert!(refusal.message().starts_with("the store s3://promises is refused: "), "{lie:?}: {refusal}");
+        assert!(refusal.message().contains(sentence), "{lie:?}: {refusal}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_does_not_answer_is_not_called_a_liar() {
+    let away = verdict(&Liar::start(Lie::Away).await.config()).await.expect_err("it is away");
+    assert_eq!(away.kind(), ErrorKind::Unavailable, "{away}");
+    let forbids = verdict(&Liar::start(Lie::Forbids).await.config()).await.expect_err("it forbids");
+    assert_eq!(forbids.kind(), ErrorKind::StoreRefused, "{forbids}");
+    assert!(forbids.message().contains("check the bucket's name, the endpoint and the credentials"), "{forbids}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verdict_is_remembered_and_holds_for_its_place_only() {
+    let folder = scratch();
+    let here = StoreConfig::Folder { path: folder.path().join("here") };
+    verdict(&here).await.expect("a folder is good");
+    let bucket = open(&here).expect("the configuration is good");
+    let remembered = bucket.get(&Key::new(".dotdo/probe.json")).await.expect("it answers").expect("the verdict is there").bytes;
+    let json: serde_json::Value = serde_json::from_slice(&remembered).expect("it is JSON");
+    assert_eq!(json["version"], 1);
+    assert_eq!(json["location"], bucket.location());
+    assert_eq!(bucket.list(&Key::new(".dotdo"), None, 10).await.expect("it answers").len(), 1, "no key of the probe is left");
+
+    // The same verdict in a bucket that was copied elsewhere, and rubbish in its place, count for nothing.
+    for copied in [remembered, Bytes::from_static(b"{")] {
+        let there = open(&StoreConfig::Folder { path: folder.path().join("there") }).expect("the configuration is good");
+        there.put(&Key::new(".dotdo/probe.json"), copied.clone()).await.expect("a put");
+        probe(there.as_ref(), &SystemClock::default(), &SystemRandom).await.expect("a folder is good");
+        let renewed = there.get(&Key::new(".dotdo/probe.json")).await.expect("it answers").expect("it is there").bytes;
+        assert_ne!(renewed, copied);
+    }
+}
