@@ -8,6 +8,7 @@ mod limits;
 mod object;
 mod router;
 mod settings;
+mod sqlite;
 mod store;
 
 pub use clock::{Clock, Instant, Random};

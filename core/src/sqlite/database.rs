@@ -1,0 +1,301 @@
+//! The database of one object and its connection's settings.
+
+use std::cell::RefCell;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use rusqlite::ffi;
+
+use super::catalog::{Catalog, SEQUENCES};
+use super::exec::UserStatement;
+use super::guard::{Guard, STEPS_PER_POLL, authorize, poll};
+use super::handle::{Handle, Switch};
+use super::layout::Layout;
+use super::recorder::{Recorder, before_change};
+use super::statement::{Statement, StatementCache};
+use super::transaction::Transaction;
+use crate::change::{Header, TableShape, ValueRef};
+use crate::{Error, Result};
+
+/// How many bytes a page has. Every table and index takes at least one, so small pages make small objects small; larger ones
+/// make large objects a little faster.
+const PAGE_BYTES: u64 = 4096;
+
+/// How many prepared statements of users, and of ours, are kept.
+const USER_STATEMENTS_MAX: usize = 16;
+const OWN_STATEMENTS_MAX: usize = 24;
+
+/// Statements, expressions and nesting that no schema of people needs, and that would take a thread's stack or hours of its time.
+const SQL_BYTES_MAX: i32 = 1 << 20;
+const EXPRESSION_DEPTH_MAX: i32 = 400;
+const COMPOUND_SELECT_MAX: i32 = 200;
+const LIKE_PATTERN_BYTES_MAX: i32 = 1000;
+const TRIGGER_DEPTH_MAX: i32 = 100;
+
+/// What one database may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// All pages together.
+    pub(crate) database_bytes_max: u64,
+    /// One value or one row.
+    pub(crate) row_bytes_max: u32,
+}
+
+/// A private in-memory database that tells what changed.
+pub(crate) struct Database {
+    // The order is the order of dropping: statements, then the connection, then what its callbacks point to.
+    pub(super) user_statements: StatementCache<UserStatement>,
+    own_statements: RefCell<StatementCache<Statement>>,
+    pub(super) handle: Handle,
+    pub(super) guard: Pinned<Guard>,
+    pub(super) recorder: Pinned<Recorder>,
+    pub(super) limits: Limits,
+    pub(super) purpose: Purpose,
+    pub(super) header: Header,
+    pub(super) committed: Arc<Layout>,
+    pub(super) transaction: Option<Transaction>,
+    /// Why it can't be used any more.
+    pub(super) broken: Option<Error>,
+}
+
+/// How the connection is set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// For users' statements: foreign keys, triggers, limits; changes are recorded.
+    Serve,
+    /// For putting rows back: none of that.
+    Replay,
+}
+
+impl Database {
+    /// Creates an empty database.
+    ///
+    /// # Errors
+    /// `Internal` when SQLite can't open it, which means that memory is short.
+    pub(crate) fn new(limits: &Limits) -> Result<Self> {
+        let mut database = Self::open(limits)?;
+        database.set_purpose(Purpose::Serve)?;
+        Ok(database)
+    }
+
+    /// An empty database that is set up for putting rows in.
+    pub(super) fn open(limits: &Limits) -> Result<Self> {
+        let handle = Handle::open()?;
+        let mut guard = Pinned::new(Guard::default());
+        let recorder = Pinned::new(Recorder::new());
+        handle.execute(&format!("PRAGMA page_size={PAGE_BYTES}; PRAGMA temp_store=MEMORY; PRAGMA ignore_check_constraints=ON"))?;
+        for (id, value) in [
+            (ffi::SQLITE_LIMIT_SQL_LENGTH, SQL_BYTES_MAX),
+            (ffi::SQLITE_LIMIT_EXPR_DEPTH, EXPRESSION_DEPTH_MAX),
+            (ffi::SQLITE_LIMIT_COMPOUND_SELECT, COMPOUND_SELECT_MAX),
+            (ffi::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, LIKE_PATTERN_BYTES_MAX),
+            (ffi::SQLITE_LIMIT_TRIGGER_DEPTH, TRIGGER_DEPTH_MAX),
+            (ffi::SQLITE_LIMIT_ATTACHED, 0),
+            (ffi::SQLITE_LIMIT_WORKER_THREADS, 0),
+        ] {
+            handle.limit(id, value);
+        }
+        handle.switch(Switch::ForeignKeys, false)?;
+        handle.switch(Switch::Triggers, false)?;
+        // SAFETY: the callbacks get the guard, which lives at this address until after the connection is closed.
+        unsafe {
+            ffi::sqlite3_set_authorizer(handle.raw(), Some(authorize), guard.address());
+            ffi::sqlite3_progress_handler(handle.raw(), STEPS_PER_POLL, Some(poll), guard.address());
+        }
+        Ok(Self {
+            user_statements: StatementCache::new(USER_STATEMENTS_MAX),
+            own_statements: RefCell::new(StatementCache::new(OWN_STATEMENTS_MAX)),
+            handle,
+            guard,
+            recorder,
+            limits: *limits,
+            purpose: Purpose::Replay,
+            header: Header::default(),
+            committed: Arc::default(),
+            transaction: None,
+            broken: None,
+        })
+    }
+
+    /// The schema, sequences and versions as of the last commit.
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The tables with rows, shadow tables of virtual tables included, in schema order, as of the last commit.
+    pub(crate) fn shapes(&self) -> &[TableShape] {
+        &self.committed.catalog.shapes
+    }
+
+    /// How many bytes its pages have now.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.own_integer("PRAGMA page_count").unwrap_or(0).cast_unsigned() * PAGE_BYTES
+    }
+
+    /// Asks `interrupt` about every thousand steps of a user's statement whether its time is over; `true` ends the statement
+    /// with [`crate::ErrorKind::TimedOut`].
+    pub(crate) fn set_interrupt(&mut self, interrupt: Option<Box<dyn Fn() -> bool + Send>>) {
+        self.guard.get().interrupt = interrupt;
+    }
+
+    /// Gives back what memory it can while nobody uses the object: prepared statements and caches.
+    pub(crate) fn relax(&mut self) {
+        self.user_statements.clear();
+        self.own_statements.borrow_mut().clear();
+        self.handle.release_memory();
+    }
+
+    /// Sets the connection up for `purpose`. Only between transactions.
+    pub(super) fn set_purpose(&mut self, purpose: Purpose) -> Result<()> {
+        if self.purpose == purpose {
+            return Ok(());
+        }
+        let serve = purpose == Purpose::Serve;
+        if serve && self.committed.catalog.has_virtual_tables() {
+            // Their modules may keep something of the rows that were written under them; this makes them start again.
+            self.reload_schema()?;
+        }
+        self.handle.switch(Switch::ForeignKeys, serve)?;
+        self.handle.switch(Switch::Triggers, serve)?;
+        self.handle.switch(Switch::Defensive, serve)?;
+        let (pages, length) = if serve {
+            (self.limits.database_bytes_max / PAGE_BYTES, self.limits.row_bytes_max.min(i32::MAX as u32) as i32)
+        } else {
+            (u64::from(u32::MAX) - 1, i32::MAX)
+        };
+        let pages = pages.clamp(1, u64::from(u32::MAX) - 1);
+        let checks = if serve { "OFF" } else { "ON" };
+        self.handle.execute(&format!("PRAGMA max_page_count={pages}; PRAGMA ignore_check_constraints={checks}"))?;
+        self.handle.limit(ffi::SQLITE_LIMIT_LENGTH, length);
+        // Statements are compiled for the hook: with it, `DELETE FROM t` visits every row.
+        let hook: Option<unsafe extern "C" fn(_, _, _, _, _, _, _)> = if serve { Some(before_change) } else { None };
+        // SAFETY: the callback gets the recorder, which lives at this address until after the connection is closed.
+        unsafe { ffi::sqlite3_preupdate_hook(self.handle.raw(), hook, self.recorder.address()) };
+        self.own_statements.borrow_mut().clear();
+        self.purpose = purpose;
+        Ok(())
+    }
+
+    /// Makes SQLite forget what it knows of the schema and read it again.
+    pub(super) fn reload_schema(&self) -> Result<()> {
+        self.handle.execute("PRAGMA writable_schema=RESET")
+    }
+
+    /// Runs a statement of ours to the end.
+    pub(super) fn own_run<'v>(&self, sql: &str, values: impl IntoIterator<Item = ValueRef<'v>>) -> Result<()> {
+        self.with_own(sql, |statement| statement.run(values))
+    }
+
+    /// The integer that a statement of ours answers.
+    pub(super) fn own_integer(&self, sql: &str) -> Result<i64> {
+        self.with_own(sql, |statement| {
+            statement.step()?;
+            Ok(statement.integer(0))
+        })
+    }
+
+    /// Lends a statement of ours, prepared at its first use, and resets it afterwards.
+    pub(super) fn with_own<T>(&self, sql: &str, run: impl FnOnce(&mut Statement) -> Result<T>) -> Result<T> {
+        let cached = self.own_statements.borrow_mut().take(sql);
+        let (text, mut statement) = match cached {
+            Some(entry) => entry,
+            None => (sql.into(), self.handle.prepare(sql)?),
+        };
+        let outcome = run(&mut statement);
+        statement.reset();
+        self.own_statements.borrow_mut().put(text, statement);
+        outcome
+    }
+
+    /// Forgets prepared statements of ours whose tables may have changed their columns.
+    pub(super) fn forget_own(&self) {
+        self.own_statements.borrow_mut().clear();
+    }
+
+    /// Reads everything of the header but the schema.
+    pub(super) fn read_header(&self, catalog: &Catalog) -> Result<Header> {
+        Ok(Header {
+            schema: catalog.schema(),
+            sequences: self.read_sequences(catalog)?,
+            user_version: self.own_integer("PRAGMA user_version")? as i32,
+            application_id: self.own_integer("PRAGMA application_id")? as i32,
+        })
+    }
+
+    /// Reads AUTOINCREMENT's counters.
+    pub(super) fn read_sequences(&self, catalog: &Catalog) -> Result<std::collections::BTreeMap<String, i64>> {
+        let mut sequences = std::collections::BTreeMap::new();
+        if !catalog.has_sequences() {
+            return Ok(sequences);
+        }
+        self.with_own("SELECT name, seq FROM main.sqlite_sequence", |statement| {
+            while statement.step()? {
+                let name = match statement.value(0) {
+                    ValueRef::Text(name) => std::str::from_utf8(name).ok().map(str::to_owned),
+                    _ => None,
+                };
+                let ValueRef::Integer(value) = statement.value(1) else { return Err(odd_sequence()) };
+                if sequences.insert(name.ok_or_else(odd_sequence)?, value).is_some() {
+                    return Err(odd_sequence());
+                }
+            }
+            Ok(())
+        })?;
+        Ok(sequences)
+    }
+
+    /// The state that a transaction starts from, read from the connection.
+    pub(super) fn adopt(&mut self) -> Result<()> {
+        let catalog = Catalog::read(&self.handle, &self.committed.catalog)?;
+        self.header = self.read_header(&catalog)?;
+        let cookie = self.handle.integer("PRAGMA schema_version")?;
+        self.committed = Arc::new(Layout::committed(Arc::new(catalog), cookie));
+        let committed = Arc::clone(&self.committed);
+        self.recorder.get().restart(&committed);
+        Ok(())
+    }
+
+    /// Fails when an earlier failure has left it unusable.
+    pub(super) fn check(&self) -> Result<()> {
+        self.broken.clone().map_or(Ok(()), Err)
+    }
+}
+
+fn odd_sequence() -> Error {
+    Error::invalid(format!("{SEQUENCES} must have one row a table, with a text as name and an integer as seq."))
+        .with_code(super::error::SQL_ERROR)
+}
+
+/// A value at a fixed address that C callbacks may use while SQLite runs.
+pub(super) struct Pinned<T>(NonNull<T>);
+
+// SAFETY: it owns its value like a box; the callbacks that share it run only inside calls of the owner.
+unsafe impl<T: Send> Send for Pinned<T> {}
+
+impl<T> Pinned<T> {
+    fn new(value: T) -> Self {
+        Self(NonNull::from(Box::leak(Box::new(value))))
+    }
+
+    fn address(&mut self) -> *mut std::ffi::c_void {
+        self.0.as_ptr().cast()
+    }
+
+    /// The value. Never held across a call into SQLite.
+    pub(super) fn get(&mut self) -> &mut T {
+        // SAFETY: the address is valid until drop, and callbacks don't run while `self` is borrowed outside of SQLite.
+        unsafe { self.0.as_mut() }
+    }
+
+    pub(super) fn peek(&self) -> &T {
+        // SAFETY: as in `get`.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<T> Drop for Pinned<T> {
+    fn drop(&mut self) {
+        // SAFETY: made from a box, dropped once; the connection, which is dropped before, has been closed.
+        drop(unsafe { Box::from_raw(ptr::from_mut(self.0.as_mut())) });
+    }
+}

@@ -1,0 +1,212 @@
+//! Users' statements: prepared under guard, run, and their rows lent one by one.
+
+use super::database::Database;
+use super::error::{SQL_ERROR, SQL_REFUSED};
+use super::guard::Facts;
+use super::statement::Statement;
+use super::transaction::Mode;
+use crate::change::{Value, ValueRef};
+use crate::{Error, Result};
+
+/// A user's prepared statement and what compiling it has shown.
+pub(super) struct UserStatement {
+    statement: Statement,
+    facts: Facts,
+    readonly: bool,
+}
+
+/// The rows of a user's last statement. It has the database for itself until it is dropped.
+pub(crate) struct Cursor<'a> {
+    database: &'a mut Database,
+    /// `None` when the text had no statement.
+    running: Option<(Box<str>, UserStatement)>,
+    state: State,
+    rows_returned: u64,
+    scan_steps: u64,
+    events_before: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The statement stands on a row that was not given out yet.
+    Ahead,
+    /// The statement stands on a row that was given out.
+    Given,
+    /// There are no more rows.
+    Done,
+}
+
+/// One row, lent until the next one.
+pub(crate) struct RowView<'c> {
+    statement: &'c Statement,
+}
+
+impl Database {
+    /// Runs users' statements in the open transaction. All but the last run to their end; `params` belong to the last, which
+    /// has made its changes when this returns.
+    ///
+    /// # Errors
+    /// `Invalid` (`SQL_ERROR`, `SQL_REFUSED`) for what the statements do wrong, `Full`, `TooLarge`, `TimedOut`; `Internal`
+    /// without a transaction.
+    pub(crate) fn exec(&mut self, sql: &str, params: Vec<Value>) -> Result<Cursor<'_>> {
+        self.with_transaction(|_| ())?;
+        if sql.contains('\0') {
+            return Err(Error::invalid("A statement contains a NUL character.").with_code(SQL_ERROR));
+        }
+        let mut rest = skip_blank(sql);
+        loop {
+            if rest.is_empty() {
+                check_parameters(0, params.len())?;
+                return Ok(Cursor::empty(self));
+            }
+            let (text, statement, used) = self.prepare_user(rest)?;
+            rest = skip_blank(&rest[used..]);
+            if rest.is_empty() {
+                return self.start(text, statement, &params);
+            }
+            let mut cursor = self.start(text, statement, &[])?;
+            while cursor.next()?.is_some() {}
+        }
+    }
+
+    /// Prepares the first statement of `sql`, or takes it from the cache; says how much of the text it took.
+    fn prepare_user(&mut self, sql: &str) -> Result<(Box<str>, UserStatement, usize)> {
+        if let Some((text, statement)) = self.user_statements.take(sql) {
+            return Ok((text, statement, sql.len()));
+        }
+        let guard = self.guard.get();
+        guard.facts = Facts::default();
+        guard.user = true;
+        let prepared = Statement::prepare(self.handle.raw(), sql);
+        let guard = self.guard.get();
+        guard.user = false;
+        let facts = std::mem::take(&mut guard.facts);
+        let (statement, used) = prepared.map_err(|error| match &facts.refused {
+            Some(what) => Error::invalid(format!("An object may not use {what}.")).with_code(SQL_REFUSED),
+            None => error,
+        })?;
+        let statement = statement.ok_or_else(|| Error::internal("A statement was taken for a comment."))?;
+        let readonly = statement.is_readonly();
+        Ok((sql[..used].into(), UserStatement { statement, facts, readonly }, used))
+    }
+
+    fn start(&mut self, text: Box<str>, mut user: UserStatement, params: &[Value]) -> Result<Cursor<'_>> {
+        check_parameters(user.statement.parameters(), params.len())?;
+        if !user.readonly && self.with_transaction(|open| open.mode == Mode::ReadOnly)? {
+            return Err(Error::invalid("The object can only be read here; the statement would write.").with_code(SQL_REFUSED));
+        }
+        for (index, value) in params.iter().enumerate() {
+            user.statement.bind(index + 1, value.as_ref())?;
+        }
+        self.before_statement(&user.facts, user.readonly);
+        let events_before = self.recorder.peek().events;
+        let mut cursor =
+            Cursor { database: self, running: Some((text, user)), state: State::Given, rows_returned: 0, scan_steps: 0, events_before };
+        cursor.advance()?;
+        Ok(cursor)
+    }
+}
+
+impl<'a> Cursor<'a> {
+    fn empty(database: &'a mut Database) -> Self {
+        let events_before = database.recorder.peek().events;
+        Self { database, running: None, state: State::Done, rows_returned: 0, scan_steps: 0, events_before }
+    }
+
+    /// The names of the columns, in order.
+    pub(crate) fn column_names(&self) -> Vec<String> {
+        let Some((_, user)) = &self.running else { return Vec::new() };
+        (0..user.statement.columns()).map(|index| user.statement.column_name(index)).collect()
+    }
+
+    /// The next row.
+    ///
+    /// # Errors
+    /// As [`Database::exec`].
+    pub(crate) fn next(&mut self) -> Result<Option<RowView<'_>>> {
+        if self.state == State::Given {
+            self.advance()?;
+        }
+        if self.state == State::Done {
+            return Ok(None);
+        }
+        self.state = State::Given;
+        self.rows_returned += 1;
+        Ok(self.running.as_ref().map(|(_, user)| RowView { statement: &user.statement }))
+    }
+
+    /// How many rows were looked at so far: the rows given out, or the steps of full scans when those are more. Rows that an
+    /// index found and the statement then skipped or summed up are not counted by SQLite.
+    pub(crate) fn rows_read(&self) -> u64 {
+        self.rows_returned.max(self.scan_steps)
+    }
+
+    /// How many rows of tables the statement inserted, updated and deleted: also by triggers, cascades and REPLACE, and the rows
+    /// in which virtual tables keep their content.
+    pub(crate) fn rows_written(&self) -> u64 {
+        self.database.recorder.peek().events - self.events_before
+    }
+
+    /// The size of the database in bytes.
+    pub(crate) fn database_bytes(&self) -> u64 {
+        self.database.bytes()
+    }
+
+    fn advance(&mut self) -> Result<()> {
+        let Some((_, user)) = &mut self.running else { return Ok(()) };
+        self.database.guard.get().user = true;
+        let stepped = user.statement.step();
+        self.database.guard.get().user = false;
+        self.scan_steps += user.statement.take_scan_steps();
+        if let Ok(true) = stepped {
+            self.state = State::Ahead;
+            return Ok(());
+        }
+        self.state = State::Done;
+        user.statement.reset();
+        self.database.after_statement(&user.facts, stepped.map(|_| ()))
+    }
+}
+
+impl Drop for Cursor<'_> {
+    fn drop(&mut self) {
+        if let Some((text, mut user)) = self.running.take() {
+            user.statement.reset();
+            user.statement.forget_parameters();
+            self.database.user_statements.put(text, user);
+        }
+    }
+}
+
+impl<'c> RowView<'c> {
+    /// How many columns there are.
+    pub(crate) fn len(&self) -> usize {
+        self.statement.columns()
+    }
+
+    /// A value; NULL where there is no such column.
+    pub(crate) fn value(&self, index: usize) -> ValueRef<'c> {
+        self.statement.value(index)
+    }
+}
+
+fn check_parameters(wanted: usize, got: usize) -> Result<()> {
+    if wanted == got {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("The statement takes {wanted} parameters and got {got}.")).with_code(SQL_ERROR))
+}
+
+/// The text without what comes before its first statement: blanks, comments and semicolons.
+fn skip_blank(mut sql: &str) -> &str {
+    loop {
+        sql = sql.trim_start_matches(|c: char| c == ';' || c.is_ascii_whitespace());
+        sql = if let Some(comment) = sql.strip_prefix("--") {
+            comment.find('\n').map_or("", |end| &comment[end..])
+        } else if let Some(comment) = sql.strip_prefix("/*") {
+            comment.find("*/").map_or("", |end| &comment[end + 2..])
+        } else {
+            return sql;
+        };
+    }
+}

@@ -1,0 +1,195 @@
+//! What users' statements may do, and when they are stopped.
+
+use std::borrow::Cow;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rusqlite::ffi;
+
+/// How many steps of SQLite's machine lie between two questions whether to stop.
+pub(super) const STEPS_PER_POLL: c_int = 1000;
+
+/// Modules that users may create tables with. Their content is in ordinary shadow tables, or nowhere.
+const MODULES: [&str; 5] = ["fts5", "fts5vocab", "rtree", "rtree_i32", "geopoly"];
+
+/// Pragmas that only answer, with or without an argument.
+const PRAGMAS_ANSWERING: [&str; 15] = [
+    "table_info",
+    "table_xinfo",
+    "table_list",
+    "index_list",
+    "index_info",
+    "index_xinfo",
+    "foreign_key_list",
+    "foreign_key_check",
+    "integrity_check",
+    "quick_check",
+    "function_list",
+    "collation_list",
+    "compile_options",
+    "pragma_list",
+    "module_list",
+];
+
+/// Pragmas that answer without an argument and would change the connection with one.
+const PRAGMAS_READABLE: [&str; 7] =
+    ["data_version", "page_count", "page_size", "freelist_count", "encoding", "foreign_keys", "recursive_triggers"];
+
+/// Watches statements while SQLite compiles and runs them.
+#[derive(Default)]
+pub(super) struct Guard {
+    /// Whether the statement is a user's. Ours may do everything.
+    pub(super) user: bool,
+    /// What is known of the statement that was compiled last.
+    pub(super) facts: Facts,
+    /// Answers whether the running statement's time is over.
+    pub(super) interrupt: Option<Box<dyn Fn() -> bool + Send>>,
+}
+
+/// What compiling a statement has shown.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Facts {
+    /// It may change the schema.
+    pub(super) defines: bool,
+    /// It is an `ALTER TABLE`.
+    pub(super) alters: bool,
+    /// It sets `user_version` or `application_id`.
+    pub(super) sets_pragma: bool,
+    /// It works on a savepoint.
+    pub(super) savepoint: Option<(SavepointStep, String)>,
+    /// Why it may not run.
+    pub(super) refused: Option<String>,
+}
+
+/// What a statement does with a savepoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SavepointStep {
+    Begin,
+    Release,
+    Rollback,
+}
+
+impl Guard {
+    fn authorize(&mut self, action: c_int, first: &str, second: Option<&str>) -> bool {
+        let refusal = match action {
+            ffi::SQLITE_ATTACH => Some("ATTACH".into()),
+            ffi::SQLITE_DETACH => Some("DETACH".into()),
+            ffi::SQLITE_TRANSACTION => Some(format!("{first} (a request is one transaction; SAVEPOINT nests in it)")),
+            ffi::SQLITE_ANALYZE => Some("ANALYZE".into()),
+            ffi::SQLITE_CREATE_TEMP_INDEX
+            | ffi::SQLITE_CREATE_TEMP_TABLE
+            | ffi::SQLITE_CREATE_TEMP_TRIGGER
+            | ffi::SQLITE_CREATE_TEMP_VIEW => Some(format!("the temporary object {first}")),
+            ffi::SQLITE_CREATE_VTABLE => refuse_module(second.unwrap_or_default()),
+            ffi::SQLITE_FUNCTION => refuse_function(second.unwrap_or_default()),
+            ffi::SQLITE_PRAGMA => self.pragma(first, second),
+            _ => None,
+        };
+        self.note(action, first, second);
+        match refusal {
+            Some(what) => {
+                self.facts.refused.get_or_insert(what);
+                false
+            }
+            None => true,
+        }
+    }
+
+    fn note(&mut self, action: c_int, first: &str, second: Option<&str>) {
+        match action {
+            ffi::SQLITE_ALTER_TABLE => {
+                self.facts.alters = true;
+                self.facts.defines = true;
+            }
+            ffi::SQLITE_CREATE_INDEX
+            | ffi::SQLITE_CREATE_TABLE
+            | ffi::SQLITE_CREATE_TRIGGER
+            | ffi::SQLITE_CREATE_VIEW
+            | ffi::SQLITE_CREATE_VTABLE
+            | ffi::SQLITE_DROP_INDEX
+            | ffi::SQLITE_DROP_TABLE
+            | ffi::SQLITE_DROP_TRIGGER
+            | ffi::SQLITE_DROP_VIEW
+            | ffi::SQLITE_DROP_VTABLE => self.facts.defines = true,
+            ffi::SQLITE_SAVEPOINT => {
+                let step = match first {
+                    "BEGIN" => SavepointStep::Begin,
+                    "RELEASE" => SavepointStep::Release,
+                    _ => SavepointStep::Rollback,
+                };
+                self.facts.savepoint = Some((step, second.unwrap_or_default().to_ascii_lowercase()));
+            }
+            _ => {}
+        }
+    }
+
+    fn pragma(&mut self, name: &str, argument: Option<&str>) -> Option<String> {
+        let name = name.to_ascii_lowercase();
+        match name.as_str() {
+            "user_version" | "application_id" => {
+                self.facts.sets_pragma |= argument.is_some();
+                None
+            }
+            "defer_foreign_keys" => None,
+            name if PRAGMAS_ANSWERING.contains(&name) => None,
+            name if PRAGMAS_READABLE.contains(&name) && argument.is_none() => None,
+            name if argument.is_some() => Some(format!("PRAGMA {name} with an argument")),
+            name => Some(format!("PRAGMA {name}")),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        // A panic in the caller's closure must not unwind through SQLite; the statement stops instead.
+        let ask = |interrupt: &(dyn Fn() -> bool + Send)| catch_unwind(AssertUnwindSafe(interrupt)).unwrap_or(true);
+        self.user && self.interrupt.as_deref().is_some_and(ask)
+    }
+}
+
+fn refuse_module(module: &str) -> Option<String> {
+    let known = MODULES.iter().any(|name| name.eq_ignore_ascii_case(module));
+    (!known).then(|| format!("a virtual table of the module {module} (there are {})", MODULES.join(", ")))
+}
+
+fn refuse_function(function: &str) -> Option<String> {
+    let refused = ["load_extension", "fts3_tokenizer"].iter().any(|name| name.eq_ignore_ascii_case(function));
+    refused.then(|| format!("the function {function}()"))
+}
+
+/// SQLite asks for every access that a statement makes, while it compiles it.
+///
+/// # Safety
+/// `guard` is the connection's [`Guard`], which nothing else borrows while SQLite runs; the texts are null or C strings.
+pub(super) unsafe extern "C" fn authorize(
+    guard: *mut c_void,
+    action: c_int,
+    first: *const c_char,
+    second: *const c_char,
+    _database: *const c_char,
+    _trigger: *const c_char,
+) -> c_int {
+    // SAFETY: this function's own contract.
+    let guard = unsafe { &mut *guard.cast::<Guard>() };
+    if !guard.user || matches!(action, ffi::SQLITE_READ | ffi::SQLITE_SELECT | ffi::SQLITE_RECURSIVE) {
+        return ffi::SQLITE_OK;
+    }
+    // SAFETY: this function's own contract.
+    let (first, second) = unsafe { (text(first), text(second)) };
+    if guard.authorize(action, first.as_deref().unwrap_or_default(), second.as_deref()) { ffi::SQLITE_OK } else { ffi::SQLITE_DENY }
+}
+
+/// SQLite asks regularly whether to go on.
+///
+/// # Safety
+/// `guard` is the connection's [`Guard`], which nothing else borrows while SQLite runs.
+pub(super) unsafe extern "C" fn poll(guard: *mut c_void) -> c_int {
+    // SAFETY: this function's own contract.
+    let guard = unsafe { &*guard.cast::<Guard>() };
+    c_int::from(guard.is_over())
+}
+
+/// # Safety
+/// `text` is null or a C string that lives as long as the answer is used.
+unsafe fn text<'a>(text: *const c_char) -> Option<Cow<'a, str>> {
+    // SAFETY: this function's own contract.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy())
+}

@@ -1,0 +1,131 @@
+//! One private, in-memory connection: opened, configured, closed.
+
+use std::ffi::{CString, c_int};
+use std::ptr;
+use std::sync::Once;
+
+use rusqlite::ffi;
+
+use super::error::from_code;
+use super::statement::Statement;
+use crate::{Error, Result};
+
+/// An open connection. Whoever has it has it alone: it may move between threads and is never used by two.
+pub(super) struct Handle {
+    raw: *mut ffi::sqlite3,
+}
+
+// SAFETY: the library is compiled thread-safe, the connection is opened without a mutex of its own and is reached only through
+// the one owner of this value, so no two threads are ever inside it.
+unsafe impl Send for Handle {}
+
+/// Switches of a connection (`sqlite3_db_config`).
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Switch {
+    ForeignKeys,
+    Triggers,
+    Defensive,
+}
+
+impl Handle {
+    /// Opens an empty private database.
+    pub(super) fn open() -> Result<Self> {
+        configure_process();
+        let flags = ffi::SQLITE_OPEN_READWRITE
+            | ffi::SQLITE_OPEN_CREATE
+            | ffi::SQLITE_OPEN_NOMUTEX
+            | ffi::SQLITE_OPEN_PRIVATECACHE
+            | ffi::SQLITE_OPEN_EXRESCODE;
+        let mut raw = ptr::null_mut();
+        // SAFETY: the name is a C string and `raw` outlives the call.
+        let code = unsafe { ffi::sqlite3_open_v2(c":memory:".as_ptr(), &raw mut raw, flags, ptr::null()) };
+        let handle = Self { raw };
+        if code != ffi::SQLITE_OK {
+            return Err(from_code(raw, code));
+        }
+        // A lookaside buffer costs every idle object 40 KB and saves little.
+        // SAFETY: the arguments are those that SQLITE_DBCONFIG_LOOKASIDE takes; nothing is allocated from lookaside yet.
+        unsafe { ffi::sqlite3_db_config(raw, ffi::SQLITE_DBCONFIG_LOOKASIDE, ptr::null_mut::<u8>(), 0 as c_int, 0 as c_int) };
+        Ok(handle)
+    }
+
+    pub(super) fn raw(&self) -> *mut ffi::sqlite3 {
+        self.raw
+    }
+
+    /// Whether no transaction is open.
+    pub(super) fn is_autocommit(&self) -> bool {
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_get_autocommit(self.raw) != 0 }
+    }
+
+    /// Turns a switch on or off. Prepared statements stay valid; SQLite compiles them again where it must.
+    pub(super) fn switch(&self, switch: Switch, on: bool) -> Result<()> {
+        let operation = match switch {
+            Switch::ForeignKeys => ffi::SQLITE_DBCONFIG_ENABLE_FKEY,
+            Switch::Triggers => ffi::SQLITE_DBCONFIG_ENABLE_TRIGGER,
+            Switch::Defensive => ffi::SQLITE_DBCONFIG_DEFENSIVE,
+        };
+        // SAFETY: these operations take an int and a pointer to int that may be null.
+        let code = unsafe { ffi::sqlite3_db_config(self.raw, operation, c_int::from(on), ptr::null_mut::<c_int>()) };
+        if code == ffi::SQLITE_OK { Ok(()) } else { Err(from_code(self.raw, code)) }
+    }
+
+    /// Sets a run-time limit and returns the one before.
+    pub(super) fn limit(&self, id: c_int, value: c_int) -> c_int {
+        // SAFETY: the connection is open; an unknown id is ignored by SQLite.
+        unsafe { ffi::sqlite3_limit(self.raw, id, value) }
+    }
+
+    /// Runs statements of ours that return nothing of interest.
+    pub(super) fn execute(&self, sql: &str) -> Result<()> {
+        let text = CString::new(sql).map_err(|_| Error::invalid("A statement contains a NUL character."))?;
+        // SAFETY: the text is a C string; no callback and no message pointer are given.
+        let code = unsafe { ffi::sqlite3_exec(self.raw, text.as_ptr(), None, ptr::null_mut(), ptr::null_mut()) };
+        if code == ffi::SQLITE_OK { Ok(()) } else { Err(from_code(self.raw, code)) }
+    }
+
+    /// Prepares one statement of ours.
+    pub(super) fn prepare(&self, sql: &str) -> Result<Statement> {
+        let (statement, _) = Statement::prepare(self.raw, sql)?;
+        statement.ok_or_else(|| Error::internal("An empty statement was prepared."))
+    }
+
+    /// The integer that a statement of ours answers, such as a pragma's.
+    pub(super) fn integer(&self, sql: &str) -> Result<i64> {
+        let mut statement = self.prepare(sql)?;
+        statement.step()?;
+        Ok(statement.integer(0))
+    }
+
+    /// Whether deferred foreign keys are violated, so that a commit would fail.
+    pub(super) fn has_foreign_key_violations(&self) -> bool {
+        let (mut current, mut high) = (0, 0);
+        // SAFETY: both out-pointers live through the call.
+        unsafe { ffi::sqlite3_db_status(self.raw, ffi::SQLITE_DBSTATUS_DEFERRED_FKS, &raw mut current, &raw mut high, 0) };
+        current != 0
+    }
+
+    /// Gives back memory that holds no data.
+    pub(super) fn release_memory(&self) {
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_db_release_memory(self.raw) };
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // SAFETY: closed once. Owners drop statements before it; if one was leaked, SQLite refuses and the connection leaks too.
+        unsafe { ffi::sqlite3_close(self.raw) };
+    }
+}
+
+/// Memory statistics take a process-wide mutex at every allocation, which makes two threads slower than one.
+fn configure_process() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: SQLITE_CONFIG_MEMSTATUS takes an int. When the process has used SQLite before, the answer is SQLITE_MISUSE and
+        // the statistics stay on, which costs speed and nothing else.
+        unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0 as c_int) };
+    });
+}

@@ -1,0 +1,32 @@
+//! The database of one object: an in-memory SQLite that tells exactly what a transaction changed.
+//!
+//! Promises: the [`Changes`](crate::change::Changes) of a transaction, applied to a copy of the state before, give the state
+//! after, value by value and bit by bit; users' SQL reaches nothing outside its database and stays inside the limits; after an
+//! error, a rollback gives the last committed state.
+//!
+//! This is the only place that names the SQL engine. It must not know a bucket, a log, a clock or a task.
+
+mod catalog;
+mod collect;
+mod database;
+mod error;
+mod exec;
+mod guard;
+mod handle;
+mod install;
+mod layout;
+mod load;
+mod recorder;
+mod replay;
+mod scan;
+mod statement;
+mod transaction;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use database::{Database, Limits};
+pub(crate) use exec::{Cursor, RowView};
+pub(crate) use load::{Loader, TableLoader};
+pub(crate) use transaction::Mode;

@@ -1,0 +1,236 @@
+//! Which rows a transaction touched: their keys, as the preupdate hook reports them.
+//!
+//! Keys may be too many (a rolled-back savepoint takes none away) and are never too few. What a row is in the end is read again
+//! from the database, so too many is harmless.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
+use std::sync::Arc;
+
+use rusqlite::ffi;
+
+use super::layout::{Layout, TrackId};
+use super::value::{copy, order_all};
+use crate::change::Value;
+
+/// Keys are sorted and made unique when they have become this many, then again at every doubling.
+const COMPACT_AT: usize = 8192;
+
+/// Collects keys by table while it is on.
+pub(super) struct Recorder {
+    pub(super) on: bool,
+    /// Names of tables, as of now.
+    pub(super) layout: Arc<Layout>,
+    pub(super) tracks: Vec<Track>,
+    /// Tables that were written before the layout knew them.
+    pub(super) strays: Vec<String>,
+    /// How many row changes the hook has reported since the connection was opened.
+    pub(super) events: u64,
+}
+
+/// One table through a transaction, whatever it is called meanwhile.
+pub(super) struct Track {
+    /// Its name at the start; `None` when all of its rows are to be recorded.
+    pub(super) origin: Option<String>,
+    pub(super) keys: Keys,
+}
+
+/// Touched keys, possibly more than once.
+pub(super) enum Keys {
+    Rowids {
+        list: Vec<i64>,
+        compact_at: usize,
+    },
+    Primary {
+        columns: Vec<c_int>,
+        list: Vec<Vec<Value>>,
+        compact_at: usize,
+    },
+    /// The whole table is recorded, so no key is needed.
+    All,
+}
+
+impl Recorder {
+    pub(super) fn new() -> Self {
+        Self { on: false, layout: Arc::default(), tracks: Vec::new(), strays: Vec::new(), events: 0 }
+    }
+
+    /// Starts again from the committed `layout`.
+    pub(super) fn restart(&mut self, layout: &Arc<Layout>) {
+        self.layout = Arc::clone(layout);
+        self.tracks = layout.catalog.tables.iter().map(|table| Track::existing(table)).collect();
+        self.strays.clear();
+    }
+
+    /// Forgets the keys; the layout has not changed.
+    pub(super) fn clear(&mut self) {
+        self.tracks.iter_mut().for_each(|track| track.keys.clear());
+        self.strays.clear();
+    }
+
+    /// Whether a track of the committed layout lost its keys because memory was short.
+    pub(super) fn needs_restart(&self) -> bool {
+        self.tracks.iter().any(|track| matches!(track.keys, Keys::All))
+    }
+
+    /// Tables that were written by the very statement that made them known are recorded whole.
+    pub(super) fn record_strays_whole(&mut self) {
+        let strays = std::mem::take(&mut self.strays);
+        for TrackId(id) in strays.iter().filter_map(|stray| self.layout.ids.get(stray)) {
+            self.tracks[*id] = Track::whole();
+        }
+    }
+
+    /// # Safety
+    /// Called by SQLite's preupdate hook for `db`.
+    unsafe fn record(&mut self, db: *mut ffi::sqlite3, operation: c_int, table: &CStr, before: i64, after: i64) {
+        self.events += 1;
+        let name = table.to_string_lossy();
+        let Some(&TrackId(id)) = self.layout.ids.get(&*name) else {
+            if !name.starts_with("sqlite_") && !self.strays.iter().any(|stray| *stray == *name) {
+                self.strays.push(name.into_owned());
+            }
+            return;
+        };
+        let keys = &mut self.tracks[id].keys;
+        match keys {
+            Keys::All => {}
+            Keys::Rowids { list, .. } => {
+                let is_update = operation == ffi::SQLITE_UPDATE && before != after;
+                list.push(after);
+                if is_update {
+                    list.push(before);
+                }
+            }
+            Keys::Primary { columns, list, .. } => {
+                // SAFETY: this function's own contract.
+                let read = unsafe { primary_keys(db, operation, columns, list) };
+                if read.is_none() {
+                    *keys = Keys::All;
+                    self.tracks[id].origin = None;
+                    return;
+                }
+            }
+        }
+        keys.compact();
+    }
+}
+
+/// Adds the key of the row before and after; `None` when SQLite can't tell it (out of memory).
+///
+/// # Safety
+/// Called within SQLite's preupdate hook for `db`.
+unsafe fn primary_keys(db: *mut ffi::sqlite3, operation: c_int, columns: &[c_int], list: &mut Vec<Vec<Value>>) -> Option<()> {
+    type Read = unsafe extern "C" fn(*mut ffi::sqlite3, c_int, *mut *mut ffi::sqlite3_value) -> c_int;
+    let key = |read: Read| -> Option<Vec<Value>> {
+        let value = |column: &c_int| {
+            let mut raw = ptr::null_mut();
+            // SAFETY: within the hook, for a column of the table; a value that is answered lives until the hook returns.
+            unsafe { (read(db, *column, &raw mut raw) == ffi::SQLITE_OK && !raw.is_null()).then(|| copy(raw)) }
+        };
+        columns.iter().map(value).collect()
+    };
+    if operation != ffi::SQLITE_INSERT {
+        list.push(key(ffi::sqlite3_preupdate_old)?);
+    }
+    if operation != ffi::SQLITE_DELETE {
+        list.push(key(ffi::sqlite3_preupdate_new)?);
+    }
+    Some(())
+}
+
+impl Track {
+    /// A table that was there at the start.
+    pub(super) fn existing(table: &super::catalog::Table) -> Self {
+        let keys = if table.has_rowid() {
+            Keys::Rowids { list: Vec::new(), compact_at: COMPACT_AT }
+        } else {
+            let columns = table.primary.iter().map(|(column, _)| *column).collect();
+            Keys::Primary { columns, list: Vec::new(), compact_at: COMPACT_AT }
+        };
+        Self { origin: Some(table.shape.name.clone()), keys }
+    }
+
+    /// A table of which all rows are recorded.
+    pub(super) fn whole() -> Self {
+        Self { origin: None, keys: Keys::All }
+    }
+}
+
+impl Keys {
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Rowids { list, .. } => list.is_empty(),
+            Self::Primary { list, .. } => list.is_empty(),
+            Self::All => false,
+        }
+    }
+
+    /// Sorted, each key once. They are taken again at the next call.
+    pub(super) fn sort(&mut self) {
+        match self {
+            Self::Rowids { list, .. } => {
+                list.sort_unstable();
+                list.dedup();
+            }
+            Self::Primary { list, .. } => {
+                list.sort_unstable_by(|a, b| order_all(a, b));
+                list.dedup_by(|a, b| order_all(a, b).is_eq());
+            }
+            Self::All => {}
+        }
+    }
+
+    fn compact(&mut self) {
+        let (length, compact_at) = match self {
+            Self::Rowids { list, compact_at } => (list.len(), *compact_at),
+            Self::Primary { list, compact_at, .. } => (list.len(), *compact_at),
+            Self::All => return,
+        };
+        if length < compact_at {
+            return;
+        }
+        self.sort();
+        match self {
+            Self::Rowids { list, compact_at } => *compact_at = COMPACT_AT.max(2 * list.len()),
+            Self::Primary { list, compact_at, .. } => *compact_at = COMPACT_AT.max(2 * list.len()),
+            Self::All => {}
+        }
+    }
+
+    fn clear(&mut self) {
+        match self {
+            Self::Rowids { list, compact_at } => {
+                *list = Vec::new();
+                *compact_at = COMPACT_AT;
+            }
+            Self::Primary { list, compact_at, .. } => {
+                *list = Vec::new();
+                *compact_at = COMPACT_AT;
+            }
+            Self::All => {}
+        }
+    }
+}
+
+/// SQLite reports every row before it changes.
+///
+/// # Safety
+/// `recorder` is the connection's [`Recorder`], which nothing else borrows while SQLite runs; `table` is a C string.
+pub(super) unsafe extern "C" fn before_change(
+    recorder: *mut c_void,
+    db: *mut ffi::sqlite3,
+    operation: c_int,
+    _database: *const c_char,
+    table: *const c_char,
+    before: i64,
+    after: i64,
+) {
+    // SAFETY: this function's own contract.
+    unsafe {
+        let recorder = &mut *recorder.cast::<Recorder>();
+        if recorder.on {
+            recorder.record(db, operation, CStr::from_ptr(table), before, after);
+        }
+    }
+}

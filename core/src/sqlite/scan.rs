@@ -1,0 +1,80 @@
+//! Reading rows for an export or a check.
+
+use rusqlite::ffi;
+
+use super::catalog::Table;
+use super::collect::{read_by_key, read_by_rowid};
+use super::database::Database;
+use crate::change::{KeyShape, Row, RowKey, ValueRef};
+use crate::{Error, Result};
+
+impl Database {
+    /// Gives every row of a table to `each`: its rowid (`None` in `WITHOUT ROWID` tables) and the values of its
+    /// [`TableShape`](crate::change::TableShape)'s columns.
+    ///
+    /// The order is the order of the key: ascending rowids, or the primary key's columns in their own collations, ascending. It
+    /// depends on nothing but the rows.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such table; whatever `each` answers.
+    pub(crate) fn scan(&self, table: &str, each: &mut dyn FnMut(Option<i64>, &[ValueRef<'_>]) -> Result<()>) -> Result<()> {
+        self.scan_table(self.table(table)?, each)
+    }
+
+    /// Reads one row by its key.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such table; `Invalid` when the key is of another shape than the table's.
+    pub(crate) fn row(&self, table: &str, key: &RowKey) -> Result<Option<Row>> {
+        let table = self.table(table)?;
+        self.unlimited(|| {
+            self.with_own(table.lookup(), |statement| match (key, &table.shape.key) {
+                (RowKey::Rowid(rowid), KeyShape::Rowid { .. }) => read_by_rowid(statement, table, *rowid),
+                (RowKey::Primary(values), KeyShape::Primary(columns)) if values.len() == columns.len() => {
+                    read_by_key(statement, table, values)
+                }
+                _ => Err(Error::invalid(format!("The key does not fit the table {}.", table.shape.name))),
+            })
+        })
+    }
+
+    pub(super) fn scan_table(&self, table: &Table, each: &mut dyn FnMut(Option<i64>, &[ValueRef<'_>]) -> Result<()>) -> Result<()> {
+        let hidden = usize::from(table.rowid_column().is_some());
+        let mut statement = self.handle.prepare(&table.scan())?;
+        let mut values = Vec::with_capacity(statement.columns());
+        while self.unlimited(|| statement.step())? {
+            // The values borrow the statement until its next step, so each row has a list of its own, in the same memory.
+            let mut row = recycle(std::mem::take(&mut values));
+            row.extend((hidden..statement.columns()).map(|index| statement.value(index)));
+            let rowid = match &table.shape.key {
+                KeyShape::Rowid { alias: None } => Some(statement.integer(0)),
+                KeyShape::Rowid { alias: Some(column) } => Some(statement.integer(*column)),
+                KeyShape::Primary(_) => None,
+            };
+            each(rowid, &row)?;
+            values = recycle(row);
+        }
+        Ok(())
+    }
+
+    fn table(&self, name: &str) -> Result<&Table> {
+        match self.committed.catalog.table(name) {
+            Some(table) => Ok(table),
+            None => Err(Error::not_found(format!("There is no table {name}."))),
+        }
+    }
+
+    /// Runs something of ours without the users' limit on the size of a row: what is stored can always be read.
+    pub(super) fn unlimited<T>(&self, run: impl FnOnce() -> T) -> T {
+        let limit = self.handle.limit(ffi::SQLITE_LIMIT_LENGTH, i32::MAX);
+        let outcome = run();
+        self.handle.limit(ffi::SQLITE_LIMIT_LENGTH, limit);
+        outcome
+    }
+}
+
+/// An empty list with the memory of `values`, for values of another lifetime.
+fn recycle<'b>(mut values: Vec<ValueRef<'_>>) -> Vec<ValueRef<'b>> {
+    values.clear();
+    values.into_iter().map(|_| ValueRef::Null).collect()
+}

@@ -1,0 +1,257 @@
+//! A handler's transaction: begin, take the changes, commit, or go back.
+
+use std::sync::Arc;
+
+use super::catalog::Catalog;
+use super::database::{Database, Purpose};
+use super::error::SQL_ERROR;
+use super::guard::{Facts, SavepointStep};
+use super::layout::Layout;
+use crate::change::{Changes, Header};
+use crate::{Error, Result};
+
+/// Whether a transaction may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// It may.
+    ReadWrite,
+    /// Statements that could write are refused.
+    ReadOnly,
+}
+
+/// What is known of an open transaction.
+pub(super) struct Transaction {
+    pub(super) mode: Mode,
+    /// A statement ran that can write.
+    pub(super) wrote: bool,
+    /// A pragma that is part of the state was set.
+    pub(super) set_pragma: bool,
+    savepoints: Vec<Savepoint>,
+    /// Why SQLite has rolled it back.
+    pub(super) lost: Option<Error>,
+    /// What a commit makes the committed state.
+    prepared: Option<Prepared>,
+}
+
+struct Savepoint {
+    name: String,
+    layout: Arc<Layout>,
+}
+
+struct Prepared {
+    header: Option<Header>,
+    layout_changed: bool,
+    events: u64,
+}
+
+impl Database {
+    /// Opens a transaction.
+    ///
+    /// # Errors
+    /// `Internal` when one is open already; what made the database unusable, when something did.
+    pub(crate) fn begin(&mut self, mode: Mode) -> Result<()> {
+        self.check()?;
+        if self.transaction.is_some() {
+            return Err(Error::internal("A transaction was begun inside another."));
+        }
+        self.set_purpose(Purpose::Serve)?;
+        self.own_run("BEGIN", [])?;
+        self.recorder.get().on = mode == Mode::ReadWrite;
+        self.transaction = Some(Transaction { mode, wrote: false, set_pragma: false, savepoints: Vec::new(), lost: None, prepared: None });
+        Ok(())
+    }
+
+    /// Takes the net changes of the open transaction, which stays open. Empty changes: the state is the one before.
+    ///
+    /// # Errors
+    /// `Invalid` when deferred foreign keys are violated, or the state is one that can't be recorded; why the transaction is
+    /// lost, when SQLite has rolled it back. The caller rolls back.
+    pub(crate) fn prepare_commit(&mut self) -> Result<Changes> {
+        let (wrote, set_pragma) = self.with_transaction(|open| (open.wrote, open.set_pragma))?;
+        if !wrote && !set_pragma {
+            self.finish_preparing(None, false);
+            return Ok(Changes::default());
+        }
+        if self.handle.has_foreign_key_violations() {
+            return Err(Error::invalid("SQLite: FOREIGN KEY constraint failed").with_code(SQL_ERROR));
+        }
+        self.flush_virtual_tables()?;
+        let layout_changed = !Arc::ptr_eq(&self.recorder.peek().layout, &self.committed);
+        let changes = self.collect(set_pragma)?;
+        let header = (!changes.is_empty()).then(|| self.header_after(&changes));
+        self.finish_preparing(header, layout_changed);
+        Ok(changes)
+    }
+
+    /// Makes the transaction's state the committed one. Changes since [`Database::prepare_commit`] are an error.
+    ///
+    /// # Errors
+    /// Whatever `prepare_commit` would say when it was not called; the transaction stays open and the caller rolls back.
+    pub(crate) fn commit(&mut self) -> Result<()> {
+        if self.with_transaction(|open| open.prepared.is_none())? {
+            self.prepare_commit()?;
+        }
+        let Some(Transaction { prepared: Some(prepared), .. }) = &mut self.transaction else {
+            return Err(Error::internal("A commit lost what was prepared."));
+        };
+        let (header, layout_changed, events) = (prepared.header.take(), prepared.layout_changed, prepared.events);
+        self.own_run("COMMIT", [])?;
+        self.transaction = None;
+        if self.recorder.peek().events != events {
+            let error = Error::internal("SQLite changed rows while it committed, so that the changes taken before are incomplete.");
+            self.broken = Some(error.clone());
+            return Err(error);
+        }
+        if let Some(header) = header {
+            self.header = header;
+        }
+        self.settle(layout_changed);
+        Ok(())
+    }
+
+    /// Goes back to the last committed state, whatever has happened since.
+    pub(crate) fn rollback(&mut self) {
+        if self.transaction.take().is_none() {
+            return;
+        }
+        if !self.handle.is_autocommit()
+            && let Err(error) = self.handle.execute("ROLLBACK")
+        {
+            self.broken = Some(error);
+        }
+        let committed = Arc::clone(&self.committed);
+        if !Arc::ptr_eq(&self.recorder.peek().layout, &committed) {
+            self.forget_own();
+        }
+        let recorder = self.recorder.get();
+        recorder.on = false;
+        recorder.restart(&committed);
+    }
+
+    /// Writes what virtual tables keep in memory: FTS5 does so at every savepoint.
+    fn flush_virtual_tables(&mut self) -> Result<()> {
+        if !self.recorder.peek().layout.catalog.has_virtual_tables() {
+            return Ok(());
+        }
+        self.own_run("SAVEPOINT flush", [])?;
+        self.own_run("RELEASE flush", [])
+    }
+
+    fn finish_preparing(&mut self, header: Option<Header>, layout_changed: bool) {
+        let events = self.recorder.peek().events;
+        if let Some(open) = &mut self.transaction {
+            open.prepared = Some(Prepared { header, layout_changed, events });
+        }
+    }
+
+    /// What the header is after `changes`.
+    fn header_after(&self, changes: &Changes) -> Header {
+        Header {
+            schema: changes.schema.clone().unwrap_or_else(|| self.header.schema.clone()),
+            sequences: changes.sequences.clone().unwrap_or_else(|| self.header.sequences.clone()),
+            user_version: changes.user_version.unwrap_or(self.header.user_version),
+            application_id: changes.application_id.unwrap_or(self.header.application_id),
+        }
+    }
+
+    /// Makes the recorder ready for the next transaction.
+    fn settle(&mut self, layout_changed: bool) {
+        if layout_changed {
+            let now = Arc::clone(&self.recorder.peek().layout);
+            self.committed = Arc::new(Layout::committed(Arc::clone(&now.catalog), now.cookie));
+            self.forget_own();
+        }
+        let committed = Arc::clone(&self.committed);
+        let recorder = self.recorder.get();
+        recorder.on = false;
+        if layout_changed || recorder.needs_restart() {
+            recorder.restart(&committed);
+        } else {
+            recorder.clear();
+        }
+    }
+
+    /// Notes what a user's statement of these facts may do, right before it runs: one that fails may have written too.
+    pub(super) fn before_statement(&mut self, facts: &Facts, readonly: bool) {
+        if let Some(open) = &mut self.transaction {
+            open.prepared = None;
+            open.wrote |= !readonly;
+            open.set_pragma |= facts.sets_pragma;
+        }
+    }
+
+    /// Follows what a user's statement of these facts has done to names, right after it ended with `outcome`.
+    pub(super) fn after_statement(&mut self, facts: &Facts, outcome: Result<()>) -> Result<()> {
+        if let Err(error) = &outcome {
+            self.note_loss(error);
+        } else if let Some((step, name)) = &facts.savepoint {
+            self.after_savepoint(*step, name);
+        }
+        if facts.defines
+            && self.with_transaction(|_| ()).is_ok()
+            && let Err(error) = self.after_definition(facts.alters)
+        {
+            self.lose(&error);
+            return outcome.and(Err(error));
+        }
+        outcome
+    }
+
+    fn after_savepoint(&mut self, step: SavepointStep, name: &str) {
+        let layout = Arc::clone(&self.recorder.peek().layout);
+        let Some(open) = &mut self.transaction else { return };
+        let found = open.savepoints.iter().rposition(|savepoint| savepoint.name == name);
+        match (step, found) {
+            (SavepointStep::Begin, _) => open.savepoints.push(Savepoint { name: name.to_owned(), layout }),
+            (SavepointStep::Release, Some(index)) => open.savepoints.truncate(index),
+            (SavepointStep::Rollback, Some(index)) => {
+                open.savepoints.truncate(index + 1);
+                let before = Arc::clone(&open.savepoints[index].layout);
+                self.recorder.get().layout = before;
+            }
+            (_, None) => {}
+        }
+    }
+
+    fn after_definition(&mut self, alters: bool) -> Result<()> {
+        let cookie = self.own_integer("PRAGMA schema_version")?;
+        let before = Arc::clone(&self.recorder.peek().layout);
+        if cookie == before.cookie {
+            return Ok(());
+        }
+        let catalog = Catalog::read(&self.handle, &before.catalog)?;
+        let recorder = self.recorder.get();
+        let layout = before.after(catalog, cookie, alters, &mut recorder.tracks);
+        recorder.layout = Arc::new(layout);
+        recorder.record_strays_whole();
+        self.forget_own();
+        Ok(())
+    }
+
+    /// Remembers that SQLite has rolled the transaction back because of `error`, when it has.
+    fn note_loss(&mut self, error: &Error) {
+        let autocommit = self.handle.is_autocommit();
+        if let Some(open) = &mut self.transaction
+            && autocommit
+        {
+            open.lost.get_or_insert_with(|| error.clone());
+        }
+    }
+
+    /// Makes the transaction one that can't be committed.
+    fn lose(&mut self, error: &Error) {
+        if let Some(open) = &mut self.transaction {
+            open.lost.get_or_insert_with(|| error.clone());
+        }
+    }
+
+    /// Reads the open transaction, or says why there is none.
+    pub(super) fn with_transaction<T>(&self, read: impl FnOnce(&Transaction) -> T) -> Result<T> {
+        self.check()?;
+        match &self.transaction {
+            None => Err(Error::internal("No transaction is open.")),
+            Some(Transaction { lost: Some(error), .. }) => Err(error.clone()),
+            Some(open) => Ok(read(open)),
+        }
+    }
+}
