@@ -11,11 +11,12 @@ mod settings;
 mod sqlite;
 mod store;
 
+pub use change::Value as SqlValue;
 pub use clock::{Clock, Instant, Random};
 pub use error::{Error, ErrorKind, Result};
 pub use id::{CLASS_BYTES_MAX, ID_BYTES_MAX, ObjectId, Tenant, is_class_name};
 pub use limits::RETENTION_MIN;
-pub use object::{Body, Request, Response};
+pub use object::{Body, IntoParams, IntoValue, Request, Response, Sql, SqlCursor};
 pub use router::{AT_HEADER, At, ID_HEADER, REQUEST_ID_HEADER, Route, Router, TYPE_HEADER, Target, parse_at};
 pub use settings::{Checkpoint, CheckpointMode, Settings};
 pub use store::{

@@ -135,10 +135,12 @@ impl<'a> Cursor<'a> {
         Ok(self.running.as_ref().map(|(_, user)| RowView { statement: &user.statement }))
     }
 
-    /// How many rows were looked at so far: the rows given out, or the steps of full scans when those are more. Rows that an
-    /// index found and the statement then skipped or summed up are not counted by SQLite.
+    /// How many rows were looked at so far, as far as SQLite tells: the rows given out, or the rows that full scans went over when
+    /// those are more. Rows that an index found and the statement then skipped or summed up are not counted by SQLite.
     pub(crate) fn rows_read(&self) -> u64 {
-        self.rows_returned.max(self.scan_steps)
+        // A scan makes one step less than it sees rows.
+        let scanned = self.scan_steps + u64::from(self.scan_steps > 0);
+        self.rows_returned.max(scanned)
     }
 
     /// How many rows of tables the statement inserted, updated and deleted: also by triggers, cascades and REPLACE, and the rows

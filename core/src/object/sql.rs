@@ -1,0 +1,186 @@
+//! The object's SQL database as users see it: statements in, rows out as types of theirs.
+//!
+//! A request is one transaction: everything that a handler executes is committed together or not at all. Foreign keys are on.
+//! What is refused: `ATTACH`, transactions by text (`SAVEPOINT` nests), temporary objects, `ANALYZE`, most pragmas, and modules
+//! other than FTS5 and R-Tree.
+
+mod decode;
+mod params;
+
+#[cfg(test)]
+mod tests;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::DeserializeOwned;
+
+pub use params::{IntoParams, IntoValue};
+
+use crate::change::{Value, ValueRef};
+use crate::sqlite::{Cursor, Database};
+use crate::{Error, Result};
+
+/// The stable code of rows that are not what was asked for.
+const SQL_ROWS: &str = "SQL_ROWS";
+
+/// The database of the object that handles a request.
+pub struct Sql<'a> {
+    database: &'a mut Database,
+}
+
+/// The rows of one statement, read one by one or all together.
+///
+/// Rows become any type that serde can deserialize: a struct or a map by the columns' names, a tuple by their order, a scalar or
+/// an `Option` of one when there is a single column. Within a row, an `INTEGER` becomes an integer, a float or (0 and 1) a bool;
+/// a `REAL` a float; a `TEXT` a string or a unit variant, and, where a struct, map or list is wanted, it is parsed as JSON; a
+/// `BLOB` a `Vec<u8>`; `NULL` a `None`.
+pub struct SqlCursor<'a> {
+    cursor: Cursor<'a>,
+    columns: Vec<String>,
+}
+
+impl<'a> Sql<'a> {
+    pub(crate) fn new(database: &'a mut Database) -> Self {
+        Self { database }
+    }
+
+    /// Runs SQL. It may be several statements, which run one after the other; parameters belong to the last one, and its rows are
+    /// what the cursor reads. Its changes are made when this returns, whether rows are read or not.
+    ///
+    /// Parameters are `[]`, a tuple, an array, a slice or a `Vec` of anything that is [`IntoValue`].
+    ///
+    /// # Errors
+    /// `Invalid` with the code `SQL_ERROR` for a statement that SQLite does not accept or a constraint that it violates,
+    /// `SQL_REFUSED` for what an object may not do; `Full`, `TooLarge` and `TimedOut` at the limits. After a `Full` or a
+    /// `TimedOut`, SQLite may have rolled the whole transaction back; then every later statement and the commit fail alike.
+    pub fn exec(self, sql: &str, params: impl IntoParams) -> Result<SqlCursor<'a>> {
+        let cursor = self.database.exec(sql, params.into_params()?)?;
+        let columns = cursor.column_names();
+        Ok(SqlCursor { cursor, columns })
+    }
+
+    /// The same database for one statement, to use this value again afterwards.
+    pub fn reborrow(&mut self) -> Sql<'_> {
+        Sql { database: self.database }
+    }
+
+    /// The size of the database in bytes: its pages, used or free.
+    pub fn database_size(&self) -> u64 {
+        self.database.bytes()
+    }
+}
+
+impl SqlCursor<'_> {
+    /// The names of the columns, in order.
+    pub fn column_names(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The next row.
+    ///
+    /// # Errors
+    /// `Invalid` with the code `SQL_ROWS` when the row is not a `T`; those of [`Sql::exec`].
+    #[expect(clippy::should_implement_trait, reason = "each row may become another type, which an iterator can't offer")]
+    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>> {
+        match self.cursor.next()? {
+            Some(row) => decode::row(&self.columns, &row).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The only row.
+    ///
+    /// # Errors
+    /// As [`SqlCursor::next`]; `Invalid` with the code `SQL_ROWS`, saying how many rows there are, when there is not exactly one.
+    pub fn one<T: DeserializeOwned>(&mut self) -> Result<T> {
+        let Some(row) = self.next()? else { return Err(not_one(0)) };
+        let mut count = 1;
+        while self.cursor.next()?.is_some() {
+            count += 1;
+        }
+        if count == 1 { Ok(row) } else { Err(not_one(count)) }
+    }
+
+    /// The first row, when there is one.
+    ///
+    /// # Errors
+    /// As [`SqlCursor::next`].
+    pub fn first<T: DeserializeOwned>(&mut self) -> Result<Option<T>> {
+        self.next()
+    }
+
+    /// All rows that were not read yet.
+    ///
+    /// # Errors
+    /// As [`SqlCursor::next`].
+    pub fn rows<T: DeserializeOwned>(&mut self) -> Result<Vec<T>> {
+        let mut rows = Vec::new();
+        while let Some(row) = self.next()? {
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+
+    /// All rows that were not read yet as JSON objects.
+    ///
+    /// Integers are exact. Infinite reals, which JSON does not have, are the strings `"Infinity"` and `"-Infinity"`. Blobs are
+    /// strings in base64 (with padding). Text that is not UTF-8 has U+FFFD where it is not. Text that holds JSON stays text. Of
+    /// columns with the same name the last counts.
+    ///
+    /// # Errors
+    /// Those of [`Sql::exec`].
+    pub fn json(&mut self) -> Result<Vec<serde_json::Map<String, serde_json::Value>>> {
+        let mut rows = Vec::new();
+        while let Some(row) = self.cursor.next()? {
+            let values = (0..row.len()).map(|index| json(row.value(index)));
+            rows.push(self.columns.iter().cloned().zip(values).collect());
+        }
+        Ok(rows)
+    }
+
+    /// All rows that were not read yet, as SQLite has them.
+    ///
+    /// # Errors
+    /// Those of [`Sql::exec`].
+    pub fn values(&mut self) -> Result<Vec<Vec<Value>>> {
+        let mut rows = Vec::new();
+        while let Some(row) = self.cursor.next()? {
+            rows.push((0..row.len()).map(|index| row.value(index).to_owned()).collect());
+        }
+        Ok(rows)
+    }
+
+    /// How many rows the last statement has looked at so far: the rows it gave out, or the rows that its full scans of tables went
+    /// over, when those are more. It is a lower bound: SQLite does not count what an index found and the statement then skipped.
+    pub fn rows_read(&self) -> u64 {
+        self.cursor.rows_read()
+    }
+
+    /// How many rows the last statement has inserted, updated and deleted, those of triggers and cascades included. A row that
+    /// `REPLACE` pushes out counts too, as do the rows in which FTS5 and R-Tree keep their content.
+    pub fn rows_written(&self) -> u64 {
+        self.cursor.rows_written()
+    }
+
+    /// The size of the database in bytes, as [`Sql::database_size`].
+    pub fn database_size(&self) -> u64 {
+        self.cursor.database_bytes()
+    }
+}
+
+fn not_one(count: u64) -> Error {
+    Error::invalid(format!("The statement gave {count} rows where exactly one is wanted.")).with_code(SQL_ROWS)
+}
+
+fn json(value: ValueRef<'_>) -> serde_json::Value {
+    match value {
+        ValueRef::Null => serde_json::Value::Null,
+        ValueRef::Integer(value) => value.into(),
+        ValueRef::Real(value) => match serde_json::Number::from_f64(value) {
+            Some(number) => number.into(),
+            None => (if value > 0.0 { "Infinity" } else { "-Infinity" }).into(),
+        },
+        ValueRef::Text(bytes) => String::from_utf8_lossy(bytes).into(),
+        ValueRef::Blob(bytes) => STANDARD.encode(bytes).into(),
+    }
+}
