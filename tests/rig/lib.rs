@@ -4,10 +4,10 @@
 //! binaries may run at once; no process outlives the test binary that started it.
 
 mod chores;
-mod clock;
 mod faults;
 mod liar;
 mod moto;
+mod own;
 mod ports;
 mod process;
 mod proxy;
@@ -16,10 +16,10 @@ mod server;
 mod tools;
 
 pub use chores::{Deadline, runtime, scratch, target};
-pub use clock::{SystemClock, SystemRandom, open, unique};
 pub use faults::{Fault, Faulty};
 pub use liar::{Liar, Lie};
 pub use moto::Moto;
+pub use own::{open, unique};
 pub use process::Process;
 pub use proxy::{Lost, Proxy};
 pub use seaweed::Seaweed;

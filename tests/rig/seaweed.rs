@@ -8,7 +8,7 @@ use dotdo_core::{Key, S3Config, S3Credentials, Secret, StoreConfig};
 use tempfile::TempDir;
 
 use crate::chores::{Deadline, runtime, scratch};
-use crate::clock::{open, unique};
+use crate::own::{open, unique};
 use crate::ports;
 use crate::process::Process;
 use crate::tools::Tool;

@@ -3,8 +3,9 @@
 use std::process::Command;
 use std::sync::Arc;
 
+use dotdo::{OsRandom, SystemClock};
 use dotdo_core::{Bucket, Key, StoreConfig, open};
-use dotdo_tests::{Deadline, Process, SystemClock, SystemRandom, scratch, unique};
+use dotdo_tests::{Deadline, Process, scratch, unique};
 use uuid::Uuid;
 
 /// Set for a copy of this test binary that is to be killed: the folder and its name there.
@@ -12,7 +13,7 @@ const VICTIM: &str = "DOTDO_TEST_VICTIM";
 
 fn open_as(folder: &str, instance: Uuid) -> Arc<dyn Bucket> {
     let config = StoreConfig::Folder { path: folder.into() };
-    open(&config, instance, Arc::new(SystemClock::default()), Arc::new(SystemRandom)).expect("a folder can be opened")
+    open(&config, instance, Arc::new(SystemClock::new()), Arc::new(OsRandom)).expect("a folder can be opened")
 }
 
 #[tokio::test]

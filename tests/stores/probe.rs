@@ -1,12 +1,13 @@
 //! The probe lets good stores pass and refuses the others by name.
 
 use bytes::Bytes;
+use dotdo::{OsRandom, SystemClock};
 use dotdo_core::{ErrorKind, Key, StoreConfig, probe};
-use dotdo_tests::{Liar, Lie, Moto, Seaweed, SystemClock, SystemRandom, open, scratch, unique};
+use dotdo_tests::{Liar, Lie, Moto, Seaweed, open, scratch, unique};
 
 async fn verdict(config: &StoreConfig) -> dotdo_core::Result<()> {
     let bucket = open(config).expect("the configuration is good");
-    probe(bucket.as_ref(), &SystemClock::default(), &SystemRandom).await
+    probe(bucket.as_ref(), &SystemClock::new(), &OsRandom).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +63,7 @@ async fn a_verdict_is_remembered_and_holds_for_its_place_only() {
     for copied in [remembered, Bytes::from_static(b"{")] {
         let there = open(&StoreConfig::Folder { path: folder.path().join("there") }).expect("the configuration is good");
         there.put(&Key::new(".dotdo/probe.json"), copied.clone()).await.expect("a put");
-        probe(there.as_ref(), &SystemClock::default(), &SystemRandom).await.expect("a folder is good");
+        probe(there.as_ref(), &SystemClock::new(), &OsRandom).await.expect("a folder is good");
         let renewed = there.get(&Key::new(".dotdo/probe.json")).await.expect("it answers").expect("it is there").bytes;
         assert_ne!(renewed, copied);
     }

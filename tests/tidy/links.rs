@@ -1,0 +1,53 @@
+//! Links in the documents lead somewhere.
+
+use std::path::Path;
+
+use crate::source::{Source, files, root};
+
+#[test]
+fn every_link_to_a_file_leads_to_it() {
+    let mut found = Vec::new();
+    for page in files(".md") {
+        let folder = root().join(Path::new(&page.path).parent().unwrap_or(Path::new("")));
+        for link in links(&page).into_iter().filter(|link| !is_elsewhere(link)) {
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if file.is_empty() { root().join(&page.path) } else { folder.join(file) };
+            if !target.exists() {
+                found.push(format!("{}: {link}: there is no such file", page.path));
+            } else if !anchor.is_empty() && target.extension().is_some_and(|extension| extension == "md") && !has_heading(&target, anchor) {
+                found.push(format!("{}: {link}: there is no such heading", page.path));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+fn is_elsewhere(link: &str) -> bool {
+    link.contains("://") || link.starts_with("mailto:")
+}
+
+/// The targets of `[text](target)` outside of code.
+fn links(page: &Source) -> Vec<String> {
+    let prose = page.text.split("```").step_by(2).collect::<String>();
+    let prose = prose.split('`').step_by(2).collect::<String>();
+    let target = |rest: &str| Some(rest.split_once(')')?.0.split_whitespace().next()?.trim_matches(['<', '>']).to_owned());
+    prose.split("](").skip(1).filter_map(target).collect()
+}
+
+/// Whether the page has a heading whose anchor this is, made as GitHub makes them.
+fn has_heading(page: &Path, anchor: &str) -> bool {
+    let text = std::fs::read_to_string(page).expect("a page is UTF-8");
+    let headings = text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim().to_lowercase());
+    let slug = |heading: String| -> String {
+        let kept = heading.chars().filter(|char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '_'));
+        kept.map(|char| if char == ' ' { '-' } else { char }).collect()
+    };
+    headings.map(slug).any(|slug| slug == anchor)
+}
+
+#[test]
+fn links_are_found_and_code_is_not() {
+    let text = "see [a](b.md#c) and `[d](e)`\n```\n[f](g)\n```\n[h](<i j.md>)";
+    let page = Source { path: "x.md".into(), text: text.into() };
+    assert_eq!(links(&page), ["b.md#c", "i"]);
+}
