@@ -1,5 +1,12 @@
 //! Makes sure that SQLite is compiled with the preupdate hook, without which no change of a row could be recorded.
 
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "cargo speaks to a build script by its environment and its output"
+)]
+
 use std::env;
 use std::process::ExitCode;
 

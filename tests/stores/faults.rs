@@ -1,9 +1,32 @@
 //! What a store's failures look like to its callers, over a real connection.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
-use dotdo_core::{Key, S3Config, S3Credentials, Secret, StoreConfig, StoreError};
+use dotdo::{OsRandom, SystemClock};
+use dotdo_core::{Clock, Key, S3Config, S3Credentials, Secret, StoreConfig, StoreError};
 use dotdo_tests::{Lost, Proxy, Seaweed, open, unique};
 use http::Method;
+
+/// A clock that runs fifty times as fast as the machine's, so that waiting for a store's time to be over is short.
+struct Hurried(SystemClock);
+
+impl Clock for Hurried {
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic() * 50
+    }
+
+    fn wall_ms(&self) -> i64 {
+        self.0.wall_ms()
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(tokio::time::sleep(duration / 50))
+    }
+}
 
 fn one() -> (Key, Bytes) {
     (Key::new("log/1"), Bytes::from_static(b"one"))
@@ -81,4 +104,20 @@ async fn wrong_keys_and_missing_buckets_are_refused_without_a_secret() {
             assert!(!text.contains("sesame") && !text.contains("Signature="), "{text}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_hangs_is_unavailable_in_the_end() {
+    let seaweed = Seaweed::shared();
+    let proxy = Proxy::start(seaweed.endpoint()).await;
+    let config = seaweed.config_through(&proxy.endpoint(), &unique().to_string());
+    let hurried = Arc::new(Hurried(SystemClock::new()));
+    let bucket = dotdo_core::open(&config, unique(), hurried, Arc::new(OsRandom)).expect("the configuration is good");
+    proxy.delay(Duration::from_secs(3600));
+    let (key, bytes) = one();
+    for answer in [bucket.create(&key, bytes).await, bucket.get(&key).await.map(drop), bucket.list(&key, None, 1).await.map(drop)] {
+        assert!(matches!(answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
+    }
+    let creates = proxy.take_seen().into_iter().filter(|(method, _)| method == Method::PUT).count();
+    assert_eq!(creates, 1, "a create that hangs is not sent again");
 }

@@ -1,9 +1,11 @@
 //! The probe lets good stores pass and refuses the others by name.
 
+use std::process::Command;
+
 use bytes::Bytes;
 use dotdo::{OsRandom, SystemClock};
-use dotdo_core::{ErrorKind, Key, StoreConfig, probe};
-use dotdo_tests::{Liar, Lie, Moto, Seaweed, open, scratch, unique};
+use dotdo_core::{ErrorKind, Key, S3Config, S3Credentials, StoreConfig, probe};
+use dotdo_tests::{Deadline, Liar, Lie, Moto, Process, Seaweed, open, scratch, unique};
 
 async fn verdict(config: &StoreConfig) -> dotdo_core::Result<()> {
     let bucket = open(config).expect("the configuration is good");
@@ -67,4 +69,25 @@ async fn a_verdict_is_remembered_and_holds_for_its_place_only() {
         let renewed = there.get(&Key::new(".dotdo/probe.json")).await.expect("it answers").expect("it is there").bytes;
         assert_ne!(renewed, copied);
     }
+}
+
+/// s3s-fs (`cargo install s3s-fs --version 0.14.1 --features binary --locked`) takes conditional headers and is not atomic. Building it
+/// takes minutes, so this runs only where its program is named; the liars above have the same fault.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_store_that_is_not_atomic_is_refused() {
+    let Some(program) = std::env::var_os("DOTDO_TEST_S3S_FS") else { return };
+    let folder = scratch();
+    std::fs::create_dir(folder.path().join("promises")).expect("a bucket is a folder");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("there is a free port").port();
+    let mut command = Command::new(program);
+    let _store = Process::start(command.args(["--host", "127.0.0.1", "--port", &port.to_string()]).arg(folder.path()));
+    let config = StoreConfig::S3(S3Config {
+        bucket: "promises".to_owned(),
+        endpoint: Some(format!("http://127.0.0.1:{port}")),
+        credentials: S3Credentials::Unsigned,
+        ..S3Config::default()
+    });
+    let told = || async { verdict(&config).await.err().filter(|error| error.kind() == ErrorKind::StoreRefused) };
+    let refusal = Deadline::in_seconds(30).until(told).await.expect("it answers, and does not pass");
+    assert!(refusal.message().contains("creates of one key at the same time succeeded"), "{refusal}");
 }

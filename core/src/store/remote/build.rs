@@ -37,12 +37,14 @@ impl Parts {
 /// An S3 bucket.
 pub(in super::super) fn s3(config: &S3Config, time: Arc<StoreTime>) -> Result<Parts> {
     let place = Place::new("s3", &config.bucket, &config.prefix)?;
+    let region = config.region.as_deref().unwrap_or("us-east-1");
+    let home = config.endpoint.clone().unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(&config.bucket)
-        .with_region(config.region.as_deref().unwrap_or("us-east-1"))
+        .with_region(region)
         .with_client_options(client())
         .with_retry(no_retry())
-        .with_http_connector(Watching { time: Arc::clone(&time) });
+        .with_http_connector(Watching::new(&time, &home));
     if let Some(endpoint) = &config.endpoint {
         builder = builder.with_endpoint(endpoint.trim_end_matches('/')).with_allow_http(endpoint.starts_with("http://"));
     }
@@ -76,11 +78,12 @@ pub(in super::super) fn s3(config: &S3Config, time: Arc<StoreTime>) -> Result<Pa
 pub(in super::super) fn gcs(config: &GcsConfig, time: Arc<StoreTime>) -> Result<Parts> {
     let place = Place::new("gs", &config.bucket, &config.prefix)?;
     let is_http = config.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://"));
+    let home = config.endpoint.as_deref().unwrap_or("https://storage.googleapis.com");
     let mut builder = GoogleCloudStorageBuilder::new()
         .with_bucket_name(&config.bucket)
         .with_client_options(client().with_allow_http(is_http))
         .with_retry(no_retry())
-        .with_http_connector(Watching { time: Arc::clone(&time) });
+        .with_http_connector(Watching::new(&time, home));
     if let Some(endpoint) = &config.endpoint {
         builder = builder.with_base_url(endpoint);
     }
@@ -101,12 +104,13 @@ pub(in super::super) fn gcs(config: &GcsConfig, time: Arc<StoreTime>) -> Result<
 /// An Azure Blob Storage container.
 pub(in super::super) fn azure(config: &AzureConfig, time: Arc<StoreTime>) -> Result<Parts> {
     let mut place = Place::new("az", &config.container, &config.prefix)?;
+    let home = config.endpoint.clone().unwrap_or_else(|| format!("https://{}.blob.core.windows.net", config.account));
     let mut builder = MicrosoftAzureBuilder::new()
         .with_account(&config.account)
         .with_container_name(&config.container)
         .with_client_options(client())
         .with_retry(no_retry())
-        .with_http_connector(Watching { time: Arc::clone(&time) });
+        .with_http_connector(Watching::new(&time, &home));
     match &config.endpoint {
         Some(endpoint) => builder = builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint.clone()),
         // Names the account too, as the readers of Iceberg files need.
