@@ -128,6 +128,9 @@ pub trait Bucket: Send + Sync + 'static {
     /// At most `limit` objects below `prefix/` whose key sorts after `after`, sorted by key. May retry for a short time.
     ///
     /// One request when `limit` is at most 1,000; nothing below the prefix is an empty list. The empty key lists the whole bucket.
+    ///
+    /// Go through a listing page by page (`after` the last key) in a flat folder only: some stores (SeaweedFS) list folder by folder, where
+    /// `a/x` comes before `a-b`, and begin and end a page in that order. A listing whose `limit` is not reached is whole and in order on all.
     async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError>;
 
     /// Removes the objects; one that is missing is no error.
