@@ -3,6 +3,7 @@
 mod change;
 mod clock;
 mod error;
+mod iceberg;
 mod id;
 mod limits;
 mod object;

@@ -1,0 +1,228 @@
+//! Rows to Parquet.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::builder::{BinaryBuilder, Float64Builder, Int64Builder, StringBuilder};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Schema, SchemaRef};
+use bytes::Bytes;
+use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
+use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+use super::encode_error;
+use super::exact::ExactRow;
+use super::layout::{Cell, ColumnKind, EXACT_FIELD, Field, Layout, ROWID_FIELD, to_cell};
+use crate::change::{Affinity, ValueRef};
+use crate::error::Result;
+
+/// Rows are handed to Parquet in batches of at most this many rows …
+const BATCH_ROWS: usize = 8192;
+/// … or about this many bytes.
+const BATCH_BYTES: usize = 4 << 20;
+/// Engines read row groups in parallel and skip those that a filter excludes.
+const ROW_GROUP_ROWS: usize = 131_072;
+
+/// A finished file.
+#[derive(Debug, Clone)]
+pub(crate) struct EncodedFile {
+    /// The whole file.
+    pub(crate) bytes: Bytes,
+    /// How many rows it has.
+    pub(crate) rows: u64,
+}
+
+/// Writes the rows of one table into one Parquet file, in the order in which they come.
+pub(crate) struct RowEncoder {
+    columns: Vec<ColumnBuilder>,
+    rowid: Option<Int64Builder>,
+    exact: StringBuilder,
+    exact_row: ExactRow,
+    schema: SchemaRef,
+    writer: ArrowWriter<Vec<u8>>,
+    batch_rows: usize,
+    batch_bytes: usize,
+    rows: u64,
+}
+
+struct ColumnBuilder {
+    field: i32,
+    affinity: Affinity,
+    kind: ColumnKind,
+    cells: CellBuilder,
+}
+
+enum CellBuilder {
+    Long(Int64Builder),
+    Double(Float64Builder),
+    String(StringBuilder),
+    Binary(BinaryBuilder),
+}
+
+impl RowEncoder {
+    /// An empty file for rows of `layout`.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` when Parquet refuses the columns.
+    pub(crate) fn new(layout: &Layout) -> Result<Self> {
+        let fields = layout.fields();
+        let schema = arrow_schema(&fields, |_| true);
+        let writer = parquet_writer(&schema)?;
+        let columns = layout
+            .columns()
+            .iter()
+            .map(|(field, column)| {
+                let kind = ColumnKind::of(column);
+                ColumnBuilder { field: *field, affinity: column.affinity, kind, cells: CellBuilder::new(kind) }
+            })
+            .collect();
+        let rowid = layout.hidden_rowid().then(Int64Builder::new);
+        debug_assert!(fields.iter().any(|field| field.id == ROWID_FIELD) == rowid.is_some());
+        debug_assert!(fields.last().is_some_and(|field| field.id == EXACT_FIELD));
+        let (exact, exact_row) = (StringBuilder::new(), ExactRow::default());
+        Ok(Self { columns, rowid, exact, exact_row, schema, writer, batch_rows: 0, batch_bytes: 0, rows: 0 })
+    }
+
+    /// Adds a row: one value a stored column. `rowid` is needed where no column shows it.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` when Parquet can't take it.
+    ///
+    /// # Panics
+    ///
+    /// When the row does not have the layout's columns, or lacks its rowid.
+    pub(crate) fn push(&mut self, rowid: Option<i64>, values: &[ValueRef<'_>]) -> Result<()> {
+        assert_eq!(values.len(), self.columns.len(), "a row has one value a column");
+        for (column, value) in self.columns.iter_mut().zip(values) {
+            let cell = to_cell(column.affinity, column.kind, *value);
+            if cell.is_none() {
+                self.exact_row.insert(column.field, *value);
+            }
+            self.batch_bytes += column.cells.append(cell.unwrap_or(Cell::Null));
+        }
+        if let Some(builder) = &mut self.rowid {
+            builder.append_value(rowid.expect("a row of a table with hidden rowids has one"));
+        }
+        let exact = self.exact_row.take_json();
+        self.batch_bytes += exact.as_ref().map_or(0, String::len);
+        self.exact.append_option(exact);
+        self.rows += 1;
+        self.batch_rows += 1;
+        if self.batch_rows >= BATCH_ROWS || self.batch_bytes >= BATCH_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// About how many bytes the file would have if it were finished now.
+    pub(crate) fn bytes(&self) -> usize {
+        self.writer.bytes_written() + self.writer.in_progress_size() + self.batch_bytes
+    }
+
+    /// How many rows were added.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The file.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` when Parquet can't finish it.
+    pub(crate) fn finish(mut self) -> Result<EncodedFile> {
+        self.flush()?;
+        let bytes = self.writer.into_inner().map_err(|error| encode_error("a data file", error))?;
+        Ok(EncodedFile { bytes: bytes.into(), rows: self.rows })
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        if self.batch_rows == 0 {
+            return Ok(());
+        }
+        let mut arrays: Vec<ArrayRef> = self.columns.iter_mut().map(|column| column.cells.finish()).collect();
+        if let Some(rowid) = &mut self.rowid {
+            arrays.push(Arc::new(rowid.finish()));
+        }
+        arrays.push(Arc::new(self.exact.finish()));
+        (self.batch_rows, self.batch_bytes) = (0, 0);
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(|error| encode_error("a batch of rows", error))?;
+        self.writer.write(&batch).map_err(|error| encode_error("a data file", error))
+    }
+}
+
+impl CellBuilder {
+    fn new(kind: ColumnKind) -> Self {
+        match kind {
+            ColumnKind::Long => Self::Long(Int64Builder::new()),
+            ColumnKind::Double => Self::Double(Float64Builder::new()),
+            ColumnKind::String => Self::String(StringBuilder::new()),
+            ColumnKind::Binary => Self::Binary(BinaryBuilder::new()),
+        }
+    }
+
+    /// Adds a cell, which is of this builder's type or null, and says about how many bytes it takes.
+    fn append(&mut self, cell: Cell<'_>) -> usize {
+        match (self, cell) {
+            (Self::Long(builder), Cell::Long(value)) => builder.append_value(value),
+            (Self::Double(builder), Cell::Double(value)) => builder.append_value(value),
+            (Self::String(builder), Cell::String(text)) => {
+                builder.append_value(text);
+                return text.len() + 4;
+            }
+            (Self::Binary(builder), Cell::Binary(bytes)) => {
+                builder.append_value(bytes);
+                return bytes.len() + 4;
+            }
+            (Self::Long(builder), _) => builder.append_null(),
+            (Self::Double(builder), _) => builder.append_null(),
+            (Self::String(builder), _) => builder.append_null(),
+            (Self::Binary(builder), _) => builder.append_null(),
+        }
+        8
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::Long(builder) => Arc::new(builder.finish()),
+            Self::Double(builder) => Arc::new(builder.finish()),
+            Self::String(builder) => Arc::new(builder.finish()),
+            Self::Binary(builder) => Arc::new(builder.finish()),
+        }
+    }
+}
+
+/// The Arrow schema of `fields`, with the field ids that Iceberg finds columns by.
+pub(super) fn arrow_schema(fields: &[Field], nullable: impl Fn(&Field) -> bool) -> SchemaRef {
+    let columns: Vec<arrow_schema::Field> = fields
+        .iter()
+        .map(|field| {
+            let kind = match field.kind {
+                ColumnKind::Long => DataType::Int64,
+                ColumnKind::Double => DataType::Float64,
+                ColumnKind::String => DataType::Utf8,
+                ColumnKind::Binary => DataType::Binary,
+            };
+            let id = HashMap::from([(PARQUET_FIELD_ID_META_KEY.to_owned(), field.id.to_string())]);
+            arrow_schema::Field::new(&field.name, kind, nullable(field)).with_metadata(id)
+        })
+        .collect();
+    Arc::new(Schema::new(columns))
+}
+
+/// A writer of one Parquet file in memory.
+///
+/// Zstd level 1: level 3 was slower and larger on rows of people's objects. Arrow's own copy of the schema and the page indexes are left
+/// out, because most files are small and no reader needs them.
+pub(super) fn parquet_writer(schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>> {
+    let level = ZstdLevel::try_new(1).map_err(|error| encode_error("with zstd", error))?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(level))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_offset_index_disabled(true)
+        .set_created_by("dotdo".to_owned())
+        .build();
+    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(schema), options).map_err(|error| encode_error("a Parquet file", error))
+}

@@ -1,0 +1,173 @@
+//! Manifests and the manifest list of one Iceberg snapshot (<https://iceberg.apache.org/spec/#manifests>).
+//!
+//! Every snapshot gets one data manifest and at most one delete manifest that name all its files, so no snapshot needs another's.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use iceberg::io::{FileIO, FileWrite};
+use iceberg::spec::{
+    DataContentType, DataFile, DataFileBuilder, DataFileFormat, ManifestFile, ManifestListWriter, ManifestWriter, ManifestWriterBuilder,
+    NestedField, PartitionSpec, PrimitiveType, Schema, SchemaRef, Type,
+};
+
+use super::encode_error;
+use super::layout::{ColumnKind, FieldSet};
+use super::metadata::Version;
+use crate::error::{Error, Result};
+
+/// What a snapshot does with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileStatus {
+    /// It adds the file.
+    Added,
+    /// It keeps the file of an earlier snapshot.
+    Existing {
+        /// The snapshot that added it.
+        snapshot_id: i64,
+        /// The sequence number that it got there.
+        sequence: i64,
+    },
+    /// It no longer has this file of an earlier snapshot.
+    Removed {
+        /// The sequence number that the file had.
+        sequence: i64,
+    },
+}
+
+/// A data file or a delete file of a snapshot.
+#[derive(Debug, Clone)]
+pub(crate) struct FileEntry {
+    /// What the snapshot does with it.
+    pub(crate) status: FileStatus,
+    /// Its absolute URI.
+    pub(crate) uri: String,
+    /// Its rows, deleted ones included.
+    pub(crate) rows: u64,
+    /// Its length.
+    pub(crate) bytes: u64,
+}
+
+/// The Avro files of a snapshot.
+#[derive(Debug, Clone)]
+pub(crate) struct Manifests {
+    /// The manifest of the data files; `None` when there are none.
+    pub(crate) data: Option<Bytes>,
+    /// The manifest of the delete files; `None` when there are none.
+    pub(crate) deletes: Option<Bytes>,
+    /// The manifest list.
+    pub(crate) list: Bytes,
+}
+
+/// Writes the manifests of `version`, which will be stored under `data_uri` and `deletes_uri`.
+///
+/// # Errors
+///
+/// `Internal` when they can't be written.
+pub(crate) fn write_manifests(
+    version: &Version,
+    schema: &FieldSet,
+    (data, data_uri): (&[FileEntry], &str),
+    (deletes, deletes_uri): (&[FileEntry], &str),
+) -> Result<Manifests> {
+    let schema = Arc::new(iceberg_schema(schema)?);
+    let data = write_manifest(version, &schema, DataContentType::Data, data, data_uri)?;
+    let deletes = write_manifest(version, &schema, DataContentType::PositionDeletes, deletes, deletes_uri)?;
+    let (data, data_line) = data.unzip();
+    let (deletes, deletes_line) = deletes.unzip();
+    let collected = Collector::default();
+    let mut list = ManifestListWriter::v2(Box::new(collected.clone()), version.snapshot_id, version.parent, version.sequence);
+    list.add_manifests(data_line.into_iter().chain(deletes_line)).map_err(|error| encode_error("a manifest list", error))?;
+    at_once(list.close())?.map_err(|error| encode_error("a manifest list", error))?;
+    Ok(Manifests { data, deletes, list: collected.take() })
+}
+
+/// The schema in the iceberg crate's terms; every column is optional, because any SQLite value may be NULL or kept apart.
+pub(super) fn iceberg_schema(set: &FieldSet) -> Result<Schema> {
+    let fields = set.fields.iter().map(|field| {
+        let kind = match field.kind {
+            ColumnKind::Long => PrimitiveType::Long,
+            ColumnKind::Double => PrimitiveType::Double,
+            ColumnKind::String => PrimitiveType::String,
+            ColumnKind::Binary => PrimitiveType::Binary,
+        };
+        Arc::new(NestedField::optional(field.id, &field.name, Type::Primitive(kind)))
+    });
+    Schema::builder().with_schema_id(set.id).with_fields(fields).build().map_err(|error| encode_error("a schema", error))
+}
+
+fn write_manifest(
+    version: &Version,
+    schema: &SchemaRef,
+    content: DataContentType,
+    entries: &[FileEntry],
+    uri: &str,
+) -> Result<Option<(Bytes, ManifestFile)>> {
+    if entries.is_empty() {
+        return Ok(None);
+    }
+    let failed = |error| encode_error("a manifest", error);
+    let memory = FileIO::new_with_memory();
+    let output = memory.new_output("memory:///manifest").map_err(failed)?;
+    let builder = ManifestWriterBuilder::new(output, Some(version.snapshot_id), Arc::clone(schema), PartitionSpec::unpartition_spec());
+    let mut writer = match content {
+        DataContentType::Data => builder.build_v2_data(),
+        _ => builder.build_v2_deletes(),
+    };
+    for entry in entries {
+        add_entry(&mut writer, content, entry).map_err(failed)?;
+    }
+    let mut line = at_once(writer.write_manifest_file())?.map_err(failed)?;
+    line.manifest_path = uri.to_owned();
+    let bytes = at_once(memory.new_input("memory:///manifest").map_err(failed)?.read())?.map_err(failed)?;
+    Ok(Some((bytes, line)))
+}
+
+fn add_entry(writer: &mut ManifestWriter, content: DataContentType, entry: &FileEntry) -> Result<(), iceberg::Error> {
+    let file = data_file(content, entry)?;
+    match entry.status {
+        // Without a number of its own the file inherits the snapshot's.
+        FileStatus::Added => writer.add_file(file, -1),
+        FileStatus::Existing { snapshot_id, sequence } => writer.add_existing_file(file, snapshot_id, sequence, Some(sequence)),
+        FileStatus::Removed { sequence } => writer.add_delete_file(file, sequence, Some(sequence)),
+    }
+}
+
+fn data_file(content: DataContentType, entry: &FileEntry) -> Result<DataFile, iceberg::Error> {
+    DataFileBuilder::default()
+        .content(content)
+        .file_path(entry.uri.clone())
+        .file_format(DataFileFormat::Parquet)
+        .record_count(entry.rows)
+        .file_size_in_bytes(entry.bytes)
+        .build()
+        .map_err(|error| iceberg::Error::new(iceberg::ErrorKind::DataInvalid, error.to_string()))
+}
+
+/// Runs a future that has nothing to wait for, because everything is in memory.
+fn at_once<T>(future: impl Future<Output = T>) -> Result<T> {
+    future.now_or_never().ok_or_else(|| Error::internal("writing Iceberg's metadata into memory had to wait"))
+}
+
+/// Collects what the manifest list writer writes.
+#[derive(Clone, Default)]
+struct Collector(Arc<Mutex<Vec<u8>>>);
+
+impl Collector {
+    fn take(&self) -> Bytes {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into()
+    }
+}
+
+#[async_trait::async_trait]
+impl FileWrite for Collector {
+    async fn write(&mut self, bytes: Bytes) -> iceberg::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&bytes);
+        Ok(())
+    }
+
+    async fn close(&mut self) -> iceberg::Result<()> {
+        Ok(())
+    }
+}
