@@ -9,6 +9,7 @@ mod limits;
 mod object;
 mod router;
 mod settings;
+mod snapshot;
 mod sqlite;
 mod store;
 

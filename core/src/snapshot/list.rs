@@ -1,0 +1,80 @@
+//! Which snapshots an object has.
+
+use std::collections::BTreeMap;
+
+use super::reference::{SnapshotRef, snapshots_key};
+use super::store_error;
+use super::stored::Document;
+use crate::error::{Error, Result};
+use crate::id::ObjectId;
+use crate::store::{Bucket, Entry, Key};
+
+/// How many lines a listing asks for at once: what S3 gives at most.
+const PAGE: usize = 1000;
+
+/// A complete snapshot, as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SnapshotEntry {
+    /// Which snapshot it is.
+    pub(crate) reference: SnapshotRef,
+    /// When it became complete, by the store's clock.
+    pub(crate) modified_ms: i64,
+    /// The length of all files in its own directory.
+    pub(crate) bytes: u64,
+}
+
+/// The complete snapshots, newest first. One request for every thousand files.
+///
+/// # Errors
+///
+/// `Unavailable` or `StoreRefused` from the bucket.
+pub(crate) async fn list(bucket: &dyn Bucket, prefix: &Key) -> Result<Vec<SnapshotEntry>> {
+    let mut snapshots = Vec::new();
+    for (reference, files) in directories(bucket, prefix).await? {
+        let document = reference.document_key(prefix);
+        if let Some(document) = files.iter().find(|entry| entry.key == document) {
+            let bytes = files.iter().map(|entry| entry.bytes).sum();
+            snapshots.push(SnapshotEntry { reference, modified_ms: document.modified_ms, bytes });
+        }
+    }
+    snapshots.sort_by_key(|entry| std::cmp::Reverse((entry.reference.sequence, entry.modified_ms, entry.reference.uuid)));
+    Ok(snapshots)
+}
+
+/// Reads a snapshot's description.
+///
+/// # Errors
+///
+/// `Corrupt`, naming the key, when it is missing or not what it must be; `Unavailable` or `StoreRefused` from the bucket.
+pub(crate) async fn read(bucket: &dyn Bucket, prefix: &Key, object: &ObjectId, reference: SnapshotRef) -> Result<Document> {
+    let key = reference.document_key(prefix);
+    let stored = bucket.get(&key).await.map_err(store_error)?;
+    let stored = stored.ok_or_else(|| Error::corrupt(&key, "expected a snapshot's description, found nothing"))?;
+    let document = Document::decode(&key, &stored.bytes, object)?;
+    if document.reference != reference {
+        return Err(Error::corrupt(&key, format!("expected the snapshot {reference}, found {}", document.reference)));
+    }
+    Ok(document)
+}
+
+/// All files below `snapshots/` by snapshot, complete or not. What has another name is not listed: it is not ours.
+pub(super) async fn directories(bucket: &dyn Bucket, prefix: &Key) -> Result<BTreeMap<SnapshotRef, Vec<Entry>>> {
+    let snapshots = snapshots_key(prefix);
+    let mut found: BTreeMap<SnapshotRef, Vec<Entry>> = BTreeMap::new();
+    let mut after: Option<Key> = None;
+    loop {
+        let page = bucket.list(&snapshots, after.as_ref(), PAGE).await.map_err(store_error)?;
+        let is_last = page.len() < PAGE;
+        after = page.last().map(|entry| entry.key.clone());
+        for entry in page {
+            let below = entry.key.as_str().strip_prefix(snapshots.as_str()).and_then(|rest| rest.strip_prefix('/'));
+            let directory = below.and_then(|rest| rest.split_once('/')).and_then(|(name, _)| SnapshotRef::from_directory(name));
+            if let Some(reference) = directory {
+                found.entry(reference).or_default().push(entry);
+            }
+        }
+        if is_last {
+            return Ok(found);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! A snapshot that is ready to be uploaded: files in memory, and what the tracker must know when they are in the bucket.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::reference::{SnapshotRef, snapshots_key};
+use super::revise::{Revised, Surroundings, revise};
+use super::stored::Document;
+use super::table::TableBase;
+use super::tracker::{Dirty, Handle, Tracked, Tracker};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ObjectId;
+use crate::limits::KEY_BYTES_MAX;
+use crate::sqlite::Database;
+use crate::store::Key;
+
+/// What a plan must be told.
+#[derive(Debug, Clone)]
+pub(crate) struct PlanContext<'a> {
+    /// The object.
+    pub(crate) object: &'a ObjectId,
+    /// The key below which everything of the object lies.
+    pub(crate) prefix: &'a Key,
+    /// The bucket's [`location`](crate::store::Bucket::location).
+    pub(crate) location: &'a str,
+    /// The sequence number of the last record in the database.
+    pub(crate) sequence: u64,
+    /// The time by the machine's clock.
+    pub(crate) now_ms: i64,
+    /// A fresh random id.
+    pub(crate) uuid: Uuid,
+    /// How far engines can go back in a table's own history, at most.
+    pub(crate) retention: Duration,
+}
+
+/// A snapshot that is not in the bucket yet.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(super) document: Document,
+    pub(super) prefix: Key,
+    pub(super) files: Vec<(Key, Bytes)>,
+    pub(super) tables: Vec<PlannedTable>,
+    pub(super) changed_rows: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct PlannedTable {
+    /// `None` until the tracker knows the table.
+    pub(super) handle: Option<Handle>,
+    pub(super) base: Arc<TableBase>,
+    pub(super) taken: Dirty,
+}
+
+/// What a tracker must know of a snapshot that is in the bucket.
+#[derive(Debug)]
+pub(crate) struct Completed {
+    pub(super) reference: SnapshotRef,
+    pub(super) location: Arc<str>,
+    pub(super) tables: Vec<(Handle, Arc<TableBase>)>,
+}
+
+impl Plan {
+    pub(super) fn new(tracker: &Tracker, db: &Database, context: &PlanContext<'_>) -> Result<Self> {
+        let reference = SnapshotRef { sequence: context.sequence, uuid: context.uuid };
+        let snapshots = snapshots_key(context.prefix);
+        let location = format!("{}/{snapshots}", context.location);
+        let surroundings = Surroundings {
+            directory: reference,
+            location: &location,
+            moved: tracker.location.as_deref().is_some_and(|known| known != location),
+            now_ms: context.now_ms,
+            oldest_ms: context.now_ms.saturating_sub(i64::try_from(context.retention.as_millis()).unwrap_or(i64::MAX)),
+        };
+        let mut files = Vec::new();
+        let mut tables = Vec::new();
+        for shape in db.shapes() {
+            let tracked = tracker.tables.get(&shape.name);
+            let base = match (revise(db, shape, tracked, &surroundings)?, tracked) {
+                (Revised::Changed { table, files: more }, _) => {
+                    files.extend(more.into_iter().map(|(key, bytes)| (snapshots.join(key), bytes)));
+                    Arc::new(table)
+                }
+                (Revised::Same(table), _) => table,
+            };
+            tables.push(PlannedTable { handle: tracked.map(|tracked: &Tracked| tracked.handle), base, taken: Dirty::Nothing });
+        }
+        let document = Document {
+            reference,
+            record_hash: [0; 32],
+            time_ms: context.now_ms,
+            base: tracker.base(),
+            object: context.object.clone(),
+            header: db.header().clone(),
+            tables: tables.iter().map(|table| Arc::clone(&table.base)).collect(),
+            location,
+        };
+        let plan = Self { document, prefix: context.prefix.clone(), files, tables, changed_rows: 0 };
+        plan.check_keys()?;
+        Ok(plan)
+    }
+
+    /// The tables that the tracker does not know yet, with their names.
+    pub(super) fn new_tables(&mut self) -> impl Iterator<Item = (String, &mut PlannedTable)> {
+        self.tables.iter_mut().filter(|table| table.handle.is_none()).map(|table| (table.base.shape.name.clone(), table))
+    }
+
+    /// Which snapshot this is going to be.
+    pub(crate) fn reference(&self) -> SnapshotRef {
+        self.document.reference
+    }
+
+    /// The files, besides `snapshot.json` and `latest`.
+    pub(crate) fn files(&self) -> &[(Key, Bytes)] {
+        &self.files
+    }
+
+    /// What [`Tracker::complete`] needs once the snapshot is published.
+    pub(crate) fn completed(self) -> Completed {
+        let tables = self.tables.into_iter().filter_map(|table| Some((table.handle?, table.base))).collect();
+        Completed { reference: self.document.reference, location: self.document.location.into(), tables }
+    }
+
+    fn check_keys(&self) -> Result<()> {
+        match self.files.iter().find(|(key, _)| key.as_str().len() > KEY_BYTES_MAX) {
+            None => Ok(()),
+            Some((key, _)) => Err(Error::new(
+                ErrorKind::TooLarge,
+                format!("a snapshot of {} needs a key of {} bytes, buckets take {KEY_BYTES_MAX}", self.document.object, key.as_str().len()),
+            )),
+        }
+    }
+}

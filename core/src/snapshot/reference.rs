@@ -1,0 +1,93 @@
+//! Where a snapshot's files are.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use crate::store::Key;
+
+/// Names one snapshot of an object: the last record that is folded in, and a unique id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SnapshotRef {
+    /// The sequence number of the last record in it.
+    pub(crate) sequence: u64,
+    /// Tells snapshots apart that end with the same record.
+    pub(crate) uuid: Uuid,
+}
+
+impl SnapshotRef {
+    /// The key of its `snapshot.json`, for an object whose keys begin with `prefix`.
+    pub(crate) fn document_key(&self, prefix: &Key) -> Key {
+        snapshots_key(prefix).join(self).join("snapshot.json")
+    }
+
+    /// The snapshot whose directory has this name.
+    pub(super) fn from_directory(name: &str) -> Option<Self> {
+        let (sequence, uuid) = name.strip_prefix("seq-")?.split_once('-')?;
+        let found = Self { sequence: sequence.parse().ok()?, uuid: Uuid::parse_str(uuid).ok()? };
+        (found.to_string() == name).then_some(found)
+    }
+}
+
+impl fmt::Display for SnapshotRef {
+    /// The name of its directory. Padded, so that listings are in order for the first ten thousand million records.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seq-{:010}-{}", self.sequence, self.uuid)
+    }
+}
+
+/// The key below which all snapshots of an object lie. Keys inside snapshots are relative to it.
+pub(super) fn snapshots_key(prefix: &Key) -> Key {
+    prefix.join("snapshots")
+}
+
+/// The key of the hint that holds a copy of the newest `snapshot.json`.
+pub(crate) fn latest_key(prefix: &Key) -> Key {
+    snapshots_key(prefix).join("latest")
+}
+
+/// A table's name as part of a file's name: readable for usual names, never ambiguous.
+///
+/// Lower-case letters, digits, `-` and `_` stay; other bytes become `.` and two hex digits, because some file systems take `A` and `a` for
+/// the same. Long names keep their beginning and get a hash; `.-` appears in no other name.
+pub(super) fn table_file_name(table: &str) -> String {
+    const KEPT: usize = 64;
+    let mut name = String::new();
+    for byte in table.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => name.push(char::from(byte)),
+            _ => name.push_str(&format!(".{byte:02x}")),
+        }
+    }
+    if name.len() > KEPT {
+        name.truncate(KEPT / 2);
+        name.push_str(&format!(".-{}", &blake3::hash(table.as_bytes()).to_hex()[..32]));
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_name_leads_back_to_its_snapshot() {
+        let snapshot = SnapshotRef { sequence: 42, uuid: Uuid::from_u128(7) };
+        assert_eq!(snapshot.to_string(), "seq-0000000042-00000000-0000-0000-0000-000000000007");
+        assert_eq!(SnapshotRef::from_directory(&snapshot.to_string()), Some(snapshot));
+        let huge = SnapshotRef { sequence: u64::MAX, ..snapshot };
+        assert_eq!(SnapshotRef::from_directory(&huge.to_string()), Some(huge));
+        for wrong in ["latest", "seq-42-00000000-0000-0000-0000-000000000007", "seq-0000000042", "seq-0000000042-x"] {
+            assert_eq!(SnapshotRef::from_directory(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn tables_never_share_a_file_name() {
+        let long = "x".repeat(200);
+        let names = ["things", "Things", "a b", "a.20b", "", "\"", "a/b", "..", &long, &format!("{long}y"), "日本語"];
+        let encoded: std::collections::HashSet<String> = names.iter().map(|name| table_file_name(name)).collect();
+        assert_eq!(encoded.len(), names.len());
+        assert!(encoded.iter().all(|name| name.len() <= 70 && !name.contains('/')), "{encoded:?}");
+    }
+}

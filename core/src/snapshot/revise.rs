@@ -1,0 +1,280 @@
+//! One table's part of a snapshot: what it was in the base, what changed, what it is now.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::columns::Columns;
+use super::content::{self, Content};
+use super::deletes::{self, DeleteChange};
+use super::index::RowIndex;
+use super::keys::KeySet;
+use super::reference::{SnapshotRef, table_file_name};
+use super::sink::NewFile;
+use super::table::{DataFile, FileRef, PastVersion, TableBase};
+use super::tracker::{Dirty, Tracked};
+use crate::change::TableShape;
+use crate::error::Result;
+use crate::iceberg::{FieldSet, FileEntry, FileStatus, Layout, Operation, TableDocument, Version, write_manifests, write_metadata};
+use crate::sqlite::Database;
+
+/// How many states of a table engines can go back to. Each costs about 700 bytes in every snapshot that changes the table.
+const VERSIONS_MAX: usize = 8;
+
+/// What is the same for all tables of a snapshot.
+#[derive(Debug)]
+pub(super) struct Surroundings<'a> {
+    pub(super) directory: SnapshotRef,
+    /// The absolute URI of the object's `snapshots`.
+    pub(super) location: &'a str,
+    /// The base was written for another location: its files name each other by URIs that no longer hold.
+    pub(super) moved: bool,
+    pub(super) now_ms: i64,
+    /// Versions before this time are not kept.
+    pub(super) oldest_ms: i64,
+}
+
+/// A table in the new snapshot.
+pub(super) enum Revised {
+    /// Exactly as in the base.
+    Same(Arc<TableBase>),
+    /// With new files, whose keys are relative to `snapshots/`.
+    Changed { table: TableBase, files: Vec<(Arc<str>, Bytes)> },
+}
+
+/// The state of a table in the new snapshot.
+pub(super) fn revise(db: &Database, shape: &TableShape, tracked: Option<&Tracked>, around: &Surroundings<'_>) -> Result<Revised> {
+    let base = tracked.filter(|tracked| !matches!(tracked.dirty, Dirty::Everything)).and_then(|tracked| tracked.base.as_ref());
+    let Some((base, columns)) = base.and_then(|base| Some((base, Columns::evolve(base, shape)?))) else {
+        let columns = Columns::fresh(shape);
+        let content = content::everything(db, shape, Layout::new(shape, &columns.ids), 0)?;
+        return Description::new(shape, None, columns, around).finish(content);
+    };
+    let none = KeySet::new(shape);
+    let keys = match tracked.map(|tracked| &tracked.dirty) {
+        Some(Dirty::Keys(keys)) => keys,
+        _ => &none,
+    };
+    if keys.is_empty() && !columns.changed && base.shape.name == shape.name && !around.moved {
+        return Ok(Revised::Same(Arc::clone(base)));
+    }
+    let layout = Layout::new(shape, &columns.ids);
+    let from_keys = if (base.is_small() && !keys.is_empty()) || content::fills_new_columns(db, shape, keys, columns.added_from)? {
+        None
+    } else {
+        content::changed(db, base, shape, &layout, keys)?
+    };
+    let content = match from_keys {
+        Some(content) => content,
+        None => content::everything(db, shape, layout, base.data.len())?,
+    };
+    Description::new(shape, Some(base), columns, around).finish(content)
+}
+
+/// Gives the new files names, and describes the table in Iceberg's terms.
+struct Description<'a> {
+    shape: &'a TableShape,
+    base: Option<&'a TableBase>,
+    columns: Columns,
+    around: &'a Surroundings<'a>,
+    file_name: String,
+    uuid: Uuid,
+    snapshot_id: i64,
+    sequence: i64,
+    files: Vec<(Arc<str>, Bytes)>,
+}
+
+impl<'a> Description<'a> {
+    fn new(shape: &'a TableShape, base: Option<&'a Arc<TableBase>>, columns: Columns, around: &'a Surroundings<'a>) -> Self {
+        let uuid = base.map_or_else(|| table_uuid(around.directory.uuid, &shape.name), |base| base.uuid);
+        Self {
+            shape,
+            base: base.map(|base| &**base),
+            columns,
+            around,
+            file_name: table_file_name(&shape.name),
+            uuid,
+            snapshot_id: snapshot_id(around.directory.uuid, uuid),
+            sequence: base.map_or(0, |base| base.version().sequence) + 1,
+            files: Vec::new(),
+        }
+    }
+
+    fn finish(mut self, content: Content) -> Result<Revised> {
+        let old: &[DataFile] = self.base.map_or(&[], |base| &base.data);
+        let mut data: Vec<DataFile> = old.iter().zip(&content.keep).filter(|(_, keep)| **keep).map(|(data, _)| data.clone()).collect();
+        let removed: Vec<FileRef> = old.iter().zip(&content.keep).filter(|(_, keep)| !**keep).map(|(data, _)| data.file.clone()).collect();
+        for (number, file) in content.added.into_iter().enumerate() {
+            data.push(self.data_file(number, file));
+        }
+        let deletes = deletes::revise(self.base, &data, content.gone, self.around.moved)?;
+        let is_append = removed.is_empty() && deletes.written.is_none() && deletes.removed.is_empty();
+        let deletes = self.delete_files(deletes)?;
+        let mut table = TableBase {
+            shape: self.shape.clone(),
+            ids: self.columns.ids.clone(),
+            uuid: self.uuid,
+            metadata: self.key(&format!("metadata/{}.metadata.json", self.file_name)),
+            last_column_id: self.columns.last_column_id,
+            schema_id: self.columns.schema_id,
+            past_schemas: Vec::new(),
+            versions: Vec::new(),
+            data,
+            deletes: deletes.kept,
+        };
+        if table.is_small() {
+            table.data[0].index = Arc::new(RowIndex::None);
+        }
+        table.versions = self.versions(&table, if is_append { Operation::Append } else { Operation::Overwrite });
+        table.past_schemas = self.past_schemas(&table);
+        self.write_manifests(&table, &removed, &deletes.removed)?;
+        self.write_metadata(&table)?;
+        Ok(Revised::Changed { table, files: self.files })
+    }
+
+    /// A key in this snapshot's directory.
+    fn key(&self, name: &str) -> Arc<str> {
+        format!("{}/{name}", self.around.directory).into()
+    }
+
+    /// Takes a new file and says how the snapshot names it.
+    fn file(&mut self, name: &str, bytes: Bytes, rows: u64) -> FileRef {
+        let key = self.key(name);
+        let file = FileRef {
+            key: Arc::clone(&key),
+            bytes: bytes.len() as u64,
+            blake3: blake3::hash(&bytes),
+            rows,
+            added_by: self.snapshot_id,
+            sequence: self.sequence,
+        };
+        self.files.push((key, bytes));
+        file
+    }
+
+    fn data_file(&mut self, number: usize, file: NewFile) -> DataFile {
+        let name = format!("data/{}-{number}.parquet", self.file_name);
+        DataFile { file: self.file(&name, file.encoded.bytes, file.encoded.rows), index: Arc::new(file.index) }
+    }
+
+    fn delete_files(&mut self, change: DeleteChange) -> Result<deletes::DeleteFiles> {
+        let mut kept = change.kept;
+        if let Some(positions) = change.written {
+            let written = deletes::encode(&positions, self.around.location)?;
+            let name = format!("data/{}-deletes.parquet", self.file_name);
+            kept.push(deletes::delete_file(self.file(&name, written.bytes, written.rows), positions));
+        }
+        Ok(deletes::DeleteFiles { kept, removed: change.removed })
+    }
+
+    /// The retained versions, with the new one.
+    fn versions(&self, table: &TableBase, operation: Operation) -> Vec<PastVersion> {
+        let earlier: &[PastVersion] = match self.base {
+            Some(base) if !self.around.moved => &base.versions,
+            _ => &[],
+        };
+        let recent = earlier.iter().rev().take(VERSIONS_MAX - 1).take_while(|version| version.timestamp_ms >= self.around.oldest_ms);
+        let mut versions: Vec<PastVersion> = recent.cloned().collect();
+        versions.reverse();
+        let after = earlier.last().map_or(i64::MIN, |version| version.timestamp_ms + 1);
+        versions.push(PastVersion {
+            snapshot_id: self.snapshot_id,
+            sequence: self.sequence,
+            timestamp_ms: self.around.now_ms.max(after),
+            manifest_list: self.key(&format!("manifests/{}-list.avro", self.file_name)),
+            schema_id: self.columns.schema_id,
+            operation,
+            log_sequence: self.around.directory.sequence,
+            records: table.data.iter().map(|data| data.file.rows).sum(),
+            deletes: table.deletes.iter().map(|deletes| deletes.file.rows).sum(),
+        });
+        versions
+    }
+
+    /// The schemas besides the current one that some version still names.
+    fn past_schemas(&self, table: &TableBase) -> Vec<FieldSet> {
+        let Some(base) = self.base else { return Vec::new() };
+        let mut schemas = base.past_schemas.clone();
+        schemas.push(base.fields());
+        schemas.retain(|set| set.id != table.schema_id && table.versions.iter().any(|version| version.schema_id == set.id));
+        schemas
+    }
+
+    fn write_manifests(&mut self, table: &TableBase, removed_data: &[FileRef], removed_deletes: &[FileRef]) -> Result<()> {
+        let version = self.iceberg_version(table.version(), None);
+        let (data_key, deletes_key) =
+            (self.key(&format!("manifests/{}-data.avro", self.file_name)), self.key(&format!("manifests/{}-deletes.avro", self.file_name)));
+        let data = self.entries(table.data.iter().map(|data| &data.file), removed_data);
+        let deletes = self.entries(table.deletes.iter().map(|deletes| &deletes.file), removed_deletes);
+        let written = write_manifests(&version, &table.fields(), (&data, &self.uri(&data_key)), (&deletes, &self.uri(&deletes_key)))?;
+        self.files.extend(written.data.map(|bytes| (data_key, bytes)));
+        self.files.extend(written.deletes.map(|bytes| (deletes_key, bytes)));
+        self.files.push((Arc::clone(&table.version().manifest_list), written.list));
+        Ok(())
+    }
+
+    fn entries<'f>(&self, files: impl Iterator<Item = &'f FileRef>, removed: &[FileRef]) -> Vec<FileEntry> {
+        let entry = |file: &FileRef, status| FileEntry { status, uri: self.uri(&file.key), rows: file.rows, bytes: file.bytes };
+        let live = files.map(|file| match file.added_by == self.snapshot_id {
+            true => entry(file, FileStatus::Added),
+            false => entry(file, FileStatus::Existing { snapshot_id: file.added_by, sequence: file.sequence }),
+        });
+        let gone = removed.iter().map(|file| entry(file, FileStatus::Removed { sequence: file.sequence }));
+        live.chain(gone).collect()
+    }
+
+    fn write_metadata(&mut self, table: &TableBase) -> Result<()> {
+        let mut schemas = table.past_schemas.clone();
+        schemas.push(table.fields());
+        let mut parent = None;
+        let mut versions = Vec::with_capacity(table.versions.len());
+        for version in &table.versions {
+            versions.push(self.iceberg_version(version, parent));
+            parent = Some(version.snapshot_id);
+        }
+        let document = TableDocument {
+            name: &self.shape.name,
+            uuid: table.uuid,
+            location: self.around.location,
+            schemas: &schemas,
+            last_column_id: table.last_column_id,
+            versions: &versions,
+        };
+        self.files.push((Arc::clone(&table.metadata), write_metadata(&document)?));
+        Ok(())
+    }
+
+    fn iceberg_version(&self, version: &PastVersion, parent: Option<i64>) -> Version {
+        Version {
+            snapshot_id: version.snapshot_id,
+            parent,
+            sequence: version.sequence,
+            timestamp_ms: version.timestamp_ms,
+            manifest_list: self.uri(&version.manifest_list),
+            schema_id: version.schema_id,
+            operation: version.operation,
+            log_sequence: version.log_sequence,
+            records: version.records,
+            deletes: version.deletes,
+        }
+    }
+
+    fn uri(&self, key: &str) -> String {
+        format!("{}/{key}", self.around.location)
+    }
+}
+
+/// An id for a new table: random, because the snapshot's is.
+fn table_uuid(snapshot: Uuid, name: &str) -> Uuid {
+    let hash = blake3::Hasher::new().update(snapshot.as_bytes()).update(name.as_bytes()).finalize();
+    let bytes = hash.as_bytes().first_chunk().expect("a hash has 32 bytes");
+    uuid::Builder::from_custom_bytes(*bytes).into_uuid()
+}
+
+/// Iceberg's id of a table's state: positive, and different for every snapshot and table.
+fn snapshot_id(snapshot: Uuid, table: Uuid) -> i64 {
+    let hash = blake3::Hasher::new().update(snapshot.as_bytes()).update(table.as_bytes()).finalize();
+    let bytes = hash.as_bytes().first_chunk().expect("a hash has 32 bytes");
+    (i64::from_be_bytes(*bytes) & i64::MAX).max(1)
+}

@@ -1,0 +1,94 @@
+//! `snapshot.json`, as it is stored: types of their own, a version, and a checksum over the body's bytes.
+//!
+//! `{"format":1,"blake3":"…","body":{…}}`. docs/FORMAT.md describes every field; what these types read and write is that.
+
+mod body;
+mod convert;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::reference::SnapshotRef;
+use super::table::{FileRef, TableBase};
+use crate::change::Header;
+use crate::error::{Error, Result};
+use crate::id::ObjectId;
+use crate::store::Key;
+
+/// The only version of the format so far.
+const FORMAT: u32 = 1;
+
+/// What `snapshot.json` says.
+#[derive(Debug, Clone)]
+pub(crate) struct Document {
+    /// Which snapshot this is.
+    pub(crate) reference: SnapshotRef,
+    /// The hash of the last record in it.
+    pub(crate) record_hash: [u8; 32],
+    /// When it was planned, by its writer's clock.
+    pub(crate) time_ms: i64,
+    /// The snapshot it was built on.
+    pub(crate) base: Option<SnapshotRef>,
+    /// The object's class and id.
+    pub(super) object: ObjectId,
+    /// The absolute URI of the object's `snapshots` when it was written.
+    pub(super) location: String,
+    /// Schema, counters and numbers of the database.
+    pub(super) header: Header,
+    /// Every table. Of files it holds names and checksums, not which rows they have.
+    pub(super) tables: Vec<Arc<TableBase>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope<'a> {
+    format: u32,
+    #[serde(default)]
+    blake3: String,
+    #[serde(borrow, default)]
+    body: Option<&'a RawValue>,
+}
+
+impl Document {
+    /// The bytes of `snapshot.json`.
+    pub(super) fn encode(&self) -> Result<Bytes> {
+        let failed = |error| Error::internal("a snapshot's description can't be written as JSON").with_source(error);
+        let body = serde_json::value::to_raw_value(&body::Body::from(self)).map_err(failed)?;
+        let blake3 = blake3::hash(body.get().as_bytes()).to_hex().to_string();
+        let envelope = Envelope { format: FORMAT, blake3, body: Some(&body) };
+        Ok(serde_json::to_vec(&envelope).map_err(failed)?.into())
+    }
+
+    /// Reads the bytes found under `key`, which must describe a snapshot of `object`.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt`, naming the key, when they are damaged, of another version, or describe another object.
+    pub(crate) fn decode(key: &Key, bytes: &[u8], object: &ObjectId) -> Result<Self> {
+        let corrupt = |what: String| Error::corrupt(key, what);
+        let envelope: Envelope<'_> = serde_json::from_slice(bytes)
+            .map_err(|error| corrupt(format!("expected a snapshot's description, got {} bytes that are none: {error}", bytes.len())))?;
+        if envelope.format != FORMAT {
+            return Err(corrupt(format!("has snapshot format {}, this program reads format {FORMAT}", envelope.format)));
+        }
+        let body = envelope.body.map_or("", RawValue::get);
+        let found = blake3::hash(body.as_bytes());
+        if found.to_hex().as_str() != envelope.blake3 {
+            return Err(corrupt(format!("expected a body with the checksum {:?}, found one with {found}", envelope.blake3)));
+        }
+        let body: body::Body<'_> =
+            serde_json::from_str(body).map_err(|error| corrupt(format!("expected the fields of format {FORMAT}: {error}")))?;
+        let document = body.revive().map_err(corrupt)?;
+        if document.object != *object {
+            return Err(corrupt(format!("expected a snapshot of {object}, found one of {}", document.object)));
+        }
+        Ok(document)
+    }
+
+    /// All files with rows or deletes.
+    pub(super) fn files(&self) -> impl Iterator<Item = &FileRef> {
+        self.tables.iter().flat_map(|table| table.files())
+    }
+}

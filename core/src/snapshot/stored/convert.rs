@@ -1,0 +1,249 @@
+//! Between what is stored and what the program works with.
+
+use std::sync::Arc;
+
+use super::Document;
+use super::body::{
+    AffinityName, Base, Body, ColumnEntry, FileEntry, OperationName, PastField, PastSchema, SchemaEntry, SchemaEntryKind, Table, TableKey,
+    VersionEntry,
+};
+use crate::change::{Affinity, Column, Header, KeyShape, Schema, SchemaKind, SchemaObject, TableShape};
+use crate::iceberg::{ColumnKind, Field, FieldSet, Operation};
+use crate::id::ObjectId;
+use crate::snapshot::index::RowIndex;
+use crate::snapshot::reference::SnapshotRef;
+use crate::snapshot::table::{DataFile, DeleteFile, FileRef, PastVersion, TableBase};
+
+/// Pairs of a stored name and what it stands for, for both directions.
+macro_rules! names {
+    ($stored:ident = $domain:ident: $($variant:ident),*) => {
+        impl From<$domain> for $stored {
+            fn from(value: $domain) -> Self {
+                match value { $($domain::$variant => Self::$variant),* }
+            }
+        }
+        impl From<$stored> for $domain {
+            fn from(value: $stored) -> Self {
+                match value { $($stored::$variant => Self::$variant),* }
+            }
+        }
+    };
+}
+
+names!(SchemaEntryKind = SchemaKind: Table, Index, View, Trigger);
+names!(AffinityName = Affinity: Integer, Real, Text, Blob, Numeric);
+names!(OperationName = Operation: Append, Overwrite);
+
+impl<'a> From<&'a Document> for Body<'a> {
+    fn from(document: &'a Document) -> Self {
+        let header = &document.header;
+        Self {
+            class: document.object.class().into(),
+            id: document.object.id().into(),
+            sequence: document.reference.sequence,
+            uuid: document.reference.uuid,
+            record: blake3::Hash::from_bytes(document.record_hash).to_hex().to_string().into(),
+            time_ms: document.time_ms,
+            base: document.base.map(|base| Base { sequence: base.sequence, uuid: base.uuid }),
+            location: document.location.as_str().into(),
+            schema: header.schema.objects.iter().map(SchemaEntry::from).collect(),
+            sequences: header.sequences.iter().map(|(table, counter)| (table.as_str().into(), *counter)).collect(),
+            user_version: header.user_version,
+            application_id: header.application_id,
+            tables: document.tables.iter().map(|table| Table::from(&**table)).collect(),
+        }
+    }
+}
+
+impl Body<'_> {
+    /// The document; the error says what is wrong with the fields.
+    pub(super) fn revive(self) -> Result<Document, String> {
+        let record = blake3::Hash::from_hex(self.record.as_bytes()).map_err(|error| format!("the record's hash: {error}"))?;
+        let object = ObjectId::new(&self.class, &self.id).map_err(|error| error.message().to_owned())?;
+        Ok(Document {
+            reference: SnapshotRef { sequence: self.sequence, uuid: self.uuid },
+            record_hash: *record.as_bytes(),
+            time_ms: self.time_ms,
+            base: self.base.map(|base| SnapshotRef { sequence: base.sequence, uuid: base.uuid }),
+            object,
+            location: self.location.into_owned(),
+            header: Header {
+                schema: Schema { objects: self.schema.into_iter().map(SchemaObject::from).collect() },
+                sequences: self.sequences.into_iter().map(|(table, counter)| (table.into_owned(), counter)).collect(),
+                user_version: self.user_version,
+                application_id: self.application_id,
+            },
+            tables: self.tables.into_iter().map(|table| table.revive().map(Arc::new)).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl<'a> From<&'a SchemaObject> for SchemaEntry<'a> {
+    fn from(object: &'a SchemaObject) -> Self {
+        Self {
+            kind: object.kind.into(),
+            name: object.name.as_str().into(),
+            table: object.table.as_str().into(),
+            sql: object.sql.as_deref().map(Into::into),
+        }
+    }
+}
+
+impl From<SchemaEntry<'_>> for SchemaObject {
+    fn from(entry: SchemaEntry<'_>) -> Self {
+        Self {
+            kind: entry.kind.into(),
+            name: entry.name.into_owned(),
+            table: entry.table.into_owned(),
+            sql: entry.sql.map(|sql| sql.into_owned()),
+        }
+    }
+}
+
+impl<'a> From<&'a TableBase> for Table<'a> {
+    fn from(table: &'a TableBase) -> Self {
+        let column = |(id, column): (&i32, &'a Column)| ColumnEntry {
+            id: *id,
+            name: column.name.as_str().into(),
+            declared: column.declared.as_str().into(),
+            affinity: column.affinity.into(),
+        };
+        Self {
+            name: table.shape.name.as_str().into(),
+            uuid: table.uuid,
+            metadata: (&*table.metadata).into(),
+            key: match &table.shape.key {
+                KeyShape::Rowid { alias } => TableKey::Rowid(*alias),
+                KeyShape::Primary(columns) => TableKey::Primary(columns.clone()),
+            },
+            columns: table.ids.iter().zip(&table.shape.columns).map(column).collect(),
+            last_column_id: table.last_column_id,
+            schema_id: table.schema_id,
+            past_schemas: table.past_schemas.iter().map(PastSchema::from).collect(),
+            versions: table.versions.iter().map(VersionEntry::from).collect(),
+            data: table.data.iter().map(|data| FileEntry::from(&data.file)).collect(),
+            deletes: table.deletes.iter().map(|deletes| FileEntry::from(&deletes.file)).collect(),
+        }
+    }
+}
+
+impl Table<'_> {
+    fn revive(self) -> Result<TableBase, String> {
+        let ids: Vec<i32> = self.columns.iter().map(|column| column.id).collect();
+        let count = self.columns.len();
+        let columns = self.columns.into_iter().map(Column::from).collect();
+        let key = match self.key {
+            TableKey::Rowid(alias) => KeyShape::Rowid { alias },
+            TableKey::Primary(columns) => KeyShape::Primary(columns),
+        };
+        let named: &[usize] = match &key {
+            KeyShape::Rowid { alias } => alias.as_slice(),
+            KeyShape::Primary(columns) => columns,
+        };
+        if named.iter().any(|column| *column >= count) || self.versions.is_empty() {
+            return Err(format!("the table {:?} needs a version, and a key of its own columns", self.name));
+        }
+        Ok(TableBase {
+            shape: TableShape { name: self.name.into_owned(), columns, key },
+            ids,
+            uuid: self.uuid,
+            metadata: (&*self.metadata).into(),
+            last_column_id: self.last_column_id,
+            schema_id: self.schema_id,
+            past_schemas: self.past_schemas.into_iter().map(PastSchema::revive).collect::<Result<_, _>>()?,
+            versions: self.versions.into_iter().map(PastVersion::from).collect(),
+            data: self
+                .data
+                .into_iter()
+                .map(|file| Ok(DataFile { file: file.revive()?, index: Arc::new(RowIndex::None) }))
+                .collect::<Result<_, String>>()?,
+            deletes: self
+                .deletes
+                .into_iter()
+                .map(|file| Ok(DeleteFile { file: file.revive()?, positions: Arc::default() }))
+                .collect::<Result<_, String>>()?,
+        })
+    }
+}
+
+impl From<ColumnEntry<'_>> for Column {
+    fn from(entry: ColumnEntry<'_>) -> Self {
+        Self { name: entry.name.into_owned(), declared: entry.declared.into_owned(), affinity: entry.affinity.into() }
+    }
+}
+
+impl<'a> From<&'a FieldSet> for PastSchema<'a> {
+    fn from(set: &'a FieldSet) -> Self {
+        let field = |field: &'a Field| PastField { id: field.id, name: field.name.as_str().into(), kind: field.kind.name().into() };
+        Self { id: set.id, fields: set.fields.iter().map(field).collect() }
+    }
+}
+
+impl PastSchema<'_> {
+    fn revive(self) -> Result<FieldSet, String> {
+        let field = |field: PastField<'_>| {
+            let kind = ColumnKind::from_name(&field.kind).ok_or_else(|| format!("{:?} is no type of a column", field.kind))?;
+            Ok(Field { id: field.id, name: field.name.into_owned(), kind })
+        };
+        Ok(FieldSet { id: self.id, fields: self.fields.into_iter().map(field).collect::<Result<_, String>>()? })
+    }
+}
+
+impl<'a> From<&'a PastVersion> for VersionEntry<'a> {
+    fn from(version: &'a PastVersion) -> Self {
+        Self {
+            snapshot_id: version.snapshot_id,
+            sequence: version.sequence,
+            time_ms: version.timestamp_ms,
+            manifest_list: (&*version.manifest_list).into(),
+            schema_id: version.schema_id,
+            operation: version.operation.into(),
+            log_sequence: version.log_sequence,
+            records: version.records,
+            deletes: version.deletes,
+        }
+    }
+}
+
+impl From<VersionEntry<'_>> for PastVersion {
+    fn from(entry: VersionEntry<'_>) -> Self {
+        Self {
+            snapshot_id: entry.snapshot_id,
+            sequence: entry.sequence,
+            timestamp_ms: entry.time_ms,
+            manifest_list: (&*entry.manifest_list).into(),
+            schema_id: entry.schema_id,
+            operation: entry.operation.into(),
+            log_sequence: entry.log_sequence,
+            records: entry.records,
+            deletes: entry.deletes,
+        }
+    }
+}
+
+impl<'a> From<&'a FileRef> for FileEntry<'a> {
+    fn from(file: &'a FileRef) -> Self {
+        Self {
+            key: (&*file.key).into(),
+            bytes: file.bytes,
+            rows: file.rows,
+            blake3: file.blake3.to_hex().to_string().into(),
+            added_by: file.added_by,
+            sequence: file.sequence,
+        }
+    }
+}
+
+impl FileEntry<'_> {
+    fn revive(self) -> Result<FileRef, String> {
+        let blake3 = blake3::Hash::from_hex(self.blake3.as_bytes()).map_err(|error| format!("the checksum of {}: {error}", self.key))?;
+        Ok(FileRef {
+            key: (&*self.key).into(),
+            bytes: self.bytes,
+            rows: self.rows,
+            blake3,
+            added_by: self.added_by,
+            sequence: self.sequence,
+        })
+    }
+}

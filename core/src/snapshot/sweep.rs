@@ -1,0 +1,174 @@
+//! Removing what no kept snapshot reaches.
+//!
+//! A snapshot is kept while it is the newest, and for the retention after a newer one replaced it: so every state of that time can be gone
+//! back to, and a writer that was slow has time to find out that it is no longer alone. Of older snapshots those files stay that a kept
+//! one shares, and those that engines reach through the history of a kept table.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use uuid::Uuid;
+
+use super::list::{directories, read};
+use super::reference::{SnapshotRef, latest_key, snapshots_key};
+use super::store_error;
+use super::stored::Document;
+use super::table::TableBase;
+use crate::error::Result;
+use crate::id::ObjectId;
+use crate::limits::{RESTORE_CONCURRENCY, RETENTION_MIN};
+use crate::store::{Bucket, Entry, Key};
+
+/// What a sweep removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Swept {
+    /// Snapshots that can no longer be restored.
+    pub(crate) snapshots: usize,
+    /// Files, those of failed uploads included.
+    pub(crate) files: usize,
+}
+
+/// Removes expired snapshots and what failed uploads left. `now_ms` is a time that the store's clock has reached.
+///
+/// Costs one listing request for every thousand files, and reads the description of every kept snapshot when there is something to remove.
+/// A day's sweep of a busy object is a few thousand requests.
+///
+/// # Errors
+///
+/// `Corrupt` when a kept snapshot's description can't be read: then nothing is removed, because nobody knows what it needs. `Unavailable`
+/// or `StoreRefused` from the bucket; what was not removed then is removed the next time.
+pub(crate) async fn sweep(bucket: &dyn Bucket, prefix: &Key, object: &ObjectId, retention: Duration, now_ms: i64) -> Result<Swept> {
+    let directories = directories(bucket, prefix).await?;
+    let before = |age: Duration| now_ms.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+    let census = Census::take(prefix, &directories, before(retention.max(RETENTION_MIN)), before(RETENTION_MIN));
+    if census.expired.is_empty() && census.abandoned.is_empty() {
+        return Ok(Swept::default());
+    }
+    let sweeper = Sweeper { bucket, prefix, object };
+    let mut kept = census.kept;
+    kept.extend(sweeper.latest().await?);
+    let reached = sweeper.reached(&kept, &directories).await?;
+    let is_free = |entry: &&Entry| !reached.contains(&entry.key);
+    let documents: Vec<Key> = census
+        .expired
+        .iter()
+        .filter(|snapshot| !kept.contains(snapshot))
+        .map(|snapshot| snapshot.document_key(prefix))
+        .filter(|key| !reached.contains(key))
+        .collect();
+    let candidates = census.expired.iter().chain(&census.abandoned).filter(|snapshot| !kept.contains(snapshot));
+    let files: Vec<Key> =
+        candidates.flat_map(|snapshot| directories[snapshot].iter().filter(is_free)).map(|entry| entry.key.clone()).collect();
+    // Descriptions first: a snapshot that has lost a file must not look complete.
+    bucket.delete(&documents).await.map_err(store_error)?;
+    let rest: Vec<Key> = files.iter().filter(|key| !documents.contains(key)).cloned().collect();
+    bucket.delete(&rest).await.map_err(store_error)?;
+    Ok(Swept { snapshots: documents.len(), files: files.len() })
+}
+
+/// The directories, by what may become of them.
+struct Census {
+    kept: BTreeSet<SnapshotRef>,
+    expired: BTreeSet<SnapshotRef>,
+    /// Never completed, and old enough that nobody can still be at it.
+    abandoned: BTreeSet<SnapshotRef>,
+}
+
+impl Census {
+    fn take(prefix: &Key, directories: &BTreeMap<SnapshotRef, Vec<Entry>>, replaced_before_ms: i64, touched_before_ms: i64) -> Self {
+        let mut census = Self { kept: BTreeSet::new(), expired: BTreeSet::new(), abandoned: BTreeSet::new() };
+        let mut complete = Vec::new();
+        for (snapshot, files) in directories {
+            let document = snapshot.document_key(prefix);
+            match files.iter().find(|entry| entry.key == document) {
+                Some(document) => complete.push((snapshot.sequence, document.modified_ms, *snapshot)),
+                None if files.iter().all(|entry| entry.modified_ms < touched_before_ms) => _ = census.abandoned.insert(*snapshot),
+                None => {}
+            }
+        }
+        complete.sort_unstable();
+        let mut is_replaced = false;
+        for (_, modified_ms, snapshot) in complete.into_iter().rev() {
+            if is_replaced {
+                census.expired.insert(snapshot)
+            } else {
+                census.kept.insert(snapshot)
+            };
+            is_replaced |= modified_ms < replaced_before_ms;
+        }
+        census
+    }
+}
+
+struct Sweeper<'a> {
+    bucket: &'a dyn Bucket,
+    prefix: &'a Key,
+    object: &'a ObjectId,
+}
+
+impl Sweeper<'_> {
+    /// The snapshot that the hint names; a hint that nobody can read names none.
+    async fn latest(&self) -> Result<Option<SnapshotRef>> {
+        let key = latest_key(self.prefix);
+        let stored = self.bucket.get(&key).await.map_err(store_error)?;
+        Ok(stored.and_then(|stored| Document::decode(&key, &stored.bytes, self.object).ok()).map(|document| document.reference))
+    }
+
+    /// Every key that a kept snapshot needs.
+    async fn reached(&self, kept: &BTreeSet<SnapshotRef>, directories: &BTreeMap<SnapshotRef, Vec<Entry>>) -> Result<HashSet<Key>> {
+        let mut reached = Reached { snapshots: snapshots_key(self.prefix), keys: HashSet::new(), past: BTreeMap::new() };
+        for document in self.documents(kept.iter().copied()).await? {
+            document.tables.iter().for_each(|table| reached.add_current(table));
+        }
+        let past = std::mem::take(&mut reached.past);
+        let unread = past.keys().copied().filter(|snapshot| !kept.contains(snapshot) && directories.contains_key(snapshot));
+        for document in self.documents(unread).await? {
+            reached.keys.insert(document.reference.document_key(self.prefix));
+            let tables = document.tables.iter().filter(|table| past[&document.reference].contains(&table.uuid));
+            tables.for_each(|table| reached.add_files(table));
+        }
+        Ok(reached.keys)
+    }
+
+    async fn documents(&self, snapshots: impl Iterator<Item = SnapshotRef>) -> Result<Vec<Document>> {
+        let read = |snapshot| read(self.bucket, self.prefix, self.object, snapshot);
+        stream::iter(snapshots.map(read)).buffer_unordered(RESTORE_CONCURRENCY).try_collect().await
+    }
+}
+
+struct Reached {
+    snapshots: Key,
+    keys: HashSet<Key>,
+    /// Snapshots that made a version of a table that engines can still go back to, with the table's id.
+    past: BTreeMap<SnapshotRef, BTreeSet<Uuid>>,
+}
+
+impl Reached {
+    /// Adds a table of a kept snapshot: its files, its metadata, and the manifests of all versions in its history.
+    fn add_current(&mut self, table: &TableBase) {
+        self.add_files(table);
+        self.add(&table.metadata);
+        for version in &table.versions {
+            self.add(&version.manifest_list);
+            if let Some(stem) = version.manifest_list.strip_suffix("-list.avro") {
+                self.add(&format!("{stem}-data.avro"));
+                self.add(&format!("{stem}-deletes.avro"));
+            }
+            let directory = version.manifest_list.split('/').next().and_then(SnapshotRef::from_directory);
+            if let Some(directory) = directory {
+                self.past.entry(directory).or_default().insert(table.uuid);
+            }
+        }
+    }
+
+    fn add_files(&mut self, table: &TableBase) {
+        for file in table.files() {
+            self.add(&file.key);
+        }
+    }
+
+    fn add(&mut self, key: &str) {
+        self.keys.insert(self.snapshots.join(key));
+    }
+}

@@ -1,0 +1,232 @@
+//! An object's database, its tracker and a bucket in memory: after every snapshot a restore gives the same database back.
+
+mod content;
+mod damage;
+mod history;
+mod random;
+mod size;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::*;
+use crate::change::{Changes, Value, ValueRef};
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::id::{ObjectId, Tenant};
+use crate::sqlite::{Database, Limits, Mode};
+use crate::store::{Bucket, Key, Memory};
+
+const LIMITS: Limits = Limits { database_bytes_max: 1 << 30, row_bytes_max: 16 << 20 };
+const RETENTION: Duration = Duration::from_secs(3 * 24 * 3600);
+
+/// A clock that moves when it is told to.
+struct Hands(AtomicI64);
+
+impl Clock for Hands {
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.wall_ms().unsigned_abs())
+    }
+
+    fn wall_ms(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+struct Rig {
+    database: Database,
+    tracker: Tracker,
+    bucket: Arc<Memory>,
+    clock: Arc<Hands>,
+    object: ObjectId,
+    location: String,
+    sequence: u64,
+    uuids: u128,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000_000)));
+        let bucket = Arc::new(Memory::new(clock.clone()));
+        let location = bucket.location().to_owned();
+        let object = ObjectId::new("Thing", "one").expect("an id");
+        let database = Database::new(&LIMITS).expect("a database");
+        Self { database, tracker: Tracker::new(), bucket, clock, object, location, sequence: 0, uuids: 0 }
+    }
+
+    fn with(sql: &str) -> Self {
+        let mut rig = Self::new();
+        rig.commit(sql);
+        rig
+    }
+
+    fn prefix(&self) -> Key {
+        Tenant::new("org", "tenant").expect("a tenant").object_prefix(&self.object)
+    }
+
+    fn commit(&mut self, sql: &str) {
+        self.try_commit(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    }
+
+    /// Runs statements in one transaction, as a handler that takes no error for an answer.
+    fn try_commit(&mut self, sql: &str) -> Result<()> {
+        self.database.begin(Mode::ReadWrite)?;
+        match self.run(sql) {
+            Ok(changes) => self.observe(&changes),
+            Err(error) => {
+                self.database.rollback();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, sql: &str) -> Result<Changes> {
+        rows(&mut self.database, sql)?;
+        let changes = self.database.prepare_commit()?;
+        self.database.commit()?;
+        Ok(changes)
+    }
+
+    fn observe(&mut self, changes: &Changes) {
+        if !changes.is_empty() {
+            self.sequence += 1;
+        }
+        self.tracker.observe(changes, self.database.shapes());
+    }
+
+    fn plan(&mut self) -> Plan {
+        self.uuids += 1;
+        let prefix = self.prefix();
+        let context = PlanContext {
+            object: &self.object,
+            prefix: &prefix,
+            location: &self.location,
+            sequence: self.sequence,
+            now_ms: self.clock.wall_ms(),
+            uuid: Uuid::from_u128(self.uuids),
+            retention: RETENTION,
+        };
+        self.tracker.plan(&self.database, &context).expect("a plan")
+    }
+
+    fn publish(&mut self, plan: Plan) -> SnapshotRef {
+        let bucket = Arc::clone(&self.bucket);
+        let reference = plan.reference();
+        block_on(async {
+            upload(&*bucket, &plan).await?;
+            publish(&*bucket, &plan, [7; 32], Duration::ZERO).await
+        })
+        .expect("a published snapshot");
+        self.tracker.complete(plan.completed());
+        reference
+    }
+
+    fn snapshot(&mut self) -> SnapshotRef {
+        self.pass(Duration::from_secs(1));
+        let plan = self.plan();
+        self.publish(plan)
+    }
+
+    fn pass(&self, time: Duration) {
+        self.clock.0.fetch_add(i64::try_from(time.as_millis()).expect("a short time"), Ordering::Relaxed);
+    }
+
+    fn latest(&self) -> Document {
+        let key = latest_key(&self.prefix());
+        let stored = block_on(self.bucket.get(&key)).expect("an answer").expect("a hint");
+        Document::decode(&key, &stored.bytes, &self.object).expect("a description")
+    }
+
+    fn restore(&self, document: Document) -> Result<(Database, Tracker)> {
+        block_on(fetch(&*self.bucket, &self.prefix(), document))?.decode(&LIMITS)
+    }
+
+    /// Goes on with what the newest snapshot gives back, and checks that it is what was there.
+    fn restart(&mut self) {
+        let (mut database, tracker) = self.restore(self.latest()).expect("a restored database");
+        assert_same(&dump(&mut self.database), &dump(&mut database));
+        assert_eq!(tracker.base(), self.tracker.base());
+        (self.database, self.tracker) = (database, tracker);
+    }
+
+    /// A snapshot, and a restore of it beside the running database.
+    fn check(&mut self) {
+        self.snapshot();
+        let (mut database, _) = self.restore(self.latest()).expect("a restored database");
+        assert_same(&dump(&mut self.database), &dump(&mut database));
+    }
+
+    fn keys(&self) -> Vec<String> {
+        let entries = block_on(self.bucket.list(&self.prefix(), None, usize::MAX)).expect("a listing");
+        entries.into_iter().map(|entry| entry.key.as_str().to_owned()).collect()
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
+}
+
+fn rows(database: &mut Database, sql: &str) -> Result<Vec<Vec<Value>>> {
+    let mut cursor = database.exec(sql, Vec::new())?;
+    let mut rows = Vec::new();
+    while let Some(row) = cursor.next()? {
+        rows.push((0..row.len()).map(|index| row.value(index).to_owned()).collect());
+    }
+    Ok(rows)
+}
+
+fn query(database: &mut Database, sql: &str) -> Vec<Vec<Value>> {
+    database.begin(Mode::ReadOnly).expect("a transaction");
+    let found = rows(database, sql);
+    database.rollback();
+    found.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
+}
+
+/// Everything there is, one fact a line.
+fn dump(database: &mut Database) -> Vec<String> {
+    let mut lines = vec![format!("{:?}", database.header())];
+    for shape in database.shapes() {
+        lines.push(format!("{shape:?}"));
+        let mut add = |rowid: Option<i64>, values: &[ValueRef<'_>]| {
+            let values: Vec<String> = values.iter().map(|value| show(ValueRef::to_owned(*value))).collect();
+            lines.push(format!("{} {rowid:?} {}", shape.name, values.join(" | ")));
+            Ok(())
+        };
+        database.scan(&shape.name, &mut add).expect("a table can be read");
+    }
+    let tables: Vec<String> = database.shapes().iter().map(|shape| format!("\"{}\"", shape.name.replace('"', "\"\""))).collect();
+    for table in tables {
+        for row in query(database, &format!("SELECT * FROM {table}")) {
+            lines.push(format!("{table} * {}", row.into_iter().map(show).collect::<Vec<_>>().join(" | ")));
+        }
+    }
+    for row in query(database, "PRAGMA integrity_check") {
+        lines.push(row.into_iter().map(show).collect());
+    }
+    lines
+}
+
+fn show(value: Value) -> String {
+    match value {
+        Value::Real(real) => format!("Real({:x} {real})", real.to_bits()),
+        Value::Text(bytes) => format!("Text({})", bytes.escape_ascii()),
+        other => format!("{other:?}"),
+    }
+}
+
+fn assert_same(expected: &[String], found: &[String]) {
+    for (expected, found) in expected.iter().zip(found) {
+        assert_eq!(expected, found);
+    }
+    assert_eq!(expected.len(), found.len(), "another number of facts");
+}

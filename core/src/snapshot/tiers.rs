@@ -1,0 +1,90 @@
+//! Which files a snapshot merges, so that few files stay and no row is written again too often.
+
+/// Files that may stay beside each other before some are merged.
+pub(super) const DATA_FILES_MAX: usize = 8;
+/// Delete files that may stay beside each other.
+pub(super) const DELETE_FILES_MAX: usize = 4;
+
+/// A file as the choice sees it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate {
+    pub(super) bytes: u64,
+    pub(super) rows: u64,
+    /// Rows that are deleted.
+    pub(super) dead: u64,
+}
+
+impl Candidate {
+    /// Whether so many rows are deleted that the file is worth writing again: 30 in 100.
+    fn is_stale(self) -> bool {
+        self.dead * 10 >= self.rows * 3
+    }
+
+    fn live_bytes(self) -> u64 {
+        self.bytes - self.bytes / self.rows.max(1) * self.dead.min(self.rows)
+    }
+}
+
+/// Which of `files` are merged into the file that a snapshot writes, which has about `incoming` bytes of its own.
+///
+/// Stale files always. From half of `files_max` on, the smallest ones go too, one after the other, as long as the next is not more than
+/// twice as large as all before it together, and in any case until at most `files_max` are left with the new one. So a row is written
+/// again only when the file that holds it grows by half, about nine times in ten thousand snapshots of one row; files of almost `full`
+/// bytes are left alone.
+pub(super) fn choose(files: &[Candidate], incoming: u64, files_max: usize, full: u64) -> Vec<bool> {
+    let mut chosen: Vec<bool> = files.iter().map(|file| file.is_stale()).collect();
+    let mut small: Vec<usize> = (0..files.len()).filter(|at| !chosen[*at] && files[*at].bytes < full / 2).collect();
+    if small.len() < files_max / 2 {
+        return chosen;
+    }
+    small.sort_by_key(|at| files[*at].live_bytes());
+    let mut together = incoming;
+    for (merged, at) in small.iter().enumerate() {
+        let left = small.len() - merged + 1;
+        if left <= files_max && files[*at].live_bytes() > 2 * together {
+            break;
+        }
+        chosen[*at] = true;
+        together += files[*at].live_bytes();
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(bytes: u64) -> Candidate {
+        Candidate { bytes, rows: bytes / 10, dead: 0 }
+    }
+
+    #[test]
+    fn a_large_file_is_not_written_again_for_small_ones() {
+        let mut files = vec![file(1_000_000)];
+        files.extend([file(1000); 7]);
+        let chosen = choose(&files, 1000, DATA_FILES_MAX, 1 << 40);
+        assert!(!chosen[0] && chosen[1..].iter().all(|chosen| *chosen), "{chosen:?}");
+    }
+
+    #[test]
+    fn few_files_are_left_alone_and_stale_ones_never() {
+        assert_eq!(choose(&[file(100), file(100)], 10, DATA_FILES_MAX, 1 << 40), [false, false]);
+        let stale = Candidate { dead: 3, ..file(100) };
+        assert_eq!(choose(&[file(100), stale], 10, DATA_FILES_MAX, 1 << 40), [false, true]);
+    }
+
+    #[test]
+    fn many_snapshots_write_each_byte_a_few_times_only() {
+        let (mut files, mut written) = (Vec::new(), 0);
+        for _ in 0..10_000 {
+            let chosen = choose(&files, 100, DATA_FILES_MAX, u64::MAX);
+            let merged: u64 = files.iter().zip(&chosen).filter(|(_, chosen)| **chosen).map(|(file, _): (&Candidate, _)| file.bytes).sum();
+            let mut keep = chosen.iter().map(|chosen| !chosen);
+            files.retain(|_| keep.next().expect("one choice a file"));
+            files.push(file(merged + 100));
+            written += merged + 100;
+            assert!(files.len() <= DATA_FILES_MAX);
+        }
+        assert!(written / (10_000 * 100) < 9, "wrote every byte {} times", written / (10_000 * 100));
+    }
+}
