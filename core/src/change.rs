@@ -39,6 +39,15 @@ pub enum ValueRef<'a> {
 }
 
 impl Value {
+    /// About how many bytes the value takes.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Null => 1,
+            Self::Integer(_) | Self::Real(_) => 8,
+            Self::Text(bytes) | Self::Blob(bytes) => bytes.len() + 4,
+        }
+    }
+
     /// The value, borrowed.
     pub fn as_ref(&self) -> ValueRef<'_> {
         match self {
@@ -74,7 +83,7 @@ impl ValueRef<'_> {
 
 /// The kinds of objects in `sqlite_schema`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SchemaKind {
+pub(crate) enum SchemaKind {
     /// A table, also a virtual one.
     Table,
     /// An index.
@@ -87,29 +96,29 @@ pub enum SchemaKind {
 
 /// One row of `sqlite_schema`, without the root page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SchemaObject {
+pub(crate) struct SchemaObject {
     /// What it is.
-    pub kind: SchemaKind,
+    pub(crate) kind: SchemaKind,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The table that it belongs to (its own name for tables and views).
-    pub table: String,
+    pub(crate) table: String,
     /// The statement that SQLite keeps for it; `None` for the automatic indexes of constraints.
-    pub sql: Option<String>,
+    pub(crate) sql: Option<String>,
 }
 
 /// Every object of a database's schema, in the order of `sqlite_schema`.
 ///
 /// Internal tables (`sqlite_sequence`, `sqlite_stat1` …) are not listed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Schema {
+pub(crate) struct Schema {
     /// The objects, in SQLite's own order.
-    pub objects: Vec<SchemaObject>,
+    pub(crate) objects: Vec<SchemaObject>,
 }
 
 /// SQLite's type affinity of a column (<https://www.sqlite.org/datatype3.html#determination_of_column_affinity>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Affinity {
+pub(crate) enum Affinity {
     /// `INT…`.
     Integer,
     /// `REAL`, `FLOA…`, `DOUB…`.
@@ -124,18 +133,18 @@ pub enum Affinity {
 
 /// A column that is stored in its table's rows; generated columns are not listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
+pub(crate) struct Column {
     /// The column's name, as declared.
-    pub name: String,
+    pub(crate) name: String,
     /// The declared type, as written; empty when there is none.
-    pub declared: String,
+    pub(crate) declared: String,
     /// The affinity that follows from it.
-    pub affinity: Affinity,
+    pub(crate) affinity: Affinity,
 }
 
 /// How a table's rows are identified.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyShape {
+pub(crate) enum KeyShape {
     /// A rowid table. `alias` is the index in [`TableShape::columns`] of the `INTEGER PRIMARY KEY`, when there is one.
     Rowid {
         /// The column that is another name of the rowid.
@@ -147,25 +156,25 @@ pub enum KeyShape {
 
 /// What the log and the snapshots must know of an ordinary table (virtual tables have none; their shadow tables do).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableShape {
+pub(crate) struct TableShape {
     /// The table's name.
-    pub name: String,
+    pub(crate) name: String,
     /// The stored columns, in the order of the table.
-    pub columns: Vec<Column>,
+    pub(crate) columns: Vec<Column>,
     /// How rows are identified.
-    pub key: KeyShape,
+    pub(crate) key: KeyShape,
 }
 
 impl TableShape {
     /// Whether rows carry a rowid that no column shows.
-    pub fn has_hidden_rowid(&self) -> bool {
+    pub(crate) fn has_hidden_rowid(&self) -> bool {
         self.key == KeyShape::Rowid { alias: None }
     }
 }
 
 /// Identifies one row of a table.
 #[derive(Debug, Clone, PartialEq)]
-pub enum RowKey {
+pub(crate) enum RowKey {
     /// The rowid.
     Rowid(i64),
     /// The values of the primary key of a `WITHOUT ROWID` table, in the key's order.
@@ -174,64 +183,81 @@ pub enum RowKey {
 
 /// A whole row: the values of [`TableShape::columns`], and the rowid for rowid tables (also where a column aliases it).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub(crate) struct Row {
     /// The rowid; `None` in `WITHOUT ROWID` tables.
-    pub rowid: Option<i64>,
+    pub(crate) rowid: Option<i64>,
     /// One value a stored column, in order.
-    pub values: Vec<Value>,
+    pub(crate) values: Vec<Value>,
 }
 
 /// The net change of one table's rows: first the deletes, then the upserts; a key is in at most one of both.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TableChanges {
+pub(crate) struct TableChanges {
     /// The table's name after the change.
-    pub table: String,
+    pub(crate) table: String,
     /// The table's former content is gone entirely; `upserts` is all there is.
-    pub rewritten: bool,
+    pub(crate) rewritten: bool,
     /// Keys whose rows are gone.
-    pub deletes: Vec<RowKey>,
+    pub(crate) deletes: Vec<RowKey>,
     /// Rows that are new or different; a row with the same key is replaced.
-    pub upserts: Vec<Row>,
+    pub(crate) upserts: Vec<Row>,
+}
+
+impl TableChanges {
+    fn bytes(&self) -> usize {
+        let values = self.upserts.iter().flat_map(|row| &row.values).map(Value::bytes).sum::<usize>();
+        values + 16 * (self.deletes.len() + self.upserts.len())
+    }
 }
 
 /// What a committed transaction changed. Applying it to the state before gives exactly the state after.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Changes {
+pub(crate) struct Changes {
     /// The whole schema after the change, when it changed.
-    pub schema: Option<Schema>,
+    pub(crate) schema: Option<Schema>,
     /// Tables that were renamed in place, old name first, in order; their rows stayed. Only with `schema`.
-    pub renames: Vec<(String, String)>,
+    pub(crate) renames: Vec<(String, String)>,
     /// Changed rows, a table each.
-    pub tables: Vec<TableChanges>,
+    pub(crate) tables: Vec<TableChanges>,
     /// The whole of `sqlite_sequence` (AUTOINCREMENT counters by table) when it changed.
-    pub sequences: Option<BTreeMap<String, i64>>,
+    pub(crate) sequences: Option<BTreeMap<String, i64>>,
     /// `PRAGMA user_version`, when it changed.
-    pub user_version: Option<i32>,
+    pub(crate) user_version: Option<i32>,
     /// `PRAGMA application_id`, when it changed.
-    pub application_id: Option<i32>,
+    pub(crate) application_id: Option<i32>,
 }
 
 impl Changes {
     /// Whether nothing changed.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
+    /// About how many bytes the changed rows take; for grouping, not for billing.
+    pub(crate) fn bytes(&self) -> usize {
+        self.tables.iter().map(TableChanges::bytes).sum()
+    }
+
+    /// How many rows were changed or deleted; a change that is no row's counts as one.
+    pub(crate) fn weight(&self) -> u64 {
+        (self.rows() as u64).max(u64::from(!self.is_empty()))
+    }
+
     /// How many rows were changed or deleted.
-    pub fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.tables.iter().map(|table| table.deletes.len() + table.upserts.len()).sum()
     }
 }
 
 /// The parts of a database's state that are not rows.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Header {
+pub(crate) struct Header {
     /// The whole schema.
-    pub schema: Schema,
+    pub(crate) schema: Schema,
     /// `sqlite_sequence`.
-    pub sequences: BTreeMap<String, i64>,
+    pub(crate) sequences: BTreeMap<String, i64>,
     /// `PRAGMA user_version`.
-    pub user_version: i32,
+    pub(crate) user_version: i32,
     /// `PRAGMA application_id`.
-    pub application_id: i32,
+    pub(crate) application_id: i32,
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::store::StoreError;
+
 /// What the caller can do about an [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -75,6 +77,11 @@ impl Error {
     /// Stored bytes under `key` are not what they must be: [`ErrorKind::Corrupt`].
     pub fn corrupt(key: impl fmt::Display, what: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Corrupt, format!("{key}: {what}")).with_details(serde_json::json!({ "key": key.to_string() }))
+    }
+
+    /// The handler failed, for a reason of its own: [`ErrorKind::Handler`].
+    pub fn handler(message: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Handler, message.to_string())
     }
 
     /// A bug in this program: [`ErrorKind::Internal`].
@@ -193,5 +200,35 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_ref().map(|cause| cause.as_ref() as _)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(cause: StoreError) -> Self {
+        let error = Self::new(ErrorKind::Unavailable, cause.to_string()).with_retry_after(Duration::from_secs(1));
+        match cause {
+            StoreError::Refused { .. } => error.with_code("STORE_DENIED"),
+            StoreError::Exists { .. } | StoreError::Unavailable { .. } => error,
+        }
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    /// JSON that a handler could not read or write.
+    fn from(cause: serde_json::Error) -> Self {
+        Self::invalid(format!("JSON: {cause}"))
+    }
+}
+
+impl From<http::Error> for Error {
+    /// A request or response that a handler could not build.
+    fn from(cause: http::Error) -> Self {
+        Self::handler(format!("HTTP: {cause}"))
+    }
+}
+
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
     }
 }

@@ -2,23 +2,35 @@
 
 mod change;
 mod clock;
+mod engine;
 mod error;
 mod iceberg;
 mod id;
+mod instance;
+mod lease;
 mod limits;
+mod log;
 mod object;
+mod past;
+mod restore;
 mod router;
 mod settings;
 mod snapshot;
 mod sqlite;
 mod store;
+#[cfg(test)]
+mod testing;
 
-pub use change::Value as SqlValue;
+pub use change::{Value, ValueRef};
 pub use clock::{Clock, Instant, Random};
+pub use engine::{Components, Engine};
 pub use error::{Error, ErrorKind, Result};
 pub use id::{CLASS_BYTES_MAX, ID_BYTES_MAX, ObjectId, Tenant, is_class_name};
+pub use instance::{Executor, Inline};
 pub use limits::RETENTION_MIN;
-pub use object::{Body, IntoParams, IntoValue, Request, Response, Sql, SqlCursor};
+pub use object::{
+    App, Body, Context, DurableObject, IntoParams, IntoValue, ListOptions, RemoteObject, Request, Response, Sql, SqlCursor, Storage,
+};
 pub use router::{AT_HEADER, At, ID_HEADER, REQUEST_ID_HEADER, Route, Router, TYPE_HEADER, Target, parse_at};
 pub use settings::{Checkpoint, CheckpointMode, Settings};
 pub use store::{

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 /// A commit's proof that the slot before it was the head is good for this long; older proofs are made again.
-pub const PROOF_AGE_MAX: Duration = Duration::from_secs(5 * 60);
+pub(crate) const PROOF_AGE_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// How long a request that was sent may still take effect in the store: S3 refuses signatures older than 15 minutes.
-pub const REQUEST_IN_FLIGHT_MAX: Duration = Duration::from_secs(15 * 60);
+pub(crate) const REQUEST_IN_FLIGHT_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// The shortest retention of records that a snapshot covers.
 ///
@@ -16,19 +16,19 @@ pub const RETENTION_MIN: Duration = Duration::from_secs(3600);
 const _: () = assert!(RETENTION_MIN.as_secs() >= 2 * (PROOF_AGE_MAX.as_secs() + REQUEST_IN_FLIGHT_MAX.as_secs()));
 
 /// The largest encoded record, in bytes. A schema change may carry a whole table.
-pub const RECORD_BYTES_MAX: usize = 1 << 30;
+pub(crate) const RECORD_BYTES_MAX: usize = 1 << 30;
 
 /// A commit takes requests together until its changes have about this many bytes.
-pub const GROUP_BYTES_MAX: usize = 8 << 20;
+pub(crate) const GROUP_BYTES_MAX: usize = 8 << 20;
 
 /// The longest key in a bucket, in bytes: S3's limit.
-pub const KEY_BYTES_MAX: usize = 1024;
+pub(crate) const KEY_BYTES_MAX: usize = 1024;
 
 /// How many objects may call each other in a chain before the call is refused.
-pub const CALL_DEPTH_MAX: usize = 16;
+pub(crate) const CALL_DEPTH_MAX: usize = 16;
 
 /// How many requests a restore sends to the store at the same time.
-pub const RESTORE_CONCURRENCY: usize = 32;
+pub(crate) const RESTORE_CONCURRENCY: usize = 32;
 
 /// How long a connection to a store may take to open.
 pub(crate) const STORE_CONNECT_MAX: Duration = Duration::from_secs(3);
@@ -50,3 +50,9 @@ pub(crate) const STORE_RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// How many objects a listing asks for in one request: what S3 gives at most.
 pub(crate) const STORE_PAGE_MAX: usize = 1000;
+
+/// The longest key below an object's prefix, in bytes: a file of a snapshot.
+pub(crate) const KEY_SUFFIX_BYTES_MAX: usize = 220;
+
+/// The shortest lease: below it an owner would renew all the time.
+pub(crate) const LEASE_MIN: Duration = Duration::from_millis(200);

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::error::{Error, Result};
+use crate::limits::{LEASE_MIN, RECORD_BYTES_MAX, RETENTION_MIN};
+
 /// Everything that can be tuned. The default suits a server that has a few gigabytes and a store that answers in tens of milliseconds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -74,6 +77,29 @@ impl Default for Settings {
             object_bytes_max: 512 << 20,
             row_bytes_max: 16 << 20,
             address: None,
+        }
+    }
+}
+
+impl Settings {
+    /// Whether the settings can work together.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, naming the setting, what it is and what it must be.
+    pub fn check(&self) -> Result<()> {
+        let rules = [
+            (self.retention >= RETENTION_MIN, "retention", format!("at least {} s", RETENTION_MIN.as_secs())),
+            (self.lease_duration >= LEASE_MIN, "lease_duration", format!("at least {} ms", LEASE_MIN.as_millis())),
+            (!self.commit_deadline.is_zero(), "commit_deadline", "more than 0".to_owned()),
+            (!self.handler_time_max.is_zero(), "handler_time_max", "more than 0".to_owned()),
+            (self.objects_max > 0, "objects_max", "more than 0".to_owned()),
+            (u64::from(self.row_bytes_max) <= self.object_bytes_max, "row_bytes_max", "at most object_bytes_max".to_owned()),
+            (self.object_bytes_max <= RECORD_BYTES_MAX as u64, "object_bytes_max", format!("at most {RECORD_BYTES_MAX} bytes")),
+        ];
+        match rules.iter().find(|(holds, ..)| !holds) {
+            None => Ok(()),
+            Some((_, name, accepted)) => Err(Error::invalid(format!("the setting {name} must be {accepted}"))),
         }
     }
 }

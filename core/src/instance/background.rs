@@ -1,0 +1,45 @@
+//! Counts tasks that outlive their request, so that a shutdown can wait for them.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// Tasks of this engine that are still running.
+#[derive(Clone)]
+pub(crate) struct Tasks {
+    running: Arc<watch::Sender<usize>>,
+}
+
+impl Default for Tasks {
+    fn default() -> Self {
+        Self { running: Arc::new(watch::Sender::new(0)) }
+    }
+}
+
+/// Counts one task for as long as it lives, also when it panics.
+struct Running(Arc<watch::Sender<usize>>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+impl Tasks {
+    /// Runs `work` in a task of its own.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.running.send_modify(|count| *count += 1);
+        let running = Running(self.running.clone());
+        tokio::spawn(async move {
+            let _running = running;
+            work.await;
+        });
+    }
+
+    /// Completes when no task is running.
+    pub(crate) async fn idle(&self) {
+        // The sender lives as long as `self`, so waiting can't fail.
+        let _ = self.running.subscribe().wait_for(|count| *count == 0).await;
+    }
+}

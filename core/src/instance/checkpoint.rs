@@ -1,0 +1,156 @@
+//! When a snapshot is due, and how one is taken without holding up the object.
+//!
+//! The object's turn is held only while the changed rows are read and encoded. The files go up while requests run on; `snapshot.json` follows
+//! when the record that completes the state is in the log. If that record is lost, the snapshot never existed.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::clock::Instant;
+use crate::error::{Error, ErrorKind, Result};
+use crate::instance::handler::offload;
+use crate::instance::pipeline::{Gate, Head, Pipeline, SinceSnapshot, Ticket};
+use crate::instance::slot::{Residence, Slot};
+use crate::instance::turn::recover;
+use crate::instance::{Deps, retention};
+use crate::settings::Checkpoint;
+use crate::snapshot::{Plan, PlanContext, publish, upload};
+
+/// How many snapshots are written at the same time; each holds its files in memory.
+pub(crate) const CONCURRENCY: usize = 8;
+
+/// After a failed snapshot, the next try waits at least this long.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
+
+/// Starts a snapshot in the background if one is due.
+pub(crate) fn start_if_due(deps: &Arc<Deps>, slot: &Arc<Slot>) {
+    let due = is_due(&slot.pipeline(), &deps.settings.checkpoint, deps);
+    if !due || slot.checkpoint_asked.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let (task_deps, slot) = (deps.clone(), slot.clone());
+    deps.background.spawn(async move {
+        let result = write_if_behind(&task_deps, &slot).await;
+        slot.checkpoint_asked.store(false, Ordering::Release);
+        if let Err(error) = result {
+            slot.pipeline().snapshot_failed = Some(Instant::now(task_deps.clock.as_ref()));
+            tracing::warn!(object = %slot.log.object, %error, "a snapshot was not written; the log has everything");
+        }
+    });
+}
+
+/// Whether the settings ask for a snapshot now.
+fn is_due(pipeline: &Pipeline, settings: &Checkpoint, deps: &Deps) -> bool {
+    let clock = deps.clock.as_ref();
+    let since = pipeline.since_snapshot;
+    if since.records == 0 || pipeline.snapshot_failed.is_some_and(|at| at.elapsed(clock) < RETRY_PAUSE) {
+        return false;
+    }
+    let first = pipeline.snapshot.is_none() && since.rows > 0;
+    let long = since.bytes >= settings.log_bytes || since.records >= settings.log_records;
+    let timely = since.rows >= settings.min_changes && pipeline.snapshot_at.elapsed(clock) >= settings.interval;
+    first || long || timely
+}
+
+/// Writes a snapshot of the object's present state, unless the newest one has everything already or the object is not in memory.
+///
+/// # Errors
+///
+/// What the store or the record that completes the state failed with; the log has everything nevertheless.
+pub(crate) async fn write_if_behind(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Result<()> {
+    let _one_at_a_time = slot.checkpoint.lock().await;
+    let permit = deps.checkpoints.acquire().await;
+    let Some(taken) = take(deps, slot).await? else { return Ok(()) };
+    let Taken { plan, generation, gate, covered, head } = taken;
+    let started = Instant::now(deps.clock.as_ref());
+    let uploaded = put(deps, slot, &plan, gate, head).await;
+    drop(permit);
+    let mut residence = slot.turn.lock().await;
+    let Some(warm) = residence.warm.as_mut().filter(|warm| warm.generation == generation) else {
+        return uploaded;
+    };
+    if let Err(error) = uploaded {
+        warm.tracker.abandon(plan);
+        return Err(error);
+    }
+    metrics::counter!("dotdo_snapshots_total").increment(1);
+    metrics::histogram!("dotdo_snapshot_seconds").record(started.elapsed(deps.clock.as_ref()).as_secs_f64());
+    slot.pipeline().snapshot_done(plan.reference(), covered, started);
+    retention::sweep_if_due(deps, slot, plan.reference());
+    warm.tracker.complete(plan.completed());
+    Ok(())
+}
+
+/// A state that was read from memory and is on its way into a snapshot.
+struct Taken {
+    plan: Plan,
+    generation: u64,
+    /// The record that completes the state, if it is not in the log yet.
+    gate: Option<Ticket>,
+    covered: SinceSnapshot,
+    /// The newest record in the log when there is no `gate`.
+    head: Head,
+}
+
+/// Reads and encodes what has changed, while holding the object's turn. `None`: there is nothing to do.
+async fn take(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Result<Option<Taken>> {
+    let mut residence = slot.turn.lock().await;
+    let Residence { warm: Some(warm), .. } = &mut *residence else { return Ok(None) };
+    if warm.running {
+        recover(deps, slot, warm)?;
+    }
+    let (sequence, gate, covered, head) = {
+        let mut pipeline = slot.pipeline();
+        let newest = pipeline.snapshot.map_or(0, |snapshot| snapshot.sequence);
+        let (sequence, gate) = pipeline.seal();
+        if warm.generation != pipeline.generation || sequence == newest {
+            return Ok(None);
+        }
+        (sequence, gate, pipeline.since_snapshot, pipeline.head)
+    };
+    let context = PlanContext {
+        object: &slot.log.object,
+        prefix: &slot.log.prefix,
+        location: deps.bucket.location(),
+        sequence,
+        now_ms: deps.clock.wall_ms(),
+        uuid: deps.uuid(),
+        retention: deps.settings.retention,
+    };
+    let warm = warm.as_mut();
+    let plan = offload(deps.executor.as_ref(), || warm.tracker.plan(&warm.context.database, &context))?;
+    Ok(Some(Taken { plan, generation: warm.generation, gate, covered, head }))
+}
+
+/// Puts the snapshot into the bucket: its files beside the record, then `snapshot.json`, then the hint.
+async fn put(deps: &Arc<Deps>, slot: &Arc<Slot>, plan: &Plan, gate: Option<Ticket>, head: Head) -> Result<()> {
+    let started = Instant::now(deps.clock.as_ref());
+    let record = async {
+        match gate {
+            Some(ticket) => slot.pass(Gate::Record(ticket)).await.map(|head_then| head_then.unwrap_or(head)),
+            None => Ok(head),
+        }
+    };
+    let ((), head) = futures_util::try_join!(upload(deps.bucket.as_ref(), plan), record)?;
+    if head.sequence != plan.reference().sequence {
+        return Err(Error::internal(format!("a snapshot of record {} ended with record {}", plan.reference().sequence, head.sequence)));
+    }
+    publish(deps.bucket.as_ref(), plan, head.hash.0, started.elapsed(deps.clock.as_ref())).await
+}
+
+/// Waits until a snapshot covers the record `sequence`; for the mode in which every response waits for one.
+///
+/// # Errors
+///
+/// `Unavailable` when the snapshot could not be written. The changes are durable in the log all the same.
+pub(crate) async fn cover(deps: &Arc<Deps>, slot: &Arc<Slot>, sequence: u64) -> Result<()> {
+    while slot.pipeline().snapshot.is_none_or(|snapshot| snapshot.sequence < sequence) {
+        write_if_behind(deps, slot).await?;
+        if slot.turn.lock().await.warm.is_none() {
+            let text = "the object left memory before a snapshot of this request was written; its changes are in the log";
+            return Err(Error::new(ErrorKind::Unavailable, text));
+        }
+    }
+    Ok(())
+}

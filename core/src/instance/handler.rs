@@ -1,0 +1,102 @@
+//! Running a user's handler: inside its time, without taking the process's threads, and surviving its panics.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::instance::Deps;
+use crate::instance::slot::Warm;
+use crate::object::{AnyObject, Context, Request, Response};
+
+/// Runs work that may compute for long without giving way.
+///
+/// The core calls it around every poll of a handler, and around restores. An implementation for a pool of threads makes sure that some
+/// threads always remain for everybody else (rule R8).
+pub trait Executor: Send + Sync + 'static {
+    /// Runs `work` to its end before it returns.
+    fn run(&self, work: &mut dyn FnMut());
+}
+
+/// Runs work where it is called. Right for one thread, and for simulations.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Inline;
+
+impl Executor for Inline {
+    fn run(&self, work: &mut dyn FnMut()) {
+        work();
+    }
+}
+
+/// Runs `work` on the executor and returns what it returned.
+pub(crate) fn offload<T>(executor: &dyn Executor, work: impl FnOnce() -> T) -> T {
+    let mut work = Some(work);
+    let mut output = None;
+    executor.run(&mut || {
+        if let Some(work) = work.take() {
+            output = Some(work());
+        }
+    });
+    output.expect("an executor runs the work before it returns")
+}
+
+/// Runs the handler of `warm` on `request`, at most for the settings' time.
+///
+/// # Errors
+///
+/// The handler's own error; `TimedOut` when it overran; `Handler` when it panicked. The caller undoes what it did.
+pub(crate) async fn run(deps: &Deps, warm: &mut Warm, request: Request) -> Result<Response> {
+    let time_max = deps.settings.handler_time_max;
+    let deadline = deps.clock.monotonic() + time_max;
+    warm.deadline_ms.store(u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    let result = drive(deps, warm.value.as_mut(), &mut warm.context, request).await;
+    warm.deadline_ms.store(u64::MAX, Ordering::Relaxed);
+    if deps.clock.monotonic() > deadline {
+        return Err(overrun(deps));
+    }
+    result
+}
+
+/// Runs a handler on a former state; the database refuses to be changed.
+pub(crate) async fn run_read_only(deps: &Deps, mut value: Box<dyn AnyObject>, context: &mut Context, request: Request) -> Result<Response> {
+    drive(deps, value.as_mut(), context, request).await
+}
+
+/// Polls the handler on the executor until it is done or its time is over.
+async fn drive(deps: &Deps, value: &mut dyn AnyObject, context: &mut Context, request: Request) -> Result<Response> {
+    let mut handler = value.fetch(request, context);
+    let mut timer: Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> = None;
+    poll_fn(|cx| {
+        let polled = offload(deps.executor.as_ref(), || catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))));
+        match polled {
+            Ok(Poll::Ready(result)) => return Poll::Ready(result),
+            Ok(Poll::Pending) => {}
+            Err(panic) => return Poll::Ready(Err(panicked(panic.as_ref()))),
+        }
+        // Most handlers never wait, and need no timer.
+        let timer = timer.get_or_insert_with(|| deps.clock.sleep(deps.settings.handler_time_max));
+        timer.as_mut().poll(cx).map(|()| Err(overrun(deps)))
+    })
+    .await
+}
+
+fn overrun(deps: &Deps) -> Error {
+    let text = format!("the handler ran for more than {} ms; nothing of it remains", deps.settings.handler_time_max.as_millis());
+    Error::new(ErrorKind::TimedOut, text)
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = text.unwrap_or("(not text)"), "a handler panicked");
+    Error::handler("the handler panicked; nothing of it remains").with_code("HANDLER_PANICKED")
+}
+
+/// Whether `deadline_ms` of a handler has passed; polled while it runs SQL.
+pub(crate) fn is_over(clock: &dyn Clock, deadline_ms: &std::sync::atomic::AtomicU64) -> bool {
+    let deadline_ms = deadline_ms.load(Ordering::Relaxed);
+    deadline_ms != u64::MAX && clock.monotonic().as_millis() > u128::from(deadline_ms)
+}

@@ -1,0 +1,98 @@
+//! Objects in memory. This is the only place with concurrency: everything elsewhere is called by one task at a time.
+//!
+//! Promises: one handler of an object runs at a time, in the order of arrival; a response passes the gate only when everything it depends on
+//! is in the bucket; an object that fails, hangs or is full harms no other. Must not know: HTTP servers, SQL, file formats.
+
+mod background;
+mod checkpoint;
+mod commit;
+mod handler;
+mod hint;
+mod janitor;
+mod open;
+mod pipeline;
+mod retention;
+mod shutdown;
+mod slot;
+mod slots;
+mod turn;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::clock::{Clock, Random};
+use crate::engine::{Components, WeakEngine};
+use crate::error::{Error, Result};
+use crate::id::{ObjectId, Tenant};
+use crate::limits::{KEY_BYTES_MAX, KEY_SUFFIX_BYTES_MAX};
+use crate::log::Log;
+use crate::object::App;
+use crate::settings::Settings;
+use crate::store::Bucket;
+
+pub(crate) use checkpoint::cover;
+pub use handler::{Executor, Inline};
+pub(crate) use handler::{offload, run_read_only};
+pub(crate) use janitor::run as run_janitor;
+pub(crate) use pipeline::{Head, SinceSnapshot};
+pub(crate) use shutdown::shutdown;
+pub(crate) use slots::Slots;
+pub(crate) use turn::Turn;
+
+/// What every object needs of the process that it lives in.
+pub(crate) struct Deps {
+    pub(crate) app: App,
+    pub(crate) tenant: Tenant,
+    pub(crate) settings: Settings,
+    pub(crate) bucket: Arc<dyn Bucket>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) executor: Arc<dyn Executor>,
+    /// This process, as other processes see it.
+    pub(crate) instance: Uuid,
+    /// For objects that call each other.
+    pub(crate) engine: WeakEngine,
+    /// Work that handlers left behind; a shutdown waits for it.
+    pub(crate) background: background::Tasks,
+    /// How many snapshots may be written at the same time.
+    pub(crate) checkpoints: tokio::sync::Semaphore,
+}
+
+impl Deps {
+    pub(crate) fn new(app: App, tenant: Tenant, settings: Settings, components: Components, engine: WeakEngine) -> Self {
+        let Components { bucket, clock, random, executor, instance } = components;
+        let checkpoints = tokio::sync::Semaphore::new(checkpoint::CONCURRENCY);
+        let background = background::Tasks::default();
+        Self { app, tenant, settings, bucket, clock, random, executor, instance, engine, background, checkpoints }
+    }
+
+    /// One object's log.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the object's keys would be longer than a store allows.
+    pub(crate) fn log(&self, object: &ObjectId) -> Result<Log> {
+        let prefix = self.tenant.object_prefix(object);
+        let longest = self.bucket.location().len() + prefix.as_str().len() + KEY_SUFFIX_BYTES_MAX;
+        if longest > KEY_BYTES_MAX {
+            let text =
+                format!("the id is too long for this bucket's prefix: keys would have up to {longest} bytes, {KEY_BYTES_MAX} are allowed");
+            return Err(Error::invalid(text).with_code("BAD_ID"));
+        }
+        Ok(Log { bucket: self.bucket.clone(), clock: self.clock.clone(), object: object.clone(), prefix })
+    }
+
+    /// A new random id.
+    pub(crate) fn uuid(&self) -> Uuid {
+        uuid::Builder::from_random_bytes(self.random.bytes16()).into_uuid()
+    }
+
+    /// The limits of every object's database.
+    pub(crate) fn database_limits(&self) -> crate::sqlite::Limits {
+        crate::sqlite::Limits { database_bytes_max: self.settings.object_bytes_max, row_bytes_max: self.settings.row_bytes_max }
+    }
+}

@@ -1,0 +1,264 @@
+//! What stands between a handler and the log: changes that wait for a record, and the responses that wait for it.
+//!
+//! Pure state behind one lock, without any waiting of its own. Requests run on top of changes that are on their way; each gets a ticket
+//! for the newest change it could have seen, and its response leaves when that ticket is honoured (rule R1). One record is in flight at a
+//! time; what gathers meanwhile shares the next one. When a record is lost, everything on top of it is void, and so is the memory that
+//! holds it: the generation moves on.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use crate::change::Changes;
+use crate::clock::{Clock, Instant};
+use crate::error::Result;
+use crate::lease::Lease;
+use crate::limits::GROUP_BYTES_MAX;
+use crate::log::Hash;
+use crate::object::AfterCommit;
+use crate::snapshot::SnapshotRef;
+
+/// The newest record that is certainly in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) sequence: u64,
+    pub(crate) hash: Hash,
+    pub(crate) epoch: u64,
+    pub(crate) writer: Uuid,
+}
+
+impl Head {
+    /// The head of a log without records.
+    pub(crate) const NONE: Self = Self { sequence: 0, hash: Hash::NONE, epoch: 0, writer: Uuid::nil() };
+}
+
+/// Waits until the changes that a response depends on are in the bucket.
+pub(crate) type Ticket = oneshot::Receiver<Result<Head>>;
+
+/// What a response must wait for.
+#[derive(Debug)]
+pub(crate) enum Gate {
+    /// Nothing: the state it saw is durable and certainly current.
+    Open,
+    /// A record.
+    Record(Ticket),
+    /// Proof that nobody has started this object's log in the meantime.
+    StillEmpty,
+}
+
+/// Changes that will be one record.
+#[derive(Default)]
+struct Batch {
+    changes: Vec<Changes>,
+    bytes: usize,
+    /// Nothing may be added: a snapshot was taken of exactly this state, or the record is on its way.
+    sealed: bool,
+    releases: bool,
+    waiters: Vec<oneshot::Sender<Result<Head>>>,
+    after_commit: Vec<AfterCommit>,
+}
+
+/// The record that must be written next.
+pub(crate) struct Job {
+    pub(crate) before: Head,
+    pub(crate) proved: Instant,
+    pub(crate) changes: Vec<Changes>,
+    pub(crate) releases: bool,
+    pub(crate) snapshot: Option<SnapshotRef>,
+}
+
+/// What has been written since the newest snapshot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct SinceSnapshot {
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    pub(crate) records: u64,
+}
+
+/// The commit state of one object in memory.
+pub(crate) struct Pipeline {
+    pub(crate) generation: u64,
+    pub(crate) head: Head,
+    pub(crate) lease: Option<Lease>,
+    pub(crate) snapshot: Option<SnapshotRef>,
+    pub(crate) since_snapshot: SinceSnapshot,
+    pub(crate) snapshot_at: Instant,
+    /// When the last snapshot failed, if the last one did.
+    pub(crate) snapshot_failed: Option<Instant>,
+    /// The head was certainly the head at this moment.
+    proved: Instant,
+    batches: VecDeque<Batch>,
+    committing: bool,
+}
+
+impl Pipeline {
+    /// A pipeline without an object; [`Pipeline::reset`] makes it one.
+    pub(crate) fn new(clock: &dyn Clock) -> Self {
+        let now = Instant::now(clock);
+        Self {
+            generation: 0,
+            head: Head::NONE,
+            lease: None,
+            snapshot: None,
+            since_snapshot: SinceSnapshot::default(),
+            snapshot_at: now,
+            snapshot_failed: None,
+            proved: now,
+            batches: VecDeque::new(),
+            committing: false,
+        }
+    }
+
+    /// Starts over from a restored state, whose head was proven at `proved`. Returns the new generation.
+    pub(crate) fn reset(&mut self, head: Head, snapshot: Option<SnapshotRef>, since: SinceSnapshot, proved: Instant) -> u64 {
+        debug_assert!(self.batches.is_empty(), "nothing may be on its way when an object is restored");
+        self.generation += 1;
+        self.head = head;
+        self.lease = None;
+        self.snapshot = snapshot;
+        self.since_snapshot = since;
+        self.snapshot_at = proved;
+        self.snapshot_failed = None;
+        self.proved = proved;
+        self.generation
+    }
+
+    /// Adds the changes of a transaction; the ticket is honoured when their record is in the bucket. Returns also that record's sequence
+    /// number, and `true` to start the committer.
+    pub(crate) fn submit(&mut self, changes: Changes, after_commit: Vec<AfterCommit>) -> (Ticket, u64, bool) {
+        let batch = self.open_batch();
+        batch.bytes += changes.bytes();
+        batch.changes.push(changes);
+        batch.after_commit.extend(after_commit);
+        let ticket = batch.wait();
+        let sequence = self.head.sequence + self.batches.len() as u64;
+        (ticket, sequence, self.start())
+    }
+
+    /// What a response that changed nothing must wait for. `fresh`: the state was read from the log after the request had come.
+    /// `true`: start the committer.
+    pub(crate) fn gate(&mut self, fresh: bool, clock: &dyn Clock) -> (Gate, bool) {
+        if let Some(batch) = self.batches.back_mut() {
+            return (Gate::Record(batch.wait()), false);
+        }
+        match self.lease {
+            Some(lease) if lease.holds(clock) => {
+                let renew = lease.is_half_over(clock);
+                if renew {
+                    self.open_batch();
+                }
+                (Gate::Open, renew && self.start())
+            }
+            _ if fresh => (Gate::Open, false),
+            _ if self.head.sequence == 0 => (Gate::StillEmpty, false),
+            _ => {
+                let ticket = self.open_batch().wait();
+                (Gate::Record(ticket), self.start())
+            }
+        }
+    }
+
+    /// Closes the state as it is: later changes belong to later records. Returns the sequence number of the record that completes it, what
+    /// to wait for, and whether to start the committer.
+    pub(crate) fn seal(&mut self) -> (u64, Option<Ticket>) {
+        let sequence = self.head.sequence + self.batches.len() as u64;
+        let ticket = self.batches.back_mut().map(|batch| {
+            batch.sealed = true;
+            batch.wait()
+        });
+        (sequence, ticket)
+    }
+
+    /// Adds a record that gives the object up, if there is anything to give up. `true`: start the committer.
+    pub(crate) fn release(&mut self, clock: &dyn Clock) -> (Option<Ticket>, bool) {
+        if self.batches.is_empty() && !self.lease.is_some_and(|lease| lease.holds(clock)) {
+            return (None, false);
+        }
+        let batch = self.open_batch();
+        batch.releases = true;
+        batch.sealed = true;
+        let ticket = batch.wait();
+        (Some(ticket), self.start())
+    }
+
+    /// The next record to write; `None` ends the committer.
+    pub(crate) fn next_job(&mut self) -> Option<Job> {
+        let Some(batch) = self.batches.front_mut() else {
+            self.committing = false;
+            return None;
+        };
+        batch.sealed = true;
+        Some(Job {
+            before: self.head,
+            proved: self.proved,
+            changes: std::mem::take(&mut batch.changes),
+            releases: batch.releases,
+            snapshot: self.snapshot,
+        })
+    }
+
+    /// The record of the last job is in the log. Returns what waited for it.
+    pub(crate) fn won(&mut self, head: Head, sent: Instant, lease: Duration, written: SinceSnapshot) -> Done {
+        let batch = self.batches.pop_front().expect("a job comes from a batch");
+        self.head = head;
+        self.proved = sent;
+        self.lease = (!batch.releases).then_some(Lease { granted: sent, duration: lease });
+        self.since_snapshot.rows += written.rows;
+        self.since_snapshot.bytes += written.bytes;
+        self.since_snapshot.records += written.records;
+        Done { waiters: batch.waiters, after_commit: batch.after_commit }
+    }
+
+    /// The memory is void: everything that is on its way is lost or unknown. Returns who waited for it.
+    pub(crate) fn fail(&mut self) -> Vec<oneshot::Sender<Result<Head>>> {
+        self.generation += 1;
+        self.lease = None;
+        self.committing = false;
+        self.batches.drain(..).flat_map(|batch| batch.waiters).collect()
+    }
+
+    /// Whether nothing is on its way.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.batches.is_empty() && !self.committing
+    }
+
+    /// A snapshot up to `snapshot.sequence` is in the bucket; `rest` was written since.
+    pub(crate) fn snapshot_done(&mut self, snapshot: SnapshotRef, covered: SinceSnapshot, at: Instant) {
+        self.snapshot = Some(snapshot);
+        self.snapshot_at = at;
+        self.snapshot_failed = None;
+        self.since_snapshot.rows = self.since_snapshot.rows.saturating_sub(covered.rows);
+        self.since_snapshot.bytes = self.since_snapshot.bytes.saturating_sub(covered.bytes);
+        self.since_snapshot.records = self.since_snapshot.records.saturating_sub(covered.records);
+    }
+
+    /// The batch that takes more changes.
+    fn open_batch(&mut self) -> &mut Batch {
+        let open = self.batches.back().is_some_and(|batch| !batch.sealed && batch.bytes < GROUP_BYTES_MAX);
+        if !open {
+            self.batches.push_back(Batch::default());
+        }
+        self.batches.back_mut().expect("there is one now")
+    }
+
+    /// Whether the caller must start the committer.
+    fn start(&mut self) -> bool {
+        !std::mem::replace(&mut self.committing, true)
+    }
+}
+
+/// What waited for a record that is in the log now.
+pub(crate) struct Done {
+    pub(crate) waiters: Vec<oneshot::Sender<Result<Head>>>,
+    pub(crate) after_commit: Vec<AfterCommit>,
+}
+
+impl Batch {
+    fn wait(&mut self) -> Ticket {
+        let (sender, ticket) = oneshot::channel();
+        self.waiters.push(sender);
+        ticket
+    }
+}

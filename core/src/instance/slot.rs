@@ -1,0 +1,127 @@
+//! One object's place in this process: its turn, its memory, its commit state.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::clock::{Clock, Instant};
+use crate::error::{Error, ErrorKind, Result};
+use crate::instance::pipeline::{Gate, Head, Pipeline};
+use crate::instance::{Deps, checkpoint, commit, hint};
+use crate::log::{Log, is_empty_slot};
+use crate::object::{AnyObject, Context};
+use crate::snapshot::Tracker;
+
+/// One object's place in this process. It stays while anyone holds it; its memory comes and goes.
+pub(crate) struct Slot {
+    pub(crate) log: Log,
+    /// Whoever holds this runs on the object; others wait in order.
+    pub(crate) turn: tokio::sync::Mutex<Residence>,
+    /// One snapshot of an object is written at a time.
+    pub(crate) checkpoint: tokio::sync::Mutex<()>,
+    pipeline: Mutex<Pipeline>,
+    /// Monotonic milliseconds of the last use.
+    used_ms: AtomicU64,
+    /// What the object's memory weighs.
+    pub(crate) bytes: AtomicU64,
+    pub(crate) checkpoint_asked: AtomicBool,
+    pub(crate) hint: Mutex<hint::LastWritten>,
+    /// When the object's history was last swept, counting from when it came to this process.
+    pub(crate) swept: Mutex<Instant>,
+}
+
+/// The object's memory, if it is in memory.
+#[derive(Default)]
+pub(crate) struct Residence {
+    pub(crate) warm: Option<Box<Warm>>,
+    /// The newest record of another owner, and since when this process has watched it.
+    pub(crate) watched: Option<(u64, Instant)>,
+}
+
+/// An object in memory.
+pub(crate) struct Warm {
+    /// The pipeline's generation that this memory belongs to; when that has moved on, this is void.
+    pub(crate) generation: u64,
+    pub(crate) value: Box<dyn AnyObject>,
+    pub(crate) context: Context,
+    pub(crate) tracker: Tracker,
+    /// A handler is running, or its future was dropped while it was.
+    pub(crate) running: bool,
+    /// When the running handler must end, in monotonic milliseconds; `u64::MAX` while none runs.
+    pub(crate) deadline_ms: Arc<AtomicU64>,
+}
+
+impl Slot {
+    pub(crate) fn new(log: Log) -> Self {
+        let pipeline = Mutex::new(Pipeline::new(log.clock.as_ref()));
+        let swept = Mutex::new(Instant::now(log.clock.as_ref()));
+        Self {
+            log,
+            turn: tokio::sync::Mutex::default(),
+            checkpoint: tokio::sync::Mutex::default(),
+            pipeline,
+            used_ms: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            checkpoint_asked: AtomicBool::new(false),
+            hint: Mutex::default(),
+            swept,
+        }
+    }
+
+    /// The commit state. The lock is held for moments only, never across an await.
+    pub(crate) fn pipeline(&self) -> MutexGuard<'_, Pipeline> {
+        self.pipeline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that the object is in use.
+    pub(crate) fn touch(&self, clock: &dyn Clock) {
+        let now_ms = u64::try_from(clock.monotonic().as_millis()).unwrap_or(u64::MAX);
+        self.used_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    /// When the object was last used, in monotonic milliseconds.
+    pub(crate) fn used_ms(&self) -> u64 {
+        self.used_ms.load(Ordering::Relaxed)
+    }
+
+    /// Waits for what a response depends on. Returns the record, when it waited for one.
+    pub(crate) async fn pass(&self, gate: Gate) -> Result<Option<Head>> {
+        match gate {
+            Gate::Open => Ok(None),
+            Gate::Record(ticket) => ticket.await.unwrap_or_else(|_| Err(stopped())).map(Some),
+            Gate::StillEmpty => {
+                if is_empty_slot(&self.log, 1).await? {
+                    return Ok(None);
+                }
+                self.forget();
+                let text = "another server has started this object's log; send the request again";
+                Err(Error::new(ErrorKind::Fenced, text).with_retry_after(std::time::Duration::from_secs(1)))
+            }
+        }
+    }
+
+    /// Voids the memory, unless a record is on its way: that one finds out by itself.
+    fn forget(&self) {
+        let mut pipeline = self.pipeline();
+        if pipeline.is_quiet() {
+            let waiters = pipeline.fail();
+            debug_assert!(waiters.is_empty(), "nobody waits for a quiet pipeline");
+        }
+    }
+
+    /// Starts the committer, if the pipeline asked for it.
+    pub(crate) fn commit_if(self: &Arc<Self>, start: bool, deps: &Arc<Deps>) {
+        if start {
+            commit::start(deps, self);
+        }
+    }
+
+    /// What follows a record behind the responses: the hint for other servers, and the object's first snapshot.
+    pub(crate) fn after_record(self: &Arc<Self>, deps: &Arc<Deps>, head: Head) {
+        hint::write_behind(deps, self, head);
+        checkpoint::start_if_due(deps, self);
+    }
+}
+
+fn stopped() -> Error {
+    Error::new(ErrorKind::Unknown, "the server stopped before the record was certain")
+}

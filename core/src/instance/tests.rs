@@ -1,0 +1,280 @@
+//! An engine on a store that misbehaves on request: the gate, groups, fencing, leases, and handlers that fail in every way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use uuid::Uuid;
+
+use crate::engine::{Components, Engine};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{ObjectId, Tenant};
+use crate::instance::Inline;
+use crate::object::{App, Body, Context, DurableObject, Request, Response};
+use crate::settings::Settings;
+use crate::testing::{CountingRandom, Fault, FaultyBucket, ManualClock};
+
+/// Counts in a table; paths make it misbehave.
+struct Counter;
+
+impl DurableObject for Counter {
+    async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+        let path = request.uri().path().to_owned();
+        if path == "/get" {
+            let known: i64 = ctx.sql().exec("SELECT count(*) FROM sqlite_schema WHERE name = 'n'", ())?.one()?;
+            let value: i64 = if known == 0 { 0 } else { ctx.sql().exec("SELECT value FROM n", ())?.one()? };
+            return Ok(Response::new(value.to_string().into()));
+        }
+        ctx.sql().exec("CREATE TABLE IF NOT EXISTS n (value INTEGER)", ())?;
+        ctx.sql().exec("INSERT INTO n SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM n)", ())?;
+        let value: i64 = ctx.sql().exec("UPDATE n SET value = value + 1 RETURNING value", ())?.one()?;
+        match path.as_str() {
+            "/fail" => Err(Error::handler("on purpose")),
+            "/panic" => panic!("on purpose"),
+            "/hang" => std::future::pending().await,
+            "/call" => {
+                let other = ctx.object("Counter", request.uri().query().unwrap_or("other"))?;
+                let response = other.fetch(Request::new(Body::empty())).await?;
+                Ok(Response::new(response.into_body()))
+            }
+            _ => Ok(Response::new(value.to_string().into())),
+        }
+    }
+}
+
+/// One bucket and clock, and any number of servers.
+struct World {
+    clock: Arc<ManualClock>,
+    bucket: Arc<FaultyBucket>,
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = Arc::new(ManualClock::default());
+        Self { bucket: Arc::new(FaultyBucket::new(clock.clone())), clock }
+    }
+
+    async fn server(&self, instance: u128) -> Engine {
+        let components = Components {
+            bucket: self.bucket.clone(),
+            clock: self.clock.clone(),
+            random: Arc::new(CountingRandom::starting_at(instance << 32)),
+            executor: Arc::new(Inline),
+            instance: Uuid::from_u128(instance),
+        };
+        let tenant = Tenant::new("local", "local").expect("a good tenant");
+        let app = App::new().class("Counter", || Counter);
+        Engine::start(app, tenant, Settings::default(), components).await.expect("memory passes the probe")
+    }
+
+    fn records(&self) -> u64 {
+        self.bucket.creates_of("/log/")
+    }
+}
+
+fn object() -> ObjectId {
+    ObjectId::new("Counter", "a").expect("a good id")
+}
+
+async fn get(engine: &Engine, path: &'static str) -> Result<String> {
+    let request = http::Request::get(path).body(Body::empty())?;
+    engine.fetch(&object(), None, request).await?.into_body().text().await
+}
+
+fn kind(result: Result<String>) -> ErrorKind {
+    result.expect_err("it must fail").kind()
+}
+
+#[tokio::test]
+async fn a_write_is_read_back_by_the_next_server_after_a_graceful_end() {
+    let world = World::new();
+    let first = world.server(1).await;
+    for expected in ["1", "2", "3"] {
+        assert_eq!(get(&first, "/add").await.expect("it counts"), expected);
+    }
+    first.shutdown(Duration::from_secs(5)).await;
+    assert_eq!(kind(get(&first, "/add").await), ErrorKind::Busy);
+    let second = world.server(2).await;
+    assert_eq!(get(&second, "/get").await.expect("it was released"), "3");
+    assert_eq!(get(&second, "/add").await.expect("it counts on"), "4");
+}
+
+#[tokio::test]
+async fn reads_while_the_lease_holds_cost_nothing_and_cold_reads_no_record() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    assert_eq!(get(&engine, "/get").await.expect("an empty object"), "0");
+    assert_eq!(get(&engine, "/get").await.expect("an empty object"), "0");
+    assert_eq!(world.records(), 0, "reading an object that was never written leaves nothing behind");
+    get(&engine, "/add").await.expect("it counts");
+    for _ in 0..10 {
+        assert_eq!(get(&engine, "/get").await.expect("a warm read"), "1");
+    }
+    assert_eq!(world.records(), 1);
+}
+
+#[tokio::test]
+async fn a_read_after_the_lease_renews_it() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    get(&engine, "/add").await.expect("it counts");
+    world.clock.advance(Duration::from_secs(3600));
+    assert_eq!(get(&engine, "/get").await.expect("renewed"), "1");
+    assert_eq!(world.records(), 2);
+    assert_eq!(get(&engine, "/get").await.expect("a warm read"), "1");
+    assert_eq!(world.records(), 2);
+}
+
+#[tokio::test]
+async fn requests_that_wait_together_share_a_record() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    get(&engine, "/add").await.expect("it counts");
+    let before = world.records();
+    let mut values: Vec<u64> = join_all((0..50).map(|_| get(&engine, "/add")))
+        .await
+        .into_iter()
+        .map(|value| value.expect("it counts").parse().expect("a number"))
+        .collect();
+    values.sort_unstable();
+    assert_eq!(values, (2..=51).collect::<Vec<_>>());
+    let records = world.records() - before;
+    assert!(records <= 3, "50 requests at once took {records} records");
+}
+
+#[tokio::test]
+async fn a_second_server_is_refused_while_the_lease_holds_and_takes_over_after_it() {
+    let world = World::new();
+    let (first, second) = (world.server(1).await, world.server(2).await);
+    get(&first, "/add").await.expect("it counts");
+    let waiting = tokio::spawn({
+        let second = second.clone();
+        async move { get(&second, "/add").await }
+    });
+    settle().await;
+    assert!(!waiting.is_finished(), "it waits for the lease");
+    // The owner is alive and renews by writing.
+    world.clock.advance(Duration::from_secs(6));
+    get(&first, "/add").await.expect("the owner goes on");
+    world.clock.advance(Duration::from_secs(6));
+    let error = waiting.await.expect("no panic").expect_err("the owner is alive");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "OWNED_ELSEWHERE"));
+    // The owner falls silent.
+    world.clock.advance(Duration::from_secs(60));
+    assert_eq!(get(&second, "/add").await.expect("taken over"), "3");
+}
+
+#[tokio::test]
+async fn a_server_that_slept_is_fenced_and_what_it_did_is_undone() {
+    let world = World::new();
+    let (first, second) = (world.server(1).await, world.server(2).await);
+    get(&first, "/add").await.expect("it counts");
+    world.clock.advance(Duration::from_secs(60));
+    assert_eq!(get(&second, "/add").await.expect("taken over"), "2");
+    assert_eq!(kind(get(&first, "/add").await), ErrorKind::Fenced);
+    world.clock.advance(Duration::from_secs(60));
+    assert_eq!(get(&first, "/get").await.expect("taken back"), "2");
+}
+
+#[tokio::test]
+async fn a_sleeping_owner_does_not_answer_reads_from_the_past() {
+    let world = World::new();
+    let (first, second) = (world.server(1).await, world.server(2).await);
+    get(&first, "/add").await.expect("it counts");
+    world.clock.advance(Duration::from_secs(60));
+    get(&second, "/add").await.expect("taken over");
+    assert_eq!(kind(get(&first, "/get").await), ErrorKind::Fenced);
+}
+
+#[tokio::test]
+async fn a_handler_that_fails_leaves_no_trace() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    get(&engine, "/add").await.expect("it counts");
+    let before = world.records();
+    assert_eq!(kind(get(&engine, "/fail").await), ErrorKind::Handler);
+    let panicked = get(&engine, "/panic").await.expect_err("it panics");
+    assert_eq!(panicked.code(), "HANDLER_PANICKED");
+    assert_eq!(get(&engine, "/get").await.expect("the object lives"), "1");
+    assert_eq!(world.records(), before);
+}
+
+#[tokio::test]
+async fn a_handler_that_hangs_is_ended_and_leaves_no_trace() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    get(&engine, "/add").await.expect("it counts");
+    let hanging = tokio::spawn({
+        let engine = engine.clone();
+        async move { get(&engine, "/hang").await }
+    });
+    settle().await;
+    world.clock.advance(Duration::from_secs(31));
+    assert_eq!(kind(hanging.await.expect("no panic")), ErrorKind::TimedOut);
+    assert_eq!(get(&engine, "/get").await.expect("the object lives"), "1");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_leaves_no_half_request() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    get(&engine, "/add").await.expect("it counts");
+    let hanging = tokio::spawn({
+        let engine = engine.clone();
+        async move { get(&engine, "/hang").await }
+    });
+    settle().await;
+    hanging.abort();
+    settle().await;
+    assert_eq!(get(&engine, "/get").await.expect("the object lives"), "1");
+    assert_eq!(get(&engine, "/add").await.expect("it counts on"), "2");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_is_found_out() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    get(&engine, "/add").await.expect("it counts");
+    for fault in [Fault::LostAnswer, Fault::AppliedButExists] {
+        world.bucket.script([fault]);
+        get(&engine, "/add").await.expect("its record is there");
+    }
+    assert_eq!(get(&engine, "/get").await.expect("a warm read"), "3");
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_said_and_the_next_request_finds_out() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    get(&engine, "/add").await.expect("it counts");
+    world.bucket.script([Fault::Refused]);
+    assert_eq!(kind(get(&engine, "/add").await), ErrorKind::Unknown);
+    assert_eq!(get(&engine, "/get").await.expect("restored"), "1");
+    assert_eq!(get(&engine, "/add").await.expect("it counts on"), "2");
+}
+
+#[tokio::test]
+async fn objects_call_each_other_but_not_in_a_circle() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    assert_eq!(get(&engine, "/call?other").await.expect("the other counts"), "1");
+    let circle = get(&engine, "/call?a").await.expect_err("it would wait for itself");
+    assert_eq!(circle.code(), "CALL_CYCLE");
+}
+
+#[tokio::test]
+async fn an_unknown_class_is_refused_with_the_known_ones() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    let object = ObjectId::new("Nothing", "a").expect("a good id");
+    let error = engine.fetch(&object, None, Request::new(Body::empty())).await.expect_err("no such class");
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.details().is_some_and(|details| details["availableTypes"][0] == "Counter"));
+}
+
+/// Lets every task that can go on do so.
+async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}

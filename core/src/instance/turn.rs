@@ -1,0 +1,153 @@
+//! One request's turn on an object: the handler, in a transaction, and the handing over of what it changed.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use tokio::sync::MutexGuard;
+
+use crate::change::Changes;
+use crate::error::{Error, ErrorKind, Result};
+use crate::instance::handler::{self, offload};
+use crate::instance::pipeline::Gate;
+use crate::instance::slot::{Residence, Slot, Warm};
+use crate::instance::{Deps, open};
+use crate::object::{AfterCommit, Background, CallChain, Request, RequestState, Response};
+use crate::sqlite::Mode;
+
+/// The right to run on an object that is in memory.
+pub(crate) struct Turn<'a> {
+    deps: &'a Arc<Deps>,
+    slot: &'a Arc<Slot>,
+    residence: MutexGuard<'a, Residence>,
+    /// The state was read from the bucket after this request had come, so it needs no further proof.
+    fresh: bool,
+}
+
+/// What a handler's run gave.
+pub(crate) struct Run {
+    pub(crate) response: Response,
+    /// What the response must wait for.
+    pub(crate) gate: Gate,
+    /// The record that will hold what the handler changed, if it changed anything.
+    pub(crate) written: Option<u64>,
+    /// What the handler left to be done after the response.
+    pub(crate) background: Vec<Background>,
+}
+
+impl<'a> Turn<'a> {
+    /// Waits for the turn; brings the object into memory if it is not.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when the queue is too long or another server owns the object; what a restore fails with.
+    pub(crate) async fn take(deps: &'a Arc<Deps>, slot: &'a Arc<Slot>) -> Result<Self> {
+        slot.touch(deps.clock.as_ref());
+        let mut residence = wait(deps, slot).await?;
+        let fresh = open::ensure_warm(deps, slot, &mut residence).await?;
+        Ok(Self { deps, slot, residence, fresh })
+    }
+
+    /// Runs the handler. When this returns an error, nothing of the request remains.
+    ///
+    /// # Errors
+    ///
+    /// What the handler, the database or a limit failed with.
+    pub(crate) async fn run(&mut self, request: Request) -> Result<Run> {
+        let warm = self.residence.warm.as_mut().expect("a turn has the object in memory");
+        warm.running = true;
+        warm.context.request = RequestState {
+            chain: request.extensions().get::<CallChain>().cloned().unwrap_or_default(),
+            now_ms: self.deps.clock.wall_ms(),
+            ..RequestState::default()
+        };
+        warm.context.database.begin(Mode::ReadWrite)?;
+        let outcome = handler::run(self.deps, warm, request).await;
+        let outcome = outcome.and_then(|response| Ok((response, offload(self.deps.executor.as_ref(), || commit(warm))?)));
+        warm.running = false;
+        let (response, changes) = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                self.undo()?;
+                return Err(error);
+            }
+        };
+        self.slot.bytes.store(warm.context.database.bytes(), std::sync::atomic::Ordering::Relaxed);
+        let request = std::mem::take(&mut warm.context.request);
+        let (gate, written) = self.hand_over(changes, request.after_commit)?;
+        Ok(Run { response, gate, written, background: request.wait_until })
+    }
+
+    /// Gives the changes to the committer; without changes, finds out what the response must wait for.
+    fn hand_over(&mut self, changes: Changes, after_commit: Vec<AfterCommit>) -> Result<(Gate, Option<u64>)> {
+        let generation = self.residence.warm.as_ref().map(|warm| warm.generation);
+        let mut pipeline = self.slot.pipeline();
+        if generation != Some(pipeline.generation) {
+            drop(pipeline);
+            self.residence.warm = None;
+            return Err(void());
+        }
+        let mut written = None;
+        let (gate, start) = if changes.is_empty() {
+            let (gate, start) = pipeline.gate(self.fresh, self.deps.clock.as_ref());
+            drop(pipeline);
+            // Without changes there is no record to wait for.
+            after_commit.into_iter().for_each(|work| work());
+            (gate, start)
+        } else {
+            let (ticket, sequence, start) = pipeline.submit(changes, after_commit);
+            written = Some(sequence);
+            (Gate::Record(ticket), start)
+        };
+        self.slot.commit_if(start, self.deps);
+        Ok((gate, written))
+    }
+
+    /// Undoes what the handler did and makes its value anew: nothing of the request remains.
+    fn undo(&mut self) -> Result<()> {
+        let warm = self.residence.warm.as_mut().expect("a turn has the object in memory");
+        recover(self.deps, self.slot, warm)
+    }
+}
+
+/// Waits for the object's turn, first come, first served.
+async fn wait<'a>(deps: &Deps, slot: &'a Slot) -> Result<MutexGuard<'a, Residence>> {
+    if let Ok(residence) = slot.turn.try_lock() {
+        return Ok(residence);
+    }
+    let timer = deps.clock.sleep(deps.settings.turn_wait_max);
+    let turn = slot.turn.lock();
+    futures_util::pin_mut!(turn);
+    futures_util::select_biased! {
+        residence = turn.fuse() => Ok(residence),
+        () = timer.fuse() => {
+            let waited_ms = deps.settings.turn_wait_max.as_millis();
+            let text = format!("other requests have kept this object busy for {waited_ms} ms");
+            Err(Error::new(ErrorKind::Busy, text).with_retry_after(std::time::Duration::from_secs(1)))
+        }
+    }
+}
+
+/// Ends the handler's transaction in memory and returns what it changed.
+fn commit(warm: &mut Warm) -> Result<Changes> {
+    let changes = warm.context.database.prepare_commit()?;
+    warm.context.database.commit()?;
+    if !changes.is_empty() {
+        warm.tracker.observe(&changes, warm.context.database.shapes());
+    }
+    Ok(changes)
+}
+
+/// Brings an object's memory back to its last commit after a handler failed or went away.
+pub(crate) fn recover(deps: &Deps, slot: &Slot, warm: &mut Warm) -> Result<()> {
+    warm.context.database.rollback();
+    warm.context.request = RequestState::default();
+    warm.value = deps.app.make(slot.log.object.class())?;
+    warm.running = false;
+    Ok(())
+}
+
+/// The memory that a handler ran on is void.
+fn void() -> Error {
+    Error::new(ErrorKind::Fenced, "a record before this request was lost; what it did is undone")
+        .with_retry_after(std::time::Duration::from_secs(1))
+}

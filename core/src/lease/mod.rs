@@ -1,0 +1,100 @@
+//! Who may answer from memory, and until when.
+//!
+//! The owner counts from *before* it sent its last successful append, by its own clocks. Whoever wants to take over counts the age of that
+//! record, or the time that it has watched it be the newest, and no clock of one machine is compared with another's. Writes need none of
+//! this: a slot has one winner.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::clock::{Clock, Instant};
+use crate::error::{Error, ErrorKind};
+use crate::log::Record;
+use crate::store::Bucket;
+
+/// An owner stops this much before its lease ends: a response that was checked a moment ago is still on its way to the socket.
+const GUARD: Duration = Duration::from_millis(50);
+
+/// The right to answer from memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lease {
+    /// Before the append that granted it was sent.
+    pub(crate) granted: Instant,
+    /// How long it holds.
+    pub(crate) duration: Duration,
+}
+
+impl Lease {
+    /// Whether the holder may answer from memory now.
+    pub(crate) fn holds(&self, clock: &dyn Clock) -> bool {
+        self.granted.elapsed(clock) + GUARD < self.duration
+    }
+
+    /// Whether it is time to renew, while it holds.
+    pub(crate) fn is_half_over(&self, clock: &dyn Clock) -> bool {
+        self.granted.elapsed(clock) * 2 > self.duration
+    }
+}
+
+/// The newest record of a log, as a newcomer sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Claim {
+    /// The fencing token's epoch.
+    pub(crate) epoch: u64,
+    /// The fencing token's sequence number.
+    pub(crate) sequence: u64,
+    /// Who holds it.
+    pub(crate) holder: Uuid,
+    /// Where the holder is reached.
+    pub(crate) address: Option<String>,
+    /// For how long, counted from before the record was sent. Zero: it was released.
+    pub(crate) duration: Duration,
+    /// When the store says that the record was written.
+    pub(crate) modified_ms: i64,
+    /// When this process first saw that this record is the newest.
+    pub(crate) observed: Instant,
+}
+
+impl Claim {
+    /// The claim that `record` makes.
+    pub(crate) fn of(record: &Record, modified_ms: i64, observed: Instant) -> Self {
+        Self {
+            epoch: record.epoch,
+            sequence: record.sequence,
+            holder: record.writer,
+            address: record.address.clone(),
+            duration: Duration::from_millis(record.lease_ms),
+            modified_ms,
+            observed,
+        }
+    }
+
+    /// How long `me` must wait before it may take the object over; zero: now.
+    ///
+    /// The holder's lease began before the record reached the store, so it is over when the record is older than the lease, by the store's
+    /// clock, or when this process has watched it for that long, by its own.
+    pub(crate) fn remaining(&self, me: Uuid, bucket: &dyn Bucket, clock: &dyn Clock) -> Duration {
+        if self.duration.is_zero() || self.holder == me || bucket.is_gone(self.holder) {
+            return Duration::ZERO;
+        }
+        let by_watching = self.duration.saturating_sub(self.observed.elapsed(clock));
+        let by_age = bucket.store_time_ms().map(|now_ms| {
+            let age = Duration::from_millis(u64::try_from(now_ms.saturating_sub(self.modified_ms)).unwrap_or(0));
+            (self.duration + bucket.store_time_error()).saturating_sub(age)
+        });
+        by_age.map_or(by_watching, |by_age| by_age.min(by_watching))
+    }
+
+    /// The answer to a request that came to the wrong server.
+    pub(crate) fn busy(&self, remaining: Duration) -> Error {
+        let text = format!("another server owns this object for up to {:.1} s more", remaining.as_secs_f64());
+        Error::new(ErrorKind::Busy, text).with_code("OWNED_ELSEWHERE").with_retry_after(remaining).with_details(serde_json::json!({
+            "holder": self.holder,
+            "address": self.address,
+            "epoch": self.epoch,
+            "sequence": self.sequence,
+            "remainingMs": u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX),
+        }))
+    }
+}

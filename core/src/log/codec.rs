@@ -1,0 +1,360 @@
+//! The body of a record as CBOR (RFC 8949).
+//!
+//! Maps have small integers as field numbers; a reader skips numbers that it does not know, and a writer never gives an old number a
+//! new meaning. docs/FORMAT.md lists them all.
+
+use minicbor::data::{Tag, Type};
+use minicbor::decode::Error;
+use minicbor::encode::Write;
+use minicbor::{Decoder, Encoder};
+use uuid::Uuid;
+
+use crate::change::{Changes, Row, RowKey, Schema, SchemaKind, SchemaObject, TableChanges, Value};
+use crate::id::ObjectId;
+use crate::log::record::{Hash, Record};
+use crate::snapshot::SnapshotRef;
+
+/// Marks a byte string that SQLite holds as text although it is not UTF-8.
+const TAG_RAW_TEXT: Tag = Tag::new(65_001);
+
+type Out<'a> = Encoder<&'a mut Vec<u8>>;
+type Written<W> = Result<(), minicbor::encode::Error<<W as Write>::Error>>;
+type Done = Written<Vec<u8>>;
+
+/// The body's bytes.
+pub(super) fn encode(record: &Record) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    record_out(&mut Encoder::new(&mut bytes), record).expect("writing to a vector can't fail");
+    bytes
+}
+
+/// The record that the body describes.
+pub(super) fn decode(bytes: &[u8]) -> Result<Record, Error> {
+    let mut decoder = Decoder::new(bytes);
+    let record = record_in(&mut decoder)?;
+    if decoder.position() != bytes.len() {
+        return Err(Error::message("there are bytes behind its end"));
+    }
+    Ok(record)
+}
+
+fn record_out(out: &mut Out<'_>, record: &Record) -> Done {
+    out.begin_map()?;
+    out.u8(0)?.str(record.object.class())?;
+    out.u8(1)?.str(record.object.id())?;
+    out.u8(2)?.u64(record.sequence)?;
+    out.u8(3)?.u64(record.epoch)?;
+    out.u8(4)?.bytes(record.writer.as_bytes())?;
+    out.u8(5)?.bytes(record.nonce.as_bytes())?;
+    out.u8(6)?.bytes(&record.previous.0)?;
+    out.u8(7)?.i64(record.time_ms)?;
+    out.u8(8)?.u64(record.lease_ms)?;
+    if let Some(address) = &record.address {
+        out.u8(9)?.str(address)?;
+    }
+    if let Some(snapshot) = &record.snapshot {
+        out.u8(10)?.array(2)?.u64(snapshot.sequence)?.bytes(snapshot.uuid.as_bytes())?;
+    }
+    out.u8(11)?.array(record.transactions.len() as u64)?;
+    for changes in &record.transactions {
+        changes_out(out, changes)?;
+    }
+    out.end()?;
+    Ok(())
+}
+
+fn changes_out(out: &mut Out<'_>, changes: &Changes) -> Done {
+    out.begin_map()?;
+    if let Some(schema) = &changes.schema {
+        out.u8(0)?.array(schema.objects.len() as u64)?;
+        for object in &schema.objects {
+            schema_object_out(out, object)?;
+        }
+    }
+    if !changes.renames.is_empty() {
+        out.u8(1)?.array(changes.renames.len() as u64)?;
+        for (from, to) in &changes.renames {
+            out.array(2)?.str(from)?.str(to)?;
+        }
+    }
+    if !changes.tables.is_empty() {
+        out.u8(2)?.array(changes.tables.len() as u64)?;
+        for table in &changes.tables {
+            table_out(out, table)?;
+        }
+    }
+    if let Some(sequences) = &changes.sequences {
+        out.u8(3)?.map(sequences.len() as u64)?;
+        for (table, value) in sequences {
+            out.str(table)?.i64(*value)?;
+        }
+    }
+    if let Some(version) = changes.user_version {
+        out.u8(4)?.i32(version)?;
+    }
+    if let Some(id) = changes.application_id {
+        out.u8(5)?.i32(id)?;
+    }
+    out.end()?;
+    Ok(())
+}
+
+fn schema_object_out(out: &mut Out<'_>, object: &SchemaObject) -> Done {
+    let kind = match object.kind {
+        SchemaKind::Table => 0,
+        SchemaKind::Index => 1,
+        SchemaKind::View => 2,
+        SchemaKind::Trigger => 3,
+    };
+    out.array(4)?.u8(kind)?.str(&object.name)?.str(&object.table)?;
+    match &object.sql {
+        Some(sql) => out.str(sql)?,
+        None => out.null()?,
+    };
+    Ok(())
+}
+
+fn table_out(out: &mut Out<'_>, table: &TableChanges) -> Done {
+    out.begin_map()?.u8(0)?.str(&table.table)?;
+    if table.rewritten {
+        out.u8(1)?.bool(true)?;
+    }
+    if !table.deletes.is_empty() {
+        out.u8(2)?.array(table.deletes.len() as u64)?;
+        for key in &table.deletes {
+            key_out(out, key)?;
+        }
+    }
+    if !table.upserts.is_empty() {
+        out.u8(3)?.array(table.upserts.len() as u64)?;
+        for row in &table.upserts {
+            row_out(out, row)?;
+        }
+    }
+    out.end()?;
+    Ok(())
+}
+
+fn key_out(out: &mut Out<'_>, key: &RowKey) -> Done {
+    match key {
+        RowKey::Rowid(rowid) => {
+            out.i64(*rowid)?;
+        }
+        RowKey::Primary(values) => {
+            out.array(values.len() as u64)?;
+            for value in values {
+                value_out(out, value)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn row_out(out: &mut Out<'_>, row: &Row) -> Done {
+    out.array(1 + row.values.len() as u64)?;
+    match row.rowid {
+        Some(rowid) => out.i64(rowid)?,
+        None => out.null()?,
+    };
+    row.values.iter().try_for_each(|value| value_out(out, value))
+}
+
+fn value_out(out: &mut Out<'_>, value: &Value) -> Done {
+    match value {
+        Value::Null => out.null()?,
+        Value::Integer(value) => out.i64(*value)?,
+        Value::Real(value) => out.f64(*value)?,
+        Value::Blob(bytes) => out.bytes(bytes)?,
+        Value::Text(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => out.str(text)?,
+            Err(_) => out.tag(TAG_RAW_TEXT)?.bytes(bytes)?,
+        },
+    };
+    Ok(())
+}
+
+/// The fields of a record while they come in.
+#[derive(Default)]
+struct Fields {
+    class: Option<String>,
+    id: Option<String>,
+    sequence: Option<u64>,
+    epoch: Option<u64>,
+    writer: Option<Uuid>,
+    nonce: Option<Uuid>,
+    previous: Option<Hash>,
+    time_ms: Option<i64>,
+    lease_ms: Option<u64>,
+    address: Option<String>,
+    snapshot: Option<SnapshotRef>,
+    transactions: Vec<Changes>,
+}
+
+fn record_in(input: &mut Decoder<'_>) -> Result<Record, Error> {
+    let mut fields = Fields::default();
+    each_field(input, |input, number| {
+        match number {
+            0 => fields.class = Some(input.str()?.to_owned()),
+            1 => fields.id = Some(input.str()?.to_owned()),
+            2 => fields.sequence = Some(input.u64()?),
+            3 => fields.epoch = Some(input.u64()?),
+            4 => fields.writer = Some(uuid_in(input)?),
+            5 => fields.nonce = Some(uuid_in(input)?),
+            6 => fields.previous = Some(Hash(fixed_in(input)?)),
+            7 => fields.time_ms = Some(input.i64()?),
+            8 => fields.lease_ms = Some(input.u64()?),
+            9 => fields.address = Some(input.str()?.to_owned()),
+            10 => fields.snapshot = Some(snapshot_in(input)?),
+            11 => fields.transactions = list_in(input, changes_in)?,
+            _ => input.skip()?,
+        }
+        Ok(())
+    })?;
+    fields.into_record().ok_or_else(|| Error::message("a field is missing, or the class or id is not one"))
+}
+
+impl Fields {
+    fn into_record(self) -> Option<Record> {
+        Some(Record {
+            object: ObjectId::new(&self.class?, &self.id?).ok()?,
+            sequence: self.sequence?,
+            epoch: self.epoch?,
+            writer: self.writer?,
+            nonce: self.nonce?,
+            previous: self.previous?,
+            time_ms: self.time_ms?,
+            lease_ms: self.lease_ms?,
+            address: self.address,
+            snapshot: self.snapshot,
+            transactions: self.transactions,
+        })
+    }
+}
+
+fn snapshot_in(input: &mut Decoder<'_>) -> Result<SnapshotRef, Error> {
+    expect_len(input.array()?, 2)?;
+    Ok(SnapshotRef { sequence: input.u64()?, uuid: uuid_in(input)? })
+}
+
+fn changes_in(input: &mut Decoder<'_>) -> Result<Changes, Error> {
+    let mut changes = Changes::default();
+    each_field(input, |input, number| {
+        match number {
+            0 => changes.schema = Some(Schema { objects: list_in(input, schema_object_in)? }),
+            1 => changes.renames = list_in(input, rename_in)?,
+            2 => changes.tables = list_in(input, table_in)?,
+            3 => changes.sequences = Some(input.map_iter::<String, i64>()?.collect::<Result<_, _>>()?),
+            4 => changes.user_version = Some(input.i32()?),
+            5 => changes.application_id = Some(input.i32()?),
+            _ => input.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(changes)
+}
+
+fn rename_in(input: &mut Decoder<'_>) -> Result<(String, String), Error> {
+    expect_len(input.array()?, 2)?;
+    Ok((input.str()?.to_owned(), input.str()?.to_owned()))
+}
+
+fn schema_object_in(input: &mut Decoder<'_>) -> Result<SchemaObject, Error> {
+    expect_len(input.array()?, 4)?;
+    let kind = match input.u8()? {
+        0 => SchemaKind::Table,
+        1 => SchemaKind::Index,
+        2 => SchemaKind::View,
+        3 => SchemaKind::Trigger,
+        _ => return Err(Error::message("an unknown kind of schema object")),
+    };
+    let name = input.str()?.to_owned();
+    let table = input.str()?.to_owned();
+    let sql = if null_in(input)? { None } else { Some(input.str()?.to_owned()) };
+    Ok(SchemaObject { kind, name, table, sql })
+}
+
+fn table_in(input: &mut Decoder<'_>) -> Result<TableChanges, Error> {
+    let mut table = TableChanges { table: String::new(), rewritten: false, deletes: Vec::new(), upserts: Vec::new() };
+    each_field(input, |input, number| {
+        match number {
+            0 => table.table = input.str()?.to_owned(),
+            1 => table.rewritten = input.bool()?,
+            2 => table.deletes = list_in(input, key_in)?,
+            3 => table.upserts = list_in(input, row_in)?,
+            _ => input.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(table)
+}
+
+fn key_in(input: &mut Decoder<'_>) -> Result<RowKey, Error> {
+    Ok(match input.datatype()? {
+        Type::Array => RowKey::Primary(list_in(input, value_in)?),
+        _ => RowKey::Rowid(input.i64()?),
+    })
+}
+
+fn row_in(input: &mut Decoder<'_>) -> Result<Row, Error> {
+    let len = input.array()?.filter(|len| *len > 0).ok_or_else(|| Error::message("a row is not an array"))?;
+    let rowid = if null_in(input)? { None } else { Some(input.i64()?) };
+    let values = (1..len).map(|_| value_in(input)).collect::<Result<_, _>>()?;
+    Ok(Row { rowid, values })
+}
+
+fn value_in(input: &mut Decoder<'_>) -> Result<Value, Error> {
+    Ok(match input.datatype()? {
+        Type::Null => {
+            input.null()?;
+            Value::Null
+        }
+        Type::F64 => Value::Real(input.f64()?),
+        Type::String => Value::Text(input.str()?.as_bytes().to_vec()),
+        Type::Bytes => Value::Blob(input.bytes()?.to_vec()),
+        Type::Tag => {
+            if input.tag()? != TAG_RAW_TEXT {
+                return Err(Error::message("an unknown tag"));
+            }
+            Value::Text(input.bytes()?.to_vec())
+        }
+        _ => Value::Integer(input.i64()?),
+    })
+}
+
+fn uuid_in(input: &mut Decoder<'_>) -> Result<Uuid, Error> {
+    Ok(Uuid::from_bytes(fixed_in(input)?))
+}
+
+fn fixed_in<const N: usize>(input: &mut Decoder<'_>) -> Result<[u8; N], Error> {
+    input.bytes()?.try_into().map_err(|_| Error::message(format!("a byte string is not of {N} bytes")))
+}
+
+/// Takes a null, if the next item is one.
+fn null_in(input: &mut Decoder<'_>) -> Result<bool, Error> {
+    let null = input.datatype()? == Type::Null;
+    if null {
+        input.null()?;
+    }
+    Ok(null)
+}
+
+fn expect_len(len: Option<u64>, wanted: u64) -> Result<(), Error> {
+    if len == Some(wanted) { Ok(()) } else { Err(Error::message(format!("an array is not of {wanted} items"))) }
+}
+
+fn list_in<'b, T>(input: &mut Decoder<'b>, item: impl Fn(&mut Decoder<'b>) -> Result<T, Error>) -> Result<Vec<T>, Error> {
+    let len = input.array()?.ok_or_else(|| Error::message("a list does not say how long it is"))?;
+    (0..len).map(|_| item(input)).collect()
+}
+
+/// Calls `field` for each field number of a map; it must take the value.
+fn each_field<'b>(input: &mut Decoder<'b>, mut field: impl FnMut(&mut Decoder<'b>, u32) -> Result<(), Error>) -> Result<(), Error> {
+    if input.map()?.is_some() {
+        return Err(Error::message("a map is not open-ended"));
+    }
+    while input.datatype()? != Type::Break {
+        let number = input.u32()?;
+        field(input, number)?;
+    }
+    input.skip()
+}

@@ -1,0 +1,52 @@
+//! The log: numbered records, each created once by whoever is first. It is the truth.
+//!
+//! Promises: what [`read`] returns is an unbroken chain of records that were written as they are; what [`append`] calls won is in the
+//! bucket, and nothing else is. Must not know: databases, Iceberg, requests.
+
+mod append;
+mod codec;
+mod read;
+mod record;
+mod retain;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub(crate) use append::{Appended, append};
+pub(crate) use read::{Listing, fetch, is_empty_slot, list_newest};
+pub(crate) use record::{Hash, Record};
+pub(crate) use retain::delete_covered;
+
+use crate::clock::Clock;
+use crate::id::ObjectId;
+use crate::store::{Bucket, Key};
+
+/// One object's log in a bucket.
+#[derive(Clone)]
+pub(crate) struct Log {
+    pub(crate) bucket: Arc<dyn Bucket>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) object: ObjectId,
+    /// The key below which everything of the object lives.
+    pub(crate) prefix: Key,
+}
+
+impl Log {
+    /// The folder of the records.
+    pub(crate) fn folder(&self) -> Key {
+        self.prefix.join("log")
+    }
+
+    /// The key of the record `sequence`: the complement first, so that the newest key sorts first.
+    pub(crate) fn key(&self, sequence: u64) -> Key {
+        self.folder().join(format_args!("{:016x}-{sequence}", u64::MAX - sequence))
+    }
+
+    /// The sequence number of a record's key; `None` for anything that is not one.
+    pub(crate) fn sequence_of(&self, key: &Key) -> Option<u64> {
+        let (_, name) = key.as_str().rsplit_once('/')?;
+        let sequence = name.split_once('-')?.1.parse().ok()?;
+        (self.key(sequence) == *key).then_some(sequence)
+    }
+}

@@ -1,0 +1,92 @@
+//! Reading the log: the newest keys, and the records themselves as an unbroken chain.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::error::{Error, Result};
+use crate::limits::RESTORE_CONCURRENCY;
+use crate::log::Log;
+use crate::log::record::{Hash, Record};
+
+/// How many keys one listing request returns: S3's page.
+const PAGE: usize = 1000;
+
+/// The head of the log as a listing showed it.
+#[derive(Debug, Clone)]
+pub(crate) struct Listing {
+    /// The newest record's sequence number; 0 when the log is empty.
+    pub(crate) head: u64,
+    /// When the store says that the newest record was written.
+    pub(crate) head_modified_ms: i64,
+    /// The lowest sequence number down to which no record is missing, looking from the head.
+    pub(crate) unbroken_from: u64,
+}
+
+/// Lists the newest records, at least down to `down_to` if they are there.
+///
+/// # Errors
+///
+/// `Unavailable` when the store can't be asked, `Corrupt` for a foreign key in the log.
+pub(crate) async fn list_newest(log: &Log, down_to: u64) -> Result<Listing> {
+    let mut listing = Listing { head: 0, head_modified_ms: 0, unbroken_from: 1 };
+    let mut after = None;
+    loop {
+        let page = log.bucket.list(&log.folder(), after.as_ref(), PAGE).await?;
+        for entry in &page {
+            let Some(sequence) = log.sequence_of(&entry.key) else {
+                return Err(Error::corrupt(&entry.key, "this is not the key of a log record"));
+            };
+            if listing.head == 0 {
+                listing = Listing { head: sequence, head_modified_ms: entry.modified_ms, unbroken_from: sequence };
+            } else if sequence + 1 == listing.unbroken_from {
+                listing.unbroken_from = sequence;
+            } else {
+                return Ok(listing);
+            }
+        }
+        if page.len() < PAGE || listing.unbroken_from <= down_to {
+            return Ok(listing);
+        }
+        after = page.last().map(|entry| entry.key.clone());
+    }
+}
+
+/// Fetches the records `from..=to`, whose first must follow on `previous` when that is known, and checks that they are a chain.
+///
+/// # Errors
+///
+/// `Corrupt`, naming the key, for a record that is missing, damaged, another object's, in the wrong slot or not on top of the one before.
+pub(crate) async fn fetch(log: &Log, from: u64, to: u64, previous: Option<Hash>) -> Result<Vec<(Record, Hash)>> {
+    let records: Vec<(Record, Hash)> =
+        stream::iter(from..=to).map(|sequence| fetch_one(log, sequence)).buffered(RESTORE_CONCURRENCY).try_collect().await?;
+    let mut before = previous;
+    for (record, hash) in &records {
+        if before.is_some_and(|before| before != record.previous) {
+            return Err(Error::corrupt(log.key(record.sequence), "it does not follow on the record before it"));
+        }
+        before = Some(*hash);
+    }
+    Ok(records)
+}
+
+/// Whether the slot `sequence` is empty: then the record before it is the newest.
+///
+/// # Errors
+///
+/// `Unavailable` when the store can't be asked.
+pub(crate) async fn is_empty_slot(log: &Log, sequence: u64) -> Result<bool> {
+    Ok(log.bucket.get(&log.key(sequence)).await?.is_none())
+}
+
+/// Fetches one record and checks that it is the right one.
+async fn fetch_one(log: &Log, sequence: u64) -> Result<(Record, Hash)> {
+    let key = log.key(sequence);
+    let Some(stored) = log.bucket.get(&key).await? else {
+        return Err(Error::corrupt(&key, "this log record is missing"));
+    };
+    let (record, hash) = Record::decode(&key, &stored.bytes)?;
+    if record.object != log.object || record.sequence != sequence {
+        let text = format!("it is record {} of {}, expected record {sequence} of {}", record.sequence, record.object, log.object);
+        return Err(Error::corrupt(&key, text));
+    }
+    Ok((record, hash))
+}

@@ -1,0 +1,165 @@
+//! One record of an object's log, and the bytes that it is stored as.
+//!
+//! ```text
+//! offset  bytes  field
+//!      0      8  "dotdolog"
+//!      8      2  format version, little-endian: 1
+//!     10      2  flags: bit 0, the body is compressed with zstd
+//!     12      8  length of the body as stored
+//!     20      8  length of the body uncompressed
+//!     28      …  body: CBOR, see `codec`
+//!    end     32  BLAKE3 of everything before
+//! ```
+//!
+//! The last 32 bytes are the record's hash: they find damage, and the next record names them.
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::change::Changes;
+use crate::error::{Error, Result};
+use crate::id::ObjectId;
+use crate::limits::RECORD_BYTES_MAX;
+use crate::log::codec;
+use crate::snapshot::SnapshotRef;
+use crate::store::Key;
+
+const MAGIC: &[u8; 8] = b"dotdolog";
+const VERSION: u16 = 1;
+const FLAG_ZSTD: u16 = 1;
+const HEADER_BYTES: usize = 28;
+const HASH_BYTES: usize = 32;
+
+/// Bodies below this size are not worth compressing.
+const COMPRESS_BYTES_MIN: usize = 512;
+
+/// The BLAKE3 hash of a record; [`Hash::NONE`] stands before the first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hash(pub(crate) [u8; HASH_BYTES]);
+
+impl Hash {
+    /// What the first record names as its predecessor.
+    pub(crate) const NONE: Self = Self([0; HASH_BYTES]);
+}
+
+impl std::fmt::Debug for Hash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0[..6].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A record: what one group of transactions changed, and who says so.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Record {
+    /// Whose log this belongs to.
+    pub(crate) object: ObjectId,
+    /// The slot: 1 for the first record.
+    pub(crate) sequence: u64,
+    /// The fencing token's first half: counts owners.
+    pub(crate) epoch: u64,
+    /// The instance that wrote it.
+    pub(crate) writer: Uuid,
+    /// Unique for each attempt to fill the slot, so that a writer recognises its own.
+    pub(crate) nonce: Uuid,
+    /// The hash of the record before.
+    pub(crate) previous: Hash,
+    /// When it was made, by the writer's clock, in milliseconds since 1970. For people and time travel; nothing's safety rests on it.
+    pub(crate) time_ms: i64,
+    /// How long the writer may answer from memory, counted from before the record was sent; 0 releases the object.
+    pub(crate) lease_ms: u64,
+    /// Where other servers reach the writer.
+    pub(crate) address: Option<String>,
+    /// The newest complete snapshot that the writer knew.
+    pub(crate) snapshot: Option<SnapshotRef>,
+    /// The transactions, in order. Empty: the record only claims, renews or releases.
+    pub(crate) transactions: Vec<Changes>,
+}
+
+/// A record's bytes and their hash.
+#[derive(Debug, Clone)]
+pub(crate) struct Encoded {
+    pub(crate) bytes: Bytes,
+    pub(crate) hash: Hash,
+}
+
+impl Record {
+    /// The bytes of this record.
+    ///
+    /// # Errors
+    ///
+    /// `TooLarge` when they would be more than [`RECORD_BYTES_MAX`].
+    pub(crate) fn encode(&self) -> Result<Encoded> {
+        let body = codec::encode(self);
+        let plain_len = body.len();
+        if plain_len > RECORD_BYTES_MAX {
+            let text = format!("the changes of one commit take {plain_len} bytes, a record has at most {RECORD_BYTES_MAX}");
+            return Err(Error::new(crate::error::ErrorKind::TooLarge, text));
+        }
+        let (body, flags) = compress(body)?;
+        let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len() + HASH_BYTES);
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(&flags.to_le_bytes());
+        bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(&(plain_len as u64).to_le_bytes());
+        bytes.extend_from_slice(&body);
+        let hash = Hash(*blake3::hash(&bytes).as_bytes());
+        bytes.extend_from_slice(&hash.0);
+        Ok(Encoded { bytes: bytes.into(), hash })
+    }
+
+    /// The record that `bytes`, found under `key`, are.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt`, naming the key and what was expected, unless every byte is as it was written.
+    pub(crate) fn decode(key: &Key, bytes: &[u8]) -> Result<(Self, Hash)> {
+        let corrupt = |what: String| Error::corrupt(key, what);
+        if bytes.len() < HEADER_BYTES + HASH_BYTES {
+            return Err(corrupt(format!("a log record has at least {} bytes, this one has {}", HEADER_BYTES + HASH_BYTES, bytes.len())));
+        }
+        if &bytes[..8] != MAGIC {
+            return Err(corrupt("it does not start like a log record".to_owned()));
+        }
+        let version = u16::from_le_bytes([bytes[8], bytes[9]]);
+        if version != VERSION {
+            return Err(corrupt(format!("log format version {version} is unknown; this program reads version {VERSION}"))
+                .with_code("UNKNOWN_VERSION"));
+        }
+        let (content, trailer) = bytes.split_at(bytes.len() - HASH_BYTES);
+        let hash = Hash(*blake3::hash(content).as_bytes());
+        if hash.0 != trailer {
+            return Err(corrupt("its checksum does not fit its content".to_owned()));
+        }
+        let body = decompress(content).map_err(corrupt)?;
+        let record = codec::decode(&body).map_err(|cause| corrupt(format!("its body can't be read: {cause}")))?;
+        Ok((record, hash))
+    }
+}
+
+/// The body as it is stored, and the flags that say how.
+fn compress(body: Vec<u8>) -> Result<(Vec<u8>, u16)> {
+    if body.len() < COMPRESS_BYTES_MIN {
+        return Ok((body, 0));
+    }
+    let packed = zstd::bulk::compress(&body, 1).map_err(|cause| Error::internal(format!("zstd: {cause}")))?;
+    Ok(if packed.len() < body.len() { (packed, FLAG_ZSTD) } else { (body, 0) })
+}
+
+/// The uncompressed body of a record whose checksum fits.
+fn decompress(content: &[u8]) -> Result<Vec<u8>, String> {
+    let flags = u16::from_le_bytes([content[10], content[11]]);
+    let number = |at: usize| u64::from_le_bytes(content[at..at + 8].try_into().expect("eight bytes"));
+    let (stored_len, plain_len) = (number(12), number(20));
+    let body = &content[HEADER_BYTES..];
+    if stored_len != body.len() as u64 || plain_len > RECORD_BYTES_MAX as u64 {
+        return Err(format!("its header speaks of {stored_len} stored and {plain_len} plain bytes, it has {}", body.len()));
+    }
+    match flags {
+        0 => Ok(body.to_vec()),
+        FLAG_ZSTD => {
+            zstd::bulk::decompress(body, usize::try_from(plain_len).unwrap_or(RECORD_BYTES_MAX)).map_err(|cause| cause.to_string())
+        }
+        other => Err(format!("flags {other:#06x} are unknown")),
+    }
+}

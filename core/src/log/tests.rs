@@ -1,0 +1,289 @@
+//! The log's promises, one ambiguous answer at a time; and that every record comes back as it was written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::record::Encoded;
+use super::*;
+use crate::change::{Changes, Row, RowKey, Schema, SchemaKind, SchemaObject, TableChanges, Value};
+use crate::clock::Instant;
+use crate::error::ErrorKind;
+use crate::limits::PROOF_AGE_MAX;
+use crate::snapshot::SnapshotRef;
+use crate::testing::{Fault, FaultyBucket, ManualClock};
+
+const DEADLINE: Duration = Duration::from_secs(10);
+
+struct World {
+    clock: Arc<ManualClock>,
+    bucket: Arc<FaultyBucket>,
+    log: Log,
+}
+
+fn world() -> World {
+    let clock = Arc::new(ManualClock::moved_by_sleep());
+    let bucket = Arc::new(FaultyBucket::new(clock.clone()));
+    let object = ObjectId::new("Counter", "a").expect("a good id");
+    let log = Log { bucket: bucket.clone(), clock: clock.clone(), object, prefix: Key::new("local/local/do/Counter/a") };
+    World { clock, bucket, log }
+}
+
+fn record(log: &Log, sequence: u64, nonce: u128) -> Record {
+    Record {
+        object: log.object.clone(),
+        sequence,
+        epoch: 1,
+        writer: Uuid::from_u128(7),
+        nonce: Uuid::from_u128(nonce),
+        previous: Hash::NONE,
+        time_ms: 5,
+        lease_ms: 1000,
+        address: None,
+        snapshot: None,
+        transactions: vec![Changes::default()],
+    }
+}
+
+impl World {
+    fn encoded(&self, sequence: u64, nonce: u128) -> Encoded {
+        record(&self.log, sequence, nonce).encode().expect("a small record")
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now(self.clock.as_ref())
+    }
+
+    async fn append(&self, sequence: u64, record: &Encoded) -> Result<Appended, crate::error::Error> {
+        append(&self.log, sequence, record, self.now(), DEADLINE).await
+    }
+}
+
+fn won(result: &Result<Appended, crate::error::Error>) -> bool {
+    matches!(result, Ok(Appended::Won { .. }))
+}
+
+#[tokio::test]
+async fn an_own_record_is_recognised_whatever_the_store_answered() {
+    for fault in [Fault::None, Fault::LostAnswer, Fault::AppliedButExists, Fault::NotApplied, Fault::ConflictWithoutWinner] {
+        let world = world();
+        world.bucket.script([fault]);
+        let mine = world.encoded(1, 1);
+        assert!(won(&world.append(1, &mine).await), "{fault:?}");
+        let stored = world.bucket.get(&world.log.key(1)).await.expect("memory answers").expect("the record is there");
+        assert_eq!(stored.bytes, mine.bytes, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_slot_that_another_filled_is_lost_whatever_the_store_answered() {
+    for fault in [Fault::None, Fault::NotApplied, Fault::ConflictWithoutWinner] {
+        let world = world();
+        assert!(won(&world.append(1, &world.encoded(1, 1)).await));
+        world.bucket.script([fault]);
+        assert!(matches!(world.append(1, &world.encoded(1, 2)).await, Ok(Appended::Lost)), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_certain_answer_the_outcome_is_unknown() {
+    let world = world();
+    world.bucket.script([Fault::NotApplied; 100]);
+    let error = world.append(1, &world.encoded(1, 1)).await.expect_err("no answer");
+    assert_eq!(error.kind(), ErrorKind::Unknown);
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_tried_again() {
+    let world = world();
+    world.bucket.script([Fault::Refused]);
+    let error = world.append(1, &world.encoded(1, 1)).await.expect_err("refused");
+    assert_eq!(error.kind(), ErrorKind::Unknown);
+    assert!(error.message().contains("no permission"), "{error}");
+    assert_eq!(world.bucket.creates_of("/log/"), 1);
+}
+
+#[tokio::test]
+async fn a_lease_counts_from_the_first_request_that_may_have_filled_the_slot() {
+    let world = world();
+    world.bucket.script([Fault::NotApplied, Fault::NotApplied, Fault::LostAnswer]);
+    let before = world.now();
+    let Ok(Appended::Won { sent }) = world.append(1, &world.encoded(1, 1)).await else { panic!("it lands in the end") };
+    assert_eq!(sent, before);
+    assert!(sent.elapsed(world.clock.as_ref()) > Duration::ZERO, "the attempts took time");
+}
+
+#[tokio::test]
+async fn a_writer_that_slept_does_not_take_a_deleted_slot_for_its_own() {
+    let world = world();
+    assert!(won(&world.append(1, &world.encoded(1, 1)).await));
+    let proved = world.now();
+    // Asleep, while others fill slots 2 and 3, fold them into a snapshot and delete slot 2.
+    assert!(won(&world.append(2, &world.encoded(2, 20)).await));
+    assert!(won(&world.append(3, &world.encoded(3, 30)).await));
+    world.bucket.delete(&[world.log.key(2)]).await.expect("memory deletes");
+    world.clock.advance(PROOF_AGE_MAX + Duration::from_secs(1));
+    let late = append(&world.log, 2, &world.encoded(2, 99), proved, DEADLINE).await;
+    assert!(matches!(late, Ok(Appended::Lost)), "{late:?}");
+    assert!(world.bucket.get(&world.log.key(2)).await.expect("memory answers").is_none(), "it did not even put it");
+}
+
+#[tokio::test]
+async fn a_writer_that_slept_during_its_request_proves_the_head_again() {
+    let world = world();
+    assert!(won(&world.append(1, &world.encoded(1, 1)).await));
+    let proved = world.now();
+    let (bucket, clock) = (world.bucket.clone(), world.clock.clone());
+    let (second, third) = (world.log.key(2), world.log.key(3));
+    let mut slept = false;
+    world.bucket.before_create(move |_| {
+        if !std::mem::replace(&mut slept, true) {
+            // While the request is on its way: slot 2 was used and deleted, slot 3 is the head.
+            let put = bucket.memory.put(&third, Bytes::from_static(b"head"));
+            futures_util::FutureExt::now_or_never(put).expect("memory is immediate").expect("memory puts");
+            let delete = bucket.memory.delete(std::slice::from_ref(&second));
+            futures_util::FutureExt::now_or_never(delete).expect("memory is immediate").expect("memory deletes");
+            clock.advance(PROOF_AGE_MAX + Duration::from_secs(1));
+        }
+    });
+    let late = append(&world.log, 2, &world.encoded(2, 99), proved, DEADLINE).await;
+    assert!(matches!(late, Ok(Appended::Lost)), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_chain_is_read_back_and_a_break_is_named() {
+    let world = world();
+    let first = world.encoded(1, 1);
+    assert!(won(&world.append(1, &first).await));
+    let follows = Record { previous: first.hash, ..record(&world.log, 2, 2) };
+    let follows = follows.encode().expect("a small record");
+    assert!(won(&world.append(2, &follows).await));
+    let records = fetch(&world.log, 1, 2, None).await.expect("a chain");
+    assert_eq!(records.iter().map(|(record, _)| record.sequence).collect::<Vec<_>>(), [1, 2]);
+
+    assert!(won(&world.append(3, &world.encoded(3, 3)).await), "it names no predecessor");
+    let error = fetch(&world.log, 2, 3, None).await.expect_err("the chain is broken");
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.message().contains(world.log.key(3).as_str()), "{error}");
+    let error = fetch(&world.log, 2, 4, None).await.expect_err("record 4 is missing");
+    assert!(error.message().contains(world.log.key(4).as_str()), "{error}");
+}
+
+#[tokio::test]
+async fn the_newest_key_is_listed_first() {
+    let world = world();
+    for sequence in 1..=12 {
+        assert!(won(&world.append(sequence, &world.encoded(sequence, sequence.into())).await));
+    }
+    let listing = list_newest(&world.log, 1).await.expect("memory lists");
+    assert_eq!((listing.head, listing.unbroken_from), (12, 1));
+    world.bucket.delete(&[world.log.key(9)]).await.expect("memory deletes");
+    let listing = list_newest(&world.log, 1).await.expect("memory lists");
+    assert_eq!((listing.head, listing.unbroken_from), (12, 10));
+}
+
+#[tokio::test]
+async fn only_old_covered_records_are_deleted_and_never_the_head() {
+    let world = world();
+    let retention = Duration::from_secs(7200);
+    for sequence in 1..=4 {
+        assert!(won(&world.append(sequence, &world.encoded(sequence, sequence.into())).await));
+    }
+    assert_eq!(delete_covered(&world.log, 4, 4, retention).await.expect("memory deletes"), 0, "all are young");
+    world.clock.advance(retention + Duration::from_secs(60));
+    assert!(won(&world.append(5, &world.encoded(5, 5)).await));
+    assert_eq!(delete_covered(&world.log, 2, 5, retention).await.expect("memory deletes"), 2);
+    assert_eq!(delete_covered(&world.log, 5, 5, retention).await.expect("memory deletes"), 2, "3 and 4, not the head");
+    assert_eq!(list_newest(&world.log, 1).await.expect("memory lists").head, 5);
+}
+
+#[test]
+fn every_damaged_byte_of_a_record_is_found() {
+    let world = world();
+    let good = world.encoded(1, 1).bytes;
+    let key = world.log.key(1);
+    Record::decode(&key, &good).expect("the undamaged record");
+    for at in 0..good.len() {
+        let mut bad = good.to_vec();
+        bad[at] ^= 0x10;
+        let error = Record::decode(&key, &bad).expect_err("a damaged byte");
+        assert!(error.kind() == ErrorKind::Corrupt && error.message().contains(key.as_str()), "byte {at}: {error}");
+        let error = Record::decode(&key, &good[..at]).expect_err("a truncated record");
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+    }
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<i64>().prop_map(Value::Integer),
+        any::<f64>().prop_filter("SQLite has no NaN", |real| !real.is_nan()).prop_map(Value::Real),
+        any::<String>().prop_map(|text| Value::Text(text.into_bytes())),
+        any::<Vec<u8>>().prop_map(Value::Text),
+        any::<Vec<u8>>().prop_map(Value::Blob),
+    ]
+}
+
+fn tables() -> impl Strategy<Value = TableChanges> {
+    let keys = prop_oneof![any::<i64>().prop_map(RowKey::Rowid), prop::collection::vec(values(), 1..3).prop_map(RowKey::Primary)];
+    let rows = (any::<Option<i64>>(), prop::collection::vec(values(), 0..4)).prop_map(|(rowid, values)| Row { rowid, values });
+    (any::<String>(), any::<bool>(), prop::collection::vec(keys, 0..4), prop::collection::vec(rows, 0..20))
+        .prop_map(|(table, rewritten, deletes, upserts)| TableChanges { table, rewritten, deletes, upserts })
+}
+
+fn schemas() -> impl Strategy<Value = Schema> {
+    let kinds = prop_oneof![Just(SchemaKind::Table), Just(SchemaKind::Index), Just(SchemaKind::View), Just(SchemaKind::Trigger)];
+    let objects = (kinds, any::<String>(), any::<String>(), any::<Option<String>>()).prop_map(|(kind, name, table, sql)| SchemaObject {
+        kind,
+        name,
+        table,
+        sql,
+    });
+    prop::collection::vec(objects, 0..4).prop_map(|objects| Schema { objects })
+}
+
+fn changes() -> impl Strategy<Value = Changes> {
+    let renames = prop::collection::vec(any::<(String, String)>(), 0..2);
+    let sequences = prop::option::of(prop::collection::btree_map(any::<String>(), any::<i64>(), 0..3));
+    (prop::option::of(schemas()), renames, prop::collection::vec(tables(), 0..3), sequences, any::<Option<i32>>(), any::<Option<i32>>())
+        .prop_map(|(schema, renames, tables, sequences, user_version, application_id)| Changes {
+            schema,
+            renames,
+            tables,
+            sequences,
+            user_version,
+            application_id,
+        })
+}
+
+proptest! {
+    #[test]
+    fn every_record_comes_back_as_it_was(
+        transactions in prop::collection::vec(changes(), 0..4),
+        numbers in any::<(u64, u64, u128, u128, i64, u64)>(),
+        address in any::<Option<String>>(),
+        snapshot in prop::option::of(any::<(u64, u128)>()),
+    ) {
+        let (sequence, epoch, writer, nonce, time_ms, lease_ms) = numbers;
+        let record = Record {
+            object: ObjectId::new("Thing", "ü/..").expect("a good id"),
+            sequence,
+            epoch,
+            writer: Uuid::from_u128(writer),
+            nonce: Uuid::from_u128(nonce),
+            previous: Hash([9; 32]),
+            time_ms,
+            lease_ms,
+            address,
+            snapshot: snapshot.map(|(sequence, uuid)| SnapshotRef { sequence, uuid: Uuid::from_u128(uuid) }),
+            transactions,
+        };
+        let encoded = record.encode().expect("a small record");
+        let (back, hash) = Record::decode(&Key::new("log/x"), &encoded.bytes).expect("its own bytes");
+        prop_assert_eq!(hash, encoded.hash);
+        prop_assert_eq!(format!("{:?}", back), format!("{:?}", record), "also the sign of zero");
+    }
+}

@@ -1,0 +1,123 @@
+//! What users implement, and how their classes are named.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::id::is_class_name;
+use crate::object::body::{Request, Response};
+use crate::object::context::Context;
+
+/// A class of durable objects: one value of the type for each id that is in memory.
+///
+/// `fetch` runs one request at a time, in one transaction on the object's own database. When it returns a response, everything it
+/// changed is in the bucket before the response leaves. When it returns an error, panics or overruns its time, nothing of it remains
+/// and the value is made anew: what must last belongs into the database, fields are a cache.
+pub trait DurableObject: Send + 'static {
+    /// Answers one request.
+    ///
+    /// # Errors
+    ///
+    /// Any error undoes what the handler did; its kind becomes the status of the answer.
+    fn fetch(&mut self, request: Request, ctx: &mut Context) -> impl Future<Output = Result<Response>> + Send;
+}
+
+/// The classes that a program serves.
+#[derive(Clone, Default)]
+pub struct App {
+    classes: BTreeMap<String, Factory>,
+    default_class: Option<String>,
+}
+
+type Factory = Arc<dyn Fn() -> Box<dyn AnyObject> + Send + Sync>;
+
+impl App {
+    /// A program without classes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the class `name`; `make` makes its value when an object comes into memory. The first class is the default one.
+    ///
+    /// # Panics
+    ///
+    /// When `name` is not a class name, or is taken already, also when it differs in upper and lower case only.
+    #[must_use]
+    pub fn class<T: DurableObject>(mut self, name: &str, make: impl Fn() -> T + Send + Sync + 'static) -> Self {
+        assert!(is_class_name(name), "{name:?} is not a class name: a letter or _, then letters, digits and _");
+        let twin = self.classes.keys().find(|known| known.eq_ignore_ascii_case(name));
+        assert!(
+            twin.is_none(),
+            "the class name {name:?} is taken by {twin:?}; names that differ in case only share a folder on some systems"
+        );
+        self.default_class.get_or_insert_with(|| name.to_owned());
+        self.classes.insert(name.to_owned(), Arc::new(move || Box::new(make())));
+        self
+    }
+
+    /// Makes `name` the class of requests that name none.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when there is no such class.
+    pub fn with_default_class(mut self, name: &str) -> Result<Self> {
+        if !self.classes.contains_key(name) {
+            let known: Vec<&str> = self.class_names().collect();
+            return Err(Error::invalid(format!("no class is named {name:?}; there are {known:?}")));
+        }
+        self.default_class = Some(name.to_owned());
+        Ok(self)
+    }
+
+    /// The classes' names, sorted.
+    pub fn class_names(&self) -> impl Iterator<Item = &str> {
+        self.classes.keys().map(String::as_str)
+    }
+
+    /// Whether a class has exactly this name.
+    pub fn has_class(&self, name: &str) -> bool {
+        self.classes.contains_key(name)
+    }
+
+    /// The class of requests that name none; `None` in a program without classes.
+    pub fn default_class(&self) -> Option<&str> {
+        self.default_class.as_deref()
+    }
+
+    /// Whether requests for `class` can be answered at all.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, with the classes that there are.
+    pub(crate) fn check_class(&self, class: &str) -> Result<()> {
+        self.factory(class).map(|_| ())
+    }
+
+    /// A new value of the class.
+    pub(crate) fn make(&self, class: &str) -> Result<Box<dyn AnyObject>> {
+        Ok(self.factory(class)?())
+    }
+
+    fn factory(&self, class: &str) -> Result<&Factory> {
+        self.classes.get(class).ok_or_else(|| {
+            let known: Vec<&str> = self.class_names().collect();
+            Error::not_found(format!("no class is named {class:?}"))
+                .with_code("UNKNOWN_CLASS")
+                .with_details(serde_json::json!({ "availableTypes": known }))
+        })
+    }
+}
+
+/// A [`DurableObject`] of any type.
+pub(crate) trait AnyObject: Send {
+    /// [`DurableObject::fetch`].
+    fn fetch<'a>(&'a mut self, request: Request, ctx: &'a mut Context) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
+}
+
+impl<T: DurableObject> AnyObject for T {
+    fn fetch<'a>(&'a mut self, request: Request, ctx: &'a mut Context) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>> {
+        Box::pin(DurableObject::fetch(self, request, ctx))
+    }
+}

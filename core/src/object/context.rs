@@ -1,0 +1,146 @@
+//! What a handler has in its hands: its identity, its database, other objects, and work for later.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::engine::WeakEngine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ObjectId;
+use crate::limits::CALL_DEPTH_MAX;
+use crate::object::body::{Request, Response};
+use crate::object::savepoint::savepoint;
+use crate::object::sql::Sql;
+use crate::object::storage::Storage;
+use crate::router::At;
+use crate::sqlite::Database;
+
+/// Runs once the record that holds a request's changes is in the bucket.
+pub(crate) type AfterCommit = Box<dyn FnOnce() + Send>;
+/// Goes on after the response.
+pub(crate) type Background = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The hands of a handler. It is lent to one request at a time.
+pub struct Context {
+    object: ObjectId,
+    engine: WeakEngine,
+    pub(crate) database: Database,
+    pub(crate) request: RequestState,
+}
+
+/// The part of a [`Context`] that is new with each request.
+#[derive(Default)]
+pub(crate) struct RequestState {
+    pub(crate) chain: CallChain,
+    pub(crate) after_commit: Vec<AfterCommit>,
+    pub(crate) wait_until: Vec<Background>,
+    pub(crate) now_ms: i64,
+}
+
+/// The objects whose handlers wait for this request, outermost first; travels in the request's extensions.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CallChain(pub(crate) Arc<[ObjectId]>);
+
+impl Context {
+    pub(crate) fn new(object: ObjectId, engine: WeakEngine, database: Database) -> Self {
+        Self { object, engine, database, request: RequestState::default() }
+    }
+
+    /// Which object this is.
+    pub fn id(&self) -> &ObjectId {
+        &self.object
+    }
+
+    /// The object's SQLite database. All of a request is one transaction.
+    pub fn sql(&mut self) -> Sql<'_> {
+        Sql::new(&mut self.database)
+    }
+
+    /// Keys and values, kept in a table of the same database.
+    pub fn storage(&mut self) -> Storage<'_> {
+        Storage::new(&mut self.database)
+    }
+
+    /// When the request got its turn, in milliseconds since 1970, by the server's clock.
+    pub fn now_ms(&self) -> i64 {
+        self.request.now_ms
+    }
+
+    /// Runs `body`; when it returns an error, what it changed is undone and the request goes on.
+    ///
+    /// # Errors
+    ///
+    /// The error of `body`, or of the savepoint around it.
+    pub fn transaction<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        savepoint(self, |context| &mut context.database, body)
+    }
+
+    /// The object `id` of `class`, to send it requests.
+    ///
+    /// A call leaves this object although the handler may still fail: the other object keeps what it did. Make such calls repeatable.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the class or id is not one.
+    pub fn object(&self, class: &str, id: &str) -> Result<RemoteObject> {
+        let target = ObjectId::new(class, id)?;
+        let mut chain = self.request.chain.0.to_vec();
+        chain.push(self.object.clone());
+        Ok(RemoteObject { target, chain: CallChain(chain.into()), engine: self.engine.clone(), at: None })
+    }
+
+    /// Runs `work` once everything this request changed is in the bucket; not at all if the request fails. Best effort: a crash in
+    /// between loses it.
+    pub fn after_commit(&mut self, work: impl FnOnce() + Send + 'static) {
+        self.request.after_commit.push(Box::new(work));
+    }
+
+    /// Goes on with `work` after the response, once everything this request changed is in the bucket; not at all if the request fails.
+    /// A graceful shutdown waits for it.
+    pub fn wait_until(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        self.request.wait_until.push(Box::pin(work));
+    }
+}
+
+/// Another object.
+#[derive(Clone)]
+pub struct RemoteObject {
+    target: ObjectId,
+    chain: CallChain,
+    engine: WeakEngine,
+    at: Option<At>,
+}
+
+impl RemoteObject {
+    /// Which object this is.
+    pub fn id(&self) -> &ObjectId {
+        &self.target
+    }
+
+    /// The object as it was: requests run on its former state and can't change it.
+    #[must_use]
+    pub fn at(mut self, at: At) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// Sends `request` and waits for the response, which is durable when it comes.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the target waits for this very call (code `CALL_CYCLE`) or the chain of calls is too long; otherwise what the
+    /// target's handler or the store failed with.
+    pub async fn fetch(&self, mut request: Request) -> Result<Response> {
+        if self.chain.0.contains(&self.target) && self.at.is_none() {
+            let text = format!("{} is waiting for this call and can't answer it", self.target);
+            return Err(Error::invalid(text).with_code("CALL_CYCLE"));
+        }
+        if self.chain.0.len() > CALL_DEPTH_MAX {
+            return Err(Error::invalid(format!("objects may call each other {CALL_DEPTH_MAX} deep")).with_code("CALL_DEPTH"));
+        }
+        let engine = self.engine.upgrade().ok_or_else(|| Error::new(ErrorKind::Busy, "the server is stopping"))?;
+        request.extensions_mut().insert(self.chain.clone());
+        // Boxed, because a handler's future would otherwise contain itself.
+        Box::pin(engine.fetch(&self.target, self.at, request)).await
+    }
+}

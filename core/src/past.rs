@@ -1,0 +1,34 @@
+//! Requests to an object as it was: a former state is restored, the handler runs on it, and nothing can be changed.
+
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ObjectId;
+use crate::instance::{Deps, run_read_only};
+use crate::object::{CallChain, Context, Request, RequestState, Response};
+use crate::restore::restore_at;
+use crate::router::At;
+use crate::sqlite::Mode;
+
+/// Runs `request` on the state of `object` at `at`.
+///
+/// # Errors
+///
+/// `NotFound` when the object did not exist then, or the retention has passed; `Invalid` when the handler tries to change something.
+pub(crate) async fn fetch(deps: &Arc<Deps>, object: &ObjectId, at: At, request: Request) -> Result<Response> {
+    let log = deps.log(object)?;
+    let value = deps.app.make(object.class())?;
+    let database = restore_at(deps, &log, at).await?;
+    let mut context = Context::new(object.clone(), deps.engine.clone(), database);
+    context.request = RequestState {
+        chain: request.extensions().get::<CallChain>().cloned().unwrap_or_default(),
+        now_ms: deps.clock.wall_ms(),
+        ..RequestState::default()
+    };
+    context.database.begin(Mode::ReadOnly)?;
+    let response = run_read_only(deps, value, &mut context, request).await?;
+    if context.request.after_commit.is_empty() && context.request.wait_until.is_empty() {
+        return Ok(response);
+    }
+    Err(Error::new(ErrorKind::Invalid, "a request on a former state can't leave work behind").with_code("READ_ONLY"))
+}

@@ -1,0 +1,230 @@
+//! From the bucket to a database in memory: a snapshot, and the records after it.
+//!
+//! Promises: exactly the state after a record, or an error that names the key that is missing or damaged; never an empty or a partial
+//! database (rule R12). Two dependent round trips, whatever the history: the newest keys and `snapshots/latest` together, then data files
+//! and records together.
+
+use futures_util::future::OptionFuture;
+
+use crate::change::Changes;
+use crate::clock::Instant;
+use crate::error::{Error, ErrorKind, Result};
+use crate::instance::{Deps, Head, SinceSnapshot, offload};
+use crate::lease::Claim;
+use crate::log::{Hash, Listing, Log, Record, fetch, list_newest};
+use crate::router::At;
+use crate::snapshot::{self, Document, SnapshotRef, Tracker, latest_key};
+use crate::sqlite::Database;
+use crate::store::Stored;
+
+/// An object as the bucket has it.
+pub(crate) struct Restored {
+    pub(crate) database: Database,
+    pub(crate) tracker: Tracker,
+    pub(crate) head: Head,
+    /// The snapshot that the state was read from.
+    pub(crate) snapshot: Option<SnapshotRef>,
+    pub(crate) since_snapshot: SinceSnapshot,
+    /// Who holds the object, by its newest record; `None` for an object without any.
+    pub(crate) claim: Option<Claim>,
+    /// The head was certainly the head at this moment.
+    pub(crate) proved: Instant,
+}
+
+/// Restores the newest state. `asked` is a moment before this call.
+///
+/// # Errors
+///
+/// `Corrupt` with the key of what is missing or damaged; `Unavailable` when the store can't be asked.
+pub(crate) async fn restore(deps: &Deps, log: &Log, asked: Instant) -> Result<Restored> {
+    let started = Instant::now(deps.clock.as_ref());
+    let (listing, hint) = newest(deps, log).await?;
+    if listing.head == 0 {
+        return empty(deps, asked);
+    }
+    let base = choose_base(deps, log, &listing, hint).await?;
+    let from = base.as_ref().map_or(1, |base| (base.reference.sequence + 1).min(listing.head));
+    let loaded = load(deps, log, base, from, listing.head).await?;
+    let (newest, hash) = loaded.records.last().ok_or_else(|| Error::internal("a log with a head has records"))?;
+    metrics::counter!("dotdo_restores_total").increment(1);
+    metrics::histogram!("dotdo_restore_seconds").record(started.elapsed(deps.clock.as_ref()).as_secs_f64());
+    Ok(Restored {
+        head: Head { sequence: newest.sequence, hash: *hash, epoch: newest.epoch, writer: newest.writer },
+        claim: Some(Claim::of(newest, listing.head_modified_ms, asked)),
+        since_snapshot: loaded.since_snapshot(),
+        snapshot: loaded.base,
+        database: loaded.database,
+        tracker: loaded.tracker,
+        proved: asked,
+    })
+}
+
+/// Restores the state at `at`.
+///
+/// # Errors
+///
+/// `NotFound` when the object did not exist then or the retention has passed; otherwise those of [`restore`].
+pub(crate) async fn restore_at(deps: &Deps, log: &Log, at: At) -> Result<Database> {
+    let (listing, _) = newest(deps, log).await?;
+    let to = match at {
+        At::Sequence(sequence) if (1..=listing.head).contains(&sequence) => sequence,
+        At::Sequence(sequence) => return Err(no_such_state(format!("record {sequence}; the newest is {}", listing.head))),
+        At::TimeMs(_) => listing.head,
+    };
+    let base = newest_before(deps, log, to, at).await?;
+    let from = base.as_ref().map_or(1, |base| base.reference.sequence + 1);
+    let reachable = list_newest(log, from).await?;
+    if from <= to && reachable.unbroken_from > from {
+        return Err(no_such_state("that time: the records that lead there have been deleted after the retention".to_owned()));
+    }
+    let to = match at {
+        At::Sequence(_) => to,
+        At::TimeMs(time_ms) => last_before(log, from, to, time_ms).await?,
+    };
+    if to == 0 {
+        return Err(no_such_state("that time: the object did not exist yet".to_owned()));
+    }
+    load(deps, log, base, from, to).await.map(|loaded| loaded.database)
+}
+
+/// The newest keys of the log, and the newest snapshot by the hint, if that can be used.
+async fn newest(deps: &Deps, log: &Log) -> Result<(Listing, Option<Document>)> {
+    let latest = async { Ok(deps.bucket.get(&latest_key(&log.prefix)).await?) };
+    let (listing, latest): (Listing, Option<Stored>) = futures_util::try_join!(list_newest(log, u64::MAX), latest)?;
+    let hint = latest.and_then(|stored| {
+        Document::decode(&latest_key(&log.prefix), &stored.bytes, &log.object)
+            .inspect_err(|error| tracing::warn!(object = %log.object, %error, "the hint snapshots/latest is of no use"))
+            .ok()
+    });
+    match &hint {
+        // The newest record is never deleted by this program, so somebody else did it.
+        Some(hint) if hint.reference.sequence > listing.head => {
+            let text = format!("this log record is missing: the snapshot {} holds it", hint.reference);
+            Err(Error::corrupt(log.key(hint.reference.sequence), text))
+        }
+        _ => Ok((listing, hint)),
+    }
+}
+
+/// An object that nobody has written yet.
+fn empty(deps: &Deps, asked: Instant) -> Result<Restored> {
+    Ok(Restored {
+        database: Database::new(&deps.database_limits())?,
+        tracker: Tracker::new(),
+        head: Head::NONE,
+        snapshot: None,
+        since_snapshot: SinceSnapshot::default(),
+        claim: None,
+        proved: asked,
+    })
+}
+
+/// The snapshot to start from: the hint's, if the log reaches back to it, otherwise the one that the newest record names.
+async fn choose_base(deps: &Deps, log: &Log, listing: &Listing, hint: Option<Document>) -> Result<Option<Document>> {
+    if let Some(hint) = hint {
+        let needed = hint.reference.sequence + 1;
+        if needed >= listing.unbroken_from || list_newest(log, needed).await?.unbroken_from <= needed {
+            return Ok(Some(hint));
+        }
+    }
+    let newest = fetch(log, listing.head, listing.head, None).await?;
+    match newest.first().and_then(|(record, _)| record.snapshot) {
+        Some(reference) => snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, reference).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// A database, and what it was made of.
+struct Loaded {
+    database: Database,
+    tracker: Tracker,
+    base: Option<SnapshotRef>,
+    records: Vec<(Record, Hash)>,
+}
+
+/// Fetches the snapshot and the records `from..=to` at the same time, checks them, and puts them together.
+async fn load(deps: &Deps, log: &Log, base: Option<Document>, from: u64, to: u64) -> Result<Loaded> {
+    let follows = base.as_ref().filter(|base| base.reference.sequence + 1 == from).map(|base| Hash(base.record_hash));
+    let known = base.as_ref().map(|base| (base.reference, base.record_hash));
+    let files = OptionFuture::from(base.map(|base| snapshot::fetch(deps.bucket.as_ref(), &log.prefix, base)));
+    let (records, files) = futures_util::try_join!(fetch(log, from, to, follows), async { files.await.transpose() })?;
+    if let (Some((base, base_hash)), Some((record, hash))) = (known, records.first())
+        && record.sequence == base.sequence
+        && hash.0 != base_hash
+    {
+        let text = format!("this is not the record that the snapshot {base} ends with");
+        return Err(Error::corrupt(log.key(record.sequence), text));
+    }
+    let base = known.map(|(base, _)| base);
+    let (database, tracker) = offload(deps.executor.as_ref(), || -> Result<_> {
+        let limits = deps.database_limits();
+        let (mut database, mut tracker) = match files {
+            Some(files) => files.decode(&limits)?,
+            None => (Database::new(&limits)?, Tracker::new()),
+        };
+        let folded = base.map_or(0, |base| base.sequence);
+        for (record, _) in records.iter().filter(|(record, _)| record.sequence > folded) {
+            replay(log, &mut database, &mut tracker, record)?;
+        }
+        Ok((database, tracker))
+    })?;
+    Ok(Loaded { database, tracker, base, records })
+}
+
+/// Applies the transactions of one record.
+fn replay(log: &Log, database: &mut Database, tracker: &mut Tracker, record: &Record) -> Result<()> {
+    for changes in &record.transactions {
+        database
+            .apply(changes)
+            .map_err(|cause| Error::corrupt(log.key(record.sequence), format!("it can't be applied to the state before it: {cause}")))?;
+        tracker.observe(changes, database.shapes());
+    }
+    Ok(())
+}
+
+impl Loaded {
+    /// What the records hold that the snapshot does not.
+    fn since_snapshot(&self) -> SinceSnapshot {
+        let folded = self.base.map_or(0, |base| base.sequence);
+        let newer = self.records.iter().filter(|(record, _)| record.sequence > folded);
+        newer.fold(SinceSnapshot::default(), |sum, (record, _)| SinceSnapshot {
+            rows: sum.rows + record.transactions.iter().map(Changes::weight).sum::<u64>(),
+            bytes: sum.bytes + record.transactions.iter().map(Changes::bytes).sum::<usize>() as u64,
+            records: sum.records + 1,
+        })
+    }
+}
+
+/// The last of the records `from..=to` that was made at `time_ms` or before; `from - 1` when none was.
+async fn last_before(log: &Log, from: u64, to: u64, time_ms: i64) -> Result<u64> {
+    const STEP: u64 = 64;
+    let mut start = from;
+    while start <= to {
+        let records = fetch(log, start, to.min(start + STEP - 1), None).await?;
+        if let Some((later, _)) = records.iter().find(|(record, _)| record.time_ms > time_ms) {
+            return Ok(later.sequence - 1);
+        }
+        start += STEP;
+    }
+    Ok(to)
+}
+
+/// The newest snapshot that has nothing from after `at`.
+async fn newest_before(deps: &Deps, log: &Log, to: u64, at: At) -> Result<Option<Document>> {
+    let known = snapshot::list(deps.bucket.as_ref(), &log.prefix).await?;
+    for entry in known.iter().filter(|entry| entry.reference.sequence <= to) {
+        let document = snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, entry.reference).await?;
+        let early_enough = match at {
+            At::Sequence(_) => true,
+            At::TimeMs(time_ms) => document.time_ms <= time_ms,
+        };
+        if early_enough {
+            return Ok(Some(document));
+        }
+    }
+    Ok(None)
+}
+
+fn no_such_state(what: String) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no state of this object at {what}")).with_code("NO_SUCH_STATE")
+}

@@ -1,0 +1,199 @@
+//! What the core's own tests share: a clock that stands still until it is moved, countable randomness, and a store that misbehaves on request.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::clock::{Clock, Random};
+use crate::store::{Bucket, Entry, Key, Memory, StoreError, Stored};
+
+/// A clock that moves only when it is told to.
+pub(crate) struct ManualClock {
+    now_ms: watch::Sender<u64>,
+    /// A sleeper moves the clock on by itself.
+    sleep_moves: bool,
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self { now_ms: watch::Sender::new(0), sleep_moves: false }
+    }
+}
+
+impl ManualClock {
+    /// A clock that whoever sleeps moves on; for code that runs alone.
+    pub(crate) fn moved_by_sleep() -> Self {
+        Self { sleep_moves: true, ..Self::default() }
+    }
+
+    /// Moves both clocks on.
+    pub(crate) fn advance(&self, duration: Duration) {
+        let moved_ms = u64::try_from(duration.as_millis()).expect("a short time");
+        self.now_ms.send_modify(|now_ms| *now_ms += moved_ms);
+    }
+}
+
+impl Clock for ManualClock {
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(*self.now_ms.borrow())
+    }
+
+    fn wall_ms(&self) -> i64 {
+        1_700_000_000_000 + i64::try_from(*self.now_ms.borrow()).expect("a short time")
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let until = self.monotonic() + duration;
+        Box::pin(async move {
+            if self.sleep_moves {
+                self.advance(duration);
+            }
+            let mut now_ms = self.now_ms.subscribe();
+            // The sender lives in `self`, so waiting can't fail.
+            let _ = now_ms.wait_for(|now_ms| Duration::from_millis(*now_ms) >= until).await;
+        })
+    }
+}
+
+/// Counts up; every value is different.
+pub(crate) struct CountingRandom {
+    base: u128,
+    count: AtomicU64,
+}
+
+impl CountingRandom {
+    /// Counts up from `base`.
+    pub(crate) fn starting_at(base: u128) -> Self {
+        Self { base, count: AtomicU64::new(0) }
+    }
+}
+
+impl Random for CountingRandom {
+    fn bytes16(&self) -> [u8; 16] {
+        (self.base + u128::from(self.count.fetch_add(1, Ordering::SeqCst))).to_be_bytes()
+    }
+}
+
+/// What happens to one create.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It works.
+    None,
+    /// It takes effect, and the answer is lost.
+    LostAnswer,
+    /// It takes effect, and the store answers that the key exists (as after a retry inside the path).
+    AppliedButExists,
+    /// Nothing happens, and the answer is an error.
+    NotApplied,
+    /// Nothing happens, and the store answers that the key exists (a 409 without a winner).
+    ConflictWithoutWinner,
+    /// The store refuses for good.
+    Refused,
+}
+
+/// Sees the key of each create before it takes effect.
+type CreateHook = Box<dyn FnMut(&Key) + Send>;
+
+/// A memory bucket whose creates of log records go wrong as scripted; unscripted ones work.
+pub(crate) struct FaultyBucket {
+    pub(crate) memory: Memory,
+    script: Mutex<VecDeque<Fault>>,
+    /// Runs before each create takes effect.
+    before_create: Mutex<Option<CreateHook>>,
+    /// Keys of all creates, in order.
+    created: Mutex<Vec<Key>>,
+}
+
+impl FaultyBucket {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { memory: Memory::new(clock), script: Mutex::default(), before_create: Mutex::default(), created: Mutex::default() }
+    }
+
+    /// The next creates go wrong like this, in order.
+    pub(crate) fn script(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner).extend(faults);
+    }
+
+    /// How many creates were asked for of keys that contain `part`.
+    pub(crate) fn creates_of(&self, part: &str) -> u64 {
+        let created = self.created.lock().unwrap_or_else(PoisonError::into_inner);
+        created.iter().filter(|key| key.as_str().contains(part)).count() as u64
+    }
+
+    /// Calls `hook` with the key before each create takes effect.
+    pub(crate) fn before_create(&self, hook: impl FnMut(&Key) + Send + 'static) {
+        *self.before_create.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
+    }
+}
+
+fn lost(key: &Key) -> StoreError {
+    StoreError::Unavailable { operation: "create", key: key.clone(), reason: "the answer was lost".to_owned() }
+}
+
+#[async_trait]
+impl Bucket for FaultyBucket {
+    async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        self.created.lock().unwrap_or_else(PoisonError::into_inner).push(key.clone());
+        if !key.as_str().contains("/log/") {
+            return self.memory.create(key, bytes).await;
+        }
+        if let Some(hook) = self.before_create.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            hook(key);
+        }
+        let fault = self.script.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(Fault::None);
+        match fault {
+            Fault::None => self.memory.create(key, bytes).await,
+            Fault::LostAnswer => {
+                self.memory.create(key, bytes).await?;
+                Err(lost(key))
+            }
+            Fault::AppliedButExists => {
+                self.memory.create(key, bytes).await?;
+                Err(StoreError::Exists { key: key.clone() })
+            }
+            Fault::NotApplied => Err(lost(key)),
+            Fault::ConflictWithoutWinner => Err(StoreError::Exists { key: key.clone() }),
+            Fault::Refused => Err(StoreError::Refused { operation: "create", key: key.clone(), reason: "no permission".to_owned() }),
+        }
+    }
+
+    async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        self.memory.put(key, bytes).await
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
+        self.memory.get(key).await
+    }
+
+    async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.memory.list(prefix, after, limit).await
+    }
+
+    async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
+        self.memory.delete(keys).await
+    }
+
+    fn store_time_ms(&self) -> Option<i64> {
+        self.memory.store_time_ms()
+    }
+
+    fn store_time_error(&self) -> Duration {
+        self.memory.store_time_error()
+    }
+
+    fn is_gone(&self, _instance: Uuid) -> bool {
+        false
+    }
+
+    fn location(&self) -> &str {
+        self.memory.location()
+    }
+}
