@@ -56,3 +56,6 @@ pub(crate) const KEY_SUFFIX_BYTES_MAX: usize = 220;
 
 /// The shortest lease: below it an owner would renew all the time.
 pub(crate) const LEASE_MIN: Duration = Duration::from_millis(200);
+
+/// How many requests to former states are answered at the same time: each restores a database of its own.
+pub(crate) const PASTS_MAX: usize = 4;

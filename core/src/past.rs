@@ -18,13 +18,15 @@ use crate::sqlite::Mode;
 pub(crate) async fn fetch(deps: &Arc<Deps>, object: &ObjectId, at: At, request: Request) -> Result<Response> {
     let log = deps.log(object)?;
     let value = deps.app.make(object.class())?;
-    let database = restore_at(deps, &log, at).await?;
+    let chain = request.extensions().get::<CallChain>().cloned().unwrap_or_default();
+    // A request that another object makes has its place already, through the one that caused it.
+    let _permit = if chain.0.is_empty() { deps.pasts.acquire().await.ok() } else { None };
+    let mut database = restore_at(deps, &log, at).await?;
+    let deadline = deps.clock.monotonic() + deps.settings.handler_time_max;
+    let clock = deps.clock.clone();
+    database.set_interrupt(Some(Box::new(move || clock.monotonic() > deadline)));
     let mut context = Context::new(object.clone(), deps.engine.clone(), database);
-    context.request = RequestState {
-        chain: request.extensions().get::<CallChain>().cloned().unwrap_or_default(),
-        now_ms: deps.clock.wall_ms(),
-        ..RequestState::default()
-    };
+    context.request = RequestState { chain, now_ms: deps.clock.wall_ms(), ..RequestState::default() };
     context.database.begin(Mode::ReadOnly)?;
     let response = run_read_only(deps, value, &mut context, request).await?;
     if context.request.after_commit.is_empty() && context.request.wait_until.is_empty() {

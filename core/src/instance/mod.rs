@@ -28,7 +28,7 @@ use crate::clock::{Clock, Random};
 use crate::engine::{Components, WeakEngine};
 use crate::error::{Error, Result};
 use crate::id::{ObjectId, Tenant};
-use crate::limits::{KEY_BYTES_MAX, KEY_SUFFIX_BYTES_MAX};
+use crate::limits::{KEY_BYTES_MAX, KEY_SUFFIX_BYTES_MAX, PASTS_MAX};
 use crate::log::Log;
 use crate::object::App;
 use crate::settings::Settings;
@@ -60,6 +60,8 @@ pub(crate) struct Deps {
     pub(crate) background: background::Tasks,
     /// How many snapshots may be written at the same time.
     pub(crate) checkpoints: tokio::sync::Semaphore,
+    /// How many requests to former states may be answered at the same time.
+    pub(crate) pasts: tokio::sync::Semaphore,
 }
 
 impl Deps {
@@ -67,7 +69,8 @@ impl Deps {
         let Components { bucket, clock, random, executor, instance } = components;
         let checkpoints = tokio::sync::Semaphore::new(checkpoint::CONCURRENCY);
         let background = background::Tasks::default();
-        Self { app, tenant, settings, bucket, clock, random, executor, instance, engine, background, checkpoints }
+        let pasts = tokio::sync::Semaphore::new(PASTS_MAX);
+        Self { app, tenant, settings, bucket, clock, random, executor, instance, engine, background, checkpoints, pasts }
     }
 
     /// One object's log.
