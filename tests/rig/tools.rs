@@ -62,17 +62,8 @@ fn install(home: &Path, file: &Path, pins: &str) {
     run(Command::new(home.join("bin/python")).args(pip).arg(file), "a Python package index");
 }
 
-/// Runs a Python script with the readers' packages; gives its standard output.
-///
-/// # Panics
-///
-/// When it fails, with its standard error.
-pub fn python(script: &Path, arguments: &[&str]) -> String {
-    run(Command::new(Tool::Readers.program("python")).arg(script).args(arguments), "a working script")
-}
-
 /// Runs a command to its end; `needs` is said when it fails.
-fn run(command: &mut Command, needs: &str) -> String {
+pub(crate) fn run(command: &mut Command, needs: &str) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("this test needs {needs}: {command:?} does not start: {error}"));
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "this test needs {needs}: {command:?} failed, {}\n{stderr}", output.status);

@@ -1,0 +1,53 @@
+//! Readers of Iceberg tables by other people: what they see in our files.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::tools::{Tool, run};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rig/tools/read.py");
+
+/// An engine that reads Iceberg tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// DuckDB with its Iceberg extension.
+    DuckDb,
+    /// PyIceberg.
+    PyIceberg,
+}
+
+impl Reader {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::DuckDb, Self::PyIceberg];
+
+    /// What the engine sees in the table whose metadata file is at `metadata`, at its current or another snapshot:
+    /// `{"columns": [names], "rows": [[values]]}`. A double is `{"real": "1.5"}`, bytes are `{"hex": "00ff"}`, all else is as it is. The
+    /// rows are in no particular order. `environment` says how a store is reached (see [`Seaweed::environment`](crate::Seaweed)).
+    ///
+    /// # Panics
+    ///
+    /// When the engine fails, with what it says.
+    pub fn read(self, metadata: &str, snapshot: Option<i64>, environment: &[(&str, String)]) -> Value {
+        let engine = match self {
+            Self::DuckDb => "duckdb",
+            Self::PyIceberg => "pyiceberg",
+        };
+        let mut command = Command::new(Tool::Readers.program("python"));
+        command.args([SCRIPT, engine, metadata]).args(snapshot.map(|number| number.to_string()));
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        let json = run(&mut command, "a table that the engine can read");
+        serde_json::from_str(&json).expect("the script writes JSON")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readers_are_there() {
+        let seen = run(Command::new(Tool::Readers.program("python")).args([SCRIPT, "both"]), "the readers");
+        assert!(seen.contains("pyiceberg"), "{seen}");
+    }
+}

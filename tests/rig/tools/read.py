@@ -1,0 +1,80 @@
+"""Reads one Iceberg table from its metadata file with one engine, and writes its columns and rows as JSON.
+
+Arguments: the engine (duckdb, pyiceberg, or both to check that they are there), the metadata file's address, and optionally a snapshot's
+number. A store is reached as AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION say.
+
+Values keep their kind: null, true, false, integers and texts as they are, a double as {"real": its shortest exact text}, bytes as
+{"hex": digits}.
+"""
+
+import json
+import os
+import sys
+
+
+def encode(value):
+    if isinstance(value, float):
+        return {"real": repr(value)}
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return {"hex": bytes(value).hex()}
+    return value
+
+
+def duckdb_connection():
+    import duckdb
+    import duckdb_ext
+
+    connection = duckdb_ext.init(duckdb.connect())
+    for extension in ("avro", "iceberg", "httpfs"):
+        connection.load_extension(extension)
+    return connection
+
+
+def read_with_duckdb(metadata, snapshot):
+    # A connection of its own for each read: an internal error of the engine spoils it for good.
+    connection = duckdb_connection()
+    if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
+        secret = {
+            "KEY_ID": os.environ["AWS_ACCESS_KEY_ID"],
+            "SECRET": os.environ["AWS_SECRET_ACCESS_KEY"],
+            "REGION": os.environ.get("AWS_REGION", "us-east-1"),
+            "ENDPOINT": endpoint.split("://", 1)[1],
+            "URL_STYLE": "path",
+            "USE_SSL": str(endpoint.startswith("https")).lower(),
+        }
+        options = ", ".join(f"{name} '{value}'" for name, value in secret.items())
+        connection.execute(f"CREATE SECRET (TYPE s3, {options})")
+    at = f", snapshot_from_id => {int(snapshot)}" if snapshot else ""
+    result = connection.execute(f"SELECT * FROM iceberg_scan('{metadata}'{at})")
+    columns = [column[0] for column in result.description]
+    return columns, result.fetchall()
+
+
+def read_with_pyiceberg(metadata, snapshot):
+    from pyiceberg.table import StaticTable
+
+    properties = {}
+    if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
+        properties = {
+            "s3.endpoint": endpoint,
+            "s3.access-key-id": os.environ["AWS_ACCESS_KEY_ID"],
+            "s3.secret-access-key": os.environ["AWS_SECRET_ACCESS_KEY"],
+            "s3.region": os.environ.get("AWS_REGION", "us-east-1"),
+        }
+    table = StaticTable.from_metadata(metadata, properties)
+    arrow = table.scan(snapshot_id=int(snapshot) if snapshot else None).to_arrow()
+    return arrow.column_names, list(zip(*[column.to_pylist() for column in arrow.columns]))
+
+
+def main(engine, metadata=None, snapshot=None):
+    if engine == "both":
+        import pyiceberg
+
+        duckdb_connection()
+        return {"pyiceberg": pyiceberg.__version__}
+    read = {"duckdb": read_with_duckdb, "pyiceberg": read_with_pyiceberg}[engine]
+    columns, rows = read(metadata, snapshot)
+    return {"columns": columns, "rows": [[encode(value) for value in row] for row in rows]}
+
+
+json.dump(main(*sys.argv[1:]), sys.stdout)
