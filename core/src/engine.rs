@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::clock::{Clock, Random};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
-use crate::instance::{Deps, Executor, Slots, Turn, cover, run_janitor, shutdown};
+use crate::instance::{Deps, Executor, Slots, Turn, cover, shutdown, start_janitor};
 use crate::object::{App, Request, Response};
 use crate::past;
 use crate::router::At;
@@ -65,7 +65,7 @@ impl Engine {
             Inner { deps, slots: Slots::new(), stopping: AtomicBool::new(false) }
         });
         let engine = Self { inner };
-        tokio::spawn(run_janitor(engine.downgrade(), janitor_clock));
+        start_janitor(engine.downgrade(), janitor_clock);
         Ok(engine)
     }
 

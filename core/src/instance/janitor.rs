@@ -11,8 +11,12 @@ use crate::instance::{Deps, Slots, checkpoint};
 /// How often the janitor looks at every slot.
 const ROUND: Duration = Duration::from_millis(500);
 
-/// Runs until the engine is gone.
-pub(crate) async fn run(engine: WeakEngine, clock: Arc<dyn crate::clock::Clock>) {
+/// Begins; ends when the engine is gone.
+pub(crate) fn start(engine: WeakEngine, clock: Arc<dyn crate::clock::Clock>) {
+    tokio::spawn(run(engine, clock));
+}
+
+async fn run(engine: WeakEngine, clock: Arc<dyn crate::clock::Clock>) {
     loop {
         clock.sleep(ROUND).await;
         let Some(engine) = engine.upgrade() else { return };

@@ -37,7 +37,7 @@ use crate::store::Bucket;
 pub(crate) use checkpoint::cover;
 pub use handler::{Executor, Inline};
 pub(crate) use handler::{offload, run_read_only};
-pub(crate) use janitor::run as run_janitor;
+pub(crate) use janitor::start as start_janitor;
 pub(crate) use pipeline::{Head, SinceSnapshot};
 pub(crate) use shutdown::shutdown;
 pub(crate) use slots::Slots;
