@@ -17,6 +17,9 @@ use crate::error::{Error, Result};
 
 const BATCH_ROWS: usize = 8192;
 
+/// Takes a row: its position in the file, its rowid, and one value a stored column.
+pub(crate) type EachRow<'a> = dyn FnMut(u32, Option<i64>, &[ValueRef<'_>]) -> Result<()> + 'a;
+
 /// Reads a file of rows of `layout`: calls `each` with the row's position, its rowid and one value a stored column.
 ///
 /// Columns that the file does not have are NULL: they were added later. `name` is what errors call the file.
@@ -24,12 +27,7 @@ const BATCH_ROWS: usize = 8192;
 /// # Errors
 ///
 /// `Corrupt`, naming the file, when it is not what [`RowEncoder`](super::RowEncoder) wrote for this layout; what `each` returns.
-pub(crate) fn read_rows(
-    layout: &Layout,
-    name: &str,
-    file: Bytes,
-    each: &mut dyn FnMut(u32, Option<i64>, &[ValueRef<'_>]) -> Result<()>,
-) -> Result<()> {
+pub(crate) fn read_rows(layout: &Layout, name: &str, file: Bytes, each: &mut EachRow<'_>) -> Result<()> {
     let mut position = 0;
     for batch in open(name, file)? {
         let batch = batch.map_err(|error| Error::corrupt(name, format!("expected Parquet rows, got: {error}")))?;
@@ -92,13 +90,7 @@ impl<'a> BatchColumns<'a> {
     }
 
     /// Reads every row; `position` is the first row's. Returns the position after the last.
-    fn read(
-        &self,
-        layout: &Layout,
-        name: &str,
-        mut position: u32,
-        each: &mut dyn FnMut(u32, Option<i64>, &[ValueRef<'_>]) -> Result<()>,
-    ) -> Result<u32> {
+    fn read(&self, layout: &Layout, name: &str, mut position: u32, each: &mut EachRow<'_>) -> Result<u32> {
         let mut values = Vec::with_capacity(self.columns.len());
         for row in 0..self.rows {
             values.clear();

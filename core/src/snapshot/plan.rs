@@ -10,7 +10,7 @@ use super::reference::{SnapshotRef, snapshots_key};
 use super::revise::{Revised, Surroundings, revise};
 use super::stored::Document;
 use super::table::TableBase;
-use super::tracker::{Dirty, Handle, Tracked, Tracker};
+use super::tracker::{Dirty, Handle, Tracker};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 use crate::limits::KEY_BYTES_MAX;
@@ -78,14 +78,14 @@ impl Plan {
         let mut tables = Vec::new();
         for shape in db.shapes() {
             let tracked = tracker.tables.get(&shape.name);
-            let base = match (revise(db, shape, tracked, &surroundings)?, tracked) {
-                (Revised::Changed { table, files: more }, _) => {
+            let base = match revise(db, shape, tracked, &surroundings)? {
+                Revised::Same(table) => table,
+                Revised::Changed { table, files: more } => {
                     files.extend(more.into_iter().map(|(key, bytes)| (snapshots.join(key), bytes)));
-                    Arc::new(table)
+                    table
                 }
-                (Revised::Same(table), _) => table,
             };
-            tables.push(PlannedTable { handle: tracked.map(|tracked: &Tracked| tracked.handle), base, taken: Dirty::Nothing });
+            tables.push(PlannedTable { handle: tracked.map(|tracked| tracked.handle), base, taken: Dirty::Nothing });
         }
         let document = Document {
             reference,

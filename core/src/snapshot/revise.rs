@@ -40,7 +40,7 @@ pub(super) enum Revised {
     /// Exactly as in the base.
     Same(Arc<TableBase>),
     /// With new files, whose keys are relative to `snapshots/`.
-    Changed { table: TableBase, files: Vec<(Arc<str>, Bytes)> },
+    Changed { table: Arc<TableBase>, files: Vec<(Arc<str>, Bytes)> },
 }
 
 /// The state of a table in the new snapshot.
@@ -130,7 +130,7 @@ impl<'a> Description<'a> {
         table.past_schemas = self.past_schemas(&table);
         self.write_manifests(&table, &removed, &deletes.removed)?;
         self.write_metadata(&table)?;
-        Ok(Revised::Changed { table, files: self.files })
+        Ok(Revised::Changed { table: Arc::new(table), files: self.files })
     }
 
     /// A key in this snapshot's directory.

@@ -147,11 +147,11 @@ impl Table<'_> {
             shape: TableShape { name: self.name.into_owned(), columns, key },
             ids,
             uuid: self.uuid,
-            metadata: (&*self.metadata).into(),
+            metadata: file_key(&self.metadata)?,
             last_column_id: self.last_column_id,
             schema_id: self.schema_id,
             past_schemas: self.past_schemas.into_iter().map(PastSchema::revive).collect::<Result<_, _>>()?,
-            versions: self.versions.into_iter().map(PastVersion::from).collect(),
+            versions: self.versions.into_iter().map(VersionEntry::revive).collect::<Result<_, _>>()?,
             data: self
                 .data
                 .into_iter()
@@ -205,19 +205,19 @@ impl<'a> From<&'a PastVersion> for VersionEntry<'a> {
     }
 }
 
-impl From<VersionEntry<'_>> for PastVersion {
-    fn from(entry: VersionEntry<'_>) -> Self {
-        Self {
-            snapshot_id: entry.snapshot_id,
-            sequence: entry.sequence,
-            timestamp_ms: entry.time_ms,
-            manifest_list: (&*entry.manifest_list).into(),
-            schema_id: entry.schema_id,
-            operation: entry.operation.into(),
-            log_sequence: entry.log_sequence,
-            records: entry.records,
-            deletes: entry.deletes,
-        }
+impl VersionEntry<'_> {
+    fn revive(self) -> Result<PastVersion, String> {
+        Ok(PastVersion {
+            snapshot_id: self.snapshot_id,
+            sequence: self.sequence,
+            timestamp_ms: self.time_ms,
+            manifest_list: file_key(&self.manifest_list)?,
+            schema_id: self.schema_id,
+            operation: self.operation.into(),
+            log_sequence: self.log_sequence,
+            records: self.records,
+            deletes: self.deletes,
+        })
     }
 }
 
@@ -234,11 +234,23 @@ impl<'a> From<&'a FileRef> for FileEntry<'a> {
     }
 }
 
+/// A key relative to `snapshots/`: a snapshot's directory, a folder and a file in it, so that it leads nowhere else.
+fn file_key(text: &str) -> Result<Arc<str>, String> {
+    let is_plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let is_file = |name: &str| is_plain(name) && [".parquet", ".avro", ".json"].iter().any(|end| name.ends_with(end));
+    match text.split('/').collect::<Vec<_>>()[..] {
+        [directory, "data" | "manifests" | "metadata", name] if SnapshotRef::from_directory(directory).is_some() && is_file(name) => {
+            Ok(text.into())
+        }
+        _ => Err(format!("{text:?} is no key of a snapshot's file")),
+    }
+}
+
 impl FileEntry<'_> {
     fn revive(self) -> Result<FileRef, String> {
         let blake3 = blake3::Hash::from_hex(self.blake3.as_bytes()).map_err(|error| format!("the checksum of {}: {error}", self.key))?;
         Ok(FileRef {
-            key: (&*self.key).into(),
+            key: file_key(&self.key)?,
             bytes: self.bytes,
             rows: self.rows,
             blake3,

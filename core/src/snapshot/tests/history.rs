@@ -83,7 +83,7 @@ fn what_engines_reach_through_a_tables_history_stays() {
     assert!(table.versions.len() > 2);
     let keys = rig.keys();
     for version in &table.versions {
-        for name in super::history::files_of(&rig, &version.manifest_list) {
+        for name in files_of(&rig, &version.manifest_list) {
             assert!(keys.contains(&name), "{name} is named by a manifest");
         }
     }
