@@ -17,6 +17,8 @@ pub enum ErrorKind {
     Unauthenticated,
     /// The caller may not touch this.
     Forbidden,
+    /// What is there forbids it: a name that is taken, a state that does not fit.
+    Conflict,
     /// Another writer won. What this request did is undone; it may be sent again.
     Fenced,
     /// The input is larger than a limit.
@@ -72,6 +74,11 @@ impl Error {
     /// Nothing has that name: [`ErrorKind::NotFound`].
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::NotFound, message)
+    }
+
+    /// What is there forbids it: [`ErrorKind::Conflict`].
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Conflict, message)
     }
 
     /// Stored bytes under `key` are not what they must be: [`ErrorKind::Corrupt`].
@@ -151,6 +158,7 @@ impl ErrorKind {
             Self::NotFound => "NOT_FOUND",
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
+            Self::Conflict => "CONFLICT",
             Self::Fenced => "FENCED",
             Self::TooLarge => "TOO_LARGE",
             Self::RateLimited => "RATE_LIMITED",

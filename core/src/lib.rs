@@ -29,7 +29,7 @@ pub use id::{CLASS_BYTES_MAX, ID_BYTES_MAX, ObjectId, Tenant, is_class_name};
 pub use instance::{Executor, Inline};
 pub use limits::RETENTION_MIN;
 pub use object::{
-    App, Body, Context, DurableObject, IntoParams, IntoValue, ListOptions, RemoteObject, Request, Response, Sql, SqlCursor, Storage,
+    App, Body, Context, DurableObject, IntoParams, IntoValue, ListOptions, RemoteObject, Request, Response, Sql, SqlCursor, Storage, json,
 };
 pub use router::{AT_HEADER, At, ID_HEADER, REQUEST_ID_HEADER, Route, Router, TYPE_HEADER, Target, parse_at};
 pub use settings::{Checkpoint, CheckpointMode, Settings};

@@ -4,6 +4,8 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -15,6 +17,18 @@ pub type Request = http::Request<Body>;
 
 /// A response as an object gives it.
 pub type Response = http::Response<Body>;
+
+/// A response (200) with `value` as JSON.
+///
+/// # Errors
+///
+/// `Invalid` when serde can't write the value as JSON.
+pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Response> {
+    let text = serde_json::to_string(value).map_err(|cause| Error::invalid(format!("the response can't be written as JSON: {cause}")))?;
+    let mut response = Response::new(text.into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
 
 /// The body of a [`Request`] or a [`Response`].
 ///

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::engine::WeakEngine;
 use crate::error::{Error, ErrorKind, Result};
@@ -35,6 +35,8 @@ pub(crate) struct RequestState {
     pub(crate) after_commit: Vec<AfterCommit>,
     pub(crate) wait_until: Vec<Background>,
     pub(crate) now_ms: i64,
+    /// Held while the handler runs; what outlives it can tell by its absence.
+    pub(crate) running: Arc<()>,
 }
 
 /// The objects whose handlers wait for this request, outermost first; travels in the request's extensions.
@@ -86,7 +88,13 @@ impl Context {
         let target = ObjectId::new(class, id)?;
         let mut chain = self.request.chain.0.to_vec();
         chain.push(self.object.clone());
-        Ok(RemoteObject { target, chain: CallChain(chain.into()), engine: self.engine.clone(), at: None })
+        Ok(RemoteObject {
+            target,
+            chain: CallChain(chain.into()),
+            handler: Arc::downgrade(&self.request.running),
+            engine: self.engine.clone(),
+            at: None,
+        })
     }
 
     /// Runs `work` once everything this request changed is in the bucket; not at all if the request fails. Best effort: a crash in
@@ -107,6 +115,8 @@ impl Context {
 pub struct RemoteObject {
     target: ObjectId,
     chain: CallChain,
+    /// The handler that got this value; once it has ended, nobody in the chain waits any more.
+    handler: Weak<()>,
     engine: WeakEngine,
     at: Option<At>,
 }
@@ -131,15 +141,16 @@ impl RemoteObject {
     /// `Invalid` when the target waits for this very call (code `CALL_CYCLE`) or the chain of calls is too long; otherwise what the
     /// target's handler or the store failed with.
     pub async fn fetch(&self, mut request: Request) -> Result<Response> {
-        if self.chain.0.contains(&self.target) && self.at.is_none() {
+        let chain = if self.handler.strong_count() > 0 { self.chain.clone() } else { CallChain::default() };
+        if chain.0.contains(&self.target) && self.at.is_none() {
             let text = format!("{} is waiting for this call and can't answer it", self.target);
             return Err(Error::invalid(text).with_code("CALL_CYCLE"));
         }
-        if self.chain.0.len() > CALL_DEPTH_MAX {
+        if chain.0.len() > CALL_DEPTH_MAX {
             return Err(Error::invalid(format!("objects may call each other {CALL_DEPTH_MAX} deep")).with_code("CALL_DEPTH"));
         }
         let engine = self.engine.upgrade().ok_or_else(|| Error::new(ErrorKind::Busy, "the server is stopping"))?;
-        request.extensions_mut().insert(self.chain.clone());
+        request.extensions_mut().insert(chain);
         // Boxed, because a handler's future would otherwise contain itself.
         Box::pin(engine.fetch(&self.target, self.at, request)).await
     }

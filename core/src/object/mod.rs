@@ -9,7 +9,7 @@ mod storage;
 
 pub(crate) use app::AnyObject;
 pub use app::{App, DurableObject};
-pub use body::{Body, Request, Response};
+pub use body::{Body, Request, Response, json};
 pub(crate) use context::{AfterCommit, Background, CallChain, RequestState};
 pub use context::{Context, RemoteObject};
 pub use sql::{IntoParams, IntoValue, Sql, SqlCursor};
