@@ -1,0 +1,258 @@
+//! What clients send: checked against the fields of a collection, and brought into the form in which it is stored.
+
+use dotdo_core::{Body, Error, REQUEST_ID_HEADER, Result};
+use http::HeaderMap;
+use serde_json::Value;
+
+use super::Change;
+use super::fields::{Collection, Field, Kind, Presence};
+use super::query::Query;
+use super::{route, time};
+
+/// An item, or what a client says of one: a value a field.
+pub(super) type Object = serde_json::Map<String, Value>;
+
+/// Who wants a change, for the action that records it.
+#[derive(Debug, Default)]
+pub(super) struct Origin {
+    pub(super) actor: Option<String>,
+    pub(super) session_id: Option<String>,
+    pub(super) workflow_id: Option<String>,
+    pub(super) request_id: Option<String>,
+}
+
+impl Origin {
+    /// What the request says beside its body.
+    pub(super) fn new(headers: &HeaderMap, query: &Query) -> Self {
+        let request_id = headers.get(REQUEST_ID_HEADER).and_then(|value| value.to_str().ok());
+        Self {
+            actor: query.actor.clone(),
+            session_id: query.session_id.clone(),
+            workflow_id: query.workflow_id.clone(),
+            request_id: request_id.map(str::to_owned),
+        }
+    }
+
+    /// Takes out of the body of a thing what belongs to its action.
+    pub(super) fn take_from(&mut self, body: &mut Object) -> Result<()> {
+        let places = [("actor", &mut self.actor), ("session_id", &mut self.session_id), ("workflow_id", &mut self.workflow_id)];
+        for (name, place) in places {
+            match body.remove(name) {
+                None | Some(Value::Null) => {}
+                Some(Value::String(text)) => *place = Some(text),
+                Some(other) => return Err(Error::invalid(format!("`{name}` is a text, got {}", shown(&other)))),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a body that is a JSON object.
+///
+/// # Errors
+///
+/// `Invalid` for anything else; also for JSON that is nested deeper than 128 levels.
+pub(super) async fn object(body: Body) -> Result<Object> {
+    match body.json().await? {
+        Value::Object(object) => Ok(object),
+        other => Err(Error::invalid(format!("the body is a JSON object with the item's fields, got {}", shown(&other)))),
+    }
+}
+
+/// A new item from a client's body: every field in its stored form, those that the object sets still null.
+///
+/// # Errors
+///
+/// `Invalid` for a field that does not exist, is the object's to set, is missing or holds what it can't.
+pub(super) fn complete(collection: Collection, body: Object) -> Result<Object> {
+    if let Some(name) = body.keys().find(|name| collection.field(name).is_none()) {
+        return Err(unknown_field(collection, name));
+    }
+    let mut body = body;
+    let field = |field: &'static Field| {
+        let given = body.remove(field.name).unwrap_or(Value::Null);
+        Ok((field.name.to_owned(), stored(collection, field, given)?))
+    };
+    collection.fields().iter().map(field).collect()
+}
+
+/// The item `before` with all that a client may set replaced by what `change` says.
+pub(super) fn replaced(collection: Collection, before: &Object, change: &mut Change) -> Result<Object> {
+    let mut body = std::mem::take(&mut change.body);
+    take_fixed(collection, before, &mut body)?;
+    body.insert("id".into(), before["id"].clone());
+    keep_fixed(collection, before, complete(collection, body)?)
+}
+
+/// The item `before` with `change` merged into it (RFC 7396).
+pub(super) fn merged(collection: Collection, before: &Object, change: &mut Change) -> Result<Object> {
+    let mut patch = std::mem::take(&mut change.body);
+    take_fixed(collection, before, &mut patch)?;
+    let settable = |name: &String| collection.field(name).is_some_and(|field| field.presence != Presence::Server);
+    let mut body = Value::Object(before.iter().filter(|(name, _)| settable(name)).map(|(n, v)| (n.clone(), v.clone())).collect());
+    merge(&mut body, Value::Object(patch));
+    let Value::Object(body) = body else { return Err(Error::internal("an object merged with an object is an object")) };
+    keep_fixed(collection, before, complete(collection, body)?)
+}
+
+/// Removes the fields that a client can't change, so that what was read can be sent back.
+///
+/// # Errors
+///
+/// `Invalid` when one differs from the item: the client wants what can't be, or has read an older version.
+fn take_fixed(collection: Collection, before: &Object, body: &mut Object) -> Result<()> {
+    let fixed = collection.fields().iter().filter(|field| field.presence == Presence::Server || field.name == "id");
+    for field in fixed {
+        let Some(given) = body.remove(field.name) else { continue };
+        let is = &before[field.name];
+        if given != *is {
+            let text = format!("`{}` of this item is {}; a request can't make it {}", field.name, shown(is), shown(&given));
+            return Err(Error::invalid(text));
+        }
+    }
+    Ok(())
+}
+
+/// Puts the fields that the object sets into `after` as they were.
+fn keep_fixed(collection: Collection, before: &Object, mut after: Object) -> Result<Object> {
+    for field in collection.fields().iter().filter(|field| field.presence == Presence::Server) {
+        after.insert(field.name.to_owned(), before[field.name].clone());
+    }
+    Ok(after)
+}
+
+/// RFC 7396: null removes, an object goes into the object that is there, everything else replaces.
+fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Object::new());
+    }
+    let Some(target) = target.as_object_mut() else { return };
+    for (name, value) in patch {
+        if value.is_null() {
+            target.remove(&name);
+        } else {
+            merge(target.entry(name).or_insert(Value::Null), value);
+        }
+    }
+}
+
+/// The stored form of what a client gave for a field.
+fn stored(collection: Collection, field: &Field, given: Value) -> Result<Value> {
+    if field.presence == Presence::Server && !given.is_null() {
+        return Err(Error::invalid(format!("`{}` is set by the object, not by requests", field.name)));
+    }
+    if given.is_null() {
+        return match (field.presence, field.default, field.kind) {
+            (Presence::Required, ..) => Err(Error::invalid(format!("{} needs `{}`", collection.item(), field.name))),
+            (_, Some(default), _) => Ok(default.into()),
+            (_, None, Kind::Flag) => Ok(false.into()),
+            (_, None, _) => Ok(Value::Null),
+        };
+    }
+    let value = match (field.kind, given) {
+        (Kind::Time, Value::String(text)) => time::parse(&text)?.into(),
+        (Kind::Time, Value::Number(ms)) if ms.is_i64() => time::parse(&ms.to_string())?.into(),
+        (_, given) if fits(field.kind, &given) => given,
+        (kind, given) => return Err(Error::invalid(format!("`{}` is {}, got {}", field.name, wanted(kind), shown(&given)))),
+    };
+    if let ("id", Some(id)) = (field.name, value.as_str()) {
+        route::check_id(id)?;
+    }
+    Ok(value)
+}
+
+fn fits(kind: Kind, value: &Value) -> bool {
+    match kind {
+        Kind::Text => value.is_string(),
+        Kind::OneOf(texts) => value.as_str().is_some_and(|text| texts.contains(&text)),
+        Kind::Integer => value.is_i64(),
+        Kind::Flag => value.is_boolean(),
+        Kind::Time => false,
+        Kind::Json => true,
+    }
+}
+
+fn wanted(kind: Kind) -> String {
+    match kind {
+        Kind::Text => "a text".into(),
+        Kind::OneOf(texts) => format!("one of {}", texts.join(", ")),
+        Kind::Integer => "a whole number".into(),
+        Kind::Flag => "true or false".into(),
+        Kind::Time => "a time: RFC 3339 or milliseconds since 1970".into(),
+        Kind::Json => "JSON".into(),
+    }
+}
+
+fn unknown_field(collection: Collection, name: &str) -> Error {
+    let settable = collection.fields().iter().filter(|field| field.presence != Presence::Server);
+    let names: Vec<&str> = settable.map(|field| field.name).collect();
+    let shown: String = name.chars().take(64).collect();
+    let hint = if collection.field("data").is_some() { "; fields of your own belong into `data`" } else { "" };
+    Error::invalid(format!("{} has no field {shown:?}; there are {}{hint}", collection.item(), names.join(", ")))
+}
+
+/// A value in a sentence: short ones as they are.
+pub(super) fn shown(value: &Value) -> String {
+    match value {
+        Value::Array(_) => "an array".into(),
+        Value::Object(_) => "an object".into(),
+        other => {
+            let text = other.to_string();
+            if text.len() <= 64 { text } else { format!("{} …", text.chars().take(60).collect::<String>()) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The examples of RFC 7396, appendix A.
+    #[test]
+    fn a_merge_patch_does_what_its_specification_shows() {
+        for (original, patch, result) in [
+            (json!({"a":"b"}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":"b"}), json!({"b":"c"}), json!({"a":"b","b":"c"})),
+            (json!({"a":"b"}), json!({"a":null}), json!({})),
+            (json!({"a":"b","b":"c"}), json!({"a":null}), json!({"b":"c"})),
+            (json!({"a":["b"]}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":"c"}), json!({"a":["b"]}), json!({"a":["b"]})),
+            (json!({"a":{"b":"c"}}), json!({"a":{"b":"d","c":null}}), json!({"a":{"b":"d"}})),
+            (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
+            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
+            (json!({"a":"b"}), json!(["c"]), json!(["c"])),
+            (json!({"a":"foo"}), json!(null), json!(null)),
+            (json!({"a":"foo"}), json!("bar"), json!("bar")),
+            (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
+            (json!([1, 2]), json!({"a":"b","c":null}), json!({"a":"b"})),
+            (json!({}), json!({"a":{"bb":{"ccc":null}}}), json!({"a":{"bb":{}}})),
+        ] {
+            let mut target = original.clone();
+            merge(&mut target, patch.clone());
+            assert_eq!(target, result, "{original} with {patch}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_field_is_told_the_right_ones() {
+        let body = json!({ "title": "x" });
+        let error = complete(Collection::Things, body.as_object().expect("an object").clone()).expect_err("no such field");
+        let expected = "a thing has no field \"title\"; there are id, type, branch, name, data, visibility; \
+                        fields of your own belong into `data`";
+        assert_eq!(error.message(), expected);
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_what_fits() {
+        let body = json!({ "verb": "run", "status": "sleeping" });
+        let error = complete(Collection::Actions, body.as_object().expect("an object").clone()).expect_err("no such status");
+        let expected = "`status` is one of pending, running, completed, failed, undone, retrying, got \"sleeping\"";
+        assert_eq!(error.message(), expected);
+    }
+}

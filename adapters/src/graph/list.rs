@@ -1,0 +1,94 @@
+//! A page of a collection.
+
+use dotdo_core::{Context, Result, Value as Cell};
+
+use super::cursor::Cursor;
+use super::fields::{Collection, Kind};
+use super::input::Object;
+use super::query::{Condition, Query};
+use super::table;
+
+/// Of each thing's rows on each branch only the newest counts, unless it says that the thing is deleted.
+const CURRENT: &str = r#"t."deleted" = 0
+    AND t.rowid = (SELECT max(n.rowid) FROM things AS n WHERE n."id" = t."id" AND n."branch" = t."branch")"#;
+
+/// Some items, and where to go on.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    pub(super) items: Vec<Object>,
+    pub(super) next: Option<Cursor>,
+}
+
+/// The conditions of a statement and their parameters.
+#[derive(Default)]
+struct Filter {
+    conditions: Vec<String>,
+    params: Vec<Cell>,
+}
+
+/// The page of `collection` that `query` asks for.
+pub(super) fn page(ctx: &mut Context, collection: Collection, query: &Query) -> Result<Page> {
+    let order = match collection {
+        Collection::Things => "t.\"id\", t.\"branch\"",
+        _ => "t.rowid",
+    };
+    let Filter { conditions, mut params } = Filter::of(collection, query);
+    // One more than wanted tells whether there is a next page.
+    params.push(Cell::Integer(i64::from(query.limit) + 1));
+    let filter = format!("{} ORDER BY {order} LIMIT ?", conditions.join(" AND "));
+    let mut rows = table::select(ctx, collection, &filter, params)?;
+    let limit = query.limit as usize;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let last = rows.last().filter(|_| more);
+    let next = last.map(|row| Cursor::after(collection, &row.item, row.rowid));
+    Ok(Page { items: rows.into_iter().map(|row| row.item).collect(), next })
+}
+
+impl Filter {
+    fn of(collection: Collection, query: &Query) -> Self {
+        let start = if collection == Collection::Things { CURRENT } else { "true" };
+        let mut filter = Self { conditions: vec![start.to_owned()], params: Vec::new() };
+        if let Some(branch) = &query.branch {
+            filter.add("t.\"branch\" = ?", [table::text(branch)]);
+        }
+        match &query.after {
+            Some(Cursor::Thing(id, branch)) => {
+                filter.add("(t.\"id\", t.\"branch\") > (?, ?)", [table::text(id), table::text(branch)]);
+            }
+            Some(Cursor::Row(rowid)) => filter.add("t.rowid > ?", [Cell::Integer(*rowid)]),
+            None => {}
+        }
+        query.conditions.iter().for_each(|condition| filter.add_condition(condition));
+        filter
+    }
+
+    fn add(&mut self, condition: &str, params: impl IntoIterator<Item = Cell>) {
+        self.conditions.push(condition.to_owned());
+        self.params.extend(params);
+    }
+
+    fn add_condition(&mut self, Condition { field, path, value }: &Condition) {
+        let column = format!("t.{}", field.column());
+        match field.kind {
+            Kind::Json => {
+                let path = path.as_deref().unwrap_or("$");
+                let [as_text, as_json] = json_forms(value);
+                self.add(&format!("({column} -> ?) IN (?, ?)"), [path, &as_text, &as_json].map(table::text));
+            }
+            Kind::Integer | Kind::Flag => self.add(&format!("{column} = ?"), [integer(value)]),
+            Kind::Text | Kind::OneOf(_) | Kind::Time => self.add(&format!("{column} = ?"), [table::text(value)]),
+        }
+    }
+}
+
+fn integer(value: &str) -> Cell {
+    value.parse().map_or(Cell::Null, Cell::Integer)
+}
+
+/// What a value in a query may mean in JSON: `10` is the text "10" and the number 10.
+fn json_forms(value: &str) -> [String; 2] {
+    let as_text = serde_json::Value::from(value).to_string();
+    let as_json = serde_json::from_str(value).map_or_else(|_| as_text.clone(), |json: serde_json::Value| json.to_string());
+    [as_text, as_json]
+}

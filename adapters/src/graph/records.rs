@@ -1,0 +1,111 @@
+//! Relationships, actions and events: one row an item, changed in place.
+
+use dotdo_core::{Context, Error, Random, Result};
+use serde_json::{Value, json};
+use uuid::Builder;
+
+use super::answer::Answer;
+use super::fields::Collection;
+use super::input::{self, Object};
+use super::table::{self, text};
+use super::{Change, rules};
+use crate::OsRandom;
+
+/// The item `id`.
+pub(super) fn read(ctx: &mut Context, collection: Collection, id: &str) -> Result<Object> {
+    find(ctx, collection, id)?.ok_or_else(|| missing(collection, id))
+}
+
+/// POST: a new item.
+pub(super) fn create(ctx: &mut Context, collection: Collection, change: Change) -> Result<Answer> {
+    let mut item = input::complete(collection, change.body)?;
+    name(&mut item, ctx)?;
+    let id = item["id"].as_str().unwrap_or_default();
+    if find(ctx, collection, id)?.is_some() {
+        return Err(Error::conflict(format!("there is {} {id:?} already; PUT replaces it", collection.item())));
+    }
+    rules::check(ctx, collection, None, &mut item)?;
+    let rowid = table::insert(ctx, collection, &item)?;
+    if collection == Collection::Events {
+        item.insert("sequence".into(), rowid.into());
+    }
+    Ok(Answer::Created(collection, item))
+}
+
+/// PUT: the item as the body says.
+pub(super) fn replace(ctx: &mut Context, collection: Collection, id: &str, mut change: Change) -> Result<Answer> {
+    match find(ctx, collection, id)? {
+        Some(before) => {
+            let after = input::replaced(collection, &before, &mut change)?;
+            update(ctx, collection, before, after)
+        }
+        None => {
+            let named = change.body.entry("id").or_insert_with(|| id.into());
+            check_same_id(named, id)?;
+            create(ctx, collection, change)
+        }
+    }
+}
+
+/// PATCH: the item with the body merged into it.
+pub(super) fn merge(ctx: &mut Context, collection: Collection, id: &str, mut change: Change) -> Result<Answer> {
+    let before = read(ctx, collection, id)?;
+    let after = input::merged(collection, &before, &mut change)?;
+    update(ctx, collection, before, after)
+}
+
+/// DELETE: the item is gone.
+pub(super) fn delete(ctx: &mut Context, collection: Collection, id: &str) -> Result<Answer> {
+    let before = read(ctx, collection, id)?;
+    rules::check_delete(collection, &before)?;
+    table::delete(ctx, collection, id)?;
+    Ok(Answer::Deleted)
+}
+
+fn update(ctx: &mut Context, collection: Collection, before: Object, mut after: Object) -> Result<Answer> {
+    rules::check(ctx, collection, Some(&before), &mut after)?;
+    if before != after {
+        table::update(ctx, collection, &after)?;
+    }
+    Ok(Answer::Item(after))
+}
+
+fn find(ctx: &mut Context, collection: Collection, id: &str) -> Result<Option<Object>> {
+    Ok(table::first(ctx, collection, "t.\"id\" = ?", vec![text(id)])?.map(|row| row.item))
+}
+
+/// The error for an item that is not there.
+pub(super) fn missing(collection: Collection, id: &str) -> Error {
+    let (_, noun) = collection.item().split_once(' ').unwrap_or_default();
+    Error::not_found(format!("there is no {noun} {id:?}"))
+}
+
+/// Gives an item that has no id a new one.
+pub(super) fn name(item: &mut Object, ctx: &Context) -> Result<()> {
+    if item["id"].is_null() {
+        item.insert("id".into(), new_id(ctx).into());
+    }
+    Ok(())
+}
+
+/// An id that nothing else has; later ones are greater (UUID version 7).
+pub(super) fn new_id(ctx: &Context) -> String {
+    let mut random = [0; 10];
+    random.copy_from_slice(&OsRandom.bytes16()[..10]);
+    let ms = u64::try_from(ctx.now_ms()).unwrap_or(0);
+    Builder::from_unix_timestamp_millis(ms, &random).into_uuid().to_string()
+}
+
+/// Refuses a body that names another item than the path.
+pub(super) fn check_same_id(named: &Value, id: &str) -> Result<()> {
+    if named.as_str() == Some(id) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("the path names the id {id:?}, the body {}", input::shown(named))))
+}
+
+/// An item with the fields of `known`, all others null.
+pub(super) fn filled(collection: Collection, known: Value) -> Object {
+    let fields = collection.fields().iter();
+    fields.map(|field| (field.name.to_owned(), known.get(field.name).cloned().unwrap_or(json!(null)))).collect()
+}
