@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dotdo::{OsRandom, SystemClock};
-use dotdo_core::{Clock, Key, S3Config, S3Credentials, Secret, StoreConfig, StoreError};
-use dotdo_tests::{Lost, Proxy, Seaweed, open, unique};
+use dotdo_core::{Bucket, Clock, Key, S3Config, S3Credentials, Secret, StoreConfig, StoreError};
+use dotdo_tests::{Fault, Faulty, Lost, Proxy, Seaweed, open, unique};
 use http::Method;
 
 /// A clock that runs fifty times as fast as the machine's, so that waiting for a store's time to be over is short.
@@ -120,4 +120,22 @@ async fn a_store_that_hangs_is_unavailable_in_the_end() {
     }
     let creates = proxy.take_seen().into_iter().filter(|(method, _)| method == Method::PUT).count();
     assert_eq!(creates, 1, "a create that hangs is not sent again");
+}
+
+#[tokio::test]
+async fn a_bucket_fails_as_planned_and_only_then() {
+    let bucket = Faulty::new(open(&StoreConfig::Memory).expect("memory is there"));
+    let (key, bytes) = one();
+    bucket.next("create", Fault::Before);
+    bucket.next("create", Fault::After);
+    bucket.next("delete", Fault::ExistsAfter);
+    assert!(matches!(bucket.create(&key, bytes.clone()).await, Err(StoreError::Unavailable { .. })));
+    assert!(bucket.get(&key).await.expect("no fault is planned").is_none(), "it was not sent");
+    assert!(matches!(bucket.create(&key, bytes.clone()).await, Err(StoreError::Unavailable { .. })));
+    assert!(bucket.get(&key).await.expect("no fault is planned").is_some(), "the answer was lost, the object was not");
+    assert!(matches!(bucket.delete(std::slice::from_ref(&key)).await, Err(StoreError::Exists { .. })));
+    bucket.outage(true);
+    assert!(bucket.get(&key).await.is_err());
+    bucket.outage(false);
+    bucket.create(&key, bytes).await.expect("nothing is planned any more");
 }

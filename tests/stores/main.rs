@@ -3,4 +3,5 @@
 mod alive;
 mod contract;
 mod faults;
+mod listing;
 mod probe;
