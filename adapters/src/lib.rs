@@ -1,8 +1,52 @@
-//! durable objects
+//! Durable objects without a server to run or a database to rent.
+//!
+//! Write a type with a `fetch` method, give it a class name, and serve it: each id of the class is an object with one writer and a
+//! SQLite database of its own, whose every acknowledged write is in a bucket.
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use dotdo::{App, Context, DurableObject, Request, Response, Result};
+//!
+//! struct Counter;
+//!
+//! impl DurableObject for Counter {
+//!     async fn fetch(&mut self, _: Request, ctx: &mut Context) -> Result<Response> {
+//!         let count = ctx.storage().get::<u64>("count")?.unwrap_or(0) + 1;
+//!         ctx.storage().put("count", &count)?;
+//!         Ok(Response::new(count.to_string().into()))
+//!     }
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     dotdo::run(App::new().class("Counter", || Counter))
+//! }
+//! ```
+//!
+//! This crate is the core's interface, and the adapters that bring requests to it.
+
 mod components;
 mod config;
 mod edge;
-pub mod graph;
 mod http;
+mod run;
+mod serve;
 mod telemetry;
-pub use components::{OsRandom, SystemClock};
+mod workers;
+
+pub mod graph;
+
+// What a class is made of.
+pub use dotdo_core::{
+    App, At, Body, Context, DurableObject, Error, ErrorKind, IntoParams, IntoValue, ListOptions, ObjectId, RemoteObject, Request, Response,
+    Result, Sql, SqlCursor, Storage, Value, ValueRef, json,
+};
+// What an engine is made of, for programs that bring a server of their own.
+pub use dotdo_core::{
+    AzureConfig, AzureCredentials, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Executor, GcsConfig, GcsCredentials,
+    Inline, Memory, Random, Route, Router, S3Config, S3Credentials, Secret, Settings, StoreConfig, Target, Tenant, open,
+};
+
+pub use crate::components::{OsRandom, SystemClock};
+pub use crate::config::settings_reference;
+pub use crate::run::{ServeOptions, run, run_with};

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use dotdo_core::{Secret, Settings, StoreConfig};
 
-pub(crate) use self::reference::reference;
+pub use self::reference::settings_reference;
 pub(crate) use self::resolve::resolve;
 pub(crate) use self::sources::Sources;
 use crate::edge::{AccessLog, EdgeSettings};
@@ -77,7 +77,6 @@ pub(crate) struct StorageAccess {
 
 /// The variables `R2_*`.
 #[derive(Debug, Clone, Default)]
-#[expect(missing_docs, reason = "named as the variables are; the table describes them")]
 pub(crate) struct R2Access {
     pub(crate) endpoint: Option<String>,
     pub(crate) bucket: Option<String>,
@@ -87,7 +86,6 @@ pub(crate) struct R2Access {
 
 /// The variables `AWS_*`.
 #[derive(Debug, Clone, Default)]
-#[expect(missing_docs, reason = "named as the variables are; the table describes them")]
 pub(crate) struct AwsAccess {
     pub(crate) endpoint_url: Option<String>,
     pub(crate) endpoint_url_s3: Option<String>,
@@ -106,7 +104,6 @@ pub(crate) struct AwsAccess {
 
 /// The variables `GOOGLE_*`.
 #[derive(Debug, Clone, Default)]
-#[expect(missing_docs, reason = "named as the variables are; the table describes them")]
 pub(crate) struct GoogleAccess {
     pub(crate) application_credentials: Option<String>,
     pub(crate) service_account_key: Option<Secret>,
@@ -114,7 +111,6 @@ pub(crate) struct GoogleAccess {
 
 /// The variables `AZURE_*`.
 #[derive(Debug, Clone, Default)]
-#[expect(missing_docs, reason = "named as the variables are; the table describes them")]
 pub(crate) struct AzureAccess {
     pub(crate) storage_account: Option<String>,
     pub(crate) storage_key: Option<Secret>,

@@ -22,8 +22,9 @@ interval_ms = 10000
 
 ";
 
-/// The whole of `docs/SETTINGS.md`.
-pub(crate) fn reference() -> String {
+/// All settings of a server as Markdown: where they are read from, their names, what they do, what they take. The text of
+/// `docs/SETTINGS.md`.
+pub fn settings_reference() -> String {
     let mut out = HEAD.to_owned();
     let mut defaults = Config::default();
     let mut section = None;

@@ -53,6 +53,10 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
     if build.strength("r2.bucket") > build.strength("storage") {
         build.config.storage = build.config.access.r2.bucket.as_ref().map(|bucket| format!("s3://{bucket}"));
     }
+    let (row, object) = (build.config.settings.row_bytes_max, build.config.settings.object_bytes_max);
+    if u64::from(row) > object {
+        return Err(wrong(format!("limits.row_bytes_max is {row}; it can't be more than limits.object_bytes_max, which is {object}")));
+    }
     let store = storage::store(&build.config)?;
     Ok(Resolved { config: build.config, store, warnings })
 }

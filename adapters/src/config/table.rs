@@ -254,7 +254,7 @@ pub(super) static TABLE: &[Knob] = &[
     ),
     Knob::new(
         "lease.duration_ms",
-        Slot::Millis(1000..=10 * MINUTE_MS, |config| &mut config.settings.lease_duration),
+        Slot::Millis(200..=10 * MINUTE_MS, |config| &mut config.settings.lease_duration),
         "How long a server may answer from memory after its last write to an object's log. Longer: fewer heartbeats, and a longer wait \
          for the others after a crash.",
     ),
@@ -301,7 +301,7 @@ pub(super) static TABLE: &[Knob] = &[
     ),
     Knob::new(
         "limits.object_bytes_max",
-        number!(" of bytes", 1 << 20..=1 << 40, settings.object_bytes_max),
+        number!(" of bytes", 1 << 20..=1 << 30, settings.object_bytes_max),
         "The largest database of one object; a write beyond it is answered with 507.",
     ),
     Knob::new("limits.row_bytes_max", number!(" of bytes", 1024..=1_000_000_000, settings.row_bytes_max), "The largest value or row."),

@@ -75,6 +75,7 @@ mod tests {
             (Forbidden, 403),
             (NotFound, 404),
             (Conflict, 409),
+            (Conflict, 409),
             (Fenced, 409),
             (TooLarge, 413),
             (RateLimited, 429),

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use dotdo_core::{At, Body, Error, ObjectId, Request, Response, Result, Route, Router};
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use self::body::Inbound;
@@ -33,6 +33,9 @@ pub(crate) trait Objects: Send + Sync + 'static {
 
     /// Whether the store can be used.
     fn ready(&self) -> impl Future<Output = Result<()>> + Send;
+
+    /// Finishes what runs, keeps what must be kept, and lets go of the objects, within `deadline`.
+    fn shutdown(&self, deadline: Duration) -> impl Future<Output = ()> + Send;
 }
 
 /// Which requests get a line in the log.
@@ -71,8 +74,8 @@ pub(crate) struct Edge<O> {
 /// What is known of a request when its answer is ready.
 struct Seen {
     method: Method,
-    path: String,
-    class: Option<String>,
+    uri: Uri,
+    object: Option<ObjectId>,
     id: HeaderValue,
     started: Instant,
 }
@@ -101,14 +104,13 @@ impl<O: Objects> Edge<O> {
         let outcome = outcome.and_then(finish::checked);
         self.log(&seen, &outcome);
         let response = outcome.unwrap_or_else(|error| error::response(&error, &seen.id));
-        self.metrics.count(seen.class.as_deref(), response.status(), seen.started.elapsed());
+        self.metrics.count(seen.object.as_ref().map(ObjectId::class), response.status(), seen.started.elapsed());
         finish::finished(response, &seen.method, seen.id)
     }
 
     fn seen<B>(&self, request: &http::Request<B>) -> Seen {
-        let path = if self.settings.access_log == AccessLog::Off { String::new() } else { request.uri().path().to_owned() };
         let id = self.request_ids.of(request.headers());
-        Seen { method: request.method().clone(), path, class: None, id, started: Instant::now() }
+        Seen { method: request.method().clone(), uri: request.uri().clone(), object: None, id, started: Instant::now() }
     }
 
     async fn dispatch<B>(&self, request: http::Request<B>, seen: &mut Seen) -> Result<Response>
@@ -125,7 +127,7 @@ impl<O: Objects> Edge<O> {
             Route::Ready => return self.ready().await,
             Route::Metrics => return self.figures(),
         };
-        seen.class = Some(target.object.class().to_owned());
+        seen.object = Some(target.object.clone());
         let (mut head, body) = request.into_parts();
         let body = self.receive(body, &head.headers).await?;
         target.rewrite(&mut head, seen.id.clone());
@@ -165,7 +167,8 @@ impl<O: Objects> Edge<O> {
 
     /// The request's line in the log. Queries and headers may hold secrets and stay out of it.
     fn log(&self, seen: &Seen, outcome: &Result<Response>) {
-        let Seen { method, path, id, started, .. } = seen;
+        let Seen { method, id, started, .. } = seen;
+        let path = seen.uri.path();
         let ms = || started.elapsed().as_secs_f64() * 1e3;
         let status = match outcome {
             Ok(response) => response.status(),

@@ -1,5 +1,6 @@
 //! The server through a real port, with a stand-in for the engine that says what reached it.
 
+mod app;
 mod client;
 mod hostile;
 mod objects;
@@ -18,9 +19,9 @@ use super::*;
 use crate::edge::{AccessLog, EdgeSettings};
 
 /// A server that stops when it is told to.
-struct Server {
+struct Server<O = TestObjects> {
     address: SocketAddr,
-    edge: Arc<Edge<TestObjects>>,
+    edge: Arc<Edge<O>>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<GracefulShutdown>,
 }
@@ -39,13 +40,19 @@ impl Server {
     }
 
     async fn with(server: ServerSettings, edge: EdgeSettings) -> Self {
+        let router = Router::new(["DO", "Counter"], Some("DO"));
+        Self::serving(Edge::new(TestObjects::default(), router, edge, None, 1), server).await
+    }
+}
+
+impl<O: Objects> Server<O> {
+    async fn serving(edge: Edge<O>, settings: ServerSettings) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let router = Router::new(["DO", "Counter"], Some("DO"));
-        let edge = Arc::new(Edge::new(TestObjects::default(), router, edge, None, 1));
+        let edge = Arc::new(edge);
         let (stop, stopped) = oneshot::channel();
         let serving = Arc::clone(&edge);
-        let running = tokio::spawn(async move { serve(listener, serving, &server, async { drop(stopped.await) }).await });
+        let running = tokio::spawn(async move { serve(listener, serving, &settings, async { drop(stopped.await) }).await });
         Self { address, edge, stop, running }
     }
 

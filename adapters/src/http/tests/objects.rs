@@ -1,6 +1,7 @@
 //! Objects that say what reached them, and misbehave on request.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use dotdo_core::{At, Body, Error, ErrorKind, ObjectId, Request, Response, Result};
@@ -55,6 +56,8 @@ impl Objects for TestObjects {
             _ => Err(Error::new(ErrorKind::Unavailable, "the store is away")),
         }
     }
+
+    async fn shutdown(&self, _: Duration) {}
 }
 
 fn seen(object: &ObjectId, at: Option<At>, request: &Request) -> Response {

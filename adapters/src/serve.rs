@@ -1,0 +1,87 @@
+//! From an address to a server that has stopped: bind, serve, finish within the deadline.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dotdo_core::{Error, ErrorKind, Result};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, lookup_host};
+
+use crate::config::Config;
+use crate::edge::{Edge, Objects};
+use crate::http::{self, Signals};
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It was asked to, and finished.
+    InOrder,
+    /// It was asked twice.
+    AtOnce,
+}
+
+/// Takes the configured address.
+///
+/// # Errors
+///
+/// `Forbidden` when others than this machine could come in without proving who they are; `Unavailable` when the address can't be taken.
+pub(crate) async fn bind(config: &Config) -> Result<TcpListener> {
+    let host = config.host.as_deref().unwrap_or_default();
+    let unavailable = |cause: io::Error| {
+        let message = format!("{host}, port {}, can't be listened on: {cause}", config.port);
+        Error::new(ErrorKind::Unavailable, message).with_code("BAD_ADDRESS")
+    };
+    let found: Vec<SocketAddr> = lookup_host((host, config.port)).await.map_err(unavailable)?.collect();
+    if let Some(open) = found.iter().find(|address| !address.ip().to_canonical().is_loopback()) {
+        if !config.allow_unauthenticated {
+            return Err(exposed(open));
+        }
+        tracing::warn!(address = %open, "unauthenticated: whoever reaches this address can read and write every object");
+    }
+    TcpListener::bind(&*found).await.map_err(unavailable)
+}
+
+fn exposed(address: &SocketAddr) -> Error {
+    let message = format!(
+        "{} can be reached from other machines, and nobody would have to prove who they are: listen on 127.0.0.1, or, on a private \
+         network only, set DOTDO_ALLOW_UNAUTHENTICATED=1 (--allow-unauthenticated)",
+        address.ip()
+    );
+    Error::new(ErrorKind::Forbidden, message).with_code("UNAUTHENTICATED_ADDRESS")
+}
+
+/// Serves until a signal asks to stop, then finishes; a second signal ends at once.
+pub(crate) async fn serve<O: Objects>(listener: TcpListener, edge: Arc<Edge<O>>, config: &Config, signals: &mut Signals) -> Ended {
+    let asked = async {
+        let signal = signals.next().await;
+        tracing::info!(signal, deadline_ms = config.shutdown.as_millis(), "stopping; a second signal ends at once");
+    };
+    let connections = http::serve(listener, Arc::clone(&edge), &config.server, asked).await;
+    tokio::select! {
+        biased;
+        () = finish(connections, edge.objects(), config.shutdown) => {
+            tracing::info!("stopped");
+            Ended::InOrder
+        }
+        signal = signals.next() => {
+            tracing::warn!(signal, "ended at once; what was not answered may or may not be written");
+            Ended::AtOnce
+        }
+    }
+}
+
+/// Lets requests in flight end, then the objects; half of the time at most is the requests'.
+async fn finish<O: Objects>(connections: GracefulShutdown, objects: &O, deadline: Duration) {
+    let started = Instant::now();
+    if within(deadline / 2, connections.shutdown()).await.is_none() {
+        tracing::warn!("requests are still running; their objects are stopped under them");
+    }
+    objects.shutdown(deadline.saturating_sub(started.elapsed())).await;
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(limit, work).await.ok()
+}

@@ -1,0 +1,199 @@
+//! The `dotdo` command as a user runs it: a process, a port, signals and exit codes.
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+/// The command in a folder of its own, with no environment but what a test gives.
+fn dotdo(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dotdo"));
+    command.env_clear().current_dir(folder).env("HOME", folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder for the test")
+}
+
+/// How a command that serves nothing ends.
+fn outcome(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command.output().expect("the command starts");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (status.code(), text(stdout), text(stderr))
+}
+
+/// A server that was started by the command.
+struct Server {
+    child: Child,
+    log: BufReader<ChildStderr>,
+    address: String,
+}
+
+impl Server {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.spawn().expect("the command starts");
+        let log = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut server = Self { child, log, address: String::new() };
+        let listening = server.line("listening");
+        server.address = listening["address"].as_str().expect("the line says where").to_owned();
+        server
+    }
+
+    /// The next line of the log with this message.
+    fn line(&mut self, message: &str) -> Value {
+        let mut seen = String::new();
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.log.read_line(&mut line).expect("a log"), 0, "the log ended without {message:?}: {seen}");
+            seen.push_str(&line);
+            let entry: Value = serde_json::from_str(&line).unwrap_or_else(|cause| panic!("{cause}: {line}"));
+            if entry["message"] == message {
+                return entry;
+            }
+        }
+    }
+
+    fn get(&self, path: &str) -> String {
+        self.ask("GET", path, "")
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).expect("the server listens");
+        let length = body.len();
+        write!(stream, "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
+            .expect("the server reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("the server answers");
+        answer
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().try_into().expect("a process id")), signal).expect("the process runs");
+    }
+
+    fn code(&mut self) -> Option<i32> {
+        self.child.wait().expect("the process ends").code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended as it should.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn it_serves_on_loopback_and_stops_in_order_when_asked() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let folder = folder();
+        let mut server = Server::start(dotdo(folder.path()).arg("--port=0"));
+        assert!(server.address.starts_with("127.0.0.1:") && !server.address.ends_with(":0"), "{}", server.address);
+        assert!(server.get("/health").starts_with("HTTP/1.1 200 OK\r\n"));
+        assert!(server.get("/ready").starts_with("HTTP/1.1 200 OK\r\n"));
+        assert!(server.get("/nothing").starts_with("HTTP/1.1 404 Not Found\r\n"));
+        let metrics = server.get("/metrics");
+        assert!(metrics.contains("dotdo_http_requests_total{status=\"200\",class=\"\"} 2"), "{metrics}");
+        assert!(metrics.contains("dotdo_http_request_seconds_bucket"), "{metrics}");
+        server.signal(signal);
+        assert_eq!(server.line("stopped")["level"], "INFO");
+        assert_eq!(server.code(), Some(0));
+    }
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_kill_9() {
+    let folder = folder();
+    let server = Server::start(dotdo(folder.path()).arg("--port=0"));
+    let made = server.ask("POST", "/do/hello/things", r#"{"id": "a", "type": "Note", "name": "survives"}"#);
+    assert!(made.starts_with("HTTP/1.1 201 Created\r\n"), "{made}");
+    drop(server);
+    let server = Server::start(dotdo(folder.path()).arg("--port=0"));
+    let found = server.get("/do/hello/things/a");
+    assert!(found.starts_with("HTTP/1.1 200 OK\r\n") && found.contains("survives"), "{found}");
+}
+
+#[test]
+fn the_state_is_where_the_strongest_source_says() {
+    let folder = folder();
+    std::fs::write(folder.path().join("dotdo.toml"), "storage = \"from-file\"\nport = 0\n").expect("a file");
+    let mut server = Server::start(dotdo(folder.path()).args(["serve", "--storage", "from-flag"]).env("DOTDO_STORAGE", "from-env"));
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.code(), Some(0));
+    assert!(folder.path().join("from-flag").is_dir());
+    assert!(!folder.path().join("from-env").exists() && !folder.path().join("from-file").exists());
+}
+
+#[test]
+fn a_wrong_configuration_stops_the_start_with_2_and_touches_nothing() {
+    let folder = folder();
+    for (name, value, expected) in [
+        ("DOTDO_PROT", "1", "the environment variable DOTDO_PROT is no setting; did you mean DOTDO_PORT?"),
+        ("PORT", "x", "PORT is \"x\"; it takes a whole number from 0 to 65535"),
+        ("DOTDO_HOST", "0.0.0.0", "0.0.0.0 can be reached from other machines"),
+        ("DOTDO_HOST", "::", ":: can be reached from other machines"),
+        ("DEFAULT_DO_CLASS", "Nope", "no class is named \\\"Nope\\\""),
+        ("WORKOS_AUTH_DOMAIN", "auth.example.com", "WORKOS_AUTH_DOMAIN is set"),
+    ] {
+        let (code, stdout, stderr) = outcome(dotdo(folder.path()).env(name, value));
+        assert_eq!((code, &*stdout), (Some(2), ""), "{name}: {stderr}");
+        assert!(stderr.contains(expected), "{name}: {stderr}");
+    }
+    let (code, _, stderr) = outcome(dotdo(folder.path()).arg("--prot=1"));
+    assert!(code == Some(2) && stderr.contains("--port"), "{stderr}");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+}
+
+#[test]
+fn another_address_is_served_only_when_it_is_asked_for_by_name() {
+    let folder = folder();
+    let mut server =
+        Server::start(dotdo(folder.path()).args(["--host=0.0.0.0", "--port=0", "--storage=memory://", "--allow-unauthenticated"]));
+    assert!(server.address.starts_with("0.0.0.0:"));
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.code(), Some(0));
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_and_ends_with_1() {
+    let folder = folder();
+    let first = Server::start(dotdo(folder.path()).args(["--port=0", "--storage=memory://"]));
+    let port = first.address.rsplit(':').next().expect("a port");
+    let (code, _, stderr) = outcome(dotdo(folder.path()).args(["--port", port, "--storage=memory://"]));
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains(&format!("127.0.0.1, port {port}, can't be listened on")), "{stderr}");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_with_1() {
+    let folder = folder();
+    let mut server = Server::start(dotdo(folder.path()).args(["--port=0", "--storage=memory://"]));
+    let mut busy = TcpStream::connect(&server.address).expect("the server listens");
+    // A request whose body never comes keeps the server from finishing.
+    write!(busy, "POST /do/a/things HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\nexpect: 100-continue\r\n\r\n").expect("the server reads");
+    let mut start = [0; 12];
+    busy.read_exact(&mut start).expect("the server answers");
+    server.signal(Signal::SIGTERM);
+    server.line("stopping; a second signal ends at once");
+    server.signal(Signal::SIGINT);
+    assert_eq!(server.code(), Some(1));
+}
+
+#[test]
+fn it_says_what_it_takes() {
+    let folder = folder();
+    let (code, stdout, _) = outcome(dotdo(folder.path()).arg("--help"));
+    assert_eq!(code, Some(0));
+    for expected in ["serve", "--storage", "--allow-unauthenticated", "Examples:", "Exit codes:"] {
+        assert!(stdout.contains(expected), "{stdout}");
+    }
+    let (code, stdout, _) = outcome(dotdo(folder.path()).arg("--version"));
+    assert_eq!((code, &*stdout), (Some(0), concat!("dotdo ", env!("CARGO_PKG_VERSION"), "\n")));
+}
