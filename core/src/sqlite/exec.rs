@@ -81,10 +81,7 @@ impl Database {
         let guard = self.guard.get();
         guard.user = false;
         let facts = std::mem::take(&mut guard.facts);
-        let (statement, used) = prepared.map_err(|error| match &facts.refused {
-            Some(what) => Error::invalid(format!("An object may not use {what}.")).with_code(SQL_REFUSED),
-            None => error,
-        })?;
+        let (statement, used) = prepared.map_err(|error| refusal(&facts).unwrap_or(error))?;
         let statement = statement.ok_or_else(|| Error::internal("A statement was taken for a comment."))?;
         let readonly = statement.is_readonly();
         Ok((sql[..used].into(), UserStatement { statement, facts, readonly }, used))
@@ -156,9 +153,14 @@ impl<'a> Cursor<'a> {
 
     fn advance(&mut self) -> Result<()> {
         let Some((_, user)) = &mut self.running else { return Ok(()) };
-        self.database.guard.get().user = true;
+        let guard = self.database.guard.get();
+        guard.facts.refused = None;
+        guard.user = true;
         let stepped = user.statement.step();
-        self.database.guard.get().user = false;
+        let guard = self.database.guard.get();
+        guard.user = false;
+        // Modules compile statements of their own while they run, so a refusal can come as late as this.
+        let stepped = stepped.map_err(|error| refusal(&guard.facts).unwrap_or(error));
         self.scan_steps += user.statement.take_scan_steps();
         if let Ok(true) = stepped {
             self.state = State::Ahead;
@@ -190,6 +192,11 @@ impl<'c> RowView<'c> {
     pub(crate) fn value(&self, index: usize) -> ValueRef<'c> {
         self.statement.value(index)
     }
+}
+
+fn refusal(facts: &Facts) -> Option<Error> {
+    let what = facts.refused.as_ref()?;
+    Some(Error::invalid(format!("An object may not use {what}.")).with_code(SQL_REFUSED))
 }
 
 fn check_parameters(wanted: usize, got: usize) -> Result<()> {

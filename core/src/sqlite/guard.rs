@@ -70,8 +70,13 @@ pub(super) enum SavepointStep {
 }
 
 impl Guard {
-    fn authorize(&mut self, action: c_int, first: &str, second: Option<&str>) -> bool {
+    fn authorize(&mut self, action: c_int, first: &str, second: Option<&str>, database: Option<&str>) -> bool {
         let refusal = match action {
+            ffi::SQLITE_CREATE_TABLE | ffi::SQLITE_CREATE_VIEW | ffi::SQLITE_CREATE_TRIGGER | ffi::SQLITE_CREATE_VTABLE
+                if database == Some("temp") =>
+            {
+                Some(format!("the temporary object {first}"))
+            }
             ffi::SQLITE_ATTACH => Some("ATTACH".into()),
             ffi::SQLITE_DETACH => Some("DETACH".into()),
             ffi::SQLITE_TRANSACTION => Some(format!("{first} (a request is one transaction; SAVEPOINT nests in it)")),
@@ -164,7 +169,7 @@ pub(super) unsafe extern "C" fn authorize(
     action: c_int,
     first: *const c_char,
     second: *const c_char,
-    _database: *const c_char,
+    database: *const c_char,
     _trigger: *const c_char,
 ) -> c_int {
     // SAFETY: this function's own contract.
@@ -173,8 +178,12 @@ pub(super) unsafe extern "C" fn authorize(
         return ffi::SQLITE_OK;
     }
     // SAFETY: this function's own contract.
-    let (first, second) = unsafe { (text(first), text(second)) };
-    if guard.authorize(action, first.as_deref().unwrap_or_default(), second.as_deref()) { ffi::SQLITE_OK } else { ffi::SQLITE_DENY }
+    let (first, second, database) = unsafe { (text(first), text(second), text(database)) };
+    if guard.authorize(action, first.as_deref().unwrap_or_default(), second.as_deref(), database.as_deref()) {
+        ffi::SQLITE_OK
+    } else {
+        ffi::SQLITE_DENY
+    }
 }
 
 /// SQLite asks regularly whether to go on.

@@ -2,6 +2,9 @@
 
 mod capture;
 mod keys;
+mod limits;
+mod load;
+mod refused;
 mod schema;
 mod virtual_tables;
 
