@@ -109,7 +109,8 @@ pub(crate) struct SchemaObject {
 
 /// Every object of a database's schema, in the order of `sqlite_schema`.
 ///
-/// Internal tables (`sqlite_sequence`, `sqlite_stat1` …) are not listed.
+/// `sqlite_sequence` is listed once SQLite has made it, but has no [`TableShape`]: its rows are [`Header::sequences`]. Other
+/// internal tables don't exist, because users can't run what makes them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Schema {
     /// The objects, in SQLite's own order.
@@ -195,7 +196,8 @@ pub(crate) struct Row {
 pub(crate) struct TableChanges {
     /// The table's name after the change.
     pub(crate) table: String,
-    /// The table's former content is gone entirely; `upserts` is all there is.
+    /// The table's former content, if there was such a table, is gone entirely; `upserts` is all there is. Every new table is
+    /// listed like this, also when it has no rows: a table of the same name and definition may have been dropped before.
     pub(crate) rewritten: bool,
     /// Keys whose rows are gone.
     pub(crate) deletes: Vec<RowKey>,
@@ -215,7 +217,8 @@ impl TableChanges {
 pub(crate) struct Changes {
     /// The whole schema after the change, when it changed.
     pub(crate) schema: Option<Schema>,
-    /// Tables that were renamed in place, old name first, in order; their rows stayed. Only with `schema`.
+    /// Tables that were renamed in place, old name first, in order; their rows stayed. Only with `schema`. A table whose name
+    /// another one takes is gone. Tables of the former schema that are not in the new one after all renames are gone too.
     pub(crate) renames: Vec<(String, String)>,
     /// Changed rows, a table each.
     pub(crate) tables: Vec<TableChanges>,

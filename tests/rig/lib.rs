@@ -11,6 +11,7 @@ mod own;
 mod ports;
 mod process;
 mod proxy;
+pub mod random_sql;
 mod readers;
 mod seaweed;
 mod server;

