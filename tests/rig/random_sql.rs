@@ -2,7 +2,8 @@
 //!
 //! A script is made from a list of choices and nothing else, so the same list gives the same script, and a shorter list a shorter
 //! script: property tests can shrink it. The statements are deterministic (no clock, no randomness), need nothing but an empty
-//! database, and never end the transaction that they run in. What fails in one SQLite fails in another of the same version.
+//! database, and don't end the transaction that they run in, with one exception: where AUTOINCREMENT has used the largest rowid, SQLite
+//! rolls the whole transaction back. What fails in one SQLite fails in another of the same version.
 //!
 //! This file uses only the standard library, because tests of other crates include it.
 

@@ -17,7 +17,10 @@ pub(super) fn from_code(db: *mut ffi::sqlite3, code: c_int) -> Error {
     let message = unsafe { CStr::from_ptr(ffi::sqlite3_errmsg(db)) }.to_string_lossy().into_owned();
     let details = serde_json::json!({ "sqliteCode": code, "sqliteMessage": message });
     match code & 0xff {
-        ffi::SQLITE_FULL => Error::new(ErrorKind::Full, "The object's database has reached its size limit.").with_details(details),
+        ffi::SQLITE_FULL => {
+            Error::new(ErrorKind::Full, "The object's database is full: it has reached its size limit, or a table its largest rowid.")
+                .with_details(details)
+        }
         ffi::SQLITE_TOOBIG => {
             Error::new(ErrorKind::TooLarge, "A value, a row or a statement is larger than the limit.").with_details(details)
         }
