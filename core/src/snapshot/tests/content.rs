@@ -129,6 +129,21 @@ fn keys_that_only_sqlite_takes_for_equal_leave_no_second_row() {
 }
 
 #[test]
+fn a_key_that_was_replaced_by_an_equal_one_goes_although_nobody_reports_it() {
+    let mut rig = Rig::with(
+        "CREATE TABLE t(k TEXT COLLATE NOCASE PRIMARY KEY, v TEXT) WITHOUT ROWID;
+         WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 4000) INSERT INTO t SELECT 'key' || i, hex(randomblob(9)) FROM n",
+    );
+    rig.snapshot();
+    rig.database.begin(Mode::ReadWrite).expect("a transaction");
+    let mut changes = rig.run("UPDATE t SET k = 'KEY5' WHERE k = 'key5'").expect("a change");
+    changes.tables[0].deletes.clear();
+    rig.observe(&changes);
+    rig.check();
+    assert_eq!(rig.latest().tables[0].data.len(), 1, "what is not certain is written whole");
+}
+
+#[test]
 fn an_unchanged_table_is_shared_and_a_dropped_one_forgotten() {
     let mut rig = Rig::with("CREATE TABLE a(x); CREATE TABLE b(x); INSERT INTO a VALUES (1); INSERT INTO b VALUES (1)");
     rig.snapshot();
