@@ -81,13 +81,20 @@ async fn a_real_store_that_is_not_atomic_is_refused() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("there is a free port").port();
     let mut command = Command::new(program);
     let _store = Process::start(command.args(["--host", "127.0.0.1", "--port", &port.to_string()]).arg(folder.path()));
-    let config = StoreConfig::S3(S3Config {
-        bucket: "promises".to_owned(),
-        endpoint: Some(format!("http://127.0.0.1:{port}")),
-        credentials: S3Credentials::Unsigned,
-        ..S3Config::default()
-    });
-    let told = || async { verdict(&config).await.err().filter(|error| error.kind() == ErrorKind::StoreRefused) };
-    let refusal = Deadline::in_seconds(30).until(told).await.expect("it answers, and does not pass");
-    assert!(refusal.message().contains("creates of one key at the same time succeeded"), "{refusal}");
+    let config = |prefix: &str| {
+        StoreConfig::S3(S3Config {
+            bucket: "promises".to_owned(),
+            prefix: prefix.to_owned(),
+            endpoint: Some(format!("http://127.0.0.1:{port}")),
+            credentials: S3Credentials::Unsigned,
+            ..S3Config::default()
+        })
+    };
+    let bucket = open(&config("ready")).expect("the configuration is good");
+    let answers = || async { bucket.get(&Key::new("1")).await.ok() };
+    Deadline::in_seconds(30).until(answers).await.expect("it answers");
+    for attempt in 0..10 {
+        let refusal = verdict(&config(&attempt.to_string())).await.expect_err("it does not pass");
+        assert_eq!(refusal.kind(), ErrorKind::StoreRefused, "{refusal}");
+    }
 }
