@@ -1,0 +1,41 @@
+//! The class that is measured: small enough that the product's own cost shows.
+
+use dotdo::{App, Context, DurableObject, Error, Request, Response, Result};
+
+/// Answers `/value` (a read), `/add` (a write of one row), `/fill?n` (n rows of about 104 bytes), `/touch` (changes one of them).
+struct Measured;
+
+const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS counter (id INTEGER PRIMARY KEY, value INTEGER NOT NULL);
+    INSERT OR IGNORE INTO counter VALUES (1, 0);
+    CREATE TABLE IF NOT EXISTS rows (id TEXT PRIMARY KEY, type TEXT NOT NULL, data TEXT NOT NULL)";
+
+pub(crate) const FILL: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+    INSERT INTO rows SELECT printf('%016x', i * 11400714819323198485), 'type' || (i % 8),
+    json_object('number', i, 'text', hex(i * 7919) || '-and-some-more-text-so-that-a-row-has-its-size', 'flag', i % 2) FROM n";
+
+impl DurableObject for Measured {
+    async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+        let number = request.uri().query().and_then(|query| query.parse().ok()).unwrap_or(1_i64);
+        let answer: i64 = match request.uri().path() {
+            "/value" => ctx.sql().exec("SELECT value FROM counter", ())?.one()?,
+            "/count" => ctx.sql().exec("SELECT count(*) FROM rows", ())?.one()?,
+            "/create" => {
+                ctx.sql().exec(SCHEMA, ())?;
+                0
+            }
+            "/add" => ctx.sql().exec("UPDATE counter SET value = value + 1 RETURNING value", ())?.one()?,
+            "/fill" => ctx.sql().exec(FILL, (number,)).map(|_| number)?,
+            "/touch" => {
+                ctx.sql().exec("UPDATE rows SET type = 'touched' WHERE rowid = ?", (number,))?;
+                number
+            }
+            path => return Err(Error::not_found(format!("nothing is measured at {path}"))),
+        };
+        Ok(Response::new(answer.to_string().into()))
+    }
+}
+
+/// The app that is measured.
+pub fn app() -> App {
+    App::new().class("Measured", || Measured)
+}

@@ -1,0 +1,47 @@
+//! Measures dotdo against what it can't be better than, side by side in one run, and prints the ratios.
+//!
+//! `cargo run --release -p dotdo-benches` runs everything; names of sections as arguments run those only:
+//! `write`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `start`.
+
+mod memory;
+mod read;
+mod restore;
+mod start;
+mod upload;
+mod world;
+mod write;
+
+use dotdo_benches::{Figure, report};
+
+#[tokio::main]
+#[expect(clippy::print_stdout, reason = "printing the figures is what this program is for")]
+async fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|one| one == name);
+    let mut figures: Vec<Figure> = Vec::new();
+    if is_wanted("write") {
+        figures.push(write::latency().await);
+    }
+    if is_wanted("throughput") {
+        figures.push(write::throughput().await);
+    }
+    if is_wanted("cold") {
+        figures.push(restore::cold().await);
+    }
+    if is_wanted("restore") {
+        figures.push(restore::large().await);
+    }
+    if is_wanted("upload") {
+        figures.push(upload::one_row().await);
+    }
+    if is_wanted("read") {
+        figures.push(read::warm().await);
+    }
+    if is_wanted("memory") {
+        figures.push(memory::idle().await);
+    }
+    if is_wanted("start") {
+        figures.push(start::listening().await);
+    }
+    println!("{}", report(&figures));
+}
