@@ -41,7 +41,8 @@ impl SlowStore {
 
 /// How to start the measured server.
 pub(crate) fn measured(storage: &str) -> Setup {
-    Setup::new(storage).program(sibling("measured"))
+    // An app reads its environment, not the command line.
+    Setup::new(storage).program(sibling("measured")).env("DOTDO_STORAGE", storage).env("PORT", "0")
 }
 
 /// Another program of this crate.
