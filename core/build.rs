@@ -12,7 +12,6 @@ use std::process::ExitCode;
 
 const FLAG: &str = "SQLITE_ENABLE_PREUPDATE_HOOK";
 
-#[expect(clippy::print_stderr, reason = "that is how a build script speaks to people")]
 fn main() -> ExitCode {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=LIBSQLITE3_FLAGS");

@@ -8,7 +8,7 @@
 //! This file uses only the standard library, because tests of other crates include it.
 
 /// The most choices that a script makes use of; more make longer tests, not other ones.
-pub const CHOICES_MAX: usize = 1500;
+pub const CHOICES_MAX: usize = 1000;
 
 /// Transactions, each a list of single statements.
 pub type Script = Vec<Vec<String>>;
@@ -283,7 +283,8 @@ impl Generator<'_> {
                 format!("{head} RENAME COLUMN {column} TO {}", quote(new))
             }
             3 if table.columns.len() > 1 => {
-                self.tables[index].columns.retain(|old| quote(old) != column);
+                let dropped = table.columns.iter().position(|old| quote(old) == column);
+                dropped.map(|position| self.tables[index].columns.remove(position));
                 format!("{head} DROP COLUMN {column}")
             }
             _ => {

@@ -28,5 +28,5 @@ mod tests;
 
 pub(crate) use database::{Database, Limits};
 pub(crate) use exec::{Cursor, RowView};
-pub(crate) use load::{Loader, TableLoader};
+pub(crate) use load::Loader;
 pub(crate) use transaction::Mode;

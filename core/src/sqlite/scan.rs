@@ -8,6 +8,9 @@ use super::database::Database;
 use crate::change::{KeyShape, Row, RowKey, ValueRef};
 use crate::{Error, Result};
 
+/// Takes a row: its rowid and its values.
+type Each<'f> = &'f mut dyn FnMut(Option<i64>, &[ValueRef<'_>]) -> Result<()>;
+
 impl Database {
     /// Gives every row of a table to `each`: its rowid (`None` in `WITHOUT ROWID` tables) and the values of its
     /// [`TableShape`](crate::change::TableShape)'s columns.
@@ -17,7 +20,7 @@ impl Database {
     ///
     /// # Errors
     /// `NotFound` when there is no such table; whatever `each` answers.
-    pub(crate) fn scan(&self, table: &str, each: &mut dyn FnMut(Option<i64>, &[ValueRef<'_>]) -> Result<()>) -> Result<()> {
+    pub(crate) fn scan(&self, table: &str, each: Each<'_>) -> Result<()> {
         self.scan_table(self.table(table)?, each)
     }
 
@@ -38,7 +41,7 @@ impl Database {
         })
     }
 
-    pub(super) fn scan_table(&self, table: &Table, each: &mut dyn FnMut(Option<i64>, &[ValueRef<'_>]) -> Result<()>) -> Result<()> {
+    pub(super) fn scan_table(&self, table: &Table, each: Each<'_>) -> Result<()> {
         let hidden = usize::from(table.rowid_column().is_some());
         let mut statement = self.handle.prepare(&table.scan())?;
         let mut values = Vec::with_capacity(statement.columns());

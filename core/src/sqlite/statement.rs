@@ -25,7 +25,7 @@ impl Statement {
             return Err(Error::new(crate::ErrorKind::TooLarge, "A statement is larger than 2 GiB."));
         };
         let (mut raw, mut tail) = (ptr::null_mut(), ptr::null());
-        let flags = ffi::SQLITE_PREPARE_PERSISTENT as u32;
+        let flags = ffi::SQLITE_PREPARE_PERSISTENT;
         // SAFETY: the length bounds the text, both out-pointers live through the call.
         let code = unsafe { ffi::sqlite3_prepare_v3(db, sql.as_ptr().cast(), length, flags, &raw mut raw, &raw mut tail) };
         if code != ffi::SQLITE_OK {

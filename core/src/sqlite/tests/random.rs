@@ -11,12 +11,9 @@ use crate::Error;
 #[path = "../../../../tests/rig/random_sql.rs"]
 mod random_sql;
 
-/// How many cases run unless PROPTEST_CASES says otherwise.
-const CASES: u32 = 200;
-
+/// Some hundred cases, or as many as PROPTEST_CASES says.
 fn config() -> ProptestConfig {
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { CASES };
-    ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 300, ..ProptestConfig::default() }
+    ProptestConfig { failure_persistence: None, max_shrink_iters: 300, ..ProptestConfig::default() }
 }
 
 proptest! {
