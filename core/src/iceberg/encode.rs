@@ -120,11 +120,6 @@ impl RowEncoder {
         self.writer.bytes_written() + self.writer.in_progress_size() + self.batch_bytes
     }
 
-    /// How many rows were added.
-    pub(crate) fn rows(&self) -> u64 {
-        self.rows
-    }
-
     /// The file.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::engine::WeakEngine;
 use crate::instance::slot::Slot;
 use crate::instance::{Deps, Slots, checkpoint};
@@ -11,20 +12,39 @@ use crate::instance::{Deps, Slots, checkpoint};
 /// How often the janitor looks at every slot.
 const ROUND: Duration = Duration::from_millis(500);
 
+/// An object that was not used for this long gives back what it can without leaving memory.
+const RELAX_AFTER: Duration = Duration::from_secs(5);
+
 /// Begins; ends when the engine is gone.
-pub(crate) fn start(engine: WeakEngine, clock: Arc<dyn crate::clock::Clock>) {
+pub(crate) fn start(engine: WeakEngine, clock: Arc<dyn Clock>) {
     tokio::spawn(run(engine, clock));
 }
 
-async fn run(engine: WeakEngine, clock: Arc<dyn crate::clock::Clock>) {
+async fn run(engine: WeakEngine, clock: Arc<dyn Clock>) {
     loop {
         clock.sleep(ROUND).await;
         let Some(engine) = engine.upgrade() else { return };
         let slots = engine.slots().all();
-        slots.iter().for_each(|slot| checkpoint::start_if_due(engine.deps(), slot));
+        for slot in &slots {
+            checkpoint::start_if_due(engine.deps(), slot);
+            relax(slot, clock.as_ref());
+        }
         evict(engine.deps(), slots).await;
         engine.slots().forget_cold();
         publish(engine.slots());
+    }
+}
+
+/// Makes the memory of an object small that nobody has used for a while.
+fn relax(slot: &Slot, clock: &dyn Clock) {
+    let idle_ms = clock.monotonic().as_millis().saturating_sub(u128::from(slot.used_ms()));
+    if idle_ms < RELAX_AFTER.as_millis() || slot.relaxed.load(Ordering::Relaxed) {
+        return;
+    }
+    let Ok(mut residence) = slot.turn.try_lock() else { return };
+    slot.relaxed.store(true, Ordering::Relaxed);
+    if let Some(warm) = residence.warm.as_mut().filter(|warm| !warm.running) {
+        warm.context.database.relax();
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Slot {
     /// What the object's memory weighs.
     pub(crate) bytes: AtomicU64,
     pub(crate) checkpoint_asked: AtomicBool,
+    /// The memory has been made small since the last use.
+    pub(crate) relaxed: AtomicBool,
     pub(crate) hint: Mutex<hint::LastWritten>,
     /// When the object's history was last swept, counting from when it came to this process.
     pub(crate) swept: Mutex<Instant>,
@@ -62,6 +64,7 @@ impl Slot {
             used_ms: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             checkpoint_asked: AtomicBool::new(false),
+            relaxed: AtomicBool::new(false),
             hint: Mutex::default(),
             swept,
         }
@@ -76,6 +79,7 @@ impl Slot {
     pub(crate) fn touch(&self, clock: &dyn Clock) {
         let now_ms = u64::try_from(clock.monotonic().as_millis()).unwrap_or(u64::MAX);
         self.used_ms.store(now_ms, Ordering::Relaxed);
+        self.relaxed.store(false, Ordering::Relaxed);
     }
 
     /// When the object was last used, in monotonic milliseconds.

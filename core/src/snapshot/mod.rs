@@ -25,13 +25,13 @@ mod table;
 mod tiers;
 mod tracker;
 
-pub(crate) use list::{SnapshotEntry, list, read};
-pub(crate) use plan::{Completed, Plan, PlanContext};
+pub(crate) use list::{list, read};
+pub(crate) use plan::{Plan, PlanContext};
 pub(crate) use publish::{publish, upload};
 pub(crate) use reference::{SnapshotRef, latest_key};
-pub(crate) use restore::{Fetched, fetch};
+pub(crate) use restore::fetch;
 pub(crate) use stored::Document;
-pub(crate) use sweep::{Swept, sweep};
+pub(crate) use sweep::sweep;
 pub(crate) use tracker::Tracker;
 
 use crate::error::{Error, ErrorKind};

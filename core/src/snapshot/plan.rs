@@ -43,7 +43,6 @@ pub(crate) struct Plan {
     pub(super) prefix: Key,
     pub(super) files: Vec<(Key, Bytes)>,
     pub(super) tables: Vec<PlannedTable>,
-    pub(super) changed_rows: u64,
 }
 
 #[derive(Debug)]
@@ -97,7 +96,7 @@ impl Plan {
             tables: tables.iter().map(|table| Arc::clone(&table.base)).collect(),
             location,
         };
-        let plan = Self { document, prefix: context.prefix.clone(), files, tables, changed_rows: 0 };
+        let plan = Self { document, prefix: context.prefix.clone(), files, tables };
         plan.check_keys()?;
         Ok(plan)
     }

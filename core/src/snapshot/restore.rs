@@ -8,7 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::deletes;
 use super::index::IndexBuilder;
-use super::reference::{SnapshotRef, snapshots_key};
+use super::reference::snapshots_key;
 use super::store_error;
 use super::stored::Document;
 use super::table::{DataFile, DeleteFile, FileRef, TableBase};
@@ -67,11 +67,6 @@ impl Fetched {
             return Err(Error::corrupt(&key, format!("expected the rows of the table {:?}, found none", shape.name)));
         }
         Ok((database, Tracker::restored(self.document.reference, self.document.location.into(), tables)))
-    }
-
-    /// Which snapshot this is.
-    pub(crate) fn reference(&self) -> SnapshotRef {
-        self.document.reference
     }
 
     fn document_key(&self) -> Key {

@@ -43,7 +43,6 @@ pub(crate) struct Tracker {
     pub(super) base: Option<SnapshotRef>,
     /// The location that the base's files name each other by.
     pub(super) location: Option<Arc<str>>,
-    changed_rows: u64,
     handles: u32,
 }
 
@@ -69,17 +68,11 @@ impl Tracker {
         self.base
     }
 
-    /// How many rows have changed since the last plan; a change that is no row's counts as one.
-    pub(crate) fn changed_rows(&self) -> u64 {
-        self.changed_rows
-    }
-
     /// Takes note of a committed batch or a replayed record; `shapes` are the tables after it.
     pub(crate) fn observe(&mut self, changes: &Changes, shapes: &[TableShape]) {
         if changes.is_empty() {
             return;
         }
-        self.changed_rows += (changes.rows() as u64).max(1);
         for (old, new) in &changes.renames {
             if let Some(tracked) = self.tables.remove(old) {
                 self.tables.insert(new.clone(), tracked);
@@ -115,7 +108,6 @@ impl Tracker {
             let tracked = self.tables.values_mut().find(|tracked| Some(tracked.handle) == table.handle);
             table.taken = tracked.map_or(Dirty::Nothing, |tracked| std::mem::replace(&mut tracked.dirty, Dirty::Nothing));
         }
-        plan.changed_rows = std::mem::take(&mut self.changed_rows);
         Ok(plan)
     }
 
@@ -132,7 +124,6 @@ impl Tracker {
 
     /// The snapshot did not get into the bucket: its changes belong to the next one.
     pub(crate) fn abandon(&mut self, plan: Plan) {
-        self.changed_rows += plan.changed_rows;
         for table in plan.tables {
             if let Some(tracked) = table.handle.and_then(|handle| self.by_handle(handle)) {
                 tracked.dirty.merge(table.taken);

@@ -187,10 +187,8 @@ fn an_abandoned_plan_loses_nothing() {
     large(&mut rig, 4000);
     rig.commit("UPDATE large SET data = 'a' WHERE id = 7; CREATE TABLE other(x); INSERT INTO other VALUES (1)");
     let plan = rig.plan();
-    assert_eq!(rig.tracker.changed_rows(), 0);
     rig.commit("UPDATE large SET data = 'b' WHERE id = 14; ALTER TABLE other RENAME TO another; INSERT INTO another VALUES (2)");
     rig.tracker.abandon(plan);
-    assert!(rig.tracker.changed_rows() >= 4);
     rig.check();
     rig.restart();
 }

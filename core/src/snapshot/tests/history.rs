@@ -1,5 +1,6 @@
 //! Older snapshots: listing them, going back to them, letting them go.
 
+use super::super::sweep::Swept;
 use super::*;
 
 fn sweep_now(rig: &Rig) -> Swept {
