@@ -11,13 +11,14 @@ use rusqlite::{Connection, MAIN_DB};
 ///
 /// When SQLite fails.
 pub fn image_path(rows: i64, tries: usize) -> Duration {
-    let source = Connection::open_in_memory().expect("memory");
+    let mut source = Connection::open_in_memory().expect("memory");
     source.execute_batch("CREATE TABLE rows (id TEXT PRIMARY KEY, type TEXT NOT NULL, data TEXT NOT NULL)").expect("DDL");
     source.execute(super::app::FILL, [rows]).expect("rows");
-    let image = source.serialize(MAIN_DB).expect("an image");
-    let packed = zstd::bulk::compress(&image, 1).expect("zstd");
-    let length = image.len();
-    drop((image, source));
+    let (packed, length) = {
+        let image = source.serialize(MAIN_DB).expect("an image");
+        (zstd::bulk::compress(&image, 1).expect("zstd"), image.len())
+    };
+    drop(source);
     let times = (0..tries).map(|_| {
         let started = Instant::now();
         let image = zstd::bulk::decompress(&packed, length).expect("zstd");

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dotdo::{Bucket, Clock, Key, OsRandom, SystemClock};
+use dotdo::{OsRandom, SystemClock};
+use dotdo_core::{Bucket, Clock, Key, open};
 use dotdo_tests::{Proxy, Seaweed, Server, Setup};
 
 /// How long the slow store takes longer than the fast one it stands on.
@@ -35,7 +36,7 @@ impl SlowStore {
     pub(crate) fn bucket(&self) -> Arc<dyn Bucket> {
         let config = Seaweed::shared().config_through(&self.proxy.endpoint(), &format!("{}-raw", self.prefix));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        dotdo::open(&config, uuid::Uuid::from_u128(1), clock, Arc::new(OsRandom)).expect("the store's configuration is right")
+        open(&config, uuid::Uuid::from_u128(1), clock, Arc::new(OsRandom)).expect("the store's configuration is right")
     }
 }
 
