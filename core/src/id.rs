@@ -96,7 +96,7 @@ impl Tenant {
     ///
     /// # Errors
     ///
-    /// `Invalid` when one of both is empty or longer than [`SEGMENT_BYTES_MAX`] once encoded.
+    /// `Invalid` when one of both is empty or longer than 200 bytes once encoded.
     pub fn new(org: &str, tenant: &str) -> Result<Self> {
         for name in [org, tenant] {
             if name.is_empty() || escape(name).len() > SEGMENT_BYTES_MAX {
