@@ -50,7 +50,7 @@ impl<'a> Sql<'a> {
     /// Parameters are `[]`, a tuple, an array, a slice or a `Vec` of anything that is [`IntoValue`].
     ///
     /// # Errors
-    /// `Invalid` with the code `SQL_ERROR` for a statement that SQLite does not accept or a constraint that it violates,
+    /// `Handler` with the code `SQL_ERROR` for a statement that SQLite does not accept or a constraint that it violates,
     /// `SQL_REFUSED` for what an object may not do; `Full`, `TooLarge` and `TimedOut` at the limits. After a `Full` or a
     /// `TimedOut`, SQLite may have rolled the whole transaction back; then every later statement and the commit fail alike.
     pub fn exec(self, sql: &str, params: impl IntoParams) -> Result<SqlCursor<'a>> {
@@ -79,7 +79,7 @@ impl SqlCursor<'_> {
     /// The next row.
     ///
     /// # Errors
-    /// `Invalid` with the code `SQL_ROWS` when the row is not a `T`; those of [`Sql::exec`].
+    /// `Handler` with the code `SQL_ROWS` when the row is not a `T`; those of [`Sql::exec`].
     #[expect(clippy::should_implement_trait, reason = "each row may become another type, which an iterator can't offer")]
     pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>> {
         match self.cursor.next()? {
@@ -91,7 +91,7 @@ impl SqlCursor<'_> {
     /// The only row.
     ///
     /// # Errors
-    /// As [`SqlCursor::next`]; `Invalid` with the code `SQL_ROWS`, saying how many rows there are, when there is not exactly one.
+    /// As [`SqlCursor::next`]; `Handler` with the code `SQL_ROWS`, saying how many rows there are, when there is not exactly one.
     pub fn one<T: DeserializeOwned>(&mut self) -> Result<T> {
         let Some(row) = self.next()? else { return Err(not_one(0)) };
         let mut count = 1;
@@ -169,7 +169,7 @@ impl SqlCursor<'_> {
 }
 
 fn not_one(count: u64) -> Error {
-    Error::invalid(format!("The statement gave {count} rows where exactly one is wanted.")).with_code(SQL_ROWS)
+    Error::handler(format!("The statement gave {count} rows where exactly one is wanted.")).with_code(SQL_ROWS)
 }
 
 fn json(value: ValueRef<'_>) -> serde_json::Value {

@@ -263,7 +263,7 @@ impl Database {
 }
 
 fn odd_sequence() -> Error {
-    Error::invalid(format!("{SEQUENCES} must have one row a table, with a text as name and an integer as seq."))
+    Error::handler(format!("{SEQUENCES} must have one row a table, with a text as name and an integer as seq."))
         .with_code(super::error::SQL_ERROR)
 }
 

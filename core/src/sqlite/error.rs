@@ -28,6 +28,6 @@ pub(super) fn from_code(db: *mut ffi::sqlite3, code: c_int) -> Error {
         ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => Error::new(ErrorKind::Corrupt, format!("SQLite: {message}")).with_details(details),
         ffi::SQLITE_NOMEM => Error::internal("SQLite ran out of memory.").with_code("OUT_OF_MEMORY"),
         ffi::SQLITE_MISUSE | ffi::SQLITE_INTERNAL => Error::internal(format!("SQLite: {message}")).with_details(details),
-        _ => Error::invalid(format!("SQLite: {message}")).with_code(SQL_ERROR).with_details(details),
+        _ => Error::handler(format!("SQLite: {message}")).with_code(SQL_ERROR).with_details(details),
     }
 }

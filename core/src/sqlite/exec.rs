@@ -46,12 +46,12 @@ impl Database {
     /// has made its changes when this returns.
     ///
     /// # Errors
-    /// `Invalid` (`SQL_ERROR`, `SQL_REFUSED`) for what the statements do wrong, `Full`, `TooLarge`, `TimedOut`; `Internal`
+    /// `Handler` (`SQL_ERROR`, `SQL_REFUSED`) for what the statements do wrong, `Full`, `TooLarge`, `TimedOut`; `Internal`
     /// without a transaction.
     pub(crate) fn exec(&mut self, sql: &str, params: Vec<Value>) -> Result<Cursor<'_>> {
         self.with_transaction(|_| ())?;
         if sql.contains('\0') {
-            return Err(Error::invalid("A statement contains a NUL character.").with_code(SQL_ERROR));
+            return Err(Error::handler("A statement contains a NUL character.").with_code(SQL_ERROR));
         }
         let mut rest = skip_blank(sql);
         loop {
@@ -196,14 +196,14 @@ impl<'c> RowView<'c> {
 
 fn refusal(facts: &Facts) -> Option<Error> {
     let what = facts.refused.as_ref()?;
-    Some(Error::invalid(format!("An object may not use {what}.")).with_code(SQL_REFUSED))
+    Some(Error::handler(format!("An object may not use {what}.")).with_code(SQL_REFUSED))
 }
 
 fn check_parameters(wanted: usize, got: usize) -> Result<()> {
     if wanted == got {
         return Ok(());
     }
-    Err(Error::invalid(format!("The statement takes {wanted} parameters and got {got}.")).with_code(SQL_ERROR))
+    Err(Error::handler(format!("The statement takes {wanted} parameters and got {got}.")).with_code(SQL_ERROR))
 }
 
 /// The text without what comes before its first statement: blanks, comments and semicolons.

@@ -73,7 +73,7 @@ impl Database {
             return Ok(Changes::default());
         }
         if self.handle.has_foreign_key_violations() {
-            return Err(Error::invalid("SQLite: FOREIGN KEY constraint failed").with_code(SQL_ERROR));
+            return Err(Error::handler("SQLite: FOREIGN KEY constraint failed").with_code(SQL_ERROR));
         }
         self.flush_virtual_tables()?;
         let layout_changed = !Arc::ptr_eq(&self.recorder.peek().layout, &self.committed);

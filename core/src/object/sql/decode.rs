@@ -13,7 +13,7 @@ use crate::{Error, Result};
 
 /// The row as a `T`.
 pub(super) fn row<T: DeserializeOwned>(columns: &[String], row: &RowView<'_>) -> Result<T> {
-    T::deserialize(RowDeserializer { columns, row }).map_err(|mismatch| Error::invalid(mismatch.0).with_code(SQL_ROWS))
+    T::deserialize(RowDeserializer { columns, row }).map_err(|mismatch| Error::handler(mismatch.0).with_code(SQL_ROWS))
 }
 
 /// Why a row is not the type that was asked for.

@@ -88,7 +88,7 @@ fn autoincrement_counters_are_kept_even_when_set_by_hand() {
     rig.commit("INSERT INTO t VALUES (9, 9); UPDATE sqlite_sequence SET seq = 2");
     assert_eq!(rig.replica.header().sequences["t"], 2, "applying row 9 must not raise it");
     let error = rig.try_commit(&["UPDATE sqlite_sequence SET seq = 'x'", "SELECT 1"]).expect_err("no counter");
-    assert_kind(&error, ErrorKind::Invalid, "sqlite_sequence");
+    assert_kind(&error, ErrorKind::Handler, "sqlite_sequence");
     rig.commit("DROP TABLE t");
     rig.commit("INSERT INTO sqlite_sequence VALUES ('ghost', 7)");
 }
@@ -113,7 +113,7 @@ fn a_failed_statement_keeps_what_sqlite_keeps() {
 fn a_transaction_that_sqlite_rolled_back_can_not_be_committed() {
     let mut rig = Rig::with("CREATE TABLE t(a UNIQUE); INSERT INTO t VALUES (3)");
     let statements = ["INSERT INTO t VALUES (1)", "INSERT OR ROLLBACK INTO t VALUES (3)", "INSERT INTO t VALUES (4)"];
-    assert_kind(&rig.try_commit(&statements).expect_err("it is lost"), ErrorKind::Invalid, "UNIQUE");
+    assert_kind(&rig.try_commit(&statements).expect_err("it is lost"), ErrorKind::Handler, "UNIQUE");
     assert_eq!(query(&mut rig.database, "SELECT a FROM t"), vec![vec![integer(3)]]);
     rig.commit("INSERT INTO t VALUES (4)");
 }
@@ -124,7 +124,7 @@ fn deferred_foreign_keys_are_checked_before_the_changes_are_taken() {
         "CREATE TABLE p(id INTEGER PRIMARY KEY);
          CREATE TABLE c(p REFERENCES p DEFERRABLE INITIALLY DEFERRED)",
     );
-    assert_kind(&rig.try_commit(&["INSERT INTO c VALUES (1)", "SELECT 1"]).expect_err("violated"), ErrorKind::Invalid, "FOREIGN KEY");
+    assert_kind(&rig.try_commit(&["INSERT INTO c VALUES (1)", "SELECT 1"]).expect_err("violated"), ErrorKind::Handler, "FOREIGN KEY");
     rig.commit("INSERT INTO c VALUES (1); INSERT INTO p VALUES (1)");
 }
 

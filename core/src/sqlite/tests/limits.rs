@@ -113,6 +113,6 @@ fn statements_made_to_hurt_are_errors() {
         "SELECT 'a' LIKE replace(hex(zeroblob(1000)), '0', '%')".to_owned(),
     ] {
         let error = refusal(&mut database, &sql);
-        assert!(matches!(error.kind(), ErrorKind::Invalid | ErrorKind::TooLarge), "{error:?}");
+        assert!(matches!(error.kind(), ErrorKind::Handler | ErrorKind::TooLarge), "{error:?}");
     }
 }

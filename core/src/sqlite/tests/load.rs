@@ -61,7 +61,7 @@ fn a_loaded_database_goes_on_where_the_other_was() {
     rig.commit("INSERT INTO t(a) VALUES (3)");
     assert_eq!(query(&mut rig.database, "SELECT id FROM t"), vec![vec![integer(1)], vec![integer(3)]]);
     assert_eq!(query(&mut rig.database, "SELECT count(*) FROM l"), vec![vec![integer(3)]]);
-    assert_kind(&rig.try_commit(&["INSERT INTO t(a) VALUES ('no')"]).expect_err("checks are on"), ErrorKind::Invalid, "CHECK");
+    assert_kind(&rig.try_commit(&["INSERT INTO t(a) VALUES ('no')"]).expect_err("checks are on"), ErrorKind::Handler, "CHECK");
 }
 
 #[test]

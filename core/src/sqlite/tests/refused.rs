@@ -38,7 +38,7 @@ fn statements_that_reach_outside_are_refused_by_name() {
         ("CREATE TABLE sqlite_x(a)", "reserved"),
         ("DROP TABLE sqlite_sequence; SELECT 1", "sqlite_sequence"),
     ] {
-        assert_kind(&refusal(&mut database, sql), ErrorKind::Invalid, name);
+        assert_kind(&refusal(&mut database, sql), ErrorKind::Handler, name);
     }
     assert_eq!(refusal(&mut database, "ATTACH ':memory:' AS x").code(), "SQL_REFUSED");
     assert_eq!(refusal(&mut database, "SELEC 1").code(), "SQL_ERROR");
@@ -47,11 +47,11 @@ fn statements_that_reach_outside_are_refused_by_name() {
 #[test]
 fn refused_statements_stay_refused_inside_others() {
     let mut database = Rig::with("CREATE TABLE t(a)").database;
-    assert_kind(&refusal(&mut database, "SELECT 1; ATTACH ':memory:' AS x"), ErrorKind::Invalid, "ATTACH");
-    assert_kind(&refusal(&mut database, "SELECT * FROM pragma_journal_mode"), ErrorKind::Invalid, "journal_mode");
+    assert_kind(&refusal(&mut database, "SELECT 1; ATTACH ':memory:' AS x"), ErrorKind::Handler, "ATTACH");
+    assert_kind(&refusal(&mut database, "SELECT * FROM pragma_journal_mode"), ErrorKind::Handler, "journal_mode");
     assert_kind(
         &refusal(&mut database, "CREATE VIEW v AS SELECT load_extension('x'); SELECT * FROM v"),
-        ErrorKind::Invalid,
+        ErrorKind::Handler,
         "load_extension",
     );
 }
