@@ -9,6 +9,7 @@
 //! Must not know: the bucket, the server, the engine.
 
 mod answer;
+
 mod cursor;
 mod fields;
 mod input;
@@ -19,6 +20,8 @@ mod route;
 mod rules;
 mod schema;
 mod table;
+#[cfg(test)]
+mod tests;
 mod things;
 mod time;
 

@@ -1,0 +1,127 @@
+//! An engine that serves the built-in class from memory, with a clock that can be moved.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use dotdo_core::{App, Body, Bucket, Clock, Components, Engine, Error, Inline, Memory, ObjectId, Random, Request, Settings, Tenant};
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::super::Graph;
+use crate::{OsRandom, SystemClock};
+
+/// The machine's clock, with a wall time of our own.
+pub(super) struct MovedClock {
+    real: SystemClock,
+    wall_ms: AtomicI64,
+}
+
+impl Clock for MovedClock {
+    fn monotonic(&self) -> Duration {
+        self.real.monotonic()
+    }
+
+    fn wall_ms(&self) -> i64 {
+        self.wall_ms.load(Ordering::Relaxed)
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.real.sleep(duration)
+    }
+}
+
+/// One server and its bucket.
+pub(super) struct World {
+    engine: Engine,
+    pub(super) bucket: Arc<dyn Bucket>,
+    pub(super) clock: Arc<MovedClock>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Value,
+}
+
+impl World {
+    pub(super) async fn new() -> Self {
+        let clock = Arc::new(MovedClock { real: SystemClock::new(), wall_ms: AtomicI64::new(1_800_000_000_000) });
+        let bucket: Arc<dyn Bucket> = Arc::new(Memory::new(clock.clone()));
+        Self { engine: start(&bucket, &clock).await, bucket, clock }
+    }
+
+    /// Moves the time of day on.
+    pub(super) fn later(&self, ms: i64) {
+        self.clock.wall_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    /// The time of day in milliseconds.
+    pub(super) fn now_ms(&self) -> i64 {
+        self.clock.wall_ms()
+    }
+
+    /// Ends the server in order and starts another one on the same bucket.
+    pub(super) async fn restart(&mut self) {
+        self.engine.shutdown(Duration::from_secs(10)).await;
+        self.engine = start(&self.bucket, &self.clock).await;
+    }
+
+    /// Sends a request to the object `graph`; a body of null is none.
+    pub(super) async fn send(&self, method: &str, path: &str, body: Value) -> Result<Reply, Error> {
+        let text = if body.is_null() { String::new() } else { body.to_string() };
+        self.send_text(method, path, text).await
+    }
+
+    pub(super) async fn send_text(&self, method: &str, path: &str, body: String) -> Result<Reply, Error> {
+        let request = http::Request::builder().method(method).uri(path).header("x-request-id", "r-1");
+        let request: Request = request.body(Body::from(body)).expect("a good request");
+        let object = ObjectId::new("DO", "graph").expect("a good name");
+        let (head, body) = self.engine.fetch(&object, None, request).await?.into_parts();
+        let bytes = body.bytes().await.expect("the body is whole");
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("the body is JSON") };
+        Ok(Reply { status: head.status, headers: head.headers, body })
+    }
+
+    /// The body of a request that succeeds.
+    pub(super) async fn ok(&self, method: &str, path: &str, body: Value) -> Value {
+        let reply = self.send(method, path, body).await.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"));
+        assert!(reply.status.is_success(), "{method} {path}: {reply:?}");
+        reply.body
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Value {
+        self.ok("GET", path, Value::Null).await
+    }
+
+    /// The code of a request that fails.
+    pub(super) async fn code(&self, method: &str, path: &str, body: Value) -> &'static str {
+        self.send(method, path, body).await.map(|reply| panic!("{method} {path}: {reply:?}")).unwrap_or_else(|error: Error| error.code())
+    }
+
+    /// The ids of a list's items.
+    pub(super) async fn ids(&self, path: &str) -> Vec<String> {
+        let list = self.get(path).await;
+        let items = list["items"].as_array().expect("a list has items");
+        assert_eq!(list["count"], json!(items.len()));
+        items.iter().map(|item| item["id"].as_str().expect("an id is a text").to_owned()).collect()
+    }
+}
+
+async fn start(bucket: &Arc<dyn Bucket>, clock: &Arc<MovedClock>) -> Engine {
+    let components = Components {
+        bucket: bucket.clone(),
+        clock: clock.clone(),
+        random: Arc::new(OsRandom),
+        executor: Arc::new(Inline),
+        instance: Uuid::from_bytes(OsRandom.bytes16()),
+    };
+    let tenant = Tenant::new("local", "local").expect("good names");
+    let app = App::new().class("DO", || Graph);
+    Engine::start(app, tenant, Settings::default(), components).await.expect("a store in memory serves")
+}
