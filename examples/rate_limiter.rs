@@ -1,0 +1,65 @@
+//! A rate limiter: one bucket of tokens for each client, filled again as time passes.
+//!
+//! ```sh
+//! curl -X POST http://127.0.0.1:8787/do/client-42/take    # {"remaining":9}, and 429 with Retry-After when it is empty
+//! ```
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use dotdo::{App, Context, DurableObject, Error, ErrorKind, Request, Response, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// How many tokens a full bucket has: what a client may do at once.
+const TOKENS_MAX: f64 = 10.0;
+/// How many tokens come back in a second: what a client may do for long.
+const TOKENS_PER_SECOND: f64 = 1.0;
+
+struct RateLimiter;
+
+#[derive(Serialize, Deserialize)]
+struct Bucket {
+    tokens: f64,
+    at_ms: i64,
+}
+
+impl DurableObject for RateLimiter {
+    async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+        let full = Bucket { tokens: TOKENS_MAX, at_ms: ctx.now_ms() };
+        let mut bucket = ctx.storage().get("bucket")?.unwrap_or(full);
+        bucket.fill(ctx.now_ms());
+        match (request.method().as_str(), request.uri().path()) {
+            ("GET", "/") => {}
+            ("POST", "/take") => {
+                bucket.take()?;
+                ctx.storage().put("bucket", &bucket)?;
+            }
+            (method, path) => return Err(Error::not_found(format!("{method} {path}: there are GET / and POST /take"))),
+        }
+        dotdo::json(&json!({ "remaining": bucket.tokens.floor() }))
+    }
+}
+
+impl Bucket {
+    /// Adds the tokens of the time since the last request. A clock that was set back adds none.
+    fn fill(&mut self, now_ms: i64) {
+        let seconds = (now_ms - self.at_ms).max(0) as f64 / 1000.0;
+        self.tokens = (self.tokens + seconds * TOKENS_PER_SECOND).min(TOKENS_MAX);
+        self.at_ms = now_ms;
+    }
+
+    /// Takes a token. An error undoes the request, so a refused one writes nothing.
+    fn take(&mut self) -> Result<()> {
+        if self.tokens < 1.0 {
+            let wait = Duration::from_secs_f64((1.0 - self.tokens) / TOKENS_PER_SECOND);
+            return Err(Error::new(ErrorKind::RateLimited, "too many requests").with_retry_after(wait));
+        }
+        self.tokens -= 1.0;
+        Ok(())
+    }
+}
+
+fn main() -> ExitCode {
+    dotdo::run(App::new().class("RateLimiter", || RateLimiter))
+}

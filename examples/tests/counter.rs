@@ -1,0 +1,31 @@
+//! `counter.rs`
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::running::Running;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_example-counter");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_counter_survives_a_loss_of_power() {
+    let mut running = Running::start(PROGRAM).await;
+    assert_eq!(running.ok("GET", "/do/visits", Value::Null).await, json!(0));
+    assert_eq!(running.ok("POST", "/do/visits", Value::Null).await, json!(1));
+    assert_eq!(running.ok("POST", "/do/visits", Value::Null).await, json!(2));
+    running.crash_and_start(PROGRAM).await;
+    assert_eq!(running.ok("GET", "/do/visits", Value::Null).await, json!(2));
+    assert_eq!(running.ok("POST", "/do/visits", Value::Null).await, json!(3));
+    assert_eq!(running.ok("GET", "/do/others", Value::Null).await, json!(0));
+    running.stop_and_start(PROGRAM).await;
+    assert_eq!(running.ok("GET", "/do/Counter/visits", Value::Null).await, json!(3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_at_once_get_different_numbers() {
+    let running = Running::start(PROGRAM).await;
+    let answers = join_all((0..64).map(|_| running.ok("POST", "/do/busy", Value::Null))).await;
+    let mut numbers: Vec<u64> = answers.iter().map(|answer| answer.as_u64().expect("a number")).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=64).collect::<Vec<_>>());
+}
