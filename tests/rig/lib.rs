@@ -15,6 +15,8 @@ pub mod random_sql;
 mod readers;
 mod seaweed;
 mod server;
+pub mod sql_object;
+mod still;
 mod tools;
 
 pub use chores::{Deadline, runtime, scratch, target};
@@ -27,4 +29,5 @@ pub use proxy::{Lost, Proxy};
 pub use readers::Reader;
 pub use seaweed::Seaweed;
 pub use server::{Server, Setup};
+pub use still::{Counting, StillClock};
 pub use tools::Tool;

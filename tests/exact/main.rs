@@ -1,0 +1,7 @@
+//! What comes back is what was written: every value of every class, whatever happened in between.
+
+mod bucket;
+mod model;
+mod random;
+mod run;
+mod steps;

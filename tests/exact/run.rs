@@ -1,0 +1,150 @@
+//! A history on the engine and on the model, compared wherever a server starts and at the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dotdo_core::{App, Clock, Components, Engine, Error, Inline, Memory, ObjectId, Random, Settings, Tenant};
+use dotdo_tests::sql_object::{SqlObject, ask, decode, difference, dump_of};
+use dotdo_tests::{Counting, StillClock};
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+use crate::bucket::{Access, World};
+use crate::model::Model;
+use crate::steps::{Restart, Step};
+
+/// Runs the history; the error says where the engine and the model differ.
+pub(crate) fn run(steps: &[Step]) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let mut run = Run::new();
+        for step in steps {
+            match step {
+                Step::Request(statements) => run.request(statements).await?,
+                Step::Restart(restart) => run.restart(restart).await?,
+                Step::Pause => run.clock.advance(Duration::from_secs(24 * 3600)),
+            }
+            if run.is_over {
+                return Ok(());
+            }
+        }
+        run.check("at the end").await?;
+        let last = Restart { crash_after: None, checkpoint: dotdo_core::Checkpoint::default(), takes_snapshots: true };
+        run.restart(&last).await
+    })
+}
+
+struct Run {
+    clock: Arc<StillClock>,
+    random: Arc<Counting>,
+    world: Arc<World>,
+    object: ObjectId,
+    server: Option<(Engine, Uuid)>,
+    /// How the running server will end.
+    crash_after: Option<u32>,
+    model: Model,
+    /// SQLite has done, or may do, what it would not do twice.
+    is_over: bool,
+}
+
+impl Run {
+    fn new() -> Self {
+        let clock = Arc::new(StillClock::new());
+        let world = World::new(Memory::new(clock.clone()));
+        let object = ObjectId::new("Sql", "one").expect("these are names");
+        Self {
+            clock,
+            random: Arc::new(Counting::from(1)),
+            world,
+            object,
+            server: None,
+            crash_after: None,
+            model: Model::new(),
+            is_over: false,
+        }
+    }
+
+    /// Ends the server as it was meant to, starts the next one, and looks at what it has.
+    async fn restart(&mut self, restart: &Restart) -> Result<(), String> {
+        if let Some((engine, instance)) = self.server.take() {
+            match self.crash_after {
+                None => engine.shutdown(Duration::from_secs(9)).await,
+                Some(turns) => {
+                    for _ in 0..turns {
+                        tokio::task::yield_now().await;
+                    }
+                }
+            }
+            self.world.kill(instance);
+        }
+        self.crash_after = restart.crash_after;
+        let instance = Uuid::from_bytes(self.random.bytes16());
+        let access = Access { world: self.world.clone(), instance, takes_snapshots: restart.takes_snapshots };
+        let settings = Settings { checkpoint: restart.checkpoint.clone(), retention: Duration::from_secs(3600), ..Settings::default() };
+        let components = Components {
+            bucket: Arc::new(access),
+            clock: self.clock.clone() as Arc<dyn Clock>,
+            random: self.random.clone(),
+            executor: Arc::new(Inline),
+            instance,
+        };
+        let tenant = Tenant::new("local", "local").expect("these are names");
+        let engine = Engine::start(App::new().class("Sql", || SqlObject), tenant, settings, components).await;
+        self.server = Some((engine.map_err(|error| format!("a server does not start: {error:?}"))?, instance));
+        self.check("after a restart").await
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.server.as_ref().expect("every history begins with a start").0
+    }
+
+    async fn check(&mut self, when: &str) -> Result<(), String> {
+        let found = dump_of(self.engine(), &self.object, None).await.map_err(|error| format!("{when}: {error:?}"))?;
+        difference(&self.model.dump(), &found).map_or(Ok(()), |difference| Err(format!("{when}: {difference}")))
+    }
+
+    /// A request to the engine, then the same in the model. What the engine refuses by a rule of its own is left out there.
+    async fn request(&mut self, statements: &[String]) -> Result<(), String> {
+        let body: Vec<Json> = statements.iter().map(|sql| json!([sql])).collect();
+        let answer = ask(self.engine(), &self.object, "/lenient", &Json::from(body)).await;
+        self.model.begin();
+        let same = match answer {
+            Ok(answers) => self.answered(statements, &answers),
+            Err(error) => self.refused(statements, &error),
+        };
+        self.is_over = self.model.is_unpredictable();
+        if self.is_over { Ok(()) } else { same }
+    }
+
+    fn answered(&mut self, statements: &[String], answers: &Json) -> Result<(), String> {
+        for (sql, answer) in statements.iter().zip(answers.as_array().into_iter().flatten()) {
+            if answer["code"] == "SQL_REFUSED" {
+                continue;
+            }
+            let expected = self.model.run(sql);
+            let found = rows(answer);
+            if expected.as_ref().ok() != found.as_ref() {
+                return Err(format!("{sql}\n  expected {expected:?}\n  found {answer}"));
+            }
+        }
+        self.model.commit().map_err(|error| format!("a request was answered that SQLite does not commit: {error}"))
+    }
+
+    /// The engine has undone the whole request: so must the model, for a reason that is known.
+    fn refused(&mut self, statements: &[String], error: &Error) -> Result<(), String> {
+        let known = ["rowid, _rowid_ and oid", "sqlite_sequence must have"].iter().any(|part| error.message().contains(part));
+        if !known {
+            statements.iter().for_each(|sql| drop(self.model.run(sql)));
+            if self.model.commit().is_ok() {
+                return Err(format!("the engine failed where SQLite does not: {error:?}"));
+            }
+        }
+        self.model.rollback();
+        Ok(())
+    }
+}
+
+fn rows(answer: &Json) -> Option<Vec<Vec<dotdo_core::Value>>> {
+    let rows = answer["rows"].as_array()?;
+    rows.iter().map(|row| row.as_array()?.iter().map(decode).collect()).collect()
+}
