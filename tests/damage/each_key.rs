@@ -1,0 +1,144 @@
+//! Each single object in the bucket, damaged in each way.
+
+use bytes::Bytes;
+use dotdo_core::{At, Error, ErrorKind, StoreConfig};
+use dotdo_tests::sql_object::{difference, dump_of};
+use dotdo_tests::{Seaweed, scratch, unique};
+
+use crate::object::{EARLIER, Site, idle_engine, object, write};
+
+/// What is done to an object in the bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Damage {
+    Halved,
+    Emptied,
+    /// One bit at this many hundredths of its length.
+    Flipped(usize),
+    /// The last byte is gone.
+    Shortened,
+    /// It has the content of the other object's.
+    Exchanged,
+    Deleted,
+}
+
+const ALL: [Damage; 8] = [
+    Damage::Halved,
+    Damage::Emptied,
+    Damage::Flipped(0),
+    Damage::Flipped(40),
+    Damage::Flipped(99),
+    Damage::Shortened,
+    Damage::Exchanged,
+    Damage::Deleted,
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_folder_any_damage_to_any_object_is_named_or_harmless() {
+    let folder = scratch();
+    let site = Site::make(StoreConfig::Folder { path: folder.path().join("state") }).await;
+    let (mut named, mut harmless) = (0, 0);
+    for key in site.keys("one") {
+        for damage in ALL {
+            if check(&site, &key, damage).await { named += 1 } else { harmless += 1 }
+        }
+    }
+    assert!(named > 50 && harmless > 50, "{named} were named, {harmless} harmless");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_s3_any_damage_to_any_object_is_named_or_harmless() {
+    let site = Site::make(Seaweed::shared().config(&format!("damage-{}", unique().simple()))).await;
+    for (index, key) in site.keys("one").iter().enumerate() {
+        check(&site, key, ALL[index * 3 % ALL.len()]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_verdict_of_the_probe_costs_a_probe() {
+    let folder = scratch();
+    let site = Site::make(StoreConfig::Folder { path: folder.path().join("state") }).await;
+    let whole = site.content[".dotdo/probe.json"].clone();
+    let newer = String::from_utf8(whole.to_vec()).expect("JSON").replacen("\"version\": 1", "\"version\": 99", 1);
+    assert_ne!(newer.as_bytes(), whole, "the version was found");
+    for bad in [whole.slice(..9), Bytes::new(), newer.into(), Bytes::from_static(b"\xff\xfe")] {
+        site.put(".dotdo/probe.json", bad).await;
+        let engine = idle_engine(&site.config).await.expect("the store is good");
+        assert_eq!(difference(&site.truth, &dump_of(&engine, &object("one"), None).await.expect("an object")), None);
+    }
+}
+
+/// Damages one key and looks at the object through fresh servers. Whether the damage was named.
+async fn check(site: &Site, key: &str, damage: Damage) -> bool {
+    match damaged(site, key, damage) {
+        Some(bytes) => site.put(key, bytes).await,
+        None => site.delete(key).await,
+    }
+    let what = format!("{key} {damage:?}");
+    let engine = idle_engine(&site.config).await.expect("the store is good");
+    match dump_of(&engine, &object("one"), Some(At::Sequence(EARLIER))).await {
+        Ok(found) => assert_eq!(difference(&site.earlier, &found), None, "{what}, former state"),
+        // A record of long ago that is missing looks like one that the retention has released.
+        Err(error) if damage == Damage::Deleted && error.code() == "NO_SUCH_STATE" => {}
+        Err(error) => assert_named(&error, key, &what),
+    }
+    let is_named = match dump_of(&engine, &object("one"), None).await {
+        Ok(found) => {
+            assert_eq!(difference(&site.truth, &found), None, "{what}");
+            if matches!(damage, Damage::Emptied | Damage::Exchanged | Damage::Deleted) {
+                assert_goes_on(site, &what).await;
+            }
+            false
+        }
+        Err(error) => {
+            assert_named(&error, key, &what);
+            true
+        }
+    };
+    if damage == Damage::Emptied {
+        let other = dump_of(&engine, &object("two"), None).await.unwrap_or_else(|error| panic!("{what} harms another object: {error:?}"));
+        assert_eq!(difference(&site.other, &other), None, "{what}, the other object");
+    }
+    site.mend().await;
+    is_named
+}
+
+/// An object whose damage was harmless goes on: the next write and the next snapshot hold what they must.
+async fn assert_goes_on(site: &Site, what: &str) {
+    let engine = idle_engine(&site.config).await.expect("the store is good");
+    write(&engine, "one", &["INSERT INTO w VALUES ('next', 1, NULL)"]).await;
+    engine.shutdown(std::time::Duration::from_secs(60)).await;
+    let engine = idle_engine(&site.config).await.expect("the store is good");
+    let found = dump_of(&engine, &object("one"), None).await.unwrap_or_else(|error| panic!("{what}, after a write: {error:?}"));
+    let without: Vec<String> = found.iter().filter(|line| !line.contains("text \"next\"")).cloned().collect();
+    assert_eq!(found.len(), without.len() + 1, "{what}: the new row is there");
+    assert_eq!(difference(&site.truth, &without), None, "{what}, after a write");
+}
+
+fn assert_named(error: &Error, key: &str, what: &str) {
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}: {error:?}");
+    assert!(error.message().contains(key), "{what}: {error:?} names the key");
+    assert_eq!(error.details().and_then(|details| details["key"].as_str()), Some(key), "{what}: {error:?}");
+}
+
+/// The damaged content; `None` when it is to be deleted.
+fn damaged(site: &Site, key: &str, damage: Damage) -> Option<Bytes> {
+    let whole = &site.content[key];
+    Some(match damage {
+        Damage::Halved => whole.slice(..whole.len() / 2),
+        Damage::Emptied => Bytes::new(),
+        Damage::Flipped(hundredths) => {
+            let mut bytes = whole.to_vec();
+            let at = bytes.len() * hundredths / 100;
+            bytes[at] ^= 1 << (at % 8);
+            bytes.into()
+        }
+        Damage::Shortened => whole.slice(..whole.len() - 1),
+        Damage::Exchanged => {
+            let (ours, theirs) = (site.keys("one"), site.keys("two"));
+            assert_eq!(ours.len(), theirs.len(), "both objects have the same history");
+            let index = ours.iter().position(|our| our == key).expect("a key of the first object");
+            site.content[&theirs[index]].clone()
+        }
+        Damage::Deleted => return None,
+    })
+}

@@ -1,0 +1,6 @@
+//! Damaged buckets and hostile clients: a clear error or the right answer, never a wrong or an empty one.
+
+mod each_key;
+mod object;
+mod strays;
+mod versions;
