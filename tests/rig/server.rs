@@ -140,6 +140,11 @@ impl Server {
         self.process.wait()
     }
 
+    /// Waits until it has ended by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.process.wait()
+    }
+
     /// Sends it any other signal.
     pub fn signal(&mut self, signal: Signal) {
         self.process.signal(signal);

@@ -1,0 +1,107 @@
+//! The program that the scenarios serve: ledgers that number what they take, and handlers that misbehave on request.
+//!
+//! `POST /append?client=&n=[&bytes=]` takes one entry and answers with its position, gapless from 1. `GET /count` and `GET /all` tell what is
+//! there. `POST /endless` and `POST /compute?ms=` write something and then never, or not for so long, come to an end.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use dotdo::{App, Context, DurableObject, Error, Request, Response, Result, json};
+use serde_json::{Value, json};
+
+struct Ledger;
+
+impl DurableObject for Ledger {
+    async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+        let (head, _) = request.into_parts();
+        let query = head.uri.query().unwrap_or_default();
+        let answer = match (head.method.as_str(), head.uri.path()) {
+            ("POST", "/append") => append(ctx, query)?,
+            ("GET", "/count") => count(ctx)?,
+            ("GET", "/all") => all(ctx)?,
+            ("POST", "/endless") => endless(ctx)?,
+            ("POST", "/compute") => compute(ctx, query)?,
+            (method, path) => return Err(Error::not_found(format!("a ledger has no {method} {path}"))),
+        };
+        json(&answer)
+    }
+}
+
+/// A number from the query.
+fn number(query: &str, name: &str) -> Result<Option<i64>> {
+    let text = query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name));
+    text.map(|(_, text)| text.parse().map_err(|_| Error::invalid(format!("{name} is a number, not {text:?}")))).transpose()
+}
+
+fn append(ctx: &mut Context, query: &str) -> Result<Value> {
+    let given = |name| number(query, name)?.ok_or_else(|| Error::invalid(format!("{name} is missing")));
+    let (client, n, bytes) = (given("client")?, given("n")?, number(query, "bytes")?.unwrap_or(0));
+    let mut sql = ctx.sql();
+    sql.reborrow().exec(
+        "CREATE TABLE IF NOT EXISTS entries (position INTEGER PRIMARY KEY, client INTEGER NOT NULL, n INTEGER NOT NULL, padding BLOB);
+         CREATE TABLE IF NOT EXISTS clients (client INTEGER PRIMARY KEY, entries INTEGER NOT NULL, last INTEGER NOT NULL)",
+        (),
+    )?;
+    let padding = if bytes > 0 { "randomblob(?3)" } else { "nullif(?3, 0)" };
+    let insert = format!("INSERT INTO entries SELECT coalesce(max(position), 0) + 1, ?1, ?2, {padding} FROM entries RETURNING position");
+    let position: i64 = sql.reborrow().exec(&insert, (client, n, bytes))?.one()?;
+    sql.exec(
+        "INSERT INTO clients VALUES (?1, 1, ?2) ON CONFLICT (client) DO UPDATE SET entries = entries + 1, last = excluded.last",
+        (client, n),
+    )?;
+    Ok(json!({ "position": position }))
+}
+
+/// Whether anything was ever appended: reading must not create tables.
+fn is_new(ctx: &mut Context) -> Result<bool> {
+    let tables: i64 = ctx.sql().exec("SELECT count(*) FROM sqlite_schema WHERE name = 'entries'", ())?.one()?;
+    Ok(tables == 0)
+}
+
+fn count(ctx: &mut Context) -> Result<Value> {
+    if is_new(ctx)? {
+        return Ok(json!({ "count": 0 }));
+    }
+    let count: i64 = ctx.sql().exec("SELECT count(*) FROM entries", ())?.one()?;
+    Ok(json!({ "count": count }))
+}
+
+fn all(ctx: &mut Context) -> Result<Value> {
+    if is_new(ctx)? {
+        return Ok(json!({ "entries": [], "clients": [] }));
+    }
+    let entries: Vec<(i64, i64, i64)> = ctx.sql().exec("SELECT position, client, n FROM entries ORDER BY position", ())?.rows()?;
+    let clients: Vec<(i64, i64, i64)> = ctx.sql().exec("SELECT client, entries, last FROM clients ORDER BY client", ())?.rows()?;
+    Ok(json!({ "entries": entries, "clients": clients }))
+}
+
+/// Writes something that must not remain, and tells the test that it has.
+#[expect(clippy::print_stderr, reason = "the test reads it there")]
+fn begin_misery(ctx: &mut Context) -> Result<()> {
+    append(ctx, "client=666&n=1")?;
+    eprintln!("misery begins");
+    Ok(())
+}
+
+/// Queries without an end.
+fn endless(ctx: &mut Context) -> Result<Value> {
+    begin_misery(ctx)?;
+    let endless = "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number) SELECT count(*) FROM number";
+    let count: i64 = ctx.sql().exec(endless, ())?.one()?;
+    Ok(json!({ "count": count }))
+}
+
+/// Computes without ever giving way, as a handler with a bug would.
+fn compute(ctx: &mut Context, query: &str) -> Result<Value> {
+    begin_misery(ctx)?;
+    let time = Duration::from_millis(number(query, "ms")?.and_then(|ms| ms.try_into().ok()).unwrap_or(0));
+    let (begin, mut rounds) = (Instant::now(), 0_u64);
+    while begin.elapsed() < time {
+        rounds = std::hint::black_box(rounds + 1);
+    }
+    Ok(json!({ "rounds": rounds }))
+}
+
+fn main() -> ExitCode {
+    dotdo::run(App::new().class("Ledger", || Ledger))
+}

@@ -1,0 +1,81 @@
+//! `kill -9` at any moment, under load, again and again.
+
+use std::time::Instant;
+
+use dotdo_core::Bucket;
+use dotdo_tests::Deadline;
+
+use crate::chance::{self, Chance};
+use crate::load::Load;
+use crate::world::{PATIENCE_SECONDS, World, snapshots};
+
+/// Sets how many kills there are on each store.
+const KILLS: &str = "DOTDO_TEST_KILLS";
+/// How many there are otherwise.
+const KILLS_USUAL: u64 = 200;
+/// The same ledgers live through this many kills, then new ones begin, so that the last kill costs what the first did.
+const KILLS_A_LEDGER: u64 = 20;
+/// The kill comes within this time, in milliseconds, of what it waits for.
+const WITHIN_MS: u64 = 250;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_on_a_folder_lose_nothing() {
+    survive(&World::folder()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_on_s3_lose_nothing() {
+    survive(&World::seaweed()).await;
+}
+
+async fn survive(world: &World) {
+    let kills = std::env::var(KILLS).map_or(KILLS_USUAL, |text| text.parse().expect("DOTDO_TEST_KILLS is a number"));
+    let (chance, bucket) = (Chance::new(), world.bucket());
+    let setup = world.setup().env("DOTDO_LEASE_DURATION_MS", "200");
+    let (mut given_up, mut acknowledged) = (0, 0);
+    for first in (0..kills).step_by(usize::try_from(KILLS_A_LEDGER).expect("a small number")) {
+        let load = Load::new((0..4).map(|number| format!("ledger-{first}-{number}")));
+        for kill in first..kills.min(first + KILLS_A_LEDGER) {
+            let mut server = setup.start_listening().await;
+            let running = load.start(&[&server]);
+            match kill % 4 {
+                0 => until_a_snapshot_is_half_written(bucket.as_ref(), &load).await,
+                // While it starts and takes over.
+                1 => tokio::time::sleep(chance.millis(0, WITHIN_MS)).await,
+                _ => {
+                    until_something_is_acknowledged(&load).await;
+                    tokio::time::sleep(chance.millis(0, WITHIN_MS)).await;
+                }
+            }
+            server.kill9();
+            running.stop().await;
+        }
+        let mut server = setup.start_listening().await;
+        load.check(&server).await;
+        acknowledged += load.acknowledged() as u64;
+        server.kill9();
+        for object in load.objects() {
+            given_up += snapshots(bucket.as_ref(), object).await.1;
+        }
+    }
+    chance::say(&format!("{kills} kills, {acknowledged} acknowledged entries, {given_up} snapshots given up half-way"));
+    assert!(acknowledged > kills, "the load does something between the kills");
+    assert!(given_up > 0, "some kill comes in the middle of a snapshot");
+}
+
+async fn until_something_is_acknowledged(load: &Load) {
+    let before = load.acknowledged();
+    let more = || std::future::ready((load.acknowledged() > before).then_some(()));
+    Deadline::in_seconds(PATIENCE_SECONDS).until(more).await.expect("a server that was started after a kill takes over");
+}
+
+/// Watches one ledger until there is a snapshot whose files are there without its description; gives up soon, because the moment is short.
+async fn until_a_snapshot_is_half_written(bucket: &dyn Bucket, load: &Load) {
+    until_something_is_acknowledged(load).await;
+    let begin = Instant::now();
+    let object = &load.objects()[0];
+    let before = snapshots(bucket, object).await.1;
+    while begin.elapsed().as_millis() < 2 * u128::from(WITHIN_MS) && snapshots(bucket, object).await.1 == before {
+        // The listing gives way by itself.
+    }
+}

@@ -1,0 +1,143 @@
+//! Clients that append to ledgers as fast as they are answered, and remember what they were told.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use dotdo_tests::Server;
+use reqwest::Client;
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use crate::history::{Append, History, Look, Outcome};
+use crate::world::{self, error_of};
+
+/// How many clients there are.
+const CLIENTS: u64 = 8;
+/// One request in this many reads.
+const READS: u64 = 4;
+/// After a failure, a client waits this long.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The ledgers, and what happened to them.
+pub(crate) struct Load {
+    objects: Vec<String>,
+    histories: Vec<Mutex<History>>,
+    /// What each client asks for next.
+    next: Vec<AtomicU64>,
+}
+
+/// Clients at work.
+pub(crate) struct Running {
+    stop: Arc<AtomicBool>,
+    clients: JoinSet<()>,
+}
+
+impl Load {
+    /// For ledgers with these names, which nobody else uses.
+    pub(crate) fn new(objects: impl IntoIterator<Item = String>) -> Arc<Self> {
+        let objects: Vec<String> = objects.into_iter().collect();
+        let histories = objects.iter().map(|_| Mutex::default()).collect();
+        Arc::new(Self { objects, histories, next: (0..CLIENTS).map(|_| AtomicU64::new(0)).collect() })
+    }
+
+    /// The ledgers.
+    pub(crate) fn objects(&self) -> &[String] {
+        &self.objects
+    }
+
+    /// What happened to the ledger `index`.
+    pub(crate) fn history(&self, index: usize) -> MutexGuard<'_, History> {
+        self.histories[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many entries were acknowledged.
+    pub(crate) fn acknowledged(&self) -> usize {
+        (0..self.objects.len()).map(|index| self.history(index).acknowledged()).sum()
+    }
+
+    /// Starts the clients.
+    pub(crate) fn start(self: &Arc<Self>, servers: &[&Server]) -> Running {
+        let bases: Vec<String> = servers.iter().map(|server| server.url("")).collect();
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut clients = JoinSet::new();
+        for client in 0..CLIENTS {
+            let (load, bases, stop) = (Arc::clone(self), bases.clone(), Arc::clone(&stop));
+            clients.spawn(async move {
+                let http = Client::new();
+                while !stop.load(Ordering::Relaxed) {
+                    if !load.step(&http, client, &bases).await {
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
+            });
+        }
+        Running { stop, clients }
+    }
+
+    /// One request of one client; whether it succeeded.
+    async fn step(&self, http: &Client, client: u64, bases: &[String]) -> bool {
+        let n = self.next[usize::try_from(client).expect("a small number")].fetch_add(1, Ordering::Relaxed);
+        let turn = usize::try_from(client + n / 2).expect("a small number");
+        // Half of the clients go from server to server; the others stay, so that a server that is paused does not catch all of them.
+        let server = if client < CLIENTS / 2 { turn } else { usize::try_from(client).expect("a small number") };
+        let (index, base) = (turn % self.objects.len(), &bases[server % bases.len()]);
+        let object = format!("{base}/do/{}", self.objects[index]);
+        let asked = Instant::now();
+        if n.is_multiple_of(READS) {
+            let Some(count) = count(http, &object).await else { return false };
+            self.history(index).looks.push(Look { asked, answered: Instant::now(), count });
+            return true;
+        }
+        let outcome = append(http, &object, client, n).await;
+        let is_done = matches!(outcome, Outcome::Appended(_));
+        self.history(index).appends.push(Append { client, n, asked, answered: Instant::now(), outcome });
+        is_done
+    }
+
+    /// Compares every ledger with what happened to it.
+    pub(crate) async fn check(&self, server: &Server) {
+        let http = Client::new();
+        for (index, object) in self.objects.iter().enumerate() {
+            let state = world::state(server, &http, object).await;
+            self.history(index).check(&state);
+        }
+    }
+}
+
+impl Running {
+    /// Lets every client finish what it has asked for.
+    pub(crate) async fn stop(mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        while let Some(ended) = self.clients.join_next().await {
+            ended.expect("a client does not fail");
+        }
+    }
+}
+
+/// Asks how many entries there are.
+async fn count(http: &Client, object: &str) -> Option<u64> {
+    let answer = http.get(format!("{object}/count")).send().await.ok().filter(|answer| answer.status().is_success())?;
+    answer.json::<Value>().await.ok()?["count"].as_u64()
+}
+
+/// Asks for an entry.
+pub(crate) async fn append(http: &Client, object: &str, client: u64, n: u64) -> Outcome {
+    match http.post(format!("{object}/append?client={client}&n={n}")).send().await {
+        Err(error) if error.is_connect() => Outcome::Refused,
+        Err(_) => Outcome::Unknown,
+        Ok(answer) if answer.status().is_success() => {
+            // An answer that breaks off was given, but was not understood.
+            let answer = answer.json::<Value>().await.ok();
+            answer.and_then(|answer| answer["position"].as_u64()).map_or(Outcome::Unknown, Outcome::Appended)
+        }
+        Ok(answer) => {
+            let (status, code, message) = error_of(answer).await;
+            match (status.as_u16(), code.as_str()) {
+                (_, "OUTCOME_UNKNOWN") => Outcome::Unknown,
+                (409 | 503, code) if !code.is_empty() => Outcome::Refused,
+                _ => panic!("an append was answered with {status} {code}: {message}"),
+            }
+        }
+    }
+}

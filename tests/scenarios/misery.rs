@@ -1,0 +1,41 @@
+//! One object's misery is nobody else's.
+
+use dotdo_tests::Deadline;
+use reqwest::{Client, StatusCode};
+
+use crate::history::Outcome;
+use crate::load::append;
+use crate::world::{PATIENCE_SECONDS, World, error_of, state};
+
+/// How long a handler may run here: long enough for the others to get on, also on a slow machine.
+const TIME_MAX_MS: u64 = 12_000;
+/// How many objects are in misery: more than the server has threads to spare for what computes in place.
+const MISERABLE: u64 = 18;
+/// How much the others do meanwhile.
+const OTHERS: u64 = 40;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn endless_handlers_stop_no_other_object() {
+    let world = World::folder();
+    let server = world.setup().env("DOTDO_HANDLER_TIME_MAX_MS", TIME_MAX_MS.to_string()).start().await;
+    let http = Client::new();
+    let miserable = |number: u64| {
+        // Half of them query without end, half compute past their time without ever giving way.
+        let what = if number.is_multiple_of(2) { "endless".to_owned() } else { format!("compute?ms={}", TIME_MAX_MS + 500) };
+        let request = http.post(server.url(&format!("/do/miserable-{number}/{what}")));
+        tokio::spawn(async move { request.send().await.expect("the server answers") })
+    };
+    let miserable: Vec<_> = (0..MISERABLE).map(miserable).collect();
+    let begun = || std::future::ready((server.stderr().matches("misery begins").count() as u64 >= MISERABLE).then_some(()));
+    Deadline::in_seconds(PATIENCE_SECONDS).until(begun).await.expect("they begin");
+    for n in 0..OTHERS {
+        assert_eq!(append(&http, &server.url(&format!("/do/other-{}", n % 4)), 1, n).await, Outcome::Appended(n / 4 + 1));
+    }
+    assert!(miserable.iter().all(|request| !request.is_finished()), "{OTHERS} requests to others were answered in between");
+    for (number, request) in miserable.into_iter().enumerate() {
+        let (status, code, message) = error_of(request.await.expect("it does not panic")).await;
+        assert_eq!((status, code.as_str()), (StatusCode::GATEWAY_TIMEOUT, "TIMED_OUT"), "{message}");
+        let left = state(&server, &http, &format!("miserable-{number}")).await;
+        assert!(left.entries.is_empty(), "nothing of it remains: {left:?}");
+    }
+}

@@ -1,0 +1,118 @@
+//! Two servers on one store: one owns an object, the other is refused, fenced, or takes over; never are both right.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dotdo_tests::{Deadline, Server};
+use nix::sys::signal::Signal;
+use reqwest::{Client, Response, StatusCode};
+use serde_json::Value;
+
+use crate::chance::{self, Chance};
+use crate::load::Load;
+use crate::world::{PATIENCE_SECONDS, World, error_of};
+
+/// A lease that a busy owner renews in time, also on a slow machine.
+const LONG_LEASE_MS: &str = "4000";
+/// How often one of two rivals is paused.
+const PAUSES: u64 = 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_server_on_a_folder_is_refused_then_takes_over() {
+    one_after_the_other(&World::folder()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_server_on_s3_is_refused_then_takes_over() {
+    one_after_the_other(&World::seaweed()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rivals_on_a_folder_agree() {
+    rivals(&World::folder()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rivals_on_s3_agree() {
+    rivals(&World::seaweed()).await;
+}
+
+async fn post(http: &Client, server: &Server, path: &str) -> Response {
+    http.post(server.url(path)).send().await.expect("the server answers")
+}
+
+async fn count(http: &Client, server: &Server, path: &str) -> Response {
+    http.get(server.url(path)).send().await.expect("the server answers")
+}
+
+async fn one_after_the_other(world: &World) {
+    let setup = world.setup().env("DOTDO_LEASE_DURATION_MS", LONG_LEASE_MS);
+    let (mut first, second) = (setup.start().await, setup.start().await);
+    let http = Client::new();
+    for object in ["written", "read"] {
+        assert_eq!(post(&http, &first, &format!("/do/{object}/append?client=1&n=1")).await.status(), StatusCode::OK);
+    }
+    while_busy(&http, &first, "/do/written/append", async {
+        let refused = post(&http, &second, "/do/written/append?client=2&n=1").await;
+        assert!(refused.headers().contains_key("retry-after"), "{refused:?}");
+        let (status, code, _) = error_of(refused).await;
+        assert_eq!((status, code.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "OWNED_ELSEWHERE"));
+    })
+    .await;
+
+    first.signal(Signal::SIGSTOP);
+    for object in ["written", "read"] {
+        let path = format!("/do/{object}/append?client=2&n=2");
+        let taken = || async { Some(post(&http, &second, &path).await).filter(|answer| answer.status() == StatusCode::OK) };
+        Deadline::in_seconds(PATIENCE_SECONDS).until(taken).await.expect("the second takes over when the lease is over");
+    }
+    first.signal(Signal::SIGCONT);
+
+    let (status, code, message) = error_of(post(&http, &first, "/do/written/append?client=1&n=0").await).await;
+    assert_eq!((status, code.as_str()), (StatusCode::CONFLICT, "FENCED"), "{message}");
+    let (status, code, message) = error_of(count(&http, &first, "/do/read/count").await).await;
+    assert_eq!((status, code.as_str()), (StatusCode::CONFLICT, "FENCED"), "{message}");
+    // What it knew is void: from now on it knows as much as the second, or refuses.
+    let counted = || async { Some(count(&http, &first, "/do/read/count").await).filter(|answer| answer.status() == StatusCode::OK) };
+    let counted = Deadline::in_seconds(PATIENCE_SECONDS).until(counted).await.expect("the idle second gives way");
+    assert_eq!(counted.json::<Value>().await.expect("JSON")["count"], 2);
+}
+
+/// Runs `work` while the owner is kept busy.
+async fn while_busy(http: &Client, owner: &Server, path: &str, work: impl Future<Output = ()>) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (url, http, stopped) = (owner.url(path), http.clone(), Arc::clone(&stop));
+    let busy = tokio::spawn(async move {
+        let mut n = 1;
+        while !stopped.load(Ordering::Relaxed) {
+            n += 1;
+            let answer = http.post(format!("{url}?client=1&n={n}")).send().await.expect("the server answers");
+            assert_eq!(answer.status(), StatusCode::OK, "a live owner is not disturbed");
+        }
+    });
+    work.await;
+    stop.store(true, Ordering::Relaxed);
+    busy.await.expect("the owner stays the owner");
+}
+
+/// Load on two servers that take the objects from each other, while one or the other is paused for longer than its lease.
+async fn rivals(world: &World) {
+    let chance = Chance::new();
+    let (mut first, mut second) = (world.setup().start().await, world.setup().start().await);
+    let load = Load::new((0..4).map(|number| format!("rival-{number}")));
+    let running = load.start(&[&first, &second]);
+    for _ in 0..PAUSES {
+        tokio::time::sleep(chance.millis(50, 300)).await;
+        let paused = if chance.below(2) == 0 { &mut first } else { &mut second };
+        paused.signal(Signal::SIGSTOP);
+        tokio::time::sleep(chance.millis(50, 900)).await;
+        paused.signal(Signal::SIGCONT);
+    }
+    running.stop().await;
+    load.check(&first).await;
+    load.check(&second).await;
+    chance::say(&format!("{PAUSES} pauses, {} acknowledged entries", load.acknowledged()));
+    assert!(load.acknowledged() as u64 > PAUSES, "rivals get on");
+    let fenced = |server: &Server| server.stderr().matches("\"FENCED\"").count();
+    assert!(fenced(&first) + fenced(&second) > 0, "a paused owner is fenced now and then");
+}

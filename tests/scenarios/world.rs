@@ -1,0 +1,129 @@
+//! A store, and servers on it.
+
+use std::path::Path;
+
+use dotdo_core::{Bucket, Entry, Key, StoreConfig};
+use dotdo_tests::{Deadline, Seaweed, Server, Setup, open, scratch, unique};
+use reqwest::{Client, Response, StatusCode};
+use tempfile::TempDir;
+
+use crate::history::State;
+
+/// How long anything may take that must happen, but not by when.
+pub(crate) const PATIENCE_SECONDS: u64 = 60;
+
+/// One store with nothing in it.
+pub(crate) struct World {
+    storage: String,
+    environment: Vec<(&'static str, String)>,
+    config: StoreConfig,
+    _folder: Option<TempDir>,
+}
+
+impl World {
+    /// A local folder.
+    pub(crate) fn folder() -> Self {
+        let folder = scratch();
+        let world = Self::at(folder.path());
+        Self { _folder: Some(folder), ..world }
+    }
+
+    /// The folder at `path`.
+    pub(crate) fn at(path: &Path) -> Self {
+        let config = StoreConfig::Folder { path: path.to_owned() };
+        Self { storage: format!("file://{}", path.display()), environment: Vec::new(), config, _folder: None }
+    }
+
+    /// SeaweedFS.
+    pub(crate) fn seaweed() -> Self {
+        Self::seaweed_through(Seaweed::shared().endpoint())
+    }
+
+    /// SeaweedFS behind a proxy; the test itself reaches it directly.
+    pub(crate) fn seaweed_through(endpoint: &str) -> Self {
+        let (seaweed, prefix) = (Seaweed::shared(), format!("scenario-{}", unique().simple()));
+        let storage = format!("s3://{}/{prefix}", seaweed.bucket());
+        let mut environment = seaweed.environment();
+        environment.push(("AWS_ENDPOINT_URL", endpoint.to_owned()));
+        Self { storage, environment, config: seaweed.config(&prefix), _folder: None }
+    }
+
+    /// A server of ledgers on this store: a short lease, and snapshots all the time.
+    pub(crate) fn setup(&self) -> Setup {
+        let setup = Setup::of(env!("CARGO_BIN_EXE_scenario-app"), &self.storage);
+        let quick = [
+            ("DOTDO_LEASE_DURATION_MS", "400"),
+            ("DOTDO_CHECKPOINT_INTERVAL_MS", "100"),
+            ("DOTDO_CHECKPOINT_MIN_CHANGES", "4"),
+            ("DOTDO_CHECKPOINT_LOG_RECORDS", "12"),
+        ];
+        let setup = quick.into_iter().fold(setup, |setup, (name, value)| setup.env(name, value));
+        self.environment.iter().fold(setup, |setup, (name, value)| setup.env(*name, value))
+    }
+
+    /// The store as the test sees it.
+    pub(crate) fn bucket(&self) -> std::sync::Arc<dyn Bucket> {
+        open(&self.config).expect("the store that the server uses can be opened")
+    }
+}
+
+/// Everything in the bucket below a part of one ledger: `log` or `snapshots`.
+pub(crate) async fn entries(bucket: &dyn Bucket, object: &str, part: &str) -> Vec<Entry> {
+    let prefix = Key::new(format!("local/local/do/Ledger/{object}/{part}"));
+    let mut found: Vec<Entry> = Vec::new();
+    loop {
+        let after = found.last().map(|entry| entry.key.clone());
+        let page = bucket.list(&prefix, after.as_ref(), 1000).await.expect("the store answers");
+        let is_last = page.len() < 1000;
+        found.extend(page);
+        if is_last {
+            return found;
+        }
+    }
+}
+
+/// The newest record of a ledger's log.
+pub(crate) async fn newest_record(bucket: &dyn Bucket, object: &str) -> u64 {
+    let sequence = |entry: &Entry| entry.key.as_str().rsplit('-').next().and_then(|digits| digits.parse().ok());
+    entries(bucket, object, "log").await.iter().filter_map(sequence).max().unwrap_or(0)
+}
+
+/// The snapshots of a ledger: the complete ones' last records, and how many were given up half-way.
+pub(crate) async fn snapshots(bucket: &dyn Bucket, object: &str) -> (Vec<u64>, usize) {
+    let (mut begun, mut complete) = (std::collections::BTreeSet::new(), Vec::new());
+    for entry in entries(bucket, object, "snapshots").await {
+        let mut segments = entry.key.as_str().split('/').skip_while(|segment| *segment != "snapshots").skip(1);
+        let Some(name) = segments.next().filter(|name| name.starts_with("seq-")) else { continue };
+        begun.insert(name.to_owned());
+        if segments.next() == Some("snapshot.json") {
+            complete.push(name.split('-').nth(1).and_then(|digits| digits.parse().ok()).expect("the name says the sequence"));
+        }
+    }
+    let given_up = begun.len() - complete.len();
+    (complete, given_up)
+}
+
+/// An error's status and code; `("", 0)`-like for an answer without JSON.
+pub(crate) async fn error_of(answer: Response) -> (StatusCode, String, String) {
+    let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
+    let body: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let field = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+    (status, field("code"), field("error"))
+}
+
+/// Asks until the answer is a success.
+///
+/// # Panics
+///
+/// When it never is, with what the server wrote.
+pub(crate) async fn insist(server: &Server, client: &Client, path: &str) -> Response {
+    let url = server.url(path);
+    let ask = || async { client.get(&url).send().await.ok().filter(|answer| answer.status().is_success()) };
+    let answer = Deadline::in_seconds(PATIENCE_SECONDS).until(ask).await;
+    answer.unwrap_or_else(|| panic!("{url} has no answer in {PATIENCE_SECONDS} s:\n{}", server.stderr()))
+}
+
+/// The whole ledger.
+pub(crate) async fn state(server: &Server, client: &Client, object: &str) -> State {
+    insist(server, client, &format!("/do/{object}/all")).await.json().await.expect("a ledger tells its entries")
+}
