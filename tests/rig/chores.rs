@@ -11,8 +11,15 @@ use std::time::{Duration, Instant};
 ///
 /// When the binary is somewhere else.
 pub fn target() -> PathBuf {
+    profile().parent().map(Path::to_owned).expect("programs are in target/PROFILE, tests in target/PROFILE/deps")
+}
+
+/// The folder of the build profile that this program was built with: `target/debug`, `target/release`.
+pub(crate) fn profile() -> PathBuf {
     let exe = std::env::current_exe().expect("a running program has a path");
-    exe.ancestors().nth(3).map(Path::to_owned).expect("test binaries are in target/PROFILE/deps")
+    let folder = exe.parent().expect("a program is in a folder");
+    let profile = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+    profile.to_owned()
 }
 
 /// A folder that is removed with its handle; in the build folder, so that it is a real disk and easily found.

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use nix::sys::signal::Signal;
 
-use crate::chores::{Deadline, target};
+use crate::chores::{Deadline, profile, target};
 use crate::process::Process;
 
 /// How long a server may take to listen and to be ready.
@@ -15,7 +15,8 @@ const START_SECONDS_MAX: u64 = 60;
 /// How to start a server.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    program: PathBuf,
+    /// `None`: the `dotdo` command, built when it is first needed.
+    program: Option<PathBuf>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
 }
@@ -28,7 +29,7 @@ impl Setup {
     /// When the program can't be built.
     pub fn new(storage: &str) -> Self {
         let arguments = ["serve", "--host", "127.0.0.1", "--port", "0", "--storage", storage].map(str::to_owned).to_vec();
-        Self { program: dotdo(), arguments, environment: Vec::new() }
+        Self { program: None, arguments, environment: Vec::new() }
     }
 
     /// A user's program, such as an example: it takes no arguments and is configured by its environment.
@@ -41,7 +42,7 @@ impl Setup {
     /// Another program than `dotdo`, such as an example, that takes the same arguments.
     #[must_use]
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
-        self.program = program.into();
+        self.program = Some(program.into());
         self
     }
 
@@ -61,7 +62,7 @@ impl Setup {
 
     /// The command, without any variable of the test's own environment that configures servers.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(self.program.clone().unwrap_or_else(dotdo));
         command.args(&self.arguments);
         let is_ours = |name: &str| ["DOTDO_", "AWS_", "R2_", "WORKOS_"].iter().any(|prefix| name.starts_with(prefix)) || name == "PORT";
         for (name, _) in std::env::vars().filter(|(name, _)| is_ours(name)) {
@@ -173,7 +174,7 @@ fn dotdo() -> PathBuf {
 /// Builds it with the very features that `cargo test --workspace` has given every dependency, so that none is compiled twice: those of the
 /// whole workspace, with development dependencies, which naming a test asks for.
 fn build() -> PathBuf {
-    let profile = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.parent()?.to_owned())).expect("target/PROFILE/deps");
+    let profile = profile();
     let mut command = Command::new(env!("CARGO"));
     command.args(["build", "--quiet", "--workspace", "--bin", "dotdo", "--test", "tidy", "--target-dir"]).arg(target());
     if profile.ends_with("release") {
