@@ -36,7 +36,7 @@ impl Setup {
     pub fn of(program: impl Into<PathBuf>, storage: &str) -> Self {
         let environment = [("DOTDO_HOST", "127.0.0.1"), ("DOTDO_STORAGE", storage), ("PORT", "0")];
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        Self { program: program.into(), arguments: Vec::new(), environment }
+        Self { program: Some(program.into()), arguments: Vec::new(), environment }
     }
 
     /// Another program than `dotdo`, such as an example, that takes the same arguments.
