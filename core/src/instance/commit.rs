@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::instance::Deps;
 use crate::instance::pipeline::{Done, Head, Job, SinceSnapshot};
 use crate::instance::slot::Slot;
+use crate::lease::Lease;
 use crate::log::{Appended, Record, append};
 use crate::snapshot::SnapshotRef;
 
@@ -46,15 +47,25 @@ async fn write(deps: &Deps, slot: &Slot, job: Job) -> Result<(Done, Head)> {
     let record = record_of(deps, slot, job.before, job.changes, job.releases, job.snapshot);
     let encoded = record.encode()?;
     let bytes = encoded.bytes.len() as u64;
-    let appended = append(&slot.log, record.sequence, &encoded, job.proved, deps.settings.commit_deadline).await?;
-    let Appended::Won { sent } = appended else {
-        return Err(fenced(&record));
+    let sent = match append(&slot.log, record.sequence, &encoded, job.proved, deps.settings.commit_deadline).await? {
+        Appended::Won { sent } => sent,
+        Appended::Lost => return Err(fenced(&record)),
+        Appended::Refused(cause) => return unrenewed(slot, &record, job.before).ok_or_else(|| cause.into()),
     };
     metrics::counter!("dotdo_commits_total").increment(1);
     metrics::counter!("dotdo_commit_bytes_total").increment(bytes);
     let head = Head { sequence: record.sequence, hash: encoded.hash, epoch: record.epoch, writer: record.writer };
     let written = SinceSnapshot { rows, bytes, records: 1 };
-    Ok((slot.pipeline().won(head, sent, deps.settings.lease_duration, written), head))
+    let lease = Lease { granted: sent, duration: deps.settings.lease_duration };
+    Ok((slot.pipeline().won(head, lease, written, deps.clock.as_ref()), head))
+}
+
+/// What a refused record leaves: when it would only have renewed the lease, what waited for it has seen the newest state all the same. So
+/// reads go on while nothing can be written.
+fn unrenewed(slot: &Slot, record: &Record, before: Head) -> Option<(Done, Head)> {
+    let only_renews = record.transactions.is_empty() && record.lease_ms > 0;
+    let done = only_renews.then(|| slot.pipeline().unrenewed())??;
+    Some((done, before))
 }
 
 /// The record on top of `before`. Another instance's head makes it a claim with a new epoch.

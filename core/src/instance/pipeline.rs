@@ -6,7 +6,6 @@
 //! holds it: the generation moves on.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -57,6 +56,8 @@ struct Batch {
     sealed: bool,
     releases: bool,
     waiters: Vec<oneshot::Sender<Result<Head>>>,
+    /// Reads that joined when the record may have been in the log already: it proves nothing about what became of the log since.
+    late: Vec<oneshot::Sender<Result<Head>>>,
     after_commit: Vec<AfterCommit>,
 }
 
@@ -141,7 +142,7 @@ impl Pipeline {
     /// `true`: start the committer.
     pub(crate) fn gate(&mut self, fresh: bool, clock: &dyn Clock) -> (Gate, bool) {
         if let Some(batch) = self.batches.back_mut() {
-            return (Gate::Record(batch.wait()), false);
+            return (Gate::Record(batch.wait_reading()), false);
         }
         match self.lease {
             Some(lease) if lease.holds(clock) => {
@@ -199,15 +200,33 @@ impl Pipeline {
         })
     }
 
-    /// The record of the last job is in the log. Returns what waited for it.
-    pub(crate) fn won(&mut self, head: Head, sent: Instant, lease: Duration, written: SinceSnapshot) -> Done {
-        let batch = self.batches.pop_front().expect("a job comes from a batch");
+    /// The record of the last job is in the log, and grants `lease`. Returns what waited for it.
+    pub(crate) fn won(&mut self, head: Head, lease: Lease, written: SinceSnapshot, clock: &dyn Clock) -> Done {
+        let mut batch = self.batches.pop_front().expect("a job comes from a batch");
         self.head = head;
-        self.proved = sent;
-        self.lease = (!batch.releases).then_some(Lease { granted: sent, duration: lease });
+        self.proved = lease.granted;
+        self.lease = (!batch.releases).then_some(lease);
         self.since_snapshot.rows += written.rows;
         self.since_snapshot.bytes += written.bytes;
         self.since_snapshot.records += written.records;
+        if self.lease.is_some_and(|lease| lease.holds(clock)) {
+            batch.waiters.append(&mut batch.late);
+        }
+        self.done(batch)
+    }
+
+    /// The record of the last job was refused, was to change nothing, and its slot was empty after that: whoever had been waiting when it
+    /// was sent saw the newest state. `None` when more is waiting for a record, whose number would change.
+    pub(crate) fn unrenewed(&mut self) -> Option<Done> {
+        let batch = if self.batches.len() == 1 { self.batches.pop_front() } else { None };
+        batch.map(|batch| self.done(batch))
+    }
+
+    /// Lets go of a batch. Reads that it proves nothing for wait for the next one.
+    fn done(&mut self, batch: Batch) -> Done {
+        if !batch.late.is_empty() {
+            self.open_batch().waiters.extend(batch.late);
+        }
         Done { waiters: batch.waiters, after_commit: batch.after_commit }
     }
 
@@ -216,7 +235,7 @@ impl Pipeline {
         self.generation += 1;
         self.lease = None;
         self.committing = false;
-        self.batches.drain(..).flat_map(|batch| batch.waiters).collect()
+        self.batches.drain(..).flat_map(|batch| batch.waiters.into_iter().chain(batch.late)).collect()
     }
 
     /// Whether nothing is on its way.
@@ -260,5 +279,64 @@ impl Batch {
         let (sender, ticket) = oneshot::channel();
         self.waiters.push(sender);
         ticket
+    }
+
+    /// Waits on behalf of a request that changed nothing.
+    fn wait_reading(&mut self) -> Ticket {
+        let (sender, ticket) = oneshot::channel();
+        let waiters = if self.sealed { &mut self.late } else { &mut self.waiters };
+        waiters.push(sender);
+        ticket
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::testing::ManualClock;
+
+    const LEASE: Duration = Duration::from_secs(1);
+
+    fn head(sequence: u64) -> Head {
+        Head { sequence, ..Head::NONE }
+    }
+
+    /// A record is on its way, and a read has joined it.
+    fn joined(clock: &ManualClock) -> (Pipeline, Ticket, Ticket, Lease) {
+        let mut pipeline = Pipeline::new(clock);
+        pipeline.reset(head(1), None, SinceSnapshot::default(), Instant::now(clock));
+        let (Gate::Record(early), true) = pipeline.gate(false, clock) else { panic!("without a lease, a read needs a record") };
+        assert!(pipeline.next_job().is_some());
+        let lease = Lease { granted: Instant::now(clock), duration: LEASE };
+        let (Gate::Record(late), false) = pipeline.gate(false, clock) else { panic!("a record is on its way") };
+        (pipeline, early, late, lease)
+    }
+
+    fn honour(done: Done) {
+        done.waiters.into_iter().for_each(|waiter| waiter.send(Ok(head(2))).expect("the test waits"));
+    }
+
+    #[test]
+    fn a_read_that_joined_a_record_under_way_leaves_with_it_while_its_lease_holds() {
+        let clock = ManualClock::default();
+        let (mut pipeline, mut early, mut late, lease) = joined(&clock);
+        honour(pipeline.won(head(2), lease, SinceSnapshot::default(), &clock));
+        assert!(early.try_recv().is_ok() && late.try_recv().is_ok());
+        assert!(pipeline.next_job().is_none());
+    }
+
+    #[test]
+    fn a_read_that_joined_a_record_under_way_needs_another_when_its_lease_is_over() {
+        let clock = ManualClock::default();
+        let (mut pipeline, mut early, mut late, lease) = joined(&clock);
+        // The record was written, then the process was paused; others may have taken the object over since.
+        clock.advance(2 * LEASE);
+        honour(pipeline.won(head(2), lease, SinceSnapshot::default(), &clock));
+        assert!(early.try_recv().is_ok() && late.try_recv().is_err());
+        assert!(pipeline.next_job().is_some(), "the next record proves it");
+        honour(pipeline.unrenewed().expect("nothing else waits"));
+        assert!(late.try_recv().is_ok());
     }
 }

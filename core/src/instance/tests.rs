@@ -253,9 +253,34 @@ async fn an_unknown_outcome_is_said_and_the_next_request_finds_out() {
     let world = World::new();
     let engine = world.server(1).await;
     get(&engine, "/add").await.expect("it counts");
-    world.bucket.script([Fault::Refused]);
-    assert_eq!(kind(get(&engine, "/add").await), ErrorKind::Unknown);
+    world.bucket.script([Fault::NotApplied, Fault::Refused]);
+    let asked = tokio::spawn({
+        let engine = engine.clone();
+        async move { get(&engine, "/add").await }
+    });
+    while !asked.is_finished() {
+        // The committer waits between its attempts.
+        world.clock.advance(Duration::from_millis(100));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(kind(asked.await.expect("it does not panic")), ErrorKind::Unknown);
     assert_eq!(get(&engine, "/get").await.expect("restored"), "1");
+    assert_eq!(get(&engine, "/add").await.expect("it counts on"), "2");
+}
+
+#[tokio::test]
+async fn a_store_that_refuses_writes_is_still_read() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    get(&engine, "/add").await.expect("it counts");
+    world.bucket.script([Fault::Refused; 5]);
+    let error = get(&engine, "/add").await.expect_err("nothing can be written");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "STORE_DENIED"));
+    for _ in 0..4 {
+        world.clock.advance(Duration::from_secs(3600));
+        assert_eq!(get(&engine, "/get").await.expect("reads go on without a lease"), "1");
+    }
+    assert_eq!(get(&engine, "/get").await.expect("reads go on"), "1");
     assert_eq!(get(&engine, "/add").await.expect("it counts on"), "2");
 }
 

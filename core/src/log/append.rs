@@ -2,8 +2,8 @@
 //!
 //! A slot is filled by create-if-absent. Its answer is believed in one case only: success, while the proof that the slot before is the
 //! head is fresh. Every other answer is ambiguous (a retry, a lost response, a conflict without a winner), so the slot is read and its
-//! bytes are compared with ours; an empty slot proves nothing either, so the same bytes are put again, until the answer is certain or the
-//! deadline passes. Rules R1, R3 and R4 of the design; the argument is in docs/design/0001.
+//! bytes are compared with ours; an empty slot proves nothing either (unless the store refused in so many words), so the same bytes are put again, until the answer is certain
+//! or the deadline passes. Rules R1, R3 and R4 of the design; the argument is in docs/design/0001.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const PAUSE_MIN: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// What became of a slot.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Appended {
     /// Our record is in the slot.
     Won {
@@ -29,6 +29,8 @@ pub(crate) enum Appended {
     },
     /// Another record is in the slot, or the slot is history: ours is not in the log and never will be.
     Lost,
+    /// The store refuses for good, nothing was written, and after that the record before ours was still the newest.
+    Refused(StoreError),
 }
 
 /// Puts `record` into the slot `sequence`. `proved` is a moment at which `sequence - 1` was certainly the head.
@@ -39,7 +41,7 @@ pub(crate) enum Appended {
 /// few minutes. The caller must forget its state.
 pub(crate) async fn append(log: &Log, sequence: u64, record: &Encoded, proved: Instant, deadline: Duration) -> Result<Appended> {
     let started = Instant::now(log.clock.as_ref());
-    let mut slot = Slot { log, sequence, record, proved, sent: None, last_error: None };
+    let mut slot = Slot { log, sequence, record, proved, sent: None, in_doubt: false, last_error: None };
     let mut pause = PAUSE_MIN;
     loop {
         if let Some(appended) = slot.attempt().await {
@@ -61,6 +63,8 @@ struct Slot<'a> {
     proved: Instant,
     /// Before the *first* request: any of them may be the one that filled the slot.
     sent: Option<Instant>,
+    /// A request may have filled the slot, or may still do it.
+    in_doubt: bool,
     last_error: Option<StoreError>,
 }
 
@@ -76,8 +80,11 @@ impl Slot<'_> {
         let sent = *self.sent.get_or_insert_with(|| Instant::now(self.log.clock.as_ref()));
         match self.log.bucket.create(&self.log.key(self.sequence), self.record.bytes.clone()).await {
             Ok(()) if self.proof_is_fresh() => return Some(Appended::Won { sent }),
-            Ok(()) => {}
-            Err(error) => self.last_error = Some(error),
+            Ok(()) => self.in_doubt = true,
+            Err(error) => {
+                self.in_doubt |= !matches!(error, StoreError::Refused { .. });
+                self.last_error = Some(error);
+            }
         }
         self.look(sent).await
     }
@@ -85,7 +92,8 @@ impl Slot<'_> {
     /// Reads the slot: whose record is in it?
     async fn look(&mut self, sent: Instant) -> Option<Appended> {
         let found = match self.log.bucket.get(&self.log.key(self.sequence)).await {
-            Ok(found) => found?,
+            Ok(Some(found)) => found,
+            Ok(None) => return self.refusal(),
             Err(error) => {
                 self.last_error = Some(error);
                 return None;
@@ -104,6 +112,12 @@ impl Slot<'_> {
             Ok(_) => Some(Appended::Lost),
             Err(_) => None,
         }
+    }
+
+    /// What an empty slot says: nothing, unless every request was refused.
+    fn refusal(&self) -> Option<Appended> {
+        let certain = !self.in_doubt && self.proof_is_fresh();
+        self.last_error.clone().filter(|_| certain && self.is_refused()).map(Appended::Refused)
     }
 
     /// Proves again that the slot before ours is the head; leaves the proof stale when it is not. `None` when the store can't be asked.

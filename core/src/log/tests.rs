@@ -100,10 +100,19 @@ async fn without_a_certain_answer_the_outcome_is_unknown() {
 async fn a_refusal_is_not_tried_again() {
     let world = world();
     world.bucket.script([Fault::Refused]);
-    let error = world.append(1, &world.encoded(1, 1)).await.expect_err("refused");
+    let Ok(Appended::Refused(error)) = world.append(1, &world.encoded(1, 1)).await else { panic!("nothing was written") };
+    assert!(error.to_string().contains("no permission"), "{error}");
+    assert_eq!(world.bucket.creates_of("/log/"), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_says_nothing_of_the_request_before_it() {
+    let world = world();
+    world.bucket.script([Fault::NotApplied, Fault::Refused]);
+    let error = world.append(1, &world.encoded(1, 1)).await.expect_err("the first request may still be on its way");
     assert_eq!(error.kind(), ErrorKind::Unknown);
     assert!(error.message().contains("no permission"), "{error}");
-    assert_eq!(world.bucket.creates_of("/log/"), 1);
+    assert_eq!(world.bucket.creates_of("/log/"), 2);
 }
 
 #[tokio::test]

@@ -194,6 +194,8 @@ fn translate(operation: &'static str, key: &Key, error: &io::Error) -> StoreErro
         Kind::PermissionDenied | Kind::ReadOnlyFilesystem | Kind::Unsupported | Kind::CrossesDevices => {
             StoreError::Refused { operation, key, reason }
         }
+        // Trying again at once would make every request wait for nothing.
+        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => StoreError::Refused { operation, key, reason },
         Kind::NotADirectory | Kind::IsADirectory | Kind::InvalidFilename | Kind::InvalidInput => {
             StoreError::Refused { operation, key, reason }
         }

@@ -98,7 +98,7 @@ pub enum StoreError {
         /// What was seen, without secrets.
         reason: String,
     },
-    /// The store refused for good: credentials, permissions, a missing bucket, an unsupported operation.
+    /// The store refused, until somebody does something: credentials, permissions, a missing bucket, a full disk, an unsupported operation.
     #[error("the store refuses `{operation}` of {key}: {reason}")]
     Refused {
         /// What was asked.
