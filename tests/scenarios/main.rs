@@ -3,6 +3,7 @@
 //! answer ever told of a past that others had left behind.
 
 mod chance;
+mod disk;
 mod history;
 mod kills;
 mod load;
