@@ -4,5 +4,6 @@ mod bucket;
 mod golden;
 mod model;
 mod random;
+mod readers;
 mod run;
 mod steps;

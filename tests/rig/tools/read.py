@@ -1,7 +1,7 @@
 """Reads one Iceberg table from its metadata file with one engine, and writes its columns and rows as JSON.
 
 Arguments: the engine (duckdb, pyiceberg, or both to check that they are there), the metadata file's address, and optionally a snapshot's
-number. A store is reached as AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION say.
+number. Or, instead of the address, `--batch` and a file with a JSON list of such pairs, for a list of answers. A store is reached as AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION say.
 
 Values keep their kind: null, true, false, integers and texts as they are, a double as {"real": its shortest exact text}, bytes as
 {"hex": digits}.
@@ -73,6 +73,13 @@ def main(engine, metadata=None, snapshot=None):
         duckdb_connection()
         return {"pyiceberg": pyiceberg.__version__}
     read = {"duckdb": read_with_duckdb, "pyiceberg": read_with_pyiceberg}[engine]
+    if metadata == "--batch":
+        with open(snapshot) as batch:
+            return [answer(read, *pair) for pair in json.load(batch)]
+    return answer(read, metadata, snapshot)
+
+
+def answer(read, metadata, snapshot):
     columns, rows = read(metadata, snapshot)
     return {"columns": columns, "rows": [[encode(value) for value in row] for row in rows]}
 
