@@ -1,6 +1,8 @@
 //! Damaged buckets and hostile clients: a clear error or the right answer, never a wrong or an empty one.
 
 mod each_key;
+mod hostile;
 mod object;
+mod process;
 mod strays;
 mod versions;
