@@ -30,7 +30,7 @@ async fn a_store_that_was_away_is_used_again_without_a_restart() {
     let away = std::env::var(OUTAGE).map_or(OUTAGE_USUAL, |text| text.parse().expect("DOTDO_TEST_OUTAGE_SECONDS is a number"));
     let (proxy, world) = proxied().await;
     let setup = world.setup().env("DOTDO_LEASE_DURATION_MS", LEASE_MS.to_string()).env("DOTDO_COMMIT_DEADLINE_MS", "2000");
-    let server = setup.start().await;
+    let mut server = setup.start().await;
     let (http, load) = (Client::new(), Load::new((0..3).map(|number| format!("away-{number}"))));
     let running = load.start(&[&server]);
     let made_progress = |least: usize| {
@@ -56,6 +56,9 @@ async fn a_store_that_was_away_is_used_again_without_a_restart() {
     load.check(&server).await;
     let quiet: serde_json::Value = insist(&server, &http, "/do/quiet/count").await.json().await.expect("JSON");
     assert!([1, 2].contains(&quiet["count"].as_u64().expect("a number")), "{quiet}");
+    // What the server has in memory is in the store too.
+    server.kill9();
+    load.check(&setup.start().await).await;
 }
 
 /// Reads one object until that fails, as it must when the lease is over.
@@ -85,7 +88,7 @@ fn is_unavailable(answer: &reqwest::Response) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lost_answers_and_cut_connections_change_nothing() {
     let ((proxy, world), chance) = (proxied().await, Chance::new());
-    let server = world.setup().start().await;
+    let mut server = world.setup().start().await;
     let load = Load::new((0..4).map(|number| format!("lossy-{number}")));
     let running = load.start(&[&server]);
     for _ in 0..MISHAPS {
@@ -101,6 +104,10 @@ async fn lost_answers_and_cut_connections_change_nothing() {
     }
     running.stop().await;
     load.check(&server).await;
+    server.kill9();
+    // What the server had in memory is in the store too. (Mishaps may be left over, so not through the proxy.)
+    let direct = world.setup().env("AWS_ENDPOINT_URL", Seaweed::shared().endpoint());
+    load.check(&direct.start().await).await;
     chance::say(&format!("{MISHAPS} mishaps, {} acknowledged entries", load.acknowledged()));
     assert!(load.acknowledged() as u64 > MISHAPS, "most requests survive what happens to the store's answers");
 }
