@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::run::run;
+use crate::run::{Followed, run};
 use crate::steps::{Step, shrink, steps};
 
 /// How many histories run unless DOTDO_TEST_CASES says otherwise.
@@ -16,7 +16,7 @@ fn whatever_was_written_comes_back_exactly() {
         Some(seed) => seed..seed + 1,
         None => 0..number("DOTDO_TEST_CASES").unwrap_or(CASES),
     };
-    let next = AtomicU64::new(seeds.start);
+    let (next, in_part) = (AtomicU64::new(seeds.start), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
@@ -25,16 +25,23 @@ fn whatever_was_written_comes_back_exactly() {
                     if seed >= seeds.end {
                         return;
                     }
-                    check(seed);
+                    if check(seed) == Followed::InPart {
+                        in_part.fetch_add(1, Ordering::Relaxed);
+                    }
                 }
             });
         }
     });
+    let in_part = in_part.into_inner();
+    assert!(in_part <= 1 + (seeds.end - seeds.start) / 20, "{in_part} histories were not followed to their end");
 }
 
-fn check(seed: u64) {
+fn check(seed: u64) -> Followed {
     let whole = steps(seed);
-    let Err(first) = run(&whole) else { return };
+    let first = match run(&whole) {
+        Ok(followed) => return followed,
+        Err(first) => first,
+    };
     let shortest = shrink(whole, |steps| run(steps).is_err());
     let last = run(&shortest).err().unwrap_or_default();
     panic!(

@@ -13,8 +13,16 @@ use crate::bucket::{Access, World};
 use crate::model::Model;
 use crate::steps::{Restart, Step};
 
+/// How far a history was followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Followed {
+    ToItsEnd,
+    /// Until SQLite did, or might have done, what it does not do twice.
+    InPart,
+}
+
 /// Runs the history; the error says where the engine and the model differ.
-pub(crate) fn run(steps: &[Step]) -> Result<(), String> {
+pub(crate) fn run(steps: &[Step]) -> Result<Followed, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let mut run = Run::new();
@@ -25,12 +33,12 @@ pub(crate) fn run(steps: &[Step]) -> Result<(), String> {
                 Step::Pause => run.clock.advance(Duration::from_secs(24 * 3600)),
             }
             if run.is_over {
-                return Ok(());
+                return Ok(Followed::InPart);
             }
         }
         run.check("at the end").await?;
         let last = Restart { crash_after: None, checkpoint: dotdo_core::Checkpoint::default(), takes_snapshots: true };
-        run.restart(&last).await
+        run.restart(&last).await.map(|()| Followed::ToItsEnd)
     })
 }
 
