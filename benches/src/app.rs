@@ -10,7 +10,7 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS counter (id INTEGER PRIMARY KEY
     CREATE TABLE IF NOT EXISTS rows (id TEXT PRIMARY KEY, type TEXT NOT NULL, data TEXT NOT NULL)";
 
 pub(crate) const FILL: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-    INSERT INTO rows SELECT printf('%016x', i * 11400714819323198485), 'type' || (i % 8),
+    INSERT INTO rows SELECT printf('%016x', (i * 2654435761) & 4294967295), 'type' || (i % 8),
     json_object('number', i, 'text', hex(i * 7919) || '-and-some-more-text-so-that-a-row-has-its-size', 'flag', i % 2) FROM n";
 
 impl DurableObject for Measured {

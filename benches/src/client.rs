@@ -35,6 +35,7 @@ impl Client {
     /// On any other answer.
     pub async fn get(&mut self, path: &str) -> String {
         let request = http::Request::get(path).header("host", &self.host).body(Empty::new()).expect("a good request");
+        self.sender.ready().await.expect("the connection stays open");
         let response = self.sender.send_request(request).await.expect("an answer");
         let status = response.status();
         let body = response.into_body().collect().await.expect("a whole body").to_bytes();

@@ -10,7 +10,7 @@ const TARGET_BYTES: f64 = 65_536.0;
 /// Resident memory for each of many objects with two tables and one row, after they have been written and snapshotted.
 pub(crate) async fn idle() -> Figure {
     let folder = tempfile::tempdir().expect("a folder");
-    let server = measured(&format!("file://{}", folder.path().display())).env("LOG_LEVEL", "warn").start().await;
+    let server = measured(&format!("file://{}", folder.path().display())).start().await;
     let address = address(&server);
     let mut client = Client::connect(&address).await;
     for number in 0..100 {

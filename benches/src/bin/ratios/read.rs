@@ -15,7 +15,7 @@ const ROUNDS: usize = 3;
 /// Reads a second of one warm object against bare hyper, in turns; the best round of each.
 pub(crate) async fn warm() -> Figure {
     let folder = tempfile::tempdir().expect("a folder");
-    let server = measured(&format!("file://{}", folder.path().display())).env("LOG_LEVEL", "warn").start().await;
+    let server = measured(&format!("file://{}", folder.path().display())).start().await;
     let ours_at = address(&server);
     Client::connect(&ours_at).await.get("/do/Measured/a/create").await;
     let bare_at = free_address();

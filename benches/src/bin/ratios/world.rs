@@ -42,8 +42,7 @@ impl SlowStore {
 
 /// How to start the measured server.
 pub(crate) fn measured(storage: &str) -> Setup {
-    // An app reads its environment, not the command line.
-    Setup::new(storage).program(sibling("measured")).env("DOTDO_STORAGE", storage).env("PORT", "0")
+    Setup::of(sibling("measured"), storage)
 }
 
 /// Another program of this crate.
