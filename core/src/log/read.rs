@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::limits::RESTORE_CONCURRENCY;
 use crate::log::Log;
 use crate::log::record::{Hash, Record};
+use crate::store::Key;
 
 /// How many keys one listing request returns: S3's page.
 const PAGE: usize = 1000;
@@ -31,7 +32,7 @@ pub(crate) async fn list_newest(log: &Log, down_to: u64) -> Result<Listing> {
     let mut after = None;
     loop {
         let page = log.bucket.list(&log.folder(), after.as_ref(), PAGE).await?;
-        for entry in &page {
+        for entry in page.iter().filter(|entry| !is_of_the_system(&entry.key)) {
             let Some(sequence) = log.sequence_of(&entry.key) else {
                 return Err(Error::corrupt(&entry.key, "this is not the key of a log record"));
             };
@@ -48,6 +49,11 @@ pub(crate) async fn list_newest(log: &Log, down_to: u64) -> Result<Listing> {
         }
         after = page.last().map(|entry| entry.key.clone());
     }
+}
+
+/// Whether a file was put there by an operating system that shows folders, such as `.DS_Store`: no record's name starts with a dot.
+fn is_of_the_system(key: &Key) -> bool {
+    key.as_str().rsplit('/').next().is_some_and(|name| name.starts_with('.'))
 }
 
 /// Fetches the records `from..=to`, whose first must follow on `previous` when that is known, and checks that they are a chain.

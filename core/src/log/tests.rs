@@ -195,6 +195,18 @@ async fn the_newest_key_is_listed_first() {
 }
 
 #[tokio::test]
+async fn a_file_that_the_system_left_is_no_record_and_any_other_is_named() {
+    let world = world();
+    assert!(won(&world.append(1, &world.encoded(1, 1)).await));
+    let put = async |name: &str| world.bucket.put(&world.log.folder().join(name), Bytes::from_static(b"x")).await;
+    put(".DS_Store").await.expect("memory puts");
+    assert_eq!(list_newest(&world.log, 1).await.expect("it is passed over").head, 1);
+    put("0-notes").await.expect("memory puts");
+    let error = list_newest(&world.log, 1).await.expect_err("this is no record");
+    assert!(error.kind() == ErrorKind::Corrupt && error.message().contains("0-notes"), "{error}");
+}
+
+#[tokio::test]
 async fn only_old_covered_records_are_deleted_and_never_the_head() {
     let world = world();
     let retention = Duration::from_secs(7200);
