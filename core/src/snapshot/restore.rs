@@ -78,6 +78,9 @@ impl Fetched {
         let mut restored = table.clone();
         restored.deletes = table.deletes.iter().map(|deletes| self.read_deletes(deletes)).collect::<Result<_>>()?;
         let indexed = !restored.is_small();
+        if indexed {
+            loader.expect_many(&table.shape.name)?;
+        }
         let data = table.data.iter().map(|data| self.load_file(loader, &restored, data, indexed)).collect::<Result<_>>()?;
         restored.data = data;
         Ok(restored)

@@ -1,9 +1,9 @@
 //! Loading checks what it is given.
 
 use super::super::Database;
-use super::{LIMITS, Rig, assert_kind, integer, query, reload};
+use super::{LIMITS, Rig, assert_kind, integer, query, refusal, reload};
 use crate::ErrorKind;
-use crate::change::{Header, RowKey, ValueRef};
+use crate::change::{Header, RowKey, Value, ValueRef};
 
 fn header(sql: &str) -> Header {
     Rig::with(sql).database.header().clone()
@@ -47,6 +47,26 @@ fn unique_indexes_are_checked_against_the_rows() {
     table.row(Some(1), &[ValueRef::Integer(1)]).expect("it fits");
     table.row(Some(2), &[ValueRef::Integer(1)]).expect("it fits");
     assert_kind(&loader.finish().err().expect("not unique"), ErrorKind::Corrupt, "UNIQUE");
+}
+
+#[test]
+fn constraints_that_come_after_the_rows_are_checked_and_kept() {
+    let sql = "CREATE TABLE \"t t\"(\"from\" TEXT PRIMARY KEY COLLATE NOCASE, n REAL, id ANY UNIQUE, UNIQUE (n DESC, id)) STRICT";
+    let load = |second: &[u8]| {
+        let mut loader = Database::load(&LIMITS, header(sql)).expect("loading begins");
+        loader.expect_many("t t").expect("it can wait for its indexes");
+        let mut table = loader.table("t t").expect("there is the table");
+        table.row(Some(7), &[ValueRef::Text(b"a"), ValueRef::Real(5.0), ValueRef::Text(b"1")]).expect("it fits");
+        table.row(Some(3), &[ValueRef::Text(second), ValueRef::Real(-0.5), ValueRef::Integer(1)]).expect("it fits");
+        loader.finish()
+    };
+    assert_kind(&load(b"A").err().expect("equal without case"), ErrorKind::Corrupt, "t t");
+    let mut database = load(b"b").expect("they are different");
+    assert_eq!(database.header(), &header(sql));
+    assert_eq!(query(&mut database, "PRAGMA integrity_check"), vec![vec![Value::Text(b"ok".to_vec())]]);
+    let found = query(&mut database, "SELECT rowid, typeof(n), typeof(id) FROM \"t t\" WHERE \"from\" = 'A'");
+    assert_eq!(found, vec![vec![integer(7), Value::Text(b"real".to_vec()), Value::Text(b"text".to_vec())]]);
+    assert_kind(&refusal(&mut database, "INSERT INTO \"t t\" VALUES ('B', 1.0, 9)"), ErrorKind::Handler, "UNIQUE");
 }
 
 #[test]

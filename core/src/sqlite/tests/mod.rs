@@ -77,13 +77,23 @@ impl Rig {
         assert_same(&expected, &dump(&mut self.replica), "the replica");
         let mut loaded = reload(&self.database).expect("a scan can be loaded");
         assert_same(&expected, &dump(&mut loaded), "the loaded copy");
+        let mut loaded = reload_expecting(&self.database, |_| true).expect("a large scan can be loaded");
+        assert_same(&expected, &dump(&mut loaded), "the copy loaded with its constraints at the end");
     }
 }
 
 /// Loads a new database from a scan of another.
 fn reload(database: &Database) -> Result<Database> {
+    reload_expecting(database, |_| false)
+}
+
+/// Loads a new database from a scan of another, whose tables with many rows are announced.
+fn reload_expecting(database: &Database, is_large: impl Fn(&str) -> bool) -> Result<Database> {
     let mut loader = Database::load(&LIMITS, database.header().clone())?;
     for shape in database.shapes() {
+        if is_large(&shape.name) {
+            loader.expect_many(&shape.name)?;
+        }
         let mut table = loader.table(&shape.name)?;
         database.scan(&shape.name, &mut |rowid, values| table.row(rowid, values))?;
     }
