@@ -43,7 +43,7 @@ impl Database {
 
 impl Loader {
     /// Prepares for so many rows of a table that the indexes of its constraints are better made once, from all of them, than row by row:
-    /// sorting is several times faster than as many insertions at random places.
+    /// one sort instead of as many insertions at random places.
     ///
     /// Until [`Loader::finish`], the table stands in `sqlite_schema` as bare columns, without constraints and their indexes. No value
     /// changes by that, because bare columns have no affinity. Tables with generated columns stay as they are.
