@@ -46,6 +46,7 @@ struct Rules {
     delay: Duration,
     /// The next requests of these methods are lost in these ways.
     losses: Vec<(Method, Lost)>,
+    lost: usize,
     seen: Vec<(Method, String)>,
 }
 
@@ -90,6 +91,16 @@ impl Proxy {
         self.state.rules().losses.push((method, lost));
     }
 
+    /// How many requests were lost as planned.
+    pub fn lost(&self) -> usize {
+        self.state.rules().lost
+    }
+
+    /// How many are planned to be lost and have not come yet.
+    pub fn to_lose(&self) -> usize {
+        self.state.rules().losses.len()
+    }
+
     /// The requests that came since the last call: method and path with query.
     pub fn take_seen(&self) -> Vec<(Method, String)> {
         std::mem::take(&mut self.state.rules().seen)
@@ -113,6 +124,7 @@ impl State {
         let path = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
         rules.seen.push((request.method().clone(), path));
         let planned = rules.losses.iter().position(|(method, _)| method == request.method());
+        rules.lost += usize::from(planned.is_some());
         (planned.map(|at| rules.losses.remove(at).1), rules.delay)
     }
 }

@@ -10,7 +10,7 @@ use crate::chores::{Deadline, profile, target};
 use crate::process::Process;
 
 /// How long a server may take to listen and to be ready.
-const START_SECONDS_MAX: u64 = 60;
+const START_SECONDS_MAX: u64 = 180;
 
 /// How to start a server.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ impl Setup {
     ///
     /// # Panics
     ///
-    /// When it ends or is not ready in a minute, with what it wrote.
+    /// When it ends or is not ready in time, with what it wrote.
     pub async fn start(&self) -> Server {
         let server = self.start_listening().await;
         let client = reqwest::Client::new();
@@ -91,7 +91,7 @@ impl Setup {
     ///
     /// # Panics
     ///
-    /// When it ends or does not listen in a minute, with what it wrote.
+    /// When it ends or does not listen in time, with what it wrote.
     pub async fn start_listening(&self) -> Server {
         let mut process = Process::start(&mut self.command());
         let deadline = Deadline::in_seconds(START_SECONDS_MAX);

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use dotdo_tests::{Deadline, Server, scratch};
+use dotdo_tests::{Server, scratch};
 use reqwest::{Client, StatusCode};
 use tempfile::TempDir;
 
 use crate::chance;
 use crate::load::Load;
-use crate::world::{PATIENCE_SECONDS, World, error_of};
+use crate::world::{World, error_of};
 
 /// Set to `mount` where no file system can be mounted, not even in a namespace of one's own: leaves this scenario out.
 const WITHOUT: &str = "DOTDO_TEST_WITHOUT";
@@ -112,9 +112,7 @@ async fn fill_and_empty(disk: &Disk) {
 
 /// Lets the load do something.
 async fn work(load: &Arc<Load>, server: &Server) {
-    let (running, before) = (load.start(&[server]), load.acknowledged());
-    let worked = || std::future::ready((load.acknowledged() > before + 50).then_some(()));
-    let worked = Deadline::in_seconds(PATIENCE_SECONDS).until(worked).await;
+    let running = load.start(&[server]);
+    load.goes_on(50).await;
     running.stop().await;
-    worked.unwrap_or_else(|| panic!("writes go on:\n{}", server.stderr()));
 }

@@ -34,7 +34,7 @@ async fn what_was_acknowledged_is_there_after_a_loss_of_power() {
     let clients: Vec<_> = (0..4).map(|client| tokio::spawn(write_until_it_breaks(server.url("/do/graph/things"), client))).collect();
     let client = reqwest::Client::new();
     let some = || async { (count(&client, &server, "things").await? >= 20).then_some(()) };
-    Deadline::in_seconds(60).until(some).await.expect("four clients write twenty things");
+    Deadline::in_seconds(180).until(some).await.expect("four clients write twenty things");
     server.kill9();
     let mut acknowledged = Vec::new();
     for client in clients {
@@ -44,7 +44,7 @@ async fn what_was_acknowledged_is_there_after_a_loss_of_power() {
     let server = setup(&folder).start().await;
     // The lease of the dead server has to end first.
     let answered = || async { count(&client, &server, "things").await };
-    Deadline::in_seconds(60).until(answered).await.expect("the object has an owner again");
+    Deadline::in_seconds(180).until(answered).await.expect("the object has an owner again");
     let (things, actions, events) =
         (all(&client, &server, "things").await, all(&client, &server, "actions").await, all(&client, &server, "events").await);
     let ids: Vec<&Value> = things.iter().map(|thing| &thing["id"]).collect();

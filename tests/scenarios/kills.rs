@@ -1,7 +1,5 @@
 //! `kill -9` at any moment, under load, again and again.
 
-use std::time::Instant;
-
 use dotdo_core::Bucket;
 use dotdo_tests::Deadline;
 
@@ -17,6 +15,8 @@ const KILLS_USUAL: u64 = 200;
 const KILLS_A_LEDGER: u64 = 20;
 /// The kill comes within this time, in milliseconds, of what it waits for.
 const WITHIN_MS: u64 = 250;
+/// After this many snapshots that were not seen half-written, the kill comes all the same.
+const SNAPSHOTS_MISSED: usize = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_on_a_folder_lose_nothing() {
@@ -43,7 +43,7 @@ async fn survive(world: &World) {
                 // While it starts and takes over.
                 1 => tokio::time::sleep(chance.millis(0, WITHIN_MS)).await,
                 _ => {
-                    until_something_is_acknowledged(&load).await;
+                    load.goes_on(1).await;
                     tokio::time::sleep(chance.millis(0, WITHIN_MS)).await;
                 }
             }
@@ -59,23 +59,22 @@ async fn survive(world: &World) {
         }
     }
     chance::say(&format!("{kills} kills, {acknowledged} acknowledged entries, {given_up} snapshots given up half-way"));
-    assert!(acknowledged > kills, "the load does something between the kills");
+    // Three kills of four wait for an entry.
+    assert!(acknowledged >= kills.div_ceil(2), "the load does something between the kills");
     assert!(given_up > 0, "some kill comes in the middle of a snapshot");
 }
 
-async fn until_something_is_acknowledged(load: &Load) {
-    let before = load.acknowledged();
-    let more = || std::future::ready((load.acknowledged() > before).then_some(()));
-    Deadline::in_seconds(PATIENCE_SECONDS).until(more).await.expect("a server that was started after a kill takes over");
-}
-
-/// Watches one ledger until there is a snapshot whose files are there without its description; gives up soon, because the moment is short.
+/// Watches one ledger until there is a snapshot whose files are there without its description; gives up after some that were complete at
+/// once, because the moment is short.
 async fn until_a_snapshot_is_half_written(bucket: &dyn Bucket, load: &Load) {
-    until_something_is_acknowledged(load).await;
-    let begin = Instant::now();
-    let object = &load.objects()[0];
-    let before = snapshots(bucket, object).await.1;
-    while begin.elapsed().as_millis() < 2 * u128::from(WITHIN_MS) && snapshots(bucket, object).await.1 == before {
-        // The listing gives way by itself.
+    load.goes_on(1).await;
+    let (object, deadline) = (&load.objects()[0], Deadline::in_seconds(PATIENCE_SECONDS));
+    let (complete, given_up) = snapshots(bucket, object).await;
+    loop {
+        let now = snapshots(bucket, object).await;
+        if now.1 > given_up || now.0.len() >= complete.len() + SNAPSHOTS_MISSED {
+            return;
+        }
+        assert!(!deadline.is_over(), "a busy ledger gets snapshots");
     }
 }

@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use dotdo_tests::Server;
+use dotdo_tests::{Deadline, Server};
 use reqwest::Client;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::history::{Append, History, Look, Outcome};
-use crate::world::{self, error_of};
+use crate::world::{self, PATIENCE_SECONDS, error_of};
 
 /// How many clients there are.
 const CLIENTS: u64 = 8;
@@ -54,6 +54,19 @@ impl Load {
     /// How many entries were acknowledged.
     pub(crate) fn acknowledged(&self) -> usize {
         (0..self.objects.len()).map(|index| self.history(index).acknowledged()).sum()
+    }
+
+    /// Waits until this many more entries are acknowledged. Each may take its time, so that a slow machine needs more of it and no other test.
+    ///
+    /// # Panics
+    ///
+    /// When one does not come.
+    pub(crate) async fn goes_on(&self, entries: usize) {
+        for wanted in self.acknowledged()..self.acknowledged() + entries {
+            let more = || std::future::ready((self.acknowledged() > wanted).then_some(()));
+            let more = Deadline::in_seconds(PATIENCE_SECONDS).until(more).await;
+            more.unwrap_or_else(|| panic!("the load does not go on: {wanted} acknowledged entries, no more in {PATIENCE_SECONDS} s"));
+        }
     }
 
     /// Starts the clients.

@@ -25,12 +25,11 @@ async fn logged(server: &Server, text: &str) {
 async fn a_server_that_stops_leaves_everything_in_order() {
     let world = World::seaweed();
     let setup = world.setup().env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS).env("DOTDO_CHECKPOINT_INTERVAL_MS", "600000");
-    let setup = setup.env("DOTDO_CHECKPOINT_LOG_RECORDS", "100000").env("DOTDO_SHUTDOWN_DEADLINE_MS", "60000");
+    let setup = setup.env("DOTDO_CHECKPOINT_LOG_RECORDS", "100000").env("DOTDO_SHUTDOWN_DEADLINE_MS", "180000");
     let mut server = setup.start().await;
     let load = Load::new((0..4).map(|number| format!("orderly-{number}")));
     let running = load.start(&[&server]);
-    let busy = || std::future::ready((load.acknowledged() > 200).then_some(()));
-    Deadline::in_seconds(PATIENCE_SECONDS).until(busy).await.expect("the load does something");
+    load.goes_on(200).await;
     server.signal(Signal::SIGTERM);
     logged(&server, "stopping").await;
     running.stop().await;

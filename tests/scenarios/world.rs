@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::history::State;
 
 /// How long anything may take that must happen, but not by when.
-pub(crate) const PATIENCE_SECONDS: u64 = 60;
+pub(crate) const PATIENCE_SECONDS: u64 = 180;
 
 /// One store with nothing in it.
 pub(crate) struct World {
