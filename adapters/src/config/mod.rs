@@ -4,6 +4,7 @@
 //! read stops the start with a sentence that names both; a secret is never printed.
 //! Must not know: the server, the engine.
 
+mod knob;
 mod reference;
 mod resolve;
 mod sources;

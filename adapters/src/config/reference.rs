@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::Config;
-use super::table::{Knob, TABLE};
+use super::knob::Knob;
+use super::table::TABLE;
 
 const HEAD: &str = "# Settings
 

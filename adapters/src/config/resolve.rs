@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use dotdo_core::{Error, Result};
 
+use super::knob::{Knob, Slot};
 use super::sources::Sources;
 use super::suggest::nearest;
-use super::table::{Knob, Slot, TABLE};
+use super::table::TABLE;
 use super::{Config, Resolved, storage};
 
 /// How much of a wrong value an error repeats.

@@ -1,11 +1,8 @@
 //! The one table of settings: parser, error texts and documentation are all made from it.
 
-use std::ops::RangeInclusive;
-use std::time::Duration;
+use dotdo_core::{CheckpointMode, RETENTION_MIN, is_class_name};
 
-use dotdo_core::{CheckpointMode, RETENTION_MIN, Secret, is_class_name};
-
-use super::Config;
+use super::knob::{Knob, Slot, number, secret, text};
 use crate::edge::AccessLog;
 use crate::http::HEADER_BYTES_MIN;
 use crate::telemetry::{LogFormat, is_log_filter};
@@ -13,140 +10,6 @@ use crate::telemetry::{LogFormat, is_log_filter};
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
 const DAY_MS: u64 = 24 * HOUR_MS;
-
-/// Tables whose names in the environment are other people's, and so have no `DOTDO_` in front.
-const FOREIGN: [&str; 4] = ["r2.", "aws.", "google.", "azure."];
-
-/// One setting.
-pub(super) struct Knob {
-    /// Its name in files, with a dot for each table.
-    pub(super) key: &'static str,
-    /// Further names in the environment; the one made from the key wins over them.
-    pub(super) aliases: &'static [&'static str],
-    /// What it takes and where that goes.
-    pub(super) slot: Slot,
-    /// What it does: one sentence or two for a user.
-    pub(super) about: &'static str,
-}
-
-/// What a setting takes, and the field that keeps it.
-pub(super) enum Slot {
-    /// A number of milliseconds.
-    Millis(RangeInclusive<u64>, fn(&mut Config) -> &mut Duration),
-    /// A number of something.
-    Number { unit: &'static str, range: RangeInclusive<u64>, get: fn(&Config) -> u64, set: fn(&mut Config, u64) },
-    /// `true` or `false`.
-    Switch(fn(&mut Config) -> &mut bool),
-    /// One of these words.
-    OneOf { words: &'static [&'static str], get: fn(&Config) -> usize, set: fn(&mut Config, usize) },
-    /// Text that passes a check, described by what it accepts.
-    Text { accepts: &'static str, check: fn(&str) -> bool, field: fn(&mut Config) -> &mut Option<String> },
-    /// Text that is never shown.
-    Secret(fn(&mut Config) -> &mut Option<Secret>),
-}
-
-impl Knob {
-    const fn new(key: &'static str, slot: Slot, about: &'static str) -> Self {
-        Self { key, aliases: &[], slot, about }
-    }
-
-    const fn with_aliases(mut self, aliases: &'static [&'static str]) -> Self {
-        self.aliases = aliases;
-        self
-    }
-
-    /// The name in the environment.
-    pub(super) fn variable(&self) -> String {
-        let prefix = if FOREIGN.iter().any(|table| self.key.starts_with(table)) { "" } else { "DOTDO_" };
-        format!("{prefix}{}", self.key.replace('.', "_").to_uppercase())
-    }
-
-    /// All names in the environment, the one that wins last.
-    pub(super) fn variables(&self) -> impl Iterator<Item = String> {
-        self.aliases.iter().map(|alias| (*alias).to_owned()).chain([self.variable()])
-    }
-}
-
-impl Slot {
-    /// What can be given, as the end of the sentence "it takes …".
-    pub(super) fn accepts(&self) -> String {
-        match self {
-            Self::Millis(range, _) => format!("a whole number of milliseconds from {} to {}", range.start(), range.end()),
-            Self::Number { unit, range, .. } => format!("a whole number{unit} from {} to {}", range.start(), range.end()),
-            Self::Switch(_) => "true or false (or 1 or 0)".to_owned(),
-            Self::OneOf { words, .. } => match words.split_last() {
-                Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
-                None => "nothing".to_owned(),
-            },
-            Self::Text { accepts, .. } => (*accepts).to_owned(),
-            Self::Secret(_) => "text, which is never shown".to_owned(),
-        }
-    }
-
-    /// Puts a value into `config`; whether it was one.
-    pub(super) fn set(&self, config: &mut Config, text: &str) -> bool {
-        match self {
-            Self::Millis(range, field) => number(text, range).map(|ms| *field(config) = Duration::from_millis(ms)).is_some(),
-            Self::Number { range, set, .. } => number(text, range).map(|value| set(config, value)).is_some(),
-            Self::Switch(field) => switch(text).map(|on| *field(config) = on).is_some(),
-            Self::OneOf { words, set, .. } => words.iter().position(|word| *word == text).map(|at| set(config, at)).is_some(),
-            Self::Text { check, field, .. } => check(text).then(|| *field(config) = Some(text.to_owned())).is_some(),
-            Self::Secret(field) => {
-                *field(config) = Some(Secret::new(text));
-                true
-            }
-        }
-    }
-
-    /// The value in `config`, for people; empty when there is none.
-    pub(super) fn shown(&self, config: &mut Config) -> String {
-        match self {
-            Self::Millis(_, field) => field(config).as_millis().to_string(),
-            Self::Number { get, .. } => get(config).to_string(),
-            Self::Switch(field) => field(config).to_string(),
-            Self::OneOf { words, get, .. } => words[get(config)].to_owned(),
-            Self::Text { field, .. } => field(config).clone().unwrap_or_default(),
-            Self::Secret(_) => String::new(),
-        }
-    }
-}
-
-fn number(text: &str, range: &RangeInclusive<u64>) -> Option<u64> {
-    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|value| plain && range.contains(value))
-}
-
-fn switch(text: &str) -> Option<bool> {
-    match text {
-        "true" | "1" => Some(true),
-        "false" | "0" => Some(false),
-        _ => None,
-    }
-}
-
-macro_rules! number {
-    ($unit:literal, $range:expr, $($field:ident).+) => {
-        Slot::Number {
-            unit: $unit,
-            range: $range,
-            get: |config| u64::try_from(config.$($field).+).unwrap_or(u64::MAX),
-            // The range lies within the field's type.
-            set: |config, value| config.$($field).+ = value.try_into().unwrap_or(config.$($field).+),
-        }
-    };
-}
-
-macro_rules! text {
-    ($accepts:literal, $check:expr, $($field:ident).+) => {
-        Slot::Text { accepts: $accepts, check: $check, field: |config| &mut config.$($field).+ }
-    };
-}
-
-macro_rules! secret {
-    ($($field:ident).+) => {
-        Slot::Secret(|config| &mut config.$($field).+)
-    };
-}
 
 fn any(_: &str) -> bool {
     true

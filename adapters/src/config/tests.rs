@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use dotdo_core::{Error, S3Credentials};
 use proptest::prelude::*;
 
-use super::table::{Slot, TABLE};
+use super::knob::Slot;
+use super::table::TABLE;
 use super::*;
 
 const SECRET: &str = "hunter2";

@@ -1,0 +1,103 @@
+//! Bringing an object's memory up to what others have written since, without a restore.
+
+use crate::change::Changes;
+use crate::clock::Instant;
+use crate::error::{Error, Result};
+use crate::instance::Deps;
+use crate::instance::handler::offload;
+use crate::instance::pipeline::{Head, SinceSnapshot};
+use crate::instance::slot::{Residence, Slot, Warm};
+use crate::lease::Claim;
+use crate::limits::CATCH_UP_RECORDS_MAX;
+use crate::log::{Found, Next, Proof, fetch, list_newest, next};
+use crate::restore::replay;
+
+/// So many records are fetched one after the other before the log is listed.
+const ONE_BY_ONE: usize = 3;
+
+/// What catching up found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caught {
+    /// Nothing was written since: the memory was the newest state, at a moment within this call.
+    Current,
+    /// The memory is the newest state now.
+    Moved,
+    /// The records between are gone, or too many: the memory was dropped.
+    Gone,
+}
+
+/// Applies the records after the memory's own to it. The caller holds the turn, and nothing of this process is on its way.
+///
+/// # Errors
+///
+/// `Unavailable` when the store can't be asked; `Corrupt` when a record is damaged or does not fit. Then the memory is dropped.
+pub(crate) async fn catch_up(deps: &Deps, slot: &Slot, residence: &mut Residence) -> Result<Caught> {
+    let result = follow(deps, slot, residence).await;
+    if !matches!(result, Ok(Caught::Current | Caught::Moved)) {
+        residence.drop_memory(slot);
+    }
+    result
+}
+
+async fn follow(deps: &Deps, slot: &Slot, residence: &mut Residence) -> Result<Caught> {
+    let start = slot.pipeline().head.sequence;
+    let mut proof = slot.pipeline().proof();
+    for _ in 0..ONE_BY_ONE {
+        let head = slot.pipeline().head;
+        match next(&slot.log, head.sequence, head.hash, &mut proof).await? {
+            Next::Nothing => {
+                slot.pipeline().prove(proof);
+                return Ok(if head.sequence == start { Caught::Current } else { Caught::Moved });
+            }
+            Next::Gone => return Ok(Caught::Gone),
+            Next::Record(found) => apply(deps, slot, residence, &[*found])?,
+        }
+    }
+    follow_listing(deps, slot, residence).await
+}
+
+/// Goes on by the newest keys, when there is much to fetch.
+async fn follow_listing(deps: &Deps, slot: &Slot, residence: &mut Residence) -> Result<Caught> {
+    let head = slot.pipeline().head;
+    let proof = Proof::now(&slot.log);
+    let listing = list_newest(&slot.log, head.sequence + 1).await?;
+    if listing.head > head.sequence {
+        if listing.unbroken_from > head.sequence + 1 || listing.head - head.sequence > CATCH_UP_RECORDS_MAX {
+            return Ok(Caught::Gone);
+        }
+        let records = fetch(&slot.log, head.sequence + 1, listing.head, Some(head.hash)).await?;
+        let found: Vec<Found> =
+            records.into_iter().map(|(record, hash)| Found { record, hash, modified_ms: listing.head_modified_ms }).collect();
+        apply(deps, slot, residence, &found)?;
+    }
+    slot.pipeline().prove(proof);
+    Ok(Caught::Moved)
+}
+
+/// Applies records of others. What the object's value had kept in its fields is no longer true.
+fn apply(deps: &Deps, slot: &Slot, residence: &mut Residence, found: &[Found]) -> Result<()> {
+    let Some(newest) = found.last() else { return Ok(()) };
+    let observed = Instant::now(deps.clock.as_ref());
+    let Residence { warm: Some(warm), .. } = residence else { return Err(Error::internal("catching up needs a memory")) };
+    let warm: &mut Warm = warm;
+    offload(deps.executor.as_ref(), || {
+        found.iter().try_for_each(|found| replay(&slot.log, &mut warm.context.database, &mut warm.tracker, &found.record))
+    })?;
+    warm.value = deps.app.make(slot.log.object.class())?;
+    let mut pipeline = slot.pipeline();
+    for Found { record, hash, .. } in found {
+        let head = Head { sequence: record.sequence, hash: *hash, epoch: record.epoch, writer: record.writer };
+        pipeline.follow(head, written(record), record.snapshot, observed);
+    }
+    residence.claim = Some(Claim::of(&newest.record, newest.modified_ms, observed));
+    metrics::counter!("dotdo_records_followed_total").increment(found.len() as u64);
+    Ok(())
+}
+
+fn written(record: &crate::log::Record) -> SinceSnapshot {
+    SinceSnapshot {
+        rows: record.transactions.iter().map(Changes::weight).sum(),
+        bytes: record.transactions.iter().map(Changes::bytes).sum::<usize>() as u64,
+        records: 1,
+    }
+}

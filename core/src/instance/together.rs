@@ -1,0 +1,77 @@
+//! Several requests in one open transaction, each handler in a savepoint of its own.
+
+use crate::change::Changes;
+use crate::error::Result;
+use crate::instance::Deps;
+use crate::instance::handler::{self, offload};
+use crate::instance::queue::Ask;
+use crate::instance::slot::Warm;
+use crate::instance::turn::{Answer, begin_request};
+use crate::limits::BATCH_TIME_MAX;
+use crate::object::{AfterCommit, Body, Sql};
+use crate::sqlite::Mode;
+
+/// What handlers did together; the transaction is still open.
+pub(super) struct Together {
+    /// One for each of the first requests; the time for one record may have been over before all had run.
+    pub(super) answers: Vec<Result<Answer>>,
+    pub(super) changes: Changes,
+    pub(super) after_commit: Vec<AfterCommit>,
+}
+
+/// Runs the handlers of `asks` in order, at least one, and takes what they changed. The transaction stays open.
+///
+/// # Errors
+///
+/// What made the transaction as a whole one that can't be committed. The caller rolls back.
+pub(super) async fn run_together(deps: &Deps, warm: &mut Warm, asks: &[Ask]) -> Result<Together> {
+    let over = deps.clock.monotonic() + BATCH_TIME_MAX;
+    warm.running = true;
+    warm.context.database.begin(Mode::ReadWrite)?;
+    let mut together = Together { answers: Vec::with_capacity(asks.len()), changes: Changes::default(), after_commit: Vec::new() };
+    for ask in asks {
+        if !together.answers.is_empty() && deps.clock.monotonic() > over {
+            break;
+        }
+        let answer = if let [only] = asks { run_one(deps, warm, only, &mut together.after_commit).await } else {
+            run_nested(deps, warm, ask, &mut together.after_commit).await?
+        };
+        together.answers.push(answer);
+    }
+    if let [Err(_)] = together.answers.as_slice() {
+        warm.context.database.rollback();
+        warm.context.database.begin(Mode::ReadWrite)?;
+    }
+    together.changes = offload(deps.executor.as_ref(), || warm.context.database.prepare_commit())?;
+    warm.running = false;
+    Ok(together)
+}
+
+/// Runs a handler in a savepoint: when it fails, what it did is undone and the others' work remains.
+async fn run_nested(deps: &Deps, warm: &mut Warm, ask: &Ask, after_commit: &mut Vec<AfterCommit>) -> Result<Result<Answer>> {
+    let step = |warm: &mut Warm, statement: &str| Sql::new(&mut warm.context.database).exec(statement, ()).map(drop);
+    step(warm, "SAVEPOINT _dotdo_request")?;
+    let answer = run_one(deps, warm, ask, after_commit).await;
+    if answer.is_err() {
+        step(warm, "ROLLBACK TO _dotdo_request")?;
+    }
+    step(warm, "RELEASE _dotdo_request")?;
+    Ok(answer)
+}
+
+async fn run_one(deps: &Deps, warm: &mut Warm, ask: &Ask, after_commit: &mut Vec<AfterCommit>) -> Result<Answer> {
+    let request = ask.request.clone().map(Body::from);
+    begin_request(deps, warm, &request);
+    let result = handler::run(deps, warm, request).await;
+    let state = std::mem::take(&mut warm.context.request);
+    match result {
+        Ok(response) => {
+            after_commit.extend(state.after_commit);
+            Ok(Answer { response, background: state.wait_until })
+        }
+        Err(error) => {
+            warm.value = deps.app.make(warm.context.id().class())?;
+            Err(error)
+        }
+    }
+}
