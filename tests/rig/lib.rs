@@ -3,8 +3,11 @@
 //! Promises: nothing has to be installed by hand (tools are installed into the build folder, pinned, once); several tests and several test
 //! binaries may run at once; no process outlives the test binary that started it.
 
+mod chance;
 mod chores;
 mod faults;
+pub mod history;
+pub mod ledger;
 mod liar;
 mod moto;
 mod own;
@@ -20,6 +23,7 @@ pub mod sql_object;
 mod still;
 mod tools;
 
+pub use chance::{Chance, say};
 pub use chores::{Deadline, runtime, scratch, target};
 pub use faults::{Fault, Faulty};
 pub use liar::{Liar, Lie};

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use dotdo_tests::{Server, scratch};
+use dotdo_tests::ledger::error_of;
+use dotdo_tests::{Server, say, scratch};
 use reqwest::{Client, StatusCode};
 use tempfile::TempDir;
 
-use crate::chance;
 use crate::load::Load;
-use crate::world::{World, error_of};
+use crate::world::World;
 
 /// Set to `mount` where no file system can be mounted, not even in a namespace of one's own: leaves this scenario out.
 const WITHOUT: &str = "DOTDO_TEST_WITHOUT";
@@ -66,7 +66,7 @@ fn a_full_disk_refuses_writes_and_nothing_else() {
     if let Some(disk) = Disk::mount() {
         tokio::runtime::Runtime::new().expect("threads").block_on(fill_and_empty(&disk));
     } else if std::env::var(WITHOUT).is_ok_and(|what| what == "mount") {
-        chance::say("left out, as DOTDO_TEST_WITHOUT=mount says: a full disk");
+        say("left out, as DOTDO_TEST_WITHOUT=mount says: a full disk");
     } else {
         assert!(std::env::var_os(INSIDE).is_none(), "a namespace of one's own lets mount");
         let this = std::env::current_exe().expect("a running program has a path");

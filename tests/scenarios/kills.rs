@@ -1,9 +1,8 @@
 //! `kill -9` at any moment, under load, again and again.
 
 use dotdo_core::Bucket;
-use dotdo_tests::Deadline;
+use dotdo_tests::{Chance, Deadline, say};
 
-use crate::chance::{self, Chance};
 use crate::load::Load;
 use crate::world::{PATIENCE_SECONDS, World, snapshots};
 
@@ -58,7 +57,7 @@ async fn survive(world: &World) {
             given_up += snapshots(bucket.as_ref(), object).await.1;
         }
     }
-    chance::say(&format!("{kills} kills, {acknowledged} acknowledged entries, {given_up} snapshots given up half-way"));
+    say(&format!("{kills} kills, {acknowledged} acknowledged entries, {given_up} snapshots given up half-way"));
     // Three kills of four wait for an entry.
     assert!(acknowledged >= kills.div_ceil(2), "the load does something between the kills");
     assert!(given_up > 0, "some kill comes in the middle of a snapshot");

@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use dotdo_tests::history::{Append, History, Look, Outcome};
+use dotdo_tests::ledger::{append, count};
 use dotdo_tests::{Deadline, Server};
 use reqwest::Client;
-use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::history::{Append, History, Look, Outcome};
-use crate::world::{self, PATIENCE_SECONDS, error_of};
+use crate::world::{self, PATIENCE_SECONDS};
 
 /// How many clients there are.
 const CLIENTS: u64 = 8;
@@ -99,7 +99,7 @@ impl Load {
         let asked = Instant::now();
         if n.is_multiple_of(READS) {
             let Some(count) = count(http, &object).await else { return false };
-            self.history(index).looks.push(Look { asked, answered: Instant::now(), count });
+            self.history(index).looks.push(Look::counted(count, asked));
             return true;
         }
         let outcome = append(http, &object, client, n).await;
@@ -124,33 +124,6 @@ impl Running {
         self.stop.store(true, Ordering::Relaxed);
         while let Some(ended) = self.clients.join_next().await {
             ended.expect("a client does not fail");
-        }
-    }
-}
-
-/// Asks how many entries there are.
-async fn count(http: &Client, object: &str) -> Option<u64> {
-    let answer = http.get(format!("{object}/count")).send().await.ok().filter(|answer| answer.status().is_success())?;
-    answer.json::<Value>().await.ok()?["count"].as_u64()
-}
-
-/// Asks for an entry.
-pub(crate) async fn append(http: &Client, object: &str, client: u64, n: u64) -> Outcome {
-    match http.post(format!("{object}/append?client={client}&n={n}")).send().await {
-        Err(error) if error.is_connect() => Outcome::Refused,
-        Err(_) => Outcome::Unknown,
-        Ok(answer) if answer.status().is_success() => {
-            // An answer that breaks off was given, but was not understood.
-            let answer = answer.json::<Value>().await.ok();
-            answer.and_then(|answer| answer["position"].as_u64()).map_or(Outcome::Unknown, Outcome::Appended)
-        }
-        Ok(answer) => {
-            let (status, code, message) = error_of(answer).await;
-            match (status.as_u16(), code.as_str()) {
-                (_, "OUTCOME_UNKNOWN") => Outcome::Unknown,
-                (409 | 503, code) if !code.is_empty() => Outcome::Refused,
-                _ => panic!("an append was answered with {status} {code}: {message}"),
-            }
         }
     }
 }

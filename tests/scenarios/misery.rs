@@ -1,11 +1,11 @@
 //! One object's misery is nobody else's.
 
 use dotdo_tests::Deadline;
+use dotdo_tests::history::Outcome;
+use dotdo_tests::ledger::{append, error_of};
 use reqwest::{Client, StatusCode};
 
-use crate::history::Outcome;
-use crate::load::append;
-use crate::world::{PATIENCE_SECONDS, World, error_of, state};
+use crate::world::{PATIENCE_SECONDS, World, state};
 
 /// How long a handler may run here: long enough for the others to get on, also on a slow machine.
 const TIME_MAX_MS: u64 = 12_000;

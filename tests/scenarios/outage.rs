@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use dotdo_tests::{Deadline, Lost, Proxy, Seaweed, Server};
+use dotdo_tests::{Chance, Deadline, Lost, Proxy, Seaweed, Server, say};
 use http::Method;
 use reqwest::{Client, StatusCode};
 
-use crate::chance::{self, Chance};
 use crate::load::Load;
 use crate::world::{PATIENCE_SECONDS, World, insist};
 
@@ -105,6 +104,6 @@ async fn lost_answers_and_cut_connections_change_nothing() {
     let direct = world.setup().env("AWS_ENDPOINT_URL", Seaweed::shared().endpoint());
     load.check(&direct.start().await).await;
     let (lost, left) = (proxy.lost(), proxy.to_lose());
-    chance::say(&format!("{MISHAPS} mishaps, {lost} requests lost, {left} left over, {} acknowledged entries", load.acknowledged()));
+    say(&format!("{MISHAPS} mishaps, {lost} requests lost, {left} left over, {} acknowledged entries", load.acknowledged()));
     assert!(lost > left, "most of the planned losses come about");
 }

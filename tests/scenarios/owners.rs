@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dotdo_tests::{Deadline, Server};
+use dotdo_tests::ledger::error_of;
+use dotdo_tests::{Chance, Deadline, Server, say};
 use nix::sys::signal::Signal;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 
-use crate::chance::{self, Chance};
 use crate::load::Load;
-use crate::world::{PATIENCE_SECONDS, World, error_of};
+use crate::world::{PATIENCE_SECONDS, World};
 
 /// A lease that a busy owner renews in time, also on a slow machine.
 const LONG_LEASE_MS: &str = "10000";
@@ -118,6 +118,6 @@ async fn rivals(world: &World) {
     load.check(&first).await;
     load.check(&second).await;
     let fenced = fenced([&first, &second]);
-    chance::say(&format!("{pauses} pauses, {} acknowledged entries, fenced {fenced:?} times", load.acknowledged()));
+    say(&format!("{pauses} pauses, {} acknowledged entries, fenced {fenced:?} times", load.acknowledged()));
     assert!(fenced.iter().sum::<usize>() > 0, "a paused owner is fenced now and then");
 }

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use dotdo_tests::history::Outcome;
+use dotdo_tests::ledger::append;
 use dotdo_tests::{Deadline, Proxy, Seaweed, Server};
 use http::Method;
 use nix::sys::signal::Signal;
 use reqwest::{Client, StatusCode};
 use tokio::task::JoinHandle;
 
-use crate::history::Outcome;
-use crate::load::{Load, append};
+use crate::load::Load;
 use crate::world::{PATIENCE_SECONDS, World, newest_record, snapshots};
 
 /// Nobody waits for such a lease: what is served was released.

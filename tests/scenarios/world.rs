@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use dotdo_core::{Bucket, Entry, Key, StoreConfig};
+use dotdo_tests::history::State;
 use dotdo_tests::{Deadline, Seaweed, Server, Setup, open, scratch, unique};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Response};
 use tempfile::TempDir;
-
-use crate::history::State;
 
 /// How long anything may take that must happen, but not by when.
 pub(crate) const PATIENCE_SECONDS: u64 = 180;
@@ -101,14 +100,6 @@ pub(crate) async fn snapshots(bucket: &dyn Bucket, object: &str) -> (Vec<u64>, u
     }
     let given_up = begun.len() - complete.len();
     (complete, given_up)
-}
-
-/// An error's status and code; `("", 0)`-like for an answer without JSON.
-pub(crate) async fn error_of(answer: Response) -> (StatusCode, String, String) {
-    let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
-    let body: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    let field = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
-    (status, field("code"), field("error"))
 }
 
 /// Asks until the answer is a success.
