@@ -37,13 +37,19 @@ impl Instant {
         Self { monotonic: clock.monotonic(), wall_ms: clock.wall_ms() }
     }
 
-    /// How long ago this was, by whichever clock says *longer*.
+    /// How long ago this was at most, for what gives *oneself* a right (a lease, a proof): by whichever clock says *longer*.
     ///
-    /// A monotonic clock can stand still while a virtual machine is paused, a wall clock can be set back. A lease that trusts the longer
+    /// A monotonic clock can stand still while a virtual machine is paused, a wall clock can be set back. A right that trusts the longer
     /// of both ends too early at worst, which costs availability and never safety.
-    pub fn elapsed(self, clock: &dyn Clock) -> Duration {
-        let monotonic = clock.monotonic().saturating_sub(self.monotonic);
+    pub fn elapsed_at_most(self, clock: &dyn Clock) -> Duration {
         let wall = Duration::from_millis(u64::try_from(clock.wall_ms().saturating_sub(self.wall_ms)).unwrap_or(0));
-        monotonic.max(wall)
+        self.elapsed_at_least(clock).max(wall)
+    }
+
+    /// How long ago this was at least, for what gives a right against *others* (taking over, deleting): by the monotonic clock alone.
+    ///
+    /// A wall clock that is set forward must not end another's right. A monotonic clock may stand still, which makes one wait too long.
+    pub fn elapsed_at_least(self, clock: &dyn Clock) -> Duration {
+        clock.monotonic().saturating_sub(self.monotonic)
     }
 }

@@ -11,7 +11,7 @@ use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::{Deps, Head, SinceSnapshot, offload};
 use crate::lease::Claim;
-use crate::log::{Hash, Listing, Log, Record, fetch, list_newest};
+use crate::log::{Hash, Listing, Log, Proof, Record, fetch, list_newest};
 use crate::router::At;
 use crate::snapshot::{self, Document, SnapshotRef, Tracker, latest_key};
 use crate::sqlite::Database;
@@ -27,8 +27,8 @@ pub(crate) struct Restored {
     pub(crate) since_snapshot: SinceSnapshot,
     /// Who holds the object, by its newest record; `None` for an object without any.
     pub(crate) claim: Option<Claim>,
-    /// The head was certainly the head at this moment.
-    pub(crate) proved: Instant,
+    /// The head was certainly the head then.
+    pub(crate) proof: Proof,
 }
 
 /// Restores the newest state. `asked` is a moment before this call.
@@ -36,7 +36,7 @@ pub(crate) struct Restored {
 /// # Errors
 ///
 /// `Corrupt` with the key of what is missing or damaged; `Unavailable` when the store can't be asked.
-pub(crate) async fn restore(deps: &Deps, log: &Log, asked: Instant) -> Result<Restored> {
+pub(crate) async fn restore(deps: &Deps, log: &Log, asked: Proof) -> Result<Restored> {
     let started = Instant::now(deps.clock.as_ref());
     let (listing, hint) = newest(deps, log).await?;
     if listing.head == 0 {
@@ -47,15 +47,15 @@ pub(crate) async fn restore(deps: &Deps, log: &Log, asked: Instant) -> Result<Re
     let loaded = load(deps, log, base, from, listing.head).await?;
     let (newest, hash) = loaded.records.last().ok_or_else(|| Error::internal("a log with a head has records"))?;
     metrics::counter!("dotdo_restores_total").increment(1);
-    metrics::histogram!("dotdo_restore_seconds").record(started.elapsed(deps.clock.as_ref()).as_secs_f64());
+    metrics::histogram!("dotdo_restore_seconds").record(started.elapsed_at_least(deps.clock.as_ref()).as_secs_f64());
     Ok(Restored {
         head: Head { sequence: newest.sequence, hash: *hash, epoch: newest.epoch, writer: newest.writer },
-        claim: Some(Claim::of(newest, listing.head_modified_ms, asked)),
+        claim: Some(Claim::of(newest, listing.head_modified_ms, asked.at())),
         since_snapshot: loaded.since_snapshot(),
         snapshot: loaded.base,
         database: loaded.database,
         tracker: loaded.tracker,
-        proved: asked,
+        proof: asked,
     })
 }
 
@@ -107,7 +107,7 @@ async fn newest(deps: &Deps, log: &Log) -> Result<(Listing, Option<Document>)> {
 }
 
 /// An object that nobody has written yet.
-fn empty(deps: &Deps, asked: Instant) -> Result<Restored> {
+fn empty(deps: &Deps, asked: Proof) -> Result<Restored> {
     Ok(Restored {
         database: Database::new(&deps.database_limits())?,
         tracker: Tracker::new(),
@@ -115,7 +115,7 @@ fn empty(deps: &Deps, asked: Instant) -> Result<Restored> {
         snapshot: None,
         since_snapshot: SinceSnapshot::default(),
         claim: None,
-        proved: asked,
+        proof: asked,
     })
 }
 

@@ -15,16 +15,25 @@ use uuid::Uuid;
 use crate::clock::{Clock, Random};
 use crate::store::{Bucket, Entry, Key, Memory, StoreError, Stored};
 
-/// A clock that moves only when it is told to.
+/// A process's clocks, which move only when they are told to; and the clock of a store beside it.
 pub(crate) struct ManualClock {
-    now_ms: watch::Sender<u64>,
-    /// A sleeper moves the clock on by itself.
+    hands: watch::Sender<Hands>,
+    /// A sleeper moves the clocks on by itself.
     sleep_moves: bool,
+}
+
+/// What the clocks show.
+#[derive(Clone, Copy)]
+struct Hands {
+    monotonic: Duration,
+    wall_ms: i64,
+    store_ms: i64,
 }
 
 impl Default for ManualClock {
     fn default() -> Self {
-        Self { now_ms: watch::Sender::new(0), sleep_moves: false }
+        let start_ms = 1_700_000_000_000;
+        Self { hands: watch::Sender::new(Hands { monotonic: Duration::ZERO, wall_ms: start_ms, store_ms: start_ms }), sleep_moves: false }
     }
 }
 
@@ -34,20 +43,42 @@ impl ManualClock {
         Self { sleep_moves: true, ..Self::default() }
     }
 
-    /// Moves both clocks on.
+    /// Moves all clocks on.
     pub(crate) fn advance(&self, duration: Duration) {
-        let moved_ms = u64::try_from(duration.as_millis()).expect("a short time");
-        self.now_ms.send_modify(|now_ms| *now_ms += moved_ms);
+        self.hands.send_modify(|hands| {
+            hands.monotonic += duration;
+            hands.wall_ms += millis(duration);
+            hands.store_ms += millis(duration);
+        });
     }
+
+    /// Time passes while the process is frozen, and neither of its clocks has noticed.
+    pub(crate) fn pass_unnoticed(&self, duration: Duration) {
+        self.hands.send_modify(|hands| hands.store_ms += millis(duration));
+    }
+
+    /// Somebody sets the machine's clock.
+    pub(crate) fn set_wall(&self, forward_ms: i64) {
+        self.hands.send_modify(|hands| hands.wall_ms += forward_ms);
+    }
+
+    /// The clock of the store.
+    pub(crate) fn of_store(self: &Arc<Self>) -> Arc<dyn Clock> {
+        Arc::new(StoreClock(self.clone()))
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).expect("a short time")
 }
 
 impl Clock for ManualClock {
     fn monotonic(&self) -> Duration {
-        Duration::from_millis(*self.now_ms.borrow())
+        self.hands.borrow().monotonic
     }
 
     fn wall_ms(&self) -> i64 {
-        1_700_000_000_000 + i64::try_from(*self.now_ms.borrow()).expect("a short time")
+        self.hands.borrow().wall_ms
     }
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
@@ -56,10 +87,28 @@ impl Clock for ManualClock {
             if self.sleep_moves {
                 self.advance(duration);
             }
-            let mut now_ms = self.now_ms.subscribe();
+            let mut hands = self.hands.subscribe();
             // The sender lives in `self`, so waiting can't fail.
-            let _ = now_ms.wait_for(|now_ms| Duration::from_millis(*now_ms) >= until).await;
+            let _ = hands.wait_for(|hands| hands.monotonic >= until).await;
         })
+    }
+}
+
+/// What the store that a [`ManualClock`] belongs to has on its wall.
+struct StoreClock(Arc<ManualClock>);
+
+impl Clock for StoreClock {
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+
+    fn wall_ms(&self) -> i64 {
+        let Hands { store_ms, .. } = *self.0.hands.borrow();
+        store_ms
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.0.sleep(duration)
     }
 }
 

@@ -44,12 +44,12 @@ pub(crate) fn start_if_due(deps: &Arc<Deps>, slot: &Arc<Slot>) {
 fn is_due(pipeline: &Pipeline, settings: &Checkpoint, deps: &Deps) -> bool {
     let clock = deps.clock.as_ref();
     let since = pipeline.since_snapshot;
-    if since.records == 0 || pipeline.snapshot_failed.is_some_and(|at| at.elapsed(clock) < RETRY_PAUSE) {
+    if since.records == 0 || pipeline.snapshot_failed.is_some_and(|at| at.elapsed_at_most(clock) < RETRY_PAUSE) {
         return false;
     }
     let first = pipeline.snapshot.is_none() && since.rows > 0;
     let long = since.bytes >= settings.log_bytes || since.records >= settings.log_records;
-    let timely = since.rows >= settings.min_changes && pipeline.snapshot_at.elapsed(clock) >= settings.interval;
+    let timely = since.rows >= settings.min_changes && pipeline.snapshot_at.elapsed_at_most(clock) >= settings.interval;
     first || long || timely
 }
 
@@ -75,7 +75,7 @@ pub(crate) async fn write_if_behind(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Resul
         return Err(error);
     }
     metrics::counter!("dotdo_snapshots_total").increment(1);
-    metrics::histogram!("dotdo_snapshot_seconds").record(started.elapsed(deps.clock.as_ref()).as_secs_f64());
+    metrics::histogram!("dotdo_snapshot_seconds").record(started.elapsed_at_least(deps.clock.as_ref()).as_secs_f64());
     slot.pipeline().snapshot_done(plan.reference(), covered, started);
     retention::sweep_if_due(deps, slot, plan.reference());
     warm.tracker.complete(plan.completed());
@@ -136,7 +136,7 @@ async fn put(deps: &Arc<Deps>, slot: &Arc<Slot>, plan: &Plan, gate: Option<Ticke
     if head.sequence != plan.reference().sequence {
         return Err(Error::internal(format!("a snapshot of record {} ended with record {}", plan.reference().sequence, head.sequence)));
     }
-    publish(deps.bucket.as_ref(), plan, head.hash.0, started.elapsed(deps.clock.as_ref())).await
+    publish(deps.bucket.as_ref(), plan, head.hash.0, started.elapsed_at_most(deps.clock.as_ref())).await
 }
 
 /// Waits until a snapshot covers the record `sequence`; for the mode in which every response waits for one.

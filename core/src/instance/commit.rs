@@ -47,8 +47,8 @@ async fn write(deps: &Deps, slot: &Slot, job: Job) -> Result<(Done, Head)> {
     let record = record_of(deps, slot, job.before, job.changes, job.releases, job.snapshot);
     let encoded = record.encode()?;
     let bytes = encoded.bytes.len() as u64;
-    let sent = match append(&slot.log, record.sequence, &encoded, job.proved, deps.settings.commit_deadline).await? {
-        Appended::Won { sent } => sent,
+    let (sent, proof) = match append(&slot.log, record.sequence, &encoded, job.proof, deps.settings.commit_deadline).await? {
+        Appended::Won { sent, proof } => (sent, proof),
         Appended::Lost => return Err(fenced(&record)),
         Appended::Refused(cause) => return unrenewed(slot, &record, job.before).ok_or_else(|| cause.into()),
     };
@@ -57,7 +57,10 @@ async fn write(deps: &Deps, slot: &Slot, job: Job) -> Result<(Done, Head)> {
     let head = Head { sequence: record.sequence, hash: encoded.hash, epoch: record.epoch, writer: record.writer };
     let written = SinceSnapshot { rows, bytes, records: 1 };
     let lease = Lease { granted: sent, duration: deps.settings.lease_duration };
-    Ok((slot.pipeline().won(head, lease, written, deps.clock.as_ref()), head))
+    let mut pipeline = slot.pipeline();
+    let done = pipeline.won(head, lease, written, deps.clock.as_ref());
+    pipeline.prove(proof);
+    Ok((done, head))
 }
 
 /// What a refused record leaves: when it would only have renewed the lease, what waited for it has seen the newest state all the same. So

@@ -39,7 +39,7 @@ struct LockFile<'a> {
 pub(crate) fn write_behind(deps: &Arc<Deps>, slot: &Arc<Slot>, head: Head) {
     {
         let mut last = slot.hint.lock().unwrap_or_else(PoisonError::into_inner);
-        let recent = last.at.is_some_and(|at| at.elapsed(deps.clock.as_ref()) < PAUSE_MIN);
+        let recent = last.at.is_some_and(|at| at.elapsed_at_least(deps.clock.as_ref()) < PAUSE_MIN);
         if last.epoch == head.epoch || recent {
             return;
         }

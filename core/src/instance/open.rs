@@ -11,7 +11,7 @@ use crate::instance::handler::is_over;
 use crate::instance::slot::{Residence, Slot, Warm};
 use crate::instance::turn::recover;
 use crate::lease::Claim;
-use crate::log::{fetch, list_newest};
+use crate::log::{Proof, fetch, list_newest};
 use crate::object::Context;
 use crate::restore::{Restored, restore};
 
@@ -44,7 +44,7 @@ async fn open(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence) -> 
             // Another server was seen to own the object: ask who does now before fetching everything.
             wait_for_owner(deps, slot, residence, &mut waited_for).await?;
         }
-        let asked = Instant::now(deps.clock.as_ref());
+        let asked = Proof::now(&slot.log);
         let restored = restore(deps, &slot.log, asked).await?;
         let remaining = restored.claim.as_ref().map_or(Duration::ZERO, |claim| remaining(deps, residence, claim));
         if remaining.is_zero() {
@@ -100,7 +100,7 @@ fn settle(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, restore
     let (clock, polled) = (deps.clock.clone(), deadline_ms.clone());
     database.set_interrupt(Some(Box::new(move || is_over(clock.as_ref(), &polled))));
     slot.bytes.store(database.bytes(), Ordering::Relaxed);
-    let generation = slot.pipeline().reset(restored.head, restored.snapshot, restored.since_snapshot, restored.proved);
+    let generation = slot.pipeline().reset(restored.head, restored.snapshot, restored.since_snapshot, restored.proof);
     let context = Context::new(slot.log.object.clone(), deps.engine.clone(), database);
     residence.warm = Some(Box::new(Warm { generation, value, context, tracker: restored.tracker, running: false, deadline_ms }));
     Ok(())

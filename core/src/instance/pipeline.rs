@@ -15,7 +15,7 @@ use crate::clock::{Clock, Instant};
 use crate::error::Result;
 use crate::lease::Lease;
 use crate::limits::GROUP_BYTES_MAX;
-use crate::log::Hash;
+use crate::log::{Hash, Proof};
 use crate::object::AfterCommit;
 use crate::snapshot::SnapshotRef;
 
@@ -43,8 +43,8 @@ pub(crate) enum Gate {
     Open,
     /// A record.
     Record(Ticket),
-    /// Proof that nobody has started this object's log in the meantime.
-    StillEmpty,
+    /// Proof that nobody has started this object's log since it was last seen to be empty.
+    StillEmpty(Proof),
 }
 
 /// Changes that will be one record.
@@ -64,7 +64,7 @@ struct Batch {
 /// The record that must be written next.
 pub(crate) struct Job {
     pub(crate) before: Head,
-    pub(crate) proved: Instant,
+    pub(crate) proof: Proof,
     pub(crate) changes: Vec<Changes>,
     pub(crate) releases: bool,
     pub(crate) snapshot: Option<SnapshotRef>,
@@ -88,8 +88,8 @@ pub(crate) struct Pipeline {
     pub(crate) snapshot_at: Instant,
     /// When the last snapshot failed, if the last one did.
     pub(crate) snapshot_failed: Option<Instant>,
-    /// The head was certainly the head at this moment.
-    proved: Instant,
+    /// The head was certainly the head then.
+    proof: Proof,
     batches: VecDeque<Batch>,
     committing: bool,
 }
@@ -106,23 +106,23 @@ impl Pipeline {
             since_snapshot: SinceSnapshot::default(),
             snapshot_at: now,
             snapshot_failed: None,
-            proved: now,
+            proof: Proof::by_own_clocks(now),
             batches: VecDeque::new(),
             committing: false,
         }
     }
 
-    /// Starts over from a restored state, whose head was proven at `proved`. Returns the new generation.
-    pub(crate) fn reset(&mut self, head: Head, snapshot: Option<SnapshotRef>, since: SinceSnapshot, proved: Instant) -> u64 {
+    /// Starts over from a restored state, whose head `proof` shows. Returns the new generation.
+    pub(crate) fn reset(&mut self, head: Head, snapshot: Option<SnapshotRef>, since: SinceSnapshot, proof: Proof) -> u64 {
         debug_assert!(self.batches.is_empty(), "nothing may be on its way when an object is restored");
         self.generation += 1;
         self.head = head;
         self.lease = None;
         self.snapshot = snapshot;
         self.since_snapshot = since;
-        self.snapshot_at = proved;
+        self.snapshot_at = proof.at();
         self.snapshot_failed = None;
-        self.proved = proved;
+        self.proof = proof;
         self.generation
     }
 
@@ -153,7 +153,7 @@ impl Pipeline {
                 (Gate::Open, renew && self.start())
             }
             _ if fresh => (Gate::Open, false),
-            _ if self.head.sequence == 0 => (Gate::StillEmpty, false),
+            _ if self.head.sequence == 0 => (Gate::StillEmpty(self.proof), false),
             _ => {
                 let ticket = self.open_batch().wait();
                 (Gate::Record(ticket), self.start())
@@ -193,18 +193,22 @@ impl Pipeline {
         batch.sealed = true;
         Some(Job {
             before: self.head,
-            proved: self.proved,
+            proof: self.proof,
             changes: std::mem::take(&mut batch.changes),
             releases: batch.releases,
             snapshot: self.snapshot,
         })
     }
 
+    /// The head is certainly the head at the moment of `proof`.
+    pub(crate) fn prove(&mut self, proof: Proof) {
+        self.proof = proof;
+    }
+
     /// The record of the last job is in the log, and grants `lease`. Returns what waited for it.
     pub(crate) fn won(&mut self, head: Head, lease: Lease, written: SinceSnapshot, clock: &dyn Clock) -> Done {
         let mut batch = self.batches.pop_front().expect("a job comes from a batch");
         self.head = head;
-        self.proved = lease.granted;
         self.lease = (!batch.releases).then_some(lease);
         self.since_snapshot.rows += written.rows;
         self.since_snapshot.bytes += written.bytes;
@@ -306,7 +310,7 @@ mod tests {
     /// A record is on its way, and a read has joined it.
     fn joined(clock: &ManualClock) -> (Pipeline, Ticket, Ticket, Lease) {
         let mut pipeline = Pipeline::new(clock);
-        pipeline.reset(head(1), None, SinceSnapshot::default(), Instant::now(clock));
+        pipeline.reset(head(1), None, SinceSnapshot::default(), Proof::by_own_clocks(Instant::now(clock)));
         let (Gate::Record(early), true) = pipeline.gate(false, clock) else { panic!("without a lease, a read needs a record") };
         assert!(pipeline.next_job().is_some());
         let lease = Lease { granted: Instant::now(clock), duration: LEASE };

@@ -23,7 +23,7 @@ pub(crate) fn sweep_if_due(deps: &Arc<Deps>, slot: &Arc<Slot>, snapshot: Snapsho
     {
         let mut swept = slot.swept.lock().unwrap_or_else(PoisonError::into_inner);
         let drawn = snapshot.uuid.as_u128().is_multiple_of(CHANCE);
-        if swept.elapsed(deps.clock.as_ref()) < PAUSE && !drawn {
+        if swept.elapsed_at_most(deps.clock.as_ref()) < PAUSE && !drawn {
             return;
         }
         *swept = Instant::now(deps.clock.as_ref());

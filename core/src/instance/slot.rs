@@ -7,7 +7,7 @@ use crate::clock::{Clock, Instant};
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::pipeline::{Gate, Head, Pipeline};
 use crate::instance::{Deps, checkpoint, commit, hint};
-use crate::log::{Log, is_empty_slot};
+use crate::log::{Hash, Log, Next, next};
 use crate::object::{AnyObject, Context};
 use crate::snapshot::Tracker;
 
@@ -92,8 +92,8 @@ impl Slot {
         match gate {
             Gate::Open => Ok(None),
             Gate::Record(ticket) => ticket.await.unwrap_or_else(|_| Err(stopped())).map(Some),
-            Gate::StillEmpty => {
-                if is_empty_slot(&self.log, 1).await? {
+            Gate::StillEmpty(mut proof) => {
+                if matches!(next(&self.log, 0, Hash::NONE, &mut proof).await?, Next::Nothing) {
                     return Ok(None);
                 }
                 self.forget();

@@ -28,12 +28,12 @@ pub(crate) struct Lease {
 impl Lease {
     /// Whether the holder may answer from memory now.
     pub(crate) fn holds(&self, clock: &dyn Clock) -> bool {
-        self.granted.elapsed(clock) + GUARD < self.duration
+        self.granted.elapsed_at_most(clock) + GUARD < self.duration
     }
 
     /// Whether it is time to renew, while it holds.
     pub(crate) fn is_half_over(&self, clock: &dyn Clock) -> bool {
-        self.granted.elapsed(clock) * 2 > self.duration
+        self.granted.elapsed_at_most(clock) * 2 > self.duration
     }
 }
 
@@ -78,7 +78,7 @@ impl Claim {
         if self.duration.is_zero() || self.holder == me || bucket.is_gone(self.holder) {
             return Duration::ZERO;
         }
-        let by_watching = self.duration.saturating_sub(self.observed.elapsed(clock));
+        let by_watching = self.duration.saturating_sub(self.observed.elapsed_at_least(clock));
         let by_age = bucket.store_time_ms().map(|now_ms| {
             let age = Duration::from_millis(u64::try_from(now_ms.saturating_sub(self.modified_ms)).unwrap_or(0));
             (self.duration + bucket.store_time_error()).saturating_sub(age)
@@ -96,5 +96,52 @@ impl Claim {
             "sequence": self.sequence,
             "remainingMs": u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::store::Memory;
+    use crate::testing::ManualClock;
+
+    const LEASE: Duration = Duration::from_secs(10);
+    const HOUR_MS: i64 = 3_600_000;
+
+    fn claim(clock: &ManualClock) -> Claim {
+        Claim {
+            epoch: 1,
+            sequence: 1,
+            holder: Uuid::from_u128(1),
+            address: None,
+            duration: LEASE,
+            modified_ms: clock.wall_ms(),
+            observed: Instant::now(clock),
+        }
+    }
+
+    #[test]
+    fn a_watcher_whose_clock_is_set_forward_waits_all_the_same() {
+        let clock = Arc::new(ManualClock::default());
+        let bucket = Memory::new(clock.of_store());
+        let claim = claim(&clock);
+        clock.set_wall(HOUR_MS);
+        assert_eq!(claim.remaining(Uuid::from_u128(2), &bucket, clock.as_ref()), LEASE);
+        clock.advance(LEASE);
+        assert_eq!(claim.remaining(Uuid::from_u128(2), &bucket, clock.as_ref()), Duration::ZERO);
+    }
+
+    #[test]
+    fn an_owner_whose_clock_is_set_forward_stops_and_one_whose_clock_is_set_back_does_not_go_on() {
+        let clock = ManualClock::default();
+        let lease = Lease { granted: Instant::now(&clock), duration: LEASE };
+        assert!(lease.holds(&clock));
+        clock.set_wall(HOUR_MS);
+        assert!(!lease.holds(&clock));
+        clock.set_wall(-2 * HOUR_MS);
+        clock.advance(LEASE);
+        assert!(!lease.holds(&clock));
     }
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::PROOF_AGE_MAX;
 use crate::log::Log;
-use crate::log::read::list_newest;
+use crate::log::proof::Proof;
+use crate::log::read::{decode, list_newest};
 use crate::log::record::Encoded;
 use crate::store::StoreError;
 
@@ -26,6 +26,8 @@ pub(crate) enum Appended {
     Won {
         /// A moment before the request that filled it was sent: leases count from there.
         sent: Instant,
+        /// That it is the head.
+        proof: Proof,
     },
     /// Another record is in the slot, or the slot is history: ours is not in the log and never will be.
     Lost,
@@ -33,21 +35,21 @@ pub(crate) enum Appended {
     Refused(StoreError),
 }
 
-/// Puts `record` into the slot `sequence`. `proved` is a moment at which `sequence - 1` was certainly the head.
+/// Puts `record` into the slot `sequence`. `proof` says when `sequence - 1` was certainly the head.
 ///
 /// # Errors
 ///
 /// `Unknown` when the store gave no certain answer before `deadline` had passed: the record may or may not be in the log, now or in a
 /// few minutes. The caller must forget its state.
-pub(crate) async fn append(log: &Log, sequence: u64, record: &Encoded, proved: Instant, deadline: Duration) -> Result<Appended> {
+pub(crate) async fn append(log: &Log, sequence: u64, record: &Encoded, proof: Proof, deadline: Duration) -> Result<Appended> {
     let started = Instant::now(log.clock.as_ref());
-    let mut slot = Slot { log, sequence, record, proved, sent: None, in_doubt: false, last_error: None };
+    let mut slot = Slot { log, sequence, record, proof, sent: None, in_doubt: false, last_error: None };
     let mut pause = PAUSE_MIN;
     loop {
         if let Some(appended) = slot.attempt().await {
             return Ok(appended);
         }
-        if slot.is_refused() || started.elapsed(log.clock.as_ref()) + pause > deadline {
+        if slot.is_refused() || started.elapsed_at_least(log.clock.as_ref()) + pause > deadline {
             return Err(slot.unknown());
         }
         log.clock.sleep(pause).await;
@@ -60,9 +62,10 @@ struct Slot<'a> {
     log: &'a Log,
     sequence: u64,
     record: &'a Encoded,
-    proved: Instant,
+    /// That the slot before is the head.
+    proof: Proof,
     /// Before the *first* request: any of them may be the one that filled the slot.
-    sent: Option<Instant>,
+    sent: Option<Proof>,
     /// A request may have filled the slot, or may still do it.
     in_doubt: bool,
     last_error: Option<StoreError>,
@@ -71,15 +74,15 @@ struct Slot<'a> {
 impl Slot<'_> {
     /// Puts the bytes once and finds out what that did; `None` while it is not certain.
     async fn attempt(&mut self) -> Option<Appended> {
-        if !self.proof_is_fresh() {
-            self.prove_before().await?;
-            if !self.proof_is_fresh() {
-                return Some(Appended::Lost);
+        if !self.proof.is_fresh(self.log) {
+            let decided = self.prove_again().await;
+            if decided.is_some() || !self.proof.is_fresh(self.log) {
+                return decided;
             }
         }
-        let sent = *self.sent.get_or_insert_with(|| Instant::now(self.log.clock.as_ref()));
+        let sent = *self.sent.get_or_insert_with(|| Proof::now(self.log));
         match self.log.bucket.create(&self.log.key(self.sequence), self.record.bytes.clone()).await {
-            Ok(()) if self.proof_is_fresh() => return Some(Appended::Won { sent }),
+            Ok(()) if self.proof.is_fresh(self.log) => return Some(won(sent, sent)),
             Ok(()) => self.in_doubt = true,
             Err(error) => {
                 self.in_doubt |= !matches!(error, StoreError::Refused { .. });
@@ -90,7 +93,7 @@ impl Slot<'_> {
     }
 
     /// Reads the slot: whose record is in it?
-    async fn look(&mut self, sent: Instant) -> Option<Appended> {
+    async fn look(&mut self, sent: Proof) -> Option<Appended> {
         let found = match self.log.bucket.get(&self.log.key(self.sequence)).await {
             Ok(Some(found)) => found,
             Ok(None) => return self.refusal(),
@@ -102,42 +105,46 @@ impl Slot<'_> {
         if found.bytes != self.record.bytes {
             return Some(Appended::Lost);
         }
-        if self.proof_is_fresh() {
-            return Some(Appended::Won { sent });
+        if self.proof.is_fresh(self.log) {
+            return Some(won(sent, sent));
         }
-        // Our bytes are in the slot, but so much time has passed that the slot may have been filled, folded into a snapshot and deleted
-        // before we filled it again. The head is never deleted, so the newest key tells.
-        match list_newest(self.log, self.sequence).await {
-            Ok(listing) if listing.head == self.sequence => Some(Appended::Won { sent }),
-            Ok(_) => Some(Appended::Lost),
-            Err(_) => None,
-        }
+        let now = Proof::now(self.log);
+        let listing = list_newest(self.log, self.sequence).await.ok()?;
+        if listing.head == self.sequence { Some(won(sent, now)) } else { self.look_after(sent).await }
+    }
+
+    /// Our bytes are in the slot and others are after it: is ours what they were built on? So much time has passed that the slot may have
+    /// been filled by another, folded into a snapshot and deleted before we filled it again.
+    async fn look_after(&self, sent: Proof) -> Option<Appended> {
+        let next = self.log.bucket.get(&self.log.key(self.sequence + 1)).await.ok()??;
+        let (record, _) = decode(self.log, self.sequence + 1, &next.bytes).ok()?;
+        Some(if record.previous == self.record.hash { won(sent, sent) } else { Appended::Lost })
     }
 
     /// What an empty slot says: nothing, unless every request was refused.
     fn refusal(&self) -> Option<Appended> {
-        let certain = !self.in_doubt && self.proof_is_fresh();
+        let certain = !self.in_doubt && self.proof.is_fresh(self.log);
         self.last_error.clone().filter(|_| certain && self.is_refused()).map(Appended::Refused)
     }
 
-    /// Proves again that the slot before ours is the head; leaves the proof stale when it is not. `None` when the store can't be asked.
-    async fn prove_before(&mut self) -> Option<()> {
-        let before = Instant::now(self.log.clock.as_ref());
+    /// Asks for the head again. Still the slot before ours: the proof is renewed. Otherwise the slot may be decided.
+    async fn prove_again(&mut self) -> Option<Appended> {
+        let now = Proof::now(self.log);
         let listing = list_newest(self.log, self.sequence).await.ok()?;
         if listing.head + 1 == self.sequence {
-            self.proved = before;
-            return Some(());
+            self.proof = now;
+            return None;
         }
-        // Our own earlier attempt may be the head: the slot says so.
-        let found = self.log.bucket.get(&self.log.key(self.sequence)).await.ok()?;
-        if listing.head == self.sequence && found.is_some_and(|found| found.bytes == self.record.bytes) {
-            self.proved = before;
+        // Our own earlier attempt may have filled the slot.
+        let Some(sent) = self.sent else { return Some(Appended::Lost) };
+        let Some(found) = self.log.bucket.get(&self.log.key(self.sequence)).await.ok()? else {
+            return (listing.head > self.sequence && !self.in_doubt).then_some(Appended::Lost);
+        };
+        match found.bytes == self.record.bytes {
+            false => Some(Appended::Lost),
+            true if listing.head == self.sequence => Some(won(sent, now)),
+            true => self.look_after(sent).await,
         }
-        Some(())
-    }
-
-    fn proof_is_fresh(&self) -> bool {
-        self.proved.elapsed(self.log.clock.as_ref()) <= PROOF_AGE_MAX
     }
 
     /// Whether the store refused for good, so that asking again is useless.
@@ -150,4 +157,9 @@ impl Slot<'_> {
         Error::new(ErrorKind::Unknown, format!("it is unknown whether record {} was written: {reason}", self.sequence))
             .with_retry_after(Duration::from_secs(1))
     }
+}
+
+/// Our record is the head: it was first sent after `sent`, and certainly the newest at `proof`.
+fn won(sent: Proof, proof: Proof) -> Appended {
+    Appended::Won { sent: sent.at(), proof }
 }

@@ -5,6 +5,7 @@
 
 mod append;
 mod codec;
+mod proof;
 mod read;
 mod record;
 mod retain;
@@ -14,7 +15,8 @@ mod tests;
 use std::sync::Arc;
 
 pub(crate) use append::{Appended, append};
-pub(crate) use read::{Listing, fetch, is_empty_slot, list_newest};
+pub(crate) use proof::{Next, Proof, next};
+pub(crate) use read::{Listing, fetch, list_newest};
 pub(crate) use record::{Hash, Record};
 pub(crate) use retain::delete_covered;
 

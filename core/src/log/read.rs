@@ -74,22 +74,19 @@ pub(crate) async fn fetch(log: &Log, from: u64, to: u64, previous: Option<Hash>)
     Ok(records)
 }
 
-/// Whether the slot `sequence` is empty: then the record before it is the newest.
-///
-/// # Errors
-///
-/// `Unavailable` when the store can't be asked.
-pub(crate) async fn is_empty_slot(log: &Log, sequence: u64) -> Result<bool> {
-    Ok(log.bucket.get(&log.key(sequence)).await?.is_none())
-}
-
 /// Fetches one record and checks that it is the right one.
 async fn fetch_one(log: &Log, sequence: u64) -> Result<(Record, Hash)> {
     let key = log.key(sequence);
     let Some(stored) = log.bucket.get(&key).await? else {
         return Err(Error::corrupt(&key, "this log record is missing"));
     };
-    let (record, hash) = Record::decode(&key, &stored.bytes)?;
+    decode(log, sequence, &stored.bytes)
+}
+
+/// The record in `bytes`, which were found in the slot `sequence`.
+pub(super) fn decode(log: &Log, sequence: u64, bytes: &[u8]) -> Result<(Record, Hash)> {
+    let key = log.key(sequence);
+    let (record, hash) = Record::decode(&key, bytes)?;
     if record.object != log.object || record.sequence != sequence {
         let text = format!("it is record {} of {}, expected record {sequence} of {}", record.sequence, record.object, log.object);
         return Err(Error::corrupt(&key, text));

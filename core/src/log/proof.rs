@@ -1,0 +1,118 @@
+//! Evidence that a record is the head, and how long it is good for.
+//!
+//! A slot that is empty, or that a create has filled, tells something only while nobody can have filled it before and deleted it since
+//! (rule R4). So it counts together with a recent moment at which the record before it was the head. The argument is in docs/design/0005.
+
+use crate::clock::Instant;
+use crate::error::{Error, Result};
+use crate::limits::PROOF_AGE_MAX;
+use crate::log::Log;
+use crate::log::read::{decode, list_newest};
+use crate::log::record::{Hash, Record};
+
+/// A moment at which a record was certainly the head: no slot after it had ever been filled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Proof {
+    /// The moment by this process's own clocks.
+    at: Instant,
+    /// A time that the store's clock had reached at that moment, where one was known.
+    store_ms: Option<i64>,
+}
+
+impl Proof {
+    /// What a request that is sent from now on will prove.
+    pub(crate) fn now(log: &Log) -> Self {
+        Self { at: Instant::now(log.clock.as_ref()), store_ms: log.bucket.store_time_ms() }
+    }
+
+    /// The moment `at`, at which nothing was known of the store's clock. Not fresh once the store has told its time.
+    pub(crate) fn by_own_clocks(at: Instant) -> Self {
+        Self { at, store_ms: None }
+    }
+
+    /// The moment by this process's own clocks.
+    pub(crate) fn at(&self) -> Instant {
+        self.at
+    }
+
+    /// Whether what relies on the proof counts; to be asked *after* the answer that does.
+    ///
+    /// All clocks must agree. A frozen function is thawed with a monotonic clock that stood still and, for a moment, with a wall clock that
+    /// did too; the date in the store's answer tells.
+    pub(crate) fn is_fresh(&self, log: &Log) -> bool {
+        if self.at.elapsed_at_most(log.clock.as_ref()) > PROOF_AGE_MAX {
+            return false;
+        }
+        let age_max_ms = i64::try_from(PROOF_AGE_MAX.saturating_sub(log.bucket.store_time_error()).as_millis()).unwrap_or(i64::MAX);
+        match (self.store_ms, log.bucket.store_time_ms()) {
+            (Some(then_ms), Some(now_ms)) => now_ms.saturating_sub(then_ms) <= age_max_ms,
+            // The store has told its time since then for the first time: how long ago that was is not known.
+            (None, Some(_)) => false,
+            (_, None) => true,
+        }
+    }
+}
+
+/// What comes after a record.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// Nothing: it was the head at a moment within the call.
+    Nothing,
+    /// Another record.
+    Record(#[cfg_attr(not(test), expect(dead_code, reason = "catching up applies it"))] Box<Found>),
+    /// Newer records, but the one right after it is history.
+    Gone,
+}
+
+/// A record that was found in its slot, on top of the one before it.
+#[derive(Debug)]
+#[cfg_attr(not(test), expect(dead_code, reason = "catching up reads them"))]
+pub(crate) struct Found {
+    pub(crate) record: Record,
+    pub(crate) hash: Hash,
+    /// When the store says that it was written.
+    pub(crate) modified_ms: i64,
+}
+
+/// Looks what comes after the record `sequence`, whose hash is `hash` and which `proof` says was the head. One request while the proof is
+/// fresh. It is renewed when there is nothing; otherwise it holds for the record that was found as it did for the one before.
+///
+/// # Errors
+///
+/// `Unavailable` when the store can't be asked; `Corrupt` when the next record is damaged or not on top of this one, or this one is gone.
+pub(crate) async fn next(log: &Log, sequence: u64, hash: Hash, proof: &mut Proof) -> Result<Next> {
+    let asked = Proof::now(log);
+    if proof.is_fresh(log) {
+        if let Some(found) = found(log, sequence + 1, hash).await? {
+            return Ok(found);
+        }
+        if proof.is_fresh(log) {
+            *proof = asked;
+            return Ok(Next::Nothing);
+        }
+    }
+    let asked = Proof::now(log);
+    let listing = list_newest(log, sequence + 1).await?;
+    if listing.head < sequence {
+        return Err(Error::corrupt(log.key(sequence), "this log record is missing: it was the newest"));
+    }
+    if listing.head == sequence {
+        *proof = asked;
+        return Ok(Next::Nothing);
+    }
+    if listing.unbroken_from > sequence + 1 {
+        return Ok(Next::Gone);
+    }
+    Ok(found(log, sequence + 1, hash).await?.unwrap_or(Next::Gone))
+}
+
+/// The record in the slot `sequence`, which must be on top of the one with the hash `before`; `None` when the slot is empty.
+async fn found(log: &Log, sequence: u64, before: Hash) -> Result<Option<Next>> {
+    let key = log.key(sequence);
+    let Some(stored) = log.bucket.get(&key).await? else { return Ok(None) };
+    let (record, hash) = decode(log, sequence, &stored.bytes)?;
+    if record.previous != before {
+        return Err(Error::corrupt(&key, "it does not follow on the record before it"));
+    }
+    Ok(Some(Next::Record(Box::new(Found { record, hash, modified_ms: stored.modified_ms }))))
+}
