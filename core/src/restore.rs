@@ -39,6 +39,8 @@ pub(crate) struct Restored {
 pub(crate) async fn restore(deps: &Deps, log: &Log, asked: Proof) -> Result<Restored> {
     let started = Instant::now(deps.clock.as_ref());
     let (listing, hint) = newest(deps, log).await?;
+    // Not `asked`: while the question was on its way, for however long, the head may have been another.
+    let observed = Instant::now(deps.clock.as_ref());
     if listing.head == 0 {
         return empty(deps, asked);
     }
@@ -50,7 +52,7 @@ pub(crate) async fn restore(deps: &Deps, log: &Log, asked: Proof) -> Result<Rest
     metrics::histogram!("dotdo_restore_seconds").record(started.elapsed_at_least(deps.clock.as_ref()).as_secs_f64());
     Ok(Restored {
         head: Head { sequence: newest.sequence, hash: *hash, epoch: newest.epoch, writer: newest.writer },
-        claim: Some(Claim::of(newest, listing.head_modified_ms, asked.at())),
+        claim: Some(Claim::of(newest, listing.head_modified_ms, observed)),
         since_snapshot: loaded.since_snapshot(),
         snapshot: loaded.base,
         database: loaded.database,

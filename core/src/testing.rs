@@ -159,11 +159,19 @@ pub(crate) struct FaultyBucket {
     before_create: Mutex<Option<CreateHook>>,
     /// Keys of all creates, in order.
     created: Mutex<Vec<Key>>,
+    /// Listings wait while this is set.
+    lists_wait: watch::Sender<bool>,
 }
 
 impl FaultyBucket {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { memory: Memory::new(clock), script: Mutex::default(), before_create: Mutex::default(), created: Mutex::default() }
+        Self {
+            memory: Memory::new(clock),
+            script: Mutex::default(),
+            before_create: Mutex::default(),
+            created: Mutex::default(),
+            lists_wait: watch::Sender::new(false),
+        }
     }
 
     /// The next creates go wrong like this, in order.
@@ -175,6 +183,11 @@ impl FaultyBucket {
     pub(crate) fn creates_of(&self, part: &str) -> u64 {
         let created = self.created.lock().unwrap_or_else(PoisonError::into_inner);
         created.iter().filter(|key| key.as_str().contains(part)).count() as u64
+    }
+
+    /// Holds listings before they take effect, or lets them go.
+    pub(crate) fn lists_wait(&self, wait: bool) {
+        self.lists_wait.send_replace(wait);
     }
 
     /// Calls `hook` with the key before each create takes effect.
@@ -223,6 +236,8 @@ impl Bucket for FaultyBucket {
     }
 
     async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        // The sender lives in `self`, so waiting can't fail.
+        let _ = self.lists_wait.subscribe().wait_for(|wait| !wait).await;
         self.memory.list(prefix, after, limit).await
     }
 

@@ -60,14 +60,14 @@ async fn open(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence) -> 
 ///
 /// `Busy` when the owner is alive (it wrote another record while we waited), or its lease is too long to wait for.
 async fn wait_for_owner(deps: &Deps, slot: &Slot, residence: &mut Residence, waited_for: &mut Option<u64>) -> Result<()> {
-    let asked = Instant::now(deps.clock.as_ref());
     let listing = list_newest(&slot.log, u64::MAX).await?;
+    let observed = Instant::now(deps.clock.as_ref());
     if listing.head == 0 {
         return Ok(());
     }
     let records = fetch(&slot.log, listing.head, listing.head, None).await?;
     let Some((record, _)) = records.first() else { return Ok(()) };
-    let claim = Claim::of(record, listing.head_modified_ms, asked);
+    let claim = Claim::of(record, listing.head_modified_ms, observed);
     let remaining = remaining(deps, residence, &claim);
     if remaining.is_zero() {
         return Ok(());

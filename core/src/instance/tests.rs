@@ -1,5 +1,7 @@
 //! An engine on a store that misbehaves on request: the gate, groups, fencing, leases, and handlers that fail in every way.
 
+mod late;
+
 use std::sync::Arc;
 use std::time::Duration;
 

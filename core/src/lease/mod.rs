@@ -52,7 +52,7 @@ pub(crate) struct Claim {
     pub(crate) duration: Duration,
     /// When the store says that the record was written.
     pub(crate) modified_ms: i64,
-    /// When this process first saw that this record is the newest.
+    /// When this process had first been told that this record is the newest: after the answer came, not before it was asked for.
     pub(crate) observed: Instant,
 }
 

@@ -1,0 +1,24 @@
+//! Answers of the store that come late.
+
+use super::*;
+
+#[tokio::test]
+async fn a_lease_that_was_granted_while_a_listing_was_on_its_way_is_respected() {
+    let world = World::new();
+    let (first, second) = (world.server(1).await, world.server(2).await);
+    get(&first, "/add").await.expect("it counts");
+    world.bucket.lists_wait(true);
+    let taking_over = tokio::spawn(async move { get(&second, "/add").await });
+    settle().await;
+    // The second asks for the newest record, and for much longer than a lease the store is silent; then the first writes one more.
+    let lease = Settings::default().lease_duration;
+    world.clock.advance(6 * lease);
+    assert_eq!(get(&first, "/add").await.expect("it counts on"), "2");
+    world.bucket.lists_wait(false);
+    settle().await;
+    assert!(!taking_over.is_finished(), "the first owns the object");
+    assert_eq!(get(&first, "/get").await.expect("a warm read"), "2");
+    world.clock.advance(lease);
+    settle().await;
+    assert_eq!(taking_over.await.expect("it does not panic").expect("the lease is over"), "3");
+}
