@@ -10,11 +10,11 @@ use uuid::Uuid;
 use crate::clock::{Clock, Random};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
-use crate::instance::{Deps, Executor, Slots, Turn, cover, shutdown, start_janitor};
+use crate::instance::{Answer, Deps, Executor, Slot, Slots, Turn, answer_per_request, cover, shutdown, start_janitor};
 use crate::object::{App, Request, Response};
 use crate::past;
 use crate::router::At;
-use crate::settings::{CheckpointMode, Settings};
+use crate::settings::{CheckpointMode, Ownership, Settings};
 use crate::store::{Bucket, probe};
 
 /// What an engine needs of the world.
@@ -85,17 +85,12 @@ impl Engine {
         }
         let deps = &self.inner.deps;
         let slot = self.inner.slots.get(deps, object)?;
-        let mut turn = Turn::take(deps, &slot).await?;
-        let run = turn.run(request).await?;
-        drop(turn);
-        let snapshot = match run.written {
-            Some(sequence) if deps.settings.checkpoint.mode == CheckpointMode::EveryRequest => Some(cover(deps, &slot, sequence)),
-            _ => None,
+        let answer = match deps.settings.ownership {
+            Ownership::Leased => leased(deps, &slot, request).await?,
+            Ownership::PerRequest => answer_per_request(deps, &slot, request).await?,
         };
-        let snapshot = async { OptionFuture::from(snapshot).await.unwrap_or(Ok(())) };
-        futures_util::try_join!(slot.pass(run.gate), snapshot)?;
-        run.background.into_iter().for_each(|work| deps.background.spawn(work));
-        Ok(run.response)
+        answer.background.into_iter().for_each(|work| deps.background.spawn(work));
+        Ok(answer.response)
     }
 
     /// Whether the store answers.
@@ -130,6 +125,20 @@ impl Engine {
     fn downgrade(&self) -> WeakEngine {
         WeakEngine(Arc::downgrade(&self.inner))
     }
+}
+
+/// Answers a request under a lease: the handler commits in memory, and the response waits at the gate.
+async fn leased(deps: &Arc<Deps>, slot: &Arc<Slot>, request: Request) -> Result<Answer> {
+    let mut turn = Turn::take(deps, slot).await?;
+    let run = turn.run(request).await?;
+    drop(turn);
+    let snapshot = match run.written {
+        Some(sequence) if deps.settings.checkpoint.mode == CheckpointMode::EveryRequest => Some(cover(deps, slot, sequence)),
+        _ => None,
+    };
+    let snapshot = async { OptionFuture::from(snapshot).await.unwrap_or(Ok(())) };
+    futures_util::try_join!(slot.pass(run.gate), snapshot)?;
+    run.answer
 }
 
 impl WeakEngine {

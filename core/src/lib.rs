@@ -32,7 +32,7 @@ pub use object::{
     App, Body, Context, DurableObject, IntoParams, IntoValue, ListOptions, RemoteObject, Request, Response, Sql, SqlCursor, Storage, json,
 };
 pub use router::{AT_HEADER, At, ID_HEADER, REQUEST_ID_HEADER, Route, Router, TYPE_HEADER, Target, parse_at};
-pub use settings::{Checkpoint, CheckpointMode, Settings};
+pub use settings::{Checkpoint, CheckpointMode, Ownership, Settings};
 pub use store::{
     AzureConfig, AzureCredentials, Bucket, Entry, GcsConfig, GcsCredentials, Key, Memory, S3Config, S3Credentials, Secret, StoreConfig,
     StoreError, Stored, open, probe,

@@ -57,5 +57,25 @@ pub(crate) const KEY_SUFFIX_BYTES_MAX: usize = 220;
 /// The shortest lease: below it an owner would renew all the time.
 pub(crate) const LEASE_MIN: Duration = Duration::from_millis(200);
 
+/// After losing this many slots in a row, an instance that writes per request takes a short lease.
+pub(crate) const LOSSES_MAX: u32 = 3;
+
+/// That lease: long enough for a handler and two round trips to the store; a holder that is frozen stops the others for so long.
+pub(crate) const CONTENTION_LEASE: Duration = Duration::from_secs(2);
+
+const _: () = assert!(CONTENTION_LEASE.as_millis() >= LEASE_MIN.as_millis());
+
+/// How long whoever waits for such a lease pauses before it asks again; up to as much again is added at random.
+pub(crate) const CONTENTION_PAUSE: Duration = Duration::from_millis(20);
+
+/// How many requests one record takes together when an instance writes per request.
+pub(crate) const BATCH_REQUESTS_MAX: usize = 256;
+
+/// No further handler joins such a record when this much time has passed since the first began.
+pub(crate) const BATCH_TIME_MAX: Duration = Duration::from_millis(20);
+
+/// An object that is this many records behind is restored anew.
+pub(crate) const CATCH_UP_RECORDS_MAX: u64 = 256;
+
 /// How many requests to former states are answered at the same time: each restores a database of its own.
 pub(crate) const PASTS_MAX: usize = 4;

@@ -174,7 +174,11 @@ async fn load(deps: &Deps, log: &Log, base: Option<Document>, from: u64, to: u64
 }
 
 /// Applies the transactions of one record.
-fn replay(log: &Log, database: &mut Database, tracker: &mut Tracker, record: &Record) -> Result<()> {
+///
+/// # Errors
+///
+/// `Corrupt`, naming the record's key, when they don't fit the state.
+pub(crate) fn replay(log: &Log, database: &mut Database, tracker: &mut Tracker, record: &Record) -> Result<()> {
     for changes in &record.transactions {
         database
             .apply(changes)

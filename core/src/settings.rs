@@ -10,6 +10,8 @@ use crate::limits::{LEASE_MIN, RECORD_BYTES_MAX, RETENTION_MIN};
 pub struct Settings {
     /// When snapshots are written.
     pub checkpoint: Checkpoint,
+    /// How this process owns the objects that it serves.
+    pub ownership: Ownership,
     /// How long an owner may answer from memory after its last append. Longer: fewer heartbeats and a longer wait after a crash.
     pub lease_duration: Duration,
     /// How long a commit may try to get a certain answer from the store before its requests are told that the outcome is unknown.
@@ -31,6 +33,15 @@ pub struct Settings {
     pub row_bytes_max: u32,
     /// Where other servers reach this one; a hint in the bucket.
     pub address: Option<String>,
+}
+
+/// How a process owns the objects that it serves. Both kinds may serve the same bucket at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ownership {
+    /// By a lease: reads come from memory, and other processes stay away while it holds. For servers.
+    Leased,
+    /// For one request at a time: every response is proven current by the log. For functions, which are frozen between requests.
+    PerRequest,
 }
 
 /// When snapshots are written, besides an object's first commit, eviction, shutdown and a log that has become long.
@@ -67,6 +78,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             checkpoint: Checkpoint::default(),
+            ownership: Ownership::Leased,
             lease_duration: Duration::from_secs(10),
             commit_deadline: Duration::from_secs(10),
             handler_time_max: Duration::from_secs(30),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -157,6 +157,8 @@ pub(crate) struct FaultyBucket {
     script: Mutex<VecDeque<Fault>>,
     /// Runs before each create takes effect.
     before_create: Mutex<Option<CreateHook>>,
+    /// Whether other tasks go on before each create takes effect.
+    gives_way: AtomicBool,
     /// Keys of all creates, in order.
     created: Mutex<Vec<Key>>,
     /// Listings wait while this is set.
@@ -169,6 +171,7 @@ impl FaultyBucket {
             memory: Memory::new(clock),
             script: Mutex::default(),
             before_create: Mutex::default(),
+            gives_way: AtomicBool::new(false),
             created: Mutex::default(),
             lists_wait: watch::Sender::new(false),
         }
@@ -190,6 +193,11 @@ impl FaultyBucket {
         self.lists_wait.send_replace(wait);
     }
 
+    /// Lets other tasks go on before each create of a log record takes effect.
+    pub(crate) fn give_way_before_creates(&self) {
+        self.gives_way.store(true, Ordering::Relaxed);
+    }
+
     /// Calls `hook` with the key before each create takes effect.
     pub(crate) fn before_create(&self, hook: impl FnMut(&Key) + Send + 'static) {
         *self.before_create.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
@@ -206,6 +214,9 @@ impl Bucket for FaultyBucket {
         self.created.lock().unwrap_or_else(PoisonError::into_inner).push(key.clone());
         if !key.as_str().contains("/log/") {
             return self.memory.create(key, bytes).await;
+        }
+        if self.gives_way.load(Ordering::Relaxed) {
+            tokio::task::yield_now().await;
         }
         if let Some(hook) = self.before_create.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             hook(key);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use dotdo_core::{Error, Result};
+use dotdo_core::{Error, Ownership, Result};
 
 use super::knob::{Knob, Slot};
 use super::sources::Sources;
@@ -18,6 +18,9 @@ const LATER: &[&str] =
     &["JWT_TOKEN", "ICEBERG_CATALOG", "ICEBERG_WAREHOUSE", "TURSO_URL", "TURSO_TOKEN", "REDIS_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 /// Promised as well, and whoever sets it counts on it.
 const AUTHENTICATION: &str = "WORKOS_AUTH_DOMAIN";
+
+/// Variables by which platforms say that they run functions: instances that may be frozen between two requests.
+const FUNCTIONS: [&str; 4] = ["AWS_LAMBDA_FUNCTION_NAME", "FUNCTIONS_CUSTOMHANDLER_PORT", "K_SERVICE", "VERCEL"];
 
 /// How strong a source is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +56,9 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
     }
     if build.strength("r2.bucket") > build.strength("storage") {
         build.config.storage = build.config.access.r2.bucket.as_ref().map(|bucket| format!("s3://{bucket}"));
+    }
+    if build.strength("ownership") == Strength::Default && sources.is_set_any(&FUNCTIONS) {
+        build.config.settings.ownership = Ownership::PerRequest;
     }
     let (row, object) = (build.config.settings.row_bytes_max, build.config.settings.object_bytes_max);
     if u64::from(row) > object {

@@ -33,6 +33,11 @@ impl Sources {
         let user = user_file().map(|path| read(&path)).transpose()?.flatten();
         Ok(Self { flags, environment, project: read(Path::new(PROJECT_FILE))?, user })
     }
+
+    /// Whether the environment has a value for one of these names.
+    pub(crate) fn is_set_any(&self, names: &[&str]) -> bool {
+        self.environment.iter().any(|(name, value)| !value.is_empty() && names.contains(&name.as_str()))
+    }
 }
 
 /// `~/.config/dotdo/config.toml`, or where `XDG_CONFIG_HOME` says that `~/.config` is.

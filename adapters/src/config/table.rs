@@ -1,6 +1,6 @@
 //! The one table of settings: parser, error texts and documentation are all made from it.
 
-use dotdo_core::{CheckpointMode, RETENTION_MIN, is_class_name};
+use dotdo_core::{CheckpointMode, Ownership, RETENTION_MIN, is_class_name};
 
 use super::knob::{Knob, Slot, number, secret, text};
 use crate::edge::AccessLog;
@@ -114,6 +114,17 @@ pub(super) static TABLE: &[Knob] = &[
         "checkpoint.log_records",
         number!("", 1..=100_000, settings.checkpoint.log_records),
         "Likewise in records. A cold start reads each record since the last snapshot.",
+    ),
+    Knob::new(
+        "ownership",
+        Slot::OneOf {
+            words: &["leased", "per-request"],
+            get: |config| config.settings.ownership as usize,
+            set: |config, at| config.settings.ownership = [Ownership::Leased, Ownership::PerRequest][at],
+        },
+        "How this process owns its objects: `leased` answers reads from memory and keeps others away meanwhile, for servers; `per-request` \
+         proves every response by the log, for functions that are frozen between requests. Both may share a bucket. On AWS Lambda, \
+         Azure Functions, Cloud Run and Vercel the default is `per-request`.",
     ),
     Knob::new(
         "lease.duration_ms",

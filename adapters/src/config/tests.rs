@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use dotdo_core::{Error, S3Credentials};
+use dotdo_core::{Error, Ownership, S3Credentials};
 use proptest::prelude::*;
 
 use super::knob::Slot;
@@ -123,6 +123,17 @@ fn an_unknown_name_is_told_with_the_nearest_known_one() {
 #[test]
 fn other_people_s_variables_are_none_of_our_business() {
     resolved(&environment(&[("AWS_PROFILE", "x"), ("R2_WHATEVER", "x"), ("dotdo_port", "x"), ("PATH", "/bin")]));
+}
+
+#[test]
+fn functions_own_per_request_unless_they_are_told_otherwise() {
+    let ownership = |pairs: &[(&str, &str)]| resolved(&environment(pairs)).config.settings.ownership;
+    assert_eq!(ownership(&[]), Ownership::Leased);
+    for platform in ["AWS_LAMBDA_FUNCTION_NAME", "FUNCTIONS_CUSTOMHANDLER_PORT", "K_SERVICE", "VERCEL"] {
+        assert_eq!(ownership(&[(platform, "1")]), Ownership::PerRequest, "{platform}");
+        assert_eq!(ownership(&[(platform, "1"), ("DOTDO_OWNERSHIP", "leased")]), Ownership::Leased, "{platform}");
+    }
+    assert_eq!(ownership(&[("VERCEL", ""), ("DOTDO_OWNERSHIP", "per-request")]), Ownership::PerRequest);
 }
 
 #[test]

@@ -30,14 +30,25 @@ pub(crate) fn start_if_due(deps: &Arc<Deps>, slot: &Arc<Slot>) {
         return;
     }
     let (task_deps, slot) = (deps.clone(), slot.clone());
-    deps.background.spawn(async move {
-        let result = write_if_behind(&task_deps, &slot).await;
-        slot.checkpoint_asked.store(false, Ordering::Release);
-        if let Err(error) = result {
-            slot.pipeline().snapshot_failed = Some(Instant::now(task_deps.clock.as_ref()));
-            tracing::warn!(object = %slot.log.object, %error, "a snapshot was not written; the log has everything");
-        }
-    });
+    deps.background.spawn(async move { write_asked(&task_deps, &slot).await });
+}
+
+/// Writes the snapshot that was asked for.
+async fn write_asked(deps: &Arc<Deps>, slot: &Arc<Slot>) {
+    let result = write_if_behind(deps, slot).await;
+    slot.checkpoint_asked.store(false, Ordering::Release);
+    if let Err(error) = result {
+        slot.pipeline().snapshot_failed = Some(Instant::now(deps.clock.as_ref()));
+        tracing::warn!(object = %slot.log.object, %error, "a snapshot was not written; the log has everything");
+    }
+}
+
+/// Writes a snapshot now if one is due. What goes wrong is logged: the log has everything.
+pub(crate) async fn write_if_due(deps: &Arc<Deps>, slot: &Arc<Slot>) {
+    let due = is_due(&slot.pipeline(), &deps.settings.checkpoint, deps);
+    if due && !slot.checkpoint_asked.swap(true, Ordering::AcqRel) {
+        write_asked(deps, slot).await;
+    }
 }
 
 /// Whether the settings ask for a snapshot now.

@@ -1,15 +1,18 @@
-//! The committer of one object: writes batches as records, one at a time, until there is none.
+//! Writing records: one job, one slot. And the committer of a leased object, which writes batches as records, one at a time, until there
+//! is none.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::change::Changes;
+use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::Deps;
 use crate::instance::pipeline::{Done, Head, Job, SinceSnapshot};
 use crate::instance::slot::Slot;
 use crate::lease::Lease;
-use crate::log::{Appended, Record, append};
-use crate::snapshot::SnapshotRef;
+use crate::log::{Appended, Hash, Proof, Record, append};
+use crate::store::StoreError;
 
 /// Starts the committer in a task of its own: a client that goes away must not take a record in flight with it.
 pub(crate) fn start(deps: &Arc<Deps>, slot: &Arc<Slot>) {
@@ -21,7 +24,7 @@ async fn run(deps: &Arc<Deps>, slot: &Arc<Slot>) {
     loop {
         let job = slot.pipeline().next_job();
         let Some(job) = job else { return };
-        match write(deps, slot, job).await {
+        match commit(deps, slot, job).await {
             Ok((done, head)) => {
                 done.after_commit.into_iter().for_each(|work| work());
                 for waiter in done.waiters {
@@ -31,8 +34,7 @@ async fn run(deps: &Arc<Deps>, slot: &Arc<Slot>) {
                 slot.after_record(deps, head);
             }
             Err(error) => {
-                tracing::warn!(object = %slot.log.object, code = error.code(), %error, "a record was not written; the object's memory is void");
-                metrics::counter!("dotdo_commits_failed_total", "code" => error.code()).increment(1);
+                note_failure(slot, &error);
                 let waiters = slot.pipeline().fail();
                 waiters.into_iter().for_each(|waiter| drop(waiter.send(Err(error.clone()))));
                 return;
@@ -41,26 +43,77 @@ async fn run(deps: &Arc<Deps>, slot: &Arc<Slot>) {
     }
 }
 
-/// Writes one record. An error means that the memory on top of it is void.
-async fn write(deps: &Deps, slot: &Slot, job: Job) -> Result<(Done, Head)> {
+/// Writes one batch. An error means that the memory on top of it is void.
+async fn commit(deps: &Deps, slot: &Slot, job: Job) -> Result<(Done, Head)> {
+    let before = job.before;
+    let duration = if job.releases { Duration::ZERO } else { deps.settings.lease_duration };
+    match write(deps, slot, job, duration).await? {
+        Written::Won(won) => {
+            let lease = Lease { granted: won.sent, duration: deps.settings.lease_duration };
+            let mut pipeline = slot.pipeline();
+            let done = pipeline.won(won.head(), lease, won.since, deps.clock.as_ref());
+            pipeline.prove(won.proof);
+            Ok((done, won.head()))
+        }
+        Written::Lost(record) => Err(fenced(&record)),
+        Written::Refused(record, cause) => unrenewed(slot, &record, before).ok_or_else(|| cause.into()),
+    }
+}
+
+/// What became of a record.
+pub(super) enum Written {
+    /// It is the head of the log.
+    Won(Won),
+    /// Another record is in its slot.
+    Lost(Record),
+    /// The store refuses for good; the record before it is still the head.
+    Refused(Record, StoreError),
+}
+
+/// A record that is in the log.
+pub(super) struct Won {
+    pub(super) record: Record,
+    hash: Hash,
+    /// What it holds.
+    pub(super) since: SinceSnapshot,
+    /// A moment before it was sent.
+    pub(super) sent: Instant,
+    /// That it was the head.
+    pub(super) proof: Proof,
+}
+
+impl Won {
+    /// The record as the newest of the log.
+    pub(super) fn head(&self) -> Head {
+        Head { sequence: self.record.sequence, hash: self.hash, epoch: self.record.epoch, writer: self.record.writer }
+    }
+}
+
+/// Writes the record of `job`, which grants its writer a lease of `lease`.
+///
+/// # Errors
+///
+/// `Unknown` when it is not certain what became of it; what can't be a record.
+pub(super) async fn write(deps: &Deps, slot: &Slot, job: Job, lease: Duration) -> Result<Written> {
+    let proof = job.proof;
     let rows = job.changes.iter().map(Changes::weight).sum::<u64>();
-    let record = record_of(deps, slot, job.before, job.changes, job.releases, job.snapshot);
+    let record = record_of(deps, slot, job, lease);
     let encoded = record.encode()?;
     let bytes = encoded.bytes.len() as u64;
-    let (sent, proof) = match append(&slot.log, record.sequence, &encoded, job.proof, deps.settings.commit_deadline).await? {
+    let (sent, proof) = match append(&slot.log, record.sequence, &encoded, proof, deps.settings.commit_deadline).await? {
         Appended::Won { sent, proof } => (sent, proof),
-        Appended::Lost => return Err(fenced(&record)),
-        Appended::Refused(cause) => return unrenewed(slot, &record, job.before).ok_or_else(|| cause.into()),
+        Appended::Lost => return Ok(Written::Lost(record)),
+        Appended::Refused(cause) => return Ok(Written::Refused(record, cause)),
     };
     metrics::counter!("dotdo_commits_total").increment(1);
     metrics::counter!("dotdo_commit_bytes_total").increment(bytes);
-    let head = Head { sequence: record.sequence, hash: encoded.hash, epoch: record.epoch, writer: record.writer };
-    let written = SinceSnapshot { rows, bytes, records: 1 };
-    let lease = Lease { granted: sent, duration: deps.settings.lease_duration };
-    let mut pipeline = slot.pipeline();
-    let done = pipeline.won(head, lease, written, deps.clock.as_ref());
-    pipeline.prove(proof);
-    Ok((done, head))
+    Ok(Written::Won(Won { record, hash: encoded.hash, since: SinceSnapshot { rows, bytes, records: 1 }, sent, proof }))
+}
+
+/// Says that a record was not written and the object's memory is void.
+pub(super) fn note_failure(slot: &Slot, error: &Error) {
+    tracing::warn!(object = %slot.log.object, code = error.code(), %error, "a record was not written; the object's memory is void");
+    metrics::counter!("dotdo_commits_failed_total", "code" => error.code()).increment(1);
 }
 
 /// What a refused record leaves: when it would only have renewed the lease, what waited for it has seen the newest state all the same. So
@@ -71,9 +124,9 @@ fn unrenewed(slot: &Slot, record: &Record, before: Head) -> Option<(Done, Head)>
     Some((done, before))
 }
 
-/// The record on top of `before`. Another instance's head makes it a claim with a new epoch.
-fn record_of(deps: &Deps, slot: &Slot, before: Head, transactions: Vec<Changes>, releases: bool, snapshot: Option<SnapshotRef>) -> Record {
-    let lease_ms = u64::try_from(deps.settings.lease_duration.as_millis()).unwrap_or(u64::MAX);
+/// The record on top of the job's head. Another instance's head makes it a claim with a new epoch.
+fn record_of(deps: &Deps, slot: &Slot, job: Job, lease: Duration) -> Record {
+    let before = job.before;
     Record {
         object: slot.log.object.clone(),
         sequence: before.sequence + 1,
@@ -82,10 +135,10 @@ fn record_of(deps: &Deps, slot: &Slot, before: Head, transactions: Vec<Changes>,
         nonce: deps.uuid(),
         previous: before.hash,
         time_ms: deps.clock.wall_ms(),
-        lease_ms: if releases { 0 } else { lease_ms },
+        lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
         address: deps.settings.address.clone(),
-        snapshot,
-        transactions,
+        snapshot: job.snapshot,
+        transactions: job.changes,
     }
 }
 
@@ -93,5 +146,5 @@ fn fenced(record: &Record) -> Error {
     let text = format!("another server wrote record {} of this object first; what this request did is undone", record.sequence);
     Error::new(ErrorKind::Fenced, text)
         .with_details(serde_json::json!({ "epoch": record.epoch, "sequence": record.sequence }))
-        .with_retry_after(std::time::Duration::from_secs(1))
+        .with_retry_after(Duration::from_secs(1))
 }

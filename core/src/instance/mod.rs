@@ -4,17 +4,21 @@
 //! is in the bucket; an object that fails, hangs or is full harms no other. Must not know: HTTP servers, SQL, file formats.
 
 mod background;
+mod catch_up;
 mod checkpoint;
 mod commit;
 mod handler;
 mod hint;
 mod janitor;
 mod open;
+mod per_request;
 mod pipeline;
+mod queue;
 mod retention;
 mod shutdown;
 mod slot;
 mod slots;
+mod together;
 mod turn;
 
 #[cfg(test)]
@@ -38,10 +42,12 @@ pub(crate) use checkpoint::cover;
 pub use handler::{Executor, Inline};
 pub(crate) use handler::{offload, run_read_only};
 pub(crate) use janitor::start as start_janitor;
+pub(crate) use per_request::answer as answer_per_request;
 pub(crate) use pipeline::{Head, SinceSnapshot};
 pub(crate) use shutdown::shutdown;
+pub(crate) use slot::Slot;
 pub(crate) use slots::Slots;
-pub(crate) use turn::Turn;
+pub(crate) use turn::{Answer, Turn};
 
 /// What every object needs of the process that it lives in.
 pub(crate) struct Deps {

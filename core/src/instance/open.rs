@@ -4,26 +4,41 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::clock::Instant;
 use crate::error::Result;
 use crate::instance::Deps;
+use crate::instance::catch_up::{Caught, catch_up};
 use crate::instance::handler::is_over;
 use crate::instance::slot::{Residence, Slot, Warm};
 use crate::instance::turn::recover;
 use crate::lease::Claim;
-use crate::log::{Proof, fetch, list_newest};
+use crate::log::Proof;
 use crate::object::Context;
 use crate::restore::{Restored, restore};
 
 /// A dead owner's lease is waited out behind a request at most this long.
-const TAKE_OVER_WAIT_MAX: Duration = Duration::from_secs(15);
+pub(super) const TAKE_OVER_WAIT_MAX: Duration = Duration::from_secs(15);
 
-/// Makes sure that the object is in memory and sound. `true`: its state was read from the bucket just now.
+/// Makes sure that the object is in memory and sound, and that no other process may answer for it. `true`: its state was the newest at a
+/// moment within this call.
 ///
 /// # Errors
 ///
 /// `Busy` when another server owns the object; what the restore fails with.
 pub(crate) async fn ensure_warm(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence) -> Result<bool> {
+    let mut waited_for = None;
+    loop {
+        let fresh = ensure_current(deps, slot, residence).await?;
+        let Some((claim, remaining)) = foreign_claim(deps, slot, residence) else { return Ok(fresh) };
+        wait_for_owner(deps, claim, remaining, &mut waited_for).await?;
+    }
+}
+
+/// Makes sure that the object is in memory and sound; whether it is the newest state is found out later. `true`: it was restored just now.
+///
+/// # Errors
+///
+/// What the restore fails with.
+pub(crate) async fn ensure_present(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence) -> Result<bool> {
     let generation = slot.pipeline().generation;
     if let Some(warm) = residence.warm.as_mut().filter(|warm| warm.generation == generation) {
         if warm.running {
@@ -31,27 +46,33 @@ pub(crate) async fn ensure_warm(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &
         }
         return Ok(false);
     }
-    residence.warm = None;
-    slot.bytes.store(0, Ordering::Relaxed);
-    open(deps, slot, residence).await.map(|()| true)
+    residence.drop_memory(slot);
+    let asked = Proof::now(&slot.log);
+    let restored = restore(deps, &slot.log, asked).await?;
+    settle(deps, slot, residence, restored)?;
+    Ok(true)
 }
 
-/// Restores the object and waits, within limits, until no other server's lease stands in the way.
-async fn open(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence) -> Result<()> {
-    let mut waited_for = None;
-    loop {
-        if residence.watched.is_some() {
-            // Another server was seen to own the object: ask who does now before fetching everything.
-            wait_for_owner(deps, slot, residence, &mut waited_for).await?;
-        }
-        let asked = Proof::now(&slot.log);
-        let restored = restore(deps, &slot.log, asked).await?;
-        let remaining = restored.claim.as_ref().map_or(Duration::ZERO, |claim| remaining(deps, residence, claim));
-        if remaining.is_zero() {
-            residence.watched = None;
-            return settle(deps, slot, residence, restored);
-        }
+/// Makes sure that the memory is the newest state, or that a lease keeps others from changing it, or that a record on its way will tell.
+async fn ensure_current(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence) -> Result<bool> {
+    if ensure_present(deps, slot, residence).await? {
+        return Ok(true);
     }
+    if !slot.pipeline().is_idle(deps.clock.as_ref()) {
+        return Ok(false);
+    }
+    match catch_up(deps, slot, residence).await? {
+        Caught::Current | Caught::Moved => Ok(true),
+        Caught::Gone => ensure_present(deps, slot, residence).await,
+    }
+}
+
+/// The newest record's claim and how long it must still be respected, if it is another's and live.
+pub(crate) fn foreign_claim<'a>(deps: &Deps, slot: &Slot, residence: &'a Residence) -> Option<(&'a Claim, Duration)> {
+    let sequence = slot.pipeline().head.sequence;
+    let claim = residence.claim.as_ref().filter(|claim| claim.sequence == sequence)?;
+    let remaining = claim.remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref());
+    (!remaining.is_zero()).then_some((claim, remaining))
 }
 
 /// Waits while the newest record's lease holds.
@@ -59,19 +80,7 @@ async fn open(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence) -> 
 /// # Errors
 ///
 /// `Busy` when the owner is alive (it wrote another record while we waited), or its lease is too long to wait for.
-async fn wait_for_owner(deps: &Deps, slot: &Slot, residence: &mut Residence, waited_for: &mut Option<u64>) -> Result<()> {
-    let listing = list_newest(&slot.log, u64::MAX).await?;
-    let observed = Instant::now(deps.clock.as_ref());
-    if listing.head == 0 {
-        return Ok(());
-    }
-    let records = fetch(&slot.log, listing.head, listing.head, None).await?;
-    let Some((record, _)) = records.first() else { return Ok(()) };
-    let claim = Claim::of(record, listing.head_modified_ms, observed);
-    let remaining = remaining(deps, residence, &claim);
-    if remaining.is_zero() {
-        return Ok(());
-    }
+pub(crate) async fn wait_for_owner(deps: &Deps, claim: &Claim, remaining: Duration, waited_for: &mut Option<u64>) -> Result<()> {
     let alive = waited_for.is_some_and(|sequence| sequence != claim.sequence);
     if alive || remaining > TAKE_OVER_WAIT_MAX {
         return Err(claim.busy(remaining));
@@ -79,17 +88,6 @@ async fn wait_for_owner(deps: &Deps, slot: &Slot, residence: &mut Residence, wai
     *waited_for = Some(claim.sequence);
     deps.clock.sleep(remaining).await;
     Ok(())
-}
-
-/// How long the claim must still be respected; remembers since when its record is the newest.
-fn remaining(deps: &Deps, residence: &mut Residence, claim: &Claim) -> Duration {
-    let observed = match residence.watched {
-        Some((sequence, since)) if sequence == claim.sequence => since,
-        _ => claim.observed,
-    };
-    residence.watched = Some((claim.sequence, observed));
-    let claim = Claim { observed, ..claim.clone() };
-    claim.remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref())
 }
 
 /// Makes the restored state the object's memory.
@@ -102,6 +100,9 @@ fn settle(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, restore
     slot.bytes.store(database.bytes(), Ordering::Relaxed);
     let generation = slot.pipeline().reset(restored.head, restored.snapshot, restored.since_snapshot, restored.proof);
     let context = Context::new(slot.log.object.clone(), deps.engine.clone(), database);
+    // A record that is still the newest has been watched since it was first seen.
+    let known = residence.claim.take().filter(|known| Some(known.sequence) == restored.claim.as_ref().map(|claim| claim.sequence));
+    residence.claim = known.or(restored.claim);
     residence.warm = Some(Box::new(Warm { generation, value, context, tracker: restored.tracker, running: false, deadline_ms }));
     Ok(())
 }

@@ -274,7 +274,7 @@ impl Round<'_> {
 
     /// Pauses for `least` and up to as much again, as long as there is time left.
     async fn pause(&mut self, least: Duration) -> Result<()> {
-        if self.began.elapsed(self.deps.clock.as_ref()) > self.deps.settings.turn_wait_max {
+        if self.began.elapsed_at_least(self.deps.clock.as_ref()) > self.deps.settings.turn_wait_max {
             return Err(busy(self.deps, "other instances have kept this object busy").with_code("CONTENDED"));
         }
         let share = u32::from(self.deps.random.bytes16()[15]);
@@ -304,7 +304,7 @@ impl Round<'_> {
         self.slot.bytes.store(warm.context.database.bytes(), Ordering::Relaxed);
         let mut pipeline = self.slot.pipeline();
         pipeline.follow(won.head(), won.since, None, won.sent);
-        pipeline.prove(won.proof());
+        pipeline.prove(won.proof);
     }
 
     /// Goes back to the state before the handlers ran.

@@ -6,6 +6,7 @@
 //! holds it: the generation moves on.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -43,8 +44,6 @@ pub(crate) enum Gate {
     Open,
     /// A record.
     Record(Ticket),
-    /// Proof that nobody has started this object's log since it was last seen to be empty.
-    StillEmpty(Proof),
 }
 
 /// Changes that will be one record.
@@ -90,6 +89,8 @@ pub(crate) struct Pipeline {
     pub(crate) snapshot_failed: Option<Instant>,
     /// The head was certainly the head then.
     proof: Proof,
+    /// When a request that changed nothing was last answered.
+    read_at: Option<Instant>,
     batches: VecDeque<Batch>,
     committing: bool,
 }
@@ -107,6 +108,7 @@ impl Pipeline {
             snapshot_at: now,
             snapshot_failed: None,
             proof: Proof::by_own_clocks(now),
+            read_at: None,
             batches: VecDeque::new(),
             committing: false,
         }
@@ -138,9 +140,11 @@ impl Pipeline {
         (ticket, sequence, self.start())
     }
 
-    /// What a response that changed nothing must wait for. `fresh`: the state was read from the log after the request had come.
-    /// `true`: start the committer.
-    pub(crate) fn gate(&mut self, fresh: bool, clock: &dyn Clock) -> (Gate, bool) {
+    /// What a response that changed nothing must wait for. `fresh`: the state was the log's at a moment after the request had come.
+    /// `true`: start the committer. An object that is read more often than once in `lease_duration` is worth a lease.
+    pub(crate) fn gate(&mut self, fresh: bool, lease_duration: Duration, clock: &dyn Clock) -> (Gate, bool) {
+        let read_before = self.read_at.replace(Instant::now(clock));
+        let often = self.head.sequence > 0 && read_before.is_some_and(|at| at.elapsed_at_least(clock) < lease_duration);
         if let Some(batch) = self.batches.back_mut() {
             return (Gate::Record(batch.wait_reading()), false);
         }
@@ -152,8 +156,12 @@ impl Pipeline {
                 }
                 (Gate::Open, renew && self.start())
             }
-            _ if fresh => (Gate::Open, false),
-            _ if self.head.sequence == 0 => (Gate::StillEmpty(self.proof), false),
+            _ if fresh => {
+                if often {
+                    self.open_batch();
+                }
+                (Gate::Open, often && self.start())
+            }
             _ => {
                 let ticket = self.open_batch().wait();
                 (Gate::Record(ticket), self.start())
@@ -210,9 +218,7 @@ impl Pipeline {
         let mut batch = self.batches.pop_front().expect("a job comes from a batch");
         self.head = head;
         self.lease = (!batch.releases).then_some(lease);
-        self.since_snapshot.rows += written.rows;
-        self.since_snapshot.bytes += written.bytes;
-        self.since_snapshot.records += written.records;
+        self.add(written);
         if self.lease.is_some_and(|lease| lease.holds(clock)) {
             batch.waiters.append(&mut batch.late);
         }
@@ -240,6 +246,40 @@ impl Pipeline {
         self.lease = None;
         self.committing = false;
         self.batches.drain(..).flat_map(|batch| batch.waiters.into_iter().chain(batch.late)).collect()
+    }
+
+    /// The job that writes `changes` on top of the head, outside of any batch.
+    pub(crate) fn job(&self, changes: Vec<Changes>) -> Job {
+        Job { before: self.head, proof: self.proof, changes, releases: false, snapshot: self.snapshot }
+    }
+
+    /// A record is on top of the head now: another's, or this process's own outside of any batch.
+    pub(crate) fn follow(&mut self, head: Head, written: SinceSnapshot, snapshot: Option<SnapshotRef>, at: Instant) {
+        self.head = head;
+        self.lease = None;
+        if let Some(newer) = snapshot.filter(|newer| self.snapshot.is_none_or(|known| known.sequence < newer.sequence)) {
+            self.snapshot = Some(newer);
+            self.snapshot_at = at;
+            // What came between that snapshot and this record is counted as part of the snapshot: the next one is late by it at most.
+            self.since_snapshot = SinceSnapshot::default();
+        }
+        self.add(written);
+    }
+
+    /// The proof that the head is the head.
+    pub(crate) fn proof(&self) -> Proof {
+        self.proof
+    }
+
+    fn add(&mut self, written: SinceSnapshot) {
+        self.since_snapshot.rows += written.rows;
+        self.since_snapshot.bytes += written.bytes;
+        self.since_snapshot.records += written.records;
+    }
+
+    /// Whether nothing is on its way and no lease keeps others from writing.
+    pub(crate) fn is_idle(&self, clock: &dyn Clock) -> bool {
+        self.is_quiet() && !self.lease.is_some_and(|lease| lease.holds(clock))
     }
 
     /// Whether nothing is on its way.
@@ -311,10 +351,10 @@ mod tests {
     fn joined(clock: &ManualClock) -> (Pipeline, Ticket, Ticket, Lease) {
         let mut pipeline = Pipeline::new(clock);
         pipeline.reset(head(1), None, SinceSnapshot::default(), Proof::by_own_clocks(Instant::now(clock)));
-        let (Gate::Record(early), true) = pipeline.gate(false, clock) else { panic!("without a lease, a read needs a record") };
+        let (Gate::Record(early), true) = pipeline.gate(false, LEASE, clock) else { panic!("without a lease, a read needs a record") };
         assert!(pipeline.next_job().is_some());
         let lease = Lease { granted: Instant::now(clock), duration: LEASE };
-        let (Gate::Record(late), false) = pipeline.gate(false, clock) else { panic!("a record is on its way") };
+        let (Gate::Record(late), false) = pipeline.gate(false, LEASE, clock) else { panic!("a record is on its way") };
         (pipeline, early, late, lease)
     }
 

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::clock::{Clock, Instant};
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::pipeline::{Gate, Head, Pipeline};
+use crate::instance::queue::Queue;
 use crate::instance::{Deps, checkpoint, commit, hint};
-use crate::log::{Hash, Log, Next, next};
+use crate::lease::Claim;
+use crate::log::Log;
 use crate::object::{AnyObject, Context};
 use crate::snapshot::Tracker;
 
@@ -18,6 +20,8 @@ pub(crate) struct Slot {
     pub(crate) turn: tokio::sync::Mutex<Residence>,
     /// One snapshot of an object is written at a time.
     pub(crate) checkpoint: tokio::sync::Mutex<()>,
+    /// Requests that wait, when this process writes per request.
+    pub(crate) queue: Queue,
     pipeline: Mutex<Pipeline>,
     /// Monotonic milliseconds of the last use.
     used_ms: AtomicU64,
@@ -35,8 +39,16 @@ pub(crate) struct Slot {
 #[derive(Default)]
 pub(crate) struct Residence {
     pub(crate) warm: Option<Box<Warm>>,
-    /// The newest record of another owner, and since when this process has watched it.
-    pub(crate) watched: Option<(u64, Instant)>,
+    /// What the newest record claimed when this process last looked, and since when it has watched that record.
+    pub(crate) claim: Option<Claim>,
+}
+
+impl Residence {
+    /// Lets go of the object's memory.
+    pub(crate) fn drop_memory(&mut self, slot: &Slot) {
+        self.warm = None;
+        slot.bytes.store(0, Ordering::Relaxed);
+    }
 }
 
 /// An object in memory.
@@ -60,6 +72,7 @@ impl Slot {
             log,
             turn: tokio::sync::Mutex::default(),
             checkpoint: tokio::sync::Mutex::default(),
+            queue: Queue::default(),
             pipeline,
             used_ms: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -92,23 +105,6 @@ impl Slot {
         match gate {
             Gate::Open => Ok(None),
             Gate::Record(ticket) => ticket.await.unwrap_or_else(|_| Err(stopped())).map(Some),
-            Gate::StillEmpty(mut proof) => {
-                if matches!(next(&self.log, 0, Hash::NONE, &mut proof).await?, Next::Nothing) {
-                    return Ok(None);
-                }
-                self.forget();
-                let text = "another server has started this object's log; send the request again";
-                Err(Error::new(ErrorKind::Fenced, text).with_retry_after(std::time::Duration::from_secs(1)))
-            }
-        }
-    }
-
-    /// Voids the memory, unless a record is on its way: that one finds out by itself.
-    fn forget(&self) {
-        let mut pipeline = self.pipeline();
-        if pipeline.is_quiet() {
-            let waiters = pipeline.fail();
-            debug_assert!(waiters.is_empty(), "nobody waits for a quiet pipeline");
         }
     }
 

@@ -47,7 +47,7 @@ impl Slots {
         for shard in &self.shards {
             lock(shard).retain(|_, slot| {
                 let held = Arc::strong_count(slot) > 1;
-                held || slot.turn.try_lock().map_or(true, |residence| residence.warm.is_some() || residence.watched.is_some())
+                held || slot.turn.try_lock().map_or(true, |residence| residence.warm.is_some() || residence.claim.is_some())
             });
         }
     }

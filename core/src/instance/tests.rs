@@ -1,7 +1,10 @@
 //! An engine on a store that misbehaves on request: the gate, groups, fencing, leases, and handlers that fail in every way.
 
+mod history;
 mod late;
+mod per_request;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
 use crate::instance::Inline;
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
-use crate::router::At;
-use crate::settings::{CheckpointMode, Settings};
+use crate::settings::Settings;
 use crate::store::{Bucket, Key};
 use crate::testing::{CountingRandom, Fault, FaultyBucket, ManualClock};
 
@@ -33,6 +35,7 @@ impl DurableObject for Counter {
         ctx.sql().exec("INSERT INTO n SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM n)", ())?;
         let value: i64 = ctx.sql().exec("UPDATE n SET value = value + 1 RETURNING value", ())?.one()?;
         match path.as_str() {
+            "/refuse" => Err(Error::conflict(format!("refused at {}", value - 1))),
             "/fail" => Err(Error::handler("on purpose")),
             "/panic" => panic!("on purpose"),
             "/hang" => std::future::pending().await,
@@ -122,15 +125,31 @@ async fn reads_while_the_lease_holds_cost_nothing_and_cold_reads_no_record() {
 }
 
 #[tokio::test]
-async fn a_read_after_the_lease_renews_it() {
+async fn reads_after_the_lease_ask_the_log_and_soon_renew_it() {
     let world = World::new();
     let engine = world.server(1).await;
     get(&engine, "/add").await.expect("it counts");
     world.clock.advance(Duration::from_secs(3600));
-    assert_eq!(get(&engine, "/get").await.expect("renewed"), "1");
-    assert_eq!(world.records(), 2);
+    assert_eq!(get(&engine, "/get").await.expect("proven"), "1");
+    assert_eq!(world.records(), 1, "one read in an hour is not worth a lease");
+    assert_eq!(get(&engine, "/get").await.expect("proven"), "1");
+    settle().await;
+    assert_eq!(world.records(), 2, "the second read in a moment is");
     assert_eq!(get(&engine, "/get").await.expect("a warm read"), "1");
     assert_eq!(world.records(), 2);
+}
+
+#[tokio::test]
+async fn a_server_whose_lease_is_over_follows_what_others_wrote() {
+    let world = World::new();
+    let (first, second) = (world.server(1).await, world.server(2).await);
+    get(&first, "/add").await.expect("it counts");
+    world.clock.advance(Duration::from_secs(60));
+    assert_eq!(get(&second, "/add").await.expect("taken over"), "2");
+    world.clock.advance(Duration::from_secs(60));
+    assert_eq!(get(&first, "/get").await.expect("it follows"), "2");
+    assert_eq!(get(&first, "/add").await.expect("it takes the object back"), "3");
+    second.shutdown(Duration::from_secs(5)).await;
 }
 
 #[tokio::test]
@@ -173,15 +192,17 @@ async fn a_second_server_is_refused_while_the_lease_holds_and_takes_over_after_i
 }
 
 #[tokio::test]
-async fn a_server_that_slept_is_fenced_and_what_it_did_is_undone() {
+async fn a_server_that_slept_respects_who_took_over() {
     let world = World::new();
     let (first, second) = (world.server(1).await, world.server(2).await);
     get(&first, "/add").await.expect("it counts");
     world.clock.advance(Duration::from_secs(60));
     assert_eq!(get(&second, "/add").await.expect("taken over"), "2");
-    assert_eq!(kind(get(&first, "/add").await), ErrorKind::Fenced);
+    let late = tokio::spawn(async move { get(&first, "/add").await });
+    settle().await;
+    assert!(!late.is_finished(), "it sees that the other one owns the object");
     world.clock.advance(Duration::from_secs(60));
-    assert_eq!(get(&first, "/get").await.expect("taken back"), "2");
+    assert_eq!(late.await.expect("no panic").expect("taken back"), "3");
 }
 
 #[tokio::test]
@@ -191,7 +212,13 @@ async fn a_sleeping_owner_does_not_answer_reads_from_the_past() {
     get(&first, "/add").await.expect("it counts");
     world.clock.advance(Duration::from_secs(60));
     get(&second, "/add").await.expect("taken over");
-    assert_eq!(kind(get(&first, "/get").await), ErrorKind::Fenced);
+    let late = tokio::spawn(async move { get(&first, "/get").await });
+    settle().await;
+    assert!(!late.is_finished(), "it sees that the other one owns the object");
+    world.clock.advance(Duration::from_secs(6));
+    get(&second, "/add").await.expect("the owner goes on");
+    world.clock.advance(Duration::from_secs(6));
+    assert_eq!(kind(late.await.expect("no panic")), ErrorKind::Busy);
 }
 
 #[tokio::test]
@@ -275,14 +302,15 @@ async fn a_store_that_refuses_writes_is_still_read() {
     let world = World::new();
     let engine = world.server(1).await;
     get(&engine, "/add").await.expect("it counts");
-    world.bucket.script([Fault::Refused; 5]);
+    world.bucket.script([Fault::Refused; 2]);
     let error = get(&engine, "/add").await.expect_err("nothing can be written");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "STORE_DENIED"));
     for _ in 0..4 {
         world.clock.advance(Duration::from_secs(3600));
         assert_eq!(get(&engine, "/get").await.expect("reads go on without a lease"), "1");
     }
-    assert_eq!(get(&engine, "/get").await.expect("reads go on"), "1");
+    assert_eq!(get(&engine, "/get").await.expect("a lease is not to be had, and reads go on"), "1");
+    settle().await;
     assert_eq!(get(&engine, "/add").await.expect("it counts on"), "2");
 }
 
@@ -303,79 +331,6 @@ async fn an_unknown_class_is_refused_with_the_known_ones() {
     let error = engine.fetch(&object, None, Request::new(Body::empty())).await.expect_err("no such class");
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.details().is_some_and(|details| details["availableTypes"][0] == "Counter"));
-}
-
-#[tokio::test]
-async fn an_object_is_read_as_it_was() {
-    let world = World::new();
-    let engine = world.server(1).await;
-    for _ in 0..3 {
-        get(&engine, "/add").await.expect("it counts");
-        world.clock.advance(Duration::from_secs(1));
-    }
-    engine.shutdown(Duration::from_secs(5)).await;
-    let engine = world.server(2).await;
-    get(&engine, "/add").await.expect("it counts on");
-    for sequence in 1..=3 {
-        assert_eq!(get_at(&engine, At::Sequence(sequence), "/get").await.expect("a former state"), sequence.to_string());
-    }
-    let start_ms = 1_700_000_000_000;
-    assert_eq!(get_at(&engine, At::TimeMs(start_ms + 1_500), "/get").await.expect("a former state"), "2");
-    assert_eq!(get_at(&engine, At::TimeMs(start_ms + 90_000), "/get").await.expect("the newest state"), "4");
-    for nowhere in [At::Sequence(0), At::Sequence(99), At::TimeMs(start_ms - 1)] {
-        assert_eq!(kind(get_at(&engine, nowhere, "/get").await), ErrorKind::NotFound, "{nowhere:?}");
-    }
-    let error = get_at(&engine, At::Sequence(2), "/add").await.expect_err("the past can't be changed");
-    assert!(error.message().contains("read"), "{error}");
-    assert_eq!(get(&engine, "/get").await.expect("the present"), "4");
-}
-
-#[tokio::test]
-async fn every_request_can_wait_for_its_snapshot() {
-    let world = World::new();
-    let mut settings = Settings::default();
-    settings.checkpoint.mode = CheckpointMode::EveryRequest;
-    let engine = world.server_with(1, settings).await;
-    for sequence in 1..=3 {
-        get(&engine, "/add").await.expect("it counts");
-        let latest = world.bucket.get(&Key::new("local/local/do/Counter/a/snapshots/latest")).await.expect("memory answers");
-        let text = String::from_utf8(latest.expect("there is a snapshot").bytes.to_vec()).expect("JSON");
-        assert!(text.contains(&format!("seq-000000000{sequence}-")) || text.contains(&format!("\"sequence\":{sequence}")), "{text}");
-    }
-}
-
-#[tokio::test]
-async fn hints_can_go_and_the_state_stays() {
-    let world = World::new();
-    let engine = world.server(1).await;
-    for _ in 0..3 {
-        get(&engine, "/add").await.expect("it counts");
-    }
-    engine.shutdown(Duration::from_secs(5)).await;
-    for hint in ["snapshots/latest", "lock"] {
-        let key = Key::new(format!("local/local/do/Counter/a/{hint}"));
-        assert!(world.bucket.get(&key).await.expect("memory answers").is_some(), "{key}");
-        world.bucket.delete(&[key]).await.expect("memory deletes");
-    }
-    assert_eq!(get(&world.server(2).await, "/get").await.expect("restored"), "3");
-}
-
-#[tokio::test]
-async fn a_missing_newest_record_stops_the_restore_with_its_key() {
-    let world = World::new();
-    let engine = world.server(1).await;
-    get(&engine, "/add").await.expect("it counts");
-    engine.shutdown(Duration::from_secs(5)).await;
-    let log = world.bucket.list(&Key::new("local/local/do/Counter/a/log"), None, 10).await.expect("memory lists");
-    world.bucket.delete(&[log[0].key.clone()]).await.expect("memory deletes");
-    let error = get(&world.server(2).await, "/get").await.expect_err("a record is missing");
-    assert_eq!(error.kind(), ErrorKind::Corrupt);
-    assert!(error.message().contains(log[0].key.as_str()), "{error}");
-}
-
-async fn get_at(engine: &Engine, at: At, path: &'static str) -> Result<String> {
-    let request = http::Request::get(path).body(Body::empty())?;
-    engine.fetch(&object(), Some(at), request).await?.into_body().text().await
 }
 
 /// Lets every task that can go on do so.

@@ -33,7 +33,9 @@ pub(super) async fn run_together(deps: &Deps, warm: &mut Warm, asks: &[Ask]) -> 
         if !together.answers.is_empty() && deps.clock.monotonic() > over {
             break;
         }
-        let answer = if let [only] = asks { run_one(deps, warm, only, &mut together.after_commit).await } else {
+        let answer = if let [only] = asks {
+            run_one(deps, warm, only, &mut together.after_commit).await
+        } else {
             run_nested(deps, warm, ask, &mut together.after_commit).await?
         };
         together.answers.push(answer);

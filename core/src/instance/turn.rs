@@ -19,19 +19,25 @@ pub(crate) struct Turn<'a> {
     deps: &'a Arc<Deps>,
     slot: &'a Arc<Slot>,
     residence: MutexGuard<'a, Residence>,
-    /// The state was read from the bucket after this request had come, so it needs no further proof.
+    /// The state was the log's newest at a moment after this request had come, so it needs no further proof.
     fresh: bool,
+}
+
+/// What a request gives when nothing stands in the way of its response any more.
+pub(crate) struct Answer {
+    pub(crate) response: Response,
+    /// What the handler left to be done after the response.
+    pub(crate) background: Vec<Background>,
 }
 
 /// What a handler's run gave.
 pub(crate) struct Run {
-    pub(crate) response: Response,
-    /// What the response must wait for.
+    /// An error of the handler tells of the state that it saw, as a response does, and waits like one.
+    pub(crate) answer: Result<Answer>,
+    /// What the answer must wait for.
     pub(crate) gate: Gate,
     /// The record that will hold what the handler changed, if it changed anything.
     pub(crate) written: Option<u64>,
-    /// What the handler left to be done after the response.
-    pub(crate) background: Vec<Background>,
 }
 
 impl<'a> Turn<'a> {
@@ -47,34 +53,32 @@ impl<'a> Turn<'a> {
         Ok(Self { deps, slot, residence, fresh })
     }
 
-    /// Runs the handler. When this returns an error, nothing of the request remains.
+    /// Runs the handler. When it fails, or this returns an error, nothing of the request remains.
     ///
     /// # Errors
     ///
-    /// What the handler, the database or a limit failed with.
+    /// `Fenced` when the memory turned out to be void; `Internal` when it is of no use.
     pub(crate) async fn run(&mut self, request: Request) -> Result<Run> {
         let warm = self.residence.warm.as_mut().expect("a turn has the object in memory");
         warm.running = true;
-        warm.context.request = RequestState {
-            chain: request.extensions().get::<CallChain>().cloned().unwrap_or_default(),
-            now_ms: self.deps.clock.wall_ms(),
-            ..RequestState::default()
-        };
+        begin_request(self.deps, warm, &request);
         warm.context.database.begin(Mode::ReadWrite)?;
         let outcome = handler::run(self.deps, warm, request).await;
         let outcome = outcome.and_then(|response| Ok((response, offload(self.deps.executor.as_ref(), || commit(warm))?)));
         warm.running = false;
-        let (response, changes) = match outcome {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                self.undo()?;
-                return Err(error);
-            }
-        };
         self.slot.bytes.store(warm.context.database.bytes(), std::sync::atomic::Ordering::Relaxed);
         let request = std::mem::take(&mut warm.context.request);
-        let (gate, written) = self.hand_over(changes, request.after_commit)?;
-        Ok(Run { response, gate, written, background: request.wait_until })
+        match outcome {
+            Ok((response, changes)) => {
+                let (gate, written) = self.hand_over(changes, request.after_commit)?;
+                Ok(Run { answer: Ok(Answer { response, background: request.wait_until }), gate, written })
+            }
+            Err(error) => {
+                recover(self.deps, self.slot, warm)?;
+                let (gate, written) = self.hand_over(Changes::default(), Vec::new())?;
+                Ok(Run { answer: Err(error), gate, written })
+            }
+        }
     }
 
     /// Gives the changes to the committer; without changes, finds out what the response must wait for.
@@ -88,7 +92,7 @@ impl<'a> Turn<'a> {
         }
         let mut written = None;
         let (gate, start) = if changes.is_empty() {
-            let (gate, start) = pipeline.gate(self.fresh, self.deps.clock.as_ref());
+            let (gate, start) = pipeline.gate(self.fresh, self.deps.settings.lease_duration, self.deps.clock.as_ref());
             drop(pipeline);
             // Without changes there is no record to wait for.
             after_commit.into_iter().for_each(|work| work());
@@ -101,12 +105,15 @@ impl<'a> Turn<'a> {
         self.slot.commit_if(start, self.deps);
         Ok((gate, written))
     }
+}
 
-    /// Undoes what the handler did and makes its value anew: nothing of the request remains.
-    fn undo(&mut self) -> Result<()> {
-        let warm = self.residence.warm.as_mut().expect("a turn has the object in memory");
-        recover(self.deps, self.slot, warm)
-    }
+/// Lends the object's hands to `request`.
+pub(super) fn begin_request(deps: &Deps, warm: &mut Warm, request: &Request) {
+    warm.context.request = RequestState {
+        chain: request.extensions().get::<CallChain>().cloned().unwrap_or_default(),
+        now_ms: deps.clock.wall_ms(),
+        ..RequestState::default()
+    };
 }
 
 /// Waits for the object's turn, first come, first served.

@@ -15,7 +15,7 @@ mod tests;
 use std::sync::Arc;
 
 pub(crate) use append::{Appended, append};
-pub(crate) use proof::{Next, Proof, next};
+pub(crate) use proof::{Found, Next, Proof, next};
 pub(crate) use read::{Listing, fetch, list_newest};
 pub(crate) use record::{Hash, Record};
 pub(crate) use retain::delete_covered;

@@ -59,14 +59,13 @@ pub(crate) enum Next {
     /// Nothing: it was the head at a moment within the call.
     Nothing,
     /// Another record.
-    Record(#[cfg_attr(not(test), expect(dead_code, reason = "catching up applies it"))] Box<Found>),
+    Record(Box<Found>),
     /// Newer records, but the one right after it is history.
     Gone,
 }
 
 /// A record that was found in its slot, on top of the one before it.
 #[derive(Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "catching up reads them"))]
 pub(crate) struct Found {
     pub(crate) record: Record,
     pub(crate) hash: Hash,
