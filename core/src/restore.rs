@@ -33,23 +33,81 @@ pub(crate) struct Restored {
 
 /// Restores the newest state. `asked` is a moment before this call.
 ///
+/// What is read may be deleted meanwhile: this process may have been frozen between two requests, or the hint may be older than the
+/// retention. So when something is missing, and a listing shows another snapshot than the one that was read, that one is read.
+///
 /// # Errors
 ///
 /// `Corrupt` with the key of what is missing or damaged; `Unavailable` when the store can't be asked.
 pub(crate) async fn restore(deps: &Deps, log: &Log, asked: Proof) -> Result<Restored> {
     let started = Instant::now(deps.clock.as_ref());
+    let mut base = Base::Hinted;
+    let mut first_error = None;
+    for _ in 0..TRIES {
+        let Failed { tried, error } = match restore_from(deps, log, asked, base).await {
+            Ok(restored) => {
+                metrics::counter!("dotdo_restores_total").increment(1);
+                metrics::histogram!("dotdo_restore_seconds").record(started.elapsed_at_least(deps.clock.as_ref()).as_secs_f64());
+                return Ok(restored);
+            }
+            Err(failed) => failed,
+        };
+        if error.kind() != ErrorKind::Corrupt {
+            return Err(error);
+        }
+        let first_error = &*first_error.get_or_insert(error);
+        let newest = snapshot::list(deps.bucket.as_ref(), &log.prefix).await?.first().map(|entry| entry.reference);
+        base = match newest {
+            Some(newest) if tried != Some(newest) => Base::Listed(newest),
+            _ => return Err(first_error.clone()),
+        };
+        tracing::info!(object = %log.object, error = %first_error, "something was deleted while it was read; reading the newest snapshot");
+    }
+    Err(first_error.unwrap_or_else(|| Error::internal("a restore is tried at least once")))
+}
+
+/// How often a restore begins anew, when a sweep was faster.
+const TRIES: usize = 3;
+
+/// Which snapshot to start from.
+#[derive(Clone, Copy)]
+enum Base {
+    /// The one that the hint or the newest record names.
+    Hinted,
+    /// This one.
+    Listed(SnapshotRef),
+}
+
+/// A restore that did not work.
+struct Failed {
+    /// The snapshot that was to be read, if it came to that.
+    tried: Option<SnapshotRef>,
+    error: Error,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { tried: None, error }
+    }
+}
+
+/// Restores the newest state from one snapshot.
+async fn restore_from(deps: &Deps, log: &Log, asked: Proof, base: Base) -> std::result::Result<Restored, Failed> {
     let (listing, hint) = newest(deps, log).await?;
-    // Not `asked`: while the question was on its way, for however long, the head may have been another.
+    // Others' rights end late: the record may have been written after `asked`.
     let observed = Instant::now(deps.clock.as_ref());
     if listing.head == 0 {
-        return empty(deps, asked);
+        return Ok(empty(deps, asked)?);
     }
-    let base = choose_base(deps, log, &listing, hint).await?;
-    let from = base.as_ref().map_or(1, |base| (base.reference.sequence + 1).min(listing.head));
-    let loaded = load(deps, log, base, from, listing.head).await?;
+    let base = match base {
+        Base::Hinted => choose_base(deps, log, &listing, hint).await?,
+        Base::Listed(base) if base.sequence > listing.head => return Err(missing(log, base).into()),
+        Base::Listed(base) => Some(snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, base).await?),
+    };
+    let tried = base.as_ref().map(|base| base.reference);
+    let from = tried.map_or(1, |base| (base.sequence + 1).min(listing.head));
+    let loaded = load(deps, log, base, from, listing.head).await.map_err(|error| Failed { tried, error })?;
     let (newest, hash) = loaded.records.last().ok_or_else(|| Error::internal("a log with a head has records"))?;
-    metrics::counter!("dotdo_restores_total").increment(1);
-    metrics::histogram!("dotdo_restore_seconds").record(started.elapsed_at_least(deps.clock.as_ref()).as_secs_f64());
     Ok(Restored {
         head: Head { sequence: newest.sequence, hash: *hash, epoch: newest.epoch, writer: newest.writer },
         claim: Some(Claim::of(newest, listing.head_modified_ms, observed)),
@@ -67,6 +125,14 @@ pub(crate) async fn restore(deps: &Deps, log: &Log, asked: Proof) -> Result<Rest
 ///
 /// `NotFound` when the object did not exist then or the retention has passed; otherwise those of [`restore`].
 pub(crate) async fn restore_at(deps: &Deps, log: &Log, at: At) -> Result<Database> {
+    match read_at(deps, log, at).await {
+        // What was listed may have been swept before it was read; what is damaged still is.
+        Err(error) if error.kind() == ErrorKind::Corrupt => read_at(deps, log, at).await,
+        read => read,
+    }
+}
+
+async fn read_at(deps: &Deps, log: &Log, at: At) -> Result<Database> {
     let (listing, _) = newest(deps, log).await?;
     let to = match at {
         At::Sequence(sequence) if (1..=listing.head).contains(&sequence) => sequence,
@@ -92,20 +158,26 @@ pub(crate) async fn restore_at(deps: &Deps, log: &Log, at: At) -> Result<Databas
 /// The newest keys of the log, and the newest snapshot by the hint, if that can be used.
 async fn newest(deps: &Deps, log: &Log) -> Result<(Listing, Option<Document>)> {
     let latest = async { Ok(deps.bucket.get(&latest_key(&log.prefix)).await?) };
-    let (listing, latest): (Listing, Option<Stored>) = futures_util::try_join!(list_newest(log, u64::MAX), latest)?;
+    let (mut listing, latest): (Listing, Option<Stored>) = futures_util::try_join!(list_newest(log, u64::MAX), latest)?;
     let hint = latest.and_then(|stored| {
         Document::decode(&latest_key(&log.prefix), &stored.bytes, &log.object)
             .inspect_err(|error| tracing::warn!(object = %log.object, %error, "the hint snapshots/latest is of no use"))
             .ok()
     });
+    if hint.as_ref().is_some_and(|hint| hint.reference.sequence > listing.head) {
+        // The hint may have been written after the listing was made.
+        listing = list_newest(log, u64::MAX).await?;
+    }
     match &hint {
         // The newest record is never deleted by this program, so somebody else did it.
-        Some(hint) if hint.reference.sequence > listing.head => {
-            let text = format!("this log record is missing: the snapshot {} holds it", hint.reference);
-            Err(Error::corrupt(log.key(hint.reference.sequence), text))
-        }
+        Some(hint) if hint.reference.sequence > listing.head => Err(missing(log, hint.reference)),
         _ => Ok((listing, hint)),
     }
+}
+
+/// The record that `snapshot` ends with, and all newer ones, are not there.
+fn missing(log: &Log, snapshot: SnapshotRef) -> Error {
+    Error::corrupt(log.key(snapshot.sequence), format!("this log record is missing: the snapshot {snapshot} holds it"))
 }
 
 /// An object that nobody has written yet.

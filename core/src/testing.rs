@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -151,6 +151,9 @@ pub(crate) enum Fault {
 /// Sees the key of each create before it takes effect.
 type CreateHook = Box<dyn FnMut(&Key) + Send>;
 
+/// Sees the operation and the key of each request before it takes effect.
+type RequestHook = Box<dyn FnMut(&'static str, &Key) + Send>;
+
 /// A memory bucket whose creates of log records go wrong as scripted; unscripted ones work.
 pub(crate) struct FaultyBucket {
     pub(crate) memory: Memory,
@@ -159,6 +162,10 @@ pub(crate) struct FaultyBucket {
     before_create: Mutex<Option<CreateHook>>,
     /// Whether other tasks go on before each create takes effect.
     gives_way: AtomicBool,
+    /// Runs before each request takes effect, besides creates of records.
+    before: Mutex<Option<RequestHook>>,
+    /// How far the dates in the store's answers are ahead of the dates that it gives to what is written.
+    pub(crate) ahead_ms: AtomicI64,
     /// Keys of all creates, in order.
     created: Mutex<Vec<Key>>,
     /// Listings wait while this is set.
@@ -172,6 +179,8 @@ impl FaultyBucket {
             script: Mutex::default(),
             before_create: Mutex::default(),
             gives_way: AtomicBool::new(false),
+            before: Mutex::default(),
+            ahead_ms: AtomicI64::new(0),
             created: Mutex::default(),
             lists_wait: watch::Sender::new(false),
         }
@@ -198,7 +207,18 @@ impl FaultyBucket {
         self.gives_way.store(true, Ordering::Relaxed);
     }
 
-    /// Calls `hook` with the key before each create takes effect.
+    /// Calls `hook` with the operation and the key before each request takes effect, besides creates of records.
+    pub(crate) fn before(&self, hook: impl FnMut(&'static str, &Key) + Send + 'static) {
+        *self.before.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
+    }
+
+    fn asked(&self, operation: &'static str, key: &Key) {
+        if let Some(hook) = self.before.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            hook(operation, key);
+        }
+    }
+
+    /// Calls `hook` with the key before each create of a record takes effect.
     pub(crate) fn before_create(&self, hook: impl FnMut(&Key) + Send + 'static) {
         *self.before_create.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
     }
@@ -213,6 +233,7 @@ impl Bucket for FaultyBucket {
     async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
         self.created.lock().unwrap_or_else(PoisonError::into_inner).push(key.clone());
         if !key.as_str().contains("/log/") {
+            self.asked("create", key);
             return self.memory.create(key, bytes).await;
         }
         if self.gives_way.load(Ordering::Relaxed) {
@@ -243,12 +264,14 @@ impl Bucket for FaultyBucket {
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
+        self.asked("get", key);
         self.memory.get(key).await
     }
 
     async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {
         // The sender lives in `self`, so waiting can't fail.
         let _ = self.lists_wait.subscribe().wait_for(|wait| !wait).await;
+        self.asked("list", prefix);
         self.memory.list(prefix, after, limit).await
     }
 
@@ -257,7 +280,7 @@ impl Bucket for FaultyBucket {
     }
 
     fn store_time_ms(&self) -> Option<i64> {
-        self.memory.store_time_ms()
+        self.memory.store_time_ms().map(|at_ms| at_ms + self.ahead_ms.load(Ordering::SeqCst))
     }
 
     fn store_time_error(&self) -> Duration {

@@ -11,17 +11,22 @@ use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::handler::offload;
 use crate::instance::pipeline::{Gate, Head, Pipeline, SinceSnapshot, Ticket};
-use crate::instance::slot::{Residence, Slot};
+use crate::instance::slot::{Residence, Slot, Warm};
 use crate::instance::turn::recover;
 use crate::instance::{Deps, retention};
+use crate::limits::{PROOF_AGE_MAX, REQUEST_IN_FLIGHT_MAX};
 use crate::settings::Checkpoint;
-use crate::snapshot::{Plan, PlanContext, publish, upload};
+use crate::snapshot::{Kept, Plan, PlanContext, Target, publish, upload};
+use crate::store::Moment;
 
 /// How many snapshots are written at the same time; each holds its files in memory.
 pub(crate) const CONCURRENCY: usize = 8;
 
 /// After a failed snapshot, the next try waits at least this long.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
+
+/// The base of a snapshot must be certain to stay for this long when the snapshot is begun: time to upload, and for a late request.
+const BASE_MARGIN: Duration = Duration::from_secs(PROOF_AGE_MAX.as_secs() + REQUEST_IN_FLIGHT_MAX.as_secs());
 
 /// Starts a snapshot in the background if one is due.
 pub(crate) fn start_if_due(deps: &Arc<Deps>, slot: &Arc<Slot>) {
@@ -72,6 +77,7 @@ fn is_due(pipeline: &Pipeline, settings: &Checkpoint, deps: &Deps) -> bool {
 pub(crate) async fn write_if_behind(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Result<()> {
     let _one_at_a_time = slot.checkpoint.lock().await;
     let permit = deps.checkpoints.acquire().await;
+    secure_base(deps, slot).await?;
     let Some(taken) = take(deps, slot).await? else { return Ok(()) };
     let Taken { plan, generation, gate, covered, head } = taken;
     let started = Instant::now(deps.clock.as_ref());
@@ -91,6 +97,28 @@ pub(crate) async fn write_if_behind(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Resul
     retention::sweep_if_due(deps, slot, plan.reference());
     warm.tracker.complete(plan.completed());
     Ok(())
+}
+
+/// Makes sure that what the next snapshot shares with its base will be there when it is published; otherwise it will share nothing. One
+/// listing request, after the base has not been looked at for a while.
+async fn secure_base(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Result<()> {
+    let (bucket, clock) = (deps.bucket.as_ref(), deps.clock.as_ref());
+    let in_doubt = |warm: &Warm| {
+        let secured = warm.tracker.kept().is_some_and(|kept| kept.holds(BASE_MARGIN, bucket, clock));
+        warm.tracker.base().filter(|_| !secured)
+    };
+    let base = slot.turn.lock().await.warm.as_deref().filter(|_| is_behind(&slot.pipeline())).and_then(in_doubt);
+    let Some(base) = base else { return Ok(()) };
+    let kept = Kept::look(bucket, clock, &slot.log.prefix, base).await?.filter(|kept| kept.holds(BASE_MARGIN, bucket, clock));
+    if let Some(warm) = slot.turn.lock().await.warm.as_mut() {
+        warm.tracker.found(base, kept);
+    }
+    Ok(())
+}
+
+/// Whether there is something that the newest snapshot does not have.
+fn is_behind(pipeline: &Pipeline) -> bool {
+    !pipeline.is_quiet() || pipeline.snapshot.map_or(0, |snapshot| snapshot.sequence) != pipeline.head.sequence
 }
 
 /// A state that was read from memory and is on its way into a snapshot.
@@ -136,7 +164,8 @@ async fn take(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Result<Option<Taken>> {
 
 /// Puts the snapshot into the bucket: its files beside the record, then `snapshot.json`, then the hint.
 async fn put(deps: &Arc<Deps>, slot: &Arc<Slot>, plan: &Plan, gate: Option<Ticket>, head: Head) -> Result<()> {
-    let started = Instant::now(deps.clock.as_ref());
+    let target = Target { bucket: deps.bucket.as_ref(), clock: deps.clock.as_ref() };
+    let begun = Moment::now(target.bucket, target.clock);
     let record = async {
         match gate {
             Some(ticket) => slot.pass(Gate::Record(ticket)).await.map(|head_then| head_then.unwrap_or(head)),
@@ -147,7 +176,7 @@ async fn put(deps: &Arc<Deps>, slot: &Arc<Slot>, plan: &Plan, gate: Option<Ticke
     if head.sequence != plan.reference().sequence {
         return Err(Error::internal(format!("a snapshot of record {} ended with record {}", plan.reference().sequence, head.sequence)));
     }
-    publish(deps.bucket.as_ref(), plan, head.hash.0, started.elapsed_at_most(deps.clock.as_ref())).await
+    publish(&target, plan, head.hash.0, begun).await
 }
 
 /// Waits until a snapshot covers the record `sequence`; for the mode in which every response waits for one.

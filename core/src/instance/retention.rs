@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::instance::Deps;
 use crate::instance::slot::Slot;
 use crate::limits::RETENTION_MIN;
-use crate::log::delete_covered;
-use crate::snapshot::{self, SnapshotRef};
+use crate::log::{Log, delete_covered};
+use crate::snapshot::{SnapshotRef, Sweeper};
 
 /// An object that stays in memory is swept this often.
 const PAUSE: Duration = Duration::from_secs(3600);
@@ -30,26 +30,26 @@ pub(crate) fn sweep_if_due(deps: &Arc<Deps>, slot: &Arc<Slot>, snapshot: Snapsho
     }
     let (task_deps, slot) = (deps.clone(), slot.clone());
     deps.background.spawn(async move {
-        if let Err(error) = sweep(&task_deps, &slot).await {
+        if let Err(error) = sweep(&task_deps, &slot, snapshot).await {
             tracing::warn!(object = %slot.log.object, %error, "what the retention has released was not deleted; another time");
         }
     });
 }
 
-/// Deletes records first: they may go only while the snapshot that covers them is there.
-async fn sweep(deps: &Deps, slot: &Slot) -> Result<()> {
-    let Some(now_ms) = deps.bucket.store_time_ms() else { return Ok(()) };
-    let retention = deps.settings.retention.max(RETENTION_MIN) + deps.bucket.store_time_error();
-    let replaced_ms = now_ms.saturating_sub(i64::try_from(retention.as_millis()).unwrap_or(i64::MAX));
-    let snapshots = snapshot::list(deps.bucket.as_ref(), &slot.log.prefix).await?;
-    let covering = snapshots.iter().filter(|entry| entry.modified_ms < replaced_ms).map(|entry| entry.reference.sequence).max();
+/// Deletes what is older than the retention; `newest` is a snapshot that was written a moment ago.
+///
+/// When the bucket dated that snapshot is what counts as now: so ages are differences between dates that the same clock gave to what was
+/// written, and a wrong date in an answer deletes nothing. Records go first, while the snapshot that covers them is there.
+async fn sweep(deps: &Deps, slot: &Slot, newest: SnapshotRef) -> Result<()> {
+    let Log { bucket, prefix, object, .. } = &slot.log;
+    let sweeper = Sweeper::look(bucket.as_ref(), prefix, object).await?;
+    let Some(now_ms) = sweeper.completed_ms(newest) else { return Ok(()) };
+    let retention = deps.settings.retention.max(RETENTION_MIN) + bucket.store_time_error();
+    let before_ms = now_ms.saturating_sub(i64::try_from(retention.as_millis()).unwrap_or(i64::MAX));
     let head = slot.pipeline().head.sequence;
-    let records = match covering {
-        Some(covered) => delete_covered(&slot.log, covered, head, retention).await?,
-        None => 0,
-    };
-    let swept = snapshot::sweep(deps.bucket.as_ref(), &slot.log.prefix, &slot.log.object, retention, now_ms).await?;
-    tracing::debug!(object = %slot.log.object, records, snapshots = swept.snapshots, files = swept.files, "swept");
+    let records = delete_covered(&slot.log, sweeper.covered(before_ms).await?, head, before_ms).await?;
+    let swept = sweeper.remove(retention, now_ms).await?;
+    tracing::debug!(%object, records, snapshots = swept.snapshots, files = swept.files, "swept");
     metrics::counter!("dotdo_swept_total", "what" => "records").increment(records as u64);
     metrics::counter!("dotdo_swept_total", "what" => "snapshot_files").increment(swept.files as u64);
     Ok(())

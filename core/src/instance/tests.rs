@@ -1,5 +1,6 @@
 //! An engine on a store that misbehaves on request: the gate, groups, fencing, leases, and handlers that fail in every way.
 
+mod deletion;
 mod history;
 mod late;
 mod per_request;

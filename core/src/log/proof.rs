@@ -9,47 +9,31 @@ use crate::limits::PROOF_AGE_MAX;
 use crate::log::Log;
 use crate::log::read::{decode, list_newest};
 use crate::log::record::{Hash, Record};
+use crate::store::Moment;
 
 /// A moment at which a record was certainly the head: no slot after it had ever been filled.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Proof {
-    /// The moment by this process's own clocks.
-    at: Instant,
-    /// A time that the store's clock had reached at that moment, where one was known.
-    store_ms: Option<i64>,
-}
+pub(crate) struct Proof(Moment);
 
 impl Proof {
     /// What a request that is sent from now on will prove.
     pub(crate) fn now(log: &Log) -> Self {
-        Self { at: Instant::now(log.clock.as_ref()), store_ms: log.bucket.store_time_ms() }
+        Self(Moment::now(log.bucket.as_ref(), log.clock.as_ref()))
     }
 
     /// The moment `at`, at which nothing was known of the store's clock. Not fresh once the store has told its time.
     pub(crate) fn by_own_clocks(at: Instant) -> Self {
-        Self { at, store_ms: None }
+        Self(Moment::by_own_clocks(at))
     }
 
     /// The moment by this process's own clocks.
     pub(crate) fn at(&self) -> Instant {
-        self.at
+        self.0.at()
     }
 
     /// Whether what relies on the proof counts; to be asked *after* the answer that does.
-    ///
-    /// All clocks must agree. A frozen function is thawed with a monotonic clock that stood still and, for a moment, with a wall clock that
-    /// did too; the date in the store's answer tells.
     pub(crate) fn is_fresh(&self, log: &Log) -> bool {
-        if self.at.elapsed_at_most(log.clock.as_ref()) > PROOF_AGE_MAX {
-            return false;
-        }
-        let age_max_ms = i64::try_from(PROOF_AGE_MAX.saturating_sub(log.bucket.store_time_error()).as_millis()).unwrap_or(i64::MAX);
-        match (self.store_ms, log.bucket.store_time_ms()) {
-            (Some(then_ms), Some(now_ms)) => now_ms.saturating_sub(then_ms) <= age_max_ms,
-            // The store has told its time since then for the first time: how long ago that was is not known.
-            (None, Some(_)) => false,
-            (_, None) => true,
-        }
+        self.0.elapsed_at_most(log.bucket.as_ref(), log.clock.as_ref()) <= PROOF_AGE_MAX
     }
 }
 

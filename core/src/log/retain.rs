@@ -4,40 +4,40 @@
 //! when a snapshot that covers it is older than the retention, by the store's own clock; the retention is longer than any proof and any
 //! request in flight can be old. The head is never deleted.
 
-use std::time::Duration;
-
 use crate::error::Result;
-use crate::limits::RETENTION_MIN;
 use crate::log::Log;
-use crate::store::Key;
+use crate::store::{Entry, Key};
 
-/// How many records one call deletes at most, so that it never holds up anything for long.
-const DELETE_MAX: usize = 1000;
+/// How many records are deleted at once.
+const PAGE: usize = 1000;
 
-/// Deletes records up to `covered`, a sequence number that a retained snapshot older than `retention` covers, as far as the records
-/// themselves are older than `retention` too and are not `head`. Returns how many went.
+/// How many pages one call deletes at most, so that it never holds up anything for long.
+const PAGES_MAX: usize = 100;
+
+/// Deletes records up to `covered`, a sequence number that a whole snapshot older than the retention covers, as far as the records
+/// themselves were written before `before_ms` by the store's clock and are not `head`. Returns how many went.
 ///
 /// # Errors
 ///
 /// `Unavailable` when the store can't be asked; what was deleted stays deleted, the rest goes another time.
-pub(crate) async fn delete_covered(log: &Log, covered: u64, head: u64, retention: Duration) -> Result<usize> {
-    let Some(now_ms) = log.bucket.store_time_ms() else {
-        return Ok(0);
-    };
-    let age_min = retention.max(RETENTION_MIN) + log.bucket.store_time_error();
-    let age_min_ms = i64::try_from(age_min.as_millis()).unwrap_or(i64::MAX);
+pub(crate) async fn delete_covered(log: &Log, covered: u64, head: u64, before_ms: i64) -> Result<usize> {
     let newest = covered.min(head.saturating_sub(1));
     if newest == 0 {
         return Ok(0);
     }
     // Keys sort newest first, so listing after `newest + 1` gives `newest` and everything older.
-    let entries = log.bucket.list(&log.folder(), Some(&log.key(newest + 1)), DELETE_MAX).await?;
-    let old: Vec<Key> = entries
-        .into_iter()
-        .filter(|entry| log.sequence_of(&entry.key).is_some_and(|sequence| sequence <= newest))
-        .filter(|entry| now_ms.saturating_sub(entry.modified_ms) > age_min_ms)
-        .map(|entry| entry.key)
-        .collect();
-    log.bucket.delete(&old).await?;
-    Ok(old.len())
+    let mut after = log.key(newest + 1);
+    let mut deleted = 0;
+    for _ in 0..PAGES_MAX {
+        let entries = log.bucket.list(&log.folder(), Some(&after), PAGE).await?;
+        let is_old = |entry: &&Entry| entry.modified_ms < before_ms && log.sequence_of(&entry.key).is_some_and(|found| found <= newest);
+        let old: Vec<Key> = entries.iter().filter(is_old).map(|entry| entry.key.clone()).collect();
+        log.bucket.delete(&old).await?;
+        deleted += old.len();
+        match entries.last() {
+            Some(last) if entries.len() == PAGE => after = last.key.clone(),
+            _ => break,
+        }
+    }
+    Ok(deleted)
 }

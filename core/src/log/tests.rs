@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::record::Encoded;
 use super::*;
 use crate::change::{Changes, Row, RowKey, Schema, SchemaKind, SchemaObject, TableChanges, Value};
-use crate::clock::Instant;
+use crate::clock::{Clock, Instant};
 use crate::error::ErrorKind;
 use crate::limits::PROOF_AGE_MAX;
 use crate::snapshot::SnapshotRef;
@@ -215,11 +215,12 @@ async fn only_old_covered_records_are_deleted_and_never_the_head() {
     for sequence in 1..=4 {
         assert!(won(&world.append(sequence, &world.encoded(sequence, sequence.into())).await));
     }
-    assert_eq!(delete_covered(&world.log, 4, 4, retention).await.expect("memory deletes"), 0, "all are young");
+    let before_ms = || world.clock.wall_ms() - i64::try_from(retention.as_millis()).expect("hours");
+    assert_eq!(delete_covered(&world.log, 4, 4, before_ms()).await.expect("memory deletes"), 0, "all are young");
     world.clock.advance(retention + Duration::from_secs(60));
     assert!(won(&world.append(5, &world.encoded(5, 5)).await));
-    assert_eq!(delete_covered(&world.log, 2, 5, retention).await.expect("memory deletes"), 2);
-    assert_eq!(delete_covered(&world.log, 5, 5, retention).await.expect("memory deletes"), 2, "3 and 4, not the head");
+    assert_eq!(delete_covered(&world.log, 2, 5, before_ms()).await.expect("memory deletes"), 2);
+    assert_eq!(delete_covered(&world.log, 5, 5, before_ms()).await.expect("memory deletes"), 2, "3 and 4, not the head");
     assert_eq!(list_newest(&world.log, 1).await.expect("memory lists").head, 5);
 }
 

@@ -10,7 +10,7 @@ use crate::id::ObjectId;
 use crate::store::{Bucket, Entry, Key};
 
 /// How many lines a listing asks for at once: what S3 gives at most.
-const PAGE: usize = 1000;
+pub(super) const PAGE: usize = 1000;
 
 /// A complete snapshot, as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,12 +5,13 @@
 //! Must not know: the log, leases, who owns an object. It is told which record a snapshot ends with, and takes no decision when to write.
 //!
 //! The way of a snapshot: a [`Tracker`] watches changes, [`Tracker::plan`] encodes files from the database, [`upload`] and [`publish`] put
-//! them into the bucket, [`fetch`] and [`Fetched::decode`] read them back, [`sweep`] removes what nobody needs.
+//! them into the bucket, [`fetch`] and [`Fetched::decode`] read them back, a [`Sweeper`] removes what nobody needs.
 
 mod columns;
 mod content;
 mod deletes;
 mod index;
+mod kept;
 mod keys;
 mod list;
 mod plan;
@@ -25,13 +26,14 @@ mod table;
 mod tiers;
 mod tracker;
 
+pub(crate) use kept::Kept;
 pub(crate) use list::{list, read};
 pub(crate) use plan::{Plan, PlanContext};
-pub(crate) use publish::{publish, upload};
+pub(crate) use publish::{Target, publish, upload};
 pub(crate) use reference::{SnapshotRef, latest_key};
 pub(crate) use restore::fetch;
 pub(crate) use stored::Document;
-pub(crate) use sweep::sweep;
+pub(crate) use sweep::Sweeper;
 pub(crate) use tracker::Tracker;
 
 use crate::error::{Error, ErrorKind};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::kept::Kept;
 use super::reference::{SnapshotRef, snapshots_key};
 use super::revise::{Revised, Surroundings, revise};
 use super::stored::Document;
@@ -43,6 +44,8 @@ pub(crate) struct Plan {
     pub(super) prefix: Key,
     pub(super) files: Vec<(Key, Bytes)>,
     pub(super) tables: Vec<PlannedTable>,
+    /// Until when what it shares with its base is there; `None` also when it has no base.
+    pub(super) kept: Option<Kept>,
 }
 
 #[derive(Debug)]
@@ -58,6 +61,7 @@ pub(super) struct PlannedTable {
 pub(crate) struct Completed {
     pub(super) reference: SnapshotRef,
     pub(super) location: Arc<str>,
+    pub(super) kept: Option<Kept>,
     pub(super) tables: Vec<(Handle, Arc<TableBase>)>,
 }
 
@@ -96,7 +100,7 @@ impl Plan {
             tables: tables.iter().map(|table| Arc::clone(&table.base)).collect(),
             location,
         };
-        let plan = Self { document, prefix: context.prefix.clone(), files, tables };
+        let plan = Self { document, prefix: context.prefix.clone(), files, tables, kept: tracker.kept };
         plan.check_keys()?;
         Ok(plan)
     }
@@ -119,7 +123,7 @@ impl Plan {
     /// What [`Tracker::complete`] needs once the snapshot is published.
     pub(crate) fn completed(self) -> Completed {
         let tables = self.tables.into_iter().filter_map(|table| Some((table.handle?, table.base))).collect();
-        Completed { reference: self.document.reference, location: self.document.location.into(), tables }
+        Completed { reference: self.document.reference, location: self.document.location.into(), kept: self.kept, tables }
     }
 
     fn check_keys(&self) -> Result<()> {

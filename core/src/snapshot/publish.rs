@@ -8,14 +8,15 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::plan::Plan;
 use super::reference::latest_key;
 use super::store_error;
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::{REQUEST_IN_FLIGHT_MAX, RETENTION_MIN};
-use crate::store::{Bucket, Key};
+use crate::limits::{REQUEST_IN_FLIGHT_MAX, RETENTION_MIN, STORE_RETRY_PAUSE, STORE_TRIES};
+use crate::store::{Bucket, Key, Moment, StoreError};
 
 /// How many files are sent at the same time.
 const UPLOADS_MAX: usize = 8;
 
-/// A plan that is older than this is not published: what its base shares with it may have been swept away.
+/// A plan that is older than this is not published: its own files may have been taken for those of a failed upload.
 const PLAN_AGE_MAX: Duration = Duration::from_secs(30 * 60);
 
 const _: () = assert!(PLAN_AGE_MAX.as_secs() + REQUEST_IN_FLIGHT_MAX.as_secs() < RETENTION_MIN.as_secs());
@@ -34,22 +35,60 @@ pub(crate) async fn upload(bucket: &dyn Bucket, plan: &Plan) -> Result<()> {
     stream::iter(plan.files().iter().map(put)).buffer_unordered(UPLOADS_MAX).try_collect::<()>().await.map_err(store_error)
 }
 
-/// Makes the uploaded plan the newest snapshot. `record_hash` is the hash of the last record in it, which must be certain to exist; `age`
-/// is the time since the plan was made.
+/// Where a snapshot is published.
+pub(crate) struct Target<'a> {
+    /// The bucket.
+    pub(crate) bucket: &'a dyn Bucket,
+    /// This process's clocks.
+    pub(crate) clock: &'a dyn Clock,
+}
+
+/// Makes the uploaded plan a snapshot. `record_hash` is the hash of the last record in it, which must be certain to exist; `begun` is a moment
+/// before the first of its files was sent.
+///
+/// What the plan shares with its base, and its own files, must certainly be there when its description arrives, or no sweep would know
+/// that they are needed. So that is one request that is never repeated by anybody else, sent while there is time for it to be late; and when
+/// its answer shows that this process was frozen meanwhile, the description is taken back.
 ///
 /// # Errors
 ///
-/// `Unavailable` or `StoreRefused` from the bucket: the snapshot may be there or not, and it is harmless either way. `Unavailable` for a
-/// plan that is too old.
-pub(crate) async fn publish(bucket: &dyn Bucket, plan: &Plan, record_hash: [u8; 32], age: Duration) -> Result<()> {
-    if age > PLAN_AGE_MAX {
-        let message =
-            format!("the snapshot {} took {} s to upload, {} s are allowed", plan.reference(), age.as_secs(), PLAN_AGE_MAX.as_secs());
-        return Err(Error::new(ErrorKind::Unavailable, message));
-    }
+/// `Unavailable` or `StoreRefused` from the bucket: the snapshot may be there or not, and it is harmless either way. `Unavailable` when the
+/// plan is too old, or its base may be gone.
+pub(crate) async fn publish(to: &Target<'_>, plan: &Plan, record_hash: [u8; 32], begun: Moment) -> Result<()> {
     let mut document = plan.document.clone();
     document.record_hash = record_hash;
     let bytes = document.encode()?;
-    bucket.put(&plan.reference().document_key(&plan.prefix), bytes.clone()).await.map_err(store_error)?;
-    bucket.put(&latest_key(&plan.prefix), bytes).await.map_err(store_error)
+    let key = plan.reference().document_key(&plan.prefix);
+    let mut tries = 1;
+    loop {
+        check(to, plan, begun, REQUEST_IN_FLIGHT_MAX)?;
+        match to.bucket.create(&key, bytes.clone()).await {
+            // Nobody else uses this key.
+            Ok(()) | Err(StoreError::Exists { .. }) => break,
+            Err(StoreError::Unavailable { .. }) if tries < STORE_TRIES => to.clock.sleep(STORE_RETRY_PAUSE * tries).await,
+            Err(error) => return Err(store_error(error)),
+        }
+        tries += 1;
+    }
+    if let Err(late) = check(to, plan, begun, Duration::ZERO) {
+        to.bucket.delete(&[key]).await.map_err(store_error)?;
+        return Err(late);
+    }
+    to.bucket.put(&latest_key(&plan.prefix), bytes).await.map_err(store_error)
+}
+
+/// Whether everything that the plan needs is certainly there for `margin` from now.
+fn check(to: &Target<'_>, plan: &Plan, begun: Moment, margin: Duration) -> Result<()> {
+    let age = begun.elapsed_at_most(to.bucket, to.clock);
+    let unavailable = |why: String| Err(Error::new(ErrorKind::Unavailable, format!("the snapshot {} {why}", plan.reference())));
+    if age.saturating_add(margin) > PLAN_AGE_MAX + REQUEST_IN_FLIGHT_MAX {
+        return unavailable(format!("took too long to upload, {} s are allowed", PLAN_AGE_MAX.as_secs()));
+    }
+    match (plan.document.base, plan.kept) {
+        (Some(base), None) => unavailable(format!("is built on {base}, which nobody has made sure is still there")),
+        (Some(base), Some(kept)) if !kept.holds(margin, to.bucket, to.clock) => {
+            unavailable(format!("is built on {base}, which may be gone"))
+        }
+        _ => Ok(()),
+    }
 }

@@ -21,6 +21,11 @@ impl SnapshotRef {
         snapshots_key(prefix).join(self).join("snapshot.json")
     }
 
+    /// A key that sorts before everything of this snapshot and of all newer ones, and after everything of older ones.
+    pub(super) fn before_key(&self, prefix: &Key) -> Key {
+        snapshots_key(prefix).join(format_args!("seq-{:010}", self.sequence))
+    }
+
     /// The snapshot whose directory has this name.
     pub(super) fn from_directory(name: &str) -> Option<Self> {
         let (sequence, uuid) = name.strip_prefix("seq-")?.split_once('-')?;

@@ -15,7 +15,7 @@ use super::reference::{SnapshotRef, latest_key, snapshots_key};
 use super::store_error;
 use super::stored::Document;
 use super::table::TableBase;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::ObjectId;
 use crate::limits::{RESTORE_CONCURRENCY, RETENTION_MIN};
 use crate::store::{Bucket, Entry, Key};
@@ -29,42 +29,125 @@ pub(crate) struct Swept {
     pub(crate) files: usize,
 }
 
-/// Removes expired snapshots and what failed uploads left. `now_ms` is a time that the store's clock has reached.
+/// An object's snapshots as a listing showed them, and what may be done about that.
 ///
-/// Costs one listing request for every thousand files, and reads the description of every kept snapshot when there is something to remove.
-/// A day's sweep of a busy object is a few thousand requests.
-///
-/// # Errors
-///
-/// `Corrupt` when a kept snapshot's description can't be read: then nothing is removed, because nobody knows what it needs. `Unavailable`
-/// or `StoreRefused` from the bucket; what was not removed then is removed the next time.
-pub(crate) async fn sweep(bucket: &dyn Bucket, prefix: &Key, object: &ObjectId, retention: Duration, now_ms: i64) -> Result<Swept> {
-    let directories = directories(bucket, prefix).await?;
-    let before = |age: Duration| now_ms.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-    let census = Census::take(prefix, &directories, before(retention.max(RETENTION_MIN)), before(RETENTION_MIN));
-    if census.expired.is_empty() && census.abandoned.is_empty() {
-        return Ok(Swept::default());
+/// The listing may be hours old when something is removed: what it shows to be unneeded stays unneeded, because a snapshot is only published
+/// on a base that is certainly kept (see [`Kept`](super::Kept)), and no key is ever used twice.
+pub(crate) struct Sweeper<'a> {
+    bucket: &'a dyn Bucket,
+    prefix: &'a Key,
+    object: &'a ObjectId,
+    directories: BTreeMap<SnapshotRef, Vec<Entry>>,
+}
+
+impl<'a> Sweeper<'a> {
+    /// Lists everything below `snapshots/`: one request for every thousand files.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` or `StoreRefused` from the bucket.
+    pub(crate) async fn look(bucket: &'a dyn Bucket, prefix: &'a Key, object: &'a ObjectId) -> Result<Self> {
+        Ok(Self { bucket, prefix, object, directories: directories(bucket, prefix).await? })
     }
-    let sweeper = Sweeper { bucket, prefix, object };
-    let mut kept = census.kept;
-    kept.extend(sweeper.latest().await?);
-    let reached = sweeper.reached(&kept, &directories).await?;
-    let is_free = |entry: &&Entry| !reached.contains(&entry.key);
-    let documents: Vec<Key> = census
-        .expired
-        .iter()
-        .filter(|snapshot| !kept.contains(snapshot))
-        .map(|snapshot| snapshot.document_key(prefix))
-        .filter(|key| !reached.contains(key))
-        .collect();
-    let candidates = census.expired.iter().chain(&census.abandoned).filter(|snapshot| !kept.contains(snapshot));
-    let files: Vec<Key> =
-        candidates.flat_map(|snapshot| directories[snapshot].iter().filter(is_free)).map(|entry| entry.key.clone()).collect();
-    // Descriptions first: a snapshot that has lost a file must not look complete.
-    bucket.delete(&documents).await.map_err(store_error)?;
-    let rest: Vec<Key> = files.iter().filter(|key| !documents.contains(key)).cloned().collect();
-    bucket.delete(&rest).await.map_err(store_error)?;
-    Ok(Swept { snapshots: documents.len(), files: files.len() })
+
+    /// When `snapshot` became complete, by the store's clock.
+    pub(crate) fn completed_ms(&self, snapshot: SnapshotRef) -> Option<i64> {
+        let document = snapshot.document_key(self.prefix);
+        self.directories.get(&snapshot)?.iter().find(|entry| entry.key == document).map(|entry| entry.modified_ms)
+    }
+
+    /// The last record that the newest of the snapshots holds which were complete before `before_ms`; 0 when there is none. Records up to
+    /// it are needed no more.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` when that snapshot could not be restored: then the records are all there is.
+    pub(crate) async fn covered(&self, before_ms: i64) -> Result<u64> {
+        let old = self.directories.keys().filter(|snapshot| self.completed_ms(**snapshot).is_some_and(|at_ms| at_ms < before_ms));
+        let Some(newest) = old.max_by_key(|snapshot| snapshot.sequence) else { return Ok(0) };
+        self.check_whole(&read(self.bucket, self.prefix, self.object, *newest).await?)?;
+        Ok(newest.sequence)
+    }
+
+    /// Removes expired snapshots and what failed uploads left. `now_ms` is a time that the store's clock has reached.
+    ///
+    /// Reads the description of every kept snapshot when there is something to remove: a day's sweep of a busy object is a few thousand
+    /// requests.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` when a kept snapshot's description can't be read, or a file that it needs is missing: then nothing is removed, because
+    /// something is not as it should be. `Unavailable` or `StoreRefused` from the bucket; what was not removed then is removed the next time.
+    pub(crate) async fn remove(&self, retention: Duration, now_ms: i64) -> Result<Swept> {
+        let before = |age: Duration| now_ms.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let census = Census::take(self.prefix, &self.directories, before(retention.max(RETENTION_MIN)), before(RETENTION_MIN));
+        if census.expired.is_empty() && census.abandoned.is_empty() {
+            return Ok(Swept::default());
+        }
+        let mut kept = census.kept;
+        kept.extend(self.latest().await?);
+        let reached = self.reached(&kept).await?;
+        let is_free = |entry: &&Entry| !reached.contains(&entry.key);
+        let documents: Vec<Key> = census
+            .expired
+            .iter()
+            .filter(|snapshot| !kept.contains(snapshot))
+            .map(|snapshot| snapshot.document_key(self.prefix))
+            .filter(|key| !reached.contains(key))
+            .collect();
+        let candidates = census.expired.iter().chain(&census.abandoned).filter(|snapshot| !kept.contains(snapshot));
+        let files: Vec<Key> =
+            candidates.flat_map(|snapshot| self.directories[snapshot].iter().filter(is_free)).map(|entry| entry.key.clone()).collect();
+        // Descriptions first: a snapshot that has lost a file must not look complete.
+        self.bucket.delete(&documents).await.map_err(store_error)?;
+        let rest: Vec<Key> = files.iter().filter(|key| !documents.contains(key)).cloned().collect();
+        self.bucket.delete(&rest).await.map_err(store_error)?;
+        Ok(Swept { snapshots: documents.len(), files: files.len() })
+    }
+
+    /// The snapshot that the hint names; a hint that nobody can read, or that came so late that its snapshot is gone, names none.
+    async fn latest(&self) -> Result<Option<SnapshotRef>> {
+        let key = latest_key(self.prefix);
+        let stored = self.bucket.get(&key).await.map_err(store_error)?;
+        let document = stored.and_then(|stored| Document::decode(&key, &stored.bytes, self.object).ok());
+        Ok(document.map(|document| document.reference).filter(|snapshot| self.completed_ms(*snapshot).is_some()))
+    }
+
+    /// Every key that a kept snapshot needs.
+    async fn reached(&self, kept: &BTreeSet<SnapshotRef>) -> Result<HashSet<Key>> {
+        let mut reached = Reached { snapshots: snapshots_key(self.prefix), keys: HashSet::new(), past: BTreeMap::new() };
+        for document in self.documents(kept.iter().copied()).await? {
+            self.check_whole(&document)?;
+            document.tables.iter().for_each(|table| reached.add_current(table));
+        }
+        let past = std::mem::take(&mut reached.past);
+        let unread = past.keys().copied().filter(|snapshot| !kept.contains(snapshot) && self.completed_ms(*snapshot).is_some());
+        for document in self.documents(unread).await? {
+            reached.keys.insert(document.reference.document_key(self.prefix));
+            let tables = document.tables.iter().filter(|table| past[&document.reference].contains(&table.uuid));
+            tables.for_each(|table| reached.add_files(table));
+        }
+        Ok(reached.keys)
+    }
+
+    async fn documents(&self, snapshots: impl Iterator<Item = SnapshotRef>) -> Result<Vec<Document>> {
+        let read = |snapshot| read(self.bucket, self.prefix, self.object, snapshot);
+        stream::iter(snapshots.map(read)).buffer_unordered(RESTORE_CONCURRENCY).try_collect().await
+    }
+
+    /// Whether the listing shows every file that a restore of the snapshot needs.
+    fn check_whole(&self, document: &Document) -> Result<()> {
+        let snapshots = snapshots_key(self.prefix);
+        for file in document.files() {
+            let key = snapshots.join(&file.key);
+            let directory = file.key.split('/').next().and_then(SnapshotRef::from_directory);
+            let mut listed = directory.and_then(|directory| self.directories.get(&directory)).into_iter().flatten();
+            if !listed.any(|entry| entry.key == key && entry.bytes == file.bytes) {
+                return Err(Error::corrupt(&key, format!("expected {} bytes for the snapshot {}", file.bytes, document.reference)));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The directories, by what may become of them.
@@ -98,42 +181,6 @@ impl Census {
             is_replaced |= modified_ms < replaced_before_ms;
         }
         census
-    }
-}
-
-struct Sweeper<'a> {
-    bucket: &'a dyn Bucket,
-    prefix: &'a Key,
-    object: &'a ObjectId,
-}
-
-impl Sweeper<'_> {
-    /// The snapshot that the hint names; a hint that nobody can read names none.
-    async fn latest(&self) -> Result<Option<SnapshotRef>> {
-        let key = latest_key(self.prefix);
-        let stored = self.bucket.get(&key).await.map_err(store_error)?;
-        Ok(stored.and_then(|stored| Document::decode(&key, &stored.bytes, self.object).ok()).map(|document| document.reference))
-    }
-
-    /// Every key that a kept snapshot needs.
-    async fn reached(&self, kept: &BTreeSet<SnapshotRef>, directories: &BTreeMap<SnapshotRef, Vec<Entry>>) -> Result<HashSet<Key>> {
-        let mut reached = Reached { snapshots: snapshots_key(self.prefix), keys: HashSet::new(), past: BTreeMap::new() };
-        for document in self.documents(kept.iter().copied()).await? {
-            document.tables.iter().for_each(|table| reached.add_current(table));
-        }
-        let past = std::mem::take(&mut reached.past);
-        let unread = past.keys().copied().filter(|snapshot| !kept.contains(snapshot) && directories.contains_key(snapshot));
-        for document in self.documents(unread).await? {
-            reached.keys.insert(document.reference.document_key(self.prefix));
-            let tables = document.tables.iter().filter(|table| past[&document.reference].contains(&table.uuid));
-            tables.for_each(|table| reached.add_files(table));
-        }
-        Ok(reached.keys)
-    }
-
-    async fn documents(&self, snapshots: impl Iterator<Item = SnapshotRef>) -> Result<Vec<Document>> {
-        let read = |snapshot| read(self.bucket, self.prefix, self.object, snapshot);
-        stream::iter(snapshots.map(read)).buffer_unordered(RESTORE_CONCURRENCY).try_collect().await
     }
 }
 

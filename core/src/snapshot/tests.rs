@@ -5,11 +5,10 @@ mod damage;
 mod history;
 mod random;
 mod size;
+mod stale;
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -19,34 +18,19 @@ use crate::change::{Changes, Value, ValueRef};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::id::{ObjectId, Tenant};
+use crate::limits::REQUEST_IN_FLIGHT_MAX;
 use crate::sqlite::{Database, Limits, Mode};
-use crate::store::{Bucket, Key, Memory};
+use crate::store::{Bucket, Key, Moment};
+use crate::testing::{FaultyBucket, ManualClock};
 
 const LIMITS: Limits = Limits { database_bytes_max: 1 << 30, row_bytes_max: 16 << 20 };
 const RETENTION: Duration = Duration::from_secs(3 * 24 * 3600);
 
-/// A clock that moves when it is told to.
-struct Hands(AtomicI64);
-
-impl Clock for Hands {
-    fn monotonic(&self) -> Duration {
-        Duration::from_millis(self.wall_ms().unsigned_abs())
-    }
-
-    fn wall_ms(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(std::future::pending())
-    }
-}
-
 struct Rig {
     database: Database,
     tracker: Tracker,
-    bucket: Arc<Memory>,
-    clock: Arc<Hands>,
+    bucket: Arc<FaultyBucket>,
+    clock: Arc<ManualClock>,
     object: ObjectId,
     location: String,
     sequence: u64,
@@ -55,8 +39,8 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        let clock = Arc::new(Hands(AtomicI64::new(1_800_000_000_000)));
-        let bucket = Arc::new(Memory::new(clock.clone()));
+        let clock = Arc::new(ManualClock::default());
+        let bucket = Arc::new(FaultyBucket::new(clock.of_store()));
         let location = bucket.location().to_owned();
         let object = ObjectId::new("Thing", "one").expect("an id");
         let database = Database::new(&LIMITS).expect("a database");
@@ -105,6 +89,12 @@ impl Rig {
     }
 
     fn plan(&mut self) -> Plan {
+        self.secure_base();
+        self.plan_carelessly()
+    }
+
+    /// A plan, without a look at whether its base is still there.
+    fn plan_carelessly(&mut self) -> Plan {
         self.uuids += 1;
         let prefix = self.prefix();
         let context = PlanContext {
@@ -120,15 +110,35 @@ impl Rig {
     }
 
     fn publish(&mut self, plan: Plan) -> SnapshotRef {
+        let begun = Moment::now(&*self.bucket, &*self.clock);
+        self.try_publish(plan, begun).expect("a published snapshot")
+    }
+
+    /// Publishes a plan whose upload began at `begun`.
+    fn try_publish(&mut self, plan: Plan, begun: Moment) -> Result<SnapshotRef> {
         let bucket = Arc::clone(&self.bucket);
         let reference = plan.reference();
-        block_on(async {
+        let published = block_on(async {
             upload(&*bucket, &plan).await?;
-            publish(&*bucket, &plan, [7; 32], Duration::ZERO).await
-        })
-        .expect("a published snapshot");
-        self.tracker.complete(plan.completed());
-        reference
+            publish(&Target { bucket: &*bucket, clock: &*self.clock }, &plan, [7; 32], begun).await
+        });
+        match published {
+            Ok(()) => self.tracker.complete(plan.completed()),
+            Err(error) => {
+                self.tracker.abandon(plan);
+                return Err(error);
+            }
+        }
+        Ok(reference)
+    }
+
+    /// Makes sure that the base is there for a while, as a writer does before it makes a plan.
+    fn secure_base(&mut self) {
+        if let Some(base) = self.tracker.base() {
+            let kept = block_on(Kept::look(&*self.bucket, &*self.clock, &self.prefix(), base)).expect("a listing");
+            let kept = kept.filter(|kept| kept.holds(REQUEST_IN_FLIGHT_MAX, &*self.bucket, &*self.clock));
+            self.tracker.found(base, kept);
+        }
     }
 
     fn snapshot(&mut self) -> SnapshotRef {
@@ -138,7 +148,7 @@ impl Rig {
     }
 
     fn pass(&self, time: Duration) {
-        self.clock.0.fetch_add(i64::try_from(time.as_millis()).expect("a short time"), Ordering::Relaxed);
+        self.clock.advance(time);
     }
 
     fn latest(&self) -> Document {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::kept::Kept;
 use super::keys::KeySet;
 use super::plan::{Completed, Plan, PlanContext};
 use super::reference::SnapshotRef;
@@ -41,6 +42,8 @@ pub(super) struct Tracked {
 pub(crate) struct Tracker {
     pub(super) tables: BTreeMap<String, Tracked>,
     pub(super) base: Option<SnapshotRef>,
+    /// Until when the base is certainly there, where that is known.
+    pub(super) kept: Option<Kept>,
     /// The location that the base's files name each other by.
     pub(super) location: Option<Arc<str>>,
     handles: u32,
@@ -66,6 +69,23 @@ impl Tracker {
     /// The newest snapshot that is complete.
     pub(crate) fn base(&self) -> Option<SnapshotRef> {
         self.base
+    }
+
+    /// Until when the base is certainly there, where that is known.
+    pub(crate) fn kept(&self) -> Option<Kept> {
+        self.kept
+    }
+
+    /// What was found out about `base`. `None`: it may be gone, so the next snapshot shares nothing with it.
+    pub(crate) fn found(&mut self, base: SnapshotRef, kept: Option<Kept>) {
+        if self.base != Some(base) {
+            return;
+        }
+        self.kept = kept;
+        if kept.is_none() {
+            self.base = None;
+            self.tables.values_mut().for_each(|table| (table.base, table.dirty) = (None, Dirty::Everything));
+        }
     }
 
     /// Takes note of a committed batch or a replayed record; `shapes` are the tables after it.
@@ -114,6 +134,7 @@ impl Tracker {
     /// The snapshot is in the bucket: it is the base now.
     pub(crate) fn complete(&mut self, done: Completed) {
         self.base = Some(done.reference);
+        self.kept = done.kept;
         self.location = Some(done.location);
         for (handle, base) in done.tables {
             if let Some(tracked) = self.by_handle(handle) {

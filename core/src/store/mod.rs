@@ -8,6 +8,7 @@ mod config;
 mod folder;
 mod memory;
 mod metrics;
+mod moment;
 mod open;
 mod probe;
 mod remote;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 
 pub use config::{AzureConfig, AzureCredentials, GcsConfig, GcsCredentials, S3Config, S3Credentials, Secret, StoreConfig};
 pub use memory::Memory;
+pub(crate) use moment::Moment;
 pub use open::open;
 pub use probe::probe;
 

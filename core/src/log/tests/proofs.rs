@@ -3,7 +3,6 @@
 use futures_util::FutureExt;
 
 use super::*;
-use crate::clock::Clock;
 
 const HOURS: Duration = Duration::from_secs(4 * 3600);
 

@@ -3,11 +3,13 @@
 use super::super::sweep::Swept;
 use super::*;
 
-fn sweep_now(rig: &Rig) -> Swept {
-    block_on(sweep(&*rig.bucket, &rig.prefix(), &rig.object, RETENTION, rig.clock.wall_ms())).expect("a sweep")
+pub(super) fn sweep_now(rig: &Rig) -> Swept {
+    let prefix = rig.prefix();
+    let sweeper = block_on(Sweeper::look(&*rig.bucket, &prefix, &rig.object)).expect("a listing");
+    block_on(sweeper.remove(RETENTION, rig.clock.wall_ms())).expect("a sweep")
 }
 
-fn busy() -> Rig {
+pub(super) fn busy() -> Rig {
     let mut rig = Rig::with(
         "CREATE TABLE t(id INTEGER PRIMARY KEY, data); CREATE TABLE still(x); INSERT INTO still VALUES (1);
          WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 4000) INSERT INTO t SELECT i, hex(randomblob(9)) FROM n",
@@ -143,9 +145,8 @@ fn leftovers_of_failed_uploads_go_after_an_hour() {
 #[test]
 fn a_plan_that_took_too_long_is_not_published() {
     let mut rig = busy();
+    let begun = Moment::now(&*rig.bucket, &*rig.clock);
+    rig.pass(Duration::from_secs(3600));
     let plan = rig.plan();
-    let bucket = Arc::clone(&rig.bucket);
-    let late = Duration::from_secs(3600);
-    assert!(block_on(publish(&*bucket, &plan, [0; 32], late)).is_err());
-    rig.tracker.abandon(plan);
+    assert!(rig.try_publish(plan, begun).is_err());
 }

@@ -1,0 +1,49 @@
+//! A moment by every clock there is: this process's own two, and the store's.
+
+use std::time::Duration;
+
+use super::Bucket;
+use crate::clock::{Clock, Instant};
+
+/// A moment from which a right of one's own is counted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// By this process's own clocks.
+    at: Instant,
+    /// A time that the store's clock had reached, where one was known.
+    store_ms: Option<i64>,
+}
+
+impl Moment {
+    /// Now; to be taken before a request is sent that has something to do with the right.
+    pub(crate) fn now(bucket: &dyn Bucket, clock: &dyn Clock) -> Self {
+        Self { at: Instant::now(clock), store_ms: bucket.store_time_ms() }
+    }
+
+    /// The moment `at`, at which nothing was known of the store's clock.
+    pub(crate) fn by_own_clocks(at: Instant) -> Self {
+        Self { at, store_ms: None }
+    }
+
+    /// The moment by this process's own clocks.
+    pub(crate) fn at(&self) -> Instant {
+        self.at
+    }
+
+    /// How long ago this was at most; to be asked *after* the answer that relies on the right.
+    ///
+    /// The longest of all clocks counts. A frozen function is thawed with a monotonic clock that stood still and, for a moment, with a wall
+    /// clock that did too; the date in the store's answer tells. When the store has told its time since then for the first time, nobody
+    /// knows.
+    pub(crate) fn elapsed_at_most(&self, bucket: &dyn Bucket, clock: &dyn Clock) -> Duration {
+        let by_own_clocks = self.at.elapsed_at_most(clock);
+        match (self.store_ms, bucket.store_time_ms()) {
+            (Some(then_ms), Some(now_ms)) => {
+                let by_store = Duration::from_millis(u64::try_from(now_ms.saturating_sub(then_ms)).unwrap_or(0));
+                by_own_clocks.max(by_store.saturating_add(bucket.store_time_error()))
+            }
+            (None, Some(_)) => Duration::MAX,
+            (_, None) => by_own_clocks,
+        }
+    }
+}
