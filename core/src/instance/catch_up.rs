@@ -2,7 +2,7 @@
 
 use crate::change::Changes;
 use crate::clock::Instant;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::instance::Deps;
 use crate::instance::handler::offload;
 use crate::instance::pipeline::{Head, SinceSnapshot};
@@ -30,9 +30,13 @@ pub(crate) enum Caught {
 ///
 /// # Errors
 ///
-/// `Unavailable` when the store can't be asked; `Corrupt` when a record is damaged or does not fit. Then the memory is dropped.
+/// `Unavailable` when the store can't be asked. Then the memory is dropped.
 pub(crate) async fn catch_up(deps: &Deps, slot: &Slot, residence: &mut Residence) -> Result<Caught> {
-    let result = follow(deps, slot, residence).await;
+    let result = match follow(deps, slot, residence).await {
+        // A record may have been deleted after it was listed, while this process was frozen. A restore tells that from damage.
+        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Caught::Gone),
+        result => result,
+    };
     if !matches!(result, Ok(Caught::Current | Caught::Moved)) {
         residence.drop_memory(slot);
     }

@@ -66,12 +66,12 @@ pub(crate) struct Found {
 pub(crate) async fn next(log: &Log, sequence: u64, hash: Hash, proof: &mut Proof) -> Result<Next> {
     let asked = Proof::now(log);
     if proof.is_fresh(log) {
-        if let Some(found) = found(log, sequence + 1, hash).await? {
-            return Ok(found);
-        }
+        let found = found(log, sequence + 1, hash).await?;
         if proof.is_fresh(log) {
-            *proof = asked;
-            return Ok(Next::Nothing);
+            if found.is_none() {
+                *proof = asked;
+            }
+            return Ok(found.unwrap_or(Next::Nothing));
         }
     }
     let asked = Proof::now(log);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 
 use super::*;
-use crate::settings::CheckpointMode;
+use crate::settings::{CheckpointMode, Ownership};
 use crate::store::Memory;
 
 const DAYS: Duration = Duration::from_secs(4 * 24 * 3600);
@@ -82,6 +82,38 @@ async fn a_restore_that_was_frozen_while_others_wrote_and_swept_reads_the_newest
         });
         assert_eq!(get(&world.server(3).await, "/get").await.expect("the newest state"), "8", "{frozen_before}");
     }
+}
+
+#[tokio::test]
+async fn an_instance_that_was_frozen_while_it_followed_others_records_is_restored_when_they_are_gone() {
+    let world = World::new();
+    let settings = Settings { ownership: Ownership::PerRequest, ..Settings::default() };
+    let sleeper = world.server_with(3, settings).await;
+    assert_eq!(get(&sleeper, "/add").await.expect("it counts"), "1");
+    let engine = world.server_with(2, every_request()).await;
+    for _ in 0..6 {
+        get(&engine, "/add").await.expect("it counts");
+    }
+    let early = content(&world.bucket.memory);
+    for _ in 0..4 {
+        world.clock.advance(DAYS);
+        get(&engine, "/add").await.expect("it counts");
+        settle().await;
+    }
+    engine.shutdown(Duration::from_secs(5)).await;
+    let late = content(&world.bucket.memory);
+    replace(&world.bucket.memory, &early);
+    let (bucket, mut late, mut followed) = (world.bucket.clone(), Some(late), 0);
+    // Frozen in the middle of what it follows.
+    world.bucket.before(move |operation, key| {
+        followed += usize::from(operation == "get" && key.as_str().contains("/log/"));
+        if followed == 5
+            && let Some(late) = late.take()
+        {
+            replace(&bucket.memory, &late);
+        }
+    });
+    assert_eq!(get(&sleeper, "/get").await.expect("the newest state"), "11");
 }
 
 #[tokio::test]
