@@ -38,13 +38,13 @@ pub mod graph;
 
 // What a class is made of.
 pub use dotdo_core::{
-    App, At, Body, Context, DurableObject, Error, ErrorKind, IntoParams, IntoValue, ListOptions, ObjectId, RemoteObject, Request, Response,
-    Result, Sql, SqlCursor, Storage, Value, ValueRef, json,
+    App, At, Body, Context, DurableObject, Error, ErrorKind, FencingToken, IntoParams, IntoValue, ListOptions, ObjectId, RemoteObject,
+    Request, Response, Result, Sql, SqlCursor, Storage, Value, ValueRef, json,
 };
 // What an engine is made of, for programs that bring a server of their own.
 pub use dotdo_core::{
     AzureConfig, AzureCredentials, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Executor, GcsConfig, GcsCredentials,
-    Inline, Memory, Random, Route, Router, S3Config, S3Credentials, Secret, Settings, StoreConfig, Target, Tenant, open,
+    Inline, Memory, Ownership, Random, Route, Router, S3Config, S3Credentials, Secret, Settings, StoreConfig, Target, Tenant, open,
 };
 
 pub use crate::components::{OsRandom, SystemClock};

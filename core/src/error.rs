@@ -103,6 +103,13 @@ impl Error {
         self
     }
 
+    /// The same error with another sentence.
+    #[must_use]
+    pub(crate) fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.0.message = message.into();
+        self
+    }
+
     /// The same error with details for programs; never secrets.
     #[must_use]
     pub fn with_details(mut self, details: serde_json::Value) -> Self {

@@ -26,7 +26,7 @@ pub use clock::{Clock, Instant, Random};
 pub use engine::{Components, Engine};
 pub use error::{Error, ErrorKind, Result};
 pub use id::{CLASS_BYTES_MAX, ID_BYTES_MAX, ObjectId, Tenant, is_class_name};
-pub use instance::{Executor, Inline};
+pub use instance::{Executor, FencingToken, Inline};
 pub use limits::RETENTION_MIN;
 pub use object::{
     App, Body, Context, DurableObject, IntoParams, IntoValue, ListOptions, RemoteObject, Request, Response, Sql, SqlCursor, Storage, json,

@@ -142,7 +142,8 @@ fn record_of(deps: &Deps, slot: &Slot, job: Job, lease: Duration) -> Record {
     }
 }
 
-fn fenced(record: &Record) -> Error {
+/// Another record is in the slot of `record`.
+pub(super) fn fenced(record: &Record) -> Error {
     let text = format!("another server wrote record {} of this object first; what this request did is undone", record.sequence);
     Error::new(ErrorKind::Fenced, text)
         .with_details(serde_json::json!({ "epoch": record.epoch, "sequence": record.sequence }))

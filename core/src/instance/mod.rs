@@ -19,6 +19,7 @@ mod shutdown;
 mod slot;
 mod slots;
 mod together;
+mod token;
 mod turn;
 
 #[cfg(test)]
@@ -47,6 +48,8 @@ pub(crate) use pipeline::{Head, SinceSnapshot};
 pub(crate) use shutdown::shutdown;
 pub(crate) use slot::Slot;
 pub(crate) use slots::Slots;
+pub use token::FencingToken;
+pub(crate) use token::{acquire as acquire_token, check as check_token};
 pub(crate) use turn::{Answer, Turn};
 
 /// What every object needs of the process that it lives in.

@@ -24,6 +24,7 @@ use crate::instance::slot::{Residence, Slot};
 use crate::instance::together::{Together, run_together};
 use crate::instance::turn::{Answer, recover};
 use crate::instance::{Deps, checkpoint};
+use crate::lease::Lease;
 use crate::limits::{CONTENTION_LEASE, CONTENTION_PAUSE, LOSSES_MAX};
 use crate::object::Request;
 use crate::settings::CheckpointMode;
@@ -172,7 +173,9 @@ impl Round<'_> {
 
     /// Runs the handlers on the state in memory, and finds out whether that was the newest.
     async fn attempt(&mut self) -> Result<Step> {
+        let elsewhere = foreign_claim(self.deps, self.slot, &self.residence).map(|(claim, _)| claim.clone());
         let warm = self.residence.warm.as_mut().expect("the object is present");
+        warm.context.elsewhere = elsewhere;
         let together = match run_together(self.deps, warm, self.asks).await {
             Ok(together) => together,
             Err(error) => {
@@ -189,6 +192,7 @@ impl Round<'_> {
         if !self.fresh && !self.catch_up().await? {
             return Ok(Step::Again);
         }
+        self.leased |= together.releases && self.kept().is_some();
         together.after_commit.into_iter().for_each(|work| work());
         Ok(Step::Settled(Settled::Answers(together.answers, None)))
     }
@@ -201,12 +205,14 @@ impl Round<'_> {
             return Ok(if alone { Step::Owned } else { Step::Settled(Settled::OneByOne) });
         }
         let job = self.slot.pipeline().job(vec![together.changes]);
-        let written = write(self.deps, self.slot, job, Duration::ZERO).await.inspect_err(|error| self.forget(error))?;
+        let kept = self.kept().filter(|_| !together.releases);
+        let lease = kept.map_or(Duration::ZERO, |lease| lease.duration);
+        let written = write(self.deps, self.slot, job, lease).await.inspect_err(|error| self.forget(error))?;
         match written {
             Written::Won(won) => {
                 self.leased = false;
                 self.commit_in_memory()?;
-                self.follow_own(&won);
+                self.follow_own(&won, kept.map(|lease| Lease { granted: won.sent, ..lease }));
                 together.after_commit.into_iter().for_each(|work| work());
                 Ok(Step::Settled(Settled::Answers(together.answers, Some(won.record.sequence))))
             }
@@ -231,7 +237,7 @@ impl Round<'_> {
         let job = self.slot.pipeline().job(Vec::new());
         match write(self.deps, self.slot, job, CONTENTION_LEASE).await.inspect_err(|error| self.forget(error))? {
             Written::Won(won) => {
-                self.follow_own(&won);
+                self.follow_own(&won, None);
                 (self.leased, self.fresh) = (true, true);
             }
             Written::Lost(_) => _ = self.catch_up().await?,
@@ -247,7 +253,7 @@ impl Round<'_> {
         }
         let job = self.slot.pipeline().job(Vec::new());
         match write(self.deps, self.slot, job, Duration::ZERO).await {
-            Ok(Written::Won(won)) => self.follow_own(&won),
+            Ok(Written::Won(won)) => self.follow_own(&won, None),
             Ok(Written::Lost(_) | Written::Refused(..)) => {}
             Err(error) => self.forget(&error),
         }
@@ -296,15 +302,18 @@ impl Round<'_> {
     }
 
     /// Moves the head on to a record of one's own that is in the log.
-    fn follow_own(&mut self, won: &Won) {
+    fn follow_own(&mut self, won: &Won, kept: Option<Lease>) {
         let warm = self.residence.warm.as_mut().expect("the object is present");
         for changes in &won.record.transactions {
             warm.tracker.observe(changes, warm.context.database.shapes());
         }
         self.slot.bytes.store(warm.context.database.bytes(), Ordering::Relaxed);
-        let mut pipeline = self.slot.pipeline();
-        pipeline.follow(won.head(), won.since, None, won.sent);
-        pipeline.prove(won.proof);
+        self.slot.pipeline().follow_own(won, kept);
+    }
+
+    /// A lease that a program took and has not given up.
+    fn kept(&self) -> Option<Lease> {
+        self.slot.pipeline().kept(self.deps.clock.as_ref())
     }
 
     /// Goes back to the state before the handlers ran.

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::change::Changes;
 use crate::clock::{Clock, Instant};
 use crate::error::Result;
+use crate::instance::commit::Won;
 use crate::lease::Lease;
 use crate::limits::GROUP_BYTES_MAX;
 use crate::log::{Hash, Proof};
@@ -89,6 +90,8 @@ pub(crate) struct Pipeline {
     pub(crate) snapshot_failed: Option<Instant>,
     /// The head was certainly the head then.
     proof: Proof,
+    /// A lease that a program took for longer than one request, in a process that writes per request.
+    kept: Option<Lease>,
     /// When a request that changed nothing was last answered.
     read_at: Option<Instant>,
     batches: VecDeque<Batch>,
@@ -108,6 +111,7 @@ impl Pipeline {
             snapshot_at: now,
             snapshot_failed: None,
             proof: Proof::by_own_clocks(now),
+            kept: None,
             read_at: None,
             batches: VecDeque::new(),
             committing: false,
@@ -178,6 +182,15 @@ impl Pipeline {
             batch.wait()
         });
         (sequence, ticket)
+    }
+
+    /// Makes sure that a lease holds. What to wait for, if there is anything; `true`: start the committer.
+    pub(crate) fn claim(&mut self, clock: &dyn Clock) -> (Option<Ticket>, bool) {
+        if self.batches.is_empty() && self.lease.is_some_and(|lease| lease.holds(clock)) {
+            return (None, false);
+        }
+        let ticket = self.open_batch().wait();
+        (Some(ticket), self.start())
     }
 
     /// Adds a record that gives the object up, if there is anything to give up. `true`: start the committer.
@@ -257,6 +270,7 @@ impl Pipeline {
     pub(crate) fn follow(&mut self, head: Head, written: SinceSnapshot, snapshot: Option<SnapshotRef>, at: Instant) {
         self.head = head;
         self.lease = None;
+        self.kept = None;
         if let Some(newer) = snapshot.filter(|newer| self.snapshot.is_none_or(|known| known.sequence < newer.sequence)) {
             self.snapshot = Some(newer);
             self.snapshot_at = at;
@@ -264,6 +278,18 @@ impl Pipeline {
             self.since_snapshot = SinceSnapshot::default();
         }
         self.add(written);
+    }
+
+    /// A record of this process, written outside of any batch, is on top of the head; a lease that it granted may be kept.
+    pub(super) fn follow_own(&mut self, won: &Won, kept: Option<Lease>) {
+        self.follow(won.head(), won.since, None, won.sent);
+        self.prove(won.proof);
+        self.kept = kept;
+    }
+
+    /// The lease that a program keeps, while it holds.
+    pub(crate) fn kept(&self, clock: &dyn Clock) -> Option<Lease> {
+        self.kept.filter(|lease| lease.holds(clock))
     }
 
     /// The proof that the head is the head.
@@ -335,52 +361,4 @@ impl Batch {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::testing::ManualClock;
-
-    const LEASE: Duration = Duration::from_secs(1);
-
-    fn head(sequence: u64) -> Head {
-        Head { sequence, ..Head::NONE }
-    }
-
-    /// A record is on its way, and a read has joined it.
-    fn joined(clock: &ManualClock) -> (Pipeline, Ticket, Ticket, Lease) {
-        let mut pipeline = Pipeline::new(clock);
-        pipeline.reset(head(1), None, SinceSnapshot::default(), Proof::by_own_clocks(Instant::now(clock)));
-        let (Gate::Record(early), true) = pipeline.gate(false, LEASE, clock) else { panic!("without a lease, a read needs a record") };
-        assert!(pipeline.next_job().is_some());
-        let lease = Lease { granted: Instant::now(clock), duration: LEASE };
-        let (Gate::Record(late), false) = pipeline.gate(false, LEASE, clock) else { panic!("a record is on its way") };
-        (pipeline, early, late, lease)
-    }
-
-    fn honour(done: Done) {
-        done.waiters.into_iter().for_each(|waiter| waiter.send(Ok(head(2))).expect("the test waits"));
-    }
-
-    #[test]
-    fn a_read_that_joined_a_record_under_way_leaves_with_it_while_its_lease_holds() {
-        let clock = ManualClock::default();
-        let (mut pipeline, mut early, mut late, lease) = joined(&clock);
-        honour(pipeline.won(head(2), lease, SinceSnapshot::default(), &clock));
-        assert!(early.try_recv().is_ok() && late.try_recv().is_ok());
-        assert!(pipeline.next_job().is_none());
-    }
-
-    #[test]
-    fn a_read_that_joined_a_record_under_way_needs_another_when_its_lease_is_over() {
-        let clock = ManualClock::default();
-        let (mut pipeline, mut early, mut late, lease) = joined(&clock);
-        // The record was written, then the process was paused; others may have taken the object over since.
-        clock.advance(2 * LEASE);
-        honour(pipeline.won(head(2), lease, SinceSnapshot::default(), &clock));
-        assert!(early.try_recv().is_ok() && late.try_recv().is_err());
-        assert!(pipeline.next_job().is_some(), "the next record proves it");
-        honour(pipeline.unrenewed().expect("nothing else waits"));
-        assert!(late.try_recv().is_ok());
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ mod deletion;
 mod history;
 mod late;
 mod per_request;
+mod token;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 use crate::engine::{Components, Engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
-use crate::instance::Inline;
+use crate::instance::{FencingToken, Inline};
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::Settings;
 use crate::store::{Bucket, Key};
@@ -31,6 +32,14 @@ impl DurableObject for Counter {
             let known: i64 = ctx.sql().exec("SELECT count(*) FROM sqlite_schema WHERE name = 'n'", ())?.one()?;
             let value: i64 = if known == 0 { 0 } else { ctx.sql().exec("SELECT value FROM n", ())?.one()? };
             return Ok(Response::new(value.to_string().into()));
+        }
+        if path == "/acquire" {
+            let token = ctx.acquire_fencing_token().await?;
+            return Ok(Response::new(format!("{}.{}", token.epoch, token.sequence).into()));
+        }
+        if path == "/release" {
+            let epoch = request.uri().query().and_then(|query| query.parse().ok()).unwrap_or_default();
+            ctx.release_fencing_token(FencingToken { epoch, sequence: 0 })?;
         }
         ctx.sql().exec("CREATE TABLE IF NOT EXISTS n (value INTEGER)", ())?;
         ctx.sql().exec("INSERT INTO n SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM n)", ())?;

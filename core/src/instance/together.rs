@@ -17,6 +17,8 @@ pub(super) struct Together {
     pub(super) answers: Vec<Result<Answer>>,
     pub(super) changes: Changes,
     pub(super) after_commit: Vec<AfterCommit>,
+    /// One of them gives the object up.
+    pub(super) releases: bool,
 }
 
 /// Runs the handlers of `asks` in order, at least one, and takes what they changed. The transaction stays open.
@@ -28,15 +30,16 @@ pub(super) async fn run_together(deps: &Deps, warm: &mut Warm, asks: &[Ask]) -> 
     let over = deps.clock.monotonic() + BATCH_TIME_MAX;
     warm.running = true;
     warm.context.database.begin(Mode::ReadWrite)?;
-    let mut together = Together { answers: Vec::with_capacity(asks.len()), changes: Changes::default(), after_commit: Vec::new() };
+    let mut together =
+        Together { answers: Vec::with_capacity(asks.len()), changes: Changes::default(), after_commit: Vec::new(), releases: false };
     for ask in asks {
         if !together.answers.is_empty() && deps.clock.monotonic() > over {
             break;
         }
         let answer = if let [only] = asks {
-            run_one(deps, warm, only, &mut together.after_commit).await
+            run_one(deps, warm, only, &mut together).await
         } else {
-            run_nested(deps, warm, ask, &mut together.after_commit).await?
+            run_nested(deps, warm, ask, &mut together).await?
         };
         together.answers.push(answer);
     }
@@ -50,10 +53,10 @@ pub(super) async fn run_together(deps: &Deps, warm: &mut Warm, asks: &[Ask]) -> 
 }
 
 /// Runs a handler in a savepoint: when it fails, what it did is undone and the others' work remains.
-async fn run_nested(deps: &Deps, warm: &mut Warm, ask: &Ask, after_commit: &mut Vec<AfterCommit>) -> Result<Result<Answer>> {
+async fn run_nested(deps: &Deps, warm: &mut Warm, ask: &Ask, together: &mut Together) -> Result<Result<Answer>> {
     let step = |warm: &mut Warm, statement: &str| Sql::new(&mut warm.context.database).exec(statement, ()).map(drop);
     step(warm, "SAVEPOINT _dotdo_request")?;
-    let answer = run_one(deps, warm, ask, after_commit).await;
+    let answer = run_one(deps, warm, ask, together).await;
     if answer.is_err() {
         step(warm, "ROLLBACK TO _dotdo_request")?;
     }
@@ -61,14 +64,15 @@ async fn run_nested(deps: &Deps, warm: &mut Warm, ask: &Ask, after_commit: &mut 
     Ok(answer)
 }
 
-async fn run_one(deps: &Deps, warm: &mut Warm, ask: &Ask, after_commit: &mut Vec<AfterCommit>) -> Result<Answer> {
+async fn run_one(deps: &Deps, warm: &mut Warm, ask: &Ask, together: &mut Together) -> Result<Answer> {
     let request = ask.request.clone().map(Body::from);
     begin_request(deps, warm, &request);
     let result = handler::run(deps, warm, request).await;
     let state = std::mem::take(&mut warm.context.request);
     match result {
         Ok(response) => {
-            after_commit.extend(state.after_commit);
+            together.after_commit.extend(state.after_commit);
+            together.releases |= state.releases;
             Ok(Answer { response, background: state.wait_until })
         }
         Err(error) => {

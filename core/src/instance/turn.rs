@@ -71,6 +71,9 @@ impl<'a> Turn<'a> {
         match outcome {
             Ok((response, changes)) => {
                 let (gate, written) = self.hand_over(changes, request.after_commit)?;
+                if request.releases {
+                    self.release();
+                }
                 Ok(Run { answer: Ok(Answer { response, background: request.wait_until }), gate, written })
             }
             Err(error) => {
@@ -79,6 +82,12 @@ impl<'a> Turn<'a> {
                 Ok(Run { answer: Err(error), gate, written })
             }
         }
+    }
+
+    /// Gives the object up with the record that was handed over last, or with one of its own.
+    fn release(&self) {
+        let (_, start) = self.slot.pipeline().release(self.deps.clock.as_ref());
+        self.slot.commit_if(start, self.deps);
     }
 
     /// Gives the changes to the committer; without changes, finds out what the response must wait for.

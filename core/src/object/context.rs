@@ -7,6 +7,8 @@ use std::sync::{Arc, Weak};
 use crate::engine::WeakEngine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
+use crate::instance::{FencingToken, acquire_token, check_token};
+use crate::lease::Claim;
 use crate::limits::CALL_DEPTH_MAX;
 use crate::object::body::{Request, Response};
 use crate::object::savepoint::savepoint;
@@ -26,6 +28,8 @@ pub struct Context {
     engine: WeakEngine,
     pub(crate) database: Database,
     pub(crate) request: RequestState,
+    /// The live claim of another process on this object.
+    pub(crate) elsewhere: Option<Claim>,
 }
 
 /// The part of a [`Context`] that is new with each request.
@@ -34,6 +38,8 @@ pub(crate) struct RequestState {
     pub(crate) chain: CallChain,
     pub(crate) after_commit: Vec<AfterCommit>,
     pub(crate) wait_until: Vec<Background>,
+    /// The request's record gives the object up.
+    pub(crate) releases: bool,
     pub(crate) now_ms: i64,
     /// Held while the handler runs; what outlives it can tell by its absence.
     pub(crate) running: Arc<()>,
@@ -45,7 +51,7 @@ pub(crate) struct CallChain(pub(crate) Arc<[ObjectId]>);
 
 impl Context {
     pub(crate) fn new(object: ObjectId, engine: WeakEngine, database: Database) -> Self {
-        Self { object, engine, database, request: RequestState::default() }
+        Self { object, engine, database, request: RequestState::default(), elsewhere: None }
     }
 
     /// Which object this is.
@@ -95,6 +101,35 @@ impl Context {
             engine: self.engine.clone(),
             at: None,
         })
+    }
+
+    /// Makes sure that this process holds the object, for the length of a lease from now on: other processes that try to write it get an
+    /// error meanwhile, or send their requests here. Every record of this process renews it. Costs a record, unless the object is held already.
+    ///
+    /// Writes need no token, they are fenced anyway. It is for work that takes several requests, and for other systems that want a number that
+    /// grows with every owner.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` (code `OWNED_ELSEWHERE`) when another process holds it: `details` has `holder`, `address` and `until`. `Fenced` when another was
+    /// faster; what the store fails with.
+    pub async fn acquire_fencing_token(&mut self) -> Result<FencingToken> {
+        let engine = self.engine.upgrade().ok_or_else(stopping)?;
+        let slot = engine.slots().get(engine.deps(), &self.object)?;
+        acquire_token(engine.deps(), &slot, self.elsewhere.as_ref()).await
+    }
+
+    /// Gives the object up with this request's record: the next owner waits for nothing. Does nothing when the request fails.
+    ///
+    /// # Errors
+    ///
+    /// `Fenced` (code `TOKEN_OVER`) when the token is not this process's any more.
+    pub fn release_fencing_token(&mut self, token: FencingToken) -> Result<()> {
+        let engine = self.engine.upgrade().ok_or_else(stopping)?;
+        let slot = engine.slots().get(engine.deps(), &self.object)?;
+        check_token(engine.deps(), &slot, token)?;
+        self.request.releases = true;
+        Ok(())
     }
 
     /// Runs `work` once everything this request changed is in the bucket; not at all if the request fails. Best effort: a crash in
@@ -149,9 +184,13 @@ impl RemoteObject {
         if chain.0.len() > CALL_DEPTH_MAX {
             return Err(Error::invalid(format!("objects may call each other {CALL_DEPTH_MAX} deep")).with_code("CALL_DEPTH"));
         }
-        let engine = self.engine.upgrade().ok_or_else(|| Error::new(ErrorKind::Busy, "the server is stopping"))?;
+        let engine = self.engine.upgrade().ok_or_else(stopping)?;
         request.extensions_mut().insert(chain);
         // Boxed, because a handler's future would otherwise contain itself.
         Box::pin(engine.fetch(&self.target, self.at, request)).await
     }
+}
+
+fn stopping() -> Error {
+    Error::new(ErrorKind::Busy, "the server is stopping")
 }

@@ -1,0 +1,49 @@
+//! Reads that join a record, and what proves them.
+
+use std::time::Duration;
+
+use super::*;
+use crate::testing::ManualClock;
+
+const LEASE: Duration = Duration::from_secs(1);
+
+fn head(sequence: u64) -> Head {
+    Head { sequence, ..Head::NONE }
+}
+
+/// A record is on its way, and a read has joined it.
+fn joined(clock: &ManualClock) -> (Pipeline, Ticket, Ticket, Lease) {
+    let mut pipeline = Pipeline::new(clock);
+    pipeline.reset(head(1), None, SinceSnapshot::default(), Proof::by_own_clocks(Instant::now(clock)));
+    let (Gate::Record(early), true) = pipeline.gate(false, LEASE, clock) else { panic!("without a lease, a read needs a record") };
+    assert!(pipeline.next_job().is_some());
+    let lease = Lease { granted: Instant::now(clock), duration: LEASE };
+    let (Gate::Record(late), false) = pipeline.gate(false, LEASE, clock) else { panic!("a record is on its way") };
+    (pipeline, early, late, lease)
+}
+
+fn honour(done: Done) {
+    done.waiters.into_iter().for_each(|waiter| waiter.send(Ok(head(2))).expect("the test waits"));
+}
+
+#[test]
+fn a_read_that_joined_a_record_under_way_leaves_with_it_while_its_lease_holds() {
+    let clock = ManualClock::default();
+    let (mut pipeline, mut early, mut late, lease) = joined(&clock);
+    honour(pipeline.won(head(2), lease, SinceSnapshot::default(), &clock));
+    assert!(early.try_recv().is_ok() && late.try_recv().is_ok());
+    assert!(pipeline.next_job().is_none());
+}
+
+#[test]
+fn a_read_that_joined_a_record_under_way_needs_another_when_its_lease_is_over() {
+    let clock = ManualClock::default();
+    let (mut pipeline, mut early, mut late, lease) = joined(&clock);
+    // The record was written, then the process was paused; others may have taken the object over since.
+    clock.advance(2 * LEASE);
+    honour(pipeline.won(head(2), lease, SinceSnapshot::default(), &clock));
+    assert!(early.try_recv().is_ok() && late.try_recv().is_err());
+    assert!(pipeline.next_job().is_some(), "the next record proves it");
+    honour(pipeline.unrenewed().expect("nothing else waits"));
+    assert!(late.try_recv().is_ok());
+}
