@@ -126,10 +126,13 @@ impl History {
         let digests = digests(&state.entries);
         for look in &self.looks {
             let count = usize::try_from(look.count).expect("a small number");
-            assert!(count <= appends.len(), "{count} entries were read, {} are there", appends.len());
-            assert!(look.digest.is_none_or(|digest| digest == digests[count]), "the first {count} entries were read as others");
-            assert!(asked_by[count].is_none_or(|asked| asked <= look.answered), "{count} entries were read before all were asked for");
-            assert!(done_from[count].is_none_or(|done| done >= look.asked), "{count} is a read from the past: more were acknowledged");
+            assert!(count <= appends.len(), "{look:?}: {count} entries were read, {} are there", appends.len());
+            assert!(look.digest.is_none_or(|digest| digest == digests[count]), "{look:?}: the first {count} entries were read as others");
+            assert!(
+                asked_by[count].is_none_or(|asked| asked <= look.answered),
+                "{look:?}: {count} entries were read before all were asked for"
+            );
+            assert!(done_from[count].is_none_or(|done| done >= look.asked), "{look:?} is a read from the past: more were acknowledged");
         }
         self.check_looks();
     }
@@ -144,7 +147,7 @@ impl History {
             while let Some(earlier) = before.next_if(|earlier| earlier.answered < look.asked) {
                 most = earlier.count.max(most);
             }
-            assert!(look.count >= most, "{} is a read from the past: {most} had been read", look.count);
+            assert!(look.count >= most, "{look:?} is a read from the past: {most} had been read");
         }
     }
 }

@@ -1,7 +1,10 @@
 //! An HTTP proxy between a server and its store that loses, delays and refuses on demand.
 //!
-//! It forwards requests as they are, Host included, so that signatures stay valid. Requests are read whole before they are sent on.
+//! It forwards requests as they are, Host included, so that signatures stay valid. Requests are read whole before they are sent on, and from
+//! then on they arrive, whatever becomes of their sender and its connection. Proxies may stand behind each other: one before each server cuts
+//! that server off, one before the store is everybody's.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -25,6 +28,8 @@ pub enum Lost {
     Answer,
     /// The store does it, and the answer is 500.
     Error,
+    /// The answer is 503, and the store never sees it.
+    Busy,
 }
 
 /// A running proxy; ends with its handle.
@@ -38,6 +43,8 @@ struct State {
     rules: Mutex<Rules>,
     /// Open connections end when this changes.
     cut: watch::Sender<u64>,
+    /// Requests and answers wait while this is set.
+    holds: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -48,6 +55,8 @@ struct Rules {
     losses: Vec<(Method, Lost)>,
     lost: usize,
     seen: Vec<(Method, String)>,
+    /// How often the store has said that it created each path that was to be created only if it was absent.
+    created: HashMap<String, u32>,
 }
 
 impl Proxy {
@@ -60,7 +69,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback interface has free ports");
         let address = listener.local_addr().expect("a bound listener has an address");
         let upstream = upstream.trim_start_matches("http://").to_owned();
-        let state = Arc::new(State { upstream, rules: Mutex::default(), cut: watch::Sender::new(0) });
+        let state = Arc::new(State { upstream, rules: Mutex::default(), cut: watch::Sender::new(0), holds: watch::Sender::new(false) });
         tokio::spawn(accept(listener, Arc::clone(&state)));
         Self { address, state }
     }
@@ -79,6 +88,25 @@ impl Proxy {
     /// Cuts every open connection, whatever is on its way.
     pub fn cut_connections(&self) {
         self.state.cut.send_modify(|count| *count += 1);
+    }
+
+    /// Holds all requests and all answers from now on, as a network that has stopped to deliver: nobody is told.
+    pub fn hold(&self) {
+        self.state.holds.send_replace(true);
+    }
+
+    /// Delivers what is held, however late it is.
+    pub fn release(&self) {
+        self.state.holds.send_replace(false);
+    }
+
+    /// Ends every trouble that was made; losses that have not come yet never will.
+    pub fn heal(&self) {
+        let mut rules = self.state.rules();
+        (rules.is_out, rules.delay) = (false, Duration::ZERO);
+        rules.losses.clear();
+        drop(rules);
+        self.release();
     }
 
     /// Every answer takes this much longer from now on.
@@ -101,6 +129,13 @@ impl Proxy {
         self.state.rules().losses.len()
     }
 
+    /// The paths that the store says it created more than once, although each was to be created only if absent: it lied. What comes of that
+    /// is not the fault of anybody who asked it.
+    pub fn lies(&self) -> Vec<String> {
+        let rules = self.state.rules();
+        rules.created.iter().filter(|(_, count)| **count > 1).map(|(path, _)| path.clone()).collect()
+    }
+
     /// The requests that came since the last call: method and path with query.
     pub fn take_seen(&self) -> Vec<(Method, String)> {
         std::mem::take(&mut self.state.rules().seen)
@@ -110,6 +145,7 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.outage(true);
+        self.release();
     }
 }
 
@@ -126,6 +162,12 @@ impl State {
         let planned = rules.losses.iter().position(|(method, _)| method == request.method());
         rules.lost += usize::from(planned.is_some());
         (planned.map(|at| rules.losses.remove(at).1), rules.delay)
+    }
+
+    /// Waits while everything is held.
+    async fn released(&self) {
+        // An error would mean that the sender is gone; it is part of this.
+        let _ = self.holds.subscribe().wait_for(|holds| !holds).await;
     }
 }
 
@@ -154,17 +196,38 @@ async fn forward(request: Request<Incoming>, state: Arc<State>) -> Result<Respon
     }
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-    let answer = send(&state.upstream, Request::from_parts(parts, body)).await.map_err(io::Error::other)?;
-    tokio::time::sleep(delay).await;
+    if lost == Some(Lost::Busy) {
+        return Ok(empty(StatusCode::SERVICE_UNAVAILABLE));
+    }
+    // In a task of its own: a sender that gives up does not take back what it has sent.
+    let delivered = tokio::spawn(deliver(Request::from_parts(parts, body), delay, state));
+    let answer = delivered.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
     match lost {
         None => Ok(answer),
-        Some(Lost::Error) => {
-            let mut failed = Response::new(Full::default());
-            *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            Ok(failed)
-        }
-        Some(Lost::Request | Lost::Answer) => Err(io::ErrorKind::ConnectionReset.into()),
+        Some(Lost::Error) => Ok(empty(StatusCode::INTERNAL_SERVER_ERROR)),
+        Some(Lost::Request | Lost::Answer | Lost::Busy) => Err(io::ErrorKind::ConnectionReset.into()),
     }
+}
+
+/// Brings a request to the store and its answer back, as late as it is to be.
+async fn deliver(request: Request<Bytes>, delay: Duration, state: Arc<State>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    state.released().await;
+    let creates = request.headers().contains_key(http::header::IF_NONE_MATCH).then(|| request.uri().path().to_owned());
+    let answer = send(&state.upstream, request).await;
+    if let (Some(path), Ok(answer)) = (creates, &answer)
+        && answer.status().is_success()
+    {
+        *state.rules().created.entry(path).or_default() += 1;
+    }
+    tokio::time::sleep(delay).await;
+    state.released().await;
+    answer
+}
+
+fn empty(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = status;
+    answer
 }
 
 /// Sends one request over a connection of its own.
@@ -172,9 +235,7 @@ async fn send(upstream: &str, request: Request<Bytes>) -> Result<Response<Full<B
     let (parts, body) = request.into_parts();
     let body = Full::new(body).map_err(|never: Infallible| match never {});
     let Ok(stream) = TcpStream::connect(upstream).await else {
-        let mut gone = Response::new(Full::default());
-        *gone.status_mut() = StatusCode::BAD_GATEWAY;
-        return Ok(gone);
+        return Ok(empty(StatusCode::BAD_GATEWAY));
     };
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let driving = tokio::spawn(connection);

@@ -93,14 +93,27 @@ impl Setup {
     ///
     /// When it ends or does not listen in time, with what it wrote.
     pub async fn start_listening(&self) -> Server {
+        self.try_start().await.unwrap_or_else(|log| panic!("the server ended before it listened:\n{log}"))
+    }
+
+    /// Starts it and waits until it listens, ready or not.
+    ///
+    /// # Errors
+    ///
+    /// What it logged, when it ended before that, as it does without a store.
+    ///
+    /// # Panics
+    ///
+    /// When it neither listens nor ends in time, with what it wrote.
+    pub async fn try_start(&self) -> Result<Server, String> {
         let mut process = Process::start(&mut self.command());
         let deadline = Deadline::in_seconds(START_SECONDS_MAX);
         loop {
             if let Some(address) = listening_address(&process.stderr()) {
-                return Server { base: format!("http://{address}"), process };
+                return Ok(Server { base: format!("http://{address}"), process });
             }
             if let Some(status) = process.ended() {
-                panic!("the server ended before it listened, {status}:\n{}", process.stderr());
+                return Err(format!("{}\n{status}", process.stderr()));
             }
             assert!(!deadline.is_over(), "the server does not listen after {START_SECONDS_MAX} s:\n{}", process.stderr());
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;

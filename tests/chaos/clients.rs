@@ -1,0 +1,159 @@
+//! Clients that append to ledgers and read them, on whichever process, and remember what they were told.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use dotdo_tests::history::{Append, History, Look, Outcome};
+use dotdo_tests::ledger;
+use dotdo_tests::{Chance, Deadline};
+use futures_util::future::join_all;
+use reqwest::Client;
+use tokio::task::JoinSet;
+
+use crate::figures::Figures;
+use crate::fleet::Place;
+use crate::phase::PATIENCE_SECONDS;
+
+/// How many clients there are.
+const CLIENTS: u64 = 24;
+/// How often a client asks for the same entry, as long as it is told that nothing of it remains.
+const TRIES: u64 = 4;
+/// A client thinks for up to this long, so that the machine is not busy with clients alone, in milliseconds.
+const THINKS_MS: u64 = 20;
+
+/// The ledgers, and what happened to them.
+pub(crate) struct Clients {
+    objects: Vec<String>,
+    histories: Vec<Mutex<History>>,
+    places: Vec<Place>,
+    figures: Figures,
+    stop: AtomicBool,
+}
+
+/// Clients at work.
+pub(crate) struct Running(JoinSet<()>);
+
+impl Clients {
+    /// For ledgers with these names, which nobody else uses.
+    pub(crate) fn new(objects: Vec<String>, places: Vec<Place>, figures: Figures) -> Arc<Self> {
+        let histories = objects.iter().map(|_| Mutex::default()).collect();
+        Arc::new(Self { objects, histories, places, figures, stop: AtomicBool::new(false) })
+    }
+
+    /// The ledgers.
+    pub(crate) fn objects(&self) -> &[String] {
+        &self.objects
+    }
+
+    /// What happened to the ledger `index`.
+    pub(crate) fn history(&self, index: usize) -> MutexGuard<'_, History> {
+        self.histories[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts them.
+    pub(crate) fn start(self: &Arc<Self>, chance: &Chance) -> Running {
+        let mut running = JoinSet::new();
+        for number in 0..CLIENTS {
+            let (clients, chance) = (Arc::clone(self), chance.split());
+            running.spawn(async move { clients.run(number, &chance).await });
+        }
+        Running(running)
+    }
+
+    /// Waits until every ledger has one more entry than now.
+    ///
+    /// # Panics
+    ///
+    /// When one has not.
+    pub(crate) async fn every_ledger_goes_on(&self) {
+        for (index, object) in self.objects.iter().enumerate() {
+            let before = self.history(index).acknowledged();
+            let more = || std::future::ready((self.history(index).acknowledged() > before).then_some(()));
+            let more = Deadline::in_seconds(PATIENCE_SECONDS).until(more).await;
+            assert!(more.is_some(), "{object} takes no entry in {PATIENCE_SECONDS} s although all is well");
+        }
+    }
+
+    async fn run(&self, client: u64, chance: &Chance) {
+        // Some give up soon, and what they have asked for may still be done: much later, when its process is paused or cut off.
+        let patience = Duration::from_secs(if client.is_multiple_of(2) { 2 } else { 30 });
+        let http = Client::builder().timeout(patience).build().expect("a client");
+        // Some stay with one process as long as it answers, the others go about.
+        let home = (client.is_multiple_of(3)).then(|| chance.pick(&self.places));
+        let mut n = 0;
+        while !self.stop.load(Ordering::Relaxed) {
+            let place = || home.filter(|_| chance.below(8) > 0).unwrap_or_else(|| chance.pick(&self.places));
+            let index = usize::try_from(chance.below(self.objects.len() as u64)).expect("a small number");
+            match chance.below(10) {
+                0..6 => {
+                    self.append(&http, index, (client, n), &place).await;
+                    n += 1;
+                }
+                6..8 => self.count(&http, index, place()).await,
+                _ => self.read(&http, index, place()).await,
+            }
+            tokio::time::sleep(chance.millis(0, THINKS_MS)).await;
+        }
+    }
+
+    /// Asks for an entry; again, and elsewhere, only when nothing of it remains.
+    async fn append<'a>(&self, http: &Client, index: usize, (client, n): (u64, u64), place: &impl Fn() -> &'a Place) {
+        for tries in 1..=TRIES {
+            let (object, asked) = (place().url(&format!("/do/{}", self.objects[index])), Instant::now());
+            let outcome = ledger::append(http, &object, client, n).await;
+            self.figures.count(match outcome {
+                Outcome::Appended(_) => "acknowledged",
+                Outcome::Refused => "refused",
+                Outcome::Unknown => "unknown",
+            });
+            if outcome != Outcome::Refused || tries == TRIES {
+                self.history(index).appends.push(Append { client, n, asked, answered: Instant::now(), outcome });
+                return;
+            }
+        }
+    }
+
+    async fn count(&self, http: &Client, index: usize, place: &Place) {
+        let (object, asked) = (place.url(&format!("/do/{}", self.objects[index])), Instant::now());
+        if let Some(count) = ledger::count(http, &object).await {
+            self.history(index).looks.push(Look::counted(count, asked));
+            self.figures.count("counts");
+        }
+    }
+
+    async fn read(&self, http: &Client, index: usize, place: &Place) {
+        let (object, asked) = (place.url(&format!("/do/{}", self.objects[index])), Instant::now());
+        if let Some(state) = ledger::all(http, &object).await {
+            self.history(index).looks.push(Look::seen(&state, asked));
+            self.figures.count("reads");
+        }
+    }
+
+    /// Lets every client finish what it has asked for.
+    pub(crate) async fn stop(&self, mut running: Running) {
+        self.stop.store(true, Ordering::Relaxed);
+        while let Some(ended) = running.0.join_next().await {
+            ended.expect("a client does not fail");
+        }
+    }
+
+    /// Compares every ledger, as the process at `place` knows it, with what happened to it.
+    ///
+    /// # Panics
+    ///
+    /// When it does not fit, or there is no answer.
+    pub(crate) async fn check(&self, place: &Place) {
+        let http = Client::new();
+        let states = self.objects.iter().map(|object| {
+            let (http, url) = (&http, place.url(&format!("/do/{object}")));
+            async move {
+                let state = Deadline::in_seconds(PATIENCE_SECONDS).until(|| ledger::all(http, &url)).await;
+                state.unwrap_or_else(|| panic!("{url} has no answer in {PATIENCE_SECONDS} s although all is well"))
+            }
+        });
+        for (index, state) in join_all(states).await.iter().enumerate() {
+            self.history(index).check(state);
+        }
+    }
+}
