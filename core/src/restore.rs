@@ -158,18 +158,14 @@ async fn read_at(deps: &Deps, log: &Log, at: At) -> Result<Database> {
 /// The newest keys of the log, and the newest snapshot by the hint, if that can be used.
 async fn newest(deps: &Deps, log: &Log) -> Result<(Listing, Option<Document>)> {
     let latest = async { Ok(deps.bucket.get(&latest_key(&log.prefix)).await?) };
-    let (mut listing, latest): (Listing, Option<Stored>) = futures_util::try_join!(list_newest(log, u64::MAX), latest)?;
+    let (listing, latest): (Listing, Option<Stored>) = futures_util::try_join!(list_newest(log, u64::MAX), latest)?;
     let hint = latest.and_then(|stored| {
         Document::decode(&latest_key(&log.prefix), &stored.bytes, &log.object)
             .inspect_err(|error| tracing::warn!(object = %log.object, %error, "the hint snapshots/latest is of no use"))
             .ok()
     });
-    if hint.as_ref().is_some_and(|hint| hint.reference.sequence > listing.head) {
-        // The hint may have been written after the listing was made.
-        listing = list_newest(log, u64::MAX).await?;
-    }
     match &hint {
-        // The newest record is never deleted by this program, so somebody else did it.
+        // The newest record is never deleted by this program, so somebody else did it; or the hint was written after the listing was made.
         Some(hint) if hint.reference.sequence > listing.head => Err(missing(log, hint.reference)),
         _ => Ok((listing, hint)),
     }

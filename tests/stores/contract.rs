@@ -65,6 +65,7 @@ suite! {
     what_is_missing_is_none_and_deleting_it_is_no_error
     a_listing_is_sorted_bounded_and_below_its_prefix
     a_listing_goes_on_after_a_key
+    a_listing_goes_on_after_the_beginning_of_a_folders_name
     names_that_sort_around_a_slash_are_in_order
     a_listing_of_more_than_a_page_is_whole
     a_large_object_comes_back_whole
@@ -170,6 +171,12 @@ async fn a_listing_goes_on_after_a_key(backend: &Backend) {
     assert_eq!(names(bucket, "l", Some("l/5/a"), 2).await, ["l/5/b", "l/7"]);
     assert_eq!(names(bucket, "l", Some("a"), 1).await, ["l/1"], "a key before the prefix skips nothing");
     assert_eq!(names(bucket, "l", Some("z"), 1).await, Vec::<String>::new());
+}
+
+async fn a_listing_goes_on_after_the_beginning_of_a_folders_name(backend: &Backend) {
+    let bucket = backend.bucket.as_ref();
+    fill(bucket, &["n/latest", "n/seq-01-x/a/b", "n/seq-01-x/c", "n/seq-02-x/a/b", "n/seq-02-x/c", "n/seq-02-y/c", "n/seq-10-x/c"]).await;
+    assert_eq!(names(bucket, "n", Some("n/seq-02"), 10).await, ["n/seq-02-x/a/b", "n/seq-02-x/c", "n/seq-02-y/c", "n/seq-10-x/c"]);
 }
 
 async fn names_that_sort_around_a_slash_are_in_order(backend: &Backend) {

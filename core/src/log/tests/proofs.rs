@@ -74,7 +74,7 @@ async fn what_became_of_a_request_is_unknown_when_its_slot_is_history() {
     world.bucket.script([Fault::NotApplied]);
     world.during_the_next_create(move || {
         bucket.memory.put(&second, Bytes::from_static(b"head")).now_or_never().expect("memory is immediate").expect("memory puts");
-        clock.advance(HOURS);
+        clock.pass_unnoticed(HOURS);
     });
     let error = world.append(1, &mine).await.expect_err("it may have been in the slot");
     assert_eq!(error.kind(), ErrorKind::Unknown);
