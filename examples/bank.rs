@@ -1,46 +1,37 @@
 //! A bank: money moves between two objects, and none is lost or made, whatever fails in between.
 //!
-//! Two objects have no transaction in common. So the paying account first notes the transfer as pending and takes the money off
-//! its own balance: that is one durable write. Only then does it tell the other account, which takes each transfer once, by its id,
-//! however often it is told. At last the paying account notes that the money has arrived. What stops in between goes on with the
-//! next `settle`, and every step may be repeated.
+//! Two objects have no transaction in common. So the paying account takes the money off its own balance and *sends* it, in one transaction:
+//! both happen or neither does. The message is delivered once that is durable, until it has arrived, and the other account takes it exactly
+//! once. In between the money is on its way: it is in the balance of neither account, and in nobody else's either.
+//!
+//! A client that does not know whether its request was done sends it again with the same `Idempotency-Key`, and it is done once.
 //!
 //! ```sh
-//! curl -d '{"id": "d1", "cents": 5000}' http://127.0.0.1:8787/do/ada/deposit
-//! curl -d '{"id": "t1", "to": "bob", "cents": 2000}' http://127.0.0.1:8787/do/ada/transfer
-//! curl http://127.0.0.1:8787/do/bob                          # {"cents":2000,"pending":0}
+//! curl -H 'Idempotency-Key: "d1"' -d '{"cents": 5000}' http://127.0.0.1:8787/do/ada/deposit
+//! curl -H 'Idempotency-Key: "t1"' -d '{"to": "bob", "cents": 2000}' http://127.0.0.1:8787/do/ada/transfer
+//! curl http://127.0.0.1:8787/do/bob                          # {"cents":2000}
 //! ```
 
 use std::process::ExitCode;
 
-use dotdo::{App, Context, DurableObject, Error, RemoteObject, Request, Response, Result};
+use dotdo::{App, Context, DurableObject, Error, Request, Response, Result};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// Money that came (no `payee`) and money that went (negative, to `payee`; pending until it has arrived).
-const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS moves (
-        id TEXT PRIMARY KEY, cents INTEGER NOT NULL, payee TEXT, pending INTEGER NOT NULL DEFAULT 0
-    )";
+/// Money that came (positive) and money that went (negative), from or to `other`: an account, or nobody for money paid in.
+const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS moves (id INTEGER PRIMARY KEY, cents INTEGER NOT NULL, other TEXT)";
 
 struct Account;
 
 #[derive(Serialize, Deserialize)]
-struct Deposit {
-    id: String,
+struct Money {
     cents: i64,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Transfer {
-    id: String,
     to: String,
     cents: i64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Arrived {
-    id: String,
 }
 
 impl DurableObject for Account {
@@ -49,97 +40,60 @@ impl DurableObject for Account {
         let (head, body) = request.into_parts();
         match (head.method.as_str(), head.uri.path()) {
             ("GET", "/") => {}
+            ("GET", "/moves") => return moves(ctx),
             ("POST", "/deposit") => deposit(&body.json().await?, ctx)?,
-            ("POST", "/transfer") => {
-                transfer(&body.json().await?, ctx)?;
-                settle(ctx)?;
-            }
-            ("POST", "/settle") => settle(ctx)?,
-            ("POST", "/arrived") => arrived(&body.json().await?, ctx)?,
-            (method, path) => return Err(Error::not_found(format!("{method} {path}: there are GET /, POST /deposit, /transfer, /settle"))),
+            ("POST", "/transfer") => transfer(&body.json().await?, ctx)?,
+            ("POST", "/receive") => receive(&body.json().await?, ctx)?,
+            (method, path) => return Err(Error::not_found(format!("{method} {path}: there are GET /, /moves, POST /deposit, /transfer"))),
         }
-        state(ctx)
+        dotdo::json(&Money { cents: balance(ctx)? })
     }
 }
 
-/// Takes money. The same deposit again changes nothing.
-fn deposit(deposit: &Deposit, ctx: &mut Context) -> Result<()> {
-    check_amount(deposit.cents)?;
-    if is_new(&deposit.id, deposit.cents, None, ctx)? {
-        ctx.sql().exec("INSERT INTO moves (id, cents) VALUES (?, ?)", (&deposit.id, deposit.cents))?;
-    }
-    Ok(())
+/// Takes money over the counter.
+fn deposit(money: &Money, ctx: &mut Context) -> Result<()> {
+    check_amount(money.cents)?;
+    note(money.cents, None, ctx)
 }
 
-/// Takes the money off and notes that it must go to another account. The same transfer again changes nothing.
+/// Takes the money off this account and sends it to another one.
 fn transfer(transfer: &Transfer, ctx: &mut Context) -> Result<()> {
     check_amount(transfer.cents)?;
     if transfer.to == ctx.id().id() {
         return Err(Error::invalid("a transfer goes to another account"));
     }
-    if !is_new(&transfer.id, -transfer.cents, Some(&transfer.to), ctx)? {
-        return Ok(());
-    }
     let balance = balance(ctx)?;
     if balance < transfer.cents {
         return Err(Error::conflict(format!("the account has {balance} cents, the transfer needs {}", transfer.cents)));
     }
-    let insert = "INSERT INTO moves (id, cents, payee, pending) VALUES (?, ?, ?, 1)";
-    ctx.sql().exec(insert, (&transfer.id, -transfer.cents, &transfer.to))?;
+    note(-transfer.cents, Some(&transfer.to), ctx)?;
+    let money = json!(Money { cents: transfer.cents });
+    ctx.send("Account", &transfer.to, http::Request::post("/receive").body(money.into())?)
+}
+
+/// Takes money that another account has sent. Only accounts can send any: a client is nobody's sender.
+fn receive(money: &Money, ctx: &mut Context) -> Result<()> {
+    let sender = ctx.sender().cloned().ok_or_else(|| Error::not_found("money comes from accounts; use /deposit"))?;
+    note(money.cents, Some(sender.id()), ctx)
+}
+
+fn note(cents: i64, other: Option<&str>, ctx: &mut Context) -> Result<()> {
+    ctx.sql().exec("INSERT INTO moves (cents, other) VALUES (?, ?)", (cents, other))?;
     Ok(())
-}
-
-/// Delivers what is pending, after this request's own changes are durable and while the account already serves others.
-fn settle(ctx: &mut Context) -> Result<()> {
-    let select = "SELECT id, payee AS 'to', -cents AS cents FROM moves WHERE pending = 1";
-    let pending: Vec<Transfer> = ctx.sql().exec(select, ())?.rows()?;
-    let me = ctx.object("Account", ctx.id().id())?;
-    for transfer in pending {
-        let payee = ctx.object("Account", &transfer.to)?;
-        ctx.wait_until(deliver(transfer, me.clone(), payee));
-    }
-    Ok(())
-}
-
-/// Brings money to the payee, then notes at home that it has arrived. If either fails, the next `settle` does both again.
-async fn deliver(transfer: Transfer, me: RemoteObject, payee: RemoteObject) {
-    // Two payers may choose the same id.
-    let deposit = Deposit { id: format!("{}/{}", me.id().id(), transfer.id), cents: transfer.cents };
-    if post(&payee, "/deposit", json!(deposit)).await.is_ok() {
-        let _ = post(&me, "/arrived", json!(Arrived { id: transfer.id })).await;
-    }
-}
-
-fn arrived(arrived: &Arrived, ctx: &mut Context) -> Result<()> {
-    ctx.sql().exec("UPDATE moves SET pending = 0 WHERE id = ? AND pending = 1", (&arrived.id,))?;
-    Ok(())
-}
-
-fn state(ctx: &mut Context) -> Result<Response> {
-    let pending: i64 = ctx.sql().exec("SELECT count(*) FROM moves WHERE pending = 1", ())?.one()?;
-    dotdo::json(&json!({ "cents": balance(ctx)?, "pending": pending }))
 }
 
 fn balance(ctx: &mut Context) -> Result<i64> {
     ctx.sql().exec("SELECT coalesce(sum(cents), 0) FROM moves", ())?.one()
 }
 
-/// Whether no move has this id yet. An id that stands for another move is refused.
-fn is_new(id: &str, cents: i64, payee: Option<&str>, ctx: &mut Context) -> Result<bool> {
-    let known: Option<(i64, Option<String>)> = ctx.sql().exec("SELECT cents, payee FROM moves WHERE id = ?", (id,))?.first()?;
-    match known {
-        None => Ok(true),
-        Some((its_cents, its_payee)) if its_cents == cents && its_payee.as_deref() == payee => Ok(false),
-        Some(_) => Err(Error::conflict(format!("the id {id:?} stands for another move"))),
-    }
+/// The account's statement: each move with whom it was, in order.
+fn moves(ctx: &mut Context) -> Result<Response> {
+    let moves: Vec<(Option<String>, i64)> = ctx.sql().exec("SELECT other, cents FROM moves ORDER BY id", ())?.rows()?;
+    dotdo::json(&moves)
 }
 
 fn check_amount(cents: i64) -> Result<()> {
     if cents > 0 { Ok(()) } else { Err(Error::invalid(format!("an amount is more than 0 cents, got {cents}"))) }
-}
-
-async fn post(object: &RemoteObject, path: &str, body: Value) -> Result<Response> {
-    object.fetch(http::Request::post(path).body(body.into())?).await
 }
 
 fn main() -> ExitCode {

@@ -38,8 +38,8 @@ pub mod graph;
 
 // What a class is made of.
 pub use dotdo_core::{
-    App, At, Body, Context, DurableObject, Error, ErrorKind, FencingToken, IntoParams, IntoValue, ListOptions, ObjectId, RemoteObject,
-    Request, Response, Result, Sql, SqlCursor, Storage, Value, ValueRef, json,
+    App, At, Body, Context, Delivery, DurableObject, Error, ErrorKind, FencingToken, IntoParams, IntoValue, ListOptions, ObjectId,
+    RemoteObject, Request, Response, Result, Sql, SqlCursor, Storage, Value, ValueRef, json,
 };
 // What an engine is made of, for programs that bring a server of their own.
 pub use dotdo_core::{

@@ -10,7 +10,9 @@ use uuid::Uuid;
 use crate::clock::{Clock, Random};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
-use crate::instance::{Answer, Deps, Executor, Slot, Slots, Turn, answer_per_request, cover, shutdown, start_janitor};
+use crate::instance::{
+    Answer, Deps, Executor, Slot, Slots, Turn, answer_per_request, cover, deliver, marked, prepare, shutdown, start_janitor, start_scanning,
+};
 use crate::object::{App, Request, Response};
 use crate::past;
 use crate::router::At;
@@ -65,7 +67,8 @@ impl Engine {
             Inner { deps, slots: Slots::new(), stopping: AtomicBool::new(false) }
         });
         let engine = Self { inner };
-        start_janitor(engine.downgrade(), janitor_clock);
+        start_janitor(engine.downgrade(), janitor_clock.clone());
+        start_scanning(engine.downgrade(), janitor_clock);
         Ok(engine)
     }
 
@@ -83,12 +86,19 @@ impl Engine {
         if let Some(at) = at {
             return past::fetch(self.deps(), object, at, request).await;
         }
-        let deps = &self.inner.deps;
-        let slot = self.inner.slots.get(deps, object)?;
-        let answer = match deps.settings.ownership {
-            Ownership::Leased => leased(deps, &slot, request).await?,
-            Ownership::PerRequest => answer_per_request(deps, &slot, request).await?,
+        let request = prepare(request).await?;
+        self.run(&self.inner.slots.get(self.deps(), object)?, request).await
+    }
+
+    /// Runs a request on an object in this process.
+    pub(crate) async fn run(&self, slot: &Arc<Slot>, request: Request) -> Result<Response> {
+        let deps = self.deps();
+        let mut answer = match deps.settings.ownership {
+            Ownership::Leased => leased(deps, slot, request).await?,
+            Ownership::PerRequest => answer_per_request(deps, slot, request).await?,
         };
+        // It was written beside the record.
+        marked(&mut answer.response).await;
         answer.background.into_iter().for_each(|work| deps.background.spawn(work));
         Ok(answer.response)
     }
@@ -107,6 +117,21 @@ impl Engine {
     pub async fn shutdown(&self, deadline: Duration) {
         self.inner.stopping.store(true, Ordering::Release);
         shutdown(&self.inner.deps, &self.inner.slots, deadline).await;
+    }
+
+    /// Whether `object` is one that this engine can serve.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` when its class is unknown, `Invalid` when its keys would be too long.
+    pub(crate) fn check(&self, object: &ObjectId) -> Result<()> {
+        self.inner.deps.app.check_class(object.class())?;
+        self.inner.deps.log(object).map(drop)
+    }
+
+    /// Delivers the messages of `object`, behind whatever goes on.
+    pub(crate) fn deliver(&self, object: &ObjectId) {
+        deliver(self.deps(), object, self.slots());
     }
 
     /// The classes that this engine serves.

@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Forbidden,
     /// What is there forbids it: a name that is taken, a state that does not fit.
     Conflict,
+    /// The idempotency key stands for another request: take a new key.
+    KeyReused,
     /// Another writer won. What this request did is undone; it may be sent again.
     Fenced,
     /// The input is larger than a limit.
@@ -166,6 +168,7 @@ impl ErrorKind {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
             Self::Conflict => "CONFLICT",
+            Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::Fenced => "FENCED",
             Self::TooLarge => "TOO_LARGE",
             Self::RateLimited => "RATE_LIMITED",

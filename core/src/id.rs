@@ -89,6 +89,7 @@ pub fn is_class_name(text: &str) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Tenant {
     prefix: Key,
+    outbox: Key,
 }
 
 impl Tenant {
@@ -103,12 +104,18 @@ impl Tenant {
                 return Err(Error::invalid(format!("an organisation or tenant has 1 to {SEGMENT_BYTES_MAX} bytes, got {name:?}")));
             }
         }
-        Ok(Self { prefix: Key::new(format!("{}/{}/do", escape(org), escape(tenant))) })
+        let root = Key::new(format!("{}/{}", escape(org), escape(tenant)));
+        Ok(Self { prefix: root.join("do"), outbox: root.join("outbox") })
     }
 
     /// The key below which everything of this tenant's objects lives: `{org}/{tenant}/do`.
     pub fn prefix(&self) -> &Key {
         &self.prefix
+    }
+
+    /// The key below which hints say which of this tenant's objects have messages to deliver: `{org}/{tenant}/outbox`.
+    pub(crate) fn outbox(&self) -> &Key {
+        &self.outbox
     }
 
     /// The key below which everything of `object` lives, and nothing else.

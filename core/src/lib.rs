@@ -29,7 +29,8 @@ pub use id::{CLASS_BYTES_MAX, ID_BYTES_MAX, ObjectId, Tenant, is_class_name};
 pub use instance::{Executor, FencingToken, Inline};
 pub use limits::RETENTION_MIN;
 pub use object::{
-    App, Body, Context, DurableObject, IntoParams, IntoValue, ListOptions, RemoteObject, Request, Response, Sql, SqlCursor, Storage, json,
+    App, Body, Context, Delivery, DurableObject, IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_REPLAYED_HEADER, IntoParams, IntoValue, ListOptions,
+    RemoteObject, Request, Response, Sql, SqlCursor, Storage, json,
 };
 pub use router::{AT_HEADER, At, ID_HEADER, REQUEST_ID_HEADER, Route, Router, TYPE_HEADER, Target, parse_at};
 pub use settings::{Checkpoint, CheckpointMode, Ownership, Settings};

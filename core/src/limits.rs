@@ -79,3 +79,24 @@ pub(crate) const CATCH_UP_RECORDS_MAX: u64 = 256;
 
 /// How many requests to former states are answered at the same time: each restores a database of its own.
 pub(crate) const PASTS_MAX: usize = 4;
+
+/// The longest idempotency key, in bytes.
+pub(crate) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
+/// The longest body of a response that is stored for its idempotency key, in bytes.
+pub(crate) const STORED_RESPONSE_BYTES_MAX: usize = 1 << 20;
+
+/// The longest message from one object to another, in bytes: path, headers and body.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 20;
+
+/// To how many receivers one object's messages are delivered at the same time.
+pub(crate) const RECEIVERS_AT_ONCE: usize = 16;
+
+/// The pause after a message's first failure; it doubles with each further one.
+pub(crate) const DELIVERY_PAUSE_MIN: Duration = Duration::from_millis(100);
+
+/// The longest pause before a message is tried again.
+pub(crate) const DELIVERY_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// How many objects with forgotten messages are opened at the same time.
+pub(crate) const OUTBOX_LOOKS_AT_ONCE: usize = 8;

@@ -23,6 +23,11 @@ pub struct Settings {
     /// How long snapshots and the records that they cover are kept. At least [`crate::limits::RETENTION_MIN`]; longer reaches further
     /// back in time and costs storage.
     pub retention: Duration,
+    /// How long the answer to a request with an idempotency key is kept. Longer: clients may send it again for longer, and the objects are
+    /// larger.
+    pub idempotency_keep: Duration,
+    /// How often to look for objects whose messages nobody delivers, because the server that had them has gone. Each look is a listing.
+    pub outbox_scan: Duration,
     /// How many objects may stay in memory.
     pub objects_max: usize,
     /// How many bytes all objects in memory may use together, as SQLite counts them.
@@ -84,6 +89,8 @@ impl Default for Settings {
             handler_time_max: Duration::from_secs(30),
             turn_wait_max: Duration::from_secs(30),
             retention: Duration::from_secs(3 * 24 * 3600),
+            idempotency_keep: Duration::from_secs(24 * 3600),
+            outbox_scan: Duration::from_secs(30),
             objects_max: 10_000,
             memory_bytes_max: 2 << 30,
             object_bytes_max: 512 << 20,
@@ -105,6 +112,8 @@ impl Settings {
             (self.lease_duration >= LEASE_MIN, "lease_duration", format!("at least {} ms", LEASE_MIN.as_millis())),
             (!self.commit_deadline.is_zero(), "commit_deadline", "more than 0".to_owned()),
             (!self.handler_time_max.is_zero(), "handler_time_max", "more than 0".to_owned()),
+            (!self.idempotency_keep.is_zero(), "idempotency_keep", "more than 0".to_owned()),
+            (!self.outbox_scan.is_zero(), "outbox_scan", "more than 0".to_owned()),
             (self.objects_max > 0, "objects_max", "more than 0".to_owned()),
             (u64::from(self.row_bytes_max) <= self.object_bytes_max, "row_bytes_max", "at most object_bytes_max".to_owned()),
             (self.object_bytes_max <= RECORD_BYTES_MAX as u64, "object_bytes_max", format!("at most {RECORD_BYTES_MAX} bytes")),

@@ -1,5 +1,7 @@
 //! `bank.rs`
 
+use std::collections::BTreeMap;
+
 use dotdo_tests::Deadline;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -13,38 +15,67 @@ const NAMES: [&str; 3] = ["ada", "bob", "eve"];
 async fn a_transfer_happens_once_however_often_it_is_sent() {
     let running = Running::start(PROGRAM).await;
     for _ in 0..2 {
-        running.ok("POST", "/do/ada/deposit", json!({"id": "d1", "cents": 5000})).await;
+        running.ok("POST", "/do/ada/deposit", json!({"key": "d1", "cents": 5000})).await;
     }
     for _ in 0..3 {
-        running.ok("POST", "/do/ada/transfer", json!({"id": "t1", "to": "bob", "cents": 2000})).await;
+        running.ok("POST", "/do/ada/transfer", json!({"key": "t1", "to": "bob", "cents": 2000})).await;
     }
-    settle(&running, "ada").await;
     assert_eq!(running.ok("GET", "/do/ada", Value::Null).await["cents"], 3000);
-    assert_eq!(running.ok("GET", "/do/bob", Value::Null).await["cents"], 2000);
+    arrived(&running, "bob", 2000).await;
+    let reused = running.status("POST", "/do/ada/transfer", json!({"key": "t1", "to": "bob", "cents": 1})).await;
+    assert_eq!(reused, 422, "the key stands for another transfer");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transfer_that_can_not_be_is_refused_and_leaves_nothing() {
     let running = Running::start(PROGRAM).await;
-    running.ok("POST", "/do/ada/deposit", json!({"id": "d1", "cents": 100})).await;
+    running.ok("POST", "/do/ada/deposit", json!({"cents": 100})).await;
     for (body, status) in [
-        (json!({"id": "t1", "to": "bob", "cents": 101}), 409),
-        (json!({"id": "t1", "to": "bob", "cents": 0}), 400),
-        (json!({"id": "t1", "to": "bob", "cents": -5}), 400),
-        (json!({"id": "t1", "to": "ada", "cents": 5}), 400),
-        (json!({"id": "d1", "to": "bob", "cents": 5}), 409),
+        (json!({"to": "bob", "cents": 101}), 409),
+        (json!({"to": "bob", "cents": 0}), 400),
+        (json!({"to": "bob", "cents": -5}), 400),
+        (json!({"to": "ada", "cents": 5}), 400),
+        (json!({"to": "", "cents": 5}), 400),
     ] {
         assert_eq!(running.status("POST", "/do/ada/transfer", body.clone()).await, status, "{body}");
     }
-    assert_eq!(running.ok("GET", "/do/ada", Value::Null).await, json!({"cents": 100, "pending": 0}));
-    assert_eq!(running.ok("GET", "/do/bob", Value::Null).await, json!({"cents": 0, "pending": 0}));
+    assert_eq!(running.status("POST", "/do/bob/receive", json!({"cents": 5})).await, 404, "a client is no account");
+    assert_eq!(running.ok("GET", "/do/ada", Value::Null).await, json!({"cents": 100}));
+    assert_eq!(running.ok("GET", "/do/bob", Value::Null).await, json!({"cents": 0}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_money_is_lost_or_made_when_the_power_goes_in_between() {
-    let mut running = Running::start(PROGRAM).await;
+    crashes(Running::start(PROGRAM).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_money_is_lost_or_made_when_the_power_goes_in_between_on_seaweedfs() {
+    crashes(Running::start_on_seaweed(PROGRAM).await).await;
+}
+
+/// The payer's server is gone and nobody asks for the payer: what it has sent arrives all the same, and once.
+#[tokio::test(flavor = "multi_thread")]
+async fn money_on_its_way_arrives_although_the_server_that_sent_it_is_gone() {
+    let mut first = Running::start_on_seaweed(PROGRAM).await;
+    let second = first.another(PROGRAM).await;
+    first.ok("POST", "/do/ada/deposit", json!({"cents": 1000})).await;
+    for number in 0..5 {
+        first.ok("POST", "/do/ada/transfer", json!({"key": format!("t{number}"), "to": "bob", "cents": 100})).await;
+    }
+    first.crash();
+    arrived(&second, "bob", 500).await;
+    // A client that did not hear the answer sends it again, to another server.
+    second.ok("POST", "/do/ada/transfer", json!({"key": "t4", "to": "bob", "cents": 100})).await;
+    assert_eq!(second.ok("GET", "/do/ada", Value::Null).await["cents"], 500);
+    second.ok("POST", "/do/ada/transfer", json!({"key": "t5", "to": "bob", "cents": 1})).await;
+    arrived(&second, "bob", 501).await;
+}
+
+/// Everybody pays everybody, while the power goes again and again.
+async fn crashes(mut running: Running) {
     for name in NAMES {
-        running.ok("POST", &format!("/do/{name}/deposit"), json!({"id": "d", "cents": 1000})).await;
+        running.ok("POST", &format!("/do/{name}/deposit"), json!({"cents": 1000})).await;
     }
     for round in 0..3 {
         let transfers = transfers(round);
@@ -57,31 +88,51 @@ async fn no_money_is_lost_or_made_when_the_power_goes_in_between() {
             assert!([200, 409].contains(&status), "{status}");
         }
     }
-    join_all(NAMES.map(|name| settle(&running, name))).await;
-    let mut sum = 0;
-    for name in NAMES {
-        let cents = running.ok("GET", &format!("/do/{name}"), Value::Null).await["cents"].as_i64().expect("a number");
-        assert!(cents >= 0, "{name} has {cents} cents");
-        sum += cents;
-    }
-    assert_eq!(sum, 3000);
+    let balances = || async {
+        let mut cents = Vec::new();
+        for name in NAMES {
+            cents.push(running.ok("GET", &format!("/do/{name}"), Value::Null).await["cents"].as_i64().expect("a number"));
+        }
+        assert!(cents.iter().all(|cents| *cents >= 0) && cents.iter().sum::<i64>() <= 3000, "{cents:?}");
+        (cents.iter().sum::<i64>() == 3000).then_some(())
+    };
+    Deadline::in_seconds(60).until(balances).await.expect("what is on its way arrives");
+    check_statements(&running).await;
 }
 
-/// Everybody pays everybody else, twice.
-fn transfers(round: u32) -> Vec<(String, Value)> {
-    let mut transfers = Vec::new();
-    for (from, to) in NAMES.iter().flat_map(|from| NAMES.iter().map(move |to| (from, to))).filter(|(from, to)| from != to) {
-        for number in 0..2 {
-            let id = format!("{round}-{to}-{number}");
-            transfers.push((format!("/do/{from}/transfer"), json!({"id": id, "to": to, "cents": 90 + number})));
+/// What an account says that it has sent to another is what that one says that it has received, transfer by transfer.
+async fn check_statements(running: &Running) {
+    let (mut sent, mut received): (BTreeMap<_, Vec<i64>>, BTreeMap<_, Vec<i64>>) = Default::default();
+    for name in NAMES {
+        let moves = running.ok("GET", &format!("/do/{name}/moves"), Value::Null).await;
+        let moves: Vec<(Option<String>, i64)> = serde_json::from_value(moves).expect("a statement");
+        for (other, cents) in moves {
+            let Some(other) = other else { continue };
+            if cents < 0 {
+                sent.entry((name.to_owned(), other)).or_default().push(-cents);
+            } else {
+                received.entry((other, name.to_owned())).or_default().push(cents);
+            }
         }
     }
-    transfers
+    assert_eq!(sent, received);
+    // No transfer twice: within a round and a pair each has an amount of its own, and there are three rounds.
+    assert!(sent.values().flatten().all(|cents| sent.values().flatten().filter(|other| *other == cents).count() == 1), "{sent:?}");
 }
 
-/// Asks the account to deliver until nothing is pending.
-async fn settle(running: &Running, name: &str) {
-    let path = format!("/do/{name}/settle");
-    let settled = || async { (running.ok("POST", &path, Value::Null).await["pending"] == 0).then_some(()) };
-    Deadline::in_seconds(60).until(settled).await.expect("what is pending arrives");
+/// Everybody pays everybody else, twice; no two transfers have the same amount.
+fn transfers(round: usize) -> Vec<(String, Value)> {
+    let pairs = NAMES.iter().flat_map(|from| NAMES.iter().map(move |to| (from, to))).filter(|(from, to)| from != to);
+    let transfers = pairs.flat_map(|pair| [pair, pair]).enumerate().map(|(number, (from, to))| {
+        let cents = 60 + round * 12 + number;
+        (format!("/do/{from}/transfer"), json!({"key": format!("{round}-{number}"), "to": to, "cents": cents}))
+    });
+    transfers.collect()
+}
+
+/// Waits until the account has so much.
+async fn arrived(running: &Running, name: &str, cents: i64) {
+    let path = format!("/do/{name}");
+    let settled = || async { (running.ok("GET", &path, Value::Null).await["cents"] == cents).then_some(()) };
+    Deadline::in_seconds(60).until(settled).await.expect("money on its way arrives");
 }

@@ -1,12 +1,21 @@
-//! An example that runs on a folder of its own.
+//! An example that runs on a store of its own.
 
-use dotdo_tests::{Deadline, Server, Setup, scratch};
+use std::sync::Arc;
+
+use dotdo_tests::{Deadline, Seaweed, Server, Setup, scratch, unique};
 use serde_json::Value;
 
 pub(crate) struct Running {
     server: Server,
     client: reqwest::Client,
-    folder: tempfile::TempDir,
+    store: Arc<Store>,
+}
+
+/// Where the state is.
+enum Store {
+    Folder(tempfile::TempDir),
+    /// A part of SeaweedFS's bucket.
+    Seaweed(String),
 }
 
 /// What came back.
@@ -17,28 +26,50 @@ pub(crate) struct Reply {
 }
 
 impl Running {
+    /// Starts `program` on a folder.
     pub(crate) async fn start(program: &str) -> Self {
-        let folder = scratch();
-        let server = setup(program, &folder).start().await;
-        Self { server, client: reqwest::Client::new(), folder }
+        Self::start_at(program, Arc::new(Store::Folder(scratch()))).await
+    }
+
+    /// Starts `program` on SeaweedFS.
+    pub(crate) async fn start_on_seaweed(program: &str) -> Self {
+        Self::start_at(program, Arc::new(Store::Seaweed(format!("example-{}", unique().simple())))).await
+    }
+
+    /// Starts `program` once more, on the same store.
+    pub(crate) async fn another(&self, program: &str) -> Self {
+        Self::start_at(program, Arc::clone(&self.store)).await
+    }
+
+    async fn start_at(program: &str, store: Arc<Store>) -> Self {
+        let server = store.setup(program).start().await;
+        Self { server, client: reqwest::Client::new(), store }
+    }
+
+    /// Takes the power away.
+    pub(crate) fn crash(&mut self) {
+        self.server.kill9();
     }
 
     /// Takes the power away and starts `program` on the same folder.
     pub(crate) async fn crash_and_start(&mut self, program: &str) {
         self.server.kill9();
-        self.server = setup(program, &self.folder).start().await;
+        self.server = self.store.setup(program).start().await;
     }
 
     /// Ends the program in order and starts `program` on the same folder.
     pub(crate) async fn stop_and_start(&mut self, program: &str) {
         assert!(self.server.terminate().success(), "{}", self.server.stderr());
-        self.server = setup(program, &self.folder).start().await;
+        self.server = self.store.setup(program).start().await;
     }
 
-    /// Sends a request; a body of null is none. `None` when the connection broke.
-    pub(crate) async fn try_send(&self, method: &str, path: &str, body: Value) -> Option<Reply> {
+    /// Sends a request; a body of null is none, and a `key` in it is the request's `Idempotency-Key`. `None` when the connection broke.
+    pub(crate) async fn try_send(&self, method: &str, path: &str, mut body: Value) -> Option<Reply> {
         let method = method.parse().expect("a method");
         let mut request = self.client.request(method, self.server.url(path));
+        if let Some(Value::String(key)) = body.as_object_mut().and_then(|fields| fields.remove("key")) {
+            request = request.header("Idempotency-Key", format!("\"{key}\""));
+        }
         if !body.is_null() {
             request = request.body(body.to_string());
         }
@@ -68,6 +99,17 @@ impl Running {
     }
 }
 
-fn setup(program: &str, folder: &tempfile::TempDir) -> Setup {
-    Setup::of(program, &format!("file://{}", folder.path().display()))
+impl Store {
+    fn setup(&self, program: &str) -> Setup {
+        match self {
+            Self::Folder(folder) => Setup::of(program, &format!("file://{}", folder.path().display())),
+            Self::Seaweed(prefix) => {
+                let seaweed = Seaweed::shared();
+                let setup = Setup::of(program, &format!("s3://{}/{prefix}", seaweed.bucket()));
+                // Short, so that a crash costs little time.
+                let setup = setup.env("DOTDO_LEASE_DURATION_MS", "400").env("DOTDO_OUTBOX_SCAN_MS", "300");
+                seaweed.environment().into_iter().fold(setup, |setup, (name, value)| setup.env(name, value))
+            }
+        }
+    }
 }

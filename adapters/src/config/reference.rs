@@ -57,6 +57,7 @@ fn section_of(knob: &Knob) -> &'static str {
         "log" => "Logs",
         "checkpoint" => "Snapshots",
         "lease" | "commit" | "handler" | "turn" | "retention" => "Ownership, commits and history",
+        "idempotency" | "outbox" => "Exactly once",
         "limits" => "Limits",
         "http" | "shutdown" => "Connections",
         "r2" => "Ways in: R2",

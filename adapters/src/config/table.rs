@@ -153,6 +153,18 @@ pub(super) static TABLE: &[Knob] = &[
         "How long snapshots and the records that they cover are kept. Longer: reads reach further back, and storage costs more.",
     ),
     Knob::new(
+        "idempotency.keep_ms",
+        Slot::Millis(1000..=3650 * DAY_MS, |config| &mut config.settings.idempotency_keep),
+        "How long the answer to a request with an `Idempotency-Key` is kept. Longer: it can be sent again for longer, and the objects are \
+         larger.",
+    ),
+    Knob::new(
+        "outbox.scan_ms",
+        Slot::Millis(100..=DAY_MS, |config| &mut config.settings.outbox_scan),
+        "How often to look for objects with messages that a server which has gone left undelivered. Each look is a listing of the store; an \
+         object that sends writes a marker in twice this time.",
+    ),
+    Knob::new(
         "limits.body_bytes_max",
         number!(" of bytes", 0..=1 << 40, edge.body_bytes_max),
         "The largest body of a request; a larger one is answered with 413.",

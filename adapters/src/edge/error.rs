@@ -18,6 +18,7 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
         ErrorKind::Forbidden => StatusCode::FORBIDDEN,
         ErrorKind::NotFound => StatusCode::NOT_FOUND,
         ErrorKind::Conflict | ErrorKind::Fenced => StatusCode::CONFLICT,
+        ErrorKind::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorKind::Busy | ErrorKind::Unavailable | ErrorKind::Unknown | ErrorKind::StoreRefused => StatusCode::SERVICE_UNAVAILABLE,

@@ -7,11 +7,13 @@ use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
+use bytes::Bytes;
+
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::Deps;
 use crate::instance::slot::Warm;
-use crate::object::{AnyObject, Context, Request, Response};
+use crate::object::{AnyObject, Body, Context, Request, Response};
 
 /// Runs work that may compute for long without giving way.
 ///
@@ -66,12 +68,24 @@ pub(crate) async fn run_read_only(deps: &Deps, mut value: Box<dyn AnyObject>, co
     drive(deps, value.as_mut(), context, request).await
 }
 
-/// Polls the handler on the executor until it is done or its time is over.
+/// Reads the body of a handler's response to its end, at most `bytes_max`; `None` when it is longer.
+///
+/// # Errors
+///
+/// What the body itself fails with; `TimedOut` when it takes longer than a handler may.
+pub(crate) async fn collect(deps: &Deps, body: Body, bytes_max: usize) -> Result<Option<Bytes>> {
+    guard(deps, Box::pin(body.bytes_up_to(bytes_max))).await
+}
+
 async fn drive(deps: &Deps, value: &mut dyn AnyObject, context: &mut Context, request: Request) -> Result<Response> {
-    let mut handler = value.fetch(request, context);
+    guard(deps, value.fetch(request, context)).await
+}
+
+/// Polls what users wrote on the executor until it is done or its time is over.
+async fn guard<T>(deps: &Deps, mut work: Pin<Box<dyn Future<Output = Result<T>> + Send + '_>>) -> Result<T> {
     let mut timer: Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> = None;
     poll_fn(|cx| {
-        let polled = offload(deps.executor.as_ref(), || catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))));
+        let polled = offload(deps.executor.as_ref(), || catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))));
         match polled {
             Ok(Poll::Ready(result)) => return Poll::Ready(result),
             Ok(Poll::Pending) => {}

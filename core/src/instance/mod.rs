@@ -10,7 +10,9 @@ mod commit;
 mod handler;
 mod hint;
 mod janitor;
+mod once;
 mod open;
+mod outbox;
 mod per_request;
 mod pipeline;
 mod queue;
@@ -43,6 +45,8 @@ pub(crate) use checkpoint::cover;
 pub use handler::{Executor, Inline};
 pub(crate) use handler::{offload, run_read_only};
 pub(crate) use janitor::start as start_janitor;
+pub(crate) use once::prepare;
+pub(crate) use outbox::{deliver, marked, start_scanning};
 pub(crate) use per_request::answer as answer_per_request;
 pub(crate) use pipeline::{Head, SinceSnapshot};
 pub(crate) use shutdown::shutdown;
@@ -67,6 +71,9 @@ pub(crate) struct Deps {
     pub(crate) engine: WeakEngine,
     /// Work that handlers left behind; a shutdown waits for it.
     pub(crate) background: background::Tasks,
+    /// Deliveries of messages end when this says that the server stops; then they are counted here until they have.
+    pub(crate) stopping: tokio::sync::watch::Sender<bool>,
+    pub(crate) couriers: background::Tasks,
     /// How many snapshots may be written at the same time.
     pub(crate) checkpoints: tokio::sync::Semaphore,
     /// How many requests to former states may be answered at the same time.
@@ -79,7 +86,22 @@ impl Deps {
         let checkpoints = tokio::sync::Semaphore::new(checkpoint::CONCURRENCY);
         let background = background::Tasks::default();
         let pasts = tokio::sync::Semaphore::new(PASTS_MAX);
-        Self { app, tenant, settings, bucket, clock, random, executor, instance, engine, background, checkpoints, pasts }
+        Self {
+            app,
+            tenant,
+            settings,
+            bucket,
+            clock,
+            random,
+            executor,
+            instance,
+            engine,
+            background,
+            stopping: tokio::sync::watch::Sender::new(false),
+            couriers: background::Tasks::default(),
+            checkpoints,
+            pasts,
+        }
     }
 
     /// One object's log.

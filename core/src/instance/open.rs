@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::error::Result;
-use crate::instance::Deps;
 use crate::instance::catch_up::{Caught, catch_up};
 use crate::instance::handler::is_over;
 use crate::instance::slot::{Residence, Slot, Warm};
 use crate::instance::turn::recover;
+use crate::instance::{Deps, outbox};
 use crate::lease::Claim;
 use crate::log::Proof;
-use crate::object::Context;
+use crate::object::{Context, is_waiting};
 use crate::restore::{Restored, restore};
 
 /// A dead owner's lease is waited out behind a request at most this long.
@@ -99,6 +99,10 @@ fn settle(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, restore
     database.set_interrupt(Some(Box::new(move || is_over(clock.as_ref(), &polled))));
     slot.bytes.store(database.bytes(), Ordering::Relaxed);
     let generation = slot.pipeline().reset(restored.head, restored.snapshot, restored.since_snapshot, restored.proof);
+    // A table that can't be read is the courier's to report.
+    if is_waiting(&mut database).unwrap_or(true) {
+        outbox::wake(deps, slot);
+    }
     let context = Context::new(slot.log.object.clone(), deps.engine.clone(), database);
     // A record that is still the newest has been watched since it was first seen.
     let known = residence.claim.take().filter(|known| Some(known.sequence) == restored.claim.as_ref().map(|claim| claim.sequence));

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{Clock, Instant};
 use crate::error::{Error, ErrorKind, Result};
+use crate::instance::outbox::Outbox;
 use crate::instance::pipeline::{Gate, Head, Pipeline};
 use crate::instance::queue::Queue;
 use crate::instance::{Deps, checkpoint, commit, hint};
@@ -31,6 +32,8 @@ pub(crate) struct Slot {
     /// The memory has been made small since the last use.
     pub(crate) relaxed: AtomicBool,
     pub(crate) hint: Mutex<hint::LastWritten>,
+    /// The delivery of the object's messages.
+    pub(crate) outbox: Outbox,
     /// When the object's history was last swept, counting from when it came to this process.
     pub(crate) swept: Mutex<Instant>,
 }
@@ -79,6 +82,7 @@ impl Slot {
             checkpoint_asked: AtomicBool::new(false),
             relaxed: AtomicBool::new(false),
             hint: Mutex::default(),
+            outbox: Outbox::default(),
             swept,
         }
     }

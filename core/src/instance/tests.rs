@@ -3,7 +3,10 @@
 mod deletion;
 mod history;
 mod late;
+mod once;
+mod outbox;
 mod per_request;
+mod post;
 mod token;
 
 use std::future::Future;

@@ -1,12 +1,14 @@
 //! Several requests in one open transaction, each handler in a savepoint of its own.
 
+use std::sync::Arc;
+
 use crate::change::Changes;
 use crate::error::Result;
-use crate::instance::Deps;
-use crate::instance::handler::{self, offload};
+use crate::instance::handler::offload;
 use crate::instance::queue::Ask;
 use crate::instance::slot::Warm;
 use crate::instance::turn::{Answer, begin_request};
+use crate::instance::{Deps, once};
 use crate::limits::BATCH_TIME_MAX;
 use crate::object::{AfterCommit, Body, Sql};
 use crate::sqlite::Mode;
@@ -26,7 +28,7 @@ pub(super) struct Together {
 /// # Errors
 ///
 /// What made the transaction as a whole one that can't be committed. The caller rolls back.
-pub(super) async fn run_together(deps: &Deps, warm: &mut Warm, asks: &[Ask]) -> Result<Together> {
+pub(super) async fn run_together(deps: &Arc<Deps>, warm: &mut Warm, asks: &[Ask]) -> Result<Together> {
     let over = deps.clock.monotonic() + BATCH_TIME_MAX;
     warm.running = true;
     warm.context.database.begin(Mode::ReadWrite)?;
@@ -53,7 +55,7 @@ pub(super) async fn run_together(deps: &Deps, warm: &mut Warm, asks: &[Ask]) -> 
 }
 
 /// Runs a handler in a savepoint: when it fails, what it did is undone and the others' work remains.
-async fn run_nested(deps: &Deps, warm: &mut Warm, ask: &Ask, together: &mut Together) -> Result<Result<Answer>> {
+async fn run_nested(deps: &Arc<Deps>, warm: &mut Warm, ask: &Ask, together: &mut Together) -> Result<Result<Answer>> {
     let step = |warm: &mut Warm, statement: &str| Sql::new(&mut warm.context.database).exec(statement, ()).map(drop);
     step(warm, "SAVEPOINT _dotdo_request")?;
     let answer = run_one(deps, warm, ask, together).await;
@@ -64,10 +66,10 @@ async fn run_nested(deps: &Deps, warm: &mut Warm, ask: &Ask, together: &mut Toge
     Ok(answer)
 }
 
-async fn run_one(deps: &Deps, warm: &mut Warm, ask: &Ask, together: &mut Together) -> Result<Answer> {
+async fn run_one(deps: &Arc<Deps>, warm: &mut Warm, ask: &Ask, together: &mut Together) -> Result<Answer> {
     let request = ask.request.clone().map(Body::from);
     begin_request(deps, warm, &request);
-    let result = handler::run(deps, warm, request).await;
+    let result = once::answer(deps, warm, request).await;
     let state = std::mem::take(&mut warm.context.request);
     match result {
         Ok(response) => {

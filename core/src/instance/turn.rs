@@ -7,10 +7,10 @@ use tokio::sync::MutexGuard;
 
 use crate::change::Changes;
 use crate::error::{Error, ErrorKind, Result};
-use crate::instance::handler::{self, offload};
+use crate::instance::handler::offload;
 use crate::instance::pipeline::Gate;
 use crate::instance::slot::{Residence, Slot, Warm};
-use crate::instance::{Deps, open};
+use crate::instance::{Deps, once, open};
 use crate::object::{AfterCommit, Background, CallChain, Request, RequestState, Response};
 use crate::sqlite::Mode;
 
@@ -63,7 +63,7 @@ impl<'a> Turn<'a> {
         warm.running = true;
         begin_request(self.deps, warm, &request);
         warm.context.database.begin(Mode::ReadWrite)?;
-        let outcome = handler::run(self.deps, warm, request).await;
+        let outcome = once::answer(self.deps, warm, request).await;
         let outcome = outcome.and_then(|response| Ok((response, offload(self.deps.executor.as_ref(), || commit(warm))?)));
         warm.running = false;
         self.slot.bytes.store(warm.context.database.bytes(), std::sync::atomic::Ordering::Relaxed);

@@ -55,6 +55,27 @@ impl Body {
         Self(Content::Stream(body.map_err(Into::into).boxed_unsync()))
     }
 
+    /// The body, unless it is a stream.
+    pub(crate) fn whole(self) -> Option<Bytes> {
+        match self.0 {
+            Content::Whole(bytes) => Some(bytes.unwrap_or_default()),
+            Content::Stream(_) => None,
+        }
+    }
+
+    /// Reads the body to its end, at most `max` bytes; `None` when it is longer.
+    pub(crate) async fn bytes_up_to(self, max: usize) -> Result<Option<Bytes>> {
+        let body = match self.0 {
+            Content::Whole(bytes) => return Ok(Some(bytes.unwrap_or_default()).filter(|bytes| bytes.len() <= max)),
+            Content::Stream(body) => body,
+        };
+        match http_body_util::Limited::new(body, max).collect().await {
+            Ok(collected) => Ok(Some(collected.to_bytes())),
+            Err(cause) if cause.is::<http_body_util::LengthLimitError>() => Ok(None),
+            Err(cause) => Err(cause.downcast::<Error>().map_or_else(Error::handler, |error| *error)),
+        }
+    }
+
     /// Reads the body to its end.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use crate::instance::{FencingToken, acquire_token, check_token};
 use crate::lease::Claim;
 use crate::limits::CALL_DEPTH_MAX;
 use crate::object::body::{Request, Response};
+use crate::object::outbox::{self, Delivery};
 use crate::object::savepoint::savepoint;
 use crate::object::sql::Sql;
 use crate::object::storage::Storage;
@@ -41,6 +42,10 @@ pub(crate) struct RequestState {
     /// The request's record gives the object up.
     pub(crate) releases: bool,
     pub(crate) now_ms: i64,
+    /// The object that sent the message which this request is.
+    pub(crate) sender: Option<ObjectId>,
+    /// The handler has sent a message.
+    pub(crate) sent: bool,
     /// Held while the handler runs; what outlives it can tell by its absence.
     pub(crate) running: Arc<()>,
 }
@@ -69,6 +74,12 @@ impl Context {
         Storage::new(&mut self.database)
     }
 
+    /// The object that sent this request by [`Context::send`]; `None` when it is a request of a client, or of an object that waits for the
+    /// answer. Nobody else can pretend to be it.
+    pub fn sender(&self) -> Option<&ObjectId> {
+        self.request.sender.as_ref()
+    }
+
     /// When the request got its turn, in milliseconds since 1970, by the server's clock.
     pub fn now_ms(&self) -> i64 {
         self.request.now_ms
@@ -85,7 +96,8 @@ impl Context {
 
     /// The object `id` of `class`, to send it requests.
     ///
-    /// A call leaves this object although the handler may still fail: the other object keeps what it did. Make such calls repeatable.
+    /// A call leaves this object although the handler may still fail: the other object keeps what it did. Make such calls repeatable, or,
+    /// when no answer is needed, use [`Context::send`].
     ///
     /// # Errors
     ///
@@ -101,6 +113,29 @@ impl Context {
             engine: self.engine.clone(),
             at: None,
         })
+    }
+
+    /// Sends `request` to the object `id` of `class` as a message: once this request's changes are in the bucket, and not at all if it fails.
+    ///
+    /// The message is stored with those changes (in the table `_dotdo_outbox`) and delivered behind the response, by whichever server has this
+    /// object then, until the receiver's handler has returned a response, whatever its status. The receiver takes it exactly once, and takes
+    /// the messages of one sender in the order in which they were sent. A message that its receiver's handler fails on is tried again, at
+    /// last once a minute, and those after it to the same receiver wait. The handler finds out who sent it by [`Context::sender`].
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` when no class has that name; `Invalid` when the id is not one or the body is a stream; `TooLarge` when the message is
+    /// longer than 1 MiB.
+    pub fn send(&mut self, class: &str, id: &str, request: Request) -> Result<()> {
+        let receiver = ObjectId::new(class, id)?;
+        let engine = self.engine.upgrade().ok_or_else(stopping)?;
+        engine.check(&receiver)?;
+        outbox::post(&mut self.database, &receiver, request, self.request.now_ms)?;
+        if !std::mem::replace(&mut self.request.sent, true) {
+            let (engine, sender) = (self.engine.clone(), self.object.clone());
+            self.after_commit(move || engine.upgrade().into_iter().for_each(|engine| engine.deliver(&sender)));
+        }
+        Ok(())
     }
 
     /// Makes sure that this process holds the object, for the length of a lease from now on: other processes that try to write it get an
@@ -186,6 +221,8 @@ impl RemoteObject {
         }
         let engine = self.engine.upgrade().ok_or_else(stopping)?;
         request.extensions_mut().insert(chain);
+        // A message that was passed on is a request like any other.
+        request.extensions_mut().remove::<Delivery>();
         // Boxed, because a handler's future would otherwise contain itself.
         Box::pin(engine.fetch(&self.target, self.at, request)).await
     }

@@ -3,14 +3,23 @@
 mod app;
 mod body;
 mod context;
+mod key;
+mod outbox;
+mod requests;
 mod savepoint;
 mod sql;
 mod storage;
+mod table;
 
 pub(crate) use app::AnyObject;
 pub use app::{App, DurableObject};
 pub use body::{Body, Request, Response, json};
 pub(crate) use context::{AfterCommit, Background, CallChain, RequestState};
 pub use context::{Context, RemoteObject};
+pub use key::IDEMPOTENCY_KEY_HEADER;
+pub use outbox::Delivery;
+pub(crate) use outbox::{Letter, Settled, collect, is_waiting, settle, take, taken_before};
+pub use requests::IDEMPOTENCY_REPLAYED_HEADER;
+pub(crate) use requests::{Answer, Keyed, keep, recall};
 pub use sql::{IntoParams, IntoValue, Sql, SqlCursor};
 pub use storage::{ListOptions, Storage};

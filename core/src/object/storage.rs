@@ -7,11 +7,11 @@ use crate::change::Value;
 use crate::error::{Error, Result};
 use crate::object::savepoint::savepoint;
 use crate::object::sql::Sql;
+use crate::object::table;
 use crate::sqlite::Database;
 
 /// The table that holds them; it is an ordinary table that SQL and Iceberg readers see.
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS _dotdo_kv (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID";
-const EXISTS: &str = "SELECT count(*) FROM sqlite_schema WHERE name = '_dotdo_kv' AND type = 'table'";
 
 /// The longest key, in bytes.
 const KEY_BYTES_MAX: usize = 2048;
@@ -119,8 +119,7 @@ impl<'a> Storage<'a> {
 
     /// Whether anything was ever put; reading makes no table.
     fn exists(&mut self) -> Result<bool> {
-        let count: i64 = self.sql().exec(EXISTS, ())?.one()?;
-        Ok(count > 0)
+        table::exists(self.database, "_dotdo_kv")
     }
 }
 

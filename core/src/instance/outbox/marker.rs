@@ -1,0 +1,153 @@
+//! Markers: small objects in the bucket that say which objects may have messages to deliver, so that somebody finds them after a crash.
+//!
+//! A marker is a hint. One that is lost delays messages until their sender is used again; one too many costs one look. While an object sends,
+//! its server writes a marker about once a minute, beside the record, and the response waits for both.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::clock::Instant;
+use crate::error::Result;
+use crate::id::ObjectId;
+use crate::instance::Deps;
+use crate::object::Response;
+use crate::store::Key;
+
+/// One object's marker, as this process wrote it.
+#[derive(Default)]
+pub(crate) struct Marker {
+    written: tokio::sync::Mutex<Option<Written>>,
+    /// How often a request has relied on there being one.
+    uses: AtomicU64,
+}
+
+struct Written {
+    key: Key,
+    /// A moment before it was sent.
+    at: Instant,
+}
+
+/// The stored form, format version 1.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct MarkerFile {
+    format: u32,
+    class: String,
+    id: String,
+    pub(super) instance: Uuid,
+    /// For how long after writing it the instance relies on it.
+    relied_ms: u64,
+}
+
+/// A response that must wait for a marker; in its extensions.
+#[derive(Clone)]
+struct Marking(watch::Receiver<bool>);
+
+impl MarkerFile {
+    /// The marker in `bytes`; `None` when it is none of this version.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice::<Self>(bytes).ok().filter(|file| file.format == 1)
+    }
+
+    /// Whose messages it is about.
+    pub(super) fn object(&self) -> Option<ObjectId> {
+        ObjectId::new(&self.class, &self.id).ok()
+    }
+
+    /// When it is this old, the instance that wrote it does not rely on it any more, whatever it had begun.
+    pub(super) fn free_after(&self) -> Duration {
+        Duration::from_millis(self.relied_ms.saturating_mul(2))
+    }
+}
+
+/// Makes sure that a marker is on its way, for a request on `object` that sends messages; its `response` will wait for it.
+pub(crate) fn mark(deps: &Arc<Deps>, object: &ObjectId, response: &mut Response) {
+    let Some(slot) = deps.engine.upgrade().and_then(|engine| engine.slots().get(deps, object).ok()) else { return };
+    slot.outbox.marker.uses.fetch_add(1, Ordering::SeqCst);
+    if let Ok(written) = slot.outbox.marker.written.try_lock()
+        && is_relied_on(deps, written.as_ref())
+    {
+        return;
+    }
+    let (done, marking) = watch::channel(false);
+    response.extensions_mut().insert(Marking(marking));
+    let deps = deps.clone();
+    tokio::spawn(async move {
+        if let Err(error) = slot.outbox.marker.renew(&deps, &slot.log.object).await {
+            tracing::warn!(object = %slot.log.object, %error, "the hint to its messages was not written; a crash now would delay them");
+        }
+        done.send_replace(true);
+    });
+}
+
+/// Waits for the marker that `response` must wait for.
+pub(crate) async fn marked(response: &mut Response) {
+    if let Some(Marking(mut done)) = response.extensions_mut().remove() {
+        // When nobody writes it any more, the response goes without: it is a hint.
+        let _ = done.wait_for(|done| *done).await;
+    }
+}
+
+impl Marker {
+    /// How often a request has relied on there being one.
+    pub(super) fn uses(&self) -> u64 {
+        self.uses.load(Ordering::SeqCst)
+    }
+
+    /// Writes a new one, unless the present one is young. A new one has a new key: whoever removes the old one must not hit it.
+    async fn renew(&self, deps: &Deps, object: &ObjectId) -> Result<()> {
+        let mut written = self.written.lock().await;
+        if is_relied_on(deps, written.as_ref()) {
+            return Ok(());
+        }
+        let file = MarkerFile {
+            format: 1,
+            class: object.class().to_owned(),
+            id: object.id().to_owned(),
+            instance: deps.instance,
+            relied_ms: u64::try_from(relied(deps).as_millis()).unwrap_or(u64::MAX),
+        };
+        let key = deps.tenant.outbox().join(deps.uuid());
+        let at = Instant::now(deps.clock.as_ref());
+        deps.bucket.put(&key, serde_json::to_vec(&file)?.into()).await?;
+        if let Some(old) = written.replace(Written { key, at }) {
+            remove(deps, old.key).await;
+        }
+        Ok(())
+    }
+
+    /// How long it must stay although there is nothing to deliver: soon there may be again. `None`: there is none.
+    pub(super) async fn stays(&self, deps: &Deps) -> Option<Duration> {
+        let written = self.written.lock().await;
+        written.as_ref().map(|written| relied(deps).saturating_sub(written.at.elapsed_at_most(deps.clock.as_ref())))
+    }
+
+    /// Removes it, unless a request has relied on it since there were `uses`.
+    pub(super) async fn remove(&self, deps: &Deps, uses: u64) {
+        let mut written = self.written.lock().await;
+        if self.uses() == uses
+            && let Some(old) = written.take()
+        {
+            remove(deps, old.key).await;
+        }
+    }
+}
+
+async fn remove(deps: &Deps, key: Key) {
+    if let Err(error) = deps.bucket.delete(&[key]).await {
+        tracing::debug!(%error, "a hint to messages stays; it costs somebody a look");
+    }
+}
+
+/// For how long a marker is relied on.
+fn relied(deps: &Deps) -> Duration {
+    deps.settings.outbox_scan * 2
+}
+
+fn is_relied_on(deps: &Deps, written: Option<&Written>) -> bool {
+    written.is_some_and(|written| written.at.elapsed_at_most(deps.clock.as_ref()) < relied(deps))
+}

@@ -1,0 +1,257 @@
+//! Requests with an idempotency key: run once, answered as often as they are sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use uuid::Uuid;
+
+use crate::engine::{Components, Engine};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{ObjectId, Tenant};
+use crate::instance::Inline;
+use crate::object::{App, Body, Context, DurableObject, Request, Response};
+use crate::settings::{Ownership, Settings};
+use crate::testing::{CountingRandom, Fault, FaultyBucket, ManualClock};
+
+const KEEP: Duration = Duration::from_secs(24 * 3600);
+
+/// Counts how often it was run, in a table, and answers in all sorts of ways.
+struct Till;
+
+impl DurableObject for Till {
+    async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+        let path = request.uri().path().to_owned();
+        let body = request.into_body().text().await?;
+        let has = |ctx: &mut Context, table: &str| -> Result<bool> {
+            Ok(ctx.sql().exec("SELECT count(*) FROM sqlite_schema WHERE name = ?", (table,))?.one::<i64>()? > 0)
+        };
+        match path.as_str() {
+            "/refused" => {
+                return Ok(http::Response::builder().status(409).body("no".into())?);
+            }
+            "/entries" => {
+                let known = has(ctx, "_dotdo_requests")?;
+                let count: i64 = if known { ctx.sql().exec("SELECT count(*) FROM _dotdo_requests", ())?.one()? } else { 0 };
+                return Ok(Response::new(count.to_string().into()));
+            }
+            _ => {}
+        }
+        ctx.sql().exec("CREATE TABLE IF NOT EXISTS runs (n INTEGER PRIMARY KEY, body TEXT)", ())?;
+        let run: i64 = ctx.sql().exec("INSERT INTO runs (body) VALUES (?) RETURNING n", (body,))?.one()?;
+        match path.as_str() {
+            "/fail" => Err(Error::handler("on purpose")),
+            "/stream" => Ok(Response::new(Body::new(http_body_util::Full::new(Bytes::from(format!("streamed {run}")))))),
+            "/large" => Ok(Response::new(vec![7_u8; crate::limits::STORED_RESPONSE_BYTES_MAX + 1].into())),
+            "/large-stream" => {
+                let body = http_body_util::Full::new(Bytes::from(vec![7_u8; crate::limits::STORED_RESPONSE_BYTES_MAX + 1]));
+                Ok(Response::new(Body::new(body)))
+            }
+            _ => {
+                Ok(http::Response::builder().status(201).header("x-run", run).header("x-run", "twice").body(format!("run {run}").into())?)
+            }
+        }
+    }
+}
+
+struct World {
+    clock: Arc<ManualClock>,
+    bucket: Arc<FaultyBucket>,
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = Arc::new(ManualClock::default());
+        Self { bucket: Arc::new(FaultyBucket::new(clock.clone())), clock }
+    }
+
+    async fn server(&self, instance: u128) -> Engine {
+        self.server_with(instance, Ownership::Leased).await
+    }
+
+    async fn server_with(&self, instance: u128, ownership: Ownership) -> Engine {
+        let components = Components {
+            bucket: self.bucket.clone(),
+            clock: self.clock.clone(),
+            random: Arc::new(CountingRandom::starting_at(instance << 32)),
+            executor: Arc::new(Inline),
+            instance: Uuid::from_u128(instance),
+        };
+        let tenant = Tenant::new("local", "local").expect("a good tenant");
+        let settings = Settings { ownership, ..Settings::default() };
+        Engine::start(App::new().class("Till", || Till), tenant, settings, components).await.expect("memory passes the probe")
+    }
+}
+
+/// What a client sees.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    status: u16,
+    runs: Vec<String>,
+    replayed: bool,
+    body: String,
+}
+
+async fn send(engine: &Engine, method: &str, path: &'static str, (key, body): (&str, &str)) -> Result<Seen> {
+    let mut request = http::Request::builder().method(method).uri(path);
+    if !key.is_empty() {
+        request = request.header("Idempotency-Key", key);
+    }
+    let object = ObjectId::new("Till", "a").expect("a good id");
+    let response = engine.fetch(&object, None, request.body(body.to_owned().into())?).await?;
+    let (head, body) = response.into_parts();
+    let runs = head.headers.get_all("x-run").iter().map(|value| value.to_str().expect("text").to_owned()).collect();
+    let replayed = head.headers.contains_key("idempotency-replayed");
+    Ok(Seen { status: head.status.as_u16(), runs, replayed, body: body.text().await? })
+}
+
+async fn post(engine: &Engine, path: &'static str, key: &str) -> Result<Seen> {
+    send(engine, "POST", path, (key, "body")).await
+}
+
+fn ran(run: u32, replayed: bool) -> Seen {
+    Seen { status: 201, runs: vec![run.to_string(), "twice".into()], replayed, body: format!("run {run}") }
+}
+
+async fn entries(engine: &Engine) -> String {
+    send(engine, "GET", "/entries", ("", "")).await.expect("it counts").body
+}
+
+#[tokio::test]
+async fn a_request_that_comes_again_gets_the_stored_response_from_any_server() {
+    let world = World::new();
+    let first = world.server(1).await;
+    assert_eq!(post(&first, "/", "\"k\"").await.expect("it runs"), ran(1, false));
+    assert_eq!(post(&first, "/", "\"k\"").await.expect("it is known"), ran(1, true));
+    assert_eq!(post(&first, "/", "k").await.expect("the same key without quotation marks"), ran(1, true));
+    // Another server that has to take over, from the log.
+    world.clock.advance(Duration::from_secs(60));
+    let second = world.server(2).await;
+    assert_eq!(post(&second, "/", "k").await.expect("it is known"), ran(1, true));
+    // One that restores from a snapshot.
+    second.shutdown(Duration::from_secs(5)).await;
+    let third = world.server(3).await;
+    assert_eq!(post(&third, "/", "k").await.expect("it is known"), ran(1, true));
+    assert_eq!(post(&third, "/", "other").await.expect("another key, another request"), ran(2, false));
+}
+
+#[tokio::test]
+async fn functions_that_compete_for_an_object_run_a_request_once() {
+    let world = World::new();
+    let (first, second) = (world.server_with(1, Ownership::PerRequest).await, world.server_with(2, Ownership::PerRequest).await);
+    for round in 1..=5 {
+        let key = format!("k{round}");
+        // Both have the object in memory; the loser runs its handlers again on what the winner wrote.
+        let seen = join_all([&first, &second, &first, &second].map(|engine| post(engine, "/", &key))).await;
+        let bodies: Vec<String> = seen.into_iter().map(|seen| seen.expect("an answer").body).collect();
+        assert_eq!(bodies, vec![format!("run {round}"); 4]);
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_stands_for_another_request_is_refused() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    post(&engine, "/", "k").await.expect("it runs");
+    for (method, path, body) in [("POST", "/", "other"), ("POST", "/?x=1", "body"), ("POST", "/other", "body"), ("PUT", "/", "body")] {
+        let error = send(&engine, method, path, ("k", body)).await.expect_err("another request");
+        assert_eq!((error.kind(), error.code()), (ErrorKind::KeyReused, "IDEMPOTENCY_KEY_REUSED"), "{method} {path}");
+    }
+    assert_eq!(post(&engine, "/", "new").await.expect("nothing has run since"), ran(2, false));
+}
+
+#[tokio::test]
+async fn what_failed_is_not_stored_and_what_was_answered_is() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    for _ in 0..2 {
+        assert_eq!(post(&engine, "/fail", "k").await.expect_err("it fails each time").kind(), ErrorKind::Handler);
+    }
+    assert_eq!(entries(&engine).await, "0");
+    assert_eq!(post(&engine, "/", "k").await.expect("the key is still free"), ran(1, false));
+    let refused = post(&engine, "/refused", "r").await.expect("an answer");
+    assert_eq!((refused.status, refused.replayed), (409, false));
+    let refused = post(&engine, "/refused", "r").await.expect("an answer");
+    assert_eq!((refused.status, refused.replayed), (409, true), "also when it changed nothing");
+}
+
+#[tokio::test]
+async fn the_body_of_a_stored_response_is_read_to_its_end_and_may_not_be_endless() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    for replayed in [false, true] {
+        let seen = post(&engine, "/stream", "k").await.expect("it runs");
+        assert_eq!((seen.body.as_str(), seen.replayed), ("streamed 1", replayed));
+    }
+    for path in ["/large", "/large-stream"] {
+        let error = post(&engine, path, "large").await.expect_err("it can't be stored");
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Handler, "IDEMPOTENCY_RESPONSE_TOO_LARGE"));
+    }
+    assert_eq!(post(&engine, "/", "large").await.expect("nothing of it remains"), ran(2, false));
+}
+
+#[tokio::test]
+async fn two_at_once_with_one_key_are_run_once() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    let seen = join_all((0..8).map(|_| post(&engine, "/", "k"))).await;
+    let replayed = seen.iter().filter(|seen| seen.as_ref().expect("an answer").replayed).count();
+    assert_eq!(replayed, 7);
+    assert!(seen.into_iter().all(|seen| seen.expect("an answer").body == "run 1"));
+}
+
+#[tokio::test]
+async fn after_an_unknown_outcome_the_same_request_is_done_once() {
+    // Nothing of it is in the log, or all of it.
+    for (fault, replayed) in [(Fault::NotApplied, false), (Fault::LostAnswer, true)] {
+        let world = World::new();
+        let engine = world.server(1).await;
+        post(&engine, "/", "first").await.expect("it runs");
+        world.bucket.script([fault, Fault::Refused]);
+        let asked = tokio::spawn({
+            let engine = engine.clone();
+            async move { post(&engine, "/", "k").await }
+        });
+        while !asked.is_finished() {
+            // The committer waits between its attempts.
+            world.clock.advance(Duration::from_millis(100));
+            tokio::task::yield_now().await;
+        }
+        let outcome = asked.await.expect("it does not panic");
+        assert_eq!(outcome.is_ok(), replayed, "{outcome:?}");
+        assert_eq!(post(&engine, "/", "k").await.expect("it is done now"), ran(2, replayed));
+        assert_eq!(post(&engine, "/", "k").await.expect("it is known"), ran(2, true));
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_old_is_forgotten_a_few_at_a_time() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    for n in 0..40 {
+        post(&engine, "/", &n.to_string()).await.expect("it runs");
+    }
+    world.clock.advance(KEEP);
+    assert_eq!(post(&engine, "/", "0").await.expect("it is known still"), ran(1, true));
+    world.clock.advance(Duration::from_millis(1));
+    assert_eq!(post(&engine, "/", "39").await.expect("it is forgotten"), ran(41, false));
+    assert_eq!(post(&engine, "/", "39").await.expect("it is known again"), ran(41, true));
+    assert_eq!(entries(&engine).await, "24");
+    for n in 0..4 {
+        post(&engine, "/", &format!("later {n}").replace(' ', "-")).await.expect("it runs");
+    }
+    assert_eq!(entries(&engine).await, "5");
+}
+
+#[tokio::test]
+async fn a_key_means_nothing_where_nothing_can_change_and_must_be_one_elsewhere() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    for _ in 0..2 {
+        assert!(!send(&engine, "GET", "/", ("k", "")).await.expect("it runs").replayed);
+    }
+    assert_eq!(entries(&engine).await, "0");
+    assert_eq!(send(&engine, "GET", "/", ("a b", "")).await.expect("no key is needed").status, 201);
+    assert_eq!(post(&engine, "/", "a b").await.expect_err("no key").code(), "BAD_IDEMPOTENCY_KEY");
+}

@@ -1,0 +1,204 @@
+//! Messages between objects: the outbox in the sender's database, the inbox in the receiver's.
+//!
+//! A message gets a number that its sender never gives again. Messages to one receiver are delivered in the order of their numbers, and
+//! the receiver remembers, in the very transaction in which it takes a message, the highest number of that sender. So whatever comes again
+//! is known, for good, at the cost of one row for each sender.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use http::Method;
+
+use crate::change::Value;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ObjectId;
+use crate::limits::MESSAGE_BYTES_MAX;
+use crate::object::body::{Request, Response};
+use crate::object::sql::Sql;
+use crate::object::table::{bytes, exists, headers, integer, lines, odd};
+use crate::sqlite::{Database, Mode};
+
+const OUTBOX: &str = "_dotdo_outbox";
+const CREATE_OUTBOX: &str = "CREATE TABLE IF NOT EXISTS _dotdo_outbox (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, to_class TEXT NOT NULL, to_id TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL,
+        headers TEXT NOT NULL, body BLOB NOT NULL, time_ms INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, error TEXT
+    );
+    CREATE INDEX IF NOT EXISTS _dotdo_outbox_to ON _dotdo_outbox (to_class, to_id)";
+
+const INBOX: &str = "_dotdo_inbox";
+const CREATE_INBOX: &str = "CREATE TABLE IF NOT EXISTS _dotdo_inbox (
+        from_class TEXT NOT NULL, from_id TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (from_class, from_id)
+    ) WITHOUT ROWID";
+
+/// How many messages to one receiver are taken from the outbox together, and about how many bytes.
+const TAKEN_AT_ONCE: usize = 16;
+const TAKEN_BYTES: usize = MESSAGE_BYTES_MAX;
+
+/// How much of a failure's sentence the outbox keeps.
+const ERROR_CHARS_MAX: usize = 300;
+
+/// Numbers begin at the microseconds of 1970 and stay below this: no clock may use them up.
+const NUMBER_BY_CLOCK_MAX: i64 = 1 << 60;
+
+/// Says that a request is the delivery of a message. It travels in the request's extensions, which no client can reach; a server that passes a
+/// delivery on to another one must authenticate itself there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The object that sent the message.
+    pub sender: ObjectId,
+    /// The message's number: higher than that of every message before from the same sender.
+    pub number: u64,
+}
+
+/// A message that waits in the outbox.
+#[derive(Debug, Clone)]
+pub(crate) struct Letter {
+    pub(crate) number: i64,
+    pub(crate) receiver: ObjectId,
+    pub(crate) attempts: i64,
+    method: String,
+    path: String,
+    headers: Vec<u8>,
+    body: Vec<u8>,
+}
+
+/// What became of messages.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settled {
+    /// Their receivers took them.
+    pub(crate) delivered: Vec<i64>,
+    /// These must be tried again, and why.
+    pub(crate) failed: Vec<(i64, String)>,
+}
+
+/// Puts a message into the outbox.
+///
+/// # Errors
+///
+/// `TooLarge` beyond the limit of a message; `Invalid` when its body is a stream; what the database fails with.
+pub(crate) fn post(database: &mut Database, receiver: &ObjectId, request: Request, now_ms: i64) -> Result<()> {
+    let (head, body) = request.into_parts();
+    let body =
+        body.whole().ok_or_else(|| Error::invalid("the body of a message is a stream; read it first").with_code("MESSAGE_STREAM"))?;
+    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    let lines = lines(&head.headers);
+    let size = body.len() + path.len() + bytes(lines.clone())?.len();
+    if size > MESSAGE_BYTES_MAX {
+        let text =
+            format!("a message has at most {MESSAGE_BYTES_MAX} bytes, this one has {size}: send what it is about, and keep the rest");
+        return Err(Error::new(ErrorKind::TooLarge, text).with_code("MESSAGE_TOO_LARGE"));
+    }
+    Sql::new(database).exec(CREATE_OUTBOX, ())?;
+    let insert = "INSERT INTO _dotdo_outbox (number, to_class, to_id, method, path, headers, body, time_ms) VALUES (
+            max(?, 1 + coalesce((SELECT seq FROM sqlite_sequence WHERE name = '_dotdo_outbox'), 0)), ?, ?, ?, ?, ?, ?, ?)";
+    let by_clock = now_ms.saturating_mul(1000).clamp(1, NUMBER_BY_CLOCK_MAX);
+    let params = (by_clock, receiver.class(), receiver.id(), head.method.as_str(), path, lines, body, now_ms);
+    Sql::new(database).exec(insert, params)?;
+    Ok(())
+}
+
+/// Whether a message waits; asked outside of a transaction.
+pub(crate) fn is_waiting(database: &mut Database) -> Result<bool> {
+    database.begin(Mode::ReadOnly)?;
+    let waiting = collect(database, &BTreeSet::new(), 1);
+    database.rollback();
+    Ok(!waiting?.is_empty())
+}
+
+/// The next messages, in order, of at most `most` receivers that are not `except`ed.
+pub(crate) fn collect(database: &mut Database, except: &BTreeSet<ObjectId>, most: usize) -> Result<Vec<Letter>> {
+    if !exists(database, OUTBOX)? {
+        return Ok(Vec::new());
+    }
+    let receivers = "SELECT to_class, to_id FROM _dotdo_outbox GROUP BY to_class, to_id ORDER BY min(number)";
+    let receivers: Vec<(String, String)> = Sql::new(database).exec(receivers, ())?.rows()?;
+    let mut letters = Vec::new();
+    let mut taken = 0;
+    for (class, id) in receivers {
+        let receiver = ObjectId::new(&class, &id)?;
+        if taken == most {
+            break;
+        }
+        if !except.contains(&receiver) {
+            taken += 1;
+            collect_for(database, &receiver, &mut letters)?;
+        }
+    }
+    Ok(letters)
+}
+
+/// The next messages to one receiver.
+fn collect_for(database: &mut Database, receiver: &ObjectId, letters: &mut Vec<Letter>) -> Result<()> {
+    let query = "SELECT number, attempts, method, path, headers, body FROM _dotdo_outbox WHERE to_class = ? AND to_id = ?
+        ORDER BY number LIMIT ?";
+    let rows = Sql::new(database).exec(query, (receiver.class(), receiver.id(), TAKEN_AT_ONCE))?.values()?;
+    let mut size = 0;
+    for row in rows {
+        let [number, attempts, method, path, headers, body]: [Value; 6] = row.try_into().map_err(|_| odd("it has too many columns"))?;
+        let text = |value| String::from_utf8(bytes(value)?).map_err(|_| odd("a text is not UTF-8"));
+        let letter = Letter {
+            number: integer(&number)?,
+            receiver: receiver.clone(),
+            attempts: integer(&attempts)?,
+            method: text(method)?,
+            path: text(path)?,
+            headers: bytes(headers)?,
+            body: bytes(body)?,
+        };
+        size += letter.body.len();
+        letters.push(letter);
+        if size > TAKEN_BYTES {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Removes what was delivered, and notes what was not.
+pub(crate) fn settle(database: &mut Database, settled: &Settled) -> Result<()> {
+    if !exists(database, OUTBOX)? {
+        return Ok(());
+    }
+    for number in &settled.delivered {
+        Sql::new(database).exec("DELETE FROM _dotdo_outbox WHERE number = ?", (*number,))?;
+    }
+    for (number, error) in &settled.failed {
+        let error: String = error.chars().take(ERROR_CHARS_MAX).collect();
+        Sql::new(database).exec("UPDATE _dotdo_outbox SET attempts = attempts + 1, error = ? WHERE number = ?", (error, *number))?;
+    }
+    Ok(())
+}
+
+/// Notes that a message has come; `false` when it has come before.
+pub(crate) fn take(database: &mut Database, delivery: &Delivery) -> Result<bool> {
+    let (class, id) = (delivery.sender.class(), delivery.sender.id());
+    let number = i64::try_from(delivery.number).map_err(|_| Error::invalid("no message has such a number"))?;
+    let query = "SELECT number FROM _dotdo_inbox WHERE from_class = ? AND from_id = ?";
+    let last: Option<i64> = if exists(database, INBOX)? { Sql::new(database).exec(query, (class, id))?.first()? } else { None };
+    if last.is_some_and(|last| number <= last) {
+        return Ok(false);
+    }
+    Sql::new(database).exec(CREATE_INBOX, ())?;
+    let upsert = "INSERT INTO _dotdo_inbox VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET number = excluded.number";
+    Sql::new(database).exec(upsert, (class, id, number))?;
+    Ok(true)
+}
+
+/// The answer to a message that has come before.
+pub(crate) fn taken_before() -> Response {
+    let mut response = Response::new(Bytes::new().into());
+    *response.status_mut() = http::StatusCode::ALREADY_REPORTED;
+    response
+}
+
+impl Letter {
+    /// The request that delivers this message from `sender`.
+    pub(crate) fn request(&self, sender: &ObjectId) -> Result<Request> {
+        let number = u64::try_from(self.number).map_err(|_| odd("a number is negative"))?;
+        let method = Method::from_bytes(self.method.as_bytes()).map_err(|_| odd("a method is none"))?;
+        let mut request = http::Request::builder().method(method).uri(&self.path).body(Bytes::from(self.body.clone()).into())?;
+        *request.headers_mut() = headers(&self.headers)?;
+        request.extensions_mut().insert(Delivery { sender: sender.clone(), number });
+        Ok(request)
+    }
+}

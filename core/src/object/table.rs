@@ -1,0 +1,75 @@
+//! The tables that dotdo itself keeps in an object's database; SQL and Iceberg readers see them like any other.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::change::Value;
+use crate::error::{Error, Result};
+use crate::object::sql::Sql;
+use crate::sqlite::Database;
+
+/// Whether the table `name` was ever made; reading makes no table.
+pub(super) fn exists(database: &mut Database, name: &str) -> Result<bool> {
+    let query = "SELECT count(*) FROM sqlite_schema WHERE name = ? AND type = 'table'";
+    let count: i64 = Sql::new(database).exec(query, (name,))?.one()?;
+    Ok(count > 0)
+}
+
+/// Headers as text: a line `name: value` each. A value may be any bytes but line breaks.
+pub(super) fn lines(headers: &HeaderMap) -> Value {
+    let mut text = Vec::new();
+    for (name, value) in headers {
+        text.extend_from_slice(name.as_str().as_bytes());
+        text.extend_from_slice(b": ");
+        text.extend_from_slice(value.as_bytes());
+        text.push(b'\n');
+    }
+    Value::Text(text)
+}
+
+/// The inverse of [`lines`].
+pub(super) fn headers(text: &[u8]) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let colon = line.windows(2).position(|two| two == b": ").ok_or_else(|| odd("a header has no colon"))?;
+        let name = HeaderName::from_bytes(&line[..colon]).map_err(|_| odd("a header has no name"))?;
+        let value = HeaderValue::from_bytes(&line[colon + 2..]).map_err(|_| odd("a header has no value"))?;
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+/// The bytes of a text or a blob.
+pub(super) fn bytes(value: Value) -> Result<Vec<u8>> {
+    match value {
+        Value::Text(bytes) | Value::Blob(bytes) => Ok(bytes),
+        _ => Err(odd("a text is none")),
+    }
+}
+
+/// An integer.
+pub(super) fn integer(value: &Value) -> Result<i64> {
+    match value {
+        Value::Integer(value) => Ok(*value),
+        _ => Err(odd("a number is none")),
+    }
+}
+
+/// Somebody has written into one of these tables by hand.
+pub(super) fn odd(what: &str) -> Error {
+    Error::handler(format!("a row of a table `_dotdo_…` is not as dotdo writes it: {what}")).with_code("ODD_ROW")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_come_back_from_their_lines() {
+        let mut given = HeaderMap::new();
+        given.append("set-cookie", HeaderValue::from_static("a: b"));
+        given.append("set-cookie", HeaderValue::from_static(""));
+        given.append("x-bytes", HeaderValue::from_bytes(b"\xff\xfe").expect("any bytes"));
+        let Value::Text(text) = lines(&given) else { panic!("they are text") };
+        assert_eq!(headers(&text).expect("they can be read"), given);
+    }
+}
