@@ -22,6 +22,29 @@ fn every_link_to_a_file_leads_to_it() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// Documents point to tests as `path/to/file.rs: name_of_the_test`.
+#[test]
+fn every_pointer_to_a_test_leads_to_it() {
+    let (mut seen, mut found) = (0, Vec::new());
+    for page in files(".md") {
+        for (file, name) in page.text.split('`').skip(1).step_by(2).filter_map(pointer) {
+            seen += 1;
+            let text = std::fs::read_to_string(root().join(file)).unwrap_or_default();
+            if !text.contains(&format!("fn {name}(")) {
+                found.push(format!("{}: {file} has no test {name}", page.path));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert!(seen > 0, "no document points to a test");
+}
+
+fn pointer(code: &str) -> Option<(&str, &str)> {
+    let (file, name) = code.split_once(": ")?;
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    (file.ends_with(".rs") && is_name).then_some((file, name))
+}
+
 fn is_elsewhere(link: &str) -> bool {
     link.contains("://") || link.starts_with("mailto:")
 }
