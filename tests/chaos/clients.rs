@@ -34,6 +34,23 @@ pub(crate) struct Clients {
 /// Clients at work.
 pub(crate) struct Running(JoinSet<()>);
 
+/// What a client asks for.
+#[derive(Clone, Copy)]
+struct Entry {
+    /// The ledger.
+    index: usize,
+    client: u64,
+    n: u64,
+    keyed: Keyed,
+}
+
+/// Whether a request has a key, so that it may be sent again whatever became of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keyed {
+    Yes,
+    No,
+}
+
 impl Clients {
     /// For ledgers with these names, which nobody else uses.
     pub(crate) fn new(objects: Vec<String>, places: Vec<Place>, figures: Figures) -> Arc<Self> {
@@ -87,7 +104,8 @@ impl Clients {
             let index = usize::try_from(chance.below(self.objects.len() as u64)).expect("a small number");
             match chance.below(10) {
                 0..6 => {
-                    self.append(&http, index, (client, n), &place).await;
+                    let keyed = if chance.below(2) == 0 { Keyed::Yes } else { Keyed::No };
+                    self.append(&http, Entry { index, client, n, keyed }, &place).await;
                     n += 1;
                 }
                 6..8 => self.count(&http, index, place()).await,
@@ -97,20 +115,33 @@ impl Clients {
         }
     }
 
-    /// Asks for an entry; again, and elsewhere, only when nothing of it remains.
-    async fn append<'a>(&self, http: &Client, index: usize, (client, n): (u64, u64), place: &impl Fn() -> &'a Place) {
+    /// Asks for an entry; again, and elsewhere, only when nothing of it remains, or when it has a key.
+    async fn append<'a>(&self, http: &Client, entry: Entry, place: &impl Fn() -> &'a Place) {
+        let Entry { index, client, n, keyed } = entry;
+        let mut doubted = None;
         for tries in 1..=TRIES {
             let (object, asked) = (place().url(&format!("/do/{}", self.objects[index])), Instant::now());
-            let outcome = ledger::append(http, &object, client, n).await;
-            self.figures.count(match outcome {
-                Outcome::Appended(_) => "acknowledged",
-                Outcome::Refused => "refused",
-                Outcome::Unknown => "unknown",
+            let outcome = match keyed {
+                Keyed::Yes => ledger::append_once(http, &object, client, n).await,
+                Keyed::No => ledger::append(http, &object, client, n).await,
+            };
+            self.figures.count(match (&outcome, doubted) {
+                (Outcome::Appended(_), None) => "acknowledged",
+                (Outcome::Appended(_), Some(_)) => "acknowledged after a doubt",
+                (Outcome::Refused, _) => "refused",
+                (Outcome::Unknown, _) => "unknown",
             });
-            if outcome != Outcome::Refused || tries == TRIES {
-                self.history(index).appends.push(Append { client, n, asked, answered: Instant::now(), outcome });
-                return;
+            if outcome == Outcome::Unknown {
+                doubted.get_or_insert(asked);
             }
+            let again = outcome == Outcome::Refused || (outcome == Outcome::Unknown && keyed == Keyed::Yes);
+            if tries < TRIES && again {
+                continue;
+            }
+            // Nothing remains of this try, but of one before it something may.
+            let outcome = if outcome == Outcome::Refused && doubted.is_some() { Outcome::Unknown } else { outcome };
+            let asked = doubted.unwrap_or(asked);
+            return self.history(index).appends.push(Append { client, n, asked, answered: Instant::now(), outcome });
         }
     }
 

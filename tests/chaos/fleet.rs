@@ -30,8 +30,8 @@ impl Shore {
     }
 
     /// A process of ledgers whose store is behind `endpoint`, with settings that nobody has changed.
-    fn usual(&self, endpoint: &str) -> Setup {
-        let setup = Setup::of(env!("CARGO_BIN_EXE_scenario-app"), &self.storage);
+    fn usual(&self, endpoint: &str, ownership: &str) -> Setup {
+        let setup = Setup::of(env!("CARGO_BIN_EXE_scenario-app"), &self.storage).env("DOTDO_OWNERSHIP", ownership);
         let setup = Seaweed::shared().environment().into_iter().fold(setup, |setup, (name, value)| setup.env(name, value));
         setup.env("AWS_ENDPOINT_URL", endpoint)
     }
@@ -45,9 +45,8 @@ impl Shore {
             ("DOTDO_CHECKPOINT_MIN_CHANGES", "4".to_owned()),
             ("DOTDO_CHECKPOINT_LOG_RECORDS", "12".to_owned()),
             ("DOTDO_LOG_ACCESS", "all".to_owned()),
-            ("DOTDO_OWNERSHIP", ownership.to_owned()),
         ];
-        quick.into_iter().fold(self.usual(endpoint), |setup, (name, value)| setup.env(name, value))
+        quick.into_iter().fold(self.usual(endpoint, ownership), |setup, (name, value)| setup.env(name, value))
     }
 }
 
@@ -87,9 +86,9 @@ impl Member {
     }
 
     /// One with settings that nobody has changed.
-    pub(crate) async fn start_usual(name: String, shore: &Shore) -> Self {
+    pub(crate) async fn start_usual(name: String, ownership: &str, shore: &Shore) -> Self {
         let proxy = Proxy::start(&shore.proxy.endpoint()).await;
-        let setup = shore.usual(&proxy.endpoint());
+        let setup = shore.usual(&proxy.endpoint(), ownership);
         Self::start_with(name, setup, proxy).await
     }
 

@@ -5,6 +5,7 @@
 //!
 //! Which trouble comes when is drawn from a seed, which is printed; what the machine makes of it is not.
 
+mod bank;
 mod clients;
 mod figures;
 mod fleet;

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use dotdo_tests::{Chance, Seaweed, say, target};
 use tokio::task::JoinSet;
 
+use crate::bank::Bank;
 use crate::clients::Clients;
 use crate::figures::Figures;
-use crate::fleet::{self, Member, Shore};
+use crate::fleet::{self, Member, Place, Shore};
 use crate::trouble;
 
 /// How long anything may take that must happen, but not by when.
@@ -27,6 +28,7 @@ pub(crate) struct Phase {
     shore: Arc<Shore>,
     members: Vec<Member>,
     clients: Arc<Clients>,
+    bank: Arc<Bank>,
     figures: Figures,
 }
 
@@ -35,26 +37,32 @@ impl Phase {
         let (chance, shore) = (chance.split(), Arc::new(Shore::new().await));
         let members = fleet::start(&shore, &chance, figures).await;
         let objects = (0..LEDGERS).map(|ledger| format!("chaos-{number}-{ledger}")).collect();
-        let places = members.iter().map(|member| member.place.clone()).collect();
+        let places: Vec<Place> = members.iter().map(|member| member.place.clone()).collect();
+        let bank = Bank::open(number, places.clone(), figures.share()).await;
         let clients = Clients::new(objects, places, figures.share());
-        Self { number, chance, shore, members, clients, figures: figures.share() }
+        Self { number, chance, shore, members, clients, bank, figures: figures.share() }
     }
 
     /// Trouble, then peace; the ledgers as every process knows them, and as the store does.
     pub(crate) async fn run(mut self) {
-        let running = self.clients.start(&self.chance);
+        let (running, transfers) = (self.clients.start(&self.chance), self.bank.start(&self.chance));
         self.storm().await;
         self.clients.every_ledger_goes_on().await;
         self.clients.stop(running).await;
+        self.bank.stop(transfers).await;
         let lies = self.shore.proxy.lies();
         assert!(lies.is_empty(), "the store says that it created these twice, so nothing can be said of the ledgers: {lies:?}");
+        self.bank.all_arrives(&self.members[0].place).await;
         for member in &self.members {
             self.clients.check(&member.place).await;
+            self.bank.check(&member.place).await;
         }
         // What they have in memory is in the store too.
         self.members.iter_mut().for_each(Member::kill);
         self.members.push(Member::start("afterwards".to_owned(), "leased", &self.shore).await);
-        self.clients.check(&self.members.last().expect("it was started").place).await;
+        let afterwards = &self.members.last().expect("it was started").place;
+        self.clients.check(afterwards).await;
+        self.bank.check(afterwards).await;
     }
 
     /// Trouble for every process and for the store, until it is over; then everything is as it should be.

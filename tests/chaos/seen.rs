@@ -30,12 +30,15 @@ struct Seen {
     answers: BTreeMap<String, u64>,
     /// The longest time without a good answer, from the answer before it or from the failure.
     without: Duration,
+    /// After how long the first answer came that was not good.
+    bad_after: Option<Duration>,
 }
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let answers: Vec<String> = self.answers.iter().map(|(answer, count)| format!("{count} × {answer}")).collect();
-        write!(f, "{}: {:.1} s without a good answer; {}", self.what, self.without.as_secs_f64(), answers.join(", "))
+        let bad = self.bad_after.map_or_else(String::new, |after| format!(", the first bad one after {:.1} s", after.as_secs_f64()));
+        write!(f, "{}: {:.1} s without a good answer{bad}; {}", self.what, self.without.as_secs_f64(), answers.join(", "))
     }
 }
 
@@ -61,12 +64,17 @@ impl Scene {
 
     /// A server that is well; the ledger is of no concern to it yet.
     async fn other(&self) -> Member {
-        Member::start_usual("other".to_owned(), &self.shore).await
+        Member::start_usual("other".to_owned(), "leased", &self.shore).await
+    }
+
+    /// A process that owns objects for one request at a time.
+    async fn function(&self) -> Member {
+        Member::start_usual("function".to_owned(), "per-request", &self.shore).await
     }
 
     /// The server that owns the ledger.
     async fn owner(&self) -> Member {
-        let member = Member::start_usual("owner".to_owned(), &self.shore).await;
+        let member = Member::start_usual("owner".to_owned(), "leased", &self.shore).await;
         let (http, object) = (Client::new(), member.place.url("/do/seen"));
         assert_eq!(append(&http, &object, 0, 0).await, Outcome::Appended(1), "a healthy server takes an entry");
         member
@@ -74,7 +82,12 @@ impl Scene {
 
     /// Begins to watch a process.
     fn watch(&mut self, member: &Member) {
-        for ask in [Ask::Write, Ask::Read] {
+        self.watch_each(member, &[Ask::Write, Ask::Read]);
+    }
+
+    /// Begins to watch a process with a client for each of these.
+    fn watch_each(&mut self, member: &Member, asks: &[Ask]) {
+        for ask in asks.iter().copied() {
             let what = format!("{}, {ask:?} at the {}", self.name, member.name);
             self.clients.push(tokio::spawn(watch(what, ask, member.place.clone(), Arc::clone(&self.over))));
         }
@@ -96,8 +109,9 @@ impl Scene {
 /// Asks again and again, until the failure is over and an answer is good.
 async fn watch(what: String, ask: Ask, place: Place, over: Arc<AtomicBool>) -> Seen {
     let (http, deadline) = (Client::new(), Deadline::in_seconds(PATIENCE_SECONDS));
-    let mut seen = Seen { what, answers: BTreeMap::new(), without: Duration::ZERO };
-    let mut good = Instant::now();
+    let mut seen = Seen { what, answers: BTreeMap::new(), without: Duration::ZERO, bad_after: None };
+    let begin = Instant::now();
+    let mut good = begin;
     for n in 1.. {
         let was_over = over.load(Ordering::Relaxed);
         let answer = match ask {
@@ -117,6 +131,8 @@ async fn watch(what: String, ask: Ask, place: Place, over: Arc<AtomicBool>) -> S
         if is_good {
             seen.without = seen.without.max(good.elapsed());
             good = Instant::now();
+        } else {
+            seen.bad_after.get_or_insert_with(|| begin.elapsed());
         }
         if is_good && was_over {
             break;
@@ -132,7 +148,8 @@ const TAKEN: [&str; 2] = ["503 OWNED_ELSEWHERE", "409 FENCED"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_see_of_each_failure_what_the_document_says() {
-    tokio::join!(killed(), killed_for_good(), stopped(), paused(), cut_off(), away(), slow());
+    tokio::join!(killed(), killed_for_good(), stopped(), paused(), cut_off(), away(), away_for_readers(), slow());
+    tokio::join!(beside_a_server(), after_a_function(), function_killed());
 }
 
 async fn killed() {
@@ -192,6 +209,46 @@ async fn away() {
     tokio::time::sleep(LONG).await;
     scene.shore.proxy.heal();
     scene.ends(&AWAY).await;
+}
+
+/// Nothing waits for a record that can't be written.
+async fn away_for_readers() {
+    let mut scene = Scene::new("the store is away and nobody writes").await;
+    let owner = scene.owner().await;
+    scene.shore.proxy.outage(true);
+    scene.watch_each(&owner, &[Ask::Read]);
+    tokio::time::sleep(LONG).await;
+    scene.shore.proxy.heal();
+    scene.ends(&AWAY).await;
+}
+
+/// A server keeps its object while it is busy; a function beside it can read.
+async fn beside_a_server() {
+    let mut scene = Scene::new("a server beside a function").await;
+    let (owner, function) = (scene.owner().await, scene.function().await);
+    scene.watch(&owner);
+    scene.watch(&function);
+    tokio::time::sleep(LONG).await;
+    scene.ends(&TAKEN).await;
+}
+
+/// A function leaves nothing behind that a server would have to wait for.
+async fn after_a_function() {
+    let mut scene = Scene::new("after a function").await;
+    let (function, other) = (scene.function().await, scene.other().await);
+    assert_eq!(append(&Client::new(), &function.place.url("/do/seen"), 0, 0).await, Outcome::Appended(1));
+    scene.watch(&other);
+    scene.ends(&[]).await;
+}
+
+/// Neither does one that is killed.
+async fn function_killed() {
+    let mut scene = Scene::new("after a function that was killed").await;
+    let (mut function, other) = (scene.function().await, scene.function().await);
+    assert_eq!(append(&Client::new(), &function.place.url("/do/seen"), 0, 0).await, Outcome::Appended(1));
+    function.kill();
+    scene.watch(&other);
+    scene.ends(&[]).await;
 }
 
 async fn slow() {

@@ -1,7 +1,7 @@
 //! A client of the ledgers that the scenarios' program serves.
 
 use http::StatusCode;
-use reqwest::{Client, Response};
+use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 
 use crate::history::{Outcome, State};
@@ -20,7 +20,21 @@ pub async fn error_of(answer: Response) -> (StatusCode, String, String) {
 ///
 /// When the answer is none that a client of a healthy program could get on a bad day.
 pub async fn append(http: &Client, object: &str, client: u64, n: u64) -> Outcome {
-    match http.post(format!("{object}/append?client={client}&n={n}")).send().await {
+    outcome(http.post(format!("{object}/append?client={client}&n={n}"))).await
+}
+
+/// The same with a key: however often it is asked for, on whichever server, it is appended once and has one answer.
+///
+/// # Panics
+///
+/// As [`append`].
+pub async fn append_once(http: &Client, object: &str, client: u64, n: u64) -> Outcome {
+    let request = http.post(format!("{object}/append?client={client}&n={n}"));
+    outcome(request.header("Idempotency-Key", format!("\"{client}-{n}\""))).await
+}
+
+async fn outcome(request: RequestBuilder) -> Outcome {
+    match request.send().await {
         Err(error) if error.is_connect() => Outcome::Refused,
         Err(_) => Outcome::Unknown,
         Ok(answer) if answer.status().is_success() => {

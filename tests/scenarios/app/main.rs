@@ -3,11 +3,15 @@
 //! `POST /append?client=&n=[&bytes=]` takes one entry and answers with its position, gapless from 1. `GET /count` and `GET /all` tell what is
 //! there. `POST /endless` and `POST /compute?ms=` write something and then never, or not for so long, come to an end.
 
+mod account;
+
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use dotdo::{App, Context, DurableObject, Error, Request, Response, Result, json};
 use serde_json::{Value, json};
+
+use crate::account::Account;
 
 struct Ledger;
 
@@ -27,10 +31,14 @@ impl DurableObject for Ledger {
     }
 }
 
+/// A text from the query.
+fn text<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name)).map(|(_, text)| text)
+}
+
 /// A number from the query.
 fn number(query: &str, name: &str) -> Result<Option<i64>> {
-    let text = query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name));
-    text.map(|(_, text)| text.parse().map_err(|_| Error::invalid(format!("{name} is a number, not {text:?}")))).transpose()
+    text(query, name).map(|text| text.parse().map_err(|_| Error::invalid(format!("{name} is a number, not {text:?}")))).transpose()
 }
 
 fn append(ctx: &mut Context, query: &str) -> Result<Value> {
@@ -103,5 +111,5 @@ fn compute(ctx: &mut Context, query: &str) -> Result<Value> {
 }
 
 fn main() -> ExitCode {
-    dotdo::run(App::new().class("Ledger", || Ledger))
+    dotdo::run(App::new().class("Ledger", || Ledger).class("Account", || Account))
 }
