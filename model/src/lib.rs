@@ -24,6 +24,8 @@ pub use bug::Bug;
 pub use protocol::{ANSWERED, ENDS, LINEARIZABLE, ONCE, ONE_WINNER, Protocol, RESTORABLE, SURVIVE};
 pub use report::{Report, explore, explore_until};
 pub use setup::{Kind, Mishap, Request, Setup};
-pub use setups::{appends, both_kinds, clocks, contention, deletion, keyed, leases, progress, progress_of_three, snapshots};
+pub use setups::{
+    appends, both_kinds, clocks, contention, deletion, deletion_beside_server, keyed, leases, progress, progress_of_three, snapshots,
+};
 pub use snapshots::Files;
 pub use world::World;

@@ -100,6 +100,19 @@ pub fn deletion() -> Setup {
     }
 }
 
+/// The same with a server and its lease.
+#[must_use]
+pub fn deletion_beside_server() -> Setup {
+    Setup {
+        name: "deletion beside server",
+        instances: vec![Leased, PerRequest],
+        mishaps: Vec::new(),
+        mishaps_max: 0,
+        lease: 1,
+        ..deletion()
+    }
+}
+
 /// Snapshots that share files with older ones, and their deletion.
 #[must_use]
 pub fn snapshots() -> Setup {

@@ -67,8 +67,8 @@ impl Store {
 
     /// Creates the record if its slot is empty.
     ///
-    /// A record below the head, and one that no snapshot covers, counts as old at once: nobody asks for its age before it is older than
-    /// the snapshot that will cover it.
+    /// Ages that nobody can ask for are not kept: without deletion only the head's is asked for; without leases that of a record is asked
+    /// for when a snapshot covers it, which is younger unless it was there first.
     pub(crate) fn create(&mut self, setup: &Setup, record: Record) -> bool {
         let at = usize::from(record.sequence - 1);
         if self.slots.len() <= at {
@@ -76,7 +76,9 @@ impl Store {
         }
         let is_free = self.slots[at].is_none();
         if is_free {
-            self.slots[..at].iter_mut().flatten().for_each(|older| older.age = older.age.max(setup.lease_max()));
+            if setup.retention.is_none() {
+                self.slots[..at].iter_mut().flatten().for_each(|older| older.age = setup.record_age_max());
+            }
             let is_covered = self.snapshots.iter().any(|snapshot| snapshot.sequence >= record.sequence);
             let age = if is_covered || setup.lease_max() > 0 { 0 } else { setup.record_age_max() };
             self.slots[at] = Some(Stored { record, age });

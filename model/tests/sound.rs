@@ -1,7 +1,8 @@
 //! The protocol holds in every configuration, and every configuration reaches what it is there for.
 
 use dotdo_model::{
-    Report, Setup, appends, both_kinds, clocks, contention, deletion, explore, keyed, leases, progress, progress_of_three, snapshots,
+    Report, Setup, appends, both_kinds, clocks, contention, deletion, deletion_beside_server, explore, keyed, leases, progress,
+    progress_of_three, snapshots,
 };
 
 use crate::bounds;
@@ -48,6 +49,11 @@ fn a_request_with_a_key_happens_once() {
 #[test]
 fn slots_that_are_freed_are_not_won_again() {
     holds(&deletion());
+}
+
+#[test]
+fn servers_find_out_about_freed_slots_too() {
+    holds(&deletion_beside_server());
 }
 
 #[test]
