@@ -1,5 +1,7 @@
 //! What the core's own tests share: a clock that stands still until it is moved, countable randomness, and a store that misbehaves on request.
 
+pub(crate) mod detour;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;

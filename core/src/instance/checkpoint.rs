@@ -3,9 +3,14 @@
 //! The object's turn is held only while the changed rows are read and encoded. The files go up while requests run on; `snapshot.json` follows
 //! when the record that completes the state is in the log. If that record is lost, the snapshot never existed.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use tokio::sync::oneshot;
 
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
@@ -71,10 +76,23 @@ fn is_due(pipeline: &Pipeline, settings: &Checkpoint, deps: &Deps) -> bool {
 
 /// Writes a snapshot of the object's present state, unless the newest one has everything already or the object is not in memory.
 ///
+/// It goes on when whoever waits for it goes away: a plan that is not given back to the tracker would take its changes with it, and the
+/// next snapshot would lack them.
+///
 /// # Errors
 ///
 /// What the store or the record that completes the state failed with; the log has everything nevertheless.
 pub(crate) async fn write_if_behind(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Result<()> {
+    let (sender, done) = oneshot::channel();
+    let (task_deps, slot) = (deps.clone(), slot.clone());
+    deps.background.spawn(async move {
+        // Nobody may be waiting any more.
+        let _ = sender.send(write(&task_deps, &slot).await);
+    });
+    done.await.unwrap_or_else(|_| Err(Error::internal("the snapshot's task ended early")))
+}
+
+async fn write(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Result<()> {
     let _one_at_a_time = slot.checkpoint.lock().await;
     let permit = deps.checkpoints.acquire().await;
     secure_base(deps, slot).await?;
@@ -183,14 +201,20 @@ async fn put(deps: &Arc<Deps>, slot: &Arc<Slot>, plan: &Plan, gate: Option<Ticke
 ///
 /// # Errors
 ///
-/// `Unavailable` when the snapshot could not be written. The changes are durable in the log all the same.
+/// `Unknown` when the snapshot could not be written: the record may be in the log all the same.
 pub(crate) async fn cover(deps: &Arc<Deps>, slot: &Arc<Slot>, sequence: u64) -> Result<()> {
+    let generation = slot.pipeline().generation;
     while slot.pipeline().snapshot.is_none_or(|snapshot| snapshot.sequence < sequence) {
-        write_if_behind(deps, slot).await?;
-        if slot.turn.lock().await.warm.is_none() {
-            let text = "the object left memory before a snapshot of this request was written; its changes are in the log";
-            return Err(Error::new(ErrorKind::Unavailable, text));
+        write_if_behind(deps, slot).await.map_err(|cause| uncovered().with_source(cause))?;
+        // A later record was lost, or the object was evicted: what would be written belongs to another memory now, or to none.
+        if slot.pipeline().generation != generation || slot.turn.lock().await.warm.is_none() {
+            return Err(uncovered());
         }
     }
     Ok(())
+}
+
+fn uncovered() -> Error {
+    let text = "no snapshot has what this request changed; its changes may be in the log. Read before sending it again";
+    Error::new(ErrorKind::Unknown, text).with_code("SNAPSHOT_NOT_WRITTEN")
 }

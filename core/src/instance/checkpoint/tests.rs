@@ -1,0 +1,99 @@
+//! Snapshots whose clients go away, or whose files do not get to the store; and restores that meet a new one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::engine::{Components, Engine};
+use crate::error::{ErrorKind, Result};
+use crate::id::{ObjectId, Tenant};
+use crate::instance::Inline;
+use crate::object::{App, Body, Context, DurableObject, Request, Response};
+use crate::settings::{CheckpointMode, Settings};
+use crate::store::{Bucket, Memory};
+use crate::testing::detour::{Detour, Way};
+use crate::testing::{CountingRandom, ManualClock};
+
+/// A list; every request but a read adds a row.
+struct Rows;
+
+impl DurableObject for Rows {
+    async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+        ctx.sql().exec("CREATE TABLE IF NOT EXISTS list (n INTEGER PRIMARY KEY)", ())?;
+        if request.uri().path() == "/add" {
+            ctx.sql().exec("INSERT INTO list DEFAULT VALUES", ())?;
+        }
+        let rows: i64 = ctx.sql().exec("SELECT count(*) FROM list", ())?.one()?;
+        Ok(Response::new(rows.to_string().into()))
+    }
+}
+
+/// A server on `bucket` whose every response waits for a snapshot.
+async fn server(bucket: Arc<dyn Bucket>, clock: Arc<ManualClock>, instance: u128) -> Engine {
+    let mut settings = Settings::default();
+    settings.checkpoint.mode = CheckpointMode::EveryRequest;
+    let random = Arc::new(CountingRandom::starting_at(instance << 32));
+    let components = Components { bucket, clock, random, executor: Arc::new(Inline), instance: Uuid::from_u128(instance) };
+    let app = App::new().class("Rows", || Rows);
+    Engine::start(app, Tenant::new("local", "local").expect("a good tenant"), settings, components).await.expect("memory passes the probe")
+}
+
+async fn ask(engine: &Engine, path: &'static str) -> Result<String> {
+    let object = ObjectId::new("Rows", "a")?;
+    engine.fetch(&object, None, http::Request::get(path).body(Body::empty())?).await?.into_body().text().await
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_does_not_take_its_changes_out_of_the_next_snapshot() {
+    let clock = Arc::new(ManualClock::default());
+    let memory: Arc<dyn Bucket> = Arc::new(Memory::new(clock.clone()));
+    let before = server(memory.clone(), clock.clone(), 1).await;
+    assert_eq!(ask(&before, "/add").await.expect("it is added"), "1");
+    before.shutdown(Duration::from_secs(1)).await;
+    let is_data = |operation, key: &crate::store::Key| operation == "put" && key.as_str().contains("/data/");
+    let detour = Arc::new(Detour::new(memory.clone(), move |op, key| if is_data(op, key) { Way::Wait } else { Way::Straight }));
+    let engine = server(detour.clone(), clock.clone(), 1).await;
+    let asked = tokio::spawn({
+        let engine = engine.clone();
+        async move { ask(&engine, "/add").await }
+    });
+    detour.waits().await;
+    asked.abort();
+    assert!(asked.await.is_err_and(|error| error.is_cancelled()));
+    detour.release();
+    engine.shutdown(Duration::from_secs(1)).await;
+    let next = server(memory, clock, 2).await;
+    assert_eq!(ask(&next, "/read").await.expect("it was released"), "2");
+}
+
+#[tokio::test]
+async fn a_response_whose_snapshot_failed_does_not_promise_that_nothing_was_written() {
+    let clock = Arc::new(ManualClock::default());
+    let memory: Arc<dyn Bucket> = Arc::new(Memory::new(clock.clone()));
+    let is_snapshot = |key: &crate::store::Key| key.as_str().contains("/snapshots/");
+    let fail = move |op, key: &_| if op == "put" && is_snapshot(key) { Way::Fail } else { Way::Straight };
+    let detour = Arc::new(Detour::new(memory, fail));
+    let engine = server(detour.clone(), clock, 1).await;
+    let error = ask(&engine, "/add").await.expect_err("no snapshot can be written");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Unknown, "SNAPSHOT_NOT_WRITTEN"));
+    detour.release();
+    assert_eq!(ask(&engine, "/read").await.expect("it goes on"), "1");
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_newer_than_the_listing_beside_it_is_no_damage() {
+    let clock = Arc::new(ManualClock::default());
+    let memory: Arc<dyn Bucket> = Arc::new(Memory::new(clock.clone()));
+    let owner = server(memory.clone(), clock.clone(), 1).await;
+    assert_eq!(ask(&owner, "/add").await.expect("it is added"), "1");
+    let is_hint = |key: &crate::store::Key| key.as_str().ends_with("/snapshots/latest");
+    let detour = Arc::new(Detour::new(memory, move |op, key| if op == "get" && is_hint(key) { Way::Wait } else { Way::Straight }));
+    let other = server(detour.clone(), clock.clone(), 2).await;
+    let asked = tokio::spawn(async move { ask(&other, "/read").await });
+    detour.waits().await;
+    assert_eq!(ask(&owner, "/add").await.expect("it is added"), "2");
+    owner.shutdown(Duration::from_secs(1)).await;
+    detour.release();
+    assert_eq!(asked.await.expect("it does not panic").expect("nothing is missing"), "2");
+}
