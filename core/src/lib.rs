@@ -12,9 +12,12 @@ mod limits;
 mod log;
 mod object;
 mod past;
+mod planted;
 mod restore;
 mod router;
 mod settings;
+#[cfg(test)]
+mod simulation;
 mod snapshot;
 mod sqlite;
 mod store;

@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::instance::{Deps, Head, SinceSnapshot, offload};
 use crate::lease::Claim;
 use crate::log::{Hash, Listing, Log, Proof, Record, fetch, list_newest};
+use crate::planted::{Bug, planted};
 use crate::router::At;
 use crate::snapshot::{self, Document, SnapshotRef, Tracker, latest_key};
 use crate::sqlite::Database;
@@ -95,7 +96,7 @@ impl From<Error> for Failed {
 async fn restore_from(deps: &Deps, log: &Log, asked: Proof, base: Base) -> std::result::Result<Restored, Failed> {
     let (listing, hint) = newest(deps, log).await?;
     // Others' rights end late: the record may have been written after `asked`.
-    let observed = Instant::now(deps.clock.as_ref());
+    let observed = if planted(Bug::WatchedFromQuestion) { asked.at() } else { Instant::now(deps.clock.as_ref()) };
     if listing.head == 0 {
         return Ok(empty(deps, asked)?);
     }

@@ -44,7 +44,8 @@ impl Source {
     /// Whether the whole file is a test: it may use the real clock, print, and so on.
     pub(crate) fn is_test(&self) -> bool {
         let folders = ["tests/", "benches/", "examples/"];
-        self.path.ends_with("/tests.rs") || self.path.contains("/tests/") || folders.iter().any(|folder| self.path.starts_with(folder))
+        let inside = ["/tests/", "/simulation/"].iter().any(|folder| self.path.contains(folder));
+        inside || self.path.ends_with("/tests.rs") || folders.iter().any(|folder| self.path.starts_with(folder))
     }
 
     /// The lines of code: comments, texts and characters are blank. Line numbers stay.

@@ -20,6 +20,7 @@ use crate::instance::slot::{Residence, Slot, Warm};
 use crate::instance::turn::recover;
 use crate::instance::{Deps, retention};
 use crate::limits::{PROOF_AGE_MAX, REQUEST_IN_FLIGHT_MAX};
+use crate::planted::{Bug, planted};
 use crate::settings::Checkpoint;
 use crate::snapshot::{Kept, Plan, PlanContext, Target, publish, upload};
 use crate::store::Moment;
@@ -83,6 +84,9 @@ fn is_due(pipeline: &Pipeline, settings: &Checkpoint, deps: &Deps) -> bool {
 ///
 /// What the store or the record that completes the state failed with; the log has everything nevertheless.
 pub(crate) async fn write_if_behind(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Result<()> {
+    if planted(Bug::PlanLostWithClient) {
+        return write(deps, slot).await;
+    }
     let (sender, done) = oneshot::channel();
     let (task_deps, slot) = (deps.clone(), slot.clone());
     deps.background.spawn(async move {

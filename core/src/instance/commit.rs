@@ -12,6 +12,8 @@ use crate::instance::pipeline::{Done, Head, Job, SinceSnapshot};
 use crate::instance::slot::Slot;
 use crate::lease::Lease;
 use crate::log::{Appended, Hash, Proof, Record, append};
+#[cfg(test)]
+use crate::planted::{Bug, planted};
 use crate::store::StoreError;
 
 /// Starts the committer in a task of its own: a client that goes away must not take a record in flight with it.
@@ -24,6 +26,11 @@ async fn run(deps: &Arc<Deps>, slot: &Arc<Slot>) {
     loop {
         let job = slot.pipeline().next_job();
         let Some(job) = job else { return };
+        #[cfg(test)]
+        if planted(Bug::TwoInFlight) {
+            presume(deps, slot, job);
+            continue;
+        }
         match commit(deps, slot, job).await {
             Ok((done, head)) => {
                 done.after_commit.into_iter().for_each(|work| work());
@@ -41,6 +48,27 @@ async fn run(deps: &Arc<Deps>, slot: &Arc<Slot>) {
             }
         }
     }
+}
+
+/// A planted bug: a record is taken for written when it is sent, so that the next one follows at once. Each response waits for its own.
+#[cfg(test)]
+fn presume(deps: &Arc<Deps>, slot: &Arc<Slot>, job: Job) {
+    let (proof, duration) = (job.proof, deps.settings.lease_duration);
+    let record = record_of(deps, slot, job, duration);
+    let encoded = record.encode().expect("a small record");
+    let head = Head { sequence: record.sequence, hash: encoded.hash, epoch: record.epoch, writer: record.writer };
+    let lease = Lease { granted: Instant::now(deps.clock.as_ref()), duration };
+    let done = slot.pipeline().won(head, lease, SinceSnapshot { rows: 1, bytes: 1, records: 1 }, deps.clock.as_ref());
+    let (deps, slot) = (deps.clone(), slot.clone());
+    tokio::spawn(async move {
+        let result = match append(&slot.log, head.sequence, &encoded, proof, deps.settings.commit_deadline).await {
+            Ok(Appended::Won { .. }) => Ok(head),
+            Ok(_) => Err(fenced(&record)),
+            Err(error) => Err(error),
+        };
+        let lost = if result.is_err() { slot.pipeline().fail() } else { Vec::new() };
+        done.waiters.into_iter().chain(lost).for_each(|waiter| drop(waiter.send(result.clone())));
+    });
 }
 
 /// Writes one batch. An error means that the memory on top of it is void.

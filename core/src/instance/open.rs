@@ -13,6 +13,7 @@ use crate::instance::{Deps, outbox};
 use crate::lease::Claim;
 use crate::log::Proof;
 use crate::object::{Context, is_waiting};
+use crate::planted::{Bug, planted};
 use crate::restore::{Restored, restore};
 
 /// A dead owner's lease is waited out behind a request at most this long.
@@ -72,7 +73,7 @@ pub(crate) fn foreign_claim<'a>(deps: &Deps, slot: &Slot, residence: &'a Residen
     let sequence = slot.pipeline().head.sequence;
     let claim = residence.claim.as_ref().filter(|claim| claim.sequence == sequence)?;
     let remaining = claim.remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref());
-    (!remaining.is_zero()).then_some((claim, remaining))
+    (!remaining.is_zero() && !planted(Bug::LeaseIgnored)).then_some((claim, remaining))
 }
 
 /// Waits while the newest record's lease holds.

@@ -19,6 +19,7 @@ use crate::lease::Lease;
 use crate::limits::GROUP_BYTES_MAX;
 use crate::log::{Hash, Proof};
 use crate::object::AfterCommit;
+use crate::planted::{Bug, planted};
 use crate::snapshot::SnapshotRef;
 
 /// The newest record that is certainly in the log.
@@ -123,7 +124,7 @@ impl Pipeline {
         debug_assert!(self.batches.is_empty(), "nothing may be on its way when an object is restored");
         self.generation += 1;
         self.head = head;
-        self.lease = None;
+        self.lease = planted(Bug::NoFencingRecord).then_some(Lease { granted: proof.at(), duration: Duration::from_secs(5) });
         self.snapshot = snapshot;
         self.since_snapshot = since;
         self.snapshot_at = proof.at();

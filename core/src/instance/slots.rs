@@ -1,6 +1,6 @@
 //! Every object's slot in this process: found or made once, and let go when nobody needs it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Result;
@@ -13,7 +13,7 @@ const SHARDS: usize = 16;
 
 /// The slots by object.
 pub(crate) struct Slots {
-    shards: [Mutex<HashMap<ObjectId, Arc<Slot>>>; SHARDS],
+    shards: [Mutex<BTreeMap<ObjectId, Arc<Slot>>>; SHARDS],
 }
 
 impl Slots {
@@ -52,7 +52,7 @@ impl Slots {
         }
     }
 
-    fn shard(&self, object: &ObjectId) -> MutexGuard<'_, HashMap<ObjectId, Arc<Slot>>> {
+    fn shard(&self, object: &ObjectId) -> MutexGuard<'_, BTreeMap<ObjectId, Arc<Slot>>> {
         let hash = object
             .class()
             .bytes()

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::clock::{Clock, Instant};
 use crate::error::{Error, ErrorKind};
 use crate::log::Record;
+use crate::planted::{Bug, planted};
 use crate::store::Bucket;
 
 /// An owner stops this much before its lease ends: a response that was checked a moment ago is still on its way to the socket.
@@ -28,7 +29,7 @@ pub(crate) struct Lease {
 impl Lease {
     /// Whether the holder may answer from memory now.
     pub(crate) fn holds(&self, clock: &dyn Clock) -> bool {
-        self.granted.elapsed_at_most(clock) + GUARD < self.duration
+        self.granted.elapsed_at_most(clock) + GUARD < self.duration || planted(Bug::AnswersAfterLease)
     }
 
     /// Whether it is time to renew, while it holds.
@@ -78,7 +79,9 @@ impl Claim {
         if self.duration.is_zero() || self.holder == me || bucket.is_gone(self.holder) {
             return Duration::ZERO;
         }
-        let by_watching = self.duration.saturating_sub(self.observed.elapsed_at_least(clock));
+        let watched =
+            if planted(Bug::WallClockTakeOver) { self.observed.elapsed_at_most(clock) } else { self.observed.elapsed_at_least(clock) };
+        let by_watching = self.duration.saturating_sub(watched);
         let by_age = bucket.store_time_ms().map(|now_ms| {
             let age = Duration::from_millis(u64::try_from(now_ms.saturating_sub(self.modified_ms)).unwrap_or(0));
             (self.duration + bucket.store_time_error()).saturating_sub(age)

@@ -13,6 +13,7 @@ use crate::log::Log;
 use crate::log::proof::Proof;
 use crate::log::read::{decode, list_newest};
 use crate::log::record::Encoded;
+use crate::planted::{Bug, planted};
 use crate::store::StoreError;
 
 /// The first pause between two attempts; it doubles up to [`PAUSE_MAX`].
@@ -84,6 +85,7 @@ impl Slot<'_> {
         match self.log.bucket.create(&self.log.key(self.sequence), self.record.bytes.clone()).await {
             Ok(()) if self.proof.is_fresh(self.log) => return Some(won(sent, sent)),
             Ok(()) => self.in_doubt = true,
+            Err(StoreError::Exists { .. }) if planted(Bug::ExistsMeansLost) => return Some(Appended::Lost),
             Err(error) => {
                 self.in_doubt |= !matches!(error, StoreError::Refused { .. });
                 self.last_error = Some(error);
@@ -102,7 +104,7 @@ impl Slot<'_> {
                 return None;
             }
         };
-        if found.bytes != self.record.bytes {
+        if found.bytes != self.record.bytes && !planted(Bug::NoNonceCheck) {
             return Some(Appended::Lost);
         }
         if self.proof.is_fresh(self.log) {

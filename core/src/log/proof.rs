@@ -9,6 +9,7 @@ use crate::limits::PROOF_AGE_MAX;
 use crate::log::Log;
 use crate::log::read::{decode, list_newest};
 use crate::log::record::{Hash, Record};
+use crate::planted::{Bug, planted};
 use crate::store::Moment;
 
 /// A moment at which a record was certainly the head: no slot after it had ever been filled.
@@ -33,6 +34,9 @@ impl Proof {
 
     /// Whether what relies on the proof counts; to be asked *after* the answer that does.
     pub(crate) fn is_fresh(&self, log: &Log) -> bool {
+        if planted(Bug::OldProofTrusted) {
+            return true;
+        }
         self.0.elapsed_at_most(log.bucket.as_ref(), log.clock.as_ref()) <= PROOF_AGE_MAX
     }
 }
@@ -65,9 +69,9 @@ pub(crate) struct Found {
 /// `Unavailable` when the store can't be asked; `Corrupt` when the next record is damaged or not on top of this one, or this one is gone.
 pub(crate) async fn next(log: &Log, sequence: u64, hash: Hash, proof: &mut Proof) -> Result<Next> {
     let asked = Proof::now(log);
-    if proof.is_fresh(log) {
+    if proof.is_fresh(log) || planted(Bug::OldEmptinessTrusted) {
         let found = found(log, sequence + 1, hash).await?;
-        if proof.is_fresh(log) {
+        if proof.is_fresh(log) || planted(Bug::OldEmptinessTrusted) {
             if found.is_none() {
                 *proof = asked;
             }

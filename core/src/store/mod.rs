@@ -27,6 +27,8 @@ pub use memory::Memory;
 pub(crate) use moment::Moment;
 pub use open::open;
 pub use probe::probe;
+#[cfg(test)]
+pub(crate) use {retry::Retrying, time::StoreTime};
 
 /// The key of an object in the bucket, relative to the configured prefix; segments are divided by `/`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -13,14 +13,14 @@ use crate::clock::{Clock, Random};
 use crate::limits::{STORE_RETRY_PAUSE, STORE_RETRY_WITHIN, STORE_TRIES};
 
 /// A bucket that is asked again when it was unavailable.
-pub(super) struct Retrying<B> {
+pub(crate) struct Retrying<B> {
     inner: B,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
 
 impl<B: Bucket> Retrying<B> {
-    pub(super) fn new(inner: B, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+    pub(crate) fn new(inner: B, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         Self { inner, clock, random }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 
 /// The store's clock, as seen from here.
-pub(super) struct StoreTime {
+pub(crate) struct StoreTime {
     clock: Arc<dyn Clock>,
     seen: Mutex<Option<Seen>>,
 }
@@ -22,20 +22,20 @@ struct Seen {
 }
 
 impl StoreTime {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, seen: Mutex::new(None) }
     }
 
     /// Notes that the store's clock had reached `store_ms` before this call.
     ///
     /// The newest word counts, also when it is behind an older one: a store of many machines has many clocks.
-    pub(super) fn saw(&self, store_ms: i64) {
+    pub(crate) fn saw(&self, store_ms: i64) {
         let here = self.clock.monotonic();
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(Seen { store_ms, here });
     }
 
     /// A time that the store's clock has certainly reached.
-    pub(super) fn now_ms(&self) -> Option<i64> {
+    pub(crate) fn now_ms(&self) -> Option<i64> {
         let seen = (*self.seen.lock().unwrap_or_else(PoisonError::into_inner))?;
         let since = self.clock.monotonic().saturating_sub(seen.here);
         Some(seen.store_ms.saturating_add(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))

@@ -1,0 +1,52 @@
+//! Clients: each asks one thing at a time, waits for the answer as long as it has patience, thinks, and asks the next.
+
+use crate::simulation::chance::Chance;
+use crate::simulation::history::Ask;
+use crate::simulation::plan::{MS, Plan, SECOND};
+
+/// One client.
+pub(super) struct Client {
+    /// How many operations are left.
+    pub(super) left: usize,
+    /// The machine that it usually asks, and the object.
+    machine: usize,
+    object: usize,
+    /// The request that it waits for.
+    pub(super) waits_for: Option<usize>,
+    /// Counts what it has waited for, so that it is not woken twice.
+    pub(super) wakes: u64,
+}
+
+/// What a client does next.
+pub(super) struct Intention {
+    pub(super) machine: usize,
+    pub(super) object: usize,
+    pub(super) ask: Ask,
+    pub(super) patience_us: u64,
+}
+
+impl Client {
+    pub(super) fn draw(chance: &mut Chance, plan: &Plan) -> Self {
+        let (machine, object) = (chance.index(plan.machines.len()), chance.index(plan.objects));
+        Self { left: plan.operations, machine, object, waits_for: None, wakes: 0 }
+    }
+
+    /// The next operation, which writes `value` if it writes.
+    pub(super) fn next(&mut self, chance: &mut Chance, plan: &Plan, value: i64) -> Intention {
+        self.left -= 1;
+        if chance.in_thousand(250) {
+            self.machine = chance.index(plan.machines.len());
+        }
+        if chance.in_thousand(200) {
+            self.object = chance.index(plan.objects);
+        }
+        let other = (self.object + 1) % plan.objects;
+        let ask = match chance.below(100) {
+            0..50 => Ask::Append(value),
+            50..62 if other != self.object => Ask::Give(value, other),
+            _ => Ask::Read,
+        };
+        let patience_us = if chance.in_thousand(100) { chance.spread(MS..=SECOND) } else { chance.spread(SECOND..=60 * SECOND) };
+        Intention { machine: self.machine, object: self.object, ask, patience_us }
+    }
+}

@@ -1,0 +1,279 @@
+//! What clients asked and what they were told, and whether all of it can be true.
+//!
+//! Every object is a list that only grows, and every answer is the whole list. So the final list is the order of all writes, each answer
+//! must be a beginning of it, and the length of an answer is its place in that order. A history is linearizable exactly when no operation
+//! that began after another had ended has an earlier place.
+
+use crate::error::{Error, ErrorKind};
+
+/// What a client asks an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// The list.
+    Read,
+    /// To append a value, and for the list with it.
+    Append(i64),
+    /// To append a value, and to have another object append it too before the answer.
+    Give(i64, usize),
+}
+
+/// A request of a client, by its number in the history.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    pub(super) number: usize,
+    pub(super) object: usize,
+    pub(super) ask: Ask,
+}
+
+/// What came of an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The answer.
+    List(Vec<i64>),
+    /// An error that promises that nothing of the request remains.
+    Nothing(&'static str),
+    /// An error that says that the outcome is not known.
+    Unknown,
+    /// An error that no fault explains.
+    Wrong(String),
+}
+
+/// One operation: when it began and, if it has ended, when and how.
+struct Operation {
+    request: Request,
+    began: u64,
+    ended: Option<(u64, Outcome)>,
+}
+
+/// Every operation of a world.
+#[derive(Default)]
+pub(super) struct History {
+    operations: Vec<Operation>,
+}
+
+impl Outcome {
+    /// What an answer says to the one who asked.
+    pub(super) fn of(answer: Result<String, Error>) -> Self {
+        match answer {
+            Ok(text) => {
+                let values: Result<Vec<i64>, _> = text.split(',').filter(|value| !value.is_empty()).map(str::parse).collect();
+                values.map_or_else(|_| Self::Wrong(format!("{text:?} is not a list")), Self::List)
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::Unknown => Self::Unknown,
+                ErrorKind::Fenced | ErrorKind::Busy | ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::StoreRefused => {
+                    Self::Nothing(error.code())
+                }
+                _ => Self::Wrong(format!("{error:?}")),
+            },
+        }
+    }
+}
+
+/// When an operation took its place among the writes of an object.
+struct Placed {
+    number: usize,
+    began: u64,
+    /// `None` when nobody was told.
+    ended: Option<u64>,
+    place: usize,
+    is_write: bool,
+}
+
+impl History {
+    pub(super) fn begin(&mut self, object: usize, ask: Ask, now: u64) -> Request {
+        let request = Request { number: self.operations.len(), object, ask };
+        self.operations.push(Operation { request, began: now, ended: None });
+        request
+    }
+
+    pub(super) fn end(&mut self, number: usize, now: u64, outcome: Outcome) {
+        let ended = &mut self.operations[number].ended;
+        assert!(ended.is_none(), "operation {number} ended twice");
+        *ended = Some((now, outcome));
+    }
+
+    /// What came of an operation, if it has ended.
+    pub(super) fn outcome(&self, number: usize) -> Option<&Outcome> {
+        self.operations.get(number)?.ended.as_ref().map(|(_, outcome)| outcome)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.operations.len()
+    }
+
+    /// How many operations have been answered with success.
+    pub(super) fn answered(&self) -> usize {
+        self.operations.iter().filter(|operation| matches!(operation.ended, Some((_, Outcome::List(_))))).count()
+    }
+
+    /// Checks everything that was seen against the lists as they are in the end.
+    ///
+    /// # Errors
+    ///
+    /// What can't be true, in a sentence.
+    pub(super) fn check(&self, finals: &[Vec<i64>]) -> Result<(), String> {
+        for operation in &self.operations {
+            if let Some((_, Outcome::Wrong(error))) = &operation.ended {
+                return Err(format!("operation {}: {error}", operation.request.number));
+            }
+        }
+        for (object, list) in finals.iter().enumerate() {
+            self.check_values(object, list)?;
+            let placed = self.places(object, list)?;
+            check_order(object, &placed)?;
+        }
+        self.check_gifts(finals)
+    }
+
+    /// Nothing twice, nothing that nobody wrote, nothing that was promised to be undone.
+    fn check_values(&self, object: usize, list: &[i64]) -> Result<(), String> {
+        for (place, value) in list.iter().enumerate() {
+            if list[..place].contains(value) {
+                return Err(format!("object {object}: the value {value} is there twice: {list:?}"));
+            }
+            let Some(operation) = self.operations.iter().find(|operation| operation.writes(object) == Some(*value)) else {
+                return Err(format!("object {object}: nobody wrote the value {value}"));
+            };
+            let is_own = operation.request.object == object;
+            if let Some((_, Outcome::Nothing(code))) = &operation.ended
+                && is_own
+            {
+                return Err(format!("object {object}: {value} is there, but its request got {code}, which promises that nothing remains"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The place of each operation on the object in the order of its writes.
+    fn places(&self, object: usize, list: &[i64]) -> Result<Vec<Placed>, String> {
+        let mut placed = Vec::new();
+        for operation in &self.operations {
+            let number = operation.request.number;
+            let written = operation.writes(object);
+            let place = written.and_then(|value| list.iter().position(|other| *other == value)).map(|place| place + 1);
+            let answer = match &operation.ended {
+                Some((ended, Outcome::List(seen))) => Some((*ended, seen)),
+                _ => None,
+            };
+            let seen = answer.filter(|_| operation.request.object == object).map(|(_, seen)| seen);
+            if let Some(seen) = seen
+                && !list.starts_with(seen)
+            {
+                return Err(format!("object {object}: operation {number} saw {seen:?}, but in the end there is {list:?}"));
+            }
+            let place = match (written, place, seen) {
+                (Some(value), None, _) if answer.is_some() => {
+                    return Err(format!("object {object}: operation {number} was answered, but its value {value} is lost: {list:?}"));
+                }
+                (Some(_), Some(place), Some(seen)) if seen.len() != place => {
+                    return Err(format!("object {object}: operation {number} saw {seen:?}, but its value has the place {place}"));
+                }
+                (Some(_), place, _) => place,
+                (None, _, seen) => seen.map(Vec::len),
+            };
+            if let Some(place) = place {
+                let ended = answer.map(|(ended, _)| ended);
+                placed.push(Placed { number, began: operation.began, ended, place, is_write: written.is_some() });
+            }
+        }
+        Ok(placed)
+    }
+
+    /// What a giver has given, the taker has: its answer came before the giver's record was made.
+    fn check_gifts(&self, finals: &[Vec<i64>]) -> Result<(), String> {
+        for operation in &self.operations {
+            if let Ask::Give(value, to) = operation.request.ask
+                && finals[operation.request.object].contains(&value)
+                && !finals[to].contains(&value)
+            {
+                return Err(format!("object {} gave {value} to object {to}, which does not have it", operation.request.object));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Operation {
+    /// The value that the operation writes into `object`, if any.
+    fn writes(&self, object: usize) -> Option<i64> {
+        match self.request.ask {
+            Ask::Append(value) if self.request.object == object => Some(value),
+            Ask::Give(value, to) if self.request.object == object || to == object => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// No operation that began after another had ended has an earlier place.
+fn check_order(object: usize, placed: &[Placed]) -> Result<(), String> {
+    for later in placed {
+        for earlier in placed {
+            let in_order = if later.is_write { earlier.place < later.place } else { earlier.place <= later.place };
+            if earlier.ended.is_some_and(|ended| ended < later.began) && !in_order {
+                return Err(format!(
+                    "object {object}: operation {} had ended with {} values before operation {} began, which {} {} values",
+                    earlier.number,
+                    earlier.place,
+                    later.number,
+                    if later.is_write { "made it" } else { "saw" },
+                    later.place
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was asked, when it began and ended, and what came of it.
+    type Entry = (Ask, u64, u64, Outcome);
+
+    /// Operations on one object.
+    fn history(operations: &[Entry]) -> History {
+        let mut history = History::default();
+        for (ask, began, ended, outcome) in operations {
+            let request = history.begin(0, *ask, *began);
+            history.end(request.number, *ended, outcome.clone());
+        }
+        history
+    }
+
+    fn list(values: &[i64]) -> Outcome {
+        Outcome::List(values.to_vec())
+    }
+
+    #[test]
+    fn what_can_be_true_is_accepted() {
+        let operations = [
+            (Ask::Append(1), 1, 4, list(&[1])),
+            (Ask::Append(2), 2, 6, list(&[1, 2])),
+            (Ask::Read, 3, 5, list(&[])),
+            (Ask::Append(3), 7, 8, Outcome::Unknown),
+            (Ask::Append(4), 7, 8, Outcome::Nothing("BUSY")),
+            (Ask::Read, 9, 10, list(&[1, 2])),
+        ];
+        assert_eq!(history(&operations).check(&[vec![1, 2, 3]]), Ok(()));
+        assert_eq!(history(&operations).check(&[vec![1, 2]]), Ok(()));
+    }
+
+    #[test]
+    fn what_cannot_be_true_is_found() {
+        let cases: [(&[Entry], Vec<i64>, &str); 7] = [
+            (&[(Ask::Append(1), 1, 2, list(&[1]))], vec![], "saw [1]"),
+            (&[(Ask::Append(1), 1, 2, Outcome::Unknown)], vec![1, 1], "twice"),
+            (&[(Ask::Append(1), 1, 2, Outcome::Nothing("FENCED"))], vec![1], "nothing remains"),
+            (&[(Ask::Append(1), 1, 2, list(&[1])), (Ask::Read, 3, 4, list(&[]))], vec![1], "had ended"),
+            (&[(Ask::Append(1), 1, 2, Outcome::Unknown), (Ask::Read, 3, 4, list(&[1]))], vec![], "saw [1]"),
+            (&[(Ask::Append(1), 3, 4, list(&[1])), (Ask::Append(2), 1, 2, list(&[1, 2]))], vec![1, 2], "had ended"),
+            (&[], vec![7], "nobody wrote"),
+        ];
+        for (operations, finally, expected) in cases {
+            let found = history(operations).check(&[finally]).expect_err(expected);
+            assert!(found.contains(expected), "{found}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What kind of world a seed makes: how many machines, which faults, how often.
+
+use std::time::Duration;
+
+use crate::limits::RETENTION_MIN;
+use crate::settings::{Checkpoint, CheckpointMode, Ownership, Settings};
+use crate::simulation::chance::Chance;
+
+pub(super) const MS: u64 = 1000;
+pub(super) const SECOND: u64 = 1000 * MS;
+pub(super) const MINUTE: u64 = 60 * SECOND;
+pub(super) const HOUR: u64 = 60 * MINUTE;
+
+/// A world before it begins.
+pub(super) struct Plan {
+    pub(super) machines: Vec<MachinePlan>,
+    pub(super) objects: usize,
+    pub(super) clients: usize,
+    /// How many operations each client does.
+    pub(super) operations: usize,
+    /// How many things happen to machines, the network and clocks.
+    pub(super) acts: u64,
+    /// At most this much time between two of them.
+    pub(super) act_pause_us: u64,
+    /// Hours pass, snapshots are frequent, and old things are deleted.
+    pub(super) hours: bool,
+    /// The store knows which processes have ended, as a folder does.
+    pub(super) knows_the_dead: bool,
+    /// At most this long from a machine to the store, and back.
+    pub(super) latency_us: u64,
+    /// At most this long between two operations of a client.
+    pub(super) think_us: u64,
+    pub(super) faults: Faults,
+}
+
+/// One machine and what runs on it.
+#[derive(Clone)]
+pub(super) struct MachinePlan {
+    pub(super) settings: Settings,
+    pub(super) clock: ClockPlan,
+}
+
+/// How a machine's clocks are wrong.
+#[derive(Clone, Copy)]
+pub(super) struct ClockPlan {
+    /// So much faster than true time.
+    pub(super) rate_ppm: i64,
+    /// The wall clock begins so far from true time.
+    pub(super) offset_us: i64,
+    /// The monotonic clock stands still while the machine is frozen. Then its wall clock is never set back: a machine whose clocks both
+    /// lie in the same way can't know that time has passed.
+    pub(super) stands_still: bool,
+}
+
+/// How often a request to the store goes wrong, in a thousand.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Faults {
+    pub(super) request_lost: u64,
+    pub(super) answer_lost: u64,
+    pub(super) twice: u64,
+    pub(super) late: u64,
+    pub(super) conflict: u64,
+    pub(super) error_before: u64,
+    pub(super) error_after: u64,
+    pub(super) refused: u64,
+    /// The machine freezes when it is about to send.
+    pub(super) frozen_before: u64,
+}
+
+impl Plan {
+    pub(super) fn draw(chance: &mut Chance) -> Self {
+        let hours = chance.in_thousand(250);
+        let machines = chance.within(if hours { 2..=3 } else { 1..=3 });
+        let objects = chance.pick(&[1, 1, 1, 2, 2, 3]);
+        let every_request = chance.in_thousand(20);
+        let crowded = objects > 1 && chance.in_thousand(200);
+        // Servers only, functions only, or both on one bucket.
+        let functions = chance.pick(&[0, 0, 0, 500, 500, 500, 1000, 1000]);
+        let machines = (0..machines).map(|_| {
+            let mut machine = MachinePlan::draw(chance, hours, every_request, crowded);
+            if chance.in_thousand(functions) {
+                machine.settings.ownership = Ownership::PerRequest;
+            }
+            machine
+        });
+        let machines = machines.collect();
+        Self {
+            machines,
+            objects,
+            clients: chance.pick(&[2, 2, 3, 3, 4]),
+            operations: chance.pick(&[3, 4, 5, 6, 8]),
+            acts: if hours { chance.within(3..=8) } else { chance.within(0..=5) },
+            act_pause_us: chance.pick(&[300 * MS, 3 * SECOND, 20 * SECOND]),
+            hours,
+            knows_the_dead: chance.in_thousand(100),
+            latency_us: chance.pick(&[MS, 10 * MS, 60 * MS]),
+            think_us: chance.pick(&[5 * MS, 200 * MS, 3 * SECOND, if hours { 5 * MINUTE } else { 15 * SECOND }]),
+            faults: Faults::draw(chance, hours),
+        }
+    }
+}
+
+impl MachinePlan {
+    fn draw(chance: &mut Chance, hours: bool, every_request: bool, crowded: bool) -> Self {
+        let mut settings = Settings { retention: RETENTION_MIN, ..Settings::default() };
+        settings.lease_duration = Duration::from_micros(chance.spread(500 * MS..=30 * SECOND));
+        settings.commit_deadline = Duration::from_micros(chance.spread(500 * MS..=15 * SECOND));
+        settings.handler_time_max = Duration::from_micros(chance.spread(2 * SECOND..=30 * SECOND));
+        settings.turn_wait_max = Duration::from_micros(chance.spread(SECOND..=30 * SECOND));
+        settings.objects_max = if crowded { 1 } else { 100 };
+        let often = hours || chance.in_thousand(100);
+        if often {
+            let interval = Duration::from_micros(chance.pick(&[0, 50 * MS, SECOND]));
+            settings.checkpoint = Checkpoint { interval, min_changes: chance.within(1..=3), ..Checkpoint::default() };
+        }
+        if every_request {
+            settings.checkpoint.mode = CheckpointMode::EveryRequest;
+        }
+        let clock = ClockPlan {
+            rate_ppm: i64::try_from(chance.below(401)).expect("small") - 200,
+            offset_us: i64::try_from(chance.below(2 * HOUR)).expect("some hours") - i64::try_from(HOUR).expect("an hour"),
+            stands_still: chance.in_thousand(400),
+        };
+        Self { settings, clock }
+    }
+}
+
+impl Faults {
+    fn draw(chance: &mut Chance, hours: bool) -> Self {
+        let most = chance.pick(&[0, 0, 20, 60, 150]);
+        let mut some = |share: u64| if most == 0 { 0 } else { chance.below(most / share + 1) };
+        let (request_lost, answer_lost, twice, late) = (some(2), some(1), some(2), some(2));
+        let (conflict, error_before, error_after, refused) = (some(1), some(2), some(1), some(4));
+        let frozen_before = if hours { some(4) + 5 } else { some(10) };
+        Self { request_lost, answer_lost, twice, late, conflict, error_before, error_after, refused, frozen_before }
+    }
+}

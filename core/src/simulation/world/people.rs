@@ -1,0 +1,75 @@
+//! What clients do and hear in a world.
+
+use super::World;
+use crate::simulation::history::Outcome;
+use crate::simulation::machine::Machine;
+use crate::simulation::plan::{MINUTE, MS, SECOND};
+use crate::simulation::timeline::{Delivery, Event};
+
+impl World {
+    /// An answer reaches its client, who may have lost patience and listens all the same.
+    pub(super) fn answered(&mut self, number: usize, outcome: Outcome) {
+        let mut state = self.timeline.lock();
+        state.note(format_args!("operation {number}: {outcome:?}"));
+        let now = state.tick();
+        drop(state);
+        self.history.end(number, now, outcome);
+        self.wake_client_of(number);
+    }
+
+    pub(super) fn wake_client_of(&mut self, number: usize) {
+        let Some(client) = self.clients.iter().position(|client| client.waits_for == Some(number)) else { return };
+        self.clients[client].waits_for = None;
+        self.clients[client].wakes += 1;
+        let wakes = self.clients[client].wakes;
+        let mut state = self.timeline.lock();
+        let think_us = state.chance.spread(1..=self.plan.think_us);
+        state.schedule(think_us, Event::Client(client, wakes));
+    }
+
+    /// A client loses patience, or does its next operation.
+    pub(super) fn go_on(&mut self, client: usize) {
+        if let Some(number) = self.clients[client].waits_for.take() {
+            let gone = self.timeline.lock().chance.in_thousand(500);
+            self.timeline.lock().note(format_args!("client {client} gives up operation {number}"));
+            if gone {
+                for machine in 0..self.machines.len() {
+                    let is_frozen = self.timeline.lock().machines[machine].frozen;
+                    if self.machines[machine].go_away(number) && !is_frozen {
+                        self.step(machine);
+                    }
+                }
+            }
+        }
+        if self.is_calm || self.clients[client].left == 0 {
+            return;
+        }
+        if self.machines.iter().all(Machine::is_silent) {
+            return self.wait_a_while(client);
+        }
+        self.values += 1;
+        let (plan, value) = (&self.plan, self.values);
+        let mut state = self.timeline.lock();
+        let intention = self.clients[client].next(&mut state.chance, plan, value);
+        let now = state.tick();
+        let request = self.history.begin(intention.object, intention.ask, now);
+        state.note(format_args!(
+            "client {client} asks m{} operation {} of o{}: {:?}",
+            intention.machine, request.number, request.object, request.ask
+        ));
+        let process = self.machines[intention.machine].process;
+        let way_us = state.chance.below(2 * MS);
+        state.schedule(way_us, Event::Deliver(process, Delivery::Request(request)));
+        self.clients[client].waits_for = Some(request.number);
+        self.clients[client].wakes += 1;
+        state.schedule(intention.patience_us, Event::Client(client, self.clients[client].wakes));
+    }
+
+    /// Nobody is there to be asked.
+    pub(super) fn wait_a_while(&mut self, client: usize) {
+        self.clients[client].wakes += 1;
+        let mut state = self.timeline.lock();
+        let after_us = state.chance.spread(SECOND..=30 * MINUTE);
+        state.schedule(after_us, Event::Client(client, self.clients[client].wakes));
+    }
+}
