@@ -62,10 +62,16 @@ pub(crate) async fn publish(to: &Target<'_>, plan: &Plan, record_hash: [u8; 32],
     let mut tries = 1;
     loop {
         check(to, plan, begun, REQUEST_IN_FLIGHT_MAX)?;
-        match to.bucket.create(&key, bytes.clone()).await {
-            // Nobody else uses this key.
-            Ok(()) | Err(StoreError::Exists { .. }) => break,
-            Err(StoreError::Unavailable { .. }) if tries < STORE_TRIES => to.clock.sleep(STORE_RETRY_PAUSE * tries).await,
+        let created = match to.bucket.create(&key, bytes.clone()).await {
+            // Nobody else uses this key, so it is our own; or there was a conflict, and the store did nothing.
+            Err(exists @ StoreError::Exists { .. }) => to.bucket.get(&key).await.and_then(|found| found.map(drop).ok_or(exists)),
+            created => created,
+        };
+        match created {
+            Ok(()) => break,
+            Err(StoreError::Unavailable { .. } | StoreError::Exists { .. }) if tries < STORE_TRIES => {
+                to.clock.sleep(STORE_RETRY_PAUSE * tries).await;
+            }
             Err(error) => return Err(store_error(error)),
         }
         tries += 1;

@@ -18,6 +18,8 @@ pub(crate) enum Way {
     Wait,
     /// It does not, and the store is said to be unavailable.
     Fail,
+    /// It does not, and the store says that the key exists.
+    Conflict,
 }
 
 type Signpost = Box<dyn Fn(&'static str, &Key) -> Way + Send>;
@@ -54,7 +56,11 @@ impl Detour {
             drop(self.released.acquire().await);
         }
         let reason = "it was sent away".to_owned();
-        if way == Way::Fail { Err(StoreError::Unavailable { operation, key: key.clone(), reason }) } else { Ok(()) }
+        match way {
+            Way::Fail => Err(StoreError::Unavailable { operation, key: key.clone(), reason }),
+            Way::Conflict => Err(StoreError::Exists { key: key.clone() }),
+            Way::Straight | Way::Wait => Ok(()),
+        }
     }
 }
 

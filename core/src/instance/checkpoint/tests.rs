@@ -1,6 +1,7 @@
 //! Snapshots whose clients go away, or whose files do not get to the store; and restores that meet a new one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -11,7 +12,7 @@ use crate::id::{ObjectId, Tenant};
 use crate::instance::Inline;
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::{CheckpointMode, Settings};
-use crate::store::{Bucket, Memory};
+use crate::store::{Bucket, Key, Memory};
 use crate::testing::detour::{Detour, Way};
 use crate::testing::{CountingRandom, ManualClock};
 
@@ -51,7 +52,7 @@ async fn a_client_that_goes_away_does_not_take_its_changes_out_of_the_next_snaps
     let before = server(memory.clone(), clock.clone(), 1).await;
     assert_eq!(ask(&before, "/add").await.expect("it is added"), "1");
     before.shutdown(Duration::from_secs(1)).await;
-    let is_data = |operation, key: &crate::store::Key| operation == "put" && key.as_str().contains("/data/");
+    let is_data = |operation, key: &Key| operation == "put" && key.as_str().contains("/data/");
     let detour = Arc::new(Detour::new(memory.clone(), move |op, key| if is_data(op, key) { Way::Wait } else { Way::Straight }));
     let engine = server(detour.clone(), clock.clone(), 1).await;
     let asked = tokio::spawn({
@@ -71,7 +72,7 @@ async fn a_client_that_goes_away_does_not_take_its_changes_out_of_the_next_snaps
 async fn a_response_whose_snapshot_failed_does_not_promise_that_nothing_was_written() {
     let clock = Arc::new(ManualClock::default());
     let memory: Arc<dyn Bucket> = Arc::new(Memory::new(clock.clone()));
-    let is_snapshot = |key: &crate::store::Key| key.as_str().contains("/snapshots/");
+    let is_snapshot = |key: &Key| key.as_str().contains("/snapshots/");
     let fail = move |op, key: &_| if op == "put" && is_snapshot(key) { Way::Fail } else { Way::Straight };
     let detour = Arc::new(Detour::new(memory, fail));
     let engine = server(detour.clone(), clock, 1).await;
@@ -87,7 +88,7 @@ async fn a_snapshot_that_is_newer_than_the_listing_beside_it_is_no_damage() {
     let memory: Arc<dyn Bucket> = Arc::new(Memory::new(clock.clone()));
     let owner = server(memory.clone(), clock.clone(), 1).await;
     assert_eq!(ask(&owner, "/add").await.expect("it is added"), "1");
-    let is_hint = |key: &crate::store::Key| key.as_str().ends_with("/snapshots/latest");
+    let is_hint = |key: &Key| key.as_str().ends_with("/snapshots/latest");
     let detour = Arc::new(Detour::new(memory, move |op, key| if op == "get" && is_hint(key) { Way::Wait } else { Way::Straight }));
     let other = server(detour.clone(), clock.clone(), 2).await;
     let asked = tokio::spawn(async move { ask(&other, "/read").await });
@@ -96,4 +97,23 @@ async fn a_snapshot_that_is_newer_than_the_listing_beside_it_is_no_damage() {
     owner.shutdown(Duration::from_secs(1)).await;
     detour.release();
     assert_eq!(asked.await.expect("it does not panic").expect("nothing is missing"), "2");
+}
+
+#[tokio::test]
+async fn a_conflict_that_left_nothing_is_not_taken_for_a_snapshot() {
+    let clock = Arc::new(ManualClock::default());
+    let memory: Arc<dyn Bucket> = Arc::new(Memory::new(clock.clone()));
+    let first = AtomicBool::new(true);
+    let conflict = move |op, key: &Key| op == "create" && key.as_str().ends_with("/snapshot.json") && first.swap(false, Ordering::SeqCst);
+    let detour = Arc::new(Detour::new(memory.clone(), move |op, key| if conflict(op, key) { Way::Conflict } else { Way::Straight }));
+    let engine = server(detour, clock.clone(), 1).await;
+    let adding = tokio::spawn(async move { ask(&engine, "/add").await });
+    while !adding.is_finished() {
+        // Publishing pauses between its tries.
+        clock.advance(Duration::from_millis(100));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(adding.await.expect("it does not panic").expect("its snapshot is there"), "1");
+    let found = memory.list(&Key::new("local/local/do/Rows/a/snapshots"), None, 100).await.expect("memory lists");
+    assert!(found.iter().any(|entry| entry.key.as_str().ends_with("/snapshot.json")), "{found:?}");
 }
