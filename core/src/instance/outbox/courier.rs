@@ -181,6 +181,8 @@ impl Round {
             return Ok(Found::Nothing(uses));
         }
         self.send(letters);
+        // As long as its marker is young, other servers leave the object alone.
+        self.slot.outbox.marker.keep(&self.deps, &self.slot.log.object).await;
         Ok(Found::Something)
     }
 

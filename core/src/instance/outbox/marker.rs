@@ -77,9 +77,7 @@ pub(crate) fn mark(deps: &Arc<Deps>, object: &ObjectId, response: &mut Response)
     response.extensions_mut().insert(Marking(marking));
     let deps = deps.clone();
     tokio::spawn(async move {
-        if let Err(error) = slot.outbox.marker.renew(&deps, &slot.log.object).await {
-            tracing::warn!(object = %slot.log.object, %error, "the hint to its messages was not written; a crash now would delay them");
-        }
+        slot.outbox.marker.keep(&deps, &slot.log.object).await;
         done.send_replace(true);
     });
 }
@@ -96,6 +94,13 @@ impl Marker {
     /// How often a request has relied on there being one.
     pub(super) fn uses(&self) -> u64 {
         self.uses.load(Ordering::SeqCst)
+    }
+
+    /// Makes sure that there is a young one.
+    pub(super) async fn keep(&self, deps: &Deps, object: &ObjectId) {
+        if let Err(error) = self.renew(deps, object).await {
+            tracing::warn!(%object, %error, "the hint to its messages was not written; a crash now would delay them");
+        }
     }
 
     /// Writes a new one, unless the present one is young. A new one has a new key: whoever removes the old one must not hit it.

@@ -93,7 +93,9 @@ async fn look_after(engine: &Engine, key: &Key, seen: &Seen, is_first: bool) {
     let is_own = seen.file.instance == deps.instance;
     let age = seen.age + seen.at.elapsed_at_least(deps.clock.as_ref());
     let is_free = deps.bucket.is_gone(seen.file.instance) || age >= seen.file.free_after();
-    if is_own || !(is_first || is_free) {
+    // An own marker that has become old has lost its courier: another server had the object meanwhile.
+    let is_due = is_free || (is_first && !is_own);
+    if !is_due {
         return;
     }
     match look(engine, &seen.file).await {

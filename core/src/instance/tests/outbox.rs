@@ -137,6 +137,29 @@ async fn after_a_crash_between_delivery_and_its_note_the_message_is_not_taken_ag
 }
 
 #[tokio::test]
+async fn a_message_whose_record_is_on_its_way_is_not_delivered() {
+    let post = Post::new();
+    let first = post.server().await;
+    // A courier is at work, and looks again and again.
+    post.post(&first, "a", "/send", "c:poison").await.expect("it sends");
+    post.pass(Duration::from_secs(1)).await;
+    first.stall_at("/Friend/a/log");
+    let request = http::Request::post("/send").body(Body::from("b:1")).expect("a request");
+    let engine = first.engine.clone();
+    let asked = tokio::spawn(async move { engine.fetch(&friend("a"), None, request).await });
+    for _ in 0..20 {
+        post.pass(Duration::from_millis(100)).await;
+    }
+    assert!(!asked.is_finished());
+    assert_eq!(post.bucket.creates_of("/Friend/b/log"), 0);
+    first.crash();
+    let second = post.server().await;
+    assert_eq!(post.get(&second, "a", "/sent").await, "c:poison");
+    post.pass(Duration::from_secs(5)).await;
+    assert_eq!(post.get(&second, "b", "/taken").await, "");
+}
+
+#[tokio::test]
 async fn a_poisoned_message_holds_up_its_receiver_alone_until_it_is_cured() {
     let post = Post::new();
     let server = post.server().await;
@@ -154,6 +177,41 @@ async fn a_poisoned_message_holds_up_its_receiver_alone_until_it_is_cured() {
     post.post(&server, "b", "/cure", "").await.expect("it is cured");
     post.see(&server, ("b", "/taken"), "a:poison\na:after").await;
     post.see(&server, ("a", "/_dotdo_outbox"), "").await;
+}
+
+#[tokio::test]
+async fn other_servers_leave_a_sender_alone_while_its_own_tries() {
+    let post = Post::new();
+    let (first, second) = (post.server().await, post.server().await);
+    post.post(&first, "a", "/send", "b:poison").await.expect("it sends");
+    for _ in 0..600 {
+        post.pass(Duration::from_secs(1)).await;
+    }
+    let waiting = post.get(&first, "a", "/_dotdo_outbox").await;
+    let attempts: u32 = waiting.split(' ').nth(1).and_then(|count| count.parse().ok()).expect("a count");
+    assert!((15..=22).contains(&attempts), "one server tries, once a minute at last: {attempts} attempts");
+    drop(second);
+}
+
+#[tokio::test]
+async fn messages_go_on_when_the_server_that_took_their_sender_over_is_gone_too() {
+    let post = Post::new();
+    let (first, second) = (post.server().await, post.server().await);
+    post.post(&first, "a", "/send", "b:poison").await.expect("it sends");
+    let mut has_it = 0;
+    for _ in 0..50 {
+        // The second takes over, and keeps the object until the first has given up.
+        has_it += u32::from(post.try_get(&second, "a", "/sent").await.is_ok());
+        post.pass(Duration::from_secs(2)).await;
+    }
+    assert!(has_it > 30, "the second has had it for a minute: {has_it}");
+    second.crash();
+    post.post(&first, "b", "/cure", "").await.expect("it is cured");
+    for _ in 0..240 {
+        post.pass(Duration::from_secs(1)).await;
+    }
+    // Nobody has asked for `a`.
+    assert_eq!(post.get(&first, "b", "/taken").await, "a:poison");
 }
 
 #[tokio::test]

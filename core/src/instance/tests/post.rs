@@ -108,7 +108,12 @@ impl Post {
 
     /// One that owns objects like this.
     pub(super) async fn server_with(&self, ownership: Ownership) -> Server {
-        let line = Arc::new(Line { bucket: self.bucket.clone(), left: AtomicI64::new(i64::MAX), dies_at: std::sync::Mutex::default() });
+        let line = Arc::new(Line {
+            bucket: self.bucket.clone(),
+            left: AtomicI64::new(i64::MAX),
+            dies_at: std::sync::Mutex::default(),
+            stalls_at: std::sync::Mutex::default(),
+        });
         let number = u128::from(self.servers.fetch_add(1, Ordering::SeqCst) + 1);
         let components = Components {
             bucket: line.clone(),
@@ -161,8 +166,12 @@ impl Post {
     }
 
     pub(super) async fn get(&self, server: &Server, id: &str, path: &'static str) -> String {
+        self.try_get(server, id, path).await.expect("it answers")
+    }
+
+    pub(super) async fn try_get(&self, server: &Server, id: &str, path: &'static str) -> Result<String> {
         let request = http::Request::get(path).body(Body::empty()).expect("a request");
-        self.ask(server, id, request).await.expect("it answers")
+        self.ask(server, id, request).await
     }
 
     pub(super) async fn post(&self, server: &Server, id: &str, path: &'static str, body: &str) -> Result<String> {
@@ -196,6 +205,11 @@ impl Server {
         *self.line.dies_at.lock().expect("nobody panics") = Some(part.to_owned());
     }
 
+    /// Creates of keys that contain `part` do not get through any more.
+    pub(super) fn stall_at(&self, part: &str) {
+        *self.line.stalls_at.lock().expect("nobody panics") = Some(part.to_owned());
+    }
+
     /// The server crashes now, if it has not yet.
     pub(super) fn crash(self) {
         self.crash_after(0);
@@ -207,6 +221,7 @@ struct Line {
     bucket: Arc<FaultyBucket>,
     left: AtomicI64,
     dies_at: std::sync::Mutex<Option<String>>,
+    stalls_at: std::sync::Mutex<Option<String>>,
 }
 
 impl Line {
@@ -234,6 +249,10 @@ impl Line {
 #[async_trait]
 impl Bucket for Line {
     async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        let stalls = self.stalls_at.lock().expect("nobody panics").clone();
+        if stalls.is_some_and(|part| key.as_str().contains(&part)) {
+            pending::<()>().await;
+        }
         self.alive(key).await;
         self.heard(self.bucket.create(key, bytes).await).await
     }
