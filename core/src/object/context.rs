@@ -122,6 +122,8 @@ impl Context {
     /// the messages of one sender in the order in which they were sent. A message that its receiver's handler fails on is tried again, at
     /// last once a minute, and those after it to the same receiver wait. The handler finds out who sent it by [`Context::sender`].
     ///
+    /// It inserts a row: what SQL's `last_insert_rowid()` says of a row of yours must be read before.
+    ///
     /// # Errors
     ///
     /// `NotFound` when no class has that name; `Invalid` when the id is not one or the body is a stream; `TooLarge` when the message is

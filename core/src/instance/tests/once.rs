@@ -150,6 +150,18 @@ async fn functions_that_compete_for_an_object_run_a_request_once() {
 }
 
 #[tokio::test]
+async fn a_key_costs_no_record_more_and_its_answer_none() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    post(&engine, "/", "").await.expect("it runs");
+    for (key, records) in [("", 1), ("k", 1), ("k", 0)] {
+        let before = world.bucket.creates_of("/log/");
+        post(&engine, "/", key).await.expect("an answer");
+        assert_eq!(world.bucket.creates_of("/log/") - before, records, "{key:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_that_stands_for_another_request_is_refused() {
     let world = World::new();
     let engine = world.server(1).await;

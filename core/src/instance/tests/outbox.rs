@@ -26,6 +26,18 @@ async fn a_message_arrives_with_its_sender_once_and_in_order() {
 }
 
 #[tokio::test]
+async fn a_message_costs_two_records_besides_the_one_that_holds_it() {
+    let post = Post::new();
+    let server = post.server().await;
+    for round in 0..3 {
+        let before = post.bucket.creates_of("/log/");
+        post.post(&server, "a", "/send", &format!("b:{round}")).await.expect("it sends");
+        post.see(&server, ("a", "/_dotdo_outbox"), "").await;
+        assert_eq!(post.bucket.creates_of("/log/") - before, 3, "the receiver's, and its removal");
+    }
+}
+
+#[tokio::test]
 async fn a_function_delivers_like_a_server() {
     let post = Post::new();
     let functions = [post.server_with(Ownership::PerRequest).await, post.server_with(Ownership::PerRequest).await];
