@@ -53,6 +53,8 @@ pub(crate) enum Gate {
 struct Batch {
     changes: Vec<Changes>,
     bytes: usize,
+    /// It has changes, or had them until its record was made.
+    writes: bool,
     /// Nothing may be added: a snapshot was taken of exactly this state, or the record is on its way.
     sealed: bool,
     releases: bool,
@@ -138,6 +140,7 @@ impl Pipeline {
     pub(crate) fn submit(&mut self, changes: Changes, after_commit: Vec<AfterCommit>) -> (Ticket, u64, bool) {
         let batch = self.open_batch();
         batch.bytes += changes.bytes();
+        batch.writes = true;
         batch.changes.push(changes);
         batch.after_commit.extend(after_commit);
         let ticket = batch.wait();
@@ -150,8 +153,14 @@ impl Pipeline {
     pub(crate) fn gate(&mut self, fresh: bool, lease_duration: Duration, clock: &dyn Clock) -> (Gate, bool) {
         let read_before = self.read_at.replace(Instant::now(clock));
         let often = self.head.sequence > 0 && read_before.is_some_and(|at| at.elapsed_at_least(clock) < lease_duration);
+        let only_renews = self.batches.iter().all(|batch| !batch.writes && !batch.releases);
         if let Some(batch) = self.batches.back_mut() {
-            return (Gate::Record(batch.wait_reading()), false);
+            // Under a lease, a record that changes nothing is nothing to wait for, however long the store takes.
+            let gate = match self.lease {
+                Some(lease) if only_renews && lease.holds(clock) => Gate::Open,
+                _ => Gate::Record(batch.wait_reading()),
+            };
+            return (gate, false);
         }
         match self.lease {
             Some(lease) if lease.holds(clock) => {

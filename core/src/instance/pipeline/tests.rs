@@ -47,3 +47,33 @@ fn a_read_that_joined_a_record_under_way_needs_another_when_its_lease_is_over() 
     honour(pipeline.unrenewed().expect("nothing else waits"));
     assert!(late.try_recv().is_ok());
 }
+
+#[test]
+fn a_read_under_a_lease_waits_for_changes_and_not_for_the_record_that_renews_it() {
+    let clock = ManualClock::default();
+    let (mut pipeline, _, _, lease) = joined(&clock);
+    honour_if_waited_for(pipeline.won(head(2), lease, SinceSnapshot::default(), &clock));
+    assert!(pipeline.next_job().is_none());
+    clock.advance(LEASE * 3 / 5);
+    assert!(matches!(pipeline.gate(false, LEASE, &clock), (Gate::Open, true)), "it renews");
+    assert!(pipeline.next_job().is_some());
+    assert!(matches!(pipeline.gate(false, LEASE, &clock), (Gate::Open, false)), "the store takes its time, the lease holds");
+    let _written = pipeline.submit(Changes::default(), Vec::new());
+    assert!(matches!(pipeline.gate(false, LEASE, &clock), (Gate::Record(_), false)), "it could have seen what is on its way");
+    clock.advance(LEASE);
+    assert!(matches!(pipeline.gate(false, LEASE, &clock), (Gate::Record(_), false)), "the lease is over");
+}
+
+#[test]
+fn a_read_does_not_rest_on_a_lease_that_is_being_given_up() {
+    let clock = ManualClock::default();
+    let (mut pipeline, _, _, lease) = joined(&clock);
+    honour_if_waited_for(pipeline.won(head(2), lease, SinceSnapshot::default(), &clock));
+    let (Some(_released), _) = pipeline.release(&clock) else { panic!("there is a lease to give up") };
+    assert!(matches!(pipeline.gate(false, LEASE, &clock), (Gate::Record(_), false)));
+}
+
+/// Tells those that still wait.
+fn honour_if_waited_for(done: Done) {
+    done.waiters.into_iter().for_each(|waiter| drop(waiter.send(Ok(head(2)))));
+}
