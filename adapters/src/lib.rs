@@ -29,6 +29,7 @@ mod components;
 mod config;
 mod edge;
 mod http;
+mod peers;
 mod run;
 mod serve;
 mod telemetry;
@@ -43,8 +44,9 @@ pub use dotdo_core::{
 };
 // What an engine is made of, for programs that bring a server of their own.
 pub use dotdo_core::{
-    AzureConfig, AzureCredentials, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Executor, GcsConfig, GcsCredentials,
-    Inline, Memory, Ownership, Random, Route, Router, S3Config, S3Credentials, Secret, Settings, StoreConfig, Target, Tenant, open,
+    AzureConfig, AzureCredentials, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Executor, Forward, GcsConfig,
+    GcsCredentials, Inline, Journey, Memory, Owner, Ownership, Passed, PeerError, Peers, Random, Received, Route, Router, S3Config,
+    S3Credentials, Secret, Settings, StoreConfig, Target, Tenant, open,
 };
 
 pub use crate::components::{OsRandom, SystemClock};

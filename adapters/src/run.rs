@@ -5,12 +5,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dotdo_core::{App, At, Clock, Components, Engine, Error, ErrorKind, ObjectId, Random, Request, Response, Result, Router, Tenant, open};
+use dotdo_core::{
+    App, At, Clock, Components, Engine, Error, ErrorKind, Journey, ObjectId, Random, Received, Request, Response, Result, Router, Tenant,
+    open,
+};
 
 use crate::components::{OsRandom, SystemClock};
 use crate::config::{Resolved, Sources, resolve};
 use crate::edge::{Edge, Objects};
 use crate::http::Signals;
+use crate::peers::Plan;
 use crate::serve::{Ended, bind, serve};
 use crate::telemetry::{keep_metrics, start_logs, start_metrics};
 use crate::workers::{Workers, runtime};
@@ -108,6 +112,8 @@ async fn start(app: App, resolved: Resolved) -> Result<Ended> {
     let no_signals = |cause| Error::internal(format!("the system gives no signals: {cause}"));
     let mut signals = Signals::new().map_err(no_signals)?;
     let listener = bind(&config).await?;
+    let address = listener.local_addr().map_err(|cause| Error::internal(format!("the listener has no address: {cause}")))?;
+    let plan = Plan::new(&config, address)?;
     let exporter = start_metrics();
     let keeper = exporter.clone().map(|exporter| tokio::spawn(keep_metrics(exporter)));
 
@@ -116,13 +122,17 @@ async fn start(app: App, resolved: Resolved) -> Result<Ended> {
     let bucket = open(&store, instance, Arc::clone(&clock), Arc::clone(&random))?;
     let location = bucket.location().to_owned();
     let router = Router::new(app.class_names(), app.default_class());
-    let components = Components { bucket, clock, random, executor: Arc::new(Workers::default()), instance };
-    let engine = Engine::start(app, Tenant::new(LOCAL, LOCAL)?, config.settings.clone(), components).await?;
+    let peers = plan.peers(instance, &clock, &random);
+    let gate = plan.gate(instance, &clock);
+    let components = Components { bucket, clock, random, executor: Arc::new(Workers::default()), peers, instance };
+    let mut settings = config.settings.clone();
+    settings.address = plan.address().or(settings.address);
+    let engine = Engine::start(app, Tenant::new(LOCAL, LOCAL)?, settings, components).await?;
 
     let classes = router.classes().collect::<Vec<_>>().join(",");
-    let edge = Arc::new(Edge::new(engine, router, config.edge.clone(), exporter, instance.as_u64_pair().0));
-    let address = listener.local_addr().map_err(|cause| Error::internal(format!("the listener has no address: {cause}")))?;
-    tracing::info!(%address, storage = location, classes, version = env!("CARGO_PKG_VERSION"), "listening");
+    let edge = Edge::new(engine, router, config.edge.clone(), exporter, instance.as_u64_pair().0).with_gate(gate);
+    let edge = Arc::new(edge);
+    tracing::info!(%address, storage = location, classes, forwarding = plan.name(), version = env!("CARGO_PKG_VERSION"), "listening");
     let ended = serve(listener, edge, &config, &mut signals).await;
     if let Some(keeper) = keeper {
         keeper.abort();
@@ -133,6 +143,14 @@ async fn start(app: App, resolved: Resolved) -> Result<Ended> {
 impl Objects for Engine {
     async fn fetch(&self, object: &ObjectId, at: Option<At>, request: Request) -> Result<Response> {
         Engine::fetch(self, object, at, request).await
+    }
+
+    async fn receive(&self, object: &ObjectId, journey: Journey, request: Request) -> Received {
+        Engine::receive(self, object, journey, request).await
+    }
+
+    async fn admits(&self, object: &ObjectId) -> bool {
+        Engine::admits(self, object).await
     }
 
     async fn ready(&self) -> Result<()> {

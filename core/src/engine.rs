@@ -11,10 +11,13 @@ use crate::clock::{Clock, Random};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
 use crate::instance::{
-    Answer, Deps, Executor, Slot, Slots, Turn, answer_per_request, cover, deliver, marked, prepare, shutdown, start_janitor, start_scanning,
+    Answer, Deps, Executor, Slot, Slots, Turn, Undone, Way, answer_per_request, cover, deliver, marked, prepare, shutdown, start_janitor,
+    start_scanning,
 };
+use crate::lease::OWNED_ELSEWHERE;
 use crate::object::{App, Request, Response};
 use crate::past;
+use crate::peers::{Journey, Peers, Received};
 use crate::router::At;
 use crate::settings::{CheckpointMode, Ownership, Settings};
 use crate::store::{Bucket, probe};
@@ -29,6 +32,8 @@ pub struct Components {
     pub random: Arc<dyn Random>,
     /// Runs what may compute for long.
     pub executor: Arc<dyn Executor>,
+    /// The way to other servers on the same bucket. `None`: requests for objects that they own are refused, or wait for their leases.
+    pub peers: Option<Arc<dyn Peers>>,
     /// This process, as others see it; the same that the bucket was opened with.
     pub instance: Uuid,
 }
@@ -58,12 +63,13 @@ impl Engine {
     /// `Invalid` for settings that contradict each other.
     pub async fn start(app: App, tenant: Tenant, settings: Settings, components: Components) -> Result<Self> {
         settings.check()?;
-        let Components { bucket, clock, random, executor, instance } = components;
+        let Components { bucket, clock, random, executor, peers, instance } = components;
         probe(bucket.as_ref(), clock.as_ref(), random.as_ref()).await?;
         let janitor_clock = clock.clone();
         let inner = Arc::new_cyclic(|weak| {
             let engine = WeakEngine(weak.clone());
-            let deps = Arc::new(Deps::new(app, tenant, settings, Components { bucket, clock, random, executor, instance }, engine));
+            let components = Components { bucket, clock, random, executor, peers, instance };
+            let deps = Arc::new(Deps::new(app, tenant, settings, components, engine));
             Inner { deps, slots: Slots::new(), stopping: AtomicBool::new(false) }
         });
         let engine = Self { inner };
@@ -80,27 +86,65 @@ impl Engine {
     /// What the handler failed with, and the kinds of [`ErrorKind`] that concern the store, the owner and the limits. Except for
     /// `Unknown`, an error means that nothing of the request remains.
     pub async fn fetch(&self, object: &ObjectId, at: Option<At>, request: Request) -> Result<Response> {
-        if self.inner.stopping.load(Ordering::Acquire) {
+        if self.is_stopping() {
             return Err(Error::new(ErrorKind::Busy, "the server is stopping").with_retry_after(Duration::from_secs(1)));
         }
         if let Some(at) = at {
             return past::fetch(self.deps(), object, at, request).await;
         }
         let request = prepare(request).await?;
-        self.run(&self.inner.slots.get(self.deps(), object)?, request).await
+        self.answer(&self.inner.slots.get(self.deps(), object)?, &mut Way::of(request)).await
     }
 
-    /// Runs a request on an object in this process.
-    pub(crate) async fn run(&self, slot: &Arc<Slot>, request: Request) -> Result<Response> {
-        let deps = self.deps();
-        let mut answer = match deps.settings.ownership {
-            Ownership::Leased => leased(deps, slot, request).await?,
-            Ownership::PerRequest => answer_per_request(deps, slot, request).await?,
+    /// Answers a request that another server has sent here because it believes that this one owns `object`.
+    pub async fn receive(&self, object: &ObjectId, journey: Journey, request: Request) -> Received {
+        if self.is_stopping() {
+            return Received::NotOwner;
+        }
+        let mut way = match Way::received(journey, request).await {
+            Ok(way) => way,
+            Err(error) => return Received::Answered(Err(error)),
         };
-        // It was written beside the record.
-        marked(&mut answer.response).await;
-        answer.background.into_iter().for_each(|work| deps.background.spawn(work));
-        Ok(answer.response)
+        let answer = match self.inner.slots.get(self.deps(), object) {
+            Ok(slot) => self.answer(&slot, &mut way).await,
+            Err(error) => Err(error),
+        };
+        if way.is_declined() { Received::NotOwner } else { Received::Answered(answer) }
+    }
+
+    /// Whether a request for `object` that another server offers should be sent: this process owns the object, or takes it over now.
+    pub async fn admits(&self, object: &ObjectId) -> bool {
+        let Ok(slot) = self.inner.slots.get(self.deps(), object) else { return true };
+        !self.is_stopping() && Turn::may_take(self.deps(), &slot).await
+    }
+
+    /// Runs a request on an object in this process, and nowhere else.
+    pub(crate) async fn run(&self, slot: &Arc<Slot>, request: Request) -> Result<Response> {
+        self.answer(slot, &mut Way::that_stays(request)).await
+    }
+
+    /// Answers a request here or by the object's owner, whichever that is when it comes to it.
+    async fn answer(&self, slot: &Arc<Slot>, way: &mut Way) -> Result<Response> {
+        let deps = self.deps();
+        loop {
+            if let Some(answer) = way.elsewhere(deps, slot).await {
+                return answer;
+            }
+            let here = match deps.settings.ownership {
+                Ownership::Leased => leased(deps, slot, way).await,
+                Ownership::PerRequest => per_request(deps, slot, way).await,
+            };
+            match here {
+                Ok(answer) => {
+                    let mut answer = answer?;
+                    // It was written beside the record.
+                    marked(&mut answer.response).await;
+                    answer.background.into_iter().for_each(|work| deps.background.spawn(work));
+                    return Ok(answer.response);
+                }
+                Err(Undone(error)) => way.again(deps, slot, error)?,
+            }
+        }
     }
 
     /// Whether the store answers.
@@ -117,6 +161,10 @@ impl Engine {
     pub async fn shutdown(&self, deadline: Duration) {
         self.inner.stopping.store(true, Ordering::Release);
         shutdown(&self.inner.deps, &self.inner.slots, deadline).await;
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.inner.stopping.load(Ordering::Acquire)
     }
 
     /// Whether `object` is one that this engine can serve.
@@ -153,17 +201,27 @@ impl Engine {
 }
 
 /// Answers a request under a lease: the handler commits in memory, and the response waits at the gate.
-async fn leased(deps: &Arc<Deps>, slot: &Arc<Slot>, request: Request) -> Result<Answer> {
-    let mut turn = Turn::take(deps, slot).await?;
-    let run = turn.run(request).await?;
+async fn leased(deps: &Arc<Deps>, slot: &Arc<Slot>, way: &mut Way) -> Result<Result<Answer>, Undone> {
+    let mut turn = Turn::take(deps, slot, way.caller()).await?;
+    let run = turn.run(way.begin(deps)).await?;
     drop(turn);
     let snapshot = match run.written {
         Some(sequence) if deps.settings.checkpoint.mode == CheckpointMode::EveryRequest => Some(cover(deps, slot, sequence)),
         _ => None,
     };
-    let snapshot = async { OptionFuture::from(snapshot).await.unwrap_or(Ok(())) };
-    futures_util::try_join!(slot.pass(run.gate), snapshot)?;
-    run.answer
+    let snapshot = async { Ok(OptionFuture::from(snapshot).await.unwrap_or(Ok(()))) };
+    let pass = async { slot.pass(run.gate).await.map_err(Undone) };
+    let (_, covered) = futures_util::try_join!(pass, snapshot)?;
+    Ok(covered.and(run.answer))
+}
+
+/// Answers a request without a lease: it is read whole, so that it can be run again, also by another server.
+async fn per_request(deps: &Arc<Deps>, slot: &Arc<Slot>, way: &mut Way) -> Result<Result<Answer>, Undone> {
+    way.make_whole().await?;
+    match answer_per_request(deps, slot, way.begin(deps)).await {
+        Err(error) if error.code() == OWNED_ELSEWHERE => Err(Undone(error)),
+        answer => Ok(answer),
+    }
 }
 
 impl WeakEngine {

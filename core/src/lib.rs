@@ -12,6 +12,7 @@ mod limits;
 mod log;
 mod object;
 mod past;
+mod peers;
 mod planted;
 mod restore;
 mod router;
@@ -30,11 +31,12 @@ pub use engine::{Components, Engine};
 pub use error::{Error, ErrorKind, Result};
 pub use id::{CLASS_BYTES_MAX, ID_BYTES_MAX, ObjectId, Tenant, is_class_name};
 pub use instance::{Executor, FencingToken, Inline};
-pub use limits::RETENTION_MIN;
+pub use limits::{HOPS_MAX, RETENTION_MIN};
 pub use object::{
     App, Body, Context, Delivery, DurableObject, IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_REPLAYED_HEADER, IntoParams, IntoValue, ListOptions,
     RemoteObject, Request, Response, Sql, SqlCursor, Storage, json,
 };
+pub use peers::{Forward, Journey, Owner, Passed, PeerError, Peers, Received};
 pub use router::{AT_HEADER, At, ID_HEADER, REQUEST_ID_HEADER, Route, Router, TYPE_HEADER, Target, parse_at};
 pub use settings::{Checkpoint, CheckpointMode, Ownership, Settings};
 pub use store::{

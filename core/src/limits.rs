@@ -27,6 +27,12 @@ pub(crate) const KEY_BYTES_MAX: usize = 1024;
 /// How many objects may call each other in a chain before the call is refused.
 pub(crate) const CALL_DEPTH_MAX: usize = 16;
 
+/// How often one request is offered to another server before its client is told to come again.
+pub(crate) const FORWARDS_MAX: u32 = 4;
+
+/// How many servers may pass one request on.
+pub const HOPS_MAX: usize = 3;
+
 /// How many requests a restore sends to the store at the same time.
 pub(crate) const RESTORE_CONCURRENCY: usize = 32;
 

@@ -32,7 +32,13 @@ pub(crate) struct Restored {
     pub(crate) proof: Proof,
 }
 
-/// Restores the newest state. `asked` is a moment before this call.
+/// What a listing and the hint say of an object: the first of the two round trips.
+pub(crate) struct Newest {
+    pub(crate) listing: Listing,
+    hint: Option<Document>,
+}
+
+/// Restores the newest state, from what [`newest`] has found if it was called already. `asked` is a moment before that.
 ///
 /// What is read may be deleted meanwhile: this process may have been frozen between two requests, or the hint may be older than the
 /// retention. So when something is missing, and a listing shows another snapshot than the one that was read, that one is read.
@@ -40,12 +46,12 @@ pub(crate) struct Restored {
 /// # Errors
 ///
 /// `Corrupt` with the key of what is missing or damaged; `Unavailable` when the store can't be asked.
-pub(crate) async fn restore(deps: &Deps, log: &Log, asked: Proof) -> Result<Restored> {
+pub(crate) async fn restore(deps: &Deps, log: &Log, asked: Proof, mut known: Option<Newest>) -> Result<Restored> {
     let started = Instant::now(deps.clock.as_ref());
     let mut base = Base::Hinted;
     let mut first_error = None;
     for _ in 0..TRIES {
-        let Failed { tried, error } = match restore_from(deps, log, asked, base).await {
+        let Failed { tried, error } = match restore_from(deps, log, asked, (base, known.take())).await {
             Ok(restored) => {
                 metrics::counter!("dotdo_restores_total").increment(1);
                 metrics::histogram!("dotdo_restore_seconds").record(started.elapsed_at_least(deps.clock.as_ref()).as_secs_f64());
@@ -93,8 +99,16 @@ impl From<Error> for Failed {
 }
 
 /// Restores the newest state from one snapshot.
-async fn restore_from(deps: &Deps, log: &Log, asked: Proof, base: Base) -> std::result::Result<Restored, Failed> {
-    let (listing, hint) = newest(deps, log).await?;
+async fn restore_from(
+    deps: &Deps,
+    log: &Log,
+    asked: Proof,
+    (base, known): (Base, Option<Newest>),
+) -> std::result::Result<Restored, Failed> {
+    let Newest { listing, hint } = match known {
+        Some(known) => known,
+        None => newest(deps, log).await?,
+    };
     // Others' rights end late: the record may have been written after `asked`.
     let observed = if planted(Bug::WatchedFromQuestion) { asked.at() } else { Instant::now(deps.clock.as_ref()) };
     if listing.head == 0 {
@@ -134,7 +148,7 @@ pub(crate) async fn restore_at(deps: &Deps, log: &Log, at: At) -> Result<Databas
 }
 
 async fn read_at(deps: &Deps, log: &Log, at: At) -> Result<Database> {
-    let (listing, _) = newest(deps, log).await?;
+    let Newest { listing, .. } = newest(deps, log).await?;
     let to = match at {
         At::Sequence(sequence) if (1..=listing.head).contains(&sequence) => sequence,
         At::Sequence(sequence) => return Err(no_such_state(format!("record {sequence}; the newest is {}", listing.head))),
@@ -157,7 +171,11 @@ async fn read_at(deps: &Deps, log: &Log, at: At) -> Result<Database> {
 }
 
 /// The newest keys of the log, and the newest snapshot by the hint, if that can be used.
-async fn newest(deps: &Deps, log: &Log) -> Result<(Listing, Option<Document>)> {
+///
+/// # Errors
+///
+/// Those of [`restore`].
+pub(crate) async fn newest(deps: &Deps, log: &Log) -> Result<Newest> {
     let latest = async { Ok(deps.bucket.get(&latest_key(&log.prefix)).await?) };
     let (listing, latest): (Listing, Option<Stored>) = futures_util::try_join!(list_newest(log, u64::MAX), latest)?;
     let hint = latest.and_then(|stored| {
@@ -168,7 +186,7 @@ async fn newest(deps: &Deps, log: &Log) -> Result<(Listing, Option<Document>)> {
     match &hint {
         // The newest record is never deleted by this program, so somebody else did it; or the hint was written after the listing was made.
         Some(hint) if hint.reference.sequence > listing.head => Err(missing(log, hint.reference)),
-        _ => Ok((listing, hint)),
+        _ => Ok(Newest { listing, hint }),
     }
 }
 

@@ -94,6 +94,7 @@ impl Run {
             clock: self.clock.clone() as Arc<dyn Clock>,
             random: self.random.clone(),
             executor: Arc::new(Inline),
+            peers: None,
             instance,
         };
         let tenant = Tenant::new("local", "local").expect("these are names");

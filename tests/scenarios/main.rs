@@ -3,6 +3,9 @@
 //! answer ever told of a past that others had left behind.
 
 mod disk;
+mod forward;
+mod forward_hints;
+mod forward_kills;
 mod kills;
 mod load;
 mod misery;

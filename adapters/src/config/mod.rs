@@ -32,6 +32,12 @@ pub(crate) struct Config {
     pub(crate) port: u16,
     /// Whether other addresses than loopback are served although nobody has to say who they are.
     pub(crate) allow_unauthenticated: bool,
+    /// What becomes of requests for objects that other servers own.
+    pub(crate) forwarding: Forwarding,
+    /// What all servers of the bucket know.
+    pub(crate) peer_secret: Option<Secret>,
+    /// The machine on Fly that this is, by the environment.
+    pub(crate) fly_machine: Option<String>,
     /// The class of requests that name none, when it is not the app's own choice.
     pub(crate) default_class: Option<String>,
     /// Where the state is kept, as it was written.
@@ -48,6 +54,19 @@ pub(crate) struct Config {
     pub(crate) shutdown: Duration,
     /// The knobs of the core.
     pub(crate) settings: Settings,
+}
+
+/// What becomes of requests for objects that other servers own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forwarding {
+    /// What the platform and the other settings allow.
+    Auto,
+    /// They are refused, or wait.
+    Off,
+    /// They are sent to the owner over HTTP.
+    Proxy,
+    /// Fly's proxy is asked to bring them to the owner.
+    FlyReplay,
 }
 
 /// A configuration that can be used, and what should be said about it.
@@ -127,6 +146,9 @@ impl Default for Config {
             host: Some("127.0.0.1".to_owned()),
             port: 8787,
             allow_unauthenticated: false,
+            forwarding: Forwarding::Auto,
+            peer_secret: None,
+            fly_machine: None,
             default_class: None,
             storage: Some("./.dotdo".to_owned()),
             access: StorageAccess::default(),

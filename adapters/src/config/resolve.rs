@@ -9,6 +9,7 @@ use super::sources::Sources;
 use super::suggest::nearest;
 use super::table::TABLE;
 use super::{Config, Resolved, storage};
+use crate::peers::SECRET_BYTES_MIN;
 
 /// How much of a wrong value an error repeats.
 const SHOWN_CHARS_MAX: usize = 80;
@@ -21,6 +22,9 @@ const AUTHENTICATION: &str = "WORKOS_AUTH_DOMAIN";
 
 /// Variables by which platforms say that they run functions: instances that may be frozen between two requests.
 const FUNCTIONS: [&str; 4] = ["AWS_LAMBDA_FUNCTION_NAME", "FUNCTIONS_CUSTOMHANDLER_PORT", "K_SERVICE", "VERCEL"];
+
+/// Fly tells each machine its id.
+const FLY_MACHINE: &str = "FLY_MACHINE_ID";
 
 /// How strong a source is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +68,11 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
     if u64::from(row) > object {
         return Err(wrong(format!("limits.row_bytes_max is {row}; it can't be more than limits.object_bytes_max, which is {object}")));
     }
+    if build.config.peer_secret.as_ref().is_some_and(|secret| secret.reveal().len() < SECRET_BYTES_MIN) {
+        return Err(wrong(format!(
+            "peer_secret has fewer than {SECRET_BYTES_MIN} bytes (not shown); `openssl rand -hex 32` makes a good one"
+        )));
+    }
     let store = storage::store(&build.config)?;
     Ok(Resolved { config: build.config, store, warnings })
 }
@@ -104,6 +113,7 @@ impl Build {
                  unset it to serve without authentication"
             )));
         }
+        self.config.fly_machine = given.get(FLY_MACHINE).map(|id| (*id).to_owned());
         for knob in TABLE {
             for name in knob.variables() {
                 if let Some(value) = given.get(&*name) {

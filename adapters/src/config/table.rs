@@ -2,6 +2,7 @@
 
 use dotdo_core::{CheckpointMode, Ownership, RETENTION_MIN, is_class_name};
 
+use super::Forwarding;
 use super::knob::{Knob, Slot, number, secret, text};
 use crate::edge::AccessLog;
 use crate::http::HEADER_BYTES_MIN;
@@ -39,7 +40,24 @@ pub(super) static TABLE: &[Knob] = &[
     Knob::new(
         "address",
         text!("an address with http:// or https://", web_address, settings.address),
-        "Where other servers on the same bucket reach this one.",
+        "Where other servers on the same bucket reach this one. Else, where requests are forwarded, the address that it listens on.",
+    ),
+    Knob::new(
+        "forwarding",
+        Slot::OneOf {
+            words: &["auto", "off", "proxy", "fly-replay"],
+            get: |config| config.forwarding as usize,
+            set: |config, at| config.forwarding = [Forwarding::Auto, Forwarding::Off, Forwarding::Proxy, Forwarding::FlyReplay][at],
+        },
+        "What becomes of requests for objects that another server owns: `proxy` sends them there over HTTP (needs `peer_secret`), `fly-replay` \
+         lets Fly's proxy bring them there, `off` answers 503 with `Retry-After`. `auto` is `fly-replay` on Fly, `proxy` with a `peer_secret`, \
+         else `off`.",
+    ),
+    Knob::new(
+        "peer_secret",
+        secret!(peer_secret),
+        "What all servers of a bucket know and nobody else, at least 32 bytes: with it they prove to each other who they are. It is never \
+         sent. `openssl rand -hex 32` makes a good one.",
     ),
     Knob::new(
         "default_class",

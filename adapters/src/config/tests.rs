@@ -208,6 +208,16 @@ fn amazon_s_variables_work() {
 }
 
 #[test]
+fn a_secret_of_the_servers_is_long_and_not_shown() {
+    let message = refusal(&environment(&[("DOTDO_PEER_SECRET", SECRET)]));
+    assert_eq!(message, "peer_secret has fewer than 32 bytes (not shown); `openssl rand -hex 32` makes a good one");
+    let long = "a".repeat(32);
+    let Resolved { config, .. } = resolved(&environment(&[("DOTDO_PEER_SECRET", &long), ("FLY_MACHINE_ID", "m1")]));
+    assert!(!format!("{config:?}").contains(&long));
+    assert_eq!((config.forwarding, config.fly_machine.as_deref()), (Forwarding::Auto, Some("m1")));
+}
+
+#[test]
 fn secrets_are_not_printed() {
     let sources = environment(&[("DOTDO_STORAGE", "s3://b"), ("R2_ACCESS_KEY_ID", "id"), ("R2_SECRET_ACCESS_KEY", SECRET)]);
     assert!(!format!("{:?}", resolved(&sources)).contains(SECRET));

@@ -8,6 +8,7 @@ mod body;
 mod error;
 mod finish;
 mod metrics;
+mod peer;
 mod readiness;
 mod request_id;
 
@@ -16,20 +17,27 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use dotdo_core::{At, Body, Error, ObjectId, Request, Response, Result, Route, Router};
+use dotdo_core::{At, Body, Error, Journey, ObjectId, Received, Request, Response, Result, Route, Router};
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header, request};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use self::body::Inbound;
 use self::metrics::RequestMetrics;
 use self::readiness::Readiness;
 use self::request_id::RequestIds;
+use crate::peers::Gate;
 
 /// Whoever answers for the objects: the engine, or a test's stand-in.
 pub(crate) trait Objects: Send + Sync + 'static {
     /// Answers a request to an object, at a version when one is asked for.
     fn fetch(&self, object: &ObjectId, at: Option<At>, request: Request) -> impl Future<Output = Result<Response>> + Send;
+
+    /// Answers a request that another server has sent here.
+    fn receive(&self, object: &ObjectId, journey: Journey, request: Request) -> impl Future<Output = Received> + Send;
+
+    /// Whether a request that another server offers should be sent.
+    fn admits(&self, object: &ObjectId) -> impl Future<Output = bool> + Send;
 
     /// Whether the store can be used.
     fn ready(&self) -> impl Future<Output = Result<()>> + Send;
@@ -69,6 +77,7 @@ pub(crate) struct Edge<O> {
     metrics: RequestMetrics,
     readiness: Readiness,
     exporter: Option<PrometheusHandle>,
+    gate: Gate,
 }
 
 /// What is known of a request when its answer is ready.
@@ -84,7 +93,13 @@ impl<O: Objects> Edge<O> {
     /// An edge in front of `objects`, for the classes that `router` knows.
     pub(crate) fn new(objects: O, router: Router, settings: EdgeSettings, exporter: Option<PrometheusHandle>, process: u64) -> Self {
         let metrics = RequestMetrics::new(router.classes());
-        Self { objects, router, settings, request_ids: RequestIds::new(process), metrics, readiness: Readiness::default(), exporter }
+        let (request_ids, readiness) = (RequestIds::new(process), Readiness::default());
+        Self { objects, router, settings, request_ids, metrics, readiness, exporter, gate: Gate::Closed }
+    }
+
+    /// The same edge, with what it takes from other servers.
+    pub(crate) fn with_gate(self, gate: Gate) -> Self {
+        Self { gate, ..self }
     }
 
     /// The objects behind this edge.
@@ -99,8 +114,19 @@ impl<O: Objects> Edge<O> {
         B::Error: std::error::Error + Send + Sync + 'static,
     {
         let mut seen = self.seen(&request);
-        let outcome = AssertUnwindSafe(self.dispatch(request, &mut seen)).catch_unwind().await;
-        let outcome = outcome.unwrap_or_else(|_| Err(Error::internal("the server failed while it answered; its log says why")));
+        let (head, body) = request.into_parts();
+        match self.gate.arrival(&head) {
+            None => {
+                let outcome = survive(self.dispatch(head, body, &mut seen)).await;
+                self.finish(outcome, seen)
+            }
+            Some(Ok(arrival)) => self.answer_peer(&arrival, http::Request::from_parts(head, body), seen).await,
+            Some(Err(refusal)) => self.finish(Err(refusal), seen),
+        }
+    }
+
+    /// What is sent for an outcome, once it has been logged and counted.
+    fn finish(&self, outcome: Result<Response>, seen: Seen) -> Response {
         let outcome = outcome.and_then(finish::checked);
         self.log(&seen, &outcome);
         let response = outcome.unwrap_or_else(|error| error::response(&error, &seen.id));
@@ -113,24 +139,26 @@ impl<O: Objects> Edge<O> {
         Seen { method: request.method().clone(), uri: request.uri().clone(), object: None, id, started: Instant::now() }
     }
 
-    async fn dispatch<B>(&self, request: http::Request<B>, seen: &mut Seen) -> Result<Response>
+    async fn dispatch<B>(&self, mut head: request::Parts, body: B, seen: &mut Seen) -> Result<Response>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        if request.method() == Method::CONNECT {
+        if head.method == Method::CONNECT {
             return Err(Error::invalid("this is not a proxy: CONNECT is not answered"));
         }
-        let target = match self.router.route(request.method(), request.uri(), request.headers())? {
+        let target = match self.router.route(&head.method, &head.uri, &head.headers)? {
             Route::Object(target) => target,
             Route::Health => return Ok(json(serde_json::json!({ "status": "ok" }))),
             Route::Ready => return self.ready().await,
             Route::Metrics => return self.figures(),
         };
         seen.object = Some(target.object.clone());
-        let (mut head, body) = request.into_parts();
         let body = self.receive(body, &head.headers).await?;
         target.rewrite(&mut head, seen.id.clone());
+        if let Some(journey) = self.gate.journey(&head.headers) {
+            head.extensions.insert(journey);
+        }
         self.objects.fetch(&target.object, target.at, Request::from_parts(head, body)).await
     }
 
@@ -186,6 +214,12 @@ impl<O: Objects> Edge<O> {
             (AccessLog::Errors, _) => {}
         }
     }
+}
+
+/// The outcome of `work`, also when it panics.
+async fn survive<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    outcome.unwrap_or_else(|_| Err(Error::internal("the server failed while it answered; its log says why")))
 }
 
 /// A 200 with JSON.

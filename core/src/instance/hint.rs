@@ -3,16 +3,21 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Instant;
 use crate::instance::Deps;
 use crate::instance::pipeline::Head;
 use crate::instance::slot::Slot;
+use crate::lease::Claim;
+use crate::log::{Listing, Log};
 
 /// The hint is rewritten at most this often: some stores allow one write a second to a key.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
+
+/// The version of the stored form.
+const FORMAT: u32 = 1;
 
 /// What this process last wrote.
 #[derive(Debug, Default)]
@@ -22,13 +27,13 @@ pub(crate) struct LastWritten {
 }
 
 /// The stored form, format version 1.
-#[derive(Serialize)]
-struct LockFile<'a> {
+#[derive(Serialize, Deserialize)]
+struct LockFile {
     format: u32,
-    class: &'a str,
-    id: &'a str,
+    class: String,
+    id: String,
     holder: Option<Uuid>,
-    address: Option<&'a str>,
+    address: Option<String>,
     epoch: u64,
     sequence: u64,
     lease_ms: u64,
@@ -53,11 +58,11 @@ pub(crate) fn write_behind(deps: &Arc<Deps>, slot: &Arc<Slot>, head: Head) {
 pub(crate) async fn write(deps: &Deps, slot: &Slot, head: Head, released: bool) {
     let written_at = jiff::Timestamp::from_millisecond(deps.clock.wall_ms()).map(|at| at.to_string()).unwrap_or_default();
     let file = LockFile {
-        format: 1,
-        class: slot.log.object.class(),
-        id: slot.log.object.id(),
+        format: FORMAT,
+        class: slot.log.object.class().to_owned(),
+        id: slot.log.object.id().to_owned(),
         holder: (!released).then_some(deps.instance),
-        address: deps.settings.address.as_deref().filter(|_| !released),
+        address: deps.settings.address.clone().filter(|_| !released),
         epoch: head.epoch,
         sequence: head.sequence,
         lease_ms: if released { 0 } else { u64::try_from(deps.settings.lease_duration.as_millis()).unwrap_or(u64::MAX) },
@@ -66,5 +71,33 @@ pub(crate) async fn write(deps: &Deps, slot: &Slot, head: Head, released: bool) 
     let Ok(bytes) = serde_json::to_vec(&file) else { return };
     if let Err(error) = deps.bucket.put(&slot.log.prefix.join("lock"), bytes.into()).await {
         tracing::debug!(object = %slot.log.object, %error, "the hint `lock` was not written");
+    }
+}
+
+/// What the hint said, at some time.
+pub(crate) struct Hint {
+    holder: Uuid,
+    address: String,
+    lease: Duration,
+    epoch: u64,
+    sequence: u64,
+}
+
+/// Reads the hint. `None` when it is missing, can't be read, or names nobody who could be asked.
+pub(crate) async fn read(deps: &Deps, log: &Log) -> Option<Hint> {
+    let stored = deps.bucket.get(&log.prefix.join("lock")).await.ok()??;
+    let file: LockFile = serde_json::from_slice(&stored.bytes).ok()?;
+    let fits = file.format == FORMAT && file.class == log.object.class() && file.id == log.object.id();
+    let LockFile { holder, address, epoch, sequence, lease_ms, .. } = file;
+    Some(Hint { holder: holder.filter(|_| fits)?, address: address?, lease: Duration::from_millis(lease_ms), epoch, sequence })
+}
+
+impl Hint {
+    /// The claim that the newest record of `listing` makes if it is the holder's. `None` when the hint speaks of a record that is not there.
+    pub(crate) fn claim(self, listing: &Listing, observed: Instant) -> Option<Claim> {
+        let Self { holder, address, lease, epoch, sequence } = self;
+        let modified_ms = listing.head_modified_ms;
+        let claim = Claim { epoch, sequence: listing.head, holder, address: Some(address), duration: lease, modified_ms, observed };
+        (sequence <= listing.head).then_some(claim)
     }
 }

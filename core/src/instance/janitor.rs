@@ -30,7 +30,7 @@ async fn run(engine: WeakEngine, clock: Arc<dyn Clock>) {
             relax(slot, clock.as_ref());
         }
         evict(engine.deps(), slots).await;
-        engine.slots().forget_cold();
+        engine.slots().forget_cold(clock.as_ref());
         publish(engine.slots());
     }
 }

@@ -7,6 +7,7 @@ mod background;
 mod catch_up;
 mod checkpoint;
 mod commit;
+mod elsewhere;
 mod handler;
 mod hint;
 mod janitor;
@@ -38,10 +39,12 @@ use crate::id::{ObjectId, Tenant};
 use crate::limits::{KEY_BYTES_MAX, KEY_SUFFIX_BYTES_MAX, PASTS_MAX};
 use crate::log::Log;
 use crate::object::App;
+use crate::peers::Peers;
 use crate::settings::Settings;
 use crate::store::Bucket;
 
 pub(crate) use checkpoint::cover;
+pub(crate) use elsewhere::{Undone, Way};
 pub use handler::{Executor, Inline};
 pub(crate) use handler::{offload, run_read_only};
 pub(crate) use janitor::start as start_janitor;
@@ -65,6 +68,8 @@ pub(crate) struct Deps {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) executor: Arc<dyn Executor>,
+    /// The way to other servers, if there is one.
+    pub(crate) peers: Option<Arc<dyn Peers>>,
     /// This process, as other processes see it.
     pub(crate) instance: Uuid,
     /// For objects that call each other.
@@ -82,7 +87,7 @@ pub(crate) struct Deps {
 
 impl Deps {
     pub(crate) fn new(app: App, tenant: Tenant, settings: Settings, components: Components, engine: WeakEngine) -> Self {
-        let Components { bucket, clock, random, executor, instance } = components;
+        let Components { bucket, clock, random, executor, peers, instance } = components;
         let checkpoints = tokio::sync::Semaphore::new(checkpoint::CONCURRENCY);
         let background = background::Tasks::default();
         let pasts = tokio::sync::Semaphore::new(PASTS_MAX);
@@ -94,6 +99,7 @@ impl Deps {
             clock,
             random,
             executor,
+            peers,
             instance,
             engine,
             background,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::error::Result;
 use crate::instance::catch_up::{Caught, catch_up};
+use crate::instance::elsewhere::{Caller, goes_elsewhere, look};
 use crate::instance::handler::is_over;
 use crate::instance::slot::{Residence, Slot, Warm};
 use crate::instance::turn::recover;
@@ -19,17 +20,25 @@ use crate::restore::{Restored, restore};
 /// A dead owner's lease is waited out behind a request at most this long.
 pub(super) const TAKE_OVER_WAIT_MAX: Duration = Duration::from_secs(15);
 
+/// Whoever waits for an owner looks at the log this often: it may have released the object, or have written another record.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
 /// Makes sure that the object is in memory and sound, and that no other process may answer for it. `true`: its state was the newest at a
 /// moment within this call.
 ///
 /// # Errors
 ///
 /// `Busy` when another server owns the object; what the restore fails with.
-pub(crate) async fn ensure_warm(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence) -> Result<bool> {
+pub(crate) async fn ensure_warm(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, caller: Caller) -> Result<bool> {
     let mut waited_for = None;
     loop {
-        let fresh = ensure_current(deps, slot, residence).await?;
+        let fresh = ensure_current(deps, slot, residence, caller).await?;
         let Some((claim, remaining)) = foreign_claim(deps, slot, residence) else { return Ok(fresh) };
+        if goes_elsewhere(deps, slot, caller, (claim, remaining)) {
+            let error = claim.busy(remaining);
+            residence.drop_memory(slot);
+            return Err(error);
+        }
         wait_for_owner(deps, claim, remaining, &mut waited_for).await?;
     }
 }
@@ -38,8 +47,8 @@ pub(crate) async fn ensure_warm(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &
 ///
 /// # Errors
 ///
-/// What the restore fails with.
-pub(crate) async fn ensure_present(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence) -> Result<bool> {
+/// What the restore fails with; `Busy` when another server owns the object and can be asked.
+pub(crate) async fn ensure_present(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, caller: Caller) -> Result<bool> {
     let generation = slot.pipeline().generation;
     if let Some(warm) = residence.warm.as_mut().filter(|warm| warm.generation == generation) {
         if warm.running {
@@ -49,14 +58,15 @@ pub(crate) async fn ensure_present(deps: &Arc<Deps>, slot: &Arc<Slot>, residence
     }
     residence.drop_memory(slot);
     let asked = Proof::now(&slot.log);
-    let restored = restore(deps, &slot.log, asked).await?;
+    let newest = look(deps, slot, caller).await?;
+    let restored = restore(deps, &slot.log, asked, newest).await?;
     settle(deps, slot, residence, restored)?;
     Ok(true)
 }
 
 /// Makes sure that the memory is the newest state, or that a lease keeps others from changing it, or that a record on its way will tell.
-async fn ensure_current(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence) -> Result<bool> {
-    if ensure_present(deps, slot, residence).await? {
+async fn ensure_current(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, caller: Caller) -> Result<bool> {
+    if ensure_present(deps, slot, residence, caller).await? {
         return Ok(true);
     }
     if !slot.pipeline().is_idle(deps.clock.as_ref()) {
@@ -64,7 +74,7 @@ async fn ensure_current(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Resi
     }
     match catch_up(deps, slot, residence).await? {
         Caught::Current | Caught::Moved => Ok(true),
-        Caught::Gone => ensure_present(deps, slot, residence).await,
+        Caught::Gone => ensure_present(deps, slot, residence, caller).await,
     }
 }
 
@@ -87,7 +97,7 @@ pub(crate) async fn wait_for_owner(deps: &Deps, claim: &Claim, remaining: Durati
         return Err(claim.busy(remaining));
     }
     *waited_for = Some(claim.sequence);
-    deps.clock.sleep(remaining).await;
+    deps.clock.sleep(remaining.min(LOOK_AGAIN)).await;
     Ok(())
 }
 

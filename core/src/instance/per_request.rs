@@ -17,6 +17,7 @@ use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::catch_up::{Caught, catch_up};
 use crate::instance::commit::{Won, Written, note_failure, write};
+use crate::instance::elsewhere::{Caller, goes_elsewhere};
 use crate::instance::handler::offload;
 use crate::instance::open::{TAKE_OVER_WAIT_MAX, ensure_present, foreign_claim};
 use crate::instance::queue::Ask;
@@ -160,7 +161,7 @@ enum Step {
 impl Round<'_> {
     async fn run(&mut self) -> Result<Settled> {
         loop {
-            self.fresh |= ensure_present(self.deps, self.slot, &mut self.residence).await?;
+            self.fresh |= ensure_present(self.deps, self.slot, &mut self.residence, Caller::Here).await?;
             let contended = self.losses >= LOSSES_MAX && !self.leased;
             let step = if contended { self.take_lease().await? } else { self.attempt().await? };
             match step {
@@ -264,6 +265,9 @@ impl Round<'_> {
     async fn wait(&mut self) -> Result<()> {
         let mut pause = CONTENTION_PAUSE;
         while let Some((claim, remaining)) = foreign_claim(self.deps, self.slot, &self.residence) {
+            if goes_elsewhere(self.deps, self.slot, Caller::Here, (claim, remaining)) {
+                return Err(claim.busy(remaining));
+            }
             let renewed = self.waited_for.is_some_and(|(holder, sequence)| holder == claim.holder && sequence != claim.sequence);
             if renewed || remaining > TAKE_OVER_WAIT_MAX {
                 return Err(claim.busy(remaining));

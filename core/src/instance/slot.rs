@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{Clock, Instant};
 use crate::error::{Error, ErrorKind, Result};
+use crate::instance::elsewhere::Whereabouts;
 use crate::instance::outbox::Outbox;
 use crate::instance::pipeline::{Gate, Head, Pipeline};
 use crate::instance::queue::Queue;
@@ -35,6 +36,8 @@ pub(crate) struct Slot {
     pub(crate) hint: Mutex<hint::LastWritten>,
     /// The delivery of the object's messages.
     pub(crate) outbox: Outbox,
+    /// Who owns the object, when that is another process.
+    pub(crate) whereabouts: Whereabouts,
     /// When the object's history was last swept, counting from when it came to this process.
     pub(crate) swept: Mutex<Instant>,
 }
@@ -84,6 +87,7 @@ impl Slot {
             relaxed: AtomicBool::new(false),
             hint: Mutex::default(),
             outbox: Outbox::default(),
+            whereabouts: Whereabouts::default(),
             swept,
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::clock::Clock;
 use crate::error::Result;
 use crate::id::ObjectId;
 use crate::instance::Deps;
@@ -43,10 +44,10 @@ impl Slots {
     }
 
     /// Drops the slots of objects that are cold and that nobody holds.
-    pub(crate) fn forget_cold(&self) {
+    pub(crate) fn forget_cold(&self, clock: &dyn Clock) {
         for shard in &self.shards {
             lock(shard).retain(|_, slot| {
-                let held = Arc::strong_count(slot) > 1;
+                let held = Arc::strong_count(slot) > 1 || slot.whereabouts.is_known(clock);
                 held || slot.turn.try_lock().map_or(true, |residence| residence.warm.is_some() || residence.claim.is_some())
             });
         }

@@ -7,10 +7,12 @@ use tokio::sync::MutexGuard;
 
 use crate::change::Changes;
 use crate::error::{Error, ErrorKind, Result};
+use crate::instance::elsewhere::Caller;
 use crate::instance::handler::offload;
 use crate::instance::pipeline::Gate;
 use crate::instance::slot::{Residence, Slot, Warm};
 use crate::instance::{Deps, once, open};
+use crate::lease::OWNED_ELSEWHERE;
 use crate::object::{AfterCommit, Background, CallChain, Request, RequestState, Response};
 use crate::sqlite::Mode;
 
@@ -46,11 +48,19 @@ impl<'a> Turn<'a> {
     /// # Errors
     ///
     /// `Busy` when the queue is too long or another server owns the object; what a restore fails with.
-    pub(crate) async fn take(deps: &'a Arc<Deps>, slot: &'a Arc<Slot>) -> Result<Self> {
+    pub(crate) async fn take(deps: &'a Arc<Deps>, slot: &'a Arc<Slot>, caller: Caller) -> Result<Self> {
         slot.touch(deps.clock.as_ref());
         let mut residence = wait(deps, slot).await?;
-        let fresh = open::ensure_warm(deps, slot, &mut residence).await?;
+        let fresh = open::ensure_warm(deps, slot, &mut residence, caller).await?;
         Ok(Self { deps, slot, residence, fresh })
+    }
+
+    /// Whether another server's request would get its turn; `false` when it is known that yet another process owns the object.
+    pub(crate) async fn may_take(deps: &'a Arc<Deps>, slot: &'a Arc<Slot>) -> bool {
+        // Whoever has the turn has found out.
+        let Ok(mut residence) = slot.turn.try_lock() else { return true };
+        let opened = open::ensure_warm(deps, slot, &mut residence, Caller::Peer).await;
+        opened.map_or_else(|error| error.code() != OWNED_ELSEWHERE, |_| true)
     }
 
     /// Runs the handler. When it fails, or this returns an error, nothing of the request remains.

@@ -14,6 +14,9 @@ use crate::log::Record;
 use crate::planted::{Bug, planted};
 use crate::store::Bucket;
 
+/// The code of the error that another process owns the object.
+pub(crate) const OWNED_ELSEWHERE: &str = "OWNED_ELSEWHERE";
+
 /// An owner stops this much before its lease ends: a response that was checked a moment ago is still on its way to the socket.
 const GUARD: Duration = Duration::from_millis(50);
 
@@ -92,7 +95,7 @@ impl Claim {
     /// The answer to a request that came to the wrong server.
     pub(crate) fn busy(&self, remaining: Duration) -> Error {
         let text = format!("another server owns this object for up to {:.1} s more", remaining.as_secs_f64());
-        Error::new(ErrorKind::Busy, text).with_code("OWNED_ELSEWHERE").with_retry_after(remaining).with_details(serde_json::json!({
+        Error::new(ErrorKind::Busy, text).with_code(OWNED_ELSEWHERE).with_retry_after(remaining).with_details(serde_json::json!({
             "holder": self.holder,
             "address": self.address,
             "epoch": self.epoch,

@@ -109,6 +109,18 @@ impl Body {
     }
 }
 
+/// The same request once more, when its body is here as a whole.
+pub(crate) fn duplicate(request: &Request) -> Option<Request> {
+    let Content::Whole(bytes) = &request.body().0 else { return None };
+    let mut copy = Request::new(Body(Content::Whole(bytes.clone())));
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    *copy.extensions_mut() = request.extensions().clone();
+    Some(copy)
+}
+
 impl http_body::Body for Body {
     type Data = Bytes;
     type Error = Error;

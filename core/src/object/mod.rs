@@ -13,6 +13,7 @@ mod table;
 
 pub(crate) use app::AnyObject;
 pub use app::{App, DurableObject};
+pub(crate) use body::duplicate;
 pub use body::{Body, Request, Response, json};
 pub(crate) use context::{AfterCommit, Background, CallChain, RequestState};
 pub use context::{Context, RemoteObject};

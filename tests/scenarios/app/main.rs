@@ -4,6 +4,7 @@
 //! there. `POST /endless` and `POST /compute?ms=` write something and then never, or not for so long, come to an end.
 
 mod account;
+mod mirror;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -111,5 +112,5 @@ fn compute(ctx: &mut Context, query: &str) -> Result<Value> {
 }
 
 fn main() -> ExitCode {
-    dotdo::run(App::new().class("Ledger", || Ledger).class("Account", || Account))
+    dotdo::run(App::new().class("Ledger", || Ledger).class("Account", || Account).class("Mirror", || mirror::Mirror))
 }

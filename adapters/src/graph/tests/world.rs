@@ -119,6 +119,7 @@ async fn start(bucket: &Arc<dyn Bucket>, clock: &Arc<MovedClock>) -> Engine {
         clock: clock.clone(),
         random: Arc::new(OsRandom),
         executor: Arc::new(Inline),
+        peers: None,
         instance: Uuid::from_bytes(OsRandom.bytes16()),
     };
     let tenant = Tenant::new("local", "local").expect("good names");

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use dotdo_core::{At, Body, Error, ErrorKind, ObjectId, Request, Response, Result};
+use dotdo_core::{At, Body, Error, ErrorKind, Journey, ObjectId, Received, Request, Response, Result};
 use futures_util::stream;
 use http::StatusCode;
 use http_body::Frame;
@@ -48,6 +48,17 @@ impl Objects for TestObjects {
             "/lie" => Ok(http::Response::builder().header("content-length", "99").body("short".into()).expect("a response")),
             other => Err(Error::not_found(format!("nothing is at {other}"))),
         }
+    }
+
+    async fn receive(&self, object: &ObjectId, _: Journey, request: Request) -> Received {
+        if object.id() == "moved" {
+            return Received::NotOwner;
+        }
+        Received::Answered(self.fetch(object, None, request).await)
+    }
+
+    async fn admits(&self, object: &ObjectId) -> bool {
+        object.id() != "elsewhere"
     }
 
     async fn ready(&self) -> Result<()> {

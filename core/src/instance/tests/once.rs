@@ -76,6 +76,7 @@ impl World {
             clock: self.clock.clone(),
             random: Arc::new(CountingRandom::starting_at(instance << 32)),
             executor: Arc::new(Inline),
+            peers: None,
             instance: Uuid::from_u128(instance),
         };
         let tenant = Tenant::new("local", "local").expect("a good tenant");

@@ -120,6 +120,7 @@ impl Post {
             clock: self.clock.clone(),
             random: Arc::new(CountingRandom::starting_at(number << 32)),
             executor: Arc::new(Inline),
+            peers: None,
             instance: Uuid::from_u128(number),
         };
         let settings = Settings { ownership, ..Settings::default() };

@@ -1,0 +1,110 @@
+//! Requests of other servers: admitted before their body is asked for, and begun when its first piece is here.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use dotdo_core::{Error, ErrorKind, Received, Request, Response, Result};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+
+use super::{Edge, Objects, Seen, survive};
+use crate::peers::{Arrival, Kind, kind_named};
+
+/// What a server did with another one's request.
+type Outcome = (Kind, Result<Response>);
+
+impl<O: Objects> Edge<O> {
+    /// Answers a request of another server, whatever happens, with the proof that it was this one.
+    pub(super) async fn answer_peer<B>(&self, arrival: &Arrival, request: http::Request<B>, mut seen: Seen) -> Response
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let outcome = survive(self.dispatch_peer(arrival, request, &mut seen)).await;
+        let (kind, outcome) = outcome.unwrap_or_else(|error| (Kind::Error(kind_named(error.kind())), Err(error)));
+        self.gate.signed(arrival, kind, self.finish(outcome, seen))
+    }
+
+    async fn dispatch_peer<B>(&self, arrival: &Arrival, request: http::Request<B>, seen: &mut Seen) -> Result<Outcome>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        seen.object = Some(arrival.object.clone());
+        if !self.objects.admits(&arrival.object).await {
+            return Ok(not_owner());
+        }
+        let (mut head, body) = request.into_parts();
+        arrival.restore(&mut head)?;
+        seen.uri = head.uri.clone();
+        let begun = tokio::time::timeout(self.settings.body_stall, Begun::new(body)).await;
+        let body = begun.map_err(|_| Error::invalid("the server that offered this request never sent it").with_code("BODY_STALLED"))??;
+        let body = self.receive(body, &head.headers).await?;
+        Ok(match self.objects.receive(&arrival.object, arrival.journey.clone(), Request::from_parts(head, body)).await {
+            Received::Answered(Ok(response)) => (Kind::Response, Ok(response)),
+            Received::Answered(Err(error)) => (Kind::Error(kind_named(error.kind())), Err(error)),
+            Received::NotOwner => not_owner(),
+        })
+    }
+}
+
+/// The answer of a server that does not own the object. Whoever it is for looks for the owner again.
+fn not_owner() -> Outcome {
+    let error = Error::new(ErrorKind::Busy, "this server does not own the object").with_code("NOT_OWNER");
+    (Kind::NotOwner, Err(error))
+}
+
+/// A body whose first piece is here, or its end. To ask for it tells the sender that the request is taken.
+struct Begun<B> {
+    first: Option<Frame<Bytes>>,
+    is_over: bool,
+    rest: B,
+}
+
+impl<B> Begun<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::error::Error + Send + Sync + 'static,
+{
+    /// Waits for the first piece of `body`.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the sender has taken the request back.
+    async fn new(mut body: B) -> Result<Self> {
+        match body.frame().await {
+            None => Ok(Self { first: None, is_over: true, rest: body }),
+            Some(Ok(first)) => Ok(Self { first: Some(first), is_over: false, rest: body }),
+            Some(Err(cause)) => Err(Error::invalid("the request was taken back").with_code("BODY_BROKEN").with_source(cause)),
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Begun<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match self.first.take() {
+            Some(first) => Poll::Ready(Some(Ok(first))),
+            None if self.is_over => Poll::Ready(None),
+            None => Pin::new(&mut self.rest).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && (self.is_over || self.rest.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let first = self.first.as_ref().and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
+        let rest = self.rest.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(first + rest.lower());
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(first + upper);
+        }
+        hint
+    }
+}

@@ -1,0 +1,79 @@
+//! Errors that travel between servers: the sender hands its callers the very error that the owner had.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dotdo_core::{Error, ErrorKind};
+use http::{HeaderMap, header};
+use serde::Deserialize;
+
+const KINDS: [ErrorKind; 17] = [
+    ErrorKind::Invalid,
+    ErrorKind::NotFound,
+    ErrorKind::Unauthenticated,
+    ErrorKind::Forbidden,
+    ErrorKind::Conflict,
+    ErrorKind::Fenced,
+    ErrorKind::TooLarge,
+    ErrorKind::RateLimited,
+    ErrorKind::Busy,
+    ErrorKind::Unavailable,
+    ErrorKind::Unknown,
+    ErrorKind::TimedOut,
+    ErrorKind::Full,
+    ErrorKind::Corrupt,
+    ErrorKind::StoreRefused,
+    ErrorKind::Handler,
+    ErrorKind::Internal,
+];
+
+/// How many different codes are kept. A program has a few dozen.
+const CODES_MAX: usize = 4096;
+
+/// The body of an error's response.
+#[derive(Deserialize)]
+struct Told {
+    error: String,
+    code: String,
+    details: Option<serde_json::Value>,
+}
+
+/// The name of an error's kind between servers.
+pub(crate) fn kind_named(kind: ErrorKind) -> &'static str {
+    // The kind's own code, which no error changes.
+    kind.code()
+}
+
+/// The error that a peer's answer tells of; its kind has this name.
+pub(crate) fn error_from(kind: &str, headers: &HeaderMap, body: &Bytes) -> Error {
+    let kind = KINDS.into_iter().find(|known| known.code() == kind).unwrap_or(ErrorKind::Internal);
+    let Ok(told) = serde_json::from_slice::<Told>(body) else {
+        return Error::new(kind, "the object's owner failed, and did not say how");
+    };
+    let mut error = Error::new(kind, told.error).with_code(kept(&told.code).unwrap_or(kind.code()));
+    if let Some(details) = told.details {
+        error = error.with_details(details);
+    }
+    let seconds = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    match seconds {
+        Some(seconds) => error.with_retry_after(Duration::from_secs(seconds)),
+        None => error,
+    }
+}
+
+/// The code as long as the program lives: codes are constants of programs, so there are few.
+fn kept(code: &str) -> Option<&'static str> {
+    static KEPT: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut codes = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = codes.get(code) {
+        return Some(known);
+    }
+    if codes.len() >= CODES_MAX {
+        return None;
+    }
+    let code: &'static str = Box::leak(code.to_owned().into_boxed_str());
+    codes.insert(code);
+    Some(code)
+}

@@ -1,0 +1,58 @@
+//! Requests between servers of one bucket: sent to the owner of their object, and taken from peers that prove who they are.
+//!
+//! Promises: the secret never travels; a request that could not be given to its owner comes back untouched as long as its body has not been
+//! asked for; nobody who does not know the secret is taken for a peer, neither when asking nor when answering.
+//! Must not know: who owns what.
+
+mod answer;
+mod fly;
+mod gate;
+mod headers;
+mod held;
+mod plan;
+mod proxy;
+mod seen;
+mod token;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use http::HeaderName;
+
+use self::answer::error_from;
+pub(crate) use self::answer::kind_named;
+pub(crate) use self::gate::{Arrival, Gate};
+pub(crate) use self::plan::Plan;
+pub(crate) use self::token::Kind;
+
+/// What makes a request a peer's, and an answer a peer's too.
+pub(crate) const PEER_HEADER: HeaderName = HeaderName::from_static("dotdo-peer");
+
+/// The shortest secret, in bytes: what a random generator gives, not what somebody makes up.
+pub(crate) const SECRET_BYTES_MIN: usize = 32;
+
+/// How far the clocks of two servers may be apart. Further: their requests to each other are refused, and wait for leases.
+pub(crate) const CLOCK_SKEW_MAX: Duration = Duration::from_secs(30);
+
+/// How long a connection to a peer may take to open.
+const CONNECT_MAX: Duration = Duration::from_secs(2);
+
+/// How long a peer may take to say that it takes a request. It may have to bring the object into memory for that.
+const ACCEPT_MAX: Duration = Duration::from_secs(5);
+
+/// How often a peer that has a request is asked whether it still lives, and how long it may take to say so.
+const PING_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How many such questions in a row may go without an answer.
+const PINGS_MISSED_MAX: u32 = 2;
+
+/// How long an unused connection to a peer is kept: shorter than the peer keeps it, so that it is rarely closed at the moment of use.
+const IDLE_MAX: Duration = Duration::from_secs(20);
+
+/// How many unused connections to one peer are kept.
+const IDLE_CONNECTIONS_MAX: usize = 64;
+
+/// The largest error that a peer may answer with, in bytes.
+const ERROR_BYTES_MAX: usize = 1 << 20;

@@ -1,0 +1,113 @@
+//! How a server forwards, decided once at its start.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use dotdo_core::{Clock, Error, Ownership, Peers, Random, Result, Secret};
+use uuid::Uuid;
+
+use super::fly::{self, Replay};
+use super::gate::Gate;
+use super::proxy::Proxy;
+use crate::config::{Config, Forwarding};
+
+/// How a server forwards.
+pub(crate) enum Plan {
+    /// Not at all.
+    Off,
+    /// Over HTTP, with a common secret; others reach this server there.
+    Proxy {
+        /// Where others reach this server. What writes per request owns nothing, and need not be reached.
+        address: Option<String>,
+        /// What all servers of the bucket know.
+        secret: Secret,
+    },
+    /// By Fly's proxy.
+    Fly {
+        /// This machine.
+        machine: String,
+    },
+}
+
+impl Plan {
+    /// The plan of a server that listens at `bound`.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the configured way lacks something.
+    pub(crate) fn new(config: &Config, bound: SocketAddr) -> Result<Self> {
+        let machine = config.fly_machine.clone();
+        let reachable = config.settings.ownership == Ownership::Leased;
+        let own = || (reachable && !bound.ip().is_unspecified()).then(|| format!("http://{bound}"));
+        let address = config.settings.address.clone().or_else(own);
+        match (config.forwarding, machine, config.peer_secret.clone()) {
+            (Forwarding::Auto | Forwarding::FlyReplay, Some(machine), _) if fly::is_machine(&machine) => Ok(Self::Fly { machine }),
+            (Forwarding::Auto | Forwarding::FlyReplay, Some(machine), _) => Err(fly::no_machine(&machine)),
+            (Forwarding::FlyReplay, None, _) => {
+                Err(lacks("forwarding is fly-replay, and FLY_MACHINE_ID does not say which machine this is"))
+            }
+            (Forwarding::Auto | Forwarding::Proxy, _, Some(secret)) => {
+                let address = checked(address, config.settings.ownership)?;
+                Ok(Self::Proxy { address, secret })
+            }
+            (Forwarding::Proxy, _, None) => {
+                Err(lacks("forwarding is proxy, and DOTDO_PEER_SECRET is not set; give all servers of the bucket the same"))
+            }
+            (Forwarding::Auto | Forwarding::Off, ..) => Ok(Self::Off),
+        }
+    }
+
+    /// What records say of where this server is reached; `None` leaves the setting as it is.
+    pub(crate) fn address(&self) -> Option<String> {
+        match self {
+            Self::Off => None,
+            Self::Proxy { address, .. } => address.clone(),
+            Self::Fly { machine } => Some(format!("{}{machine}", fly::ADDRESS_PREFIX)),
+        }
+    }
+
+    /// The way to the others.
+    pub(crate) fn peers(&self, me: Uuid, clock: &Arc<dyn Clock>, random: &Arc<dyn Random>) -> Option<Arc<dyn Peers>> {
+        match self {
+            Self::Off => None,
+            Self::Proxy { secret, .. } => Some(Arc::new(Proxy::new(secret, me, Arc::clone(clock), Arc::clone(random)))),
+            Self::Fly { machine } => Some(Arc::new(Replay { machine: machine.clone() })),
+        }
+    }
+
+    /// What is taken from the others.
+    pub(crate) fn gate(&self, me: Uuid, clock: &Arc<dyn Clock>) -> Gate {
+        match self {
+            Self::Off => Gate::Closed,
+            Self::Proxy { secret, .. } => Gate::of_peers(secret, me, Arc::clone(clock)),
+            Self::Fly { .. } => Gate::Fly,
+        }
+    }
+
+    /// The name of the way, for the log.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Proxy { .. } => "proxy",
+            Self::Fly { .. } => "fly-replay",
+        }
+    }
+}
+
+/// The address of a server, if others can use it.
+fn checked(address: Option<String>, ownership: Ownership) -> Result<Option<String>> {
+    match address {
+        Some(address) if !address.starts_with("http://") => {
+            Err(lacks(&format!("servers forward requests over plain HTTP within a private network; address is {address:?}")))
+        }
+        None if ownership == Ownership::Leased => Err(lacks(
+            "DOTDO_PEER_SECRET is set, and this server listens on every address: set DOTDO_ADDRESS to the one where the others reach it, such as \
+             http://10.0.0.7:8787, or DOTDO_FORWARDING=off",
+        )),
+        address => Ok(address),
+    }
+}
+
+fn lacks(what: &str) -> Error {
+    Error::invalid(what).with_code("BAD_CONFIG")
+}

@@ -1,0 +1,237 @@
+//! Sending requests to peers over HTTP/1.1.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dotdo_core::{
+    Body, Clock, Delivery, Error, ErrorKind, Forward, ObjectId, Owner, Passed, PeerError, Peers, REQUEST_ID_HEADER, Random, Request,
+    Response, Secret,
+};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+use super::held::{Held, Hold, hold};
+use super::token::{Keys, Kind, Mac, Token, VERSION};
+use super::{
+    ACCEPT_MAX, CONNECT_MAX, ERROR_BYTES_MAX, IDLE_CONNECTIONS_MAX, IDLE_MAX, PEER_HEADER, PING_INTERVAL, PINGS_MISSED_MAX, error_from,
+    headers,
+};
+
+/// Sends requests to the servers that own their objects.
+pub(super) struct Proxy {
+    client: Client<HttpConnector, Held>,
+    keys: Keys,
+    me: Uuid,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+/// An answer that is on its way.
+type Answering = Pin<Box<dyn Future<Output = Result<http::Response<Incoming>, ClientError>> + Send>>;
+
+/// A request that was sent, and what it takes to get it back or to understand its answer.
+struct Call {
+    answering: Answering,
+    hold: Hold,
+    mac: Mac,
+    /// The request's head as it was.
+    head: http::Request<()>,
+}
+
+impl Proxy {
+    pub(super) fn new(secret: &Secret, me: Uuid, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_MAX));
+        connector.set_nodelay(true);
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_MAX).pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
+        Self { client: builder.build(connector), keys: Keys::new(secret), me, clock, random }
+    }
+
+    /// Sends the head, and holds the body back.
+    fn call(&self, owner: &Owner, forward: Forward) -> Result<Call, PeerError> {
+        let Ok(uri) = format!("{}/", owner.address.trim_end_matches('/')).parse::<Uri>() else {
+            let reason = "its owner's address can't be read".to_owned();
+            return Err(PeerError::NotTaken { request: Some(Box::new(forward.request)), what: "unreachable", reason });
+        };
+        let token = self.token(owner, &forward);
+        let (head, body) = forward.request.into_parts();
+        let (held, hold) = hold(body);
+        let (value, mac) = self.keys.seal(&token);
+        let mut request = http::Request::new(held);
+        *request.method_mut() = head.method.clone();
+        *request.uri_mut() = uri;
+        *request.version_mut() = Version::HTTP_11;
+        *request.headers_mut() = head.headers.clone();
+        let headers = request.headers_mut();
+        headers::strip(headers);
+        headers.remove(header::CONTENT_LENGTH);
+        for (name, text) in [(header::TRANSFER_ENCODING, "chunked"), (header::EXPECT, "100-continue"), (header::TE, "trailers")] {
+            headers.insert(name, HeaderValue::from_static(text));
+        }
+        headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
+        headers.insert(PEER_HEADER, value);
+        let asked = hold.clone();
+        hyper::ext::on_informational(&mut request, move |early| {
+            if early.status() == StatusCode::CONTINUE {
+                asked.release();
+            }
+        });
+        Ok(Call { answering: Box::pin(self.client.request(request)), hold, mac, head: http::Request::from_parts(head, ()) })
+    }
+
+    fn token(&self, owner: &Owner, forward: &Forward) -> Token {
+        let named = |object: &ObjectId| (object.class().to_owned(), object.id().to_owned());
+        let value = |name: HeaderName| forward.request.headers().get(name).map(|value| value.as_bytes().to_vec());
+        let length = value(header::CONTENT_LENGTH).and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
+        let visited = forward.journey.visited.iter().cloned().chain([self.me.to_string()]);
+        Token {
+            version: VERSION,
+            from: self.me,
+            to: owner.instance,
+            method: forward.request.method().as_str().to_owned(),
+            object: named(&forward.object),
+            uri: forward.request.uri().to_string(),
+            host: value(header::HOST),
+            length,
+            request_id: value(REQUEST_ID_HEADER),
+            visited: visited.collect(),
+            chain: forward.journey.chain.iter().map(named).collect(),
+            delivery: forward
+                .journey
+                .delivery
+                .as_ref()
+                .map(|Delivery { sender, number }| (sender.class().to_owned(), sender.id().to_owned(), *number)),
+            time_ms: self.clock.wall_ms(),
+            nonce: Uuid::from_bytes(self.random.bytes16()),
+        }
+    }
+
+    /// Whether the peer's process still does anything.
+    async fn is_alive(&self, owner: &Owner) -> bool {
+        let (body, open) = hold(Body::empty());
+        open.release();
+        let mut ping = http::Request::new(body);
+        *ping.method_mut() = Method::GET;
+        let Ok(uri) = format!("{}/health", owner.address.trim_end_matches('/')).parse() else { return false };
+        *ping.uri_mut() = uri;
+        matches!(timeout(PING_INTERVAL, self.client.request(ping)).await, Ok(Ok(_)))
+    }
+
+    /// Waits for the answer of a peer that has the request, for as long as it lives.
+    async fn patiently(&self, owner: &Owner, answering: &mut Answering) -> Result<http::Response<Incoming>, PeerError> {
+        let mut missed = 0;
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut *answering => return answer.map_err(|cause| PeerError::Unknown { reason: text(&cause) }),
+                () = sleep(PING_INTERVAL) => {}
+            }
+            let ping = self.is_alive(owner);
+            tokio::select! {
+                biased;
+                answer = &mut *answering => return answer.map_err(|cause| PeerError::Unknown { reason: text(&cause) }),
+                is_alive = ping => missed = if is_alive { 0 } else { missed + 1 },
+            }
+            if missed >= PINGS_MISSED_MAX {
+                return Err(PeerError::Unknown { reason: "it does not even say that it lives".to_owned() });
+            }
+        }
+    }
+
+    /// What an answer with proof says.
+    async fn understand(&self, name: &str, answer: http::Response<Incoming>, had_id: bool) -> Result<Passed, PeerError> {
+        let (mut head, body) = answer.into_parts();
+        headers::strip(&mut head.headers);
+        if !had_id {
+            head.headers.remove(REQUEST_ID_HEADER);
+        }
+        if name == Kind::RESPONSE {
+            let body = Body::new(body.map_err(|cause| broken(&cause)));
+            return Ok(Passed::Answered(Ok(Response::from_parts(head, body))));
+        }
+        let unknown = |cause: &dyn std::fmt::Display| PeerError::Unknown { reason: format!("its error broke off: {cause}") };
+        let body = Limited::new(body, ERROR_BYTES_MAX).collect().await.map_err(|cause| unknown(&cause))?.to_bytes();
+        Ok(Passed::Answered(Err(error_from(name, &head.headers, &body))))
+    }
+}
+
+#[async_trait]
+impl Peers for Proxy {
+    async fn send(&self, owner: &Owner, forward: Forward) -> Result<Passed, PeerError> {
+        let mut call = self.call(owner, forward)?;
+        let had_id = call.head.headers().contains_key(REQUEST_ID_HEADER);
+        let early = tokio::select! {
+            biased;
+            answer = &mut call.answering => Some(answer),
+            () = call.hold.asked() => None,
+            () = sleep(ACCEPT_MAX) => {
+                let reason = format!("it did not take it in {} ms", ACCEPT_MAX.as_millis());
+                match call.back("silent", reason) {
+                    Some(error) => return Err(error),
+                    // It took it at the last moment.
+                    None => None,
+                }
+            }
+        };
+        let answer = match early {
+            Some(Ok(answer)) => answer,
+            Some(Err(cause)) => return Err(call.failed(&cause)),
+            None => self.patiently(owner, &mut call.answering).await?,
+        };
+        let proof = answer.headers().get(PEER_HEADER);
+        match self.keys.check(&call.mac, answer.status(), proof) {
+            Some(name) if name == Kind::NOT_OWNER => Err(call.declined()),
+            Some(name) => self.understand(&name, answer, had_id).await,
+            None => {
+                let status = answer.status().as_u16();
+                Err(call
+                    .no_answer("stranger", format!("what answered with status {status} did not prove that it is a server of this bucket")))
+            }
+        }
+    }
+}
+
+impl Call {
+    /// The error with the request, which was not taken; `None` when it was.
+    fn back(&mut self, what: &'static str, reason: String) -> Option<PeerError> {
+        let body = self.hold.withdraw()?;
+        let (head, ()) = std::mem::take(&mut self.head).into_parts();
+        let request = Some(Box::new(Request::from_parts(head, body)));
+        Some(PeerError::NotTaken { request, what, reason })
+    }
+
+    /// What follows from an answer, or none, that says nothing of what was done: nothing was unless the body had been asked for.
+    fn no_answer(mut self, what: &'static str, reason: String) -> PeerError {
+        self.back(what, reason.clone()).unwrap_or(PeerError::Unknown { reason })
+    }
+
+    fn failed(self, cause: &ClientError) -> PeerError {
+        let what = if cause.is_connect() { "unreachable" } else { "broken" };
+        self.no_answer(what, text(cause))
+    }
+
+    /// What follows from a peer's word that it does not own the object.
+    fn declined(mut self) -> PeerError {
+        let (what, reason) = ("declined", "it does not own the object".to_owned());
+        self.back(what, reason.clone()).unwrap_or(PeerError::NotTaken { request: None, what, reason })
+    }
+}
+
+fn broken(cause: &hyper::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("the answer of the object's owner broke off: {cause}"))
+}
+
+/// An error with its causes.
+fn text(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

@@ -1,0 +1,300 @@
+//! Requests for objects that another process owns: what this process knows of the owner, and passing them on.
+//!
+//! Knowledge is for speed only. An owner that is asked checks for itself, and whoever can't be reached, or declines, is not asked again
+//! until it has written another record: until then a request waits for the end of its lease, and takes the object over.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock::{Clock, Instant};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ObjectId;
+use crate::instance::slot::Slot;
+use crate::instance::{Deps, hint, prepare};
+use crate::lease::{Claim, OWNED_ELSEWHERE};
+use crate::limits::FORWARDS_MAX;
+use crate::object::{CallChain, Delivery, Keyed, Request, Response, duplicate};
+use crate::peers::{Forward, Journey, Owner, Passed, PeerError};
+use crate::restore::{Newest, newest};
+
+/// What is known of the process that owns an object, when that is another one.
+#[derive(Debug, Default)]
+pub(crate) struct Whereabouts(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    known: Option<Known>,
+    /// A process that could not be reached or declined, and its newest record then.
+    avoided: Option<(Owner, u64)>,
+}
+
+/// An owner, and how long it is plausible that it still is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Known {
+    pub(crate) owner: Owner,
+    /// Its newest record, as far as this process knows.
+    pub(crate) sequence: u64,
+    since: Instant,
+    plausible: Duration,
+    lease: Duration,
+}
+
+impl Whereabouts {
+    /// The owner, while it is plausible.
+    pub(crate) fn known(&self, clock: &dyn Clock) -> Option<Known> {
+        self.inner().known.clone().filter(|known| known.since.elapsed_at_most(clock) < known.plausible)
+    }
+
+    /// Learns from a claim that must be respected for `remaining`; whether its holder can be asked.
+    pub(crate) fn learn(&self, claim: &Claim, remaining: Duration, clock: &dyn Clock) -> bool {
+        let Some(address) = claim.address.clone() else { return false };
+        let owner = Owner { instance: claim.holder, address };
+        let mut inner = self.inner();
+        if inner.avoided.as_ref().is_some_and(|(avoided, sequence)| *avoided == owner && *sequence == claim.sequence) {
+            return false;
+        }
+        let (since, sequence, lease) = (Instant::now(clock), claim.sequence, claim.duration);
+        inner.known = Some(Known { owner, sequence, since, plausible: remaining, lease });
+        true
+    }
+
+    /// The owner has answered, so it was the owner a moment ago.
+    pub(crate) fn confirm(&self, asked: &Known, clock: &dyn Clock) {
+        let mut inner = self.inner();
+        if let Some(known) = inner.known.as_mut().filter(|known| known.owner == asked.owner) {
+            known.since = Instant::now(clock);
+            known.plausible = known.lease;
+        }
+    }
+
+    /// The owner could not be reached, or declined.
+    pub(crate) fn avoid(&self, asked: &Known) {
+        let mut inner = self.inner();
+        inner.avoided = Some((asked.owner.clone(), asked.sequence));
+        if inner.known.as_ref().is_some_and(|known| known.owner == asked.owner) {
+            inner.known = None;
+        }
+    }
+
+    /// Whether this holder could not be reached at this address, or declined, when it was last asked.
+    fn is_avoided(&self, claim: &Claim) -> bool {
+        let inner = self.inner();
+        inner.avoided.as_ref().is_some_and(|(owner, _)| owner.instance == claim.holder && Some(&owner.address) == claim.address.as_ref())
+    }
+
+    /// Whether there is anything worth keeping.
+    pub(crate) fn is_known(&self, clock: &dyn Clock) -> bool {
+        self.known(clock).is_some()
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who waits for an object, and so whether it may be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// A client or an object here: its request is passed on, or waits for the owner's lease to end.
+    Here,
+    /// This process on business of its own, which nobody else can do: it waits for the owner's lease to end.
+    Own,
+    /// Another server: it is told at once who owns the object, and decides.
+    Peer,
+}
+
+/// A request came to nothing here, for a reason that is not its own: nothing of it remains.
+#[derive(Debug)]
+pub(crate) struct Undone(pub(crate) Error);
+
+impl From<Error> for Undone {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+/// One request on its way to whoever owns its object.
+pub(crate) struct Way {
+    /// `None` while it is under way and can't be given to another.
+    request: Option<Request>,
+    journey: Journey,
+    caller: Caller,
+    forwards: u32,
+    /// The request goes back to the server that sent it.
+    declined: bool,
+}
+
+impl Way {
+    /// The way of a request that came from a client or an object.
+    pub(crate) fn of(mut request: Request) -> Self {
+        let mut journey = request.extensions_mut().remove::<Journey>().unwrap_or_default();
+        if let Some(chain) = request.extensions().get::<CallChain>() {
+            journey.chain = chain.0.to_vec();
+        }
+        journey.delivery = request.extensions().get().cloned();
+        Self { request: Some(request), journey, caller: Caller::Here, forwards: 0, declined: false }
+    }
+
+    /// The way of a request that another server has sent here.
+    ///
+    /// # Errors
+    ///
+    /// Those of a request that comes from a client.
+    pub(crate) async fn received(journey: Journey, mut request: Request) -> Result<Self> {
+        let extensions = request.extensions_mut();
+        extensions.insert(CallChain(journey.chain.as_slice().into()));
+        if let Some(delivery) = &journey.delivery {
+            extensions.insert(delivery.clone());
+        }
+        Ok(Self { journey, caller: Caller::Peer, ..Self::that_stays(prepare(request).await?) })
+    }
+
+    /// The way of a request that must be answered here or not at all.
+    pub(crate) fn that_stays(request: Request) -> Self {
+        Self { request: Some(request), journey: Journey::default(), caller: Caller::Own, forwards: 0, declined: false }
+    }
+
+    /// Who waits.
+    pub(crate) fn caller(&self) -> Caller {
+        self.caller
+    }
+
+    /// Whether the request goes back to the server that sent it.
+    pub(crate) fn is_declined(&self) -> bool {
+        self.declined
+    }
+
+    /// The request, which is to be run here. It is kept as well if it may have to be run elsewhere.
+    pub(crate) fn begin(&mut self, deps: &Deps) -> Request {
+        let request = self.request.take().expect("there is a request as long as it is on its way");
+        self.request = if deps.peers.is_some() && self.caller == Caller::Here { duplicate(&request) } else { None };
+        request
+    }
+
+    /// Reads the request's body to its end.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Body::bytes`](crate::Body::bytes).
+    pub(crate) async fn make_whole(&mut self) -> Result<()> {
+        if let Some(request) = self.request.take() {
+            let (head, body) = request.into_parts();
+            self.request = Some(Request::from_parts(head, body.bytes().await?.into()));
+        }
+        Ok(())
+    }
+
+    /// Passes the request on if another process is known to own the object. `None`: it is still to be answered.
+    pub(crate) async fn elsewhere(&mut self, deps: &Deps, slot: &Slot) -> Option<Result<Response>> {
+        let peers = deps.peers.as_ref().filter(|_| self.caller == Caller::Here && self.forwards < FORWARDS_MAX)?;
+        let known = slot.whereabouts.known(deps.clock.as_ref())?;
+        self.forwards += 1;
+        let request = self.begin(deps);
+        let spare = self.request.take();
+        let forward = Forward { object: slot.log.object.clone(), request, journey: self.journey.clone() };
+        match peers.send(&known.owner, forward).await {
+            Ok(Passed::Answered(answer)) => {
+                count("answered");
+                slot.whereabouts.confirm(&known, deps.clock.as_ref());
+                Some(answer)
+            }
+            Ok(Passed::Redirected(response)) => {
+                count("redirected");
+                Some(Ok(response))
+            }
+            Err(error) => self.not_answered(slot, &known, error, spare),
+        }
+    }
+
+    /// What follows when the owner gave no answer: the request goes on, or its client hears why it does not.
+    fn not_answered(&mut self, slot: &Slot, known: &Known, error: PeerError, spare: Option<Request>) -> Option<Result<Response>> {
+        slot.whereabouts.avoid(known);
+        let (object, Owner { instance, address }) = (&slot.log.object, &known.owner);
+        let (left, failure) = match error {
+            PeerError::NotTaken { request, what, reason } => {
+                count(what);
+                tracing::info!(%object, %instance, address, reason, "a request was not taken by the object's owner");
+                (request.map(|request| *request).or(spare), interrupted(object))
+            }
+            PeerError::Unknown { reason } => {
+                count("unknown");
+                tracing::warn!(%object, %instance, address, reason, "the object's owner may have done a request, and does not answer");
+                (spare.filter(is_repeatable), unknown(object))
+            }
+        };
+        self.request = left;
+        self.request.is_none().then_some(Err(failure))
+    }
+
+    /// What follows when the request came to nothing here: `Ok` when it is to be tried again, here or at the owner, who is known better now.
+    ///
+    /// # Errors
+    ///
+    /// The error itself otherwise.
+    pub(crate) fn again(&mut self, deps: &Deps, slot: &Slot, error: Error) -> Result<()> {
+        let elsewhere = error.code() == OWNED_ELSEWHERE;
+        // Whoever took the slot has the object now, or had it for a moment.
+        let lost = error.kind() == ErrorKind::Fenced;
+        self.declined = (elsewhere || lost) && self.caller == Caller::Peer;
+        let goes_on = lost || (elsewhere && slot.whereabouts.is_known(deps.clock.as_ref()));
+        let may = deps.peers.is_some() && self.caller == Caller::Here && self.request.is_some() && self.forwards < FORWARDS_MAX;
+        if !goes_on || !may {
+            return Err(error);
+        }
+        self.forwards += u32::from(lost);
+        Ok(())
+    }
+}
+
+/// Whether a caller need not wait for the claim's lease to end: its holder can be asked instead, or whoever sent the request here decides.
+pub(crate) fn goes_elsewhere(deps: &Deps, slot: &Slot, caller: Caller, (claim, remaining): (&Claim, Duration)) -> bool {
+    match caller {
+        Caller::Here => deps.peers.is_some() && slot.whereabouts.learn(claim, remaining, deps.clock.as_ref()),
+        Caller::Own => false,
+        Caller::Peer => true,
+    }
+}
+
+/// Looks for the newest state of a cold object. Where other servers can be asked, the hint `lock` is read together with the listing, so that
+/// nothing is fetched in vain.
+///
+/// # Errors
+///
+/// `Busy` when the hint names an owner who can be asked. What else goes wrong is found out by the restore.
+pub(crate) async fn look(deps: &Deps, slot: &Slot, caller: Caller) -> Result<Option<Newest>> {
+    if deps.peers.is_none() || caller != Caller::Here {
+        return Ok(None);
+    }
+    let (newest, hint) = futures_util::join!(newest(deps, &slot.log), hint::read(deps, &slot.log));
+    let Ok(newest) = newest else { return Ok(None) };
+    let observed = Instant::now(deps.clock.as_ref());
+    let Some(claim) = hint.and_then(|hint| hint.claim(&newest.listing, observed)) else { return Ok(Some(newest)) };
+    let remaining = claim.remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref());
+    if remaining.is_zero() || slot.whereabouts.is_avoided(&claim) || !goes_elsewhere(deps, slot, caller, (&claim, remaining)) {
+        return Ok(Some(newest));
+    }
+    Err(claim.busy(remaining))
+}
+
+/// Whether it does no harm to send this twice: it changes nothing, or the object knows it again by its key or its number.
+fn is_repeatable(request: &Request) -> bool {
+    let extensions = request.extensions();
+    request.method().is_safe() || extensions.get::<Keyed>().is_some() || extensions.get::<Delivery>().is_some()
+}
+
+fn unknown(object: &ObjectId) -> Error {
+    let text = format!("the server that owns {object} had this request and does not answer; it may or may not have been done");
+    Error::new(ErrorKind::Unknown, text)
+}
+
+fn interrupted(object: &ObjectId) -> Error {
+    let text = format!("the server that owns {object} did not take this request, and its body has been read already; send it again");
+    Error::new(ErrorKind::Busy, text).with_code(OWNED_ELSEWHERE).with_retry_after(Duration::from_secs(1))
+}
+
+fn count(result: &'static str) {
+    metrics::counter!("dotdo_forwarded_total", "result" => result).increment(1);
+}

@@ -1,0 +1,244 @@
+//! What is believed of an owner, and for how long; and what becomes of a request that it does not answer.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use uuid::Uuid;
+
+use super::*;
+use crate::clock::Random;
+use crate::engine::{Components, Engine};
+use crate::id::Tenant;
+use crate::instance::Inline;
+use crate::object::{App, Body, Context, DurableObject};
+use crate::peers::{Peers, Received};
+use crate::settings::Settings;
+use crate::store::{Bucket, Key, Memory};
+use crate::testing::{CountingRandom, ManualClock};
+
+/// Answers with how often it was asked, and who asked.
+struct Counter;
+
+impl DurableObject for Counter {
+    async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+        let count = ctx.storage().get::<u64>("count")?.unwrap_or(0) + 1;
+        ctx.storage().put("count", &count)?;
+        let body = request.into_body().text().await?;
+        Ok(Response::new(format!("{count}{body}").into()))
+    }
+}
+
+/// What happens to a request on its way to another server.
+enum Fate {
+    /// It arrives.
+    Arrives,
+    /// It comes back.
+    ComesBack,
+    /// It is not taken, and its body is gone.
+    IsLost,
+    /// It arrives, and the answer does not.
+    IsUnanswered,
+}
+
+/// Carries requests between engines of one process, as scripted; unscripted ones arrive.
+#[derive(Default)]
+struct Carrier {
+    engines: Mutex<Vec<(String, Engine)>>,
+    script: Mutex<VecDeque<Fate>>,
+    asked: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Peers for Carrier {
+    async fn send(&self, owner: &Owner, forward: Forward) -> Result<Passed, PeerError> {
+        self.asked.lock().expect("no panics").push(owner.address.clone());
+        let fate = self.script.lock().expect("no panics").pop_front().unwrap_or(Fate::Arrives);
+        let engine =
+            self.engines.lock().expect("no panics").iter().find(|(address, _)| *address == owner.address).map(|(_, engine)| engine.clone());
+        let (Some(engine), Fate::Arrives | Fate::IsUnanswered) = (engine, &fate) else {
+            let request = (!matches!(fate, Fate::IsLost)).then(|| Box::new(forward.request));
+            return Err(PeerError::NotTaken { request, what: "unreachable", reason: "as scripted".to_owned() });
+        };
+        let answer = engine.receive(&forward.object, forward.journey, forward.request).await;
+        match answer {
+            _ if matches!(fate, Fate::IsUnanswered) => Err(PeerError::Unknown { reason: "as scripted".to_owned() }),
+            Received::Answered(answer) => Ok(Passed::Answered(answer)),
+            Received::NotOwner => Err(PeerError::NotTaken { request: None, what: "declined", reason: "as it says".to_owned() }),
+        }
+    }
+}
+
+impl Carrier {
+    fn script(&self, fates: impl IntoIterator<Item = Fate>) {
+        self.script.lock().expect("no panics").extend(fates);
+    }
+
+    /// Who was asked since the last call.
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut *self.asked.lock().expect("no panics"))
+    }
+}
+
+/// Servers on one bucket.
+struct World {
+    clock: Arc<ManualClock>,
+    bucket: Arc<Memory>,
+    carrier: Arc<Carrier>,
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = Arc::new(ManualClock::default());
+        Self { bucket: Arc::new(Memory::new(clock.clone())), clock, carrier: Arc::default() }
+    }
+
+    /// A server that others reach at `name`.
+    async fn server(&self, name: &str) -> Engine {
+        let number = u128::from(*name.as_bytes().first().expect("a name"));
+        let components = Components {
+            bucket: self.bucket.clone(),
+            clock: self.clock.clone(),
+            random: Arc::new(CountingRandom::starting_at(number << 32)) as Arc<dyn Random>,
+            executor: Arc::new(Inline),
+            peers: Some(self.carrier.clone()),
+            instance: Uuid::from_u128(number),
+        };
+        let settings = Settings { address: Some(name.to_owned()), ..Settings::default() };
+        let tenant = Tenant::new("local", "local").expect("a good tenant");
+        let engine = Engine::start(App::new().class("Counter", || Counter), tenant, settings, components).await.expect("it starts");
+        self.carrier.engines.lock().expect("no panics").push((name.to_owned(), engine.clone()));
+        engine
+    }
+}
+
+/// Lets time pass until `work` is done.
+async fn in_time<T>(world: &World, work: impl Future<Output = T>) -> T {
+    futures_util::pin_mut!(work);
+    loop {
+        if let Some(done) = (&mut work).now_or_never() {
+            return done;
+        }
+        tokio::task::yield_now().await;
+        world.clock.advance(Duration::from_millis(100));
+    }
+}
+
+fn object() -> ObjectId {
+    ObjectId::new("Counter", "one").expect("a good id")
+}
+
+async fn ask(engine: &Engine, request: Request) -> Result<String> {
+    engine.fetch(&object(), None, request).await?.into_body().text().await
+}
+
+fn post(body: Body) -> Request {
+    let mut request = Request::new(body);
+    *request.method_mut() = http::Method::POST;
+    request
+}
+
+/// A body that can be read once.
+fn streamed(text: &'static str) -> Body {
+    Body::new(Body::from(text))
+}
+
+#[tokio::test]
+async fn a_request_reaches_the_owner_and_later_ones_without_asking_the_store() {
+    let world = World::new();
+    let (a, b) = (world.server("a").await, world.server("b").await);
+    assert_eq!(ask(&a, post(streamed("!"))).await.expect("a owns it"), "1!");
+    assert_eq!(ask(&b, post(streamed("!"))).await.expect("a answers"), "2!");
+    // Whoever asked the store now would find an object that nobody has written.
+    let all = world.bucket.list(&Key::new("local"), None, 1000).await.expect("memory lists");
+    let keys: Vec<Key> = all.into_iter().map(|entry| entry.key).collect();
+    world.bucket.delete(&keys).await.expect("memory deletes");
+    assert_eq!(ask(&b, Request::default()).await.expect("a answers"), "3");
+    assert_eq!(world.carrier.asked(), ["a", "a"]);
+}
+
+#[tokio::test]
+async fn an_owner_that_is_gone_is_asked_once_and_succeeded_when_its_lease_is_over() {
+    let world = World::new();
+    let (a, b) = (world.server("a").await, world.server("b").await);
+    ask(&a, post(Body::empty())).await.expect("a owns it");
+    world.carrier.script([Fate::ComesBack]);
+    assert_eq!(in_time(&world, ask(&b, post(streamed("!")))).await.expect("b takes it over"), "2!");
+    assert_eq!(ask(&b, post(Body::empty())).await.expect("b owns it"), "3");
+    assert_eq!(world.carrier.asked(), ["a"]);
+    // The former owner finds its record's slot taken; then it knows the new one.
+    let error = ask(&a, post(Body::empty())).await.map(|text| assert_eq!(text, "4")).err();
+    assert!(error.is_none_or(|error| error.kind() == ErrorKind::Fenced));
+}
+
+#[tokio::test]
+async fn what_may_have_been_done_is_repeated_only_when_that_does_no_harm() {
+    let world = World::new();
+    let (a, b) = (world.server("a").await, world.server("b").await);
+    ask(&a, post(Body::empty())).await.expect("a owns it");
+    world.carrier.script([Fate::IsUnanswered]);
+    let error = ask(&b, post(Body::empty())).await.expect_err("nobody knows");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Unknown, "OUTCOME_UNKNOWN"));
+    world.clock.advance(Duration::from_secs(20));
+    ask(&a, post(Body::empty())).await.expect("a owns it again");
+    world.carrier.script([Fate::IsUnanswered]);
+    // The handler counts reads too, which shows that it ran at both.
+    assert_eq!(in_time(&world, ask(&b, Request::default())).await.expect("a GET is repeated"), "5");
+}
+
+#[tokio::test]
+async fn a_body_that_is_gone_is_not_made_up() {
+    let world = World::new();
+    let (a, b) = (world.server("a").await, world.server("b").await);
+    ask(&a, post(Body::empty())).await.expect("a owns it");
+    world.carrier.script([Fate::IsLost]);
+    let error = ask(&b, post(streamed("!"))).await.expect_err("the client has to send it again");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, OWNED_ELSEWHERE));
+    assert!(error.retry_after().is_some());
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_own_the_object_declines_and_leaves_no_trace() {
+    let world = World::new();
+    let (a, b, c) = (world.server("a").await, world.server("b").await, world.server("c").await);
+    ask(&a, post(Body::empty())).await.expect("a owns it");
+    assert!(!b.admits(&object()).await && !c.admits(&object()).await && a.admits(&object()).await);
+    let received = b.receive(&object(), Journey::default(), post(Body::empty())).await;
+    assert!(matches!(received, Received::NotOwner), "{received:?}");
+    assert_eq!(world.carrier.asked(), [""; 0], "what was passed on is not passed on again");
+    a.shutdown(Duration::from_secs(1)).await;
+    assert!(!a.admits(&object()).await, "whoever stops takes nothing more");
+    world.clock.advance(Duration::from_secs(20));
+    assert!(c.admits(&object()).await, "what nobody owns is taken over");
+}
+
+#[test]
+fn knowledge_ends_with_the_lease_and_an_answer_renews_it() {
+    let clock = ManualClock::default();
+    let claim = Claim {
+        epoch: 3,
+        sequence: 7,
+        holder: Uuid::from_u128(9),
+        address: Some("there".to_owned()),
+        duration: Duration::from_secs(10),
+        modified_ms: 0,
+        observed: Instant::now(&clock),
+    };
+    let whereabouts = Whereabouts::default();
+    let nowhere = Claim { address: None, ..claim.clone() };
+    assert!(!whereabouts.learn(&nowhere, claim.duration, &clock), "nobody knows where it is");
+    assert!(whereabouts.learn(&claim, Duration::from_secs(4), &clock));
+    clock.advance(Duration::from_secs(3));
+    let known = whereabouts.known(&clock).expect("its lease is not over");
+    whereabouts.confirm(&known, &clock);
+    clock.advance(Duration::from_secs(9));
+    assert!(whereabouts.is_known(&clock), "an answer is as good as a record");
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(whereabouts.known(&clock), None);
+
+    whereabouts.avoid(&known);
+    assert!(!whereabouts.learn(&claim, claim.duration, &clock), "it is not asked again");
+    let next = Claim { sequence: 8, ..claim };
+    assert!(whereabouts.learn(&next, next.duration, &clock), "until it has written another record");
+}

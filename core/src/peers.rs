@@ -1,0 +1,89 @@
+//! Other servers on the same bucket, as the engine sees them: where a request goes whose object belongs to one of them.
+//!
+//! Must not know: how a request gets there.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::id::ObjectId;
+use crate::object::{Delivery, Request, Response};
+
+/// A process that owns an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The process.
+    pub instance: Uuid,
+    /// Where it says that others reach it.
+    pub address: String,
+}
+
+/// What goes with a request from server to server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Journey {
+    /// The servers that have had the request and passed it on, the first first.
+    pub visited: Vec<String>,
+    /// The objects whose handlers wait for this request, outermost first.
+    pub chain: Vec<ObjectId>,
+    /// The message that this request delivers, if it delivers one.
+    pub delivery: Option<Delivery>,
+}
+
+/// A request that is to go to the owner of its object.
+#[derive(Debug)]
+pub struct Forward {
+    /// The object.
+    pub object: ObjectId,
+    /// The request, as the object's handler shall see it.
+    pub request: Request,
+    /// Where it has been, and for whom.
+    pub journey: Journey,
+}
+
+/// What sending a request to the owner gave.
+#[derive(Debug)]
+pub enum Passed {
+    /// The owner answered, with a response or an error of its own.
+    Answered(Result<Response>),
+    /// This response makes whoever brought the request bring it to the owner.
+    Redirected(Response),
+}
+
+/// Why the owner gave no answer.
+#[derive(Debug)]
+pub enum PeerError {
+    /// Certainly nothing of the request was done: the owner was not reached, or declined.
+    NotTaken {
+        /// The request, if nothing of its body has been sent.
+        request: Option<Box<Request>>,
+        /// What happened, as one word for metrics.
+        what: &'static str,
+        /// What happened, for the log.
+        reason: String,
+    },
+    /// The owner had the request and may have done it.
+    Unknown {
+        /// What happened, for the log.
+        reason: String,
+    },
+}
+
+/// The way to other servers.
+#[async_trait]
+pub trait Peers: Send + Sync + 'static {
+    /// Sends a request to the owner of its object and waits for the head of the answer.
+    ///
+    /// # Errors
+    ///
+    /// Whether the request may have been done; never the owner's own errors, which are its answer.
+    async fn send(&self, owner: &Owner, forward: Forward) -> Result<Passed, PeerError>;
+}
+
+/// What became of a request that another server sent here.
+#[derive(Debug)]
+pub enum Received {
+    /// This process answered for the object.
+    Answered(Result<Response>),
+    /// It does not own the object; nothing of the request was done.
+    NotOwner,
+}
