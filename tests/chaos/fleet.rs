@@ -20,20 +20,29 @@ pub(crate) struct Shore {
     /// The way to the store that all have in common.
     pub(crate) proxy: Proxy,
     storage: String,
+    /// What they prove to each other that they may send requests on to each other, if they do.
+    peer_secret: Option<String>,
 }
 
 impl Shore {
     pub(crate) async fn new() -> Self {
         let seaweed = Seaweed::shared();
         let storage = format!("s3://{}/chaos-{}", seaweed.bucket(), unique().simple());
-        Self { proxy: Proxy::start(seaweed.endpoint()).await, storage }
+        Self { proxy: Proxy::start(seaweed.endpoint()).await, storage, peer_secret: None }
+    }
+
+    /// The same, where processes send requests to the owner of their object.
+    pub(crate) async fn with_peers() -> Self {
+        let secret = format!("{}{}", unique().simple(), unique().simple());
+        Self { peer_secret: Some(secret), ..Self::new().await }
     }
 
     /// A process of ledgers whose store is behind `endpoint`, with settings that nobody has changed.
     fn usual(&self, endpoint: &str, ownership: &str) -> Setup {
         let setup = Setup::of(env!("CARGO_BIN_EXE_scenario-app"), &self.storage).env("DOTDO_OWNERSHIP", ownership);
         let setup = Seaweed::shared().environment().into_iter().fold(setup, |setup, (name, value)| setup.env(name, value));
-        setup.env("AWS_ENDPOINT_URL", endpoint)
+        let setup = setup.env("AWS_ENDPOINT_URL", endpoint);
+        self.peer_secret.iter().fold(setup, |setup, secret| setup.env("DOTDO_PEER_SECRET", secret))
     }
 
     /// The same with a short lease, and snapshots all the time.

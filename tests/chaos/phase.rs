@@ -34,7 +34,14 @@ pub(crate) struct Phase {
 
 impl Phase {
     pub(crate) async fn start(number: u64, chance: &Chance, figures: &Figures) -> Self {
-        let (chance, shore) = (chance.split(), Arc::new(Shore::new().await));
+        let chance = chance.split();
+        let shore = if chance.below(2) == 0 {
+            figures.count("phases with forwarding");
+            Shore::with_peers().await
+        } else {
+            Shore::new().await
+        };
+        let shore = Arc::new(shore);
         let members = fleet::start(&shore, &chance, figures).await;
         let objects = (0..LEDGERS).map(|ledger| format!("chaos-{number}-{ledger}")).collect();
         let places: Vec<Place> = members.iter().map(|member| member.place.clone()).collect();
