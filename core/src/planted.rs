@@ -34,13 +34,17 @@ pub(crate) enum Bug {
     TwoInFlight,
     /// Another's lease is counted from before the question whose answer showed it.
     WatchedFromQuestion,
+    /// The answer to a keyed request is not committed with what it changed.
+    KeyForgotten,
+    /// A message is taken as often as it is delivered.
+    MessageTakenTwice,
     /// A client that goes away takes the plan of a snapshot with it.
     PlanLostWithClient,
 }
 
 /// Every bug that can be planted.
 #[cfg(test)]
-pub(crate) const BUGS: [Bug; 15] = [
+pub(crate) const BUGS: [Bug; 17] = [
     Bug::NoNonceCheck,
     Bug::ExistsMeansLost,
     Bug::OldProofTrusted,
@@ -55,6 +59,8 @@ pub(crate) const BUGS: [Bug; 15] = [
     Bug::ReadsUnproven,
     Bug::TwoInFlight,
     Bug::WatchedFromQuestion,
+    Bug::KeyForgotten,
+    Bug::MessageTakenTwice,
     Bug::PlanLostWithClient,
 ];
 

@@ -12,6 +12,7 @@ use crate::instance::outbox::{Errand, mark};
 use crate::instance::slot::Warm;
 use crate::limits::STORED_RESPONSE_BYTES_MAX;
 use crate::object::{self, Answer, Delivery, Keyed, Request, Response};
+use crate::planted::{Bug, planted};
 
 /// Makes a request ready for its turn: one with an idempotency key is read to its end, so that its turn knows what it asks for.
 ///
@@ -52,7 +53,7 @@ pub(crate) async fn answer(deps: &Arc<Deps>, warm: &mut Warm, mut request: Reque
 
 /// Runs the handler on a message, unless it has taken it before.
 async fn take(deps: &Deps, warm: &mut Warm, request: Request, delivery: Delivery) -> Result<Response> {
-    if !offload(deps.executor.as_ref(), || object::take(&mut warm.context.database, &delivery))? {
+    if !offload(deps.executor.as_ref(), || object::take(&mut warm.context.database, &delivery))? && !planted(Bug::MessageTakenTwice) {
         return Ok(object::taken_before());
     }
     warm.context.request.sender = Some(delivery.sender);
@@ -71,6 +72,9 @@ async fn recall(deps: &Deps, warm: &mut Warm, request: Request, keyed: &Keyed) -
     let (head, body) = handler::run(deps, warm, request).await?.into_parts();
     let body = handler::collect(deps, body, STORED_RESPONSE_BYTES_MAX).await?.ok_or_else(too_large)?;
     let answer = Answer { head, body };
+    if planted(Bug::KeyForgotten) {
+        return Ok(Response::from_parts(answer.head, answer.body.into()));
+    }
     offload(deps.executor.as_ref(), || object::keep(&mut warm.context.database, keyed, &answer, (now_ms, since_ms)))?;
     Ok(Response::from_parts(answer.head, answer.body.into()))
 }

@@ -13,6 +13,8 @@ pub(super) struct Client {
     object: usize,
     /// The request that it waits for.
     pub(super) waits_for: Option<usize>,
+    /// What it wants to have done although it was not told so.
+    pub(super) again: Option<(usize, Ask)>,
     /// Counts what it has waited for, so that it is not woken twice.
     pub(super) wakes: u64,
 }
@@ -28,7 +30,7 @@ pub(super) struct Intention {
 impl Client {
     pub(super) fn draw(chance: &mut Chance, plan: &Plan) -> Self {
         let (machine, object) = (chance.index(plan.machines.len()), chance.index(plan.objects));
-        Self { left: plan.operations, machine, object, waits_for: None, wakes: 0 }
+        Self { left: plan.operations, machine, object, waits_for: None, again: None, wakes: 0 }
     }
 
     /// The next operation, which writes `value` if it writes.
@@ -43,10 +45,12 @@ impl Client {
         let other = (self.object + 1) % plan.objects;
         let ask = match chance.below(100) {
             0..50 => Ask::Append(value),
-            50..62 if other != self.object => Ask::Give(value, other),
+            50..58 if other != self.object => Ask::Give(value, other),
+            58..68 if other != self.object => Ask::Send(value, other),
             _ => Ask::Read,
         };
         let patience_us = if chance.in_thousand(100) { chance.spread(MS..=SECOND) } else { chance.spread(SECOND..=60 * SECOND) };
-        Intention { machine: self.machine, object: self.object, ask, patience_us }
+        let (object, ask) = self.again.take().unwrap_or((self.object, ask));
+        Intention { machine: self.machine, object, ask, patience_us }
     }
 }

@@ -15,6 +15,8 @@ pub(super) enum Ask {
     Append(i64),
     /// To append a value, and to have another object append it too before the answer.
     Give(i64, usize),
+    /// To append a value, and to send another object a message to append it too.
+    Send(i64, usize),
 }
 
 /// A request of a client, by its number in the history.
@@ -23,6 +25,8 @@ pub(super) struct Request {
     pub(super) number: usize,
     pub(super) object: usize,
     pub(super) ask: Ask,
+    /// It has an idempotency key, which is its value: whoever sends it again wants it done once.
+    pub(super) keyed: bool,
 }
 
 /// What came of an operation.
@@ -81,8 +85,8 @@ struct Placed {
 }
 
 impl History {
-    pub(super) fn begin(&mut self, object: usize, ask: Ask, now: u64) -> Request {
-        let request = Request { number: self.operations.len(), object, ask };
+    pub(super) fn begin(&mut self, (object, ask): (usize, Ask), keyed: bool, now: u64) -> Request {
+        let request = Request { number: self.operations.len(), object, ask, keyed };
         self.operations.push(Operation { request, began: now, ended: None });
         request
     }
@@ -96,6 +100,11 @@ impl History {
     /// What came of an operation, if it has ended.
     pub(super) fn outcome(&self, number: usize) -> Option<&Outcome> {
         self.operations.get(number)?.ended.as_ref().map(|(_, outcome)| outcome)
+    }
+
+    /// What was asked.
+    pub(super) fn request(&self, number: usize) -> Request {
+        self.operations[number].request
     }
 
     pub(super) fn len(&self) -> usize {
@@ -123,6 +132,7 @@ impl History {
             let placed = self.places(object, list)?;
             check_order(object, &placed)?;
         }
+        self.check_messages(finals)?;
         self.check_gifts(finals)
     }
 
@@ -132,14 +142,14 @@ impl History {
             if list[..place].contains(value) {
                 return Err(format!("object {object}: the value {value} is there twice: {list:?}"));
             }
-            let Some(operation) = self.operations.iter().find(|operation| operation.writes(object) == Some(*value)) else {
-                return Err(format!("object {object}: nobody wrote the value {value}"));
-            };
-            let is_own = operation.request.object == object;
-            if let Some((_, Outcome::Nothing(code))) = &operation.ended
-                && is_own
-            {
-                return Err(format!("object {object}: {value} is there, but its request got {code}, which promises that nothing remains"));
+            let attempts: Vec<&Operation> = self.operations.iter().filter(|operation| operation.writes(object) == Some(*value)).collect();
+            let Some(first) = attempts.first() else { return Err(format!("object {object}: nobody wrote the value {value}")) };
+            let undone = attempts.iter().all(|attempt| matches!(attempt.ended, Some((_, Outcome::Nothing(_)))));
+            if undone && first.request.object == object {
+                let ended = &first.ended;
+                return Err(format!(
+                    "object {object}: {value} is there, but its request ended as {ended:?}, which promises that nothing remains"
+                ));
             }
         }
         Ok(())
@@ -162,6 +172,9 @@ impl History {
             {
                 return Err(format!("object {object}: operation {number} saw {seen:?}, but in the end there is {list:?}"));
             }
+            let own = operation.request.object == object;
+            // A message arrives some time after the answer to whoever had it sent.
+            let answer = answer.filter(|_| own || !matches!(operation.request.ask, Ask::Send(..)));
             let place = match (written, place, seen) {
                 (Some(value), None, _) if answer.is_some() => {
                     return Err(format!("object {object}: operation {number} was answered, but its value {value} is lost: {list:?}"));
@@ -172,12 +185,56 @@ impl History {
                 (Some(_), place, _) => place,
                 (None, _, seen) => seen.map(Vec::len),
             };
-            if let Some(place) = place {
-                let ended = answer.map(|(ended, _)| ended);
+            if let Some(place) = place.filter(|_| self.is_first(operation)) {
+                let ended = if written.is_some() { self.first_answer(operation, object) } else { answer.map(|(ended, _)| ended) };
                 placed.push(Placed { number, began: operation.began, ended, place, is_write: written.is_some() });
             }
         }
         Ok(placed)
+    }
+
+    /// Whether this is the first attempt to do what it does.
+    fn is_first(&self, operation: &Operation) -> bool {
+        let value = operation.request.ask.value();
+        let first = self.operations.iter().find(|other| value.is_some() && other.request.ask.value() == value);
+        first.is_none_or(|first| first.request.number == operation.request.number)
+    }
+
+    /// When the first answer to any of the attempts came that says that `object` has the value.
+    fn first_answer(&self, operation: &Operation, object: usize) -> Option<u64> {
+        let value = operation.request.ask.value();
+        let attempts = self.operations.iter().filter(|other| other.request.ask.value() == value);
+        let told = attempts.filter(|other| other.request.object == object || !matches!(other.request.ask, Ask::Send(..)));
+        told.filter_map(|other| other.ended.as_ref().filter(|(_, outcome)| matches!(outcome, Outcome::List(_))))
+            .map(|(ended, _)| *ended)
+            .min()
+    }
+
+    /// Whether a message has not arrived yet that a list says was sent.
+    pub(super) fn is_under_way(&self, lists: &[Vec<i64>]) -> bool {
+        self.operations.iter().any(|operation| match operation.request.ask {
+            Ask::Send(value, to) => lists[operation.request.object].contains(&value) && !lists[to].contains(&value),
+            _ => false,
+        })
+    }
+
+    /// Messages arrive in the order in which they were sent, and none that was not sent.
+    fn check_messages(&self, finals: &[Vec<i64>]) -> Result<(), String> {
+        for (from, sent) in finals.iter().enumerate() {
+            for (to, received) in finals.iter().enumerate() {
+                let is_message = |value: &i64| {
+                    self.operations
+                        .iter()
+                        .any(|operation| operation.request.object == from && operation.request.ask == Ask::Send(*value, to))
+                };
+                let sent: Vec<i64> = sent.iter().copied().filter(is_message).collect();
+                let received: Vec<i64> = received.iter().copied().filter(is_message).collect();
+                if sent != received {
+                    return Err(format!("object {from} sent {sent:?} to object {to}, which got {received:?}"));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What a giver has given, the taker has: its answer came before the giver's record was made.
@@ -194,12 +251,22 @@ impl History {
     }
 }
 
+impl Ask {
+    /// The value that is written, if one is.
+    pub(super) fn value(self) -> Option<i64> {
+        match self {
+            Self::Read => None,
+            Self::Append(value) | Self::Give(value, _) | Self::Send(value, _) => Some(value),
+        }
+    }
+}
+
 impl Operation {
     /// The value that the operation writes into `object`, if any.
     fn writes(&self, object: usize) -> Option<i64> {
         match self.request.ask {
             Ask::Append(value) if self.request.object == object => Some(value),
-            Ask::Give(value, to) if self.request.object == object || to == object => Some(value),
+            Ask::Give(value, to) | Ask::Send(value, to) if self.request.object == object || to == object => Some(value),
             _ => None,
         }
     }
@@ -236,7 +303,7 @@ mod tests {
     fn history(operations: &[Entry]) -> History {
         let mut history = History::default();
         for (ask, began, ended, outcome) in operations {
-            let request = history.begin(0, *ask, *began);
+            let request = history.begin((0, *ask), true, *began);
             history.end(request.number, *ended, outcome.clone());
         }
         history

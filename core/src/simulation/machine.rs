@@ -253,7 +253,12 @@ async fn answer(engine: &Engine, request: Request) -> Result<String> {
         Ask::Read => "/read".to_owned(),
         Ask::Append(value) => format!("/append?{value}"),
         Ask::Give(value, to) => format!("/give?{value}&{}", object(to).id()),
+        Ask::Send(value, to) => format!("/send?{value}&{}", object(to).id()),
     };
-    let asked = http::Request::get(uri).body(Body::empty())?;
+    let mut asked = http::Request::post(uri);
+    if let Some(value) = request.ask.value().filter(|_| request.keyed) {
+        asked = asked.header("idempotency-key", format!("\"v{value}\""));
+    }
+    let asked = asked.body(Body::empty())?;
     engine.fetch(&object(request.object), None, asked).await?.into_body().text().await
 }

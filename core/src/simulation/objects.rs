@@ -1,4 +1,4 @@
-//! What the simulated program serves: lists that grow, and hand values on to each other.
+//! What the simulated program serves: lists that grow, and hand values on to each other, by calls and by messages.
 
 use crate::error::Result;
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
@@ -18,13 +18,15 @@ impl DurableObject for List {
         if path == "/read" {
             return content(ctx);
         }
-        ctx.sql().exec("CREATE TABLE IF NOT EXISTS list (place INTEGER PRIMARY KEY, value INTEGER NOT NULL UNIQUE)", ())?;
+        ctx.sql().exec("CREATE TABLE IF NOT EXISTS list (place INTEGER PRIMARY KEY, value INTEGER NOT NULL)", ())?;
         let (value, to) = query.split_once('&').unwrap_or((&query, ""));
         let value: i64 = value.parse().map_err(|_| crate::error::Error::invalid("no value"))?;
-        match path.as_str() {
-            "/take" => ctx.sql().exec("INSERT OR IGNORE INTO list (value) VALUES (?)", [value])?,
-            _ => ctx.sql().exec("INSERT INTO list (value) VALUES (?)", [value])?,
-        };
+        // A call may be made again, so what is called makes sure that it does it once; whatever else is done twice can be seen.
+        let unless = if path == "/take" { "WHERE NOT EXISTS (SELECT 1 FROM list WHERE value = ?1)" } else { "" };
+        ctx.sql().exec(&format!("INSERT INTO list (value) SELECT ?1 {unless}"), [value])?;
+        if path == "/send" {
+            ctx.send("List", to, http::Request::post(format!("/arrive?{value}")).body(Body::empty())?)?;
+        }
         if path == "/give" {
             let other = ctx.object("List", to)?;
             let uri = format!("/take?{value}");

@@ -30,6 +30,8 @@ pub(super) struct Plan {
     pub(super) latency_us: u64,
     /// At most this long between two operations of a client.
     pub(super) think_us: u64,
+    /// Clients send again, with an idempotency key, what they were not told of.
+    pub(super) keyed: bool,
     pub(super) faults: Faults,
 }
 
@@ -95,6 +97,7 @@ impl Plan {
             knows_the_dead: chance.in_thousand(100),
             latency_us: chance.pick(&[MS, 10 * MS, 60 * MS]),
             think_us: chance.pick(&[5 * MS, 200 * MS, 3 * SECOND, if hours { 5 * MINUTE } else { 15 * SECOND }]),
+            keyed: chance.in_thousand(600),
             faults: Faults::draw(chance, hours),
         }
     }
@@ -107,6 +110,7 @@ impl MachinePlan {
         settings.commit_deadline = Duration::from_micros(chance.spread(500 * MS..=15 * SECOND));
         settings.handler_time_max = Duration::from_micros(chance.spread(2 * SECOND..=30 * SECOND));
         settings.turn_wait_max = Duration::from_micros(chance.spread(SECOND..=30 * SECOND));
+        settings.idempotency_keep = Duration::from_secs(30 * 24 * 3600);
         settings.objects_max = if crowded { 1 } else { 100 };
         let often = hours || chance.in_thousand(100);
         if often {

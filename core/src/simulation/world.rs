@@ -96,6 +96,7 @@ impl World {
         })?;
         self.calm_down();
         self.settle()?;
+        self.deliver_messages()?;
         let mut finals: Option<Vec<Vec<i64>>> = None;
         for machine in 0..self.machines.len() {
             let lists = self.read_everything(machine)?;
@@ -153,6 +154,22 @@ impl World {
         let tried_us = self.timeline.lock().now_us + TRYING_MAX_US;
         self.run_until("nobody tries to write", PROGRESS_MAX_US, |world| world.timeline.lock().now_us > tried_us)?;
         self.run_until("all machines run again", PROGRESS_MAX_US, |world| world.machines.iter().all(Machine::is_settled))
+    }
+
+    /// Waits until every message has arrived.
+    fn deliver_messages(&mut self) -> Result<(), String> {
+        let start_us = self.timeline.lock().now_us;
+        loop {
+            let lists = self.read_everything(0)?;
+            if !self.history.is_under_way(&lists) {
+                return Ok(());
+            }
+            let now_us = self.timeline.lock().now_us;
+            if now_us > start_us + PROGRESS_MAX_US {
+                return Err(format!("no progress: a message does not arrive: {lists:?}"));
+            }
+            self.run_until("a message might have arrived", PROGRESS_MAX_US, |world| world.timeline.lock().now_us > now_us + 20 * SECOND)?;
+        }
     }
 
     /// Goes on until `done`, for at most so long.
@@ -252,7 +269,7 @@ impl World {
             let request = {
                 let mut state = self.timeline.lock();
                 let now = state.tick();
-                let request = self.history.begin(lists.len(), Ask::Read, now);
+                let request = self.history.begin((lists.len(), Ask::Read), false, now);
                 let process = self.machines[machine].process;
                 state.schedule(SECOND, Event::Deliver(process, Delivery::Request(request)));
                 request

@@ -20,6 +20,7 @@ impl World {
     pub(super) fn wake_client_of(&mut self, number: usize) {
         let Some(client) = self.clients.iter().position(|client| client.waits_for == Some(number)) else { return };
         self.clients[client].waits_for = None;
+        self.want_again(client, number);
         self.clients[client].wakes += 1;
         let wakes = self.clients[client].wakes;
         let mut state = self.timeline.lock();
@@ -30,6 +31,7 @@ impl World {
     /// A client loses patience, or does its next operation.
     pub(super) fn go_on(&mut self, client: usize) {
         if let Some(number) = self.clients[client].waits_for.take() {
+            self.want_again(client, number);
             let gone = self.timeline.lock().chance.in_thousand(500);
             self.timeline.lock().note(format_args!("client {client} gives up operation {number}"));
             if gone {
@@ -52,7 +54,7 @@ impl World {
         let mut state = self.timeline.lock();
         let intention = self.clients[client].next(&mut state.chance, plan, value);
         let now = state.tick();
-        let request = self.history.begin(intention.object, intention.ask, now);
+        let request = self.history.begin((intention.object, intention.ask), plan.keyed, now);
         state.note(format_args!(
             "client {client} asks m{} operation {} of o{}: {:?}",
             intention.machine, request.number, request.object, request.ask
@@ -63,6 +65,15 @@ impl World {
         self.clients[client].waits_for = Some(request.number);
         self.clients[client].wakes += 1;
         state.schedule(intention.patience_us, Event::Client(client, self.clients[client].wakes));
+    }
+
+    /// Lets a client that was not told that its value is there try again.
+    fn want_again(&mut self, client: usize, number: usize) {
+        let told = matches!(self.history.outcome(number), Some(Outcome::List(_)));
+        let request = self.history.request(number);
+        if !told && request.keyed && request.ask.value().is_some() && self.timeline.lock().chance.in_thousand(700) {
+            self.clients[client].again = Some((request.object, request.ask));
+        }
     }
 
     /// Nobody is there to be asked.
