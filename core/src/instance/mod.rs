@@ -76,8 +76,9 @@ pub(crate) struct Deps {
     pub(crate) engine: WeakEngine,
     /// Work that handlers left behind; a shutdown waits for it.
     pub(crate) background: background::Tasks,
-    /// Deliveries of messages end when this says that the server stops; then they are counted here until they have.
-    pub(crate) stopping: tokio::sync::watch::Sender<bool>,
+    /// Closed when the server stops, which ends deliveries of messages; they are counted here until they have. A semaphore without permits
+    /// wakes those who wait in their order, a watch channel in any.
+    pub(crate) stopping: tokio::sync::Semaphore,
     pub(crate) couriers: background::Tasks,
     /// How many snapshots may be written at the same time.
     pub(crate) checkpoints: tokio::sync::Semaphore,
@@ -103,7 +104,7 @@ impl Deps {
             instance,
             engine,
             background,
-            stopping: tokio::sync::watch::Sender::new(false),
+            stopping: tokio::sync::Semaphore::new(0),
             couriers: background::Tasks::default(),
             checkpoints,
             pasts,

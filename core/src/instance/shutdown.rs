@@ -15,7 +15,7 @@ const CONCURRENCY: usize = 16;
 pub(crate) async fn shutdown(deps: &Arc<Deps>, slots: &Slots, deadline: Duration) {
     let work = async {
         deps.background.idle().await;
-        deps.stopping.send_replace(true);
+        deps.stopping.close();
         deps.couriers.idle().await;
         stream::iter(slots.all()).for_each_concurrent(CONCURRENCY, |slot| async move { finish(deps, &slot).await }).await;
     };

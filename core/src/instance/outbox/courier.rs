@@ -318,8 +318,8 @@ fn pause(attempts: i64) -> Duration {
 
 /// Waits until the server stops.
 async fn stopping(deps: &Deps) {
-    // The sender lives as long as `deps`, so waiting can't fail.
-    let _ = deps.stopping.subscribe().wait_for(|stopping| *stopping).await;
+    // It never has a permit to give, so this waits until it is closed.
+    drop(deps.stopping.acquire().await);
 }
 
 fn is_elsewhere(error: &Error) -> bool {

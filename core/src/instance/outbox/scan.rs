@@ -20,7 +20,7 @@ pub(crate) fn start(engine: WeakEngine, clock: Arc<dyn Clock>) {
     tokio::spawn(async move {
         let mut known = BTreeMap::new();
         let mut is_first = true;
-        while let Some(engine) = engine.upgrade().filter(|engine| !*engine.deps().stopping.borrow()) {
+        while let Some(engine) = engine.upgrade().filter(|engine| !engine.deps().stopping.is_closed()) {
             if let Err(error) = scan(&engine, &mut known, is_first).await {
                 tracing::debug!(%error, "objects with messages were not looked for; later");
             } else {
