@@ -13,7 +13,8 @@ use crate::simulation::timeline::{Delivery, Event, Process, State, Timeline};
 /// Where true time begins, by a wall clock that is right.
 pub(super) const START_US: i64 = 1_700_000_000_000_000;
 
-/// The housekeeping of an engine sleeps this long between two rounds; it alone may oversleep, so that hours are cheap.
+/// The housekeeping of an engine sleeps this long between two rounds. Sleeps of this length may last longer while there are faults, as on a
+/// slow machine, so that hours are cheap.
 const HOUSEKEEPING: Duration = Duration::from_millis(500);
 
 /// The clocks of one machine as functions of true time.

@@ -82,7 +82,7 @@ impl World {
             state.machines = plan.machines.iter().map(outside).collect();
             state.faults = plan.faults;
             state.latency_us = plan.latency_us;
-            state.oversleep_us = if plan.hours { 5 * MINUTE } else { SECOND };
+            state.oversleep_us = if plan.hours { 2 * MINUTE } else { SECOND };
             state.freeze_us = if plan.hours { 180 * MINUTE } else { MINUTE };
         }
         Self { timeline, plan, machines, clients, history: History::default(), acts: 0, values: 0, events: 0, is_calm: false }
@@ -137,6 +137,7 @@ impl World {
         state.note(format_args!("all faults stop"));
         state.faults = Faults::default();
         state.outage_until_us = 0;
+        state.oversleep_us = 0;
         state.hurry_arrivals();
         for machine in 0..self.machines.len() {
             state.machines[machine].cut_until_us = 0;
