@@ -27,6 +27,9 @@ impl Act {
         let machines = plan.machines.len();
         let chance = &mut state.chance;
         let machine = chance.index(machines);
+        if plan.clocks_only {
+            return Self::Jump(machine, i64::try_from(chance.within(10 * SECOND..=MINUTE)).expect("a minute"));
+        }
         match chance.below(if plan.hours { 130 } else { 100 }) {
             0..30 if plan.hours && chance.in_thousand(400) => Self::Freeze(machine, chance.within(HOUR..=3 * HOUR)),
             0..30 => Self::Freeze(machine, chance.spread(100 * MS..=MINUTE)),

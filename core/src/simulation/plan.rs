@@ -22,6 +22,8 @@ pub(super) struct Plan {
     pub(super) acts: u64,
     /// At most this much time between two of them.
     pub(super) act_pause_us: u64,
+    /// Nothing happens but that wall clocks are set forward, often, while servers wait for each other's leases.
+    pub(super) clocks_only: bool,
     /// Hours pass, snapshots are frequent, and old things are deleted.
     pub(super) hours: bool,
     /// The store knows which processes have ended, as a folder does.
@@ -85,7 +87,11 @@ impl Plan {
             }
             machine
         });
-        let machines = machines.collect();
+        let machines: Vec<MachinePlan> = machines.collect();
+        let clocks_only = !hours && machines.len() > 1 && chance.in_thousand(100);
+        if clocks_only {
+            return Self::of_clocks(machines, chance);
+        }
         Self {
             machines,
             objects,
@@ -93,12 +99,37 @@ impl Plan {
             operations: chance.pick(&[3, 4, 5, 6, 8]),
             acts: if hours { chance.within(3..=8) } else { chance.within(0..=5) },
             act_pause_us: chance.pick(&[300 * MS, 3 * SECOND, 20 * SECOND]),
+            clocks_only,
             hours,
             knows_the_dead: chance.in_thousand(100),
             latency_us: chance.pick(&[MS, 10 * MS, 60 * MS]),
             think_us: chance.pick(&[5 * MS, 200 * MS, 3 * SECOND, if hours { 5 * MINUTE } else { 15 * SECOND }]),
             keyed: chance.in_thousand(600),
             faults: Faults::draw(chance, hours),
+        }
+    }
+
+    /// Servers with long leases, busy clients, and wall clocks that are set forward all the time.
+    fn of_clocks(mut machines: Vec<MachinePlan>, chance: &mut Chance) -> Self {
+        for machine in &mut machines {
+            machine.settings.ownership = Ownership::Leased;
+            machine.settings.lease_duration = Duration::from_micros(chance.within(5 * SECOND..=15 * SECOND));
+            machine.settings.turn_wait_max = Duration::from_micros(20 * SECOND);
+        }
+        Self {
+            machines,
+            objects: 1,
+            clients: 4,
+            operations: chance.pick(&[6, 8, 10]),
+            acts: chance.within(6..=14),
+            act_pause_us: chance.pick(&[300 * MS, SECOND]),
+            clocks_only: true,
+            hours: false,
+            knows_the_dead: false,
+            latency_us: chance.pick(&[MS, 10 * MS]),
+            think_us: chance.pick(&[200 * MS, SECOND]),
+            keyed: false,
+            faults: Faults::default(),
         }
     }
 }
