@@ -32,8 +32,6 @@ pub(crate) enum Bug {
     /// The next record is sent before the one before it is certain.
     #[cfg(test)]
     TwoInFlight,
-    /// Another's lease is counted from before the question whose answer showed it.
-    WatchedFromQuestion,
     /// The answer to a keyed request is not committed with what it changed.
     KeyForgotten,
     /// A message is taken as often as it is delivered.
@@ -44,7 +42,7 @@ pub(crate) enum Bug {
 
 /// Every bug that can be planted.
 #[cfg(test)]
-pub(crate) const BUGS: [Bug; 17] = [
+pub(crate) const BUGS: [Bug; 16] = [
     Bug::NoNonceCheck,
     Bug::ExistsMeansLost,
     Bug::OldProofTrusted,
@@ -58,7 +56,6 @@ pub(crate) const BUGS: [Bug; 17] = [
     Bug::CatchUpSkips,
     Bug::ReadsUnproven,
     Bug::TwoInFlight,
-    Bug::WatchedFromQuestion,
     Bug::KeyForgotten,
     Bug::MessageTakenTwice,
     Bug::PlanLostWithClient,

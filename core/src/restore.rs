@@ -12,7 +12,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::instance::{Deps, Head, SinceSnapshot, offload};
 use crate::lease::Claim;
 use crate::log::{Hash, Listing, Log, Proof, Record, fetch, list_newest};
-use crate::planted::{Bug, planted};
 use crate::router::At;
 use crate::snapshot::{self, Document, SnapshotRef, Tracker, latest_key};
 use crate::sqlite::Database;
@@ -110,7 +109,7 @@ async fn restore_from(
         None => newest(deps, log).await?,
     };
     // Others' rights end late: the record may have been written after `asked`.
-    let observed = if planted(Bug::WatchedFromQuestion) { asked.at() } else { Instant::now(deps.clock.as_ref()) };
+    let observed = Instant::now(deps.clock.as_ref());
     if listing.head == 0 {
         return Ok(empty(deps, asked)?);
     }
