@@ -213,8 +213,14 @@ impl Round<'_> {
         match written {
             Written::Won(won) => {
                 self.leased = false;
-                self.commit_in_memory()?;
-                self.follow_own(&won, kept.map(|lease| Lease { granted: won.sent, ..lease }));
+                match self.commit_in_memory() {
+                    Ok(()) => self.follow_own(&won, kept.map(|lease| Lease { granted: won.sent, ..lease })),
+                    // The record is in the log, so the requests are done; the memory is made anew from there.
+                    Err(error) => {
+                        tracing::error!(object = %self.slot.log.object, %error, "what is in the log was not committed in memory");
+                        self.residence.drop_memory(self.slot);
+                    }
+                }
                 together.after_commit.into_iter().for_each(|work| work());
                 Ok(Step::Settled(Settled::Answers(together.answers, Some(won.record.sequence))))
             }

@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
 use crate::instance::{FencingToken, Inline};
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
-use crate::settings::Settings;
+use crate::settings::{Ownership, Settings};
 use crate::store::{Bucket, Key};
 use crate::testing::{CountingRandom, Fault, FaultyBucket, ManualClock};
 
@@ -64,18 +64,27 @@ impl DurableObject for Counter {
 
 /// One bucket and clock, and any number of servers.
 struct World {
+    app: App,
     clock: Arc<ManualClock>,
     bucket: Arc<FaultyBucket>,
 }
 
 impl World {
     fn new() -> Self {
+        Self::of(App::new().class("Counter", || Counter))
+    }
+
+    fn of(app: App) -> Self {
         let clock = Arc::new(ManualClock::default());
-        Self { bucket: Arc::new(FaultyBucket::new(clock.clone())), clock }
+        Self { app, bucket: Arc::new(FaultyBucket::new(clock.clone())), clock }
     }
 
     async fn server(&self, instance: u128) -> Engine {
         self.server_with(instance, Settings::default()).await
+    }
+
+    async fn function(&self, instance: u128) -> Engine {
+        self.server_with(instance, Settings { ownership: Ownership::PerRequest, ..Settings::default() }).await
     }
 
     async fn server_with(&self, instance: u128, settings: Settings) -> Engine {
@@ -88,8 +97,7 @@ impl World {
             instance: Uuid::from_u128(instance),
         };
         let tenant = Tenant::new("local", "local").expect("a good tenant");
-        let app = App::new().class("Counter", || Counter);
-        Engine::start(app, tenant, settings, components).await.expect("memory passes the probe")
+        Engine::start(self.app.clone(), tenant, settings, components).await.expect("memory passes the probe")
     }
 
     fn records(&self) -> u64 {

@@ -22,3 +22,21 @@ async fn a_lease_that_was_granted_while_a_listing_was_on_its_way_is_respected() 
     settle().await;
     assert_eq!(taking_over.await.expect("it does not panic").expect("the lease is over"), "3");
 }
+
+#[tokio::test]
+async fn a_handlers_error_waits_for_the_record_that_it_could_have_seen() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    get(&engine, "/add").await.expect("it counts");
+    world.bucket.script([Fault::NotApplied]);
+    let ask = |path| {
+        let engine = engine.clone();
+        tokio::spawn(async move { get(&engine, path).await })
+    };
+    let (adding, refused) = (ask("/add"), ask("/refuse"));
+    settle().await;
+    assert!(!adding.is_finished() && !refused.is_finished(), "the second record is not in the store yet");
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(adding.await.expect("it does not panic").expect("it counts"), "2");
+    assert_eq!(refused.await.expect("it does not panic").expect_err("on purpose").message(), "refused at 2");
+}

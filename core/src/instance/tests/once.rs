@@ -1,19 +1,8 @@
 //! Requests with an idempotency key: run once, answered as often as they are sent.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use bytes::Bytes;
-use futures_util::future::join_all;
-use uuid::Uuid;
 
-use crate::engine::{Components, Engine};
-use crate::error::{Error, ErrorKind, Result};
-use crate::id::{ObjectId, Tenant};
-use crate::instance::Inline;
-use crate::object::{App, Body, Context, DurableObject, Request, Response};
-use crate::settings::{Ownership, Settings};
-use crate::testing::{CountingRandom, Fault, FaultyBucket, ManualClock};
+use super::*;
 
 const KEEP: Duration = Duration::from_secs(24 * 3600);
 
@@ -55,34 +44,8 @@ impl DurableObject for Till {
     }
 }
 
-struct World {
-    clock: Arc<ManualClock>,
-    bucket: Arc<FaultyBucket>,
-}
-
-impl World {
-    fn new() -> Self {
-        let clock = Arc::new(ManualClock::default());
-        Self { bucket: Arc::new(FaultyBucket::new(clock.clone())), clock }
-    }
-
-    async fn server(&self, instance: u128) -> Engine {
-        self.server_with(instance, Ownership::Leased).await
-    }
-
-    async fn server_with(&self, instance: u128, ownership: Ownership) -> Engine {
-        let components = Components {
-            bucket: self.bucket.clone(),
-            clock: self.clock.clone(),
-            random: Arc::new(CountingRandom::starting_at(instance << 32)),
-            executor: Arc::new(Inline),
-            peers: None,
-            instance: Uuid::from_u128(instance),
-        };
-        let tenant = Tenant::new("local", "local").expect("a good tenant");
-        let settings = Settings { ownership, ..Settings::default() };
-        Engine::start(App::new().class("Till", || Till), tenant, settings, components).await.expect("memory passes the probe")
-    }
+fn tills() -> World {
+    World::of(App::new().class("Till", || Till))
 }
 
 /// What a client sees.
@@ -121,7 +84,7 @@ async fn entries(engine: &Engine) -> String {
 
 #[tokio::test]
 async fn a_request_that_comes_again_gets_the_stored_response_from_any_server() {
-    let world = World::new();
+    let world = tills();
     let first = world.server(1).await;
     assert_eq!(post(&first, "/", "\"k\"").await.expect("it runs"), ran(1, false));
     assert_eq!(post(&first, "/", "\"k\"").await.expect("it is known"), ran(1, true));
@@ -139,8 +102,8 @@ async fn a_request_that_comes_again_gets_the_stored_response_from_any_server() {
 
 #[tokio::test]
 async fn functions_that_compete_for_an_object_run_a_request_once() {
-    let world = World::new();
-    let (first, second) = (world.server_with(1, Ownership::PerRequest).await, world.server_with(2, Ownership::PerRequest).await);
+    let world = tills();
+    let (first, second) = (world.function(1).await, world.function(2).await);
     for round in 1..=5 {
         let key = format!("k{round}");
         // Both have the object in memory; the loser runs its handlers again on what the winner wrote.
@@ -152,7 +115,7 @@ async fn functions_that_compete_for_an_object_run_a_request_once() {
 
 #[tokio::test]
 async fn a_key_costs_no_record_more_and_its_answer_none() {
-    let world = World::new();
+    let world = tills();
     let engine = world.server(1).await;
     post(&engine, "/", "").await.expect("it runs");
     for (key, records) in [("", 1), ("k", 1), ("k", 0)] {
@@ -164,7 +127,7 @@ async fn a_key_costs_no_record_more_and_its_answer_none() {
 
 #[tokio::test]
 async fn a_key_that_stands_for_another_request_is_refused() {
-    let world = World::new();
+    let world = tills();
     let engine = world.server(1).await;
     post(&engine, "/", "k").await.expect("it runs");
     for (method, path, body) in [("POST", "/", "other"), ("POST", "/?x=1", "body"), ("POST", "/other", "body"), ("PUT", "/", "body")] {
@@ -176,7 +139,7 @@ async fn a_key_that_stands_for_another_request_is_refused() {
 
 #[tokio::test]
 async fn what_failed_is_not_stored_and_what_was_answered_is() {
-    let world = World::new();
+    let world = tills();
     let engine = world.server(1).await;
     for _ in 0..2 {
         assert_eq!(post(&engine, "/fail", "k").await.expect_err("it fails each time").kind(), ErrorKind::Handler);
@@ -191,7 +154,7 @@ async fn what_failed_is_not_stored_and_what_was_answered_is() {
 
 #[tokio::test]
 async fn the_body_of_a_stored_response_is_read_to_its_end_and_may_not_be_endless() {
-    let world = World::new();
+    let world = tills();
     let engine = world.server(1).await;
     for replayed in [false, true] {
         let seen = post(&engine, "/stream", "k").await.expect("it runs");
@@ -206,7 +169,7 @@ async fn the_body_of_a_stored_response_is_read_to_its_end_and_may_not_be_endless
 
 #[tokio::test]
 async fn two_at_once_with_one_key_are_run_once() {
-    let world = World::new();
+    let world = tills();
     let engine = world.server(1).await;
     let seen = join_all((0..8).map(|_| post(&engine, "/", "k"))).await;
     let replayed = seen.iter().filter(|seen| seen.as_ref().expect("an answer").replayed).count();
@@ -218,7 +181,7 @@ async fn two_at_once_with_one_key_are_run_once() {
 async fn after_an_unknown_outcome_the_same_request_is_done_once() {
     // Nothing of it is in the log, or all of it.
     for (fault, replayed) in [(Fault::NotApplied, false), (Fault::LostAnswer, true)] {
-        let world = World::new();
+        let world = tills();
         let engine = world.server(1).await;
         post(&engine, "/", "first").await.expect("it runs");
         world.bucket.script([fault, Fault::Refused]);
@@ -240,7 +203,7 @@ async fn after_an_unknown_outcome_the_same_request_is_done_once() {
 
 #[tokio::test]
 async fn what_is_too_old_is_forgotten_a_few_at_a_time() {
-    let world = World::new();
+    let world = tills();
     let engine = world.server(1).await;
     for n in 0..40 {
         post(&engine, "/", &n.to_string()).await.expect("it runs");
@@ -259,7 +222,7 @@ async fn what_is_too_old_is_forgotten_a_few_at_a_time() {
 
 #[tokio::test]
 async fn a_key_means_nothing_where_nothing_can_change_and_must_be_one_elsewhere() {
-    let world = World::new();
+    let world = tills();
     let engine = world.server(1).await;
     for _ in 0..2 {
         assert!(!send(&engine, "GET", "/", ("k", "")).await.expect("it runs").replayed);

@@ -4,13 +4,8 @@ use futures_util::future::{Either, join, select};
 
 use super::*;
 use crate::clock::Clock;
-use crate::settings::Ownership;
 
 impl World {
-    async fn function(&self, instance: u128) -> Engine {
-        self.server_with(instance, Settings { ownership: Ownership::PerRequest, ..Settings::default() }).await
-    }
-
     /// Moves the clock on in small steps until `work` is done.
     async fn drive<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);

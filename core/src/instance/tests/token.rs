@@ -2,16 +2,11 @@
 
 use super::*;
 use crate::clock::Clock;
-use crate::settings::Ownership;
-
-async fn function(world: &World, instance: u128) -> Engine {
-    world.server_with(instance, Settings { ownership: Ownership::PerRequest, ..Settings::default() }).await
-}
 
 #[tokio::test]
 async fn a_function_that_holds_a_token_keeps_others_from_writing_until_it_gives_it_up() {
     let world = World::new();
-    let (first, second) = (function(&world, 1).await, function(&world, 2).await);
+    let (first, second) = (world.function(1).await, world.function(2).await);
     get(&first, "/add").await.expect("it counts");
     assert_eq!(get(&first, "/acquire").await.expect("nobody holds it"), "1.2");
     assert_eq!(get(&first, "/acquire").await.expect("it holds it already"), "1.2");
