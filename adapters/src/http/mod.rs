@@ -6,6 +6,7 @@
 
 mod signals;
 mod socket;
+mod unread;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -22,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use self::signals::Signals;
 use self::socket::Socket;
+use self::unread::Rest;
 use crate::edge::{Edge, Objects};
 
 /// How long to wait after a connection could not be accepted, usually because the process has no file descriptor left.
@@ -106,7 +108,12 @@ impl<O: Objects> Connection<O> {
         }
         let service = service_fn(|request| {
             let edge = Arc::clone(&self.edge);
-            async move { Ok::<_, Infallible>(edge.answer(request).await) }
+            async move {
+                let (request, rest) = Rest::of(request);
+                let mut response = edge.answer(request).await;
+                rest.announce(&mut response);
+                Ok::<_, Infallible>(response)
+            }
         });
         let io = TokioIo::new(Socket::new(stream, self.idle));
         if let Err(cause) = watcher.watch(self.builder.serve_connection(io, service)).await {

@@ -98,6 +98,28 @@ async fn a_connection_serves_on_after_an_error_and_answers_pipelined_requests_in
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_ends_with_the_answer_to_a_body_that_nobody_read_and_says_so() {
+    let server = Server::start().await;
+    let mut client = server.connect().await;
+    // What was read to its end, by whatever framing, leaves the connection as it is.
+    for body in
+        ["content-length: 100000\r\n\r\n".to_owned() + &"x".repeat(100_000), "transfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n".into()]
+    {
+        client.send(format!("POST /do/a/count HTTP/1.1\r\nhost: x\r\n{body}")).await;
+        assert_eq!(client.answer().await.headers.get("connection"), None);
+    }
+    for (path, framing) in
+        [("/do/a/ignore", "content-length: 100000"), ("/do/a/refuse", "transfer-encoding: chunked"), ("/no", "content-length: 1")]
+    {
+        let mut client = server.connect().await;
+        client.send(format!("POST {path} HTTP/1.1\r\nhost: x\r\n{framing}\r\n\r\n")).await;
+        let answer = client.answer().await;
+        assert_eq!(answer.headers.get("connection").map(String::as_str), Some("close"), "{path}");
+        assert_eq!(client.rest().await, b"", "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_waits_for_100_is_told_to_go_on_only_if_its_body_is_wanted() {
     let server = Server::start().await;
     let mut client = server.connect().await;

@@ -1,0 +1,71 @@
+//! Request bodies that nobody reads to their end: over HTTP/1 the next request on the connection would lie behind the rest of them.
+//!
+//! hyper closes such a connection, unless it happens to hold the rest already. A client that was not told so may have sent its next
+//! request by then, and would never learn what became of it (RFC 9112, sections 9.3 and 9.6).
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use dotdo_core::Response;
+use http::{HeaderValue, Version, header};
+use http_body::{Body, Frame, SizeHint};
+
+/// A request's body that leaves word when it is dropped before its end.
+pub(super) struct Watched<B: Body> {
+    body: B,
+    is_over: bool,
+    was_left: Arc<AtomicBool>,
+}
+
+/// Knows whether the rest of a request's body was left on the connection.
+pub(super) struct Rest {
+    version: Version,
+    was_left: Arc<AtomicBool>,
+}
+
+impl Rest {
+    /// The request, watched from now on.
+    pub(super) fn of<B: Body>(request: http::Request<B>) -> (http::Request<Watched<B>>, Self) {
+        let was_left = Arc::new(AtomicBool::new(false));
+        let rest = Self { version: request.version(), was_left: Arc::clone(&was_left) };
+        (request.map(|body| Watched { body, is_over: false, was_left }), rest)
+    }
+
+    /// Tells the client in `response` that the connection ends with it, if it has to.
+    pub(super) fn announce(&self, response: &mut Response) {
+        if self.version < Version::HTTP_2 && self.was_left.load(Ordering::Relaxed) {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+}
+
+impl<B: Body> Drop for Watched<B> {
+    fn drop(&mut self) {
+        if !self.is_over && !self.body.is_end_stream() {
+            self.was_left.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Watched<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.body).poll_frame(cx);
+        this.is_over |= matches!(polled, Poll::Ready(None));
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
