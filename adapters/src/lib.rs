@@ -30,6 +30,8 @@ mod config;
 mod edge;
 mod http;
 mod peers;
+mod platform;
+mod program;
 mod run;
 mod serve;
 mod telemetry;

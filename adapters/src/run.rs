@@ -2,25 +2,17 @@
 
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
 
-use dotdo_core::{
-    App, At, Clock, Components, Engine, Error, ErrorKind, Journey, ObjectId, Random, Received, Request, Response, Result, Router, Tenant,
-    open,
-};
+use dotdo_core::{App, Error, ErrorKind, Result};
 
-use crate::components::{OsRandom, SystemClock};
 use crate::config::{Resolved, Sources, resolve};
-use crate::edge::{Edge, Objects};
 use crate::http::Signals;
 use crate::peers::Plan;
+use crate::program::{Found, Program};
 use crate::serve::{Ended, bind, serve};
-use crate::telemetry::{keep_metrics, start_logs, start_metrics};
-use crate::workers::{Workers, runtime};
+use crate::telemetry::start_logs;
+use crate::workers::runtime;
 
-/// The organisation and tenant of a server without authentication.
-const LOCAL: &str = "local";
 /// The exit code of a program that did what it was asked to.
 const DONE: u8 = 0;
 /// The exit code of a program that failed, or was ended by a second signal.
@@ -106,58 +98,20 @@ fn complain(error: &Error) {
     }
 }
 
-/// Starts the engine and serves it.
+/// Starts the engine and serves it in the way of the platform.
 async fn start(app: App, resolved: Resolved) -> Result<Ended> {
-    let Resolved { config, store, .. } = resolved;
+    let Resolved { config, platform, store, .. } = resolved;
     let no_signals = |cause| Error::internal(format!("the system gives no signals: {cause}"));
-    let mut signals = Signals::new().map_err(no_signals)?;
-    let listener = bind(&config).await?;
-    let address = listener.local_addr().map_err(|cause| Error::internal(format!("the listener has no address: {cause}")))?;
-    let plan = Plan::new(&config, address)?;
-    let exporter = start_metrics();
-    let keeper = exporter.clone().map(|exporter| tokio::spawn(keep_metrics(exporter)));
-
-    let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock::new()), Arc::new(OsRandom));
-    let instance = uuid::Builder::from_random_bytes(random.bytes16()).into_uuid();
-    let bucket = open(&store, instance, Arc::clone(&clock), Arc::clone(&random))?;
-    let location = bucket.location().to_owned();
-    let router = Router::new(app.class_names(), app.default_class());
-    let peers = plan.peers(instance, &clock, &random);
-    let gate = plan.gate(instance, &clock);
-    let components = Components { bucket, clock, random, executor: Arc::new(Workers::default()), peers, instance };
-    let mut settings = config.settings.clone();
-    settings.address = plan.address().or(settings.address);
-    let engine = Engine::start(app, Tenant::new(LOCAL, LOCAL)?, settings, components).await?;
-
-    let classes = router.classes().collect::<Vec<_>>().join(",");
-    let edge = Edge::new(engine, router, config.edge.clone(), exporter, instance.as_u64_pair().0).with_gate(gate);
-    let edge = Arc::new(edge);
-    tracing::info!(%address, storage = location, classes, forwarding = plan.name(), version = env!("CARGO_PKG_VERSION"), "listening");
-    let ended = serve(listener, edge, &config, &mut signals).await;
-    if let Some(keeper) = keeper {
-        keeper.abort();
-    }
-    Ok(ended)
+    let signals = Signals::new().map_err(no_signals)?;
+    let found = Found { config, store, platform };
+    serve_http(app, found, signals).await
 }
 
-impl Objects for Engine {
-    async fn fetch(&self, object: &ObjectId, at: Option<At>, request: Request) -> Result<Response> {
-        Engine::fetch(self, object, at, request).await
-    }
-
-    async fn receive(&self, object: &ObjectId, journey: Journey, request: Request) -> Received {
-        Engine::receive(self, object, journey, request).await
-    }
-
-    async fn admits(&self, object: &ObjectId) -> bool {
-        Engine::admits(self, object).await
-    }
-
-    async fn ready(&self) -> Result<()> {
-        Engine::ready(self).await
-    }
-
-    async fn shutdown(&self, deadline: Duration) {
-        Engine::shutdown(self, deadline).await;
-    }
+/// Serves on a port: the way of every platform that starts a program and sends it HTTP.
+async fn serve_http(app: App, found: Found, mut signals: Signals) -> Result<Ended> {
+    let listener = bind(&found.config).await?;
+    let address = listener.local_addr().map_err(|cause| Error::internal(format!("the listener has no address: {cause}")))?;
+    let program = Program::start(app, &found, Plan::new(&found.config, address)?).await?;
+    program.announce("listening", &address);
+    Ok(serve(listener, program.edge, &found.config, &mut signals).await)
 }

@@ -157,6 +157,18 @@ impl Engine {
         Ok(())
     }
 
+    /// Completes when nothing is under way that answered requests have left behind: snapshots, work given to
+    /// [`Context::wait_until`](crate::Context::wait_until), and deliveries of messages. Deliveries that failed and wait for their next
+    /// try are not waited for. Platforms that freeze a process between requests wait for this first; nothing is lost when they do not:
+    /// the log has every message, and other processes look for those that were left.
+    pub async fn settle(&self) {
+        let (background, deliveries) = (&self.inner.deps.background, &self.inner.deps.deliveries);
+        while !(background.is_idle() && deliveries.is_idle()) {
+            background.idle().await;
+            deliveries.idle().await;
+        }
+    }
+
     /// Ends gracefully, within `deadline`: refuses new requests, finishes what runs, writes what is due, and releases every object.
     pub async fn shutdown(&self, deadline: Duration) {
         self.inner.stopping.store(true, Ordering::Release);

@@ -21,11 +21,14 @@ pub(crate) use self::resolve::resolve;
 pub(crate) use self::sources::Sources;
 use crate::edge::{AccessLog, EdgeSettings};
 use crate::http::ServerSettings;
+use crate::platform::Platform;
 use crate::telemetry::{LogFormat, LogSettings};
 
 /// Everything that can be configured, with its defaults.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
+    /// Where the program runs; `None` goes by the environment.
+    pub(crate) platform: Option<Platform>,
     /// The address to listen on: an IP address or a name.
     pub(crate) host: Option<String>,
     /// The port to listen on; 0 takes any free one.
@@ -74,6 +77,8 @@ pub(crate) enum Forwarding {
 pub(crate) struct Resolved {
     /// The values.
     pub(crate) config: Config,
+    /// Where the program runs.
+    pub(crate) platform: Platform,
     /// The store that `config.storage` and `config.access` name.
     pub(crate) store: StoreConfig,
     /// Sentences for the log.
@@ -143,6 +148,7 @@ pub(crate) struct AzureAccess {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            platform: None,
             host: Some("127.0.0.1".to_owned()),
             port: 8787,
             allow_unauthenticated: false,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use dotdo_core::{Error, Ownership, Result};
+use dotdo_core::{Error, Result};
 
 use super::knob::{Knob, Slot};
 use super::sources::Sources;
@@ -10,6 +10,7 @@ use super::suggest::nearest;
 use super::table::TABLE;
 use super::{Config, Resolved, storage};
 use crate::peers::SECRET_BYTES_MIN;
+use crate::platform::Platform;
 
 /// How much of a wrong value an error repeats.
 const SHOWN_CHARS_MAX: usize = 80;
@@ -19,9 +20,6 @@ const LATER: &[&str] =
     &["JWT_TOKEN", "ICEBERG_CATALOG", "ICEBERG_WAREHOUSE", "TURSO_URL", "TURSO_TOKEN", "REDIS_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 /// Promised as well, and whoever sets it counts on it.
 const AUTHENTICATION: &str = "WORKOS_AUTH_DOMAIN";
-
-/// Variables by which platforms say that they run functions: instances that may be frozen between two requests.
-const FUNCTIONS: [&str; 4] = ["AWS_LAMBDA_FUNCTION_NAME", "FUNCTIONS_CUSTOMHANDLER_PORT", "K_SERVICE", "VERCEL"];
 
 /// Fly tells each machine its id.
 const FLY_MACHINE: &str = "FLY_MACHINE_ID";
@@ -61,8 +59,9 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
     if build.strength("r2.bucket") > build.strength("storage") {
         build.config.storage = build.config.access.r2.bucket.as_ref().map(|bucket| format!("s3://{bucket}"));
     }
-    if build.strength("ownership") == Strength::Default && sources.is_set_any(&FUNCTIONS) {
-        build.config.settings.ownership = Ownership::PerRequest;
+    let platform = build.config.platform.unwrap_or_else(|| Platform::found(|name| sources.is_set(name)));
+    if build.strength("ownership") == Strength::Default {
+        build.config.settings.ownership = platform.ownership();
     }
     let (row, object) = (build.config.settings.row_bytes_max, build.config.settings.object_bytes_max);
     if u64::from(row) > object {
@@ -74,7 +73,7 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
         )));
     }
     let store = storage::store(&build.config)?;
-    Ok(Resolved { config: build.config, store, warnings })
+    Ok(Resolved { config: build.config, platform, store, warnings })
 }
 
 /// A configuration in the making.

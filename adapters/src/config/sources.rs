@@ -34,9 +34,9 @@ impl Sources {
         Ok(Self { flags, environment, project: read(Path::new(PROJECT_FILE))?, user })
     }
 
-    /// Whether the environment has a value for one of these names.
-    pub(crate) fn is_set_any(&self, names: &[&str]) -> bool {
-        self.environment.iter().any(|(name, value)| !value.is_empty() && names.contains(&name.as_str()))
+    /// Whether the environment has a value for `variable`.
+    pub(crate) fn is_set(&self, variable: &str) -> bool {
+        self.environment.iter().any(|(name, value)| name == variable && !value.is_empty())
     }
 }
 

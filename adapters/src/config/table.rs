@@ -6,6 +6,7 @@ use super::Forwarding;
 use super::knob::{Knob, Slot, number, secret, text};
 use crate::edge::AccessLog;
 use crate::http::HEADER_BYTES_MIN;
+use crate::platform::Platform;
 use crate::telemetry::{LogFormat, is_log_filter};
 
 const MINUTE_MS: u64 = 60_000;
@@ -25,6 +26,16 @@ fn web_address(text: &str) -> bool {
 
 /// Every setting, in the order of the documentation.
 pub(super) static TABLE: &[Knob] = &[
+    Knob::new(
+        "platform",
+        Slot::OneOf {
+            words: Platform::WORDS,
+            get: |config| config.platform.map_or(0, Platform::place),
+            set: |config, at| config.platform = Platform::at(at),
+        },
+        "Where the program runs, which decides how requests come in and some defaults. `auto` goes by the variables that each platform sets; \
+         the log says at the start what was found.",
+    ),
     Knob::new(
         "host",
         text!("an IP address or a host name", |host| !host.contains(['/', ' ']), host),

@@ -31,7 +31,8 @@ fn refusal(sources: &Sources) -> String {
 
 #[test]
 fn without_a_word_it_is_loopback_and_a_folder() {
-    let Resolved { config, store, warnings } = resolved(&Sources::default());
+    let Resolved { config, platform, store, warnings } = resolved(&Sources::default());
+    assert_eq!(platform, Platform::Http);
     assert_eq!((config.host.as_deref(), config.port), (Some("127.0.0.1"), 8787));
     assert_eq!(store, StoreConfig::Folder { path: PathBuf::from("./.dotdo") });
     assert_eq!(config.settings, Settings::default());
@@ -134,6 +135,11 @@ fn functions_own_per_request_unless_they_are_told_otherwise() {
         assert_eq!(ownership(&[(platform, "1"), ("DOTDO_OWNERSHIP", "leased")]), Ownership::Leased, "{platform}");
     }
     assert_eq!(ownership(&[("VERCEL", ""), ("DOTDO_OWNERSHIP", "per-request")]), Ownership::PerRequest);
+    assert_eq!(ownership(&[("DOTDO_PLATFORM", "lambda")]), Ownership::PerRequest);
+    assert_eq!(ownership(&[("DOTDO_PLATFORM", "http"), ("K_SERVICE", "x")]), Ownership::Leased);
+    assert_eq!(ownership(&[("DOTDO_PLATFORM", "auto"), ("K_SERVICE", "x")]), Ownership::PerRequest);
+    let refused = refusal(&environment(&[("DOTDO_PLATFORM", "lamda")]));
+    assert!(refused.starts_with("DOTDO_PLATFORM is \"lamda\"; it takes auto, lambda, "), "{refused}");
 }
 
 #[test]

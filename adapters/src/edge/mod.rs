@@ -42,6 +42,9 @@ pub(crate) trait Objects: Send + Sync + 'static {
     /// Whether the store can be used.
     fn ready(&self) -> impl Future<Output = Result<()>> + Send;
 
+    /// Completes when nothing is under way that answered requests have left behind.
+    fn settle(&self) -> impl Future<Output = ()> + Send;
+
     /// Finishes what runs, keeps what must be kept, and lets go of the objects, within `deadline`.
     fn shutdown(&self, deadline: Duration) -> impl Future<Output = ()> + Send;
 }

@@ -1,4 +1,4 @@
-//! Counts tasks that outlive their request, so that a shutdown can wait for them.
+//! Counts tasks that outlive their request, so that a shutdown, or a function before it is frozen, can wait for them.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ impl Default for Tasks {
 }
 
 /// Counts one task for as long as it lives, also when it panics.
-struct Running(Arc<watch::Sender<usize>>);
+pub(crate) struct Running(Arc<watch::Sender<usize>>);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -29,12 +29,22 @@ impl Drop for Running {
 impl Tasks {
     /// Runs `work` in a task of its own.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.running.send_modify(|count| *count += 1);
-        let running = Running(self.running.clone());
+        let running = self.begin();
         tokio::spawn(async move {
             let _running = running;
             work.await;
         });
+    }
+
+    /// Counts one task until the value is dropped.
+    pub(crate) fn begin(&self) -> Running {
+        self.running.send_modify(|count| *count += 1);
+        Running(self.running.clone())
+    }
+
+    /// Whether no task is running.
+    pub(crate) fn is_idle(&self) -> bool {
+        *self.running.borrow() == 0
     }
 
     /// Completes when no task is running.

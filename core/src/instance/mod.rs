@@ -80,6 +80,8 @@ pub(crate) struct Deps {
     /// wakes those who wait in their order, a watch channel in any.
     pub(crate) stopping: tokio::sync::Semaphore,
     pub(crate) couriers: background::Tasks,
+    /// Couriers that have something to do at the moment; the others wait.
+    pub(crate) deliveries: background::Tasks,
     /// How many snapshots may be written at the same time.
     pub(crate) checkpoints: tokio::sync::Semaphore,
     /// How many requests to former states may be answered at the same time.
@@ -106,6 +108,7 @@ impl Deps {
             background,
             stopping: tokio::sync::Semaphore::new(0),
             couriers: background::Tasks::default(),
+            deliveries: background::Tasks::default(),
             checkpoints,
             pasts,
         }

@@ -68,6 +68,8 @@ impl Objects for TestObjects {
         }
     }
 
+    async fn settle(&self) {}
+
     async fn shutdown(&self, _: Duration) {}
 }
 

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use crate::engine::WeakEngine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
+use crate::instance::background::{Running, Tasks};
 use crate::instance::outbox::errand::{Errand, Mail, Task};
 use crate::instance::slot::Slot;
 use crate::instance::{Deps, Slots};
@@ -33,12 +34,15 @@ struct State {
     at_work: bool,
     /// There may be something new since it last looked.
     again: bool,
+    /// Counts it among those that have something to do now, not only something to wait for.
+    busy: Option<Running>,
 }
 
 impl Courier {
     /// Asks for another look; `true` when a courier must be sent for it.
-    fn ask(&self) -> bool {
+    fn ask(&self, deliveries: &Tasks) -> bool {
         let mut state = self.state();
+        state.busy.get_or_insert_with(|| deliveries.begin());
         if !std::mem::replace(&mut state.at_work, true) {
             return true;
         }
@@ -48,15 +52,28 @@ impl Courier {
     }
 
     /// What was asked for until now is looked for now.
-    fn looks(&self) {
+    fn looks(&self, deliveries: &Tasks) {
         let _ = self.woken.notified().now_or_never();
-        self.state().again = false;
+        let mut state = self.state();
+        state.again = false;
+        state.busy.get_or_insert_with(|| deliveries.begin());
+    }
+
+    /// It only waits from now on, unless something may have come since the last look.
+    fn rests(&self) {
+        let mut state = self.state();
+        if !state.again {
+            state.busy = None;
+        }
     }
 
     /// Ends the work, unless something may have come since the last look.
     fn ends(&self) -> bool {
         let mut state = self.state();
         state.at_work = state.again;
+        if !state.at_work {
+            state.busy = None;
+        }
         !state.at_work
     }
 
@@ -75,7 +92,7 @@ pub(crate) fn deliver(deps: &Arc<Deps>, object: &ObjectId, slots: &Slots) {
 
 /// Delivers the messages of the object at `slot` in the background.
 pub(crate) fn wake(deps: &Arc<Deps>, slot: &Arc<Slot>) {
-    if slot.outbox.courier.ask() {
+    if slot.outbox.courier.ask(&deps.deliveries) {
         let round = Round::new(deps, slot);
         deps.couriers.spawn(run(round));
     }
@@ -121,7 +138,7 @@ enum Found {
 async fn run(mut round: Round) {
     let courier = round.slot.clone();
     loop {
-        courier.outbox.courier.looks();
+        courier.outbox.courier.looks(&round.deps.deliveries);
         let goes_on = match round.errand(RECEIVERS_AT_ONCE).await {
             Ok(Found::Something) => round.wait(None).await,
             Ok(Found::Nothing(uses)) => match round.linger(uses).await {
@@ -202,6 +219,9 @@ impl Round {
 
     /// Waits until there is something to do, at most for `most`.
     async fn wait(&mut self, most: Option<Duration>) -> Woken {
+        if self.under_way.is_empty() {
+            self.slot.outbox.courier.rests();
+        }
         let now = self.deps.clock.monotonic();
         let rested = self.resting.values().min().map(|until| until.saturating_sub(now));
         let most = most.or(rested);
@@ -258,6 +278,7 @@ impl Round {
     /// Keeps the marker for a while after the last message, because another may follow; then removes it. `None` when it is gone.
     async fn linger(&mut self, uses: u64) -> Option<Woken> {
         let stays = self.slot.outbox.marker.stays(&self.deps).await?;
+        self.slot.outbox.courier.rests();
         let (slot, deps) = (self.slot.clone(), self.deps.clone());
         let woken = tokio::select! {
             biased;

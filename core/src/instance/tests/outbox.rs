@@ -51,6 +51,22 @@ async fn a_function_delivers_like_a_server() {
 }
 
 #[tokio::test]
+async fn whoever_waits_until_a_function_has_settled_finds_its_messages_delivered_or_failed() {
+    let post = Post::new();
+    for ownership in [Ownership::PerRequest, Ownership::Leased] {
+        let server = post.server_with(ownership).await;
+        for n in 0..3 {
+            let before = post.get(&server, "b", "/taken").await.lines().count();
+            post.post(&server, "a", "/send", &format!("b:{n}\nc:poison")).await.expect("it sends");
+            server.engine.settle().await;
+            assert_eq!(post.get(&server, "b", "/taken").await.lines().count(), before + 1);
+        }
+        assert!(!post.get(&server, "a", "/_dotdo_outbox").await.is_empty(), "what failed is tried again later, and nobody waits for that");
+        server.engine.shutdown(Duration::from_secs(60)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_request_that_fails_sends_nothing() {
     let post = Post::new();
     let server = post.server().await;

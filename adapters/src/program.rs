@@ -1,0 +1,130 @@
+//! A started program: the engine on its store, and the edge in front of it. How requests come to the edge is each adapter's own.
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dotdo_core::{
+    App, At, CheckpointMode, Clock, Components, Engine, Journey, ObjectId, Ownership, Random, Received, Request, Response, Result, Router,
+    StoreConfig, Tenant, open,
+};
+use tokio::task::JoinHandle;
+
+use crate::components::{OsRandom, SystemClock};
+use crate::config::Config;
+use crate::edge::{Edge, Objects};
+use crate::peers::Plan;
+use crate::platform::Platform;
+use crate::telemetry::{keep_metrics, start_metrics};
+use crate::workers::Workers;
+
+/// The organisation and tenant of a server without authentication.
+const LOCAL: &str = "local";
+
+/// What was found out before anything started.
+pub(crate) struct Found {
+    pub(crate) config: Config,
+    pub(crate) store: StoreConfig,
+    pub(crate) platform: Platform,
+}
+
+/// A started program. Requests are answered by its edge.
+pub(crate) struct Program {
+    pub(crate) edge: Arc<Edge<Engine>>,
+    about: About,
+    _keeper: Option<Keeper>,
+}
+
+/// What a program says of itself at its start.
+struct About {
+    platform: Platform,
+    storage: String,
+    classes: String,
+    ownership: Ownership,
+    checkpoint: CheckpointMode,
+    forwarding: &'static str,
+}
+
+/// The task that keeps recorded metrics small, for as long as the program lives.
+struct Keeper(JoinHandle<()>);
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Program {
+    /// Opens the store and starts the engine.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`] and [`Engine::start`].
+    pub(crate) async fn start(app: App, found: &Found, plan: Plan) -> Result<Self> {
+        let exporter = start_metrics();
+        let keeper = exporter.clone().map(|exporter| Keeper(tokio::spawn(keep_metrics(exporter))));
+
+        let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock::new()), Arc::new(OsRandom));
+        let instance = uuid::Builder::from_random_bytes(random.bytes16()).into_uuid();
+        let bucket = open(&found.store, instance, Arc::clone(&clock), Arc::clone(&random))?;
+        let router = Router::new(app.class_names(), app.default_class());
+        let mut settings = found.config.settings.clone();
+        settings.address = plan.address().or(settings.address);
+        let about = About {
+            platform: found.platform,
+            storage: bucket.location().to_owned(),
+            classes: router.classes().collect::<Vec<_>>().join(","),
+            ownership: settings.ownership,
+            checkpoint: settings.checkpoint.mode,
+            forwarding: plan.name(),
+        };
+        let peers = plan.peers(instance, &clock, &random);
+        let gate = plan.gate(instance, &clock);
+        let components = Components { bucket, clock, random, executor: Arc::new(Workers::default()), peers, instance };
+        let engine = Engine::start(app, Tenant::new(LOCAL, LOCAL)?, settings, components).await?;
+        let edge = Edge::new(engine, router, found.config.edge.clone(), exporter, instance.as_u64_pair().0).with_gate(gate);
+        Ok(Self { edge: Arc::new(edge), about, _keeper: keeper })
+    }
+
+    /// Says in the log what was found and chosen, and that requests can come from now on.
+    pub(crate) fn announce(&self, what: &'static str, address: &dyn Display) {
+        let About { platform, storage, classes, ownership, checkpoint, forwarding } = &self.about;
+        let platform = platform.name();
+        let ownership = match ownership {
+            Ownership::Leased => "leased",
+            Ownership::PerRequest => "per-request",
+        };
+        let checkpoint = match checkpoint {
+            CheckpointMode::Auto => "auto",
+            CheckpointMode::EveryRequest => "every-request",
+        };
+        let version = env!("CARGO_PKG_VERSION");
+        tracing::info!(%address, platform, storage, classes, ownership, checkpoint, forwarding, version, "{what}");
+    }
+}
+
+impl Objects for Engine {
+    async fn fetch(&self, object: &ObjectId, at: Option<At>, request: Request) -> Result<Response> {
+        Engine::fetch(self, object, at, request).await
+    }
+
+    async fn receive(&self, object: &ObjectId, journey: Journey, request: Request) -> Received {
+        Engine::receive(self, object, journey, request).await
+    }
+
+    async fn admits(&self, object: &ObjectId) -> bool {
+        Engine::admits(self, object).await
+    }
+
+    async fn ready(&self) -> Result<()> {
+        Engine::ready(self).await
+    }
+
+    async fn settle(&self) {
+        Engine::settle(self).await;
+    }
+
+    async fn shutdown(&self, deadline: Duration) {
+        Engine::shutdown(self, deadline).await;
+    }
+}
