@@ -42,16 +42,34 @@ fn a_plan_on_a_base_that_nobody_has_looked_at_is_not_published() {
     rig.check();
 }
 
-#[test]
-fn a_base_that_was_replaced_a_moment_ago_is_good_for_a_while_and_then_no_more() {
+/// A rig whose base others replaced ten minutes ago, as it has seen just now.
+fn replaced() -> Rig {
     let mut rig = busy();
-    let base = rig.tracker.base().expect("a snapshot");
     let (database, tracker) = rig.restore(rig.latest()).expect("the newest snapshot");
     rig.commit("UPDATE t SET data = 'others' WHERE id = 7");
     rig.snapshot();
     (rig.database, rig.tracker) = (database, tracker);
     rig.pass(Duration::from_secs(600));
     rig.secure_base();
+    rig
+}
+
+#[test]
+fn a_plan_of_this_moment_is_not_published_when_the_look_at_its_base_was_long_ago() {
+    let mut rig = replaced();
+    rig.clock.pass_unnoticed(Duration::from_secs(2400));
+    rig.commit("UPDATE t SET data = 'mine' WHERE id = 9");
+    let plan = rig.plan_carelessly();
+    let begun = Moment::now(&*rig.bucket, &*rig.clock);
+    let error = rig.try_publish(plan, begun).expect_err("a sweep may take it before the description arrives");
+    assert!(error.message().contains("may be gone"), "{error}");
+    rig.check();
+}
+
+#[test]
+fn a_base_that_was_replaced_a_moment_ago_is_good_for_a_while_and_then_no_more() {
+    let mut rig = replaced();
+    let base = rig.tracker.base().expect("a snapshot");
     assert_eq!(rig.tracker.base(), Some(base), "a sweep keeps it for the retention after it was replaced");
     let kept = rig.tracker.kept().expect("it was looked at");
     let holds = |rig: &Rig| kept.holds(REQUEST_IN_FLIGHT_MAX, &*rig.bucket, &*rig.clock);
