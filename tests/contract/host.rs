@@ -1,11 +1,10 @@
-//! The seam between the suite and the platforms.
+//! The seam between the suite and the platforms: what a host has to do, and what it may declare that it can't.
 
 use std::process::ExitStatus;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use dotdo_tests::Setup;
-use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use nix::sys::signal::Signal;
 
@@ -25,13 +24,13 @@ pub(crate) trait Host: Send + Sync {
     async fn start(&self, setup: &Setup) -> Box<dyn Hosted>;
 }
 
-/// One running copy of the program.
+/// One running copy of the program. It ends with its handle.
 #[async_trait]
 pub(crate) trait Hosted: Send + Sync {
     /// Sends a request and waits for the head of its answer. The URI is a path with a query; `host` is in the headers, or `localhost`.
     async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Body>, Broken>;
 
-    /// Signals the program: SIGSTOP freezes it, SIGCONT thaws it, SIGTERM asks it to end.
+    /// Signals the program itself: SIGSTOP freezes it, SIGCONT thaws it, SIGTERM asks it to end, SIGKILL ends it.
     fn signal(&mut self, signal: Signal);
 
     /// Waits until the program has ended.
@@ -41,41 +40,52 @@ pub(crate) trait Hosted: Send + Sync {
     fn stderr(&self) -> String;
 }
 
-/// What a platform can and can't do with requests.
+/// What a platform can and can't do with requests. The suite tests what is declared: that it can, or what happens instead.
+///
+/// A host begins with [`Abilities::ALL`] and takes away what its platform lacks, so that it need not know of those that come later.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Abilities {
-    /// The body of a request reaches the object while it is still being sent.
+    /// The body of a request reaches the object while it is still being sent. Otherwise the object's turn begins when it is here as a whole.
     pub(crate) streams_requests: bool,
-    /// The body of a response reaches the client while the object still produces it.
+    /// The body of a response reaches the client while the object still produces it. Otherwise it comes as a whole, and complete.
     pub(crate) streams_responses: bool,
-    /// One copy of the program has several requests under way.
+    /// One copy of the program has several requests under way. Otherwise they are answered one after the other.
     pub(crate) is_concurrent: bool,
-    /// The largest body of a request, in bytes, that the platform takes; `None`: only the server's own limit counts.
+    /// The largest body of a request, in bytes, that the platform takes; `None`: only the server's own limit counts. One more is refused with 413.
     pub(crate) request_bytes_max: Option<u64>,
-    /// Likewise of a response.
+    /// Likewise of a response. One more is an error in the one shape that errors have.
     pub(crate) response_bytes_max: Option<u64>,
-    /// Several headers of one name in a request arrive as they were sent, not joined by commas.
+    /// Several headers of one name in a request arrive as they were sent. Otherwise they arrive as one, joined by commas (cookies: by semicolons).
     pub(crate) keeps_repeated_headers: bool,
-    /// The path arrives with the percent-encoding that it was sent with.
+    /// Likewise in a response, `set-cookie` apart, whose every line arrives everywhere.
+    pub(crate) keeps_repeated_answers: bool,
+    /// The values of headers may have any bytes above 127. Otherwise only those that are UTF-8 arrive.
+    pub(crate) keeps_header_bytes: bool,
+    /// The path arrives with the percent-encoding that it was sent with. Otherwise it may arrive decoded, or encoded differently, and means the same.
     pub(crate) keeps_encoded_paths: bool,
+    /// Likewise the query.
+    pub(crate) keeps_encoded_queries: bool,
+    /// SIGTERM reaches the program, which then answers what is under way and ends with the code 0. Otherwise it is killed, and what was not answered may or may not be
+    /// there.
+    pub(crate) ends_in_order: bool,
+    /// The test starts, signals and ends copies of the program. Otherwise one runs already, and what needs others is not tested on it.
+    pub(crate) is_ours: bool,
 }
 
-/// A body that is whole.
-pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
-    http_body_util::Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
-}
-
-/// A request without a body.
-pub(crate) fn get(path: &str) -> http::Request<Body> {
-    http::Request::get(path).body(full(Bytes::new())).expect("a request")
-}
-
-/// A request with a body.
-pub(crate) fn post(path: &str, body: impl Into<Bytes>) -> http::Request<Body> {
-    http::Request::post(path).body(full(body)).expect("a request")
-}
-
-/// The whole body of an answer.
-pub(crate) async fn bytes(answer: http::Response<Body>) -> Bytes {
-    answer.into_body().collect().await.expect("the whole body arrives").to_bytes()
+impl Abilities {
+    /// Everything.
+    pub(crate) const ALL: Self = Self {
+        streams_requests: true,
+        streams_responses: true,
+        is_concurrent: true,
+        request_bytes_max: None,
+        response_bytes_max: None,
+        keeps_repeated_headers: true,
+        keeps_repeated_answers: true,
+        keeps_header_bytes: true,
+        keeps_encoded_paths: true,
+        keeps_encoded_queries: true,
+        ends_in_order: true,
+        is_ours: true,
+    };
 }

@@ -18,15 +18,7 @@ pub(crate) struct Http;
 #[async_trait]
 impl Host for Http {
     fn abilities(&self) -> Abilities {
-        Abilities {
-            streams_requests: true,
-            streams_responses: true,
-            is_concurrent: true,
-            request_bytes_max: None,
-            response_bytes_max: None,
-            keeps_repeated_headers: true,
-            keeps_encoded_paths: true,
-        }
+        Abilities::ALL
     }
 
     async fn start(&self, setup: &Setup) -> Box<dyn Hosted> {

@@ -1,0 +1,43 @@
+//! Objects that count: `GET /count` tells, `POST /add` adds one.
+//!
+//! With `gate=` the addition waits there before it answers; with `then=` it fails after it has written.
+
+use std::time::Duration;
+
+use dotdo::{Context, DurableObject, Error, ErrorKind, Request, Response, Result, json};
+use serde_json::json;
+
+use crate::{gate, query};
+
+pub(crate) struct Counter;
+
+impl DurableObject for Counter {
+    async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+        let query = request.uri().query().unwrap_or_default();
+        let mut count = ctx.storage().get::<u64>("count")?.unwrap_or(0);
+        if request.uri().path() == "/add" {
+            count += 1;
+            ctx.storage().put("count", &count)?;
+            if let Some(address) = query::text(query, "gate") {
+                gate::pass(address, query::text(query, "word").unwrap_or("add")).await?;
+            }
+            failure(query::text(query, "then"))?;
+        }
+        json(&json!({ "count": count }))
+    }
+}
+
+/// The failure that was asked for.
+fn failure(then: Option<&str>) -> Result<()> {
+    match then {
+        None => Ok(()),
+        Some("conflict") => {
+            Err(Error::conflict("it is as you asked").with_code("AS_ASKED").with_details(json!({ "why": ["asked", "for"] })))
+        }
+        Some("missing") => Err(Error::not_found("there is no such thing")),
+        Some("busy") => Err(Error::new(ErrorKind::Busy, "come again").with_retry_after(Duration::from_secs(7))),
+        Some("fail") => Err(Error::handler("it went wrong")),
+        Some("panic") => panic!("as asked"),
+        Some(other) => Err(Error::invalid(format!("then is conflict, missing, busy, fail or panic, not {other:?}"))),
+    }
+}

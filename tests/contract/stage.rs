@@ -1,0 +1,124 @@
+//! Where the suite's tests play: a platform, one program that they share, and programs of their own.
+
+use dotdo_tests::{Deadline, Setup, runtime, say, scratch, unique};
+use http::Request;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use crate::host::{Abilities, Body, Host, Hosted};
+use crate::message::{Answer, get, post};
+use crate::setup;
+
+/// How long anything may take that must happen, but not by when.
+pub(crate) const PATIENCE_SECONDS: u64 = 120;
+
+/// A platform, and the program that its tests share.
+pub(crate) struct Stage {
+    host: Box<dyn Host>,
+    shared: OnceCell<(World, Box<dyn Hosted>)>,
+}
+
+/// A store with nothing in it, and how to start programs on it.
+pub(crate) struct World {
+    setup: Setup,
+    _folder: TempDir,
+}
+
+impl Stage {
+    /// The platform of `host`.
+    pub(crate) fn new(host: impl Host + 'static) -> Self {
+        Self { host: Box::new(host), shared: OnceCell::new() }
+    }
+
+    /// Runs a test to its end, on the runtime that outlives it: its tests share a program.
+    pub(crate) fn run(test: impl Future<Output = ()>) {
+        runtime().block_on(test);
+    }
+
+    /// What the platform can and can't do.
+    pub(crate) fn abilities(&self) -> Abilities {
+        self.host.abilities()
+    }
+
+    /// Whether the test may start programs of its own; says so when it may not.
+    pub(crate) fn is_ours(&self) -> bool {
+        let is_ours = self.abilities().is_ours;
+        if !is_ours {
+            say("NOT TESTED: it needs programs of its own, and this one runs already");
+        }
+        is_ours
+    }
+
+    /// The program that all tests share. They keep apart by the ids of their objects, which are [`fresh`].
+    pub(crate) async fn program(&self) -> &dyn Hosted {
+        let start = || async {
+            let world = World::new();
+            let program = self.start(&world).await;
+            (world, program)
+        };
+        self.shared.get_or_init(start).await.1.as_ref()
+    }
+
+    /// A program of the test's own.
+    pub(crate) async fn start(&self, world: &World) -> Box<dyn Hosted> {
+        self.host.start(&world.setup).await
+    }
+
+    /// Sends a request to the shared program.
+    pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
+        ask(self.program().await, request).await
+    }
+}
+
+impl World {
+    /// A folder.
+    pub(crate) fn new() -> Self {
+        let folder = scratch();
+        Self { setup: setup(&format!("file://{}", folder.path().display())), _folder: folder }
+    }
+
+    /// One more environment variable for its programs.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.setup = self.setup.env(name, value);
+        self
+    }
+}
+
+/// An id that no other test has, nor another run of this one.
+pub(crate) fn fresh(name: &str) -> String {
+    format!("{name}-{}", unique().simple())
+}
+
+/// Sends a request and waits for the whole answer.
+pub(crate) async fn ask(program: &dyn Hosted, request: Request<Body>) -> Answer {
+    let what = format!("{} {}", request.method(), request.uri());
+    match program.send(request).await {
+        Ok(answer) => Answer::of(answer).await,
+        Err(error) => panic!("{what} has no answer: {error:?}\n{}", program.stderr()),
+    }
+}
+
+/// Sends a request until another server has given the object up: the answer that is not 503 or 504.
+pub(crate) async fn insist(program: &dyn Hosted, make: impl Fn() -> Request<Body>) -> Answer {
+    let once = || async { Some(ask(program, make()).await).filter(|answer| ![503, 504].contains(&answer.status)) };
+    let answer = Deadline::in_seconds(PATIENCE_SECONDS).until(once).await;
+    answer.unwrap_or_else(|| panic!("nothing but 503 in {PATIENCE_SECONDS} s:\n{}", program.stderr()))
+}
+
+/// Adds one to a counter; what it has then.
+pub(crate) async fn add(program: &dyn Hosted, id: &str) -> u64 {
+    counted(&insist(program, || post(&format!("/do/Counter/{id}/add"), "")).await)
+}
+
+/// What a counter has.
+pub(crate) async fn count(program: &dyn Hosted, id: &str) -> u64 {
+    counted(&insist(program, || get(&format!("/do/Counter/{id}/count"))).await)
+}
+
+/// What a counter has answered.
+pub(crate) fn counted(answer: &Answer) -> u64 {
+    let value: Value = answer.json();
+    assert_eq!(answer.status, 200, "{value}");
+    value["count"].as_u64().unwrap_or_else(|| panic!("this is no count: {value}"))
+}
