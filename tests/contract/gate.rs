@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::stage::PATIENCE_SECONDS;
+use crate::stage::soon;
 
 /// A gate, closed at first.
 pub(crate) struct Gate {
@@ -36,12 +36,8 @@ impl Gate {
     /// Waits until as many have come to it, whether they wait there or have passed; what they said.
     pub(crate) async fn come(&self, number: usize) -> Vec<String> {
         let mut words = self.words.subscribe();
-        let come =
-            tokio::time::timeout(std::time::Duration::from_secs(PATIENCE_SECONDS), words.wait_for(|words| words.len() >= number)).await;
-        match come {
-            Ok(words) => words.expect("the gate has the other end").clone(),
-            Err(_) => panic!("{number} should come to the gate, these did: {:?}", *self.words.borrow()),
-        }
+        let come = soon("the request at the gate", words.wait_for(|words| words.len() >= number)).await;
+        come.expect("the gate has the other end").clone()
     }
 
     /// Lets those pass who wait, and whoever comes from now on.

@@ -31,10 +31,10 @@ pub(crate) trait Hosted: Send + Sync {
     async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Body>, Broken>;
 
     /// Signals the program itself: SIGSTOP freezes it, SIGCONT thaws it, SIGTERM asks it to end, SIGKILL ends it.
-    fn signal(&mut self, signal: Signal);
+    fn signal(&self, signal: Signal);
 
     /// Waits until the program has ended.
-    fn wait(&mut self) -> ExitStatus;
+    fn wait(&self) -> ExitStatus;
 
     /// What it has logged.
     fn stderr(&self) -> String;

@@ -90,6 +90,18 @@ pub(crate) fn fresh(name: &str) -> String {
     format!("{name}-{}", unique().simple())
 }
 
+/// Waits for what must happen, but not by when.
+pub(crate) async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let time = std::time::Duration::from_secs(PATIENCE_SECONDS);
+    tokio::time::timeout(time, work).await.unwrap_or_else(|_| panic!("{what} does not come in {PATIENCE_SECONDS} s"))
+}
+
+/// Waits until something is so.
+pub(crate) async fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let seen = Deadline::in_seconds(PATIENCE_SECONDS).until(|| std::future::ready(is_so().then_some(()))).await;
+    assert!(seen.is_some(), "in {PATIENCE_SECONDS} s it is never so: {what}");
+}
+
 /// Sends a request and waits for the whole answer.
 pub(crate) async fn ask(program: &dyn Hosted, request: Request<Body>) -> Answer {
     let what = format!("{} {}", request.method(), request.uri());

@@ -26,7 +26,7 @@ async fn server(folder: &Path) -> (Server, Json) {
 #[tokio::test(flavor = "multi_thread")]
 async fn sql_at_the_limits_is_refused_and_undone() {
     let folder = scratch();
-    let (mut server, state) = server(&folder.path().join("state")).await;
+    let (server, state) = server(&folder.path().join("state")).await;
     let endless = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
     let fill =
         "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 100) INSERT INTO t SELECT randomblob(40000) FROM n";
@@ -64,7 +64,7 @@ async fn one_object_s_endless_query_does_not_stop_another() {
 async fn ids_made_to_hurt_are_objects_of_their_own_inside_the_folder() {
     let folder = scratch();
     let state = folder.path().join("a/b/state");
-    let (mut server, good) = server(&state).await;
+    let (server, good) = server(&state).await;
     let long = "%F0%9F%92%A5".repeat(128);
     let ids = [
         "..%2f..%2fescape",
@@ -165,7 +165,7 @@ async fn crowds_of_headers_and_of_silent_connections_are_borne() {
 async fn a_damaged_object_is_500_with_its_key_and_another_is_served() {
     let folder = scratch();
     let storage = folder.path().join("state");
-    let (mut server, state) = server(&storage).await;
+    let (server, state) = server(&storage).await;
     assert_eq!(sql(&server, "bad", &["CREATE TABLE t(a)"]).await.0, 200);
     assert!(server.terminate().success());
     let log = storage.join("local/local/do/Sql/bad/log");

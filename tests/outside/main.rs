@@ -56,13 +56,13 @@ async fn the_project_of_the_document_keeps_its_state() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let folder = scratch();
     let setup = Setup::of(target().join("debug/my-counter"), &format!("file://{}", folder.path().display()));
-    let mut server = setup.start().await;
+    let server = setup.start().await;
     let client = reqwest::Client::new();
     for expected in ["1", "2"] {
         assert_eq!(visit(&client, &server, reqwest::Method::POST).await.as_deref(), Some(expected));
     }
     server.kill9();
-    let mut server = setup.start().await;
+    let server = setup.start().await;
     // The lease of the dead program has to end first.
     let again = || visit(&client, &server, reqwest::Method::GET);
     assert_eq!(Deadline::in_seconds(60).until(again).await.as_deref(), Some("2"));

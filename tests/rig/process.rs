@@ -3,14 +3,19 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+/// How often to look whether a child has ended.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// A running child process and what it has written to its standard error.
 pub struct Process {
-    child: Child,
+    pid: u32,
+    child: Mutex<Child>,
     written: Arc<Mutex<String>>,
     watchdog: Watchdog,
 }
@@ -35,12 +40,12 @@ impl Process {
                 text.push('\n');
             }
         });
-        Self { child, written, watchdog }
+        Self { pid: child.id(), child: Mutex::new(child), written, watchdog }
     }
 
     /// The operating system's number of it.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.pid
     }
 
     /// What it has written to its standard error so far.
@@ -49,15 +54,16 @@ impl Process {
     }
 
     /// Sends it a signal. One that has ended already is left alone.
-    pub fn signal(&mut self, signal: Signal) {
-        if self.ended().is_none() {
-            let pid = Pid::from_raw(i32::try_from(self.pid()).expect("process numbers are small"));
+    pub fn signal(&self, signal: Signal) {
+        let mut child = self.child();
+        if ended(&mut child).is_none() {
+            let pid = Pid::from_raw(i32::try_from(self.pid).expect("process numbers are small"));
             kill(pid, signal).expect("a child that was not waited for can be signalled");
         }
     }
 
     /// Ends it as `kill -9` does, and waits until it is gone.
-    pub fn kill9(&mut self) -> ExitStatus {
+    pub fn kill9(&self) -> ExitStatus {
         self.signal(Signal::SIGKILL);
         self.wait()
     }
@@ -67,14 +73,27 @@ impl Process {
     /// # Panics
     ///
     /// When the operating system does not know it.
-    pub fn wait(&mut self) -> ExitStatus {
-        self.child.wait().expect("a child can be waited for")
+    pub fn wait(&self) -> ExitStatus {
+        loop {
+            if let Some(status) = self.ended() {
+                return status;
+            }
+            std::thread::sleep(LOOK);
+        }
     }
 
     /// How it ended, if it has.
-    pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().expect("a child can be waited for")
+    pub fn ended(&self) -> Option<ExitStatus> {
+        ended(&mut self.child())
     }
+
+    fn child(&self) -> MutexGuard<'_, Child> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn ended(child: &mut Child) -> Option<ExitStatus> {
+    child.try_wait().expect("a child can be waited for")
 }
 
 impl Drop for Process {
@@ -119,7 +138,7 @@ mod tests {
     #[test]
     fn a_victim_waits_for_its_end() {
         if std::env::var_os(VICTIM).is_some() {
-            let mut sleeper = Process::start(Command::new("sleep").arg("600"));
+            let sleeper = Process::start(Command::new("sleep").arg("600"));
             std::io::Write::write_all(&mut std::io::stderr(), format!("sleeper {}\n", sleeper.pid()).as_bytes()).expect("it is piped");
             sleeper.wait();
         }
@@ -129,7 +148,7 @@ mod tests {
     async fn a_child_ends_when_its_parent_is_killed() {
         let mut command = Command::new(std::env::current_exe().expect("a running program has a path"));
         command.args(["--exact", "process::tests::a_victim_waits_for_its_end", "--nocapture"]).env(VICTIM, "1");
-        let mut victim = Process::start(&mut command);
+        let victim = Process::start(&mut command);
         let deadline = Deadline::in_seconds(60);
         let number = |text: String| text.split("sleeper ").nth(1)?.lines().next()?.parse::<i32>().ok();
         let sleeper = deadline.until(|| std::future::ready(number(victim.stderr()))).await.expect("the victim tells");

@@ -106,7 +106,7 @@ impl Setup {
     ///
     /// When it neither listens nor ends in time, with what it wrote.
     pub async fn try_start(&self) -> Result<Server, String> {
-        let mut process = Process::start(&mut self.command());
+        let process = Process::start(&mut self.command());
         let deadline = Deadline::in_seconds(START_SECONDS_MAX);
         loop {
             if let Some(address) = listening_address(&process.stderr()) {
@@ -144,28 +144,28 @@ impl Server {
     }
 
     /// Ends it as a loss of power would, as far as a process can tell.
-    pub fn kill9(&mut self) {
+    pub fn kill9(&self) {
         self.process.kill9();
     }
 
     /// Asks it to end in order and waits until it has.
-    pub fn terminate(&mut self) -> ExitStatus {
+    pub fn terminate(&self) -> ExitStatus {
         self.process.signal(Signal::SIGTERM);
         self.process.wait()
     }
 
     /// Waits until it has ended by itself.
-    pub fn wait(&mut self) -> ExitStatus {
+    pub fn wait(&self) -> ExitStatus {
         self.process.wait()
     }
 
     /// Sends it any other signal.
-    pub fn signal(&mut self, signal: Signal) {
+    pub fn signal(&self, signal: Signal) {
         self.process.signal(signal);
     }
 
     /// How it ended, if it has.
-    pub fn ended(&mut self) -> Option<ExitStatus> {
+    pub fn ended(&self) -> Option<ExitStatus> {
         self.process.ended()
     }
 }

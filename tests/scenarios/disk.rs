@@ -86,7 +86,7 @@ async fn fill_and_empty(disk: &Disk) {
     let world = World::at(&disk.state());
     // A commit that went on trying until this is over would be seen: the test would not end.
     let setup = world.setup().env("DOTDO_COMMIT_DEADLINE_MS", "300000");
-    let mut server = setup.start().await;
+    let server = setup.start().await;
     let (http, load) = (Client::new(), Load::new((0..3).map(|number| format!("full-{number}"))));
     work(&load, &server).await;
 

@@ -67,7 +67,7 @@ async fn append(http: &Client, server: &str, (object, client, n): (u64, u64, u64
 
 async fn end_of_an_owner(world: &World, signal: Signal) {
     let setup = forwarding(world).env("DOTDO_LEASE_DURATION_MS", "3000");
-    let (mut owner, others, http) = (setup.start().await, [setup.start().await, setup.start().await], Client::new());
+    let (owner, others, http) = (setup.start().await, [setup.start().await, setup.start().await], Client::new());
     for object in 0..OBJECTS {
         good(&http, Method::POST, owner.url(&format!("/do/object-{object}/append?client=99&n=0"))).await;
     }

@@ -30,7 +30,7 @@ async fn the_documented_requests_get_the_documented_answers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_is_there_after_a_loss_of_power() {
     let folder = scratch();
-    let mut server = setup(&folder).start().await;
+    let server = setup(&folder).start().await;
     let clients: Vec<_> = (0..4).map(|client| tokio::spawn(write_until_it_breaks(server.url("/do/graph/things"), client))).collect();
     let client = reqwest::Client::new();
     let some = || async { (count(&client, &server, "things").await? >= 20).then_some(()) };

@@ -35,7 +35,7 @@ async fn survive(world: &World) {
     for first in (0..kills).step_by(usize::try_from(KILLS_A_LEDGER).expect("a small number")) {
         let load = Load::new((0..4).map(|number| format!("ledger-{first}-{number}")));
         for kill in first..kills.min(first + KILLS_A_LEDGER) {
-            let mut server = setup.start_listening().await;
+            let server = setup.start_listening().await;
             let running = load.start(&[&server]);
             match kill % 4 {
                 0 => until_a_snapshot_is_half_written(bucket.as_ref(), &load).await,
@@ -49,7 +49,7 @@ async fn survive(world: &World) {
             server.kill9();
             running.stop().await;
         }
-        let mut server = setup.start_listening().await;
+        let server = setup.start_listening().await;
         load.check(&server).await;
         acknowledged += load.acknowledged() as u64;
         server.kill9();

@@ -29,7 +29,7 @@ async fn a_store_that_was_away_is_used_again_without_a_restart() {
     let away = std::env::var(OUTAGE).map_or(OUTAGE_USUAL, |text| text.parse().expect("DOTDO_TEST_OUTAGE_SECONDS is a number"));
     let (proxy, world) = proxied().await;
     let setup = world.setup().env("DOTDO_LEASE_DURATION_MS", LEASE_MS.to_string()).env("DOTDO_COMMIT_DEADLINE_MS", "2000");
-    let mut server = setup.start().await;
+    let server = setup.start().await;
     let (http, load) = (Client::new(), Load::new((0..3).map(|number| format!("away-{number}"))));
     let running = load.start(&[&server]);
     load.goes_on(100).await;
@@ -82,7 +82,7 @@ fn is_unavailable(answer: &reqwest::Response) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lost_answers_and_cut_connections_change_nothing() {
     let ((proxy, world), chance) = (proxied().await, Chance::new());
-    let mut server = world.setup().start().await;
+    let server = world.setup().start().await;
     let load = Load::new((0..4).map(|number| format!("lossy-{number}")));
     let running = load.start(&[&server]);
     for _ in 0..MISHAPS {

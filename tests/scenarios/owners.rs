@@ -52,7 +52,7 @@ async fn overtaken(http: &Client, server: &Server) -> u64 {
 
 async fn one_after_the_other(world: &World) {
     let setup = world.setup().env("DOTDO_LEASE_DURATION_MS", LONG_LEASE_MS);
-    let (mut first, second) = (setup.start().await, setup.start().await);
+    let (first, second) = (setup.start().await, setup.start().await);
     let http = Client::new();
     for object in ["written", "read"] {
         assert_eq!(post(&http, &first, &format!("/do/{object}/append?client=1&n=1")).await.status(), StatusCode::OK);

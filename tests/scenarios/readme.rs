@@ -40,12 +40,12 @@ async fn the_first_screen_works_as_written() {
     let setup = Setup::new(&folder.path().join(".dotdo").display().to_string());
     let at = |command: &str, server: &Server| replaced(command, "http://127.0.0.1:8787", &server.url(""));
 
-    let mut server = setup.start().await;
+    let server = setup.start().await;
     let created: Value = serde_json::from_str(&shell(&at(create, &server), folder.path())).expect("JSON");
     shell(&replaced(kill, "$(pgrep -x dotdo)", &server.pid().to_string()), folder.path());
     assert!(!server.wait().success());
 
-    let mut server = setup.start().await;
+    let server = setup.start().await;
     let found: Value = serde_json::from_str(&shell(&at(read, &server), folder.path())).expect("JSON");
     assert_eq!(found, created, "it survives");
     for (name, value) in [("id", json!("hello")), ("type", json!("Note")), ("name", json!("My first thing")), ("data", json!({"stars": 5}))]

@@ -27,7 +27,7 @@ async fn a_server_that_stops_leaves_everything_in_order() {
     let world = World::seaweed();
     let setup = world.setup().env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS).env("DOTDO_CHECKPOINT_INTERVAL_MS", "600000");
     let setup = setup.env("DOTDO_CHECKPOINT_LOG_RECORDS", "100000").env("DOTDO_SHUTDOWN_DEADLINE_MS", "180000");
-    let mut server = setup.start().await;
+    let server = setup.start().await;
     let load = Load::new((0..4).map(|number| format!("orderly-{number}")));
     let running = load.start(&[&server]);
     load.goes_on(200).await;
@@ -53,7 +53,7 @@ async fn a_server_that_stops_leaves_everything_in_order() {
 async fn what_is_under_way_is_finished_and_nothing_new_begins() {
     let proxy = Proxy::start(Seaweed::shared().endpoint()).await;
     let world = World::seaweed_through(&proxy.endpoint());
-    let mut server = world.setup().start().await;
+    let server = world.setup().start().await;
     let http = Client::new();
     assert_eq!(append(&http, &server.url("/do/busy"), 1, 1).await, Outcome::Appended(1));
     proxy.delay(Duration::from_millis(1000));
@@ -71,7 +71,7 @@ async fn a_second_signal_ends_a_server_at_once() {
     let proxy = Proxy::start(Seaweed::shared().endpoint()).await;
     let world = World::seaweed_through(&proxy.endpoint());
     // Left alone it would be busy with its last record for minutes.
-    let mut server = world.setup().env("DOTDO_SHUTDOWN_DEADLINE_MS", "600000").env("DOTDO_COMMIT_DEADLINE_MS", "300000").start().await;
+    let server = world.setup().env("DOTDO_SHUTDOWN_DEADLINE_MS", "600000").env("DOTDO_COMMIT_DEADLINE_MS", "300000").start().await;
     let http = Client::new();
     assert_eq!(append(&http, &server.url("/do/busy"), 1, 1).await, Outcome::Appended(1));
     proxy.delay(Duration::from_secs(600));

@@ -46,7 +46,7 @@ async fn a_killed_server_is_known_to_be_gone() {
     let (one, two) = (unique(), unique());
     let mut command = Command::new(std::env::current_exe().expect("a running program has a path"));
     command.args(["--exact", "alive::a_victim_waits_for_its_end"]).env(VICTIM, format!("{folder}*{one}"));
-    let mut victim = Process::start(&mut command);
+    let victim = Process::start(&mut command);
     let bucket = open_as(folder, two);
     let key = Key::new("a");
     let wrote = || async { bucket.get(&key).await.expect("it answers") };

@@ -38,11 +38,11 @@ impl Hosted for HttpServer {
         Ok(self.client.request(request).await?.map(|body| body.map_err(Into::into).boxed_unsync()))
     }
 
-    fn signal(&mut self, signal: Signal) {
+    fn signal(&self, signal: Signal) {
         self.server.signal(signal);
     }
 
-    fn wait(&mut self) -> ExitStatus {
+    fn wait(&self) -> ExitStatus {
         self.server.wait()
     }
 

@@ -1,8 +1,12 @@
 //! The suite: each test is a function of a [`Stage`](crate::stage::Stage), and runs once a platform.
 
 mod bodies;
+mod errors;
 mod headers;
+mod life;
 mod routing;
+mod streaming;
+mod turns;
 
 /// A module of tests for every platform, in which each group of tests is a module.
 macro_rules! contract {
@@ -23,6 +27,22 @@ macro_rules! contract {
                     bodies: [
                         every_byte_arrives, empty_bodies_are_empty, head_has_no_body_and_the_length_of_one, statuses_without_a_body_have_none, large_requests_arrive,
                         large_answers_arrive, a_body_that_is_too_large_is_refused,
+                    ];
+                    streaming: [
+                        the_first_part_of_an_answer_comes_before_the_second_is_made, the_first_part_of_a_request_comes_before_the_second_is_sent,
+                        parts_go_both_ways_at_once, an_answer_that_breaks_off_is_not_taken_for_whole, a_client_that_goes_away_disturbs_nobody,
+                    ];
+                    errors: [
+                        objects_say_what_is_wrong, errors_say_when_to_come_again, a_handler_that_fails_or_panics_is_a_500, the_servers_own_paths_answer,
+                    ];
+                    turns: [
+                        requests_to_several_objects_are_under_way_together, requests_to_one_object_have_their_turns, a_request_with_a_key_is_done_once,
+                        an_object_is_read_as_it_was,
+                    ];
+                    life: [
+                        what_was_answered_is_there_after_a_cold_start, a_program_that_was_frozen_knows_what_others_wrote,
+                        a_handler_that_overruns_its_time_leaves_nothing, a_request_that_is_under_way_when_the_program_is_to_end_is_answered,
+                        a_program_that_is_to_end_releases_its_objects,
                     ];
                 }
             }

@@ -12,7 +12,7 @@ const ROWS: i64 = 1_000_000;
 /// The first request to a small object that was snapshotted, against two GETs one after the other.
 pub(crate) async fn cold() -> Figure {
     let store = SlowStore::start("bench-cold").await;
-    let mut server = store.server().await;
+    let server = store.server().await;
     let mut client = Client::connect(&address(&server)).await;
     for number in 0..COLD {
         client.get(&format!("/do/Measured/{number}/create")).await;
@@ -45,14 +45,14 @@ pub(crate) async fn cold() -> Figure {
 pub(crate) async fn large() -> Figure {
     let folder = tempfile::tempdir().expect("a folder");
     let setup = measured(&format!("file://{}", folder.path().display()));
-    let mut server = setup.start().await;
+    let server = setup.start().await;
     let mut client = Client::connect(&address(&server)).await;
     client.get("/do/Measured/big/create").await;
     client.get(&format!("/do/Measured/big/fill?{ROWS}")).await;
     server.terminate();
     let (mut ours, mut image) = (Duration::MAX, Duration::MAX);
     for _ in 0..5 {
-        let mut server = setup.start().await;
+        let server = setup.start().await;
         let mut client = Client::connect(&address(&server)).await;
         let started = Instant::now();
         assert_eq!(client.get("/do/Measured/big/count").await, ROWS.to_string());

@@ -17,7 +17,7 @@ pub(crate) async fn listening() -> Figure {
     let mut times: Vec<Duration> = Vec::new();
     for _ in 0..STARTS {
         let started = Instant::now();
-        let mut server = setup.start_listening().await;
+        let server = setup.start_listening().await;
         Client::connect(&address(&server)).await.get("/health").await;
         times.push(started.elapsed());
         server.terminate();

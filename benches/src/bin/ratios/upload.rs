@@ -14,13 +14,13 @@ const TARGET_BYTES: u64 = 64 << 10;
 pub(crate) async fn one_row() -> Figure {
     let folder = tempfile::tempdir().expect("a folder");
     let setup = measured(&format!("file://{}", folder.path().display()));
-    let mut server = setup.start().await;
+    let server = setup.start().await;
     let mut client = Client::connect(&address(&server)).await;
     client.get("/do/Measured/big/create").await;
     client.get(&format!("/do/Measured/big/fill?{ROWS}")).await;
     server.terminate();
     let before = files(folder.path());
-    let mut server = setup.start().await;
+    let server = setup.start().await;
     Client::connect(&address(&server)).await.get("/do/Measured/big/touch?500000").await;
     server.terminate();
     let after = files(folder.path());
