@@ -15,6 +15,8 @@ pub enum Tool {
     Moto,
     /// PyIceberg and DuckDB with its Iceberg extension: the readers of our tables.
     Readers,
+    /// Helm's engine, and the schemas of Kubernetes.
+    Helm,
 }
 
 impl Tool {
@@ -23,6 +25,7 @@ impl Tool {
             Self::Seaweed => ("seaweedfs", include_str!("tools/seaweedfs.txt")),
             Self::Moto => ("moto", include_str!("tools/moto.txt")),
             Self::Readers => ("readers", include_str!("tools/readers.txt")),
+            Self::Helm => ("helm", include_str!("tools/helm.txt")),
         }
     }
 
