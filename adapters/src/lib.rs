@@ -28,6 +28,7 @@
 mod components;
 mod config;
 mod edge;
+mod health;
 mod http;
 mod peers;
 mod platform;
@@ -53,4 +54,5 @@ pub use dotdo_core::{
 
 pub use crate::components::{OsRandom, SystemClock};
 pub use crate::config::settings_reference;
+pub use crate::health::{Health, health};
 pub use crate::run::{ServeOptions, run, run_with};

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use dotdo_core::{App, Error, ErrorKind, Result};
 
 use crate::config::{Resolved, Sources, resolve};
+use crate::health::{Health, health};
 use crate::http::Signals;
 use crate::peers::Plan;
 use crate::program::{Found, Program};
@@ -14,11 +15,11 @@ use crate::telemetry::start_logs;
 use crate::workers::runtime;
 
 /// The exit code of a program that did what it was asked to.
-const DONE: u8 = 0;
+pub(crate) const DONE: u8 = 0;
 /// The exit code of a program that failed, or was ended by a second signal.
-const FAILED: u8 = 1;
+pub(crate) const FAILED: u8 = 1;
 /// The exit code of a program that was started the wrong way.
-const MISUSED: u8 = 2;
+pub(crate) const MISUSED: u8 = 2;
 
 /// What a command line says about serving. What it leaves out comes from the environment, the files and the defaults.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +39,15 @@ pub struct ServeOptions {
 }
 
 impl ServeOptions {
+    /// What they, the environment and the files say.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when a file is there and can't be read.
+    pub(crate) fn sources(self) -> Result<Sources> {
+        Sources::gather(self.flags())
+    }
+
     /// The settings that were given: key, flag, value.
     fn flags(self) -> Vec<(&'static str, &'static str, String)> {
         let given = [
@@ -58,13 +68,19 @@ impl ServeOptions {
 /// SIGTERM or SIGINT stops it: it takes no more connections, finishes the requests in flight, writes what is due, releases the
 /// objects, and the exit code is 0. A second signal ends it at once with 1; so does a store or an address that can't be used. A wrong
 /// configuration ends it with 2 before anything is touched.
+///
+/// A program that is started with the one word `health` serves nothing: it asks the server of the same configuration on this machine
+/// whether it is up, `health --ready` whether it can use its store as well, and ends with 0 or 1 ([`health`]). Other arguments mean nothing.
 pub fn run(app: App) -> ExitCode {
-    run_with(app, ServeOptions::default())
+    match Health::asked_by(std::env::args_os().skip(1)) {
+        Some(question) => health(ServeOptions::default(), question),
+        None => run_with(app, ServeOptions::default()),
+    }
 }
 
-/// [`run`], with a command line that wins over the environment and the files.
+/// [`run`], with a command line that wins over the environment and the files. The program's own arguments are not looked at.
 pub fn run_with(app: App, options: ServeOptions) -> ExitCode {
-    let resolved = Sources::gather(options.flags()).and_then(|sources| resolve(&sources));
+    let resolved = options.sources().and_then(|sources| resolve(&sources));
     let outcome = resolved.and_then(|resolved| {
         start_logs(&resolved.config.log);
         resolved.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));

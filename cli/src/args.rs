@@ -11,7 +11,7 @@ Examples:
   dotdo serve --storage memory://               nothing is kept
 
   curl http://127.0.0.1:8787/do/hello/things    ask the object \"hello\"
-  curl http://127.0.0.1:8787/health
+  dotdo health                                  ask the server on this machine whether it is up
 
 Settings without a flag come from the environment, ./dotdo.toml and ~/.config/dotdo/config.toml
 (--help lists them all, -h does not).
@@ -41,6 +41,37 @@ pub(crate) enum Command {
     /// Serve objects over HTTP (the default)
     #[command(after_help = EXAMPLES, after_long_help = everything())]
     Serve(Serve),
+    /// Ask the server on this machine whether it is up
+    #[command(after_help = "Asks GET /health, or /ready, where the settings say that the server listens, and prints the answer.\n\n\
+                            Exit codes: 0 it is well, 1 it is not, does not run or does not answer within 4 s, 2 wrong usage or configuration.")]
+    Health(Health),
+}
+
+/// Where the server is, and what it is asked.
+#[derive(Debug, Args)]
+pub(crate) struct Health {
+    /// Address that it listens on [env: DOTDO_HOST] [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    host: Option<String>,
+    /// Port that it listens on [env: PORT] [default: 8787]
+    #[arg(long, short, value_name = "PORT")]
+    port: Option<String>,
+    /// Ask whether it can use its store as well
+    #[arg(long)]
+    ready: bool,
+}
+
+impl Health {
+    /// What is asked.
+    pub(crate) fn question(&self) -> dotdo::Health {
+        if self.ready { dotdo::Health::Ready } else { dotdo::Health::Up }
+    }
+}
+
+impl From<Health> for ServeOptions {
+    fn from(Health { host, port, ready: _ }: Health) -> Self {
+        Self { host, port, ..Self::default() }
+    }
 }
 
 /// What serving takes.

@@ -187,11 +187,49 @@ fn a_second_signal_ends_it_at_once_with_1() {
 }
 
 #[test]
+fn a_server_can_be_asked_whether_it_is_well_without_another_client() {
+    let folder = folder();
+    for host in ["127.0.0.1", "0.0.0.0"] {
+        let mut server = Server::start(dotdo(folder.path()).args(["--host", host, "--port=0", "--allow-unauthenticated"]));
+        let port = server.address.rsplit(':').next().expect("a port").to_owned();
+        let ask = |arguments: &[&str]| outcome(dotdo(folder.path()).arg("health").args(arguments).env("DOTDO_HOST", host).env("PORT", &port));
+        assert_eq!(ask(&[]), (Some(0), "{\"status\":\"ok\"}\n".to_owned(), String::new()));
+        assert_eq!(ask(&["--ready"]), (Some(0), "{\"status\":\"ready\"}\n".to_owned(), String::new()));
+        assert_eq!(ask(&["--host=127.0.0.1", "--port", &port]).0, Some(0));
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.code(), Some(0));
+        let (code, stdout, stderr) = ask(&[]);
+        assert_eq!((code, &*stdout), (Some(1), ""), "{stderr}");
+        assert!(stderr.contains(&format!("http://127.0.0.1:{port}/health does not answer: ")), "{stderr}");
+    }
+    let (code, _, stderr) = outcome(dotdo(folder.path()).args(["health", "--port=0"]));
+    assert!(code == Some(2) && stderr.contains("port is 0"), "{stderr}");
+}
+
+#[test]
+fn a_server_that_refuses_is_not_well() {
+    let folder = folder();
+    let other = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = other.local_addr().expect("an address").port().to_string();
+    let refusing = std::thread::spawn(move || {
+        let (mut stream, _) = other.accept().expect("somebody asks");
+        let mut head = [0; 1024];
+        let read = stream.read(&mut head).expect("a request");
+        write!(stream, "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 9\r\n\r\nno bucket").expect("the client reads");
+        String::from_utf8_lossy(&head[..read]).into_owned()
+    });
+    let (code, stdout, stderr) = outcome(dotdo(folder.path()).args(["health", "--ready", "--port", &port]));
+    assert_eq!((code, &*stdout), (Some(1), ""), "{stderr}");
+    assert!(stderr.contains(&format!("http://127.0.0.1:{port}/ready answers 503 Service Unavailable: no bucket")), "{stderr}");
+    assert!(refusing.join().expect("no panic").starts_with("GET /ready HTTP/1.1\r\n"));
+}
+
+#[test]
 fn it_says_what_it_takes() {
     let folder = folder();
     let (code, stdout, _) = outcome(dotdo(folder.path()).arg("--help"));
     assert_eq!(code, Some(0));
-    for expected in ["serve", "--storage", "--allow-unauthenticated", "Examples:", "Exit codes:"] {
+    for expected in ["serve", "health", "--storage", "--allow-unauthenticated", "Examples:", "Exit codes:"] {
         assert!(stdout.contains(expected), "{stdout}");
     }
     let (code, stdout, _) = outcome(dotdo(folder.path()).arg("--version"));

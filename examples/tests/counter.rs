@@ -22,6 +22,14 @@ async fn a_counter_survives_a_loss_of_power() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_counter_is_asked_by_its_own_program_whether_it_is_ready() {
+    let mut running = Running::start(PROGRAM).await;
+    assert_eq!(running.asked(PROGRAM), Some(0));
+    running.crash();
+    assert_eq!(running.asked(PROGRAM), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn clients_at_once_get_different_numbers() {
     let running = Running::start(PROGRAM).await;
     let answers = join_all((0..64).map(|_| running.ok("POST", "/do/busy", Value::Null))).await;

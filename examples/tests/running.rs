@@ -63,6 +63,14 @@ impl Running {
         self.server = self.store.setup(program).start().await;
     }
 
+    /// Asks it by its own program whether it is ready: the exit code.
+    pub(crate) fn asked(&self, program: &str) -> Option<i32> {
+        let url = self.server.url("");
+        let port = url.rsplit(':').next().expect("a port").to_owned();
+        let mut command = self.store.setup(program).arg("health").arg("--ready").env("PORT", port).command();
+        command.output().expect("the program starts").status.code()
+    }
+
     /// Sends a request; a body of null is none, and a `key` in it is the request's `Idempotency-Key`. `None` when the connection broke.
     pub(crate) async fn try_send(&self, method: &str, path: &str, mut body: Value) -> Option<Reply> {
         let method = method.parse().expect("a method");
