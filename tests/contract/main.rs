@@ -3,6 +3,7 @@
 //! A platform is a [`Host`](host::Host) in `hosts/`: how its program is started, and how a request and its answer travel. What it can't do is declared in its
 //! [`Abilities`](host::Abilities); the suite then checks the declared behaviour instead. docs/ADAPTERS.md shows them side by side.
 
+mod around;
 mod gate;
 mod host;
 mod hosts;
@@ -11,6 +12,7 @@ mod message;
 mod pattern;
 mod stage;
 mod suite;
+mod table;
 
 use dotdo_tests::Setup;
 

@@ -1,6 +1,8 @@
 //! Where the suite's tests play: a platform, one program that they share, and programs of their own.
 
-use dotdo_tests::{Deadline, Setup, runtime, say, scratch, unique};
+use std::sync::Arc;
+
+use dotdo_tests::{Deadline, Seaweed, Setup, runtime, say, scratch, unique};
 use http::Request;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -19,10 +21,11 @@ pub(crate) struct Stage {
     shared: OnceCell<(World, Box<dyn Hosted>)>,
 }
 
-/// A store with nothing in it, and how to start programs on it.
+/// A store with nothing in it, and how to start programs on it. Clones are the same store.
+#[derive(Clone)]
 pub(crate) struct World {
     setup: Setup,
-    _folder: TempDir,
+    _folder: Option<Arc<TempDir>>,
 }
 
 impl Stage {
@@ -62,7 +65,7 @@ impl Stage {
 
     /// A program of the test's own.
     pub(crate) async fn start(&self, world: &World) -> Box<dyn Hosted> {
-        self.host.start(&world.setup).await
+        world.start(self.host.as_ref()).await
     }
 
     /// Sends a request to the shared program.
@@ -75,7 +78,20 @@ impl World {
     /// A folder.
     pub(crate) fn new() -> Self {
         let folder = scratch();
-        Self { setup: setup(&format!("file://{}", folder.path().display())), _folder: folder }
+        Self { setup: setup(&format!("file://{}", folder.path().display())), _folder: Some(Arc::new(folder)) }
+    }
+
+    /// A part of a bucket of SeaweedFS.
+    pub(crate) fn seaweed() -> Self {
+        let seaweed = Seaweed::shared();
+        let setup = setup(&format!("s3://{}/contract-{}", seaweed.bucket(), unique().simple()));
+        let setup = seaweed.environment().into_iter().fold(setup, |setup, (name, value)| setup.env(name, value));
+        Self { setup, _folder: None }
+    }
+
+    /// A program on the platform of `host`.
+    pub(crate) async fn start(&self, host: &dyn Host) -> Box<dyn Hosted> {
+        host.start(&self.setup).await
     }
 
     /// One more environment variable for its programs.

@@ -3,14 +3,26 @@
 mod http;
 
 pub(crate) use self::http::Http;
+use crate::host::Host;
 
 /// Gives every platform to the macro `$with`: a name, and its host. A platform joins the suite, the test that goes around them all, and the table of docs/ADAPTERS.md by its
 /// line here.
 macro_rules! platforms {
     ($with:ident) => {
         $with! {
-            http: $crate::hosts::Http;
+            http: $crate::hosts::Http::named();
         }
     };
 }
 pub(crate) use platforms;
+
+macro_rules! list {
+    ($($name:ident: $host:expr;)*) => {
+        /// Every platform, with its name.
+        pub(crate) fn all() -> Vec<(&'static str, Box<dyn Host>)> {
+            vec![$((stringify!($name), Box::new($host))),*]
+        }
+    };
+}
+
+platforms!(list);

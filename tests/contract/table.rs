@@ -1,0 +1,63 @@
+//! The table of docs/ADAPTERS.md says what the hosts declare.
+
+use crate::host::Abilities;
+use crate::hosts::all;
+
+/// The document that has the table.
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/ADAPTERS.md");
+
+impl Abilities {
+    /// What is declared, for people: the row's name and this platform's cell.
+    fn rows(self) -> Vec<(&'static str, String)> {
+        let yes = |is_so: bool| if is_so { "yes" } else { "no" }.to_owned();
+        let most = |bytes: Option<u64>| bytes.map_or_else(|| "the server's limit".to_owned(), |bytes| format!("{bytes}"));
+        // Every field is named, so that none is forgotten. Whether the tests start the programs is no matter of the platform.
+        let Self {
+            streams_requests,
+            streams_responses,
+            is_concurrent,
+            request_bytes_max,
+            response_bytes_max,
+            keeps_repeated_headers,
+            keeps_repeated_answers,
+            keeps_header_bytes,
+            keeps_encoded_paths,
+            keeps_encoded_queries,
+            ends_in_order,
+            is_ours: _,
+        } = self;
+        vec![
+            ("requests are streamed", yes(streams_requests)),
+            ("responses are streamed", yes(streams_responses)),
+            ("several requests at once in one process", yes(is_concurrent)),
+            ("largest body of a request, bytes", most(request_bytes_max)),
+            ("largest body of a response, bytes", most(response_bytes_max)),
+            ("repeated headers of a request stay apart", yes(keeps_repeated_headers)),
+            ("repeated headers of a response stay apart", yes(keeps_repeated_answers)),
+            ("values of headers may be any bytes", yes(keeps_header_bytes)),
+            ("paths arrive as they were encoded", yes(keeps_encoded_paths)),
+            ("queries arrive as they were encoded", yes(keeps_encoded_queries)),
+            ("SIGTERM: what is under way is answered", yes(ends_in_order)),
+        ]
+    }
+}
+
+/// The table as it must be.
+fn table() -> String {
+    let hosts = all();
+    let names: Vec<_> = hosts.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let cells: Vec<_> = hosts.iter().map(|(_, host)| host.abilities().rows()).collect();
+    let mut table = format!("| | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
+    for (at, (name, _)) in Abilities::ALL.rows().iter().enumerate() {
+        let cells: Vec<_> = cells.iter().map(|rows| rows[at].1.as_str()).collect();
+        table.push_str(&format!("| {name} | {} |\n", cells.join(" | ")));
+    }
+    table
+}
+
+#[test]
+fn the_document_has_the_table_of_what_hosts_declare() {
+    let document = std::fs::read_to_string(DOCUMENT).expect("the document is there");
+    let table = table();
+    assert!(document.contains(&table), "docs/ADAPTERS.md must have this table:\n\n{table}");
+}
