@@ -25,6 +25,7 @@
 //!
 //! This crate is the core's interface, and the adapters that bring requests to it.
 
+mod auth;
 mod components;
 mod config;
 mod edge;
@@ -52,7 +53,8 @@ pub use dotdo_core::{
     S3Credentials, Secret, Settings, StoreConfig, Target, Tenant, open,
 };
 
+pub use crate::auth::{Authenticate, Caller};
 pub use crate::components::{OsRandom, SystemClock};
 pub use crate::config::settings_reference;
 pub use crate::health::{Health, health};
-pub use crate::run::{ServeOptions, run, run_with};
+pub use crate::run::{Serve, ServeOptions, run, run_with};

@@ -18,7 +18,7 @@ use crate::platform::Platform;
 use crate::telemetry::{keep_metrics, start_metrics};
 use crate::workers::Workers;
 
-/// The organisation and tenant of a server without authentication.
+/// The organisation and tenant of a server whose callers are all of one.
 const LOCAL: &str = "local";
 
 /// What was found out before anything started.
@@ -43,6 +43,7 @@ struct About {
     ownership: Ownership,
     checkpoint: CheckpointMode,
     forwarding: &'static str,
+    authentication: &'static str,
 }
 
 /// The task that keeps recorded metrics small, for as long as the program lives.
@@ -77,18 +78,21 @@ impl Program {
             ownership: settings.ownership,
             checkpoint: settings.checkpoint.mode,
             forwarding: plan.name(),
+            authentication: found.config.edge.auth.name(),
         };
         let peers = plan.peers(instance, &clock, &random);
         let gate = plan.gate(instance, &clock);
         let components = Components { bucket, clock, random, executor: Arc::new(Workers::default()), peers, instance };
-        let engine = Engine::start(app, Tenant::new(LOCAL, LOCAL)?, settings, components).await?;
+        let tenant = Tenant::new(LOCAL, LOCAL)?;
+        let engine = Engine::start(app, tenant.clone(), settings, components).await?;
         let edge = Edge::new(engine, router, found.config.edge.clone(), exporter, instance.as_u64_pair().0).with_gate(gate);
+        let edge = edge.of_tenant(tenant);
         Ok(Self { edge: Arc::new(edge), about, _keeper: keeper })
     }
 
     /// Says in the log what was found and chosen, and that requests can come from now on.
     pub(crate) fn announce(&self, what: &'static str, address: &dyn Display) {
-        let About { platform, storage, classes, ownership, checkpoint, forwarding } = &self.about;
+        let About { platform, storage, classes, ownership, checkpoint, forwarding, authentication } = &self.about;
         let platform = platform.name();
         let ownership = match ownership {
             Ownership::Leased => "leased",
@@ -99,7 +103,7 @@ impl Program {
             CheckpointMode::EveryRequest => "every-request",
         };
         let version = env!("CARGO_PKG_VERSION");
-        tracing::info!(%address, platform, storage, classes, ownership, checkpoint, forwarding, version, "{what}");
+        tracing::info!(%address, platform, storage, classes, ownership, checkpoint, forwarding, authentication, version, "{what}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use dotdo_core::{App, Error, ErrorKind, Result};
 
+use crate::auth::{Authenticate, Hook};
 use crate::config::{Resolved, Sources, resolve};
 use crate::health::{Health, health};
 use crate::http::Signals;
@@ -72,28 +73,74 @@ impl ServeOptions {
 /// A program that is started with the one word `health` serves nothing: it asks the server of the same configuration on this machine
 /// whether it is up, `health --ready` whether it can use its store as well, and ends with 0 or 1 ([`health`]). Other arguments mean nothing.
 pub fn run(app: App) -> ExitCode {
-    match Health::asked_by(std::env::args_os().skip(1)) {
-        Some(question) => health(ServeOptions::default(), question),
-        None => run_with(app, ServeOptions::default()),
-    }
+    Serve::new(app).run()
 }
 
 /// [`run`], with a command line that wins over the environment and the files. The program's own arguments are not looked at.
 pub fn run_with(app: App, options: ServeOptions) -> ExitCode {
-    let resolved = options.sources().and_then(|sources| resolve(&sources));
-    let outcome = resolved.and_then(|resolved| {
-        start_logs(&resolved.config.log);
-        resolved.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        let app = match &resolved.config.default_class {
-            Some(class) => app.with_default_class(class)?,
-            None => app,
-        };
-        let runtime = runtime().map_err(|cause| Error::internal(format!("the system gives no threads: {cause}")))?;
-        let ended = runtime.block_on(start(app, resolved));
-        // Whatever still computes after the deadline must not keep the process.
-        runtime.shutdown_background();
-        ended
-    });
+    Serve::new(app).options(options).run()
+}
+
+/// [`run`], with what a program decides itself.
+pub struct Serve {
+    app: App,
+    /// `None`: the program's own arguments may ask for something else.
+    options: Option<ServeOptions>,
+    hook: Option<Hook>,
+}
+
+impl Serve {
+    /// Serves `app` as [`run`] does.
+    pub fn new(app: App) -> Self {
+        Self { app, options: None, hook: None }
+    }
+
+    /// With a command line that wins over the environment and the files, as [`run_with`].
+    #[must_use]
+    pub fn options(self, options: ServeOptions) -> Self {
+        Self { options: Some(options), ..self }
+    }
+
+    /// Asks `authenticate` whose the bearer token of a request is: every request needs one that it knows, or one of `auth.tokens`. See
+    /// `docs/MIDDLEWARE.md` for what needs none.
+    #[must_use]
+    pub fn authenticate(self, authenticate: impl Authenticate) -> Self {
+        Self { hook: Some(Hook::new(authenticate)), ..self }
+    }
+
+    /// Serves until the program is asked to stop. This is what `main` returns; [`run`] says what the exit codes mean.
+    pub fn run(self) -> ExitCode {
+        let Self { app, options, hook } = self;
+        if options.is_none()
+            && let Some(question) = Health::asked_by(std::env::args_os().skip(1))
+        {
+            return health(ServeOptions::default(), question);
+        }
+        let resolved = options.unwrap_or_default().sources().and_then(|sources| resolve(&sources));
+        exit_code(resolved.and_then(|mut resolved| {
+            resolved.config.edge.auth.hook = hook;
+            serve_app(app, resolved)
+        }))
+    }
+}
+
+/// Serves `app` as it was configured.
+fn serve_app(app: App, resolved: Resolved) -> Result<Ended> {
+    start_logs(&resolved.config.log);
+    resolved.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let app = match &resolved.config.default_class {
+        Some(class) => app.with_default_class(class)?,
+        None => app,
+    };
+    let runtime = runtime().map_err(|cause| Error::internal(format!("the system gives no threads: {cause}")))?;
+    let ended = runtime.block_on(start(app, resolved));
+    // Whatever still computes after the deadline must not keep the process.
+    runtime.shutdown_background();
+    ended
+}
+
+/// The exit code of an outcome, once an error has been told.
+fn exit_code(outcome: Result<Ended>) -> ExitCode {
     ExitCode::from(match outcome {
         Ok(Ended::InOrder) => DONE,
         Ok(Ended::AtOnce) => FAILED,

@@ -36,18 +36,22 @@ pub(crate) async fn bind(config: &Config) -> Result<TcpListener> {
     };
     let found: Vec<SocketAddr> = lookup_host((host, config.port)).await.map_err(unavailable)?.collect();
     if let Some(open) = found.iter().find(|address| !address.ip().to_canonical().is_loopback()) {
-        if !config.allow_unauthenticated {
-            return Err(exposed(open));
+        match (config.edge.auth.is_on(), config.allow_unauthenticated) {
+            (true, _) => {}
+            (false, false) => return Err(exposed(open)),
+            (false, true) => {
+                tracing::warn!(address = %open, "unauthenticated: whoever reaches this address can read and write every object")
+            }
         }
-        tracing::warn!(address = %open, "unauthenticated: whoever reaches this address can read and write every object");
     }
     TcpListener::bind(&*found).await.map_err(unavailable)
 }
 
 fn exposed(address: &SocketAddr) -> Error {
     let message = format!(
-        "{} can be reached from other machines, and nobody would have to prove who they are: listen on 127.0.0.1, or, on a private \
-         network only, set DOTDO_ALLOW_UNAUTHENTICATED=1 (--allow-unauthenticated)",
+        "{} can be reached from other machines, and nobody would have to prove who they are: set DOTDO_AUTH_TOKENS to a token \
+         that clients send (`openssl rand -hex 32` makes a good one), or listen on 127.0.0.1, or, on a private network only, set \
+         DOTDO_ALLOW_UNAUTHENTICATED=1 (--allow-unauthenticated)",
         address.ip()
     );
     Error::new(ErrorKind::Forbidden, message).with_code("UNAUTHENTICATED_ADDRESS")

@@ -64,10 +64,17 @@ impl Server {
     }
 
     fn ask(&self, method: &str, path: &str, body: &str) -> String {
+        self.send(&format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
+    }
+
+    /// Asks without a body, with one header more.
+    fn ask_with(&self, method: &str, path: &str, header: &str) -> String {
+        self.send(&format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}\r\n\r\n"))
+    }
+
+    fn send(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).expect("the server listens");
-        let length = body.len();
-        write!(stream, "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
-            .expect("the server reads");
+        stream.write_all(request.as_bytes()).expect("the server reads");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("the server answers");
         answer
@@ -140,6 +147,8 @@ fn a_wrong_configuration_stops_the_start_with_2_and_touches_nothing() {
         ("DOTDO_HOST", "0.0.0.0", "0.0.0.0 can be reached from other machines"),
         ("DOTDO_HOST", "::", ":: can be reached from other machines"),
         ("DEFAULT_DO_CLASS", "Nope", "no class is named \\\"Nope\\\""),
+        ("DOTDO_AUTH_TOKENS", "short", "auth.tokens has a token with fewer than 32 characters"),
+        ("DOTDO_AUTH_SKIP_PATHS", "/health,/do/*", "DOTDO_AUTH_SKIP_PATHS is \\\"/health,/do/*\\\"; it takes none, or a list of paths"),
         ("WORKOS_AUTH_DOMAIN", "auth.example.com", "WORKOS_AUTH_DOMAIN is set"),
     ] {
         let (code, stdout, stderr) = outcome(dotdo(folder.path()).env(name, value));
@@ -159,6 +168,26 @@ fn another_address_is_served_only_when_it_is_asked_for_by_name() {
     assert!(server.address.starts_with("0.0.0.0:"));
     server.signal(Signal::SIGTERM);
     assert_eq!(server.code(), Some(0));
+}
+
+#[test]
+fn with_a_token_another_address_is_served_and_the_token_is_nowhere_to_be_seen() {
+    let folder = folder();
+    let token = "0123456789abcdef0123456789abcdef";
+    let mut command = dotdo(folder.path());
+    command.args(["--host=0.0.0.0", "--port=0", "--storage=memory://", "--log-level=trace"]);
+    let mut server = Server::start(command.env("DOTDO_AUTH_TOKENS", token).env("DOTDO_LOG_ACCESS", "all"));
+    server.address = server.address.replace("0.0.0.0", "127.0.0.1");
+    assert!(server.get("/do/a/things").starts_with("HTTP/1.1 401 Unauthorized\r\n"));
+    assert!(server.get("/metrics").starts_with("HTTP/1.1 401 Unauthorized\r\n"));
+    assert!(server.get("/health").starts_with("HTTP/1.1 200 OK\r\n"));
+    let known = server.ask_with("GET", "/do/a/things?secret=in-the-query", &format!("authorization: Bearer {token}"));
+    assert!(known.starts_with("HTTP/1.1 200 OK\r\n"), "{known}");
+    server.signal(Signal::SIGTERM);
+    let mut log = String::new();
+    server.log.read_to_string(&mut log).expect("a log");
+    assert_eq!(server.code(), Some(0));
+    assert!(log.contains("/do/a/things") && !log.contains(token) && !log.contains("in-the-query"), "{log}");
 }
 
 #[test]

@@ -34,9 +34,14 @@ pub(super) enum Slot {
     OneOf { words: &'static [&'static str], get: fn(&Config) -> usize, set: fn(&mut Config, usize) },
     /// Text that passes a check, described by what it accepts.
     Text { accepts: &'static str, check: fn(&str) -> bool, field: fn(&mut Config) -> &mut Option<String> },
+    /// A list of texts that each pass a check, described by what it accepts. In the environment commas separate them.
+    List { accepts: &'static str, check: fn(&str) -> bool, field: fn(&mut Config) -> &mut Vec<String> },
     /// Text that is never shown.
     Secret(fn(&mut Config) -> &mut Option<Secret>),
 }
+
+/// The empty list, where an empty text would count as not set.
+pub(super) const EMPTY_LIST: &str = "none";
 
 impl Knob {
     pub(super) const fn new(key: &'static str, slot: Slot, about: &'static str) -> Self {
@@ -72,6 +77,7 @@ impl Slot {
                 None => "nothing".to_owned(),
             },
             Self::Text { accepts, .. } => (*accepts).to_owned(),
+            Self::List { accepts, .. } => format!("{EMPTY_LIST}, or a list of {accepts}, separated by commas"),
             Self::Secret(_) => "text, which is never shown".to_owned(),
         }
     }
@@ -84,6 +90,7 @@ impl Slot {
             Self::Switch(field) => switch(text).map(|on| *field(config) = on).is_some(),
             Self::OneOf { words, set, .. } => words.iter().position(|word| *word == text).map(|at| set(config, at)).is_some(),
             Self::Text { check, field, .. } => check(text).then(|| *field(config) = Some(text.to_owned())).is_some(),
+            Self::List { check, field, .. } => items(text, *check).map(|items| *field(config) = items).is_some(),
             Self::Secret(field) => {
                 *field(config) = Some(Secret::new(text));
                 true
@@ -99,6 +106,10 @@ impl Slot {
             Self::Switch(field) => field(config).to_string(),
             Self::OneOf { words, get, .. } => words[get(config)].to_owned(),
             Self::Text { field, .. } => field(config).clone().unwrap_or_default(),
+            Self::List { field, .. } => match field(config).join(",") {
+                items if items.is_empty() => EMPTY_LIST.to_owned(),
+                items => items,
+            },
             Self::Secret(_) => String::new(),
         }
     }
@@ -107,6 +118,14 @@ impl Slot {
 fn in_range(text: &str, range: &RangeInclusive<u64>) -> Option<u64> {
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|value| plain && range.contains(value))
+}
+
+fn items(text: &str, check: fn(&str) -> bool) -> Option<Vec<String>> {
+    if text == EMPTY_LIST {
+        return Some(Vec::new());
+    }
+    let items = text.split(',').map(str::trim);
+    items.map(|item| check(item).then(|| item.to_owned())).collect()
 }
 
 fn switch(text: &str) -> Option<bool> {
@@ -135,10 +154,16 @@ macro_rules! text {
     };
 }
 
+macro_rules! list {
+    ($accepts:literal, $check:expr, $($field:ident).+) => {
+        Slot::List { accepts: $accepts, check: $check, field: |config| &mut config.$($field).+ }
+    };
+}
+
 macro_rules! secret {
     ($($field:ident).+) => {
         Slot::Secret(|config| &mut config.$($field).+)
     };
 }
 
-pub(super) use {number, secret, text};
+pub(super) use {list, number, secret, text};

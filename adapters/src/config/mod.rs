@@ -19,7 +19,7 @@ use dotdo_core::{Secret, Settings, StoreConfig};
 pub use self::reference::settings_reference;
 pub(crate) use self::resolve::resolve;
 pub(crate) use self::sources::Sources;
-use crate::edge::{AccessLog, EdgeSettings};
+use crate::edge::EdgeSettings;
 use crate::http::ServerSettings;
 use crate::platform::Platform;
 use crate::telemetry::{LogFormat, LogSettings};
@@ -159,7 +159,7 @@ impl Default for Config {
             storage: Some("./.dotdo".to_owned()),
             access: StorageAccess::default(),
             log: LogSettings { level: Some("info".to_owned()), format: LogFormat::Auto },
-            edge: EdgeSettings { body_bytes_max: 32 << 20, body_stall: Duration::from_secs(15), access_log: AccessLog::Errors },
+            edge: EdgeSettings::default(),
             server: ServerSettings { header_bytes_max: 64 << 10, idle: Duration::from_secs(65), connections_max: 10_000 },
             // Docker kills ten seconds after it asked.
             shutdown: Duration::from_secs(9),

@@ -29,7 +29,7 @@ pub fn settings_reference() -> String {
     let mut out = HEAD.to_owned();
     let mut defaults = Config::default();
     let mut section = None;
-    for knob in TABLE {
+    for knob in TABLE.iter() {
         let named = section_of(knob);
         if section != Some(named) {
             section = Some(named);
@@ -55,6 +55,7 @@ fn section_of(knob: &Knob) -> &'static str {
     match knob.key.split_once('.').map_or("", |(table, _)| table) {
         "" => "The server and its storage",
         "log" => "Logs",
+        "auth" => "Who may come in",
         "checkpoint" => "Snapshots",
         "lease" | "commit" | "handler" | "turn" | "retention" => "Ownership, commits and history",
         "idempotency" | "outbox" => "Exactly once",

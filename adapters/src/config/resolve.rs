@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use dotdo_core::{Error, Result};
 
-use super::knob::{Knob, Slot};
+use super::knob::{EMPTY_LIST, Knob, Slot};
 use super::sources::Sources;
 use super::suggest::nearest;
 use super::table::TABLE;
 use super::{Config, Resolved, storage};
+use crate::auth::{TOKEN_BYTES_MIN, are_tokens};
 use crate::peers::SECRET_BYTES_MIN;
 use crate::platform::Platform;
 
@@ -72,6 +73,12 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
             "peer_secret has fewer than {SECRET_BYTES_MIN} bytes (not shown); `openssl rand -hex 32` makes a good one"
         )));
     }
+    if build.config.edge.auth.tokens.as_ref().is_some_and(|tokens| !are_tokens(tokens.reveal())) {
+        return Err(wrong(format!(
+            "auth.tokens has a token with fewer than {TOKEN_BYTES_MIN} characters, or with others than letters, digits and -._~+/ (not shown); \
+             `openssl rand -hex 32` makes a good one"
+        )));
+    }
     let store = storage::store(&build.config)?;
     Ok(Resolved { config: build.config, platform, store, warnings })
 }
@@ -100,7 +107,7 @@ impl Build {
     fn environment(&mut self, variables: &[(String, String)]) -> Result<Vec<String>> {
         let given: HashMap<&str, &str> =
             variables.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (&**name, &**value)).collect();
-        let known: Vec<String> = TABLE.iter().flat_map(Knob::variables).collect();
+        let known: Vec<String> = TABLE.iter().flat_map(|knob| knob.variables()).collect();
         let mut ours: Vec<&str> = variables.iter().map(|(name, _)| &**name).filter(|name| name.starts_with("DOTDO_")).collect();
         ours.sort_unstable();
         if let Some(unknown) = ours.into_iter().find(|name| !known.iter().any(|knob| knob == name)) {
@@ -113,7 +120,7 @@ impl Build {
             )));
         }
         self.config.fly_machine = given.get(FLY_MACHINE).map(|id| (*id).to_owned());
-        for knob in TABLE {
+        for knob in TABLE.iter() {
             for name in knob.variables() {
                 if let Some(value) = given.get(&*name) {
                     self.put(Strength::Environment, knob, &name, value)?;
@@ -150,12 +157,24 @@ impl Build {
                 toml::Value::String(text) => text.clone(),
                 toml::Value::Integer(number) => number.to_string(),
                 toml::Value::Boolean(on) => on.to_string(),
+                toml::Value::Array(items) if matches!(knob.slot, Slot::List { .. }) => {
+                    listed(items).ok_or_else(|| unacceptable(knob, &format!("{file}: {key}"), "array"))?
+                }
                 other => return Err(unacceptable(knob, &format!("{file}: {key}"), other.type_str())),
             };
             self.put(strength, knob, &format!("{file}: {key}"), &text)?;
         }
         Ok(())
     }
+}
+
+/// A list of texts as the environment would say it. A comma in one of them would make it two.
+fn listed(items: &[toml::Value]) -> Option<String> {
+    if items.is_empty() {
+        return Some(EMPTY_LIST.to_owned());
+    }
+    let texts: Option<Vec<&str>> = items.iter().map(|item| item.as_str().filter(|text| !text.contains(','))).collect();
+    texts.map(|texts| texts.join(","))
 }
 
 /// Refuses a configuration.

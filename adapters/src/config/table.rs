@@ -1,5 +1,10 @@
 //! The one table of settings: parser, error texts and documentation are all made from it.
 
+mod access;
+mod middleware;
+
+use std::sync::LazyLock;
+
 use dotdo_core::{CheckpointMode, Ownership, RETENTION_MIN, is_class_name};
 
 use super::Forwarding;
@@ -25,7 +30,11 @@ fn web_address(text: &str) -> bool {
 }
 
 /// Every setting, in the order of the documentation.
-pub(super) static TABLE: &[Knob] = &[
+pub(super) static TABLE: LazyLock<Vec<&'static Knob>> =
+    LazyLock::new(|| [SERVER, middleware::MIDDLEWARE, access::ACCESS].into_iter().flatten().collect());
+
+/// The server, its objects and its limits.
+static SERVER: &[Knob] = &[
     Knob::new(
         "platform",
         Slot::OneOf {
@@ -236,74 +245,4 @@ pub(super) static TABLE: &[Knob] = &[
         Slot::Millis(0..=10 * MINUTE_MS, |config| &mut config.shutdown),
         "How long a stop may take: finish requests, commit, write snapshots, release the objects.",
     ),
-    Knob::new(
-        "r2.endpoint",
-        text!("an address with http:// or https://", web_address, access.r2.endpoint),
-        "The address of the R2 account.",
-    ),
-    Knob::new(
-        "r2.bucket",
-        text!("the name of a bucket", super::storage::is_bucket, access.r2.bucket),
-        "Alone it means the storage `s3://` with this bucket.",
-    ),
-    Knob::new("r2.access_key_id", text!("text", any, access.r2.access_key_id), "The public half of the key pair; wins over Amazon's."),
-    Knob::new("r2.secret_access_key", secret!(access.r2.secret_access_key), "The secret half."),
-    Knob::new(
-        "aws.endpoint_url",
-        text!("an address with http:// or https://", web_address, access.aws.endpoint_url),
-        "The address of a service that speaks S3, when it is not Amazon's.",
-    ),
-    Knob::new(
-        "aws.endpoint_url_s3",
-        text!("an address with http:// or https://", web_address, access.aws.endpoint_url_s3),
-        "The same, and wins.",
-    ),
-    Knob::new("aws.region", text!("text", any, access.aws.region), "The region; `us-east-1` when nothing says another, `auto` on R2."),
-    Knob::new("aws.default_region", text!("text", any, access.aws.default_region), "The region, when `AWS_REGION` says none."),
-    Knob::new("aws.access_key_id", text!("text", any, access.aws.access_key_id), "The public half of a key pair."),
-    Knob::new("aws.secret_access_key", secret!(access.aws.secret_access_key), "The secret half."),
-    Knob::new("aws.session_token", secret!(access.aws.session_token), "The third part of temporary keys."),
-    Knob::new(
-        "aws.web_identity_token_file",
-        text!("the path of a file", any, access.aws.web_identity_token_file),
-        "A token to exchange for keys, with `AWS_ROLE_ARN`.",
-    ),
-    Knob::new("aws.role_arn", text!("text", any, access.aws.role_arn), "The role to take on with it."),
-    Knob::new("aws.role_session_name", text!("text", any, access.aws.role_session_name), "The name that audit logs show."),
-    Knob::new(
-        "aws.container_credentials_relative_uri",
-        text!("a path", any, access.aws.container_credentials_relative_uri),
-        "The task's identity; ECS sets it.",
-    ),
-    Knob::new(
-        "aws.container_credentials_full_uri",
-        text!("an address", any, access.aws.container_credentials_full_uri),
-        "The pod's identity; EKS sets it.",
-    ),
-    Knob::new(
-        "aws.container_authorization_token_file",
-        text!("the path of a file", any, access.aws.container_authorization_token_file),
-        "The token for it; EKS sets it.",
-    ),
-    Knob::new(
-        "google.application_credentials",
-        text!("the path of a file", any, access.google.application_credentials),
-        "A service account's key; else the machine's own identity.",
-    ),
-    Knob::new("google.service_account_key", secret!(access.google.service_account_key), "The same as JSON, and wins."),
-    Knob::new(
-        "azure.storage_account",
-        text!("the name of a storage account", any, access.azure.storage_account),
-        "The storage account; `az://` needs it.",
-    )
-    .with_aliases(&["AZURE_STORAGE_ACCOUNT_NAME"]),
-    Knob::new("azure.storage_key", secret!(access.azure.storage_key), "The account's key.").with_aliases(&["AZURE_STORAGE_ACCOUNT_KEY"]),
-    Knob::new("azure.storage_sas_token", secret!(access.azure.storage_sas_token), "A shared access signature."),
-    Knob::new(
-        "azure.federated_token_file",
-        text!("the path of a file", any, access.azure.federated_token_file),
-        "A token to exchange, with the two below; else the machine's own identity.",
-    ),
-    Knob::new("azure.client_id", text!("text", any, access.azure.client_id), "The application."),
-    Knob::new("azure.tenant_id", text!("text", any, access.azure.tenant_id), "The directory."),
 ];

@@ -241,7 +241,7 @@ fn secrets_are_not_printed() {
 #[test]
 fn the_table_has_no_name_twice_and_defaults_that_it_takes_itself() {
     let mut names = BTreeSet::new();
-    for knob in TABLE {
+    for knob in TABLE.iter() {
         assert!(names.insert(knob.key.to_owned()), "{}", knob.key);
         for name in knob.variables() {
             assert!(names.insert(name.clone()), "{name}");

@@ -5,6 +5,8 @@ use std::time::Duration;
 use dotdo_core::{Error, ErrorKind, Response};
 use http::{HeaderValue, StatusCode, header};
 
+use crate::auth::INVALID_TOKEN;
+
 /// When to come again, where the error does not say.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// When to come again after the store was refused: somebody has to repair it first.
@@ -48,7 +50,8 @@ pub(crate) fn response(error: &Error, request_id: &HeaderValue) -> Response {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs() + u64::from(after.subsec_nanos() > 0)));
     }
     if status == StatusCode::UNAUTHORIZED {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        let challenge = if error.code() == INVALID_TOKEN { "Bearer error=\"invalid_token\"" } else { "Bearer" };
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     response
 }

@@ -17,7 +17,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use dotdo_core::{At, Body, Error, Journey, ObjectId, Received, Request, Response, Result, Route, Router};
+use dotdo_core::{At, Body, Error, Journey, ObjectId, Received, Request, Response, Result, Route, Router, Tenant};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Uri, header, request};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -26,6 +26,7 @@ use self::body::Inbound;
 use self::metrics::RequestMetrics;
 use self::readiness::Readiness;
 use self::request_id::RequestIds;
+use crate::auth::{AuthSettings, Door};
 use crate::peers::Gate;
 
 /// Whoever answers for the objects: the engine, or a test's stand-in.
@@ -69,6 +70,14 @@ pub(crate) struct EdgeSettings {
     pub(crate) body_stall: Duration,
     /// Which requests get a line in the log.
     pub(crate) access_log: AccessLog,
+    /// Who may come in.
+    pub(crate) auth: AuthSettings,
+}
+
+impl Default for EdgeSettings {
+    fn default() -> Self {
+        Self { body_bytes_max: 32 << 20, body_stall: Duration::from_secs(15), access_log: AccessLog::Errors, auth: AuthSettings::default() }
+    }
 }
 
 /// The way of a request from an adapter to an object and back.
@@ -81,6 +90,7 @@ pub(crate) struct Edge<O> {
     readiness: Readiness,
     exporter: Option<PrometheusHandle>,
     gate: Gate,
+    door: Door,
 }
 
 /// What is known of a request when its answer is ready.
@@ -97,12 +107,18 @@ impl<O: Objects> Edge<O> {
     pub(crate) fn new(objects: O, router: Router, settings: EdgeSettings, exporter: Option<PrometheusHandle>, process: u64) -> Self {
         let metrics = RequestMetrics::new(router.classes());
         let (request_ids, readiness) = (RequestIds::new(process), Readiness::default());
-        Self { objects, router, settings, request_ids, metrics, readiness, exporter, gate: Gate::Closed }
+        let door = Door::new(&settings.auth, None);
+        Self { objects, router, settings, request_ids, metrics, readiness, exporter, gate: Gate::Closed, door }
     }
 
     /// The same edge, with what it takes from other servers.
     pub(crate) fn with_gate(self, gate: Gate) -> Self {
         Self { gate, ..self }
+    }
+
+    /// The same edge, to the objects of `tenant`: callers of others are refused.
+    pub(crate) fn of_tenant(self, tenant: Tenant) -> Self {
+        Self { door: Door::new(&self.settings.auth, Some(tenant)), ..self }
     }
 
     /// The objects behind this edge.
@@ -150,6 +166,8 @@ impl<O: Objects> Edge<O> {
         if head.method == Method::CONNECT {
             return Err(Error::invalid("this is not a proxy: CONNECT is not answered"));
         }
+        self.door.admit(&head).await?;
+        // What classes there are is nobody's business who may not come in.
         let target = match self.router.route(&head.method, &head.uri, &head.headers)? {
             Route::Object(target) => target,
             Route::Health => return Ok(json(serde_json::json!({ "status": "ok" }))),

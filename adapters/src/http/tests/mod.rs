@@ -1,6 +1,7 @@
 //! The server through a real port, with a stand-in for the engine that says what reached it.
 
 mod app;
+mod auth;
 mod client;
 mod hostile;
 mod objects;
@@ -31,7 +32,7 @@ fn server_settings() -> ServerSettings {
 }
 
 fn edge_settings() -> EdgeSettings {
-    EdgeSettings { body_bytes_max: 1 << 20, body_stall: Duration::from_secs(60), access_log: AccessLog::All }
+    EdgeSettings { body_bytes_max: 1 << 20, body_stall: Duration::from_secs(60), access_log: AccessLog::All, ..EdgeSettings::default() }
 }
 
 impl Server {

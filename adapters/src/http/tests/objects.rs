@@ -46,6 +46,7 @@ impl Objects for TestObjects {
             "/status/101" => Ok(status(StatusCode::SWITCHING_PROTOCOLS)),
             "/status/204" => Ok(status(StatusCode::NO_CONTENT)),
             "/lie" => Ok(http::Response::builder().header("content-length", "99").body("short".into()).expect("a response")),
+            path if path.starts_with("/header/") => Ok(Response::new(header(&request, &path["/header/".len()..]).into())),
             other => Err(Error::not_found(format!("nothing is at {other}"))),
         }
     }
@@ -80,6 +81,11 @@ fn seen(object: &ObjectId, at: Option<At>, request: &Request) -> Response {
     let id = (object.class(), object.id());
     let body = serde_json::json!({ "object": id, "at": format!("{at:?}"), "uri": request.uri().to_string(), "headers": headers });
     Response::new(body.into())
+}
+
+fn header(request: &Request, name: &str) -> String {
+    let value = request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    value.unwrap_or_default()
 }
 
 fn streamed<const N: usize>(parts: [Result<Bytes>; N]) -> Body {

@@ -1,0 +1,107 @@
+//! What a program brings to find out who its callers are.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use dotdo_core::{ErrorKind, Result, Tenant};
+use http::request;
+
+use super::bearer;
+
+/// Finds out whose a bearer token is: the way to verify JWTs, ask a session store, or look a key up.
+///
+/// ```no_run
+/// use dotdo::{Authenticate, Caller, Error, ErrorKind, Result};
+///
+/// struct Sessions;
+///
+/// impl Authenticate for Sessions {
+///     async fn authenticate(&self, token: &str, _: &http::request::Parts) -> Result<Caller> {
+///         match token.strip_prefix("session-of-") {
+///             Some(user) => Ok(Caller::new(user)),
+///             None => Err(Error::new(ErrorKind::Unauthenticated, "there is no such session")),
+///         }
+///     }
+/// }
+/// ```
+pub trait Authenticate: Send + Sync + 'static {
+    /// The caller with this token. It is called for every request that needs a token, many at a time; what is slow belongs into a cache.
+    /// `request` is the head as it came in, and nothing in it is proven.
+    ///
+    /// # Errors
+    ///
+    /// `Unauthenticated` for a token that is not good (401), `Forbidden` for a caller who may not do this (403), `Unavailable` when that
+    /// can't be found out now (503). Their sentences reach the client: nothing of the token belongs into them.
+    fn authenticate(&self, token: &str, request: &request::Parts) -> impl Future<Output = Result<Caller>> + Send;
+}
+
+/// Who sends a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    name: String,
+    tenant: Option<Tenant>,
+}
+
+impl Caller {
+    /// The caller with this name, which is the same at each request and nobody else's: a subject, an account, the name of a key. Limits are
+    /// counted by it, and it is in the access log.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), tenant: None }
+    }
+
+    /// The same caller, who may reach the objects of `tenant` and of no other: elsewhere the answer is 403.
+    #[must_use]
+    pub fn of_tenant(self, tenant: Tenant) -> Self {
+        Self { tenant: Some(tenant), ..self }
+    }
+
+    /// The caller's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The tenant whose objects the caller may reach; `None` for those of any.
+    pub fn tenant(&self) -> Option<&Tenant> {
+        self.tenant.as_ref()
+    }
+}
+
+/// An [`Authenticate`] of any type.
+#[derive(Clone)]
+pub(crate) struct Hook(Arc<dyn AnyAuthenticate>);
+
+type Deciding<'a> = Pin<Box<dyn Future<Output = Result<Caller>> + Send + 'a>>;
+
+trait AnyAuthenticate: Send + Sync {
+    fn authenticate<'a>(&'a self, token: &'a str, request: &'a request::Parts) -> Deciding<'a>;
+}
+
+impl<T: Authenticate> AnyAuthenticate for T {
+    fn authenticate<'a>(&'a self, token: &'a str, request: &'a request::Parts) -> Deciding<'a> {
+        Box::pin(Authenticate::authenticate(self, token, request))
+    }
+}
+
+impl Hook {
+    pub(crate) fn new(authenticate: impl Authenticate) -> Self {
+        Self(Arc::new(authenticate))
+    }
+
+    /// What the program says.
+    pub(super) async fn authenticate(&self, token: &str, request: &request::Parts) -> Result<Caller> {
+        let said = self.0.authenticate(token, request).await;
+        said.map_err(|error| match error.kind() {
+            ErrorKind::Unauthenticated => error.with_code(bearer::INVALID_TOKEN),
+            ErrorKind::Unavailable => error.with_code("AUTH_UNAVAILABLE"),
+            _ => error,
+        })
+    }
+}
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hook")
+    }
+}

@@ -1,0 +1,97 @@
+//! Who sends a request, by the bearer token (RFC 6750) that comes with it.
+//!
+//! Promises: a request that needs a token and has none, two, or a wrong one goes no further; tokens are compared in constant time and
+//! never logged; what needs no token is decided on the very path that the router goes by.
+//! Must not know: objects, sockets, platforms.
+
+mod bearer;
+mod hook;
+mod paths;
+mod tokens;
+
+#[cfg(test)]
+mod tests;
+
+use dotdo_core::{Error, ErrorKind, Result, Secret, Tenant};
+use http::request;
+
+pub(crate) use self::bearer::INVALID_TOKEN;
+pub(crate) use self::hook::Hook;
+pub use self::hook::{Authenticate, Caller};
+use self::paths::SkipPaths;
+pub(crate) use self::paths::is_skip_path;
+use self::tokens::Tokens;
+pub(crate) use self::tokens::{TOKEN_BYTES_MIN, are_tokens};
+
+/// Who may come in.
+#[derive(Debug, Clone)]
+pub(crate) struct AuthSettings {
+    /// Tokens that the server knows by itself, separated by commas.
+    pub(crate) tokens: Option<Secret>,
+    /// The paths that need no token. Each passes [`is_skip_path`].
+    pub(crate) skip_paths: Vec<String>,
+    /// The program's own way to find out whose a token is.
+    pub(crate) hook: Option<Hook>,
+}
+
+impl Default for AuthSettings {
+    fn default() -> Self {
+        Self { tokens: None, skip_paths: ["/health", "/ready"].map(str::to_owned).to_vec(), hook: None }
+    }
+}
+
+impl AuthSettings {
+    /// Whether anybody has to say who they are.
+    pub(crate) fn is_on(&self) -> bool {
+        self.tokens.is_some() || self.hook.is_some()
+    }
+
+    /// How callers say who they are, for the log.
+    pub(crate) fn name(&self) -> &'static str {
+        match (&self.tokens, &self.hook) {
+            (None, None) => "off",
+            (Some(_), None) => "tokens",
+            (None, Some(_)) => "program",
+            (Some(_), Some(_)) => "tokens,program",
+        }
+    }
+}
+
+/// Lets requests in, or does not.
+pub(crate) struct Door {
+    tokens: Option<Tokens>,
+    hook: Option<Hook>,
+    skip: SkipPaths,
+    /// Whose objects are served; callers of other tenants are refused.
+    tenant: Option<Tenant>,
+}
+
+impl Door {
+    /// The door that `settings` describe, to the objects of `tenant`.
+    pub(crate) fn new(settings: &AuthSettings, tenant: Option<Tenant>) -> Self {
+        let tokens = settings.tokens.as_ref().map(Tokens::new);
+        Self { tokens, hook: settings.hook.clone(), skip: SkipPaths::new(&settings.skip_paths), tenant }
+    }
+
+    /// Who sends a request; `None` when nobody asks.
+    ///
+    /// # Errors
+    ///
+    /// `Unauthenticated` when there is no token or a wrong one, `Forbidden` for a caller of another tenant, and what the program's own
+    /// hook fails with.
+    pub(crate) async fn admit(&self, head: &request::Parts) -> Result<Option<Caller>> {
+        if (self.tokens.is_none() && self.hook.is_none()) || self.skip.is_skipped(head) {
+            return Ok(None);
+        }
+        let token = bearer::token(&head.headers)?;
+        let caller = match (self.tokens.as_ref().and_then(|tokens| tokens.owner(token)), &self.hook) {
+            (Some(caller), _) => caller,
+            (None, Some(hook)) => hook.authenticate(token, head).await?,
+            (None, None) => return Err(bearer::invalid("the bearer token is none that this server knows")),
+        };
+        if caller.tenant().is_some_and(|theirs| self.tenant.as_ref() != Some(theirs)) {
+            return Err(Error::new(ErrorKind::Forbidden, "the token is another tenant's").with_code("OTHER_TENANT"));
+        }
+        Ok(Some(caller))
+    }
+}

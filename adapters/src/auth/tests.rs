@@ -1,0 +1,131 @@
+use http::Request;
+use proptest::prelude::*;
+
+use super::*;
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+const OTHER: &str = "fedcba9876543210fedcba9876543210";
+
+fn door() -> Door {
+    let tokens = Some(Secret::new(format!("{OTHER}, {TOKEN}")));
+    let skip_paths = ["/health", "/do/Public/*"].map(str::to_owned).to_vec();
+    Door::new(&AuthSettings { tokens, skip_paths, hook: None }, None)
+}
+
+fn ask(path: &str, headers: &[(&str, &str)]) -> Result<Option<Caller>> {
+    let request = headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
+    let (head, ()) = request.body(()).expect("a request").into_parts();
+    futures_util::FutureExt::now_or_never(door().admit(&head)).expect("configured tokens are compared at once")
+}
+
+fn code(path: &str, headers: &[(&str, &str)]) -> &'static str {
+    match ask(path, headers) {
+        Ok(caller) => panic!("{path} is {caller:?}'s"),
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+            error.code()
+        }
+    }
+}
+
+#[test]
+fn a_configured_token_is_its_bearer_s_name() {
+    for (value, name) in [
+        (format!("Bearer {TOKEN}"), "token-2"),
+        (format!("bearer {TOKEN}"), "token-2"),
+        (format!("BEARER  {TOKEN} "), "token-2"),
+        (format!("Bearer {OTHER}"), "token-1"),
+    ] {
+        let caller = ask("/do/a", &[("authorization", &value)]).expect("a known token");
+        assert_eq!(caller, Some(Caller::new(name)), "{value}");
+    }
+}
+
+#[test]
+fn a_missing_token_and_a_wrong_one_are_told_apart() {
+    assert_eq!(code("/do/a", &[]), "UNAUTHENTICATED");
+    let basic = format!("Basic {TOKEN}");
+    for value in [&*basic, TOKEN, "", "Bearertoken", &format!("Bearer\t{TOKEN}")] {
+        assert_eq!(code("/do/a", &[("authorization", value)]), "UNAUTHENTICATED", "{value}");
+    }
+    let long = "x".repeat(1 << 20);
+    for wrong in ["", " ", "x", &TOKEN[1..], &format!("{TOKEN}0"), &TOKEN.to_uppercase(), &format!("{OTHER}, {TOKEN}"), "a=b", &long] {
+        assert_eq!(code("/do/a", &[("authorization", &format!("Bearer {wrong}"))]), "INVALID_TOKEN", "{wrong}");
+    }
+    assert_eq!(code("/do/a?access_token=0123456789abcdef0123456789abcdef", &[]), "UNAUTHENTICATED");
+}
+
+#[test]
+fn of_two_headers_none_counts() {
+    let good = format!("Bearer {TOKEN}");
+    assert_eq!(code("/do/a", &[("authorization", &good), ("authorization", &good)]), "INVALID_TOKEN");
+    assert_eq!(code("/do/a", &[("authorization", &good), ("authorization", "Bearer x")]), "INVALID_TOKEN");
+}
+
+#[test]
+fn skipped_paths_are_those_that_the_router_reads() {
+    for path in ["/health", "/health?x", "http://example.com/health", "/do/Public/a", "/do/Public/a/b", "/do/Public/"] {
+        assert_eq!(ask(path, &[]).expect("no token is needed"), None, "{path}");
+    }
+    for path in [
+        "/Health",
+        "/health/",
+        "//health",
+        "/./health",
+        "/x/../health",
+        "/%68ealth",
+        "/%2e/health",
+        "/health%2F",
+        "/health%2Fx",
+        "/do/Public",
+        "/do/Publicity/a",
+        "/do/public/a",
+        "/do/%50ublic/a",
+        "/do//Public/a",
+        "/do/./Public/a",
+        "/do/Secret/..%2fPublic/a",
+        "/do/Secret/../Public/a",
+        "/do/a/health",
+        "http://example.com/do/a",
+        "/",
+    ] {
+        assert_eq!(code(path, &[]), "UNAUTHENTICATED", "{path}");
+    }
+}
+
+#[test]
+fn a_header_that_names_an_object_leads_past_no_door() {
+    for name in ["x-do-id", "X-DO-ID", "x-dotdo-id", "x-do-type", "x-dotdo-type"] {
+        for path in ["/health", "/do/Public/a"] {
+            assert_eq!(code(path, &[(name, "a")]), "UNAUTHENTICATED", "{name} {path}");
+        }
+    }
+}
+
+#[test]
+fn patterns_that_would_open_everything_are_none() {
+    for good in ["/health", "/do/Public/*", "/do/a", "/a/b/*", "/"] {
+        assert!(is_skip_path(good), "{good}");
+    }
+    for bad in ["", "*", "/*", "/do/*", "health", "/a*", "/a/*/b", "/*/a", "/a?b", "/a b", "/a,b", "/a\n", "/é"] {
+        assert!(!is_skip_path(bad), "{bad:?}");
+    }
+}
+
+#[test]
+fn without_tokens_nobody_is_asked() {
+    let door = Door::new(&AuthSettings::default(), None);
+    let (head, ()) = Request::get("/do/a").body(()).expect("a request").into_parts();
+    let admitted = futures_util::FutureExt::now_or_never(door.admit(&head)).expect("at once");
+    assert_eq!(admitted.expect("nobody asks"), None);
+}
+
+proptest! {
+    #[test]
+    fn no_header_comes_in_but_the_token(value in "[ -~]{0,80}") {
+        prop_assume!(!value.contains(TOKEN) && !value.contains(OTHER));
+        prop_assert!(ask("/do/a", &[("authorization", &value)]).is_err());
+        let bearer = format!("Bearer {value}");
+        prop_assert!(ask("/do/a", &[("authorization", &bearer)]).is_err());
+    }
+}

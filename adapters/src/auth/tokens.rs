@@ -1,0 +1,46 @@
+//! Tokens that are part of the configuration.
+
+use dotdo_core::{Random as _, Secret};
+
+use super::bearer::is_token;
+use super::hook::Caller;
+use crate::components::OsRandom;
+
+/// The shortest token, in bytes: what a random generator gives, not what somebody makes up.
+pub(crate) const TOKEN_BYTES_MIN: usize = 32;
+
+/// The configured tokens, as hashes under a key that only this process has.
+///
+/// A token is compared by its hash, so the time that takes says nothing of the configured ones: neither how much of one was right, nor
+/// which one it was.
+pub(super) struct Tokens {
+    key: [u8; 32],
+    hashes: Vec<blake3::Hash>,
+}
+
+/// Whether `text` is one or several tokens, separated by commas.
+pub(crate) fn are_tokens(text: &str) -> bool {
+    split(text).all(|token| token.len() >= TOKEN_BYTES_MIN && is_token(token))
+}
+
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim)
+}
+
+impl Tokens {
+    pub(super) fn new(configured: &Secret) -> Self {
+        let mut key = [0; 32];
+        key[..16].copy_from_slice(&OsRandom.bytes16());
+        key[16..].copy_from_slice(&OsRandom.bytes16());
+        let hashes = split(configured.reveal()).map(|token| blake3::keyed_hash(&key, token.as_bytes())).collect();
+        Self { key, hashes }
+    }
+
+    /// Whose a token is: `token-1` for the first of the configured ones, and so on.
+    pub(super) fn owner(&self, token: &str) -> Option<Caller> {
+        let hash = blake3::keyed_hash(&self.key, token.as_bytes());
+        // All are compared, each in constant time.
+        let found = self.hashes.iter().enumerate().filter(|(_, known)| **known == hash).map(|(at, _)| at + 1).last();
+        found.map(|number| Caller::new(format!("token-{number}")))
+    }
+}
