@@ -66,8 +66,8 @@ impl ServeOptions {
 /// Serves `app` until the program is asked to stop, configured by the environment and the files `dotdo.toml` and
 /// `~/.config/dotdo/config.toml` (see `docs/SETTINGS.md`). This is what `main` returns.
 ///
-/// SIGTERM or SIGINT stops it: it takes no more connections, finishes the requests in flight, writes what is due, releases the
-/// objects, and the exit code is 0. A second signal ends it at once with 1; so does a store or an address that can't be used. A wrong
+/// SIGTERM, SIGINT or SIGHUP stops it: it takes no more connections, finishes the requests in flight, writes what is due, releases the
+/// objects, and the exit code is 0. A second SIGTERM or SIGINT ends it at once with 1; so does a store or an address that can't be used. A wrong
 /// configuration ends it with 2 before anything is touched.
 ///
 /// A program that is started with the one word `health` serves nothing: it asks the server of the same configuration on this machine

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub struct Process {
     pid: u32,
     child: Mutex<Child>,
     written: Arc<Mutex<String>>,
+    is_deaf: Arc<AtomicBool>,
     watchdog: Watchdog,
 }
 
@@ -33,14 +35,19 @@ impl Process {
         let watchdog = Watchdog::start(child.id());
         let written = Arc::new(Mutex::new(String::new()));
         let (sink, stderr) = (Arc::clone(&written), child.stderr.take().expect("it is piped"));
+        let is_deaf = Arc::new(AtomicBool::new(false));
+        let hears_no_more = Arc::clone(&is_deaf);
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
                 let mut text = sink.lock().unwrap_or_else(PoisonError::into_inner);
                 text.push_str(&String::from_utf8_lossy(&line));
                 text.push('\n');
+                if hears_no_more.load(Ordering::Relaxed) {
+                    return;
+                }
             }
         });
-        Self { pid: child.id(), child: Mutex::new(child), written, watchdog }
+        Self { pid: child.id(), child: Mutex::new(child), written, is_deaf, watchdog }
     }
 
     /// The operating system's number of it.
@@ -51,6 +58,11 @@ impl Process {
     /// What it has written to its standard error so far.
     pub fn stderr(&self) -> String {
         self.written.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Closes the other end of its standard error after its next line.
+    pub fn hear_no_more(&self) {
+        self.is_deaf.store(true, Ordering::Relaxed);
     }
 
     /// Sends it a signal. One that has ended already is left alone.

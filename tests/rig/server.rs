@@ -143,6 +143,11 @@ impl Server {
         self.process.stderr()
     }
 
+    /// Closes the other end of its standard error after its next line.
+    pub fn hear_no_more(&self) {
+        self.process.hear_no_more();
+    }
+
     /// Ends it as a loss of power would, as far as a process can tell.
     pub fn kill9(&self) {
         self.process.kill9();

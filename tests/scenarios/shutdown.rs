@@ -82,6 +82,51 @@ async fn a_second_signal_ends_a_server_at_once() {
     assert_eq!(under_way.await.expect("it does not panic"), Outcome::Unknown, "the connection broke");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hang_up_ends_a_server_in_order_and_another_does_not_hurry_it() {
+    let proxy = Proxy::start(Seaweed::shared().endpoint()).await;
+    let server = World::seaweed_through(&proxy.endpoint()).setup().env("DOTDO_SHUTDOWN_DEADLINE_MS", "60000").start().await;
+    let http = Client::new();
+    assert_eq!(append(&http, &server.url("/do/busy"), 1, 1).await, Outcome::Appended(1));
+    proxy.delay(Duration::from_millis(1000));
+    let under_way = send(&proxy, &http, server.url("/do/busy"), 2).await;
+    server.signal(Signal::SIGHUP);
+    logged(&server, "stopping").await;
+    server.signal(Signal::SIGHUP);
+    assert_eq!(under_way.await.expect("it does not panic"), Outcome::Appended(2), "what is under way is finished");
+    proxy.delay(Duration::ZERO);
+    assert_eq!(server.wait().code(), Some(0), "{}", server.stderr());
+    assert!(server.stderr().contains("SIGHUP"), "{}", server.stderr());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nohup_keeps_a_server_alive() {
+    let world = World::folder();
+    let server = world.setup().program("nohup").arg(env!("CARGO_BIN_EXE_scenario-app")).start().await;
+    server.signal(Signal::SIGHUP);
+    assert_eq!(append(&Client::new(), &server.url("/do/alive"), 1, 1).await, Outcome::Appended(1));
+    assert_eq!(server.terminate().code(), Some(0), "{}", server.stderr());
+    assert!(server.stderr().contains("SIGTERM") && !server.stderr().contains("SIGHUP"), "{}", server.stderr());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_whose_log_nobody_reads_any_more_serves_on_and_stops_in_order() {
+    let world = World::folder();
+    let server = world.setup().env("DOTDO_LOG_ACCESS", "all").start().await;
+    let http = Client::new();
+    server.hear_no_more();
+    for n in 1..=4 {
+        assert_eq!(append(&http, &server.url("/do/unheard"), 1, n).await, Outcome::Appended(n));
+        // Its error is logged, in vain.
+        let answer = http.post(server.url("/do/unheard/append?client=1")).send().await.expect("the server answers");
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    }
+    assert!(server.stderr().matches("\"request\"").count() < 8, "the log was closed:\n{}", server.stderr());
+    assert_eq!(server.terminate().code(), Some(0));
+    let next = world.setup().start().await;
+    assert_eq!(append(&http, &next.url("/do/unheard"), 1, 5).await, Outcome::Appended(5));
+}
+
 /// Sends an append; returns when its record is on its way to the store.
 async fn send(proxy: &Proxy, http: &Client, object: String, n: u64) -> JoinHandle<Outcome> {
     proxy.take_seen();

@@ -1,4 +1,7 @@
-//! SIGTERM and SIGINT: the first asks the server to stop, the second ends it at once.
+//! SIGTERM and SIGINT: the first asks the server to stop, the second ends it at once. SIGHUP asks it to stop, too.
+//!
+//! Settings are read at the start only, so there is nothing that a hang-up could make a server read again; it means that the terminal has gone. It never counts as the
+//! second signal: a shell and the kernel may both send one, and service managers may send one behind their SIGTERM.
 
 use std::io;
 
@@ -8,6 +11,9 @@ pub(crate) struct Signals {
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
+    /// `None` where it is ignored, as `nohup` wants it, and once the server has been asked to stop.
+    #[cfg(unix)]
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
@@ -19,16 +25,40 @@ impl Signals {
     /// When the system refuses to.
     pub(crate) fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let hangup = if hangup_counts() { Some(signal(SignalKind::hangup())?) } else { None };
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())?, hangup })
     }
 
     /// Completes with the name of the next signal.
     pub(crate) async fn next(&mut self) -> &'static str {
-        tokio::select! {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let name = tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
-        }
+            _ = hangup => "SIGHUP",
+        };
+        self.hangup = None;
+        name
     }
+}
+
+/// Whether whoever started the program left SIGHUP to it. Where the system does not tell, it is left as it is.
+#[cfg(unix)]
+fn hangup_counts() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status");
+    status.is_ok_and(|status| ignored_signals(&status).is_some_and(|ignored| ignored & 1 == 0))
+}
+
+/// The signals that a process ignores, the first in the lowest bit, from its `status` (proc(5)).
+#[cfg(unix)]
+fn ignored_signals(status: &str) -> Option<u64> {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
 }
 
 #[cfg(not(unix))]
