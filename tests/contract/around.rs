@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use crate::host::{Host, Hosted};
 use crate::hosts::Http;
 use crate::message::{get, post};
-use crate::stage::{Stage, World, add, ask, count, counted};
+use crate::stage::{World, add, ask, count, counted, run};
 
 /// Whoever waits for such a lease does not wait long.
 const SHORT_LEASE_MS: &str = "400";
@@ -37,12 +37,12 @@ fn end(host: &dyn Host, program: &dyn Hosted) {
 
 #[test]
 fn what_one_platform_writes_every_other_reads_in_a_folder() {
-    Stage::run(async { one_after_the_other(&World::new()).await });
+    run(async { one_after_the_other(&World::new()).await });
 }
 
 #[test]
 fn what_one_platform_writes_every_other_reads_on_s3() {
-    Stage::run(async { one_after_the_other(&World::seaweed()).await });
+    run(async { one_after_the_other(&World::seaweed()).await });
 }
 
 /// Every platform takes every object over from the one before it, with leases; then all of them live at once, without.
@@ -76,7 +76,7 @@ async fn one_after_the_other(world: &World) {
 
 #[test]
 fn functions_do_not_write_under_the_lease_of_a_server() {
-    Stage::run(async {
+    run(async {
         let world = World::seaweed().env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS);
         let (server, functions) = server_and_functions(&world).await;
         assert_eq!(add(server.as_ref(), "held").await, 1);
@@ -93,7 +93,7 @@ fn functions_do_not_write_under_the_lease_of_a_server() {
 
 #[test]
 fn functions_that_know_the_secret_send_requests_on_to_the_server_that_holds_the_object() {
-    Stage::run(async {
+    run(async {
         let world = World::seaweed().env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS).env("DOTDO_PEER_SECRET", SECRET);
         let (server, functions) = server_and_functions(&world).await;
         assert_eq!(add(server.as_ref(), "held").await, 1);

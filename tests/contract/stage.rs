@@ -9,16 +9,22 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use crate::host::{Abilities, Body, Host, Hosted};
-use crate::message::{Answer, get, post};
+use crate::message::{Answer, get, post, with};
 use crate::setup;
 
 /// How long anything may take that must happen, but not by when.
 pub(crate) const PATIENCE_SECONDS: u64 = 120;
 
-/// A platform, and the program that its tests share.
+/// A time that has not come yet: a read at it sees all that is in the bucket.
+const LATER: &[u8] = b"2199-01-01T00:00:00Z";
+
+/// A platform, and the programs that its tests share.
 pub(crate) struct Stage {
     host: Box<dyn Host>,
-    shared: OnceCell<(World, Box<dyn Hosted>)>,
+    world: World,
+    program: OnceCell<Box<dyn Hosted>>,
+    /// Another program on the same store, which only looks.
+    witness: OnceCell<Box<dyn Hosted>>,
 }
 
 /// A store with nothing in it, and how to start programs on it. Clones are the same store.
@@ -31,12 +37,28 @@ pub(crate) struct World {
 impl Stage {
     /// The platform of `host`.
     pub(crate) fn new(host: impl Host + 'static) -> Self {
-        Self { host: Box::new(host), shared: OnceCell::new() }
+        Self { host: Box::new(host), world: World::new(), program: OnceCell::new(), witness: OnceCell::new() }
     }
 
-    /// Runs a test to its end, on the runtime that outlives it: its tests share a program.
-    pub(crate) fn run(test: impl Future<Output = ()>) {
-        runtime().block_on(test);
+    /// Runs a test to its end, and after it writes something that must be in the bucket when it is answered.
+    pub(crate) fn test(&self, test: impl Future<Output = ()>) {
+        run(async {
+            test.await;
+            self.write().await;
+        });
+    }
+
+    /// Writes something, and looks with the eyes of another process.
+    async fn write(&self) {
+        let id = fresh("after");
+        assert_eq!(add(self.program().await, &id).await, 1);
+        let witness = if self.abilities().is_ours {
+            self.witness.get_or_init(|| self.start(&self.world)).await.as_ref()
+        } else {
+            self.program().await
+        };
+        let seen = ask(witness, with(get(&format!("/do/Counter/{id}/count")), "x-do-at", LATER)).await;
+        assert_eq!(counted(&seen), 1, "what was answered is in the bucket");
     }
 
     /// What the platform can and can't do.
@@ -55,12 +77,7 @@ impl Stage {
 
     /// The program that all tests share. They keep apart by the ids of their objects, which are [`fresh`].
     pub(crate) async fn program(&self) -> &dyn Hosted {
-        let start = || async {
-            let world = World::new();
-            let program = self.start(&world).await;
-            (world, program)
-        };
-        self.shared.get_or_init(start).await.1.as_ref()
+        self.program.get_or_init(|| self.start(&self.world)).await.as_ref()
     }
 
     /// A program of the test's own.
@@ -99,6 +116,11 @@ impl World {
         self.setup = self.setup.env(name, value);
         self
     }
+}
+
+/// Runs a test to its end, on the runtime that outlives it, because tests share programs.
+pub(crate) fn run(test: impl Future<Output = ()>) {
+    runtime().block_on(test);
 }
 
 /// An id that no other test has, nor another run of this one.

@@ -1,10 +1,10 @@
 //! Objects that count: `GET /count` tells, `POST /add` adds one.
 //!
-//! With `gate=` the addition waits there before it answers; with `then=` it fails after it has written.
+//! With `gate=` the addition waits there before it answers; with `tell=` another counter adds one, too, by a message; with `then=` it fails after it has written.
 
 use std::time::Duration;
 
-use dotdo::{Context, DurableObject, Error, ErrorKind, Request, Response, Result, json};
+use dotdo::{Body, Context, DurableObject, Error, ErrorKind, Request, Response, Result, json};
 use serde_json::json;
 
 use crate::{gate, query};
@@ -20,6 +20,9 @@ impl DurableObject for Counter {
             ctx.storage().put("count", &count)?;
             if let Some(address) = query::text(query, "gate") {
                 gate::pass(address, query::text(query, "word").unwrap_or("add")).await?;
+            }
+            if let Some(other) = query::text(query, "tell") {
+                ctx.send("Counter", other, http::Request::post("/add").body(Body::empty())?)?;
             }
             failure(query::text(query, "then"))?;
         }

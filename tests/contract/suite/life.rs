@@ -1,11 +1,12 @@
 //! Programs that start, freeze, overrun their time and end; what they have answered is there for the next one.
 
+use dotdo_tests::Deadline;
 use nix::sys::signal::Signal;
 
 use crate::gate::Gate;
 use crate::host::Hosted;
 use crate::message::{Answer, get, post};
-use crate::stage::{Stage, World, add, ask, count, counted, eventually, fresh, insist};
+use crate::stage::{PATIENCE_SECONDS, Stage, World, add, ask, count, counted, eventually, fresh, insist};
 
 /// Nobody waits for long until such a lease is over.
 const SHORT_LEASE_MS: &str = "400";
@@ -55,6 +56,25 @@ pub(crate) async fn a_program_that_was_frozen_knows_what_others_wrote(on: &Stage
     assert_eq!(add(frozen.as_ref(), "written").await, 3, "a write is not on top of before");
     for program in [&other, &frozen] {
         assert_eq!((count(program.as_ref(), "written").await, count(program.as_ref(), "read").await), (3, 2));
+    }
+}
+
+pub(crate) async fn what_a_request_left_behind_is_done_though_its_program_is_frozen(on: &Stage) {
+    if !on.is_ours() {
+        return;
+    }
+    let world = world().env("DOTDO_OUTBOX_SCAN_MS", "200");
+    let (frozen, other) = (on.start(&world).await, on.start(&world).await);
+    let answer = ask(frozen.as_ref(), post("/do/Counter/sender/add?tell=receiver", "")).await;
+    frozen.signal(Signal::SIGSTOP);
+    assert_eq!(counted(&answer), 1);
+    // A platform that freezes programs waits for the message first, or another program looks for it; it wakes up as functions do: by requests.
+    let told = || async { Some(count(other.as_ref(), "receiver").await).filter(|count| *count > 0) };
+    let told = Deadline::in_seconds(PATIENCE_SECONDS).until(told).await;
+    assert_eq!(told, Some(1), "{}", other.stderr());
+    frozen.signal(Signal::SIGCONT);
+    for program in [&other, &frozen] {
+        assert_eq!((count(program.as_ref(), "sender").await, count(program.as_ref(), "receiver").await), (1, 1), "it is taken once");
     }
 }
 

@@ -41,7 +41,7 @@ macro_rules! contract {
                     ];
                     life: [
                         what_was_answered_is_there_after_a_cold_start, a_program_that_was_frozen_knows_what_others_wrote,
-                        a_handler_that_overruns_its_time_leaves_nothing, a_request_that_is_under_way_when_the_program_is_to_end_is_answered,
+                        a_handler_that_overruns_its_time_leaves_nothing, what_a_request_left_behind_is_done_though_its_program_is_frozen, a_request_that_is_under_way_when_the_program_is_to_end_is_answered,
                         a_program_that_is_to_end_releases_its_objects,
                     ];
                 }
@@ -58,7 +58,7 @@ macro_rules! tests {
                 $(
                     #[test]
                     fn $name() {
-                        $crate::stage::Stage::run($crate::suite::$group::$name(&super::STAGE));
+                        super::STAGE.test($crate::suite::$group::$name(&super::STAGE));
                     }
                 )*
             }
