@@ -3,6 +3,7 @@
 //! Each failure names the place and the reason. Where a rule makes code worse, the exception is listed here with its reason.
 
 mod absences;
+mod deploy;
 mod licences;
 mod links;
 mod sizes;

@@ -10,44 +10,59 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use nix::sys::signal::Signal;
 
+use super::container::Container;
 use crate::host::{Abilities, Body, Broken, Host, Hosted};
 
 /// Names a program that runs already, such as `http://127.0.0.1:8787`: the suite for HTTP goes there then.
 const URL: &str = "DOTDO_TEST_CONTRACT_URL";
 
+/// Names an image with the program: every copy of it then runs in a container.
+const IMAGE: &str = "DOTDO_TEST_CONTRACT_IMAGE";
+
 /// Plain HTTP on a port.
-pub(crate) struct Http {
-    /// Where the program runs already; `None`: the tests start it.
-    url: Option<String>,
+pub(crate) struct Http(Place);
+
+/// Where the programs run.
+enum Place {
+    /// Here, started by the tests.
+    Processes,
+    /// In containers of this image, started by the tests.
+    Containers(String),
+    /// At this address, where one runs already.
+    Elsewhere(String),
 }
 
 impl Http {
     /// Programs that the tests start.
     pub(crate) fn started() -> Self {
-        Self { url: None }
+        Self(Place::Processes)
     }
 
-    /// The program that the environment names, or those that the tests start.
+    /// The program or the image that the environment names, or programs that the tests start.
     pub(crate) fn named() -> Self {
-        Self { url: std::env::var(URL).ok().map(|url| url.trim_end_matches('/').to_owned()) }
+        let url = std::env::var(URL).map(|url| Place::Elsewhere(url.trim_end_matches('/').to_owned()));
+        Self(url.or_else(|_| std::env::var(IMAGE).map(Place::Containers)).unwrap_or(Place::Processes))
     }
 }
 
 #[async_trait]
 impl Host for Http {
     fn abilities(&self) -> Abilities {
-        Abilities { is_ours: self.url.is_none(), ..Abilities::ALL }
+        Abilities { is_ours: !matches!(self.0, Place::Elsewhere(_)), ..Abilities::ALL }
     }
 
     async fn start(&self, setup: &Setup) -> Box<dyn Hosted> {
         let client = Client::builder(TokioExecutor::new()).build_http();
-        match &self.url {
-            None => {
-                let server = setup.start_listening().await;
-                Box::new(HttpServer { base: server.url(""), server: Some(server), client })
+        let (container, setup) = match &self.0 {
+            Place::Processes => (None, setup.clone()),
+            Place::Containers(image) => {
+                let (container, setup) = Container::of(image, setup);
+                (Some(container), setup)
             }
-            Some(url) => Box::new(HttpServer { base: url.clone(), server: None, client }),
-        }
+            Place::Elsewhere(url) => return Box::new(HttpServer { base: url.clone(), server: None, container: None, client }),
+        };
+        let server = setup.start_listening().await;
+        Box::new(HttpServer { base: server.url(""), server: Some(server), container, client })
     }
 }
 
@@ -56,6 +71,8 @@ pub(crate) struct HttpServer {
     base: String,
     /// `None`: somebody else has started it.
     server: Option<Server>,
+    /// Where the program runs, when `server` is only what started it.
+    container: Option<Container>,
     client: Client<HttpConnector, Body>,
 }
 
@@ -73,7 +90,10 @@ impl Hosted for HttpServer {
     }
 
     fn signal(&self, signal: Signal) {
-        self.server().signal(signal);
+        match &self.container {
+            Some(container) => container.signal(signal),
+            None => self.server().signal(signal),
+        }
     }
 
     fn wait(&self) -> ExitStatus {

@@ -1,5 +1,6 @@
 //! The platforms, each a file.
 
+mod container;
 mod http;
 
 pub(crate) use self::http::Http;
