@@ -3,6 +3,8 @@
 //! Promises: every platform is one row here: its name, the variables that give it away, and what is different there.
 //! Must not know: the engine, requests, how any platform brings requests.
 
+use std::time::Duration;
+
 use dotdo_core::Ownership;
 
 /// Where the program runs.
@@ -28,31 +30,142 @@ pub(crate) enum Platform {
     Kubernetes,
 }
 
-/// What is known of a platform.
+/// What is known of a platform, and what is chosen there when nobody says otherwise.
 struct Row {
     platform: Platform,
     /// The word for it in settings and logs.
     name: &'static str,
     /// Any of these variables gives it away.
     variables: &'static [&'static str],
+    /// Its way can't work without this variable, which the platform itself sets.
+    needs: Option<&'static str>,
     ownership: Ownership,
+    /// Where to listen: what runs in a container is reached by no loopback; `::` takes IPv4 too, and is needed where the private network is IPv6.
+    host: &'static str,
+    /// The port to listen on is what this variable says, whatever else says: requests come there only, and over loopback.
+    port: Option<&'static str>,
+    /// How long a stop may take: less than the platform waits, as it is documented, before it kills.
+    shutdown: Duration,
+    /// Whether a folder of the program outlives it.
+    keeps_folders: bool,
+    /// Where other servers find this one.
+    reach: Reach,
 }
+
+/// How a server learns where the others reach it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Nothing says; the address that it listens on, if that is one.
+    Unsaid,
+    /// The variable holds this copy's own address.
+    At(&'static str),
+    /// The variable holds a name that all copies share on their private network.
+    Beside(&'static str),
+}
+
+/// A machine of one's own, and what every other row differs from.
+const PLAIN: Row = Row {
+    platform: Platform::Http,
+    name: "http",
+    variables: &[],
+    needs: None,
+    ownership: Ownership::Leased,
+    host: LOOPBACK,
+    port: None,
+    // Docker kills ten seconds after it asked.
+    shutdown: Duration::from_secs(9),
+    keeps_folders: true,
+    reach: Reach::Unsaid,
+};
+
+/// What runs in a container that is replaced: it keeps nothing, and is reached from outside.
+const CONTAINER: Row = Row { host: "0.0.0.0", keeps_folders: false, ..PLAIN };
+
+/// What is frozen or thrown away between requests.
+///
+/// Snapshots are asked for as everywhere else: who owns per request writes those that are due within the request that crosses the line, so
+/// that nothing has to run after an answer, and no other interval would make a frozen program write them sooner.
+const FUNCTION: Row = Row { ownership: Ownership::PerRequest, keeps_folders: false, ..PLAIN };
 
 /// All platforms. Where the variables of two are set, the upper one is meant: Cloud Run's contract is offered on Kubernetes too.
 const TABLE: [Row; 9] = [
-    row(Platform::Lambda, "lambda", &["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME"], Ownership::PerRequest),
-    row(Platform::Vercel, "vercel", &["VERCEL_IPC_PATH", "VERCEL"], Ownership::PerRequest),
-    row(Platform::AzureFunctions, "azure-functions", &["FUNCTIONS_CUSTOMHANDLER_PORT"], Ownership::PerRequest),
-    row(Platform::CloudRun, "cloud-run", &["K_SERVICE"], Ownership::PerRequest),
-    row(Platform::Fly, "fly", &["FLY_MACHINE_ID", "FLY_APP_NAME"], Ownership::Leased),
-    row(Platform::Railway, "railway", &["RAILWAY_ENVIRONMENT_ID", "RAILWAY_PROJECT_ID"], Ownership::Leased),
-    row(Platform::Render, "render", &["RENDER"], Ownership::Leased),
-    row(Platform::Kubernetes, "kubernetes", &["KUBERNETES_SERVICE_HOST"], Ownership::Leased),
-    row(Platform::Http, "http", &[], Ownership::Leased),
+    Row {
+        platform: Platform::Lambda,
+        name: "lambda",
+        variables: &["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME"],
+        needs: Some("AWS_LAMBDA_RUNTIME_API"),
+        shutdown: Duration::from_millis(450),
+        ..FUNCTION
+    },
+    Row {
+        platform: Platform::Vercel,
+        name: "vercel",
+        variables: &["VERCEL_IPC_PATH", "VERCEL"],
+        shutdown: Duration::from_millis(450),
+        ..FUNCTION
+    },
+    Row {
+        platform: Platform::AzureFunctions,
+        name: "azure-functions",
+        variables: &[AZURE_PORT],
+        needs: Some(AZURE_PORT),
+        port: Some(AZURE_PORT),
+        // What App Service gives a container; a Functions host on its own asks nobody.
+        shutdown: Duration::from_millis(4500),
+        ..FUNCTION
+    },
+    Row { platform: Platform::CloudRun, name: "cloud-run", variables: &["K_SERVICE"], ownership: Ownership::PerRequest, ..CONTAINER },
+    Row {
+        platform: Platform::Fly,
+        name: "fly",
+        variables: &["FLY_MACHINE_ID", "FLY_APP_NAME"],
+        host: "::",
+        shutdown: Duration::from_millis(4500),
+        reach: Reach::At("FLY_PRIVATE_IP"),
+        ..CONTAINER
+    },
+    Row {
+        platform: Platform::Railway,
+        name: "railway",
+        variables: &["RAILWAY_ENVIRONMENT_ID", "RAILWAY_PROJECT_ID"],
+        host: "::",
+        shutdown: Duration::from_millis(2500),
+        reach: Reach::Beside("RAILWAY_PRIVATE_DOMAIN"),
+        ..CONTAINER
+    },
+    Row {
+        platform: Platform::Render,
+        name: "render",
+        variables: &["RENDER"],
+        shutdown: Duration::from_secs(29),
+        reach: Reach::Beside("RENDER_DISCOVERY_SERVICE"),
+        ..CONTAINER
+    },
+    Row {
+        platform: Platform::Kubernetes,
+        name: "kubernetes",
+        variables: &["KUBERNETES_SERVICE_HOST"],
+        // Of the usual 30 s, a `preStop` hook takes some.
+        shutdown: Duration::from_secs(20),
+        reach: Reach::At("POD_IP"),
+        ..CONTAINER
+    },
+    PLAIN,
 ];
 
-const fn row(platform: Platform, name: &'static str, variables: &'static [&'static str], ownership: Ownership) -> Row {
-    Row { platform, name, variables, ownership }
+/// The Functions host tells its custom handler where to listen.
+const AZURE_PORT: &str = "FUNCTIONS_CUSTOMHANDLER_PORT";
+
+/// Where nobody but this machine comes in.
+pub(crate) const LOOPBACK: &str = "127.0.0.1";
+
+/// What the environment says of where other servers reach this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reached {
+    /// At this IP address.
+    At(String),
+    /// At this machine's own address on the network on which this name is found.
+    Beside(String),
 }
 
 const fn words() -> [&'static str; TABLE.len() + 1] {
@@ -95,6 +208,48 @@ impl Platform {
         self.row().ownership
     }
 
+    /// Where to listen when nobody says otherwise.
+    pub(crate) fn host(self) -> &'static str {
+        self.row().host
+    }
+
+    /// How long a stop may take when nobody says otherwise.
+    pub(crate) fn shutdown(self) -> Duration {
+        self.row().shutdown
+    }
+
+    /// The variable without which its way of bringing requests can't work.
+    pub(crate) fn needs(self) -> Option<&'static str> {
+        self.row().needs
+    }
+
+    /// The variable that says which port of loopback requests come to, where the platform decides that.
+    pub(crate) fn port(self) -> Option<&'static str> {
+        self.row().port
+    }
+
+    /// Whether a folder of the program is still there when it is started again.
+    pub(crate) fn keeps_folders(self) -> bool {
+        self.row().keeps_folders
+    }
+
+    /// Where other servers reach this one, by what the environment says.
+    pub(crate) fn reached<'a>(self, variable: impl Fn(&str) -> Option<&'a str>) -> Option<Reached> {
+        match self.row().reach {
+            Reach::Unsaid => None,
+            Reach::At(name) => variable(name).map(|address| Reached::At(address.to_owned())),
+            Reach::Beside(name) => variable(name).map(|name| Reached::Beside(name.to_owned())),
+        }
+    }
+
+    /// The variable that would say where other servers reach this one.
+    pub(crate) fn reached_by(self) -> Option<&'static str> {
+        match self.row().reach {
+            Reach::Unsaid => None,
+            Reach::At(name) | Reach::Beside(name) => Some(name),
+        }
+    }
+
     fn row(self) -> Row {
         TABLE.into_iter().find(|row| row.platform == self).expect("every platform has a row")
     }
@@ -111,6 +266,25 @@ mod tests {
             let platform = Platform::at(place).expect("a platform");
             assert_eq!((platform.name(), platform.place()), (*word, place));
         }
+    }
+
+    #[test]
+    fn what_is_not_kept_is_not_a_folder_and_what_is_frozen_owns_per_request() {
+        for row in TABLE {
+            assert_eq!(row.keeps_folders, row.platform == Platform::Http, "{}", row.name);
+            // The host that names the port comes over loopback; who takes other platforms' requests on a port is reached from outside.
+            assert!(row.port.is_none() || (row.host == LOOPBACK && row.needs == row.port), "{}", row.name);
+            assert!(row.ownership == Ownership::PerRequest || row.platform == Platform::Http || row.host != LOOPBACK, "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn the_environment_says_where_the_others_reach_this_one() {
+        let reached = |platform: Platform| platform.reached(|name| (name != "POD_IP").then_some("here"));
+        assert_eq!(reached(Platform::Http), None);
+        assert_eq!(reached(Platform::Kubernetes), None);
+        assert_eq!(reached(Platform::Fly), Some(Reached::At("here".to_owned())));
+        assert_eq!(reached(Platform::Railway), Some(Reached::Beside("here".to_owned())));
     }
 
     #[test]

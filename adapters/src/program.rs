@@ -44,6 +44,8 @@ struct About {
     checkpoint: CheckpointMode,
     forwarding: &'static str,
     authentication: &'static str,
+    /// Where other servers reach this one.
+    reached_at: Option<String>,
 }
 
 /// The task that keeps recorded metrics small, for as long as the program lives.
@@ -79,6 +81,7 @@ impl Program {
             checkpoint: settings.checkpoint.mode,
             forwarding: plan.name(),
             authentication: found.config.edge.auth.name(),
+            reached_at: plan.address(),
         };
         let peers = plan.peers(instance, &clock, &random);
         let gate = plan.gate(instance, &clock);
@@ -92,7 +95,7 @@ impl Program {
 
     /// Says in the log what was found and chosen, and that requests can come from now on.
     pub(crate) fn announce(&self, what: &'static str, address: &dyn Display) {
-        let About { platform, storage, classes, ownership, checkpoint, forwarding, authentication } = &self.about;
+        let About { platform, storage, classes, ownership, checkpoint, forwarding, reached_at, authentication } = &self.about;
         let platform = platform.name();
         let ownership = match ownership {
             Ownership::Leased => "leased",
@@ -103,7 +106,7 @@ impl Program {
             CheckpointMode::EveryRequest => "every-request",
         };
         let version = env!("CARGO_PKG_VERSION");
-        tracing::info!(%address, platform, storage, classes, ownership, checkpoint, forwarding, authentication, version, "{what}");
+        tracing::info!(%address, platform, storage, classes, ownership, checkpoint, forwarding, reached_at, authentication, version, "{what}");
     }
 }
 

@@ -9,7 +9,7 @@ use crate::auth::{Authenticate, Hook};
 use crate::config::{Resolved, Sources, resolve};
 use crate::health::{Health, health};
 use crate::http::Signals;
-use crate::peers::Plan;
+use crate::peers::{Plan, own_address};
 use crate::program::{Found, Program};
 use crate::serve::{Ended, bind, serve};
 use crate::telemetry::start_logs;
@@ -171,9 +171,10 @@ async fn start(app: App, resolved: Resolved) -> Result<Ended> {
 }
 
 /// Serves on a port: the way of every platform that starts a program and sends it HTTP.
-async fn serve_http(app: App, found: Found, mut signals: Signals) -> Result<Ended> {
-    let listener = bind(&found.config).await?;
+async fn serve_http(app: App, mut found: Found, mut signals: Signals) -> Result<Ended> {
+    let listener = bind(&found.config, found.platform).await?;
     let address = listener.local_addr().map_err(|cause| Error::internal(format!("the listener has no address: {cause}")))?;
+    found.config.settings.address = own_address(&found.config, address).await;
     let program = Program::start(app, &found, Plan::new(&found.config, address)?).await?;
     program.announce("listening", &address);
     Ok(serve(listener, program.edge, &found.config, &mut signals).await)

@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, lookup_host};
 use crate::config::Config;
 use crate::edge::{Edge, Objects};
 use crate::http::{self, Signals};
+use crate::platform::Platform;
 
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,31 +29,39 @@ pub(crate) enum Ended {
 /// # Errors
 ///
 /// `Forbidden` when others than this machine could come in without proving who they are; `Unavailable` when the address can't be taken.
-pub(crate) async fn bind(config: &Config) -> Result<TcpListener> {
+pub(crate) async fn bind(config: &Config, platform: Platform) -> Result<TcpListener> {
     let host = config.host.as_deref().unwrap_or_default();
     let unavailable = |cause: io::Error| {
         let message = format!("{host}, port {}, can't be listened on: {cause}", config.port);
         Error::new(ErrorKind::Unavailable, message).with_code("BAD_ADDRESS")
     };
     let found: Vec<SocketAddr> = lookup_host((host, config.port)).await.map_err(unavailable)?.collect();
-    if let Some(open) = found.iter().find(|address| !address.ip().to_canonical().is_loopback()) {
+    let open = found.iter().find(|address| !address.ip().to_canonical().is_loopback());
+    if let Some(way) = open.map(|address| format!("{} can be reached", address.ip())).or_else(|| brought(platform)) {
         match (config.edge.auth.is_on(), config.allow_unauthenticated) {
             (true, _) => {}
-            (false, false) => return Err(exposed(open)),
+            (false, false) => return Err(exposed(&way, platform)),
             (false, true) => {
-                tracing::warn!(address = %open, "unauthenticated: whoever reaches this address can read and write every object")
+                tracing::warn!("unauthenticated: {way} from other machines, and whoever does can read and write every object");
             }
         }
     }
     TcpListener::bind(&*found).await.map_err(unavailable)
 }
 
-fn exposed(address: &SocketAddr) -> Error {
+/// What brings requests of other machines although only this one can connect.
+fn brought(platform: Platform) -> Option<String> {
+    platform.port().map(|_| format!("the host of {} can be reached", platform.name()))
+}
+
+fn exposed(way: &str, platform: Platform) -> Error {
+    let or_else = match platform {
+        Platform::Http => "listen on 127.0.0.1, or, on a private network only, set DOTDO_ALLOW_UNAUTHENTICATED=1 (--allow-unauthenticated)",
+        _ => "where the platform itself lets in only those who may, set DOTDO_ALLOW_UNAUTHENTICATED=1",
+    };
     let message = format!(
-        "{} can be reached from other machines, and nobody would have to prove who they are: set DOTDO_AUTH_TOKENS to a token \
-         that clients send (`openssl rand -hex 32` makes a good one), or listen on 127.0.0.1, or, on a private network only, set \
-         DOTDO_ALLOW_UNAUTHENTICATED=1 (--allow-unauthenticated)",
-        address.ip()
+        "{way} from other machines, and nobody would have to prove who they are: set DOTDO_AUTH_TOKENS to a token that clients send \
+         (`openssl rand -hex 32` makes a good one), or {or_else}"
     );
     Error::new(ErrorKind::Forbidden, message).with_code("UNAUTHENTICATED_ADDRESS")
 }

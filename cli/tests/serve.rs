@@ -8,7 +8,7 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The command in a folder of its own, with no environment but what a test gives.
 fn dotdo(folder: &Path) -> Command {
@@ -32,6 +32,8 @@ fn outcome(command: &mut Command) -> (Option<i32>, String, String) {
 struct Server {
     child: Child,
     log: BufReader<ChildStderr>,
+    /// What it said of itself when it listened.
+    said: Value,
     address: String,
 }
 
@@ -39,9 +41,9 @@ impl Server {
     fn start(command: &mut Command) -> Self {
         let mut child = command.spawn().expect("the command starts");
         let log = BufReader::new(child.stderr.take().expect("a pipe"));
-        let mut server = Self { child, log, address: String::new() };
-        let listening = server.line("listening");
-        server.address = listening["address"].as_str().expect("the line says where").to_owned();
+        let mut server = Self { child, log, said: Value::Null, address: String::new() };
+        server.said = server.line("listening");
+        server.address = server.said["address"].as_str().expect("the line says where").to_owned();
         server
     }
 
@@ -168,6 +170,86 @@ fn another_address_is_served_only_when_it_is_asked_for_by_name() {
     assert!(server.address.starts_with("0.0.0.0:"));
     server.signal(Signal::SIGTERM);
     assert_eq!(server.code(), Some(0));
+}
+
+/// What each platform that sends HTTP tells a program, without what differs from start to start.
+const PLATFORMS: [(&str, &str, &[(&str, &str)]); 7] = [
+    ("azure-functions", "per-request", &[("FUNCTIONS_CUSTOMHANDLER_PORT", "0"), ("PORT", "1"), ("DOTDO_ALLOW_UNAUTHENTICATED", "1")]),
+    ("cloud-run", "per-request", &[("K_SERVICE", "s"), ("K_REVISION", "s-00001-abc"), ("PORT", "0")]),
+    ("fly", "leased", &[("FLY_MACHINE_ID", "91857d6c"), ("FLY_APP_NAME", "a"), ("PORT", "0")]),
+    ("railway", "leased", &[("RAILWAY_PROJECT_ID", "p"), ("RAILWAY_ENVIRONMENT_ID", "e"), ("PORT", "0")]),
+    ("render", "leased", &[("RENDER", "true"), ("RENDER_DISCOVERY_SERVICE", "s-discovery"), ("PORT", "0")]),
+    ("kubernetes", "leased", &[("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("PORT", "0")]),
+    ("http", "leased", &[("PORT", "0")]),
+];
+
+#[test]
+fn it_says_where_it_is_and_what_it_chose() {
+    let folder = folder();
+    for (platform, ownership, variables) in PLATFORMS {
+        let mut command = dotdo(folder.path());
+        command.args(["--storage=memory://"]).envs(variables.iter().copied());
+        if platform != "azure-functions" {
+            command.arg("--host=127.0.0.1");
+        }
+        let mut server = Server::start(&mut command);
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.code(), Some(0), "{platform}");
+        let said = &server.said;
+        assert_eq!((&said["platform"], &said["ownership"]), (&json!(platform), &json!(ownership)), "{said}");
+        assert_eq!((&said["storage"], &said["checkpoint"]), (&json!("memory://"), &json!("auto")), "{said}");
+        let forwarding = if platform == "fly" { "fly-replay" } else { "off" };
+        assert_eq!(said["forwarding"], forwarding, "{said}");
+        assert!(server.address.starts_with("127.0.0.1:"), "{said}");
+    }
+}
+
+#[test]
+fn people_can_read_what_it_chose_too() {
+    let folder = folder();
+    let mut command = dotdo(folder.path());
+    command.env("DOTDO_LOG_FORMAT", "human").env("KUBERNETES_SERVICE_HOST", "10.0.0.1").env("POD_IP", "10.1.0.7");
+    command.env("DOTDO_PEER_SECRET", "a".repeat(32)).args(["--host=127.0.0.1", "--port=0", "--storage=memory://"]);
+    let mut child = command.spawn().expect("the command starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    let said = lines.find(|line| line.contains("listening")).expect("it says that it listens");
+    kill(Pid::from_raw(child.id().try_into().expect("a process id")), Signal::SIGTERM).expect("the process runs");
+    assert_eq!(child.wait().expect("the process ends").code(), Some(0));
+    for expected in [
+        r#"platform="kubernetes""#,
+        r#"ownership="leased""#,
+        r#"forwarding="proxy""#,
+        r#"reached_at="http://127.0.0.1:"#,
+        "address=127.0.0.1:",
+    ] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    assert!(!said.contains("aaaa"), "{said}");
+}
+
+#[test]
+fn a_platform_is_not_started_by_halves_nor_open_to_everybody() {
+    let folder = folder();
+    for (platform, _, variables) in PLATFORMS {
+        let with = |more: &[(&str, &str)]| {
+            let asked: Vec<_> = variables.iter().filter(|(name, _)| *name != "DOTDO_ALLOW_UNAUTHENTICATED").copied().collect();
+            outcome(dotdo(folder.path()).envs(asked).envs(more.iter().copied()))
+        };
+        if platform == "http" {
+            continue;
+        }
+        let (code, _, stderr) = with(&[]);
+        assert_eq!(code, Some(2), "{platform}: {stderr}");
+        assert!(stderr.contains(&format!("{platform} keeps no folder of the program: set DOTDO_STORAGE")), "{stderr}");
+        let (code, _, stderr) = with(&[("DOTDO_STORAGE", "memory://")]);
+        assert_eq!(code, Some(2), "{platform}: {stderr}");
+        assert!(stderr.contains("nobody would have to prove who they are") && stderr.contains("DOTDO_ALLOW_UNAUTHENTICATED=1"), "{stderr}");
+    }
+    for (platform, variable) in [("azure-functions", "FUNCTIONS_CUSTOMHANDLER_PORT"), ("lambda", "AWS_LAMBDA_RUNTIME_API")] {
+        let (code, _, stderr) = outcome(dotdo(folder.path()).env("DOTDO_PLATFORM", platform));
+        assert!(code == Some(2) && stderr.contains(&format!("{variable}, which {platform} sets, is not there")), "{stderr}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
 
 #[test]

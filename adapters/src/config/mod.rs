@@ -10,6 +10,7 @@ mod resolve;
 mod sources;
 mod storage;
 mod suggest;
+mod surroundings;
 mod table;
 
 use std::time::Duration;
@@ -21,7 +22,7 @@ pub(crate) use self::resolve::resolve;
 pub(crate) use self::sources::Sources;
 use crate::edge::EdgeSettings;
 use crate::http::ServerSettings;
-use crate::platform::Platform;
+use crate::platform::{LOOPBACK, Platform, Reached};
 use crate::telemetry::{LogFormat, LogSettings};
 
 /// Everything that can be configured, with its defaults.
@@ -39,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) forwarding: Forwarding,
     /// What all servers of the bucket know.
     pub(crate) peer_secret: Option<Secret>,
+    /// Where other servers reach this one, by the environment.
+    pub(crate) reached: Option<Reached>,
     /// The machine on Fly that this is, by the environment.
     pub(crate) fly_machine: Option<String>,
     /// The class of requests that name none, when it is not the app's own choice.
@@ -149,11 +152,12 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             platform: None,
-            host: Some("127.0.0.1".to_owned()),
+            host: Some(LOOPBACK.to_owned()),
             port: 8787,
             allow_unauthenticated: false,
             forwarding: Forwarding::Auto,
             peer_secret: None,
+            reached: None,
             fly_machine: None,
             default_class: None,
             storage: Some("./.dotdo".to_owned()),
@@ -161,8 +165,7 @@ impl Default for Config {
             log: LogSettings { level: Some("info".to_owned()), format: LogFormat::Auto },
             edge: EdgeSettings::default(),
             server: ServerSettings { header_bytes_max: 64 << 10, idle: Duration::from_secs(65), connections_max: 10_000 },
-            // Docker kills ten seconds after it asked.
-            shutdown: Duration::from_secs(9),
+            shutdown: Platform::Http.shutdown(),
             settings: Settings::default(),
         }
     }

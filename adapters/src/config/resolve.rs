@@ -8,7 +8,7 @@ use super::knob::{EMPTY_LIST, Knob, Slot};
 use super::sources::Sources;
 use super::suggest::nearest;
 use super::table::TABLE;
-use super::{Config, Resolved, storage};
+use super::{Config, Resolved, storage, surroundings};
 use crate::auth::{TOKEN_BYTES_MIN, are_tokens};
 use crate::peers::SECRET_BYTES_MIN;
 use crate::platform::Platform;
@@ -60,10 +60,8 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
     if build.strength("r2.bucket") > build.strength("storage") {
         build.config.storage = build.config.access.r2.bucket.as_ref().map(|bucket| format!("s3://{bucket}"));
     }
-    let platform = build.config.platform.unwrap_or_else(|| Platform::found(|name| sources.is_set(name)));
-    if build.strength("ownership") == Strength::Default {
-        build.config.settings.ownership = platform.ownership();
-    }
+    let platform = build.config.platform.unwrap_or_else(|| Platform::found(|name| sources.value(name).is_some()));
+    surroundings::apply(&mut build, platform, sources)?;
     let (row, object) = (build.config.settings.row_bytes_max, build.config.settings.object_bytes_max);
     if u64::from(row) > object {
         return Err(wrong(format!("limits.row_bytes_max is {row}; it can't be more than limits.object_bytes_max, which is {object}")));
@@ -84,18 +82,18 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
 }
 
 /// A configuration in the making.
-struct Build {
-    config: Config,
+pub(super) struct Build {
+    pub(super) config: Config,
     strengths: HashMap<&'static str, Strength>,
 }
 
 impl Build {
-    fn strength(&self, key: &str) -> Strength {
+    pub(super) fn strength(&self, key: &str) -> Strength {
         self.strengths.get(key).copied().unwrap_or(Strength::Default)
     }
 
     /// Sets one setting, which was called `name` where it was written.
-    fn put(&mut self, strength: Strength, knob: &'static Knob, name: &str, value: &str) -> Result<()> {
+    pub(super) fn put(&mut self, strength: Strength, knob: &'static Knob, name: &str, value: &str) -> Result<()> {
         if !knob.slot.set(&mut self.config, value) {
             return Err(unacceptable(knob, name, value));
         }

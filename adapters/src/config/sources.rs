@@ -34,9 +34,9 @@ impl Sources {
         Ok(Self { flags, environment, project: read(Path::new(PROJECT_FILE))?, user })
     }
 
-    /// Whether the environment has a value for `variable`.
-    pub(crate) fn is_set(&self, variable: &str) -> bool {
-        self.environment.iter().any(|(name, value)| name == variable && !value.is_empty())
+    /// The environment's value for `variable`, unless it is empty.
+    pub(crate) fn value(&self, variable: &str) -> Option<&str> {
+        self.environment.iter().find(|(name, value)| name == variable && !value.is_empty()).map(|(_, value)| &**value)
     }
 }
 

@@ -48,9 +48,10 @@ static SERVER: &[Knob] = &[
     Knob::new(
         "host",
         text!("an IP address or a host name", |host| !host.contains(['/', ' ']), host),
-        "Where to listen. Anything but loopback needs authentication, or `allow_unauthenticated`.",
+        "Where to listen. Anything but loopback needs authentication, or `allow_unauthenticated`. On Cloud Run, Kubernetes and Render the default is \
+         `0.0.0.0`, on Fly and Railway `::`, which is every address of both kinds; on Azure Functions it is loopback whatever is said.",
     ),
-    Knob::new("port", number!("", 0..=65_535, port), "The port to listen on; 0 takes any free one and logs it.").with_aliases(&["PORT"]),
+    Knob::new("port", number!("", 0..=65_535, port), "The port to listen on; 0 takes any free one and logs it. On Azure Functions it is what the host says in `FUNCTIONS_CUSTOMHANDLER_PORT`.").with_aliases(&["PORT"]),
     Knob::new(
         "allow_unauthenticated",
         Slot::Switch(|config| &mut config.allow_unauthenticated),
@@ -60,7 +61,9 @@ static SERVER: &[Knob] = &[
     Knob::new(
         "address",
         text!("an address with http:// or https://", web_address, settings.address),
-        "Where other servers on the same bucket reach this one. Else, where requests are forwarded, the address that it listens on.",
+        "Where other servers on the same bucket reach this one. Else, where requests are forwarded, the address that it listens on; where that is \
+         every address, its own on the private network: by `POD_IP` on Kubernetes, `FLY_PRIVATE_IP` on Fly, `RAILWAY_PRIVATE_DOMAIN` on Railway, \
+         `RENDER_DISCOVERY_SERVICE` on Render.",
     ),
     Knob::new(
         "forwarding",
@@ -92,7 +95,8 @@ static SERVER: &[Knob] = &[
             |text| super::storage::check(text),
             storage
         ),
-        "Where the state is kept. A relative folder is relative to the working directory.",
+        "Where the state is kept. A relative folder is relative to the working directory. A platform that keeps no folder of the program (each but \
+         `http`) has no default, and is not started without.",
     ),
     Knob::new(
         "storage_endpoint",
@@ -243,6 +247,8 @@ static SERVER: &[Knob] = &[
     Knob::new(
         "shutdown.deadline_ms",
         Slot::Millis(0..=10 * MINUTE_MS, |config| &mut config.shutdown),
-        "How long a stop may take: finish requests, commit, write snapshots, release the objects.",
+        "How long a stop may take: finish requests, commit, write snapshots, release the objects. A platform that waits for another time than the \
+         10 s of Docker and Cloud Run has another default: Azure Functions and Fly 4500, Kubernetes 20000, Lambda and Vercel 450, Railway 2500, \
+         Render 29000.",
     ),
 ];

@@ -128,14 +128,17 @@ fn other_people_s_variables_are_none_of_our_business() {
 
 #[test]
 fn functions_own_per_request_unless_they_are_told_otherwise() {
-    let ownership = |pairs: &[(&str, &str)]| resolved(&environment(pairs)).config.settings.ownership;
+    let ownership = |pairs: &[(&str, &str)]| {
+        let storage = ("DOTDO_STORAGE", "memory://");
+        resolved(&environment(&[pairs, &[storage]].concat())).config.settings.ownership
+    };
     assert_eq!(ownership(&[]), Ownership::Leased);
-    for platform in ["AWS_LAMBDA_FUNCTION_NAME", "FUNCTIONS_CUSTOMHANDLER_PORT", "K_SERVICE", "VERCEL"] {
+    for platform in ["AWS_LAMBDA_RUNTIME_API", "FUNCTIONS_CUSTOMHANDLER_PORT", "K_SERVICE", "VERCEL"] {
         assert_eq!(ownership(&[(platform, "1")]), Ownership::PerRequest, "{platform}");
         assert_eq!(ownership(&[(platform, "1"), ("DOTDO_OWNERSHIP", "leased")]), Ownership::Leased, "{platform}");
     }
     assert_eq!(ownership(&[("VERCEL", ""), ("DOTDO_OWNERSHIP", "per-request")]), Ownership::PerRequest);
-    assert_eq!(ownership(&[("DOTDO_PLATFORM", "lambda")]), Ownership::PerRequest);
+    assert_eq!(ownership(&[("DOTDO_PLATFORM", "cloud-run")]), Ownership::PerRequest);
     assert_eq!(ownership(&[("DOTDO_PLATFORM", "http"), ("K_SERVICE", "x")]), Ownership::Leased);
     assert_eq!(ownership(&[("DOTDO_PLATFORM", "auto"), ("K_SERVICE", "x")]), Ownership::PerRequest);
     let refused = refusal(&environment(&[("DOTDO_PLATFORM", "lamda")]));
@@ -218,7 +221,8 @@ fn a_secret_of_the_servers_is_long_and_not_shown() {
     let message = refusal(&environment(&[("DOTDO_PEER_SECRET", SECRET)]));
     assert_eq!(message, "peer_secret has fewer than 32 bytes (not shown); `openssl rand -hex 32` makes a good one");
     let long = "a".repeat(32);
-    let Resolved { config, .. } = resolved(&environment(&[("DOTDO_PEER_SECRET", &long), ("FLY_MACHINE_ID", "m1")]));
+    let Resolved { config, .. } =
+        resolved(&environment(&[("DOTDO_PEER_SECRET", &long), ("FLY_MACHINE_ID", "m1"), ("DOTDO_STORAGE", "s3://b")]));
     assert!(!format!("{config:?}").contains(&long));
     assert_eq!((config.forwarding, config.fly_machine.as_deref()), (Forwarding::Auto, Some("m1")));
 }

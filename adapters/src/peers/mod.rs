@@ -11,6 +11,7 @@ mod headers;
 mod held;
 mod plan;
 mod proxy;
+mod reach;
 mod seen;
 mod token;
 
@@ -25,6 +26,7 @@ use self::answer::error_from;
 pub(crate) use self::answer::kind_named;
 pub(crate) use self::gate::{Arrival, Gate};
 pub(crate) use self::plan::Plan;
+pub(crate) use self::reach::own_address;
 pub(crate) use self::token::Kind;
 
 /// What makes a request a peer's, and an answer a peer's too.

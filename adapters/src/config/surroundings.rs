@@ -1,0 +1,182 @@
+//! What the platform decides, and what it lets a configuration leave out.
+
+use std::net::IpAddr;
+
+use dotdo_core::{Ownership, Result};
+
+use super::resolve::{Build, Strength, wrong};
+use super::sources::Sources;
+use super::table::TABLE;
+use super::{Config, Forwarding};
+use crate::platform::{LOOPBACK, Platform};
+
+/// Completes a configuration with what is chosen on `platform`, where nobody chose.
+///
+/// # Errors
+///
+/// `Invalid` when the platform can't work so, or what is written there would be lost.
+pub(super) fn apply(build: &mut Build, platform: Platform, sources: &Sources) -> Result<()> {
+    let name = platform.name();
+    if let Some(variable) = platform.needs().filter(|variable| sources.value(variable).is_none()) {
+        return Err(wrong(format!(
+            "the platform is {name}, and {variable}, which {name} sets, is not there; what takes plain HTTP anywhere is DOTDO_PLATFORM=http"
+        )));
+    }
+    if build.strength("ownership") == Strength::Default {
+        build.config.settings.ownership = platform.ownership();
+    }
+    if build.strength("host") == Strength::Default {
+        build.config.host = Some(platform.host().to_owned());
+    }
+    if build.strength("shutdown.deadline_ms") == Strength::Default {
+        build.config.shutdown = platform.shutdown();
+    }
+    if let Some((variable, port)) = platform.port().and_then(|variable| Some((variable, sources.value(variable)?))) {
+        let knob = TABLE.iter().find(|knob| knob.key == "port").expect("there is a setting for the port");
+        build.put(Strength::Flag, knob, variable, port)?;
+        build.config.host = Some(LOOPBACK.to_owned());
+    }
+    let said = [build.strength("storage"), build.strength("r2.bucket")].into_iter().max();
+    if !platform.keeps_folders() && said == Some(Strength::Default) {
+        return Err(wrong(format!(
+            "nothing says where the state is kept, and {name} keeps no folder of the program: set DOTDO_STORAGE to a bucket (s3://bucket/prefix, \
+             gs://bucket/prefix, az://container/prefix), or to the folder of a volume that stays"
+        )));
+    }
+    build.config.reached = platform.reached(|variable| sources.value(variable));
+    reachable(&build.config, platform)
+}
+
+/// Whether the others can find this server, when it asks them to forward to it.
+fn reachable(config: &Config, platform: Platform) -> Result<()> {
+    let everywhere = config.host.as_deref().is_some_and(|host| host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified()));
+    let owner = config.settings.ownership == Ownership::Leased && config.settings.address.is_none();
+    let proxies =
+        config.peer_secret.is_some() && matches!(config.forwarding, Forwarding::Auto | Forwarding::Proxy) && config.fly_machine.is_none();
+    match platform.reached_by().filter(|_| everywhere && owner && proxies && config.reached.is_none()) {
+        Some(variable) => Err(wrong(format!(
+            "DOTDO_PEER_SECRET is set, and nothing says where the other servers reach this one: set {variable}, or DOTDO_ADDRESS to an address like \
+             http://10.0.0.7:8787, or DOTDO_FORWARDING=off"
+        ))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dotdo_core::CheckpointMode;
+
+    use super::super::{Resolved, resolve};
+    use super::*;
+    use crate::platform::Reached;
+
+    /// What each platform's own variables are, as it is documented to set them.
+    const KNOWN: [(&str, &[(&str, &str)]); 9] = [
+        ("lambda", &[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"), ("AWS_LAMBDA_FUNCTION_NAME", "f")]),
+        ("vercel", &[("VERCEL", "1"), ("VERCEL_IPC_PATH", "/tmp/ipc")]),
+        ("azure-functions", &[("FUNCTIONS_CUSTOMHANDLER_PORT", "40123"), ("PORT", "8080")]),
+        ("cloud-run", &[("K_SERVICE", "s"), ("K_REVISION", "s-1"), ("PORT", "8080")]),
+        ("fly", &[("FLY_MACHINE_ID", "m1"), ("FLY_APP_NAME", "a"), ("FLY_PRIVATE_IP", "fdaa::3")]),
+        ("railway", &[("RAILWAY_PROJECT_ID", "p"), ("RAILWAY_PRIVATE_DOMAIN", "s.railway.internal"), ("PORT", "8080")]),
+        ("render", &[("RENDER", "true"), ("RENDER_DISCOVERY_SERVICE", "s-discovery"), ("PORT", "10000")]),
+        ("kubernetes", &[("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("POD_IP", "10.1.0.7")]),
+        ("http", &[]),
+    ];
+
+    fn sources(given: &[&[(&str, &str)]]) -> Sources {
+        let environment = given.concat().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Sources { environment, ..Sources::default() }
+    }
+
+    fn resolved(given: &[&[(&str, &str)]]) -> Resolved {
+        resolve(&sources(given)).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn refusal(given: &[&[(&str, &str)]]) -> String {
+        resolve(&sources(given)).map(|_| ()).expect_err("it can't work so").message().to_owned()
+    }
+
+    const BUCKET: &[(&str, &str)] = &[("DOTDO_STORAGE", "s3://bucket")];
+
+    #[test]
+    fn each_platform_is_found_and_gets_what_fits_it() {
+        let rows: Vec<_> = KNOWN
+            .iter()
+            .map(|(name, variables)| {
+                let Resolved { config, platform, .. } = resolved(&[variables, BUCKET]);
+                assert_eq!(platform.name(), *name);
+                assert_eq!(config.settings.checkpoint.mode, CheckpointMode::Auto, "{name}");
+                let host = config.host.unwrap_or_default();
+                format!("{name} {host}:{} {:?} {} ms", config.port, config.settings.ownership, config.shutdown.as_millis())
+            })
+            .collect();
+        let expected = [
+            "lambda 127.0.0.1:8787 PerRequest 450 ms",
+            "vercel 127.0.0.1:8787 PerRequest 450 ms",
+            "azure-functions 127.0.0.1:40123 PerRequest 4500 ms",
+            "cloud-run 0.0.0.0:8080 PerRequest 9000 ms",
+            "fly :::8787 Leased 4500 ms",
+            "railway :::8080 Leased 2500 ms",
+            "render 0.0.0.0:10000 Leased 29000 ms",
+            "kubernetes 0.0.0.0:8787 Leased 20000 ms",
+            "http 127.0.0.1:8787 Leased 9000 ms",
+        ];
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn what_was_said_wins_over_what_fits() {
+        for (name, variables) in KNOWN {
+            let said = [("DOTDO_HOST", "10.9.8.7"), ("DOTDO_SHUTDOWN_DEADLINE_MS", "77"), ("DOTDO_OWNERSHIP", "leased")];
+            let config = resolved(&[variables, BUCKET, &said]).config;
+            assert_eq!((config.shutdown.as_millis(), config.settings.ownership), (77, Ownership::Leased), "{name}");
+            let expected = if name == "azure-functions" { LOOPBACK } else { "10.9.8.7" };
+            assert_eq!(config.host.as_deref(), Some(expected), "{name}: the Functions host comes over loopback only");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_lost_is_not_a_default() {
+        for (name, variables) in KNOWN {
+            if name == "http" {
+                resolved(&[variables]);
+                continue;
+            }
+            let message = refusal(&[variables]);
+            assert!(message.contains(name) && message.contains("DOTDO_STORAGE"), "{message}");
+            resolved(&[variables, &[("DOTDO_STORAGE", "/mnt/volume")]]);
+            resolved(&[variables, &[("R2_BUCKET", "b"), ("R2_ENDPOINT", "https://r2.example")]]);
+            let file = Some(("dotdo.toml".to_owned(), "storage = \"./.dotdo\"".to_owned()));
+            resolve(&Sources { project: file, ..sources(&[variables]) }).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+
+    #[test]
+    fn half_a_platform_is_refused() {
+        for (name, variable) in [("azure-functions", "FUNCTIONS_CUSTOMHANDLER_PORT"), ("lambda", "AWS_LAMBDA_RUNTIME_API")] {
+            let message = refusal(&[&[("DOTDO_PLATFORM", name)], BUCKET]);
+            assert!(message.contains(name) && message.contains(variable), "{message}");
+        }
+        let message = refusal(&[&[("FUNCTIONS_CUSTOMHANDLER_PORT", "http")], BUCKET]);
+        assert_eq!(message, "FUNCTIONS_CUSTOMHANDLER_PORT is \"http\"; it takes a whole number from 0 to 65535");
+        let secret = "a".repeat(32);
+        let message = refusal(&[&[("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("DOTDO_PEER_SECRET", &secret)], BUCKET]);
+        assert!(message.contains("POD_IP") && message.contains("DOTDO_ADDRESS") && !message.contains(&secret), "{message}");
+    }
+
+    #[test]
+    fn the_port_of_the_functions_host_wins_over_every_other() {
+        let mut sources = sources(&[KNOWN[2].1, BUCKET, &[("DOTDO_PORT", "1"), ("DOTDO_HOST", "0.0.0.0")]]);
+        sources.flags.push(("port", "--port", "2".to_owned()));
+        let config = resolve(&sources).unwrap_or_else(|error| panic!("{error}")).config;
+        assert_eq!((config.host.as_deref(), config.port), (Some(LOOPBACK), 40123));
+    }
+
+    #[test]
+    fn where_the_others_reach_it_comes_from_the_platform() {
+        let reached = |at: usize| resolved(&[KNOWN[at].1, BUCKET]).config.reached;
+        assert_eq!(reached(3), None);
+        assert_eq!(reached(5), Some(Reached::Beside("s.railway.internal".to_owned())));
+        assert_eq!(reached(7), Some(Reached::At("10.1.0.7".to_owned())));
+    }
+}
