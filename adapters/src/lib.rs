@@ -26,6 +26,7 @@
 //! This crate is the core's interface, and the adapters that bring requests to it.
 
 mod auth;
+mod azure;
 mod components;
 mod config;
 mod edge;

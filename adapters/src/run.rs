@@ -2,10 +2,12 @@
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use dotdo_core::{App, Error, ErrorKind, Result};
 
 use crate::auth::{Authenticate, Hook};
+use crate::azure::{Invocations, Mode};
 use crate::config::{Resolved, Sources, resolve};
 use crate::health::{Health, health};
 use crate::http::Signals;
@@ -176,6 +178,15 @@ async fn serve_http(app: App, mut found: Found, mut signals: Signals) -> Result<
     let address = listener.local_addr().map_err(|cause| Error::internal(format!("the listener has no address: {cause}")))?;
     found.config.settings.address = own_address(&found.config, address).await;
     let program = Program::start(app, &found, Plan::new(&found.config, address)?).await?;
-    program.announce("listening", &address);
-    Ok(serve(listener, program.edge, &found.config, &mut signals).await)
+    Ok(match found.config.functions {
+        Mode::Http => {
+            program.announce("listening", &address);
+            serve(listener, program.edge, &found.config, &mut signals).await
+        }
+        Mode::Payload => {
+            program.announce("listening for invocations", &address);
+            let front = Invocations::new(program.edge, found.config.edge.body_bytes_max);
+            serve(listener, Arc::new(front), &found.config, &mut signals).await
+        }
+    })
 }

@@ -11,8 +11,8 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, lookup_host};
 
 use crate::config::Config;
-use crate::edge::{Edge, Objects};
-use crate::http::{self, Signals};
+use crate::edge::Objects;
+use crate::http::{self, Front, Signals};
 use crate::platform::Platform;
 
 /// How a server ended.
@@ -67,15 +67,15 @@ fn exposed(way: &str, platform: Platform) -> Error {
 }
 
 /// Serves until a signal asks to stop, then finishes; a second signal ends at once.
-pub(crate) async fn serve<O: Objects>(listener: TcpListener, edge: Arc<Edge<O>>, config: &Config, signals: &mut Signals) -> Ended {
+pub(crate) async fn serve<F: Front>(listener: TcpListener, front: Arc<F>, config: &Config, signals: &mut Signals) -> Ended {
     let asked = async {
         let signal = signals.next().await;
         tracing::info!(signal, deadline_ms = config.shutdown.as_millis(), "stopping; a second signal ends at once");
     };
-    let connections = http::serve(listener, Arc::clone(&edge), &config.server, asked).await;
+    let connections = http::serve(listener, Arc::clone(&front), &config.server, asked).await;
     tokio::select! {
         biased;
-        () = finish(connections, edge.objects(), config.shutdown) => {
+        () = finish(connections, front.objects(), config.shutdown) => {
             tracing::info!("stopped");
             Ended::InOrder
         }

@@ -303,7 +303,8 @@ fn a_server_can_be_asked_whether_it_is_well_without_another_client() {
     for host in ["127.0.0.1", "0.0.0.0"] {
         let mut server = Server::start(dotdo(folder.path()).args(["--host", host, "--port=0", "--allow-unauthenticated"]));
         let port = server.address.rsplit(':').next().expect("a port").to_owned();
-        let ask = |arguments: &[&str]| outcome(dotdo(folder.path()).arg("health").args(arguments).env("DOTDO_HOST", host).env("PORT", &port));
+        let ask =
+            |arguments: &[&str]| outcome(dotdo(folder.path()).arg("health").args(arguments).env("DOTDO_HOST", host).env("PORT", &port));
         assert_eq!(ask(&[]), (Some(0), "{\"status\":\"ok\"}\n".to_owned(), String::new()));
         assert_eq!(ask(&["--ready"]), (Some(0), "{\"status\":\"ready\"}\n".to_owned(), String::new()));
         assert_eq!(ask(&["--host=127.0.0.1", "--port", &port]).0, Some(0));

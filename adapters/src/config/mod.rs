@@ -20,6 +20,7 @@ use dotdo_core::{Secret, Settings, StoreConfig};
 pub use self::reference::settings_reference;
 pub(crate) use self::resolve::resolve;
 pub(crate) use self::sources::Sources;
+use crate::azure::Mode;
 use crate::edge::EdgeSettings;
 use crate::http::ServerSettings;
 use crate::platform::{LOOPBACK, Platform, Reached};
@@ -44,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) reached: Option<Reached>,
     /// The machine on Fly that this is, by the environment.
     pub(crate) fly_machine: Option<String>,
+    /// How a Functions host brings requests.
+    pub(crate) functions: Mode,
     /// The class of requests that name none, when it is not the app's own choice.
     pub(crate) default_class: Option<String>,
     /// Where the state is kept, as it was written.
@@ -159,6 +162,7 @@ impl Default for Config {
             peer_secret: None,
             reached: None,
             fly_machine: None,
+            functions: Mode::Http,
             default_class: None,
             storage: Some("./.dotdo".to_owned()),
             access: StorageAccess::default(),

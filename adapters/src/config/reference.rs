@@ -61,6 +61,7 @@ fn section_of(knob: &Knob) -> &'static str {
         "idempotency" | "outbox" => "Exactly once",
         "limits" => "Limits",
         "http" | "shutdown" => "Connections",
+        "azure_functions" => "Azure Functions",
         "r2" => "Ways in: R2",
         "aws" => "Ways in: S3 and what speaks it",
         "google" => "Ways in: Google Cloud Storage",

@@ -8,6 +8,7 @@ use super::resolve::{Build, Strength, wrong};
 use super::sources::Sources;
 use super::table::TABLE;
 use super::{Config, Forwarding};
+use crate::azure::Mode;
 use crate::platform::{LOOPBACK, Platform};
 
 /// Completes a configuration with what is chosen on `platform`, where nobody chose.
@@ -21,6 +22,9 @@ pub(super) fn apply(build: &mut Build, platform: Platform, sources: &Sources) ->
         return Err(wrong(format!(
             "the platform is {name}, and {variable}, which {name} sets, is not there; what takes plain HTTP anywhere is DOTDO_PLATFORM=http"
         )));
+    }
+    if build.config.functions == Mode::Payload && platform != Platform::AzureFunctions {
+        return Err(wrong(format!("azure_functions.mode is payload, and the platform is {name}: nobody sends payloads there")));
     }
     if build.strength("ownership") == Strength::Default {
         build.config.settings.ownership = platform.ownership();
@@ -159,6 +163,8 @@ mod tests {
         }
         let message = refusal(&[&[("FUNCTIONS_CUSTOMHANDLER_PORT", "http")], BUCKET]);
         assert_eq!(message, "FUNCTIONS_CUSTOMHANDLER_PORT is \"http\"; it takes a whole number from 0 to 65535");
+        let message = refusal(&[&[("K_SERVICE", "s"), ("DOTDO_AZURE_FUNCTIONS_MODE", "payload")], BUCKET]);
+        assert_eq!(message, "azure_functions.mode is payload, and the platform is cloud-run: nobody sends payloads there");
         let secret = "a".repeat(32);
         let message = refusal(&[&[("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("DOTDO_PEER_SECRET", &secret)], BUCKET]);
         assert!(message.contains("POD_IP") && message.contains("DOTDO_ADDRESS") && !message.contains(&secret), "{message}");

@@ -9,6 +9,7 @@ use dotdo_core::{CheckpointMode, Ownership, RETENTION_MIN, is_class_name};
 
 use super::Forwarding;
 use super::knob::{Knob, Slot, number, secret, text};
+use crate::azure::Mode;
 use crate::edge::AccessLog;
 use crate::http::HEADER_BYTES_MIN;
 use crate::platform::Platform;
@@ -250,5 +251,15 @@ static SERVER: &[Knob] = &[
         "How long a stop may take: finish requests, commit, write snapshots, release the objects. A platform that waits for another time than the \
          10 s of Docker and Cloud Run has another default: Azure Functions and Fly 4500, Kubernetes 20000, Lambda and Vercel 450, Railway 2500, \
          Render 29000.",
+    ),
+    Knob::new(
+        "azure_functions.mode",
+        Slot::OneOf {
+            words: &["http", "payload"],
+            get: |config| config.functions as usize,
+            set: |config, at| config.functions = [Mode::Http, Mode::Payload][at],
+        },
+        "How the Functions host brings requests, as its `host.json` says: `http` as they are (`enableProxyingHttpRequest`, or the older \
+         `enableForwardingHttpRequest`), `payload` described in JSON (neither), which takes text bodies and one cookie an answer only.",
     ),
 ];

@@ -23,6 +23,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header, request};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use self::body::Inbound;
+pub(crate) use self::error::response as refusal;
 use self::metrics::RequestMetrics;
 use self::readiness::Readiness;
 use self::request_id::RequestIds;
@@ -142,6 +143,11 @@ impl<O: Objects> Edge<O> {
             Some(Ok(arrival)) => self.answer_peer(&arrival, http::Request::from_parts(head, body), seen).await,
             Some(Err(refusal)) => self.finish(Err(refusal), seen),
         }
+    }
+
+    /// Answers a request that does not come to its object.
+    pub(crate) fn refuse<B>(&self, request: &http::Request<B>, error: Error) -> Response {
+        self.finish(Err(error), self.seen(request))
     }
 
     /// What is sent for an outcome, once it has been logged and counted.

@@ -1,4 +1,4 @@
-//! The HTTP server: hyper around an [`Edge`], for HTTP/1.1 and HTTP/2 without TLS.
+//! The HTTP server: hyper around a [`Front`], for HTTP/1.1 and HTTP/2 without TLS.
 //!
 //! Promises: a connection's misery stays its own; nothing about a connection is unbounded; when it is told to stop, requests in flight
 //! are finished first.
@@ -14,6 +14,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use dotdo_core::Response;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -46,15 +48,46 @@ pub(crate) struct ServerSettings {
     pub(crate) connections_max: usize,
 }
 
+/// Whoever answers what comes in on connections: an [`Edge`], or what a platform needs in front of one.
+pub(crate) trait Front: Send + Sync + 'static {
+    /// Whoever answers for the objects behind it.
+    type Objects: Objects;
+
+    /// The objects behind it.
+    fn objects(&self) -> &Self::Objects;
+
+    /// Answers a request, whatever happens.
+    fn answer<B>(&self, request: http::Request<B>) -> impl Future<Output = Response> + Send
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static;
+}
+
+impl<O: Objects> Front for Edge<O> {
+    type Objects = O;
+
+    fn objects(&self) -> &O {
+        self.objects()
+    }
+
+    async fn answer<B>(&self, request: http::Request<B>) -> Response
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        self.answer(request).await
+    }
+}
+
 /// Serves connections until `stop` completes; then the result finishes what is under way.
-pub(crate) async fn serve<O: Objects>(
+pub(crate) async fn serve<F: Front>(
     listener: TcpListener,
-    edge: Arc<Edge<O>>,
+    front: Arc<F>,
     settings: &ServerSettings,
     stop: impl Future<Output = ()>,
 ) -> GracefulShutdown {
     let graceful = GracefulShutdown::new();
-    let connection = Arc::new(Connection { builder: builder(settings), edge, idle: settings.idle });
+    let connection = Arc::new(Connection { builder: builder(settings), front, idle: settings.idle });
     let places = Arc::new(Semaphore::new(settings.connections_max));
     let mut stop = pin!(stop);
     loop {
@@ -94,23 +127,23 @@ fn builder(settings: &ServerSettings) -> auto::Builder<TokioExecutor> {
 }
 
 /// What all connections share.
-struct Connection<O> {
+struct Connection<F> {
     builder: auto::Builder<TokioExecutor>,
-    edge: Arc<Edge<O>>,
+    front: Arc<F>,
     idle: Duration,
 }
 
-impl<O: Objects> Connection<O> {
+impl<F: Front> Connection<F> {
     /// Serves one connection to its end.
     async fn serve(self: Arc<Self>, stream: TcpStream, watcher: Watcher, _place: OwnedSemaphorePermit) {
         if let Err(cause) = stream.set_nodelay(true) {
             tracing::debug!(%cause, "TCP_NODELAY could not be set");
         }
         let service = service_fn(|request| {
-            let edge = Arc::clone(&self.edge);
+            let front = Arc::clone(&self.front);
             async move {
                 let (request, rest) = Rest::of(request);
-                let mut response = edge.answer(request).await;
+                let mut response = front.answer(request).await;
                 rest.announce(&mut response);
                 Ok::<_, Infallible>(response)
             }

@@ -1,8 +1,12 @@
 //! The platforms, each a file.
 
+mod azure;
+mod cloud_run;
 mod container;
 mod http;
 
+pub(crate) use self::azure::{AzurePayload, AzureProxy};
+pub(crate) use self::cloud_run::CloudRun;
 pub(crate) use self::http::Http;
 use crate::host::Host;
 
@@ -12,6 +16,8 @@ macro_rules! platforms {
     ($with:ident) => {
         $with! {
             http: $crate::hosts::Http::named();
+            azure_functions: $crate::hosts::AzureProxy;
+            cloud_run: $crate::hosts::CloudRun;
         }
     };
 }

@@ -4,6 +4,7 @@ mod bodies;
 mod errors;
 mod headers;
 mod life;
+mod payloads;
 mod routing;
 mod streaming;
 mod turns;
@@ -68,3 +69,35 @@ macro_rules! tests {
 use tests;
 
 crate::hosts::platforms!(contract);
+
+/// Payloads carry text, of which the length is known: the groups above as far as that goes, and what happens beyond.
+mod azure_payload {
+    static STAGE: std::sync::LazyLock<crate::stage::Stage> =
+        std::sync::LazyLock::new(|| crate::stage::Stage::new(crate::hosts::AzurePayload));
+
+    crate::suite::tests! {
+        routing: [
+            the_path_names_the_object, headers_win_over_the_path, ids_are_decoded_once, what_names_no_object_is_refused, methods_arrive_as_they_are,
+            the_query_arrives_as_it_was_sent,
+        ];
+        headers: [names_and_values_arrive, bytes_outside_of_ascii_arrive, repeated_headers_arrive, what_answers_say_arrives, request_ids_are_kept_or_made];
+        bodies: [head_has_no_body_and_the_length_of_one, statuses_without_a_body_have_none];
+        payloads: [
+            text_goes_both_ways_and_bytes_come_in_as_octets, bytes_that_are_taken_for_text_are_refused, answers_that_would_change_are_errors,
+        ];
+        streaming: [
+            the_first_part_of_an_answer_comes_before_the_second_is_made, an_answer_that_breaks_off_is_not_taken_for_whole, a_client_that_goes_away_disturbs_nobody,
+        ];
+        errors: [
+            objects_say_what_is_wrong, errors_say_when_to_come_again, a_handler_that_fails_or_panics_is_a_500, the_servers_own_paths_answer,
+        ];
+        turns: [
+            requests_to_several_objects_are_under_way_together, requests_to_one_object_have_their_turns, a_request_with_a_key_is_done_once,
+            an_object_is_read_as_it_was,
+        ];
+        life: [
+            what_was_answered_is_there_after_a_cold_start, a_program_that_was_frozen_knows_what_others_wrote, a_handler_that_overruns_its_time_leaves_nothing,
+            a_request_that_is_under_way_when_the_program_is_to_end_is_answered,
+        ];
+    }
+}

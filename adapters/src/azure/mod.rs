@@ -1,0 +1,92 @@
+//! Azure Functions: the program is the custom handler of a Functions host, which comes over loopback.
+//!
+//! Either the host hands HTTP on as it is (`enableProxyingHttpRequest`), and nothing here is needed; or it describes each request in a JSON
+//! payload, and takes the answer likewise. Which of the two is a setting: a client can't choose it.
+//!
+//! Promises: a request means what it meant before it became a payload, or is refused; so does an answer.
+//! Must not know: the engine, the bucket, who listens where.
+
+mod request;
+mod response;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dotdo_core::{Error, ErrorKind, Response};
+use http::{HeaderValue, Method, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+
+use crate::edge::{Edge, Objects};
+use crate::http::Front;
+
+/// How a Functions host brings requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// As they are.
+    Http,
+    /// As the payload of an invocation.
+    Payload,
+}
+
+/// What a payload has besides its request's body, in bytes: the URL, the headers, who the caller is.
+const AROUND_BYTES_MAX: u64 = 1 << 20;
+
+/// An edge in front of which requests and answers are payloads.
+pub(crate) struct Invocations<O> {
+    edge: Arc<Edge<O>>,
+    /// The longest payload. A body in it is base64 (a third longer) or text (at most twice as long, but for control characters).
+    payload_bytes_max: usize,
+}
+
+impl<O: Objects> Invocations<O> {
+    /// `edge`, for bodies of at most `body_bytes_max` bytes.
+    pub(crate) fn new(edge: Arc<Edge<O>>, body_bytes_max: u64) -> Self {
+        let payload = body_bytes_max.saturating_mul(2).saturating_add(AROUND_BYTES_MAX);
+        Self { edge, payload_bytes_max: usize::try_from(payload).unwrap_or(usize::MAX) }
+    }
+
+    /// The request that an invocation is about.
+    async fn described<B>(&self, body: B) -> Result<http::Request<Full<Bytes>>, Error>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let payload = Limited::new(body, self.payload_bytes_max).collect().await.map_err(|cause| match cause.is::<LengthLimitError>() {
+            true => Error::new(ErrorKind::TooLarge, format!("the request's payload has more than {} bytes", self.payload_bytes_max)),
+            false => Error::invalid(format!("the payload broke off: {cause}")).with_code("BODY_BROKEN"),
+        })?;
+        request::described(&payload.to_bytes())
+    }
+}
+
+impl<O: Objects> Front for Invocations<O> {
+    type Objects = O;
+
+    fn objects(&self) -> &O {
+        self.edge.objects()
+    }
+
+    async fn answer<B>(&self, request: http::Request<B>) -> Response
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let (head, body) = request.into_parts();
+        if head.method != Method::POST {
+            // The host asks at its start whether anybody listens; any answer will do.
+            let error =
+                Error::not_found("this program takes invocations from its Functions host, by POST; azure_functions.mode is payload");
+            return self.edge.refuse(&http::Request::from_parts(head, ()), error);
+        }
+        let (method, answer) = match self.described(body).await {
+            Ok(described) => (described.method().clone(), self.edge.answer(described).await),
+            Err(error) => (Method::POST, self.edge.refuse(&http::Request::from_parts(head, ()), error)),
+        };
+        let mut response = Response::new(response::payload(answer, &method).await.into());
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+}
