@@ -59,3 +59,4 @@ pub use crate::components::{OsRandom, SystemClock};
 pub use crate::config::settings_reference;
 pub use crate::health::{Health, health};
 pub use crate::run::{Serve, ServeOptions, run, run_with};
+pub use crate::telemetry::metrics_reference;

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::edge::{Edge, Objects};
 use crate::peers::Plan;
 use crate::platform::Platform;
-use crate::telemetry::{keep_metrics, start_metrics};
+use crate::telemetry::{self, FLUSH_MAX, keep_metrics, start_metrics};
 use crate::workers::Workers;
 
 /// The organisation and tenant of a server whose callers are all of one.
@@ -129,9 +129,12 @@ impl Objects for Engine {
 
     async fn settle(&self) {
         Engine::settle(self).await;
+        telemetry::flush(FLUSH_MAX).await;
     }
 
     async fn shutdown(&self, deadline: Duration) {
-        Engine::shutdown(self, deadline).await;
+        let for_traces = if telemetry::is_on() { deadline / 4 } else { Duration::ZERO };
+        Engine::shutdown(self, deadline - for_traces).await;
+        telemetry::flush(for_traces).await;
     }
 }

@@ -128,7 +128,7 @@ impl Serve {
 
 /// Serves `app` as it was configured.
 fn serve_app(app: App, resolved: Resolved) -> Result<Ended> {
-    start_logs(&resolved.config.log);
+    start_logs(&resolved.config.log, &resolved.config.traces)?;
     resolved.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let app = match &resolved.config.default_class {
         Some(class) => app.with_default_class(class)?,

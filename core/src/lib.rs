@@ -24,6 +24,7 @@ mod sqlite;
 mod store;
 #[cfg(test)]
 mod testing;
+mod trace;
 
 pub use change::{Value, ValueRef};
 pub use clock::{Clock, Instant, Random};

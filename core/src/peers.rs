@@ -68,6 +68,16 @@ pub enum PeerError {
     },
 }
 
+impl PeerError {
+    /// What happened, as one word.
+    pub(crate) fn what(&self) -> &'static str {
+        match self {
+            Self::NotTaken { what, .. } => what,
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+}
+
 /// The way to other servers.
 #[async_trait]
 pub trait Peers: Send + Sync + 'static {

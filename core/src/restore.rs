@@ -16,6 +16,7 @@ use crate::router::At;
 use crate::snapshot::{self, Document, SnapshotRef, Tracker, latest_key};
 use crate::sqlite::Database;
 use crate::store::Stored;
+use crate::trace::{span, traced};
 
 /// An object as the bucket has it.
 pub(crate) struct Restored {
@@ -45,17 +46,27 @@ pub(crate) struct Newest {
 /// # Errors
 ///
 /// `Corrupt` with the key of what is missing or damaged; `Unavailable` when the store can't be asked.
-pub(crate) async fn restore(deps: &Deps, log: &Log, asked: Proof, mut known: Option<Newest>) -> Result<Restored> {
+pub(crate) async fn restore(deps: &Deps, log: &Log, asked: Proof, known: Option<Newest>) -> Result<Restored> {
     let started = Instant::now(deps.clock.as_ref());
+    let restored = traced(span!("restore", dotdo.class = log.object.class()), restore_in_tries(deps, log, asked, known)).await;
+    match &restored {
+        Ok(restored) => {
+            metrics::counter!("dotdo_restores_total").increment(1);
+            metrics::counter!("dotdo_restored_bytes_total").increment(restored.database.bytes());
+            metrics::counter!("dotdo_restored_records_total").increment(restored.since_snapshot.records);
+            metrics::histogram!("dotdo_restore_seconds").record(started.elapsed_at_least(deps.clock.as_ref()).as_secs_f64());
+        }
+        Err(error) => metrics::counter!("dotdo_restores_failed_total", "code" => error.code()).increment(1),
+    }
+    restored
+}
+
+async fn restore_in_tries(deps: &Deps, log: &Log, asked: Proof, mut known: Option<Newest>) -> Result<Restored> {
     let mut base = Base::Hinted;
     let mut first_error = None;
     for _ in 0..TRIES {
         let Failed { tried, error } = match restore_from(deps, log, asked, (base, known.take())).await {
-            Ok(restored) => {
-                metrics::counter!("dotdo_restores_total").increment(1);
-                metrics::histogram!("dotdo_restore_seconds").record(started.elapsed_at_least(deps.clock.as_ref()).as_secs_f64());
-                return Ok(restored);
-            }
+            Ok(restored) => return Ok(restored),
             Err(failed) => failed,
         };
         if error.kind() != ErrorKind::Corrupt {
@@ -123,7 +134,7 @@ async fn restore_from(
     let loaded = load(deps, log, base, from, listing.head).await.map_err(|error| Failed { tried, error })?;
     let (newest, hash) = loaded.records.last().ok_or_else(|| Error::internal("a log with a head has records"))?;
     Ok(Restored {
-        head: Head { sequence: newest.sequence, hash: *hash, epoch: newest.epoch, writer: newest.writer },
+        head: Head::of(newest, *hash),
         claim: Some(Claim::of(newest, listing.head_modified_ms, observed)),
         since_snapshot: loaded.since_snapshot(),
         snapshot: loaded.base,

@@ -17,6 +17,8 @@ pub enum Tool {
     Readers,
     /// Helm's engine, and the schemas of Kubernetes.
     Helm,
+    /// The parsers of Prometheus' text format and of its queries.
+    Prometheus,
 }
 
 impl Tool {
@@ -26,6 +28,7 @@ impl Tool {
             Self::Moto => ("moto", include_str!("tools/moto.txt")),
             Self::Readers => ("readers", include_str!("tools/readers.txt")),
             Self::Helm => ("helm", include_str!("tools/helm.txt")),
+            Self::Prometheus => ("prometheus", include_str!("tools/prometheus.txt")),
         }
     }
 

@@ -9,6 +9,7 @@ mod forward_kills;
 mod kills;
 mod load;
 mod misery;
+mod observe;
 mod outage;
 mod owners;
 mod readme;

@@ -8,7 +8,7 @@ use dotdo_core::Secret;
 use super::Config;
 
 /// Tables whose names in the environment are other people's, and so have no `DOTDO_` in front.
-const FOREIGN: [&str; 4] = ["r2.", "aws.", "google.", "azure."];
+const FOREIGN: [&str; 5] = ["r2.", "aws.", "google.", "azure.", "otel."];
 
 /// One setting.
 pub(super) struct Knob {
@@ -73,6 +73,7 @@ impl Slot {
             Self::Number { unit, range, .. } => format!("a whole number{unit} from {} to {}", range.start(), range.end()),
             Self::Switch(_) => "true or false (or 1 or 0)".to_owned(),
             Self::OneOf { words, .. } => match words.split_last() {
+                Some((only, [])) => (*only).to_owned(),
                 Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
                 None => "nothing".to_owned(),
             },

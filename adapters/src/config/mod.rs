@@ -24,7 +24,7 @@ use crate::azure::Mode;
 use crate::edge::EdgeSettings;
 use crate::http::ServerSettings;
 use crate::platform::{LOOPBACK, Platform, Reached};
-use crate::telemetry::{LogFormat, LogSettings};
+use crate::telemetry::{LogFormat, LogSettings, TraceSettings};
 
 /// Everything that can be configured, with its defaults.
 #[derive(Debug, Clone)]
@@ -55,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) access: StorageAccess,
     /// The log.
     pub(crate) log: LogSettings,
+    /// Traces.
+    pub(crate) traces: TraceSettings,
     /// The bounds of requests.
     pub(crate) edge: EdgeSettings,
     /// The bounds of connections.
@@ -167,6 +169,7 @@ impl Default for Config {
             storage: Some("./.dotdo".to_owned()),
             access: StorageAccess::default(),
             log: LogSettings { level: Some("info".to_owned()), format: LogFormat::Auto },
+            traces: TraceSettings::default(),
             edge: EdgeSettings::default(),
             server: ServerSettings { header_bytes_max: 64 << 10, idle: Duration::from_secs(65), connections_max: 10_000 },
             shutdown: Platform::Http.shutdown(),

@@ -56,6 +56,7 @@ fn section_of(knob: &Knob) -> &'static str {
         "" => "The server and its storage",
         "log" => "Logs",
         "auth" => "Who may come in",
+        "otel" => "Traces",
         "checkpoint" => "Snapshots",
         "lease" | "commit" | "handler" | "turn" | "retention" => "Ownership, commits and history",
         "idempotency" | "outbox" => "Exactly once",

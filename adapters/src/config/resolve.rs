@@ -17,8 +17,7 @@ use crate::platform::Platform;
 const SHOWN_CHARS_MAX: usize = 80;
 
 /// Names that are promised and not understood yet: silence would let a user believe that they work.
-const LATER: &[&str] =
-    &["JWT_TOKEN", "ICEBERG_CATALOG", "ICEBERG_WAREHOUSE", "TURSO_URL", "TURSO_TOKEN", "REDIS_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+const LATER: &[&str] = &["JWT_TOKEN", "ICEBERG_CATALOG", "ICEBERG_WAREHOUSE", "TURSO_URL", "TURSO_TOKEN", "REDIS_URL"];
 /// Promised as well, and whoever sets it counts on it.
 const AUTHENTICATION: &str = "WORKOS_AUTH_DOMAIN";
 
@@ -77,6 +76,7 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
              `openssl rand -hex 32` makes a good one"
         )));
     }
+    build.config.traces.check()?;
     let store = storage::store(&build.config)?;
     Ok(Resolved { config: build.config, platform, store, warnings })
 }

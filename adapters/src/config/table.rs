@@ -13,7 +13,7 @@ use crate::azure::Mode;
 use crate::edge::AccessLog;
 use crate::http::HEADER_BYTES_MIN;
 use crate::platform::Platform;
-use crate::telemetry::{LogFormat, is_log_filter};
+use crate::telemetry::{LogFormat, SAMPLERS, is_log_filter, is_sampler_arg};
 
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
@@ -128,6 +128,48 @@ static SERVER: &[Knob] = &[
         },
         "Which requests get a line in the log: none, those that failed on the server's side (5xx), or all. Queries and headers are never logged.",
     ),
+    Knob::new(
+        "otel.exporter_otlp_endpoint",
+        text!("an address with http:// or https://", web_address, traces.endpoint),
+        "The collector that traces are sent to; `/v1/traces` is added. Without it none are made. The names are OpenTelemetry's own.",
+    ),
+    Knob::new(
+        "otel.exporter_otlp_traces_endpoint",
+        text!("an address with http:// or https://", web_address, traces.traces_endpoint),
+        "The whole address for traces; wins.",
+    ),
+    Knob::new(
+        "otel.exporter_otlp_headers",
+        secret!(traces.headers),
+        "Headers for the collector, such as a key: `name=value,name=value`, percent-encoded.",
+    ),
+    Knob::new(
+        "otel.exporter_otlp_protocol",
+        Slot::OneOf { words: &["http/protobuf"], get: |_| 0, set: |_, _| {} },
+        "How traces are sent. There is one way.",
+    ),
+    Knob::new(
+        "otel.exporter_otlp_timeout",
+        Slot::Millis(1..=HOUR_MS, |config| &mut config.traces.timeout),
+        "How long the collector may take for a batch of spans. Requests never wait for it.",
+    ),
+    Knob::new("otel.service_name", text!("text", any, traces.service_name), "What traces call the program."),
+    Knob::new(
+        "otel.resource_attributes",
+        text!("a list like name=value,name=value", any, traces.resource_attributes),
+        "What else every trace says of the program, percent-encoded.",
+    ),
+    Knob::new(
+        "otel.traces_sampler",
+        Slot::OneOf { words: SAMPLERS, get: |config| config.traces.sampler, set: |config, at| config.traces.sampler = at },
+        "Which requests are traced. `parentbased_…` follows the client's `traceparent` where it sends one.",
+    ),
+    Knob::new(
+        "otel.traces_sampler_arg",
+        text!("a number from 0 to 1", is_sampler_arg, traces.sampler_arg),
+        "The share of the requests, for `…traceidratio`; else all.",
+    ),
+    Knob::new("otel.sdk_disabled", Slot::Switch(|config| &mut config.traces.disabled), "Make no traces, whatever else is set."),
     Knob::new(
         "checkpoint.mode",
         Slot::OneOf {

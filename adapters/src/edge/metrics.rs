@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::StatusCode;
-use metrics::{Counter, Histogram};
+use metrics::{Counter, Gauge, Histogram};
 
 /// The statuses that a response can have: 100 to 999.
 const STATUSES: usize = 900;
@@ -15,6 +15,16 @@ pub(super) struct RequestMetrics {
     classes: BTreeMap<String, ClassMetrics>,
     /// Requests that reached no object.
     none: ClassMetrics,
+    in_flight: Gauge,
+}
+
+/// A request whose response has not begun; also one that is given up ends.
+pub(super) struct InFlight(Gauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
 }
 
 struct ClassMetrics {
@@ -26,14 +36,14 @@ struct ClassMetrics {
 impl RequestMetrics {
     /// Metrics for the classes of an app. Classes are few and chosen by the program, so they can be labels.
     pub(super) fn new<'a>(classes: impl IntoIterator<Item = &'a str>) -> Self {
-        metrics::describe_counter!("dotdo_http_requests_total", "Requests that were answered, by status and class.");
-        metrics::describe_histogram!(
-            "dotdo_http_request_seconds",
-            metrics::Unit::Seconds,
-            "Time from a request's head to its response's head, by class."
-        );
         let classes = classes.into_iter().map(|class| (class.to_owned(), ClassMetrics::new(class)));
-        Self { classes: classes.collect(), none: ClassMetrics::new("") }
+        Self { classes: classes.collect(), none: ClassMetrics::new(""), in_flight: metrics::gauge!("dotdo_http_requests_in_flight") }
+    }
+
+    /// A request has come.
+    pub(super) fn begin(&self) -> InFlight {
+        self.in_flight.increment(1.0);
+        InFlight(self.in_flight.clone())
     }
 
     /// Counts an answered request.

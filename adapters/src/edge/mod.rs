@@ -21,14 +21,16 @@ use dotdo_core::{At, Body, Error, Journey, ObjectId, Received, Request, Response
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Uri, header, request};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tracing::Instrument;
 
 use self::body::Inbound;
 pub(crate) use self::error::response as refusal;
-use self::metrics::RequestMetrics;
+use self::metrics::{InFlight, RequestMetrics};
 use self::readiness::Readiness;
 use self::request_id::RequestIds;
 use crate::auth::{AuthSettings, Door};
 use crate::peers::Gate;
+use crate::telemetry::TracedRequest;
 
 /// Whoever answers for the objects: the engine, or a test's stand-in.
 pub(crate) trait Objects: Send + Sync + 'static {
@@ -101,6 +103,8 @@ struct Seen {
     object: Option<ObjectId>,
     id: HeaderValue,
     started: Instant,
+    trace: TracedRequest,
+    _in_flight: InFlight,
 }
 
 impl<O: Objects> Edge<O> {
@@ -135,12 +139,13 @@ impl<O: Objects> Edge<O> {
     {
         let mut seen = self.seen(&request);
         let (head, body) = request.into_parts();
+        let span = seen.trace.span();
         match self.gate.arrival(&head) {
             None => {
-                let outcome = survive(self.dispatch(head, body, &mut seen)).await;
+                let outcome = survive(self.dispatch(head, body, &mut seen).instrument(span)).await;
                 self.finish(outcome, seen)
             }
-            Some(Ok(arrival)) => self.answer_peer(&arrival, http::Request::from_parts(head, body), seen).await,
+            Some(Ok(arrival)) => self.answer_peer(&arrival, http::Request::from_parts(head, body), seen).instrument(span).await,
             Some(Err(refusal)) => self.finish(Err(refusal), seen),
         }
     }
@@ -154,14 +159,19 @@ impl<O: Objects> Edge<O> {
     fn finish(&self, outcome: Result<Response>, seen: Seen) -> Response {
         let outcome = outcome.and_then(finish::checked);
         self.log(&seen, &outcome);
+        let code = outcome.as_ref().err().map(Error::code);
         let response = outcome.unwrap_or_else(|error| error::response(&error, &seen.id));
-        self.metrics.count(seen.object.as_ref().map(ObjectId::class), response.status(), seen.started.elapsed());
+        let class = seen.object.as_ref().map(ObjectId::class);
+        self.metrics.count(class, response.status(), seen.started.elapsed());
+        seen.trace.end(&seen.method, class, response.status(), code);
         finish::finished(response, &seen.method, seen.id)
     }
 
     fn seen<B>(&self, request: &http::Request<B>) -> Seen {
         let id = self.request_ids.of(request.headers());
-        Seen { method: request.method().clone(), uri: request.uri().clone(), object: None, id, started: Instant::now() }
+        let trace = TracedRequest::begin(request, id.to_str().unwrap_or_default());
+        let (method, uri, started) = (request.method().clone(), request.uri().clone(), Instant::now());
+        Seen { method, uri, object: None, id, started, trace, _in_flight: self.metrics.begin() }
     }
 
     async fn dispatch<B>(&self, mut head: request::Parts, body: B, seen: &mut Seen) -> Result<Response>
@@ -183,6 +193,7 @@ impl<O: Objects> Edge<O> {
         seen.object = Some(target.object.clone());
         let body = self.receive(body, &head.headers).await?;
         target.rewrite(&mut head, seen.id.clone());
+        seen.trace.pass_on(&mut head.headers);
         if let Some(journey) = self.gate.journey(&head.headers) {
             head.extensions.insert(journey);
         }
@@ -223,6 +234,7 @@ impl<O: Objects> Edge<O> {
     /// The request's line in the log. Queries and headers may hold secrets and stay out of it.
     fn log(&self, seen: &Seen, outcome: &Result<Response>) {
         let Seen { method, id, started, .. } = seen;
+        let trace_id = || seen.trace.id();
         let path = seen.uri.path();
         let ms = || started.elapsed().as_secs_f64() * 1e3;
         let status = match outcome {
@@ -232,11 +244,13 @@ impl<O: Objects> Edge<O> {
         match (self.settings.access_log, outcome) {
             (AccessLog::Off, _) => {}
             (_, Err(error)) if status.is_server_error() => {
-                tracing::error!(%method, path, status = status.as_u16(), ms = ms(), request_id = ?id, error = ?error, "request failed");
+                tracing::error!(%method, path, status = status.as_u16(), ms = ms(), request_id = ?id, trace_id = trace_id(), error = ?error, "request failed");
             }
-            (AccessLog::All, _) => tracing::info!(%method, path, status = status.as_u16(), ms = ms(), request_id = ?id, "request"),
+            (AccessLog::All, _) => {
+                tracing::info!(%method, path, status = status.as_u16(), ms = ms(), request_id = ?id, trace_id = trace_id(), "request");
+            }
             (AccessLog::Errors, _) if status.is_server_error() => {
-                tracing::warn!(%method, path, status = status.as_u16(), ms = ms(), request_id = ?id, "request failed");
+                tracing::warn!(%method, path, status = status.as_u16(), ms = ms(), request_id = ?id, trace_id = trace_id(), "request failed");
             }
             (AccessLog::Errors, _) => {}
         }

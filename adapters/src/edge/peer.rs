@@ -23,6 +23,12 @@ impl<O: Objects> Edge<O> {
     {
         let outcome = survive(self.dispatch_peer(arrival, request, &mut seen)).await;
         let (kind, outcome) = outcome.unwrap_or_else(|error| (Kind::Error(kind_named(error.kind())), Err(error)));
+        let result = match kind {
+            Kind::Response => "answered",
+            Kind::Error(_) => "failed",
+            Kind::NotOwner => "not_owner",
+        };
+        metrics::counter!("dotdo_peer_requests_total", "result" => result).increment(1);
         self.gate.signed(arrival, kind, self.finish(outcome, seen))
     }
 

@@ -24,6 +24,7 @@ use super::{
     ACCEPT_MAX, CONNECT_MAX, ERROR_BYTES_MAX, IDLE_CONNECTIONS_MAX, IDLE_MAX, PEER_HEADER, PING_INTERVAL, PINGS_MISSED_MAX, error_from,
     headers,
 };
+use crate::telemetry::pass_on;
 
 /// Sends requests to the servers that own their objects.
 pub(super) struct Proxy {
@@ -73,6 +74,7 @@ impl Proxy {
         *request.headers_mut() = head.headers.clone();
         let headers = request.headers_mut();
         headers::strip(headers);
+        pass_on(headers);
         headers.remove(header::CONTENT_LENGTH);
         for (name, text) in [(header::TRANSFER_ENCODING, "chunked"), (header::EXPECT, "100-continue"), (header::TE, "trailers")] {
             headers.insert(name, HeaderValue::from_static(text));

@@ -92,8 +92,7 @@ fn apply(deps: &Deps, slot: &Slot, residence: &mut Residence, found: &[Found]) -
     warm.value = deps.app.make(slot.log.object.class())?;
     let mut pipeline = slot.pipeline();
     for Found { record, hash, .. } in found {
-        let head = Head { sequence: record.sequence, hash: *hash, epoch: record.epoch, writer: record.writer };
-        pipeline.follow(head, written(record), record.snapshot, observed);
+        pipeline.follow(Head::of(record, *hash), written(record), record.snapshot, observed);
     }
     residence.claim = Some(Claim::of(&newest.record, newest.modified_ms, observed));
     metrics::counter!("dotdo_records_followed_total").increment(found.len() as u64);

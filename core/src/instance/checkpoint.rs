@@ -24,6 +24,7 @@ use crate::planted::{Bug, planted};
 use crate::settings::Checkpoint;
 use crate::snapshot::{Kept, Plan, PlanContext, Target, publish, upload};
 use crate::store::Moment;
+use crate::trace::{span, traced};
 
 /// How many snapshots are written at the same time; each holds its files in memory.
 pub(crate) const CONCURRENCY: usize = 8;
@@ -88,10 +89,15 @@ pub(crate) async fn write_if_behind(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Resul
         return write(deps, slot).await;
     }
     let (sender, done) = oneshot::channel();
+    let span = span!("snapshot", dotdo.class = slot.log.object.class());
     let (task_deps, slot) = (deps.clone(), slot.clone());
     deps.background.spawn(async move {
+        let written = traced(span, write(&task_deps, &slot)).await;
+        if let Err(error) = &written {
+            metrics::counter!("dotdo_snapshots_failed_total", "code" => error.code()).increment(1);
+        }
         // Nobody may be waiting any more.
-        let _ = sender.send(write(&task_deps, &slot).await);
+        let _ = sender.send(written);
     });
     done.await.unwrap_or_else(|_| Err(Error::internal("the snapshot's task ended early")))
 }
@@ -114,6 +120,7 @@ async fn write(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Result<()> {
         return Err(error);
     }
     metrics::counter!("dotdo_snapshots_total").increment(1);
+    metrics::counter!("dotdo_snapshot_bytes_total").increment(plan.bytes());
     metrics::histogram!("dotdo_snapshot_seconds").record(started.elapsed_at_least(deps.clock.as_ref()).as_secs_f64());
     slot.pipeline().snapshot_done(plan.reference(), covered, started);
     retention::sweep_if_due(deps, slot, plan.reference());

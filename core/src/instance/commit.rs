@@ -15,6 +15,7 @@ use crate::log::{Appended, Hash, Proof, Record, append};
 #[cfg(test)]
 use crate::planted::{Bug, planted};
 use crate::store::StoreError;
+use crate::trace::{self, traced};
 
 /// Starts the committer in a task of its own: a client that goes away must not take a record in flight with it.
 pub(crate) fn start(deps: &Arc<Deps>, slot: &Arc<Slot>) {
@@ -56,7 +57,7 @@ fn presume(deps: &Arc<Deps>, slot: &Arc<Slot>, job: Job) {
     let (proof, duration) = (job.proof, deps.settings.lease_duration);
     let record = record_of(deps, slot, job, duration);
     let encoded = record.encode().expect("a small record");
-    let head = Head { sequence: record.sequence, hash: encoded.hash, epoch: record.epoch, writer: record.writer };
+    let head = Head::of(&record, encoded.hash);
     let lease = Lease { granted: Instant::now(deps.clock.as_ref()), duration };
     let done = slot.pipeline().won(head, lease, SinceSnapshot { rows: 1, bytes: 1, records: 1 }, deps.clock.as_ref());
     let (deps, slot) = (deps.clone(), slot.clone());
@@ -113,7 +114,7 @@ pub(super) struct Won {
 impl Won {
     /// The record as the newest of the log.
     pub(super) fn head(&self) -> Head {
-        Head { sequence: self.record.sequence, hash: self.hash, epoch: self.record.epoch, writer: self.record.writer }
+        Head::of(&self.record, self.hash)
     }
 }
 
@@ -123,19 +124,42 @@ impl Won {
 ///
 /// `Unknown` when it is not certain what became of it; what can't be a record.
 pub(super) async fn write(deps: &Deps, slot: &Slot, job: Job, lease: Duration) -> Result<Written> {
-    let proof = job.proof;
+    let (proof, before) = (job.proof, job.before);
+    let span = trace::commit(&job.causes);
     let rows = job.changes.iter().map(Changes::weight).sum::<u64>();
     let record = record_of(deps, slot, job, lease);
     let encoded = record.encode()?;
     let bytes = encoded.bytes.len() as u64;
-    let (sent, proof) = match append(&slot.log, record.sequence, &encoded, proof, deps.settings.commit_deadline).await? {
+    let begun = deps.clock.monotonic();
+    let appending = append(&slot.log, record.sequence, &encoded, proof, deps.settings.commit_deadline);
+    let (sent, proof) = match traced(span.clone(), appending).await? {
         Appended::Won { sent, proof } => (sent, proof),
-        Appended::Lost => return Ok(Written::Lost(record)),
+        Appended::Lost => {
+            trace::failed(&span, ErrorKind::Fenced.code());
+            metrics::counter!("dotdo_fenced_total").increment(1);
+            return Ok(Written::Lost(record));
+        }
         Appended::Refused(cause) => return Ok(Written::Refused(record, cause)),
     };
+    metrics::histogram!("dotdo_commit_seconds").record(deps.clock.monotonic().saturating_sub(begun).as_secs_f64());
     metrics::counter!("dotdo_commits_total").increment(1);
     metrics::counter!("dotdo_commit_bytes_total").increment(bytes);
+    metrics::counter!("dotdo_commit_transactions_total").increment(record.transactions.len() as u64);
+    note_lease_change(before, &record);
     Ok(Written::Won(Won { record, hash: encoded.hash, since: SinceSnapshot { rows, bytes, records: 1 }, sent, proof }))
+}
+
+/// Counts what `record` has changed about the right to answer from memory, when it is on top of `before`.
+fn note_lease_change(before: Head, record: &Record) {
+    let (own, leases) = (before.writer == record.writer, record.lease_ms > 0);
+    let change = match (own, before.leases, leases) {
+        (false, true, _) => "taken_over",
+        (true, true, false) => "released",
+        (_, false, true) => "claimed",
+        (true, true, true) if record.transactions.is_empty() => "renewed",
+        _ => return,
+    };
+    metrics::counter!("dotdo_lease_changes_total", "change" => change).increment(1);
 }
 
 /// Says that a record was not written and the object's memory is void.

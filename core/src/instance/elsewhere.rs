@@ -9,6 +9,8 @@ mod tests;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use crate::clock::{Clock, Instant};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
@@ -19,6 +21,7 @@ use crate::limits::FORWARDS_MAX;
 use crate::object::{CallChain, Delivery, Keyed, Request, Response, duplicate};
 use crate::peers::{Forward, Journey, Owner, Passed, PeerError};
 use crate::restore::{Newest, newest};
+use crate::trace::{failed, span};
 
 /// What is known of the process that owns an object, when that is another one.
 #[derive(Debug, Default)]
@@ -195,7 +198,11 @@ impl Way {
         let request = self.begin(deps);
         let spare = self.request.take();
         let forward = Forward { object: slot.log.object.clone(), request, journey: self.journey.clone() };
-        match peers.send(&known.owner, forward).await {
+        let begun = deps.clock.monotonic();
+        let span = span!("forward", otel.kind = "client");
+        let sent = peers.send(&known.owner, forward).instrument(span.clone()).await;
+        metrics::histogram!("dotdo_forward_seconds").record(deps.clock.monotonic().saturating_sub(begun).as_secs_f64());
+        match sent {
             Ok(Passed::Answered(answer)) => {
                 count("answered");
                 slot.whereabouts.confirm(&known, deps.clock.as_ref());
@@ -205,7 +212,10 @@ impl Way {
                 count("redirected");
                 Some(Ok(response))
             }
-            Err(error) => self.not_answered(slot, &known, error, spare),
+            Err(error) => {
+                failed(&span, error.what());
+                self.not_answered(slot, &known, error, spare)
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::instance::Deps;
 use crate::instance::slot::Warm;
 use crate::object::{AnyObject, Body, Context, Request, Response};
+use crate::trace::{span, traced};
 
 /// Runs work that may compute for long without giving way.
 ///
@@ -53,11 +54,15 @@ pub(crate) fn offload<T>(executor: &dyn Executor, work: impl FnOnce() -> T) -> T
 /// The handler's own error; `TimedOut` when it overran; `Handler` when it panicked. The caller undoes what it did.
 pub(crate) async fn run(deps: &Deps, warm: &mut Warm, request: Request) -> Result<Response> {
     let time_max = deps.settings.handler_time_max;
-    let deadline = deps.clock.monotonic() + time_max;
+    let begun = deps.clock.monotonic();
+    let deadline = begun + time_max;
     warm.deadline_ms.store(u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    let result = drive(deps, warm.value.as_mut(), &mut warm.context, request).await;
+    let span = span!("handler", dotdo.class = warm.context.id().class());
+    let result = traced(span, drive(deps, warm.value.as_mut(), &mut warm.context, request)).await;
     warm.deadline_ms.store(u64::MAX, Ordering::Relaxed);
-    if deps.clock.monotonic() > deadline {
+    let ended = deps.clock.monotonic();
+    metrics::histogram!("dotdo_handler_seconds").record(ended.saturating_sub(begun).as_secs_f64());
+    if ended > deadline {
         return Err(overrun(deps));
     }
     result

@@ -31,7 +31,7 @@ async fn run(engine: WeakEngine, clock: Arc<dyn Clock>) {
         }
         evict(engine.deps(), slots).await;
         engine.slots().forget_cold(clock.as_ref());
-        publish(engine.slots());
+        publish(engine.slots(), clock.as_ref());
     }
 }
 
@@ -93,14 +93,19 @@ async fn evict_one(deps: &Arc<Deps>, slot: &Arc<Slot>) -> bool {
     true
 }
 
-fn publish(slots: &Slots) {
+fn publish(slots: &Slots, clock: &dyn Clock) {
     let all = slots.all();
-    let (mut count, mut bytes) = (0_u32, 0_u64);
+    let (mut count, mut bytes, mut held, mut lapsed) = (0_u32, 0_u64, 0_u32, 0_u64);
     for slot in &all {
         let weight = slot.bytes.load(Ordering::Relaxed);
         count += u32::from(weight > 0);
         bytes += weight;
+        let mut pipeline = slot.pipeline();
+        held += u32::from(pipeline.lease.is_some_and(|lease| lease.holds(clock)));
+        lapsed += u64::from(pipeline.lapses(clock));
     }
+    metrics::gauge!("dotdo_leases_held").set(f64::from(held));
+    metrics::counter!("dotdo_lease_changes_total", "change" => "lapsed").increment(lapsed);
     metrics::gauge!("dotdo_objects_in_memory").set(f64::from(count));
     #[expect(clippy::cast_precision_loss, reason = "a gauge of bytes needs no more than 53 bits")]
     metrics::gauge!("dotdo_objects_bytes").set(bytes as f64);

@@ -9,6 +9,7 @@ mod checkpoint;
 mod commit;
 mod elsewhere;
 mod handler;
+mod head;
 mod hint;
 mod janitor;
 mod once;
@@ -24,6 +25,7 @@ mod slots;
 mod together;
 mod token;
 mod turn;
+mod wait;
 
 #[cfg(test)]
 mod tests;

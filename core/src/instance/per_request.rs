@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::sync::MutexGuard;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::clock::Instant;
@@ -43,7 +44,7 @@ pub(crate) async fn answer(deps: &Arc<Deps>, slot: &Arc<Slot>, request: Request)
     slot.touch(deps.clock.as_ref());
     let (head, body) = request.into_parts();
     let request: http::Request<Bytes> = http::Request::from_parts(head, body.bytes().await?);
-    let (mut place, start) = slot.queue.push(request);
+    let (mut place, start) = slot.queue.push(request, &deps.clock);
     if start {
         serve(deps, slot);
     }
@@ -82,7 +83,8 @@ async fn serve_batch(deps: &Arc<Deps>, slot: &Arc<Slot>, mut batch: Vec<Ask>) {
     let mut together = batch.len();
     while !batch.is_empty() {
         let asks = &batch[..together.min(batch.len())];
-        match settle(deps, slot, asks).await {
+        // What they have in common is in the trace of the first.
+        match settle(deps, slot, asks).instrument(asks[0].span.clone()).await {
             Some(answers) => {
                 for (ask, answer) in batch.drain(..answers.len()).zip(answers) {
                     ask.reply(answer);
@@ -206,7 +208,8 @@ impl Round<'_> {
             self.undo()?;
             return Ok(if alone { Step::Owned } else { Step::Settled(Settled::OneByOne) });
         }
-        let job = self.slot.pipeline().job(vec![together.changes]);
+        let mut job = self.slot.pipeline().job(vec![together.changes]);
+        job.causes = self.asks.iter().map(|ask| ask.span.clone()).filter(|span| !span.is_none()).collect();
         let kept = self.kept().filter(|_| !together.releases);
         let lease = kept.map_or(Duration::ZERO, |lease| lease.duration);
         let written = write(self.deps, self.slot, job, lease).await.inspect_err(|error| self.forget(error))?;

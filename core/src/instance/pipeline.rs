@@ -9,32 +9,20 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use uuid::Uuid;
+use tracing::Span;
 
 use crate::change::Changes;
 use crate::clock::{Clock, Instant};
 use crate::error::Result;
 use crate::instance::commit::Won;
+pub(crate) use crate::instance::head::Head;
 use crate::lease::Lease;
 use crate::limits::GROUP_BYTES_MAX;
-use crate::log::{Hash, Proof};
+use crate::log::Proof;
 use crate::object::AfterCommit;
 use crate::planted::{Bug, planted};
 use crate::snapshot::SnapshotRef;
-
-/// The newest record that is certainly in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Head {
-    pub(crate) sequence: u64,
-    pub(crate) hash: Hash,
-    pub(crate) epoch: u64,
-    pub(crate) writer: Uuid,
-}
-
-impl Head {
-    /// The head of a log without records.
-    pub(crate) const NONE: Self = Self { sequence: 0, hash: Hash::NONE, epoch: 0, writer: Uuid::nil() };
-}
+use crate::trace::cause;
 
 /// Waits until the changes that a response depends on are in the bucket.
 pub(crate) type Ticket = oneshot::Receiver<Result<Head>>;
@@ -62,6 +50,7 @@ struct Batch {
     /// Reads that joined when the record may have been in the log already: it proves nothing about what became of the log since.
     late: Vec<oneshot::Sender<Result<Head>>>,
     after_commit: Vec<AfterCommit>,
+    causes: Vec<Span>,
 }
 
 /// The record that must be written next.
@@ -71,6 +60,8 @@ pub(crate) struct Job {
     pub(crate) changes: Vec<Changes>,
     pub(crate) releases: bool,
     pub(crate) snapshot: Option<SnapshotRef>,
+    /// The requests that it is for, as far as they are traced.
+    pub(crate) causes: Vec<Span>,
 }
 
 /// What has been written since the newest snapshot.
@@ -99,6 +90,8 @@ pub(crate) struct Pipeline {
     read_at: Option<Instant>,
     batches: VecDeque<Batch>,
     committing: bool,
+    /// The end of the lease has been noted.
+    lapse_noted: bool,
 }
 
 impl Pipeline {
@@ -118,6 +111,7 @@ impl Pipeline {
             read_at: None,
             batches: VecDeque::new(),
             committing: false,
+            lapse_noted: false,
         }
     }
 
@@ -143,6 +137,7 @@ impl Pipeline {
         batch.writes = true;
         batch.changes.push(changes);
         batch.after_commit.extend(after_commit);
+        batch.causes.extend(cause());
         let ticket = batch.wait();
         let sequence = self.head.sequence + self.batches.len() as u64;
         (ticket, sequence, self.start())
@@ -228,6 +223,7 @@ impl Pipeline {
             changes: std::mem::take(&mut batch.changes),
             releases: batch.releases,
             snapshot: self.snapshot,
+            causes: std::mem::take(&mut batch.causes),
         })
     }
 
@@ -241,6 +237,7 @@ impl Pipeline {
         let mut batch = self.batches.pop_front().expect("a job comes from a batch");
         self.head = head;
         self.lease = (!batch.releases).then_some(lease);
+        self.lapse_noted = false;
         self.add(written);
         if self.lease.is_some_and(|lease| lease.holds(clock)) {
             batch.waiters.append(&mut batch.late);
@@ -273,7 +270,14 @@ impl Pipeline {
 
     /// The job that writes `changes` on top of the head, outside of any batch.
     pub(crate) fn job(&self, changes: Vec<Changes>) -> Job {
-        Job { before: self.head, proof: self.proof, changes, releases: false, snapshot: self.snapshot }
+        Job {
+            before: self.head,
+            proof: self.proof,
+            changes,
+            releases: false,
+            snapshot: self.snapshot,
+            causes: cause().into_iter().collect(),
+        }
     }
 
     /// A record is on top of the head now: another's, or this process's own outside of any batch.
@@ -311,6 +315,12 @@ impl Pipeline {
         self.since_snapshot.rows += written.rows;
         self.since_snapshot.bytes += written.bytes;
         self.since_snapshot.records += written.records;
+    }
+
+    /// Whether the lease has come to its end by itself since this was last asked.
+    pub(crate) fn lapses(&mut self, clock: &dyn Clock) -> bool {
+        let lapsed = self.lease.is_some_and(|lease| !lease.holds(clock));
+        lapsed && !std::mem::replace(&mut self.lapse_noted, lapsed)
     }
 
     /// Whether nothing is on its way and no lease keeps others from writing.

@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
+use tracing::Span;
 
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::turn::Answer;
+use crate::instance::wait::Wait;
 use crate::limits::{BATCH_REQUESTS_MAX, GROUP_BYTES_MAX};
 
 /// The requests of one object, in the order of arrival.
@@ -26,6 +29,10 @@ struct Waiting {
 pub(crate) struct Ask {
     pub(crate) request: http::Request<Bytes>,
     reply: oneshot::Sender<Result<Answer>>,
+    /// Until it is taken out.
+    waiting: Option<Wait>,
+    /// What it is done in, where it is traced.
+    pub(crate) span: Span,
     /// Set by whoever is first: the task that will run it, or the client that no longer wants it.
     decided: Arc<AtomicBool>,
 }
@@ -38,11 +45,11 @@ pub(crate) struct Place {
 
 impl Queue {
     /// Adds a request. `true`: the caller must start the task that serves the queue.
-    pub(crate) fn push(&self, request: http::Request<Bytes>) -> (Place, bool) {
+    pub(crate) fn push(&self, request: http::Request<Bytes>, clock: &Arc<dyn Clock>) -> (Place, bool) {
         let (reply, answer) = oneshot::channel();
         let decided = Arc::new(AtomicBool::new(false));
         let mut waiting = self.lock();
-        waiting.asks.push_back(Ask { request, reply, decided: decided.clone() });
+        waiting.asks.push_back(Ask { request, reply, waiting: Some(Wait::begin(clock)), span: Span::current(), decided: decided.clone() });
         let start = !std::mem::replace(&mut waiting.served, true);
         (Place { answer, decided }, start)
     }
@@ -52,11 +59,12 @@ impl Queue {
         let mut waiting = self.lock();
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while batch.len() < BATCH_REQUESTS_MAX && bytes < GROUP_BYTES_MAX {
-            let Some(ask) = waiting.asks.pop_front() else { break };
+            let Some(mut ask) = waiting.asks.pop_front() else { break };
             if ask.reply.is_closed() || ask.decided.swap(true, Ordering::AcqRel) {
                 continue;
             }
             bytes += ask.request.body().len();
+            ask.waiting = None;
             batch.push(ask);
         }
         waiting.served = !batch.is_empty();

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument;
+
 use crate::change::Changes;
 use crate::error::Result;
 use crate::instance::handler::offload;
@@ -69,7 +71,7 @@ async fn run_nested(deps: &Arc<Deps>, warm: &mut Warm, ask: &Ask, together: &mut
 async fn run_one(deps: &Arc<Deps>, warm: &mut Warm, ask: &Ask, together: &mut Together) -> Result<Answer> {
     let request = ask.request.clone().map(Body::from);
     begin_request(deps, warm, &request);
-    let result = once::answer(deps, warm, request).await;
+    let result = once::answer(deps, warm, request).instrument(ask.span.clone()).await;
     let state = std::mem::take(&mut warm.context.request);
     match result {
         Ok(response) => {

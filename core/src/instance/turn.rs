@@ -11,10 +11,12 @@ use crate::instance::elsewhere::Caller;
 use crate::instance::handler::offload;
 use crate::instance::pipeline::Gate;
 use crate::instance::slot::{Residence, Slot, Warm};
+use crate::instance::wait::Wait;
 use crate::instance::{Deps, once, open};
 use crate::lease::OWNED_ELSEWHERE;
 use crate::object::{AfterCommit, Background, CallChain, Request, RequestState, Response};
 use crate::sqlite::Mode;
+use crate::trace::{span, traced};
 
 /// The right to run on an object that is in memory.
 pub(crate) struct Turn<'a> {
@@ -138,8 +140,14 @@ pub(super) fn begin_request(deps: &Deps, warm: &mut Warm, request: &Request) {
 /// Waits for the object's turn, first come, first served.
 async fn wait<'a>(deps: &Deps, slot: &'a Slot) -> Result<MutexGuard<'a, Residence>> {
     if let Ok(residence) = slot.turn.try_lock() {
+        Wait::none();
         return Ok(residence);
     }
+    let _waiting = Wait::begin(&deps.clock);
+    traced(span!("turn"), wait_long(deps, slot)).await
+}
+
+async fn wait_long<'a>(deps: &Deps, slot: &'a Slot) -> Result<MutexGuard<'a, Residence>> {
     let timer = deps.clock.sleep(deps.settings.turn_wait_max);
     let turn = slot.turn.lock();
     futures_util::pin_mut!(turn);

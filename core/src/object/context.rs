@@ -17,6 +17,7 @@ use crate::object::sql::Sql;
 use crate::object::storage::Storage;
 use crate::router::At;
 use crate::sqlite::Database;
+use crate::trace::{span, traced};
 
 /// Runs once the record that holds a request's changes is in the bucket.
 pub(crate) type AfterCommit = Box<dyn FnOnce() + Send>;
@@ -226,7 +227,7 @@ impl RemoteObject {
         // A message that was passed on is a request like any other.
         request.extensions_mut().remove::<Delivery>();
         // Boxed, because a handler's future would otherwise contain itself.
-        Box::pin(engine.fetch(&self.target, self.at, request)).await
+        Box::pin(traced(span!("call", dotdo.class = self.target.class()), engine.fetch(&self.target, self.at, request))).await
     }
 }
 

@@ -120,6 +120,11 @@ impl Plan {
         &self.files
     }
 
+    /// How many bytes these files have.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files.iter().map(|(_, bytes)| bytes.len() as u64).sum()
+    }
+
     /// What [`Tracker::complete`] needs once the snapshot is published.
     pub(crate) fn completed(self) -> Completed {
         let tables = self.tables.into_iter().filter_map(|table| Some((table.handle?, table.base))).collect();

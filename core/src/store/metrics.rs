@@ -1,4 +1,4 @@
-//! Counts what is asked of a bucket: `dotdo_store_requests_total{operation, outcome}` and `dotdo_store_request_seconds{operation}`.
+//! Counts what is asked of a bucket: requests with their outcome, their time, and the bytes of what was written and read.
 //!
 //! It sits below the retries, so every request counts.
 
@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::{Bucket, Entry, Key, StoreError, Stored};
 use crate::clock::Clock;
+use crate::trace::{cause, failed, span};
 
 /// A bucket whose requests are counted.
 pub(super) struct Metered<B> {
@@ -26,13 +28,22 @@ impl<B: Bucket> Metered<B> {
 
     async fn counted<T>(&self, operation: &'static str, ask: impl Future<Output = Result<T, StoreError>> + Send) -> Result<T, StoreError> {
         let begin = self.clock.monotonic();
-        let answer = ask.await;
+        // Work that belongs to no request is in no trace.
+        let span = cause().map_or_else(Span::none, |_| span!("store", dotdo.operation = operation, otel.kind = "client"));
+        let answer = ask.instrument(span.clone()).await;
         let seconds = self.clock.monotonic().saturating_sub(begin).as_secs_f64();
         let outcome = answer.as_ref().err().map_or("ok", outcome);
+        if answer.is_err() {
+            failed(&span, outcome);
+        }
         metrics::histogram!("dotdo_store_request_seconds", "operation" => operation).record(seconds);
         metrics::counter!("dotdo_store_requests_total", "operation" => operation, "outcome" => outcome).increment(1);
         answer
     }
+}
+
+fn count_bytes(operation: &'static str, bytes: usize) {
+    metrics::counter!("dotdo_store_bytes_total", "operation" => operation).increment(bytes as u64);
 }
 
 fn outcome(error: &StoreError) -> &'static str {
@@ -46,15 +57,18 @@ fn outcome(error: &StoreError) -> &'static str {
 #[async_trait]
 impl<B: Bucket> Bucket for Metered<B> {
     async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
-        self.counted("create", self.inner.create(key, bytes)).await
+        let length = bytes.len();
+        self.counted("create", self.inner.create(key, bytes)).await.inspect(|()| count_bytes("create", length))
     }
 
     async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
-        self.counted("put", self.inner.put(key, bytes)).await
+        let length = bytes.len();
+        self.counted("put", self.inner.put(key, bytes)).await.inspect(|()| count_bytes("put", length))
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
-        self.counted("get", self.inner.get(key)).await
+        let got = self.counted("get", self.inner.get(key)).await?;
+        Ok(got.inspect(|stored| count_bytes("get", stored.bytes.len())))
     }
 
     async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {

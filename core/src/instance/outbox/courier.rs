@@ -18,6 +18,7 @@ use crate::instance::slot::Slot;
 use crate::instance::{Deps, Slots};
 use crate::limits::{DELIVERY_PAUSE_MAX, DELIVERY_PAUSE_MIN, RECEIVERS_AT_ONCE};
 use crate::object::{Letter, Settled};
+use crate::trace::{span, traced};
 
 /// A server that stops waits so long for deliveries that are under way; what has not come back by then is delivered again by another.
 const STOP_WAIT: Duration = Duration::from_secs(2);
@@ -328,7 +329,8 @@ async fn hand_over_one(engine: &WeakEngine, sender: &ObjectId, letter: &Letter) 
     let engine = engine.upgrade().ok_or_else(gone)?;
     let request = letter.request(sender)?;
     // Whatever the answer is, the receiver has taken the message.
-    engine.fetch(&letter.receiver, None, request).await.map(drop)
+    let span = span!("deliver", dotdo.class = letter.receiver.class());
+    traced(span, engine.fetch(&letter.receiver, None, request)).await.map(drop)
 }
 
 /// The pause after the failure number `attempts`.

@@ -1,22 +1,20 @@
-//! Logs, panics and metrics of a program that serves: set up once, at its start.
+//! Logs of a program that serves, also of its panics: set up once, at its start.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal};
 use std::panic::PanicHookInfo;
-use std::time::Duration;
 
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use dotdo_core::Result;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::traces::{self, TraceSettings};
+
 /// Libraries whose details are asked for by name only (`h2=debug`), not by a level for everything.
 const QUIET: [&str; 7] = ["h2", "hyper", "hyper_util", "object_store", "reqwest", "rustls", "iceberg"];
-/// Upper bounds of the buckets of every histogram of seconds.
-const SECONDS: [f64; 15] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0, 60.0];
-/// How often recorded values are folded into buckets; until then each takes memory.
-const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How much is logged, and how.
 #[derive(Debug, Clone)]
@@ -56,8 +54,12 @@ fn filter(text: &str) -> Targets {
     quiet.fold(given.clone(), |filter, name| filter.with_target(*name, LevelFilter::INFO))
 }
 
-/// Begins to log to standard error, also what panics say. Does nothing where the program logs in its own way already.
-pub(crate) fn start_logs(settings: &LogSettings) {
+/// Begins to log to standard error, also what panics say, and to send traces where they are wanted. Does nothing where the program logs in its own way already.
+///
+/// # Errors
+///
+/// `Invalid` for settings of traces that can't be used.
+pub(crate) fn start_logs(settings: &LogSettings, traces: &TraceSettings) -> Result<()> {
     let terminal = io::stderr().is_terminal();
     let human = match settings.format {
         LogFormat::Auto => terminal,
@@ -65,17 +67,20 @@ pub(crate) fn start_logs(settings: &LogSettings) {
         LogFormat::Json => false,
     };
     let filter = filter(settings.level.as_deref().unwrap_or("info"));
-    let registry = tracing_subscriber::registry().with(filter);
+    // Spans are for traces only.
+    let filter = filter.and(filter_fn(|meta| meta.is_event()).with_max_level_hint(LevelFilter::TRACE));
+    let registry = tracing_subscriber::registry().with(traces::layer(traces)?);
     let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let started = if human {
         let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        registry.with(layer.with_ansi(colours).with_target(false)).try_init()
+        registry.with(layer.with_ansi(colours).with_target(false).with_filter(filter)).try_init()
     } else {
-        registry.with(layer.json().flatten_event(true).with_current_span(false).with_span_list(false)).try_init()
+        registry.with(layer.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter(filter)).try_init()
     };
     if started.is_ok() {
         std::panic::set_hook(Box::new(log_panic));
     }
+    Ok(())
 }
 
 fn log_panic(info: &PanicHookInfo<'_>) {
@@ -87,21 +92,6 @@ fn log_panic(info: &PanicHookInfo<'_>) {
         tracing::error!(panic = message, location, thread = thread.name(), %backtrace, "panic");
     } else {
         tracing::error!(panic = message, location, thread = thread.name(), "panic");
-    }
-}
-
-/// Begins to record metrics. `None` where the program records them in its own way already.
-pub(crate) fn start_metrics() -> Option<PrometheusHandle> {
-    let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS);
-    builder.expect("the list of buckets is not empty").install_recorder().ok()
-}
-
-/// Keeps the recorded values small, for as long as it runs.
-pub(crate) async fn keep_metrics(exporter: PrometheusHandle) {
-    let mut ticks = tokio::time::interval(UPKEEP_INTERVAL);
-    loop {
-        ticks.tick().await;
-        exporter.run_upkeep();
     }
 }
 

@@ -1,0 +1,112 @@
+//! The span of a request, and the trace that it is a part of: taken from the client's `traceparent` (W3C Trace Context) and passed on.
+//!
+//! Attributes are those of OpenTelemetry's conventions for HTTP, but for the path and the query: ids of objects are in them, which are often
+//! people's names or addresses, and traces go to third parties. The request's id leads to its line in the log, which stays here.
+
+use http::{HeaderMap, Method, StatusCode, Version};
+use opentelemetry::propagation::TextMapPropagator as _;
+use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry_http::{HeaderExtractor, HeaderInjector};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracing::Span;
+use tracing::field::Empty;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use super::is_on;
+
+/// A request, as its trace sees it. Costs nothing when traces are not sent.
+pub(crate) struct TracedRequest {
+    span: Span,
+}
+
+impl TracedRequest {
+    /// The request with this head, which has the id `request_id`. Probes and scrapes are not traced.
+    pub(crate) fn begin<B>(request: &http::Request<B>, request_id: &str) -> Self {
+        if !is_on() || matches!(request.uri().path(), "/health" | "/ready" | "/metrics") {
+            return Self { span: Span::none() };
+        }
+        let method = known(request.method());
+        let span = tracing::debug_span!(
+            "request",
+            otel.kind = "server",
+            otel.name = method.unwrap_or("HTTP"),
+            http.request.method = method.unwrap_or("_OTHER"),
+            network.protocol.version = version(request.version()),
+            dotdo.request_id = request_id,
+            dotdo.class = Empty,
+            http.route = Empty,
+            http.response.status_code = Empty,
+            error.type = Empty,
+            otel.status_code = Empty,
+        );
+        let parent = TraceContextPropagator::new().extract(&HeaderExtractor(request.headers()));
+        if parent.span().span_context().is_valid() {
+            // It fails only for spans that have begun, or that nobody wants.
+            let _ = span.set_parent(parent);
+        }
+        Self { span }
+    }
+
+    /// The span.
+    pub(crate) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// The trace's id, if there is one.
+    pub(crate) fn id(&self) -> Option<String> {
+        (!self.span.is_none()).then(|| self.span.context().span().span_context().trace_id().to_string())
+    }
+
+    /// What became of the request: the class of its object, the status, and the code of the error.
+    pub(crate) fn end(&self, method: &Method, class: Option<&str>, status: StatusCode, code: Option<&str>) {
+        if self.span.is_none() {
+            return;
+        }
+        if let Some(class) = class {
+            // Ids are many; the class with a place for one is what routes have in common.
+            let route = format!("/{class}/{{id}}");
+            // The span has begun, so its field `otel.name` is not looked at any more.
+            self.span.context().span().update_name(format!("{} {route}", known(method).unwrap_or("HTTP")));
+            self.span.record("http.route", route);
+            self.span.record("dotdo.class", class);
+        }
+        self.span.record("http.response.status_code", status.as_u16());
+        if status.is_server_error() {
+            self.span.record("error.type", code.unwrap_or(status.as_str()));
+            self.span.record("otel.status_code", "ERROR");
+        }
+    }
+
+    /// Says in `headers` that what follows is a part of this request's trace.
+    pub(crate) fn pass_on(&self, headers: &mut HeaderMap) {
+        inject(&self.span, headers);
+    }
+}
+
+/// Says in `headers` that what follows is a part of the current trace. Where nothing is traced, they stay as the client sent them.
+pub(crate) fn pass_on(headers: &mut HeaderMap) {
+    if is_on() {
+        inject(&Span::current(), headers);
+    }
+}
+
+fn inject(span: &Span, headers: &mut HeaderMap) {
+    if span.is_none() {
+        return;
+    }
+    TraceContextPropagator::new().inject_context(&span.context(), &mut HeaderInjector(headers));
+    // Without an entry it is not written, and an empty one says nothing.
+    if headers.get("tracestate").is_some_and(http::HeaderValue::is_empty) {
+        headers.remove("tracestate");
+    }
+}
+
+/// The methods that everybody knows; others are the client's words, of which there may be any number.
+fn known(method: &Method) -> Option<&'static str> {
+    let names = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+    names.into_iter().find(|name| *name == method.as_str())
+}
+
+fn version(version: Version) -> &'static str {
+    if version == Version::HTTP_2 { "2" } else { "1.1" }
+}

@@ -1,0 +1,165 @@
+//! The standard settings of OpenTelemetry, as far as they are understood here.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use dotdo_core::{Error, Result, Secret};
+use http::{HeaderName, HeaderValue};
+use opentelemetry::KeyValue;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::resource::TelemetryResourceDetector;
+use opentelemetry_sdk::trace::Sampler;
+use percent_encoding::percent_decode_str;
+
+/// The names of samplers, the default first.
+pub(crate) const SAMPLERS: &[&str] =
+    &["parentbased_always_on", "always_on", "always_off", "traceidratio", "parentbased_always_off", "parentbased_traceidratio"];
+
+/// Where traces go, and which.
+#[derive(Debug, Clone)]
+pub(crate) struct TraceSettings {
+    /// The collector; `/v1/traces` is added.
+    pub(crate) endpoint: Option<String>,
+    /// The whole address for traces, which wins.
+    pub(crate) traces_endpoint: Option<String>,
+    /// Headers for the collector: `name=value`, with commas between them.
+    pub(crate) headers: Option<Secret>,
+    /// How long a request to the collector may take.
+    pub(crate) timeout: Duration,
+    /// What the traces say of whose they are.
+    pub(crate) service_name: Option<String>,
+    /// What else they say: `name=value`, with commas between them.
+    pub(crate) resource_attributes: Option<String>,
+    /// Which requests are traced: a place in [`SAMPLERS`].
+    pub(crate) sampler: usize,
+    /// Which share of them, from 0 to 1.
+    pub(crate) sampler_arg: Option<String>,
+    /// Send nothing.
+    pub(crate) disabled: bool,
+}
+
+impl Default for TraceSettings {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            traces_endpoint: None,
+            headers: None,
+            timeout: Duration::from_secs(10),
+            service_name: Some("dotdo".to_owned()),
+            resource_attributes: None,
+            sampler: 0,
+            sampler_arg: None,
+            disabled: false,
+        }
+    }
+}
+
+/// Whether `text` is a share.
+pub(crate) fn is_sampler_arg(text: &str) -> bool {
+    text.parse::<f64>().is_ok_and(|share| (0.0..=1.0).contains(&share))
+}
+
+impl TraceSettings {
+    /// Finds out whether the lists can be read.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, without showing what may be a secret.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.headers().map(drop)?;
+        let listed = self.resource_attributes.as_deref().map_or(Some(Vec::new()), pairs);
+        let text = "otel.resource_attributes takes a list like name=value,name=value";
+        listed.map(drop).ok_or_else(|| Error::invalid(text).with_code("BAD_CONFIG"))
+    }
+
+    /// Where traces are sent; `None` when they are not.
+    pub(super) fn endpoint(&self) -> Option<String> {
+        let whole = self.traces_endpoint.clone();
+        let endpoint = whole.or_else(|| Some(format!("{}/v1/traces", self.endpoint.as_ref()?.trim_end_matches('/'))))?;
+        (!self.disabled).then_some(endpoint)
+    }
+
+    /// The headers for the collector.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, without showing them.
+    pub(super) fn headers(&self) -> Result<HashMap<String, String>> {
+        let Some(secret) = &self.headers else { return Ok(HashMap::new()) };
+        let is_header = |(name, value): &(String, String)| name.parse::<HeaderName>().is_ok() && value.parse::<HeaderValue>().is_ok();
+        let listed = pairs(secret.reveal()).filter(|listed| listed.iter().all(is_header));
+        let text = "OTEL_EXPORTER_OTLP_HEADERS has a value that can't be used (not shown, it may hold a secret); it takes a list like \
+                    name=value,name=value";
+        listed.map(|listed| listed.into_iter().collect()).ok_or_else(|| Error::invalid(text).with_code("BAD_CONFIG"))
+    }
+
+    pub(super) fn resource(&self) -> Resource {
+        let listed = self.resource_attributes.as_deref().and_then(pairs).unwrap_or_default();
+        let given = listed.into_iter().map(|(name, value)| KeyValue::new(name, value));
+        Resource::builder_empty()
+            .with_detector(Box::new(TelemetryResourceDetector))
+            .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+            .with_attributes(given)
+            .with_service_name(self.service_name.clone().unwrap_or_default())
+            .build()
+    }
+
+    pub(super) fn sampler(&self) -> Sampler {
+        let share = self.sampler_arg.as_ref().and_then(|text| text.parse().ok()).unwrap_or(1.0);
+        let by_parent = |root: Sampler| Sampler::ParentBased(Box::new(root));
+        match SAMPLERS.get(self.sampler).copied().unwrap_or_default() {
+            "always_on" => Sampler::AlwaysOn,
+            "always_off" => Sampler::AlwaysOff,
+            "traceidratio" => Sampler::TraceIdRatioBased(share),
+            "parentbased_always_off" => by_parent(Sampler::AlwaysOff),
+            "parentbased_traceidratio" => by_parent(Sampler::TraceIdRatioBased(share)),
+            _ => by_parent(Sampler::AlwaysOn),
+        }
+    }
+}
+
+/// The pairs of a list like `name=value,name=value`, percent-decoded.
+fn pairs(text: &str) -> Option<Vec<(String, String)>> {
+    let decoded = |text: &str| percent_decode_str(text.trim()).decode_utf8().ok().map(String::from);
+    let parts = text.split(',').filter(|part| !part.trim().is_empty());
+    parts
+        .map(|part| part.split_once('=').and_then(|(name, value)| Some((decoded(name).filter(|name| !name.is_empty())?, decoded(value)?))))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_headers(text: &str) -> TraceSettings {
+        TraceSettings { headers: Some(Secret::new(text)), ..TraceSettings::default() }
+    }
+
+    #[test]
+    fn headers_are_a_list_and_are_never_shown() {
+        let headers = with_headers("authorization=Bearer%20abc, x-team = mine,").headers().expect("a list");
+        assert_eq!(headers, HashMap::from([("authorization".into(), "Bearer abc".into()), ("x-team".into(), "mine".into())]));
+        for bad in ["hunter2", "a b=hunter2", "=hunter2", "x=hunter2%0a"] {
+            let error = with_headers(bad).check().expect_err(bad);
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        }
+        assert!(!format!("{:?}", with_headers("x=hunter2")).contains("hunter2"));
+    }
+
+    #[test]
+    fn the_endpoint_for_traces_wins_and_all_can_be_switched_off() {
+        let mut settings = TraceSettings { endpoint: Some("http://collector:4318/".to_owned()), ..TraceSettings::default() };
+        assert_eq!(settings.endpoint().as_deref(), Some("http://collector:4318/v1/traces"));
+        settings.traces_endpoint = Some("http://other/spans".to_owned());
+        assert_eq!(settings.endpoint().as_deref(), Some("http://other/spans"));
+        settings.disabled = true;
+        assert_eq!(settings.endpoint(), None);
+        assert_eq!(TraceSettings::default().endpoint(), None);
+    }
+
+    #[test]
+    fn a_share_is_from_0_to_1() {
+        assert!(["0", "1", "0.25"].into_iter().all(is_sampler_arg));
+        assert!(!["", "-1", "1.1", "half", "NaN"].into_iter().any(is_sampler_arg));
+    }
+}

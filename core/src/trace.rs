@@ -1,0 +1,52 @@
+//! Spans around the parts of a request, for whoever collects traces; nothing here knows how they are collected.
+//!
+//! They are at the level `debug`, so that they cost one comparison where nobody asks for them. Ids of objects stay out of them: they are often
+//! people's names or addresses, and traces go to third parties. The field `otel.status_code` is the name by which OpenTelemetry's layer for
+//! `tracing` understands that something failed.
+
+use std::future::Future;
+
+use tracing::{Instrument, Span};
+
+use crate::error::Result;
+
+/// A span with the fields that [`failed`] fills.
+macro_rules! span {
+    ($($given:tt)*) => {
+        tracing::debug_span!($($given)*, error.type = tracing::field::Empty, otel.status_code = tracing::field::Empty)
+    };
+}
+
+pub(crate) use span;
+
+/// Does `work` in a span, and notes in it what the work failed with.
+///
+/// # Errors
+///
+/// Those of the work.
+pub(crate) async fn traced<T>(span: Span, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let result = work.instrument(span.clone()).await;
+    if let Err(error) = &result {
+        failed(&span, error.code());
+    }
+    result
+}
+
+/// Notes in a span that its work failed.
+pub(crate) fn failed(span: &Span, code: &str) {
+    span.record("error.type", code);
+    span.record("otel.status_code", "ERROR");
+}
+
+/// The span of the request that this is done for, if it is traced.
+pub(crate) fn cause() -> Option<Span> {
+    Some(Span::current()).filter(|span| !span.is_none())
+}
+
+/// The span of a record that is written for all of `causes`: a part of the first one's trace, and linked to the others.
+pub(crate) fn commit(causes: &[Span]) -> Span {
+    let Some(first) = causes.first() else { return Span::none() };
+    let span = span!(parent: first, "commit", dotdo.requests = causes.len());
+    causes.iter().skip(1).for_each(|cause| _ = span.follows_from(cause));
+    span
+}

@@ -1,0 +1,6 @@
+//! What servers tell of themselves: metrics, traces, and the dashboard that shows them.
+
+mod collector;
+mod dashboard;
+mod metrics;
+mod traces;
