@@ -49,7 +49,7 @@ fn the_image_is_built_by_the_rust_of_the_project() {
     let channel = toolchain["toolchain"]["channel"].as_str().expect("a version").to_owned();
     let minor = channel.rsplit_once('.').map_or(&*channel, |(minor, _)| minor);
     assert!(text("deploy/docker/Dockerfile").contains(&format!("ARG RUST_IMAGE=rust:{minor}-bookworm")), "the Dockerfile's Rust is not {minor}");
-    assert!(text("deploy/docker/try").contains(&format!("/rust:{minor}-bookworm\"")), "deploy/docker/try asks for another Rust than {minor}");
+    assert!(text("deploy/docker/building.py").contains(&format!("/rust:{minor}-bookworm\"")), "building.py asks for another Rust than {minor}");
 }
 
 #[test]
