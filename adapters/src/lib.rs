@@ -38,6 +38,7 @@ mod program;
 mod run;
 mod serve;
 mod telemetry;
+mod vercel;
 mod workers;
 
 pub mod graph;

@@ -12,9 +12,11 @@ use crate::config::{Resolved, Sources, resolve};
 use crate::health::{Health, health};
 use crate::http::Signals;
 use crate::peers::{Plan, own_address};
+use crate::platform::Platform;
 use crate::program::{Found, Program};
 use crate::serve::{Ended, bind, serve};
 use crate::telemetry::start_logs;
+use crate::vercel;
 use crate::workers::runtime;
 
 /// The exit code of a program that did what it was asked to.
@@ -169,7 +171,10 @@ async fn start(app: App, resolved: Resolved) -> Result<Ended> {
     let no_signals = |cause| Error::internal(format!("the system gives no signals: {cause}"));
     let signals = Signals::new().map_err(no_signals)?;
     let found = Found { config, store, platform };
-    serve_http(app, found, signals).await
+    match found.platform {
+        Platform::Vercel => vercel::serve(app, found, signals).await,
+        _ => serve_http(app, found, signals).await,
+    }
 }
 
 /// Serves on a port: the way of every platform that starts a program and sends it HTTP.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dotdo_core::{Error, ErrorKind, Result};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, lookup_host};
 
 use crate::config::Config;
@@ -73,9 +72,14 @@ pub(crate) async fn serve<F: Front>(listener: TcpListener, front: Arc<F>, config
         tracing::info!(signal, deadline_ms = config.shutdown.as_millis(), "stopping; a second signal ends at once");
     };
     let connections = http::serve(listener, Arc::clone(&front), &config.server, asked).await;
+    stop(connections.shutdown(), front.objects(), config.shutdown, signals).await
+}
+
+/// Finishes in order: `requests`, which completes when those in flight have ended, then the objects. Another signal ends it at once.
+pub(crate) async fn stop<O: Objects>(requests: impl Future<Output = ()>, objects: &O, deadline: Duration, signals: &mut Signals) -> Ended {
     tokio::select! {
         biased;
-        () = finish(connections, front.objects(), config.shutdown) => {
+        () = finish(requests, objects, deadline) => {
             tracing::info!("stopped");
             Ended::InOrder
         }
@@ -87,9 +91,9 @@ pub(crate) async fn serve<F: Front>(listener: TcpListener, front: Arc<F>, config
 }
 
 /// Lets requests in flight end, then the objects; half of the time at most is the requests'.
-async fn finish<O: Objects>(connections: GracefulShutdown, objects: &O, deadline: Duration) {
+async fn finish<O: Objects>(requests: impl Future<Output = ()>, objects: &O, deadline: Duration) {
     let started = Instant::now();
-    if within(deadline / 2, connections.shutdown()).await.is_none() {
+    if within(deadline / 2, requests).await.is_none() {
         tracing::warn!("requests are still running; their objects are stopped under them");
     }
     objects.shutdown(deadline.saturating_sub(started.elapsed())).await;

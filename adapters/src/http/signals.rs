@@ -16,6 +16,11 @@ pub(crate) struct Signals {
     hangup: Option<tokio::signal::unix::Signal>,
 }
 
+impl Signals {
+    /// The name of the signal that platforms send.
+    pub(crate) const TERMINATE: &str = "SIGTERM";
+}
+
 #[cfg(unix)]
 impl Signals {
     /// Takes the signals over from here on.
@@ -38,7 +43,7 @@ impl Signals {
             }
         };
         let name = tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.terminate.recv() => Self::TERMINATE,
             _ = self.interrupt.recv() => "SIGINT",
             _ = hangup => "SIGHUP",
         };

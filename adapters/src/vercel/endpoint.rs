@@ -1,0 +1,134 @@
+//! Where the platform expects the program to listen, by what its environment says.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use dotdo_core::{Error, ErrorKind, Result};
+
+use crate::config::Config;
+
+/// The socket of the platform, on which it hears of the program's start and of the end of each request.
+const IPC_PATH: &str = "VERCEL_IPC_PATH";
+/// The port to listen on; `vercel dev` sets it.
+const DEV_PORT: &str = "VERCEL_DEV_PORT";
+/// Where the runtime listens when no port is set.
+const PORT: u16 = 3000;
+
+/// Where the platform expects the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Endpoint {
+    port: u16,
+    /// Whether it is `vercel dev` on this machine.
+    is_local: bool,
+}
+
+impl Endpoint {
+    /// Goes by the variables that Vercel sets; the runtime, which reads the same ones, takes anything that is wrong for nothing.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when they are not there, or say what can't be.
+    pub(super) fn find(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let (socket, port) = (variable(IPC_PATH), variable(DEV_PORT));
+        if let Some(path) = &socket
+            && !is_socket(Path::new(path))
+        {
+            return Err(wrong(format!("{IPC_PATH} is {path:?}, where no socket is; Vercel sets it to one that it listens on")));
+        }
+        let is_local = socket.is_none();
+        match port {
+            None if is_local => Err(wrong(format!(
+                "the platform is vercel, but neither {IPC_PATH} nor {DEV_PORT} is set: Vercel sets the one where it runs a function, and \
+                 `vercel dev` the other; anywhere else, DOTDO_PLATFORM=http serves on a port"
+            ))),
+            None => Ok(Self { port: PORT, is_local }),
+            Some(text) => match text.parse() {
+                Ok(port) if port > 0 => Ok(Self { port, is_local }),
+                _ => Err(wrong(format!("{DEV_PORT} is {text:?}; it takes a port, a number from 1 to 65535"))),
+            },
+        }
+    }
+
+    /// Refuses to serve everybody without being told to.
+    ///
+    /// # Errors
+    ///
+    /// `Forbidden` when others than this machine could come in without proving who they are.
+    pub(super) fn check(self, config: &Config) -> Result<()> {
+        if self.is_local {
+            return Ok(());
+        }
+        if config.allow_unauthenticated {
+            tracing::warn!("unauthenticated: whoever gets past Vercel's Deployment Protection can read and write every object");
+            return Ok(());
+        }
+        let message = "a function on Vercel can be reached from everywhere, and nobody would have to prove who they are: turn on Vercel's \
+                       Deployment Protection for the project and set DOTDO_ALLOW_UNAUTHENTICATED=1";
+        Err(Error::new(ErrorKind::Forbidden, message).with_code("UNAUTHENTICATED_ADDRESS"))
+    }
+
+    /// The address to listen on.
+    pub(super) fn address(self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+}
+
+fn wrong(message: String) -> Error {
+    Error::invalid(message).with_code("BAD_CONFIG")
+}
+
+#[cfg(unix)]
+fn is_socket(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket())
+}
+
+#[cfg(not(unix))]
+fn is_socket(_: &Path) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(variables: &[(&str, &str)]) -> Result<Endpoint> {
+        Endpoint::find(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_platforms_socket_or_a_port_say_where_to_listen() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let socket = folder.path().join("ipc.sock");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+        let socket = socket.to_str().expect("a path of letters");
+        let at = |port, is_local| Ok::<_, String>(Endpoint { port, is_local });
+        let found = |variables: &[(&str, &str)]| find(variables).map_err(|error| error.message().to_owned());
+        assert_eq!(found(&[(IPC_PATH, socket)]), at(3000, false));
+        assert_eq!(found(&[(IPC_PATH, socket), (DEV_PORT, "4711")]), at(4711, false));
+        assert_eq!(found(&[(DEV_PORT, "4711")]), at(4711, true));
+    }
+
+    #[test]
+    fn half_an_environment_is_refused_with_what_is_missing() {
+        let refusal = |variables: &[(&str, &str)]| {
+            let error = find(variables).expect_err("a refusal");
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "BAD_CONFIG"));
+            error.message().to_owned()
+        };
+        assert!(refusal(&[]).starts_with("the platform is vercel, but neither VERCEL_IPC_PATH nor VERCEL_DEV_PORT is set"));
+        assert!(refusal(&[(IPC_PATH, "/nowhere/at.all"), (DEV_PORT, "4711")]).starts_with("VERCEL_IPC_PATH is \"/nowhere/at.all\", where no"));
+        for port in ["0", "65536", "http", "-1", "30 00"] {
+            assert_eq!(refusal(&[(DEV_PORT, port)]), format!("VERCEL_DEV_PORT is {port:?}; it takes a port, a number from 1 to 65535"));
+        }
+    }
+
+    #[test]
+    fn everybody_is_served_only_when_somebody_said_so() {
+        let (open, closed) = (Config { allow_unauthenticated: true, ..Config::default() }, Config::default());
+        let (there, here) = (Endpoint { port: PORT, is_local: false }, Endpoint { port: PORT, is_local: true });
+        assert_eq!(there.check(&closed).expect_err("a refusal").kind(), ErrorKind::Forbidden);
+        assert!(there.check(&open).is_ok() && here.check(&closed).is_ok());
+    }
+}

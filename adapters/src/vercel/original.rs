@@ -1,0 +1,106 @@
+//! What a client has sent, out of what the platform makes of it.
+//!
+//! After a rewrite of everything to one function (`/(.*)` to `/api/object`) the function sees the client's own path and query: the platform
+//! uses the destination to find the function, and for nothing else. So headers that name another path (`x-matched-path`, `x-original-url` and
+//! their like) are not read: where the platform does not set them, the client could.
+
+use dotdo_core::{ID_HEADER, REQUEST_ID_HEADER};
+use http::uri::PathAndQuery;
+use http::{HeaderName, Request, Uri};
+
+/// What the platform says to the runtime, and to nobody else.
+const INTERNAL: &str = "x-vercel-internal-";
+/// The platform's name for a request, by which its logs find it.
+const PLATFORM_ID: HeaderName = HeaderName::from_static("x-vercel-id");
+/// Where functions are.
+const FUNCTIONS: &str = "/api/";
+/// Where objects are.
+const OBJECTS: &str = "/do/";
+
+/// The request as the client sent it, with the platform's name for it unless the client gave it one.
+///
+/// An object can also be reached below the function's own address: `/api/object/do/{id}` is `/do/{id}`. That tells a client nothing and lets it
+/// do nothing that the shorter path does not.
+pub(super) fn original<B>(mut request: Request<B>) -> Request<B> {
+    let headers = request.headers_mut();
+    let internal: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().starts_with(INTERNAL)).cloned().collect();
+    for name in internal {
+        headers.remove(name);
+    }
+    if !headers.contains_key(REQUEST_ID_HEADER)
+        && let Some(id) = headers.get(PLATFORM_ID).cloned()
+    {
+        headers.insert(REQUEST_ID_HEADER, id);
+    }
+    // With the header, the whole path is the object's.
+    if !headers.keys().any(|name| name == ID_HEADER || name == "x-dotdo-id")
+        && let Some(short) = below_function(request.uri())
+    {
+        *request.uri_mut() = short;
+    }
+    request
+}
+
+/// The path from `/do/` on, when a function's address is before it.
+fn below_function(uri: &Uri) -> Option<Uri> {
+    let path = uri.path();
+    let function = path.strip_prefix(FUNCTIONS)?;
+    let at = FUNCTIONS.len() + function.find(OBJECTS).filter(|length| *length > 0)?;
+    let rest = &uri.path_and_query()?.as_str()[at..];
+    rest.parse::<PathAndQuery>().ok().map(Uri::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(uri: &str, headers: &[(&'static str, &str)]) -> Request<()> {
+        let mut request = Request::get(uri).body(()).expect("a request");
+        for (name, value) in headers {
+            request.headers_mut().append(*name, value.parse().expect("a value"));
+        }
+        original(request)
+    }
+
+    #[test]
+    fn a_path_stays_as_it_is_unless_the_functions_own_address_is_before_an_object() {
+        for (path, expected) in [
+            ("/do/a/b?c=%2F&c", "/do/a/b?c=%2F&c"),
+            ("/api/object/do/a%2Fb/c?d=/do/e", "/do/a%2Fb/c?d=/do/e"),
+            ("/api/nested/object/do/a/do/b", "/do/a/do/b"),
+            ("/api/object", "/api/object"),
+            ("/api/object/health", "/api/object/health"),
+            ("/api/object?path=/do/a", "/api/object?path=/do/a"),
+            ("/api/do/a", "/api/do/a"),
+            ("/api//do/a", "/api//do/a"),
+            ("/apis/object/do/a", "/apis/object/do/a"),
+            ("/do/api/object/do/a", "/do/api/object/do/a"),
+            ("/", "/"),
+        ] {
+            assert_eq!(seen(path, &[]).uri(), expected, "{path}");
+        }
+        for id in ["x-do-id", "X-DotDo-Id"] {
+            assert_eq!(seen("/api/object/do/a", &[(id.to_lowercase().leak(), "b")]).uri(), "/api/object/do/a");
+        }
+    }
+
+    #[test]
+    fn headers_name_no_path() {
+        let spoofed = [("x-matched-path", "/do/b"), ("x-original-url", "/do/b"), ("x-rewrite-url", "/do/b"), ("x-invoke-path", "/do/b")];
+        let request = seen("/do/a", &spoofed);
+        assert_eq!((request.uri().path(), request.headers().len()), ("/do/a", spoofed.len()));
+    }
+
+    #[test]
+    fn what_is_between_the_platform_and_the_runtime_stays_there() {
+        let internal = [("x-vercel-internal-invocation-id", "i"), ("x-vercel-internal-request-id", "7"), ("x-vercel-internal-span-id", "s")];
+        assert!(seen("/do/a", &internal).headers().is_empty());
+    }
+
+    #[test]
+    fn the_platform_names_a_request_that_its_client_did_not_name() {
+        let platform = ("x-vercel-id", "dev1::dev1::abc-1795310651238-0123456789ab");
+        assert_eq!(seen("/do/a", &[platform]).headers()[REQUEST_ID_HEADER], platform.1);
+        assert_eq!(seen("/do/a", &[platform, ("x-request-id", "mine")]).headers()[REQUEST_ID_HEADER], "mine");
+    }
+}

@@ -1,0 +1,10 @@
+//! The function that Vercel runs: the built-in class. Put your own classes here, or beside them.
+
+use std::process::ExitCode;
+
+use dotdo::App;
+use dotdo::graph::Graph;
+
+fn main() -> ExitCode {
+    dotdo::run(App::new().class("DO", || Graph))
+}
