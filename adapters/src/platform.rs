@@ -48,6 +48,8 @@ struct Row {
     shutdown: Duration,
     /// Whether a folder of the program outlives it.
     keeps_folders: bool,
+    /// This variable says that it is played on a developer's machine, where folders stay.
+    at_home: Option<&'static str>,
     /// Where other servers find this one.
     reach: Reach,
 }
@@ -75,6 +77,7 @@ const PLAIN: Row = Row {
     // Docker kills ten seconds after it asked.
     shutdown: Duration::from_secs(9),
     keeps_folders: true,
+    at_home: None,
     reach: Reach::Unsaid,
 };
 
@@ -100,7 +103,8 @@ const TABLE: [Row; 9] = [
     Row {
         platform: Platform::Vercel,
         name: "vercel",
-        variables: &["VERCEL_IPC_PATH", "VERCEL"],
+        variables: &["VERCEL_IPC_PATH", "VERCEL_DEV_PORT", "VERCEL"],
+        at_home: Some("VERCEL_DEV"),
         shutdown: Duration::from_millis(450),
         ..FUNCTION
     },
@@ -231,6 +235,11 @@ impl Platform {
     /// Whether a folder of the program is still there when it is started again.
     pub(crate) fn keeps_folders(self) -> bool {
         self.row().keeps_folders
+    }
+
+    /// The variable that says that it is played on a developer's machine, where folders stay.
+    pub(crate) fn at_home(self) -> Option<&'static str> {
+        self.row().at_home
     }
 
     /// Where other servers reach this one, by what the environment says.

@@ -13,6 +13,7 @@ mod pattern;
 mod stage;
 mod suite;
 mod table;
+mod vercel;
 
 use dotdo_tests::Setup;
 

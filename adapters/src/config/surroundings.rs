@@ -41,7 +41,8 @@ pub(super) fn apply(build: &mut Build, platform: Platform, sources: &Sources) ->
         build.config.host = Some(LOOPBACK.to_owned());
     }
     let said = [build.strength("storage"), build.strength("r2.bucket")].into_iter().max();
-    if !platform.keeps_folders() && said == Some(Strength::Default) {
+    let at_home = platform.at_home().is_some_and(|variable| sources.value(variable).is_some());
+    if !platform.keeps_folders() && !at_home && said == Some(Strength::Default) {
         return Err(wrong(format!(
             "nothing says where the state is kept, and {name} keeps no folder of the program: set DOTDO_STORAGE to a bucket (s3://bucket/prefix, \
              gs://bucket/prefix, az://container/prefix), or to the folder of a volume that stays"
@@ -153,6 +154,12 @@ mod tests {
             let file = Some(("dotdo.toml".to_owned(), "storage = \"./.dotdo\"".to_owned()));
             resolve(&Sources { project: file, ..sources(&[variables]) }).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
+    }
+
+    #[test]
+    fn a_platform_that_is_played_at_home_has_a_folder() {
+        let played = resolved(&[&[("VERCEL_DEV_PORT", "3000"), ("VERCEL_DEV", "1")]]);
+        assert_eq!((played.platform, played.config.storage.as_deref()), (Platform::Vercel, Some("./.dotdo")));
     }
 
     #[test]

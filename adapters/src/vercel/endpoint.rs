@@ -58,12 +58,16 @@ impl Endpoint {
         if self.is_local {
             return Ok(());
         }
+        if config.edge.auth.is_on() {
+            return Ok(());
+        }
         if config.allow_unauthenticated {
             tracing::warn!("unauthenticated: whoever gets past Vercel's Deployment Protection can read and write every object");
             return Ok(());
         }
-        let message = "a function on Vercel can be reached from everywhere, and nobody would have to prove who they are: turn on Vercel's \
-                       Deployment Protection for the project and set DOTDO_ALLOW_UNAUTHENTICATED=1";
+        let message = "a function on Vercel can be reached from everywhere, and nobody would have to prove who they are: set \
+                       DOTDO_AUTH_TOKENS to a token that clients send (`openssl rand -hex 32` makes a good one), or turn on Vercel's \
+                       Deployment Protection and set DOTDO_ALLOW_UNAUTHENTICATED=1";
         Err(Error::new(ErrorKind::Forbidden, message).with_code("UNAUTHENTICATED_ADDRESS"))
     }
 

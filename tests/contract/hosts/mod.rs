@@ -4,10 +4,12 @@ mod azure;
 mod cloud_run;
 mod container;
 mod http;
+mod vercel;
 
 pub(crate) use self::azure::{AzurePayload, AzureProxy};
 pub(crate) use self::cloud_run::CloudRun;
 pub(crate) use self::http::Http;
+pub(crate) use self::vercel::{Instance, Vercel};
 use crate::host::Host;
 
 /// Gives every platform to the macro `$with`: a name, and its host. A platform joins the suite, the test that goes around them all, and the table of docs/ADAPTERS.md by its
@@ -18,6 +20,7 @@ macro_rules! platforms {
             http: $crate::hosts::Http::named();
             azure_functions: $crate::hosts::AzureProxy;
             cloud_run: $crate::hosts::CloudRun;
+            vercel: $crate::hosts::Vercel;
         }
     };
 }
