@@ -1,8 +1,9 @@
 //! What only Vercel asks for: an end of each request that comes neither too early nor never, one object behind every address, and an environment that is whole.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use dotdo_tests::{Process, scratch};
+use dotdo_tests::scratch;
 use http_body_util::BodyExt;
 use nix::sys::signal::Signal;
 
@@ -117,12 +118,16 @@ fn half_an_environment_stops_the_start_with_a_sentence() {
     ];
     for (environment, sentence) in cases {
         let setup = environment.iter().fold(setup(&storage(folder.path())), |setup, (name, value)| setup.env(*name, *value));
-        let process = Process::start(&mut setup.command());
-        assert_eq!(process.wait().code(), Some(2), "{environment:?}: {}", process.stderr());
-        assert!(process.stderr().contains(sentence), "{environment:?}: {}", process.stderr());
+        refuses(&mut setup.command(), sentence);
     }
     let mut homeless = setup(&storage(folder.path())).env("VERCEL_IPC_PATH", socket).command();
-    let process = Process::start(homeless.env_remove("DOTDO_STORAGE"));
-    assert_eq!(process.wait().code(), Some(2), "{}", process.stderr());
-    assert!(process.stderr().contains("a function on vercel has no disk that stays"), "{}", process.stderr());
+    refuses(homeless.env_remove("DOTDO_STORAGE"), "a function on vercel has no disk that stays");
+}
+
+/// Checks that a program does not serve, and says why.
+fn refuses(command: &mut Command, sentence: &str) {
+    let ended = command.output().expect("the program starts");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(2), "{command:?}: {said}");
+    assert!(said.contains(sentence), "{command:?}: {said}");
 }

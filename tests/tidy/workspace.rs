@@ -43,7 +43,8 @@ impl Package {
 }
 
 /// What each crate of ours may use of ours. Tests, benches and examples may use what they test.
-const DIRECTION: &[(&str, &[&str])] = &[("dotdo-core", &[]), ("dotdo", &["dotdo-core"]), ("dotdo-cli", &["dotdo"]), ("dotdo-vercel", &["dotdo"]), ("dotdo-model", &[])];
+const DIRECTION: &[(&str, &[&str])] =
+    &[("dotdo-core", &[]), ("dotdo", &["dotdo-core"]), ("dotdo-cli", &["dotdo"]), ("dotdo-vercel", &["dotdo"]), ("dotdo-model", &[])];
 
 #[test]
 fn dependencies_point_from_the_command_line_to_the_core() {

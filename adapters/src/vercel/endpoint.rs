@@ -122,7 +122,9 @@ mod tests {
             error.message().to_owned()
         };
         assert!(refusal(&[]).starts_with("the platform is vercel, but neither VERCEL_IPC_PATH nor VERCEL_DEV_PORT is set"));
-        assert!(refusal(&[(IPC_PATH, "/nowhere/at.all"), (DEV_PORT, "4711")]).starts_with("VERCEL_IPC_PATH is \"/nowhere/at.all\", where no"));
+        assert!(
+            refusal(&[(IPC_PATH, "/nowhere/at.all"), (DEV_PORT, "4711")]).starts_with("VERCEL_IPC_PATH is \"/nowhere/at.all\", where no")
+        );
         for port in ["0", "65536", "http", "-1", "30 00"] {
             assert_eq!(refusal(&[(DEV_PORT, port)]), format!("VERCEL_DEV_PORT is {port:?}; it takes a port, a number from 1 to 65535"));
         }

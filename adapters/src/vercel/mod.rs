@@ -61,7 +61,10 @@ pub(crate) async fn serve(app: App, found: Found, mut signals: Signals) -> Resul
     tracing::info!(signal, deadline_ms = found.config.shutdown.as_millis(), "stopping; a second signal ends at once");
     let requests = async {
         // The runtime knows of SIGTERM only, and finishes its requests when it gets it.
-        if signal == Signals::TERMINATE && !is_drained && let Err(cause) = serving.await {
+        if signal == Signals::TERMINATE
+            && !is_drained
+            && let Err(cause) = serving.await
+        {
             tracing::warn!(%cause, "the runtime failed while it finished its requests");
         }
     };

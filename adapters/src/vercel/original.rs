@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn what_is_between_the_platform_and_the_runtime_stays_there() {
-        let internal = [("x-vercel-internal-invocation-id", "i"), ("x-vercel-internal-request-id", "7"), ("x-vercel-internal-span-id", "s")];
+        let internal =
+            [("x-vercel-internal-invocation-id", "i"), ("x-vercel-internal-request-id", "7"), ("x-vercel-internal-span-id", "s")];
         assert!(seen("/do/a", &internal).headers().is_empty());
     }
 

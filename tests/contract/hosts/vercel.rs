@@ -118,7 +118,8 @@ impl Instance {
     pub(crate) async fn over(&self, number: u64) {
         let mut messages = self.messages.clone();
         let said = messages.wait_for(|messages| messages.iter().any(|message| is_end(message, number)));
-        let end = soon("the end of a request", said).await.map(|messages| messages.iter().filter(|message| is_end(message, number)).count());
+        let end =
+            soon("the end of a request", said).await.map(|messages| messages.iter().filter(|message| is_end(message, number)).count());
         assert_eq!(end.ok(), Some(1), "the program said it and was not heard:\n{}", self.process.stderr());
     }
 }
@@ -154,7 +155,8 @@ async fn listen(stream: UnixStream, messages: watch::Sender<Vec<Value>>) {
             _ => return,
         }
         let ended = message.pop();
-        let message: Value = serde_json::from_slice(&message).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&message)));
+        let message: Value =
+            serde_json::from_slice(&message).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&message)));
         assert!(ended == Some(0) && ["server-started", "end", "log"].iter().any(|kind| message["type"] == *kind), "{message}");
         messages.send_modify(|messages| messages.push(message));
     }
