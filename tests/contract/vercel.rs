@@ -12,7 +12,7 @@ use crate::host::{Body, Hosted};
 use crate::hosts::Instance;
 use crate::message::{Answer, get, post, with};
 use crate::setup;
-use crate::stage::{Stage, counted, eventually, fresh};
+use crate::stage::{counted, eventually, fresh, run};
 
 /// The address of a folder as a store.
 fn storage(folder: &Path) -> String {
@@ -26,7 +26,7 @@ async fn counts(instance: &Instance, request: http::Request<Body>) -> u64 {
 
 #[test]
 fn the_end_of_a_request_comes_after_its_streamed_body() {
-    Stage::run(async {
+    run(async {
         let (folder, gate) = (scratch(), Gate::closed().await);
         let instance = Instance::start(&setup(&storage(folder.path()))).await;
         let (streamed, answer) = instance.ask(get(&format!("/do/streamed/stream?gate={}", gate.address()))).await;
@@ -45,7 +45,7 @@ fn the_end_of_a_request_comes_after_its_streamed_body() {
 
 #[test]
 fn the_end_of_a_request_comes_after_the_snapshot_that_it_caused() {
-    Stage::run(async {
+    run(async {
         let folder = scratch();
         let instance = Instance::start(&setup(&storage(folder.path()))).await;
         let (number, answer) = instance.ask(post("/do/Counter/kept/add", "")).await;
@@ -64,7 +64,7 @@ fn find(folder: &Path, name: &str) -> Option<PathBuf> {
 
 #[test]
 fn every_address_of_an_object_reaches_that_object_and_no_header_names_another() {
-    Stage::run(async {
+    run(async {
         let folder = scratch();
         let instance = Instance::start(&setup(&storage(folder.path()))).await;
         let plain = || post("/do/Counter/a%2Fb/add", "");
@@ -85,7 +85,7 @@ fn every_address_of_an_object_reaches_that_object_and_no_header_names_another() 
 
 #[test]
 fn a_request_that_is_under_way_when_the_function_is_to_end_comes_to_its_own_end() {
-    Stage::run(async {
+    run(async {
         let (folder, gate) = (scratch(), Gate::closed().await);
         let instance = Instance::start(&setup(&storage(folder.path())).env("DOTDO_SHUTDOWN_DEADLINE_MS", "240000")).await;
         let path = format!("/do/Counter/{}/add?gate={}", fresh("last"), gate.address());
