@@ -121,7 +121,7 @@ fn half_an_environment_stops_the_start_with_a_sentence() {
         refuses(&mut setup.command(), sentence);
     }
     let mut homeless = setup(&storage(folder.path())).env("VERCEL_IPC_PATH", socket).command();
-    refuses(homeless.env_remove("DOTDO_STORAGE"), "a function on vercel has no disk that stays");
+    refuses(homeless.env_remove("DOTDO_STORAGE"), "vercel keeps no folder of the program");
 }
 
 /// Checks that a program does not serve, and says why.
