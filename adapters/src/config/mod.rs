@@ -149,6 +149,7 @@ pub(crate) struct AzureAccess {
     pub(crate) storage_key: Option<Secret>,
     pub(crate) storage_sas_token: Option<Secret>,
     pub(crate) federated_token_file: Option<String>,
+    pub(crate) identity_endpoint: Option<String>,
     pub(crate) client_id: Option<String>,
     pub(crate) tenant_id: Option<String>,
 }

@@ -143,7 +143,11 @@ fn azure(azure: &AzureAccess) -> Result<AzureCredentials> {
         return Ok(AzureCredentials::Sas(sas.clone()));
     }
     let Some(file) = &azure.federated_token_file else {
-        return Ok(AzureCredentials::Platform);
+        let client_id = azure.client_id.clone();
+        return Ok(match azure.identity_endpoint.clone() {
+            Some(endpoint) => AzureCredentials::App { endpoint, client_id },
+            None => AzureCredentials::Platform,
+        });
     };
     let names = ["AZURE_CLIENT_ID", "AZURE_TENANT_ID"];
     let (client_id, tenant_id) = pair(names, azure.client_id.as_ref(), azure.tenant_id.as_ref())?

@@ -177,8 +177,9 @@ static SERVER: &[Knob] = &[
             get: |config| config.settings.checkpoint.mode as usize,
             set: |config, at| config.settings.checkpoint.mode = [CheckpointMode::Auto, CheckpointMode::EveryRequest][at],
         },
-        "`auto` writes snapshots behind the responses; `every-request` lets every response that changed something wait for one, so that \
-         Iceberg readers see it at once. Costs several more writes to the store a request.",
+        "`auto` writes snapshots behind the responses, or, where objects are owned per request, within the request that makes one due, because \
+         nothing may run after an answer there; `every-request` lets every response that changed something wait for one, so that Iceberg readers see it \
+         at once. Costs several more writes to the store a request.",
     ),
     Knob::new(
         "checkpoint.interval_ms",

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use dotdo_core::{Error, Ownership, S3Credentials};
+use dotdo_core::{AzureCredentials, Error, Ownership, S3Credentials};
 use proptest::prelude::*;
 
 use super::knob::Slot;
@@ -214,6 +214,21 @@ fn amazon_s_variables_work() {
     assert!(matches!(task, S3Credentials::Task { .. }));
     let half = refusal(&environment(&[&base[..], &[("AWS_ACCESS_KEY_ID", "id")]].concat()));
     assert_eq!(half, "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not; they belong together");
+}
+
+#[test]
+fn an_app_on_azure_has_an_identity_of_its_own() {
+    let base = [("DOTDO_STORAGE", "az://box"), ("AZURE_STORAGE_ACCOUNT", "acc")];
+    let credentials = |more: &[(&str, &str)]| match resolved(&environment(&[&base[..], more].concat())).store {
+        StoreConfig::Azure(azure) => azure.credentials,
+        other => panic!("{other:?}"),
+    };
+    let app = [("IDENTITY_ENDPOINT", "http://127.0.0.1:41056/msi/token"), ("IDENTITY_HEADER", SECRET)];
+    let AzureCredentials::App { endpoint, client_id } = credentials(&app) else { panic!("the app's identity") };
+    assert_eq!((&*endpoint, client_id), ("http://127.0.0.1:41056/msi/token", None));
+    assert!(matches!(credentials(&[]), AzureCredentials::Platform));
+    let keyed = credentials(&[&app[..], &[("AZURE_STORAGE_KEY", SECRET)]].concat());
+    assert!(matches!(keyed, AzureCredentials::AccessKey(_)), "a key that is given wins");
 }
 
 #[test]

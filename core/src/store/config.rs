@@ -148,6 +148,14 @@ pub enum AzureCredentials {
     /// The machine's managed identity.
     #[default]
     Platform,
+    /// The app's managed identity, on App Service and Functions. What the endpoint wants to be shown is in the environment there
+    /// (`IDENTITY_HEADER`), and `object_store` takes it from there.
+    App {
+        /// Where tokens are given out.
+        endpoint: String,
+        /// The identity, when the app has several.
+        client_id: Option<String>,
+    },
     /// The account's key.
     AccessKey(Secret),
     /// A shared access signature: the query string, with or without `?`.

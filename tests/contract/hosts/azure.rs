@@ -179,3 +179,29 @@ fn taken(method: &Method, payload: &Value) -> Result<Response<Body>, Broken> {
     let body = res["body"].as_str().ok_or("the body is text")?.to_owned();
     Ok(answer.body(full(if method == Method::HEAD { String::new() } else { body }))?)
 }
+
+/// The app in deploy/azure, which a user publishes.
+#[test]
+fn the_app_that_is_shipped_is_the_one_that_is_played() {
+    let read = |file: &str| {
+        let path = format!("{}/../deploy/azure/{file}", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        serde_json::from_str::<Value>(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
+    };
+    let host = read("host.json");
+    assert_eq!(host["customHandler"]["enableProxyingHttpRequest"], true, "the setting's default is to take HTTP as it is");
+    assert_eq!(host["extensions"]["http"]["routePrefix"], "", "paths are the same as everywhere");
+    let function = read(&format!("{FUNCTION}/function.json"));
+    let [trigger, output] = &function["bindings"].as_array().expect("a list")[..] else {
+        panic!("only such a function gets HTTP as it is")
+    };
+    assert_eq!((&trigger["type"], &trigger["name"], &trigger["route"]), (&json!("httpTrigger"), &json!("req"), &json!("{*path}")));
+    assert_eq!((&output["type"], &output["name"]), (&json!("http"), &json!("res")));
+    let methods: Vec<_> = trigger["methods"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
+        assert!(methods.contains(&&*method.as_str().to_ascii_lowercase()), "{method}");
+    }
+    assert_eq!(trigger["authLevel"], "function", "whoever publishes it as it is lets in nobody without a key");
+    let settings = &read("local.settings.json.example")["Values"];
+    assert_eq!((&settings["FUNCTIONS_WORKER_RUNTIME"], &settings["DOTDO_STORAGE"]), (&json!("custom"), &json!("az://objects/state")));
+}

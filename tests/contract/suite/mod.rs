@@ -84,6 +84,7 @@ mod azure_payload {
         bodies: [head_has_no_body_and_the_length_of_one, statuses_without_a_body_have_none];
         payloads: [
             text_goes_both_ways_and_bytes_come_in_as_octets, bytes_that_are_taken_for_text_are_refused, answers_that_would_change_are_errors,
+            a_client_s_own_invocation_is_a_body_like_any_other,
         ];
         streaming: [
             the_first_part_of_an_answer_comes_before_the_second_is_made, an_answer_that_breaks_off_is_not_taken_for_whole, a_client_that_goes_away_disturbs_nobody,

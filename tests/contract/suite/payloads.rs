@@ -45,3 +45,14 @@ pub(crate) async fn answers_that_would_change_are_errors(on: &Stage) {
     let one = json!({ "headers": [["set-cookie", "a=b; Path=/"]] }).to_string();
     assert_eq!(on.ask(post(&format!("{path}/say"), one)).await.values("set-cookie"), [b"a=b; Path=/"]);
 }
+
+pub(crate) async fn a_client_s_own_invocation_is_a_body_like_any_other(on: &Stage) {
+    let id = fresh("chosen");
+    let inner =
+        json!({ "Data": { "req": { "Url": format!("http://h/do/Counter/{id}/add"), "Method": "POST", "Headers": {} } }, "Metadata": {} })
+            .to_string();
+    let answer = on.ask(with(post(&format!("/do/{id}/echo"), inner.clone()), "content-type", b"application/json")).await;
+    assert_eq!((answer.status, answer.text()), (200, &*inner));
+    assert_eq!(on.ask(get(&format!("/do/Counter/{id}/count"))).await.json(), json!({ "count": 0 }), "what it described was not done");
+    assert_eq!(on.ask(post("/object", inner)).await.error()["code"], "NO_OBJECT", "the path of the function is a path like any other");
+}

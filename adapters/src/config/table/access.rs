@@ -74,6 +74,12 @@ pub(super) static ACCESS: &[Knob] = &[
         text!("the path of a file", any, access.azure.federated_token_file),
         "A token to exchange, with the two below; else the machine's own identity.",
     ),
+    Knob::new(
+        "azure.identity_endpoint",
+        text!("an address", any, access.azure.identity_endpoint),
+        "Where an app gets tokens for its identity; App Service and Functions set it.",
+    )
+    .with_aliases(&["IDENTITY_ENDPOINT"]),
     Knob::new("azure.client_id", text!("text", any, access.azure.client_id), "The application."),
     Knob::new("azure.tenant_id", text!("text", any, access.azure.tenant_id), "The directory."),
 ];

@@ -121,6 +121,10 @@ pub(in super::super) fn azure(config: &AzureConfig, time: Arc<StoreTime>) -> Res
     let mut secrets = Vec::new();
     builder = match &config.credentials {
         AzureCredentials::Platform => builder,
+        AzureCredentials::App { endpoint, client_id } => {
+            let builder = builder.with_msi_endpoint(endpoint);
+            client_id.iter().fold(builder, |builder, client_id| builder.with_client_id(client_id))
+        }
         AzureCredentials::Unsigned => builder.with_skip_signature(true),
         AzureCredentials::AccessKey(key) => {
             secrets.push(key.clone());
