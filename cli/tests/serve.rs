@@ -39,12 +39,32 @@ struct Server {
 
 impl Server {
     fn start(command: &mut Command) -> Self {
+        Self::start_in(command, "json")
+    }
+
+    /// Starts it, where it logs in another format.
+    fn start_in(command: &mut Command, format: &str) -> Self {
         let mut child = command.spawn().expect("the command starts");
         let log = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut server = Self { child, log, said: Value::Null, address: String::new() };
-        server.said = server.line("listening");
-        server.address = server.said["address"].as_str().expect("the line says where").to_owned();
+        if format == "json" {
+            server.said = server.line("listening");
+            server.address = server.said["address"].as_str().expect("the line says where").to_owned();
+        } else {
+            server.address = server.listening_address();
+        }
         server
+    }
+
+    /// The address in the line for people that says `listening`.
+    fn listening_address(&mut self) -> String {
+        let mut line = String::new();
+        while !line.contains("listening") {
+            line.clear();
+            assert_ne!(self.log.read_line(&mut line).expect("a log"), 0, "the log ended");
+        }
+        let (_, rest) = line.split_once("address=").unwrap_or_else(|| panic!("{line}"));
+        rest.split_whitespace().next().expect("an address").to_owned()
     }
 
     /// The next line of the log with this message.
@@ -151,12 +171,20 @@ fn a_wrong_configuration_stops_the_start_with_2_and_touches_nothing() {
         ("DEFAULT_DO_CLASS", "Nope", "no class is named \\\"Nope\\\""),
         ("DOTDO_AUTH_TOKENS", "short", "auth.tokens has a token with fewer than 32 characters"),
         ("DOTDO_AUTH_SKIP_PATHS", "/health,/do/*", "DOTDO_AUTH_SKIP_PATHS is \\\"/health,/do/*\\\"; it takes none, or a list of paths"),
+        (
+            "DOTDO_CORS_ORIGINS",
+            "https://*.example.com",
+            "DOTDO_CORS_ORIGINS is \\\"https://*.example.com\\\"; it takes none, or a list of origins",
+        ),
+        ("DOTDO_TRUSTED_PROXIES", "1,10.0.0.0/8", "a number of proxies stands alone"),
         ("WORKOS_AUTH_DOMAIN", "auth.example.com", "WORKOS_AUTH_DOMAIN is set"),
     ] {
         let (code, stdout, stderr) = outcome(dotdo(folder.path()).env(name, value));
         assert_eq!((code, &*stdout), (Some(2), ""), "{name}: {stderr}");
         assert!(stderr.contains(expected), "{name}: {stderr}");
     }
+    let both = outcome(dotdo(folder.path()).env("DOTDO_CORS_ORIGINS", "*").env("DOTDO_CORS_CREDENTIALS", "true"));
+    assert!(both.0 == Some(2) && both.2.contains("every page in the world could act for whoever visits it"), "{both:?}");
     let (code, _, stderr) = outcome(dotdo(folder.path()).arg("--prot=1"));
     assert!(code == Some(2) && stderr.contains("--port"), "{stderr}");
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
@@ -270,6 +298,35 @@ fn with_a_token_another_address_is_served_and_the_token_is_nowhere_to_be_seen() 
     server.log.read_to_string(&mut log).expect("a log");
     assert_eq!(server.code(), Some(0));
     assert!(log.contains("/do/a/things") && !log.contains(token) && !log.contains("in-the-query"), "{log}");
+}
+
+#[test]
+fn the_log_says_of_each_request_what_was_sent_and_nobody_can_write_lines() {
+    for format in ["json", "human"] {
+        let folder = folder();
+        let mut command = dotdo(folder.path());
+        command.args(["--port=0", "--storage=memory://"]).env("DOTDO_LOG_ACCESS", "all").env("DOTDO_LOG_FORMAT", format);
+        let mut server = Server::start_in(&mut command, format);
+        let made = server.ask("POST", "/do/a%0AINFO%20forged%1b[31m/things?secret=1", r#"{"id": "x", "type": "T", "name": "n"}"#);
+        assert!(made.starts_with("HTTP/1.1 201"), "{made}");
+        let body = made.split_once("\r\n\r\n").expect("a body").1;
+        server.signal(Signal::SIGTERM);
+        let mut log = String::new();
+        server.log.read_to_string(&mut log).expect("a log");
+        assert_eq!(server.code(), Some(0));
+        let line = log.lines().find(|line| line.contains("201")).unwrap_or_else(|| panic!("{log}"));
+        assert!(!log.contains("\nINFO") && !log.contains('\u{1b}') && !log.contains("secret"), "{log}");
+        if format == "json" {
+            let entry: Value = serde_json::from_str(line).expect("JSON");
+            let known = ["client", "method", "path", "class", "object", "status", "bytes_in", "bytes_out"].map(|name| entry[name].clone());
+            let path = "/do/a%0AINFO%20forged%1b[31m/things";
+            let expected = serde_json::json!(["127.0.0.1", "POST", path, "DO", "a\nINFO forged\u{1b}[31m", 201, 37, body.len()]);
+            assert_eq!(Value::from(known.to_vec()), expected);
+            assert!(entry["ms"].is_number() && entry["request_id"].is_string(), "{line}");
+        } else {
+            assert!(line.contains(r#"client=127.0.0.1"#) && line.contains(r#"a\nINFO forged"#), "{line}");
+        }
+    }
 }
 
 #[test]

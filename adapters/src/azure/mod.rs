@@ -79,11 +79,16 @@ impl<O: Objects> Front for Invocations<O> {
             // The host asks at its start whether anybody listens; any answer will do.
             let error =
                 Error::not_found("this program takes invocations from its Functions host, by POST; azure_functions.mode is payload");
-            return self.edge.refuse(&http::Request::from_parts(head, ()), error);
+            return self.edge.refuse(&head, error);
         }
         let (method, answer) = match self.described(body).await {
-            Ok(described) => (described.method().clone(), self.edge.answer(described).await),
-            Err(error) => (Method::POST, self.edge.refuse(&http::Request::from_parts(head, ()), error)),
+            Ok(mut described) => {
+                described.extensions_mut().extend(head.extensions);
+                // A payload takes text: nothing that is compressed.
+                described.headers_mut().remove(header::ACCEPT_ENCODING);
+                (described.method().clone(), self.edge.answer(described).await)
+            }
+            Err(error) => (Method::POST, self.edge.refuse(&head, error)),
         };
         let mut response = Response::new(response::payload(answer, &method).await.into());
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

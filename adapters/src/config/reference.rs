@@ -52,10 +52,13 @@ pub fn settings_reference() -> String {
 }
 
 fn section_of(knob: &Knob) -> &'static str {
+    if knob.key == "trusted_proxies" {
+        return "Middleware";
+    }
     match knob.key.split_once('.').map_or("", |(table, _)| table) {
         "" => "The server and its storage",
         "log" => "Logs",
-        "auth" => "Who may come in",
+        "auth" | "rate_limit" | "cors" | "compression" => "Middleware",
         "otel" => "Traces",
         "checkpoint" => "Snapshots",
         "lease" | "commit" | "handler" | "turn" | "retention" => "Ownership, commits and history",

@@ -77,6 +77,9 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
         )));
     }
     build.config.traces.check()?;
+    if let Some(why) = build.config.edge.mistake() {
+        return Err(wrong(why.to_owned()));
+    }
     let store = storage::store(&build.config)?;
     Ok(Resolved { config: build.config, platform, store, warnings })
 }

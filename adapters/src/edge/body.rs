@@ -2,6 +2,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -19,14 +21,16 @@ pub(super) struct Inbound<B> {
     bytes_max: u64,
     bytes_left: u64,
     stall: Duration,
+    /// How many bytes have come, for the log.
+    received: Arc<AtomicU64>,
     /// Runs while the sender pauses.
     patience: Option<Pin<Box<Sleep>>>,
 }
 
 impl<B> Inbound<B> {
-    /// `body`, with at most `bytes_max` bytes and no pause longer than `stall`.
-    pub(super) fn new(body: B, bytes_max: u64, stall: Duration) -> Self {
-        Self { body, bytes_max, bytes_left: bytes_max, stall, patience: None }
+    /// `body`, with at most `bytes_max` bytes and no pause longer than `stall`; its bytes are counted in `received`.
+    pub(super) fn new(body: B, bytes_max: u64, stall: Duration, received: Arc<AtomicU64>) -> Self {
+        Self { body, bytes_max, bytes_left: bytes_max, stall, received, patience: None }
     }
 }
 
@@ -58,6 +62,7 @@ where
             Some(Err(cause)) => Some(Err(Error::invalid("the body broke off").with_code("BODY_BROKEN").with_source(cause))),
             Some(Ok(frame)) => {
                 let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+                this.received.fetch_add(bytes, Ordering::Relaxed);
                 match this.bytes_left.checked_sub(bytes) {
                     None => Some(Err(too_large(this.bytes_max))),
                     Some(left) => {

@@ -1,34 +1,65 @@
 //! What every adapter does with a request: names it, finds its object, bounds its body, and turns whatever happens into a response.
 //!
+//! The order, from the outside in, and why:
+//!
+//! 1. The **access log** (`access`) is around everything: it says what was really sent.
+//! 2. The **request's id** and the **client's address** (`request_id`, `client`): all that follows may have to name them.
+//! 3. **Other servers** (`peer`) leave the list here: the server that the client reached has done the rest of it.
+//! 4. **CORS** (`cors`): a browser's question needs no token and reaches no object; errors get the headers too, or pages could not read them.
+//! 5. **Compression** (`compress`) of what comes back. An answer that went from server to server is compressed once, for the client.
+//! 6. **Authentication** (`crate::auth`), before anything tells which classes there are, and before the body is read.
+//! 7. The **rate limit** (`rate`) counts callers by name, so it comes after; who was turned away is counted too, by address.
+//! 8. The **bounds of the body** (`body`), whose bytes are asked for only now. A compressed one is the object's own business.
+//!
 //! Promises: every request gets exactly one response, with its request id; an error has the one body that all errors have; a panic in
 //! one request is that request's 500 and nothing else.
 //! Must not know: sockets, platforms, the bucket.
 
+mod access;
+mod already;
 mod body;
+mod client;
+mod compress;
+mod cors;
 mod error;
 mod finish;
 mod metrics;
 mod peer;
+mod rate;
 mod readiness;
 mod request_id;
+mod settings;
+mod vary;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use dotdo_core::{At, Body, Error, Journey, ObjectId, Received, Request, Response, Result, Route, Router, Tenant};
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Method, Uri, header, request};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tracing::Instrument;
 
+pub(crate) use self::access::AccessLog;
+use self::access::Line;
 use self::body::Inbound;
+pub(crate) use self::client::{ClientAddress, is_proxy};
+use self::client::TrustedProxies;
+use self::cors::Cors;
+pub(crate) use self::cors::{is_header, is_method, is_origin};
 pub(crate) use self::error::response as refusal;
 use self::metrics::{InFlight, RequestMetrics};
+use self::rate::{Client, Quota, RateLimiter};
 use self::readiness::Readiness;
 use self::request_id::RequestIds;
-use crate::auth::{AuthSettings, Door};
+pub(crate) use self::settings::EdgeSettings;
+#[cfg(test)]
+pub(crate) use self::{compress::CompressionSettings, cors::CorsSettings, rate::RateSettings};
+use crate::auth::{Caller, Door};
 use crate::peers::Gate;
 use crate::telemetry::TracedRequest;
 
@@ -53,36 +84,6 @@ pub(crate) trait Objects: Send + Sync + 'static {
     fn shutdown(&self, deadline: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// Which requests get a line in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AccessLog {
-    /// None.
-    Off,
-    /// Those that the server failed to answer (5xx).
-    Errors,
-    /// All.
-    All,
-}
-
-/// The bounds that an [`Edge`] keeps.
-#[derive(Debug, Clone)]
-pub(crate) struct EdgeSettings {
-    /// The most bytes that the body of a request may have.
-    pub(crate) body_bytes_max: u64,
-    /// How long the sender of a body may pause.
-    pub(crate) body_stall: Duration,
-    /// Which requests get a line in the log.
-    pub(crate) access_log: AccessLog,
-    /// Who may come in.
-    pub(crate) auth: AuthSettings,
-}
-
-impl Default for EdgeSettings {
-    fn default() -> Self {
-        Self { body_bytes_max: 32 << 20, body_stall: Duration::from_secs(15), access_log: AccessLog::Errors, auth: AuthSettings::default() }
-    }
-}
-
 /// The way of a request from an adapter to an object and back.
 pub(crate) struct Edge<O> {
     objects: O,
@@ -93,16 +94,19 @@ pub(crate) struct Edge<O> {
     readiness: Readiness,
     exporter: Option<PrometheusHandle>,
     gate: Gate,
+    proxies: TrustedProxies,
+    cors: Option<Cors>,
     door: Door,
+    limiter: Option<RateLimiter>,
 }
 
 /// What is known of a request when its answer is ready.
 struct Seen {
-    method: Method,
-    uri: Uri,
-    object: Option<ObjectId>,
-    id: HeaderValue,
-    started: Instant,
+    line: Line,
+    /// What the client said about how it wants the answer; `None` for another server, which gets it as it is.
+    asked: Option<HeaderMap>,
+    /// What is left to the client, where that is counted.
+    quota: Option<Quota>,
     trace: TracedRequest,
     _in_flight: InFlight,
 }
@@ -112,8 +116,10 @@ impl<O: Objects> Edge<O> {
     pub(crate) fn new(objects: O, router: Router, settings: EdgeSettings, exporter: Option<PrometheusHandle>, process: u64) -> Self {
         let metrics = RequestMetrics::new(router.classes());
         let (request_ids, readiness) = (RequestIds::new(process), Readiness::default());
-        let door = Door::new(&settings.auth, None);
-        Self { objects, router, settings, request_ids, metrics, readiness, exporter, gate: Gate::Closed, door }
+        let (door, limiter) = (Door::new(&settings.auth, None), RateLimiter::new(&settings.rate));
+        let (proxies, cors) = (TrustedProxies::new(&settings.trusted_proxies).unwrap_or_default(), Cors::new(&settings.cors));
+        let gate = Gate::Closed;
+        Self { objects, router, settings, request_ids, metrics, readiness, exporter, gate, proxies, cors, door, limiter }
     }
 
     /// The same edge, with what it takes from other servers.
@@ -137,11 +143,12 @@ impl<O: Objects> Edge<O> {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        let mut seen = self.seen(&request);
         let (head, body) = request.into_parts();
+        let mut seen = self.seen(&head);
         let span = seen.trace.span();
         match self.gate.arrival(&head) {
             None => {
+                seen.asked = Some(self.asked(&head));
                 let outcome = survive(self.dispatch(head, body, &mut seen).instrument(span)).await;
                 self.finish(outcome, seen)
             }
@@ -151,27 +158,75 @@ impl<O: Objects> Edge<O> {
     }
 
     /// Answers a request that does not come to its object.
-    pub(crate) fn refuse<B>(&self, request: &http::Request<B>, error: Error) -> Response {
-        self.finish(Err(error), self.seen(request))
+    pub(crate) fn refuse(&self, head: &request::Parts, error: Error) -> Response {
+        self.finish(Err(error), self.seen(head))
     }
 
-    /// What is sent for an outcome, once it has been logged and counted.
+    /// What is known of a request before anything is done with it.
+    fn seen(&self, head: &request::Parts) -> Seen {
+        let sender = head.extensions.get::<ClientAddress>().map(|client| client.0);
+        let id = self.request_ids.of(&head.headers);
+        let trace = TracedRequest::begin(head, id.to_str().unwrap_or_default());
+        let line = Line {
+            method: head.method.clone(),
+            uri: head.uri.clone(),
+            object: None,
+            id,
+            trace_id: None,
+            started: Instant::now(),
+            client: self.proxies.client(sender, &head.headers),
+            caller: None,
+            bytes_in: Arc::new(AtomicU64::new(0)),
+            status: StatusCode::OK,
+            error: None,
+        };
+        Seen { line, asked: None, quota: None, trace, _in_flight: self.metrics.begin() }
+    }
+
+    /// What has to be known of a client's wishes when its answer is there.
+    fn asked(&self, head: &request::Parts) -> HeaderMap {
+        let mut asked = HeaderMap::new();
+        if self.cors.is_some() {
+            Cors::note(head, &mut asked);
+        }
+        if self.settings.compression.is_on {
+            compress::note(&head.headers, &mut asked);
+        }
+        asked
+    }
+
+    /// What is sent for an outcome: dressed for the client, counted and logged.
     fn finish(&self, outcome: Result<Response>, seen: Seen) -> Response {
-        let outcome = outcome.and_then(finish::checked);
-        self.log(&seen, &outcome);
-        let code = outcome.as_ref().err().map(Error::code);
-        let response = outcome.unwrap_or_else(|error| error::response(&error, &seen.id));
-        let class = seen.object.as_ref().map(ObjectId::class);
-        self.metrics.count(class, response.status(), seen.started.elapsed());
-        seen.trace.end(&seen.method, class, response.status(), code);
-        finish::finished(response, &seen.method, seen.id)
+        let Seen { mut line, asked, quota, trace, _in_flight } = seen;
+        let mut response = outcome.and_then(finish::checked).unwrap_or_else(|error| {
+            let response = error::response(&error, &line.id);
+            line.error = Some(error);
+            response
+        });
+        line.status = response.status();
+        line.trace_id = trace.id();
+        let class = line.object.as_ref().map(ObjectId::class);
+        self.metrics.count(class, line.status, line.started.elapsed());
+        trace.end(&line.method, class, line.status, line.error.as_ref().map(Error::code));
+        if let Some(quota) = quota {
+            quota.tell(response.headers_mut());
+        }
+        if let Some(asked) = &asked {
+            response = self.dressed(response, asked);
+        }
+        let response = finish::finished(response, &line.method, line.id.clone());
+        line.follow(self.settings.access_log, response)
     }
 
-    fn seen<B>(&self, request: &http::Request<B>) -> Seen {
-        let id = self.request_ids.of(request.headers());
-        let trace = TracedRequest::begin(request, id.to_str().unwrap_or_default());
-        let (method, uri, started) = (request.method().clone(), request.uri().clone(), Instant::now());
-        Seen { method, uri, object: None, id, started, trace, _in_flight: self.metrics.begin() }
+    /// The response in the form that the client asked for.
+    fn dressed(&self, mut response: Response, asked: &HeaderMap) -> Response {
+        if self.settings.compression.is_on {
+            response = compress::compressed(&self.settings.compression, asked, response);
+        }
+        if let Some(cors) = &self.cors {
+            cors.tell(asked, response.headers_mut());
+        }
+        response
     }
 
     async fn dispatch<B>(&self, mut head: request::Parts, body: B, seen: &mut Seen) -> Result<Response>
@@ -182,17 +237,24 @@ impl<O: Objects> Edge<O> {
         if head.method == Method::CONNECT {
             return Err(Error::invalid("this is not a proxy: CONNECT is not answered"));
         }
-        self.door.admit(&head).await?;
+        if self.cors.is_some() && Cors::is_preflight(&head) {
+            return Ok(Cors::preflight());
+        }
+        let admitted = self.door.admit(&head).await;
+        seen.line.caller = admitted.as_ref().ok().and_then(Option::as_ref).map(|caller: &Caller| caller.name().to_owned());
+        let route = self.router.route(&head.method, &head.uri, &head.headers);
+        self.count(route.as_ref().ok(), seen)?;
+        admitted?;
         // What classes there are is nobody's business who may not come in.
-        let target = match self.router.route(&head.method, &head.uri, &head.headers)? {
+        let target = match route? {
             Route::Object(target) => target,
             Route::Health => return Ok(json(serde_json::json!({ "status": "ok" }))),
             Route::Ready => return self.ready().await,
             Route::Metrics => return self.figures(),
         };
-        seen.object = Some(target.object.clone());
-        let body = self.receive(body, &head.headers).await?;
-        target.rewrite(&mut head, seen.id.clone());
+        seen.line.object = Some(target.object.clone());
+        let body = self.receive(body, &head.headers, seen).await?;
+        target.rewrite(&mut head, seen.line.id.clone());
         seen.trace.pass_on(&mut head.headers);
         if let Some(journey) = self.gate.journey(&head.headers) {
             head.extensions.insert(journey);
@@ -200,8 +262,23 @@ impl<O: Objects> Edge<O> {
         self.objects.fetch(&target.object, target.at, Request::from_parts(head, body)).await
     }
 
+    /// Counts a request to an object, where that is asked for.
+    fn count(&self, route: Option<&Route>, seen: &mut Seen) -> Result<()> {
+        let (Some(limiter), Some(Route::Object(target))) = (&self.limiter, route) else {
+            return Ok(());
+        };
+        let client = match (&seen.line.caller, seen.line.client) {
+            (Some(name), _) => Client::Caller(name),
+            (None, Some(address)) => Client::Address(address),
+            (None, None) => Client::Unknown,
+        };
+        let quota = limiter.take(client, &target.object);
+        seen.quota = Some(quota);
+        quota.check()
+    }
+
     /// The body as the object will read it. A small one is here before the object's turn begins, so that a slow sender holds nobody up.
-    async fn receive<B>(&self, body: B, headers: &HeaderMap) -> Result<Body>
+    async fn receive<B>(&self, body: B, headers: &HeaderMap, seen: &Seen) -> Result<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
@@ -210,7 +287,7 @@ impl<O: Objects> Edge<O> {
             return Ok(Body::empty());
         }
         let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        let inbound = Inbound::new(body, self.settings.body_bytes_max, self.settings.body_stall);
+        let inbound = Inbound::new(body, self.settings.body_bytes_max, self.settings.body_stall, Arc::clone(&seen.line.bytes_in));
         match announced {
             Some(bytes) if bytes > self.settings.body_bytes_max => Err(body::too_large(self.settings.body_bytes_max)),
             Some(bytes) if bytes <= body::EAGER_BYTES_MAX => Ok(Body::new(inbound).bytes().await?.into()),
@@ -229,31 +306,6 @@ impl<O: Objects> Edge<O> {
         let mut response = Response::new(exporter.render().into());
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
         Ok(response)
-    }
-
-    /// The request's line in the log. Queries and headers may hold secrets and stay out of it.
-    fn log(&self, seen: &Seen, outcome: &Result<Response>) {
-        let Seen { method, id, started, .. } = seen;
-        let trace_id = || seen.trace.id();
-        let path = seen.uri.path();
-        let ms = || started.elapsed().as_secs_f64() * 1e3;
-        let status = match outcome {
-            Ok(response) => response.status(),
-            Err(error) => error::status(error.kind()),
-        };
-        match (self.settings.access_log, outcome) {
-            (AccessLog::Off, _) => {}
-            (_, Err(error)) if status.is_server_error() => {
-                tracing::error!(%method, path, status = status.as_u16(), ms = ms(), request_id = ?id, trace_id = trace_id(), error = ?error, "request failed");
-            }
-            (AccessLog::All, _) => {
-                tracing::info!(%method, path, status = status.as_u16(), ms = ms(), request_id = ?id, trace_id = trace_id(), "request");
-            }
-            (AccessLog::Errors, _) if status.is_server_error() => {
-                tracing::warn!(%method, path, status = status.as_u16(), ms = ms(), request_id = ?id, trace_id = trace_id(), "request failed");
-            }
-            (AccessLog::Errors, _) => {}
-        }
     }
 }
 

@@ -37,16 +37,16 @@ impl<O: Objects> Edge<O> {
         B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        seen.object = Some(arrival.object.clone());
+        seen.line.object = Some(arrival.object.clone());
         if !self.objects.admits(&arrival.object).await {
             return Ok(not_owner());
         }
         let (mut head, body) = request.into_parts();
         arrival.restore(&mut head)?;
-        seen.uri = head.uri.clone();
+        seen.line.uri = head.uri.clone();
         let begun = tokio::time::timeout(self.settings.body_stall, Begun::new(body)).await;
         let body = begun.map_err(|_| Error::invalid("the server that offered this request never sent it").with_code("BODY_STALLED"))??;
-        let body = self.receive(body, &head.headers).await?;
+        let body = self.receive(body, &head.headers, seen).await?;
         Ok(match self.objects.receive(&arrival.object, arrival.journey.clone(), Request::from_parts(head, body)).await {
             Received::Answered(Ok(response)) => (Kind::Response, Ok(response)),
             Received::Answered(Err(error)) => (Kind::Error(kind_named(error.kind())), Err(error)),

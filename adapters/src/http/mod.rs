@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dotdo_core::Response;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -26,7 +27,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) use self::signals::Signals;
 use self::socket::Socket;
 use self::unread::Rest;
-use crate::edge::{Edge, Objects};
+use crate::edge::{ClientAddress, Edge, Objects};
 
 /// How long to wait after a connection could not be accepted, usually because the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -139,7 +140,11 @@ impl<F: Front> Connection<F> {
         if let Err(cause) = stream.set_nodelay(true) {
             tracing::debug!(%cause, "TCP_NODELAY could not be set");
         }
-        let service = service_fn(|request| {
+        let client = stream.peer_addr().map(|address| ClientAddress(address.ip())).ok();
+        let service = service_fn(|mut request: http::Request<Incoming>| {
+            if let Some(client) = client {
+                request.extensions_mut().insert(client);
+            }
             let front = Arc::clone(&self.front);
             async move {
                 let (request, rest) = Rest::of(request);

@@ -3,9 +3,12 @@
 mod app;
 mod auth;
 mod client;
+mod compression;
+mod cors;
 mod hostile;
 mod objects;
 mod protocol;
+mod rate;
 mod shutdown;
 
 use std::net::SocketAddr;

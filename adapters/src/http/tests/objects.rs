@@ -32,6 +32,8 @@ impl Objects for TestObjects {
         match request.uri().path() {
             "/seen" => Ok(seen(object, at, &request)),
             "/echo" => Ok(Response::new(request.into_body())),
+            "/with" => Ok(with(request.uri().query().unwrap_or_default())),
+            "/talk" => Ok(typed(request.into_body(), "text/plain")),
             "/count" => Ok(Response::new(request.into_body().bytes().await?.len().to_string().into())),
             "/ignore" => Ok(Response::new("ignored".into())),
             "/wait" => {
@@ -81,6 +83,23 @@ fn seen(object: &ObjectId, at: Option<At>, request: &Request) -> Response {
     let id = (object.class(), object.id());
     let body = serde_json::json!({ "object": id, "at": format!("{at:?}"), "uri": request.uri().to_string(), "headers": headers });
     Response::new(body.into())
+}
+
+/// 4 KiB of text with these headers: `name=value&name=value`.
+fn with(headers: &str) -> Response {
+    let mut response = typed("a".repeat(4096).into(), "text/plain");
+    for (name, value) in headers.split('&').filter_map(|pair| pair.split_once('=')) {
+        let (name, value) =
+            (name.parse::<http::HeaderName>(), http::HeaderValue::from_str(&value.replace("%20", " ").replace("%22", "\"")));
+        response.headers_mut().insert(name.expect("a name"), value.expect("a value"));
+    }
+    response
+}
+
+fn typed(body: Body, content_type: &'static str) -> Response {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+    response
 }
 
 fn header(request: &Request, name: &str) -> String {

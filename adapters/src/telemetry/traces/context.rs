@@ -3,7 +3,7 @@
 //! Attributes are those of OpenTelemetry's conventions for HTTP, but for the path and the query: ids of objects are in them, which are often
 //! people's names or addresses, and traces go to third parties. The request's id leads to its line in the log, which stays here.
 
-use http::{HeaderMap, Method, StatusCode, Version};
+use http::{HeaderMap, Method, StatusCode, Version, request};
 use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
@@ -21,17 +21,17 @@ pub(crate) struct TracedRequest {
 
 impl TracedRequest {
     /// The request with this head, which has the id `request_id`. Probes and scrapes are not traced.
-    pub(crate) fn begin<B>(request: &http::Request<B>, request_id: &str) -> Self {
-        if !is_on() || matches!(request.uri().path(), "/health" | "/ready" | "/metrics") {
+    pub(crate) fn begin(head: &request::Parts, request_id: &str) -> Self {
+        if !is_on() || matches!(head.uri.path(), "/health" | "/ready" | "/metrics") {
             return Self { span: Span::none() };
         }
-        let method = known(request.method());
+        let method = known(&head.method);
         let span = tracing::debug_span!(
             "request",
             otel.kind = "server",
             otel.name = method.unwrap_or("HTTP"),
             http.request.method = method.unwrap_or("_OTHER"),
-            network.protocol.version = version(request.version()),
+            network.protocol.version = version(head.version),
             dotdo.request_id = request_id,
             dotdo.class = Empty,
             http.route = Empty,
@@ -39,7 +39,7 @@ impl TracedRequest {
             error.type = Empty,
             otel.status_code = Empty,
         );
-        let parent = TraceContextPropagator::new().extract(&HeaderExtractor(request.headers()));
+        let parent = TraceContextPropagator::new().extract(&HeaderExtractor(&head.headers));
         if parent.span().span_context().is_valid() {
             // It fails only for spans that have begun, or that nobody wants.
             let _ = span.set_parent(parent);

@@ -1,0 +1,158 @@
+//! Who is at the other end: the address that a request comes from, also through proxies.
+//!
+//! A header that names an address is a claim of whoever sent it. It counts only as far as proxies of ours have written it: each adds the address
+//! that it was called from at the end of `X-Forwarded-For`, so the list is read from its end, and what stands before the first stranger is
+//! nobody's word. `Forwarded` (RFC 7239) is not read: a proxy that writes one of the two headers passes the other on as it came.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::HeaderMap;
+use ipnet::IpNet;
+
+/// The header that proxies write.
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// The most proxies in a row.
+const HOPS_MAX: usize = 16;
+
+/// The address that a request was sent from, by the word of what brought it: the socket, or the platform's own event. An adapter puts it into
+/// the request's extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
+/// Which proxies are believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TrustedProxies {
+    /// Whoever has an address in one of these networks; none without networks.
+    Networks(Vec<IpNet>),
+    /// As many as this, one behind the other, whatever their addresses.
+    Hops(usize),
+}
+
+impl Default for TrustedProxies {
+    fn default() -> Self {
+        Self::Networks(Vec::new())
+    }
+}
+
+/// Whether `text` is the address or network of a proxy, or a number of proxies.
+pub(crate) fn is_proxy(text: &str) -> bool {
+    hops(text).is_some() || network(text).is_some()
+}
+
+fn hops(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|hops| (1..=HOPS_MAX).contains(hops))
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)))
+}
+
+impl TrustedProxies {
+    /// What a setting means: networks, or one number. `None` for anything else.
+    pub(crate) fn new(items: &[String]) -> Option<Self> {
+        match items {
+            [one] if hops(one).is_some() => hops(one).map(Self::Hops),
+            _ => items.iter().map(|item| network(item)).collect::<Option<_>>().map(Self::Networks),
+        }
+    }
+
+    /// The address of the client whose request `sender` brought, as far as it is known.
+    pub(super) fn client(&self, sender: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+        let sender = sender.map(|address| address.to_canonical());
+        match self {
+            Self::Networks(networks) => {
+                let is_ours = |address: &IpAddr| networks.iter().any(|network| network.contains(address));
+                let mut client = sender?;
+                for claim in claims(headers).take_while(Option::is_some).flatten() {
+                    if !is_ours(&client) {
+                        break;
+                    }
+                    client = claim;
+                }
+                Some(client)
+            }
+            Self::Hops(hops) => claims(headers).nth(hops - 1).flatten().or(sender),
+        }
+    }
+}
+
+/// The addresses in `X-Forwarded-For`, the newest first; `None` for what is no address.
+fn claims(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
+    let lines = headers.get_all(FORWARDED_FOR).iter().rev();
+    lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(',').map(|item| address(item.trim())))
+}
+
+/// An address, also one with a port or in brackets.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let parsed = bare.parse().ok().or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()));
+    parsed.map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn client(trusted: &[&str], sender: &str, lines: &[&str]) -> String {
+        let items: Vec<String> = trusted.iter().map(|item| (*item).to_owned()).collect();
+        let trusted = TrustedProxies::new(&items).expect("a setting");
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(FORWARDED_FOR, HeaderValue::from_bytes(line.as_bytes()).expect("a value"));
+        }
+        trusted.client(sender.parse().ok(), &headers).map_or_else(String::new, |address| address.to_string())
+    }
+
+    #[test]
+    fn without_proxies_of_ours_the_sender_is_the_client() {
+        for lines in [&[][..], &["1.1.1.1"], &["127.0.0.1, 1.1.1.1"], &["unknown"]] {
+            assert_eq!(client(&[], "9.9.9.9", lines), "9.9.9.9");
+            assert_eq!(client(&["10.0.0.0/8"], "9.9.9.9", lines), "9.9.9.9");
+        }
+        assert_eq!(client(&[], "::ffff:9.9.9.9", &[]), "9.9.9.9");
+    }
+
+    #[test]
+    fn the_list_is_read_from_its_end_to_the_first_stranger() {
+        let ours = ["10.0.0.0/8", "fd00::/8", "192.0.2.1"];
+        for (lines, expected) in [
+            (&[][..], "10.0.0.1"),
+            (&["1.1.1.1"], "1.1.1.1"),
+            (&["6.6.6.6, 1.1.1.1"], "1.1.1.1"),
+            (&["6.6.6.6, 1.1.1.1, 10.0.0.2"], "1.1.1.1"),
+            (&["10.0.0.9, 1.1.1.1"], "1.1.1.1"),
+            (&["6.6.6.6", "1.1.1.1,10.0.0.2", "192.0.2.1"], "1.1.1.1"),
+            (&["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+            (&["1.1.1.1:4711"], "1.1.1.1"),
+            (&["[2001:db8::1]:80, [fd00::2]"], "2001:db8::1"),
+            (&["1.1.1.1, unknown"], "10.0.0.1"),
+            (&["1.1.1.1, , 10.0.0.2"], "10.0.0.2"),
+            (&["1.1.1.1, é"], "10.0.0.1"),
+            (&["::ffff:1.1.1.1"], "1.1.1.1"),
+        ] {
+            assert_eq!(client(&ours, "10.0.0.1", lines), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_of_proxies_counts_from_the_end() {
+        assert_eq!(client(&["1"], "10.0.0.1", &["6.6.6.6, 1.1.1.1"]), "1.1.1.1");
+        assert_eq!(client(&["2"], "10.0.0.1", &["6.6.6.6, 1.1.1.1", "10.0.0.2"]), "1.1.1.1");
+        // Who has passed by a proxy is the one who calls.
+        assert_eq!(client(&["2"], "9.9.9.9", &["1.1.1.1"]), "9.9.9.9");
+        assert_eq!(client(&["1"], "9.9.9.9", &["nobody"]), "9.9.9.9");
+        assert_eq!(client(&["1"], "", &["1.1.1.1"]), "1.1.1.1");
+    }
+
+    #[test]
+    fn networks_and_a_number_do_not_mix() {
+        let new = |items: &[&str]| TrustedProxies::new(&items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>());
+        assert_eq!(new(&["1", "10.0.0.0/8"]), None);
+        for bad in ["0", "17", "10.0.0.0/33", "example.com", ""] {
+            assert!(!is_proxy(bad), "{bad}");
+        }
+    }
+}

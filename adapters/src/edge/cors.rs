@@ -1,0 +1,279 @@
+//! Which pages of other origins may use the server (CORS, <https://fetch.spec.whatwg.org/#http-cors-protocol>).
+//!
+//! The headers are tower-http's. Its layer is asked with what the protocol looks at and nothing else, so that it stays with this module what a
+//! preflight is: tower-http takes every OPTIONS for one, and an object may have an answer of its own.
+
+use std::time::Duration;
+
+use dotdo_core::Response;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request};
+use tower_http::cors;
+
+use super::already::{Already, ask};
+use super::vary;
+
+/// Every origin.
+const ANY: &str = "*";
+/// What pages without an origin send. Any page can make one that does.
+const NULL: &str = "null";
+
+/// The headers that the protocol looks at.
+const ASKED: [HeaderName; 3] = [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD, header::ACCESS_CONTROL_REQUEST_HEADERS];
+
+/// The headers that only this module may set.
+const ANSWERED: [HeaderName; 6] = [
+    header::ACCESS_CONTROL_ALLOW_ORIGIN,
+    header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+    header::ACCESS_CONTROL_ALLOW_METHODS,
+    header::ACCESS_CONTROL_ALLOW_HEADERS,
+    header::ACCESS_CONTROL_EXPOSE_HEADERS,
+    header::ACCESS_CONTROL_MAX_AGE,
+];
+
+/// Which pages of other origins may use the server.
+#[derive(Debug, Clone)]
+pub(crate) struct CorsSettings {
+    /// Their origins, or `*`; none without any. Each passes [`is_origin`].
+    pub(crate) origins: Vec<String>,
+    /// Whether they may send cookies and the browser's own credentials.
+    pub(crate) credentials: bool,
+    /// With which methods.
+    pub(crate) methods: Vec<String>,
+    /// With which headers.
+    pub(crate) headers: Vec<String>,
+    /// Which headers of the answers they may read.
+    pub(crate) exposed_headers: Vec<String>,
+    /// How long a browser may remember all this.
+    pub(crate) max_age: Duration,
+}
+
+impl Default for CorsSettings {
+    fn default() -> Self {
+        let list = |text: &str| text.split(' ').map(str::to_owned).collect();
+        Self {
+            origins: Vec::new(),
+            credentials: false,
+            methods: list("GET HEAD POST PUT PATCH DELETE"),
+            headers: list("Authorization Content-Type X-DO-ID X-DO-Type X-DO-At Idempotency-Key X-Request-Id"),
+            exposed_headers: list(
+                "X-Request-Id Location ETag Retry-After Idempotency-Replayed X-RateLimit-Limit X-RateLimit-Remaining X-RateLimit-Reset",
+            ),
+            max_age: Duration::from_secs(600),
+        }
+    }
+}
+
+impl CorsSettings {
+    /// Why these settings would be a mistake, if so.
+    pub(crate) fn mistake(&self) -> Option<&'static str> {
+        let has = |origin: &str| self.origins.iter().any(|listed| listed == origin);
+        let rules = [
+            (
+                has(ANY) && self.credentials,
+                "cors.origins is * and cors.credentials is true: every page in the world could act for whoever visits it; list the origins",
+            ),
+            (
+                has(NULL) && self.credentials,
+                "cors.origins has null and cors.credentials is true: every page can make a frame whose origin is null; leave it out",
+            ),
+            (has(ANY) && self.origins.len() > 1, "cors.origins has * and others; * alone means all of them"),
+        ];
+        rules.into_iter().find(|(is_wrong, _)| *is_wrong).map(|(_, why)| why)
+    }
+}
+
+/// Whether `text` is `*`, `null`, or an origin such as `https://app.example.com` or `http://localhost:3000`.
+pub(crate) fn is_origin(text: &str) -> bool {
+    text == ANY || text == NULL || canonical(text).is_some()
+}
+
+/// An origin as RFC 6454 section 6.2 writes it: lower case, and without the port that its scheme has anyway.
+fn canonical(text: &str) -> Option<String> {
+    let text = text.to_ascii_lowercase();
+    let (scheme, rest) = text.split_once("://")?;
+    let named = scheme.starts_with(|first: char| first.is_ascii_alphabetic());
+    let scheme_is_one = named && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port.parse::<u16>().ok()?)),
+        _ => (rest, None),
+    };
+    let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let host_is_one = match inside {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)),
+    };
+    let usual = matches!((scheme, port), ("http", Some(80)) | ("https", Some(443)));
+    let port = port.filter(|_| !usual).map(|port| format!(":{port}")).unwrap_or_default();
+    (scheme_is_one && host_is_one).then(|| format!("{scheme}://{host}{port}"))
+}
+
+/// Whether `text` is the name of a method. `*` is none: to browsers it does not mean all of them when credentials are sent.
+pub(crate) fn is_method(text: &str) -> bool {
+    text != ANY && Method::from_bytes(text.as_bytes()).is_ok()
+}
+
+/// Whether `text` is the name of a header. `*` is none: to browsers it does not mean `Authorization`.
+pub(crate) fn is_header(text: &str) -> bool {
+    text != ANY && text.parse::<HeaderName>().is_ok()
+}
+
+/// Says to browsers what pages of other origins may do.
+pub(super) struct Cors(cors::Cors<Already<()>>);
+
+impl Cors {
+    /// What the settings ask for, if they do. Items that are none of their kind were refused before.
+    pub(super) fn new(settings: &CorsSettings) -> Option<Self> {
+        if settings.origins.is_empty() {
+            return None;
+        }
+        let layer = cors::Cors::new(Already(http::Response::new(())))
+            .allow_methods(settings.methods.iter().filter_map(|name| Method::from_bytes(name.as_bytes()).ok()).collect::<Vec<_>>())
+            .allow_headers(names(&settings.headers))
+            .expose_headers(names(&settings.exposed_headers))
+            .max_age(settings.max_age);
+        if settings.origins.iter().any(|origin| origin == ANY) {
+            return Some(Self(layer.allow_origin(cors::Any)));
+        }
+        let canonical = |origin: &String| if origin == NULL { Some(NULL.to_owned()) } else { canonical(origin) };
+        let allowed: Vec<String> = settings.origins.iter().filter_map(canonical).collect();
+        let (listed, credentials) = (allowed.clone(), settings.credentials);
+        let layer = layer.allow_credentials(cors::AllowCredentials::predicate(move |origin, _| credentials && is_listed(&listed, origin)));
+        Some(Self(layer.allow_origin(cors::AllowOrigin::predicate(move |origin, _| is_listed(&allowed, origin)))))
+    }
+
+    /// Whether a browser asks here what a page may do, before the page does it.
+    pub(super) fn is_preflight(head: &request::Parts) -> bool {
+        head.method == Method::OPTIONS && ASKED[..2].iter().all(|name| head.headers.contains_key(name))
+    }
+
+    /// The answer to that. Its headers come as those of every answer.
+    pub(super) fn preflight() -> Response {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        response
+    }
+
+    /// Notes what [`Cors::tell`] has to know of a request.
+    pub(super) fn note(head: &request::Parts, asked: &mut HeaderMap) {
+        // What a page asks for before it does it stands in preflights only.
+        let names = if Self::is_preflight(head) { &ASKED[..] } else { &ASKED[..1] };
+        for name in names {
+            for value in head.headers.get_all(name) {
+                asked.append(name.clone(), value.clone());
+            }
+        }
+    }
+
+    /// Tells a browser whether the page that `asked` may see the answer.
+    pub(super) fn tell(&self, asked: &HeaderMap, headers: &mut HeaderMap) {
+        for name in ANSWERED {
+            headers.remove(name);
+        }
+        let mut probe = http::Request::new(());
+        // Two origins are none.
+        if asked.get_all(header::ORIGIN).iter().count() < 2 {
+            *probe.headers_mut() = asked.clone();
+        }
+        if asked.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+            *probe.method_mut() = Method::OPTIONS;
+        }
+        let told = ask(self.0.clone(), probe);
+        for (name, value) in told.headers() {
+            if name == header::VARY {
+                vary::add(headers, value);
+            } else {
+                headers.insert(name.clone(), value.clone());
+            }
+        }
+    }
+}
+
+fn names(list: &[String]) -> Vec<HeaderName> {
+    list.iter().filter_map(|name| name.parse().ok()).collect()
+}
+
+/// Whether a request's origin is one of `allowed`, which are canonical.
+fn is_listed(allowed: &[String], origin: &HeaderValue) -> bool {
+    let Ok(text) = origin.to_str() else { return false };
+    let theirs = if text == NULL { Some(NULL.to_owned()) } else { canonical(text) };
+    theirs.is_some_and(|theirs| allowed.contains(&theirs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_compared_by_scheme_host_and_port() {
+        let allowed = ["https://app.example.com".to_owned(), "http://localhost:3000".to_owned(), "http://[::1]:8080".to_owned()];
+        let listed = |text: &str| is_listed(&allowed, &HeaderValue::from_bytes(text.as_bytes()).expect("a value"));
+        for good in [
+            "https://app.example.com",
+            "HTTPS://App.Example.COM",
+            "https://app.example.com:443",
+            "http://localhost:3000",
+            "http://[::1]:8080",
+        ] {
+            assert!(listed(good), "{good}");
+        }
+        for bad in [
+            "http://app.example.com",
+            "https://app.example.com:8443",
+            "https://app.example.com.evil.com",
+            "https://evil-app.example.com",
+            "https://evil.com/https://app.example.com",
+            "https://app.example.com@evil.com",
+            "https://evil.com#https://app.example.com",
+            "https://app.example.com/",
+            "https://app.example.com\\.evil.com",
+            "https:app.example.com",
+            "https://app.example.com.",
+            "https://app_example.com",
+            "https://appXexample.com",
+            "https://x.app.example.com",
+            "http://localhost",
+            "http://localhost:03000x",
+            "null",
+            "",
+            "*",
+        ] {
+            assert!(!listed(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_origin_can_not_be_configured() {
+        for good in ["*", "null", "https://a.example", "http://localhost:3000", "capacitor://localhost", "http://[::1]"] {
+            assert!(is_origin(good), "{good}");
+        }
+        for bad in [
+            "",
+            "https://a/",
+            "a.example",
+            "https://*.a.example",
+            "https://a b",
+            "https://",
+            "://a",
+            "https://a:x",
+            "https://u@a",
+            "1a://b",
+        ] {
+            assert!(!is_origin(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn nobody_may_act_for_everybody() {
+        let settings = |origins: &[&str], credentials| CorsSettings {
+            origins: origins.iter().map(|origin| (*origin).to_owned()).collect(),
+            credentials,
+            ..CorsSettings::default()
+        };
+        assert!(settings(&["*"], true).mistake().is_some_and(|why| why.contains("list the origins")));
+        assert!(settings(&["https://a.example", "null"], true).mistake().is_some_and(|why| why.contains("null")));
+        assert!(settings(&["https://a.example", "*"], false).mistake().is_some());
+        for good in [settings(&["*"], false), settings(&["null"], false), settings(&["https://a.example"], true), settings(&[], true)] {
+            assert_eq!(good.mistake(), None);
+        }
+    }
+}

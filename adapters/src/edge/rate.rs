@@ -1,0 +1,160 @@
+//! How often one client may ask one object (GCRA, the *generic cell rate algorithm*: a bucket that leaks evenly, kept as one point in time).
+//!
+//! Promises: exactly as many requests at once as configured, and then one whenever the window divided by their number has passed; memory does
+//! not grow, whoever asks under however many names.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use dotdo_core::{Error, ErrorKind, ObjectId, Random as _, Result};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::components::OsRandom;
+
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
+/// How many pairs of a client and an object fit into one set of the table.
+const WAYS: usize = 8;
+/// How many sets the table has: 65,536 pairs, in a little over two MiB.
+const SETS: usize = 1 << 13;
+
+/// How often one client may ask one object.
+#[derive(Debug, Clone)]
+pub(crate) struct RateSettings {
+    /// How many requests; 0 is no limit.
+    pub(crate) requests: u32,
+    /// In which time.
+    pub(crate) window: Duration,
+}
+
+impl Default for RateSettings {
+    fn default() -> Self {
+        Self { requests: 0, window: Duration::from_secs(60) }
+    }
+}
+
+/// Who is counted.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Client<'a> {
+    /// A caller who said who it is.
+    Caller(&'a str),
+    /// Whoever is at an address; in IPv6 at one network of /64, since a client has all addresses in there.
+    Address(IpAddr),
+    /// Everybody of whom nothing is known.
+    Unknown,
+}
+
+/// Counts the requests of each client to each object, in this process.
+///
+/// A pair that has not asked for its whole window is forgotten. When a set of the table is full of others, the one that has used up least is
+/// forgotten early and starts anew; nobody can choose the set of a pair, because the hash has a key that only the process knows. So whoever comes
+/// under very many names gets what each of these names may have, and no more.
+pub(super) struct RateLimiter {
+    requests: u32,
+    /// What one request costs of the window, in nanoseconds.
+    step: u64,
+    key: [u8; 32],
+    sets: Box<[Mutex<[Entry; WAYS]>]>,
+    started: Instant,
+}
+
+/// One pair.
+#[derive(Debug, Clone, Copy, Default)]
+struct Entry {
+    pair: u128,
+    /// When it may have its whole allowance again: nanoseconds since the start. What lies in the past is a free place.
+    full_at: u64,
+}
+
+/// What is left to a client at an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Quota {
+    limit: u32,
+    remaining: u32,
+    /// Until the whole allowance is there again.
+    reset: Duration,
+    /// Until the next request is taken, when this one is not.
+    wait: Option<Duration>,
+}
+
+impl RateLimiter {
+    /// The limiter that the settings ask for, if they do.
+    pub(super) fn new(settings: &RateSettings) -> Option<Self> {
+        let window = u64::try_from(settings.window.as_nanos()).unwrap_or(u64::MAX);
+        let step = (window.checked_div(u64::from(settings.requests))?).max(1);
+        let mut key = [0; 32];
+        key[..16].copy_from_slice(&OsRandom.bytes16());
+        key[16..].copy_from_slice(&OsRandom.bytes16());
+        let sets = (0..SETS).map(|_| Mutex::default()).collect();
+        Some(Self { requests: settings.requests, step, key, sets, started: Instant::now() })
+    }
+
+    /// Counts a request of `client` to `object`.
+    pub(super) fn take(&self, client: Client<'_>, object: &ObjectId) -> Quota {
+        self.take_at(self.started.elapsed(), self.pair(client, object))
+    }
+
+    fn take_at(&self, now: Duration, pair: u128) -> Quota {
+        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        let set = usize::try_from(pair % SETS as u128).unwrap_or_default();
+        let mut ways = self.sets[set].lock().unwrap_or_else(PoisonError::into_inner);
+        let known = ways.iter().position(|entry| entry.pair == pair && entry.full_at > now);
+        let at = known.unwrap_or_else(|| (0..WAYS).min_by_key(|at| ways[*at].full_at).unwrap_or_default());
+        let used = known.map_or(0, |at| ways[at].full_at - now);
+        let most = self.step * u64::from(self.requests - 1);
+        if let Some(wait) = used.checked_sub(most).filter(|wait| *wait > 0) {
+            return self.quota(used, Some(Duration::from_nanos(wait)));
+        }
+        let used = used + self.step;
+        ways[at] = Entry { pair, full_at: now.saturating_add(used) };
+        self.quota(used, None)
+    }
+
+    fn quota(&self, used: u64, wait: Option<Duration>) -> Quota {
+        let spent = u32::try_from(used.div_ceil(self.step)).unwrap_or(u32::MAX);
+        Quota { limit: self.requests, remaining: self.requests.saturating_sub(spent), reset: Duration::from_nanos(used), wait }
+    }
+
+    /// A number for a client and an object that nobody outside this process can foresee.
+    fn pair(&self, client: Client<'_>, object: &ObjectId) -> u128 {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        let mut part = |tag: u8, bytes: &[u8]| {
+            hasher.update(&[tag]).update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+        };
+        match client {
+            Client::Caller(name) => part(0, name.as_bytes()),
+            Client::Address(IpAddr::V4(address)) => part(1, &address.octets()),
+            Client::Address(IpAddr::V6(address)) => part(2, &address.octets()[..8]),
+            Client::Unknown => part(3, &[]),
+        }
+        part(4, object.class().as_bytes());
+        part(5, object.id().as_bytes());
+        let hash = hasher.finalize();
+        let (start, _) = hash.as_bytes().split_first_chunk::<16>().expect("a hash has 32 bytes");
+        u128::from_le_bytes(*start)
+    }
+}
+
+impl Quota {
+    /// # Errors
+    ///
+    /// `RateLimited` when the request is one too many.
+    pub(super) fn check(&self) -> Result<()> {
+        let Some(wait) = self.wait else { return Ok(()) };
+        let message = format!("this client may ask this object {} times at once; wait before the next request", self.limit);
+        Err(Error::new(ErrorKind::RateLimited, message).with_retry_after(wait))
+    }
+
+    /// Tells the client.
+    pub(super) fn tell(&self, headers: &mut HeaderMap) {
+        headers.insert(LIMIT, HeaderValue::from(self.limit));
+        headers.insert(REMAINING, HeaderValue::from(self.remaining));
+        headers.insert(RESET, HeaderValue::from(self.reset.as_secs() + u64::from(self.reset.subsec_nanos() > 0)));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! What can be set about the way of a request.
+
+use std::time::Duration;
+
+use super::access::AccessLog;
+use super::client::TrustedProxies;
+use super::compress::CompressionSettings;
+use super::cors::CorsSettings;
+use super::rate::RateSettings;
+use crate::auth::AuthSettings;
+
+/// What an [`Edge`](super::Edge) does with requests, and the bounds that it keeps.
+#[derive(Debug, Clone)]
+pub(crate) struct EdgeSettings {
+    /// The most bytes that the body of a request may have.
+    pub(crate) body_bytes_max: u64,
+    /// How long the sender of a body may pause.
+    pub(crate) body_stall: Duration,
+    /// Which requests get a line in the log.
+    pub(crate) access_log: AccessLog,
+    /// Whose word counts about where a request comes from: items that [`TrustedProxies::new`] takes.
+    pub(crate) trusted_proxies: Vec<String>,
+    /// Which pages of other origins may use the server.
+    pub(crate) cors: CorsSettings,
+    /// Which responses become smaller.
+    pub(crate) compression: CompressionSettings,
+    /// Who may come in.
+    pub(crate) auth: AuthSettings,
+    /// How often.
+    pub(crate) rate: RateSettings,
+}
+
+impl Default for EdgeSettings {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 32 << 20,
+            body_stall: Duration::from_secs(15),
+            access_log: AccessLog::Errors,
+            trusted_proxies: Vec::new(),
+            cors: CorsSettings::default(),
+            compression: CompressionSettings::default(),
+            auth: AuthSettings::default(),
+            rate: RateSettings::default(),
+        }
+    }
+}
+
+impl EdgeSettings {
+    /// Why these settings can't be used together, if so.
+    pub(crate) fn mistake(&self) -> Option<&'static str> {
+        let proxies = TrustedProxies::new(&self.trusted_proxies).is_none();
+        let mixed = proxies.then_some("trusted_proxies has a number and something else; a number of proxies stands alone");
+        mixed.or_else(|| self.cors.mistake())
+    }
+}
