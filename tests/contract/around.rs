@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use nix::sys::signal::Signal;
 
 use crate::host::{Host, Hosted};
-use crate::hosts::Http;
+use crate::hosts::{Http, around};
 use crate::message::{get, post};
 use crate::stage::{World, add, ask, count, counted, run};
 
@@ -19,14 +19,9 @@ const SECRET: &str = "fedcba9876543210fedcba9876543210";
 /// A program, and the name of its platform.
 type Named = (&'static str, Box<dyn Hosted>);
 
-/// Every platform that starts programs.
-fn platforms() -> Vec<(&'static str, Box<dyn Host>)> {
-    crate::hosts::all().into_iter().filter(|(_, host)| host.abilities().is_ours).collect()
-}
-
 /// Starts a program on every platform.
 async fn start_all(world: &World) -> Vec<Named> {
-    join_all(platforms().into_iter().map(|(name, host)| async move { (name, world.start(host.as_ref()).await) })).await
+    join_all(around().into_iter().map(|(name, host)| async move { (name, world.start(host.as_ref()).await) })).await
 }
 
 /// Ends a program in order where its platform does, and otherwise as a loss of power would.
@@ -47,9 +42,10 @@ fn what_one_platform_writes_every_other_reads_on_s3() {
 
 /// Every platform takes every object over from the one before it, with leases; then all of them live at once, without.
 async fn one_after_the_other(world: &World) {
+    let world = world.clone().env("DOTDO_FORWARDING", "off");
     let leased = world.clone().env("DOTDO_OWNERSHIP", "leased").env("DOTDO_LEASE_DURATION_MS", SHORT_LEASE_MS);
-    let names: Vec<_> = platforms().into_iter().map(|(name, _)| name).collect();
-    for (turn, (name, host)) in platforms().into_iter().enumerate() {
+    let names: Vec<_> = around().into_iter().map(|(name, _)| name).collect();
+    for (turn, (name, host)) in around().into_iter().enumerate() {
         let program = leased.start(host.as_ref()).await;
         for (before, other) in names.iter().enumerate() {
             assert_eq!(count(program.as_ref(), other).await, u64::from(before < turn), "{name} reads what {other} wrote");
@@ -77,7 +73,7 @@ async fn one_after_the_other(world: &World) {
 #[test]
 fn functions_do_not_write_under_the_lease_of_a_server() {
     run(async {
-        let world = World::seaweed().env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS);
+        let world = World::seaweed().env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS).env("DOTDO_FORWARDING", "off");
         let (server, functions) = server_and_functions(&world).await;
         assert_eq!(add(server.as_ref(), "held").await, 1);
         for (name, function) in &functions {
@@ -94,7 +90,10 @@ fn functions_do_not_write_under_the_lease_of_a_server() {
 #[test]
 fn functions_that_know_the_secret_send_requests_on_to_the_server_that_holds_the_object() {
     run(async {
-        let world = World::seaweed().env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS).env("DOTDO_PEER_SECRET", SECRET);
+        let world = World::seaweed()
+            .env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS)
+            .env("DOTDO_PEER_SECRET", SECRET)
+            .env("DOTDO_FORWARDING", "proxy");
         let (server, functions) = server_and_functions(&world).await;
         assert_eq!(add(server.as_ref(), "held").await, 1);
         for (before, (name, function)) in functions.iter().enumerate() {

@@ -4,11 +4,13 @@ mod azure;
 mod cloud_run;
 mod container;
 mod http;
+mod told;
 mod vercel;
 
 pub(crate) use self::azure::{AzurePayload, AzureProxy};
 pub(crate) use self::cloud_run::CloudRun;
 pub(crate) use self::http::Http;
+pub(crate) use self::told::TOLD;
 pub(crate) use self::vercel::{Instance, Vercel};
 use crate::host::Host;
 
@@ -36,3 +38,11 @@ macro_rules! list {
 }
 
 platforms!(list);
+
+/// Those that go around: every platform whose programs the tests start, also where it has a suite of its own or shares that of `http`.
+pub(crate) fn around() -> Vec<(&'static str, Box<dyn Host>)> {
+    let mut hosts: Vec<_> = all().into_iter().filter(|(_, host)| host.abilities().is_ours).collect();
+    hosts.push(("azure_payload", Box::new(AzurePayload)));
+    hosts.extend(TOLD.into_iter().map(|(name, host)| (name, Box::new(host) as Box<dyn Host>)));
+    hosts
+}
