@@ -65,6 +65,8 @@ pub(crate) struct Abilities {
     pub(crate) keeps_encoded_paths: bool,
     /// Likewise the query.
     pub(crate) keeps_encoded_queries: bool,
+    /// Its programs may hold objects by leases. Otherwise they own them per request only, and refuse to start with leases.
+    pub(crate) takes_leases: bool,
     /// SIGTERM reaches the program, which then answers what is under way and ends with the code 0. Otherwise it is killed, and what was not answered may or may not be
     /// there.
     pub(crate) ends_in_order: bool,
@@ -85,6 +87,7 @@ impl Abilities {
         keeps_header_bytes: true,
         keeps_encoded_paths: true,
         keeps_encoded_queries: true,
+        takes_leases: true,
         ends_in_order: true,
         is_ours: true,
     };

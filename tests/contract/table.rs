@@ -23,6 +23,7 @@ impl Abilities {
             keeps_header_bytes,
             keeps_encoded_paths,
             keeps_encoded_queries,
+            takes_leases,
             ends_in_order,
             is_ours: _,
         } = self;
@@ -37,6 +38,7 @@ impl Abilities {
             ("values of headers may be any bytes", yes(keeps_header_bytes)),
             ("paths arrive as they were encoded", yes(keeps_encoded_paths)),
             ("queries arrive as they were encoded", yes(keeps_encoded_queries)),
+            ("programs may hold objects by leases", yes(takes_leases)),
             ("SIGTERM: what is under way is answered", yes(ends_in_order)),
         ]
     }
