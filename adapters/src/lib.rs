@@ -32,6 +32,7 @@ mod config;
 mod edge;
 mod health;
 mod http;
+mod lambda;
 mod peers;
 mod platform;
 mod program;

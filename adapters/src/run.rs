@@ -11,6 +11,7 @@ use crate::azure::{Invocations, Mode};
 use crate::config::{Resolved, Sources, resolve};
 use crate::health::{Health, health};
 use crate::http::Signals;
+use crate::lambda;
 use crate::peers::{Plan, own_address};
 use crate::platform::Platform;
 use crate::program::{Found, Program};
@@ -150,6 +151,7 @@ fn exit_code(outcome: Result<Ended>) -> ExitCode {
         Ok(Ended::AtOnce) => FAILED,
         Err(error) => {
             complain(&error);
+            lambda::report_failed_start(&error);
             if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Forbidden) { MISUSED } else { FAILED }
         }
     })
@@ -173,6 +175,7 @@ async fn start(app: App, resolved: Resolved) -> Result<Ended> {
     let found = Found { config, store, platform };
     match found.platform {
         Platform::Vercel => vercel::serve(app, found, signals).await,
+        Platform::Lambda => lambda::serve(app, found).await,
         _ => serve_http(app, found, signals).await,
     }
 }

@@ -7,6 +7,7 @@ mod around;
 mod gate;
 mod host;
 mod hosts;
+mod lambda;
 mod message;
 #[path = "app/pattern.rs"]
 mod pattern;

@@ -13,6 +13,8 @@ pub enum Tool {
     Seaweed,
     /// moto: another implementation of S3, for a second opinion.
     Moto,
+    /// cargo-lambda: an emulator of AWS Lambda's APIs.
+    CargoLambda,
     /// PyIceberg and DuckDB with its Iceberg extension: the readers of our tables.
     Readers,
     /// Helm's engine, and the schemas of Kubernetes.
@@ -26,6 +28,7 @@ impl Tool {
         match self {
             Self::Seaweed => ("seaweedfs", include_str!("tools/seaweedfs.txt")),
             Self::Moto => ("moto", include_str!("tools/moto.txt")),
+            Self::CargoLambda => ("cargo-lambda", include_str!("tools/cargo-lambda.txt")),
             Self::Readers => ("readers", include_str!("tools/readers.txt")),
             Self::Helm => ("helm", include_str!("tools/helm.txt")),
             Self::Prometheus => ("prometheus", include_str!("tools/prometheus.txt")),
@@ -64,7 +67,8 @@ fn install(home: &Path, file: &Path, pins: &str) {
     let _ = fs::remove_dir_all(home);
     fs::write(file, pins).expect("the build folder is writable");
     run(Command::new("python3").args(["-m", "venv"]).arg(home), "Python 3.11 or newer with its venv module");
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "-r"];
+    // The files name all that is used; cargo-lambda would bring a compiler along.
+    let pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--no-input", "-r"];
     run(Command::new(home.join("bin/python")).args(pip).arg(file), "a Python package index");
 }
 

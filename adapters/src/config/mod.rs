@@ -23,6 +23,7 @@ pub(crate) use self::sources::Sources;
 use crate::azure::Mode;
 use crate::edge::EdgeSettings;
 use crate::http::ServerSettings;
+use crate::lambda::LambdaSettings;
 use crate::platform::{LOOPBACK, Platform, Reached};
 use crate::telemetry::{LogFormat, LogSettings, TraceSettings};
 
@@ -61,6 +62,8 @@ pub(crate) struct Config {
     pub(crate) edge: EdgeSettings,
     /// The bounds of connections.
     pub(crate) server: ServerSettings,
+    /// What only Lambda has.
+    pub(crate) lambda: LambdaSettings,
     /// How long a stop may take.
     pub(crate) shutdown: Duration,
     /// The knobs of the core.
@@ -173,6 +176,7 @@ impl Default for Config {
             traces: TraceSettings::default(),
             edge: EdgeSettings::default(),
             server: ServerSettings { header_bytes_max: 64 << 10, idle: Duration::from_secs(65), connections_max: 10_000 },
+            lambda: LambdaSettings::default(),
             shutdown: Platform::Http.shutdown(),
             settings: Settings::default(),
         }

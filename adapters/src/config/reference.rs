@@ -66,6 +66,7 @@ fn section_of(knob: &Knob) -> &'static str {
         "limits" => "Limits",
         "http" | "shutdown" => "Connections",
         "azure_functions" => "Azure Functions",
+        "lambda" => "AWS Lambda",
         "r2" => "Ways in: R2",
         "aws" => "Ways in: S3 and what speaks it",
         "google" => "Ways in: Google Cloud Storage",

@@ -12,6 +12,7 @@ use super::knob::{Knob, Slot, number, secret, text};
 use crate::azure::Mode;
 use crate::edge::AccessLog;
 use crate::http::HEADER_BYTES_MIN;
+use crate::lambda::Streaming;
 use crate::platform::Platform;
 use crate::telemetry::{LogFormat, SAMPLERS, is_log_filter, is_sampler_arg};
 
@@ -304,5 +305,21 @@ static SERVER: &[Knob] = &[
         },
         "How the Functions host brings requests, as its `host.json` says: `http` as they are (`enableProxyingHttpRequest`, or the older \
          `enableForwardingHttpRequest`), `payload` described in JSON (neither), which takes text bodies and one cookie an answer only.",
+    ),
+    Knob::new(
+        "lambda.streaming",
+        Slot::OneOf {
+            words: &["off", "function-url", "all"],
+            get: |config| config.lambda.streaming as usize,
+            set: |config, at| config.lambda.streaming = [Streaming::Off, Streaming::FunctionUrl, Streaming::All][at],
+        },
+        "On AWS Lambda, who gets responses piece by piece: nobody, function URLs (whose invoke mode must then be `RESPONSE_STREAM`), or REST APIs \
+         too (whose response transfer mode must be `STREAM`). HTTP APIs and load balancers can't. As a whole, a response has at most 6 MB.",
+    ),
+    Knob::new(
+        "lambda.settle_max_ms",
+        Slot::Millis(0..=15 * MINUTE_MS, |config| &mut config.lambda.settle_max),
+        "On AWS Lambda, how long an answer may wait for snapshots, messages and `wait_until` work before the process is frozen. Shorter: faster \
+         answers, and such work waits for the next request, or for another process.",
     ),
 ];

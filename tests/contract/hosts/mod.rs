@@ -4,12 +4,14 @@ mod azure;
 mod cloud_run;
 mod container;
 mod http;
+mod lambda;
 mod told;
 mod vercel;
 
 pub(crate) use self::azure::{AzurePayload, AzureProxy};
 pub(crate) use self::cloud_run::CloudRun;
 pub(crate) use self::http::Http;
+pub(crate) use self::lambda::{Front, Lambda};
 pub(crate) use self::told::TOLD;
 pub(crate) use self::vercel::{Instance, Vercel};
 use crate::host::Host;
@@ -23,6 +25,10 @@ macro_rules! platforms {
             azure_functions: $crate::hosts::AzureProxy;
             cloud_run: $crate::hosts::CloudRun;
             vercel: $crate::hosts::Vercel;
+            lambda_rest_api: $crate::hosts::Lambda($crate::hosts::Front::RestApi);
+            lambda_http_api: $crate::hosts::Lambda($crate::hosts::Front::HttpApi);
+            lambda_function_url: $crate::hosts::Lambda($crate::hosts::Front::FunctionUrl);
+            lambda_load_balancer: $crate::hosts::Lambda($crate::hosts::Front::LoadBalancer);
         }
     };
 }

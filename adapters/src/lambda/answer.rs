@@ -1,0 +1,189 @@
+//! From responses to what Lambda takes: a JSON document as a whole, or the head as JSON and then the body, piece by piece.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use dotdo_core::{Body, Error, ErrorKind, REQUEST_ID_HEADER, Response, Result};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, response};
+use http_body::Frame;
+use http_body_util::{BodyDataStream, BodyExt, LengthLimitError, Limited, StreamBody};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::event::Front;
+use crate::edge::refusal;
+
+/// The bounds of an answer as one document, in bytes.
+struct Bounds {
+    /// What the front end takes.
+    document: usize,
+    /// What the body may have of that, as it travels: in base64 it is longer by a third. The rest is for the head.
+    body: usize,
+}
+
+/// Lambda's quota for payloads is 6 MB.
+const USUAL: Bounds = Bounds { document: 6 << 20, body: 6_000_000 };
+/// Load balancers take 1 MB.
+const OF_LOAD_BALANCERS: Bounds = Bounds { document: 1 << 20, body: 1_000_000 };
+
+/// An answer to an event.
+pub(super) enum Answer {
+    /// One document.
+    Whole(Box<RawValue>),
+    /// The head as a document, and the body behind it.
+    InPieces(Body),
+}
+
+/// The answer as one document, in the form that `front` understands. One that is too large, or that broke off, becomes an error.
+pub(super) async fn whole(response: Response, front: Front) -> Answer {
+    let bounds = match front {
+        Front::LoadBalancer { .. } => OF_LOAD_BALANCERS,
+        Front::RestApi | Front::HttpApi | Front::FunctionUrl => USUAL,
+    };
+    let (head, body) = response.into_parts();
+    let error = match collected(body, &bounds).await.map(|bytes| document(front, &head, &bytes)) {
+        Ok((document, body_bytes)) if body_bytes <= bounds.body && document.get().len() <= bounds.document => {
+            return Answer::Whole(document);
+        }
+        Ok(_) => too_large(&bounds),
+        Err(error) => error,
+    };
+    let id = head.headers.get(REQUEST_ID_HEADER).cloned().unwrap_or(HeaderValue::from_static(""));
+    tracing::error!(request_id = ?id, error = ?error, "a response could not be sent");
+    let (mut head, body) = refusal(&error, &id).into_parts();
+    head.headers.insert(REQUEST_ID_HEADER, id);
+    Answer::Whole(document(front, &head, &body.bytes().await.unwrap_or_default()).0)
+}
+
+async fn collected(body: Body, bounds: &Bounds) -> Result<Bytes> {
+    match Limited::new(body, bounds.body).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(cause) if cause.is::<LengthLimitError>() => Err(too_large(bounds)),
+        Err(cause) => Err(cause.downcast::<Error>().map_or_else(Error::handler, |error| *error)),
+    }
+}
+
+fn too_large(bounds: &Bounds) -> Error {
+    let (text, binary) = (bounds.body, bounds.body / 4 * 3);
+    let message = format!(
+        "the request was carried out, but its response does not fit into one answer, which has {text} bytes of text or {binary} of anything else; \
+         function URLs and REST APIs can take larger ones piece by piece (DOTDO_LAMBDA_STREAMING)"
+    );
+    let details = serde_json::json!({ "textBytesMax": text, "binaryBytesMax": binary });
+    Error::new(ErrorKind::Handler, message).with_code("RESPONSE_TOO_LARGE").with_details(details)
+}
+
+/// What front ends understand as an answer: each takes some of these fields.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    status_code: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<BTreeMap<&'a str, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    multi_value_headers: Option<BTreeMap<&'a str, Vec<String>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cookies: Option<Vec<String>>,
+    is_base64_encoded: bool,
+    body: String,
+}
+
+/// The answer, and how many bytes its body has in it.
+fn document(front: Front, head: &response::Parts, body: &[u8]) -> (Box<RawValue>, usize) {
+    let body = if has_body(head.status) { body } else { &[] };
+    let plain = plain_text(&head.headers, body);
+    let mut document = Document {
+        status_code: head.status.as_u16(),
+        status_description: None,
+        headers: None,
+        multi_value_headers: None,
+        cookies: None,
+        is_base64_encoded: plain.is_none(),
+        body: plain.map_or_else(|| BASE64_STANDARD.encode(body), str::to_owned),
+    };
+    match front {
+        Front::RestApi => document.multi_value_headers = Some(many(&head.headers)),
+        Front::HttpApi | Front::FunctionUrl => {
+            document.headers = Some(joined(&head.headers, &[header::SET_COOKIE]));
+            document.cookies = Some(cookies(&head.headers));
+        }
+        Front::LoadBalancer { has_many } => {
+            document.status_description = Some(description(head.status));
+            if has_many {
+                document.multi_value_headers = Some(many(&head.headers));
+            } else {
+                document.headers = Some(joined(&head.headers, &[]));
+            }
+        }
+    }
+    (to_raw_value(&document).expect("texts and numbers can be written as JSON"), document.body.len())
+}
+
+/// The body as text, if it may travel so: base64 makes it longer by a third, and REST APIs undo it only where binary types are set.
+/// What is encoded, or has bytes that JSON would have to escape one by one, does not.
+fn plain_text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<&'a str> {
+    let is_encoded = headers.contains_key(header::CONTENT_ENCODING);
+    let is_text = !body.iter().any(|byte| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r'));
+    if is_text && !is_encoded { std::str::from_utf8(body).ok() } else { None }
+}
+
+/// Whether HTTP lets a response with this status have one (RFC 9110, sections 15.3.5 and 15.4.5).
+fn has_body(status: StatusCode) -> bool {
+    !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
+fn description(status: StatusCode) -> String {
+    format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or("Other"))
+}
+
+fn text(value: &HeaderValue) -> String {
+    String::from_utf8_lossy(value.as_bytes()).into_owned()
+}
+
+fn many(headers: &HeaderMap) -> BTreeMap<&str, Vec<String>> {
+    headers.keys().map(|name| (name.as_str(), headers.get_all(name).iter().map(text).collect())).collect()
+}
+
+/// Every header but `apart`, once; what has several values has them with commas between (RFC 9110, section 5.3).
+fn joined<'a>(headers: &'a HeaderMap, apart: &[HeaderName]) -> BTreeMap<&'a str, String> {
+    let all = |name| headers.get_all(name).iter().map(text).collect::<Vec<_>>().join(", ");
+    headers.keys().filter(|name| !apart.contains(name)).map(|name| (name.as_str(), all(name))).collect()
+}
+
+fn cookies(headers: &HeaderMap) -> Vec<String> {
+    headers.get_all(header::SET_COOKIE).iter().map(text).collect()
+}
+
+/// The head of an answer in pieces.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Head<'a> {
+    status_code: u16,
+    headers: BTreeMap<&'a str, String>,
+    cookies: Vec<String>,
+}
+
+/// What stands between the head and the body.
+const DELIMITER: [u8; 8] = [0; 8];
+
+/// The answer piece by piece. It ends once `last` has, so that the process is not frozen before; if the body breaks off, so does the answer.
+pub(super) fn in_pieces(response: Response, last: impl Future<Output = ()> + Send + 'static) -> Answer {
+    let (head, body) = response.into_parts();
+    let document =
+        Head { status_code: head.status.as_u16(), headers: joined(&head.headers, &[header::SET_COOKIE]), cookies: cookies(&head.headers) };
+    let document = serde_json::to_vec(&document).expect("texts and numbers can be written as JSON");
+    let first = stream::iter([Ok(Bytes::from(document)), Ok(Bytes::from_static(&DELIMITER))]);
+    let body = if has_body(head.status) { body } else { Body::empty() };
+    let pieces = BodyDataStream::new(body).inspect_err(|error| tracing::error!(?error, "a response broke off"));
+    let end = stream::once(last).filter_map(|()| std::future::ready(None));
+    Answer::InPieces(Body::new(StreamBody::new(first.chain(pieces).chain(end).map_ok(Frame::data))))
+}
+
+#[cfg(test)]
+mod tests;

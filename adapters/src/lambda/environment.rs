@@ -1,0 +1,119 @@
+//! What Lambda tells a process through its environment, checked before the libraries that insist on it see it.
+
+use dotdo_core::{Error, Result};
+use http::Uri;
+
+/// Where Lambda says how much memory the function has, in megabytes.
+const MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
+
+/// What Lambda tells a process.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Environment {
+    /// Where events come from: an authority, on emulators with a path behind it.
+    pub(super) api: String,
+    /// How many events one process may have under way.
+    pub(super) concurrency: u32,
+    /// The function's memory, in bytes.
+    pub(super) memory_bytes: u64,
+}
+
+impl Environment {
+    /// Reads the variables that `get` knows.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when one is missing or can't be read.
+    pub(super) fn new(get: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let given = |name: &str| get(name).filter(|value| !value.is_empty());
+        let api = api(given)?;
+        for name in ["AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION"] {
+            given(name).ok_or_else(|| missing(name))?;
+        }
+        let megabytes = number::<u32>(MEMORY, given(MEMORY))?.ok_or_else(|| missing(MEMORY))?;
+        let concurrency = number("AWS_LAMBDA_MAX_CONCURRENCY", given("AWS_LAMBDA_MAX_CONCURRENCY"))?.unwrap_or(1);
+        if given("AWS_LAMBDA_INITIALIZATION_TYPE").as_deref() == Some("snap-start") {
+            return Err(wrong(
+                "SnapStart would run copies of one started process, which the bucket could not tell apart: turn it off for this function",
+            ));
+        }
+        Ok(Self { api, concurrency, memory_bytes: u64::from(megabytes) << 20 })
+    }
+}
+
+/// Where events come from.
+///
+/// # Errors
+///
+/// `Invalid` when the variable that `get` should know is missing or no address.
+pub(super) fn api(get: impl Fn(&str) -> Option<String>) -> Result<String> {
+    let Some(api) = get("AWS_LAMBDA_RUNTIME_API").filter(|value| !value.is_empty()) else {
+        return Err(wrong(
+            "this looks like AWS Lambda, but AWS_LAMBDA_RUNTIME_API, which tells where requests come from, is not set: Lambda sets it for the \
+             program that it starts (`bootstrap`); set DOTDO_PLATFORM=http to serve HTTP on a port",
+        ));
+    };
+    if api.parse::<Uri>().ok().as_ref().and_then(Uri::authority).is_none() {
+        return Err(wrong(format!("AWS_LAMBDA_RUNTIME_API is {api:?}; it takes an address such as 127.0.0.1:9001")));
+    }
+    Ok(api)
+}
+
+fn number<T: std::str::FromStr>(name: &str, value: Option<String>) -> Result<Option<T>> {
+    let read = |value: String| value.parse().map_err(|_| wrong(format!("{name} is {value:?}; it takes a whole number")));
+    value.map(read).transpose()
+}
+
+fn missing(name: &str) -> Error {
+    wrong(format!("AWS_LAMBDA_RUNTIME_API is set, but {name}, which Lambda sets as well, is not"))
+}
+
+fn wrong(message: impl Into<String>) -> Error {
+    Error::invalid(message).with_code("BAD_CONFIG")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMPLETE: [(&str, &str); 4] = [
+        ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"),
+        ("AWS_LAMBDA_FUNCTION_NAME", "objects"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
+    ];
+
+    fn read(change: (&str, &str)) -> std::result::Result<Environment, String> {
+        let get = |name: &str| {
+            let mut all = [change].into_iter().chain(COMPLETE);
+            all.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
+        };
+        Environment::new(get).map_err(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn the_environment_of_lambda_is_understood() {
+        let expected = |api: &str, concurrency| Ok(Environment { api: api.to_owned(), concurrency, memory_bytes: 512 << 20 });
+        assert_eq!(read(("", "")), expected("127.0.0.1:9001", 1));
+        assert_eq!(read(("AWS_LAMBDA_MAX_CONCURRENCY", "64")), expected("127.0.0.1:9001", 64));
+        assert_eq!(read(("AWS_LAMBDA_RUNTIME_API", "http://[::1]:9000/.rt/name")), expected("http://[::1]:9000/.rt/name", 1));
+    }
+
+    #[test]
+    fn half_an_environment_is_refused_with_the_variable_that_is_wrong() {
+        for (name, _) in COMPLETE {
+            let refusal = read((name, "")).expect_err("a variable is missing");
+            assert!(refusal.contains(name), "{refusal}");
+        }
+        for (name, value) in [
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much"),
+            ("AWS_LAMBDA_MAX_CONCURRENCY", "-1"),
+            ("AWS_LAMBDA_RUNTIME_API", "not an address"),
+            ("AWS_LAMBDA_RUNTIME_API", "/path/only"),
+        ] {
+            let refusal = read((name, value)).expect_err("a value is wrong");
+            assert!(refusal.contains(name) && refusal.contains(value), "{refusal}");
+        }
+        assert!(read(("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")).is_err());
+        assert!(read(("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")).is_ok());
+    }
+}

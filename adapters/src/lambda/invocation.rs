@@ -1,0 +1,186 @@
+//! One event after the other: who may come in, how long it may take, and what happens between the answer and the freeze.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use dotdo_core::{Error, ErrorKind, REQUEST_ID_HEADER, Response, Result};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::HeaderValue;
+use http_body_util::Full;
+use lambda_http::request::LambdaRequest;
+use lambda_runtime::tower::Layer;
+use lambda_runtime::{Context, LambdaEvent, LambdaInvocation, Runtime, Service, service_fn};
+use serde::de::IgnoredAny;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::{self, Answer};
+use super::api::{Api, Ticket};
+use super::event::{Arrival, Front};
+use super::{LambdaSettings, Streaming};
+use crate::edge::{Edge, Objects, refusal};
+
+/// What an invocation needs at its end to send the answer: Lambda ends the whole process when its time is over.
+const RESERVE: Duration = Duration::from_millis(200);
+
+/// What all invocations share.
+pub(super) struct Invocations<O> {
+    pub(super) edge: Arc<Edge<O>>,
+    pub(super) api: Api,
+    pub(super) settings: LambdaSettings,
+    /// Whether requests are taken that nobody has vouched for.
+    pub(super) is_open: bool,
+    /// Whether the process is frozen when it has answered.
+    pub(super) is_frozen: bool,
+    /// Held for reading by each invocation that runs.
+    pub(super) running: Arc<RwLock<()>>,
+}
+
+impl<O: Objects> Invocations<O> {
+    /// Answers events until the runtime API is lost.
+    ///
+    /// # Errors
+    ///
+    /// What the library says then.
+    pub(super) async fn run(self) -> Result<(), lambda_runtime::Error> {
+        // The library's loop, with our own way to answer in place of what it would build around this.
+        let never = service_fn(|_: LambdaEvent<IgnoredAny>| async { Ok::<(), Infallible>(()) });
+        Runtime::new(never).layer(Loop(Arc::new(self))).run_concurrent().await
+    }
+
+    async fn serve(self: Arc<Self>, invocation: LambdaInvocation) {
+        let ticket = Ticket::of(&invocation);
+        let running = Arc::clone(&self.running).read_owned().await;
+        let answered = AssertUnwindSafe(Arc::clone(&self).answer(&invocation, running)).catch_unwind().await;
+        match answered.unwrap_or_else(|_| Err(Error::internal("the adapter failed while it answered; its log says why"))) {
+            Ok(answer) => self.api.answer(&ticket, answer).await,
+            Err(error) => self.api.fail(&ticket, &error).await,
+        }
+    }
+
+    /// The answer to an event. `running` is held until the answer has ended.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the event is none of a request.
+    async fn answer(self: Arc<Self>, invocation: &LambdaInvocation, running: OwnedRwLockReadGuard<()>) -> Result<Answer> {
+        let context = &invocation.context;
+        let deadline = deadline(context);
+        let event: LambdaRequest = serde_json::from_slice(&invocation.body).map_err(|cause| unknown(&cause.to_string()))?;
+        let Arrival { front, request, is_vouched_for } =
+            Arrival::new(event, context).ok_or_else(|| unknown("the library knows more than this adapter"))?;
+        let response = match request {
+            Err(error) => refused(&error, context),
+            Ok(_) if !(is_vouched_for || self.is_open) => refused(&nobody_vouched(), context),
+            Ok(request) => self.in_time(request, deadline, context).await,
+        };
+        if self.streams(front) {
+            let last = async move {
+                self.settle(deadline).await;
+                drop(running);
+            };
+            return Ok(answer::in_pieces(response, last));
+        }
+        let answer = answer::whole(response, front).await;
+        self.settle(deadline).await;
+        Ok(answer)
+    }
+
+    fn streams(&self, front: Front) -> bool {
+        match self.settings.streaming {
+            Streaming::Off => false,
+            Streaming::FunctionUrl => front == Front::FunctionUrl,
+            Streaming::All => matches!(front, Front::FunctionUrl | Front::RestApi),
+        }
+    }
+
+    /// The response, or the refusal that the time is over.
+    async fn in_time(&self, request: http::Request<Full<Bytes>>, deadline: Option<Instant>, context: &Context) -> Response {
+        let work = self.edge.answer(request);
+        match deadline {
+            None => work.await,
+            Some(deadline) => timeout_at(deadline, work).await.unwrap_or_else(|_| refused(&too_late(), context)),
+        }
+    }
+
+    /// Waits for what answered requests have left behind, as long as the settings and the deadline allow. What is not ready then goes on in the
+    /// next invocation, in which a process that is frozen now wakes up, or is done by another process.
+    async fn settle(&self, deadline: Option<Instant>) {
+        if !self.is_frozen {
+            return;
+        }
+        let most = Instant::now() + self.settings.settle_max;
+        let until = deadline.map_or(most, |deadline| deadline.min(most));
+        if timeout_at(until, self.edge.objects().settle()).await.is_err() {
+            tracing::debug!("work that answered requests have left behind goes on in the next invocation");
+        }
+    }
+}
+
+/// When an answer must be ready. `None` when Lambda's deadline is over before it begins, as emulators say who know none.
+fn deadline(context: &Context) -> Option<Instant> {
+    let left = context.deadline().duration_since(SystemTime::now()).ok()?;
+    Some(Instant::now() + left.saturating_sub(RESERVE))
+}
+
+/// The response for what the edge never sees, or does not come to an end with.
+fn refused(error: &Error, context: &Context) -> Response {
+    let id = HeaderValue::try_from(&context.request_id).unwrap_or(HeaderValue::from_static(""));
+    tracing::warn!(request_id = context.request_id, error = ?error, "request refused");
+    let mut response = refusal(error, &id);
+    response.headers_mut().insert(REQUEST_ID_HEADER, id);
+    response
+}
+
+fn unknown(cause: &str) -> Error {
+    let message = format!("this event is none of a REST API, an HTTP API, a load balancer or a function URL: {cause}");
+    Error::invalid(message).with_code("BAD_EVENT")
+}
+
+fn nobody_vouched() -> Error {
+    let message = "nobody has found out who sent this request: let AWS do so (a function URL with AuthType AWS_IAM, an API with IAM or an \
+                   authorizer), ask for tokens (DOTDO_AUTH_TOKENS), or, where everybody who can invoke this function may, set \
+                   DOTDO_ALLOW_UNAUTHENTICATED=1";
+    Error::new(ErrorKind::Forbidden, message).with_code("UNAUTHENTICATED_EVENT")
+}
+
+fn too_late() -> Error {
+    let message = "the function's time is nearly over, and the request is not answered; it may or may not be carried out";
+    Error::new(ErrorKind::TimedOut, message).with_code("FUNCTION_TIMEOUT")
+}
+
+/// Answers each event that the library's loop takes.
+struct Loop<O>(Arc<Invocations<O>>);
+
+impl<O> Clone for Loop<O> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<O, S> Layer<S> for Loop<O> {
+    type Service = Self;
+
+    fn layer(&self, _: S) -> Self {
+        self.clone()
+    }
+}
+
+impl<O: Objects> Service<LambdaInvocation> for Loop<O> {
+    type Response = ();
+    type Error = lambda_runtime::Error;
+    type Future = BoxFuture<'static, Result<(), lambda_runtime::Error>>;
+
+    fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), lambda_runtime::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, invocation: LambdaInvocation) -> Self::Future {
+        Arc::clone(&self.0).serve(invocation).map(Ok).boxed()
+    }
+}

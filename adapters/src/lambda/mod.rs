@@ -1,0 +1,119 @@
+//! AWS Lambda: asks the runtime API for events, each of which is a request, and answers them.
+//!
+//! Promises: the event of each front end (REST API, HTTP API, load balancer, function URL) becomes the request that the client sent, as far as the
+//! event tells; what answered requests leave behind gets some time before the process may be frozen; a start that fails is told to the runtime API.
+//! Must not know: objects, routes, the bucket.
+
+mod answer;
+mod api;
+mod environment;
+mod event;
+mod failed;
+mod invocation;
+mod path;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dotdo_core::{App, Error, ErrorKind, Ownership, Result};
+use lambda_runtime::spawn_graceful_shutdown_handler;
+use tokio::sync::RwLock;
+use tokio::time::timeout;
+
+use self::api::Api;
+use self::environment::Environment;
+pub(crate) use self::failed::report as report_failed_start;
+use self::invocation::Invocations;
+use crate::edge::{Edge, Objects};
+use crate::peers::Plan;
+use crate::program::{Found, Program};
+use crate::serve::Ended;
+
+/// The code of an error that says that the runtime API is gone.
+const LOST: &str = "LAMBDA_RUNTIME_LOST";
+
+/// What can be configured for Lambda alone.
+#[derive(Debug, Clone)]
+pub(crate) struct LambdaSettings {
+    /// Which front ends get responses piece by piece.
+    pub(crate) streaming: Streaming,
+    /// How long an invocation waits for what its answer has left behind.
+    pub(crate) settle_max: Duration,
+}
+
+impl Default for LambdaSettings {
+    fn default() -> Self {
+        Self { streaming: Streaming::Off, settle_max: Duration::from_secs(2) }
+    }
+}
+
+/// Which front ends get responses piece by piece. Events do not tell how the front end wants its response, so somebody has to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Streaming {
+    /// None.
+    Off,
+    /// Function URLs.
+    FunctionUrl,
+    /// Function URLs and REST APIs: all that can.
+    All,
+}
+
+/// Starts the engine and answers events until Lambda ends the process.
+///
+/// # Errors
+///
+/// `Invalid` when the environment is not Lambda's; those of [`Program::start`]; `Unavailable` when the runtime API is lost.
+pub(crate) async fn serve(app: App, mut found: Found) -> Result<Ended> {
+    let environment = Environment::new(|name| std::env::var(name).ok())?;
+    if found.config.settings.ownership == Ownership::Leased {
+        return Err(Error::invalid(
+            "a process that is frozen between requests can't tell how old its leases are: on AWS Lambda, ownership is per-request",
+        )
+        .with_code("BAD_CONFIG"));
+    }
+    // A process that takes more than the function has is killed.
+    let settings = &mut found.config.settings;
+    settings.memory_bytes_max = settings.memory_bytes_max.min(environment.memory_bytes / 2);
+    // Nobody reaches this process, but it may reach others.
+    let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let program = Program::start(app, &found, Plan::new(&found.config, nowhere)?).await?;
+    let running = Arc::new(RwLock::new(()));
+    let invocations = Invocations {
+        edge: Arc::clone(&program.edge),
+        api: Api::new(&environment.api),
+        settings: found.config.lambda.clone(),
+        // The edge asks for a token where one is needed.
+        is_open: found.config.allow_unauthenticated || found.config.edge.auth.is_on(),
+        is_frozen: environment.concurrency <= 1,
+        running: Arc::clone(&running),
+    };
+    if found.config.allow_unauthenticated && !found.config.edge.auth.is_on() {
+        tracing::warn!("unauthenticated: whoever may invoke this function can read and write every object");
+    }
+    end_in_order(Arc::clone(&program.edge), running, found.config.shutdown).await?;
+    program.announce("polling", &environment.api);
+    let lost = |cause| Error::new(ErrorKind::Unavailable, "Lambda's runtime API was lost").with_code(LOST).with_source(cause);
+    invocations.run().await.map(|()| Ended::InOrder).map_err(lost)
+}
+
+/// From here on SIGTERM, which comes some hundred milliseconds before the end, lets requests finish and then the objects, and ends the process
+/// with 0. Half of the time at most is the requests'. To be sent the signal, the process registers as an extension.
+///
+/// # Errors
+///
+/// `Unavailable` when Lambda does not let it register.
+async fn end_in_order<O: Objects>(edge: Arc<Edge<O>>, running: Arc<RwLock<()>>, deadline: Duration) -> Result<()> {
+    let hook = move || async move {
+        let started = Instant::now();
+        tracing::info!(deadline_ms = deadline.as_millis(), "stopping");
+        if timeout(deadline / 2, running.write()).await.is_err() {
+            tracing::warn!("requests are still running; their objects are stopped under them");
+        }
+        edge.objects().shutdown(deadline.saturating_sub(started.elapsed())).await;
+        tracing::info!("stopped");
+    };
+    // It panics when it can't register.
+    let registered = tokio::spawn(spawn_graceful_shutdown_handler(hook)).await;
+    registered.map_err(|_| Error::new(ErrorKind::Unavailable, "Lambda's extension API did not let this process register for its end"))
+}
