@@ -51,6 +51,7 @@ fn what_is_missing_is_said_in_a_sentence() {
         ("openssl rand -hex 32", json!({ "peerSecret": { "existingSecret": "" } })),
         ("identity.roleArn is empty", json!({ "identity": { "kind": "irsa" } })),
         ("identity.azureClientId is empty", json!({ "identity": { "kind": "azure" } })),
+        ("serviceMonitor.token.secret is empty", json!({ "auth": { "existingSecret": "tokens" }, "serviceMonitor": { "enabled": true } })),
         ("ingress.hosts is empty", json!({ "ingress": { "enabled": true } })),
         ("autoscaling.minReplicas is 9; it can't be more than", json!({ "autoscaling": { "minReplicas": 9, "maxReplicas": 3 } })),
     ]);
@@ -78,6 +79,7 @@ fn a_mistake_in_the_values_is_refused() {
         ("'DOTDO_STORAGE'", json!({ "secretEnv": { "DOTDO_STORAGE": { "secret": "a", "key": "b" } } })),
         // Whoever can read a release can read its values.
         ("'DOTDO_PEER_SECRET'", json!({ "settings": { "DOTDO_PEER_SECRET": "x" } })),
+        ("'DOTDO_AUTH_TOKENS'", json!({ "settings": { "DOTDO_AUTH_TOKENS": "x" } })),
         ("'AWS_SECRET_ACCESS_KEY'", json!({ "settings": { "AWS_SECRET_ACCESS_KEY": "x" } })),
         ("'R2_SECRET_ACCESS_KEY'", json!({ "settings": { "R2_SECRET_ACCESS_KEY": "x" } })),
     ]);
@@ -87,5 +89,7 @@ fn a_mistake_in_the_values_is_refused() {
 fn the_notes_say_where_objects_are_and_what_is_open() {
     assert!(rendered("minimal").notes.contains("port-forward service/shop-dotdo 8787"), "{}", rendered("minimal").notes);
     let notes = &rendered("everything").notes;
-    assert!(notes.contains("https://objects.example.com/do/{id}/") && notes.contains("can read and write everything"), "{notes}");
+    assert!(notes.contains("https://objects.example.com/do/{id}/") && !notes.contains("can read and write everything"), "{notes}");
+    let notes = &rendered("alone").notes;
+    assert!(notes.contains("can read and write everything") && notes.contains("Nothing is forwarded"), "{notes}");
 }

@@ -9,6 +9,9 @@ use crate::rendered::{Release, rendered, sets};
 /// The page on which every setting is.
 const SETTINGS: &str = include_str!("../../docs/SETTINGS.md");
 
+/// The configuration for HAProxy outside of Kubernetes.
+const HAPROXY: &str = include_str!("../../deploy/haproxy/haproxy.cfg");
+
 /// Whether an object with `labels` is selected.
 fn selects(selector: &Value, labels: &Value) -> bool {
     let wanted = selector.as_object().filter(|wanted| !wanted.is_empty()).expect("a selector that names labels");
@@ -165,6 +168,17 @@ fn an_objects_requests_go_to_one_replica() {
     }
     let retried = text(&annotations["nginx.ingress.kubernetes.io/proxy-next-upstream"], "when to try again");
     assert!(!retried.contains("non_idempotent") && !retried.contains("timeout"), "{retried}: what may have been done is not sent again");
+}
+
+#[test]
+fn haproxy_hashes_on_kubernetes_as_it_does_elsewhere() {
+    let annotations = &rendered("linkerd").one("Ingress")["metadata"]["annotations"];
+    assert_eq!(annotations["haproxy-ingress.github.io/balance-algorithm"], "hash var(txn.object)");
+    let lines = text(&annotations["haproxy-ingress.github.io/config-backend"], "the backend");
+    assert!(lines.lines().count() >= 6, "{lines}");
+    for line in lines.lines() {
+        assert!(HAPROXY.lines().any(|tested| tested.trim() == line), "the configuration that is run in tests has no {line:?}");
+    }
 }
 
 #[test]

@@ -3,8 +3,10 @@
 //! Promises: nothing has to be installed by hand (tools are installed into the build folder, pinned, once); several tests and several test
 //! binaries may run at once; no process outlives the test binary that started it.
 
+mod balancer;
 mod chance;
 mod chores;
+mod debian;
 mod faults;
 pub mod history;
 pub mod ledger;
@@ -25,8 +27,10 @@ pub mod sql_object;
 mod still;
 mod tools;
 
+pub use balancer::Balancer;
 pub use chance::{Chance, say};
 pub use chores::{Deadline, runtime, scratch, target};
+pub use debian::Package;
 pub use faults::{Fault, Faulty};
 pub use lambda::LambdaApis;
 pub use liar::{Liar, Lie};

@@ -71,7 +71,11 @@ impl Load {
 
     /// Starts the clients.
     pub(crate) fn start(self: &Arc<Self>, servers: &[&Server]) -> Running {
-        let bases: Vec<String> = servers.iter().map(|server| server.url("")).collect();
+        self.start_at(servers.iter().map(|server| server.url("")).collect())
+    }
+
+    /// Starts the clients of whatever is at these URLs.
+    pub(crate) fn start_at(self: &Arc<Self>, bases: Vec<String>) -> Running {
         let stop = Arc::new(AtomicBool::new(false));
         let mut clients = JoinSet::new();
         for client in 0..CLIENTS {

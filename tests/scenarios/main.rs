@@ -2,6 +2,7 @@
 //! be exact: every acknowledged entry is there, in order, none twice; one with an unknown outcome is there once or not at all; and no
 //! answer ever told of a past that others had left behind.
 
+mod balance;
 mod disk;
 mod forward;
 mod forward_hints;

@@ -77,6 +77,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) -}}
 {{- fail (printf "autoscaling.minReplicas is %d; it can't be more than autoscaling.maxReplicas, which is %d" (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
 {{- end -}}
+{{- if and .Values.serviceMonitor.enabled .Values.auth.existingSecret (not .Values.serviceMonitor.token.secret) (not (hasKey .Values.settings "DOTDO_AUTH_SKIP_PATHS")) -}}
+{{- fail "serviceMonitor.token.secret is empty: requests need a token, also Prometheus' ones; name a Secret with one, or the path /metrics in settings.DOTDO_AUTH_SKIP_PATHS" -}}
+{{- end -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
 {{- fail "ingress.hosts is empty: name the hosts that clients use" -}}
 {{- end -}}
