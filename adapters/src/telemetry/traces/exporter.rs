@@ -15,7 +15,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor};
 
-use super::TraceSettings;
+use super::{STUCK, TraceSettings};
 
 /// How many spans may wait; more are dropped.
 const QUEUE_MAX: usize = 2048;
@@ -95,6 +95,9 @@ impl SpanExporter for Counted {
         self.waiting.fetch_sub(spans, Ordering::AcqRel);
         let sent = self.inner.export(batch).await;
         count(if sent.is_ok() { "exported" } else { "failed" }, spans);
+        if sent.is_ok() {
+            STUCK.store(false, Ordering::Relaxed);
+        }
         match &sent {
             Ok(()) if self.is_failing.swap(false, Ordering::Relaxed) => tracing::info!("traces are sent again"),
             Err(error) if !self.is_failing.swap(true, Ordering::Relaxed) => {

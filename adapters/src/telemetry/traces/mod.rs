@@ -9,6 +9,7 @@ mod exporter;
 mod settings;
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dotdo_core::Result;
@@ -27,6 +28,9 @@ pub(crate) const FLUSH_MAX: Duration = Duration::from_secs(1);
 
 /// What makes and sends spans, once it was started.
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
+
+/// Spans could not be sent in the time that there was for them, and none have been since.
+static STUCK: AtomicBool = AtomicBool::new(false);
 
 /// Whether traces are sent.
 pub(crate) fn is_on() -> bool {
@@ -56,11 +60,49 @@ pub(super) fn layer(settings: &TraceSettings) -> Result<Option<Box<dyn Layer<Reg
     Ok(Some(layer.with_filter(ours.and(spans)).boxed()))
 }
 
-/// Sends what is waiting, within `limit`.
+/// Sends what is waiting, within `limit`. A collector that hung the last time is not waited for again before it has taken something.
 pub(crate) async fn flush(limit: Duration) {
-    if let Some(provider) = PROVIDER.get() {
-        let flushed = tokio::task::spawn_blocking(|| provider.force_flush());
-        // What could not be sent is in the metrics.
-        let _ = tokio::time::timeout(limit, flushed).await;
+    let Some(provider) = PROVIDER.get().filter(|_| !STUCK.load(Ordering::Relaxed)) else { return };
+    let flushed = tokio::task::spawn_blocking(|| provider.force_flush());
+    // What was not taken is in the metrics.
+    if tokio::time::timeout(limit, flushed).await.is_err() {
+        STUCK.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    /// Answers one request, and tells its first line.
+    fn collector() -> (String, mpsc::Receiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let endpoint = format!("http://{}", listener.local_addr().expect("a listener has an address"));
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("somebody connects");
+            let mut head = [0; 64];
+            stream.read_exact(&mut head).expect("a request");
+            sender.send(String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned()).expect("the test waits");
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").expect("it listens");
+        });
+        (endpoint, receiver)
+    }
+
+    #[tokio::test]
+    async fn what_is_waiting_is_sent_before_a_function_is_frozen() {
+        let (endpoint, received) = collector();
+        let settings = TraceSettings { endpoint: Some(endpoint), ..TraceSettings::default() };
+        let layer = layer(&settings).expect("good settings").expect("there is an endpoint");
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || drop(tracing::debug_span!("work").entered()));
+        // Left alone, spans gather for seconds.
+        flush(Duration::from_secs(60)).await;
+        assert_eq!(received.try_recv().as_deref(), Ok("POST /v1/traces HTTP/1.1"));
     }
 }
