@@ -67,8 +67,9 @@ pub(crate) fn start_logs(settings: &LogSettings, traces: &TraceSettings) -> Resu
         LogFormat::Json => false,
     };
     let filter = filter(settings.level.as_deref().unwrap_or("info"));
-    // Spans are for traces only.
-    let filter = filter.and(filter_fn(|meta| meta.is_event()).with_max_level_hint(LevelFilter::TRACE));
+    // Spans are for traces only. The question whether anything would be logged (`enabled!`) is neither a span nor an event; a filter that
+    // refuses it swallows the event after it.
+    let filter = filter.and(filter_fn(|meta| !meta.is_span()).with_max_level_hint(LevelFilter::TRACE));
     let registry = tracing_subscriber::registry().with(traces::layer(traces)?);
     let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let started = if human {
