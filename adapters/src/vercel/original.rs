@@ -4,24 +4,33 @@
 //! uses the destination to find the function, and for nothing else. So headers that name another path (`x-matched-path`, `x-original-url` and
 //! their like) are not read: where the platform does not set them, the client could.
 
+use std::net::IpAddr;
+
 use dotdo_core::{ID_HEADER, REQUEST_ID_HEADER};
 use http::uri::PathAndQuery;
-use http::{HeaderName, Request, Uri};
+use http::{HeaderMap, HeaderName, Request, Uri};
+
+use crate::edge::ClientAddress;
 
 /// What the platform says to the runtime, and to nobody else.
 const INTERNAL: &str = "x-vercel-internal-";
 /// The platform's name for a request, by which its logs find it.
 const PLATFORM_ID: HeaderName = HeaderName::from_static("x-vercel-id");
+/// The address that the platform was called from. It writes it itself, whatever the client or a proxy before it said.
+const PLATFORM_CLIENT: HeaderName = HeaderName::from_static("x-vercel-forwarded-for");
 /// Where functions are.
 const FUNCTIONS: &str = "/api/";
 /// Where objects are.
 const OBJECTS: &str = "/do/";
 
-/// The request as the client sent it, with the platform's name for it unless the client gave it one.
+/// The request as the client sent it, with the platform's name for it unless the client gave it one, and with the client's address.
 ///
 /// An object can also be reached below the function's own address: `/api/object/do/{id}` is `/do/{id}`. That tells a client nothing and lets it
 /// do nothing that the shorter path does not.
 pub(super) fn original<B>(mut request: Request<B>) -> Request<B> {
+    if let Some(address) = client(request.headers()) {
+        request.extensions_mut().insert(address);
+    }
     let headers = request.headers_mut();
     let internal: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().starts_with(INTERNAL)).cloned().collect();
     for name in internal {
@@ -39,6 +48,12 @@ pub(super) fn original<B>(mut request: Request<B>) -> Request<B> {
         *request.uri_mut() = short;
     }
     request
+}
+
+/// Whom the platform was called by.
+fn client(headers: &HeaderMap) -> Option<ClientAddress> {
+    let line = headers.get_all(PLATFORM_CLIENT).iter().next_back()?.to_str().ok()?;
+    line.rsplit(',').next()?.trim().parse::<IpAddr>().ok().map(ClientAddress)
 }
 
 /// The path from `/do/` on, when a function's address is before it.
@@ -82,6 +97,16 @@ mod tests {
         for id in ["x-do-id", "X-DotDo-Id"] {
             assert_eq!(seen("/api/object/do/a", &[(id.to_lowercase().leak(), "b")]).uri(), "/api/object/do/a");
         }
+    }
+
+    #[test]
+    fn the_client_is_whom_the_platform_names() {
+        let address = |headers: &[(&'static str, &str)]| seen("/do/a", headers).extensions().get::<ClientAddress>().map(|client| client.0);
+        let expected: IpAddr = "192.0.2.7".parse().expect("an address");
+        assert_eq!(address(&[("x-vercel-forwarded-for", "192.0.2.7"), ("x-forwarded-for", "1.2.3.4")]), Some(expected));
+        assert_eq!(address(&[("x-vercel-forwarded-for", "1.2.3.4, 192.0.2.7")]), Some(expected));
+        assert_eq!(address(&[("x-vercel-forwarded-for", "1.2.3.4"), ("x-vercel-forwarded-for", "192.0.2.7")]), Some(expected));
+        assert_eq!(address(&[("x-forwarded-for", "1.2.3.4"), ("x-real-ip", "1.2.3.4")]), None);
     }
 
     #[test]

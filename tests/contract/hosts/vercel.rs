@@ -130,6 +130,7 @@ fn platform_headers(headers: &mut HeaderMap, number: u64) {
         ("x-vercel-internal-request-id", number.to_string()),
         ("x-vercel-id", format!("iad1::iad1::contract-{number}")),
         ("x-forwarded-for", "192.0.2.7".to_owned()),
+        ("x-vercel-forwarded-for", "192.0.2.7".to_owned()),
         ("x-real-ip", "192.0.2.7".to_owned()),
         ("x-forwarded-proto", "https".to_owned()),
     ];
