@@ -6,6 +6,7 @@
 
 use std::future::Future;
 
+use futures_util::TryFutureExt;
 use tracing::{Instrument, Span};
 
 use crate::error::Result;
@@ -24,12 +25,10 @@ pub(crate) use span;
 /// # Errors
 ///
 /// Those of the work.
-pub(crate) async fn traced<T>(span: Span, work: impl Future<Output = Result<T>>) -> Result<T> {
-    let result = work.instrument(span.clone()).await;
-    if let Err(error) = &result {
-        failed(&span, error.code());
-    }
-    result
+// An `async fn` would hold the work twice: as it was given, and as it runs.
+pub(crate) fn traced<T>(span: Span, work: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> {
+    let noted = span.clone();
+    work.instrument(span).inspect_err(move |error| failed(&noted, error.code()))
 }
 
 /// Notes in a span that its work failed.

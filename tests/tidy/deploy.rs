@@ -14,7 +14,8 @@ fn text(path: &str) -> String {
 fn what_is_deployed() -> Vec<Source> {
     let suffixes = ["railway.json", ".yaml", ".toml", "env.example", "Dockerfile", ".md"];
     let all = suffixes.into_iter().flat_map(files);
-    let ours = |path: &str| path.starts_with("deploy/") || path.starts_with("docs/platforms/") || ["railway.json", "render.yaml"].contains(&path);
+    let ours =
+        |path: &str| path.starts_with("deploy/") || path.starts_with("docs/platforms/") || ["railway.json", "render.yaml"].contains(&path);
     all.filter(|source| ours(&source.path)).collect()
 }
 
@@ -48,8 +49,14 @@ fn the_image_is_built_by_the_rust_of_the_project() {
     let toolchain: toml::Table = text("rust-toolchain.toml").parse().expect("TOML");
     let channel = toolchain["toolchain"]["channel"].as_str().expect("a version").to_owned();
     let minor = channel.rsplit_once('.').map_or(&*channel, |(minor, _)| minor);
-    assert!(text("deploy/docker/Dockerfile").contains(&format!("ARG RUST_IMAGE=rust:{minor}-bookworm")), "the Dockerfile's Rust is not {minor}");
-    assert!(text("deploy/docker/building.py").contains(&format!("/rust:{minor}-bookworm\"")), "building.py asks for another Rust than {minor}");
+    assert!(
+        text("deploy/docker/Dockerfile").contains(&format!("ARG RUST_IMAGE=rust:{minor}-bookworm")),
+        "the Dockerfile's Rust is not {minor}"
+    );
+    assert!(
+        text("deploy/docker/building.py").contains(&format!("/rust:{minor}-bookworm\"")),
+        "building.py asks for another Rust than {minor}"
+    );
 }
 
 #[test]

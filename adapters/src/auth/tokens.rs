@@ -40,7 +40,7 @@ impl Tokens {
     pub(super) fn owner(&self, token: &str) -> Option<Caller> {
         let hash = blake3::keyed_hash(&self.key, token.as_bytes());
         // All are compared, each in constant time.
-        let found = self.hashes.iter().enumerate().filter(|(_, known)| **known == hash).map(|(at, _)| at + 1).last();
-        found.map(|number| Caller::new(format!("token-{number}")))
+        let found = (1..).zip(&self.hashes).fold(None, |found, (number, known)| if *known == hash { Some(number) } else { found });
+        found.map(|number: usize| Caller::new(format!("token-{number}")))
     }
 }

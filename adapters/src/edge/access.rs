@@ -78,7 +78,9 @@ impl Line {
             _ if self.status.is_server_error() => {
                 tracing::warn!(client, caller, %method, path, class, object, status, ms, bytes_in, bytes_out, request_id = ?id, trace_id, "request failed");
             }
-            _ => tracing::info!(client, caller, %method, path, class, object, status, ms, bytes_in, bytes_out, request_id = ?id, trace_id, "request"),
+            _ => {
+                tracing::info!(client, caller, %method, path, class, object, status, ms, bytes_in, bytes_out, request_id = ?id, trace_id, "request")
+            }
         }
     }
 }

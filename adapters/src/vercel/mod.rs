@@ -46,7 +46,9 @@ pub(crate) async fn serve(app: App, found: Found, mut signals: Signals) -> Resul
     let edge = Arc::clone(&program.edge);
     let service = vercel_runtime::service_fn(move |request: Request, state: AppState| {
         let edge = Arc::clone(&edge);
-        async move { Ok::<_, vercel_runtime::Error>(answer(edge, request, state).await) }
+        // The runtime moves it about before it runs.
+        let answering = Box::pin(answer(edge, request, state));
+        async move { Ok::<_, vercel_runtime::Error>(answering.await) }
     });
     let mut serving = Box::pin(vercel_runtime::run(service));
     let (signal, is_drained) = tokio::select! {

@@ -137,7 +137,7 @@ async fn http_2_works_without_tls_and_gives_the_object_its_host() {
     let stream = TcpStream::connect(server.address).await.expect(MULTI);
     let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
     tokio::spawn(connection);
-    let request = http::Request::get("http://example.com/do/a/seen?x").body(Full::<bytes::Bytes>::default()).expect("a request");
+    let request = http::Request::get("http://example.com/do/a/seen?x").body(Full::<Bytes>::default()).expect("a request");
     let answer = sender.send_request(request).await.expect("an answer").into_body().collect().await.expect("a body").to_bytes();
     let seen: serde_json::Value = serde_json::from_slice(&answer).expect("JSON");
     assert_eq!((&seen["uri"], &seen["headers"]["host"]), (&"/seen?x".into(), &"example.com".into()));
