@@ -67,7 +67,7 @@ fn a_wrong_configuration_stops_the_start_with_2_and_touches_nothing() {
         (
             "DOTDO_CORS_ORIGINS",
             "https://*.example.com",
-            "DOTDO_CORS_ORIGINS is \\\"https://*.example.com\\\"; it takes none, or a list of origins",
+            "DOTDO_CORS_ORIGINS is \"https://*.example.com\"; it takes none, or a list of origins",
         ),
         ("DOTDO_TRUSTED_PROXIES", "1,10.0.0.0/8", "a number of proxies stands alone"),
         ("WORKOS_AUTH_DOMAIN", "auth.example.com", "WORKOS_AUTH_DOMAIN is set"),
@@ -93,8 +93,11 @@ fn another_address_is_served_only_when_it_is_asked_for_by_name() {
     assert_eq!(server.code(), Some(0));
 }
 
-/// What each platform that sends HTTP tells a program, without what differs from start to start.
-const PLATFORMS: [(&str, &str, &[(&str, &str)]); 7] = [
+/// Variables and their values.
+type Variables = &'static [(&'static str, &'static str)];
+
+/// What each platform that sends HTTP tells a program, without what differs from start to start: its name, the ownership, the variables.
+const PLATFORMS: [(&str, &str, Variables); 7] = [
     ("azure-functions", "per-request", &[("FUNCTIONS_CUSTOMHANDLER_PORT", "0"), ("PORT", "1"), ("DOTDO_ALLOW_UNAUTHENTICATED", "1")]),
     ("cloud-run", "per-request", &[("K_SERVICE", "s"), ("K_REVISION", "s-00001-abc"), ("PORT", "0")]),
     ("fly", "leased", &[("FLY_MACHINE_ID", "91857d6c"), ("FLY_APP_NAME", "a"), ("PORT", "0")]),
@@ -200,7 +203,7 @@ fn the_log_says_of_each_request_what_was_sent_and_nobody_can_write_lines() {
         let mut command = dotdo(folder.path());
         command.args(["--port=0", "--storage=memory://"]).env("DOTDO_LOG_ACCESS", "all").env("DOTDO_LOG_FORMAT", format);
         let mut server = Server::start_in(&mut command, format);
-        let made = server.ask("POST", "/do/a%0AINFO%20forged%1b[31m/things?secret=1", r#"{"id": "x", "type": "T", "name": "n"}"#);
+        let made = server.ask("POST", "/do/a%0AINFO%20forged%1b[31m/things?session_id=secret", r#"{"id": "x", "type": "T", "name": "n"}"#);
         assert!(made.starts_with("HTTP/1.1 201"), "{made}");
         let body = made.split_once("\r\n\r\n").expect("a body").1;
         server.signal(Signal::SIGTERM);
