@@ -2,7 +2,7 @@
 
 use std::process::ExitStatus;
 
-use dotdo_tests::{Deadline, LambdaApis, Process, Setup, runtime, scratch};
+use dotdo_tests::{LambdaApis, Process, Setup, runtime, scratch};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -11,7 +11,7 @@ use crate::host::Host;
 use crate::hosts::{Front, Http, Lambda};
 use crate::message::{get, post};
 use crate::setup;
-use crate::stage::{PATIENCE_SECONDS, add, ask, count, insist};
+use crate::stage::{add, ask, count, insist};
 
 const FRONTS: [Front; 4] = [Front::RestApi, Front::HttpApi, Front::FunctionUrl, Front::LoadBalancer];
 
@@ -24,11 +24,7 @@ fn world(program: impl Fn(&str) -> Setup) -> (TempDir, Setup) {
 
 /// How a program ended that could not start, and what it logged.
 fn end_of(setup: &Setup) -> (ExitStatus, String) {
-    let program = Process::start(&mut setup.command());
-    let status = program.wait();
-    let logged = || std::future::ready(program.stderr().contains("ERROR").then(|| program.stderr()));
-    let log = runtime().block_on(Deadline::in_seconds(PATIENCE_SECONDS).until(logged));
-    (status, log.unwrap_or_else(|| program.stderr()))
+    Process::start(&mut setup.command()).last_words()
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -18,6 +19,7 @@ pub struct Process {
     pid: u32,
     child: Mutex<Child>,
     written: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
     is_deaf: Arc<AtomicBool>,
     watchdog: Watchdog,
 }
@@ -37,7 +39,7 @@ impl Process {
         let (sink, stderr) = (Arc::clone(&written), child.stderr.take().expect("it is piped"));
         let is_deaf = Arc::new(AtomicBool::new(false));
         let hears_no_more = Arc::clone(&is_deaf);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
                 let mut text = sink.lock().unwrap_or_else(PoisonError::into_inner);
                 text.push_str(&String::from_utf8_lossy(&line));
@@ -47,7 +49,7 @@ impl Process {
                 }
             }
         });
-        Self { pid: child.id(), child: Mutex::new(child), written, is_deaf, watchdog }
+        Self { pid: child.id(), child: Mutex::new(child), written, reader, is_deaf, watchdog }
     }
 
     /// The operating system's number of it.
@@ -92,6 +94,15 @@ impl Process {
             }
             std::thread::sleep(LOOK);
         }
+    }
+
+    /// Waits until it has ended by itself; how, and all that it has written to its standard error.
+    pub fn last_words(&self) -> (ExitStatus, String) {
+        let status = self.wait();
+        while !self.reader.is_finished() {
+            std::thread::sleep(LOOK);
+        }
+        (status, self.stderr())
     }
 
     /// How it ended, if it has.
