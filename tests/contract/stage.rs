@@ -131,7 +131,7 @@ pub(crate) fn fresh(name: &str) -> String {
 /// Waits for what must happen, but not by when.
 pub(crate) async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
     let time = std::time::Duration::from_secs(PATIENCE_SECONDS);
-    tokio::time::timeout(time, work).await.unwrap_or_else(|_| panic!("{what} does not come in {PATIENCE_SECONDS} s"))
+    tokio::time::timeout(time, work).await.unwrap_or_else(|_| panic!("in {PATIENCE_SECONDS} s there is no end of: {what}"))
 }
 
 /// Waits until something is so.
@@ -143,8 +143,8 @@ pub(crate) async fn eventually(what: &str, is_so: impl Fn() -> bool) {
 /// Sends a request and waits for the whole answer.
 pub(crate) async fn ask(program: &dyn Hosted, request: Request<Body>) -> Answer {
     let what = format!("{} {}", request.method(), request.uri());
-    match program.send(request).await {
-        Ok(answer) => Answer::of(answer).await,
+    match soon(&what, program.send(request)).await {
+        Ok(answer) => soon(&what, Answer::of(answer)).await,
         Err(error) => panic!("{what} has no answer: {error:?}\n{}", program.stderr()),
     }
 }

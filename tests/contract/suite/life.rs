@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use crate::gate::Gate;
 use crate::host::Hosted;
 use crate::message::{Answer, get, post};
-use crate::stage::{PATIENCE_SECONDS, Stage, World, add, ask, count, counted, eventually, fresh, insist};
+use crate::stage::{PATIENCE_SECONDS, Stage, World, add, ask, count, counted, eventually, fresh, insist, soon};
 
 /// Nobody waits for long until such a lease is over.
 const SHORT_LEASE_MS: &str = "400";
@@ -107,7 +107,7 @@ pub(crate) async fn a_request_that_is_under_way_when_the_program_is_to_end_is_an
         }
         gate.open();
     };
-    let (answer, ()) = tokio::join!(program.send(post(&path, "")), end);
+    let (answer, ()) = tokio::join!(soon("an answer although the program ends", program.send(post(&path, ""))), end);
     if on.abilities().ends_in_order {
         assert_eq!(counted(&Answer::of(answer.expect("it is answered")).await), 1);
         assert_eq!(program.wait().code(), Some(0), "{}", program.stderr());
