@@ -64,7 +64,10 @@ impl Api {
                 request.header(RESPONSE_MODE, "streaming").header(header::CONTENT_TYPE, kind).body(body)
             }
         };
-        self.send(request).await;
+        if !self.send(request).await {
+            // Where nothing of the answer has left, nobody would ever hear of this event again.
+            self.fail(ticket, &Error::internal("the answer broke off").with_code("ANSWER_BROKEN")).await;
+        }
     }
 
     /// Says that an event can't be answered.
@@ -83,8 +86,8 @@ impl Api {
         invocation_id.into_iter().fold(request, |request, id| request.header(INVOCATION_ID, id))
     }
 
-    /// Nothing is left to do when it fails: whoever invoked the function sees that it did.
-    async fn send(&self, request: http::Result<Request<Body>>) {
+    /// Whether the API has heard all of it.
+    async fn send(&self, request: http::Result<Request<Body>>) -> bool {
         let sent = match request {
             Ok(request) => self.client.request(request).await.map_err(|cause| cause.to_string()),
             Err(cause) => Err(cause.to_string()),
@@ -92,8 +95,12 @@ impl Api {
         match sent {
             Ok(answer) if answer.status().is_success() => {}
             Ok(answer) => tracing::error!(status = answer.status().as_u16(), "Lambda's runtime API did not take an answer"),
-            Err(cause) => tracing::error!(cause, "an answer did not get to Lambda's runtime API as a whole"),
+            Err(cause) => {
+                tracing::error!(cause, "an answer did not get to Lambda's runtime API as a whole");
+                return false;
+            }
         }
+        true
     }
 }
 

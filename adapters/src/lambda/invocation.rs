@@ -55,20 +55,22 @@ impl<O: Objects> Invocations<O> {
 
     async fn serve(self: Arc<Self>, invocation: LambdaInvocation) {
         let ticket = Ticket::of(&invocation);
-        let running = Arc::clone(&self.running).read_owned().await;
-        let answered = AssertUnwindSafe(Arc::clone(&self).answer(&invocation, running)).catch_unwind().await;
+        // Until the answer has left: the process may end as soon as nobody holds this.
+        let running = Arc::new(Arc::clone(&self.running).read_owned().await);
+        let answered = AssertUnwindSafe(Arc::clone(&self).answer(&invocation, Arc::clone(&running))).catch_unwind().await;
         match answered.unwrap_or_else(|_| Err(Error::internal("the adapter failed while it answered; its log says why"))) {
             Ok(answer) => self.api.answer(&ticket, answer).await,
             Err(error) => self.api.fail(&ticket, &error).await,
         }
+        drop(running);
     }
 
-    /// The answer to an event. `running` is held until the answer has ended.
+    /// The answer to an event. `running` is held by an answer in pieces until its end.
     ///
     /// # Errors
     ///
     /// `Invalid` when the event is none of a request.
-    async fn answer(self: Arc<Self>, invocation: &LambdaInvocation, running: OwnedRwLockReadGuard<()>) -> Result<Answer> {
+    async fn answer(self: Arc<Self>, invocation: &LambdaInvocation, running: Arc<OwnedRwLockReadGuard<()>>) -> Result<Answer> {
         let context = &invocation.context;
         let deadline = deadline(context);
         let event: LambdaRequest = serde_json::from_slice(&invocation.body).map_err(|cause| unknown(&cause.to_string()))?;

@@ -8,10 +8,10 @@ use std::borrow::Cow;
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// What is encoded of a query that was handed on: nothing that `http` takes, so that objects see the same on every platform.
-const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'#').add(b'<').add(b'>');
-/// Likewise of a path.
-const PATH: &AsciiSet = &QUERY.add(b'?').add(b'`');
+/// What is encoded of a path that was handed on: nothing that `http` takes, so that objects see the same on every platform.
+const PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'#').add(b'<').add(b'>').add(b'?').add(b'`');
+/// Likewise of a query.
+const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 /// What a path that was decoded may not have.
 const DECODED_PATH: &AsciiSet = &PATH.add(b'%');
 /// What a decoded name or value in a query may not have.
@@ -79,6 +79,18 @@ mod tests {
         assert_eq!(decoded("/prod", Some("prod")), "/");
         assert_eq!(decoded("/prod/x", Some("$default")), "/prod/x");
         assert_eq!(decoded("/prod/prod/x", Some("prod")), "/prod/x");
+    }
+
+    #[test]
+    fn every_character_makes_a_path_and_a_query_that_http_takes() {
+        let all: String = (1..=127).map(char::from).chain(['é', '世']).collect();
+        for path in [as_sent(&all), decoded(&all, None)] {
+            path.parse::<http::Uri>().unwrap_or_else(|cause| panic!("{path}: {cause}"));
+        }
+        let map = || QueryMap::from(HashMap::from([(all.clone(), vec![all.clone()])]));
+        for query in [query_as_sent(&all), query_decoded(&map()), query_in_parts(&map())] {
+            format!("/?{query}").parse::<http::Uri>().unwrap_or_else(|cause| panic!("{query}: {cause}"));
+        }
     }
 
     #[test]
