@@ -142,7 +142,7 @@ impl Engine {
                     answer.background.into_iter().for_each(|work| deps.background.spawn(work));
                     return Ok(answer.response);
                 }
-                Err(Undone(error)) => way.again(deps, slot, error)?,
+                Err(Undone(error)) => way.again(deps, slot, error).await?,
             }
         }
     }

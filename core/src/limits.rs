@@ -27,8 +27,18 @@ pub(crate) const KEY_BYTES_MAX: usize = 1024;
 /// How many objects may call each other in a chain before the call is refused.
 pub(crate) const CALL_DEPTH_MAX: usize = 16;
 
-/// How often one request is offered to another server before its client is told to come again.
-pub(crate) const FORWARDS_MAX: u32 = 4;
+/// How often one request goes to whoever owns its object now without a pause in between.
+pub(crate) const FORWARDS_AT_ONCE: u32 = 4;
+
+/// The pause after that, before it is found out again who owns the object; it doubles, up to [`FORWARD_PAUSE_MAX`].
+pub(crate) const FORWARD_PAUSE: Duration = Duration::from_millis(25);
+
+/// The longest such pause.
+pub(crate) const FORWARD_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// How long this goes on before the request's client is told to come again. An owner that stops in order writes until it has answered
+/// everything that it had taken, and takes nothing new meanwhile.
+pub(crate) const FORWARD_WITHIN: Duration = Duration::from_secs(15);
 
 /// How many servers may pass one request on.
 pub const HOPS_MAX: usize = 3;

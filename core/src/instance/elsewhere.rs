@@ -17,7 +17,7 @@ use crate::id::ObjectId;
 use crate::instance::slot::Slot;
 use crate::instance::{Deps, hint, prepare};
 use crate::lease::{Claim, OWNED_ELSEWHERE};
-use crate::limits::FORWARDS_MAX;
+use crate::limits::{FORWARD_PAUSE, FORWARD_PAUSE_MAX, FORWARD_WITHIN, FORWARDS_AT_ONCE};
 use crate::object::{CallChain, Delivery, Keyed, Request, Response, duplicate};
 use crate::peers::{Forward, Journey, Owner, Passed, PeerError};
 use crate::restore::{Newest, newest};
@@ -30,8 +30,8 @@ pub(crate) struct Whereabouts(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     known: Option<Known>,
-    /// A process that could not be reached or declined, and its newest record then.
-    avoided: Option<(Owner, u64)>,
+    /// A process that could not be reached, or declined.
+    avoided: Option<Known>,
 }
 
 /// An owner, and how long it is plausible that it still is.
@@ -48,7 +48,7 @@ pub(crate) struct Known {
 impl Whereabouts {
     /// The owner, while it is plausible.
     pub(crate) fn known(&self, clock: &dyn Clock) -> Option<Known> {
-        self.inner().known.clone().filter(|known| known.since.elapsed_at_most(clock) < known.plausible)
+        self.inner().known.clone().filter(|known| known.is_plausible(clock))
     }
 
     /// Learns from a claim that must be respected for `remaining`; whether its holder can be asked.
@@ -56,7 +56,7 @@ impl Whereabouts {
         let Some(address) = claim.address.clone() else { return false };
         let owner = Owner { instance: claim.holder, address };
         let mut inner = self.inner();
-        if inner.avoided.as_ref().is_some_and(|(avoided, sequence)| *avoided == owner && *sequence == claim.sequence) {
+        if inner.avoided.as_ref().is_some_and(|avoided| avoided.owner == owner && avoided.sequence == claim.sequence) {
             return false;
         }
         let (since, sequence, lease) = (Instant::now(clock), claim.sequence, claim.duration);
@@ -76,7 +76,7 @@ impl Whereabouts {
     /// The owner could not be reached, or declined.
     pub(crate) fn avoid(&self, asked: &Known) {
         let mut inner = self.inner();
-        inner.avoided = Some((asked.owner.clone(), asked.sequence));
+        inner.avoided = Some(asked.clone());
         if inner.known.as_ref().is_some_and(|known| known.owner == asked.owner) {
             inner.known = None;
         }
@@ -85,7 +85,8 @@ impl Whereabouts {
     /// Whether this holder could not be reached at this address, or declined, when it was last asked.
     fn is_avoided(&self, claim: &Claim) -> bool {
         let inner = self.inner();
-        inner.avoided.as_ref().is_some_and(|(owner, _)| owner.instance == claim.holder && Some(&owner.address) == claim.address.as_ref())
+        let avoided = inner.avoided.as_ref().map(|avoided| &avoided.owner);
+        avoided.is_some_and(|owner| owner.instance == claim.holder && Some(&owner.address) == claim.address.as_ref())
     }
 
     /// Whether there is anything worth keeping.
@@ -93,8 +94,20 @@ impl Whereabouts {
         self.known(clock).is_some()
     }
 
+    /// Whether a process that can be asked owned the object a moment ago, be it that it declined then.
+    fn is_within_reach(&self, clock: &dyn Clock) -> bool {
+        let inner = self.inner();
+        [&inner.known, &inner.avoided].into_iter().flatten().any(|known| known.is_plausible(clock))
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn is_plausible(&self, clock: &dyn Clock) -> bool {
+        self.since.elapsed_at_most(clock) < self.plausible
     }
 }
 
@@ -125,7 +138,9 @@ pub(crate) struct Way {
     request: Option<Request>,
     journey: Journey,
     caller: Caller,
-    forwards: u32,
+    /// How often it came to nothing here because another process owns the object, or has won it, and when that was so first.
+    turned_away: u32,
+    since: Option<Instant>,
     /// The request goes back to the server that sent it.
     declined: bool,
 }
@@ -138,7 +153,7 @@ impl Way {
             journey.chain = chain.0.to_vec();
         }
         journey.delivery = request.extensions().get().cloned();
-        Self { request: Some(request), journey, caller: Caller::Here, forwards: 0, declined: false }
+        Self { request: Some(request), journey, caller: Caller::Here, turned_away: 0, since: None, declined: false }
     }
 
     /// The way of a request that another server has sent here.
@@ -157,7 +172,7 @@ impl Way {
 
     /// The way of a request that must be answered here or not at all.
     pub(crate) fn that_stays(request: Request) -> Self {
-        Self { request: Some(request), journey: Journey::default(), caller: Caller::Own, forwards: 0, declined: false }
+        Self { request: Some(request), journey: Journey::default(), caller: Caller::Own, turned_away: 0, since: None, declined: false }
     }
 
     /// Who waits.
@@ -192,9 +207,8 @@ impl Way {
 
     /// Passes the request on if another process is known to own the object. `None`: it is still to be answered.
     pub(crate) async fn elsewhere(&mut self, deps: &Deps, slot: &Slot) -> Option<Result<Response>> {
-        let peers = deps.peers.as_ref().filter(|_| self.caller == Caller::Here && self.forwards < FORWARDS_MAX)?;
+        let peers = deps.peers.as_ref().filter(|_| self.caller == Caller::Here)?;
         let known = slot.whereabouts.known(deps.clock.as_ref())?;
-        self.forwards += 1;
         let request = self.begin(deps);
         let spare = self.request.take();
         let forward = Forward { object: slot.log.object.clone(), request, journey: self.journey.clone() };
@@ -244,17 +258,24 @@ impl Way {
     /// # Errors
     ///
     /// The error itself otherwise.
-    pub(crate) fn again(&mut self, deps: &Deps, slot: &Slot, error: Error) -> Result<()> {
+    pub(crate) async fn again(&mut self, deps: &Deps, slot: &Slot, error: Error) -> Result<()> {
+        let clock = deps.clock.as_ref();
         let elsewhere = error.code() == OWNED_ELSEWHERE;
         // Whoever took the slot has the object now, or had it for a moment.
         let lost = error.kind() == ErrorKind::Fenced;
         self.declined = (elsewhere || lost) && self.caller == Caller::Peer;
-        let goes_on = lost || (elsewhere && slot.whereabouts.is_known(deps.clock.as_ref()));
-        let may = deps.peers.is_some() && self.caller == Caller::Here && self.request.is_some() && self.forwards < FORWARDS_MAX;
+        let goes_on = lost || (elsewhere && slot.whereabouts.is_within_reach(clock));
+        let may = deps.peers.is_some() && self.caller == Caller::Here && self.request.is_some();
         if !goes_on || !may {
             return Err(error);
         }
-        self.forwards += u32::from(lost);
+        self.turned_away += 1;
+        let since = *self.since.get_or_insert_with(|| Instant::now(clock));
+        let Some(pauses) = self.turned_away.checked_sub(FORWARDS_AT_ONCE + 1) else { return Ok(()) };
+        if since.elapsed_at_least(clock) >= FORWARD_WITHIN {
+            return Err(error);
+        }
+        clock.sleep(FORWARD_PAUSE.saturating_mul(1 << pauses.min(16)).min(FORWARD_PAUSE_MAX)).await;
         Ok(())
     }
 }

@@ -36,6 +36,8 @@ enum Fate {
     Arrives,
     /// It comes back.
     ComesBack,
+    /// It comes back from an owner that goes on to write, and takes nothing new.
+    ComesBackFromAWriter,
     /// It is not taken, and its body is gone.
     IsLost,
     /// It arrives, and the answer does not.
@@ -57,6 +59,9 @@ impl Peers for Carrier {
         let fate = self.script.lock().expect("no panics").pop_front().unwrap_or(Fate::Arrives);
         let engine =
             self.engines.lock().expect("no panics").iter().find(|(address, _)| *address == owner.address).map(|(_, engine)| engine.clone());
+        if let (Some(engine), Fate::ComesBackFromAWriter) = (&engine, &fate) {
+            ask(engine, post(Body::empty())).await.expect("it owns the object");
+        }
         let (Some(engine), Fate::Arrives | Fate::IsUnanswered) = (engine, &fate) else {
             let request = (!matches!(fate, Fate::IsLost)).then(|| Box::new(forward.request));
             return Err(PeerError::NotTaken { request, what: "unreachable", reason: "as scripted".to_owned() });
@@ -170,6 +175,19 @@ async fn an_owner_that_is_gone_is_asked_once_and_succeeded_when_its_lease_is_ove
     // The former owner finds its record's slot taken; then it knows the new one.
     let error = ask(&a, post(Body::empty())).await.map(|text| assert_eq!(text, "4")).err();
     assert!(error.is_none_or(|error| error.kind() == ErrorKind::Fenced));
+}
+
+#[tokio::test]
+async fn an_owner_that_still_writes_and_takes_nothing_new_is_asked_until_it_is_done() {
+    let world = World::new();
+    let (a, b) = (world.server("a").await, world.server("b").await);
+    ask(&a, post(Body::empty())).await.expect("a owns it");
+    world.carrier.script((0..12).map(|_| Fate::ComesBackFromAWriter));
+    assert_eq!(in_time(&world, ask(&b, post(Body::empty()))).await.expect("a answers in the end"), "14");
+    assert_eq!(world.carrier.asked(), ["a"; 13]);
+    world.carrier.script((0..1000).map(|_| Fate::ComesBackFromAWriter));
+    let error = in_time(&world, ask(&b, post(Body::empty()))).await.expect_err("nobody waits for ever");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, OWNED_ELSEWHERE));
 }
 
 #[tokio::test]
