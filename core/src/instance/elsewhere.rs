@@ -82,6 +82,13 @@ impl Whereabouts {
         }
     }
 
+    /// The one that is avoided did not even decline: it is waited for like one that nobody can ask.
+    fn lose_reach(&self) {
+        if let Some(avoided) = &mut self.inner().avoided {
+            avoided.plausible = Duration::ZERO;
+        }
+    }
+
     /// Whether this holder could not be reached at this address, or declined, when it was last asked.
     fn is_avoided(&self, claim: &Claim) -> bool {
         let inner = self.inner();
@@ -110,6 +117,9 @@ impl Known {
         self.since.elapsed_at_most(clock) < self.plausible
     }
 }
+
+/// What [`PeerError::what`] says of an owner that is there, and takes nothing new.
+const DECLINED: &str = "declined";
 
 /// Who waits for an object, and so whether it may be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,6 +247,9 @@ impl Way {
     fn not_answered(&mut self, slot: &Slot, known: &Known, error: PeerError, spare: Option<Request>) -> Option<Result<Response>> {
         slot.whereabouts.avoid(known);
         let (object, Owner { instance, address }) = (&slot.log.object, &known.owner);
+        if error.what() != DECLINED {
+            slot.whereabouts.lose_reach();
+        }
         let (left, failure) = match error {
             PeerError::NotTaken { request, what, reason } => {
                 count(what);

@@ -64,7 +64,8 @@ impl Peers for Carrier {
         }
         let (Some(engine), Fate::Arrives | Fate::IsUnanswered) = (engine, &fate) else {
             let request = (!matches!(fate, Fate::IsLost)).then(|| Box::new(forward.request));
-            return Err(PeerError::NotTaken { request, what: "unreachable", reason: "as scripted".to_owned() });
+            let what = if matches!(fate, Fate::ComesBackFromAWriter) { "declined" } else { "unreachable" };
+            return Err(PeerError::NotTaken { request, what, reason: "as scripted".to_owned() });
         };
         let answer = engine.receive(&forward.object, forward.journey, forward.request).await;
         match answer {
