@@ -17,26 +17,25 @@ use http_body::{Body, Frame, SizeHint};
 pub(super) struct Watched<B: Body> {
     body: B,
     is_over: bool,
-    was_left: Arc<AtomicBool>,
+    /// `None` when there is nothing that could be left: no body, or a connection that keeps requests apart.
+    was_left: Option<Arc<AtomicBool>>,
 }
 
 /// Knows whether the rest of a request's body was left on the connection.
-pub(super) struct Rest {
-    version: Version,
-    was_left: Arc<AtomicBool>,
-}
+pub(super) struct Rest(Option<Arc<AtomicBool>>);
 
 impl Rest {
-    /// The request, watched from now on.
+    /// The request, watched from now on if it has a body.
     pub(super) fn of<B: Body>(request: http::Request<B>) -> (http::Request<Watched<B>>, Self) {
-        let was_left = Arc::new(AtomicBool::new(false));
-        let rest = Self { version: request.version(), was_left: Arc::clone(&was_left) };
+        let is_watched = request.version() < Version::HTTP_2 && !request.body().is_end_stream();
+        let was_left = is_watched.then(Arc::<AtomicBool>::default);
+        let rest = Self(was_left.clone());
         (request.map(|body| Watched { body, is_over: false, was_left }), rest)
     }
 
     /// Tells the client in `response` that the connection ends with it, if it has to.
     pub(super) fn announce(&self, response: &mut Response) {
-        if self.version < Version::HTTP_2 && self.was_left.load(Ordering::Relaxed) {
+        if self.0.as_ref().is_some_and(|was_left| was_left.load(Ordering::Relaxed)) {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
     }
@@ -44,8 +43,9 @@ impl Rest {
 
 impl<B: Body> Drop for Watched<B> {
     fn drop(&mut self) {
+        let Some(was_left) = &self.was_left else { return };
         if !self.is_over && !self.body.is_end_stream() {
-            self.was_left.store(true, Ordering::Relaxed);
+            was_left.store(true, Ordering::Relaxed);
         }
     }
 }
