@@ -84,4 +84,12 @@ async fn hints_that_point_at_each_other_send_nobody_round_in_circles() {
         assert!(figures.contains("dotdo_forwarded_total{result=\"declined\"} 1"), "{figures}");
         assert!(figures.contains("dotdo_forwarded_total{result=\"answered\"} 1"), "{figures}");
     }
+    for misled in [&left, &right] {
+        let figures = good(&http, Method::GET, misled.url("/metrics")).await.text().await.expect("text");
+        assert!(figures.contains("dotdo_peer_requests_total{result=\"not_owner\"} 1"), "{figures}");
+        assert!(
+            figures.contains("status=\"421\",class=\"Ledger\"} 1") && !figures.contains("status=\"503\""),
+            "to decline is no failure: {figures}"
+        );
+    }
 }

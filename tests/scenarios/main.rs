@@ -7,6 +7,7 @@ mod disk;
 mod forward;
 mod forward_hints;
 mod forward_kills;
+mod forward_once;
 mod kills;
 mod load;
 mod misery;

@@ -15,6 +15,7 @@ use dotdo_core::{Body, Error, ObjectId, Response};
 use http::{HeaderValue, Method, StatusCode, Uri};
 use http_body::{Body as _, Frame, SizeHint};
 use tracing::field::display;
+use uuid::Uuid;
 
 /// Which requests get a line in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub(super) struct Line {
     pub(super) started: Instant,
     /// The client's address.
     pub(super) client: Option<IpAddr>,
+    /// The server that passed the request on, which has a line for it too.
+    pub(super) peer: Option<Uuid>,
     /// The caller's name.
     pub(super) caller: Option<String>,
     /// How many bytes of the request's body were read.
@@ -67,19 +70,19 @@ impl Line {
     fn write(&self, bytes_out: u64) {
         let Self { method, id, .. } = self;
         let (path, status, ms) = (self.uri.path(), self.status.as_u16(), self.started.elapsed().as_secs_f64() * 1e3);
-        let (client, caller) = (self.client.map(display), self.caller.as_deref());
+        let (client, caller, peer) = (self.client.map(display), self.caller.as_deref(), self.peer.map(display));
         let (class, object) = (self.object.as_ref().map(ObjectId::class), self.object.as_ref().map(ObjectId::id));
         let trace_id = self.trace_id.as_deref();
         let bytes_in = self.bytes_in.load(Ordering::Relaxed);
         match &self.error {
             Some(error) if self.status.is_server_error() => {
-                tracing::error!(client, caller, %method, path, class, object, status, ms, bytes_in, bytes_out, request_id = ?id, trace_id, error = ?error, "request failed");
+                tracing::error!(client, caller, peer, %method, path, class, object, status, ms, bytes_in, bytes_out, request_id = ?id, trace_id, error = ?error, "request failed");
             }
             _ if self.status.is_server_error() => {
-                tracing::warn!(client, caller, %method, path, class, object, status, ms, bytes_in, bytes_out, request_id = ?id, trace_id, "request failed");
+                tracing::warn!(client, caller, peer, %method, path, class, object, status, ms, bytes_in, bytes_out, request_id = ?id, trace_id, "request failed");
             }
             _ => {
-                tracing::info!(client, caller, %method, path, class, object, status, ms, bytes_in, bytes_out, request_id = ?id, trace_id, "request")
+                tracing::info!(client, caller, peer, %method, path, class, object, status, ms, bytes_in, bytes_out, request_id = ?id, trace_id, "request")
             }
         }
     }

@@ -175,6 +175,7 @@ impl<O: Objects> Edge<O> {
             trace_id: None,
             started: Instant::now(),
             client: self.proxies.client(sender, &head.headers),
+            peer: None,
             caller: None,
             bytes_in: Arc::new(AtomicU64::new(0)),
             status: StatusCode::OK,
@@ -256,6 +257,9 @@ impl<O: Objects> Edge<O> {
         let body = self.receive(body, &head.headers, seen).await?;
         target.rewrite(&mut head, seen.line.id.clone());
         seen.trace.pass_on(&mut head.headers);
+        if let Some(client) = seen.line.client {
+            head.extensions.insert(ClientAddress(client));
+        }
         if let Some(journey) = self.gate.journey(&head.headers) {
             head.extensions.insert(journey);
         }

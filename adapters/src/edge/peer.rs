@@ -4,7 +4,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use dotdo_core::{Error, ErrorKind, Received, Request, Response, Result};
+use dotdo_core::{Body as ResponseBody, Error, Received, Request, Response, Result};
+use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
@@ -21,6 +22,7 @@ impl<O: Objects> Edge<O> {
         B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
+        (seen.line.peer, seen.line.client) = (Some(arrival.sender()), arrival.client());
         let outcome = survive(self.dispatch_peer(arrival, request, &mut seen)).await;
         let (kind, outcome) = outcome.unwrap_or_else(|error| (Kind::Error(kind_named(error.kind())), Err(error)));
         let result = match kind {
@@ -55,10 +57,12 @@ impl<O: Objects> Edge<O> {
     }
 }
 
-/// The answer of a server that does not own the object. Whoever it is for looks for the owner again.
+/// The answer of a server that does not own the object (421, RFC 9110 section 15.5.20). Whoever it is for looks for the owner again, so nothing
+/// has failed, and no client gets to see it.
 fn not_owner() -> Outcome {
-    let error = Error::new(ErrorKind::Busy, "this server does not own the object").with_code("NOT_OWNER");
-    (Kind::NotOwner, Err(error))
+    let mut response = Response::new(ResponseBody::empty());
+    *response.status_mut() = StatusCode::MISDIRECTED_REQUEST;
+    (Kind::NotOwner, Ok(response))
 }
 
 /// A body whose first piece is here, or its end. To ask for it tells the sender that the request is taken.

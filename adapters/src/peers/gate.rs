@@ -1,5 +1,6 @@
 //! Requests of peers as they come in: who may speak as one, and what their requests are.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::fly;
 use super::seen::Seen;
 use super::token::{Keys, Kind, Mac, Token, VERSION};
 use super::{CLOCK_SKEW_MAX, PEER_HEADER, headers};
+use crate::edge::ClientAddress;
 
 /// What a server does with requests that other servers, or proxies that know them, have passed on.
 pub(crate) enum Gate {
@@ -117,6 +119,16 @@ impl PeerGate {
 }
 
 impl Arrival {
+    /// The server that sends it.
+    pub(crate) fn sender(&self) -> Uuid {
+        self.token.from
+    }
+
+    /// The address of the client whose request it is, as far as it is known.
+    pub(crate) fn client(&self) -> Option<IpAddr> {
+        self.token.client
+    }
+
     /// Makes the head what it was before it went from server to server.
     ///
     /// # Errors
@@ -124,6 +136,10 @@ impl Arrival {
     /// `Invalid` when the URI is none.
     pub(crate) fn restore(&self, head: &mut request::Parts) -> Result<()> {
         headers::strip(&mut head.headers);
+        head.extensions.remove::<ClientAddress>();
+        if let Some(client) = self.token.client {
+            head.extensions.insert(ClientAddress(client));
+        }
         let bad = |cause: &dyn std::fmt::Display| Error::invalid(format!("a peer sent a request that can't be one: {cause}"));
         head.uri = self.token.uri.parse().map_err(|cause| bad(&cause))?;
         head.headers.remove(header::HOST);

@@ -1,10 +1,14 @@
 //! Headers that concern one connection only, and so are not passed on (RFC 9110 section 7.6.1).
+//!
+//! What a message's own `Connection` names is passed on all the same. Two servers of one bucket are one recipient: the handler shall see what
+//! it would have seen at the server that the client reached, and a client that could name `x-do-id`, `x-request-id` or what a proxy says of
+//! it there would take these headers away.
 
 use http::{HeaderMap, HeaderName, header};
 
 use super::PEER_HEADER;
 
-/// Those that are always such; others are named by `Connection`. `Expect` is answered by the next server.
+/// Those that are always such. `Expect` is answered by the next server.
 const OF_ONE_CONNECTION: [HeaderName; 9] = [
     header::CONNECTION,
     HeaderName::from_static("proxy-connection"),
@@ -19,9 +23,7 @@ const OF_ONE_CONNECTION: [HeaderName; 9] = [
 
 /// Removes what concerns the connection that a message came on.
 pub(super) fn strip(headers: &mut HeaderMap) {
-    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let named = values.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse::<HeaderName>().ok());
-    for name in named.collect::<Vec<_>>().into_iter().chain(OF_ONE_CONNECTION) {
+    for name in OF_ONE_CONNECTION {
         headers.remove(name);
     }
 }

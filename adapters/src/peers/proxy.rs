@@ -24,6 +24,7 @@ use super::{
     ACCEPT_MAX, CONNECT_MAX, ERROR_BYTES_MAX, IDLE_CONNECTIONS_MAX, IDLE_MAX, PEER_HEADER, PING_INTERVAL, PINGS_MISSED_MAX, error_from,
     headers,
 };
+use crate::edge::ClientAddress;
 use crate::telemetry::pass_on;
 
 /// Sends requests to the servers that own their objects.
@@ -105,6 +106,7 @@ impl Proxy {
             host: value(header::HOST),
             length,
             request_id: value(REQUEST_ID_HEADER),
+            client: forward.request.extensions().get::<ClientAddress>().map(|client| client.0),
             visited: visited.collect(),
             chain: forward.journey.chain.iter().map(named).collect(),
             delivery: forward

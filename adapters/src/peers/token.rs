@@ -1,5 +1,7 @@
 //! What travels with a request in the header `dotdo-peer`: a text, and its keyed hash.
 
+use std::net::IpAddr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dotdo_core::Secret;
@@ -32,6 +34,8 @@ pub(super) struct Token {
     pub(super) host: Option<Vec<u8>>,
     pub(super) length: Option<u64>,
     pub(super) request_id: Option<Vec<u8>>,
+    /// The address of the client whose request it is, as far as the first server knows it.
+    pub(super) client: Option<IpAddr>,
     /// The servers that have had the request.
     pub(super) visited: Vec<String>,
     /// The objects whose handlers wait for it.

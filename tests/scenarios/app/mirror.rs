@@ -1,5 +1,8 @@
-//! Objects that show what reaches them: `/echo` gives the body back with the headers `x-many`, `POST /own` writes something, and
+//! Objects that show what reaches them: `/echo` gives the body back with the headers `x-many`, `/headers` tells all headers, `POST /own` writes
+//! something, and
 //! `POST /call?class=&id=&to=` sends `POST {to}` to another object and tells what came of it.
+
+use std::collections::BTreeMap;
 
 use dotdo::{Context, DurableObject, Error, Request, Response, Result, json};
 use serde_json::json;
@@ -11,6 +14,7 @@ impl DurableObject for Mirror {
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
         match request.uri().path() {
             "/echo" => Ok(echo(request)),
+            "/headers" => json(&headers(&request)),
             "/own" => {
                 let count = ctx.storage().get::<u64>("count")?.unwrap_or(0) + 1;
                 ctx.storage().put("count", &count)?;
@@ -32,6 +36,13 @@ fn echo(request: Request) -> Response {
     let seen = json!({ "method": head.method.as_str(), "uri": head.uri.to_string() }).to_string();
     response.headers_mut().insert("x-seen", seen.parse().expect("it is visible text"));
     response
+}
+
+/// Each header with its values.
+fn headers(request: &Request) -> BTreeMap<String, Vec<String>> {
+    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let values = |name| request.headers().get_all(name).iter().map(text).collect();
+    request.headers().keys().map(|name| (name.to_string(), values(name))).collect()
 }
 
 /// The value in the query.
