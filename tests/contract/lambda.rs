@@ -1,17 +1,21 @@
 //! What only AWS Lambda has: several kinds of events, a freeze after each answer, a start that can fail with a sentence, and front ends that vouch for senders.
 
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use dotdo_tests::{LambdaApis, Process, Setup, runtime, scratch};
+use http_body_util::BodyExt;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::host::Host;
-use crate::hosts::{Front, Http, Lambda};
-use crate::message::{get, post};
+use crate::gate::Gate;
+use crate::host::{Host, Hosted};
+use crate::hosts::{Clock, Front, Http, Lambda};
+use crate::message::{Answer, bytes, get, post};
+use crate::pattern::pattern;
 use crate::setup;
-use crate::stage::{add, ask, count, insist};
+use crate::stage::{add, ask, count, insist, soon};
 
 const FRONTS: [Front; 4] = [Front::RestApi, Front::HttpApi, Front::FunctionUrl, Front::LoadBalancer];
 
@@ -84,6 +88,67 @@ fn messages_are_delivered_before_the_function_is_frozen() {
         function.wait();
         let next = Lambda(Front::HttpApi).start(&setup).await;
         assert_eq!(insist(next.as_ref(), || get("/do/Account/two/balance")).await.json(), json!({ "cents": 40 }));
+    });
+}
+
+/// A function in whose events a deadline stands, and the clock that tells it.
+async fn with_clock(front: Front, setup: &Setup) -> (Box<dyn Hosted>, Clock) {
+    let apis = LambdaApis::start().await;
+    let clock = Clock::before(&apis).await;
+    let setup = Lambda(front).setup(setup, &apis).env("AWS_LAMBDA_RUNTIME_API", clock.address());
+    (Lambda(front).start_on(apis, &setup).await, clock)
+}
+
+#[test]
+fn whoever_waits_when_the_time_of_an_invocation_is_over_gets_an_answer_and_the_process_lives_on() {
+    runtime().block_on(async {
+        let (_folder, setup) = world(setup);
+        let gate = Gate::closed().await;
+        for (front, is_whole) in [(Front::HttpApi, true), (Front::FunctionUrl, false)] {
+            let (function, clock) = with_clock(front, &setup).await;
+            let id = format!("late-{is_whole}");
+            assert_eq!(add(function.as_ref(), &id).await, 1);
+            clock.leave(Duration::from_secs(3));
+            let late = ask(function.as_ref(), post(&format!("/do/Counter/{id}/add?gate={}", gate.address()), "")).await;
+            assert_eq!((late.status, &late.error()["code"]), (504, &json!("FUNCTION_TIMEOUT")));
+            // The head is there in time, but the body never ends.
+            let endless = get(&format!("/do/{id}/stream?gate={}", gate.address()));
+            let answer = soon("the head of an answer", function.send(endless)).await.expect("an answer");
+            if is_whole {
+                let late = Answer::of(answer).await;
+                assert_eq!((late.status, &late.error()["code"]), (504, &json!("FUNCTION_TIMEOUT")));
+            } else {
+                assert_eq!(answer.status(), 200);
+                assert!(soon("the end of an answer", answer.into_body().collect()).await.is_err(), "what breaks off is not whole");
+            }
+            clock.leave(Duration::from_secs(3600));
+            assert_eq!(add(function.as_ref(), &format!("{id}-other")).await, 1, "it was not ended");
+            assert_eq!(function.stderr().matches("\"polling\"").count(), 1);
+        }
+    });
+}
+
+#[test]
+fn a_rest_api_gets_its_answers_piece_by_piece_where_that_is_asked_for() {
+    runtime().block_on(async {
+        let (_folder, setup) = world(setup);
+        let gate = Gate::closed().await;
+        let function = Lambda(Front::RestApi).start(&setup.env("DOTDO_LAMBDA_STREAMING", "all")).await;
+        let streamed = get(&format!("/do/pieces/stream?gate={}", gate.address()));
+        let mut answer = soon("the head of an answer", function.send(streamed)).await.expect("an answer");
+        let first = soon("the first piece", answer.body_mut().frame()).await.expect("a piece").expect("no error");
+        assert_eq!(first.into_data().expect("data"), "first");
+        gate.come(1).await;
+        gate.open();
+        assert_eq!(bytes(answer).await, "second");
+        let large = ask(function.as_ref(), get("/do/large/pattern?bytes=8000000")).await;
+        assert!(large.body == pattern(8_000_000), "more than fits into one document: {} bytes", large.body.len());
+        let wish = json!({ "status": 201, "headers": [["set-cookie", "a=1"], ["set-cookie", "b=2"], ["x-a", "one"]], "body": "said" });
+        let said = ask(function.as_ref(), post("/do/said/say", wish.to_string())).await;
+        assert_eq!((said.status, said.values("set-cookie"), said.text()), (201, vec![&b"a=1"[..], b"b=2"], "said"));
+        assert_eq!(add(function.as_ref(), "pieces").await, 1);
+        let missing = ask(function.as_ref(), get("/nowhere")).await;
+        assert_eq!((missing.status, &missing.error()["code"]), (404, &json!("NO_OBJECT")));
     });
 }
 

@@ -7,11 +7,13 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use dotdo_core::{Error, ErrorKind, REQUEST_ID_HEADER, Response, Result};
+use dotdo_core::{Body, Error, ErrorKind, REQUEST_ID_HEADER, Response, Result};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use futures_util::stream;
 use http::HeaderValue;
-use http_body_util::Full;
+use http_body::Body as _;
+use http_body_util::{BodyExt, Full, StreamBody};
 use lambda_http::request::LambdaRequest;
 use lambda_runtime::tower::Layer;
 use lambda_runtime::{Context, LambdaEvent, LambdaInvocation, Runtime, Service, service_fn};
@@ -79,7 +81,7 @@ impl<O: Objects> Invocations<O> {
         let response = match request {
             Err(error) => refused(&error, context),
             Ok(_) if !(is_vouched_for || self.is_open) => refused(&nobody_vouched(), context),
-            Ok(request) => self.in_time(request, deadline, context).await,
+            Ok(request) => ending(self.in_time(request, deadline, context).await, deadline),
         };
         if self.streams(front) {
             let last = async move {
@@ -122,6 +124,21 @@ impl<O: Objects> Invocations<O> {
             tracing::debug!("work that answered requests have left behind goes on in the next invocation");
         }
     }
+}
+
+/// The response, whose body breaks off when the time is over.
+fn ending(response: Response, deadline: Option<Instant>) -> Response {
+    let Some(deadline) = deadline.filter(|_| response.body().size_hint().exact().is_none()) else { return response };
+    response.map(|body| {
+        let frames = stream::unfold(Some(body), move |body| async move {
+            let mut body = body?;
+            match timeout_at(deadline, body.frame()).await {
+                Ok(frame) => frame.map(|frame| (frame, Some(body))),
+                Err(_) => Some((Err(too_late()), None)),
+            }
+        });
+        Body::new(StreamBody::new(frames))
+    })
 }
 
 /// When an answer must be ready. `None` when Lambda's deadline is over before it begins, as emulators say who know none.

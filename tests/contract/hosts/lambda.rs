@@ -4,6 +4,7 @@
 //! neither bounds events nor invocations, so what Lambda refuses before a function sees it is not tested.
 
 mod answer;
+mod clock;
 mod event;
 
 use std::process::ExitStatus;
@@ -17,6 +18,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use nix::sys::signal::Signal;
 
+pub(crate) use self::clock::Clock;
 use crate::host::{Abilities, Body, Broken, Host, Hosted};
 use crate::stage::PATIENCE_SECONDS;
 
@@ -63,11 +65,8 @@ impl Host for Lambda {
 
     async fn start(&self, setup: &Setup) -> Box<dyn Hosted> {
         let apis = LambdaApis::start().await;
-        let program = Process::start(&mut self.setup(setup, &apis).command());
-        let polls = || std::future::ready(program.stderr().contains("\"polling\"").then_some(()));
-        let polls = Deadline::in_seconds(PATIENCE_SECONDS).until(polls).await;
-        assert!(polls.is_some(), "the function does not ask for events:\n{}\n{}", program.stderr(), apis.stderr());
-        Box::new(Function { front: self.0, apis, program, client: Client::builder(TokioExecutor::new()).build_http() })
+        let setup = self.setup(setup, &apis);
+        self.start_on(apis, &setup).await
     }
 }
 
@@ -79,6 +78,15 @@ impl Abilities {
 }
 
 impl Lambda {
+    /// Starts the program that `setup`, which is [`Lambda::setup`]'s, describes, on these APIs.
+    pub(crate) async fn start_on(&self, apis: LambdaApis, setup: &Setup) -> Box<dyn Hosted> {
+        let program = Process::start(&mut setup.command());
+        let polls = || std::future::ready(program.stderr().contains("\"polling\"").then_some(()));
+        let polls = Deadline::in_seconds(PATIENCE_SECONDS).until(polls).await;
+        assert!(polls.is_some(), "the function does not ask for events:\n{}\n{}", program.stderr(), apis.stderr());
+        Box::new(Function { front: self.0, apis, program, client: Client::builder(TokioExecutor::new()).build_http() })
+    }
+
     /// The function as its template configures it. The emulator does not kill it some hundred milliseconds after SIGTERM as Lambda does, and tests may not
     /// hang on those.
     pub(crate) fn setup(&self, setup: &Setup, apis: &LambdaApis) -> Setup {

@@ -11,7 +11,7 @@ mod vercel;
 pub(crate) use self::azure::{AzurePayload, AzureProxy};
 pub(crate) use self::cloud_run::CloudRun;
 pub(crate) use self::http::Http;
-pub(crate) use self::lambda::{Front, Lambda};
+pub(crate) use self::lambda::{Clock, Front, Lambda};
 pub(crate) use self::told::TOLD;
 pub(crate) use self::vercel::{Instance, Vercel};
 use crate::host::Host;
