@@ -36,6 +36,7 @@ mod lambda;
 mod peers;
 mod platform;
 mod program;
+mod redis;
 mod run;
 mod serve;
 mod telemetry;

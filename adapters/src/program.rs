@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dotdo_core::{
-    App, At, CheckpointMode, Clock, Components, Engine, Journey, ObjectId, Ownership, Random, Received, Request, Response, Result, Router,
-    StoreConfig, Tenant, open,
+    App, At, CheckpointMode, Clock, Components, Directory, Engine, Journey, ObjectId, Ownership, Random, Received, Request, Response,
+    Result, Router, StoreConfig, Tenant, open,
 };
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use crate::components::{OsRandom, SystemClock};
 use crate::config::Config;
 use crate::edge::{Edge, Objects};
 use crate::peers::Plan;
 use crate::platform::Platform;
+use crate::redis::{self, Redis};
 use crate::telemetry::{self, FLUSH_MAX, keep_metrics, start_metrics};
 use crate::workers::Workers;
 
@@ -43,6 +45,8 @@ struct About {
     ownership: Ownership,
     checkpoint: CheckpointMode,
     forwarding: &'static str,
+    /// Where servers tell each other what they own.
+    directory: Option<&'static str>,
     authentication: &'static str,
     /// Where other servers reach this one.
     reached_at: Option<String>,
@@ -80,13 +84,15 @@ impl Program {
             ownership: settings.ownership,
             checkpoint: settings.checkpoint.mode,
             forwarding: plan.name(),
+            directory: (plan.secret().is_some() && found.config.redis_url.is_some()).then_some("redis"),
             authentication: found.config.edge.auth.name(),
             reached_at: plan.address(),
         };
         let peers = plan.peers(instance, &clock, &random);
         let gate = plan.gate(instance, &clock);
-        let components = Components { bucket, clock, random, executor: Arc::new(Workers::default()), peers, instance };
         let tenant = Tenant::new(LOCAL, LOCAL)?;
+        let directory = directory(&found.config, &plan, bucket.location(), (&tenant, instance, &clock))?;
+        let components = Components { bucket, clock, random, executor: Arc::new(Workers::default()), peers, directory, instance };
         let engine = Engine::start(app, tenant.clone(), settings, components).await?;
         let edge = Edge::new(engine, router, found.config.edge.clone(), exporter, instance.as_u64_pair().0).with_gate(gate);
         let edge = edge.of_tenant(tenant);
@@ -95,7 +101,7 @@ impl Program {
 
     /// Says in the log what was found and chosen, and that requests can come from now on.
     pub(crate) fn announce(&self, what: &'static str, address: &dyn Display) {
-        let About { platform, storage, classes, ownership, checkpoint, forwarding, reached_at, authentication } = &self.about;
+        let About { platform, storage, classes, ownership, checkpoint, forwarding, directory, reached_at, authentication } = &self.about;
         let platform = platform.name();
         let ownership = match ownership {
             Ownership::Leased => "leased",
@@ -106,8 +112,29 @@ impl Program {
             CheckpointMode::EveryRequest => "every-request",
         };
         let version = env!("CARGO_PKG_VERSION");
-        tracing::info!(%address, platform, storage, classes, ownership, checkpoint, forwarding, reached_at, authentication, version, "{what}");
+        tracing::info!(
+            %address, platform, storage, classes, ownership, checkpoint, forwarding, directory, reached_at, authentication, version, "{what}"
+        );
     }
+}
+
+/// Where the servers tell each other what they own, if that is configured and they have a secret in common.
+fn directory(
+    config: &Config,
+    plan: &Plan,
+    location: &str,
+    (tenant, me, clock): (&Tenant, Uuid, &Arc<dyn Clock>),
+) -> Result<Option<Arc<dyn Directory>>> {
+    let Some(url) = &config.redis_url else { return Ok(None) };
+    let Some(secret) = plan.secret() else {
+        let forwarding = plan.name();
+        tracing::warn!(
+            forwarding,
+            "a Redis is configured and not used: servers tell each other what they own only where they forward by proxy, with a peer_secret"
+        );
+        return Ok(None);
+    };
+    Ok(Some(Arc::new(Redis::new(&redis::About { url, secret, location, tenant, me }, Arc::clone(clock))?)))
 }
 
 impl Objects for Engine {

@@ -8,11 +8,12 @@ use futures_util::future::OptionFuture;
 use uuid::Uuid;
 
 use crate::clock::{Clock, Random};
+use crate::directory::{Directory, Ear, Holding, News};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
 use crate::instance::{
-    Answer, Deps, Executor, Slot, Slots, Turn, Undone, Way, answer_per_request, cover, deliver, marked, prepare, shutdown, start_janitor,
-    start_scanning,
+    Answer, Deps, Executor, Slot, Slots, Turn, Undone, Way, answer_per_request, cover, deliver, hear, marked, prepare, shutdown,
+    start_janitor, start_scanning,
 };
 use crate::lease::OWNED_ELSEWHERE;
 use crate::object::{App, Request, Response};
@@ -34,6 +35,8 @@ pub struct Components {
     pub executor: Arc<dyn Executor>,
     /// The way to other servers on the same bucket. `None`: requests for objects that they own are refused, or wait for their leases.
     pub peers: Option<Arc<dyn Peers>>,
+    /// Where owners tell each other what they own. `None`, or one that knows nothing: they are found in the bucket.
+    pub directory: Option<Arc<dyn Directory>>,
     /// This process, as others see it; the same that the bucket was opened with.
     pub instance: Uuid,
 }
@@ -63,18 +66,21 @@ impl Engine {
     /// `Invalid` for settings that contradict each other.
     pub async fn start(app: App, tenant: Tenant, settings: Settings, components: Components) -> Result<Self> {
         settings.check()?;
-        let Components { bucket, clock, random, executor, peers, instance } = components;
+        let Components { bucket, clock, random, executor, peers, directory, instance } = components;
         probe(bucket.as_ref(), clock.as_ref(), random.as_ref()).await?;
         let janitor_clock = clock.clone();
         let inner = Arc::new_cyclic(|weak| {
             let engine = WeakEngine(weak.clone());
-            let components = Components { bucket, clock, random, executor, peers, instance };
+            let components = Components { bucket, clock, random, executor, peers, directory, instance };
             let deps = Arc::new(Deps::new(app, tenant, settings, components, engine));
             Inner { deps, slots: Slots::new(), stopping: AtomicBool::new(false) }
         });
         let engine = Self { inner };
         start_janitor(engine.downgrade(), janitor_clock.clone());
         start_scanning(engine.downgrade(), janitor_clock);
+        if let Some(directory) = &engine.deps().directory {
+            directory.listen(Ear::new(engine.downgrade()));
+        }
         Ok(engine)
     }
 
@@ -116,6 +122,13 @@ impl Engine {
     pub async fn admits(&self, object: &ObjectId) -> bool {
         let Ok(slot) = self.inner.slots.get(self.deps(), object) else { return true };
         !self.is_stopping() && Turn::may_take(self.deps(), &slot).await
+    }
+
+    /// Hears what another process tells of an object. What has no place in memory here gets none.
+    pub(crate) fn hear(&self, object: &ObjectId, holding: &Holding, news: News) {
+        if let Some(slot) = self.inner.slots.existing(object) {
+            hear(self.deps(), &slot, holding, news);
+        }
     }
 
     /// Runs a request on an object in this process, and nowhere else.

@@ -2,6 +2,7 @@
 
 mod change;
 mod clock;
+mod directory;
 mod engine;
 mod error;
 mod iceberg;
@@ -28,6 +29,7 @@ mod trace;
 
 pub use change::{Value, ValueRef};
 pub use clock::{Clock, Instant, Random};
+pub use directory::{Directory, Ear, Holding, News};
 pub use engine::{Components, Engine};
 pub use error::{Error, ErrorKind, Result};
 pub use id::{CLASS_BYTES_MAX, ID_BYTES_MAX, ObjectId, Tenant, is_class_name};

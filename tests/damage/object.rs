@@ -40,7 +40,7 @@ pub(crate) async fn engine(config: &StoreConfig, checkpoint: Checkpoint) -> dotd
     let random = Arc::new(Counting::from(u64::from(instance.as_fields().0)));
     let bucket = dotdo_core::open(config, instance, clock.clone(), random.clone())?;
     let settings = Settings { checkpoint, ..Settings::default() };
-    let components = Components { bucket, clock, random, executor: Arc::new(Inline), peers: None, instance };
+    let components = Components { bucket, clock, random, executor: Arc::new(Inline), peers: None, directory: None, instance };
     Engine::start(App::new().class("Sql", || SqlObject), Tenant::new("local", "local")?, settings, components).await
 }
 

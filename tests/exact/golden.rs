@@ -68,7 +68,7 @@ async fn engine(bucket: Arc<dyn Bucket>, random: Arc<dyn Random>, instance: Uuid
         ..Settings::default()
     };
     let clock: Arc<dyn Clock> = Arc::new(StillClock::new());
-    let components = Components { bucket, clock, random, executor: Arc::new(Inline), peers: None, instance };
+    let components = Components { bucket, clock, random, executor: Arc::new(Inline), peers: None, directory: None, instance };
     let tenant = Tenant::new("local", "local").expect("these are names");
     Engine::start(App::new().class("Sql", || SqlObject), tenant, settings, components).await.expect("the store is good")
 }

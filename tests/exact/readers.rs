@@ -112,8 +112,15 @@ async fn write(config: &StoreConfig) -> Vec<BTreeMap<String, Named>> {
     let bucket = dotdo_core::open(config, instance, clock.clone(), random.clone()).expect("the store is good");
     let settings =
         Settings { checkpoint: Checkpoint { mode: CheckpointMode::EveryRequest, ..Checkpoint::default() }, ..Settings::default() };
-    let components =
-        Components { bucket, clock: clock.clone() as Arc<dyn Clock>, random, executor: Arc::new(Inline), peers: None, instance };
+    let components = Components {
+        bucket,
+        clock: clock.clone() as Arc<dyn Clock>,
+        random,
+        executor: Arc::new(Inline),
+        peers: None,
+        directory: None,
+        instance,
+    };
     let tenant = Tenant::new("local", "local").expect("these are names");
     let engine = Engine::start(App::new().class("Sql", || SqlObject), tenant, settings, components).await.expect("the store is good");
     let object = ObjectId::new("Sql", "read by others").expect("these are names");

@@ -95,6 +95,7 @@ impl Run {
             random: self.random.clone(),
             executor: Arc::new(Inline),
             peers: None,
+            directory: None,
             instance,
         };
         let tenant = Tenant::new("local", "local").expect("these are names");

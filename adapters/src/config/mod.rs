@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) forwarding: Forwarding,
     /// What all servers of the bucket know.
     pub(crate) peer_secret: Option<Secret>,
+    /// Where servers tell each other what they own.
+    pub(crate) redis_url: Option<Secret>,
     /// Where other servers reach this one, by the environment.
     pub(crate) reached: Option<Reached>,
     /// The machine on Fly that this is, by the environment.
@@ -166,6 +168,7 @@ impl Default for Config {
             allow_unauthenticated: false,
             forwarding: Forwarding::Auto,
             peer_secret: None,
+            redis_url: None,
             reached: None,
             fly_machine: None,
             functions: Mode::Http,

@@ -12,12 +12,13 @@ use super::{Config, Resolved, storage, surroundings};
 use crate::auth::{TOKEN_BYTES_MIN, are_tokens};
 use crate::peers::SECRET_BYTES_MIN;
 use crate::platform::Platform;
+use crate::redis;
 
 /// How much of a wrong value an error repeats.
 const SHOWN_CHARS_MAX: usize = 80;
 
 /// Names that are promised and not understood yet: silence would let a user believe that they work.
-const LATER: &[&str] = &["JWT_TOKEN", "ICEBERG_CATALOG", "ICEBERG_WAREHOUSE", "TURSO_URL", "TURSO_TOKEN", "REDIS_URL"];
+const LATER: &[&str] = &["JWT_TOKEN", "ICEBERG_CATALOG", "ICEBERG_WAREHOUSE", "TURSO_URL", "TURSO_TOKEN"];
 /// Promised as well, and whoever sets it counts on it.
 const AUTHENTICATION: &str = "WORKOS_AUTH_DOMAIN";
 
@@ -68,6 +69,12 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
     if build.config.peer_secret.as_ref().is_some_and(|secret| secret.reveal().len() < SECRET_BYTES_MIN) {
         return Err(wrong(format!(
             "peer_secret has fewer than {SECRET_BYTES_MIN} bytes (not shown); `openssl rand -hex 32` makes a good one"
+        )));
+    }
+    if build.config.redis_url.as_ref().is_some_and(|url| !redis::is_address(url.reveal())) {
+        return Err(wrong(format!(
+            "redis_url has a value that can't be used (not shown, it may hold a password); it takes {}",
+            redis::ACCEPTED
         )));
     }
     if build.config.edge.auth.tokens.as_ref().is_some_and(|tokens| !are_tokens(tokens.reveal())) {

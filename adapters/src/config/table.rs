@@ -85,6 +85,14 @@ static SERVER: &[Knob] = &[
          sent. `openssl rand -hex 32` makes a good one.",
     ),
     Knob::new(
+        "redis_url",
+        secret!(redis_url),
+        "A Redis where servers tell each other which objects they own, such as `redis://user:password@host:6379`, or `rediss://` for TLS: a request for an \
+         object that another server owns gets there without a look into the bucket. Used with `peer_secret` and forwarding by `proxy` only. Nothing depends \
+         on it but speed ([platforms/redis.md](platforms/redis.md)).",
+    )
+    .with_aliases(&["REDIS_URL"]),
+    Knob::new(
         "default_class",
         text!("the name of a class", is_class_name, default_class),
         "The class of requests that name none; else the first class of the program.",

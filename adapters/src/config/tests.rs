@@ -147,8 +147,8 @@ fn functions_own_per_request_unless_they_are_told_otherwise() {
 
 #[test]
 fn promised_names_are_not_ignored_in_silence() {
-    let warnings = resolved(&environment(&[("REDIS_URL", "redis://x"), ("JWT_TOKEN", SECRET), ("TURSO_URL", "")])).warnings;
-    let expected = ["JWT_TOKEN is set, and this version does not use it yet", "REDIS_URL is set, and this version does not use it yet"];
+    let warnings = resolved(&environment(&[("TURSO_TOKEN", "x"), ("JWT_TOKEN", SECRET), ("TURSO_URL", "")])).warnings;
+    let expected = ["JWT_TOKEN is set, and this version does not use it yet", "TURSO_TOKEN is set, and this version does not use it yet"];
     assert_eq!(warnings, expected);
     assert!(refusal(&environment(&[("WORKOS_AUTH_DOMAIN", "auth.example.com")])).starts_with("WORKOS_AUTH_DOMAIN is set, but"));
 }
@@ -240,6 +240,23 @@ fn a_secret_of_the_servers_is_long_and_not_shown() {
         resolved(&environment(&[("DOTDO_PEER_SECRET", &long), ("FLY_MACHINE_ID", "m1"), ("DOTDO_STORAGE", "s3://b")]));
     assert!(!format!("{config:?}").contains(&long));
     assert_eq!((config.forwarding, config.fly_machine.as_deref()), (Forwarding::Auto, Some("m1")));
+}
+
+#[test]
+fn a_redis_is_named_by_an_address_that_is_never_shown() {
+    for good in ["redis://host", "rediss://user:hunter2@host:6380/1", "redis://:hunter2@[::1]:6379", "redis://host?protocol=resp3"] {
+        for name in ["REDIS_URL", "DOTDO_REDIS_URL"] {
+            let config = resolved(&environment(&[(name, good)])).config;
+            assert!(config.redis_url.as_ref().is_some_and(|url| url.reveal() == good));
+            assert!(!format!("{config:?}").contains(SECRET));
+        }
+    }
+    for wrong in
+        ["host", "http://id:hunter2@host", "redis://", "redis+unix:///hunter2", "redis://host/hunter2", "rediss://:hunter2@host#insecure"]
+    {
+        let message = refusal(&environment(&[("REDIS_URL", wrong)]));
+        assert!(message.contains("redis_url") && message.contains("rediss://") && !message.contains(SECRET), "{message}");
+    }
 }
 
 #[test]

@@ -66,6 +66,14 @@ impl Plan {
         }
     }
 
+    /// What all servers of the bucket know, where that is what they forward with.
+    pub(crate) fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::Proxy { secret, .. } => Some(secret),
+            Self::Off | Self::Fly { .. } => None,
+        }
+    }
+
     /// The way to the others.
     pub(crate) fn peers(&self, me: Uuid, clock: &Arc<dyn Clock>, random: &Arc<dyn Random>) -> Option<Arc<dyn Peers>> {
         match self {

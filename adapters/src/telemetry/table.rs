@@ -137,6 +137,21 @@ pub(super) static TABLE: &[Metric] = &[
         &[("result", "`answered`, `failed` or `not_owner`")],
         "Requests that other servers have sent here. They count as requests, too.",
     ),
+    gauge("dotdo_directory_up", &[], "1 while the Redis where servers tell each other what they own answers, else 0."),
+    counter(
+        "dotdo_directory_lookups_total",
+        &[(
+            "result",
+            "`hit`, `miss`, `refused` (nobody with the `peer_secret` wrote that, or it is too old) or `failed` (no answer in time, or none at all)",
+        )],
+        "Questions to it for the owner of an object. All but `hit` are followed by a look into the bucket.",
+    ),
+    counter(
+        "dotdo_directory_told_total",
+        &[("result", "`sent`, `failed` or `dropped` (too many waited, or it was away for too long)")],
+        "What it was told of this server's objects.",
+    ),
+    counter("dotdo_directory_heard_total", &[("result", "`heard` or `refused`")], "Changes that other servers have told in it."),
     // Messages.
     counter("dotdo_messages_delivered_total", &[], "Messages between objects that were delivered."),
     counter("dotdo_messages_failed_total", &[CODE], "Deliveries that were not taken; they are tried again."),

@@ -4,7 +4,7 @@
 //! until it has written another record: until then a request waits for the end of its lease, and takes the object over.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,10 +12,11 @@ use std::time::Duration;
 use tracing::Instrument;
 
 use crate::clock::{Clock, Instant};
+use crate::directory::Holding;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 use crate::instance::slot::Slot;
-use crate::instance::{Deps, hint, prepare};
+use crate::instance::{Deps, hearsay, hint, prepare};
 use crate::lease::{Claim, OWNED_ELSEWHERE};
 use crate::limits::{FORWARD_PAUSE, FORWARD_PAUSE_MAX, FORWARD_WITHIN, FORWARDS_AT_ONCE};
 use crate::object::{CallChain, Delivery, Keyed, Request, Response, duplicate};
@@ -38,8 +39,10 @@ struct Inner {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Known {
     pub(crate) owner: Owner,
-    /// Its newest record, as far as this process knows.
-    pub(crate) sequence: u64,
+    /// The epoch that it owns the object in.
+    epoch: u64,
+    /// Its newest record, as far as this process has read the log; `None` on hearsay.
+    sequence: Option<u64>,
     since: Instant,
     plausible: Duration,
     lease: Duration,
@@ -56,12 +59,36 @@ impl Whereabouts {
         let Some(address) = claim.address.clone() else { return false };
         let owner = Owner { instance: claim.holder, address };
         let mut inner = self.inner();
-        if inner.avoided.as_ref().is_some_and(|avoided| avoided.owner == owner && avoided.sequence == claim.sequence) {
-            return false;
+        if let Some(avoided) = inner.avoided.as_mut().filter(|avoided| avoided.owner == owner) {
+            if avoided.epoch >= claim.epoch {
+                // It was asked in vain on hearsay, and this is the same news.
+                avoided.sequence.get_or_insert(claim.sequence);
+            }
+            if avoided.sequence == Some(claim.sequence) {
+                return false;
+            }
         }
-        let (since, sequence, lease) = (Instant::now(clock), claim.sequence, claim.duration);
-        inner.known = Some(Known { owner, sequence, since, plausible: remaining, lease });
+        let (since, sequence, lease) = (Instant::now(clock), Some(claim.sequence), claim.duration);
+        inner.known = Some(Known { owner, epoch: claim.epoch, sequence, since, plausible: remaining, lease });
         true
+    }
+
+    /// Believes what an owner tells of itself, for `lease_max` at most, unless as much is known already or it was asked in vain.
+    pub(crate) fn hear(&self, holding: &Holding, lease_max: Duration, clock: &dyn Clock) {
+        let Holding { owner, epoch, remaining, .. } = holding.clone();
+        let mut inner = self.inner();
+        let is_known = inner.known.as_ref().is_some_and(|known| known.epoch >= epoch && known.is_plausible(clock));
+        let is_avoided = inner.avoided.as_ref().is_some_and(|avoided| avoided.owner == owner && avoided.epoch >= epoch);
+        if !is_known && !is_avoided {
+            let (since, plausible) = (Instant::now(clock), remaining.min(lease_max));
+            inner.known = Some(Known { owner, epoch, sequence: None, since, plausible, lease: lease_max });
+        }
+    }
+
+    /// This process does not own the object any more, as it says.
+    pub(crate) fn forget(&self, owner: &Owner) {
+        let mut inner = self.inner();
+        inner.known = inner.known.take().filter(|known| known.owner != *owner);
     }
 
     /// The owner has answered, so it was the owner a moment ago.
@@ -151,6 +178,8 @@ pub(crate) struct Way {
     /// How often it came to nothing here because another process owns the object, or has won it, and when that was so first.
     turned_away: u32,
     since: Option<Instant>,
+    /// The directory was asked for the owner.
+    has_asked: bool,
     /// The request goes back to the server that sent it.
     declined: bool,
 }
@@ -163,7 +192,7 @@ impl Way {
             journey.chain = chain.0.to_vec();
         }
         journey.delivery = request.extensions().get().cloned();
-        Self { request: Some(request), journey, caller: Caller::Here, turned_away: 0, since: None, declined: false }
+        Self { journey, caller: Caller::Here, ..Self::that_stays(request) }
     }
 
     /// The way of a request that another server has sent here.
@@ -182,7 +211,8 @@ impl Way {
 
     /// The way of a request that must be answered here or not at all.
     pub(crate) fn that_stays(request: Request) -> Self {
-        Self { request: Some(request), journey: Journey::default(), caller: Caller::Own, turned_away: 0, since: None, declined: false }
+        let (request, journey) = (Some(request), Journey::default());
+        Self { request, journey, caller: Caller::Own, turned_away: 0, since: None, has_asked: false, declined: false }
     }
 
     /// Who waits.
@@ -218,7 +248,7 @@ impl Way {
     /// Passes the request on if another process is known to own the object. `None`: it is still to be answered.
     pub(crate) async fn elsewhere(&mut self, deps: &Deps, slot: &Slot) -> Option<Result<Response>> {
         let peers = deps.peers.as_ref().filter(|_| self.caller == Caller::Here)?;
-        let known = slot.whereabouts.known(deps.clock.as_ref())?;
+        let known = self.owner(deps, slot).await?;
         let request = self.begin(deps);
         let spare = self.request.take();
         let forward = Forward { object: slot.log.object.clone(), request, journey: self.journey.clone() };
@@ -241,6 +271,22 @@ impl Way {
                 self.not_answered(slot, &known, error, spare)
             }
         }
+    }
+
+    /// The process that owns the object, as far as is known here or, once for each request, in the directory.
+    async fn owner(&mut self, deps: &Deps, slot: &Slot) -> Option<Known> {
+        let known = || {
+            let known = slot.whereabouts.known(deps.clock.as_ref())?;
+            // Hearsay of a former owner may have come before its successor's record.
+            (known.sequence.is_some() || known.epoch >= slot.pipeline().head.epoch).then_some(known)
+        };
+        if let Some(known) = known() {
+            return Some(known);
+        }
+        if !std::mem::replace(&mut self.has_asked, true) {
+            hearsay::ask(deps, slot).await;
+        }
+        known()
     }
 
     /// What follows when the owner gave no answer: the request goes on, or its client hears why it does not.

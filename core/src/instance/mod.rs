@@ -10,6 +10,7 @@ mod commit;
 mod elsewhere;
 mod handler;
 mod head;
+mod hearsay;
 mod hint;
 mod janitor;
 mod once;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::clock::{Clock, Random};
+use crate::directory::Directory;
 use crate::engine::{Components, WeakEngine};
 use crate::error::{Error, Result};
 use crate::id::{ObjectId, Tenant};
@@ -49,6 +51,7 @@ pub(crate) use checkpoint::cover;
 pub(crate) use elsewhere::{Undone, Way};
 pub use handler::{Executor, Inline};
 pub(crate) use handler::{offload, run_read_only};
+pub(crate) use hearsay::hear;
 pub(crate) use janitor::start as start_janitor;
 pub(crate) use once::prepare;
 pub(crate) use outbox::{deliver, marked, start_scanning};
@@ -72,6 +75,8 @@ pub(crate) struct Deps {
     pub(crate) executor: Arc<dyn Executor>,
     /// The way to other servers, if there is one.
     pub(crate) peers: Option<Arc<dyn Peers>>,
+    /// Where owners tell what they own, if there is such a place.
+    pub(crate) directory: Option<Arc<dyn Directory>>,
     /// This process, as other processes see it.
     pub(crate) instance: Uuid,
     /// For objects that call each other.
@@ -92,7 +97,7 @@ pub(crate) struct Deps {
 
 impl Deps {
     pub(crate) fn new(app: App, tenant: Tenant, settings: Settings, components: Components, engine: WeakEngine) -> Self {
-        let Components { bucket, clock, random, executor, peers, instance } = components;
+        let Components { bucket, clock, random, executor, peers, directory, instance } = components;
         let checkpoints = tokio::sync::Semaphore::new(checkpoint::CONCURRENCY);
         let background = background::Tasks::default();
         let pasts = tokio::sync::Semaphore::new(PASTS_MAX);
@@ -105,6 +110,7 @@ impl Deps {
             random,
             executor,
             peers,
+            directory,
             instance,
             engine,
             background,

@@ -25,7 +25,7 @@ use crate::instance::queue::Ask;
 use crate::instance::slot::{Residence, Slot};
 use crate::instance::together::{Together, run_together};
 use crate::instance::turn::{Answer, recover};
-use crate::instance::{Deps, checkpoint};
+use crate::instance::{Deps, checkpoint, hearsay};
 use crate::lease::Lease;
 use crate::limits::{CONTENTION_LEASE, CONTENTION_PAUSE, LOSSES_MAX};
 use crate::object::Request;
@@ -323,6 +323,8 @@ impl Round<'_> {
         }
         self.slot.bytes.store(warm.context.database.bytes(), Ordering::Relaxed);
         self.slot.pipeline().follow_own(won, kept);
+        // A lease against losses is over with the request.
+        hearsay::tell(self.deps, self.slot, won.head(), kept.map_or(Duration::ZERO, |lease| lease.duration));
     }
 
     /// A lease that a program took and has not given up.

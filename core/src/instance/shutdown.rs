@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::OptionFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 
 use crate::instance::slot::Slot;
@@ -18,6 +19,7 @@ pub(crate) async fn shutdown(deps: &Arc<Deps>, slots: &Slots, deadline: Duration
         deps.stopping.close();
         deps.couriers.idle().await;
         stream::iter(slots.all()).for_each_concurrent(CONCURRENCY, |slot| async move { finish(deps, &slot).await }).await;
+        OptionFuture::from(deps.directory.as_ref().map(|directory| directory.settle())).await;
     };
     let timer = deps.clock.sleep(deadline);
     futures_util::pin_mut!(work);
@@ -39,7 +41,8 @@ async fn finish(deps: &Arc<Deps>, slot: &Arc<Slot>) {
     if let Err(error) = checkpoint::write_if_behind(deps, slot).await {
         tracing::warn!(object = %slot.log.object, %error, "no snapshot at shutdown; the log has everything");
     }
-    if let Some(Ok(Ok(head))) = futures_util::future::OptionFuture::from(ticket).await {
+    if let Some(Ok(Ok(head))) = OptionFuture::from(ticket).await {
+        slot.tell(deps, head);
         hint::write(deps, slot, head, true).await;
     }
 }

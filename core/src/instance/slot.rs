@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::clock::{Clock, Instant};
 use crate::error::{Error, ErrorKind, Result};
@@ -9,7 +10,7 @@ use crate::instance::elsewhere::Whereabouts;
 use crate::instance::outbox::Outbox;
 use crate::instance::pipeline::{Gate, Head, Pipeline};
 use crate::instance::queue::Queue;
-use crate::instance::{Deps, checkpoint, commit, hint};
+use crate::instance::{Deps, checkpoint, commit, hearsay, hint};
 use crate::lease::Claim;
 use crate::log::Log;
 use crate::object::{AnyObject, Context};
@@ -34,6 +35,8 @@ pub(crate) struct Slot {
     /// The memory has been made small since the last use.
     pub(crate) relaxed: AtomicBool,
     pub(crate) hint: Mutex<hint::LastWritten>,
+    /// What this process last told the directory of the object.
+    pub(crate) told: Mutex<Option<hearsay::Told>>,
     /// The delivery of the object's messages.
     pub(crate) outbox: Outbox,
     /// Who owns the object, when that is another process.
@@ -86,6 +89,7 @@ impl Slot {
             checkpoint_asked: AtomicBool::new(false),
             relaxed: AtomicBool::new(false),
             hint: Mutex::default(),
+            told: Mutex::default(),
             outbox: Outbox::default(),
             whereabouts: Whereabouts::default(),
             swept,
@@ -125,10 +129,17 @@ impl Slot {
         }
     }
 
-    /// What follows a record behind the responses: the hint for other servers, and the object's first snapshot.
+    /// What follows a record behind the responses: the hints for other servers, and the object's first snapshot.
     pub(crate) fn after_record(self: &Arc<Self>, deps: &Arc<Deps>, head: Head) {
         hint::write_behind(deps, self, head);
+        self.tell(deps, head);
         checkpoint::start_if_due(deps, self);
+    }
+
+    /// Tells the directory of `head`, a record of this process under leases.
+    pub(crate) fn tell(&self, deps: &Deps, head: Head) {
+        let lease = if head.leases { deps.settings.lease_duration } else { Duration::ZERO };
+        hearsay::tell(deps, self, head, lease);
     }
 }
 

@@ -38,6 +38,11 @@ impl Slots {
         Ok(slot)
     }
 
+    /// The slot of `object`, if there is one.
+    pub(crate) fn existing(&self, object: &ObjectId) -> Option<Arc<Slot>> {
+        self.shard(object).get(object).cloned()
+    }
+
     /// Every slot there is now.
     pub(crate) fn all(&self) -> Vec<Arc<Slot>> {
         self.shards.iter().flat_map(|shard| lock(shard).values().cloned().collect::<Vec<_>>()).collect()

@@ -94,6 +94,7 @@ impl World {
             random: Arc::new(CountingRandom::starting_at(instance << 32)),
             executor: Arc::new(Inline),
             peers: None,
+            directory: None,
             instance: Uuid::from_u128(instance),
         };
         let tenant = Tenant::new("local", "local").expect("a good tenant");

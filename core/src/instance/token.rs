@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::instance::commit::{Written, fenced, write};
 use crate::instance::pipeline::{Gate, Head};
 use crate::instance::slot::Slot;
-use crate::instance::{Deps, hint};
+use crate::instance::{Deps, hearsay, hint};
 use crate::lease::{Claim, Lease};
 use crate::settings::Ownership;
 
@@ -62,6 +62,7 @@ async fn keep(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Result<FencingToken> {
         Written::Won(won) => {
             slot.pipeline().follow_own(&won, Some(Lease { granted: won.sent, duration: deps.settings.lease_duration }));
             hint::write_behind(deps, slot, won.head());
+            hearsay::tell(deps, slot, won.head(), deps.settings.lease_duration);
             Ok(won.head().into())
         }
         Written::Lost(record) => Err(fenced(&record)),

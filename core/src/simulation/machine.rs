@@ -239,7 +239,8 @@ async fn start_engine(timeline: Timeline, process: Process, settings: crate::set
     let random: Arc<dyn Random> = Arc::new(SimRandom::new(seed));
     let bucket = SimBucket::new(timeline, process, clock.clone());
     let bucket = Arc::new(Retrying::new(bucket, clock.clone(), random.clone()));
-    let components = Components { bucket, clock, random, executor: Arc::new(Inline), peers: None, instance: process.uuid() };
+    let components =
+        Components { bucket, clock, random, executor: Arc::new(Inline), peers: None, directory: None, instance: process.uuid() };
     Engine::start(app(), Tenant::new("local", "local")?, settings, components).await
 }
 

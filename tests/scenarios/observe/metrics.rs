@@ -12,14 +12,18 @@ use crate::world::{PATIENCE_SECONDS, World};
 /// Long enough for a request to be forwarded while it holds, short enough to see it end.
 const LEASE_MS: &str = "3000";
 
-/// Metrics with labels that have no value unless something fails that does not fail here, or gets older than a test does.
-const ABSENT: [&str; 6] = [
+/// Metrics with labels that have no value unless something fails that does not fail here, or gets older than a test does, or is there at
+/// all: a Redis is not.
+const ABSENT: [&str; 9] = [
     "dotdo_spans_total",
     "dotdo_commits_failed_total",
     "dotdo_restores_failed_total",
     "dotdo_snapshots_failed_total",
     "dotdo_messages_failed_total",
     "dotdo_swept_total",
+    "dotdo_directory_lookups_total",
+    "dotdo_directory_told_total",
+    "dotdo_directory_heard_total",
 ];
 
 /// The documented metrics and their types.

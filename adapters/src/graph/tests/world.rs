@@ -120,6 +120,7 @@ async fn start(bucket: &Arc<dyn Bucket>, clock: &Arc<MovedClock>) -> Engine {
         random: Arc::new(OsRandom),
         executor: Arc::new(Inline),
         peers: None,
+        directory: None,
         instance: Uuid::from_bytes(OsRandom.bytes16()),
     };
     let tenant = Tenant::new("local", "local").expect("good names");

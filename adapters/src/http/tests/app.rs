@@ -35,7 +35,7 @@ async fn server() -> Server<Engine> {
     let random = Arc::new(OsRandom);
     let instance = uuid::Builder::from_random_bytes(random.bytes16()).into_uuid();
     let bucket = Arc::new(Memory::new(clock.clone()));
-    let components = Components { bucket, clock, random, executor: Arc::new(Workers::default()), peers: None, instance };
+    let components = Components { bucket, clock, random, executor: Arc::new(Workers::default()), peers: None, directory: None, instance };
     let settings = Settings { handler_time_max: Duration::from_secs(3), ..Settings::default() };
     let engine = Engine::start(app, Tenant::new("o", "t").expect("a tenant"), settings, components).await.expect("an engine");
     Server::serving(Edge::new(engine, router, edge_settings(), None, 1), server_settings()).await

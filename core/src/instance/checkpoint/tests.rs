@@ -35,7 +35,8 @@ async fn server(bucket: Arc<dyn Bucket>, clock: Arc<ManualClock>, instance: u128
     let mut settings = Settings::default();
     settings.checkpoint.mode = CheckpointMode::EveryRequest;
     let random = Arc::new(CountingRandom::starting_at(instance << 32));
-    let components = Components { bucket, clock, random, executor: Arc::new(Inline), peers: None, instance: Uuid::from_u128(instance) };
+    let components =
+        Components { bucket, clock, random, executor: Arc::new(Inline), peers: None, directory: None, instance: Uuid::from_u128(instance) };
     let app = App::new().class("Rows", || Rows);
     Engine::start(app, Tenant::new("local", "local").expect("a good tenant"), settings, components).await.expect("memory passes the probe")
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::clock::Random;
+use crate::directory::Directory;
 use crate::engine::{Components, Engine};
 use crate::id::Tenant;
 use crate::instance::Inline;
@@ -31,7 +32,7 @@ impl DurableObject for Counter {
 }
 
 /// What happens to a request on its way to another server.
-enum Fate {
+pub(in crate::instance) enum Fate {
     /// It arrives.
     Arrives,
     /// It comes back.
@@ -46,7 +47,7 @@ enum Fate {
 
 /// Carries requests between engines of one process, as scripted; unscripted ones arrive.
 #[derive(Default)]
-struct Carrier {
+pub(in crate::instance) struct Carrier {
     engines: Mutex<Vec<(String, Engine)>>,
     script: Mutex<VecDeque<Fate>>,
     asked: Mutex<Vec<String>>,
@@ -77,31 +78,37 @@ impl Peers for Carrier {
 }
 
 impl Carrier {
-    fn script(&self, fates: impl IntoIterator<Item = Fate>) {
+    pub(in crate::instance) fn script(&self, fates: impl IntoIterator<Item = Fate>) {
         self.script.lock().expect("no panics").extend(fates);
     }
 
     /// Who was asked since the last call.
-    fn asked(&self) -> Vec<String> {
+    pub(in crate::instance) fn asked(&self) -> Vec<String> {
         std::mem::take(&mut *self.asked.lock().expect("no panics"))
     }
 }
 
 /// Servers on one bucket.
-struct World {
-    clock: Arc<ManualClock>,
-    bucket: Arc<Memory>,
-    carrier: Arc<Carrier>,
+pub(in crate::instance) struct World {
+    pub(in crate::instance) clock: Arc<ManualClock>,
+    pub(in crate::instance) bucket: Arc<Memory>,
+    pub(in crate::instance) carrier: Arc<Carrier>,
+    pub(in crate::instance) directory: Option<Arc<dyn Directory>>,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(in crate::instance) fn new() -> Self {
         let clock = Arc::new(ManualClock::default());
-        Self { bucket: Arc::new(Memory::new(clock.clone())), clock, carrier: Arc::default() }
+        Self { bucket: Arc::new(Memory::new(clock.clone())), clock, carrier: Arc::default(), directory: None }
     }
 
     /// A server that others reach at `name`.
-    async fn server(&self, name: &str) -> Engine {
+    pub(in crate::instance) async fn server(&self, name: &str) -> Engine {
+        self.server_with(name, Settings::default()).await
+    }
+
+    /// The same, with other settings.
+    pub(in crate::instance) async fn server_with(&self, name: &str, settings: Settings) -> Engine {
         let number = u128::from(*name.as_bytes().first().expect("a name"));
         let components = Components {
             bucket: self.bucket.clone(),
@@ -109,9 +116,10 @@ impl World {
             random: Arc::new(CountingRandom::starting_at(number << 32)) as Arc<dyn Random>,
             executor: Arc::new(Inline),
             peers: Some(self.carrier.clone()),
+            directory: self.directory.clone(),
             instance: Uuid::from_u128(number),
         };
-        let settings = Settings { address: Some(name.to_owned()), ..Settings::default() };
+        let settings = Settings { address: Some(name.to_owned()), ..settings };
         let tenant = Tenant::new("local", "local").expect("a good tenant");
         let engine = Engine::start(App::new().class("Counter", || Counter), tenant, settings, components).await.expect("it starts");
         self.carrier.engines.lock().expect("no panics").push((name.to_owned(), engine.clone()));
@@ -119,8 +127,17 @@ impl World {
     }
 }
 
+impl World {
+    /// Whoever asks the store from now on finds objects that nobody has written.
+    pub(in crate::instance) async fn empty_the_store(&self) {
+        let all = self.bucket.list(&Key::new("local"), None, 1000).await.expect("memory lists");
+        let keys: Vec<Key> = all.into_iter().map(|entry| entry.key).collect();
+        self.bucket.delete(&keys).await.expect("memory deletes");
+    }
+}
+
 /// Lets time pass until `work` is done.
-async fn in_time<T>(world: &World, work: impl Future<Output = T>) -> T {
+pub(in crate::instance) async fn in_time<T>(world: &World, work: impl Future<Output = T>) -> T {
     futures_util::pin_mut!(work);
     loop {
         if let Some(done) = (&mut work).now_or_never() {
@@ -131,15 +148,15 @@ async fn in_time<T>(world: &World, work: impl Future<Output = T>) -> T {
     }
 }
 
-fn object() -> ObjectId {
+pub(in crate::instance) fn object() -> ObjectId {
     ObjectId::new("Counter", "one").expect("a good id")
 }
 
-async fn ask(engine: &Engine, request: Request) -> Result<String> {
+pub(in crate::instance) async fn ask(engine: &Engine, request: Request) -> Result<String> {
     engine.fetch(&object(), None, request).await?.into_body().text().await
 }
 
-fn post(body: Body) -> Request {
+pub(in crate::instance) fn post(body: Body) -> Request {
     let mut request = Request::new(body);
     *request.method_mut() = http::Method::POST;
     request
@@ -156,10 +173,7 @@ async fn a_request_reaches_the_owner_and_later_ones_without_asking_the_store() {
     let (a, b) = (world.server("a").await, world.server("b").await);
     assert_eq!(ask(&a, post(streamed("!"))).await.expect("a owns it"), "1!");
     assert_eq!(ask(&b, post(streamed("!"))).await.expect("a answers"), "2!");
-    // Whoever asked the store now would find an object that nobody has written.
-    let all = world.bucket.list(&Key::new("local"), None, 1000).await.expect("memory lists");
-    let keys: Vec<Key> = all.into_iter().map(|entry| entry.key).collect();
-    world.bucket.delete(&keys).await.expect("memory deletes");
+    world.empty_the_store().await;
     assert_eq!(ask(&b, Request::default()).await.expect("a answers"), "3");
     assert_eq!(world.carrier.asked(), ["a", "a"]);
 }

@@ -121,6 +121,7 @@ impl Post {
             random: Arc::new(CountingRandom::starting_at(number << 32)),
             executor: Arc::new(Inline),
             peers: None,
+            directory: None,
             instance: Uuid::from_u128(number),
         };
         let settings = Settings { ownership, ..Settings::default() };

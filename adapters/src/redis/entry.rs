@@ -1,0 +1,124 @@
+//! What is written into Redis: who wrote it, a keyed hash, and a text.
+
+use std::time::Duration;
+
+use dotdo_core::{Holding, News, ObjectId, Owner, Secret};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::ENTRY_BYTES_MAX;
+use crate::peers::CLOCK_SKEW_MAX;
+
+/// The version of the text. Others are ignored, as if there were nothing.
+const VERSION: u32 = 1;
+
+/// What the keys are derived for. Never change it: change the version.
+const CONTEXT: &str = "dotdo 2026-11 owners in a directory";
+
+/// The length of a hash in hexadecimal digits.
+const HEX: usize = 2 * blake3::OUT_LEN;
+
+/// One word of an owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) object: ObjectId,
+    pub(super) holding: Holding,
+    pub(super) news: News,
+    /// When it was said, in milliseconds since 1970.
+    pub(super) time_ms: i64,
+}
+
+/// The text.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Text {
+    version: u32,
+    class: String,
+    id: String,
+    news: String,
+    instance: Uuid,
+    address: String,
+    epoch: u64,
+    sequence: u64,
+    lease_ms: u64,
+    time_ms: i64,
+}
+
+/// What is derived from the servers' common secret, for one bucket.
+pub(super) struct Keys {
+    mac: [u8; 32],
+    bucket: String,
+}
+
+impl Keys {
+    /// The keys for the bucket at `location`.
+    pub(super) fn new(secret: &Secret, location: &str) -> Self {
+        let root = blake3::derive_key(CONTEXT, secret.reveal().as_bytes());
+        let derive =
+            |what: &str| *blake3::Hasher::new_keyed(&root).update(what.as_bytes()).update(location.as_bytes()).finalize().as_bytes();
+        let name = blake3::Hash::from_bytes(derive("name:")).to_hex();
+        Self { mac: derive("mac:"), bucket: name[..HEX / 2].to_owned() }
+    }
+
+    /// What stands for the bucket in names.
+    pub(super) fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// What is written: `{instance} {hash} {text}`.
+    pub(super) fn seal(&self, entry: &Entry) -> String {
+        let Holding { owner, epoch, sequence, remaining } = &entry.holding;
+        let text = Text {
+            version: VERSION,
+            class: entry.object.class().to_owned(),
+            id: entry.object.id().to_owned(),
+            news: name_of(entry.news).to_owned(),
+            instance: owner.instance,
+            address: owner.address.clone(),
+            epoch: *epoch,
+            sequence: *sequence,
+            lease_ms: u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX),
+            time_ms: entry.time_ms,
+        };
+        let text = serde_json::to_string(&text).expect("a text has nothing that JSON can't say");
+        let mac = blake3::keyed_hash(&self.mac, text.as_bytes());
+        format!("{}{} {text}", prefix_of(&owner.instance), mac.to_hex())
+    }
+
+    /// What was written with the same secret, for the same bucket, and not so long ago that its lease must be over; `None` for anything else.
+    pub(super) fn open(&self, bytes: &[u8], now_ms: i64) -> Option<Entry> {
+        let written = std::str::from_utf8(bytes).ok().filter(|written| written.len() <= ENTRY_BYTES_MAX)?;
+        let (instance, rest) = written.split_once(' ')?;
+        let (hex, text) = rest.split_once(' ')?;
+        // Comparing two hashes takes the same time wherever they differ. The other way to write the same hash would be another text.
+        let theirs = Some(hex).filter(|hex| !hex.contains(|digit: char| digit.is_ascii_uppercase()));
+        if blake3::Hash::from_hex(theirs?).ok()? != blake3::keyed_hash(&self.mac, text.as_bytes()) {
+            return None;
+        }
+        let text: Text = serde_json::from_str(text).ok()?;
+        let news = [News::Taken, News::Kept, News::Released].into_iter().find(|news| name_of(*news) == text.news)?;
+        let skew_ms = i64::try_from(CLOCK_SKEW_MAX.as_millis()).unwrap_or(i64::MAX);
+        let age_ms = now_ms.saturating_sub(text.time_ms);
+        let age_ms_max = i64::try_from(text.lease_ms).unwrap_or(i64::MAX).saturating_add(skew_ms);
+        let is_sound = text.version == VERSION && text.instance.to_string() == instance && (-skew_ms..=age_ms_max).contains(&age_ms);
+        if !is_sound {
+            return None;
+        }
+        let owner = Owner { instance: text.instance, address: text.address };
+        let holding = Holding { owner, epoch: text.epoch, sequence: text.sequence, remaining: Duration::from_millis(text.lease_ms) };
+        Some(Entry { object: ObjectId::new(&text.class, &text.id).ok()?, holding, news, time_ms: text.time_ms })
+    }
+}
+
+/// How every entry of a process begins.
+pub(super) fn prefix_of(instance: &Uuid) -> String {
+    format!("{instance} ")
+}
+
+fn name_of(news: News) -> &'static str {
+    match news {
+        News::Taken => "taken",
+        News::Kept => "kept",
+        News::Released => "released",
+    }
+}

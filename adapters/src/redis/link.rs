@@ -1,0 +1,215 @@
+//! The connections to a Redis: made, kept, and made again, by one task in the background.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
+use ::redis::{AsyncConnectionConfig, ConnectionAddr, Msg, Pipeline, RedisError, RedisResult};
+use dotdo_core::{Ear, News};
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use super::entry::{Entry, prefix_of};
+use super::{ANSWER_MAX, CONNECT_MAX, ENTRY_BYTES_MAX, LETTERS_AT_ONCE, PAUSE_MAX, PAUSE_MIN, PING_INTERVAL, Shared};
+
+/// Deletes an entry that begins as those of one process do.
+const DELETE_OWN: &str = "local entry = redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) \
+                          if entry == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
+
+/// A word on its way to Redis.
+pub(super) struct Letter {
+    pub(super) entry: Entry,
+}
+
+/// The task.
+pub(super) struct Link {
+    pub(super) shared: Arc<Shared>,
+    pub(super) letters: mpsc::Receiver<Letter>,
+    pub(super) ear: Ear,
+}
+
+/// What is there while Redis is.
+struct Session {
+    connection: MultiplexedConnection,
+    sink: PubSubSink,
+    messages: PubSubStream,
+}
+
+/// Why a session has ended.
+enum End {
+    /// There is nobody left to hear anything.
+    Deaf,
+    /// Redis is away.
+    Away(String),
+}
+
+impl Link {
+    /// Runs until nobody listens any more.
+    pub(super) async fn run(mut self) {
+        let (mut pause, mut was_told) = (PAUSE_MIN, false);
+        let address = self.shared.address.clone();
+        self.shared.set_connection(None);
+        loop {
+            let why = match self.connect().await {
+                Ok(session) => {
+                    tracing::info!(address, "Redis is there: servers tell each other in it who owns which object");
+                    (pause, was_told) = (PAUSE_MIN, false);
+                    match self.serve(session).await {
+                        End::Deaf => return,
+                        End::Away(why) => why,
+                    }
+                }
+                Err(why) => why,
+            };
+            self.shared.set_connection(None);
+            if !std::mem::replace(&mut was_told, true) {
+                tracing::warn!(address, why, "Redis is away: the owners of objects are found in the bucket until it is back");
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// Connects, and makes sure that there is an answer.
+    async fn connect(&self) -> Result<Session, String> {
+        let connecting = async {
+            let client = &self.shared.client;
+            if matches!(client.get_connection_info().addr(), ConnectionAddr::TcpTls { .. }) {
+                // Another may be in place already, which is as good.
+                let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+            }
+            // Each wait has its own bound here.
+            let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+            let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+            let mut subscribed = client.get_async_pubsub().await?;
+            subscribed.subscribe(self.shared.channel()).await?;
+            // Whoever may not do this can't look anything up.
+            let question = ::redis::cmd("GETRANGE").arg(self.shared.channel()).arg(0).arg(0).to_owned();
+            let _: Vec<u8> = question.query_async(&mut connection).await?;
+            let (sink, messages) = subscribed.split();
+            Ok(Session { connection, sink, messages })
+        };
+        match timeout(CONNECT_MAX, connecting).await {
+            Ok(session) => session.map_err(|error| reason(&error)),
+            Err(_) => Err(silent(CONNECT_MAX)),
+        }
+    }
+
+    /// Tells and hears until the connection is of no use any more.
+    async fn serve(&mut self, session: Session) -> End {
+        let Session { connection, mut sink, mut messages } = session;
+        self.shared.set_connection(Some(connection.clone()));
+        loop {
+            let done = tokio::select! {
+                letter = self.letters.recv() => match letter {
+                    Some(letter) => self.tell(letter, &connection).await,
+                    None => return End::Deaf,
+                },
+                message = messages.next() => match message {
+                    Some(message) if self.hear(&message) => Ok(()),
+                    Some(_) => return End::Deaf,
+                    None => Err("the connection was closed".to_owned()),
+                },
+                () = self.shared.closed.notified() => match self.shared.connection() {
+                    Some(_) => Ok(()),
+                    None => Err(silent(ANSWER_MAX)),
+                },
+                () = sleep(PING_INTERVAL) => ping(&connection, &mut sink).await,
+            };
+            if let Err(why) = done {
+                return End::Away(why);
+            }
+        }
+    }
+
+    /// Tells one word, and those that wait behind it.
+    async fn tell(&mut self, first: Letter, connection: &MultiplexedConnection) -> Result<(), String> {
+        let mut letters = vec![first];
+        while let Some(letter) = (letters.len() < LETTERS_AT_ONCE).then(|| self.letters.try_recv().ok()).flatten() {
+            letters.push(letter);
+        }
+        let now_ms = self.shared.clock.wall_ms();
+        let mut pipeline = ::redis::pipe();
+        pipeline.ignore_errors();
+        for Letter { entry } in &letters {
+            self.write(&mut pipeline, entry, now_ms);
+        }
+        if pipeline.is_empty() {
+            letters.iter().for_each(|_| self.shared.told("dropped"));
+            return Ok(());
+        }
+        let mut connection = connection.clone();
+        let sent = timeout(CONNECT_MAX, pipeline.query_async::<Vec<RedisResult<::redis::Value>>>(&mut connection)).await;
+        let (result, ended) = match sent {
+            Ok(Ok(answers)) => match answers.into_iter().find_map(Result::err) {
+                None => ("sent", Ok(())),
+                Some(error) => {
+                    tracing::debug!(address = self.shared.address, error = reason(&error), "Redis does not take what it is told");
+                    ("failed", Ok(()))
+                }
+            },
+            Ok(Err(error)) => ("failed", Err(reason(&error))),
+            Err(_) => ("failed", Err(silent(CONNECT_MAX))),
+        };
+        letters.iter().for_each(|_| self.shared.told(result));
+        ended
+    }
+
+    /// Adds what one word means. One that has waited for longer than its lease means nothing any more.
+    fn write(&self, pipeline: &mut Pipeline, entry: &Entry, now_ms: i64) {
+        let (key, text) = (self.shared.entry_key(&entry.object), self.shared.keys.seal(entry));
+        let waited = Duration::from_millis(u64::try_from(now_ms.saturating_sub(entry.time_ms)).unwrap_or(0));
+        let left_ms = u64::try_from(entry.holding.remaining.saturating_sub(waited).as_millis()).unwrap_or(u64::MAX);
+        match entry.news {
+            News::Released => _ = pipeline.cmd("EVAL").arg(DELETE_OWN).arg(1).arg(key).arg(prefix_of(&self.shared.me)),
+            News::Taken | News::Kept if left_ms == 0 => return,
+            News::Taken | News::Kept => _ = pipeline.cmd("SET").arg(key).arg(&text).arg("PX").arg(left_ms),
+        }
+        if entry.news != News::Kept {
+            pipeline.cmd("PUBLISH").arg(self.shared.channel()).arg(text);
+        }
+    }
+
+    /// Hears a message; `false` when there is nobody to hear it.
+    fn hear(&self, message: &Msg) -> bool {
+        let bytes = Some(message.get_payload_bytes()).filter(|bytes| bytes.len() <= ENTRY_BYTES_MAX);
+        let Some(entry) = bytes.and_then(|bytes| self.shared.keys.open(bytes, self.shared.clock.wall_ms())) else {
+            self.shared.suspect();
+            metrics::counter!("dotdo_directory_heard_total", "result" => "refused").increment(1);
+            return true;
+        };
+        if entry.holding.owner.instance == self.shared.me {
+            return true;
+        }
+        metrics::counter!("dotdo_directory_heard_total", "result" => "heard").increment(1);
+        self.ear.hear(&entry.object, &entry.holding, entry.news)
+    }
+}
+
+/// Asks on both connections whether there is still somebody.
+async fn ping(connection: &MultiplexedConnection, sink: &mut PubSubSink) -> Result<(), String> {
+    let mut connection = connection.clone();
+    let question = ::redis::cmd("PING");
+    let both = async {
+        let (one, other) = tokio::join!(question.query_async::<::redis::Value>(&mut connection), sink.ping::<::redis::Value>());
+        one.and(other)
+    };
+    match timeout(CONNECT_MAX, both).await {
+        Ok(answer) => answer.map(drop).map_err(|error| reason(&error)),
+        Err(_) => Err(silent(CONNECT_MAX)),
+    }
+}
+
+fn silent(waited: Duration) -> String {
+    format!("no answer in {} ms", waited.as_millis())
+}
+
+/// What went wrong, without what a server may have repeated of what it was sent.
+fn reason(error: &RedisError) -> String {
+    match error.code() {
+        Some(code) if !error.is_io_error() => format!("{} ({code})", error.category()),
+        _ if error.is_io_error() => error.to_string(),
+        _ => error.category().to_owned(),
+    }
+}

@@ -1,0 +1,257 @@
+//! Redis as the place where servers of one bucket tell each other what they own.
+//!
+//! Promises: nobody waits for a Redis that is away; what somebody without the servers' secret wrote there is not believed; the address with
+//! its password is never printed. Must not know: what is done with what was found.
+
+mod entry;
+mod link;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{Client, ConnectionInfo, IntoConnectionInfo, RedisResult};
+use async_trait::async_trait;
+use dotdo_core::{Clock, Directory, Ear, Error, Holding, News, ObjectId, Result, Secret, Tenant};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use self::entry::{Entry, Keys};
+use self::link::{Letter, Link};
+
+/// How long an answer may take.
+const ANSWER_MAX: Duration = Duration::from_millis(250);
+
+/// How long it may take to connect.
+const CONNECT_MAX: Duration = Duration::from_secs(2);
+
+/// The pause before the second try to connect; it doubles with each further one, up to [`PAUSE_MAX`].
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+
+/// The longest such pause.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// How often a connection on which nothing happens is asked whether there is still somebody.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long the end of a program waits until everything has been told.
+const SETTLE_MAX: Duration = Duration::from_millis(500);
+
+/// How many words may wait to be told; more are dropped.
+const LETTERS_MAX: usize = 4096;
+
+/// How many words are told at once.
+const LETTERS_AT_ONCE: usize = 64;
+
+/// The longest entry or message, in bytes: an id and an address with room to spare.
+const ENTRY_BYTES_MAX: usize = 4096;
+
+/// The schemes of addresses that are understood.
+const SCHEMES: [&str; 2] = ["redis://", "rediss://"];
+
+/// What addresses look like, as the end of the sentence "it takes …".
+pub(crate) const ACCEPTED: &str =
+    "redis://host:6379, or rediss:// for TLS, with user:password@ before the host and /number after it where needed";
+
+/// The address that `url` stands for; `None` when it is none that can be used.
+fn understood(url: &str) -> Option<ConnectionInfo> {
+    let has_scheme = SCHEMES.iter().any(|scheme| url.starts_with(scheme));
+    // What comes after `#` would turn the checks of TLS off.
+    (has_scheme && !url.contains('#')).then(|| url.into_connection_info().ok())?
+}
+
+/// Whether `url` is an address of a Redis.
+pub(crate) fn is_address(url: &str) -> bool {
+    understood(url).is_some()
+}
+
+/// What a Redis is used for.
+pub(crate) struct About<'a> {
+    /// Where it is.
+    pub(crate) url: &'a Secret,
+    /// What all servers of the bucket know.
+    pub(crate) secret: &'a Secret,
+    /// The bucket.
+    pub(crate) location: &'a str,
+    /// Whose objects are in it.
+    pub(crate) tenant: &'a Tenant,
+    /// This process.
+    pub(crate) me: Uuid,
+}
+
+/// A directory in a Redis.
+pub(crate) struct Redis {
+    shared: Arc<Shared>,
+    letters: mpsc::Sender<Letter>,
+    /// The other end of it, until somebody listens.
+    waiting: Mutex<Option<mpsc::Receiver<Letter>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What questions and the task in the background have in common.
+struct Shared {
+    client: Client,
+    /// Host and port, for the log.
+    address: String,
+    keys: Keys,
+    tenant: Tenant,
+    me: Uuid,
+    clock: Arc<dyn Clock>,
+    /// `None` while it is away.
+    connection: Mutex<Option<MultiplexedConnection>>,
+    /// Somebody has closed the connection.
+    closed: Notify,
+    /// How many words wait to be told.
+    untold: watch::Sender<usize>,
+    /// The log has heard of an entry that nobody with the secret wrote.
+    is_suspicious: AtomicBool,
+}
+
+impl Redis {
+    /// A directory that is connected as soon as somebody listens.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the address is none.
+    pub(crate) fn new(about: &About<'_>, clock: Arc<dyn Clock>) -> Result<Self> {
+        let unusable = || Error::invalid(format!("redis_url can't be used (not shown, it may hold a password); it takes {ACCEPTED}"));
+        let info = understood(about.url.reveal()).ok_or_else(unusable)?;
+        let address = info.addr().to_string();
+        let client = Client::open(info).map_err(|_| unusable())?;
+        let keys = Keys::new(about.secret, about.location);
+        let (letters, waiting) = mpsc::channel(LETTERS_MAX);
+        let shared = Shared {
+            client,
+            address,
+            keys,
+            tenant: about.tenant.clone(),
+            me: about.me,
+            clock,
+            connection: Mutex::default(),
+            closed: Notify::new(),
+            untold: watch::Sender::new(0),
+            is_suspicious: AtomicBool::new(false),
+        };
+        Ok(Self { shared: Arc::new(shared), letters, waiting: Mutex::new(Some(waiting)), task: Mutex::default() })
+    }
+}
+
+#[async_trait]
+impl Directory for Redis {
+    fn listen(&self, ear: Ear) {
+        let Some(letters) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        let link = Link { shared: Arc::clone(&self.shared), letters, ear };
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokio::spawn(link.run()));
+    }
+
+    async fn find(&self, object: &ObjectId) -> Option<Holding> {
+        let (result, holding) = self.shared.look_up(object).await;
+        metrics::counter!("dotdo_directory_lookups_total", "result" => result).increment(1);
+        holding
+    }
+
+    fn tell(&self, object: &ObjectId, holding: Holding, news: News) {
+        let entry = Entry { object: object.clone(), holding, news, time_ms: self.shared.clock.wall_ms() };
+        self.shared.untold.send_modify(|count| *count += 1);
+        if self.letters.try_send(Letter { entry }).is_err() {
+            self.shared.told("dropped");
+        }
+    }
+
+    async fn settle(&self) {
+        let mut untold = self.shared.untold.subscribe();
+        if self.shared.connection().is_some() {
+            // What takes longer is not worth it: entries end by themselves.
+            let _ = timeout(SETTLE_MAX, untold.wait_for(|count| *count == 0)).await;
+        }
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            task.abort();
+        }
+    }
+}
+
+impl Shared {
+    /// What Redis says of an object's owner, and that in a word.
+    async fn look_up(&self, object: &ObjectId) -> (&'static str, Option<Holding>) {
+        let Some(mut connection) = self.connection() else { return ("failed", None) };
+        // Whoever wrote the entry may have written a long one.
+        let question = ::redis::cmd("GETRANGE").arg(self.entry_key(object)).arg(0).arg(ENTRY_BYTES_MAX).to_owned();
+        let asked: RedisResult<Vec<u8>> = match timeout(ANSWER_MAX, question.query_async(&mut connection)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.close();
+                return ("failed", None);
+            }
+        };
+        match asked {
+            Ok(bytes) if bytes.is_empty() => ("miss", None),
+            Ok(bytes) => match self.keys.open(&bytes, self.clock.wall_ms()) {
+                Some(entry) if entry.object == *object && entry.news != News::Released => ("hit", Some(entry.holding)),
+                _ => {
+                    self.suspect();
+                    ("refused", None)
+                }
+            },
+            Err(error) => {
+                if error.is_unrecoverable_error() {
+                    self.close();
+                }
+                ("failed", None)
+            }
+        }
+    }
+
+    /// The connection, unless Redis is away.
+    fn connection(&self) -> Option<MultiplexedConnection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_connection(&self, connection: Option<MultiplexedConnection>) {
+        metrics::gauge!("dotdo_directory_up").set(if connection.is_some() { 1.0 } else { 0.0 });
+        *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = connection;
+    }
+
+    /// Redis does not answer: nobody asks it any more until it is back.
+    fn close(&self) {
+        self.set_connection(None);
+        self.closed.notify_one();
+    }
+
+    /// One more word was told, or will not be.
+    fn told(&self, result: &'static str) {
+        self.untold.send_modify(|count| *count -= 1);
+        metrics::counter!("dotdo_directory_told_total", "result" => result).increment(1);
+    }
+
+    /// Somebody writes there who does not know the secret, or an entry is too old, or the clocks differ. Said once.
+    fn suspect(&self) {
+        if !self.is_suspicious.swap(true, Ordering::Relaxed) {
+            let address = &self.address;
+            tracing::warn!(
+                address,
+                "Redis holds an entry that no server with this peer_secret and a right clock has written; such are ignored, and this is said once"
+            );
+        }
+    }
+
+    /// The key under which an object's owner is found.
+    fn entry_key(&self, object: &ObjectId) -> String {
+        format!("dotdo:{}:owner:{}", self.keys.bucket(), self.tenant.object_prefix(object))
+    }
+
+    /// The channel on which changes are told.
+    fn channel(&self) -> String {
+        format!("dotdo:{}:owners", self.keys.bucket())
+    }
+}
