@@ -14,6 +14,8 @@ pub enum Package {
     Haproxy,
     /// nginx, a web server that balances loads.
     Nginx,
+    /// Redis, a server of keys and messages.
+    Redis,
 }
 
 impl Package {
@@ -22,6 +24,7 @@ impl Package {
         match self {
             Self::Haproxy => "haproxy",
             Self::Nginx => "nginx",
+            Self::Redis => "redis-server",
         }
     }
 

@@ -64,7 +64,8 @@ impl Setup {
     pub fn command(&self) -> Command {
         let mut command = Command::new(self.program.clone().unwrap_or_else(dotdo));
         command.args(&self.arguments);
-        let is_ours = |name: &str| ["DOTDO_", "AWS_", "R2_", "WORKOS_"].iter().any(|prefix| name.starts_with(prefix)) || name == "PORT";
+        let is_ours =
+            |name: &str| ["DOTDO_", "AWS_", "R2_", "REDIS_", "WORKOS_"].iter().any(|prefix| name.starts_with(prefix)) || name == "PORT";
         for (name, _) in std::env::vars().filter(|(name, _)| is_ours(name)) {
             command.env_remove(name);
         }

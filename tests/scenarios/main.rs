@@ -15,5 +15,6 @@ mod observe;
 mod outage;
 mod owners;
 mod readme;
+mod redis;
 mod shutdown;
 mod world;

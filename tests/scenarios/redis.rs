@@ -1,0 +1,219 @@
+//! A real Redis, in which servers tell each other what they own: what it saves, and what becomes of requests when it is away, hangs, lies or is
+//! written to by strangers.
+
+use std::net::TcpListener;
+
+use dotdo_tests::history::Outcome;
+use dotdo_tests::{Deadline, Redis, Server, Setup};
+use nix::sys::signal::Signal;
+use reqwest::{Client, Method};
+
+use crate::forward::{SECRET, forwarding, good};
+use crate::load::Load;
+use crate::world::{PATIENCE_SECONDS, World};
+
+/// Nobody loses an object in these tests, however slow the machine is.
+const STEADY_LEASE_MS: &str = "20000";
+const LOOKUPS: &str = "dotdo_directory_lookups_total";
+const HEARD: &str = "dotdo_directory_heard_total";
+const TOLD: &str = "dotdo_directory_told_total";
+const FORWARDED: &str = "dotdo_forwarded_total";
+
+/// A server that forwards and has a Redis. It does nothing on its own that reads the store.
+fn setup(world: &World, redis: &str) -> Setup {
+    let steady = forwarding(world).env("DOTDO_LEASE_DURATION_MS", STEADY_LEASE_MS);
+    steady.env("DOTDO_OUTBOX_SCAN_MS", "86400000").env("REDIS_URL", redis)
+}
+
+/// Starts a server and waits until it is connected.
+async fn connected(setup: &Setup, http: &Client) -> Server {
+    let server = setup.start().await;
+    reaches(&server, http, ("dotdo_directory_up", ""), 1).await;
+    server
+}
+
+async fn append(http: &Client, server: &Server, object: &str, n: u64) -> u64 {
+    let answer = good(http, Method::POST, server.url(&format!("/do/{object}/append?client=1&n={n}"))).await;
+    answer.json::<serde_json::Value>().await.expect("JSON")["position"].as_u64().expect("a position")
+}
+
+/// The sum of a server's figures of one name whose labels have this text.
+async fn figure(server: &Server, http: &Client, (name, label): (&str, &str)) -> u64 {
+    let text = good(http, Method::GET, server.url("/metrics")).await.text().await.expect("text");
+    let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(label));
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+}
+
+/// What the server has read of the store.
+async fn reads(server: &Server, http: &Client) -> u64 {
+    let store = "dotdo_store_requests_total";
+    figure(server, http, (store, "operation=\"get\"")).await + figure(server, http, (store, "operation=\"list\"")).await
+}
+
+/// Waits until a figure is as large as that.
+async fn reaches(server: &Server, http: &Client, what: (&str, &str), least: u64) {
+    let is_there = || async { (figure(server, http, what).await >= least).then_some(()) };
+    let found = Deadline::in_seconds(PATIENCE_SECONDS).until(is_there).await;
+    assert!(found.is_some(), "{what:?} stays below {least}:\n{}", server.stderr());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_never_saw_an_object_reaches_its_owner_without_a_look_into_the_store() {
+    let (world, redis, http) = (World::folder(), Redis::start().await, Client::new());
+    let setup = setup(&world, &redis.url());
+    let owner = connected(&setup, &http).await;
+    let others = [connected(&setup, &http).await, connected(&setup.clone().env("DOTDO_OWNERSHIP", "per-request"), &http).await];
+    for object in 0..5 {
+        append(&http, &owner, &format!("object-{object}"), 0).await;
+    }
+    reaches(&owner, &http, (TOLD, "sent"), 5).await;
+    for (n, server) in (1..).zip(&others) {
+        let before = reads(server, &http).await;
+        for object in 0..5 {
+            assert_eq!(append(&http, server, &format!("object-{object}"), n).await, n + 1);
+        }
+        assert_eq!(reads(server, &http).await, before, "the owner is in Redis");
+        assert_eq!(figure(server, &http, (LOOKUPS, "hit")).await, 5);
+        assert_eq!(figure(server, &http, (FORWARDED, "")).await, 5);
+        assert!(server.stderr().contains(r#""directory":"redis""#), "{}", server.stderr());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_owner_is_heard_of() {
+    let (world, redis, http) = (World::folder(), Redis::start().await, Client::new());
+    let setup = setup(&world, &redis.url());
+    let [first, second, third] = [connected(&setup, &http).await, connected(&setup, &http).await, connected(&setup, &http).await];
+    append(&http, &first, "object", 0).await;
+    append(&http, &third, "object", 1).await;
+    assert!(first.terminate().success());
+    reaches(&third, &http, (HEARD, "heard"), 2).await;
+    let keys: Vec<String> = redis.ask(&["KEYS", "*"]).await;
+    assert!(keys.is_empty(), "who stops takes its entries along: {keys:?}");
+    append(&http, &second, "object", 2).await;
+    reaches(&third, &http, (HEARD, "heard"), 3).await;
+    let before = reads(&third, &http).await;
+    assert_eq!(append(&http, &third, "object", 3).await, 4);
+    assert_eq!(reads(&third, &http).await, before, "it was told who owns it");
+    assert_eq!(figure(&third, &http, (FORWARDED, "answered")).await, 2);
+    assert_eq!(figure(&third, &http, (FORWARDED, "")).await, 2, "nobody was asked in vain");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_is_killed_frozen_and_restarted_costs_no_client_anything() {
+    let (world, mut redis, http) = (World::folder(), Redis::start().await, Client::new());
+    let setup = setup(&world, &redis.url());
+    let servers = [connected(&setup, &http).await, connected(&setup, &http).await, connected(&setup, &http).await];
+    // Many, so that servers meet objects that they do not know all the time.
+    let load = Load::new((0..150).map(|number| format!("object-{number}")));
+    let running = load.start(&servers.each_ref());
+    load.goes_on(40).await;
+    redis.kill9();
+    load.goes_on(40).await;
+    let newcomer = setup.start().await;
+    append(&http, &newcomer, "by-the-newcomer", 0).await;
+    redis = redis.again().await;
+    for server in servers.iter().chain([&newcomer]) {
+        reaches(server, &http, ("dotdo_directory_up", ""), 1).await;
+    }
+    load.goes_on(40).await;
+    redis.signal(Signal::SIGSTOP);
+    load.goes_on(40).await;
+    redis.signal(Signal::SIGCONT);
+    for server in servers.iter().chain([&newcomer]) {
+        reaches(server, &http, ("dotdo_directory_up", ""), 1).await;
+    }
+    load.goes_on(20).await;
+    running.stop().await;
+    let mut failed = 0;
+    for server in &servers {
+        failed += figure(server, &http, (LOOKUPS, "failed")).await;
+    }
+    assert!(failed > 0, "somebody asked while it was away");
+    for index in 0..load.objects().len() {
+        let history = load.history(index);
+        let failed = history.appends.iter().filter(|append| !matches!(append.outcome, Outcome::Appended(_))).count();
+        assert_eq!(failed, 0, "{}", load.objects()[index]);
+    }
+    load.check(&servers[0]).await;
+    append(&http, &servers[0], "after-all-that", 0).await;
+    reaches(&newcomer, &http, (HEARD, "heard"), 1).await;
+    let before = (reads(&newcomer, &http).await, figure(&newcomer, &http, (LOOKUPS, "hit")).await);
+    assert_eq!(append(&http, &newcomer, "after-all-that", 1).await, 2);
+    assert_eq!((reads(&newcomer, &http).await, figure(&newcomer, &http, (LOOKUPS, "hit")).await), (before.0, before.1 + 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_strangers_write_misleads_nobody() {
+    let (world, redis, http) = (World::folder(), Redis::start().await, Client::new());
+    let setup = setup(&world, &redis.url());
+    let (former, owner, newcomer) = (connected(&setup, &http).await, connected(&setup, &http).await, connected(&setup, &http).await);
+    let stranger = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    stranger.set_nonblocking(true).expect("a socket of our own");
+    let strange = format!("http://{}", stranger.local_addr().expect("a bound listener has an address"));
+
+    append(&http, &former, "object-0", 0).await;
+    reaches(&former, &http, (TOLD, "sent"), 1).await;
+    let keys: Vec<String> = redis.ask(&["KEYS", "*"]).await;
+    let ([key], false) = (keys.as_slice(), keys.is_empty()) else { panic!("{keys:?}") };
+    let key_of = |number: usize| key.replace("object-0", &format!("object-{number}"));
+    let of_former: String = redis.ask(&["GET", key]).await;
+    let honest = former.url("");
+    assert!(of_former.contains(&honest), "{of_former}");
+    assert!(former.terminate().success());
+    for object in 0..6 {
+        append(&http, &owner, &format!("object-{object}"), 1).await;
+    }
+    reaches(&owner, &http, (TOLD, "sent"), 6).await;
+
+    let truth: String = redis.ask(&["GET", &key_of(1)]).await;
+    // In its place is what its server said when it was the owner.
+    redis.ask::<()>(&["SET", &key_of(0), &of_former]).await;
+    redis.ask::<()>(&["SET", &key_of(1), &truth.replace(&owner.url(""), &strange)]).await;
+    redis.ask::<()>(&["SET", &key_of(2), &truth]).await;
+    redis.ask::<()>(&["SET", &key_of(3), "{\"address\":\"http://127.0.0.1:9\"}"]).await;
+    redis.ask::<()>(&["SET".as_bytes(), key_of(4).as_bytes(), &vec![b'x'; 8 << 20]]).await;
+    redis.ask::<()>(&["DEL", &key_of(5)]).await;
+    redis.ask::<()>(&["RPUSH", &key_of(5), "not", "an", "entry"]).await;
+    let channel = key.split(":owner:").next().map(|bucket| format!("{bucket}:owners")).expect("names begin alike");
+    for message in [&truth.replace(&owner.url(""), &strange), "", "nonsense", &"x".repeat(1 << 20), &of_former] {
+        assert_eq!(redis.ask::<u64>(&["PUBLISH", &channel, message]).await, 2, "the two that are left listen");
+    }
+    reaches(&newcomer, &http, (HEARD, "refused"), 4).await;
+    for object in 0..6 {
+        let expected = if object == 0 { 3 } else { 2 };
+        assert_eq!(append(&http, &newcomer, &format!("object-{object}"), 2).await, expected, "object-{object}");
+    }
+    assert_eq!(figure(&newcomer, &http, (LOOKUPS, "refused")).await, 4);
+    assert_eq!(figure(&newcomer, &http, (LOOKUPS, "failed")).await, 1, "a list is no entry");
+    assert_eq!(figure(&newcomer, &http, (FORWARDED, "answered")).await, 6);
+    assert!(stranger.accept().is_err(), "nobody calls a stranger");
+    let said = newcomer.stderr().matches("no server with this peer_secret").count();
+    assert_eq!(said, 1, "{}", newcomer.stderr());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_password_is_never_shown() {
+    const RIGHT: &str = "correct-horse";
+    const WRONG: &str = "battery-staple";
+    let (world, redis, http) = (World::folder(), Redis::start_with(RIGHT).await, Client::new());
+    let right = connected(&setup(&world, &redis.url()), &http).await;
+    let wrong = setup(&world, &redis.url_with(WRONG)).start().await;
+    let alone = world.setup().env("REDIS_URL", redis.url()).start().await;
+    for (n, server) in (0..).zip([&right, &wrong, &right]) {
+        append(&http, server, "object", n).await;
+    }
+    let complained = || std::future::ready(wrong.stderr().contains("Redis is away").then_some(()));
+    Deadline::in_seconds(PATIENCE_SECONDS).until(complained).await.expect("it says so");
+    drop(redis);
+    let complained = || std::future::ready(right.stderr().contains("Redis is away").then_some(()));
+    Deadline::in_seconds(PATIENCE_SECONDS).until(complained).await.expect("it says so");
+    assert_eq!(wrong.stderr().matches("Redis is away").count(), 1, "{}", wrong.stderr());
+    assert!(alone.stderr().contains("a Redis is configured and not used"), "{}", alone.stderr());
+    for server in [&right, &wrong, &alone] {
+        assert!(server.stderr().contains("127.0.0.1"), "addresses are shown: {}", server.stderr());
+        assert!(![RIGHT, WRONG, SECRET].iter().any(|secret| server.stderr().contains(secret)), "{}", server.stderr());
+    }
+    let refused = setup(&world, "redis://:battery-staple@").try_start().await.err().expect("it can't be used");
+    assert!(refused.contains("redis_url") && refused.contains("rediss://") && !refused.contains(WRONG), "{refused}");
+}
