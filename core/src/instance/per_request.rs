@@ -192,7 +192,10 @@ impl Round<'_> {
 
     /// Nothing was changed: the answers are good when the state was the newest at a moment after the requests had come.
     async fn prove(&mut self, together: Together) -> Result<Step> {
-        self.commit_in_memory()?;
+        if let Err(error) = self.commit_in_memory() {
+            self.undo()?;
+            return Err(error);
+        }
         if !self.fresh && !planted(Bug::ReadsUnproven) && !self.catch_up().await? {
             return Ok(Step::Again);
         }

@@ -44,6 +44,14 @@ impl DurableObject for Counter {
             let epoch = request.uri().query().and_then(|query| query.parse().ok()).unwrap_or_default();
             ctx.release_fencing_token(FencingToken { epoch, sequence: 0 })?;
         }
+        if path.starts_with("/unkept") {
+            ctx.database.refuse_commits();
+        }
+        if path == "/unkept/same" {
+            // SQLite has something to commit, and nothing has changed.
+            ctx.sql().exec("DELETE FROM n WHERE value < 0", ())?;
+            return Ok(Response::new("the same".into()));
+        }
         ctx.sql().exec("CREATE TABLE IF NOT EXISTS n (value INTEGER)", ())?;
         ctx.sql().exec("INSERT INTO n SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM n)", ())?;
         let value: i64 = ctx.sql().exec("UPDATE n SET value = value + 1 RETURNING value", ())?.one()?;

@@ -1,5 +1,7 @@
 //! Instances that own an object for one request at a time, among themselves and beside servers.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use futures_util::future::{Either, join, select};
 
 use super::*;
@@ -163,4 +165,40 @@ async fn a_function_that_slept_while_records_were_deleted_is_restored() {
     world.clock.advance(Duration::from_secs(24 * 3600));
     assert_eq!(get(&first, "/get").await.expect("restored"), "4");
     assert_eq!(get(&first, "/add").await.expect("it counts on"), "5");
+}
+
+#[tokio::test]
+async fn what_is_in_the_log_is_done_though_the_memory_refuses_to_commit_it() {
+    let world = World::new();
+    let (function, other) = (world.function(1).await, world.function(2).await);
+    assert_eq!(get(&function, "/add").await.expect("it counts"), "1");
+    let restores = Arc::new(AtomicU64::new(0));
+    let counted = restores.clone();
+    world.bucket.before(move |operation, key| {
+        let is_restore = operation == "get" && key.as_str().ends_with("snapshots/latest");
+        counted.fetch_add(u64::from(is_restore), Ordering::SeqCst);
+    });
+    assert_eq!(get(&function, "/add").await.expect("it counts"), "2");
+    assert_eq!(get(&function, "/unkept").await.expect("its record is in the log"), "3");
+    assert_eq!((world.records(), restores.load(Ordering::SeqCst)), (3, 0));
+    assert_eq!(get(&function, "/get").await.expect("it is read"), "3");
+    assert_eq!(restores.load(Ordering::SeqCst), 1, "the memory is made anew");
+    assert_eq!(get(&function, "/add").await.expect("it counts on"), "4");
+    assert_eq!(get(&other, "/get").await.expect("others see the same"), "4");
+    // Several requests in one record, of which one makes the memory refuse.
+    let (first, second) = join(get(&function, "/unkept"), get(&function, "/add")).await;
+    let both = [first.expect("it is in the log"), second.expect("it is in the log")];
+    assert!(both == ["5", "6"] || both == ["6", "5"], "{both:?}");
+    assert_eq!(get(&other, "/add").await.expect("each counts once"), "7");
+    assert_eq!(get(&function, "/get").await.expect("it sees the others"), "7");
+}
+
+#[tokio::test]
+async fn a_request_that_changes_nothing_fails_alone_when_the_memory_refuses_to_commit_it() {
+    let world = World::new();
+    let function = world.function(1).await;
+    assert_eq!(get(&function, "/add").await.expect("it counts"), "1");
+    get(&function, "/unkept/same").await.expect_err("its transaction has no end");
+    assert_eq!(get(&function, "/get").await.expect("the next one is answered"), "1");
+    assert_eq!(get(&function, "/add").await.expect("it counts on"), "2");
 }

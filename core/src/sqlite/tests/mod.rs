@@ -1,6 +1,7 @@
 //! A database, its replica, and a third one loaded from a scan: after every transaction all three are the same.
 
 mod capture;
+mod commit;
 mod keys;
 mod limits;
 mod load;
