@@ -63,3 +63,13 @@ pub use crate::config::settings_reference;
 pub use crate::health::{Health, health};
 pub use crate::run::{Serve, ServeOptions, run, run_with};
 pub use crate::telemetry::metrics_reference;
+
+/// The pages whose programs are compiled with the tests.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../docs/MIDDLEWARE.md")]
+    struct Middleware;
+}
