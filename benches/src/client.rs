@@ -3,14 +3,15 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
+use http::request::Builder;
+use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 /// One connection to a server.
 pub struct Client {
-    sender: SendRequest<Empty<Bytes>>,
+    sender: SendRequest<Full<Bytes>>,
     host: String,
 }
 
@@ -34,7 +35,17 @@ impl Client {
     ///
     /// On any other answer.
     pub async fn get(&mut self, path: &str) -> String {
-        let request = http::Request::get(path).header("host", &self.host).body(Empty::new()).expect("a good request");
+        self.send(http::Request::get(path), String::new()).await
+    }
+
+    /// Sends a request and returns the body; the answer must be a success.
+    ///
+    /// # Panics
+    ///
+    /// On any other answer.
+    pub async fn send(&mut self, request: Builder, body: String) -> String {
+        let request = request.header("host", &self.host).body(Full::new(body.into())).expect("a good request");
+        let path = request.uri().path().to_owned();
         self.sender.ready().await.expect("the connection stays open");
         let response = self.sender.send_request(request).await.expect("an answer");
         let status = response.status();

@@ -71,6 +71,11 @@ impl LambdaApis {
         ]
     }
 
+    /// Where it listens, such as `127.0.0.1:9000`.
+    pub fn authority(&self) -> String {
+        self.authority.clone()
+    }
+
     /// Where events are sent to.
     pub fn invocations(&self) -> String {
         format!("http://{}/2015-03-31/functions/_/invocations", self.authority)

@@ -1,8 +1,10 @@
 //! Measures dotdo against what it can't be better than, side by side in one run, and prints the ratios.
 //!
 //! `cargo run --release -p dotdo-benches` runs everything; names of sections as arguments run those only:
-//! `write`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `start`.
+//! `write`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `start`, `lambda`, `vercel`.
 
+mod functions;
+mod instance;
 mod memory;
 mod read;
 mod restore;
@@ -12,6 +14,8 @@ mod world;
 mod write;
 
 use dotdo_benches::{Figure, report};
+
+use crate::instance::Platform;
 
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "printing the figures is what this program is for")]
@@ -42,6 +46,12 @@ async fn main() {
     }
     if is_wanted("start") {
         figures.push(start::listening().await);
+    }
+    if is_wanted("lambda") {
+        figures.extend(functions::starts(Platform::Lambda).await);
+    }
+    if is_wanted("vercel") {
+        figures.extend(functions::starts(Platform::Vercel).await);
     }
     println!("{}", report(&figures));
 }

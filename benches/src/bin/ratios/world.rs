@@ -26,10 +26,15 @@ impl SlowStore {
 
     /// The measured server on this store.
     pub(crate) async fn server(&self) -> Server {
+        self.setup().start().await
+    }
+
+    /// How to start the measured program on this store.
+    pub(crate) fn setup(&self) -> Setup {
         let seaweed = Seaweed::shared();
         let storage = format!("s3://{}/{}", seaweed.bucket(), self.prefix);
         let setup = seaweed.environment().into_iter().fold(measured(&storage), |setup, (name, value)| setup.env(name, value));
-        setup.env("AWS_ENDPOINT_URL", self.proxy.endpoint()).start().await
+        setup.env("AWS_ENDPOINT_URL", self.proxy.endpoint())
     }
 
     /// The same store for raw requests, through the same client library.
