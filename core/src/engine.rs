@@ -98,8 +98,9 @@ impl Engine {
         if let Some(at) = at {
             return past::fetch(self.deps(), object, at, request).await;
         }
-        let request = prepare(request).await?;
-        self.answer(&self.inner.slots.get(self.deps(), object)?, &mut Way::of(request)).await
+        let mut way = Way::of(prepare(request).await?);
+        let slot = self.inner.slots.get(self.deps(), object)?;
+        self.answer(&slot, &mut way).await.map_err(|error| way.honest(object, error))
     }
 
     /// Answers a request that another server has sent here because it believes that this one owns `object`.

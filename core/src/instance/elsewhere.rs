@@ -1,21 +1,19 @@
-//! Requests for objects that another process owns: what this process knows of the owner, and passing them on.
+//! Requests for objects that another process owns: passing them on, and what follows when the owner does not take them.
 //!
-//! Knowledge is for speed only. An owner that is asked checks for itself, and whoever can't be reached, or declines, is not asked again
-//! until it has written another record: until then a request waits for the end of its lease, and takes the object over.
+//! Promises: a request that may have been done is not said to be undone, and is repeated only where that does no harm.
 
 #[cfg(test)]
 pub(super) mod tests;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tracing::Instrument;
 
-use crate::clock::{Clock, Instant};
-use crate::directory::Holding;
+use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 use crate::instance::slot::Slot;
+use crate::instance::whereabouts::Known;
 use crate::instance::{Deps, hearsay, hint, prepare};
 use crate::lease::{Claim, OWNED_ELSEWHERE};
 use crate::limits::{FORWARD_PAUSE, FORWARD_PAUSE_MAX, FORWARD_WITHIN, FORWARDS_AT_ONCE};
@@ -23,127 +21,6 @@ use crate::object::{CallChain, Delivery, Keyed, Request, Response, duplicate};
 use crate::peers::{Forward, Journey, Owner, Passed, PeerError};
 use crate::restore::{Newest, newest};
 use crate::trace::{failed, span};
-
-/// What is known of the process that owns an object, when that is another one.
-#[derive(Debug, Default)]
-pub(crate) struct Whereabouts(Mutex<Inner>);
-
-#[derive(Debug, Default)]
-struct Inner {
-    known: Option<Known>,
-    /// A process that could not be reached, or declined.
-    avoided: Option<Known>,
-}
-
-/// An owner, and how long it is plausible that it still is.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Known {
-    pub(crate) owner: Owner,
-    /// The epoch that it owns the object in.
-    epoch: u64,
-    /// Its newest record, as far as this process has read the log; `None` on hearsay.
-    sequence: Option<u64>,
-    since: Instant,
-    plausible: Duration,
-    lease: Duration,
-}
-
-impl Whereabouts {
-    /// The owner, while it is plausible.
-    pub(crate) fn known(&self, clock: &dyn Clock) -> Option<Known> {
-        self.inner().known.clone().filter(|known| known.is_plausible(clock))
-    }
-
-    /// Learns from a claim that must be respected for `remaining`; whether its holder can be asked.
-    pub(crate) fn learn(&self, claim: &Claim, remaining: Duration, clock: &dyn Clock) -> bool {
-        let Some(address) = claim.address.clone() else { return false };
-        let owner = Owner { instance: claim.holder, address };
-        let mut inner = self.inner();
-        if let Some(avoided) = inner.avoided.as_mut().filter(|avoided| avoided.owner == owner) {
-            if avoided.epoch >= claim.epoch {
-                // It was asked in vain on hearsay, and this is the same news.
-                avoided.sequence.get_or_insert(claim.sequence);
-            }
-            if avoided.sequence == Some(claim.sequence) {
-                return false;
-            }
-        }
-        let (since, sequence, lease) = (Instant::now(clock), Some(claim.sequence), claim.duration);
-        inner.known = Some(Known { owner, epoch: claim.epoch, sequence, since, plausible: remaining, lease });
-        true
-    }
-
-    /// Believes what an owner tells of itself, for `lease_max` at most, unless as much is known already or it was asked in vain.
-    pub(crate) fn hear(&self, holding: &Holding, lease_max: Duration, clock: &dyn Clock) {
-        let Holding { owner, epoch, remaining, .. } = holding.clone();
-        let mut inner = self.inner();
-        let is_known = inner.known.as_ref().is_some_and(|known| known.epoch >= epoch && known.is_plausible(clock));
-        let is_avoided = inner.avoided.as_ref().is_some_and(|avoided| avoided.owner == owner && avoided.epoch >= epoch);
-        if !is_known && !is_avoided {
-            let (since, plausible) = (Instant::now(clock), remaining.min(lease_max));
-            inner.known = Some(Known { owner, epoch, sequence: None, since, plausible, lease: lease_max });
-        }
-    }
-
-    /// This process does not own the object any more, as it says.
-    pub(crate) fn forget(&self, owner: &Owner) {
-        let mut inner = self.inner();
-        inner.known = inner.known.take().filter(|known| known.owner != *owner);
-    }
-
-    /// The owner has answered, so it was the owner a moment ago.
-    pub(crate) fn confirm(&self, asked: &Known, clock: &dyn Clock) {
-        let mut inner = self.inner();
-        if let Some(known) = inner.known.as_mut().filter(|known| known.owner == asked.owner) {
-            known.since = Instant::now(clock);
-            known.plausible = known.lease;
-        }
-    }
-
-    /// The owner could not be reached, or declined.
-    pub(crate) fn avoid(&self, asked: &Known) {
-        let mut inner = self.inner();
-        inner.avoided = Some(asked.clone());
-        if inner.known.as_ref().is_some_and(|known| known.owner == asked.owner) {
-            inner.known = None;
-        }
-    }
-
-    /// The one that is avoided did not even decline: it is waited for like one that nobody can ask.
-    fn lose_reach(&self) {
-        if let Some(avoided) = &mut self.inner().avoided {
-            avoided.plausible = Duration::ZERO;
-        }
-    }
-
-    /// Whether this holder could not be reached at this address, or declined, when it was last asked.
-    fn is_avoided(&self, claim: &Claim) -> bool {
-        let inner = self.inner();
-        let avoided = inner.avoided.as_ref().map(|avoided| &avoided.owner);
-        avoided.is_some_and(|owner| owner.instance == claim.holder && Some(&owner.address) == claim.address.as_ref())
-    }
-
-    /// Whether there is anything worth keeping.
-    pub(crate) fn is_known(&self, clock: &dyn Clock) -> bool {
-        self.known(clock).is_some()
-    }
-
-    /// Whether a process that can be asked owned the object a moment ago, be it that it declined then.
-    fn is_within_reach(&self, clock: &dyn Clock) -> bool {
-        let inner = self.inner();
-        [&inner.known, &inner.avoided].into_iter().flatten().any(|known| known.is_plausible(clock))
-    }
-
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Known {
-    fn is_plausible(&self, clock: &dyn Clock) -> bool {
-        self.since.elapsed_at_most(clock) < self.plausible
-    }
-}
 
 /// What [`PeerError::what`] says of an owner that is there, and takes nothing new.
 const DECLINED: &str = "declined";
@@ -182,6 +59,8 @@ pub(crate) struct Way {
     has_asked: bool,
     /// The request goes back to the server that sent it.
     declined: bool,
+    /// A server that had the request did not answer, and what it asked for may be done at any time.
+    doubted: bool,
 }
 
 impl Way {
@@ -212,7 +91,7 @@ impl Way {
     /// The way of a request that must be answered here or not at all.
     pub(crate) fn that_stays(request: Request) -> Self {
         let (request, journey) = (Some(request), Journey::default());
-        Self { request, journey, caller: Caller::Own, turned_away: 0, since: None, has_asked: false, declined: false }
+        Self { request, journey, caller: Caller::Own, turned_away: 0, since: None, has_asked: false, declined: false, doubted: false }
     }
 
     /// Who waits.
@@ -305,11 +184,22 @@ impl Way {
             PeerError::Unknown { reason } => {
                 count("unknown");
                 tracing::warn!(%object, %instance, address, reason, "the object's owner may have done a request, and does not answer");
-                (spare.filter(is_repeatable), unknown(object))
+                let left = spare.filter(is_repeatable);
+                self.doubted = left.as_ref().is_some_and(|request| !request.method().is_safe());
+                (left, unknown(object))
             }
         };
         self.request = left;
         self.request.is_none().then_some(Err(failure))
+    }
+
+    /// What the client hears of `error`: that a request was done nowhere is not known of one that was repeated.
+    pub(crate) fn honest(&self, object: &ObjectId, error: Error) -> Error {
+        if !self.doubted || error.kind() == ErrorKind::Unknown {
+            return error;
+        }
+        let text = format!("{}, and repeating it failed: {}", unknown(object).message(), error.message());
+        Error::new(ErrorKind::Unknown, text).with_source(error)
     }
 
     /// What follows when the request came to nothing here: `Ok` when it is to be tried again, here or at the owner, who is known better now.

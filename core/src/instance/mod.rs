@@ -27,6 +27,7 @@ mod together;
 mod token;
 mod turn;
 mod wait;
+mod whereabouts;
 
 #[cfg(test)]
 mod tests;

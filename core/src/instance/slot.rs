@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Instant};
 use crate::error::{Error, ErrorKind, Result};
-use crate::instance::elsewhere::Whereabouts;
 use crate::instance::outbox::Outbox;
 use crate::instance::pipeline::{Gate, Head, Pipeline};
 use crate::instance::queue::Queue;
+use crate::instance::whereabouts::Whereabouts;
 use crate::instance::{Deps, checkpoint, commit, hearsay, hint};
 use crate::lease::Claim;
 use crate::log::Log;

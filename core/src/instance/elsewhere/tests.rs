@@ -1,7 +1,8 @@
 //! What is believed of an owner, and for how long; and what becomes of a request that it does not answer.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -13,10 +14,12 @@ use crate::directory::Directory;
 use crate::engine::{Components, Engine};
 use crate::id::Tenant;
 use crate::instance::Inline;
+use crate::instance::whereabouts::Whereabouts;
 use crate::object::{App, Body, Context, DurableObject};
 use crate::peers::{Peers, Received};
 use crate::settings::Settings;
 use crate::store::{Bucket, Key, Memory};
+use crate::testing::detour::{self, Detour};
 use crate::testing::{CountingRandom, ManualClock};
 
 /// Answers with how often it was asked, and who asked.
@@ -109,9 +112,14 @@ impl World {
 
     /// The same, with other settings.
     pub(in crate::instance) async fn server_with(&self, name: &str, settings: Settings) -> Engine {
+        self.server_on(self.bucket.clone(), name, settings).await
+    }
+
+    /// The same, with a way of its own to the bucket.
+    async fn server_on(&self, bucket: Arc<dyn Bucket>, name: &str, settings: Settings) -> Engine {
         let number = u128::from(*name.as_bytes().first().expect("a name"));
         let components = Components {
-            bucket: self.bucket.clone(),
+            bucket,
             clock: self.clock.clone(),
             random: Arc::new(CountingRandom::starting_at(number << 32)) as Arc<dyn Random>,
             executor: Arc::new(Inline),
@@ -218,6 +226,26 @@ async fn what_may_have_been_done_is_repeated_only_when_that_does_no_harm() {
     world.carrier.script([Fate::IsUnanswered]);
     // The handler counts reads too, which shows that it ran at both.
     assert_eq!(in_time(&world, ask(&b, Request::default())).await.expect("a GET is repeated"), "5");
+}
+
+#[tokio::test]
+async fn what_may_have_been_done_is_not_said_to_be_undone_when_its_repetition_fails() {
+    for (method, kind) in [(http::Method::POST, ErrorKind::Unknown), (http::Method::GET, ErrorKind::Unavailable)] {
+        let (world, is_away) = (World::new(), Arc::new(AtomicBool::new(false)));
+        let away = Arc::clone(&is_away);
+        let signpost = move |_: &str, _: &Key| if away.load(Ordering::Relaxed) { detour::Way::Fail } else { detour::Way::Straight };
+        let a = world.server("a").await;
+        let b = world.server_on(Arc::new(Detour::new(world.bucket.clone(), signpost)), "b", Settings::default()).await;
+        ask(&a, post(Body::empty())).await.expect("a owns it");
+        ask(&b, post(Body::empty())).await.expect("b finds a");
+        is_away.store(true, Ordering::Relaxed);
+        world.carrier.script([Fate::IsUnanswered]);
+        let mut request = post(Body::empty());
+        request.headers_mut().insert("idempotency-key", http::HeaderValue::from_static("\"once\""));
+        *request.method_mut() = method;
+        let error = in_time(&world, ask(&b, request)).await.expect_err("b has no store");
+        assert_eq!(error.kind(), kind, "{error}");
+    }
 }
 
 #[tokio::test]
