@@ -91,6 +91,37 @@ fn messages_are_delivered_before_the_function_is_frozen() {
     });
 }
 
+/// What an addition that leaves work behind says at the gate, one after the other.
+fn steps() -> Vec<String> {
+    (1..=20).map(|step| format!("step {step}")).collect()
+}
+
+#[test]
+fn the_work_behind_an_answer_is_done_before_the_function_is_frozen() {
+    runtime().block_on(async {
+        for front in [Front::RestApi, Front::HttpApi, Front::LoadBalancer] {
+            let (folder, setup) = world(setup);
+            let gate = Gate::closed().await;
+            let function = Lambda(front).start(&setup.env("DOTDO_LAMBDA_SETTLE_MAX_MS", "240000")).await;
+            let path = format!("/do/Counter/kept/add?later={}", gate.address());
+            let answered = async {
+                let answer = ask(function.as_ref(), post(&path, "")).await;
+                function.signal(Signal::SIGSTOP);
+                answer
+            };
+            let open = async {
+                gate.come(1).await;
+                gate.open();
+            };
+            let (answer, ()) = tokio::join!(answered, open);
+            assert_eq!(answer.json(), json!({ "count": 1 }), "{front:?}");
+            assert_eq!(gate.come(steps().len()).await, steps(), "{front:?}");
+            let snapshots = folder.path().join("local/local/do/Counter/kept/snapshots/latest");
+            assert!(snapshots.exists(), "{front:?}: the object's first change is in a snapshot");
+        }
+    });
+}
+
 /// A function in whose events a deadline stands, and the clock that tells it.
 async fn with_clock(front: Front, setup: &Setup) -> (Box<dyn Hosted>, Clock) {
     let apis = LambdaApis::start().await;

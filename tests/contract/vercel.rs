@@ -56,6 +56,24 @@ fn the_end_of_a_request_comes_after_the_snapshot_that_it_caused() {
     });
 }
 
+#[test]
+fn the_end_of_a_request_comes_after_the_work_that_it_left_behind() {
+    run(async {
+        let (folder, gate) = (scratch(), Gate::closed().await);
+        let instance = Instance::start(&setup(&storage(folder.path()))).await;
+        let (number, answer) = instance.ask(post(&format!("/do/Counter/kept/add?later={}", gate.address()), "")).await;
+        assert_eq!(counted(&Answer::of(answer.expect("an answer")).await), 1, "the client does not wait for it");
+        gate.come(1).await;
+        assert!(!instance.is_over(number), "the platform does");
+        gate.open();
+        instance.over(number).await;
+        // From here on the platform may freeze it.
+        instance.signal(Signal::SIGSTOP);
+        let steps: Vec<String> = (1..=20).map(|step| format!("step {step}")).collect();
+        assert_eq!(gate.come(20).await, steps);
+    });
+}
+
 /// A file with this name below `folder`.
 fn find(folder: &Path, name: &str) -> Option<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());

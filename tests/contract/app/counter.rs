@@ -1,6 +1,7 @@
 //! Objects that count: `GET /count` tells, `POST /add` adds one.
 //!
-//! With `gate=` the addition waits there before it answers; with `tell=` another counter adds one, too, by a message; with `then=` it fails after it has written.
+//! With `gate=` the addition waits there before it answers; with `tell=` another counter adds one, too, by a message; with `then=` it fails after it has written; with `later=`
+//! work that it leaves behind passes that gate, [`LATER`] times.
 
 use std::time::Duration;
 
@@ -8,6 +9,9 @@ use dotdo::{Body, Context, DurableObject, Error, ErrorKind, Request, Response, R
 use serde_json::json;
 
 use crate::{gate, query};
+
+/// How many steps the work has that an addition leaves behind.
+const LATER: usize = 20;
 
 pub(crate) struct Counter;
 
@@ -24,9 +28,22 @@ impl DurableObject for Counter {
             if let Some(other) = query::text(query, "tell") {
                 ctx.send("Counter", other, http::Request::post("/add").body(Body::empty())?)?;
             }
+            if let Some(address) = query::text(query, "later") {
+                ctx.wait_until(later(address.to_owned()));
+            }
             failure(query::text(query, "then"))?;
         }
         json(&json!({ "count": count }))
+    }
+}
+
+/// Work behind an answer.
+async fn later(gate: String) {
+    for step in 1..=LATER {
+        // A gate that is gone has nobody who would miss the rest.
+        if gate::pass(&gate, &format!("step {step}")).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::message::{Answer, get, post, with};
 use crate::stage::{Stage, fresh};
 
 /// The values of a header that an object has seen, in their order.
-fn seen(answer: &Answer, name: &str) -> Vec<Vec<u8>> {
+pub(super) fn seen(answer: &Answer, name: &str) -> Vec<Vec<u8>> {
     let bytes = |value: &Value| value.as_str().expect("a text").chars().map(|char| u8::try_from(char).expect("a byte")).collect();
     let seen = answer.json();
     let pairs = seen["headers"].as_array().expect("a list");
@@ -14,7 +14,7 @@ fn seen(answer: &Answer, name: &str) -> Vec<Vec<u8>> {
 }
 
 /// What a list of headers says when it may have been joined.
-fn joined(values: &[impl AsRef<[u8]>], by: u8) -> Vec<Vec<u8>> {
+pub(super) fn joined(values: &[impl AsRef<[u8]>], by: u8) -> Vec<Vec<u8>> {
     let parts = values.iter().flat_map(|value| value.as_ref().split(move |byte| *byte == by));
     parts.map(|part| part.trim_ascii().to_owned()).collect()
 }

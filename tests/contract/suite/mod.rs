@@ -83,7 +83,7 @@ mod azure_payload {
         headers: [names_and_values_arrive, bytes_outside_of_ascii_arrive, repeated_headers_arrive, what_answers_say_arrives, request_ids_are_kept_or_made];
         bodies: [head_has_no_body_and_the_length_of_one, statuses_without_a_body_have_none];
         payloads: [
-            text_goes_both_ways_and_bytes_come_in_as_octets, bytes_that_are_taken_for_text_are_refused, answers_that_would_change_are_errors,
+            text_goes_both_ways_and_bytes_come_in_as_octets, long_texts_and_the_cookies_of_requests_arrive, bytes_that_are_taken_for_text_are_refused, answers_that_would_change_are_errors,
             a_client_s_own_invocation_is_a_body_like_any_other,
         ];
         streaming: [
@@ -98,7 +98,7 @@ mod azure_payload {
         ];
         life: [
             what_was_answered_is_there_after_a_cold_start, a_program_that_was_frozen_knows_what_others_wrote, a_handler_that_overruns_its_time_leaves_nothing,
-            a_request_that_is_under_way_when_the_program_is_to_end_is_answered,
+            what_a_request_left_behind_is_done_though_its_program_is_frozen, a_request_that_is_under_way_when_the_program_is_to_end_is_answered,
         ];
     }
 }

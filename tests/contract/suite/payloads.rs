@@ -6,6 +6,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use serde_json::json;
 
+use super::headers::{joined, seen};
 use crate::host::Broken;
 use crate::message::{get, post, with};
 use crate::pattern::pattern;
@@ -23,6 +24,16 @@ pub(crate) async fn text_goes_both_ways_and_bytes_come_in_as_octets(on: &Stage) 
     }
     let request = with(post(&format!("{path}/check"), pattern((32 << 20) + 1)), "content-type", b"application/octet-stream");
     assert_eq!(on.ask(request).await.error()["code"], "TOO_LARGE");
+}
+
+pub(crate) async fn long_texts_and_the_cookies_of_requests_arrive(on: &Stage) {
+    let path = format!("/do/{}", fresh("texts"));
+    let text = "\u{e4} \"text\"\n".repeat((32 << 20) / 11);
+    let answer = on.ask(with(post(&format!("{path}/echo"), text.clone()), "content-type", b"text/plain; charset=utf-8")).await;
+    assert!(answer.status == 200 && answer.text() == text, "{} of {} bytes", answer.body.len(), text.len());
+    let cookies = with(with(get(&format!("{path}/here")), "cookie", b"a=1; b=\"two\""), "cookie", b"c=%203");
+    assert_eq!(joined(&seen(&on.ask(cookies).await, "cookie"), b';'), [&b"a=1"[..], b"b=\"two\"", b"c=%203"]);
+    assert_eq!(on.ask(post(&format!("{path}/here"), "")).await.json()["bytes"], 0, "an empty body is empty");
 }
 
 pub(crate) async fn bytes_that_are_taken_for_text_are_refused(on: &Stage) {
