@@ -1,4 +1,4 @@
-//! Links in the documents lead somewhere.
+//! Links in the documents lead somewhere, and programs in them are compiled.
 
 use std::path::Path;
 
@@ -37,6 +37,20 @@ fn every_pointer_to_a_test_leads_to_it() {
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
     assert!(seen > 0, "no document points to a test");
+}
+
+/// The crate `dotdo` takes a page in as documentation, whose programs are tests, or a test builds what the page says.
+#[test]
+fn every_program_in_a_document_is_compiled() {
+    let compilers = ["adapters/src/lib.rs", "tests/outside/main.rs"].map(|file| std::fs::read_to_string(root().join(file)));
+    let compilers = compilers.map(|text| text.expect("it is a file of this workspace"));
+    let (with, without): (Vec<_>, Vec<_>) = files(".md")
+        .into_iter()
+        .filter(|page| page.text.lines().any(|line| line.trim_start().starts_with("```rust")))
+        .map(|page| page.path.clone())
+        .partition(|path| compilers.iter().any(|text| text.contains(&format!("{path}\""))));
+    assert!(without.is_empty(), "nobody compiles the programs in {}", without.join(", "));
+    assert!(!with.is_empty(), "no document has a program");
 }
 
 fn pointer(code: &str) -> Option<(&str, &str)> {
