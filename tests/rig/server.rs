@@ -113,8 +113,9 @@ impl Setup {
             if let Some(address) = listening_address(&process.stderr()) {
                 return Ok(Server { base: format!("http://{address}"), process });
             }
-            if let Some(status) = process.ended() {
-                return Err(format!("{}\n{status}", process.stderr()));
+            if process.ended().is_some() {
+                let (status, log) = process.last_words();
+                return Err(format!("{log}\n{status}"));
             }
             assert!(!deadline.is_over(), "the server does not listen after {START_SECONDS_MAX} s:\n{}", process.stderr());
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;

@@ -82,8 +82,9 @@ impl Instance {
         });
         let started = async {
             loop {
-                if let Some(status) = process.ended() {
-                    return Err(format!("{}\n{status}", process.stderr()));
+                if process.ended().is_some() {
+                    let (status, log) = process.last_words();
+                    return Err(format!("{log}\n{status}"));
                 }
                 let time = std::time::Duration::from_millis(20);
                 if let Ok(Ok(messages)) = tokio::time::timeout(time, messages.wait_for(|messages| !messages.is_empty())).await {
