@@ -79,6 +79,7 @@ fn a_mistake_in_the_values_is_refused() {
         ("'DOTDO_STORAGE'", json!({ "secretEnv": { "DOTDO_STORAGE": { "secret": "a", "key": "b" } } })),
         // Whoever can read a release can read its values.
         ("'DOTDO_PEER_SECRET'", json!({ "settings": { "DOTDO_PEER_SECRET": "x" } })),
+        ("'DOTDO_REDIS_URL'", json!({ "settings": { "DOTDO_REDIS_URL": "redis://:x@host" } })),
         ("'DOTDO_AUTH_TOKENS'", json!({ "settings": { "DOTDO_AUTH_TOKENS": "x" } })),
         ("'AWS_SECRET_ACCESS_KEY'", json!({ "settings": { "AWS_SECRET_ACCESS_KEY": "x" } })),
         ("'R2_SECRET_ACCESS_KEY'", json!({ "settings": { "R2_SECRET_ACCESS_KEY": "x" } })),

@@ -45,7 +45,7 @@ impl Balancer {
         let shipped = match package {
             Package::Haproxy => include_str!("../../deploy/haproxy/haproxy.cfg").replace("maxconn 4000", "maxconn 400"),
             Package::Nginx => include_str!("../../deploy/nginx/nginx.conf").to_owned(),
-            Package::Redis => panic!("Redis balances no loads"),
+            Package::Redis | Package::Openssl => panic!("{package:?} balances no loads"),
         };
         let mut text = changed(&shipped, "*:8080", &format!("127.0.0.1:{port}"));
         text = changed(&text, "DO|Counter", classes);
@@ -99,7 +99,7 @@ fn command(package: Package, text: &str, folder: &Path) -> Command {
             fs::write(&file, changed(text, "http {\n", &format!("http {{\n{paths}"))).expect("the build folder is writable");
             command.args(["-e", "stderr", "-g", "daemon off; pid nginx.pid;", "-c"]).arg(file).arg("-p").arg(folder);
         }
-        Package::Redis => panic!("Redis balances no loads"),
+        Package::Redis | Package::Openssl => panic!("{package:?} balances no loads"),
     }
     command
 }

@@ -16,6 +16,8 @@ pub enum Package {
     Nginx,
     /// Redis, a server of keys and messages.
     Redis,
+    /// OpenSSL's command, which makes certificates.
+    Openssl,
 }
 
 impl Package {
@@ -25,6 +27,7 @@ impl Package {
             Self::Haproxy => "haproxy",
             Self::Nginx => "nginx",
             Self::Redis => "redis-server",
+            Self::Openssl => "openssl",
         }
     }
 

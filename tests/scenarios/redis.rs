@@ -79,10 +79,18 @@ async fn a_server_that_never_saw_an_object_reaches_its_owner_without_a_look_into
     }
 }
 
+/// The command of the documentation that makes a user with few rights.
+fn few_rights() -> Vec<&'static str> {
+    let page = include_str!("../../docs/platforms/redis.md");
+    let command = page.split('`').find(|code| code.starts_with("ACL SETUSER")).expect("the page has the command");
+    command.split(' ').collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_owner_is_heard_of() {
     let (world, redis, http) = (World::folder(), Redis::start().await, Client::new());
-    let setup = setup(&world, &redis.url());
+    redis.ask::<()>(&few_rights()).await;
+    let setup = setup(&world, &redis.url_of("dotdo", "password"));
     let [first, second, third] = [connected(&setup, &http).await, connected(&setup, &http).await, connected(&setup, &http).await];
     append(&http, &first, "object", 0).await;
     append(&http, &third, "object", 1).await;
@@ -97,6 +105,9 @@ async fn a_new_owner_is_heard_of() {
     assert_eq!(reads(&third, &http).await, before, "it was told who owns it");
     assert_eq!(figure(&third, &http, (FORWARDED, "answered")).await, 2);
     assert_eq!(figure(&third, &http, (FORWARDED, "")).await, 2, "nobody was asked in vain");
+    for server in [&second, &third] {
+        assert_eq!(figure(server, &http, (TOLD, "failed")).await, 0, "few rights are enough");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -193,12 +204,29 @@ async fn what_strangers_write_misleads_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_asks_for_a_certificate_that_the_system_trusts() {
+    let (world, redis, http) = (World::folder(), Redis::start().await, Client::new());
+    let setup = setup(&world, &redis.url_with_tls());
+    let stranger = setup.start().await;
+    let trusting = setup.clone().env("SSL_CERT_FILE", redis.authority().display().to_string());
+    let [owner, other] = [connected(&trusting, &http).await, connected(&trusting, &http).await];
+    append(&http, &owner, "object", 0).await;
+    reaches(&owner, &http, (TOLD, "sent"), 1).await;
+    assert_eq!(append(&http, &other, "object", 1).await, 2);
+    assert_eq!(figure(&other, &http, (LOOKUPS, "hit")).await, 1);
+    let complained = || std::future::ready(stranger.stderr().contains("Redis is away").then_some(()));
+    Deadline::in_seconds(PATIENCE_SECONDS).until(complained).await.expect("nobody vouches for it");
+    assert!(stranger.stderr().to_lowercase().contains("certificate"), "{}", stranger.stderr());
+    assert_eq!(figure(&stranger, &http, ("dotdo_directory_up", "")).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn its_password_is_never_shown() {
     const RIGHT: &str = "correct-horse";
     const WRONG: &str = "battery-staple";
     let (world, redis, http) = (World::folder(), Redis::start_with(RIGHT).await, Client::new());
     let right = connected(&setup(&world, &redis.url()), &http).await;
-    let wrong = setup(&world, &redis.url_with(WRONG)).start().await;
+    let wrong = setup(&world, &redis.url_of("", WRONG)).start().await;
     let alone = world.setup().env("REDIS_URL", redis.url()).start().await;
     for (n, server) in (0..).zip([&right, &wrong, &right]) {
         append(&http, server, "object", n).await;

@@ -22,11 +22,19 @@ use crate::store::{Bucket, Key, Memory};
 use crate::testing::detour::{self, Detour};
 use crate::testing::{CountingRandom, ManualClock};
 
-/// Answers with how often it was asked, and who asked.
+/// Answers with how often it was asked, and who asked. A PUT keeps the object, a DELETE gives it up.
 struct Counter;
 
 impl DurableObject for Counter {
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+        match *request.method() {
+            http::Method::PUT => _ = ctx.acquire_fencing_token().await?,
+            http::Method::DELETE => {
+                let token = ctx.acquire_fencing_token().await?;
+                ctx.release_fencing_token(token)?;
+            }
+            _ => {}
+        }
         let count = ctx.storage().get::<u64>("count")?.unwrap_or(0) + 1;
         ctx.storage().put("count", &count)?;
         let body = request.into_body().text().await?;

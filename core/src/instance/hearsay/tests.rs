@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use http::Method;
 use uuid::Uuid;
 
 use super::*;
@@ -186,6 +187,29 @@ async fn an_owner_tells_what_changes_and_sometimes_that_it_is_still_there() {
     a.shutdown(Duration::from_secs(1)).await;
     assert_eq!(board.told(), [News::Released]);
     assert!(board.entries.lock().expect("no panics").is_empty());
+}
+
+#[tokio::test]
+async fn one_that_writes_per_request_tells_what_it_keeps_and_gives_up() {
+    let (board, world) = Board::in_world();
+    let per_request = Settings { ownership: Ownership::PerRequest, ..Settings::default() };
+    let (f, b) = (world.server_with("f", per_request).await, world.server("b").await);
+    for (method, expected) in [
+        (Method::POST, vec![]),
+        (Method::PUT, vec![News::Taken]),
+        (Method::POST, vec![]),
+        (Method::DELETE, vec![News::Released]),
+        (Method::POST, vec![]),
+        (Method::PUT, vec![News::Taken]),
+    ] {
+        let mut request = Request::default();
+        *request.method_mut() = method.clone();
+        ask(&f, request).await.unwrap_or_else(|error| panic!("{method}: {error}"));
+        assert_eq!(board.told(), expected, "{method}");
+    }
+    world.empty_the_store().await;
+    assert_eq!(ask(&b, post(Body::empty())).await.expect("f answers"), "7");
+    assert_eq!(world.carrier.asked(), ["f"]);
 }
 
 #[tokio::test]
