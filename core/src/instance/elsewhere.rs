@@ -156,8 +156,8 @@ impl Way {
     async fn owner(&mut self, deps: &Deps, slot: &Slot) -> Option<Known> {
         let known = || {
             let known = slot.whereabouts.known(deps.clock.as_ref())?;
-            // Hearsay of a former owner may have come before its successor's record.
-            (known.sequence.is_some() || known.epoch >= slot.pipeline().head.epoch).then_some(known)
+            let is_read = known.sequence.is_some();
+            (is_read || hearsay::is_credible(deps, slot, known.owner.instance, known.epoch)).then_some(known)
         };
         if let Some(known) = known() {
             return Some(known);

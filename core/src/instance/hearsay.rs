@@ -9,6 +9,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::clock::Instant;
 use crate::directory::{Holding, News};
 use crate::instance::Deps;
@@ -38,26 +40,22 @@ pub(crate) async fn ask(deps: &Deps, slot: &Slot) {
     }
 }
 
-/// Hears what another process tells of an object.
+/// Hears what another process tells of an object. Whether it is believed is decided when it is needed.
 pub(crate) fn hear(deps: &Deps, slot: &Slot, holding: &Holding, news: News) {
+    let Owner { instance, address } = &holding.owner;
     if news == News::Released {
         slot.whereabouts.forget(&holding.owner);
-    } else if deps.peers.is_some() && is_news(deps, slot, holding) {
+    } else if *instance != deps.instance && !address.is_empty() && !deps.bucket.is_gone(*instance) {
         slot.whereabouts.hear(holding, deps.settings.lease_duration, deps.clock.as_ref());
     }
 }
 
-/// Whether a holding is another's, and not older than what this process has seen of the log itself.
-fn is_news(deps: &Deps, slot: &Slot, holding: &Holding) -> bool {
-    let Owner { instance, address } = &holding.owner;
-    if *instance == deps.instance || address.is_empty() || deps.bucket.is_gone(*instance) {
-        return false;
-    }
+/// Whether `instance` may own the object since `epoch`, as far as this process has seen the log itself.
+pub(crate) fn is_credible(deps: &Deps, slot: &Slot, instance: Uuid, epoch: u64) -> bool {
     let pipeline = slot.pipeline();
     let head = pipeline.head;
     let is_ours = pipeline.lease.is_some_and(|lease| lease.holds(deps.clock.as_ref()));
-    let is_of_head = holding.epoch == head.epoch && *instance == head.writer;
-    !is_ours && (holding.epoch > head.epoch || is_of_head)
+    !is_ours && (epoch > head.epoch || (epoch == head.epoch && instance == head.writer))
 }
 
 /// Tells the directory what the record `head`, of this process, means: it holds the object for `lease` from now on. Zero: it does not.

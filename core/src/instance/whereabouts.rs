@@ -47,8 +47,8 @@ impl Whereabouts {
         let owner = Owner { instance: claim.holder, address };
         let mut inner = self.inner();
         if let Some(avoided) = inner.avoided.as_mut().filter(|avoided| avoided.owner == owner) {
-            if avoided.epoch >= claim.epoch {
-                // It was asked in vain on hearsay, and this is the same news.
+            if avoided.epoch >= claim.epoch && avoided.plausible.is_zero() {
+                // It was out of reach when it was asked on hearsay, and this is the same news.
                 avoided.sequence.get_or_insert(claim.sequence);
             }
             if avoided.sequence == Some(claim.sequence) {
@@ -90,7 +90,7 @@ impl Whereabouts {
     /// The owner could not be reached, or declined. What was learned of it since it was asked is another matter.
     pub(crate) fn avoid(&self, asked: &Known) {
         let mut inner = self.inner();
-        let is_newer = |other: &Known| other.owner == asked.owner && other.sequence > asked.sequence;
+        let is_newer = |other: &Known| other.owner == asked.owner && (other.epoch, other.sequence) > (asked.epoch, asked.sequence);
         if !inner.avoided.as_ref().is_some_and(is_newer) {
             inner.avoided = Some(asked.clone());
         }

@@ -11,8 +11,11 @@ use super::*;
 use crate::directory::{Directory, Ear};
 use crate::id::ObjectId;
 use crate::instance::elsewhere::tests::{Fate, World, ask, in_time, object, post};
+use crate::instance::whereabouts::Whereabouts;
+use crate::lease::Claim;
 use crate::object::{Body, Request};
 use crate::settings::{Ownership, Settings};
+use crate::testing::ManualClock;
 
 /// A board on which every server of a world writes what it owns, and a test whatever it likes.
 #[derive(Default)]
@@ -127,6 +130,7 @@ async fn a_lie_costs_one_attempt_or_none() {
         board.say(&object(), lie.clone(), News::Kept);
         assert_eq!(ask(&b, post(Body::empty())).await.unwrap_or_else(|error| panic!("{lie:?}: {error}")), "2");
         assert_eq!(world.carrier.asked(), expected, "{lie:?}");
+        board.spread(&object(), &lie, News::Taken);
         assert_eq!(ask(&b, post(Body::empty())).await.expect("a answers"), "3");
         assert_eq!(world.carrier.asked(), ["a"], "{lie:?}: whoever failed is remembered");
     }
@@ -146,6 +150,63 @@ async fn lies_that_get_ever_newer_cost_one_attempt_a_request() {
         assert_eq!(ask(&b, post(Body::empty())).await.expect("a answers"), expected);
         assert_eq!(world.carrier.asked(), ["z", "a"]);
     }
+}
+
+#[tokio::test]
+async fn what_is_no_news_takes_nothing_away_from_what_is_known() {
+    let (board, world) = Board::in_world();
+    let (a, b) = (world.server("a").await, world.server("b").await);
+    ask(&a, post(Body::empty())).await.expect("a owns it");
+    ask(&b, post(Body::empty())).await.expect("a answers");
+    world.empty_the_store().await;
+    board.entries.lock().expect("no panics").clear();
+    board.spread(&object(), &holding("z", 1), News::Taken);
+    assert_eq!(ask(&b, post(Body::empty())).await.expect("a answers"), "3");
+    assert_eq!(world.carrier.asked(), ["a", "a"]);
+}
+
+#[tokio::test]
+async fn a_request_asks_the_directory_once_however_often_it_is_turned_away() {
+    let (board, world) = Board::in_world();
+    let (a, b) = (world.server("a").await, world.server("b").await);
+    ask(&a, post(Body::empty())).await.expect("a owns it");
+    board.questions();
+    world.carrier.script((0..8).map(|_| Fate::ComesBackFromAWriter));
+    assert_eq!(in_time(&world, ask(&b, post(Body::empty()))).await.expect("a answers in the end"), "10");
+    assert_eq!((world.carrier.asked().len(), board.questions()), (9, 1));
+}
+
+#[test]
+fn nobody_is_believed_for_longer_than_a_lease() {
+    let (clock, lease) = (ManualClock::default(), Duration::from_secs(10));
+    let whereabouts = Whereabouts::default();
+    whereabouts.hear(&holding("z", 1), lease, &clock);
+    clock.advance(lease - Duration::from_millis(1));
+    assert!(whereabouts.is_known(&clock));
+    clock.advance(Duration::from_millis(1));
+    assert!(!whereabouts.is_known(&clock));
+}
+
+#[test]
+fn an_owner_that_was_asked_in_vain_twice_is_not_believed_a_third_time() {
+    let (clock, lease) = (ManualClock::default(), Duration::from_secs(10));
+    let whereabouts = Whereabouts::default();
+    let told = holding("z", 9);
+    let read = Claim {
+        epoch: 1,
+        sequence: 5,
+        holder: told.owner.instance,
+        address: Some(told.owner.address.clone()),
+        duration: lease,
+        modified_ms: 0,
+        observed: Instant::now(&clock),
+    };
+    assert!(whereabouts.learn(&read, lease, &clock));
+    whereabouts.avoid(&whereabouts.known(&clock).expect("it was read"));
+    whereabouts.hear(&told, lease, &clock);
+    whereabouts.avoid(&whereabouts.known(&clock).expect("a later epoch is news"));
+    whereabouts.hear(&told, lease, &clock);
+    assert_eq!(whereabouts.known(&clock), None);
 }
 
 #[tokio::test]
