@@ -85,7 +85,9 @@ async fn a_second_signal_ends_a_server_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hang_up_ends_a_server_in_order_and_another_does_not_hurry_it() {
     let proxy = Proxy::start(Seaweed::shared().endpoint()).await;
-    let server = World::seaweed_through(&proxy.endpoint()).setup().env("DOTDO_SHUTDOWN_DEADLINE_MS", "60000").start().await;
+    let setup = World::seaweed_through(&proxy.endpoint()).setup().env("DOTDO_SHUTDOWN_DEADLINE_MS", "60000");
+    // Tests may run under `nohup` too, whose children ignore the signal.
+    let server = setup.program("env").arg("--default-signal=HUP").arg(env!("CARGO_BIN_EXE_scenario-app")).start().await;
     let http = Client::new();
     assert_eq!(append(&http, &server.url("/do/busy"), 1, 1).await, Outcome::Appended(1));
     proxy.delay(Duration::from_millis(1000));
