@@ -30,6 +30,9 @@ mod azure;
 mod components;
 mod config;
 mod edge;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 mod http;
 mod lambda;

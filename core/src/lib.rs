@@ -5,6 +5,9 @@ mod clock;
 mod directory;
 mod engine;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod iceberg;
 mod id;
 mod instance;

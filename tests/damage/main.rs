@@ -1,6 +1,7 @@
 //! Damaged buckets and hostile clients: a clear error or the right answer, never a wrong or an empty one.
 
 mod each_key;
+mod fuzz;
 mod hostile;
 mod object;
 mod process;

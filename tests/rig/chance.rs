@@ -22,6 +22,11 @@ impl Chance {
     pub fn new() -> Self {
         let seed = std::env::var(SEED).map_or_else(|_| unique().as_u64_pair().0, |text| text.parse().expect("DOTDO_TEST_SEED is a number"));
         say(&format!("{SEED}={seed}"));
+        Self::of(seed)
+    }
+
+    /// Draws the same every time.
+    pub fn of(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }
 

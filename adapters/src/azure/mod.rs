@@ -95,3 +95,11 @@ impl<O: Objects> Front for Invocations<O> {
         response
     }
 }
+
+/// A target for fuzzers: a payload, whose request is legal HTTP or refused.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(data: &[u8]) {
+    if let Ok(request) = request::described(data) {
+        assert!(request.uri().path().starts_with('/'), "a request without a path");
+    }
+}

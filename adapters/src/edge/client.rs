@@ -77,6 +77,20 @@ impl TrustedProxies {
     }
 }
 
+/// A target for fuzzers: the lines of `X-Forwarded-For`.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(data: &[u8]) {
+    let sender = Some(IpAddr::from([127, 0, 0, 1]));
+    let lines = data.split(|byte| *byte == b'\n').filter_map(|line| http::HeaderValue::from_bytes(line).ok());
+    let headers: HeaderMap = lines.map(|line| (http::HeaderName::from_static(FORWARDED_FOR), line)).collect();
+    for proxies in [&["127.0.0.0/8"][..], &["2"], &[]] {
+        let items: Vec<String> = proxies.iter().map(|item| (*item).to_owned()).collect();
+        let trusted = TrustedProxies::new(&items).expect("networks, or a number");
+        let client = trusted.client(sender, &headers);
+        assert!(!proxies.is_empty() || client == sender, "a stranger's header was believed");
+    }
+}
+
 /// The addresses in `X-Forwarded-For`, the newest first; `None` for what is no address.
 fn claims(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();

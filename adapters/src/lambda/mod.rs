@@ -117,3 +117,12 @@ async fn end_in_order<O: Objects>(edge: Arc<Edge<O>>, running: Arc<RwLock<()>>, 
     let registered = tokio::spawn(spawn_graceful_shutdown_handler(hook)).await;
     registered.map_err(|_| Error::new(ErrorKind::Unavailable, "Lambda's extension API did not let this process register for its end"))
 }
+
+/// A target for fuzzers: an event, whose request is legal HTTP or refused.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(data: &[u8]) {
+    let Ok(event) = serde_json::from_slice(data) else { return };
+    if let Some(Ok(request)) = event::Arrival::new(event, &lambda_runtime::Context::default()).map(|arrival| arrival.request) {
+        assert!(request.uri().path().starts_with('/'), "a request without a path");
+    }
+}

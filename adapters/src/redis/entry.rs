@@ -110,6 +110,19 @@ impl Keys {
     }
 }
 
+/// A target for fuzzers: an entry's text, with a hash that fits.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(data: &[u8]) {
+    let keys = Keys::new(&Secret::new("a secret of at least thirty-two bytes"), "file:///bucket");
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mac = blake3::keyed_hash(&keys.mac, text.as_bytes()).to_hex();
+    let instance = serde_json::from_str::<Text>(text).map_or_else(|_| Uuid::nil(), |text| text.instance);
+    if let Some(entry) = keys.open(format!("{}{mac} {text}", prefix_of(&instance)).as_bytes(), 0) {
+        let again = keys.open(keys.seal(&entry).as_bytes(), 0);
+        assert!(again.as_ref() == Some(&entry), "an entry is another one when it is read again");
+    }
+}
+
 /// How every entry of a process begins.
 pub(super) fn prefix_of(instance: &Uuid) -> String {
     format!("{instance} ")

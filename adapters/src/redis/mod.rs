@@ -22,6 +22,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::entry::fuzz;
 use self::entry::{Entry, Keys};
 use self::link::{Letter, Link};
 

@@ -1,6 +1,7 @@
 //! Parquet to rows, straight from Arrow's buffers.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
@@ -28,13 +29,21 @@ pub(crate) type EachRow<'a> = dyn FnMut(u32, Option<i64>, &[ValueRef<'_>]) -> Re
 ///
 /// `Corrupt`, naming the file, when it is not what [`RowEncoder`](super::RowEncoder) wrote for this layout; what `each` returns.
 pub(crate) fn read_rows(layout: &Layout, name: &str, file: Bytes, each: &mut EachRow<'_>) -> Result<()> {
-    let mut position = 0;
-    for batch in open(name, file)? {
-        let batch = batch.map_err(|error| Error::corrupt(name, format!("expected Parquet rows, got: {error}")))?;
-        let columns = BatchColumns::new(layout, name, &batch)?;
-        position = columns.read(layout, name, position, each)?;
-    }
-    Ok(())
+    contained(name, || {
+        let mut position = 0;
+        for batch in open(name, file)? {
+            let batch = batch.map_err(|error| Error::corrupt(name, format!("expected Parquet rows, got: {error}")))?;
+            let columns = BatchColumns::new(layout, name, &batch)?;
+            position = columns.read(layout, name, position, each)?;
+        }
+        Ok(())
+    })
+}
+
+/// Reads the file `name`, whatever the library makes of it: for some damaged files it panics.
+pub(super) fn contained<T>(name: &str, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(Error::corrupt(name, "expected a Parquet file, got one that its reader gives up on")))
 }
 
 /// A reader of the batches of a Parquet file in memory.

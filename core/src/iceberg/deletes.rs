@@ -11,7 +11,7 @@ use arrow_schema::DataType;
 use bytes::Bytes;
 use roaring::RoaringBitmap;
 
-use super::decode::{columns_by_id, open};
+use super::decode::{columns_by_id, contained, open};
 use super::encode::{EncodedFile, arrow_schema, parquet_writer};
 use super::encode_error;
 use super::layout::{ColumnKind, Field};
@@ -65,6 +65,10 @@ pub(crate) fn write_deletes(positions: &BTreeMap<String, &RoaringBitmap>) -> Res
 ///
 /// `Corrupt`, naming the file, when it is no position delete file.
 pub(crate) fn read_deletes(name: &str, file: Bytes) -> Result<BTreeMap<String, RoaringBitmap>> {
+    contained(name, || read(name, file))
+}
+
+fn read(name: &str, file: Bytes) -> Result<BTreeMap<String, RoaringBitmap>> {
     let mut deletes: BTreeMap<String, RoaringBitmap> = BTreeMap::new();
     for batch in open(name, file)? {
         let batch = batch.map_err(|error| Error::corrupt(name, format!("expected position deletes, got: {error}")))?;

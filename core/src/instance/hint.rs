@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Instant;
+use crate::id::ObjectId;
 use crate::instance::Deps;
 use crate::instance::pipeline::Head;
 use crate::instance::slot::Slot;
@@ -86,13 +87,18 @@ pub(crate) struct Hint {
 /// Reads the hint. `None` when it is missing, can't be read, or names nobody who could be asked.
 pub(crate) async fn read(deps: &Deps, log: &Log) -> Option<Hint> {
     let stored = deps.bucket.get(&log.prefix.join("lock")).await.ok()??;
-    let file: LockFile = serde_json::from_slice(&stored.bytes).ok()?;
-    let fits = file.format == FORMAT && file.class == log.object.class() && file.id == log.object.id();
-    let LockFile { holder, address, epoch, sequence, lease_ms, .. } = file;
-    Some(Hint { holder: holder.filter(|_| fits)?, address: address?, lease: Duration::from_millis(lease_ms), epoch, sequence })
+    Hint::decode(&stored.bytes, &log.object)
 }
 
 impl Hint {
+    /// What a `lock` of `object` says; `None` for anything else, and for one that names nobody.
+    pub(super) fn decode(bytes: &[u8], object: &ObjectId) -> Option<Self> {
+        let file: LockFile = serde_json::from_slice(bytes).ok()?;
+        let fits = file.format == FORMAT && file.class == object.class() && file.id == object.id();
+        let LockFile { holder, address, epoch, sequence, lease_ms, .. } = file;
+        Some(Self { holder: holder.filter(|_| fits)?, address: address?, lease: Duration::from_millis(lease_ms), epoch, sequence })
+    }
+
     /// The claim that the newest record of `listing` makes if it is the holder's. `None` when the hint speaks of a record that is not there.
     pub(crate) fn claim(self, listing: &Listing, observed: Instant) -> Option<Claim> {
         let Self { holder, address, lease, epoch, sequence } = self;

@@ -8,6 +8,8 @@ mod catch_up;
 mod checkpoint;
 mod commit;
 mod elsewhere;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod handler;
 mod head;
 mod hearsay;

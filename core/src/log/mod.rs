@@ -5,6 +5,8 @@
 
 mod append;
 mod codec;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod proof;
 mod read;
 mod record;
@@ -42,13 +44,21 @@ impl Log {
 
     /// The key of the record `sequence`: the complement first, so that the newest key sorts first.
     pub(crate) fn key(&self, sequence: u64) -> Key {
-        self.folder().join(format_args!("{:016x}-{sequence}", u64::MAX - sequence))
+        key_of(&self.folder(), sequence)
     }
 
     /// The sequence number of a record's key; `None` for anything that is not one.
     pub(crate) fn sequence_of(&self, key: &Key) -> Option<u64> {
-        let (_, name) = key.as_str().rsplit_once('/')?;
-        let sequence = name.split_once('-')?.1.parse().ok()?;
-        (self.key(sequence) == *key).then_some(sequence)
+        sequence_of(&self.folder(), key)
     }
+}
+
+fn key_of(folder: &Key, sequence: u64) -> Key {
+    folder.join(format_args!("{:016x}-{sequence}", u64::MAX - sequence))
+}
+
+fn sequence_of(folder: &Key, key: &Key) -> Option<u64> {
+    let (_, name) = key.as_str().rsplit_once('/')?;
+    let sequence = name.split_once('-')?.1.parse().ok()?;
+    (key_of(folder, sequence) == *key).then_some(sequence)
 }

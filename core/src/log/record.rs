@@ -96,16 +96,7 @@ impl Record {
             return Err(Error::new(crate::error::ErrorKind::TooLarge, text));
         }
         let (body, flags) = compress(body)?;
-        let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len() + HASH_BYTES);
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
-        bytes.extend_from_slice(&flags.to_le_bytes());
-        bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(&(plain_len as u64).to_le_bytes());
-        bytes.extend_from_slice(&body);
-        let hash = Hash(*blake3::hash(&bytes).as_bytes());
-        bytes.extend_from_slice(&hash.0);
-        Ok(Encoded { bytes: bytes.into(), hash })
+        Ok(seal(&body, flags, plain_len as u64))
     }
 
     /// The record that `bytes`, found under `key`, are.
@@ -135,6 +126,20 @@ impl Record {
         let record = codec::decode(&body).map_err(|cause| corrupt(format!("its body can't be read: {cause}")))?;
         Ok((record, hash))
     }
+}
+
+/// The record whose body is stored as `body`.
+pub(super) fn seal(body: &[u8], flags: u16, plain_len: u64) -> Encoded {
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len() + HASH_BYTES);
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&flags.to_le_bytes());
+    bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&plain_len.to_le_bytes());
+    bytes.extend_from_slice(body);
+    let hash = Hash(*blake3::hash(&bytes).as_bytes());
+    bytes.extend_from_slice(&hash.0);
+    Encoded { bytes: bytes.into(), hash }
 }
 
 /// The body as it is stored, and the flags that say how.

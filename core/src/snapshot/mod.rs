@@ -10,6 +10,8 @@
 mod columns;
 mod content;
 mod deletes;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod index;
 mod kept;
 mod keys;

@@ -44,10 +44,15 @@ pub(crate) async fn fetch(bucket: &dyn Bucket, prefix: &Key, document: Document)
         }
     };
     let files = stream::iter(wanted.into_iter().map(get)).buffer_unordered(RESTORE_CONCURRENCY).try_collect().await?;
-    Ok(Fetched { document, snapshots, files })
+    Ok(Fetched::new(document, snapshots, files))
 }
 
 impl Fetched {
+    /// The snapshot of `document` with `files`, by their keys relative to `snapshots`.
+    pub(super) fn new(document: Document, snapshots: Key, files: HashMap<Arc<str>, Bytes>) -> Self {
+        Self { document, snapshots, files }
+    }
+
     /// The database as it was, and the tracker that continues from there. CPU only; takes about a third of a second a million rows.
     ///
     /// # Errors

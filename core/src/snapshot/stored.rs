@@ -54,11 +54,8 @@ struct Envelope<'a> {
 impl Document {
     /// The bytes of `snapshot.json`.
     pub(super) fn encode(&self) -> Result<Bytes> {
-        let failed = |error| Error::internal("a snapshot's description can't be written as JSON").with_source(error);
-        let body = serde_json::value::to_raw_value(&body::Body::from(self)).map_err(failed)?;
-        let blake3 = blake3::hash(body.get().as_bytes()).to_hex().to_string();
-        let envelope = Envelope { format: FORMAT, blake3, body: Some(&body) };
-        Ok(serde_json::to_vec(&envelope).map_err(failed)?.into())
+        let body = serde_json::value::to_raw_value(&body::Body::from(self)).map_err(unwritable)?;
+        seal(&body)
     }
 
     /// Reads the bytes found under `key`, which must describe a snapshot of `object`.
@@ -87,8 +84,31 @@ impl Document {
         Ok(document)
     }
 
+    /// `snapshot.json` with this body; `None` when it is no JSON.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn sealed(body: &str) -> Option<Bytes> {
+        seal(serde_json::from_str(body).ok()?).ok()
+    }
+
+    /// The object that a body is about.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn object_of(body: &str) -> Option<ObjectId> {
+        let body: body::Body<'_> = serde_json::from_str(body).ok()?;
+        ObjectId::new(&body.class, &body.id).ok()
+    }
+
     /// All files with rows or deletes.
     pub(super) fn files(&self) -> impl Iterator<Item = &FileRef> {
         self.tables.iter().flat_map(|table| table.files())
     }
+}
+
+fn seal(body: &RawValue) -> Result<Bytes> {
+    let blake3 = blake3::hash(body.get().as_bytes()).to_hex().to_string();
+    let envelope = Envelope { format: FORMAT, blake3, body: Some(body) };
+    Ok(serde_json::to_vec(&envelope).map_err(unwritable)?.into())
+}
+
+fn unwritable(error: serde_json::Error) -> Error {
+    Error::internal("a snapshot's description can't be written as JSON").with_source(error)
 }

@@ -1,6 +1,7 @@
 //! What users' statements may do, and when they are stopped.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -35,11 +36,24 @@ const PRAGMAS_ANSWERING: [&str; 15] = [
 const PRAGMAS_READABLE: [&str; 7] =
     ["data_version", "page_count", "page_size", "freelist_count", "encoding", "foreign_keys", "recursive_triggers"];
 
+/// What defining a table or an index takes.
+const DEFINING: [c_int; 7] = [
+    ffi::SQLITE_CREATE_TABLE,
+    ffi::SQLITE_CREATE_INDEX,
+    ffi::SQLITE_INSERT,
+    ffi::SQLITE_UPDATE,
+    ffi::SQLITE_READ,
+    ffi::SQLITE_FUNCTION,
+    ffi::SQLITE_REINDEX,
+];
+
 /// Watches statements while SQLite compiles and runs them.
 #[derive(Default)]
 pub(super) struct Guard {
     /// Whether the statement is a user's. Ours may do everything.
     pub(super) user: bool,
+    /// Whether the statement is one of a recorded schema: it may define a table or an index, and nothing else.
+    pub(super) recorded: Cell<bool>,
     /// What is known of the statement that was compiled last.
     pub(super) facts: Facts,
     /// Answers whether the running statement's time is over.
@@ -174,6 +188,9 @@ pub(super) unsafe extern "C" fn authorize(
 ) -> c_int {
     // SAFETY: this function's own contract.
     let guard = unsafe { &mut *guard.cast::<Guard>() };
+    if guard.recorded.get() && !DEFINING.contains(&action) {
+        return ffi::SQLITE_DENY;
+    }
     if !guard.user || matches!(action, ffi::SQLITE_READ | ffi::SQLITE_SELECT | ffi::SQLITE_RECURSIVE) {
         return ffi::SQLITE_OK;
     }

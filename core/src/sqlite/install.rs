@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use super::catalog::{CatalogRow, SEQUENCES, read_rows};
 use super::database::Database;
+use super::statement::Statement;
 use super::value::quote;
 use crate::change::{Schema, SchemaKind, SchemaObject, ValueRef};
 use crate::{Error, ErrorKind, Result};
@@ -44,9 +45,17 @@ impl Database {
         Ok(())
     }
 
+    /// Runs the statement of a table or an index. The schema is what a bucket says, so nothing else is run.
     fn define(&self, object: &SchemaObject) -> Result<()> {
         let sql = object.sql.as_deref().unwrap_or_default();
-        self.handle.execute(sql).map_err(|error| {
+        self.guard.peek().recorded.set(true);
+        let prepared = Statement::prepare(self.handle.raw(), sql);
+        let ran = prepared.and_then(|(statement, used)| match statement {
+            Some(mut statement) if used == sql.len() => statement.run([]),
+            _ => Err(Error::internal("expected one statement")),
+        });
+        self.guard.peek().recorded.set(false);
+        ran.map_err(|error| {
             let message = format!("The schema's statement for {} fails: {}", object.name, error.message());
             Error::new(ErrorKind::Corrupt, message).with_source(error)
         })

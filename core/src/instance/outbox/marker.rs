@@ -156,3 +156,11 @@ fn relied(deps: &Deps) -> Duration {
 fn is_relied_on(deps: &Deps, written: Option<&Written>) -> bool {
     written.is_some_and(|written| written.at.elapsed_at_most(deps.clock.as_ref()) < relied(deps))
 }
+
+/// A target for fuzzers: a marker.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz(data: &[u8]) {
+    if let Some(marker) = MarkerFile::decode(data) {
+        let _ = (marker.object(), marker.free_after());
+    }
+}

@@ -14,6 +14,9 @@ pub(crate) use errand::Errand;
 pub(crate) use marker::{Marker, mark, marked};
 pub(crate) use scan::start as start_scanning;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use marker::fuzz;
+
 /// One object's delivery in this process.
 #[derive(Default)]
 pub(crate) struct Outbox {

@@ -6,6 +6,7 @@ mod keys;
 mod limits;
 mod load;
 mod random;
+mod recorded;
 mod refused;
 mod schema;
 mod virtual_tables;

@@ -1,0 +1,22 @@
+//! What reads bytes that somebody else may have written, as functions of bytes: the core's, and those of the adapters.
+
+pub use dotdo_core::fuzzing::Target;
+
+use crate::{azure, edge, lambda, redis};
+
+/// Every target.
+pub fn targets() -> impl Iterator<Item = Target> {
+    let own: [Target; 4] =
+        [("azure_payload", azure::fuzz), ("lambda_event", lambda::fuzz), ("redis_entry", redis::fuzz), ("forwarded_for", edge::fuzz)];
+    dotdo_core::fuzzing::TARGETS.into_iter().chain(own)
+}
+
+/// Runs the target of that name on an input.
+///
+/// # Panics
+///
+/// When there is no such target, or it fails.
+pub fn run(name: &str, data: &[u8]) {
+    let (_, target) = targets().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("there is no target {name}"));
+    target(data);
+}

@@ -1,0 +1,64 @@
+//! What reads bytes that somebody else may have written, each as a function of bytes: for fuzzers, and for the tests that replay what they found.
+//!
+//! A target may refuse its input with an error. It fails by a panic: that of the reader, or of an assertion that what was read is written
+//! back as the same. Where a checksum would keep every changed byte out, the target writes a fitting one: whoever can write into the bucket
+//! can do that too.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+
+use crate::id::ObjectId;
+use crate::router::{Router, parse_at};
+use crate::{instance, log, snapshot};
+
+/// A target: its name, which is also that of its corpus, and what it does with an input.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target of the core.
+pub const TARGETS: [Target; 7] = [
+    ("record", log::fuzz::record),
+    ("log_key", log::fuzz::key),
+    ("snapshot", snapshot::fuzz::snapshot),
+    ("position_deletes", snapshot::fuzz::position_deletes),
+    ("hints", instance::fuzz::hints),
+    ("object_key", object_key),
+    ("route", route),
+];
+
+/// The key segments of an object, and ids.
+fn object_key(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Some(object) = ObjectId::from_key_segments(text) {
+        assert_eq!(object.key_segments(), text, "two keys lead to one object");
+    }
+    if let Ok(object) = ObjectId::new("Class", text) {
+        assert_eq!(ObjectId::from_key_segments(&object.key_segments()), Some(object), "a key does not lead back");
+    }
+}
+
+/// A method, a target and headers, a line each: `name: value`.
+fn route(data: &[u8]) {
+    let mut lines = data.split(|byte| *byte == b'\n');
+    let (Some(method), Some(uri)) = (lines.next(), lines.next()) else { return };
+    let (Ok(method), Ok(uri)) = (Method::from_bytes(method), Uri::try_from(uri)) else { return };
+    let headers: HeaderMap = lines.filter_map(header).collect();
+    if let Some(at) = headers.get("x-do-at").and_then(|at| at.to_str().ok()) {
+        let _ = parse_at(at);
+    }
+    let router = Router::new(["DO", "Counter"], Some("DO"));
+    let Ok(crate::Route::Object(target)) = router.route(&method, &uri, &headers) else { return };
+    let (mut head, ()) = http::Request::new(()).into_parts();
+    (head.method, head.uri, head.headers) = (method.clone(), uri, headers);
+    target.rewrite(&mut head, HeaderValue::from_static("request"));
+    // What the object sees names the same object to whoever routes it again.
+    let again = router.route(&method, &head.uri, &head.headers);
+    assert_eq!(
+        again.expect("it was routed before"),
+        crate::Route::Object(target),
+        "a request that was routed goes elsewhere the next time"
+    );
+}
+
+fn header(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
+    let at = line.iter().position(|byte| *byte == b':')?;
+    Some((HeaderName::from_bytes(&line[..at]).ok()?, HeaderValue::from_bytes(line[at + 1..].trim_ascii()).ok()?))
+}

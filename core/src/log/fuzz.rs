@@ -1,0 +1,41 @@
+//! Targets for fuzzers: records and their keys.
+
+use crate::log::record::{Hash, Record, seal};
+use crate::log::{codec, key_of, sequence_of};
+use crate::sqlite::{Database, Limits};
+use crate::store::Key;
+
+/// What a database may take here.
+const LIMITS: Limits = Limits { database_bytes_max: 8 << 20, row_bytes_max: 1 << 20 };
+
+/// The body of a record: in an envelope that fits, decoded, written again, and applied to an empty database.
+pub(crate) fn record(data: &[u8]) {
+    let key = Key::new("log/record");
+    let Ok((record, _)) = decode(&key, data) else { return };
+    let written = record.encode().expect("what came from few bytes is not too large");
+    let (again, hash) = Record::decode(&key, &written.bytes).expect("what was written can be read");
+    assert!(hash == written.hash && codec::encode(&again) == codec::encode(&record), "a record is another one when it is read again");
+    let mut database = Database::new(&LIMITS).expect("there is memory for an empty database");
+    for changes in &record.transactions {
+        if database.apply(changes).is_err() {
+            return;
+        }
+    }
+}
+
+/// The first byte says how: a plain body, or one that is said to be compressed.
+fn decode(key: &Key, data: &[u8]) -> crate::error::Result<(Record, Hash)> {
+    let (how, body) = data.split_first().unwrap_or((&0, &[]));
+    let plain_len = if *how == 0 { body.len() as u64 } else { 1 << 20 };
+    Record::decode(key, &seal(body, u16::from(*how), plain_len).bytes)
+}
+
+/// A name in the folder of an object's log.
+pub(crate) fn key(data: &[u8]) {
+    let Ok(name) = std::str::from_utf8(data) else { return };
+    let folder = Key::new("local/local/do/Class/id/log");
+    let key = folder.join(name);
+    if let Some(sequence) = sequence_of(&folder, &key) {
+        assert_eq!(key_of(&folder, sequence), key, "two keys are one slot");
+    }
+}
