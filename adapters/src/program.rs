@@ -76,7 +76,7 @@ impl Program {
         let bucket = open(&found.store, instance, Arc::clone(&clock), Arc::clone(&random))?;
         let router = Router::new(app.class_names(), app.default_class());
         let mut settings = found.config.settings.clone();
-        settings.address = plan.address().or(settings.address);
+        settings.address = plan.told_address(instance).or(settings.address);
         let about = About {
             platform: found.platform,
             storage: bucket.location().to_owned(),
@@ -88,8 +88,7 @@ impl Program {
             authentication: found.config.edge.auth.name(),
             reached_at: plan.address(),
         };
-        let peers = plan.peers(instance, &clock, &random);
-        let gate = plan.gate(instance, &clock);
+        let (peers, gate) = (plan.peers(instance), plan.gate(instance));
         let tenant = Tenant::new(LOCAL, LOCAL)?;
         let directory = directory(&found.config, &plan, bucket.location(), (&tenant, instance, &clock))?;
         let components = Components { bucket, clock, random, executor: Arc::new(Workers::default()), peers, directory, instance };

@@ -185,7 +185,9 @@ async fn serve_http(app: App, mut found: Found, mut signals: Signals) -> Result<
     let listener = bind(&found.config, found.platform).await?;
     let address = listener.local_addr().map_err(|cause| Error::internal(format!("the listener has no address: {cause}")))?;
     found.config.settings.address = own_address(&found.config, address).await;
-    let program = Program::start(app, &found, Plan::new(&found.config, address)?).await?;
+    let plan = Plan::new(&found.config, address)?;
+    found.config.server.peers = plan.acceptor();
+    let program = Program::start(app, &found, plan).await?;
     Ok(match found.config.functions {
         Mode::Http => {
             program.announce("listening", &address);

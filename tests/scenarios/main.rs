@@ -8,6 +8,7 @@ mod forward;
 mod forward_hints;
 mod forward_kills;
 mod forward_once;
+mod forward_strangers;
 mod kills;
 mod load;
 mod misery;

@@ -178,7 +178,7 @@ impl Default for Config {
             log: LogSettings { level: Some("info".to_owned()), format: LogFormat::Auto },
             traces: TraceSettings::default(),
             edge: EdgeSettings::default(),
-            server: ServerSettings { header_bytes_max: 64 << 10, idle: Duration::from_secs(65), connections_max: 10_000 },
+            server: ServerSettings { header_bytes_max: 64 << 10, idle: Duration::from_secs(65), connections_max: 10_000, peers: None },
             lambda: LambdaSettings::default(),
             shutdown: Platform::Http.shutdown(),
             settings: Settings::default(),

@@ -10,7 +10,7 @@ use super::suggest::nearest;
 use super::table::TABLE;
 use super::{Config, Resolved, storage, surroundings};
 use crate::auth::{TOKEN_BYTES_MIN, are_tokens};
-use crate::peers::SECRET_BYTES_MIN;
+use crate::peers::{SECRET_BYTES_MIN, are_secrets};
 use crate::platform::Platform;
 use crate::redis;
 
@@ -66,7 +66,7 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
     if u64::from(row) > object {
         return Err(wrong(format!("limits.row_bytes_max is {row}; it can't be more than limits.object_bytes_max, which is {object}")));
     }
-    if build.config.peer_secret.as_ref().is_some_and(|secret| secret.reveal().len() < SECRET_BYTES_MIN) {
+    if build.config.peer_secret.as_ref().is_some_and(|secret| !are_secrets(secret.reveal())) {
         return Err(wrong(format!(
             "peer_secret has fewer than {SECRET_BYTES_MIN} bytes (not shown); `openssl rand -hex 32` makes a good one"
         )));

@@ -74,7 +74,7 @@ static SERVER: &[Knob] = &[
             get: |config| config.forwarding as usize,
             set: |config, at| config.forwarding = [Forwarding::Auto, Forwarding::Off, Forwarding::Proxy, Forwarding::FlyReplay][at],
         },
-        "What becomes of requests for objects that another server owns: `proxy` sends them there over HTTP (needs `peer_secret`), `fly-replay` \
+        "What becomes of requests for objects that another server owns: `proxy` sends them there over HTTP in the servers' own TLS (needs `peer_secret`), `fly-replay` \
          lets Fly's proxy bring them there, `off` answers 503 with `Retry-After`. `auto` is `fly-replay` on Fly, `proxy` with a `peer_secret`, \
          else `off`.",
     ),
@@ -82,7 +82,7 @@ static SERVER: &[Knob] = &[
         "peer_secret",
         secret!(peer_secret),
         "What all servers of a bucket know and nobody else, at least 32 bytes: with it they prove to each other who they are. It is never \
-         sent. `openssl rand -hex 32` makes a good one.",
+         sent. `openssl rand -hex 32` makes a good one. To renew it, several separated by commas: the first is used, each is taken.",
     ),
     Knob::new(
         "redis_url",

@@ -16,7 +16,7 @@ use crate::peers::{Arrival, Kind, kind_named};
 type Outcome = (Kind, Result<Response>);
 
 impl<O: Objects> Edge<O> {
-    /// Answers a request of another server, whatever happens, with the proof that it was this one.
+    /// Answers a request of another server, whatever happens, and says what the answer is.
     pub(super) async fn answer_peer<B>(&self, arrival: &Arrival, request: http::Request<B>, mut seen: Seen) -> Response
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
@@ -31,7 +31,7 @@ impl<O: Objects> Edge<O> {
             Kind::NotOwner => "not_owner",
         };
         metrics::counter!("dotdo_peer_requests_total", "result" => result).increment(1);
-        self.gate.signed(arrival, kind, self.finish(outcome, seen))
+        self.gate.marked(kind, self.finish(outcome, seen))
     }
 
     async fn dispatch_peer<B>(&self, arrival: &Arrival, request: http::Request<B>, seen: &mut Seen) -> Result<Outcome>

@@ -1,9 +1,10 @@
-//! The HTTP server: hyper around a [`Front`], for HTTP/1.1 and HTTP/2 without TLS.
+//! The HTTP server: hyper around a [`Front`], for HTTP/1.1 and HTTP/2 without TLS. Other servers come with a TLS of their own to the same port.
 //!
 //! Promises: a connection's misery stays its own; nothing about a connection is unbounded; when it is told to stop, requests in flight
 //! are finished first.
 //! Must not know: objects, routes, the bucket.
 
+mod opening;
 mod signals;
 mod socket;
 mod unread;
@@ -21,13 +22,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use self::opening::{Opened, opened};
 pub(crate) use self::signals::Signals;
-use self::socket::Socket;
 use self::unread::Rest;
 use crate::edge::{ClientAddress, Edge, Objects};
+use crate::peers::{Acceptor, Proven};
 
 /// How long to wait after a connection could not be accepted, usually because the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -47,6 +50,8 @@ pub(crate) struct ServerSettings {
     pub(crate) idle: Duration,
     /// How many connections may be open; more wait to be accepted.
     pub(crate) connections_max: usize,
+    /// Lets other servers in, where they come to this port.
+    pub(crate) peers: Option<Acceptor>,
 }
 
 /// Whoever answers what comes in on connections: an [`Edge`], or what a platform needs in front of one.
@@ -88,7 +93,9 @@ pub(crate) async fn serve<F: Front>(
     stop: impl Future<Output = ()>,
 ) -> GracefulShutdown {
     let graceful = GracefulShutdown::new();
-    let connection = Arc::new(Connection { builder: builder(settings), front, idle: settings.idle });
+    let connection = Arc::new(Connection { builder: builder(settings), front, idle: settings.idle, peers: settings.peers.clone() });
+    // Gone with this function: what has not said what it is by then is closed.
+    let (_serving, is_serving) = watch::channel(());
     let places = Arc::new(Semaphore::new(settings.connections_max));
     let mut stop = pin!(stop);
     loop {
@@ -97,7 +104,7 @@ pub(crate) async fn serve<F: Front>(
             () = &mut stop => return graceful,
             accepted = accept(&listener, &places) => accepted,
         };
-        tokio::spawn(Arc::clone(&connection).serve(stream, graceful.watcher(), place));
+        tokio::spawn(Arc::clone(&connection).serve(stream, graceful.watcher(), is_serving.clone(), place));
     }
 }
 
@@ -132,16 +139,43 @@ struct Connection<F> {
     builder: auto::Builder<TokioExecutor>,
     front: Arc<F>,
     idle: Duration,
+    peers: Option<Acceptor>,
 }
 
 impl<F: Front> Connection<F> {
     /// Serves one connection to its end.
-    async fn serve(self: Arc<Self>, stream: TcpStream, watcher: Watcher, _place: OwnedSemaphorePermit) {
+    async fn serve(
+        self: Arc<Self>,
+        stream: TcpStream,
+        watcher: Watcher,
+        mut is_serving: watch::Receiver<()>,
+        _place: OwnedSemaphorePermit,
+    ) {
         if let Err(cause) = stream.set_nodelay(true) {
             tracing::debug!(%cause, "TCP_NODELAY could not be set");
         }
         let client = stream.peer_addr().map(|address| ClientAddress(address.ip())).ok();
+        let opened = tokio::select! {
+            biased;
+            _ = is_serving.changed() => None,
+            opened = opened(stream, self.peers.as_ref(), self.idle) => opened,
+        };
+        match opened {
+            Some(Opened::Anybody(socket)) => self.talk(socket, client, None, watcher).await,
+            Some(Opened::Peer(stream)) => self.talk(stream, client, Some(Proven), watcher).await,
+            None => {}
+        }
+    }
+
+    /// Answers what comes in on a connection, to its end.
+    async fn talk<I>(&self, io: I, client: Option<ClientAddress>, proven: Option<Proven>, watcher: Watcher)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let service = service_fn(|mut request: http::Request<Incoming>| {
+            if let Some(proven) = proven {
+                request.extensions_mut().insert(proven);
+            }
             if let Some(client) = client {
                 request.extensions_mut().insert(client);
             }
@@ -153,8 +187,7 @@ impl<F: Front> Connection<F> {
                 Ok::<_, Infallible>(response)
             }
         });
-        let io = TokioIo::new(Socket::new(stream, self.idle));
-        if let Err(cause) = watcher.watch(self.builder.serve_connection(io, service)).await {
+        if let Err(cause) = watcher.watch(self.builder.serve_connection(TokioIo::new(io), service)).await {
             tracing::debug!(cause, "a connection ended early");
         }
     }

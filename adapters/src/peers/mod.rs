@@ -1,10 +1,12 @@
 //! Requests between servers of one bucket: sent to the owner of their object, and taken from peers that prove who they are.
 //!
-//! Promises: the secret never travels; a request that could not be given to its owner comes back untouched as long as its body has not been
-//! asked for; nobody who does not know the secret is taken for a peer, neither when asking nor when answering.
+//! Promises: nothing of a request leaves before the receiver has proved that it knows the servers' secret, and nothing is taken from a sender that
+//! has not; the secret never travels; a request that could not be given to its owner comes back untouched as long as its body has not been
+//! asked for.
 //! Must not know: who owns what.
 
 mod answer;
+mod envelope;
 mod fly;
 mod gate;
 mod headers;
@@ -12,8 +14,8 @@ mod held;
 mod plan;
 mod proxy;
 mod reach;
-mod seen;
-mod token;
+mod secrets;
+mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -24,21 +26,20 @@ use http::HeaderName;
 
 use self::answer::error_from;
 pub(crate) use self::answer::kind_named;
-pub(crate) use self::gate::{Arrival, Gate};
+pub(crate) use self::envelope::Kind;
+pub(crate) use self::gate::{Arrival, Gate, Proven};
 pub(crate) use self::plan::Plan;
 pub(crate) use self::reach::own_address;
-pub(crate) use self::token::Kind;
+pub(crate) use self::secrets::{SECRET_BYTES_MIN, are_secrets};
+pub(crate) use self::tls::{Acceptor, FIRST_BYTE};
 
 /// What makes a request a peer's, and an answer a peer's too.
 pub(crate) const PEER_HEADER: HeaderName = HeaderName::from_static("dotdo-peer");
 
-/// The shortest secret, in bytes: what a random generator gives, not what somebody makes up.
-pub(crate) const SECRET_BYTES_MIN: usize = 32;
-
-/// How far the clocks of two servers may be apart. Further: their requests to each other are refused, and wait for leases.
+/// How far the clocks of two servers may be apart. Further: what they tell each other of their objects in Redis is not believed.
 pub(crate) const CLOCK_SKEW_MAX: Duration = Duration::from_secs(30);
 
-/// How long a connection to a peer may take to open.
+/// How long a connection to a peer may take to open, before the two prove themselves.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 
 /// How long a peer may take to say that it takes a request. It may have to bring the object into memory for that.

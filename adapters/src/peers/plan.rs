@@ -3,24 +3,30 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use dotdo_core::{Clock, Error, Ownership, Peers, Random, Result, Secret};
+use dotdo_core::{Error, Ownership, Peers, Result, Secret};
 use uuid::Uuid;
 
 use super::fly::{self, Replay};
 use super::gate::Gate;
 use super::proxy::Proxy;
+use super::secrets::{Keys, first, place};
+use super::tls::{Acceptor, Identity};
 use crate::config::{Config, Forwarding};
 
 /// How a server forwards.
 pub(crate) enum Plan {
     /// Not at all.
     Off,
-    /// Over HTTP, with a common secret; others reach this server there.
+    /// Over HTTP and the servers' own TLS, with a common secret; others reach this server there.
     Proxy {
         /// Where others reach this server. What writes per request owns nothing, and need not be reached.
         address: Option<String>,
-        /// What all servers of the bucket know.
+        /// What all servers of the bucket know; the one that this server uses, where it is being renewed.
         secret: Secret,
+        /// What all of it gives.
+        keys: Keys,
+        /// The two sides of the TLS.
+        identity: Identity,
     },
     /// By Fly's proxy.
     Fly {
@@ -48,7 +54,8 @@ impl Plan {
             }
             (Forwarding::Auto | Forwarding::Proxy, _, Some(secret)) => {
                 let address = checked(address, config.settings.ownership)?;
-                Ok(Self::Proxy { address, secret })
+                let keys = Keys::new(&secret);
+                Ok(Self::Proxy { address, secret: first(&secret), identity: Identity::new(&keys)?, keys })
             }
             (Forwarding::Proxy, _, None) => {
                 Err(lacks("forwarding is proxy, and DOTDO_PEER_SECRET is not set; give all servers of the bucket the same"))
@@ -57,12 +64,29 @@ impl Plan {
         }
     }
 
-    /// What records say of where this server is reached; `None` leaves the setting as it is.
+    /// Where this server is reached.
     pub(crate) fn address(&self) -> Option<String> {
         match self {
             Self::Off => None,
             Self::Proxy { address, .. } => address.clone(),
             Self::Fly { machine } => Some(format!("{}{machine}", fly::ADDRESS_PREFIX)),
+        }
+    }
+
+    /// What records say of where this server, whose process is `me`, is reached; `None` leaves the setting as it is. What anybody with access
+    /// to the bucket could write is not believed, so it is signed.
+    pub(crate) fn told_address(&self, me: Uuid) -> Option<String> {
+        match self {
+            Self::Proxy { address, keys, .. } => address.as_ref().map(|address| keys.signed(address, me)),
+            Self::Off | Self::Fly { .. } => self.address(),
+        }
+    }
+
+    /// Lets other servers in, where they come on connections of their own.
+    pub(crate) fn acceptor(&self) -> Option<Acceptor> {
+        match self {
+            Self::Proxy { identity, .. } => Some(identity.acceptor()),
+            Self::Off | Self::Fly { .. } => None,
         }
     }
 
@@ -75,19 +99,19 @@ impl Plan {
     }
 
     /// The way to the others.
-    pub(crate) fn peers(&self, me: Uuid, clock: &Arc<dyn Clock>, random: &Arc<dyn Random>) -> Option<Arc<dyn Peers>> {
+    pub(crate) fn peers(&self, me: Uuid) -> Option<Arc<dyn Peers>> {
         match self {
             Self::Off => None,
-            Self::Proxy { secret, .. } => Some(Arc::new(Proxy::new(secret, me, Arc::clone(clock), Arc::clone(random)))),
+            Self::Proxy { keys, identity, .. } => Some(Arc::new(Proxy::new(keys.clone(), identity, me))),
             Self::Fly { machine } => Some(Arc::new(Replay { machine: machine.clone() })),
         }
     }
 
     /// What is taken from the others.
-    pub(crate) fn gate(&self, me: Uuid, clock: &Arc<dyn Clock>) -> Gate {
+    pub(crate) fn gate(&self, me: Uuid) -> Gate {
         match self {
             Self::Off => Gate::Closed,
-            Self::Proxy { secret, .. } => Gate::of_peers(secret, me, Arc::clone(clock)),
+            Self::Proxy { .. } => Gate::Peers(me),
             Self::Fly { .. } => Gate::Fly,
         }
     }
@@ -105,9 +129,10 @@ impl Plan {
 /// The address of a server, if others can use it.
 fn checked(address: Option<String>, ownership: Ownership) -> Result<Option<String>> {
     match address {
-        Some(address) if !address.starts_with("http://") => {
-            Err(lacks(&format!("servers forward requests over plain HTTP within a private network; address is {address:?}")))
-        }
+        Some(address) if place(&address).is_none() => Err(lacks(&format!(
+            "address is {address:?}; where servers forward to each other it is http://host:port and nothing more: they encrypt what they say \
+             by themselves, at the port where this server listens"
+        ))),
         None if ownership == Ownership::Leased => Err(lacks(
             "DOTDO_PEER_SECRET is set, and this server listens on every address: set DOTDO_ADDRESS to the one where the others reach it, such as \
              http://10.0.0.7:8787, or DOTDO_FORWARDING=off",

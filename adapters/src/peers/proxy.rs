@@ -1,4 +1,4 @@
-//! Sending requests to peers over HTTP/1.1.
+//! Sending requests to peers over HTTP/1.1 and the servers' own TLS.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,20 +6,23 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dotdo_core::{
-    Body, Clock, Delivery, Error, ErrorKind, Forward, ObjectId, Owner, Passed, PeerError, Peers, REQUEST_ID_HEADER, Random, Request,
-    Response, Secret,
+    Body, Delivery, Error, ErrorKind, Forward, ObjectId, Owner, Passed, PeerError, Peers, REQUEST_ID_HEADER, Request, Response,
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::ServerName;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+use super::envelope::{Envelope, Kind};
 use super::held::{Held, Hold, hold};
-use super::token::{Keys, Kind, Mac, Token, VERSION};
+use super::secrets::Keys;
+use super::tls::Identity;
 use super::{
     ACCEPT_MAX, CONNECT_MAX, ERROR_BYTES_MAX, IDLE_CONNECTIONS_MAX, IDLE_MAX, PEER_HEADER, PING_INTERVAL, PINGS_MISSED_MAX, error_from,
     headers,
@@ -29,11 +32,9 @@ use crate::telemetry::pass_on;
 
 /// Sends requests to the servers that own their objects.
 pub(super) struct Proxy {
-    client: Client<HttpConnector, Held>,
+    client: Client<HttpsConnector<HttpConnector>, Held>,
     keys: Keys,
     me: Uuid,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
 }
 
 /// An answer that is on its way.
@@ -43,31 +44,32 @@ type Answering = Pin<Box<dyn Future<Output = Result<http::Response<Incoming>, Cl
 struct Call {
     answering: Answering,
     hold: Hold,
-    mac: Mac,
     /// The request's head as it was.
     head: http::Request<()>,
 }
 
 impl Proxy {
-    pub(super) fn new(secret: &Secret, me: Uuid, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+    pub(super) fn new(keys: Keys, identity: &Identity, me: Uuid) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_MAX));
         connector.set_nodelay(true);
+        connector.enforce_http(false);
+        let connector =
+            HttpsConnector::new(connector, Arc::clone(&identity.client), true, Arc::new(FixedServerNameResolver::new(nobody())));
         let mut builder = Client::builder(TokioExecutor::new());
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_MAX).pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
-        Self { client: builder.build(connector), keys: Keys::new(secret), me, clock, random }
+        Self { client: builder.build(connector), keys, me }
     }
 
     /// Sends the head, and holds the body back.
     fn call(&self, owner: &Owner, forward: Forward) -> Result<Call, PeerError> {
-        let Ok(uri) = format!("{}/", owner.address.trim_end_matches('/')).parse::<Uri>() else {
-            let reason = "its owner's address can't be read".to_owned();
+        let Some(uri) = self.keys.believed(&owner.address, owner.instance) else {
+            let reason = "no server with this secret has said that its owner is there".to_owned();
             return Err(PeerError::NotTaken { request: Some(Box::new(forward.request)), what: "unreachable", reason });
         };
-        let token = self.token(owner, &forward);
+        let envelope = self.envelope(owner, &forward);
         let (head, body) = forward.request.into_parts();
         let (held, hold) = hold(body);
-        let (value, mac) = self.keys.seal(&token);
         let mut request = http::Request::new(held);
         *request.method_mut() = head.method.clone();
         *request.uri_mut() = uri;
@@ -81,31 +83,28 @@ impl Proxy {
             headers.insert(name, HeaderValue::from_static(text));
         }
         headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
-        headers.insert(PEER_HEADER, value);
+        headers.insert(PEER_HEADER, envelope.sealed());
         let asked = hold.clone();
         hyper::ext::on_informational(&mut request, move |early| {
             if early.status() == StatusCode::CONTINUE {
                 asked.release();
             }
         });
-        Ok(Call { answering: Box::pin(self.client.request(request)), hold, mac, head: http::Request::from_parts(head, ()) })
+        Ok(Call { answering: Box::pin(self.client.request(request)), hold, head: http::Request::from_parts(head, ()) })
     }
 
-    fn token(&self, owner: &Owner, forward: &Forward) -> Token {
+    fn envelope(&self, owner: &Owner, forward: &Forward) -> Envelope {
         let named = |object: &ObjectId| (object.class().to_owned(), object.id().to_owned());
         let value = |name: HeaderName| forward.request.headers().get(name).map(|value| value.as_bytes().to_vec());
         let length = value(header::CONTENT_LENGTH).and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
         let visited = forward.journey.visited.iter().cloned().chain([self.me.to_string()]);
-        Token {
-            version: VERSION,
+        Envelope {
             from: self.me,
             to: owner.instance,
-            method: forward.request.method().as_str().to_owned(),
             object: named(&forward.object),
             uri: forward.request.uri().to_string(),
             host: value(header::HOST),
             length,
-            request_id: value(REQUEST_ID_HEADER),
             client: forward.request.extensions().get::<ClientAddress>().map(|client| client.0),
             visited: visited.collect(),
             chain: forward.journey.chain.iter().map(named).collect(),
@@ -114,8 +113,6 @@ impl Proxy {
                 .delivery
                 .as_ref()
                 .map(|Delivery { sender, number }| (sender.class().to_owned(), sender.id().to_owned(), *number)),
-            time_ms: self.clock.wall_ms(),
-            nonce: Uuid::from_bytes(self.random.bytes16()),
         }
     }
 
@@ -125,7 +122,12 @@ impl Proxy {
         open.release();
         let mut ping = http::Request::new(body);
         *ping.method_mut() = Method::GET;
-        let Ok(uri) = format!("{}/health", owner.address.trim_end_matches('/')).parse() else { return false };
+        let root = self.keys.believed(&owner.address, owner.instance);
+        let Some(uri) = root
+            .and_then(|root| Uri::builder().scheme("https").authority(root.authority()?.clone()).path_and_query("/health").build().ok())
+        else {
+            return false;
+        };
         *ping.uri_mut() = uri;
         matches!(timeout(PING_INTERVAL, self.client.request(ping)).await, Ok(Ok(_)))
     }
@@ -151,7 +153,7 @@ impl Proxy {
         }
     }
 
-    /// What an answer with proof says.
+    /// What an answer says that names itself.
     async fn understand(&self, name: &str, answer: http::Response<Incoming>, had_id: bool) -> Result<Passed, PeerError> {
         let (mut head, body) = answer.into_parts();
         headers::strip(&mut head.headers);
@@ -191,14 +193,12 @@ impl Peers for Proxy {
             Some(Err(cause)) => return Err(call.failed(&cause)),
             None => self.patiently(owner, &mut call.answering).await?,
         };
-        let proof = answer.headers().get(PEER_HEADER);
-        match self.keys.check(&call.mac, answer.status(), proof) {
+        match answer.headers().get(PEER_HEADER).map(|name| name.to_str().unwrap_or_default().to_owned()) {
             Some(name) if name == Kind::NOT_OWNER => Err(call.declined()),
             Some(name) => self.understand(&name, answer, had_id).await,
             None => {
                 let status = answer.status().as_u16();
-                Err(call
-                    .no_answer("stranger", format!("what answered with status {status} did not prove that it is a server of this bucket")))
+                Err(call.no_answer("refused", format!("it took the request for none of another server, and answered with status {status}")))
             }
         }
     }
@@ -219,7 +219,11 @@ impl Call {
     }
 
     fn failed(self, cause: &ClientError) -> PeerError {
-        let what = if cause.is_connect() { "unreachable" } else { "broken" };
+        let what = match cause.is_connect() {
+            true if is_strange(cause) => "stranger",
+            true => "unreachable",
+            false => "broken",
+        };
         self.no_answer(what, text(cause))
     }
 
@@ -232,6 +236,27 @@ impl Call {
 
 fn broken(cause: &hyper::Error) -> Error {
     Error::new(ErrorKind::Unavailable, format!("the answer of the object's owner broke off: {cause}"))
+}
+
+/// The name that servers are connected to by. It is neither sent nor checked: what is checked is their key.
+fn nobody() -> ServerName<'static> {
+    ServerName::try_from("server.invalid").expect("this is a name")
+}
+
+/// Whether a connection failed because the other side did not prove that it is a server of this bucket, or took this one for none.
+fn is_strange(error: &ClientError) -> bool {
+    let causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |cause| cause.source());
+    let mut inner = causes.flat_map(|cause| [Some(cause), inside(cause)]).flatten();
+    inner.any(|cause| cause.is::<rustls::Error>())
+}
+
+/// The error inside one of the system's, which is not among its sources.
+fn inside<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn std::error::Error + 'static)> {
+    let mut error = error.downcast_ref::<std::io::Error>()?.get_ref()? as &(dyn std::error::Error + 'static);
+    while let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        error = inner;
+    }
+    Some(error)
 }
 
 /// An error with its causes.

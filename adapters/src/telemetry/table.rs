@@ -126,7 +126,7 @@ pub(super) static TABLE: &[Metric] = &[
         "dotdo_forwarded_total",
         &[(
             "result",
-            "`answered`, `redirected`, `declined` (not the owner any more), `silent`, `unreachable`, `broken`, `stranger`, `not_replayable` (nothing of the \
+            "`answered`, `redirected`, `declined` (not the owner any more), `silent`, `unreachable`, `broken`, `stranger` (no proof that it is a server of this bucket), `refused`, `not_replayable` (nothing of the \
              request was done), `unknown` (it may have been)",
         )],
         "Requests that were sent to the server that owns their object.",

@@ -2,11 +2,13 @@
 //!
 //! Promises: what is acknowledged is on the disk with every folder above it; an object appears whole or not at all; creating links a finished
 //! file to its name, which the file system does for one caller only; a folder that has vanished is an error, never an empty bucket.
+//! Folders and files are made for the server's own user alone (0700, 0600).
 //! Keys are paths as they are. `.instances/` belongs to this module and is no key (see `alive`).
 //! Must not know: what the objects are.
 
 mod alive;
 mod listing;
+mod private;
 mod tree;
 
 use std::io;
@@ -57,11 +59,17 @@ impl Folder {
             let message = format!("the folder {} can't be used for state: {error}", path.display());
             Error::new(ErrorKind::Unavailable, message).with_source(error)
         };
-        std::fs::create_dir_all(path).map_err(failed)?;
+        private::make_folders(path).map_err(failed)?;
         let root = path.canonicalize().map_err(failed)?;
         let Some(location) = root.to_str().map(|root| format!("file://{}", root.trim_end_matches('/'))) else {
             return Err(Error::invalid(format!("the folder {} has a name that is not UTF-8", path.display())));
         };
+        if private::is_open_to_others(&root) {
+            tracing::debug!(
+                folder = location,
+                "other users of this machine can look into the state folder; what is in there is closed to them"
+            );
+        }
         let alive = Alive::announce(&root.join(INTERNAL), instance).map_err(failed)?;
         let born = alive.born();
         time.saw(millis(born));

@@ -31,7 +31,7 @@ struct Server<O = TestObjects> {
 }
 
 fn server_settings() -> ServerSettings {
-    ServerSettings { header_bytes_max: 64 << 10, idle: Duration::from_secs(60), connections_max: 100 }
+    ServerSettings { header_bytes_max: 64 << 10, idle: Duration::from_secs(60), connections_max: 100, peers: None }
 }
 
 fn edge_settings() -> EdgeSettings {

@@ -15,6 +15,8 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
+use super::private;
+
 /// The locked file.
 const ALIVE: &str = "alive";
 /// Written by the first who saw that the server is dead.
@@ -37,10 +39,10 @@ impl Alive {
     pub(super) fn announce(instances: &Path, instance: Uuid) -> io::Result<Self> {
         let machine = machine()?;
         let folder = instances.join(instance.to_string());
-        fs::create_dir_all(instances)?;
-        fs::create_dir(&folder).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.display())))?;
+        private::make_folders(instances)?;
+        private::make_folder(&folder).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.display())))?;
         let early = folder.join("early");
-        let mut lock = File::create_new(&early)?;
+        let mut lock = private::make_file(&early)?;
         lock.lock()?;
         lock.write_all(machine.as_bytes())?;
         lock.sync_all()?;
@@ -101,7 +103,7 @@ impl Alive {
         let dead = folder.join(DEAD);
         let since = match fs::metadata(&dead) {
             Ok(metadata) => metadata.modified()?,
-            Err(_) => File::create(&dead)?.metadata()?.modified()?,
+            Err(_) => private::empty_file(&dead)?.metadata()?.modified()?,
         };
         // Both times are the file system's.
         if self.born.duration_since(since).is_ok_and(|age| age > PROOF_KEPT) {

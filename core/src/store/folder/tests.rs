@@ -83,3 +83,39 @@ async fn an_empty_folder_goes_with_its_last_object() {
     assert!(!folder.path().join("a/b").exists() && folder.path().join("a/2").exists());
     bucket.create(&keys[0], Bytes::new()).await.expect("its folder is made again");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_can_read_what_a_server_makes() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let path = scratch.path().join("above/state");
+    let bucket = open(&path, 1);
+    bucket.create(&Key::new("local/a/log/1"), "record".into()).await.expect("it is written");
+    bucket.put(&Key::new("local/a/lock"), "hint".into()).await.expect("it is written");
+    let left = path.join(INTERNAL).join(Uuid::from_u128(3).to_string());
+    std::fs::create_dir(&left).expect("a folder can be made");
+    std::fs::copy(path.join(INTERNAL).join(Uuid::from_u128(1).to_string()).join("alive"), left.join("alive"))
+        .expect("a file can be copied");
+    // Writes the mark on the dead one.
+    let _second = open(&path, 2);
+    std::fs::remove_file(left.join("alive")).expect("this test's own file");
+    let (mut folders, mut seen) = (vec![scratch.path().join("above")], 0);
+    while let Some(folder) = folders.pop() {
+        let mode = |path: &Path| path.metadata().expect("it is there").permissions().mode() & 0o777;
+        if folder != left {
+            assert_eq!(mode(&folder), 0o700, "{}", folder.display());
+        }
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                assert_eq!(mode(&path), 0o600, "{}", path.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 5, "two objects, two signs of life, a mark: {seen}");
+}

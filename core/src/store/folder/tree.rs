@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::SystemTime;
 
+use super::private;
+
 /// How often a folder that somebody else removes at the same time is made again.
 const FOLDER_TRIES: usize = 16;
 
@@ -64,7 +66,7 @@ impl Tree {
     /// Writes `bytes` to a private file and syncs it.
     pub(super) fn stage(&self, bytes: &[u8]) -> io::Result<Staged> {
         let path = self.staging.join(self.staged.fetch_add(1, Ordering::Relaxed).to_string());
-        let mut file = File::options().write(true).create_new(true).open(&path)?;
+        let mut file = private::make_file(&path)?;
         let mut staged = Staged { path, written: SystemTime::UNIX_EPOCH };
         file.write_all(bytes)?;
         file.sync_all()?;
@@ -123,7 +125,7 @@ impl Tree {
         if self.durable().contains(folder) {
             return Ok(());
         }
-        fs::create_dir_all(folder)?;
+        private::make_folders(folder)?;
         let below_root = |folder: &&Path| *folder != self.root;
         for made in folder.ancestors().take_while(below_root) {
             if let Some(parent) = made.parent() {
