@@ -62,7 +62,7 @@ impl Identity {
     fn made(keys: &Keys) -> std::result::Result<Self, rustls::Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let signers: Vec<_> = keys.identities().map(|seed| signer(&provider, seed)).collect::<std::result::Result<_, _>>()?;
-        let accepted: Vec<_> = signers.iter().map(|signer| public_key(signer)).collect::<std::result::Result<_, _>>()?;
+        let accepted: Vec<_> = signers.iter().map(public_key).collect::<std::result::Result<_, _>>()?;
         let (own, public) = (Arc::clone(&signers[0]), accepted[0].clone());
         let key = Arc::new(CertifiedKey::new(vec![CertificateDer::from(public)], own));
         let ours = Arc::new(Ours { accepted, algorithms: provider.signature_verification_algorithms });
