@@ -13,7 +13,7 @@ use crate::change::{Changes, KeyShape, Row, RowKey, TableChanges, Value, ValueRe
 
 impl Database {
     /// Compares the open transaction's state with the committed one.
-    pub(super) fn collect(&mut self, set_pragma: bool) -> Result<Changes> {
+    pub(super) fn collect(&mut self) -> Result<Changes> {
         let layout = Arc::clone(&self.recorder.peek().layout);
         let mut changes = Changes::default();
         if !Arc::ptr_eq(&layout, &self.committed) {
@@ -24,12 +24,10 @@ impl Database {
         changes.tables = self.collect_tables(&layout)?;
         let sequences = self.read_sequences(&layout.catalog)?;
         changes.sequences = (sequences != self.header.sequences).then_some(sequences);
-        if set_pragma {
-            let user_version = self.own_integer("PRAGMA user_version")? as i32;
-            let application_id = self.own_integer("PRAGMA application_id")? as i32;
-            changes.user_version = (user_version != self.header.user_version).then_some(user_version);
-            changes.application_id = (application_id != self.header.application_id).then_some(application_id);
-        }
+        let user_version = self.own_integer("PRAGMA user_version")? as i32;
+        let application_id = self.own_integer("PRAGMA application_id")? as i32;
+        changes.user_version = (user_version != self.header.user_version).then_some(user_version);
+        changes.application_id = (application_id != self.header.application_id).then_some(application_id);
         Ok(changes)
     }
 

@@ -47,6 +47,8 @@ pub(crate) struct Database {
     // The order is the order of dropping: statements, then the connection, then what its callbacks point to.
     pub(super) user_statements: StatementCache<UserStatement>,
     own_statements: RefCell<StatementCache<Statement>>,
+    /// Reads the schema's counter: it runs after every statement that may have written, so it has a place of its own.
+    cookie_statement: RefCell<Option<Statement>>,
     pub(super) handle: Handle,
     pub(super) guard: Pinned<Guard>,
     pub(super) recorder: Pinned<Recorder>,
@@ -55,6 +57,8 @@ pub(crate) struct Database {
     pub(super) header: Header,
     pub(super) committed: Arc<Layout>,
     pub(super) transaction: Option<Transaction>,
+    /// How often the schema has become another one under prepared statements.
+    pub(super) schema_moves: u64,
     /// Why it can't be used any more.
     pub(super) broken: Option<Error>,
 }
@@ -106,6 +110,7 @@ impl Database {
         Ok(Self {
             user_statements: StatementCache::new(USER_STATEMENTS_MAX),
             own_statements: RefCell::new(StatementCache::new(OWN_STATEMENTS_MAX)),
+            cookie_statement: RefCell::new(None),
             handle,
             guard,
             recorder,
@@ -114,6 +119,7 @@ impl Database {
             header: Header::default(),
             committed: Arc::default(),
             transaction: None,
+            schema_moves: 0,
             broken: None,
         })
     }
@@ -143,6 +149,7 @@ impl Database {
     pub(crate) fn relax(&mut self) {
         self.user_statements.clear();
         self.own_statements.borrow_mut().clear();
+        self.cookie_statement.replace(None);
         self.handle.release_memory();
     }
 
@@ -195,6 +202,18 @@ impl Database {
         })
     }
 
+    /// SQLite's counter of schema changes.
+    pub(super) fn schema_cookie(&self) -> Result<i64> {
+        let mut kept = self.cookie_statement.borrow_mut();
+        let statement = match &mut *kept {
+            Some(statement) => statement,
+            None => kept.insert(self.handle.prepare("PRAGMA main.schema_version")?),
+        };
+        let cookie = statement.step().map(|found| found.then(|| statement.integer(0)));
+        statement.reset();
+        cookie?.ok_or_else(|| Error::internal("the schema has no counter"))
+    }
+
     /// Lends a statement of ours, prepared at its first use, and resets it afterwards.
     pub(super) fn with_own<T>(&self, sql: &str, run: impl FnOnce(&mut Statement) -> Result<T>) -> Result<T> {
         let cached = self.own_statements.borrow_mut().take(sql);
@@ -211,6 +230,13 @@ impl Database {
     /// Forgets prepared statements of ours whose tables may have changed their columns.
     pub(super) fn forget_own(&self) {
         self.own_statements.borrow_mut().clear();
+    }
+
+    /// Forgets what was prepared for another schema.
+    pub(super) fn forget_prepared(&mut self) {
+        self.schema_moves += 1;
+        self.user_statements.clear();
+        self.forget_own();
     }
 
     /// Reads everything of the header but the schema.
@@ -249,7 +275,7 @@ impl Database {
     pub(super) fn adopt(&mut self) -> Result<()> {
         let catalog = Catalog::read(&self.handle, &self.committed.catalog)?;
         self.header = self.read_header(&catalog)?;
-        let cookie = self.handle.integer("PRAGMA schema_version")?;
+        let cookie = self.schema_cookie()?;
         self.committed = Arc::new(Layout::committed(Arc::new(catalog), cookie));
         let committed = Arc::clone(&self.committed);
         self.recorder.get().restart(&committed);

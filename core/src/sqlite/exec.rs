@@ -2,7 +2,7 @@
 
 use super::database::Database;
 use super::error::{SQL_ERROR, SQL_REFUSED};
-use super::guard::Facts;
+use super::guard::{Facts, SavepointStep};
 use super::statement::Statement;
 use super::transaction::Mode;
 use crate::change::{Value, ValueRef};
@@ -11,8 +11,10 @@ use crate::{Error, Result};
 /// A user's prepared statement and what compiling it has shown.
 pub(super) struct UserStatement {
     statement: Statement,
-    facts: Facts,
-    readonly: bool,
+    /// What it does with a savepoint.
+    savepoint: Option<(SavepointStep, String)>,
+    /// [`Database::schema_moves`] when it was prepared.
+    schema_moves: u64,
 }
 
 /// The rows of a user's last statement. It has the database for itself until it is dropped.
@@ -83,19 +85,19 @@ impl Database {
         let facts = std::mem::take(&mut guard.facts);
         let (statement, used) = prepared.map_err(|error| refusal(&facts).unwrap_or(error))?;
         let statement = statement.ok_or_else(|| Error::internal("A statement was taken for a comment."))?;
-        let readonly = statement.is_readonly();
-        Ok((sql[..used].into(), UserStatement { statement, facts, readonly }, used))
+        let savepoint = facts.savepoint.filter(|_| !statement.is_explanation());
+        Ok((sql[..used].into(), UserStatement { statement, savepoint, schema_moves: self.schema_moves }, used))
     }
 
     fn start(&mut self, text: Box<str>, mut user: UserStatement, params: &[Value]) -> Result<Cursor<'_>> {
         check_parameters(user.statement.parameters(), params.len())?;
-        if !user.readonly && self.with_transaction(|open| open.mode == Mode::ReadOnly)? {
-            return Err(Error::invalid("The object can only be read here; the statement would write.").with_code(SQL_REFUSED));
+        if !user.statement.is_readonly() && self.with_transaction(|open| open.mode == Mode::ReadOnly)? {
+            return Err(only_read_here());
         }
         for (index, value) in params.iter().enumerate() {
             user.statement.bind(index + 1, value.as_ref())?;
         }
-        self.before_statement(&user.facts, user.readonly);
+        self.before_statement();
         let events_before = self.recorder.peek().events;
         let mut cursor =
             Cursor { database: self, running: Some((text, user)), state: State::Given, rows_returned: 0, scan_steps: 0, events_before };
@@ -162,21 +164,33 @@ impl<'a> Cursor<'a> {
         // Modules compile statements of their own while they run, so a refusal can come as late as this.
         let stepped = stepped.map_err(|error| refusal(&guard.facts).unwrap_or(error));
         self.scan_steps += user.statement.take_scan_steps();
+        // What was compiled as reading may write after all: SQLite compiles it again inside of a step.
+        let stepped = if self.database.has_written_unallowed() { Err(only_read_here()) } else { stepped };
         if let Ok(true) = stepped {
             self.state = State::Ahead;
             return Ok(());
         }
+        self.end(stepped.map(|_| ()))
+    }
+
+    /// Ends the statement, which may have rows left, and finds out what it has done.
+    fn end(&mut self, outcome: Result<()>) -> Result<()> {
         self.state = State::Done;
+        let Some((_, user)) = &mut self.running else { return outcome };
         user.statement.reset();
-        self.database.after_statement(&user.facts, stepped.map(|_| ()))
+        self.database.after_statement(user.savepoint.as_ref(), outcome)
     }
 }
 
 impl Drop for Cursor<'_> {
     fn drop(&mut self) {
-        if let Some((text, mut user)) = self.running.take() {
-            user.statement.reset();
-            user.statement.forget_parameters();
+        if self.state != State::Done {
+            // An error has made the transaction one that can't be committed.
+            let _noted = self.end(Ok(()));
+        }
+        let Some((text, mut user)) = self.running.take() else { return };
+        user.statement.forget_parameters();
+        if user.schema_moves == self.database.schema_moves {
             self.database.user_statements.put(text, user);
         }
     }
@@ -197,6 +211,10 @@ impl<'c> RowView<'c> {
 fn refusal(facts: &Facts) -> Option<Error> {
     let what = facts.refused.as_ref()?;
     Some(Error::handler(format!("An object may not use {what}.")).with_code(SQL_REFUSED))
+}
+
+fn only_read_here() -> Error {
+    Error::invalid("The object can only be read here; the statement would write.").with_code(SQL_REFUSED)
 }
 
 fn check_parameters(wanted: usize, got: usize) -> Result<()> {

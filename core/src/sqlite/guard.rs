@@ -60,16 +60,10 @@ pub(super) struct Guard {
     pub(super) interrupt: Option<Box<dyn Fn() -> bool + Send>>,
 }
 
-/// What compiling a statement has shown.
+/// What compiling a statement has shown. SQLite compiles it again when the schema has changed, so what it will do is not among that.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Facts {
-    /// It may change the schema.
-    pub(super) defines: bool,
-    /// It is an `ALTER TABLE`.
-    pub(super) alters: bool,
-    /// It sets `user_version` or `application_id`.
-    pub(super) sets_pragma: bool,
-    /// It works on a savepoint.
+    /// It works on a savepoint: the words of a statement decide that, whatever the schema is.
     pub(super) savepoint: Option<(SavepointStep, String)>,
     /// Why it may not run.
     pub(super) refused: Option<String>,
@@ -115,41 +109,20 @@ impl Guard {
     }
 
     fn note(&mut self, action: c_int, first: &str, second: Option<&str>) {
-        match action {
-            ffi::SQLITE_ALTER_TABLE => {
-                self.facts.alters = true;
-                self.facts.defines = true;
-            }
-            ffi::SQLITE_CREATE_INDEX
-            | ffi::SQLITE_CREATE_TABLE
-            | ffi::SQLITE_CREATE_TRIGGER
-            | ffi::SQLITE_CREATE_VIEW
-            | ffi::SQLITE_CREATE_VTABLE
-            | ffi::SQLITE_DROP_INDEX
-            | ffi::SQLITE_DROP_TABLE
-            | ffi::SQLITE_DROP_TRIGGER
-            | ffi::SQLITE_DROP_VIEW
-            | ffi::SQLITE_DROP_VTABLE => self.facts.defines = true,
-            ffi::SQLITE_SAVEPOINT => {
-                let step = match first {
-                    "BEGIN" => SavepointStep::Begin,
-                    "RELEASE" => SavepointStep::Release,
-                    _ => SavepointStep::Rollback,
-                };
-                self.facts.savepoint = Some((step, second.unwrap_or_default().to_ascii_lowercase()));
-            }
-            _ => {}
+        if action == ffi::SQLITE_SAVEPOINT {
+            let step = match first {
+                "BEGIN" => SavepointStep::Begin,
+                "RELEASE" => SavepointStep::Release,
+                _ => SavepointStep::Rollback,
+            };
+            self.facts.savepoint = Some((step, second.unwrap_or_default().to_ascii_lowercase()));
         }
     }
 
     fn pragma(&mut self, name: &str, argument: Option<&str>) -> Option<String> {
         let name = name.to_ascii_lowercase();
         match name.as_str() {
-            "user_version" | "application_id" => {
-                self.facts.sets_pragma |= argument.is_some();
-                None
-            }
-            "defer_foreign_keys" => None,
+            "user_version" | "application_id" | "defer_foreign_keys" => None,
             name if PRAGMAS_ANSWERING.contains(&name) => None,
             name if PRAGMAS_READABLE.contains(&name) && argument.is_none() => None,
             name if argument.is_some() => Some(format!("PRAGMA {name} with an argument")),

@@ -59,6 +59,12 @@ impl Handle {
         unsafe { ffi::sqlite3_get_autocommit(self.raw) != 0 }
     }
 
+    /// Whether the open transaction has begun to write.
+    pub(super) fn is_writing(&self) -> bool {
+        // SAFETY: the connection is open and the name is a C string.
+        unsafe { ffi::sqlite3_txn_state(self.raw, c"main".as_ptr()) == ffi::SQLITE_TXN_WRITE }
+    }
+
     /// Turns a switch on or off. Prepared statements stay valid; SQLite compiles them again where it must.
     pub(super) fn switch(&self, switch: Switch, on: bool) -> Result<()> {
         let operation = match switch {
@@ -89,13 +95,6 @@ impl Handle {
     pub(super) fn prepare(&self, sql: &str) -> Result<Statement> {
         let (statement, _) = Statement::prepare(self.raw, sql)?;
         statement.ok_or_else(|| Error::internal("An empty statement was prepared."))
-    }
-
-    /// The integer that a statement of ours answers, such as a pragma's.
-    pub(super) fn integer(&self, sql: &str) -> Result<i64> {
-        let mut statement = self.prepare(sql)?;
-        statement.step()?;
-        Ok(statement.integer(0))
     }
 
     /// Whether deferred foreign keys are violated, so that a commit would fail.

@@ -2,10 +2,10 @@
 //!
 //! A table keeps its identity (its track) through everything that leaves its stored rows alone: `RENAME`, `ADD COLUMN`, `RENAME
 //! COLUMN`, changed constraints. It gets a new one, whose rows are recorded whole, when it is created, or when a statement may
-//! have rewritten it. The comparison is made after each statement that defines something, because only within one statement does
-//! "the same root page" mean "the same table": pages are used again after a drop.
+//! have rewritten it. The comparison is made after each statement that moved SQLite's counter of schema changes, because only within one
+//! statement does "the same root page" mean "the same table": pages are used again after a drop. Which statement that was is not asked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::catalog::{Catalog, Table};
@@ -34,13 +34,17 @@ impl Layout {
     }
 
     /// The layout after one statement that led to `catalog`. New tracks are added to `tracks`.
-    pub(super) fn after(&self, catalog: Catalog, cookie: i64, alters: bool, tracks: &mut Vec<Track>) -> Self {
+    pub(super) fn after(&self, catalog: Catalog, cookie: i64, tracks: &mut Vec<Track>) -> Self {
         let mut next = Self { catalog: Arc::new(catalog), ids: HashMap::new(), renames: self.renames.clone(), cookie };
+        let renamed = self.renamed(&next.catalog);
         for table in &Arc::clone(&next.catalog).tables {
-            let id = match self.predecessor(table, &next.catalog, alters) {
-                Some((former, id)) => {
-                    if former.shape.name != table.shape.name {
-                        next.renames.push((id, former.shape.name.clone(), table.shape.name.clone()));
+            let name = table.shape.name.as_str();
+            let former = self.catalog.table(name).or_else(|| renamed.get(name).copied());
+            let id = match former.filter(|former| former.keeps_rows_as(table)) {
+                Some(former) => {
+                    let id = self.ids[&former.shape.name];
+                    if former.shape.name != name {
+                        next.renames.push((id, former.shape.name.clone(), name.to_owned()));
                     }
                     id
                 }
@@ -49,29 +53,30 @@ impl Layout {
                     TrackId(tracks.len() - 1)
                 }
             };
-            next.ids.insert(table.shape.name.clone(), id);
+            next.ids.insert(name.to_owned(), id);
         }
         next
     }
 
-    /// The table before the statement whose stored rows are those of `table`.
-    fn predecessor(&self, table: &Table, after: &Catalog, alters: bool) -> Option<(&Table, TrackId)> {
-        let name = table.shape.name.as_str();
-        let former = match self.catalog.table(name) {
-            Some(former) => former,
-            None if alters => {
-                let gone = |former: &&Arc<Table>| after.table(&former.shape.name).is_none();
-                self.catalog.tables.iter().filter(gone).find(|former| former.root == table.root)?
-            }
-            None => return None,
-        };
-        let same = former.root == table.root && former.definition == table.definition;
-        (same || (alters && former.keeps_rows_as(table))).then(|| (&**former, self.ids[&former.shape.name]))
+    /// The tables that the statement has renamed, by their new names.
+    ///
+    /// One statement makes tables, or drops them, or renames them. So when as many names are new as are gone, and each new one stands for a
+    /// b-tree that one of those that are gone stood for, they were renamed; otherwise none was. Over more than one statement that would
+    /// prove nothing.
+    fn renamed<'t>(&'t self, after: &'t Catalog) -> HashMap<&'t str, &'t Arc<Table>> {
+        let kept: HashSet<&str> = after.tables.iter().map(|table| table.shape.name.as_str()).collect();
+        let gone = self.catalog.tables.iter().filter(|table| !kept.contains(table.shape.name.as_str()));
+        let gone: HashMap<i64, &Arc<Table>> = gone.map(|table| (table.root, table)).collect();
+        let new = after.tables.iter().filter(|table| !self.ids.contains_key(&table.shape.name));
+        let pairs: Option<HashMap<&str, &Arc<Table>>> =
+            new.map(|table| Some((table.shape.name.as_str(), *gone.get(&table.root)?))).collect();
+        pairs.filter(|pairs| pairs.len() == gone.len()).unwrap_or_default()
     }
 }
 
 impl Table {
-    /// Whether an `ALTER TABLE` that led to `after` has left the stored rows alone. Only dropping a column does not.
+    /// Whether the statement that led to `after` has left the stored rows alone. Of those that keep the b-tree only dropping a column does
+    /// not.
     fn keeps_rows_as(&self, after: &Self) -> bool {
         self.root == after.root
             && self.columns_total <= after.columns_total

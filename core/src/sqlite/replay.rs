@@ -119,8 +119,7 @@ impl Database {
     /// Makes the state after `changes` the committed one.
     fn adopt_changes(&mut self, changes: &Changes) -> Result<()> {
         if let Some(schema) = &changes.schema {
-            self.forget_own();
-            self.user_statements.clear();
+            self.forget_prepared();
             self.adopt()?;
             if self.header.schema != *schema {
                 let error = misfit("the schema is another one afterwards".to_owned());

@@ -36,10 +36,16 @@ impl Statement {
         Ok(((!raw.is_null()).then_some(Self { raw, db }), used))
     }
 
-    /// Whether running it can't write.
+    /// Whether running it can't write, as it was compiled last.
     pub(super) fn is_readonly(&self) -> bool {
         // SAFETY: the statement is alive.
         unsafe { ffi::sqlite3_stmt_readonly(self.raw) != 0 }
+    }
+
+    /// Whether it only tells what a statement would do.
+    pub(super) fn is_explanation(&self) -> bool {
+        // SAFETY: the statement is alive.
+        unsafe { ffi::sqlite3_stmt_isexplain(self.raw) != 0 }
     }
 
     /// How many parameters it has.

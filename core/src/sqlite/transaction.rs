@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::catalog::Catalog;
 use super::database::{Database, Purpose};
 use super::error::SQL_ERROR;
-use super::guard::{Facts, SavepointStep};
+use super::guard::SavepointStep;
 use super::layout::Layout;
 use crate::change::{Changes, Header};
 use crate::{Error, Result};
@@ -22,10 +22,6 @@ pub(crate) enum Mode {
 /// What is known of an open transaction.
 pub(super) struct Transaction {
     pub(super) mode: Mode,
-    /// A statement ran that can write.
-    pub(super) wrote: bool,
-    /// A pragma that is part of the state was set.
-    pub(super) set_pragma: bool,
     savepoints: Vec<Savepoint>,
     /// Why SQLite has rolled it back.
     pub(super) lost: Option<Error>,
@@ -57,7 +53,7 @@ impl Database {
         self.set_purpose(Purpose::Serve)?;
         self.own_run("BEGIN", [])?;
         self.recorder.get().on = mode == Mode::ReadWrite;
-        self.transaction = Some(Transaction { mode, wrote: false, set_pragma: false, savepoints: Vec::new(), lost: None, prepared: None });
+        self.transaction = Some(Transaction { mode, savepoints: Vec::new(), lost: None, prepared: None });
         Ok(())
     }
 
@@ -67,8 +63,8 @@ impl Database {
     /// `Invalid` when deferred foreign keys are violated, or the state is one that can't be recorded; why the transaction is
     /// lost, when SQLite has rolled it back. The caller rolls back.
     pub(crate) fn prepare_commit(&mut self) -> Result<Changes> {
-        let (wrote, set_pragma) = self.with_transaction(|open| (open.wrote, open.set_pragma))?;
-        if !wrote && !set_pragma {
+        self.with_transaction(|_| ())?;
+        if !self.handle.is_writing() {
             self.finish_preparing(None, false);
             return Ok(Changes::default());
         }
@@ -76,8 +72,9 @@ impl Database {
             return Err(Error::handler("SQLite: FOREIGN KEY constraint failed").with_code(SQL_ERROR));
         }
         self.flush_virtual_tables()?;
+        self.check_layout()?;
         let layout_changed = !Arc::ptr_eq(&self.recorder.peek().layout, &self.committed);
-        let changes = self.collect(set_pragma)?;
+        let changes = self.collect()?;
         let header = (!changes.is_empty()).then(|| self.header_after(&changes));
         self.finish_preparing(header, layout_changed);
         Ok(changes)
@@ -121,7 +118,7 @@ impl Database {
         }
         let committed = Arc::clone(&self.committed);
         if !Arc::ptr_eq(&self.recorder.peek().layout, &committed) {
-            self.forget_own();
+            self.forget_prepared();
         }
         let recorder = self.recorder.get();
         recorder.on = false;
@@ -171,71 +168,89 @@ impl Database {
         }
     }
 
-    /// Notes what a user's statement of these facts may do, right before it runs: one that fails may have written too.
-    pub(super) fn before_statement(&mut self, facts: &Facts, readonly: bool) {
+    /// Changes that were taken before a user's statement are no longer all there are: one that fails may have written too.
+    pub(super) fn before_statement(&mut self) {
         if let Some(open) = &mut self.transaction {
             open.prepared = None;
-            open.wrote |= !readonly;
-            open.set_pragma |= facts.sets_pragma;
         }
     }
 
-    /// Follows what a user's statement of these facts has done to names, right after it ended with `outcome`.
-    pub(super) fn after_statement(&mut self, facts: &Facts, outcome: Result<()>) -> Result<()> {
-        if let Err(error) = &outcome {
-            self.note_loss(error);
-        } else if let Some((step, name)) = &facts.savepoint {
-            self.after_savepoint(*step, name);
-        }
-        if facts.defines
-            && self.with_transaction(|_| ()).is_ok()
-            && let Err(error) = self.after_definition(facts.alters)
-        {
+    /// Whether the open transaction has written although it may only read. It can't be committed then.
+    pub(super) fn has_written_unallowed(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|open| open.mode == Mode::ReadOnly) && self.handle.is_writing()
+    }
+
+    /// Finds out what a user's statement has done to names, right after it ended with `outcome`: what it is going to do, nobody knows
+    /// before. Only what it does with savepoints is in its words.
+    pub(super) fn after_statement(&mut self, savepoint: Option<&(SavepointStep, String)>, outcome: Result<()>) -> Result<()> {
+        let followed = self.follow(savepoint.filter(|_| outcome.is_ok()), outcome.as_ref().err());
+        if let Err(error) = followed {
             self.lose(&error);
             return outcome.and(Err(error));
         }
         outcome
     }
 
-    fn after_savepoint(&mut self, step: SavepointStep, name: &str) {
-        let layout = Arc::clone(&self.recorder.peek().layout);
-        let Some(open) = &mut self.transaction else { return };
-        let found = open.savepoints.iter().rposition(|savepoint| savepoint.name == name);
-        match (step, found) {
-            (SavepointStep::Begin, _) => open.savepoints.push(Savepoint { name: name.to_owned(), layout }),
-            (SavepointStep::Release, Some(index)) => open.savepoints.truncate(index),
-            (SavepointStep::Rollback, Some(index)) => {
-                open.savepoints.truncate(index + 1);
-                let before = Arc::clone(&open.savepoints[index].layout);
-                self.recorder.get().layout = before;
-            }
-            (_, None) => {}
+    /// Fails when the transaction must not be committed.
+    fn follow(&mut self, savepoint: Option<&(SavepointStep, String)>, failure: Option<&Error>) -> Result<()> {
+        if self.handle.is_autocommit() || self.has_written_unallowed() {
+            let unexpected = || Error::internal("SQLite ended the transaction, and the statement reported no error.");
+            return Err(failure.cloned().unwrap_or_else(unexpected));
         }
+        if let Some((step, name)) = savepoint {
+            self.after_savepoint(*step, name)?;
+        }
+        self.follow_schema()
     }
 
-    fn after_definition(&mut self, alters: bool) -> Result<()> {
-        let cookie = self.own_integer("PRAGMA schema_version")?;
+    fn after_savepoint(&mut self, step: SavepointStep, name: &str) -> Result<()> {
+        let layout = Arc::clone(&self.recorder.peek().layout);
+        let Some(open) = &mut self.transaction else { return Ok(()) };
+        if step == SavepointStep::Begin {
+            open.savepoints.push(Savepoint { name: name.to_owned(), layout });
+            return Ok(());
+        }
+        let unknown = || Error::internal(format!("SQLite knows a savepoint {name:?} that was not noticed."));
+        let index = open.savepoints.iter().rposition(|savepoint| savepoint.name == name).ok_or_else(unknown)?;
+        if step == SavepointStep::Release {
+            open.savepoints.truncate(index);
+            return Ok(());
+        }
+        open.savepoints.truncate(index + 1);
+        let before = Arc::clone(&open.savepoints[index].layout);
+        if !Arc::ptr_eq(&before, &layout) {
+            self.recorder.get().layout = before;
+            self.forget_prepared();
+        }
+        self.check_layout()
+    }
+
+    /// Reads the schema again when SQLite's counter says that it is another one than before the statement that ended just now.
+    fn follow_schema(&mut self) -> Result<()> {
+        if !self.handle.is_writing() {
+            return Ok(());
+        }
+        let cookie = self.schema_cookie()?;
         let before = Arc::clone(&self.recorder.peek().layout);
         if cookie == before.cookie {
             return Ok(());
         }
         let catalog = Catalog::read(&self.handle, &before.catalog)?;
         let recorder = self.recorder.get();
-        let layout = before.after(catalog, cookie, alters, &mut recorder.tracks);
+        let layout = before.after(catalog, cookie, &mut recorder.tracks);
         recorder.layout = Arc::new(layout);
         recorder.record_strays_whole();
-        self.forget_own();
+        self.forget_prepared();
         Ok(())
     }
 
-    /// Remembers that SQLite has rolled the transaction back because of `error`, when it has.
-    fn note_loss(&mut self, error: &Error) {
-        let autocommit = self.handle.is_autocommit();
-        if let Some(open) = &mut self.transaction
-            && autocommit
-        {
-            open.lost.get_or_insert_with(|| error.clone());
+    /// Fails when the schema is not the one that the recorder has followed.
+    fn check_layout(&self) -> Result<()> {
+        let (expected, found) = (self.recorder.peek().layout.cookie, self.schema_cookie()?);
+        if found == expected {
+            return Ok(());
         }
+        Err(Error::internal(format!("expected the schema {expected}, got {found}: a change of the schema was not noticed")))
     }
 
     /// Makes the transaction one that can't be committed.

@@ -9,6 +9,7 @@ mod random;
 mod recorded;
 mod refused;
 mod schema;
+mod stale;
 mod virtual_tables;
 
 use super::{Database, Limits, Mode};
