@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::segment::{escape, is_device, shorten, unescape};
 use crate::store::Key;
 
 /// The longest id, in bytes of UTF-8.
@@ -11,8 +12,14 @@ pub const ID_BYTES_MAX: usize = 512;
 /// The longest class name, in bytes.
 pub const CLASS_BYTES_MAX: usize = 64;
 
-/// An encoded id up to this length is one segment of the key; most file systems allow 255 bytes.
+/// The longest segment of a key that an id, an organisation or a tenant becomes, in bytes; most file systems allow 255.
 const SEGMENT_BYTES_MAX: usize = 200;
+
+/// How much of a long id stays readable, and how much of its hash follows, in bytes: no two ids of anybody's share a hash.
+const BEGINNING_BYTES: usize = 64;
+const HASH_DIGITS: usize = 64;
+
+const _: () = assert!(BEGINNING_BYTES + ".-".len() + HASH_DIGITS <= SEGMENT_BYTES_MAX);
 
 /// The identity of an object: class and id together. The same id under two classes is two objects.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,17 +57,18 @@ impl ObjectId {
         &self.id
     }
 
-    /// The key segments of this object below `do/`: the class, then the encoded id.
+    /// The key segments of this object below `do/`: the class, then the id.
     ///
-    /// A class is written as it is, so that people find it; [`App`](crate::App) refuses classes that differ in case only.
+    /// They have no upper-case letters, and those of different objects differ: some file systems take `A` and `a` for the same.
     pub fn key_segments(&self) -> String {
-        format!("{}/{}", self.class, encode(&self.id))
+        format!("{}/{}", class_segment(&self.class), shorten(&self.id, SEGMENT_BYTES_MAX, BEGINNING_BYTES, HASH_DIGITS))
     }
 
-    /// The object whose [`ObjectId::key_segments`] these are; `None` when they are no object's.
+    /// The object whose [`ObjectId::key_segments`] these are; `None` when they are no object's, or a long id's, of which they have the
+    /// hash only.
     pub fn from_key_segments(segments: &str) -> Option<Self> {
         let (class, id) = segments.split_once('/')?;
-        let object = Self::new(class, &decode(id)?).ok()?;
+        let object = Self::new(&class_of_segment(class), &unescape(id)?).ok()?;
         (object.key_segments() == segments).then_some(object)
     }
 }
@@ -124,66 +132,40 @@ impl Tenant {
     }
 }
 
-/// Encodes an id: readable when it is short, base64url cut into segments when it is long.
+/// A class's name in lower case: `ChatRoom` is `chat-room`.
 ///
-/// No encoded id is a prefix folder of another: a short one is one segment that never starts with `_`, a long one starts with a
-/// segment `_n` that says how many follow.
-fn encode(id: &str) -> String {
-    let short = escape(id);
-    if short.len() <= SEGMENT_BYTES_MAX {
-        return short;
-    }
-    let long = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, id);
-    let chunks: Vec<&str> =
-        (0..long.len()).step_by(SEGMENT_BYTES_MAX).map(|at| &long[at..long.len().min(at + SEGMENT_BYTES_MAX)]).collect();
-    format!("_{}/{}", chunks.len(), chunks.join("/"))
-}
-
-/// The inverse of [`encode`].
-fn decode(text: &str) -> Option<String> {
-    let Some(long) = text.strip_prefix('_') else {
-        return unescape(text);
-    };
-    let (count, chunks) = long.split_once('/')?;
-    if count.parse::<usize>().ok()? != chunks.split('/').count() {
-        return None;
-    }
-    let joined = chunks.replace('/', "");
-    let bytes = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, joined).ok()?;
-    String::from_utf8(bytes).ok()
-}
-
-/// Keeps lower-case ASCII letters, digits, `-` and (not in front) `_`; every other byte becomes `.` and two lower-case hex digits.
-///
-/// Upper-case letters are escaped too, because some file systems take `A` and `a` for the same name.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'a'..=b'z' | b'0'..=b'9' | b'-' => out.push(char::from(byte)),
-            b'_' if at > 0 => out.push('_'),
-            _ => out.push_str(&format!(".{byte:02x}")),
+/// A capital in front is the rule and every further one is marked by `-`; so is a lower-case letter in front, and what would be the name of a
+/// device on Windows has a `-` at its end.
+fn class_segment(class: &str) -> String {
+    let mut out = String::with_capacity(2 * class.len());
+    for (at, letter) in class.char_indices() {
+        if (at == 0 && letter.is_ascii_lowercase()) || (at > 0 && letter.is_ascii_uppercase()) {
+            out.push('-');
         }
+        out.push(letter.to_ascii_lowercase());
+    }
+    if is_device(&out) {
+        out.push('-');
     }
     out
 }
 
-/// The inverse of [`escape`]; `None` for what it never produces.
-fn unescape(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        rest = if first == b'.' {
-            let hex = std::str::from_utf8(tail.get(..2)?).ok()?;
-            bytes.push(u8::from_str_radix(hex, 16).ok()?);
-            &tail[2..]
-        } else {
-            bytes.push(first);
-            tail
-        };
+/// The name whose [`class_segment`] this is, or one that has another.
+fn class_of_segment(segment: &str) -> String {
+    let capital = |letter: char| letter.to_ascii_uppercase();
+    let mut letters = segment.chars();
+    let mut out = String::with_capacity(segment.len());
+    match letters.next() {
+        Some('-') => out.extend(letters.next()),
+        first => out.extend(first.map(capital)),
     }
-    let decoded = String::from_utf8(bytes).ok()?;
-    (escape(&decoded) == text).then_some(decoded)
+    while let Some(letter) = letters.next() {
+        match letter {
+            '-' => out.extend(letters.next().map(capital)),
+            letter => out.push(letter),
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -192,39 +174,75 @@ mod tests {
 
     use super::*;
 
+    fn key(class: &str, id: &str) -> String {
+        ObjectId::new(class, id).expect("legal names").key_segments()
+    }
+
     #[test]
-    fn a_readable_id_stays_readable() {
-        let object = ObjectId::new("Counter", "user_42").expect("a good id");
-        assert_eq!(object.key_segments(), "Counter/user_42");
+    fn readable_names_stay_readable() {
+        for (class, id, segments) in [
+            ("Counter", "user_42", "counter/user_42"),
+            ("ChatRoom", "lobby", "chat-room/lobby"),
+            ("DO", "alice", "d-o/alice"),
+            ("counter", "Alice", "-counter/.41lice"),
+            ("chat_room", "_a", "-chat_room/_a"),
+            ("_Chat", "a/b", "_-chat/a.2fb"),
+            ("Con", "con", "con-/.63on"),
+            ("Com1", "a.", "com1-/a.2e"),
+            ("con", "..", "-con/.2e.2e"),
+        ] {
+            assert_eq!(key(class, id), segments);
+        }
     }
 
     #[test]
     fn ids_made_to_escape_stay_inside() {
         for id in ["..", "../x", "/", "\0", "a/b", "_1/abc", "_", ".", "%2e%2e", "Ａ"] {
-            let object = ObjectId::new("C", id).expect("a legal id");
-            let segments = object.key_segments();
-            let encoded = segments.strip_prefix("C/").expect("the class comes first");
+            let segments = key("C", id);
+            let encoded = segments.strip_prefix("c/").expect("the class comes first");
             assert!(encoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)), "{encoded}");
-            assert!(!encoded.starts_with('_') && encoded != "." && encoded != "..", "{encoded}");
+            assert!(encoded != "." && encoded != "..", "{encoded}");
         }
+    }
+
+    /// What file systems that ignore case or normalise Unicode make of a name.
+    fn folded(segments: &str) -> String {
+        segments.to_lowercase().to_ascii_lowercase()
+    }
+
+    #[test]
+    fn ids_that_differ_in_case_only_never_share_a_folder() {
+        // In base64, `!!Z` and `!!@` are `ISFa` and `ISFA`.
+        let long = |end: &str| format!("{}{end}", "~".repeat(99));
+        for (one, other) in [("Alice", "alice"), (&long("!!Z"), &long("!!@")), (&"a".repeat(512), &"A".repeat(512))] {
+            assert_ne!(folded(&key("C", one)), folded(&key("C", other)));
+        }
+        assert_ne!(folded(&key("Counter", "a")), folded(&key("counter", "a")));
+        assert_ne!(folded(&key("ChatRoom", "a")), folded(&key("Chatroom", "a")));
     }
 
     proptest! {
         #[test]
-        fn every_id_comes_back_from_its_key(id in "\\PC{1,170}|[a-z]{1,512}|[A-Z]{60,512}") {
-            prop_assume!(id.len() <= ID_BYTES_MAX);
-            let object = ObjectId::new("Thing", &id).expect("a legal id");
-            let segments = object.key_segments();
-            prop_assert!(segments.split('/').all(|segment| (1..=SEGMENT_BYTES_MAX).contains(&segment.len())));
-            prop_assert_eq!(ObjectId::from_key_segments(&segments), Some(object));
+        fn every_id_comes_back_from_its_key(class in "[a-zA-Z_][a-zA-Z0-9_]{0,63}|(Con|con|COM1|aux)", id in "\\PC{1,66}|[a-z]{1,200}|[A-Z]{1,66}") {
+            prop_assume!(escape(&id).len() <= SEGMENT_BYTES_MAX);
+            let object = ObjectId::new(&class, &id).expect("a legal id");
+            prop_assert_eq!(ObjectId::from_key_segments(&object.key_segments()), Some(object));
         }
 
         #[test]
-        fn no_object_lives_inside_another(a in "[a-zA-Z_/.]{1,300}", b in "[a-zA-Z_/.]{1,300}") {
-            prop_assume!(a != b);
-            let inner = format!("{}/", ObjectId::new("C", &a).expect("a legal id").key_segments());
-            let outer = format!("{}/", ObjectId::new("C", &b).expect("a legal id").key_segments());
-            prop_assert!(!inner.starts_with(&outer) && !outer.starts_with(&inner));
+        fn keys_of_two_objects_differ_without_case_and_fit_a_file_system(
+            (class_a, class_b) in ("[aA][bB_]?[cC]{0,2}", "[aA][bB_]?[cC]{0,2}"),
+            (a, b) in ("[aA]{1,3}|[qQ~]{60,512}", "[aA]{1,3}|[qQ~]{60,512}"),
+        ) {
+            prop_assume!((&class_a, &a) != (&class_b, &b));
+            let (one, other) = (key(&class_a, &a), key(&class_b, &b));
+            prop_assert_ne!(folded(&one), folded(&other));
+            prop_assert_eq!(folded(&one), one.clone());
+            for segment in one.split('/') {
+                prop_assert!((1..=SEGMENT_BYTES_MAX).contains(&segment.len()) && !segment.ends_with('.') && !is_device(segment), "{}", segment);
+            }
+            // A class and an id are a segment each, so no object lives inside another.
+            prop_assert_eq!(one.split('/').count(), 2);
         }
     }
 }

@@ -20,6 +20,7 @@ mod peers;
 mod planted;
 mod restore;
 mod router;
+mod segment;
 mod settings;
 #[cfg(test)]
 mod simulation;

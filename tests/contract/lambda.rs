@@ -116,7 +116,7 @@ fn the_work_behind_an_answer_is_done_before_the_function_is_frozen() {
             let (answer, ()) = tokio::join!(answered, open);
             assert_eq!(answer.json(), json!({ "count": 1 }), "{front:?}");
             assert_eq!(gate.come(steps().len()).await, steps(), "{front:?}");
-            let snapshots = folder.path().join("local/local/do/Counter/kept/snapshots/latest");
+            let snapshots = folder.path().join("local/local/do/counter/kept/snapshots/latest");
             assert!(snapshots.exists(), "{front:?}: the object's first change is in a snapshot");
         }
     });

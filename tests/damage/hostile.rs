@@ -168,7 +168,7 @@ async fn a_damaged_object_is_500_with_its_key_and_another_is_served() {
     let (server, state) = server(&storage).await;
     assert_eq!(sql(&server, "bad", &["CREATE TABLE t(a)"]).await.0, 200);
     assert!(server.terminate().success());
-    let log = storage.join("local/local/do/Sql/bad/log");
+    let log = storage.join("local/local/do/sql/bad/log");
     let newest = std::fs::read_dir(&log).expect("a log").map(|entry| entry.expect("a name").path()).min().expect("a record");
     let mut bytes = std::fs::read(&newest).expect("a record");
     let middle = bytes.len() / 2;

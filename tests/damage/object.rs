@@ -96,7 +96,7 @@ impl Site {
 
     /// The keys of an object, in order.
     pub(crate) fn keys(&self, id: &str) -> Vec<String> {
-        let prefix = format!("local/local/do/Sql/{id}/");
+        let prefix = format!("local/local/do/sql/{id}/");
         self.content.keys().filter(|key| key.starts_with(&prefix)).cloned().collect()
     }
 

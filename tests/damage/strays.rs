@@ -11,7 +11,7 @@ async fn a_stray_file_between_the_records_is_named() {
     let folder = scratch();
     let site = Site::make(StoreConfig::Folder { path: folder.path().join("state") }).await;
     for name in ["!first", "notes.txt", "fffffffffffffffe-2", "ffffffffffffffff-1.bak"] {
-        let key = format!("local/local/do/Sql/one/log/{name}");
+        let key = format!("local/local/do/sql/one/log/{name}");
         site.put(&key, "stray").await;
         let engine = idle_engine(&site.config).await.expect("the store is good");
         let error = dump_of(&engine, &object("one"), None).await.expect_err("a log with a stray file");
@@ -26,7 +26,7 @@ async fn a_stray_file_between_the_records_is_named() {
 async fn stray_files_elsewhere_are_left_alone() {
     let folder = scratch();
     let site = Site::make(StoreConfig::Folder { path: folder.path().join("state") }).await;
-    let prefix = "local/local/do/Sql/one";
+    let prefix = "local/local/do/sql/one";
     let unfinished = "seq-0000099999-00000000-0000-4000-8000-000000000001";
     let strays = ["notes.txt", "snapshots/notes.txt", "snapshots/seq-1/snapshot.json", &format!("snapshots/{unfinished}/data/t-0.parquet")];
     for name in strays {

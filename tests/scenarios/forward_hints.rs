@@ -9,7 +9,7 @@ use crate::forward::{forwarding, good};
 use crate::world::World;
 
 fn lock(object: &str) -> Key {
-    Key::new(format!("local/local/do/Ledger/{object}/lock"))
+    Key::new(format!("local/local/do/ledger/{object}/lock"))
 }
 
 /// What the hint of an object says, once it is there.

@@ -53,7 +53,7 @@ async fn the_first_screen_works_as_written() {
         assert_eq!(found[name], value, "{found}");
     }
     // The first snapshot follows within a moment; the server need not run for the rest.
-    let snapshots = folder.path().join(".dotdo/local/local/do/DO/alice/snapshots/latest");
+    let snapshots = folder.path().join(".dotdo/local/local/do/d-o/alice/snapshots/latest");
     let written = || std::future::ready(snapshots.exists().then_some(()));
     Deadline::in_seconds(PATIENCE_SECONDS).until(written).await.expect("the object's first snapshot");
     server.kill9();

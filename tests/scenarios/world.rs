@@ -68,7 +68,7 @@ impl World {
 
 /// Everything in the bucket below a part of one ledger: `log` or `snapshots`.
 pub(crate) async fn entries(bucket: &dyn Bucket, object: &str, part: &str) -> Vec<Entry> {
-    let prefix = Key::new(format!("local/local/do/Ledger/{object}/{part}"));
+    let prefix = Key::new(format!("local/local/do/ledger/{object}/{part}"));
     let mut found: Vec<Entry> = Vec::new();
     loop {
         let after = found.last().map(|entry| entry.key.clone());

@@ -30,7 +30,7 @@ fn world() -> World {
     let clock = Arc::new(ManualClock::moved_by_sleep());
     let bucket = Arc::new(FaultyBucket::new(clock.of_store()));
     let object = ObjectId::new("Counter", "a").expect("a good id");
-    let log = Log { bucket: bucket.clone(), clock: clock.clone(), object, prefix: Key::new("local/local/do/Counter/a") };
+    let log = Log { bucket: bucket.clone(), clock: clock.clone(), object, prefix: Key::new("local/local/do/counter/a") };
     World { clock, bucket, log }
 }
 

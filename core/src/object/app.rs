@@ -50,7 +50,7 @@ impl App {
         let twin = self.classes.keys().find(|known| known.eq_ignore_ascii_case(name));
         assert!(
             twin.is_none(),
-            "the class name {name:?} is taken by {twin:?}; names that differ in case only share a folder on some systems"
+            "the class name {name:?} is taken by {twin:?}; names that differ in case only are taken for one another by people"
         );
         self.default_class.get_or_insert_with(|| name.to_owned());
         self.classes.insert(name.to_owned(), Arc::new(move || Box::new(make())));

@@ -4,6 +4,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
+use crate::segment::shorten;
 use crate::store::Key;
 
 /// Names one snapshot of an object: the last record that is folded in, and a unique id.
@@ -52,23 +53,8 @@ pub(crate) fn latest_key(prefix: &Key) -> Key {
 }
 
 /// A table's name as part of a file's name: readable for usual names, never ambiguous.
-///
-/// Lower-case letters, digits, `-` and `_` stay; other bytes become `.` and two hex digits, because some file systems take `A` and `a` for
-/// the same. Long names keep their beginning and get a hash; `.-` appears in no other name.
 pub(super) fn table_file_name(table: &str) -> String {
-    const KEPT: usize = 64;
-    let mut name = String::new();
-    for byte in table.bytes() {
-        match byte {
-            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => name.push(char::from(byte)),
-            _ => name.push_str(&format!(".{byte:02x}")),
-        }
-    }
-    if name.len() > KEPT {
-        name.truncate(KEPT / 2);
-        name.push_str(&format!(".-{}", &blake3::hash(table.as_bytes()).to_hex()[..32]));
-    }
-    name
+    shorten(table, 64, 32, 32)
 }
 
 #[cfg(test)]
@@ -90,9 +76,10 @@ mod tests {
     #[test]
     fn tables_never_share_a_file_name() {
         let long = "x".repeat(200);
-        let names = ["things", "Things", "a b", "a.20b", "", "\"", "a/b", "..", &long, &format!("{long}y"), "日本語"];
+        let names = ["things", "Things", "a b", "a.20b", "", "\"", "a/b", "..", "con", &long, &format!("{long}y"), "日本語"];
         let encoded: std::collections::HashSet<String> = names.iter().map(|name| table_file_name(name)).collect();
         assert_eq!(encoded.len(), names.len());
         assert!(encoded.iter().all(|name| name.len() <= 70 && !name.contains('/')), "{encoded:?}");
+        assert_eq!(table_file_name("con"), ".63on", "a device on Windows");
     }
 }

@@ -115,6 +115,6 @@ async fn a_conflict_that_left_nothing_is_not_taken_for_a_snapshot() {
         tokio::task::yield_now().await;
     }
     assert_eq!(adding.await.expect("it does not panic").expect("its snapshot is there"), "1");
-    let found = memory.list(&Key::new("local/local/do/Rows/a/snapshots"), None, 100).await.expect("memory lists");
+    let found = memory.list(&Key::new("local/local/do/rows/a/snapshots"), None, 100).await.expect("memory lists");
     assert!(found.iter().any(|entry| entry.key.as_str().ends_with("/snapshot.json")), "{found:?}");
 }

@@ -10,7 +10,7 @@ use crate::settings::{CheckpointMode, Ownership};
 use crate::store::Memory;
 
 const DAYS: Duration = Duration::from_secs(4 * 24 * 3600);
-const OBJECT: &str = "local/local/do/Counter/a";
+const OBJECT: &str = "local/local/do/counter/a";
 
 /// Everything in the bucket.
 type Content = Vec<(Key, Bytes)>;

@@ -38,7 +38,7 @@ async fn every_request_can_wait_for_its_snapshot() {
     let engine = world.server_with(1, settings).await;
     for sequence in 1..=3 {
         get(&engine, "/add").await.expect("it counts");
-        let latest = world.bucket.get(&Key::new("local/local/do/Counter/a/snapshots/latest")).await.expect("memory answers");
+        let latest = world.bucket.get(&Key::new("local/local/do/counter/a/snapshots/latest")).await.expect("memory answers");
         let text = String::from_utf8(latest.expect("there is a snapshot").bytes.to_vec()).expect("JSON");
         assert!(text.contains(&format!("seq-000000000{sequence}-")) || text.contains(&format!("\"sequence\":{sequence}")), "{text}");
     }
@@ -53,7 +53,7 @@ async fn hints_can_go_and_the_state_stays() {
     }
     engine.shutdown(Duration::from_secs(5)).await;
     for hint in ["snapshots/latest", "lock"] {
-        let key = Key::new(format!("local/local/do/Counter/a/{hint}"));
+        let key = Key::new(format!("local/local/do/counter/a/{hint}"));
         assert!(world.bucket.get(&key).await.expect("memory answers").is_some(), "{key}");
         world.bucket.delete(&[key]).await.expect("memory deletes");
     }
@@ -66,7 +66,7 @@ async fn a_missing_newest_record_stops_the_restore_with_its_key() {
     let engine = world.server(1).await;
     get(&engine, "/add").await.expect("it counts");
     engine.shutdown(Duration::from_secs(5)).await;
-    let log = world.bucket.list(&Key::new("local/local/do/Counter/a/log"), None, 10).await.expect("memory lists");
+    let log = world.bucket.list(&Key::new("local/local/do/counter/a/log"), None, 10).await.expect("memory lists");
     world.bucket.delete(&[log[0].key.clone()]).await.expect("memory deletes");
     let error = get(&world.server(2).await, "/get").await.expect_err("a record is missing");
     assert_eq!(error.kind(), ErrorKind::Corrupt);

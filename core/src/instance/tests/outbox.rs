@@ -116,7 +116,7 @@ async fn lost_answers_deliver_nothing_twice() {
 async fn after_a_crash_before_delivery_another_server_finds_the_messages_by_itself() {
     let post = Post::new();
     let first = post.server().await;
-    first.crash_at("/Friend/b/");
+    first.crash_at("/friend/b/");
     post.post(&first, "a", "/send", "b:1\nb:2").await.expect("it sends");
     post.pass(Duration::from_secs(1)).await;
     first.crash();
@@ -136,7 +136,7 @@ async fn after_a_crash_before_delivery_another_server_finds_the_messages_by_itse
 async fn without_its_marker_a_message_goes_on_with_the_next_request_to_its_sender() {
     let post = Post::new();
     let first = post.server().await;
-    first.crash_at("/Friend/b/");
+    first.crash_at("/friend/b/");
     post.post(&first, "a", "/send", "b:1").await.expect("it sends");
     post.pass(Duration::from_secs(1)).await;
     first.crash();
@@ -153,12 +153,12 @@ async fn after_a_crash_between_delivery_and_its_note_the_message_is_not_taken_ag
     let post = Post::new();
     let first = post.server().await;
     post.post(&first, "a", "/cure", "").await.expect("a first record");
-    first.crash_at("/Friend/a/log/fffffffffffffffc-3");
+    first.crash_at("/friend/a/log/fffffffffffffffc-3");
     post.post(&first, "a", "/send", "b:1").await.expect("it sends");
     post.pass(Duration::from_secs(1)).await;
     first.crash();
-    assert_eq!(post.bucket.creates_of("/Friend/b/log"), 1, "it was delivered");
-    assert_eq!(post.bucket.creates_of("/Friend/a/log"), 2, "and its sender does not know");
+    assert_eq!(post.bucket.creates_of("/friend/b/log"), 1, "it was delivered");
+    assert_eq!(post.bucket.creates_of("/friend/a/log"), 2, "and its sender does not know");
     let second = post.server().await;
     post.see(&second, ("a", "/_dotdo_outbox"), "").await;
     assert_eq!(post.get(&second, "b", "/taken").await, "a:1");
@@ -171,7 +171,7 @@ async fn a_message_whose_record_is_on_its_way_is_not_delivered() {
     // A courier is at work, and looks again and again.
     post.post(&first, "a", "/send", "c:poison").await.expect("it sends");
     post.pass(Duration::from_secs(1)).await;
-    first.stall_at("/Friend/a/log");
+    first.stall_at("/friend/a/log");
     let request = http::Request::post("/send").body(Body::from("b:1")).expect("a request");
     let engine = first.engine.clone();
     let asked = tokio::spawn(async move { engine.fetch(&friend("a"), None, request).await });
@@ -179,7 +179,7 @@ async fn a_message_whose_record_is_on_its_way_is_not_delivered() {
         post.pass(Duration::from_millis(100)).await;
     }
     assert!(!asked.is_finished());
-    assert_eq!(post.bucket.creates_of("/Friend/b/log"), 0);
+    assert_eq!(post.bucket.creates_of("/friend/b/log"), 0);
     first.crash();
     let second = post.server().await;
     assert_eq!(post.get(&second, "a", "/sent").await, "c:poison");
@@ -249,7 +249,7 @@ async fn an_object_that_begins_anew_does_not_repeat_its_numbers() {
     post.post(&first, "a", "/send", "b:1\nb:2").await.expect("it sends");
     post.see(&first, ("a", "/_dotdo_outbox"), "").await;
     first.crash();
-    let all = post.bucket.list(&Key::new("local/local/do/Friend/a"), None, 1000).await.expect("memory lists");
+    let all = post.bucket.list(&Key::new("local/local/do/friend/a"), None, 1000).await.expect("memory lists");
     let keys: Vec<Key> = all.into_iter().map(|entry| entry.key).collect();
     post.bucket.delete(&keys).await.expect("memory deletes");
     let second = post.server().await;

@@ -159,7 +159,7 @@ async fn a_function_that_slept_while_records_were_deleted_is_restored() {
         get(&second, "/add").await.expect("it counts");
     }
     second.shutdown(Duration::from_secs(5)).await;
-    let log = world.bucket.list(&Key::new("local/local/do/Counter/a/log"), None, 10).await.expect("memory lists");
+    let log = world.bucket.list(&Key::new("local/local/do/counter/a/log"), None, 10).await.expect("memory lists");
     let covered: Vec<Key> = log.iter().skip(1).map(|entry| entry.key.clone()).collect();
     world.bucket.delete(&covered).await.expect("memory deletes");
     world.clock.advance(Duration::from_secs(24 * 3600));
