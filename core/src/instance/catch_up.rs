@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::instance::Deps;
 use crate::instance::handler::offload;
 use crate::instance::pipeline::{Head, SinceSnapshot};
-use crate::instance::slot::{Residence, Slot, Warm};
+use crate::instance::slot::{Residence, Slot, Stage, Warm};
 use crate::lease::Claim;
 use crate::limits::CATCH_UP_RECORDS_MAX;
 use crate::log::{Found, Next, Proof, fetch, list_newest, next};
@@ -85,6 +85,7 @@ fn apply(deps: &Deps, slot: &Slot, residence: &mut Residence, found: &[Found]) -
     let observed = Instant::now(deps.clock.as_ref());
     let Residence { warm: Some(warm), .. } = residence else { return Err(Error::internal("catching up needs a memory")) };
     let warm: &mut Warm = warm;
+    warm.stage = Stage::Ahead;
     offload(deps.executor.as_ref(), || {
         let found = if planted(Bug::CatchUpSkips) { &found[1..] } else { found };
         found.iter().try_for_each(|found| replay(&slot.log, &mut warm.context.database, &mut warm.tracker, &found.record))
@@ -94,6 +95,7 @@ fn apply(deps: &Deps, slot: &Slot, residence: &mut Residence, found: &[Found]) -
     for Found { record, hash, .. } in found {
         pipeline.follow(Head::of(record, *hash), written(record), record.snapshot, observed);
     }
+    warm.stage = Stage::Settled;
     residence.claim = Some(Claim::of(&newest.record, newest.modified_ms, observed));
     metrics::counter!("dotdo_records_followed_total").increment(found.len() as u64);
     Ok(())

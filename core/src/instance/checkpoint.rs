@@ -6,8 +6,8 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -16,8 +16,7 @@ use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::handler::offload;
 use crate::instance::pipeline::{Gate, Head, Pipeline, SinceSnapshot, Ticket};
-use crate::instance::slot::{Residence, Slot, Warm};
-use crate::instance::turn::recover;
+use crate::instance::slot::{Slot, Stage, Warm};
 use crate::instance::{Deps, retention};
 use crate::limits::{PROOF_AGE_MAX, REQUEST_IN_FLIGHT_MAX};
 use crate::planted::{Bug, planted};
@@ -45,10 +44,20 @@ pub(crate) fn start_if_due(deps: &Arc<Deps>, slot: &Arc<Slot>) {
     deps.background.spawn(async move { write_asked(&task_deps, &slot).await });
 }
 
+/// Says that a snapshot was asked for, until it is written or its task ends.
+struct Asked<'a>(&'a Slot);
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.0.checkpoint_asked.store(false, Ordering::Release);
+    }
+}
+
 /// Writes the snapshot that was asked for.
 async fn write_asked(deps: &Arc<Deps>, slot: &Arc<Slot>) {
+    let asked = Asked(slot);
     let result = write_if_behind(deps, slot).await;
-    slot.checkpoint_asked.store(false, Ordering::Release);
+    drop(asked);
     if let Err(error) = result {
         slot.pipeline().snapshot_failed = Some(Instant::now(deps.clock.as_ref()));
         tracing::warn!(object = %slot.log.object, %error, "a snapshot was not written; the log has everything");
@@ -78,8 +87,7 @@ fn is_due(pipeline: &Pipeline, settings: &Checkpoint, deps: &Deps) -> bool {
 
 /// Writes a snapshot of the object's present state, unless the newest one has everything already or the object is not in memory.
 ///
-/// It goes on when whoever waits for it goes away: a plan that is not given back to the tracker would take its changes with it, and the
-/// next snapshot would lack them.
+/// It goes on when whoever waits for it goes away: the snapshot is of use to others too.
 ///
 /// # Errors
 ///
@@ -107,18 +115,13 @@ async fn write(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Result<()> {
     let permit = deps.checkpoints.acquire().await;
     secure_base(deps, slot).await?;
     let Some(taken) = take(deps, slot).await? else { return Ok(()) };
-    let Taken { plan, generation, gate, covered, head } = taken;
+    let Taken { lent, gate, covered, head } = taken;
     let started = Instant::now(deps.clock.as_ref());
-    let uploaded = put(deps, slot, &plan, gate, head).await;
+    put(deps, slot, lent.plan(), gate, head).await?;
     drop(permit);
     let mut residence = slot.turn.lock().await;
-    let Some(warm) = residence.warm.as_mut().filter(|warm| warm.generation == generation) else {
-        return uploaded;
-    };
-    if let Err(error) = uploaded {
-        warm.tracker.abandon(plan);
-        return Err(error);
-    }
+    let (plan, generation) = lent.keep();
+    let Some(warm) = residence.warm.as_mut().filter(|warm| warm.generation == generation) else { return Ok(()) };
     metrics::counter!("dotdo_snapshots_total").increment(1);
     metrics::counter!("dotdo_snapshot_bytes_total").increment(plan.bytes());
     metrics::histogram!("dotdo_snapshot_seconds").record(started.elapsed_at_least(deps.clock.as_ref()).as_secs_f64());
@@ -150,10 +153,60 @@ fn is_behind(pipeline: &Pipeline) -> bool {
     !pipeline.is_quiet() || pipeline.snapshot.map_or(0, |snapshot| snapshot.sequence) != pipeline.head.sequence
 }
 
-/// A state that was read from memory and is on its way into a snapshot.
-struct Taken {
+/// A plan that was not carried out, and the generation of the memory that it was made of.
+pub(crate) struct Returned {
     plan: Plan,
     generation: u64,
+}
+
+/// A plan while it is carried out. It has taken the changed rows' keys out of the tracker: unless it is kept, they go back there, whatever
+/// ends the task that carries it out.
+struct Lent<'a> {
+    slot: &'a Slot,
+    generation: u64,
+    plan: Option<Plan>,
+}
+
+impl Lent<'_> {
+    fn plan(&self) -> &Plan {
+        self.plan.as_ref().expect("it is there until it is kept")
+    }
+
+    /// The plan was carried out.
+    fn keep(mut self) -> (Plan, u64) {
+        (self.plan.take().expect("it is there until it is kept"), self.generation)
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let Some(plan) = self.plan.take().filter(|_| !planted(Bug::PlanLostWithClient)) else { return };
+        returned(self.slot).push(Returned { plan, generation: self.generation });
+        // It holds its files: rather now than with the next snapshot.
+        if let Ok(mut residence) = self.slot.turn.try_lock()
+            && let Some(warm) = &mut residence.warm
+        {
+            take_back(self.slot, warm);
+        }
+    }
+}
+
+fn returned(slot: &Slot) -> MutexGuard<'_, Vec<Returned>> {
+    slot.returned.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives plans that were not carried out back to the tracker of the memory that they were made of. The caller has the turn.
+fn take_back(slot: &Slot, warm: &mut Warm) {
+    for Returned { plan, generation } in std::mem::take(&mut *returned(slot)) {
+        if generation == warm.generation {
+            warm.tracker.abandon(plan);
+        }
+    }
+}
+
+/// A state that was read from memory and is on its way into a snapshot.
+struct Taken<'a> {
+    lent: Lent<'a>,
     /// The record that completes the state, if it is not in the log yet.
     gate: Option<Ticket>,
     covered: SinceSnapshot,
@@ -162,12 +215,10 @@ struct Taken {
 }
 
 /// Reads and encodes what has changed, while holding the object's turn. `None`: there is nothing to do.
-async fn take(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Result<Option<Taken>> {
+async fn take<'a>(deps: &Arc<Deps>, slot: &'a Arc<Slot>) -> Result<Option<Taken<'a>>> {
     let mut residence = slot.turn.lock().await;
-    let Residence { warm: Some(warm), .. } = &mut *residence else { return Ok(None) };
-    if warm.running {
-        recover(deps, slot, warm)?;
-    }
+    let Some(warm) = residence.sound(deps, slot)? else { return Ok(None) };
+    take_back(slot, warm);
     let (sequence, gate, covered, head) = {
         let mut pipeline = slot.pipeline();
         let newest = pipeline.snapshot.map_or(0, |snapshot| snapshot.sequence);
@@ -186,9 +237,12 @@ async fn take(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Result<Option<Taken>> {
         uuid: deps.uuid(),
         retention: deps.settings.retention,
     };
-    let warm = warm.as_mut();
-    let plan = offload(deps.executor.as_ref(), || warm.tracker.plan(&warm.context.database, &context))?;
-    Ok(Some(Taken { plan, generation: warm.generation, gate, covered, head }))
+    // Should it panic half way, nobody knows what the tracker lacks.
+    warm.stage = Stage::Ahead;
+    let plan = offload(deps.executor.as_ref(), || warm.tracker.plan(&warm.context.database, &context));
+    warm.stage = Stage::Settled;
+    let lent = Lent { slot, generation: warm.generation, plan: Some(plan?) };
+    Ok(Some(Taken { lent, gate, covered, head }))
 }
 
 /// Puts the snapshot into the bucket: its files beside the record, then `snapshot.json`, then the hint.

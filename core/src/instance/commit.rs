@@ -7,9 +7,9 @@ use std::time::Duration;
 use crate::change::Changes;
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
-use crate::instance::Deps;
-use crate::instance::pipeline::{Done, Head, Job, SinceSnapshot};
+use crate::instance::pipeline::{Done, Head, Job, SinceSnapshot, Waiter};
 use crate::instance::slot::Slot;
+use crate::instance::{Deps, afterwards};
 use crate::lease::Lease;
 use crate::log::{Appended, Hash, Proof, Record, append};
 #[cfg(test)]
@@ -23,10 +23,60 @@ pub(crate) fn start(deps: &Arc<Deps>, slot: &Arc<Slot>) {
     tokio::spawn(async move { run(&deps, &slot).await });
 }
 
+/// The committer of one object. However it ends, nobody goes on waiting for it.
+struct Committing<'a> {
+    slot: &'a Slot,
+    /// It has told everybody.
+    is_done: bool,
+}
+
+impl Drop for Committing<'_> {
+    fn drop(&mut self) {
+        if !self.is_done {
+            let error =
+                Error::new(ErrorKind::Unknown, "the record was being written when something failed; it may or may not be in the log");
+            note_failure(self.slot, &error);
+            fail(self.slot, &error);
+        }
+        self.slot.calms();
+    }
+}
+
+/// The memory is void; says so to all that wait.
+fn fail(slot: &Slot, error: &Error) {
+    let waiters = slot.pipeline().fail();
+    for waiter in waiters {
+        if let Waiter::Response(waiter) = waiter {
+            // A waiter that has gone away does not need the answer.
+            let _ = waiter.send(Err(error.clone()));
+        }
+    }
+}
+
+/// Lets go of what waited for `head`. What is to be done afterwards is counted before the responses leave.
+fn let_go(deps: &Arc<Deps>, slot: &Arc<Slot>, waiters: Vec<Waiter>, head: Head) {
+    let (mut responses, mut work) = (Vec::with_capacity(waiters.len()), Vec::new());
+    for waiter in waiters {
+        match waiter {
+            Waiter::Response(waiter) => responses.push(waiter),
+            Waiter::Work(left) => work.push(left),
+        }
+    }
+    afterwards::run(deps, slot, work);
+    for waiter in responses {
+        // A waiter that has gone away does not need the answer.
+        let _ = waiter.send(Ok(head));
+    }
+}
+
 async fn run(deps: &Arc<Deps>, slot: &Arc<Slot>) {
+    let mut committing = Committing { slot, is_done: false };
     loop {
         let job = slot.pipeline().next_job();
-        let Some(job) = job else { return };
+        let Some(job) = job else {
+            committing.is_done = true;
+            return;
+        };
         #[cfg(test)]
         if planted(Bug::TwoInFlight) {
             presume(deps, slot, job);
@@ -34,17 +84,13 @@ async fn run(deps: &Arc<Deps>, slot: &Arc<Slot>) {
         }
         match commit(deps, slot, job).await {
             Ok((done, head)) => {
-                done.after_commit.into_iter().for_each(|work| work());
-                for waiter in done.waiters {
-                    // A waiter that has gone away does not need the answer.
-                    let _ = waiter.send(Ok(head));
-                }
+                let_go(deps, slot, done.waiters, head);
                 slot.after_record(deps, head);
             }
             Err(error) => {
                 note_failure(slot, &error);
-                let waiters = slot.pipeline().fail();
-                waiters.into_iter().for_each(|waiter| drop(waiter.send(Err(error.clone()))));
+                fail(slot, &error);
+                committing.is_done = true;
                 return;
             }
         }
@@ -68,7 +114,11 @@ fn presume(deps: &Arc<Deps>, slot: &Arc<Slot>, job: Job) {
             Err(error) => Err(error),
         };
         let lost = if result.is_err() { slot.pipeline().fail() } else { Vec::new() };
-        done.waiters.into_iter().chain(lost).for_each(|waiter| drop(waiter.send(result.clone())));
+        for waiter in done.waiters.into_iter().chain(lost) {
+            if let Waiter::Response(waiter) = waiter {
+                let _ = waiter.send(result.clone());
+            }
+        }
     });
 }
 

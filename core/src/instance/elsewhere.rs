@@ -251,7 +251,7 @@ pub(crate) async fn look(deps: &Deps, slot: &Slot, caller: Caller) -> Result<Opt
     let (newest, hint) = futures_util::join!(newest(deps, &slot.log), hint::read(deps, &slot.log));
     let Ok(newest) = newest else { return Ok(None) };
     let observed = Instant::now(deps.clock.as_ref());
-    let Some(claim) = hint.and_then(|hint| hint.claim(&newest.listing, observed)) else { return Ok(Some(newest)) };
+    let Some(mut claim) = hint.and_then(|hint| hint.claim(&newest.listing, observed)) else { return Ok(Some(newest)) };
     let remaining = claim.remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref());
     if remaining.is_zero() || slot.whereabouts.is_avoided(&claim) || !goes_elsewhere(deps, slot, caller, (&claim, remaining)) {
         return Ok(Some(newest));

@@ -103,7 +103,8 @@ impl Hint {
     pub(crate) fn claim(self, listing: &Listing, observed: Instant) -> Option<Claim> {
         let Self { holder, address, lease, epoch, sequence } = self;
         let modified_ms = listing.head_modified_ms;
-        let claim = Claim { epoch, sequence: listing.head, holder, address: Some(address), duration: lease, modified_ms, observed };
+        let claim =
+            Claim { epoch, sequence: listing.head, holder, address: Some(address), duration: lease, modified_ms, observed, over: false };
         (sequence <= listing.head).then_some(claim)
     }
 }

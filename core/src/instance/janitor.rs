@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::engine::WeakEngine;
-use crate::instance::slot::Slot;
+use crate::instance::slot::{Slot, Stage};
 use crate::instance::{Deps, Slots, checkpoint};
 
 /// How often the janitor looks at every slot.
@@ -43,7 +43,7 @@ fn relax(slot: &Slot, clock: &dyn Clock) {
     }
     let Ok(mut residence) = slot.turn.try_lock() else { return };
     slot.relaxed.store(true, Ordering::Relaxed);
-    if let Some(warm) = residence.warm.as_mut().filter(|warm| !warm.running) {
+    if let Some(warm) = residence.warm.as_mut().filter(|warm| warm.stage == Stage::Settled) {
         warm.context.database.relax();
     }
 }
@@ -88,8 +88,7 @@ async fn evict_one(deps: &Arc<Deps>, slot: &Arc<Slot>) -> bool {
     if !slot.pipeline().is_quiet() {
         return false;
     }
-    residence.warm = None;
-    slot.bytes.store(0, Ordering::Relaxed);
+    residence.drop_memory(slot);
     true
 }
 

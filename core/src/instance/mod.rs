@@ -3,6 +3,7 @@
 //! Promises: one handler of an object runs at a time, in the order of arrival; a response passes the gate only when everything it depends on
 //! is in the bucket; an object that fails, hangs or is full harms no other. Must not know: HTTP servers, SQL, file formats.
 
+mod afterwards;
 mod background;
 mod catch_up;
 mod checkpoint;

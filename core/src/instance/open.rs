@@ -7,9 +7,9 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::instance::catch_up::{Caught, catch_up};
 use crate::instance::elsewhere::{Caller, goes_elsewhere, look};
-use crate::instance::handler::is_over;
-use crate::instance::slot::{Residence, Slot, Warm};
-use crate::instance::turn::recover;
+use crate::instance::handler::{is_over, offload};
+use crate::instance::pipeline::Quiet;
+use crate::instance::slot::{Residence, Slot, Stage, Warm};
 use crate::instance::{Deps, outbox};
 use crate::lease::Claim;
 use crate::log::Proof;
@@ -49,18 +49,15 @@ pub(crate) async fn ensure_warm(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &
 ///
 /// What the restore fails with; `Busy` when another server owns the object and can be asked.
 pub(crate) async fn ensure_present(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, caller: Caller) -> Result<bool> {
-    let generation = slot.pipeline().generation;
-    if let Some(warm) = residence.warm.as_mut().filter(|warm| warm.generation == generation) {
-        if warm.running {
-            recover(deps, slot, warm)?;
-        }
+    if residence.sound(deps, slot)?.is_some() {
         return Ok(false);
     }
-    residence.drop_memory(slot);
+    // What is on its way must be decided before the log is read: the state would lack it.
+    let quiet = slot.quiet().await;
     let asked = Proof::now(&slot.log);
     let newest = look(deps, slot, caller).await?;
     let restored = restore(deps, &slot.log, asked, newest).await?;
-    settle(deps, slot, residence, restored)?;
+    settle(deps, slot, residence, (quiet, restored))?;
     Ok(true)
 }
 
@@ -79,10 +76,11 @@ async fn ensure_current(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Resi
 }
 
 /// The newest record's claim and how long it must still be respected, if it is another's and live.
-pub(crate) fn foreign_claim<'a>(deps: &Deps, slot: &Slot, residence: &'a Residence) -> Option<(&'a Claim, Duration)> {
+pub(crate) fn foreign_claim<'a>(deps: &Deps, slot: &Slot, residence: &'a mut Residence) -> Option<(&'a Claim, Duration)> {
     let sequence = slot.pipeline().head.sequence;
-    let claim = residence.claim.as_ref().filter(|claim| claim.sequence == sequence)?;
-    let remaining = claim.remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref());
+    let claim = residence.claim.as_mut().filter(|claim| claim.sequence == sequence)?;
+    // Where the bucket is a folder, this may look at a lock of the file system.
+    let remaining = offload(deps.executor.as_ref(), || claim.remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref()));
     (!remaining.is_zero() && !planted(Bug::LeaseIgnored)).then_some((claim, remaining))
 }
 
@@ -102,14 +100,15 @@ pub(crate) async fn wait_for_owner(deps: &Deps, claim: &Claim, remaining: Durati
 }
 
 /// Makes the restored state the object's memory.
-fn settle(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, restored: Restored) -> Result<()> {
+fn settle(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, (quiet, restored): (Quiet, Restored)) -> Result<()> {
     let value = deps.app.make(slot.log.object.class())?;
     let mut database = restored.database;
     let deadline_ms = Arc::new(AtomicU64::new(u64::MAX));
     let (clock, polled) = (deps.clock.clone(), deadline_ms.clone());
     database.set_interrupt(Some(Box::new(move || is_over(clock.as_ref(), &polled))));
+    let state = (restored.head, restored.snapshot, restored.since_snapshot);
+    let generation = slot.pipeline().reset(quiet, state, restored.proof)?;
     slot.bytes.store(database.bytes(), Ordering::Relaxed);
-    let generation = slot.pipeline().reset(restored.head, restored.snapshot, restored.since_snapshot, restored.proof);
     // A table that can't be read is the courier's to report.
     if is_waiting(&mut database).unwrap_or(true) {
         outbox::wake(deps, slot);
@@ -118,6 +117,6 @@ fn settle(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, restore
     // A record that is still the newest has been watched since it was first seen.
     let known = residence.claim.take().filter(|known| Some(known.sequence) == restored.claim.as_ref().map(|claim| claim.sequence));
     residence.claim = known.or(restored.claim);
-    residence.warm = Some(Box::new(Warm { generation, value, context, tracker: restored.tracker, running: false, deadline_ms }));
+    residence.warm = Some(Box::new(Warm { generation, value, context, tracker: restored.tracker, stage: Stage::Settled, deadline_ms }));
     Ok(())
 }

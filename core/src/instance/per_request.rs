@@ -22,10 +22,10 @@ use crate::instance::elsewhere::{Caller, goes_elsewhere};
 use crate::instance::handler::offload;
 use crate::instance::open::{TAKE_OVER_WAIT_MAX, ensure_present, foreign_claim};
 use crate::instance::queue::Ask;
-use crate::instance::slot::{Residence, Slot};
+use crate::instance::slot::{Residence, Slot, Stage, Warm};
 use crate::instance::together::{Together, run_together};
 use crate::instance::turn::{Answer, recover};
-use crate::instance::{Deps, checkpoint, hearsay};
+use crate::instance::{Deps, afterwards, checkpoint, hearsay};
 use crate::lease::Lease;
 use crate::limits::{CONTENTION_LEASE, CONTENTION_PAUSE, LOSSES_MAX};
 use crate::object::Request;
@@ -177,7 +177,7 @@ impl Round<'_> {
 
     /// Runs the handlers on the state in memory, and finds out whether that was the newest.
     async fn attempt(&mut self) -> Result<Step> {
-        let elsewhere = foreign_claim(self.deps, self.slot, &self.residence).map(|(claim, _)| claim.clone());
+        let elsewhere = foreign_claim(self.deps, self.slot, &mut self.residence).map(|(claim, _)| claim.clone());
         let warm = self.residence.warm.as_mut().expect("the object is present");
         warm.context.elsewhere = elsewhere;
         let together = match run_together(self.deps, warm, self.asks).await {
@@ -196,18 +196,19 @@ impl Round<'_> {
             self.undo()?;
             return Err(error);
         }
+        self.warm().stage = Stage::Settled;
         if !self.fresh && !planted(Bug::ReadsUnproven) && !self.catch_up().await? {
             return Ok(Step::Again);
         }
         self.leased |= together.releases && self.kept().is_some();
-        together.after_commit.into_iter().for_each(|work| work());
+        afterwards::run(self.deps, self.slot, together.after_commit);
         Ok(Step::Settled(Settled::Answers(together.answers, None)))
     }
 
     /// Something was changed: the answers are good when the record of it wins its slot.
     async fn record(&mut self, together: Together) -> Result<Step> {
         let alone = self.asks.len() == 1;
-        if foreign_claim(self.deps, self.slot, &self.residence).is_some() {
+        if foreign_claim(self.deps, self.slot, &mut self.residence).is_some() {
             self.undo()?;
             return Ok(if alone { Step::Owned } else { Step::Settled(Settled::OneByOne) });
         }
@@ -219,15 +220,19 @@ impl Round<'_> {
         match written {
             Written::Won(won) => {
                 self.leased = false;
+                self.warm().stage = Stage::Ahead;
                 match self.commit_in_memory() {
-                    Ok(()) => self.follow_own(&won, kept.map(|lease| Lease { granted: won.sent, ..lease })),
+                    Ok(()) => {
+                        self.follow_own(&won, kept.map(|lease| Lease { granted: won.sent, ..lease }));
+                        self.warm().stage = Stage::Settled;
+                    }
                     // The record is in the log, so the requests are done; the memory is made anew from there.
                     Err(error) => {
                         tracing::error!(object = %self.slot.log.object, %error, "what is in the log was not committed in memory");
                         self.residence.drop_memory(self.slot);
                     }
                 }
-                together.after_commit.into_iter().for_each(|work| work());
+                afterwards::run(self.deps, self.slot, together.after_commit);
                 Ok(Step::Settled(Settled::Answers(together.answers, Some(won.record.sequence))))
             }
             Written::Lost(_) => {
@@ -245,7 +250,7 @@ impl Round<'_> {
 
     /// Appends a record that changes nothing and keeps the others away for a short time.
     async fn take_lease(&mut self) -> Result<Step> {
-        if foreign_claim(self.deps, self.slot, &self.residence).is_some() {
+        if foreign_claim(self.deps, self.slot, &mut self.residence).is_some() {
             return Ok(Step::Owned);
         }
         let job = self.slot.pipeline().job(Vec::new());
@@ -276,7 +281,7 @@ impl Round<'_> {
     /// Waits for the end of somebody else's lease, looking for what comes after its record.
     async fn wait(&mut self) -> Result<()> {
         let mut pause = CONTENTION_PAUSE;
-        while let Some((claim, remaining)) = foreign_claim(self.deps, self.slot, &self.residence) {
+        while let Some((claim, remaining)) = foreign_claim(self.deps, self.slot, &mut self.residence) {
             if goes_elsewhere(self.deps, self.slot, Caller::Here, (claim, remaining)) {
                 return Err(claim.busy(remaining));
             }
@@ -312,10 +317,15 @@ impl Round<'_> {
         Ok(caught == Caught::Current)
     }
 
+    fn warm(&mut self) -> &mut Warm {
+        self.residence.warm.as_mut().expect("the object is present")
+    }
+
     /// Ends the open transaction in memory.
     fn commit_in_memory(&mut self) -> Result<()> {
-        let warm = self.residence.warm.as_mut().expect("the object is present");
-        offload(self.deps.executor.as_ref(), || warm.context.database.commit())
+        let executor = self.deps.executor.as_ref();
+        let warm = self.warm();
+        offload(executor, || warm.context.database.commit())
     }
 
     /// Moves the head on to a record of one's own that is in the log.

@@ -5,15 +5,18 @@
 //! time; what gathers meanwhile shares the next one. When a record is lost, everything on top of it is void, and so is the memory that
 //! holds it: the generation moves on.
 
+mod batch;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tracing::Span;
 
+use self::batch::Batch;
+pub(crate) use self::batch::{Done, Job, Waiter};
 use crate::change::Changes;
 use crate::clock::{Clock, Instant};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::instance::commit::Won;
 pub(crate) use crate::instance::head::Head;
 use crate::lease::Lease;
@@ -36,32 +39,12 @@ pub(crate) enum Gate {
     Record(Ticket),
 }
 
-/// Changes that will be one record.
-#[derive(Default)]
-struct Batch {
-    changes: Vec<Changes>,
-    bytes: usize,
-    /// It has changes, or had them until its record was made.
-    writes: bool,
-    /// Nothing may be added: a snapshot was taken of exactly this state, or the record is on its way.
-    sealed: bool,
-    releases: bool,
-    waiters: Vec<oneshot::Sender<Result<Head>>>,
-    /// Reads that joined when the record may have been in the log already: it proves nothing about what became of the log since.
-    late: Vec<oneshot::Sender<Result<Head>>>,
-    after_commit: Vec<AfterCommit>,
-    causes: Vec<Span>,
-}
-
-/// The record that must be written next.
-pub(crate) struct Job {
-    pub(crate) before: Head,
-    pub(crate) proof: Proof,
-    pub(crate) changes: Vec<Changes>,
-    pub(crate) releases: bool,
-    pub(crate) snapshot: Option<SnapshotRef>,
-    /// The requests that it is for, as far as they are traced.
-    pub(crate) causes: Vec<Span>,
+/// Evidence that nothing of an object was on its way when its pipeline stood at this place; a new memory takes the place of the old one with
+/// it only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Quiet {
+    generation: u64,
+    head: u64,
 }
 
 /// What has been written since the newest snapshot.
@@ -115,9 +98,22 @@ impl Pipeline {
         }
     }
 
-    /// Starts over from a restored state, whose head `proof` shows. Returns the new generation.
-    pub(crate) fn reset(&mut self, head: Head, snapshot: Option<SnapshotRef>, since: SinceSnapshot, proof: Proof) -> u64 {
-        debug_assert!(self.batches.is_empty(), "nothing may be on its way when an object is restored");
+    /// Evidence that nothing is on its way, if nothing is.
+    pub(crate) fn quiet(&self) -> Option<Quiet> {
+        self.is_quiet().then_some(Quiet { generation: self.generation, head: self.head.sequence })
+    }
+
+    /// Starts over from a restored state, whose head `proof` shows. `quiet` was taken before the log was read for it. Returns the new
+    /// generation.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` when something has been on its way since then: the state may lack it.
+    pub(crate) fn reset(&mut self, quiet: Quiet, state: (Head, Option<SnapshotRef>, SinceSnapshot), proof: Proof) -> Result<u64> {
+        if self.quiet() != Some(quiet) {
+            return Err(Error::internal("a record was on its way while the object was restored; send the request again"));
+        }
+        let (head, snapshot, since) = state;
         self.generation += 1;
         self.head = head;
         self.lease = planted(Bug::NoFencingRecord).then_some(Lease { granted: proof.at(), duration: Duration::from_secs(5) });
@@ -126,7 +122,7 @@ impl Pipeline {
         self.snapshot_at = proof.at();
         self.snapshot_failed = None;
         self.proof = proof;
-        self.generation
+        Ok(self.generation)
     }
 
     /// Adds the changes of a transaction; the ticket is honoured when their record is in the bucket. Returns also that record's sequence
@@ -136,9 +132,9 @@ impl Pipeline {
         batch.bytes += changes.bytes();
         batch.writes = true;
         batch.changes.push(changes);
-        batch.after_commit.extend(after_commit);
         batch.causes.extend(cause());
         let ticket = batch.wait();
+        batch.waiters.extend(after_commit.into_iter().map(Waiter::Work));
         let sequence = self.head.sequence + self.batches.len() as u64;
         (ticket, sequence, self.start())
     }
@@ -175,6 +171,13 @@ impl Pipeline {
                 let ticket = self.open_batch().wait();
                 (Gate::Record(ticket), self.start())
             }
+        }
+    }
+
+    /// Does `work` when what a response waits for that [`Pipeline::gate`] has just held back is in the bucket.
+    pub(crate) fn with_last_read(&mut self, work: Vec<AfterCommit>) {
+        if let Some(batch) = self.batches.back_mut() {
+            batch.reading().extend(work.into_iter().map(Waiter::Work));
         }
     }
 
@@ -257,11 +260,11 @@ impl Pipeline {
         if !batch.late.is_empty() {
             self.open_batch().waiters.extend(batch.late);
         }
-        Done { waiters: batch.waiters, after_commit: batch.after_commit }
+        Done { waiters: batch.waiters }
     }
 
     /// The memory is void: everything that is on its way is lost or unknown. Returns who waited for it.
-    pub(crate) fn fail(&mut self) -> Vec<oneshot::Sender<Result<Head>>> {
+    pub(crate) fn fail(&mut self) -> Vec<Waiter> {
         self.generation += 1;
         self.lease = None;
         self.committing = false;
@@ -355,28 +358,6 @@ impl Pipeline {
     /// Whether the caller must start the committer.
     fn start(&mut self) -> bool {
         !std::mem::replace(&mut self.committing, true)
-    }
-}
-
-/// What waited for a record that is in the log now.
-pub(crate) struct Done {
-    pub(crate) waiters: Vec<oneshot::Sender<Result<Head>>>,
-    pub(crate) after_commit: Vec<AfterCommit>,
-}
-
-impl Batch {
-    fn wait(&mut self) -> Ticket {
-        let (sender, ticket) = oneshot::channel();
-        self.waiters.push(sender);
-        ticket
-    }
-
-    /// Waits on behalf of a request that changed nothing.
-    fn wait_reading(&mut self) -> Ticket {
-        let (sender, ticket) = oneshot::channel();
-        let waiters = if self.sealed { &mut self.late } else { &mut self.waiters };
-        waiters.push(sender);
-        ticket
     }
 }
 

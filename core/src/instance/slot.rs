@@ -4,11 +4,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use crate::clock::{Clock, Instant};
 use crate::error::{Error, ErrorKind, Result};
+use crate::instance::afterwards::Afterwards;
+use crate::instance::checkpoint::Returned;
 use crate::instance::outbox::Outbox;
-use crate::instance::pipeline::{Gate, Head, Pipeline};
+use crate::instance::pipeline::{Gate, Head, Pipeline, Quiet};
 use crate::instance::queue::Queue;
+use crate::instance::turn::recover;
 use crate::instance::whereabouts::Whereabouts;
 use crate::instance::{Deps, checkpoint, commit, hearsay, hint};
 use crate::lease::Claim;
@@ -41,6 +46,12 @@ pub(crate) struct Slot {
     pub(crate) outbox: Outbox,
     /// Who owns the object, when that is another process.
     pub(crate) whereabouts: Whereabouts,
+    /// Woken when the committer ends, for whoever has the turn and waits for that.
+    calm: Notify,
+    /// Plans of snapshots whose tasks ended early: the next snapshot gives them back to the tracker.
+    pub(crate) returned: Mutex<Vec<Returned>>,
+    /// What handlers have left to be done after their records.
+    pub(crate) afterwards: Afterwards,
     /// When the object's history was last swept, counting from when it came to this process.
     pub(crate) swept: Mutex<Instant>,
 }
@@ -54,11 +65,50 @@ pub(crate) struct Residence {
 }
 
 impl Residence {
-    /// Lets go of the object's memory.
+    /// The object's memory, if it is there and a state that the pipeline knows. What a handler left behind that failed, panicked or went away
+    /// is rolled back; memory that can't be relied on is dropped. The caller has the turn.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` when the object's value can't be made.
+    pub(crate) fn sound(&mut self, deps: &Deps, slot: &Slot) -> Result<Option<&mut Warm>> {
+        let generation = slot.pipeline().generation;
+        if let Some(warm) = self.warm.as_mut().filter(|warm| warm.stage == Stage::Running) {
+            recover(deps, slot, warm)?;
+        }
+        let fault = self.warm.as_ref().and_then(|warm| match warm.stage {
+            Stage::Settled if warm.generation == generation && warm.context.database.is_usable() => None,
+            Stage::Settled if warm.generation == generation => Some("its database failed"),
+            Stage::Settled => Some("a record was lost"),
+            Stage::Running | Stage::Ahead => Some("a request ended between its commit in memory and its record"),
+        });
+        if let Some(reason) = fault {
+            tracing::warn!(object = %slot.log.object, reason, "the object's memory is void; the log has everything");
+            self.drop_memory(slot);
+        }
+        Ok(self.warm.as_deref_mut())
+    }
+
+    /// Lets go of the object's memory. What is on its way goes on; [`Pipeline::reset`] takes a new memory only when that is decided.
     pub(crate) fn drop_memory(&mut self, slot: &Slot) {
         self.warm = None;
+        slot.returned.lock().unwrap_or_else(PoisonError::into_inner).clear();
         slot.bytes.store(0, Ordering::Relaxed);
     }
+}
+
+/// What stands between an object's memory and the state that its pipeline knows.
+///
+/// It is set before each step, and back when the step is done. A panic or a cancellation leaves it where it was, and whoever gets the turn
+/// next finds it there ([`Residence::sound`]): no destructor has to run in time, and none can be forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Nothing: they are the same.
+    Settled,
+    /// An open transaction: to be rolled back.
+    Running,
+    /// Something may be committed in memory that the pipeline does not know: the memory is void.
+    Ahead,
 }
 
 /// An object in memory.
@@ -68,8 +118,7 @@ pub(crate) struct Warm {
     pub(crate) value: Box<dyn AnyObject>,
     pub(crate) context: Context,
     pub(crate) tracker: Tracker,
-    /// A handler is running, or its future was dropped while it was.
-    pub(crate) running: bool,
+    pub(crate) stage: Stage,
     /// When the running handler must end, in monotonic milliseconds; `u64::MAX` while none runs.
     pub(crate) deadline_ms: Arc<AtomicU64>,
 }
@@ -92,6 +141,9 @@ impl Slot {
             told: Mutex::default(),
             outbox: Outbox::default(),
             whereabouts: Whereabouts::default(),
+            calm: Notify::new(),
+            returned: Mutex::default(),
+            afterwards: Afterwards::default(),
             swept,
         }
     }
@@ -99,6 +151,21 @@ impl Slot {
     /// The commit state. The lock is held for moments only, never across an await.
     pub(crate) fn pipeline(&self) -> MutexGuard<'_, Pipeline> {
         self.pipeline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until nothing is on its way. The caller has the turn, so nothing new sets out; what is under way ends with its deadline.
+    pub(crate) async fn quiet(&self) -> Quiet {
+        loop {
+            if let Some(quiet) = self.pipeline().quiet() {
+                return quiet;
+            }
+            self.calm.notified().await;
+        }
+    }
+
+    /// Says that the committer has ended.
+    pub(crate) fn calms(&self) {
+        self.calm.notify_one();
     }
 
     /// Notes that the object is in use.

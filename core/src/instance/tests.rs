@@ -1,5 +1,7 @@
 //! An engine on a store that misbehaves on request: the gate, groups, fencing, leases, and handlers that fail in every way.
 
+mod afterwards;
+mod claims;
 mod deletion;
 mod history;
 mod late;
@@ -8,6 +10,7 @@ mod outbox;
 mod per_request;
 mod post;
 mod token;
+mod void;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -19,7 +22,7 @@ use uuid::Uuid;
 use crate::engine::{Components, Engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
-use crate::instance::{FencingToken, Inline};
+use crate::instance::{Executor, FencingToken, Inline};
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::{Ownership, Settings};
 use crate::store::{Bucket, Key};
@@ -43,6 +46,9 @@ impl DurableObject for Counter {
         if path == "/release" {
             let epoch = request.uri().query().and_then(|query| query.parse().ok()).unwrap_or_default();
             ctx.release_fencing_token(FencingToken { epoch, sequence: 0 })?;
+        }
+        if path == "/break" {
+            ctx.database.break_down();
         }
         if path.starts_with("/unkept") {
             ctx.database.refuse_commits();
@@ -96,11 +102,15 @@ impl World {
     }
 
     async fn server_with(&self, instance: u128, settings: Settings) -> Engine {
+        self.server_on(instance, settings, (self.bucket.clone(), Arc::new(Inline))).await
+    }
+
+    async fn server_on(&self, instance: u128, settings: Settings, (bucket, executor): (Arc<dyn Bucket>, Arc<dyn Executor>)) -> Engine {
         let components = Components {
-            bucket: self.bucket.clone(),
+            bucket,
             clock: self.clock.clone(),
             random: Arc::new(CountingRandom::starting_at(instance << 32)),
-            executor: Arc::new(Inline),
+            executor,
             peers: None,
             directory: None,
             instance: Uuid::from_u128(instance),

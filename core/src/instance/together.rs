@@ -8,7 +8,7 @@ use crate::change::Changes;
 use crate::error::Result;
 use crate::instance::handler::offload;
 use crate::instance::queue::Ask;
-use crate::instance::slot::Warm;
+use crate::instance::slot::{Stage, Warm};
 use crate::instance::turn::{Answer, begin_request};
 use crate::instance::{Deps, once};
 use crate::limits::BATCH_TIME_MAX;
@@ -32,7 +32,7 @@ pub(super) struct Together {
 /// What made the transaction as a whole one that can't be committed. The caller rolls back.
 pub(super) async fn run_together(deps: &Arc<Deps>, warm: &mut Warm, asks: &[Ask]) -> Result<Together> {
     let over = deps.clock.monotonic() + BATCH_TIME_MAX;
-    warm.running = true;
+    warm.stage = Stage::Running;
     warm.context.database.begin(Mode::ReadWrite)?;
     let mut together =
         Together { answers: Vec::with_capacity(asks.len()), changes: Changes::default(), after_commit: Vec::new(), releases: false };
@@ -52,7 +52,6 @@ pub(super) async fn run_together(deps: &Arc<Deps>, warm: &mut Warm, asks: &[Ask]
         warm.context.database.begin(Mode::ReadWrite)?;
     }
     together.changes = offload(deps.executor.as_ref(), || warm.context.database.prepare_commit())?;
-    warm.running = false;
     Ok(together)
 }
 

@@ -86,7 +86,7 @@ pub(crate) fn check(deps: &Deps, slot: &Slot, token: FencingToken) -> Result<()>
 
 /// Another process holds the object: who, and until when at the latest.
 fn held(deps: &Deps, claim: &Claim) -> Error {
-    let remaining = claim.remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref());
+    let remaining = claim.clone().remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref());
     let until_ms = deps.clock.wall_ms().saturating_add(i64::try_from(remaining.as_millis()).unwrap_or(i64::MAX));
     let until = jiff::Timestamp::from_millisecond(until_ms).map(|at| at.to_string()).unwrap_or_default();
     let text = format!("the instance {} holds this object until {until} at the latest", claim.holder);

@@ -10,9 +10,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::instance::elsewhere::Caller;
 use crate::instance::handler::offload;
 use crate::instance::pipeline::Gate;
-use crate::instance::slot::{Residence, Slot, Warm};
+use crate::instance::slot::{Residence, Slot, Stage, Warm};
 use crate::instance::wait::Wait;
-use crate::instance::{Deps, once, open};
+use crate::instance::{Deps, afterwards, once, open};
 use crate::lease::OWNED_ELSEWHERE;
 use crate::object::{AfterCommit, Background, CallChain, Request, RequestState, Response};
 use crate::sqlite::Mode;
@@ -72,12 +72,15 @@ impl<'a> Turn<'a> {
     /// `Fenced` when the memory turned out to be void; `Internal` when it is of no use.
     pub(crate) async fn run(&mut self, request: Request) -> Result<Run> {
         let warm = self.residence.warm.as_mut().expect("a turn has the object in memory");
-        warm.running = true;
+        warm.stage = Stage::Running;
         begin_request(self.deps, warm, &request);
-        warm.context.database.begin(Mode::ReadWrite)?;
+        if let Err(error) = warm.context.database.begin(Mode::ReadWrite) {
+            // A database that can't do this does nothing any more: the next request restores it.
+            self.residence.drop_memory(self.slot);
+            return Err(error);
+        }
         let outcome = once::answer(self.deps, warm, request).await;
         let outcome = outcome.and_then(|response| Ok((response, offload(self.deps.executor.as_ref(), || commit(warm))?)));
-        warm.running = false;
         self.slot.bytes.store(warm.context.database.bytes(), std::sync::atomic::Ordering::Relaxed);
         let request = std::mem::take(&mut warm.context.request);
         match outcome {
@@ -108,21 +111,28 @@ impl<'a> Turn<'a> {
         let mut pipeline = self.slot.pipeline();
         if generation != Some(pipeline.generation) {
             drop(pipeline);
-            self.residence.warm = None;
+            self.residence.drop_memory(self.slot);
             return Err(void());
         }
         let mut written = None;
         let (gate, start) = if changes.is_empty() {
             let (gate, start) = pipeline.gate(self.fresh, self.deps.settings.lease_duration, self.deps.clock.as_ref());
+            // What it leaves to be done may tell of what it saw, as its response does.
+            match gate {
+                Gate::Open => afterwards::run(self.deps, self.slot, after_commit),
+                Gate::Record(_) => pipeline.with_last_read(after_commit),
+            }
             drop(pipeline);
-            // Without changes there is no record to wait for.
-            after_commit.into_iter().for_each(|work| work());
             (gate, start)
         } else {
             let (ticket, sequence, start) = pipeline.submit(changes, after_commit);
             written = Some(sequence);
+            drop(pipeline);
             (Gate::Record(ticket), start)
         };
+        if let Some(warm) = &mut self.residence.warm {
+            warm.stage = Stage::Settled;
+        }
         self.slot.commit_if(start, self.deps);
         Ok((gate, written))
     }
@@ -161,10 +171,15 @@ async fn wait_long<'a>(deps: &Deps, slot: &'a Slot) -> Result<MutexGuard<'a, Res
     }
 }
 
-/// Ends the handler's transaction in memory and returns what it changed.
+/// Ends the handler's transaction in memory and returns what it changed. From the commit on, the memory has what the pipeline does not know
+/// until the changes are handed over.
 fn commit(warm: &mut Warm) -> Result<Changes> {
     let changes = warm.context.database.prepare_commit()?;
-    warm.context.database.commit()?;
+    warm.stage = Stage::Ahead;
+    if let Err(error) = warm.context.database.commit() {
+        warm.stage = Stage::Running;
+        return Err(error);
+    }
     if !changes.is_empty() {
         warm.tracker.observe(&changes, warm.context.database.shapes());
     }
@@ -176,7 +191,7 @@ pub(crate) fn recover(deps: &Deps, slot: &Slot, warm: &mut Warm) -> Result<()> {
     warm.context.database.rollback();
     warm.context.request = RequestState::default();
     warm.value = deps.app.make(slot.log.object.class())?;
-    warm.running = false;
+    warm.stage = Stage::Settled;
     Ok(())
 }
 

@@ -58,6 +58,8 @@ pub(crate) struct Claim {
     pub(crate) modified_ms: i64,
     /// When this process had first been told that this record is the newest: after the answer came, not before it was asked for.
     pub(crate) observed: Instant,
+    /// It was found to be over once. Estimates of the store's time may fall back; what was known stays known.
+    pub(crate) over: bool,
 }
 
 impl Claim {
@@ -71,14 +73,25 @@ impl Claim {
             duration: Duration::from_millis(record.lease_ms),
             modified_ms,
             observed,
+            over: false,
         }
     }
 
     /// How long `me` must wait before it may take the object over; zero: now.
     ///
     /// The holder's lease began before the record reached the store, so it is over when the record is older than the lease, by the store's
-    /// clock, or when this process has watched it for that long, by its own.
-    pub(crate) fn remaining(&self, me: Uuid, bucket: &dyn Bucket, clock: &dyn Clock) -> Duration {
+    /// clock, or when this process has watched it for that long, by its own. A claim that was over once is over: the estimate of the store's
+    /// time may fall back, by a whole second where its dates have no fractions, and something may have been built on the earlier answer.
+    pub(crate) fn remaining(&mut self, me: Uuid, bucket: &dyn Bucket, clock: &dyn Clock) -> Duration {
+        if self.over {
+            return Duration::ZERO;
+        }
+        let remaining = self.remaining_now(me, bucket, clock);
+        self.over = remaining.is_zero();
+        remaining
+    }
+
+    fn remaining_now(&self, me: Uuid, bucket: &dyn Bucket, clock: &dyn Clock) -> Duration {
         if self.duration.is_zero() || self.holder == me || bucket.is_gone(self.holder) {
             return Duration::ZERO;
         }
@@ -125,14 +138,26 @@ mod tests {
             duration: LEASE,
             modified_ms: clock.wall_ms(),
             observed: Instant::now(clock),
+            over: false,
         }
+    }
+
+    #[test]
+    fn a_claim_that_was_over_once_is_over_also_when_the_date_of_the_store_falls_back() {
+        let clock = Arc::new(ManualClock::default());
+        let bucket = crate::testing::FaultyBucket::new(clock.of_store());
+        let mut claim = claim(&clock);
+        clock.pass_unnoticed(LEASE + Duration::from_millis(500));
+        assert_eq!(claim.remaining(Uuid::from_u128(2), &bucket, clock.as_ref()), Duration::ZERO, "by its age");
+        bucket.ahead_ms.store(-1000, std::sync::atomic::Ordering::SeqCst);
+        assert_eq!(claim.remaining(Uuid::from_u128(2), &bucket, clock.as_ref()), Duration::ZERO, "it is known to be over");
     }
 
     #[test]
     fn a_watcher_whose_clock_is_set_forward_waits_all_the_same() {
         let clock = Arc::new(ManualClock::default());
         let bucket = Memory::new(clock.of_store());
-        let claim = claim(&clock);
+        let mut claim = claim(&clock);
         clock.set_wall(HOUR_MS);
         assert_eq!(claim.remaining(Uuid::from_u128(2), &bucket, clock.as_ref()), LEASE);
         clock.advance(LEASE);

@@ -282,6 +282,11 @@ impl Database {
         Ok(())
     }
 
+    /// Whether no failure has left it unusable.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.broken.is_none()
+    }
+
     /// Fails when an earlier failure has left it unusable.
     pub(super) fn check(&self) -> Result<()> {
         self.broken.clone().map_or(Ok(()), Err)

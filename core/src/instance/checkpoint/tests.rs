@@ -118,3 +118,25 @@ async fn a_conflict_that_left_nothing_is_not_taken_for_a_snapshot() {
     let found = memory.list(&Key::new("local/local/do/rows/a/snapshots"), None, 100).await.expect("memory lists");
     assert!(found.iter().any(|entry| entry.key.as_str().ends_with("/snapshot.json")), "{found:?}");
 }
+
+#[tokio::test]
+async fn an_upload_that_panics_does_not_take_its_changes_out_of_the_next_snapshot() {
+    let clock = Arc::new(ManualClock::default());
+    let memory: Arc<dyn Bucket> = Arc::new(Memory::new(clock.clone()));
+    let before = server(memory.clone(), clock.clone(), 1).await;
+    assert_eq!(ask(&before, "/add").await.expect("it is added"), "1");
+    before.shutdown(Duration::from_secs(1)).await;
+    let first = AtomicBool::new(true);
+    let is_data = |operation, key: &Key| operation == "put" && key.as_str().contains("/data/");
+    let detour = Detour::new(memory.clone(), move |op, key| {
+        assert!(!is_data(op, key) || !first.swap(false, Ordering::SeqCst), "on purpose");
+        Way::Straight
+    });
+    let engine = server(Arc::new(detour), clock.clone(), 1).await;
+    let error = ask(&engine, "/add").await.expect_err("its snapshot panics");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Unknown, "SNAPSHOT_NOT_WRITTEN"));
+    assert_eq!(ask(&engine, "/add").await.expect("the next snapshot has both"), "3");
+    engine.shutdown(Duration::from_secs(1)).await;
+    let next = server(memory, clock, 2).await;
+    assert_eq!(ask(&next, "/read").await.expect("it was released"), "3");
+}

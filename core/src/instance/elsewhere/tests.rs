@@ -124,7 +124,7 @@ impl World {
     }
 
     /// The same, with a way of its own to the bucket.
-    async fn server_on(&self, bucket: Arc<dyn Bucket>, name: &str, settings: Settings) -> Engine {
+    pub(in crate::instance) async fn server_on(&self, bucket: Arc<dyn Bucket>, name: &str, settings: Settings) -> Engine {
         let number = u128::from(*name.as_bytes().first().expect("a name"));
         let components = Components {
             bucket,
@@ -293,6 +293,7 @@ fn knowledge_ends_with_the_lease_and_an_answer_renews_it() {
         duration: Duration::from_secs(10),
         modified_ms: 0,
         observed: Instant::now(&clock),
+        over: false,
     };
     let whereabouts = Whereabouts::default();
     let nowhere = Claim { address: None, ..claim.clone() };

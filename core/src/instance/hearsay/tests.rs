@@ -200,6 +200,7 @@ fn an_owner_that_was_asked_in_vain_twice_is_not_believed_a_third_time() {
         duration: lease,
         modified_ms: 0,
         observed: Instant::now(&clock),
+        over: false,
     };
     assert!(whereabouts.learn(&read, lease, &clock));
     whereabouts.avoid(&whereabouts.known(&clock).expect("it was read"));

@@ -14,7 +14,9 @@ fn head(sequence: u64) -> Head {
 /// A record is on its way, and a read has joined it.
 fn joined(clock: &ManualClock) -> (Pipeline, Ticket, Ticket, Lease) {
     let mut pipeline = Pipeline::new(clock);
-    pipeline.reset(head(1), None, SinceSnapshot::default(), Proof::by_own_clocks(Instant::now(clock)));
+    let quiet = pipeline.quiet().expect("nothing is on its way");
+    let proof = Proof::by_own_clocks(Instant::now(clock));
+    pipeline.reset(quiet, (head(1), None, SinceSnapshot::default()), proof).expect("nothing was on its way");
     let (Gate::Record(early), true) = pipeline.gate(false, LEASE, clock) else { panic!("without a lease, a read needs a record") };
     assert!(pipeline.next_job().is_some());
     let lease = Lease { granted: Instant::now(clock), duration: LEASE };
@@ -23,7 +25,10 @@ fn joined(clock: &ManualClock) -> (Pipeline, Ticket, Ticket, Lease) {
 }
 
 fn honour(done: Done) {
-    done.waiters.into_iter().for_each(|waiter| waiter.send(Ok(head(2))).expect("the test waits"));
+    for waiter in done.waiters {
+        let Waiter::Response(waiter) = waiter else { panic!("nothing else waits") };
+        waiter.send(Ok(head(2))).expect("the test waits");
+    }
 }
 
 #[test]
@@ -75,5 +80,27 @@ fn a_read_does_not_rest_on_a_lease_that_is_being_given_up() {
 
 /// Tells those that still wait.
 fn honour_if_waited_for(done: Done) {
-    done.waiters.into_iter().for_each(|waiter| drop(waiter.send(Ok(head(2)))));
+    for waiter in done.waiters {
+        let Waiter::Response(waiter) = waiter else { panic!("nothing else waits") };
+        let _ = waiter.send(Ok(head(2)));
+    }
+}
+
+#[test]
+fn a_new_memory_is_refused_while_a_record_is_on_its_way_or_has_been_since_the_log_was_read() {
+    let clock = ManualClock::default();
+    let mut pipeline = Pipeline::new(&clock);
+    let proof = Proof::by_own_clocks(Instant::now(&clock));
+    let state = (head(1), None, SinceSnapshot::default());
+    let before = pipeline.quiet().expect("nothing is on its way");
+    let _written = pipeline.submit(Changes::default(), Vec::new());
+    assert!(pipeline.quiet().is_none());
+    assert!(pipeline.reset(before, state, proof).is_err(), "what is on its way would be forgotten");
+    assert!(pipeline.next_job().is_some());
+    let lease = Lease { granted: Instant::now(&clock), duration: LEASE };
+    honour_if_waited_for(pipeline.won(head(1), lease, SinceSnapshot::default(), &clock));
+    assert!(pipeline.next_job().is_none());
+    assert!(pipeline.reset(before, state, proof).is_err(), "the state that was read may lack it");
+    let after = pipeline.quiet().expect("nothing is on its way");
+    assert_eq!(pipeline.reset(after, state, proof).expect("it is quiet"), 1);
 }

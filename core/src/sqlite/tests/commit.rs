@@ -13,6 +13,11 @@ extern "C" fn refuse(_: *mut c_void) -> c_int {
 }
 
 impl Database {
+    /// From now on it is of no use, as after a roll-back that failed.
+    pub(crate) fn break_down(&mut self) {
+        self.broken = Some(crate::Error::internal("broken on purpose"));
+    }
+
     /// From now on SQLite refuses every commit, and rolls back instead.
     pub(crate) fn refuse_commits(&self) {
         // SAFETY: the connection is open, and the hook needs no data and lives as long as the program.

@@ -1,0 +1,85 @@
+//! Panics and failures at every step: memory never shows what the log does not have, and nobody waits for what has ended.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+
+/// Panics after one of the next pieces of work that it is given.
+#[derive(Default)]
+struct Fuse(AtomicUsize);
+
+impl Fuse {
+    /// After the `count`th piece from now; 0: never.
+    fn set(&self, count: usize) {
+        self.0.store(count, Ordering::SeqCst);
+    }
+}
+
+impl Executor for Fuse {
+    fn run(&self, work: &mut dyn FnMut()) {
+        work();
+        let left = self.0.load(Ordering::SeqCst);
+        self.set(left.saturating_sub(1));
+        assert_ne!(left, 1, "the fuse burns through");
+    }
+}
+
+/// Whatever step of a request panics, what the server shows afterwards is what others read in the log.
+async fn nothing_shows_that_is_not_in_the_log(ownership: Ownership) {
+    let world = World::new();
+    let fuse = Arc::new(Fuse::default());
+    let settings = Settings { ownership, ..Settings::default() };
+    let engine = world.server_on(1, settings, (world.bucket.clone(), fuse.clone())).await;
+    get(&engine, "/add").await.expect("it counts");
+    settle().await;
+    let mut panics = 0;
+    for step in 1..=8 {
+        fuse.set(step);
+        let asked = tokio::spawn({
+            let engine = engine.clone();
+            async move { get(&engine, "/add").await }
+        });
+        let answer = asked.await;
+        panics += usize::from(!matches!(answer, Ok(Ok(_))));
+        fuse.set(0);
+        settle().await;
+        let shown = get(&engine, "/get").await.expect("the object lives");
+        let logged = get(&world.function(100 + step as u128).await, "/get").await.expect("it is read from the log");
+        assert_eq!(shown, logged, "after a panic at step {step}");
+        assert_eq!(get(&engine, "/add").await.expect("it counts on"), (shown.parse::<u64>().expect("a number") + 1).to_string());
+        settle().await;
+    }
+    assert!(panics > 1, "only {panics} requests panicked");
+}
+
+#[tokio::test]
+async fn a_panic_at_any_step_of_a_request_leaves_no_memory_that_the_log_does_not_have() {
+    nothing_shows_that_is_not_in_the_log(Ownership::Leased).await;
+}
+
+#[tokio::test]
+async fn a_panic_at_any_step_of_a_batch_leaves_no_memory_that_the_log_does_not_have() {
+    nothing_shows_that_is_not_in_the_log(Ownership::PerRequest).await;
+}
+
+#[tokio::test]
+async fn a_committer_that_panics_lets_everybody_go_and_the_object_goes_on() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    get(&engine, "/add").await.expect("it counts");
+    let mut first = true;
+    world.bucket.before_create(move |_| assert!(!std::mem::replace(&mut first, false), "on purpose"));
+    assert_eq!(kind(get(&engine, "/add").await), ErrorKind::Unknown);
+    assert_eq!(get(&engine, "/add").await.expect("it counts on"), "2");
+}
+
+#[tokio::test]
+async fn a_database_that_can_not_begin_is_restored_by_the_next_request() {
+    for ownership in [Ownership::Leased, Ownership::PerRequest] {
+        let world = World::new();
+        let engine = world.server_with(1, Settings { ownership, ..Settings::default() }).await;
+        get(&engine, "/add").await.expect("it counts");
+        assert_eq!(kind(get(&engine, "/break").await), ErrorKind::Internal);
+        assert_eq!(get(&engine, "/add").await.expect("it is restored"), "2");
+    }
+}
