@@ -2,20 +2,51 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dotdo_core::{Clock, Random};
 
 /// The machine's clocks.
+///
+/// Leases must end while a machine is suspended. On Linux the monotonic time is that of the machine's boot, which goes on then;
+/// `std::time::Instant` stands still. Elsewhere the wall clock alone tells.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
-    start: Instant,
+    start: boot::Moment,
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod boot {
+    use std::time::Duration;
+
+    use rustix::time::{ClockId, clock_gettime};
+
+    /// A moment since the machine was started.
+    #[derive(Debug, Clone, Copy)]
+    pub(super) struct Moment(Duration);
+
+    impl Moment {
+        pub(super) fn now() -> Self {
+            let time = clock_gettime(ClockId::Boottime);
+            let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+            Self(Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0)))
+        }
+
+        pub(super) fn elapsed(self) -> Duration {
+            Self::now().0.saturating_sub(self.0)
+        }
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod boot {
+    pub(super) use std::time::Instant as Moment;
 }
 
 impl SystemClock {
     /// A clock whose monotonic time starts now.
     pub fn new() -> Self {
-        Self { start: Instant::now() }
+        Self { start: boot::Moment::now() }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 ///
 /// Leases compare durations on one machine only; no two machines' clocks are ever compared.
 pub trait Clock: Send + Sync + 'static {
-    /// Time since a fixed moment in this process; never goes back, but may stand still while the machine is frozen.
+    /// Time since a fixed moment in this process; never goes back. It should go on while the machine is suspended, and may stand still then.
     fn monotonic(&self) -> Duration;
 
     /// Milliseconds since 1970-01-01T00:00:00Z by the machine's clock; may jump.
