@@ -41,7 +41,7 @@ fn route(data: &[u8]) {
     let (Some(method), Some(uri)) = (lines.next(), lines.next()) else { return };
     let (Ok(method), Ok(uri)) = (Method::from_bytes(method), Uri::try_from(uri)) else { return };
     let headers: HeaderMap = lines.filter_map(header).collect();
-    if let Some(at) = headers.get("x-do-at").and_then(|at| at.to_str().ok()) {
+    if let Some(at) = headers.get(crate::router::AT_HEADER).and_then(|at| at.to_str().ok()) {
         let _ = parse_at(at);
     }
     let router = Router::new(["DO", "Counter"], Some("DO"));

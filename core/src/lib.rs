@@ -44,7 +44,10 @@ pub use object::{
     RemoteObject, Request, Response, Sql, SqlCursor, Storage, json,
 };
 pub use peers::{Forward, Journey, Owner, Passed, PeerError, Peers, Received};
-pub use router::{AT_HEADER, At, ID_HEADER, REQUEST_ID_HEADER, Route, Router, TYPE_HEADER, Target, parse_at};
+pub use router::{
+    AT_HEADER, At, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID, OBJECT_TYPE, ObjectHeader, REQUEST_ID_HEADER, Route, Router,
+    TYPE_HEADER, Target, names_object, parse_at,
+};
 pub use settings::{Checkpoint, CheckpointMode, Ownership, Settings};
 pub use store::{
     AzureConfig, AzureCredentials, Bucket, Entry, GcsConfig, GcsCredentials, Key, Memory, S3Config, S3Credentials, Secret, StoreConfig,

@@ -4,26 +4,20 @@
 //! object gets to see of its own name was put there by the server, never by the client.
 //! Must not know: tenants, tokens, the server that received the request.
 
+mod names;
+
 use std::collections::BTreeSet;
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, request};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+pub use self::names::{AT_HEADER, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID, OBJECT_TYPE, ObjectHeader, TYPE_HEADER, names_object};
 use crate::error::{Error, Result};
 use crate::id::ObjectId;
 
-/// The object's id. In both directions percent-encoded: `%`, space, control characters and everything outside ASCII.
-pub const ID_HEADER: HeaderName = HeaderName::from_static("x-do-id");
-/// The object's class.
-pub const TYPE_HEADER: HeaderName = HeaderName::from_static("x-do-type");
-/// The version of the object that is to be read: a sequence number or an RFC 3339 time.
-pub const AT_HEADER: HeaderName = HeaderName::from_static("x-do-at");
 /// The request's own name, for logs.
 pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
-
-const ID_HEADER_LONG: HeaderName = HeaderName::from_static("x-dotdo-id");
-const TYPE_HEADER_LONG: HeaderName = HeaderName::from_static("x-dotdo-type");
 
 /// What an id may not contain literally when it is the value of a header.
 const ESCAPED_IN_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
@@ -93,8 +87,8 @@ impl Router {
     /// `Invalid` for an id that is empty, too long or can't be decoded, for headers that contradict each other, and for `X-DO-At` that
     /// is neither a number nor a time or is sent with anything but GET or HEAD. `NotFound` when there is no id or no such class.
     pub fn route(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Route> {
-        let class = one_value(headers, &TYPE_HEADER, &TYPE_HEADER_LONG)?;
-        let target = if let Some(id) = one_value(headers, &ID_HEADER, &ID_HEADER_LONG)? {
+        let class = OBJECT_TYPE.value(headers)?;
+        let target = if let Some(id) = OBJECT_ID.value(headers)? {
             let rest = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
             (class.or(self.default_class.as_deref()), id, rest)
         } else if let Some(path) = uri.path().strip_prefix("/do/").filter(|path| !path.is_empty()) {
@@ -145,10 +139,9 @@ impl Target {
             head.headers.insert(http::header::HOST, host);
         }
         head.uri = Uri::from(self.path_and_query.clone());
-        head.headers.remove(ID_HEADER_LONG);
-        head.headers.remove(TYPE_HEADER_LONG);
-        head.headers.insert(ID_HEADER, id_value(self.object.id()));
-        head.headers.insert(TYPE_HEADER, HeaderValue::from_str(self.object.class()).expect("a class name has letters, digits and _ only"));
+        OBJECT_ID.replace(&mut head.headers, id_value(self.object.id()));
+        let class = HeaderValue::from_str(self.object.class()).expect("a class name has letters, digits and _ only");
+        OBJECT_TYPE.replace(&mut head.headers, class);
         head.headers.insert(REQUEST_ID_HEADER, request_id);
     }
 }
@@ -157,21 +150,6 @@ impl Target {
 fn id_value(id: &str) -> HeaderValue {
     let text = utf8_percent_encode(id, ESCAPED_IN_HEADER).to_string();
     HeaderValue::try_from(text).expect("what is left is visible ASCII")
-}
-
-/// The one value that the headers agree on.
-fn one_value<'a>(headers: &'a HeaderMap, name: &HeaderName, long: &HeaderName) -> Result<Option<&'a str>> {
-    let mut values = headers.get_all(name).iter().chain(headers.get_all(long));
-    let Some(first) = values.next() else {
-        return Ok(None);
-    };
-    if values.any(|other| other != first) {
-        return Err(
-            Error::invalid(format!("the headers {name} and {long} have different values; send one")).with_code("CONFLICTING_HEADERS")
-        );
-    }
-    let text = std::str::from_utf8(first.as_bytes());
-    text.map(Some).map_err(|_| Error::invalid(format!("the header {name} is not UTF-8; percent-encode it")).with_code("BAD_HEADER"))
 }
 
 /// The text up to the first slash, and the rest with the slash.
@@ -234,7 +212,7 @@ fn hex(digit: u8) -> Option<u8> {
 
 /// The version that the request asks for.
 fn at(method: &Method, headers: &HeaderMap) -> Result<Option<At>> {
-    let Some(text) = one_value(headers, &AT_HEADER, &AT_HEADER)? else {
+    let Some(text) = OBJECT_AT.value(headers)? else {
         return Ok(None);
     };
     if method != Method::GET && method != Method::HEAD {

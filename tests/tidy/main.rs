@@ -4,6 +4,7 @@
 
 mod absences;
 mod deploy;
+mod headers;
 mod licences;
 mod links;
 mod sizes;

@@ -1,9 +1,7 @@
 //! Paths that need no token.
 
-use http::{HeaderMap, request};
-
-/// Headers that name an object. With one of them the path does not say where a request goes.
-const NAMES_OBJECT: [&str; 4] = ["x-do-id", "x-dotdo-id", "x-do-type", "x-dotdo-type"];
+use dotdo_core::names_object;
+use http::request;
 
 /// Patterns that would let everybody to every object.
 const EVERYTHING: [&str; 2] = ["/*", "/do/*"];
@@ -22,15 +20,11 @@ impl SkipPaths {
         Self(patterns.to_vec())
     }
 
-    /// Whether a request needs no token. The path is compared as it is written, which is how the router reads it: `/Health`, `//health` and
+    /// Whether a request needs no token. With a header that names an object the path does not say where it goes. The path is compared as it is written, which is how the router reads it: `/Health`, `//health` and
     /// `/%68ealth` are other paths, and lead nowhere.
     pub(super) fn is_skipped(&self, head: &request::Parts) -> bool {
         !names_object(&head.headers) && self.0.iter().any(|pattern| matches(pattern, head.uri.path()))
     }
-}
-
-fn names_object(headers: &HeaderMap) -> bool {
-    NAMES_OBJECT.iter().any(|name| headers.contains_key(*name))
 }
 
 fn matches(pattern: &str, path: &str) -> bool {

@@ -95,7 +95,7 @@ fn skipped_paths_are_those_that_the_router_reads() {
 
 #[test]
 fn a_header_that_names_an_object_leads_past_no_door() {
-    for name in ["x-do-id", "X-DO-ID", "x-dotdo-id", "x-do-type", "x-dotdo-type"] {
+    for name in [&dotdo_core::OBJECT_ID, &dotdo_core::OBJECT_TYPE].into_iter().flat_map(|header| header.names) {
         for path in ["/health", "/do/Public/a"] {
             assert_eq!(code(path, &[(name, "a")]), "UNAUTHENTICATED", "{name} {path}");
         }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use dotdo_core::Response;
+use dotdo_core::{OBJECT_HEADERS, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request};
 use tower_http::cors;
 
@@ -49,12 +49,13 @@ pub(crate) struct CorsSettings {
 
 impl Default for CorsSettings {
     fn default() -> Self {
-        let list = |text: &str| text.split(' ').map(str::to_owned).collect();
+        let list = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let objects = OBJECT_HEADERS.iter().map(|header| header.shown.to_owned());
         Self {
             origins: Vec::new(),
             credentials: false,
             methods: list("GET HEAD POST PUT PATCH DELETE"),
-            headers: list("Authorization Content-Type X-DO-ID X-DO-Type X-DO-At Idempotency-Key X-Request-Id"),
+            headers: [list("Authorization Content-Type"), objects.collect(), list("Idempotency-Key X-Request-Id")].concat(),
             exposed_headers: list(
                 "X-Request-Id Location ETag Retry-After Idempotency-Replayed X-RateLimit-Limit X-RateLimit-Remaining X-RateLimit-Reset",
             ),
@@ -151,6 +152,13 @@ impl Cors {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::NO_CONTENT;
         response
+    }
+
+    /// Whether pages of this origin may use the server.
+    pub(super) fn allows(&self, origin: &HeaderValue) -> bool {
+        let mut told = HeaderMap::new();
+        self.tell(&HeaderMap::from_iter([(header::ORIGIN, origin.clone())]), &mut told);
+        told.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN)
     }
 
     /// Notes what [`Cors::tell`] has to know of a request.

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use dotdo_core::{ID_HEADER, REQUEST_ID_HEADER};
+use dotdo_core::{OBJECT_ID, REQUEST_ID_HEADER};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Request, Uri};
 
@@ -42,7 +42,7 @@ pub(super) fn original<B>(mut request: Request<B>) -> Request<B> {
         headers.insert(REQUEST_ID_HEADER, id);
     }
     // With the header, the whole path is the object's.
-    if !headers.keys().any(|name| name == ID_HEADER || name == "x-dotdo-id")
+    if !OBJECT_ID.is_in(headers)
         && let Some(short) = below_function(request.uri())
     {
         *request.uri_mut() = short;
