@@ -12,6 +12,7 @@ mod storage;
 mod suggest;
 mod surroundings;
 mod table;
+mod trust;
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use super::knob::{EMPTY_LIST, Knob, Slot};
 use super::sources::Sources;
 use super::suggest::nearest;
 use super::table::TABLE;
-use super::{Config, Resolved, storage, surroundings};
+use super::{Config, Resolved, storage, surroundings, trust};
 use crate::auth::{TOKEN_BYTES_MIN, are_tokens};
 use crate::peers::{SECRET_BYTES_MIN, are_secrets};
 use crate::platform::Platform;
@@ -46,7 +46,7 @@ pub(super) enum Strength {
 ///
 /// `Invalid`, naming the setting as it was written, what it got and what it takes.
 pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
-    let mut build = Build { config: Config::default(), strengths: HashMap::new() };
+    let mut build = Build { config: Config::default(), said: HashMap::new() };
     for (strength, file) in [(Strength::User, &sources.user), (Strength::Project, &sources.project)] {
         if let Some((name, text)) = file {
             build.file(strength, name, text)?;
@@ -87,6 +87,7 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
     if let Some(why) = build.config.edge.mistake() {
         return Err(wrong(why.to_owned()));
     }
+    trust::check(&build)?;
     let store = storage::store(&build.config)?;
     Ok(Resolved { config: build.config, platform, store, warnings })
 }
@@ -94,12 +95,23 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
 /// A configuration in the making.
 pub(super) struct Build {
     pub(super) config: Config,
-    strengths: HashMap<&'static str, Strength>,
+    /// Who said what, and under which name.
+    said: HashMap<&'static str, (Strength, String)>,
 }
 
 impl Build {
     pub(super) fn strength(&self, key: &str) -> Strength {
-        self.strengths.get(key).copied().unwrap_or(Strength::Default)
+        self.said.get(key).map_or(Strength::Default, |(strength, _)| *strength)
+    }
+
+    /// What a setting was called where it was set; `None` where it was not.
+    pub(super) fn name(&self, key: &str) -> Option<&str> {
+        self.said.get(key).map(|(_, name)| &**name)
+    }
+
+    /// The same, when the project's file has set it.
+    pub(super) fn of_project(&self, key: &str) -> Option<&str> {
+        self.name(key).filter(|_| self.strength(key) == Strength::Project)
     }
 
     /// Sets one setting, which was called `name` where it was written.
@@ -107,7 +119,7 @@ impl Build {
         if !knob.slot.set(&mut self.config, value) {
             return Err(unacceptable(knob, name, value));
         }
-        self.strengths.insert(knob.key, strength);
+        self.said.insert(knob.key, (strength, name.to_owned()));
         Ok(())
     }
 

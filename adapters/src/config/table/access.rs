@@ -4,6 +4,16 @@ use super::{any, web_address};
 use crate::config::knob::{Knob, Slot, secret, text};
 use crate::config::storage::is_bucket;
 
+/// Whether `text` can be a part of a host's name: services are found at names that are made of it.
+fn is_label(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// Whether `text` can be the id or the domain of a directory: it becomes a part of an address.
+fn is_directory(text: &str) -> bool {
+    text.split('.').all(is_label)
+}
+
 /// Keys, regions and endpoints.
 pub(super) static ACCESS: &[Knob] = &[
     Knob::new(
@@ -28,8 +38,16 @@ pub(super) static ACCESS: &[Knob] = &[
         text!("an address with http:// or https://", web_address, access.aws.endpoint_url_s3),
         "The same, and wins.",
     ),
-    Knob::new("aws.region", text!("text", any, access.aws.region), "The region; `us-east-1` when nothing says another, `auto` on R2."),
-    Knob::new("aws.default_region", text!("text", any, access.aws.default_region), "The region, when `AWS_REGION` says none."),
+    Knob::new(
+        "aws.region",
+        text!("letters, digits and hyphens", is_label, access.aws.region),
+        "The region; `us-east-1` when nothing says another, `auto` on R2.",
+    ),
+    Knob::new(
+        "aws.default_region",
+        text!("letters, digits and hyphens", is_label, access.aws.default_region),
+        "The region, when `AWS_REGION` says none.",
+    ),
     Knob::new("aws.access_key_id", text!("text", any, access.aws.access_key_id), "The public half of a key pair."),
     Knob::new("aws.secret_access_key", secret!(access.aws.secret_access_key), "The secret half."),
     Knob::new("aws.session_token", secret!(access.aws.session_token), "The third part of temporary keys."),
@@ -63,7 +81,7 @@ pub(super) static ACCESS: &[Knob] = &[
     Knob::new("google.service_account_key", secret!(access.google.service_account_key), "The same as JSON, and wins."),
     Knob::new(
         "azure.storage_account",
-        text!("the name of a storage account", any, access.azure.storage_account),
+        text!("the name of a storage account: letters and digits", is_label, access.azure.storage_account),
         "The storage account; `az://` needs it.",
     )
     .with_aliases(&["AZURE_STORAGE_ACCOUNT_NAME"]),
@@ -81,5 +99,5 @@ pub(super) static ACCESS: &[Knob] = &[
     )
     .with_aliases(&["IDENTITY_ENDPOINT"]),
     Knob::new("azure.client_id", text!("text", any, access.azure.client_id), "The application."),
-    Knob::new("azure.tenant_id", text!("text", any, access.azure.tenant_id), "The directory."),
+    Knob::new("azure.tenant_id", text!("a directory's id or domain", is_directory, access.azure.tenant_id), "The directory."),
 ];

@@ -1,0 +1,193 @@
+//! Where credentials may be sent: to addresses that come from whom they come from, or from somebody who is trusted as much.
+//!
+//! The project's file lies in the working directory: whoever wrote the folder that one has just cloned wrote it too. It may choose a bucket, a
+//! class, a limit; it may not have the keys of one's environment sent to an address of its own.
+
+use dotdo_core::Result;
+
+use super::resolve::{Build, wrong};
+
+/// What is sent, and where.
+struct Way {
+    /// The settings that say where, the one that wins first.
+    places: &'static [&'static str],
+    /// The settings that say what: the first group of which something is set is used.
+    secrets: &'static [&'static [&'static str]],
+    /// What is sent where none of them is set.
+    otherwise: Option<&'static str>,
+}
+
+/// What proves a machine to its stores when no keys are given.
+const IDENTITY: Option<&str> = Some("the identity of this machine");
+
+const S3: Way = Way {
+    places: &["r2.endpoint", "aws.endpoint_url_s3", "aws.endpoint_url"],
+    secrets: &[
+        &["r2.secret_access_key", "r2.access_key_id"],
+        &["aws.secret_access_key", "aws.access_key_id", "aws.session_token"],
+        &["aws.web_identity_token_file", "aws.role_arn"],
+    ],
+    otherwise: IDENTITY,
+};
+const GOOGLE: Way = Way {
+    places: &["storage_endpoint"],
+    secrets: &[&["google.service_account_key"], &["google.application_credentials"]],
+    otherwise: IDENTITY,
+};
+const AZURE: Way = Way {
+    places: &["storage_endpoint"],
+    secrets: &[&["azure.storage_key"], &["azure.storage_sas_token"], &["azure.federated_token_file"]],
+    otherwise: IDENTITY,
+};
+const TRACES: Way = Way {
+    places: &["otel.exporter_otlp_traces_endpoint", "otel.exporter_otlp_endpoint"],
+    secrets: &[&["otel.exporter_otlp_headers"]],
+    otherwise: None,
+};
+
+/// What the platform says of itself, and asks with a secret of its own: no file of a project has a say in it.
+const OF_THE_PLATFORM: [&str; 4] = [
+    "aws.container_credentials_full_uri",
+    "aws.container_credentials_relative_uri",
+    "aws.container_authorization_token_file",
+    "azure.identity_endpoint",
+];
+
+/// Whether every secret goes where its owner can have meant it to go.
+///
+/// # Errors
+///
+/// `Invalid`, naming both, when the project's file says where something goes that it does not bring itself.
+pub(super) fn check(build: &Build) -> Result<()> {
+    if let Some(name) = OF_THE_PLATFORM.into_iter().find_map(|key| build.of_project(key)) {
+        return Err(wrong(format!(
+            "{name}: this says where the platform gives out credentials, and a project's file can't say that; set it in the environment"
+        )));
+    }
+    let storage = build.config.storage.as_deref().unwrap_or_default();
+    let store = [("s3://", &S3), ("gs://", &GOOGLE), ("az://", &AZURE)].into_iter().find(|(scheme, _)| storage.starts_with(scheme));
+    for way in store.map(|(_, way)| way).into_iter().chain([&TRACES]) {
+        way.check(build)?;
+    }
+    Ok(())
+}
+
+impl Way {
+    fn check(&self, build: &Build) -> Result<()> {
+        let Some(place) = self.places.iter().find(|key| build.name(key).is_some()).and_then(|key| build.of_project(key)) else {
+            return Ok(());
+        };
+        let used = self.secrets.iter().find(|group| group.iter().any(|key| build.name(key).is_some()));
+        let mut sent = used.into_iter().flat_map(|group| group.iter());
+        let foreign = sent.find(|key| build.of_project(key).is_none() && build.name(key).is_some()).and_then(|key| build.name(key));
+        let otherwise = self.otherwise.filter(|_| used.is_none());
+        match foreign.or(otherwise) {
+            Some(secret) => Err(wrong(format!(
+                "{place} would be sent what {secret} is for: a project's file can't say where credentials go that it does not bring itself. Set the \
+                 address where the credentials are set"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Resolved, Sources, resolve};
+
+    fn sources(environment: &[(&str, &str)], project: &str) -> Sources {
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Sources { environment, project: Some(("dotdo.toml".to_owned(), project.to_owned())), ..Sources::default() }
+    }
+
+    fn told(environment: &[(&str, &str)], project: &str) -> Result<Resolved, String> {
+        resolve(&sources(environment, project)).map_err(|error| error.message().to_owned())
+    }
+
+    const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "hunter2")];
+
+    #[test]
+    fn a_project_s_file_does_not_send_the_environment_s_credentials_anywhere() {
+        let s3 = "storage = \"s3://bucket\"\n";
+        let (azure, key) = ("storage = \"az://c\"\nazure.storage_account = \"a\"\n", "aGVsbG8=");
+        for (environment, project, place, secret) in [
+            (
+                &KEYS[..],
+                &*format!("{s3}aws.endpoint_url = \"https://evil.example\""),
+                "dotdo.toml: aws.endpoint_url",
+                "AWS_SECRET_ACCESS_KEY",
+            ),
+            (&KEYS, &format!("{s3}aws.endpoint_url_s3 = \"https://evil.example\""), "aws.endpoint_url_s3", "AWS_SECRET_ACCESS_KEY"),
+            (&KEYS, &format!("{s3}r2.endpoint = \"https://evil.example\""), "r2.endpoint", "AWS_SECRET_ACCESS_KEY"),
+            (&[], &format!("{s3}aws.endpoint_url = \"https://evil.example\""), "aws.endpoint_url", "the identity of this machine"),
+            (
+                &[("AWS_SECRET_ACCESS_KEY", "hunter2")],
+                &format!("{s3}aws.access_key_id = \"theirs\"\naws.endpoint_url = \"https://evil.example\""),
+                "aws.endpoint_url",
+                "AWS_SECRET_ACCESS_KEY",
+            ),
+            (
+                &[("AWS_SESSION_TOKEN", "hunter2")],
+                &format!("{s3}aws.access_key_id = \"a\"\naws.secret_access_key = \"b\"\naws.endpoint_url = \"https://evil.example\""),
+                "aws.endpoint_url",
+                "AWS_SESSION_TOKEN",
+            ),
+            (
+                &[("GOOGLE_SERVICE_ACCOUNT_KEY", "{}")],
+                "storage = \"gs://bucket\"\nstorage_endpoint = \"https://evil.example\"",
+                "storage_endpoint",
+                "GOOGLE_SERVICE_ACCOUNT_KEY",
+            ),
+            (
+                &[("AZURE_STORAGE_KEY", key)],
+                &format!("{azure}storage_endpoint = \"https://evil.example\""),
+                "storage_endpoint",
+                "AZURE_STORAGE_KEY",
+            ),
+            (
+                &[("OTEL_EXPORTER_OTLP_HEADERS", "key=hunter2")],
+                "otel.exporter_otlp_endpoint = \"https://evil.example\"",
+                "otel.exporter_otlp_endpoint",
+                "OTEL_EXPORTER_OTLP_HEADERS",
+            ),
+        ] {
+            let message = told(environment, project).map(|_| ()).expect_err(project);
+            assert!(message.contains(place) && message.contains(secret) && message.contains("dotdo.toml"), "{message}");
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_the_platform_says_of_itself_no_project_says() {
+        for key in super::OF_THE_PLATFORM {
+            let message = told(&[], &format!("{key} = \"http://evil.example\"")).map(|_| ()).expect_err(key);
+            assert!(message.contains(key) && message.contains("environment"), "{message}");
+        }
+    }
+
+    #[test]
+    fn credentials_and_addresses_from_one_hand_are_fine() {
+        let own = "storage = \"s3://bucket\"\naws.endpoint_url = \"http://127.0.0.1:1\"\naws.access_key_id = \"a\"\naws.secret_access_key = \"b\"";
+        told(&[], own).expect("the file brings both");
+        told(&KEYS, "storage = \"s3://bucket\"").expect("Amazon's own address");
+        let both = [KEYS[0], KEYS[1], ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")];
+        told(&both, "storage = \"s3://bucket\"\naws.endpoint_url = \"https://evil.example\"").expect("the environment's address wins");
+        let user = Some(("config.toml".to_owned(), "aws.endpoint_url = \"http://127.0.0.1:1\"".to_owned()));
+        resolve(&Sources { user, ..sources(&KEYS, "storage = \"s3://bucket\"") }).expect("the user's file is the user's");
+        let r2 = "storage = \"s3://b\"\nr2.endpoint = \"http://127.0.0.1:1\"\nr2.access_key_id = \"a\"\nr2.secret_access_key = \"b\"";
+        told(&KEYS, r2).expect("the environment's keys are not used");
+    }
+
+    #[test]
+    fn what_becomes_a_part_of_an_address_is_no_address() {
+        for (name, project) in [
+            ("aws.region", "storage = \"s3://bucket\"\naws.region = \"x@evil.example/#\""),
+            ("aws.default_region", "storage = \"s3://bucket\"\naws.default_region = \"evil.example/\""),
+            ("azure.storage_account", "storage = \"az://c\"\nazure.storage_account = \"evil.example/\""),
+            ("azure.tenant_id", "azure.tenant_id = \"../x\""),
+        ] {
+            let message = told(&KEYS, project).map(|_| ()).expect_err(project);
+            assert!(message.contains(name), "{message}");
+        }
+    }
+}
