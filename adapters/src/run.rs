@@ -1,6 +1,7 @@
 //! A program that serves an app: configuration, logs, runtime, engine, server, exit code.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use dotdo_core::{App, Error, ErrorKind, Result};
 use crate::auth::{Authenticate, Hook};
 use crate::azure::{Invocations, Mode};
 use crate::config::{Resolved, Sources, resolve};
+use crate::edge::Reach;
 use crate::health::{Health, health};
 use crate::http::Signals;
 use crate::lambda;
@@ -180,11 +182,21 @@ async fn start(app: App, resolved: Resolved) -> Result<Ended> {
     }
 }
 
+/// Where requests can come from. A platform that brings them brings everybody's.
+fn reach(found: &Found, address: SocketAddr) -> Reach {
+    match (found.platform, address.ip().to_canonical().is_loopback()) {
+        (Platform::Http, true) => Reach::Machine,
+        (Platform::Http | Platform::Kubernetes, false) => Reach::Network,
+        _ => Reach::Everywhere,
+    }
+}
+
 /// Serves on a port: the way of every platform that starts a program and sends it HTTP.
 async fn serve_http(app: App, mut found: Found, mut signals: Signals) -> Result<Ended> {
     let listener = bind(&found.config, found.platform).await?;
     let address = listener.local_addr().map_err(|cause| Error::internal(format!("the listener has no address: {cause}")))?;
     found.config.settings.address = own_address(&found.config, address).await;
+    found.config.edge.reach = reach(&found, address);
     let plan = Plan::new(&found.config, address)?;
     found.config.server.peers = plan.acceptor();
     let program = Program::start(app, &found, plan).await?;

@@ -57,6 +57,8 @@ struct Inner {
     details: Option<serde_json::Value>,
     retry_after: Option<Duration>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    /// The sentence or the details name keys, the store or its address.
+    tells_of_store: bool,
 }
 
 /// The result of everything that can fail in this crate.
@@ -65,7 +67,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of `kind` with a sentence for people. The code is the kind's usual one ([`Error::with_code`] changes it).
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, code: kind.code(), message: message.into(), details: None, retry_after: None, source: None }))
+        let tells_of_store = matches!(kind, ErrorKind::Corrupt | ErrorKind::StoreRefused);
+        let (code, message) = (kind.code(), message.into());
+        Self(Box::new(Inner { kind, code, message, details: None, retry_after: None, source: None, tells_of_store }))
     }
 
     /// The request is wrong: [`ErrorKind::Invalid`].
@@ -124,6 +128,18 @@ impl Error {
     pub fn with_retry_after(mut self, after: Duration) -> Self {
         self.0.retry_after = Some(after);
         self
+    }
+
+    /// The same error, whose sentence or details name keys, the store or its address: whoever has not proved who they are is told less.
+    #[must_use]
+    pub fn telling_of_store(mut self) -> Self {
+        self.0.tells_of_store = true;
+        self
+    }
+
+    /// Whether it names keys, the store or its address.
+    pub fn tells_of_store(&self) -> bool {
+        self.0.tells_of_store
     }
 
     /// The same error with its cause.
@@ -195,6 +211,7 @@ impl Clone for Error {
             details: self.0.details.clone(),
             retry_after: self.0.retry_after,
             source: self.0.source.as_ref().map(|cause| cause.to_string().into()),
+            tells_of_store: self.0.tells_of_store,
         }))
     }
 }
@@ -223,7 +240,7 @@ impl std::error::Error for Error {
 
 impl From<StoreError> for Error {
     fn from(cause: StoreError) -> Self {
-        let error = Self::new(ErrorKind::Unavailable, cause.to_string()).with_retry_after(Duration::from_secs(1));
+        let error = Self::new(ErrorKind::Unavailable, cause.to_string()).with_retry_after(Duration::from_secs(1)).telling_of_store();
         match cause {
             StoreError::Refused { .. } => error.with_code("STORE_DENIED"),
             StoreError::Exists { .. } | StoreError::Unavailable { .. } => error,

@@ -18,4 +18,5 @@ mod owners;
 mod readme;
 mod redis;
 mod shutdown;
+mod strangers;
 mod world;

@@ -31,17 +31,49 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
     }
 }
 
+/// Who gets to read an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Another server of the bucket, which decides for itself what its client may read.
+    Server,
+    /// Somebody who has proved who they are, or has the machine.
+    Caller,
+    /// Nobody knows who: the store's keys, its address and other servers' are none of their business.
+    Stranger,
+}
+
+/// The detail of an error that says where another server is.
+const ADDRESS: &str = "address";
+
+/// What a stranger is told instead of what happened to the store.
+fn in_short(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Corrupt => "what is stored of this object is damaged or missing; the server's log says where, under this request's id",
+        ErrorKind::Unknown => "it is unknown whether this was written; the server's log says why, under this request's id",
+        ErrorKind::StoreRefused => "the server can't use its store; its log says why, under this request's id",
+        _ => "the server can't reach its store now; its log says why, under this request's id",
+    }
+}
+
 /// The response for an error.
-pub(crate) fn response(error: &Error, request_id: &HeaderValue) -> Response {
+pub(crate) fn response(error: &Error, request_id: &HeaderValue, audience: Audience) -> Response {
     let status = status(error.kind());
+    let is_hidden = audience == Audience::Stranger && error.tells_of_store();
     let mut body = serde_json::json!({
-        "error": error.message(),
+        "error": if is_hidden { in_short(error.kind()) } else { error.message() },
         "code": error.code(),
         "status": status.as_u16(),
         "requestId": String::from_utf8_lossy(request_id.as_bytes()),
     });
-    if let Some(details) = error.details() {
-        body["details"] = details.clone();
+    if let Some(details) = error.details().filter(|_| !is_hidden) {
+        let mut details = details.clone();
+        if let (Audience::Stranger, Some(fields)) = (audience, details.as_object_mut().filter(|_| error.kind() == ErrorKind::Busy)) {
+            fields.remove(ADDRESS);
+        }
+        body["details"] = details;
+    }
+    if audience == Audience::Server && error.tells_of_store() {
+        body["tellsOfStore"] = true.into();
     }
     let mut response = super::json(body);
     *response.status_mut() = status;
@@ -93,7 +125,7 @@ mod tests {
             (TimedOut, 504),
             (Full, 507),
         ] {
-            let response = response(&Error::new(kind, "why"), &HeaderValue::from_static("r"));
+            let response = response(&Error::new(kind, "why"), &HeaderValue::from_static("r"), Audience::Caller);
             assert_eq!(response.status().as_u16(), expected, "{kind:?}");
             assert_eq!(response.headers().contains_key("retry-after"), [503, 429].contains(&expected), "{kind:?}");
             assert_eq!(response.headers().contains_key("www-authenticate"), expected == 401, "{kind:?}");
@@ -104,6 +136,32 @@ mod tests {
     #[test]
     fn a_fraction_of_a_second_to_wait_is_a_whole_one() {
         let error = Error::new(ErrorKind::Busy, "later").with_retry_after(Duration::from_millis(2001));
-        assert_eq!(response(&error, &HeaderValue::from_static("r")).headers()["retry-after"], "3");
+        assert_eq!(response(&error, &HeaderValue::from_static("r"), Audience::Caller).headers()["retry-after"], "3");
+    }
+
+    async fn told(error: &Error, audience: Audience) -> serde_json::Value {
+        let body = response(error, &HeaderValue::from_static("r"), audience).into_body().bytes().await.expect("a body that is here");
+        serde_json::from_slice(&body).expect("JSON")
+    }
+
+    #[tokio::test]
+    async fn what_happened_to_the_store_is_told_to_callers_and_not_to_strangers() {
+        let (key, endpoint) = ("local/a/log/1", "http://10.0.0.9:8333/bucket");
+        let denied = dotdo_core::StoreError::Refused { operation: "get", key: dotdo_core::Key::new(key), reason: endpoint.to_owned() };
+        let corrupt = Error::corrupt(key, format!("expected it at {endpoint}"));
+        let refused =
+            Error::new(ErrorKind::StoreRefused, format!("{endpoint} {key}")).with_details(serde_json::json!({ "store": endpoint }));
+        let unknown = Error::new(ErrorKind::Unknown, format!("{endpoint} {key}")).telling_of_store();
+        for error in [Error::from(denied), corrupt, refused, unknown.clone(), unknown] {
+            let (caller, stranger) = (told(&error, Audience::Caller).await.to_string(), told(&error, Audience::Stranger).await.to_string());
+            assert!(caller.contains(key) || caller.contains(endpoint), "{caller}");
+            assert!(!stranger.contains(key) && !stranger.contains("10.0.0.9"), "{stranger}");
+            assert!(stranger.contains(error.code()), "{stranger}");
+            assert_eq!(told(&error, Audience::Server).await["tellsOfStore"], true, "the server that passes it on knows as well");
+        }
+        let own = told(&Error::new(ErrorKind::Unavailable, "the class's own words"), Audience::Stranger).await;
+        assert_eq!(own["error"], "the class's own words");
+        let elsewhere = Error::new(ErrorKind::Busy, "later").with_details(serde_json::json!({ "address": endpoint, "epoch": 1 }));
+        assert_eq!(told(&elsewhere, Audience::Stranger).await["details"], serde_json::json!({ "epoch": 1 }));
     }
 }

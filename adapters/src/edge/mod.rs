@@ -7,9 +7,10 @@
 //! 3. **Other servers** (`peer`) leave the list here: the server that the client reached has done the rest of it.
 //! 4. **CORS** (`cors`): a browser's question needs no token and reaches no object; errors get the headers too, or pages could not read them.
 //! 5. **Compression** (`compress`) of what comes back. An answer that went from server to server is compressed once, for the client.
-//! 6. **Authentication** (`crate::auth`), before anything tells which classes there are, and before the body is read.
-//! 7. The **rate limit** (`rate`) counts callers by name, so it comes after; who was turned away is counted too, by address.
-//! 8. The **bounds of the body** (`body`), whose bytes are asked for only now. A compressed one is the object's own business.
+//! 6. **Pages of others** (`foreign`), where nothing is asked of callers: a browser must not take them in.
+//! 7. **Authentication** (`crate::auth`), before anything tells which classes there are, and before the body is read.
+//! 8. The **rate limit** (`rate`) counts callers by name, so it comes after; who was turned away is counted too, by address.
+//! 9. The **bounds of the body** (`body`), whose bytes are asked for only now. A compressed one is the object's own business.
 //!
 //! Promises: every request gets exactly one response, with its request id; an error has the one body that all errors have; a panic in
 //! one request is that request's 500 and nothing else.
@@ -23,6 +24,7 @@ mod compress;
 mod cors;
 mod error;
 mod finish;
+mod foreign;
 mod metrics;
 mod peer;
 mod rate;
@@ -53,7 +55,9 @@ pub(crate) use self::client::fuzz;
 pub(crate) use self::client::{ClientAddress, is_proxy};
 use self::cors::Cors;
 pub(crate) use self::cors::{is_header, is_method, is_origin};
-pub(crate) use self::error::response as refusal;
+use self::error::Audience;
+use self::foreign::Foreign;
+pub(crate) use self::foreign::{Reach, is_host};
 use self::metrics::{InFlight, RequestMetrics};
 use self::rate::{Client, Quota, RateLimiter};
 use self::readiness::Readiness;
@@ -98,6 +102,7 @@ pub(crate) struct Edge<O> {
     gate: Gate,
     proxies: TrustedProxies,
     cors: Option<Cors>,
+    foreign: Option<Foreign>,
     door: Door,
     limiter: Option<RateLimiter>,
 }
@@ -120,8 +125,8 @@ impl<O: Objects> Edge<O> {
         let (request_ids, readiness) = (RequestIds::new(process), Readiness::default());
         let (door, limiter) = (Door::new(&settings.auth, None), RateLimiter::new(&settings.rate));
         let (proxies, cors) = (TrustedProxies::new(&settings.trusted_proxies).unwrap_or_default(), Cors::new(&settings.cors));
-        let gate = Gate::Closed;
-        Self { objects, router, settings, request_ids, metrics, readiness, exporter, gate, proxies, cors, door, limiter }
+        let (gate, foreign) = (Gate::Closed, Foreign::new(&settings));
+        Self { objects, router, settings, request_ids, metrics, readiness, exporter, gate, proxies, cors, foreign, door, limiter }
     }
 
     /// The same edge, with what it takes from other servers.
@@ -202,7 +207,7 @@ impl<O: Objects> Edge<O> {
     fn finish(&self, outcome: Result<Response>, seen: Seen) -> Response {
         let Seen { mut line, asked, quota, trace, _in_flight } = seen;
         let mut response = outcome.and_then(finish::checked).unwrap_or_else(|error| {
-            let response = error::response(&error, &line.id);
+            let response = error::response(&error, &line.id, self.audience(&line));
             line.error = Some(error);
             response
         });
@@ -219,6 +224,17 @@ impl<O: Objects> Edge<O> {
         }
         let response = finish::finished(response, &line.method, line.id.clone());
         line.follow(self.settings.access_log, response)
+    }
+
+    /// How much the receiver of an answer may be told of the server's own affairs.
+    fn audience(&self, line: &Line) -> Audience {
+        let is_here = self.settings.reach == Reach::Machine && !self.settings.auth.is_on();
+        match (line.peer, &line.caller) {
+            (Some(_), _) => Audience::Server,
+            (None, Some(_)) => Audience::Caller,
+            (None, None) if is_here => Audience::Caller,
+            (None, None) => Audience::Stranger,
+        }
     }
 
     /// The response in the form that the client asked for.
@@ -242,6 +258,9 @@ impl<O: Objects> Edge<O> {
         }
         if self.cors.is_some() && Cors::is_preflight(&head) {
             return Ok(Cors::preflight());
+        }
+        if let Some(foreign) = &self.foreign {
+            foreign.check(&head, self.cors.as_ref())?;
         }
         let admitted = self.door.admit(&head).await;
         seen.line.caller = admitted.as_ref().ok().and_then(Option::as_ref).map(|caller: &Caller| caller.name().to_owned());
@@ -319,6 +338,11 @@ impl<O: Objects> Edge<O> {
 async fn survive<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let outcome = AssertUnwindSafe(work).catch_unwind().await;
     outcome.unwrap_or_else(|_| Err(Error::internal("the server failed while it answered; its log says why")))
+}
+
+/// The answer to a request that did not come as far as this, to whoever sent it.
+pub(crate) fn refusal(error: &Error, request_id: &HeaderValue) -> Response {
+    error::response(error, request_id, Audience::Stranger)
 }
 
 /// A 200 with JSON.

@@ -6,6 +6,7 @@ use super::access::AccessLog;
 use super::client::TrustedProxies;
 use super::compress::CompressionSettings;
 use super::cors::CorsSettings;
+use super::foreign::Reach;
 use super::rate::RateSettings;
 use crate::auth::AuthSettings;
 
@@ -20,6 +21,10 @@ pub(crate) struct EdgeSettings {
     pub(crate) access_log: AccessLog,
     /// Whose word counts about where a request comes from: items that [`TrustedProxies::new`] takes.
     pub(crate) trusted_proxies: Vec<String>,
+    /// Where requests can come from.
+    pub(crate) reach: Reach,
+    /// The names under which clients reach the server, where nobody has to prove who they are. Each passes `is_host`.
+    pub(crate) allowed_hosts: Vec<String>,
     /// Which pages of other origins may use the server.
     pub(crate) cors: CorsSettings,
     /// Which responses become smaller.
@@ -37,6 +42,8 @@ impl Default for EdgeSettings {
             body_stall: Duration::from_secs(15),
             access_log: AccessLog::Errors,
             trusted_proxies: Vec::new(),
+            reach: Reach::default(),
+            allowed_hosts: Vec::new(),
             cors: CorsSettings::default(),
             compression: CompressionSettings::default(),
             auth: AuthSettings::default(),

@@ -38,6 +38,8 @@ struct Told {
     error: String,
     code: String,
     details: Option<serde_json::Value>,
+    #[serde(default, rename = "tellsOfStore")]
+    tells_of_store: bool,
 }
 
 /// The name of an error's kind between servers.
@@ -55,6 +57,9 @@ pub(crate) fn error_from(kind: &str, headers: &HeaderMap, body: &Bytes) -> Error
     let mut error = Error::new(kind, told.error).with_code(kept(&told.code).unwrap_or(kind.code()));
     if let Some(details) = told.details {
         error = error.with_details(details);
+    }
+    if told.tells_of_store {
+        error = error.telling_of_store();
     }
     let seconds = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     match seconds {

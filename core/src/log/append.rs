@@ -158,6 +158,7 @@ impl Slot<'_> {
         let reason = self.last_error.as_ref().map_or_else(|| "it gave no certain answer".to_owned(), ToString::to_string);
         Error::new(ErrorKind::Unknown, format!("it is unknown whether record {} was written: {reason}", self.sequence))
             .with_retry_after(Duration::from_secs(1))
+            .telling_of_store()
     }
 }
 

@@ -47,7 +47,7 @@ fn store_error(error: StoreError) -> Error {
         StoreError::Refused { .. } => ErrorKind::StoreRefused,
         StoreError::Exists { .. } | StoreError::Unavailable { .. } => ErrorKind::Unavailable,
     };
-    Error::new(kind, error.to_string()).with_source(error)
+    Error::new(kind, error.to_string()).with_source(error).telling_of_store()
 }
 
 #[cfg(test)]

@@ -161,6 +161,7 @@ fn unanswered(bucket: &dyn Bucket, error: &StoreError) -> Error {
     };
     Error::new(kind, format!("the store {} {what}: {error}", bucket.location()))
         .with_details(serde_json::json!({ "store": bucket.location() }))
+        .telling_of_store()
 }
 
 fn hex(bytes: &[u8]) -> String {

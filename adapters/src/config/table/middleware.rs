@@ -3,7 +3,7 @@
 use super::DAY_MS;
 use crate::auth::is_skip_path;
 use crate::config::knob::{Knob, Slot, list, number, secret};
-use crate::edge::{is_header, is_method, is_origin, is_proxy};
+use crate::edge::{is_header, is_host, is_method, is_origin, is_proxy};
 
 /// What stands between the clients and the objects, from the outside in.
 pub(super) static MIDDLEWARE: &[Knob] = &[
@@ -25,6 +25,13 @@ pub(super) static MIDDLEWARE: &[Knob] = &[
         "Which proxies stand in front: whose word counts about where a request comes from, in `X-Forwarded-For`. By networks, what none of them \
          has written is not believed; a number counts from the end of that header. Without any, a request comes from whoever opened the \
          connection.",
+    ),
+    Knob::new(
+        "allowed_hosts",
+        list!("names or IP addresses", is_host, edge.allowed_hosts),
+        "The names under which clients reach the server, where it asks nobody who they are: requests that name another host are refused, since a page \
+         of another site can come by one. On loopback the machine's own names are always taken; elsewhere nothing is refused while none is listed. \
+         With authentication it means nothing.",
     ),
     Knob::new(
         "rate_limit.requests",

@@ -1,0 +1,269 @@
+//! Pages of others, where nobody has to prove who they are: a browser takes them to the server that only its own machine or network reaches.
+//!
+//! A page can send requests of some kinds anywhere (a form, a `text/plain` POST), and one that makes its own name point to this machine (DNS
+//! rebinding) can read the answers as well. The first says where it comes from in `Origin` and `Sec-Fetch-Site`, the second names its own site in
+//! `Host`; neither can be forged by a page. Programs send none of them, or name the address that they use.
+
+use std::net::IpAddr;
+
+use dotdo_core::{Error, ErrorKind, Result};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request};
+
+use super::cors::Cors;
+use super::settings::EdgeSettings;
+use crate::peers::Proven;
+
+/// Where requests can come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Anywhere: a platform brings them. A browser is let in no further than anybody.
+    #[default]
+    Everywhere,
+    /// A network, which not everybody is in.
+    Network,
+    /// This machine.
+    Machine,
+}
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+/// What a proxy says that the client's `Host` was. A page can't send it to another origin without being asked first.
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// How much of a wrong name is shown in an error.
+const SHOWN_CHARS_MAX: usize = 80;
+
+/// Whether `text` can be the name of a host, as `Host` says it, without a port.
+pub(crate) fn is_host(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok() || (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)))
+}
+
+/// Refuses what pages of others send.
+pub(super) struct Foreign {
+    reach: Reach,
+    /// Names under which the server may be called, besides those of the machine itself.
+    names: Vec<String>,
+}
+
+impl Foreign {
+    /// What the settings ask for; nothing where callers have to prove who they are, or anybody can come anyway.
+    pub(super) fn new(settings: &EdgeSettings) -> Option<Self> {
+        let is_needed = !settings.auth.is_on() && settings.reach != Reach::Everywhere;
+        let names = settings.allowed_hosts.iter().map(|name| name.to_ascii_lowercase()).collect();
+        is_needed.then_some(Self { reach: settings.reach, names })
+    }
+
+    /// # Errors
+    ///
+    /// `Forbidden` for a request that a page of another site can have sent.
+    pub(super) fn check(&self, head: &request::Parts, cors: Option<&Cors>) -> Result<()> {
+        if head.extensions.get::<Proven>().is_some() {
+            return Ok(());
+        }
+        let hosts: Vec<String> = hosts(head).collect();
+        if let Some(strange) = hosts.iter().find(|host| !self.knows(host)) {
+            let shown: String = strange.chars().take(SHOWN_CHARS_MAX).collect();
+            return Err(refused(
+                "FOREIGN_HOST",
+                format!(
+                    "the request is for the host {shown:?}, and this server is not known by that name: without authentication, a page of another \
+                 site could come by it. Set DOTDO_ALLOWED_HOSTS to the names that clients use, or DOTDO_AUTH_TOKENS"
+                ),
+            ));
+        }
+        match origin(&head.headers, &hosts) {
+            Origin::Own => Ok(()),
+            Origin::Unsaid if !is_of_another_site(&head.method, &head.headers) => Ok(()),
+            Origin::Other(origin) if cors.is_some_and(|cors| cors.allows(origin)) => Ok(()),
+            Origin::Unsaid | Origin::Other(_) => Err(refused(
+                "FOREIGN_ORIGIN",
+                "the request comes from a page of another site, which may not use this server \
+                 without authentication. Set DOTDO_CORS_ORIGINS to the origins whose pages may, or DOTDO_AUTH_TOKENS"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// Whether a host, which may have a port, is this server.
+    fn knows(&self, host: &str) -> bool {
+        let name = without_port(host).to_ascii_lowercase();
+        if self.names.contains(&name) {
+            return true;
+        }
+        match self.reach {
+            Reach::Everywhere | Reach::Network => self.names.is_empty() || is_loopback(&name),
+            Reach::Machine => is_loopback(&name),
+        }
+    }
+}
+
+/// Where a request says that it comes from.
+enum Origin<'a> {
+    Unsaid,
+    Own,
+    Other(&'a HeaderValue),
+}
+
+fn origin<'a>(headers: &'a HeaderMap, hosts: &[String]) -> Origin<'a> {
+    let mut said = headers.get_all(header::ORIGIN).iter();
+    let Some(value) = said.next() else { return Origin::Unsaid };
+    let own = value.to_str().ok().and_then(authority).is_some_and(|theirs| {
+        let forwarded = headers.get_all(FORWARDED_HOST).iter().filter_map(|host| host.to_str().ok()).map(str::to_owned);
+        hosts.iter().cloned().chain(forwarded).any(|ours| plain(&ours) == theirs)
+    });
+    if own && said.next().is_none() { Origin::Own } else { Origin::Other(value) }
+}
+
+/// The host and port of an origin, without the port that its scheme has anyway.
+fn authority(origin: &str) -> Option<String> {
+    origin.split_once("://").map(|(_, authority)| plain(authority))
+}
+
+fn plain(host: &str) -> String {
+    let host = host.trim().to_ascii_lowercase();
+    let bare = host.strip_suffix(":80").or_else(|| host.strip_suffix(":443"));
+    bare.map(str::to_owned).unwrap_or(host)
+}
+
+/// Whether a browser says that another site's page makes it send this, other than by going to the address that somebody clicked on.
+fn is_of_another_site(method: &Method, headers: &HeaderMap) -> bool {
+    let says = |name: &HeaderName, value: &str| headers.get(name).is_some_and(|said| said == value);
+    let is_clicked = matches!(*method, Method::GET | Method::HEAD) && says(&FETCH_MODE, "navigate") && says(&FETCH_DEST, "document");
+    (says(&FETCH_SITE, "cross-site") || says(&FETCH_SITE, "same-site")) && !is_clicked
+}
+
+/// The hosts that a request is for: that of its URI, and those of its headers.
+fn hosts(head: &request::Parts) -> impl Iterator<Item = String> {
+    let of_uri = head.uri.authority().map(|authority| authority.as_str().to_owned());
+    let lines = head.headers.get_all(header::HOST).iter().map(|host| String::from_utf8_lossy(host.as_bytes()).trim().to_owned());
+    of_uri.into_iter().chain(lines)
+}
+
+fn without_port(host: &str) -> &str {
+    match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((inside, _)) => inside,
+        None => host.rsplit_once(':').filter(|(name, _)| !name.contains(':')).map_or(host, |(name, _)| name),
+    }
+}
+
+/// Whether a name is this machine for everybody who uses it. `localhost` and what is below it never leaves the machine (RFC 6761 section 6.3).
+fn is_loopback(name: &str) -> bool {
+    name == "localhost" || name.ends_with(".localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+fn refused(code: &'static str, message: String) -> Error {
+    Error::new(ErrorKind::Forbidden, message).with_code(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::CorsSettings;
+
+    fn foreign(reach: Reach, names: &[&str]) -> Foreign {
+        let allowed_hosts = names.iter().map(|name| (*name).to_owned()).collect();
+        Foreign::new(&EdgeSettings { reach, allowed_hosts, ..EdgeSettings::default() }).expect("nobody proves anything")
+    }
+
+    /// What becomes of a request with these headers: the error's code, or nothing.
+    fn checked(foreign: &Foreign, cors: Option<&Cors>, method: Method, headers: &[(&str, &str)]) -> &'static str {
+        let mut request = http::Request::builder().method(method).uri("/do/a");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (head, ()) = request.body(()).expect("a request").into_parts();
+        foreign.check(&head, cors).map_or_else(|error| error.code(), |()| "")
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_its_own() {
+        let machine = foreign(Reach::Machine, &["Example.COM", "10.0.0.7"]);
+        for good in [
+            "localhost",
+            "LOCALHOST:8787",
+            "a.localhost:1",
+            "127.0.0.1",
+            "127.0.0.1:8787",
+            "127.9.9.9",
+            "[::1]",
+            "[::1]:8787",
+            "[::ffff:127.0.0.1]:1",
+            "example.com",
+            "example.com:80",
+            "10.0.0.7:8787",
+        ] {
+            assert!(machine.knows(good), "{good}");
+        }
+        for bad in [
+            "evil.example",
+            "evil.example:8787",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "evil-localhost",
+            "0.0.0.0",
+            "10.0.0.8",
+            "[::2]",
+            "",
+            "127.0.0.1@evil.example",
+            "evil.example:127.0.0.1",
+            "www.example.com",
+            "2130706433",
+        ] {
+            assert!(!machine.knows(bad), "{bad}");
+        }
+        assert!(foreign(Reach::Network, &[]).knows("anything"), "its names can't be known");
+        assert!(!foreign(Reach::Network, &["known"]).knows("anything"));
+    }
+
+    #[test]
+    fn who_proves_nothing_is_asked_where_the_page_comes_from() {
+        let (machine, post, get) = (foreign(Reach::Machine, &[]), Method::POST, Method::GET);
+        let host = ("host", "localhost:8787");
+        for (method, headers, expected) in [
+            (&post, &[host][..], ""),
+            (&get, &[], ""),
+            (&post, &[host, ("origin", "http://localhost:8787")], ""),
+            (&post, &[host, ("origin", "http://evil.example")], "FOREIGN_ORIGIN"),
+            (&get, &[host, ("origin", "http://evil.example")], "FOREIGN_ORIGIN"),
+            (&post, &[host, ("origin", "null")], "FOREIGN_ORIGIN"),
+            (&post, &[host, ("origin", "http://localhost:3000")], "FOREIGN_ORIGIN"),
+            (&post, &[host, ("origin", "http://localhost:8787"), ("origin", "http://evil.example")], "FOREIGN_ORIGIN"),
+            (&post, &[("host", "evil.example"), ("origin", "http://evil.example")], "FOREIGN_HOST"),
+            (&get, &[("host", "evil.example")], "FOREIGN_HOST"),
+            (&get, &[host, ("host", "evil.example")], "FOREIGN_HOST"),
+            (&get, &[host, ("sec-fetch-site", "cross-site")], "FOREIGN_ORIGIN"),
+            (&get, &[host, ("sec-fetch-site", "same-site"), ("sec-fetch-mode", "no-cors")], "FOREIGN_ORIGIN"),
+            (
+                &get,
+                &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")],
+                "FOREIGN_ORIGIN",
+            ),
+            (&get, &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")], ""),
+            (
+                &post,
+                &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")],
+                "FOREIGN_ORIGIN",
+            ),
+            (&get, &[host, ("sec-fetch-site", "same-origin")], ""),
+            (&get, &[host, ("sec-fetch-site", "none")], ""),
+        ] {
+            assert_eq!(checked(&machine, None, method.clone(), headers), expected, "{method} {headers:?}");
+        }
+        let network = foreign(Reach::Network, &[]);
+        let proxied = [("host", "upstream:8787"), ("x-forwarded-host", "app.example"), ("origin", "https://app.example")];
+        assert_eq!(checked(&network, None, post.clone(), &proxied), "");
+        assert_eq!(checked(&network, None, post, &[("host", "upstream"), ("origin", "https://app.example")]), "FOREIGN_ORIGIN");
+    }
+
+    #[test]
+    fn the_origins_of_cors_may_use_it() {
+        let origins = vec!["https://app.example".to_owned()];
+        let cors = Cors::new(&CorsSettings { origins, ..CorsSettings::default() });
+        let machine = foreign(Reach::Machine, &[]);
+        let from = |origin| {
+            checked(&machine, cors.as_ref(), Method::POST, &[("host", "localhost"), ("origin", origin), ("sec-fetch-site", "cross-site")])
+        };
+        assert_eq!((from("https://app.example"), from("https://evil.example")), ("", "FOREIGN_ORIGIN"));
+    }
+}
