@@ -29,6 +29,8 @@ pub enum Lie {
     ListsNothing,
     /// A write is answered and dropped when it has a rival.
     StoresAnother,
+    /// No promise is broken, but what is missing is forbidden: so S3 answers those who may list below a prefix only.
+    HidesWhatIsMissing,
     /// Every request is answered 503.
     Away,
     /// Every request is answered 403.
@@ -129,7 +131,8 @@ impl State {
 
     fn get(&self, key: &str) -> Response<Full<Bytes>> {
         let stored = self.objects().get(key).cloned();
-        stored.filter(|_| self.lie != Lie::ReadsNothing).map_or_else(|| plain(StatusCode::NOT_FOUND), with_body)
+        let missing = if self.lie == Lie::HidesWhatIsMissing { StatusCode::FORBIDDEN } else { StatusCode::NOT_FOUND };
+        stored.filter(|_| self.lie != Lie::ReadsNothing).map_or_else(|| plain(missing), with_body)
     }
 
     /// Deletes many objects at once, as the S3 operation DeleteObjects does.

