@@ -25,12 +25,14 @@ async fn a_page_of_another_site_neither_writes_nor_reads() {
         assert!(message.contains("DOTDO_CORS_ORIGINS"), "{message}");
     }
     // A page whose name has come to point to this machine is of the same origin, by its own word.
-    for path in ["/do/object/count", "/metrics", "/health"] {
+    for path in ["/do/object/count", "/metrics", "/nothing"] {
         let rebound = http.get(server.url(path)).header("host", "evil.example:8787").header("sec-fetch-site", "same-origin");
         let (status, code, message) = error_of(rebound.send().await.expect("the server answers")).await;
         assert_eq!((status, code.as_str()), (StatusCode::FORBIDDEN, "FOREIGN_HOST"), "{path}: {message}");
         assert!(message.contains("DOTDO_ALLOWED_HOSTS"), "{message}");
     }
+    let probed = http.get(server.url("/ready")).header("host", "replica").send().await.expect("the server answers");
+    assert_eq!(probed.status(), StatusCode::OK, "whoever probes a server calls it by any name");
     let count: Value = good(&http, Method::GET, server.url("/do/object/count")).await.json().await.expect("JSON");
     assert_eq!(count["count"], 1, "nothing was written");
     let own = append().header("origin", server.url("").trim_end_matches('/')).send().await.expect("the server answers");

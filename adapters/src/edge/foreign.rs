@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use dotdo_core::{Error, ErrorKind, Result};
+use dotdo_core::{Error, ErrorKind, Result, names_object};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request};
 
 use super::cors::Cors;
@@ -96,6 +96,11 @@ impl Foreign {
             Reach::Machine => is_loopback(&name),
         }
     }
+}
+
+/// Whether a request only asks how the server is. Whoever probes it calls it by any name, and is told what everybody may know.
+pub(super) fn is_probe(head: &request::Parts) -> bool {
+    matches!(head.uri.path(), "/health" | "/ready") && !names_object(&head.headers)
 }
 
 /// Where a request says that it comes from.

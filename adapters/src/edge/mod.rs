@@ -115,6 +115,8 @@ struct Seen {
     /// What is left to the client, where that is counted.
     quota: Option<Quota>,
     trace: TracedRequest,
+    /// A page of another site can have sent it.
+    is_foreign: bool,
     _in_flight: InFlight,
 }
 
@@ -188,7 +190,7 @@ impl<O: Objects> Edge<O> {
             status: StatusCode::OK,
             error: None,
         };
-        Seen { line, asked: None, quota: None, trace, _in_flight: self.metrics.begin() }
+        Seen { line, asked: None, quota: None, trace, is_foreign: false, _in_flight: self.metrics.begin() }
     }
 
     /// What has to be known of a client's wishes when its answer is there.
@@ -205,9 +207,9 @@ impl<O: Objects> Edge<O> {
 
     /// What is sent for an outcome: dressed for the client, counted and logged.
     fn finish(&self, outcome: Result<Response>, seen: Seen) -> Response {
-        let Seen { mut line, asked, quota, trace, _in_flight } = seen;
+        let Seen { mut line, asked, quota, trace, is_foreign, _in_flight } = seen;
         let mut response = outcome.and_then(finish::checked).unwrap_or_else(|error| {
-            let response = error::response(&error, &line.id, self.audience(&line));
+            let response = error::response(&error, &line.id, self.audience(&line, is_foreign));
             line.error = Some(error);
             response
         });
@@ -227,8 +229,8 @@ impl<O: Objects> Edge<O> {
     }
 
     /// How much the receiver of an answer may be told of the server's own affairs.
-    fn audience(&self, line: &Line) -> Audience {
-        let is_here = self.settings.reach == Reach::Machine && !self.settings.auth.is_on();
+    fn audience(&self, line: &Line, is_foreign: bool) -> Audience {
+        let is_here = self.settings.reach == Reach::Machine && !self.settings.auth.is_on() && !is_foreign;
         match (line.peer, &line.caller) {
             (Some(_), _) => Audience::Server,
             (None, Some(_)) => Audience::Caller,
@@ -259,8 +261,11 @@ impl<O: Objects> Edge<O> {
         if self.cors.is_some() && Cors::is_preflight(&head) {
             return Ok(Cors::preflight());
         }
-        if let Some(foreign) = &self.foreign {
-            foreign.check(&head, self.cors.as_ref())?;
+        if let Some(Err(refusal)) = self.foreign.as_ref().map(|foreign| foreign.check(&head, self.cors.as_ref())) {
+            seen.is_foreign = true;
+            if !foreign::is_probe(&head) {
+                return Err(refusal);
+            }
         }
         let admitted = self.door.admit(&head).await;
         seen.line.caller = admitted.as_ref().ok().and_then(Option::as_ref).map(|caller: &Caller| caller.name().to_owned());
