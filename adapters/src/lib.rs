@@ -36,6 +36,7 @@ pub mod fuzzing;
 mod health;
 mod http;
 mod lambda;
+mod memory;
 mod peers;
 mod platform;
 mod program;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dotdo_core::{
-    App, At, CheckpointMode, Clock, Components, Directory, Engine, Journey, ObjectId, Ownership, Random, Received, Request, Response,
-    Result, Router, StoreConfig, Tenant, open,
+    Account, App, At, CheckpointMode, Clock, Components, Directory, Engine, Journey, ObjectId, Ownership, Random, Received, Request,
+    Response, Result, Router, StoreConfig, Tenant, open,
 };
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::components::{OsRandom, SystemClock};
 use crate::config::Config;
 use crate::edge::{Edge, Objects};
+use crate::memory::give_back;
 use crate::peers::Plan;
 use crate::platform::Platform;
 use crate::redis::{self, Redis};
@@ -35,6 +36,7 @@ pub(crate) struct Program {
     pub(crate) edge: Arc<Edge<Engine>>,
     about: About,
     _keeper: Option<Keeper>,
+    _trimmer: Keeper,
 }
 
 /// What a program says of itself at its start.
@@ -52,7 +54,7 @@ struct About {
     reached_at: Option<String>,
 }
 
-/// The task that keeps recorded metrics small, for as long as the program lives.
+/// A task that keeps something small, for as long as the program lives: recorded metrics, or free memory.
 struct Keeper(JoinHandle<()>);
 
 impl Drop for Keeper {
@@ -93,9 +95,10 @@ impl Program {
         let directory = directory(&found.config, &plan, bucket.location(), (&tenant, instance, &clock))?;
         let components = Components { bucket, clock, random, executor: Arc::new(Workers::default()), peers, directory, instance };
         let engine = Engine::start(app, tenant.clone(), settings, components).await?;
+        let trimmer = Keeper(tokio::spawn(give_back(engine.budget().clone())));
         let edge = Edge::new(engine, router, found.config.edge.clone(), exporter, instance.as_u64_pair().0).with_gate(gate);
         let edge = edge.of_tenant(tenant);
-        Ok(Self { edge: Arc::new(edge), about, _keeper: keeper })
+        Ok(Self { edge: Arc::new(edge), about, _keeper: keeper, _trimmer: trimmer })
     }
 
     /// Says in the log what was found and chosen, and that requests can come from now on.
@@ -143,6 +146,10 @@ impl Objects for Engine {
 
     async fn receive(&self, object: &ObjectId, journey: Journey, request: Request) -> Received {
         Engine::receive(self, object, journey, request).await
+    }
+
+    fn account(&self, object: &ObjectId) -> Option<Account> {
+        Some(Engine::account(self, object))
     }
 
     async fn admits(&self, object: &ObjectId) -> bool {

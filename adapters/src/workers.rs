@@ -8,6 +8,8 @@ use std::thread::available_parallelism;
 use dotdo_core::Executor;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::memory::bound_the_allocator;
+
 /// How many handlers may compute at the same moment where they are, which costs nothing. More of them move everything else on their
 /// thread to another one first, which costs some microseconds.
 ///
@@ -21,6 +23,7 @@ pub(crate) const INLINE_MAX: usize = 16;
 ///
 /// When the system gives no threads.
 pub(crate) fn runtime() -> io::Result<Runtime> {
+    bound_the_allocator();
     let processors = available_parallelism().map_or(1, NonZero::get);
     Builder::new_multi_thread().worker_threads(processors + INLINE_MAX).thread_name("dotdo").enable_all().build()
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::OptionFuture;
 use uuid::Uuid;
 
+use crate::budget::{Account, Budget, Use};
 use crate::clock::{Clock, Random};
 use crate::directory::{Directory, Ear, Holding, News};
 use crate::error::{Error, ErrorKind, Result};
@@ -95,6 +96,8 @@ impl Engine {
         if self.is_stopping() {
             return Err(Error::new(ErrorKind::Busy, "the server is stopping").with_retry_after(Duration::from_secs(1)));
         }
+        // What the request takes is charged until its response is there.
+        let _account = request.extensions().get::<Account>().cloned();
         if let Some(at) = at {
             return past::fetch(self.deps(), object, at, request).await;
         }
@@ -108,6 +111,7 @@ impl Engine {
         if self.is_stopping() {
             return Received::NotOwner;
         }
+        let _account = request.extensions().get::<Account>().cloned();
         let mut way = match Way::received(journey, request).await {
             Ok(way) => way,
             Err(error) => return Received::Answered(Err(error)),
@@ -130,6 +134,16 @@ impl Engine {
         if let Some(slot) = self.inner.slots.existing(object) {
             hear(self.deps(), &slot, holding, news);
         }
+    }
+
+    /// An account for a request to `object`, with nothing charged yet. It is put into the request's extensions.
+    pub fn account(&self, object: &ObjectId) -> Account {
+        Account::new(self.deps().budget.count(Use::Requests, object, 0))
+    }
+
+    /// The memory that all work of this process shares.
+    pub fn budget(&self) -> &Budget {
+        &self.deps().budget
     }
 
     /// Runs a request on an object in this process, and nowhere else.

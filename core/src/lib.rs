@@ -1,5 +1,6 @@
 //! Durable objects in a bucket. This crate knows no server, no environment and no clock but the one it is given.
 
+mod budget;
 mod change;
 mod clock;
 mod directory;
@@ -31,6 +32,7 @@ mod store;
 mod testing;
 mod trace;
 
+pub use budget::{Account, Budget, Charge, Use};
 pub use change::{Value, ValueRef};
 pub use clock::{Clock, Instant, Random};
 pub use directory::{Directory, Ear, Holding, News};

@@ -96,6 +96,25 @@ pub(crate) const CATCH_UP_RECORDS_MAX: u64 = 256;
 /// How many requests to former states are answered at the same time: each restores a database of its own.
 pub(crate) const PASTS_MAX: usize = 4;
 
+/// How long work waits for memory before it is refused: long enough to let go of objects that nobody uses, and short enough that a client
+/// still waits for the answer.
+pub(crate) const MEMORY_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Charges of memory of at most this many bytes do not wait behind larger ones: the body of an ordinary request.
+pub(crate) const SMALL_BYTES: u64 = 64 << 10;
+
+/// Bytes of a response, or of what is parsed, up to which nothing is charged: every connection has some of its own.
+pub(crate) const UNCHARGED_BYTES_MAX: u64 = 16 << 10;
+
+/// What an object's place takes while its memory is not there, in bytes: its names, locks and commit state.
+pub(crate) const SLOT_BYTES: u64 = 2 << 10;
+
+/// What an object in memory takes beside its database, in bytes: the connection, what is kept of its files, the user's value.
+pub(crate) const RESIDENT_BYTES: u64 = 40 << 10;
+
+/// How many times the size of a snapshot's files restoring it takes: the files, and the rows that they hold compressed.
+pub(crate) const RESTORE_FACTOR: u64 = 5;
+
 /// The longest idempotency key, in bytes.
 pub(crate) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 

@@ -1,10 +1,16 @@
 //! Requests to an object as it was: a former state is restored, the handler runs on it, and nothing can be changed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::FutureExt;
+use tokio::sync::SemaphorePermit;
+
+use crate::budget::Use;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 use crate::instance::{Deps, run_read_only};
+use crate::limits::RESIDENT_BYTES;
 use crate::object::{CallChain, Context, Request, RequestState, Response};
 use crate::restore::restore_at;
 use crate::router::At;
@@ -20,8 +26,10 @@ pub(crate) async fn fetch(deps: &Arc<Deps>, object: &ObjectId, at: At, request: 
     let value = deps.app.make(object.class())?;
     let chain = request.extensions().get::<CallChain>().cloned().unwrap_or_default();
     // A request that another object makes has its place already, through the one that caused it.
-    let _permit = if chain.0.is_empty() { deps.pasts.acquire().await.ok() } else { None };
-    let mut database = restore_at(deps, &log, at).await?;
+    let _place = if chain.0.is_empty() { Some(place(deps).await?) } else { None };
+    let mut room = deps.budget.count(Use::Pasts, object, 0);
+    let mut database = restore_at(deps, &log, at, &mut room).await?;
+    room.set(RESIDENT_BYTES + database.bytes());
     let deadline = deps.clock.monotonic() + deps.settings.handler_time_max;
     let clock = deps.clock.clone();
     database.set_interrupt(Some(Box::new(move || clock.monotonic() > deadline)));
@@ -33,4 +41,16 @@ pub(crate) async fn fetch(deps: &Arc<Deps>, object: &ObjectId, at: At, request: 
         return Ok(response);
     }
     Err(Error::new(ErrorKind::Invalid, "a request on a former state can't leave work behind").with_code("READ_ONLY"))
+}
+
+/// A place among the requests to former states that are answered at the same time.
+async fn place(deps: &Deps) -> Result<SemaphorePermit<'_>> {
+    let (place, timer) = (deps.pasts.acquire().fuse(), deps.clock.sleep(deps.settings.turn_wait_max).fuse());
+    futures_util::pin_mut!(place, timer);
+    let place = futures_util::select_biased! {
+        place = place => place.ok(),
+        () = timer => None,
+    };
+    let busy = || Error::new(ErrorKind::Busy, "too many requests to former states wait").with_retry_after(Duration::from_secs(1));
+    place.ok_or_else(busy)
 }

@@ -6,11 +6,13 @@
 
 use futures_util::future::OptionFuture;
 
+use crate::budget::Charge;
 use crate::change::Changes;
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::{Deps, Head, SinceSnapshot, offload};
 use crate::lease::Claim;
+use crate::limits::{RESIDENT_BYTES, RESTORE_FACTOR};
 use crate::log::{Hash, Listing, Log, Proof, Record, fetch, list_newest};
 use crate::router::At;
 use crate::snapshot::{self, Document, SnapshotRef, Tracker, latest_key};
@@ -46,9 +48,9 @@ pub(crate) struct Newest {
 /// # Errors
 ///
 /// `Corrupt` with the key of what is missing or damaged; `Unavailable` when the store can't be asked.
-pub(crate) async fn restore(deps: &Deps, log: &Log, asked: Proof, known: Option<Newest>) -> Result<Restored> {
+pub(crate) async fn restore(deps: &Deps, log: &Log, asked: Proof, known: Option<Newest>, room: &mut Charge) -> Result<Restored> {
     let started = Instant::now(deps.clock.as_ref());
-    let restored = traced(span!("restore", dotdo.class = log.object.class()), restore_in_tries(deps, log, asked, known)).await;
+    let restored = traced(span!("restore", dotdo.class = log.object.class()), restore_in_tries(deps, log, asked, known, room)).await;
     match &restored {
         Ok(restored) => {
             metrics::counter!("dotdo_restores_total").increment(1);
@@ -61,11 +63,11 @@ pub(crate) async fn restore(deps: &Deps, log: &Log, asked: Proof, known: Option<
     restored
 }
 
-async fn restore_in_tries(deps: &Deps, log: &Log, asked: Proof, mut known: Option<Newest>) -> Result<Restored> {
+async fn restore_in_tries(deps: &Deps, log: &Log, asked: Proof, mut known: Option<Newest>, room: &mut Charge) -> Result<Restored> {
     let mut base = Base::Hinted;
     let mut first_error = None;
     for _ in 0..TRIES {
-        let Failed { tried, error } = match restore_from(deps, log, asked, (base, known.take())).await {
+        let Failed { tried, error } = match restore_from(deps, log, asked, (base, known.take()), room).await {
             Ok(restored) => return Ok(restored),
             Err(failed) => failed,
         };
@@ -114,6 +116,7 @@ async fn restore_from(
     log: &Log,
     asked: Proof,
     (base, known): (Base, Option<Newest>),
+    room: &mut Charge,
 ) -> std::result::Result<Restored, Failed> {
     let Newest { listing, hint } = match known {
         Some(known) => known,
@@ -122,6 +125,7 @@ async fn restore_from(
     // Others' rights end late: the record may have been written after `asked`.
     let observed = Instant::now(deps.clock.as_ref());
     if listing.head == 0 {
+        room.raise(RESIDENT_BYTES).await?;
         return Ok(empty(deps, asked)?);
     }
     let base = match base {
@@ -131,7 +135,7 @@ async fn restore_from(
     };
     let tried = base.as_ref().map(|base| base.reference);
     let from = tried.map_or(1, |base| (base.sequence + 1).min(listing.head));
-    let loaded = load(deps, log, base, from, listing.head).await.map_err(|error| Failed { tried, error })?;
+    let loaded = load(deps, log, base, (from, listing.head), room).await.map_err(|error| Failed { tried, error })?;
     let (newest, hash) = loaded.records.last().ok_or_else(|| Error::internal("a log with a head has records"))?;
     Ok(Restored {
         head: Head::of(newest, *hash),
@@ -149,15 +153,15 @@ async fn restore_from(
 /// # Errors
 ///
 /// `NotFound` when the object did not exist then or the retention has passed; otherwise those of [`restore`].
-pub(crate) async fn restore_at(deps: &Deps, log: &Log, at: At) -> Result<Database> {
-    match read_at(deps, log, at).await {
+pub(crate) async fn restore_at(deps: &Deps, log: &Log, at: At, room: &mut Charge) -> Result<Database> {
+    match read_at(deps, log, at, room).await {
         // What was listed may have been swept before it was read; what is damaged still is.
-        Err(error) if error.kind() == ErrorKind::Corrupt => read_at(deps, log, at).await,
+        Err(error) if error.kind() == ErrorKind::Corrupt => read_at(deps, log, at, room).await,
         read => read,
     }
 }
 
-async fn read_at(deps: &Deps, log: &Log, at: At) -> Result<Database> {
+async fn read_at(deps: &Deps, log: &Log, at: At, room: &mut Charge) -> Result<Database> {
     let Newest { listing, .. } = newest(deps, log).await?;
     let to = match at {
         At::Sequence(sequence) if (1..=listing.head).contains(&sequence) => sequence,
@@ -177,7 +181,7 @@ async fn read_at(deps: &Deps, log: &Log, at: At) -> Result<Database> {
     if to == 0 {
         return Err(no_such_state("that time: the object did not exist yet".to_owned()));
     }
-    load(deps, log, base, from, to).await.map(|loaded| loaded.database)
+    load(deps, log, base, (from, to), room).await.map(|loaded| loaded.database)
 }
 
 /// The newest keys of the log, and the newest snapshot by the hint, if that can be used.
@@ -241,8 +245,10 @@ struct Loaded {
     records: Vec<(Record, Hash)>,
 }
 
-/// Fetches the snapshot and the records `from..=to` at the same time, checks them, and puts them together.
-async fn load(deps: &Deps, log: &Log, base: Option<Document>, from: u64, to: u64) -> Result<Loaded> {
+/// Fetches the snapshot and the records `from..=to` at the same time, checks them, and puts them together, once there is room for them.
+async fn load(deps: &Deps, log: &Log, base: Option<Document>, (from, to): (u64, u64), room: &mut Charge) -> Result<Loaded> {
+    let files_bytes = base.as_ref().map_or(0, Document::bytes);
+    room.raise(RESIDENT_BYTES.saturating_add(files_bytes.saturating_mul(RESTORE_FACTOR))).await?;
     let follows = base.as_ref().filter(|base| base.reference.sequence + 1 == from).map(|base| Hash(base.record_hash));
     let known = base.as_ref().map(|base| (base.reference, base.record_hash));
     let files = OptionFuture::from(base.map(|base| snapshot::fetch(deps.bucket.as_ref(), &log.prefix, base)));
@@ -254,6 +260,8 @@ async fn load(deps: &Deps, log: &Log, base: Option<Document>, from: u64, to: u64
         let text = format!("this is not the record that the snapshot {base} ends with");
         return Err(Error::corrupt(log.key(record.sequence), text));
     }
+    let records_bytes: usize = records.iter().flat_map(|(record, _)| &record.transactions).map(Changes::bytes).sum();
+    room.grow(records_bytes as u64).await?;
     let base = known.map(|(base, _)| base);
     let (database, tracker) = offload(deps.executor.as_ref(), || -> Result<_> {
         let limits = deps.database_limits();

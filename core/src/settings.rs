@@ -30,7 +30,8 @@ pub struct Settings {
     pub outbox_scan: Duration,
     /// How many objects may stay in memory.
     pub objects_max: usize,
-    /// How many bytes all objects in memory may use together, as SQLite counts them.
+    /// How many bytes of memory objects, requests, restores and snapshots may take together. It is taken before the work; what does not fit
+    /// waits a little and is then refused. More: more objects stay in memory, and larger ones fit.
     pub memory_bytes_max: u64,
     /// How many bytes one object's database may have.
     pub object_bytes_max: u64,

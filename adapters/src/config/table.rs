@@ -278,7 +278,8 @@ static SERVER: &[Knob] = &[
     Knob::new(
         "limits.memory_bytes_max",
         number!(" of bytes", 16 << 20..=1 << 50, settings.memory_bytes_max),
-        "How many bytes all objects in memory may use together.",
+        "The memory that objects, requests, restores and snapshots share, taken before the work: what does not fit waits a little, then it is answered with 503. \
+         Set it to two fifths of what a container has. One object has at most half of it, and so has one request.",
     ),
     Knob::new(
         "limits.object_bytes_max",

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use dotdo_core::{Error, ErrorKind};
+use dotdo_core::{Account, Error, ErrorKind};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
@@ -23,6 +23,8 @@ pub(super) struct Inbound<B> {
     stall: Duration,
     /// How many bytes have come, for the log.
     received: Arc<AtomicU64>,
+    /// What pays for the bytes, where their number was not known before.
+    account: Option<Account>,
     /// Runs while the sender pauses.
     patience: Option<Pin<Box<Sleep>>>,
 }
@@ -30,7 +32,12 @@ pub(super) struct Inbound<B> {
 impl<B> Inbound<B> {
     /// `body`, with at most `bytes_max` bytes and no pause longer than `stall`; its bytes are counted in `received`.
     pub(super) fn new(body: B, bytes_max: u64, stall: Duration, received: Arc<AtomicU64>) -> Self {
-        Self { body, bytes_max, bytes_left: bytes_max, stall, received, patience: None }
+        Self { body, bytes_max, bytes_left: bytes_max, stall, received, account: None, patience: None }
+    }
+
+    /// The same body, of which each piece is paid for by `account` when it comes.
+    pub(super) fn paid_by(self, account: Account) -> Self {
+        Self { account: Some(account), ..self }
     }
 }
 
@@ -67,7 +74,8 @@ where
                     None => Some(Err(too_large(this.bytes_max))),
                     Some(left) => {
                         this.bytes_left = left;
-                        Some(Ok(frame))
+                        let paid = this.account.as_ref().map_or(Ok(()), |account| account.try_grow(bytes));
+                        Some(paid.map(|()| frame))
                     }
                 }
             }

@@ -40,7 +40,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use dotdo_core::{At, Body, Error, Journey, ObjectId, Received, Request, Response, Result, Route, Router, Tenant};
+use dotdo_core::{Account, At, Body, Error, Journey, ObjectId, Received, Request, Response, Result, Route, Router, Tenant};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -79,6 +79,11 @@ pub(crate) trait Objects: Send + Sync + 'static {
 
     /// Whether a request that another server offers should be sent.
     fn admits(&self, object: &ObjectId) -> impl Future<Output = bool> + Send;
+
+    /// What pays for the memory that a request to `object` takes; `None` where nobody counts it.
+    fn account(&self, _object: &ObjectId) -> Option<Account> {
+        None
+    }
 
     /// Whether the store can be used.
     fn ready(&self) -> impl Future<Output = Result<()>> + Send;
@@ -280,7 +285,7 @@ impl<O: Objects> Edge<O> {
             Route::Metrics => return self.figures(),
         };
         seen.line.object = Some(target.object.clone());
-        let body = self.receive(body, &head.headers, seen).await?;
+        let body = self.receive(body, &mut head, &target.object, seen).await?;
         target.rewrite(&mut head, seen.line.id.clone());
         seen.trace.pass_on(&mut head.headers);
         if let Some(client) = seen.line.client {
@@ -308,18 +313,35 @@ impl<O: Objects> Edge<O> {
     }
 
     /// The body as the object will read it. A small one is here before the object's turn begins, so that a slow sender holds nobody up.
-    async fn receive<B>(&self, body: B, headers: &HeaderMap, seen: &Seen) -> Result<Body>
+    ///
+    /// It is paid for before it is read: by what its sender announces, otherwise by what comes. What it takes besides, when it is parsed, is charged to
+    /// the same account, which the request carries.
+    async fn receive<B>(&self, body: B, head: &mut request::Parts, object: &ObjectId, seen: &Seen) -> Result<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
+        let account = self.objects.account(object);
+        if let Some(account) = &account {
+            head.extensions.insert(account.clone());
+        }
         if body.is_end_stream() {
             return Ok(Body::empty());
         }
-        let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let announced = head.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         let inbound = Inbound::new(body, self.settings.body_bytes_max, self.settings.body_stall, Arc::clone(&seen.line.bytes_in));
+        if announced.is_some_and(|bytes| bytes > self.settings.body_bytes_max) {
+            return Err(body::too_large(self.settings.body_bytes_max));
+        }
+        let inbound = match (account, announced) {
+            (Some(account), Some(bytes)) => {
+                account.grow(bytes).await?;
+                inbound
+            }
+            (Some(account), None) => inbound.paid_by(account),
+            (None, _) => inbound,
+        };
         match announced {
-            Some(bytes) if bytes > self.settings.body_bytes_max => Err(body::too_large(self.settings.body_bytes_max)),
             Some(bytes) if bytes <= body::EAGER_BYTES_MAX => Ok(Body::new(inbound).bytes().await?.into()),
             _ => Ok(Body::new(inbound)),
         }

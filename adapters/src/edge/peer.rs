@@ -48,7 +48,7 @@ impl<O: Objects> Edge<O> {
         seen.line.uri = head.uri.clone();
         let begun = tokio::time::timeout(self.settings.body_stall, Begun::new(body)).await;
         let body = begun.map_err(|_| Error::invalid("the server that offered this request never sent it").with_code("BODY_STALLED"))??;
-        let body = self.receive(body, &head.headers, seen).await?;
+        let body = self.receive(body, &mut head, &arrival.object, seen).await?;
         Ok(match self.objects.receive(&arrival.object, arrival.journey.clone(), Request::from_parts(head, body)).await {
             Received::Answered(Ok(response)) => (Kind::Response, Ok(response)),
             Received::Answered(Err(error)) => (Kind::Error(kind_named(error.kind())), Err(error)),

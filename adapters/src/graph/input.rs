@@ -9,6 +9,9 @@ use super::fields::{Collection, Field, Kind, Presence};
 use super::query::Query;
 use super::{route, time};
 
+/// What the values of an item may take in memory besides their text, in bytes: about 40,000 small objects, or 500,000 numbers.
+const ITEM_BYTES_MAX: u64 = 32 << 20;
+
 /// An item, or what a client says of one: a value a field.
 pub(super) type Object = serde_json::Map<String, Value>;
 
@@ -51,9 +54,10 @@ impl Origin {
 ///
 /// # Errors
 ///
-/// `Invalid` for anything else; also for JSON that is nested deeper than 128 levels.
+/// `Invalid` for anything else; also for JSON that is nested deeper than 128 levels. `TooLarge` for one of so many values that they take more than
+/// [`ITEM_BYTES_MAX`]: whoever reads the item has them all in memory.
 pub(super) async fn object(body: Body) -> Result<Object> {
-    match body.json().await? {
+    match body.json_within(ITEM_BYTES_MAX).await? {
         Value::Object(object) => Ok(object),
         other => Err(Error::invalid(format!("the body is a JSON object with the item's fields, got {}", shown(&other)))),
     }

@@ -12,6 +12,9 @@ use super::table;
 const CURRENT: &str = r#"t."deleted" = 0
     AND t.rowid = (SELECT max(n.rowid) FROM things AS n WHERE n."id" = t."id" AND n."branch" = t."branch")"#;
 
+/// A page ends early when its items have more bytes than this, as they are stored.
+const PAGE_BYTES_MAX: u64 = 1 << 20;
+
 /// Some items, and where to go on.
 #[derive(Debug, Default)]
 pub(super) struct Page {
@@ -36,13 +39,23 @@ pub(super) fn page(ctx: &mut Context, collection: Collection, query: &Query) -> 
     // One more than wanted tells whether there is a next page.
     params.push(Cell::Integer(i64::from(query.limit) + 1));
     let filter = format!("{} ORDER BY {order} LIMIT ?", conditions.join(" AND "));
-    let mut rows = table::select(ctx, collection, &filter, params)?;
-    let limit = query.limit as usize;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let last = rows.last().filter(|_| more);
+    let sizes = table::sizes(ctx, collection, &filter, params.clone())?;
+    let fitting = fitting(&sizes).min(query.limit as usize);
+    params.pop();
+    params.push(Cell::Integer(i64::try_from(fitting).unwrap_or(i64::MAX)));
+    let rows = table::select(ctx, collection, &filter, params)?;
+    let last = rows.last().filter(|_| sizes.len() > fitting);
     let next = last.map(|row| Cursor::after(collection, &row.item, row.rowid));
     Ok(Page { items: rows.into_iter().map(|row| row.item).collect(), next })
+}
+
+/// How many items of these sizes a page has: at least one, and no more text than a response should have, because all of it is in memory at once.
+fn fitting(sizes: &[u64]) -> usize {
+    let sums = sizes.iter().scan(0_u64, |sum, size| {
+        *sum = sum.saturating_add(*size);
+        Some(*sum)
+    });
+    sums.take_while(|sum| *sum <= PAGE_BYTES_MAX).count().max(1)
 }
 
 impl Filter {

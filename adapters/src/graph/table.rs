@@ -21,6 +21,14 @@ pub(super) fn select(ctx: &mut Context, collection: Collection, filter: &str, pa
     rows.into_iter().map(|row| read(collection, row)).collect()
 }
 
+/// How many bytes each of these rows has.
+pub(super) fn sizes(ctx: &mut Context, collection: Collection, filter: &str, params: Vec<Cell>) -> Result<Vec<u64>> {
+    let sizes: Vec<String> = collection.fields().iter().map(|field| format!("coalesce(octet_length(t.{}), 0)", field.column())).collect();
+    let query = format!("SELECT {} FROM {} AS t WHERE {filter}", sizes.join(" + "), collection.name());
+    let rows: Vec<(u64,)> = ctx.sql().exec(&query, params)?.rows()?;
+    Ok(rows.into_iter().map(|(size,)| size).collect())
+}
+
 /// The first of [`select`].
 pub(super) fn first(ctx: &mut Context, collection: Collection, filter: &str, params: Vec<Cell>) -> Result<Option<Row>> {
     Ok(select(ctx, collection, &format!("{filter} LIMIT 1"), params)?.into_iter().next())

@@ -41,6 +41,7 @@ const fn histogram(name: &'static str, labels: &'static [Label], about: &'static
 
 const CLASS: Label = ("class", "the class of the object; empty when the request reached none");
 const CODE: Label = ("code", "the error's code");
+const USE: Label = ("use", "`objects`, `requests`, `pasts` (requests to former states) or `snapshots`");
 const OPERATION: Label = ("operation", "`create` (a record), `put`, `get`, `list` or `delete`");
 
 /// Every metric, in the order of the documentation. A heading stands before the first of its metrics.
@@ -96,8 +97,15 @@ pub(super) static TABLE: &[Metric] = &[
     ),
     // Objects.
     gauge("dotdo_objects_in_memory", &[], "Objects in memory."),
-    gauge("dotdo_objects_bytes", &[], "What their databases weigh."),
+    gauge(
+        "dotdo_objects_bytes",
+        &[],
+        "What they take of the memory: databases, what is kept beside them, and places of objects that are not in memory.",
+    ),
     counter("dotdo_evictions_total", &[], "Objects that were dropped from memory to make room."),
+    gauge("dotdo_memory_bytes", &[USE], "Memory that is charged to the budget (`limits.memory_bytes_max`)."),
+    gauge("dotdo_memory_waiting", &[], "Work that waits for memory. More than 0 for long: the budget is too small for what is asked."),
+    counter("dotdo_memory_refused_total", &[USE], "Work that was refused because there was no memory for it, in time or at all."),
     counter("dotdo_restores_total", &[], "Objects that were read from the bucket into memory: cold starts."),
     histogram("dotdo_restore_seconds", &[], "How long that took."),
     counter("dotdo_restored_bytes_total", &[], "What the restored databases weigh."),

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::budget::Use;
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::handler::offload;
@@ -33,6 +34,12 @@ const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
 /// The base of a snapshot must be certain to stay for this long when the snapshot is begun: time to upload, and for a late request.
 const BASE_MARGIN: Duration = Duration::from_secs(PROOF_AGE_MAX.as_secs() + REQUEST_IN_FLIGHT_MAX.as_secs());
+
+/// How many times the changes since its base a snapshot's files may take: the rows again, their indexes, and some files written together.
+const CHANGE_FACTOR: u64 = 4;
+
+/// What its descriptions take besides, in bytes.
+const CHANGE_BYTES: u64 = 256 << 10;
 
 /// Starts a snapshot in the background if one is due.
 pub(crate) fn start_if_due(deps: &Arc<Deps>, slot: &Arc<Slot>) {
@@ -85,6 +92,14 @@ fn is_due(pipeline: &Pipeline, settings: &Checkpoint, deps: &Deps) -> bool {
     first || long || timely
 }
 
+/// How long until the time that has passed makes a snapshot due; `None` when it never does.
+pub(crate) fn due_in(pipeline: &Pipeline, deps: &Deps) -> Option<Duration> {
+    let (since, settings, clock) = (pipeline.since_snapshot, &deps.settings.checkpoint, deps.clock.as_ref());
+    let waits = |begun: Instant, time: Duration| time.saturating_sub(begun.elapsed_at_most(clock));
+    let failed = pipeline.snapshot_failed.map(|at| waits(at, RETRY_PAUSE)).filter(|left| !left.is_zero() && since.records > 0);
+    failed.or_else(|| (since.records > 0 && since.rows >= settings.min_changes).then(|| waits(pipeline.snapshot_at, settings.interval)))
+}
+
 /// Writes a snapshot of the object's present state, unless the newest one has everything already or the object is not in memory.
 ///
 /// It goes on when whoever waits for it goes away: the snapshot is of use to others too.
@@ -114,8 +129,11 @@ async fn write(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Result<()> {
     let _one_at_a_time = slot.checkpoint.lock().await;
     let permit = deps.checkpoints.acquire().await;
     secure_base(deps, slot).await?;
+    // Before the turn: nobody waits for memory with it.
+    let mut room = deps.budget.admit(Use::Snapshots, &slot.log.object, bytes_expected(deps, slot).await).await?;
     let Some(taken) = take(deps, slot).await? else { return Ok(()) };
     let Taken { lent, gate, covered, head } = taken;
+    room.set(lent.plan().bytes());
     let started = Instant::now(deps.clock.as_ref());
     put(deps, slot, lent.plan(), gate, head).await?;
     drop(permit);
@@ -129,6 +147,14 @@ async fn write(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Result<()> {
     retention::sweep_if_due(deps, slot, plan.reference());
     warm.tracker.complete(plan.completed());
     Ok(())
+}
+
+/// A bound of what the next snapshot's files take: what has changed since its base, or everything.
+async fn bytes_expected(deps: &Deps, slot: &Slot) -> u64 {
+    let whole = slot.turn.lock().await.warm.as_ref().map_or(0, |warm| warm.context.database.bytes());
+    let pipeline = slot.pipeline();
+    let changed = pipeline.snapshot.map(|_| pipeline.since_snapshot.bytes.saturating_mul(CHANGE_FACTOR).saturating_add(CHANGE_BYTES));
+    changed.map_or(whole, |changed| changed.min(whole)).min(deps.budget.one_max(Use::Snapshots))
 }
 
 /// Makes sure that what the next snapshot shares with its base will be there when it is published; otherwise it will share nothing. One

@@ -9,6 +9,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 
+use crate::budget::{Account, Use};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::Deps;
@@ -83,7 +84,13 @@ pub(crate) async fn collect(deps: &Deps, body: Body, bytes_max: usize) -> Result
 }
 
 async fn drive(deps: &Deps, value: &mut dyn AnyObject, context: &mut Context, request: Request) -> Result<Response> {
-    guard(deps, value.fetch(request, context)).await
+    let object = context.id().clone();
+    let account = request.extensions().get::<Account>().cloned();
+    let account = account.unwrap_or_else(|| Account::new(deps.budget.count(Use::Requests, &object, 0)));
+    let request = request.map(|body| body.with_account(account.clone()));
+    let (head, body) = guard(deps, value.fetch(request, context)).await?.into_parts();
+    // Before anything of the request can be seen: a response that there is no memory for is refused, and nothing of the request remains.
+    Ok(Response::from_parts(head, body.paid_by(&account).await?))
 }
 
 /// Polls what users wrote on the executor until it is done or its time is over.

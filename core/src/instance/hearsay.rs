@@ -6,7 +6,6 @@
 mod tests;
 
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -31,8 +30,7 @@ pub(crate) struct Told {
 /// Asks the directory for the owner of an object that is not in memory here.
 pub(crate) async fn ask(deps: &Deps, slot: &Slot) {
     let Some(directory) = &deps.directory else { return };
-    let is_here = slot.bytes.load(Ordering::Relaxed) > 0;
-    if is_here {
+    if slot.is_resident() {
         return;
     }
     if let Some(holding) = directory.find(&slot.log.object).await {

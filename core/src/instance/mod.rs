@@ -4,6 +4,7 @@
 //! is in the bucket; an object that fails, hangs or is full harms no other. Must not know: HTTP servers, SQL, file formats.
 
 mod afterwards;
+mod agenda;
 mod background;
 mod catch_up;
 mod checkpoint;
@@ -22,6 +23,7 @@ mod outbox;
 mod per_request;
 mod pipeline;
 mod queue;
+mod residents;
 mod retention;
 mod shutdown;
 mod slot;
@@ -39,6 +41,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::budget::{Budget, Use};
 use crate::clock::{Clock, Random};
 use crate::directory::Directory;
 use crate::engine::{Components, WeakEngine};
@@ -95,6 +98,12 @@ pub(crate) struct Deps {
     pub(crate) deliveries: background::Tasks,
     /// How many snapshots may be written at the same time.
     pub(crate) checkpoints: tokio::sync::Semaphore,
+    /// The memory of the process.
+    pub(crate) budget: Budget,
+    /// The objects in memory.
+    pub(crate) residents: residents::Residents,
+    /// When the janitor looks at which slot.
+    pub(crate) agenda: agenda::Agenda,
     /// How many requests to former states may be answered at the same time.
     pub(crate) pasts: tokio::sync::Semaphore,
 }
@@ -105,6 +114,8 @@ impl Deps {
         let checkpoints = tokio::sync::Semaphore::new(checkpoint::CONCURRENCY);
         let background = background::Tasks::default();
         let pasts = tokio::sync::Semaphore::new(PASTS_MAX);
+        let budget = Budget::new(settings.memory_bytes_max, clock.clone());
+        let agenda = agenda::Agenda::default();
         Self {
             app,
             tenant,
@@ -122,6 +133,9 @@ impl Deps {
             couriers: background::Tasks::default(),
             deliveries: background::Tasks::default(),
             checkpoints,
+            budget,
+            residents: residents::Residents::new(agenda.clone()),
+            agenda,
             pasts,
         }
     }
@@ -142,6 +156,16 @@ impl Deps {
         Ok(Log { bucket: self.bucket.clone(), clock: self.clock.clone(), object: object.clone(), prefix })
     }
 
+    /// The monotonic time in milliseconds.
+    pub(crate) fn now_ms(&self) -> u64 {
+        u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Has the janitor look at `slot` when `after` has passed, or earlier.
+    pub(crate) fn look_in(&self, slot: &Arc<Slot>, after: std::time::Duration) {
+        self.agenda.put(slot, self.now_ms().saturating_add(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)));
+    }
+
     /// A new random id.
     pub(crate) fn uuid(&self) -> Uuid {
         uuid::Builder::from_random_bytes(self.random.bytes16()).into_uuid()
@@ -149,6 +173,9 @@ impl Deps {
 
     /// The limits of every object's database.
     pub(crate) fn database_limits(&self) -> crate::sqlite::Limits {
-        crate::sqlite::Limits { database_bytes_max: self.settings.object_bytes_max, row_bytes_max: self.settings.row_bytes_max }
+        crate::sqlite::Limits {
+            database_bytes_max: self.settings.object_bytes_max.min(self.budget.one_max(Use::Objects)),
+            row_bytes_max: self.settings.row_bytes_max,
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! Bringing an object into memory, once nobody else may answer for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use crate::budget::{Charge, Use};
 use crate::error::Result;
 use crate::instance::catch_up::{Caught, catch_up};
 use crate::instance::elsewhere::{Caller, goes_elsewhere, look};
@@ -56,8 +57,9 @@ pub(crate) async fn ensure_present(deps: &Arc<Deps>, slot: &Arc<Slot>, residence
     let quiet = slot.quiet().await;
     let asked = Proof::now(&slot.log);
     let newest = look(deps, slot, caller).await?;
-    let restored = restore(deps, &slot.log, asked, newest).await?;
-    settle(deps, slot, residence, (quiet, restored))?;
+    let mut room = deps.budget.count(Use::Objects, &slot.log.object, 0);
+    let restored = restore(deps, &slot.log, asked, newest, &mut room).await?;
+    settle(deps, slot, residence, (quiet, restored, room))?;
     Ok(true)
 }
 
@@ -100,7 +102,7 @@ pub(crate) async fn wait_for_owner(deps: &Deps, claim: &Claim, remaining: Durati
 }
 
 /// Makes the restored state the object's memory.
-fn settle(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, (quiet, restored): (Quiet, Restored)) -> Result<()> {
+fn settle(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, (quiet, restored, room): (Quiet, Restored, Charge)) -> Result<()> {
     let value = deps.app.make(slot.log.object.class())?;
     let mut database = restored.database;
     let deadline_ms = Arc::new(AtomicU64::new(u64::MAX));
@@ -108,7 +110,6 @@ fn settle(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, (quiet,
     database.set_interrupt(Some(Box::new(move || is_over(clock.as_ref(), &polled))));
     let state = (restored.head, restored.snapshot, restored.since_snapshot);
     let generation = slot.pipeline().reset(quiet, state, restored.proof)?;
-    slot.bytes.store(database.bytes(), Ordering::Relaxed);
     // A table that can't be read is the courier's to report.
     if is_waiting(&mut database).unwrap_or(true) {
         outbox::wake(deps, slot);
@@ -117,6 +118,10 @@ fn settle(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, (quiet,
     // A record that is still the newest has been watched since it was first seen.
     let known = residence.claim.take().filter(|known| Some(known.sequence) == restored.claim.as_ref().map(|claim| claim.sequence));
     residence.claim = known.or(restored.claim);
-    residence.warm = Some(Box::new(Warm { generation, value, context, tracker: restored.tracker, stage: Stage::Settled, deadline_ms }));
+    let resident = deps.residents.add(slot, room);
+    let stage = Stage::Settled;
+    let mut warm = Warm { generation, value, context, tracker: restored.tracker, stage, deadline_ms, resident };
+    warm.weigh();
+    residence.warm = Some(Box::new(warm));
     Ok(())
 }

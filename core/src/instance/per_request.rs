@@ -5,7 +5,6 @@
 //! handlers. docs/design/0004 has the argument.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -41,7 +40,7 @@ const WAIT_PAUSE_MAX: Duration = Duration::from_secs(1);
 ///
 /// What the handler failed with; `Busy` when the object is held or written by others for too long; `Unknown`.
 pub(crate) async fn answer(deps: &Arc<Deps>, slot: &Arc<Slot>, request: Request) -> Result<Answer> {
-    slot.touch(deps.clock.as_ref());
+    slot.touch(deps);
     let (head, body) = request.into_parts();
     let request: http::Request<Bytes> = http::Request::from_parts(head, body.bytes().await?);
     let (mut place, start) = slot.queue.push(request, &deps.clock);
@@ -103,6 +102,7 @@ async fn settle(deps: &Arc<Deps>, slot: &Arc<Slot>, asks: &[Ask]) -> Option<Vec<
     let mut round = Round { deps, slot, asks, residence, began, fresh: false, losses: 0, leased: false, waited_for: None };
     let settled = round.run().await;
     round.give_back().await;
+    round.residence.drop_what_does_not_exist(slot);
     drop(round);
     let refused = |error: Error| asks.iter().map(|_| Err(error.clone())).collect();
     let (answers, written) = match settled {
@@ -334,7 +334,7 @@ impl Round<'_> {
         for changes in &won.record.transactions {
             warm.tracker.observe(changes, warm.context.database.shapes());
         }
-        self.slot.bytes.store(warm.context.database.bytes(), Ordering::Relaxed);
+        warm.weigh();
         self.slot.pipeline().follow_own(won, kept);
         // A lease against losses is over with the request.
         hearsay::tell(self.deps, self.slot, won.head(), kept.map_or(Duration::ZERO, |lease| lease.duration));

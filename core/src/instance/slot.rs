@@ -1,18 +1,22 @@
 //! One object's place in this process: its turn, its memory, its commit state.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::clock::{Clock, Instant};
+use crate::budget::Charge;
+use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::afterwards::Afterwards;
+use crate::instance::agenda::NEVER;
 use crate::instance::checkpoint::Returned;
+use crate::instance::janitor;
 use crate::instance::outbox::Outbox;
 use crate::instance::pipeline::{Gate, Head, Pipeline, Quiet};
 use crate::instance::queue::Queue;
+use crate::instance::residents::Resident;
 use crate::instance::turn::recover;
 use crate::instance::whereabouts::Whereabouts;
 use crate::instance::{Deps, checkpoint, commit, hearsay, hint};
@@ -24,6 +28,8 @@ use crate::snapshot::Tracker;
 
 /// One object's place in this process. It stays while anyone holds it; its memory comes and goes.
 pub(crate) struct Slot {
+    /// No other slot of this process has it.
+    pub(crate) number: u64,
     pub(crate) log: Log,
     /// Whoever holds this runs on the object; others wait in order.
     pub(crate) turn: tokio::sync::Mutex<Residence>,
@@ -34,8 +40,12 @@ pub(crate) struct Slot {
     pipeline: Mutex<Pipeline>,
     /// Monotonic milliseconds of the last use.
     used_ms: AtomicU64,
-    /// What the object's memory weighs.
-    pub(crate) bytes: AtomicU64,
+    /// When the janitor looks at it next, in monotonic milliseconds; the agenda's alone to set.
+    pub(crate) due_ms: AtomicU64,
+    /// How many memories of the object are there: 1, or 0.
+    pub(crate) residents: AtomicUsize,
+    /// The janitor has counted the object's lease as one that this process holds.
+    pub(crate) lease_counted: AtomicBool,
     pub(crate) checkpoint_asked: AtomicBool,
     /// The memory has been made small since the last use.
     pub(crate) relaxed: AtomicBool,
@@ -54,6 +64,8 @@ pub(crate) struct Slot {
     pub(crate) afterwards: Afterwards,
     /// When the object's history was last swept, counting from when it came to this process.
     pub(crate) swept: Mutex<Instant>,
+    /// What the slot itself takes.
+    _charge: Charge,
 }
 
 /// The object's memory, if it is in memory.
@@ -93,7 +105,17 @@ impl Residence {
     pub(crate) fn drop_memory(&mut self, slot: &Slot) {
         self.warm = None;
         slot.returned.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        slot.bytes.store(0, Ordering::Relaxed);
+        slot.relaxed.store(false, Ordering::Relaxed);
+    }
+
+    /// Lets go of the object's memory if the object does not exist: nobody has written it, and nothing is on its way. Asking for it leaves
+    /// nothing behind.
+    pub(crate) fn drop_what_does_not_exist(&mut self, slot: &Slot) {
+        let pipeline = slot.pipeline();
+        if pipeline.head == Head::NONE && pipeline.is_quiet() {
+            drop(pipeline);
+            self.drop_memory(slot);
+        }
     }
 }
 
@@ -121,20 +143,32 @@ pub(crate) struct Warm {
     pub(crate) stage: Stage,
     /// When the running handler must end, in monotonic milliseconds; `u64::MAX` while none runs.
     pub(crate) deadline_ms: Arc<AtomicU64>,
+    /// Its place among the objects in memory, and what it is charged.
+    pub(crate) resident: Resident,
+}
+
+impl Warm {
+    /// Charges what the database holds now.
+    pub(crate) fn weigh(&mut self) {
+        self.resident.weighs(self.context.database.bytes());
+    }
 }
 
 impl Slot {
-    pub(crate) fn new(log: Log) -> Self {
+    pub(crate) fn new(number: u64, log: Log, charge: Charge) -> Self {
         let pipeline = Mutex::new(Pipeline::new(log.clock.as_ref()));
         let swept = Mutex::new(Instant::now(log.clock.as_ref()));
         Self {
+            number,
             log,
             turn: tokio::sync::Mutex::default(),
             checkpoint: tokio::sync::Mutex::default(),
             queue: Queue::default(),
             pipeline,
             used_ms: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
+            due_ms: AtomicU64::new(NEVER),
+            residents: AtomicUsize::new(0),
+            lease_counted: AtomicBool::new(false),
             checkpoint_asked: AtomicBool::new(false),
             relaxed: AtomicBool::new(false),
             hint: Mutex::default(),
@@ -145,6 +179,7 @@ impl Slot {
             returned: Mutex::default(),
             afterwards: Afterwards::default(),
             swept,
+            _charge: charge,
         }
     }
 
@@ -169,10 +204,30 @@ impl Slot {
     }
 
     /// Notes that the object is in use.
-    pub(crate) fn touch(&self, clock: &dyn Clock) {
-        let now_ms = u64::try_from(clock.monotonic().as_millis()).unwrap_or(u64::MAX);
-        self.used_ms.store(now_ms, Ordering::Relaxed);
+    pub(crate) fn touch(self: &Arc<Self>, deps: &Deps) {
+        self.used_ms.store(deps.now_ms(), Ordering::Relaxed);
         self.relaxed.store(false, Ordering::Relaxed);
+        deps.look_in(self, janitor::ROUND);
+    }
+
+    /// Whether the object is in memory.
+    pub(crate) fn is_resident(&self) -> bool {
+        self.residents.load(Ordering::Acquire) > 0
+    }
+
+    /// How long what a cold slot knows is worth keeping; `None`: it knows nothing.
+    ///
+    /// A claim is kept until its time is over: whoever forgets it earlier waits longer for its end, because it counts from when it sees the
+    /// record again.
+    pub(crate) fn kept_for(&self, deps: &Deps) -> Option<Duration> {
+        let clock = deps.clock.as_ref();
+        if self.whereabouts.is_known(clock) {
+            return Some(janitor::ROUND);
+        }
+        let Ok(residence) = self.turn.try_lock() else { return Some(janitor::ROUND) };
+        let claim = residence.claim.as_ref()?;
+        let left = claim.duration.saturating_sub(claim.observed.elapsed_at_least(clock));
+        (!left.is_zero()).then_some(left)
     }
 
     /// When the object was last used, in monotonic milliseconds.

@@ -5,6 +5,7 @@ mod claims;
 mod deletion;
 mod history;
 mod late;
+mod memory;
 mod once;
 mod outbox;
 mod per_request;

@@ -51,7 +51,7 @@ impl<'a> Turn<'a> {
     ///
     /// `Busy` when the queue is too long or another server owns the object; what a restore fails with.
     pub(crate) async fn take(deps: &'a Arc<Deps>, slot: &'a Arc<Slot>, caller: Caller) -> Result<Self> {
-        slot.touch(deps.clock.as_ref());
+        slot.touch(deps);
         let mut residence = wait(deps, slot).await?;
         let fresh = open::ensure_warm(deps, slot, &mut residence, caller).await?;
         Ok(Self { deps, slot, residence, fresh })
@@ -62,6 +62,7 @@ impl<'a> Turn<'a> {
         // Whoever has the turn has found out.
         let Ok(mut residence) = slot.turn.try_lock() else { return true };
         let opened = open::ensure_warm(deps, slot, &mut residence, Caller::Peer).await;
+        residence.drop_what_does_not_exist(slot);
         opened.map_or_else(|error| error.code() != OWNED_ELSEWHERE, |_| true)
     }
 
@@ -81,7 +82,7 @@ impl<'a> Turn<'a> {
         }
         let outcome = once::answer(self.deps, warm, request).await;
         let outcome = outcome.and_then(|response| Ok((response, offload(self.deps.executor.as_ref(), || commit(warm))?)));
-        self.slot.bytes.store(warm.context.database.bytes(), std::sync::atomic::Ordering::Relaxed);
+        warm.weigh();
         let request = std::mem::take(&mut warm.context.request);
         match outcome {
             Ok((response, changes)) => {
@@ -135,6 +136,12 @@ impl<'a> Turn<'a> {
         }
         self.slot.commit_if(start, self.deps);
         Ok((gate, written))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.residence.drop_what_does_not_exist(self.slot);
     }
 }
 

@@ -10,7 +10,9 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 
-use crate::error::{Error, Result};
+use crate::budget::{Account, weight_of_json};
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::UNCHARGED_BYTES_MAX;
 
 /// A request as an object sees it.
 pub type Request = http::Request<Body>;
@@ -33,7 +35,7 @@ pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Response> {
 /// The body of a [`Request`] or a [`Response`].
 ///
 /// Made from text, bytes or JSON it is whole; made by [`Body::new`] from any [`http_body::Body`] it streams.
-pub struct Body(Content);
+pub struct Body(Content, Option<Account>);
 
 enum Content {
     Whole(Option<Bytes>),
@@ -43,7 +45,7 @@ enum Content {
 impl Body {
     /// A body without content.
     pub fn empty() -> Self {
-        Self(Content::Whole(None))
+        Self(Content::Whole(None), None)
     }
 
     /// A body that streams what `body` gives.
@@ -52,7 +54,22 @@ impl Body {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Error>,
     {
-        Self(Content::Stream(body.map_err(Into::into).boxed_unsync()))
+        Self(Content::Stream(body.map_err(Into::into).boxed_unsync()), None)
+    }
+
+    /// The same body of a request with this account, which pays for what becomes of it.
+    #[must_use]
+    pub fn with_account(self, account: Account) -> Self {
+        Self(self.0, Some(account))
+    }
+
+    /// The same body of a response, charged to the request's `account` until it has been sent.
+    pub(crate) async fn paid_by(self, account: &Account) -> Result<Self> {
+        let content = match self.0 {
+            Content::Whole(Some(bytes)) => Content::Whole(Some(account.pay(bytes).await?)),
+            other => other,
+        };
+        Ok(Self(content, None))
     }
 
     /// The body, unless it is a stream.
@@ -102,9 +119,30 @@ impl Body {
     ///
     /// # Errors
     ///
-    /// Those of [`Body::bytes`], and `Invalid` when it is not JSON of the wanted shape.
+    /// Those of [`Body::bytes`], `Invalid` when it is not JSON of the wanted shape, and `Busy` or `TooLarge` when there is no memory for it: what
+    /// generic JSON values would take is charged, as far as the request came from outside. A body of very many small values for a type that is
+    /// much smaller than those is read with [`Body::bytes`].
     pub async fn json<T: serde::de::DeserializeOwned>(self) -> Result<T> {
+        self.json_within(u64::MAX).await
+    }
+
+    /// Reads the body to its end as JSON whose values take at most `bytes_max` bytes of memory besides their text, as generic values: about 64 for each,
+    /// and 640 for each object or array. They are counted before any is made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Body::json`], and `TooLarge` when they take more.
+    pub async fn json_within<T: serde::de::DeserializeOwned>(self, bytes_max: u64) -> Result<T> {
+        let account = self.1.clone();
         let bytes = self.bytes().await?;
+        let weight = weight_of_json(&bytes);
+        if weight > bytes_max {
+            let text = format!("the body has so many JSON values that they would take {weight} bytes of memory, {bytes_max} are allowed");
+            return Err(Error::new(ErrorKind::TooLarge, text).with_code("TOO_MANY_VALUES"));
+        }
+        if let Some(account) = account.filter(|_| weight > UNCHARGED_BYTES_MAX) {
+            account.grow(weight).await?;
+        }
         serde_json::from_slice(&bytes).map_err(|cause| Error::invalid(format!("the body is not the JSON that was expected: {cause}")))
     }
 }
@@ -112,7 +150,7 @@ impl Body {
 /// The same request once more, when its body is here as a whole.
 pub(crate) fn duplicate(request: &Request) -> Option<Request> {
     let Content::Whole(bytes) = &request.body().0 else { return None };
-    let mut copy = Request::new(Body(Content::Whole(bytes.clone())));
+    let mut copy = Request::new(Body(Content::Whole(bytes.clone()), request.body().1.clone()));
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.version_mut() = request.version();
@@ -164,7 +202,7 @@ impl Default for Body {
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Self(Content::Whole((!bytes.is_empty()).then_some(bytes)))
+        Self(Content::Whole((!bytes.is_empty()).then_some(bytes)), None)
     }
 }
 

@@ -97,6 +97,11 @@ impl Document {
         ObjectId::new(&body.class, &body.id).ok()
     }
 
+    /// How many bytes all its files have.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files().map(|file| file.bytes).sum()
+    }
+
     /// All files with rows or deletes.
     pub(super) fn files(&self) -> impl Iterator<Item = &FileRef> {
         self.tables.iter().flat_map(|table| table.files())

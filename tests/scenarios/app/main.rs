@@ -1,7 +1,7 @@
 //! The program that the scenarios serve: ledgers that number what they take, and handlers that misbehave on request.
 //!
 //! `POST /append?client=&n=[&bytes=]` takes one entry and answers with its position, gapless from 1. `GET /count` and `GET /all` tell what is
-//! there. `POST /endless` and `POST /compute?ms=` write something and then never, or not for so long, come to an end.
+//! there. The built-in class and one that runs any SQL are there as well. `POST /endless` and `POST /compute?ms=` write something and then never, or not for so long, come to an end.
 
 mod account;
 mod mirror;
@@ -9,7 +9,9 @@ mod mirror;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use dotdo::graph::Graph;
 use dotdo::{App, Context, DurableObject, Error, Request, Response, Result, json};
+use dotdo_tests::sql_object::SqlObject;
 use serde_json::{Value, json};
 
 use crate::account::Account;
@@ -112,5 +114,6 @@ fn compute(ctx: &mut Context, query: &str) -> Result<Value> {
 }
 
 fn main() -> ExitCode {
-    dotdo::run(App::new().class("Ledger", || Ledger).class("Account", || Account).class("Mirror", || mirror::Mirror))
+    let app = App::new().class("Ledger", || Ledger).class("Account", || Account).class("Mirror", || mirror::Mirror);
+    dotdo::run(app.class("DO", || Graph).class("Sql", || SqlObject))
 }

@@ -1,0 +1,67 @@
+//! What one request takes of the budget while it is under way.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use super::Charge;
+use crate::error::Result;
+use crate::limits::UNCHARGED_BYTES_MAX;
+
+/// The charge of one request: its body, and what becomes of it. It travels with the request, and ends with the last who has it. Clones are the
+/// same one.
+#[derive(Clone)]
+pub struct Account(Arc<Mutex<Charge>>);
+
+impl Account {
+    /// An account with what `charge` has.
+    pub fn new(charge: Charge) -> Self {
+        Self(Arc::new(Mutex::new(charge)))
+    }
+
+    /// Takes `more` bytes, as [`Charge::grow`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Charge::grow`].
+    pub async fn grow(&self, more: u64) -> Result<()> {
+        let mut part = self.charge().part();
+        part.grow(more).await?;
+        self.charge().absorb(part);
+        Ok(())
+    }
+
+    /// Takes `more` bytes if they are there now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Charge::try_grow`].
+    pub fn try_grow(&self, more: u64) -> Result<()> {
+        self.charge().try_grow(more)
+    }
+
+    /// Charges `bytes`, until nobody has them any more.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Charge::grow`].
+    pub(crate) async fn pay(&self, bytes: Bytes) -> Result<Bytes> {
+        let len = bytes.len() as u64;
+        if len <= UNCHARGED_BYTES_MAX {
+            return Ok(bytes);
+        }
+        let mut part = self.charge().part();
+        part.grow(len).await?;
+        Ok(part.with(bytes))
+    }
+
+    fn charge(&self) -> MutexGuard<'_, Charge> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Account({:?})", self.charge())
+    }
+}

@@ -1,0 +1,234 @@
+//! The memory of the process, in bytes: paid before the work, given back when the work ends.
+//!
+//! Promises: a charge is given back exactly once, however its holder ends; who waits is served in order within a use, and for a bounded time;
+//! nobody who holds a charge waits for others who do. What could not be known before is counted afterwards, and keeps others out until it is
+//! paid back. docs/design/0018 has the argument. Must not know: what objects, requests and snapshots are.
+
+mod account;
+mod charge;
+mod json;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::{Notify, oneshot};
+
+pub use self::account::Account;
+pub use self::charge::Charge;
+pub(crate) use self::json::weight_of_json;
+use self::state::{Ask, State};
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ObjectId;
+use crate::limits::MEMORY_WAIT_MAX;
+
+/// What memory is used for. Each use has a share that it can't go beyond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Use {
+    /// Objects in memory, and restoring them.
+    Objects,
+    /// Requests: their bodies, what is parsed of them, their responses.
+    Requests,
+    /// Former states of objects.
+    Pasts,
+    /// Snapshots on their way.
+    Snapshots,
+}
+
+impl Use {
+    /// Every use.
+    pub(crate) const ALL: [Self; 4] = [Self::Objects, Self::Requests, Self::Pasts, Self::Snapshots];
+
+    /// Its name in metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Objects => "objects",
+            Self::Requests => "requests",
+            Self::Pasts => "pasts",
+            Self::Snapshots => "snapshots",
+        }
+    }
+
+    /// The most that it may take of a budget of `bytes_max`.
+    fn share(self, bytes_max: u64) -> u64 {
+        match self {
+            Self::Objects => bytes_max / 4 * 3,
+            Self::Requests | Self::Snapshots => bytes_max / 2,
+            Self::Pasts => bytes_max / 4,
+        }
+    }
+
+    /// The most that one charge may have of it.
+    fn one(self, bytes_max: u64) -> u64 {
+        self.share(bytes_max).min(bytes_max / 2)
+    }
+}
+
+/// The budget. Clones are the same one.
+#[derive(Clone)]
+pub struct Budget(Arc<Inner>);
+
+struct Inner {
+    bytes_max: u64,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    /// Told when somebody waits, or more was used than there is.
+    short: Notify,
+}
+
+impl Budget {
+    /// A budget of `bytes_max`, of which nothing is used.
+    pub fn new(bytes_max: u64, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Inner { bytes_max, clock, state: Mutex::new(State::new(bytes_max)), short: Notify::new() }))
+    }
+
+    /// Takes `bytes` for `object`, once they are there. Whoever asks must hold no charge of this use.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when they are not there in time; `TooLarge` or `Full` when they never can be.
+    pub async fn admit(&self, what: Use, object: &ObjectId, bytes: u64) -> Result<Charge> {
+        let mut charge = self.count(what, object, 0);
+        charge.grow(bytes).await?;
+        Ok(charge)
+    }
+
+    /// Takes `bytes` for `object` if they are there now.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when they are not; `TooLarge` or `Full` when they never can be.
+    pub fn admit_at_once(&self, what: Use, object: &ObjectId, bytes: u64) -> Result<Charge> {
+        let mut charge = self.count(what, object, 0);
+        charge.try_grow(bytes)?;
+        Ok(charge)
+    }
+
+    /// Counts `bytes` for `object` that are used already, or will be whatever is said here.
+    pub fn count(&self, what: Use, object: &ObjectId, bytes: u64) -> Charge {
+        let mut charge = Charge::of(self.clone(), what, object.clone());
+        charge.set(bytes);
+        charge
+    }
+
+    /// The most that one charge for `what` may have.
+    pub fn one_max(&self, what: Use) -> u64 {
+        what.one(self.0.bytes_max)
+    }
+
+    /// How many bytes are used for `what`.
+    pub fn used(&self, what: Use) -> u64 {
+        self.state().used(what)
+    }
+
+    /// How many charges wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.state().waiting()
+    }
+
+    /// How many bytes of objects must be let go so that those who wait can be served; 0 when that would not help, or nobody waits.
+    pub(crate) fn wanted(&self) -> u64 {
+        self.state().wanted()
+    }
+
+    /// How many bytes less are used than at the peak since [`Budget::mark`].
+    pub fn fallen(&self) -> u64 {
+        self.state().fallen()
+    }
+
+    /// What is used now is the peak so far.
+    pub fn mark(&self) {
+        self.state().mark();
+    }
+
+    /// Completes when somebody waits, or more is used than there is.
+    pub(crate) async fn short(&self) {
+        self.0.short.notified().await;
+    }
+
+    /// # Errors
+    ///
+    /// `Full` when so much can never be admitted.
+    fn possible(&self, what: Use, bytes: u64) -> Result<()> {
+        let most = self.one_max(what);
+        if bytes <= most {
+            return Ok(());
+        }
+        metrics::counter!("dotdo_memory_refused_total", "use" => what.name()).increment(1);
+        let text = format!(
+            "this needs about {bytes} bytes of memory, and this server gives {most} to one at most; the setting limits.memory_bytes_max is {}",
+            self.0.bytes_max
+        );
+        let kind = if what == Use::Requests { ErrorKind::TooLarge } else { ErrorKind::Full };
+        Err(Error::new(kind, text).with_code("MEMORY_TOO_SMALL"))
+    }
+
+    /// Waits in line for what is asked.
+    async fn wait(&self, ask: Ask) -> Result<Charge> {
+        let what = ask.what;
+        if self.state().take_unless_others_wait(&ask) {
+            return Ok(Charge::taken(self.clone(), ask));
+        }
+        // Dropped after the receiver, so that those behind see that it is gone.
+        let _place = Place(self);
+        let (granted, mut grant) = oneshot::channel();
+        self.state().queue(ask, granted);
+        self.serve();
+        self.0.short.notify_one();
+        {
+            let timer = self.0.clock.sleep(MEMORY_WAIT_MAX).fuse();
+            let charge = (&mut grant).fuse();
+            futures_util::pin_mut!(timer, charge);
+            futures_util::select_biased! {
+                charge = charge => return charge.map_err(|_| self.spent(what)),
+                () = timer => {}
+            }
+        }
+        // It may have been granted at the very end.
+        grant.close();
+        grant.try_recv().map_err(|_| self.spent(what))
+    }
+
+    /// Gives what is there to those who wait for it.
+    fn serve(&self) {
+        loop {
+            let granted = self.state().grant();
+            if granted.is_empty() {
+                return;
+            }
+            // Outside of the lock: a charge whose waiter has gone away is given back here.
+            for (ask, waiter) in granted {
+                drop(waiter.send(Charge::taken(self.clone(), ask)));
+            }
+        }
+    }
+
+    /// The refusal of who does not wait; whoever can make room is told.
+    fn refuse(&self, what: Use) -> Error {
+        self.0.short.notify_one();
+        self.spent(what)
+    }
+
+    fn spent(&self, what: Use) -> Error {
+        metrics::counter!("dotdo_memory_refused_total", "use" => what.name()).increment(1);
+        let text = format!("this server has no memory left for {}; nothing was done", what.name());
+        Error::new(ErrorKind::Busy, text).with_code("MEMORY_SPENT").with_retry_after(Duration::from_secs(1))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place in the line; when it is given up, those behind it move on.
+struct Place<'a>(&'a Budget);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.serve();
+    }
+}

@@ -1,0 +1,141 @@
+//! The budget by itself: shares, lines, order, and what is given back.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+
+use super::*;
+use crate::testing::ManualClock;
+
+const MIB: u64 = 1 << 20;
+
+fn budget(bytes_max: u64) -> (Budget, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::default());
+    (Budget::new(bytes_max, clock.clone()), clock)
+}
+
+fn object(id: &str) -> ObjectId {
+    ObjectId::new("Counter", id).expect("a good id")
+}
+
+#[tokio::test]
+async fn what_is_given_back_goes_to_who_has_waited_longest() {
+    let (budget, _) = budget(64 * MIB);
+    let (a, b, c, d) = (object("a"), object("b"), object("c"), object("d"));
+    let first = budget.admit(Use::Requests, &a, 30 * MIB).await.expect("there is enough");
+    let mut second = Box::pin(budget.admit(Use::Requests, &b, 20 * MIB));
+    let mut third = Box::pin(budget.admit(Use::Requests, &c, MIB));
+    assert!((&mut second).now_or_never().is_none(), "the use has 32 MiB");
+    assert!((&mut third).now_or_never().is_none(), "it would fit, and others wait");
+    let small = budget.admit(Use::Requests, &d, 1024).now_or_never().expect("small ones do not wait behind large ones");
+    let other_use = budget.admit(Use::Snapshots, &d, 20 * MIB).now_or_never().expect("another use has another line");
+    drop(first);
+    let second = second.await.expect("it is granted");
+    let third = third.await.expect("it is granted");
+    drop((second, third, small, other_use));
+    assert!(Use::ALL.into_iter().all(|what| budget.used(what) == 0));
+    assert!(budget.state().is_forgotten(), "nothing is kept of objects that have nothing");
+}
+
+#[tokio::test]
+async fn who_waits_too_long_is_told_to_come_again() {
+    let (budget, clock) = budget(64 * MIB);
+    let (a, b) = (object("a"), object("b"));
+    let held = budget.admit(Use::Pasts, &a, 16 * MIB).await.expect("there is enough");
+    let mut waits = Box::pin(budget.admit(Use::Pasts, &b, MIB));
+    assert!((&mut waits).now_or_never().is_none());
+    clock.advance(MEMORY_WAIT_MAX);
+    let error = waits.await.expect_err("its time is over");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "MEMORY_SPENT"));
+    assert!(error.retry_after().is_some());
+    drop(held);
+    assert_eq!((budget.used(Use::Pasts), budget.waiting()), (0, 0));
+}
+
+#[tokio::test]
+async fn who_goes_away_while_it_waits_leaves_its_place_to_the_next() {
+    let (budget, _) = budget(64 * MIB);
+    let (a, b, c) = (object("a"), object("b"), object("c"));
+    let held = budget.admit(Use::Requests, &a, 20 * MIB).await.expect("there is enough");
+    let mut large = Box::pin(budget.admit(Use::Requests, &b, 30 * MIB));
+    let mut next = Box::pin(budget.admit(Use::Requests, &c, 10 * MIB));
+    assert!((&mut large).now_or_never().is_none());
+    assert!((&mut next).now_or_never().is_none());
+    drop(large);
+    next.await.expect("nobody is before it any more");
+    drop(held);
+    assert_eq!(budget.used(Use::Requests), 0);
+}
+
+#[test]
+fn what_can_never_fit_is_refused_at_once() {
+    let (budget, _) = budget(64 * MIB);
+    let error = budget.admit(Use::Objects, &object("a"), 33 * MIB).now_or_never().expect("at once").expect_err("half is for one");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Full, "MEMORY_TOO_SMALL"));
+    assert!(error.message().contains("limits.memory_bytes_max"), "{error}");
+}
+
+#[test]
+fn who_holds_a_charge_waits_for_nobody_else_who_does() {
+    let (budget, _) = budget(64 * MIB);
+    let (a, b) = (object("a"), object("b"));
+    let mut one = budget.admit_at_once(Use::Requests, &a, 16 * MIB).expect("there is enough");
+    let mut two = budget.admit_at_once(Use::Requests, &b, 16 * MIB).expect("there is enough");
+    for charge in [&mut one, &mut two] {
+        let refused = charge.grow(MIB).now_or_never().expect("it does not wait").expect_err("there is none");
+        assert_eq!(refused.code(), "MEMORY_SPENT");
+    }
+}
+
+#[tokio::test]
+async fn who_holds_a_charge_waits_for_idle_objects_to_be_let_go() {
+    let (budget, _) = budget(64 * MIB);
+    let (a, b) = (object("a"), object("b"));
+    let idle = budget.admit(Use::Objects, &a, 32 * MIB).await.expect("there is enough");
+    let more = budget.admit(Use::Objects, &b, 16 * MIB).await.expect("there is enough");
+    let mut request = budget.admit(Use::Requests, &a, 10 * MIB).await.expect("there is enough");
+    {
+        let mut grows = Box::pin(request.grow(10 * MIB));
+        assert!((&mut grows).now_or_never().is_none());
+        assert!(budget.wanted() >= 4 * MIB, "somebody is told how much to let go");
+        drop(idle);
+        grows.await.expect("there is enough now");
+    }
+    assert_eq!((request.bytes(), budget.used(Use::Requests)), (20 * MIB, 20 * MIB));
+    drop(more);
+}
+
+#[test]
+fn one_object_does_not_take_everything_with_many_requests() {
+    let (budget, _) = budget(64 * MIB);
+    let (a, b) = (object("a"), object("b"));
+    let _first = budget.admit_at_once(Use::Requests, &a, 10 * MIB).expect("its first may be large");
+    let _second = budget.admit_at_once(Use::Requests, &a, 6 * MIB).expect("half of what one may have");
+    let refused = budget.admit_at_once(Use::Requests, &a, MIB).expect_err("more than that");
+    assert_eq!(refused.code(), "MEMORY_SPENT");
+    let _other = budget.admit_at_once(Use::Requests, &b, MIB).expect("another object has its own");
+}
+
+#[test]
+fn what_was_counted_afterwards_keeps_others_out_until_it_is_paid_back() {
+    let (budget, _) = budget(64 * MIB);
+    let (a, b) = (object("a"), object("b"));
+    let mut grown = budget.count(Use::Objects, &a, 70 * MIB);
+    assert!(budget.wanted() > 0);
+    budget.admit_at_once(Use::Requests, &b, 1024).expect_err("nothing is left");
+    grown.set(MIB);
+    budget.admit_at_once(Use::Requests, &b, 1024).expect("there is enough");
+}
+
+#[test]
+fn bytes_are_charged_until_the_last_of_them_is_gone() {
+    let (budget, _) = budget(64 * MIB);
+    let charge = budget.admit_at_once(Use::Requests, &object("a"), MIB).expect("there is enough");
+    let bytes = charge.with(Bytes::from(vec![7; 1000]));
+    let part = bytes.slice(10..20);
+    drop(bytes);
+    assert_eq!((budget.used(Use::Requests), part.as_ref()), (MIB, [7; 10].as_slice()));
+    drop(part);
+    assert_eq!(budget.used(Use::Requests), 0);
+}
