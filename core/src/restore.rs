@@ -15,7 +15,7 @@ use crate::lease::Claim;
 use crate::limits::{RESIDENT_BYTES, RESTORE_FACTOR};
 use crate::log::{Hash, Listing, Log, Proof, Record, fetch, list_newest};
 use crate::router::At;
-use crate::snapshot::{self, Document, SnapshotRef, Tracker, latest_key};
+use crate::snapshot::{self, Document, SnapshotEntry, SnapshotRef, Tracker, latest_key};
 use crate::sqlite::Database;
 use crate::store::Stored;
 use crate::trace::{span, traced};
@@ -322,18 +322,38 @@ async fn last_before(log: &Log, from: u64, to: u64, time_ms: i64) -> Result<u64>
 
 /// The newest snapshot that has nothing from after `at`.
 async fn newest_before(deps: &Deps, log: &Log, to: u64, at: At) -> Result<Option<Document>> {
-    let known = snapshot::list(deps.bucket.as_ref(), &log.prefix).await?;
-    for entry in known.iter().filter(|entry| entry.reference.sequence <= to) {
-        let document = snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, entry.reference).await?;
-        let early_enough = match at {
-            At::Sequence(_) => true,
-            At::TimeMs(time_ms) => document.time_ms <= time_ms,
-        };
-        if early_enough {
-            return Ok(Some(document));
-        }
+    let mut known = snapshot::list(deps.bucket.as_ref(), &log.prefix).await?;
+    known.retain(|entry| entry.reference.sequence <= to);
+    match at {
+        At::Sequence(_) => match known.first() {
+            Some(entry) => snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, entry.reference).await.map(Some),
+            None => Ok(None),
+        },
+        At::TimeMs(time_ms) => newest_until(deps, log, &known, time_ms).await,
     }
-    Ok(None)
+}
+
+/// The newest of `known` snapshots that was made at `time_ms` or before. The listing's dates, which are the store's, say where it should be; the
+/// snapshots themselves decide, and where the clocks differ the place is halved until it is found.
+async fn newest_until(deps: &Deps, log: &Log, known: &[SnapshotEntry], time_ms: i64) -> Result<Option<Document>> {
+    let guess = known.iter().position(|entry| entry.modified_ms <= time_ms).unwrap_or(known.len());
+    let mut found: Option<(usize, Document)> = None;
+    // All before this one are too new.
+    let mut start = 0;
+    let mut places: Vec<usize> = guess.checked_sub(1).into_iter().chain([guess]).filter(|place| *place < known.len()).collect();
+    while !places.is_empty() {
+        let reads = places.iter().map(|place| snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, known[*place].reference));
+        for (place, document) in places.iter().zip(futures_util::future::try_join_all(reads).await?) {
+            if document.time_ms > time_ms {
+                start = start.max(place + 1);
+            } else if found.as_ref().is_none_or(|(best, _)| place < best) {
+                found = Some((*place, document));
+            }
+        }
+        let end = found.as_ref().map_or(known.len(), |(best, _)| *best);
+        places = if start < end { vec![start.midpoint(end)] } else { Vec::new() };
+    }
+    Ok(found.map(|(_, document)| document))
 }
 
 fn no_such_state(what: String) -> Error {

@@ -29,7 +29,7 @@ mod tiers;
 mod tracker;
 
 pub(crate) use kept::Kept;
-pub(crate) use list::{list, read};
+pub(crate) use list::{SnapshotEntry, list, read};
 pub(crate) use plan::{Plan, PlanContext};
 pub(crate) use publish::{Target, publish, upload};
 pub(crate) use reference::{SnapshotRef, latest_key};

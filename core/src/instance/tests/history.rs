@@ -1,8 +1,11 @@
 //! What an object leaves in the bucket: former states, snapshots, hints, and records that are missing.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::*;
+use crate::clock::Clock;
 use crate::router::At;
-use crate::settings::CheckpointMode;
+use crate::settings::{Checkpoint, CheckpointMode};
 use crate::store::Bucket;
 
 #[tokio::test]
@@ -76,4 +79,33 @@ async fn a_missing_newest_record_stops_the_restore_with_its_key() {
 async fn get_at(engine: &Engine, at: At, path: &'static str) -> Result<String> {
     let request = http::Request::get(path).body(Body::empty())?;
     engine.fetch(&object(), Some(at), request).await?.into_body().text().await
+}
+
+#[tokio::test]
+async fn a_read_as_of_a_time_reads_few_descriptions_however_many_there_are() {
+    for (wrong_ms, reads_max) in [(0, 3), (-7_200_000, 9), (7_200_000, 9)] {
+        let world = World::new();
+        world.clock.set_wall(wrong_ms);
+        let checkpoint = Checkpoint { mode: CheckpointMode::EveryRequest, ..Checkpoint::default() };
+        let engine = world.server_with(1, Settings { checkpoint, ..Settings::default() }).await;
+        let mut times = Vec::new();
+        for _ in 0..40 {
+            get(&engine, "/add").await.expect("it counts");
+            world.clock.advance(Duration::from_secs(1));
+            times.push(world.clock.wall_ms());
+        }
+        let all = world.bucket.list(&Key::new("local/local/do/counter/a/snapshots"), None, 1000).await.expect("memory lists");
+        let kept = all.iter().filter(|entry| entry.key.as_str().ends_with("/snapshot.json")).count();
+        assert!(kept >= 20, "{kept} snapshots");
+        let reads = Arc::new(AtomicU64::new(0));
+        let counted = reads.clone();
+        world.bucket.before(move |operation, key| {
+            counted.fetch_add(u64::from(operation == "get" && key.as_str().ends_with("/snapshot.json")), Ordering::SeqCst);
+        });
+        for (count, time) in times.iter().enumerate() {
+            reads.store(0, Ordering::SeqCst);
+            assert_eq!(get_at(&engine, At::TimeMs(*time - 1), "/get").await.expect("a former state"), (count + 1).to_string());
+            assert!(reads.load(Ordering::SeqCst) <= reads_max, "{} reads, by clocks {wrong_ms} ms apart", reads.load(Ordering::SeqCst));
+        }
+    }
 }
