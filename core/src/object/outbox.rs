@@ -106,24 +106,44 @@ pub(crate) fn is_waiting(database: &mut Database) -> Result<bool> {
     Ok(waiting? > 0)
 }
 
-/// The next messages, in order, of at most `most` receivers that are not `except`ed.
-pub(crate) fn collect(database: &mut Database, except: &BTreeSet<ObjectId>, most: usize) -> Result<Vec<Letter>> {
+/// How many messages are looked at together to find out whom they are for.
+const LOOKED_AT_ONCE: usize = 256;
+
+/// Whom messages are for, as far as somebody has looked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Receivers {
+    /// In the order of their first messages.
+    pub(crate) found: Vec<ObjectId>,
+    /// The last message that was looked at.
+    pub(crate) seen_to: i64,
+    /// There are no more.
+    pub(crate) is_over: bool,
+}
+
+/// Whom the next messages after number `seen_to` are for. Each message is looked at once: its number is higher than those of all before.
+pub(crate) fn look_on(database: &mut Database, seen_to: i64) -> Result<Receivers> {
     if !exists(database, OUTBOX)? {
-        return Ok(Vec::new());
+        return Ok(Receivers { found: Vec::new(), seen_to, is_over: true });
     }
-    let receivers = "SELECT to_class, to_id FROM _dotdo_outbox GROUP BY to_class, to_id ORDER BY min(number)";
-    let receivers: Vec<(String, String)> = Sql::new(database).exec(receivers, ())?.rows()?;
-    let mut letters = Vec::new();
-    let mut taken = 0;
-    for (class, id) in receivers {
+    let query = "SELECT number, to_class, to_id FROM _dotdo_outbox WHERE number > ? ORDER BY number LIMIT ?";
+    let rows: Vec<(i64, String, String)> = Sql::new(database).exec(query, (seen_to, LOOKED_AT_ONCE))?.rows()?;
+    let mut receivers = Receivers { found: Vec::new(), seen_to, is_over: rows.len() < LOOKED_AT_ONCE };
+    let mut seen = BTreeSet::new();
+    for (number, class, id) in rows {
         let receiver = ObjectId::new(&class, &id)?;
-        if taken == most {
-            break;
+        receivers.seen_to = number;
+        if seen.insert(receiver.clone()) {
+            receivers.found.push(receiver);
         }
-        if !except.contains(&receiver) {
-            taken += 1;
-            collect_for(database, &receiver, &mut letters)?;
-        }
+    }
+    Ok(receivers)
+}
+
+/// The next messages to `receiver`, in order.
+pub(crate) fn collect(database: &mut Database, receiver: &ObjectId) -> Result<Vec<Letter>> {
+    let mut letters = Vec::new();
+    if exists(database, OUTBOX)? {
+        collect_for(database, receiver, &mut letters)?;
     }
     Ok(letters)
 }

@@ -1,6 +1,5 @@
 //! The courier: a task that delivers one object's messages, as long as there are any.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +12,8 @@ use crate::engine::WeakEngine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 use crate::instance::background::{Running, Tasks};
-use crate::instance::outbox::errand::{Errand, Mail, Task};
+use crate::instance::outbox::errand::{Errand, Mail};
+use crate::instance::outbox::line::Line;
 use crate::instance::slot::Slot;
 use crate::instance::{Deps, Slots};
 use crate::limits::{DELIVERY_PAUSE_MAX, DELIVERY_PAUSE_MIN, RECEIVERS_AT_ONCE};
@@ -112,9 +112,7 @@ struct Round {
     deps: Arc<Deps>,
     slot: Arc<Slot>,
     under_way: FuturesUnordered<Delivering>,
-    busy: BTreeSet<ObjectId>,
-    /// Receivers that failed, and until when they are left alone, in monotonic time.
-    resting: BTreeMap<ObjectId, Duration>,
+    line: Line,
     /// What the outbox does not know yet.
     settled: Settled,
     /// How many errands have failed in a row.
@@ -173,8 +171,7 @@ impl Round {
             deps: deps.clone(),
             slot: slot.clone(),
             under_way: FuturesUnordered::new(),
-            busy: BTreeSet::new(),
-            resting: BTreeMap::new(),
+            line: Line::default(),
             settled: Settled::default(),
             failures: 0,
         }
@@ -185,35 +182,31 @@ impl Round {
         let engine = self.deps.engine.upgrade().ok_or_else(gone)?;
         let uses = self.slot.outbox.marker.uses();
         let now = self.deps.clock.monotonic();
-        self.resting.retain(|_, until| *until > now);
-        let task = Task {
-            settled: self.settled.clone(),
-            except: self.busy.iter().chain(self.resting.keys()).cloned().collect(),
-            receivers_max: receivers_max.saturating_sub(self.busy.len()),
-        };
-        let letters = Mail::of(engine.run(&self.slot, Errand::request(task)).await?)?;
-        metrics::counter!("dotdo_messages_delivered_total").increment(self.settled.delivered.len() as u64);
-        self.settled = Settled::default();
-        self.failures = 0;
-        if letters.is_empty() && self.busy.is_empty() && self.resting.is_empty() {
+        loop {
+            let task = self.line.task(now, self.settled.clone(), receivers_max);
+            let mail = Mail::of(engine.run(&self.slot, Errand::request(task)).await?)?;
+            metrics::counter!("dotdo_messages_delivered_total").increment(self.settled.delivered.len() as u64);
+            self.settled = Settled::default();
+            self.failures = 0;
+            let letters = self.line.take(mail);
+            self.send(letters);
+            if receivers_max == 0 || !self.line.goes_on() {
+                break;
+            }
+        }
+        if self.line.is_empty() {
             return Ok(Found::Nothing(uses));
         }
-        self.send(letters);
         // As long as its marker is young, other servers leave the object alone.
         self.slot.outbox.marker.keep(&self.deps, &self.slot.log.object).await;
         Ok(Found::Something)
     }
 
     /// Sends each receiver's letters on their way, in a task of their own: a courier that waits for its object must not hold up another one.
-    fn send(&mut self, letters: Vec<Letter>) {
-        let mut by_receiver: BTreeMap<ObjectId, Vec<Letter>> = BTreeMap::new();
-        for letter in letters {
-            by_receiver.entry(letter.receiver.clone()).or_default().push(letter);
-        }
-        for (receiver, letters) in by_receiver {
+    fn send(&mut self, letters: Vec<(ObjectId, Vec<Letter>)>) {
+        for (receiver, letters) in letters {
             let (engine, sender) = (self.deps.engine.clone(), self.slot.log.object.clone());
             let delivery: JoinHandle<Outcome> = tokio::spawn(hand_over(engine, sender, letters));
-            self.busy.insert(receiver.clone());
             self.under_way.push(Box::pin(async move { (receiver, delivery.await) }));
         }
     }
@@ -223,9 +216,7 @@ impl Round {
         if self.under_way.is_empty() {
             self.slot.outbox.courier.rests();
         }
-        let now = self.deps.clock.monotonic();
-        let rested = self.resting.values().min().map(|until| until.saturating_sub(now));
-        let most = most.or(rested);
+        let most = most.or(self.line.rest(self.deps.clock.monotonic()));
         let (clock, slot) = (self.deps.clock.clone(), self.slot.clone());
         let patience = async {
             match most {
@@ -256,7 +247,6 @@ impl Round {
 
     /// Notes what came of the messages to `receiver`.
     fn note(&mut self, receiver: &ObjectId, outcome: Result<Outcome, tokio::task::JoinError>) {
-        self.busy.remove(receiver);
         let outcome = outcome.unwrap_or_else(|error| {
             tracing::error!(%receiver, %error, "a delivery ended without an outcome");
             Outcome::default()
@@ -272,7 +262,9 @@ impl Round {
             attempts = before + 1;
         }
         if attempts > 0 {
-            self.resting.insert(receiver.clone(), self.deps.clock.monotonic() + pause(attempts));
+            self.line.failed(receiver, self.deps.clock.monotonic() + pause(attempts));
+        } else {
+            self.line.served(receiver);
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::id::ObjectId;
-use crate::object::{self, Body, Letter, Request, Response, Settled};
+use crate::object::{self, Body, Letter, Receivers, Request, Response, Settled};
 use crate::sqlite::Database;
 
 /// Notes what became of messages and takes the next ones. It travels in a request's extensions, and never leaves this process.
@@ -17,15 +17,31 @@ pub(crate) struct Errand(Arc<Task>);
 #[derive(Debug, Default)]
 pub(crate) struct Task {
     pub(crate) settled: Settled,
-    /// Receivers whose messages are not wanted.
-    pub(crate) except: BTreeSet<ObjectId>,
+    /// Whose messages are wanted, the first first.
+    pub(crate) ready: Vec<ObjectId>,
     /// The messages of how many receivers are wanted.
     pub(crate) receivers_max: usize,
+    /// The last message whose receiver is known, when more receivers are wanted.
+    pub(crate) look_after: Option<i64>,
+    /// Receivers that are known without it.
+    pub(crate) known: Arc<BTreeSet<ObjectId>>,
 }
 
 /// What an [`Errand`] has brought; in its response's extensions.
-#[derive(Debug, Clone)]
-pub(crate) struct Mail(Arc<Vec<Letter>>);
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Mail {
+    /// Each receiver that was looked after, and its next messages, which may be none.
+    pub(crate) letters: Vec<(ObjectId, Vec<Letter>)>,
+    /// Receivers that were not known, in the order of their messages.
+    pub(crate) receivers: Receivers,
+}
+
+impl Task {
+    /// Finds out whether there is anything.
+    pub(crate) fn look() -> Self {
+        Self { look_after: Some(0), ..Self::default() }
+    }
+}
 
 impl Errand {
     /// The request that does `task`.
@@ -37,19 +53,47 @@ impl Errand {
 
     /// Does it, inside the open transaction.
     pub(crate) fn run(&self, database: &mut Database) -> Result<Response> {
-        object::settle(database, &self.0.settled)?;
-        let letters = object::collect(database, &self.0.except, self.0.receivers_max)?;
         let mut response = Response::new(Body::empty());
-        response.extensions_mut().insert(Mail(Arc::new(letters)));
+        response.extensions_mut().insert(Arc::new(self.0.run(database)?));
         Ok(response)
     }
 }
 
+impl Task {
+    pub(super) fn run(&self, database: &mut Database) -> Result<Mail> {
+        object::settle(database, &self.settled)?;
+        let mut mail = Mail::default();
+        if let Some(after) = self.look_after {
+            mail.receivers = object::look_on(database, after)?;
+            if mail.receivers.seen_to == after && after > 0 && self.known.is_empty() {
+                // What is left was passed over: the history has begun anew, or somebody has written into the table.
+                mail.receivers = object::look_on(database, 0)?;
+            }
+            mail.receivers.found.retain(|receiver| !self.known.contains(receiver));
+        }
+        let mut served = 0;
+        for receiver in self.ready.iter().chain(&mail.receivers.found) {
+            if served == self.receivers_max {
+                break;
+            }
+            let letters = object::collect(database, receiver)?;
+            served += usize::from(!letters.is_empty());
+            mail.letters.push((receiver.clone(), letters));
+        }
+        Ok(mail)
+    }
+}
+
 impl Mail {
-    /// The letters that the answer to an errand has brought.
-    pub(crate) fn of(mut response: Response) -> Result<Vec<Letter>> {
-        let mail: Option<Self> = response.extensions_mut().remove();
-        let letters = mail.ok_or_else(|| Error::internal("an errand came back without mail"))?.0;
-        Ok(Arc::try_unwrap(letters).unwrap_or_else(|shared| shared.to_vec()))
+    /// What the answer to an errand has brought.
+    pub(crate) fn of(mut response: Response) -> Result<Self> {
+        let mail: Option<Arc<Self>> = response.extensions_mut().remove();
+        let mail = mail.ok_or_else(|| Error::internal("an errand came back without mail"))?;
+        Ok(Arc::try_unwrap(mail).unwrap_or_else(|shared| Self::clone(&shared)))
+    }
+
+    /// Whether there is no message that was not known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.letters.iter().all(|(_, letters)| letters.is_empty()) && self.receivers.found.is_empty() && self.receivers.is_over
     }
 }

@@ -116,7 +116,7 @@ impl Marker {
             instance: deps.instance,
             relied_ms: u64::try_from(relied(deps).as_millis()).unwrap_or(u64::MAX),
         };
-        let key = deps.tenant.outbox().join(deps.uuid());
+        let key = deps.tenant.outbox().join(by_time(deps));
         let at = Instant::now(deps.clock.as_ref());
         deps.bucket.put(&key, serde_json::to_vec(&file)?.into()).await?;
         if let Some(old) = written.replace(Written { key, at }) {
@@ -140,6 +140,14 @@ impl Marker {
             remove(deps, old.key).await;
         }
     }
+}
+
+/// A name of a new marker: listings show the oldest first (UUID version 7).
+fn by_time(deps: &Deps) -> Uuid {
+    let millis = u64::try_from(deps.clock.wall_ms()).unwrap_or(0);
+    let random = deps.random.bytes16();
+    let tail: &[u8; 10] = random[6..].try_into().expect("10 of 16 are left");
+    uuid::Builder::from_unix_timestamp_millis(millis, tail).into_uuid()
 }
 
 async fn remove(deps: &Deps, key: Key) {

@@ -6,6 +6,7 @@
 
 mod courier;
 mod errand;
+mod line;
 mod marker;
 mod scan;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -9,29 +10,48 @@ use futures_util::{StreamExt, stream};
 use crate::clock::{Clock, Instant};
 use crate::engine::{Engine, WeakEngine};
 use crate::error::Result;
+use crate::instance::Deps;
 use crate::instance::outbox::errand::{Errand, Mail, Task};
 use crate::instance::outbox::marker::MarkerFile;
 use crate::instance::outbox::wake;
-use crate::limits::{OUTBOX_LOOKS_AT_ONCE, STORE_PAGE_MAX};
+use crate::lease::Claim;
+use crate::limits::{OUTBOX_LOOKS_AT_ONCE, OUTBOX_PAGE_PAUSE, STORE_PAGE_MAX};
+use crate::log::{Log, fetch, list_newest};
+use crate::settings::Settings;
 use crate::store::{Entry, Key};
 
 /// Begins; ends when the engine is gone. On a platform that freezes its programs, a scan that is overdue runs when the next request thaws it.
 pub(crate) fn start(engine: WeakEngine, clock: Arc<dyn Clock>) {
     tokio::spawn(async move {
-        let mut known = BTreeMap::new();
-        let mut is_first = true;
+        let mut scan = Scan::default();
         while let Some(engine) = engine.upgrade().filter(|engine| !engine.deps().stopping.is_closed()) {
-            if let Err(error) = scan(&engine, &mut known, is_first).await {
-                tracing::debug!(%error, "objects with messages were not looked for; later");
-            } else {
-                is_first = false;
-            }
-            let pause = engine.deps().settings.outbox_scan;
+            let pause = match scan.page(&engine).await {
+                Ok(()) => scan.pause(&engine.deps().settings),
+                Err(error) => {
+                    tracing::debug!(%error, "objects with messages were not looked for; later");
+                    engine.deps().settings.outbox_scan
+                }
+            };
             drop(engine);
             clock.sleep(pause).await;
         }
     });
 }
+
+/// Looks after every marker that no living server relies on, the oldest first, a page of them at a time. The first rounds look after all whose
+/// object nobody owns: the server that died may have been this one's predecessor, a moment ago, and its lease is over in the second round.
+#[derive(Default)]
+struct Scan {
+    /// Where the next page begins.
+    after: Option<Key>,
+    /// How many times all markers have been seen.
+    rounds: u32,
+    /// The markers of this page, as they were read before.
+    known: BTreeMap<Key, Seen>,
+}
+
+/// How many rounds look after markers that somebody may rely on.
+const FIRST_ROUNDS: u32 = 2;
 
 /// A marker, and how old it certainly was when it was read.
 #[derive(Clone)]
@@ -41,15 +61,31 @@ struct Seen {
     at: Instant,
 }
 
-/// Looks after every marker that no living server relies on. The first scan looks after all: the server that died may have been this one's
-/// predecessor, a moment ago.
-async fn scan(engine: &Engine, known: &mut BTreeMap<Key, Seen>, is_first: bool) -> Result<()> {
-    let entries = list(engine).await?;
-    known.retain(|key, _| entries.binary_search_by(|entry| entry.key.cmp(key)).is_ok());
-    let visits: Vec<_> = entries.into_iter().map(|entry| visit(engine, known.get(&entry.key).cloned(), entry, is_first)).collect();
-    let seen: Vec<Option<(Key, Seen)>> = stream::iter(visits).buffer_unordered(OUTBOX_LOOKS_AT_ONCE).collect().await;
-    known.extend(seen.into_iter().flatten());
-    Ok(())
+impl Scan {
+    /// Looks after the markers of the next page.
+    async fn page(&mut self, engine: &Engine) -> Result<()> {
+        let deps = engine.deps();
+        let entries = deps.bucket.list(deps.tenant.outbox(), self.after.as_ref(), STORE_PAGE_MAX).await?;
+        let last = entries.last().filter(|_| entries.len() == STORE_PAGE_MAX).map(|entry| entry.key.clone());
+        let is_first = self.rounds < FIRST_ROUNDS;
+        let mut known = std::mem::take(&mut self.known);
+        let visits: Vec<_> = entries.into_iter().map(|entry| visit(engine, known.remove(&entry.key), entry, is_first)).collect();
+        let seen: Vec<Option<(Key, Seen)>> = stream::iter(visits).buffer_unordered(OUTBOX_LOOKS_AT_ONCE).collect().await;
+        self.known.extend(seen.into_iter().flatten());
+        self.rounds = self.rounds.saturating_add(u32::from(last.is_none()));
+        self.after = last;
+        Ok(())
+    }
+
+    /// How long to wait before the next page.
+    fn pause(&self, settings: &Settings) -> Duration {
+        match (&self.after, self.rounds) {
+            (Some(_), _) => OUTBOX_PAGE_PAUSE.min(settings.outbox_scan),
+            // A predecessor's lease is over then.
+            (None, 1) => (settings.lease_duration * 3 / 2).min(settings.outbox_scan),
+            (None, _) => settings.outbox_scan,
+        }
+    }
 }
 
 async fn visit(engine: &Engine, seen: Option<Seen>, entry: Entry, is_first: bool) -> Option<(Key, Seen)> {
@@ -59,22 +95,6 @@ async fn visit(engine: &Engine, seen: Option<Seen>, entry: Entry, is_first: bool
     };
     look_after(engine, &entry.key, &seen, is_first).await;
     Some((entry.key, seen))
-}
-
-/// Every marker there is, by key.
-async fn list(engine: &Engine) -> Result<Vec<Entry>> {
-    let deps = engine.deps();
-    let mut entries: Vec<Entry> = Vec::new();
-    loop {
-        let after = entries.last().map(|entry| entry.key.clone());
-        let page = deps.bucket.list(deps.tenant.outbox(), after.as_ref(), STORE_PAGE_MAX).await?;
-        let is_last = page.len() < STORE_PAGE_MAX;
-        entries.extend(page);
-        if is_last {
-            entries.sort_by(|a, b| a.key.cmp(&b.key));
-            return Ok(entries);
-        }
-    }
 }
 
 /// Reads a marker that was not known.
@@ -108,15 +128,32 @@ async fn look_after(engine: &Engine, key: &Key, seen: &Seen, is_first: bool) {
     }
 }
 
-/// Opens the object and delivers its messages; `true` when there are none.
+/// Opens the object and delivers its messages; `true` when there are none. An object that another process owns is left to that one, and is not
+/// restored to find that out.
 async fn look(engine: &Engine, file: &MarkerFile) -> Result<bool> {
     let Some(object) = file.object() else { return Ok(true) };
-    let slot = engine.slots().get(engine.deps(), &object)?;
-    let task = Task { receivers_max: 1, ..Task::default() };
-    let letters = Mail::of(engine.run(&slot, Errand::request(task)).await?)?;
-    if letters.is_empty() {
+    let deps = engine.deps();
+    let is_here = engine.slots().existing(&object).is_some_and(|slot| slot.residents.load(Ordering::Relaxed) > 0);
+    if !is_here && is_owned_elsewhere(deps, &deps.log(&object)?).await? {
+        return Ok(false);
+    }
+    let slot = engine.slots().get(deps, &object)?;
+    let mail = Mail::of(engine.visit(&slot, Errand::request(Task::look())).await?)?;
+    if mail.is_empty() {
         return Ok(true);
     }
-    wake(engine.deps(), &slot);
+    wake(deps, &slot);
     Ok(false)
+}
+
+/// Whether another process owns the object, by its newest record.
+async fn is_owned_elsewhere(deps: &Deps, log: &Log) -> Result<bool> {
+    let listing = list_newest(log, u64::MAX).await?;
+    if listing.head == 0 {
+        return Ok(false);
+    }
+    let observed = Instant::now(deps.clock.as_ref());
+    let newest = fetch(log, listing.head, listing.head, None).await?;
+    let claim = newest.first().map(|(record, _)| Claim::of(record, listing.head_modified_ms, observed));
+    Ok(claim.is_some_and(|mut claim| !claim.remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref()).is_zero()))
 }
