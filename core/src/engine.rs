@@ -98,10 +98,11 @@ impl Engine {
         }
         // What the request takes is charged until its response is there.
         let _account = request.extensions().get::<Account>().cloned();
+        let request = prepare(self.deps(), object, request).await?;
         if let Some(at) = at {
             return past::fetch(self.deps(), object, at, request).await;
         }
-        let mut way = Way::of(prepare(request).await?);
+        let mut way = Way::of(request);
         let slot = self.inner.slots.get(self.deps(), object)?;
         self.answer(&slot, &mut way).await.map_err(|error| way.honest(object, error))
     }
@@ -112,7 +113,7 @@ impl Engine {
             return Received::NotOwner;
         }
         let _account = request.extensions().get::<Account>().cloned();
-        let mut way = match Way::received(journey, request).await {
+        let mut way = match Way::received(self.deps(), object, journey, request).await {
             Ok(way) => way,
             Err(error) => return Received::Answered(Err(error)),
         };
@@ -149,6 +150,11 @@ impl Engine {
     /// Runs a request on an object in this process, and nowhere else.
     pub(crate) async fn run(&self, slot: &Arc<Slot>, request: Request) -> Result<Response> {
         self.answer(slot, &mut Way::that_stays(request)).await
+    }
+
+    /// Runs a request on an object in this process, unless another one owns it: that is told at once.
+    pub(crate) async fn visit(&self, slot: &Arc<Slot>, request: Request) -> Result<Response> {
+        self.answer(slot, &mut Way::that_visits(request)).await
     }
 
     /// Answers a request here or by the object's owner, whichever that is when it comes to it.

@@ -25,6 +25,8 @@ pub enum ErrorKind {
     Fenced,
     /// The input is larger than a limit.
     TooLarge,
+    /// The sender of the request's body was too slow; nothing was done.
+    TooSlow,
     /// Too many requests; wait.
     RateLimited,
     /// Another server owns the object, or this one has too much to do; wait and send again.
@@ -187,6 +189,7 @@ impl ErrorKind {
             Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::Fenced => "FENCED",
             Self::TooLarge => "TOO_LARGE",
+            Self::TooSlow => "REQUEST_TOO_SLOW",
             Self::RateLimited => "RATE_LIMITED",
             Self::Busy => "BUSY",
             Self::Unavailable => "STORE_UNAVAILABLE",

@@ -121,6 +121,16 @@ pub(crate) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// The longest body of a response that is stored for its idempotency key, in bytes.
 pub(crate) const STORED_RESPONSE_BYTES_MAX: usize = 1 << 20;
 
+/// The longest body of a response that is stored although no client has asked for it, because a server may send its request again. A longer one
+/// is lost when its server dies with it.
+pub(crate) const ATTEMPT_RESPONSE_BYTES_MAX: usize = 16 << 10;
+
+/// How long such a response is kept, besides the times that two turns and two handlers may take: longer than a request is passed on, and than
+/// the clocks of servers may be apart.
+pub(crate) const ATTEMPT_KEPT: Duration = Duration::from_secs(2 * 60);
+
+const _: () = assert!(ATTEMPT_KEPT.as_secs() >= 4 * FORWARD_WITHIN.as_secs());
+
 /// The longest message from one object to another, in bytes: path, headers and body.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 20;
 
@@ -132,6 +142,9 @@ pub(crate) const DELIVERY_PAUSE_MIN: Duration = Duration::from_millis(100);
 
 /// The longest pause before a message is tried again.
 pub(crate) const DELIVERY_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// The pause between two pages of markers, when there are more than one listing shows.
+pub(crate) const OUTBOX_PAGE_PAUSE: Duration = Duration::from_secs(1);
 
 /// How many objects with forgotten messages are opened at the same time.
 pub(crate) const OUTBOX_LOOKS_AT_ONCE: usize = 8;

@@ -26,7 +26,7 @@ pub(crate) async fn fetch(deps: &Arc<Deps>, object: &ObjectId, at: At, request: 
     let value = deps.app.make(object.class())?;
     let chain = request.extensions().get::<CallChain>().cloned().unwrap_or_default();
     // A request that another object makes has its place already, through the one that caused it.
-    let _place = if chain.0.is_empty() { Some(place(deps).await?) } else { None };
+    let _place = if chain.objects.is_empty() { Some(place(deps).await?) } else { None };
     let mut room = deps.budget.count(Use::Pasts, object, 0);
     let mut database = restore_at(deps, &log, at, &mut room).await?;
     room.set(RESIDENT_BYTES + database.bytes());
@@ -34,6 +34,7 @@ pub(crate) async fn fetch(deps: &Arc<Deps>, object: &ObjectId, at: At, request: 
     let clock = deps.clock.clone();
     database.set_interrupt(Some(Box::new(move || clock.monotonic() > deadline)));
     let mut context = Context::new(object.clone(), deps.engine.clone(), database);
+    context.is_past = true;
     context.request = RequestState { chain, now_ms: deps.clock.wall_ms(), ..RequestState::default() };
     context.database.begin(Mode::ReadOnly)?;
     let response = run_read_only(deps, value, &mut context, request).await?;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::id::ObjectId;
-use crate::object::{Delivery, Request, Response};
+use crate::object::{Delivery, Identity, Request, Response};
 
 /// A process that owns an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,10 @@ pub struct Journey {
     pub chain: Vec<ObjectId>,
     /// The message that this request delivers, if it delivers one.
     pub delivery: Option<Delivery>,
+    /// Who sends it, as the first server has found out.
+    pub identity: Option<Identity>,
+    /// A random number by which the object knows this request again, where its sender has not named it and it may be sent twice.
+    pub attempt: Option<Uuid>,
 }
 
 /// A request that is to go to the owner of its object.

@@ -34,6 +34,10 @@ pub(crate) enum Bug {
     TwoInFlight,
     /// The answer to a keyed request is not committed with what it changed.
     KeyForgotten,
+    /// The answer to a keyed request is anybody's who has the key.
+    KeyOfAnybody,
+    /// A request that a server sends again is done again, although it has left something.
+    AttemptForgotten,
     /// A message is taken as often as it is delivered.
     MessageTakenTwice,
     /// A client that goes away takes the plan of a snapshot with it.

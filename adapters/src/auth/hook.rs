@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use dotdo_core::{ErrorKind, Result, Tenant};
+use dotdo_core::{ErrorKind, Identity, Result, Tenant};
 use http::request;
 
 use super::bearer;
@@ -42,13 +42,26 @@ pub trait Authenticate: Send + Sync + 'static {
 pub struct Caller {
     name: String,
     tenant: Option<Tenant>,
+    identity: Identity,
 }
 
 impl Caller {
     /// The caller with this name, which is the same at each request and nobody else's: a subject, an account, the name of a key. Limits are
     /// counted by it, and it is in the access log.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), tenant: None }
+        let name = name.into();
+        let identity = Identity::new("account", name.as_bytes());
+        Self { name, tenant: None, identity }
+    }
+
+    /// The bearer of a configured token. It goes by the token, because its name is a place in a list that changes.
+    pub(super) fn of_token(name: impl Into<String>, token: &str) -> Self {
+        Self { identity: Identity::new("token", token.as_bytes()), ..Self::new(name) }
+    }
+
+    /// What tells the caller from all others, and nothing else of them.
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity
     }
 
     /// The same caller, who may reach the objects of `tenant` and of no other: elsewhere the answer is 403.

@@ -41,6 +41,6 @@ impl Tokens {
         let hash = blake3::keyed_hash(&self.key, token.as_bytes());
         // All are compared, each in constant time.
         let found = (1..).zip(&self.hashes).fold(None, |found, (number, known)| if *known == hash { Some(number) } else { found });
-        found.map(|number: usize| Caller::new(format!("token-{number}")))
+        found.map(|number: usize| Caller::of_token(format!("token-{number}"), token))
     }
 }

@@ -296,7 +296,17 @@ static SERVER: &[Knob] = &[
     Knob::new(
         "http.body_stall_ms",
         Slot::Millis(10..=HOUR_MS, |config| &mut config.edge.body_stall),
-        "How long the sender of a body may pause before its request is refused.",
+        "How long the sender of a body may pause before its request is refused with 408.",
+    ),
+    Knob::new(
+        "http.body_bytes_per_second_min",
+        number!(" of bytes", 0..=1 << 30, edge.body_bytes_per_second_min),
+        "How many bytes of a body have to come in a second, on average, after the time of one such pause; a slower sender is refused with 408. 0 takes any.",
+    ),
+    Knob::new(
+        "http.body_ms_max",
+        Slot::Millis(10..=HOUR_MS, |config| &mut config.edge.body_time_max),
+        "How long a whole body may take before its request is refused with 408.",
     ),
     Knob::new(
         "shutdown.deadline_ms",

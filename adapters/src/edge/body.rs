@@ -1,4 +1,4 @@
-//! The body of a request on its way in: bounded in size, and in how long its sender may pause.
+//! The body of a request on its way in: bounded in size and in time.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,34 +10,91 @@ use std::time::Duration;
 use bytes::Bytes;
 use dotdo_core::{Account, Error, ErrorKind};
 use http_body::{Body, Frame, SizeHint};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
-/// A body that announces at most this many bytes is received before its object's turn begins.
-pub(super) const EAGER_BYTES_MAX: u64 = 64 << 10;
+/// What the sender of a body has to keep to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// The longest pause.
+    pub(super) stall: Duration,
+    /// The fewest bytes in a second on average, once a body has taken as long as one pause may; 0: any.
+    pub(super) bytes_per_second_min: u64,
+    /// The longest time for all of it.
+    pub(super) time_max: Duration,
+}
 
-/// A body that fails when it becomes too long or stalls.
+/// A body that fails when it becomes too long or too slow.
 pub(super) struct Inbound<B> {
     body: B,
     bytes_max: u64,
     bytes_left: u64,
-    stall: Duration,
+    pace: Pace,
     /// How many bytes have come, for the log.
     received: Arc<AtomicU64>,
     /// What pays for the bytes, where their number was not known before.
     account: Option<Account>,
+    /// When it was first asked for, and when its last piece came.
+    times: Option<(Instant, Instant)>,
     /// Runs while the sender pauses.
     patience: Option<Pin<Box<Sleep>>>,
 }
 
 impl<B> Inbound<B> {
-    /// `body`, with at most `bytes_max` bytes and no pause longer than `stall`; its bytes are counted in `received`.
-    pub(super) fn new(body: B, bytes_max: u64, stall: Duration, received: Arc<AtomicU64>) -> Self {
-        Self { body, bytes_max, bytes_left: bytes_max, stall, received, account: None, patience: None }
+    /// `body`, with at most `bytes_max` bytes and no slower than `pace`; its bytes are counted in `received`.
+    pub(super) fn new(body: B, bytes_max: u64, pace: Pace, received: Arc<AtomicU64>) -> Self {
+        Self { body, bytes_max, bytes_left: bytes_max, pace, received, account: None, times: None, patience: None }
     }
 
     /// The same body, of which each piece is paid for by `account` when it comes.
     pub(super) fn paid_by(self, account: Account) -> Self {
         Self { account: Some(account), ..self }
+    }
+
+    /// Waits for the sender, who pauses, until it has been too slow.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        let now = Instant::now();
+        let (began, last) = *self.times.get_or_insert((now, now));
+        let (until, why) = self.pace.deadline(began, last, self.bytes_max - self.bytes_left);
+        let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        ready!(patience.as_mut().poll(cx));
+        Poll::Ready(why.error(&self.pace))
+    }
+}
+
+/// What a sender did not keep to.
+enum Slow {
+    Stalled,
+    Dribbled,
+    TookTooLong,
+}
+
+impl Pace {
+    /// When a body is too slow that `began` then, has brought `bytes`, and nothing since `last`.
+    fn deadline(&self, began: Instant, last: Instant, bytes: u64) -> (Instant, Slow) {
+        let stalls = (last + self.stall, Slow::Stalled);
+        let takes_too_long = (began + self.time_max, Slow::TookTooLong);
+        let dribbles = bytes.saturating_mul(1000).checked_div(self.bytes_per_second_min).map(|due_ms| {
+            // Later than any other deadline is late enough.
+            let due = Duration::from_millis(due_ms).min(self.time_max);
+            (began + self.stall + due, Slow::Dribbled)
+        });
+        let all = [Some(stalls), dribbles, Some(takes_too_long)];
+        all.into_iter().flatten().min_by_key(|(until, _)| *until).expect("there are two at least")
+    }
+}
+
+impl Slow {
+    fn error(&self, pace: &Pace) -> Error {
+        let (code, text) = match self {
+            Self::Stalled => ("BODY_STALLED", format!("the sender of the body paused for more than {} ms", pace.stall.as_millis())),
+            Self::Dribbled => {
+                ("BODY_TOO_SLOW", format!("the body came with fewer than {} bytes a second; nothing was done", pace.bytes_per_second_min))
+            }
+            Self::TookTooLong => {
+                ("BODY_TOO_SLOW", format!("the body took longer than {} ms; nothing was done", pace.time_max.as_millis()))
+            }
+        };
+        Error::new(ErrorKind::TooSlow, text).with_code(code)
     }
 }
 
@@ -58,12 +115,11 @@ where
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
         let Poll::Ready(next) = Pin::new(&mut this.body).poll_frame(cx) else {
-            let stall = this.stall;
-            ready!(this.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall))).as_mut().poll(cx));
-            let message = format!("the sender of the body paused for more than {} ms", stall.as_millis());
-            return Poll::Ready(Some(Err(Error::invalid(message).with_code("BODY_STALLED"))));
+            return this.poll_patience(cx).map(|error| Some(Err(error)));
         };
         this.patience = None;
+        let now = Instant::now();
+        this.times = Some((this.times.map_or(now, |(began, _)| began), now));
         Poll::Ready(match next {
             None => None,
             Some(Err(cause)) => Some(Err(Error::invalid("the body broke off").with_code("BODY_BROKEN").with_source(cause))),
@@ -88,5 +144,30 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sender_is_too_slow_by_its_pauses_by_its_rate_or_by_the_whole_time() {
+        let pace = Pace { stall: Duration::from_secs(15), bytes_per_second_min: 100, time_max: Duration::from_secs(60) };
+        let (began, after) = (Instant::now(), Duration::from_secs);
+        for (last, bytes, until, code) in [
+            (0, 0, 15, "BODY_STALLED"),
+            // A byte every 14 s.
+            (14, 1, 15, "BODY_TOO_SLOW"),
+            (14, 1_000, 25, "BODY_TOO_SLOW"),
+            (14, 100_000, 29, "BODY_STALLED"),
+            (50, 100_000, 60, "BODY_TOO_SLOW"),
+            (50, u64::MAX, 60, "BODY_TOO_SLOW"),
+        ] {
+            let (at, why) = pace.deadline(began, began + after(last), bytes);
+            assert_eq!(((at - began).as_secs(), why.error(&pace).code()), (until, code), "{bytes} bytes, the last after {last} s");
+        }
+        let any = Pace { bytes_per_second_min: 0, ..pace };
+        assert_eq!((any.deadline(began, began + after(14), 1).0 - began).as_secs(), 29, "no rate is asked for");
     }
 }

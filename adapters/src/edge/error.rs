@@ -22,6 +22,7 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
         ErrorKind::Conflict | ErrorKind::Fenced => StatusCode::CONFLICT,
         ErrorKind::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorKind::TooSlow => StatusCode::REQUEST_TIMEOUT,
         ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorKind::Busy | ErrorKind::Unavailable | ErrorKind::Unknown | ErrorKind::StoreRefused => StatusCode::SERVICE_UNAVAILABLE,
         ErrorKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
@@ -123,6 +124,7 @@ mod tests {
             (Unknown, 503),
             (StoreRefused, 503),
             (TimedOut, 504),
+            (TooSlow, 408),
             (Full, 507),
         ] {
             let response = response(&Error::new(kind, "why"), &HeaderValue::from_static("r"), Audience::Caller);

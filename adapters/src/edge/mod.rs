@@ -273,6 +273,9 @@ impl<O: Objects> Edge<O> {
             }
         }
         let admitted = self.door.admit(&head).await;
+        if let Ok(Some(caller)) = &admitted {
+            head.extensions.insert(caller.identity());
+        }
         seen.line.caller = admitted.as_ref().ok().and_then(Option::as_ref).map(|caller: &Caller| caller.name().to_owned());
         let route = self.router.route(&head.method, &head.uri, &head.headers);
         self.count(route.as_ref().ok(), seen)?;
@@ -312,7 +315,7 @@ impl<O: Objects> Edge<O> {
         quota.check()
     }
 
-    /// The body as the object will read it. A small one is here before the object's turn begins, so that a slow sender holds nobody up.
+    /// The body as it will be read: to its end before the object's turn begins, unless its class wants it while it arrives.
     ///
     /// It is paid for before it is read: by what its sender announces, otherwise by what comes. What it takes besides, when it is parsed, is charged to
     /// the same account, which the request carries.
@@ -329,22 +332,18 @@ impl<O: Objects> Edge<O> {
             return Ok(Body::empty());
         }
         let announced = head.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        let inbound = Inbound::new(body, self.settings.body_bytes_max, self.settings.body_stall, Arc::clone(&seen.line.bytes_in));
         if announced.is_some_and(|bytes| bytes > self.settings.body_bytes_max) {
             return Err(body::too_large(self.settings.body_bytes_max));
         }
-        let inbound = match (account, announced) {
+        let inbound = Inbound::new(body, self.settings.body_bytes_max, self.settings.pace(), Arc::clone(&seen.line.bytes_in));
+        Ok(Body::new(match (account, announced) {
             (Some(account), Some(bytes)) => {
                 account.grow(bytes).await?;
                 inbound
             }
             (Some(account), None) => inbound.paid_by(account),
             (None, _) => inbound,
-        };
-        match announced {
-            Some(bytes) if bytes <= body::EAGER_BYTES_MAX => Ok(Body::new(inbound).bytes().await?.into()),
-            _ => Ok(Body::new(inbound)),
-        }
+        }))
     }
 
     async fn ready(&self) -> Result<Response> {

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use dotdo_core::{Body as ResponseBody, Error, Received, Request, Response, Result};
+use dotdo_core::{Body as ResponseBody, Error, ErrorKind, Received, Request, Response, Result};
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -47,7 +47,7 @@ impl<O: Objects> Edge<O> {
         arrival.restore(&mut head)?;
         seen.line.uri = head.uri.clone();
         let begun = tokio::time::timeout(self.settings.body_stall, Begun::new(body)).await;
-        let body = begun.map_err(|_| Error::invalid("the server that offered this request never sent it").with_code("BODY_STALLED"))??;
+        let body = begun.map_err(|_| stalled())??;
         let body = self.receive(body, &mut head, &arrival.object, seen).await?;
         Ok(match self.objects.receive(&arrival.object, arrival.journey.clone(), Request::from_parts(head, body)).await {
             Received::Answered(Ok(response)) => (Kind::Response, Ok(response)),
@@ -55,6 +55,10 @@ impl<O: Objects> Edge<O> {
             Received::NotOwner => not_owner(),
         })
     }
+}
+
+fn stalled() -> Error {
+    Error::new(ErrorKind::TooSlow, "the server that offered this request never sent it").with_code("BODY_STALLED")
 }
 
 /// The answer of a server that does not own the object (421, RFC 9110 section 15.5.20). Whoever it is for looks for the owner again, so nothing

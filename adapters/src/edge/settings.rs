@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::access::AccessLog;
+use super::body::Pace;
 use super::client::TrustedProxies;
 use super::compress::CompressionSettings;
 use super::cors::CorsSettings;
@@ -17,6 +18,10 @@ pub(crate) struct EdgeSettings {
     pub(crate) body_bytes_max: u64,
     /// How long the sender of a body may pause.
     pub(crate) body_stall: Duration,
+    /// How many bytes of a body have to come in a second, on average.
+    pub(crate) body_bytes_per_second_min: u64,
+    /// How long a whole body may take.
+    pub(crate) body_time_max: Duration,
     /// Which requests get a line in the log.
     pub(crate) access_log: AccessLog,
     /// Whose word counts about where a request comes from: items that [`TrustedProxies::new`] takes.
@@ -40,6 +45,8 @@ impl Default for EdgeSettings {
         Self {
             body_bytes_max: 32 << 20,
             body_stall: Duration::from_secs(15),
+            body_bytes_per_second_min: 1024,
+            body_time_max: Duration::from_secs(5 * 60),
             access_log: AccessLog::Errors,
             trusted_proxies: Vec::new(),
             reach: Reach::default(),
@@ -53,6 +60,11 @@ impl Default for EdgeSettings {
 }
 
 impl EdgeSettings {
+    /// What the sender of a body has to keep to.
+    pub(super) fn pace(&self) -> Pace {
+        Pace { stall: self.body_stall, bytes_per_second_min: self.body_bytes_per_second_min, time_max: self.body_time_max }
+    }
+
     /// Why these settings can't be used together, if so.
     pub(crate) fn mistake(&self) -> Option<&'static str> {
         let proxies = TrustedProxies::new(&self.trusted_proxies).is_none();

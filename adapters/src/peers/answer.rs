@@ -9,14 +9,16 @@ use dotdo_core::{Error, ErrorKind};
 use http::{HeaderMap, header};
 use serde::Deserialize;
 
-const KINDS: [ErrorKind; 17] = [
+const KINDS: [ErrorKind; 19] = [
     ErrorKind::Invalid,
     ErrorKind::NotFound,
     ErrorKind::Unauthenticated,
     ErrorKind::Forbidden,
     ErrorKind::Conflict,
+    ErrorKind::KeyReused,
     ErrorKind::Fenced,
     ErrorKind::TooLarge,
+    ErrorKind::TooSlow,
     ErrorKind::RateLimited,
     ErrorKind::Busy,
     ErrorKind::Unavailable,

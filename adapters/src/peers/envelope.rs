@@ -32,6 +32,10 @@ pub(super) struct Envelope {
     pub(super) chain: Vec<(String, String)>,
     /// The message that it delivers: class and id of the sender, and its number.
     pub(super) delivery: Option<(String, String, u64)>,
+    /// Who sends it, as the first server has found out: a hash, in hexadecimal digits.
+    pub(super) identity: Option<String>,
+    /// By what the object knows it again.
+    pub(super) attempt: Option<Uuid>,
 }
 
 impl Envelope {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use dotdo_core::{Delivery, Error, ErrorKind, HOPS_MAX, Journey, ObjectId, Response, Result};
+use dotdo_core::{Delivery, Error, ErrorKind, HOPS_MAX, Identity, Journey, ObjectId, Response, Result};
 use http::{HeaderMap, HeaderValue, header, request};
 use uuid::Uuid;
 
@@ -82,7 +82,11 @@ fn arrival(me: Uuid, value: &HeaderValue) -> Result<Arrival, &'static str> {
         Some((class, id, number)) => Some(Delivery { sender: named(class, id)?, number: *number }),
         None => None,
     };
-    let journey = Journey { visited: envelope.visited.clone(), chain, delivery };
+    let identity = match &envelope.identity {
+        Some(hex) => Some(Identity::from_hex(hex).ok_or("it names no caller")?),
+        None => None,
+    };
+    let journey = Journey { visited: envelope.visited.clone(), chain, delivery, identity, attempt: envelope.attempt };
     Ok(Arrival { object: named(&envelope.object.0, &envelope.object.1)?, journey, envelope })
 }
 

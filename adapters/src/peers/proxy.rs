@@ -113,6 +113,8 @@ impl Proxy {
                 .delivery
                 .as_ref()
                 .map(|Delivery { sender, number }| (sender.class().to_owned(), sender.id().to_owned(), *number)),
+            identity: forward.journey.identity.map(|identity| identity.to_hex()),
+            attempt: forward.journey.attempt,
         }
     }
 

@@ -44,6 +44,8 @@ fn envelope() -> Envelope {
         visited: vec![Uuid::from_u128(1).to_string()],
         chain: vec![("Counter".to_owned(), "first".to_owned())],
         delivery: Some(("Counter".to_owned(), "sender".to_owned(), 7)),
+        identity: None,
+        attempt: None,
     }
 }
 

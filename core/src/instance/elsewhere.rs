@@ -12,6 +12,7 @@ use tracing::Instrument;
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
+use crate::instance::calls::Calling;
 use crate::instance::slot::Slot;
 use crate::instance::whereabouts::Known;
 use crate::instance::{Deps, hearsay, hint, prepare};
@@ -32,7 +33,7 @@ pub(crate) enum Caller {
     Here,
     /// This process on business of its own, which nobody else can do: it waits for the owner's lease to end.
     Own,
-    /// Another server: it is told at once who owns the object, and decides.
+    /// Another server, or this process for what others can do as well: it is told at once who owns the object, and decides.
     Peer,
 }
 
@@ -61,6 +62,8 @@ pub(crate) struct Way {
     declined: bool,
     /// A server that had the request did not answer, and what it asked for may be done at any time.
     doubted: bool,
+    /// The calls of objects elsewhere that wait for it.
+    _calling: Option<Calling>,
 }
 
 impl Way {
@@ -68,9 +71,10 @@ impl Way {
     pub(crate) fn of(mut request: Request) -> Self {
         let mut journey = request.extensions_mut().remove::<Journey>().unwrap_or_default();
         if let Some(chain) = request.extensions().get::<CallChain>() {
-            journey.chain = chain.0.to_vec();
+            journey.chain = chain.objects.to_vec();
         }
         journey.delivery = request.extensions().get().cloned();
+        journey.identity = request.extensions().get().copied();
         Self { journey, caller: Caller::Here, ..Self::that_stays(request) }
     }
 
@@ -78,20 +82,34 @@ impl Way {
     ///
     /// # Errors
     ///
-    /// Those of a request that comes from a client.
-    pub(crate) async fn received(journey: Journey, mut request: Request) -> Result<Self> {
+    /// Those of a request that comes from a client; `Busy` when the object waits for one that waits for this request.
+    pub(crate) async fn received(deps: &Deps, object: &ObjectId, journey: Journey, mut request: Request) -> Result<Self> {
+        let calling = deps.calls.received(&journey.chain, object)?;
         let extensions = request.extensions_mut();
-        extensions.insert(CallChain(journey.chain.as_slice().into()));
+        extensions.insert(CallChain { objects: journey.chain.as_slice().into(), holder: journey.chain.last().cloned() });
         if let Some(delivery) = &journey.delivery {
             extensions.insert(delivery.clone());
         }
-        Ok(Self { journey, caller: Caller::Peer, ..Self::that_stays(prepare(request).await?) })
+        if let Some(identity) = journey.identity {
+            extensions.insert(identity);
+        }
+        if let Some(attempt) = journey.attempt {
+            extensions.insert(Keyed::attempt(attempt));
+        }
+        // A key that the client has given wins.
+        Ok(Self { journey, caller: Caller::Peer, _calling: Some(calling), ..Self::that_stays(prepare(deps, object, request).await?) })
     }
 
     /// The way of a request that must be answered here or not at all.
     pub(crate) fn that_stays(request: Request) -> Self {
         let (request, journey) = (Some(request), Journey::default());
-        Self { request, journey, caller: Caller::Own, turned_away: 0, since: None, has_asked: false, declined: false, doubted: false }
+        let (turned_away, since, _calling) = (0, None, None);
+        Self { request, journey, caller: Caller::Own, turned_away, since, has_asked: false, declined: false, doubted: false, _calling }
+    }
+
+    /// The way of a request that waits for no owner.
+    pub(crate) fn that_visits(request: Request) -> Self {
+        Self { caller: Caller::Peer, ..Self::that_stays(request) }
     }
 
     /// Who waits.
@@ -124,10 +142,23 @@ impl Way {
         Ok(())
     }
 
+    /// Gives the request a number, unless it has a name already, so that the object knows it again. Only requests whose methods say that they change
+    /// nothing: they rarely do, and what leaves nothing costs nothing. Of any other the client is told that nobody knows whether it was done.
+    fn name(&mut self, deps: &Deps) {
+        let Some(request) = &mut self.request else { return };
+        let named = request.extensions().get::<Keyed>().is_some() || request.extensions().get::<Delivery>().is_some();
+        if !named && request.method().is_safe() && request.body().peek().is_some() {
+            let number = deps.uuid();
+            self.journey.attempt = Some(number);
+            request.extensions_mut().insert(Keyed::attempt(number));
+        }
+    }
+
     /// Passes the request on if another process is known to own the object. `None`: it is still to be answered.
     pub(crate) async fn elsewhere(&mut self, deps: &Deps, slot: &Slot) -> Option<Result<Response>> {
         let peers = deps.peers.as_ref().filter(|_| self.caller == Caller::Here)?;
         let known = self.owner(deps, slot).await?;
+        self.name(deps);
         let request = self.begin(deps);
         let spare = self.request.take();
         let forward = Forward { object: slot.log.object.clone(), request, journey: self.journey.clone() };
@@ -185,7 +216,7 @@ impl Way {
                 count("unknown");
                 tracing::warn!(%object, %instance, address, reason, "the object's owner may have done a request, and does not answer");
                 let left = spare.filter(is_repeatable);
-                self.doubted = left.as_ref().is_some_and(|request| !request.method().is_safe());
+                self.doubted = left.is_some();
                 (left, unknown(object))
             }
         };
@@ -259,10 +290,10 @@ pub(crate) async fn look(deps: &Deps, slot: &Slot, caller: Caller) -> Result<Opt
     Err(claim.busy(remaining))
 }
 
-/// Whether it does no harm to send this twice: it changes nothing, or the object knows it again by its key or its number.
+/// Whether it does no harm to send this twice: the object knows it again by its key or its number.
 fn is_repeatable(request: &Request) -> bool {
     let extensions = request.extensions();
-    request.method().is_safe() || extensions.get::<Keyed>().is_some() || extensions.get::<Delivery>().is_some()
+    extensions.get::<Keyed>().is_some() || extensions.get::<Delivery>().is_some()
 }
 
 fn unknown(object: &ObjectId) -> Error {

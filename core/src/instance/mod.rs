@@ -6,6 +6,7 @@
 mod afterwards;
 mod agenda;
 mod background;
+mod calls;
 mod catch_up;
 mod checkpoint;
 mod commit;
@@ -96,6 +97,8 @@ pub(crate) struct Deps {
     pub(crate) couriers: background::Tasks,
     /// Couriers that have something to do at the moment; the others wait.
     pub(crate) deliveries: background::Tasks,
+    /// Which objects wait for each other.
+    pub(crate) calls: Arc<calls::Calls>,
     /// How many snapshots may be written at the same time.
     pub(crate) checkpoints: tokio::sync::Semaphore,
     /// The memory of the process.
@@ -132,6 +135,7 @@ impl Deps {
             stopping: tokio::sync::Semaphore::new(0),
             couriers: background::Tasks::default(),
             deliveries: background::Tasks::default(),
+            calls: Arc::default(),
             checkpoints,
             budget,
             residents: residents::Residents::new(agenda.clone()),

@@ -1,32 +1,41 @@
-//! What happens once although it is asked for again: requests with an idempotency key, and messages from other objects.
+//! What happens once although it is asked for again: requests with an idempotency key, requests that servers send again, and messages from other
+//! objects.
 //!
 //! Everything that makes it so is in the object's database and in the handler's own transaction. Nothing is remembered here, so a handler may
 //! be run again on a newer state, by any server.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::ObjectId;
 use crate::instance::Deps;
 use crate::instance::handler::{self, offload};
 use crate::instance::outbox::{Errand, mark};
 use crate::instance::slot::Warm;
-use crate::limits::STORED_RESPONSE_BYTES_MAX;
-use crate::object::{self, Answer, Delivery, Keyed, Request, Response};
+use crate::limits::{ATTEMPT_KEPT, ATTEMPT_RESPONSE_BYTES_MAX, STORED_RESPONSE_BYTES_MAX};
+use crate::object::{self, Answer, Delivery, IDEMPOTENCY_REPLAYED_HEADER, Keyed, Request, Response};
 use crate::planted::{Bug, planted};
 
-/// Makes a request ready for its turn: one with an idempotency key is read to its end, so that its turn knows what it asks for.
+/// Makes a request ready for its turn: its body is read to its end, so that no sender holds a turn, and its key is found. A request for a class
+/// whose handlers read bodies while they arrive is read only when it has a key.
 ///
 /// # Errors
 ///
 /// `Invalid` when its key is none; what reading its body fails with.
-pub(crate) async fn prepare(request: Request) -> Result<Request> {
+pub(crate) async fn prepare(deps: &Deps, object: &ObjectId, request: Request) -> Result<Request> {
     let (mut head, body) = request.into_parts();
     // A message has its number; the key that it may carry is the handler's own affair.
     let key = if head.extensions.get::<Delivery>().is_some() { None } else { Keyed::key_of(&head)? };
-    let Some(key) = key else { return Ok(Request::from_parts(head, body)) };
+    if key.is_none() && deps.app.streams_requests(object.class()) {
+        return Ok(Request::from_parts(head, body));
+    }
     let body = body.bytes().await?;
-    let keyed = Keyed::new(key, &head, &body);
-    head.extensions.insert(keyed);
+    if let Some(key) = key {
+        let keyed = Keyed::new(&key, &head, &body);
+        head.extensions.insert(keyed);
+    }
     Ok(Request::from_parts(head, body.into()))
 }
 
@@ -42,6 +51,7 @@ pub(crate) async fn answer(deps: &Arc<Deps>, warm: &mut Warm, mut request: Reque
     let mut response = match (errand, delivery, keyed) {
         (Some(errand), ..) => offload(deps.executor.as_ref(), || errand.run(&mut warm.context.database))?,
         (None, Some(delivery), _) => take(deps, warm, request, delivery).await?,
+        (None, None, Some(keyed)) if keyed.is_attempt() => attempt(deps, warm, request, &keyed).await?,
         (None, None, Some(keyed)) => recall(deps, warm, request, &keyed).await?,
         (None, None, None) => handler::run(deps, warm, request).await?,
     };
@@ -63,8 +73,7 @@ async fn take(deps: &Deps, warm: &mut Warm, request: Request, delivery: Delivery
 /// Runs the handler on a request with a key and stores its answer, unless there is one.
 async fn recall(deps: &Deps, warm: &mut Warm, request: Request, keyed: &Keyed) -> Result<Response> {
     let now_ms = warm.context.now_ms();
-    let kept_ms = i64::try_from(deps.settings.idempotency_keep.as_millis()).unwrap_or(i64::MAX);
-    let since_ms = now_ms.saturating_sub(kept_ms);
+    let since_ms = now_ms.saturating_sub(millis(deps.settings.idempotency_keep));
     if let Some(stored) = offload(deps.executor.as_ref(), || object::recall(&mut warm.context.database, keyed, since_ms))? {
         metrics::counter!("dotdo_requests_replayed_total").increment(1);
         return Ok(stored);
@@ -75,8 +84,42 @@ async fn recall(deps: &Deps, warm: &mut Warm, request: Request, keyed: &Keyed) -
     if planted(Bug::KeyForgotten) {
         return Ok(Response::from_parts(answer.head, answer.body.into()));
     }
-    offload(deps.executor.as_ref(), || object::keep(&mut warm.context.database, keyed, &answer, (now_ms, since_ms)))?;
+    offload(deps.executor.as_ref(), || object::keep(&mut warm.context.database, keyed, Some(&answer), (now_ms, since_ms)))?;
     Ok(Response::from_parts(answer.head, answer.body.into()))
+}
+
+/// Runs the handler on a request that a server may send again. That it was done is stored when it has left something, and its answer too if that
+/// is small: what has left nothing may run again.
+async fn attempt(deps: &Deps, warm: &mut Warm, request: Request, keyed: &Keyed) -> Result<Response> {
+    let now_ms = warm.context.now_ms();
+    let since_ms = now_ms.saturating_sub(millis(deps.settings.idempotency_keep));
+    if let Some(mut stored) = offload(deps.executor.as_ref(), || object::recall(&mut warm.context.database, keyed, since_ms))? {
+        metrics::counter!("dotdo_requests_replayed_total").increment(1);
+        // The client has sent its request once.
+        stored.headers_mut().remove(IDEMPOTENCY_REPLAYED_HEADER);
+        return Ok(stored);
+    }
+    let (head, body) = handler::run(deps, warm, request).await?.into_parts();
+    let called = warm.context.request.called.load(Ordering::Relaxed);
+    let has_left = called || !offload(deps.executor.as_ref(), || warm.context.database.prepare_commit())?.is_empty();
+    if !has_left || planted(Bug::AttemptForgotten) {
+        return Ok(Response::from_parts(head, body));
+    }
+    let kept = body.peek().filter(|body| body.len() <= ATTEMPT_RESPONSE_BYTES_MAX).cloned();
+    let answer = kept.map(|kept| Answer { head: head.clone(), body: kept });
+    // It is dated so that it goes with those whose time is over when nobody can send it again any more.
+    let dated_ms = since_ms.saturating_add(millis(attempt_kept(deps)));
+    offload(deps.executor.as_ref(), || object::keep(&mut warm.context.database, keyed, answer.as_ref(), (dated_ms, since_ms)))?;
+    Ok(Response::from_parts(head, body))
+}
+
+/// For how long a server may send a request again: it waits for a turn and for a handler, at one owner and at the next.
+fn attempt_kept(deps: &Deps) -> Duration {
+    ATTEMPT_KEPT + 2 * (deps.settings.turn_wait_max + deps.settings.handler_time_max)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn too_large() -> Error {

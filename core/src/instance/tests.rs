@@ -1,15 +1,18 @@
 //! An engine on a store that misbehaves on request: the gate, groups, fencing, leases, and handlers that fail in every way.
 
 mod afterwards;
+mod calls;
 mod claims;
 mod deletion;
 mod history;
 mod late;
+mod markers;
 mod memory;
 mod once;
 mod outbox;
 mod per_request;
 mod post;
+mod slow;
 mod token;
 mod void;
 
@@ -34,6 +37,9 @@ struct Counter;
 
 impl DurableObject for Counter {
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+        let (head, body) = request.into_parts();
+        body.bytes().await?;
+        let request = Request::from_parts(head, Body::empty());
         let path = request.uri().path().to_owned();
         if path == "/get" {
             let known: i64 = ctx.sql().exec("SELECT count(*) FROM sqlite_schema WHERE name = 'n'", ())?.one()?;

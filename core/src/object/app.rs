@@ -16,6 +16,13 @@ use crate::object::context::Context;
 /// changed is in the bucket before the response leaves. When it returns an error, panics or overruns its time, nothing of it remains
 /// and the value is made anew: what must last belongs into the database, fields are a cache.
 pub trait DurableObject: Send + 'static {
+    /// Whether a handler gets the body of its request while it still arrives. Otherwise, and that is the default, a request gets its turn
+    /// when its body is here: then a slow sender holds nobody up.
+    ///
+    /// A handler that reads a body as it comes keeps the object's turn meanwhile, so all others wait for its sender, at most for the settings'
+    /// time of a handler.
+    const STREAMS_REQUESTS: bool = false;
+
     /// Answers one request.
     ///
     /// # Errors
@@ -27,11 +34,17 @@ pub trait DurableObject: Send + 'static {
 /// The classes that a program serves.
 #[derive(Clone, Default)]
 pub struct App {
-    classes: BTreeMap<String, Factory>,
+    classes: BTreeMap<String, Class>,
     default_class: Option<String>,
 }
 
 type Factory = Arc<dyn Fn() -> Box<dyn AnyObject> + Send + Sync>;
+
+#[derive(Clone)]
+struct Class {
+    make: Factory,
+    streams_requests: bool,
+}
 
 impl App {
     /// A program without classes.
@@ -53,7 +66,8 @@ impl App {
             "the class name {name:?} is taken by {twin:?}; names that differ in case only are taken for one another by people"
         );
         self.default_class.get_or_insert_with(|| name.to_owned());
-        self.classes.insert(name.to_owned(), Arc::new(move || Box::new(make())));
+        let class = Class { make: Arc::new(move || Box::new(make())), streams_requests: T::STREAMS_REQUESTS };
+        self.classes.insert(name.to_owned(), class);
         self
     }
 
@@ -92,15 +106,20 @@ impl App {
     ///
     /// `NotFound`, with the classes that there are.
     pub(crate) fn check_class(&self, class: &str) -> Result<()> {
-        self.factory(class).map(|_| ())
+        self.known(class).map(|_| ())
+    }
+
+    /// Whether the handlers of `class` read bodies while they arrive.
+    pub(crate) fn streams_requests(&self, class: &str) -> bool {
+        self.classes.get(class).is_some_and(|class| class.streams_requests)
     }
 
     /// A new value of the class.
     pub(crate) fn make(&self, class: &str) -> Result<Box<dyn AnyObject>> {
-        Ok(self.factory(class)?())
+        Ok((self.known(class)?.make)())
     }
 
-    fn factory(&self, class: &str) -> Result<&Factory> {
+    fn known(&self, class: &str) -> Result<&Class> {
         self.classes.get(class).ok_or_else(|| {
             let known: Vec<&str> = self.class_names().collect();
             Error::not_found(format!("no class is named {class:?}"))

@@ -80,6 +80,15 @@ impl Body {
         }
     }
 
+    /// The bytes of the body, unless it is a stream.
+    pub(crate) fn peek(&self) -> Option<&Bytes> {
+        static EMPTY: Bytes = Bytes::new();
+        match &self.0 {
+            Content::Whole(bytes) => Some(bytes.as_ref().unwrap_or(&EMPTY)),
+            Content::Stream(_) => None,
+        }
+    }
+
     /// Reads the body to its end, at most `max` bytes; `None` when it is longer.
     pub(crate) async fn bytes_up_to(self, max: usize) -> Result<Option<Bytes>> {
         let body = match self.0 {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use crate::engine::WeakEngine;
@@ -11,6 +12,7 @@ use crate::instance::{FencingToken, acquire_token, check_token};
 use crate::lease::Claim;
 use crate::limits::CALL_DEPTH_MAX;
 use crate::object::body::{Request, Response};
+use crate::object::identity::Identity;
 use crate::object::outbox::{self, Delivery};
 use crate::object::savepoint::savepoint;
 use crate::object::sql::Sql;
@@ -32,6 +34,8 @@ pub struct Context {
     pub(crate) request: RequestState,
     /// The live claim of another process on this object.
     pub(crate) elsewhere: Option<Claim>,
+    /// The database is a former state: nobody waits for its turn.
+    pub(crate) is_past: bool,
 }
 
 /// The part of a [`Context`] that is new with each request.
@@ -47,17 +51,23 @@ pub(crate) struct RequestState {
     pub(crate) sender: Option<ObjectId>,
     /// The handler has sent a message.
     pub(crate) sent: bool,
+    /// The handler has called another object, which may keep what it did.
+    pub(crate) called: Arc<AtomicBool>,
     /// Held while the handler runs; what outlives it can tell by its absence.
     pub(crate) running: Arc<()>,
 }
 
 /// The objects whose handlers wait for this request, outermost first; travels in the request's extensions.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct CallChain(pub(crate) Arc<[ObjectId]>);
+pub(crate) struct CallChain {
+    pub(crate) objects: Arc<[ObjectId]>,
+    /// The innermost one that keeps its turn meanwhile: a handler on a former state has none.
+    pub(crate) holder: Option<ObjectId>,
+}
 
 impl Context {
     pub(crate) fn new(object: ObjectId, engine: WeakEngine, database: Database) -> Self {
-        Self { object, engine, database, request: RequestState::default(), elsewhere: None }
+        Self { object, engine, database, request: RequestState::default(), elsewhere: None, is_past: false }
     }
 
     /// Which object this is.
@@ -105,11 +115,14 @@ impl Context {
     /// `Invalid` when the class or id is not one.
     pub fn object(&self, class: &str, id: &str) -> Result<RemoteObject> {
         let target = ObjectId::new(class, id)?;
-        let mut chain = self.request.chain.0.to_vec();
-        chain.push(self.object.clone());
+        let CallChain { objects, holder } = &self.request.chain;
+        let objects = objects.iter().chain([&self.object]).cloned().collect();
+        let holder = if self.is_past { holder.clone() } else { Some(self.object.clone()) };
         Ok(RemoteObject {
             target,
-            chain: CallChain(chain.into()),
+            caller: self.object.clone(),
+            chain: CallChain { objects, holder },
+            called: self.request.called.clone(),
             handler: Arc::downgrade(&self.request.running),
             engine: self.engine.clone(),
             at: None,
@@ -187,7 +200,9 @@ impl Context {
 #[derive(Clone)]
 pub struct RemoteObject {
     target: ObjectId,
+    caller: ObjectId,
     chain: CallChain,
+    called: Arc<AtomicBool>,
     /// The handler that got this value; once it has ended, nobody in the chain waits any more.
     handler: Weak<()>,
     engine: WeakEngine,
@@ -211,23 +226,33 @@ impl RemoteObject {
     ///
     /// # Errors
     ///
-    /// `Invalid` when the target waits for this very call (code `CALL_CYCLE`) or the chain of calls is too long; otherwise what the
-    /// target's handler or the store failed with.
+    /// `Invalid` when the target waits for this very call (code `CALL_CYCLE`) or the chain of calls is too long; `Busy` (code
+    /// `CALL_DEADLOCK`) when the target waits, in another request, for an object that waits for this call; otherwise what the target's handler
+    /// or the store failed with.
     pub async fn fetch(&self, mut request: Request) -> Result<Response> {
         let chain = if self.handler.strong_count() > 0 { self.chain.clone() } else { CallChain::default() };
-        if chain.0.contains(&self.target) && self.at.is_none() {
+        if chain.objects.contains(&self.target) && self.at.is_none() {
             let text = format!("{} is waiting for this call and can't answer it", self.target);
             return Err(Error::invalid(text).with_code("CALL_CYCLE"));
         }
-        if chain.0.len() > CALL_DEPTH_MAX {
+        if chain.objects.len() > CALL_DEPTH_MAX {
             return Err(Error::invalid(format!("objects may call each other {CALL_DEPTH_MAX} deep")).with_code("CALL_DEPTH"));
         }
         let engine = self.engine.upgrade().ok_or_else(stopping)?;
-        request.extensions_mut().insert(chain);
-        // A message that was passed on is a request like any other.
-        request.extensions_mut().remove::<Delivery>();
+        // A former state is nobody's to wait for.
+        let holder = chain.holder.as_ref().filter(|_| self.at.is_none());
+        let calling = holder.map(|holder| engine.deps().calls.begin(holder, &self.target, self.handler.clone())).transpose()?;
+        self.called.store(true, Ordering::Relaxed);
+        let extensions = request.extensions_mut();
+        extensions.insert(chain);
+        // A message that was passed on is a request like any other, and what a client sent is this object's when it passes it on.
+        extensions.remove::<Delivery>();
+        let identity = Identity::of_call(&self.caller, extensions.get());
+        extensions.insert(identity);
         // Boxed, because a handler's future would otherwise contain itself.
-        Box::pin(traced(span!("call", dotdo.class = self.target.class()), engine.fetch(&self.target, self.at, request))).await
+        let answer = Box::pin(traced(span!("call", dotdo.class = self.target.class()), engine.fetch(&self.target, self.at, request))).await;
+        drop(calling);
+        answer
     }
 }
 

@@ -3,6 +3,7 @@
 mod app;
 mod body;
 mod context;
+mod identity;
 mod key;
 mod outbox;
 mod requests;
@@ -17,9 +18,12 @@ pub(crate) use body::duplicate;
 pub use body::{Body, Request, Response, json};
 pub(crate) use context::{AfterCommit, Background, CallChain, RequestState};
 pub use context::{Context, RemoteObject};
+pub use identity::Identity;
 pub use key::IDEMPOTENCY_KEY_HEADER;
 pub use outbox::Delivery;
-pub(crate) use outbox::{Letter, Settled, collect, is_waiting, settle, take, taken_before};
+#[cfg(test)]
+pub(crate) use outbox::post;
+pub(crate) use outbox::{Letter, Receivers, Settled, collect, is_waiting, look_on, settle, take, taken_before};
 pub use requests::IDEMPOTENCY_REPLAYED_HEADER;
 pub(crate) use requests::{Answer, Keyed, keep, recall};
 pub use sql::{IntoParams, IntoValue, Sql, SqlCursor};

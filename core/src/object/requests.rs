@@ -1,15 +1,19 @@
-//! The answers of requests with an idempotency key, in a table of the object's own database: an answer and what the request changed are
-//! committed together or not at all.
+//! The answers of requests that may come again, in a table of the object's own database: an answer and what the request changed are committed
+//! together or not at all. A request may come again because its client gave it an idempotency key, or because a server that has passed it on
+//! got no answer.
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode, header, request};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request};
+use uuid::Uuid;
 
 use crate::change::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::body::Response;
+use crate::object::identity::Identity;
 use crate::object::key::key;
 use crate::object::sql::Sql;
 use crate::object::table::{bytes, exists, headers, integer, lines, odd};
+use crate::planted::{Bug, planted};
 use crate::sqlite::Database;
 
 const TABLE: &str = "_dotdo_requests";
@@ -25,11 +29,22 @@ const EXPIRED_AT_ONCE: u32 = 16;
 /// Says that an answer is the stored one.
 pub const IDEMPOTENCY_REPLAYED_HEADER: HeaderName = HeaderName::from_static("idempotency-replayed");
 
+/// The status of an entry whose answer was not kept: no response has it.
+const NOT_KEPT: u16 = 0;
+
+/// Headers of a response that are not stored: they are secrets of a session, which don't belong into a bucket.
+const NOT_STORED: [HeaderName; 2] = [header::SET_COOKIE, HeaderName::from_static("authentication-info")];
+
+/// Headers by which a class may know its callers, where the server does not.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
 /// What names a request for good: its key, and the hash of what it asks for. It travels in the request's extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Keyed {
+    /// Whose key it is, and the key.
     key: String,
     fingerprint: [u8; 32],
+    is_attempt: bool,
 }
 
 /// A response whose body is here to its end.
@@ -49,8 +64,10 @@ impl Keyed {
         if head.method.is_safe() { Ok(None) } else { key(&head.headers) }
     }
 
-    /// The request with this `key`: its method, path, query, body, and how the body is to be read.
-    pub(crate) fn new(key: String, head: &request::Parts, body: &Bytes) -> Self {
+    /// The request with this `key`: its caller, method, path, query, body, how the body is to be read, and by what the class may know who sends
+    /// it.
+    pub(crate) fn new(key: &str, head: &request::Parts, body: &Bytes) -> Self {
+        let identity: Option<&Identity> = head.extensions.get();
         let mut hasher = blake3::Hasher::new();
         let mut part = |bytes: &[u8]| {
             hasher.update(&(bytes.len() as u64).to_le_bytes());
@@ -61,8 +78,25 @@ impl Keyed {
         for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING] {
             part(head.headers.get(name).map_or(b"".as_slice(), HeaderValue::as_bytes));
         }
+        // The token of a caller whom the server knows may be renewed.
+        let verified = identity.is_some();
+        for name in [header::COOKIE, API_KEY, header::AUTHORIZATION].into_iter().take(if verified { 2 } else { 3 }) {
+            head.headers.get_all(name).iter().for_each(|value| part(value.as_bytes()));
+            part(b"");
+        }
         part(body);
-        Self { key, fingerprint: *hasher.finalize().as_bytes() }
+        let caller = identity.filter(|_| !planted(Bug::KeyOfAnybody)).map_or_else(|| "-".to_owned(), |identity| identity.to_hex()[..32].to_owned());
+        Self { key: format!("{caller}/{key}"), fingerprint: *hasher.finalize().as_bytes(), is_attempt: false }
+    }
+
+    /// A request that nobody but servers knows by this number.
+    pub(crate) fn attempt(number: Uuid) -> Self {
+        Self { key: format!("!/{}", number.simple()), fingerprint: [0; 32], is_attempt: true }
+    }
+
+    /// Whether a server has named it, and no client.
+    pub(crate) fn is_attempt(&self) -> bool {
+        self.is_attempt
     }
 }
 
@@ -70,7 +104,7 @@ impl Keyed {
 ///
 /// # Errors
 ///
-/// `KeyReused` when the key stands for another request.
+/// `KeyReused` when the key stands for another request; `Unknown` (code `ANSWER_LOST`) when it was done and its answer was not kept.
 pub(crate) fn recall(database: &mut Database, keyed: &Keyed, since_ms: i64) -> Result<Option<Response>> {
     if !exists(database, TABLE)? {
         return Ok(None);
@@ -83,6 +117,10 @@ pub(crate) fn recall(database: &mut Database, keyed: &Keyed, since_ms: i64) -> R
         let text = "the Idempotency-Key stands for another request; take a new one for a new request";
         return Err(Error::new(ErrorKind::KeyReused, text));
     }
+    if integer(&status)? == i64::from(NOT_KEPT) {
+        let text = "this request was done, and its answer was lost on the way; what it changed is there";
+        return Err(Error::new(ErrorKind::Unknown, text).with_code("ANSWER_LOST"));
+    }
     let mut response = Response::new(bytes(body)?.into());
     let status = u16::try_from(integer(&status)?).ok().and_then(|status| StatusCode::from_u16(status).ok());
     *response.status_mut() = status.ok_or_else(|| odd("a status is none"))?;
@@ -91,20 +129,32 @@ pub(crate) fn recall(database: &mut Database, keyed: &Keyed, since_ms: i64) -> R
     Ok(Some(response))
 }
 
-/// Stores the answer to a request that was made at `now_ms`, and lets go of some entries from before `since_ms`.
+/// Stores the answer to a request that was made at `now_ms`, and lets go of some entries from before `since_ms`. `None`: that it was done, and
+/// nothing of its answer.
 ///
 /// # Errors
 ///
 /// What the database fails with; `Full` when the object has no room for the answer.
-pub(crate) fn keep(database: &mut Database, keyed: &Keyed, answer: &Answer, (now_ms, since_ms): (i64, i64)) -> Result<()> {
+pub(crate) fn keep(database: &mut Database, keyed: &Keyed, answer: Option<&Answer>, (now_ms, since_ms): (i64, i64)) -> Result<()> {
     Sql::new(database).exec(CREATE, ())?;
     let expire = "DELETE FROM _dotdo_requests
         WHERE rowid IN (SELECT rowid FROM _dotdo_requests WHERE time_ms < ? ORDER BY time_ms LIMIT ?)";
     Sql::new(database).exec(expire, (since_ms, EXPIRED_AT_ONCE))?;
     // An entry under this key is from before `since_ms`, or `recall` would have found it.
     let insert = "INSERT OR REPLACE INTO _dotdo_requests (key, fingerprint, status, headers, body, time_ms) VALUES (?, ?, ?, ?, ?, ?)";
-    let status = answer.head.status.as_u16();
-    let params = (&keyed.key, keyed.fingerprint.as_slice(), status, lines(&answer.head.headers), answer.body.clone(), now_ms);
-    Sql::new(database).exec(insert, params)?;
+    let (status, headers, body) = match answer {
+        Some(Answer { head, body }) => (head.status.as_u16(), stored(&head.headers), body.clone()),
+        None => (NOT_KEPT, HeaderMap::new(), Bytes::new()),
+    };
+    Sql::new(database).exec(insert, (&keyed.key, keyed.fingerprint.as_slice(), status, lines(&headers), body, now_ms))?;
     Ok(())
+}
+
+/// The headers that are stored.
+fn stored(headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
+    for name in NOT_STORED {
+        headers.remove(name);
+    }
+    headers
 }

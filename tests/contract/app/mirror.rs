@@ -16,6 +16,8 @@ use crate::{gate, query};
 pub(crate) struct Mirror;
 
 impl DurableObject for Mirror {
+    const STREAMS_REQUESTS: bool = true;
+
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
         let query = request.uri().query().unwrap_or_default().to_owned();
         match request.uri().path() {

@@ -11,6 +11,8 @@ use serde_json::json;
 pub(crate) struct Mirror;
 
 impl DurableObject for Mirror {
+    const STREAMS_REQUESTS: bool = true;
+
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
         match request.uri().path() {
             "/echo" => Ok(echo(request)),

@@ -1,6 +1,6 @@
 //! What a client meets that is broken, slow or malicious; and that nobody else suffers.
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 
@@ -111,13 +111,36 @@ async fn a_sender_that_stalls_or_breaks_off_is_refused() {
         ["content-length: 10\r\n\r\nhalf", "content-length: 100000\r\n\r\nhalf", "transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n"]
     {
         let answer = server.ask(&format!("POST /do/a/count HTTP/1.1\r\nhost: x\r\n{framing}")).await;
-        assert_eq!((answer.status, &answer.json()["code"]), (400, &"BODY_STALLED".into()), "{framing}");
+        assert_eq!((answer.status, &answer.json()["code"]), (408, &"BODY_STALLED".into()), "{framing}");
     }
     let mut client = server.connect().await;
     client.send("POST /do/a/count HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf").await;
     client.output.shutdown().await.expect("an open connection");
     client.rest().await;
     assert!(server.is_well().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_dribbles_is_refused_however_often_it_sends() {
+    let slow = EdgeSettings { body_stall: Duration::from_millis(300), body_bytes_per_second_min: 1000, ..edge_settings() };
+    let long = EdgeSettings { body_time_max: Duration::from_millis(300), ..edge_settings() };
+    for settings in [slow, long] {
+        let server = Server::with(server_settings(), settings).await;
+        let mut client = server.connect().await;
+        client.send("POST /do/a/count HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n").await;
+        let (mut input, mut output) = (client.input, client.output);
+        let dribble = async {
+            while output.write_all(b"1\r\nx\r\n").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let mut answer = [0; 12];
+        tokio::select! {
+            read = input.read_exact(&mut answer) => { read.expect("an answer"); }
+            () = dribble => panic!("it was not told why"),
+        }
+        assert_eq!(&answer, b"HTTP/1.1 408");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

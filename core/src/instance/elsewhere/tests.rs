@@ -22,18 +22,27 @@ use crate::store::{Bucket, Key, Memory};
 use crate::testing::detour::{self, Detour};
 use crate::testing::{CountingRandom, ManualClock};
 
-/// Answers with how often it was asked, and who asked. A PUT keeps the object, a DELETE gives it up.
+mod again;
+
+/// Answers with how often it was asked, and who asked. A PUT keeps the object, a DELETE gives it up, a HEAD changes nothing.
 struct Counter;
 
 impl DurableObject for Counter {
+    const STREAMS_REQUESTS: bool = true;
+
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
         match *request.method() {
+            http::Method::HEAD => return again::look(request, ctx).await,
             http::Method::PUT => _ = ctx.acquire_fencing_token().await?,
             http::Method::DELETE => {
                 let token = ctx.acquire_fencing_token().await?;
                 ctx.release_fencing_token(token)?;
             }
             _ => {}
+        }
+        if request.headers().contains_key("x-rows") {
+            let rows: i64 = ctx.sql().exec("SELECT count(*) FROM _dotdo_requests", ())?.one()?;
+            return Ok(Response::new(format!("{rows} rows").into()));
         }
         let count = ctx.storage().get::<u64>("count")?.unwrap_or(0) + 1;
         ctx.storage().put("count", &count)?;
@@ -105,12 +114,18 @@ pub(in crate::instance) struct World {
     pub(in crate::instance) bucket: Arc<Memory>,
     pub(in crate::instance) carrier: Arc<Carrier>,
     pub(in crate::instance) directory: Option<Arc<dyn Directory>>,
+    pub(in crate::instance) app: App,
 }
 
 impl World {
     pub(in crate::instance) fn new() -> Self {
+        Self::of(App::new().class("Counter", || Counter))
+    }
+
+    /// Servers of another program.
+    pub(in crate::instance) fn of(app: App) -> Self {
         let clock = Arc::new(ManualClock::default());
-        Self { bucket: Arc::new(Memory::new(clock.clone())), clock, carrier: Arc::default(), directory: None }
+        Self { bucket: Arc::new(Memory::new(clock.clone())), clock, carrier: Arc::default(), directory: None, app }
     }
 
     /// A server that others reach at `name`.
@@ -137,7 +152,7 @@ impl World {
         };
         let settings = Settings { address: Some(name.to_owned()), ..settings };
         let tenant = Tenant::new("local", "local").expect("a good tenant");
-        let engine = Engine::start(App::new().class("Counter", || Counter), tenant, settings, components).await.expect("it starts");
+        let engine = Engine::start(self.app.clone(), tenant, settings, components).await.expect("it starts");
         self.carrier.engines.lock().expect("no panics").push((name.to_owned(), engine.clone()));
         engine
     }
@@ -232,13 +247,13 @@ async fn what_may_have_been_done_is_repeated_only_when_that_does_no_harm() {
     world.clock.advance(Duration::from_secs(20));
     ask(&a, post(Body::empty())).await.expect("a owns it again");
     world.carrier.script([Fate::IsUnanswered]);
-    // The handler counts reads too, which shows that it ran at both.
-    assert_eq!(in_time(&world, ask(&b, Request::default())).await.expect("a GET is repeated"), "5");
+    // The handler counts reads too, which shows that it ran once.
+    assert_eq!(in_time(&world, ask(&b, Request::default())).await.expect("a GET is repeated"), "4");
 }
 
 #[tokio::test]
 async fn what_may_have_been_done_is_not_said_to_be_undone_when_its_repetition_fails() {
-    for (method, kind) in [(http::Method::POST, ErrorKind::Unknown), (http::Method::GET, ErrorKind::Unavailable)] {
+    for method in [http::Method::POST, http::Method::GET] {
         let (world, is_away) = (World::new(), Arc::new(AtomicBool::new(false)));
         let away = Arc::clone(&is_away);
         let signpost = move |_: &str, _: &Key| if away.load(Ordering::Relaxed) { detour::Way::Fail } else { detour::Way::Straight };
@@ -252,7 +267,7 @@ async fn what_may_have_been_done_is_not_said_to_be_undone_when_its_repetition_fa
         request.headers_mut().insert("idempotency-key", http::HeaderValue::from_static("\"once\""));
         *request.method_mut() = method;
         let error = in_time(&world, ask(&b, request)).await.expect_err("b has no store");
-        assert_eq!(error.kind(), kind, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Unknown, "{error}");
     }
 }
 
