@@ -42,8 +42,8 @@ pub use id::{CLASS_BYTES_MAX, ID_BYTES_MAX, ObjectId, Tenant, is_class_name};
 pub use instance::{Executor, FencingToken, Inline};
 pub use limits::{HOPS_MAX, RETENTION_MIN};
 pub use object::{
-    App, Body, Context, Delivery, DurableObject, IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_REPLAYED_HEADER, Identity, IntoParams, IntoValue, ListOptions,
-    RemoteObject, Request, Response, Sql, SqlCursor, Storage, json,
+    App, Body, Context, Delivery, DurableObject, IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_REPLAYED_HEADER, Identity, IntoParams, IntoValue,
+    ListOptions, RemoteObject, Request, Response, Sql, SqlCursor, Storage, json,
 };
 pub use peers::{Forward, Journey, Owner, Passed, PeerError, Peers, Received};
 pub use router::{

@@ -90,9 +90,7 @@ impl Slow {
             Self::Dribbled => {
                 ("BODY_TOO_SLOW", format!("the body came with fewer than {} bytes a second; nothing was done", pace.bytes_per_second_min))
             }
-            Self::TookTooLong => {
-                ("BODY_TOO_SLOW", format!("the body took longer than {} ms; nothing was done", pace.time_max.as_millis()))
-            }
+            Self::TookTooLong => ("BODY_TOO_SLOW", format!("the body took longer than {} ms; nothing was done", pace.time_max.as_millis())),
         };
         Error::new(ErrorKind::TooSlow, text).with_code(code)
     }

@@ -85,7 +85,8 @@ impl Keyed {
             part(b"");
         }
         part(body);
-        let caller = identity.filter(|_| !planted(Bug::KeyOfAnybody)).map_or_else(|| "-".to_owned(), |identity| identity.to_hex()[..32].to_owned());
+        let caller =
+            identity.filter(|_| !planted(Bug::KeyOfAnybody)).map_or_else(|| "-".to_owned(), |identity| identity.to_hex()[..32].to_owned());
         Self { key: format!("{caller}/{key}"), fingerprint: *hasher.finalize().as_bytes(), is_attempt: false }
     }
 

@@ -320,5 +320,8 @@ async fn an_object_that_passes_a_request_on_does_so_for_its_caller() {
     };
     assert_eq!([send("x", "/", "one").await, send("x", "/", "two").await, send("y", "/", "one").await], ["run 1", "run 2", "run 3"]);
     // What an object asks for by itself is its own, whoever has made it ask.
-    assert_eq!([send("x", "/own", "one").await, send("x", "/own", "two").await, send("y", "/own", "one").await], ["run 4", "run 4", "run 5"]);
+    assert_eq!(
+        [send("x", "/own", "one").await, send("x", "/own", "two").await, send("y", "/own", "one").await],
+        ["run 4", "run 4", "run 5"]
+    );
 }

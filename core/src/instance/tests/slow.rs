@@ -33,9 +33,8 @@ async fn a_body_that_does_not_come_holds_no_place_among_reads_of_the_past() {
     get(&engine, "/add").await.expect("it counts");
     let at = || Some(crate::router::At::Sequence(1));
     let object = object();
-    let mut slow: Vec<_> = (0..20)
-        .map(|_| engine.fetch(&object, at(), http::Request::get("/get").body(never()).expect("a request")).boxed())
-        .collect();
+    let mut slow: Vec<_> =
+        (0..20).map(|_| engine.fetch(&object, at(), http::Request::get("/get").body(never()).expect("a request")).boxed()).collect();
     for slow in &mut slow {
         assert!(slow.now_or_never().is_none());
     }
