@@ -163,6 +163,7 @@ impl World {
         late.for_each(|waiting| waiting.behind = Gate::Next);
         let more = rest.iter().any(|waiting| waiting.behind == Gate::Next) && memory.appends.is_empty();
         memory.waiting = rest;
+        memory.forget_lacking();
         done.into_iter().for_each(|waiting| self.answer(setup, waiting.request, writes.prefix(waiting.shows)));
         if let Some(request) = self.instance(at).held.filter(|request| record.writes.contains(*request)) {
             self.instance_mut(at).held = None;

@@ -57,6 +57,10 @@ pub enum Bug {
     NeverTakeOver,
     /// A function that has lost a slot runs again on its old state.
     NoCatchUp,
+    /// The old owner's claim, which was over, is found live again: the memory is replaced by what the log has while a record is under way.
+    ClaimComesBack,
+    /// Whoever passed on a request without a key sends it again when no answer came.
+    UnknownRepeated,
 }
 
 impl Bug {
@@ -89,5 +93,7 @@ impl Bug {
         Self::SnapshotPublishedLate,
         Self::NeverTakeOver,
         Self::NoCatchUp,
+        Self::ClaimComesBack,
+        Self::UnknownRepeated,
     ];
 }

@@ -39,6 +39,8 @@ pub(crate) struct Memory {
     pub(crate) is_behind: bool,
     /// The snapshot that the next one would share files with.
     pub(crate) base: Option<Snapshot>,
+    /// It was replaced by what the log had while a record was under way, and will lack what that holds. Only a mistake does so.
+    pub(crate) lacks: Writes,
     /// Records under way: at most one.
     pub(crate) appends: Vec<Append>,
     /// Writes that wait for the next record.
@@ -105,6 +107,7 @@ impl Memory {
             lease: None,
             is_behind: false,
             base: restored.base,
+            lacks: Writes::default(),
             appends: Vec::new(),
             gathered: Writes::default(),
             waiting: Vec::new(),
@@ -121,6 +124,15 @@ impl Memory {
         self.appends.iter().for_each(|append| view.extend(append.record.writes));
         view.extend(self.gathered);
         view
+    }
+
+    /// What the memory that has replaced this one never had is not in it.
+    pub(crate) fn forget_lacking(&mut self) {
+        let lacks = std::mem::take(&mut self.lacks);
+        if !lacks.is_empty() {
+            let all = std::mem::take(&mut self.writes);
+            all.iter().filter(|request| !lacks.contains(*request)).for_each(|request| self.writes.push(request));
+        }
     }
 
     /// Whether nothing is under way.

@@ -100,6 +100,9 @@ impl World {
     /// A request arrives and its handler runs.
     pub(crate) fn start(&mut self, setup: &Setup, at: u8, request: u8) {
         self.begin(request);
+        if setup.has(Bug::ClaimComesBack) {
+            self.find_claim_again(at);
+        }
         let view = self.memory_mut(at).view();
         let shows = if setup.is_read(request) { view.len() } else { view.position(request).map_or(view.len(), |at| at + 1) };
         match (setup.is_read(request) || self.is_replay(setup, request, view), Self::is_leased(setup, at)) {
@@ -131,6 +134,16 @@ impl World {
         let under_way = memory.appends.last().filter(|_| memory.gathered.is_empty()).map(|append| append.record.id);
         let behind = under_way.map_or(Gate::Next, Gate::Late);
         memory.wait(Waiting { behind, ..waiting });
+    }
+
+    /// While a record of its own is under way on top of another's, a mistaken owner reads the object from the log again.
+    fn find_claim_again(&mut self, at: u8) {
+        let memory = self.memory_mut(at);
+        if let (Some(append), Some(head)) = (memory.appends.first(), memory.head)
+            && head.id.instance != at
+        {
+            memory.lacks = append.record.writes;
+        }
     }
 
     fn write_at_server(&mut self, setup: &Setup, at: u8, request: u8) {

@@ -1,5 +1,6 @@
 //! Everything there is at one moment: the bucket, the instances, the clients, and the history that the properties judge by.
 
+use crate::bug::Bug;
 use crate::instance::{Instance, Memory};
 use crate::log::History;
 use crate::setup::{Kind, Request, Setup};
@@ -76,7 +77,9 @@ impl World {
     pub(crate) fn may_arrive(&self, setup: &Setup, request: u8) -> bool {
         let is_new = |request: u8| self.clients[usize::from(request)].stage == Stage::New;
         let is_first = || !(0..request).any(|earlier| setup.request(earlier) == setup.request(request) && is_new(earlier));
-        self.clients[usize::from(request)].stage == Stage::Idle || (is_new(request) && is_first())
+        let stage = self.clients[usize::from(request)].stage;
+        let is_repeated = stage == Stage::Unknown && setup.has(Bug::UnknownRepeated);
+        stage == Stage::Idle || is_repeated || (is_new(request) && is_first())
     }
 
     /// Whether an instance may begin: of those that are alike and have done nothing, the first goes first.

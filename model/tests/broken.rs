@@ -13,6 +13,7 @@ const APPENDS: &[Case] = &[
     (Bug::NoNonceCheck, ONE_WINNER),
     (Bug::TrustAlreadyExists, ONCE),
     (Bug::EmptyMeansNothingHappened, ONCE),
+    (Bug::UnknownRepeated, ONCE),
     (Bug::CatchUpSkips, LINEARIZABLE),
 ];
 
@@ -25,6 +26,7 @@ const LEASES: &[Case] = &[
     (Bug::LateReadTrusted, LINEARIZABLE),
     (Bug::ServeAfterRelease, LINEARIZABLE),
     (Bug::TakeOverWithoutRecord, LINEARIZABLE),
+    (Bug::ClaimComesBack, LINEARIZABLE),
 ];
 
 const CLOCKS: &[Case] =
