@@ -39,6 +39,18 @@ fn every_pointer_to_a_test_leads_to_it() {
     assert!(seen > 0, "no document points to a test");
 }
 
+/// The statement of what is promised is one page, and every promise on it says which test shows it.
+#[test]
+fn every_promise_names_its_tests() {
+    let page = files(".md").into_iter().find(|page| page.path == "docs/GUARANTEES.md").expect("the page of promises is there");
+    let promises: Vec<&str> = page.text.lines().filter(|line| line.starts_with("| **")).collect();
+    let without: Vec<&&str> = promises.iter().filter(|line| !line.split('`').any(|code| pointer(code).is_some())).collect();
+    assert!(promises.len() >= 10, "expected a table of promises, got {} rows that begin with | **", promises.len());
+    assert!(without.is_empty(), "promises that no test shows: {without:#?}");
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("README.md is there");
+    assert!(readme.contains("](docs/GUARANTEES.md)"), "README.md must link docs/GUARANTEES.md");
+}
+
 /// The crate `dotdo` takes a page in as documentation, whose programs are tests, or a test builds what the page says.
 #[test]
 fn every_program_in_a_document_is_compiled() {
