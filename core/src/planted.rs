@@ -40,13 +40,27 @@ pub(crate) enum Bug {
     AttemptForgotten,
     /// A message is taken as often as it is delivered.
     MessageTakenTwice,
-    /// A client that goes away takes the plan of a snapshot with it.
+    /// Whatever ends the task of a snapshot takes the snapshot's plan with it.
     PlanLostWithClient,
+    /// What a handler leaves to be done when it has changed nothing waits for no record.
+    WorkBeforeGate,
+    /// A claim that was over is over no more when the store's date falls back, and memory is replaced while a record is on its way.
+    ClaimComesBack,
+    /// Memory that a panic has left ahead of the log is used on.
+    MemoryAheadUsed,
+    /// The committer of an object ends, and those who wait for it are not told.
+    CommitterLost,
+    /// What an explained ROLLBACK would do is taken for done.
+    ExplanationBelieved,
+    /// Changes of the schema are not looked for.
+    SchemaUnfollowed,
+    /// A forwarded request whose method promises that it changes nothing is not known again when it comes again.
+    SafeMethodBelieved,
 }
 
 /// Every bug that can be planted.
 #[cfg(test)]
-pub(crate) const BUGS: [Bug; 16] = [
+pub(crate) const BUGS: [Bug; 23] = [
     Bug::NoNonceCheck,
     Bug::ExistsMeansLost,
     Bug::OldProofTrusted,
@@ -63,7 +77,42 @@ pub(crate) const BUGS: [Bug; 16] = [
     Bug::KeyForgotten,
     Bug::MessageTakenTwice,
     Bug::PlanLostWithClient,
+    Bug::WorkBeforeGate,
+    Bug::ClaimComesBack,
+    Bug::MemoryAheadUsed,
+    Bug::CommitterLost,
+    Bug::ExplanationBelieved,
+    Bug::SchemaUnfollowed,
+    Bug::SafeMethodBelieved,
 ];
+
+/// A place where the simulation lets our own code panic, as a bug would.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A transaction is over in memory, and its changes are not yet on their way.
+    Committed,
+    /// A record is about to be sent.
+    Appending,
+    /// A record is in the log, and nobody was told.
+    Appended,
+    /// Records of others are in memory, and the head is the old one.
+    Following,
+    /// A snapshot is planned, with the object's turn held.
+    Planning,
+    /// A snapshot's files are on their way.
+    Uploading,
+    /// Old records are about to be deleted.
+    Sweeping,
+}
+
+/// Every place.
+#[cfg(test)]
+pub(crate) const PLACES: [Place; 7] =
+    [Place::Committed, Place::Appending, Place::Appended, Place::Following, Place::Planning, Place::Uploading, Place::Sweeping];
+
+/// Passes a place where a panic may be wanted.
+#[cfg(not(test))]
+pub(crate) const fn pass(_place: Place) {}
 
 /// Whether this bug is there.
 #[cfg(not(test))]
@@ -72,21 +121,39 @@ pub(crate) const fn planted(_bug: Bug) -> bool {
 }
 
 #[cfg(test)]
-pub(crate) use switch::{plant, planted};
+pub(crate) use switch::{arm, pass, plant, planted};
 
 #[cfg(test)]
 mod switch {
     use std::cell::Cell;
 
-    use super::Bug;
+    use super::{Bug, Place};
 
     thread_local! {
         static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
+        static ARMED: Cell<Option<(Place, u64)>> = const { Cell::new(None) };
     }
 
     /// Whether this bug is there, on this thread.
     pub(crate) fn planted(bug: Bug) -> bool {
         PLANTED.get() == Some(bug)
+    }
+
+    /// Lets this thread panic when it passes a place for the n-th time; once.
+    pub(crate) fn arm(place: Option<(Place, u64)>) {
+        ARMED.set(place);
+    }
+
+    /// Passes a place where a panic may be wanted.
+    pub(crate) fn pass(place: Place) {
+        match ARMED.get() {
+            Some((armed, times)) if armed == place && times > 1 => ARMED.set(Some((place, times - 1))),
+            Some((armed, _)) if armed == place => {
+                ARMED.set(None);
+                panic!("planned: a bug of our own, at {place:?}");
+            }
+            _ => {}
+        }
     }
 
     /// Plants a bug on this thread, or removes the one that is there.

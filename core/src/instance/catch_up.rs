@@ -10,7 +10,7 @@ use crate::instance::slot::{Residence, Slot, Stage, Warm};
 use crate::lease::Claim;
 use crate::limits::CATCH_UP_RECORDS_MAX;
 use crate::log::{Found, Next, Proof, fetch, list_newest, next};
-use crate::planted::{Bug, planted};
+use crate::planted::{Bug, Place, pass, planted};
 use crate::restore::replay;
 
 /// So many records are fetched one after the other before the log is listed.
@@ -90,6 +90,7 @@ fn apply(deps: &Deps, slot: &Slot, residence: &mut Residence, found: &[Found]) -
         let found = if planted(Bug::CatchUpSkips) { &found[1..] } else { found };
         found.iter().try_for_each(|found| replay(&slot.log, &mut warm.context.database, &mut warm.tracker, &found.record))
     })?;
+    pass(Place::Following);
     warm.value = deps.app.make(slot.log.object.class())?;
     let mut pipeline = slot.pipeline();
     for Found { record, hash, .. } in found {

@@ -20,7 +20,7 @@ use crate::instance::pipeline::{Gate, Head, Pipeline, SinceSnapshot, Ticket};
 use crate::instance::slot::{Slot, Stage, Warm};
 use crate::instance::{Deps, retention};
 use crate::limits::{PROOF_AGE_MAX, REQUEST_IN_FLIGHT_MAX};
-use crate::planted::{Bug, planted};
+use crate::planted::{Bug, Place, pass, planted};
 use crate::settings::Checkpoint;
 use crate::snapshot::{Kept, Plan, PlanContext, Target, publish, upload};
 use crate::store::Moment;
@@ -265,7 +265,10 @@ async fn take<'a>(deps: &Arc<Deps>, slot: &'a Arc<Slot>) -> Result<Option<Taken<
     };
     // Should it panic half way, nobody knows what the tracker lacks.
     warm.stage = Stage::Ahead;
-    let plan = offload(deps.executor.as_ref(), || warm.tracker.plan(&warm.context.database, &context));
+    let plan = offload(deps.executor.as_ref(), || {
+        pass(Place::Planning);
+        warm.tracker.plan(&warm.context.database, &context)
+    });
     warm.stage = Stage::Settled;
     let lent = Lent { slot, generation: warm.generation, plan: Some(plan?) };
     Ok(Some(Taken { lent, gate, covered, head }))
@@ -281,6 +284,7 @@ async fn put(deps: &Arc<Deps>, slot: &Arc<Slot>, plan: &Plan, gate: Option<Ticke
             None => Ok(head),
         }
     };
+    pass(Place::Uploading);
     let ((), head) = futures_util::try_join!(upload(deps.bucket.as_ref(), plan), record)?;
     if head.sequence != plan.reference().sequence {
         return Err(Error::internal(format!("a snapshot of record {} ended with record {}", plan.reference().sequence, head.sequence)));

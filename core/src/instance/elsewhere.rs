@@ -20,6 +20,7 @@ use crate::lease::{Claim, OWNED_ELSEWHERE};
 use crate::limits::{FORWARD_PAUSE, FORWARD_PAUSE_MAX, FORWARD_WITHIN, FORWARDS_AT_ONCE};
 use crate::object::{CallChain, Delivery, Keyed, Request, Response, duplicate};
 use crate::peers::{Forward, Journey, Owner, Passed, PeerError};
+use crate::planted::{Bug, planted};
 use crate::restore::{Newest, newest};
 use crate::trace::{failed, span};
 
@@ -93,7 +94,7 @@ impl Way {
         if let Some(identity) = journey.identity {
             extensions.insert(identity);
         }
-        if let Some(attempt) = journey.attempt {
+        if let Some(attempt) = journey.attempt.filter(|_| !planted(Bug::SafeMethodBelieved)) {
             extensions.insert(Keyed::attempt(attempt));
         }
         // A key that the client has given wins.

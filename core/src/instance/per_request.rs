@@ -28,7 +28,7 @@ use crate::instance::{Deps, afterwards, checkpoint, hearsay};
 use crate::lease::Lease;
 use crate::limits::{CONTENTION_LEASE, CONTENTION_PAUSE, LOSSES_MAX};
 use crate::object::Request;
-use crate::planted::{Bug, planted};
+use crate::planted::{Bug, Place, pass, planted};
 use crate::settings::CheckpointMode;
 
 /// The longest pause between two looks at a log whose owner is waited for.
@@ -325,7 +325,9 @@ impl Round<'_> {
     fn commit_in_memory(&mut self) -> Result<()> {
         let executor = self.deps.executor.as_ref();
         let warm = self.warm();
-        offload(executor, || warm.context.database.commit())
+        offload(executor, || warm.context.database.commit())?;
+        pass(Place::Committed);
+        Ok(())
     }
 
     /// Moves the head on to a record of one's own that is in the log.

@@ -10,7 +10,7 @@ use crate::instance::Deps;
 use crate::instance::slot::Slot;
 use crate::limits::RETENTION_MIN;
 use crate::log::{Log, delete_covered};
-use crate::planted::{Bug, planted};
+use crate::planted::{Bug, Place, pass, planted};
 use crate::snapshot::{SnapshotRef, Sweeper};
 
 /// An object that stays in memory is swept this often.
@@ -48,6 +48,7 @@ async fn sweep(deps: &Deps, slot: &Slot, newest: SnapshotRef) -> Result<()> {
     let retention = deps.settings.retention.max(RETENTION_MIN) + bucket.store_time_error();
     let before_ms = now_ms.saturating_sub(i64::try_from(retention.as_millis()).unwrap_or(i64::MAX));
     let before_ms = if planted(Bug::NoRetention) { i64::MAX } else { before_ms };
+    pass(Place::Sweeping);
     let head = slot.pipeline().head.sequence;
     let records = delete_covered(&slot.log, sweeper.covered(before_ms).await?, head, before_ms).await?;
     let swept = sweeper.remove(retention, now_ms).await?;

@@ -89,6 +89,7 @@ impl Residence {
             recover(deps, slot, warm)?;
         }
         let fault = self.warm.as_ref().and_then(|warm| match warm.stage {
+            Stage::Ahead if warm.generation == generation && planted(Bug::MemoryAheadUsed) => None,
             Stage::Settled if warm.generation == generation && warm.context.database.is_usable() => None,
             Stage::Settled if warm.generation == generation => Some("its database failed"),
             Stage::Settled => Some("a record was lost"),
@@ -191,6 +192,9 @@ impl Slot {
     /// Waits until nothing is on its way. The caller has the turn, so nothing new sets out; what is under way ends with its deadline.
     pub(crate) async fn quiet(&self) -> Quiet {
         loop {
+            if planted(Bug::ClaimComesBack) {
+                return self.pipeline().presumed_quiet();
+            }
             if let Some(quiet) = self.pipeline().quiet() {
                 return quiet;
             }

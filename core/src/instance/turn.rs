@@ -15,6 +15,7 @@ use crate::instance::wait::Wait;
 use crate::instance::{Deps, afterwards, once, open};
 use crate::lease::OWNED_ELSEWHERE;
 use crate::object::{AfterCommit, Background, CallChain, Request, RequestState, Response};
+use crate::planted::{Bug, Place, pass, planted};
 use crate::sqlite::Mode;
 use crate::trace::{span, traced};
 
@@ -120,6 +121,7 @@ impl<'a> Turn<'a> {
             let (gate, start) = pipeline.gate(self.fresh, self.deps.settings.lease_duration, self.deps.clock.as_ref());
             // What it leaves to be done may tell of what it saw, as its response does.
             match gate {
+                Gate::Record(_) if planted(Bug::WorkBeforeGate) => afterwards::run(self.deps, self.slot, after_commit),
                 Gate::Open => afterwards::run(self.deps, self.slot, after_commit),
                 Gate::Record(_) => pipeline.with_last_read(after_commit),
             }
@@ -187,6 +189,7 @@ fn commit(warm: &mut Warm) -> Result<Changes> {
         warm.stage = Stage::Running;
         return Err(error);
     }
+    pass(Place::Committed);
     if !changes.is_empty() {
         warm.tracker.observe(&changes, warm.context.database.shapes());
     }

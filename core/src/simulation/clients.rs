@@ -1,8 +1,11 @@
 //! Clients: each asks one thing at a time, waits for the answer as long as it has patience, thinks, and asks the next.
 
+use crate::router::At;
 use crate::simulation::chance::Chance;
-use crate::simulation::history::Ask;
-use crate::simulation::plan::{MS, Plan, SECOND};
+use crate::simulation::clock::START_US;
+use crate::simulation::history::{Antics, Ask, Moment};
+use crate::simulation::plan::{HOUR, MS, Plan, SECOND};
+use crate::simulation::schemas::CODES;
 
 /// One client.
 pub(super) struct Client {
@@ -24,6 +27,7 @@ pub(super) struct Intention {
     pub(super) machine: usize,
     pub(super) object: usize,
     pub(super) ask: Ask,
+    pub(super) antics: Antics,
     pub(super) patience_us: u64,
 }
 
@@ -43,14 +47,29 @@ impl Client {
             self.object = chance.index(plan.objects);
         }
         let other = (self.object + 1) % plan.objects;
+        let value = value * CODES + if plan.codes.is_empty() { 0 } else { chance.pick(&plan.codes) };
         let ask = match chance.below(100) {
             0..50 => Ask::Append(value),
             50..58 if other != self.object => Ask::Give(value, other),
             58..68 if other != self.object => Ask::Send(value, other),
+            _ if chance.in_thousand(plan.former) => Ask::Past(former(chance)),
             _ => Ask::Read,
         };
         let patience_us = if chance.in_thousand(100) { chance.spread(MS..=SECOND) } else { chance.spread(SECOND..=60 * SECOND) };
         let (object, ask) = self.again.take().unwrap_or((self.object, ask));
-        Intention { machine: self.machine, object, ask, patience_us }
+        let antics = Antics {
+            // A key counts where a method says that something is written.
+            by_get: !plan.keyed && chance.in_thousand(300),
+            panics: chance.in_thousand(plan.antics).then(|| chance.pick(&Moment::ALL)),
+        };
+        Intention { machine: self.machine, object, ask, antics, patience_us }
     }
+}
+
+/// A former state that may be there.
+fn former(chance: &mut Chance) -> At {
+    if chance.in_thousand(700) {
+        return At::Sequence(chance.spread(1..=20));
+    }
+    At::TimeMs(START_US / 1000 + i64::try_from(chance.within(0..=3 * HOUR) / 1000).expect("hours"))
 }

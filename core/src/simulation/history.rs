@@ -4,7 +4,12 @@
 //! must be a beginning of it, and the length of an answer is its place in that order. A history is linearizable exactly when no operation
 //! that began after another had ended has an earlier place.
 
+#[cfg(test)]
+mod tests;
+
 use crate::error::{Error, ErrorKind};
+use crate::router::At;
+use crate::simulation::sightings::Sightings;
 
 /// What a client asks an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +22,29 @@ pub(super) enum Ask {
     Give(i64, usize),
     /// To append a value, and to send another object a message to append it too.
     Send(i64, usize),
+    /// The list as it was.
+    Past(At),
+}
+
+/// When the code of a handler's author panics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// Before it has done anything.
+    First,
+    /// When it has done everything.
+    Last,
+    /// In what it left to be done after the commit.
+    Committed,
+    /// In what it left to be done behind the answer.
+    Behind,
+}
+
+/// How a request is made, and what goes wrong in its handler.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Antics {
+    /// Its method is one that promises to change nothing.
+    pub(super) by_get: bool,
+    pub(super) panics: Option<Moment>,
 }
 
 /// A request of a client, by its number in the history.
@@ -27,6 +55,7 @@ pub(super) struct Request {
     pub(super) ask: Ask,
     /// It has an idempotency key, which is its value: whoever sends it again wants it done once.
     pub(super) keyed: bool,
+    pub(super) antics: Antics,
 }
 
 /// What came of an operation.
@@ -53,21 +82,23 @@ struct Operation {
 #[derive(Default)]
 pub(super) struct History {
     operations: Vec<Operation>,
+    pub(super) sightings: Sightings,
+    /// What was seen outside of an object by other ways than an answer: the operation that it is due to, when, and the list.
+    left: Vec<(usize, u64, Vec<i64>)>,
 }
 
 impl Outcome {
     /// What an answer says to the one who asked.
-    pub(super) fn of(answer: Result<String, Error>) -> Self {
+    pub(super) fn of(request: Request, answer: Result<&str, Error>) -> Self {
         match answer {
-            Ok(text) => {
-                let values: Result<Vec<i64>, _> = text.split(',').filter(|value| !value.is_empty()).map(str::parse).collect();
-                values.map_or_else(|_| Self::Wrong(format!("{text:?} is not a list")), Self::List)
-            }
+            Ok(text) => list_of(text).map_or_else(|| Self::Wrong(format!("{text:?} is not a list")), Self::List),
             Err(error) => match error.kind() {
                 ErrorKind::Unknown => Self::Unknown,
                 ErrorKind::Fenced | ErrorKind::Busy | ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::StoreRefused => {
                     Self::Nothing(error.code())
                 }
+                ErrorKind::NotFound if matches!(request.ask, Ask::Past(_)) => Self::Nothing(error.code()),
+                ErrorKind::Handler if matches!(request.antics.panics, Some(Moment::First | Moment::Last)) => Self::Nothing(error.code()),
                 _ => Self::Wrong(format!("{error:?}")),
             },
         }
@@ -85,8 +116,8 @@ struct Placed {
 }
 
 impl History {
-    pub(super) fn begin(&mut self, (object, ask): (usize, Ask), keyed: bool, now: u64) -> Request {
-        let request = Request { number: self.operations.len(), object, ask, keyed };
+    pub(super) fn begin(&mut self, (object, ask): (usize, Ask), antics: Antics, keyed: bool, now: u64) -> Request {
+        let request = Request { number: self.operations.len(), object, ask, keyed, antics };
         self.operations.push(Operation { request, began: now, ended: None });
         request
     }
@@ -95,6 +126,11 @@ impl History {
         let ended = &mut self.operations[number].ended;
         assert!(ended.is_none(), "operation {number} ended twice");
         *ended = Some((now, outcome));
+    }
+
+    /// Somebody outside has seen `list` because of an operation, before its answer or without any.
+    pub(super) fn left(&mut self, number: usize, now: u64, list: Vec<i64>) {
+        self.left.push((number, now, list));
     }
 
     /// What came of an operation, if it has ended.
@@ -129,11 +165,31 @@ impl History {
         }
         for (object, list) in finals.iter().enumerate() {
             self.check_values(object, list)?;
-            let placed = self.places(object, list)?;
+            let mut placed = self.places(object, list)?;
+            placed.extend(self.places_of_left(object, list)?);
             check_order(object, &placed)?;
         }
         self.check_messages(finals)?;
-        self.check_gifts(finals)
+        self.check_gifts(finals)?;
+        self.sightings.check(finals)
+    }
+
+    /// The places of what was seen outside in other ways than by an answer.
+    fn places_of_left(&self, object: usize, list: &[i64]) -> Result<Vec<Placed>, String> {
+        let mut placed = Vec::new();
+        for (number, at, seen) in &self.left {
+            let operation = &self.operations[*number];
+            if operation.request.object != object {
+                continue;
+            }
+            if !list.starts_with(seen) {
+                return Err(format!(
+                    "object {object}: after the commit of operation {number} {seen:?} was seen, but in the end there is {list:?}"
+                ));
+            }
+            placed.push(Placed { number: *number, began: operation.began, ended: Some(*at), place: seen.len(), is_write: false });
+        }
+        Ok(placed)
     }
 
     /// Nothing twice, nothing that nobody wrote, nothing that was promised to be undone.
@@ -167,6 +223,7 @@ impl History {
                 _ => None,
             };
             let seen = answer.filter(|_| operation.request.object == object).map(|(_, seen)| seen);
+            let is_former = matches!(operation.request.ask, Ask::Past(_));
             if let Some(seen) = seen
                 && !list.starts_with(seen)
             {
@@ -185,7 +242,7 @@ impl History {
                 (Some(_), place, _) => place,
                 (None, _, seen) => seen.map(Vec::len),
             };
-            if let Some(place) = place.filter(|_| self.is_first(operation)) {
+            if let Some(place) = place.filter(|_| self.is_first(operation) && !is_former) {
                 let ended = if written.is_some() { self.first_answer(operation, object) } else { answer.map(|(ended, _)| ended) };
                 placed.push(Placed { number, began: operation.began, ended, place, is_write: written.is_some() });
             }
@@ -251,11 +308,29 @@ impl History {
     }
 }
 
+impl Moment {
+    pub(super) const ALL: [Self; 4] = [Self::First, Self::Last, Self::Committed, Self::Behind];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Last => "last",
+            Self::Committed => "committed",
+            Self::Behind => "behind",
+        }
+    }
+}
+
+/// The values of a list that is written in one line.
+pub(super) fn list_of(text: &str) -> Option<Vec<i64>> {
+    text.split(',').filter(|value| !value.is_empty()).map(|value| value.parse().ok()).collect()
+}
+
 impl Ask {
     /// The value that is written, if one is.
     pub(super) fn value(self) -> Option<i64> {
         match self {
-            Self::Read => None,
+            Self::Read | Self::Past(_) => None,
             Self::Append(value) | Self::Give(value, _) | Self::Send(value, _) => Some(value),
         }
     }
@@ -290,57 +365,4 @@ fn check_order(object: usize, placed: &[Placed]) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What was asked, when it began and ended, and what came of it.
-    type Entry = (Ask, u64, u64, Outcome);
-
-    /// Operations on one object.
-    fn history(operations: &[Entry]) -> History {
-        let mut history = History::default();
-        for (ask, began, ended, outcome) in operations {
-            let request = history.begin((0, *ask), true, *began);
-            history.end(request.number, *ended, outcome.clone());
-        }
-        history
-    }
-
-    fn list(values: &[i64]) -> Outcome {
-        Outcome::List(values.to_vec())
-    }
-
-    #[test]
-    fn what_can_be_true_is_accepted() {
-        let operations = [
-            (Ask::Append(1), 1, 4, list(&[1])),
-            (Ask::Append(2), 2, 6, list(&[1, 2])),
-            (Ask::Read, 3, 5, list(&[])),
-            (Ask::Append(3), 7, 8, Outcome::Unknown),
-            (Ask::Append(4), 7, 8, Outcome::Nothing("BUSY")),
-            (Ask::Read, 9, 10, list(&[1, 2])),
-        ];
-        assert_eq!(history(&operations).check(&[vec![1, 2, 3]]), Ok(()));
-        assert_eq!(history(&operations).check(&[vec![1, 2]]), Ok(()));
-    }
-
-    #[test]
-    fn what_cannot_be_true_is_found() {
-        let cases: [(&[Entry], Vec<i64>, &str); 7] = [
-            (&[(Ask::Append(1), 1, 2, list(&[1]))], vec![], "saw [1]"),
-            (&[(Ask::Append(1), 1, 2, Outcome::Unknown)], vec![1, 1], "twice"),
-            (&[(Ask::Append(1), 1, 2, Outcome::Nothing("FENCED"))], vec![1], "nothing remains"),
-            (&[(Ask::Append(1), 1, 2, list(&[1])), (Ask::Read, 3, 4, list(&[]))], vec![1], "had ended"),
-            (&[(Ask::Append(1), 1, 2, Outcome::Unknown), (Ask::Read, 3, 4, list(&[1]))], vec![], "saw [1]"),
-            (&[(Ask::Append(1), 3, 4, list(&[1])), (Ask::Append(2), 1, 2, list(&[1, 2]))], vec![1, 2], "had ended"),
-            (&[], vec![7], "nobody wrote"),
-        ];
-        for (operations, finally, expected) in cases {
-            let found = history(operations).check(&[finally]).expect_err(expected);
-            assert!(found.contains(expected), "{found}");
-        }
-    }
 }

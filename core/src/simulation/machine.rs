@@ -4,26 +4,32 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
 
 use crate::clock::Random;
+use crate::directory::{Directory, Holding, News};
 use crate::engine::{Components, Engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
 use crate::instance::Inline;
 use crate::object::Body;
+use crate::peers::Peers;
 use crate::simulation::bucket::SimBucket;
 use crate::simulation::chance::SimRandom;
 use crate::simulation::clock::SimClock;
+use crate::simulation::directory::{Hearing, SimDirectory};
 use crate::simulation::history::{Ask, Request};
-use crate::simulation::objects::app;
-use crate::simulation::plan::MachinePlan;
+use crate::simulation::network::{Letter, SimPeers};
+use crate::simulation::objects::{ANTICS, Watcher, app};
+use crate::simulation::plan::{MachinePlan, NetworkPlan};
 use crate::simulation::timeline::{Delivery, Process, Timeline};
 use crate::store::Retrying;
 
@@ -36,6 +42,8 @@ pub(super) enum Report {
     Started(Result<Engine>),
     /// The answer to a request.
     Answered(usize, Result<String>),
+    /// What was seen of an object by other ways than an answer.
+    Left(usize, String),
     /// The graceful end is over.
     Stopped,
 }
@@ -43,6 +51,7 @@ pub(super) enum Report {
 /// A machine, and the process on it if there is one.
 pub(super) struct Machine {
     plan: MachinePlan,
+    network: NetworkPlan,
     timeline: Timeline,
     pub(super) process: Process,
     running: Option<Running>,
@@ -56,6 +65,7 @@ struct Running {
     engine: Option<Engine>,
     reports: Arc<Mutex<Vec<Report>>>,
     requests: BTreeMap<usize, AbortHandle>,
+    hearing: Hearing,
     stopping: bool,
 }
 
@@ -67,8 +77,8 @@ struct Idle {
 }
 
 impl Machine {
-    pub(super) fn new(timeline: Timeline, machine: usize, plan: MachinePlan) -> Self {
-        Self { plan, timeline, process: Process { machine, life: 0 }, running: None, held: Vec::new() }
+    pub(super) fn new(timeline: Timeline, machine: usize, plan: MachinePlan, network: NetworkPlan) -> Self {
+        Self { plan, network, timeline, process: Process { machine, life: 0 }, running: None, held: Vec::new() }
     }
 
     /// Starts a new process.
@@ -84,12 +94,16 @@ impl Machine {
         let parked = idle.clone();
         let runtime = Builder::new_current_thread().on_thread_park(move || parked.note()).build().expect("a runtime without drivers");
         let reports = Arc::new(Mutex::new(Vec::new()));
-        let (timeline, settings, said) = (self.timeline.clone(), self.plan.settings.clone(), reports.clone());
+        let hearing = Hearing::default();
+        let start =
+            Start { timeline: self.timeline.clone(), process, plan: self.plan.clone(), network: self.network, hearing: hearing.clone() };
+        let (said, seen) = (reports.clone(), reports.clone());
+        let watcher: Watcher = Arc::new(move |number, text| push(&seen, Report::Left(number, text)));
         runtime.spawn(async move {
-            let started = start_engine(timeline, process, settings).await;
+            let started = start.engine(watcher).await;
             push(&said, Report::Started(started));
         });
-        self.running = Some(Running { runtime, idle, engine: None, reports, requests: BTreeMap::new(), stopping: false });
+        self.running = Some(Running { runtime, idle, engine: None, reports, requests: BTreeMap::new(), hearing, stopping: false });
     }
 
     /// Ends the process at once. Returns the requests that will never be answered.
@@ -162,12 +176,27 @@ impl Machine {
         let reports = running.reports.clone();
         let task = running.runtime.spawn(async move {
             let answer = match engine {
-                Some(engine) => answer(&engine, request).await,
+                // A connection whose task panics ends, and its client can't know.
+                Some(engine) => AssertUnwindSafe(answer(&engine, request)).catch_unwind().await.unwrap_or_else(|_| Err(broken_off())),
                 None => Err(Error::new(ErrorKind::Busy, "the process has not started yet")),
             };
             push(&reports, Report::Answered(request.number, answer));
         });
         running.requests.insert(request.number, task.abort_handle());
+    }
+
+    /// Reads what another server sends.
+    pub(super) fn open(&mut self, letter: Letter) {
+        let Some(running) = self.running.as_mut() else { return };
+        running.runtime.spawn(letter.read(self.timeline.clone(), self.process, running.engine.clone()));
+    }
+
+    /// Hears what another server has told.
+    pub(super) fn hear(&self, object: &ObjectId, holding: &Holding, news: News) {
+        let Some(running) = &self.running else { return };
+        if let Some(ear) = running.hearing.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            ear.hear(object, holding, news);
+        }
     }
 
     /// The client of a request has closed its connection. `true` when there was one.
@@ -190,7 +219,7 @@ impl Machine {
             match report {
                 Report::Started(Ok(engine)) => running.engine = Some(engine.clone()),
                 Report::Answered(number, _) => _ = running.requests.remove(number),
-                Report::Started(Err(_)) | Report::Stopped => {}
+                Report::Started(Err(_)) | Report::Left(..) | Report::Stopped => {}
             }
         }
         reports
@@ -233,15 +262,38 @@ fn push(reports: &Mutex<Vec<Report>>, report: Report) {
     reports.lock().unwrap_or_else(PoisonError::into_inner).push(report);
 }
 
-async fn start_engine(timeline: Timeline, process: Process, settings: crate::settings::Settings) -> Result<Engine> {
-    let clock = Arc::new(SimClock { timeline: timeline.clone(), process });
-    let seed = timeline.lock().chance.next();
-    let random: Arc<dyn Random> = Arc::new(SimRandom::new(seed));
-    let bucket = SimBucket::new(timeline, process, clock.clone());
-    let bucket = Arc::new(Retrying::new(bucket, clock.clone(), random.clone()));
-    let components =
-        Components { bucket, clock, random, executor: Arc::new(Inline), peers: None, directory: None, instance: process.uuid() };
-    Engine::start(app(), Tenant::new("local", "local")?, settings, components).await
+/// What a process begins with.
+struct Start {
+    timeline: Timeline,
+    process: Process,
+    plan: MachinePlan,
+    network: NetworkPlan,
+    hearing: Hearing,
+}
+
+impl Start {
+    async fn engine(self, watcher: Watcher) -> Result<Engine> {
+        let Self { timeline, process, plan, network, hearing } = self;
+        let clock = Arc::new(SimClock { timeline: timeline.clone(), process });
+        let seed = timeline.lock().chance.next();
+        let random: Arc<dyn Random> = Arc::new(SimRandom::new(seed));
+        let bucket = SimBucket::new(timeline.clone(), process, clock.clone());
+        let bucket = Arc::new(Retrying::new(bucket, clock.clone(), random.clone()));
+        let peers: Option<Arc<dyn Peers>> = match network.forwards {
+            true => Some(Arc::new(SimPeers { timeline: timeline.clone(), process, clock: clock.clone() })),
+            false => None,
+        };
+        let directory: Option<Arc<dyn Directory>> = match network.tells {
+            true => Some(Arc::new(SimDirectory { timeline, process, clock: clock.clone(), hearing })),
+            false => None,
+        };
+        let components = Components { bucket, clock, random, executor: Arc::new(Inline), peers, directory, instance: process.uuid() };
+        Engine::start(app(watcher), Tenant::new("local", "local")?, plan.settings, components).await
+    }
+}
+
+fn broken_off() -> Error {
+    Error::new(ErrorKind::Unknown, "the connection broke off")
 }
 
 /// The object of this number.
@@ -251,15 +303,25 @@ pub(super) fn object(number: usize) -> ObjectId {
 
 async fn answer(engine: &Engine, request: Request) -> Result<String> {
     let uri = match request.ask {
-        Ask::Read => "/read".to_owned(),
+        Ask::Read | Ask::Past(_) => "/read".to_owned(),
         Ask::Append(value) => format!("/append?{value}"),
         Ask::Give(value, to) => format!("/give?{value}&{}", object(to).id()),
         Ask::Send(value, to) => format!("/send?{value}&{}", object(to).id()),
     };
-    let mut asked = http::Request::post(uri);
+    let panics = request.antics.panics.map_or("", |moment| moment.name());
+    let method = if request.antics.by_get { http::Method::GET } else { http::Method::POST };
+    let mut asked = http::Request::builder().method(method).uri(uri);
+    // Nothing may be left behind on a former state.
+    if !matches!(request.ask, Ask::Past(_)) {
+        asked = asked.header(ANTICS, format!("{} {panics}", request.number));
+    }
     if let Some(value) = request.ask.value().filter(|_| request.keyed) {
         asked = asked.header("idempotency-key", format!("\"v{value}\""));
     }
     let asked = asked.body(Body::empty())?;
-    engine.fetch(&object(request.object), None, asked).await?.into_body().text().await
+    let at = match request.ask {
+        Ask::Past(at) => Some(at),
+        _ => None,
+    };
+    engine.fetch(&object(request.object), at, asked).await?.into_body().text().await
 }

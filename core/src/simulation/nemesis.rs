@@ -16,6 +16,8 @@ pub(super) enum Act {
     Stop(usize),
     /// Nothing passes between a machine and the store.
     Cut(usize, u64),
+    /// Nothing passes between two machines.
+    Part(usize, usize, u64),
     /// The store answers nobody.
     Outage(u64),
     /// A wall clock is set.
@@ -29,6 +31,12 @@ impl Act {
         let machine = chance.index(machines);
         if plan.clocks_only {
             return Self::Jump(machine, i64::try_from(chance.within(10 * SECOND..=MINUTE)).expect("a minute"));
+        }
+        if plan.crashes_only {
+            return Self::Crash(machine, chance.spread(SECOND..=MINUTE));
+        }
+        if plan.network.forwards && chance.in_thousand(150) {
+            return Self::Part(machine, chance.index(machines), chance.spread(100 * MS..=40 * SECOND));
         }
         match chance.below(if plan.hours { 130 } else { 100 }) {
             0..30 if plan.hours && chance.in_thousand(400) => Self::Freeze(machine, chance.within(HOUR..=3 * HOUR)),

@@ -1,48 +1,90 @@
-//! What the simulated program serves: lists that grow, and hand values on to each other, by calls and by messages.
+//! What the simulated program serves: lists that grow, and hand values on to each other, by calls and by messages; beside them tables that
+//! come and go; and handlers that panic, look on after their answer, and write when they are asked to read.
 
-use crate::error::Result;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
+use crate::simulation::history::Moment;
+use crate::simulation::schemas;
 
-/// A list. Its answers are the whole list, so that they say what they have seen.
-struct List;
+/// The header with what a handler does beside its work: the operation's number, and when to panic.
+pub(super) const ANTICS: &str = "x-antics";
+
+/// Hears what somebody outside sees of an object when something of an operation has left it.
+pub(super) type Watcher = Arc<dyn Fn(usize, String) + Send + Sync>;
+
+/// A list. Its answers are the whole list and what else is in the database, so that they say what they have seen.
+struct List {
+    watcher: Watcher,
+}
 
 /// The program that all machines run.
-pub(super) fn app() -> App {
-    App::new().class("List", || List)
+pub(super) fn app(watcher: Watcher) -> App {
+    App::new().class("List", move || List { watcher: watcher.clone() })
 }
 
 impl DurableObject for List {
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
-        let path = request.uri().path().to_owned();
-        let query = request.uri().query().unwrap_or_default().to_owned();
-        if path == "/read" {
-            return content(ctx);
+        let antics = request.headers().get(ANTICS).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+        let (number, moment) = antics.as_deref().and_then(|text| text.split_once(' ')).unwrap_or_default();
+        trip(moment, Moment::First);
+        let text = answer(request, ctx).await?;
+        trip(moment, Moment::Last);
+        if let Ok(number) = number.parse::<usize>() {
+            let (seen, watcher) = (text.clone(), self.watcher.clone());
+            ctx.after_commit(move || watcher(number, seen));
         }
-        ctx.sql().exec("CREATE TABLE IF NOT EXISTS list (place INTEGER PRIMARY KEY, value INTEGER NOT NULL)", ())?;
-        let (value, to) = query.split_once('&').unwrap_or((&query, ""));
-        let value: i64 = value.parse().map_err(|_| crate::error::Error::invalid("no value"))?;
-        // A call may be made again, so what is called makes sure that it does it once; whatever else is done twice can be seen.
-        let unless = if path == "/take" { "WHERE NOT EXISTS (SELECT 1 FROM list WHERE value = ?1)" } else { "" };
-        ctx.sql().exec(&format!("INSERT INTO list (value) SELECT ?1 {unless}"), [value])?;
-        if path == "/send" {
-            ctx.send("List", to, http::Request::post(format!("/arrive?{value}")).body(Body::empty())?)?;
+        for late in [Moment::Committed, Moment::Behind] {
+            let moment = moment.to_owned();
+            match late {
+                Moment::Committed if moment == late.name() => ctx.after_commit(move || trip(&moment, late)),
+                Moment::Behind if moment == late.name() => ctx.wait_until(async move { trip(&moment, late) }),
+                _ => {}
+            }
         }
-        if path == "/give" {
-            let other = ctx.object("List", to)?;
-            let uri = format!("/take?{value}");
-            other.fetch(http::Request::get(uri).body(Body::empty())?).await?;
-        }
-        content(ctx)
+        Ok(Response::new(text.into()))
     }
 }
 
-/// The whole list as text.
-fn content(ctx: &mut Context) -> Result<Response> {
-    let known: i64 = ctx.sql().exec("SELECT count(*) FROM sqlite_schema WHERE name = 'list'", ())?.one()?;
-    if known == 0 {
-        return Ok(Response::new(Body::empty()));
+/// Panics if this is the moment for it.
+fn trip(moment: &str, now: Moment) {
+    assert!(moment != now.name(), "planned: a panic of a handler");
+}
+
+async fn answer(request: Request, ctx: &mut Context) -> Result<String> {
+    let path = request.uri().path().to_owned();
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    if path == "/read" {
+        return content(ctx);
     }
-    let values: Vec<i64> = ctx.sql().exec("SELECT value FROM list ORDER BY place", ())?.rows()?;
+    ctx.sql().exec("CREATE TABLE IF NOT EXISTS list (place INTEGER PRIMARY KEY, value INTEGER NOT NULL)", ())?;
+    let (value, to) = query.split_once('&').unwrap_or((&query, ""));
+    let value: i64 = value.parse().map_err(|_| Error::invalid("no value"))?;
+    // A call may be made again, so what is called makes sure that it does it once; whatever else is done twice can be seen.
+    let unless = if path == "/take" { "WHERE NOT EXISTS (SELECT 1 FROM list WHERE value = ?1)" } else { "" };
+    let written = ctx.sql().exec(&format!("INSERT INTO list (value) SELECT ?1 {unless}"), [value])?.rows_written();
+    if written > 0 {
+        schemas::change(ctx.sql(), value)?;
+    }
+    if path == "/send" {
+        ctx.send("List", to, http::Request::post(format!("/arrive?{value}")).body(Body::empty())?)?;
+    }
+    if path == "/give" {
+        let other = ctx.object("List", to)?;
+        let uri = format!("/take?{value}");
+        other.fetch(http::Request::get(uri).body(Body::empty())?).await?;
+    }
+    content(ctx)
+}
+
+/// The whole list in one line, and below it everything else.
+fn content(ctx: &mut Context) -> Result<String> {
+    let known: i64 = ctx.sql().exec("SELECT count(*) FROM sqlite_schema WHERE name = 'list'", ())?.one()?;
+    let mut values: Vec<i64> = Vec::new();
+    if known > 0 {
+        values = ctx.sql().exec("SELECT value FROM list ORDER BY place", ())?.rows()?;
+    }
     let text: Vec<String> = values.iter().map(ToString::to_string).collect();
-    Ok(Response::new(text.join(",").into()))
+    Ok(format!("{}\n{}", text.join(","), schemas::content(ctx.sql())?))
 }

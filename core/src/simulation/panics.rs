@@ -1,4 +1,4 @@
-//! Panics inside of simulated processes, which a runtime would swallow: each is a problem of its world.
+//! Panics inside of simulated processes, which a runtime would swallow: each is a problem of its world, but for those that it planned.
 
 use std::cell::RefCell;
 use std::sync::Once;
@@ -14,7 +14,14 @@ pub(super) fn collect() {
     HOOK.call_once(|| {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let kept = SEEN.with_borrow_mut(|seen| seen.as_mut().map(|seen| seen.push(info.to_string())));
+            let text = info.to_string();
+            let kept = SEEN.with_borrow_mut(|seen| {
+                seen.as_mut().map(|seen| {
+                    if !text.contains("planned: ") {
+                        seen.push(text)
+                    }
+                })
+            });
             if kept.is_none() {
                 usual(info);
             }

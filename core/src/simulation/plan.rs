@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use crate::limits::RETENTION_MIN;
+use crate::planted::{PLACES, Place};
 use crate::settings::{Checkpoint, CheckpointMode, Ownership, Settings};
 use crate::simulation::chance::Chance;
+use crate::simulation::network::address;
+use crate::simulation::schemas;
 
 pub(super) const MS: u64 = 1000;
 pub(super) const SECOND: u64 = 1000 * MS;
@@ -24,6 +27,8 @@ pub(super) struct Plan {
     pub(super) act_pause_us: u64,
     /// Nothing happens but that wall clocks are set forward, often, while servers wait for each other's leases.
     pub(super) clocks_only: bool,
+    /// Nothing happens but that processes are killed, and others do not follow soon.
+    pub(super) crashes_only: bool,
     /// Hours pass, snapshots are frequent, and old things are deleted.
     pub(super) hours: bool,
     /// The store knows which processes have ended, as a folder does.
@@ -35,6 +40,29 @@ pub(super) struct Plan {
     /// Clients send again, with an idempotency key, what they were not told of.
     pub(super) keyed: bool,
     pub(super) faults: Faults,
+    pub(super) network: NetworkPlan,
+    /// What requests do to tables beside the list; nothing, if there is none.
+    pub(super) codes: Vec<i64>,
+    /// How often a handler panics, or is told of what left it, in a thousand.
+    pub(super) antics: u64,
+    /// How often a read is one of a former state, in a thousand.
+    pub(super) former: u64,
+    /// The store has many clocks.
+    pub(super) many_clocks: bool,
+    /// A panic of our own, at this place, when it is passed so many times.
+    pub(super) mishap: Option<(Place, u64)>,
+}
+
+/// What servers are to each other, and how often that goes wrong, in a thousand.
+#[derive(Clone, Copy, Default)]
+pub(super) struct NetworkPlan {
+    /// They send each other requests.
+    pub(super) forwards: bool,
+    /// They tell each other what they own.
+    pub(super) tells: bool,
+    pub(super) request_lost: u64,
+    pub(super) answer_lost: u64,
+    pub(super) late: u64,
 }
 
 /// One machine and what runs on it.
@@ -92,6 +120,14 @@ impl Plan {
         if clocks_only {
             return Self::of_clocks(machines, chance);
         }
+        if !hours && machines.len() > 1 && chance.in_thousand(60) {
+            return Self::of_take_overs(machines, chance);
+        }
+        let network = NetworkPlan::draw(chance, machines.len());
+        let mut machines = machines;
+        for (number, machine) in machines.iter_mut().enumerate().filter(|(_, machine)| machine.settings.ownership == Ownership::Leased) {
+            machine.settings.address = network.forwards.then(|| address(number));
+        }
         Self {
             machines,
             objects,
@@ -100,12 +136,19 @@ impl Plan {
             acts: if hours { chance.within(3..=8) } else { chance.within(0..=5) },
             act_pause_us: chance.pick(&[300 * MS, 3 * SECOND, 20 * SECOND]),
             clocks_only,
+            crashes_only: false,
             hours,
             knows_the_dead: chance.in_thousand(100),
             latency_us: chance.pick(&[MS, 10 * MS, 60 * MS]),
             think_us: chance.pick(&[5 * MS, 200 * MS, 3 * SECOND, if hours { 5 * MINUTE } else { 15 * SECOND }]),
             keyed: chance.in_thousand(600),
             faults: Faults::draw(chance, hours),
+            network,
+            codes: draw_codes(chance),
+            antics: chance.pick(&[0, 0, 50, 200]),
+            former: chance.pick(&[0, 0, 100, 400]),
+            many_clocks: chance.in_thousand(300),
+            mishap: chance.in_thousand(200).then(|| (chance.pick(&PLACES), chance.spread(1..=8))),
         }
     }
 
@@ -124,13 +167,37 @@ impl Plan {
             acts: chance.within(6..=14),
             act_pause_us: chance.pick(&[300 * MS, SECOND]),
             clocks_only: true,
+            crashes_only: false,
             hours: false,
             knows_the_dead: false,
             latency_us: chance.pick(&[MS, 10 * MS]),
             think_us: chance.pick(&[200 * MS, SECOND]),
             keyed: false,
             faults: Faults::default(),
+            network: NetworkPlan::default(),
+            codes: Vec::new(),
+            antics: 0,
+            former: 0,
+            many_clocks: false,
+            mishap: None,
         }
+    }
+}
+
+impl Plan {
+    /// Servers that send each other requests and die, and a store of many clocks; their requests wait for the leases of the dead.
+    fn of_take_overs(machines: Vec<MachinePlan>, chance: &mut Chance) -> Self {
+        let mut plan = Self::of_clocks(machines, chance);
+        for (number, machine) in plan.machines.iter_mut().enumerate() {
+            machine.settings.address = Some(address(number));
+            machine.settings.lease_duration = Duration::from_micros(chance.within(SECOND..=7 * SECOND));
+            machine.clock = ClockPlan { stands_still: false, ..machine.clock };
+        }
+        plan.network = NetworkPlan { forwards: true, ..NetworkPlan::default() };
+        plan.latency_us = chance.pick(&[20 * MS, 200 * MS]);
+        (plan.clocks_only, plan.crashes_only) = (false, true);
+        (plan.many_clocks, plan.act_pause_us, plan.think_us) = (true, 10 * SECOND, chance.pick(&[SECOND, 4 * SECOND]));
+        plan
     }
 }
 
@@ -158,6 +225,31 @@ impl MachinePlan {
         };
         Self { settings, clock }
     }
+}
+
+impl NetworkPlan {
+    fn draw(chance: &mut Chance, machines: usize) -> Self {
+        if machines == 1 || chance.in_thousand(500) {
+            return Self::default();
+        }
+        let most = chance.pick(&[0, 20, 100]);
+        let mut some = || chance.below(most + 1);
+        let (request_lost, answer_lost, late) = (some(), some(), some());
+        Self { forwards: true, tells: chance.in_thousand(400), request_lost, answer_lost, late }
+    }
+}
+
+/// A few things that requests of one world do to tables, so that they meet each other.
+fn draw_codes(chance: &mut Chance) -> Vec<i64> {
+    let known: Vec<i64> = schemas::codes().collect();
+    let count = chance.pick(&[0, 0, 3, 6, known.len()]);
+    let tables = chance.within(1..=3);
+    // Whoever is about the same table is three numbers apart.
+    let near = known.into_iter().filter(|code| u64::try_from((code - 1) % 3).is_ok_and(|table| table < tables));
+    let mut near: Vec<i64> = near.collect();
+    chance.shuffle(&mut near);
+    near.truncate(count);
+    near
 }
 
 impl Faults {

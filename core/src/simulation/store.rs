@@ -73,13 +73,15 @@ pub(super) struct Store {
     offset_us: i64,
     /// Nothing of a process that has ended arrives any more, as in a folder.
     forgets_the_dead: bool,
+    /// The dates of its answers come from several clocks, up to a second behind.
+    pub(super) many_clocks: bool,
     numbers: u64,
 }
 
 impl Store {
     pub(super) fn new(chance: &mut Chance, forgets_the_dead: bool) -> Self {
         let offset_us = i64::try_from(chance.below(10 * SECOND)).expect("seconds");
-        Self { objects: BTreeMap::new(), offset_us, forgets_the_dead, numbers: 0 }
+        Self { objects: BTreeMap::new(), offset_us, forgets_the_dead, many_clocks: false, numbers: 0 }
     }
 
     /// Puts an object there before the world begins.
@@ -220,7 +222,8 @@ impl State {
         };
         let lost = message.fate == Fate::AnswerLost || self.is_cut(message.from.machine);
         self.note(format_args!("{name}: {}{}", told.name(), if lost { ", which is lost" } else { "" }));
-        let date_ms = self.store.date_ms(now_us);
+        let behind_us = if self.store.many_clocks { self.chance.below(SECOND) } else { 0 };
+        let date_ms = self.store.date_ms(now_us.saturating_sub(behind_us));
         if let Some(reply) = message.reply.take().filter(|_| !lost) {
             let way_us = self.way_us();
             let delivery = Delivery::Answer(reply, Dated { answer: told, date_ms });

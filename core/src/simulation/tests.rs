@@ -3,13 +3,16 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::planted::{BUGS, Bug, plant};
+use crate::planted::{BUGS, Bug, arm, plant};
 use crate::simulation::panics;
 use crate::simulation::trace::Trace;
 use crate::simulation::world::{Outcomes, run};
 
-/// How many seeds a run tries.
-const SEEDS: u64 = 10_000;
+/// How many worlds a run tries.
+const SEEDS: u64 = 2_500;
+
+/// How many worlds a planted bug may take.
+const SEEDS_OF_BUG: u64 = 10_000;
 
 /// How many worlds run at the same time.
 const THREADS: usize = 2;
@@ -26,6 +29,7 @@ fn world(seed: u64, trace: Trace, bug: Option<Bug>) -> Outcomes {
     plant(bug);
     let mut outcomes = run(seed, trace);
     plant(None);
+    arm(None);
     outcomes.problem = outcomes.problem.or_else(panics::take);
     panics::release();
     outcomes
@@ -129,7 +133,7 @@ fn every_planted_bug_is_found() {
     let bugs = BUGS.into_iter().filter(|bug| wanted.as_ref().is_none_or(|wanted| *wanted == format!("{bug:?}")));
     eprintln!("| bug | found at seed | by |\n|---|---|---|");
     for bug in bugs {
-        let found = first_failure(given("DOTDO_TEST_SEEDS").unwrap_or(SEEDS), Some(bug), &Totals::default());
+        let found = first_failure(given("DOTDO_TEST_SEEDS").unwrap_or(SEEDS_OF_BUG), Some(bug), &Totals::default());
         match found {
             Some((seed, problem)) => {
                 eprintln!("| {bug:?} | {seed} | {problem} |");

@@ -1,15 +1,19 @@
 //! What all of a simulated world shares: true time, the queue of what will happen, the store, every machine's clocks, and the trace.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
+use crate::directory::{Holding, News};
+use crate::id::ObjectId;
 use crate::simulation::chance::Chance;
+use crate::simulation::directory::Entry;
 use crate::simulation::history::Request;
-use crate::simulation::plan::Faults;
+use crate::simulation::network::{Letter, Reply};
+use crate::simulation::plan::{Faults, NetworkPlan};
 use crate::simulation::store::{Dated, Message, Store};
 use crate::simulation::trace::Trace;
 
@@ -44,6 +48,12 @@ pub(super) enum Delivery {
     Timer(oneshot::Sender<()>, u64),
     /// A client's request.
     Request(Request),
+    /// What another server sends.
+    Letter(Letter),
+    /// What another server answers.
+    Reply(oneshot::Sender<Reply>, Reply),
+    /// What another server has told of an object.
+    News(ObjectId, Holding, News),
 }
 
 /// An event in the queue.
@@ -94,6 +104,12 @@ pub(super) struct State {
     pub(super) machines: Vec<Outside>,
     pub(super) store: Store,
     pub(super) faults: Faults,
+    /// What goes wrong between servers.
+    pub(super) network: NetworkPlan,
+    /// Two machines that can't reach each other until then.
+    pub(super) parted: (usize, usize, u64),
+    /// What servers have told of what they own.
+    pub(super) directory: BTreeMap<ObjectId, Entry>,
     pub(super) latency_us: u64,
     /// The store answers nobody until then.
     pub(super) outage_until_us: u64,
@@ -120,6 +136,9 @@ impl Timeline {
             machines: Vec::new(),
             store,
             faults: Faults::default(),
+            network: NetworkPlan::default(),
+            parted: (0, 0, 0),
+            directory: BTreeMap::new(),
             latency_us: 1,
             outage_until_us: 0,
             oversleep_us: 0,

@@ -5,12 +5,13 @@ mod troubles;
 mod verdict;
 
 use self::verdict::verdict;
+use crate::planted::arm;
 use crate::simulation::chance::Chance;
 use crate::simulation::clients::Client;
 use crate::simulation::clock::Dial;
-use crate::simulation::history::{Ask, History, Outcome};
+use crate::simulation::history::{Antics, Ask, History, Outcome};
 use crate::simulation::machine::{Machine, Report};
-use crate::simulation::plan::{Faults, MINUTE, MS, Plan, SECOND};
+use crate::simulation::plan::{Faults, MINUTE, MS, NetworkPlan, Plan, SECOND};
 use crate::simulation::store::Store;
 use crate::simulation::timeline::{Delivery, Event, Outside, Timeline};
 use crate::simulation::trace::Trace;
@@ -67,9 +68,11 @@ impl World {
         let mut store = Store::new(&mut chance, plan.knows_the_dead);
         let (key, bytes) = verdict();
         store.prepare(key.clone(), bytes.clone());
+        store.many_clocks = plan.many_clocks;
         let clients = (0..plan.clients).map(|_| Client::draw(&mut chance, &plan)).collect();
         let timeline = Timeline::new(chance, trace, store);
-        let machines = (0..).zip(&plan.machines).map(|(machine, plan)| Machine::new(timeline.clone(), machine, plan.clone())).collect();
+        let machines =
+            (0..).zip(&plan.machines).map(|(machine, of)| Machine::new(timeline.clone(), machine, of.clone(), plan.network)).collect();
         {
             let mut state = timeline.lock();
             let outside = |plan: &super::plan::MachinePlan| Outside {
@@ -81,6 +84,7 @@ impl World {
             };
             state.machines = plan.machines.iter().map(outside).collect();
             state.faults = plan.faults;
+            state.network = plan.network;
             state.latency_us = plan.latency_us;
             state.oversleep_us = if plan.hours { 2 * MINUTE } else { SECOND };
             state.freeze_us = if plan.hours { 180 * MINUTE } else { MINUTE };
@@ -90,6 +94,7 @@ impl World {
 
     /// The whole life of the world.
     fn live(&mut self) -> Result<(), String> {
+        arm(self.plan.mishap);
         self.begin();
         self.run_until("the clients have done their work", u64::MAX, |world| {
             world.acts == 0 && world.clients.iter().all(|client| client.left == 0 && client.waits_for.is_none())
@@ -112,7 +117,7 @@ impl World {
         if restored != finals {
             return Err(format!("a cold process reads {restored:?}, and before it was {finals:?}"));
         }
-        Ok(())
+        self.history.sightings.check(&finals)
     }
 
     fn begin(&mut self) {
@@ -133,9 +138,12 @@ impl World {
     /// All faults stop.
     fn calm_down(&mut self) {
         self.is_calm = true;
+        arm(None);
         let mut state = self.timeline.lock();
         state.note(format_args!("all faults stop"));
         state.faults = Faults::default();
+        state.network = NetworkPlan { forwards: state.network.forwards, tells: state.network.tells, ..NetworkPlan::default() };
+        state.parted.2 = 0;
         state.outage_until_us = 0;
         state.oversleep_us = 0;
         state.hurry_arrivals();
@@ -195,8 +203,11 @@ impl World {
         match event {
             Event::Arrive(message) => self.timeline.lock().arrive(*message),
             Event::Deliver(process, delivery) => {
-                if self.timeline.lock().is_alive(process) {
-                    self.deliver(process.machine, delivery);
+                let is_alive = self.timeline.lock().is_alive(process);
+                match delivery {
+                    delivery if is_alive => self.deliver(process.machine, delivery),
+                    Delivery::Letter(letter) => letter.return_to_sender(process.machine, &mut self.timeline.lock()),
+                    _ => {}
                 }
             }
             Event::Client(client, wakes) if self.clients[client].wakes == wakes => self.go_on(client),
@@ -239,6 +250,10 @@ impl World {
                 self.timeline.lock().note(format_args!("m{machine} gets operation {}", request.number));
                 self.machines[machine].accept(request);
             }
+            Delivery::Letter(letter) => self.machines[machine].open(letter),
+            // Whoever asked may not wait any more.
+            Delivery::Reply(reply, answer) => drop(reply.send(answer)),
+            Delivery::News(object, holding, news) => self.machines[machine].hear(&object, &holding, news),
         }
         self.step(machine);
     }
@@ -252,7 +267,8 @@ impl World {
                     self.timeline.lock().note(format_args!("m{machine} does not start: {}", error.code()));
                     self.end_process(machine, SECOND);
                 }
-                Report::Answered(number, answer) => self.answered(number, Outcome::of(answer)),
+                Report::Answered(number, answer) => self.answered(number, answer),
+                Report::Left(number, text) => self.left(number, &text),
                 Report::Stopped => {
                     self.timeline.lock().note(format_args!("m{machine} has ended"));
                     self.end_process(machine, 50 * MS);
@@ -270,7 +286,7 @@ impl World {
             let request = {
                 let mut state = self.timeline.lock();
                 let now = state.tick();
-                let request = self.history.begin((lists.len(), Ask::Read), false, now);
+                let request = self.history.begin((lists.len(), Ask::Read), Antics::default(), false, now);
                 let process = self.machines[machine].process;
                 state.schedule(SECOND, Event::Deliver(process, Delivery::Request(request)));
                 request

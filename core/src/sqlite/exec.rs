@@ -6,6 +6,7 @@ use super::guard::{Facts, SavepointStep};
 use super::statement::Statement;
 use super::transaction::Mode;
 use crate::change::{Value, ValueRef};
+use crate::planted::{Bug, planted};
 use crate::{Error, Result};
 
 /// A user's prepared statement and what compiling it has shown.
@@ -85,7 +86,7 @@ impl Database {
         let facts = std::mem::take(&mut guard.facts);
         let (statement, used) = prepared.map_err(|error| refusal(&facts).unwrap_or(error))?;
         let statement = statement.ok_or_else(|| Error::internal("A statement was taken for a comment."))?;
-        let savepoint = facts.savepoint.filter(|_| !statement.is_explanation());
+        let savepoint = facts.savepoint.filter(|_| !statement.is_explanation() || planted(Bug::ExplanationBelieved));
         Ok((sql[..used].into(), UserStatement { statement, savepoint, schema_moves: self.schema_moves }, used))
     }
 

@@ -1,20 +1,43 @@
 //! What clients do and hear in a world.
 
 use super::World;
-use crate::simulation::history::Outcome;
+use crate::error::Result;
+use crate::simulation::history::{Ask, Outcome, list_of};
 use crate::simulation::machine::Machine;
 use crate::simulation::plan::{MINUTE, MS, SECOND};
 use crate::simulation::timeline::{Delivery, Event};
 
 impl World {
     /// An answer reaches its client, who may have lost patience and listens all the same.
-    pub(super) fn answered(&mut self, number: usize, outcome: Outcome) {
+    pub(super) fn answered(&mut self, number: usize, answer: Result<String>) {
+        let request = self.history.request(number);
+        let parts = answer.as_ref().map(|text| text.split_once('\n').unwrap_or((text.as_str(), "")));
+        let outcome = Outcome::of(request, parts.map(|(list, _)| list).map_err(Clone::clone));
+        if let (Outcome::List(list), Ok((_, content))) = (&outcome, parts) {
+            self.history.sightings.content(request.object, number, list, content);
+            if let Ask::Past(at) = request.ask {
+                self.history.sightings.former(request.object, at, list);
+            }
+        }
         let mut state = self.timeline.lock();
         state.note(format_args!("operation {number}: {outcome:?}"));
         let now = state.tick();
         drop(state);
         self.history.end(number, now, outcome);
         self.wake_client_of(number);
+    }
+
+    /// Something was seen outside of an object because of an operation.
+    pub(super) fn left(&mut self, number: usize, text: &str) {
+        let (list, content) = text.split_once('\n').unwrap_or((text, ""));
+        let Some(list) = list_of(list) else { return };
+        let mut state = self.timeline.lock();
+        state.note(format_args!("operation {number} is over: {list:?} was seen"));
+        let now = state.tick();
+        drop(state);
+        let object = self.history.request(number).object;
+        self.history.sightings.content(object, number, &list, content);
+        self.history.left(number, now, list);
     }
 
     pub(super) fn wake_client_of(&mut self, number: usize) {
@@ -24,7 +47,12 @@ impl World {
         self.clients[client].wakes += 1;
         let wakes = self.clients[client].wakes;
         let mut state = self.timeline.lock();
-        let think_us = state.chance.spread(1..=self.plan.think_us);
+        let mut think_us = state.chance.spread(1..=self.plan.think_us);
+        if self.plan.crashes_only {
+            // Everybody asks at about the same moments, which are as far apart as leases may be long.
+            let since_us = (state.now_us + think_us) % (5 * SECOND);
+            think_us += 5 * SECOND - since_us + state.chance.below(400 * MS);
+        }
         state.schedule(think_us, Event::Client(client, wakes));
     }
 
@@ -54,10 +82,10 @@ impl World {
         let mut state = self.timeline.lock();
         let intention = self.clients[client].next(&mut state.chance, plan, value);
         let now = state.tick();
-        let request = self.history.begin((intention.object, intention.ask), plan.keyed, now);
+        let request = self.history.begin((intention.object, intention.ask), intention.antics, plan.keyed, now);
         state.note(format_args!(
-            "client {client} asks m{} operation {} of o{}: {:?}",
-            intention.machine, request.number, request.object, request.ask
+            "client {client} asks m{} operation {} of o{}: {:?}, {:?}",
+            intention.machine, request.number, request.object, request.ask, request.antics
         ));
         let process = self.machines[intention.machine].process;
         let way_us = state.chance.below(2 * MS);

@@ -33,6 +33,10 @@ impl World {
                 let mut state = self.timeline.lock();
                 state.machines[machine].cut_until_us = state.now_us + length_us;
             }
+            Act::Part(one, other, length_us) => {
+                let mut state = self.timeline.lock();
+                state.parted = (one, other, state.now_us + length_us);
+            }
             Act::Outage(length_us) => {
                 let mut state = self.timeline.lock();
                 state.outage_until_us = state.now_us + length_us;
