@@ -18,6 +18,12 @@ const _: () = assert!(RETENTION_MIN.as_secs() >= 2 * (PROOF_AGE_MAX.as_secs() + 
 /// The largest encoded record, in bytes. A schema change may carry a whole table.
 pub(crate) const RECORD_BYTES_MAX: usize = 1 << 30;
 
+/// The least that SQL may be allowed to take besides the database: compiling a statement of a wide table needs about so much.
+pub(crate) const TEMPORARY_BYTES_MIN: u64 = 1 << 20;
+
+/// One transaction's temporary memory is at most this part of what the process may use.
+pub(crate) const TEMPORARY_SHARE: u64 = 8;
+
 /// A commit takes requests together until its changes have about this many bytes.
 pub(crate) const GROUP_BYTES_MAX: usize = 8 << 20;
 

@@ -54,7 +54,7 @@ pub(crate) async fn restore(deps: &Deps, log: &Log, asked: Proof, known: Option<
     match &restored {
         Ok(restored) => {
             metrics::counter!("dotdo_restores_total").increment(1);
-            metrics::counter!("dotdo_restored_bytes_total").increment(restored.database.bytes());
+            metrics::counter!("dotdo_restored_bytes_total").increment(restored.database.page_bytes());
             metrics::counter!("dotdo_restored_records_total").increment(restored.since_snapshot.records);
             metrics::histogram!("dotdo_restore_seconds").record(started.elapsed_at_least(deps.clock.as_ref()).as_secs_f64());
         }

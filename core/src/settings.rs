@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::limits::{LEASE_MIN, RECORD_BYTES_MAX, RETENTION_MIN};
+use crate::limits::{LEASE_MIN, RECORD_BYTES_MAX, RETENTION_MIN, TEMPORARY_BYTES_MIN};
 
 /// Everything that can be tuned. The default suits a server that has a few gigabytes and a store that answers in tens of milliseconds.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +37,10 @@ pub struct Settings {
     pub object_bytes_max: u64,
     /// How many bytes one value or one row may have.
     pub row_bytes_max: u32,
+    /// How many bytes of memory SQL may take besides the database within one transaction: for sorting and grouping, for intermediate results,
+    /// and for what a rollback needs. At most an eighth of `memory_bytes_max` counts. More: larger sorts, larger changes at once, and
+    /// as much memory for each object that does so at the same time.
+    pub temporary_bytes_max: u64,
     /// Where other servers reach this one; a hint in the bucket.
     pub address: Option<String>,
 }
@@ -96,6 +100,7 @@ impl Default for Settings {
             memory_bytes_max: 2 << 30,
             object_bytes_max: 512 << 20,
             row_bytes_max: 16 << 20,
+            temporary_bytes_max: 128 << 20,
             address: None,
         }
     }
@@ -117,6 +122,7 @@ impl Settings {
             (!self.outbox_scan.is_zero(), "outbox_scan", "more than 0".to_owned()),
             (self.objects_max > 0, "objects_max", "more than 0".to_owned()),
             (u64::from(self.row_bytes_max) <= self.object_bytes_max, "row_bytes_max", "at most object_bytes_max".to_owned()),
+            (self.temporary_bytes_max >= TEMPORARY_BYTES_MIN, "temporary_bytes_max", format!("at least {TEMPORARY_BYTES_MIN} bytes")),
             (self.object_bytes_max <= RECORD_BYTES_MAX as u64, "object_bytes_max", format!("at most {RECORD_BYTES_MAX} bytes")),
         ];
         match rules.iter().find(|(holds, ..)| !holds) {

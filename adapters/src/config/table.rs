@@ -286,6 +286,12 @@ static SERVER: &[Knob] = &[
         number!(" of bytes", 1 << 20..=1 << 30, settings.object_bytes_max),
         "The largest database of one object; a write beyond it is answered with 507.",
     ),
+    Knob::new(
+        "limits.temporary_bytes_max",
+        number!(" of bytes", 1 << 20..=1 << 40, settings.temporary_bytes_max),
+        "How many bytes of memory the SQL of one request may take besides its object's database: to sort and to group, for intermediate results, \
+         and for what a rollback needs. More is answered with 413. At most an eighth of `limits.memory_bytes_max` counts.",
+    ),
     Knob::new("limits.row_bytes_max", number!(" of bytes", 1024..=1_000_000_000, settings.row_bytes_max), "The largest value or row."),
     Knob::new(
         "http.idle_ms",

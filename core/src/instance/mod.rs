@@ -48,7 +48,7 @@ use crate::directory::Directory;
 use crate::engine::{Components, WeakEngine};
 use crate::error::{Error, Result};
 use crate::id::{ObjectId, Tenant};
-use crate::limits::{KEY_BYTES_MAX, KEY_SUFFIX_BYTES_MAX, PASTS_MAX};
+use crate::limits::{KEY_BYTES_MAX, KEY_SUFFIX_BYTES_MAX, PASTS_MAX, TEMPORARY_SHARE};
 use crate::log::Log;
 use crate::object::App;
 use crate::peers::Peers;
@@ -180,6 +180,7 @@ impl Deps {
         crate::sqlite::Limits {
             database_bytes_max: self.settings.object_bytes_max.min(self.budget.one_max(Use::Objects)),
             row_bytes_max: self.settings.row_bytes_max,
+            temporary_bytes_max: self.settings.temporary_bytes_max.min(self.settings.memory_bytes_max / TEMPORARY_SHARE),
         }
     }
 }

@@ -66,7 +66,7 @@ impl<'a> Sql<'a> {
 
     /// The size of the database in bytes: its pages, used or free.
     pub fn database_size(&self) -> u64 {
-        self.database.bytes()
+        self.database.page_bytes()
     }
 }
 

@@ -23,7 +23,7 @@ use crate::sqlite::{Database, Limits, Mode};
 use crate::store::{Bucket, Key, Moment};
 use crate::testing::{FaultyBucket, ManualClock};
 
-const LIMITS: Limits = Limits { database_bytes_max: 1 << 30, row_bytes_max: 16 << 20 };
+const LIMITS: Limits = Limits { database_bytes_max: 1 << 30, row_bytes_max: 16 << 20, temporary_bytes_max: 64 << 20 };
 const RETENTION: Duration = Duration::from_secs(3 * 24 * 3600);
 
 struct Rig {

@@ -7,20 +7,17 @@ use std::sync::Arc;
 use rusqlite::ffi;
 
 use super::catalog::{Catalog, SEQUENCES};
+use super::error::out_of_memory;
 use super::exec::UserStatement;
 use super::guard::{Guard, STEPS_PER_POLL, authorize, poll};
 use super::handle::{Handle, Switch};
 use super::layout::Layout;
+use super::memory::PAGE_BYTES;
 use super::recorder::{Recorder, before_change};
 use super::statement::{Statement, StatementCache};
 use super::transaction::Transaction;
 use crate::change::{Header, TableShape, ValueRef};
 use crate::{Error, Result};
-
-/// How many bytes a page has. Every table and index takes at least one, so small pages make small objects small: an object with one
-/// table takes about 19, 23 and 31 KB with pages of 1, 2 and 4 KiB. Bulk loading is as fast with 2 KiB as with 4, and a third slower
-/// with 1.
-const PAGE_BYTES: u64 = 2048;
 
 /// How many prepared statements of users, and of ours, are kept.
 const USER_STATEMENTS_MAX: usize = 16;
@@ -40,6 +37,8 @@ pub(crate) struct Limits {
     pub(crate) database_bytes_max: u64,
     /// One value or one row.
     pub(crate) row_bytes_max: u32,
+    /// What users' statements of one transaction may take besides the database.
+    pub(crate) temporary_bytes_max: u64,
 }
 
 /// A private in-memory database that tells what changed.
@@ -134,8 +133,16 @@ impl Database {
         &self.committed.catalog.shapes
     }
 
-    /// How many bytes its pages have now.
+    /// How many bytes of memory SQLite holds for it now: pages, what it knows of the schema, prepared statements, caches, and what an
+    /// open transaction needs. Costs nothing to ask.
+    ///
+    /// When the process has used SQLite before its first database was opened, this is [`Database::page_bytes`].
     pub(crate) fn bytes(&self) -> u64 {
+        self.handle.account().bytes().unwrap_or_else(|| self.page_bytes())
+    }
+
+    /// How many bytes its pages have now.
+    pub(crate) fn page_bytes(&self) -> u64 {
         self.own_integer("PRAGMA page_count").unwrap_or(0).cast_unsigned() * PAGE_BYTES
     }
 
@@ -285,6 +292,24 @@ impl Database {
     /// Whether no failure has left it unusable.
     pub(crate) fn is_usable(&self) -> bool {
         self.broken.is_none()
+    }
+
+    /// Fails when an allocation has failed since [`Database::recover_memory`]: SQLite may have done without it, but what it and its modules
+    /// keep besides the pages is not to be relied on.
+    pub(super) fn check_memory(&self) -> Result<()> {
+        if self.handle.account().is_starved() { Err(out_of_memory()) } else { Ok(()) }
+    }
+
+    /// After an allocation has failed, forgets all that is kept besides the pages: statements, the schema as SQLite knows it, and what modules
+    /// have cached. Only between transactions.
+    pub(super) fn recover_memory(&mut self) -> Result<()> {
+        if !self.handle.account().is_starved() {
+            return Ok(());
+        }
+        self.relax();
+        self.handle.account().recover();
+        self.reload_schema()?;
+        self.check_memory()
     }
 
     /// Fails when an earlier failure has left it unusable.

@@ -3,6 +3,7 @@
 use super::database::Database;
 use super::error::{SQL_ERROR, SQL_REFUSED};
 use super::guard::{Facts, SavepointStep};
+use super::memory::Caller;
 use super::statement::Statement;
 use super::transaction::Mode;
 use crate::change::{Value, ValueRef};
@@ -80,7 +81,7 @@ impl Database {
         let guard = self.guard.get();
         guard.facts = Facts::default();
         guard.user = true;
-        let prepared = Statement::prepare(self.handle.raw(), sql);
+        let prepared = Statement::prepare(&self.handle, sql, Caller::User);
         let guard = self.guard.get();
         guard.user = false;
         let facts = std::mem::take(&mut guard.facts);
@@ -151,7 +152,7 @@ impl<'a> Cursor<'a> {
 
     /// The size of the database in bytes.
     pub(crate) fn database_bytes(&self) -> u64 {
-        self.database.bytes()
+        self.database.page_bytes()
     }
 
     fn advance(&mut self) -> Result<()> {

@@ -2,17 +2,19 @@
 
 use std::ffi::{CString, c_int};
 use std::ptr;
-use std::sync::Once;
 
 use rusqlite::ffi;
 
 use super::error::from_code;
+use super::memory::{Account, Caller, configure_process};
 use super::statement::Statement;
 use crate::{Error, Result};
 
 /// An open connection. Whoever has it has it alone: it may move between threads and is never used by two.
 pub(super) struct Handle {
     raw: *mut ffi::sqlite3,
+    /// What it takes of memory. Entered before every call into SQLite.
+    account: Account,
 }
 
 // SAFETY: the library is compiled thread-safe, the connection is opened without a mutex of its own and is reached only through
@@ -36,10 +38,13 @@ impl Handle {
             | ffi::SQLITE_OPEN_NOMUTEX
             | ffi::SQLITE_OPEN_PRIVATECACHE
             | ffi::SQLITE_OPEN_EXRESCODE;
+        let account = Account::new();
+        let entered = account.enter(Caller::Own);
         let mut raw = ptr::null_mut();
         // SAFETY: the name is a C string and `raw` outlives the call.
         let code = unsafe { ffi::sqlite3_open_v2(c":memory:".as_ptr(), &raw mut raw, flags, ptr::null()) };
-        let handle = Self { raw };
+        drop(entered);
+        let handle = Self { raw, account };
         if code != ffi::SQLITE_OK {
             return Err(from_code(raw, code));
         }
@@ -51,6 +56,10 @@ impl Handle {
 
     pub(super) fn raw(&self) -> *mut ffi::sqlite3 {
         self.raw
+    }
+
+    pub(super) fn account(&self) -> &Account {
+        &self.account
     }
 
     /// Whether no transaction is open.
@@ -72,6 +81,7 @@ impl Handle {
             Switch::Triggers => ffi::SQLITE_DBCONFIG_ENABLE_TRIGGER,
             Switch::Defensive => ffi::SQLITE_DBCONFIG_DEFENSIVE,
         };
+        let _entered = self.account.enter(Caller::Own);
         // SAFETY: these operations take an int and a pointer to int that may be null.
         let code = unsafe { ffi::sqlite3_db_config(self.raw, operation, c_int::from(on), ptr::null_mut::<c_int>()) };
         if code == ffi::SQLITE_OK { Ok(()) } else { Err(from_code(self.raw, code)) }
@@ -86,6 +96,7 @@ impl Handle {
     /// Runs statements of ours that return nothing of interest.
     pub(super) fn execute(&self, sql: &str) -> Result<()> {
         let text = CString::new(sql).map_err(|_| Error::invalid("A statement contains a NUL character."))?;
+        let _entered = self.account.enter(Caller::Own);
         // SAFETY: the text is a C string; no callback and no message pointer are given.
         let code = unsafe { ffi::sqlite3_exec(self.raw, text.as_ptr(), None, ptr::null_mut(), ptr::null_mut()) };
         if code == ffi::SQLITE_OK { Ok(()) } else { Err(from_code(self.raw, code)) }
@@ -93,7 +104,7 @@ impl Handle {
 
     /// Prepares one statement of ours.
     pub(super) fn prepare(&self, sql: &str) -> Result<Statement> {
-        let (statement, _) = Statement::prepare(self.raw, sql)?;
+        let (statement, _) = Statement::prepare(self, sql, Caller::Own)?;
         statement.ok_or_else(|| Error::internal("An empty statement was prepared."))
     }
 
@@ -107,6 +118,7 @@ impl Handle {
 
     /// Gives back memory that holds no data.
     pub(super) fn release_memory(&self) {
+        let _entered = self.account.enter(Caller::Own);
         // SAFETY: the connection is open.
         unsafe { ffi::sqlite3_db_release_memory(self.raw) };
     }
@@ -114,17 +126,8 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        let _entered = self.account.enter(Caller::Own);
         // SAFETY: closed once. Owners drop statements before it; if one was leaked, SQLite refuses and the connection leaks too.
         unsafe { ffi::sqlite3_close(self.raw) };
     }
-}
-
-/// Memory statistics take a process-wide mutex at every allocation, which makes two threads slower than one.
-fn configure_process() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // SAFETY: SQLITE_CONFIG_MEMSTATUS takes an int. When the process has used SQLite before, the answer is SQLITE_MISUSE and
-        // the statistics stay on, which costs speed and nothing else.
-        unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0 as c_int) };
-    });
 }

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 
 use super::catalog::{CatalogRow, SEQUENCES, read_rows};
 use super::database::Database;
+use super::error::damaged;
+use super::memory::Caller;
 use super::statement::Statement;
 use super::value::quote;
 use crate::change::{Schema, SchemaKind, SchemaObject, ValueRef};
@@ -49,7 +51,7 @@ impl Database {
     fn define(&self, object: &SchemaObject) -> Result<()> {
         let sql = object.sql.as_deref().unwrap_or_default();
         self.guard.peek().recorded.set(true);
-        let prepared = Statement::prepare(self.handle.raw(), sql);
+        let prepared = Statement::prepare(&self.handle, sql, Caller::Own);
         let ran = prepared.and_then(|(statement, used)| match statement {
             Some(mut statement) if used == sql.len() => statement.run([]),
             _ => Err(Error::internal("expected one statement")),
@@ -57,7 +59,7 @@ impl Database {
         self.guard.peek().recorded.set(false);
         ran.map_err(|error| {
             let message = format!("The schema's statement for {} fails: {}", object.name, error.message());
-            Error::new(ErrorKind::Corrupt, message).with_source(error)
+            damaged(error, message)
         })
     }
 

@@ -2,6 +2,7 @@
 
 use super::catalog::{CatalogRow, read_rows};
 use super::database::{Database, Limits, Purpose};
+use super::error::damaged;
 use super::replay::check_width;
 use super::statement::Statement;
 use super::value::quote;
@@ -77,7 +78,7 @@ impl Loader {
         for name in &self.bare {
             self.database.handle.execute(&format!("REINDEX main.{}", quote(name))).map_err(|error| {
                 let message = format!("The rows of the table {name} break its constraints: {}", error.message());
-                Error::new(ErrorKind::Corrupt, message).with_source(error)
+                damaged(error, message)
             })?;
         }
         Ok(())
@@ -118,6 +119,7 @@ impl Loader {
             return Err(Error::new(ErrorKind::Corrupt, "The restored database has another schema or other counters than its header."));
         }
         database.set_purpose(Purpose::Serve)?;
+        database.check_memory()?;
         Ok(database)
     }
 }
@@ -142,7 +144,7 @@ impl TableLoader<'_> {
         let outcome = self.statement.run(hidden.into_iter().chain(values.iter().copied()));
         outcome.map_err(|error| {
             let message = format!("A row can't be put into the table {}: {}", self.name, error.message());
-            Error::new(ErrorKind::Corrupt, message).with_source(error)
+            damaged(error, message)
         })
     }
 }

@@ -16,6 +16,7 @@ mod handle;
 mod install;
 mod layout;
 mod load;
+mod memory;
 mod recorder;
 mod replay;
 mod scan;

@@ -126,7 +126,7 @@ unsafe fn primary_keys(db: *mut ffi::sqlite3, operation: c_int, columns: &[c_int
         let value = |column: &c_int| {
             let mut raw = ptr::null_mut();
             // SAFETY: within the hook, for a column of the table; a value that is answered lives until the hook returns.
-            unsafe { (read(db, *column, &raw mut raw) == ffi::SQLITE_OK && !raw.is_null()).then(|| copy(raw)) }
+            unsafe { (read(db, *column, &raw mut raw) == ffi::SQLITE_OK && !raw.is_null()).then(|| copy(raw)).flatten() }
         };
         columns.iter().map(value).collect()
     };

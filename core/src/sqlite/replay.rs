@@ -21,12 +21,17 @@ impl Database {
         if changes.is_empty() {
             return Ok(());
         }
+        self.recover_memory()?;
         self.set_purpose(Purpose::Replay)?;
         self.own_run("BEGIN", [])?;
-        let outcome = self.apply_inside(changes).and_then(|()| self.own_run("COMMIT", [])).and_then(|()| self.adopt_changes(changes));
-        outcome.map_err(|error| {
+        let outcome = self.apply_inside(changes).and_then(|()| self.check_memory()).and_then(|()| self.own_run("COMMIT", []));
+        if let Err(error) = outcome {
             self.undo_apply();
-            as_corrupt(error)
+            return Err(as_corrupt(error));
+        }
+        self.adopt_changes(changes).map_err(|error| {
+            // The rows are those after the changes, and there is no way back.
+            self.broken.get_or_insert(as_corrupt(error)).clone()
         })
     }
 
@@ -139,6 +144,7 @@ impl Database {
     fn undo_apply(&mut self) {
         self.forget_own();
         let undone = if self.handle.is_autocommit() { Ok(()) } else { self.handle.execute("ROLLBACK") };
+        let undone = undone.and_then(|()| self.recover_memory());
         if let Err(error) = undone.and_then(|()| self.reload_schema()) {
             self.broken.get_or_insert(error);
         }

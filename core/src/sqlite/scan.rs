@@ -57,7 +57,7 @@ impl Database {
             each(rowid, &row)?;
             values = recycle(row);
         }
-        Ok(())
+        self.check_memory()
     }
 
     fn table(&self, name: &str) -> Result<&Table> {

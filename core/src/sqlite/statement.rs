@@ -5,7 +5,9 @@ use std::ptr;
 
 use rusqlite::ffi;
 
-use super::error::from_code;
+use super::error::{from_code, out_of_allowance};
+use super::handle::Handle;
+use super::memory::{Account, Caller, Entered};
 use crate::change::ValueRef;
 use crate::{Error, Result};
 
@@ -13,6 +15,8 @@ use crate::{Error, Result};
 pub(super) struct Statement {
     raw: *mut ffi::sqlite3_stmt,
     db: *mut ffi::sqlite3,
+    account: Account,
+    caller: Caller,
 }
 
 // SAFETY: a statement is used only by the owner of its connection (see `Handle`), so by one thread at a time.
@@ -20,20 +24,27 @@ unsafe impl Send for Statement {}
 
 impl Statement {
     /// Prepares the first statement of `sql`. Returns it (`None` for blanks and comments) and how many bytes it took.
-    pub(super) fn prepare(db: *mut ffi::sqlite3, sql: &str) -> Result<(Option<Self>, usize)> {
+    pub(super) fn prepare(handle: &Handle, sql: &str, caller: Caller) -> Result<(Option<Self>, usize)> {
         let Ok(length) = c_int::try_from(sql.len()) else {
             return Err(Error::new(crate::ErrorKind::TooLarge, "A statement is larger than 2 GiB."));
         };
+        let (db, account) = (handle.raw(), handle.account());
+        let entered = account.enter(caller);
         let (mut raw, mut tail) = (ptr::null_mut(), ptr::null());
         let flags = ffi::SQLITE_PREPARE_PERSISTENT;
         // SAFETY: the length bounds the text, both out-pointers live through the call.
         let code = unsafe { ffi::sqlite3_prepare_v3(db, sql.as_ptr().cast(), length, flags, &raw mut raw, &raw mut tail) };
         if code != ffi::SQLITE_OK {
-            return Err(from_code(db, code));
+            return Err(failure(db, account, code));
         }
+        drop(entered);
         // SAFETY: `tail` points into `sql` or just behind it.
         let used = if tail.is_null() { sql.len() } else { (unsafe { tail.cast::<u8>().offset_from(sql.as_ptr()) }) as usize };
-        Ok(((!raw.is_null()).then_some(Self { raw, db }), used))
+        Ok(((!raw.is_null()).then(|| Self { raw, db, account: account.clone(), caller }), used))
+    }
+
+    fn enter(&self) -> Entered<'_> {
+        self.account.enter(self.caller)
     }
 
     /// Whether running it can't write, as it was compiled last.
@@ -109,6 +120,7 @@ impl Statement {
     /// With the destructor `SQLITE_STATIC` the value's bytes must live until the parameter is bound anew or cleared.
     unsafe fn bind_with(&mut self, index: usize, value: ValueRef<'_>, destructor: ffi::sqlite3_destructor_type) -> Result<()> {
         let (raw, index) = (self.raw, index as c_int);
+        let _entered = self.enter();
         // SAFETY: pointers and lengths belong together, and lengths are exact; the caller answers for the lifetime.
         let code = unsafe {
             match value {
@@ -122,27 +134,30 @@ impl Statement {
                 ValueRef::Blob(bytes) => ffi::sqlite3_bind_blob64(raw, index, bytes.as_ptr().cast(), bytes.len() as u64, destructor),
             }
         };
-        if code == ffi::SQLITE_OK { Ok(()) } else { Err(from_code(self.db, code)) }
+        if code == ffi::SQLITE_OK { Ok(()) } else { Err(failure(self.db, &self.account, code)) }
     }
 
     /// Goes to the next row; `false` at the end.
     pub(super) fn step(&mut self) -> Result<bool> {
+        let _entered = self.enter();
         // SAFETY: the statement is alive.
         match unsafe { ffi::sqlite3_step(self.raw) } {
             ffi::SQLITE_ROW => Ok(true),
             ffi::SQLITE_DONE => Ok(false),
-            code => Err(from_code(self.db, code)),
+            code => Err(failure(self.db, &self.account, code)),
         }
     }
 
     /// Sets all parameters to NULL and frees what they held.
     pub(super) fn forget_parameters(&mut self) {
+        let _entered = self.enter();
         // SAFETY: the statement is alive and reset.
         unsafe { ffi::sqlite3_clear_bindings(self.raw) };
     }
 
     /// Ends the run. The next `step` starts again.
     pub(super) fn reset(&mut self) {
+        let _entered = self.enter();
         // SAFETY: the statement is alive. The code repeats the error that `step` has already given.
         unsafe { ffi::sqlite3_reset(self.raw) };
     }
@@ -150,6 +165,8 @@ impl Statement {
     /// A value of the current row. Empty columns and columns out of range are NULL.
     pub(super) fn value(&self, index: usize) -> ValueRef<'_> {
         let (raw, index) = (self.raw, index as c_int);
+        // What a value takes is bounded by its own limit; refused, it would look empty.
+        let _entered = self.account.enter(Caller::Own);
         // SAFETY: the pointers that SQLite returns live until the next step or reset, which need `&mut self`; the length is asked
         // after the pointer, as the API requires.
         unsafe {
@@ -158,6 +175,8 @@ impl Statement {
                 ffi::SQLITE_FLOAT => ValueRef::Real(ffi::sqlite3_column_double(raw, index)),
                 ffi::SQLITE_TEXT => {
                     let start = ffi::sqlite3_column_text(raw, index);
+                    // Null when there is no memory for the NUL at its end, which is of no use here.
+                    let start = if start.is_null() { ffi::sqlite3_column_blob(raw, index).cast() } else { start };
                     ValueRef::Text(bytes(start, ffi::sqlite3_column_bytes(raw, index)))
                 }
                 ffi::SQLITE_BLOB => {
@@ -186,9 +205,15 @@ impl Statement {
 
 impl Drop for Statement {
     fn drop(&mut self) {
+        let _entered = self.enter();
         // SAFETY: finalized once.
         unsafe { ffi::sqlite3_finalize(self.raw) };
     }
+}
+
+/// The error behind `code`: the account's, when it has refused memory.
+fn failure(db: *mut ffi::sqlite3, account: &Account, code: c_int) -> Error {
+    account.take_refusal().map_or_else(|| from_code(db, code), out_of_allowance)
 }
 
 /// # Safety

@@ -51,8 +51,10 @@ impl Database {
         if self.transaction.is_some() {
             return Err(Error::internal("A transaction was begun inside another."));
         }
+        self.recover_memory()?;
         self.set_purpose(Purpose::Serve)?;
         self.own_run("BEGIN", [])?;
+        self.handle.account().allow(self.limits.temporary_bytes_max);
         self.recorder.get().on = mode == Mode::ReadWrite;
         self.transaction = Some(Transaction { mode, savepoints: Vec::new(), lost: None, prepared: None });
         Ok(())
@@ -65,6 +67,7 @@ impl Database {
     /// lost, when SQLite has rolled it back. The caller rolls back.
     pub(crate) fn prepare_commit(&mut self) -> Result<Changes> {
         self.with_transaction(|_| ())?;
+        self.check_memory()?;
         if !self.handle.is_writing() {
             self.finish_preparing(None, false);
             return Ok(Changes::default());
@@ -76,6 +79,7 @@ impl Database {
         self.check_layout()?;
         let layout_changed = !Arc::ptr_eq(&self.recorder.peek().layout, &self.committed);
         let changes = self.collect()?;
+        self.check_memory()?;
         let header = (!changes.is_empty()).then(|| self.header_after(&changes));
         self.finish_preparing(header, layout_changed);
         Ok(changes)
@@ -95,6 +99,10 @@ impl Database {
         let (header, layout_changed, events) = (prepared.header.take(), prepared.layout_changed, prepared.events);
         self.own_run("COMMIT", [])?;
         self.transaction = None;
+        if let Err(error) = self.check_memory() {
+            self.broken = Some(error.clone());
+            return Err(error);
+        }
         if self.recorder.peek().events != events {
             let error = Error::internal("SQLite changed rows while it committed, so that the changes taken before are incomplete.");
             self.broken = Some(error.clone());
@@ -116,6 +124,9 @@ impl Database {
             && let Err(error) = self.handle.execute("ROLLBACK")
         {
             self.broken = Some(error);
+        }
+        if let Err(error) = self.recover_memory() {
+            self.broken.get_or_insert(error);
         }
         let committed = Arc::clone(&self.committed);
         if !Arc::ptr_eq(&self.recorder.peek().layout, &committed) {
@@ -194,6 +205,10 @@ impl Database {
 
     /// Fails when the transaction must not be committed.
     fn follow(&mut self, savepoint: Option<&(SavepointStep, String)>, failure: Option<&Error>) -> Result<()> {
+        if let Err(error) = self.check_memory() {
+            // SQLite may have undone the statement alone, or done without; what its modules keep is not to be relied on.
+            return Err(failure.cloned().unwrap_or(error));
+        }
         if self.handle.is_autocommit() || self.has_written_unallowed() {
             let unexpected = || Error::internal("SQLite ended the transaction, and the statement reported no error.");
             return Err(failure.cloned().unwrap_or_else(unexpected));

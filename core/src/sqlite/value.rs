@@ -7,26 +7,34 @@ use rusqlite::ffi;
 use super::statement::bytes;
 use crate::change::{Value, ValueRef};
 
-/// Copies a value that SQLite lends.
+/// Copies a value that SQLite lends; `None` when memory is short.
 ///
 /// # Safety
 /// `raw` is a live value, used by this thread alone.
-pub(super) unsafe fn copy(raw: *mut ffi::sqlite3_value) -> Value {
+pub(super) unsafe fn copy(raw: *mut ffi::sqlite3_value) -> Option<Value> {
     // SAFETY: the caller's promise; the length is asked after the pointer, as the API requires, and the bytes are copied at once.
     unsafe {
-        match ffi::sqlite3_value_type(raw) {
+        Some(match ffi::sqlite3_value_type(raw) {
             ffi::SQLITE_INTEGER => Value::Integer(ffi::sqlite3_value_int64(raw)),
             ffi::SQLITE_FLOAT => Value::Real(ffi::sqlite3_value_double(raw)),
             ffi::SQLITE_TEXT => {
                 let start = ffi::sqlite3_value_text(raw);
+                // Not null, even when it is empty.
+                if start.is_null() {
+                    return None;
+                }
                 Value::Text(bytes(start, ffi::sqlite3_value_bytes(raw)).to_vec())
             }
             ffi::SQLITE_BLOB => {
                 let start = ffi::sqlite3_value_blob(raw);
-                Value::Blob(bytes(start.cast(), ffi::sqlite3_value_bytes(raw)).to_vec())
+                let length = ffi::sqlite3_value_bytes(raw);
+                if start.is_null() && length > 0 {
+                    return None;
+                }
+                Value::Blob(bytes(start.cast(), length).to_vec())
             }
             _ => Value::Null,
-        }
+        })
     }
 }
 

@@ -6,7 +6,8 @@ use crate::sqlite::{Database, Limits, Mode};
 use crate::{Error, ErrorKind, Result};
 
 fn database() -> Database {
-    let mut database = Database::new(&Limits { database_bytes_max: 1 << 20, row_bytes_max: 1 << 16 }).expect("a database opens");
+    let mut database = Database::new(&Limits { database_bytes_max: 1 << 20, row_bytes_max: 1 << 16, temporary_bytes_max: 8 << 20 })
+        .expect("a database opens");
     database.begin(Mode::ReadWrite).expect("a transaction begins");
     database
 }

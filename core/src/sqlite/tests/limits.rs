@@ -12,7 +12,7 @@ const ENDLESS: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 F
 
 #[test]
 fn a_full_database_says_so_and_goes_on_after_a_rollback() {
-    let limits = Limits { database_bytes_max: 64 << 10, row_bytes_max: 32 << 10 };
+    let limits = Limits { database_bytes_max: 64 << 10, row_bytes_max: 32 << 10, temporary_bytes_max: 8 << 20 };
     let mut database = Database::new(&limits).expect("a database opens");
     database.begin(Mode::ReadWrite).expect("a transaction begins");
     rows(&mut database, "CREATE TABLE t(a)", Vec::new()).expect("there is room");
@@ -24,12 +24,12 @@ fn a_full_database_says_so_and_goes_on_after_a_rollback() {
     assert_eq!(error.code(), "OBJECT_FULL");
     database.rollback();
     assert_eq!(query(&mut database, "SELECT count(*) FROM t"), vec![vec![integer(0)]]);
-    assert!(database.bytes() <= limits.database_bytes_max);
+    assert!(database.page_bytes() <= limits.database_bytes_max);
 }
 
 #[test]
 fn a_transaction_that_became_full_can_not_be_committed_by_halves() {
-    let limits = Limits { database_bytes_max: 64 << 10, row_bytes_max: 32 << 10 };
+    let limits = Limits { database_bytes_max: 64 << 10, row_bytes_max: 32 << 10, temporary_bytes_max: 8 << 20 };
     let mut database = Database::new(&limits).expect("a database opens");
     database.begin(Mode::ReadWrite).expect("a transaction begins");
     rows(&mut database, "CREATE TABLE t(a); INSERT INTO t VALUES (1)", Vec::new()).expect("there is room");
@@ -44,7 +44,7 @@ fn a_transaction_that_became_full_can_not_be_committed_by_halves() {
 
 #[test]
 fn a_value_over_the_limit_is_too_large_and_one_within_is_not() {
-    let limits = Limits { database_bytes_max: 1 << 24, row_bytes_max: 1000 };
+    let limits = Limits { database_bytes_max: 1 << 24, row_bytes_max: 1000, temporary_bytes_max: 8 << 20 };
     let mut database = Database::new(&limits).expect("a database opens");
     for sql in ["SELECT zeroblob(1001)", "SELECT hex(zeroblob(600))"] {
         assert_kind(&refusal(&mut database, sql), ErrorKind::TooLarge, "larger");
@@ -63,7 +63,7 @@ fn a_value_over_the_limit_is_too_large_and_one_within_is_not() {
 #[test]
 fn what_was_stored_under_larger_limits_is_restored_and_read() {
     let mut rig = Rig::with("CREATE TABLE t(a); INSERT INTO t VALUES (zeroblob(900000))");
-    let small = Limits { database_bytes_max: 8192, row_bytes_max: 1000 };
+    let small = Limits { database_bytes_max: 8192, row_bytes_max: 1000, temporary_bytes_max: 8 << 20 };
     let mut loader = Database::load(&small, rig.database.header().clone()).expect("loading begins");
     let mut table = loader.table("t").expect("there is t");
     rig.database.scan("t", &mut |rowid, values| table.row(rowid, values)).expect("the rows go in");

@@ -5,6 +5,7 @@ mod commit;
 mod keys;
 mod limits;
 mod load;
+mod memory;
 mod random;
 mod recorded;
 mod refused;
@@ -16,7 +17,7 @@ use super::{Database, Limits, Mode};
 use crate::change::{Changes, Row, Value, ValueRef};
 use crate::{Error, ErrorKind, Result};
 
-const LIMITS: Limits = Limits { database_bytes_max: 64 << 20, row_bytes_max: 1 << 20 };
+const LIMITS: Limits = Limits { database_bytes_max: 64 << 20, row_bytes_max: 1 << 20, temporary_bytes_max: 64 << 20 };
 
 /// A database whose committed changes are applied to a replica.
 struct Rig {

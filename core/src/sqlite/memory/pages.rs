@@ -1,0 +1,65 @@
+//! SQLite's own page cache, behind two functions that tell the pages of an object's database from those of anything else.
+
+use std::ffi::{c_int, c_uint, c_void};
+use std::ptr;
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering::Relaxed;
+
+use rusqlite::ffi;
+
+use super::{CURRENT, PAGE_BYTES};
+
+type CreateCache = unsafe extern "C" fn(c_int, c_int, c_int) -> *mut ffi::sqlite3_pcache;
+type FetchPage = unsafe extern "C" fn(*mut ffi::sqlite3_pcache, c_uint, c_int) -> *mut ffi::sqlite3_pcache_page;
+
+/// SQLite's own page cache: what makes a cache, and what finds or makes a page.
+static PAGE_CACHE: OnceLock<(CreateCache, FetchPage)> = OnceLock::new();
+
+/// Makes a page cache, and remembers the first of pages of the main database's size: tables of one statement have larger pages.
+unsafe extern "C" fn create_cache(page_bytes: c_int, extra_bytes: c_int, purgeable: c_int) -> *mut ffi::sqlite3_pcache {
+    let Some((create, _)) = PAGE_CACHE.get() else { return ptr::null_mut() };
+    // SAFETY: SQLite's own function with what SQLite gives it.
+    let cache = unsafe { create(page_bytes, extra_bytes, purgeable) };
+    let ledger = CURRENT.with(|current| current.ledger.get());
+    if page_bytes as u64 == PAGE_BYTES && !ledger.is_null() {
+        // SAFETY: a ledger is entered only while a handle of it lives.
+        let main_cache = unsafe { &(*ledger).main_cache };
+        // It fails when there is one already, and nothing is to be done then.
+        let _later = main_cache.compare_exchange(ptr::null_mut(), cache, Relaxed, Relaxed);
+    }
+    cache
+}
+
+/// Finds a page or makes it, and notes meanwhile whether it is the main database's.
+unsafe extern "C" fn fetch_page(cache: *mut ffi::sqlite3_pcache, key: c_uint, create: c_int) -> *mut ffi::sqlite3_pcache_page {
+    let Some((_, fetch)) = PAGE_CACHE.get() else { return ptr::null_mut() };
+    CURRENT.with(|current| {
+        let ledger = current.ledger.get();
+        // SAFETY: a ledger is entered only while a handle of it lives.
+        let is_main = create != 0 && !ledger.is_null() && unsafe { (*ledger).main_cache.load(Relaxed) } == cache;
+        current.paging.set(is_main);
+        // SAFETY: SQLite's own function with what SQLite gives it.
+        let page = unsafe { fetch(cache, key, create) };
+        current.paging.set(false);
+        page
+    })
+}
+
+/// Puts the functions of this module under SQLite; whether SQLite took them.
+///
+/// # Safety
+/// SQLite is not in use yet, and this is called once.
+pub(super) unsafe fn wrap() -> bool {
+    // SAFETY: each option gets what its documentation says, and what is pointed to lives through the call, which copies it. All fields of the methods may be zero.
+    unsafe {
+        // Without pages in advance: twenty of them would be most of what a small object takes.
+        ffi::sqlite3_config(ffi::SQLITE_CONFIG_PAGECACHE, ptr::null_mut::<c_void>(), 0 as c_int, 0 as c_int);
+        let mut methods: ffi::sqlite3_pcache_methods2 = std::mem::zeroed();
+        ffi::sqlite3_config(ffi::SQLITE_CONFIG_GETPCACHE2, &raw mut methods);
+        let (Some(create), Some(fetch)) = (methods.xCreate, methods.xFetch) else { return false };
+        PAGE_CACHE.get_or_init(|| (create, fetch));
+        methods.xCreate = Some(create_cache);
+        methods.xFetch = Some(fetch_page);
+        ffi::sqlite3_config(ffi::SQLITE_CONFIG_PCACHE2, &raw mut methods) == ffi::SQLITE_OK
+    }
+}
