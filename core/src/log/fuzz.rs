@@ -6,7 +6,7 @@ use crate::sqlite::{Database, Limits};
 use crate::store::Key;
 
 /// What a database may take here.
-const LIMITS: Limits = Limits { database_bytes_max: 8 << 20, row_bytes_max: 1 << 20 };
+const LIMITS: Limits = Limits { database_bytes_max: 8 << 20, row_bytes_max: 1 << 20, temporary_bytes_max: 64 << 20 };
 
 /// The body of a record: in an envelope that fits, decoded, written again, and applied to an empty database.
 pub(crate) fn record(data: &[u8]) {

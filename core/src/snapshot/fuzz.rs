@@ -14,7 +14,7 @@ use crate::sqlite::Limits;
 use crate::store::Key;
 
 /// What a database may take here.
-const LIMITS: Limits = Limits { database_bytes_max: 8 << 20, row_bytes_max: 1 << 20 };
+const LIMITS: Limits = Limits { database_bytes_max: 8 << 20, row_bytes_max: 1 << 20, temporary_bytes_max: 64 << 20 };
 
 /// The body of `snapshot.json` behind its length (four bytes, the lowest first), then each file that it names, in the same way.
 pub(crate) fn snapshot(data: &[u8]) {
