@@ -113,7 +113,8 @@ mod tests {
 
     /// An outbox with a message for each of so many receivers, and the steps that SQLite has made with it, in hundreds or so.
     fn outbox(receivers: usize) -> (Database, Arc<AtomicU64>) {
-        let mut database = Database::new(&Limits { database_bytes_max: 1 << 30, row_bytes_max: 1 << 20 }).expect("a database");
+        let mut database = Database::new(&Limits { database_bytes_max: 1 << 30, row_bytes_max: 1 << 20, temporary_bytes_max: 64 << 20 })
+            .expect("a database");
         database.begin(Mode::ReadWrite).expect("a transaction");
         for number in 0..receivers {
             post(&mut database, &receiver(number), Request::new(Body::from("text")), 1).expect("there is room");
