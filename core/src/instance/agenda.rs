@@ -9,9 +9,12 @@ use crate::instance::slot::Slot;
 /// What a slot that is not in the agenda has as its time.
 pub(crate) const NEVER: u64 = u64::MAX;
 
-/// Slots by the time when they are due, in monotonic milliseconds, and their number. A slot is in it once at most. Clones are the same.
+/// Slots by the time when they are due, in monotonic milliseconds, and their number.
+type Entries = BTreeMap<(u64, u64), Weak<Slot>>;
+
+/// Slots in the order in which they are due. A slot is in it once at most. Clones are the same.
 #[derive(Clone, Default)]
-pub(crate) struct Agenda(Arc<Mutex<BTreeMap<(u64, u64), Weak<Slot>>>>);
+pub(crate) struct Agenda(Arc<Mutex<Entries>>);
 
 impl Agenda {
     /// Looks at `slot` at `due_ms`, or earlier if that was said before.
@@ -46,7 +49,7 @@ impl Agenda {
         self.entries().len()
     }
 
-    fn entries(&self) -> MutexGuard<'_, BTreeMap<(u64, u64), Weak<Slot>>> {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

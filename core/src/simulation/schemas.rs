@@ -152,7 +152,7 @@ pub(super) struct Reference(Database);
 
 impl Reference {
     pub(super) fn new() -> Self {
-        let limits = Limits { database_bytes_max: 64 << 20, row_bytes_max: 1 << 20 };
+        let limits = Limits { database_bytes_max: 64 << 20, row_bytes_max: 1 << 20, temporary_bytes_max: 64 << 20 };
         Self(Database::new(&limits).expect("a database opens"))
     }
 
