@@ -3,7 +3,7 @@
 //! `sqlite/` produces and applies these types and knows no bucket; `log/` and `iceberg/` store them and know no SQLite.
 //! Nothing here has behaviour beyond describing data exactly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A value of one of SQLite's five storage classes, kept bit for bit.
 ///
@@ -234,6 +234,27 @@ impl Changes {
     /// Whether nothing changed.
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Which of the tables `before` are still there with the rows that are not listed as changed: their names after the change, by those
+    /// before. All others are gone, whatever is called like them now.
+    ///
+    /// Whoever keeps something by the name of a table asks this; a name alone says nothing.
+    pub(crate) fn kept_tables<'n>(&self, before: impl IntoIterator<Item = &'n str>) -> HashMap<String, String> {
+        let mut names: HashMap<String, String> = before.into_iter().map(|name| (name.to_owned(), name.to_owned())).collect();
+        for (from, to) in &self.renames {
+            // A table whose name another one takes is gone, also when nothing is known here of the other one.
+            names.retain(|_, name| name != to);
+            names.values_mut().filter(|name| *name == from).for_each(|name| name.clone_from(to));
+        }
+        let rewritten: HashSet<&str> = self.tables.iter().filter(|table| table.rewritten).map(|table| table.table.as_str()).collect();
+        names.retain(|_, name| !rewritten.contains(name.as_str()));
+        if let Some(schema) = &self.schema {
+            let there: HashSet<&str> =
+                schema.objects.iter().filter(|object| object.kind == SchemaKind::Table).map(|object| object.name.as_str()).collect();
+            names.retain(|_, name| there.contains(name.as_str()));
+        }
+        names
     }
 
     /// About how many bytes the changed rows take; for grouping, not for billing.

@@ -56,6 +56,9 @@ pub(crate) enum Bug {
     SchemaUnfollowed,
     /// A forwarded request whose method promises that it changes nothing is not known again when it comes again.
     SafeMethodBelieved,
+    /// What the next snapshot shares with its base is known by the names of tables. The objects of the simulation have one schema; the
+    /// tests of snapshots and of their verification find it.
+    TablesByName,
 }
 
 /// Every bug that can be planted.

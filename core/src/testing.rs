@@ -1,6 +1,9 @@
 //! What the core's own tests share: a clock that stands still until it is moved, countable randomness, and a store that misbehaves on request.
 
 pub(crate) mod detour;
+#[expect(unreachable_pub, reason = "the file is shared with the tests that go through the front door")]
+#[path = "../../tests/rig/random_sql.rs"]
+pub(crate) mod random_sql;
 
 use std::collections::VecDeque;
 use std::future::Future;

@@ -5,7 +5,14 @@
 //! database, and don't end the transaction that they run in, with one exception: where AUTOINCREMENT has used the largest rowid, SQLite
 //! rolls the whole transaction back. What fails in one SQLite fails in another of the same version.
 //!
-//! This file uses only the standard library, because tests of other crates include it.
+//! This module uses only the standard library, because tests of other crates include it.
+
+use std::collections::VecDeque;
+
+#[path = "random_sql/full_text.rs"]
+mod full_text;
+#[path = "random_sql/longer.rs"]
+mod longer;
 
 /// The most choices that a script makes use of; more make longer tests, not other ones.
 pub const CHOICES_MAX: usize = 1000;
@@ -15,11 +22,19 @@ pub type Script = Vec<Vec<String>>;
 
 /// Makes the script of these choices.
 pub fn script(choices: &[u32]) -> Script {
-    let mut generator = Generator { choices: choices.iter(), tables: Vec::new(), others: Vec::new(), texts: Vec::new(), savepoints: 0 };
+    let mut generator = Generator {
+        choices: choices.iter(),
+        tables: Vec::new(),
+        others: Vec::new(),
+        texts: Vec::new(),
+        savepoints: 0,
+        said: Vec::new(),
+        planned: VecDeque::new(),
+    };
     let mut script = Vec::new();
     while generator.choices.len() > 0 {
         let count = 1 + generator.below(6);
-        let transaction: Vec<String> = (0..count).map(|_| generator.statement()).collect();
+        let transaction: Vec<String> = (0..count).map(|_| generator.next()).collect();
         script.push(transaction);
         generator.savepoints = 0;
     }
@@ -48,7 +63,7 @@ const TYPES: [&str; 16] = [
     "ANY",
 ];
 const STRICT_TYPES: [&str; 6] = ["INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"];
-const VALUES: [&str; 28] = [
+const VALUES: [&str; 29] = [
     "NULL",
     "0",
     "1",
@@ -76,10 +91,10 @@ const VALUES: [&str; 28] = [
     "X'00ff00'",
     "CAST(X'ff8061' AS TEXT)",
     "CAST(X'610062' AS TEXT)",
+    "char(0, 97, 0)",
     "replace(hex(zeroblob(700)), '0', 'long ')",
 ];
 const COLLATIONS: [&str; 4] = ["", " COLLATE NOCASE", " COLLATE RTRIM", " COLLATE BINARY"];
-const WORDS: [&str; 6] = ["alpha", "beta", "gamma delta", "alpha gamma", "épsilon", ""];
 
 /// What is believed to exist. It may be wrong after a statement failed or was rolled back; then later statements fail.
 struct Generator<'c> {
@@ -90,6 +105,10 @@ struct Generator<'c> {
     /// FTS5 tables.
     texts: Vec<&'static str>,
     savepoints: usize,
+    /// What may be said again.
+    said: Vec<String>,
+    /// What must follow, in this order.
+    planned: VecDeque<String>,
 }
 
 #[derive(Clone)]
@@ -125,9 +144,9 @@ impl Generator<'_> {
             23..=24 => self.create_index(),
             25 => self.create_trigger(),
             26 => self.create_view(),
-            27 => self.drop_something(),
-            28 => self.create_table_as(),
-            29..=31 => self.savepoint(),
+            27..=28 => self.drop_something(),
+            29 => self.create_table_as(),
+            30..=31 => self.savepoint(),
             32 => format!("PRAGMA user_version = {}", self.below(5)),
             33 => format!("UPDATE sqlite_sequence SET seq = {}", self.below(9)),
             34..=38 => self.full_text(),
@@ -185,9 +204,12 @@ impl Generator<'_> {
         }
         let options: Vec<&str> =
             [("STRICT", strict), ("WITHOUT ROWID", without_rowid)].iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
-        self.forget(name);
-        self.tables.push(Table { name: name.to_owned(), columns });
-        format!("CREATE TABLE {}({}) {}", quote(name), parts.join(", "), options.join(", "))
+        let if_missing = self.maybe("IF NOT EXISTS ");
+        if if_missing.is_empty() || !self.tables.iter().any(|table| table.name.eq_ignore_ascii_case(name)) {
+            self.forget(name);
+            self.tables.push(Table { name: name.to_owned(), columns });
+        }
+        format!("CREATE TABLE {if_missing}{}({}) {}", quote(name), parts.join(", "), options.join(", "))
     }
 
     fn column_definition(&mut self, column: &str, strict: bool) -> String {
@@ -207,7 +229,7 @@ impl Generator<'_> {
         let (from, name) = (self.table(), self.one(&TABLES));
         self.forget(name);
         self.tables.push(Table { name: name.to_owned(), columns: from.columns.clone() });
-        format!("CREATE TABLE {} AS SELECT * FROM {}", quote(name), quote(&from.name))
+        format!("CREATE TABLE {}{} AS SELECT * FROM {}", self.maybe("IF NOT EXISTS "), quote(name), quote(&from.name))
     }
 
     fn insert(&mut self) -> String {
@@ -309,7 +331,7 @@ impl Generator<'_> {
         };
         let partial = if self.chance(3) { format!(" WHERE {second} IS NOT NULL") } else { String::new() };
         self.others.push(("INDEX", name));
-        format!("CREATE {unique}INDEX {} ON {}({columns}){partial}", quote(name), quote(&table.name))
+        format!("CREATE {unique}INDEX {}{} ON {}({columns}){partial}", self.maybe("IF NOT EXISTS "), quote(name), quote(&table.name))
     }
 
     fn create_trigger(&mut self) -> String {
@@ -324,24 +346,29 @@ impl Generator<'_> {
         self.others.push(("TRIGGER", name));
         // Triggers that set each other off must come to an end.
         let condition = format!("(SELECT count(*) FROM {}) < 10", quote(&target.name));
-        format!("CREATE TRIGGER {} {event} ON {} WHEN {condition} BEGIN {body}; END", quote(name), quote(&table.name))
+        let head = format!("CREATE TRIGGER {}{}", self.maybe("IF NOT EXISTS "), quote(name));
+        format!("{head} {event} ON {} WHEN {condition} BEGIN {body}; END", quote(&table.name))
     }
 
     fn create_view(&mut self) -> String {
         let (table, name) = (self.table(), self.one(&OTHERS));
         self.others.push(("VIEW", name));
-        format!("CREATE VIEW {} AS SELECT *, 'x' AS \"from\" FROM {}", quote(name), quote(&table.name))
+        format!("CREATE VIEW {}{} AS SELECT *, 'x' AS \"from\" FROM {}", self.maybe("IF NOT EXISTS "), quote(name), quote(&table.name))
     }
 
     fn drop_something(&mut self) -> String {
         if self.chance(2) && !self.others.is_empty() {
             let index = self.below(self.others.len());
             let (kind, name) = self.others.remove(index);
-            return format!("DROP {kind} {}", quote(name));
+            return format!("DROP {kind} {}{}", self.maybe("IF EXISTS "), quote(name));
         }
-        let name = self.table().name;
+        if self.chance(4) {
+            let kind = self.one(&["INDEX", "TRIGGER", "VIEW"]);
+            return format!("DROP {kind} IF EXISTS {}", quote(self.one(&OTHERS)));
+        }
+        let name = self.some_name();
         self.forget(&name);
-        format!("DROP TABLE {}", quote(&name))
+        format!("DROP TABLE {}{}", self.maybe("IF EXISTS "), quote(&name))
     }
 
     fn savepoint(&mut self) -> String {
@@ -353,29 +380,6 @@ impl Generator<'_> {
             }
             2 if self.savepoints > 0 => format!("RELEASE {name}"),
             _ => format!("ROLLBACK TO {name}"),
-        }
-    }
-
-    fn full_text(&mut self) -> String {
-        if self.texts.is_empty() || self.chance(12) {
-            let name = self.one(&["ft", "f t"]);
-            self.texts.push(name);
-            let option = self.one(&["", ", tokenize = 'porter'", ", detail = none", ", prefix = '2'", ", columnsize = 0"]);
-            return format!("CREATE VIRTUAL TABLE {} USING fts5(body, \"from\"{option})", quote(name));
-        }
-        let index = self.below(self.texts.len());
-        let table = quote(self.texts[index]);
-        let (word, other) = (self.one(&WORDS), self.one(&WORDS));
-        match self.below(8) {
-            0 => format!("DELETE FROM {table} WHERE body = '{word}'"),
-            1 => format!("UPDATE {table} SET body = '{word}' WHERE \"from\" = '{other}'"),
-            2 => format!("INSERT INTO {table}({table}) VALUES ('{}')", self.one(&["optimize", "rebuild", "integrity-check"])),
-            3 if self.chance(3) => {
-                self.texts.remove(index);
-                format!("DROP TABLE {table}")
-            }
-            3 => format!("ALTER TABLE {table} RENAME TO \"renamed\""),
-            _ => format!("INSERT INTO {table} VALUES ('{word}', '{other}')"),
         }
     }
 

@@ -48,25 +48,29 @@ impl KeySet {
         }
     }
 
-    pub(super) fn insert_key(&mut self, key: &RowKey) {
+    /// Adds a key. `false`: it is of the other kind, so the set does not have it.
+    #[must_use]
+    pub(super) fn insert_key(&mut self, key: &RowKey) -> bool {
         match (self, key) {
             (Self::Rowids(rowids), RowKey::Rowid(rowid)) => _ = rowids.insert(rowid_to_bits(*rowid)),
-            (Self::Primary(keys), RowKey::Primary(values)) => {
-                keys.insert(encode(values.iter().map(Value::as_ref)));
-            }
-            _ => unreachable!("a table's keys are all of the kind that its shape says"),
+            (Self::Primary(keys), RowKey::Primary(values)) => _ = keys.insert(encode(values.iter().map(Value::as_ref))),
+            _ => return false,
         }
+        true
     }
 
-    /// Adds the key of `row`.
-    pub(super) fn insert_row(&mut self, shape: &TableShape, row: &Row) {
-        match self {
-            Self::Rowids(rowids) => _ = row.rowid.map(|rowid| rowids.insert(rowid_to_bits(rowid))),
-            Self::Primary(keys) => {
+    /// Adds the key of `row`. `false`: the row or the set is not of this shape, so the set does not have it.
+    #[must_use]
+    pub(super) fn insert_row(&mut self, shape: &TableShape, row: &Row) -> bool {
+        match (self, &shape.key, row.rowid) {
+            (Self::Rowids(rowids), KeyShape::Rowid { .. }, Some(rowid)) => _ = rowids.insert(rowid_to_bits(rowid)),
+            (Self::Primary(keys), KeyShape::Primary(_), None) if row.values.len() == shape.columns.len() => {
                 let values: Vec<ValueRef<'_>> = row.values.iter().map(Value::as_ref).collect();
                 keys.insert(key_of_row(shape, &values));
             }
+            _ => return false,
         }
+        true
     }
 
     /// Whether the row with this rowid and these values has its key in the set.
@@ -77,25 +81,28 @@ impl KeySet {
         }
     }
 
-    /// Adds all of `other`, which is of the same kind.
-    pub(super) fn merge(&mut self, other: Self) {
+    /// Adds all of `other`. `false`: it is of the other kind, so the set does not have it.
+    #[must_use]
+    pub(super) fn merge(&mut self, other: Self) -> bool {
         match (self, other) {
             (Self::Rowids(rowids), Self::Rowids(more)) => *rowids |= more,
             (Self::Primary(keys), Self::Primary(more)) => keys.extend(more),
-            _ => unreachable!("a table's keys are all of the kind that its shape says"),
+            _ => return false,
         }
+        true
     }
 }
 
 /// The primary key of a row of a `WITHOUT ROWID` table; empty for other tables.
 pub(super) fn key_of_row(shape: &TableShape, values: &[ValueRef<'_>]) -> KeyBytes {
     match &shape.key {
-        KeyShape::Primary(columns) => encode(columns.iter().map(|column| values[*column])),
+        KeyShape::Primary(columns) => encode(columns.iter().filter_map(|column| values.get(*column).copied())),
         KeyShape::Rowid { .. } => KeyBytes::default(),
     }
 }
 
-fn encode<'a>(values: impl Iterator<Item = ValueRef<'a>>) -> KeyBytes {
+/// The bytes of these values: equal where the values are identical, and nowhere else.
+pub(super) fn encode<'a>(values: impl Iterator<Item = ValueRef<'a>>) -> KeyBytes {
     let mut bytes = Vec::new();
     for value in values {
         let (tag, content): (u8, &[u8]) = match value {
@@ -188,6 +195,7 @@ fn fold(value: ValueRef<'_>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::change::{Affinity, Column};
 
     fn key(values: &[Value]) -> KeyBytes {
         encode(values.iter().map(Value::as_ref))
@@ -222,6 +230,21 @@ mod tests {
         }
         let different = (KeyHash::new(&key(&[Value::Blob(b"k".to_vec())])), KeyHash::new(&key(&[Value::Text(b"k".to_vec())])));
         assert_ne!(different.0.family(), different.1.family());
+    }
+
+    #[test]
+    fn a_key_or_a_row_of_another_shape_is_refused_and_does_not_panic() {
+        let column = |name: &str| Column { name: name.to_owned(), declared: String::new(), affinity: Affinity::Blob };
+        let shape = |key| TableShape { name: "t".to_owned(), columns: vec![column("a"), column("b")], key };
+        let (by_rowid, by_key) = (shape(KeyShape::Rowid { alias: None }), shape(KeyShape::Primary(vec![1])));
+        let (mut rowids, mut keys) = (KeySet::new(&by_rowid), KeySet::new(&by_key));
+        let row = |rowid, count| Row { rowid, values: vec![Value::Integer(1); count] };
+        assert!(!rowids.insert_key(&RowKey::Primary(vec![Value::Null])) && !keys.insert_key(&RowKey::Rowid(1)));
+        assert!(!rowids.insert_row(&by_rowid, &row(None, 2)) && !rowids.insert_row(&by_key, &row(Some(1), 2)));
+        assert!(!keys.insert_row(&by_key, &row(None, 1)) && !keys.insert_row(&by_rowid, &row(Some(1), 2)));
+        assert!(!rowids.merge(keys.clone()) && !keys.merge(rowids.clone()));
+        assert!(rowids.is_empty() && keys.is_empty());
+        assert!(rowids.insert_row(&by_rowid, &row(Some(1), 2)) && keys.insert_row(&by_key, &row(None, 2)));
     }
 
     #[test]

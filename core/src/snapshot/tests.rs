@@ -3,6 +3,7 @@
 mod content;
 mod damage;
 mod history;
+mod names;
 mod random;
 mod size;
 mod stale;

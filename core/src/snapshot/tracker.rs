@@ -10,6 +10,7 @@ use super::reference::SnapshotRef;
 use super::table::TableBase;
 use crate::change::{Changes, TableChanges, TableShape};
 use crate::error::Result;
+use crate::planted::{Bug, planted};
 use crate::sqlite::Database;
 
 /// Tells tables apart while they are renamed; never stored.
@@ -93,20 +94,31 @@ impl Tracker {
         if changes.is_empty() {
             return;
         }
-        for (old, new) in &changes.renames {
-            if let Some(tracked) = self.tables.remove(old) {
-                self.tables.insert(new.clone(), tracked);
-            }
-        }
-        if changes.schema.is_some() {
-            self.tables.retain(|name, _| shapes.iter().any(|shape| shape.name == *name));
-        }
+        self.follow_names(changes);
         for table in &changes.tables {
             let shape = shapes.iter().find(|shape| shape.name == table.table);
             if let (Some(tracked), Some(shape)) = (self.tables.get_mut(&table.table), shape) {
                 tracked.dirty.add(table, shape);
             }
         }
+    }
+
+    /// Keeps what is known of the tables that are still there, under the names that they have now.
+    fn follow_names(&mut self, changes: &Changes) {
+        if planted(Bug::TablesByName) {
+            for (old, new) in &changes.renames {
+                if let Some(tracked) = self.tables.remove(old) {
+                    self.tables.insert(new.clone(), tracked);
+                }
+            }
+            return;
+        }
+        if changes.schema.is_none() && !changes.tables.iter().any(|table| table.rewritten) {
+            return;
+        }
+        let mut kept = changes.kept_tables(self.tables.keys().map(String::as_str));
+        let former = std::mem::take(&mut self.tables);
+        self.tables = former.into_iter().filter_map(|(name, tracked)| Some((kept.remove(&name)?, tracked))).collect();
     }
 
     /// Encodes the files of a snapshot of `db`, whose changes since the last plan have all been observed.
@@ -163,6 +175,8 @@ impl Tracker {
 }
 
 impl Dirty {
+    /// Adds the changed keys. What does not fit the table makes all of its rows count as changed: the change is in the log already, so
+    /// there is nobody left who could refuse it.
     fn add(&mut self, changes: &TableChanges, shape: &TableShape) {
         if changes.rewritten {
             *self = Self::Everything;
@@ -175,8 +189,11 @@ impl Dirty {
             *self = Self::Keys(KeySet::new(shape));
         }
         if let Self::Keys(keys) = self {
-            changes.deletes.iter().for_each(|key| keys.insert_key(key));
-            changes.upserts.iter().for_each(|row| keys.insert_row(shape, row));
+            let mut fits = changes.deletes.iter().all(|key| keys.insert_key(key));
+            fits &= changes.upserts.iter().all(|row| keys.insert_row(shape, row));
+            if !fits {
+                *self = Self::Everything;
+            }
         }
     }
 
@@ -184,7 +201,11 @@ impl Dirty {
         match (&mut *self, earlier) {
             (Self::Everything, _) | (_, Self::Nothing) => {}
             (_, Self::Everything) => *self = Self::Everything,
-            (Self::Keys(keys), Self::Keys(earlier)) => keys.merge(earlier),
+            (Self::Keys(keys), Self::Keys(earlier)) => {
+                if !keys.merge(earlier) {
+                    *self = Self::Everything;
+                }
+            }
             (Self::Nothing, earlier) => *self = earlier,
         }
     }

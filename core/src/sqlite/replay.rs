@@ -161,16 +161,8 @@ struct Plan<'c> {
 
 impl<'c> Plan<'c> {
     fn new(before: &'c Catalog, after: &Schema, changes: &Changes) -> Self {
-        let mut names: HashMap<String, String> =
-            before.tables.iter().map(|table| (table.shape.name.clone(), table.shape.name.clone())).collect();
-        for (from, to) in &changes.renames {
-            // A table whose name another one takes is gone.
-            names.retain(|_, name| name != to);
-            names.values_mut().filter(|name| *name == from).for_each(|name| name.clone_from(to));
-        }
-        let rewritten = |name: &str| changes.tables.iter().any(|table| table.rewritten && table.table == name);
+        let names = changes.kept_tables(before.tables.iter().map(|table| table.shape.name.as_str()));
         let definition = |name: &str| after.table(name).and_then(|object| object.sql.as_deref());
-        names.retain(|_, name| definition(name).is_some() && !rewritten(name));
         let is_changed = |table: &Table| {
             names.get(&table.shape.name).is_none_or(|name| definition(name) != Some(&table.definition) || *name != table.shape.name)
         };
