@@ -161,6 +161,16 @@ pub(crate) async fn restore_at(deps: &Deps, log: &Log, at: At, room: &mut Charge
     }
 }
 
+/// The state after record `to`, made from `base` or from nothing, and the records after that.
+///
+/// # Errors
+///
+/// `Corrupt` with the key of what is missing or damaged; `Unavailable` when the store can't be asked; `Busy` when there is no room.
+pub(crate) async fn replay_from(deps: &Deps, log: &Log, base: Option<Document>, to: u64, room: &mut Charge) -> Result<Database> {
+    let from = base.as_ref().map_or(1, |base| base.reference.sequence + 1);
+    load(deps, log, base, (from, to), room).await.map(|loaded| loaded.database)
+}
+
 async fn read_at(deps: &Deps, log: &Log, at: At, room: &mut Charge) -> Result<Database> {
     let Newest { listing, .. } = newest(deps, log).await?;
     let to = match at {

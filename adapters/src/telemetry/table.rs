@@ -120,6 +120,16 @@ pub(super) static TABLE: &[Metric] = &[
     histogram("dotdo_snapshot_seconds", &[], "How long that took, behind the responses."),
     counter("dotdo_snapshot_bytes_total", &[], "Bytes of their files."),
     counter("dotdo_snapshots_failed_total", &[CODE], "Snapshots that were not written. The log has everything; cold starts get slower."),
+    counter(
+        "dotdo_snapshot_checks_total",
+        &[("outcome", "`same`, `different` or `unchecked` (nothing to compare with, or too much)")],
+        "Comparisons of a snapshot with a replay of the records that it covers, before these are deleted.",
+    ),
+    counter(
+        "dotdo_snapshots_differ_total",
+        &[],
+        "Sweeps that deleted nothing because a snapshot differs from the records that it covers. More than none: see docs/OPERATIONS.md, at once.",
+    ),
     counter("dotdo_swept_total", &[("what", "`records` or `snapshot_files`")], "What was deleted after the retention."),
     // The store.
     counter(

@@ -32,6 +32,7 @@ mod slots;
 mod together;
 mod token;
 mod turn;
+mod verify;
 mod wait;
 mod whereabouts;
 
@@ -109,6 +110,8 @@ pub(crate) struct Deps {
     pub(crate) agenda: agenda::Agenda,
     /// How many requests to former states may be answered at the same time.
     pub(crate) pasts: tokio::sync::Semaphore,
+    /// One snapshot at a time is compared with the records that it covers: that takes a database's memory.
+    pub(crate) verifying: tokio::sync::Semaphore,
 }
 
 impl Deps {
@@ -141,6 +144,7 @@ impl Deps {
             residents: residents::Residents::new(agenda.clone()),
             agenda,
             pasts,
+            verifying: tokio::sync::Semaphore::new(1),
         }
     }
 

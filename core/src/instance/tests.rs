@@ -14,6 +14,7 @@ mod per_request;
 mod post;
 mod slow;
 mod token;
+mod verify;
 mod void;
 
 use std::future::Future;

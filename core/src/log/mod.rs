@@ -11,6 +11,7 @@ mod proof;
 mod read;
 mod record;
 mod retain;
+mod stretch;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ pub(crate) use proof::{Found, Next, Proof, next};
 pub(crate) use read::{Listing, fetch, list_newest};
 pub(crate) use record::{Hash, Record};
 pub(crate) use retain::delete_covered;
+pub(crate) use stretch::{Stretch, stretch};
 
 use crate::clock::Clock;
 use crate::id::ObjectId;

@@ -10,6 +10,7 @@
 mod columns;
 mod content;
 mod deletes;
+mod digest;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod index;
@@ -28,11 +29,12 @@ mod table;
 mod tiers;
 mod tracker;
 
+pub(crate) use digest::Digest;
 pub(crate) use kept::Kept;
 pub(crate) use list::{SnapshotEntry, list, read};
 pub(crate) use plan::{Plan, PlanContext};
 pub(crate) use publish::{Target, publish, upload};
-pub(crate) use reference::{SnapshotRef, latest_key};
+pub(crate) use reference::{SnapshotRef, differs_key, latest_key};
 pub(crate) use restore::fetch;
 pub(crate) use stored::Document;
 pub(crate) use sweep::Sweeper;

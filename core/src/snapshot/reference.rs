@@ -52,6 +52,11 @@ pub(crate) fn latest_key(prefix: &Key) -> Key {
     snapshots_key(prefix).join("latest")
 }
 
+/// The key of the marker that says that a snapshot differs from the records that it covers.
+pub(crate) fn differs_key(prefix: &Key) -> Key {
+    snapshots_key(prefix).join("differs")
+}
+
 /// A table's name as part of a file's name: readable for usual names, never ambiguous.
 pub(super) fn table_file_name(table: &str) -> String {
     shorten(table, 64, 32, 32)

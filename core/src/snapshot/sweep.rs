@@ -56,6 +56,11 @@ impl<'a> Sweeper<'a> {
         self.directories.get(&snapshot)?.iter().find(|entry| entry.key == document).map(|entry| entry.modified_ms)
     }
 
+    /// All complete snapshots.
+    pub(crate) fn complete(&self) -> Vec<SnapshotRef> {
+        self.directories.keys().copied().filter(|snapshot| self.completed_ms(*snapshot).is_some()).collect()
+    }
+
     /// The last record that the newest of the snapshots holds which were complete before `before_ms`; 0 when there is none. Records up to
     /// it are needed no more.
     ///
