@@ -168,7 +168,7 @@ impl State {
         }
         let process = Process { machine, life: self.machines[machine].life };
         let way_us = self.peer_way_us();
-        self.schedule(way_us, Event::Deliver(process, Delivery::Letter(letter)));
+        self.schedule(way_us, Event::Deliver(process, Delivery::Letter(Box::new(letter))));
     }
 
     fn reply(&mut self, machine: usize, to: Process, reply: oneshot::Sender<Reply>, answer: Reply) {

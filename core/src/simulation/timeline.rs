@@ -49,7 +49,7 @@ pub(super) enum Delivery {
     /// A client's request.
     Request(Request),
     /// What another server sends.
-    Letter(Letter),
+    Letter(Box<Letter>),
     /// What another server answers.
     Reply(oneshot::Sender<Reply>, Reply),
     /// What another server has told of an object.

@@ -250,7 +250,7 @@ impl World {
                 self.timeline.lock().note(format_args!("m{machine} gets operation {}", request.number));
                 self.machines[machine].accept(request);
             }
-            Delivery::Letter(letter) => self.machines[machine].open(letter),
+            Delivery::Letter(letter) => self.machines[machine].open(*letter),
             // Whoever asked may not wait any more.
             Delivery::Reply(reply, answer) => drop(reply.send(answer)),
             Delivery::News(object, holding, news) => self.machines[machine].hear(&object, &holding, news),
