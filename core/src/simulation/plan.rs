@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::limits::RETENTION_MIN;
-use crate::planted::{PLACES, Place};
+use crate::planted::{Bug, PLACES, Place, planted};
 use crate::settings::{Checkpoint, CheckpointMode, Ownership, Settings};
 use crate::simulation::chance::Chance;
 use crate::simulation::network::address;
@@ -120,7 +120,7 @@ impl Plan {
         if clocks_only {
             return Self::of_clocks(machines, chance);
         }
-        if !hours && machines.len() > 1 && chance.in_thousand(60) {
+        if !hours && machines.len() > 1 && (chance.in_thousand(60) || planted(Bug::ClaimComesBack)) {
             return Self::of_take_overs(machines, chance);
         }
         let network = NetworkPlan::draw(chance, machines.len());
@@ -141,14 +141,14 @@ impl Plan {
             knows_the_dead: chance.in_thousand(100),
             latency_us: chance.pick(&[MS, 10 * MS, 60 * MS]),
             think_us: chance.pick(&[5 * MS, 200 * MS, 3 * SECOND, if hours { 5 * MINUTE } else { 15 * SECOND }]),
-            keyed: chance.in_thousand(600),
+            keyed: chance.in_thousand(600) && !planted(Bug::SafeMethodBelieved),
             faults: Faults::draw(chance, hours),
             network,
             codes: draw_codes(chance),
             antics: chance.pick(&[0, 0, 50, 200]),
             former: chance.pick(&[0, 0, 100, 400]),
             many_clocks: chance.in_thousand(300),
-            mishap: chance.in_thousand(200).then(|| (chance.pick(&PLACES), chance.spread(1..=8))),
+            mishap: draw_mishap(chance),
         }
     }
 
@@ -229,14 +229,26 @@ impl MachinePlan {
 
 impl NetworkPlan {
     fn draw(chance: &mut Chance, machines: usize) -> Self {
-        if machines == 1 || chance.in_thousand(500) {
+        let loses = planted(Bug::SafeMethodBelieved);
+        if machines == 1 || (chance.in_thousand(500) && !loses) {
             return Self::default();
         }
-        let most = chance.pick(&[0, 20, 100]);
+        let most = if loses { 300 } else { chance.pick(&[0, 20, 100]) };
         let mut some = || chance.below(most + 1);
         let (request_lost, answer_lost, late) = (some(), some(), some());
         Self { forwards: true, tells: chance.in_thousand(400), request_lost, answer_lost, late }
     }
+}
+
+/// A panic of our own; for a bug that only a panic shows, there is one in every world.
+fn draw_mishap(chance: &mut Chance) -> Option<(Place, u64)> {
+    let place = match chance.pick(&PLACES) {
+        _ if planted(Bug::MemoryAheadUsed) => Place::Committed,
+        _ if planted(Bug::CommitterLost) => Place::Appended,
+        _ if !chance.in_thousand(200) => return None,
+        place => place,
+    };
+    Some((place, chance.spread(1..=8)))
 }
 
 /// A few things that requests of one world do to tables, so that they meet each other.
