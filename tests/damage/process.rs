@@ -41,7 +41,7 @@ pub(crate) async fn sql(server: &Server, id: &str, statements: &[&str]) -> (u16,
 
 /// Posts a body to an object.
 pub(crate) async fn post(server: &Server, id: &str, body: &[u8]) -> (u16, Json) {
-    let head = format!("POST /do/{id}/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head = format!("POST /do/{id}/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
     let answer = raw(server, &[head.as_bytes(), body].concat()).await;
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
     let json = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
@@ -50,7 +50,7 @@ pub(crate) async fn post(server: &Server, id: &str, body: &[u8]) -> (u16, Json) 
 
 /// The whole database of an object.
 pub(crate) async fn dump(server: &Server, id: &str) -> Json {
-    let answer = raw(server, format!("GET /do/{id}/dump HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes()).await;
+    let answer = raw(server, format!("GET /do/{id}/dump HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     serde_json::from_str(answer.split_once("\r\n\r\n").map_or("", |(_, body)| body)).expect("a dump is JSON")
 }

@@ -85,12 +85,12 @@ impl Server {
     }
 
     pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> String {
-        self.send(&format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
+        self.send(&format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
     }
 
     /// Asks without a body, with one header more.
     pub(crate) fn ask_with(&self, method: &str, path: &str, header: &str) -> String {
-        self.send(&format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}\r\n\r\n"))
+        self.send(&format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{header}\r\n\r\n"))
     }
 
     pub(crate) fn send(&self, request: &str) -> String {
