@@ -241,7 +241,8 @@ fn a_second_signal_ends_it_at_once_with_1() {
     let mut server = Server::start(dotdo(folder.path()).args(["--port=0", "--storage=memory://"]));
     let mut busy = TcpStream::connect(&server.address).expect("the server listens");
     // A request whose body never comes keeps the server from finishing.
-    write!(busy, "POST /do/a/things HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\nexpect: 100-continue\r\n\r\n").expect("the server reads");
+    write!(busy, "POST /do/a/things HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\nexpect: 100-continue\r\n\r\n")
+        .expect("the server reads");
     let mut start = [0; 12];
     busy.read_exact(&mut start).expect("the server answers");
     server.signal(Signal::SIGTERM);

@@ -124,7 +124,8 @@ async fn nothing_is_smuggled() {
     let folder = scratch();
     let (server, state) = server(&folder.path().join("state")).await;
     let body = "[[\"INSERT INTO t VALUES ('smuggled')\"]]";
-    let smuggled = format!("POST /do/good/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let smuggled =
+        format!("POST /do/good/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     for head in [
         "content-length: 0\r\ncontent-length: 500\r\n\r\n".to_owned(),
         "transfer-encoding: xchunked\r\n\r\n".to_owned(),
@@ -151,7 +152,8 @@ async fn crowds_of_headers_and_of_silent_connections_are_borne() {
     let folder = scratch();
     let (server, state) = server(&folder.path().join("state")).await;
     let lines = "x-line: 1\r\n".repeat(5000);
-    let answer = raw(&server, format!("GET /do/good/dump HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{lines}\r\n").as_bytes()).await;
+    let answer =
+        raw(&server, format!("GET /do/good/dump HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{lines}\r\n").as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
     let url = server.url("");
     let mut silent = Vec::new();

@@ -85,7 +85,10 @@ impl Server {
     }
 
     pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> String {
-        self.send(&format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
+        self.send(&format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ))
     }
 
     /// Asks without a body, with one header more.
