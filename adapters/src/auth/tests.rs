@@ -30,15 +30,18 @@ fn code(path: &str, headers: &[(&str, &str)]) -> &'static str {
 
 #[test]
 fn a_configured_token_is_its_bearer_s_name() {
-    for (value, name) in [
-        (format!("Bearer {TOKEN}"), "token-2"),
-        (format!("bearer {TOKEN}"), "token-2"),
-        (format!("BEARER  {TOKEN} "), "token-2"),
-        (format!("Bearer {OTHER}"), "token-1"),
+    for (value, name, token) in [
+        (format!("Bearer {TOKEN}"), "token-2", TOKEN),
+        (format!("bearer {TOKEN}"), "token-2", TOKEN),
+        (format!("BEARER  {TOKEN} "), "token-2", TOKEN),
+        (format!("Bearer {OTHER}"), "token-1", OTHER),
     ] {
         let caller = ask("/do/a", &[("authorization", &value)]).expect("a known token");
-        assert_eq!(caller, Some(Caller::new(name)), "{value}");
+        assert_eq!(caller, Some(Caller::of_token(name, token)), "{value}");
     }
+    let places = [Caller::of_token("token-1", TOKEN).identity(), Caller::of_token("token-2", TOKEN).identity()];
+    assert_eq!(places[0], places[1], "its place in the list is nobody's identity");
+    assert_ne!(places[0], Caller::new("token-1").identity(), "an account of that name is somebody else");
 }
 
 #[test]
