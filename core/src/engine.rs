@@ -251,6 +251,7 @@ async fn leased(deps: &Arc<Deps>, slot: &Arc<Slot>, way: &mut Way) -> Result<Res
     let mut turn = Turn::take(deps, slot, way.caller()).await?;
     let run = turn.run(way.begin(deps)).await?;
     drop(turn);
+    let _changes = run.charge;
     let snapshot = match run.written {
         Some(sequence) if deps.settings.checkpoint.mode == CheckpointMode::EveryRequest => Some(cover(deps, slot, sequence)),
         _ => None,

@@ -125,6 +125,9 @@ pub(crate) const SLOT_BYTES: u64 = 2 << 10;
 /// What an object in memory takes beside its database, in bytes: the connection, what is kept of its files, the user's value.
 pub(crate) const RESIDENT_BYTES: u64 = 40 << 10;
 
+/// How many times their size changes take on their way into the bucket: themselves, and the record that is made of them.
+pub(crate) const CHANGES_FACTOR: u64 = 2;
+
 /// How many times the size of a snapshot's files restoring it takes: the files, and the rows that they hold compressed.
 pub(crate) const RESTORE_FACTOR: u64 = 5;
 

@@ -13,6 +13,7 @@ use tokio::sync::MutexGuard;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::budget::Use;
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::catch_up::{Caught, catch_up};
@@ -26,7 +27,7 @@ use crate::instance::together::{Together, run_together};
 use crate::instance::turn::{Answer, recover};
 use crate::instance::{Deps, afterwards, checkpoint, hearsay};
 use crate::lease::Lease;
-use crate::limits::{CONTENTION_LEASE, CONTENTION_PAUSE, LOSSES_MAX};
+use crate::limits::{CHANGES_FACTOR, CONTENTION_LEASE, CONTENTION_PAUSE, LOSSES_MAX};
 use crate::object::Request;
 use crate::planted::{Bug, Place, pass, planted};
 use crate::settings::CheckpointMode;
@@ -212,6 +213,8 @@ impl Round<'_> {
             self.undo()?;
             return Ok(if alone { Step::Owned } else { Step::Settled(Settled::OneByOne) });
         }
+        let bytes = (together.changes.bytes() as u64).saturating_mul(CHANGES_FACTOR);
+        let _changes = self.deps.budget.count(Use::Requests, &self.slot.log.object, bytes);
         let mut job = self.slot.pipeline().job(vec![together.changes]);
         job.causes = self.asks.iter().map(|ask| ask.span.clone()).filter(|span| !span.is_none()).collect();
         let kept = self.kept().filter(|_| !together.releases);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use tokio::sync::MutexGuard;
 
+use crate::budget::{Charge, Use};
 use crate::change::Changes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::elsewhere::Caller;
@@ -14,6 +15,7 @@ use crate::instance::slot::{Residence, Slot, Stage, Warm};
 use crate::instance::wait::Wait;
 use crate::instance::{Deps, afterwards, once, open};
 use crate::lease::OWNED_ELSEWHERE;
+use crate::limits::CHANGES_FACTOR;
 use crate::object::{AfterCommit, Background, CallChain, Request, RequestState, Response};
 use crate::planted::{Bug, Place, pass, planted};
 use crate::sqlite::Mode;
@@ -43,6 +45,8 @@ pub(crate) struct Run {
     pub(crate) gate: Gate,
     /// The record that will hold what the handler changed, if it changed anything.
     pub(crate) written: Option<u64>,
+    /// What the changes take until their record is in the bucket. They are made already, so that nobody can be asked whether there is room.
+    pub(crate) charge: Charge,
 }
 
 impl<'a> Turn<'a> {
@@ -87,18 +91,25 @@ impl<'a> Turn<'a> {
         let request = std::mem::take(&mut warm.context.request);
         match outcome {
             Ok((response, changes)) => {
+                let charge = self.charge(&changes);
                 let (gate, written) = self.hand_over(changes, request.after_commit)?;
                 if request.releases {
                     self.release();
                 }
-                Ok(Run { answer: Ok(Answer { response, background: request.wait_until }), gate, written })
+                Ok(Run { answer: Ok(Answer { response, background: request.wait_until }), gate, written, charge })
             }
             Err(error) => {
                 recover(self.deps, self.slot, warm)?;
                 let (gate, written) = self.hand_over(Changes::default(), Vec::new())?;
-                Ok(Run { answer: Err(error), gate, written })
+                Ok(Run { answer: Err(error), gate, written, charge: self.charge(&Changes::default()) })
             }
         }
+    }
+
+    /// Charges `changes`, which are on their way from here on.
+    fn charge(&self, changes: &Changes) -> Charge {
+        let bytes = (changes.bytes() as u64).saturating_mul(CHANGES_FACTOR);
+        self.deps.budget.count(Use::Requests, &self.slot.log.object, bytes)
     }
 
     /// Gives the object up with the record that was handed over last, or with one of its own.
