@@ -11,6 +11,7 @@ mod forward_once;
 mod forward_strangers;
 mod kills;
 mod load;
+mod memory;
 mod misery;
 mod observe;
 mod outage;
