@@ -9,6 +9,7 @@ use rusqlite::ffi;
 use super::catalog::{Catalog, SEQUENCES};
 use super::error::out_of_memory;
 use super::exec::UserStatement;
+use super::functions::register;
 use super::guard::{Guard, STEPS_PER_POLL, authorize, poll};
 use super::handle::{Handle, Switch};
 use super::layout::Layout;
@@ -27,7 +28,10 @@ const OWN_STATEMENTS_MAX: usize = 24;
 const SQL_BYTES_MAX: i32 = 1 << 20;
 const EXPRESSION_DEPTH_MAX: i32 = 400;
 const COMPOUND_SELECT_MAX: i32 = 200;
-const LIKE_PATTERN_BYTES_MAX: i32 = 1000;
+/// A pattern is compared with every place of a text, in one step of SQLite's machine.
+const LIKE_PATTERN_BYTES_MAX: i32 = 50;
+/// `json_set` and its like go through the whole document for each pair of their arguments.
+const FUNCTION_ARGUMENTS_MAX: i32 = 127;
 const TRIGGER_DEPTH_MAX: i32 = 100;
 
 /// What one database may have.
@@ -93,6 +97,7 @@ impl Database {
             (ffi::SQLITE_LIMIT_EXPR_DEPTH, EXPRESSION_DEPTH_MAX),
             (ffi::SQLITE_LIMIT_COMPOUND_SELECT, COMPOUND_SELECT_MAX),
             (ffi::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, LIKE_PATTERN_BYTES_MAX),
+            (ffi::SQLITE_LIMIT_FUNCTION_ARG, FUNCTION_ARGUMENTS_MAX),
             (ffi::SQLITE_LIMIT_TRIGGER_DEPTH, TRIGGER_DEPTH_MAX),
             (ffi::SQLITE_LIMIT_ATTACHED, 0),
             (ffi::SQLITE_LIMIT_WORKER_THREADS, 0),
@@ -103,6 +108,7 @@ impl Database {
         handle.switch(Switch::Triggers, false)?;
         // SAFETY: the callbacks get the guard, which lives at this address until after the connection is closed.
         unsafe {
+            register(&handle, guard.address())?;
             ffi::sqlite3_set_authorizer(handle.raw(), Some(authorize), guard.address());
             ffi::sqlite3_progress_handler(handle.raw(), STEPS_PER_POLL, Some(poll), guard.address());
         }

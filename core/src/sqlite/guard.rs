@@ -130,7 +130,7 @@ impl Guard {
         }
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         // A panic in the caller's closure must not unwind through SQLite; the statement stops instead.
         let ask = |interrupt: &(dyn Fn() -> bool + Send)| catch_unwind(AssertUnwindSafe(interrupt)).unwrap_or(true);
         self.user && self.interrupt.as_deref().is_some_and(ask)

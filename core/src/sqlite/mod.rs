@@ -11,6 +11,7 @@ mod collect;
 mod database;
 mod error;
 mod exec;
+mod functions;
 mod guard;
 mod handle;
 mod install;

@@ -95,6 +95,28 @@ impl Statement {
         unsafe { self.bind_with(index, value, ffi::SQLITE_TRANSIENT()) }
     }
 
+    /// Binds values that SQLite lends; it copies them.
+    ///
+    /// # Safety
+    /// The values are alive, and used by this thread alone.
+    pub(super) unsafe fn bind_lent(&mut self, values: &[*mut ffi::sqlite3_value]) -> Result<()> {
+        let _entered = self.enter();
+        for (index, value) in values.iter().enumerate() {
+            // SAFETY: the caller's promise.
+            let code = unsafe { ffi::sqlite3_bind_value(self.raw, index as c_int + 1, *value) };
+            if code != ffi::SQLITE_OK {
+                return Err(failure(self.db, &self.account, code));
+            }
+        }
+        Ok(())
+    }
+
+    /// The first value of the current row, lent until the next step or reset.
+    pub(super) fn lent_value(&self) -> *mut ffi::sqlite3_value {
+        // SAFETY: the statement is alive.
+        unsafe { ffi::sqlite3_column_value(self.raw, 0) }
+    }
+
     /// Binds all parameters without copying, runs to the end, and forgets the parameters again.
     pub(super) fn run<'v>(&mut self, values: impl IntoIterator<Item = ValueRef<'v>>) -> Result<()> {
         let outcome = self.bind_and_step(values);

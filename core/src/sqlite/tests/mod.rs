@@ -2,6 +2,7 @@
 
 mod capture;
 mod commit;
+mod functions;
 mod keys;
 mod limits;
 mod load;
