@@ -147,6 +147,17 @@ impl Engine {
         &self.deps().budget
     }
 
+    /// Waits until everything is in the bucket that earlier requests to `object` have changed in this process.
+    ///
+    /// # Errors
+    ///
+    /// What the record failed with.
+    pub(crate) async fn durable(&self, object: &ObjectId) -> Result<()> {
+        let Some(slot) = self.inner.slots.existing(object) else { return Ok(()) };
+        let gate = slot.pipeline().under_way();
+        slot.pass(gate).await.map(drop)
+    }
+
     /// Runs a request on an object in this process, and nowhere else.
     pub(crate) async fn run(&self, slot: &Arc<Slot>, request: Request) -> Result<Response> {
         self.answer(slot, &mut Way::that_stays(request)).await

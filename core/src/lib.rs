@@ -6,6 +6,7 @@ mod clock;
 mod directory;
 mod engine;
 mod error;
+mod executor;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -32,7 +32,28 @@ pub(crate) const TEMPORARY_BYTES_MIN: u64 = 1 << 20;
 pub(crate) const TEMPORARY_SHARE: u64 = 8;
 
 /// A commit takes requests together until its changes have about this many bytes.
+/// What a record has besides its transactions, in bytes: names, numbers, an address.
+pub(crate) const RECORD_HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Work on at most so many bytes is done where it is: encoding, compressing and hashing them takes less than a millisecond.
+pub(crate) const COMPUTE_BYTES_INLINE_MAX: usize = 128 << 10;
+
+/// How many snapshots are read, encoded and uploaded at the same time; each holds its files in memory.
+pub(crate) const SNAPSHOTS_MAX: usize = 8;
+
+/// An upload that takes longer lets others have its place, and goes on beside them.
+pub(crate) const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How many uploads may go on like this; one more is given up, and tried again later.
+pub(crate) const SLOW_SNAPSHOTS_MAX: usize = 64;
+
+/// How long such an upload may take altogether, before it is given up.
+pub(crate) const SNAPSHOT_TIME_MAX: Duration = Duration::from_secs(5 * 60);
+
+/// A commit takes requests together until its changes have this many bytes; one whose own are more has a record for itself.
 pub(crate) const GROUP_BYTES_MAX: usize = 8 << 20;
+
+const _: () = assert!(GROUP_BYTES_MAX + RECORD_HEAD_BYTES_MAX <= RECORD_BYTES_MAX);
 
 /// The longest key in a bucket, in bytes: S3's limit.
 pub(crate) const KEY_BYTES_MAX: usize = 1024;

@@ -4,6 +4,7 @@
 //! It knows the calls that are made here and those that other servers have sent here. A ring of which no single server knows every call ends
 //! as everything that waits for a turn does: by its time.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -25,7 +26,7 @@ struct Inner {
 struct Call {
     to: ObjectId,
     /// The handler that waits; what has outlived its handler holds no turn. `None` when it is another server's.
-    handler: Option<Weak<()>>,
+    handler: Option<Weak<dyn Any + Send + Sync>>,
 }
 
 /// A call, for as long as its answer is waited for.
@@ -40,7 +41,7 @@ impl Calls {
     /// # Errors
     ///
     /// `Busy` (code `CALL_DEADLOCK`) when `to` waits for `from`.
-    pub(crate) fn begin(self: &Arc<Self>, from: &ObjectId, to: &ObjectId, handler: Weak<()>) -> Result<Calling> {
+    pub(crate) fn begin(self: &Arc<Self>, from: &ObjectId, to: &ObjectId, handler: Weak<dyn Any + Send + Sync>) -> Result<Calling> {
         self.begin_all(&[from, to], Some(&handler))
     }
 
@@ -53,7 +54,7 @@ impl Calls {
         self.begin_all(&chain.iter().chain([to]).collect::<Vec<_>>(), None)
     }
 
-    fn begin_all(self: &Arc<Self>, objects: &[&ObjectId], handler: Option<&Weak<()>>) -> Result<Calling> {
+    fn begin_all(self: &Arc<Self>, objects: &[&ObjectId], handler: Option<&Weak<dyn Any + Send + Sync>>) -> Result<Calling> {
         let mut inner = self.inner();
         if let Some((to, waiting)) = objects.split_last()
             && let Some(first) = inner.first_awaited(to, waiting)
@@ -129,7 +130,7 @@ mod tests {
 
     /// Calls of handlers that live as long as the first value.
     fn call(calls: &Arc<Calls>, handler: &Arc<()>, from: &str, to: &str) -> Result<Calling> {
-        calls.begin(&object(from), &object(to), Arc::downgrade(handler))
+        calls.begin(&object(from), &object(to), Arc::<()>::downgrade(handler))
     }
 
     #[test]

@@ -6,28 +6,27 @@
 #[cfg(test)]
 mod tests;
 
+use std::future::Future;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use futures_util::FutureExt;
+use tokio::sync::{MutexGuard, SemaphorePermit, oneshot};
 
 use crate::budget::Use;
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::handler::offload;
 use crate::instance::pipeline::{Gate, Head, Pipeline, SinceSnapshot, Ticket};
-use crate::instance::slot::{Slot, Stage, Warm};
+use crate::instance::slot::{Residence, Slot, Stage, Warm};
 use crate::instance::{Deps, retention};
-use crate::limits::{PROOF_AGE_MAX, REQUEST_IN_FLIGHT_MAX};
+use crate::limits::{PROOF_AGE_MAX, REQUEST_IN_FLIGHT_MAX, SLOW_SNAPSHOTS_MAX, SNAPSHOT_PATIENCE, SNAPSHOT_TIME_MAX};
 use crate::planted::{Bug, Place, pass, planted};
 use crate::settings::Checkpoint;
 use crate::snapshot::{Kept, Plan, PlanContext, Target, publish, upload};
 use crate::store::Moment;
 use crate::trace::{span, traced};
-
-/// How many snapshots are written at the same time; each holds its files in memory.
-pub(crate) const CONCURRENCY: usize = 8;
 
 /// After a failed snapshot, the next try waits at least this long.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
@@ -127,16 +126,15 @@ pub(crate) async fn write_if_behind(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Resul
 
 async fn write(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Result<()> {
     let _one_at_a_time = slot.checkpoint.lock().await;
-    let permit = deps.checkpoints.acquire().await;
     secure_base(deps, slot).await?;
     // Before the turn: nobody waits for memory with it.
     let mut room = deps.budget.admit(Use::Snapshots, &slot.log.object, bytes_expected(deps, slot).await).await?;
-    let Some(taken) = take(deps, slot).await? else { return Ok(()) };
+    let (permit, residence) = admit(deps, slot).await?;
+    let Some(taken) = take(deps, slot, residence)? else { return Ok(()) };
     let Taken { lent, gate, covered, head } = taken;
     room.set(lent.plan().bytes());
     let started = Instant::now(deps.clock.as_ref());
-    put(deps, slot, lent.plan(), gate, head).await?;
-    drop(permit);
+    carry(deps, permit, put(deps, slot, lent.plan(), gate, head)).await?;
     let mut residence = slot.turn.lock().await;
     let (plan, generation) = lent.keep();
     let Some(warm) = residence.warm.as_mut().filter(|warm| warm.generation == generation) else { return Ok(()) };
@@ -155,6 +153,55 @@ async fn bytes_expected(deps: &Deps, slot: &Slot) -> u64 {
     let pipeline = slot.pipeline();
     let changed = pipeline.snapshot.map(|_| pipeline.since_snapshot.bytes.saturating_mul(CHANGE_FACTOR).saturating_add(CHANGE_BYTES));
     changed.map_or(whole, |changed| changed.min(whole)).min(deps.budget.one_max(Use::Snapshots))
+}
+
+/// Waits for the object's turn and for one of the places of snapshots. A place is not held by an object that is busy: its turn comes first, and
+/// whoever finds no place free gets one without the turn, and then waits for the turn only a moment.
+async fn admit<'a>(deps: &'a Deps, slot: &'a Slot) -> Result<(SemaphorePermit<'a>, MutexGuard<'a, Residence>)> {
+    loop {
+        let residence = slot.turn.lock().await;
+        if let Ok(permit) = deps.checkpoints.try_acquire() {
+            return Ok((permit, residence));
+        }
+        drop(residence);
+        let permit = deps.checkpoints.acquire().await.map_err(|_| Error::internal("no snapshots are written any more"))?;
+        let timer = deps.clock.sleep(SNAPSHOT_PATIENCE).fuse();
+        let turn = slot.turn.lock().fuse();
+        futures_util::pin_mut!(timer, turn);
+        futures_util::select_biased! {
+            residence = turn => return Ok((permit, residence)),
+            () = timer => {}
+        }
+    }
+}
+
+/// Carries an upload to its end. One that takes long gives its place to others and goes on beside them: slow objects must not keep the
+/// others' responses waiting where each waits for its snapshot.
+async fn carry(deps: &Deps, permit: SemaphorePermit<'_>, upload: impl Future<Output = Result<()>>) -> Result<()> {
+    let upload = upload.fuse();
+    futures_util::pin_mut!(upload);
+    {
+        let patience = deps.clock.sleep(SNAPSHOT_PATIENCE).fuse();
+        futures_util::pin_mut!(patience);
+        futures_util::select_biased! {
+            done = upload => return done,
+            () = patience => {}
+        }
+    }
+    let Ok(_place) = deps.slow_checkpoints.try_acquire() else {
+        let text = format!("the upload of a snapshot takes long, like {SLOW_SNAPSHOTS_MAX} others already; it is tried again later");
+        return Err(Error::new(ErrorKind::Unavailable, text));
+    };
+    drop(permit);
+    let timer = deps.clock.sleep(SNAPSHOT_TIME_MAX).fuse();
+    futures_util::pin_mut!(timer);
+    futures_util::select_biased! {
+        done = upload => done,
+        () = timer => {
+            let text = format!("the upload of a snapshot took more than {} s; it is tried again later", SNAPSHOT_TIME_MAX.as_secs());
+            Err(Error::new(ErrorKind::Unavailable, text))
+        }
+    }
 }
 
 /// Makes sure that what the next snapshot shares with its base will be there when it is published; otherwise it will share nothing. One
@@ -217,7 +264,7 @@ impl Drop for Lent<'_> {
     }
 }
 
-fn returned(slot: &Slot) -> MutexGuard<'_, Vec<Returned>> {
+fn returned(slot: &Slot) -> std::sync::MutexGuard<'_, Vec<Returned>> {
     slot.returned.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -241,8 +288,7 @@ struct Taken<'a> {
 }
 
 /// Reads and encodes what has changed, while holding the object's turn. `None`: there is nothing to do.
-async fn take<'a>(deps: &Arc<Deps>, slot: &'a Arc<Slot>) -> Result<Option<Taken<'a>>> {
-    let mut residence = slot.turn.lock().await;
+fn take<'a>(deps: &Arc<Deps>, slot: &'a Arc<Slot>, mut residence: MutexGuard<'_, Residence>) -> Result<Option<Taken<'a>>> {
     let Some(warm) = residence.sound(deps, slot)? else { return Ok(None) };
     take_back(slot, warm);
     let (sequence, gate, covered, head) = {

@@ -179,7 +179,7 @@ pub(super) async fn write(deps: &Deps, slot: &Slot, job: Job, lease: Duration) -
     let span = trace::commit(&job.causes);
     let rows = job.changes.iter().map(Changes::weight).sum::<u64>();
     let record = record_of(deps, slot, job, lease);
-    let encoded = record.encode()?;
+    let encoded = slot.log.encode(&record)?;
     let bytes = encoded.bytes.len() as u64;
     let begun = deps.clock.monotonic();
     let appending = append(&slot.log, record.sequence, &encoded, proof, deps.settings.commit_deadline);

@@ -12,41 +12,11 @@ use bytes::Bytes;
 use crate::budget::{Account, Use};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
+pub(crate) use crate::executor::offload;
 use crate::instance::Deps;
 use crate::instance::slot::Warm;
 use crate::object::{AnyObject, Body, Context, Request, Response};
 use crate::trace::{span, traced};
-
-/// Runs work that may compute for long without giving way.
-///
-/// The core calls it around every poll of a handler, and around restores. An implementation for a pool of threads makes sure that some
-/// threads always remain for everybody else (rule R8).
-pub trait Executor: Send + Sync + 'static {
-    /// Runs `work` to its end before it returns.
-    fn run(&self, work: &mut dyn FnMut());
-}
-
-/// Runs work where it is called. Right for one thread, and for simulations.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Inline;
-
-impl Executor for Inline {
-    fn run(&self, work: &mut dyn FnMut()) {
-        work();
-    }
-}
-
-/// Runs `work` on the executor and returns what it returned.
-pub(crate) fn offload<T>(executor: &dyn Executor, work: impl FnOnce() -> T) -> T {
-    let mut work = Some(work);
-    let mut output = None;
-    executor.run(&mut || {
-        if let Some(work) = work.take() {
-            output = Some(work());
-        }
-    });
-    output.expect("an executor runs the work before it returns")
-}
 
 /// Runs the handler of `warm` on `request`, at most for the settings' time.
 ///

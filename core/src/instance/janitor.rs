@@ -13,7 +13,7 @@ use crate::budget::Use;
 use crate::clock::Clock;
 use crate::engine::{Engine, WeakEngine};
 use crate::instance::slot::{Slot, Stage};
-use crate::instance::{Deps, checkpoint};
+use crate::instance::{Deps, background, checkpoint};
 
 /// How often the janitor looks at what is due.
 pub(super) const ROUND: Duration = Duration::from_millis(500);
@@ -26,15 +26,17 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Begins; ends when the engine is gone.
 pub(crate) fn start(engine: WeakEngine, clock: Arc<dyn Clock>) {
-    tokio::spawn(async move {
-        let mut held = 0;
-        while let Some(engine) = engine.upgrade() {
-            round(&engine, &mut held).await;
-            let budget = engine.deps().budget.clone();
-            drop(engine);
-            rest(clock.as_ref(), &budget).await;
-        }
-    });
+    tokio::spawn(background::again_and_again("janitor", clock.clone(), move || run(engine.clone(), clock.clone())));
+}
+
+async fn run(engine: WeakEngine, clock: Arc<dyn Clock>) {
+    let mut held = 0;
+    while let Some(engine) = engine.upgrade() {
+        round(&engine, &mut held).await;
+        let budget = engine.deps().budget.clone();
+        drop(engine);
+        rest(clock.as_ref(), &budget).await;
+    }
 }
 
 /// Waits for the next round, or until memory is short.

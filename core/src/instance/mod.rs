@@ -48,8 +48,10 @@ use crate::clock::{Clock, Random};
 use crate::directory::Directory;
 use crate::engine::{Components, WeakEngine};
 use crate::error::{Error, Result};
+pub(crate) use crate::executor::offload;
+pub use crate::executor::{Executor, Inline};
 use crate::id::{ObjectId, Tenant};
-use crate::limits::{KEY_BYTES_MAX, KEY_SUFFIX_BYTES_MAX, PASTS_MAX, TEMPORARY_SHARE};
+use crate::limits::{KEY_BYTES_MAX, KEY_SUFFIX_BYTES_MAX, PASTS_MAX, SLOW_SNAPSHOTS_MAX, SNAPSHOTS_MAX, TEMPORARY_SHARE};
 use crate::log::Log;
 use crate::object::App;
 use crate::peers::Peers;
@@ -58,8 +60,7 @@ use crate::store::Bucket;
 
 pub(crate) use checkpoint::cover;
 pub(crate) use elsewhere::{Undone, Way};
-pub use handler::{Executor, Inline};
-pub(crate) use handler::{offload, run_read_only};
+pub(crate) use handler::run_read_only;
 pub(crate) use hearsay::hear;
 pub(crate) use janitor::start as start_janitor;
 pub(crate) use once::prepare;
@@ -108,6 +109,8 @@ pub(crate) struct Deps {
     pub(crate) residents: residents::Residents,
     /// When the janitor looks at which slot.
     pub(crate) agenda: agenda::Agenda,
+    /// How many more, that take long, may go on beside them.
+    pub(crate) slow_checkpoints: tokio::sync::Semaphore,
     /// How many requests to former states may be answered at the same time.
     pub(crate) pasts: tokio::sync::Semaphore,
     /// One snapshot at a time is compared with the records that it covers: that takes a database's memory.
@@ -117,7 +120,8 @@ pub(crate) struct Deps {
 impl Deps {
     pub(crate) fn new(app: App, tenant: Tenant, settings: Settings, components: Components, engine: WeakEngine) -> Self {
         let Components { bucket, clock, random, executor, peers, directory, instance } = components;
-        let checkpoints = tokio::sync::Semaphore::new(checkpoint::CONCURRENCY);
+        let checkpoints = tokio::sync::Semaphore::new(SNAPSHOTS_MAX);
+        let slow_checkpoints = tokio::sync::Semaphore::new(SLOW_SNAPSHOTS_MAX);
         let background = background::Tasks::default();
         let pasts = tokio::sync::Semaphore::new(PASTS_MAX);
         let budget = Budget::new(settings.memory_bytes_max, clock.clone());
@@ -143,6 +147,7 @@ impl Deps {
             budget,
             residents: residents::Residents::new(agenda.clone()),
             agenda,
+            slow_checkpoints,
             pasts,
             verifying: tokio::sync::Semaphore::new(1),
         }
@@ -161,7 +166,8 @@ impl Deps {
                 format!("the id is too long for this bucket's prefix: keys would have up to {longest} bytes, {KEY_BYTES_MAX} are allowed");
             return Err(Error::invalid(text).with_code("BAD_ID"));
         }
-        Ok(Log { bucket: self.bucket.clone(), clock: self.clock.clone(), object: object.clone(), prefix })
+        let (bucket, clock, executor) = (self.bucket.clone(), self.clock.clone(), self.executor.clone());
+        Ok(Log { bucket, clock, executor, object: object.clone(), prefix })
     }
 
     /// The monotonic time in milliseconds.

@@ -130,11 +130,11 @@ impl Pipeline {
         Ok(self.generation)
     }
 
-    /// Adds the changes of a transaction; the ticket is honoured when their record is in the bucket. Returns also that record's sequence
+    /// Adds the changes of a transaction, which take `bytes` in a record; the ticket is honoured when their record is in the bucket. Returns also that record's sequence
     /// number, and `true` to start the committer.
-    pub(crate) fn submit(&mut self, changes: Changes, after_commit: Vec<AfterCommit>) -> (Ticket, u64, bool) {
-        let batch = self.open_batch();
-        batch.bytes += changes.bytes();
+    pub(crate) fn submit(&mut self, (changes, bytes): (Changes, usize), after_commit: Vec<AfterCommit>) -> (Ticket, u64, bool) {
+        let batch = self.open_batch_for(bytes);
+        batch.bytes += bytes;
         batch.writes = true;
         batch.changes.push(changes);
         batch.causes.extend(cause());
@@ -184,6 +184,12 @@ impl Pipeline {
         if let Some(batch) = self.batches.back_mut() {
             batch.reading().extend(work.into_iter().map(Waiter::Work));
         }
+    }
+
+    /// What must be in the bucket before anything leaves that could tell of what was handed over until now.
+    pub(crate) fn under_way(&mut self) -> Gate {
+        let newest = self.batches.iter_mut().rev().find(|batch| batch.writes);
+        newest.map_or(Gate::Open, |batch| Gate::Record(batch.wait()))
     }
 
     /// Closes the state as it is: later changes belong to later records. Returns the sequence number of the record that completes it, what
@@ -353,7 +359,13 @@ impl Pipeline {
 
     /// The batch that takes more changes.
     fn open_batch(&mut self) -> &mut Batch {
-        let open = self.batches.back().is_some_and(|batch| !batch.sealed && batch.bytes < GROUP_BYTES_MAX);
+        self.open_batch_for(0)
+    }
+
+    /// The batch that takes changes of so many bytes.
+    fn open_batch_for(&mut self, bytes: usize) -> &mut Batch {
+        let fits = |batch: &Batch| batch.bytes == 0 || batch.bytes + bytes <= GROUP_BYTES_MAX;
+        let open = self.batches.back().is_some_and(|batch| !batch.sealed && fits(batch));
         if !open {
             self.batches.push_back(Batch::default());
         }

@@ -1,18 +1,20 @@
 //! Several requests in one open transaction, each handler in a savepoint of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tracing::Instrument;
 
 use crate::change::Changes;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::instance::handler::offload;
 use crate::instance::queue::Ask;
 use crate::instance::slot::{Stage, Warm};
 use crate::instance::turn::{Answer, begin_request};
 use crate::instance::{Deps, once};
 use crate::limits::BATCH_TIME_MAX;
-use crate::object::{AfterCommit, Body, Sql};
+use crate::log::check_size;
+use crate::object::{AfterCommit, Body, Handling, Sql};
 use crate::sqlite::Mode;
 
 /// What handlers did together; the transaction is still open.
@@ -23,6 +25,8 @@ pub(super) struct Together {
     pub(super) after_commit: Vec<AfterCommit>,
     /// One of them gives the object up.
     pub(super) releases: bool,
+    /// One of them tells others of what it sees, which must not be what is in no record yet.
+    alone: bool,
 }
 
 /// Runs the handlers of `asks` in order, at least one, and takes what they changed. The transaction stays open.
@@ -34,8 +38,13 @@ pub(super) async fn run_together(deps: &Arc<Deps>, warm: &mut Warm, asks: &[Ask]
     let over = deps.clock.monotonic() + BATCH_TIME_MAX;
     warm.stage = Stage::Running;
     warm.context.database.begin(Mode::ReadWrite)?;
-    let mut together =
-        Together { answers: Vec::with_capacity(asks.len()), changes: Changes::default(), after_commit: Vec::new(), releases: false };
+    let mut together = Together {
+        answers: Vec::with_capacity(asks.len()),
+        changes: Changes::default(),
+        after_commit: Vec::new(),
+        releases: false,
+        alone: false,
+    };
     for ask in asks {
         if !together.answers.is_empty() && deps.clock.monotonic() > over {
             break;
@@ -51,7 +60,10 @@ pub(super) async fn run_together(deps: &Arc<Deps>, warm: &mut Warm, asks: &[Ask]
         warm.context.database.rollback();
         warm.context.database.begin(Mode::ReadWrite)?;
     }
-    together.changes = offload(deps.executor.as_ref(), || warm.context.database.prepare_commit())?;
+    together.changes = offload(deps.executor.as_ref(), || {
+        let changes = warm.context.database.prepare_commit()?;
+        check_size(&changes).map(|_| changes)
+    })?;
     Ok(together)
 }
 
@@ -60,6 +72,9 @@ async fn run_nested(deps: &Arc<Deps>, warm: &mut Warm, ask: &Ask, together: &mut
     let step = |warm: &mut Warm, statement: &str| Sql::new(&mut warm.context.database).exec(statement, ()).map(drop);
     step(warm, "SAVEPOINT _dotdo_request")?;
     let answer = run_one(deps, warm, ask, together).await;
+    if together.alone {
+        return Err(Error::internal("a request that calls other objects can't share a transaction"));
+    }
     if answer.is_err() {
         step(warm, "ROLLBACK TO _dotdo_request")?;
     }
@@ -70,8 +85,11 @@ async fn run_nested(deps: &Arc<Deps>, warm: &mut Warm, ask: &Ask, together: &mut
 async fn run_one(deps: &Arc<Deps>, warm: &mut Warm, ask: &Ask, together: &mut Together) -> Result<Answer> {
     let request = ask.request.clone().map(Body::from);
     begin_request(deps, warm, &request);
+    let shared = !together.answers.is_empty();
+    warm.context.request.running = Arc::new(Handling { shared, ..Handling::default() });
     let result = once::answer(deps, warm, request).instrument(ask.span.clone()).await;
     let state = std::mem::take(&mut warm.context.request);
+    together.alone |= state.running.alone.load(Ordering::Relaxed);
     match result {
         Ok(response) => {
             together.after_commit.extend(state.after_commit);

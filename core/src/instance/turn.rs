@@ -16,6 +16,7 @@ use crate::instance::wait::Wait;
 use crate::instance::{Deps, afterwards, once, open};
 use crate::lease::OWNED_ELSEWHERE;
 use crate::limits::CHANGES_FACTOR;
+use crate::log::check_size;
 use crate::object::{AfterCommit, Background, CallChain, Request, RequestState, Response};
 use crate::planted::{Bug, Place, pass, planted};
 use crate::sqlite::Mode;
@@ -91,7 +92,7 @@ impl<'a> Turn<'a> {
         let request = std::mem::take(&mut warm.context.request);
         match outcome {
             Ok((response, changes)) => {
-                let charge = self.charge(&changes);
+                let charge = self.charge(&changes.0);
                 let (gate, written) = self.hand_over(changes, request.after_commit)?;
                 if request.releases {
                     self.release();
@@ -100,7 +101,7 @@ impl<'a> Turn<'a> {
             }
             Err(error) => {
                 recover(self.deps, self.slot, warm)?;
-                let (gate, written) = self.hand_over(Changes::default(), Vec::new())?;
+                let (gate, written) = self.hand_over((Changes::default(), 0), Vec::new())?;
                 Ok(Run { answer: Err(error), gate, written, charge: self.charge(&Changes::default()) })
             }
         }
@@ -119,7 +120,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Gives the changes to the committer; without changes, finds out what the response must wait for.
-    fn hand_over(&mut self, changes: Changes, after_commit: Vec<AfterCommit>) -> Result<(Gate, Option<u64>)> {
+    fn hand_over(&mut self, (changes, bytes): (Changes, usize), after_commit: Vec<AfterCommit>) -> Result<(Gate, Option<u64>)> {
         let generation = self.residence.warm.as_ref().map(|warm| warm.generation);
         let mut pipeline = self.slot.pipeline();
         if generation != Some(pipeline.generation) {
@@ -139,7 +140,7 @@ impl<'a> Turn<'a> {
             drop(pipeline);
             (gate, start)
         } else {
-            let (ticket, sequence, start) = pipeline.submit(changes, after_commit);
+            let (ticket, sequence, start) = pipeline.submit((changes, bytes), after_commit);
             written = Some(sequence);
             drop(pipeline);
             (Gate::Record(ticket), start)
@@ -191,10 +192,12 @@ async fn wait_long<'a>(deps: &Deps, slot: &'a Slot) -> Result<MutexGuard<'a, Res
     }
 }
 
-/// Ends the handler's transaction in memory and returns what it changed. From the commit on, the memory has what the pipeline does not know
+/// Ends the handler's transaction in memory and returns what it changed, and how many bytes that takes in a record. Changes that fit into no
+/// record are refused here, before they join others. From the commit on, the memory has what the pipeline does not know
 /// until the changes are handed over.
-fn commit(warm: &mut Warm) -> Result<Changes> {
+fn commit(warm: &mut Warm) -> Result<(Changes, usize)> {
     let changes = warm.context.database.prepare_commit()?;
+    let bytes = check_size(&changes)?;
     warm.stage = Stage::Ahead;
     if let Err(error) = warm.context.database.commit() {
         warm.stage = Stage::Running;
@@ -204,7 +207,7 @@ fn commit(warm: &mut Warm) -> Result<Changes> {
     if !changes.is_empty() {
         warm.tracker.observe(&changes, warm.context.database.shapes());
     }
-    Ok(changes)
+    Ok((changes, bytes))
 }
 
 /// Brings an object's memory back to its last commit after a handler failed or went away.

@@ -3,6 +3,8 @@
 //! Maps have small integers as field numbers; a reader skips numbers that it does not know, and a writer never gives an old number a
 //! new meaning. docs/FORMAT.md lists them all.
 
+use std::convert::Infallible;
+
 use minicbor::data::{Tag, Type};
 use minicbor::decode::Error;
 use minicbor::encode::Write;
@@ -17,15 +19,33 @@ use crate::snapshot::SnapshotRef;
 /// Marks a byte string that SQLite holds as text although it is not UTF-8.
 const TAG_RAW_TEXT: Tag = Tag::new(65_001);
 
-type Out<'a> = Encoder<&'a mut Vec<u8>>;
+type Out<'a, W> = Encoder<&'a mut W>;
 type Written<W> = Result<(), minicbor::encode::Error<<W as Write>::Error>>;
-type Done = Written<Vec<u8>>;
 
 /// The body's bytes.
 pub(super) fn encode(record: &Record) -> Vec<u8> {
     let mut bytes = Vec::new();
     record_out(&mut Encoder::new(&mut bytes), record).expect("writing to a vector can't fail");
     bytes
+}
+
+/// How many bytes the body of a record has for `changes`.
+pub(super) fn changes_bytes(changes: &Changes) -> usize {
+    let mut count = Count(0);
+    changes_out(&mut Encoder::new(&mut count), changes).expect("counting can't fail");
+    count.0
+}
+
+/// Counts what is written.
+struct Count(usize);
+
+impl Write for Count {
+    type Error = Infallible;
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+        self.0 += bytes.len();
+        Ok(())
+    }
 }
 
 /// The record that the body describes.
@@ -38,7 +58,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Record, Error> {
     Ok(record)
 }
 
-fn record_out(out: &mut Out<'_>, record: &Record) -> Done {
+fn record_out<W: Write>(out: &mut Out<'_, W>, record: &Record) -> Written<W> {
     out.begin_map()?;
     out.u8(0)?.str(record.object.class())?;
     out.u8(1)?.str(record.object.id())?;
@@ -63,7 +83,7 @@ fn record_out(out: &mut Out<'_>, record: &Record) -> Done {
     Ok(())
 }
 
-fn changes_out(out: &mut Out<'_>, changes: &Changes) -> Done {
+fn changes_out<W: Write>(out: &mut Out<'_, W>, changes: &Changes) -> Written<W> {
     out.begin_map()?;
     if let Some(schema) = &changes.schema {
         out.u8(0)?.array(schema.objects.len() as u64)?;
@@ -99,7 +119,7 @@ fn changes_out(out: &mut Out<'_>, changes: &Changes) -> Done {
     Ok(())
 }
 
-fn schema_object_out(out: &mut Out<'_>, object: &SchemaObject) -> Done {
+fn schema_object_out<W: Write>(out: &mut Out<'_, W>, object: &SchemaObject) -> Written<W> {
     let kind = match object.kind {
         SchemaKind::Table => 0,
         SchemaKind::Index => 1,
@@ -114,7 +134,7 @@ fn schema_object_out(out: &mut Out<'_>, object: &SchemaObject) -> Done {
     Ok(())
 }
 
-fn table_out(out: &mut Out<'_>, table: &TableChanges) -> Done {
+fn table_out<W: Write>(out: &mut Out<'_, W>, table: &TableChanges) -> Written<W> {
     out.begin_map()?.u8(0)?.str(&table.table)?;
     if table.rewritten {
         out.u8(1)?.bool(true)?;
@@ -135,7 +155,7 @@ fn table_out(out: &mut Out<'_>, table: &TableChanges) -> Done {
     Ok(())
 }
 
-fn key_out(out: &mut Out<'_>, key: &RowKey) -> Done {
+fn key_out<W: Write>(out: &mut Out<'_, W>, key: &RowKey) -> Written<W> {
     match key {
         RowKey::Rowid(rowid) => {
             out.i64(*rowid)?;
@@ -150,7 +170,7 @@ fn key_out(out: &mut Out<'_>, key: &RowKey) -> Done {
     Ok(())
 }
 
-fn row_out(out: &mut Out<'_>, row: &Row) -> Done {
+fn row_out<W: Write>(out: &mut Out<'_, W>, row: &Row) -> Written<W> {
     out.array(1 + row.values.len() as u64)?;
     match row.rowid {
         Some(rowid) => out.i64(rowid)?,
@@ -159,7 +179,7 @@ fn row_out(out: &mut Out<'_>, row: &Row) -> Done {
     row.values.iter().try_for_each(|value| value_out(out, value))
 }
 
-fn value_out(out: &mut Out<'_>, value: &Value) -> Done {
+fn value_out<W: Write>(out: &mut Out<'_, W>, value: &Value) -> Written<W> {
     match value {
         Value::Null => out.null()?,
         Value::Integer(value) => out.i64(*value)?,

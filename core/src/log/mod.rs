@@ -20,11 +20,16 @@ use std::sync::Arc;
 pub(crate) use append::{Appended, append};
 pub(crate) use proof::{Found, Next, Proof, next};
 pub(crate) use read::{Listing, fetch, list_newest};
-pub(crate) use record::{Hash, Record};
+#[cfg(test)]
+pub(crate) use record::set_record_bytes_max;
+pub(crate) use record::{Encoded, Hash, Record, check_size};
 pub(crate) use retain::delete_covered;
 pub(crate) use stretch::{Stretch, stretch};
 
+use crate::change::Changes;
 use crate::clock::Clock;
+use crate::error::Result;
+use crate::executor::{Executor, offload_bytes};
 use crate::id::ObjectId;
 use crate::store::{Bucket, Key};
 
@@ -33,12 +38,24 @@ use crate::store::{Bucket, Key};
 pub(crate) struct Log {
     pub(crate) bucket: Arc<dyn Bucket>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Where long records are encoded and decoded.
+    pub(crate) executor: Arc<dyn Executor>,
     pub(crate) object: ObjectId,
     /// The key below which everything of the object lives.
     pub(crate) prefix: Key,
 }
 
 impl Log {
+    /// The bytes of `record`.
+    ///
+    /// # Errors
+    ///
+    /// `TooLarge` when they would be too many.
+    pub(crate) fn encode(&self, record: &Record) -> Result<Encoded> {
+        let bytes = record.transactions.iter().map(Changes::bytes).sum();
+        offload_bytes(self.executor.as_ref(), bytes, || record.encode())
+    }
+
     /// The folder of the records.
     pub(crate) fn folder(&self) -> Key {
         self.prefix.join("log")

@@ -3,6 +3,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::error::{Error, Result};
+use crate::executor::offload_bytes;
 use crate::limits::RESTORE_CONCURRENCY;
 use crate::log::Log;
 use crate::log::record::{Hash, Record};
@@ -86,7 +87,8 @@ async fn fetch_one(log: &Log, sequence: u64) -> Result<(Record, Hash)> {
 /// The record in `bytes`, which were found in the slot `sequence`.
 pub(super) fn decode(log: &Log, sequence: u64, bytes: &[u8]) -> Result<(Record, Hash)> {
     let key = log.key(sequence);
-    let (record, hash) = Record::decode(&key, bytes)?;
+    let work = bytes.len().max(Record::plain_bytes(bytes));
+    let (record, hash) = offload_bytes(log.executor.as_ref(), work, || Record::decode(&key, bytes))?;
     if record.object != log.object || record.sequence != sequence {
         let text = format!("it is record {} of {}, expected record {sequence} of {}", record.sequence, record.object, log.object);
         return Err(Error::corrupt(&key, text));

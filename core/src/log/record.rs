@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::change::Changes;
 use crate::error::{Error, Result};
 use crate::id::ObjectId;
-use crate::limits::RECORD_BYTES_MAX;
+use crate::limits::{RECORD_BYTES_MAX, RECORD_HEAD_BYTES_MAX};
 use crate::log::codec;
 use crate::snapshot::SnapshotRef;
 use crate::store::Key;
@@ -91,12 +91,15 @@ impl Record {
     pub(crate) fn encode(&self) -> Result<Encoded> {
         let body = codec::encode(self);
         let plain_len = body.len();
-        if plain_len > RECORD_BYTES_MAX {
-            let text = format!("the changes of one commit take {plain_len} bytes, a record has at most {RECORD_BYTES_MAX}");
-            return Err(Error::new(crate::error::ErrorKind::TooLarge, text));
-        }
+        check_bytes(plain_len, record_bytes_max())?;
         let (body, flags) = compress(body)?;
         Ok(seal(&body, flags, plain_len as u64))
+    }
+
+    /// How many bytes the body of `bytes` says to have when it is not compressed.
+    pub(super) fn plain_bytes(bytes: &[u8]) -> usize {
+        let field = bytes.get(20..28).and_then(|field| field.try_into().ok()).map_or(0, u64::from_le_bytes);
+        usize::try_from(field).unwrap_or(usize::MAX)
     }
 
     /// The record that `bytes`, found under `key`, are.
@@ -140,6 +143,55 @@ pub(super) fn seal(body: &[u8], flags: u16, plain_len: u64) -> Encoded {
     let hash = Hash(*blake3::hash(&bytes).as_bytes());
     bytes.extend_from_slice(&hash.0);
     Encoded { bytes: bytes.into(), hash }
+}
+
+/// How many bytes the changes of one transaction take in a record.
+///
+/// # Errors
+///
+/// `TooLarge` when that is more than a record of their own could hold.
+pub(crate) fn check_size(changes: &Changes) -> Result<usize> {
+    let bytes = codec::changes_bytes(changes);
+    check_bytes(bytes, record_bytes_max() - RECORD_HEAD_BYTES_MAX)?;
+    Ok(bytes)
+}
+
+fn check_bytes(bytes: usize, bytes_max: usize) -> Result<()> {
+    if bytes <= bytes_max {
+        return Ok(());
+    }
+    let text = format!("the changes of one commit take {bytes} bytes, at most {bytes_max} fit into a record; change less in one request");
+    Err(Error::new(crate::error::ErrorKind::TooLarge, text))
+}
+
+#[cfg(not(test))]
+const fn record_bytes_max() -> usize {
+    RECORD_BYTES_MAX
+}
+
+#[cfg(test)]
+pub(crate) use small::{record_bytes_max, set_record_bytes_max};
+
+/// Tests can't make records of a gigabyte.
+#[cfg(test)]
+mod small {
+    use std::cell::Cell;
+
+    use super::RECORD_BYTES_MAX;
+
+    thread_local! {
+        static BYTES_MAX: Cell<usize> = const { Cell::new(RECORD_BYTES_MAX) };
+    }
+
+    /// The largest record on this thread.
+    pub(crate) fn record_bytes_max() -> usize {
+        BYTES_MAX.get()
+    }
+
+    /// Sets it.
+    pub(crate) fn set_record_bytes_max(bytes: usize) {
+        BYTES_MAX.set(bytes);
+    }
 }
 
 /// The body as it is stored, and the flags that say how.

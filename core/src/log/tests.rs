@@ -14,6 +14,7 @@ use super::*;
 use crate::change::{Changes, Row, RowKey, Schema, SchemaKind, SchemaObject, TableChanges, Value};
 use crate::clock::{Clock, Instant};
 use crate::error::ErrorKind;
+use crate::executor::Inline;
 use crate::limits::PROOF_AGE_MAX;
 use crate::snapshot::SnapshotRef;
 use crate::testing::{Fault, FaultyBucket, ManualClock};
@@ -30,7 +31,8 @@ fn world() -> World {
     let clock = Arc::new(ManualClock::moved_by_sleep());
     let bucket = Arc::new(FaultyBucket::new(clock.of_store()));
     let object = ObjectId::new("Counter", "a").expect("a good id");
-    let log = Log { bucket: bucket.clone(), clock: clock.clone(), object, prefix: Key::new("local/local/do/counter/a") };
+    let (executor, prefix) = (Arc::new(Inline), Key::new("local/local/do/counter/a"));
+    let log = Log { bucket: bucket.clone(), clock: clock.clone(), executor, object, prefix };
     World { clock, bucket, log }
 }
 

@@ -115,8 +115,14 @@ impl App {
     }
 
     /// A new value of the class.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` for an unknown class; `Handler` when making the value panics.
     pub(crate) fn make(&self, class: &str) -> Result<Box<dyn AnyObject>> {
-        Ok((self.known(class)?.make)())
+        let make = &self.known(class)?.make;
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| make()))
+            .map_err(|_| Error::handler(format!("making a value of the class {class} panicked")).with_code("HANDLER_PANICKED"))
     }
 
     fn known(&self, class: &str) -> Result<&Class> {

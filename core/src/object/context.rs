@@ -54,7 +54,16 @@ pub(crate) struct RequestState {
     /// The handler has called another object, which may keep what it did.
     pub(crate) called: Arc<AtomicBool>,
     /// Held while the handler runs; what outlives it can tell by its absence.
-    pub(crate) running: Arc<()>,
+    pub(crate) running: Arc<Handling>,
+}
+
+/// What a running handler shares with what it has handed out.
+#[derive(Debug, Default)]
+pub(crate) struct Handling {
+    /// Its transaction has changes of other requests that are in no record yet.
+    pub(crate) shared: bool,
+    /// It wanted to tell others of what it sees: it must run in a transaction of its own.
+    pub(crate) alone: AtomicBool,
 }
 
 /// The objects whose handlers wait for this request, outermost first; travels in the request's extensions.
@@ -204,7 +213,7 @@ pub struct RemoteObject {
     chain: CallChain,
     called: Arc<AtomicBool>,
     /// The handler that got this value; once it has ended, nobody in the chain waits any more.
-    handler: Weak<()>,
+    handler: Weak<Handling>,
     engine: WeakEngine,
     at: Option<At>,
 }
@@ -230,7 +239,14 @@ impl RemoteObject {
     /// `CALL_DEADLOCK`) when the target waits, in another request, for an object that waits for this call; otherwise what the target's handler
     /// or the store failed with.
     pub async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let chain = if self.handler.strong_count() > 0 { self.chain.clone() } else { CallChain::default() };
+        let chain = match self.handler.upgrade() {
+            Some(handler) if handler.shared => {
+                handler.alone.store(true, Ordering::Relaxed);
+                return Err(Error::new(ErrorKind::Busy, "this request shares a transaction with others; it is run again alone"));
+            }
+            Some(_) => self.chain.clone(),
+            None => CallChain::default(),
+        };
         if chain.objects.contains(&self.target) && self.at.is_none() {
             let text = format!("{} is waiting for this call and can't answer it", self.target);
             return Err(Error::invalid(text).with_code("CALL_CYCLE"));
@@ -239,6 +255,10 @@ impl RemoteObject {
             return Err(Error::invalid(format!("objects may call each other {CALL_DEPTH_MAX} deep")).with_code("CALL_DEPTH"));
         }
         let engine = self.engine.upgrade().ok_or_else(stopping)?;
+        if !chain.objects.is_empty() {
+            // What the handler tells the other object may rest on what earlier requests have changed here.
+            engine.durable(&self.caller).await?;
+        }
         // A former state is nobody's to wait for.
         let holder = chain.holder.as_ref().filter(|_| self.at.is_none());
         let calling = holder.map(|holder| engine.deps().calls.begin(holder, &self.target, self.handler.clone())).transpose()?;

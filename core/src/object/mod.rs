@@ -16,7 +16,7 @@ pub(crate) use app::AnyObject;
 pub use app::{App, DurableObject};
 pub(crate) use body::duplicate;
 pub use body::{Body, Request, Response, json};
-pub(crate) use context::{AfterCommit, Background, CallChain, RequestState};
+pub(crate) use context::{AfterCommit, Background, CallChain, Handling, RequestState};
 pub use context::{Context, RemoteObject};
 pub use identity::Identity;
 pub use key::IDEMPOTENCY_KEY_HEADER;

@@ -10,6 +10,7 @@ use crate::engine::{Components, Engine};
 use crate::error::{ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
 use crate::instance::Inline;
+use crate::limits::SNAPSHOTS_MAX;
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::{CheckpointMode, Settings};
 use crate::store::{Bucket, Key, Memory};
@@ -42,7 +43,11 @@ async fn server(bucket: Arc<dyn Bucket>, clock: Arc<ManualClock>, instance: u128
 }
 
 async fn ask(engine: &Engine, path: &'static str) -> Result<String> {
-    let object = ObjectId::new("Rows", "a")?;
+    ask_of(engine, "a", path).await
+}
+
+async fn ask_of(engine: &Engine, id: &str, path: &'static str) -> Result<String> {
+    let object = ObjectId::new("Rows", id)?;
     engine.fetch(&object, None, http::Request::get(path).body(Body::empty())?).await?.into_body().text().await
 }
 
@@ -139,4 +144,37 @@ async fn an_upload_that_panics_does_not_take_its_changes_out_of_the_next_snapsho
     engine.shutdown(Duration::from_secs(1)).await;
     let next = server(memory, clock, 2).await;
     assert_eq!(ask(&next, "/read").await.expect("it was released"), "3");
+}
+
+#[tokio::test]
+async fn objects_whose_snapshots_take_long_do_not_keep_others_waiting() {
+    let clock = Arc::new(ManualClock::default());
+    let is_slow = |operation, key: &Key| operation == "put" && key.as_str().contains("/slow") && key.as_str().contains("/data/");
+    let memory = Arc::new(Memory::new(clock.clone()));
+    let detour = Arc::new(Detour::new(memory, move |op, key| if is_slow(op, key) { Way::Wait } else { Way::Straight }));
+    let engine = server(detour.clone(), clock.clone(), 1).await;
+    let slow: Vec<_> = (0..2 * SNAPSHOTS_MAX)
+        .map(|number| {
+            let engine = engine.clone();
+            tokio::spawn(async move { ask_of(&engine, &format!("slow{number}"), "/add").await })
+        })
+        .collect();
+    detour.waits().await;
+    let other = tokio::spawn({
+        let engine = engine.clone();
+        async move { ask(&engine, "/add").await }
+    });
+    for _ in 0..100 {
+        clock.advance(Duration::from_millis(100));
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert!(other.is_finished(), "it waits for uploads of other objects");
+    assert_eq!(other.await.expect("no panic").expect("its snapshot is written"), "1");
+    assert!(!slow.iter().any(tokio::task::JoinHandle::is_finished), "theirs are not");
+    detour.release();
+    for asked in slow {
+        assert_eq!(asked.await.expect("no panic").expect("its snapshot is written at last"), "1");
+    }
 }

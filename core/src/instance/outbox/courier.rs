@@ -134,7 +134,24 @@ enum Found {
     Nothing(u64),
 }
 
-async fn run(mut round: Round) {
+/// A courier at work. Should its task end before its work does, the next message sends another.
+struct AtWork(Option<Arc<Slot>>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        if let Some(slot) = self.0.take() {
+            *slot.outbox.courier.state() = State::default();
+        }
+    }
+}
+
+async fn run(round: Round) {
+    let mut at_work = AtWork(Some(round.slot.clone()));
+    deliver_all(round).await;
+    at_work.0 = None;
+}
+
+async fn deliver_all(mut round: Round) {
     let courier = round.slot.clone();
     loop {
         courier.outbox.courier.looks(&round.deps.deliveries);

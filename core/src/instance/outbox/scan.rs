@@ -10,10 +10,10 @@ use futures_util::{StreamExt, stream};
 use crate::clock::{Clock, Instant};
 use crate::engine::{Engine, WeakEngine};
 use crate::error::Result;
-use crate::instance::Deps;
 use crate::instance::outbox::errand::{Errand, Mail, Task};
 use crate::instance::outbox::marker::MarkerFile;
 use crate::instance::outbox::wake;
+use crate::instance::{Deps, background};
 use crate::lease::Claim;
 use crate::limits::{OUTBOX_LOOKS_AT_ONCE, OUTBOX_PAGE_PAUSE, STORE_PAGE_MAX};
 use crate::log::{Log, fetch, list_newest};
@@ -22,20 +22,22 @@ use crate::store::{Entry, Key};
 
 /// Begins; ends when the engine is gone. On a platform that freezes its programs, a scan that is overdue runs when the next request thaws it.
 pub(crate) fn start(engine: WeakEngine, clock: Arc<dyn Clock>) {
-    tokio::spawn(async move {
-        let mut scan = Scan::default();
-        while let Some(engine) = engine.upgrade().filter(|engine| !engine.deps().stopping.is_closed()) {
-            let pause = match scan.page(&engine).await {
-                Ok(()) => scan.pause(&engine.deps().settings),
-                Err(error) => {
-                    tracing::debug!(%error, "objects with messages were not looked for; later");
-                    engine.deps().settings.outbox_scan
-                }
-            };
-            drop(engine);
-            clock.sleep(pause).await;
-        }
-    });
+    tokio::spawn(background::again_and_again("scan of markers", clock.clone(), move || run(engine.clone(), clock.clone())));
+}
+
+async fn run(engine: WeakEngine, clock: Arc<dyn Clock>) {
+    let mut scan = Scan::default();
+    while let Some(engine) = engine.upgrade().filter(|engine| !engine.deps().stopping.is_closed()) {
+        let pause = match scan.page(&engine).await {
+            Ok(()) => scan.pause(&engine.deps().settings),
+            Err(error) => {
+                tracing::debug!(%error, "objects with messages were not looked for; later");
+                engine.deps().settings.outbox_scan
+            }
+        };
+        drop(engine);
+        clock.sleep(pause).await;
+    }
 }
 
 /// Looks after every marker that no living server relies on, the oldest first, a page of them at a time. The first rounds look after all whose
