@@ -16,7 +16,7 @@ use super::encode_error;
 use super::exact::ExactRow;
 use super::layout::{Cell, ColumnKind, EXACT_FIELD, Field, Layout, ROWID_FIELD, to_cell};
 use crate::change::{Affinity, ValueRef};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Rows are handed to Parquet in batches of at most this many rows …
 const BATCH_ROWS: usize = 8192;
@@ -80,8 +80,10 @@ impl RowEncoder {
             })
             .collect();
         let rowid = layout.hidden_rowid().then(Int64Builder::new);
-        debug_assert!(fields.iter().any(|field| field.id == ROWID_FIELD) == rowid.is_some());
-        debug_assert!(fields.last().is_some_and(|field| field.id == EXACT_FIELD));
+        let has_rowid = fields.iter().any(|field| field.id == ROWID_FIELD);
+        if has_rowid != rowid.is_some() || fields.last().is_none_or(|field| field.id != EXACT_FIELD) {
+            return Err(Error::internal("expected a layout with its rowid where that is hidden, and the exact values last"));
+        }
         let (exact, exact_row) = (StringBuilder::new(), ExactRow::default());
         Ok(Self { columns, rowid, exact, exact_row, schema, writer, batch_rows: 0, batch_bytes: 0, rows: 0 })
     }

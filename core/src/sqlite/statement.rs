@@ -133,7 +133,11 @@ impl Statement {
             // SAFETY: the value's bytes live until `run` has cleared the bindings.
             unsafe { self.bind_with(bound, value, ffi::SQLITE_STATIC())? };
         }
-        debug_assert_eq!(bound, self.parameters(), "every parameter gets a value");
+        let wanted = self.parameters();
+        if bound != wanted {
+            // SQLite would take NULL for those that are missing.
+            return Err(Error::internal(format!("expected {wanted} values for a statement, got {bound}")));
+        }
         while self.step()? {}
         Ok(())
     }
