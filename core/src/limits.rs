@@ -31,7 +31,6 @@ pub(crate) const TEMPORARY_BYTES_MIN: u64 = 1 << 20;
 /// One transaction's temporary memory is at most this part of what the process may use.
 pub(crate) const TEMPORARY_SHARE: u64 = 8;
 
-/// A commit takes requests together until its changes have about this many bytes.
 /// What a record has besides its transactions, in bytes: names, numbers, an address.
 pub(crate) const RECORD_HEAD_BYTES_MAX: usize = 64 << 10;
 
