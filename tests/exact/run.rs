@@ -133,7 +133,9 @@ impl Run {
             }
             let expected = self.model.run(sql);
             let found = rows(answer);
-            if expected.as_ref().ok() != found.as_ref() {
+            // What SQLite would do depends on the pages that tables lie in, which a restore may choose anew.
+            let is_explained = sql.starts_with("EXPLAIN") && expected.is_ok() == found.is_some();
+            if !is_explained && expected.as_ref().ok() != found.as_ref() {
                 return Err(format!("{sql}\n  expected {expected:?}\n  found {answer}"));
             }
         }
