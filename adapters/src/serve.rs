@@ -10,8 +10,8 @@ use dotdo_core::{Error, ErrorKind, Result};
 use tokio::net::{TcpListener, lookup_host};
 
 use crate::config::Config;
-use crate::edge::Objects;
-use crate::http::{self, Front, Signals};
+use crate::edge::{Objects, TrustedProxies};
+use crate::http::{self, Front, ServerSettings, Signals};
 use crate::platform::Platform;
 
 /// How a server ended.
@@ -71,7 +71,9 @@ pub(crate) async fn serve<F: Front>(listener: TcpListener, front: Arc<F>, config
         let signal = signals.next().await;
         tracing::info!(signal, deadline_ms = config.shutdown.as_millis(), "stopping; a second signal ends at once");
     };
-    let connections = http::serve(listener, Arc::clone(&front), &config.server, asked).await;
+    let proxies = TrustedProxies::new(&config.edge.trusted_proxies).unwrap_or_default();
+    let settings = ServerSettings { proxies, ..config.server.clone() };
+    let connections = http::serve(listener, Arc::clone(&front), &settings, asked).await;
     stop(connections.shutdown(), front.objects(), config.shutdown, signals).await
 }
 

@@ -22,7 +22,7 @@ pub use self::reference::settings_reference;
 pub(crate) use self::resolve::resolve;
 pub(crate) use self::sources::Sources;
 use crate::azure::Mode;
-use crate::edge::EdgeSettings;
+use crate::edge::{EdgeSettings, TrustedProxies};
 use crate::http::ServerSettings;
 use crate::lambda::LambdaSettings;
 use crate::platform::{LOOPBACK, Platform, Reached};
@@ -179,7 +179,15 @@ impl Default for Config {
             log: LogSettings { level: Some("info".to_owned()), format: LogFormat::Auto },
             traces: TraceSettings::default(),
             edge: EdgeSettings::default(),
-            server: ServerSettings { header_bytes_max: 64 << 10, idle: Duration::from_secs(65), connections_max: 10_000, peers: None },
+            server: ServerSettings {
+                header_bytes_max: 64 << 10,
+                idle: Duration::from_secs(65),
+                write_stall: Duration::from_secs(60),
+                connections_max: 10_000,
+                connections_per_client_max: 5000,
+                proxies: TrustedProxies::default(),
+                peers: None,
+            },
             lambda: LambdaSettings::default(),
             shutdown: Platform::Http.shutdown(),
             settings: Settings::default(),

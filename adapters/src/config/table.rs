@@ -272,7 +272,13 @@ static SERVER: &[Knob] = &[
     Knob::new(
         "limits.connections_max",
         number!("", 1..=1_000_000, server.connections_max),
-        "How many connections may be open; more wait to be accepted.",
+        "How many connections may be open. For the next, the one that has been idle for the longest time is closed; when none is idle, it waits.",
+    ),
+    Knob::new(
+        "limits.connections_per_client_max",
+        number!("", 1..=1_000_000, server.connections_per_client_max),
+        "How many connections may be open from one address, unless it is one of `trusted_proxies`. For the next, the one that has been idle for the longest time is \
+         closed; when none is idle, the next is.",
     ),
     Knob::new("limits.objects_max", number!("", 1..=10_000_000, settings.objects_max), "How many objects may stay in memory."),
     Knob::new(
@@ -298,6 +304,11 @@ static SERVER: &[Knob] = &[
         Slot::Millis(100..=HOUR_MS, |config| &mut config.server.idle),
         "How long a connection may take to send the whole head of its next request. Keep it longer than a load balancer in front keeps \
          idle connections.",
+    ),
+    Knob::new(
+        "http.write_stall_ms",
+        Slot::Millis(10..=HOUR_MS, |config| &mut config.server.write_stall),
+        "How long a response may make no progress because its client does not read; then its connection is closed.",
     ),
     Knob::new(
         "http.body_stall_ms",

@@ -57,6 +57,14 @@ impl TrustedProxies {
         }
     }
 
+    /// Whether connections from this address may be a proxy's.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        match self {
+            Self::Networks(networks) => networks.iter().any(|network| network.contains(&address.to_canonical())),
+            Self::Hops(_) => true,
+        }
+    }
+
     /// The address of the client whose request `sender` brought, as far as it is known.
     pub(super) fn client(&self, sender: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         let sender = sender.map(|address| address.to_canonical());

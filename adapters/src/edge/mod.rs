@@ -49,10 +49,9 @@ use tracing::Instrument;
 pub(crate) use self::access::AccessLog;
 use self::access::Line;
 use self::body::Inbound;
-use self::client::TrustedProxies;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::client::fuzz;
-pub(crate) use self::client::{ClientAddress, is_proxy};
+pub(crate) use self::client::{ClientAddress, TrustedProxies, is_proxy};
 use self::cors::Cors;
 pub(crate) use self::cors::{is_header, is_method, is_origin};
 use self::error::Audience;

@@ -4,6 +4,8 @@
 //! are finished first.
 //! Must not know: objects, routes, the bucket.
 
+mod connections;
+mod host;
 mod opening;
 mod signals;
 mod socket;
@@ -26,10 +28,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use self::connections::{Connections, Entry, Noted, Open, Sent};
 use self::opening::{Opened, opened};
 pub(crate) use self::signals::Signals;
 use self::unread::Rest;
-use crate::edge::{ClientAddress, Edge, Objects};
+use crate::edge::{ClientAddress, Edge, Objects, TrustedProxies};
 use crate::peers::{Acceptor, Proven};
 
 /// How long to wait after a connection could not be accepted, usually because the process has no file descriptor left.
@@ -38,6 +41,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const STREAMS_MAX: u32 = 256;
 /// How often an HTTP/2 connection is asked whether it still lives.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// How long an idle connection that was told to end may take for it.
+const LEAVE_MAX: Duration = Duration::from_secs(2);
 /// The least that hyper takes as the bound of a header.
 pub(crate) const HEADER_BYTES_MIN: usize = 8192;
 
@@ -48,8 +53,14 @@ pub(crate) struct ServerSettings {
     pub(crate) header_bytes_max: usize,
     /// How long a connection may take to send the whole head of its next request.
     pub(crate) idle: Duration,
-    /// How many connections may be open; more wait to be accepted.
+    /// For how long a response may make no progress because its client does not read.
+    pub(crate) write_stall: Duration,
+    /// How many connections may be open; the idlest makes room for the next, and when none is idle it waits to be accepted.
     pub(crate) connections_max: usize,
+    /// How many of them may come from one address; the idlest of these makes room, and when none is idle the next is closed.
+    pub(crate) connections_per_client_max: usize,
+    /// Whose connections are not counted by address: they bring many clients' requests.
+    pub(crate) proxies: TrustedProxies,
     /// Lets other servers in, where they come to this port.
     pub(crate) peers: Option<Acceptor>,
 }
@@ -93,27 +104,26 @@ pub(crate) async fn serve<F: Front>(
     stop: impl Future<Output = ()>,
 ) -> GracefulShutdown {
     let graceful = GracefulShutdown::new();
-    let connection = Arc::new(Connection { builder: builder(settings), front, idle: settings.idle, peers: settings.peers.clone() });
+    let connection = Arc::new(Connection { builder: builder(settings), front, settings: settings.clone(), open: Arc::default() });
     // Gone with this function: what has not said what it is by then is closed.
     let (_serving, is_serving) = watch::channel(());
     let places = Arc::new(Semaphore::new(settings.connections_max));
     let mut stop = pin!(stop);
     loop {
-        let (stream, place) = tokio::select! {
+        let (stream, entry, place) = tokio::select! {
             biased;
             () = &mut stop => return graceful,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = connection.accept(&listener, &places) => accepted,
         };
-        tokio::spawn(Arc::clone(&connection).serve(stream, graceful.watcher(), is_serving.clone(), place));
+        tokio::spawn(Arc::clone(&connection).serve(stream, entry, graceful.watcher(), is_serving.clone(), place));
     }
 }
 
-/// The next connection, once there is a place for it.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
-    let place = Arc::clone(places).acquire_owned().await.expect("nobody closes the semaphore");
+/// The next connection.
+async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, place),
+            Ok((stream, _)) => return stream,
             Err(cause) => {
                 tracing::warn!(%cause, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -138,16 +148,42 @@ fn builder(settings: &ServerSettings) -> auto::Builder<TokioExecutor> {
 struct Connection<F> {
     builder: auto::Builder<TokioExecutor>,
     front: Arc<F>,
-    idle: Duration,
-    peers: Option<Acceptor>,
+    settings: ServerSettings,
+    open: Arc<Connections>,
 }
 
 impl<F: Front> Connection<F> {
+    /// The next connection, once there is a place for it.
+    async fn accept(&self, listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, Entry, OwnedSemaphorePermit) {
+        loop {
+            let stream = accept(listener).await;
+            let client = stream.peer_addr().ok().map(|address| address.ip().to_canonical());
+            let counted = client.filter(|client| !self.settings.proxies.trusts(*client));
+            if let Some(client) = counted
+                && self.open.of(client) >= self.settings.connections_per_client_max
+                && !self.open.make_room(Some(client))
+            {
+                tracing::debug!(%client, "a client has too many connections");
+                continue;
+            }
+            let place = match Arc::clone(places).try_acquire_owned() {
+                Ok(place) => place,
+                Err(_) => {
+                    self.open.make_room(None);
+                    Arc::clone(places).acquire_owned().await.expect("nobody closes the semaphore")
+                }
+            };
+            return (stream, self.open.enter(counted), place);
+        }
+    }
+
     /// Serves one connection to its end.
     async fn serve(
         self: Arc<Self>,
         stream: TcpStream,
-        watcher: Watcher,
+        entry: Entry,
+        // Kept to the end: whoever stops the server waits for it.
+        _watcher: Watcher,
         mut is_serving: watch::Receiver<()>,
         _place: OwnedSemaphorePermit,
     ) {
@@ -158,21 +194,28 @@ impl<F: Front> Connection<F> {
         let opened = tokio::select! {
             biased;
             _ = is_serving.changed() => None,
-            opened = opened(stream, self.peers.as_ref(), self.idle) => opened,
+            opened = opened(stream, self.settings.peers.as_ref(), self.settings.idle) => opened,
         };
         match opened {
-            Some(Opened::Anybody(socket)) => self.talk(socket, client, None, watcher).await,
-            Some(Opened::Peer(stream)) => self.talk(stream, client, Some(Proven), watcher).await,
+            Some(Opened::Anybody(socket)) => self.talk(socket, client, None, &entry.open, is_serving).await,
+            Some(Opened::Peer(stream)) => self.talk(stream, client, Some(Proven), &entry.open, is_serving).await,
             None => {}
         }
     }
 
     /// Answers what comes in on a connection, to its end.
-    async fn talk<I>(&self, io: I, client: Option<ClientAddress>, proven: Option<Proven>, watcher: Watcher)
-    where
+    async fn talk<I>(
+        &self,
+        io: I,
+        client: Option<ClientAddress>,
+        proven: Option<Proven>,
+        open: &Arc<Open>,
+        mut is_serving: watch::Receiver<()>,
+    ) where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let service = service_fn(|mut request: http::Request<Incoming>| {
+            let underway = open.request();
             if let Some(proven) = proven {
                 request.extensions_mut().insert(proven);
             }
@@ -181,15 +224,46 @@ impl<F: Front> Connection<F> {
             }
             let front = Arc::clone(&self.front);
             async move {
+                // Other servers pass on what a client has sent to them, and they have checked it.
+                if proven.is_none()
+                    && let Some(refusal) = host::refusal(&request)
+                {
+                    return Ok(Sent::of(refusal, underway));
+                }
                 let (request, rest) = Rest::of(request);
                 let mut response = front.answer(request).await;
                 rest.announce(&mut response);
-                Ok::<_, Infallible>(response)
+                Ok::<_, Infallible>(Sent::of(response, underway))
             }
         });
-        if let Err(cause) = watcher.watch(self.builder.serve_connection(TokioIo::new(io), service)).await {
-            tracing::debug!(cause, "a connection ended early");
+        let io = TokioIo::new(Noted { io, open: Arc::clone(open) });
+        let closing = GracefulShutdown::new();
+        let mut talking = pin!(closing.watcher().watch(self.builder.serve_connection(io, service)));
+        // hyper has times of its own for heads over HTTP/1 and tells the client; this one is for all that is left.
+        let idle = self.settings.idle + self.settings.idle / 8;
+        let is_stopping = tokio::select! {
+            ended = &mut talking => return told(ended),
+            () = open.stalled(self.settings.write_stall) => return,
+            () = open.leaving(idle) => false,
+            _ = is_serving.changed() => true,
+        };
+        // It completes only after `talking` is gone, so it is asked but not waited for.
+        let mut asked = pin!(closing.shutdown());
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut asked => return,
+                ended = &mut talking => return told(ended),
+                () = open.stalled(self.settings.write_stall) => return,
+                () = tokio::time::sleep(LEAVE_MAX), if !is_stopping => if open.is_idle() { return },
+            }
         }
+    }
+}
+
+fn told(ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
+    if let Err(cause) = ended {
+        tracing::debug!(cause, "a connection ended early");
     }
 }
 

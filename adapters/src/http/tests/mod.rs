@@ -4,6 +4,7 @@ mod app;
 mod auth;
 mod client;
 mod compression;
+mod connections;
 mod cors;
 mod hostile;
 mod objects;
@@ -31,7 +32,15 @@ struct Server<O = TestObjects> {
 }
 
 fn server_settings() -> ServerSettings {
-    ServerSettings { header_bytes_max: 64 << 10, idle: Duration::from_secs(60), connections_max: 100, peers: None }
+    ServerSettings {
+        header_bytes_max: 64 << 10,
+        idle: Duration::from_secs(60),
+        write_stall: Duration::from_secs(60),
+        connections_max: 100,
+        connections_per_client_max: 100,
+        proxies: TrustedProxies::default(),
+        peers: None,
+    }
 }
 
 fn edge_settings() -> EdgeSettings {

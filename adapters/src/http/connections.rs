@@ -1,0 +1,247 @@
+//! Which connections are open: how long each has been idle, whether it waits for a client that does not read, and which one makes room.
+//!
+//! A connection is idle when it has no request under way and writes nothing of size. HTTP/2's pings are no work: both sides can send them
+//! for ever.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dotdo_core::{Body as Content, Error, Response};
+use http_body::{Body, Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// A write of fewer bytes is no progress of a response: it may be the answer to a ping.
+const PROGRESS_BYTES: usize = 1024;
+
+/// All open connections.
+#[derive(Default)]
+pub(super) struct Connections {
+    open: Mutex<HashMap<u64, Arc<Open>>>,
+    next: AtomicU64,
+}
+
+/// One open connection.
+pub(super) struct Open {
+    client: Option<IpAddr>,
+    opened: Instant,
+    /// Requests whose answers are not sent yet.
+    requests: AtomicUsize,
+    /// When something was last done, in milliseconds since it was opened.
+    last: AtomicU64,
+    /// Bodies that gave a part and were not asked for the next, with the time.
+    waiting: Mutex<HashMap<u64, Instant>>,
+    next: AtomicU64,
+    is_leaving: AtomicBool,
+    leave: Notify,
+}
+
+/// Keeps a connection among the open ones.
+pub(super) struct Entry {
+    connections: Arc<Connections>,
+    id: u64,
+    pub(super) open: Arc<Open>,
+}
+
+impl Connections {
+    /// A connection from `client`.
+    pub(super) fn enter(self: &Arc<Self>, client: Option<IpAddr>) -> Entry {
+        let open = Arc::new(Open {
+            client,
+            opened: Instant::now(),
+            requests: AtomicUsize::new(0),
+            last: AtomicU64::new(0),
+            waiting: Mutex::default(),
+            next: AtomicU64::new(0),
+            is_leaving: AtomicBool::new(false),
+            leave: Notify::new(),
+        });
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        locked(&self.open).insert(id, Arc::clone(&open));
+        Entry { connections: Arc::clone(self), id, open }
+    }
+
+    /// How many of `client`'s are open and not about to be closed.
+    pub(super) fn of(&self, client: IpAddr) -> usize {
+        locked(&self.open).values().filter(|open| open.client == Some(client) && !open.is_leaving.load(Ordering::Relaxed)).count()
+    }
+
+    /// Asks the one that has been idle for the longest time to leave, among those of `client` or all; whether there is one.
+    pub(super) fn make_room(&self, client: Option<IpAddr>) -> bool {
+        let open = locked(&self.open);
+        let candidates = open.values().filter(|open| client.is_none() || open.client == client);
+        let idlest = candidates.filter(|open| open.is_idle() && !open.is_leaving.load(Ordering::Relaxed)).max_by_key(|open| open.idle());
+        if let Some(idlest) = idlest {
+            idlest.is_leaving.store(true, Ordering::Relaxed);
+            idlest.leave.notify_one();
+        }
+        idlest.is_some()
+    }
+}
+
+impl Open {
+    /// A request has come; what is returned goes with its answer.
+    pub(super) fn request(self: &Arc<Self>) -> Underway {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        Underway { open: Arc::clone(self), id: self.next.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) == 0
+    }
+
+    /// For how long nothing was done.
+    fn idle(&self) -> Duration {
+        self.opened.elapsed().saturating_sub(Duration::from_millis(self.last.load(Ordering::Relaxed)))
+    }
+
+    fn act(&self) {
+        self.last.store(self.opened.elapsed().as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// Completes when the connection has to make room, or has been idle for `limit`.
+    pub(super) async fn leaving(&self, limit: Duration) {
+        let idle = async {
+            loop {
+                let spent = if self.is_idle() { self.idle() } else { Duration::ZERO };
+                if spent >= limit {
+                    return;
+                }
+                tokio::time::sleep(limit - spent).await;
+            }
+        };
+        tokio::select! {
+            () = self.leave.notified() => {}
+            () = idle => self.is_leaving.store(true, Ordering::Relaxed),
+        }
+    }
+
+    /// Completes when a response has waited for its client for `limit` while nothing was written.
+    pub(super) async fn stalled(&self, limit: Duration) {
+        loop {
+            tokio::time::sleep(limit / 4).await;
+            let waits = locked(&self.waiting).values().any(|since| since.elapsed() >= limit);
+            if waits && self.idle() >= limit {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        locked(&self.connections.open).remove(&self.id);
+    }
+}
+
+/// A request under way.
+pub(super) struct Underway {
+    open: Arc<Open>,
+    id: u64,
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        locked(&self.open.waiting).remove(&self.id);
+        self.open.requests.fetch_sub(1, Ordering::Relaxed);
+        self.open.act();
+    }
+}
+
+/// The body of a response, with word of when the client takes it.
+pub(super) struct Sent {
+    body: Content,
+    underway: Underway,
+}
+
+impl Sent {
+    /// The response to a request, which waits for its client from now on.
+    pub(super) fn of(response: Response, underway: Underway) -> http::Response<Self> {
+        locked(&underway.open.waiting).insert(underway.id, Instant::now());
+        response.map(|body| Self { body, underway })
+    }
+}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.body).poll_frame(cx);
+        let mut waiting = locked(&this.underway.open.waiting);
+        if let Poll::Ready(Some(Ok(_))) = polled {
+            waiting.insert(this.underway.id, Instant::now());
+        } else {
+            waiting.remove(&this.underway.id);
+        }
+        drop(waiting);
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A connection's bytes, whose progress is noted.
+pub(super) struct Noted<I> {
+    pub(super) io: I,
+    pub(super) open: Arc<Open>,
+}
+
+impl<I> Noted<I> {
+    fn note(&self, polled: &Poll<std::io::Result<usize>>) {
+        if let Poll::Ready(Ok(PROGRESS_BYTES..)) = polled {
+            self.open.act();
+        }
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Noted<I> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl<I: AsyncWrite + Unpin> AsyncWrite for Noted<I> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
+        let polled = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.note(&polled);
+        polled
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[std::io::IoSlice<'_>]) -> Poll<std::io::Result<usize>> {
+        let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.note(&polled);
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing panics while it holds one of these.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,109 @@
+//! Places for connections are not held by whoever does nothing with them.
+
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::client::conn::http2;
+
+use super::*;
+
+/// An HTTP/2 connection that has asked once, and completes when the server closes it.
+async fn http2_client(server: &Server) -> (http2::SendRequest<Full<Bytes>>, JoinHandle<hyper::Result<()>>) {
+    let stream = TcpStream::connect(server.address).await.expect("the server listens");
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+    let connection = tokio::spawn(connection);
+    let request = http::Request::get("http://x/health").body(Full::default()).expect("a request");
+    assert_eq!(sender.send_request(request).await.expect("an answer").status(), 200);
+    (sender, connection)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_of_http_2_are_closed() {
+    let short = ServerSettings { idle: Duration::from_millis(200), ..server_settings() };
+    let server = Server::with(short, edge_settings()).await;
+    let (_sender, connection) = http2_client(&server).await;
+    connection.await.expect("a task").expect("it is closed in order");
+    // One that never asked anything either.
+    let stream = TcpStream::connect(server.address).await.expect("the server listens");
+    let (_sender, connection) = http2::handshake::<_, _, Empty<Bytes>>(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+    drop(tokio::spawn(connection).await.expect("a task"));
+    assert!(server.is_well().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_idlest_connection_makes_room_when_all_places_are_taken() {
+    let three = ServerSettings { connections_max: 3, ..server_settings() };
+    let server = Server::with(three, edge_settings()).await;
+    let mut busy = server.connect().await;
+    busy.send("GET /do/a/wait HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    server.edge.objects().waiting.acquire().await.expect("a waiting request").forget();
+    let (_first, first) = http2_client(&server).await;
+    let (mut second, _connection) = http2_client(&server).await;
+    assert!(server.is_well().await, "there is a place for a fourth");
+    first.await.expect("a task").expect("the idlest was closed in order");
+    let request = http::Request::get("http://x/health").body(Full::default()).expect("a request");
+    assert_eq!(second.send_request(request).await.expect("an answer").status(), 200);
+    server.edge.objects().gate.add_permits(1);
+    assert_eq!(busy.answer().await.text(), "waited");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_has_so_many_connections_unless_it_is_a_proxy_s() {
+    let one = ServerSettings { connections_per_client_max: 1, ..server_settings() };
+    let server = Server::with(one.clone(), edge_settings()).await;
+    let mut busy = server.connect().await;
+    busy.send("GET /do/a/wait HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    server.edge.objects().waiting.acquire().await.expect("a waiting request").forget();
+    let mut refused = server.connect().await;
+    assert!(refused.rest().await.is_empty(), "a connection too many is closed");
+    server.edge.objects().gate.add_permits(1);
+    assert_eq!(busy.answer().await.text(), "waited");
+    assert!(server.is_well().await, "the idle one makes room");
+
+    let proxies = TrustedProxies::new(&["127.0.0.0/8".to_owned()]).expect("a network");
+    let server = Server::with(ServerSettings { proxies, ..one }, edge_settings()).await;
+    let mut busy = server.connect().await;
+    busy.send("GET /do/a/wait HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    server.edge.objects().waiting.acquire().await.expect("a waiting request").forget();
+    assert!(server.is_well().await);
+    server.edge.objects().gate.add_permits(1);
+    assert_eq!(busy.answer().await.text(), "waited");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_its_response_is_let_go() {
+    let short = ServerSettings { write_stall: Duration::from_millis(200), connections_max: 1, ..server_settings() };
+    let server = Server::with(short, edge_settings()).await;
+    let body = "x".repeat(1 << 20);
+    // Over HTTP/1 until no more fits into the sockets; the client reads nothing.
+    let mut client = server.connect().await;
+    let request = format!("POST /do/a/echo HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let sending = tokio::spawn(async move {
+        while tokio::io::AsyncWriteExt::write_all(&mut client.output, request.as_bytes()).await.is_ok() {}
+        client
+    });
+    let _client = sending.await.expect("the server ends the connection");
+    assert!(server.is_well().await, "its place is free again");
+    // Over HTTP/2 with a window that nobody opens.
+    let stream = TcpStream::connect(server.address).await.expect("the server listens");
+    let (mut sender, connection) =
+        http2::Builder::new(TokioExecutor::new()).initial_stream_window_size(1024).handshake(TokioIo::new(stream)).await.expect("HTTP/2");
+    let connection = tokio::spawn(connection);
+    let request = http::Request::post("http://x/do/a/echo").body(Full::from(body)).expect("a request");
+    let answer = sender.send_request(request).await.expect("the head of an answer");
+    drop(connection.await.expect("the server ends the connection"));
+    assert!(answer.into_body().collect().await.is_err(), "the body broke off");
+    assert!(server.is_well().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_names_exactly_one_host() {
+    let server = Server::start().await;
+    for head in ["HTTP/1.1\r\n", "HTTP/1.1\r\nhost: x\r\nhost: x\r\n", "HTTP/1.0\r\nhost: x\r\nhost: y\r\n"] {
+        let answer = server.ask(&format!("GET /do/a/seen {head}\r\n")).await;
+        assert_eq!((answer.status, &answer.json()["code"]), (400, &"BAD_HOST".into()), "{head}");
+    }
+    let (mut sender, _connection) = http2_client(&server).await;
+    for (host, status) in [("x", 200), ("X", 200), ("y", 400)] {
+        let request = http::Request::get("http://x/health").header("host", host).body(Full::default()).expect("a request");
+        assert_eq!(sender.send_request(request).await.expect("an answer").status(), status, "{host}");
+    }
+}
