@@ -87,7 +87,7 @@ async fn a_client_that_does_not_read_its_response_is_let_go() {
     let (mut sender, connection) =
         http2::Builder::new(TokioExecutor::new()).initial_stream_window_size(1024).handshake(TokioIo::new(stream)).await.expect("HTTP/2");
     let connection = tokio::spawn(connection);
-    let request = http::Request::post("http://x/do/a/echo").body(Full::from(body)).expect("a request");
+    let request = http::Request::post("http://x/do/a/echo").body(Full::<Bytes>::from(body)).expect("a request");
     let answer = sender.send_request(request).await.expect("the head of an answer");
     drop(connection.await.expect("the server ends the connection"));
     assert!(answer.into_body().collect().await.is_err(), "the body broke off");
