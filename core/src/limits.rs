@@ -162,8 +162,8 @@ pub(crate) const STORED_RESPONSE_BYTES_MAX: usize = 1 << 20;
 pub(crate) const ATTEMPT_RESPONSE_BYTES_MAX: usize = 16 << 10;
 
 /// How long such a response is kept, besides the times that two turns and two handlers may take: longer than a request is passed on, and than
-/// the clocks of servers may be apart.
-pub(crate) const ATTEMPT_KEPT: Duration = Duration::from_secs(2 * 60);
+/// the clocks of two servers are apart: the one that has done a request dates it, the next one asks how old it is.
+pub(crate) const ATTEMPT_KEPT: Duration = Duration::from_secs(2 * 3600);
 
 const _: () = assert!(ATTEMPT_KEPT.as_secs() >= 4 * FORWARD_WITHIN.as_secs());
 
