@@ -57,6 +57,8 @@ struct Inner {
     code: &'static str,
     message: String,
     details: Option<serde_json::Value>,
+    /// What a client is told instead of the message and the details.
+    told: Option<&'static str>,
     retry_after: Option<Duration>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
     /// The sentence or the details name keys, the store or its address.
@@ -71,7 +73,7 @@ impl Error {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let tells_of_store = matches!(kind, ErrorKind::Corrupt | ErrorKind::StoreRefused);
         let (code, message) = (kind.code(), message.into());
-        Self(Box::new(Inner { kind, code, message, details: None, retry_after: None, source: None, tells_of_store }))
+        Self(Box::new(Inner { kind, code, message, details: None, told: None, retry_after: None, source: None, tells_of_store }))
     }
 
     /// The request is wrong: [`ErrorKind::Invalid`].
@@ -151,6 +153,29 @@ impl Error {
         self
     }
 
+    /// The same error, whose message and details stay between the log and the object's class. A client gets the kind, the code and
+    /// `told` instead, unless the class passes the error on as [`Error::disclosed`].
+    #[must_use]
+    pub fn confidential(mut self, told: &'static str) -> Self {
+        self.0.told = Some(told);
+        self
+    }
+
+    /// The same error, as confidential as one whose message it repeats.
+    #[must_use]
+    pub(crate) fn as_confidential_as(mut self, repeated: &Self) -> Self {
+        self.0.told = repeated.0.told;
+        self
+    }
+
+    /// The same error, whose message and details a client may read. SQLite's messages name tables, columns and pieces of statements;
+    /// a class that wants its clients to see them says so by this.
+    #[must_use]
+    pub fn disclosed(mut self) -> Self {
+        self.0.told = None;
+        self
+    }
+
     /// What the caller can do about it.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -169,6 +194,16 @@ impl Error {
     /// Details for programs, when there are any.
     pub fn details(&self) -> Option<&serde_json::Value> {
         self.0.details.as_ref()
+    }
+
+    /// The sentence that a client gets: the message, unless that is [`Error::confidential`].
+    pub fn public_message(&self) -> &str {
+        self.0.told.unwrap_or(&self.0.message)
+    }
+
+    /// The details that a client gets: none where the message is [`Error::confidential`].
+    pub fn public_details(&self) -> Option<&serde_json::Value> {
+        self.0.details.as_ref().filter(|_| self.0.told.is_none())
     }
 
     /// When trying again makes sense, where that is known.
@@ -212,6 +247,7 @@ impl Clone for Error {
             code: self.0.code,
             message: self.0.message.clone(),
             details: self.0.details.clone(),
+            told: self.0.told,
             retry_after: self.0.retry_after,
             source: self.0.source.as_ref().map(|cause| cause.to_string().into()),
             tells_of_store: self.0.tells_of_store,

@@ -23,6 +23,27 @@ async fn server(folder: &Path) -> (Server, Json) {
     (server, state)
 }
 
+/// Names of tables and columns, and pieces of statements, are the class's own affair.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_sqlite_says_is_not_told_to_a_client() {
+    let folder = scratch();
+    let (server, state) = server(&folder.path().join("state")).await;
+    for (statement, code) in [
+        ("SELECT secret FROM t", "SQL_ERROR"),
+        ("SELECT * FROM secret", "SQL_ERROR"),
+        ("CREATE TABLE secret(a PRIMARY KEY); INSERT INTO secret VALUES (1), (1)", "SQL_ERROR"),
+        ("SELECT raise_secret()", "SQL_ERROR"),
+        ("CREATE TEMP TABLE secret(a)", "SQL_REFUSED"),
+        ("CREATE TABLE _dotdo_secret(a)", "SQL_REFUSED"),
+    ] {
+        let (status, answer) = sql(&server, "good", &[statement]).await;
+        assert_eq!((status, answer["code"].as_str()), (500, Some(code)), "{statement}: {answer}");
+        let text = answer.to_string();
+        assert!(!text.contains("secret") && !text.contains("SQLite") && answer["details"].is_null(), "{statement}: {answer}");
+    }
+    assert_eq!(dump(&server, "good").await, state);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sql_at_the_limits_is_refused_and_undone() {
     let folder = scratch();

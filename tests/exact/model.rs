@@ -15,6 +15,7 @@ impl Model {
         let on = |config, is_on| connection.set_db_config(config, is_on).expect("SQLite has this switch");
         on(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true);
         on(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true);
+        on(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false);
         for (limit, value) in [(Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 100), (Limit::SQLITE_LIMIT_LENGTH, 16 << 20)] {
             connection.set_limit(limit, value).expect("SQLite has this limit");
         }

@@ -61,12 +61,12 @@ pub(crate) fn response(error: &Error, request_id: &HeaderValue, audience: Audien
     let status = status(error.kind());
     let is_hidden = audience == Audience::Stranger && error.tells_of_store();
     let mut body = serde_json::json!({
-        "error": if is_hidden { in_short(error.kind()) } else { error.message() },
+        "error": if is_hidden { in_short(error.kind()) } else { error.public_message() },
         "code": error.code(),
         "status": status.as_u16(),
         "requestId": String::from_utf8_lossy(request_id.as_bytes()),
     });
-    if let Some(details) = error.details().filter(|_| !is_hidden) {
+    if let Some(details) = error.public_details().filter(|_| !is_hidden) {
         let mut details = details.clone();
         if let (Audience::Stranger, Some(fields)) = (audience, details.as_object_mut().filter(|_| error.kind() == ErrorKind::Busy)) {
             fields.remove(ADDRESS);
@@ -133,6 +133,25 @@ mod tests {
             assert_eq!(response.headers().contains_key("www-authenticate"), expected == 401, "{kind:?}");
             assert_eq!(response.headers()["cache-control"], "no-store");
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_confidential_is_told_to_nobody_unless_the_class_discloses_it() {
+        let names = "SQLite: no such column: secret";
+        let failed =
+            Error::handler(names).with_code("SQL_ERROR").with_details(serde_json::json!({ "sqliteCode": 1 })).confidential("it failed");
+        let body = async |error: &Error| {
+            let body =
+                response(error, &HeaderValue::from_static("r"), Audience::Caller).into_body().bytes().await.expect("a body in memory");
+            serde_json::from_slice::<serde_json::Value>(&body).expect("JSON")
+        };
+        let told = serde_json::json!({ "error": "it failed", "code": "SQL_ERROR", "status": 500, "requestId": "r" });
+        assert_eq!(body(&failed).await, told);
+        assert_eq!(body(&failed.clone()).await, told, "whoever waits for the same failure is told the same");
+        assert!(format!("{failed:?}").contains(names), "the log has it all");
+        assert_eq!((failed.message(), failed.details().is_some()), (names, true), "and so has the class");
+        let passed_on = body(&failed.disclosed()).await;
+        assert_eq!((passed_on["error"].as_str(), passed_on["details"]["sqliteCode"].as_i64()), (Some(names), Some(1)));
     }
 
     #[test]

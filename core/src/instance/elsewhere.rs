@@ -230,7 +230,7 @@ impl Way {
         if !self.doubted || error.kind() == ErrorKind::Unknown {
             return error;
         }
-        let text = format!("{}, and repeating it failed: {}", unknown(object).message(), error.message());
+        let text = format!("{}, and repeating it failed: {}", unknown(object).message(), error.public_message());
         Error::new(ErrorKind::Unknown, text).with_source(error)
     }
 

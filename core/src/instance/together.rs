@@ -69,7 +69,7 @@ pub(super) async fn run_together(deps: &Arc<Deps>, warm: &mut Warm, asks: &[Ask]
 
 /// Runs a handler in a savepoint: when it fails, what it did is undone and the others' work remains.
 async fn run_nested(deps: &Arc<Deps>, warm: &mut Warm, ask: &Ask, together: &mut Together) -> Result<Result<Answer>> {
-    let step = |warm: &mut Warm, statement: &str| Sql::new(&mut warm.context.database).exec(statement, ()).map(drop);
+    let step = |warm: &mut Warm, statement: &str| Sql::own(&mut warm.context.database).exec(statement, ()).map(drop);
     step(warm, "SAVEPOINT _dotdo_request")?;
     let answer = run_one(deps, warm, ask, together).await;
     if together.alone {

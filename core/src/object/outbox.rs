@@ -88,19 +88,19 @@ pub(crate) fn post(database: &mut Database, receiver: &ObjectId, request: Reques
             format!("a message has at most {MESSAGE_BYTES_MAX} bytes, this one has {size}: send what it is about, and keep the rest");
         return Err(Error::new(ErrorKind::TooLarge, text).with_code("MESSAGE_TOO_LARGE"));
     }
-    Sql::new(database).exec(CREATE_OUTBOX, ())?;
+    Sql::own(database).exec(CREATE_OUTBOX, ())?;
     let insert = "INSERT INTO _dotdo_outbox (number, to_class, to_id, method, path, headers, body, time_ms) VALUES (
             max(?, 1 + coalesce((SELECT seq FROM sqlite_sequence WHERE name = '_dotdo_outbox'), 0)), ?, ?, ?, ?, ?, ?, ?)";
     let by_clock = now_ms.saturating_mul(1000).clamp(1, NUMBER_BY_CLOCK_MAX);
     let params = (by_clock, receiver.class(), receiver.id(), head.method.as_str(), path, lines, body, now_ms);
-    Sql::new(database).exec(insert, params)?;
+    Sql::own(database).exec(insert, params)?;
     Ok(())
 }
 
 /// Whether a message waits; asked outside of a transaction.
 pub(crate) fn is_waiting(database: &mut Database) -> Result<bool> {
     database.begin(Mode::ReadOnly)?;
-    let count = |database: &mut Database| Sql::new(database).exec("SELECT count(*) FROM (SELECT 1 FROM _dotdo_outbox LIMIT 1)", ())?.one();
+    let count = |database: &mut Database| Sql::own(database).exec("SELECT count(*) FROM (SELECT 1 FROM _dotdo_outbox LIMIT 1)", ())?.one();
     let waiting = exists(database, OUTBOX).and_then(|known| if known { count(database) } else { Ok(0_i64) });
     database.rollback();
     Ok(waiting? > 0)
@@ -126,7 +126,7 @@ pub(crate) fn look_on(database: &mut Database, seen_to: i64) -> Result<Receivers
         return Ok(Receivers { found: Vec::new(), seen_to, is_over: true });
     }
     let query = "SELECT number, to_class, to_id FROM _dotdo_outbox WHERE number > ? ORDER BY number LIMIT ?";
-    let rows: Vec<(i64, String, String)> = Sql::new(database).exec(query, (seen_to, LOOKED_AT_ONCE))?.rows()?;
+    let rows: Vec<(i64, String, String)> = Sql::own(database).exec(query, (seen_to, LOOKED_AT_ONCE))?.rows()?;
     let mut receivers = Receivers { found: Vec::new(), seen_to, is_over: rows.len() < LOOKED_AT_ONCE };
     let mut seen = BTreeSet::new();
     for (number, class, id) in rows {
@@ -152,7 +152,7 @@ pub(crate) fn collect(database: &mut Database, receiver: &ObjectId) -> Result<Ve
 fn collect_for(database: &mut Database, receiver: &ObjectId, letters: &mut Vec<Letter>) -> Result<()> {
     let query = "SELECT number, attempts, method, path, headers, body FROM _dotdo_outbox WHERE to_class = ? AND to_id = ?
         ORDER BY number LIMIT ?";
-    let rows = Sql::new(database).exec(query, (receiver.class(), receiver.id(), TAKEN_AT_ONCE))?.values()?;
+    let rows = Sql::own(database).exec(query, (receiver.class(), receiver.id(), TAKEN_AT_ONCE))?.values()?;
     let mut size = 0;
     for row in rows {
         let [number, attempts, method, path, headers, body]: [Value; 6] = row.try_into().map_err(|_| odd("it has too many columns"))?;
@@ -181,11 +181,11 @@ pub(crate) fn settle(database: &mut Database, settled: &Settled) -> Result<()> {
         return Ok(());
     }
     for number in &settled.delivered {
-        Sql::new(database).exec("DELETE FROM _dotdo_outbox WHERE number = ?", (*number,))?;
+        Sql::own(database).exec("DELETE FROM _dotdo_outbox WHERE number = ?", (*number,))?;
     }
     for (number, error) in &settled.failed {
         let error: String = error.chars().take(ERROR_CHARS_MAX).collect();
-        Sql::new(database).exec("UPDATE _dotdo_outbox SET attempts = attempts + 1, error = ? WHERE number = ?", (error, *number))?;
+        Sql::own(database).exec("UPDATE _dotdo_outbox SET attempts = attempts + 1, error = ? WHERE number = ?", (error, *number))?;
     }
     Ok(())
 }
@@ -195,13 +195,13 @@ pub(crate) fn take(database: &mut Database, delivery: &Delivery) -> Result<bool>
     let (class, id) = (delivery.sender.class(), delivery.sender.id());
     let number = i64::try_from(delivery.number).map_err(|_| Error::invalid("no message has such a number"))?;
     let query = "SELECT number FROM _dotdo_inbox WHERE from_class = ? AND from_id = ?";
-    let last: Option<i64> = if exists(database, INBOX)? { Sql::new(database).exec(query, (class, id))?.first()? } else { None };
+    let last: Option<i64> = if exists(database, INBOX)? { Sql::own(database).exec(query, (class, id))?.first()? } else { None };
     if last.is_some_and(|last| number <= last) {
         return Ok(false);
     }
-    Sql::new(database).exec(CREATE_INBOX, ())?;
+    Sql::own(database).exec(CREATE_INBOX, ())?;
     let upsert = "INSERT INTO _dotdo_inbox VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET number = excluded.number";
-    Sql::new(database).exec(upsert, (class, id, number))?;
+    Sql::own(database).exec(upsert, (class, id, number))?;
     Ok(true)
 }
 

@@ -111,7 +111,7 @@ pub(crate) fn recall(database: &mut Database, keyed: &Keyed, since_ms: i64) -> R
         return Ok(None);
     }
     let query = "SELECT fingerprint, status, headers, body FROM _dotdo_requests WHERE key = ? AND time_ms >= ?";
-    let mut rows = Sql::new(database).exec(query, (&keyed.key, since_ms))?.values()?;
+    let mut rows = Sql::own(database).exec(query, (&keyed.key, since_ms))?.values()?;
     let Some(row) = rows.pop() else { return Ok(None) };
     let [fingerprint, status, lines, body]: [Value; 4] = row.try_into().map_err(|_| odd("it has too many columns"))?;
     if bytes(fingerprint)? != keyed.fingerprint {
@@ -137,17 +137,17 @@ pub(crate) fn recall(database: &mut Database, keyed: &Keyed, since_ms: i64) -> R
 ///
 /// What the database fails with; `Full` when the object has no room for the answer.
 pub(crate) fn keep(database: &mut Database, keyed: &Keyed, answer: Option<&Answer>, (now_ms, since_ms): (i64, i64)) -> Result<()> {
-    Sql::new(database).exec(CREATE, ())?;
+    Sql::own(database).exec(CREATE, ())?;
     let expire = "DELETE FROM _dotdo_requests
         WHERE rowid IN (SELECT rowid FROM _dotdo_requests WHERE time_ms < ? ORDER BY time_ms LIMIT ?)";
-    Sql::new(database).exec(expire, (since_ms, EXPIRED_AT_ONCE))?;
+    Sql::own(database).exec(expire, (since_ms, EXPIRED_AT_ONCE))?;
     // An entry under this key is from before `since_ms`, or `recall` would have found it.
     let insert = "INSERT OR REPLACE INTO _dotdo_requests (key, fingerprint, status, headers, body, time_ms) VALUES (?, ?, ?, ?, ?, ?)";
     let (status, headers, body) = match answer {
         Some(Answer { head, body }) => (head.status.as_u16(), stored(&head.headers), body.clone()),
         None => (NOT_KEPT, HeaderMap::new(), Bytes::new()),
     };
-    Sql::new(database).exec(insert, (&keyed.key, keyed.fingerprint.as_slice(), status, lines(&headers), body, now_ms))?;
+    Sql::own(database).exec(insert, (&keyed.key, keyed.fingerprint.as_slice(), status, lines(&headers), body, now_ms))?;
     Ok(())
 }
 

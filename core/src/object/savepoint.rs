@@ -12,7 +12,7 @@ pub(super) fn savepoint<H, T>(
     database: impl Fn(&mut H) -> &mut Database,
     body: impl FnOnce(&mut H) -> Result<T>,
 ) -> Result<T> {
-    let run = |holder: &mut H, statement: &str| Sql::new(database(holder)).exec(statement, ()).map(drop);
+    let run = |holder: &mut H, statement: &str| Sql::own(database(holder)).exec(statement, ()).map(drop);
     run(holder, "SAVEPOINT _dotdo")?;
     let result = body(holder);
     if result.is_err() {

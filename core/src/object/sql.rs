@@ -1,8 +1,8 @@
 //! The object's SQL database as users see it: statements in, rows out as types of theirs.
 //!
 //! A request is one transaction: everything that a handler executes is committed together or not at all. Foreign keys are on.
-//! What is refused: `ATTACH`, transactions by text (`SAVEPOINT` nests), temporary objects, `ANALYZE`, most pragmas, and modules
-//! other than FTS5 and R-Tree.
+//! What is refused: `ATTACH`, transactions by text (`SAVEPOINT` nests), temporary objects, `ANALYZE`, most pragmas, modules other
+//! than FTS5 and R-Tree, and writing to what begins with `_dotdo_`, which is dotdo's own and can be read.
 
 mod decode;
 mod params;
@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 pub use params::{IntoParams, IntoValue};
 
 use crate::change::{Value, ValueRef};
-use crate::sqlite::{Cursor, Database};
+use crate::sqlite::{Cursor, Database, Speaker};
 use crate::{Error, Result};
 
 /// The stable code of rows that are not what was asked for.
@@ -26,6 +26,7 @@ const SQL_ROWS: &str = "SQL_ROWS";
 /// The database of the object that handles a request.
 pub struct Sql<'a> {
     database: &'a mut Database,
+    speaker: Speaker,
 }
 
 /// The rows of one statement, read one by one or all together.
@@ -41,7 +42,12 @@ pub struct SqlCursor<'a> {
 
 impl<'a> Sql<'a> {
     pub(crate) fn new(database: &'a mut Database) -> Self {
-        Self { database }
+        Self { database, speaker: Speaker::Class }
+    }
+
+    /// For dotdo's own statements, which may write what is dotdo's own.
+    pub(crate) fn own(database: &'a mut Database) -> Self {
+        Self { database, speaker: Speaker::Dotdo }
     }
 
     /// Runs SQL. It may be several statements, which run one after the other; parameters belong to the last one, and its rows are
@@ -53,15 +59,18 @@ impl<'a> Sql<'a> {
     /// `Handler` with the code `SQL_ERROR` for a statement that SQLite does not accept or a constraint that it violates,
     /// `SQL_REFUSED` for what an object may not do; `Full`, `TooLarge` and `TimedOut` at the limits. After a `Full` or a
     /// `TimedOut`, SQLite may have rolled the whole transaction back; then every later statement and the commit fail alike.
+    ///
+    /// SQLite's messages are for the class and the log: a client gets the code and a sentence without names, unless the class passes
+    /// the error on as [`Error::disclosed`].
     pub fn exec(self, sql: &str, params: impl IntoParams) -> Result<SqlCursor<'a>> {
-        let cursor = self.database.exec(sql, params.into_params()?)?;
+        let cursor = self.database.exec_as(self.speaker, sql, params.into_params()?)?;
         let columns = cursor.column_names();
         Ok(SqlCursor { cursor, columns })
     }
 
     /// The same database for one statement, to use this value again afterwards.
     pub fn reborrow(&mut self) -> Sql<'_> {
-        Sql { database: self.database }
+        Sql { database: self.database, speaker: self.speaker }
     }
 
     /// The size of the database in bytes: its pages, used or free.
@@ -168,8 +177,13 @@ impl SqlCursor<'_> {
     }
 }
 
+/// Rows are not what was asked for.
+fn mismatch(message: impl std::fmt::Display) -> Error {
+    Error::handler(message).with_code(SQL_ROWS).confidential("rows of the object's database are not what its class asked for")
+}
+
 fn not_one(count: u64) -> Error {
-    Error::handler(format!("The statement gave {count} rows where exactly one is wanted.")).with_code(SQL_ROWS)
+    mismatch(format!("The statement gave {count} rows where exactly one is wanted."))
 }
 
 fn json(value: ValueRef<'_>) -> serde_json::Value {

@@ -114,7 +114,7 @@ impl<'a> Storage<'a> {
     }
 
     fn sql(&mut self) -> Sql<'_> {
-        Sql::new(self.database)
+        Sql::own(self.database)
     }
 
     /// Whether anything was ever put; reading makes no table.
@@ -124,20 +124,102 @@ impl<'a> Storage<'a> {
 }
 
 /// The condition and its parameters for `options`.
-fn list_filter(options: &ListOptions) -> (String, Vec<Value>) {
-    let text = |text: &str| Value::Text(text.as_bytes().to_vec());
-    let mut filter = "substr(key, 1, length(?)) = ?".to_owned();
-    let mut params = vec![text(&options.prefix), text(&options.prefix)];
-    let bounds = [(">=", Some(&options.prefix)), (">=", options.start.as_ref()), ("<", options.end.as_ref())];
-    for (operator, bound) in bounds {
-        if let Some(bound) = bound {
-            filter.push_str(&format!(" AND key {operator} ?"));
-            params.push(text(bound));
-        }
+fn list_filter(options: &ListOptions) -> (&'static str, Vec<Value>) {
+    let text = |text: &[u8]| Value::Text(text.to_vec());
+    let from = options.start.as_ref().map_or(options.prefix.as_bytes(), |start| start.as_bytes().max(options.prefix.as_bytes()));
+    let behind = after_prefix(options.prefix.as_bytes());
+    let end = options.end.as_ref().map(|end| end.as_bytes().to_vec());
+    match behind.into_iter().chain(end).min() {
+        Some(end) => ("key >= ? AND key < ?", vec![text(from), Value::Text(end)]),
+        None => ("key >= ?", vec![text(from)]),
     }
-    (filter, params)
+}
+
+/// The first text, which need not be UTF-8, behind all that begin with `prefix`: `None` when all texts do.
+///
+/// Functions such as `length` and `substr` stop at a NUL; comparisons don't.
+fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let (last, before) = prefix.split_last()?;
+    // No byte of UTF-8 is 255.
+    Some(before.iter().copied().chain([last + 1]).collect())
 }
 
 fn mismatch(key: &str, cause: &serde_json::Error) -> Error {
     Error::invalid(format!("the value under {key:?} is not of the wanted shape: {cause}"))
+        .confidential("a value in the object's storage is not what its class asked for")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sqlite::{Limits, Mode};
+
+    fn database() -> Database {
+        let mut database = Database::new(&Limits { database_bytes_max: 1 << 24, row_bytes_max: 1 << 20 }).expect("a database opens");
+        database.begin(Mode::ReadWrite).expect("a transaction begins");
+        database
+    }
+
+    fn listed(storage: &mut Storage<'_>, options: &ListOptions) -> Vec<String> {
+        storage.list::<u8>(options).expect("it lists").into_iter().map(|(key, _)| key).collect()
+    }
+
+    #[test]
+    fn a_prefix_that_holds_nul_finds_its_keys() {
+        let mut database = database();
+        let mut storage = Storage::new(&mut database);
+        for key in ["a", "a\0", "a\0b", "a\0b\0c", "a\u{1}", "b", "\0", "\u{10ffff}", "\u{10ffff}z"] {
+            storage.put(key, &1).expect("it is put");
+        }
+        let with = |prefix: &str| ListOptions { prefix: prefix.into(), ..ListOptions::default() };
+        assert_eq!(listed(&mut storage, &with("a\0")), ["a\0", "a\0b", "a\0b\0c"]);
+        assert_eq!(listed(&mut storage, &with("\0")), ["\0"]);
+        assert_eq!(listed(&mut storage, &with("a\0b\0")), ["a\0b\0c"]);
+        assert_eq!(listed(&mut storage, &with("\u{10ffff}")), ["\u{10ffff}", "\u{10ffff}z"]);
+        assert_eq!(storage.get::<u8>("a\0b").expect("it reads"), Some(1));
+        assert!(storage.delete("a\0b").expect("it deletes"));
+        assert_eq!(listed(&mut storage, &with("a\0")), ["a\0", "a\0b\0c"]);
+    }
+
+    #[test]
+    fn a_prefix_is_a_range_of_the_key_with_two_ends() {
+        let mut database = database();
+        Storage::new(&mut database).put("k", &1).expect("it is put");
+        let (filter, params) = list_filter(&ListOptions { prefix: "k".into(), ..ListOptions::default() });
+        let query = format!("EXPLAIN QUERY PLAN SELECT key FROM _dotdo_kv WHERE {filter} ORDER BY key");
+        let plan = format!("{:?}", Sql::new(&mut database).exec(&query, params).expect("it is explained").json().expect("rows"));
+        assert!(plan.contains("SEARCH _dotdo_kv USING PRIMARY KEY (key>? AND key<?)"), "{plan}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_listing_is_what_a_map_answers(
+            keys in prop::collection::btree_set("[\\x00ab\u{7f}é\u{10ffff}]{1,4}", 0..20),
+            prefix in "[\\x00ab\u{7f}é\u{10ffff}]{0,2}",
+            start in prop::option::of("[\\x00ab\u{7f}é]{0,3}"),
+            end in prop::option::of("[\\x00ab\u{7f}é]{0,3}"),
+            limit in prop::option::of(0_u32..5),
+            reverse: bool,
+        ) {
+            let mut database = database();
+            let mut storage = Storage::new(&mut database);
+            let map: BTreeMap<&String, ()> = keys.iter().map(|key| (key, ())).collect();
+            for key in map.keys() {
+                storage.put(key, &1).expect("it is put");
+            }
+            let fits = |key: &&String| {
+                key.starts_with(&prefix) && start.as_ref().is_none_or(|start| *key >= start) && end.as_ref().is_none_or(|end| *key < end)
+            };
+            let mut wanted: Vec<String> = map.into_keys().filter(fits).cloned().collect();
+            if reverse {
+                wanted.reverse();
+            }
+            wanted.truncate(limit.map_or(usize::MAX, |limit| limit as usize));
+            prop_assert_eq!(listed(&mut storage, &ListOptions { prefix, start, end, limit, reverse }), wanted);
+        }
+    }
 }

@@ -244,7 +244,7 @@ impl Table {
             KeyShape::Primary(key) => {
                 let columns = key.iter().zip(&self.primary);
                 let terms = columns.map(|(column, (_, collation))| format!("{} = ?", self.collated(*column, collation)));
-                terms.collect::<Vec<_>>().join(" AND ")
+                conjunction(&terms.collect::<Vec<_>>())
             }
         }
     }
@@ -252,6 +252,18 @@ impl Table {
     /// The key's own collation, which need not be the column's, is what its index is ordered by.
     fn collated(&self, column: usize, collation: &str) -> String {
         format!("{} COLLATE {}", quote(&self.shape.columns[column].name), quote(collation))
+    }
+}
+
+/// All of them, nested as little as can be: SQLite limits how deep an expression is.
+fn conjunction(terms: &[String]) -> String {
+    match terms {
+        [] => "1".to_owned(),
+        [term] => term.clone(),
+        _ => {
+            let (left, right) = terms.split_at(terms.len() / 2);
+            format!("({} AND {})", conjunction(left), conjunction(right))
+        }
     }
 }
 

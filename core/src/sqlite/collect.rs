@@ -69,24 +69,22 @@ impl Database {
 
     fn collect_keys(&self, table: &Table, keys: &Keys) -> Result<TableChanges> {
         let mut changes = TableChanges { table: table.shape.name.clone(), rewritten: false, deletes: Vec::new(), upserts: Vec::new() };
-        self.unlimited(|| {
-            self.with_own(table.lookup(), |statement| match keys {
-                Keys::Rowids { list, .. } => list.iter().try_for_each(|rowid| {
-                    match read_by_rowid(statement, table, *rowid)? {
-                        Some(row) => changes.upserts.push(row),
-                        None => changes.deletes.push(RowKey::Rowid(*rowid)),
-                    }
-                    Ok(())
-                }),
-                Keys::Primary { list, .. } => list.iter().try_for_each(|key| {
-                    match read_by_key(statement, table, key)? {
-                        Some(row) => changes.upserts.push(row),
-                        None => changes.deletes.push(RowKey::Primary(key.clone())),
-                    }
-                    Ok(())
-                }),
-                Keys::All => Ok(()),
-            })
+        self.with_own(table.lookup(), |statement| match keys {
+            Keys::Rowids { list, .. } => list.iter().try_for_each(|rowid| {
+                match read_by_rowid(statement, table, *rowid)? {
+                    Some(row) => changes.upserts.push(row),
+                    None => changes.deletes.push(RowKey::Rowid(*rowid)),
+                }
+                Ok(())
+            }),
+            Keys::Primary { list, .. } => list.iter().try_for_each(|key| {
+                match read_by_key(statement, table, key)? {
+                    Some(row) => changes.upserts.push(row),
+                    None => changes.deletes.push(RowKey::Primary(key.clone())),
+                }
+                Ok(())
+            }),
+            Keys::All => Ok(()),
         })?;
         Ok(changes)
     }

@@ -10,7 +10,7 @@ use super::catalog::{Catalog, SEQUENCES};
 use super::error::out_of_memory;
 use super::exec::UserStatement;
 use super::functions::register;
-use super::guard::{Guard, STEPS_PER_POLL, authorize, poll};
+use super::guard::{Guard, STEPS_PER_POLL, Speaker, authorize, poll};
 use super::handle::{Handle, Switch};
 use super::layout::Layout;
 use super::memory::PAGE_BYTES;
@@ -24,15 +24,20 @@ use crate::{Error, Result};
 const USER_STATEMENTS_MAX: usize = 16;
 const OWN_STATEMENTS_MAX: usize = 24;
 
-/// Statements, expressions and nesting that no schema of people needs, and that would take a thread's stack or hours of its time.
-const SQL_BYTES_MAX: i32 = 1 << 20;
-const EXPRESSION_DEPTH_MAX: i32 = 400;
-const COMPOUND_SELECT_MAX: i32 = 200;
-/// A pattern is compared with every place of a text, in one step of SQLite's machine.
-const LIKE_PATTERN_BYTES_MAX: i32 = 50;
-/// `json_set` and its like go through the whole document for each pair of their arguments.
-const FUNCTION_ARGUMENTS_MAX: i32 = 127;
-const TRIGGER_DEPTH_MAX: i32 = 100;
+/// Limits of users' statements: texts, expressions and nesting that no schema of people needs, and that would take a thread's stack or
+/// hours of its time. Our own statements have SQLite's: what a user's statement has made, ours must be able to read and to restore.
+const USER_LIMITS: [(i32, i32); 7] = [
+    (ffi::SQLITE_LIMIT_SQL_LENGTH, 1 << 20),
+    (ffi::SQLITE_LIMIT_EXPR_DEPTH, 400),
+    (ffi::SQLITE_LIMIT_COMPOUND_SELECT, 200),
+    // A pattern is compared with every place of a text, in one step of SQLite's machine.
+    (ffi::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50),
+    // `json_set` and its like go through the whole document for each pair of their arguments.
+    (ffi::SQLITE_LIMIT_FUNCTION_ARG, 127),
+    (ffi::SQLITE_LIMIT_TRIGGER_DEPTH, 100),
+    // One less than SQLite's own, because ours ask for the rowid as well.
+    (ffi::SQLITE_LIMIT_COLUMN, 1999),
+];
 
 /// What one database may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,18 +97,10 @@ impl Database {
         let mut guard = Pinned::new(Guard::default());
         let recorder = Pinned::new(Recorder::new());
         handle.execute(&format!("PRAGMA page_size={PAGE_BYTES}; PRAGMA temp_store=MEMORY; PRAGMA ignore_check_constraints=ON"))?;
-        for (id, value) in [
-            (ffi::SQLITE_LIMIT_SQL_LENGTH, SQL_BYTES_MAX),
-            (ffi::SQLITE_LIMIT_EXPR_DEPTH, EXPRESSION_DEPTH_MAX),
-            (ffi::SQLITE_LIMIT_COMPOUND_SELECT, COMPOUND_SELECT_MAX),
-            (ffi::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, LIKE_PATTERN_BYTES_MAX),
-            (ffi::SQLITE_LIMIT_FUNCTION_ARG, FUNCTION_ARGUMENTS_MAX),
-            (ffi::SQLITE_LIMIT_TRIGGER_DEPTH, TRIGGER_DEPTH_MAX),
-            (ffi::SQLITE_LIMIT_ATTACHED, 0),
-            (ffi::SQLITE_LIMIT_WORKER_THREADS, 0),
-        ] {
-            handle.limit(id, value);
-        }
+        handle.limit(ffi::SQLITE_LIMIT_ATTACHED, 0);
+        handle.limit(ffi::SQLITE_LIMIT_WORKER_THREADS, 0);
+        // A name in quotation marks that fits no column would be a text, until a column of that name comes.
+        handle.switch(Switch::QuotedTexts, false)?;
         handle.switch(Switch::ForeignKeys, false)?;
         handle.switch(Switch::Triggers, false)?;
         // SAFETY: the callbacks get the guard, which lives at this address until after the connection is closed.
@@ -179,15 +176,10 @@ impl Database {
         self.handle.switch(Switch::ForeignKeys, serve)?;
         self.handle.switch(Switch::Triggers, serve)?;
         self.handle.switch(Switch::Defensive, serve)?;
-        let (pages, length) = if serve {
-            (self.limits.database_bytes_max / PAGE_BYTES, self.limits.row_bytes_max.min(i32::MAX as u32) as i32)
-        } else {
-            (u64::from(u32::MAX) - 1, i32::MAX)
-        };
+        let pages = if serve { self.limits.database_bytes_max / PAGE_BYTES } else { u64::from(u32::MAX) - 1 };
         let pages = pages.clamp(1, u64::from(u32::MAX) - 1);
         let checks = if serve { "OFF" } else { "ON" };
         self.handle.execute(&format!("PRAGMA max_page_count={pages}; PRAGMA ignore_check_constraints={checks}"))?;
-        self.handle.limit(ffi::SQLITE_LIMIT_LENGTH, length);
         // Statements are compiled for the hook: with it, `DELETE FROM t` visits every row.
         let hook: Option<unsafe extern "C" fn(_, _, _, _, _, _, _)> = if serve { Some(before_change) } else { None };
         // SAFETY: the callback gets the recorder, which lives at this address until after the connection is closed.
@@ -200,6 +192,20 @@ impl Database {
     /// Makes SQLite forget what it knows of the schema and read it again.
     pub(super) fn reload_schema(&self) -> Result<()> {
         self.handle.execute("PRAGMA writable_schema=RESET")
+    }
+
+    /// Lets SQLite do something for a statement of the `speaker`, under guard and within the limits of users' statements.
+    pub(super) fn under_guard<T>(&mut self, speaker: Speaker, run: impl FnOnce(&Handle) -> T) -> T {
+        let guard = self.guard.get();
+        (guard.user, guard.speaker) = (true, speaker);
+        let length = i32::try_from(self.limits.row_bytes_max).unwrap_or(i32::MAX);
+        let limits = USER_LIMITS.iter().copied().chain([(ffi::SQLITE_LIMIT_LENGTH, length)]);
+        limits.clone().for_each(|(id, value)| drop(self.handle.limit(id, value)));
+        let outcome = run(&self.handle);
+        // SQLite takes its own limit where a larger one is asked for.
+        limits.for_each(|(id, _)| drop(self.handle.limit(id, i32::MAX)));
+        self.guard.get().user = false;
+        outcome
     }
 
     /// Runs a statement of ours to the end.
@@ -229,7 +235,7 @@ impl Database {
 
     /// Lends a statement of ours, prepared at its first use, and resets it afterwards.
     pub(super) fn with_own<T>(&self, sql: &str, run: impl FnOnce(&mut Statement) -> Result<T>) -> Result<T> {
-        let cached = self.own_statements.borrow_mut().take(sql);
+        let cached = self.own_statements.borrow_mut().take(sql, |_| true);
         let (text, mut statement) = match cached {
             Some(entry) => entry,
             None => (sql.into(), self.handle.prepare(sql)?),
@@ -325,8 +331,7 @@ impl Database {
 }
 
 fn odd_sequence() -> Error {
-    Error::handler(format!("{SEQUENCES} must have one row a table, with a text as name and an integer as seq."))
-        .with_code(super::error::SQL_ERROR)
+    super::error::failed(format!("{SEQUENCES} must have one row a table, with a text as name and an integer as seq."))
 }
 
 /// A value at a fixed address that C callbacks may use while SQLite runs.

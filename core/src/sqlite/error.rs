@@ -11,11 +11,32 @@ pub(super) const SQL_ERROR: &str = "SQL_ERROR";
 /// The stable code of a statement that an object may not run.
 pub(super) const SQL_REFUSED: &str = "SQL_REFUSED";
 
+/// What a client is told of them. What SQLite says names tables and columns, which are the class's own affair.
+const FAILED: &str = "a statement of the object's class failed";
+const REFUSED: &str = "the object's class ran a statement that is refused";
+const DAMAGED: &str = "the object's stored state can't be restored";
+const BROKEN: &str = "the object's database failed";
+
+/// A statement went wrong.
+pub(super) fn failed(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Handler, message).with_code(SQL_ERROR).confidential(FAILED)
+}
+
+/// A statement does `what` no object may do.
+pub(super) fn refused(what: impl std::fmt::Display) -> Error {
+    Error::handler(format!("An object may not use {what}.")).with_code(SQL_REFUSED).confidential(REFUSED)
+}
+
+/// What was stored does not make a database.
+pub(super) fn corrupt(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Corrupt, message).confidential(DAMAGED)
+}
+
 /// The error behind `code`, with the message that SQLite keeps in `db`.
 pub(super) fn from_code(db: *mut ffi::sqlite3, code: c_int) -> Error {
     // SAFETY: `db` is null or an open connection; SQLite returns a valid C string for both.
     let message = unsafe { CStr::from_ptr(ffi::sqlite3_errmsg(db)) }.to_string_lossy().into_owned();
-    let details = serde_json::json!({ "sqliteCode": code, "sqliteMessage": message });
+    let details = serde_json::json!({ "sqliteCode": code });
     match code & 0xff {
         ffi::SQLITE_FULL => {
             Error::new(ErrorKind::Full, "The object's database is full: it has reached its size limit, or a table its largest rowid.")
@@ -25,15 +46,17 @@ pub(super) fn from_code(db: *mut ffi::sqlite3, code: c_int) -> Error {
             Error::new(ErrorKind::TooLarge, "A value, a row or a statement is larger than the limit.").with_details(details)
         }
         ffi::SQLITE_INTERRUPT => Error::new(ErrorKind::TimedOut, "The statement was stopped because its time was over."),
-        ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => Error::new(ErrorKind::Corrupt, format!("SQLite: {message}")).with_details(details),
+        ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => corrupt(format!("SQLite: {message}")).with_details(details),
         ffi::SQLITE_NOMEM => out_of_memory(),
-        ffi::SQLITE_MISUSE | ffi::SQLITE_INTERNAL => Error::internal(format!("SQLite: {message}")).with_details(details),
-        _ => Error::handler(format!("SQLite: {message}")).with_code(SQL_ERROR).with_details(details),
+        ffi::SQLITE_MISUSE | ffi::SQLITE_INTERNAL => {
+            Error::internal(format!("SQLite: {message}")).with_details(details).confidential(BROKEN)
+        }
+        _ => failed(format!("SQLite: {message}")).with_details(details),
     }
 }
 
 /// The stable code when the machine has no more memory.
-const OUT_OF_MEMORY: &str = "OUT_OF_MEMORY";
+pub(super) const OUT_OF_MEMORY: &str = "OUT_OF_MEMORY";
 
 /// The error when an allocation failed without an error of SQLite's.
 pub(super) fn out_of_memory() -> Error {
@@ -42,7 +65,7 @@ pub(super) fn out_of_memory() -> Error {
 
 /// What it means that something stored does not go in: it is damaged, unless the memory was short.
 pub(super) fn damaged(error: Error, message: String) -> Error {
-    if error.code() == OUT_OF_MEMORY { error } else { Error::new(ErrorKind::Corrupt, message).with_source(error) }
+    if error.code() == OUT_OF_MEMORY { error } else { corrupt(message).with_source(error) }
 }
 
 /// The error of a user's statement that needed more memory than `allowance` bytes besides the database.

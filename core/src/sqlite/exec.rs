@@ -1,8 +1,8 @@
 //! Users' statements: prepared under guard, run, and their rows lent one by one.
 
 use super::database::Database;
-use super::error::{SQL_ERROR, SQL_REFUSED};
-use super::guard::{Facts, SavepointStep};
+use super::error::{SQL_REFUSED, failed, refused};
+use super::guard::{Facts, SavepointStep, Speaker};
 use super::memory::Caller;
 use super::statement::Statement;
 use super::transaction::Mode;
@@ -13,6 +13,8 @@ use crate::{Error, Result};
 /// A user's prepared statement and what compiling it has shown.
 pub(super) struct UserStatement {
     statement: Statement,
+    /// Whose it is: what dotdo may do, no class may, though the text be the same.
+    speaker: Speaker,
     /// What it does with a savepoint.
     savepoint: Option<(SavepointStep, String)>,
     /// [`Database::schema_moves`] when it was prepared.
@@ -53,9 +55,17 @@ impl Database {
     /// `Handler` (`SQL_ERROR`, `SQL_REFUSED`) for what the statements do wrong, `Full`, `TooLarge`, `TimedOut`; `Internal`
     /// without a transaction.
     pub(crate) fn exec(&mut self, sql: &str, params: Vec<Value>) -> Result<Cursor<'_>> {
+        self.exec_as(Speaker::Class, sql, params)
+    }
+
+    /// [`Database::exec`] for a statement that may be dotdo's own.
+    ///
+    /// # Errors
+    /// As [`Database::exec`].
+    pub(crate) fn exec_as(&mut self, speaker: Speaker, sql: &str, params: Vec<Value>) -> Result<Cursor<'_>> {
         self.with_transaction(|_| ())?;
         if sql.contains('\0') {
-            return Err(Error::handler("A statement contains a NUL character.").with_code(SQL_ERROR));
+            return Err(failed("A statement contains a NUL character."));
         }
         let mut rest = skip_blank(sql);
         loop {
@@ -63,7 +73,7 @@ impl Database {
                 check_parameters(0, params.len())?;
                 return Ok(Cursor::empty(self));
             }
-            let (text, statement, used) = self.prepare_user(rest)?;
+            let (text, statement, used) = self.prepare_user(speaker, rest)?;
             rest = skip_blank(&rest[used..]);
             if rest.is_empty() {
                 return self.start(text, statement, &params);
@@ -74,21 +84,18 @@ impl Database {
     }
 
     /// Prepares the first statement of `sql`, or takes it from the cache; says how much of the text it took.
-    fn prepare_user(&mut self, sql: &str) -> Result<(Box<str>, UserStatement, usize)> {
-        if let Some((text, statement)) = self.user_statements.take(sql) {
+    fn prepare_user(&mut self, speaker: Speaker, sql: &str) -> Result<(Box<str>, UserStatement, usize)> {
+        if let Some((text, statement)) = self.user_statements.take(sql, |known| known.speaker == speaker) {
             return Ok((text, statement, sql.len()));
         }
         let guard = self.guard.get();
         guard.facts = Facts::default();
-        guard.user = true;
-        let prepared = Statement::prepare(&self.handle, sql, Caller::User);
-        let guard = self.guard.get();
-        guard.user = false;
-        let facts = std::mem::take(&mut guard.facts);
+        let prepared = self.under_guard(speaker, |handle| Statement::prepare(handle, sql, Caller::User));
+        let facts = std::mem::take(&mut self.guard.get().facts);
         let (statement, used) = prepared.map_err(|error| refusal(&facts).unwrap_or(error))?;
         let statement = statement.ok_or_else(|| Error::internal("A statement was taken for a comment."))?;
         let savepoint = facts.savepoint.filter(|_| !statement.is_explanation() || planted(Bug::ExplanationBelieved));
-        Ok((sql[..used].into(), UserStatement { statement, savepoint, schema_moves: self.schema_moves }, used))
+        Ok((sql[..used].into(), UserStatement { statement, speaker, savepoint, schema_moves: self.schema_moves }, used))
     }
 
     fn start(&mut self, text: Box<str>, mut user: UserStatement, params: &[Value]) -> Result<Cursor<'_>> {
@@ -96,9 +103,9 @@ impl Database {
         if !user.statement.is_readonly() && self.with_transaction(|open| open.mode == Mode::ReadOnly)? {
             return Err(only_read_here());
         }
-        for (index, value) in params.iter().enumerate() {
-            user.statement.bind(index + 1, value.as_ref())?;
-        }
+        self.under_guard(user.speaker, |_| {
+            params.iter().enumerate().try_for_each(|(index, value)| user.statement.bind(index + 1, value.as_ref()))
+        })?;
         self.before_statement();
         let events_before = self.recorder.peek().events;
         let mut cursor =
@@ -157,14 +164,10 @@ impl<'a> Cursor<'a> {
 
     fn advance(&mut self) -> Result<()> {
         let Some((_, user)) = &mut self.running else { return Ok(()) };
-        let guard = self.database.guard.get();
-        guard.facts.refused = None;
-        guard.user = true;
-        let stepped = user.statement.step();
-        let guard = self.database.guard.get();
-        guard.user = false;
+        self.database.guard.get().facts.refused = None;
+        let stepped = self.database.under_guard(user.speaker, |_| user.statement.step());
         // Modules compile statements of their own while they run, so a refusal can come as late as this.
-        let stepped = stepped.map_err(|error| refusal(&guard.facts).unwrap_or(error));
+        let stepped = stepped.map_err(|error| refusal(&self.database.guard.peek().facts).unwrap_or(error));
         self.scan_steps += user.statement.take_scan_steps();
         // What was compiled as reading may write after all: SQLite compiles it again inside of a step.
         let stepped = if self.database.has_written_unallowed() { Err(only_read_here()) } else { stepped };
@@ -212,7 +215,7 @@ impl<'c> RowView<'c> {
 
 fn refusal(facts: &Facts) -> Option<Error> {
     let what = facts.refused.as_ref()?;
-    Some(Error::handler(format!("An object may not use {what}.")).with_code(SQL_REFUSED))
+    Some(refused(what))
 }
 
 fn only_read_here() -> Error {
@@ -223,7 +226,7 @@ fn check_parameters(wanted: usize, got: usize) -> Result<()> {
     if wanted == got {
         return Ok(());
     }
-    Err(Error::handler(format!("The statement takes {wanted} parameters and got {got}.")).with_code(SQL_ERROR))
+    Err(failed(format!("The statement takes {wanted} parameters and got {got}.")))
 }
 
 /// The text without what comes before its first statement: blanks, comments and semicolons.

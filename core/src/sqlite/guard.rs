@@ -11,7 +11,10 @@ use rusqlite::ffi;
 pub(super) const STEPS_PER_POLL: c_int = 1000;
 
 /// Modules that users may create tables with. Their content is in ordinary shadow tables, or nowhere.
-const MODULES: [&str; 5] = ["fts5", "fts5vocab", "rtree", "rtree_i32", "geopoly"];
+const MODULES: [&str; 4] = ["fts5", "fts5vocab", "rtree", "rtree_i32"];
+
+/// What the names of dotdo's own tables, indexes and savepoints begin with.
+pub(super) const RESERVED: &str = "_dotdo";
 
 /// Pragmas that only answer, with or without an argument.
 const PRAGMAS_ANSWERING: [&str; 15] = [
@@ -52,12 +55,24 @@ const DEFINING: [c_int; 7] = [
 pub(super) struct Guard {
     /// Whether the statement is a user's. Ours may do everything.
     pub(super) user: bool,
+    /// Whose statement it is then.
+    pub(super) speaker: Speaker,
     /// Whether the statement is one of a recorded schema: it may define a table or an index, and nothing else.
     pub(super) recorded: Cell<bool>,
     /// What is known of the statement that was compiled last.
     pub(super) facts: Facts,
     /// Answers whether the running statement's time is over.
     pub(super) interrupt: Option<Box<dyn Fn() -> bool + Send>>,
+}
+
+/// Whose statement runs under guard, within the limits of users' statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Speaker {
+    /// An object's class, which may read what is dotdo's own and nothing else.
+    #[default]
+    Class,
+    /// dotdo, for keys and values, stored answers and messages.
+    Dotdo,
 }
 
 /// What compiling a statement has shown. SQLite compiles it again when the schema has changed, so what it will do is not among that.
@@ -79,7 +94,10 @@ pub(super) enum SavepointStep {
 
 impl Guard {
     fn authorize(&mut self, action: c_int, first: &str, second: Option<&str>, database: Option<&str>) -> bool {
+        let reserved = self.speaker == Speaker::Class && named(action, first, second).into_iter().flatten().any(is_reserved);
         let refusal = match action {
+            _ if reserved => named(action, first, second).into_iter().flatten().find(|name| is_reserved(name)).map(refuse_reserved),
+            ffi::SQLITE_CREATE_TABLE if first.starts_with("sqlite_stat") => Some("ANALYZE".into()),
             ffi::SQLITE_CREATE_TABLE | ffi::SQLITE_CREATE_VIEW | ffi::SQLITE_CREATE_TRIGGER | ffi::SQLITE_CREATE_VTABLE
                 if database == Some("temp") =>
             {
@@ -135,6 +153,35 @@ impl Guard {
         let ask = |interrupt: &(dyn Fn() -> bool + Send)| catch_unwind(AssertUnwindSafe(interrupt)).unwrap_or(true);
         self.user && self.interrupt.as_deref().is_some_and(ask)
     }
+}
+
+/// The names that an action takes for writing.
+fn named<'n>(action: c_int, first: &'n str, second: Option<&'n str>) -> [Option<&'n str>; 2] {
+    match action {
+        ffi::SQLITE_CREATE_TABLE
+        | ffi::SQLITE_CREATE_VIEW
+        | ffi::SQLITE_CREATE_VTABLE
+        | ffi::SQLITE_DROP_TABLE
+        | ffi::SQLITE_DROP_VIEW
+        | ffi::SQLITE_DROP_VTABLE
+        | ffi::SQLITE_INSERT
+        | ffi::SQLITE_UPDATE
+        | ffi::SQLITE_DELETE => [Some(first), None],
+        ffi::SQLITE_CREATE_INDEX | ffi::SQLITE_CREATE_TRIGGER | ffi::SQLITE_DROP_INDEX | ffi::SQLITE_DROP_TRIGGER => [Some(first), second],
+        ffi::SQLITE_ALTER_TABLE | ffi::SQLITE_SAVEPOINT => [None, second],
+        _ => [None, None],
+    }
+}
+
+/// Whether a name is dotdo's own: [`RESERVED`] alone, which savepoints have, or with `_` and more.
+pub(super) fn is_reserved(name: &str) -> bool {
+    let (Some(start), rest) = (name.get(..RESERVED.len()), name.get(RESERVED.len()..).unwrap_or_default()) else { return false };
+    start.eq_ignore_ascii_case(RESERVED) && (rest.is_empty() || rest.starts_with('_'))
+}
+
+/// What is said of such a name.
+pub(super) fn refuse_reserved(name: &str) -> String {
+    format!("the name {name}: what begins with {RESERVED}_ is dotdo's own and can only be read")
 }
 
 fn refuse_module(module: &str) -> Option<String> {

@@ -27,6 +27,8 @@ pub(super) enum Switch {
     ForeignKeys,
     Triggers,
     Defensive,
+    /// Texts in quotation marks in definitions, which are names.
+    QuotedTexts,
 }
 
 impl Handle {
@@ -80,6 +82,7 @@ impl Handle {
             Switch::ForeignKeys => ffi::SQLITE_DBCONFIG_ENABLE_FKEY,
             Switch::Triggers => ffi::SQLITE_DBCONFIG_ENABLE_TRIGGER,
             Switch::Defensive => ffi::SQLITE_DBCONFIG_DEFENSIVE,
+            Switch::QuotedTexts => ffi::SQLITE_DBCONFIG_DQS_DDL,
         };
         let _entered = self.account.enter(Caller::Own);
         // SAFETY: these operations take an int and a pointer to int that may be null.

@@ -8,12 +8,12 @@ use std::collections::HashMap;
 
 use super::catalog::{CatalogRow, SEQUENCES, read_rows};
 use super::database::Database;
-use super::error::damaged;
+use super::error::{corrupt, damaged};
 use super::memory::Caller;
 use super::statement::Statement;
 use super::value::quote;
 use crate::change::{Schema, SchemaKind, SchemaObject, ValueRef};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 impl Database {
     /// Makes the ordinary tables of `schema` for which `wanted` holds.
@@ -89,11 +89,11 @@ impl Database {
         for object in &schema.objects {
             let stored = object.is_ordinary_table() || object.name == SEQUENCES || object.kind == SchemaKind::Index;
             let root = if stored { roots.get(&(object.kind, object.name.as_str())).copied() } else { Some(0) };
-            let missing = || Error::new(ErrorKind::Corrupt, format!("The schema has {}, which none of its tables makes.", object.name));
+            let missing = || corrupt(format!("The schema has {}, which none of its tables makes.", object.name));
             rows.push(CatalogRow { object: object.clone(), root: root.ok_or_else(missing)? });
         }
         if present.iter().any(|row| row.root != 0 && !rows.iter().any(|wanted| wanted.root == row.root)) {
-            return Err(Error::new(ErrorKind::Corrupt, "The schema lacks a table or an index that its statements make."));
+            return Err(corrupt("The schema lacks a table or an index that its statements make."));
         }
         self.rewrite_schema(&rows)
     }

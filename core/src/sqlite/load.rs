@@ -2,12 +2,12 @@
 
 use super::catalog::{CatalogRow, read_rows};
 use super::database::{Database, Limits, Purpose};
-use super::error::damaged;
+use super::error::{corrupt, damaged};
 use super::replay::check_width;
 use super::statement::Statement;
 use super::value::quote;
+use crate::Result;
 use crate::change::{Header, KeyShape, SchemaKind, TableShape, ValueRef};
-use crate::{Error, ErrorKind, Result};
 
 /// A database that is being filled.
 pub(crate) struct Loader {
@@ -90,7 +90,7 @@ impl Loader {
     /// `Corrupt` when the header has no such table.
     pub(crate) fn table(&mut self, name: &str) -> Result<TableLoader<'_>> {
         let table = self.database.committed.catalog.table(name);
-        let missing = || Error::new(ErrorKind::Corrupt, format!("The schema has no table {name} for the rows."));
+        let missing = || corrupt(format!("The schema has no table {name} for the rows."));
         let table = table.ok_or_else(missing)?;
         let statement = self.database.handle.prepare(&table.insert())?;
         let shape = &table.shape;
@@ -116,7 +116,7 @@ impl Loader {
         database.forget_own();
         database.adopt()?;
         if database.header != header {
-            return Err(Error::new(ErrorKind::Corrupt, "The restored database has another schema or other counters than its header."));
+            return Err(corrupt("The restored database has another schema or other counters than its header."));
         }
         database.set_purpose(Purpose::Serve)?;
         database.check_memory()?;

@@ -6,6 +6,7 @@
 //!
 //! This is the only place that names the SQL engine. It must not know a bucket, a log, a clock or a task.
 
+mod barrier;
 mod catalog;
 mod collect;
 mod database;
@@ -30,5 +31,6 @@ mod tests;
 
 pub(crate) use database::{Database, Limits};
 pub(crate) use exec::{Cursor, RowView};
+pub(crate) use guard::Speaker;
 pub(crate) use load::Loader;
 pub(crate) use transaction::Mode;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::catalog::{Catalog, CatalogRow, Table, read_rows};
 use super::database::{Database, Purpose};
+use super::error::corrupt;
 use super::value::quote;
 use crate::change::{Changes, RowKey, Schema, SchemaKind, TableChanges, Value, ValueRef};
 use crate::{Error, ErrorKind, Result};
@@ -206,7 +207,7 @@ pub(super) fn check_width(table: &str, fits: bool) -> Result<()> {
 }
 
 fn misfit(what: String) -> Error {
-    Error::new(ErrorKind::Corrupt, format!("The recorded changes don't fit the state before them: {what}."))
+    corrupt(format!("The recorded changes don't fit the state before them: {what}."))
 }
 
 /// Whatever SQLite refuses in a replay, it is the recorded changes that are wrong.

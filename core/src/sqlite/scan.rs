@@ -1,7 +1,5 @@
 //! Reading rows for an export or a check.
 
-use rusqlite::ffi;
-
 use super::catalog::Table;
 use super::collect::{read_by_key, read_by_rowid};
 use super::database::Database;
@@ -30,14 +28,10 @@ impl Database {
     /// `NotFound` when there is no such table; `Invalid` when the key is of another shape than the table's.
     pub(crate) fn row(&self, table: &str, key: &RowKey) -> Result<Option<Row>> {
         let table = self.table(table)?;
-        self.unlimited(|| {
-            self.with_own(table.lookup(), |statement| match (key, &table.shape.key) {
-                (RowKey::Rowid(rowid), KeyShape::Rowid { .. }) => read_by_rowid(statement, table, *rowid),
-                (RowKey::Primary(values), KeyShape::Primary(columns)) if values.len() == columns.len() => {
-                    read_by_key(statement, table, values)
-                }
-                _ => Err(Error::invalid(format!("The key does not fit the table {}.", table.shape.name))),
-            })
+        self.with_own(table.lookup(), |statement| match (key, &table.shape.key) {
+            (RowKey::Rowid(rowid), KeyShape::Rowid { .. }) => read_by_rowid(statement, table, *rowid),
+            (RowKey::Primary(values), KeyShape::Primary(columns)) if values.len() == columns.len() => read_by_key(statement, table, values),
+            _ => Err(Error::invalid(format!("The key does not fit the table {}.", table.shape.name))),
         })
     }
 
@@ -45,7 +39,7 @@ impl Database {
         let hidden = usize::from(table.rowid_column().is_some());
         let mut statement = self.handle.prepare(&table.scan())?;
         let mut values = Vec::with_capacity(statement.columns());
-        while self.unlimited(|| statement.step())? {
+        while statement.step()? {
             // The values borrow the statement until its next step, so each row has a list of its own, in the same memory.
             let mut row = recycle(std::mem::take(&mut values));
             row.extend((hidden..statement.columns()).map(|index| statement.value(index)));
@@ -65,14 +59,6 @@ impl Database {
             Some(table) => Ok(table),
             None => Err(Error::not_found(format!("There is no table {name}."))),
         }
-    }
-
-    /// Runs something of ours without the users' limit on the size of a row: what is stored can always be read.
-    pub(super) fn unlimited<T>(&self, run: impl FnOnce() -> T) -> T {
-        let limit = self.handle.limit(ffi::SQLITE_LIMIT_LENGTH, i32::MAX);
-        let outcome = run();
-        self.handle.limit(ffi::SQLITE_LIMIT_LENGTH, limit);
-        outcome
     }
 }
 

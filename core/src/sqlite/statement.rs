@@ -263,9 +263,9 @@ impl<T> StatementCache<T> {
         Self { entries: Vec::new(), capacity }
     }
 
-    /// Takes the statement out; it comes back by [`StatementCache::put`].
-    pub(super) fn take(&mut self, sql: &str) -> Option<(Box<str>, T)> {
-        let index = self.entries.iter().rposition(|(text, _)| &**text == sql)?;
+    /// Takes the statement that `fits` out; it comes back by [`StatementCache::put`].
+    pub(super) fn take(&mut self, sql: &str, fits: impl Fn(&T) -> bool) -> Option<(Box<str>, T)> {
+        let index = self.entries.iter().rposition(|(text, statement)| &**text == sql && fits(statement))?;
         Some(self.entries.remove(index))
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::catalog::Catalog;
 use super::database::{Database, Purpose};
-use super::error::SQL_ERROR;
+use super::error::failed;
 use super::guard::SavepointStep;
 use super::layout::Layout;
 use crate::change::{Changes, Header};
@@ -73,13 +73,14 @@ impl Database {
             return Ok(Changes::default());
         }
         if self.handle.has_foreign_key_violations() {
-            return Err(Error::handler("SQLite: FOREIGN KEY constraint failed").with_code(SQL_ERROR));
+            return Err(failed("SQLite: FOREIGN KEY constraint failed"));
         }
         self.flush_virtual_tables()?;
         self.check_layout()?;
         let layout_changed = !Arc::ptr_eq(&self.recorder.peek().layout, &self.committed);
         let changes = self.collect()?;
         self.check_memory()?;
+        self.rehearse(&changes)?;
         let header = (!changes.is_empty()).then(|| self.header_after(&changes));
         self.finish_preparing(header, layout_changed);
         Ok(changes)
@@ -252,6 +253,7 @@ impl Database {
             return Ok(());
         }
         let catalog = Catalog::read(&self.handle, &before.catalog)?;
+        self.check_new_objects(&before.catalog, &catalog)?;
         let recorder = self.recorder.get();
         let layout = before.after(catalog, cookie, &mut recorder.tracks);
         recorder.layout = Arc::new(layout);

@@ -6,14 +6,13 @@ use serde::de::value::SeqDeserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::SQL_ROWS;
 use crate::change::ValueRef;
 use crate::sqlite::RowView;
 use crate::{Error, Result};
 
 /// The row as a `T`.
 pub(super) fn row<T: DeserializeOwned>(columns: &[String], row: &RowView<'_>) -> Result<T> {
-    T::deserialize(RowDeserializer { columns, row }).map_err(|mismatch| Error::handler(mismatch.0).with_code(SQL_ROWS))
+    T::deserialize(RowDeserializer { columns, row }).map_err(|found| super::mismatch(found.0))
 }
 
 /// Why a row is not the type that was asked for.

@@ -10,8 +10,10 @@ mod memory;
 mod random;
 mod recorded;
 mod refused;
+mod reserved;
 mod schema;
 mod stale;
+mod surface;
 mod virtual_tables;
 
 use super::{Database, Limits, Mode};
