@@ -159,7 +159,8 @@ mod tests {
     use crate::sqlite::{Limits, Mode};
 
     fn database() -> Database {
-        let mut database = Database::new(&Limits { database_bytes_max: 1 << 24, row_bytes_max: 1 << 20 }).expect("a database opens");
+        let mut database = Database::new(&Limits { database_bytes_max: 1 << 24, row_bytes_max: 1 << 20, temporary_bytes_max: 64 << 20 })
+            .expect("a database opens");
         database.begin(Mode::ReadWrite).expect("a transaction begins");
         database
     }

@@ -237,7 +237,7 @@ fn a_text_at_the_limits_of_a_user_is_restored() {
 
 #[test]
 fn a_row_at_the_limit_and_a_database_that_is_full_are_restored_and_can_be_emptied() {
-    let limits = crate::sqlite::Limits { database_bytes_max: 256 << 10, row_bytes_max: 60_000 };
+    let limits = crate::sqlite::Limits { database_bytes_max: 256 << 10, row_bytes_max: 60_000, temporary_bytes_max: 64 << 20 };
     let mut database = Database::new(&limits).expect("a database opens");
     let mut replica = Database::new(&limits).expect("a database opens");
     let mut run = |sql: &str| -> Result<()> {
