@@ -8,7 +8,7 @@ use serde::forward_to_deserialize_any;
 
 use crate::change::ValueRef;
 use crate::sqlite::RowView;
-use crate::{Error, Result};
+use crate::Result;
 
 /// The row as a `T`.
 pub(super) fn row<T: DeserializeOwned>(columns: &[String], row: &RowView<'_>) -> Result<T> {
