@@ -200,10 +200,14 @@ impl Database {
         (guard.user, guard.speaker) = (true, speaker);
         let length = i32::try_from(self.limits.row_bytes_max).unwrap_or(i32::MAX);
         let limits = USER_LIMITS.iter().copied().chain([(ffi::SQLITE_LIMIT_LENGTH, length)]);
-        limits.clone().for_each(|(id, value)| drop(self.handle.limit(id, value)));
+        for (id, value) in limits.clone() {
+            self.handle.limit(id, value);
+        }
         let outcome = run(&self.handle);
         // SQLite takes its own limit where a larger one is asked for.
-        limits.for_each(|(id, _)| drop(self.handle.limit(id, i32::MAX)));
+        for (id, _) in limits {
+            self.handle.limit(id, i32::MAX);
+        }
         self.guard.get().user = false;
         outcome
     }
