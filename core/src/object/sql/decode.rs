@@ -6,9 +6,9 @@ use serde::de::value::SeqDeserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
+use crate::Result;
 use crate::change::ValueRef;
 use crate::sqlite::RowView;
-use crate::Result;
 
 /// The row as a `T`.
 pub(super) fn row<T: DeserializeOwned>(columns: &[String], row: &RowView<'_>) -> Result<T> {
