@@ -163,7 +163,7 @@ impl Error {
 
     /// The same error, as confidential as one whose message it repeats.
     #[must_use]
-    pub(crate) fn as_confidential_as(mut self, repeated: &Self) -> Self {
+    pub(crate) fn confidential_like(mut self, repeated: &Self) -> Self {
         self.0.told = repeated.0.told;
         self
     }

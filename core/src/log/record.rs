@@ -172,28 +172,6 @@ const fn record_bytes_max() -> usize {
 #[cfg(test)]
 pub(crate) use small::{record_bytes_max, set_record_bytes_max};
 
-/// Tests can't make records of a gigabyte.
-#[cfg(test)]
-mod small {
-    use std::cell::Cell;
-
-    use super::RECORD_BYTES_MAX;
-
-    thread_local! {
-        static BYTES_MAX: Cell<usize> = const { Cell::new(RECORD_BYTES_MAX) };
-    }
-
-    /// The largest record on this thread.
-    pub(crate) fn record_bytes_max() -> usize {
-        BYTES_MAX.get()
-    }
-
-    /// Sets it.
-    pub(crate) fn set_record_bytes_max(bytes: usize) {
-        BYTES_MAX.set(bytes);
-    }
-}
-
 /// The body as it is stored, and the flags that say how.
 fn compress(body: Vec<u8>) -> Result<(Vec<u8>, u16)> {
     if body.len() < COMPRESS_BYTES_MIN {
@@ -218,5 +196,27 @@ fn decompress(content: &[u8]) -> Result<Vec<u8>, String> {
             zstd::bulk::decompress(body, usize::try_from(plain_len).unwrap_or(RECORD_BYTES_MAX)).map_err(|cause| cause.to_string())
         }
         other => Err(format!("flags {other:#06x} are unknown")),
+    }
+}
+
+/// Tests can't make records of a gigabyte.
+#[cfg(test)]
+mod small {
+    use std::cell::Cell;
+
+    use super::RECORD_BYTES_MAX;
+
+    thread_local! {
+        static BYTES_MAX: Cell<usize> = const { Cell::new(RECORD_BYTES_MAX) };
+    }
+
+    /// The largest record on this thread.
+    pub(crate) fn record_bytes_max() -> usize {
+        BYTES_MAX.get()
+    }
+
+    /// Sets it.
+    pub(crate) fn set_record_bytes_max(bytes: usize) {
+        BYTES_MAX.set(bytes);
     }
 }

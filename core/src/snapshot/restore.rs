@@ -61,7 +61,7 @@ impl Fetched {
     pub(crate) fn decode(mut self, limits: &Limits) -> Result<(Database, Tracker)> {
         let key = self.document_key();
         // SQLite's complaints about the header name no key; the header is in `snapshot.json`.
-        let named = |error: Error| Error::corrupt(&key, error.message()).as_confidential_as(&error).with_source(error);
+        let named = |error: Error| Error::corrupt(&key, error.message()).confidential_like(&error).with_source(error);
         let mut loader = Database::load(limits, self.document.header.clone()).map_err(named)?;
         let mut tables = Vec::new();
         for table in std::mem::take(&mut self.document.tables) {
@@ -103,7 +103,7 @@ impl Fetched {
         let (name, bytes) = self.take(&data.file)?;
         let shape = &table.shape;
         let dead = table.dead_rows(&data.file.key);
-        let named = |error: Error| Error::corrupt(&name, error.message()).as_confidential_as(&error).with_source(error);
+        let named = |error: Error| Error::corrupt(&name, error.message()).confidential_like(&error).with_source(error);
         let mut rows = loader.table(&shape.name).map_err(named)?;
         let mut index = indexed.then(|| IndexBuilder::new(shape));
         let mut count = 0;

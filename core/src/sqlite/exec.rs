@@ -48,20 +48,18 @@ pub(crate) struct RowView<'c> {
 }
 
 impl Database {
-    /// Runs users' statements in the open transaction. All but the last run to their end; `params` belong to the last, which
-    /// has made its changes when this returns.
-    ///
-    /// # Errors
-    /// `Handler` (`SQL_ERROR`, `SQL_REFUSED`) for what the statements do wrong, `Full`, `TooLarge`, `TimedOut`; `Internal`
-    /// without a transaction.
+    /// Runs a class's statements.
+    #[cfg(test)]
     pub(crate) fn exec(&mut self, sql: &str, params: Vec<Value>) -> Result<Cursor<'_>> {
         self.exec_as(Speaker::Class, sql, params)
     }
 
-    /// [`Database::exec`] for a statement that may be dotdo's own.
+    /// Runs statements of `speaker` in the open transaction. All but the last run to their end; `params` belong to the last, which has made
+    /// its changes when this returns.
     ///
     /// # Errors
-    /// As [`Database::exec`].
+    /// `Handler` (`SQL_ERROR`, `SQL_REFUSED`) for what the statements do wrong, `Full`, `TooLarge`, `TimedOut`; `Internal`
+    /// without a transaction.
     pub(crate) fn exec_as(&mut self, speaker: Speaker, sql: &str, params: Vec<Value>) -> Result<Cursor<'_>> {
         self.with_transaction(|_| ())?;
         if sql.contains('\0') {
@@ -130,7 +128,7 @@ impl<'a> Cursor<'a> {
     /// The next row.
     ///
     /// # Errors
-    /// As [`Database::exec`].
+    /// As [`Database::exec_as`].
     pub(crate) fn next(&mut self) -> Result<Option<RowView<'_>>> {
         if self.state == State::Given {
             self.advance()?;

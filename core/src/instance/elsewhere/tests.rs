@@ -184,7 +184,7 @@ pub(in crate::instance) fn object() -> ObjectId {
 }
 
 pub(in crate::instance) async fn ask(engine: &Engine, request: Request) -> Result<String> {
-    engine.fetch(&object(), None, request).await?.into_body().text().await
+    Box::pin(engine.fetch(&object(), None, request)).await?.into_body().text().await
 }
 
 pub(in crate::instance) fn post(body: Body) -> Request {
