@@ -44,7 +44,8 @@ pub(crate) enum Bug {
     PlanLostWithClient,
     /// What a handler leaves to be done when it has changed nothing waits for no record.
     WorkBeforeGate,
-    /// A claim that was over is over no more when the store's date falls back, and memory is replaced while a record is on its way.
+    /// A claim that was over is over no more when the store's date falls back, and memory is replaced while a record is on its way. It takes a
+    /// date that comes while the first record of a new owner is under way: the model finds it, and a test of claims plays it.
     ClaimComesBack,
     /// Memory that a panic has left ahead of the log is used on.
     MemoryAheadUsed,
@@ -63,7 +64,7 @@ pub(crate) enum Bug {
 
 /// Every bug that can be planted.
 #[cfg(test)]
-pub(crate) const BUGS: [Bug; 23] = [
+pub(crate) const BUGS: [Bug; 22] = [
     Bug::NoNonceCheck,
     Bug::ExistsMeansLost,
     Bug::OldProofTrusted,
@@ -81,7 +82,6 @@ pub(crate) const BUGS: [Bug; 23] = [
     Bug::MessageTakenTwice,
     Bug::PlanLostWithClient,
     Bug::WorkBeforeGate,
-    Bug::ClaimComesBack,
     Bug::MemoryAheadUsed,
     Bug::CommitterLost,
     Bug::ExplanationBelieved,

@@ -120,7 +120,7 @@ impl Plan {
         if clocks_only {
             return Self::of_clocks(machines, chance);
         }
-        if !hours && machines.len() > 1 && (chance.in_thousand(60) || planted(Bug::ClaimComesBack)) {
+        if !hours && machines.len() > 1 && chance.in_thousand(60) {
             return Self::of_take_overs(machines, chance);
         }
         let network = NetworkPlan::draw(chance, machines.len());
