@@ -31,7 +31,9 @@ fn object_key(data: &[u8]) {
         assert_eq!(object.key_segments(), text, "two keys lead to one object");
     }
     if let Ok(object) = ObjectId::new("Class", text) {
-        assert_eq!(ObjectId::from_key_segments(&object.key_segments()), Some(object), "a key does not lead back");
+        // The key of a long id ends with a hash and leads nowhere back.
+        let found = ObjectId::from_key_segments(&object.key_segments());
+        assert!(found.is_none_or(|found| found == object), "a key leads to another object");
     }
 }
 

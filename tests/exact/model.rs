@@ -16,7 +16,9 @@ impl Model {
         on(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true);
         on(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true);
         on(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false);
-        for (limit, value) in [(Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 100), (Limit::SQLITE_LIMIT_LENGTH, 16 << 20)] {
+        for (limit, value) in
+            [(Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 100), (Limit::SQLITE_LIMIT_LENGTH, 16 << 20), (Limit::SQLITE_LIMIT_COLUMN, 1999)]
+        {
             connection.set_limit(limit, value).expect("SQLite has this limit");
         }
         Self(connection)
