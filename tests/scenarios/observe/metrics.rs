@@ -14,7 +14,7 @@ const LEASE_MS: &str = "3000";
 
 /// Metrics with labels that have no value unless something fails that does not fail here, or gets older than a test does, or is there at
 /// all: a Redis is not.
-const ABSENT: [&str; 9] = [
+const ABSENT: [&str; 12] = [
     "dotdo_spans_total",
     "dotdo_commits_failed_total",
     "dotdo_restores_failed_total",
@@ -24,6 +24,9 @@ const ABSENT: [&str; 9] = [
     "dotdo_directory_lookups_total",
     "dotdo_directory_told_total",
     "dotdo_directory_heard_total",
+    "dotdo_memory_refused_total",
+    "dotdo_snapshot_checks_total",
+    "dotdo_snapshots_differ_total",
 ];
 
 /// The documented metrics and their types.
