@@ -77,7 +77,10 @@ async fn who_has_no_token_hears_nothing_of_the_store() {
         assert!(!told.contains(word), "a stranger is told {word:?}: {told}");
     }
     assert!(told.contains("STORE_") && told.contains("requestId"), "{told}");
-    assert!(server.stderr().contains("vanished"), "the log says what happened: {}", server.stderr());
+    // What a server writes to its log arrives a moment later than its answer.
+    let logged = || async { server.stderr().contains("vanished").then_some(()) };
+    let logged = dotdo_tests::Deadline::in_seconds(crate::world::PATIENCE_SECONDS).until(logged).await;
+    assert!(logged.is_some(), "the log says what happened: {}", server.stderr());
 }
 
 #[cfg(unix)]
