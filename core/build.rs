@@ -1,4 +1,5 @@
-//! Makes sure that SQLite is compiled with the preupdate hook, without which no change of a row could be recorded.
+//! Makes sure that SQLite is compiled with the preupdate hook, without which no change of a row
+//! could be recorded.
 
 #![expect(
     clippy::disallowed_macros,
@@ -15,7 +16,9 @@ const FLAG: &str = "SQLITE_ENABLE_PREUPDATE_HOOK";
 fn main() -> ExitCode {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=LIBSQLITE3_FLAGS");
-    if env::var_os("CARGO_FEATURE_BINDGEN").is_some() || has_flag(&env::var("LIBSQLITE3_FLAGS").unwrap_or_default()) {
+    if env::var_os("CARGO_FEATURE_BINDGEN").is_some()
+        || has_flag(&env::var("LIBSQLITE3_FLAGS").unwrap_or_default())
+    {
         return ExitCode::SUCCESS;
     }
     eprintln!(
@@ -28,7 +31,10 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The bundled SQLite takes the name with `-D` before it or, when it starts with `SQLITE_`, bare; a value may follow.
+/// The bundled SQLite takes the name with `-D` before it or, when it starts with `SQLITE_`, bare; a
+/// value may follow.
 fn has_flag(flags: &str) -> bool {
-    flags.split_whitespace().any(|flag| flag.trim_start_matches("-D").split('=').next() == Some(FLAG))
+    flags
+        .split_whitespace()
+        .any(|flag| flag.trim_start_matches("-D").split('=').next() == Some(FLAG))
 }

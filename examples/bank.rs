@@ -1,10 +1,13 @@
 //! A bank: money moves between two objects, and none is lost or made, whatever fails in between.
 //!
-//! Two objects have no transaction in common. So the paying account takes the money off its own balance and *sends* it, in one transaction:
-//! both happen or neither does. The message is delivered once that is durable, until it has arrived, and the other account takes it exactly
-//! once. In between the money is on its way: it is in the balance of neither account, and in nobody else's either.
+//! Two objects have no transaction in common. So the paying account takes the money off its own
+//! balance and *sends* it, in one transaction: both happen or neither does. The message is
+//! delivered once that is durable, until it has arrived, and the other account takes it exactly
+//! once. In between the money is on its way: it is in the balance of neither account, and in nobody
+//! else's either.
 //!
-//! A client that does not know whether its request was done sends it again with the same `Idempotency-Key`, and it is done once.
+//! A client that does not know whether its request was done sends it again with the same
+//! `Idempotency-Key`, and it is done once.
 //!
 //! ```sh
 //! curl -H 'Idempotency-Key: "d1"' -d '{"cents": 5000}' http://127.0.0.1:8787/do/ada/deposit
@@ -18,8 +21,10 @@ use dotdo::{App, Context, DurableObject, Error, Request, Response, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// Money that came (positive) and money that went (negative), from or to `other`: an account, or nobody for money paid in.
-const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS moves (id INTEGER PRIMARY KEY, cents INTEGER NOT NULL, other TEXT)";
+/// Money that came (positive) and money that went (negative), from or to `other`: an account, or
+/// nobody for money paid in.
+const SCHEMA: &str =
+    "CREATE TABLE IF NOT EXISTS moves (id INTEGER PRIMARY KEY, cents INTEGER NOT NULL, other TEXT)";
 
 struct Account;
 
@@ -44,7 +49,11 @@ impl DurableObject for Account {
             ("POST", "/deposit") => deposit(&body.json().await?, ctx)?,
             ("POST", "/transfer") => transfer(&body.json().await?, ctx)?,
             ("POST", "/receive") => receive(&body.json().await?, ctx)?,
-            (method, path) => return Err(Error::not_found(format!("{method} {path}: there are GET /, /moves, POST /deposit, /transfer"))),
+            (method, path) => {
+                return Err(Error::not_found(format!(
+                    "{method} {path}: there are GET /, /moves, POST /deposit, /transfer"
+                )));
+            }
         }
         dotdo::json(&Money { cents: balance(ctx)? })
     }
@@ -64,16 +73,23 @@ fn transfer(transfer: &Transfer, ctx: &mut Context) -> Result<()> {
     }
     let balance = balance(ctx)?;
     if balance < transfer.cents {
-        return Err(Error::conflict(format!("the account has {balance} cents, the transfer needs {}", transfer.cents)));
+        return Err(Error::conflict(format!(
+            "the account has {balance} cents, the transfer needs {}",
+            transfer.cents
+        )));
     }
     note(-transfer.cents, Some(&transfer.to), ctx)?;
     let money = json!(Money { cents: transfer.cents });
     ctx.send("Account", &transfer.to, http::Request::post("/receive").body(money.into())?)
 }
 
-/// Takes money that another account has sent. Only accounts can send any: a client is nobody's sender.
+/// Takes money that another account has sent. Only accounts can send any: a client is nobody's
+/// sender.
 fn receive(money: &Money, ctx: &mut Context) -> Result<()> {
-    let sender = ctx.sender().cloned().ok_or_else(|| Error::not_found("money comes from accounts; use /deposit"))?;
+    let sender = ctx
+        .sender()
+        .cloned()
+        .ok_or_else(|| Error::not_found("money comes from accounts; use /deposit"))?;
     note(money.cents, Some(sender.id()), ctx)
 }
 
@@ -88,12 +104,17 @@ fn balance(ctx: &mut Context) -> Result<i64> {
 
 /// The account's statement: each move with whom it was, in order.
 fn moves(ctx: &mut Context) -> Result<Response> {
-    let moves: Vec<(Option<String>, i64)> = ctx.sql().exec("SELECT other, cents FROM moves ORDER BY id", ())?.rows()?;
+    let moves: Vec<(Option<String>, i64)> =
+        ctx.sql().exec("SELECT other, cents FROM moves ORDER BY id", ())?.rows()?;
     dotdo::json(&moves)
 }
 
 fn check_amount(cents: i64) -> Result<()> {
-    if cents > 0 { Ok(()) } else { Err(Error::invalid(format!("an amount is more than 0 cents, got {cents}"))) }
+    if cents > 0 {
+        Ok(())
+    } else {
+        Err(Error::invalid(format!("an amount is more than 0 cents, got {cents}")))
+    }
 }
 
 fn main() -> ExitCode {

@@ -1,4 +1,5 @@
-//! A shopping cart whose schema has grown: carts written by an older program are brought up to date when they are next used.
+//! A shopping cart whose schema has grown: carts written by an older program are brought up to date
+//! when they are next used.
 //!
 //! ```sh
 //! curl -d '{"sku": "tea", "quantity": 2, "cents": 350}' http://127.0.0.1:8787/do/cart-7/lines
@@ -12,7 +13,8 @@ use dotdo::{App, Context, DurableObject, Error, Request, Response, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// The steps of the schema, oldest first. A step that has run somewhere is never changed; `user_version` counts those that have.
+/// The steps of the schema, oldest first. A step that has run somewhere is never changed;
+/// `user_version` counts those that have.
 const STEPS: [&str; 2] = [
     "CREATE TABLE lines (sku TEXT PRIMARY KEY, quantity INTEGER NOT NULL, price REAL NOT NULL)",
     // Money is counted, not measured.
@@ -36,16 +38,21 @@ impl DurableObject for Cart {
         match (request.method().as_str(), request.uri().path()) {
             ("GET", "/") => {}
             ("POST", "/lines") => put(request.into_body().json().await?, ctx)?,
-            ("DELETE", path) if path.starts_with("/lines/") => remove(&path["/lines/".len()..], ctx)?,
+            ("DELETE", path) if path.starts_with("/lines/") => {
+                remove(&path["/lines/".len()..], ctx)?
+            }
             (method, path) => {
-                return Err(Error::not_found(format!("{method} {path}: there are GET /, POST /lines and DELETE /lines/{{sku}}")));
+                return Err(Error::not_found(format!(
+                    "{method} {path}: there are GET /, POST /lines and DELETE /lines/{{sku}}"
+                )));
             }
         }
         total(ctx)
     }
 }
 
-/// Runs the steps that this cart has not seen. A request is a transaction: all of them happen, or none.
+/// Runs the steps that this cart has not seen. A request is a transaction: all of them happen, or
+/// none.
 fn migrate(ctx: &mut Context) -> Result<()> {
     let done: usize = ctx.sql().exec("PRAGMA user_version", ())?.one()?;
     for (number, step) in (1..).zip(STEPS).skip(done) {
@@ -70,8 +77,10 @@ fn remove(sku: &str, ctx: &mut Context) -> Result<()> {
 }
 
 fn total(ctx: &mut Context) -> Result<Response> {
-    let lines: Vec<Line> = ctx.sql().exec("SELECT sku, quantity, cents FROM lines ORDER BY sku", ())?.rows()?;
-    let cents: u64 = lines.iter().map(|line| u64::from(line.quantity) * u64::from(line.cents)).sum();
+    let lines: Vec<Line> =
+        ctx.sql().exec("SELECT sku, quantity, cents FROM lines ORDER BY sku", ())?.rows()?;
+    let cents: u64 =
+        lines.iter().map(|line| u64::from(line.quantity) * u64::from(line.cents)).sum();
     dotdo::json(&json!({ "lines": lines, "cents": cents }))
 }
 

@@ -1,4 +1,5 @@
-//! A shopping cart as it was before `cart.rs`: its first version, which kept prices as decimal numbers.
+//! A shopping cart as it was before `cart.rs`: its first version, which kept prices as decimal
+//! numbers.
 //!
 //! Carts that this program wrote are opened by the next one, which brings them up to date.
 
@@ -30,9 +31,16 @@ impl DurableObject for Cart {
             ("GET", "/") => {}
             ("POST", "/lines") => {
                 let line: Line = request.into_body().json().await?;
-                ctx.sql().exec("INSERT OR REPLACE INTO lines VALUES (?, ?, ?)", (line.sku, line.quantity, line.price))?;
+                ctx.sql().exec(
+                    "INSERT OR REPLACE INTO lines VALUES (?, ?, ?)",
+                    (line.sku, line.quantity, line.price),
+                )?;
             }
-            (method, path) => return Err(Error::not_found(format!("{method} {path}: there are GET / and POST /lines"))),
+            (method, path) => {
+                return Err(Error::not_found(format!(
+                    "{method} {path}: there are GET / and POST /lines"
+                )));
+            }
         }
         let lines: Vec<Line> = ctx.sql().exec("SELECT * FROM lines ORDER BY sku", ())?.rows()?;
         dotdo::json(&lines)

@@ -54,11 +54,15 @@ impl DurableObject for Room {
                     self.seen_ms.insert(name.to_owned(), ctx.now_ms());
                 }
                 let after = parameter(query, "after").unwrap_or("0");
-                let after = after.parse().map_err(|_| Error::invalid(format!("`after` is the id of a message, got {after:?}")))?;
+                let after = after.parse().map_err(|_| {
+                    Error::invalid(format!("`after` is the id of a message, got {after:?}"))
+                })?;
                 history(after, ctx)
             }
             ("GET", "/here") => self.here(ctx),
-            (method, path) => Err(Error::not_found(format!("{method} {path}: there are POST and GET /messages, and GET /here"))),
+            (method, path) => Err(Error::not_found(format!(
+                "{method} {path}: there are POST and GET /messages, and GET /here"
+            ))),
         }
     }
 }

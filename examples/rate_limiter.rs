@@ -35,7 +35,11 @@ impl DurableObject for RateLimiter {
                 bucket.take()?;
                 ctx.storage().put("bucket", &bucket)?;
             }
-            (method, path) => return Err(Error::not_found(format!("{method} {path}: there are GET / and POST /take"))),
+            (method, path) => {
+                return Err(Error::not_found(format!(
+                    "{method} {path}: there are GET / and POST /take"
+                )));
+            }
         }
         dotdo::json(&json!({ "remaining": bucket.tokens.floor() }))
     }
@@ -53,7 +57,9 @@ impl Bucket {
     fn take(&mut self) -> Result<()> {
         if self.tokens < 1.0 {
             let wait = Duration::from_secs_f64((1.0 - self.tokens) / TOKENS_PER_SECOND);
-            return Err(Error::new(ErrorKind::RateLimited, "too many requests").with_retry_after(wait));
+            return Err(
+                Error::new(ErrorKind::RateLimited, "too many requests").with_retry_after(wait)
+            );
         }
         self.tokens -= 1.0;
         Ok(())

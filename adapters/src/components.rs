@@ -8,8 +8,9 @@ use dotdo_core::{Clock, Random};
 
 /// The machine's clocks.
 ///
-/// Leases must end while a machine is suspended. On Linux the monotonic time is that of the machine's boot, which goes on then;
-/// `std::time::Instant` stands still. Elsewhere the wall clock alone tells.
+/// Leases must end while a machine is suspended. On Linux the monotonic time is that of the
+/// machine's boot, which goes on then; `std::time::Instant` stands still. Elsewhere the wall clock
+/// alone tells.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
     start: boot::Moment,
@@ -81,7 +82,8 @@ pub struct OsRandom;
 impl Random for OsRandom {
     /// # Panics
     ///
-    /// When the operating system has no random numbers; nothing that needs to be unique could be made then.
+    /// When the operating system has no random numbers; nothing that needs to be unique could be
+    /// made then.
     fn bytes16(&self) -> [u8; 16] {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).expect("the operating system gives random numbers");

@@ -1,4 +1,5 @@
-//! What reads bytes that somebody else may have written, as functions of bytes: the core's, and those of the adapters.
+//! What reads bytes that somebody else may have written, as functions of bytes: the core's, and
+//! those of the adapters.
 
 pub use dotdo_core::fuzzing::Target;
 
@@ -6,8 +7,12 @@ use crate::{azure, edge, lambda, redis};
 
 /// Every target.
 pub fn targets() -> impl Iterator<Item = Target> {
-    let own: [Target; 4] =
-        [("azure_payload", azure::fuzz), ("lambda_event", lambda::fuzz), ("redis_entry", redis::fuzz), ("forwarded_for", edge::fuzz)];
+    let own: [Target; 4] = [
+        ("azure_payload", azure::fuzz),
+        ("lambda_event", lambda::fuzz),
+        ("redis_entry", redis::fuzz),
+        ("forwarded_for", edge::fuzz),
+    ];
     dotdo_core::fuzzing::TARGETS.into_iter().chain(own)
 }
 
@@ -17,6 +22,8 @@ pub fn targets() -> impl Iterator<Item = Target> {
 ///
 /// When there is no such target, or it fails.
 pub fn run(name: &str, data: &[u8]) {
-    let (_, target) = targets().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("there is no target {name}"));
+    let (_, target) = targets()
+        .find(|(known, _)| *known == name)
+        .unwrap_or_else(|| panic!("there is no target {name}"));
     target(data);
 }

@@ -1,4 +1,5 @@
-//! Asking the server on this machine whether it is well: for the health checks of containers, whose images have no other HTTP client.
+//! Asking the server on this machine whether it is well: for the health checks of containers, whose
+//! images have no other HTTP client.
 //!
 //! Promises: an answer within [`ANSWER_MAX`]; nothing is started, opened or written.
 //! Must not know: the engine, the store.
@@ -28,7 +29,8 @@ const SHOWN_BYTES_MAX: usize = 16 << 10;
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
-    /// Whether the process answers (`/health`). A watchdog that restarts what is sick asks this: a restart does not bring a store back.
+    /// Whether the process answers (`/health`). A watchdog that restarts what is sick asks this: a
+    /// restart does not bring a store back.
     Up,
     /// Whether the store can be used as well (`/ready`). Whoever sends requests asks this.
     Ready,
@@ -53,14 +55,17 @@ impl Health {
     }
 }
 
-/// Asks the server that runs on this machine with this configuration; its answer goes to standard output.
+/// Asks the server that runs on this machine with this configuration; its answer goes to standard
+/// output.
 ///
-/// The exit code is 0 when it is well, 1 when it is not, does not answer within 4 s or does not run, and 2 when the configuration is wrong.
+/// The exit code is 0 when it is well, 1 when it is not, does not answer within 4 s or does not
+/// run, and 2 when the configuration is wrong.
 pub fn health(options: ServeOptions, question: Health) -> ExitCode {
     let outcome = options.sources().and_then(|sources| {
         let config = resolve(&sources)?.config;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|cause| Error::internal(format!("the system gives no threads: {cause}")))?;
+        let runtime = runtime
+            .map_err(|cause| Error::internal(format!("the system gives no threads: {cause}")))?;
         runtime.block_on(ask(&config, question))
     });
     // Nobody is left to hear of an error on either of them.
@@ -81,10 +86,14 @@ async fn ask(config: &Config, question: Health) -> Result<String> {
     let host = config.host.as_deref().unwrap_or_default();
     let unavailable = |what: String| Error::new(ErrorKind::Unavailable, what);
     if config.port == 0 {
-        return Err(Error::invalid("port is 0, which takes any free one: nobody can tell which one the server has"));
+        return Err(Error::invalid(
+            "port is 0, which takes any free one: nobody can tell which one the server has",
+        ));
     }
     let found = lookup_host((host, config.port)).await;
-    let found = found.map_err(|cause| unavailable(format!("{host}, port {}, can't be found: {cause}", config.port)))?;
+    let found = found.map_err(|cause| {
+        unavailable(format!("{host}, port {}, can't be found: {cause}", config.port))
+    })?;
     let mut silent = unavailable(format!("{host}, port {}, has no address", config.port));
     for address in found.flat_map(from_here) {
         let url = format!("http://{address}{}", question.path());
@@ -92,14 +101,18 @@ async fn ask(config: &Config, question: Health) -> Result<String> {
             Ok(Ok((true, text))) => return Ok(text),
             Ok(Ok((false, text))) => return Err(unavailable(format!("{url} answers {text}"))),
             Ok(Err(cause)) => silent = unavailable(format!("{url} does not answer: {cause}")),
-            Err(_) => silent = unavailable(format!("{url} does not answer within {} s", ANSWER_MAX.as_secs())),
+            Err(_) => {
+                silent =
+                    unavailable(format!("{url} does not answer within {} s", ANSWER_MAX.as_secs()))
+            }
         }
     }
     Err(silent)
 }
 
-/// Where a server that listens on `address` is reached from its own machine. One that listens on all addresses of IPv6 usually listens on
-/// those of IPv4 too, and a container may lack either loopback.
+/// Where a server that listens on `address` is reached from its own machine. One that listens on
+/// all addresses of IPv6 usually listens on those of IPv4 too, and a container may lack either
+/// loopback.
 fn from_here(address: SocketAddr) -> Vec<SocketAddr> {
     let (v4, v6) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST));
     let ips = match address.ip() {
@@ -111,7 +124,9 @@ fn from_here(address: SocketAddr) -> Vec<SocketAddr> {
 }
 
 /// Whether `url` answers with success, and what it says.
-async fn get(url: &str) -> std::result::Result<(bool, String), Box<dyn std::error::Error + Send + Sync>> {
+async fn get(
+    url: &str,
+) -> std::result::Result<(bool, String), Box<dyn std::error::Error + Send + Sync>> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
     let answer = client.get(url.parse()?).await.map_err(root)?;
     let status = answer.status();
@@ -138,7 +153,14 @@ mod tests {
         let asked = |words: &[&str]| Health::asked_by(words.iter().map(OsString::from));
         assert_eq!(asked(&["health"]), Some(Health::Up));
         assert_eq!(asked(&["health", "--ready"]), Some(Health::Ready));
-        for others in [&[][..], &["Health"], &["--ready"], &["health", "x"], &["health", "--ready", "--ready"], &["serve", "health"]] {
+        for others in [
+            &[][..],
+            &["Health"],
+            &["--ready"],
+            &["health", "x"],
+            &["health", "--ready", "--ready"],
+            &["serve", "health"],
+        ] {
             assert_eq!(asked(others), None, "{others:?}");
         }
     }

@@ -1,7 +1,8 @@
 //! Durable objects without a server to run or a database to rent.
 //!
-//! Write a type with a `fetch` method, give it a class name, and serve it: each id of the class is an object with one writer and a
-//! SQLite database of its own, whose every acknowledged write is in a bucket.
+//! Write a type with a `fetch` method, give it a class name, and serve it: each id of the class is
+//! an object with one writer and a SQLite database of its own, whose every acknowledged write is in
+//! a bucket.
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -51,14 +52,16 @@ pub mod graph;
 
 // What a class is made of.
 pub use dotdo_core::{
-    App, At, Body, Context, Delivery, DurableObject, Error, ErrorKind, FencingToken, IntoParams, IntoValue, ListOptions, ObjectId,
-    RemoteObject, Request, Response, Result, Sql, SqlCursor, Storage, Value, ValueRef, json,
+    App, At, Body, Context, Delivery, DurableObject, Error, ErrorKind, FencingToken, IntoParams,
+    IntoValue, ListOptions, ObjectId, RemoteObject, Request, Response, Result, Sql, SqlCursor,
+    Storage, Value, ValueRef, json,
 };
 // What an engine is made of, for programs that bring a server of their own.
 pub use dotdo_core::{
-    AzureConfig, AzureCredentials, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Executor, Forward, GcsConfig,
-    GcsCredentials, Inline, Journey, Memory, Owner, Ownership, Passed, PeerError, Peers, Random, Received, Route, Router, S3Config,
-    S3Credentials, Secret, Settings, StoreConfig, Target, Tenant, open,
+    AzureConfig, AzureCredentials, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine,
+    Executor, Forward, GcsConfig, GcsCredentials, Inline, Journey, Memory, Owner, Ownership,
+    Passed, PeerError, Peers, Random, Received, Route, Router, S3Config, S3Credentials, Secret,
+    Settings, StoreConfig, Target, Tenant, open,
 };
 
 pub use crate::auth::{Authenticate, Caller};

@@ -1,7 +1,7 @@
 //! Where the program runs, by what the environment says.
 //!
-//! Promises: every platform is one row here: its name, the variables that give it away, and what is different there.
-//! Must not know: the engine, requests, how any platform brings requests.
+//! Promises: every platform is one row here: its name, the variables that give it away, and what is
+//! different there. Must not know: the engine, requests, how any platform brings requests.
 
 use std::time::Duration;
 
@@ -40,11 +40,14 @@ struct Row {
     /// Its way can't work without this variable, which the platform itself sets.
     needs: Option<&'static str>,
     ownership: Ownership,
-    /// Where to listen: what runs in a container is reached by no loopback; `::` takes IPv4 too, and is needed where the private network is IPv6.
+    /// Where to listen: what runs in a container is reached by no loopback; `::` takes IPv4 too,
+    /// and is needed where the private network is IPv6.
     host: &'static str,
-    /// The port to listen on is what this variable says, whatever else says: requests come there only, and over loopback.
+    /// The port to listen on is what this variable says, whatever else says: requests come there
+    /// only, and over loopback.
     port: Option<&'static str>,
-    /// How long a stop may take: less than the platform waits, as it is documented, before it kills.
+    /// How long a stop may take: less than the platform waits, as it is documented, before it
+    /// kills.
     shutdown: Duration,
     /// Whether a folder of the program outlives it.
     keeps_folders: bool,
@@ -86,11 +89,13 @@ const CONTAINER: Row = Row { host: "0.0.0.0", keeps_folders: false, ..PLAIN };
 
 /// What is frozen or thrown away between requests.
 ///
-/// Snapshots are asked for as everywhere else: who owns per request writes those that are due within the request that crosses the line, so
-/// that nothing has to run after an answer, and no other interval would make a frozen program write them sooner.
+/// Snapshots are asked for as everywhere else: who owns per request writes those that are due
+/// within the request that crosses the line, so that nothing has to run after an answer, and no
+/// other interval would make a frozen program write them sooner.
 const FUNCTION: Row = Row { ownership: Ownership::PerRequest, keeps_folders: false, ..PLAIN };
 
-/// All platforms. Where the variables of two are set, the upper one is meant: Cloud Run's contract is offered on Kubernetes too.
+/// All platforms. Where the variables of two are set, the upper one is meant: Cloud Run's contract
+/// is offered on Kubernetes too.
 const TABLE: [Row; 9] = [
     Row {
         platform: Platform::Lambda,
@@ -118,7 +123,13 @@ const TABLE: [Row; 9] = [
         shutdown: Duration::from_millis(4500),
         ..FUNCTION
     },
-    Row { platform: Platform::CloudRun, name: "cloud-run", variables: &["K_SERVICE"], ownership: Ownership::PerRequest, ..CONTAINER },
+    Row {
+        platform: Platform::CloudRun,
+        name: "cloud-run",
+        variables: &["K_SERVICE"],
+        ownership: Ownership::PerRequest,
+        ..CONTAINER
+    },
     Row {
         platform: Platform::Fly,
         name: "fly",
@@ -207,7 +218,8 @@ impl Platform {
         self.row().name
     }
 
-    /// How processes own objects there when nobody says otherwise: functions, which are frozen between requests, do per request.
+    /// How processes own objects there when nobody says otherwise: functions, which are frozen
+    /// between requests, do per request.
     pub(crate) fn ownership(self) -> Ownership {
         self.row().ownership
     }
@@ -227,7 +239,8 @@ impl Platform {
         self.row().needs
     }
 
-    /// The variable that says which port of loopback requests come to, where the platform decides that.
+    /// The variable that says which port of loopback requests come to, where the platform decides
+    /// that.
     pub(crate) fn port(self) -> Option<&'static str> {
         self.row().port
     }
@@ -281,15 +294,27 @@ mod tests {
     fn what_is_not_kept_is_not_a_folder_and_what_is_frozen_owns_per_request() {
         for row in TABLE {
             assert_eq!(row.keeps_folders, row.platform == Platform::Http, "{}", row.name);
-            // The host that names the port comes over loopback; who takes other platforms' requests on a port is reached from outside.
-            assert!(row.port.is_none() || (row.host == LOOPBACK && row.needs == row.port), "{}", row.name);
-            assert!(row.ownership == Ownership::PerRequest || row.platform == Platform::Http || row.host != LOOPBACK, "{}", row.name);
+            // The host that names the port comes over loopback; who takes other platforms' requests
+            // on a port is reached from outside.
+            assert!(
+                row.port.is_none() || (row.host == LOOPBACK && row.needs == row.port),
+                "{}",
+                row.name
+            );
+            assert!(
+                row.ownership == Ownership::PerRequest
+                    || row.platform == Platform::Http
+                    || row.host != LOOPBACK,
+                "{}",
+                row.name
+            );
         }
     }
 
     #[test]
     fn the_environment_says_where_the_others_reach_this_one() {
-        let reached = |platform: Platform| platform.reached(|name| (name != "POD_IP").then_some("here"));
+        let reached =
+            |platform: Platform| platform.reached(|name| (name != "POD_IP").then_some("here"));
         assert_eq!(reached(Platform::Http), None);
         assert_eq!(reached(Platform::Kubernetes), None);
         assert_eq!(reached(Platform::Fly), Some(Reached::At("here".to_owned())));
@@ -304,6 +329,9 @@ mod tests {
                 assert_eq!(Platform::found(|name| name == *variable), row.platform, "{variable}");
             }
         }
-        assert_eq!(Platform::found(|name| ["K_SERVICE", "KUBERNETES_SERVICE_HOST"].contains(&name)), Platform::CloudRun);
+        assert_eq!(
+            Platform::found(|name| ["K_SERVICE", "KUBERNETES_SERVICE_HOST"].contains(&name)),
+            Platform::CloudRun
+        );
     }
 }

@@ -1,12 +1,13 @@
-//! A started program: the engine on its store, and the edge in front of it. How requests come to the edge is each adapter's own.
+//! A started program: the engine on its store, and the edge in front of it. How requests come to
+//! the edge is each adapter's own.
 
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dotdo_core::{
-    Account, App, At, CheckpointMode, Clock, Components, Directory, Engine, Journey, ObjectId, Ownership, Random, Received, Request,
-    Response, Result, Router, StoreConfig, Tenant, open,
+    Account, App, At, CheckpointMode, Clock, Components, Directory, Engine, Journey, ObjectId,
+    Ownership, Random, Received, Request, Response, Result, Router, StoreConfig, Tenant, open,
 };
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -54,7 +55,8 @@ struct About {
     reached_at: Option<String>,
 }
 
-/// A task that keeps something small, for as long as the program lives: recorded metrics, or free memory.
+/// A task that keeps something small, for as long as the program lives: recorded metrics, or free
+/// memory.
 struct Keeper(JoinHandle<()>);
 
 impl Drop for Keeper {
@@ -73,7 +75,8 @@ impl Program {
         let exporter = start_metrics();
         let keeper = exporter.clone().map(|exporter| Keeper(tokio::spawn(keep_metrics(exporter))));
 
-        let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock::new()), Arc::new(OsRandom));
+        let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) =
+            (Arc::new(SystemClock::new()), Arc::new(OsRandom));
         let instance = uuid::Builder::from_random_bytes(random.bytes16()).into_uuid();
         let bucket = open(&found.store, instance, Arc::clone(&clock), Arc::clone(&random))?;
         let router = Router::new(app.class_names(), app.default_class());
@@ -86,24 +89,51 @@ impl Program {
             ownership: settings.ownership,
             checkpoint: settings.checkpoint.mode,
             forwarding: plan.name(),
-            directory: (plan.secret().is_some() && found.config.redis_url.is_some()).then_some("redis"),
+            directory: (plan.secret().is_some() && found.config.redis_url.is_some())
+                .then_some("redis"),
             authentication: found.config.edge.auth.name(),
             reached_at: plan.address(),
         };
         let (peers, gate) = (plan.peers(instance), plan.gate(instance));
         let tenant = Tenant::new(LOCAL, LOCAL)?;
-        let directory = directory(&found.config, &plan, bucket.location(), (&tenant, instance, &clock))?;
-        let components = Components { bucket, clock, random, executor: Arc::new(Workers::default()), peers, directory, instance };
+        let directory =
+            directory(&found.config, &plan, bucket.location(), (&tenant, instance, &clock))?;
+        let components = Components {
+            bucket,
+            clock,
+            random,
+            executor: Arc::new(Workers::default()),
+            peers,
+            directory,
+            instance,
+        };
         let engine = Engine::start(app, tenant.clone(), settings, components).await?;
         let trimmer = Keeper(tokio::spawn(give_back(engine.budget().clone())));
-        let edge = Edge::new(engine, router, found.config.edge.clone(), exporter, instance.as_u64_pair().0).with_gate(gate);
+        let edge = Edge::new(
+            engine,
+            router,
+            found.config.edge.clone(),
+            exporter,
+            instance.as_u64_pair().0,
+        )
+        .with_gate(gate);
         let edge = edge.of_tenant(tenant);
         Ok(Self { edge: Arc::new(edge), about, _keeper: keeper, _trimmer: trimmer })
     }
 
     /// Says in the log what was found and chosen, and that requests can come from now on.
     pub(crate) fn announce(&self, what: &'static str, address: &dyn Display) {
-        let About { platform, storage, classes, ownership, checkpoint, forwarding, directory, reached_at, authentication } = &self.about;
+        let About {
+            platform,
+            storage,
+            classes,
+            ownership,
+            checkpoint,
+            forwarding,
+            directory,
+            reached_at,
+            authentication,
+        } = &self.about;
         let platform = platform.name();
         let ownership = match ownership {
             Ownership::Leased => "leased",
@@ -120,7 +150,8 @@ impl Program {
     }
 }
 
-/// Where the servers tell each other what they own, if that is configured and they have a secret in common.
+/// Where the servers tell each other what they own, if that is configured and they have a secret in
+/// common.
 fn directory(
     config: &Config,
     plan: &Plan,
@@ -136,7 +167,10 @@ fn directory(
         );
         return Ok(None);
     };
-    Ok(Some(Arc::new(Redis::new(&redis::About { url, secret, location, tenant, me }, Arc::clone(clock))?)))
+    Ok(Some(Arc::new(Redis::new(
+        &redis::About { url, secret, location, tenant, me },
+        Arc::clone(clock),
+    )?)))
 }
 
 impl Objects for Engine {

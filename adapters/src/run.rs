@@ -29,7 +29,8 @@ pub(crate) const FAILED: u8 = 1;
 /// The exit code of a program that was started the wrong way.
 pub(crate) const MISUSED: u8 = 2;
 
-/// What a command line says about serving. What it leaves out comes from the environment, the files and the defaults.
+/// What a command line says about serving. What it leaves out comes from the environment, the files
+/// and the defaults.
 #[derive(Debug, Clone, Default)]
 pub struct ServeOptions {
     /// The address to listen on.
@@ -64,26 +65,34 @@ impl ServeOptions {
             ("storage", "--storage", self.storage),
             ("default_class", "--default-class", self.default_class),
             ("log.level", "--log-level", self.log_level),
-            ("allow_unauthenticated", "--allow-unauthenticated", self.allow_unauthenticated.then(|| "true".to_owned())),
+            (
+                "allow_unauthenticated",
+                "--allow-unauthenticated",
+                self.allow_unauthenticated.then(|| "true".to_owned()),
+            ),
         ];
         given.into_iter().filter_map(|(key, flag, value)| Some((key, flag, value?))).collect()
     }
 }
 
-/// Serves `app` until the program is asked to stop, configured by the environment and the files `dotdo.toml` and
-/// `~/.config/dotdo/config.toml` (see `docs/SETTINGS.md`). This is what `main` returns.
+/// Serves `app` until the program is asked to stop, configured by the environment and the files
+/// `dotdo.toml` and `~/.config/dotdo/config.toml` (see `docs/SETTINGS.md`). This is what `main`
+/// returns.
 ///
-/// SIGTERM, SIGINT or SIGHUP stops it: it takes no more connections, finishes the requests in flight, writes what is due, releases the
-/// objects, and the exit code is 0. A second SIGTERM or SIGINT ends it at once with 1; so does a store or an address that can't be used. A wrong
+/// SIGTERM, SIGINT or SIGHUP stops it: it takes no more connections, finishes the requests in
+/// flight, writes what is due, releases the objects, and the exit code is 0. A second SIGTERM or
+/// SIGINT ends it at once with 1; so does a store or an address that can't be used. A wrong
 /// configuration ends it with 2 before anything is touched.
 ///
-/// A program that is started with the one word `health` serves nothing: it asks the server of the same configuration on this machine
-/// whether it is up, `health --ready` whether it can use its store as well, and ends with 0 or 1 ([`health`]). Other arguments mean nothing.
+/// A program that is started with the one word `health` serves nothing: it asks the server of the
+/// same configuration on this machine whether it is up, `health --ready` whether it can use its
+/// store as well, and ends with 0 or 1 ([`health`]). Other arguments mean nothing.
 pub fn run(app: App) -> ExitCode {
     Serve::new(app).run()
 }
 
-/// [`run`], with a command line that wins over the environment and the files. The program's own arguments are not looked at.
+/// [`run`], with a command line that wins over the environment and the files. The program's own
+/// arguments are not looked at.
 pub fn run_with(app: App, options: ServeOptions) -> ExitCode {
     Serve::new(app).options(options).run()
 }
@@ -108,14 +117,15 @@ impl Serve {
         Self { options: Some(options), ..self }
     }
 
-    /// Asks `authenticate` whose the bearer token of a request is: every request needs one that it knows, or one of `auth.tokens`. See
-    /// `docs/MIDDLEWARE.md` for what needs none.
+    /// Asks `authenticate` whose the bearer token of a request is: every request needs one that it
+    /// knows, or one of `auth.tokens`. See `docs/MIDDLEWARE.md` for what needs none.
     #[must_use]
     pub fn authenticate(self, authenticate: impl Authenticate) -> Self {
         Self { hook: Some(Hook::new(authenticate)), ..self }
     }
 
-    /// Serves until the program is asked to stop. This is what `main` returns; [`run`] says what the exit codes mean.
+    /// Serves until the program is asked to stop. This is what `main` returns; [`run`] says what
+    /// the exit codes mean.
     pub fn run(self) -> ExitCode {
         let Self { app, options, hook } = self;
         if options.is_none()
@@ -139,7 +149,8 @@ fn serve_app(app: App, resolved: Resolved) -> Result<Ended> {
         Some(class) => app.with_default_class(class)?,
         None => app,
     };
-    let runtime = runtime().map_err(|cause| Error::internal(format!("the system gives no threads: {cause}")))?;
+    let runtime = runtime()
+        .map_err(|cause| Error::internal(format!("the system gives no threads: {cause}")))?;
     let ended = runtime.block_on(start(app, resolved));
     // Whatever still computes after the deadline must not keep the process.
     runtime.shutdown_background();
@@ -154,7 +165,11 @@ fn exit_code(outcome: Result<Ended>) -> ExitCode {
         Err(error) => {
             complain(&error);
             lambda::report_failed_start(&error);
-            if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Forbidden) { MISUSED } else { FAILED }
+            if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Forbidden) {
+                MISUSED
+            } else {
+                FAILED
+            }
         }
     })
 }
@@ -194,7 +209,9 @@ fn reach(found: &Found, address: SocketAddr) -> Reach {
 /// Serves on a port: the way of every platform that starts a program and sends it HTTP.
 async fn serve_http(app: App, mut found: Found, mut signals: Signals) -> Result<Ended> {
     let listener = bind(&found.config, found.platform).await?;
-    let address = listener.local_addr().map_err(|cause| Error::internal(format!("the listener has no address: {cause}")))?;
+    let address = listener
+        .local_addr()
+        .map_err(|cause| Error::internal(format!("the listener has no address: {cause}")))?;
     found.config.settings.address = own_address(&found.config, address).await;
     found.config.edge.reach = reach(&found, address);
     let plan = Plan::new(&found.config, address)?;

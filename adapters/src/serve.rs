@@ -27,21 +27,27 @@ pub(crate) enum Ended {
 ///
 /// # Errors
 ///
-/// `Forbidden` when others than this machine could come in without proving who they are; `Unavailable` when the address can't be taken.
+/// `Forbidden` when others than this machine could come in without proving who they are;
+/// `Unavailable` when the address can't be taken.
 pub(crate) async fn bind(config: &Config, platform: Platform) -> Result<TcpListener> {
     let host = config.host.as_deref().unwrap_or_default();
     let unavailable = |cause: io::Error| {
         let message = format!("{host}, port {}, can't be listened on: {cause}", config.port);
         Error::new(ErrorKind::Unavailable, message).with_code("BAD_ADDRESS")
     };
-    let found: Vec<SocketAddr> = lookup_host((host, config.port)).await.map_err(unavailable)?.collect();
+    let found: Vec<SocketAddr> =
+        lookup_host((host, config.port)).await.map_err(unavailable)?.collect();
     let open = found.iter().find(|address| !address.ip().to_canonical().is_loopback());
-    if let Some(way) = open.map(|address| format!("{} can be reached", address.ip())).or_else(|| brought(platform)) {
+    if let Some(way) =
+        open.map(|address| format!("{} can be reached", address.ip())).or_else(|| brought(platform))
+    {
         match (config.edge.auth.is_on(), config.allow_unauthenticated) {
             (true, _) => {}
             (false, false) => return Err(exposed(&way, platform)),
             (false, true) => {
-                tracing::warn!("unauthenticated: {way} from other machines, and whoever does can read and write every object");
+                tracing::warn!(
+                    "unauthenticated: {way} from other machines, and whoever does can read and write every object"
+                );
             }
         }
     }
@@ -55,8 +61,12 @@ fn brought(platform: Platform) -> Option<String> {
 
 fn exposed(way: &str, platform: Platform) -> Error {
     let or_else = match platform {
-        Platform::Http => "listen on 127.0.0.1, or, on a private network only, set DOTDO_ALLOW_UNAUTHENTICATED=1 (--allow-unauthenticated)",
-        _ => "where the platform itself lets in only those who may, set DOTDO_ALLOW_UNAUTHENTICATED=1",
+        Platform::Http => {
+            "listen on 127.0.0.1, or, on a private network only, set DOTDO_ALLOW_UNAUTHENTICATED=1 (--allow-unauthenticated)"
+        }
+        _ => {
+            "where the platform itself lets in only those who may, set DOTDO_ALLOW_UNAUTHENTICATED=1"
+        }
     };
     let message = format!(
         "{way} from other machines, and nobody would have to prove who they are: set DOTDO_AUTH_TOKENS to a token that clients send \
@@ -66,10 +76,19 @@ fn exposed(way: &str, platform: Platform) -> Error {
 }
 
 /// Serves until a signal asks to stop, then finishes; a second signal ends at once.
-pub(crate) async fn serve<F: Front>(listener: TcpListener, front: Arc<F>, config: &Config, signals: &mut Signals) -> Ended {
+pub(crate) async fn serve<F: Front>(
+    listener: TcpListener,
+    front: Arc<F>,
+    config: &Config,
+    signals: &mut Signals,
+) -> Ended {
     let asked = async {
         let signal = signals.next().await;
-        tracing::info!(signal, deadline_ms = config.shutdown.as_millis(), "stopping; a second signal ends at once");
+        tracing::info!(
+            signal,
+            deadline_ms = config.shutdown.as_millis(),
+            "stopping; a second signal ends at once"
+        );
     };
     let proxies = TrustedProxies::new(&config.edge.trusted_proxies).unwrap_or_default();
     let settings = ServerSettings { proxies, ..config.server.clone() };
@@ -77,8 +96,14 @@ pub(crate) async fn serve<F: Front>(listener: TcpListener, front: Arc<F>, config
     stop(connections.shutdown(), front.objects(), config.shutdown, signals).await
 }
 
-/// Finishes in order: `requests`, which completes when those in flight have ended, then the objects. Another signal ends it at once.
-pub(crate) async fn stop<O: Objects>(requests: impl Future<Output = ()>, objects: &O, deadline: Duration, signals: &mut Signals) -> Ended {
+/// Finishes in order: `requests`, which completes when those in flight have ended, then the
+/// objects. Another signal ends it at once.
+pub(crate) async fn stop<O: Objects>(
+    requests: impl Future<Output = ()>,
+    objects: &O,
+    deadline: Duration,
+    signals: &mut Signals,
+) -> Ended {
     tokio::select! {
         biased;
         () = finish(requests, objects, deadline) => {

@@ -1,4 +1,5 @@
-//! The threads that everything runs on, so that handlers that compute or query for long never take the last ones.
+//! The threads that everything runs on, so that handlers that compute or query for long never take
+//! the last ones.
 
 use std::io;
 use std::num::NonZero;
@@ -10,11 +11,11 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::memory::bound_the_allocator;
 
-/// How many handlers may compute at the same moment where they are, which costs nothing. More of them move everything else on their
-/// thread to another one first, which costs some microseconds.
+/// How many handlers may compute at the same moment where they are, which costs nothing. More of
+/// them move everything else on their thread to another one first, which costs some microseconds.
 ///
-/// There are this many threads more than processors: slow handlers may sit on so many threads and every processor still has one for
-/// the others.
+/// There are this many threads more than processors: slow handlers may sit on so many threads and
+/// every processor still has one for the others.
 pub(crate) const INLINE_MAX: usize = 16;
 
 /// A runtime with enough threads for [`Workers`].
@@ -25,7 +26,11 @@ pub(crate) const INLINE_MAX: usize = 16;
 pub(crate) fn runtime() -> io::Result<Runtime> {
     bound_the_allocator();
     let processors = available_parallelism().map_or(1, NonZero::get);
-    Builder::new_multi_thread().worker_threads(processors + INLINE_MAX).thread_name("dotdo").enable_all().build()
+    Builder::new_multi_thread()
+        .worker_threads(processors + INLINE_MAX)
+        .thread_name("dotdo")
+        .enable_all()
+        .build()
 }
 
 /// Runs handlers on the threads of a [`runtime`].
@@ -84,7 +89,8 @@ mod tests {
                 });
             });
         }
-        // The last one at the gate is an ordinary task: it must get a thread while all the handlers sit on theirs.
+        // The last one at the gate is an ordinary task: it must get a thread while all the handlers
+        // sit on theirs.
         let opener = runtime.spawn_blocking(move || gate.wait());
         let other = runtime.spawn(async { 1 });
         assert_eq!(runtime.block_on(other).expect("a free thread"), 1);

@@ -2,10 +2,12 @@
 
 use dotdo::{App, Context, DurableObject, Error, Request, Response, Result};
 
-/// Answers `/value` (a read), `/add` (a write of one row), `/fill?n` (n rows of about 104 bytes), `/touch` (changes one of them).
+/// Answers `/value` (a read), `/add` (a write of one row), `/fill?n` (n rows of about 104 bytes),
+/// `/touch` (changes one of them).
 struct Measured;
 
-const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS counter (id INTEGER PRIMARY KEY, value INTEGER NOT NULL);
+const SCHEMA: &str =
+    "CREATE TABLE IF NOT EXISTS counter (id INTEGER PRIMARY KEY, value INTEGER NOT NULL);
     INSERT OR IGNORE INTO counter VALUES (1, 0);
     CREATE TABLE IF NOT EXISTS rows (id TEXT PRIMARY KEY, type TEXT NOT NULL, data TEXT NOT NULL)";
 
@@ -23,7 +25,9 @@ impl DurableObject for Measured {
                 ctx.sql().exec(SCHEMA, ())?;
                 0
             }
-            "/add" => ctx.sql().exec("UPDATE counter SET value = value + 1 RETURNING value", ())?.one()?,
+            "/add" => {
+                ctx.sql().exec("UPDATE counter SET value = value + 1 RETURNING value", ())?.one()?
+            }
             "/fill" => ctx.sql().exec(FILL, (number,)).map(|_| number)?,
             "/touch" => {
                 ctx.sql().exec("UPDATE rows SET type = 'touched' WHERE rowid = ?", (number,))?;

@@ -24,7 +24,8 @@ impl Client {
     pub async fn connect(address: &str) -> Self {
         let stream = TcpStream::connect(address).await.expect("the server listens");
         stream.set_nodelay(true).expect("a TCP socket takes the option");
-        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
+        let (sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
         tokio::spawn(connection);
         Self { sender, host: address.to_owned() }
     }
@@ -44,7 +45,10 @@ impl Client {
     ///
     /// On any other answer.
     pub async fn send(&mut self, request: Builder, body: String) -> String {
-        let request = request.header("host", &self.host).body(Full::new(body.into())).expect("a good request");
+        let request = request
+            .header("host", &self.host)
+            .body(Full::new(body.into()))
+            .expect("a good request");
         let path = request.uri().path().to_owned();
         self.sender.ready().await.expect("the connection stays open");
         let response = self.sender.send_request(request).await.expect("an answer");
@@ -82,7 +86,8 @@ impl Client {
             })
         });
         let counts = futures_util::future::join_all(workers).await;
-        let total: u32 = counts.into_iter().map(|count| count.expect("a worker does not panic")).sum();
+        let total: u32 =
+            counts.into_iter().map(|count| count.expect("a worker does not panic")).sum();
         f64::from(total) / started.elapsed().as_secs_f64()
     }
 }

@@ -1,4 +1,5 @@
-//! What the command line takes. Values are checked where those of the environment and the files are, so they get the same answers.
+//! What the command line takes. Values are checked where those of the environment and the files
+//! are, so they get the same answers.
 
 use clap::{Args, Parser, Subcommand};
 use dotdo::ServeOptions;
@@ -42,8 +43,10 @@ pub(crate) enum Command {
     #[command(after_help = EXAMPLES, after_long_help = everything())]
     Serve(Serve),
     /// Ask the server on this machine whether it is up
-    #[command(after_help = "Asks GET /health, or /ready, where the settings say that the server listens, and prints the answer.\n\n\
-                            Exit codes: 0 it is well, 1 it is not, does not run or does not answer within 4 s, 2 wrong usage or configuration.")]
+    #[command(
+        after_help = "Asks GET /health, or /ready, where the settings say that the server listens, and prints the answer.\n\n\
+                            Exit codes: 0 it is well, 1 it is not, does not run or does not answer within 4 s, 2 wrong usage or configuration."
+    )]
     Health(Health),
 }
 
@@ -83,7 +86,8 @@ pub(crate) struct Serve {
     /// Port to listen on, 0 for any free one [env: PORT] [default: 8787]
     #[arg(long, short, value_name = "PORT")]
     port: Option<String>,
-    /// Where the state is kept: a folder, s3://, gs://, az:// or memory:// [env: DOTDO_STORAGE] [default: ./.dotdo]
+    /// Where the state is kept: a folder, s3://, gs://, az:// or memory:// [env: DOTDO_STORAGE]
+    /// [default: ./.dotdo]
     #[arg(long, value_name = "STORAGE")]
     storage: Option<String>,
     /// Class of requests that name none [env: DEFAULT_DO_CLASS]
@@ -92,7 +96,8 @@ pub(crate) struct Serve {
     /// How much is logged: error, warn, info, debug, trace or off [env: LOG_LEVEL] [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
-    /// Serve other machines although nobody has to prove who they are: private networks only [env: DOTDO_ALLOW_UNAUTHENTICATED]
+    /// Serve other machines although nobody has to prove who they are: private networks only [env:
+    /// DOTDO_ALLOW_UNAUTHENTICATED]
     #[arg(long)]
     allow_unauthenticated: bool,
 }

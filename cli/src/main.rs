@@ -13,7 +13,9 @@ use self::args::{Cli, Command};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
-        Command::Serve(options) => dotdo::run_with(App::new().class("DO", || Graph), options.into()),
+        Command::Serve(options) => {
+            dotdo::run_with(App::new().class("DO", || Graph), options.into())
+        }
         Command::Health(about) => {
             let question = about.question();
             dotdo::health(about.into(), question)

@@ -17,12 +17,19 @@ fn it_serves_on_loopback_and_stops_in_order_when_asked() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let folder = folder();
         let mut server = Server::start(dotdo(folder.path()).arg("--port=0"));
-        assert!(server.address.starts_with("127.0.0.1:") && !server.address.ends_with(":0"), "{}", server.address);
+        assert!(
+            server.address.starts_with("127.0.0.1:") && !server.address.ends_with(":0"),
+            "{}",
+            server.address
+        );
         assert!(server.get("/health").starts_with("HTTP/1.1 200 OK\r\n"));
         assert!(server.get("/ready").starts_with("HTTP/1.1 200 OK\r\n"));
         assert!(server.get("/nothing").starts_with("HTTP/1.1 404 Not Found\r\n"));
         let metrics = server.get("/metrics");
-        assert!(metrics.contains("dotdo_http_requests_total{status=\"200\",class=\"\"} 2"), "{metrics}");
+        assert!(
+            metrics.contains("dotdo_http_requests_total{status=\"200\",class=\"\"} 2"),
+            "{metrics}"
+        );
         assert!(metrics.contains("dotdo_http_request_seconds_bucket"), "{metrics}");
         server.signal(signal);
         assert_eq!(server.line("stopped")["level"], "INFO");
@@ -34,7 +41,11 @@ fn it_serves_on_loopback_and_stops_in_order_when_asked() {
 fn what_was_acknowledged_is_there_after_kill_9() {
     let folder = folder();
     let server = Server::start(dotdo(folder.path()).arg("--port=0"));
-    let made = server.ask("POST", "/do/hello/things", r#"{"id": "a", "type": "Note", "name": "survives"}"#);
+    let made = server.ask(
+        "POST",
+        "/do/hello/things",
+        r#"{"id": "a", "type": "Note", "name": "survives"}"#,
+    );
     assert!(made.starts_with("HTTP/1.1 201 Created\r\n"), "{made}");
     drop(server);
     let server = Server::start(dotdo(folder.path()).arg("--port=0"));
@@ -45,8 +56,13 @@ fn what_was_acknowledged_is_there_after_kill_9() {
 #[test]
 fn the_state_is_where_the_strongest_source_says() {
     let folder = folder();
-    std::fs::write(folder.path().join("dotdo.toml"), "storage = \"from-file\"\nport = 0\n").expect("a file");
-    let mut server = Server::start(dotdo(folder.path()).args(["serve", "--storage", "from-flag"]).env("DOTDO_STORAGE", "from-env"));
+    std::fs::write(folder.path().join("dotdo.toml"), "storage = \"from-file\"\nport = 0\n")
+        .expect("a file");
+    let mut server = Server::start(
+        dotdo(folder.path())
+            .args(["serve", "--storage", "from-flag"])
+            .env("DOTDO_STORAGE", "from-env"),
+    );
     server.signal(Signal::SIGTERM);
     assert_eq!(server.code(), Some(0));
     assert!(folder.path().join("from-flag").is_dir());
@@ -57,13 +73,21 @@ fn the_state_is_where_the_strongest_source_says() {
 fn a_wrong_configuration_stops_the_start_with_2_and_touches_nothing() {
     let folder = folder();
     for (name, value, expected) in [
-        ("DOTDO_PROT", "1", "the environment variable DOTDO_PROT is no setting; did you mean DOTDO_PORT?"),
+        (
+            "DOTDO_PROT",
+            "1",
+            "the environment variable DOTDO_PROT is no setting; did you mean DOTDO_PORT?",
+        ),
         ("PORT", "x", "PORT is \"x\"; it takes a whole number from 0 to 65535"),
         ("DOTDO_HOST", "0.0.0.0", "0.0.0.0 can be reached from other machines"),
         ("DOTDO_HOST", "::", ":: can be reached from other machines"),
         ("DEFAULT_DO_CLASS", "Nope", "no class is named \\\"Nope\\\""),
         ("DOTDO_AUTH_TOKENS", "short", "auth.tokens has a token with fewer than 32 characters"),
-        ("DOTDO_AUTH_SKIP_PATHS", "/health,/do/*", "DOTDO_AUTH_SKIP_PATHS is \"/health,/do/*\"; it takes none, or a list of paths"),
+        (
+            "DOTDO_AUTH_SKIP_PATHS",
+            "/health,/do/*",
+            "DOTDO_AUTH_SKIP_PATHS is \"/health,/do/*\"; it takes none, or a list of paths",
+        ),
         (
             "DOTDO_CORS_ORIGINS",
             "https://*.example.com",
@@ -76,8 +100,14 @@ fn a_wrong_configuration_stops_the_start_with_2_and_touches_nothing() {
         assert_eq!((code, &*stdout), (Some(2), ""), "{name}: {stderr}");
         assert!(stderr.contains(expected), "{name}: {stderr}");
     }
-    let both = outcome(dotdo(folder.path()).env("DOTDO_CORS_ORIGINS", "*").env("DOTDO_CORS_CREDENTIALS", "true"));
-    assert!(both.0 == Some(2) && both.2.contains("every page in the world could act for whoever visits it"), "{both:?}");
+    let both = outcome(
+        dotdo(folder.path()).env("DOTDO_CORS_ORIGINS", "*").env("DOTDO_CORS_CREDENTIALS", "true"),
+    );
+    assert!(
+        both.0 == Some(2)
+            && both.2.contains("every page in the world could act for whoever visits it"),
+        "{both:?}"
+    );
     let (code, _, stderr) = outcome(dotdo(folder.path()).arg("--prot=1"));
     assert!(code == Some(2) && stderr.contains("--port"), "{stderr}");
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
@@ -86,8 +116,12 @@ fn a_wrong_configuration_stops_the_start_with_2_and_touches_nothing() {
 #[test]
 fn another_address_is_served_only_when_it_is_asked_for_by_name() {
     let folder = folder();
-    let mut server =
-        Server::start(dotdo(folder.path()).args(["--host=0.0.0.0", "--port=0", "--storage=memory://", "--allow-unauthenticated"]));
+    let mut server = Server::start(dotdo(folder.path()).args([
+        "--host=0.0.0.0",
+        "--port=0",
+        "--storage=memory://",
+        "--allow-unauthenticated",
+    ]));
     assert!(server.address.starts_with("0.0.0.0:"));
     server.signal(Signal::SIGTERM);
     assert_eq!(server.code(), Some(0));
@@ -96,13 +130,34 @@ fn another_address_is_served_only_when_it_is_asked_for_by_name() {
 /// Variables and their values.
 type Variables = &'static [(&'static str, &'static str)];
 
-/// What each platform that sends HTTP tells a program, without what differs from start to start: its name, the ownership, the variables.
+/// What each platform that sends HTTP tells a program, without what differs from start to start:
+/// its name, the ownership, the variables.
 const PLATFORMS: [(&str, &str, Variables); 7] = [
-    ("azure-functions", "per-request", &[("FUNCTIONS_CUSTOMHANDLER_PORT", "0"), ("PORT", "1"), ("DOTDO_ALLOW_UNAUTHENTICATED", "1")]),
-    ("cloud-run", "per-request", &[("K_SERVICE", "s"), ("K_REVISION", "s-00001-abc"), ("PORT", "0")]),
+    (
+        "azure-functions",
+        "per-request",
+        &[
+            ("FUNCTIONS_CUSTOMHANDLER_PORT", "0"),
+            ("PORT", "1"),
+            ("DOTDO_ALLOW_UNAUTHENTICATED", "1"),
+        ],
+    ),
+    (
+        "cloud-run",
+        "per-request",
+        &[("K_SERVICE", "s"), ("K_REVISION", "s-00001-abc"), ("PORT", "0")],
+    ),
     ("fly", "leased", &[("FLY_MACHINE_ID", "91857d6c"), ("FLY_APP_NAME", "a"), ("PORT", "0")]),
-    ("railway", "leased", &[("RAILWAY_PROJECT_ID", "p"), ("RAILWAY_ENVIRONMENT_ID", "e"), ("PORT", "0")]),
-    ("render", "leased", &[("RENDER", "true"), ("RENDER_DISCOVERY_SERVICE", "s-discovery"), ("PORT", "0")]),
+    (
+        "railway",
+        "leased",
+        &[("RAILWAY_PROJECT_ID", "p"), ("RAILWAY_ENVIRONMENT_ID", "e"), ("PORT", "0")],
+    ),
+    (
+        "render",
+        "leased",
+        &[("RENDER", "true"), ("RENDER_DISCOVERY_SERVICE", "s-discovery"), ("PORT", "0")],
+    ),
     ("kubernetes", "leased", &[("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("PORT", "0")]),
     ("http", "leased", &[("PORT", "0")]),
 ];
@@ -120,8 +175,16 @@ fn it_says_where_it_is_and_what_it_chose() {
         server.signal(Signal::SIGTERM);
         assert_eq!(server.code(), Some(0), "{platform}");
         let said = &server.said;
-        assert_eq!((&said["platform"], &said["ownership"]), (&json!(platform), &json!(ownership)), "{said}");
-        assert_eq!((&said["storage"], &said["checkpoint"]), (&json!("memory://"), &json!("auto")), "{said}");
+        assert_eq!(
+            (&said["platform"], &said["ownership"]),
+            (&json!(platform), &json!(ownership)),
+            "{said}"
+        );
+        assert_eq!(
+            (&said["storage"], &said["checkpoint"]),
+            (&json!("memory://"), &json!("auto")),
+            "{said}"
+        );
         let forwarding = if platform == "fly" { "fly-replay" } else { "off" };
         assert_eq!(said["forwarding"], forwarding, "{said}");
         assert!(server.address.starts_with("127.0.0.1:"), "{said}");
@@ -132,12 +195,21 @@ fn it_says_where_it_is_and_what_it_chose() {
 fn people_can_read_what_it_chose_too() {
     let folder = folder();
     let mut command = dotdo(folder.path());
-    command.env("DOTDO_LOG_FORMAT", "human").env("KUBERNETES_SERVICE_HOST", "10.0.0.1").env("POD_IP", "10.1.0.7");
-    command.env("DOTDO_PEER_SECRET", "a".repeat(32)).args(["--host=127.0.0.1", "--port=0", "--storage=memory://"]);
+    command
+        .env("DOTDO_LOG_FORMAT", "human")
+        .env("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+        .env("POD_IP", "10.1.0.7");
+    command.env("DOTDO_PEER_SECRET", "a".repeat(32)).args([
+        "--host=127.0.0.1",
+        "--port=0",
+        "--storage=memory://",
+    ]);
     let mut child = command.spawn().expect("the command starts");
-    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    let mut lines =
+        BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
     let said = lines.find(|line| line.contains("listening")).expect("it says that it listens");
-    kill(Pid::from_raw(child.id().try_into().expect("a process id")), Signal::SIGTERM).expect("the process runs");
+    kill(Pid::from_raw(child.id().try_into().expect("a process id")), Signal::SIGTERM)
+        .expect("the process runs");
     assert_eq!(child.wait().expect("the process ends").code(), Some(0));
     for expected in [
         r#"platform="kubernetes""#,
@@ -156,7 +228,11 @@ fn a_platform_is_not_started_by_halves_nor_open_to_everybody() {
     let folder = folder();
     for (platform, _, variables) in PLATFORMS {
         let with = |more: &[(&str, &str)]| {
-            let asked: Vec<_> = variables.iter().filter(|(name, _)| *name != "DOTDO_ALLOW_UNAUTHENTICATED").copied().collect();
+            let asked: Vec<_> = variables
+                .iter()
+                .filter(|(name, _)| *name != "DOTDO_ALLOW_UNAUTHENTICATED")
+                .copied()
+                .collect();
             outcome(dotdo(folder.path()).envs(asked).envs(more.iter().copied()))
         };
         if platform == "http" {
@@ -164,14 +240,28 @@ fn a_platform_is_not_started_by_halves_nor_open_to_everybody() {
         }
         let (code, _, stderr) = with(&[]);
         assert_eq!(code, Some(2), "{platform}: {stderr}");
-        assert!(stderr.contains(&format!("{platform} keeps no folder of the program: set DOTDO_STORAGE")), "{stderr}");
+        assert!(
+            stderr
+                .contains(&format!("{platform} keeps no folder of the program: set DOTDO_STORAGE")),
+            "{stderr}"
+        );
         let (code, _, stderr) = with(&[("DOTDO_STORAGE", "memory://")]);
         assert_eq!(code, Some(2), "{platform}: {stderr}");
-        assert!(stderr.contains("nobody would have to prove who they are") && stderr.contains("DOTDO_ALLOW_UNAUTHENTICATED=1"), "{stderr}");
+        assert!(
+            stderr.contains("nobody would have to prove who they are")
+                && stderr.contains("DOTDO_ALLOW_UNAUTHENTICATED=1"),
+            "{stderr}"
+        );
     }
-    for (platform, variable) in [("azure-functions", "FUNCTIONS_CUSTOMHANDLER_PORT"), ("lambda", "AWS_LAMBDA_RUNTIME_API")] {
+    for (platform, variable) in
+        [("azure-functions", "FUNCTIONS_CUSTOMHANDLER_PORT"), ("lambda", "AWS_LAMBDA_RUNTIME_API")]
+    {
         let (code, _, stderr) = outcome(dotdo(folder.path()).env("DOTDO_PLATFORM", platform));
-        assert!(code == Some(2) && stderr.contains(&format!("{variable}, which {platform} sets, is not there")), "{stderr}");
+        assert!(
+            code == Some(2)
+                && stderr.contains(&format!("{variable}, which {platform} sets, is not there")),
+            "{stderr}"
+        );
     }
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
@@ -182,18 +272,26 @@ fn with_a_token_another_address_is_served_and_the_token_is_nowhere_to_be_seen() 
     let token = "0123456789abcdef0123456789abcdef";
     let mut command = dotdo(folder.path());
     command.args(["--host=0.0.0.0", "--port=0", "--storage=memory://", "--log-level=trace"]);
-    let mut server = Server::start(command.env("DOTDO_AUTH_TOKENS", token).env("DOTDO_LOG_ACCESS", "all"));
+    let mut server =
+        Server::start(command.env("DOTDO_AUTH_TOKENS", token).env("DOTDO_LOG_ACCESS", "all"));
     server.address = server.address.replace("0.0.0.0", "127.0.0.1");
     assert!(server.get("/do/a/things").starts_with("HTTP/1.1 401 Unauthorized\r\n"));
     assert!(server.get("/metrics").starts_with("HTTP/1.1 401 Unauthorized\r\n"));
     assert!(server.get("/health").starts_with("HTTP/1.1 200 OK\r\n"));
-    let known = server.ask_with("GET", "/do/a/things?type=in-the-query", &format!("authorization: Bearer {token}"));
+    let known = server.ask_with(
+        "GET",
+        "/do/a/things?type=in-the-query",
+        &format!("authorization: Bearer {token}"),
+    );
     assert!(known.starts_with("HTTP/1.1 200 OK\r\n"), "{known}");
     server.signal(Signal::SIGTERM);
     let mut log = String::new();
     server.log.read_to_string(&mut log).expect("a log");
     assert_eq!(server.code(), Some(0));
-    assert!(log.contains("/do/a/things") && !log.contains(token) && !log.contains("in-the-query"), "{log}");
+    assert!(
+        log.contains("/do/a/things") && !log.contains(token) && !log.contains("in-the-query"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -201,9 +299,16 @@ fn the_log_says_of_each_request_what_was_sent_and_nobody_can_write_lines() {
     for format in ["json", "human"] {
         let folder = folder();
         let mut command = dotdo(folder.path());
-        command.args(["--port=0", "--storage=memory://"]).env("DOTDO_LOG_ACCESS", "all").env("DOTDO_LOG_FORMAT", format);
+        command
+            .args(["--port=0", "--storage=memory://"])
+            .env("DOTDO_LOG_ACCESS", "all")
+            .env("DOTDO_LOG_FORMAT", format);
         let mut server = Server::start_in(&mut command, format);
-        let made = server.ask("POST", "/do/a%0AINFO%20forged%1b[31m/things?session_id=secret", r#"{"id": "x", "type": "T", "name": "n"}"#);
+        let made = server.ask(
+            "POST",
+            "/do/a%0AINFO%20forged%1b[31m/things?session_id=secret",
+            r#"{"id": "x", "type": "T", "name": "n"}"#,
+        );
         assert!(made.starts_with("HTTP/1.1 201"), "{made}");
         let body = made.split_once("\r\n\r\n").expect("a body").1;
         server.signal(Signal::SIGTERM);
@@ -211,16 +316,33 @@ fn the_log_says_of_each_request_what_was_sent_and_nobody_can_write_lines() {
         server.log.read_to_string(&mut log).expect("a log");
         assert_eq!(server.code(), Some(0));
         let line = log.lines().find(|line| line.contains("201")).unwrap_or_else(|| panic!("{log}"));
-        assert!(!log.contains("\nINFO") && !log.contains('\u{1b}') && !log.contains("secret"), "{log}");
+        assert!(
+            !log.contains("\nINFO") && !log.contains('\u{1b}') && !log.contains("secret"),
+            "{log}"
+        );
         if format == "json" {
             let entry: Value = serde_json::from_str(line).expect("JSON");
-            let known = ["client", "method", "path", "class", "object", "status", "bytes_in", "bytes_out"].map(|name| entry[name].clone());
+            let known =
+                ["client", "method", "path", "class", "object", "status", "bytes_in", "bytes_out"]
+                    .map(|name| entry[name].clone());
             let path = "/do/a%0AINFO%20forged%1b[31m/things";
-            let expected = serde_json::json!(["127.0.0.1", "POST", path, "DO", "a\nINFO forged\u{1b}[31m", 201, 37, body.len()]);
+            let expected = serde_json::json!([
+                "127.0.0.1",
+                "POST",
+                path,
+                "DO",
+                "a\nINFO forged\u{1b}[31m",
+                201,
+                37,
+                body.len()
+            ]);
             assert_eq!(Value::from(known.to_vec()), expected);
             assert!(entry["ms"].is_number() && entry["request_id"].is_string(), "{line}");
         } else {
-            assert!(line.contains(r#"client=127.0.0.1"#) && line.contains(r#"a\nINFO forged"#), "{line}");
+            assert!(
+                line.contains(r#"client=127.0.0.1"#) && line.contains(r#"a\nINFO forged"#),
+                "{line}"
+            );
         }
     }
 }
@@ -230,7 +352,8 @@ fn a_port_that_is_taken_is_told_and_ends_with_1() {
     let folder = folder();
     let first = Server::start(dotdo(folder.path()).args(["--port=0", "--storage=memory://"]));
     let port = first.address.rsplit(':').next().expect("a port");
-    let (code, _, stderr) = outcome(dotdo(folder.path()).args(["--port", port, "--storage=memory://"]));
+    let (code, _, stderr) =
+        outcome(dotdo(folder.path()).args(["--port", port, "--storage=memory://"]));
     assert_eq!(code, Some(1), "{stderr}");
     assert!(stderr.contains(&format!("127.0.0.1, port {port}, can't be listened on")), "{stderr}");
 }
@@ -255,18 +378,36 @@ fn a_second_signal_ends_it_at_once_with_1() {
 fn a_server_can_be_asked_whether_it_is_well_without_another_client() {
     let folder = folder();
     for host in ["127.0.0.1", "0.0.0.0"] {
-        let mut server = Server::start(dotdo(folder.path()).args(["--host", host, "--port=0", "--allow-unauthenticated"]));
+        let mut server = Server::start(dotdo(folder.path()).args([
+            "--host",
+            host,
+            "--port=0",
+            "--allow-unauthenticated",
+        ]));
         let port = server.address.rsplit(':').next().expect("a port").to_owned();
-        let ask =
-            |arguments: &[&str]| outcome(dotdo(folder.path()).arg("health").args(arguments).env("DOTDO_HOST", host).env("PORT", &port));
+        let ask = |arguments: &[&str]| {
+            outcome(
+                dotdo(folder.path())
+                    .arg("health")
+                    .args(arguments)
+                    .env("DOTDO_HOST", host)
+                    .env("PORT", &port),
+            )
+        };
         assert_eq!(ask(&[]), (Some(0), "{\"status\":\"ok\"}\n".to_owned(), String::new()));
-        assert_eq!(ask(&["--ready"]), (Some(0), "{\"status\":\"ready\"}\n".to_owned(), String::new()));
+        assert_eq!(
+            ask(&["--ready"]),
+            (Some(0), "{\"status\":\"ready\"}\n".to_owned(), String::new())
+        );
         assert_eq!(ask(&["--host=127.0.0.1", "--port", &port]).0, Some(0));
         server.signal(Signal::SIGTERM);
         assert_eq!(server.code(), Some(0));
         let (code, stdout, stderr) = ask(&[]);
         assert_eq!((code, &*stdout), (Some(1), ""), "{stderr}");
-        assert!(stderr.contains(&format!("http://127.0.0.1:{port}/health does not answer: ")), "{stderr}");
+        assert!(
+            stderr.contains(&format!("http://127.0.0.1:{port}/health does not answer: ")),
+            "{stderr}"
+        );
     }
     let (code, _, stderr) = outcome(dotdo(folder.path()).args(["health", "--port=0"]));
     assert!(code == Some(2) && stderr.contains("port is 0"), "{stderr}");
@@ -281,12 +422,19 @@ fn a_server_that_refuses_is_not_well() {
         let (mut stream, _) = other.accept().expect("somebody asks");
         let mut head = [0; 1024];
         let read = stream.read(&mut head).expect("a request");
-        write!(stream, "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 9\r\n\r\nno bucket").expect("the client reads");
+        write!(stream, "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 9\r\n\r\nno bucket")
+            .expect("the client reads");
         String::from_utf8_lossy(&head[..read]).into_owned()
     });
-    let (code, stdout, stderr) = outcome(dotdo(folder.path()).args(["health", "--ready", "--port", &port]));
+    let (code, stdout, stderr) =
+        outcome(dotdo(folder.path()).args(["health", "--ready", "--port", &port]));
     assert_eq!((code, &*stdout), (Some(1), ""), "{stderr}");
-    assert!(stderr.contains(&format!("http://127.0.0.1:{port}/ready answers 503 Service Unavailable: no bucket")), "{stderr}");
+    assert!(
+        stderr.contains(&format!(
+            "http://127.0.0.1:{port}/ready answers 503 Service Unavailable: no bucket"
+        )),
+        "{stderr}"
+    );
     assert!(refusing.join().expect("no panic").starts_with("GET /ready HTTP/1.1\r\n"));
 }
 
@@ -295,7 +443,9 @@ fn it_says_what_it_takes() {
     let folder = folder();
     let (code, stdout, _) = outcome(dotdo(folder.path()).arg("--help"));
     assert_eq!(code, Some(0));
-    for expected in ["serve", "health", "--storage", "--allow-unauthenticated", "Examples:", "Exit codes:"] {
+    for expected in
+        ["serve", "health", "--storage", "--allow-unauthenticated", "Examples:", "Exit codes:"]
+    {
         assert!(stdout.contains(expected), "{stdout}");
     }
     let (code, stdout, _) = outcome(dotdo(folder.path()).arg("--version"));

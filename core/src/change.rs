@@ -1,7 +1,7 @@
 //! Values, rows and schemas: the common language of the database, the log and the snapshots.
 //!
-//! `sqlite/` produces and applies these types and knows no bucket; `log/` and `iceberg/` store them and know no SQLite.
-//! Nothing here has behaviour beyond describing data exactly.
+//! `sqlite/` produces and applies these types and knows no bucket; `log/` and `iceberg/` store them
+//! and know no SQLite. Nothing here has behaviour beyond describing data exactly.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -109,15 +109,17 @@ pub(crate) struct SchemaObject {
 
 /// Every object of a database's schema, in the order of `sqlite_schema`.
 ///
-/// `sqlite_sequence` is listed once SQLite has made it, but has no [`TableShape`]: its rows are [`Header::sequences`]. Other
-/// internal tables don't exist, because users can't run what makes them.
+/// `sqlite_sequence` is listed once SQLite has made it, but has no [`TableShape`]: its rows are
+/// [`Header::sequences`]. Other internal tables don't exist, because users can't run what makes
+/// them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Schema {
     /// The objects, in SQLite's own order.
     pub(crate) objects: Vec<SchemaObject>,
 }
 
-/// SQLite's type affinity of a column (<https://www.sqlite.org/datatype3.html#determination_of_column_affinity>).
+/// SQLite's type affinity of a column
+/// (<https://www.sqlite.org/datatype3.html#determination_of_column_affinity>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Affinity {
     /// `INT…`.
@@ -146,16 +148,19 @@ pub(crate) struct Column {
 /// How a table's rows are identified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum KeyShape {
-    /// A rowid table. `alias` is the index in [`TableShape::columns`] of the `INTEGER PRIMARY KEY`, when there is one.
+    /// A rowid table. `alias` is the index in [`TableShape::columns`] of the `INTEGER PRIMARY KEY`,
+    /// when there is one.
     Rowid {
         /// The column that is another name of the rowid.
         alias: Option<usize>,
     },
-    /// A `WITHOUT ROWID` table: the primary key's columns (indexes in [`TableShape::columns`]) in the key's order.
+    /// A `WITHOUT ROWID` table: the primary key's columns (indexes in [`TableShape::columns`]) in
+    /// the key's order.
     Primary(Vec<usize>),
 }
 
-/// What the log and the snapshots must know of an ordinary table (virtual tables have none; their shadow tables do).
+/// What the log and the snapshots must know of an ordinary table (virtual tables have none; their
+/// shadow tables do).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TableShape {
     /// The table's name.
@@ -182,7 +187,8 @@ pub(crate) enum RowKey {
     Primary(Vec<Value>),
 }
 
-/// A whole row: the values of [`TableShape::columns`], and the rowid for rowid tables (also where a column aliases it).
+/// A whole row: the values of [`TableShape::columns`], and the rowid for rowid tables (also where a
+/// column aliases it).
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Row {
     /// The rowid; `None` in `WITHOUT ROWID` tables.
@@ -191,13 +197,15 @@ pub(crate) struct Row {
     pub(crate) values: Vec<Value>,
 }
 
-/// The net change of one table's rows: first the deletes, then the upserts; a key is in at most one of both.
+/// The net change of one table's rows: first the deletes, then the upserts; a key is in at most one
+/// of both.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TableChanges {
     /// The table's name after the change.
     pub(crate) table: String,
-    /// The table's former content, if there was such a table, is gone entirely; `upserts` is all there is. Every new table is
-    /// listed like this, also when it has no rows: a table of the same name and definition may have been dropped before.
+    /// The table's former content, if there was such a table, is gone entirely; `upserts` is all
+    /// there is. Every new table is listed like this, also when it has no rows: a table of the same
+    /// name and definition may have been dropped before.
     pub(crate) rewritten: bool,
     /// Keys whose rows are gone.
     pub(crate) deletes: Vec<RowKey>,
@@ -207,18 +215,21 @@ pub(crate) struct TableChanges {
 
 impl TableChanges {
     fn bytes(&self) -> usize {
-        let values = self.upserts.iter().flat_map(|row| &row.values).map(Value::bytes).sum::<usize>();
+        let values =
+            self.upserts.iter().flat_map(|row| &row.values).map(Value::bytes).sum::<usize>();
         values + 16 * (self.deletes.len() + self.upserts.len())
     }
 }
 
-/// What a committed transaction changed. Applying it to the state before gives exactly the state after.
+/// What a committed transaction changed. Applying it to the state before gives exactly the state
+/// after.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Changes {
     /// The whole schema after the change, when it changed.
     pub(crate) schema: Option<Schema>,
-    /// Tables that were renamed in place, old name first, in order; their rows stayed. Only with `schema`. A table whose name
-    /// another one takes is gone. Tables of the former schema that are not in the new one after all renames are gone too.
+    /// Tables that were renamed in place, old name first, in order; their rows stayed. Only with
+    /// `schema`. A table whose name another one takes is gone. Tables of the former schema that are
+    /// not in the new one after all renames are gone too.
     pub(crate) renames: Vec<(String, String)>,
     /// Changed rows, a table each.
     pub(crate) tables: Vec<TableChanges>,
@@ -236,22 +247,37 @@ impl Changes {
         *self == Self::default()
     }
 
-    /// Which of the tables `before` are still there with the rows that are not listed as changed: their names after the change, by those
-    /// before. All others are gone, whatever is called like them now.
+    /// Which of the tables `before` are still there with the rows that are not listed as changed:
+    /// their names after the change, by those before. All others are gone, whatever is called like
+    /// them now.
     ///
     /// Whoever keeps something by the name of a table asks this; a name alone says nothing.
-    pub(crate) fn kept_tables<'n>(&self, before: impl IntoIterator<Item = &'n str>) -> HashMap<String, String> {
-        let mut names: HashMap<String, String> = before.into_iter().map(|name| (name.to_owned(), name.to_owned())).collect();
+    pub(crate) fn kept_tables<'n>(
+        &self,
+        before: impl IntoIterator<Item = &'n str>,
+    ) -> HashMap<String, String> {
+        let mut names: HashMap<String, String> =
+            before.into_iter().map(|name| (name.to_owned(), name.to_owned())).collect();
         for (from, to) in &self.renames {
-            // A table whose name another one takes is gone, also when nothing is known here of the other one.
+            // A table whose name another one takes is gone, also when nothing is known here of the
+            // other one.
             names.retain(|_, name| name != to);
             names.values_mut().filter(|name| *name == from).for_each(|name| name.clone_from(to));
         }
-        let rewritten: HashSet<&str> = self.tables.iter().filter(|table| table.rewritten).map(|table| table.table.as_str()).collect();
+        let rewritten: HashSet<&str> = self
+            .tables
+            .iter()
+            .filter(|table| table.rewritten)
+            .map(|table| table.table.as_str())
+            .collect();
         names.retain(|_, name| !rewritten.contains(name.as_str()));
         if let Some(schema) = &self.schema {
-            let there: HashSet<&str> =
-                schema.objects.iter().filter(|object| object.kind == SchemaKind::Table).map(|object| object.name.as_str()).collect();
+            let there: HashSet<&str> = schema
+                .objects
+                .iter()
+                .filter(|object| object.kind == SchemaKind::Table)
+                .map(|object| object.name.as_str())
+                .collect();
             names.retain(|_, name| there.contains(name.as_str()));
         }
         names

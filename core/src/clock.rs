@@ -8,7 +8,8 @@ use std::time::Duration;
 ///
 /// Leases compare durations on one machine only; no two machines' clocks are ever compared.
 pub trait Clock: Send + Sync + 'static {
-    /// Time since a fixed moment in this process; never goes back. It should go on while the machine is suspended, and may stand still then.
+    /// Time since a fixed moment in this process; never goes back. It should go on while the
+    /// machine is suspended, and may stand still then.
     fn monotonic(&self) -> Duration;
 
     /// Milliseconds since 1970-01-01T00:00:00Z by the machine's clock; may jump.
@@ -37,18 +38,24 @@ impl Instant {
         Self { monotonic: clock.monotonic(), wall_ms: clock.wall_ms() }
     }
 
-    /// How long ago this was at most, for what gives *oneself* a right (a lease, a proof): by whichever clock says *longer*.
+    /// How long ago this was at most, for what gives *oneself* a right (a lease, a proof): by
+    /// whichever clock says *longer*.
     ///
-    /// A monotonic clock can stand still while a virtual machine is paused, a wall clock can be set back. A right that trusts the longer
-    /// of both ends too early at worst, which costs availability and never safety.
+    /// A monotonic clock can stand still while a virtual machine is paused, a wall clock can be set
+    /// back. A right that trusts the longer of both ends too early at worst, which costs
+    /// availability and never safety.
     pub fn elapsed_at_most(self, clock: &dyn Clock) -> Duration {
-        let wall = Duration::from_millis(u64::try_from(clock.wall_ms().saturating_sub(self.wall_ms)).unwrap_or(0));
+        let wall = Duration::from_millis(
+            u64::try_from(clock.wall_ms().saturating_sub(self.wall_ms)).unwrap_or(0),
+        );
         self.elapsed_at_least(clock).max(wall)
     }
 
-    /// How long ago this was at least, for what gives a right against *others* (taking over, deleting): by the monotonic clock alone.
+    /// How long ago this was at least, for what gives a right against *others* (taking over,
+    /// deleting): by the monotonic clock alone.
     ///
-    /// A wall clock that is set forward must not end another's right. A monotonic clock may stand still, which makes one wait too long.
+    /// A wall clock that is set forward must not end another's right. A monotonic clock may stand
+    /// still, which makes one wait too long.
     pub fn elapsed_at_least(self, clock: &dyn Clock) -> Duration {
         clock.monotonic().saturating_sub(self.monotonic)
     }

@@ -1,7 +1,8 @@
-//! Where owners tell each other what they own, so that a server finds an object's owner without reading the store.
+//! Where owners tell each other what they own, so that a server finds an object's owner without
+//! reading the store.
 //!
-//! Promises: it is a hint. Whoever is named is asked and checks for itself, so a directory may know nothing, be late, be away or lie.
-//! Must not know: what holds it.
+//! Promises: it is a hint. Whoever is named is asked and checks for itself, so a directory may know
+//! nothing, be late, be away or lie. Must not know: what holds it.
 
 use std::time::Duration;
 
@@ -38,10 +39,12 @@ pub enum News {
 /// A place where owners are found.
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
-    /// Begins to pass on to `ear` what other processes tell. Called once, inside a tokio runtime, when the engine has started.
+    /// Begins to pass on to `ear` what other processes tell. Called once, inside a tokio runtime,
+    /// when the engine has started.
     fn listen(&self, ear: Ear);
 
-    /// Who owns `object`. `None`: it does not know, or could not find out within a fraction of a second.
+    /// Who owns `object`. `None`: it does not know, or could not find out within a fraction of a
+    /// second.
     async fn find(&self, object: &ObjectId) -> Option<Holding>;
 
     /// Tells the others what has become of a holding of this process. Never waits.

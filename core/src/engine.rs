@@ -13,8 +13,8 @@ use crate::directory::{Directory, Ear, Holding, News};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
 use crate::instance::{
-    Answer, Deps, Executor, Slot, Slots, Turn, Undone, Way, answer_per_request, cover, deliver, hear, marked, prepare, shutdown,
-    start_janitor, start_scanning,
+    Answer, Deps, Executor, Slot, Slots, Turn, Undone, Way, answer_per_request, cover, deliver,
+    hear, marked, prepare, shutdown, start_janitor, start_scanning,
 };
 use crate::lease::OWNED_ELSEWHERE;
 use crate::object::{App, Request, Response};
@@ -34,9 +34,11 @@ pub struct Components {
     pub random: Arc<dyn Random>,
     /// Runs what may compute for long.
     pub executor: Arc<dyn Executor>,
-    /// The way to other servers on the same bucket. `None`: requests for objects that they own are refused, or wait for their leases.
+    /// The way to other servers on the same bucket. `None`: requests for objects that they own are
+    /// refused, or wait for their leases.
     pub peers: Option<Arc<dyn Peers>>,
-    /// Where owners tell each other what they own. `None`, or one that knows nothing: they are found in the bucket.
+    /// Where owners tell each other what they own. `None`, or one that knows nothing: they are
+    /// found in the bucket.
     pub directory: Option<Arc<dyn Directory>>,
     /// This process, as others see it; the same that the bucket was opened with.
     pub instance: Uuid,
@@ -63,16 +65,22 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// `StoreRefused` when the store does not keep the promises that correctness rests on; `Unavailable` when it can't be reached;
-    /// `Invalid` for settings that contradict each other.
-    pub async fn start(app: App, tenant: Tenant, settings: Settings, components: Components) -> Result<Self> {
+    /// `StoreRefused` when the store does not keep the promises that correctness rests on;
+    /// `Unavailable` when it can't be reached; `Invalid` for settings that contradict each other.
+    pub async fn start(
+        app: App,
+        tenant: Tenant,
+        settings: Settings,
+        components: Components,
+    ) -> Result<Self> {
         settings.check()?;
         let Components { bucket, clock, random, executor, peers, directory, instance } = components;
         probe(bucket.as_ref(), clock.as_ref(), random.as_ref()).await?;
         let janitor_clock = clock.clone();
         let inner = Arc::new_cyclic(|weak| {
             let engine = WeakEngine(weak.clone());
-            let components = Components { bucket, clock, random, executor, peers, directory, instance };
+            let components =
+                Components { bucket, clock, random, executor, peers, directory, instance };
             let deps = Arc::new(Deps::new(app, tenant, settings, components, engine));
             Inner { deps, slots: Slots::new(), stopping: AtomicBool::new(false) }
         });
@@ -85,16 +93,24 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Answers a request to `object`: waits for its turn, runs the handler in a transaction, and lets the response out when everything it
-    /// changed or could have seen is in the bucket. `at` runs it on a former state, which can't be changed.
+    /// Answers a request to `object`: waits for its turn, runs the handler in a transaction, and
+    /// lets the response out when everything it changed or could have seen is in the bucket. `at`
+    /// runs it on a former state, which can't be changed.
     ///
     /// # Errors
     ///
-    /// What the handler failed with, and the kinds of [`ErrorKind`] that concern the store, the owner and the limits. Except for
-    /// `Unknown`, an error means that nothing of the request remains.
-    pub async fn fetch(&self, object: &ObjectId, at: Option<At>, request: Request) -> Result<Response> {
+    /// What the handler failed with, and the kinds of [`ErrorKind`] that concern the store, the
+    /// owner and the limits. Except for `Unknown`, an error means that nothing of the request
+    /// remains.
+    pub async fn fetch(
+        &self,
+        object: &ObjectId,
+        at: Option<At>,
+        request: Request,
+    ) -> Result<Response> {
         if self.is_stopping() {
-            return Err(Error::new(ErrorKind::Busy, "the server is stopping").with_retry_after(Duration::from_secs(1)));
+            return Err(Error::new(ErrorKind::Busy, "the server is stopping")
+                .with_retry_after(Duration::from_secs(1)));
         }
         // What the request takes is charged until its response is there.
         let _account = request.extensions().get::<Account>().cloned();
@@ -107,7 +123,8 @@ impl Engine {
         self.answer(&slot, &mut way).await.map_err(|error| way.honest(object, error))
     }
 
-    /// Answers a request that another server has sent here because it believes that this one owns `object`.
+    /// Answers a request that another server has sent here because it believes that this one owns
+    /// `object`.
     pub async fn receive(&self, object: &ObjectId, journey: Journey, request: Request) -> Received {
         if self.is_stopping() {
             return Received::NotOwner;
@@ -124,7 +141,8 @@ impl Engine {
         if way.is_declined() { Received::NotOwner } else { Received::Answered(answer) }
     }
 
-    /// Whether a request for `object` that another server offers should be sent: this process owns the object, or takes it over now.
+    /// Whether a request for `object` that another server offers should be sent: this process owns
+    /// the object, or takes it over now.
     pub async fn admits(&self, object: &ObjectId) -> bool {
         let Ok(slot) = self.inner.slots.get(self.deps(), object) else { return true };
         !self.is_stopping() && Turn::may_take(self.deps(), &slot).await
@@ -137,7 +155,8 @@ impl Engine {
         }
     }
 
-    /// An account for a request to `object`, with nothing charged yet. It is put into the request's extensions.
+    /// An account for a request to `object`, with nothing charged yet. It is put into the request's
+    /// extensions.
     pub fn account(&self, object: &ObjectId) -> Account {
         Account::new(self.deps().budget.count(Use::Requests, object, 0))
     }
@@ -147,7 +166,8 @@ impl Engine {
         &self.deps().budget
     }
 
-    /// Waits until everything is in the bucket that earlier requests to `object` have changed in this process.
+    /// Waits until everything is in the bucket that earlier requests to `object` have changed in
+    /// this process.
     ///
     /// # Errors
     ///
@@ -163,7 +183,8 @@ impl Engine {
         self.answer(slot, &mut Way::that_stays(request)).await
     }
 
-    /// Runs a request on an object in this process, unless another one owns it: that is told at once.
+    /// Runs a request on an object in this process, unless another one owns it: that is told at
+    /// once.
     pub(crate) async fn visit(&self, slot: &Arc<Slot>, request: Request) -> Result<Response> {
         self.answer(slot, &mut Way::that_visits(request)).await
     }
@@ -202,10 +223,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Completes when nothing is under way that answered requests have left behind: snapshots, work given to
-    /// [`Context::wait_until`](crate::Context::wait_until), and deliveries of messages. Deliveries that failed and wait for their next
-    /// try are not waited for. Platforms that freeze a process between requests wait for this first; nothing is lost when they do not:
-    /// the log has every message, and other processes look for those that were left.
+    /// Completes when nothing is under way that answered requests have left behind: snapshots, work
+    /// given to [`Context::wait_until`](crate::Context::wait_until), and deliveries of messages.
+    /// Deliveries that failed and wait for their next try are not waited for. Platforms that freeze
+    /// a process between requests wait for this first; nothing is lost when they do not: the log
+    /// has every message, and other processes look for those that were left.
     pub async fn settle(&self) {
         let (background, deliveries) = (&self.inner.deps.background, &self.inner.deps.deliveries);
         while !(background.is_idle() && deliveries.is_idle()) {
@@ -214,7 +236,8 @@ impl Engine {
         }
     }
 
-    /// Ends gracefully, within `deadline`: refuses new requests, finishes what runs, writes what is due, and releases every object.
+    /// Ends gracefully, within `deadline`: refuses new requests, finishes what runs, writes what is
+    /// due, and releases every object.
     pub async fn shutdown(&self, deadline: Duration) {
         self.inner.stopping.store(true, Ordering::Release);
         shutdown(&self.inner.deps, &self.inner.slots, deadline).await;
@@ -257,14 +280,21 @@ impl Engine {
     }
 }
 
-/// Answers a request under a lease: the handler commits in memory, and the response waits at the gate.
-async fn leased(deps: &Arc<Deps>, slot: &Arc<Slot>, way: &mut Way) -> Result<Result<Answer>, Undone> {
+/// Answers a request under a lease: the handler commits in memory, and the response waits at the
+/// gate.
+async fn leased(
+    deps: &Arc<Deps>,
+    slot: &Arc<Slot>,
+    way: &mut Way,
+) -> Result<Result<Answer>, Undone> {
     let mut turn = Turn::take(deps, slot, way.caller()).await?;
     let run = turn.run(way.begin(deps)).await?;
     drop(turn);
     let _changes = run.charge;
     let snapshot = match run.written {
-        Some(sequence) if deps.settings.checkpoint.mode == CheckpointMode::EveryRequest => Some(cover(deps, slot, sequence)),
+        Some(sequence) if deps.settings.checkpoint.mode == CheckpointMode::EveryRequest => {
+            Some(cover(deps, slot, sequence))
+        }
         _ => None,
     };
     let snapshot = async { Ok(OptionFuture::from(snapshot).await.unwrap_or(Ok(()))) };
@@ -273,8 +303,13 @@ async fn leased(deps: &Arc<Deps>, slot: &Arc<Slot>, way: &mut Way) -> Result<Res
     Ok(covered.and(run.answer))
 }
 
-/// Answers a request without a lease: it is read whole, so that it can be run again, also by another server.
-async fn per_request(deps: &Arc<Deps>, slot: &Arc<Slot>, way: &mut Way) -> Result<Result<Answer>, Undone> {
+/// Answers a request without a lease: it is read whole, so that it can be run again, also by
+/// another server.
+async fn per_request(
+    deps: &Arc<Deps>,
+    slot: &Arc<Slot>,
+    way: &mut Way,
+) -> Result<Result<Answer>, Undone> {
     way.make_whole().await?;
     match answer_per_request(deps, slot, way.begin(deps)).await {
         Err(error) if error.code() == OWNED_ELSEWHERE => Err(Undone(error)),

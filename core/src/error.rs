@@ -1,4 +1,5 @@
-//! The one public error. Its kind says what the caller can do next; the HTTP status is chosen at the edge, not here.
+//! The one public error. Its kind says what the caller can do next; the HTTP status is chosen at
+//! the edge, not here.
 
 use std::fmt;
 use std::time::Duration;
@@ -33,7 +34,8 @@ pub enum ErrorKind {
     Busy,
     /// The store can't be reached. The outcome is known: nothing was written.
     Unavailable,
-    /// The store did not answer with proof: the write may or may not be in the log. Read before sending again.
+    /// The store did not answer with proof: the write may or may not be in the log. Read before
+    /// sending again.
     Unknown,
     /// The handler ran over its time; nothing was written.
     TimedOut,
@@ -69,11 +71,21 @@ struct Inner {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error of `kind` with a sentence for people. The code is the kind's usual one ([`Error::with_code`] changes it).
+    /// An error of `kind` with a sentence for people. The code is the kind's usual one
+    /// ([`Error::with_code`] changes it).
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let tells_of_store = matches!(kind, ErrorKind::Corrupt | ErrorKind::StoreRefused);
         let (code, message) = (kind.code(), message.into());
-        Self(Box::new(Inner { kind, code, message, details: None, told: None, retry_after: None, source: None, tells_of_store }))
+        Self(Box::new(Inner {
+            kind,
+            code,
+            message,
+            details: None,
+            told: None,
+            retry_after: None,
+            source: None,
+            tells_of_store,
+        }))
     }
 
     /// The request is wrong: [`ErrorKind::Invalid`].
@@ -93,7 +105,8 @@ impl Error {
 
     /// Stored bytes under `key` are not what they must be: [`ErrorKind::Corrupt`].
     pub fn corrupt(key: impl fmt::Display, what: impl fmt::Display) -> Self {
-        Self::new(ErrorKind::Corrupt, format!("{key}: {what}")).with_details(serde_json::json!({ "key": key.to_string() }))
+        Self::new(ErrorKind::Corrupt, format!("{key}: {what}"))
+            .with_details(serde_json::json!({ "key": key.to_string() }))
     }
 
     /// The handler failed, for a reason of its own: [`ErrorKind::Handler`].
@@ -134,7 +147,8 @@ impl Error {
         self
     }
 
-    /// The same error, whose sentence or details name keys, the store or its address: whoever has not proved who they are is told less.
+    /// The same error, whose sentence or details name keys, the store or its address: whoever has
+    /// not proved who they are is told less.
     #[must_use]
     pub fn telling_of_store(mut self) -> Self {
         self.0.tells_of_store = true;
@@ -148,13 +162,17 @@ impl Error {
 
     /// The same error with its cause.
     #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// The same error, whose message and details stay between the log and the object's class. A client gets the kind, the code and
-    /// `told` instead, unless the class passes the error on as [`Error::disclosed`].
+    /// The same error, whose message and details stay between the log and the object's class. A
+    /// client gets the kind, the code and `told` instead, unless the class passes the error on as
+    /// [`Error::disclosed`].
     #[must_use]
     pub fn confidential(mut self, told: &'static str) -> Self {
         self.0.told = Some(told);
@@ -168,8 +186,9 @@ impl Error {
         self
     }
 
-    /// The same error, whose message and details a client may read. SQLite's messages name tables, columns and pieces of statements;
-    /// a class that wants its clients to see them says so by this.
+    /// The same error, whose message and details a client may read. SQLite's messages name tables,
+    /// columns and pieces of statements; a class that wants its clients to see them says so by
+    /// this.
     #[must_use]
     pub fn disclosed(mut self) -> Self {
         self.0.told = None;
@@ -279,7 +298,9 @@ impl std::error::Error for Error {
 
 impl From<StoreError> for Error {
     fn from(cause: StoreError) -> Self {
-        let error = Self::new(ErrorKind::Unavailable, cause.to_string()).with_retry_after(Duration::from_secs(1)).telling_of_store();
+        let error = Self::new(ErrorKind::Unavailable, cause.to_string())
+            .with_retry_after(Duration::from_secs(1))
+            .telling_of_store();
         match cause {
             StoreError::Refused { .. } => error.with_code("STORE_DENIED"),
             StoreError::Exists { .. } | StoreError::Unavailable { .. } => error,

@@ -1,11 +1,12 @@
-//! Where work is done that computes for long, so that it does not hold up the threads that everybody waits for.
+//! Where work is done that computes for long, so that it does not hold up the threads that
+//! everybody waits for.
 
 use crate::limits::COMPUTE_BYTES_INLINE_MAX;
 
 /// Runs work that may compute for long without giving way.
 ///
-/// The core calls it around every poll of a handler, and around restores. An implementation for a pool of threads makes sure that some
-/// threads always remain for everybody else (rule R8).
+/// The core calls it around every poll of a handler, and around restores. An implementation for a
+/// pool of threads makes sure that some threads always remain for everybody else (rule R8).
 pub trait Executor: Send + Sync + 'static {
     /// Runs `work` to its end before it returns.
     fn run(&self, work: &mut dyn FnMut());
@@ -34,6 +35,10 @@ pub(crate) fn offload<T>(executor: &dyn Executor, work: impl FnOnce() -> T) -> T
 }
 
 /// The same for work on so many bytes, where that is worth it.
-pub(crate) fn offload_bytes<T>(executor: &dyn Executor, bytes: usize, work: impl FnOnce() -> T) -> T {
+pub(crate) fn offload_bytes<T>(
+    executor: &dyn Executor,
+    bytes: usize,
+    work: impl FnOnce() -> T,
+) -> T {
     if bytes > COMPUTE_BYTES_INLINE_MAX { offload(executor, work) } else { work() }
 }

@@ -1,8 +1,10 @@
-//! What reads bytes that somebody else may have written, each as a function of bytes: for fuzzers, and for the tests that replay what they found.
+//! What reads bytes that somebody else may have written, each as a function of bytes: for fuzzers,
+//! and for the tests that replay what they found.
 //!
-//! A target may refuse its input with an error. It fails by a panic: that of the reader, or of an assertion that what was read is written
-//! back as the same. Where a checksum would keep every changed byte out, the target writes a fitting one: whoever can write into the bucket
-//! can do that too.
+//! A target may refuse its input with an error. It fails by a panic: that of the reader, or of an
+//! assertion that what was read is written back as the same. Where a checksum would keep every
+//! changed byte out, the target writes a fitting one: whoever can write into the bucket can do that
+//! too.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
@@ -62,5 +64,8 @@ fn route(data: &[u8]) {
 
 fn header(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
     let at = line.iter().position(|byte| *byte == b':')?;
-    Some((HeaderName::from_bytes(&line[..at]).ok()?, HeaderValue::from_bytes(line[at + 1..].trim_ascii()).ok()?))
+    Some((
+        HeaderName::from_bytes(&line[..at]).ok()?,
+        HeaderValue::from_bytes(line[at + 1..].trim_ascii()).ok()?,
+    ))
 }

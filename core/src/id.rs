@@ -12,10 +12,12 @@ pub const ID_BYTES_MAX: usize = 512;
 /// The longest class name, in bytes.
 pub const CLASS_BYTES_MAX: usize = 64;
 
-/// The longest segment of a key that an id, an organisation or a tenant becomes, in bytes; most file systems allow 255.
+/// The longest segment of a key that an id, an organisation or a tenant becomes, in bytes; most
+/// file systems allow 255.
 const SEGMENT_BYTES_MAX: usize = 200;
 
-/// How much of a long id stays readable, and how much of its hash follows, in bytes: no two ids of anybody's share a hash.
+/// How much of a long id stays readable, and how much of its hash follows, in bytes: no two ids of
+/// anybody's share a hash.
 const BEGINNING_BYTES: usize = 64;
 const HASH_DIGITS: usize = 64;
 
@@ -33,8 +35,8 @@ impl ObjectId {
     ///
     /// # Errors
     ///
-    /// `Invalid` when the id is empty or longer than [`ID_BYTES_MAX`], or the class is not a name: an ASCII letter or `_`, then
-    /// letters, digits and `_`, at most [`CLASS_BYTES_MAX`].
+    /// `Invalid` when the id is empty or longer than [`ID_BYTES_MAX`], or the class is not a name:
+    /// an ASCII letter or `_`, then letters, digits and `_`, at most [`CLASS_BYTES_MAX`].
     pub fn new(class: &str, id: &str) -> Result<Self> {
         if !is_class_name(class) {
             return Err(Error::invalid(format!(
@@ -42,7 +44,11 @@ impl ObjectId {
             )));
         }
         if id.is_empty() || id.len() > ID_BYTES_MAX {
-            return Err(Error::invalid(format!("an id has 1 to {ID_BYTES_MAX} bytes, this one has {}", id.len())).with_code("BAD_ID"));
+            return Err(Error::invalid(format!(
+                "an id has 1 to {ID_BYTES_MAX} bytes, this one has {}",
+                id.len()
+            ))
+            .with_code("BAD_ID"));
         }
         Ok(Self { class: class.into(), id: id.into() })
     }
@@ -59,13 +65,18 @@ impl ObjectId {
 
     /// The key segments of this object below `do/`: the class, then the id.
     ///
-    /// They have no upper-case letters, and those of different objects differ: some file systems take `A` and `a` for the same.
+    /// They have no upper-case letters, and those of different objects differ: some file systems
+    /// take `A` and `a` for the same.
     pub fn key_segments(&self) -> String {
-        format!("{}/{}", class_segment(&self.class), shorten(&self.id, SEGMENT_BYTES_MAX, BEGINNING_BYTES, HASH_DIGITS))
+        format!(
+            "{}/{}",
+            class_segment(&self.class),
+            shorten(&self.id, SEGMENT_BYTES_MAX, BEGINNING_BYTES, HASH_DIGITS)
+        )
     }
 
-    /// The object whose [`ObjectId::key_segments`] these are; `None` when they are no object's, or a long id's, of which they have the
-    /// hash only.
+    /// The object whose [`ObjectId::key_segments`] these are; `None` when they are no object's, or
+    /// a long id's, of which they have the hash only.
     pub fn from_key_segments(segments: &str) -> Option<Self> {
         let (class, id) = segments.split_once('/')?;
         let object = Self::new(&class_of_segment(class), &unescape(id)?).ok()?;
@@ -109,7 +120,9 @@ impl Tenant {
     pub fn new(org: &str, tenant: &str) -> Result<Self> {
         for name in [org, tenant] {
             if name.is_empty() || escape(name).len() > SEGMENT_BYTES_MAX {
-                return Err(Error::invalid(format!("an organisation or tenant has 1 to {SEGMENT_BYTES_MAX} bytes, got {name:?}")));
+                return Err(Error::invalid(format!(
+                    "an organisation or tenant has 1 to {SEGMENT_BYTES_MAX} bytes, got {name:?}"
+                )));
             }
         }
         let root = Key::new(format!("{}/{}", escape(org), escape(tenant)));
@@ -121,7 +134,8 @@ impl Tenant {
         &self.prefix
     }
 
-    /// The key below which hints say which of this tenant's objects have messages to deliver: `{org}/{tenant}/outbox`.
+    /// The key below which hints say which of this tenant's objects have messages to deliver:
+    /// `{org}/{tenant}/outbox`.
     pub(crate) fn outbox(&self) -> &Key {
         &self.outbox
     }
@@ -134,8 +148,8 @@ impl Tenant {
 
 /// A class's name in lower case: `ChatRoom` is `chat-room`.
 ///
-/// A capital in front is the rule and every further one is marked by `-`; so is a lower-case letter in front, and what would be the name of a
-/// device on Windows has a `-` at its end.
+/// A capital in front is the rule and every further one is marked by `-`; so is a lower-case letter
+/// in front, and what would be the name of a device on Windows has a `-` at its end.
 fn class_segment(class: &str) -> String {
     let mut out = String::with_capacity(2 * class.len());
     for (at, letter) in class.char_indices() {
@@ -200,7 +214,10 @@ mod tests {
         for id in ["..", "../x", "/", "\0", "a/b", "_1/abc", "_", ".", "%2e%2e", "Ａ"] {
             let segments = key("C", id);
             let encoded = segments.strip_prefix("c/").expect("the class comes first");
-            assert!(encoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)), "{encoded}");
+            assert!(
+                encoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)),
+                "{encoded}"
+            );
             assert!(encoded != "." && encoded != "..", "{encoded}");
         }
     }
@@ -214,7 +231,9 @@ mod tests {
     fn ids_that_differ_in_case_only_never_share_a_folder() {
         // In base64, `!!Z` and `!!@` are `ISFa` and `ISFA`.
         let long = |end: &str| format!("{}{end}", "~".repeat(99));
-        for (one, other) in [("Alice", "alice"), (&long("!!Z"), &long("!!@")), (&"a".repeat(512), &"A".repeat(512))] {
+        for (one, other) in
+            [("Alice", "alice"), (&long("!!Z"), &long("!!@")), (&"a".repeat(512), &"A".repeat(512))]
+        {
             assert_ne!(folded(&key("C", one)), folded(&key("C", other)));
         }
         assert_ne!(folded(&key("Counter", "a")), folded(&key("counter", "a")));

@@ -1,4 +1,5 @@
-//! Durable objects in a bucket. This crate knows no server, no environment and no clock but the one it is given.
+//! Durable objects in a bucket. This crate knows no server, no environment and no clock but the one
+//! it is given.
 
 mod budget;
 mod change;
@@ -43,16 +44,17 @@ pub use id::{CLASS_BYTES_MAX, ID_BYTES_MAX, ObjectId, Tenant, is_class_name};
 pub use instance::{Executor, FencingToken, Inline};
 pub use limits::{HOPS_MAX, RETENTION_MIN};
 pub use object::{
-    App, Body, Context, Delivery, DurableObject, IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_REPLAYED_HEADER, Identity, IntoParams, IntoValue,
-    ListOptions, RemoteObject, Request, Response, Sql, SqlCursor, Storage, json,
+    App, Body, Context, Delivery, DurableObject, IDEMPOTENCY_KEY_HEADER,
+    IDEMPOTENCY_REPLAYED_HEADER, Identity, IntoParams, IntoValue, ListOptions, RemoteObject,
+    Request, Response, Sql, SqlCursor, Storage, json,
 };
 pub use peers::{Forward, Journey, Owner, Passed, PeerError, Peers, Received};
 pub use router::{
-    AT_HEADER, At, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID, OBJECT_TYPE, ObjectHeader, REQUEST_ID_HEADER, Route, Router,
-    TYPE_HEADER, Target, names_object, parse_at,
+    AT_HEADER, At, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID, OBJECT_TYPE, ObjectHeader,
+    REQUEST_ID_HEADER, Route, Router, TYPE_HEADER, Target, names_object, parse_at,
 };
 pub use settings::{Checkpoint, CheckpointMode, Ownership, Settings};
 pub use store::{
-    AzureConfig, AzureCredentials, Bucket, Entry, GcsConfig, GcsCredentials, Key, Memory, S3Config, S3Credentials, Secret, StoreConfig,
-    StoreError, Stored, open, probe,
+    AzureConfig, AzureCredentials, Bucket, Entry, GcsConfig, GcsCredentials, Key, Memory, S3Config,
+    S3Credentials, Secret, StoreConfig, StoreError, Stored, open, probe,
 };

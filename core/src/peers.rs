@@ -1,4 +1,5 @@
-//! Other servers on the same bucket, as the engine sees them: where a request goes whose object belongs to one of them.
+//! Other servers on the same bucket, as the engine sees them: where a request goes whose object
+//! belongs to one of them.
 //!
 //! Must not know: how a request gets there.
 
@@ -29,7 +30,8 @@ pub struct Journey {
     pub delivery: Option<Delivery>,
     /// Who sends it, as the first server has found out.
     pub identity: Option<Identity>,
-    /// A random number by which the object knows this request again, where its sender has not named it and it may be sent twice.
+    /// A random number by which the object knows this request again, where its sender has not named
+    /// it and it may be sent twice.
     pub attempt: Option<Uuid>,
 }
 

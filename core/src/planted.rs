@@ -1,6 +1,8 @@
-//! Bugs to order: the simulation must find each of them, or it would not find one that nobody has planted.
+//! Bugs to order: the simulation must find each of them, or it would not find one that nobody has
+//! planted.
 //!
-//! Outside of this crate's own unit tests [`planted`] is a constant, and no build that anybody else makes has any of them.
+//! Outside of this crate's own unit tests [`planted`] is a constant, and no build that anybody else
+//! makes has any of them.
 
 /// A way in which the protocol could be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +46,9 @@ pub(crate) enum Bug {
     PlanLostWithClient,
     /// What a handler leaves to be done when it has changed nothing waits for no record.
     WorkBeforeGate,
-    /// A claim that was over is over no more when the store's date falls back, and memory is replaced while a record is on its way. It takes a
-    /// date that comes while the first record of a new owner is under way: the model finds it, and a test of claims plays it.
+    /// A claim that was over is over no more when the store's date falls back, and memory is
+    /// replaced while a record is on its way. It takes a date that comes while the first record of
+    /// a new owner is under way: the model finds it, and a test of claims plays it.
     ClaimComesBack,
     /// Memory that a panic has left ahead of the log is used on.
     MemoryAheadUsed,
@@ -55,10 +58,11 @@ pub(crate) enum Bug {
     ExplanationBelieved,
     /// Changes of the schema are not looked for.
     SchemaUnfollowed,
-    /// A forwarded request whose method promises that it changes nothing is not known again when it comes again.
+    /// A forwarded request whose method promises that it changes nothing is not known again when it
+    /// comes again.
     SafeMethodBelieved,
-    /// What the next snapshot shares with its base is known by the names of tables. The objects of the simulation have one schema; the
-    /// tests of snapshots and of their verification find it.
+    /// What the next snapshot shares with its base is known by the names of tables. The objects of
+    /// the simulation have one schema; the tests of snapshots and of their verification find it.
     TablesByName,
 }
 
@@ -110,8 +114,15 @@ pub(crate) enum Place {
 
 /// Every place.
 #[cfg(test)]
-pub(crate) const PLACES: [Place; 7] =
-    [Place::Committed, Place::Appending, Place::Appended, Place::Following, Place::Planning, Place::Uploading, Place::Sweeping];
+pub(crate) const PLACES: [Place; 7] = [
+    Place::Committed,
+    Place::Appending,
+    Place::Appended,
+    Place::Following,
+    Place::Planning,
+    Place::Uploading,
+    Place::Sweeping,
+];
 
 /// Passes a place where a panic may be wanted.
 #[cfg(not(test))]
@@ -150,7 +161,9 @@ mod switch {
     /// Passes a place where a panic may be wanted.
     pub(crate) fn pass(place: Place) {
         match ARMED.get() {
-            Some((armed, times)) if armed == place && times > 1 => ARMED.set(Some((place, times - 1))),
+            Some((armed, times)) if armed == place && times > 1 => {
+                ARMED.set(Some((place, times - 1)))
+            }
             Some((armed, _)) if armed == place => {
                 ARMED.set(None);
                 panic!("planned: a bug of our own, at {place:?}");

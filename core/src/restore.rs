@@ -1,8 +1,9 @@
 //! From the bucket to a database in memory: a snapshot, and the records after it.
 //!
-//! Promises: exactly the state after a record, or an error that names the key that is missing or damaged; never an empty or a partial
-//! database (rule R12). Two dependent round trips, whatever the history: the newest keys and `snapshots/latest` together, then data files
-//! and records together.
+//! Promises: exactly the state after a record, or an error that names the key that is missing or
+//! damaged; never an empty or a partial database (rule R12). Two dependent round trips, whatever
+//! the history: the newest keys and `snapshots/latest` together, then data files and records
+//! together.
 
 use futures_util::future::OptionFuture;
 
@@ -40,42 +41,70 @@ pub(crate) struct Newest {
     hint: Option<Document>,
 }
 
-/// Restores the newest state, from what [`newest`] has found if it was called already. `asked` is a moment before that.
+/// Restores the newest state, from what [`newest`] has found if it was called already. `asked` is a
+/// moment before that.
 ///
-/// What is read may be deleted meanwhile: this process may have been frozen between two requests, or the hint may be older than the
-/// retention. So when something is missing, and a listing shows another snapshot than the one that was read, that one is read.
+/// What is read may be deleted meanwhile: this process may have been frozen between two requests,
+/// or the hint may be older than the retention. So when something is missing, and a listing shows
+/// another snapshot than the one that was read, that one is read.
 ///
 /// # Errors
 ///
-/// `Corrupt` with the key of what is missing or damaged; `Unavailable` when the store can't be asked.
-pub(crate) async fn restore(deps: &Deps, log: &Log, asked: Proof, known: Option<Newest>, room: &mut Charge) -> Result<Restored> {
+/// `Corrupt` with the key of what is missing or damaged; `Unavailable` when the store can't be
+/// asked.
+pub(crate) async fn restore(
+    deps: &Deps,
+    log: &Log,
+    asked: Proof,
+    known: Option<Newest>,
+    room: &mut Charge,
+) -> Result<Restored> {
     let started = Instant::now(deps.clock.as_ref());
-    let restored = traced(span!("restore", dotdo.class = log.object.class()), restore_in_tries(deps, log, asked, known, room)).await;
+    let restored = traced(
+        span!("restore", dotdo.class = log.object.class()),
+        restore_in_tries(deps, log, asked, known, room),
+    )
+    .await;
     match &restored {
         Ok(restored) => {
             metrics::counter!("dotdo_restores_total").increment(1);
-            metrics::counter!("dotdo_restored_bytes_total").increment(restored.database.page_bytes());
-            metrics::counter!("dotdo_restored_records_total").increment(restored.since_snapshot.records);
-            metrics::histogram!("dotdo_restore_seconds").record(started.elapsed_at_least(deps.clock.as_ref()).as_secs_f64());
+            metrics::counter!("dotdo_restored_bytes_total")
+                .increment(restored.database.page_bytes());
+            metrics::counter!("dotdo_restored_records_total")
+                .increment(restored.since_snapshot.records);
+            metrics::histogram!("dotdo_restore_seconds")
+                .record(started.elapsed_at_least(deps.clock.as_ref()).as_secs_f64());
         }
-        Err(error) => metrics::counter!("dotdo_restores_failed_total", "code" => error.code()).increment(1),
+        Err(error) => {
+            metrics::counter!("dotdo_restores_failed_total", "code" => error.code()).increment(1)
+        }
     }
     restored
 }
 
-async fn restore_in_tries(deps: &Deps, log: &Log, asked: Proof, mut known: Option<Newest>, room: &mut Charge) -> Result<Restored> {
+async fn restore_in_tries(
+    deps: &Deps,
+    log: &Log,
+    asked: Proof,
+    mut known: Option<Newest>,
+    room: &mut Charge,
+) -> Result<Restored> {
     let mut base = Base::Hinted;
     let mut first_error = None;
     for _ in 0..TRIES {
-        let Failed { tried, error } = match restore_from(deps, log, asked, (base, known.take()), room).await {
-            Ok(restored) => return Ok(restored),
-            Err(failed) => failed,
-        };
+        let Failed { tried, error } =
+            match restore_from(deps, log, asked, (base, known.take()), room).await {
+                Ok(restored) => return Ok(restored),
+                Err(failed) => failed,
+            };
         if error.kind() != ErrorKind::Corrupt {
             return Err(error);
         }
         let first_error = &*first_error.get_or_insert(error);
-        let newest = snapshot::list(deps.bucket.as_ref(), &log.prefix).await?.first().map(|entry| entry.reference);
+        let newest = snapshot::list(deps.bucket.as_ref(), &log.prefix)
+            .await?
+            .first()
+            .map(|entry| entry.reference);
         base = match newest {
             Some(newest) if tried != Some(newest) => Base::Listed(newest),
             _ => return Err(first_error.clone()),
@@ -131,12 +160,17 @@ async fn restore_from(
     let base = match base {
         Base::Hinted => choose_base(deps, log, &listing, hint).await?,
         Base::Listed(base) if base.sequence > listing.head => return Err(missing(log, base).into()),
-        Base::Listed(base) => Some(snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, base).await?),
+        Base::Listed(base) => {
+            Some(snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, base).await?)
+        }
     };
     let tried = base.as_ref().map(|base| base.reference);
     let from = tried.map_or(1, |base| (base.sequence + 1).min(listing.head));
-    let loaded = load(deps, log, base, (from, listing.head), room).await.map_err(|error| Failed { tried, error })?;
-    let (newest, hash) = loaded.records.last().ok_or_else(|| Error::internal("a log with a head has records"))?;
+    let loaded = load(deps, log, base, (from, listing.head), room)
+        .await
+        .map_err(|error| Failed { tried, error })?;
+    let (newest, hash) =
+        loaded.records.last().ok_or_else(|| Error::internal("a log with a head has records"))?;
     Ok(Restored {
         head: Head::of(newest, *hash),
         claim: Some(Claim::of(newest, listing.head_modified_ms, observed)),
@@ -152,8 +186,14 @@ async fn restore_from(
 ///
 /// # Errors
 ///
-/// `NotFound` when the object did not exist then or the retention has passed; otherwise those of [`restore`].
-pub(crate) async fn restore_at(deps: &Deps, log: &Log, at: At, room: &mut Charge) -> Result<Database> {
+/// `NotFound` when the object did not exist then or the retention has passed; otherwise those of
+/// [`restore`].
+pub(crate) async fn restore_at(
+    deps: &Deps,
+    log: &Log,
+    at: At,
+    room: &mut Charge,
+) -> Result<Database> {
     match read_at(deps, log, at, room).await {
         // What was listed may have been swept before it was read; what is damaged still is.
         Err(error) if error.kind() == ErrorKind::Corrupt => read_at(deps, log, at, room).await,
@@ -165,8 +205,15 @@ pub(crate) async fn restore_at(deps: &Deps, log: &Log, at: At, room: &mut Charge
 ///
 /// # Errors
 ///
-/// `Corrupt` with the key of what is missing or damaged; `Unavailable` when the store can't be asked; `Busy` when there is no room.
-pub(crate) async fn replay_from(deps: &Deps, log: &Log, base: Option<Document>, to: u64, room: &mut Charge) -> Result<Database> {
+/// `Corrupt` with the key of what is missing or damaged; `Unavailable` when the store can't be
+/// asked; `Busy` when there is no room.
+pub(crate) async fn replay_from(
+    deps: &Deps,
+    log: &Log,
+    base: Option<Document>,
+    to: u64,
+    room: &mut Charge,
+) -> Result<Database> {
     let from = base.as_ref().map_or(1, |base| base.reference.sequence + 1);
     load(deps, log, base, (from, to), room).await.map(|loaded| loaded.database)
 }
@@ -175,14 +222,22 @@ async fn read_at(deps: &Deps, log: &Log, at: At, room: &mut Charge) -> Result<Da
     let Newest { listing, .. } = newest(deps, log).await?;
     let to = match at {
         At::Sequence(sequence) if (1..=listing.head).contains(&sequence) => sequence,
-        At::Sequence(sequence) => return Err(no_such_state(format!("record {sequence}; the newest is {}", listing.head))),
+        At::Sequence(sequence) => {
+            return Err(no_such_state(format!(
+                "record {sequence}; the newest is {}",
+                listing.head
+            )));
+        }
         At::TimeMs(_) => listing.head,
     };
     let base = newest_before(deps, log, to, at).await?;
     let from = base.as_ref().map_or(1, |base| base.reference.sequence + 1);
     let reachable = list_newest(log, from).await?;
     if from <= to && reachable.unbroken_from > from {
-        return Err(no_such_state("that time: the records that lead there have been deleted after the retention".to_owned()));
+        return Err(no_such_state(
+            "that time: the records that lead there have been deleted after the retention"
+                .to_owned(),
+        ));
     }
     let to = match at {
         At::Sequence(_) => to,
@@ -201,14 +256,16 @@ async fn read_at(deps: &Deps, log: &Log, at: At, room: &mut Charge) -> Result<Da
 /// Those of [`restore`].
 pub(crate) async fn newest(deps: &Deps, log: &Log) -> Result<Newest> {
     let latest = async { Ok(deps.bucket.get(&latest_key(&log.prefix)).await?) };
-    let (listing, latest): (Listing, Option<Stored>) = futures_util::try_join!(list_newest(log, u64::MAX), latest)?;
+    let (listing, latest): (Listing, Option<Stored>) =
+        futures_util::try_join!(list_newest(log, u64::MAX), latest)?;
     let hint = latest.and_then(|stored| {
         Document::decode(&latest_key(&log.prefix), &stored.bytes, &log.object)
             .inspect_err(|error| tracing::warn!(object = %log.object, %error, "the hint snapshots/latest is of no use"))
             .ok()
     });
     match &hint {
-        // The newest record is never deleted by this program, so somebody else did it; or the hint was written after the listing was made.
+        // The newest record is never deleted by this program, so somebody else did it; or the hint
+        // was written after the listing was made.
         Some(hint) if hint.reference.sequence > listing.head => Err(missing(log, hint.reference)),
         _ => Ok(Newest { listing, hint }),
     }
@@ -216,7 +273,10 @@ pub(crate) async fn newest(deps: &Deps, log: &Log) -> Result<Newest> {
 
 /// The record that `snapshot` ends with, and all newer ones, are not there.
 fn missing(log: &Log, snapshot: SnapshotRef) -> Error {
-    Error::corrupt(log.key(snapshot.sequence), format!("this log record is missing: the snapshot {snapshot} holds it"))
+    Error::corrupt(
+        log.key(snapshot.sequence),
+        format!("this log record is missing: the snapshot {snapshot} holds it"),
+    )
 }
 
 /// An object that nobody has written yet.
@@ -232,17 +292,29 @@ fn empty(deps: &Deps, asked: Proof) -> Result<Restored> {
     })
 }
 
-/// The snapshot to start from: the hint's, if the log reaches back to it, otherwise the one that the newest record names.
-async fn choose_base(deps: &Deps, log: &Log, listing: &Listing, hint: Option<Document>) -> Result<Option<Document>> {
+/// The snapshot to start from: the hint's, if the log reaches back to it, otherwise the one that
+/// the newest record names.
+async fn choose_base(
+    deps: &Deps,
+    log: &Log,
+    listing: &Listing,
+    hint: Option<Document>,
+) -> Result<Option<Document>> {
     if let Some(hint) = hint {
         let needed = hint.reference.sequence + 1;
-        if needed >= listing.unbroken_from || list_newest(log, needed).await?.unbroken_from <= needed {
+        if needed >= listing.unbroken_from
+            || list_newest(log, needed).await?.unbroken_from <= needed
+        {
             return Ok(Some(hint));
         }
     }
     let newest = fetch(log, listing.head, listing.head, None).await?;
     match newest.first().and_then(|(record, _)| record.snapshot) {
-        Some(reference) => snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, reference).await.map(Some),
+        Some(reference) => {
+            snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, reference)
+                .await
+                .map(Some)
+        }
         None => Ok(None),
     }
 }
@@ -255,14 +327,27 @@ struct Loaded {
     records: Vec<(Record, Hash)>,
 }
 
-/// Fetches the snapshot and the records `from..=to` at the same time, checks them, and puts them together, once there is room for them.
-async fn load(deps: &Deps, log: &Log, base: Option<Document>, (from, to): (u64, u64), room: &mut Charge) -> Result<Loaded> {
+/// Fetches the snapshot and the records `from..=to` at the same time, checks them, and puts them
+/// together, once there is room for them.
+async fn load(
+    deps: &Deps,
+    log: &Log,
+    base: Option<Document>,
+    (from, to): (u64, u64),
+    room: &mut Charge,
+) -> Result<Loaded> {
     let files_bytes = base.as_ref().map_or(0, Document::bytes);
     room.raise(RESIDENT_BYTES.saturating_add(files_bytes.saturating_mul(RESTORE_FACTOR))).await?;
-    let follows = base.as_ref().filter(|base| base.reference.sequence + 1 == from).map(|base| Hash(base.record_hash));
+    let follows = base
+        .as_ref()
+        .filter(|base| base.reference.sequence + 1 == from)
+        .map(|base| Hash(base.record_hash));
     let known = base.as_ref().map(|base| (base.reference, base.record_hash));
-    let files = OptionFuture::from(base.map(|base| snapshot::fetch(deps.bucket.as_ref(), &log.prefix, base)));
-    let (records, files) = futures_util::try_join!(fetch(log, from, to, follows), async { files.await.transpose() })?;
+    let files = OptionFuture::from(
+        base.map(|base| snapshot::fetch(deps.bucket.as_ref(), &log.prefix, base)),
+    );
+    let (records, files) =
+        futures_util::try_join!(fetch(log, from, to, follows), async { files.await.transpose() })?;
     if let (Some((base, base_hash)), Some((record, hash))) = (known, records.first())
         && record.sequence == base.sequence
         && hash.0 != base_hash
@@ -270,7 +355,8 @@ async fn load(deps: &Deps, log: &Log, base: Option<Document>, (from, to): (u64, 
         let text = format!("this is not the record that the snapshot {base} ends with");
         return Err(Error::corrupt(log.key(record.sequence), text));
     }
-    let records_bytes: usize = records.iter().flat_map(|(record, _)| &record.transactions).map(Changes::bytes).sum();
+    let records_bytes: usize =
+        records.iter().flat_map(|(record, _)| &record.transactions).map(Changes::bytes).sum();
     room.grow(records_bytes as u64).await?;
     let base = known.map(|(base, _)| base);
     let (database, tracker) = offload(deps.executor.as_ref(), || -> Result<_> {
@@ -293,11 +379,19 @@ async fn load(deps: &Deps, log: &Log, base: Option<Document>, (from, to): (u64, 
 /// # Errors
 ///
 /// `Corrupt`, naming the record's key, when they don't fit the state.
-pub(crate) fn replay(log: &Log, database: &mut Database, tracker: &mut Tracker, record: &Record) -> Result<()> {
+pub(crate) fn replay(
+    log: &Log,
+    database: &mut Database,
+    tracker: &mut Tracker,
+    record: &Record,
+) -> Result<()> {
     for changes in &record.transactions {
-        database
-            .apply(changes)
-            .map_err(|cause| Error::corrupt(log.key(record.sequence), format!("it can't be applied to the state before it: {cause}")))?;
+        database.apply(changes).map_err(|cause| {
+            Error::corrupt(
+                log.key(record.sequence),
+                format!("it can't be applied to the state before it: {cause}"),
+            )
+        })?;
         tracker.observe(changes, database.shapes());
     }
     Ok(())
@@ -316,7 +410,8 @@ impl Loaded {
     }
 }
 
-/// The last of the records `from..=to` that was made at `time_ms` or before; `from - 1` when none was.
+/// The last of the records `from..=to` that was made at `time_ms` or before; `from - 1` when none
+/// was.
 async fn last_before(log: &Log, from: u64, to: u64, time_ms: i64) -> Result<u64> {
     const STEP: u64 = 64;
     let mut start = from;
@@ -336,24 +431,42 @@ async fn newest_before(deps: &Deps, log: &Log, to: u64, at: At) -> Result<Option
     known.retain(|entry| entry.reference.sequence <= to);
     match at {
         At::Sequence(_) => match known.first() {
-            Some(entry) => snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, entry.reference).await.map(Some),
+            Some(entry) => {
+                snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, entry.reference)
+                    .await
+                    .map(Some)
+            }
             None => Ok(None),
         },
         At::TimeMs(time_ms) => newest_until(deps, log, &known, time_ms).await,
     }
 }
 
-/// The newest of `known` snapshots that was made at `time_ms` or before. The listing's dates, which are the store's, say where it should be; the
-/// snapshots themselves decide, and where the clocks differ the place is halved until it is found.
-async fn newest_until(deps: &Deps, log: &Log, known: &[SnapshotEntry], time_ms: i64) -> Result<Option<Document>> {
+/// The newest of `known` snapshots that was made at `time_ms` or before. The listing's dates, which
+/// are the store's, say where it should be; the snapshots themselves decide, and where the clocks
+/// differ the place is halved until it is found.
+async fn newest_until(
+    deps: &Deps,
+    log: &Log,
+    known: &[SnapshotEntry],
+    time_ms: i64,
+) -> Result<Option<Document>> {
     let guess = known.iter().position(|entry| entry.modified_ms <= time_ms).unwrap_or(known.len());
     let mut found: Option<(usize, Document)> = None;
     // All before this one are too new.
     let mut start = 0;
-    let mut places: Vec<usize> = guess.checked_sub(1).into_iter().chain([guess]).filter(|place| *place < known.len()).collect();
+    let mut places: Vec<usize> = guess
+        .checked_sub(1)
+        .into_iter()
+        .chain([guess])
+        .filter(|place| *place < known.len())
+        .collect();
     while !places.is_empty() {
-        let reads = places.iter().map(|place| snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, known[*place].reference));
-        for (place, document) in places.iter().zip(futures_util::future::try_join_all(reads).await?) {
+        let reads = places.iter().map(|place| {
+            snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, known[*place].reference)
+        });
+        for (place, document) in places.iter().zip(futures_util::future::try_join_all(reads).await?)
+        {
             if document.time_ms > time_ms {
                 start = start.max(place + 1);
             } else if found.as_ref().is_none_or(|(best, _)| place < best) {
@@ -367,5 +480,6 @@ async fn newest_until(deps: &Deps, log: &Log, known: &[SnapshotEntry], time_ms: 
 }
 
 fn no_such_state(what: String) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no state of this object at {what}")).with_code("NO_SUCH_STATE")
+    Error::new(ErrorKind::NotFound, format!("there is no state of this object at {what}"))
+        .with_code("NO_SUCH_STATE")
 }

@@ -1,8 +1,9 @@
 //! Which object a request is for: a pure function of method, URI and headers.
 //!
-//! Promises: the same request always reaches the same object; an id is percent-decoded exactly once, wherever it was written; what the
-//! object gets to see of its own name was put there by the server, never by the client.
-//! Must not know: tenants, tokens, the server that received the request.
+//! Promises: the same request always reaches the same object; an id is percent-decoded exactly
+//! once, wherever it was written; what the object gets to see of its own name was put there by the
+//! server, never by the client. Must not know: tenants, tokens, the server that received the
+//! request.
 
 mod names;
 
@@ -12,7 +13,10 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, request};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-pub use self::names::{AT_HEADER, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID, OBJECT_TYPE, ObjectHeader, TYPE_HEADER, names_object};
+pub use self::names::{
+    AT_HEADER, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID, OBJECT_TYPE, ObjectHeader,
+    TYPE_HEADER, names_object,
+};
 use crate::error::{Error, Result};
 use crate::id::ObjectId;
 
@@ -67,8 +71,14 @@ pub struct Router {
 
 impl Router {
     /// A router to `classes`, where requests that name none go to `default_class`.
-    pub fn new<'a>(classes: impl IntoIterator<Item = &'a str>, default_class: Option<&str>) -> Self {
-        Self { classes: classes.into_iter().map(str::to_owned).collect(), default_class: default_class.map(str::to_owned) }
+    pub fn new<'a>(
+        classes: impl IntoIterator<Item = &'a str>,
+        default_class: Option<&str>,
+    ) -> Self {
+        Self {
+            classes: classes.into_iter().map(str::to_owned).collect(),
+            default_class: default_class.map(str::to_owned),
+        }
     }
 
     /// The classes' names, sorted.
@@ -78,18 +88,22 @@ impl Router {
 
     /// Where a request goes.
     ///
-    /// A header `X-DO-ID` (or `X-DOTDO-ID`) names the id; the object then sees the whole path, and the class is that of `X-DO-Type` (or
-    /// `X-DOTDO-Type`) or the default one. Without it the path is `/do/{class}/{id}/…` when its first segment is exactly, also in its
-    /// encoding, a class and another segment follows, and `/do/{id}/…` otherwise, or whenever `X-DO-Type` names the class.
+    /// A header `X-DO-ID` (or `X-DOTDO-ID`) names the id; the object then sees the whole path, and
+    /// the class is that of `X-DO-Type` (or `X-DOTDO-Type`) or the default one. Without it the path
+    /// is `/do/{class}/{id}/…` when its first segment is exactly, also in its encoding, a class and
+    /// another segment follows, and `/do/{id}/…` otherwise, or whenever `X-DO-Type` names the
+    /// class.
     ///
     /// # Errors
     ///
-    /// `Invalid` for an id that is empty, too long or can't be decoded, for headers that contradict each other, and for `X-DO-At` that
-    /// is neither a number nor a time or is sent with anything but GET or HEAD. `NotFound` when there is no id or no such class.
+    /// `Invalid` for an id that is empty, too long or can't be decoded, for headers that contradict
+    /// each other, and for `X-DO-At` that is neither a number nor a time or is sent with anything
+    /// but GET or HEAD. `NotFound` when there is no id or no such class.
     pub fn route(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Route> {
         let class = OBJECT_TYPE.value(headers)?;
         let target = if let Some(id) = OBJECT_ID.value(headers)? {
-            let rest = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+            let rest =
+                uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
             (class.or(self.default_class.as_deref()), id, rest)
         } else if let Some(path) = uri.path().strip_prefix("/do/").filter(|path| !path.is_empty()) {
             let (named, id, rest) = self.split(class.is_some(), path);
@@ -102,7 +116,8 @@ impl Router {
         Ok(Route::Object(Target { object, path_and_query, at: at(method, headers)? }))
     }
 
-    /// Cuts the path after `/do/` into the class that it names, the id as it is written, and the rest.
+    /// Cuts the path after `/do/` into the class that it names, the id as it is written, and the
+    /// rest.
     fn split<'a>(&self, class_given: bool, path: &'a str) -> (Option<&'a str>, &'a str, &'a str) {
         let (first, rest) = cut(path);
         match rest.strip_prefix('/') {
@@ -122,15 +137,18 @@ impl Router {
             None => "the request names no class, and there is no default class".to_owned(),
         };
         let known: Vec<&str> = self.classes().collect();
-        Err(Error::not_found(message).with_code("UNKNOWN_CLASS").with_details(serde_json::json!({ "availableTypes": known })))
+        Err(Error::not_found(message)
+            .with_code("UNKNOWN_CLASS")
+            .with_details(serde_json::json!({ "availableTypes": known })))
     }
 }
 
 impl Target {
     /// Turns the head of a client's request into the one that the object sees.
     ///
-    /// The URI becomes the path below the object; `x-do-id`, `x-do-type` and `x-request-id` become the server's, whatever the client
-    /// sent; a host that came in the URI (HTTP/2, proxies) becomes the `host` header.
+    /// The URI becomes the path below the object; `x-do-id`, `x-do-type` and `x-request-id` become
+    /// the server's, whatever the client sent; a host that came in the URI (HTTP/2, proxies)
+    /// becomes the `host` header.
     pub fn rewrite(&self, head: &mut request::Parts, request_id: HeaderValue) {
         if let Some(authority) = head.uri.authority()
             && !head.headers.contains_key(http::header::HOST)
@@ -140,7 +158,8 @@ impl Target {
         }
         head.uri = Uri::from(self.path_and_query.clone());
         OBJECT_ID.replace(&mut head.headers, id_value(self.object.id()));
-        let class = HeaderValue::from_str(self.object.class()).expect("a class name has letters, digits and _ only");
+        let class = HeaderValue::from_str(self.object.class())
+            .expect("a class name has letters, digits and _ only");
         OBJECT_TYPE.replace(&mut head.headers, class);
         head.headers.insert(REQUEST_ID_HEADER, request_id);
     }
@@ -161,11 +180,15 @@ fn cut(path: &str) -> (&str, &str) {
 fn below(rest: &str, query: Option<&str>) -> Result<PathAndQuery> {
     let path = if rest.is_empty() { "/" } else { rest };
     let parsed = match query {
-        Some(query) => PathAndQuery::from_maybe_shared(bytes::Bytes::from(format!("{path}?{query}"))),
+        Some(query) => {
+            PathAndQuery::from_maybe_shared(bytes::Bytes::from(format!("{path}?{query}")))
+        }
         None if path == "/" => return Ok(PathAndQuery::from_static("/")),
         None => PathAndQuery::try_from(path),
     };
-    parsed.map_err(|cause| Error::invalid(format!("the path below the object can't be read: {cause}")))
+    parsed.map_err(|cause| {
+        Error::invalid(format!("the path below the object can't be read: {cause}"))
+    })
 }
 
 /// The routes that are no object's.
@@ -183,14 +206,17 @@ fn reserved(method: &Method, path: &str) -> Result<Route> {
         }
     };
     if method != Method::GET && method != Method::HEAD {
-        return Err(Error::not_found(format!("{path} answers GET and HEAD only")).with_code("NO_OBJECT"));
+        return Err(
+            Error::not_found(format!("{path} answers GET and HEAD only")).with_code("NO_OBJECT")
+        );
     }
     Ok(route)
 }
 
 /// Percent-decodes an id, once.
 fn decode(text: &str) -> Result<String> {
-    let bad = |what: &str| Error::invalid(format!("the id {:?} {what}", shown(text))).with_code("BAD_ID");
+    let bad =
+        |what: &str| Error::invalid(format!("the id {:?} {what}", shown(text))).with_code("BAD_ID");
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
@@ -200,7 +226,9 @@ fn decode(text: &str) -> Result<String> {
             continue;
         }
         let digits = tail.get(..2).and_then(|two| Some((hex(two[0])? << 4) | hex(two[1])?));
-        bytes.push(digits.ok_or_else(|| bad("has a % without two hex digits after it; a percent sign itself is %25"))?);
+        bytes.push(digits.ok_or_else(|| {
+            bad("has a % without two hex digits after it; a percent sign itself is %25")
+        })?);
         rest = &tail[2..];
     }
     String::from_utf8(bytes).map_err(|_| bad("is not UTF-8 once percent-decoded"))
@@ -216,7 +244,8 @@ fn at(method: &Method, headers: &HeaderMap) -> Result<Option<At>> {
         return Ok(None);
     };
     if method != Method::GET && method != Method::HEAD {
-        return Err(Error::invalid(format!("X-DO-At is for reading: GET or HEAD, not {method}")).with_code("BAD_AT"));
+        return Err(Error::invalid(format!("X-DO-At is for reading: GET or HEAD, not {method}"))
+            .with_code("BAD_AT"));
     }
     parse_at(text).map(Some)
 }
@@ -236,7 +265,10 @@ pub fn parse_at(text: &str) -> Result<At> {
     let time: Result<jiff::Timestamp, _> = text.parse();
     time.map(|time| At::TimeMs(time.as_millisecond())).map_err(|_| {
         let shown = shown(text);
-        Error::invalid(format!("X-DO-At is a sequence number or a time like 2026-01-31T12:00:00Z, not {shown:?}")).with_code("BAD_AT")
+        Error::invalid(format!(
+            "X-DO-At is a sequence number or a time like 2026-01-31T12:00:00Z, not {shown:?}"
+        ))
+        .with_code("BAD_AT")
     })
 }
 

@@ -1,7 +1,8 @@
 //! Any text as one segment of a key.
 //!
-//! Different texts have different segments on every store: also on a file system that takes `A` and `a`, or a composed and a decomposed
-//! `é`, for the same, that drops a dot at the end, or that keeps names such as `con` and `nul.txt` for devices.
+//! Different texts have different segments on every store: also on a file system that takes `A` and
+//! `a`, or a composed and a decomposed `é`, for the same, that drops a dot at the end, or that
+//! keeps names such as `con` and `nul.txt` for devices.
 
 /// Names that Windows keeps for devices, with any ending behind a dot.
 const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
@@ -9,8 +10,9 @@ const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
 /// The same with a digit from 1 to 9 behind.
 const NUMBERED_DEVICES: [&str; 2] = ["com", "lpt"];
 
-/// Lower-case ASCII letters, digits, `-` and `_` stay; every other byte becomes `.` and two lower-case hex digits. So does the first letter
-/// where the name up to its first dot would be that of a device.
+/// Lower-case ASCII letters, digits, `-` and `_` stay; every other byte becomes `.` and two
+/// lower-case hex digits. So does the first letter where the name up to its first dot would be that
+/// of a device.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -43,8 +45,8 @@ pub(crate) fn unescape(segment: &str) -> Option<String> {
     (escape(&text) == segment).then_some(text)
 }
 
-/// [`escape`] where that has at most `whole_max` bytes; otherwise its first `beginning` bytes, `.-`, which nothing escaped has, and
-/// `digits` hex digits of the text's BLAKE3 hash.
+/// [`escape`] where that has at most `whole_max` bytes; otherwise its first `beginning` bytes,
+/// `.-`, which nothing escaped has, and `digits` hex digits of the text's BLAKE3 hash.
 pub(crate) fn shorten(text: &str, whole_max: usize, beginning: usize, digits: usize) -> String {
     let mut out = escape(text);
     if out.len() > whole_max {
@@ -57,7 +59,9 @@ pub(crate) fn shorten(text: &str, whole_max: usize, beginning: usize, digits: us
 /// Whether Windows keeps the name of this segment for a device.
 pub(crate) fn is_device(segment: &str) -> bool {
     let stem = segment.split('.').next().unwrap_or_default();
-    let is_numbered = |device: &&str| stem.strip_prefix(*device).is_some_and(|number| matches!(number.as_bytes(), [b'1'..=b'9']));
+    let is_numbered = |device: &&str| {
+        stem.strip_prefix(*device).is_some_and(|number| matches!(number.as_bytes(), [b'1'..=b'9']))
+    };
     DEVICES.contains(&stem) || NUMBERED_DEVICES.iter().any(is_numbered)
 }
 
@@ -100,7 +104,10 @@ mod tests {
     fn a_long_name_keeps_its_beginning() {
         let (long, other) = ("x".repeat(65), "x".repeat(66));
         let (first, second) = (shorten(&long, 64, 32, 32), shorten(&other, 64, 32, 32));
-        assert!(first.starts_with(&format!("{}.-", "x".repeat(32))) && first.len() == 66, "{first}");
+        assert!(
+            first.starts_with(&format!("{}.-", "x".repeat(32))) && first.len() == 66,
+            "{first}"
+        );
         assert_ne!(first, second);
         assert_eq!(shorten(&"x".repeat(64), 64, 32, 32), "x".repeat(64));
     }

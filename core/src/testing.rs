@@ -1,7 +1,11 @@
-//! What the core's own tests share: a clock that stands still until it is moved, countable randomness, and a store that misbehaves on request.
+//! What the core's own tests share: a clock that stands still until it is moved, countable
+//! randomness, and a store that misbehaves on request.
 
 pub(crate) mod detour;
-#[expect(unreachable_pub, reason = "the file is shared with the tests that go through the front door")]
+#[expect(
+    unreachable_pub,
+    reason = "the file is shared with the tests that go through the front door"
+)]
 #[path = "../../tests/rig/random_sql.rs"]
 pub(crate) mod random_sql;
 
@@ -38,7 +42,14 @@ struct Hands {
 impl Default for ManualClock {
     fn default() -> Self {
         let start_ms = 1_700_000_000_000;
-        Self { hands: watch::Sender::new(Hands { monotonic: Duration::ZERO, wall_ms: start_ms, store_ms: start_ms }), sleep_moves: false }
+        Self {
+            hands: watch::Sender::new(Hands {
+                monotonic: Duration::ZERO,
+                wall_ms: start_ms,
+                store_ms: start_ms,
+            }),
+            sleep_moves: false,
+        }
     }
 }
 
@@ -143,7 +154,8 @@ pub(crate) enum Fault {
     None,
     /// It takes effect, and the answer is lost.
     LostAnswer,
-    /// It takes effect, and the store answers that the key exists (as after a retry inside the path).
+    /// It takes effect, and the store answers that the key exists (as after a retry inside the
+    /// path).
     AppliedButExists,
     /// Nothing happens, and the answer is an error.
     NotApplied,
@@ -169,7 +181,8 @@ pub(crate) struct FaultyBucket {
     gives_way: AtomicBool,
     /// Runs before each request takes effect, besides creates of records.
     before: Mutex<Option<RequestHook>>,
-    /// How far the dates in the store's answers are ahead of the dates that it gives to what is written.
+    /// How far the dates in the store's answers are ahead of the dates that it gives to what is
+    /// written.
     pub(crate) ahead_ms: AtomicI64,
     /// Keys of all creates, in order.
     created: Mutex<Vec<Key>>,
@@ -212,7 +225,8 @@ impl FaultyBucket {
         self.gives_way.store(true, Ordering::Relaxed);
     }
 
-    /// Calls `hook` with the operation and the key before each request takes effect, besides creates of records.
+    /// Calls `hook` with the operation and the key before each request takes effect, besides
+    /// creates of records.
     pub(crate) fn before(&self, hook: impl FnMut(&'static str, &Key) + Send + 'static) {
         *self.before.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
     }
@@ -230,7 +244,11 @@ impl FaultyBucket {
 }
 
 fn lost(key: &Key) -> StoreError {
-    StoreError::Unavailable { operation: "create", key: key.clone(), reason: "the answer was lost".to_owned() }
+    StoreError::Unavailable {
+        operation: "create",
+        key: key.clone(),
+        reason: "the answer was lost".to_owned(),
+    }
 }
 
 #[async_trait]
@@ -244,10 +262,17 @@ impl Bucket for FaultyBucket {
         if self.gives_way.load(Ordering::Relaxed) {
             tokio::task::yield_now().await;
         }
-        if let Some(hook) = self.before_create.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        if let Some(hook) =
+            self.before_create.lock().unwrap_or_else(PoisonError::into_inner).as_mut()
+        {
             hook(key);
         }
-        let fault = self.script.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(Fault::None);
+        let fault = self
+            .script
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
+            .unwrap_or(Fault::None);
         match fault {
             Fault::None => self.memory.create(key, bytes).await,
             Fault::LostAnswer => {
@@ -260,7 +285,11 @@ impl Bucket for FaultyBucket {
             }
             Fault::NotApplied => Err(lost(key)),
             Fault::ConflictWithoutWinner => Err(StoreError::Exists { key: key.clone() }),
-            Fault::Refused => Err(StoreError::Refused { operation: "create", key: key.clone(), reason: "no permission".to_owned() }),
+            Fault::Refused => Err(StoreError::Refused {
+                operation: "create",
+                key: key.clone(),
+                reason: "no permission".to_owned(),
+            }),
         }
     }
 
@@ -273,7 +302,12 @@ impl Bucket for FaultyBucket {
         self.memory.get(key).await
     }
 
-    async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn list(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
         // The sender lives in `self`, so waiting can't fail.
         let _ = self.lists_wait.subscribe().wait_for(|wait| !wait).await;
         self.asked("list", prefix);

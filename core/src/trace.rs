@@ -1,8 +1,10 @@
-//! Spans around the parts of a request, for whoever collects traces; nothing here knows how they are collected.
+//! Spans around the parts of a request, for whoever collects traces; nothing here knows how they
+//! are collected.
 //!
-//! They are at the level `debug`, so that they cost one comparison where nobody asks for them. Ids of objects stay out of them: they are often
-//! people's names or addresses, and traces go to third parties. The field `otel.status_code` is the name by which OpenTelemetry's layer for
-//! `tracing` understands that something failed.
+//! They are at the level `debug`, so that they cost one comparison where nobody asks for them. Ids
+//! of objects stay out of them: they are often people's names or addresses, and traces go to third
+//! parties. The field `otel.status_code` is the name by which OpenTelemetry's layer for `tracing`
+//! understands that something failed.
 
 use std::future::Future;
 
@@ -26,7 +28,10 @@ pub(crate) use span;
 ///
 /// Those of the work.
 // An `async fn` would hold the work twice: as it was given, and as it runs.
-pub(crate) fn traced<T>(span: Span, work: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> {
+pub(crate) fn traced<T>(
+    span: Span,
+    work: impl Future<Output = Result<T>>,
+) -> impl Future<Output = Result<T>> {
     let noted = span.clone();
     work.instrument(span).inspect_err(move |error| failed(&noted, error.code()))
 }
@@ -42,7 +47,8 @@ pub(crate) fn cause() -> Option<Span> {
     Some(Span::current()).filter(|span| !span.is_none())
 }
 
-/// The span of a record that is written for all of `causes`: a part of the first one's trace, and linked to the others.
+/// The span of a record that is written for all of `causes`: a part of the first one's trace, and
+/// linked to the others.
 pub(crate) fn commit(causes: &[Span]) -> Span {
     let Some(first) = causes.first() else { return Span::none() };
     let span = span!(parent: first, "commit", dotdo.requests = causes.len());

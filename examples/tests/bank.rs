@@ -18,11 +18,15 @@ async fn a_transfer_happens_once_however_often_it_is_sent() {
         running.ok("POST", "/do/ada/deposit", json!({"key": "d1", "cents": 5000})).await;
     }
     for _ in 0..3 {
-        running.ok("POST", "/do/ada/transfer", json!({"key": "t1", "to": "bob", "cents": 2000})).await;
+        running
+            .ok("POST", "/do/ada/transfer", json!({"key": "t1", "to": "bob", "cents": 2000}))
+            .await;
     }
     assert_eq!(running.ok("GET", "/do/ada", Value::Null).await["cents"], 3000);
     arrived(&running, "bob", 2000).await;
-    let reused = running.status("POST", "/do/ada/transfer", json!({"key": "t1", "to": "bob", "cents": 1})).await;
+    let reused = running
+        .status("POST", "/do/ada/transfer", json!({"key": "t1", "to": "bob", "cents": 1}))
+        .await;
     assert_eq!(reused, 422, "the key stands for another transfer");
 }
 
@@ -37,9 +41,17 @@ async fn a_transfer_that_can_not_be_is_refused_and_leaves_nothing() {
         (json!({"to": "ada", "cents": 5}), 400),
         (json!({"to": "", "cents": 5}), 400),
     ] {
-        assert_eq!(running.status("POST", "/do/ada/transfer", body.clone()).await, status, "{body}");
+        assert_eq!(
+            running.status("POST", "/do/ada/transfer", body.clone()).await,
+            status,
+            "{body}"
+        );
     }
-    assert_eq!(running.status("POST", "/do/bob/receive", json!({"cents": 5})).await, 404, "a client is no account");
+    assert_eq!(
+        running.status("POST", "/do/bob/receive", json!({"cents": 5})).await,
+        404,
+        "a client is no account"
+    );
     assert_eq!(running.ok("GET", "/do/ada", Value::Null).await, json!({"cents": 100}));
     assert_eq!(running.ok("GET", "/do/bob", Value::Null).await, json!({"cents": 0}));
 }
@@ -54,14 +66,21 @@ async fn no_money_is_lost_or_made_when_the_power_goes_in_between_on_seaweedfs() 
     crashes(Running::start_on_seaweed(PROGRAM).await).await;
 }
 
-/// The payer's server is gone and nobody asks for the payer: what it has sent arrives all the same, and once.
+/// The payer's server is gone and nobody asks for the payer: what it has sent arrives all the same,
+/// and once.
 #[tokio::test(flavor = "multi_thread")]
 async fn money_on_its_way_arrives_although_the_server_that_sent_it_is_gone() {
     let mut first = Running::start_on_seaweed(PROGRAM).await;
     let second = first.another(PROGRAM).await;
     first.ok("POST", "/do/ada/deposit", json!({"cents": 1000})).await;
     for number in 0..5 {
-        first.ok("POST", "/do/ada/transfer", json!({"key": format!("t{number}"), "to": "bob", "cents": 100})).await;
+        first
+            .ok(
+                "POST",
+                "/do/ada/transfer",
+                json!({"key": format!("t{number}"), "to": "bob", "cents": 100}),
+            )
+            .await;
     }
     first.crash();
     arrived(&second, "bob", 500).await;
@@ -79,8 +98,11 @@ async fn crashes(mut running: Running) {
     }
     for round in 0..3 {
         let transfers = transfers(round);
-        // The power goes when the first transfer has been answered; the others are somewhere on their way.
-        let all = transfers.iter().map(|(path, body)| Box::pin(running.try_send("POST", path, body.clone())));
+        // The power goes when the first transfer has been answered; the others are somewhere on
+        // their way.
+        let all = transfers
+            .iter()
+            .map(|(path, body)| Box::pin(running.try_send("POST", path, body.clone())));
         drop(futures_util::future::select_all(all).await);
         running.crash_and_start(PROGRAM).await;
         let again = transfers.iter().map(|(path, body)| running.status("POST", path, body.clone()));
@@ -91,18 +113,27 @@ async fn crashes(mut running: Running) {
     let balances = || async {
         let mut cents = Vec::new();
         for name in NAMES {
-            cents.push(running.ok("GET", &format!("/do/{name}"), Value::Null).await["cents"].as_i64().expect("a number"));
+            cents.push(
+                running.ok("GET", &format!("/do/{name}"), Value::Null).await["cents"]
+                    .as_i64()
+                    .expect("a number"),
+            );
         }
-        assert!(cents.iter().all(|cents| *cents >= 0) && cents.iter().sum::<i64>() <= 3000, "{cents:?}");
+        assert!(
+            cents.iter().all(|cents| *cents >= 0) && cents.iter().sum::<i64>() <= 3000,
+            "{cents:?}"
+        );
         (cents.iter().sum::<i64>() == 3000).then_some(())
     };
     Deadline::in_seconds(60).until(balances).await.expect("what is on its way arrives");
     check_statements(&running).await;
 }
 
-/// What an account says that it has sent to another is what that one says that it has received, transfer by transfer.
+/// What an account says that it has sent to another is what that one says that it has received,
+/// transfer by transfer.
 async fn check_statements(running: &Running) {
-    let (mut sent, mut received): (BTreeMap<_, Vec<i64>>, BTreeMap<_, Vec<i64>>) = Default::default();
+    let (mut sent, mut received): (BTreeMap<_, Vec<i64>>, BTreeMap<_, Vec<i64>>) =
+        Default::default();
     for name in NAMES {
         let moves = running.ok("GET", &format!("/do/{name}/moves"), Value::Null).await;
         let moves: Vec<(Option<String>, i64)> = serde_json::from_value(moves).expect("a statement");
@@ -116,16 +147,31 @@ async fn check_statements(running: &Running) {
         }
     }
     assert_eq!(sent, received);
-    // No transfer twice: within a round and a pair each has an amount of its own, and there are three rounds.
-    assert!(sent.values().flatten().all(|cents| sent.values().flatten().filter(|other| *other == cents).count() == 1), "{sent:?}");
+    // No transfer twice: within a round and a pair each has an amount of its own, and there are
+    // three rounds.
+    assert!(
+        sent.values().flatten().all(|cents| sent
+            .values()
+            .flatten()
+            .filter(|other| *other == cents)
+            .count()
+            == 1),
+        "{sent:?}"
+    );
 }
 
 /// Everybody pays everybody else, twice; no two transfers have the same amount.
 fn transfers(round: usize) -> Vec<(String, Value)> {
-    let pairs = NAMES.iter().flat_map(|from| NAMES.iter().map(move |to| (from, to))).filter(|(from, to)| from != to);
+    let pairs = NAMES
+        .iter()
+        .flat_map(|from| NAMES.iter().map(move |to| (from, to)))
+        .filter(|(from, to)| from != to);
     let transfers = pairs.flat_map(|pair| [pair, pair]).enumerate().map(|(number, (from, to))| {
         let cents = 60 + round * 12 + number;
-        (format!("/do/{from}/transfer"), json!({"key": format!("{round}-{number}"), "to": to, "cents": cents}))
+        (
+            format!("/do/{from}/transfer"),
+            json!({"key": format!("{round}-{number}"), "to": to, "cents": cents}),
+        )
     });
     transfers.collect()
 }
@@ -133,6 +179,7 @@ fn transfers(round: usize) -> Vec<(String, Value)> {
 /// Waits until the account has so much.
 async fn arrived(running: &Running, name: &str, cents: i64) {
     let path = format!("/do/{name}");
-    let settled = || async { (running.ok("GET", &path, Value::Null).await["cents"] == cents).then_some(()) };
+    let settled =
+        || async { (running.ok("GET", &path, Value::Null).await["cents"] == cents).then_some(()) };
     Deadline::in_seconds(60).until(settled).await.expect("money on its way arrives");
 }

@@ -17,12 +17,20 @@ async fn a_cart_of_the_older_program_is_brought_up_to_date() {
 
     running.stop_and_start(NOW).await;
     let lines = json!([{"sku": "cup", "quantity": 1, "cents": 29}, {"sku": "tea", "quantity": 2, "cents": 350}]);
-    assert_eq!(running.ok("GET", "/do/old", Value::Null).await, json!({"lines": lines, "cents": 729}));
+    assert_eq!(
+        running.ok("GET", "/do/old", Value::Null).await,
+        json!({"lines": lines, "cents": 729})
+    );
 
     running.crash_and_start(NOW).await;
-    assert_eq!(running.ok("GET", "/do/old", Value::Null).await, json!({"lines": lines, "cents": 729}));
+    assert_eq!(
+        running.ok("GET", "/do/old", Value::Null).await,
+        json!({"lines": lines, "cents": 729})
+    );
     running.ok("DELETE", "/do/old/lines/cup", Value::Null).await;
-    let changed = running.ok("POST", "/do/old/lines", json!({"sku": "tea", "quantity": 3, "cents": 400})).await;
+    let changed = running
+        .ok("POST", "/do/old/lines", json!({"sku": "tea", "quantity": 3, "cents": 400}))
+        .await;
     assert_eq!(changed["cents"], 1200);
 }
 
@@ -31,7 +39,14 @@ async fn a_new_cart_begins_with_the_newest_schema() {
     let running = Running::start(NOW).await;
     assert_eq!(running.ok("GET", "/do/new", Value::Null).await, json!({"lines": [], "cents": 0}));
     running.ok("POST", "/do/new/lines", json!({"sku": "tea", "quantity": 1, "cents": 350})).await;
-    let emptied = running.ok("POST", "/do/new/lines", json!({"sku": "tea", "quantity": 0, "cents": 350})).await;
+    let emptied = running
+        .ok("POST", "/do/new/lines", json!({"sku": "tea", "quantity": 0, "cents": 350}))
+        .await;
     assert_eq!(emptied["cents"], 0);
-    assert_eq!(running.status("POST", "/do/new/lines", json!({"sku": "tea", "quantity": -1, "cents": 1})).await, 400);
+    assert_eq!(
+        running
+            .status("POST", "/do/new/lines", json!({"sku": "tea", "quantity": -1, "cents": 1}))
+            .await,
+        400
+    );
 }

@@ -9,7 +9,8 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_example-chat");
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_last_and_presence_does_not() {
     let mut running = Running::start(PROGRAM).await;
-    let said = running.ok("POST", "/do/lobby/messages", json!({"from": "ada", "text": "hello"})).await;
+    let said =
+        running.ok("POST", "/do/lobby/messages", json!({"from": "ada", "text": "hello"})).await;
     assert_eq!((&said["id"], &said["sender"]), (&json!(1), &json!("ada")));
     running.ok("POST", "/do/lobby/messages", json!({"from": "ada", "text": "anybody?"})).await;
     let new = running.ok("GET", "/do/lobby/messages?after=1&as=bob", Value::Null).await;

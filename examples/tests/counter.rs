@@ -33,7 +33,8 @@ async fn a_counter_is_asked_by_its_own_program_whether_it_is_ready() {
 async fn clients_at_once_get_different_numbers() {
     let running = Running::start(PROGRAM).await;
     let answers = join_all((0..64).map(|_| running.ok("POST", "/do/busy", Value::Null))).await;
-    let mut numbers: Vec<u64> = answers.iter().map(|answer| answer.as_u64().expect("a number")).collect();
+    let mut numbers: Vec<u64> =
+        answers.iter().map(|answer| answer.as_u64().expect("a number")).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=64).collect::<Vec<_>>());
 }

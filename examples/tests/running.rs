@@ -33,7 +33,8 @@ impl Running {
 
     /// Starts `program` on SeaweedFS.
     pub(crate) async fn start_on_seaweed(program: &str) -> Self {
-        Self::start_at(program, Arc::new(Store::Seaweed(format!("example-{}", unique().simple())))).await
+        Self::start_at(program, Arc::new(Store::Seaweed(format!("example-{}", unique().simple()))))
+            .await
     }
 
     /// Starts `program` once more, on the same store.
@@ -67,15 +68,24 @@ impl Running {
     pub(crate) fn asked(&self, program: &str) -> Option<i32> {
         let url = self.server.url("");
         let port = url.rsplit(':').next().expect("a port").to_owned();
-        let mut command = self.store.setup(program).arg("health").arg("--ready").env("PORT", port).command();
+        let mut command =
+            self.store.setup(program).arg("health").arg("--ready").env("PORT", port).command();
         command.output().expect("the program starts").status.code()
     }
 
-    /// Sends a request; a body of null is none, and a `key` in it is the request's `Idempotency-Key`. `None` when the connection broke.
-    pub(crate) async fn try_send(&self, method: &str, path: &str, mut body: Value) -> Option<Reply> {
+    /// Sends a request; a body of null is none, and a `key` in it is the request's
+    /// `Idempotency-Key`. `None` when the connection broke.
+    pub(crate) async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        mut body: Value,
+    ) -> Option<Reply> {
         let method = method.parse().expect("a method");
         let mut request = self.client.request(method, self.server.url(path));
-        if let Some(Value::String(key)) = body.as_object_mut().and_then(|fields| fields.remove("key")) {
+        if let Some(Value::String(key)) =
+            body.as_object_mut().and_then(|fields| fields.remove("key"))
+        {
             request = request.header("Idempotency-Key", format!("\"{key}\""));
         }
         if !body.is_null() {
@@ -84,7 +94,11 @@ impl Running {
         let response = request.send().await.ok()?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.text().await.ok()?;
-        let body = if body.is_empty() { Value::Null } else { serde_json::from_str(&body).expect("the examples answer with JSON") };
+        let body = if body.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_str(&body).expect("the examples answer with JSON")
+        };
         Some(Reply { status, headers, body })
     }
 
@@ -100,23 +114,35 @@ impl Running {
         self.answered(method, path, body).await.status
     }
 
-    /// The answer of a request, sent again as long as it is 503: after a crash the lease of the dead process has to end first.
+    /// The answer of a request, sent again as long as it is 503: after a crash the lease of the
+    /// dead process has to end first.
     async fn answered(&self, method: &str, path: &str, body: Value) -> Reply {
-        let answer = || async { self.try_send(method, path, body.clone()).await.filter(|reply| reply.status != 503) };
-        Deadline::in_seconds(60).until(answer).await.unwrap_or_else(|| panic!("{method} {path} is never answered"))
+        let answer = || async {
+            self.try_send(method, path, body.clone()).await.filter(|reply| reply.status != 503)
+        };
+        Deadline::in_seconds(60)
+            .until(answer)
+            .await
+            .unwrap_or_else(|| panic!("{method} {path} is never answered"))
     }
 }
 
 impl Store {
     fn setup(&self, program: &str) -> Setup {
         match self {
-            Self::Folder(folder) => Setup::of(program, &format!("file://{}", folder.path().display())),
+            Self::Folder(folder) => {
+                Setup::of(program, &format!("file://{}", folder.path().display()))
+            }
             Self::Seaweed(prefix) => {
                 let seaweed = Seaweed::shared();
                 let setup = Setup::of(program, &format!("s3://{}/{prefix}", seaweed.bucket()));
                 // Short, so that a crash costs little time.
-                let setup = setup.env("DOTDO_LEASE_DURATION_MS", "400").env("DOTDO_OUTBOX_SCAN_MS", "300");
-                seaweed.environment().into_iter().fold(setup, |setup, (name, value)| setup.env(name, value))
+                let setup =
+                    setup.env("DOTDO_LEASE_DURATION_MS", "400").env("DOTDO_OUTBOX_SCAN_MS", "300");
+                seaweed
+                    .environment()
+                    .into_iter()
+                    .fold(setup, |setup, (name, value)| setup.env(name, value))
             }
         }
     }

@@ -6,7 +6,8 @@ use crate::setup::{Kind, Mishap, Setup};
 use crate::snapshots::Files;
 use crate::world::World;
 
-/// One step of somebody, or of the world around them. Instances, requests and records are named by their numbers.
+/// One step of somebody, or of the world around them. Instances, requests and records are named by
+/// their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Time passes.
@@ -67,13 +68,16 @@ impl Put {
     }
 }
 
-const PUT_MISHAPS: [Mishap; 5] = [Mishap::AnswerLost, Mishap::PutLost, Mishap::Delay, Mishap::Duplicate, Mishap::Conflict];
+const PUT_MISHAPS: [Mishap; 5] =
+    [Mishap::AnswerLost, Mishap::PutLost, Mishap::Delay, Mishap::Duplicate, Mishap::Conflict];
 
 impl World {
     /// What can happen in this state.
     pub(crate) fn actions(&self, setup: &Setup, actions: &mut Vec<Action>) {
         if self.has_work() {
-            (0..setup.instances.len()).for_each(|at| self.actions_of(setup, u8::try_from(at).expect("few instances"), actions));
+            (0..setup.instances.len()).for_each(|at| {
+                self.actions_of(setup, u8::try_from(at).expect("few instances"), actions)
+            });
         }
         actions.extend(self.store.flying.iter().map(|put| Action::Land(Put::of(&put.record))));
         if self.store.has_expired(setup) {
@@ -103,7 +107,11 @@ impl World {
             actions.push(Action::Publish(at));
         }
         let Some(memory) = &instance.memory else {
-            let open = if setup.reads_take_time && instance.asked.is_none() { Action::Ask(at) } else { Action::Open(at) };
+            let open = if setup.reads_take_time && instance.asked.is_none() {
+                Action::Ask(at)
+            } else {
+                Action::Open(at)
+            };
             return actions.extend(self.may_open(setup, at).then_some(open));
         };
         match memory.appends.first().map(|append| append.stage) {
@@ -111,23 +119,38 @@ impl World {
             Some(Stage::Doubt) => actions.push(Action::Look(at)),
             Some(Stage::Sent) | None => {}
         }
-        let requests = (0..setup.requests.len()).map(|request| u8::try_from(request).expect("few requests"));
-        actions.extend(requests.filter(|request| self.can_start(setup, at, *request)).map(|request| Action::Start { at, request }));
+        let requests =
+            (0..setup.requests.len()).map(|request| u8::try_from(request).expect("few requests"));
+        actions.extend(
+            requests
+                .filter(|request| self.can_start(setup, at, *request))
+                .map(|request| Action::Start { at, request }),
+        );
         let mut when = |can: bool, action: Action| actions.extend(can.then_some(action));
         when(self.can_catch_up(setup, at), Action::CatchUp(at));
         when(self.can_retry(setup, at), Action::Retry(at));
         when(self.can_release(setup, at), Action::Release(at));
-        [Files::Own, Files::Shared].into_iter().for_each(|files| when(self.can_plan(setup, at, files), Action::Plan(at, files)));
+        [Files::Own, Files::Shared]
+            .into_iter()
+            .for_each(|files| when(self.can_plan(setup, at, files), Action::Plan(at, files)));
     }
 
     fn mishaps(&self, setup: &Setup, actions: &mut Vec<Action>) {
         for put in &self.store.flying {
             let waits = self.stage_of(put.record.id) == Some(Stage::Sent);
-            let possible = |mishap: &&Mishap| setup.mishaps.contains(mishap) && (waits || **mishap == Mishap::Duplicate);
-            actions.extend(PUT_MISHAPS.iter().filter(possible).map(|mishap| Action::PutFails(*mishap, Put::of(&put.record))));
+            let possible = |mishap: &&Mishap| {
+                setup.mishaps.contains(mishap) && (waits || **mishap == Mishap::Duplicate)
+            };
+            actions.extend(
+                PUT_MISHAPS
+                    .iter()
+                    .filter(possible)
+                    .map(|mishap| Action::PutFails(*mishap, Put::of(&put.record))),
+            );
         }
         for (at, instance) in (0..).zip(&self.instances) {
-            let in_doubt = instance.memory.as_ref().is_some_and(|memory| !memory.appends.is_empty());
+            let in_doubt =
+                instance.memory.as_ref().is_some_and(|memory| !memory.appends.is_empty());
             let possible = |mishap: &&Mishap| match mishap {
                 Mishap::GiveUp => in_doubt,
                 Mishap::Crash => instance.memory.is_some(),
@@ -135,7 +158,13 @@ impl World {
                 Mishap::ClockJump => instance.memory.is_some() && setup.kind(at) == Kind::Leased,
                 _ => false,
             };
-            actions.extend(setup.mishaps.iter().filter(possible).map(|mishap| Action::InstanceFails(*mishap, at)));
+            actions.extend(
+                setup
+                    .mishaps
+                    .iter()
+                    .filter(possible)
+                    .map(|mishap| Action::InstanceFails(*mishap, at)),
+            );
         }
         if setup.mishaps.contains(&Mishap::Slowness) && self.changes_with_time(setup) {
             actions.push(Action::InstanceFails(Mishap::Slowness, 0));
@@ -175,7 +204,12 @@ impl World {
 
     /// Takes a put out of the network.
     fn take(&mut self, put: Put) -> Record {
-        let at = self.store.flying.iter().position(|flying| flying.record.id == put.id()).expect("only what is under way arrives");
+        let at = self
+            .store
+            .flying
+            .iter()
+            .position(|flying| flying.record.id == put.id())
+            .expect("only what is under way arrives");
         self.store.flying.remove(at).record
     }
 
@@ -184,7 +218,13 @@ impl World {
         match mishap {
             Mishap::Delay => self.set_stage(put.id(), Stage::Doubt),
             Mishap::Duplicate => {
-                let record = self.store.flying.iter().find(|flying| flying.record.id == put.id()).expect("it is under way").record;
+                let record = self
+                    .store
+                    .flying
+                    .iter()
+                    .find(|flying| flying.record.id == put.id())
+                    .expect("it is under way")
+                    .record;
                 self.fill(setup, record);
             }
             Mishap::AnswerLost => {

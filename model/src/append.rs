@@ -1,4 +1,5 @@
-//! The rule of proof: filling a slot, and knowing whether it worked. Follows `core/src/log/append.rs`.
+//! The rule of proof: filling a slot, and knowing whether it worked. Follows
+//! `core/src/log/append.rs`.
 
 use crate::bug::Bug;
 use crate::instance::{Append, Gate, Memory, Stage};
@@ -21,12 +22,20 @@ impl World {
         }
         let writes = std::mem::take(&mut memory.gathered);
         let Some(id) = self.send(setup, at, writes, setup.lease) else { return };
-        let next = self.memory_mut(at).waiting.iter_mut().filter(|waiting| waiting.behind == Gate::Next);
+        let next =
+            self.memory_mut(at).waiting.iter_mut().filter(|waiting| waiting.behind == Gate::Next);
         next.for_each(|waiting| waiting.behind = Gate::Record(id));
     }
 
-    /// Sends a record with `writes` that grants `lease`. `None`: the slot before is not the head any more.
-    pub(crate) fn send(&mut self, setup: &Setup, at: u8, writes: Writes, lease: u8) -> Option<RecordId> {
+    /// Sends a record with `writes` that grants `lease`. `None`: the slot before is not the head
+    /// any more.
+    pub(crate) fn send(
+        &mut self,
+        setup: &Setup,
+        at: u8,
+        writes: Writes,
+        lease: u8,
+    ) -> Option<RecordId> {
         if !self.prove(setup, at) {
             self.lose(setup, at);
             return None;
@@ -37,7 +46,8 @@ impl World {
         let memory = self.memory_mut(at);
         let before = memory.appends.last().map(|append| append.record).or(memory.head);
         let sequence = before.map_or(1, |before| before.sequence + 1);
-        let record = Record { id, life, sequence, previous: before.map(|before| before.id), writes, lease };
+        let record =
+            Record { id, life, sequence, previous: before.map(|before| before.id), writes, lease };
         memory.appends.push(Append { record, sent: 0, stage: Stage::Sent });
         self.store.send(record);
         Some(id)
@@ -76,7 +86,9 @@ impl World {
     pub(crate) fn set_stage(&mut self, id: RecordId, stage: Stage) {
         let memory = self.instance_mut(id.instance).memory.as_mut();
         let appends = memory.into_iter().flat_map(|memory| &mut memory.appends);
-        appends.filter(|append| append.record.id == id && append.stage == Stage::Sent).for_each(|append| append.stage = stage);
+        appends
+            .filter(|append| append.record.id == id && append.stage == Stage::Sent)
+            .for_each(|append| append.stage = stage);
     }
 
     /// The instance hears the store's answer.
@@ -93,10 +105,13 @@ impl World {
 
     /// The instance reads the slot, compares, and decides.
     pub(crate) fn look(&mut self, setup: &Setup, at: u8) {
-        let memory = self.instance(at).memory.as_ref().expect("a record under way belongs to a memory");
+        let memory =
+            self.instance(at).memory.as_ref().expect("a record under way belongs to a memory");
         let (record, is_proven) = (memory.appends[0].record, setup.is_fresh(memory.proof));
         let is_ours = |found: &Record| match setup.bug {
-            Some(Bug::NoNonceCheck) => (found.id.instance, found.life) == (record.id.instance, record.life),
+            Some(Bug::NoNonceCheck) => {
+                (found.id.instance, found.life) == (record.id.instance, record.life)
+            }
             _ => found.id == record.id,
         };
         match self.store.slot(record.sequence).map(|stored| is_ours(&stored.record)) {
@@ -112,10 +127,14 @@ impl World {
         }
     }
 
-    /// Our record is in the slot, others are after it, and much time has passed: the slot may have been filled by another, folded into a
-    /// snapshot, deleted, and filled again by us. Which of them was built upon shows in the next slot.
+    /// Our record is in the slot, others are after it, and much time has passed: the slot may have
+    /// been filled by another, folded into a snapshot, deleted, and filled again by us. Which of
+    /// them was built upon shows in the next slot.
     fn look_after(&mut self, setup: &Setup, at: u8, record: &Record) {
-        let next = self.store.slot(record.sequence + 1).map(|stored| stored.record.previous == Some(record.id));
+        let next = self
+            .store
+            .slot(record.sequence + 1)
+            .map(|stored| stored.record.previous == Some(record.id));
         match next {
             _ if setup.has(Bug::HistoryMeansLost) => self.lose(setup, at),
             Some(true) => self.win(setup, at),
@@ -152,20 +171,26 @@ impl World {
     /// Answers what waited for `record`; sends the next one if something waits for that.
     fn honour(&mut self, setup: &Setup, at: u8, record: Record) {
         let memory = self.memory_mut(at);
-        let (writes, holds) = (memory.writes, memory.lease.is_some() || setup.has(Bug::LateReadTrusted));
+        let (writes, holds) =
+            (memory.writes, memory.lease.is_some() || setup.has(Bug::LateReadTrusted));
         let waiting = std::mem::take(&mut memory.waiting);
-        let (done, mut rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|waiting| match waiting.behind {
-            Gate::Record(id) => id == record.id,
-            Gate::Late(id) => id == record.id && holds,
-            Gate::Next => false,
-        });
+        let (done, mut rest): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|waiting| match waiting.behind {
+                Gate::Record(id) => id == record.id,
+                Gate::Late(id) => id == record.id && holds,
+                Gate::Next => false,
+            });
         let late = rest.iter_mut().filter(|waiting| waiting.behind == Gate::Late(record.id));
         late.for_each(|waiting| waiting.behind = Gate::Next);
-        let more = rest.iter().any(|waiting| waiting.behind == Gate::Next) && memory.appends.is_empty();
+        let more =
+            rest.iter().any(|waiting| waiting.behind == Gate::Next) && memory.appends.is_empty();
         memory.waiting = rest;
         memory.forget_lacking();
-        done.into_iter().for_each(|waiting| self.answer(setup, waiting.request, writes.prefix(waiting.shows)));
-        if let Some(request) = self.instance(at).held.filter(|request| record.writes.contains(*request)) {
+        done.into_iter()
+            .for_each(|waiting| self.answer(setup, waiting.request, writes.prefix(waiting.shows)));
+        if let Some(request) =
+            self.instance(at).held.filter(|request| record.writes.contains(*request))
+        {
             self.instance_mut(at).held = None;
             self.answer(setup, request, writes);
         }

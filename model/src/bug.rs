@@ -19,11 +19,13 @@ pub enum Bug {
     AnswerAfterLease,
     /// The lease is counted from the answer, not from before the request.
     LeaseFromAnswer,
-    /// A read that joined a record under way is answered with it although the lease is over by then.
+    /// A read that joined a record under way is answered with it although the lease is over by
+    /// then.
     LateReadTrusted,
     /// A server answers from memory after its record that gives the lease back.
     ServeAfterRelease,
-    /// A newcomer answers from memory as soon as the old lease is over, without a record of its own.
+    /// A newcomer answers from memory as soon as the old lease is over, without a record of its
+    /// own.
     TakeOverWithoutRecord,
     /// The owner measures its lease by a clock that stands still while the machine does.
     OwnClockStandsStill,
@@ -57,7 +59,8 @@ pub enum Bug {
     NeverTakeOver,
     /// A function that has lost a slot runs again on its old state.
     NoCatchUp,
-    /// The old owner's claim, which was over, is found live again: the memory is replaced by what the log has while a record is under way.
+    /// The old owner's claim, which was over, is found live again: the memory is replaced by what
+    /// the log has while a record is under way.
     ClaimComesBack,
     /// Whoever passed on a request without a key sends it again when no answer came.
     UnknownRepeated,

@@ -5,7 +5,8 @@ use crate::setup::{Kind, Setup};
 use crate::store::{Restored, Snapshot};
 use crate::writes::Writes;
 
-/// A running program. Processes that follow each other on one machine are one instance with several lives.
+/// A running program. Processes that follow each other on one machine are one instance with several
+/// lives.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Instance {
     pub(crate) life: u8,
@@ -39,7 +40,8 @@ pub(crate) struct Memory {
     pub(crate) is_behind: bool,
     /// The snapshot that the next one would share files with.
     pub(crate) base: Option<Snapshot>,
-    /// It was replaced by what the log had while a record was under way, and will lack what that holds. Only a mistake does so.
+    /// It was replaced by what the log had while a record was under way, and will lack what that
+    /// holds. Only a mistake does so.
     pub(crate) lacks: Writes,
     /// Records under way: at most one.
     pub(crate) appends: Vec<Append>,
@@ -83,7 +85,8 @@ pub(crate) struct Waiting {
 pub(crate) enum Gate {
     /// The record under way.
     Record(RecordId),
-    /// The record under way, which may have been in the log when the request came: it proves something while its lease holds.
+    /// The record under way, which may have been in the log when the request came: it proves
+    /// something while its lease holds.
     Late(RecordId),
     /// The record after that.
     Next,
@@ -131,7 +134,9 @@ impl Memory {
         let lacks = std::mem::take(&mut self.lacks);
         if !lacks.is_empty() {
             let all = std::mem::take(&mut self.writes);
-            all.iter().filter(|request| !lacks.contains(*request)).for_each(|request| self.writes.push(request));
+            all.iter()
+                .filter(|request| !lacks.contains(*request))
+                .for_each(|request| self.writes.push(request));
         }
     }
 
@@ -160,7 +165,10 @@ impl Memory {
         for append in &mut self.appends {
             append.sent = (append.sent + runs.own).min(setup.sent_age_max(kind));
         }
-        self.lease = self.lease.map(|age| (age + runs.own).min(setup.lease)).filter(|age| setup.keeps_lease(*age));
+        self.lease = self
+            .lease
+            .map(|age| (age + runs.own).min(setup.lease))
+            .filter(|age| setup.keeps_lease(*age));
     }
 }
 

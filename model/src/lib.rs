@@ -1,7 +1,9 @@
-//! A model of the log, the leases, the output gate and the deletion, small enough that every state can be looked at.
+//! A model of the log, the leases, the output gate and the deletion, small enough that every state
+//! can be looked at.
 //!
-//! It follows docs/design/0001 and 0004. What is modelled, what is left out and why that does no harm, the bounds and the numbers are in
-//! docs/design/0006. Each file here is one part of the protocol; `setups.rs` says what is explored, `protocol.rs` what must hold, `bug.rs` which
+//! It follows docs/design/0001 and 0004. What is modelled, what is left out and why that does no
+//! harm, the bounds and the numbers are in docs/design/0006. Each file here is one part of the
+//! protocol; `setups.rs` says what is explored, `protocol.rs` what must hold, `bug.rs` which
 //! mistakes must be caught.
 
 mod action;
@@ -25,7 +27,8 @@ pub use protocol::{ANSWERED, ENDS, LINEARIZABLE, ONCE, ONE_WINNER, Protocol, RES
 pub use report::{Report, explore, explore_until};
 pub use setup::{Kind, Mishap, Request, Setup};
 pub use setups::{
-    appends, both_kinds, clocks, contention, deletion, deletion_beside_server, keyed, leases, progress, progress_of_three, snapshots,
+    appends, both_kinds, clocks, contention, deletion, deletion_beside_server, keyed, leases,
+    progress, progress_of_three, snapshots,
 };
 pub use snapshots::Files;
 pub use world::World;

@@ -2,7 +2,8 @@
 
 use crate::writes::Writes;
 
-/// Tells a record from every other: its nonce. Instances count theirs, so that equal histories make equal states.
+/// Tells a record from every other: its nonce. Instances count theirs, so that equal histories make
+/// equal states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct RecordId {
     pub(crate) instance: u8,
@@ -26,7 +27,8 @@ pub(crate) struct Record {
 /// What really happened, as nobody in the model can see it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct History {
-    /// The record that filled each slot first, with what it wrote. A slot that was freed does not forget.
+    /// The record that filled each slot first, with what it wrote. A slot that was freed does not
+    /// forget.
     first: Vec<Option<(RecordId, Writes)>>,
     /// The longest list that any answer has shown.
     pub(crate) seen: u8,
@@ -51,7 +53,8 @@ impl History {
         self.two_winners |= first.is_none_or(|(id, _)| id != record.id);
     }
 
-    /// An answer shows the list `shown`; the request began when `floor` writes had been shown to somebody.
+    /// An answer shows the list `shown`; the request began when `floor` writes had been shown to
+    /// somebody.
     pub(crate) fn answered(&mut self, shown: Writes, floor: u8) {
         self.wrong_answer |= shown.len() < floor || !shown.is_prefix_of(self.writes());
         self.seen = self.seen.max(shown.len());

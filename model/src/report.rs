@@ -37,13 +37,19 @@ pub fn explore_until(setup: &Setup, property: &'static str) -> Report {
 }
 
 fn run(setup: &Setup, until: HasDiscoveries) -> Report {
-    // One thread, breadth first: the numbers are the same each time, and counterexamples are shortest.
-    let checker = Protocol(setup.clone()).checker().threads(1).finish_when(until).spawn_bfs().join();
+    // One thread, breadth first: the numbers are the same each time, and counterexamples are
+    // shortest.
+    let checker =
+        Protocol(setup.clone()).checker().threads(1).finish_when(until).spawn_bfs().join();
     let found = checker.discoveries();
     let properties = checker.model().properties();
-    let (must, may): (Vec<_>, Vec<_>) = properties.iter().partition(|property| property.expectation.discovery_is_failure());
-    let broken = must.iter().filter_map(|property| Some((property.name, found.get(property.name)?.clone().into_actions())));
-    let unreachable = may.iter().map(|property| property.name).filter(|name| !found.contains_key(name));
+    let (must, may): (Vec<_>, Vec<_>) =
+        properties.iter().partition(|property| property.expectation.discovery_is_failure());
+    let broken = must.iter().filter_map(|property| {
+        Some((property.name, found.get(property.name)?.clone().into_actions()))
+    });
+    let unreachable =
+        may.iter().map(|property| property.name).filter(|name| !found.contains_key(name));
     Report {
         name: setup.name,
         states: checker.unique_state_count(),
@@ -58,13 +64,20 @@ impl Report {
     /// The shortest way to where `property` is broken.
     #[must_use]
     pub fn counterexample(&self, property: &str) -> Option<&[Action]> {
-        self.broken.iter().find(|(name, _)| *name == property).map(|(_, actions)| actions.as_slice())
+        self.broken
+            .iter()
+            .find(|(name, _)| *name == property)
+            .map(|(_, actions)| actions.as_slice())
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {} states, {} steps, depth {}", self.name, self.states, self.steps, self.depth)?;
+        write!(
+            formatter,
+            "{}: {} states, {} steps, depth {}",
+            self.name, self.states, self.steps, self.depth
+        )?;
         for (property, actions) in &self.broken {
             write!(formatter, "\n  broken after {} steps: {property}", actions.len())?;
             actions.iter().try_for_each(|action| write!(formatter, "\n    {action:?}"))?;

@@ -23,8 +23,13 @@ impl World {
         let restored = self.store.restore();
         let instance = self.instance_mut(at);
         let asked = instance.asked.take().filter(|_| setup.has(Bug::WatchFromQuestion));
-        instance.memory = restored.map(|restored| Memory { watched: asked.unwrap_or(0), ..Memory::of(restored) });
-        if setup.has(Bug::TakeOverWithoutRecord) && restored.is_some() && Self::is_leased(setup, at) && self.may_append(setup, at) {
+        instance.memory =
+            restored.map(|restored| Memory { watched: asked.unwrap_or(0), ..Memory::of(restored) });
+        if setup.has(Bug::TakeOverWithoutRecord)
+            && restored.is_some()
+            && Self::is_leased(setup, at)
+            && self.may_append(setup, at)
+        {
             self.memory_mut(at).lease = Some(0);
         }
     }
@@ -34,10 +39,14 @@ impl World {
         let instance = self.instance(at);
         let Some(memory) = &instance.memory else { return false };
         let Some(head) = memory.head else { return true };
-        if head.lease == 0 || (head.id.instance, head.life) == (at, instance.life) || setup.has(Bug::AppendUnderLease) {
+        if head.lease == 0
+            || (head.id.instance, head.life) == (at, instance.life)
+            || setup.has(Bug::AppendUnderLease)
+        {
             return true;
         }
-        let by_age = setup.store_has_dates && self.store.slot(head.sequence).is_none_or(|stored| stored.age >= head.lease);
+        let by_age = setup.store_has_dates
+            && self.store.slot(head.sequence).is_none_or(|stored| stored.age >= head.lease);
         let by_watching = !setup.store_has_dates && memory.watched >= head.lease;
         (by_age || by_watching) && !setup.has(Bug::NeverTakeOver)
     }
@@ -48,7 +57,11 @@ impl World {
             return Asked::Behind;
         }
         let is_proof = setup.is_fresh(memory.proof) || setup.has(Bug::EmptyTrustedOnOldProof);
-        if is_proof || self.store.head() == memory.sequence() { Asked::Current } else { Asked::Gone }
+        if is_proof || self.store.head() == memory.sequence() {
+            Asked::Current
+        } else {
+            Asked::Gone
+        }
     }
 
     pub(crate) fn can_catch_up(&self, setup: &Setup, at: u8) -> bool {
@@ -60,9 +73,11 @@ impl World {
     pub(crate) fn catch_up(&mut self, setup: &Setup, at: u8) {
         let memory = self.instance(at).memory.as_ref().expect("only an object in memory is behind");
         let asked = self.ask(setup, memory);
-        let wanted = if setup.has(Bug::CatchUpSkips) { self.store.head() } else { memory.sequence() + 1 };
+        let wanted =
+            if setup.has(Bug::CatchUpSkips) { self.store.head() } else { memory.sequence() + 1 };
         let found = self.store.slot(wanted).map(|stored| stored.record);
-        let follows = setup.has(Bug::CatchUpSkips) || found.is_some_and(|found| found.previous == memory.head.map(|head| head.id));
+        let follows = setup.has(Bug::CatchUpSkips)
+            || found.is_some_and(|found| found.previous == memory.head.map(|head| head.id));
         match (asked, found) {
             (Asked::Behind, Some(record)) if follows => self.memory_mut(at).follow(record),
             (Asked::Current, _) => {
@@ -76,19 +91,29 @@ impl World {
 
     /// Whether the answer to a keyed request is known already.
     fn is_replay(&self, setup: &Setup, request: u8, view: Writes) -> bool {
-        let is_noted = if setup.has(Bug::IdempotencyOutside) { self.store.entries >> request & 1 == 1 } else { true };
+        let is_noted = if setup.has(Bug::IdempotencyOutside) {
+            self.store.entries >> request & 1 == 1
+        } else {
+            true
+        };
         setup.is_keyed(request) && is_noted && view.contains(request)
     }
 
     pub(crate) fn can_start(&self, setup: &Setup, at: u8, request: u8) -> bool {
         let instance = self.instance(at);
-        let Some(memory) = instance.memory.as_ref().filter(|memory| self.may_arrive(setup, request) && !memory.is_behind) else {
+        let Some(memory) = instance
+            .memory
+            .as_ref()
+            .filter(|memory| self.may_arrive(setup, request) && !memory.is_behind)
+        else {
             return false;
         };
         let writes = !setup.is_read(request) && !self.is_replay(setup, request, memory.view());
-        let is_current = || setup.has(Bug::ReadWithoutProof) || self.ask(setup, memory) == Asked::Current;
+        let is_current =
+            || setup.has(Bug::ReadWithoutProof) || self.ask(setup, memory) == Asked::Current;
         if writes {
-            let is_free = Self::is_leased(setup, at) || (instance.held.is_none() && memory.is_quiet());
+            let is_free =
+                Self::is_leased(setup, at) || (instance.held.is_none() && memory.is_quiet());
             is_free && self.may_append(setup, at) && Self::has_room(setup, memory)
         } else if Self::is_leased(setup, at) {
             !memory.is_quiet() || memory.lease.is_some() || is_current()
@@ -104,10 +129,21 @@ impl World {
             self.find_claim_again(at);
         }
         let view = self.memory_mut(at).view();
-        let shows = if setup.is_read(request) { view.len() } else { view.position(request).map_or(view.len(), |at| at + 1) };
-        match (setup.is_read(request) || self.is_replay(setup, request, view), Self::is_leased(setup, at)) {
-            (true, true) => self.read_at_server(setup, at, Waiting { request, shows, behind: Gate::Next }),
-            (true, false) => self.answer_from_memory(setup, at, Waiting { request, shows, behind: Gate::Next }),
+        let shows = if setup.is_read(request) {
+            view.len()
+        } else {
+            view.position(request).map_or(view.len(), |at| at + 1)
+        };
+        match (
+            setup.is_read(request) || self.is_replay(setup, request, view),
+            Self::is_leased(setup, at),
+        ) {
+            (true, true) => {
+                self.read_at_server(setup, at, Waiting { request, shows, behind: Gate::Next })
+            }
+            (true, false) => {
+                self.answer_from_memory(setup, at, Waiting { request, shows, behind: Gate::Next })
+            }
             (false, true) => self.write_at_server(setup, at, request),
             (false, false) => {
                 self.instance_mut(at).held = Some(request);
@@ -131,12 +167,17 @@ impl World {
         if memory.is_quiet() || setup.has(Bug::ReadSkipsGate) {
             return self.answer_from_memory(setup, at, waiting);
         }
-        let under_way = memory.appends.last().filter(|_| memory.gathered.is_empty()).map(|append| append.record.id);
+        let under_way = memory
+            .appends
+            .last()
+            .filter(|_| memory.gathered.is_empty())
+            .map(|append| append.record.id);
         let behind = under_way.map_or(Gate::Next, Gate::Late);
         memory.wait(Waiting { behind, ..waiting });
     }
 
-    /// While a record of its own is under way on top of another's, a mistaken owner reads the object from the log again.
+    /// While a record of its own is under way on top of another's, a mistaken owner reads the
+    /// object from the log again.
     fn find_claim_again(&mut self, at: u8) {
         let memory = self.memory_mut(at);
         if let (Some(append), Some(head)) = (memory.appends.first(), memory.head)
@@ -189,7 +230,9 @@ impl World {
     }
 
     pub(crate) fn can_release(&self, setup: &Setup, at: u8) -> bool {
-        let holds = |memory: &Memory| memory.is_quiet() && memory.lease.is_some() && Self::has_room(setup, memory);
+        let holds = |memory: &Memory| {
+            memory.is_quiet() && memory.lease.is_some() && Self::has_room(setup, memory)
+        };
         self.releases_left > 0 && self.instance(at).memory.as_ref().is_some_and(holds)
     }
 

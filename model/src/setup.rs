@@ -5,7 +5,8 @@ use crate::bug::Bug;
 /// The two ways to own an object (docs/design/0004).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A server: answers from memory while its lease holds, and lets requests run on top of a record that is under way.
+    /// A server: answers from memory while its lease holds, and lets requests run on top of a
+    /// record that is under way.
     Leased,
     /// A function: proves with every answer that its state is the log's.
     PerRequest,
@@ -18,7 +19,8 @@ pub enum Request {
     Read,
     /// Append to the list; never sent again when the outcome is unknown.
     Write,
-    /// Append to the list under an idempotency key; sent again, to any instance, until there is an answer.
+    /// Append to the list under an idempotency key; sent again, to any instance, until there is an
+    /// answer.
     KeyedWrite,
 }
 
@@ -31,7 +33,8 @@ pub enum Mishap {
     PutLost,
     /// The writer waits no longer for the answer; the put lands later.
     Delay,
-    /// A put takes effect, and something on the way sends it again: the answer will be that of the second.
+    /// A put takes effect, and something on the way sends it again: the answer will be that of the
+    /// second.
     Duplicate,
     /// The store answers 409 and does nothing.
     Conflict,
@@ -43,13 +46,15 @@ pub enum Mishap {
     Freeze,
     /// The wall clock of a machine jumps ahead.
     ClockJump,
-    /// A tick passes although somebody could do something at once. (Only where `steps` bounds the work; otherwise time passes freely.)
+    /// A tick passes although somebody could do something at once. (Only where `steps` bounds the
+    /// work; otherwise time passes freely.)
     Slowness,
 }
 
 /// One configuration of the model with its bounds.
 ///
-/// Time is a number of ticks since something happened, up to where it makes no more difference: how long a history may be is not bounded.
+/// Time is a number of ticks since something happened, up to where it makes no more difference: how
+/// long a history may be is not bounded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setup {
     /// What the reports call it.
@@ -66,7 +71,8 @@ pub struct Setup {
     pub mishaps_max: u8,
     /// Ticks for which a server's record lets it answer from memory; 0: no leases and no servers.
     pub lease: u8,
-    /// Whether the store tells how old a record is. Otherwise a newcomer watches the newest record for as long as the lease.
+    /// Whether the store tells how old a record is. Otherwise a newcomer watches the newest record
+    /// for as long as the lease.
     pub store_has_dates: bool,
     /// Whether time may pass between the question for the newest state and its answer.
     pub reads_take_time: bool,
@@ -84,7 +90,8 @@ pub struct Setup {
     pub snapshots: u8,
     /// Ticks that may pass between planning and publishing a snapshot.
     pub plan: u8,
-    /// Steps after which all work must have ended; `None`: not checked. Counting makes every path a state of its own.
+    /// Steps after which all work must have ended; `None`: not checked. Counting makes every path a
+    /// state of its own.
     pub steps: Option<u8>,
     /// The mistake that is made.
     pub bug: Option<Bug>,

@@ -1,7 +1,10 @@
-//! The configurations that are explored in every test run. Their bounds and sizes are listed in docs/design/0006.
+//! The configurations that are explored in every test run. Their bounds and sizes are listed in
+//! docs/design/0006.
 
 use crate::setup::Kind::{Leased, PerRequest};
-use crate::setup::Mishap::{AnswerLost, ClockJump, Conflict, Crash, Delay, Duplicate, Freeze, GiveUp, PutLost, Slowness};
+use crate::setup::Mishap::{
+    AnswerLost, ClockJump, Conflict, Crash, Delay, Duplicate, Freeze, GiveUp, PutLost, Slowness,
+};
 use crate::setup::Request::{KeyedWrite, Read, Write};
 use crate::setup::Setup;
 
@@ -31,7 +34,8 @@ pub fn leases() -> Setup {
     }
 }
 
-/// Two servers whose clocks stand still and jump, on a store that does not tell how old a record is.
+/// Two servers whose clocks stand still and jump, on a store that does not tell how old a record
+/// is.
 #[must_use]
 pub fn clocks() -> Setup {
     Setup {

@@ -67,8 +67,9 @@ impl Store {
 
     /// Creates the record if its slot is empty.
     ///
-    /// Ages that nobody can ask for are not kept: without deletion only the head's is asked for; without leases that of a record is asked
-    /// for when a snapshot covers it, which is younger unless it was there first.
+    /// Ages that nobody can ask for are not kept: without deletion only the head's is asked for;
+    /// without leases that of a record is asked for when a snapshot covers it, which is younger
+    /// unless it was there first.
     pub(crate) fn create(&mut self, setup: &Setup, record: Record) -> bool {
         let at = usize::from(record.sequence - 1);
         if self.slots.len() <= at {
@@ -77,9 +78,13 @@ impl Store {
         let is_free = self.slots[at].is_none();
         if is_free {
             if setup.retention.is_none() {
-                self.slots[..at].iter_mut().flatten().for_each(|older| older.age = setup.record_age_max());
+                self.slots[..at]
+                    .iter_mut()
+                    .flatten()
+                    .for_each(|older| older.age = setup.record_age_max());
             }
-            let is_covered = self.snapshots.iter().any(|snapshot| snapshot.sequence >= record.sequence);
+            let is_covered =
+                self.snapshots.iter().any(|snapshot| snapshot.sequence >= record.sequence);
             let age = if is_covered || setup.lease_max() > 0 { 0 } else { setup.record_age_max() };
             self.slots[at] = Some(Stored { record, age });
         }
@@ -93,15 +98,20 @@ impl Store {
         self.flying.sort_unstable_by_key(|put| (put.record.id, put.age));
     }
 
-    /// The newest state: the newest snapshot that the log reaches back to, and the records after it as an unbroken chain. `None`: the bucket
-    /// does not hold it any more.
+    /// The newest state: the newest snapshot that the log reaches back to, and the records after it
+    /// as an unbroken chain. `None`: the bucket does not hold it any more.
     pub(crate) fn restore(&self) -> Option<Restored> {
         let head = self.head();
-        let base =
-            self.snapshots.iter().filter(|snapshot| snapshot.sequence <= head).max_by_key(|snapshot| (snapshot.sequence, snapshot.number));
+        let base = self
+            .snapshots
+            .iter()
+            .filter(|snapshot| snapshot.sequence <= head)
+            .max_by_key(|snapshot| (snapshot.sequence, snapshot.number));
         match base {
             Some(base) => self.restore_from(base),
-            None => self.replay(Restored { head: None, writes: Writes::default(), base: None }, None, 1),
+            None => {
+                self.replay(Restored { head: None, writes: Writes::default(), base: None }, None, 1)
+            }
         }
     }
 
@@ -110,14 +120,21 @@ impl Store {
         if base.files & !self.files != 0 {
             return None;
         }
-        // The head is always read; a record below it, in the slot that the snapshot ends with, is not.
+        // The head is always read; a record below it, in the slot that the snapshot ends with, is
+        // not.
         let head = self.slot(base.sequence).map(|stored| stored.record);
-        let is_its_own = base.sequence < self.head() || head.is_some_and(|record| record.id == base.last);
+        let is_its_own =
+            base.sequence < self.head() || head.is_some_and(|record| record.id == base.last);
         let begun = Restored { head, writes: base.writes, base: Some(*base) };
         is_its_own.then(|| self.replay(begun, Some(base.last), base.sequence + 1))?
     }
 
-    fn replay(&self, mut restored: Restored, mut previous: Option<RecordId>, from: u8) -> Option<Restored> {
+    fn replay(
+        &self,
+        mut restored: Restored,
+        mut previous: Option<RecordId>,
+        from: u8,
+    ) -> Option<Restored> {
         for sequence in from..=self.head() {
             let record = self.slot(sequence)?.record;
             if record.previous != previous {
@@ -132,31 +149,51 @@ impl Store {
 
     /// Whether anything could be deleted now.
     pub(crate) fn has_expired(&self, setup: &Setup) -> bool {
-        !self.expired_records(setup).is_empty() || self.snapshots.iter().any(|snapshot| self.is_replaced(snapshot, setup))
+        !self.expired_records(setup).is_empty()
+            || self.snapshots.iter().any(|snapshot| self.is_replaced(snapshot, setup))
     }
 
-    /// Deletes what the retention has released. `planned`: files of snapshots that are being written.
+    /// Deletes what the retention has released. `planned`: files of snapshots that are being
+    /// written.
     pub(crate) fn sweep(&mut self, setup: &Setup, planned: u8) {
         for sequence in self.expired_records(setup) {
             self.slots[usize::from(sequence - 1)] = None;
         }
-        let kept: Vec<Snapshot> = self.snapshots.iter().filter(|snapshot| !self.is_replaced(snapshot, setup)).copied().collect();
+        let kept: Vec<Snapshot> = self
+            .snapshots
+            .iter()
+            .filter(|snapshot| !self.is_replaced(snapshot, setup))
+            .copied()
+            .collect();
         self.snapshots = kept;
         self.files &= self.snapshots.iter().fold(planned, |files, snapshot| files | snapshot.files);
     }
 
     /// Records that an old snapshot covers, that are old themselves, and that are not the head.
     fn expired_records(&self, setup: &Setup) -> Vec<u8> {
-        let covered =
-            self.snapshots.iter().filter(|snapshot| setup.is_released(snapshot.age)).map(|snapshot| snapshot.sequence).max().unwrap_or(0);
+        let covered = self
+            .snapshots
+            .iter()
+            .filter(|snapshot| setup.is_released(snapshot.age))
+            .map(|snapshot| snapshot.sequence)
+            .max()
+            .unwrap_or(0);
         let last = covered.min(self.head().saturating_sub(1));
-        (1..=last).filter(|sequence| self.slot(*sequence).is_some_and(|stored| setup.is_released(stored.age))).collect()
+        (1..=last)
+            .filter(|sequence| {
+                self.slot(*sequence).is_some_and(|stored| setup.is_released(stored.age))
+            })
+            .collect()
     }
 
     /// Whether a newer snapshot has stood for longer than the retention.
     fn is_replaced(&self, snapshot: &Snapshot, setup: &Setup) -> bool {
-        let order = |snapshot: &Snapshot| (snapshot.sequence, std::cmp::Reverse(snapshot.age), snapshot.number);
-        self.snapshots.iter().any(|newer| order(newer) > order(snapshot) && setup.is_released(newer.age))
+        let order = |snapshot: &Snapshot| {
+            (snapshot.sequence, std::cmp::Reverse(snapshot.age), snapshot.number)
+        };
+        self.snapshots
+            .iter()
+            .any(|newer| order(newer) > order(snapshot) && setup.is_released(newer.age))
     }
 
     /// Time passes by the store's clock.

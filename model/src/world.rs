@@ -1,4 +1,5 @@
-//! Everything there is at one moment: the bucket, the instances, the clients, and the history that the properties judge by.
+//! Everything there is at one moment: the bucket, the instances, the clients, and the history that
+//! the properties judge by.
 
 use crate::bug::Bug;
 use crate::instance::{Instance, Memory};
@@ -48,7 +49,11 @@ impl World {
             store: Store::default(),
             history: History::default(),
             instances: setup.instances.iter().map(|_| Instance::default()).collect(),
-            clients: setup.requests.iter().map(|_| Client { stage: Stage::New, floor: None }).collect(),
+            clients: setup
+                .requests
+                .iter()
+                .map(|_| Client { stage: Stage::New, floor: None })
+                .collect(),
             mishaps_left: setup.mishaps_max,
             releases_left: setup.releases,
             steps: 0,
@@ -65,38 +70,51 @@ impl World {
 
     /// The memory of an instance that has one: the caller has checked.
     pub(crate) fn memory_mut(&mut self, at: u8) -> &mut Memory {
-        self.instance_mut(at).memory.as_mut().expect("an instance that acts on the object has it in memory")
+        self.instance_mut(at)
+            .memory
+            .as_mut()
+            .expect("an instance that acts on the object has it in memory")
     }
 
     fn client(&mut self, request: u8) -> &mut Client {
         &mut self.clients[usize::from(request)]
     }
 
-    /// Whether the client may send the request now. Of requests that nobody has seen and that are alike, the first goes first: that is any
-    /// of them by another name.
+    /// Whether the client may send the request now. Of requests that nobody has seen and that are
+    /// alike, the first goes first: that is any of them by another name.
     pub(crate) fn may_arrive(&self, setup: &Setup, request: u8) -> bool {
         let is_new = |request: u8| self.clients[usize::from(request)].stage == Stage::New;
-        let is_first = || !(0..request).any(|earlier| setup.request(earlier) == setup.request(request) && is_new(earlier));
+        let is_first = || {
+            !(0..request)
+                .any(|earlier| setup.request(earlier) == setup.request(request) && is_new(earlier))
+        };
         let stage = self.clients[usize::from(request)].stage;
         let is_repeated = stage == Stage::Unknown && setup.has(Bug::UnknownRepeated);
         stage == Stage::Idle || is_repeated || (is_new(request) && is_first())
     }
 
-    /// Whether an instance may begin: of those that are alike and have done nothing, the first goes first.
+    /// Whether an instance may begin: of those that are alike and have done nothing, the first goes
+    /// first.
     pub(crate) fn may_open(&self, setup: &Setup, at: u8) -> bool {
         let is_new = |at: u8| *self.instance(at) == Instance::default();
-        !is_new(at) || !(0..at).any(|earlier| setup.kind(earlier) == setup.kind(at) && is_new(earlier))
+        !is_new(at)
+            || !(0..at).any(|earlier| setup.kind(earlier) == setup.kind(at) && is_new(earlier))
     }
 
     /// Whether a request has no answer yet.
     pub(crate) fn has_work(&self) -> bool {
-        self.clients.iter().any(|client| matches!(client.stage, Stage::New | Stage::Idle | Stage::Sent))
+        self.clients
+            .iter()
+            .any(|client| matches!(client.stage, Stage::New | Stage::Idle | Stage::Sent))
     }
 
     /// The writes whose clients were told that they happened.
     pub(crate) fn acknowledged(&self, setup: &Setup) -> impl Iterator<Item = u8> {
         let answered = |client: &Client| client.stage == Stage::Answered;
-        let requests = (0..).zip(&self.clients).filter(move |(_, client)| answered(client)).map(|(request, _)| request);
+        let requests = (0..)
+            .zip(&self.clients)
+            .filter(move |(_, client)| answered(client))
+            .map(|(request, _)| request);
         requests.filter(|request| !setup.is_read(*request)).collect::<Vec<u8>>().into_iter()
     }
 
@@ -138,7 +156,11 @@ impl World {
     /// Forgets the object, and returns who had been waiting for a response.
     pub(crate) fn forget(&mut self, at: u8) -> Vec<u8> {
         let memory = self.instance_mut(at).memory.take();
-        memory.into_iter().flat_map(|memory| memory.waiting).map(|waiting| waiting.request).collect()
+        memory
+            .into_iter()
+            .flat_map(|memory| memory.waiting)
+            .map(|waiting| waiting.request)
+            .collect()
     }
 
     /// What was under way may or may not be in the log, now or later.
@@ -152,13 +174,16 @@ impl World {
     pub(crate) fn crash(&mut self, setup: &Setup, at: u8) {
         self.lose_track(setup, at);
         let instance = self.instance_mut(at);
-        *instance = Instance { life: instance.life + 1, nonce: instance.nonce, ..Instance::default() };
+        *instance =
+            Instance { life: instance.life + 1, nonce: instance.nonce, ..Instance::default() };
     }
 
     /// Time passes everywhere.
     pub(crate) fn tick(&mut self, setup: &Setup) {
         self.store.tick(setup);
-        (0..).zip(&mut self.instances).for_each(|(at, instance)| instance.tick(setup, setup.kind(at)));
+        (0..)
+            .zip(&mut self.instances)
+            .for_each(|(at, instance)| instance.tick(setup, setup.kind(at)));
         self.doubt_what_was_dropped();
     }
 
@@ -166,10 +191,9 @@ impl World {
     pub(crate) fn doubt_what_was_dropped(&mut self) {
         let flying: Vec<_> = self.store.flying.iter().map(|put| put.record.id).collect();
         for memory in self.instances.iter_mut().filter_map(|instance| instance.memory.as_mut()) {
-            let dropped = memory
-                .appends
-                .iter_mut()
-                .filter(|append| append.stage == crate::instance::Stage::Sent && !flying.contains(&append.record.id));
+            let dropped = memory.appends.iter_mut().filter(|append| {
+                append.stage == crate::instance::Stage::Sent && !flying.contains(&append.record.id)
+            });
             dropped.for_each(|append| append.stage = crate::instance::Stage::Doubt);
         }
     }

@@ -6,9 +6,11 @@ use std::fmt;
 const CAPACITY: u32 = 16;
 const BITS: u32 = 4;
 
-/// A list of requests that write, in the order in which they were applied; also what one record carries.
+/// A list of requests that write, in the order in which they were applied; also what one record
+/// carries.
 ///
-/// Appending to a list is the hardest data type to get wrong without being seen: a write that is lost, applied twice or moved changes it.
+/// Appending to a list is the hardest data type to get wrong without being seen: a write that is
+/// lost, applied twice or moved changes it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Writes(u64);
 
@@ -29,7 +31,10 @@ impl Writes {
 
     pub(crate) fn push(&mut self, request: u8) {
         let at = u32::from(self.len());
-        assert!(at < CAPACITY && request < 15, "the bounds of the model are too large for its lists");
+        assert!(
+            at < CAPACITY && request < 15,
+            "the bounds of the model are too large for its lists"
+        );
         self.0 |= u64::from(request + 1) << (BITS * at);
     }
 
@@ -51,7 +56,11 @@ impl Writes {
 
     /// The first `len` writes.
     pub(crate) fn prefix(self, len: u8) -> Self {
-        if u32::from(len) >= CAPACITY { self } else { Self(self.0 & ((1 << (BITS * u32::from(len))) - 1)) }
+        if u32::from(len) >= CAPACITY {
+            self
+        } else {
+            Self(self.0 & ((1 << (BITS * u32::from(len))) - 1))
+        }
     }
 
     pub(crate) fn is_prefix_of(self, longer: Self) -> bool {

@@ -1,8 +1,8 @@
 //! Each mistake is caught in the configuration in which the protocol without it holds.
 
 use dotdo_model::{
-    ANSWERED, Bug, ENDS, LINEARIZABLE, ONCE, ONE_WINNER, RESTORABLE, SURVIVE, Setup, appends, both_kinds, clocks, deletion, explore_until,
-    keyed, leases, progress, snapshots,
+    ANSWERED, Bug, ENDS, LINEARIZABLE, ONCE, ONE_WINNER, RESTORABLE, SURVIVE, Setup, appends,
+    both_kinds, clocks, deletion, explore_until, keyed, leases, progress, snapshots,
 };
 
 /// A mistake, and what it breaks.
@@ -29,10 +29,14 @@ const LEASES: &[Case] = &[
     (Bug::ClaimComesBack, LINEARIZABLE),
 ];
 
-const CLOCKS: &[Case] =
-    &[(Bug::OwnClockStandsStill, LINEARIZABLE), (Bug::TakeOverByWallClock, LINEARIZABLE), (Bug::WatchFromQuestion, LINEARIZABLE)];
+const CLOCKS: &[Case] = &[
+    (Bug::OwnClockStandsStill, LINEARIZABLE),
+    (Bug::TakeOverByWallClock, LINEARIZABLE),
+    (Bug::WatchFromQuestion, LINEARIZABLE),
+];
 
-const BOTH_KINDS: &[Case] = &[(Bug::AppendUnderLease, LINEARIZABLE), (Bug::ReadWithoutProof, LINEARIZABLE)];
+const BOTH_KINDS: &[Case] =
+    &[(Bug::AppendUnderLease, LINEARIZABLE), (Bug::ReadWithoutProof, LINEARIZABLE)];
 
 const KEYED: &[Case] = &[(Bug::IdempotencyOutside, ONCE)];
 
@@ -45,7 +49,8 @@ const DELETION: &[Case] = &[
     (Bug::EmptyTrustedOnOldProof, LINEARIZABLE),
 ];
 
-const SNAPSHOTS: &[Case] = &[(Bug::SnapshotOnSweptBase, RESTORABLE), (Bug::SnapshotPublishedLate, RESTORABLE)];
+const SNAPSHOTS: &[Case] =
+    &[(Bug::SnapshotOnSweptBase, RESTORABLE), (Bug::SnapshotPublishedLate, RESTORABLE)];
 
 const PROGRESS: &[Case] = &[(Bug::NeverTakeOver, ANSWERED), (Bug::NoCatchUp, ENDS)];
 
@@ -54,8 +59,14 @@ fn are_caught(setup: &Setup, cases: &[Case]) {
     assert_eq!(setup.bug, None);
     for (bug, property) in cases {
         let report = explore_until(&setup.with(*bug), property);
-        let counterexample = report.counterexample(property).unwrap_or_else(|| panic!("{bug:?} does not break {property:?}: {report}"));
-        println!("{bug:?} breaks {property:?} after {} steps, found after {} states:", counterexample.len(), report.states);
+        let counterexample = report
+            .counterexample(property)
+            .unwrap_or_else(|| panic!("{bug:?} does not break {property:?}: {report}"));
+        println!(
+            "{bug:?} breaks {property:?} after {} steps, found after {} states:",
+            counterexample.len(),
+            report.states
+        );
         counterexample.iter().for_each(|action| println!("    {action:?}"));
     }
 }
@@ -103,7 +114,11 @@ fn work_that_stands_still_or_goes_round_in_circles_is_caught() {
 #[test]
 fn every_mistake_is_looked_for() {
     let looked_for: Vec<Bug> =
-        [APPENDS, LEASES, CLOCKS, BOTH_KINDS, KEYED, DELETION, SNAPSHOTS, PROGRESS].concat().iter().map(|(bug, _)| *bug).collect();
+        [APPENDS, LEASES, CLOCKS, BOTH_KINDS, KEYED, DELETION, SNAPSHOTS, PROGRESS]
+            .concat()
+            .iter()
+            .map(|(bug, _)| *bug)
+            .collect();
     for bug in Bug::ALL {
         assert!(looked_for.contains(bug), "no test looks for {bug:?}");
     }

@@ -1,8 +1,8 @@
 //! The protocol holds in every configuration, and every configuration reaches what it is there for.
 
 use dotdo_model::{
-    Report, Setup, appends, both_kinds, clocks, contention, deletion, deletion_beside_server, explore, keyed, leases, progress,
-    progress_of_three, snapshots,
+    Report, Setup, appends, both_kinds, clocks, contention, deletion, deletion_beside_server,
+    explore, keyed, leases, progress, progress_of_three, snapshots,
 };
 
 use crate::bounds;
@@ -13,7 +13,10 @@ fn holds(setup: &Setup) {
     let report: Report = explore(&setup);
     println!("{report}");
     assert!(report.broken.is_empty() && report.unreachable.is_empty(), "{report}");
-    assert!(setup.steps.is_none_or(|most| report.depth < usize::from(most)), "the bound on the steps cuts histories off: {report}");
+    assert!(
+        setup.steps.is_none_or(|most| report.depth < usize::from(most)),
+        "the bound on the steps cuts histories off: {report}"
+    );
 }
 
 #[test]

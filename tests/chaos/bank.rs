@@ -45,8 +45,16 @@ impl Bank {
         let accounts = (0..ACCOUNTS).map(|account| format!("account-{number}-{account}")).collect();
         let bank = Self { accounts, places, figures, stop: AtomicBool::new(false) };
         for account in &bank.accounts {
-            let (http, url) = (Client::new(), bank.places[0].url(&format!("/do/Account/{account}/deposit?cents={CENTS}")));
-            let paid = || async { post_once(&http, &url, "deposit").await.ok().filter(|answer| answer.status().is_success()) };
+            let (http, url) = (
+                Client::new(),
+                bank.places[0].url(&format!("/do/Account/{account}/deposit?cents={CENTS}")),
+            );
+            let paid = || async {
+                post_once(&http, &url, "deposit")
+                    .await
+                    .ok()
+                    .filter(|answer| answer.status().is_success())
+            };
             Deadline::in_seconds(PATIENCE_SECONDS).until(paid).await.expect("a bank takes money");
         }
         Arc::new(bank)
@@ -58,7 +66,8 @@ impl Bank {
         for client in 0..CLIENTS {
             let (bank, chance) = (Arc::clone(self), chance.split());
             running.spawn(async move {
-                let http = Client::builder().timeout(Duration::from_secs(5)).build().expect("a client");
+                let http =
+                    Client::builder().timeout(Duration::from_secs(5)).build().expect("a client");
                 for n in 0.. {
                     if bank.stop.load(Ordering::Relaxed) {
                         return;
@@ -71,15 +80,19 @@ impl Bank {
         Running(running)
     }
 
-    /// Sends money from one account to another; the same request again, and elsewhere, when it is not known to be done.
+    /// Sends money from one account to another; the same request again, and elsewhere, when it is
+    /// not known to be done.
     async fn transfer(&self, http: &Client, chance: &Chance, key: &str) {
         let (from, to) = (chance.below(ACCOUNTS), chance.below(ACCOUNTS - 1));
-        let [from, to] = [from, (from + 1 + to) % ACCOUNTS].map(|index| &self.accounts[usize::try_from(index).expect("a small number")]);
+        let [from, to] = [from, (from + 1 + to) % ACCOUNTS]
+            .map(|index| &self.accounts[usize::try_from(index).expect("a small number")]);
         let path = format!("/do/Account/{from}/transfer?to={to}&cents={}", 1 + chance.below(100));
         for _ in 0..TRIES {
             let answer = post_once(http, &chance.pick(&self.places).url(&path), key).await;
             match answer {
-                Ok(answer) if answer.status().is_success() => return self.figures.count("transfers"),
+                Ok(answer) if answer.status().is_success() => {
+                    return self.figures.count("transfers");
+                }
                 Ok(answer) => {
                     let (status, code, message) = error_of(answer).await;
                     let is_expected = matches!((status.as_u16(), code.as_str()), (409 | 503, code) if !code.is_empty());
@@ -117,7 +130,11 @@ impl Bank {
     ///
     /// When there is more or less.
     pub(crate) async fn check(&self, place: &Place) {
-        assert_eq!(self.sum(place).await, self.paid_in(), "cents in all accounts, and cents that were paid in");
+        assert_eq!(
+            self.sum(place).await,
+            self.paid_in(),
+            "cents in all accounts, and cents that were paid in"
+        );
     }
 
     fn paid_in(&self) -> i64 {

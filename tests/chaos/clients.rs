@@ -1,4 +1,5 @@
-//! Clients that append to ledgers and read them, on whichever process, and remember what they were told.
+//! Clients that append to ledgers and read them, on whichever process, and remember what they were
+//! told.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +20,8 @@ use crate::phase::PATIENCE_SECONDS;
 const CLIENTS: u64 = 24;
 /// How often a client asks for the same entry, as long as it is told that nothing of it remains.
 const TRIES: u64 = 4;
-/// A client thinks for up to this long, so that the machine is not busy with clients alone, in milliseconds.
+/// A client thinks for up to this long, so that the machine is not busy with clients alone, in
+/// milliseconds.
 const THINKS_MS: u64 = 20;
 
 /// The ledgers, and what happened to them.
@@ -86,22 +88,30 @@ impl Clients {
     pub(crate) async fn every_ledger_goes_on(&self) {
         for (index, object) in self.objects.iter().enumerate() {
             let before = self.history(index).acknowledged();
-            let more = || std::future::ready((self.history(index).acknowledged() > before).then_some(()));
+            let more =
+                || std::future::ready((self.history(index).acknowledged() > before).then_some(()));
             let more = Deadline::in_seconds(PATIENCE_SECONDS).until(more).await;
-            assert!(more.is_some(), "{object} takes no entry in {PATIENCE_SECONDS} s although all is well");
+            assert!(
+                more.is_some(),
+                "{object} takes no entry in {PATIENCE_SECONDS} s although all is well"
+            );
         }
     }
 
     async fn run(&self, client: u64, chance: &Chance) {
-        // Some give up soon, and what they have asked for may still be done: much later, when its process is paused or cut off.
+        // Some give up soon, and what they have asked for may still be done: much later, when its
+        // process is paused or cut off.
         let patience = Duration::from_secs(if client.is_multiple_of(2) { 2 } else { 30 });
         let http = Client::builder().timeout(patience).build().expect("a client");
         // Some stay with one process as long as it answers, the others go about.
         let home = (client.is_multiple_of(3)).then(|| chance.pick(&self.places));
         let mut n = 0;
         while !self.stop.load(Ordering::Relaxed) {
-            let place = || home.filter(|_| chance.below(8) > 0).unwrap_or_else(|| chance.pick(&self.places));
-            let index = usize::try_from(chance.below(self.objects.len() as u64)).expect("a small number");
+            let place = || {
+                home.filter(|_| chance.below(8) > 0).unwrap_or_else(|| chance.pick(&self.places))
+            };
+            let index =
+                usize::try_from(chance.below(self.objects.len() as u64)).expect("a small number");
             match chance.below(10) {
                 0..6 => {
                     let keyed = if chance.below(2) == 0 { Keyed::Yes } else { Keyed::No };
@@ -115,12 +125,14 @@ impl Clients {
         }
     }
 
-    /// Asks for an entry; again, and elsewhere, only when nothing of it remains, or when it has a key.
+    /// Asks for an entry; again, and elsewhere, only when nothing of it remains, or when it has a
+    /// key.
     async fn append<'a>(&self, http: &Client, entry: Entry, place: &impl Fn() -> &'a Place) {
         let Entry { index, client, n, keyed } = entry;
         let mut doubted = None;
         for tries in 1..=TRIES {
-            let (object, asked) = (place().url(&format!("/do/{}", self.objects[index])), Instant::now());
+            let (object, asked) =
+                (place().url(&format!("/do/{}", self.objects[index])), Instant::now());
             let outcome = match keyed {
                 Keyed::Yes => ledger::append_once(http, &object, client, n).await,
                 Keyed::No => ledger::append(http, &object, client, n).await,
@@ -134,14 +146,25 @@ impl Clients {
             if outcome == Outcome::Unknown {
                 doubted.get_or_insert(asked);
             }
-            let again = outcome == Outcome::Refused || (outcome == Outcome::Unknown && keyed == Keyed::Yes);
+            let again =
+                outcome == Outcome::Refused || (outcome == Outcome::Unknown && keyed == Keyed::Yes);
             if tries < TRIES && again {
                 continue;
             }
             // Nothing remains of this try, but of one before it something may.
-            let outcome = if outcome == Outcome::Refused && doubted.is_some() { Outcome::Unknown } else { outcome };
+            let outcome = if outcome == Outcome::Refused && doubted.is_some() {
+                Outcome::Unknown
+            } else {
+                outcome
+            };
             let asked = doubted.unwrap_or(asked);
-            return self.history(index).appends.push(Append { client, n, asked, answered: Instant::now(), outcome });
+            return self.history(index).appends.push(Append {
+                client,
+                n,
+                asked,
+                answered: Instant::now(),
+                outcome,
+            });
         }
     }
 
@@ -179,8 +202,11 @@ impl Clients {
         let states = self.objects.iter().map(|object| {
             let (http, url) = (&http, place.url(&format!("/do/{object}")));
             async move {
-                let state = Deadline::in_seconds(PATIENCE_SECONDS).until(|| ledger::all(http, &url)).await;
-                state.unwrap_or_else(|| panic!("{url} has no answer in {PATIENCE_SECONDS} s although all is well"))
+                let state =
+                    Deadline::in_seconds(PATIENCE_SECONDS).until(|| ledger::all(http, &url)).await;
+                state.unwrap_or_else(|| {
+                    panic!("{url} has no answer in {PATIENCE_SECONDS} s although all is well")
+                })
             }
         });
         for (index, state) in join_all(states).await.iter().enumerate() {

@@ -26,7 +26,8 @@ impl Figures {
 
     /// What was counted since `before` was copied.
     pub(crate) fn since(&self, before: &Self) -> Self {
-        let since = self.lock().iter().map(|(what, count)| (*what, count - before.of(what))).collect();
+        let since =
+            self.lock().iter().map(|(what, count)| (*what, count - before.of(what))).collect();
         Self(Arc::new(Mutex::new(since)))
     }
 
@@ -44,7 +45,8 @@ impl Clone for Figures {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let figures: Vec<String> = self.lock().iter().map(|(what, count)| format!("{count} {what}")).collect();
+        let figures: Vec<String> =
+            self.lock().iter().map(|(what, count)| format!("{count} {what}")).collect();
         f.write_str(&figures.join(", "))
     }
 }

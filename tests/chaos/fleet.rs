@@ -9,11 +9,13 @@ use nix::sys::signal::Signal;
 use crate::figures::Figures;
 use crate::phase::PATIENCE_SECONDS;
 
-/// How long an owner may answer from memory: short, so that a pause that is longer than it is short too.
+/// How long an owner may answer from memory: short, so that a pause that is longer than it is short
+/// too.
 pub(crate) const LEASE: Duration = Duration::from_millis(600);
 
 /// The kinds of processes, and what they are called where they are counted.
-const KINDS: [(&str, &str); 2] = [("leased", "leased processes"), ("per-request", "per-request processes")];
+const KINDS: [(&str, &str); 2] =
+    [("leased", "leased processes"), ("per-request", "per-request processes")];
 
 /// Where all of them keep their state.
 pub(crate) struct Shore {
@@ -37,10 +39,15 @@ impl Shore {
         Self { peer_secret: Some(secret), ..Self::new().await }
     }
 
-    /// A process of ledgers whose store is behind `endpoint`, with settings that nobody has changed.
+    /// A process of ledgers whose store is behind `endpoint`, with settings that nobody has
+    /// changed.
     fn usual(&self, endpoint: &str, ownership: &str) -> Setup {
-        let setup = Setup::of(env!("CARGO_BIN_EXE_scenario-app"), &self.storage).env("DOTDO_OWNERSHIP", ownership);
-        let setup = Seaweed::shared().environment().into_iter().fold(setup, |setup, (name, value)| setup.env(name, value));
+        let setup = Setup::of(env!("CARGO_BIN_EXE_scenario-app"), &self.storage)
+            .env("DOTDO_OWNERSHIP", ownership);
+        let setup = Seaweed::shared()
+            .environment()
+            .into_iter()
+            .fold(setup, |setup, (name, value)| setup.env(name, value));
         let setup = setup.env("AWS_ENDPOINT_URL", endpoint);
         self.peer_secret.iter().fold(setup, |setup, secret| setup.env("DOTDO_PEER_SECRET", secret))
     }
@@ -55,7 +62,9 @@ impl Shore {
             ("DOTDO_CHECKPOINT_LOG_RECORDS", "12".to_owned()),
             ("DOTDO_LOG_ACCESS", "all".to_owned()),
         ];
-        quick.into_iter().fold(self.usual(endpoint, ownership), |setup, (name, value)| setup.env(name, value))
+        quick
+            .into_iter()
+            .fold(self.usual(endpoint, ownership), |setup, (name, value)| setup.env(name, value))
     }
 }
 
@@ -130,7 +139,13 @@ impl Member {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let status = self.server.ended().expect("it has ended");
-        assert_eq!(status.code(), Some(0), "{} stops in order:\n{}", self.name, self.server.stderr());
+        assert_eq!(
+            status.code(),
+            Some(0),
+            "{} stops in order:\n{}",
+            self.name,
+            self.server.stderr()
+        );
     }
 
     /// Starts it again; as often as it takes, because a process ends when it finds no store.
@@ -161,7 +176,8 @@ impl Member {
     }
 }
 
-/// Two to five processes of either kind: those that own an object for a while, and those that own it for a request.
+/// Two to five processes of either kind: those that own an object for a while, and those that own
+/// it for a request.
 pub(crate) async fn start(shore: &Shore, chance: &Chance, figures: &Figures) -> Vec<Member> {
     let mut members = Vec::new();
     for number in 0..2 + chance.below(4) {

@@ -1,9 +1,12 @@
-//! Real processes on a real store, and everything that can happen to them at once: kills, pauses longer than a lease (also with a record on
-//! its way), stops and hand-overs, processes cut off from the store, a store that is away, slow, or loses what it is asked and what it
-//! answers. Whatever happens, each ledger must be exactly what its clients were told, at any time: nothing lost, nothing twice, nothing in
-//! another order, and no read of a past that others had left behind. When the trouble ends, every ledger goes on.
+//! Real processes on a real store, and everything that can happen to them at once: kills, pauses
+//! longer than a lease (also with a record on its way), stops and hand-overs, processes cut off
+//! from the store, a store that is away, slow, or loses what it is asked and what it answers.
+//! Whatever happens, each ledger must be exactly what its clients were told, at any time: nothing
+//! lost, nothing twice, nothing in another order, and no read of a past that others had left
+//! behind. When the trouble ends, every ledger goes on.
 //!
-//! Which trouble comes when is drawn from a seed, which is printed; what the machine makes of it is not.
+//! Which trouble comes when is drawn from a seed, which is printed; what the machine makes of it is
+//! not.
 
 mod bank;
 mod clients;
@@ -27,7 +30,8 @@ const SECONDS_USUAL: u64 = 180;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_happens_to_processes_and_store_every_ledger_is_what_its_clients_were_told() {
-    let seconds = std::env::var(SECONDS).map_or(SECONDS_USUAL, |text| text.parse().expect("DOTDO_TEST_CHAOS_SECONDS is a number"));
+    let seconds = std::env::var(SECONDS)
+        .map_or(SECONDS_USUAL, |text| text.parse().expect("DOTDO_TEST_CHAOS_SECONDS is a number"));
     let (chance, figures, begin) = (Chance::new(), Figures::default(), Instant::now());
     let mut phases = 0;
     while phases == 0 || begin.elapsed() < Duration::from_secs(seconds) {

@@ -1,4 +1,5 @@
-//! One storm, and what it leaves: some processes, some ledgers, trouble for a while, then peace, in which all must be well again.
+//! One storm, and what it leaves: some processes, some ledgers, trouble for a while, then peace, in
+//! which all must be well again.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -52,13 +53,17 @@ impl Phase {
 
     /// Trouble, then peace; the ledgers as every process knows them, and as the store does.
     pub(crate) async fn run(mut self) {
-        let (running, transfers) = (self.clients.start(&self.chance), self.bank.start(&self.chance));
+        let (running, transfers) =
+            (self.clients.start(&self.chance), self.bank.start(&self.chance));
         self.storm().await;
         self.clients.every_ledger_goes_on().await;
         self.clients.stop(running).await;
         self.bank.stop(transfers).await;
         let lies = self.shore.proxy.lies();
-        assert!(lies.is_empty(), "the store says that it created these twice, so nothing can be said of the ledgers: {lies:?}");
+        assert!(
+            lies.is_empty(),
+            "the store says that it created these twice, so nothing can be said of the ledgers: {lies:?}"
+        );
         self.bank.all_arrives(&self.members[0].place).await;
         for member in &self.members {
             self.clients.check(&member.place).await;
@@ -72,14 +77,25 @@ impl Phase {
         self.bank.check(afterwards).await;
     }
 
-    /// Trouble for every process and for the store, until it is over; then everything is as it should be.
+    /// Trouble for every process and for the store, until it is over; then everything is as it
+    /// should be.
     async fn storm(&mut self) {
         let over = Instant::now() + STORM;
         let mut troubled = JoinSet::new();
         for member in self.members.drain(..) {
-            troubled.spawn(trouble::of_a_process(member, over, self.chance.split(), self.figures.share()));
+            troubled.spawn(trouble::of_a_process(
+                member,
+                over,
+                self.chance.split(),
+                self.figures.share(),
+            ));
         }
-        let store = trouble::of_the_store(Arc::clone(&self.shore), over, self.chance.split(), self.figures.share());
+        let store = trouble::of_the_store(
+            Arc::clone(&self.shore),
+            over,
+            self.chance.split(),
+            self.figures.share(),
+        );
         let store = tokio::spawn(store);
         while let Some(member) = troubled.join_next().await {
             self.members.push(member.expect("no process fails"));
@@ -90,20 +106,33 @@ impl Phase {
 }
 
 impl Drop for Phase {
-    /// What a failed test leaves for whoever looks into it: what every process logged and every client was told.
+    /// What a failed test leaves for whoever looks into it: what every process logged and every
+    /// client was told.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             return;
         }
-        let folder: PathBuf = target().join(format!("rigs/chaos-{}-{}", std::process::id(), self.number));
-        let mut files: Vec<(String, String)> = self.members.iter().map(|member| (format!("{}.log", member.name), member.log())).collect();
+        let folder: PathBuf =
+            target().join(format!("rigs/chaos-{}-{}", std::process::id(), self.number));
+        let mut files: Vec<(String, String)> = self
+            .members
+            .iter()
+            .map(|member| (format!("{}.log", member.name), member.log()))
+            .collect();
         for (index, object) in self.clients.objects().iter().enumerate() {
             files.push((format!("{object}.txt"), told(&self.clients, index)));
         }
-        files.push(("store.log".to_owned(), format!("lies: {:?}\n{}", self.shore.proxy.lies(), Seaweed::shared().stderr())));
-        let written =
-            std::fs::create_dir_all(&folder).is_ok() && files.iter().all(|(name, text)| std::fs::write(folder.join(name), text).is_ok());
-        say(&format!("what happened is in {}{}", folder.display(), if written { "" } else { ", as far as it could be written" }));
+        files.push((
+            "store.log".to_owned(),
+            format!("lies: {:?}\n{}", self.shore.proxy.lies(), Seaweed::shared().stderr()),
+        ));
+        let written = std::fs::create_dir_all(&folder).is_ok()
+            && files.iter().all(|(name, text)| std::fs::write(folder.join(name), text).is_ok());
+        say(&format!(
+            "what happened is in {}{}",
+            folder.display(),
+            if written { "" } else { ", as far as it could be written" }
+        ));
     }
 }
 

@@ -1,5 +1,6 @@
-//! What clients see of each failure, and for how long: a client that writes and one that reads, both again and again, at the process that
-//! suffers and at another that is well. Which answers they may get is checked; how long they went without a good one is printed, and
+//! What clients see of each failure, and for how long: a client that writes and one that reads,
+//! both again and again, at the process that suffers and at another that is well. Which answers
+//! they may get is checked; how long they went without a good one is printed, and
 //! docs/OPERATIONS.md tells it.
 
 use std::collections::BTreeMap;
@@ -36,9 +37,18 @@ struct Seen {
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let answers: Vec<String> = self.answers.iter().map(|(answer, count)| format!("{count} × {answer}")).collect();
-        let bad = self.bad_after.map_or_else(String::new, |after| format!(", the first bad one after {:.1} s", after.as_secs_f64()));
-        write!(f, "{}: {:.1} s without a good answer{bad}; {}", self.what, self.without.as_secs_f64(), answers.join(", "))
+        let answers: Vec<String> =
+            self.answers.iter().map(|(answer, count)| format!("{count} × {answer}")).collect();
+        let bad = self.bad_after.map_or_else(String::new, |after| {
+            format!(", the first bad one after {:.1} s", after.as_secs_f64())
+        });
+        write!(
+            f,
+            "{}: {:.1} s without a good answer{bad}; {}",
+            self.what,
+            self.without.as_secs_f64(),
+            answers.join(", ")
+        )
     }
 }
 
@@ -49,7 +59,8 @@ enum Ask {
     Read,
 }
 
-/// Servers of a store of their own, with settings that nobody has changed, and clients that watch them.
+/// Servers of a store of their own, with settings that nobody has changed, and clients that watch
+/// them.
 struct Scene {
     name: &'static str,
     shore: Shore,
@@ -76,7 +87,11 @@ impl Scene {
     async fn owner(&self) -> Member {
         let member = Member::start_usual("owner".to_owned(), "leased", &self.shore).await;
         let (http, object) = (Client::new(), member.place.url("/do/seen"));
-        assert_eq!(append(&http, &object, 0, 0).await, Outcome::Appended(1), "a healthy server takes an entry");
+        assert_eq!(
+            append(&http, &object, 0, 0).await,
+            Outcome::Appended(1),
+            "a healthy server takes an entry"
+        );
         member
     }
 
@@ -89,18 +104,27 @@ impl Scene {
     fn watch_each(&mut self, member: &Member, asks: &[Ask]) {
         for ask in asks.iter().copied() {
             let what = format!("{}, {ask:?} at the {}", self.name, member.name);
-            self.clients.push(tokio::spawn(watch(what, ask, member.place.clone(), Arc::clone(&self.over))));
+            self.clients.push(tokio::spawn(watch(
+                what,
+                ask,
+                member.place.clone(),
+                Arc::clone(&self.over),
+            )));
         }
     }
 
-    /// The failure is over: waits until every client has a good answer again, and compares what they saw with what they may see.
+    /// The failure is over: waits until every client has a good answer again, and compares what
+    /// they saw with what they may see.
     async fn ends(self, may: &[&str]) {
         self.over.store(true, Ordering::Relaxed);
         for client in self.clients {
             let seen = client.await.expect("a client does not fail");
             say(&seen.to_string());
-            let unheard: Vec<&String> =
-                seen.answers.keys().filter(|answer| !answer.starts_with("200") && !may.contains(&answer.as_str())).collect();
+            let unheard: Vec<&String> = seen
+                .answers
+                .keys()
+                .filter(|answer| !answer.starts_with("200") && !may.contains(&answer.as_str()))
+                .collect();
             assert!(unheard.is_empty(), "nobody has said that clients see {unheard:?}: {seen}");
         }
     }
@@ -109,7 +133,8 @@ impl Scene {
 /// Asks again and again, until the failure is over and an answer is good.
 async fn watch(what: String, ask: Ask, place: Place, over: Arc<AtomicBool>) -> Seen {
     let (http, deadline) = (Client::new(), Deadline::in_seconds(PATIENCE_SECONDS));
-    let mut seen = Seen { what, answers: BTreeMap::new(), without: Duration::ZERO, bad_after: None };
+    let mut seen =
+        Seen { what, answers: BTreeMap::new(), without: Duration::ZERO, bad_after: None };
     let begin = Instant::now();
     let mut good = begin;
     for n in 1.. {
@@ -148,7 +173,16 @@ const TAKEN: [&str; 2] = ["503 OWNED_ELSEWHERE", "409 FENCED"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_see_of_each_failure_what_the_document_says() {
-    tokio::join!(killed(), killed_for_good(), stopped(), paused(), cut_off(), away(), away_for_readers(), slow());
+    tokio::join!(
+        killed(),
+        killed_for_good(),
+        stopped(),
+        paused(),
+        cut_off(),
+        away(),
+        away_for_readers(),
+        slow()
+    );
     tokio::join!(beside_a_server(), after_a_function(), function_killed());
 }
 
@@ -236,7 +270,10 @@ async fn beside_a_server() {
 async fn after_a_function() {
     let mut scene = Scene::new("after a function").await;
     let (function, other) = (scene.function().await, scene.other().await);
-    assert_eq!(append(&Client::new(), &function.place.url("/do/seen"), 0, 0).await, Outcome::Appended(1));
+    assert_eq!(
+        append(&Client::new(), &function.place.url("/do/seen"), 0, 0).await,
+        Outcome::Appended(1)
+    );
     scene.watch(&other);
     scene.ends(&[]).await;
 }
@@ -245,7 +282,10 @@ async fn after_a_function() {
 async fn function_killed() {
     let mut scene = Scene::new("after a function that was killed").await;
     let (mut function, other) = (scene.function().await, scene.function().await);
-    assert_eq!(append(&Client::new(), &function.place.url("/do/seen"), 0, 0).await, Outcome::Appended(1));
+    assert_eq!(
+        append(&Client::new(), &function.place.url("/do/seen"), 0, 0).await,
+        Outcome::Appended(1)
+    );
     function.kill();
     scene.watch(&other);
     scene.ends(&[]).await;

@@ -10,7 +10,8 @@ use nix::sys::signal::Signal;
 use crate::figures::Figures;
 use crate::fleet::{LEASE, Member, Shore};
 
-/// Between two troubles of the same process there is peace for this long, in milliseconds, and up to as much again.
+/// Between two troubles of the same process there is peace for this long, in milliseconds, and up
+/// to as much again.
 const PEACE_MS: u64 = 2500;
 /// The same for the store, which is everybody's.
 const STORE_PEACE_MS: u64 = 3000;
@@ -24,7 +25,12 @@ fn long(chance: &Chance) -> Duration {
 }
 
 /// Troubles one process until it is over, and gives it back in peace.
-pub(crate) async fn of_a_process(mut member: Member, over: Instant, chance: Chance, figures: Figures) -> Member {
+pub(crate) async fn of_a_process(
+    mut member: Member,
+    over: Instant,
+    chance: Chance,
+    figures: Figures,
+) -> Member {
     loop {
         tokio::time::sleep(chance.millis(PEACE_MS / 3, PEACE_MS)).await;
         if Instant::now() >= over {
@@ -73,12 +79,14 @@ async fn pause(member: &mut Member, time: Duration) {
     member.signal(Signal::SIGCONT);
 }
 
-/// Stops its time when a record of it is on its way to the store, which it may reach before or after the others have taken over.
+/// Stops its time when a record of it is on its way to the store, which it may reach before or
+/// after the others have taken over.
 async fn pause_with_a_record_on_its_way(member: &mut Member, chance: &Chance, figures: &Figures) {
     member.proxy.hold();
     member.proxy.take_seen();
     let begin = Instant::now();
-    let is_record = |(method, path): &(Method, String)| *method == Method::PUT && path.contains("/log/");
+    let is_record =
+        |(method, path): &(Method, String)| *method == Method::PUT && path.contains("/log/");
     while !member.proxy.take_seen().iter().any(is_record) {
         if begin.elapsed() > RECORD_MAX {
             return;
@@ -101,7 +109,12 @@ async fn pause_with_a_record_on_its_way(member: &mut Member, chance: &Chance, fi
 }
 
 /// Troubles everybody's way to the store until it is over, and ends in peace.
-pub(crate) async fn of_the_store(shore: Arc<Shore>, over: Instant, chance: Chance, figures: Figures) {
+pub(crate) async fn of_the_store(
+    shore: Arc<Shore>,
+    over: Instant,
+    chance: Chance,
+    figures: Figures,
+) {
     loop {
         tokio::time::sleep(chance.millis(STORE_PEACE_MS / 3, STORE_PEACE_MS)).await;
         if Instant::now() >= over {
@@ -135,7 +148,8 @@ pub(crate) async fn of_the_store(shore: Arc<Shore>, over: Instant, chance: Chanc
 /// Loses some requests and answers, and cuts connections.
 async fn lose(proxy: &Proxy, chance: &Chance) {
     for _ in 0..=chance.below(6) {
-        let lost = *chance.pick(&[Lost::Request, Lost::Answer, Lost::Answer, Lost::Error, Lost::Busy]);
+        let lost =
+            *chance.pick(&[Lost::Request, Lost::Answer, Lost::Answer, Lost::Error, Lost::Busy]);
         match chance.below(5) {
             0 => proxy.cut_connections(),
             1 => proxy.lose(Method::GET, lost),

@@ -36,7 +36,8 @@ impl Gate {
     /// Waits until as many have come to it, whether they wait there or have passed; what they said.
     pub(crate) async fn come(&self, number: usize) -> Vec<String> {
         let mut words = self.words.subscribe();
-        let come = soon("the request at the gate", words.wait_for(|words| words.len() >= number)).await;
+        let come =
+            soon("the request at the gate", words.wait_for(|words| words.len() >= number)).await;
         come.expect("the gate has the other end").clone()
     }
 
@@ -52,14 +53,22 @@ impl Drop for Gate {
     }
 }
 
-async fn keep(listener: TcpListener, words: Arc<watch::Sender<Vec<String>>>, open: watch::Receiver<bool>) {
+async fn keep(
+    listener: TcpListener,
+    words: Arc<watch::Sender<Vec<String>>>,
+    open: watch::Receiver<bool>,
+) {
     while let Ok((stream, _)) = listener.accept().await {
         tokio::spawn(attend(stream, Arc::clone(&words), open.clone()));
     }
 }
 
 /// Hears what one says who has come, and lets it pass in its time.
-async fn attend(stream: TcpStream, words: Arc<watch::Sender<Vec<String>>>, mut open: watch::Receiver<bool>) {
+async fn attend(
+    stream: TcpStream,
+    words: Arc<watch::Sender<Vec<String>>>,
+    mut open: watch::Receiver<bool>,
+) {
     let mut stream = BufReader::new(stream);
     let mut word = String::new();
     if stream.read_line(&mut word).await.is_ok_and(|bytes| bytes > 0) {

@@ -1,4 +1,5 @@
-//! What only AWS Lambda has: several kinds of events, a freeze after each answer, a start that can fail with a sentence, and front ends that vouch for senders.
+//! What only AWS Lambda has: several kinds of events, a freeze after each answer, a start that can
+//! fail with a sentence, and front ends that vouch for senders.
 
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -17,7 +18,8 @@ use crate::pattern::pattern;
 use crate::setup;
 use crate::stage::{add, ask, count, insist, soon};
 
-const FRONTS: [Front; 4] = [Front::RestApi, Front::HttpApi, Front::FunctionUrl, Front::LoadBalancer];
+const FRONTS: [Front; 4] =
+    [Front::RestApi, Front::HttpApi, Front::FunctionUrl, Front::LoadBalancer];
 
 /// A folder, and how programs are started on it.
 fn world(program: impl Fn(&str) -> Setup) -> (TempDir, Setup) {
@@ -76,18 +78,26 @@ fn a_function_that_was_frozen_sees_the_lease_of_a_server_and_what_it_wrote() {
 #[test]
 fn messages_are_delivered_before_the_function_is_frozen() {
     runtime().block_on(async {
-        let (_folder, setup) = world(|storage| Setup::of(env!("CARGO_BIN_EXE_scenario-app"), storage));
+        let (_folder, setup) =
+            world(|storage| Setup::of(env!("CARGO_BIN_EXE_scenario-app"), storage));
         // Nobody looks for what was left undelivered.
-        let setup = setup.env("DOTDO_LAMBDA_SETTLE_MAX_MS", "60000").env("DOTDO_OUTBOX_SCAN_MS", "86400000");
+        let setup = setup
+            .env("DOTDO_LAMBDA_SETTLE_MAX_MS", "60000")
+            .env("DOTDO_OUTBOX_SCAN_MS", "86400000");
         let function = Lambda(Front::HttpApi).start(&setup).await;
-        let paid = insist(function.as_ref(), || post("/do/Account/one/deposit?cents=100", "")).await;
+        let paid =
+            insist(function.as_ref(), || post("/do/Account/one/deposit?cents=100", "")).await;
         assert_eq!(paid.json(), json!({ "cents": 100 }));
-        let sent = ask(function.as_ref(), post("/do/Account/one/transfer?to=two&cents=40", "")).await;
+        let sent =
+            ask(function.as_ref(), post("/do/Account/one/transfer?to=two&cents=40", "")).await;
         assert_eq!(sent.json(), json!({ "cents": 60 }));
         function.signal(Signal::SIGKILL);
         function.wait();
         let next = Lambda(Front::HttpApi).start(&setup).await;
-        assert_eq!(insist(next.as_ref(), || get("/do/Account/two/balance")).await.json(), json!({ "cents": 40 }));
+        assert_eq!(
+            insist(next.as_ref(), || get("/do/Account/two/balance")).await.json(),
+            json!({ "cents": 40 })
+        );
     });
 }
 
@@ -102,7 +112,8 @@ fn the_work_behind_an_answer_is_done_before_the_function_is_frozen() {
         for front in [Front::RestApi, Front::HttpApi, Front::LoadBalancer] {
             let (folder, setup) = world(setup);
             let gate = Gate::closed().await;
-            let function = Lambda(front).start(&setup.env("DOTDO_LAMBDA_SETTLE_MAX_MS", "240000")).await;
+            let function =
+                Lambda(front).start(&setup.env("DOTDO_LAMBDA_SETTLE_MAX_MS", "240000")).await;
             let path = format!("/do/Counter/kept/add?later={}", gate.address());
             let answered = async {
                 let answer = ask(function.as_ref(), post(&path, "")).await;
@@ -130,8 +141,13 @@ async fn with_clock(front: Front, setup: &Setup) -> (Box<dyn Hosted>, Clock) {
     (Lambda(front).start_on(apis, &setup).await, clock)
 }
 
-/// An answer whose head came in the time that the clock leaves, which is more and more: a machine may be slow.
-async fn in_time(function: &dyn Hosted, clock: &Clock, make: impl Fn() -> http::Request<Body>) -> http::Response<Body> {
+/// An answer whose head came in the time that the clock leaves, which is more and more: a machine
+/// may be slow.
+async fn in_time(
+    function: &dyn Hosted,
+    clock: &Clock,
+    make: impl Fn() -> http::Request<Body>,
+) -> http::Response<Body> {
     for seconds in [1, 4, 16, 64] {
         clock.leave(Duration::from_secs(seconds));
         let answer = soon("the head of an answer", function.send(make())).await.expect("an answer");
@@ -153,7 +169,11 @@ fn whoever_waits_when_the_time_of_an_invocation_is_over_gets_an_answer_and_the_p
             let id = format!("late-{is_whole}");
             assert_eq!(add(function.as_ref(), &id).await, 1);
             clock.leave(Duration::from_secs(1));
-            let late = ask(function.as_ref(), post(&format!("/do/Counter/{id}/add?gate={}", gate.address()), "")).await;
+            let late = ask(
+                function.as_ref(),
+                post(&format!("/do/Counter/{id}/add?gate={}", gate.address()), ""),
+            )
+            .await;
             assert_eq!((late.status, &late.error()["code"]), (504, &json!("FUNCTION_TIMEOUT")));
             // The head is there in time, but the body never ends.
             let endless = || get(&format!("/do/{id}/stream?gate={}", gate.address()));
@@ -162,7 +182,10 @@ fn whoever_waits_when_the_time_of_an_invocation_is_over_gets_an_answer_and_the_p
                 assert_eq!((late.status, &late.error()["code"]), (504, &json!("FUNCTION_TIMEOUT")));
             } else {
                 let answer = in_time(function.as_ref(), &clock, endless).await;
-                assert!(soon("the end of an answer", answer.into_body().collect()).await.is_err(), "what breaks off is not whole");
+                assert!(
+                    soon("the end of an answer", answer.into_body().collect()).await.is_err(),
+                    "what breaks off is not whole"
+                );
             }
             clock.leave(Duration::from_secs(3600));
             assert_eq!(add(function.as_ref(), &format!("{id}-other")).await, 1, "it was not ended");
@@ -199,12 +222,19 @@ fn a_rest_api_gets_its_answers_piece_by_piece_where_that_is_asked_for() {
 fn a_start_that_fails_is_told_to_who_invoked_the_function() {
     runtime().block_on(async {
         let apis = LambdaApis::start().await;
-        let waiting = tokio::spawn(reqwest::Client::new().post(apis.invocations()).json(&json!({})).send());
+        let waiting =
+            tokio::spawn(reqwest::Client::new().post(apis.invocations()).json(&json!({})).send());
         for (storage, code) in [("ftp://nowhere", 2), ("/dev/null/state", 1)] {
-            let program = Process::start(&mut Lambda(Front::HttpApi).setup(&setup(storage), &apis).command());
-            assert_eq!(tokio::task::spawn_blocking(move || program.wait().code()).await.expect("it ends"), Some(code), "{storage}");
+            let program =
+                Process::start(&mut Lambda(Front::HttpApi).setup(&setup(storage), &apis).command());
+            assert_eq!(
+                tokio::task::spawn_blocking(move || program.wait().code()).await.expect("it ends"),
+                Some(code),
+                "{storage}"
+            );
         }
-        let told: Value = waiting.await.expect("a task").expect("an answer").json().await.expect("JSON");
+        let told: Value =
+            waiting.await.expect("a task").expect("an answer").json().await.expect("JSON");
         let message = told["errorMessage"].as_str().unwrap_or_default();
         assert!(told["errorType"] == "BAD_CONFIG" && message.contains("ftp://nowhere"), "{told}");
     });
@@ -214,9 +244,21 @@ fn a_start_that_fails_is_told_to_who_invoked_the_function() {
 fn half_an_environment_and_leases_are_refused_with_a_sentence() {
     let (_folder, setup) = world(setup);
     let (status, log) = end_of(&setup.clone().env("AWS_LAMBDA_FUNCTION_NAME", "function"));
-    assert!(status.code() == Some(2) && log.contains("AWS_LAMBDA_RUNTIME_API") && log.contains("DOTDO_PLATFORM=http"), "{log}");
-    let complete = [("RUNTIME_API", "127.0.0.1:1"), ("FUNCTION_NAME", "f"), ("FUNCTION_VERSION", "1"), ("FUNCTION_MEMORY_SIZE", "512")];
-    let lambda = complete.iter().fold(setup, |setup, (name, value)| setup.env(format!("AWS_LAMBDA_{name}"), *value));
+    assert!(
+        status.code() == Some(2)
+            && log.contains("AWS_LAMBDA_RUNTIME_API")
+            && log.contains("DOTDO_PLATFORM=http"),
+        "{log}"
+    );
+    let complete = [
+        ("RUNTIME_API", "127.0.0.1:1"),
+        ("FUNCTION_NAME", "f"),
+        ("FUNCTION_VERSION", "1"),
+        ("FUNCTION_MEMORY_SIZE", "512"),
+    ];
+    let lambda = complete
+        .iter()
+        .fold(setup, |setup, (name, value)| setup.env(format!("AWS_LAMBDA_{name}"), *value));
     let (status, log) = end_of(&lambda.env("DOTDO_OWNERSHIP", "leased"));
     assert!(status.code() == Some(2) && log.contains("per-request"), "{log}");
 }

@@ -55,7 +55,8 @@ impl Answer {
 
     /// The body, which is JSON.
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     /// The body, which is text.
@@ -74,8 +75,14 @@ impl Answer {
         let is_text = |name: &str| error[name].as_str().is_some_and(|text| !text.is_empty());
         assert!(is_text("error") && is_text("code") && is_text("requestId"), "{error}");
         assert_eq!(error["status"], self.status, "{error}");
-        assert_eq!(self.values("x-request-id"), [error["requestId"].as_str().unwrap_or_default().as_bytes()]);
-        assert_eq!((self.values("cache-control"), self.values("content-type")), (vec![&b"no-store"[..]], vec![&b"application/json"[..]]));
+        assert_eq!(
+            self.values("x-request-id"),
+            [error["requestId"].as_str().unwrap_or_default().as_bytes()]
+        );
+        assert_eq!(
+            (self.values("cache-control"), self.values("content-type")),
+            (vec![&b"no-store"[..]], vec![&b"application/json"[..]])
+        );
         error
     }
 }

@@ -1,4 +1,5 @@
-//! Where the suite's tests play: a platform, one program that they share, and programs of their own.
+//! Where the suite's tests play: a platform, one program that they share, and programs of their
+//! own.
 
 use std::sync::Arc;
 
@@ -37,10 +38,16 @@ pub(crate) struct World {
 impl Stage {
     /// The platform of `host`.
     pub(crate) fn new(host: impl Host + 'static) -> Self {
-        Self { host: Box::new(host), world: World::new(), program: OnceCell::new(), witness: OnceCell::new() }
+        Self {
+            host: Box::new(host),
+            world: World::new(),
+            program: OnceCell::new(),
+            witness: OnceCell::new(),
+        }
     }
 
-    /// Runs a test to its end, and after it writes something that must be in the bucket when it is answered.
+    /// Runs a test to its end, and after it writes something that must be in the bucket when it is
+    /// answered.
     pub(crate) fn test(&self, test: impl Future<Output = ()>) {
         run(async {
             test.await;
@@ -57,7 +64,8 @@ impl Stage {
         } else {
             self.program().await
         };
-        let seen = ask(witness, with(get(&format!("/do/Counter/{id}/count")), "x-do-at", LATER)).await;
+        let seen =
+            ask(witness, with(get(&format!("/do/Counter/{id}/count")), "x-do-at", LATER)).await;
         assert_eq!(counted(&seen), 1, "what was answered is in the bucket");
     }
 
@@ -75,7 +83,8 @@ impl Stage {
         is_ours
     }
 
-    /// The program that all tests share. They keep apart by the ids of their objects, which are [`fresh`].
+    /// The program that all tests share. They keep apart by the ids of their objects, which are
+    /// [`fresh`].
     pub(crate) async fn program(&self) -> &dyn Hosted {
         self.program.get_or_init(|| self.start(&self.world)).await.as_ref()
     }
@@ -95,14 +104,20 @@ impl World {
     /// A folder.
     pub(crate) fn new() -> Self {
         let folder = scratch();
-        Self { setup: setup(&format!("file://{}", folder.path().display())), _folder: Some(Arc::new(folder)) }
+        Self {
+            setup: setup(&format!("file://{}", folder.path().display())),
+            _folder: Some(Arc::new(folder)),
+        }
     }
 
     /// A part of a bucket of SeaweedFS.
     pub(crate) fn seaweed() -> Self {
         let seaweed = Seaweed::shared();
         let setup = setup(&format!("s3://{}/contract-{}", seaweed.bucket(), unique().simple()));
-        let setup = seaweed.environment().into_iter().fold(setup, |setup, (name, value)| setup.env(name, value));
+        let setup = seaweed
+            .environment()
+            .into_iter()
+            .fold(setup, |setup, (name, value)| setup.env(name, value));
         Self { setup, _folder: None }
     }
 
@@ -131,12 +146,16 @@ pub(crate) fn fresh(name: &str) -> String {
 /// Waits for what must happen, but not by when.
 pub(crate) async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
     let time = std::time::Duration::from_secs(PATIENCE_SECONDS);
-    tokio::time::timeout(time, work).await.unwrap_or_else(|_| panic!("in {PATIENCE_SECONDS} s there is no end of: {what}"))
+    tokio::time::timeout(time, work)
+        .await
+        .unwrap_or_else(|_| panic!("in {PATIENCE_SECONDS} s there is no end of: {what}"))
 }
 
 /// Waits until something is so.
 pub(crate) async fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let seen = Deadline::in_seconds(PATIENCE_SECONDS).until(|| std::future::ready(is_so().then_some(()))).await;
+    let seen = Deadline::in_seconds(PATIENCE_SECONDS)
+        .until(|| std::future::ready(is_so().then_some(())))
+        .await;
     assert!(seen.is_some(), "in {PATIENCE_SECONDS} s it is never so: {what}");
 }
 
@@ -151,9 +170,12 @@ pub(crate) async fn ask(program: &dyn Hosted, request: Request<Body>) -> Answer 
 
 /// Sends a request until another server has given the object up: the answer that is not 503 or 504.
 pub(crate) async fn insist(program: &dyn Hosted, make: impl Fn() -> Request<Body>) -> Answer {
-    let once = || async { Some(ask(program, make()).await).filter(|answer| ![503, 504].contains(&answer.status)) };
+    let once = || async {
+        Some(ask(program, make()).await).filter(|answer| ![503, 504].contains(&answer.status))
+    };
     let answer = Deadline::in_seconds(PATIENCE_SECONDS).until(once).await;
-    answer.unwrap_or_else(|| panic!("nothing but 503 in {PATIENCE_SECONDS} s:\n{}", program.stderr()))
+    answer
+        .unwrap_or_else(|| panic!("nothing but 503 in {PATIENCE_SECONDS} s:\n{}", program.stderr()))
 }
 
 /// Adds one to a counter; what it has then.

@@ -10,8 +10,11 @@ impl Abilities {
     /// What is declared, for people: the row's name and this platform's cell.
     fn rows(self) -> Vec<(&'static str, String)> {
         let yes = |is_so: bool| if is_so { "yes" } else { "no" }.to_owned();
-        let most = |bytes: Option<u64>| bytes.map_or_else(|| "the server's limit".to_owned(), |bytes| format!("{bytes}"));
-        // Every field is named, so that none is forgotten. Whether the tests start the programs is no matter of the platform.
+        let most = |bytes: Option<u64>| {
+            bytes.map_or_else(|| "the server's limit".to_owned(), |bytes| format!("{bytes}"))
+        };
+        // Every field is named, so that none is forgotten. Whether the tests start the programs is
+        // no matter of the platform.
         let Self {
             streams_requests,
             streams_responses,

@@ -1,4 +1,5 @@
-//! What only Vercel asks for: an end of each request that comes neither too early nor never, one object behind every address, and an environment that is whole.
+//! What only Vercel asks for: an end of each request that comes neither too early nor never, one
+//! object behind every address, and an environment that is whole.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,9 +30,20 @@ fn the_end_of_a_request_comes_after_its_streamed_body() {
     run(async {
         let (folder, gate) = (scratch(), Gate::closed().await);
         let instance = Instance::start(&setup(&storage(folder.path()))).await;
-        let (streamed, answer) = instance.ask(get(&format!("/do/streamed/stream?gate={}", gate.address()))).await;
+        let (streamed, answer) =
+            instance.ask(get(&format!("/do/streamed/stream?gate={}", gate.address()))).await;
         let mut answer = answer.expect("the head comes before the body");
-        assert_eq!(answer.body_mut().frame().await.expect("a part").expect("no error").into_data().expect("data"), "first");
+        assert_eq!(
+            answer
+                .body_mut()
+                .frame()
+                .await
+                .expect("a part")
+                .expect("no error")
+                .into_data()
+                .expect("data"),
+            "first"
+        );
         gate.come(1).await;
         let (whole, other) = instance.ask(get("/do/other/here")).await;
         assert_eq!(Answer::of(other.expect("an answer")).await.status, 200);
@@ -51,7 +63,8 @@ fn the_end_of_a_request_comes_after_the_snapshot_that_it_caused() {
         let (number, answer) = instance.ask(post("/do/Counter/kept/add", "")).await;
         assert_eq!(counted(&Answer::of(answer.expect("an answer")).await), 1);
         instance.over(number).await;
-        let latest = find(folder.path(), "latest").expect("the object's first change is in a snapshot");
+        let latest =
+            find(folder.path(), "latest").expect("the object's first change is in a snapshot");
         assert!(latest.parent().is_some_and(|parent| parent.ends_with("snapshots")), "{latest:?}");
     });
 }
@@ -61,8 +74,13 @@ fn the_end_of_a_request_comes_after_the_work_that_it_left_behind() {
     run(async {
         let (folder, gate) = (scratch(), Gate::closed().await);
         let instance = Instance::start(&setup(&storage(folder.path()))).await;
-        let (number, answer) = instance.ask(post(&format!("/do/Counter/kept/add?later={}", gate.address()), "")).await;
-        assert_eq!(counted(&Answer::of(answer.expect("an answer")).await), 1, "the client does not wait for it");
+        let (number, answer) =
+            instance.ask(post(&format!("/do/Counter/kept/add?later={}", gate.address()), "")).await;
+        assert_eq!(
+            counted(&Answer::of(answer.expect("an answer")).await),
+            1,
+            "the client does not wait for it"
+        );
         gate.come(1).await;
         assert!(!instance.is_over(number), "the platform does");
         gate.open();
@@ -76,8 +94,15 @@ fn the_end_of_a_request_comes_after_the_work_that_it_left_behind() {
 
 /// A file with this name below `folder`.
 fn find(folder: &Path, name: &str) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    entries.into_iter().find_map(|path| if path.is_dir() { find(&path, name) } else { Some(path).filter(|path| path.ends_with(name)) })
+    let entries =
+        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.into_iter().find_map(|path| {
+        if path.is_dir() {
+            find(&path, name)
+        } else {
+            Some(path).filter(|path| path.ends_with(name))
+        }
+    })
 }
 
 #[test]
@@ -86,13 +111,21 @@ fn every_address_of_an_object_reaches_that_object_and_no_header_names_another() 
         let folder = scratch();
         let instance = Instance::start(&setup(&storage(folder.path()))).await;
         let plain = || post("/do/Counter/a%2Fb/add", "");
-        let spoofed = ["x-matched-path", "x-original-url", "x-rewrite-url", "x-invoke-path", "x-vercel-original-path"];
+        let spoofed = [
+            "x-matched-path",
+            "x-original-url",
+            "x-rewrite-url",
+            "x-invoke-path",
+            "x-vercel-original-path",
+        ];
         let sent = [
             plain(),
             post("/api/object/do/Counter/a%2Fb/add", ""),
             post("/do/Counter/a%2Fb/add?path=/do/Counter/c/add&0=/do/Counter/c/add", ""),
             with(with(post("/add", ""), "x-do-type", b"Counter"), "x-do-id", b"a%2Fb"),
-            spoofed.into_iter().fold(plain(), |request, name| with(request, name, b"/do/Counter/c/add")),
+            spoofed
+                .into_iter()
+                .fold(plain(), |request, name| with(request, name, b"/do/Counter/c/add")),
         ];
         for (before, request) in sent.into_iter().enumerate() {
             assert_eq!(counts(&instance, request).await, before as u64 + 1);
@@ -105,12 +138,18 @@ fn every_address_of_an_object_reaches_that_object_and_no_header_names_another() 
 fn a_request_that_is_under_way_when_the_function_is_to_end_comes_to_its_own_end() {
     run(async {
         let (folder, gate) = (scratch(), Gate::closed().await);
-        let instance = Instance::start(&setup(&storage(folder.path())).env("DOTDO_SHUTDOWN_DEADLINE_MS", "240000")).await;
+        let instance = Instance::start(
+            &setup(&storage(folder.path())).env("DOTDO_SHUTDOWN_DEADLINE_MS", "240000"),
+        )
+        .await;
         let path = format!("/do/Counter/{}/add?gate={}", fresh("last"), gate.address());
         let end = async {
             gate.come(1).await;
             instance.signal(Signal::SIGTERM);
-            eventually("the function says that it stops", || instance.stderr().contains("stopping")).await;
+            eventually("the function says that it stops", || {
+                instance.stderr().contains("stopping")
+            })
+            .await;
             gate.open();
         };
         let ((number, answer), ()) = tokio::join!(instance.ask(post(&path, "")), end);
@@ -135,7 +174,9 @@ fn half_an_environment_stops_the_start_with_a_sentence() {
         (&[("VERCEL_IPC_PATH", socket)], "DOTDO_AUTH_TOKENS"),
     ];
     for (environment, sentence) in cases {
-        let setup = environment.iter().fold(setup(&storage(folder.path())), |setup, (name, value)| setup.env(*name, *value));
+        let setup = environment
+            .iter()
+            .fold(setup(&storage(folder.path())), |setup, (name, value)| setup.env(*name, *value));
         refuses(&mut setup.command(), sentence);
     }
     let mut homeless = setup(&storage(folder.path())).env("VERCEL_IPC_PATH", socket).command();

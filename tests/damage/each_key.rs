@@ -58,12 +58,22 @@ async fn a_damaged_verdict_of_the_probe_costs_a_probe() {
     let folder = scratch();
     let site = Site::make(StoreConfig::Folder { path: folder.path().join("state") }).await;
     let whole = site.content[".dotdo/probe.json"].clone();
-    let newer = String::from_utf8(whole.to_vec()).expect("JSON").replacen("\"version\": 1", "\"version\": 99", 1);
+    let newer = String::from_utf8(whole.to_vec()).expect("JSON").replacen(
+        "\"version\": 1",
+        "\"version\": 99",
+        1,
+    );
     assert_ne!(newer.as_bytes(), whole, "the version was found");
     for bad in [whole.slice(..9), Bytes::new(), newer.into(), Bytes::from_static(b"\xff\xfe")] {
         site.put(".dotdo/probe.json", bad).await;
         let engine = idle_engine(&site.config).await.expect("the store is good");
-        assert_eq!(difference(&site.truth, &dump_of(&engine, &object("one"), None).await.expect("an object")), None);
+        assert_eq!(
+            difference(
+                &site.truth,
+                &dump_of(&engine, &object("one"), None).await.expect("an object")
+            ),
+            None
+        );
     }
 }
 
@@ -95,21 +105,27 @@ async fn check(site: &Site, key: &str, damage: Damage) -> bool {
         }
     };
     if damage == Damage::Emptied {
-        let other = dump_of(&engine, &object("two"), None).await.unwrap_or_else(|error| panic!("{what} harms another object: {error:?}"));
+        let other = dump_of(&engine, &object("two"), None)
+            .await
+            .unwrap_or_else(|error| panic!("{what} harms another object: {error:?}"));
         assert_eq!(difference(&site.other, &other), None, "{what}, the other object");
     }
     site.mend().await;
     is_named
 }
 
-/// An object whose damage was harmless goes on: the next write and the next snapshot hold what they must.
+/// An object whose damage was harmless goes on: the next write and the next snapshot hold what they
+/// must.
 async fn assert_goes_on(site: &Site, what: &str) {
     let engine = idle_engine(&site.config).await.expect("the store is good");
     write(&engine, "one", &["INSERT INTO w VALUES ('next', 1, NULL)"]).await;
     engine.shutdown(std::time::Duration::from_secs(60)).await;
     let engine = idle_engine(&site.config).await.expect("the store is good");
-    let found = dump_of(&engine, &object("one"), None).await.unwrap_or_else(|error| panic!("{what}, after a write: {error:?}"));
-    let without: Vec<String> = found.iter().filter(|line| !line.contains("text \"next\"")).cloned().collect();
+    let found = dump_of(&engine, &object("one"), None)
+        .await
+        .unwrap_or_else(|error| panic!("{what}, after a write: {error:?}"));
+    let without: Vec<String> =
+        found.iter().filter(|line| !line.contains("text \"next\"")).cloned().collect();
     assert_eq!(found.len(), without.len() + 1, "{what}: the new row is there");
     assert_eq!(difference(&site.truth, &without), None, "{what}, after a write");
 }
@@ -117,7 +133,11 @@ async fn assert_goes_on(site: &Site, what: &str) {
 fn assert_named(error: &Error, key: &str, what: &str) {
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}: {error:?}");
     assert!(error.message().contains(key), "{what}: {error:?} names the key");
-    assert_eq!(error.details().and_then(|details| details["key"].as_str()), Some(key), "{what}: {error:?}");
+    assert_eq!(
+        error.details().and_then(|details| details["key"].as_str()),
+        Some(key),
+        "{what}: {error:?}"
+    );
 }
 
 /// The damaged content; `None` when it is to be deleted.

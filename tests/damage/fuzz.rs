@@ -1,6 +1,8 @@
-//! What reads bytes that somebody else may have written, given those that are in `fuzz/corpus`, and many that are nearly those.
+//! What reads bytes that somebody else may have written, given those that are in `fuzz/corpus`, and
+//! many that are nearly those.
 //!
-//! A fuzzer that is led by coverage (`cargo fuzz run NAME`) searches further; what it finds is kept in the corpus, and stays found.
+//! A fuzzer that is led by coverage (`cargo fuzz run NAME`) searches further; what it finds is kept
+//! in the corpus, and stays found.
 
 use std::fs;
 use std::panic::catch_unwind;
@@ -28,7 +30,8 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
 fn vary(chance: &Chance, corpus: &[Vec<u8>]) -> Vec<u8> {
     let mut input = chance.pick(corpus).clone();
     for _ in 0..=chance.below(4) {
-        let at = usize::try_from(chance.below(input.len() as u64 + 1)).expect("an input fits into memory");
+        let at = usize::try_from(chance.below(input.len() as u64 + 1))
+            .expect("an input fits into memory");
         let end = (at + usize::try_from(chance.below(16)).expect("small")).min(input.len());
         match chance.below(7) {
             0 => input.truncate(at),
@@ -43,7 +46,13 @@ fn vary(chance: &Chance, corpus: &[Vec<u8>]) -> Vec<u8> {
                 let from = at.min(other.len());
                 input.splice(at..end, other[from..(from + 16).min(other.len())].iter().copied());
             }
-            _ if at < input.len() => input[at] = if chance.below(2) == 0 { *chance.pick(&EDGES) } else { input[at] ^ 1 << chance.below(8) },
+            _ if at < input.len() => {
+                input[at] = if chance.below(2) == 0 {
+                    *chance.pick(&EDGES)
+                } else {
+                    input[at] ^ 1 << chance.below(8)
+                }
+            }
             _ => {}
         }
     }

@@ -1,4 +1,5 @@
-//! Requests made to hurt, against a whole server: they get their error, leave no trace, and nobody else suffers.
+//! Requests made to hurt, against a whole server: they get their error, leave no trace, and nobody
+//! else suffers.
 
 use std::path::Path;
 
@@ -18,7 +19,10 @@ const LIMITS: [(&str, &str); 4] = [
 /// A server with an object that must stay what it is.
 async fn server(folder: &Path) -> (Server, Json) {
     let server = start(folder, &LIMITS).await;
-    assert_eq!(sql(&server, "good", &["CREATE TABLE t(a)", "INSERT INTO t VALUES ('here')"]).await.0, 200);
+    assert_eq!(
+        sql(&server, "good", &["CREATE TABLE t(a)", "INSERT INTO t VALUES ('here')"]).await.0,
+        200
+    );
     let state = dump(&server, "good").await;
     (server, state)
 }
@@ -39,7 +43,10 @@ async fn what_sqlite_says_is_not_told_to_a_client() {
         let (status, answer) = sql(&server, "good", &[statement]).await;
         assert_eq!((status, answer["code"].as_str()), (500, Some(code)), "{statement}: {answer}");
         let text = answer.to_string();
-        assert!(!text.contains("secret") && !text.contains("SQLite") && answer["details"].is_null(), "{statement}: {answer}");
+        assert!(
+            !text.contains("secret") && !text.contains("SQLite") && answer["details"].is_null(),
+            "{statement}: {answer}"
+        );
     }
     assert_eq!(dump(&server, "good").await, state);
 }
@@ -48,9 +55,9 @@ async fn what_sqlite_says_is_not_told_to_a_client() {
 async fn sql_at_the_limits_is_refused_and_undone() {
     let folder = scratch();
     let (server, state) = server(&folder.path().join("state")).await;
-    let endless = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
-    let fill =
-        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 100) INSERT INTO t SELECT randomblob(40000) FROM n";
+    let endless =
+        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+    let fill = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 100) INSERT INTO t SELECT randomblob(40000) FROM n";
     let deep = format!("SELECT {}1{}", "(".repeat(100_000), ")".repeat(100_000));
     for (statement, status, code) in [
         (endless, 504, "TIMED_OUT"),
@@ -58,10 +65,14 @@ async fn sql_at_the_limits_is_refused_and_undone() {
         (fill, 507, "FULL"),
         (deep.as_str(), 500, "SQL_ERROR"),
     ] {
-        let (found, answer) = sql(&server, "good", &["INSERT INTO t VALUES ('must go')", statement]).await;
+        let (found, answer) =
+            sql(&server, "good", &["INSERT INTO t VALUES ('must go')", statement]).await;
         let start: String = statement.chars().take(60).collect();
         assert_eq!(found, status, "{start}: {answer}");
-        assert!(answer["code"].as_str().is_some_and(|found| found.contains(code)), "{start}: {answer}");
+        assert!(
+            answer["code"].as_str().is_some_and(|found| found.contains(code)),
+            "{start}: {answer}"
+        );
         assert_eq!(dump(&server, "good").await, state, "{start} leaves nothing");
     }
     assert!(server.terminate().success());
@@ -73,7 +84,8 @@ async fn sql_at_the_limits_is_refused_and_undone() {
 async fn one_object_s_endless_query_does_not_stop_another() {
     let folder = scratch();
     let (server, state) = server(&folder.path().join("state")).await;
-    let endless = ["WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"];
+    let endless =
+        ["WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"];
     let ids: Vec<String> = (0..8).map(|number| format!("slow{number}")).collect();
     let slow = futures_util::future::join_all(ids.iter().map(|id| sql(&server, id, &endless)));
     let (slow, good) = futures_util::future::join(slow, dump(&server, "good")).await;
@@ -114,12 +126,27 @@ async fn ids_made_to_hurt_are_objects_of_their_own_inside_the_folder() {
         assert_eq!((status, &answer[0]["rows"][0][0]["text"]), (200, &Json::from(id)));
     }
     assert_eq!(dump(&server, "good").await, good);
-    for (outer, only) in [(folder.path().to_owned(), "a"), (folder.path().join("a"), "b"), (folder.path().join("a/b"), "state")] {
-        let names: Vec<_> = std::fs::read_dir(outer).expect("a folder").map(|entry| entry.expect("a name").file_name()).collect();
+    for (outer, only) in [
+        (folder.path().to_owned(), "a"),
+        (folder.path().join("a"), "b"),
+        (folder.path().join("a/b"), "state"),
+    ] {
+        let names: Vec<_> = std::fs::read_dir(outer)
+            .expect("a folder")
+            .map(|entry| entry.expect("a name").file_name())
+            .collect();
         assert_eq!(names, [only], "nothing has left the folder");
     }
-    let names: Vec<_> = std::fs::read_dir(&state).expect("a folder").map(|entry| entry.expect("a name").file_name()).collect();
-    assert!(names.iter().all(|name| [".dotdo", ".instances", "local"].iter().any(|known| name == known)), "{names:?}");
+    let names: Vec<_> = std::fs::read_dir(&state)
+        .expect("a folder")
+        .map(|entry| entry.expect("a name").file_name())
+        .collect();
+    assert!(
+        names
+            .iter()
+            .all(|name| [".dotdo", ".instances", "local"].iter().any(|known| name == known)),
+        "{names:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,9 +155,15 @@ async fn bodies_made_to_hurt_are_refused() {
     let (server, state) = server(&folder.path().join("state")).await;
     let deep = "[".repeat(100_000);
     let deep_objects = "{\"a\":".repeat(100_000);
-    for body in
-        [&b"[[\"SELECT 1\", \"\xff\xfe\"]]"[..], deep.as_bytes(), deep_objects.as_bytes(), b"", b"[[\"SELECT 1\"]", b"\0", b"[[1e999999]]"]
-    {
+    for body in [
+        &b"[[\"SELECT 1\", \"\xff\xfe\"]]"[..],
+        deep.as_bytes(),
+        deep_objects.as_bytes(),
+        b"",
+        b"[[\"SELECT 1\"]",
+        b"\0",
+        b"[[1e999999]]",
+    ] {
         let (status, answer) = post(&server, "good", body).await;
         assert_eq!(status, 400, "{}: {answer}", body[..body.len().min(40)].escape_ascii());
     }
@@ -145,8 +178,10 @@ async fn nothing_is_smuggled() {
     let folder = scratch();
     let (server, state) = server(&folder.path().join("state")).await;
     let body = "[[\"INSERT INTO t VALUES ('smuggled')\"]]";
-    let smuggled =
-        format!("POST /do/good/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let smuggled = format!(
+        "POST /do/good/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
     for head in [
         "content-length: 0\r\ncontent-length: 500\r\n\r\n".to_owned(),
         "transfer-encoding: xchunked\r\n\r\n".to_owned(),
@@ -157,7 +192,10 @@ async fn nothing_is_smuggled() {
         "transfer-encoding: chunked\r\n\r\n0x0\r\n\r\n".to_owned(),
         "transfer-encoding: chunked\r\n\r\n-1\r\n\r\n".to_owned(),
         "transfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n\r\n".to_owned(),
-        format!("content-length: {}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", smuggled.len() + 5),
+        format!(
+            "content-length: {}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            smuggled.len() + 5
+        ),
         "x-folded: a\r\n content-length: 5\r\n\r\n".to_owned(),
     ] {
         let request = format!("POST /do/other/ HTTP/1.1\r\nhost: localhost\r\n{head}{smuggled}");
@@ -173,13 +211,23 @@ async fn crowds_of_headers_and_of_silent_connections_are_borne() {
     let folder = scratch();
     let (server, state) = server(&folder.path().join("state")).await;
     let lines = "x-line: 1\r\n".repeat(5000);
-    let answer =
-        raw(&server, format!("GET /do/good/dump HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{lines}\r\n").as_bytes()).await;
+    let answer = raw(
+        &server,
+        format!(
+            "GET /do/good/dump HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{lines}\r\n"
+        )
+        .as_bytes(),
+    )
+    .await;
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
     let url = server.url("");
     let mut silent = Vec::new();
     for _ in 0..300 {
-        silent.push(TcpStream::connect(url.trim_start_matches("http://")).await.expect("the server listens"));
+        silent.push(
+            TcpStream::connect(url.trim_start_matches("http://"))
+                .await
+                .expect("the server listens"),
+        );
     }
     assert_eq!(dump(&server, "good").await, state);
 }
@@ -192,7 +240,11 @@ async fn a_damaged_object_is_500_with_its_key_and_another_is_served() {
     assert_eq!(sql(&server, "bad", &["CREATE TABLE t(a)"]).await.0, 200);
     assert!(server.terminate().success());
     let log = storage.join("local/local/do/sql/bad/log");
-    let newest = std::fs::read_dir(&log).expect("a log").map(|entry| entry.expect("a name").path()).min().expect("a record");
+    let newest = std::fs::read_dir(&log)
+        .expect("a log")
+        .map(|entry| entry.expect("a name").path())
+        .min()
+        .expect("a record");
     let mut bytes = std::fs::read(&newest).expect("a record");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -200,7 +252,11 @@ async fn a_damaged_object_is_500_with_its_key_and_another_is_served() {
     let server = start(&storage, &LIMITS).await;
     let (status, answer) = sql(&server, "bad", &["SELECT 1"]).await;
     let key = newest.strip_prefix(&storage).expect("a path below").to_str().expect("UTF-8");
-    assert_eq!((status, &answer["code"], &answer["details"]["key"]), (500, &Json::from("CORRUPT"), &Json::from(key)), "{answer}");
+    assert_eq!(
+        (status, &answer["code"], &answer["details"]["key"]),
+        (500, &Json::from("CORRUPT"), &Json::from(key)),
+        "{answer}"
+    );
     assert!(answer["error"].as_str().is_some_and(|text| text.contains(key)), "{answer}");
     assert_eq!(dump(&server, "good").await, state);
 }

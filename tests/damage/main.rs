@@ -1,4 +1,5 @@
-//! Damaged buckets and hostile clients: a clear error or the right answer, never a wrong or an empty one.
+//! Damaged buckets and hostile clients: a clear error or the right answer, never a wrong or an
+//! empty one.
 
 mod each_key;
 mod fuzz;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dotdo_core::{
-    App, At, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Inline, Key, ObjectId, Settings, StoreConfig, Tenant,
+    App, At, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Inline, Key, ObjectId,
+    Settings, StoreConfig, Tenant,
 };
 use dotdo_tests::sql_object::{SqlObject, ask, dump_of};
 use dotdo_tests::{Counting, StillClock, open, unique};
@@ -33,15 +34,33 @@ pub(crate) fn object(id: &str) -> ObjectId {
     ObjectId::new("Sql", id).expect("these are names")
 }
 
-/// A server that was just started; it never does anything by itself, because its clock stands still.
-pub(crate) async fn engine(config: &StoreConfig, checkpoint: Checkpoint) -> dotdo_core::Result<Engine> {
+/// A server that was just started; it never does anything by itself, because its clock stands
+/// still.
+pub(crate) async fn engine(
+    config: &StoreConfig,
+    checkpoint: Checkpoint,
+) -> dotdo_core::Result<Engine> {
     let instance = unique();
     let clock: Arc<dyn Clock> = Arc::new(StillClock::new());
     let random = Arc::new(Counting::from(u64::from(instance.as_fields().0)));
     let bucket = dotdo_core::open(config, instance, clock.clone(), random.clone())?;
     let settings = Settings { checkpoint, ..Settings::default() };
-    let components = Components { bucket, clock, random, executor: Arc::new(Inline), peers: None, directory: None, instance };
-    Engine::start(App::new().class("Sql", || SqlObject), Tenant::new("local", "local")?, settings, components).await
+    let components = Components {
+        bucket,
+        clock,
+        random,
+        executor: Arc::new(Inline),
+        peers: None,
+        directory: None,
+        instance,
+    };
+    Engine::start(
+        App::new().class("Sql", || SqlObject),
+        Tenant::new("local", "local")?,
+        settings,
+        components,
+    )
+    .await
 }
 
 /// One that writes no snapshot but an object's first.
@@ -55,27 +74,53 @@ pub(crate) async fn write(engine: &Engine, id: &str, sql: &[&str]) {
 }
 
 impl Site {
-    /// Makes both objects: two requests with a snapshot each, then three without, and an end in order, which takes a snapshot.
+    /// Makes both objects: two requests with a snapshot each, then three without, and an end in
+    /// order, which takes a snapshot.
     pub(crate) async fn make(config: StoreConfig) -> Self {
         let every = Checkpoint { mode: CheckpointMode::EveryRequest, ..Checkpoint::default() };
         let first = engine(&config, every).await.expect("the store is good");
         for id in ["one", "two"] {
             write(&first, id, &schema(id).iter().map(String::as_str).collect::<Vec<_>>()).await;
-            write(&first, id, &["UPDATE large SET v = 'new' WHERE k % 700 = 3", "DELETE FROM w WHERE k = 'b'"]).await;
+            write(
+                &first,
+                id,
+                &["UPDATE large SET v = 'new' WHERE k % 700 = 3", "DELETE FROM w WHERE k = 'b'"],
+            )
+            .await;
         }
         first.shutdown(Duration::from_secs(60)).await;
         let second = idle_engine(&config).await.expect("the store is good");
         for id in ["one", "two"] {
-            write(&second, id, &["INSERT INTO large VALUES (9000, 'late')", "PRAGMA user_version = 7"]).await;
-            write(&second, id, &["ALTER TABLE w ADD COLUMN more TEXT", "UPDATE w SET more = 'm'"]).await;
-            write(&second, id, &["DELETE FROM large WHERE k < 5", "INSERT INTO ft VALUES ('the last words')"]).await;
+            write(
+                &second,
+                id,
+                &["INSERT INTO large VALUES (9000, 'late')", "PRAGMA user_version = 7"],
+            )
+            .await;
+            write(&second, id, &["ALTER TABLE w ADD COLUMN more TEXT", "UPDATE w SET more = 'm'"])
+                .await;
+            write(
+                &second,
+                id,
+                &["DELETE FROM large WHERE k < 5", "INSERT INTO ft VALUES ('the last words')"],
+            )
+            .await;
         }
         second.shutdown(Duration::from_secs(60)).await;
         let reader = idle_engine(&config).await.expect("the store is good");
         let bucket = open(&config).expect("the store is good");
-        let mut site = Self { bucket, config, truth: Vec::new(), earlier: Vec::new(), other: Vec::new(), content: BTreeMap::new() };
+        let mut site = Self {
+            bucket,
+            config,
+            truth: Vec::new(),
+            earlier: Vec::new(),
+            other: Vec::new(),
+            content: BTreeMap::new(),
+        };
         site.truth = dump_of(&reader, &object("one"), None).await.expect("an object");
-        site.earlier = dump_of(&reader, &object("one"), Some(At::Sequence(EARLIER))).await.expect("its former state");
+        site.earlier = dump_of(&reader, &object("one"), Some(At::Sequence(EARLIER)))
+            .await
+            .expect("its former state");
         site.other = dump_of(&reader, &object("two"), None).await.expect("an object");
         assert!(site.truth != site.other && site.truth != site.earlier && site.truth.len() > 2000);
         site.content = site.read().await;
@@ -88,7 +133,8 @@ impl Site {
         assert!(entries.len() < 1000);
         let mut content = BTreeMap::new();
         for entry in entries {
-            let stored = self.bucket.get(&entry.key).await.expect("an answer").expect("a listed key");
+            let stored =
+                self.bucket.get(&entry.key).await.expect("an answer").expect("a listed key");
             content.insert(entry.key.to_string(), stored.bytes);
         }
         content
@@ -114,7 +160,8 @@ impl Site {
         for key in now.keys().filter(|key| !self.content.contains_key(*key)) {
             self.delete(key).await;
         }
-        for (key, bytes) in self.content.iter().filter(|(key, bytes)| now.get(*key) != Some(bytes)) {
+        for (key, bytes) in self.content.iter().filter(|(key, bytes)| now.get(*key) != Some(bytes))
+        {
             self.put(key, bytes.clone()).await;
         }
     }

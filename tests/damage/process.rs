@@ -21,27 +21,34 @@ pub(crate) async fn start(folder: &Path, environment: &[(&str, &str)]) -> Server
 /// What the server answers to these bytes until it closes the connection.
 pub(crate) async fn raw(server: &Server, bytes: &[u8]) -> String {
     let url = server.url("");
-    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.expect("the server listens");
+    let mut stream =
+        TcpStream::connect(url.trim_start_matches("http://")).await.expect("the server listens");
     let mut answer = Vec::new();
     let talk = async {
         // The server may close, or answer, before all of it was sent.
         let (mut input, mut output) = stream.split();
-        let _ = futures_util::future::join(output.write_all(bytes), input.read_to_end(&mut answer)).await;
+        let _ = futures_util::future::join(output.write_all(bytes), input.read_to_end(&mut answer))
+            .await;
     };
     let is_answered = tokio::time::timeout(ANSWER_MAX, talk).await.is_ok();
     assert!(is_answered, "no end of the answer: {:?}", String::from_utf8_lossy(&answer));
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// Runs statements on an object whose id is written as it stands in the path: the status and the answer.
+/// Runs statements on an object whose id is written as it stands in the path: the status and the
+/// answer.
 pub(crate) async fn sql(server: &Server, id: &str, statements: &[&str]) -> (u16, Json) {
-    let body = Json::from(statements.iter().map(|sql| json!([sql])).collect::<Vec<_>>()).to_string();
+    let body =
+        Json::from(statements.iter().map(|sql| json!([sql])).collect::<Vec<_>>()).to_string();
     post(server, id, body.as_bytes()).await
 }
 
 /// Posts a body to an object.
 pub(crate) async fn post(server: &Server, id: &str, body: &[u8]) -> (u16, Json) {
-    let head = format!("POST /do/{id}/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "POST /do/{id}/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
     let answer = raw(server, &[head.as_bytes(), body].concat()).await;
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
     let json = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
@@ -50,7 +57,13 @@ pub(crate) async fn post(server: &Server, id: &str, body: &[u8]) -> (u16, Json) 
 
 /// The whole database of an object.
 pub(crate) async fn dump(server: &Server, id: &str) -> Json {
-    let answer = raw(server, format!("GET /do/{id}/dump HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes()).await;
+    let answer = raw(
+        server,
+        format!("GET /do/{id}/dump HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .as_bytes(),
+    )
+    .await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    serde_json::from_str(answer.split_once("\r\n\r\n").map_or("", |(_, body)| body)).expect("a dump is JSON")
+    serde_json::from_str(answer.split_once("\r\n\r\n").map_or("", |(_, body)| body))
+        .expect("a dump is JSON")
 }

@@ -14,10 +14,17 @@ async fn a_stray_file_between_the_records_is_named() {
         let key = format!("local/local/do/sql/one/log/{name}");
         site.put(&key, "stray").await;
         let engine = idle_engine(&site.config).await.expect("the store is good");
-        let error = dump_of(&engine, &object("one"), None).await.expect_err("a log with a stray file");
+        let error =
+            dump_of(&engine, &object("one"), None).await.expect_err("a log with a stray file");
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error:?}");
         assert!(error.message().contains(&key), "{error:?} names {key}");
-        assert_eq!(difference(&site.other, &dump_of(&engine, &object("two"), None).await.expect("another object")), None);
+        assert_eq!(
+            difference(
+                &site.other,
+                &dump_of(&engine, &object("two"), None).await.expect("another object")
+            ),
+            None
+        );
         site.mend().await;
     }
 }
@@ -28,10 +35,18 @@ async fn stray_files_elsewhere_are_left_alone() {
     let site = Site::make(StoreConfig::Folder { path: folder.path().join("state") }).await;
     let prefix = "local/local/do/sql/one";
     let unfinished = "seq-0000099999-00000000-0000-4000-8000-000000000001";
-    let strays = ["notes.txt", "snapshots/notes.txt", "snapshots/seq-1/snapshot.json", &format!("snapshots/{unfinished}/data/t-0.parquet")];
+    let strays = [
+        "notes.txt",
+        "snapshots/notes.txt",
+        "snapshots/seq-1/snapshot.json",
+        &format!("snapshots/{unfinished}/data/t-0.parquet"),
+    ];
     for name in strays {
         site.put(&format!("{prefix}/{name}"), "stray").await;
     }
     let engine = idle_engine(&site.config).await.expect("the store is good");
-    assert_eq!(difference(&site.truth, &dump_of(&engine, &object("one"), None).await.expect("an object")), None);
+    assert_eq!(
+        difference(&site.truth, &dump_of(&engine, &object("one"), None).await.expect("an object")),
+        None
+    );
 }

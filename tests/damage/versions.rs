@@ -10,7 +10,11 @@ use crate::object::{Site, idle_engine, object};
 async fn a_record_of_a_future_version_is_named_with_its_version() {
     let folder = scratch();
     let site = Site::make(StoreConfig::Folder { path: folder.path().join("state") }).await;
-    let newest = site.keys("one").into_iter().find(|key| key.contains("/log/")).expect("the newest record sorts first");
+    let newest = site
+        .keys("one")
+        .into_iter()
+        .find(|key| key.contains("/log/"))
+        .expect("the newest record sorts first");
     let mut bytes = site.content[&newest].to_vec();
     bytes[8] = 2;
     site.put(&newest, bytes).await;
@@ -31,14 +35,18 @@ async fn a_snapshot_of_a_future_version_is_named_and_as_a_hint_it_is_passed_over
     let latest = keys.iter().find(|key| key.ends_with("/snapshots/latest")).expect("the hint");
     site.put(latest, newer(latest)).await;
     let engine = idle_engine(&site.config).await.expect("the store is good");
-    assert_eq!(difference(&site.truth, &dump_of(&engine, &object("one"), None).await.expect("an object")), None);
+    assert_eq!(
+        difference(&site.truth, &dump_of(&engine, &object("one"), None).await.expect("an object")),
+        None
+    );
 
     for key in keys.iter().filter(|key| key.ends_with("/snapshot.json")) {
         site.put(key, newer(key)).await;
     }
     let engine = idle_engine(&site.config).await.expect("the store is good");
     let error = dump_of(&engine, &object("one"), None).await.expect_err("no snapshot can be read");
-    let key = error.details().and_then(|details| details["key"].as_str()).expect("a key").to_owned();
+    let key =
+        error.details().and_then(|details| details["key"].as_str()).expect("a key").to_owned();
     assert!(keys.contains(&key) && key.ends_with("/snapshot.json"), "{error:?}");
     assert_refused(&site, &key, "format 2", "format 1").await;
 }
@@ -50,5 +58,11 @@ async fn assert_refused(site: &Site, key: &str, found: &str, known: &str) {
     for part in [key, found, known] {
         assert!(error.message().contains(part), "{error:?} says {part}");
     }
-    assert_eq!(difference(&site.other, &dump_of(&engine, &object("two"), None).await.expect("another object")), None);
+    assert_eq!(
+        difference(
+            &site.other,
+            &dump_of(&engine, &object("two"), None).await.expect("another object")
+        ),
+        None
+    );
 }

@@ -40,13 +40,15 @@ pub(crate) struct Access {
 
 impl Access {
     fn check(&self, operation: &'static str, key: &Key) -> Result<(), StoreError> {
-        let is_snapshot = key.as_str().contains("/snapshots/") && matches!(operation, "create" | "put");
+        let is_snapshot =
+            key.as_str().contains("/snapshots/") && matches!(operation, "create" | "put");
         let reason = "it is meant to fail".to_owned();
         if self.world.is_dead(self.instance) {
             return Err(StoreError::Unavailable { operation, key: key.clone(), reason });
         }
         if is_snapshot && !self.takes_snapshots {
-            // For good: a passing failure would be tried again after a pause, and the clock stands still.
+            // For good: a passing failure would be tried again after a pause, and the clock stands
+            // still.
             return Err(StoreError::Refused { operation, key: key.clone(), reason });
         }
         Ok(())
@@ -70,7 +72,12 @@ impl Bucket for Access {
         self.world.memory.get(key).await
     }
 
-    async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn list(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
         self.check("list", prefix)?;
         self.world.memory.list(prefix, after, limit).await
     }

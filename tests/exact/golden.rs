@@ -1,6 +1,7 @@
 //! Files of format version 1, written once and kept for good: every later program reads them.
 //!
-//! `tests/fixtures/v1` holds what [`history`] left behind on the day that the format was frozen, and what the database held then.
+//! `tests/fixtures/v1` holds what [`history`] left behind on the day that the format was frozen,
+//! and what the database held then.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +9,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dotdo::OsRandom;
-use dotdo_core::{App, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Inline, Key, Memory, ObjectId, Random};
+use dotdo_core::{
+    App, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Inline, Key, Memory,
+    ObjectId, Random,
+};
 use dotdo_core::{Settings, StoreConfig, Tenant};
 use dotdo_tests::sql_object::{SqlObject, ask, difference, dump_of};
 use dotdo_tests::{StillClock, scratch, unique};
@@ -18,7 +22,8 @@ use uuid::Uuid;
 /// Set to freeze a version whose folder does not exist yet.
 const FREEZE: &str = "DOTDO_TEST_FREEZE";
 
-/// The same bytes again and again, so that what is written does not depend on how often somebody asks.
+/// The same bytes again and again, so that what is written does not depend on how often somebody
+/// asks.
 struct Constant;
 
 impl Random for Constant {
@@ -35,7 +40,8 @@ fn object() -> ObjectId {
     ObjectId::new("Sql", "golden/ü 1").expect("these are names")
 }
 
-/// Requests whose records and snapshots show everything that the format has; the large ones come last.
+/// Requests whose records and snapshots show everything that the format has; the large ones come
+/// last.
 fn history() -> Vec<Vec<String>> {
     let requests: &[&[&str]] = &[
         &[
@@ -48,29 +54,62 @@ fn history() -> Vec<Vec<String>> {
             "CREATE TABLE w(k TEXT COLLATE NOCASE, o ANY, PRIMARY KEY(k, o)) STRICT, WITHOUT ROWID",
             "INSERT INTO w VALUES ('a', 1), ('B', X'02')",
         ],
-        &["ALTER TABLE w RENAME TO \"from\"", "DELETE FROM \"from\" WHERE k = 'A'", "PRAGMA user_version = 11"],
-        &["ALTER TABLE t ADD COLUMN added TEXT DEFAULT 'new'", "CREATE VIEW v AS SELECT k, x FROM t", "PRAGMA application_id = 12"],
+        &[
+            "ALTER TABLE w RENAME TO \"from\"",
+            "DELETE FROM \"from\" WHERE k = 'A'",
+            "PRAGMA user_version = 11",
+        ],
+        &[
+            "ALTER TABLE t ADD COLUMN added TEXT DEFAULT 'new'",
+            "CREATE VIEW v AS SELECT k, x FROM t",
+            "PRAGMA application_id = 12",
+        ],
         &["ALTER TABLE t DROP COLUMN b", "CREATE INDEX by_x ON t(x) WHERE x IS NOT NULL"],
-        &["CREATE TRIGGER tr AFTER DELETE ON t BEGIN INSERT INTO \"from\" VALUES (old.k, 'deleted'); END", "DELETE FROM t WHERE k = 3"],
+        &[
+            "CREATE TRIGGER tr AFTER DELETE ON t BEGIN INSERT INTO \"from\" VALUES (old.k, 'deleted'); END",
+            "DELETE FROM t WHERE k = 3",
+        ],
         &["CREATE TABLE large(k INTEGER PRIMARY KEY, v)"],
     ];
-    let mut requests: Vec<Vec<String>> = requests.iter().map(|request| request.iter().map(|sql| (*sql).to_owned()).collect()).collect();
-    let numbers = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 2050)";
+    let mut requests: Vec<Vec<String>> = requests
+        .iter()
+        .map(|request| request.iter().map(|sql| (*sql).to_owned()).collect())
+        .collect();
+    let numbers =
+        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 2050)";
     requests.push(vec![format!("{numbers} INSERT INTO large SELECT i, 'v' FROM n")]);
-    requests.push(vec!["UPDATE large SET v = k * 0.5 WHERE k % 500 = 3".to_owned(), "DELETE FROM large WHERE k % 700 = 5".to_owned()]);
+    requests.push(vec![
+        "UPDATE large SET v = k * 0.5 WHERE k % 500 = 3".to_owned(),
+        "DELETE FROM large WHERE k % 700 = 5".to_owned(),
+    ]);
     requests
 }
 
-async fn engine(bucket: Arc<dyn Bucket>, random: Arc<dyn Random>, instance: Uuid, mode: CheckpointMode) -> Engine {
+async fn engine(
+    bucket: Arc<dyn Bucket>,
+    random: Arc<dyn Random>,
+    instance: Uuid,
+    mode: CheckpointMode,
+) -> Engine {
     let settings = Settings {
         checkpoint: Checkpoint { mode, min_changes: u64::MAX, ..Checkpoint::default() },
         address: Some("http://golden.example:8787".to_owned()),
         ..Settings::default()
     };
     let clock: Arc<dyn Clock> = Arc::new(StillClock::new());
-    let components = Components { bucket, clock, random, executor: Arc::new(Inline), peers: None, directory: None, instance };
+    let components = Components {
+        bucket,
+        clock,
+        random,
+        executor: Arc::new(Inline),
+        peers: None,
+        directory: None,
+        instance,
+    };
     let tenant = Tenant::new("local", "local").expect("these are names");
-    Engine::start(App::new().class("Sql", || SqlObject), tenant, settings, components).await.expect("the store is good")
+    Engine::start(App::new().class("Sql", || SqlObject), tenant, settings, components)
+        .await
+        .expect("the store is good")
 }
 
 async fn run(engine: &Engine, statements: &[String]) {
@@ -83,8 +122,13 @@ async fn written_today() -> (Vec<(String, Bytes)>, Vec<String>) {
     let bucket: Arc<dyn Bucket> = Arc::new(Memory::new(Arc::new(StillClock::new())));
     let mut content = Vec::new();
     // Snapshots at every record make many files, so some records have none.
-    for (mode, part) in [(CheckpointMode::EveryRequest, 0..3), (CheckpointMode::Auto, 3..7), (CheckpointMode::EveryRequest, 7..9)] {
-        let engine = engine(bucket.clone(), Arc::new(Constant), Uuid::from_bytes([9; 16]), mode).await;
+    for (mode, part) in [
+        (CheckpointMode::EveryRequest, 0..3),
+        (CheckpointMode::Auto, 3..7),
+        (CheckpointMode::EveryRequest, 7..9),
+    ] {
+        let engine =
+            engine(bucket.clone(), Arc::new(Constant), Uuid::from_bytes([9; 16]), mode).await;
         for statements in &history()[part] {
             run(&engine, statements).await;
         }
@@ -109,7 +153,12 @@ fn frozen() -> Vec<(String, Bytes)> {
             if path.is_dir() {
                 folders.push(path);
             } else {
-                let key = path.strip_prefix(&root).expect("a path below").to_str().expect("keys are ASCII").to_owned();
+                let key = path
+                    .strip_prefix(&root)
+                    .expect("a path below")
+                    .to_str()
+                    .expect("keys are ASCII")
+                    .to_owned();
                 files.push((key, std::fs::read(path).expect("a file").into()));
             }
         }
@@ -119,7 +168,8 @@ fn frozen() -> Vec<(String, Bytes)> {
 }
 
 fn expected() -> Vec<String> {
-    let text = std::fs::read_to_string(fixtures().join("content.txt")).expect("the fixtures are there");
+    let text =
+        std::fs::read_to_string(fixtures().join("content.txt")).expect("the fixtures are there");
     text.lines().map(str::to_owned).collect()
 }
 
@@ -161,7 +211,10 @@ async fn version_1_is_restored_wherever_it_lies_and_goes_on() {
     first.shutdown(Duration::from_secs(60)).await;
     let second = start().await;
     let found = dump_of(&second, &object(), None).await.expect("an object");
-    let without: Vec<String> = expected().into_iter().filter(|line| line != "integer 7 | integer 7 | text \"v\"").collect();
+    let without: Vec<String> = expected()
+        .into_iter()
+        .filter(|line| line != "integer 7 | integer 7 | text \"v\"")
+        .collect();
     assert_eq!(without.len() + 1, expected().len());
     assert_eq!(difference(&without, &found), None);
 }
@@ -176,19 +229,23 @@ async fn version_1_is_restored_without_the_hint_and_at_every_record() {
     let engine = engine(bucket, Arc::new(OsRandom), unique(), CheckpointMode::Auto).await;
     for sequence in 1..=12 {
         let at = Some(dotdo_core::At::Sequence(sequence));
-        dump_of(&engine, &object(), at).await.unwrap_or_else(|error| panic!("record {sequence}: {error:?}"));
+        dump_of(&engine, &object(), at)
+            .await
+            .unwrap_or_else(|error| panic!("record {sequence}: {error:?}"));
     }
     let restored = dump_of(&engine, &object(), None).await.expect("version 1 is read");
     assert_eq!(difference(&expected(), &restored), None);
 }
 
-/// Only records that no library compresses: another version of it may pack the same bytes in another way.
+/// Only records that no library compresses: another version of it may pack the same bytes in
+/// another way.
 #[tokio::test]
 async fn today_s_records_are_the_same_bytes() {
     let (today, content) = written_today().await;
     assert_eq!(difference(&expected(), &content), None);
     let records = |files: Vec<(String, Bytes)>| {
-        let mut records: Vec<_> = files.into_iter().filter(|(key, _)| key.contains("/log/")).collect();
+        let mut records: Vec<_> =
+            files.into_iter().filter(|(key, _)| key.contains("/log/")).collect();
         records.reverse();
         records.into_iter().take_while(|(_, bytes)| bytes[10] == 0).collect::<Vec<_>>()
     };

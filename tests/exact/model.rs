@@ -12,13 +12,17 @@ pub(crate) struct Model(Connection);
 impl Model {
     pub(crate) fn new() -> Self {
         let connection = Connection::open_in_memory().expect("SQLite opens a database in memory");
-        let on = |config, is_on| connection.set_db_config(config, is_on).expect("SQLite has this switch");
+        let on = |config, is_on| {
+            connection.set_db_config(config, is_on).expect("SQLite has this switch")
+        };
         on(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true);
         on(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true);
         on(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false);
-        for (limit, value) in
-            [(Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 100), (Limit::SQLITE_LIMIT_LENGTH, 16 << 20), (Limit::SQLITE_LIMIT_COLUMN, 1999)]
-        {
+        for (limit, value) in [
+            (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 100),
+            (Limit::SQLITE_LIMIT_LENGTH, 16 << 20),
+            (Limit::SQLITE_LIMIT_COLUMN, 1999),
+        ] {
             connection.set_limit(limit, value).expect("SQLite has this limit");
         }
         Self(connection)
@@ -28,7 +32,8 @@ impl Model {
         self.0.execute_batch("BEGIN").expect("a transaction begins");
     }
 
-    /// Runs one statement; nothing happens any more once SQLite has rolled the transaction back by itself.
+    /// Runs one statement; nothing happens any more once SQLite has rolled the transaction back by
+    /// itself.
     pub(crate) fn run(&mut self, sql: &str) -> Result<Vec<Vec<Value>>, String> {
         if self.0.is_autocommit() {
             return Err("the transaction is gone".to_owned());
@@ -49,7 +54,8 @@ impl Model {
         }
     }
 
-    /// Whether a row has the largest rowid in a table where SQLite would choose the next one at random.
+    /// Whether a row has the largest rowid in a table where SQLite would choose the next one at
+    /// random.
     pub(crate) fn is_unpredictable(&mut self) -> bool {
         let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE TABLE%' AND sql NOT LIKE '%AUTOINCREMENT%'";
         let Ok((_, names)) = self.0.query(tables) else { return true };
@@ -57,8 +63,11 @@ impl Model {
             let Value::Text(name) = name else { return false };
             let name = String::from_utf8_lossy(name).replace('"', "\"\"");
             ["rowid", "_rowid_", "oid"].iter().any(|alias| {
-                // A table without rowid has no such column, and text in a column of this name is not equal to a number.
-                let found = self.0.query(&format!("SELECT 1 FROM \"{name}\" WHERE [{alias}] = 9223372036854775807 LIMIT 1"));
+                // A table without rowid has no such column, and text in a column of this name is
+                // not equal to a number.
+                let found = self.0.query(&format!(
+                    "SELECT 1 FROM \"{name}\" WHERE [{alias}] = 9223372036854775807 LIMIT 1"
+                ));
                 found.is_ok_and(|(_, rows)| !rows.is_empty())
             })
         })

@@ -11,7 +11,11 @@ const CASES: u64 = 2000;
 /// DOTDO_TEST_SEED runs the history of one seed only; DOTDO_TEST_CASES says how many run.
 #[test]
 fn whatever_was_written_comes_back_exactly() {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap_or_else(|_| panic!("{name} is a number")));
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .map(|text| text.parse::<u64>().unwrap_or_else(|_| panic!("{name} is a number")))
+    };
     let seeds = match number("DOTDO_TEST_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("DOTDO_TEST_CASES").unwrap_or(CASES),
@@ -33,7 +37,10 @@ fn whatever_was_written_comes_back_exactly() {
         }
     });
     let in_part = in_part.into_inner();
-    assert!(in_part <= 1 + (seeds.end - seeds.start) / 20, "{in_part} histories were not followed to their end");
+    assert!(
+        in_part <= 1 + (seeds.end - seeds.start) / 20,
+        "{in_part} histories were not followed to their end"
+    );
 }
 
 fn check(seed: u64) -> Followed {

@@ -1,4 +1,5 @@
-//! What other people's engines read from the tables' files, now and as they were, is what SQLite has.
+//! What other people's engines read from the tables' files, now and as they were, is what SQLite
+//! has.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +7,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use dotdo_core::{App, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Inline, Key, ObjectId, Settings, StoreConfig};
+use dotdo_core::{
+    App, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Inline, Key, ObjectId,
+    Settings, StoreConfig,
+};
 use dotdo_core::{Tenant, Value};
 use dotdo_tests::sql_object::{Database, SqlObject, ask};
 use dotdo_tests::{Counting, Reader, Seaweed, StillClock, scratch, unique};
@@ -26,12 +30,15 @@ async fn duckdb_and_pyiceberg_read_a_folder_as_sqlite_does() {
 #[tokio::test(flavor = "multi_thread")]
 async fn duckdb_and_pyiceberg_read_s3_as_sqlite_does() {
     let seaweed = Seaweed::shared();
-    compare(seaweed.config(&format!("readers-{}", unique().simple())), &seaweed.environment()).await;
+    compare(seaweed.config(&format!("readers-{}", unique().simple())), &seaweed.environment())
+        .await;
 }
 
-/// A request each. Columns with NUMERIC affinity have names that begin with `num`; `gen` is generated.
+/// A request each. Columns with NUMERIC affinity have names that begin with `num`; `gen` is
+/// generated.
 fn history() -> Vec<Vec<String>> {
-    let numbers = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 2500)";
+    let numbers =
+        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 2500)";
     let every = "(1, 9223372036854775807, 1.5, 'text', X'00ff', 12, 1.25, 'date', 1, 'any', 'none'), \
         (2, -9223372036854775808, -0.0, '', X'', 9007199254740993, 9e999, 5, 'yes', 7, X'61'), \
         (3, 'no number', 'no real', CAST(X'ff80' AS TEXT), 'no blob', X'01', 'x', 2.5, NULL, NULL, 1e300), \
@@ -77,7 +84,8 @@ fn history() -> Vec<Vec<String>> {
     requests
 }
 
-/// Runs the history on an engine and on a SQLite of its own, and compares what the readers see of each table at each of its snapshots.
+/// Runs the history on an engine and on a SQLite of its own, and compares what the readers see of
+/// each table at each of its snapshots.
 async fn compare(config: StoreConfig, environment: &[(&str, String)]) {
     let bucket = dotdo_tests::open(&config).expect("the store is good");
     let states = write(&config).await;
@@ -86,21 +94,41 @@ async fn compare(config: StoreConfig, environment: &[(&str, String)]) {
     for (address, metadata) in &tables {
         let versions = metadata["snapshots"].as_array().expect("a list");
         wanted.push((address, metadata, versions.last().expect("a snapshot"), None));
-        let is_newest = tables.range(address.clone()..).skip(1).all(|(_, other)| other["table-uuid"] != metadata["table-uuid"]);
+        let is_newest = tables
+            .range(address.clone()..)
+            .skip(1)
+            .all(|(_, other)| other["table-uuid"] != metadata["table-uuid"]);
         let older = if is_newest { &versions[..versions.len() - 1] } else { &[] };
-        wanted.extend(older.iter().map(|version| (address, metadata, version, version["snapshot-id"].as_i64())));
+        wanted.extend(
+            older
+                .iter()
+                .map(|version| (address, metadata, version, version["snapshot-id"].as_i64())),
+        );
     }
-    assert!(wanted.len() >= tables.len() + 9 && tables.len() > 30, "{} tables, {} to read", tables.len(), wanted.len());
-    let batch: Vec<(String, Option<i64>)> = wanted.iter().map(|(address, _, _, snapshot)| ((*address).clone(), *snapshot)).collect();
+    assert!(
+        wanted.len() >= tables.len() + 9 && tables.len() > 30,
+        "{} tables, {} to read",
+        tables.len(),
+        wanted.len()
+    );
+    let batch: Vec<(String, Option<i64>)> =
+        wanted.iter().map(|(address, _, _, snapshot)| ((*address).clone(), *snapshot)).collect();
     for reader in Reader::ALL {
         let answers = reader.read_all(&batch, environment);
         assert_eq!(answers.len(), wanted.len());
         for ((_, metadata, version, snapshot), answer) in wanted.iter().zip(&answers) {
             let name = metadata["properties"]["dotdo.table"].as_str().expect("a name");
-            let at = version["summary"]["dotdo.sequence"].as_str().and_then(|text| text.parse::<usize>().ok()).expect("a number");
+            let at = version["summary"]["dotdo.sequence"]
+                .as_str()
+                .and_then(|text| text.parse::<usize>().ok())
+                .expect("a number");
             let expected = &states[at - 1][name];
             let (columns, found) = seen(answer, metadata, version);
-            assert_eq!(rows(expected, &columns), rows(&found, &columns), "{reader:?}: {name} at {snapshot:?}, record {at}");
+            assert_eq!(
+                rows(expected, &columns),
+                rows(&found, &columns),
+                "{reader:?}: {name} at {snapshot:?}, record {at}"
+            );
         }
     }
 }
@@ -109,9 +137,12 @@ async fn compare(config: StoreConfig, environment: &[(&str, String)]) {
 async fn write(config: &StoreConfig) -> Vec<BTreeMap<String, Named>> {
     let clock = Arc::new(StillClock::new());
     let (instance, random) = (unique(), Arc::new(Counting::from(1)));
-    let bucket = dotdo_core::open(config, instance, clock.clone(), random.clone()).expect("the store is good");
-    let settings =
-        Settings { checkpoint: Checkpoint { mode: CheckpointMode::EveryRequest, ..Checkpoint::default() }, ..Settings::default() };
+    let bucket = dotdo_core::open(config, instance, clock.clone(), random.clone())
+        .expect("the store is good");
+    let settings = Settings {
+        checkpoint: Checkpoint { mode: CheckpointMode::EveryRequest, ..Checkpoint::default() },
+        ..Settings::default()
+    };
     let components = Components {
         bucket,
         clock: clock.clone() as Arc<dyn Clock>,
@@ -122,9 +153,12 @@ async fn write(config: &StoreConfig) -> Vec<BTreeMap<String, Named>> {
         instance,
     };
     let tenant = Tenant::new("local", "local").expect("these are names");
-    let engine = Engine::start(App::new().class("Sql", || SqlObject), tenant, settings, components).await.expect("the store is good");
+    let engine = Engine::start(App::new().class("Sql", || SqlObject), tenant, settings, components)
+        .await
+        .expect("the store is good");
     let object = ObjectId::new("Sql", "read by others").expect("these are names");
-    let mut model = rusqlite::Connection::open_in_memory().expect("SQLite opens a database in memory");
+    let mut model =
+        rusqlite::Connection::open_in_memory().expect("SQLite opens a database in memory");
     let mut states = Vec::new();
     for statements in history() {
         let body: Vec<Json> = statements.iter().map(|sql| json!([sql])).collect();
@@ -138,26 +172,37 @@ async fn write(config: &StoreConfig) -> Vec<BTreeMap<String, Named>> {
 }
 
 fn state(model: &mut rusqlite::Connection) -> BTreeMap<String, Named> {
-    let (_, names) = model.query("SELECT name FROM sqlite_schema WHERE type = 'table'").expect("a schema");
+    let (_, names) =
+        model.query("SELECT name FROM sqlite_schema WHERE type = 'table'").expect("a schema");
     let mut state = BTreeMap::new();
     for name in names.iter().flatten() {
         let Value::Text(name) = name else { panic!("names are text") };
         let name = String::from_utf8_lossy(name).into_owned();
         let with_rowid = model.query(&format!("SELECT rowid AS _dotdo_rowid, * FROM \"{name}\""));
-        let (columns, rows) = with_rowid.or_else(|_| model.query(&format!("SELECT * FROM \"{name}\""))).expect("a table");
+        let (columns, rows) = with_rowid
+            .or_else(|_| model.query(&format!("SELECT * FROM \"{name}\"")))
+            .expect("a table");
         let named = rows.into_iter().map(|row| columns.iter().cloned().zip(row).collect());
         state.insert(name, named.collect());
     }
     state
 }
 
-/// Every metadata file: its address and what it says. Those of later snapshots sort behind those of earlier ones.
+/// Every metadata file: its address and what it says. Those of later snapshots sort behind those of
+/// earlier ones.
 async fn tables(bucket: &dyn Bucket) -> BTreeMap<String, Json> {
     let entries = bucket.list(&Key::new("local"), None, 10_000).await.expect("a listing");
     let mut tables = BTreeMap::new();
-    for key in entries.iter().map(|entry| &entry.key).filter(|key| key.as_str().ends_with(".metadata.json")) {
+    for key in entries
+        .iter()
+        .map(|entry| &entry.key)
+        .filter(|key| key.as_str().ends_with(".metadata.json"))
+    {
         let stored = bucket.get(key).await.expect("an answer").expect("a listed key");
-        tables.insert(format!("{}/{key}", bucket.location()), serde_json::from_slice(&stored.bytes).expect("JSON"));
+        tables.insert(
+            format!("{}/{key}", bucket.location()),
+            serde_json::from_slice(&stored.bytes).expect("JSON"),
+        );
     }
     tables
 }
@@ -165,22 +210,34 @@ async fn tables(bucket: &dyn Bucket) -> BTreeMap<String, Json> {
 /// The columns and rows that a reader saw, with the exact values put in their places.
 fn seen(answer: &Json, metadata: &Json, version: &Json) -> (Vec<String>, Named) {
     let list = |json: &Json| json.as_array().cloned().unwrap_or_default();
-    let schema = list(&metadata["schemas"]).into_iter().find(|schema| schema["schema-id"] == version["schema-id"]).expect("its schema");
+    let schema = list(&metadata["schemas"])
+        .into_iter()
+        .find(|schema| schema["schema-id"] == version["schema-id"])
+        .expect("its schema");
     let names: BTreeMap<String, String> = list(&schema["fields"])
         .iter()
-        .map(|field| (field["id"].to_string(), field["name"].as_str().unwrap_or_default().to_owned()))
+        .map(|field| {
+            (field["id"].to_string(), field["name"].as_str().unwrap_or_default().to_owned())
+        })
         .collect();
-    let columns: Vec<String> = list(&answer["columns"]).iter().map(|name| name.as_str().unwrap_or_default().to_owned()).collect();
+    let columns: Vec<String> = list(&answer["columns"])
+        .iter()
+        .map(|name| name.as_str().unwrap_or_default().to_owned())
+        .collect();
     let rows = list(&answer["rows"]);
     let rows = rows.iter().map(|row| {
-        let mut named: BTreeMap<String, Value> = columns.iter().cloned().zip(list(row).iter().map(value)).collect();
+        let mut named: BTreeMap<String, Value> =
+            columns.iter().cloned().zip(list(row).iter().map(value)).collect();
         let exact = named.remove("_dotdo_exact").expect("the column of exact values");
         for (_, value) in named.iter_mut().filter(|(column, _)| column.starts_with("num")) {
             normalize(value);
         }
         if let Value::Text(text) = exact {
-            let exact: BTreeMap<String, Json> = serde_json::from_slice(&text).expect("exact values are JSON");
-            named.extend(exact.iter().map(|(field, value)| (names[field].clone(), exact_value(value))));
+            let exact: BTreeMap<String, Json> =
+                serde_json::from_slice(&text).expect("exact values are JSON");
+            named.extend(
+                exact.iter().map(|(field, value)| (names[field].clone(), exact_value(value))),
+            );
         }
         named
     });
@@ -216,7 +273,8 @@ fn value(json: &Json) -> Value {
 }
 
 fn exact_value(json: &Json) -> Value {
-    let (class, value) = json.as_object().and_then(|object| object.iter().next()).expect("a class and a value");
+    let (class, value) =
+        json.as_object().and_then(|object| object.iter().next()).expect("a class and a value");
     let text = value.as_str().expect("a text");
     let base64 = || STANDARD.decode(text).expect("base64");
     match class.as_str() {
@@ -233,7 +291,9 @@ fn rows(named: &Named, columns: &[String]) -> Rows {
     let mut rows: Rows = named
         .iter()
         .map(|row| {
-            let values = columns.iter().map(|column| row.get(column).unwrap_or_else(|| panic!("{column} is in {:?}", row.keys())));
+            let values = columns.iter().map(|column| {
+                row.get(column).unwrap_or_else(|| panic!("{column} is in {:?}", row.keys()))
+            });
             values.map(|value| format!("{value:?}")).collect::<Vec<_>>().join(" | ")
         })
         .collect();

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dotdo_core::{App, Clock, Components, Engine, Error, Inline, Memory, ObjectId, Random, Settings, Tenant};
+use dotdo_core::{
+    App, Clock, Components, Engine, Error, Inline, Memory, ObjectId, Random, Settings, Tenant,
+};
 use dotdo_tests::sql_object::{SqlObject, ask, decode, difference, dump_of};
 use dotdo_tests::{Counting, StillClock};
 use serde_json::{Value as Json, json};
@@ -23,7 +25,8 @@ pub(crate) enum Followed {
 
 /// Runs the history; the error says where the engine and the model differ.
 pub(crate) fn run(steps: &[Step]) -> Result<Followed, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let mut run = Run::new();
         for step in steps {
@@ -37,7 +40,11 @@ pub(crate) fn run(steps: &[Step]) -> Result<Followed, String> {
             }
         }
         run.check("at the end").await?;
-        let last = Restart { crash_after: None, checkpoint: dotdo_core::Checkpoint::default(), takes_snapshots: true };
+        let last = Restart {
+            crash_after: None,
+            checkpoint: dotdo_core::Checkpoint::default(),
+            takes_snapshots: true,
+        };
         run.restart(&last).await.map(|()| Followed::ToItsEnd)
     })
 }
@@ -87,8 +94,16 @@ impl Run {
         }
         self.crash_after = restart.crash_after;
         let instance = Uuid::from_bytes(self.random.bytes16());
-        let access = Access { world: self.world.clone(), instance, takes_snapshots: restart.takes_snapshots };
-        let settings = Settings { checkpoint: restart.checkpoint.clone(), retention: Duration::from_secs(3600), ..Settings::default() };
+        let access = Access {
+            world: self.world.clone(),
+            instance,
+            takes_snapshots: restart.takes_snapshots,
+        };
+        let settings = Settings {
+            checkpoint: restart.checkpoint.clone(),
+            retention: Duration::from_secs(3600),
+            ..Settings::default()
+        };
         let components = Components {
             bucket: Arc::new(access),
             clock: self.clock.clone() as Arc<dyn Clock>,
@@ -99,8 +114,13 @@ impl Run {
             instance,
         };
         let tenant = Tenant::new("local", "local").expect("these are names");
-        let engine = Engine::start(App::new().class("Sql", || SqlObject), tenant, settings, components).await;
-        self.server = Some((engine.map_err(|error| format!("a server does not start: {error:?}"))?, instance));
+        let engine =
+            Engine::start(App::new().class("Sql", || SqlObject), tenant, settings, components)
+                .await;
+        self.server = Some((
+            engine.map_err(|error| format!("a server does not start: {error:?}"))?,
+            instance,
+        ));
         self.check("after a restart").await
     }
 
@@ -109,11 +129,15 @@ impl Run {
     }
 
     async fn check(&mut self, when: &str) -> Result<(), String> {
-        let found = dump_of(self.engine(), &self.object, None).await.map_err(|error| format!("{when}: {error:?}"))?;
-        difference(&self.model.dump(), &found).map_or(Ok(()), |difference| Err(format!("{when}: {difference}")))
+        let found = dump_of(self.engine(), &self.object, None)
+            .await
+            .map_err(|error| format!("{when}: {error:?}"))?;
+        difference(&self.model.dump(), &found)
+            .map_or(Ok(()), |difference| Err(format!("{when}: {difference}")))
     }
 
-    /// A request to the engine, then the same in the model. What the engine refuses by a rule of its own is left out there.
+    /// A request to the engine, then the same in the model. What the engine refuses by a rule of
+    /// its own is left out there.
     async fn request(&mut self, statements: &[String]) -> Result<(), String> {
         let body: Vec<Json> = statements.iter().map(|sql| json!([sql])).collect();
         let answer = ask(self.engine(), &self.object, "/lenient", &Json::from(body)).await;
@@ -133,18 +157,23 @@ impl Run {
             }
             let expected = self.model.run(sql);
             let found = rows(answer);
-            // What SQLite would do depends on the pages that tables lie in, which a restore may choose anew.
+            // What SQLite would do depends on the pages that tables lie in, which a restore may
+            // choose anew.
             let is_explained = sql.starts_with("EXPLAIN") && expected.is_ok() == found.is_some();
             if !is_explained && expected.as_ref().ok() != found.as_ref() {
                 return Err(format!("{sql}\n  expected {expected:?}\n  found {answer}"));
             }
         }
-        self.model.commit().map_err(|error| format!("a request was answered that SQLite does not commit: {error}"))
+        self.model
+            .commit()
+            .map_err(|error| format!("a request was answered that SQLite does not commit: {error}"))
     }
 
     /// The engine has undone the whole request: so must the model, for a reason that is known.
     fn refused(&mut self, statements: &[String], error: &Error) -> Result<(), String> {
-        let known = ["rowid, _rowid_ and oid", "sqlite_sequence must have"].iter().any(|part| error.message().contains(part));
+        let known = ["rowid, _rowid_ and oid", "sqlite_sequence must have"]
+            .iter()
+            .any(|part| error.message().contains(part));
         if !known {
             statements.iter().for_each(|sql| drop(self.model.run(sql)));
             if self.model.commit().is_ok() {

@@ -53,7 +53,10 @@ pub(crate) fn steps(seed: u64) -> Vec<Step> {
     let large = dice.below(16) == 0;
     let mut steps = vec![Step::Restart(restart(&mut dice))];
     if large {
-        steps.push(Step::Request(vec!["CREATE TABLE large(k INTEGER PRIMARY KEY, a, b TEXT)".to_owned(), fill(0)]));
+        steps.push(Step::Request(vec![
+            "CREATE TABLE large(k INTEGER PRIMARY KEY, a, b TEXT)".to_owned(),
+            fill(0),
+        ]));
     }
     for statements in random_sql::script(&choices) {
         steps.push(Step::Request(statements.iter().map(|sql| predictable(seed, sql)).collect()));
@@ -69,8 +72,8 @@ pub(crate) fn steps(seed: u64) -> Vec<Step> {
     steps
 }
 
-/// Where a row has the largest rowid, SQLite chooses the next one at random. So half of the histories use another large number, and half
-/// use AUTOINCREMENT, which fails then.
+/// Where a row has the largest rowid, SQLite chooses the next one at random. So half of the
+/// histories use another large number, and half use AUTOINCREMENT, which fails then.
 fn predictable(seed: u64, sql: &str) -> String {
     if seed.is_multiple_of(2) {
         return sql.replace("9223372036854775807", "9223372036854770000");

@@ -1,7 +1,9 @@
-//! The chart for Kubernetes, rendered by Helm's own engine: each value set in its folder `ci/` gives objects that Kubernetes' own schemas take,
-//! that fit each other, and that fit the program; a mistake in the values is refused with a sentence.
+//! The chart for Kubernetes, rendered by Helm's own engine: each value set in its folder `ci/`
+//! gives objects that Kubernetes' own schemas take, that fit each other, and that fit the program;
+//! a mistake in the values is refused with a sentence.
 //!
-//! No cluster is started. ServiceMonitors have no schema here: what they select is checked, their other fields are not.
+//! No cluster is started. ServiceMonitors have no schema here: what they select is checked, their
+//! other fields are not.
 
 mod objects;
 mod rendered;
@@ -15,7 +17,11 @@ fn every_value_set_gives_objects_that_kubernetes_takes() {
     for (name, release) in sets() {
         assert_eq!(release.findings, Vec::<String>::new(), "{name}: Helm's lint");
         assert_eq!(release.invalid, Vec::<String>::new(), "{name}: Kubernetes' schemas");
-        assert!(release.unknown.iter().all(|kind| kind == "ServiceMonitor"), "{name}: {:?} have no schema", release.unknown);
+        assert!(
+            release.unknown.iter().all(|kind| kind == "ServiceMonitor"),
+            "{name}: {:?} have no schema",
+            release.unknown
+        );
         for kind in ["Deployment", "Service"] {
             assert!(release.all(kind).next().is_some(), "{name} has a {kind}");
         }
@@ -26,12 +32,18 @@ fn every_value_set_gives_objects_that_kubernetes_takes() {
 fn the_smallest_release_scales_and_survives_the_drain_of_a_node() {
     let release = rendered("minimal");
     let scaler = release.one("HorizontalPodAutoscaler");
-    assert_eq!((&scaler["spec"]["minReplicas"], &scaler["spec"]["maxReplicas"]), (&2.into(), &100.into()));
+    assert_eq!(
+        (&scaler["spec"]["minReplicas"], &scaler["spec"]["maxReplicas"]),
+        (&2.into(), &100.into())
+    );
     assert_eq!(release.one("PodDisruptionBudget")["spec"]["maxUnavailable"], 1);
     let deployment = release.one("Deployment");
     assert_eq!(deployment["spec"]["replicas"], Value::Null, "their number is the scaler's alone");
     assert_eq!(deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"], 0);
-    assert!(release.all("ServiceMonitor").chain(release.all("Ingress")).next().is_none(), "what a cluster may lack is asked for");
+    assert!(
+        release.all("ServiceMonitor").chain(release.all("Ingress")).next().is_none(),
+        "what a cluster may lack is asked for"
+    );
     assert_eq!(rendered("alone").one("Deployment")["spec"]["replicas"], 1);
 }
 
@@ -51,9 +63,15 @@ fn what_is_missing_is_said_in_a_sentence() {
         ("openssl rand -hex 32", json!({ "peerSecret": { "existingSecret": "" } })),
         ("identity.roleArn is empty", json!({ "identity": { "kind": "irsa" } })),
         ("identity.azureClientId is empty", json!({ "identity": { "kind": "azure" } })),
-        ("serviceMonitor.token.secret is empty", json!({ "auth": { "existingSecret": "tokens" }, "serviceMonitor": { "enabled": true } })),
+        (
+            "serviceMonitor.token.secret is empty",
+            json!({ "auth": { "existingSecret": "tokens" }, "serviceMonitor": { "enabled": true } }),
+        ),
         ("ingress.hosts is empty", json!({ "ingress": { "enabled": true } })),
-        ("autoscaling.minReplicas is 9; it can't be more than", json!({ "autoscaling": { "minReplicas": 9, "maxReplicas": 3 } })),
+        (
+            "autoscaling.minReplicas is 9; it can't be more than",
+            json!({ "autoscaling": { "minReplicas": 9, "maxReplicas": 3 } }),
+        ),
     ]);
 }
 
@@ -76,7 +94,10 @@ fn a_mistake_in_the_values_is_refused() {
         ("'log-level'", json!({ "settings": { "log-level": "debug" } })),
         // What the chart sets itself would be there twice.
         ("'DOTDO_PORT'", json!({ "settings": { "DOTDO_PORT": "1" } })),
-        ("'DOTDO_STORAGE'", json!({ "secretEnv": { "DOTDO_STORAGE": { "secret": "a", "key": "b" } } })),
+        (
+            "'DOTDO_STORAGE'",
+            json!({ "secretEnv": { "DOTDO_STORAGE": { "secret": "a", "key": "b" } } }),
+        ),
         // Whoever can read a release can read its values.
         ("'DOTDO_PEER_SECRET'", json!({ "settings": { "DOTDO_PEER_SECRET": "x" } })),
         ("'DOTDO_REDIS_URL'", json!({ "settings": { "DOTDO_REDIS_URL": "redis://:x@host" } })),
@@ -88,9 +109,20 @@ fn a_mistake_in_the_values_is_refused() {
 
 #[test]
 fn the_notes_say_where_objects_are_and_what_is_open() {
-    assert!(rendered("minimal").notes.contains("port-forward service/shop-dotdo 8787"), "{}", rendered("minimal").notes);
+    assert!(
+        rendered("minimal").notes.contains("port-forward service/shop-dotdo 8787"),
+        "{}",
+        rendered("minimal").notes
+    );
     let notes = &rendered("everything").notes;
-    assert!(notes.contains("https://objects.example.com/do/{id}/") && !notes.contains("can read and write everything"), "{notes}");
+    assert!(
+        notes.contains("https://objects.example.com/do/{id}/")
+            && !notes.contains("can read and write everything"),
+        "{notes}"
+    );
     let notes = &rendered("alone").notes;
-    assert!(notes.contains("can read and write everything") && notes.contains("Nothing is forwarded"), "{notes}");
+    assert!(
+        notes.contains("can read and write everything") && notes.contains("Nothing is forwarded"),
+        "{notes}"
+    );
 }

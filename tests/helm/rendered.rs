@@ -57,13 +57,18 @@ impl Release {
     /// The variables of the container, in their order.
     pub(crate) fn environment(&self) -> Vec<(&str, &Value)> {
         let variables = self.container()["env"].as_array().expect("variables");
-        variables.iter().map(|variable| (variable["name"].as_str().expect("a name"), variable)).collect()
+        variables
+            .iter()
+            .map(|variable| (variable["name"].as_str().expect("a name"), variable))
+            .collect()
     }
 
     /// The value of a variable.
     pub(crate) fn variable(&self, name: &str) -> &str {
         let found = self.environment().into_iter().find(|(found, _)| *found == name);
-        found.and_then(|(_, variable)| variable["value"].as_str()).unwrap_or_else(|| panic!("{name} has a value"))
+        found
+            .and_then(|(_, variable)| variable["value"].as_str())
+            .unwrap_or_else(|| panic!("{name} has a value"))
     }
 }
 
@@ -71,9 +76,14 @@ impl Release {
 pub(crate) fn sets() -> impl Iterator<Item = (&'static str, &'static Release)> {
     static RELEASES: OnceLock<BTreeMap<String, Release>> = OnceLock::new();
     let releases = RELEASES.get_or_init(|| {
-        let files: Vec<PathBuf> = fs::read_dir(chart().join("ci")).expect("value sets").map(|file| file.expect("a file").path()).collect();
+        let files: Vec<PathBuf> = fs::read_dir(chart().join("ci"))
+            .expect("value sets")
+            .map(|file| file.expect("a file").path())
+            .collect();
         let answers = run(files.iter().map(|file| json!([file])).collect());
-        let name = |file: &PathBuf| file.file_name()?.to_str()?.strip_suffix("-values.yaml").map(str::to_owned);
+        let name = |file: &PathBuf| {
+            file.file_name()?.to_str()?.strip_suffix("-values.yaml").map(str::to_owned)
+        };
         let names = files.iter().map(|file| name(file).expect("NAME-values.yaml"));
         names.zip(answers).map(|(name, answer)| (name, release(answer))).collect()
     });
@@ -82,15 +92,19 @@ pub(crate) fn sets() -> impl Iterator<Item = (&'static str, &'static Release)> {
 
 /// The value set `name`.
 pub(crate) fn rendered(name: &str) -> &'static Release {
-    sets().find(|(found, _)| *found == name).unwrap_or_else(|| panic!("deploy/helm/dotdo/ci/{name}-values.yaml")).1
+    sets()
+        .find(|(found, _)| *found == name)
+        .unwrap_or_else(|| panic!("deploy/helm/dotdo/ci/{name}-values.yaml"))
+        .1
 }
 
 /// Why the smallest values that are taken are refused with each of these changes.
 pub(crate) fn refusals(changes: &[Value]) -> Vec<String> {
     let minimal = chart().join("ci/minimal-values.yaml");
     let answers = run(changes.iter().map(|change| json!([minimal, change])).collect());
-    let said =
-        |(change, answer): (&Value, Value)| answer["refused"].as_str().unwrap_or_else(|| panic!("{change} is not refused")).to_owned();
+    let said = |(change, answer): (&Value, Value)| {
+        answer["refused"].as_str().unwrap_or_else(|| panic!("{change} is not refused")).to_owned()
+    };
     changes.iter().zip(answers).map(said).collect()
 }
 

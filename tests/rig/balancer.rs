@@ -23,7 +23,8 @@ pub struct Balancer {
 }
 
 impl Balancer {
-    /// Starts it in front of three replicas whose paths name these classes; returns when it answers for them.
+    /// Starts it in front of three replicas whose paths name these classes; returns when it answers
+    /// for them.
     ///
     /// # Panics
     ///
@@ -39,11 +40,17 @@ impl Balancer {
         panic!("{package:?} did not answer in three starts:\n{said}");
     }
 
-    /// What it wrote, when it ended, as it does when somebody else got hold of its port, or never answered.
-    async fn try_start(package: Package, replicas: [&Server; 3], classes: &str) -> Result<Self, String> {
+    /// What it wrote, when it ended, as it does when somebody else got hold of its port, or never
+    /// answered.
+    async fn try_start(
+        package: Package,
+        replicas: [&Server; 3],
+        classes: &str,
+    ) -> Result<Self, String> {
         let (folder, [port]) = (scratch(), ports::free());
         let shipped = match package {
-            Package::Haproxy => include_str!("../../deploy/haproxy/haproxy.cfg").replace("maxconn 4000", "maxconn 400"),
+            Package::Haproxy => include_str!("../../deploy/haproxy/haproxy.cfg")
+                .replace("maxconn 4000", "maxconn 400"),
             Package::Nginx => include_str!("../../deploy/nginx/nginx.conf").to_owned(),
             Package::Redis | Package::Openssl => panic!("{package:?} balances no loads"),
         };
@@ -54,7 +61,11 @@ impl Balancer {
             text = changed(&text, &format!("replica-{number}.internal:8787"), &address);
         }
         let mut command = command(package, &text, folder.path());
-        let balancer = Self { process: Process::start(&mut command), base: format!("http://127.0.0.1:{port}"), _folder: folder };
+        let balancer = Self {
+            process: Process::start(&mut command),
+            base: format!("http://127.0.0.1:{port}"),
+            _folder: folder,
+        };
         let (http, url) = (reqwest::Client::new(), balancer.url("/health"));
         let deadline = Deadline::in_seconds(START_SECONDS_MAX);
         // An answer, or the end of the process.
@@ -62,10 +73,19 @@ impl Balancer {
             if balancer.process.ended().is_some() {
                 return Some(false);
             }
-            http.get(&url).send().await.ok().filter(|answer| answer.status().is_success()).map(|_| true)
+            http.get(&url)
+                .send()
+                .await
+                .ok()
+                .filter(|answer| answer.status().is_success())
+                .map(|_| true)
         };
         let answered = deadline.until(answers).await.unwrap_or(false);
-        if answered && balancer.process.ended().is_none() { Ok(balancer) } else { Err(balancer.stderr()) }
+        if answered && balancer.process.ended().is_none() {
+            Ok(balancer)
+        } else {
+            Err(balancer.stderr())
+        }
     }
 
     /// The URL of `path`, which begins with `/`.
@@ -95,9 +115,16 @@ fn command(package: Package, text: &str, folder: &Path) -> Command {
         }
         Package::Nginx => {
             // Debian's own folders for bodies and process ids belong to the system's nginx.
-            let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|kind| format!("{kind}_temp_path {kind};\n")).concat();
-            fs::write(&file, changed(text, "http {\n", &format!("http {{\n{paths}"))).expect("the build folder is writable");
-            command.args(["-e", "stderr", "-g", "daemon off; pid nginx.pid;", "-c"]).arg(file).arg("-p").arg(folder);
+            let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+                .map(|kind| format!("{kind}_temp_path {kind};\n"))
+                .concat();
+            fs::write(&file, changed(text, "http {\n", &format!("http {{\n{paths}")))
+                .expect("the build folder is writable");
+            command
+                .args(["-e", "stderr", "-g", "daemon off; pid nginx.pid;", "-c"])
+                .arg(file)
+                .arg("-p")
+                .arg(folder);
         }
         Package::Redis | Package::Openssl => panic!("{package:?} balances no loads"),
     }

@@ -11,10 +11,14 @@ use std::time::{Duration, Instant};
 ///
 /// When the binary is somewhere else.
 pub fn target() -> PathBuf {
-    profile().parent().map(Path::to_owned).expect("programs are in target/PROFILE, tests in target/PROFILE/deps")
+    profile()
+        .parent()
+        .map(Path::to_owned)
+        .expect("programs are in target/PROFILE, tests in target/PROFILE/deps")
 }
 
-/// The folder of the build profile that this program was built with: `target/debug`, `target/release`.
+/// The folder of the build profile that this program was built with: `target/debug`,
+/// `target/release`.
 pub(crate) fn profile() -> PathBuf {
     let exe = std::env::current_exe().expect("a running program has a path");
     let folder = exe.parent().expect("a program is in a folder");
@@ -22,7 +26,8 @@ pub(crate) fn profile() -> PathBuf {
     profile.to_owned()
 }
 
-/// A folder that is removed with its handle; in the build folder, so that it is a real disk and easily found.
+/// A folder that is removed with its handle; in the build folder, so that it is a real disk and
+/// easily found.
 ///
 /// # Panics
 ///
@@ -33,14 +38,22 @@ pub fn scratch() -> tempfile::TempDir {
     std::fs::create_dir_all(&parent).expect("the build folder is writable");
     SWEPT.call_once(|| sweep(&parent));
     let prefix = format!("{}-", std::process::id());
-    tempfile::Builder::new().prefix(&prefix).tempdir_in(parent).expect("the build folder is writable")
+    tempfile::Builder::new()
+        .prefix(&prefix)
+        .tempdir_in(parent)
+        .expect("the build folder is writable")
 }
 
-/// Removes what test binaries left that have ended: what is shared by all tests of a binary is never dropped.
+/// Removes what test binaries left that have ended: what is shared by all tests of a binary is
+/// never dropped.
 fn sweep(parent: &Path) {
-    let is_alive = |pid: i32| nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) != Err(nix::errno::Errno::ESRCH);
+    let is_alive = |pid: i32| {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None)
+            != Err(nix::errno::Errno::ESRCH)
+    };
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
-        let owner = entry.file_name().to_str().and_then(|name| name.split_once('-')?.0.parse().ok());
+        let owner =
+            entry.file_name().to_str().and_then(|name| name.split_once('-')?.0.parse().ok());
         if !owner.is_some_and(is_alive) {
             // Another test binary may be sweeping too.
             let _ = std::fs::remove_dir_all(entry.path());
@@ -48,14 +61,21 @@ fn sweep(parent: &Path) {
     }
 }
 
-/// A runtime that lives as long as the process, for servers that several tests share (a test's own runtime ends with it).
+/// A runtime that lives as long as the process, for servers that several tests share (a test's own
+/// runtime ends with it).
 pub fn runtime() -> &'static tokio::runtime::Runtime {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
-    RUNTIME
-        .get_or_init(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads can be started"))
+    RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("threads can be started")
+    })
 }
 
-/// How long something may take that other processes do; generous, because tests share their machine.
+/// How long something may take that other processes do; generous, because tests share their
+/// machine.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(Instant);
 

@@ -1,4 +1,5 @@
-//! Programs that Debian packages: those of this machine, or else unpacked into the build folder. The release of Debian pins their versions.
+//! Programs that Debian packages: those of this machine, or else unpacked into the build folder.
+//! The release of Debian pins their versions.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -31,7 +32,8 @@ impl Package {
         }
     }
 
-    /// The program, ready for arguments; unpacks it when neither this machine nor this build folder has it.
+    /// The program, ready for arguments; unpacks it when neither this machine nor this build folder
+    /// has it.
     ///
     /// # Panics
     ///
@@ -41,8 +43,14 @@ impl Package {
             return Command::new(program);
         }
         let home = self.home();
-        let program = ["usr/sbin", "usr/bin"].map(|folder| home.join(folder).join(self.name())).into_iter().find(|path| path.exists());
-        let mut command = Command::new(program.unwrap_or_else(|| panic!("Debian's package {0} has no program {0}", self.name())));
+        let program = ["usr/sbin", "usr/bin"]
+            .map(|folder| home.join(folder).join(self.name()))
+            .into_iter()
+            .find(|path| path.exists());
+        let mut command = Command::new(
+            program
+                .unwrap_or_else(|| panic!("Debian's package {0} has no program {0}", self.name())),
+        );
         command.env("LD_LIBRARY_PATH", libraries(&home).join(":"));
         command
     }
@@ -68,7 +76,8 @@ impl Package {
 /// The program `name` of this machine.
 fn installed(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
+    let folders = std::env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
     folders.map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
@@ -79,7 +88,8 @@ fn unpack(name: &str, home: &Path, apt: &Path) {
     for folder in ["lists/partial", "cache/archives/partial"] {
         fs::create_dir_all(apt.join(folder)).expect("the build folder is writable");
     }
-    // Lists and archives of our own: this user may not write those of the machine, and it may have none.
+    // Lists and archives of our own: this user may not write those of the machine, and it may have
+    // none.
     let get = || {
         let mut get = Command::new("apt-get");
         get.arg("-qq").args(["-o", "APT::Sandbox::User=", "-o", "Debug::NoLocking=true"]);
@@ -90,7 +100,8 @@ fn unpack(name: &str, home: &Path, apt: &Path) {
     };
     run(get().arg("update"), &needs);
     let plan = run(get().args(["--simulate", "--no-install-recommends", "install", name]), &needs);
-    let packages: Vec<&str> = plan.lines().filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next()).collect();
+    let packages: Vec<&str> =
+        plan.lines().filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next()).collect();
     run(get().arg("download").args(packages), &needs);
     for file in fs::read_dir(home).expect("it was created").flatten() {
         run(Command::new("dpkg-deb").arg("-x").arg(file.path()).arg(home), &needs);
@@ -100,6 +111,14 @@ fn unpack(name: &str, home: &Path, apt: &Path) {
 
 /// Where the unpacked libraries are.
 fn libraries(home: &Path) -> Vec<String> {
-    let found = ["usr/lib", "lib"].iter().filter_map(|folder| fs::read_dir(home.join(folder)).ok()).flatten().flatten();
-    found.map(|entry| entry.path()).filter(|path| path.is_dir()).map(|path| path.display().to_string()).collect()
+    let found = ["usr/lib", "lib"]
+        .iter()
+        .filter_map(|folder| fs::read_dir(home.join(folder)).ok())
+        .flatten()
+        .flatten();
+    found
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .map(|path| path.display().to_string())
+        .collect()
 }

@@ -23,7 +23,8 @@ pub enum Fault {
     After,
     /// It takes effect, and the answer never comes.
     Hang,
-    /// It takes effect, and the caller is told that the key exists (as a retry in a layer below would).
+    /// It takes effect, and the caller is told that the key exists (as a retry in a layer below
+    /// would).
     ExistsAfter,
 }
 
@@ -40,7 +41,8 @@ impl Faulty {
         Self { inner, is_out: AtomicBool::new(false), plan: Mutex::default() }
     }
 
-    /// The next request of `operation` (`create`, `put`, `get`, `list`, `delete`) that has no plan yet meets `fault`.
+    /// The next request of `operation` (`create`, `put`, `get`, `list`, `delete`) that has no plan
+    /// yet meets `fault`.
     pub fn next(&self, operation: &'static str, fault: Fault) {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner).push_back((operation, fault));
     }
@@ -66,7 +68,11 @@ impl Faulty {
         request: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         let fault = self.planned(operation);
-        let unavailable = |reason: &str| StoreError::Unavailable { operation, key: key.clone(), reason: reason.to_owned() };
+        let unavailable = |reason: &str| StoreError::Unavailable {
+            operation,
+            key: key.clone(),
+            reason: reason.to_owned(),
+        };
         match fault {
             Fault::None => return request.await,
             Fault::Before => return Err(unavailable("planned: not sent")),
@@ -97,7 +103,12 @@ impl Bucket for Faulty {
         self.faulty("get", key, self.inner.get(key)).await
     }
 
-    async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn list(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
         self.faulty("list", prefix, self.inner.list(prefix, after, limit)).await
     }
 

@@ -1,4 +1,5 @@
-//! What clients did to one ledger and what they were told, and whether its state can be explained by that.
+//! What clients did to one ledger and what they were told, and whether its state can be explained
+//! by that.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -79,27 +80,40 @@ impl History {
         self.appends.iter().filter(|append| matches!(append.outcome, Outcome::Appended(_))).count()
     }
 
-    /// Whether the ledger is what its clients were told: every acknowledged entry at its position, no refused one, none twice, and all of it
-    /// in an order that agrees with real time. What was read is the ledger's beginning, as long as it may have been at that time.
+    /// Whether the ledger is what its clients were told: every acknowledged entry at its position,
+    /// no refused one, none twice, and all of it in an order that agrees with real time. What was
+    /// read is the ledger's beginning, as long as it may have been at that time.
     ///
     /// # Panics
     ///
     /// When it is not, with what is wrong.
     pub fn check(&self, state: &State) {
-        let asked: HashMap<(u64, u64), &Append> = self.appends.iter().map(|append| ((append.client, append.n), append)).collect();
+        let asked: HashMap<(u64, u64), &Append> =
+            self.appends.iter().map(|append| ((append.client, append.n), append)).collect();
         assert_eq!(asked.len(), self.appends.len(), "the test asks for each entry once");
         let mut positions = HashMap::new();
         for (index, (position, client, n)) in state.entries.iter().enumerate() {
             assert_eq!(*position, index as u64 + 1, "positions are gapless");
-            let append = asked.get(&(*client, *n)).unwrap_or_else(|| panic!("nobody asked for {client}/{n} at {position}"));
-            assert_ne!(append.outcome, Outcome::Refused, "{client}/{n} was refused and is there, at {position}");
+            let append = asked
+                .get(&(*client, *n))
+                .unwrap_or_else(|| panic!("nobody asked for {client}/{n} at {position}"));
+            assert_ne!(
+                append.outcome,
+                Outcome::Refused,
+                "{client}/{n} was refused and is there, at {position}"
+            );
             let twice = positions.insert((*client, *n), *position);
             assert_eq!(twice, None, "{client}/{n} is there twice, also at {position}");
         }
         for append in &self.appends {
             let found = positions.get(&(append.client, append.n));
             if let Outcome::Appended(position) = &append.outcome {
-                assert_eq!(found, Some(position), "{append:?} was acknowledged; {} entries are there", state.entries.len());
+                assert_eq!(
+                    found,
+                    Some(position),
+                    "{append:?} was acknowledged; {} entries are there",
+                    state.entries.len()
+                );
             }
         }
         check_clients(state);
@@ -108,13 +122,18 @@ impl History {
 
     /// Real time: what was answered before something else was asked comes before it.
     fn check_time(&self, state: &State, asked: &HashMap<(u64, u64), &Append>) {
-        let appends: Vec<&Append> = state.entries.iter().map(|(_, client, n)| asked[&(*client, *n)]).collect();
-        // `asked_by[c]`: when the last of the first c entries was asked for. `done_from[c]`: when the first of the others was known to be there.
+        let appends: Vec<&Append> =
+            state.entries.iter().map(|(_, client, n)| asked[&(*client, *n)]).collect();
+        // `asked_by[c]`: when the last of the first c entries was asked for. `done_from[c]`: when
+        // the first of the others was known to be there.
         let mut asked_by: Vec<Option<Instant>> = vec![None];
         for append in &appends {
             let latest = asked_by.last().copied().flatten().max(Some(append.asked));
             if let (Outcome::Appended(position), Some(latest)) = (&append.outcome, latest) {
-                assert!(append.answered >= latest, "entry {position} was acknowledged before one below it was asked for");
+                assert!(
+                    append.answered >= latest,
+                    "entry {position} was acknowledged before one below it was asked for"
+                );
             }
             asked_by.push(latest);
         }
@@ -126,13 +145,23 @@ impl History {
         let digests = digests(&state.entries);
         for look in &self.looks {
             let count = usize::try_from(look.count).expect("a small number");
-            assert!(count <= appends.len(), "{look:?}: {count} entries were read, {} are there", appends.len());
-            assert!(look.digest.is_none_or(|digest| digest == digests[count]), "{look:?}: the first {count} entries were read as others");
+            assert!(
+                count <= appends.len(),
+                "{look:?}: {count} entries were read, {} are there",
+                appends.len()
+            );
+            assert!(
+                look.digest.is_none_or(|digest| digest == digests[count]),
+                "{look:?}: the first {count} entries were read as others"
+            );
             assert!(
                 asked_by[count].is_none_or(|asked| asked <= look.answered),
                 "{look:?}: {count} entries were read before all were asked for"
             );
-            assert!(done_from[count].is_none_or(|done| done >= look.asked), "{look:?} is a read from the past: more were acknowledged");
+            assert!(
+                done_from[count].is_none_or(|done| done >= look.asked),
+                "{look:?} is a read from the past: more were acknowledged"
+            );
         }
         self.check_looks();
     }
@@ -159,7 +188,8 @@ fn check_clients(state: &State) {
         let count = seen.get(client).map_or(0, |(count, _)| *count);
         seen.insert(*client, (count + 1, *n));
     }
-    let mut counted: Vec<(u64, u64, u64)> = seen.into_iter().map(|(client, (count, last))| (client, count, last)).collect();
+    let mut counted: Vec<(u64, u64, u64)> =
+        seen.into_iter().map(|(client, (count, last))| (client, count, last)).collect();
     counted.sort_unstable();
     assert_eq!(state.clients, counted, "both tables belong to the same transactions");
 }
@@ -187,20 +217,33 @@ mod tests {
     fn history(outcomes: &[Outcome]) -> History {
         let begin = Instant::now();
         let at = |seconds: usize| begin + Duration::from_secs(seconds as u64);
-        let append = |n: usize| Append { client: 1, n: n as u64, asked: at(2 * n), answered: at(2 * n + 1), outcome: outcomes[n].clone() };
+        let append = |n: usize| Append {
+            client: 1,
+            n: n as u64,
+            asked: at(2 * n),
+            answered: at(2 * n + 1),
+            outcome: outcomes[n].clone(),
+        };
         History { appends: (0..outcomes.len()).map(append).collect(), looks: Vec::new() }
     }
 
     fn state(numbers: &[u64]) -> State {
-        let entries = numbers.iter().enumerate().map(|(index, n)| (index as u64 + 1, 1, *n)).collect();
-        let clients = numbers.last().map(|last| (1, numbers.len() as u64, *last)).into_iter().collect();
+        let entries =
+            numbers.iter().enumerate().map(|(index, n)| (index as u64 + 1, 1, *n)).collect();
+        let clients =
+            numbers.last().map(|last| (1, numbers.len() as u64, *last)).into_iter().collect();
         State { entries, clients }
     }
 
     /// What the check says against it.
     fn refuted(history: &History, state: &State) -> Option<String> {
         let error = catch_unwind(AssertUnwindSafe(|| history.check(state))).err()?;
-        Some(error.downcast_ref::<String>().cloned().unwrap_or_else(|| (*error.downcast_ref::<&str>().expect("a sentence")).to_owned()))
+        Some(
+            error
+                .downcast_ref::<String>()
+                .cloned()
+                .unwrap_or_else(|| (*error.downcast_ref::<&str>().expect("a sentence")).to_owned()),
+        )
     }
 
     #[track_caller]
@@ -238,11 +281,21 @@ mod tests {
     #[test]
     fn entries_in_another_order_than_they_were_acknowledged_in_are_found() {
         is_refuted_by("was acknowledged", &history(&[Appended(1), Appended(2)]), &state(&[1, 0]));
-        // At the positions that were told, but the second was acknowledged before the first was asked for.
-        is_refuted_by("before one below it was asked for", &history(&[Appended(2), Appended(1)]), &state(&[1, 0]));
-        // A request that was given up may come late: only then is its entry behind those that were asked for later.
+        // At the positions that were told, but the second was acknowledged before the first was
+        // asked for.
+        is_refuted_by(
+            "before one below it was asked for",
+            &history(&[Appended(2), Appended(1)]),
+            &state(&[1, 0]),
+        );
+        // A request that was given up may come late: only then is its entry behind those that were
+        // asked for later.
         assert_eq!(refuted(&history(&[Unknown, Appended(1)]), &state(&[1, 0])), None);
-        is_refuted_by("before one below it was asked for", &history(&[Appended(2), Unknown]), &state(&[1, 0]));
+        is_refuted_by(
+            "before one below it was asked for",
+            &history(&[Appended(2), Unknown]),
+            &state(&[1, 0]),
+        );
     }
 
     #[test]
@@ -255,7 +308,10 @@ mod tests {
     #[test]
     fn a_read_that_misses_what_was_acknowledged_before_it_is_found() {
         let mut history = history(&[Appended(1), Appended(2)]);
-        history.looks = vec![look_after(&history.appends[0], &state(&[0])), look_after(&history.appends[1], &state(&[0, 1]))];
+        history.looks = vec![
+            look_after(&history.appends[0], &state(&[0])),
+            look_after(&history.appends[1], &state(&[0, 1])),
+        ];
         assert_eq!(refuted(&history, &state(&[0, 1])), None);
         history.looks = vec![look_after(&history.appends[0], &state(&[]))];
         is_refuted_by("a read from the past: more were acknowledged", &history, &state(&[0, 1]));
@@ -264,9 +320,15 @@ mod tests {
     #[test]
     fn a_read_that_shows_less_than_one_before_it_is_found() {
         let mut history = history(&[Unknown, Unknown]);
-        history.looks = vec![look_after(&history.appends[0], &state(&[])), look_after(&history.appends[1], &state(&[0]))];
+        history.looks = vec![
+            look_after(&history.appends[0], &state(&[])),
+            look_after(&history.appends[1], &state(&[0])),
+        ];
         assert_eq!(refuted(&history, &state(&[0, 1])), None, "an unknown entry may come late");
-        history.looks = vec![look_after(&history.appends[0], &state(&[0])), look_after(&history.appends[1], &state(&[]))];
+        history.looks = vec![
+            look_after(&history.appends[0], &state(&[0])),
+            look_after(&history.appends[1], &state(&[])),
+        ];
         is_refuted_by("a read from the past: 1 had been read", &history, &state(&[0, 1]));
     }
 

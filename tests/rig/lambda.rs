@@ -1,4 +1,5 @@
-//! AWS Lambda's APIs on this machine: the runtime API that a function asks for events, the extensions API, and the one that invokes it.
+//! AWS Lambda's APIs on this machine: the runtime API that a function asks for events, the
+//! extensions API, and the one that invokes it.
 
 use std::fs;
 use std::process::Command;
@@ -42,11 +43,21 @@ impl LambdaApis {
         // It wants to stand in a project, and builds nothing of it.
         let project = scratch();
         fs::create_dir(project.path().join("src")).expect("the build folder is writable");
-        fs::write(project.path().join("src/main.rs"), "fn main() {}\n").expect("the build folder is writable");
+        fs::write(project.path().join("src/main.rs"), "fn main() {}\n")
+            .expect("the build folder is writable");
         let manifest = "[package]\nname = \"function\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n[workspace]\n";
-        fs::write(project.path().join("Cargo.toml"), manifest).expect("the build folder is writable");
+        fs::write(project.path().join("Cargo.toml"), manifest)
+            .expect("the build folder is writable");
         let mut command = Command::new(Tool::CargoLambda.program("cargo-lambda"));
-        command.args(["lambda", "watch", "--only-lambda-apis", "--disable-cors", "--invoke-address", "127.0.0.1", "--invoke-port"]);
+        command.args([
+            "lambda",
+            "watch",
+            "--only-lambda-apis",
+            "--disable-cors",
+            "--invoke-address",
+            "127.0.0.1",
+            "--invoke-port",
+        ]);
         command.arg(port.to_string()).current_dir(project.path());
         let process = Process::start(&mut command);
         let authority = format!("127.0.0.1:{port}");
@@ -55,7 +66,11 @@ impl LambdaApis {
             if process.ended().is_some() {
                 return None;
             }
-            assert!(!deadline.is_over(), "the emulator of AWS Lambda does not listen after {START_SECONDS_MAX} s:\n{}", process.stderr());
+            assert!(
+                !deadline.is_over(),
+                "the emulator of AWS Lambda does not listen after {START_SECONDS_MAX} s:\n{}",
+                process.stderr()
+            );
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
         process.ended().is_none().then_some(Self { process, authority, _project: project })

@@ -23,7 +23,8 @@ pub async fn append(http: &Client, object: &str, client: u64, n: u64) -> Outcome
     outcome(http.post(format!("{object}/append?client={client}&n={n}"))).await
 }
 
-/// The same with a key: however often it is asked for, on whichever server, it is appended once and has one answer.
+/// The same with a key: however often it is asked for, on whichever server, it is appended once and
+/// has one answer.
 ///
 /// # Panics
 ///
@@ -40,7 +41,9 @@ async fn outcome(request: RequestBuilder) -> Outcome {
         Ok(answer) if answer.status().is_success() => {
             // An answer that breaks off was given, but was not understood.
             let answer = answer.json::<Value>().await.ok();
-            answer.and_then(|answer| answer["position"].as_u64()).map_or(Outcome::Unknown, Outcome::Appended)
+            answer
+                .and_then(|answer| answer["position"].as_u64())
+                .map_or(Outcome::Unknown, Outcome::Appended)
         }
         Ok(answer) => {
             let (status, code, message) = error_of(answer).await;

@@ -29,7 +29,8 @@ pub enum Lie {
     ListsNothing,
     /// A write is answered and dropped when it has a rival.
     StoresAnother,
-    /// No promise is broken, but what is missing is forbidden: so S3 answers those who may list below a prefix only.
+    /// No promise is broken, but what is missing is forbidden: so S3 answers those who may list
+    /// below a prefix only.
     HidesWhatIsMissing,
     /// Every request is answered 503.
     Away,
@@ -54,14 +55,19 @@ impl Liar {
     ///
     /// When no port is free.
     pub async fn start(lie: Lie) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback interface has free ports");
+        let listener =
+            TcpListener::bind("127.0.0.1:0").await.expect("the loopback interface has free ports");
         let address = listener.local_addr().expect("a bound listener has an address");
         let state = Arc::new(State { lie, objects: Mutex::default() });
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let state = Arc::clone(&state);
-                let service = hyper::service::service_fn(move |request| answer(request, Arc::clone(&state)));
-                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                let service =
+                    hyper::service::service_fn(move |request| answer(request, Arc::clone(&state)));
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service),
+                );
             }
         });
         Self { address }
@@ -78,7 +84,10 @@ impl Liar {
     }
 }
 
-async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+async fn answer(
+    request: Request<Incoming>,
+    state: Arc<State>,
+) -> Result<Response<Full<Bytes>>, hyper::Error> {
     match state.lie {
         Lie::Away => return Ok(plain(StatusCode::SERVICE_UNAVAILABLE)),
         Lie::Forbids => return Ok(plain(StatusCode::FORBIDDEN)),
@@ -114,7 +123,11 @@ impl State {
         }
         let refuses = is_create && is_there && self.lie != Lie::IgnoresCondition;
         if !refuses || self.lie == Lie::ReplacesAnyway {
-            let stored = if self.lie == Lie::StoresAnother && key.contains("race") { Bytes::from_static(b"another") } else { body };
+            let stored = if self.lie == Lie::StoresAnother && key.contains("race") {
+                Bytes::from_static(b"another")
+            } else {
+                body
+            };
             self.store(key, stored, is_create);
         }
         plain(if refuses { StatusCode::PRECONDITION_FAILED } else { StatusCode::OK })
@@ -122,7 +135,11 @@ impl State {
 
     fn store(&self, key: String, body: Bytes, is_create: bool) {
         let mut objects = self.objects();
-        if self.lie == Lie::NotAtomic || !is_create || self.lie == Lie::IgnoresCondition || self.lie == Lie::ReplacesAnyway {
+        if self.lie == Lie::NotAtomic
+            || !is_create
+            || self.lie == Lie::IgnoresCondition
+            || self.lie == Lie::ReplacesAnyway
+        {
             objects.insert(key, body);
         } else {
             objects.entry(key).or_insert(body);
@@ -131,30 +148,50 @@ impl State {
 
     fn get(&self, key: &str) -> Response<Full<Bytes>> {
         let stored = self.objects().get(key).cloned();
-        let missing = if self.lie == Lie::HidesWhatIsMissing { StatusCode::FORBIDDEN } else { StatusCode::NOT_FOUND };
+        let missing = if self.lie == Lie::HidesWhatIsMissing {
+            StatusCode::FORBIDDEN
+        } else {
+            StatusCode::NOT_FOUND
+        };
         stored.filter(|_| self.lie != Lie::ReadsNothing).map_or_else(|| plain(missing), with_body)
     }
 
     /// Deletes many objects at once, as the S3 operation DeleteObjects does.
     fn delete(&self, body: &Bytes) -> Response<Full<Bytes>> {
         let text = String::from_utf8_lossy(body);
-        let keys: Vec<&str> = text.split("<Key>").skip(1).filter_map(|rest| Some(rest.split_once("</Key>")?.0)).collect();
+        let keys: Vec<&str> = text
+            .split("<Key>")
+            .skip(1)
+            .filter_map(|rest| Some(rest.split_once("</Key>")?.0))
+            .collect();
         for key in &keys {
             self.objects().remove(*key);
         }
-        let lines: String = keys.iter().map(|key| format!("<Deleted><Key>{key}</Key></Deleted>")).collect();
+        let lines: String =
+            keys.iter().map(|key| format!("<Deleted><Key>{key}</Key></Deleted>")).collect();
         with_body(format!("<DeleteResult>{lines}</DeleteResult>").into())
     }
 
     fn list(&self, query: &str) -> Response<Full<Bytes>> {
-        let prefix = query.split('&').find_map(|pair| pair.strip_prefix("prefix=")).unwrap_or_default().replace("%2F", "/");
+        let prefix = query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("prefix="))
+            .unwrap_or_default()
+            .replace("%2F", "/");
         let line = |(key, body): (&String, &Bytes)| {
             let size = body.len();
-            format!("<Contents><Key>{key}</Key><LastModified>{TIME}</LastModified><ETag>\"1\"</ETag><Size>{size}</Size></Contents>")
+            format!(
+                "<Contents><Key>{key}</Key><LastModified>{TIME}</LastModified><ETag>\"1\"</ETag><Size>{size}</Size></Contents>"
+            )
         };
-        let is_shown = |entry: &(&String, &Bytes)| entry.0.starts_with(&prefix) && self.lie != Lie::ListsNothing;
+        let is_shown = |entry: &(&String, &Bytes)| {
+            entry.0.starts_with(&prefix) && self.lie != Lie::ListsNothing
+        };
         let lines: String = self.objects().iter().filter(is_shown).map(line).collect();
-        with_body(format!("<ListBucketResult><IsTruncated>false</IsTruncated>{lines}</ListBucketResult>").into())
+        with_body(
+            format!("<ListBucketResult><IsTruncated>false</IsTruncated>{lines}</ListBucketResult>")
+                .into(),
+        )
     }
 }
 
@@ -169,7 +206,9 @@ fn plain(status: StatusCode) -> Response<Full<Bytes>> {
 
 fn with_body(body: Bytes) -> Response<Full<Bytes>> {
     let mut response = plain(StatusCode::OK);
-    response.headers_mut().insert("last-modified", http::HeaderValue::from_static("Thu, 01 Jan 2026 00:00:00 GMT"));
+    response
+        .headers_mut()
+        .insert("last-modified", http::HeaderValue::from_static("Thu, 01 Jan 2026 00:00:00 GMT"));
     *response.body_mut() = Full::new(body);
     response
 }

@@ -1,7 +1,9 @@
-//! What the tests stand on: real stores, real readers and real servers, started on demand and gone with the test.
+//! What the tests stand on: real stores, real readers and real servers, started on demand and gone
+//! with the test.
 //!
-//! Promises: nothing has to be installed by hand (tools are installed into the build folder, pinned, once); several tests and several test
-//! binaries may run at once; no process outlives the test binary that started it.
+//! Promises: nothing has to be installed by hand (tools are installed into the build folder,
+//! pinned, once); several tests and several test binaries may run at once; no process outlives the
+//! test binary that started it.
 
 mod balancer;
 mod chance;

@@ -28,7 +28,10 @@ impl Moto {
     /// When it can't be installed or started.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Moto> = OnceLock::new();
-        SHARED.get_or_init(|| std::thread::scope(|scope| scope.spawn(|| runtime().block_on(Self::start())).join()).expect("moto starts"))
+        SHARED.get_or_init(|| {
+            std::thread::scope(|scope| scope.spawn(|| runtime().block_on(Self::start())).join())
+                .expect("moto starts")
+        })
     }
 
     async fn start() -> Self {
@@ -38,7 +41,8 @@ impl Moto {
             let mut command = Command::new(Tool::Moto.program("moto_server"));
             command.args(["-H", "127.0.0.1", "-p", &port.to_string()]).current_dir(folder.path());
             let _process = Process::start(&mut command);
-            let moto = Self { endpoint: format!("http://127.0.0.1:{port}"), _process, _folder: folder };
+            let moto =
+                Self { endpoint: format!("http://127.0.0.1:{port}"), _process, _folder: folder };
             if moto.makes_a_bucket().await {
                 return moto;
             }
@@ -49,7 +53,9 @@ impl Moto {
     async fn makes_a_bucket(&self) -> bool {
         let client = reqwest::Client::new();
         let url = format!("{}/{BUCKET}", self.endpoint);
-        let make = || async { client.put(&url).send().await.ok().filter(|answer| answer.status().is_success()) };
+        let make = || async {
+            client.put(&url).send().await.ok().filter(|answer| answer.status().is_success())
+        };
         Deadline::in_seconds(60).until(make).await.is_some()
     }
 

@@ -20,7 +20,8 @@ pub struct CodeBlock {
 /// When there is no such document.
 pub fn code_blocks(path: &str) -> Vec<CodeBlock> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
-    let page = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let page = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     blocks(&page)
 }
 
@@ -30,7 +31,11 @@ fn blocks(page: &str) -> Vec<CodeBlock> {
     for line in page.lines() {
         match line.strip_prefix("```") {
             Some(language) if !inside => {
-                found.push(CodeBlock { language: language.to_owned(), text: String::new(), intro: intro.to_owned() });
+                found.push(CodeBlock {
+                    language: language.to_owned(),
+                    text: String::new(),
+                    intro: intro.to_owned(),
+                });
                 inside = true;
             }
             Some(_) => inside = false,
@@ -57,8 +62,14 @@ mod tests {
     #[test]
     fn blocks_come_with_their_language_and_intro() {
         let page = "`a.rs`: what\nit is.\n\n```rust\nfn a() {}\n```\n\nThen\n```sh\nb\n```\n";
-        let block =
-            |language: &str, text: &str, intro: &str| CodeBlock { language: language.into(), text: text.into(), intro: intro.into() };
-        assert_eq!(blocks(page), [block("rust", "fn a() {}\n", "`a.rs`: what"), block("sh", "b\n", "Then")]);
+        let block = |language: &str, text: &str, intro: &str| CodeBlock {
+            language: language.into(),
+            text: text.into(),
+            intro: intro.into(),
+        };
+        assert_eq!(
+            blocks(page),
+            [block("rust", "fn a() {}\n", "`a.rs`: what"), block("sh", "b\n", "Then")]
+        );
     }
 }

@@ -31,9 +31,11 @@ impl Process {
     ///
     /// When it can't be started.
     pub fn start(command: &mut Command) -> Self {
-        // A group of its own, so that Ctrl-C in the terminal leaves ending it to its handle or its watchdog.
+        // A group of its own, so that Ctrl-C in the terminal leaves ending it to its handle or its
+        // watchdog.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+        let mut child =
+            command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         let watchdog = Watchdog::start(child.id());
         let written = Arc::new(Mutex::new(String::new()));
         let (sink, stderr) = (Arc::clone(&written), child.stderr.take().expect("it is piped"));
@@ -126,7 +128,8 @@ impl Drop for Process {
     }
 }
 
-/// A shell that waits for the end of its input, which comes when the test binary ends, and then kills the child.
+/// A shell that waits for the end of its input, which comes when the test binary ends, and then
+/// kills the child.
 struct Watchdog {
     shell: Child,
     /// Open as long as the child shall live.
@@ -162,19 +165,30 @@ mod tests {
     fn a_victim_waits_for_its_end() {
         if std::env::var_os(VICTIM).is_some() {
             let sleeper = Process::start(Command::new("sleep").arg("600"));
-            std::io::Write::write_all(&mut std::io::stderr(), format!("sleeper {}\n", sleeper.pid()).as_bytes()).expect("it is piped");
+            std::io::Write::write_all(
+                &mut std::io::stderr(),
+                format!("sleeper {}\n", sleeper.pid()).as_bytes(),
+            )
+            .expect("it is piped");
             sleeper.wait();
         }
     }
 
     #[tokio::test]
     async fn a_child_ends_when_its_parent_is_killed() {
-        let mut command = Command::new(std::env::current_exe().expect("a running program has a path"));
-        command.args(["--exact", "process::tests::a_victim_waits_for_its_end", "--nocapture"]).env(VICTIM, "1");
+        let mut command =
+            Command::new(std::env::current_exe().expect("a running program has a path"));
+        command
+            .args(["--exact", "process::tests::a_victim_waits_for_its_end", "--nocapture"])
+            .env(VICTIM, "1");
         let victim = Process::start(&mut command);
         let deadline = Deadline::in_seconds(60);
-        let number = |text: String| text.split("sleeper ").nth(1)?.lines().next()?.parse::<i32>().ok();
-        let sleeper = deadline.until(|| std::future::ready(number(victim.stderr()))).await.expect("the victim tells");
+        let number =
+            |text: String| text.split("sleeper ").nth(1)?.lines().next()?.parse::<i32>().ok();
+        let sleeper = deadline
+            .until(|| std::future::ready(number(victim.stderr())))
+            .await
+            .expect("the victim tells");
         let sleeper = Pid::from_raw(sleeper);
         kill(sleeper, None).expect("the sleeper lives as long as the victim does");
         victim.kill9();

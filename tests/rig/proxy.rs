@@ -1,8 +1,9 @@
 //! An HTTP proxy between a server and its store that loses, delays and refuses on demand.
 //!
-//! It forwards requests as they are, Host included, so that signatures stay valid. Requests are read whole before they are sent on, and from
-//! then on they arrive, whatever becomes of their sender and its connection. Proxies may stand behind each other: one before each server cuts
-//! that server off, one before the store is everybody's.
+//! It forwards requests as they are, Host included, so that signatures stay valid. Requests are
+//! read whole before they are sent on, and from then on they arrive, whatever becomes of their
+//! sender and its connection. Proxies may stand behind each other: one before each server cuts that
+//! server off, one before the store is everybody's.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -55,7 +56,8 @@ struct Rules {
     losses: Vec<(Method, Lost)>,
     lost: usize,
     seen: Vec<(Method, String)>,
-    /// How often the store has said that it created each path that was to be created only if it was absent.
+    /// How often the store has said that it created each path that was to be created only if it was
+    /// absent.
     created: HashMap<String, u32>,
 }
 
@@ -66,10 +68,16 @@ impl Proxy {
     ///
     /// When no port is free.
     pub async fn start(upstream: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback interface has free ports");
+        let listener =
+            TcpListener::bind("127.0.0.1:0").await.expect("the loopback interface has free ports");
         let address = listener.local_addr().expect("a bound listener has an address");
         let upstream = upstream.trim_start_matches("http://").to_owned();
-        let state = Arc::new(State { upstream, rules: Mutex::default(), cut: watch::Sender::new(0), holds: watch::Sender::new(false) });
+        let state = Arc::new(State {
+            upstream,
+            rules: Mutex::default(),
+            cut: watch::Sender::new(0),
+            holds: watch::Sender::new(false),
+        });
         tokio::spawn(accept(listener, Arc::clone(&state)));
         Self { address, state }
     }
@@ -90,7 +98,8 @@ impl Proxy {
         self.state.cut.send_modify(|count| *count += 1);
     }
 
-    /// Holds all requests and all answers from now on, as a network that has stopped to deliver: nobody is told.
+    /// Holds all requests and all answers from now on, as a network that has stopped to deliver:
+    /// nobody is told.
     pub fn hold(&self) {
         self.state.holds.send_replace(true);
     }
@@ -129,11 +138,16 @@ impl Proxy {
         self.state.rules().losses.len()
     }
 
-    /// The paths that the store says it created more than once, although each was to be created only if absent: it lied. What comes of that
-    /// is not the fault of anybody who asked it.
+    /// The paths that the store says it created more than once, although each was to be created
+    /// only if absent: it lied. What comes of that is not the fault of anybody who asked it.
     pub fn lies(&self) -> Vec<String> {
         let rules = self.state.rules();
-        rules.created.iter().filter(|(_, count)| **count > 1).map(|(path, _)| path.clone()).collect()
+        rules
+            .created
+            .iter()
+            .filter(|(_, count)| **count > 1)
+            .map(|(path, _)| path.clone())
+            .collect()
     }
 
     /// The requests that came since the last call: method and path with query.
@@ -178,8 +192,10 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
         }
         let (state, mut cut) = (Arc::clone(&state), state.cut.subscribe());
         tokio::spawn(async move {
-            let service = hyper::service::service_fn(move |request| forward(request, Arc::clone(&state)));
-            let serving = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            let service =
+                hyper::service::service_fn(move |request| forward(request, Arc::clone(&state)));
+            let serving = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service);
             tokio::select! {
                 // An error is a connection that was cut, by us or by the client.
                 _ = serving => {}
@@ -189,7 +205,10 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
     }
 }
 
-async fn forward(request: Request<Incoming>, state: Arc<State>) -> Result<Response<Full<Bytes>>, io::Error> {
+async fn forward(
+    request: Request<Incoming>,
+    state: Arc<State>,
+) -> Result<Response<Full<Bytes>>, io::Error> {
     let (lost, delay) = state.decide(&request);
     if lost == Some(Lost::Request) {
         return Err(io::ErrorKind::ConnectionReset.into());
@@ -205,14 +224,23 @@ async fn forward(request: Request<Incoming>, state: Arc<State>) -> Result<Respon
     match lost {
         None => Ok(answer),
         Some(Lost::Error) => Ok(empty(StatusCode::INTERNAL_SERVER_ERROR)),
-        Some(Lost::Request | Lost::Answer | Lost::Busy) => Err(io::ErrorKind::ConnectionReset.into()),
+        Some(Lost::Request | Lost::Answer | Lost::Busy) => {
+            Err(io::ErrorKind::ConnectionReset.into())
+        }
     }
 }
 
 /// Brings a request to the store and its answer back, as late as it is to be.
-async fn deliver(request: Request<Bytes>, delay: Duration, state: Arc<State>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+async fn deliver(
+    request: Request<Bytes>,
+    delay: Duration,
+    state: Arc<State>,
+) -> Result<Response<Full<Bytes>>, hyper::Error> {
     state.released().await;
-    let creates = request.headers().contains_key(http::header::IF_NONE_MATCH).then(|| request.uri().path().to_owned());
+    let creates = request
+        .headers()
+        .contains_key(http::header::IF_NONE_MATCH)
+        .then(|| request.uri().path().to_owned());
     let answer = send(&state.upstream, request).await;
     if let (Some(path), Ok(answer)) = (creates, &answer)
         && answer.status().is_success()
@@ -231,13 +259,17 @@ fn empty(status: StatusCode) -> Response<Full<Bytes>> {
 }
 
 /// Sends one request over a connection of its own.
-async fn send(upstream: &str, request: Request<Bytes>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+async fn send(
+    upstream: &str,
+    request: Request<Bytes>,
+) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let (parts, body) = request.into_parts();
     let body = Full::new(body).map_err(|never: Infallible| match never {});
     let Ok(stream) = TcpStream::connect(upstream).await else {
         return Ok(empty(StatusCode::BAD_GATEWAY));
     };
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let driving = tokio::spawn(connection);
     let answer = sender.send_request(Request::from_parts(parts, body)).await?;
     let (mut parts, body) = answer.into_parts();

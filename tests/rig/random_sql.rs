@@ -1,9 +1,12 @@
-//! Random SQL for tests that compare databases: schemas and statements of every kind, some of which fail.
+//! Random SQL for tests that compare databases: schemas and statements of every kind, some of which
+//! fail.
 //!
-//! A script is made from a list of choices and nothing else, so the same list gives the same script, and a shorter list a shorter
-//! script: property tests can shrink it. The statements are deterministic (no clock, no randomness), need nothing but an empty
-//! database, and don't end the transaction that they run in, with one exception: where AUTOINCREMENT has used the largest rowid, SQLite
-//! rolls the whole transaction back. What fails in one SQLite fails in another of the same version.
+//! A script is made from a list of choices and nothing else, so the same list gives the same
+//! script, and a shorter list a shorter script: property tests can shrink it. The statements are
+//! deterministic (no clock, no randomness), need nothing but an empty database, and don't end the
+//! transaction that they run in, with one exception: where AUTOINCREMENT has used the largest
+//! rowid, SQLite rolls the whole transaction back. What fails in one SQLite fails in another of the
+//! same version.
 //!
 //! This module uses only the standard library, because tests of other crates include it.
 
@@ -96,7 +99,8 @@ const VALUES: [&str; 29] = [
 ];
 const COLLATIONS: [&str; 4] = ["", " COLLATE NOCASE", " COLLATE RTRIM", " COLLATE BINARY"];
 
-/// What is believed to exist. It may be wrong after a statement failed or was rolled back; then later statements fail.
+/// What is believed to exist. It may be wrong after a statement failed or was rolled back; then
+/// later statements fail.
 struct Generator<'c> {
     choices: std::slice::Iter<'c, u32>,
     tables: Vec<Table>,
@@ -172,7 +176,8 @@ impl Generator<'_> {
         let name = self.one(&TABLES);
         let first = self.below(COLUMNS.len());
         let count = 1 + self.below(4);
-        let columns: Vec<String> = (0..count).map(|offset| COLUMNS[(first + offset) % COLUMNS.len()].to_owned()).collect();
+        let columns: Vec<String> =
+            (0..count).map(|offset| COLUMNS[(first + offset) % COLUMNS.len()].to_owned()).collect();
         let key = if without_rowid { 1 + self.below(2) } else { self.below(6) };
         let mut parts = Vec::new();
         for (index, column) in columns.iter().enumerate() {
@@ -186,10 +191,18 @@ impl Generator<'_> {
         }
         if self.chance(3) {
             let stored = self.one(&["STORED", "VIRTUAL"]);
-            parts.push(format!("gen {} AS (coalesce({}, 'none')) {stored}", if strict { "ANY" } else { "" }, quote(&columns[0])));
+            parts.push(format!(
+                "gen {} AS (coalesce({}, 'none')) {stored}",
+                if strict { "ANY" } else { "" },
+                quote(&columns[0])
+            ));
         }
         if key == 1 || key == 2 {
-            let terms = columns.iter().rev().take(key).map(|column| format!("{}{}", quote(column), self.one(&COLLATIONS)));
+            let terms = columns
+                .iter()
+                .rev()
+                .take(key)
+                .map(|column| format!("{}{}", quote(column), self.one(&COLLATIONS)));
             parts.push(format!("PRIMARY KEY({})", terms.collect::<Vec<_>>().join(", ")));
         }
         if self.chance(5) && !self.tables.is_empty() {
@@ -202,14 +215,24 @@ impl Generator<'_> {
                 self.column(&parent)
             ));
         }
-        let options: Vec<&str> =
-            [("STRICT", strict), ("WITHOUT ROWID", without_rowid)].iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
+        let options: Vec<&str> = [("STRICT", strict), ("WITHOUT ROWID", without_rowid)]
+            .iter()
+            .filter(|(_, on)| *on)
+            .map(|(name, _)| *name)
+            .collect();
         let if_missing = self.maybe("IF NOT EXISTS ");
-        if if_missing.is_empty() || !self.tables.iter().any(|table| table.name.eq_ignore_ascii_case(name)) {
+        if if_missing.is_empty()
+            || !self.tables.iter().any(|table| table.name.eq_ignore_ascii_case(name))
+        {
             self.forget(name);
             self.tables.push(Table { name: name.to_owned(), columns });
         }
-        format!("CREATE TABLE {if_missing}{}({}) {}", quote(name), parts.join(", "), options.join(", "))
+        format!(
+            "CREATE TABLE {if_missing}{}({}) {}",
+            quote(name),
+            parts.join(", "),
+            options.join(", ")
+        )
     }
 
     fn column_definition(&mut self, column: &str, strict: bool) -> String {
@@ -229,22 +252,35 @@ impl Generator<'_> {
         let (from, name) = (self.table(), self.one(&TABLES));
         self.forget(name);
         self.tables.push(Table { name: name.to_owned(), columns: from.columns.clone() });
-        format!("CREATE TABLE {}{} AS SELECT * FROM {}", self.maybe("IF NOT EXISTS "), quote(name), quote(&from.name))
+        format!(
+            "CREATE TABLE {}{} AS SELECT * FROM {}",
+            self.maybe("IF NOT EXISTS "),
+            quote(name),
+            quote(&from.name)
+        )
     }
 
     fn insert(&mut self) -> String {
         let table = self.table();
-        let verb = self.one(&["INSERT", "INSERT", "INSERT OR REPLACE", "INSERT OR IGNORE", "INSERT OR FAIL"]);
+        let verb = self.one(&[
+            "INSERT",
+            "INSERT",
+            "INSERT OR REPLACE",
+            "INSERT OR IGNORE",
+            "INSERT OR FAIL",
+        ]);
         let head = format!("{verb} INTO {}", quote(&table.name));
         if self.chance(8) {
-            // Without a limit SQLite copies whole rows in a way of its own; with one, tables stay small.
+            // Without a limit SQLite copies whole rows in a way of its own; with one, tables stay
+            // small.
             let (from, limit) = (self.table(), self.one(&["", " LIMIT 5", " LIMIT 20"]));
             let limit = if from.name == table.name { " LIMIT 5" } else { limit };
             return format!("{head} SELECT * FROM {}{limit}", quote(&from.name));
         }
         let columns: Vec<String> = table.columns.iter().map(|column| quote(column)).collect();
         let count = 1 + self.below(4);
-        let rows: Vec<String> = (0..count).map(|_| format!("({})", self.values(columns.len()))).collect();
+        let rows: Vec<String> =
+            (0..count).map(|_| format!("({})", self.values(columns.len()))).collect();
         let tail = match self.below(8) {
             1 => " ON CONFLICT DO NOTHING".to_owned(),
             2 => {
@@ -263,14 +299,19 @@ impl Generator<'_> {
 
     fn update(&mut self) -> String {
         let table = self.table();
-        let (column, or) = (self.column(&table), self.one(&["", "OR REPLACE ", "OR IGNORE ", "OR FAIL "]));
+        let (column, or) =
+            (self.column(&table), self.one(&["", "OR REPLACE ", "OR IGNORE ", "OR FAIL "]));
         let value = match self.below(5) {
             1 => format!("{column} + 1"),
             2 => format!("{column} || 'x'"),
             3 => format!("upper({column})"),
             _ => self.value().to_owned(),
         };
-        format!("UPDATE {or}{} SET {column} = {value}{}", quote(&table.name), self.condition(&table))
+        format!(
+            "UPDATE {or}{} SET {column} = {value}{}",
+            quote(&table.name),
+            self.condition(&table)
+        )
     }
 
     fn delete(&mut self) -> String {
@@ -301,7 +342,11 @@ impl Generator<'_> {
                 format!("{head} RENAME TO {}", quote(name))
             }
             2 => {
-                self.tables[index].columns.iter_mut().filter(|old| quote(old) == column).for_each(|old| new.clone_into(old));
+                self.tables[index]
+                    .columns
+                    .iter_mut()
+                    .filter(|old| quote(old) == column)
+                    .for_each(|old| new.clone_into(old));
                 format!("{head} RENAME COLUMN {column} TO {}", quote(new))
             }
             3 if table.columns.len() > 1 => {
@@ -315,7 +360,12 @@ impl Generator<'_> {
                 format!(
                     "{head} ADD COLUMN {} {}",
                     quote(&added),
-                    self.one(&["", "TEXT DEFAULT 'new'", "REAL DEFAULT 5", "INT NOT NULL DEFAULT 0"])
+                    self.one(&[
+                        "",
+                        "TEXT DEFAULT 'new'",
+                        "REAL DEFAULT 5",
+                        "INT NOT NULL DEFAULT 0"
+                    ])
                 )
             }
         }
@@ -329,9 +379,15 @@ impl Generator<'_> {
             1 => format!("coalesce({first}, 0) || 'x'"),
             _ => format!("{first}{}", self.one(&COLLATIONS)),
         };
-        let partial = if self.chance(3) { format!(" WHERE {second} IS NOT NULL") } else { String::new() };
+        let partial =
+            if self.chance(3) { format!(" WHERE {second} IS NOT NULL") } else { String::new() };
         self.others.push(("INDEX", name));
-        format!("CREATE {unique}INDEX {}{} ON {}({columns}){partial}", self.maybe("IF NOT EXISTS "), quote(name), quote(&table.name))
+        format!(
+            "CREATE {unique}INDEX {}{} ON {}({columns}){partial}",
+            self.maybe("IF NOT EXISTS "),
+            quote(name),
+            quote(&table.name)
+        )
     }
 
     fn create_trigger(&mut self) -> String {
@@ -340,7 +396,10 @@ impl Generator<'_> {
         let column = self.column(&target);
         let body = match self.below(3) {
             0 => format!("DELETE FROM {} WHERE {column} = 2", quote(&target.name)),
-            1 => format!("UPDATE {} SET {column} = {column} WHERE {column} IS NOT NULL", quote(&target.name)),
+            1 => format!(
+                "UPDATE {} SET {column} = {column} WHERE {column} IS NOT NULL",
+                quote(&target.name)
+            ),
             _ => format!("INSERT INTO {}({column}) VALUES ({})", quote(&target.name), self.value()),
         };
         self.others.push(("TRIGGER", name));
@@ -353,7 +412,12 @@ impl Generator<'_> {
     fn create_view(&mut self) -> String {
         let (table, name) = (self.table(), self.one(&OTHERS));
         self.others.push(("VIEW", name));
-        format!("CREATE VIEW {}{} AS SELECT *, 'x' AS \"from\" FROM {}", self.maybe("IF NOT EXISTS "), quote(name), quote(&table.name))
+        format!(
+            "CREATE VIEW {}{} AS SELECT *, 'x' AS \"from\" FROM {}",
+            self.maybe("IF NOT EXISTS "),
+            quote(name),
+            quote(&table.name)
+        )
     }
 
     fn drop_something(&mut self) -> String {

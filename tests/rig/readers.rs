@@ -22,27 +22,39 @@ impl Reader {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::DuckDb, Self::PyIceberg];
 
-    /// What the engine sees in the table whose metadata file is at `metadata`, at its current or another snapshot:
-    /// `{"columns": [names], "rows": [[values]]}`. A double is `{"real": "1.5"}`, bytes are `{"hex": "00ff"}`, all else is as it is. The
-    /// rows are in no particular order. `environment` says how a store is reached (see [`Seaweed::environment`](crate::Seaweed)).
+    /// What the engine sees in the table whose metadata file is at `metadata`, at its current or
+    /// another snapshot: `{"columns": [names], "rows": [[values]]}`. A double is `{"real": "1.5"}`,
+    /// bytes are `{"hex": "00ff"}`, all else is as it is. The rows are in no particular order.
+    /// `environment` says how a store is reached (see [`Seaweed::environment`](crate::Seaweed)).
     ///
     /// # Panics
     ///
     /// When the engine fails, with what it says.
-    pub fn read(self, metadata: &str, snapshot: Option<i64>, environment: &[(&str, String)]) -> Value {
+    pub fn read(
+        self,
+        metadata: &str,
+        snapshot: Option<i64>,
+        environment: &[(&str, String)],
+    ) -> Value {
         let snapshot = snapshot.map(|number| number.to_string());
         self.run(&[Some(metadata), snapshot.as_deref()], environment)
     }
 
-    /// The same for many tables and snapshots at once, which saves most of the time: engines start slowly.
+    /// The same for many tables and snapshots at once, which saves most of the time: engines start
+    /// slowly.
     ///
     /// # Panics
     ///
     /// When the engine fails, with what it says.
-    pub fn read_all(self, tables: &[(String, Option<i64>)], environment: &[(&str, String)]) -> Vec<Value> {
+    pub fn read_all(
+        self,
+        tables: &[(String, Option<i64>)],
+        environment: &[(&str, String)],
+    ) -> Vec<Value> {
         let folder = scratch();
         let file = folder.path().join("batch.json");
-        std::fs::write(&file, serde_json::to_vec(tables).expect("texts and numbers are JSON")).expect("the build folder is writable");
+        std::fs::write(&file, serde_json::to_vec(tables).expect("texts and numbers are JSON"))
+            .expect("the build folder is writable");
         match self.run(&[Some("--batch"), file.to_str()], environment) {
             Value::Array(answers) => answers,
             other => panic!("a batch has a list of answers, not {other}"),
@@ -68,7 +80,10 @@ mod tests {
 
     #[test]
     fn the_readers_are_there() {
-        let seen = run(Command::new(Tool::Readers.program("python")).args([SCRIPT, "both"]), "the readers");
+        let seen = run(
+            Command::new(Tool::Readers.program("python")).args([SCRIPT, "both"]),
+            "the readers",
+        );
         assert!(seen.contains("pyiceberg"), "{seen}");
     }
 }

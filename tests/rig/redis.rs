@@ -67,12 +67,27 @@ impl Redis {
         Self::try_start(self.place).await.expect("its ports are free")
     }
 
-    /// `None` when it ended, as it does when somebody else got hold of one of its ports, or never answered.
+    /// `None` when it ended, as it does when somebody else got hold of one of its ports, or never
+    /// answered.
     async fn try_start(place: Place) -> Option<Self> {
         let mut command = Package::Redis.command();
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
-        command.args(["--port", &place.port.to_string(), "--tls-port", &place.tls_port.to_string(), "--tls-auth-clients", "no"]);
-        command.args(["--tls-cert-file", "server.pem", "--tls-key-file", "server.key", "--tls-ca-cert-file", "authority.pem"]);
+        command.args([
+            "--port",
+            &place.port.to_string(),
+            "--tls-port",
+            &place.tls_port.to_string(),
+            "--tls-auth-clients",
+            "no",
+        ]);
+        command.args([
+            "--tls-cert-file",
+            "server.pem",
+            "--tls-key-file",
+            "server.key",
+            "--tls-ca-cert-file",
+            "authority.pem",
+        ]);
         if !place.password.is_empty() {
             command.args(["--requirepass", &place.password]);
         }
@@ -85,7 +100,8 @@ impl Redis {
             }
             redis.try_ask::<String>(&["PING"]).await.ok().map(|_| true)
         };
-        let answered = Deadline::in_seconds(START_SECONDS_MAX).until(answers).await.unwrap_or(false);
+        let answered =
+            Deadline::in_seconds(START_SECONDS_MAX).until(answers).await.unwrap_or(false);
         (answered && redis.process.ended().is_none()).then_some(redis)
     }
 
@@ -142,11 +158,35 @@ impl Redis {
 fn certify(folder: &Path) {
     let request = |arguments: &[&str]| {
         let mut command = Package::Openssl.command();
-        command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]).args(arguments);
+        command
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-days",
+                "2",
+            ])
+            .args(arguments);
         run(command.current_dir(folder), "openssl, which makes certificates for tests");
     };
     request(&["-subj", "/CN=authority", "-keyout", "authority.key", "-out", "authority.pem"]);
-    let server = ["-subj", "/CN=server", "-keyout", "server.key", "-out", "server.pem", "-CA", "authority.pem", "-CAkey", "authority.key"];
-    let extensions = ["-addext", "basicConstraints=critical,CA:FALSE", "-addext", "subjectAltName=IP:127.0.0.1"];
+    let server = [
+        "-subj",
+        "/CN=server",
+        "-keyout",
+        "server.key",
+        "-out",
+        "server.pem",
+        "-CA",
+        "authority.pem",
+        "-CAkey",
+        "authority.key",
+    ];
+    let extensions =
+        ["-addext", "basicConstraints=critical,CA:FALSE", "-addext", "subjectAltName=IP:127.0.0.1"];
     request(&[server.as_slice(), &extensions].concat());
 }

@@ -17,8 +17,9 @@ use crate::tools::Tool;
 const ACCESS_KEY_ID: &str = "admin";
 const SECRET_ACCESS_KEY: &str = "secretsecret";
 
-/// After its first answer it takes about a second to hear from its own master which of its parts guards which key. Until then two creates of
-/// one key can both succeed (7 of 140 races of 8 did, none of 504 later), and a test would find what is not dotdo's fault.
+/// After its first answer it takes about a second to hear from its own master which of its parts
+/// guards which key. Until then two creates of one key can both succeed (7 of 140 races of 8 did,
+/// none of 504 later), and a test would find what is not dotdo's fault.
 const SETTLING: Duration = Duration::from_secs(3);
 
 /// A running SeaweedFS with one bucket.
@@ -30,16 +31,20 @@ pub struct Seaweed {
 }
 
 impl Seaweed {
-    /// The one that all tests of this binary share; started by the first. Each should use a prefix of its own.
+    /// The one that all tests of this binary share; started by the first. Each should use a prefix
+    /// of its own.
     ///
     /// # Panics
     ///
     /// When it can't be installed or started.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Seaweed> = OnceLock::new();
-        // Waiting for it may not block a runtime's thread that it needs, so a thread of its own does.
-        SHARED
-            .get_or_init(|| std::thread::scope(|scope| scope.spawn(|| runtime().block_on(Self::start())).join()).expect("SeaweedFS starts"))
+        // Waiting for it may not block a runtime's thread that it needs, so a thread of its own
+        // does.
+        SHARED.get_or_init(|| {
+            std::thread::scope(|scope| scope.spawn(|| runtime().block_on(Self::start())).join())
+                .expect("SeaweedFS starts")
+        })
     }
 
     /// Starts one more.
@@ -61,21 +66,53 @@ impl Seaweed {
         let data = scratch();
         // The name tells this instance from any other that may have got the port.
         let bucket = format!("bucket-{}", unique().simple());
-        let [master, master_grpc, volume, volume_grpc, filer, filer_grpc, s3, s3_grpc, admin, admin_grpc, debug] = ports::free();
+        let [
+            master,
+            master_grpc,
+            volume,
+            volume_grpc,
+            filer,
+            filer_grpc,
+            s3,
+            s3_grpc,
+            admin,
+            admin_grpc,
+            debug,
+        ] = ports::free();
         let mut command = Command::new(Tool::Seaweed.program("weed"));
-        command.args(["mini", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-webdav=false", "-admin.ui=false"]);
-        command.args(["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false", "-master.volumeSizeLimitMB=128"]);
+        command.args([
+            "mini",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            "-webdav=false",
+            "-admin.ui=false",
+        ]);
+        command.args([
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            "-master.telemetry=false",
+            "-master.volumeSizeLimitMB=128",
+        ]);
         command.arg(format!("-dir={}", data.path().display())).arg(format!("-bucket={bucket}"));
-        command.args([format!("-master.port={master}"), format!("-master.port.grpc={master_grpc}")]);
-        command.args([format!("-volume.port={volume}"), format!("-volume.port.grpc={volume_grpc}")]);
+        command
+            .args([format!("-master.port={master}"), format!("-master.port.grpc={master_grpc}")]);
+        command
+            .args([format!("-volume.port={volume}"), format!("-volume.port.grpc={volume_grpc}")]);
         command.args([format!("-filer.port={filer}"), format!("-filer.port.grpc={filer_grpc}")]);
         command.args([format!("-s3.port={s3}"), format!("-s3.port.grpc={s3_grpc}")]);
-        command.args([format!("-admin.port={admin}"), format!("-admin.port.grpc={admin_grpc}"), format!("-debug.port={debug}")]);
-        command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID).env("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY);
+        command.args([
+            format!("-admin.port={admin}"),
+            format!("-admin.port.grpc={admin_grpc}"),
+            format!("-debug.port={debug}"),
+        ]);
+        command
+            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
+            .env("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY);
         // It reads configuration from the home folder, which is none of a test's business.
         command.env("HOME", data.path()).current_dir(data.path());
         let process = Process::start(&mut command);
-        let seaweed = Self { process, endpoint: format!("http://127.0.0.1:{s3}"), bucket, _data: data };
+        let seaweed =
+            Self { process, endpoint: format!("http://127.0.0.1:{s3}"), bucket, _data: data };
         seaweed.answers().await.then_some(seaweed)
     }
 
@@ -83,7 +120,10 @@ impl Seaweed {
     async fn answers(&self) -> bool {
         let bucket = open(&self.config("ready")).expect("the configuration is good");
         let deadline = Deadline::in_seconds(60);
-        let answers = deadline.until(|| async { bucket.put(&Key::new("1"), Bytes::new()).await.ok() }).await.is_some();
+        let answers = deadline
+            .until(|| async { bucket.put(&Key::new("1"), Bytes::new()).await.ok() })
+            .await
+            .is_some();
         tokio::time::sleep(SETTLING).await;
         answers
     }

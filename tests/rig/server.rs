@@ -22,20 +22,25 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// `dotdo serve` on a free port with its state at `storage`, such as `file:///tmp/state` or `s3://bucket/prefix`.
+    /// `dotdo serve` on a free port with its state at `storage`, such as `file:///tmp/state` or
+    /// `s3://bucket/prefix`.
     ///
     /// # Panics
     ///
     /// When the program can't be built.
     pub fn new(storage: &str) -> Self {
-        let arguments = ["serve", "--host", "127.0.0.1", "--port", "0", "--storage", storage].map(str::to_owned).to_vec();
+        let arguments = ["serve", "--host", "127.0.0.1", "--port", "0", "--storage", storage]
+            .map(str::to_owned)
+            .to_vec();
         Self { program: None, arguments, environment: Vec::new() }
     }
 
-    /// A user's program, such as an example: it takes no arguments and is configured by its environment.
+    /// A user's program, such as an example: it takes no arguments and is configured by its
+    /// environment.
     pub fn of(program: impl Into<PathBuf>, storage: &str) -> Self {
         let environment = [("DOTDO_HOST", "127.0.0.1"), ("DOTDO_STORAGE", storage), ("PORT", "0")];
-        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let environment =
+            environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         Self { program: Some(program.into()), arguments: Vec::new(), environment }
     }
 
@@ -64,8 +69,12 @@ impl Setup {
     pub fn command(&self) -> Command {
         let mut command = Command::new(self.program.clone().unwrap_or_else(dotdo));
         command.args(&self.arguments);
-        let is_ours =
-            |name: &str| ["DOTDO_", "AWS_", "R2_", "REDIS_", "WORKOS_"].iter().any(|prefix| name.starts_with(prefix)) || name == "PORT";
+        let is_ours = |name: &str| {
+            ["DOTDO_", "AWS_", "R2_", "REDIS_", "WORKOS_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+                || name == "PORT"
+        };
         for (name, _) in std::env::vars().filter(|(name, _)| is_ours(name)) {
             command.env_remove(name);
         }
@@ -82,9 +91,15 @@ impl Setup {
         let server = self.start_listening().await;
         let client = reqwest::Client::new();
         let url = server.url("/ready");
-        let ready = || async { client.get(&url).send().await.ok().filter(|answer| answer.status().is_success()) };
+        let ready = || async {
+            client.get(&url).send().await.ok().filter(|answer| answer.status().is_success())
+        };
         let is_ready = Deadline::in_seconds(START_SECONDS_MAX).until(ready).await.is_some();
-        assert!(is_ready, "the server is not ready after {START_SECONDS_MAX} s:\n{}", server.stderr());
+        assert!(
+            is_ready,
+            "the server is not ready after {START_SECONDS_MAX} s:\n{}",
+            server.stderr()
+        );
         server
     }
 
@@ -94,7 +109,9 @@ impl Setup {
     ///
     /// When it ends or does not listen in time, with what it wrote.
     pub async fn start_listening(&self) -> Server {
-        self.try_start().await.unwrap_or_else(|log| panic!("the server ended before it listened:\n{log}"))
+        self.try_start()
+            .await
+            .unwrap_or_else(|log| panic!("the server ended before it listened:\n{log}"))
     }
 
     /// Starts it and waits until it listens, ready or not.
@@ -117,7 +134,11 @@ impl Setup {
                 let (status, log) = process.last_words();
                 return Err(format!("{log}\n{status}"));
             }
-            assert!(!deadline.is_over(), "the server does not listen after {START_SECONDS_MAX} s:\n{}", process.stderr());
+            assert!(
+                !deadline.is_over(),
+                "the server does not listen after {START_SECONDS_MAX} s:\n{}",
+                process.stderr()
+            );
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     }
@@ -181,7 +202,10 @@ impl Server {
 fn listening_address(log: &str) -> Option<String> {
     let line = log.lines().find(|line| line.contains("listening"))?;
     let from = line.find("127.0.0.1:")?;
-    let address: String = line[from..].chars().take_while(|char| char.is_ascii_digit() || ".:".contains(*char)).collect();
+    let address: String = line[from..]
+        .chars()
+        .take_while(|char| char.is_ascii_digit() || ".:".contains(*char))
+        .collect();
     Some(address)
 }
 
@@ -191,17 +215,33 @@ fn dotdo() -> PathBuf {
     BUILT.get_or_init(build).clone()
 }
 
-/// Builds it with the very features that `cargo test --workspace` has given every dependency, so that none is compiled twice: those of the
-/// whole workspace, with development dependencies, which naming a test asks for.
+/// Builds it with the very features that `cargo test --workspace` has given every dependency, so
+/// that none is compiled twice: those of the whole workspace, with development dependencies, which
+/// naming a test asks for.
 fn build() -> PathBuf {
     let profile = profile();
     let mut command = Command::new(env!("CARGO"));
-    command.args(["build", "--quiet", "--workspace", "--bin", "dotdo", "--test", "tidy", "--target-dir"]).arg(target());
+    command
+        .args([
+            "build",
+            "--quiet",
+            "--workspace",
+            "--bin",
+            "dotdo",
+            "--test",
+            "tidy",
+            "--target-dir",
+        ])
+        .arg(target());
     if profile.ends_with("release") {
         command.arg("--release");
     }
     command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let output = command.output().expect("cargo, which has built this test, can be started");
-    assert!(output.status.success(), "dotdo can't be built:\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "dotdo can't be built:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     profile.join("dotdo")
 }

@@ -1,14 +1,18 @@
-//! A class that runs whatever SQL a request brings, and a way to write a whole database down, whoever keeps it.
+//! A class that runs whatever SQL a request brings, and a way to write a whole database down,
+//! whoever keeps it.
 
-use dotdo_core::{Context, DurableObject, Engine, Error, ObjectId, Request, Response, Result, Value, json};
+use dotdo_core::{
+    Context, DurableObject, Engine, Error, ObjectId, Request, Response, Result, Value, json,
+};
 use serde_json::{Value as Json, json as to_json};
 
 /// Runs the SQL of requests.
 ///
-/// The body of `POST /` is a list of statements, each `[sql, parameter, …]`; the answer is a list of `{"rows": [[…]]}`. With the path
-/// `/lenient` a statement that fails is answered with `{"error": sentence, "code": code}`, and the next one runs; otherwise the request
-/// fails. `GET /dump` gives [`dump`]'s lines. Values are null, `{"integer": digits}`, `{"real": its bits in hex}`, `{"text": text}`,
-/// `{"text_hex": digits}` and `{"blob": digits}`.
+/// The body of `POST /` is a list of statements, each `[sql, parameter, …]`; the answer is a list
+/// of `{"rows": [[…]]}`. With the path `/lenient` a statement that fails is answered with
+/// `{"error": sentence, "code": code}`, and the next one runs; otherwise the request fails. `GET
+/// /dump` gives [`dump`]'s lines. Values are null, `{"integer": digits}`, `{"real": its bits in
+/// hex}`, `{"text": text}`, `{"text_hex": digits}` and `{"blob": digits}`.
 #[derive(Debug, Clone, Copy)]
 pub struct SqlObject;
 
@@ -23,7 +27,9 @@ impl DurableObject for SqlObject {
         for statement in &statements {
             match run(ctx, statement) {
                 Ok(rows) => answers.push(to_json!({ "rows": rows })),
-                Err(error) if path == "/lenient" => answers.push(to_json!({ "error": error.message(), "code": error.code() })),
+                Err(error) if path == "/lenient" => {
+                    answers.push(to_json!({ "error": error.message(), "code": error.code() }))
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -35,7 +41,9 @@ fn run(ctx: &mut Context, statement: &[Json]) -> Result<Vec<Vec<Json>>> {
     let Some((Json::String(sql), params)) = statement.split_first() else {
         return Err(Error::invalid("a statement begins with its SQL"));
     };
-    let params = params.iter().map(|param| decode(param).ok_or_else(|| Error::invalid(format!("{param} is no value"))));
+    let params = params
+        .iter()
+        .map(|param| decode(param).ok_or_else(|| Error::invalid(format!("{param} is no value"))));
     let rows = ctx.sql().exec(sql, params.collect::<Result<Vec<Value>>>()?)?.values()?;
     Ok(rows.iter().map(|row| row.iter().map(encode).collect()).collect())
 }
@@ -105,7 +113,11 @@ impl Database for rusqlite::Connection {
         let mut rows = statement.query(()).map_err(text)?;
         let mut values = Vec::new();
         while let Some(row) = rows.next().map_err(text)? {
-            values.push((0..columns.len()).map(|index| row.get_ref(index).map(own).map_err(text)).collect::<Result<_, _>>()?);
+            values.push(
+                (0..columns.len())
+                    .map(|index| row.get_ref(index).map(own).map_err(text))
+                    .collect::<Result<_, _>>()?,
+            );
         }
         Ok((columns, values))
     }
@@ -122,8 +134,8 @@ pub fn own(value: rusqlite::types::ValueRef<'_>) -> Value {
     }
 }
 
-/// Everything in a database as lines: the numbers in its header, the schema in its order, every row with its rowid, storage classes and
-/// bits, what views show, and whether SQLite finds it sound.
+/// Everything in a database as lines: the numbers in its header, the schema in its order, every row
+/// with its rowid, storage classes and bits, what views show, and whether SQLite finds it sound.
 pub fn dump(database: &mut dyn Database) -> Vec<String> {
     let mut lines = Vec::new();
     for pragma in ["PRAGMA user_version", "PRAGMA application_id", "PRAGMA integrity_check"] {
@@ -135,11 +147,17 @@ pub fn dump(database: &mut dyn Database) -> Vec<String> {
         let quoted = format!("\"{}\"", name.replace('"', "\"\""));
         match kind.as_str() {
             // The rowids of counters mean nothing.
-            "table" if name == "sqlite_sequence" => {
-                add(&mut lines, database, &name, "SELECT name, seq FROM sqlite_sequence", Order::Sorted)
-            }
+            "table" if name == "sqlite_sequence" => add(
+                &mut lines,
+                database,
+                &name,
+                "SELECT name, seq FROM sqlite_sequence",
+                Order::Sorted,
+            ),
             "table" => add_table(&mut lines, database, &name, &quoted),
-            "view" => add(&mut lines, database, &name, &format!("SELECT * FROM {quoted}"), Order::Sorted),
+            "view" => {
+                add(&mut lines, database, &name, &format!("SELECT * FROM {quoted}"), Order::Sorted)
+            }
             _ => {}
         }
     }
@@ -157,12 +175,18 @@ fn names(database: &mut dyn Database) -> Vec<(String, String)> {
         Value::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         other => format!("{other:?}"),
     };
-    let rows = database.query("SELECT type, name FROM sqlite_schema ORDER BY name").map(|(_, rows)| rows).unwrap_or_default();
+    let rows = database
+        .query("SELECT type, name FROM sqlite_schema ORDER BY name")
+        .map(|(_, rows)| rows)
+        .unwrap_or_default();
     rows.iter().map(|row| (text(&row[0]), text(&row[1]))).collect()
 }
 
 fn add_table(lines: &mut Vec<String>, database: &mut dyn Database, name: &str, quoted: &str) {
-    let columns = database.query(&format!("SELECT * FROM {quoted} LIMIT 0")).map(|(columns, _)| columns).unwrap_or_default();
+    let columns = database
+        .query(&format!("SELECT * FROM {quoted} LIMIT 0"))
+        .map(|(columns, _)| columns)
+        .unwrap_or_default();
     let is_free = |alias: &&str| !columns.iter().any(|column| column.eq_ignore_ascii_case(alias));
     let alias = ["rowid", "_rowid_", "oid"].into_iter().find(is_free);
     let with_rowid = alias.map(|alias| format!("SELECT {alias}, * FROM {quoted}"));
@@ -176,7 +200,9 @@ fn add(lines: &mut Vec<String>, database: &mut dyn Database, title: &str, sql: &
         Ok((columns, rows)) => {
             lines.push(format!("# {title}: {}", columns.join(", ")));
             let from = lines.len();
-            lines.extend(rows.iter().map(|row| row.iter().map(line).collect::<Vec<_>>().join(" | ")));
+            lines.extend(
+                rows.iter().map(|row| row.iter().map(line).collect::<Vec<_>>().join(" | ")),
+            );
             if order == Order::Sorted {
                 lines[from..].sort();
             }
@@ -205,9 +231,21 @@ pub fn difference(expected: &[String], found: &[String]) -> Option<String> {
         return None;
     }
     let at = expected.iter().zip(found).take_while(|(expected, found)| expected == found).count();
-    let title = expected[..at].iter().rev().find(|line| line.starts_with('#')).map_or("", String::as_str);
-    let side = |lines: &[String]| lines.iter().skip(at).take(3).map(|line| line.chars().take(300).collect::<String>()).collect::<Vec<_>>();
-    Some(format!("in {title:?}, line {at}\n  expected {:#?}\n  found {:#?}", side(expected), side(found)))
+    let title =
+        expected[..at].iter().rev().find(|line| line.starts_with('#')).map_or("", String::as_str);
+    let side = |lines: &[String]| {
+        lines
+            .iter()
+            .skip(at)
+            .take(3)
+            .map(|line| line.chars().take(300).collect::<String>())
+            .collect::<Vec<_>>()
+    };
+    Some(format!(
+        "in {title:?}, line {at}\n  expected {:#?}\n  found {:#?}",
+        side(expected),
+        side(found)
+    ))
 }
 
 /// Sends statements to an object of an engine; each is answered as [`SqlObject`] says.
@@ -215,7 +253,12 @@ pub fn difference(expected: &[String], found: &[String]) -> Option<String> {
 /// # Errors
 ///
 /// What the engine fails with.
-pub async fn ask(engine: &Engine, object: &ObjectId, path: &str, statements: &Json) -> Result<Json> {
+pub async fn ask(
+    engine: &Engine,
+    object: &ObjectId,
+    path: &str,
+    statements: &Json,
+) -> Result<Json> {
     let mut request = Request::new(statements.to_string().into());
     *request.uri_mut() = path.parse().map_err(|_| Error::invalid("the path is one"))?;
     *request.method_mut() = http::Method::POST;
@@ -227,7 +270,11 @@ pub async fn ask(engine: &Engine, object: &ObjectId, path: &str, statements: &Js
 /// # Errors
 ///
 /// What the engine fails with.
-pub async fn dump_of(engine: &Engine, object: &ObjectId, at: Option<dotdo_core::At>) -> Result<Vec<String>> {
+pub async fn dump_of(
+    engine: &Engine,
+    object: &ObjectId,
+    at: Option<dotdo_core::At>,
+) -> Result<Vec<String>> {
     let mut request = Request::new(dotdo_core::Body::empty());
     *request.uri_mut() = http::Uri::from_static("/dump");
     engine.fetch(object, at, request).await?.into_body().json().await

@@ -1,4 +1,5 @@
-//! Time that stands still until it is moved, and randomness that repeats: what makes a run of the engine the same every time.
+//! Time that stands still until it is moved, and randomness that repeats: what makes a run of the
+//! engine the same every time.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -41,7 +42,8 @@ impl Clock for StillClock {
     }
 
     fn wall_ms(&self) -> i64 {
-        BEGINNING_MS + i64::try_from(self.monotonic().as_millis()).expect("tests last less than ages")
+        BEGINNING_MS
+            + i64::try_from(self.monotonic().as_millis()).expect("tests last less than ages")
     }
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -1,4 +1,5 @@
-//! Tools from the Python package index, each in a virtual environment of its own in the build folder, pinned by a file in `tools/`.
+//! Tools from the Python package index, each in a virtual environment of its own in the build
+//! folder, pinned by a file in `tools/`.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,8 @@ impl Tool {
         }
     }
 
-    /// The program `name` of this tool; installs the tool when this build folder does not have it in this version.
+    /// The program `name` of this tool; installs the tool when this build folder does not have it
+    /// in this version.
     ///
     /// # Panics
     ///
@@ -51,7 +53,8 @@ impl Tool {
         fs::create_dir_all(&rigs).expect("the build folder is writable");
         let home = rigs.join(name);
         // Test binaries run at the same time; one installs, the others wait.
-        let lock = File::create(rigs.join(format!("{name}.lock"))).expect("the build folder is writable");
+        let lock =
+            File::create(rigs.join(format!("{name}.lock"))).expect("the build folder is writable");
         lock.lock().expect("files can be locked");
         let installed = home.join("installed.txt");
         if fs::read_to_string(&installed).is_ok_and(|found| found == pins) {
@@ -66,16 +69,34 @@ impl Tool {
 fn install(home: &Path, file: &Path, pins: &str) {
     let _ = fs::remove_dir_all(home);
     fs::write(file, pins).expect("the build folder is writable");
-    run(Command::new("python3").args(["-m", "venv"]).arg(home), "Python 3.11 or newer with its venv module");
+    run(
+        Command::new("python3").args(["-m", "venv"]).arg(home),
+        "Python 3.11 or newer with its venv module",
+    );
     // The files name all that is used; cargo-lambda would bring a compiler along.
-    let pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--no-input", "-r"];
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--disable-pip-version-check",
+        "--no-input",
+        "-r",
+    ];
     run(Command::new(home.join("bin/python")).args(pip).arg(file), "a Python package index");
 }
 
 /// Runs a command to its end; `needs` is said when it fails.
 pub(crate) fn run(command: &mut Command, needs: &str) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("this test needs {needs}: {command:?} does not start: {error}"));
+    let output = command.output().unwrap_or_else(|error| {
+        panic!("this test needs {needs}: {command:?} does not start: {error}")
+    });
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "this test needs {needs}: {command:?} failed, {}\n{stderr}", output.status);
+    assert!(
+        output.status.success(),
+        "this test needs {needs}: {command:?} failed, {}\n{stderr}",
+        output.status
+    );
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

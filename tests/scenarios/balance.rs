@@ -1,5 +1,6 @@
-//! Real load balancers with the configurations in `deploy/`, in front of three servers: an object stays where it is, and when servers end under
-//! load, nothing is lost, nothing is done twice, and clients see only what the page about load balancing says.
+//! Real load balancers with the configurations in `deploy/`, in front of three servers: an object
+//! stays where it is, and when servers end under load, nothing is lost, nothing is done twice, and
+//! clients see only what the page about load balancing says.
 
 use dotdo_tests::{Balancer, Deadline, Package, Server};
 use nix::sys::signal::Signal;
@@ -39,7 +40,10 @@ async fn behind(package: Package, [first, second, third]: &[Server; 3]) -> Balan
 /// The value of a server's figure, added up over its labels.
 async fn figure(server: &Server, http: &Client, name: &str) -> u64 {
     let text = good(http, Method::GET, server.url("/metrics")).await.text().await.expect("text");
-    let values = text.lines().filter(|line| line.starts_with(name)).filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+    let values = text
+        .lines()
+        .filter(|line| line.starts_with(name))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
     values.sum()
 }
 
@@ -66,7 +70,9 @@ async fn stays(package: Package) {
                 post(&format!("/do/{id}/{query}1")),
                 post(&format!("/do/Ledger/{id}/{query}2")),
                 post(&format!("/{query}3")).header("x-do-id", &id),
-                post(&format!("/{query}4")).header("x-dotdo-id", &id).header("x-dotdo-type", "Ledger"),
+                post(&format!("/{query}4"))
+                    .header("x-dotdo-id", &id)
+                    .header("x-dotdo-type", "Ledger"),
                 post(&format!("/do/{id}/{query}5")).header("x-do-type", "Ledger"),
                 // The header wins, whatever the path looks like.
                 http.get(balancer.url("/count?/do/other")).header("x-do-id", &id),
@@ -74,12 +80,20 @@ async fn stays(package: Package) {
             for (number, way) in (1..).zip(ways) {
                 let answer = answered(way).await;
                 let told = answer["position"].as_u64().or(answer["count"].as_u64());
-                assert_eq!(told, Some(if number == 6 { round * 5 + 5 } else { round * 5 + number }), "all ways lead to one object");
+                assert_eq!(
+                    told,
+                    Some(if number == 6 { round * 5 + 5 } else { round * 5 + number }),
+                    "all ways lead to one object"
+                );
             }
         }
     }
     for server in &servers {
-        assert_eq!(figure(server, &http, "dotdo_forwarded_total").await, 0, "an object's requests went to one server");
+        assert_eq!(
+            figure(server, &http, "dotdo_forwarded_total").await,
+            0,
+            "an object's requests went to one server"
+        );
         assert!(figure(server, &http, "dotdo_commits_total").await > 0, "each server has objects");
     }
     echoes(&http, &balancer, &Bodies::Whole).await;
@@ -102,17 +116,26 @@ async fn answered(request: RequestBuilder) -> Value {
 /// Bodies, paths and queries pass as they are, whatever the method.
 async fn echoes(http: &Client, balancer: &Balancer, bodies: &Bodies) {
     for method in [Method::POST, Method::PUT, Method::DELETE] {
-        let sent = http.request(method.clone(), balancer.url("/do/Mirror/echoes/echo?a=%20b&c=/%2F"));
+        let sent =
+            http.request(method.clone(), balancer.url("/do/Mirror/echoes/echo?a=%20b&c=/%2F"));
         let (bytes, sent) = match bodies {
             Bodies::Whole => (WHOLE_BYTES, sent.body(vec![7_u8; WHOLE_BYTES])),
             Bodies::Streamed => (LARGE_BYTES, sent.body(streamed())),
         };
         let answer = sent.send().await.expect("the balancer answers");
         assert_eq!(answer.status(), StatusCode::OK);
-        let seen: Value = serde_json::from_str(answer.headers()["x-seen"].to_str().expect("text")).expect("JSON");
-        assert_eq!((&seen["method"], &seen["uri"]), (&method.as_str().into(), &"/echo?a=%20b&c=/%2F".into()));
+        let seen: Value =
+            serde_json::from_str(answer.headers()["x-seen"].to_str().expect("text")).expect("JSON");
+        assert_eq!(
+            (&seen["method"], &seen["uri"]),
+            (&method.as_str().into(), &"/echo?a=%20b&c=/%2F".into())
+        );
         let echoed = answer.bytes().await.expect("the whole body");
-        assert!(echoed.len() == bytes && echoed.iter().all(|byte| *byte == 7), "{} of {bytes} bytes", echoed.len());
+        assert!(
+            echoed.len() == bytes && echoed.iter().all(|byte| *byte == 7),
+            "{} of {bytes} bytes",
+            echoed.len()
+        );
     }
 }
 
@@ -132,8 +155,9 @@ async fn behind_nginx_servers_end_under_load() {
     end_under_load(Package::Nginx, &World::folder()).await;
 }
 
-/// One server is killed, another asked to stop; one is left. Appends that were refused left nothing, acknowledged ones are there once, those
-/// with an unknown outcome once or not at all, and what was read was never the past.
+/// One server is killed, another asked to stop; one is left. Appends that were refused left
+/// nothing, acknowledged ones are there once, those with an unknown outcome once or not at all, and
+/// what was read was never the past.
 async fn end_under_load(package: Package, world: &World) {
     let [killed, stopped, left] = three(world, "1000").await;
     let balancer = Balancer::start(package, [&killed, &stopped, &left], CLASSES).await;
@@ -162,6 +186,9 @@ async fn a_balancer_without_servers_says_whether_anything_was_done() {
             assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer}");
             (answer["code"] == code).then_some(())
         };
-        Deadline::in_seconds(PATIENCE_SECONDS).until(told).await.unwrap_or_else(|| panic!("{package:?}: {}", balancer.stderr()));
+        Deadline::in_seconds(PATIENCE_SECONDS)
+            .until(told)
+            .await
+            .unwrap_or_else(|| panic!("{package:?}: {}", balancer.stderr()));
     }
 }

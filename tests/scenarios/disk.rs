@@ -1,4 +1,5 @@
-//! A full disk: what can't be written is refused at once, what is there is read, and room makes everything well.
+//! A full disk: what can't be written is refused at once, what is there is read, and room makes
+//! everything well.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +13,8 @@ use tempfile::TempDir;
 use crate::load::Load;
 use crate::world::World;
 
-/// Set to `mount` where no file system can be mounted, not even in a namespace of one's own: leaves this scenario out.
+/// Set to `mount` where no file system can be mounted, not even in a namespace of one's own: leaves
+/// this scenario out.
 const WITHOUT: &str = "DOTDO_TEST_WITHOUT";
 /// Set for the copy of this test that may mount.
 const INSIDE: &str = "DOTDO_TEST_MOUNTS";
@@ -28,7 +30,9 @@ impl Disk {
     fn mount() -> Option<Self> {
         let folder = scratch();
         let mut command = Command::new("mount");
-        command.args(["-t", "tmpfs", "-o", &format!("size={BYTES}"), "dotdo-test"]).arg(folder.path());
+        command
+            .args(["-t", "tmpfs", "-o", &format!("size={BYTES}"), "dotdo-test"])
+            .arg(folder.path());
         let mounted = command.output().is_ok_and(|output| output.status.success());
         mounted.then_some(Self { folder })
     }
@@ -40,7 +44,11 @@ impl Disk {
 
     /// Takes all the room that is left.
     fn fill(&self) {
-        let mut ballast = std::fs::File::options().create(true).append(true).open(self.ballast()).expect("a file can be opened");
+        let mut ballast = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.ballast())
+            .expect("a file can be opened");
         // Ends with the error that is wanted: no space left.
         while std::io::Write::write_all(&mut ballast, &[7; 512]).is_ok() {}
     }
@@ -71,14 +79,21 @@ fn a_full_disk_refuses_writes_and_nothing_else() {
         assert!(std::env::var_os(INSIDE).is_none(), "a namespace of one's own lets mount");
         let this = std::env::current_exe().expect("a running program has a path");
         let status = run_in_namespace(&this);
-        assert!(status, "a small disk can't be mounted here (root or unshare(1) can); DOTDO_TEST_WITHOUT=mount leaves this test out");
+        assert!(
+            status,
+            "a small disk can't be mounted here (root or unshare(1) can); DOTDO_TEST_WITHOUT=mount leaves this test out"
+        );
     }
 }
 
 /// Runs this very test where an ordinary user may mount.
 fn run_in_namespace(this: &Path) -> bool {
     let mut command = Command::new("unshare");
-    command.args(["--user", "--map-root-user", "--mount"]).arg(this).args(["--exact", NAME]).env(INSIDE, "1");
+    command
+        .args(["--user", "--map-root-user", "--mount"])
+        .arg(this)
+        .args(["--exact", NAME])
+        .env(INSIDE, "1");
     command.status().is_ok_and(|status| status.success())
 }
 
@@ -92,14 +107,31 @@ async fn fill_and_empty(disk: &Disk) {
 
     disk.fill();
     for _ in 0..3 {
-        let refused = http.post(server.url("/do/full-0/append?client=100&n=1&bytes=65536")).send().await.expect("the server answers");
+        let refused = http
+            .post(server.url("/do/full-0/append?client=100&n=1&bytes=65536"))
+            .send()
+            .await
+            .expect("the server answers");
         assert!(refused.headers().contains_key("retry-after"), "{refused:?}");
         let (status, code, message) = error_of(refused).await;
-        assert_eq!((status, code.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "STORE_DENIED"), "{message}");
+        assert_eq!(
+            (status, code.as_str()),
+            (StatusCode::SERVICE_UNAVAILABLE, "STORE_DENIED"),
+            "{message}"
+        );
         assert!(message.contains("No space left on device"), "{message}");
         for object in load.objects() {
-            let read = http.get(server.url(&format!("/do/{object}/count"))).send().await.expect("the server answers");
-            assert_eq!(read.status(), StatusCode::OK, "reads go on: {}", read.text().await.unwrap_or_default());
+            let read = http
+                .get(server.url(&format!("/do/{object}/count")))
+                .send()
+                .await
+                .expect("the server answers");
+            assert_eq!(
+                read.status(),
+                StatusCode::OK,
+                "reads go on: {}",
+                read.text().await.unwrap_or_default()
+            );
         }
     }
 

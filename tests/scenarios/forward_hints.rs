@@ -15,8 +15,11 @@ fn lock(object: &str) -> Key {
 /// What the hint of an object says, once it is there.
 async fn hint(bucket: &dyn Bucket, object: &str) -> Value {
     let deadline = dotdo_tests::Deadline::in_seconds(crate::world::PATIENCE_SECONDS);
-    let stored = deadline.until(|| async { bucket.get(&lock(object)).await.expect("the store answers") }).await;
-    serde_json::from_slice(&stored.expect("the owner leaves a hint").bytes).expect("the hint is JSON")
+    let stored = deadline
+        .until(|| async { bucket.get(&lock(object)).await.expect("the store answers") })
+        .await;
+    serde_json::from_slice(&stored.expect("the owner leaves a hint").bytes)
+        .expect("the hint is JSON")
 }
 
 async fn append(http: &Client, server: &Server, object: &str, n: u64) {
@@ -60,8 +63,12 @@ async fn a_hint_that_lies_misleads_nobody() {
         let newcomer = setup.start().await;
         append(&http, &newcomer, &object, 1).await;
         append(&http, &owner, &object, 2).await;
-        let figures = good(&http, Method::GET, newcomer.url("/metrics")).await.text().await.expect("text");
-        assert!(figures.contains("dotdo_forwarded_total{result=\"answered\"} 1"), "{number}: the owner has answered: {figures}");
+        let figures =
+            good(&http, Method::GET, newcomer.url("/metrics")).await.text().await.expect("text");
+        assert!(
+            figures.contains("dotdo_forwarded_total{result=\"answered\"} 1"),
+            "{number}: the owner has answered: {figures}"
+        );
     }
 }
 
@@ -69,7 +76,8 @@ async fn a_hint_that_lies_misleads_nobody() {
 async fn hints_that_point_at_each_other_send_nobody_round_in_circles() {
     let world = World::folder();
     let setup = forwarding(&world).env("DOTDO_LEASE_DURATION_MS", "20000");
-    let (owner, left, right, http) = (setup.start().await, setup.start().await, setup.start().await, Client::new());
+    let (owner, left, right, http) =
+        (setup.start().await, setup.start().await, setup.start().await, Client::new());
     let bucket = world.bucket();
     append(&http, &left, "of-left", 0).await;
     append(&http, &right, "of-right", 0).await;
@@ -80,15 +88,18 @@ async fn hints_that_point_at_each_other_send_nobody_round_in_circles() {
         lie["id"] = truth["id"].clone();
         bucket.put(&lock("object"), lie.to_string().into()).await.expect("the store takes it");
         append(&http, asked, "object", n).await;
-        let figures = good(&http, Method::GET, asked.url("/metrics")).await.text().await.expect("text");
+        let figures =
+            good(&http, Method::GET, asked.url("/metrics")).await.text().await.expect("text");
         assert!(figures.contains("dotdo_forwarded_total{result=\"declined\"} 1"), "{figures}");
         assert!(figures.contains("dotdo_forwarded_total{result=\"answered\"} 1"), "{figures}");
     }
     for misled in [&left, &right] {
-        let figures = good(&http, Method::GET, misled.url("/metrics")).await.text().await.expect("text");
+        let figures =
+            good(&http, Method::GET, misled.url("/metrics")).await.text().await.expect("text");
         assert!(figures.contains("dotdo_peer_requests_total{result=\"not_owner\"} 1"), "{figures}");
         assert!(
-            figures.contains("status=\"421\",class=\"Ledger\"} 1") && !figures.contains("status=\"503\""),
+            figures.contains("status=\"421\",class=\"Ledger\"} 1")
+                && !figures.contains("status=\"503\""),
             "to decline is no failure: {figures}"
         );
     }

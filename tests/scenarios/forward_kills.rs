@@ -59,7 +59,11 @@ async fn append(http: &Client, server: &str, (object, client, n): (u64, u64, u64
         Outcome::Appended(answer["position"].as_u64().expect("a position"))
     } else {
         let (status, code, message) = error_of(answer).await;
-        assert_eq!((status, code.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "OUTCOME_UNKNOWN"), "{url}: {message}");
+        assert_eq!(
+            (status, code.as_str()),
+            (StatusCode::SERVICE_UNAVAILABLE, "OUTCOME_UNKNOWN"),
+            "{url}: {message}"
+        );
         Outcome::Unknown
     };
     Told { object, n, outcome }
@@ -67,14 +71,20 @@ async fn append(http: &Client, server: &str, (object, client, n): (u64, u64, u64
 
 async fn end_of_an_owner(world: &World, signal: Signal) {
     let setup = forwarding(world).env("DOTDO_LEASE_DURATION_MS", "3000");
-    let (owner, others, http) = (setup.start().await, [setup.start().await, setup.start().await], Client::new());
+    let (owner, others, http) =
+        (setup.start().await, [setup.start().await, setup.start().await], Client::new());
     for object in 0..OBJECTS {
-        good(&http, Method::POST, owner.url(&format!("/do/object-{object}/append?client=99&n=0"))).await;
+        good(&http, Method::POST, owner.url(&format!("/do/object-{object}/append?client=99&n=0")))
+            .await;
     }
     let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
-        let (stop, done, server) = (Arc::clone(&stop), Arc::clone(&done), others[usize::try_from(client % 2).expect("small")].url(""));
+        let (stop, done, server) = (
+            Arc::clone(&stop),
+            Arc::clone(&done),
+            others[usize::try_from(client % 2).expect("small")].url(""),
+        );
         clients.spawn(async move {
             let (http, mut told) = (Client::new(), Vec::new());
             while !stop.load(Ordering::Relaxed) {
@@ -94,7 +104,11 @@ async fn end_of_an_owner(world: &World, signal: Signal) {
     }
     stop.store(true, Ordering::Relaxed);
     let told: Vec<(u64, Vec<Told>)> = clients.join_all().await;
-    let unknown = told.iter().flat_map(|(_, told)| told).filter(|told| told.outcome == Outcome::Unknown).count() as u64;
+    let unknown = told
+        .iter()
+        .flat_map(|(_, told)| told)
+        .filter(|told| told.outcome == Outcome::Unknown)
+        .count() as u64;
     assert!(unknown <= CLIENTS, "{unknown} outcomes are unknown; only what was under way may be");
     if signal == Signal::SIGTERM {
         assert_eq!(unknown, 0, "whoever stops in order leaves nobody in doubt");
@@ -102,8 +116,17 @@ async fn end_of_an_owner(world: &World, signal: Signal) {
     check(&others, &told).await;
     if signal == Signal::SIGSTOP {
         // Woken up, it forwards like any other.
-        let again = || async { http.get(owner.url("/do/object-0/count")).send().await.ok().filter(|answer| answer.status().is_success()) };
-        Deadline::in_seconds(PATIENCE_SECONDS).until(again).await.expect("the former owner finds its place");
+        let again = || async {
+            http.get(owner.url("/do/object-0/count"))
+                .send()
+                .await
+                .ok()
+                .filter(|answer| answer.status().is_success())
+        };
+        Deadline::in_seconds(PATIENCE_SECONDS)
+            .until(again)
+            .await
+            .expect("the former owner finds its place");
     }
 }
 
@@ -111,7 +134,10 @@ async fn end_of_an_owner(world: &World, signal: Signal) {
 async fn progress(done: &AtomicUsize, more: usize) {
     let until = done.load(Ordering::Relaxed) + more;
     let reached = || std::future::ready((done.load(Ordering::Relaxed) >= until).then_some(()));
-    Deadline::in_seconds(2 * PATIENCE_SECONDS).until(reached).await.unwrap_or_else(|| panic!("requests go on: {done:?} of {until}"));
+    Deadline::in_seconds(2 * PATIENCE_SECONDS)
+        .until(reached)
+        .await
+        .unwrap_or_else(|| panic!("requests go on: {done:?} of {until}"));
 }
 
 /// Every acknowledged entry is at its position, and none is there that nobody asked for, or twice.
@@ -119,19 +145,33 @@ async fn check(servers: &[Server], told: &[(u64, Vec<Told>)]) {
     let http = Client::new();
     for object in 0..OBJECTS {
         let states: Vec<serde_json::Value> = [
-            good(&http, Method::GET, servers[0].url(&format!("/do/object-{object}/all"))).await.json().await.expect("JSON"),
-            good(&http, Method::GET, servers[1].url(&format!("/do/object-{object}/all"))).await.json().await.expect("JSON"),
+            good(&http, Method::GET, servers[0].url(&format!("/do/object-{object}/all")))
+                .await
+                .json()
+                .await
+                .expect("JSON"),
+            good(&http, Method::GET, servers[1].url(&format!("/do/object-{object}/all")))
+                .await
+                .json()
+                .await
+                .expect("JSON"),
         ]
         .into();
         assert_eq!(states[0], states[1], "both servers tell the same");
-        let entries: Vec<(u64, u64, u64)> = serde_json::from_value(states[0]["entries"].clone()).expect("entries");
-        let all: std::collections::BTreeSet<(u64, u64)> = entries.iter().map(|(_, client, n)| (*client, *n)).collect();
+        let entries: Vec<(u64, u64, u64)> =
+            serde_json::from_value(states[0]["entries"].clone()).expect("entries");
+        let all: std::collections::BTreeSet<(u64, u64)> =
+            entries.iter().map(|(_, client, n)| (*client, *n)).collect();
         assert_eq!(all.len(), entries.len(), "no entry is there twice");
         for (client, told) in told {
             for told in told.iter().filter(|told| told.object == object) {
                 if let Outcome::Appended(position) = told.outcome {
                     let entry = entries[usize::try_from(position).expect("small") - 1];
-                    assert_eq!(entry, (position, *client, told.n), "an acknowledged entry is where it was said to be");
+                    assert_eq!(
+                        entry,
+                        (position, *client, told.n),
+                        "an acknowledged entry is where it was said to be"
+                    );
                 }
             }
         }

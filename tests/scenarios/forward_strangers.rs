@@ -1,4 +1,5 @@
-//! Whoever sits where an owner is said to be, or on the way there, learns nothing of a request and changes nothing of it.
+//! Whoever sits where an owner is said to be, or on the way there, learns nothing of a request and
+//! changes nothing of it.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,7 +19,8 @@ const PRECIOUS: &str = "precious";
 const SENT: &[u8] = b"sent-as-it-is";
 const CHANGED: &[u8] = b"changed-by-me";
 
-/// Somebody who took an address that a server had, hears what comes and answers as a web server would.
+/// Somebody who took an address that a server had, hears what comes and answers as a web server
+/// would.
 async fn stranger() -> (SocketAddr, Arc<Mutex<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -53,7 +55,11 @@ async fn a_stranger_at_an_owner_s_address_hears_nothing_of_a_request() {
         .header("cookie", format!("session={PRECIOUS}-cookie"))
         .body(format!("{PRECIOUS}-body"));
     let (status, code, message) = error_of(sent.send().await.expect("the server answers")).await;
-    assert_eq!((status, code.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "OWNED_ELSEWHERE"), "{message}");
+    assert_eq!(
+        (status, code.as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "OWNED_ELSEWHERE"),
+        "{message}"
+    );
     let heard = heard.lock().expect("no panics").clone();
     assert_eq!(heard.first(), Some(&0x16), "it was asked to prove who it is");
     let text = String::from_utf8_lossy(&heard).to_ascii_lowercase();
@@ -62,11 +68,13 @@ async fn a_stranger_at_an_owner_s_address_hears_nothing_of_a_request() {
     }
     let figures = good(&http, Method::GET, other.url("/metrics")).await.text().await.expect("text");
     assert!(figures.contains("dotdo_forwarded_total{result=\"stranger\"} 1"), "{figures}");
-    let count: serde_json::Value = good(&http, Method::GET, owner.url("/do/object/count")).await.json().await.expect("JSON");
+    let count: serde_json::Value =
+        good(&http, Method::GET, owner.url("/do/object/count")).await.json().await.expect("JSON");
     assert_eq!(count["count"], 1, "nothing of it was done");
 }
 
-/// Somebody on the way to a server, who changes what can be recognised, and breaks the rest when told to.
+/// Somebody on the way to a server, who changes what can be recognised, and breaks the rest when
+/// told to.
 #[derive(Default)]
 struct Middle {
     server: OnceLock<String>,
@@ -77,7 +85,8 @@ struct Middle {
 impl Middle {
     async fn start() -> (SocketAddr, Arc<Self>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let (address, middle) = (listener.local_addr().expect("an address"), Arc::<Self>::default());
+        let (address, middle) =
+            (listener.local_addr().expect("an address"), Arc::<Self>::default());
         let shared = Arc::clone(&middle);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -89,8 +98,13 @@ impl Middle {
 
     async fn between(self: Arc<Self>, mut client: TcpStream) {
         let server = self.server.get().expect("it is known before anybody comes");
-        let Ok(mut server) = TcpStream::connect(server.trim_start_matches("http://").trim_end_matches('/')).await else { return };
-        let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.split(), server.split());
+        let Ok(mut server) =
+            TcpStream::connect(server.trim_start_matches("http://").trim_end_matches('/')).await
+        else {
+            return;
+        };
+        let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+            (client.split(), server.split());
         let there = async {
             let mut bytes = vec![0; 64 << 10];
             while let Ok(read @ 1..) = from_client.read(&mut bytes).await {
@@ -131,7 +145,10 @@ async fn somebody_on_the_way_changes_neither_headers_nor_bodies() {
     good(&http, Method::POST, owner.url("/do/Mirror/object/own")).await;
     good(&http, Method::POST, owner.url("/do/object/append?client=1&n=0")).await;
     let text = String::from_utf8_lossy(SENT).into_owned();
-    let sent = http.put(other.url(&format!("/do/Mirror/object/echo?{text}"))).header("x-many", &text).body(text.clone());
+    let sent = http
+        .put(other.url(&format!("/do/Mirror/object/echo?{text}")))
+        .header("x-many", &text)
+        .body(text.clone());
     let answer = sent.send().await.expect("the server answers");
     assert_eq!((answer.status(), answer.headers()["x-many"].as_bytes()), (StatusCode::OK, SENT));
     assert_eq!(answer.text().await.expect("the whole body"), text);
@@ -140,8 +157,13 @@ async fn somebody_on_the_way_changes_neither_headers_nor_bodies() {
     middle.breaks.store(true, Ordering::Relaxed);
     let sent = http.post(other.url("/do/object/append?client=1&n=1")).body(text);
     let (status, code, message) = error_of(sent.send().await.expect("the server answers")).await;
-    assert_eq!((status, code.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "OWNED_ELSEWHERE"), "{message}");
+    assert_eq!(
+        (status, code.as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "OWNED_ELSEWHERE"),
+        "{message}"
+    );
     assert!(middle.changed.load(Ordering::Relaxed) > 0, "it had something to break");
-    let count: serde_json::Value = good(&http, Method::GET, owner.url("/do/object/count")).await.json().await.expect("JSON");
+    let count: serde_json::Value =
+        good(&http, Method::GET, owner.url("/do/object/count")).await.json().await.expect("JSON");
     assert_eq!(count["count"], 1, "nothing of it was done");
 }

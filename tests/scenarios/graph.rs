@@ -1,4 +1,5 @@
-//! The built-in class through the front door: `dotdo serve`, a folder, clients, and a loss of power.
+//! The built-in class through the front door: `dotdo serve`, a folder, clients, and a loss of
+//! power.
 
 use std::process::Command;
 
@@ -18,7 +19,12 @@ async fn the_documented_requests_get_the_documented_answers() {
             "sh" => answers = run(&block.text.replace("http://127.0.0.1:8787", &server.url(""))),
             "json" => {
                 let expected = values(block.text.as_bytes());
-                assert!(matches(&json!(expected), &json!(answers)), "documented:\n{}\ngot:\n{}", block.text, json!(answers));
+                assert!(
+                    matches(&json!(expected), &json!(answers)),
+                    "documented:\n{}\ngot:\n{}",
+                    block.text,
+                    json!(answers)
+                );
                 compared += 1;
             }
             other => panic!("the document has a block of {other:?}, which nobody runs"),
@@ -31,7 +37,9 @@ async fn the_documented_requests_get_the_documented_answers() {
 async fn what_was_acknowledged_is_there_after_a_loss_of_power() {
     let folder = scratch();
     let server = setup(&folder).start().await;
-    let clients: Vec<_> = (0..4).map(|client| tokio::spawn(write_until_it_breaks(server.url("/do/graph/things"), client))).collect();
+    let clients: Vec<_> = (0..4)
+        .map(|client| tokio::spawn(write_until_it_breaks(server.url("/do/graph/things"), client)))
+        .collect();
     let client = reqwest::Client::new();
     let some = || async { (count(&client, &server, "things").await? >= 20).then_some(()) };
     Deadline::in_seconds(180).until(some).await.expect("four clients write twenty things");
@@ -45,12 +53,19 @@ async fn what_was_acknowledged_is_there_after_a_loss_of_power() {
     // The lease of the dead server has to end first.
     let answered = || async { count(&client, &server, "things").await };
     Deadline::in_seconds(180).until(answered).await.expect("the object has an owner again");
-    let (things, actions, events) =
-        (all(&client, &server, "things").await, all(&client, &server, "actions").await, all(&client, &server, "events").await);
+    let (things, actions, events) = (
+        all(&client, &server, "things").await,
+        all(&client, &server, "actions").await,
+        all(&client, &server, "events").await,
+    );
     let ids: Vec<&Value> = things.iter().map(|thing| &thing["id"]).collect();
     let lost: Vec<&String> = acknowledged.iter().filter(|id| !ids.contains(&&json!(id))).collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
-    assert_eq!((things.len(), actions.len()), (events.len(), events.len()), "a thing comes with its action and its event");
+    assert_eq!(
+        (things.len(), actions.len()),
+        (events.len(), events.len()),
+        "a thing comes with its action and its event"
+    );
     let sequences: Vec<&Value> = events.iter().map(|event| &event["sequence"]).collect();
     assert_eq!(json!(sequences), json!((1..=events.len()).collect::<Vec<_>>()), "no gap");
 }
@@ -61,7 +76,10 @@ async fn write_until_it_breaks(url: String, client: u32) -> Vec<String> {
     let mut acknowledged = Vec::new();
     for number in 0.. {
         let id = format!("{client}-{number}");
-        let Ok(response) = http.post(&url).body(json!({ "id": id }).to_string()).send().await else { break };
+        let Ok(response) = http.post(&url).body(json!({ "id": id }).to_string()).send().await
+        else {
+            break;
+        };
         if response.status() == 201 {
             acknowledged.push(id);
         }
@@ -81,7 +99,8 @@ async fn all(client: &reqwest::Client, server: &Server, collection: &str) -> Vec
     let (mut items, mut after) = (Vec::new(), String::new());
     loop {
         let url = server.url(&format!("/do/graph/{collection}?limit=7{after}"));
-        let page: Value = client.get(url).send().await.expect("an answer").json().await.expect("a page");
+        let page: Value =
+            client.get(url).send().await.expect("an answer").json().await.expect("a page");
         items.extend(page["items"].as_array().expect("a page has items").iter().cloned());
         match page["next"].as_str() {
             Some(next) => after = format!("&after={next}"),
@@ -96,7 +115,8 @@ fn setup(folder: &tempfile::TempDir) -> Setup {
 
 /// Runs commands as a reader would; the JSON values that they print.
 fn run(commands: &str) -> Vec<Value> {
-    let output = Command::new("sh").args(["-ec", commands]).output().expect("a shell can be started");
+    let output =
+        Command::new("sh").args(["-ec", commands]).output().expect("a shell can be started");
     assert!(output.status.success(), "{commands}\n{}", String::from_utf8_lossy(&output.stderr));
     values(&output.stdout)
 }
@@ -110,10 +130,14 @@ fn matches(expected: &Value, got: &Value) -> bool {
     match (expected, got) {
         (Value::String(text), _) if text == ANYTHING => !got.is_null(),
         (Value::Array(expected), Value::Array(got)) => {
-            expected.len() == got.len() && expected.iter().zip(got).all(|(expected, got)| matches(expected, got))
+            expected.len() == got.len()
+                && expected.iter().zip(got).all(|(expected, got)| matches(expected, got))
         }
         (Value::Object(expected), Value::Object(got)) => {
-            expected.len() == got.len() && expected.iter().all(|(name, value)| got.get(name).is_some_and(|got| matches(value, got)))
+            expected.len() == got.len()
+                && expected
+                    .iter()
+                    .all(|(name, value)| got.get(name).is_some_and(|got| matches(value, got)))
         }
         (expected, got) => expected == got,
     }

@@ -10,7 +10,8 @@ use crate::world::{PATIENCE_SECONDS, World, snapshots};
 const KILLS: &str = "DOTDO_TEST_KILLS";
 /// How many there are otherwise.
 const KILLS_USUAL: u64 = 200;
-/// The same ledgers live through this many kills, then new ones begin, so that the last kill costs what the first did.
+/// The same ledgers live through this many kills, then new ones begin, so that the last kill costs
+/// what the first did.
 const KILLS_A_LEDGER: u64 = 20;
 /// The kill comes within this time, in milliseconds, of what it waits for.
 const WITHIN_MS: u64 = 250;
@@ -28,7 +29,8 @@ async fn kills_on_s3_lose_nothing() {
 }
 
 async fn survive(world: &World) {
-    let kills = std::env::var(KILLS).map_or(KILLS_USUAL, |text| text.parse().expect("DOTDO_TEST_KILLS is a number"));
+    let kills = std::env::var(KILLS)
+        .map_or(KILLS_USUAL, |text| text.parse().expect("DOTDO_TEST_KILLS is a number"));
     let (chance, bucket) = (Chance::new(), world.bucket());
     let setup = world.setup().env("DOTDO_LEASE_DURATION_MS", "200");
     let (mut given_up, mut acknowledged) = (0, 0);
@@ -57,14 +59,16 @@ async fn survive(world: &World) {
             given_up += snapshots(bucket.as_ref(), object).await.1;
         }
     }
-    say(&format!("{kills} kills, {acknowledged} acknowledged entries, {given_up} snapshots given up half-way"));
+    say(&format!(
+        "{kills} kills, {acknowledged} acknowledged entries, {given_up} snapshots given up half-way"
+    ));
     // Three kills of four wait for an entry.
     assert!(acknowledged >= kills.div_ceil(2), "the load does something between the kills");
     assert!(given_up > 0, "some kill comes in the middle of a snapshot");
 }
 
-/// Watches one ledger until there is a snapshot whose files are there without its description; gives up after some that were complete at
-/// once, because the moment is short.
+/// Watches one ledger until there is a snapshot whose files are there without its description;
+/// gives up after some that were complete at once, because the moment is short.
 async fn until_a_snapshot_is_half_written(bucket: &dyn Bucket, load: &Load) {
     load.goes_on(1).await;
     let (object, deadline) = (&load.objects()[0], Deadline::in_seconds(PATIENCE_SECONDS));

@@ -38,7 +38,11 @@ impl Load {
     pub(crate) fn new(objects: impl IntoIterator<Item = String>) -> Arc<Self> {
         let objects: Vec<String> = objects.into_iter().collect();
         let histories = objects.iter().map(|_| Mutex::default()).collect();
-        Arc::new(Self { objects, histories, next: (0..CLIENTS).map(|_| AtomicU64::new(0)).collect() })
+        Arc::new(Self {
+            objects,
+            histories,
+            next: (0..CLIENTS).map(|_| AtomicU64::new(0)).collect(),
+        })
     }
 
     /// The ledgers.
@@ -56,7 +60,8 @@ impl Load {
         (0..self.objects.len()).map(|index| self.history(index).acknowledged()).sum()
     }
 
-    /// Waits until this many more entries are acknowledged. Each may take its time, so that a slow machine needs more of it and no other test.
+    /// Waits until this many more entries are acknowledged. Each may take its time, so that a slow
+    /// machine needs more of it and no other test.
     ///
     /// # Panics
     ///
@@ -94,10 +99,16 @@ impl Load {
 
     /// One request of one client; whether it succeeded.
     async fn step(&self, http: &Client, client: u64, bases: &[String]) -> bool {
-        let n = self.next[usize::try_from(client).expect("a small number")].fetch_add(1, Ordering::Relaxed);
+        let n = self.next[usize::try_from(client).expect("a small number")]
+            .fetch_add(1, Ordering::Relaxed);
         let turn = usize::try_from(client + n / 2).expect("a small number");
-        // Half of the clients go from server to server; the others stay, so that a server that is paused does not catch all of them.
-        let server = if client < CLIENTS / 2 { turn } else { usize::try_from(client).expect("a small number") };
+        // Half of the clients go from server to server; the others stay, so that a server that is
+        // paused does not catch all of them.
+        let server = if client < CLIENTS / 2 {
+            turn
+        } else {
+            usize::try_from(client).expect("a small number")
+        };
         let (index, base) = (turn % self.objects.len(), &bases[server % bases.len()]);
         let object = format!("{base}/do/{}", self.objects[index]);
         let asked = Instant::now();
@@ -108,7 +119,13 @@ impl Load {
         }
         let outcome = append(http, &object, client, n).await;
         let is_done = matches!(outcome, Outcome::Appended(_));
-        self.history(index).appends.push(Append { client, n, asked, answered: Instant::now(), outcome });
+        self.history(index).appends.push(Append {
+            client,
+            n,
+            asked,
+            answered: Instant::now(),
+            outcome,
+        });
         is_done
     }
 

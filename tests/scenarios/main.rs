@@ -1,6 +1,7 @@
-//! Bad days, through the front door: real servers, real stores, kills, outages, full disks and rivals. After each of them the ledgers must
-//! be exact: every acknowledged entry is there, in order, none twice; one with an unknown outcome is there once or not at all; and no
-//! answer ever told of a past that others had left behind.
+//! Bad days, through the front door: real servers, real stores, kills, outages, full disks and
+//! rivals. After each of them the ledgers must be exact: every acknowledged entry is there, in
+//! order, none twice; one with an unknown outcome is there once or not at all; and no answer ever
+//! told of a past that others had left behind.
 
 mod balance;
 mod disk;

@@ -1,5 +1,5 @@
-//! A server with little memory that is asked for very much, in every way at once: whoever asks for little is answered, the process stays small, and
-//! is small again when it is over.
+//! A server with little memory that is asked for very much, in every way at once: whoever asks for
+//! little is answered, the process stays small, and is small again when it is over.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,31 +38,47 @@ const HONEST_LEAST: u64 = 10;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_with_little_memory_answers_who_asks_for_little_whatever_others_ask_for() {
     let world = World::folder();
-    let server = world.setup().env("DOTDO_LIMITS_MEMORY_BYTES_MAX", BUDGET_BYTES.to_string()).start().await;
+    let server =
+        world.setup().env("DOTDO_LIMITS_MEMORY_BYTES_MAX", BUDGET_BYTES.to_string()).start().await;
     let http = Client::new();
-    let past = format!(r#"[["CREATE TABLE t (x)"],["INSERT INTO t VALUES (randomblob({PAST_BYTES}))"]]"#);
-    let made = http.post(server.url("/do/Sql/past")).body(past).send().await.expect("the server answers");
+    let past =
+        format!(r#"[["CREATE TABLE t (x)"],["INSERT INTO t VALUES (randomblob({PAST_BYTES}))"]]"#);
+    let made =
+        http.post(server.url("/do/Sql/past")).body(past).send().await.expect("the server answers");
     assert_eq!(made.status(), StatusCode::OK, "{}", made.text().await.unwrap_or_default());
 
     let is_over = Arc::new(AtomicBool::new(false));
     let mut honest = JoinSet::new();
     for client in 0..HONEST {
-        honest.spawn(append_until(Arc::clone(&is_over), server.url(&format!("/do/honest-{client}")), client));
+        honest.spawn(append_until(
+            Arc::clone(&is_over),
+            server.url(&format!("/do/honest-{client}")),
+            client,
+        ));
     }
     let unread = leave_unread(&server).await;
     let mut hostile = JoinSet::new();
-    let large = Bytes::from(format!(r#"{{"type":"t","data":{{"text":"{}"}}}}"#, "x".repeat(BODY_BYTES)));
+    let large =
+        Bytes::from(format!(r#"{{"type":"t","data":{{"text":"{}"}}}}"#, "x".repeat(BODY_BYTES)));
     for number in 0..BODIES {
-        let request = http.post(server.url(&format!("/do/DO/large-{number}/things"))).header("Idempotency-Key", "\"once\"");
+        let request = http
+            .post(server.url(&format!("/do/DO/large-{number}/things")))
+            .header("Idempotency-Key", "\"once\"");
         hostile.spawn(sent(request.body(large.clone())));
     }
-    let parsed = Bytes::from(format!(r#"{{"type":"t","data":[{}]}}"#, vec![r#"{"a":1}"#; BODY_BYTES / 8].join(",")));
+    let parsed = Bytes::from(format!(
+        r#"{{"type":"t","data":[{}]}}"#,
+        vec![r#"{"a":1}"#; BODY_BYTES / 8].join(",")
+    ));
     for number in 0..PARSED {
-        hostile.spawn(sent(http.post(server.url(&format!("/do/DO/parsed-{number}/things"))).body(parsed.clone())));
+        hostile.spawn(sent(
+            http.post(server.url(&format!("/do/DO/parsed-{number}/things"))).body(parsed.clone()),
+        ));
     }
     for _ in 0..PASTS {
         let count = r#"[["SELECT count(*) FROM t"]]"#;
-        hostile.spawn(sent(http.post(server.url("/do/Sql/past")).header("X-DO-At", "1").body(count)));
+        hostile
+            .spawn(sent(http.post(server.url("/do/Sql/past")).header("X-DO-At", "1").body(count)));
     }
     hostile.spawn(ask_strangers(http.clone(), server.url("/do/DO/")));
     while let Some(ended) = hostile.join_next().await {
@@ -80,10 +96,20 @@ async fn a_server_with_little_memory_answers_who_asks_for_little_whatever_others
     let peak = resident(&server, "VmHWM");
     drop(unread);
     let limit = BUDGET_BYTES * 5 / 2;
-    assert!(peak <= limit, "the process used {} MiB at its peak, {} are allowed", peak / MIB, limit / MIB);
-    let is_small = || std::future::ready((resident(&server, "VmRSS") <= BUDGET_BYTES).then_some(()));
+    assert!(
+        peak <= limit,
+        "the process used {} MiB at its peak, {} are allowed",
+        peak / MIB,
+        limit / MIB
+    );
+    let is_small =
+        || std::future::ready((resident(&server, "VmRSS") <= BUDGET_BYTES).then_some(()));
     let small = Deadline::in_seconds(PATIENCE_SECONDS).until(is_small).await;
-    assert!(small.is_some(), "the process uses {} MiB when it is over", resident(&server, "VmRSS") / MIB);
+    assert!(
+        small.is_some(),
+        "the process uses {} MiB when it is over",
+        resident(&server, "VmRSS") / MIB
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,13 +121,19 @@ async fn asking_a_server_for_what_does_not_exist_leaves_nothing_in_its_memory() 
     let figures = [r#"dotdo_memory_bytes{use="objects"}"#, "dotdo_objects_in_memory"];
     let is_empty = || async {
         let text = http.get(server.url("/metrics")).send().await.ok()?.text().await.ok()?;
-        let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok());
+        let value = |name: &str| {
+            text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok())
+        };
         figures.iter().all(|name| value(name) == Some(0.0)).then_some(())
     };
-    Deadline::in_seconds(PATIENCE_SECONDS).until(is_empty).await.expect("no object and no slot stays");
+    Deadline::in_seconds(PATIENCE_SECONDS)
+        .until(is_empty)
+        .await
+        .expect("no object and no slot stays");
 }
 
-/// Appends to a ledger until `is_over`, at least [`HONEST_LEAST`] entries; each must be acknowledged. How many there are.
+/// Appends to a ledger until `is_over`, at least [`HONEST_LEAST`] entries; each must be
+/// acknowledged. How many there are.
 async fn append_until(is_over: Arc<AtomicBool>, object: String, client: u64) -> (u64, u64) {
     let http = Client::new();
     let mut entries = 0;
@@ -113,12 +145,14 @@ async fn append_until(is_over: Arc<AtomicBool>, object: String, client: u64) -> 
     (client, entries)
 }
 
-/// Sends a request. It may be answered in any way, and a server that does not want the body may close the connection.
+/// Sends a request. It may be answered in any way, and a server that does not want the body may
+/// close the connection.
 async fn sent(request: reqwest::RequestBuilder) {
     if let Ok(answer) = request.send().await {
         let status = answer.status();
         let text = answer.text().await.unwrap_or_default();
-        let is_orderly = status.is_success() || status.is_client_error() || status == 503 || status == 507;
+        let is_orderly =
+            status.is_success() || status.is_client_error() || status == 503 || status == 507;
         assert!(is_orderly, "answered with {status}: {text}");
     }
 }
@@ -130,7 +164,10 @@ async fn leave_unread(server: &Server) -> Vec<TcpStream> {
         let address = server.url("").trim_start_matches("http://").to_owned();
         let mut stream = TcpStream::connect(&address).await.expect("the server takes connections");
         let body = r#"[["SELECT hex(zeroblob(3500000))"]]"#;
-        let head = format!("POST /do/Sql/unread-{number}/ HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "POST /do/Sql/unread-{number}/ HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
         stream.write_all(format!("{head}{body}").as_bytes()).await.expect("the server reads");
         streams.push(stream);
     }
@@ -140,14 +177,25 @@ async fn leave_unread(server: &Server) -> Vec<TcpStream> {
 /// Asks for what does not exist.
 async fn ask_strangers(http: Client, base: String) {
     for number in 0..STRANGERS {
-        let answer = http.get(format!("{base}stranger-{number}/things")).send().await.expect("the server answers");
-        assert!(answer.status() == StatusCode::OK || answer.status() == StatusCode::SERVICE_UNAVAILABLE, "{}", answer.status());
+        let answer = http
+            .get(format!("{base}stranger-{number}/things"))
+            .send()
+            .await
+            .expect("the server answers");
+        assert!(
+            answer.status() == StatusCode::OK || answer.status() == StatusCode::SERVICE_UNAVAILABLE,
+            "{}",
+            answer.status()
+        );
     }
 }
 
 /// A line of the system's account of the server's memory, in bytes.
 fn resident(server: &Server, line: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("the system tells of a process that runs");
-    let kib = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':')?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid()))
+        .expect("the system tells of a process that runs");
+    let kib = status.lines().find_map(|text| {
+        text.strip_prefix(line)?.strip_prefix(':')?.trim().strip_suffix(" kB")?.parse::<u64>().ok()
+    });
     kib.expect("the system tells how much memory a process has") * 1024
 }

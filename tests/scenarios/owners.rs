@@ -1,4 +1,5 @@
-//! Two servers on one store: one owns an object, the other is refused, fenced, or takes over; never are both right.
+//! Two servers on one store: one owns an object, the other is refused, fenced, or takes over; never
+//! are both right.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,10 +44,20 @@ async fn post(http: &Client, server: &Server, path: &str) -> Response {
     http.post(server.url(path)).send().await.expect("the server answers")
 }
 
-/// How often a server found that another had gone on with an object: it followed the other's records, or lost a slot to it.
+/// How often a server found that another had gone on with an object: it followed the other's
+/// records, or lost a slot to it.
 async fn overtaken(http: &Client, server: &Server) -> u64 {
-    let figures = http.get(server.url("/metrics")).send().await.expect("the server answers").text().await.expect("figures are text");
-    let followed = figures.lines().find_map(|line| line.strip_prefix("dotdo_records_followed_total ")?.parse::<u64>().ok());
+    let figures = http
+        .get(server.url("/metrics"))
+        .send()
+        .await
+        .expect("the server answers")
+        .text()
+        .await
+        .expect("figures are text");
+    let followed = figures
+        .lines()
+        .find_map(|line| line.strip_prefix("dotdo_records_followed_total ")?.parse::<u64>().ok());
     followed.unwrap_or(0) + server.stderr().matches("\"FENCED\"").count() as u64
 }
 
@@ -55,7 +66,10 @@ async fn one_after_the_other(world: &World) {
     let (first, second) = (setup.start().await, setup.start().await);
     let http = Client::new();
     for object in ["written", "read"] {
-        assert_eq!(post(&http, &first, &format!("/do/{object}/append?client=1&n=1")).await.status(), StatusCode::OK);
+        assert_eq!(
+            post(&http, &first, &format!("/do/{object}/append?client=1&n=1")).await.status(),
+            StatusCode::OK
+        );
     }
     while_busy(&http, &first, "/do/written/append", async {
         let refused = post(&http, &second, "/do/written/append?client=2&n=1").await;
@@ -68,20 +82,33 @@ async fn one_after_the_other(world: &World) {
     first.signal(Signal::SIGSTOP);
     for object in ["written", "read"] {
         let path = format!("/do/{object}/append?client=2&n=2");
-        let taken = || async { Some(post(&http, &second, &path).await).filter(|answer| answer.status() == StatusCode::OK) };
-        Deadline::in_seconds(PATIENCE_SECONDS).until(taken).await.expect("the second takes over when the lease is over");
+        let taken = || async {
+            Some(post(&http, &second, &path).await)
+                .filter(|answer| answer.status() == StatusCode::OK)
+        };
+        Deadline::in_seconds(PATIENCE_SECONDS)
+            .until(taken)
+            .await
+            .expect("the second takes over when the lease is over");
     }
     first.signal(Signal::SIGCONT);
 
-    // It asks the log before it answers: so it waits until the second is idle for a lease, or refuses, and then knows as much.
+    // It asks the log before it answers: so it waits until the second is idle for a lease, or
+    // refuses, and then knows as much.
     let counted: Value = insist(&first, &http, "/do/read/count").await.json().await.expect("JSON");
     assert_eq!(counted["count"], 2);
     let appended = || async {
         let answer = post(&http, &first, "/do/written/append?client=1&n=0").await;
-        assert!([StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE].contains(&answer.status()), "{answer:?}");
+        assert!(
+            [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE].contains(&answer.status()),
+            "{answer:?}"
+        );
         Some(answer).filter(|answer| answer.status() == StatusCode::OK)
     };
-    Deadline::in_seconds(PATIENCE_SECONDS).until(appended).await.expect("the idle second gives way");
+    Deadline::in_seconds(PATIENCE_SECONDS)
+        .until(appended)
+        .await
+        .expect("the idle second gives way");
     let mut counts = Vec::new();
     for server in [&first, &second] {
         counts.push(insist(server, &http, "/do/written/count").await.json::<Value>().await.expect("JSON")["count"].clone());
@@ -97,7 +124,11 @@ async fn while_busy(http: &Client, owner: &Server, path: &str, work: impl Future
         let mut n = 1;
         while !stopped.load(Ordering::Relaxed) {
             n += 1;
-            let answer = http.post(format!("{url}?client=1&n={n}")).send().await.expect("the server answers");
+            let answer = http
+                .post(format!("{url}?client=1&n={n}"))
+                .send()
+                .await
+                .expect("the server answers");
             assert_eq!(answer.status(), StatusCode::OK, "a live owner is not disturbed");
         }
     });
@@ -106,7 +137,8 @@ async fn while_busy(http: &Client, owner: &Server, path: &str, work: impl Future
     busy.await.expect("the owner stays the owner");
 }
 
-/// Load on two servers that take the objects from each other, while one or the other is paused for longer than its lease.
+/// Load on two servers that take the objects from each other, while one or the other is paused for
+/// longer than its lease.
 async fn rivals(world: &World) {
     let chance = Chance::new();
     let (mut first, mut second) = (world.setup().start().await, world.setup().start().await);
@@ -114,7 +146,10 @@ async fn rivals(world: &World) {
     let running = load.start(&[&first, &second]);
     let http = Client::new();
     let mut pauses = 0;
-    while pauses < PAUSES || (pauses < PAUSES_MAX && overtaken(&http, &first).await + overtaken(&http, &second).await == 0) {
+    while pauses < PAUSES
+        || (pauses < PAUSES_MAX
+            && overtaken(&http, &first).await + overtaken(&http, &second).await == 0)
+    {
         load.goes_on(1).await;
         tokio::time::sleep(chance.millis(50, 300)).await;
         pauses += 1;
@@ -127,6 +162,9 @@ async fn rivals(world: &World) {
     load.check(&first).await;
     load.check(&second).await;
     let overtaken = [overtaken(&http, &first).await, overtaken(&http, &second).await];
-    say(&format!("{pauses} pauses, {} acknowledged entries, overtaken {overtaken:?} times", load.acknowledged()));
+    say(&format!(
+        "{pauses} pauses, {} acknowledged entries, overtaken {overtaken:?} times",
+        load.acknowledged()
+    ));
     assert!(overtaken.iter().sum::<u64>() > 0, "a paused owner is overtaken now and then");
 }

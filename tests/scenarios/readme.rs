@@ -1,4 +1,5 @@
-//! The README's first screen, run as it is written: only the address, the process and where DuckDB's extension comes from are this test's.
+//! The README's first screen, run as it is written: only the address, the process and where
+//! DuckDB's extension comes from are this test's.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,9 +13,14 @@ const README: &str = include_str!("../../README.md");
 
 /// The shell commands of one section.
 fn commands(section: &str) -> Vec<&'static str> {
-    let after = README.split(&format!("\n## {section}\n")).nth(1).expect("the README has this section");
+    let after =
+        README.split(&format!("\n## {section}\n")).nth(1).expect("the README has this section");
     let section = after.split("\n## ").next().unwrap_or(after);
-    section.split("```sh\n").skip(1).map(|block| block.split("\n```").next().unwrap_or(block)).collect()
+    section
+        .split("```sh\n")
+        .skip(1)
+        .map(|block| block.split("\n```").next().unwrap_or(block))
+        .collect()
 }
 
 /// `text` with `from`, which must be there once, replaced: whoever changes the README is told here.
@@ -24,7 +30,11 @@ fn replaced(text: &str, from: &str, to: &str) -> String {
 }
 
 fn shell(command: &str, folder: &Path) -> String {
-    let output = Command::new("sh").args(["-e", "-c", command]).current_dir(folder).output().expect("there is a shell");
+    let output = Command::new("sh")
+        .args(["-e", "-c", command])
+        .current_dir(folder)
+        .output()
+        .expect("there is a shell");
     assert!(output.status.success(), "{command}\n{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("UTF-8")
 }
@@ -38,28 +48,40 @@ async fn the_first_screen_works_as_written() {
     let folder = scratch();
     // What the first command does when nothing is configured, except for the port.
     let setup = Setup::new(&folder.path().join(".dotdo").display().to_string());
-    let at = |command: &str, server: &Server| replaced(command, "http://127.0.0.1:8787", &server.url(""));
+    let at = |command: &str, server: &Server| {
+        replaced(command, "http://127.0.0.1:8787", &server.url(""))
+    };
 
     let server = setup.start().await;
-    let created: Value = serde_json::from_str(&shell(&at(create, &server), folder.path())).expect("JSON");
+    let created: Value =
+        serde_json::from_str(&shell(&at(create, &server), folder.path())).expect("JSON");
     shell(&replaced(kill, "$(pgrep -x dotdo)", &server.pid().to_string()), folder.path());
     assert!(!server.wait().success());
 
     let server = setup.start().await;
-    let found: Value = serde_json::from_str(&shell(&at(read, &server), folder.path())).expect("JSON");
+    let found: Value =
+        serde_json::from_str(&shell(&at(read, &server), folder.path())).expect("JSON");
     assert_eq!(found, created, "it survives");
-    for (name, value) in [("id", json!("hello")), ("type", json!("Note")), ("name", json!("My first thing")), ("data", json!({"stars": 5}))]
-    {
+    for (name, value) in [
+        ("id", json!("hello")),
+        ("type", json!("Note")),
+        ("name", json!("My first thing")),
+        ("data", json!({"stars": 5})),
+    ] {
         assert_eq!(found[name], value, "{found}");
     }
     // The first snapshot follows within a moment; the server need not run for the rest.
     let snapshots = folder.path().join(".dotdo/local/local/do/d-o/alice/snapshots/latest");
     let written = || std::future::ready(snapshots.exists().then_some(()));
-    Deadline::in_seconds(PATIENCE_SECONDS).until(written).await.expect("the object's first snapshot");
+    Deadline::in_seconds(PATIENCE_SECONDS)
+        .until(written)
+        .await
+        .expect("the object's first snapshot");
     server.kill9();
 
     let query = replaced(query, "pip install duckdb\n", "");
-    let query = replaced(&query, "python3 ", &format!("{} ", Tool::Readers.program("python").display()));
+    let query =
+        replaced(&query, "python3 ", &format!("{} ", Tool::Readers.program("python").display()));
     let offline = "import duckdb_ext; [duckdb_ext.init(duckdb.default_connection()).load_extension(e) for e in ('avro', 'iceberg')]";
     let query = replaced(&query, "duckdb.sql(\"INSTALL iceberg; LOAD iceberg\")", offline);
     let table = shell(&query, folder.path());

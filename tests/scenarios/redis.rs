@@ -1,5 +1,5 @@
-//! A real Redis, in which servers tell each other what they own: what it saves, and what becomes of requests when it is away, hangs, lies or is
-//! written to by strangers.
+//! A real Redis, in which servers tell each other what they own: what it saves, and what becomes of
+//! requests when it is away, hangs, lies or is written to by strangers.
 
 use std::net::TcpListener;
 
@@ -33,8 +33,11 @@ async fn connected(setup: &Setup, http: &Client) -> Server {
 }
 
 async fn append(http: &Client, server: &Server, object: &str, n: u64) -> u64 {
-    let answer = good(http, Method::POST, server.url(&format!("/do/{object}/append?client=1&n={n}"))).await;
-    answer.json::<serde_json::Value>().await.expect("JSON")["position"].as_u64().expect("a position")
+    let answer =
+        good(http, Method::POST, server.url(&format!("/do/{object}/append?client=1&n={n}"))).await;
+    answer.json::<serde_json::Value>().await.expect("JSON")["position"]
+        .as_u64()
+        .expect("a position")
 }
 
 /// The sum of a server's figures of one name whose labels have this text.
@@ -47,7 +50,8 @@ async fn figure(server: &Server, http: &Client, (name, label): (&str, &str)) -> 
 /// What the server has read of the store.
 async fn reads(server: &Server, http: &Client) -> u64 {
     let store = "dotdo_store_requests_total";
-    figure(server, http, (store, "operation=\"get\"")).await + figure(server, http, (store, "operation=\"list\"")).await
+    figure(server, http, (store, "operation=\"get\"")).await
+        + figure(server, http, (store, "operation=\"list\"")).await
 }
 
 /// Waits until a figure is as large as that.
@@ -57,20 +61,31 @@ async fn reaches(server: &Server, http: &Client, what: (&str, &str), least: u64)
     assert!(found.is_some(), "{what:?} stays below {least}:\n{}", server.stderr());
 }
 
-/// What a server has done for five objects that it never saw and `owner` owns: reads of the store, hits in Redis, requests that it sent on.
-/// Where Redis was once too late with an answer, as it may be on a slow machine, others are taken.
+/// What a server has done for five objects that it never saw and `owner` owns: reads of the store,
+/// hits in Redis, requests that it sent on. Where Redis was once too late with an answer, as it may
+/// be on a slow machine, others are taken.
 async fn five_unknown(redis: &Redis, http: &Client, owner: &Server, server: &Server) -> [u64; 3] {
     for round in 0.. {
-        let names: Vec<String> = (0..5).map(|object| format!("unknown-{}-{round}-{object}", server.pid())).collect();
+        let names: Vec<String> =
+            (0..5).map(|object| format!("unknown-{}-{round}-{object}", server.pid())).collect();
         for name in &names {
             append(http, owner, name, 0).await;
         }
         let pattern = format!("*unknown-{}-{round}-*", server.pid());
-        let told = || async { (redis.ask::<Vec<String>>(&["KEYS", &pattern]).await.len() == 5).then_some(()) };
-        Deadline::in_seconds(PATIENCE_SECONDS).until(told).await.expect("the owner tells what it owns");
+        let told = || async {
+            (redis.ask::<Vec<String>>(&["KEYS", &pattern]).await.len() == 5).then_some(())
+        };
+        Deadline::in_seconds(PATIENCE_SECONDS)
+            .until(told)
+            .await
+            .expect("the owner tells what it owns");
         reaches(server, http, ("dotdo_directory_up", ""), 1).await;
         let figures = || async {
-            [reads(server, http).await, figure(server, http, (LOOKUPS, "hit")).await, figure(server, http, (FORWARDED, "")).await]
+            [
+                reads(server, http).await,
+                figure(server, http, (LOOKUPS, "hit")).await,
+                figure(server, http, (FORWARDED, "")).await,
+            ]
         };
         let (before, late) = (figures().await, figure(server, http, (LOOKUPS, "failed")).await);
         for name in &names {
@@ -90,9 +105,16 @@ async fn a_server_that_never_saw_an_object_reaches_its_owner_without_a_look_into
     let (world, redis, http) = (World::folder(), Redis::start().await, Client::new());
     let setup = setup(&world, &redis.url());
     let owner = connected(&setup, &http).await;
-    let others = [connected(&setup, &http).await, connected(&setup.clone().env("DOTDO_OWNERSHIP", "per-request"), &http).await];
+    let others = [
+        connected(&setup, &http).await,
+        connected(&setup.clone().env("DOTDO_OWNERSHIP", "per-request"), &http).await,
+    ];
     for server in &others {
-        assert_eq!(five_unknown(&redis, &http, &owner, server).await, [0, 5, 5], "the owner is in Redis");
+        assert_eq!(
+            five_unknown(&redis, &http, &owner, server).await,
+            [0, 5, 5],
+            "the owner is in Redis"
+        );
         assert!(server.stderr().contains(r#""directory":"redis""#), "{}", server.stderr());
     }
 }
@@ -100,7 +122,10 @@ async fn a_server_that_never_saw_an_object_reaches_its_owner_without_a_look_into
 /// The command of the documentation that makes a user with few rights.
 fn few_rights() -> Vec<&'static str> {
     let page = include_str!("../../docs/platforms/redis.md");
-    let command = page.split('`').find(|code| code.starts_with("ACL SETUSER")).expect("the page has the command");
+    let command = page
+        .split('`')
+        .find(|code| code.starts_with("ACL SETUSER"))
+        .expect("the page has the command");
     command.split(' ').collect()
 }
 
@@ -109,7 +134,11 @@ async fn a_new_owner_is_heard_of() {
     let (world, redis, http) = (World::folder(), Redis::start().await, Client::new());
     redis.ask::<()>(&few_rights()).await;
     let setup = setup(&world, &redis.url_of("dotdo", "password"));
-    let [first, second, third] = [connected(&setup, &http).await, connected(&setup, &http).await, connected(&setup, &http).await];
+    let [first, second, third] = [
+        connected(&setup, &http).await,
+        connected(&setup, &http).await,
+        connected(&setup, &http).await,
+    ];
     append(&http, &first, "object", 0).await;
     append(&http, &third, "object", 1).await;
     assert!(first.terminate().success());
@@ -120,7 +149,8 @@ async fn a_new_owner_is_heard_of() {
     reaches(&third, &http, (HEARD, "heard"), 3).await;
     let before = reads(&third, &http).await;
     assert_eq!(append(&http, &third, "object", 3).await, 4);
-    // It asks Redis if it has forgotten that it was told, which may be too late with its answer on a slow machine.
+    // It asks Redis if it has forgotten that it was told, which may be too late with its answer on
+    // a slow machine.
     if figure(&third, &http, (LOOKUPS, "failed")).await == 0 {
         assert_eq!(reads(&third, &http).await, before, "it was told who owns it");
     }
@@ -135,7 +165,11 @@ async fn a_new_owner_is_heard_of() {
 async fn a_redis_that_is_killed_frozen_and_restarted_costs_no_client_anything() {
     let (world, mut redis, http) = (World::folder(), Redis::start().await, Client::new());
     let setup = setup(&world, &redis.url());
-    let servers = [connected(&setup, &http).await, connected(&setup, &http).await, connected(&setup, &http).await];
+    let servers = [
+        connected(&setup, &http).await,
+        connected(&setup, &http).await,
+        connected(&setup, &http).await,
+    ];
     // Many, so that servers meet objects that they do not know all the time.
     let load = Load::new((0..150).map(|number| format!("object-{number}")));
     let running = load.start(&servers.each_ref());
@@ -164,21 +198,34 @@ async fn a_redis_that_is_killed_frozen_and_restarted_costs_no_client_anything() 
     assert!(failed > 0, "somebody asked while it was away");
     for index in 0..load.objects().len() {
         let history = load.history(index);
-        let failed = history.appends.iter().filter(|append| !matches!(append.outcome, Outcome::Appended(_))).count();
+        let failed = history
+            .appends
+            .iter()
+            .filter(|append| !matches!(append.outcome, Outcome::Appended(_)))
+            .count();
         assert_eq!(failed, 0, "{}", load.objects()[index]);
     }
     load.check(&servers[0]).await;
-    assert_eq!(five_unknown(&redis, &http, &servers[0], &newcomer).await, [0, 5, 5], "hints are used again");
+    assert_eq!(
+        five_unknown(&redis, &http, &servers[0], &newcomer).await,
+        [0, 5, 5],
+        "hints are used again"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_strangers_write_misleads_nobody() {
     let (world, redis, http) = (World::folder(), Redis::start().await, Client::new());
     let setup = setup(&world, &redis.url());
-    let (former, owner, newcomer) = (connected(&setup, &http).await, connected(&setup, &http).await, connected(&setup, &http).await);
+    let (former, owner, newcomer) = (
+        connected(&setup, &http).await,
+        connected(&setup, &http).await,
+        connected(&setup, &http).await,
+    );
     let stranger = TcpListener::bind("127.0.0.1:0").expect("a free port");
     stranger.set_nonblocking(true).expect("a socket of our own");
-    let strange = format!("http://{}", stranger.local_addr().expect("a bound listener has an address"));
+    let strange =
+        format!("http://{}", stranger.local_addr().expect("a bound listener has an address"));
 
     append(&http, &former, "object-0", 0).await;
     reaches(&former, &http, (TOLD, "sent"), 1).await;
@@ -203,17 +250,32 @@ async fn what_strangers_write_misleads_nobody() {
     redis.ask::<()>(&["SET".as_bytes(), key_of(4).as_bytes(), &vec![b'x'; 8 << 20]]).await;
     redis.ask::<()>(&["DEL", &key_of(5)]).await;
     redis.ask::<()>(&["RPUSH", &key_of(5), "not", "an", "entry"]).await;
-    let channel = key.split(":owner:").next().map(|bucket| format!("{bucket}:owners")).expect("names begin alike");
-    for message in [&truth.replace(&owner.url(""), &strange), "", "nonsense", &"x".repeat(1 << 20), &of_former] {
-        assert_eq!(redis.ask::<u64>(&["PUBLISH", &channel, message]).await, 2, "the two that are left listen");
+    let channel = key
+        .split(":owner:")
+        .next()
+        .map(|bucket| format!("{bucket}:owners"))
+        .expect("names begin alike");
+    for message in
+        [&truth.replace(&owner.url(""), &strange), "", "nonsense", &"x".repeat(1 << 20), &of_former]
+    {
+        assert_eq!(
+            redis.ask::<u64>(&["PUBLISH", &channel, message]).await,
+            2,
+            "the two that are left listen"
+        );
     }
     reaches(&newcomer, &http, (HEARD, "refused"), 4).await;
     for object in 0..6 {
         let expected = if object == 0 { 3 } else { 2 };
-        assert_eq!(append(&http, &newcomer, &format!("object-{object}"), 2).await, expected, "object-{object}");
+        assert_eq!(
+            append(&http, &newcomer, &format!("object-{object}"), 2).await,
+            expected,
+            "object-{object}"
+        );
     }
     // One of them is no text; and Redis may be too late with an answer on a slow machine.
-    let refused = figure(&newcomer, &http, (LOOKUPS, "refused")).await + figure(&newcomer, &http, (LOOKUPS, "failed")).await;
+    let refused = figure(&newcomer, &http, (LOOKUPS, "refused")).await
+        + figure(&newcomer, &http, (LOOKUPS, "failed")).await;
     assert!(refused >= 5, "only the former owner's entry is sound");
     assert_eq!(figure(&newcomer, &http, (FORWARDED, "answered")).await, 6);
     assert!(stranger.accept().is_err(), "nobody calls a stranger");
@@ -229,7 +291,8 @@ async fn tls_asks_for_a_certificate_that_the_system_trusts() {
     let trusting = setup.clone().env("SSL_CERT_FILE", redis.authority().display().to_string());
     let [owner, other] = [connected(&trusting, &http).await, connected(&trusting, &http).await];
     assert_eq!(five_unknown(&redis, &http, &owner, &other).await, [0, 5, 5]);
-    let complained = || std::future::ready(stranger.stderr().contains("Redis is away").then_some(()));
+    let complained =
+        || std::future::ready(stranger.stderr().contains("Redis is away").then_some(()));
     Deadline::in_seconds(PATIENCE_SECONDS).until(complained).await.expect("nobody vouches for it");
     assert!(stranger.stderr().to_lowercase().contains("certificate"), "{}", stranger.stderr());
     assert_eq!(figure(&stranger, &http, ("dotdo_directory_up", "")).await, 0);
@@ -255,8 +318,19 @@ async fn its_password_is_never_shown() {
     assert!(alone.stderr().contains("a Redis is configured and not used"), "{}", alone.stderr());
     for server in [&right, &wrong, &alone] {
         assert!(server.stderr().contains("127.0.0.1"), "addresses are shown: {}", server.stderr());
-        assert!(![RIGHT, WRONG, SECRET].iter().any(|secret| server.stderr().contains(secret)), "{}", server.stderr());
+        assert!(
+            ![RIGHT, WRONG, SECRET].iter().any(|secret| server.stderr().contains(secret)),
+            "{}",
+            server.stderr()
+        );
     }
-    let refused = setup(&world, "redis://:battery-staple@").try_start().await.err().expect("it can't be used");
-    assert!(refused.contains("redis_url") && refused.contains("rediss://") && !refused.contains(WRONG), "{refused}");
+    let refused = setup(&world, "redis://:battery-staple@")
+        .try_start()
+        .await
+        .err()
+        .expect("it can't be used");
+    assert!(
+        refused.contains("redis_url") && refused.contains("rediss://") && !refused.contains(WRONG),
+        "{refused}"
+    );
 }

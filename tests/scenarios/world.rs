@@ -30,7 +30,12 @@ impl World {
     /// The folder at `path`.
     pub(crate) fn at(path: &Path) -> Self {
         let config = StoreConfig::Folder { path: path.to_owned() };
-        Self { storage: format!("file://{}", path.display()), environment: Vec::new(), config, _folder: None }
+        Self {
+            storage: format!("file://{}", path.display()),
+            environment: Vec::new(),
+            config,
+            _folder: None,
+        }
     }
 
     /// SeaweedFS.
@@ -83,7 +88,9 @@ pub(crate) async fn entries(bucket: &dyn Bucket, object: &str, part: &str) -> Ve
 
 /// The newest record of a ledger's log.
 pub(crate) async fn newest_record(bucket: &dyn Bucket, object: &str) -> u64 {
-    let sequence = |entry: &Entry| entry.key.as_str().rsplit('-').next().and_then(|digits| digits.parse().ok());
+    let sequence = |entry: &Entry| {
+        entry.key.as_str().rsplit('-').next().and_then(|digits| digits.parse().ok())
+    };
     entries(bucket, object, "log").await.iter().filter_map(sequence).max().unwrap_or(0)
 }
 
@@ -91,11 +98,17 @@ pub(crate) async fn newest_record(bucket: &dyn Bucket, object: &str) -> u64 {
 pub(crate) async fn snapshots(bucket: &dyn Bucket, object: &str) -> (Vec<u64>, usize) {
     let (mut begun, mut complete) = (std::collections::BTreeSet::new(), Vec::new());
     for entry in entries(bucket, object, "snapshots").await {
-        let mut segments = entry.key.as_str().split('/').skip_while(|segment| *segment != "snapshots").skip(1);
+        let mut segments =
+            entry.key.as_str().split('/').skip_while(|segment| *segment != "snapshots").skip(1);
         let Some(name) = segments.next().filter(|name| name.starts_with("seq-")) else { continue };
         begun.insert(name.to_owned());
         if segments.next() == Some("snapshot.json") {
-            complete.push(name.split('-').nth(1).and_then(|digits| digits.parse().ok()).expect("the name says the sequence"));
+            complete.push(
+                name.split('-')
+                    .nth(1)
+                    .and_then(|digits| digits.parse().ok())
+                    .expect("the name says the sequence"),
+            );
         }
     }
     let given_up = begun.len() - complete.len();
@@ -109,12 +122,20 @@ pub(crate) async fn snapshots(bucket: &dyn Bucket, object: &str) -> (Vec<u64>, u
 /// When it never is, with what the server wrote.
 pub(crate) async fn insist(server: &Server, client: &Client, path: &str) -> Response {
     let url = server.url(path);
-    let ask = || async { client.get(&url).send().await.ok().filter(|answer| answer.status().is_success()) };
+    let ask = || async {
+        client.get(&url).send().await.ok().filter(|answer| answer.status().is_success())
+    };
     let answer = Deadline::in_seconds(PATIENCE_SECONDS).until(ask).await;
-    answer.unwrap_or_else(|| panic!("{url} has no answer in {PATIENCE_SECONDS} s:\n{}", server.stderr()))
+    answer.unwrap_or_else(|| {
+        panic!("{url} has no answer in {PATIENCE_SECONDS} s:\n{}", server.stderr())
+    })
 }
 
 /// The whole ledger.
 pub(crate) async fn state(server: &Server, client: &Client, object: &str) -> State {
-    insist(server, client, &format!("/do/{object}/all")).await.json().await.expect("a ledger tells its entries")
+    insist(server, client, &format!("/do/{object}/all"))
+        .await
+        .json()
+        .await
+        .expect("a ledger tells its entries")
 }

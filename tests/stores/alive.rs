@@ -13,7 +13,8 @@ const VICTIM: &str = "DOTDO_TEST_VICTIM";
 
 fn open_as(folder: &str, instance: Uuid) -> Arc<dyn Bucket> {
     let config = StoreConfig::Folder { path: folder.into() };
-    open(&config, instance, Arc::new(SystemClock::new()), Arc::new(OsRandom)).expect("a folder can be opened")
+    open(&config, instance, Arc::new(SystemClock::new()), Arc::new(OsRandom))
+        .expect("a folder can be opened")
 }
 
 #[tokio::test]
@@ -45,7 +46,9 @@ async fn a_killed_server_is_known_to_be_gone() {
     let folder = folder.path().to_str().expect("a plain path");
     let (one, two) = (unique(), unique());
     let mut command = Command::new(std::env::current_exe().expect("a running program has a path"));
-    command.args(["--exact", "alive::a_victim_waits_for_its_end"]).env(VICTIM, format!("{folder}*{one}"));
+    command
+        .args(["--exact", "alive::a_victim_waits_for_its_end"])
+        .env(VICTIM, format!("{folder}*{one}"));
     let victim = Process::start(&mut command);
     let bucket = open_as(folder, two);
     let key = Key::new("a");

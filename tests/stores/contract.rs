@@ -11,9 +11,11 @@ use futures_util::future::join_all;
 /// A bucket to test, and what is peculiar to it.
 struct Backend {
     bucket: Arc<dyn Bucket>,
-    /// Whether `a` and `a/b` can both be objects. In a folder one would be a file and a folder; no key of ours is below another.
+    /// Whether `a` and `a/b` can both be objects. In a folder one would be a file and a folder; no
+    /// key of ours is below another.
     nests: bool,
-    /// Whether a bounded listing is in the order of keys also where names sort around a `/`. SeaweedFS goes folder by folder.
+    /// Whether a bounded listing is in the order of keys also where names sort around a `/`.
+    /// SeaweedFS goes folder by folder.
     pages_in_order: bool,
     /// What must live as long as the bucket.
     _folder: Option<tempfile::TempDir>,
@@ -21,7 +23,12 @@ struct Backend {
 
 impl Backend {
     fn new(config: &StoreConfig, nests: bool) -> Self {
-        Self { bucket: open(config).expect("the configuration is good"), nests, pages_in_order: true, _folder: None }
+        Self {
+            bucket: open(config).expect("the configuration is good"),
+            nests,
+            pages_in_order: true,
+            _folder: None,
+        }
     }
 
     fn memory() -> Self {
@@ -86,9 +93,15 @@ async fn read(bucket: &dyn Bucket, text: &str) -> Option<Bytes> {
     bucket.get(&key(text)).await.expect("the store answers").map(|stored| stored.bytes)
 }
 
-async fn names(bucket: &dyn Bucket, prefix: &str, after: Option<&str>, limit: usize) -> Vec<String> {
+async fn names(
+    bucket: &dyn Bucket,
+    prefix: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Vec<String> {
     let after = after.map(key);
-    let entries = bucket.list(&key(prefix), after.as_ref(), limit).await.expect("the store answers");
+    let entries =
+        bucket.list(&key(prefix), after.as_ref(), limit).await.expect("the store answers");
     entries.into_iter().map(|entry| entry.key.to_string()).collect()
 }
 
@@ -131,10 +144,15 @@ async fn of_many_creates_at_once_exactly_one_wins(backend: &Backend) {
         let winners: Vec<usize> = (0..8).filter(|number| answers[*number].is_ok()).collect();
         match winners.as_slice() {
             [winner] => assert_eq!(stored, rival(*winner)),
-            // On a busy machine the answer to the winner may come too late; whose bytes are there was not told to have lost.
+            // On a busy machine the answer to the winner may come too late; whose bytes are there
+            // was not told to have lost.
             [] => {
-                let winner = (0..8).find(|number| stored == rival(*number)).expect("one of the rivals won");
-                assert!(matches!(answers[winner], Err(StoreError::Unavailable { .. })), "{answers:?}");
+                let winner =
+                    (0..8).find(|number| stored == rival(*number)).expect("one of the rivals won");
+                assert!(
+                    matches!(answers[winner], Err(StoreError::Unavailable { .. })),
+                    "{answers:?}"
+                );
             }
             _ => panic!("several won: {answers:?}"),
         }
@@ -169,30 +187,61 @@ async fn a_listing_goes_on_after_a_key(backend: &Backend) {
     assert_eq!(names(bucket, "l", Some("l/2"), 10).await, ["l/3", "l/5/a", "l/5/b", "l/7"]);
     assert_eq!(names(bucket, "l", Some("l/4"), 2).await, ["l/5/a", "l/5/b"]);
     assert_eq!(names(bucket, "l", Some("l/5/a"), 2).await, ["l/5/b", "l/7"]);
-    assert_eq!(names(bucket, "l", Some("a"), 1).await, ["l/1"], "a key before the prefix skips nothing");
+    assert_eq!(
+        names(bucket, "l", Some("a"), 1).await,
+        ["l/1"],
+        "a key before the prefix skips nothing"
+    );
     assert_eq!(names(bucket, "l", Some("z"), 1).await, Vec::<String>::new());
 }
 
 async fn a_listing_goes_on_after_the_beginning_of_a_folders_name(backend: &Backend) {
     let bucket = backend.bucket.as_ref();
-    fill(bucket, &["n/latest", "n/seq-01-x/a/b", "n/seq-01-x/c", "n/seq-02-x/a/b", "n/seq-02-x/c", "n/seq-02-y/c", "n/seq-10-x/c"]).await;
-    assert_eq!(names(bucket, "n", Some("n/seq-02"), 10).await, ["n/seq-02-x/a/b", "n/seq-02-x/c", "n/seq-02-y/c", "n/seq-10-x/c"]);
+    fill(
+        bucket,
+        &[
+            "n/latest",
+            "n/seq-01-x/a/b",
+            "n/seq-01-x/c",
+            "n/seq-02-x/a/b",
+            "n/seq-02-x/c",
+            "n/seq-02-y/c",
+            "n/seq-10-x/c",
+        ],
+    )
+    .await;
+    assert_eq!(
+        names(bucket, "n", Some("n/seq-02"), 10).await,
+        ["n/seq-02-x/a/b", "n/seq-02-x/c", "n/seq-02-y/c", "n/seq-10-x/c"]
+    );
 }
 
 async fn names_that_sort_around_a_slash_are_in_order(backend: &Backend) {
     let bucket = backend.bucket.as_ref();
     let sorted = ["o/a-b", "o/a.c", "o/a/x", "o/a/y/z", "o/a0", "o/b"];
     fill(bucket, &sorted).await;
-    assert_eq!(names(bucket, "o", None, 1_000).await, sorted, "a whole listing is in order everywhere");
+    assert_eq!(
+        names(bucket, "o", None, 1_000).await,
+        sorted,
+        "a whole listing is in order everywhere"
+    );
     if !backend.pages_in_order {
-        assert_ne!(names(bucket, "o", None, 1).await, sorted[..1], "this store has learnt it: change the parameter");
+        assert_ne!(
+            names(bucket, "o", None, 1).await,
+            sorted[..1],
+            "this store has learnt it: change the parameter"
+        );
         return;
     }
     for limit in 1..=sorted.len() {
         assert_eq!(names(bucket, "o", None, limit).await, sorted[..limit]);
     }
     for (at, after) in sorted.iter().enumerate() {
-        assert_eq!(names(bucket, "o", Some(after), 2).await, sorted[at + 1..].iter().take(2).copied().collect::<Vec<_>>(), "after {after}");
+        assert_eq!(
+            names(bucket, "o", Some(after), 2).await,
+            sorted[at + 1..].iter().take(2).copied().collect::<Vec<_>>(),
+            "after {after}"
+        );
     }
 }
 
@@ -211,17 +260,33 @@ async fn a_listing_of_more_than_a_page_is_whole(backend: &Backend) {
 
 async fn a_large_object_comes_back_whole(backend: &Backend) {
     let bucket = backend.bucket.as_ref();
-    let large: Bytes = (0..20_000_000_u32).map(|number| number.to_le_bytes()[(number % 3) as usize]).collect();
+    let large: Bytes =
+        (0..20_000_000_u32).map(|number| number.to_le_bytes()[(number % 3) as usize]).collect();
     bucket.create(&key("large"), large.clone()).await.expect("a create");
     assert!(read(bucket, "large").await.expect("it is there") == large);
 }
 
 async fn odd_names_stay_apart(backend: &Backend) {
     let bucket = backend.bucket.as_ref();
-    let odd =
-        ["Upper/a.b", "upper/a.b", "..a", ".hidden/x", "a b/c", "plus+and=eq", "per%41cent", "ümlaut", "tilde~", "q?x", "h#1", "c:d@e,f;g"];
+    let odd = [
+        "Upper/a.b",
+        "upper/a.b",
+        "..a",
+        ".hidden/x",
+        "a b/c",
+        "plus+and=eq",
+        "per%41cent",
+        "ümlaut",
+        "tilde~",
+        "q?x",
+        "h#1",
+        "c:d@e,f;g",
+    ];
     for text in odd {
-        bucket.create(&key(&format!("odd/{text}")), bytes(text)).await.unwrap_or_else(|error| panic!("{text}: {error}"));
+        bucket
+            .create(&key(&format!("odd/{text}")), bytes(text))
+            .await
+            .unwrap_or_else(|error| panic!("{text}: {error}"));
     }
     for text in odd {
         assert_eq!(read(bucket, &format!("odd/{text}")).await, Some(bytes(text)), "{text}");
@@ -238,7 +303,10 @@ async fn times_are_the_stores(backend: &Backend) {
     let error = i64::try_from(bucket.store_time_error().as_millis()).expect("a small error");
     let age = now - stored.modified_ms;
     assert!((-error..60_000).contains(&age), "written {} ms ago, with an error of {error} ms", age);
-    assert_eq!(bucket.list(&key(""), None, 1).await.expect("the store answers")[0].modified_ms / 1000, stored.modified_ms / 1000);
+    assert_eq!(
+        bucket.list(&key(""), None, 1).await.expect("the store answers")[0].modified_ms / 1000,
+        stored.modified_ms / 1000
+    );
     assert!(!bucket.is_gone(unique()), "nothing is known of a stranger");
 }
 

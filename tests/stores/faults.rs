@@ -11,7 +11,8 @@ use dotdo_core::{Bucket, Clock, Key, S3Config, S3Credentials, Secret, StoreConfi
 use dotdo_tests::{Fault, Faulty, Lost, Proxy, Seaweed, open, unique};
 use http::Method;
 
-/// A clock that runs fifty times as fast as the machine's, so that waiting for a store's time to be over is short.
+/// A clock that runs fifty times as fast as the machine's, so that waiting for a store's time to be
+/// over is short.
 struct Hurried(SystemClock);
 
 impl Clock for Hurried {
@@ -37,7 +38,8 @@ async fn a_create_is_sent_once_whatever_becomes_of_it() {
     let seaweed = Seaweed::shared();
     let proxy = Proxy::start(seaweed.endpoint()).await;
     for lost in [Lost::Request, Lost::Answer, Lost::Error] {
-        let bucket = open(&seaweed.config_through(&proxy.endpoint(), &unique().to_string())).expect("the configuration is good");
+        let bucket = open(&seaweed.config_through(&proxy.endpoint(), &unique().to_string()))
+            .expect("the configuration is good");
         let (key, bytes) = one();
         bucket.get(&key).await.expect("the proxy forwards");
         proxy.take_seen();
@@ -54,26 +56,43 @@ async fn a_create_is_sent_once_whatever_becomes_of_it() {
 async fn reads_and_plain_puts_survive_a_lost_request() {
     let seaweed = Seaweed::shared();
     let proxy = Proxy::start(seaweed.endpoint()).await;
-    let bucket = open(&seaweed.config_through(&proxy.endpoint(), &unique().to_string())).expect("the configuration is good");
+    let bucket = open(&seaweed.config_through(&proxy.endpoint(), &unique().to_string()))
+        .expect("the configuration is good");
     let (key, bytes) = one();
     proxy.lose(Method::PUT, Lost::Request);
     bucket.put(&key, bytes.clone()).await.expect("the second try succeeds");
     proxy.lose(Method::GET, Lost::Error);
-    assert_eq!(bucket.get(&key).await.expect("the second try succeeds").map(|stored| stored.bytes), Some(bytes));
+    assert_eq!(
+        bucket.get(&key).await.expect("the second try succeeds").map(|stored| stored.bytes),
+        Some(bytes)
+    );
     proxy.lose(Method::GET, Lost::Answer);
-    assert_eq!(bucket.list(&Key::new("log"), None, 10).await.expect("the second try succeeds").len(), 1);
+    assert_eq!(
+        bucket.list(&Key::new("log"), None, 10).await.expect("the second try succeeds").len(),
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_is_unavailable_and_ends() {
     let seaweed = Seaweed::shared();
     let proxy = Proxy::start(seaweed.endpoint()).await;
-    let bucket = open(&seaweed.config_through(&proxy.endpoint(), &unique().to_string())).expect("the configuration is good");
+    let bucket = open(&seaweed.config_through(&proxy.endpoint(), &unique().to_string()))
+        .expect("the configuration is good");
     let (key, bytes) = one();
     proxy.outage(true);
-    assert!(matches!(bucket.create(&key, bytes.clone()).await, Err(StoreError::Unavailable { .. })));
-    assert!(matches!(bucket.get(&key).await, Err(StoreError::Unavailable { .. })), "away is not empty");
-    assert!(matches!(bucket.list(&key, None, 1).await, Err(StoreError::Unavailable { .. })), "away is not empty");
+    assert!(matches!(
+        bucket.create(&key, bytes.clone()).await,
+        Err(StoreError::Unavailable { .. })
+    ));
+    assert!(
+        matches!(bucket.get(&key).await, Err(StoreError::Unavailable { .. })),
+        "away is not empty"
+    );
+    assert!(
+        matches!(bucket.list(&key, None, 1).await, Err(StoreError::Unavailable { .. })),
+        "away is not empty"
+    );
     proxy.outage(false);
     bucket.create(&key, bytes).await.expect("the store is back");
 }
@@ -94,10 +113,15 @@ async fn wrong_keys_and_missing_buckets_are_refused_without_a_secret() {
         })
     };
     let (key, bytes) = one();
-    for config in [config(seaweed.bucket(), "sesame-secret"), config("no-such-bucket", "secretsecret")] {
+    for config in
+        [config(seaweed.bucket(), "sesame-secret"), config("no-such-bucket", "secretsecret")]
+    {
         let bucket = open(&config).expect("the configuration can be opened");
-        let answers =
-            [bucket.get(&key).await.map(drop), bucket.list(&key, None, 1).await.map(drop), bucket.create(&key, bytes.clone()).await];
+        let answers = [
+            bucket.get(&key).await.map(drop),
+            bucket.list(&key, None, 1).await.map(drop),
+            bucket.create(&key, bytes.clone()).await,
+        ];
         for answer in answers {
             let Err(error @ StoreError::Refused { .. }) = answer else { panic!("{answer:?}") };
             let text = format!("{error} {error:?} {config:?}");
@@ -112,10 +136,15 @@ async fn a_store_that_hangs_is_unavailable_in_the_end() {
     let proxy = Proxy::start(seaweed.endpoint()).await;
     let config = seaweed.config_through(&proxy.endpoint(), &unique().to_string());
     let hurried = Arc::new(Hurried(SystemClock::new()));
-    let bucket = dotdo_core::open(&config, unique(), hurried, Arc::new(OsRandom)).expect("the configuration is good");
+    let bucket = dotdo_core::open(&config, unique(), hurried, Arc::new(OsRandom))
+        .expect("the configuration is good");
     proxy.delay(Duration::from_secs(3600));
     let (key, bytes) = one();
-    for answer in [bucket.create(&key, bytes).await, bucket.get(&key).await.map(drop), bucket.list(&key, None, 1).await.map(drop)] {
+    for answer in [
+        bucket.create(&key, bytes).await,
+        bucket.get(&key).await.map(drop),
+        bucket.list(&key, None, 1).await.map(drop),
+    ] {
         assert!(matches!(answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
     }
     let creates = proxy.take_seen().into_iter().filter(|(method, _)| method == Method::PUT).count();
@@ -129,11 +158,23 @@ async fn a_bucket_fails_as_planned_and_only_then() {
     bucket.next("create", Fault::Before);
     bucket.next("create", Fault::After);
     bucket.next("delete", Fault::ExistsAfter);
-    assert!(matches!(bucket.create(&key, bytes.clone()).await, Err(StoreError::Unavailable { .. })));
+    assert!(matches!(
+        bucket.create(&key, bytes.clone()).await,
+        Err(StoreError::Unavailable { .. })
+    ));
     assert!(bucket.get(&key).await.expect("no fault is planned").is_none(), "it was not sent");
-    assert!(matches!(bucket.create(&key, bytes.clone()).await, Err(StoreError::Unavailable { .. })));
-    assert!(bucket.get(&key).await.expect("no fault is planned").is_some(), "the answer was lost, the object was not");
-    assert!(matches!(bucket.delete(std::slice::from_ref(&key)).await, Err(StoreError::Exists { .. })));
+    assert!(matches!(
+        bucket.create(&key, bytes.clone()).await,
+        Err(StoreError::Unavailable { .. })
+    ));
+    assert!(
+        bucket.get(&key).await.expect("no fault is planned").is_some(),
+        "the answer was lost, the object was not"
+    );
+    assert!(matches!(
+        bucket.delete(std::slice::from_ref(&key)).await,
+        Err(StoreError::Exists { .. })
+    ));
     bucket.outage(true);
     assert!(bucket.get(&key).await.is_err());
     bucket.outage(false);

@@ -1,22 +1,30 @@
-//! A folder lists as memory does, whatever the names are. Memory is a sorted map, so its listings are right by construction.
+//! A folder lists as memory does, whatever the names are. Memory is a sorted map, so its listings
+//! are right by construction.
 
 use bytes::Bytes;
 use dotdo_core::{Bucket, Key, StoreConfig};
 use dotdo_tests::{open, runtime, scratch};
 use proptest::prelude::*;
 
-/// Names of few characters, so that they often share beginnings; among them what sorts before and after `/`.
+/// Names of few characters, so that they often share beginnings; among them what sorts before and
+/// after `/`.
 fn keys() -> impl Strategy<Value = Vec<String>> {
     proptest::collection::btree_set("[a.0-]{1,3}(/[a.0-]{1,3}){0,3}", 1..24).prop_map(|keys| {
         let is_plain = |key: &String| key.split('/').all(|segment| !matches!(segment, "." | ".."));
         let plain: Vec<String> = keys.into_iter().filter(is_plain).collect();
         // In a folder no key is below another.
-        let has_below = |key: &String| plain.iter().any(|other| other.starts_with(&format!("{key}/")));
+        let has_below =
+            |key: &String| plain.iter().any(|other| other.starts_with(&format!("{key}/")));
         plain.iter().filter(|key| !has_below(key)).cloned().collect()
     })
 }
 
-async fn listing(bucket: &dyn Bucket, prefix: &str, after: Option<&str>, limit: usize) -> Vec<(Key, u64)> {
+async fn listing(
+    bucket: &dyn Bucket,
+    prefix: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Vec<(Key, u64)> {
     let after = after.map(Key::new);
     let entries = bucket.list(&Key::new(prefix), after.as_ref(), limit).await.expect("it answers");
     entries.into_iter().map(|entry| (entry.key, entry.bytes)).collect()

@@ -69,14 +69,30 @@ const ABSENCES: &[Absence] = &[
     Absence {
         within: &["core/src/"],
         except: &[],
-        words: &["std::env", "env::var", "println!", "eprintln!", "print!", "eprint!", "process::exit"],
+        words: &[
+            "std::env",
+            "env::var",
+            "println!",
+            "eprintln!",
+            "print!",
+            "eprint!",
+            "process::exit",
+        ],
         in_tests: false,
         why: "the core reads no environment and prints nothing",
     },
     Absence {
         within: &["core/src/"],
         except: &[],
-        words: &["SystemTime::now", "Instant::now()", "Utc::now", "Zoned::now", "Timestamp::now", "tokio::time", "thread::sleep"],
+        words: &[
+            "SystemTime::now",
+            "Instant::now()",
+            "Utc::now",
+            "Zoned::now",
+            "Timestamp::now",
+            "tokio::time",
+            "thread::sleep",
+        ],
         in_tests: false,
         why: "the core's clock is injected (clock.rs)",
     },
@@ -97,7 +113,16 @@ const ABSENCES: &[Absence] = &[
     Absence {
         within: &[""],
         except: &[],
-        words: &["todo!", "unimplemented!", "dbg!", ".unwrap()", ".unwrap_err()", "#[ignore", "#[allow(", "#![allow("],
+        words: &[
+            "todo!",
+            "unimplemented!",
+            "dbg!",
+            ".unwrap()",
+            ".unwrap_err()",
+            "#[ignore",
+            "#[allow(",
+            "#![allow(",
+        ],
         in_tests: true,
         why: "nothing is left undone, skipped or waved through; `expect` says why it can't fail, `#[expect]` why a lint is wrong",
     },
@@ -124,30 +149,58 @@ impl Absence {
 #[test]
 fn what_must_be_absent_is_absent() {
     let sources = files(".rs");
-    let bound = |absence: &'static Absence| sources.iter().filter(|source| absence.binds(source)).map(move |source| (absence, source));
-    let found: Vec<String> = ABSENCES.iter().flat_map(bound).flat_map(|(absence, source)| absence.violations(source)).collect();
-    assert!(found.is_empty(), "{} places break the architecture:\n{}", found.len(), found.join("\n"));
+    let bound = |absence: &'static Absence| {
+        sources.iter().filter(|source| absence.binds(source)).map(move |source| (absence, source))
+    };
+    let found: Vec<String> = ABSENCES
+        .iter()
+        .flat_map(bound)
+        .flat_map(|(absence, source)| absence.violations(source))
+        .collect();
+    assert!(
+        found.is_empty(),
+        "{} places break the architecture:\n{}",
+        found.len(),
+        found.join("\n")
+    );
 }
 
 /// `iceberg::` is a crate and a module of ours, so the word alone tells nothing.
 #[test]
 fn only_the_iceberg_folder_names_the_iceberg_crate() {
-    for source in files(".rs").iter().filter(|source| PRODUCT.iter().any(|folder| source.path.starts_with(folder))) {
+    for source in files(".rs")
+        .iter()
+        .filter(|source| PRODUCT.iter().any(|folder| source.path.starts_with(folder)))
+    {
         if source.path.starts_with("core/src/iceberg/") || source.is_test() {
             continue;
         }
         for (number, line) in source.product_code().lines().enumerate() {
-            let outside = line.replace("crate::iceberg::", "").replace("super::iceberg::", "").replace("self::iceberg::", "");
+            let outside = line
+                .replace("crate::iceberg::", "")
+                .replace("super::iceberg::", "")
+                .replace("self::iceberg::", "");
             let is_named = word_at(&outside, "iceberg::").is_some();
-            assert!(!is_named, "{}:{}: only core/src/iceberg names the iceberg crate", source.path, number + 1);
+            assert!(
+                !is_named,
+                "{}:{}: only core/src/iceberg names the iceberg crate",
+                source.path,
+                number + 1
+            );
         }
     }
 }
 
 #[test]
 fn a_violation_is_found() {
-    let source = Source { path: "core/src/sqlite/x.rs".into(), text: "use crate::store::Bucket; // Key\n".into() };
-    let found: Vec<String> =
-        ABSENCES.iter().filter(|absence| absence.binds(&source)).flat_map(|absence| absence.violations(&source)).collect();
+    let source = Source {
+        path: "core/src/sqlite/x.rs".into(),
+        text: "use crate::store::Bucket; // Key\n".into(),
+    };
+    let found: Vec<String> = ABSENCES
+        .iter()
+        .filter(|absence| absence.binds(&source))
+        .flat_map(|absence| absence.violations(&source))
+        .collect();
     assert_eq!(found.len(), 2, "{found:?}");
 }

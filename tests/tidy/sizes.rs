@@ -5,7 +5,8 @@ use crate::source::{Source, files};
 const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
 
-/// Files that are longer and may be, up to so many lines, each with its reason. Lower the number when the file shrinks.
+/// Files that are longer and may be, up to so many lines, each with its reason. Lower the number
+/// when the file shrinks.
 const LONG_FILES: &[(&str, usize, &str)] = &[];
 
 /// Functions that are longer and may be: file, function, lines, reason.
@@ -18,9 +19,15 @@ fn files_are_short() {
         let lines = source.text.lines().count();
         let listed = LONG_FILES.iter().find(|(path, ..)| *path == source.path);
         match listed {
-            None if lines > FILE_LINES_MAX => found.push(format!("{}: {lines} lines, at most {FILE_LINES_MAX}", source.path)),
-            Some((_, most, why)) if lines > *most => found.push(format!("{}: {lines} lines, at most {most} ({why})", source.path)),
-            Some((_, most, _)) if lines + 20 < *most => found.push(format!("{}: has shrunk to {lines} lines, so list that", source.path)),
+            None if lines > FILE_LINES_MAX => {
+                found.push(format!("{}: {lines} lines, at most {FILE_LINES_MAX}", source.path))
+            }
+            Some((_, most, why)) if lines > *most => {
+                found.push(format!("{}: {lines} lines, at most {most} ({why})", source.path))
+            }
+            Some((_, most, _)) if lines + 20 < *most => {
+                found.push(format!("{}: has shrunk to {lines} lines, so list that", source.path))
+            }
             _ => {}
         }
     }
@@ -32,7 +39,9 @@ fn functions_are_short() {
     let mut found = Vec::new();
     for source in files(".rs") {
         for (name, lines) in functions(&source) {
-            let listed = LONG_FUNCTIONS.iter().find(|(path, function, ..)| *path == source.path && *function == name);
+            let listed = LONG_FUNCTIONS
+                .iter()
+                .find(|(path, function, ..)| *path == source.path && *function == name);
             let most = listed.map_or(FUNCTION_LINES_MAX, |(_, _, most, _)| *most);
             if lines > most {
                 found.push(format!("{}: fn {name}: {lines} lines, at most {most}", source.path));
@@ -45,8 +54,13 @@ fn functions_are_short() {
 #[test]
 fn every_exception_is_still_there() {
     let sources = files(".rs");
-    for path in LONG_FILES.iter().map(|(path, ..)| path).chain(LONG_FUNCTIONS.iter().map(|(path, ..)| path)) {
-        assert!(sources.iter().any(|source| source.path == *path), "{path} is listed and does not exist");
+    for path in
+        LONG_FILES.iter().map(|(path, ..)| path).chain(LONG_FUNCTIONS.iter().map(|(path, ..)| path))
+    {
+        assert!(
+            sources.iter().any(|source| source.path == *path),
+            "{path} is listed and does not exist"
+        );
     }
 }
 
@@ -60,9 +74,11 @@ fn functions(source: &Source) -> Vec<(String, usize)> {
     starts.filter_map(|at| function(&code[at + 3..])).collect()
 }
 
-/// The function whose name `rest` begins with; `None` for one without a body, or a type such as `fn (u8)`.
+/// The function whose name `rest` begins with; `None` for one without a body, or a type such as `fn
+/// (u8)`.
 fn function(rest: &str) -> Option<(String, usize)> {
-    let name: String = rest.chars().take_while(|char| char.is_alphanumeric() || *char == '_').collect();
+    let name: String =
+        rest.chars().take_while(|char| char.is_alphanumeric() || *char == '_').collect();
     if name.is_empty() {
         return None;
     }

@@ -29,12 +29,18 @@ fn collect(folder: &Path, suffix: &str, found: &mut Vec<Source>) {
         let path = entry.expect("the project can be read").path();
         let name = path.file_name().and_then(|name| name.to_str()).expect("names are UTF-8");
         if path.is_dir() {
-            if !name.starts_with('.') && !matches!(name, "target" | "node_modules" | "__pycache__") {
+            if !name.starts_with('.') && !matches!(name, "target" | "node_modules" | "__pycache__")
+            {
                 collect(&path, suffix, found);
             }
         } else if name.ends_with(suffix) {
-            let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            let relative = path.strip_prefix(root()).expect("it is below the root").to_str().expect("names are UTF-8");
+            let text = fs::read_to_string(&path)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let relative = path
+                .strip_prefix(root())
+                .expect("it is below the root")
+                .to_str()
+                .expect("names are UTF-8");
             found.push(Source { path: relative.replace('\\', "/"), text });
         }
     }
@@ -45,7 +51,9 @@ impl Source {
     pub(crate) fn is_test(&self) -> bool {
         let folders = ["tests/", "benches/", "examples/"];
         let inside = ["/tests/", "/simulation/"].iter().any(|folder| self.path.contains(folder));
-        inside || self.path.ends_with("/tests.rs") || folders.iter().any(|folder| self.path.starts_with(folder))
+        inside
+            || self.path.ends_with("/tests.rs")
+            || folders.iter().any(|folder| self.path.starts_with(folder))
     }
 
     /// The lines of code: comments, texts and characters are blank. Line numbers stay.
@@ -62,7 +70,8 @@ impl Source {
 
 /// Where `word` stands by itself: not inside a longer name.
 pub(crate) fn word_at(line: &str, word: &str) -> Option<usize> {
-    let is_name = |char: Option<char>| char.is_some_and(|char| char.is_alphanumeric() || char == '_');
+    let is_name =
+        |char: Option<char>| char.is_some_and(|char| char.is_alphanumeric() || char == '_');
     let word_begins = is_name(word.chars().next());
     let word_ends = is_name(word.chars().next_back());
     line.match_indices(word).map(|(at, _)| at).find(|at| {
@@ -106,7 +115,9 @@ fn literal_length(rest: &str, before: Option<char>) -> Option<usize> {
         if raw[hashes..].starts_with('"') {
             let close = format!("\"{}", "#".repeat(hashes));
             let open = rest.len() - raw.len() + hashes + 1;
-            return Some(rest[open..].find(&close).map_or(rest.len(), |end| open + end + close.len()));
+            return Some(
+                rest[open..].find(&close).map_or(rest.len(), |end| open + end + close.len()),
+            );
         }
     }
     if let Some(inner) = rest.strip_prefix('\'') {

@@ -14,7 +14,8 @@ struct Package {
 
 fn packages() -> Vec<Package> {
     let parse = |text: &str| text.parse::<Table>().expect("a manifest is TOML");
-    let manifests = files("Cargo.toml").into_iter().map(|source| (source.path.clone(), parse(&source.text)));
+    let manifests =
+        files("Cargo.toml").into_iter().map(|source| (source.path.clone(), parse(&source.text)));
     let named = manifests.filter_map(|(path, manifest)| {
         let name = manifest.get("package")?.get("name")?.as_str()?.to_owned();
         Some(Package { path, name, manifest })
@@ -27,7 +28,12 @@ impl Package {
     fn dependencies(&self, dev: bool) -> Vec<String> {
         let mut tables = vec!["dependencies", "build-dependencies"];
         tables.extend(dev.then_some("dev-dependencies"));
-        let names = |table: &str| self.manifest.get(table).and_then(Value::as_table).map(|table| table.keys().cloned().collect::<Vec<_>>());
+        let names = |table: &str| {
+            self.manifest
+                .get(table)
+                .and_then(Value::as_table)
+                .map(|table| table.keys().cloned().collect::<Vec<_>>())
+        };
         tables.into_iter().filter_map(names).flatten().collect()
     }
 
@@ -35,7 +41,8 @@ impl Package {
     fn programs(&self) -> Vec<String> {
         let folder = self.path.trim_end_matches("Cargo.toml");
         let listed = self.manifest.get("bin").and_then(Value::as_array).into_iter().flatten();
-        let mut names: Vec<String> = listed.filter_map(|bin| Some(bin.get("name")?.as_str()?.to_owned())).collect();
+        let mut names: Vec<String> =
+            listed.filter_map(|bin| Some(bin.get("name")?.as_str()?.to_owned())).collect();
         let is_default = names.is_empty() && root().join(folder).join("src/main.rs").exists();
         names.extend(is_default.then(|| self.name.clone()));
         names
@@ -43,15 +50,23 @@ impl Package {
 }
 
 /// What each crate of ours may use of ours. Tests, benches and examples may use what they test.
-const DIRECTION: &[(&str, &[&str])] =
-    &[("dotdo-core", &[]), ("dotdo", &["dotdo-core"]), ("dotdo-cli", &["dotdo"]), ("dotdo-vercel", &["dotdo"]), ("dotdo-model", &[])];
+const DIRECTION: &[(&str, &[&str])] = &[
+    ("dotdo-core", &[]),
+    ("dotdo", &["dotdo-core"]),
+    ("dotdo-cli", &["dotdo"]),
+    ("dotdo-vercel", &["dotdo"]),
+    ("dotdo-model", &[]),
+];
 
 #[test]
 fn dependencies_point_from_the_command_line_to_the_core() {
     let packages = packages();
     let ours: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
     for (name, may) in DIRECTION {
-        let package = packages.iter().find(|package| package.name == *name).unwrap_or_else(|| panic!("there is no {name}"));
+        let package = packages
+            .iter()
+            .find(|package| package.name == *name)
+            .unwrap_or_else(|| panic!("there is no {name}"));
         for used in package.dependencies(true).iter().filter(|used| ours.contains(&used.as_str())) {
             assert!(may.contains(&used.as_str()), "{name} may not depend on {used}");
         }
@@ -60,10 +75,24 @@ fn dependencies_point_from_the_command_line_to_the_core() {
 
 #[test]
 fn only_the_core_depends_on_stores_engines_and_formats() {
-    let inner = ["object_store", "rusqlite", "iceberg", "parquet", "arrow-array", "arrow-schema", "arrow-buffer"];
-    for package in packages().iter().filter(|package| !matches!(package.name.as_str(), "dotdo-core" | "dotdo-tests" | "dotdo-benches")) {
+    let inner = [
+        "object_store",
+        "rusqlite",
+        "iceberg",
+        "parquet",
+        "arrow-array",
+        "arrow-schema",
+        "arrow-buffer",
+    ];
+    for package in packages().iter().filter(|package| {
+        !matches!(package.name.as_str(), "dotdo-core" | "dotdo-tests" | "dotdo-benches")
+    }) {
         for used in package.dependencies(false) {
-            assert!(!inner.contains(&used.as_str()), "{} depends on {used}: that is the core's business", package.name);
+            assert!(
+                !inner.contains(&used.as_str()),
+                "{} depends on {used}: that is the core's business",
+                package.name
+            );
         }
     }
 }
@@ -72,11 +101,18 @@ fn only_the_core_depends_on_stores_engines_and_formats() {
 fn versions_are_written_once() {
     for package in packages().iter().filter(|package| package.path != "Cargo.toml") {
         for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
-            for (name, value) in package.manifest.get(table).and_then(Value::as_table).into_iter().flatten() {
+            for (name, value) in
+                package.manifest.get(table).and_then(Value::as_table).into_iter().flatten()
+            {
                 let is_shared = value.get("workspace").and_then(Value::as_bool) == Some(true);
                 // What stands outside the workspace can't inherit from it.
-                let is_outside = package.manifest.contains_key("workspace") || value.get("path").is_some();
-                assert!(is_shared || is_outside, "{}: {name} has a version of its own; put it into the workspace's", package.path);
+                let is_outside =
+                    package.manifest.contains_key("workspace") || value.get("path").is_some();
+                assert!(
+                    is_shared || is_outside,
+                    "{}: {name} has a version of its own; put it into the workspace's",
+                    package.path
+                );
             }
         }
     }
@@ -88,7 +124,10 @@ fn programs_have_different_names() {
     for package in packages() {
         for name in package.programs() {
             if let Some(other) = seen.insert(name.clone(), package.path.clone()) {
-                panic!("{} and {other} both build a program {name}; one would overwrite the other", package.path);
+                panic!(
+                    "{} and {other} both build a program {name}; one would overwrite the other",
+                    package.path
+                );
             }
         }
     }
@@ -97,5 +136,8 @@ fn programs_have_different_names() {
 
 #[test]
 fn the_root_is_no_program() {
-    assert!(!root().join("src").exists(), "src/ in the root would make hosts take the workspace for one program");
+    assert!(
+        !root().join("src").exists(),
+        "src/ in the root would make hosts take the workspace for one program"
+    );
 }

@@ -1,5 +1,5 @@
-//! The token of a request: the header `Authorization: Bearer …`, and nothing else (RFC 6750 section 2.1). A token in the query or the body
-//! would end up in logs and caches.
+//! The token of a request: the header `Authorization: Bearer …`, and nothing else (RFC 6750 section
+//! 2.1). A token in the query or the body would end up in logs and caches.
 
 use dotdo_core::{Error, ErrorKind, Result};
 use http::{HeaderMap, header};
@@ -7,8 +7,8 @@ use http::{HeaderMap, header};
 /// The longest token that is looked at.
 const TOKEN_BYTES_MAX: usize = 16 << 10;
 
-/// What marks an error that is about the token which was sent, not about one that is missing. The answer then says so in
-/// `WWW-Authenticate` (RFC 6750 section 3).
+/// What marks an error that is about the token which was sent, not about one that is missing. The
+/// answer then says so in `WWW-Authenticate` (RFC 6750 section 3).
 pub(crate) const INVALID_TOKEN: &str = "INVALID_TOKEN";
 
 /// The bearer token of a request.
@@ -43,7 +43,8 @@ pub(super) fn token(headers: &HeaderMap) -> Result<&str> {
 /// Whether `text` can be sent as a token (`b64token` of RFC 6750 section 2.1).
 pub(super) fn is_token(text: &str) -> bool {
     let body = text.trim_end_matches('=');
-    !body.is_empty() && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
+    !body.is_empty()
+        && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
 }
 
 /// The refusal of a token.
@@ -52,5 +53,8 @@ pub(super) fn invalid(why: impl Into<String>) -> Error {
 }
 
 fn missing() -> Error {
-    Error::new(ErrorKind::Unauthenticated, "this server wants to know who you are: send Authorization: Bearer and your token")
+    Error::new(
+        ErrorKind::Unauthenticated,
+        "this server wants to know who you are: send Authorization: Bearer and your token",
+    )
 }

@@ -10,7 +10,8 @@ use http::request;
 
 use super::bearer;
 
-/// Finds out whose a bearer token is: the way to verify JWTs, ask a session store, or look a key up.
+/// Finds out whose a bearer token is: the way to verify JWTs, ask a session store, or look a key
+/// up.
 ///
 /// ```no_run
 /// use dotdo::{Authenticate, Caller, Error, ErrorKind, Result};
@@ -27,14 +28,20 @@ use super::bearer;
 /// }
 /// ```
 pub trait Authenticate: Send + Sync + 'static {
-    /// The caller with this token. It is called for every request that needs a token, many at a time; what is slow belongs into a cache.
-    /// `request` is the head as it came in, and nothing in it is proven.
+    /// The caller with this token. It is called for every request that needs a token, many at a
+    /// time; what is slow belongs into a cache. `request` is the head as it came in, and nothing in
+    /// it is proven.
     ///
     /// # Errors
     ///
-    /// `Unauthenticated` for a token that is not good (401), `Forbidden` for a caller who may not do this (403), `Unavailable` when that
-    /// can't be found out now (503). Their sentences reach the client: nothing of the token belongs into them.
-    fn authenticate(&self, token: &str, request: &request::Parts) -> impl Future<Output = Result<Caller>> + Send;
+    /// `Unauthenticated` for a token that is not good (401), `Forbidden` for a caller who may not
+    /// do this (403), `Unavailable` when that can't be found out now (503). Their sentences reach
+    /// the client: nothing of the token belongs into them.
+    fn authenticate(
+        &self,
+        token: &str,
+        request: &request::Parts,
+    ) -> impl Future<Output = Result<Caller>> + Send;
 }
 
 /// Who sends a request.
@@ -46,15 +53,16 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The caller with this name, which is the same at each request and nobody else's: a subject, an account, the name of a key. Limits are
-    /// counted by it, and it is in the access log.
+    /// The caller with this name, which is the same at each request and nobody else's: a subject,
+    /// an account, the name of a key. Limits are counted by it, and it is in the access log.
     pub fn new(name: impl Into<String>) -> Self {
         let name = name.into();
         let identity = Identity::new("account", name.as_bytes());
         Self { name, tenant: None, identity }
     }
 
-    /// The bearer of a configured token. It goes by the token, because its name is a place in a list that changes.
+    /// The bearer of a configured token. It goes by the token, because its name is a place in a
+    /// list that changes.
     pub(super) fn of_token(name: impl Into<String>, token: &str) -> Self {
         Self { identity: Identity::new("token", token.as_bytes()), ..Self::new(name) }
     }
@@ -64,7 +72,8 @@ impl Caller {
         self.identity
     }
 
-    /// The same caller, who may reach the objects of `tenant` and of no other: elsewhere the answer is 403.
+    /// The same caller, who may reach the objects of `tenant` and of no other: elsewhere the answer
+    /// is 403.
     #[must_use]
     pub fn of_tenant(self, tenant: Tenant) -> Self {
         Self { tenant: Some(tenant), ..self }
@@ -103,7 +112,11 @@ impl Hook {
     }
 
     /// What the program says.
-    pub(super) async fn authenticate(&self, token: &str, request: &request::Parts) -> Result<Caller> {
+    pub(super) async fn authenticate(
+        &self,
+        token: &str,
+        request: &request::Parts,
+    ) -> Result<Caller> {
         let said = self.0.authenticate(token, request).await;
         said.map_err(|error| match error.kind() {
             ErrorKind::Unauthenticated => error.with_code(bearer::INVALID_TOKEN),

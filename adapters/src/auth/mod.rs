@@ -1,8 +1,8 @@
 //! Who sends a request, by the bearer token (RFC 6750) that comes with it.
 //!
-//! Promises: a request that needs a token and has none, two, or a wrong one goes no further; tokens are compared in constant time and
-//! never logged; what needs no token is decided on the very path that the router goes by.
-//! Must not know: objects, sockets, platforms.
+//! Promises: a request that needs a token and has none, two, or a wrong one goes no further; tokens
+//! are compared in constant time and never logged; what needs no token is decided on the very path
+//! that the router goes by. Must not know: objects, sockets, platforms.
 
 mod bearer;
 mod hook;
@@ -36,7 +36,11 @@ pub(crate) struct AuthSettings {
 
 impl Default for AuthSettings {
     fn default() -> Self {
-        Self { tokens: None, skip_paths: ["/health", "/ready"].map(str::to_owned).to_vec(), hook: None }
+        Self {
+            tokens: None,
+            skip_paths: ["/health", "/ready"].map(str::to_owned).to_vec(),
+            hook: None,
+        }
     }
 }
 
@@ -70,27 +74,36 @@ impl Door {
     /// The door that `settings` describe, to the objects of `tenant`.
     pub(crate) fn new(settings: &AuthSettings, tenant: Option<Tenant>) -> Self {
         let tokens = settings.tokens.as_ref().map(Tokens::new);
-        Self { tokens, hook: settings.hook.clone(), skip: SkipPaths::new(&settings.skip_paths), tenant }
+        Self {
+            tokens,
+            hook: settings.hook.clone(),
+            skip: SkipPaths::new(&settings.skip_paths),
+            tenant,
+        }
     }
 
     /// Who sends a request; `None` when nobody asks.
     ///
     /// # Errors
     ///
-    /// `Unauthenticated` when there is no token or a wrong one, `Forbidden` for a caller of another tenant, and what the program's own
-    /// hook fails with.
+    /// `Unauthenticated` when there is no token or a wrong one, `Forbidden` for a caller of another
+    /// tenant, and what the program's own hook fails with.
     pub(crate) async fn admit(&self, head: &request::Parts) -> Result<Option<Caller>> {
         if (self.tokens.is_none() && self.hook.is_none()) || self.skip.is_skipped(head) {
             return Ok(None);
         }
         let token = bearer::token(&head.headers)?;
-        let caller = match (self.tokens.as_ref().and_then(|tokens| tokens.owner(token)), &self.hook) {
+        let caller = match (self.tokens.as_ref().and_then(|tokens| tokens.owner(token)), &self.hook)
+        {
             (Some(caller), _) => caller,
             (None, Some(hook)) => hook.authenticate(token, head).await?,
-            (None, None) => return Err(bearer::invalid("the bearer token is none that this server knows")),
+            (None, None) => {
+                return Err(bearer::invalid("the bearer token is none that this server knows"));
+            }
         };
         if caller.tenant().is_some_and(|theirs| self.tenant.as_ref() != Some(theirs)) {
-            return Err(Error::new(ErrorKind::Forbidden, "the token is another tenant's").with_code("OTHER_TENANT"));
+            return Err(Error::new(ErrorKind::Forbidden, "the token is another tenant's")
+                .with_code("OTHER_TENANT"));
         }
         Ok(Some(caller))
     }

@@ -9,10 +9,13 @@ const EVERYTHING: [&str; 2] = ["/*", "/do/*"];
 /// The paths that need no token.
 pub(super) struct SkipPaths(Vec<String>);
 
-/// Whether `text` is a path, such as `/health`, or with `/*` at its end everything below one, such as `/do/Public/*`.
+/// Whether `text` is a path, such as `/health`, or with `/*` at its end everything below one, such
+/// as `/do/Public/*`.
 pub(crate) fn is_skip_path(text: &str) -> bool {
     let path = text.strip_suffix("/*").unwrap_or(text);
-    path.starts_with('/') && !EVERYTHING.contains(&text) && path.bytes().all(|byte| byte.is_ascii_graphic() && !b"*?#,".contains(&byte))
+    path.starts_with('/')
+        && !EVERYTHING.contains(&text)
+        && path.bytes().all(|byte| byte.is_ascii_graphic() && !b"*?#,".contains(&byte))
 }
 
 impl SkipPaths {
@@ -20,10 +23,12 @@ impl SkipPaths {
         Self(patterns.to_vec())
     }
 
-    /// Whether a request needs no token. With a header that names an object the path does not say where it goes. The path is compared as it is written, which is how the router reads it: `/Health`, `//health` and
-    /// `/%68ealth` are other paths, and lead nowhere.
+    /// Whether a request needs no token. With a header that names an object the path does not say
+    /// where it goes. The path is compared as it is written, which is how the router reads it:
+    /// `/Health`, `//health` and `/%68ealth` are other paths, and lead nowhere.
     pub(super) fn is_skipped(&self, head: &request::Parts) -> bool {
-        !names_object(&head.headers) && self.0.iter().any(|pattern| matches(pattern, head.uri.path()))
+        !names_object(&head.headers)
+            && self.0.iter().any(|pattern| matches(pattern, head.uri.path()))
     }
 }
 

@@ -13,9 +13,12 @@ fn door() -> Door {
 }
 
 fn ask(path: &str, headers: &[(&str, &str)]) -> Result<Option<Caller>> {
-    let request = headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
+    let request = headers
+        .iter()
+        .fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
     let (head, ()) = request.body(()).expect("a request").into_parts();
-    futures_util::FutureExt::now_or_never(door().admit(&head)).expect("configured tokens are compared at once")
+    futures_util::FutureExt::now_or_never(door().admit(&head))
+        .expect("configured tokens are compared at once")
 }
 
 fn code(path: &str, headers: &[(&str, &str)]) -> &'static str {
@@ -39,9 +42,16 @@ fn a_configured_token_is_its_bearer_s_name() {
         let caller = ask("/do/a", &[("authorization", &value)]).expect("a known token");
         assert_eq!(caller, Some(Caller::of_token(name, token)), "{value}");
     }
-    let places = [Caller::of_token("token-1", TOKEN).identity(), Caller::of_token("token-2", TOKEN).identity()];
+    let places = [
+        Caller::of_token("token-1", TOKEN).identity(),
+        Caller::of_token("token-2", TOKEN).identity(),
+    ];
     assert_eq!(places[0], places[1], "its place in the list is nobody's identity");
-    assert_ne!(places[0], Caller::new("token-1").identity(), "an account of that name is somebody else");
+    assert_ne!(
+        places[0],
+        Caller::new("token-1").identity(),
+        "an account of that name is somebody else"
+    );
 }
 
 #[test]
@@ -52,8 +62,22 @@ fn a_missing_token_and_a_wrong_one_are_told_apart() {
         assert_eq!(code("/do/a", &[("authorization", value)]), "UNAUTHENTICATED", "{value}");
     }
     let long = "x".repeat(1 << 20);
-    for wrong in ["", " ", "x", &TOKEN[1..], &format!("{TOKEN}0"), &TOKEN.to_uppercase(), &format!("{OTHER}, {TOKEN}"), "a=b", &long] {
-        assert_eq!(code("/do/a", &[("authorization", &format!("Bearer {wrong}"))]), "INVALID_TOKEN", "{wrong}");
+    for wrong in [
+        "",
+        " ",
+        "x",
+        &TOKEN[1..],
+        &format!("{TOKEN}0"),
+        &TOKEN.to_uppercase(),
+        &format!("{OTHER}, {TOKEN}"),
+        "a=b",
+        &long,
+    ] {
+        assert_eq!(
+            code("/do/a", &[("authorization", &format!("Bearer {wrong}"))]),
+            "INVALID_TOKEN",
+            "{wrong}"
+        );
     }
     assert_eq!(code("/do/a?access_token=0123456789abcdef0123456789abcdef", &[]), "UNAUTHENTICATED");
 }
@@ -61,13 +85,26 @@ fn a_missing_token_and_a_wrong_one_are_told_apart() {
 #[test]
 fn of_two_headers_none_counts() {
     let good = format!("Bearer {TOKEN}");
-    assert_eq!(code("/do/a", &[("authorization", &good), ("authorization", &good)]), "INVALID_TOKEN");
-    assert_eq!(code("/do/a", &[("authorization", &good), ("authorization", "Bearer x")]), "INVALID_TOKEN");
+    assert_eq!(
+        code("/do/a", &[("authorization", &good), ("authorization", &good)]),
+        "INVALID_TOKEN"
+    );
+    assert_eq!(
+        code("/do/a", &[("authorization", &good), ("authorization", "Bearer x")]),
+        "INVALID_TOKEN"
+    );
 }
 
 #[test]
 fn skipped_paths_are_those_that_the_router_reads() {
-    for path in ["/health", "/health?x", "http://example.com/health", "/do/Public/a", "/do/Public/a/b", "/do/Public/"] {
+    for path in [
+        "/health",
+        "/health?x",
+        "http://example.com/health",
+        "/do/Public/a",
+        "/do/Public/a/b",
+        "/do/Public/",
+    ] {
         assert_eq!(ask(path, &[]).expect("no token is needed"), None, "{path}");
     }
     for path in [
@@ -98,7 +135,10 @@ fn skipped_paths_are_those_that_the_router_reads() {
 
 #[test]
 fn a_header_that_names_an_object_leads_past_no_door() {
-    for name in [&dotdo_core::OBJECT_ID, &dotdo_core::OBJECT_TYPE].into_iter().flat_map(|header| header.names) {
+    for name in [&dotdo_core::OBJECT_ID, &dotdo_core::OBJECT_TYPE]
+        .into_iter()
+        .flat_map(|header| header.names)
+    {
         for path in ["/health", "/do/Public/a"] {
             assert_eq!(code(path, &[(name, "a")]), "UNAUTHENTICATED", "{name} {path}");
         }
@@ -110,7 +150,10 @@ fn patterns_that_would_open_everything_are_none() {
     for good in ["/health", "/do/Public/*", "/do/a", "/a/b/*", "/"] {
         assert!(is_skip_path(good), "{good}");
     }
-    for bad in ["", "*", "/*", "/do/*", "health", "/a*", "/a/*/b", "/*/a", "/a?b", "/a b", "/a,b", "/a\n", "/é"] {
+    for bad in [
+        "", "*", "/*", "/do/*", "health", "/a*", "/a/*/b", "/*/a", "/a?b", "/a b", "/a,b", "/a\n",
+        "/é",
+    ] {
         assert!(!is_skip_path(bad), "{bad:?}");
     }
 }

@@ -11,8 +11,8 @@ pub(crate) const TOKEN_BYTES_MIN: usize = 32;
 
 /// The configured tokens, as hashes under a key that only this process has.
 ///
-/// A token is compared by its hash, so the time that takes says nothing of the configured ones: neither how much of one was right, nor
-/// which one it was.
+/// A token is compared by its hash, so the time that takes says nothing of the configured ones:
+/// neither how much of one was right, nor which one it was.
 pub(super) struct Tokens {
     key: [u8; 32],
     hashes: Vec<blake3::Hash>,
@@ -32,7 +32,9 @@ impl Tokens {
         let mut key = [0; 32];
         key[..16].copy_from_slice(&OsRandom.bytes16());
         key[16..].copy_from_slice(&OsRandom.bytes16());
-        let hashes = split(configured.reveal()).map(|token| blake3::keyed_hash(&key, token.as_bytes())).collect();
+        let hashes = split(configured.reveal())
+            .map(|token| blake3::keyed_hash(&key, token.as_bytes()))
+            .collect();
         Self { key, hashes }
     }
 
@@ -40,7 +42,9 @@ impl Tokens {
     pub(super) fn owner(&self, token: &str) -> Option<Caller> {
         let hash = blake3::keyed_hash(&self.key, token.as_bytes());
         // All are compared, each in constant time.
-        let found = (1..).zip(&self.hashes).fold(None, |found, (number, known)| if *known == hash { Some(number) } else { found });
+        let found = (1..)
+            .zip(&self.hashes)
+            .fold(None, |found, (number, known)| if *known == hash { Some(number) } else { found });
         found.map(|number: usize| Caller::of_token(format!("token-{number}"), token))
     }
 }

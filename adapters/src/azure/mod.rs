@@ -1,10 +1,12 @@
-//! Azure Functions: the program is the custom handler of a Functions host, which comes over loopback.
+//! Azure Functions: the program is the custom handler of a Functions host, which comes over
+//! loopback.
 //!
-//! Either the host hands HTTP on as it is (`enableProxyingHttpRequest`), and nothing here is needed; or it describes each request in a JSON
-//! payload, and takes the answer likewise. Which of the two is a setting: a client can't choose it.
+//! Either the host hands HTTP on as it is (`enableProxyingHttpRequest`), and nothing here is
+//! needed; or it describes each request in a JSON payload, and takes the answer likewise. Which of
+//! the two is a setting: a client can't choose it.
 //!
-//! Promises: a request means what it meant before it became a payload, or is refused; so does an answer.
-//! Must not know: the engine, the bucket, who listens where.
+//! Promises: a request means what it meant before it became a payload, or is refused; so does an
+//! answer. Must not know: the engine, the bucket, who listens where.
 
 mod request;
 mod response;
@@ -31,13 +33,15 @@ pub(crate) enum Mode {
     Payload,
 }
 
-/// What a payload has besides its request's body, in bytes: the URL, the headers, who the caller is.
+/// What a payload has besides its request's body, in bytes: the URL, the headers, who the caller
+/// is.
 const AROUND_BYTES_MAX: u64 = 1 << 20;
 
 /// An edge in front of which requests and answers are payloads.
 pub(crate) struct Invocations<O> {
     edge: Arc<Edge<O>>,
-    /// The longest payload. A body in it is base64 (a third longer) or text (at most twice as long, but for control characters).
+    /// The longest payload. A body in it is base64 (a third longer) or text (at most twice as long,
+    /// but for control characters).
     payload_bytes_max: usize,
 }
 
@@ -54,10 +58,20 @@ impl<O: Objects> Invocations<O> {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        let payload = Limited::new(body, self.payload_bytes_max).collect().await.map_err(|cause| match cause.is::<LengthLimitError>() {
-            true => Error::new(ErrorKind::TooLarge, format!("the request's payload has more than {} bytes", self.payload_bytes_max)),
-            false => Error::invalid(format!("the payload broke off: {cause}")).with_code("BODY_BROKEN"),
-        })?;
+        let payload =
+            Limited::new(body, self.payload_bytes_max).collect().await.map_err(|cause| {
+                match cause.is::<LengthLimitError>() {
+                    true => Error::new(
+                        ErrorKind::TooLarge,
+                        format!(
+                            "the request's payload has more than {} bytes",
+                            self.payload_bytes_max
+                        ),
+                    ),
+                    false => Error::invalid(format!("the payload broke off: {cause}"))
+                        .with_code("BODY_BROKEN"),
+                }
+            })?;
         request::described(&payload.to_bytes())
     }
 }
@@ -77,8 +91,9 @@ impl<O: Objects> Front for Invocations<O> {
         let (head, body) = request.into_parts();
         if head.method != Method::POST {
             // The host asks at its start whether anybody listens; any answer will do.
-            let error =
-                Error::not_found("this program takes invocations from its Functions host, by POST; azure_functions.mode is payload");
+            let error = Error::not_found(
+                "this program takes invocations from its Functions host, by POST; azure_functions.mode is payload",
+            );
             return self.edge.refuse(&head, error);
         }
         let (method, answer) = match self.described(body).await {
@@ -91,7 +106,9 @@ impl<O: Objects> Front for Invocations<O> {
             Err(error) => (Method::POST, self.edge.refuse(&head, error)),
         };
         let mut response = Response::new(response::payload(answer, &method).await.into());
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
     }
 }

@@ -1,7 +1,8 @@
 //! From the payload of an invocation to the request that it describes.
 //!
-//! The payload is documented in Microsoft's "Azure Functions custom handlers"; what its fields hold, and how bodies get into them, is in the
-//! source of the Functions host (`HttpRequestExtensions.GetRequestAsJObject`).
+//! The payload is documented in Microsoft's "Azure Functions custom handlers"; what its fields
+//! hold, and how bodies get into them, is in the source of the Functions host
+//! (`HttpRequestExtensions.GetRequestAsJObject`).
 
 use std::collections::BTreeMap;
 
@@ -18,8 +19,14 @@ use serde::Deserialize;
 const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
 
 /// Headers of the connection between the host and its client (RFC 9110, section 7.6.1).
-const OF_THE_CONNECTION: [HeaderName; 6] =
-    [header::CONNECTION, header::TRANSFER_ENCODING, header::TE, header::TRAILER, header::UPGRADE, header::EXPECT];
+const OF_THE_CONNECTION: [HeaderName; 6] = [
+    header::CONNECTION,
+    header::TRANSFER_ENCODING,
+    header::TE,
+    header::TRAILER,
+    header::UPGRADE,
+    header::EXPECT,
+];
 
 #[derive(Deserialize)]
 struct Payload {
@@ -59,7 +66,8 @@ enum Values {
 /// `Invalid` when it is none, or when its body did not survive the way into the payload.
 pub(super) fn described(payload: &[u8]) -> Result<http::Request<Full<Bytes>>> {
     let trigger = serde_json::from_slice::<Payload>(payload).map_err(|cause| {
-        let message = format!("this is no invocation by an HTTP trigger that is called req: {cause}");
+        let message =
+            format!("this is no invocation by an HTTP trigger that is called req: {cause}");
         Error::invalid(message).with_code("BAD_INVOCATION")
     })?;
     let Trigger { url, method, headers, body } = trigger.data.req;
@@ -72,7 +80,8 @@ pub(super) fn described(payload: &[u8]) -> Result<http::Request<Full<Bytes>>> {
     }
     OF_THE_CONNECTION.iter().for_each(|name| drop(headers.remove(name)));
     let mut request = http::Request::new(Full::new(body));
-    *request.method_mut() = Method::from_bytes(method.as_bytes()).map_err(|_| bad(&format!("{method:?} is no method")))?;
+    *request.method_mut() = Method::from_bytes(method.as_bytes())
+        .map_err(|_| bad(&format!("{method:?} is no method")))?;
     *request.uri_mut() = target(&url)?;
     *request.headers_mut() = headers;
     Ok(request)
@@ -84,23 +93,35 @@ fn bad(what: &str) -> Error {
 
 /// The path and the query of a URL.
 fn target(url: &str) -> Result<Uri> {
-    let rest = if url.starts_with('/') { url } else { url.split_once("://").map_or(url, |(_, rest)| rest) };
+    let rest = if url.starts_with('/') {
+        url
+    } else {
+        url.split_once("://").map_or(url, |(_, rest)| rest)
+    };
     let at = rest.find(['/', '?']).unwrap_or(rest.len());
-    let text = if rest[at..].starts_with('/') { rest[at..].to_owned() } else { format!("/{}", &rest[at..]) };
-    PathAndQuery::try_from(text).map(Uri::from).map_err(|cause| bad(&format!("the URL of the request can't be used: {cause}")))
+    let text = if rest[at..].starts_with('/') {
+        rest[at..].to_owned()
+    } else {
+        format!("/{}", &rest[at..])
+    };
+    PathAndQuery::try_from(text)
+        .map(Uri::from)
+        .map_err(|cause| bad(&format!("the URL of the request can't be used: {cause}")))
 }
 
 fn all(given: BTreeMap<String, Values>) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, values) in given {
-        let key = HeaderName::try_from(&*name).map_err(|_| bad(&format!("{name:?} is no name of a header")))?;
+        let key = HeaderName::try_from(&*name)
+            .map_err(|_| bad(&format!("{name:?} is no name of a header")))?;
         let values = match values {
             Values::Several(values) => values,
             Values::One(value) => vec![value],
         };
         for value in values {
-            let value = HeaderValue::from_bytes(value.as_bytes())
-                .map_err(|_| bad(&format!("the value of {name} has characters that no header may have")))?;
+            let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
+                bad(&format!("the value of {name} has characters that no header may have"))
+            })?;
             headers.append(&key, value);
         }
     }
@@ -109,10 +130,14 @@ fn all(given: BTreeMap<String, Values>) -> Result<HeaderMap> {
 
 /// The bytes of the body that the host was sent: base64 of bytes, or what it took for text.
 fn whole(body: Option<String>, headers: &HeaderMap) -> Result<Bytes> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     let Some(text) = body else {
         // The host passes no body on whose length it does not know.
-        if announced.is_some_and(|bytes| bytes > 0) || headers.contains_key(header::TRANSFER_ENCODING) {
+        if announced.is_some_and(|bytes| bytes > 0)
+            || headers.contains_key(header::TRANSFER_ENCODING)
+        {
             let message = "the Functions host passes bodies on only with a Content-Length; send one, or let the host proxy HTTP (azure_functions.mode = \"http\")";
             return Err(Error::invalid(message).with_code("LENGTH_REQUIRED"));
         }
@@ -134,7 +159,11 @@ fn whole(body: Option<String>, headers: &HeaderMap) -> Result<Bytes> {
 
 /// Whether the host puts such a body into the payload as base64.
 fn are_bytes(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     kind == "application/octet-stream" || kind.contains("multipart/")
 }

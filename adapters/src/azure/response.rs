@@ -1,7 +1,8 @@
 //! From an answer to the payload in which the host takes it.
 //!
-//! A payload holds text, and one value a header (`HttpOutputBindingResponse` in the source of the Functions host). What does not fit is an error
-//! for the client, never an answer that was changed on its way.
+//! A payload holds text, and one value a header (`HttpOutputBindingResponse` in the source of the
+//! Functions host). What does not fit is an error for the client, never an answer that was changed
+//! on its way.
 
 use dotdo_core::{Error, ErrorKind, REQUEST_ID_HEADER, Response, Result};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -10,12 +11,17 @@ use serde_json::{Map, Value, json};
 
 use crate::edge::refusal;
 
-/// The largest body of an answer, in bytes: what the host takes of a request when nobody says otherwise. It is held in memory.
+/// The largest body of an answer, in bytes: what the host takes of a request when nobody says
+/// otherwise. It is held in memory.
 const BYTES_MAX: usize = 100 << 20;
 
 /// The payload that makes the host send `answer` to a request with this method.
 pub(super) async fn payload(answer: Response, method: &Method) -> String {
-    let id = answer.headers().get(REQUEST_ID_HEADER).cloned().unwrap_or_else(|| HeaderValue::from_static("unknown"));
+    let id = answer
+        .headers()
+        .get(REQUEST_ID_HEADER)
+        .cloned()
+        .unwrap_or_else(|| HeaderValue::from_static("unknown"));
     let output = match output(answer, method).await {
         Ok(output) => output,
         Err(error) => {
@@ -29,12 +35,17 @@ pub(super) async fn payload(answer: Response, method: &Method) -> String {
 /// What the binding `res` is to send.
 async fn output(answer: Response, method: &Method) -> Result<Value> {
     let (head, body) = answer.into_parts();
-    let unread = |cause: Box<dyn std::error::Error + Send + Sync>| unsendable(&format!("its body could not be read: {cause}"));
+    let unread = |cause: Box<dyn std::error::Error + Send + Sync>| {
+        unsendable(&format!("its body could not be read: {cause}"))
+    };
     let body = Limited::new(body, BYTES_MAX).collect().await.map_err(unread)?.to_bytes();
-    let body = String::from_utf8(body.into()).map_err(|_| unsendable("its body is not UTF-8 text"))?;
+    let body =
+        String::from_utf8(body.into()).map_err(|_| unsendable("its body is not UTF-8 text"))?;
     let has_none = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let headers = headers(&head.headers, method)?;
-    Ok(json!({ "statusCode": head.status.as_str(), "headers": headers, "body": if has_none { String::new() } else { body } }))
+    Ok(
+        json!({ "statusCode": head.status.as_str(), "headers": headers, "body": if has_none { String::new() } else { body } }),
+    )
 }
 
 async fn refused(error: &Error, id: &HeaderValue) -> Value {
@@ -47,16 +58,25 @@ async fn refused(error: &Error, id: &HeaderValue) -> Value {
 fn headers(headers: &HeaderMap, method: &Method) -> Result<Map<String, Value>> {
     // The host writes the length of a body that there is.
     let is_sent = |name: &HeaderName| {
-        *name != header::TRANSFER_ENCODING && *name != header::CONNECTION && (*name != header::CONTENT_LENGTH || method == Method::HEAD)
+        *name != header::TRANSFER_ENCODING
+            && *name != header::CONNECTION
+            && (*name != header::CONTENT_LENGTH || method == Method::HEAD)
     };
-    headers.keys().filter(|name| is_sent(name)).map(|name| Ok((name.to_string(), Value::from(joined(headers, name)?)))).collect()
+    headers
+        .keys()
+        .filter(|name| is_sent(name))
+        .map(|name| Ok((name.to_string(), Value::from(joined(headers, name)?))))
+        .collect()
 }
 
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Result<String> {
     let values: Vec<&str> = headers
         .get_all(name)
         .iter()
-        .map(|value| std::str::from_utf8(value.as_bytes()).map_err(|_| unsendable(&format!("its header {name} is not UTF-8 text"))))
+        .map(|value| {
+            std::str::from_utf8(value.as_bytes())
+                .map_err(|_| unsendable(&format!("its header {name} is not UTF-8 text")))
+        })
         .collect::<Result<_>>()?;
     if *name == header::SET_COOKIE && values.len() > 1 {
         return Err(unsendable("it sets several cookies, and a payload holds one"));

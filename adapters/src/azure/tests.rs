@@ -23,19 +23,27 @@ fn invocation(headers: Value, body: Option<&str>) -> Vec<u8> {
     if let Some(body) = body {
         req["Body"] = body.into();
     }
-    json!({ "Data": { "req": req }, "Metadata": { "sys": { "MethodName": "object" } } }).to_string().into_bytes()
+    json!({ "Data": { "req": req }, "Metadata": { "sys": { "MethodName": "object" } } })
+        .to_string()
+        .into_bytes()
 }
 
 fn body_of(payload: &[u8]) -> Result<Vec<u8>, String> {
     let request = request::described(payload).map_err(|error| error.code().to_owned())?;
-    Ok(run(request.into_body().collect()).expect("a body in memory does not fail").to_bytes().into())
+    Ok(run(request.into_body().collect())
+        .expect("a body in memory does not fail")
+        .to_bytes()
+        .into())
 }
 
 #[test]
 fn a_request_is_what_the_url_the_headers_and_the_body_say() {
     let headers = json!({ "Host": ["app.azurewebsites.net"], "X-Many": ["one", "two, three"], "Content-Length": ["5"], "Connection": ["keep-alive"] });
     let request = request::described(&invocation(headers, Some("héé"))).expect("a request");
-    assert_eq!((request.method(), &*request.uri().to_string()), (&Method::POST, "/do/Counter/a%20b/add?x=1&x=2&y=%2F"));
+    assert_eq!(
+        (request.method(), &*request.uri().to_string()),
+        (&Method::POST, "/do/Counter/a%20b/add?x=1&x=2&y=%2F")
+    );
     let many: Vec<_> = request.headers().get_all("x-many").iter().collect();
     assert_eq!(many, ["one", "two, three"]);
     assert_eq!(
@@ -51,20 +59,27 @@ fn the_documented_sample_is_understood() {
         "Params":{},"Body":"{\"id\":1005,\"quantity\":2,\"color\":\"black\"}"}},"Metadata":{}}"#;
     let request = request::described(sample.as_bytes()).expect("a request");
     assert_eq!(request.uri(), "/api/order");
-    assert_eq!(body_of(sample.as_bytes()).as_deref(), Ok(&br#"{"id":1005,"quantity":2,"color":"black"}"#[..]));
+    assert_eq!(
+        body_of(sample.as_bytes()).as_deref(),
+        Ok(&br#"{"id":1005,"quantity":2,"color":"black"}"#[..])
+    );
 }
 
 #[test]
 fn a_body_that_did_not_survive_is_refused() {
     let length = |bytes: usize| json!({ "Content-Length": [bytes.to_string()] });
     let refused = |code: &str| Err(code.to_owned());
-    // One byte that is not UTF-8 has become a character of three; four bytes cut after the third, one of as many.
+    // One byte that is not UTF-8 has become a character of three; four bytes cut after the third,
+    // one of as many.
     assert_eq!(body_of(&invocation(length(1), Some("\u{fffd}"))), refused("BODY_NOT_TEXT"));
     assert_eq!(body_of(&invocation(length(3), Some("\u{fffd}"))), refused("BODY_NOT_TEXT"));
     // UTF-16 has become UTF-8.
     assert_eq!(body_of(&invocation(length(6), Some("ab"))), refused("BODY_NOT_TEXT"));
     assert_eq!(body_of(&invocation(length(6), None)), refused("LENGTH_REQUIRED"));
-    assert_eq!(body_of(&invocation(json!({ "Transfer-Encoding": ["chunked"] }), None)), refused("LENGTH_REQUIRED"));
+    assert_eq!(
+        body_of(&invocation(json!({ "Transfer-Encoding": ["chunked"] }), None)),
+        refused("LENGTH_REQUIRED")
+    );
     assert_eq!(body_of(&invocation(length(0), None)), Ok(Vec::new()));
     assert_eq!(body_of(&invocation(json!({}), None)), Ok(Vec::new()));
 }
@@ -90,12 +105,16 @@ fn what_is_no_invocation_is_refused() {
         let payload = json!({ "Data": { "req": { "Url": url, "Method": "GET" } } }).to_string();
         request::described(payload.as_bytes()).expect("a request").uri().to_string()
     };
-    assert_eq!(["http://h", "http://h?a=b", "http://h/", "/p?q=http://x/y"].map(uri), ["/", "/?a=b", "/", "/p?q=http://x/y"]);
+    assert_eq!(
+        ["http://h", "http://h?a=b", "http://h/", "/p?q=http://x/y"].map(uri),
+        ["/", "/?a=b", "/", "/p?q=http://x/y"]
+    );
 }
 
 /// What the host is told to send.
 fn output(answer: Response, method: &Method) -> Value {
-    let payload: Value = serde_json::from_str(&run(response::payload(answer, method))).expect("JSON");
+    let payload: Value =
+        serde_json::from_str(&run(response::payload(answer, method))).expect("JSON");
     assert_eq!((&payload["Logs"], &payload["ReturnValue"]), (&json!([]), &Value::Null));
     payload["Outputs"]["res"].clone()
 }
@@ -105,15 +124,22 @@ fn answer(status: u16, headers: &[(&'static str, &[u8])], body: &[u8]) -> Respon
     *answer.status_mut() = status.try_into().expect("a status");
     answer.headers_mut().insert(REQUEST_ID_HEADER, HeaderValue::from_static("r1"));
     for (name, value) in headers {
-        answer.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_bytes(value).expect("a legal value"));
+        answer.headers_mut().append(
+            HeaderName::from_static(name),
+            HeaderValue::from_bytes(value).expect("a legal value"),
+        );
     }
     answer
 }
 
 #[test]
 fn an_answer_becomes_the_output_res() {
-    let headers: [(&str, &[u8]); 4] =
-        [("x-many", b"one"), ("x-many", b"two"), ("content-type", b"text/plain"), ("set-cookie", b"a=b; Path=/")];
+    let headers: [(&str, &[u8]); 4] = [
+        ("x-many", b"one"),
+        ("x-many", b"two"),
+        ("content-type", b"text/plain"),
+        ("set-cookie", b"a=b; Path=/"),
+    ];
     let expected = json!({
         "statusCode": "201", "body": "grüße",
         "headers": { "x-request-id": "r1", "x-many": "one, two", "content-type": "text/plain", "set-cookie": "a=b; Path=/" },
@@ -133,10 +159,22 @@ fn what_a_payload_can_t_hold_is_an_error_with_the_request_s_id() {
         (answer(200, &cookies, b""), "several cookies"),
     ] {
         let output = output(answer, &Method::GET);
-        assert_eq!((&output["statusCode"], &output["headers"]["x-request-id"]), (&json!("500"), &json!("r1")));
-        let error: Value = serde_json::from_str(output["body"].as_str().unwrap_or_default()).expect("JSON");
-        assert_eq!((&error["code"], &error["requestId"]), (&json!("UNSENDABLE_ANSWER"), &json!("r1")));
-        assert!(error["error"].as_str().is_some_and(|text| text.contains(why) && text.starts_with("the request was done")), "{error}");
+        assert_eq!(
+            (&output["statusCode"], &output["headers"]["x-request-id"]),
+            (&json!("500"), &json!("r1"))
+        );
+        let error: Value =
+            serde_json::from_str(output["body"].as_str().unwrap_or_default()).expect("JSON");
+        assert_eq!(
+            (&error["code"], &error["requestId"]),
+            (&json!("UNSENDABLE_ANSWER"), &json!("r1"))
+        );
+        assert!(
+            error["error"]
+                .as_str()
+                .is_some_and(|text| text.contains(why) && text.starts_with("the request was done")),
+            "{error}"
+        );
     }
 }
 

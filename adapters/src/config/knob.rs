@@ -27,15 +27,29 @@ pub(super) enum Slot {
     /// A number of milliseconds.
     Millis(RangeInclusive<u64>, fn(&mut Config) -> &mut Duration),
     /// A number of something.
-    Number { unit: &'static str, range: RangeInclusive<u64>, get: fn(&Config) -> u64, set: fn(&mut Config, u64) },
+    Number {
+        unit: &'static str,
+        range: RangeInclusive<u64>,
+        get: fn(&Config) -> u64,
+        set: fn(&mut Config, u64),
+    },
     /// `true` or `false`.
     Switch(fn(&mut Config) -> &mut bool),
     /// One of these words.
     OneOf { words: &'static [&'static str], get: fn(&Config) -> usize, set: fn(&mut Config, usize) },
     /// Text that passes a check, described by what it accepts.
-    Text { accepts: &'static str, check: fn(&str) -> bool, field: fn(&mut Config) -> &mut Option<String> },
-    /// A list of texts that each pass a check, described by what it accepts. In the environment commas separate them.
-    List { accepts: &'static str, check: fn(&str) -> bool, field: fn(&mut Config) -> &mut Vec<String> },
+    Text {
+        accepts: &'static str,
+        check: fn(&str) -> bool,
+        field: fn(&mut Config) -> &mut Option<String>,
+    },
+    /// A list of texts that each pass a check, described by what it accepts. In the environment
+    /// commas separate them.
+    List {
+        accepts: &'static str,
+        check: fn(&str) -> bool,
+        field: fn(&mut Config) -> &mut Vec<String>,
+    },
     /// Text that is never shown.
     Secret(fn(&mut Config) -> &mut Option<Secret>),
 }
@@ -55,7 +69,8 @@ impl Knob {
 
     /// The name in the environment.
     pub(super) fn variable(&self) -> String {
-        let prefix = if FOREIGN.iter().any(|table| self.key.starts_with(table)) { "" } else { "DOTDO_" };
+        let prefix =
+            if FOREIGN.iter().any(|table| self.key.starts_with(table)) { "" } else { "DOTDO_" };
         format!("{prefix}{}", self.key.replace('.', "_").to_uppercase())
     }
 
@@ -69,8 +84,12 @@ impl Slot {
     /// What can be given, as the end of the sentence "it takes …".
     pub(super) fn accepts(&self) -> String {
         match self {
-            Self::Millis(range, _) => format!("a whole number of milliseconds from {} to {}", range.start(), range.end()),
-            Self::Number { unit, range, .. } => format!("a whole number{unit} from {} to {}", range.start(), range.end()),
+            Self::Millis(range, _) => {
+                format!("a whole number of milliseconds from {} to {}", range.start(), range.end())
+            }
+            Self::Number { unit, range, .. } => {
+                format!("a whole number{unit} from {} to {}", range.start(), range.end())
+            }
             Self::Switch(_) => "true or false (or 1 or 0)".to_owned(),
             Self::OneOf { words, .. } => match words.split_last() {
                 Some((only, [])) => (*only).to_owned(),
@@ -78,7 +97,9 @@ impl Slot {
                 None => "nothing".to_owned(),
             },
             Self::Text { accepts, .. } => (*accepts).to_owned(),
-            Self::List { accepts, .. } => format!("{EMPTY_LIST}, or a list of {accepts}, separated by commas"),
+            Self::List { accepts, .. } => {
+                format!("{EMPTY_LIST}, or a list of {accepts}, separated by commas")
+            }
             Self::Secret(_) => "text, which is never shown".to_owned(),
         }
     }
@@ -86,12 +107,22 @@ impl Slot {
     /// Puts a value into `config`; whether it was one.
     pub(super) fn set(&self, config: &mut Config, text: &str) -> bool {
         match self {
-            Self::Millis(range, field) => in_range(text, range).map(|ms| *field(config) = Duration::from_millis(ms)).is_some(),
-            Self::Number { range, set, .. } => in_range(text, range).map(|value| set(config, value)).is_some(),
+            Self::Millis(range, field) => {
+                in_range(text, range).map(|ms| *field(config) = Duration::from_millis(ms)).is_some()
+            }
+            Self::Number { range, set, .. } => {
+                in_range(text, range).map(|value| set(config, value)).is_some()
+            }
             Self::Switch(field) => switch(text).map(|on| *field(config) = on).is_some(),
-            Self::OneOf { words, set, .. } => words.iter().position(|word| *word == text).map(|at| set(config, at)).is_some(),
-            Self::Text { check, field, .. } => check(text).then(|| *field(config) = Some(text.to_owned())).is_some(),
-            Self::List { check, field, .. } => items(text, *check).map(|items| *field(config) = items).is_some(),
+            Self::OneOf { words, set, .. } => {
+                words.iter().position(|word| *word == text).map(|at| set(config, at)).is_some()
+            }
+            Self::Text { check, field, .. } => {
+                check(text).then(|| *field(config) = Some(text.to_owned())).is_some()
+            }
+            Self::List { check, field, .. } => {
+                items(text, *check).map(|items| *field(config) = items).is_some()
+            }
             Self::Secret(field) => {
                 *field(config) = Some(Secret::new(text));
                 true

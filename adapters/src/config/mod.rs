@@ -1,8 +1,9 @@
-//! The configuration: what flags, the environment and files say, checked as a whole before anything starts.
+//! The configuration: what flags, the environment and files say, checked as a whole before anything
+//! starts.
 //!
-//! Promises: one precedence (flag, environment, project file, user file, default); a name that nobody knows or a value that can't be
-//! read stops the start with a sentence that names both; a secret is never printed.
-//! Must not know: the server, the engine.
+//! Promises: one precedence (flag, environment, project file, user file, default); a name that
+//! nobody knows or a value that can't be read stops the start with a sentence that names both; a
+//! secret is never printed. Must not know: the server, the engine.
 
 mod knob;
 mod reference;

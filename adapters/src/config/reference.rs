@@ -23,8 +23,8 @@ interval_ms = 10000
 
 ";
 
-/// All settings of a server as Markdown: where they are read from, their names, what they do, what they take. The text of
-/// `docs/SETTINGS.md`.
+/// All settings of a server as Markdown: where they are read from, their names, what they do, what
+/// they take. The text of `docs/SETTINGS.md`.
 pub fn settings_reference() -> String {
     let mut out = HEAD.to_owned();
     let mut defaults = Config::default();
@@ -42,7 +42,12 @@ pub fn settings_reference() -> String {
             value => format!("default `{value}`"),
         };
         let _ = writeln!(out, "  Takes {}; {default}.", knob.slot.accepts());
-        if TABLE.iter().skip_while(|other| other.key != knob.key).nth(1).is_none_or(|next| section_of(next) != named) {
+        if TABLE
+            .iter()
+            .skip_while(|other| other.key != knob.key)
+            .nth(1)
+            .is_none_or(|next| section_of(next) != named)
+        {
             out.push('\n');
         }
     }

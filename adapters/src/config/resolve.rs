@@ -18,7 +18,8 @@ use crate::redis;
 const SHOWN_CHARS_MAX: usize = 80;
 
 /// Names that are promised and not understood yet: silence would let a user believe that they work.
-const LATER: &[&str] = &["JWT_TOKEN", "ICEBERG_CATALOG", "ICEBERG_WAREHOUSE", "TURSO_URL", "TURSO_TOKEN"];
+const LATER: &[&str] =
+    &["JWT_TOKEN", "ICEBERG_CATALOG", "ICEBERG_WAREHOUSE", "TURSO_URL", "TURSO_TOKEN"];
 /// Promised as well, and whoever sets it counts on it.
 const AUTHENTICATION: &str = "WORKOS_AUTH_DOMAIN";
 
@@ -47,24 +48,33 @@ pub(super) enum Strength {
 /// `Invalid`, naming the setting as it was written, what it got and what it takes.
 pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
     let mut build = Build { config: Config::default(), said: HashMap::new() };
-    for (strength, file) in [(Strength::User, &sources.user), (Strength::Project, &sources.project)] {
+    for (strength, file) in [(Strength::User, &sources.user), (Strength::Project, &sources.project)]
+    {
         if let Some((name, text)) = file {
             build.file(strength, name, text)?;
         }
     }
     let warnings = build.environment(&sources.environment)?;
     for (key, flag, value) in &sources.flags {
-        let knob = TABLE.iter().find(|knob| knob.key == *key).expect("every flag belongs to a setting");
+        let knob =
+            TABLE.iter().find(|knob| knob.key == *key).expect("every flag belongs to a setting");
         build.put(Strength::Flag, knob, flag, value)?;
     }
     if build.strength("r2.bucket") > build.strength("storage") {
-        build.config.storage = build.config.access.r2.bucket.as_ref().map(|bucket| format!("s3://{bucket}"));
+        build.config.storage =
+            build.config.access.r2.bucket.as_ref().map(|bucket| format!("s3://{bucket}"));
     }
-    let platform = build.config.platform.unwrap_or_else(|| Platform::found(|name| sources.value(name).is_some()));
+    let platform = build
+        .config
+        .platform
+        .unwrap_or_else(|| Platform::found(|name| sources.value(name).is_some()));
     surroundings::apply(&mut build, platform, sources)?;
-    let (row, object) = (build.config.settings.row_bytes_max, build.config.settings.object_bytes_max);
+    let (row, object) =
+        (build.config.settings.row_bytes_max, build.config.settings.object_bytes_max);
     if u64::from(row) > object {
-        return Err(wrong(format!("limits.row_bytes_max is {row}; it can't be more than limits.object_bytes_max, which is {object}")));
+        return Err(wrong(format!(
+            "limits.row_bytes_max is {row}; it can't be more than limits.object_bytes_max, which is {object}"
+        )));
     }
     if build.config.peer_secret.as_ref().is_some_and(|secret| !are_secrets(secret.reveal())) {
         return Err(wrong(format!(
@@ -115,7 +125,13 @@ impl Build {
     }
 
     /// Sets one setting, which was called `name` where it was written.
-    pub(super) fn put(&mut self, strength: Strength, knob: &'static Knob, name: &str, value: &str) -> Result<()> {
+    pub(super) fn put(
+        &mut self,
+        strength: Strength,
+        knob: &'static Knob,
+        name: &str,
+        value: &str,
+    ) -> Result<()> {
         if !knob.slot.set(&mut self.config, value) {
             return Err(unacceptable(knob, name, value));
         }
@@ -123,15 +139,28 @@ impl Build {
         Ok(())
     }
 
-    /// Takes what the environment says; the answer is what should be said about it. An empty value is none.
+    /// Takes what the environment says; the answer is what should be said about it. An empty value
+    /// is none.
     fn environment(&mut self, variables: &[(String, String)]) -> Result<Vec<String>> {
-        let given: HashMap<&str, &str> =
-            variables.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (&**name, &**value)).collect();
+        let given: HashMap<&str, &str> = variables
+            .iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| (&**name, &**value))
+            .collect();
         let known: Vec<String> = TABLE.iter().flat_map(|knob| knob.variables()).collect();
-        let mut ours: Vec<&str> = variables.iter().map(|(name, _)| &**name).filter(|name| name.starts_with("DOTDO_")).collect();
+        let mut ours: Vec<&str> = variables
+            .iter()
+            .map(|(name, _)| &**name)
+            .filter(|name| name.starts_with("DOTDO_"))
+            .collect();
         ours.sort_unstable();
-        if let Some(unknown) = ours.into_iter().find(|name| !known.iter().any(|knob| knob == name)) {
-            return Err(unknown_name(&format!("the environment variable {unknown}"), unknown, known.iter().map(String::as_str)));
+        if let Some(unknown) = ours.into_iter().find(|name| !known.iter().any(|knob| knob == name))
+        {
+            return Err(unknown_name(
+                &format!("the environment variable {unknown}"),
+                unknown,
+                known.iter().map(String::as_str),
+            ));
         }
         if given.contains_key(AUTHENTICATION) {
             return Err(wrong(format!(
@@ -148,7 +177,9 @@ impl Build {
             }
         }
         let later = LATER.iter().filter(|name| given.contains_key(**name));
-        Ok(later.map(|name| format!("{name} is set, and this version does not use it yet")).collect())
+        Ok(later
+            .map(|name| format!("{name} is set, and this version does not use it yet"))
+            .collect())
     }
 
     /// Takes what a file says.
@@ -161,16 +192,30 @@ impl Build {
         self.table(strength, name, "", &table)
     }
 
-    fn table(&mut self, strength: Strength, file: &str, path: &str, table: &toml::Table) -> Result<()> {
+    fn table(
+        &mut self,
+        strength: Strength,
+        file: &str,
+        path: &str,
+        table: &toml::Table,
+    ) -> Result<()> {
         for (key, value) in table {
             let key = format!("{path}{key}");
             let Some(knob) = TABLE.iter().find(|knob| knob.key == key) else {
                 match value {
-                    toml::Value::Table(inner) if TABLE.iter().any(|knob| knob.key.starts_with(&format!("{key}."))) => {
+                    toml::Value::Table(inner)
+                        if TABLE.iter().any(|knob| knob.key.starts_with(&format!("{key}."))) =>
+                    {
                         self.table(strength, file, &format!("{key}."), inner)?;
                         continue;
                     }
-                    _ => return Err(unknown_name(&format!("{file}: {key}"), &key, TABLE.iter().map(|knob| knob.key))),
+                    _ => {
+                        return Err(unknown_name(
+                            &format!("{file}: {key}"),
+                            &key,
+                            TABLE.iter().map(|knob| knob.key),
+                        ));
+                    }
                 }
             };
             let text = match value {
@@ -178,9 +223,12 @@ impl Build {
                 toml::Value::Integer(number) => number.to_string(),
                 toml::Value::Boolean(on) => on.to_string(),
                 toml::Value::Array(items) if matches!(knob.slot, Slot::List { .. }) => {
-                    listed(items).ok_or_else(|| unacceptable(knob, &format!("{file}: {key}"), "array"))?
+                    listed(items)
+                        .ok_or_else(|| unacceptable(knob, &format!("{file}: {key}"), "array"))?
                 }
-                other => return Err(unacceptable(knob, &format!("{file}: {key}"), other.type_str())),
+                other => {
+                    return Err(unacceptable(knob, &format!("{file}: {key}"), other.type_str()));
+                }
             };
             self.put(strength, knob, &format!("{file}: {key}"), &text)?;
         }
@@ -193,7 +241,8 @@ fn listed(items: &[toml::Value]) -> Option<String> {
     if items.is_empty() {
         return Some(EMPTY_LIST.to_owned());
     }
-    let texts: Option<Vec<&str>> = items.iter().map(|item| item.as_str().filter(|text| !text.contains(','))).collect();
+    let texts: Option<Vec<&str>> =
+        items.iter().map(|item| item.as_str().filter(|text| !text.contains(','))).collect();
     texts.map(|texts| texts.join(","))
 }
 
@@ -206,7 +255,9 @@ fn unacceptable(knob: &Knob, name: &str, value: &str) -> Error {
     let accepts = knob.slot.accepts();
     let hidden = matches!(knob.slot, Slot::Secret(_)) || value.contains('@');
     if hidden {
-        return wrong(format!("{name} has a value that can't be used (not shown, it may hold a secret); it takes {accepts}"));
+        return wrong(format!(
+            "{name} has a value that can't be used (not shown, it may hold a secret); it takes {accepts}"
+        ));
     }
     let shown: String = value.chars().take(SHOWN_CHARS_MAX).collect();
     wrong(format!("{name} is {shown:?}; it takes {accepts}"))
@@ -214,5 +265,8 @@ fn unacceptable(knob: &Knob, name: &str, value: &str) -> Error {
 
 fn unknown_name<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
     let hint = nearest(name, known).map(|near| format!("; did you mean {near}?"));
-    wrong(format!("{what} is no setting{}", hint.unwrap_or_else(|| "; docs/SETTINGS.md lists them all".to_owned())))
+    wrong(format!(
+        "{what} is no setting{}",
+        hint.unwrap_or_else(|| "; docs/SETTINGS.md lists them all".to_owned())
+    ))
 }

@@ -36,7 +36,10 @@ impl Sources {
 
     /// The environment's value for `variable`, unless it is empty.
     pub(crate) fn value(&self, variable: &str) -> Option<&str> {
-        self.environment.iter().find(|(name, value)| name == variable && !value.is_empty()).map(|(_, value)| &**value)
+        self.environment
+            .iter()
+            .find(|(name, value)| name == variable && !value.is_empty())
+            .map(|(_, value)| &**value)
     }
 }
 
@@ -53,6 +56,8 @@ fn read(path: &Path) -> Result<Option<(String, String)>> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some((name, text))),
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(cause) => Err(Error::invalid(format!("{name} can't be read: {cause}")).with_code("BAD_CONFIG")),
+        Err(cause) => {
+            Err(Error::invalid(format!("{name} can't be read: {cause}")).with_code("BAD_CONFIG"))
+        }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use dotdo_core::{AzureConfig, AzureCredentials, GcsConfig, GcsCredentials, Result, S3Config, S3Credentials, Secret, StoreConfig};
+use dotdo_core::{
+    AzureConfig, AzureCredentials, GcsConfig, GcsCredentials, Result, S3Config, S3Credentials,
+    Secret, StoreConfig,
+};
 
 use super::resolve::wrong;
 use super::{AwsAccess, AzureAccess, Config, GoogleAccess, StorageAccess};
@@ -21,14 +24,17 @@ pub(super) fn check(text: &str) -> bool {
 
 /// Whether `text` can be the name of a bucket, as far as anybody but the store can tell.
 pub(super) fn is_bucket(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
 }
 
 fn parse(text: &str) -> Option<Address<'_>> {
     let Some((scheme, rest)) = text.split_once("://") else {
         // A plain path. Something like `s3:bucket` is a slip, not a folder.
-        let slip = ["file:", "s3:", "gs:", "az:", "memory:"].iter().any(|scheme| text.starts_with(scheme));
-        return (!text.is_empty() && !text.contains('\0') && !slip).then_some(Address::Folder(text));
+        let slip =
+            ["file:", "s3:", "gs:", "az:", "memory:"].iter().any(|scheme| text.starts_with(scheme));
+        return (!text.is_empty() && !text.contains('\0') && !slip)
+            .then_some(Address::Folder(text));
     };
     match scheme {
         "memory" => rest.is_empty().then_some(Address::Memory),
@@ -36,7 +42,11 @@ fn parse(text: &str) -> Option<Address<'_>> {
         "s3" | "gs" | "az" => {
             let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
             let prefix = prefix.trim_end_matches('/');
-            (is_bucket(bucket) && is_prefix(prefix)).then_some(Address::Bucket { scheme, bucket, prefix })
+            (is_bucket(bucket) && is_prefix(prefix)).then_some(Address::Bucket {
+                scheme,
+                bucket,
+                prefix,
+            })
         }
         _ => None,
     }
@@ -45,7 +55,8 @@ fn parse(text: &str) -> Option<Address<'_>> {
 /// Whether keys may begin with `prefix`: segments that every store takes as they are.
 fn is_prefix(prefix: &str) -> bool {
     let plain = |segment: &str| {
-        !matches!(segment, "" | "." | "..") && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._=".contains(&byte))
+        !matches!(segment, "" | "." | "..")
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._=".contains(&byte))
     };
     prefix.is_empty() || prefix.split('/').all(plain)
 }
@@ -56,7 +67,11 @@ fn is_prefix(prefix: &str) -> bool {
 ///
 /// `Invalid` when something that the store needs is missing.
 pub(super) fn store(config: &Config) -> Result<StoreConfig> {
-    let address = config.storage.as_deref().and_then(parse).expect("the table let only addresses through, and has a default");
+    let address = config
+        .storage
+        .as_deref()
+        .and_then(parse)
+        .expect("the table let only addresses through, and has a default");
     let access = &config.access;
     match address {
         Address::Memory => Ok(StoreConfig::Memory),
@@ -84,7 +99,11 @@ pub(super) fn store(config: &Config) -> Result<StoreConfig> {
 
 fn s3(access: &StorageAccess, bucket: &str, prefix: &str) -> Result<S3Config> {
     let StorageAccess { r2, aws, .. } = access;
-    let r2_keys = pair(["R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"], r2.access_key_id.as_ref(), r2.secret_access_key.as_ref())?;
+    let r2_keys = pair(
+        ["R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"],
+        r2.access_key_id.as_ref(),
+        r2.secret_access_key.as_ref(),
+    )?;
     let credentials = match r2_keys {
         Some((id, secret)) => keys(id, secret, None),
         None => aws_credentials(aws)?,
@@ -94,18 +113,28 @@ fn s3(access: &StorageAccess, bucket: &str, prefix: &str) -> Result<S3Config> {
         bucket: bucket.to_owned(),
         prefix: prefix.to_owned(),
         region: if r2.endpoint.is_some() { Some("auto".to_owned()) } else { region },
-        endpoint: [&r2.endpoint, &aws.endpoint_url_s3, &aws.endpoint_url].into_iter().find_map(Clone::clone),
+        endpoint: [&r2.endpoint, &aws.endpoint_url_s3, &aws.endpoint_url]
+            .into_iter()
+            .find_map(Clone::clone),
         credentials,
     })
 }
 
 /// Amazon's own order: keys, a web identity, the platform's identity.
 fn aws_credentials(aws: &AwsAccess) -> Result<S3Credentials> {
-    let given = pair(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"], aws.access_key_id.as_ref(), aws.secret_access_key.as_ref())?;
+    let given = pair(
+        ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
+        aws.access_key_id.as_ref(),
+        aws.secret_access_key.as_ref(),
+    )?;
     if let Some((id, secret)) = given {
         return Ok(keys(id, secret, aws.session_token.clone()));
     }
-    let web = pair(["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"], aws.web_identity_token_file.as_ref(), aws.role_arn.as_ref());
+    let web = pair(
+        ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"],
+        aws.web_identity_token_file.as_ref(),
+        aws.role_arn.as_ref(),
+    );
     if let Ok(Some((token_file, role_arn))) = web {
         return Ok(S3Credentials::WebIdentity {
             token_file: PathBuf::from(token_file),
@@ -118,13 +147,19 @@ fn aws_credentials(aws: &AwsAccess) -> Result<S3Credentials> {
         return Ok(S3Credentials::Task { relative_uri: relative_uri.clone() });
     }
     match (&aws.container_credentials_full_uri, &aws.container_authorization_token_file) {
-        (Some(full_uri), Some(file)) => Ok(S3Credentials::Pod { full_uri: full_uri.clone(), token_file: PathBuf::from(file) }),
+        (Some(full_uri), Some(file)) => {
+            Ok(S3Credentials::Pod { full_uri: full_uri.clone(), token_file: PathBuf::from(file) })
+        }
         _ => Ok(S3Credentials::Instance),
     }
 }
 
 fn keys(id: &str, secret: &Secret, session_token: Option<Secret>) -> S3Credentials {
-    S3Credentials::Keys { access_key_id: id.to_owned(), secret_access_key: secret.clone(), session_token }
+    S3Credentials::Keys {
+        access_key_id: id.to_owned(),
+        secret_access_key: secret.clone(),
+        session_token,
+    }
 }
 
 fn google(google: &GoogleAccess) -> GcsCredentials {
@@ -151,8 +186,14 @@ fn azure(azure: &AzureAccess) -> Result<AzureCredentials> {
     };
     let names = ["AZURE_CLIENT_ID", "AZURE_TENANT_ID"];
     let (client_id, tenant_id) = pair(names, azure.client_id.as_ref(), azure.tenant_id.as_ref())?
-        .ok_or_else(|| wrong("AZURE_FEDERATED_TOKEN_FILE needs AZURE_CLIENT_ID and AZURE_TENANT_ID".to_owned()))?;
-    Ok(AzureCredentials::WorkloadIdentity { token_file: PathBuf::from(file), client_id: client_id.clone(), tenant_id: tenant_id.clone() })
+        .ok_or_else(|| {
+        wrong("AZURE_FEDERATED_TOKEN_FILE needs AZURE_CLIENT_ID and AZURE_TENANT_ID".to_owned())
+    })?;
+    Ok(AzureCredentials::WorkloadIdentity {
+        token_file: PathBuf::from(file),
+        client_id: client_id.clone(),
+        tenant_id: tenant_id.clone(),
+    })
 }
 
 /// Two settings that make sense together only.
@@ -160,7 +201,11 @@ fn pair<A, B>(names: [&str; 2], first: Option<A>, second: Option<B>) -> Result<O
     match (first, second) {
         (Some(first), Some(second)) => Ok(Some((first, second))),
         (None, None) => Ok(None),
-        (Some(_), None) => Err(wrong(format!("{} is set and {} is not; they belong together", names[0], names[1]))),
-        (None, Some(_)) => Err(wrong(format!("{} is set and {} is not; they belong together", names[1], names[0]))),
+        (Some(_), None) => {
+            Err(wrong(format!("{} is set and {} is not; they belong together", names[0], names[1])))
+        }
+        (None, Some(_)) => {
+            Err(wrong(format!("{} is set and {} is not; they belong together", names[1], names[0])))
+        }
     }
 }

@@ -1,13 +1,17 @@
 //! "Did you mean …?"
 
 /// The known name nearest to `wrong`, if one is near enough to be what was meant.
-pub(super) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(
+    wrong: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let far = (wrong.len().div_ceil(4) + 1).min(4);
     let measured = known.into_iter().map(|name| (distance(wrong, name), name));
     measured.filter(|(distance, _)| *distance <= far).min().map(|(_, name)| name)
 }
 
-/// How many letters must be inserted, removed or replaced to make `b` of `a` (Levenshtein's distance).
+/// How many letters must be inserted, removed or replaced to make `b` of `a` (Levenshtein's
+/// distance).
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut above: Vec<usize> = (0..=b.len()).collect();
@@ -28,7 +32,13 @@ mod tests {
 
     #[test]
     fn distances_are_levenshtein_s() {
-        for (a, b, expected) in [("", "", 0), ("", "abc", 3), ("kitten", "sitting", 3), ("port", "prot", 2), ("same", "same", 0)] {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("kitten", "sitting", 3),
+            ("port", "prot", 2),
+            ("same", "same", 0),
+        ] {
             assert_eq!(distance(a, b), expected, "{a} {b}");
             assert_eq!(distance(b, a), expected, "{b} {a}");
         }

@@ -24,7 +24,9 @@ pub(super) fn apply(build: &mut Build, platform: Platform, sources: &Sources) ->
         )));
     }
     if build.config.functions == Mode::Payload && platform != Platform::AzureFunctions {
-        return Err(wrong(format!("azure_functions.mode is payload, and the platform is {name}: nobody sends payloads there")));
+        return Err(wrong(format!(
+            "azure_functions.mode is payload, and the platform is {name}: nobody sends payloads there"
+        )));
     }
     if build.strength("ownership") == Strength::Default {
         build.config.settings.ownership = platform.ownership();
@@ -35,8 +37,11 @@ pub(super) fn apply(build: &mut Build, platform: Platform, sources: &Sources) ->
     if build.strength("shutdown.deadline_ms") == Strength::Default {
         build.config.shutdown = platform.shutdown();
     }
-    if let Some((variable, port)) = platform.port().and_then(|variable| Some((variable, sources.value(variable)?))) {
-        let knob = TABLE.iter().find(|knob| knob.key == "port").expect("there is a setting for the port");
+    if let Some((variable, port)) =
+        platform.port().and_then(|variable| Some((variable, sources.value(variable)?)))
+    {
+        let knob =
+            TABLE.iter().find(|knob| knob.key == "port").expect("there is a setting for the port");
         build.put(Strength::Flag, knob, variable, port)?;
         build.config.host = Some(LOOPBACK.to_owned());
     }
@@ -54,11 +59,18 @@ pub(super) fn apply(build: &mut Build, platform: Platform, sources: &Sources) ->
 
 /// Whether the others can find this server, when it asks them to forward to it.
 fn reachable(config: &Config, platform: Platform) -> Result<()> {
-    let everywhere = config.host.as_deref().is_some_and(|host| host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified()));
+    let everywhere = config
+        .host
+        .as_deref()
+        .is_some_and(|host| host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified()));
     let owner = config.settings.ownership == Ownership::Leased && config.settings.address.is_none();
-    let proxies =
-        config.peer_secret.is_some() && matches!(config.forwarding, Forwarding::Auto | Forwarding::Proxy) && config.fly_machine.is_none();
-    match platform.reached_by().filter(|_| everywhere && owner && proxies && config.reached.is_none()) {
+    let proxies = config.peer_secret.is_some()
+        && matches!(config.forwarding, Forwarding::Auto | Forwarding::Proxy)
+        && config.fly_machine.is_none();
+    match platform
+        .reached_by()
+        .filter(|_| everywhere && owner && proxies && config.reached.is_none())
+    {
         Some(variable) => Err(wrong(format!(
             "DOTDO_PEER_SECRET is set, and nothing says where the other servers reach this one: set {variable}, or DOTDO_ADDRESS to an address like \
              http://10.0.0.7:8787, or DOTDO_FORWARDING=off"
@@ -77,19 +89,36 @@ mod tests {
 
     /// What each platform's own variables are, as it is documented to set them.
     const KNOWN: [(&str, &[(&str, &str)]); 9] = [
-        ("lambda", &[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"), ("AWS_LAMBDA_FUNCTION_NAME", "f")]),
+        (
+            "lambda",
+            &[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"), ("AWS_LAMBDA_FUNCTION_NAME", "f")],
+        ),
         ("vercel", &[("VERCEL", "1"), ("VERCEL_IPC_PATH", "/tmp/ipc")]),
         ("azure-functions", &[("FUNCTIONS_CUSTOMHANDLER_PORT", "40123"), ("PORT", "8080")]),
         ("cloud-run", &[("K_SERVICE", "s"), ("K_REVISION", "s-1"), ("PORT", "8080")]),
         ("fly", &[("FLY_MACHINE_ID", "m1"), ("FLY_APP_NAME", "a"), ("FLY_PRIVATE_IP", "fdaa::3")]),
-        ("railway", &[("RAILWAY_PROJECT_ID", "p"), ("RAILWAY_PRIVATE_DOMAIN", "s.railway.internal"), ("PORT", "8080")]),
-        ("render", &[("RENDER", "true"), ("RENDER_DISCOVERY_SERVICE", "s-discovery"), ("PORT", "10000")]),
+        (
+            "railway",
+            &[
+                ("RAILWAY_PROJECT_ID", "p"),
+                ("RAILWAY_PRIVATE_DOMAIN", "s.railway.internal"),
+                ("PORT", "8080"),
+            ],
+        ),
+        (
+            "render",
+            &[("RENDER", "true"), ("RENDER_DISCOVERY_SERVICE", "s-discovery"), ("PORT", "10000")],
+        ),
         ("kubernetes", &[("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("POD_IP", "10.1.0.7")]),
         ("http", &[]),
     ];
 
     fn sources(given: &[&[(&str, &str)]]) -> Sources {
-        let environment = given.concat().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let environment = given
+            .concat()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
         Sources { environment, ..Sources::default() }
     }
 
@@ -112,7 +141,12 @@ mod tests {
                 assert_eq!(platform.name(), *name);
                 assert_eq!(config.settings.checkpoint.mode, CheckpointMode::Auto, "{name}");
                 let host = config.host.unwrap_or_default();
-                format!("{name} {host}:{} {:?} {} ms", config.port, config.settings.ownership, config.shutdown.as_millis())
+                format!(
+                    "{name} {host}:{} {:?} {} ms",
+                    config.port,
+                    config.settings.ownership,
+                    config.shutdown.as_millis()
+                )
             })
             .collect();
         let expected = [
@@ -132,11 +166,23 @@ mod tests {
     #[test]
     fn what_was_said_wins_over_what_fits() {
         for (name, variables) in KNOWN {
-            let said = [("DOTDO_HOST", "10.9.8.7"), ("DOTDO_SHUTDOWN_DEADLINE_MS", "77"), ("DOTDO_OWNERSHIP", "leased")];
+            let said = [
+                ("DOTDO_HOST", "10.9.8.7"),
+                ("DOTDO_SHUTDOWN_DEADLINE_MS", "77"),
+                ("DOTDO_OWNERSHIP", "leased"),
+            ];
             let config = resolved(&[variables, BUCKET, &said]).config;
-            assert_eq!((config.shutdown.as_millis(), config.settings.ownership), (77, Ownership::Leased), "{name}");
+            assert_eq!(
+                (config.shutdown.as_millis(), config.settings.ownership),
+                (77, Ownership::Leased),
+                "{name}"
+            );
             let expected = if name == "azure-functions" { LOOPBACK } else { "10.9.8.7" };
-            assert_eq!(config.host.as_deref(), Some(expected), "{name}: the Functions host comes over loopback only");
+            assert_eq!(
+                config.host.as_deref(),
+                Some(expected),
+                "{name}: the Functions host comes over loopback only"
+            );
         }
     }
 
@@ -152,34 +198,57 @@ mod tests {
             resolved(&[variables, &[("DOTDO_STORAGE", "/mnt/volume")]]);
             resolved(&[variables, &[("R2_BUCKET", "b"), ("R2_ENDPOINT", "https://r2.example")]]);
             let file = Some(("dotdo.toml".to_owned(), "storage = \"./.dotdo\"".to_owned()));
-            resolve(&Sources { project: file, ..sources(&[variables]) }).unwrap_or_else(|error| panic!("{name}: {error}"));
+            resolve(&Sources { project: file, ..sources(&[variables]) })
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
         }
     }
 
     #[test]
     fn a_platform_that_is_played_at_home_has_a_folder() {
         let played = resolved(&[&[("VERCEL_DEV_PORT", "3000"), ("VERCEL_DEV", "1")]]);
-        assert_eq!((played.platform, played.config.storage.as_deref()), (Platform::Vercel, Some("./.dotdo")));
+        assert_eq!(
+            (played.platform, played.config.storage.as_deref()),
+            (Platform::Vercel, Some("./.dotdo"))
+        );
     }
 
     #[test]
     fn half_a_platform_is_refused() {
-        for (name, variable) in [("azure-functions", "FUNCTIONS_CUSTOMHANDLER_PORT"), ("lambda", "AWS_LAMBDA_RUNTIME_API")] {
+        for (name, variable) in [
+            ("azure-functions", "FUNCTIONS_CUSTOMHANDLER_PORT"),
+            ("lambda", "AWS_LAMBDA_RUNTIME_API"),
+        ] {
             let message = refusal(&[&[("DOTDO_PLATFORM", name)], BUCKET]);
             assert!(message.contains(name) && message.contains(variable), "{message}");
         }
         let message = refusal(&[&[("FUNCTIONS_CUSTOMHANDLER_PORT", "http")], BUCKET]);
-        assert_eq!(message, "FUNCTIONS_CUSTOMHANDLER_PORT is \"http\"; it takes a whole number from 0 to 65535");
-        let message = refusal(&[&[("K_SERVICE", "s"), ("DOTDO_AZURE_FUNCTIONS_MODE", "payload")], BUCKET]);
-        assert_eq!(message, "azure_functions.mode is payload, and the platform is cloud-run: nobody sends payloads there");
+        assert_eq!(
+            message,
+            "FUNCTIONS_CUSTOMHANDLER_PORT is \"http\"; it takes a whole number from 0 to 65535"
+        );
+        let message =
+            refusal(&[&[("K_SERVICE", "s"), ("DOTDO_AZURE_FUNCTIONS_MODE", "payload")], BUCKET]);
+        assert_eq!(
+            message,
+            "azure_functions.mode is payload, and the platform is cloud-run: nobody sends payloads there"
+        );
         let secret = "a".repeat(32);
-        let message = refusal(&[&[("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("DOTDO_PEER_SECRET", &secret)], BUCKET]);
-        assert!(message.contains("POD_IP") && message.contains("DOTDO_ADDRESS") && !message.contains(&secret), "{message}");
+        let message = refusal(&[
+            &[("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("DOTDO_PEER_SECRET", &secret)],
+            BUCKET,
+        ]);
+        assert!(
+            message.contains("POD_IP")
+                && message.contains("DOTDO_ADDRESS")
+                && !message.contains(&secret),
+            "{message}"
+        );
     }
 
     #[test]
     fn the_port_of_the_functions_host_wins_over_every_other() {
-        let mut sources = sources(&[KNOWN[2].1, BUCKET, &[("DOTDO_PORT", "1"), ("DOTDO_HOST", "0.0.0.0")]]);
+        let mut sources =
+            sources(&[KNOWN[2].1, BUCKET, &[("DOTDO_PORT", "1"), ("DOTDO_HOST", "0.0.0.0")]]);
         sources.flags.push(("port", "--port", "2".to_owned()));
         let config = resolve(&sources).unwrap_or_else(|error| panic!("{error}")).config;
         assert_eq!((config.host.as_deref(), config.port), (Some(LOOPBACK), 40123));

@@ -26,14 +26,18 @@ fn any(_: &str) -> bool {
 
 fn web_address(text: &str) -> bool {
     url::Url::parse(text).is_ok_and(|url| {
-        let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+        let bare = url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
         matches!(url.scheme(), "http" | "https") && url.has_host() && bare
     })
 }
 
 /// Every setting, in the order of the documentation.
-pub(super) static TABLE: LazyLock<Vec<&'static Knob>> =
-    LazyLock::new(|| [SERVER, middleware::MIDDLEWARE, access::ACCESS].into_iter().flatten().collect());
+pub(super) static TABLE: LazyLock<Vec<&'static Knob>> = LazyLock::new(|| {
+    [SERVER, middleware::MIDDLEWARE, access::ACCESS].into_iter().flatten().collect()
+});
 
 /// The server, its objects and its limits.
 static SERVER: &[Knob] = &[

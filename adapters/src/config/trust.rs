@@ -1,7 +1,9 @@
-//! Where credentials may be sent: to addresses that come from whom they come from, or from somebody who is trusted as much.
+//! Where credentials may be sent: to addresses that come from whom they come from, or from somebody
+//! who is trusted as much.
 //!
-//! The project's file lies in the working directory: whoever wrote the folder that one has just cloned wrote it too. It may choose a bucket, a
-//! class, a limit; it may not have the keys of one's environment sent to an address of its own.
+//! The project's file lies in the working directory: whoever wrote the folder that one has just
+//! cloned wrote it too. It may choose a bucket, a class, a limit; it may not have the keys of one's
+//! environment sent to an address of its own.
 
 use dotdo_core::Result;
 
@@ -36,7 +38,11 @@ const GOOGLE: Way = Way {
 };
 const AZURE: Way = Way {
     places: &["storage_endpoint"],
-    secrets: &[&["azure.storage_key"], &["azure.storage_sas_token"], &["azure.federated_token_file"]],
+    secrets: &[
+        &["azure.storage_key"],
+        &["azure.storage_sas_token"],
+        &["azure.federated_token_file"],
+    ],
     otherwise: IDENTITY,
 };
 const TRACES: Way = Way {
@@ -45,7 +51,8 @@ const TRACES: Way = Way {
     otherwise: None,
 };
 
-/// What the platform says of itself, and asks with a secret of its own: no file of a project has a say in it.
+/// What the platform says of itself, and asks with a secret of its own: no file of a project has a
+/// say in it.
 const OF_THE_PLATFORM: [&str; 4] = [
     "aws.container_credentials_full_uri",
     "aws.container_credentials_relative_uri",
@@ -57,7 +64,8 @@ const OF_THE_PLATFORM: [&str; 4] = [
 ///
 /// # Errors
 ///
-/// `Invalid`, naming both, when the project's file says where something goes that it does not bring itself.
+/// `Invalid`, naming both, when the project's file says where something goes that it does not bring
+/// itself.
 pub(super) fn check(build: &Build) -> Result<()> {
     if let Some(name) = OF_THE_PLATFORM.into_iter().find_map(|key| build.of_project(key)) {
         return Err(wrong(format!(
@@ -65,7 +73,9 @@ pub(super) fn check(build: &Build) -> Result<()> {
         )));
     }
     let storage = build.config.storage.as_deref().unwrap_or_default();
-    let store = [("s3://", &S3), ("gs://", &GOOGLE), ("az://", &AZURE)].into_iter().find(|(scheme, _)| storage.starts_with(scheme));
+    let store = [("s3://", &S3), ("gs://", &GOOGLE), ("az://", &AZURE)]
+        .into_iter()
+        .find(|(scheme, _)| storage.starts_with(scheme));
     for way in store.map(|(_, way)| way).into_iter().chain([&TRACES]) {
         way.check(build)?;
     }
@@ -74,12 +84,20 @@ pub(super) fn check(build: &Build) -> Result<()> {
 
 impl Way {
     fn check(&self, build: &Build) -> Result<()> {
-        let Some(place) = self.places.iter().find(|key| build.name(key).is_some()).and_then(|key| build.of_project(key)) else {
+        let Some(place) = self
+            .places
+            .iter()
+            .find(|key| build.name(key).is_some())
+            .and_then(|key| build.of_project(key))
+        else {
             return Ok(());
         };
-        let used = self.secrets.iter().find(|group| group.iter().any(|key| build.name(key).is_some()));
+        let used =
+            self.secrets.iter().find(|group| group.iter().any(|key| build.name(key).is_some()));
         let mut sent = used.into_iter().flat_map(|group| group.iter());
-        let foreign = sent.find(|key| build.of_project(key).is_none() && build.name(key).is_some()).and_then(|key| build.name(key));
+        let foreign = sent
+            .find(|key| build.of_project(key).is_none() && build.name(key).is_some())
+            .and_then(|key| build.name(key));
         let otherwise = self.otherwise.filter(|_| used.is_none());
         match foreign.or(otherwise) {
             Some(secret) => Err(wrong(format!(
@@ -96,15 +114,23 @@ mod tests {
     use super::super::{Resolved, Sources, resolve};
 
     fn sources(environment: &[(&str, &str)], project: &str) -> Sources {
-        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Sources { environment, project: Some(("dotdo.toml".to_owned(), project.to_owned())), ..Sources::default() }
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Sources {
+            environment,
+            project: Some(("dotdo.toml".to_owned(), project.to_owned())),
+            ..Sources::default()
+        }
     }
 
     fn told(environment: &[(&str, &str)], project: &str) -> Result<Resolved, String> {
         resolve(&sources(environment, project)).map_err(|error| error.message().to_owned())
     }
 
-    const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "hunter2")];
+    const KEYS: [(&str, &str); 2] =
+        [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "hunter2")];
 
     #[test]
     fn a_project_s_file_does_not_send_the_environment_s_credentials_anywhere() {
@@ -117,18 +143,37 @@ mod tests {
                 "dotdo.toml: aws.endpoint_url",
                 "AWS_SECRET_ACCESS_KEY",
             ),
-            (&KEYS, &format!("{s3}aws.endpoint_url_s3 = \"https://evil.example\""), "aws.endpoint_url_s3", "AWS_SECRET_ACCESS_KEY"),
-            (&KEYS, &format!("{s3}r2.endpoint = \"https://evil.example\""), "r2.endpoint", "AWS_SECRET_ACCESS_KEY"),
-            (&[], &format!("{s3}aws.endpoint_url = \"https://evil.example\""), "aws.endpoint_url", "the identity of this machine"),
+            (
+                &KEYS,
+                &format!("{s3}aws.endpoint_url_s3 = \"https://evil.example\""),
+                "aws.endpoint_url_s3",
+                "AWS_SECRET_ACCESS_KEY",
+            ),
+            (
+                &KEYS,
+                &format!("{s3}r2.endpoint = \"https://evil.example\""),
+                "r2.endpoint",
+                "AWS_SECRET_ACCESS_KEY",
+            ),
+            (
+                &[],
+                &format!("{s3}aws.endpoint_url = \"https://evil.example\""),
+                "aws.endpoint_url",
+                "the identity of this machine",
+            ),
             (
                 &[("AWS_SECRET_ACCESS_KEY", "hunter2")],
-                &format!("{s3}aws.access_key_id = \"theirs\"\naws.endpoint_url = \"https://evil.example\""),
+                &format!(
+                    "{s3}aws.access_key_id = \"theirs\"\naws.endpoint_url = \"https://evil.example\""
+                ),
                 "aws.endpoint_url",
                 "AWS_SECRET_ACCESS_KEY",
             ),
             (
                 &[("AWS_SESSION_TOKEN", "hunter2")],
-                &format!("{s3}aws.access_key_id = \"a\"\naws.secret_access_key = \"b\"\naws.endpoint_url = \"https://evil.example\""),
+                &format!(
+                    "{s3}aws.access_key_id = \"a\"\naws.secret_access_key = \"b\"\naws.endpoint_url = \"https://evil.example\""
+                ),
                 "aws.endpoint_url",
                 "AWS_SESSION_TOKEN",
             ),
@@ -152,7 +197,12 @@ mod tests {
             ),
         ] {
             let message = told(environment, project).map(|_| ()).expect_err(project);
-            assert!(message.contains(place) && message.contains(secret) && message.contains("dotdo.toml"), "{message}");
+            assert!(
+                message.contains(place)
+                    && message.contains(secret)
+                    && message.contains("dotdo.toml"),
+                "{message}"
+            );
             assert!(!message.contains("hunter2"), "{message}");
         }
     }
@@ -160,7 +210,8 @@ mod tests {
     #[test]
     fn what_the_platform_says_of_itself_no_project_says() {
         for key in super::OF_THE_PLATFORM {
-            let message = told(&[], &format!("{key} = \"http://evil.example\"")).map(|_| ()).expect_err(key);
+            let message =
+                told(&[], &format!("{key} = \"http://evil.example\"")).map(|_| ()).expect_err(key);
             assert!(message.contains(key) && message.contains("environment"), "{message}");
         }
     }
@@ -171,9 +222,14 @@ mod tests {
         told(&[], own).expect("the file brings both");
         told(&KEYS, "storage = \"s3://bucket\"").expect("Amazon's own address");
         let both = [KEYS[0], KEYS[1], ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")];
-        told(&both, "storage = \"s3://bucket\"\naws.endpoint_url = \"https://evil.example\"").expect("the environment's address wins");
-        let user = Some(("config.toml".to_owned(), "aws.endpoint_url = \"http://127.0.0.1:1\"".to_owned()));
-        resolve(&Sources { user, ..sources(&KEYS, "storage = \"s3://bucket\"") }).expect("the user's file is the user's");
+        told(&both, "storage = \"s3://bucket\"\naws.endpoint_url = \"https://evil.example\"")
+            .expect("the environment's address wins");
+        let user = Some((
+            "config.toml".to_owned(),
+            "aws.endpoint_url = \"http://127.0.0.1:1\"".to_owned(),
+        ));
+        resolve(&Sources { user, ..sources(&KEYS, "storage = \"s3://bucket\"") })
+            .expect("the user's file is the user's");
         let r2 = "storage = \"s3://b\"\nr2.endpoint = \"http://127.0.0.1:1\"\nr2.access_key_id = \"a\"\nr2.secret_access_key = \"b\"";
         told(&KEYS, r2).expect("the environment's keys are not used");
     }
@@ -182,8 +238,14 @@ mod tests {
     fn what_becomes_a_part_of_an_address_is_no_address() {
         for (name, project) in [
             ("aws.region", "storage = \"s3://bucket\"\naws.region = \"x@evil.example/#\""),
-            ("aws.default_region", "storage = \"s3://bucket\"\naws.default_region = \"evil.example/\""),
-            ("azure.storage_account", "storage = \"az://c\"\nazure.storage_account = \"evil.example/\""),
+            (
+                "aws.default_region",
+                "storage = \"s3://bucket\"\naws.default_region = \"evil.example/\"",
+            ),
+            (
+                "azure.storage_account",
+                "storage = \"az://c\"\nazure.storage_account = \"evil.example/\"",
+            ),
             ("azure.tenant_id", "azure.tenant_id = \"../x\""),
         ] {
             let message = told(&KEYS, project).map(|_| ()).expect_err(project);

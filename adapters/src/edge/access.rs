@@ -1,7 +1,7 @@
 //! The line in the log that each request gets: the same on every platform.
 //!
-//! Queries and headers may hold secrets and stay out of it. What a client chose (path, id) is a value of its own that the log's format quotes,
-//! so nobody can write lines.
+//! Queries and headers may hold secrets and stay out of it. What a client chose (path, id) is a
+//! value of its own that the log's format quotes, so nobody can write lines.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -69,9 +69,12 @@ impl Line {
 
     fn write(&self, bytes_out: u64) {
         let Self { method, id, .. } = self;
-        let (path, status, ms) = (self.uri.path(), self.status.as_u16(), self.started.elapsed().as_secs_f64() * 1e3);
-        let (client, caller, peer) = (self.client.map(display), self.caller.as_deref(), self.peer.map(display));
-        let (class, object) = (self.object.as_ref().map(ObjectId::class), self.object.as_ref().map(ObjectId::id));
+        let (path, status, ms) =
+            (self.uri.path(), self.status.as_u16(), self.started.elapsed().as_secs_f64() * 1e3);
+        let (client, caller, peer) =
+            (self.client.map(display), self.caller.as_deref(), self.peer.map(display));
+        let (class, object) =
+            (self.object.as_ref().map(ObjectId::class), self.object.as_ref().map(ObjectId::id));
         let trace_id = self.trace_id.as_deref();
         let bytes_in = self.bytes_in.load(Ordering::Relaxed);
         match &self.error {
@@ -99,7 +102,10 @@ impl http_body::Body for Followed {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.body).poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &polled {

@@ -1,4 +1,5 @@
-//! A service that has answered already: what a layer is put around to be asked what it does with a response.
+//! A service that has answered already: what a layer is put around to be asked what it does with a
+//! response.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -30,6 +31,9 @@ pub(super) fn ask<S, B>(mut layer: S, request: http::Request<()>) -> http::Respo
 where
     S: Service<http::Request<()>, Response = http::Response<B>, Error = Infallible>,
 {
-    let answer = layer.call(request).now_or_never().expect("nothing around a response that is there has to be waited for");
+    let answer = layer
+        .call(request)
+        .now_or_never()
+        .expect("nothing around a response that is there has to be waited for");
     answer.unwrap_or_else(|never| match never {})
 }

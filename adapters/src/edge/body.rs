@@ -17,7 +17,8 @@ use tokio::time::{Instant, Sleep};
 pub(super) struct Pace {
     /// The longest pause.
     pub(super) stall: Duration,
-    /// The fewest bytes in a second on average, once a body has taken as long as one pause may; 0: any.
+    /// The fewest bytes in a second on average, once a body has taken as long as one pause may; 0:
+    /// any.
     pub(super) bytes_per_second_min: u64,
     /// The longest time for all of it.
     pub(super) time_max: Duration,
@@ -40,9 +41,19 @@ pub(super) struct Inbound<B> {
 }
 
 impl<B> Inbound<B> {
-    /// `body`, with at most `bytes_max` bytes and no slower than `pace`; its bytes are counted in `received`.
+    /// `body`, with at most `bytes_max` bytes and no slower than `pace`; its bytes are counted in
+    /// `received`.
     pub(super) fn new(body: B, bytes_max: u64, pace: Pace, received: Arc<AtomicU64>) -> Self {
-        Self { body, bytes_max, bytes_left: bytes_max, pace, received, account: None, times: None, patience: None }
+        Self {
+            body,
+            bytes_max,
+            bytes_left: bytes_max,
+            pace,
+            received,
+            account: None,
+            times: None,
+            patience: None,
+        }
     }
 
     /// The same body, of which each piece is paid for by `account` when it comes.
@@ -55,7 +66,8 @@ impl<B> Inbound<B> {
         let now = Instant::now();
         let (began, last) = *self.times.get_or_insert((now, now));
         let (until, why) = self.pace.deadline(began, last, self.bytes_max - self.bytes_left);
-        let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        let patience =
+            self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
         ready!(patience.as_mut().poll(cx));
         Poll::Ready(why.error(&self.pace))
     }
@@ -73,11 +85,12 @@ impl Pace {
     fn deadline(&self, began: Instant, last: Instant, bytes: u64) -> (Instant, Slow) {
         let stalls = (last + self.stall, Slow::Stalled);
         let takes_too_long = (began + self.time_max, Slow::TookTooLong);
-        let dribbles = bytes.saturating_mul(1000).checked_div(self.bytes_per_second_min).map(|due_ms| {
-            // Later than any other deadline is late enough.
-            let due = Duration::from_millis(due_ms).min(self.time_max);
-            (began + self.stall + due, Slow::Dribbled)
-        });
+        let dribbles =
+            bytes.saturating_mul(1000).checked_div(self.bytes_per_second_min).map(|due_ms| {
+                // Later than any other deadline is late enough.
+                let due = Duration::from_millis(due_ms).min(self.time_max);
+                (began + self.stall + due, Slow::Dribbled)
+            });
         let all = [Some(stalls), dribbles, Some(takes_too_long)];
         all.into_iter().flatten().min_by_key(|(until, _)| *until).expect("there are two at least")
     }
@@ -86,11 +99,27 @@ impl Pace {
 impl Slow {
     fn error(&self, pace: &Pace) -> Error {
         let (code, text) = match self {
-            Self::Stalled => ("BODY_STALLED", format!("the sender of the body paused for more than {} ms", pace.stall.as_millis())),
-            Self::Dribbled => {
-                ("BODY_TOO_SLOW", format!("the body came with fewer than {} bytes a second; nothing was done", pace.bytes_per_second_min))
-            }
-            Self::TookTooLong => ("BODY_TOO_SLOW", format!("the body took longer than {} ms; nothing was done", pace.time_max.as_millis())),
+            Self::Stalled => (
+                "BODY_STALLED",
+                format!(
+                    "the sender of the body paused for more than {} ms",
+                    pace.stall.as_millis()
+                ),
+            ),
+            Self::Dribbled => (
+                "BODY_TOO_SLOW",
+                format!(
+                    "the body came with fewer than {} bytes a second; nothing was done",
+                    pace.bytes_per_second_min
+                ),
+            ),
+            Self::TookTooLong => (
+                "BODY_TOO_SLOW",
+                format!(
+                    "the body took longer than {} ms; nothing was done",
+                    pace.time_max.as_millis()
+                ),
+            ),
         };
         Error::new(ErrorKind::TooSlow, text).with_code(code)
     }
@@ -98,8 +127,11 @@ impl Slow {
 
 /// The refusal of a body that is longer than `bytes_max`.
 pub(super) fn too_large(bytes_max: u64) -> Error {
-    Error::new(ErrorKind::TooLarge, format!("the body is larger than the {bytes_max} bytes that this server takes"))
-        .with_details(serde_json::json!({ "bytesMax": bytes_max }))
+    Error::new(
+        ErrorKind::TooLarge,
+        format!("the body is larger than the {bytes_max} bytes that this server takes"),
+    )
+    .with_details(serde_json::json!({ "bytesMax": bytes_max }))
 }
 
 impl<B> Body for Inbound<B>
@@ -110,7 +142,10 @@ where
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
         let Poll::Ready(next) = Pin::new(&mut this.body).poll_frame(cx) else {
             return this.poll_patience(cx).map(|error| Some(Err(error)));
@@ -120,7 +155,9 @@ where
         this.times = Some((this.times.map_or(now, |(began, _)| began), now));
         Poll::Ready(match next {
             None => None,
-            Some(Err(cause)) => Some(Err(Error::invalid("the body broke off").with_code("BODY_BROKEN").with_source(cause))),
+            Some(Err(cause)) => Some(Err(Error::invalid("the body broke off")
+                .with_code("BODY_BROKEN")
+                .with_source(cause))),
             Some(Ok(frame)) => {
                 let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
                 this.received.fetch_add(bytes, Ordering::Relaxed);
@@ -128,7 +165,8 @@ where
                     None => Some(Err(too_large(this.bytes_max))),
                     Some(left) => {
                         this.bytes_left = left;
-                        let paid = this.account.as_ref().map_or(Ok(()), |account| account.try_grow(bytes));
+                        let paid =
+                            this.account.as_ref().map_or(Ok(()), |account| account.try_grow(bytes));
                         Some(paid.map(|()| frame))
                     }
                 }
@@ -151,7 +189,11 @@ mod tests {
 
     #[test]
     fn a_sender_is_too_slow_by_its_pauses_by_its_rate_or_by_the_whole_time() {
-        let pace = Pace { stall: Duration::from_secs(15), bytes_per_second_min: 100, time_max: Duration::from_secs(60) };
+        let pace = Pace {
+            stall: Duration::from_secs(15),
+            bytes_per_second_min: 100,
+            time_max: Duration::from_secs(60),
+        };
         let (began, after) = (Instant::now(), Duration::from_secs);
         for (last, bytes, until, code) in [
             (0, 0, 15, "BODY_STALLED"),
@@ -163,9 +205,17 @@ mod tests {
             (50, u64::MAX, 60, "BODY_TOO_SLOW"),
         ] {
             let (at, why) = pace.deadline(began, began + after(last), bytes);
-            assert_eq!(((at - began).as_secs(), why.error(&pace).code()), (until, code), "{bytes} bytes, the last after {last} s");
+            assert_eq!(
+                ((at - began).as_secs(), why.error(&pace).code()),
+                (until, code),
+                "{bytes} bytes, the last after {last} s"
+            );
         }
         let any = Pace { bytes_per_second_min: 0, ..pace };
-        assert_eq!((any.deadline(began, began + after(14), 1).0 - began).as_secs(), 29, "no rate is asked for");
+        assert_eq!(
+            (any.deadline(began, began + after(14), 1).0 - began).as_secs(),
+            29,
+            "no rate is asked for"
+        );
     }
 }

@@ -1,8 +1,10 @@
 //! Who is at the other end: the address that a request comes from, also through proxies.
 //!
-//! A header that names an address is a claim of whoever sent it. It counts only as far as proxies of ours have written it: each adds the address
-//! that it was called from at the end of `X-Forwarded-For`, so the list is read from its end, and what stands before the first stranger is
-//! nobody's word. `Forwarded` (RFC 7239) is not read: a proxy that writes one of the two headers passes the other on as it came.
+//! A header that names an address is a claim of whoever sent it. It counts only as far as proxies
+//! of ours have written it: each adds the address that it was called from at the end of
+//! `X-Forwarded-For`, so the list is read from its end, and what stands before the first stranger
+//! is nobody's word. `Forwarded` (RFC 7239) is not read: a proxy that writes one of the two headers
+//! passes the other on as it came.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -15,8 +17,8 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 /// The most proxies in a row.
 const HOPS_MAX: usize = 16;
 
-/// The address that a request was sent from, by the word of what brought it: the socket, or the platform's own event. An adapter puts it into
-/// the request's extensions.
+/// The address that a request was sent from, by the word of what brought it: the socket, or the
+/// platform's own event. An adapter puts it into the request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
@@ -60,7 +62,9 @@ impl TrustedProxies {
     /// Whether connections from this address may be a proxy's.
     pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         match self {
-            Self::Networks(networks) => networks.iter().any(|network| network.contains(&address.to_canonical())),
+            Self::Networks(networks) => {
+                networks.iter().any(|network| network.contains(&address.to_canonical()))
+            }
             Self::Hops(_) => true,
         }
     }
@@ -70,7 +74,8 @@ impl TrustedProxies {
         let sender = sender.map(|address| address.to_canonical());
         match self {
             Self::Networks(networks) => {
-                let is_ours = |address: &IpAddr| networks.iter().any(|network| network.contains(address));
+                let is_ours =
+                    |address: &IpAddr| networks.iter().any(|network| network.contains(address));
                 let mut client = sender?;
                 for claim in claims(headers).take_while(Option::is_some).flatten() {
                     if !is_ours(&client) {
@@ -89,8 +94,11 @@ impl TrustedProxies {
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz(data: &[u8]) {
     let sender = Some(IpAddr::from([127, 0, 0, 1]));
-    let lines = data.split(|byte| *byte == b'\n').filter_map(|line| http::HeaderValue::from_bytes(line).ok());
-    let headers: HeaderMap = lines.map(|line| (http::HeaderName::from_static(FORWARDED_FOR), line)).collect();
+    let lines = data
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| http::HeaderValue::from_bytes(line).ok());
+    let headers: HeaderMap =
+        lines.map(|line| (http::HeaderName::from_static(FORWARDED_FOR), line)).collect();
     for proxies in [&["127.0.0.0/8"][..], &["2"], &[]] {
         let items: Vec<String> = proxies.iter().map(|item| (*item).to_owned()).collect();
         let trusted = TrustedProxies::new(&items).expect("networks, or a number");
@@ -102,7 +110,9 @@ pub(crate) fn fuzz(data: &[u8]) {
 /// The addresses in `X-Forwarded-For`, the newest first; `None` for what is no address.
 fn claims(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();
-    lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(',').map(|item| address(item.trim())))
+    lines.flat_map(|line| {
+        line.to_str().unwrap_or_default().rsplit(',').map(|item| address(item.trim()))
+    })
 }
 
 /// An address, also one with a port or in brackets.
@@ -123,9 +133,12 @@ mod tests {
         let trusted = TrustedProxies::new(&items).expect("a setting");
         let mut headers = HeaderMap::new();
         for line in lines {
-            headers.append(FORWARDED_FOR, HeaderValue::from_bytes(line.as_bytes()).expect("a value"));
+            headers
+                .append(FORWARDED_FOR, HeaderValue::from_bytes(line.as_bytes()).expect("a value"));
         }
-        trusted.client(sender.parse().ok(), &headers).map_or_else(String::new, |address| address.to_string())
+        trusted
+            .client(sender.parse().ok(), &headers)
+            .map_or_else(String::new, |address| address.to_string())
     }
 
     #[test]
@@ -171,7 +184,9 @@ mod tests {
 
     #[test]
     fn networks_and_a_number_do_not_mix() {
-        let new = |items: &[&str]| TrustedProxies::new(&items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>());
+        let new = |items: &[&str]| {
+            TrustedProxies::new(&items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>())
+        };
         assert_eq!(new(&["1", "10.0.0.0/8"]), None);
         for bad in ["0", "17", "10.0.0.0/33", "example.com", ""] {
             assert!(!is_proxy(bad), "{bad}");

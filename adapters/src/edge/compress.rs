@@ -1,6 +1,7 @@
 //! Smaller responses, for clients that ask for them (`Accept-Encoding`, RFC 9110 section 12.5.3).
 //!
-//! The work is tower-http's. Its layer is asked with a response that is there already, so that nothing of it can change what an object does.
+//! The work is tower-http's. Its layer is asked with a response that is there already, so that
+//! nothing of it can change what an object does.
 
 use dotdo_core::{Body, Error, Response};
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version, header};
@@ -14,10 +15,15 @@ use super::vary;
 /// What can go wrong with a body on its way through the layer.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Content types that become smaller, beside `text/…` and everything with JSON or XML in it. Pictures, films and archives are compressed
-/// already.
-const COMPRESSIBLE: [&str; 5] =
-    ["application/json", "application/x-ndjson", "application/xml", "application/javascript", "application/wasm"];
+/// Content types that become smaller, beside `text/…` and everything with JSON or XML in it.
+/// Pictures, films and archives are compressed already.
+const COMPRESSIBLE: [&str; 5] = [
+    "application/json",
+    "application/x-ndjson",
+    "application/xml",
+    "application/javascript",
+    "application/wasm",
+];
 
 /// Which responses become smaller.
 #[derive(Debug, Clone)]
@@ -42,41 +48,68 @@ pub(super) fn note(headers: &HeaderMap, asked: &mut HeaderMap) {
 }
 
 /// The response, smaller where that is wanted and right.
-pub(super) fn compressed(settings: &CompressionSettings, asked: &HeaderMap, response: Response) -> Response {
-    let (status, was_encoded) = (response.status(), response.headers().contains_key(header::CONTENT_ENCODING));
+pub(super) fn compressed(
+    settings: &CompressionSettings,
+    asked: &HeaderMap,
+    response: Response,
+) -> Response {
+    let (status, was_encoded) =
+        (response.status(), response.headers().contains_key(header::CONTENT_ENCODING));
     let mut probe = http::Request::new(());
     for value in asked.get_all(header::ACCEPT_ENCODING) {
         probe.headers_mut().append(header::ACCEPT_ENCODING, value.clone());
     }
-    let layer = Compression::new(Already(response)).compress_when(SizeAbove::new(settings.bytes_min).and(is_compressible));
+    let layer = Compression::new(Already(response))
+        .compress_when(SizeAbove::new(settings.bytes_min).and(is_compressible));
     let mut answer: http::Response<CompressionBody<Body>> = ask(layer, probe);
-    // A client that takes nothing gets what there is: the object has done its work (RFC 9110 section 12.5.3 leaves that open).
+    // A client that takes nothing gets what there is: the object has done its work (RFC 9110
+    // section 12.5.3 leaves that open).
     *answer.status_mut() = status;
     vary::join(answer.headers_mut());
     if was_encoded || !answer.headers().contains_key(header::CONTENT_ENCODING) {
         return answer.map(CompressionBody::into_inner);
     }
     weaken(answer.headers_mut());
-    let ours = |cause: BoxError| cause.downcast::<Error>().map_or_else(|other| Error::internal(other.to_string()), |error| *error);
+    let ours = |cause: BoxError| {
+        cause
+            .downcast::<Error>()
+            .map_or_else(|other| Error::internal(other.to_string()), |error| *error)
+    };
     answer.map(|body| Body::new(body.map_err(ours)))
 }
 
 /// Whether a response is of a kind that becomes smaller, and may be changed on its way.
 fn is_compressible(status: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+    };
     let content_type = text(header::CONTENT_TYPE);
     let kind = content_type.split(';').next().unwrap_or_default().trim();
-    let fits = kind.starts_with("text/") || kind.ends_with("+json") || kind.ends_with("+xml") || COMPRESSIBLE.contains(&kind);
+    let fits = kind.starts_with("text/")
+        || kind.ends_with("+json")
+        || kind.ends_with("+xml")
+        || COMPRESSIBLE.contains(&kind);
     // Events are read one by one as they come, and by some proxies only when they are plain.
     let is_stream_of_events = kind == "text/event-stream";
-    let rules = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let rules = headers
+        .get_all(header::CACHE_CONTROL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
     let must_stay = rules.into_iter().any(|rule| rule.trim().eq_ignore_ascii_case("no-transform"));
     fits && !is_stream_of_events && !must_stay && status != StatusCode::PARTIAL_CONTENT
 }
 
 /// A strong tag promises the same bytes, which these are not any more (RFC 9110 section 8.8.1).
 fn weaken(headers: &mut HeaderMap) {
-    let Some(tag) = headers.get(header::ETAG).filter(|tag| tag.as_bytes().starts_with(b"\"")) else { return };
+    let Some(tag) = headers.get(header::ETAG).filter(|tag| tag.as_bytes().starts_with(b"\""))
+    else {
+        return;
+    };
     if let Ok(weak) = HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat()) {
         headers.insert(header::ETAG, weak);
     }

@@ -1,7 +1,9 @@
-//! Which pages of other origins may use the server (CORS, <https://fetch.spec.whatwg.org/#http-cors-protocol>).
+//! Which pages of other origins may use the server (CORS,
+//! <https://fetch.spec.whatwg.org/#http-cors-protocol>).
 //!
-//! The headers are tower-http's. Its layer is asked with what the protocol looks at and nothing else, so that it stays with this module what a
-//! preflight is: tower-http takes every OPTIONS for one, and an object may have an answer of its own.
+//! The headers are tower-http's. Its layer is asked with what the protocol looks at and nothing
+//! else, so that it stays with this module what a preflight is: tower-http takes every OPTIONS for
+//! one, and an object may have an answer of its own.
 
 use std::time::Duration;
 
@@ -18,7 +20,8 @@ const ANY: &str = "*";
 const NULL: &str = "null";
 
 /// The headers that the protocol looks at.
-const ASKED: [HeaderName; 3] = [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD, header::ACCESS_CONTROL_REQUEST_HEADERS];
+const ASKED: [HeaderName; 3] =
+    [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD, header::ACCESS_CONTROL_REQUEST_HEADERS];
 
 /// The headers that only this module may set.
 const ANSWERED: [HeaderName; 6] = [
@@ -55,7 +58,12 @@ impl Default for CorsSettings {
             origins: Vec::new(),
             credentials: false,
             methods: list("GET HEAD POST PUT PATCH DELETE"),
-            headers: [list("Authorization Content-Type"), objects.collect(), list("Idempotency-Key X-Request-Id")].concat(),
+            headers: [
+                list("Authorization Content-Type"),
+                objects.collect(),
+                list("Idempotency-Key X-Request-Id"),
+            ]
+            .concat(),
             exposed_headers: list(
                 "X-Request-Id Location ETag Retry-After Idempotency-Replayed X-RateLimit-Limit X-RateLimit-Remaining X-RateLimit-Reset",
             ),
@@ -77,23 +85,29 @@ impl CorsSettings {
                 has(NULL) && self.credentials,
                 "cors.origins has null and cors.credentials is true: every page can make a frame whose origin is null; leave it out",
             ),
-            (has(ANY) && self.origins.len() > 1, "cors.origins has * and others; * alone means all of them"),
+            (
+                has(ANY) && self.origins.len() > 1,
+                "cors.origins has * and others; * alone means all of them",
+            ),
         ];
         rules.into_iter().find(|(is_wrong, _)| *is_wrong).map(|(_, why)| why)
     }
 }
 
-/// Whether `text` is `*`, `null`, or an origin such as `https://app.example.com` or `http://localhost:3000`.
+/// Whether `text` is `*`, `null`, or an origin such as `https://app.example.com` or
+/// `http://localhost:3000`.
 pub(crate) fn is_origin(text: &str) -> bool {
     text == ANY || text == NULL || canonical(text).is_some()
 }
 
-/// An origin as RFC 6454 section 6.2 writes it: lower case, and without the port that its scheme has anyway.
+/// An origin as RFC 6454 section 6.2 writes it: lower case, and without the port that its scheme
+/// has anyway.
 fn canonical(text: &str) -> Option<String> {
     let text = text.to_ascii_lowercase();
     let (scheme, rest) = text.split_once("://")?;
     let named = scheme.starts_with(|first: char| first.is_ascii_alphabetic());
-    let scheme_is_one = named && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let scheme_is_one =
+        named && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
     let (host, port) = match rest.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port.parse::<u16>().ok()?)),
         _ => (rest, None),
@@ -101,19 +115,24 @@ fn canonical(text: &str) -> Option<String> {
     let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let host_is_one = match inside {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)),
+        None => {
+            !host.is_empty()
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        }
     };
     let usual = matches!((scheme, port), ("http", Some(80)) | ("https", Some(443)));
     let port = port.filter(|_| !usual).map(|port| format!(":{port}")).unwrap_or_default();
     (scheme_is_one && host_is_one).then(|| format!("{scheme}://{host}{port}"))
 }
 
-/// Whether `text` is the name of a method. `*` is none: to browsers it does not mean all of them when credentials are sent.
+/// Whether `text` is the name of a method. `*` is none: to browsers it does not mean all of them
+/// when credentials are sent.
 pub(crate) fn is_method(text: &str) -> bool {
     text != ANY && Method::from_bytes(text.as_bytes()).is_ok()
 }
 
-/// Whether `text` is the name of a header. `*` is none: to browsers it does not mean `Authorization`.
+/// Whether `text` is the name of a header. `*` is none: to browsers it does not mean
+/// `Authorization`.
 pub(crate) fn is_header(text: &str) -> bool {
     text != ANY && text.parse::<HeaderName>().is_ok()
 }
@@ -122,29 +141,43 @@ pub(crate) fn is_header(text: &str) -> bool {
 pub(super) struct Cors(cors::Cors<Already<()>>);
 
 impl Cors {
-    /// What the settings ask for, if they do. Items that are none of their kind were refused before.
+    /// What the settings ask for, if they do. Items that are none of their kind were refused
+    /// before.
     pub(super) fn new(settings: &CorsSettings) -> Option<Self> {
         if settings.origins.is_empty() {
             return None;
         }
         let layer = cors::Cors::new(Already(http::Response::new(())))
-            .allow_methods(settings.methods.iter().filter_map(|name| Method::from_bytes(name.as_bytes()).ok()).collect::<Vec<_>>())
+            .allow_methods(
+                settings
+                    .methods
+                    .iter()
+                    .filter_map(|name| Method::from_bytes(name.as_bytes()).ok())
+                    .collect::<Vec<_>>(),
+            )
             .allow_headers(names(&settings.headers))
             .expose_headers(names(&settings.exposed_headers))
             .max_age(settings.max_age);
         if settings.origins.iter().any(|origin| origin == ANY) {
             return Some(Self(layer.allow_origin(cors::Any)));
         }
-        let canonical = |origin: &String| if origin == NULL { Some(NULL.to_owned()) } else { canonical(origin) };
+        let canonical = |origin: &String| {
+            if origin == NULL { Some(NULL.to_owned()) } else { canonical(origin) }
+        };
         let allowed: Vec<String> = settings.origins.iter().filter_map(canonical).collect();
         let (listed, credentials) = (allowed.clone(), settings.credentials);
-        let layer = layer.allow_credentials(cors::AllowCredentials::predicate(move |origin, _| credentials && is_listed(&listed, origin)));
-        Some(Self(layer.allow_origin(cors::AllowOrigin::predicate(move |origin, _| is_listed(&allowed, origin)))))
+        let layer = layer.allow_credentials(cors::AllowCredentials::predicate(move |origin, _| {
+            credentials && is_listed(&listed, origin)
+        }));
+        Some(Self(layer.allow_origin(cors::AllowOrigin::predicate(move |origin, _| {
+            is_listed(&allowed, origin)
+        }))))
     }
 
     /// Whether a browser asks here what a page may do, before the page does it.
     pub(super) fn is_preflight(head: &request::Parts) -> bool {
-        head.method == Method::OPTIONS && ASKED[..2].iter().all(|name| head.headers.contains_key(name))
+        head.method == Method::OPTIONS
+            && ASKED[..2].iter().all(|name| head.headers.contains_key(name))
     }
 
     /// The answer to that. Its headers come as those of every answer.
@@ -213,8 +246,14 @@ mod tests {
 
     #[test]
     fn origins_are_compared_by_scheme_host_and_port() {
-        let allowed = ["https://app.example.com".to_owned(), "http://localhost:3000".to_owned(), "http://[::1]:8080".to_owned()];
-        let listed = |text: &str| is_listed(&allowed, &HeaderValue::from_bytes(text.as_bytes()).expect("a value"));
+        let allowed = [
+            "https://app.example.com".to_owned(),
+            "http://localhost:3000".to_owned(),
+            "http://[::1]:8080".to_owned(),
+        ];
+        let listed = |text: &str| {
+            is_listed(&allowed, &HeaderValue::from_bytes(text.as_bytes()).expect("a value"))
+        };
         for good in [
             "https://app.example.com",
             "HTTPS://App.Example.COM",
@@ -251,7 +290,14 @@ mod tests {
 
     #[test]
     fn what_is_no_origin_can_not_be_configured() {
-        for good in ["*", "null", "https://a.example", "http://localhost:3000", "capacitor://localhost", "http://[::1]"] {
+        for good in [
+            "*",
+            "null",
+            "https://a.example",
+            "http://localhost:3000",
+            "capacitor://localhost",
+            "http://[::1]",
+        ] {
             assert!(is_origin(good), "{good}");
         }
         for bad in [
@@ -277,10 +323,21 @@ mod tests {
             credentials,
             ..CorsSettings::default()
         };
-        assert!(settings(&["*"], true).mistake().is_some_and(|why| why.contains("list the origins")));
-        assert!(settings(&["https://a.example", "null"], true).mistake().is_some_and(|why| why.contains("null")));
+        assert!(
+            settings(&["*"], true).mistake().is_some_and(|why| why.contains("list the origins"))
+        );
+        assert!(
+            settings(&["https://a.example", "null"], true)
+                .mistake()
+                .is_some_and(|why| why.contains("null"))
+        );
         assert!(settings(&["https://a.example", "*"], false).mistake().is_some());
-        for good in [settings(&["*"], false), settings(&["null"], false), settings(&["https://a.example"], true), settings(&[], true)] {
+        for good in [
+            settings(&["*"], false),
+            settings(&["null"], false),
+            settings(&["https://a.example"], true),
+            settings(&[], true),
+        ] {
             assert_eq!(good.mistake(), None);
         }
     }

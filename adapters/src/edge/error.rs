@@ -24,7 +24,9 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
         ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorKind::TooSlow => StatusCode::REQUEST_TIMEOUT,
         ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-        ErrorKind::Busy | ErrorKind::Unavailable | ErrorKind::Unknown | ErrorKind::StoreRefused => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Busy | ErrorKind::Unavailable | ErrorKind::Unknown | ErrorKind::StoreRefused => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         ErrorKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         ErrorKind::Full => StatusCode::INSUFFICIENT_STORAGE,
         // Handler, Internal, Corrupt, and whatever kind comes later: the server's fault.
@@ -39,7 +41,8 @@ pub(crate) enum Audience {
     Server,
     /// Somebody who has proved who they are, or has the machine.
     Caller,
-    /// Nobody knows who: the store's keys, its address and other servers' are none of their business.
+    /// Nobody knows who: the store's keys, its address and other servers' are none of their
+    /// business.
     Stranger,
 }
 
@@ -49,9 +52,15 @@ const ADDRESS: &str = "address";
 /// What a stranger is told instead of what happened to the store.
 fn in_short(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::Corrupt => "what is stored of this object is damaged or missing; the server's log says where, under this request's id",
-        ErrorKind::Unknown => "it is unknown whether this was written; the server's log says why, under this request's id",
-        ErrorKind::StoreRefused => "the server can't use its store; its log says why, under this request's id",
+        ErrorKind::Corrupt => {
+            "what is stored of this object is damaged or missing; the server's log says where, under this request's id"
+        }
+        ErrorKind::Unknown => {
+            "it is unknown whether this was written; the server's log says why, under this request's id"
+        }
+        ErrorKind::StoreRefused => {
+            "the server can't use its store; its log says why, under this request's id"
+        }
         _ => "the server can't reach its store now; its log says why, under this request's id",
     }
 }
@@ -68,7 +77,9 @@ pub(crate) fn response(error: &Error, request_id: &HeaderValue, audience: Audien
     });
     if let Some(details) = error.public_details().filter(|_| !is_hidden) {
         let mut details = details.clone();
-        if let (Audience::Stranger, Some(fields)) = (audience, details.as_object_mut().filter(|_| error.kind() == ErrorKind::Busy)) {
+        if let (Audience::Stranger, Some(fields)) =
+            (audience, details.as_object_mut().filter(|_| error.kind() == ErrorKind::Busy))
+        {
             fields.remove(ADDRESS);
         }
         body["details"] = details;
@@ -80,10 +91,14 @@ pub(crate) fn response(error: &Error, request_id: &HeaderValue, audience: Audien
     *response.status_mut() = status;
     let headers = response.headers_mut();
     if let Some(after) = retry_after(error) {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs() + u64::from(after.subsec_nanos() > 0)));
+        headers.insert(
+            header::RETRY_AFTER,
+            HeaderValue::from(after.as_secs() + u64::from(after.subsec_nanos() > 0)),
+        );
     }
     if status == StatusCode::UNAUTHORIZED {
-        let challenge = if error.code() == INVALID_TOKEN { "Bearer error=\"invalid_token\"" } else { "Bearer" };
+        let challenge =
+            if error.code() == INVALID_TOKEN { "Bearer error=\"invalid_token\"" } else { "Bearer" };
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     response
@@ -93,7 +108,9 @@ pub(crate) fn response(error: &Error, request_id: &HeaderValue, audience: Audien
 fn retry_after(error: &Error) -> Option<Duration> {
     let usual = match error.kind() {
         ErrorKind::StoreRefused => Some(RETRY_AFTER_REFUSED),
-        ErrorKind::Busy | ErrorKind::Unavailable | ErrorKind::Unknown | ErrorKind::RateLimited => Some(RETRY_AFTER),
+        ErrorKind::Busy | ErrorKind::Unavailable | ErrorKind::Unknown | ErrorKind::RateLimited => {
+            Some(RETRY_AFTER)
+        }
         _ => None,
     };
     error.retry_after().or(usual)
@@ -127,10 +144,22 @@ mod tests {
             (TooSlow, 408),
             (Full, 507),
         ] {
-            let response = response(&Error::new(kind, "why"), &HeaderValue::from_static("r"), Audience::Caller);
+            let response = response(
+                &Error::new(kind, "why"),
+                &HeaderValue::from_static("r"),
+                Audience::Caller,
+            );
             assert_eq!(response.status().as_u16(), expected, "{kind:?}");
-            assert_eq!(response.headers().contains_key("retry-after"), [503, 429].contains(&expected), "{kind:?}");
-            assert_eq!(response.headers().contains_key("www-authenticate"), expected == 401, "{kind:?}");
+            assert_eq!(
+                response.headers().contains_key("retry-after"),
+                [503, 429].contains(&expected),
+                "{kind:?}"
+            );
+            assert_eq!(
+                response.headers().contains_key("www-authenticate"),
+                expected == 401,
+                "{kind:?}"
+            );
             assert_eq!(response.headers()["cache-control"], "no-store");
         }
     }
@@ -138,51 +167,93 @@ mod tests {
     #[tokio::test]
     async fn what_is_confidential_is_told_to_nobody_unless_the_class_discloses_it() {
         let names = "SQLite: no such column: secret";
-        let failed =
-            Error::handler(names).with_code("SQL_ERROR").with_details(serde_json::json!({ "sqliteCode": 1 })).confidential("it failed");
+        let failed = Error::handler(names)
+            .with_code("SQL_ERROR")
+            .with_details(serde_json::json!({ "sqliteCode": 1 }))
+            .confidential("it failed");
         let body = async |error: &Error| {
-            let body =
-                response(error, &HeaderValue::from_static("r"), Audience::Caller).into_body().bytes().await.expect("a body in memory");
+            let body = response(error, &HeaderValue::from_static("r"), Audience::Caller)
+                .into_body()
+                .bytes()
+                .await
+                .expect("a body in memory");
             serde_json::from_slice::<serde_json::Value>(&body).expect("JSON")
         };
         let told = serde_json::json!({ "error": "it failed", "code": "SQL_ERROR", "status": 500, "requestId": "r" });
         assert_eq!(body(&failed).await, told);
-        assert_eq!(body(&failed.clone()).await, told, "whoever waits for the same failure is told the same");
+        assert_eq!(
+            body(&failed.clone()).await,
+            told,
+            "whoever waits for the same failure is told the same"
+        );
         assert!(format!("{failed:?}").contains(names), "the log has it all");
-        assert_eq!((failed.message(), failed.details().is_some()), (names, true), "and so has the class");
+        assert_eq!(
+            (failed.message(), failed.details().is_some()),
+            (names, true),
+            "and so has the class"
+        );
         let passed_on = body(&failed.disclosed()).await;
-        assert_eq!((passed_on["error"].as_str(), passed_on["details"]["sqliteCode"].as_i64()), (Some(names), Some(1)));
+        assert_eq!(
+            (passed_on["error"].as_str(), passed_on["details"]["sqliteCode"].as_i64()),
+            (Some(names), Some(1))
+        );
     }
 
     #[test]
     fn a_fraction_of_a_second_to_wait_is_a_whole_one() {
-        let error = Error::new(ErrorKind::Busy, "later").with_retry_after(Duration::from_millis(2001));
-        assert_eq!(response(&error, &HeaderValue::from_static("r"), Audience::Caller).headers()["retry-after"], "3");
+        let error =
+            Error::new(ErrorKind::Busy, "later").with_retry_after(Duration::from_millis(2001));
+        assert_eq!(
+            response(&error, &HeaderValue::from_static("r"), Audience::Caller).headers()["retry-after"],
+            "3"
+        );
     }
 
     async fn told(error: &Error, audience: Audience) -> serde_json::Value {
-        let body = response(error, &HeaderValue::from_static("r"), audience).into_body().bytes().await.expect("a body that is here");
+        let body = response(error, &HeaderValue::from_static("r"), audience)
+            .into_body()
+            .bytes()
+            .await
+            .expect("a body that is here");
         serde_json::from_slice(&body).expect("JSON")
     }
 
     #[tokio::test]
     async fn what_happened_to_the_store_is_told_to_callers_and_not_to_strangers() {
         let (key, endpoint) = ("local/a/log/1", "http://10.0.0.9:8333/bucket");
-        let denied = dotdo_core::StoreError::Refused { operation: "get", key: dotdo_core::Key::new(key), reason: endpoint.to_owned() };
+        let denied = dotdo_core::StoreError::Refused {
+            operation: "get",
+            key: dotdo_core::Key::new(key),
+            reason: endpoint.to_owned(),
+        };
         let corrupt = Error::corrupt(key, format!("expected it at {endpoint}"));
-        let refused =
-            Error::new(ErrorKind::StoreRefused, format!("{endpoint} {key}")).with_details(serde_json::json!({ "store": endpoint }));
-        let unknown = Error::new(ErrorKind::Unknown, format!("{endpoint} {key}")).telling_of_store();
+        let refused = Error::new(ErrorKind::StoreRefused, format!("{endpoint} {key}"))
+            .with_details(serde_json::json!({ "store": endpoint }));
+        let unknown =
+            Error::new(ErrorKind::Unknown, format!("{endpoint} {key}")).telling_of_store();
         for error in [Error::from(denied), corrupt, refused, unknown.clone(), unknown] {
-            let (caller, stranger) = (told(&error, Audience::Caller).await.to_string(), told(&error, Audience::Stranger).await.to_string());
+            let (caller, stranger) = (
+                told(&error, Audience::Caller).await.to_string(),
+                told(&error, Audience::Stranger).await.to_string(),
+            );
             assert!(caller.contains(key) || caller.contains(endpoint), "{caller}");
             assert!(!stranger.contains(key) && !stranger.contains("10.0.0.9"), "{stranger}");
             assert!(stranger.contains(error.code()), "{stranger}");
-            assert_eq!(told(&error, Audience::Server).await["tellsOfStore"], true, "the server that passes it on knows as well");
+            assert_eq!(
+                told(&error, Audience::Server).await["tellsOfStore"],
+                true,
+                "the server that passes it on knows as well"
+            );
         }
-        let own = told(&Error::new(ErrorKind::Unavailable, "the class's own words"), Audience::Stranger).await;
+        let own =
+            told(&Error::new(ErrorKind::Unavailable, "the class's own words"), Audience::Stranger)
+                .await;
         assert_eq!(own["error"], "the class's own words");
-        let elsewhere = Error::new(ErrorKind::Busy, "later").with_details(serde_json::json!({ "address": endpoint, "epoch": 1 }));
-        assert_eq!(told(&elsewhere, Audience::Stranger).await["details"], serde_json::json!({ "epoch": 1 }));
+        let elsewhere = Error::new(ErrorKind::Busy, "later")
+            .with_details(serde_json::json!({ "address": endpoint, "epoch": 1 }));
+        assert_eq!(
+            told(&elsewhere, Audience::Stranger).await["details"],
+            serde_json::json!({ "epoch": 1 })
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The last touch on a response: what an object may have got wrong about HTTP, the request id, and HEAD.
+//! The last touch on a response: what an object may have got wrong about HTTP, the request id, and
+//! HEAD.
 
 use dotdo_core::{Body, Error, ErrorKind, REQUEST_ID_HEADER, Response, Result};
 use http::{HeaderValue, Method, header};
@@ -8,13 +9,20 @@ use http_body::Body as _;
 pub(super) fn checked(response: Response) -> Result<Response> {
     if response.status().is_informational() {
         let status = response.status().as_u16();
-        return Err(Error::new(ErrorKind::Handler, format!("the object answered with status {status}, which ends no request")));
+        return Err(Error::new(
+            ErrorKind::Handler,
+            format!("the object answered with status {status}, which ends no request"),
+        ));
     }
     Ok(response)
 }
 
 /// The response as it is sent.
-pub(super) fn finished(mut response: Response, method: &Method, request_id: HeaderValue) -> Response {
+pub(super) fn finished(
+    mut response: Response,
+    method: &Method,
+    request_id: HeaderValue,
+) -> Response {
     response.headers_mut().insert(REQUEST_ID_HEADER, request_id);
     let length = response.body().size_hint().exact();
     if method == Method::HEAD {

@@ -1,8 +1,11 @@
-//! Pages of others, where nobody has to prove who they are: a browser takes them to the server that only its own machine or network reaches.
+//! Pages of others, where nobody has to prove who they are: a browser takes them to the server that
+//! only its own machine or network reaches.
 //!
-//! A page can send requests of some kinds anywhere (a form, a `text/plain` POST), and one that makes its own name point to this machine (DNS
-//! rebinding) can read the answers as well. The first says where it comes from in `Origin` and `Sec-Fetch-Site`, the second names its own site in
-//! `Host`; neither can be forged by a page. Programs send none of them, or name the address that they use.
+//! A page can send requests of some kinds anywhere (a form, a `text/plain` POST), and one that
+//! makes its own name point to this machine (DNS rebinding) can read the answers as well. The first
+//! says where it comes from in `Origin` and `Sec-Fetch-Site`, the second names its own site in
+//! `Host`; neither can be forged by a page. Programs send none of them, or name the address that
+//! they use.
 
 use std::net::IpAddr;
 
@@ -28,7 +31,8 @@ pub(crate) enum Reach {
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
-/// What a proxy says that the client's `Host` was. A page can't send it to another origin without being asked first.
+/// What a proxy says that the client's `Host` was. A page can't send it to another origin without
+/// being asked first.
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// How much of a wrong name is shown in an error.
@@ -36,7 +40,9 @@ const SHOWN_CHARS_MAX: usize = 80;
 
 /// Whether `text` can be the name of a host, as `Host` says it, without a port.
 pub(crate) fn is_host(text: &str) -> bool {
-    text.parse::<IpAddr>().is_ok() || (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)))
+    text.parse::<IpAddr>().is_ok()
+        || (!text.is_empty()
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)))
 }
 
 /// Refuses what pages of others send.
@@ -47,7 +53,8 @@ pub(super) struct Foreign {
 }
 
 impl Foreign {
-    /// What the settings ask for; nothing where callers have to prove who they are, or anybody can come anyway.
+    /// What the settings ask for; nothing where callers have to prove who they are, or anybody can
+    /// come anyway.
     pub(super) fn new(settings: &EdgeSettings) -> Option<Self> {
         let is_needed = !settings.auth.is_on() && settings.reach != Reach::Everywhere;
         let names = settings.allowed_hosts.iter().map(|name| name.to_ascii_lowercase()).collect();
@@ -98,7 +105,8 @@ impl Foreign {
     }
 }
 
-/// Whether a request only asks how the server is. Whoever probes it calls it by any name, and is told what everybody may know.
+/// Whether a request only asks how the server is. Whoever probes it calls it by any name, and is
+/// told what everybody may know.
 pub(super) fn is_probe(head: &request::Parts) -> bool {
     matches!(head.uri.path(), "/health" | "/ready") && !names_object(&head.headers)
 }
@@ -114,7 +122,11 @@ fn origin<'a>(headers: &'a HeaderMap, hosts: &[String]) -> Origin<'a> {
     let mut said = headers.get_all(header::ORIGIN).iter();
     let Some(value) = said.next() else { return Origin::Unsaid };
     let own = value.to_str().ok().and_then(authority).is_some_and(|theirs| {
-        let forwarded = headers.get_all(FORWARDED_HOST).iter().filter_map(|host| host.to_str().ok()).map(str::to_owned);
+        let forwarded = headers
+            .get_all(FORWARDED_HOST)
+            .iter()
+            .filter_map(|host| host.to_str().ok())
+            .map(str::to_owned);
         hosts.iter().cloned().chain(forwarded).any(|ours| plain(&ours) == theirs)
     });
     if own && said.next().is_none() { Origin::Own } else { Origin::Other(value) }
@@ -131,30 +143,43 @@ fn plain(host: &str) -> String {
     bare.map(str::to_owned).unwrap_or(host)
 }
 
-/// Whether a browser says that another site's page makes it send this, other than by going to the address that somebody clicked on.
+/// Whether a browser says that another site's page makes it send this, other than by going to the
+/// address that somebody clicked on.
 fn is_of_another_site(method: &Method, headers: &HeaderMap) -> bool {
     let says = |name: &HeaderName, value: &str| headers.get(name).is_some_and(|said| said == value);
-    let is_clicked = matches!(*method, Method::GET | Method::HEAD) && says(&FETCH_MODE, "navigate") && says(&FETCH_DEST, "document");
+    let is_clicked = matches!(*method, Method::GET | Method::HEAD)
+        && says(&FETCH_MODE, "navigate")
+        && says(&FETCH_DEST, "document");
     (says(&FETCH_SITE, "cross-site") || says(&FETCH_SITE, "same-site")) && !is_clicked
 }
 
 /// The hosts that a request is for: that of its URI, and those of its headers.
 fn hosts(head: &request::Parts) -> impl Iterator<Item = String> {
     let of_uri = head.uri.authority().map(|authority| authority.as_str().to_owned());
-    let lines = head.headers.get_all(header::HOST).iter().map(|host| String::from_utf8_lossy(host.as_bytes()).trim().to_owned());
+    let lines = head
+        .headers
+        .get_all(header::HOST)
+        .iter()
+        .map(|host| String::from_utf8_lossy(host.as_bytes()).trim().to_owned());
     of_uri.into_iter().chain(lines)
 }
 
 fn without_port(host: &str) -> &str {
     match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((inside, _)) => inside,
-        None => host.rsplit_once(':').filter(|(name, _)| !name.contains(':')).map_or(host, |(name, _)| name),
+        None => host
+            .rsplit_once(':')
+            .filter(|(name, _)| !name.contains(':'))
+            .map_or(host, |(name, _)| name),
     }
 }
 
-/// Whether a name is this machine for everybody who uses it. `localhost` and what is below it never leaves the machine (RFC 6761 section 6.3).
+/// Whether a name is this machine for everybody who uses it. `localhost` and what is below it never
+/// leaves the machine (RFC 6761 section 6.3).
 fn is_loopback(name: &str) -> bool {
-    name == "localhost" || name.ends_with(".localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || name.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 fn refused(code: &'static str, message: String) -> Error {
@@ -168,11 +193,17 @@ mod tests {
 
     fn foreign(reach: Reach, names: &[&str]) -> Foreign {
         let allowed_hosts = names.iter().map(|name| (*name).to_owned()).collect();
-        Foreign::new(&EdgeSettings { reach, allowed_hosts, ..EdgeSettings::default() }).expect("nobody proves anything")
+        Foreign::new(&EdgeSettings { reach, allowed_hosts, ..EdgeSettings::default() })
+            .expect("nobody proves anything")
     }
 
     /// What becomes of a request with these headers: the error's code, or nothing.
-    fn checked(foreign: &Foreign, cors: Option<&Cors>, method: Method, headers: &[(&str, &str)]) -> &'static str {
+    fn checked(
+        foreign: &Foreign,
+        cors: Option<&Cors>,
+        method: Method,
+        headers: &[(&str, &str)],
+    ) -> &'static str {
         let mut request = http::Request::builder().method(method).uri("/do/a");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -233,32 +264,75 @@ mod tests {
             (&get, &[host, ("origin", "http://evil.example")], "FOREIGN_ORIGIN"),
             (&post, &[host, ("origin", "null")], "FOREIGN_ORIGIN"),
             (&post, &[host, ("origin", "http://localhost:3000")], "FOREIGN_ORIGIN"),
-            (&post, &[host, ("origin", "http://localhost:8787"), ("origin", "http://evil.example")], "FOREIGN_ORIGIN"),
+            (
+                &post,
+                &[host, ("origin", "http://localhost:8787"), ("origin", "http://evil.example")],
+                "FOREIGN_ORIGIN",
+            ),
             (&post, &[("host", "evil.example"), ("origin", "http://evil.example")], "FOREIGN_HOST"),
             (&get, &[("host", "evil.example")], "FOREIGN_HOST"),
             (&get, &[host, ("host", "evil.example")], "FOREIGN_HOST"),
             (&get, &[host, ("sec-fetch-site", "cross-site")], "FOREIGN_ORIGIN"),
-            (&get, &[host, ("sec-fetch-site", "same-site"), ("sec-fetch-mode", "no-cors")], "FOREIGN_ORIGIN"),
             (
                 &get,
-                &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")],
+                &[host, ("sec-fetch-site", "same-site"), ("sec-fetch-mode", "no-cors")],
                 "FOREIGN_ORIGIN",
             ),
-            (&get, &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")], ""),
+            (
+                &get,
+                &[
+                    host,
+                    ("sec-fetch-site", "cross-site"),
+                    ("sec-fetch-mode", "navigate"),
+                    ("sec-fetch-dest", "iframe"),
+                ],
+                "FOREIGN_ORIGIN",
+            ),
+            (
+                &get,
+                &[
+                    host,
+                    ("sec-fetch-site", "cross-site"),
+                    ("sec-fetch-mode", "navigate"),
+                    ("sec-fetch-dest", "document"),
+                ],
+                "",
+            ),
             (
                 &post,
-                &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")],
+                &[
+                    host,
+                    ("sec-fetch-site", "cross-site"),
+                    ("sec-fetch-mode", "navigate"),
+                    ("sec-fetch-dest", "document"),
+                ],
                 "FOREIGN_ORIGIN",
             ),
             (&get, &[host, ("sec-fetch-site", "same-origin")], ""),
             (&get, &[host, ("sec-fetch-site", "none")], ""),
         ] {
-            assert_eq!(checked(&machine, None, method.clone(), headers), expected, "{method} {headers:?}");
+            assert_eq!(
+                checked(&machine, None, method.clone(), headers),
+                expected,
+                "{method} {headers:?}"
+            );
         }
         let network = foreign(Reach::Network, &[]);
-        let proxied = [("host", "upstream:8787"), ("x-forwarded-host", "app.example"), ("origin", "https://app.example")];
+        let proxied = [
+            ("host", "upstream:8787"),
+            ("x-forwarded-host", "app.example"),
+            ("origin", "https://app.example"),
+        ];
         assert_eq!(checked(&network, None, post.clone(), &proxied), "");
-        assert_eq!(checked(&network, None, post, &[("host", "upstream"), ("origin", "https://app.example")]), "FOREIGN_ORIGIN");
+        assert_eq!(
+            checked(
+                &network,
+                None,
+                post,
+                &[("host", "upstream"), ("origin", "https://app.example")]
+            ),
+            "FOREIGN_ORIGIN"
+        );
     }
 
     #[test]
@@ -267,8 +341,16 @@ mod tests {
         let cors = Cors::new(&CorsSettings { origins, ..CorsSettings::default() });
         let machine = foreign(Reach::Machine, &[]);
         let from = |origin| {
-            checked(&machine, cors.as_ref(), Method::POST, &[("host", "localhost"), ("origin", origin), ("sec-fetch-site", "cross-site")])
+            checked(
+                &machine,
+                cors.as_ref(),
+                Method::POST,
+                &[("host", "localhost"), ("origin", origin), ("sec-fetch-site", "cross-site")],
+            )
         };
-        assert_eq!((from("https://app.example"), from("https://evil.example")), ("", "FOREIGN_ORIGIN"));
+        assert_eq!(
+            (from("https://app.example"), from("https://evil.example")),
+            ("", "FOREIGN_ORIGIN")
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Counters and times of requests. Every handle is made once; counting a request touches no lock and allocates nothing.
+//! Counters and times of requests. Every handle is made once; counting a request touches no lock
+//! and allocates nothing.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -34,10 +35,15 @@ struct ClassMetrics {
 }
 
 impl RequestMetrics {
-    /// Metrics for the classes of an app. Classes are few and chosen by the program, so they can be labels.
+    /// Metrics for the classes of an app. Classes are few and chosen by the program, so they can be
+    /// labels.
     pub(super) fn new<'a>(classes: impl IntoIterator<Item = &'a str>) -> Self {
         let classes = classes.into_iter().map(|class| (class.to_owned(), ClassMetrics::new(class)));
-        Self { classes: classes.collect(), none: ClassMetrics::new(""), in_flight: metrics::gauge!("dotdo_http_requests_in_flight") }
+        Self {
+            classes: classes.collect(),
+            none: ClassMetrics::new(""),
+            in_flight: metrics::gauge!("dotdo_http_requests_in_flight"),
+        }
     }
 
     /// A request has come.
@@ -57,8 +63,13 @@ impl RequestMetrics {
 
 impl ClassMetrics {
     fn new(class: &str) -> Self {
-        let seconds = metrics::histogram!("dotdo_http_request_seconds", "class" => class.to_owned());
-        Self { class: class.to_owned(), seconds, statuses: std::iter::repeat_with(OnceLock::new).take(STATUSES).collect() }
+        let seconds =
+            metrics::histogram!("dotdo_http_request_seconds", "class" => class.to_owned());
+        Self {
+            class: class.to_owned(),
+            seconds,
+            statuses: std::iter::repeat_with(OnceLock::new).take(STATUSES).collect(),
+        }
     }
 
     fn counter(&self, status: StatusCode) -> Counter {

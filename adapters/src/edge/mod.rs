@@ -1,20 +1,29 @@
-//! What every adapter does with a request: names it, finds its object, bounds its body, and turns whatever happens into a response.
+//! What every adapter does with a request: names it, finds its object, bounds its body, and turns
+//! whatever happens into a response.
 //!
 //! The order, from the outside in, and why:
 //!
 //! 1. The **access log** (`access`) is around everything: it says what was really sent.
-//! 2. The **request's id** and the **client's address** (`request_id`, `client`): all that follows may have to name them.
-//! 3. **Other servers** (`peer`) leave the list here: the server that the client reached has done the rest of it.
-//! 4. **CORS** (`cors`): a browser's question needs no token and reaches no object; errors get the headers too, or pages could not read them.
-//! 5. **Compression** (`compress`) of what comes back. An answer that went from server to server is compressed once, for the client.
-//! 6. **Pages of others** (`foreign`), where nothing is asked of callers: a browser must not take them in.
-//! 7. **Authentication** (`crate::auth`), before anything tells which classes there are, and before the body is read.
-//! 8. The **rate limit** (`rate`) counts callers by name, so it comes after; who was turned away is counted too, by address.
-//! 9. The **bounds of the body** (`body`), whose bytes are asked for only now. A compressed one is the object's own business.
+//! 2. The **request's id** and the **client's address** (`request_id`, `client`): all that follows
+//!    may have to name them.
+//! 3. **Other servers** (`peer`) leave the list here: the server that the client reached has done
+//!    the rest of it.
+//! 4. **CORS** (`cors`): a browser's question needs no token and reaches no object; errors get the
+//!    headers too, or pages could not read them.
+//! 5. **Compression** (`compress`) of what comes back. An answer that went from server to server is
+//!    compressed once, for the client.
+//! 6. **Pages of others** (`foreign`), where nothing is asked of callers: a browser must not take
+//!    them in.
+//! 7. **Authentication** (`crate::auth`), before anything tells which classes there are, and before
+//!    the body is read.
+//! 8. The **rate limit** (`rate`) counts callers by name, so it comes after; who was turned away is
+//!    counted too, by address.
+//! 9. The **bounds of the body** (`body`), whose bytes are asked for only now. A compressed one is
+//!    the object's own business.
 //!
-//! Promises: every request gets exactly one response, with its request id; an error has the one body that all errors have; a panic in
-//! one request is that request's 500 and nothing else.
-//! Must not know: sockets, platforms, the bucket.
+//! Promises: every request gets exactly one response, with its request id; an error has the one
+//! body that all errors have; a panic in one request is that request's 500 and nothing else. Must
+//! not know: sockets, platforms, the bucket.
 
 mod access;
 mod already;
@@ -40,7 +49,10 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use dotdo_core::{Account, At, Body, Error, Journey, ObjectId, Received, Request, Response, Result, Route, Router, Tenant};
+use dotdo_core::{
+    Account, At, Body, Error, Journey, ObjectId, Received, Request, Response, Result, Route,
+    Router, Tenant,
+};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -71,10 +83,20 @@ use crate::telemetry::TracedRequest;
 /// Whoever answers for the objects: the engine, or a test's stand-in.
 pub(crate) trait Objects: Send + Sync + 'static {
     /// Answers a request to an object, at a version when one is asked for.
-    fn fetch(&self, object: &ObjectId, at: Option<At>, request: Request) -> impl Future<Output = Result<Response>> + Send;
+    fn fetch(
+        &self,
+        object: &ObjectId,
+        at: Option<At>,
+        request: Request,
+    ) -> impl Future<Output = Result<Response>> + Send;
 
     /// Answers a request that another server has sent here.
-    fn receive(&self, object: &ObjectId, journey: Journey, request: Request) -> impl Future<Output = Received> + Send;
+    fn receive(
+        &self,
+        object: &ObjectId,
+        journey: Journey,
+        request: Request,
+    ) -> impl Future<Output = Received> + Send;
 
     /// Whether a request that another server offers should be sent.
     fn admits(&self, object: &ObjectId) -> impl Future<Output = bool> + Send;
@@ -114,7 +136,8 @@ pub(crate) struct Edge<O> {
 /// What is known of a request when its answer is ready.
 struct Seen {
     line: Line,
-    /// What the client said about how it wants the answer; `None` for another server, which gets it as it is.
+    /// What the client said about how it wants the answer; `None` for another server, which gets it
+    /// as it is.
     asked: Option<HeaderMap>,
     /// What is left to the client, where that is counted.
     quota: Option<Quota>,
@@ -126,13 +149,36 @@ struct Seen {
 
 impl<O: Objects> Edge<O> {
     /// An edge in front of `objects`, for the classes that `router` knows.
-    pub(crate) fn new(objects: O, router: Router, settings: EdgeSettings, exporter: Option<PrometheusHandle>, process: u64) -> Self {
+    pub(crate) fn new(
+        objects: O,
+        router: Router,
+        settings: EdgeSettings,
+        exporter: Option<PrometheusHandle>,
+        process: u64,
+    ) -> Self {
         let metrics = RequestMetrics::new(router.classes());
         let (request_ids, readiness) = (RequestIds::new(process), Readiness::default());
         let (door, limiter) = (Door::new(&settings.auth, None), RateLimiter::new(&settings.rate));
-        let (proxies, cors) = (TrustedProxies::new(&settings.trusted_proxies).unwrap_or_default(), Cors::new(&settings.cors));
+        let (proxies, cors) = (
+            TrustedProxies::new(&settings.trusted_proxies).unwrap_or_default(),
+            Cors::new(&settings.cors),
+        );
         let (gate, foreign) = (Gate::Closed, Foreign::new(&settings));
-        Self { objects, router, settings, request_ids, metrics, readiness, exporter, gate, proxies, cors, foreign, door, limiter }
+        Self {
+            objects,
+            router,
+            settings,
+            request_ids,
+            metrics,
+            readiness,
+            exporter,
+            gate,
+            proxies,
+            cors,
+            foreign,
+            door,
+            limiter,
+        }
     }
 
     /// The same edge, with what it takes from other servers.
@@ -165,7 +211,11 @@ impl<O: Objects> Edge<O> {
                 let outcome = survive(self.dispatch(head, body, &mut seen).instrument(span)).await;
                 self.finish(outcome, seen)
             }
-            Some(Ok(arrival)) => self.answer_peer(&arrival, http::Request::from_parts(head, body), seen).instrument(span).await,
+            Some(Ok(arrival)) => {
+                self.answer_peer(&arrival, http::Request::from_parts(head, body), seen)
+                    .instrument(span)
+                    .await
+            }
             Some(Err(refusal)) => self.finish(Err(refusal), seen),
         }
     }
@@ -194,7 +244,14 @@ impl<O: Objects> Edge<O> {
             status: StatusCode::OK,
             error: None,
         };
-        Seen { line, asked: None, quota: None, trace, is_foreign: false, _in_flight: self.metrics.begin() }
+        Seen {
+            line,
+            asked: None,
+            quota: None,
+            trace,
+            is_foreign: false,
+            _in_flight: self.metrics.begin(),
+        }
     }
 
     /// What has to be known of a client's wishes when its answer is there.
@@ -234,7 +291,8 @@ impl<O: Objects> Edge<O> {
 
     /// How much the receiver of an answer may be told of the server's own affairs.
     fn audience(&self, line: &Line, is_foreign: bool) -> Audience {
-        let is_here = self.settings.reach == Reach::Machine && !self.settings.auth.is_on() && !is_foreign;
+        let is_here =
+            self.settings.reach == Reach::Machine && !self.settings.auth.is_on() && !is_foreign;
         match (line.peer, &line.caller) {
             (Some(_), _) => Audience::Server,
             (None, Some(_)) => Audience::Caller,
@@ -254,7 +312,12 @@ impl<O: Objects> Edge<O> {
         response
     }
 
-    async fn dispatch<B>(&self, mut head: request::Parts, body: B, seen: &mut Seen) -> Result<Response>
+    async fn dispatch<B>(
+        &self,
+        mut head: request::Parts,
+        body: B,
+        seen: &mut Seen,
+    ) -> Result<Response>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
@@ -265,7 +328,9 @@ impl<O: Objects> Edge<O> {
         if self.cors.is_some() && Cors::is_preflight(&head) {
             return Ok(Cors::preflight());
         }
-        if let Some(Err(refusal)) = self.foreign.as_ref().map(|foreign| foreign.check(&head, self.cors.as_ref())) {
+        if let Some(Err(refusal)) =
+            self.foreign.as_ref().map(|foreign| foreign.check(&head, self.cors.as_ref()))
+        {
             seen.is_foreign = true;
             if !foreign::is_probe(&head) {
                 return Err(refusal);
@@ -275,7 +340,11 @@ impl<O: Objects> Edge<O> {
         if let Ok(Some(caller)) = &admitted {
             head.extensions.insert(caller.identity());
         }
-        seen.line.caller = admitted.as_ref().ok().and_then(Option::as_ref).map(|caller: &Caller| caller.name().to_owned());
+        seen.line.caller = admitted
+            .as_ref()
+            .ok()
+            .and_then(Option::as_ref)
+            .map(|caller: &Caller| caller.name().to_owned());
         let route = self.router.route(&head.method, &head.uri, &head.headers);
         self.count(route.as_ref().ok(), seen)?;
         admitted?;
@@ -314,11 +383,19 @@ impl<O: Objects> Edge<O> {
         quota.check()
     }
 
-    /// The body as it will be read: to its end before the object's turn begins, unless its class wants it while it arrives.
+    /// The body as it will be read: to its end before the object's turn begins, unless its class
+    /// wants it while it arrives.
     ///
-    /// It is paid for before it is read: by what its sender announces, otherwise by what comes. What it takes besides, when it is parsed, is charged to
-    /// the same account, which the request carries.
-    async fn receive<B>(&self, body: B, head: &mut request::Parts, object: &ObjectId, seen: &Seen) -> Result<Body>
+    /// It is paid for before it is read: by what its sender announces, otherwise by what comes.
+    /// What it takes besides, when it is parsed, is charged to the same account, which the request
+    /// carries.
+    async fn receive<B>(
+        &self,
+        body: B,
+        head: &mut request::Parts,
+        object: &ObjectId,
+        seen: &Seen,
+    ) -> Result<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
@@ -330,11 +407,19 @@ impl<O: Objects> Edge<O> {
         if body.is_end_stream() {
             return Ok(Body::empty());
         }
-        let announced = head.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let announced = head
+            .headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         if announced.is_some_and(|bytes| bytes > self.settings.body_bytes_max) {
             return Err(body::too_large(self.settings.body_bytes_max));
         }
-        let inbound = Inbound::new(body, self.settings.body_bytes_max, self.settings.pace(), Arc::clone(&seen.line.bytes_in));
+        let inbound = Inbound::new(
+            body,
+            self.settings.body_bytes_max,
+            self.settings.pace(),
+            Arc::clone(&seen.line.bytes_in),
+        );
         Ok(Body::new(match (account, announced) {
             (Some(account), Some(bytes)) => {
                 account.grow(bytes).await?;
@@ -352,9 +437,14 @@ impl<O: Objects> Edge<O> {
 
     fn figures(&self) -> Result<Response> {
         let exporter = self.exporter.as_ref();
-        let exporter = exporter.ok_or_else(|| Error::not_found("the program that embeds this server exports its metrics elsewhere"))?;
+        let exporter = exporter.ok_or_else(|| {
+            Error::not_found("the program that embeds this server exports its metrics elsewhere")
+        })?;
         let mut response = Response::new(exporter.render().into());
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
+        );
         Ok(response)
     }
 }
@@ -362,7 +452,9 @@ impl<O: Objects> Edge<O> {
 /// The outcome of `work`, also when it panics.
 async fn survive<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let outcome = AssertUnwindSafe(work).catch_unwind().await;
-    outcome.unwrap_or_else(|_| Err(Error::internal("the server failed while it answered; its log says why")))
+    outcome.unwrap_or_else(|_| {
+        Err(Error::internal("the server failed while it answered; its log says why"))
+    })
 }
 
 /// The answer to a request that did not come as far as this, to whoever sent it.
@@ -373,7 +465,9 @@ pub(crate) fn refusal(error: &Error, request_id: &HeaderValue) -> Response {
 /// A 200 with JSON.
 fn json(value: serde_json::Value) -> Response {
     let mut response = Response::new(value.into());
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

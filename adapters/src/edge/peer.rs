@@ -1,4 +1,5 @@
-//! Requests of other servers: admitted before their body is asked for, and begun when its first piece is here.
+//! Requests of other servers: admitted before their body is asked for, and begun when its first
+//! piece is here.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -17,14 +18,20 @@ type Outcome = (Kind, Result<Response>);
 
 impl<O: Objects> Edge<O> {
     /// Answers a request of another server, whatever happens, and says what the answer is.
-    pub(super) async fn answer_peer<B>(&self, arrival: &Arrival, request: http::Request<B>, mut seen: Seen) -> Response
+    pub(super) async fn answer_peer<B>(
+        &self,
+        arrival: &Arrival,
+        request: http::Request<B>,
+        mut seen: Seen,
+    ) -> Response
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
         (seen.line.peer, seen.line.client) = (Some(arrival.sender()), arrival.client());
         let outcome = survive(self.dispatch_peer(arrival, request, &mut seen)).await;
-        let (kind, outcome) = outcome.unwrap_or_else(|error| (Kind::Error(kind_named(error.kind())), Err(error)));
+        let (kind, outcome) =
+            outcome.unwrap_or_else(|error| (Kind::Error(kind_named(error.kind())), Err(error)));
         let result = match kind {
             Kind::Response => "answered",
             Kind::Error(_) => "failed",
@@ -34,7 +41,12 @@ impl<O: Objects> Edge<O> {
         self.gate.marked(kind, self.finish(outcome, seen))
     }
 
-    async fn dispatch_peer<B>(&self, arrival: &Arrival, request: http::Request<B>, seen: &mut Seen) -> Result<Outcome>
+    async fn dispatch_peer<B>(
+        &self,
+        arrival: &Arrival,
+        request: http::Request<B>,
+        seen: &mut Seen,
+    ) -> Result<Outcome>
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
@@ -49,27 +61,37 @@ impl<O: Objects> Edge<O> {
         let begun = tokio::time::timeout(self.settings.body_stall, Begun::new(body)).await;
         let body = begun.map_err(|_| stalled())??;
         let body = self.receive(body, &mut head, &arrival.object, seen).await?;
-        Ok(match self.objects.receive(&arrival.object, arrival.journey.clone(), Request::from_parts(head, body)).await {
-            Received::Answered(Ok(response)) => (Kind::Response, Ok(response)),
-            Received::Answered(Err(error)) => (Kind::Error(kind_named(error.kind())), Err(error)),
-            Received::NotOwner => not_owner(),
-        })
+        Ok(
+            match self
+                .objects
+                .receive(&arrival.object, arrival.journey.clone(), Request::from_parts(head, body))
+                .await
+            {
+                Received::Answered(Ok(response)) => (Kind::Response, Ok(response)),
+                Received::Answered(Err(error)) => {
+                    (Kind::Error(kind_named(error.kind())), Err(error))
+                }
+                Received::NotOwner => not_owner(),
+            },
+        )
     }
 }
 
 fn stalled() -> Error {
-    Error::new(ErrorKind::TooSlow, "the server that offered this request never sent it").with_code("BODY_STALLED")
+    Error::new(ErrorKind::TooSlow, "the server that offered this request never sent it")
+        .with_code("BODY_STALLED")
 }
 
-/// The answer of a server that does not own the object (421, RFC 9110 section 15.5.20). Whoever it is for looks for the owner again, so nothing
-/// has failed, and no client gets to see it.
+/// The answer of a server that does not own the object (421, RFC 9110 section 15.5.20). Whoever it
+/// is for looks for the owner again, so nothing has failed, and no client gets to see it.
 fn not_owner() -> Outcome {
     let mut response = Response::new(ResponseBody::empty());
     *response.status_mut() = StatusCode::MISDIRECTED_REQUEST;
     (Kind::NotOwner, Ok(response))
 }
 
-/// A body whose first piece is here, or its end. To ask for it tells the sender that the request is taken.
+/// A body whose first piece is here, or its end. To ask for it tells the sender that the request is
+/// taken.
 struct Begun<B> {
     first: Option<Frame<Bytes>>,
     is_over: bool,
@@ -90,7 +112,9 @@ where
         match body.frame().await {
             None => Ok(Self { first: None, is_over: true, rest: body }),
             Some(Ok(first)) => Ok(Self { first: Some(first), is_over: false, rest: body }),
-            Some(Err(cause)) => Err(Error::invalid("the request was taken back").with_code("BODY_BROKEN").with_source(cause)),
+            Some(Err(cause)) => Err(Error::invalid("the request was taken back")
+                .with_code("BODY_BROKEN")
+                .with_source(cause)),
         }
     }
 }
@@ -99,7 +123,10 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Begun<B> {
     type Data = Bytes;
     type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.first.take() {
             Some(first) => Poll::Ready(Some(Ok(first))),
             None if self.is_over => Poll::Ready(None),
@@ -112,7 +139,8 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Begun<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let first = self.first.as_ref().and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
+        let first =
+            self.first.as_ref().and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
         let rest = self.rest.size_hint();
         let mut hint = SizeHint::new();
         hint.set_lower(first + rest.lower());

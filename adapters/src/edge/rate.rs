@@ -1,7 +1,8 @@
-//! How often one client may ask one object (GCRA, the *generic cell rate algorithm*: a bucket that leaks evenly, kept as one point in time).
+//! How often one client may ask one object (GCRA, the *generic cell rate algorithm*: a bucket that
+//! leaks evenly, kept as one point in time).
 //!
-//! Promises: exactly as many requests at once as configured, and then one whenever the window divided by their number has passed; memory does
-//! not grow, whoever asks under however many names.
+//! Promises: exactly as many requests at once as configured, and then one whenever the window
+//! divided by their number has passed; memory does not grow, whoever asks under however many names.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -41,7 +42,8 @@ impl Default for RateSettings {
 pub(super) enum Client<'a> {
     /// A caller who said who it is.
     Caller(&'a str),
-    /// Whoever is at an address; in IPv6 at one network of /64, since a client has all addresses in there.
+    /// Whoever is at an address; in IPv6 at one network of /64, since a client has all addresses in
+    /// there.
     Address(IpAddr),
     /// Everybody of whom nothing is known.
     Unknown,
@@ -49,9 +51,10 @@ pub(super) enum Client<'a> {
 
 /// Counts the requests of each client to each object, in this process.
 ///
-/// A pair that has not asked for its whole window is forgotten. When a set of the table is full of others, the one that has used up least is
-/// forgotten early and starts anew; nobody can choose the set of a pair, because the hash has a key that only the process knows. So whoever comes
-/// under very many names gets what each of these names may have, and no more.
+/// A pair that has not asked for its whole window is forgotten. When a set of the table is full of
+/// others, the one that has used up least is forgotten early and starts anew; nobody can choose the
+/// set of a pair, because the hash has a key that only the process knows. So whoever comes under
+/// very many names gets what each of these names may have, and no more.
 pub(super) struct RateLimiter {
     requests: u32,
     /// What one request costs of the window, in nanoseconds.
@@ -65,7 +68,8 @@ pub(super) struct RateLimiter {
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
     pair: u128,
-    /// When it may have its whole allowance again: nanoseconds since the start. What lies in the past is a free place.
+    /// When it may have its whole allowance again: nanoseconds since the start. What lies in the
+    /// past is a free place.
     full_at: u64,
 }
 
@@ -102,7 +106,8 @@ impl RateLimiter {
         let set = usize::try_from(pair % SETS as u128).unwrap_or_default();
         let mut ways = self.sets[set].lock().unwrap_or_else(PoisonError::into_inner);
         let known = ways.iter().position(|entry| entry.pair == pair && entry.full_at > now);
-        let at = known.unwrap_or_else(|| (0..WAYS).min_by_key(|at| ways[*at].full_at).unwrap_or_default());
+        let at = known
+            .unwrap_or_else(|| (0..WAYS).min_by_key(|at| ways[*at].full_at).unwrap_or_default());
         let used = known.map_or(0, |at| ways[at].full_at - now);
         let most = self.step * u64::from(self.requests - 1);
         if let Some(wait) = used.checked_sub(most).filter(|wait| *wait > 0) {
@@ -115,7 +120,12 @@ impl RateLimiter {
 
     fn quota(&self, used: u64, wait: Option<Duration>) -> Quota {
         let spent = u32::try_from(used.div_ceil(self.step)).unwrap_or(u32::MAX);
-        Quota { limit: self.requests, remaining: self.requests.saturating_sub(spent), reset: Duration::from_nanos(used), wait }
+        Quota {
+            limit: self.requests,
+            remaining: self.requests.saturating_sub(spent),
+            reset: Duration::from_nanos(used),
+            wait,
+        }
     }
 
     /// A number for a client and an object that nobody outside this process can foresee.
@@ -144,7 +154,10 @@ impl Quota {
     /// `RateLimited` when the request is one too many.
     pub(super) fn check(&self) -> Result<()> {
         let Some(wait) = self.wait else { return Ok(()) };
-        let message = format!("this client may ask this object {} times at once; wait before the next request", self.limit);
+        let message = format!(
+            "this client may ask this object {} times at once; wait before the next request",
+            self.limit
+        );
         Err(Error::new(ErrorKind::RateLimited, message).with_retry_after(wait))
     }
 
@@ -152,7 +165,10 @@ impl Quota {
     pub(super) fn tell(&self, headers: &mut HeaderMap) {
         headers.insert(LIMIT, HeaderValue::from(self.limit));
         headers.insert(REMAINING, HeaderValue::from(self.remaining));
-        headers.insert(RESET, HeaderValue::from(self.reset.as_secs() + u64::from(self.reset.subsec_nanos() > 0)));
+        headers.insert(
+            RESET,
+            HeaderValue::from(self.reset.as_secs() + u64::from(self.reset.subsec_nanos() > 0)),
+        );
     }
 }
 

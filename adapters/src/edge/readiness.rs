@@ -1,4 +1,5 @@
-//! Whether the store can be used, asked at most once a second: probes come from everywhere, and a request to a bucket costs money.
+//! Whether the store can be used, asked at most once a second: probes come from everywhere, and a
+//! request to a bucket costs money.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -15,7 +16,10 @@ pub(super) struct Readiness(Mutex<Option<(Instant, Result<()>)>>);
 
 impl Readiness {
     /// The last answer while it is good, or a new one. Callers that come together share it.
-    pub(super) async fn check<F: Future<Output = Result<()>>>(&self, ask: impl FnOnce() -> F) -> Result<()> {
+    pub(super) async fn check<F: Future<Output = Result<()>>>(
+        &self,
+        ask: impl FnOnce() -> F,
+    ) -> Result<()> {
         let mut last = self.0.lock().await;
         if let Some((at, answer)) = last.as_ref()
             && at.elapsed() < GOOD_FOR

@@ -16,12 +16,14 @@ pub(super) struct RequestIds {
 }
 
 impl RequestIds {
-    /// Ids of a process that drew `process`. They name requests and need not be secret, so a counter does for the rest.
+    /// Ids of a process that drew `process`. They name requests and need not be secret, so a
+    /// counter does for the rest.
     pub(super) fn new(process: u64) -> Self {
         Self { process, next: AtomicU64::new(0) }
     }
 
-    /// The id of a request with these headers: the client's when it is short and of letters, digits and `-_.:/=+@`, or a new one.
+    /// The id of a request with these headers: the client's when it is short and of letters, digits
+    /// and `-_.:/=+@`, or a new one.
     pub(super) fn of(&self, headers: &HeaderMap) -> HeaderValue {
         match headers.get(REQUEST_ID_HEADER) {
             Some(theirs) if is_sane(theirs.as_bytes()) => theirs.clone(),
@@ -31,12 +33,14 @@ impl RequestIds {
 
     fn make(&self) -> HeaderValue {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        HeaderValue::try_from(format!("{:016x}{number:016x}", self.process)).expect("hex digits are legal in a header")
+        HeaderValue::try_from(format!("{:016x}{number:016x}", self.process))
+            .expect("hex digits are legal in a header")
     }
 }
 
 fn is_sane(id: &[u8]) -> bool {
-    (1..=BYTES_MAX).contains(&id.len()) && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/=+@".contains(byte))
+    (1..=BYTES_MAX).contains(&id.len())
+        && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/=+@".contains(byte))
 }
 
 #[cfg(test)]
@@ -51,7 +55,10 @@ mod tests {
 
     #[test]
     fn a_sane_id_is_kept_and_any_other_replaced() {
-        assert_eq!(answer_to(b"Root=1-67891233-abcdef012345678912345678"), "Root=1-67891233-abcdef012345678912345678");
+        assert_eq!(
+            answer_to(b"Root=1-67891233-abcdef012345678912345678"),
+            "Root=1-67891233-abcdef012345678912345678"
+        );
         for bad in [&b""[..], b"a b", b"\"", b"\xff", b"a,b", b"{}", &[b'a'; BYTES_MAX + 1]] {
             assert_eq!(answer_to(bad), "00000000000000070000000000000000", "{bad:?}");
         }

@@ -24,11 +24,13 @@ pub(crate) struct EdgeSettings {
     pub(crate) body_time_max: Duration,
     /// Which requests get a line in the log.
     pub(crate) access_log: AccessLog,
-    /// Whose word counts about where a request comes from: items that [`TrustedProxies::new`] takes.
+    /// Whose word counts about where a request comes from: items that [`TrustedProxies::new`]
+    /// takes.
     pub(crate) trusted_proxies: Vec<String>,
     /// Where requests can come from.
     pub(crate) reach: Reach,
-    /// The names under which clients reach the server, where nobody has to prove who they are. Each passes `is_host`.
+    /// The names under which clients reach the server, where nobody has to prove who they are. Each
+    /// passes `is_host`.
     pub(crate) allowed_hosts: Vec<String>,
     /// Which pages of other origins may use the server.
     pub(crate) cors: CorsSettings,
@@ -62,13 +64,19 @@ impl Default for EdgeSettings {
 impl EdgeSettings {
     /// What the sender of a body has to keep to.
     pub(super) fn pace(&self) -> Pace {
-        Pace { stall: self.body_stall, bytes_per_second_min: self.body_bytes_per_second_min, time_max: self.body_time_max }
+        Pace {
+            stall: self.body_stall,
+            bytes_per_second_min: self.body_bytes_per_second_min,
+            time_max: self.body_time_max,
+        }
     }
 
     /// Why these settings can't be used together, if so.
     pub(crate) fn mistake(&self) -> Option<&'static str> {
         let proxies = TrustedProxies::new(&self.trusted_proxies).is_none();
-        let mixed = proxies.then_some("trusted_proxies has a number and something else; a number of proxies stands alone");
+        let mixed = proxies.then_some(
+            "trusted_proxies has a number and something else; a number of proxies stands alone",
+        );
         mixed.or_else(|| self.cors.mistake())
     }
 }

@@ -50,7 +50,9 @@ impl Answer {
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 Ok(response)
             }
-            Self::MethodNotAllowed { method, allowed } => method_not_allowed(&method, allowed, headers),
+            Self::MethodNotAllowed { method, allowed } => {
+                method_not_allowed(&method, allowed, headers)
+            }
         }
     }
 }
@@ -58,14 +60,20 @@ impl Answer {
 fn json_response(status: StatusCode, value: Value) -> Result<Response> {
     let mut response = Response::new(value.into());
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
 }
 
 fn index(object: &ObjectId) -> Value {
     let base = base(object);
-    let collections: Object =
-        Collection::ALL.iter().map(|collection| (collection.name().to_owned(), format!("{base}/{}", collection.name()).into())).collect();
+    let collections: Object = Collection::ALL
+        .iter()
+        .map(|collection| {
+            (collection.name().to_owned(), format!("{base}/{}", collection.name()).into())
+        })
+        .collect();
     json!({ "class": object.class(), "id": object.id(), "collections": collections })
 }
 
@@ -86,7 +94,9 @@ fn base(object: &ObjectId) -> String {
 fn location(object: &ObjectId, collection: Collection, item: &Object) -> String {
     let text = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default();
     let branch = match collection {
-        Collection::Things if text("branch") != super::things::MAIN => format!("?branch={}", escape(text("branch"))),
+        Collection::Things if text("branch") != super::things::MAIN => {
+            format!("?branch={}", escape(text("branch")))
+        }
         _ => String::new(),
     };
     format!("{}/{}/{}{branch}", base(object), collection.name(), escape(text("id")))
@@ -101,9 +111,15 @@ fn escape(text: &str) -> String {
     }
 }
 
-fn method_not_allowed(method: &Method, allowed: &'static str, headers: &HeaderMap) -> Result<Response> {
+fn method_not_allowed(
+    method: &Method,
+    allowed: &'static str,
+    headers: &HeaderMap,
+) -> Result<Response> {
     let status = StatusCode::METHOD_NOT_ALLOWED;
-    let request_id = headers.get(REQUEST_ID_HEADER).map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
+    let request_id = headers
+        .get(REQUEST_ID_HEADER)
+        .map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
     let mut response = json_response(
         status,
         json!({
@@ -117,5 +133,6 @@ fn method_not_allowed(method: &Method, allowed: &'static str, headers: &HeaderMa
 }
 
 fn header_value(text: &str) -> Result<HeaderValue> {
-    HeaderValue::try_from(text).map_err(|cause| Error::internal(format!("a header could not be written: {cause}")))
+    HeaderValue::try_from(text)
+        .map_err(|cause| Error::internal(format!("a header could not be written: {cause}")))
 }

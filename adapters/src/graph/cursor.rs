@@ -1,4 +1,5 @@
-//! Where a list goes on: the key of the last item, in a form that clients have no reason to look into.
+//! Where a list goes on: the key of the last item, in a form that clients have no reason to look
+//! into.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -43,10 +44,17 @@ impl Cursor {
     pub(super) fn read(collection: Collection, text: &str) -> Result<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok();
         let cursor = bytes.and_then(|bytes| match collection {
-            Collection::Things => serde_json::from_slice(&bytes).ok().map(|(id, branch)| Self::Thing(id, branch)),
+            Collection::Things => {
+                serde_json::from_slice(&bytes).ok().map(|(id, branch)| Self::Thing(id, branch))
+            }
             _ => serde_json::from_slice(&bytes).ok().map(Self::Row),
         });
-        let wrong = || Error::invalid(format!("`after` is the `next` of a list of {}, got something else", collection.name()));
+        let wrong = || {
+            Error::invalid(format!(
+                "`after` is the `next` of a list of {}, got something else",
+                collection.name()
+            ))
+        };
         cursor.ok_or_else(wrong)
     }
 }
@@ -59,7 +67,10 @@ mod tests {
     fn a_cursor_comes_back() {
         let thing = Cursor::Thing("a\"b".into(), "main".into());
         assert_eq!(Cursor::read(Collection::Things, &thing.text()).expect("its own text"), thing);
-        assert_eq!(Cursor::read(Collection::Events, &Cursor::Row(7).text()).expect("its own text"), Cursor::Row(7));
+        assert_eq!(
+            Cursor::read(Collection::Events, &Cursor::Row(7).text()).expect("its own text"),
+            Cursor::Row(7)
+        );
     }
 
     #[test]

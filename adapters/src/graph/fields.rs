@@ -76,7 +76,11 @@ const ACTIONS: &[Field] = &[
     Field::new("output", Kind::Integer),
     Field::new("options", Kind::Json),
     Field::new("durability", Kind::OneOf(&["send", "try", "do"])).default("do"),
-    Field::new("status", Kind::OneOf(&["pending", "running", "completed", "failed", "undone", "retrying"])).default("pending"),
+    Field::new(
+        "status",
+        Kind::OneOf(&["pending", "running", "completed", "failed", "undone", "retrying"]),
+    )
+    .default("pending"),
     Field::new("error", Kind::Json),
     Field::new("request_id", Kind::Text),
     Field::new("session_id", Kind::Text),
@@ -100,7 +104,8 @@ const EVENTS: &[Field] = &[
 ];
 
 impl Collection {
-    pub(super) const ALL: [Self; 4] = [Self::Things, Self::Relationships, Self::Actions, Self::Events];
+    pub(super) const ALL: [Self; 4] =
+        [Self::Things, Self::Relationships, Self::Actions, Self::Events];
 
     /// The collection's name in paths and statements.
     pub(super) fn name(self) -> &'static str {
@@ -158,7 +163,8 @@ impl Field {
         Self { presence: Presence::Server, ..self }
     }
 
-    /// The column in a statement: quoted, because `from` and `to` are words of SQL. A version is a rowid.
+    /// The column in a statement: quoted, because `from` and `to` are words of SQL. A version is a
+    /// rowid.
     pub(super) fn column(&self) -> String {
         if self.name == "version" { "rowid".to_owned() } else { format!("\"{}\"", self.name) }
     }

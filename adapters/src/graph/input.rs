@@ -1,4 +1,5 @@
-//! What clients send: checked against the fields of a collection, and brought into the form in which it is stored.
+//! What clients send: checked against the fields of a collection, and brought into the form in
+//! which it is stored.
 
 use dotdo_core::{Body, Error, REQUEST_ID_HEADER, Result};
 use http::HeaderMap;
@@ -9,7 +10,8 @@ use super::fields::{Collection, Field, Kind, Presence};
 use super::query::Query;
 use super::{route, time};
 
-/// What the values of an item may take in memory besides their text, in bytes: about 40,000 small objects, or 500,000 numbers.
+/// What the values of an item may take in memory besides their text, in bytes: about 40,000 small
+/// objects, or 500,000 numbers.
 const ITEM_BYTES_MAX: u64 = 32 << 20;
 
 /// An item, or what a client says of one: a value a field.
@@ -38,12 +40,21 @@ impl Origin {
 
     /// Takes out of the body of a thing what belongs to its action.
     pub(super) fn take_from(&mut self, body: &mut Object) -> Result<()> {
-        let places = [("actor", &mut self.actor), ("session_id", &mut self.session_id), ("workflow_id", &mut self.workflow_id)];
+        let places = [
+            ("actor", &mut self.actor),
+            ("session_id", &mut self.session_id),
+            ("workflow_id", &mut self.workflow_id),
+        ];
         for (name, place) in places {
             match body.remove(name) {
                 None | Some(Value::Null) => {}
                 Some(Value::String(text)) => *place = Some(text),
-                Some(other) => return Err(Error::invalid(format!("`{name}` is a text, got {}", shown(&other)))),
+                Some(other) => {
+                    return Err(Error::invalid(format!(
+                        "`{name}` is a text, got {}",
+                        shown(&other)
+                    )));
+                }
             }
         }
         Ok(())
@@ -54,20 +65,26 @@ impl Origin {
 ///
 /// # Errors
 ///
-/// `Invalid` for anything else; also for JSON that is nested deeper than 128 levels. `TooLarge` for one of so many values that they take more than
+/// `Invalid` for anything else; also for JSON that is nested deeper than 128 levels. `TooLarge` for
+/// one of so many values that they take more than
 /// [`ITEM_BYTES_MAX`]: whoever reads the item has them all in memory.
 pub(super) async fn object(body: Body) -> Result<Object> {
     match body.json_within(ITEM_BYTES_MAX).await? {
         Value::Object(object) => Ok(object),
-        other => Err(Error::invalid(format!("the body is a JSON object with the item's fields, got {}", shown(&other)))),
+        other => Err(Error::invalid(format!(
+            "the body is a JSON object with the item's fields, got {}",
+            shown(&other)
+        ))),
     }
 }
 
-/// A new item from a client's body: every field in its stored form, those that the object sets still null.
+/// A new item from a client's body: every field in its stored form, those that the object sets
+/// still null.
 ///
 /// # Errors
 ///
-/// `Invalid` for a field that does not exist, is the object's to set, is missing or holds what it can't.
+/// `Invalid` for a field that does not exist, is the object's to set, is missing or holds what it
+/// can't.
 pub(super) fn complete(collection: Collection, body: Object) -> Result<Object> {
     if let Some(name) = body.keys().find(|name| collection.field(name).is_none()) {
         return Err(unknown_field(collection, name));
@@ -81,7 +98,11 @@ pub(super) fn complete(collection: Collection, body: Object) -> Result<Object> {
 }
 
 /// The item `before` with all that a client may set replaced by what `change` says.
-pub(super) fn replaced(collection: Collection, before: &Object, change: &mut Change) -> Result<Object> {
+pub(super) fn replaced(
+    collection: Collection,
+    before: &Object,
+    change: &mut Change,
+) -> Result<Object> {
     let mut body = std::mem::take(&mut change.body);
     take_fixed(collection, before, &mut body)?;
     body.insert("id".into(), before["id"].clone());
@@ -89,13 +110,27 @@ pub(super) fn replaced(collection: Collection, before: &Object, change: &mut Cha
 }
 
 /// The item `before` with `change` merged into it (RFC 7396).
-pub(super) fn merged(collection: Collection, before: &Object, change: &mut Change) -> Result<Object> {
+pub(super) fn merged(
+    collection: Collection,
+    before: &Object,
+    change: &mut Change,
+) -> Result<Object> {
     let mut patch = std::mem::take(&mut change.body);
     take_fixed(collection, before, &mut patch)?;
-    let settable = |name: &String| collection.field(name).is_some_and(|field| field.presence != Presence::Server);
-    let mut body = Value::Object(before.iter().filter(|(name, _)| settable(name)).map(|(n, v)| (n.clone(), v.clone())).collect());
+    let settable = |name: &String| {
+        collection.field(name).is_some_and(|field| field.presence != Presence::Server)
+    };
+    let mut body = Value::Object(
+        before
+            .iter()
+            .filter(|(name, _)| settable(name))
+            .map(|(n, v)| (n.clone(), v.clone()))
+            .collect(),
+    );
     merge(&mut body, Value::Object(patch));
-    let Value::Object(body) = body else { return Err(Error::internal("an object merged with an object is an object")) };
+    let Value::Object(body) = body else {
+        return Err(Error::internal("an object merged with an object is an object"));
+    };
     keep_fixed(collection, before, complete(collection, body)?)
 }
 
@@ -103,14 +138,23 @@ pub(super) fn merged(collection: Collection, before: &Object, change: &mut Chang
 ///
 /// # Errors
 ///
-/// `Invalid` when one differs from the item: the client wants what can't be, or has read an older version.
+/// `Invalid` when one differs from the item: the client wants what can't be, or has read an older
+/// version.
 fn take_fixed(collection: Collection, before: &Object, body: &mut Object) -> Result<()> {
-    let fixed = collection.fields().iter().filter(|field| field.presence == Presence::Server || field.name == "id");
+    let fixed = collection
+        .fields()
+        .iter()
+        .filter(|field| field.presence == Presence::Server || field.name == "id");
     for field in fixed {
         let Some(given) = body.remove(field.name) else { continue };
         let is = &before[field.name];
         if given != *is {
-            let text = format!("`{}` of this item is {}; a request can't make it {}", field.name, shown(is), shown(&given));
+            let text = format!(
+                "`{}` of this item is {}; a request can't make it {}",
+                field.name,
+                shown(is),
+                shown(&given)
+            );
             return Err(Error::invalid(text));
         }
     }
@@ -147,11 +191,16 @@ fn merge(target: &mut Value, patch: Value) {
 /// The stored form of what a client gave for a field.
 fn stored(collection: Collection, field: &Field, given: Value) -> Result<Value> {
     if field.presence == Presence::Server && !given.is_null() {
-        return Err(Error::invalid(format!("`{}` is set by the object, not by requests", field.name)));
+        return Err(Error::invalid(format!(
+            "`{}` is set by the object, not by requests",
+            field.name
+        )));
     }
     if given.is_null() {
         return match (field.presence, field.default, field.kind) {
-            (Presence::Required, ..) => Err(Error::invalid(format!("{} needs `{}`", collection.item(), field.name))),
+            (Presence::Required, ..) => {
+                Err(Error::invalid(format!("{} needs `{}`", collection.item(), field.name)))
+            }
             (_, Some(default), _) => Ok(default.into()),
             (_, None, Kind::Flag) => Ok(false.into()),
             (_, None, _) => Ok(Value::Null),
@@ -161,7 +210,14 @@ fn stored(collection: Collection, field: &Field, given: Value) -> Result<Value> 
         (Kind::Time, Value::String(text)) => time::parse(&text)?.into(),
         (Kind::Time, Value::Number(ms)) if ms.is_i64() => time::parse(&ms.to_string())?.into(),
         (_, given) if fits(field.kind, &given) => given,
-        (kind, given) => return Err(Error::invalid(format!("`{}` is {}, got {}", field.name, wanted(kind), shown(&given)))),
+        (kind, given) => {
+            return Err(Error::invalid(format!(
+                "`{}` is {}, got {}",
+                field.name,
+                wanted(kind),
+                shown(&given)
+            )));
+        }
     };
     if let ("id", Some(id)) = (field.name, value.as_str()) {
         route::check_id(id)?;
@@ -195,8 +251,16 @@ fn unknown_field(collection: Collection, name: &str) -> Error {
     let settable = collection.fields().iter().filter(|field| field.presence != Presence::Server);
     let names: Vec<&str> = settable.map(|field| field.name).collect();
     let shown: String = name.chars().take(64).collect();
-    let hint = if collection.field("data").is_some() { "; fields of your own belong into `data`" } else { "" };
-    Error::invalid(format!("{} has no field {shown:?}; there are {}{hint}", collection.item(), names.join(", ")))
+    let hint = if collection.field("data").is_some() {
+        "; fields of your own belong into `data`"
+    } else {
+        ""
+    };
+    Error::invalid(format!(
+        "{} has no field {shown:?}; there are {}{hint}",
+        collection.item(),
+        names.join(", ")
+    ))
 }
 
 /// A value in a sentence: short ones as they are.
@@ -206,7 +270,11 @@ pub(super) fn shown(value: &Value) -> String {
         Value::Object(_) => "an object".into(),
         other => {
             let text = other.to_string();
-            if text.len() <= 64 { text } else { format!("{} …", text.chars().take(60).collect::<String>()) }
+            if text.len() <= 64 {
+                text
+            } else {
+                format!("{} …", text.chars().take(60).collect::<String>())
+            }
         }
     }
 }
@@ -246,7 +314,8 @@ mod tests {
     #[test]
     fn a_wrong_field_is_told_the_right_ones() {
         let body = json!({ "title": "x" });
-        let error = complete(Collection::Things, body.as_object().expect("an object").clone()).expect_err("no such field");
+        let error = complete(Collection::Things, body.as_object().expect("an object").clone())
+            .expect_err("no such field");
         let expected = "a thing has no field \"title\"; there are id, type, branch, name, data, visibility; \
                         fields of your own belong into `data`";
         assert_eq!(error.message(), expected);
@@ -255,7 +324,8 @@ mod tests {
     #[test]
     fn a_wrong_value_is_told_what_fits() {
         let body = json!({ "verb": "run", "status": "sleeping" });
-        let error = complete(Collection::Actions, body.as_object().expect("an object").clone()).expect_err("no such status");
+        let error = complete(Collection::Actions, body.as_object().expect("an object").clone())
+            .expect_err("no such status");
         let expected = "`status` is one of pending, running, completed, failed, undone, retrying, got \"sleeping\"";
         assert_eq!(error.message(), expected);
     }

@@ -8,7 +8,8 @@ use super::input::Object;
 use super::query::{Condition, Query};
 use super::table;
 
-/// Of each thing's rows on each branch only the newest counts, unless it says that the thing is deleted.
+/// Of each thing's rows on each branch only the newest counts, unless it says that the thing is
+/// deleted.
 const CURRENT: &str = r#"t."deleted" = 0
     AND t.rowid = (SELECT max(n.rowid) FROM things AS n WHERE n."id" = t."id" AND n."branch" = t."branch")"#;
 
@@ -49,7 +50,8 @@ pub(super) fn page(ctx: &mut Context, collection: Collection, query: &Query) -> 
     Ok(Page { items: rows.into_iter().map(|row| row.item).collect(), next })
 }
 
-/// How many items of these sizes a page has: at least one, and no more text than a response should have, because all of it is in memory at once.
+/// How many items of these sizes a page has: at least one, and no more text than a response should
+/// have, because all of it is in memory at once.
 fn fitting(sizes: &[u64]) -> usize {
     let sums = sizes.iter().scan(0_u64, |sum, size| {
         *sum = sum.saturating_add(*size);
@@ -67,7 +69,10 @@ impl Filter {
         }
         match &query.after {
             Some(Cursor::Thing(id, branch)) => {
-                filter.add("(t.\"id\", t.\"branch\") > (?, ?)", [table::text(id), table::text(branch)]);
+                filter.add(
+                    "(t.\"id\", t.\"branch\") > (?, ?)",
+                    [table::text(id), table::text(branch)],
+                );
             }
             Some(Cursor::Row(rowid)) => filter.add("t.rowid > ?", [Cell::Integer(*rowid)]),
             None => {}
@@ -87,10 +92,15 @@ impl Filter {
             Kind::Json => {
                 let path = path.as_deref().unwrap_or("$");
                 let [as_text, as_json] = json_forms(value);
-                self.add(&format!("({column} -> ?) IN (?, ?)"), [path, &as_text, &as_json].map(table::text));
+                self.add(
+                    &format!("({column} -> ?) IN (?, ?)"),
+                    [path, &as_text, &as_json].map(table::text),
+                );
             }
             Kind::Integer | Kind::Flag => self.add(&format!("{column} = ?"), [integer(value)]),
-            Kind::Text | Kind::OneOf(_) | Kind::Time => self.add(&format!("{column} = ?"), [table::text(value)]),
+            Kind::Text | Kind::OneOf(_) | Kind::Time => {
+                self.add(&format!("{column} = ?"), [table::text(value)])
+            }
         }
     }
 }
@@ -102,6 +112,7 @@ fn integer(value: &str) -> Cell {
 /// What a value in a query may mean in JSON: `10` is the text "10" and the number 10.
 fn json_forms(value: &str) -> [String; 2] {
     let as_text = serde_json::Value::from(value).to_string();
-    let as_json = serde_json::from_str(value).map_or_else(|_| as_text.clone(), |json: serde_json::Value| json.to_string());
+    let as_json = serde_json::from_str(value)
+        .map_or_else(|_| as_text.clone(), |json: serde_json::Value| json.to_string());
     [as_text, as_json]
 }

@@ -1,12 +1,12 @@
 //! The built-in class: a small graph database in every object, with JSON over HTTP.
 //!
-//! It is for people who want a durable object without writing one, and it is written with nothing but what every user of this crate
-//! has, so it is also the largest example.
+//! It is for people who want a durable object without writing one, and it is written with nothing
+//! but what every user of this crate has, so it is also the largest example.
 //!
-//! Promises: things keep all their versions, and a version's number is its SQLite rowid; a changed thing, its action and its event
-//! are written together or not at all; events are numbered without a gap; an object that was only read stays empty; nothing that a
-//! client sends becomes part of a statement's text.
-//! Must not know: the bucket, the server, the engine.
+//! Promises: things keep all their versions, and a version's number is its SQLite rowid; a changed
+//! thing, its action and its event are written together or not at all; events are numbered without
+//! a gap; an object that was only read stays empty; nothing that a client sends becomes part of a
+//! statement's text. Must not know: the bucket, the server, the engine.
 
 mod answer;
 
@@ -42,12 +42,18 @@ impl DurableObject for Graph {
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
         let (head, body) = request.into_parts();
         let answer = match Route::of(&head.method, head.uri.path())? {
-            Route::MethodNotAllowed(allowed) => Answer::MethodNotAllowed { method: head.method.clone(), allowed },
+            Route::MethodNotAllowed(allowed) => {
+                Answer::MethodNotAllowed { method: head.method.clone(), allowed }
+            }
             Route::Read(place) => read(ctx, &place, &Query::of(&place, head.uri.query())?)?,
             Route::Write(place) => {
                 let query = Query::of_write(&place, head.uri.query())?;
                 let origin = Origin::new(&head.headers, &query);
-                let body = if head.method == Method::DELETE { Default::default() } else { input::object(body).await? };
+                let body = if head.method == Method::DELETE {
+                    Default::default()
+                } else {
+                    input::object(body).await?
+                };
                 schema::create(ctx)?;
                 write(ctx, &head.method, &place, Change { query, origin, body })?
             }

@@ -1,4 +1,5 @@
-//! The query of a request: which items, which version, who wants it. Every parameter that fits nothing is an error.
+//! The query of a request: which items, which version, who wants it. Every parameter that fits
+//! nothing is an error.
 
 use dotdo_core::{Error, Result};
 use url::form_urlencoded;
@@ -63,7 +64,9 @@ impl Query {
     /// As [`Query::of`].
     pub(super) fn of_write(place: &Place, query: Option<&str>) -> Result<Self> {
         let accepted: &[&str] = match place {
-            Place::All(Collection::Things) | Place::One(Collection::Things, _) => &["branch", "actor", "session_id", "workflow_id"],
+            Place::All(Collection::Things) | Place::One(Collection::Things, _) => {
+                &["branch", "actor", "session_id", "workflow_id"]
+            }
             _ => &[],
         };
         Self::parse(place, query, accepted)
@@ -82,7 +85,9 @@ impl Query {
                 return Err(Error::invalid(format!("the query says `{name}` twice")));
             }
             match (place, inner) {
-                (Place::All(collection), Some(field)) => parsed.conditions.push(Condition::new(*collection, field, &value)?),
+                (Place::All(collection), Some(field)) => {
+                    parsed.conditions.push(Condition::new(*collection, field, &value)?)
+                }
                 _ => parsed.set(place, &name, value.into_owned())?,
             }
             seen.push(name);
@@ -93,14 +98,18 @@ impl Query {
     fn set(&mut self, place: &Place, name: &str, value: String) -> Result<()> {
         match (name, place) {
             ("limit", _) => self.limit = limit(&value)?,
-            ("after", Place::All(collection)) => self.after = Some(Cursor::read(*collection, &value)?),
+            ("after", Place::All(collection)) => {
+                self.after = Some(Cursor::read(*collection, &value)?)
+            }
             ("branch", _) => self.branch = Some(value),
             ("version", _) => self.version = Some(integer("version", &value)?),
             ("at", _) => self.at = Some(time::parse(&value)?),
             ("actor", _) => self.actor = Some(value),
             ("session_id", _) => self.session_id = Some(value),
             ("workflow_id", _) => self.workflow_id = Some(value),
-            (name, Place::All(collection)) => self.conditions.push(Condition::new(*collection, name, &value)?),
+            (name, Place::All(collection)) => {
+                self.conditions.push(Condition::new(*collection, name, &value)?)
+            }
             (name, _) => return Err(unknown_parameter(name, &[])),
         }
         Ok(())
@@ -111,24 +120,33 @@ impl Query {
             return Err(Error::invalid("a version is named by `version` or by `at`, not by both"));
         }
         if self.conditions.len() > CONDITIONS_MAX {
-            return Err(Error::invalid(format!("a list takes {CONDITIONS_MAX} conditions, got {}", self.conditions.len())));
+            return Err(Error::invalid(format!(
+                "a list takes {CONDITIONS_MAX} conditions, got {}",
+                self.conditions.len()
+            )));
         }
         Ok(self)
     }
 }
 
 impl Condition {
-    /// The condition that `name` (a field, or a dotted path into a field that holds JSON) is `value`.
+    /// The condition that `name` (a field, or a dotted path into a field that holds JSON) is
+    /// `value`.
     fn new(collection: Collection, name: &str, value: &str) -> Result<Self> {
-        let (first, path) = name.split_once('.').map_or((name, None), |(first, path)| (first, Some(path)));
-        let field = collection.field(first).filter(|field| path.is_none() || field.kind == Kind::Json);
+        let (first, path) =
+            name.split_once('.').map_or((name, None), |(first, path)| (first, Some(path)));
+        let field =
+            collection.field(first).filter(|field| path.is_none() || field.kind == Kind::Json);
         let field = field.ok_or_else(|| unknown_condition(collection, name))?;
         let value = match field.kind {
             Kind::Integer => integer(name, value)?.to_string(),
             Kind::Flag => flag(name, value)?.to_string(),
             Kind::Time => time::parse(value)?,
             Kind::OneOf(texts) if !texts.contains(&value) => {
-                return Err(Error::invalid(format!("`{name}` is one of {}, got {value:?}", texts.join(", "))));
+                return Err(Error::invalid(format!(
+                    "`{name}` is one of {}, got {value:?}",
+                    texts.join(", ")
+                )));
             }
             _ => value.to_owned(),
         };
@@ -136,17 +154,22 @@ impl Condition {
     }
 }
 
-/// `a.b` as SQLite writes paths: `$."a"."b"`. It is bound to a parameter, and its quotes hold whatever a key may contain but quotes.
+/// `a.b` as SQLite writes paths: `$."a"."b"`. It is bound to a parameter, and its quotes hold
+/// whatever a key may contain but quotes.
 fn json_path(dotted: &str) -> Result<String> {
     if dotted.split('.').any(|key| key.is_empty() || key.contains(['"', '\\', '\0'])) {
-        return Err(Error::invalid(format!("{dotted:?} is not a path: keys without quotes and backslashes, with dots between")));
+        return Err(Error::invalid(format!(
+            "{dotted:?} is not a path: keys without quotes and backslashes, with dots between"
+        )));
     }
     Ok(dotted.split('.').fold("$".to_owned(), |path, key| format!("{path}.\"{key}\"")))
 }
 
 fn limit(value: &str) -> Result<u32> {
     let limit = value.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-    limit.ok_or_else(|| Error::invalid(format!("`limit` is a number from 1 to {LIMIT_MAX}, got {value:?}")))
+    limit.ok_or_else(|| {
+        Error::invalid(format!("`limit` is a number from 1 to {LIMIT_MAX}, got {value:?}"))
+    })
 }
 
 fn integer(name: &str, value: &str) -> Result<i64> {
@@ -165,17 +188,25 @@ fn unknown_parameter(name: &str, accepted: &[&str]) -> Error {
     let shown: String = name.chars().take(64).collect();
     match accepted {
         [] => Error::invalid(format!("this request takes no query, got {shown:?}")),
-        _ => Error::invalid(format!("{shown:?} fits nothing here; the query may have {}", accepted.join(", "))),
+        _ => Error::invalid(format!(
+            "{shown:?} fits nothing here; the query may have {}",
+            accepted.join(", ")
+        )),
     }
 }
 
 fn unknown_condition(collection: Collection, name: &str) -> Error {
-    let (json, plain): (Vec<&Field>, Vec<&Field>) = collection.fields().iter().partition(|field| field.kind == Kind::Json);
+    let (json, plain): (Vec<&Field>, Vec<&Field>) =
+        collection.fields().iter().partition(|field| field.kind == Kind::Json);
     let plain = plain.iter().map(|field| field.name.to_owned());
     let json = json.iter().map(|field| format!("{0}, {0}.…", field.name));
     let names: Vec<String> = plain.chain(json).collect();
     let shown: String = name.chars().take(64).collect();
-    Error::invalid(format!("{} has no field {shown:?}; conditions are on {}", collection.item(), names.join(", ")))
+    Error::invalid(format!(
+        "{} has no field {shown:?}; conditions are on {}",
+        collection.item(),
+        names.join(", ")
+    ))
 }
 
 #[cfg(test)]
@@ -193,7 +224,15 @@ mod tests {
 
     #[test]
     fn a_field_that_does_not_exist_reaches_no_statement() {
-        for name in ["where[color]", "where[id%22%20OR%201--]", "where[name.x]", "where[data.]", "where[data.%22]", "where[]", "sort"] {
+        for name in [
+            "where[color]",
+            "where[id%22%20OR%201--]",
+            "where[name.x]",
+            "where[data.]",
+            "where[data.%22]",
+            "where[]",
+            "sort",
+        ] {
             assert!(Query::of(&THINGS, Some(&format!("{name}=1"))).is_err(), "{name}");
         }
     }
@@ -201,7 +240,8 @@ mod tests {
     #[test]
     fn a_limit_has_bounds() {
         for bad in ["0", "1001", "-1", "x", ""] {
-            let error = Query::of(&THINGS, Some(&format!("limit={bad}"))).expect_err("out of bounds");
+            let error =
+                Query::of(&THINGS, Some(&format!("limit={bad}"))).expect_err("out of bounds");
             assert_eq!(error.message(), format!("`limit` is a number from 1 to 1000, got {bad:?}"));
         }
         assert_eq!(Query::of(&THINGS, None).expect("no query").limit, 100);
@@ -209,7 +249,11 @@ mod tests {
 
     #[test]
     fn a_parameter_that_fits_nothing_is_told_what_fits() {
-        let error = Query::of(&Place::All(Collection::Events), Some("type=x")).expect_err("events have no type");
-        assert_eq!(error.message(), "\"type\" fits nothing here; the query may have limit, after, where[…]");
+        let error = Query::of(&Place::All(Collection::Events), Some("type=x"))
+            .expect_err("events have no type");
+        assert_eq!(
+            error.message(),
+            "\"type\" fits nothing here; the query may have limit, after, where[…]"
+        );
     }
 }

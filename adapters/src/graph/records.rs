@@ -22,7 +22,10 @@ pub(super) fn create(ctx: &mut Context, collection: Collection, change: Change) 
     name(&mut item, ctx)?;
     let id = item["id"].as_str().unwrap_or_default();
     if find(ctx, collection, id)?.is_some() {
-        return Err(Error::conflict(format!("there is {} {id:?} already; PUT replaces it", collection.item())));
+        return Err(Error::conflict(format!(
+            "there is {} {id:?} already; PUT replaces it",
+            collection.item()
+        )));
     }
     rules::check(ctx, collection, None, &mut item)?;
     let rowid = table::insert(ctx, collection, &item)?;
@@ -33,7 +36,12 @@ pub(super) fn create(ctx: &mut Context, collection: Collection, change: Change) 
 }
 
 /// PUT: the item as the body says.
-pub(super) fn replace(ctx: &mut Context, collection: Collection, id: &str, mut change: Change) -> Result<Answer> {
+pub(super) fn replace(
+    ctx: &mut Context,
+    collection: Collection,
+    id: &str,
+    mut change: Change,
+) -> Result<Answer> {
     match find(ctx, collection, id)? {
         Some(before) => {
             let after = input::replaced(collection, &before, &mut change)?;
@@ -48,7 +56,12 @@ pub(super) fn replace(ctx: &mut Context, collection: Collection, id: &str, mut c
 }
 
 /// PATCH: the item with the body merged into it.
-pub(super) fn merge(ctx: &mut Context, collection: Collection, id: &str, mut change: Change) -> Result<Answer> {
+pub(super) fn merge(
+    ctx: &mut Context,
+    collection: Collection,
+    id: &str,
+    mut change: Change,
+) -> Result<Answer> {
     let before = read(ctx, collection, id)?;
     let after = input::merged(collection, &before, &mut change)?;
     update(ctx, collection, before, after)
@@ -62,7 +75,12 @@ pub(super) fn delete(ctx: &mut Context, collection: Collection, id: &str) -> Res
     Ok(Answer::Deleted)
 }
 
-fn update(ctx: &mut Context, collection: Collection, before: Object, mut after: Object) -> Result<Answer> {
+fn update(
+    ctx: &mut Context,
+    collection: Collection,
+    before: Object,
+    mut after: Object,
+) -> Result<Answer> {
     rules::check(ctx, collection, Some(&before), &mut after)?;
     if before != after {
         table::update(ctx, collection, &after)?;
@@ -107,5 +125,7 @@ pub(super) fn check_same_id(named: &Value, id: &str) -> Result<()> {
 /// An item with the fields of `known`, all others null.
 pub(super) fn filled(collection: Collection, known: Value) -> Object {
     let fields = collection.fields().iter();
-    fields.map(|field| (field.name.to_owned(), known.get(field.name).cloned().unwrap_or(json!(null)))).collect()
+    fields
+        .map(|field| (field.name.to_owned(), known.get(field.name).cloned().unwrap_or(json!(null))))
+        .collect()
 }

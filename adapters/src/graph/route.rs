@@ -59,7 +59,9 @@ impl Place {
         match id {
             None => Ok(Self::All(collection)),
             Some(id) if id.contains('/') => {
-                let text = format!("a path is /{name} or /{name}/{{id}}, this one goes deeper; write a / in an id as %2F");
+                let text = format!(
+                    "a path is /{name} or /{name}/{{id}}, this one goes deeper; write a / in an id as %2F"
+                );
                 Err(Error::not_found(text))
             }
             Some(id) => Ok(Self::One(collection, decode(id)?)),
@@ -80,7 +82,10 @@ impl Place {
 /// Whether `id` can name an item.
 pub(super) fn check_id(id: &str) -> Result<()> {
     if id.is_empty() || id.len() > ID_BYTES_MAX {
-        return Err(Error::invalid(format!("the id of an item has 1 to {ID_BYTES_MAX} bytes, this one has {}", id.len())));
+        return Err(Error::invalid(format!(
+            "the id of an item has 1 to {ID_BYTES_MAX} bytes, this one has {}",
+            id.len()
+        )));
     }
     Ok(())
 }
@@ -113,14 +118,20 @@ mod tests {
     #[test]
     fn a_slash_at_the_end_changes_nothing() {
         for path in ["/things", "/things/"] {
-            assert_eq!(Route::of(&Method::POST, path).expect("a good path"), Route::Write(Place::All(Collection::Things)));
+            assert_eq!(
+                Route::of(&Method::POST, path).expect("a good path"),
+                Route::Write(Place::All(Collection::Things))
+            );
         }
     }
 
     #[test]
     fn a_wrong_name_is_told_the_right_ones() {
         let error = Route::of(&Method::GET, "/widgets").expect_err("no such collection");
-        assert_eq!(error.message(), "there is no collection \"widgets\"; there are things, relationships, actions, events");
+        assert_eq!(
+            error.message(),
+            "there is no collection \"widgets\"; there are things, relationships, actions, events"
+        );
     }
 
     #[test]

@@ -13,7 +13,12 @@ use super::time;
 /// # Errors
 ///
 /// `Conflict` when other items forbid it, `Invalid` when it names a version that is not there.
-pub(super) fn check(ctx: &mut Context, collection: Collection, before: Option<&Object>, after: &mut Object) -> Result<()> {
+pub(super) fn check(
+    ctx: &mut Context,
+    collection: Collection,
+    before: Option<&Object>,
+    after: &mut Object,
+) -> Result<()> {
     let now = time::from_ms(ctx.now_ms())?;
     if before.is_none() {
         after.insert("created_at".into(), now.as_str().into());
@@ -22,7 +27,9 @@ pub(super) fn check(ctx: &mut Context, collection: Collection, before: Option<&O
         Collection::Things => Ok(()),
         Collection::Relationships => check_unique(ctx, after),
         Collection::Actions => {
-            ["input", "output"].iter().try_for_each(|name| check_version(ctx, name, before, after))?;
+            ["input", "output"]
+                .iter()
+                .try_for_each(|name| check_version(ctx, name, before, after))?;
             stamp_action(before, after, &now);
             Ok(())
         }
@@ -44,7 +51,10 @@ pub(super) fn check_delete(collection: Collection, item: &Object) -> Result<()> 
     if collection != Collection::Actions || item["output"].is_null() {
         return Ok(());
     }
-    let text = format!("the action {} tells when version {} of a thing was made; it stays", item["id"], item["output"]);
+    let text = format!(
+        "the action {} tells when version {} of a thing was made; it stays",
+        item["id"], item["output"]
+    );
     Err(Error::conflict(text))
 }
 
@@ -53,23 +63,39 @@ fn check_unique(ctx: &mut Context, item: &Object) -> Result<()> {
     let names = ["verb", "from", "to", "id"];
     let filter = "t.\"verb\" = ? AND t.\"from\" = ? AND t.\"to\" = ? AND t.\"id\" <> ?";
     let params = names.map(|name| text(item[name].as_str().unwrap_or_default()));
-    let Some(twin) = table::first(ctx, Collection::Relationships, filter, params.into())? else { return Ok(()) };
-    let text = format!("{} {} {} is known already, as the relationship {}", item["from"], item["verb"], item["to"], twin.item["id"]);
+    let Some(twin) = table::first(ctx, Collection::Relationships, filter, params.into())? else {
+        return Ok(());
+    };
+    let text = format!(
+        "{} {} {} is known already, as the relationship {}",
+        item["from"], item["verb"], item["to"], twin.item["id"]
+    );
     Err(Error::conflict(text).with_details(json!({ "id": twin.item["id"] })))
 }
 
-/// An action's input and output are versions of things, and stay once they are said: the time of a version is found through them.
-fn check_version(ctx: &mut Context, name: &str, before: Option<&Object>, after: &Object) -> Result<()> {
+/// An action's input and output are versions of things, and stay once they are said: the time of a
+/// version is found through them.
+fn check_version(
+    ctx: &mut Context,
+    name: &str,
+    before: Option<&Object>,
+    after: &Object,
+) -> Result<()> {
     let was = before.map_or(&Value::Null, |before| &before[name]);
     if after[name] == *was {
         return Ok(());
     }
     if !was.is_null() {
-        return Err(Error::conflict(format!("the action's `{name}` is version {was} and stays that")));
+        return Err(Error::conflict(format!(
+            "the action's `{name}` is version {was} and stays that"
+        )));
     }
     let version = after[name].as_i64().unwrap_or_default();
-    if table::first(ctx, Collection::Things, "t.rowid = ?", vec![Cell::Integer(version)])?.is_none() {
-        return Err(Error::invalid(format!("`{name}` is the version of a thing, and there is no version {version}")));
+    if table::first(ctx, Collection::Things, "t.rowid = ?", vec![Cell::Integer(version)])?.is_none()
+    {
+        return Err(Error::invalid(format!(
+            "`{name}` is the version of a thing, and there is no version {version}"
+        )));
     }
     Ok(())
 }
@@ -86,7 +112,11 @@ fn stamp_action(before: Option<&Object>, after: &mut Object, now: &str) {
     }
     let completed_at = if ended { now.into() } else { Value::Null };
     let started_at = after["started_at"].as_str().unwrap_or(now);
-    let duration = if ended { time::between_ms(started_at, now).map(|ms| ms.max(0)).into() } else { Value::Null };
+    let duration = if ended {
+        time::between_ms(started_at, now).map(|ms| ms.max(0)).into()
+    } else {
+        Value::Null
+    };
     after.insert("completed_at".into(), completed_at);
     after.insert("duration".into(), duration);
 }

@@ -5,8 +5,8 @@ use dotdo_core::{Context, Error, ErrorKind, Result};
 /// The schema's version, kept in `user_version`.
 const VERSION: i64 = 1;
 
-/// A thing's row is one version of it, and its rowid is the version's number: rows are only ever added. The time of a version is
-/// that of the action that made it.
+/// A thing's row is one version of it, and its rowid is the version's number: rows are only ever
+/// added. The time of a version is that of the action that made it.
 const CREATE: &str = r#"
 CREATE TABLE things (
     "id" TEXT NOT NULL, "type" TEXT NOT NULL, "branch" TEXT NOT NULL, "name" TEXT, "data" TEXT,
@@ -54,7 +54,9 @@ pub(super) fn exists(ctx: &mut Context) -> Result<bool> {
         0 => Ok(false),
         VERSION => Ok(true),
         newer => {
-            let text = format!("the object's schema has version {newer}, this program knows versions up to {VERSION}");
+            let text = format!(
+                "the object's schema has version {newer}, this program knows versions up to {VERSION}"
+            );
             Err(Error::new(ErrorKind::Handler, text).with_code("SCHEMA_VERSION"))
         }
     }

@@ -1,4 +1,5 @@
-//! Items to rows and back. Every name in a statement comes from the list of fields, every value is bound.
+//! Items to rows and back. Every name in a statement comes from the list of fields, every value is
+//! bound.
 
 use dotdo_core::{Context, Error, Result, Value as Cell};
 use serde_json::Value;
@@ -13,24 +14,50 @@ pub(super) struct Row {
     pub(super) item: Object,
 }
 
-/// The rows of `collection`, called `t`, for which `filter` (what follows WHERE, our own text) holds.
-pub(super) fn select(ctx: &mut Context, collection: Collection, filter: &str, params: Vec<Cell>) -> Result<Vec<Row>> {
-    let columns: Vec<String> = collection.fields().iter().map(|field| format!("t.{}", field.column())).collect();
-    let query = format!("SELECT {}, t.rowid FROM {} AS t WHERE {filter}", columns.join(", "), collection.name());
+/// The rows of `collection`, called `t`, for which `filter` (what follows WHERE, our own text)
+/// holds.
+pub(super) fn select(
+    ctx: &mut Context,
+    collection: Collection,
+    filter: &str,
+    params: Vec<Cell>,
+) -> Result<Vec<Row>> {
+    let columns: Vec<String> =
+        collection.fields().iter().map(|field| format!("t.{}", field.column())).collect();
+    let query = format!(
+        "SELECT {}, t.rowid FROM {} AS t WHERE {filter}",
+        columns.join(", "),
+        collection.name()
+    );
     let rows: Vec<Vec<Value>> = ctx.sql().exec(&query, params)?.rows()?;
     rows.into_iter().map(|row| read(collection, row)).collect()
 }
 
 /// How many bytes each of these rows has.
-pub(super) fn sizes(ctx: &mut Context, collection: Collection, filter: &str, params: Vec<Cell>) -> Result<Vec<u64>> {
-    let sizes: Vec<String> = collection.fields().iter().map(|field| format!("coalesce(octet_length(t.{}), 0)", field.column())).collect();
-    let query = format!("SELECT {} FROM {} AS t WHERE {filter}", sizes.join(" + "), collection.name());
+pub(super) fn sizes(
+    ctx: &mut Context,
+    collection: Collection,
+    filter: &str,
+    params: Vec<Cell>,
+) -> Result<Vec<u64>> {
+    let sizes: Vec<String> = collection
+        .fields()
+        .iter()
+        .map(|field| format!("coalesce(octet_length(t.{}), 0)", field.column()))
+        .collect();
+    let query =
+        format!("SELECT {} FROM {} AS t WHERE {filter}", sizes.join(" + "), collection.name());
     let rows: Vec<(u64,)> = ctx.sql().exec(&query, params)?.rows()?;
     Ok(rows.into_iter().map(|(size,)| size).collect())
 }
 
 /// The first of [`select`].
-pub(super) fn first(ctx: &mut Context, collection: Collection, filter: &str, params: Vec<Cell>) -> Result<Option<Row>> {
+pub(super) fn first(
+    ctx: &mut Context,
+    collection: Collection,
+    filter: &str,
+    params: Vec<Cell>,
+) -> Result<Option<Row>> {
     Ok(select(ctx, collection, &format!("{filter} LIMIT 1"), params)?.into_iter().next())
 }
 
@@ -38,16 +65,24 @@ pub(super) fn first(ctx: &mut Context, collection: Collection, filter: &str, par
 pub(super) fn insert(ctx: &mut Context, collection: Collection, item: &Object) -> Result<i64> {
     let columns: Vec<String> = collection.fields().iter().map(Field::column).collect();
     let places = vec!["?"; columns.len()].join(", ");
-    let query = format!("INSERT INTO {} ({}) VALUES ({places}) RETURNING rowid", collection.name(), columns.join(", "));
-    let params: Vec<Cell> = collection.fields().iter().map(|field| cell(field, &item[field.name])).collect();
+    let query = format!(
+        "INSERT INTO {} ({}) VALUES ({places}) RETURNING rowid",
+        collection.name(),
+        columns.join(", ")
+    );
+    let params: Vec<Cell> =
+        collection.fields().iter().map(|field| cell(field, &item[field.name])).collect();
     ctx.sql().exec(&query, params)?.one()
 }
 
 /// Gives the row of the item with the id of `item` the values of `item`.
 pub(super) fn update(ctx: &mut Context, collection: Collection, item: &Object) -> Result<()> {
-    let assignments: Vec<String> = collection.fields().iter().map(|field| format!("{} = ?", field.column())).collect();
-    let query = format!("UPDATE {} SET {} WHERE \"id\" = ?", collection.name(), assignments.join(", "));
-    let mut params: Vec<Cell> = collection.fields().iter().map(|field| cell(field, &item[field.name])).collect();
+    let assignments: Vec<String> =
+        collection.fields().iter().map(|field| format!("{} = ?", field.column())).collect();
+    let query =
+        format!("UPDATE {} SET {} WHERE \"id\" = ?", collection.name(), assignments.join(", "));
+    let mut params: Vec<Cell> =
+        collection.fields().iter().map(|field| cell(field, &item[field.name])).collect();
     params.push(text(item["id"].as_str().unwrap_or_default()));
     ctx.sql().exec(&query, params)?;
     Ok(())
@@ -75,18 +110,21 @@ fn cell(field: &Field, value: &Value) -> Cell {
 }
 
 fn read(collection: Collection, mut row: Vec<Value>) -> Result<Row> {
-    let rowid = row.pop().and_then(|rowid| rowid.as_i64()).ok_or_else(|| Error::internal("a row has a number"))?;
+    let rowid = row
+        .pop()
+        .and_then(|rowid| rowid.as_i64())
+        .ok_or_else(|| Error::internal("a row has a number"))?;
     let values = collection.fields().iter().zip(row);
-    let item: Result<Object> = values.map(|(field, value)| Ok((field.name.to_owned(), value_of(field, value)?))).collect();
+    let item: Result<Object> =
+        values.map(|(field, value)| Ok((field.name.to_owned(), value_of(field, value)?))).collect();
     Ok(Row { rowid, item: item? })
 }
 
 fn value_of(field: &Field, value: Value) -> Result<Value> {
     match (field.kind, value) {
         (Kind::Flag, Value::Number(flag)) => Ok(Value::Bool(flag.as_i64() != Some(0))),
-        (Kind::Json, Value::String(json)) => {
-            serde_json::from_str(&json).map_err(|cause| Error::internal(format!("`{}` holds no JSON: {cause}", field.name)))
-        }
+        (Kind::Json, Value::String(json)) => serde_json::from_str(&json)
+            .map_err(|cause| Error::internal(format!("`{}` holds no JSON: {cause}", field.name))),
         (_, value) => Ok(value),
     }
 }

@@ -1,6 +1,7 @@
 //! Things: every change is a new row, and is written with its action and its event.
 //!
-//! A thing is known by its id and its branch. Rows are never changed or removed; the newest row of a thing says what it is now.
+//! A thing is known by its id and its branch. Rows are never changed or removed; the newest row of
+//! a thing says what it is now.
 
 use dotdo_core::{Context, Error, Result, Value as Cell};
 use serde_json::{Value, json};
@@ -15,7 +16,8 @@ use super::{Change, records, time};
 /// The branch of things that name none.
 pub(super) const MAIN: &str = "main";
 
-/// The time of the version in row `t`: that of the first action that gave it out. Only the one that made it can be the first.
+/// The time of the version in row `t`: that of the first action that gave it out. Only the one that
+/// made it can be the first.
 const MADE_AT: &str = r#"(SELECT a."created_at" FROM actions AS a WHERE a."output" = t.rowid ORDER BY a.rowid LIMIT 1)"#;
 
 /// What happens to a thing.
@@ -47,10 +49,14 @@ pub(super) fn create(ctx: &mut Context, mut change: Change) -> Result<Answer> {
     records::name(&mut thing, ctx)?;
     let before = newest(ctx, &id_of(&thing), &branch_of(&thing))?;
     if let Some(there) = before.as_ref().filter(|thing| is_there(thing)) {
-        let text = format!("there is a thing {} on the branch {} already; PUT replaces it", there["id"], there["branch"]);
+        let text = format!(
+            "there is a thing {} on the branch {} already; PUT replaces it",
+            there["id"], there["branch"]
+        );
         return Err(Error::conflict(text).with_details(json!({ "version": there["version"] })));
     }
-    append(ctx, Verb::Create, before.as_ref(), thing, &change.origin).map(|thing| Answer::Created(Things, thing))
+    append(ctx, Verb::Create, before.as_ref(), thing, &change.origin)
+        .map(|thing| Answer::Created(Things, thing))
 }
 
 /// PUT: the thing as the body says, whatever it was.
@@ -100,7 +106,13 @@ fn update(ctx: &mut Context, before: Object, after: Object, origin: &Origin) -> 
 }
 
 /// Adds a version with its action and its event.
-fn append(ctx: &mut Context, verb: Verb, before: Option<&Object>, mut thing: Object, origin: &Origin) -> Result<Object> {
+fn append(
+    ctx: &mut Context,
+    verb: Verb,
+    before: Option<&Object>,
+    mut thing: Object,
+    origin: &Origin,
+) -> Result<Object> {
     thing.insert("deleted".into(), matches!(verb, Verb::Delete).into());
     thing.insert("version".into(), Value::Null);
     let version = table::insert(ctx, Things, &thing)?;
@@ -111,7 +123,13 @@ fn append(ctx: &mut Context, verb: Verb, before: Option<&Object>, mut thing: Obj
     Ok(thing)
 }
 
-fn record_action(ctx: &mut Context, verb: Verb, input: Option<Value>, thing: &Object, origin: &Origin) -> Result<Value> {
+fn record_action(
+    ctx: &mut Context,
+    verb: Verb,
+    input: Option<Value>,
+    thing: &Object,
+    origin: &Origin,
+) -> Result<Value> {
     let now = time::from_ms(ctx.now_ms())?;
     let id = records::new_id(ctx);
     let action = records::filled(
@@ -167,13 +185,22 @@ fn newest(ctx: &mut Context, id: &str, branch: &str) -> Result<Option<Object>> {
 
 /// The newest of the versions that were there at `time`.
 fn at(ctx: &mut Context, id: &str, branch: &str, time: &str) -> Result<Option<Object>> {
-    let filter = format!("t.\"id\" = ? AND t.\"branch\" = ? AND {MADE_AT} <= ? ORDER BY t.rowid DESC");
-    Ok(table::first(ctx, Things, &filter, vec![text(id), text(branch), text(time)])?.map(|row| row.item))
+    let filter =
+        format!("t.\"id\" = ? AND t.\"branch\" = ? AND {MADE_AT} <= ? ORDER BY t.rowid DESC");
+    Ok(table::first(ctx, Things, &filter, vec![text(id), text(branch), text(time)])?
+        .map(|row| row.item))
 }
 
 fn numbered(ctx: &mut Context, id: &str, version: i64) -> Result<Object> {
-    let row = table::first(ctx, Things, "t.rowid = ? AND t.\"id\" = ?", vec![Cell::Integer(version), text(id)])?;
-    let row = row.ok_or_else(|| Error::not_found(format!("version {version} is not one of the thing {id:?}")))?;
+    let row = table::first(
+        ctx,
+        Things,
+        "t.rowid = ? AND t.\"id\" = ?",
+        vec![Cell::Integer(version), text(id)],
+    )?;
+    let row = row.ok_or_else(|| {
+        Error::not_found(format!("version {version} is not one of the thing {id:?}"))
+    })?;
     Ok(row.item)
 }
 
@@ -185,23 +212,36 @@ fn is_there(thing: &Object) -> bool {
 fn missing(ctx: &mut Context, id: &str, branch: &str, at: Option<&str>) -> Error {
     let others = ctx
         .sql()
-        .exec("SELECT DISTINCT \"branch\" FROM things WHERE \"id\" = ? AND \"branch\" <> ? LIMIT 10", (id, branch))
+        .exec(
+            "SELECT DISTINCT \"branch\" FROM things WHERE \"id\" = ? AND \"branch\" <> ? LIMIT 10",
+            (id, branch),
+        )
         .and_then(|mut cursor| cursor.rows::<String>())
         .unwrap_or_default();
     let then = at.map(|time| format!(" at {time}")).unwrap_or_default();
-    let hint = if others.is_empty() { String::new() } else { format!("; other branches that know it: {}", others.join(", ")) };
+    let hint = if others.is_empty() {
+        String::new()
+    } else {
+        format!("; other branches that know it: {}", others.join(", "))
+    };
     Error::not_found(format!("there is no thing {id:?} on the branch {branch:?}{then}{hint}"))
 }
 
-/// The branch that a request with a body is about: the query's or the body's, which must not differ.
+/// The branch that a request with a body is about: the query's or the body's, which must not
+/// differ.
 fn wanted_branch(change: &Change) -> Result<String> {
     match (&change.query.branch, change.body.get("branch").unwrap_or(&Value::Null)) {
         (None, Value::Null) => Ok(MAIN.to_owned()),
         (Some(branch), Value::Null) => Ok(branch.clone()),
         (None, Value::String(branch)) => Ok(branch.clone()),
         (Some(branch), Value::String(same)) if branch == same => Ok(branch.clone()),
-        (Some(branch), other) => Err(Error::invalid(format!("the query names the branch {branch:?}, the body {}", input::shown(other)))),
-        (None, other) => Err(Error::invalid(format!("`branch` is a text, got {}", input::shown(other)))),
+        (Some(branch), other) => Err(Error::invalid(format!(
+            "the query names the branch {branch:?}, the body {}",
+            input::shown(other)
+        ))),
+        (None, other) => {
+            Err(Error::invalid(format!("`branch` is a text, got {}", input::shown(other))))
+        }
     }
 }
 

@@ -1,7 +1,8 @@
-//! Which connections are open: how long each has been idle, whether it waits for a client that does not read, and which one makes room.
+//! Which connections are open: how long each has been idle, whether it waits for a client that does
+//! not read, and which one makes room.
 //!
-//! A connection is idle when it has no request under way and writes nothing of size. HTTP/2's pings are no work: both sides can send them
-//! for ever.
+//! A connection is idle when it has no request under way and writes nothing of size. HTTP/2's pings
+//! are no work: both sides can send them for ever.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -70,14 +71,20 @@ impl Connections {
 
     /// How many of `client`'s are open and not about to be closed.
     pub(super) fn of(&self, client: IpAddr) -> usize {
-        locked(&self.open).values().filter(|open| open.client == Some(client) && !open.is_leaving.load(Ordering::Relaxed)).count()
+        locked(&self.open)
+            .values()
+            .filter(|open| open.client == Some(client) && !open.is_leaving.load(Ordering::Relaxed))
+            .count()
     }
 
-    /// Asks the one that has been idle for the longest time to leave, among those of `client` or all; whether there is one.
+    /// Asks the one that has been idle for the longest time to leave, among those of `client` or
+    /// all; whether there is one.
     pub(super) fn make_room(&self, client: Option<IpAddr>) -> bool {
         let open = locked(&self.open);
         let candidates = open.values().filter(|open| client.is_none() || open.client == client);
-        let idlest = candidates.filter(|open| open.is_idle() && !open.is_leaving.load(Ordering::Relaxed)).max_by_key(|open| open.idle());
+        let idlest = candidates
+            .filter(|open| open.is_idle() && !open.is_leaving.load(Ordering::Relaxed))
+            .max_by_key(|open| open.idle());
         if let Some(idlest) = idlest {
             idlest.is_leaving.store(true, Ordering::Relaxed);
             idlest.leave.notify_one();
@@ -99,7 +106,9 @@ impl Open {
 
     /// For how long nothing was done.
     fn idle(&self) -> Duration {
-        self.opened.elapsed().saturating_sub(Duration::from_millis(self.last.load(Ordering::Relaxed)))
+        self.opened
+            .elapsed()
+            .saturating_sub(Duration::from_millis(self.last.load(Ordering::Relaxed)))
     }
 
     fn act(&self) {
@@ -173,7 +182,10 @@ impl Body for Sent {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.body).poll_frame(cx);
         let mut waiting = locked(&this.underway.open.waiting);
@@ -210,13 +222,21 @@ impl<I> Noted<I> {
 }
 
 impl<I: AsyncRead + Unpin> AsyncRead for Noted<I> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }
 
 impl<I: AsyncWrite + Unpin> AsyncWrite for Noted<I> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
         let polled = Pin::new(&mut self.io).poll_write(cx, buf);
         self.note(&polled);
         polled
@@ -230,7 +250,11 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Noted<I> {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[std::io::IoSlice<'_>]) -> Poll<std::io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
         let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
         self.note(&polled);
         polled

@@ -1,4 +1,5 @@
-//! Every request names one host (RFC 9112, section 3.2; RFC 9113, section 8.3.1): whoever stands in front must not see another one than we do.
+//! Every request names one host (RFC 9112, section 3.2; RFC 9113, section 8.3.1): whoever stands in
+//! front must not see another one than we do.
 
 use dotdo_core::{Error, Response};
 use http::{HeaderValue, Request, Version, header};
@@ -12,8 +13,12 @@ pub(super) fn refusal<B>(request: &Request<B>) -> Option<Response> {
     let problem = match (request.version(), hosts.as_slice(), authority) {
         (_, [_, _, ..], _) => format!("expected one host header, got {}", hosts.len()),
         (Version::HTTP_11, [], _) => "expected one host header, got none".to_owned(),
-        (Version::HTTP_2, [], None) => "expected :authority or a host header, got neither".to_owned(),
-        (Version::HTTP_2, [host], Some(authority)) if !host.as_bytes().eq_ignore_ascii_case(authority.as_bytes()) => {
+        (Version::HTTP_2, [], None) => {
+            "expected :authority or a host header, got neither".to_owned()
+        }
+        (Version::HTTP_2, [host], Some(authority))
+            if !host.as_bytes().eq_ignore_ascii_case(authority.as_bytes()) =>
+        {
             "expected the same host in :authority and in the host header, got two".to_owned()
         }
         _ => return None,

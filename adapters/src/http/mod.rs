@@ -1,8 +1,9 @@
-//! The HTTP server: hyper around a [`Front`], for HTTP/1.1 and HTTP/2 without TLS. Other servers come with a TLS of their own to the same port.
+//! The HTTP server: hyper around a [`Front`], for HTTP/1.1 and HTTP/2 without TLS. Other servers
+//! come with a TLS of their own to the same port.
 //!
-//! Promises: a connection's misery stays its own; nothing about a connection is unbounded; when it is told to stop, requests in flight
-//! are finished first.
-//! Must not know: objects, routes, the bucket.
+//! Promises: a connection's misery stays its own; nothing about a connection is unbounded; when it
+//! is told to stop, requests in flight are finished first. Must not know: objects, routes, the
+//! bucket.
 
 mod connections;
 mod host;
@@ -35,7 +36,8 @@ use self::unread::Rest;
 use crate::edge::{ClientAddress, Edge, Objects, TrustedProxies};
 use crate::peers::{Acceptor, Proven};
 
-/// How long to wait after a connection could not be accepted, usually because the process has no file descriptor left.
+/// How long to wait after a connection could not be accepted, usually because the process has no
+/// file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How many requests one HTTP/2 connection may have under way.
 const STREAMS_MAX: u32 = 256;
@@ -55,9 +57,11 @@ pub(crate) struct ServerSettings {
     pub(crate) idle: Duration,
     /// For how long a response may make no progress because its client does not read.
     pub(crate) write_stall: Duration,
-    /// How many connections may be open; the idlest makes room for the next, and when none is idle it waits to be accepted.
+    /// How many connections may be open; the idlest makes room for the next, and when none is idle
+    /// it waits to be accepted.
     pub(crate) connections_max: usize,
-    /// How many of them may come from one address; the idlest of these makes room, and when none is idle the next is closed.
+    /// How many of them may come from one address; the idlest of these makes room, and when none is
+    /// idle the next is closed.
     pub(crate) connections_per_client_max: usize,
     /// Whose connections are not counted by address: they bring many clients' requests.
     pub(crate) proxies: TrustedProxies,
@@ -65,7 +69,8 @@ pub(crate) struct ServerSettings {
     pub(crate) peers: Option<Acceptor>,
 }
 
-/// Whoever answers what comes in on connections: an [`Edge`], or what a platform needs in front of one.
+/// Whoever answers what comes in on connections: an [`Edge`], or what a platform needs in front of
+/// one.
 pub(crate) trait Front: Send + Sync + 'static {
     /// Whoever answers for the objects behind it.
     type Objects: Objects;
@@ -104,7 +109,12 @@ pub(crate) async fn serve<F: Front>(
     stop: impl Future<Output = ()>,
 ) -> GracefulShutdown {
     let graceful = GracefulShutdown::new();
-    let connection = Arc::new(Connection { builder: builder(settings), front, settings: settings.clone(), open: Arc::default() });
+    let connection = Arc::new(Connection {
+        builder: builder(settings),
+        front,
+        settings: settings.clone(),
+        open: Arc::default(),
+    });
     // Gone with this function: what has not said what it is by then is closed.
     let (_serving, is_serving) = watch::channel(());
     let places = Arc::new(Semaphore::new(settings.connections_max));
@@ -115,7 +125,13 @@ pub(crate) async fn serve<F: Front>(
             () = &mut stop => return graceful,
             accepted = connection.accept(&listener, &places) => accepted,
         };
-        tokio::spawn(Arc::clone(&connection).serve(stream, entry, graceful.watcher(), is_serving.clone(), place));
+        tokio::spawn(Arc::clone(&connection).serve(
+            stream,
+            entry,
+            graceful.watcher(),
+            is_serving.clone(),
+            place,
+        ));
     }
 }
 
@@ -134,7 +150,11 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 
 fn builder(settings: &ServerSettings) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(settings.idle).max_buf_size(settings.header_bytes_max);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.idle)
+        .max_buf_size(settings.header_bytes_max);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -154,7 +174,11 @@ struct Connection<F> {
 
 impl<F: Front> Connection<F> {
     /// The next connection, once there is a place for it.
-    async fn accept(&self, listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, Entry, OwnedSemaphorePermit) {
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+        places: &Arc<Semaphore>,
+    ) -> (TcpStream, Entry, OwnedSemaphorePermit) {
         loop {
             let stream = accept(listener).await;
             let client = stream.peer_addr().ok().map(|address| address.ip().to_canonical());
@@ -197,8 +221,12 @@ impl<F: Front> Connection<F> {
             opened = opened(stream, self.settings.peers.as_ref(), self.settings.idle) => opened,
         };
         match opened {
-            Some(Opened::Anybody(socket)) => self.talk(socket, client, None, &entry.open, is_serving).await,
-            Some(Opened::Peer(stream)) => self.talk(stream, client, Some(Proven), &entry.open, is_serving).await,
+            Some(Opened::Anybody(socket)) => {
+                self.talk(socket, client, None, &entry.open, is_serving).await
+            }
+            Some(Opened::Peer(stream)) => {
+                self.talk(stream, client, Some(Proven), &entry.open, is_serving).await
+            }
             None => {}
         }
     }
@@ -239,7 +267,8 @@ impl<F: Front> Connection<F> {
         let io = TokioIo::new(Noted { io, open: Arc::clone(open) });
         let closing = GracefulShutdown::new();
         let mut talking = pin!(closing.watcher().watch(self.builder.serve_connection(io, service)));
-        // hyper has times of its own for heads over HTTP/1 and tells the client; this one is for all that is left.
+        // hyper has times of its own for heads over HTTP/1 and tells the client; this one is for
+        // all that is left.
         let idle = self.settings.idle + self.settings.idle / 8;
         let is_stopping = tokio::select! {
             ended = &mut talking => return told(ended),

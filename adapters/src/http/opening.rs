@@ -17,8 +17,13 @@ pub(super) enum Opened {
     Peer(Box<TlsStream<Socket>>),
 }
 
-/// What `stream` is; `None` when it says nothing within `idle`, or claims to be a server's and does not prove it.
-pub(super) async fn opened(stream: TcpStream, peers: Option<&Acceptor>, idle: Duration) -> Option<Opened> {
+/// What `stream` is; `None` when it says nothing within `idle`, or claims to be a server's and does
+/// not prove it.
+pub(super) async fn opened(
+    stream: TcpStream,
+    peers: Option<&Acceptor>,
+    idle: Duration,
+) -> Option<Opened> {
     let Some(peers) = peers else { return Some(Opened::Anybody(Socket::new(stream, idle))) };
     let mut first = [0];
     let read = timeout(idle, stream.peek(&mut first)).await.ok()?.ok()?;

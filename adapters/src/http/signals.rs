@@ -1,7 +1,9 @@
-//! SIGTERM and SIGINT: the first asks the server to stop, the second ends it at once. SIGHUP asks it to stop, too.
+//! SIGTERM and SIGINT: the first asks the server to stop, the second ends it at once. SIGHUP asks
+//! it to stop, too.
 //!
-//! Settings are read at the start only, so there is nothing that a hang-up could make a server read again; it means that the terminal has gone. It never counts as the
-//! second signal: a shell and the kernel may both send one, and service managers may send one behind their SIGTERM.
+//! Settings are read at the start only, so there is nothing that a hang-up could make a server read
+//! again; it means that the terminal has gone. It never counts as the second signal: a shell and
+//! the kernel may both send one, and service managers may send one behind their SIGTERM.
 
 use std::io;
 
@@ -31,7 +33,11 @@ impl Signals {
     pub(crate) fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let hangup = if hangup_counts() { Some(signal(SignalKind::hangup())?) } else { None };
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())?, hangup })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup,
+        })
     }
 
     /// Completes with the name of the next signal.
@@ -52,7 +58,8 @@ impl Signals {
     }
 }
 
-/// Whether whoever started the program left SIGHUP to it. Where the system does not tell, it is left as it is.
+/// Whether whoever started the program left SIGHUP to it. Where the system does not tell, it is
+/// left as it is.
 #[cfg(unix)]
 fn hangup_counts() -> bool {
     let status = std::fs::read_to_string("/proc/self/status");

@@ -1,5 +1,5 @@
-//! A client's socket with two manners that hyper lacks: it does not wait forever for the first bytes, and it closes so that a client
-//! which is still sending gets to read the answer.
+//! A client's socket with two manners that hyper lacks: it does not wait forever for the first
+//! bytes, and it closes so that a client which is still sending gets to read the answer.
 
 use std::future::Future;
 use std::io;
@@ -13,8 +13,9 @@ use tokio::time::Sleep;
 
 /// The length of HTTP/2's preface. Until so much has come nobody but this module watches the time.
 const PREFACE_BYTES: usize = 24;
-/// How long a closed connection takes in what the client was still sending. Data that nobody reads would make the kernel reset the
-/// connection, and the client would lose the answer (a 413 or a 431) that it has not read yet.
+/// How long a closed connection takes in what the client was still sending. Data that nobody reads
+/// would make the kernel reset the connection, and the client would lose the answer (a 413 or a
+/// 431) that it has not read yet.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// A TCP connection from a client.
@@ -35,12 +36,19 @@ enum State {
 impl Socket {
     /// `stream`, whose first bytes must come within `idle`.
     pub(super) fn new(stream: TcpStream, idle: Duration) -> Self {
-        Self { stream, state: State::Opening { received: 0, patience: Box::pin(tokio::time::sleep(idle)) } }
+        Self {
+            stream,
+            state: State::Opening { received: 0, patience: Box::pin(tokio::time::sleep(idle)) },
+        }
     }
 }
 
 impl AsyncRead for Socket {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
         let polled = Pin::new(&mut this.stream).poll_read(cx, buf);
@@ -58,7 +66,11 @@ impl AsyncRead for Socket {
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -72,20 +84,27 @@ impl AsyncWrite for Socket {
             let State::Lingering { scratch, patience } = &mut this.state else {
                 ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
                 let scratch = vec![0; 16 << 10].into_boxed_slice();
-                this.state = State::Lingering { scratch, patience: Box::pin(tokio::time::sleep(LINGER)) };
+                this.state =
+                    State::Lingering { scratch, patience: Box::pin(tokio::time::sleep(LINGER)) };
                 continue;
             };
             if patience.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Ok(()));
             }
             let mut buf = ReadBuf::new(scratch);
-            if ready!(Pin::new(&mut this.stream).poll_read(cx, &mut buf)).is_err() || buf.filled().is_empty() {
+            if ready!(Pin::new(&mut this.stream).poll_read(cx, &mut buf)).is_err()
+                || buf.filled().is_empty()
+            {
                 return Poll::Ready(Ok(()));
             }
         }
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 

@@ -1,7 +1,9 @@
-//! Request bodies that nobody reads to their end: over HTTP/1 the next request on the connection would lie behind the rest of them.
+//! Request bodies that nobody reads to their end: over HTTP/1 the next request on the connection
+//! would lie behind the rest of them.
 //!
-//! hyper closes such a connection, unless it happens to hold the rest already. A client that was not told so may have sent its next
-//! request by then, and would never learn what became of it (RFC 9112, sections 9.3 and 9.6).
+//! hyper closes such a connection, unless it happens to hold the rest already. A client that was
+//! not told so may have sent its next request by then, and would never learn what became of it (RFC
+//! 9112, sections 9.3 and 9.6).
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,7 +19,8 @@ use http_body::{Body, Frame, SizeHint};
 pub(super) struct Watched<B: Body> {
     body: B,
     is_over: bool,
-    /// `None` when there is nothing that could be left: no body, or a connection that keeps requests apart.
+    /// `None` when there is nothing that could be left: no body, or a connection that keeps
+    /// requests apart.
     was_left: Option<Arc<AtomicBool>>,
 }
 
@@ -54,7 +57,10 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Watched<B> {
     type Data = Bytes;
     type Error = B::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.body).poll_frame(cx);
         this.is_over |= matches!(polled, Poll::Ready(None));

@@ -1,4 +1,5 @@
-//! From responses to what Lambda takes: a JSON document as a whole, or the head as JSON and then the body, piece by piece.
+//! From responses to what Lambda takes: a JSON document as a whole, or the head as JSON and then
+//! the body, piece by piece.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -21,7 +22,8 @@ use crate::edge::refusal;
 struct Bounds {
     /// What the front end takes.
     document: usize,
-    /// What the body may have of that, as it travels: in base64 it is longer by a third. The rest is for the head.
+    /// What the body may have of that, as it travels: in base64 it is longer by a third. The rest
+    /// is for the head.
     body: usize,
 }
 
@@ -38,7 +40,8 @@ pub(super) enum Answer {
     InPieces(Body),
 }
 
-/// The answer as one document, in the form that `front` understands. One that is too large, or that broke off, becomes an error.
+/// The answer as one document, in the form that `front` understands. One that is too large, or that
+/// broke off, becomes an error.
 pub(super) async fn whole(response: Response, front: Front) -> Answer {
     let bounds = match front {
         Front::LoadBalancer { .. } => OF_LOAD_BALANCERS,
@@ -46,7 +49,9 @@ pub(super) async fn whole(response: Response, front: Front) -> Answer {
     };
     let (head, body) = response.into_parts();
     let error = match collected(body, &bounds).await.map(|bytes| document(front, &head, &bytes)) {
-        Ok((document, body_bytes)) if body_bytes <= bounds.body && document.get().len() <= bounds.document => {
+        Ok((document, body_bytes))
+            if body_bytes <= bounds.body && document.get().len() <= bounds.document =>
+        {
             return Answer::Whole(document);
         }
         Ok(_) => too_large(&bounds),
@@ -122,14 +127,19 @@ fn document(front: Front, head: &response::Parts, body: &[u8]) -> (Box<RawValue>
             }
         }
     }
-    (to_raw_value(&document).expect("texts and numbers can be written as JSON"), document.body.len())
+    (
+        to_raw_value(&document).expect("texts and numbers can be written as JSON"),
+        document.body.len(),
+    )
 }
 
-/// The body as text, if it may travel so: base64 makes it longer by a third, and REST APIs undo it only where binary types are set.
-/// What is encoded, or has bytes that JSON would have to escape one by one, does not.
+/// The body as text, if it may travel so: base64 makes it longer by a third, and REST APIs undo it
+/// only where binary types are set. What is encoded, or has bytes that JSON would have to escape
+/// one by one, does not.
 fn plain_text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<&'a str> {
     let is_encoded = headers.contains_key(header::CONTENT_ENCODING);
-    let is_text = !body.iter().any(|byte| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r'));
+    let is_text =
+        !body.iter().any(|byte| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r'));
     if is_text && !is_encoded { std::str::from_utf8(body).ok() } else { None }
 }
 
@@ -147,13 +157,21 @@ fn text(value: &HeaderValue) -> String {
 }
 
 fn many(headers: &HeaderMap) -> BTreeMap<&str, Vec<String>> {
-    headers.keys().map(|name| (name.as_str(), headers.get_all(name).iter().map(text).collect())).collect()
+    headers
+        .keys()
+        .map(|name| (name.as_str(), headers.get_all(name).iter().map(text).collect()))
+        .collect()
 }
 
-/// Every header but `apart`, once; what has several values has them with commas between (RFC 9110, section 5.3).
+/// Every header but `apart`, once; what has several values has them with commas between (RFC 9110,
+/// section 5.3).
 fn joined<'a>(headers: &'a HeaderMap, apart: &[HeaderName]) -> BTreeMap<&'a str, String> {
     let all = |name| headers.get_all(name).iter().map(text).collect::<Vec<_>>().join(", ");
-    headers.keys().filter(|name| !apart.contains(name)).map(|name| (name.as_str(), all(name))).collect()
+    headers
+        .keys()
+        .filter(|name| !apart.contains(name))
+        .map(|name| (name.as_str(), all(name)))
+        .collect()
 }
 
 fn cookies(headers: &HeaderMap) -> Vec<String> {
@@ -172,15 +190,23 @@ struct Head<'a> {
 /// What stands between the head and the body.
 const DELIMITER: [u8; 8] = [0; 8];
 
-/// The answer piece by piece. It ends once `last` has, so that the process is not frozen before; if the body breaks off, so does the answer.
-pub(super) fn in_pieces(response: Response, last: impl Future<Output = ()> + Send + 'static) -> Answer {
+/// The answer piece by piece. It ends once `last` has, so that the process is not frozen before; if
+/// the body breaks off, so does the answer.
+pub(super) fn in_pieces(
+    response: Response,
+    last: impl Future<Output = ()> + Send + 'static,
+) -> Answer {
     let (head, body) = response.into_parts();
-    let document =
-        Head { status_code: head.status.as_u16(), headers: joined(&head.headers, &[header::SET_COOKIE]), cookies: cookies(&head.headers) };
+    let document = Head {
+        status_code: head.status.as_u16(),
+        headers: joined(&head.headers, &[header::SET_COOKIE]),
+        cookies: cookies(&head.headers),
+    };
     let document = serde_json::to_vec(&document).expect("texts and numbers can be written as JSON");
     let first = stream::iter([Ok(Bytes::from(document)), Ok(Bytes::from_static(&DELIMITER))]);
     let body = if has_body(head.status) { body } else { Body::empty() };
-    let pieces = BodyDataStream::new(body).inspect_err(|error| tracing::error!(?error, "a response broke off"));
+    let pieces = BodyDataStream::new(body)
+        .inspect_err(|error| tracing::error!(?error, "a response broke off"));
     let end = stream::once(last).filter_map(|()| std::future::ready(None));
     Answer::InPieces(Body::new(StreamBody::new(first.chain(pieces).chain(end).map_ok(Frame::data))))
 }

@@ -1,4 +1,5 @@
-//! What Lambda tells a process through its environment, checked before the libraries that insist on it see it.
+//! What Lambda tells a process through its environment, checked before the libraries that insist on
+//! it see it.
 
 use dotdo_core::{Error, Result};
 use http::Uri;
@@ -30,7 +31,8 @@ impl Environment {
             given(name).ok_or_else(|| missing(name))?;
         }
         let megabytes = number::<u32>(MEMORY, given(MEMORY))?.ok_or_else(|| missing(MEMORY))?;
-        let concurrency = number("AWS_LAMBDA_MAX_CONCURRENCY", given("AWS_LAMBDA_MAX_CONCURRENCY"))?.unwrap_or(1);
+        let concurrency =
+            number("AWS_LAMBDA_MAX_CONCURRENCY", given("AWS_LAMBDA_MAX_CONCURRENCY"))?.unwrap_or(1);
         if given("AWS_LAMBDA_INITIALIZATION_TYPE").as_deref() == Some("snap-start") {
             return Err(wrong(
                 "SnapStart would run copies of one started process, which the bucket could not tell apart: turn it off for this function",
@@ -53,13 +55,17 @@ pub(super) fn api(get: impl Fn(&str) -> Option<String>) -> Result<String> {
         ));
     };
     if api.parse::<Uri>().ok().as_ref().and_then(Uri::authority).is_none() {
-        return Err(wrong(format!("AWS_LAMBDA_RUNTIME_API is {api:?}; it takes an address such as 127.0.0.1:9001")));
+        return Err(wrong(format!(
+            "AWS_LAMBDA_RUNTIME_API is {api:?}; it takes an address such as 127.0.0.1:9001"
+        )));
     }
     Ok(api)
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: Option<String>) -> Result<Option<T>> {
-    let read = |value: String| value.parse().map_err(|_| wrong(format!("{name} is {value:?}; it takes a whole number")));
+    let read = |value: String| {
+        value.parse().map_err(|_| wrong(format!("{name} is {value:?}; it takes a whole number")))
+    };
     value.map(read).transpose()
 }
 
@@ -92,10 +98,15 @@ mod tests {
 
     #[test]
     fn the_environment_of_lambda_is_understood() {
-        let expected = |api: &str, concurrency| Ok(Environment { api: api.to_owned(), concurrency, memory_bytes: 512 << 20 });
+        let expected = |api: &str, concurrency| {
+            Ok(Environment { api: api.to_owned(), concurrency, memory_bytes: 512 << 20 })
+        };
         assert_eq!(read(("", "")), expected("127.0.0.1:9001", 1));
         assert_eq!(read(("AWS_LAMBDA_MAX_CONCURRENCY", "64")), expected("127.0.0.1:9001", 64));
-        assert_eq!(read(("AWS_LAMBDA_RUNTIME_API", "http://[::1]:9000/.rt/name")), expected("http://[::1]:9000/.rt/name", 1));
+        assert_eq!(
+            read(("AWS_LAMBDA_RUNTIME_API", "http://[::1]:9000/.rt/name")),
+            expected("http://[::1]:9000/.rt/name", 1)
+        );
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! From events to requests.
 //!
-//! The types of the events and the way to tell them apart are `lambda_http`'s. Its requests are not used: they lose repeated headers of REST APIs,
-//! put the stage before the path, and resolve `..` in it.
+//! The types of the events and the way to tell them apart are `lambda_http`'s. Its requests are not
+//! used: they lose repeated headers of REST APIs, put the stage before the path, and resolve `..`
+//! in it.
 //!
-//! Source: <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>,
+//! Source:
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>,
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>,
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html>,
 //! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>.
@@ -18,7 +20,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use http_body_util::Full;
 use lambda_http::aws_lambda_events::alb::AlbTargetGroupRequest;
 use lambda_http::aws_lambda_events::apigw::{
-    ApiGatewayProxyRequest, ApiGatewayProxyRequestContext, ApiGatewayV2httpRequest, ApiGatewayV2httpRequestContext,
+    ApiGatewayProxyRequest, ApiGatewayProxyRequestContext, ApiGatewayV2httpRequest,
+    ApiGatewayV2httpRequestContext,
 };
 use lambda_http::request::LambdaRequest;
 use lambda_runtime::Context;
@@ -68,9 +71,15 @@ impl Arrival {
     /// Understands an event.
     pub(super) fn new(event: LambdaRequest, context: &Context) -> Option<Self> {
         let (front, is_vouched_for, parts) = match event {
-            LambdaRequest::ApiGatewayV1(event) => (Front::RestApi, rest_is_vouched_for(&event.request_context), of_rest_api(event)),
+            LambdaRequest::ApiGatewayV1(event) => {
+                (Front::RestApi, rest_is_vouched_for(&event.request_context), of_rest_api(event))
+            }
             LambdaRequest::ApiGatewayV2(event) => {
-                let front = if is_http_api(&event.request_context) { Front::HttpApi } else { Front::FunctionUrl };
+                let front = if is_http_api(&event.request_context) {
+                    Front::HttpApi
+                } else {
+                    Front::FunctionUrl
+                };
                 (front, http_is_vouched_for(&event.request_context), of_http_api(event, front))
             }
             LambdaRequest::Alb(event) => {
@@ -84,20 +93,28 @@ impl Arrival {
     }
 }
 
-/// Function URLs send the events of HTTP APIs. Their domain tells them apart, and emulators of them name no API.
+/// Function URLs send the events of HTTP APIs. Their domain tells them apart, and emulators of them
+/// name no API.
 fn is_http_api(context: &ApiGatewayV2httpRequestContext) -> bool {
-    let is_url = context.domain_name.as_deref().is_some_and(|domain| domain.contains(".lambda-url."));
+    let is_url =
+        context.domain_name.as_deref().is_some_and(|domain| domain.contains(".lambda-url."));
     context.apiid.is_some() && !is_url
 }
 
 /// IAM, a Lambda authorizer or JWT.
 fn http_is_vouched_for(context: &ApiGatewayV2httpRequestContext) -> bool {
-    context.authorizer.as_ref().is_some_and(|by| by.iam.is_some() || by.jwt.is_some() || !by.fields.is_empty())
+    context
+        .authorizer
+        .as_ref()
+        .is_some_and(|by| by.iam.is_some() || by.jwt.is_some() || !by.fields.is_empty())
 }
 
 /// An authorizer, or IAM, which shows as the identity only.
 fn rest_is_vouched_for(context: &ApiGatewayProxyRequestContext) -> bool {
-    let iam = [&context.identity.user_arn, &context.identity.caller].into_iter().flatten().any(|who| !who.is_empty());
+    let iam = [&context.identity.user_arn, &context.identity.caller]
+        .into_iter()
+        .flatten()
+        .any(|who| !who.is_empty());
     iam || !context.authorizer.fields.is_empty()
 }
 
@@ -108,7 +125,11 @@ fn of_rest_api(event: ApiGatewayProxyRequest) -> Parts {
         method: event.http_method,
         path: path::as_sent(event.path.as_deref().unwrap_or_default()),
         query: path::query_decoded(if many.is_empty() { one } else { many }),
-        headers: if event.multi_value_headers.is_empty() { event.headers } else { event.multi_value_headers },
+        headers: if event.multi_value_headers.is_empty() {
+            event.headers
+        } else {
+            event.multi_value_headers
+        },
         body: event.body,
         is_base64: event.is_base64_encoded,
     }
@@ -118,13 +139,19 @@ fn of_http_api(event: ApiGatewayV2httpRequest, front: Front) -> Parts {
     let raw = event.raw_path.as_deref().unwrap_or_default();
     let mut headers = event.headers;
     // They come apart from the other headers, each by itself.
-    if let Some(Ok(cookies)) = event.cookies.filter(|all| !all.is_empty()).map(|all| HeaderValue::try_from(all.join("; "))) {
+    if let Some(Ok(cookies)) =
+        event.cookies.filter(|all| !all.is_empty()).map(|all| HeaderValue::try_from(all.join("; ")))
+    {
         headers.insert(header::COOKIE, cookies);
     }
     Parts {
         client: address(event.request_context.http.source_ip.as_deref()),
         method: event.request_context.http.method,
-        path: if front == Front::HttpApi { path::decoded(raw, event.request_context.stage.as_deref()) } else { path::as_sent(raw) },
+        path: if front == Front::HttpApi {
+            path::decoded(raw, event.request_context.stage.as_deref())
+        } else {
+            path::as_sent(raw)
+        },
         query: path::query_as_sent(event.raw_query_string.as_deref().unwrap_or_default()),
         headers,
         body: event.body,
@@ -134,9 +161,17 @@ fn of_http_api(event: ApiGatewayV2httpRequest, front: Front) -> Parts {
 
 fn of_load_balancer(event: AlbTargetGroupRequest) -> Parts {
     let (many, one) = (&event.multi_value_query_string_parameters, &event.query_string_parameters);
-    let headers = if event.multi_value_headers.is_empty() { event.headers } else { event.multi_value_headers };
+    let headers = if event.multi_value_headers.is_empty() {
+        event.headers
+    } else {
+        event.multi_value_headers
+    };
     // The event does not say it otherwise; the balancer itself has written the last entry.
-    let forwarded = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok()?.rsplit(',').next());
+    let forwarded = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .next_back()
+        .and_then(|value| value.to_str().ok()?.rsplit(',').next());
     Parts {
         client: address(forwarded),
         method: event.http_method,
@@ -169,17 +204,22 @@ impl Parts {
             None => Bytes::new(),
             Some(text) if self.is_base64 => {
                 let broken = |cause| {
-                    Error::invalid("the event's body is not the base64 that it says it is").with_code("BAD_EVENT").with_source(cause)
+                    Error::invalid("the event's body is not the base64 that it says it is")
+                        .with_code("BAD_EVENT")
+                        .with_source(cause)
                 };
                 BASE64_STANDARD.decode(text).map_err(broken)?.into()
             }
             Some(text) => text.into(),
         };
-        let target = if self.query.is_empty() { self.path } else { format!("{}?{}", self.path, self.query) };
+        let target =
+            if self.query.is_empty() { self.path } else { format!("{}?{}", self.path, self.query) };
         let mut request = http::Request::new(Full::new(body));
-        *request.uri_mut() = target
-            .parse()
-            .map_err(|cause| Error::invalid("the event's path can't be that of a request").with_code("BAD_EVENT").with_source(cause))?;
+        *request.uri_mut() = target.parse().map_err(|cause| {
+            Error::invalid("the event's path can't be that of a request")
+                .with_code("BAD_EVENT")
+                .with_source(cause)
+        })?;
         *request.method_mut() = self.method;
         *request.headers_mut() = self.headers;
         if let Some(client) = self.client {

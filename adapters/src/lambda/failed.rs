@@ -1,4 +1,5 @@
-//! A start that failed, told to the runtime API: Lambda then shows the sentence instead of an exit code.
+//! A start that failed, told to the runtime API: Lambda then shows the sentence instead of an exit
+//! code.
 
 use std::time::Duration;
 
@@ -15,11 +16,14 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Reports why this process does not run, when Lambda started it.
 pub(crate) fn report(error: &Error) {
     let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let is_elsewhere = given("DOTDO_PLATFORM").is_some_and(|platform| platform != "auto" && platform != "lambda");
+    let is_elsewhere =
+        given("DOTDO_PLATFORM").is_some_and(|platform| platform != "auto" && platform != "lambda");
     if is_elsewhere || error.code() == LOST {
         return;
     }
-    if let (Ok(address), Ok(runtime)) = (environment::api(given), Builder::new_current_thread().enable_all().build()) {
+    if let (Ok(address), Ok(runtime)) =
+        (environment::api(given), Builder::new_current_thread().enable_all().build())
+    {
         runtime.block_on(async {
             if timeout(PATIENCE, Api::new(&address).fail_start(error)).await.is_err() {
                 tracing::warn!("Lambda's runtime API did not take the report of the failed start");

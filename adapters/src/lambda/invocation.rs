@@ -1,4 +1,5 @@
-//! One event after the other: who may come in, how long it may take, and what happens between the answer and the freeze.
+//! One event after the other: who may come in, how long it may take, and what happens between the
+//! answer and the freeze.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -27,7 +28,8 @@ use super::event::{Arrival, Front};
 use super::{LambdaSettings, Streaming};
 use crate::edge::{Edge, Objects, refusal};
 
-/// What an invocation needs at its end to send the answer: Lambda ends the whole process when its time is over.
+/// What an invocation needs at its end to send the answer: Lambda ends the whole process when its
+/// time is over.
 const RESERVE: Duration = Duration::from_millis(200);
 
 /// What all invocations share.
@@ -50,7 +52,8 @@ impl<O: Objects> Invocations<O> {
     ///
     /// What the library says then.
     pub(super) async fn run(self) -> Result<(), lambda_runtime::Error> {
-        // The library's loop, with our own way to answer in place of what it would build around this.
+        // The library's loop, with our own way to answer in place of what it would build around
+        // this.
         let never = service_fn(|_: LambdaEvent<IgnoredAny>| async { Ok::<(), Infallible>(()) });
         Runtime::new(never).layer(Loop(Arc::new(self))).run_concurrent().await
     }
@@ -59,8 +62,13 @@ impl<O: Objects> Invocations<O> {
         let ticket = Ticket::of(&invocation);
         // Until the answer has left: the process may end as soon as nobody holds this.
         let running = Arc::new(Arc::clone(&self.running).read_owned().await);
-        let answered = AssertUnwindSafe(Arc::clone(&self).answer(&invocation, Arc::clone(&running))).catch_unwind().await;
-        match answered.unwrap_or_else(|_| Err(Error::internal("the adapter failed while it answered; its log says why"))) {
+        let answered =
+            AssertUnwindSafe(Arc::clone(&self).answer(&invocation, Arc::clone(&running)))
+                .catch_unwind()
+                .await;
+        match answered.unwrap_or_else(|_| {
+            Err(Error::internal("the adapter failed while it answered; its log says why"))
+        }) {
             Ok(answer) => self.api.answer(&ticket, answer).await,
             Err(error) => self.api.fail(&ticket, &error).await,
         }
@@ -72,12 +80,17 @@ impl<O: Objects> Invocations<O> {
     /// # Errors
     ///
     /// `Invalid` when the event is none of a request.
-    async fn answer(self: Arc<Self>, invocation: &LambdaInvocation, running: Arc<OwnedRwLockReadGuard<()>>) -> Result<Answer> {
+    async fn answer(
+        self: Arc<Self>,
+        invocation: &LambdaInvocation,
+        running: Arc<OwnedRwLockReadGuard<()>>,
+    ) -> Result<Answer> {
         let context = &invocation.context;
         let deadline = deadline(context);
-        let event: LambdaRequest = serde_json::from_slice(&invocation.body).map_err(|cause| unknown(&cause.to_string()))?;
-        let Arrival { front, request, is_vouched_for } =
-            Arrival::new(event, context).ok_or_else(|| unknown("the library knows more than this adapter"))?;
+        let event: LambdaRequest = serde_json::from_slice(&invocation.body)
+            .map_err(|cause| unknown(&cause.to_string()))?;
+        let Arrival { front, request, is_vouched_for } = Arrival::new(event, context)
+            .ok_or_else(|| unknown("the library knows more than this adapter"))?;
         let response = match request {
             Err(error) => refused(&error, context),
             Ok(_) if !(is_vouched_for || self.is_open) => refused(&nobody_vouched(), context),
@@ -104,16 +117,24 @@ impl<O: Objects> Invocations<O> {
     }
 
     /// The response, or the refusal that the time is over.
-    async fn in_time(&self, request: http::Request<Full<Bytes>>, deadline: Option<Instant>, context: &Context) -> Response {
+    async fn in_time(
+        &self,
+        request: http::Request<Full<Bytes>>,
+        deadline: Option<Instant>,
+        context: &Context,
+    ) -> Response {
         let work = self.edge.answer(request);
         match deadline {
             None => work.await,
-            Some(deadline) => timeout_at(deadline, work).await.unwrap_or_else(|_| refused(&too_late(), context)),
+            Some(deadline) => {
+                timeout_at(deadline, work).await.unwrap_or_else(|_| refused(&too_late(), context))
+            }
         }
     }
 
-    /// Waits for what answered requests have left behind, as long as the settings and the deadline allow. What is not ready then goes on in the
-    /// next invocation, in which a process that is frozen now wakes up, or is done by another process.
+    /// Waits for what answered requests have left behind, as long as the settings and the deadline
+    /// allow. What is not ready then goes on in the next invocation, in which a process that is
+    /// frozen now wakes up, or is done by another process.
     async fn settle(&self, deadline: Option<Instant>) {
         if !self.is_frozen {
             return;
@@ -121,14 +142,18 @@ impl<O: Objects> Invocations<O> {
         let most = Instant::now() + self.settings.settle_max;
         let until = deadline.map_or(most, |deadline| deadline.min(most));
         if timeout_at(until, self.edge.objects().settle()).await.is_err() {
-            tracing::debug!("work that answered requests have left behind goes on in the next invocation");
+            tracing::debug!(
+                "work that answered requests have left behind goes on in the next invocation"
+            );
         }
     }
 }
 
 /// The response, whose body breaks off when the time is over.
 fn ending(response: Response, deadline: Option<Instant>) -> Response {
-    let Some(deadline) = deadline.filter(|_| response.body().size_hint().exact().is_none()) else { return response };
+    let Some(deadline) = deadline.filter(|_| response.body().size_hint().exact().is_none()) else {
+        return response;
+    };
     response.map(|body| {
         let frames = stream::unfold(Some(body), move |body| async move {
             let mut body = body?;
@@ -141,7 +166,8 @@ fn ending(response: Response, deadline: Option<Instant>) -> Response {
     })
 }
 
-/// When an answer must be ready. `None` when Lambda's deadline is over before it begins, as emulators say who know none.
+/// When an answer must be ready. `None` when Lambda's deadline is over before it begins, as
+/// emulators say who know none.
 fn deadline(context: &Context) -> Option<Instant> {
     let left = context.deadline().duration_since(SystemTime::now()).ok()?;
     Some(Instant::now() + left.saturating_sub(RESERVE))
@@ -157,7 +183,9 @@ fn refused(error: &Error, context: &Context) -> Response {
 }
 
 fn unknown(cause: &str) -> Error {
-    let message = format!("this event is none of a REST API, an HTTP API, a load balancer or a function URL: {cause}");
+    let message = format!(
+        "this event is none of a REST API, an HTTP API, a load balancer or a function URL: {cause}"
+    );
     Error::invalid(message).with_code("BAD_EVENT")
 }
 

@@ -1,7 +1,8 @@
 //! AWS Lambda: asks the runtime API for events, each of which is a request, and answers them.
 //!
-//! Promises: the event of each front end (REST API, HTTP API, load balancer, function URL) becomes the request that the client sent, as far as the
-//! event tells; what answered requests leave behind gets some time before the process may be frozen; a start that fails is told to the runtime API.
+//! Promises: the event of each front end (REST API, HTTP API, load balancer, function URL) becomes
+//! the request that the client sent, as far as the event tells; what answered requests leave behind
+//! gets some time before the process may be frozen; a start that fails is told to the runtime API.
 //! Must not know: objects, routes, the bucket.
 
 mod answer;
@@ -48,7 +49,8 @@ impl Default for LambdaSettings {
     }
 }
 
-/// Which front ends get responses piece by piece. Events do not tell how the front end wants its response, so somebody has to.
+/// Which front ends get responses piece by piece. Events do not tell how the front end wants its
+/// response, so somebody has to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Streaming {
     /// None.
@@ -63,7 +65,8 @@ pub(crate) enum Streaming {
 ///
 /// # Errors
 ///
-/// `Invalid` when the environment is not Lambda's; those of [`Program::start`]; `Unavailable` when the runtime API is lost.
+/// `Invalid` when the environment is not Lambda's; those of [`Program::start`]; `Unavailable` when
+/// the runtime API is lost.
 pub(crate) async fn serve(app: App, mut found: Found) -> Result<Ended> {
     let environment = Environment::new(|name| std::env::var(name).ok())?;
     if found.config.settings.ownership == Ownership::Leased {
@@ -89,21 +92,32 @@ pub(crate) async fn serve(app: App, mut found: Found) -> Result<Ended> {
         running: Arc::clone(&running),
     };
     if found.config.allow_unauthenticated && !found.config.edge.auth.is_on() {
-        tracing::warn!("unauthenticated: whoever may invoke this function can read and write every object");
+        tracing::warn!(
+            "unauthenticated: whoever may invoke this function can read and write every object"
+        );
     }
     end_in_order(Arc::clone(&program.edge), running, found.config.shutdown).await?;
     program.announce("polling", &environment.api);
-    let lost = |cause| Error::new(ErrorKind::Unavailable, "Lambda's runtime API was lost").with_code(LOST).with_source(cause);
+    let lost = |cause| {
+        Error::new(ErrorKind::Unavailable, "Lambda's runtime API was lost")
+            .with_code(LOST)
+            .with_source(cause)
+    };
     invocations.run().await.map(|()| Ended::InOrder).map_err(lost)
 }
 
-/// From here on SIGTERM, which comes some hundred milliseconds before the end, lets requests finish and then the objects, and ends the process
-/// with 0. Half of the time at most is the requests'. To be sent the signal, the process registers as an extension.
+/// From here on SIGTERM, which comes some hundred milliseconds before the end, lets requests finish
+/// and then the objects, and ends the process with 0. Half of the time at most is the requests'. To
+/// be sent the signal, the process registers as an extension.
 ///
 /// # Errors
 ///
 /// `Unavailable` when Lambda does not let it register.
-async fn end_in_order<O: Objects>(edge: Arc<Edge<O>>, running: Arc<RwLock<()>>, deadline: Duration) -> Result<()> {
+async fn end_in_order<O: Objects>(
+    edge: Arc<Edge<O>>,
+    running: Arc<RwLock<()>>,
+    deadline: Duration,
+) -> Result<()> {
     let hook = move || async move {
         let started = Instant::now();
         tracing::info!(deadline_ms = deadline.as_millis(), "stopping");
@@ -115,14 +129,21 @@ async fn end_in_order<O: Objects>(edge: Arc<Edge<O>>, running: Arc<RwLock<()>>, 
     };
     // It panics when it can't register.
     let registered = tokio::spawn(spawn_graceful_shutdown_handler(hook)).await;
-    registered.map_err(|_| Error::new(ErrorKind::Unavailable, "Lambda's extension API did not let this process register for its end"))
+    registered.map_err(|_| {
+        Error::new(
+            ErrorKind::Unavailable,
+            "Lambda's extension API did not let this process register for its end",
+        )
+    })
 }
 
 /// A target for fuzzers: an event, whose request is legal HTTP or refused.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz(data: &[u8]) {
     let Ok(event) = serde_json::from_slice(data) else { return };
-    if let Some(Ok(request)) = event::Arrival::new(event, &lambda_runtime::Context::default()).map(|arrival| arrival.request) {
+    if let Some(Ok(request)) = event::Arrival::new(event, &lambda_runtime::Context::default())
+        .map(|arrival| arrival.request)
+    {
         assert!(request.uri().path().starts_with('/'), "a request without a path");
     }
 }

@@ -1,14 +1,16 @@
 //! From the paths and queries of events to those of requests.
 //!
-//! REST APIs, load balancers and function URLs hand paths on as they were sent. HTTP APIs decode them, and begin them with the stage. The
-//! queries of function URLs, HTTP APIs and load balancers are as they were sent; those of REST APIs are decoded.
+//! REST APIs, load balancers and function URLs hand paths on as they were sent. HTTP APIs decode
+//! them, and begin them with the stage. The queries of function URLs, HTTP APIs and load balancers
+//! are as they were sent; those of REST APIs are decoded.
 
 use std::borrow::Cow;
 
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// What is encoded of a path that was handed on: nothing that `http` takes, so that objects see the same on every platform.
+/// What is encoded of a path that was handed on: nothing that `http` takes, so that objects see the
+/// same on every platform.
 const PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'#').add(b'<').add(b'>').add(b'?').add(b'`');
 /// Likewise of a query.
 const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
@@ -24,7 +26,9 @@ pub(super) fn as_sent(path: &str) -> String {
 
 /// The path of an event that has decoded it and put `stage` before it.
 pub(super) fn decoded(path: &str, stage: Option<&str>) -> String {
-    let own = stage.filter(|stage| *stage != "$default").and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
+    let own = stage
+        .filter(|stage| *stage != "$default")
+        .and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
     let path = own.filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(path);
     rooted(utf8_percent_encode(path, DECODED_PATH).into())
 }
@@ -38,7 +42,8 @@ pub(super) fn query_as_sent(query: &str) -> String {
     utf8_percent_encode(query, QUERY).to_string()
 }
 
-/// A query that comes as names and values, decoded. Values of one name keep their order, names do not have one.
+/// A query that comes as names and values, decoded. Values of one name keep their order, names do
+/// not have one.
 pub(super) fn query_decoded(query: &QueryMap) -> String {
     let encode = |text: &str| utf8_percent_encode(text, DECODED_PART).to_string();
     joined(query, |(name, value)| format!("{}={}", encode(name), encode(value)))
@@ -64,7 +69,13 @@ mod tests {
 
     #[test]
     fn a_path_that_was_sent_encoded_stays_as_it_is() {
-        for path in ["/do/Mirror/a%2Fb/own", "/do/a%2f%2E%2e/x", "/do/caf%C3%A9/100%", "//x/../y", "/a;b=1,2:@!$&'()*+~"] {
+        for path in [
+            "/do/Mirror/a%2Fb/own",
+            "/do/a%2f%2E%2e/x",
+            "/do/caf%C3%A9/100%",
+            "//x/../y",
+            "/a;b=1,2:@!$&'()*+~",
+        ] {
             assert_eq!(as_sent(path), path);
             assert_eq!(as_sent(path).parse::<http::Uri>().expect("a path").path(), path);
         }
@@ -89,15 +100,21 @@ mod tests {
         }
         let map = || QueryMap::from(HashMap::from([(all.clone(), vec![all.clone()])]));
         for query in [query_as_sent(&all), query_decoded(&map()), query_in_parts(&map())] {
-            format!("/?{query}").parse::<http::Uri>().unwrap_or_else(|cause| panic!("{query}: {cause}"));
+            format!("/?{query}")
+                .parse::<http::Uri>()
+                .unwrap_or_else(|cause| panic!("{query}: {cause}"));
         }
     }
 
     #[test]
     fn queries_keep_their_values_and_the_order_of_each_names_values() {
         assert_eq!(query_as_sent("a=1&b=%26&c=x y&d={100%}"), "a=1&b=%26&c=x%20y&d={100%}");
-        let values = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
-        let map = QueryMap::from(HashMap::from([("b".to_owned(), values(&["2", "1&", "é"])), ("a b".to_owned(), values(&["%26"]))]));
+        let values =
+            |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
+        let map = QueryMap::from(HashMap::from([
+            ("b".to_owned(), values(&["2", "1&", "é"])),
+            ("a b".to_owned(), values(&["%26"])),
+        ]));
         assert_eq!(query_decoded(&map), "a%20b=%2526&b=2&b=1%26&b=%C3%A9");
         assert_eq!(query_in_parts(&map), "a%20b=%26&b=2&b=1&&b=%C3%A9");
     }

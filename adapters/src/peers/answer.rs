@@ -1,4 +1,5 @@
-//! Errors that travel between servers: the sender hands its callers the very error that the owner had.
+//! Errors that travel between servers: the sender hands its callers the very error that the owner
+//! had.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -63,7 +64,8 @@ pub(crate) fn error_from(kind: &str, headers: &HeaderMap, body: &Bytes) -> Error
     if told.tells_of_store {
         error = error.telling_of_store();
     }
-    let seconds = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let seconds =
+        headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     match seconds {
         Some(seconds) => error.with_retry_after(Duration::from_secs(seconds)),
         None => error,

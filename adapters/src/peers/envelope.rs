@@ -1,5 +1,6 @@
-//! What travels with a request in the header `dotdo-peer`, and what an answer says of itself there. Both are believed because of the connection
-//! on which they come ([`tls`](super::tls)), not because of what they are.
+//! What travels with a request in the header `dotdo-peer`, and what an answer says of itself there.
+//! Both are believed because of the connection on which they come ([`tls`](super::tls)), not
+//! because of what they are.
 
 use std::net::IpAddr;
 
@@ -9,7 +10,8 @@ use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Everything about a forwarded request that its own lines do not say, and those lines that mean something else between servers.
+/// Everything about a forwarded request that its own lines do not say, and those lines that mean
+/// something else between servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Envelope {
@@ -21,7 +23,8 @@ pub(super) struct Envelope {
     pub(super) object: (String, String),
     /// The URI that the handler shall see.
     pub(super) uri: String,
-    /// The handler shall see these headers as they came: they say something else between the servers.
+    /// The handler shall see these headers as they came: they say something else between the
+    /// servers.
     pub(super) host: Option<Vec<u8>>,
     pub(super) length: Option<u64>,
     /// The address of the client whose request it is, as far as the first server knows it.
@@ -42,7 +45,8 @@ impl Envelope {
     /// The header's value.
     pub(super) fn sealed(&self) -> HeaderValue {
         let json = serde_json::to_vec(self).expect("an envelope has nothing that JSON can't say");
-        HeaderValue::try_from(URL_SAFE_NO_PAD.encode(json)).expect("letters, digits and -_ are legal in a header")
+        HeaderValue::try_from(URL_SAFE_NO_PAD.encode(json))
+            .expect("letters, digits and -_ are legal in a header")
     }
 
     /// What a header's value says; `None` when it was not made by [`Envelope::sealed`].

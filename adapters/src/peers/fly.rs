@@ -1,7 +1,10 @@
 //! Fly's proxy delivers a request again, to the machine that an answer names (`fly-replay`).
 
 use async_trait::async_trait;
-use dotdo_core::{Error, ErrorKind, Forward, HOPS_MAX, Journey, Owner, Passed, PeerError, Peers, Request, Response};
+use dotdo_core::{
+    Error, ErrorKind, Forward, HOPS_MAX, Journey, Owner, Passed, PeerError, Peers, Request,
+    Response,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body::Body as _;
 
@@ -32,15 +35,26 @@ impl Peers for Replay {
     async fn send(&self, owner: &Owner, forward: Forward) -> Result<Passed, PeerError> {
         let Forward { object, request, journey } = forward;
         let not_taken = |request: Request, reason: &str| {
-            Err(PeerError::NotTaken { request: Some(Box::new(request)), what: "not_replayable", reason: reason.to_owned() })
+            Err(PeerError::NotTaken {
+                request: Some(Box::new(request)),
+                what: "not_replayable",
+                reason: reason.to_owned(),
+            })
         };
-        let Some(machine) = owner.address.strip_prefix(ADDRESS_PREFIX).filter(|machine| is_machine(machine)) else {
+        let Some(machine) =
+            owner.address.strip_prefix(ADDRESS_PREFIX).filter(|machine| is_machine(machine))
+        else {
             return not_taken(request, "its owner is not on Fly");
         };
         if !journey.chain.is_empty() || journey.delivery.is_some() {
-            return not_taken(request, "Fly's proxy replays what comes from outside, and an object has sent this");
+            return not_taken(
+                request,
+                "Fly's proxy replays what comes from outside, and an object has sent this",
+            );
         }
-        if journey.visited.len() >= HOPS_MAX || journey.visited.iter().any(|known| known == machine || known == FAILED) {
+        if journey.visited.len() >= HOPS_MAX
+            || journey.visited.iter().any(|known| known == machine || known == FAILED)
+        {
             return not_taken(request, "it has been there, or at too many servers, already");
         }
         if request.body().size_hint().upper().is_none_or(|bytes| bytes > BODY_BYTES_MAX) {
@@ -49,12 +63,20 @@ impl Peers for Replay {
         let mut visited = journey.visited;
         visited.push(self.machine.clone());
         let text = format!("another server owns {object}; Fly's proxy brings the request there");
-        let mut response = Response::new(serde_json::json!({ "error": text, "code": "OWNED_ELSEWHERE", "status": 409 }).into());
+        let mut response = Response::new(
+            serde_json::json!({ "error": text, "code": "OWNED_ELSEWHERE", "status": 409 }).into(),
+        );
         *response.status_mut() = StatusCode::CONFLICT;
-        let replay = format!("instance={machine};state={};timeout={TIMEOUT_SECONDS}s;fallback=force_self", visited.join("+"));
-        let replay = HeaderValue::try_from(replay).map_err(|cause| PeerError::Unknown { reason: cause.to_string() })?;
+        let replay = format!(
+            "instance={machine};state={};timeout={TIMEOUT_SECONDS}s;fallback=force_self",
+            visited.join("+")
+        );
+        let replay = HeaderValue::try_from(replay)
+            .map_err(|cause| PeerError::Unknown { reason: cause.to_string() })?;
         response.headers_mut().insert(REPLAY, replay);
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Ok(Passed::Redirected(response))
     }
@@ -62,15 +84,24 @@ impl Peers for Replay {
 
 /// Whether this can be the id of a machine: what stands in a header of ours must not end its field.
 pub(super) fn is_machine(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// Where a request has been, by what Fly's proxy says. A client that lies about it harms only itself: its request is not replayed.
+/// Where a request has been, by what Fly's proxy says. A client that lies about it harms only
+/// itself: its request is not replayed.
 pub(super) fn journey(headers: &HeaderMap) -> Option<Journey> {
     let source = headers.get(REPLAY_SOURCE).map(|value| value.to_str().unwrap_or_default());
-    let field = |name: &str| source?.split(';').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='));
-    let mut visited: Vec<String> = field("state").into_iter().flat_map(|state| state.split('+')).map(str::to_owned).collect();
-    visited.extend(field("instance").filter(|from| !visited.iter().any(|known| known == from)).map(str::to_owned));
+    let field = |name: &str| {
+        source?.split(';').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='))
+    };
+    let mut visited: Vec<String> =
+        field("state").into_iter().flat_map(|state| state.split('+')).map(str::to_owned).collect();
+    visited.extend(
+        field("instance")
+            .filter(|from| !visited.iter().any(|known| known == from))
+            .map(str::to_owned),
+    );
     if headers.contains_key(REPLAY_FAILED) {
         visited.push(FAILED.to_owned());
     }
@@ -79,5 +110,6 @@ pub(super) fn journey(headers: &HeaderMap) -> Option<Journey> {
 
 /// The error for what must not happen: a machine whose id is none.
 pub(super) fn no_machine(id: &str) -> Error {
-    Error::new(ErrorKind::Invalid, format!("FLY_MACHINE_ID is {id:?}, which is no machine's id")).with_code("BAD_CONFIG")
+    Error::new(ErrorKind::Invalid, format!("FLY_MACHINE_ID is {id:?}, which is no machine's id"))
+        .with_code("BAD_CONFIG")
 }

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use dotdo_core::{Delivery, Error, ErrorKind, HOPS_MAX, Identity, Journey, ObjectId, Response, Result};
+use dotdo_core::{
+    Delivery, Error, ErrorKind, HOPS_MAX, Identity, Journey, ObjectId, Response, Result,
+};
 use http::{HeaderMap, HeaderValue, header, request};
 use uuid::Uuid;
 
@@ -11,8 +13,8 @@ use super::fly;
 use super::{PEER_HEADER, headers};
 use crate::edge::ClientAddress;
 
-/// Says, in a request's extensions, that the connection on which it came has proved to be that of a server of the same bucket. Only what has seen
-/// the proof puts it there.
+/// Says, in a request's extensions, that the connection on which it came has proved to be that of a
+/// server of the same bucket. Only what has seen the proof puts it there.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Proven;
 
@@ -49,7 +51,9 @@ impl Gate {
             Self::Peers(_) if !is_proven => Err(refused("its connection does not prove that")),
             Self::Peers(me) if values.next().is_none() => arrival(*me, value).map_err(refused),
             Self::Peers(_) => Err(refused("it has two of these headers")),
-            Self::Closed | Self::Fly => Err(refused("this server takes no requests of other servers")),
+            Self::Closed | Self::Fly => {
+                Err(refused("this server takes no requests of other servers"))
+            }
         })
     }
 
@@ -77,7 +81,8 @@ fn arrival(me: Uuid, value: &HeaderValue) -> Result<Arrival, &'static str> {
         return Err("the request goes in circles");
     }
     let named = |class: &str, id: &str| ObjectId::new(class, id).map_err(|_| "it names no object");
-    let chain = envelope.chain.iter().map(|(class, id)| named(class, id)).collect::<Result<_, _>>()?;
+    let chain =
+        envelope.chain.iter().map(|(class, id)| named(class, id)).collect::<Result<_, _>>()?;
     let delivery = match &envelope.delivery {
         Some((class, id, number)) => Some(Delivery { sender: named(class, id)?, number: *number }),
         None => None,
@@ -86,7 +91,13 @@ fn arrival(me: Uuid, value: &HeaderValue) -> Result<Arrival, &'static str> {
         Some(hex) => Some(Identity::from_hex(hex).ok_or("it names no caller")?),
         None => None,
     };
-    let journey = Journey { visited: envelope.visited.clone(), chain, delivery, identity, attempt: envelope.attempt };
+    let journey = Journey {
+        visited: envelope.visited.clone(),
+        chain,
+        delivery,
+        identity,
+        attempt: envelope.attempt,
+    };
     Ok(Arrival { object: named(&envelope.object.0, &envelope.object.1)?, journey, envelope })
 }
 
@@ -112,11 +123,14 @@ impl Arrival {
         if let Some(client) = self.envelope.client {
             head.extensions.insert(ClientAddress(client));
         }
-        let bad = |cause: &dyn std::fmt::Display| Error::invalid(format!("a peer sent a request that can't be one: {cause}"));
+        let bad = |cause: &dyn std::fmt::Display| {
+            Error::invalid(format!("a peer sent a request that can't be one: {cause}"))
+        };
         head.uri = self.envelope.uri.parse().map_err(|cause| bad(&cause))?;
         head.headers.remove(header::HOST);
         if let Some(host) = &self.envelope.host {
-            head.headers.insert(header::HOST, HeaderValue::from_bytes(host).map_err(|cause| bad(&cause))?);
+            head.headers
+                .insert(header::HOST, HeaderValue::from_bytes(host).map_err(|cause| bad(&cause))?);
         }
         if let Some(length) = self.envelope.length {
             head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
@@ -126,5 +140,9 @@ impl Arrival {
 }
 
 fn refused(why: &'static str) -> Error {
-    Error::new(ErrorKind::Forbidden, format!("this request claims to come from another server: {why}")).with_code("PEER_REFUSED")
+    Error::new(
+        ErrorKind::Forbidden,
+        format!("this request claims to come from another server: {why}"),
+    )
+    .with_code("PEER_REFUSED")
 }

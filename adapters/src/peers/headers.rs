@@ -1,8 +1,9 @@
 //! Headers that concern one connection only, and so are not passed on (RFC 9110 section 7.6.1).
 //!
-//! What a message's own `Connection` names is passed on all the same. Two servers of one bucket are one recipient: the handler shall see what
-//! it would have seen at the server that the client reached, and a client that could name `x-do-id`, `x-request-id` or what a proxy says of
-//! it there would take these headers away.
+//! What a message's own `Connection` names is passed on all the same. Two servers of one bucket are
+//! one recipient: the handler shall see what it would have seen at the server that the client
+//! reached, and a client that could name `x-do-id`, `x-request-id` or what a proxy says of it there
+//! would take these headers away.
 
 use http::{HeaderMap, HeaderName, header};
 

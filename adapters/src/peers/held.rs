@@ -1,4 +1,5 @@
-//! A body that is held back until the receiver asks for it. Until then the sender may take it back, and knows that nobody has seen it.
+//! A body that is held back until the receiver asks for it. Until then the sender may take it back,
+//! and knows that nobody has seen it.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -68,7 +69,10 @@ impl http_body::Body for Held {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if self.body.is_none() {
             let mut state = self.hold.state();
             if state.body.is_some() && !state.is_asked {

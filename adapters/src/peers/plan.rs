@@ -19,9 +19,11 @@ pub(crate) enum Plan {
     Off,
     /// Over HTTP and the servers' own TLS, with a common secret; others reach this server there.
     Proxy {
-        /// Where others reach this server. What writes per request owns nothing, and need not be reached.
+        /// Where others reach this server. What writes per request owns nothing, and need not be
+        /// reached.
         address: Option<String>,
-        /// What all servers of the bucket know; the one that this server uses, where it is being renewed.
+        /// What all servers of the bucket know; the one that this server uses, where it is being
+        /// renewed.
         secret: Secret,
         /// What all of it gives.
         keys: Keys,
@@ -47,19 +49,30 @@ impl Plan {
         let own = || (reachable && !bound.ip().is_unspecified()).then(|| format!("http://{bound}"));
         let address = config.settings.address.clone().or_else(own);
         match (config.forwarding, machine, config.peer_secret.clone()) {
-            (Forwarding::Auto | Forwarding::FlyReplay, Some(machine), _) if fly::is_machine(&machine) => Ok(Self::Fly { machine }),
-            (Forwarding::Auto | Forwarding::FlyReplay, Some(machine), _) => Err(fly::no_machine(&machine)),
-            (Forwarding::FlyReplay, None, _) => {
-                Err(lacks("forwarding is fly-replay, and FLY_MACHINE_ID does not say which machine this is"))
+            (Forwarding::Auto | Forwarding::FlyReplay, Some(machine), _)
+                if fly::is_machine(&machine) =>
+            {
+                Ok(Self::Fly { machine })
             }
+            (Forwarding::Auto | Forwarding::FlyReplay, Some(machine), _) => {
+                Err(fly::no_machine(&machine))
+            }
+            (Forwarding::FlyReplay, None, _) => Err(lacks(
+                "forwarding is fly-replay, and FLY_MACHINE_ID does not say which machine this is",
+            )),
             (Forwarding::Auto | Forwarding::Proxy, _, Some(secret)) => {
                 let address = checked(address, config.settings.ownership)?;
                 let keys = Keys::new(&secret);
-                Ok(Self::Proxy { address, secret: first(&secret), identity: Identity::new(&keys)?, keys })
+                Ok(Self::Proxy {
+                    address,
+                    secret: first(&secret),
+                    identity: Identity::new(&keys)?,
+                    keys,
+                })
             }
-            (Forwarding::Proxy, _, None) => {
-                Err(lacks("forwarding is proxy, and DOTDO_PEER_SECRET is not set; give all servers of the bucket the same"))
-            }
+            (Forwarding::Proxy, _, None) => Err(lacks(
+                "forwarding is proxy, and DOTDO_PEER_SECRET is not set; give all servers of the bucket the same",
+            )),
             (Forwarding::Auto | Forwarding::Off, ..) => Ok(Self::Off),
         }
     }
@@ -73,11 +86,14 @@ impl Plan {
         }
     }
 
-    /// What records say of where this server, whose process is `me`, is reached; `None` leaves the setting as it is. What anybody with access
-    /// to the bucket could write is not believed, so it is signed.
+    /// What records say of where this server, whose process is `me`, is reached; `None` leaves the
+    /// setting as it is. What anybody with access to the bucket could write is not believed, so it
+    /// is signed.
     pub(crate) fn told_address(&self, me: Uuid) -> Option<String> {
         match self {
-            Self::Proxy { address, keys, .. } => address.as_ref().map(|address| keys.signed(address, me)),
+            Self::Proxy { address, keys, .. } => {
+                address.as_ref().map(|address| keys.signed(address, me))
+            }
             Self::Off | Self::Fly { .. } => self.address(),
         }
     }
@@ -102,7 +118,9 @@ impl Plan {
     pub(crate) fn peers(&self, me: Uuid) -> Option<Arc<dyn Peers>> {
         match self {
             Self::Off => None,
-            Self::Proxy { keys, identity, .. } => Some(Arc::new(Proxy::new(keys.clone(), identity, me))),
+            Self::Proxy { keys, identity, .. } => {
+                Some(Arc::new(Proxy::new(keys.clone(), identity, me)))
+            }
             Self::Fly { machine } => Some(Arc::new(Replay { machine: machine.clone() })),
         }
     }

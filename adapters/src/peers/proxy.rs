@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dotdo_core::{
-    Body, Delivery, Error, ErrorKind, Forward, ObjectId, Owner, Passed, PeerError, Peers, REQUEST_ID_HEADER, Request, Response,
+    Body, Delivery, Error, ErrorKind, Forward, ObjectId, Owner, Passed, PeerError, Peers,
+    REQUEST_ID_HEADER, Request, Response,
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use http_body_util::{BodyExt, Limited};
@@ -24,8 +25,8 @@ use super::held::{Held, Hold, hold};
 use super::secrets::Keys;
 use super::tls::Identity;
 use super::{
-    ACCEPT_MAX, CONNECT_MAX, ERROR_BYTES_MAX, IDLE_CONNECTIONS_MAX, IDLE_MAX, PEER_HEADER, PING_INTERVAL, PINGS_MISSED_MAX, error_from,
-    headers,
+    ACCEPT_MAX, CONNECT_MAX, ERROR_BYTES_MAX, IDLE_CONNECTIONS_MAX, IDLE_MAX, PEER_HEADER,
+    PING_INTERVAL, PINGS_MISSED_MAX, error_from, headers,
 };
 use crate::edge::ClientAddress;
 use crate::telemetry::pass_on;
@@ -38,7 +39,8 @@ pub(super) struct Proxy {
 }
 
 /// An answer that is on its way.
-type Answering = Pin<Box<dyn Future<Output = Result<http::Response<Incoming>, ClientError>> + Send>>;
+type Answering =
+    Pin<Box<dyn Future<Output = Result<http::Response<Incoming>, ClientError>> + Send>>;
 
 /// A request that was sent, and what it takes to get it back or to understand its answer.
 struct Call {
@@ -54,10 +56,17 @@ impl Proxy {
         connector.set_connect_timeout(Some(CONNECT_MAX));
         connector.set_nodelay(true);
         connector.enforce_http(false);
-        let connector =
-            HttpsConnector::new(connector, Arc::clone(&identity.client), true, Arc::new(FixedServerNameResolver::new(nobody())));
+        let connector = HttpsConnector::new(
+            connector,
+            Arc::clone(&identity.client),
+            true,
+            Arc::new(FixedServerNameResolver::new(nobody())),
+        );
         let mut builder = Client::builder(TokioExecutor::new());
-        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_MAX).pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
+        builder
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_MAX)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
         Self { client: builder.build(connector), keys, me }
     }
 
@@ -65,7 +74,11 @@ impl Proxy {
     fn call(&self, owner: &Owner, forward: Forward) -> Result<Call, PeerError> {
         let Some(uri) = self.keys.believed(&owner.address, owner.instance) else {
             let reason = "no server with this secret has said that its owner is there".to_owned();
-            return Err(PeerError::NotTaken { request: Some(Box::new(forward.request)), what: "unreachable", reason });
+            return Err(PeerError::NotTaken {
+                request: Some(Box::new(forward.request)),
+                what: "unreachable",
+                reason,
+            });
         };
         let envelope = self.envelope(owner, &forward);
         let (head, body) = forward.request.into_parts();
@@ -79,7 +92,11 @@ impl Proxy {
         headers::strip(headers);
         pass_on(headers);
         headers.remove(header::CONTENT_LENGTH);
-        for (name, text) in [(header::TRANSFER_ENCODING, "chunked"), (header::EXPECT, "100-continue"), (header::TE, "trailers")] {
+        for (name, text) in [
+            (header::TRANSFER_ENCODING, "chunked"),
+            (header::EXPECT, "100-continue"),
+            (header::TE, "trailers"),
+        ] {
             headers.insert(name, HeaderValue::from_static(text));
         }
         headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
@@ -90,13 +107,20 @@ impl Proxy {
                 asked.release();
             }
         });
-        Ok(Call { answering: Box::pin(self.client.request(request)), hold, head: http::Request::from_parts(head, ()) })
+        Ok(Call {
+            answering: Box::pin(self.client.request(request)),
+            hold,
+            head: http::Request::from_parts(head, ()),
+        })
     }
 
     fn envelope(&self, owner: &Owner, forward: &Forward) -> Envelope {
         let named = |object: &ObjectId| (object.class().to_owned(), object.id().to_owned());
-        let value = |name: HeaderName| forward.request.headers().get(name).map(|value| value.as_bytes().to_vec());
-        let length = value(header::CONTENT_LENGTH).and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
+        let value = |name: HeaderName| {
+            forward.request.headers().get(name).map(|value| value.as_bytes().to_vec())
+        };
+        let length = value(header::CONTENT_LENGTH)
+            .and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
         let visited = forward.journey.visited.iter().cloned().chain([self.me.to_string()]);
         Envelope {
             from: self.me,
@@ -108,11 +132,9 @@ impl Proxy {
             client: forward.request.extensions().get::<ClientAddress>().map(|client| client.0),
             visited: visited.collect(),
             chain: forward.journey.chain.iter().map(named).collect(),
-            delivery: forward
-                .journey
-                .delivery
-                .as_ref()
-                .map(|Delivery { sender, number }| (sender.class().to_owned(), sender.id().to_owned(), *number)),
+            delivery: forward.journey.delivery.as_ref().map(|Delivery { sender, number }| {
+                (sender.class().to_owned(), sender.id().to_owned(), *number)
+            }),
             identity: forward.journey.identity.map(|identity| identity.to_hex()),
             attempt: forward.journey.attempt,
         }
@@ -125,9 +147,14 @@ impl Proxy {
         let mut ping = http::Request::new(body);
         *ping.method_mut() = Method::GET;
         let root = self.keys.believed(&owner.address, owner.instance);
-        let Some(uri) = root
-            .and_then(|root| Uri::builder().scheme("https").authority(root.authority()?.clone()).path_and_query("/health").build().ok())
-        else {
+        let Some(uri) = root.and_then(|root| {
+            Uri::builder()
+                .scheme("https")
+                .authority(root.authority()?.clone())
+                .path_and_query("/health")
+                .build()
+                .ok()
+        }) else {
             return false;
         };
         *ping.uri_mut() = uri;
@@ -135,7 +162,11 @@ impl Proxy {
     }
 
     /// Waits for the answer of a peer that has the request, for as long as it lives.
-    async fn patiently(&self, owner: &Owner, answering: &mut Answering) -> Result<http::Response<Incoming>, PeerError> {
+    async fn patiently(
+        &self,
+        owner: &Owner,
+        answering: &mut Answering,
+    ) -> Result<http::Response<Incoming>, PeerError> {
         let mut missed = 0;
         loop {
             tokio::select! {
@@ -150,13 +181,20 @@ impl Proxy {
                 is_alive = ping => missed = if is_alive { 0 } else { missed + 1 },
             }
             if missed >= PINGS_MISSED_MAX {
-                return Err(PeerError::Unknown { reason: "it does not even say that it lives".to_owned() });
+                return Err(PeerError::Unknown {
+                    reason: "it does not even say that it lives".to_owned(),
+                });
             }
         }
     }
 
     /// What an answer says that names itself.
-    async fn understand(&self, name: &str, answer: http::Response<Incoming>, had_id: bool) -> Result<Passed, PeerError> {
+    async fn understand(
+        &self,
+        name: &str,
+        answer: http::Response<Incoming>,
+        had_id: bool,
+    ) -> Result<Passed, PeerError> {
         let (mut head, body) = answer.into_parts();
         headers::strip(&mut head.headers);
         if !had_id {
@@ -166,8 +204,14 @@ impl Proxy {
             let body = Body::new(body.map_err(|cause| broken(&cause)));
             return Ok(Passed::Answered(Ok(Response::from_parts(head, body))));
         }
-        let unknown = |cause: &dyn std::fmt::Display| PeerError::Unknown { reason: format!("its error broke off: {cause}") };
-        let body = Limited::new(body, ERROR_BYTES_MAX).collect().await.map_err(|cause| unknown(&cause))?.to_bytes();
+        let unknown = |cause: &dyn std::fmt::Display| PeerError::Unknown {
+            reason: format!("its error broke off: {cause}"),
+        };
+        let body = Limited::new(body, ERROR_BYTES_MAX)
+            .collect()
+            .await
+            .map_err(|cause| unknown(&cause))?
+            .to_bytes();
         Ok(Passed::Answered(Err(error_from(name, &head.headers, &body))))
     }
 }
@@ -195,7 +239,11 @@ impl Peers for Proxy {
             Some(Err(cause)) => return Err(call.failed(&cause)),
             None => self.patiently(owner, &mut call.answering).await?,
         };
-        match answer.headers().get(PEER_HEADER).map(|name| name.to_str().unwrap_or_default().to_owned()) {
+        match answer
+            .headers()
+            .get(PEER_HEADER)
+            .map(|name| name.to_str().unwrap_or_default().to_owned())
+        {
             Some(name) if name == Kind::NOT_OWNER => Err(call.declined()),
             Some(name) => self.understand(&name, answer, had_id).await,
             None => {
@@ -215,7 +263,8 @@ impl Call {
         Some(PeerError::NotTaken { request, what, reason })
     }
 
-    /// What follows from an answer, or none, that says nothing of what was done: nothing was unless the body had been asked for.
+    /// What follows from an answer, or none, that says nothing of what was done: nothing was unless
+    /// the body had been asked for.
     fn no_answer(mut self, what: &'static str, reason: String) -> PeerError {
         self.back(what, reason.clone()).unwrap_or(PeerError::Unknown { reason })
     }
@@ -232,30 +281,46 @@ impl Call {
     /// What follows from a peer's word that it does not own the object.
     fn declined(mut self) -> PeerError {
         let (what, reason) = ("declined", "it does not own the object".to_owned());
-        self.back(what, reason.clone()).unwrap_or(PeerError::NotTaken { request: None, what, reason })
+        self.back(what, reason.clone()).unwrap_or(PeerError::NotTaken {
+            request: None,
+            what,
+            reason,
+        })
     }
 }
 
 fn broken(cause: &hyper::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, format!("the answer of the object's owner broke off: {cause}"))
+    Error::new(
+        ErrorKind::Unavailable,
+        format!("the answer of the object's owner broke off: {cause}"),
+    )
 }
 
-/// The name that servers are connected to by. It is neither sent nor checked: what is checked is their key.
+/// The name that servers are connected to by. It is neither sent nor checked: what is checked is
+/// their key.
 fn nobody() -> ServerName<'static> {
     ServerName::try_from("server.invalid").expect("this is a name")
 }
 
-/// Whether a connection failed because the other side did not prove that it is a server of this bucket, or took this one for none.
+/// Whether a connection failed because the other side did not prove that it is a server of this
+/// bucket, or took this one for none.
 fn is_strange(error: &ClientError) -> bool {
-    let causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |cause| cause.source());
+    let causes =
+        std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |cause| {
+            cause.source()
+        });
     let mut inner = causes.flat_map(|cause| [Some(cause), inside(cause)]).flatten();
     inner.any(|cause| cause.is::<rustls::Error>())
 }
 
 /// The error inside one of the system's, which is not among its sources.
-fn inside<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn std::error::Error + 'static)> {
-    let mut error = error.downcast_ref::<std::io::Error>()?.get_ref()? as &(dyn std::error::Error + 'static);
-    while let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+fn inside<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a (dyn std::error::Error + 'static)> {
+    let mut error =
+        error.downcast_ref::<std::io::Error>()?.get_ref()? as &(dyn std::error::Error + 'static);
+    while let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref)
+    {
         error = inner;
     }
     Some(error)

@@ -12,8 +12,8 @@ use crate::platform::Reached;
 /// How long the private network's names may take to be found.
 const LOOKUP_MAX: Duration = Duration::from_secs(5);
 
-/// The address that others are told: the configured one, else, where requests are forwarded over HTTP, the one that the platform knows.
-/// `None` where it knows none, or none is needed.
+/// The address that others are told: the configured one, else, where requests are forwarded over
+/// HTTP, the one that the platform knows. `None` where it knows none, or none is needed.
 pub(crate) async fn own_address(config: &Config, bound: SocketAddr) -> Option<String> {
     let forwards = match config.forwarding {
         Forwarding::Proxy => true,
@@ -21,7 +21,11 @@ pub(crate) async fn own_address(config: &Config, bound: SocketAddr) -> Option<St
         Forwarding::Off | Forwarding::FlyReplay => false,
     };
     let said = config.settings.address.clone();
-    if said.is_some() || !forwards || config.settings.ownership != Ownership::Leased || !bound.ip().is_unspecified() {
+    if said.is_some()
+        || !forwards
+        || config.settings.ownership != Ownership::Leased
+        || !bound.ip().is_unspecified()
+    {
         return said;
     }
     let port = bound.port();
@@ -30,20 +34,27 @@ pub(crate) async fn own_address(config: &Config, bound: SocketAddr) -> Option<St
             Ok(ip) => format!("http://{}", SocketAddr::new(ip, port)),
             Err(_) => format!("http://{address}:{port}"),
         }),
-        Reached::Beside(name) => Some(match tokio::time::timeout(LOOKUP_MAX, beside(name, port)).await.ok().flatten() {
-            Some(ip) => format!("http://{}", SocketAddr::new(ip, port)),
-            None => {
-                tracing::warn!(name, "this server's own address is not found; the others reach it by a name that it may share");
-                format!("http://{name}:{port}")
-            }
-        }),
+        Reached::Beside(name) => {
+            Some(match tokio::time::timeout(LOOKUP_MAX, beside(name, port)).await.ok().flatten() {
+                Some(ip) => format!("http://{}", SocketAddr::new(ip, port)),
+                None => {
+                    tracing::warn!(
+                        name,
+                        "this server's own address is not found; the others reach it by a name that it may share"
+                    );
+                    format!("http://{name}:{port}")
+                }
+            })
+        }
     }
 }
 
-/// This machine's address on the network on which `name` is found: the one that packets there would come from. None is sent.
+/// This machine's address on the network on which `name` is found: the one that packets there would
+/// come from. None is sent.
 async fn beside(name: &str, port: u16) -> Option<IpAddr> {
     let other = lookup_host((name, port)).await.ok()?.next()?;
-    let any: IpAddr = if other.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let any: IpAddr =
+        if other.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((any, 0)).await.ok()?;
     socket.connect(other).await.ok()?;
     Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified())
@@ -56,7 +67,11 @@ mod tests {
     use super::*;
 
     fn forwarding(reached: Reached) -> Config {
-        Config { peer_secret: Some(Secret::new("s".repeat(32))), reached: Some(reached), ..Config::default() }
+        Config {
+            peer_secret: Some(Secret::new("s".repeat(32))),
+            reached: Some(reached),
+            ..Config::default()
+        }
     }
 
     async fn address(config: &Config, bound: &str) -> Option<String> {
@@ -66,27 +81,49 @@ mod tests {
     #[tokio::test]
     async fn the_platform_s_address_is_told_where_the_socket_has_none() {
         let pod = |ip: &str| forwarding(Reached::At(ip.to_owned()));
-        assert_eq!(address(&pod("10.1.2.3"), "0.0.0.0:80").await.as_deref(), Some("http://10.1.2.3:80"));
-        assert_eq!(address(&pod("fdaa::3"), "[::]:80").await.as_deref(), Some("http://[fdaa::3]:80"));
+        assert_eq!(
+            address(&pod("10.1.2.3"), "0.0.0.0:80").await.as_deref(),
+            Some("http://10.1.2.3:80")
+        );
+        assert_eq!(
+            address(&pod("fdaa::3"), "[::]:80").await.as_deref(),
+            Some("http://[fdaa::3]:80")
+        );
         assert_eq!(address(&pod("10.1.2.3"), "127.0.0.1:80").await, None);
-        let said =
-            Config { settings: dotdo_core::Settings { address: Some("http://said".to_owned()), ..Default::default() }, ..pod("10.1.2.3") };
+        let said = Config {
+            settings: dotdo_core::Settings {
+                address: Some("http://said".to_owned()),
+                ..Default::default()
+            },
+            ..pod("10.1.2.3")
+        };
         assert_eq!(address(&said, "0.0.0.0:80").await.as_deref(), Some("http://said"));
     }
 
     #[tokio::test]
     async fn who_does_not_forward_tells_nobody() {
         let pod = || forwarding(Reached::At("10.1.2.3".to_owned()));
-        assert_eq!(address(&Config { forwarding: Forwarding::Off, ..pod() }, "0.0.0.0:80").await, None);
+        assert_eq!(
+            address(&Config { forwarding: Forwarding::Off, ..pod() }, "0.0.0.0:80").await,
+            None
+        );
         assert_eq!(address(&Config { peer_secret: None, ..pod() }, "0.0.0.0:80").await, None);
-        assert_eq!(address(&Config { fly_machine: Some("m1".to_owned()), ..pod() }, "0.0.0.0:80").await, None);
+        assert_eq!(
+            address(&Config { fly_machine: Some("m1".to_owned()), ..pod() }, "0.0.0.0:80").await,
+            None
+        );
     }
 
     #[tokio::test]
     async fn beside_a_common_name_is_the_own_address_on_its_network() {
-        let found = address(&forwarding(Reached::Beside("localhost".to_owned())), "0.0.0.0:80").await;
-        assert!(matches!(found.as_deref(), Some("http://127.0.0.1:80" | "http://[::1]:80")), "{found:?}");
-        let found = address(&forwarding(Reached::Beside("nowhere.invalid".to_owned())), "0.0.0.0:80").await;
+        let found =
+            address(&forwarding(Reached::Beside("localhost".to_owned())), "0.0.0.0:80").await;
+        assert!(
+            matches!(found.as_deref(), Some("http://127.0.0.1:80" | "http://[::1]:80")),
+            "{found:?}"
+        );
+        let found =
+            address(&forwarding(Reached::Beside("nowhere.invalid".to_owned())), "0.0.0.0:80").await;
         assert_eq!(found.as_deref(), Some("http://nowhere.invalid:80"));
     }
 }

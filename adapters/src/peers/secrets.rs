@@ -1,7 +1,9 @@
-//! What is derived from the servers' common secret: the key that each of them proves to have, and the hash that makes an address believed.
+//! What is derived from the servers' common secret: the key that each of them proves to have, and
+//! the hash that makes an address believed.
 //!
-//! A secret is renewed without a moment in which two servers do not know each other: `old,new` everywhere, then `new,old`, then `new`. The first
-//! is the one that a server uses, each of them is taken from others.
+//! A secret is renewed without a moment in which two servers do not know each other: `old,new`
+//! everywhere, then `new,old`, then `new`. The first is the one that a server uses, each of them is
+//! taken from others.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,8 +15,9 @@ use uuid::Uuid;
 const IDENTITY_CONTEXT: &str = "dotdo 2026-11 identity of servers to each other";
 const ADDRESS_CONTEXT: &str = "dotdo 2026-11 addresses of servers";
 
-/// The shortest secret, in bytes: what a random generator gives, not what somebody makes up. Whoever can connect to a server is shown a
-/// public key made of it, and can try guesses against that.
+/// The shortest secret, in bytes: what a random generator gives, not what somebody makes up.
+/// Whoever can connect to a server is shown a public key made of it, and can try guesses against
+/// that.
 pub(crate) const SECRET_BYTES_MIN: usize = 32;
 
 /// Whether `text` is one secret, or several separated by commas, each of which is long enough.
@@ -52,7 +55,8 @@ impl Keys {
         self.0.iter().map(|derived| &derived.identity)
     }
 
-    /// The address under which `instance` is reached, as others believe it: with a keyed hash of both behind `#`.
+    /// The address under which `instance` is reached, as others believe it: with a keyed hash of
+    /// both behind `#`.
     pub(super) fn signed(&self, address: &str, instance: Uuid) -> String {
         let mac = self.0.first().expect("there is one").mac(address, instance);
         format!("{address}#{}", URL_SAFE_NO_PAD.encode(mac.as_bytes()))
@@ -61,7 +65,8 @@ impl Keys {
     /// Where `instance` is reached, if a server with one of the secrets has said so.
     pub(super) fn believed(&self, signed: &str, instance: Uuid) -> Option<Uri> {
         let (address, hash) = signed.rsplit_once('#')?;
-        let hash = blake3::Hash::from(<[u8; 32]>::try_from(URL_SAFE_NO_PAD.decode(hash).ok()?).ok()?);
+        let hash =
+            blake3::Hash::from(<[u8; 32]>::try_from(URL_SAFE_NO_PAD.decode(hash).ok()?).ok()?);
         // Comparing two hashes takes the same time wherever they differ.
         let is_ours = self.0.iter().any(|derived| derived.mac(address, instance) == hash);
         if is_ours { place(address) } else { None }
@@ -81,11 +86,18 @@ impl Derived {
     }
 }
 
-/// The root of a server at `http://host:port`, as it is asked for: with the servers' own TLS. `None` when the address says more, or less, than that.
+/// The root of a server at `http://host:port`, as it is asked for: with the servers' own TLS.
+/// `None` when the address says more, or less, than that.
 pub(super) fn place(address: &str) -> Option<Uri> {
     let authority = address.strip_prefix("http://")?;
     let authority = authority.strip_suffix('/').unwrap_or(authority);
     let parsed: http::uri::Authority = authority.parse().ok()?;
     let is_plain = !authority.contains('@') && !parsed.host().is_empty();
-    Uri::builder().scheme("https").authority(parsed).path_and_query("/").build().ok().filter(|_| is_plain)
+    Uri::builder()
+        .scheme("https")
+        .authority(parsed)
+        .path_and_query("/")
+        .build()
+        .ok()
+        .filter(|_| is_plain)
 }

@@ -1,8 +1,11 @@
-//! Two servers that talk to each other through real ports: who is believed, what passes, and what comes back.
+//! Two servers that talk to each other through real ports: who is believed, what passes, and what
+//! comes back.
 
 use std::net::SocketAddr;
 
-use dotdo_core::{Body, Forward, Journey, ObjectId, Owner, Ownership, Passed, PeerError, Peers, Request, Secret};
+use dotdo_core::{
+    Body, Forward, Journey, ObjectId, Owner, Ownership, Passed, PeerError, Peers, Request, Secret,
+};
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -55,11 +58,17 @@ fn ask(gate: &Gate, value: HeaderValue, proven: Option<Proven>) -> Result<String
     let (mut head, ()) = request.expect("a request").into_parts();
     proven.map(|proven| head.extensions.insert(proven));
     match gate.arrival(&head).expect("it claims to come from a peer") {
-        Ok(arrival) => {
-            Ok(format!("{} {:?} {:?}", arrival.object, arrival.journey.chain, arrival.journey.delivery.map(|message| message.number)))
-        }
+        Ok(arrival) => Ok(format!(
+            "{} {:?} {:?}",
+            arrival.object,
+            arrival.journey.chain,
+            arrival.journey.delivery.map(|message| message.number)
+        )),
         Err(error) => {
-            assert_eq!((error.kind(), error.code()), (dotdo_core::ErrorKind::Forbidden, "PEER_REFUSED"));
+            assert_eq!(
+                (error.kind(), error.code()),
+                (dotdo_core::ErrorKind::Forbidden, "PEER_REFUSED")
+            );
             Err(error.message().rsplit(": ").next().unwrap_or_default().to_owned())
         }
     }
@@ -68,10 +77,19 @@ fn ask(gate: &Gate, value: HeaderValue, proven: Option<Proven>) -> Result<String
 #[test]
 fn a_peer_is_believed_on_a_connection_that_has_proved_it() {
     let (gate, value) = (Gate::Peers(me()), envelope().sealed());
-    assert_eq!(ask(&gate, value.clone(), Some(Proven)), Ok("Counter/a/b ü [Counter/first] Some(7)".to_owned()));
-    assert_eq!(ask(&gate, value.clone(), None), Err("its connection does not prove that".to_owned()));
+    assert_eq!(
+        ask(&gate, value.clone(), Some(Proven)),
+        Ok("Counter/a/b ü [Counter/first] Some(7)".to_owned())
+    );
+    assert_eq!(
+        ask(&gate, value.clone(), None),
+        Err("its connection does not prove that".to_owned())
+    );
     for closed in [Gate::Closed, Gate::Fly] {
-        assert_eq!(ask(&closed, value.clone(), Some(Proven)), Err("this server takes no requests of other servers".to_owned()));
+        assert_eq!(
+            ask(&closed, value.clone(), Some(Proven)),
+            Err("this server takes no requests of other servers".to_owned())
+        );
     }
 }
 
@@ -81,7 +99,9 @@ fn a_proof_is_not_enough() {
     let cases: [(&str, Change); 4] = [
         ("it is for another server", |envelope| envelope.to = Uuid::from_u128(3)),
         ("the request goes in circles", |envelope| envelope.visited.push(me().to_string())),
-        ("the request goes in circles", |envelope| envelope.visited = vec!["x".to_owned(); dotdo_core::HOPS_MAX + 1]),
+        ("the request goes in circles", |envelope| {
+            envelope.visited = vec!["x".to_owned(); dotdo_core::HOPS_MAX + 1]
+        }),
         ("it names no object", |envelope| envelope.object.1.clear()),
     ];
     for (why, change) in cases {
@@ -91,14 +111,20 @@ fn a_proof_is_not_enough() {
     }
     for unreadable in ["", "x", "e30", "{}"] {
         let refusal = ask(&Gate::Peers(me()), HeaderValue::from_static(unreadable), Some(Proven));
-        assert_eq!(refusal, Err("the header dotdo-peer can't be read".to_owned()), "{unreadable:?}");
+        assert_eq!(
+            refusal,
+            Err("the header dotdo-peer can't be read".to_owned()),
+            "{unreadable:?}"
+        );
     }
 }
 
 #[test]
 fn an_address_is_believed_of_whom_a_server_with_the_secret_has_said_it() {
     let signed = keys(SECRET).signed("http://10.0.0.7:80", me());
-    let believed = |keys: Keys, text: &str, instance: Uuid| keys.believed(text, instance).map(|uri| uri.to_string());
+    let believed = |keys: Keys, text: &str, instance: Uuid| {
+        keys.believed(text, instance).map(|uri| uri.to_string())
+    };
     assert_eq!(believed(keys(SECRET), &signed, me()).as_deref(), Some("https://10.0.0.7:80/"));
     assert_eq!(believed(keys(OTHER), &signed, me()), None, "another secret");
     assert_eq!(believed(keys(SECRET), &signed, Uuid::from_u128(3)), None, "another process");
@@ -112,12 +138,21 @@ fn an_address_is_believed_of_whom_a_server_with_the_secret_has_said_it() {
         assert_eq!(believed(keys(SECRET), unsigned, me()), None, "{unsigned:?}");
     }
     let renewed = format!("{OTHER},{SECRET}");
-    assert!(believed(keys(&renewed), &signed, me()).is_some(), "the old one is taken while it is renewed");
+    assert!(
+        believed(keys(&renewed), &signed, me()).is_some(),
+        "the old one is taken while it is renewed"
+    );
 }
 
 #[test]
 fn an_address_is_a_host_and_a_port_and_nothing_more() {
-    for good in ["http://10.0.0.7:80", "http://10.0.0.7:80/", "http://[fd00::7]:8787", "http://name.internal:1", "http://name"] {
+    for good in [
+        "http://10.0.0.7:80",
+        "http://10.0.0.7:80/",
+        "http://[fd00::7]:8787",
+        "http://name.internal:1",
+        "http://name",
+    ] {
         assert!(place(good).is_some(), "{good}");
     }
     for bad in [
@@ -167,7 +202,11 @@ fn headers_of_one_connection_stay_there() {
     strip(&mut headers);
     let mut left: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
     left.sort_unstable();
-    assert_eq!(left, ["authorization", "cookie", "cookie", "trailer", "x-do-id"], "what Connection names is no client's to take away");
+    assert_eq!(
+        left,
+        ["authorization", "cookie", "cookie", "trailer", "x-do-id"],
+        "what Connection names is no client's to take away"
+    );
 }
 
 /// A port, and the address as `secret` signs it.
@@ -187,7 +226,12 @@ async fn send_with(secret: &str, address: &str, body: Body) -> Result<Passed, Pe
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     let object = ObjectId::new("Counter", "a").expect("an id");
-    proxy.send(&Owner { instance: me(), address: address.to_owned() }, Forward { object, request, journey: Journey::default() }).await
+    proxy
+        .send(
+            &Owner { instance: me(), address: address.to_owned() },
+            Forward { object, request, journey: Journey::default() },
+        )
+        .await
 }
 
 async fn send(address: &str, body: Body) -> Result<Passed, PeerError> {
@@ -217,7 +261,10 @@ async fn a_request_that_was_not_taken_comes_back_whole() {
         let (mut stream, _) = listener.accept().await.expect("a connection");
         let mut heard = vec![0; 4096];
         let read = stream.read(&mut heard).await.expect("something");
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await.expect("it is open");
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi")
+            .await
+            .expect("it is open");
         heard.truncate(read);
         stream.read_to_end(&mut heard).await.expect("the rest");
         let (second, _) = listener.accept().await.expect("a connection");
@@ -233,7 +280,12 @@ async fn a_request_that_was_not_taken_comes_back_whole() {
     let heard = stranger.await.expect("it does not panic");
     assert_eq!(heard[0], FIRST_BYTE);
     let heard = String::from_utf8_lossy(&heard).into_owned();
-    assert!(!["precious", "POST", "Counter", "127.0.0.1", SECRET].iter().any(|word| heard.contains(word)), "{heard}");
+    assert!(
+        !["precious", "POST", "Counter", "127.0.0.1", SECRET]
+            .iter()
+            .any(|word| heard.contains(word)),
+        "{heard}"
+    );
     // Nobody listens there any more.
     comes_back(send(&address, once()).await, "unreachable").await;
 }
@@ -249,7 +301,8 @@ async fn a_server_takes_nothing_from_whoever_proves_nothing() {
         }
         taken
     });
-    let to = address.trim_start_matches("http://").split('#').next().expect("the address").to_owned();
+    let to =
+        address.trim_start_matches("http://").split('#').next().expect("the address").to_owned();
     // TLS that shows no key, TLS that shows another one, and what only begins like TLS.
     let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let nobody = rustls::ClientConfig::builder_with_provider(provider)
@@ -272,7 +325,9 @@ async fn a_server_takes_nothing_from_whoever_proves_nothing() {
 async fn servers_know_each_other_at_each_step_of_a_renewal() {
     let (both, renewed) = (format!("{SECRET},{OTHER}"), format!("{OTHER},{SECRET}"));
     let steps = [SECRET, &both, &renewed, OTHER];
-    for (sender, receiver) in steps.windows(2).flat_map(|pair| [(pair[0], pair[1]), (pair[1], pair[0])]) {
+    for (sender, receiver) in
+        steps.windows(2).flat_map(|pair| [(pair[0], pair[1]), (pair[1], pair[0])])
+    {
         let (listener, address) = listen(receiver).await;
         let acceptor = identity(receiver).acceptor();
         let server = tokio::spawn(async move {
@@ -289,7 +344,8 @@ async fn a_request_that_was_taken_and_not_answered_may_have_been_done() {
     let (listener, address) = listen(SECRET).await;
     let dying = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.expect("a connection");
-        let mut stream = identity(SECRET).acceptor().accept(stream).await.expect("it proves itself");
+        let mut stream =
+            identity(SECRET).acceptor().accept(stream).await.expect("it proves itself");
         let mut bytes = [0; 4096];
         let read = stream.read(&mut bytes).await.expect("a head");
         let head = String::from_utf8_lossy(&bytes[..read]).into_owned();
@@ -300,14 +356,19 @@ async fn a_request_that_was_taken_and_not_answered_may_have_been_done() {
     });
     let outcome = send(&address, once()).await;
     assert!(matches!(outcome, Err(PeerError::Unknown { .. })), "{outcome:?}");
-    assert!(dying.await.expect("it does not panic").contains("precious"), "the body was sent when it was asked for");
+    assert!(
+        dying.await.expect("it does not panic").contains("precious"),
+        "the body was sent when it was asked for"
+    );
 }
 
-/// How a server forwards that has these settings and listens at `bound`: the way and the address, or why it does not start.
+/// How a server forwards that has these settings and listens at `bound`: the way and the address,
+/// or why it does not start.
 fn plan(change: fn(&mut Config), bound: &str) -> Result<(&'static str, Option<String>), String> {
     let mut config = Config::default();
     change(&mut config);
-    let plan = Plan::new(&config, bound.parse().expect("an address")).map_err(|error| error.message().to_owned())?;
+    let plan = Plan::new(&config, bound.parse().expect("an address"))
+        .map_err(|error| error.message().to_owned())?;
     Ok((plan.name(), plan.address()))
 }
 
@@ -318,7 +379,11 @@ fn a_server_forwards_where_it_can() {
     assert_eq!(plan(|_| (), "127.0.0.1:80"), Ok(("off", None)));
     assert_eq!(plan(secret, "127.0.0.1:80"), Ok(("proxy", address("http://127.0.0.1:80"))));
     assert_eq!(plan(secret, "[::1]:80"), Ok(("proxy", address("http://[::1]:80"))));
-    assert!(plan(secret, "0.0.0.0:80").expect_err("nobody knows where it is").contains("set DOTDO_ADDRESS"));
+    assert!(
+        plan(secret, "0.0.0.0:80")
+            .expect_err("nobody knows where it is")
+            .contains("set DOTDO_ADDRESS")
+    );
     let named = |config: &mut Config| {
         config.peer_secret = Some(Secret::new(SECRET));
         config.settings.address = Some("http://10.0.0.7:80".to_owned());
@@ -333,12 +398,22 @@ fn a_server_forwards_where_it_can() {
         config.peer_secret = Some(Secret::new(SECRET));
         config.settings.ownership = Ownership::PerRequest;
     };
-    assert_eq!(plan(function, "127.0.0.1:80"), Ok(("proxy", None)), "it owns nothing, so nobody has to reach it");
+    assert_eq!(
+        plan(function, "127.0.0.1:80"),
+        Ok(("proxy", None)),
+        "it owns nothing, so nobody has to reach it"
+    );
     let on_fly = |config: &mut Config| config.fly_machine = Some("91857d6c".to_owned());
     assert_eq!(plan(on_fly, "0.0.0.0:80"), Ok(("fly-replay", address("fly-machine:91857d6c"))));
     assert!(plan(|config| config.fly_machine = Some("a;b".to_owned()), "0.0.0.0:80").is_err());
-    assert!(plan(|config| config.forwarding = Forwarding::Proxy, "0.0.0.0:80").expect_err("no secret").contains("DOTDO_PEER_SECRET"));
+    assert!(
+        plan(|config| config.forwarding = Forwarding::Proxy, "0.0.0.0:80")
+            .expect_err("no secret")
+            .contains("DOTDO_PEER_SECRET")
+    );
     assert!(plan(|config| config.forwarding = Forwarding::FlyReplay, "0.0.0.0:80").is_err());
-    let off = |config: &mut Config| (config.forwarding, config.peer_secret) = (Forwarding::Off, Some(Secret::new(SECRET)));
+    let off = |config: &mut Config| {
+        (config.forwarding, config.peer_secret) = (Forwarding::Off, Some(Secret::new(SECRET)))
+    };
     assert_eq!(plan(off, "0.0.0.0:80"), Ok(("off", None)));
 }

@@ -1,8 +1,10 @@
-//! How servers prove to each other who they are: TLS 1.3, in which both sides show that they have the key that is derived from the common secret.
+//! How servers prove to each other who they are: TLS 1.3, in which both sides show that they have
+//! the key that is derived from the common secret.
 //!
-//! The key is a raw public key (RFC 7250), so there is nothing to issue, nothing that expires and no name to check. The receiver proves
-//! itself before the sender says a word of HTTP; the sender proves itself before the receiver reads one. There are no tickets and no
-//! early data, so nothing can be sent twice.
+//! The key is a raw public key (RFC 7250), so there is nothing to issue, nothing that expires and
+//! no name to check. The receiver proves itself before the sender says a word of HTTP; the sender
+//! proves itself before the receiver reads one. There are no tickets and no early data, so nothing
+//! can be sent twice.
 //!
 //! Must not know: HTTP, objects.
 
@@ -13,30 +15,42 @@ use std::time::Duration;
 use dotdo_core::{Error, Result};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls13_signature_with_raw_key};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls13_signature_with_raw_key,
+};
+use rustls::pki_types::{
+    CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer,
+    UnixTime,
+};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{AlwaysResolvesServerRawPublicKeys, NoServerSessionStorage};
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::version::TLS13;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, ServerConfig,
+    SignatureScheme,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::secrets::Keys;
 
-/// What is spoken inside. A server that speaks another version is as good as none: requests then wait for the lease.
+/// What is spoken inside. A server that speaks another version is as good as none: requests then
+/// wait for the lease.
 const PROTOCOL: &[u8] = b"dotdo/1";
 
-/// The first byte of a connection that begins with TLS (a handshake record). No method of HTTP begins with it.
+/// The first byte of a connection that begins with TLS (a handshake record). No method of HTTP
+/// begins with it.
 pub(crate) const FIRST_BYTE: u8 = 0x16;
 
 /// How long a connection may take to prove whose it is.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 
 /// The seed of an Ed25519 key as PKCS #8 (RFC 8410 section 7) begins with this.
-const PKCS8_PREFIX: [u8; 16] = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+const PKCS8_PREFIX: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
 
 /// Both sides of the servers' TLS.
 pub(crate) struct Identity {
@@ -55,23 +69,32 @@ impl Identity {
     ///
     /// `Internal` when the cryptography does not know these kinds of keys.
     pub(super) fn new(keys: &Keys) -> Result<Self> {
-        let failed = |cause: rustls::Error| Error::internal(format!("the servers' TLS can't be prepared: {cause}"));
+        let failed = |cause: rustls::Error| {
+            Error::internal(format!("the servers' TLS can't be prepared: {cause}"))
+        };
         Self::made(keys).map_err(failed)
     }
 
     fn made(keys: &Keys) -> std::result::Result<Self, rustls::Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let signers: Vec<_> = keys.identities().map(|seed| signer(&provider, seed)).collect::<std::result::Result<_, _>>()?;
-        let accepted: Vec<_> = signers.iter().map(public_key).collect::<std::result::Result<_, _>>()?;
+        let signers: Vec<_> = keys
+            .identities()
+            .map(|seed| signer(&provider, seed))
+            .collect::<std::result::Result<_, _>>()?;
+        let accepted: Vec<_> =
+            signers.iter().map(public_key).collect::<std::result::Result<_, _>>()?;
         let (own, public) = (Arc::clone(&signers[0]), accepted[0].clone());
         let key = Arc::new(CertifiedKey::new(vec![CertificateDer::from(public)], own));
-        let ours = Arc::new(Ours { accepted, algorithms: provider.signature_verification_algorithms });
+        let ours =
+            Arc::new(Ours { accepted, algorithms: provider.signature_verification_algorithms });
 
         let mut client = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&TLS13])?
             .dangerous()
             .with_custom_certificate_verifier(ours.clone())
-            .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(Arc::clone(&key))));
+            .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(
+                Arc::clone(&key),
+            )));
         client.alpn_protocols = vec![PROTOCOL.to_vec()];
         client.resumption = Resumption::disabled();
         client.enable_sni = false;
@@ -93,8 +116,12 @@ impl Identity {
 }
 
 impl Acceptor {
-    /// The connection, once its other side has proved that it is a server of the same bucket; `None` when it has not.
-    pub(crate) async fn accept<I: AsyncRead + AsyncWrite + Unpin>(&self, io: I) -> Option<TlsStream<I>> {
+    /// The connection, once its other side has proved that it is a server of the same bucket;
+    /// `None` when it has not.
+    pub(crate) async fn accept<I: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        io: I,
+    ) -> Option<TlsStream<I>> {
         match tokio::time::timeout(HANDSHAKE_MAX, self.0.accept(io)).await {
             Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(PROTOCOL) => Some(stream),
             Ok(Ok(_)) => None,
@@ -113,13 +140,18 @@ impl fmt::Debug for Acceptor {
     }
 }
 
-fn signer(provider: &CryptoProvider, seed: &[u8; 32]) -> std::result::Result<Arc<dyn SigningKey>, rustls::Error> {
+fn signer(
+    provider: &CryptoProvider,
+    seed: &[u8; 32],
+) -> std::result::Result<Arc<dyn SigningKey>, rustls::Error> {
     let der = [&PKCS8_PREFIX[..], seed].concat();
     provider.key_provider.load_private_key(PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(der)))
 }
 
 fn public_key(signer: &Arc<dyn SigningKey>) -> std::result::Result<Vec<u8>, rustls::Error> {
-    let key = signer.public_key().ok_or_else(|| rustls::Error::General("the key does not say its public half".to_owned()))?;
+    let key = signer
+        .public_key()
+        .ok_or_else(|| rustls::Error::General("the key does not say its public half".to_owned()))?;
     Ok(key.to_vec())
 }
 
@@ -142,7 +174,12 @@ impl Ours {
         key: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature_with_raw_key(message, &SubjectPublicKeyInfoDer::from(key.as_ref()), signed, &self.algorithms)
+        verify_tls13_signature_with_raw_key(
+            message,
+            &SubjectPublicKeyInfoDer::from(key.as_ref()),
+            signed,
+            &self.algorithms,
+        )
     }
 }
 

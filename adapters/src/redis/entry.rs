@@ -54,8 +54,13 @@ impl Keys {
     /// The keys for the bucket at `location`.
     pub(super) fn new(secret: &Secret, location: &str) -> Self {
         let root = blake3::derive_key(CONTEXT, secret.reveal().as_bytes());
-        let derive =
-            |what: &str| *blake3::Hasher::new_keyed(&root).update(what.as_bytes()).update(location.as_bytes()).finalize().as_bytes();
+        let derive = |what: &str| {
+            *blake3::Hasher::new_keyed(&root)
+                .update(what.as_bytes())
+                .update(location.as_bytes())
+                .finalize()
+                .as_bytes()
+        };
         let name = blake3::Hash::from_bytes(derive("name:")).to_hex();
         Self { mac: derive("mac:"), bucket: name[..HEX / 2].to_owned() }
     }
@@ -85,28 +90,46 @@ impl Keys {
         format!("{}{} {text}", prefix_of(&owner.instance), mac.to_hex())
     }
 
-    /// What was written with the same secret, for the same bucket, and not so long ago that its lease must be over; `None` for anything else.
+    /// What was written with the same secret, for the same bucket, and not so long ago that its
+    /// lease must be over; `None` for anything else.
     pub(super) fn open(&self, bytes: &[u8], now_ms: i64) -> Option<Entry> {
-        let written = std::str::from_utf8(bytes).ok().filter(|written| written.len() <= ENTRY_BYTES_MAX)?;
+        let written =
+            std::str::from_utf8(bytes).ok().filter(|written| written.len() <= ENTRY_BYTES_MAX)?;
         let (instance, rest) = written.split_once(' ')?;
         let (hex, text) = rest.split_once(' ')?;
-        // Comparing two hashes takes the same time wherever they differ. The other way to write the same hash would be another text.
-        let theirs = Some(hex).filter(|hex| !hex.contains(|digit: char| digit.is_ascii_uppercase()));
+        // Comparing two hashes takes the same time wherever they differ. The other way to write the
+        // same hash would be another text.
+        let theirs =
+            Some(hex).filter(|hex| !hex.contains(|digit: char| digit.is_ascii_uppercase()));
         if blake3::Hash::from_hex(theirs?).ok()? != blake3::keyed_hash(&self.mac, text.as_bytes()) {
             return None;
         }
         let text: Text = serde_json::from_str(text).ok()?;
-        let news = [News::Taken, News::Kept, News::Released].into_iter().find(|news| name_of(*news) == text.news)?;
+        let news = [News::Taken, News::Kept, News::Released]
+            .into_iter()
+            .find(|news| name_of(*news) == text.news)?;
         let skew_ms = i64::try_from(CLOCK_SKEW_MAX.as_millis()).unwrap_or(i64::MAX);
         let age_ms = now_ms.saturating_sub(text.time_ms);
         let age_ms_max = i64::try_from(text.lease_ms).unwrap_or(i64::MAX).saturating_add(skew_ms);
-        let is_sound = text.version == VERSION && text.instance.to_string() == instance && (-skew_ms..=age_ms_max).contains(&age_ms);
+        let is_sound = text.version == VERSION
+            && text.instance.to_string() == instance
+            && (-skew_ms..=age_ms_max).contains(&age_ms);
         if !is_sound {
             return None;
         }
         let owner = Owner { instance: text.instance, address: text.address };
-        let holding = Holding { owner, epoch: text.epoch, sequence: text.sequence, remaining: Duration::from_millis(text.lease_ms) };
-        Some(Entry { object: ObjectId::new(&text.class, &text.id).ok()?, holding, news, time_ms: text.time_ms })
+        let holding = Holding {
+            owner,
+            epoch: text.epoch,
+            sequence: text.sequence,
+            remaining: Duration::from_millis(text.lease_ms),
+        };
+        Some(Entry {
+            object: ObjectId::new(&text.class, &text.id).ok()?,
+            holding,
+            news,
+            time_ms: text.time_ms,
+        })
     }
 }
 
@@ -116,7 +139,8 @@ pub(crate) fn fuzz(data: &[u8]) {
     let keys = Keys::new(&Secret::new("a secret of at least thirty-two bytes"), "file:///bucket");
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mac = blake3::keyed_hash(&keys.mac, text.as_bytes()).to_hex();
-    let instance = serde_json::from_str::<Text>(text).map_or_else(|_| Uuid::nil(), |text| text.instance);
+    let instance =
+        serde_json::from_str::<Text>(text).map_or_else(|_| Uuid::nil(), |text| text.instance);
     if let Some(entry) = keys.open(format!("{}{mac} {text}", prefix_of(&instance)).as_bytes(), 0) {
         let again = keys.open(keys.seal(&entry).as_bytes(), 0);
         assert!(again.as_ref() == Some(&entry), "an entry is another one when it is read again");

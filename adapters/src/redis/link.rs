@@ -11,7 +11,10 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::entry::{Entry, prefix_of};
-use super::{ANSWER_MAX, CONNECT_MAX, ENTRY_BYTES_MAX, LETTERS_AT_ONCE, PAUSE_MAX, PAUSE_MIN, PING_INTERVAL, Shared};
+use super::{
+    ANSWER_MAX, CONNECT_MAX, ENTRY_BYTES_MAX, LETTERS_AT_ONCE, PAUSE_MAX, PAUSE_MIN, PING_INTERVAL,
+    Shared,
+};
 
 /// Deletes an entry that begins as those of one process do.
 const DELETE_OWN: &str = "local entry = redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) \
@@ -53,7 +56,10 @@ impl Link {
         loop {
             let why = match self.connect().await {
                 Ok(session) => {
-                    tracing::info!(address, "Redis is there: servers tell each other in it who owns which object");
+                    tracing::info!(
+                        address,
+                        "Redis is there: servers tell each other in it who owns which object"
+                    );
                     (pause, was_told) = (PAUSE_MIN, false);
                     match self.serve(session).await {
                         End::Deaf => return,
@@ -64,7 +70,11 @@ impl Link {
             };
             self.shared.set_connection(None);
             if !std::mem::replace(&mut was_told, true) {
-                tracing::warn!(address, why, "Redis is away: the owners of objects are found in the bucket until it is back");
+                tracing::warn!(
+                    address,
+                    why,
+                    "Redis is away: the owners of objects are found in the bucket until it is back"
+                );
             }
             sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
@@ -80,12 +90,16 @@ impl Link {
                 let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
             }
             // Each wait has its own bound here.
-            let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-            let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+            let config = AsyncConnectionConfig::new()
+                .set_connection_timeout(None)
+                .set_response_timeout(None);
+            let mut connection =
+                client.get_multiplexed_async_connection_with_config(&config).await?;
             let mut subscribed = client.get_async_pubsub().await?;
             subscribed.subscribe(self.shared.channel()).await?;
             // Whoever may not do this can't look anything up.
-            let question = ::redis::cmd("GETRANGE").arg(self.shared.channel()).arg(0).arg(0).to_owned();
+            let question =
+                ::redis::cmd("GETRANGE").arg(self.shared.channel()).arg(0).arg(0).to_owned();
             let _: Vec<u8> = question.query_async(&mut connection).await?;
             let (sink, messages) = subscribed.split();
             Ok(Session { connection, sink, messages })
@@ -124,9 +138,15 @@ impl Link {
     }
 
     /// Tells one word, and those that wait behind it.
-    async fn tell(&mut self, first: Letter, connection: &MultiplexedConnection) -> Result<(), String> {
+    async fn tell(
+        &mut self,
+        first: Letter,
+        connection: &MultiplexedConnection,
+    ) -> Result<(), String> {
         let mut letters = vec![first];
-        while let Some(letter) = (letters.len() < LETTERS_AT_ONCE).then(|| self.letters.try_recv().ok()).flatten() {
+        while let Some(letter) =
+            (letters.len() < LETTERS_AT_ONCE).then(|| self.letters.try_recv().ok()).flatten()
+        {
             letters.push(letter);
         }
         let now_ms = self.shared.clock.wall_ms();
@@ -140,12 +160,20 @@ impl Link {
             return Ok(());
         }
         let mut connection = connection.clone();
-        let sent = timeout(CONNECT_MAX, pipeline.query_async::<Vec<RedisResult<::redis::Value>>>(&mut connection)).await;
+        let sent = timeout(
+            CONNECT_MAX,
+            pipeline.query_async::<Vec<RedisResult<::redis::Value>>>(&mut connection),
+        )
+        .await;
         let (result, ended) = match sent {
             Ok(Ok(answers)) => match answers.into_iter().find_map(Result::err) {
                 None => ("sent", Ok(())),
                 Some(error) => {
-                    tracing::debug!(address = self.shared.address, error = reason(&error), "Redis does not take what it is told");
+                    tracing::debug!(
+                        address = self.shared.address,
+                        error = reason(&error),
+                        "Redis does not take what it is told"
+                    );
                     ("failed", Ok(()))
                 }
             },
@@ -156,15 +184,27 @@ impl Link {
         ended
     }
 
-    /// Adds what one word means. One that has waited for longer than its lease means nothing any more.
+    /// Adds what one word means. One that has waited for longer than its lease means nothing any
+    /// more.
     fn write(&self, pipeline: &mut Pipeline, entry: &Entry, now_ms: i64) {
         let (key, text) = (self.shared.entry_key(&entry.object), self.shared.keys.seal(entry));
-        let waited = Duration::from_millis(u64::try_from(now_ms.saturating_sub(entry.time_ms)).unwrap_or(0));
-        let left_ms = u64::try_from(entry.holding.remaining.saturating_sub(waited).as_millis()).unwrap_or(u64::MAX);
+        let waited =
+            Duration::from_millis(u64::try_from(now_ms.saturating_sub(entry.time_ms)).unwrap_or(0));
+        let left_ms = u64::try_from(entry.holding.remaining.saturating_sub(waited).as_millis())
+            .unwrap_or(u64::MAX);
         match entry.news {
-            News::Released => _ = pipeline.cmd("EVAL").arg(DELETE_OWN).arg(1).arg(key).arg(prefix_of(&self.shared.me)),
+            News::Released => {
+                _ = pipeline
+                    .cmd("EVAL")
+                    .arg(DELETE_OWN)
+                    .arg(1)
+                    .arg(key)
+                    .arg(prefix_of(&self.shared.me))
+            }
             News::Taken | News::Kept if left_ms == 0 => return,
-            News::Taken | News::Kept => _ = pipeline.cmd("SET").arg(key).arg(&text).arg("PX").arg(left_ms),
+            News::Taken | News::Kept => {
+                _ = pipeline.cmd("SET").arg(key).arg(&text).arg("PX").arg(left_ms)
+            }
         }
         if entry.news != News::Kept {
             pipeline.cmd("PUBLISH").arg(self.shared.channel()).arg(text);
@@ -173,8 +213,11 @@ impl Link {
 
     /// Hears a message; `false` when there is nobody to hear it.
     fn hear(&self, message: &Msg) -> bool {
-        let bytes = Some(message.get_payload_bytes()).filter(|bytes| bytes.len() <= ENTRY_BYTES_MAX);
-        let Some(entry) = bytes.and_then(|bytes| self.shared.keys.open(bytes, self.shared.clock.wall_ms())) else {
+        let bytes =
+            Some(message.get_payload_bytes()).filter(|bytes| bytes.len() <= ENTRY_BYTES_MAX);
+        let Some(entry) =
+            bytes.and_then(|bytes| self.shared.keys.open(bytes, self.shared.clock.wall_ms()))
+        else {
             self.shared.suspect();
             metrics::counter!("dotdo_directory_heard_total", "result" => "refused").increment(1);
             return true;
@@ -192,7 +235,10 @@ async fn ping(connection: &MultiplexedConnection, sink: &mut PubSubSink) -> Resu
     let mut connection = connection.clone();
     let question = ::redis::cmd("PING");
     let both = async {
-        let (one, other) = tokio::join!(question.query_async::<::redis::Value>(&mut connection), sink.ping::<::redis::Value>());
+        let (one, other) = tokio::join!(
+            question.query_async::<::redis::Value>(&mut connection),
+            sink.ping::<::redis::Value>()
+        );
         one.and(other)
     };
     match timeout(CONNECT_MAX, both).await {

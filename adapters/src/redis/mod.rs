@@ -1,7 +1,8 @@
 //! Redis as the place where servers of one bucket tell each other what they own.
 //!
-//! Promises: nobody waits for a Redis that is away; what somebody without the servers' secret wrote there is not believed; the address with
-//! its password is never printed. Must not know: what is done with what was found.
+//! Promises: nobody waits for a Redis that is away; what somebody without the servers' secret wrote
+//! there is not believed; the address with its password is never printed. Must not know: what is
+//! done with what was found.
 
 mod entry;
 mod link;
@@ -33,7 +34,8 @@ const ANSWER_MAX: Duration = Duration::from_millis(250);
 /// How long it may take to connect.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 
-/// The pause before the second try to connect; it doubles with each further one, up to [`PAUSE_MAX`].
+/// The pause before the second try to connect; it doubles with each further one, up to
+/// [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 
 /// The longest such pause.
@@ -58,8 +60,7 @@ const ENTRY_BYTES_MAX: usize = 4096;
 const SCHEMES: [&str; 2] = ["redis://", "rediss://"];
 
 /// What addresses look like, as the end of the sentence "it takes …".
-pub(crate) const ACCEPTED: &str =
-    "redis://host:6379, or rediss:// for TLS, with user:password@ before the host and /number after it where needed";
+pub(crate) const ACCEPTED: &str = "redis://host:6379, or rediss:// for TLS, with user:password@ before the host and /number after it where needed";
 
 /// The address that `url` stands for; `None` when it is none that can be used.
 fn understood(url: &str) -> Option<ConnectionInfo> {
@@ -122,7 +123,11 @@ impl Redis {
     ///
     /// `Invalid` when the address is none.
     pub(crate) fn new(about: &About<'_>, clock: Arc<dyn Clock>) -> Result<Self> {
-        let unusable = || Error::invalid(format!("redis_url can't be used (not shown, it may hold a password); it takes {ACCEPTED}"));
+        let unusable = || {
+            Error::invalid(format!(
+                "redis_url can't be used (not shown, it may hold a password); it takes {ACCEPTED}"
+            ))
+        };
         let info = understood(about.url.reveal()).ok_or_else(unusable)?;
         let address = info.addr().to_string();
         let client = Client::open(info).map_err(|_| unusable())?;
@@ -140,14 +145,22 @@ impl Redis {
             untold: watch::Sender::new(0),
             is_suspicious: AtomicBool::new(false),
         };
-        Ok(Self { shared: Arc::new(shared), letters, waiting: Mutex::new(Some(waiting)), task: Mutex::default() })
+        Ok(Self {
+            shared: Arc::new(shared),
+            letters,
+            waiting: Mutex::new(Some(waiting)),
+            task: Mutex::default(),
+        })
     }
 }
 
 #[async_trait]
 impl Directory for Redis {
     fn listen(&self, ear: Ear) {
-        let Some(letters) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        let Some(letters) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
+        else {
+            return;
+        };
         let link = Link { shared: Arc::clone(&self.shared), letters, ear };
         *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokio::spawn(link.run()));
     }
@@ -159,7 +172,8 @@ impl Directory for Redis {
     }
 
     fn tell(&self, object: &ObjectId, holding: Holding, news: News) {
-        let entry = Entry { object: object.clone(), holding, news, time_ms: self.shared.clock.wall_ms() };
+        let entry =
+            Entry { object: object.clone(), holding, news, time_ms: self.shared.clock.wall_ms() };
         self.shared.untold.send_modify(|count| *count += 1);
         if self.letters.try_send(Letter { entry }).is_err() {
             self.shared.told("dropped");
@@ -188,18 +202,25 @@ impl Shared {
     async fn look_up(&self, object: &ObjectId) -> (&'static str, Option<Holding>) {
         let Some(mut connection) = self.connection() else { return ("failed", None) };
         // Whoever wrote the entry may have written a long one.
-        let question = ::redis::cmd("GETRANGE").arg(self.entry_key(object)).arg(0).arg(ENTRY_BYTES_MAX).to_owned();
-        let asked: RedisResult<Vec<u8>> = match timeout(ANSWER_MAX, question.query_async(&mut connection)).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                self.close();
-                return ("failed", None);
-            }
-        };
+        let question = ::redis::cmd("GETRANGE")
+            .arg(self.entry_key(object))
+            .arg(0)
+            .arg(ENTRY_BYTES_MAX)
+            .to_owned();
+        let asked: RedisResult<Vec<u8>> =
+            match timeout(ANSWER_MAX, question.query_async(&mut connection)).await {
+                Ok(answer) => answer,
+                Err(_) => {
+                    self.close();
+                    return ("failed", None);
+                }
+            };
         match asked {
             Ok(bytes) if bytes.is_empty() => ("miss", None),
             Ok(bytes) => match self.keys.open(&bytes, self.clock.wall_ms()) {
-                Some(entry) if entry.object == *object && entry.news != News::Released => ("hit", Some(entry.holding)),
+                Some(entry) if entry.object == *object && entry.news != News::Released => {
+                    ("hit", Some(entry.holding))
+                }
                 _ => {
                     self.suspect();
                     ("refused", None)
@@ -236,7 +257,8 @@ impl Shared {
         metrics::counter!("dotdo_directory_told_total", "result" => result).increment(1);
     }
 
-    /// Somebody writes there who does not know the secret, or an entry is too old, or the clocks differ. Said once.
+    /// Somebody writes there who does not know the secret, or an entry is too old, or the clocks
+    /// differ. Said once.
     fn suspect(&self) {
         if !self.is_suspicious.swap(true, Ordering::Relaxed) {
             let address = &self.address;

@@ -19,14 +19,21 @@ fn keys() -> Keys {
 
 fn entry() -> Entry {
     let owner = Owner { instance: Uuid::from_u128(7), address: "http://10.0.0.7:8787".to_owned() };
-    let holding = Holding { owner, epoch: 3, sequence: 12, remaining: Duration::from_millis(LEASE_MS) };
-    Entry { object: ObjectId::new("Counter", "a/b c").expect("a good id"), holding, news: News::Taken, time_ms: NOW_MS }
+    let holding =
+        Holding { owner, epoch: 3, sequence: 12, remaining: Duration::from_millis(LEASE_MS) };
+    Entry {
+        object: ObjectId::new("Counter", "a/b c").expect("a good id"),
+        holding,
+        news: News::Taken,
+        time_ms: NOW_MS,
+    }
 }
 
 fn redis(url: &str, location: &str, secret: &str) -> Redis {
     let (url, secret) = (Secret::new(url), Secret::new(secret));
     let tenant = Tenant::new("local", "local").expect("a good tenant");
-    let about = About { url: &url, secret: &secret, location, tenant: &tenant, me: Uuid::from_u128(1) };
+    let about =
+        About { url: &url, secret: &secret, location, tenant: &tenant, me: Uuid::from_u128(1) };
     Redis::new(&about, Arc::new(SystemClock::new())).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -39,12 +46,25 @@ fn an_entry_that_was_written_for_something_else_is_none() {
     assert_eq!(other_secret.open(sealed.as_bytes(), NOW_MS), None);
     assert_eq!(other_bucket.open(sealed.as_bytes(), NOW_MS), None);
     assert!(keys().bucket() != other_secret.bucket() && keys().bucket() != other_bucket.bucket());
-    for wrong in ["", " ", "  ", "7 00 {}", &sealed[1..], &sealed.to_uppercase(), &format!("{sealed} "), &"x".repeat(ENTRY_BYTES_MAX * 2)] {
+    for wrong in [
+        "",
+        " ",
+        "  ",
+        "7 00 {}",
+        &sealed[1..],
+        &sealed.to_uppercase(),
+        &format!("{sealed} "),
+        &"x".repeat(ENTRY_BYTES_MAX * 2),
+    ] {
         assert_eq!(keys().open(wrong.as_bytes(), NOW_MS), None, "{wrong}");
     }
     let instance = Uuid::from_u128(8).to_string();
     let renamed = sealed.replacen(&Uuid::from_u128(7).to_string(), &instance, 1);
-    assert_eq!(keys().open(renamed.as_bytes(), NOW_MS), None, "it says twice who wrote it, and the same");
+    assert_eq!(
+        keys().open(renamed.as_bytes(), NOW_MS),
+        None,
+        "it says twice who wrote it, and the same"
+    );
 }
 
 #[test]
@@ -66,7 +86,8 @@ fn an_entry_counts_as_long_as_its_lease_and_clocks_may_differ() {
 
 #[test]
 fn the_largest_object_and_a_long_address_fit() {
-    let object = ObjectId::new(&"C".repeat(64), &"\u{1}".repeat(512)).expect("the longest id, at its longest in JSON");
+    let object = ObjectId::new(&"C".repeat(64), &"\u{1}".repeat(512))
+        .expect("the longest id, at its longest in JSON");
     let mut large = Entry { object, ..entry() };
     large.holding.owner.address = format!("http://{}:8787", "a".repeat(253));
     let sealed = keys().seal(&large);
@@ -75,8 +96,11 @@ fn the_largest_object_and_a_long_address_fit() {
 
 #[test]
 fn names_keep_objects_and_buckets_apart() {
-    let [one, other] = ["s3://one", "s3://other"].map(|location| redis("redis://host", location, SECRET));
-    let key = |redis: &Redis, id: &str| redis.shared.entry_key(&ObjectId::new("Counter", id).expect("a good id"));
+    let [one, other] =
+        ["s3://one", "s3://other"].map(|location| redis("redis://host", location, SECRET));
+    let key = |redis: &Redis, id: &str| {
+        redis.shared.entry_key(&ObjectId::new("Counter", id).expect("a good id"))
+    };
     let names = [
         key(&one, "a"),
         key(&one, "A"),
@@ -93,7 +117,10 @@ fn names_keep_objects_and_buckets_apart() {
 
 #[test]
 fn the_log_is_told_host_and_port_only() {
-    assert_eq!(redis("rediss://user:hunter2@host:6380/1", "memory://", SECRET).shared.address, "host:6380");
+    assert_eq!(
+        redis("rediss://user:hunter2@host:6380/1", "memory://", SECRET).shared.address,
+        "host:6380"
+    );
     assert_eq!(redis("redis://:hunter2@host", "memory://", SECRET).shared.address, "host:6379");
 }
 

@@ -14,7 +14,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::traces::{self, TraceSettings};
 
 /// Libraries whose details are asked for by name only (`h2=debug`), not by a level for everything.
-const QUIET: [&str; 7] = ["h2", "hyper", "hyper_util", "object_store", "reqwest", "rustls", "iceberg"];
+const QUIET: [&str; 7] =
+    ["h2", "hyper", "hyper_util", "object_store", "reqwest", "rustls", "iceberg"];
 
 /// How much is logged, and how.
 #[derive(Debug, Clone)]
@@ -38,8 +39,15 @@ pub(crate) enum LogFormat {
 
 /// Whether `text` is a level, or a list like `info,dotdo_core=debug`.
 pub(crate) fn is_log_filter(text: &str) -> bool {
-    let level = |word: &str| ["off", "error", "warn", "info", "debug", "trace"].iter().any(|known| word.eq_ignore_ascii_case(known));
-    let target = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:-".contains(&byte));
+    let level = |word: &str| {
+        ["off", "error", "warn", "info", "debug", "trace"]
+            .iter()
+            .any(|known| word.eq_ignore_ascii_case(known))
+    };
+    let target = |word: &str| {
+        !word.is_empty()
+            && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:-".contains(&byte))
+    };
     text.split(',').all(|part| match part.trim().split_once('=') {
         Some((name, word)) => target(name) && level(word),
         None => level(part.trim()),
@@ -50,11 +58,13 @@ pub(crate) fn is_log_filter(text: &str) -> bool {
 fn filter(text: &str) -> Targets {
     let given: Targets = text.replace(' ', "").to_lowercase().parse().unwrap_or_default();
     let wordy = given.default_level().is_some_and(|level| level > LevelFilter::INFO);
-    let quiet = QUIET.iter().filter(|name| wordy && !given.iter().any(|(target, _)| target == **name));
+    let quiet =
+        QUIET.iter().filter(|name| wordy && !given.iter().any(|(target, _)| target == **name));
     quiet.fold(given.clone(), |filter, name| filter.with_target(*name, LevelFilter::INFO))
 }
 
-/// Begins to log to standard error, also what panics say, and to send traces where they are wanted. Does nothing where the program logs in its own way already.
+/// Begins to log to standard error, also what panics say, and to send traces where they are wanted.
+/// Does nothing where the program logs in its own way already.
 ///
 /// # Errors
 ///
@@ -67,16 +77,26 @@ pub(crate) fn start_logs(settings: &LogSettings, traces: &TraceSettings) -> Resu
         LogFormat::Json => false,
     };
     let filter = filter(settings.level.as_deref().unwrap_or("info"));
-    // Spans are for traces only. The question whether anything would be logged (`enabled!`) is neither a span nor an event; a filter that
-    // refuses it swallows the event after it.
-    let filter = filter.and(filter_fn(|meta| !meta.is_span()).with_max_level_hint(LevelFilter::TRACE));
+    // Spans are for traces only. The question whether anything would be logged (`enabled!`) is
+    // neither a span nor an event; a filter that refuses it swallows the event after it.
+    let filter =
+        filter.and(filter_fn(|meta| !meta.is_span()).with_max_level_hint(LevelFilter::TRACE));
     let registry = tracing_subscriber::registry().with(traces::layer(traces)?);
     let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let started = if human {
         let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         registry.with(layer.with_ansi(colours).with_target(false).with_filter(filter)).try_init()
     } else {
-        registry.with(layer.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter(filter)).try_init()
+        registry
+            .with(
+                layer
+                    .json()
+                    .flatten_event(true)
+                    .with_current_span(false)
+                    .with_span_list(false)
+                    .with_filter(filter),
+            )
+            .try_init()
     };
     if started.is_ok() {
         std::panic::set_hook(Box::new(log_panic));
@@ -102,10 +122,14 @@ mod tests {
 
     #[test]
     fn a_filter_is_a_level_or_levels_by_target() {
-        for good in ["info", "DEBUG", "off", "info,dotdo_core=debug", "warn, h2=trace", "dotdo::http=info"] {
+        for good in
+            ["info", "DEBUG", "off", "info,dotdo_core=debug", "warn, h2=trace", "dotdo::http=info"]
+        {
             assert!(is_log_filter(good), "{good}");
         }
-        for bad in ["", "infoo", "info,", "dotdo=", "=info", "dotdo=loud", "info;debug", "[span]=info"] {
+        for bad in
+            ["", "infoo", "info,", "dotdo=", "=info", "dotdo=loud", "info;debug", "[span]=info"]
+        {
             assert!(!is_log_filter(bad), "{bad}");
         }
     }
@@ -113,8 +137,14 @@ mod tests {
     #[test]
     fn libraries_stay_quiet_until_they_are_asked_by_name() {
         let all = filter("debug");
-        assert!(all.would_enable("dotdo_core::log", &tracing::Level::DEBUG) && all.would_enable("users_crate", &tracing::Level::DEBUG));
-        assert!(!all.would_enable("h2::codec", &tracing::Level::DEBUG) && all.would_enable("h2::codec", &tracing::Level::INFO));
+        assert!(
+            all.would_enable("dotdo_core::log", &tracing::Level::DEBUG)
+                && all.would_enable("users_crate", &tracing::Level::DEBUG)
+        );
+        assert!(
+            !all.would_enable("h2::codec", &tracing::Level::DEBUG)
+                && all.would_enable("h2::codec", &tracing::Level::INFO)
+        );
         assert!(filter("debug,h2=trace").would_enable("h2::codec", &tracing::Level::TRACE));
         assert!(!filter("warn").would_enable("h2", &tracing::Level::INFO));
     }

@@ -8,20 +8,25 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use super::table::{Kind, Metric, TABLE};
 
 /// Upper bounds of the buckets of every histogram of seconds.
-const SECONDS: [f64; 15] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0, 60.0];
+const SECONDS: [f64; 15] = [
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0,
+    60.0,
+];
 /// How often recorded values are folded into buckets; until then each takes memory.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Begins to record metrics. `None` where the program records them in its own way already.
 pub(crate) fn start_metrics() -> Option<PrometheusHandle> {
-    let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS);
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS);
     let exporter = builder.expect("the list of buckets is not empty").install_recorder().ok();
     TABLE.iter().for_each(describe);
     metrics::gauge!("dotdo_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     exporter
 }
 
-/// Describes a metric. One without labels is there from the start: an alarm on its growth needs the zero before.
+/// Describes a metric. One without labels is there from the start: an alarm on its growth needs the
+/// zero before.
 fn describe(metric: &Metric) {
     let (name, about, unit) = (metric.name, metric.about, unit(metric.name));
     match metric.kind {

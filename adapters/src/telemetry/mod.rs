@@ -1,7 +1,7 @@
 //! What a program that serves tells of itself: logs, metrics and traces.
 //!
-//! Promises: each is set up once, at the program's start; every metric is in one table, from which it is described and documented.
-//! Must not know: requests, the engine, platforms.
+//! Promises: each is set up once, at the program's start; every metric is in one table, from which
+//! it is described and documented. Must not know: requests, the engine, platforms.
 
 mod logs;
 mod metrics;
@@ -12,7 +12,9 @@ mod traces;
 pub(crate) use self::logs::{LogFormat, LogSettings, is_log_filter, start_logs};
 pub(crate) use self::metrics::{keep_metrics, start_metrics};
 pub use self::reference::metrics_reference;
-pub(crate) use self::traces::{FLUSH_MAX, SAMPLERS, TraceSettings, TracedRequest, flush, is_on, is_sampler_arg, pass_on};
+pub(crate) use self::traces::{
+    FLUSH_MAX, SAMPLERS, TraceSettings, TracedRequest, flush, is_on, is_sampler_arg, pass_on,
+};
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,8 @@ series `…_bucket`, `…_sum` and `…_count`. No label holds an id, a path or 
 
 ";
 
-/// All metrics of a server as Markdown: name, type, labels, what they tell. The text of `docs/METRICS.md`.
+/// All metrics of a server as Markdown: name, type, labels, what they tell. The text of
+/// `docs/METRICS.md`.
 pub fn metrics_reference() -> String {
     let mut out = HEAD.to_owned();
     for metric in TABLE {

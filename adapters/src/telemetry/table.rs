@@ -41,25 +41,54 @@ const fn histogram(name: &'static str, labels: &'static [Label], about: &'static
 
 const CLASS: Label = ("class", "the class of the object; empty when the request reached none");
 const CODE: Label = ("code", "the error's code");
-const USE: Label = ("use", "`objects`, `requests`, `pasts` (requests to former states) or `snapshots`");
+const USE: Label =
+    ("use", "`objects`, `requests`, `pasts` (requests to former states) or `snapshots`");
 const OPERATION: Label = ("operation", "`create` (a record), `put`, `get`, `list` or `delete`");
 
-/// Every metric, in the order of the documentation. A heading stands before the first of its metrics.
+/// Every metric, in the order of the documentation. A heading stands before the first of its
+/// metrics.
 pub(super) static TABLE: &[Metric] = &[
-    gauge("dotdo_build_info", &[("version", "the program's version")], "Always 1; tells which version runs."),
+    gauge(
+        "dotdo_build_info",
+        &[("version", "the program's version")],
+        "Always 1; tells which version runs.",
+    ),
     counter(
         "dotdo_spans_total",
-        &[("outcome", "`exported`, `dropped` (too many waited to be sent) or `failed` (the collector did not take them)")],
+        &[(
+            "outcome",
+            "`exported`, `dropped` (too many waited to be sent) or `failed` (the collector did not take them)",
+        )],
         "What became of the spans of traces.",
     ),
     // Requests.
-    counter("dotdo_http_requests_total", &[("status", "the HTTP status"), CLASS], "Requests that were answered."),
-    histogram("dotdo_http_request_seconds", &[CLASS], "Time from a request's head to its response's head."),
+    counter(
+        "dotdo_http_requests_total",
+        &[("status", "the HTTP status"), CLASS],
+        "Requests that were answered.",
+    ),
+    histogram(
+        "dotdo_http_request_seconds",
+        &[CLASS],
+        "Time from a request's head to its response's head.",
+    ),
     gauge("dotdo_http_requests_in_flight", &[], "Requests whose response has not begun."),
     gauge("dotdo_requests_waiting", &[], "Requests that wait for their object's turn."),
-    histogram("dotdo_turn_wait_seconds", &[], "How long requests waited for their object's turn; 0 when the object was free."),
-    histogram("dotdo_handler_seconds", &[], "How long handlers ran, without the wait for their turn and for the store."),
-    counter("dotdo_requests_replayed_total", &[], "Requests with an `Idempotency-Key` that were answered with the stored response."),
+    histogram(
+        "dotdo_turn_wait_seconds",
+        &[],
+        "How long requests waited for their object's turn; 0 when the object was free.",
+    ),
+    histogram(
+        "dotdo_handler_seconds",
+        &[],
+        "How long handlers ran, without the wait for their turn and for the store.",
+    ),
+    counter(
+        "dotdo_requests_replayed_total",
+        &[],
+        "Requests with an `Idempotency-Key` that were answered with the stored response.",
+    ),
     // Commits.
     counter(
         "dotdo_commits_total",
@@ -103,10 +132,26 @@ pub(super) static TABLE: &[Metric] = &[
         "What they take of the memory: databases, what is kept beside them, and places of objects that are not in memory.",
     ),
     counter("dotdo_evictions_total", &[], "Objects that were dropped from memory to make room."),
-    gauge("dotdo_memory_bytes", &[USE], "Memory that is charged to the budget (`limits.memory_bytes_max`)."),
-    gauge("dotdo_memory_waiting", &[], "Work that waits for memory. More than 0 for long: the budget is too small for what is asked."),
-    counter("dotdo_memory_refused_total", &[USE], "Work that was refused because there was no memory for it, in time or at all."),
-    counter("dotdo_restores_total", &[], "Objects that were read from the bucket into memory: cold starts."),
+    gauge(
+        "dotdo_memory_bytes",
+        &[USE],
+        "Memory that is charged to the budget (`limits.memory_bytes_max`).",
+    ),
+    gauge(
+        "dotdo_memory_waiting",
+        &[],
+        "Work that waits for memory. More than 0 for long: the budget is too small for what is asked.",
+    ),
+    counter(
+        "dotdo_memory_refused_total",
+        &[USE],
+        "Work that was refused because there was no memory for it, in time or at all.",
+    ),
+    counter(
+        "dotdo_restores_total",
+        &[],
+        "Objects that were read from the bucket into memory: cold starts.",
+    ),
     histogram("dotdo_restore_seconds", &[], "How long that took."),
     counter("dotdo_restored_bytes_total", &[], "What the restored databases weigh."),
     counter(
@@ -119,7 +164,11 @@ pub(super) static TABLE: &[Metric] = &[
     counter("dotdo_snapshots_total", &[], "Iceberg snapshots that were written."),
     histogram("dotdo_snapshot_seconds", &[], "How long that took, behind the responses."),
     counter("dotdo_snapshot_bytes_total", &[], "Bytes of their files."),
-    counter("dotdo_snapshots_failed_total", &[CODE], "Snapshots that were not written. The log has everything; cold starts get slower."),
+    counter(
+        "dotdo_snapshots_failed_total",
+        &[CODE],
+        "Snapshots that were not written. The log has everything; cold starts get slower.",
+    ),
     counter(
         "dotdo_snapshot_checks_total",
         &[("outcome", "`same`, `different` or `unchecked` (nothing to compare with, or too much)")],
@@ -130,15 +179,26 @@ pub(super) static TABLE: &[Metric] = &[
         &[],
         "Sweeps that deleted nothing because a snapshot differs from the records that it covers. More than none: see docs/OPERATIONS.md, at once.",
     ),
-    counter("dotdo_swept_total", &[("what", "`records` or `snapshot_files`")], "What was deleted after the retention."),
+    counter(
+        "dotdo_swept_total",
+        &[("what", "`records` or `snapshot_files`")],
+        "What was deleted after the retention.",
+    ),
     // The store.
     counter(
         "dotdo_store_requests_total",
-        &[OPERATION, ("outcome", "`ok`, `exists` (somebody else was first), `unavailable` or `refused`")],
+        &[
+            OPERATION,
+            ("outcome", "`ok`, `exists` (somebody else was first), `unavailable` or `refused`"),
+        ],
         "Requests to the store, each retry by itself. A `list` or `delete` of more than a page counts once.",
     ),
     histogram("dotdo_store_request_seconds", &[OPERATION], "How long they took."),
-    counter("dotdo_store_bytes_total", &[OPERATION], "Bytes that were written (`create`, `put`) and read (`get`)."),
+    counter(
+        "dotdo_store_bytes_total",
+        &[OPERATION],
+        "Bytes that were written (`create`, `put`) and read (`get`).",
+    ),
     // Other servers.
     counter(
         "dotdo_forwarded_total",
@@ -155,7 +215,11 @@ pub(super) static TABLE: &[Metric] = &[
         &[("result", "`answered`, `failed` or `not_owner`")],
         "Requests that other servers have sent here. They count as requests, too.",
     ),
-    gauge("dotdo_directory_up", &[], "1 while the Redis where servers tell each other what they own answers, else 0."),
+    gauge(
+        "dotdo_directory_up",
+        &[],
+        "1 while the Redis where servers tell each other what they own answers, else 0.",
+    ),
     counter(
         "dotdo_directory_lookups_total",
         &[(
@@ -166,13 +230,24 @@ pub(super) static TABLE: &[Metric] = &[
     ),
     counter(
         "dotdo_directory_told_total",
-        &[("result", "`sent`, `failed` or `dropped` (too many waited, or it was away for too long)")],
+        &[(
+            "result",
+            "`sent`, `failed` or `dropped` (too many waited, or it was away for too long)",
+        )],
         "What it was told of this server's objects.",
     ),
-    counter("dotdo_directory_heard_total", &[("result", "`heard` or `refused`")], "Changes that other servers have told in it."),
+    counter(
+        "dotdo_directory_heard_total",
+        &[("result", "`heard` or `refused`")],
+        "Changes that other servers have told in it.",
+    ),
     // Messages.
     counter("dotdo_messages_delivered_total", &[], "Messages between objects that were delivered."),
-    counter("dotdo_messages_failed_total", &[CODE], "Deliveries that were not taken; they are tried again."),
+    counter(
+        "dotdo_messages_failed_total",
+        &[CODE],
+        "Deliveries that were not taken; they are tried again.",
+    ),
 ];
 
 /// The headings of the documentation, and the first metric below each.

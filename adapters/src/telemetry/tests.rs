@@ -26,15 +26,24 @@ fn names_follow_the_rules_of_prometheus() {
     for metric in TABLE {
         let name = metric.name;
         assert!(seen.insert(name), "{name} is there twice");
-        assert!(name.starts_with("dotdo_") && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}");
+        assert!(
+            name.starts_with("dotdo_")
+                && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
+            "{name}"
+        );
         assert_eq!(name.ends_with("_total"), metric.kind == Kind::Counter, "{name}");
-        assert_eq!(name.ends_with("_seconds"), metric.kind == Kind::Histogram, "{name}: every histogram is of times");
+        assert_eq!(
+            name.ends_with("_seconds"),
+            metric.kind == Kind::Histogram,
+            "{name}: every histogram is of times"
+        );
         assert!(metric.about.ends_with('.'), "{name}");
     }
     assert!(SECTIONS.iter().all(|(_, first)| seen.contains(first)));
 }
 
-/// The metrics that the source records: the first text in each use of a recording macro, with its kind.
+/// The metrics that the source records: the first text in each use of a recording macro, with its
+/// kind.
 fn recorded(folder: &Path, found: &mut BTreeSet<(String, &'static str)>) {
     for entry in fs::read_dir(folder).expect("a folder of the source") {
         let path: PathBuf = entry.expect("an entry").path();
@@ -42,9 +51,13 @@ fn recorded(folder: &Path, found: &mut BTreeSet<(String, &'static str)>) {
             recorded(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).expect("a source file");
-            for (needle, kind) in [("counter!(\"", "Counter"), ("gauge!(\"", "Gauge"), ("histogram!(\"", "Histogram")] {
+            for (needle, kind) in
+                [("counter!(\"", "Counter"), ("gauge!(\"", "Gauge"), ("histogram!(\"", "Histogram")]
+            {
                 let uses = text.match_indices(needle).map(|(at, _)| &text[at + needle.len()..]);
-                found.extend(uses.filter_map(|rest| Some((rest.split_once('"')?.0.to_owned(), kind))));
+                found.extend(
+                    uses.filter_map(|rest| Some((rest.split_once('"')?.0.to_owned(), kind))),
+                );
             }
         }
     }

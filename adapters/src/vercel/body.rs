@@ -11,8 +11,9 @@ use sync_wrapper::SyncWrapper;
 use tokio::sync::oneshot;
 use vercel_runtime::ResponseBody;
 
-/// The most bytes of a piece. The server asks for the next piece when it has sent most of what it has: the body is over for us when it nearly
-/// is for the client, also when the object gave it as one.
+/// The most bytes of a piece. The server asks for the next piece when it has sent most of what it
+/// has: the body is over for us when it nearly is for the client, also when the object gave it as
+/// one.
 const PIECE_BYTES_MAX: usize = 64 << 10;
 
 /// A body that is taken in pieces, and lets go of the request's life with the last of them.
@@ -46,7 +47,10 @@ impl http_body::Body for Outbound {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
         if !this.rest.is_empty() {
             return Poll::Ready(Some(Ok(this.piece())));
@@ -92,8 +96,11 @@ mod tests {
         let (mut taken, mut left) = (Vec::new(), bytes.len());
         while !body.is_end_stream() {
             assert_eq!(body.size_hint().exact(), Some(left as u64));
-            assert!(over.try_recv().is_err_and(|state| state == oneshot::error::TryRecvError::Empty));
-            let piece = body.frame().await.expect("more").expect("no error").into_data().expect("data");
+            assert!(
+                over.try_recv().is_err_and(|state| state == oneshot::error::TryRecvError::Empty)
+            );
+            let piece =
+                body.frame().await.expect("more").expect("no error").into_data().expect("data");
             assert!((1..=PIECE_BYTES_MAX).contains(&piece.len()));
             left -= piece.len();
             taken.extend_from_slice(&piece);
@@ -113,7 +120,13 @@ mod tests {
         ]));
         let (mut body, _) = outbound(Body::new(broken));
         assert_eq!(body.size_hint().exact(), None);
-        assert_eq!(body.frame().await.expect("more").expect("a piece").into_data().expect("data"), "half");
-        assert_eq!(body.frame().await.expect("more").expect_err("an error").message(), "the source broke off");
+        assert_eq!(
+            body.frame().await.expect("more").expect("a piece").into_data().expect("data"),
+            "half"
+        );
+        assert_eq!(
+            body.frame().await.expect("more").expect_err("an error").message(),
+            "the source broke off"
+        );
     }
 }

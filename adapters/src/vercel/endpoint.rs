@@ -7,7 +7,8 @@ use dotdo_core::{Error, ErrorKind, Result};
 
 use crate::config::Config;
 
-/// The socket of the platform, on which it hears of the program's start and of the end of each request.
+/// The socket of the platform, on which it hears of the program's start and of the end of each
+/// request.
 const IPC_PATH: &str = "VERCEL_IPC_PATH";
 /// The port to listen on; `vercel dev` sets it.
 const DEV_PORT: &str = "VERCEL_DEV_PORT";
@@ -23,7 +24,8 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Goes by the variables that Vercel sets; the runtime, which reads the same ones, takes anything that is wrong for nothing.
+    /// Goes by the variables that Vercel sets; the runtime, which reads the same ones, takes
+    /// anything that is wrong for nothing.
     ///
     /// # Errors
     ///
@@ -33,7 +35,9 @@ impl Endpoint {
         if let Some(path) = &socket
             && !is_socket(Path::new(path))
         {
-            return Err(wrong(format!("{IPC_PATH} is {path:?}, where no socket is; Vercel sets it to one that it listens on")));
+            return Err(wrong(format!(
+                "{IPC_PATH} is {path:?}, where no socket is; Vercel sets it to one that it listens on"
+            )));
         }
         let is_local = socket.is_none();
         match port {
@@ -44,7 +48,9 @@ impl Endpoint {
             None => Ok(Self { port: PORT, is_local }),
             Some(text) => match text.parse() {
                 Ok(port) if port > 0 => Ok(Self { port, is_local }),
-                _ => Err(wrong(format!("{DEV_PORT} is {text:?}; it takes a port, a number from 1 to 65535"))),
+                _ => Err(wrong(format!(
+                    "{DEV_PORT} is {text:?}; it takes a port, a number from 1 to 65535"
+                ))),
             },
         }
     }
@@ -62,7 +68,9 @@ impl Endpoint {
             return Ok(());
         }
         if config.allow_unauthenticated {
-            tracing::warn!("unauthenticated: whoever gets past Vercel's Deployment Protection can read and write every object");
+            tracing::warn!(
+                "unauthenticated: whoever gets past Vercel's Deployment Protection can read and write every object"
+            );
             return Ok(());
         }
         let message = "a function on Vercel can be reached from everywhere, and nobody would have to prove who they are: set \
@@ -97,7 +105,9 @@ mod tests {
     use super::*;
 
     fn find(variables: &[(&str, &str)]) -> Result<Endpoint> {
-        Endpoint::find(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+        Endpoint::find(|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
     }
 
     #[cfg(unix)]
@@ -108,7 +118,9 @@ mod tests {
         let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
         let socket = socket.to_str().expect("a path of letters");
         let at = |port, is_local| Ok::<_, String>(Endpoint { port, is_local });
-        let found = |variables: &[(&str, &str)]| find(variables).map_err(|error| error.message().to_owned());
+        let found = |variables: &[(&str, &str)]| {
+            find(variables).map_err(|error| error.message().to_owned())
+        };
         assert_eq!(found(&[(IPC_PATH, socket)]), at(3000, false));
         assert_eq!(found(&[(IPC_PATH, socket), (DEV_PORT, "4711")]), at(4711, false));
         assert_eq!(found(&[(DEV_PORT, "4711")]), at(4711, true));
@@ -121,19 +133,27 @@ mod tests {
             assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "BAD_CONFIG"));
             error.message().to_owned()
         };
-        assert!(refusal(&[]).starts_with("the platform is vercel, but neither VERCEL_IPC_PATH nor VERCEL_DEV_PORT is set"));
+        assert!(refusal(&[]).starts_with(
+            "the platform is vercel, but neither VERCEL_IPC_PATH nor VERCEL_DEV_PORT is set"
+        ));
         assert!(
-            refusal(&[(IPC_PATH, "/nowhere/at.all"), (DEV_PORT, "4711")]).starts_with("VERCEL_IPC_PATH is \"/nowhere/at.all\", where no")
+            refusal(&[(IPC_PATH, "/nowhere/at.all"), (DEV_PORT, "4711")])
+                .starts_with("VERCEL_IPC_PATH is \"/nowhere/at.all\", where no")
         );
         for port in ["0", "65536", "http", "-1", "30 00"] {
-            assert_eq!(refusal(&[(DEV_PORT, port)]), format!("VERCEL_DEV_PORT is {port:?}; it takes a port, a number from 1 to 65535"));
+            assert_eq!(
+                refusal(&[(DEV_PORT, port)]),
+                format!("VERCEL_DEV_PORT is {port:?}; it takes a port, a number from 1 to 65535")
+            );
         }
     }
 
     #[test]
     fn everybody_is_served_only_when_somebody_said_so() {
-        let (open, closed) = (Config { allow_unauthenticated: true, ..Config::default() }, Config::default());
-        let (there, here) = (Endpoint { port: PORT, is_local: false }, Endpoint { port: PORT, is_local: true });
+        let (open, closed) =
+            (Config { allow_unauthenticated: true, ..Config::default() }, Config::default());
+        let (there, here) =
+            (Endpoint { port: PORT, is_local: false }, Endpoint { port: PORT, is_local: true });
         assert_eq!(there.check(&closed).expect_err("a refusal").kind(), ErrorKind::Forbidden);
         assert!(there.check(&open).is_ok() && here.check(&closed).is_ok());
     }

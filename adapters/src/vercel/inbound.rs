@@ -1,5 +1,6 @@
-//! The body of a request on its way in, read to its end also when the object does not: the runtime closes a connection on which a body was left,
-//! and the platform, which is still sending it, could lose the answer.
+//! The body of a request on its way in, read to its end also when the object does not: the runtime
+//! closes a connection on which a body was left, and the platform, which is still sending it, could
+//! lose the answer.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -61,7 +62,10 @@ where
     type Data = Bytes;
     type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let polled = Pin::new(body).poll_frame(cx);
         if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
@@ -97,7 +101,10 @@ mod tests {
         let mut body = Inbound::new(body);
         sender.send(Bytes::from_static(b"read")).await.expect("somebody reads");
         assert!(!body.is_end_stream());
-        assert_eq!(body.frame().await.expect("more").expect("no error").into_data().expect("data"), "read");
+        assert_eq!(
+            body.frame().await.expect("more").expect("no error").into_data().expect("data"),
+            "read"
+        );
         drop(body);
         for _ in 0..100 {
             sender.send(Bytes::from_static(b"left")).await.expect("somebody reads still");

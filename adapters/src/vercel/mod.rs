@@ -1,8 +1,9 @@
-//! Vercel's functions: the platform starts the program, tells it by its environment where to listen, and sends it HTTP.
+//! Vercel's functions: the platform starts the program, tells it by its environment where to
+//! listen, and sends it HTTP.
 //!
-//! Promises: the platform hears that a request is over when its response was taken and everything it left behind is done, so that nothing
-//! is frozen half way; several requests run at the same time; SIGTERM finishes what is under way.
-//! Must not know: objects, routes, the bucket.
+//! Promises: the platform hears that a request is over when its response was taken and everything
+//! it left behind is done, so that nothing is frozen half way; several requests run at the same
+//! time; SIGTERM finishes what is under way. Must not know: objects, routes, the bucket.
 
 mod body;
 mod endpoint;
@@ -26,18 +27,20 @@ use crate::peers::Plan;
 use crate::program::{Found, Program};
 use crate::serve::{Ended, stop};
 
-/// How long the end of a request waits for what it left behind. The platform counts this time, and ends an instance whose requests take too
-/// long; what is not done by then is done later, or by another instance.
+/// How long the end of a request waits for what it left behind. The platform counts this time, and
+/// ends an instance whose requests take too long; what is not done by then is done later, or by
+/// another instance.
 const SETTLE_MAX: Duration = Duration::from_mins(1);
 
 /// Serves until the platform asks to stop.
 ///
 /// # Errors
 ///
-/// `Invalid` when the environment is not one that Vercel makes, `Forbidden` when everybody could come in, `Unavailable` when the port can't be
-/// listened on, and those of [`Program::start`].
+/// `Invalid` when the environment is not one that Vercel makes, `Forbidden` when everybody could
+/// come in, `Unavailable` when the port can't be listened on, and those of [`Program::start`].
 pub(crate) async fn serve(app: App, found: Found, mut signals: Signals) -> Result<Ended> {
-    let endpoint = Endpoint::find(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?;
+    let endpoint =
+        Endpoint::find(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?;
     endpoint.check(&found.config)?;
     let address = endpoint.address();
     let program = Program::start(app, &found, Plan::new(&found.config, address)?).await?;
@@ -60,7 +63,11 @@ pub(crate) async fn serve(app: App, found: Found, mut signals: Signals) -> Resul
             (signals.next().await, true)
         }
     };
-    tracing::info!(signal, deadline_ms = found.config.shutdown.as_millis(), "stopping; a second signal ends at once");
+    tracing::info!(
+        signal,
+        deadline_ms = found.config.shutdown.as_millis(),
+        "stopping; a second signal ends at once"
+    );
     let requests = async {
         // The runtime knows of SIGTERM only, and finishes its requests when it gets it.
         if signal == Signals::TERMINATE
@@ -78,8 +85,13 @@ fn not_served(endpoint: &Endpoint, cause: &(dyn std::error::Error + Send + Sync)
     Error::new(ErrorKind::Unavailable, message).with_code("BAD_ADDRESS")
 }
 
-/// Answers a request. The platform hears of its end when the response was taken, to its last byte, and nothing it left behind is under way.
-async fn answer<O: Objects>(edge: Arc<Edge<O>>, request: Request, state: AppState) -> http::Response<ResponseBody> {
+/// Answers a request. The platform hears of its end when the response was taken, to its last byte,
+/// and nothing it left behind is under way.
+async fn answer<O: Objects>(
+    edge: Arc<Edge<O>>,
+    request: Request,
+    state: AppState,
+) -> http::Response<ResponseBody> {
     let (life, over) = oneshot::channel::<()>();
     let objects = Arc::clone(&edge);
     // From the beginning: a stop waits for this too.

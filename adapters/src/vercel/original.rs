@@ -1,8 +1,9 @@
 //! What a client has sent, out of what the platform makes of it.
 //!
-//! After a rewrite of everything to one function (`/(.*)` to `/api/object`) the function sees the client's own path and query: the platform
-//! uses the destination to find the function, and for nothing else. So headers that name another path (`x-matched-path`, `x-original-url` and
-//! their like) are not read: where the platform does not set them, the client could.
+//! After a rewrite of everything to one function (`/(.*)` to `/api/object`) the function sees the
+//! client's own path and query: the platform uses the destination to find the function, and for
+//! nothing else. So headers that name another path (`x-matched-path`, `x-original-url` and their
+//! like) are not read: where the platform does not set them, the client could.
 
 use std::net::IpAddr;
 
@@ -16,23 +17,26 @@ use crate::edge::ClientAddress;
 const INTERNAL: &str = "x-vercel-internal-";
 /// The platform's name for a request, by which its logs find it.
 const PLATFORM_ID: HeaderName = HeaderName::from_static("x-vercel-id");
-/// The address that the platform was called from. It writes it itself, whatever the client or a proxy before it said.
+/// The address that the platform was called from. It writes it itself, whatever the client or a
+/// proxy before it said.
 const PLATFORM_CLIENT: HeaderName = HeaderName::from_static("x-vercel-forwarded-for");
 /// Where functions are.
 const FUNCTIONS: &str = "/api/";
 /// Where objects are.
 const OBJECTS: &str = "/do/";
 
-/// The request as the client sent it, with the platform's name for it unless the client gave it one, and with the client's address.
+/// The request as the client sent it, with the platform's name for it unless the client gave it
+/// one, and with the client's address.
 ///
-/// An object can also be reached below the function's own address: `/api/object/do/{id}` is `/do/{id}`. That tells a client nothing and lets it
-/// do nothing that the shorter path does not.
+/// An object can also be reached below the function's own address: `/api/object/do/{id}` is
+/// `/do/{id}`. That tells a client nothing and lets it do nothing that the shorter path does not.
 pub(super) fn original<B>(mut request: Request<B>) -> Request<B> {
     if let Some(address) = client(request.headers()) {
         request.extensions_mut().insert(address);
     }
     let headers = request.headers_mut();
-    let internal: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().starts_with(INTERNAL)).cloned().collect();
+    let internal: Vec<HeaderName> =
+        headers.keys().filter(|name| name.as_str().starts_with(INTERNAL)).cloned().collect();
     for name in internal {
         headers.remove(name);
     }
@@ -95,31 +99,53 @@ mod tests {
             assert_eq!(seen(path, &[]).uri(), expected, "{path}");
         }
         for id in ["x-do-id", "X-DotDo-Id"] {
-            assert_eq!(seen("/api/object/do/a", &[(id.to_lowercase().leak(), "b")]).uri(), "/api/object/do/a");
+            assert_eq!(
+                seen("/api/object/do/a", &[(id.to_lowercase().leak(), "b")]).uri(),
+                "/api/object/do/a"
+            );
         }
     }
 
     #[test]
     fn the_client_is_whom_the_platform_names() {
-        let address = |headers: &[(&'static str, &str)]| seen("/do/a", headers).extensions().get::<ClientAddress>().map(|client| client.0);
+        let address = |headers: &[(&'static str, &str)]| {
+            seen("/do/a", headers).extensions().get::<ClientAddress>().map(|client| client.0)
+        };
         let expected: IpAddr = "192.0.2.7".parse().expect("an address");
-        assert_eq!(address(&[("x-vercel-forwarded-for", "192.0.2.7"), ("x-forwarded-for", "1.2.3.4")]), Some(expected));
+        assert_eq!(
+            address(&[("x-vercel-forwarded-for", "192.0.2.7"), ("x-forwarded-for", "1.2.3.4")]),
+            Some(expected)
+        );
         assert_eq!(address(&[("x-vercel-forwarded-for", "1.2.3.4, 192.0.2.7")]), Some(expected));
-        assert_eq!(address(&[("x-vercel-forwarded-for", "1.2.3.4"), ("x-vercel-forwarded-for", "192.0.2.7")]), Some(expected));
+        assert_eq!(
+            address(&[
+                ("x-vercel-forwarded-for", "1.2.3.4"),
+                ("x-vercel-forwarded-for", "192.0.2.7")
+            ]),
+            Some(expected)
+        );
         assert_eq!(address(&[("x-forwarded-for", "1.2.3.4"), ("x-real-ip", "1.2.3.4")]), None);
     }
 
     #[test]
     fn headers_name_no_path() {
-        let spoofed = [("x-matched-path", "/do/b"), ("x-original-url", "/do/b"), ("x-rewrite-url", "/do/b"), ("x-invoke-path", "/do/b")];
+        let spoofed = [
+            ("x-matched-path", "/do/b"),
+            ("x-original-url", "/do/b"),
+            ("x-rewrite-url", "/do/b"),
+            ("x-invoke-path", "/do/b"),
+        ];
         let request = seen("/do/a", &spoofed);
         assert_eq!((request.uri().path(), request.headers().len()), ("/do/a", spoofed.len()));
     }
 
     #[test]
     fn what_is_between_the_platform_and_the_runtime_stays_there() {
-        let internal =
-            [("x-vercel-internal-invocation-id", "i"), ("x-vercel-internal-request-id", "7"), ("x-vercel-internal-span-id", "s")];
+        let internal = [
+            ("x-vercel-internal-invocation-id", "i"),
+            ("x-vercel-internal-request-id", "7"),
+            ("x-vercel-internal-span-id", "s"),
+        ];
         assert!(seen("/do/a", &internal).headers().is_empty());
     }
 
@@ -127,6 +153,9 @@ mod tests {
     fn the_platform_names_a_request_that_its_client_did_not_name() {
         let platform = ("x-vercel-id", "dev1::dev1::abc-1795310651238-0123456789ab");
         assert_eq!(seen("/do/a", &[platform]).headers()[REQUEST_ID_HEADER], platform.1);
-        assert_eq!(seen("/do/a", &[platform, ("x-request-id", "mine")]).headers()[REQUEST_ID_HEADER], "mine");
+        assert_eq!(
+            seen("/do/a", &[platform, ("x-request-id", "mine")]).headers()[REQUEST_ID_HEADER],
+            "mine"
+        );
     }
 }

@@ -17,7 +17,9 @@ async fn main() {
         let (stream, _) = listener.accept().await.expect("a connection");
         stream.set_nodelay(true).expect("a TCP socket takes the option");
         tokio::spawn(async move {
-            let answer = service_fn(|_| async { Ok::<_, Infallible>(http::Response::new(Full::new(Bytes::from_static(b"0")))) });
+            let answer = service_fn(|_| async {
+                Ok::<_, Infallible>(http::Response::new(Full::new(Bytes::from_static(b"0"))))
+            });
             // A client that goes away is no matter.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
         });

@@ -1,4 +1,5 @@
-//! What the start of a Lambda function is compared with: AWS's own library and an answer that needs nothing.
+//! What the start of a Lambda function is compared with: AWS's own library and an answer that needs
+//! nothing.
 
 use lambda_http::{Body, Error, Response, run, service_fn};
 

@@ -12,7 +12,13 @@ use serde_json::Value;
 /// The command in a folder of its own, with no environment but what a test gives.
 pub(crate) fn dotdo(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dotdo"));
-    command.env_clear().current_dir(folder).env("HOME", folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .env_clear()
+        .current_dir(folder)
+        .env("HOME", folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
@@ -48,7 +54,8 @@ impl Server {
         let mut server = Self { child, log, said: Value::Null, address: String::new() };
         if format == "json" {
             server.said = server.line("listening");
-            server.address = server.said["address"].as_str().expect("the line says where").to_owned();
+            server.address =
+                server.said["address"].as_str().expect("the line says where").to_owned();
         } else {
             server.address = server.listening_address();
         }
@@ -71,9 +78,14 @@ impl Server {
         let mut seen = String::new();
         loop {
             let mut line = String::new();
-            assert_ne!(self.log.read_line(&mut line).expect("a log"), 0, "the log ended without {message:?}: {seen}");
+            assert_ne!(
+                self.log.read_line(&mut line).expect("a log"),
+                0,
+                "the log ended without {message:?}: {seen}"
+            );
             seen.push_str(&line);
-            let entry: Value = serde_json::from_str(&line).unwrap_or_else(|cause| panic!("{cause}: {line}"));
+            let entry: Value =
+                serde_json::from_str(&line).unwrap_or_else(|cause| panic!("{cause}: {line}"));
             if entry["message"] == message {
                 return entry;
             }
@@ -93,7 +105,9 @@ impl Server {
 
     /// Asks without a body, with one header more.
     pub(crate) fn ask_with(&self, method: &str, path: &str, header: &str) -> String {
-        self.send(&format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{header}\r\n\r\n"))
+        self.send(&format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{header}\r\n\r\n"
+        ))
     }
 
     pub(crate) fn send(&self, request: &str) -> String {
@@ -105,7 +119,8 @@ impl Server {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().try_into().expect("a process id")), signal).expect("the process runs");
+        kill(Pid::from_raw(self.child.id().try_into().expect("a process id")), signal)
+            .expect("the process runs");
     }
 
     pub(crate) fn code(&mut self) -> Option<i32> {

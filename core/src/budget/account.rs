@@ -8,8 +8,8 @@ use super::Charge;
 use crate::error::Result;
 use crate::limits::UNCHARGED_BYTES_MAX;
 
-/// The charge of one request: its body, and what becomes of it. It travels with the request, and ends with the last who has it. Clones are the
-/// same one.
+/// The charge of one request: its body, and what becomes of it. It travels with the request, and
+/// ends with the last who has it. Clones are the same one.
 #[derive(Clone)]
 pub struct Account(Arc<Mutex<Charge>>);
 

@@ -28,8 +28,8 @@ impl Charge {
         self.ask.bytes
     }
 
-    /// Takes `more` bytes. With nothing yet it waits in line; otherwise only until objects that nobody uses have been let go: who holds a
-    /// charge never waits for others who do.
+    /// Takes `more` bytes. With nothing yet it waits in line; otherwise only until objects that
+    /// nobody uses have been let go: who holds a charge never waits for others who do.
     ///
     /// # Errors
     ///
@@ -79,7 +79,8 @@ impl Charge {
         }
     }
 
-    /// Another charge for the same, with nothing yet. Whoever has this one already does not wait for others with it.
+    /// Another charge for the same, with nothing yet. Whoever has this one already does not wait
+    /// for others with it.
     pub(super) fn part(&self) -> Self {
         let own = self.ask.own + self.ask.bytes;
         Self { budget: self.budget.clone(), ask: Ask { bytes: 0, own, ..self.ask.clone() } }
@@ -91,11 +92,13 @@ impl Charge {
     }
 
     fn more(&self, more: u64) -> Result<Ask> {
-        self.budget.possible(self.ask.what, (self.ask.own + self.ask.bytes).saturating_add(more))?;
+        self.budget
+            .possible(self.ask.what, (self.ask.own + self.ask.bytes).saturating_add(more))?;
         Ok(Ask { bytes: more, own: self.ask.own + self.ask.bytes, ..self.ask.clone() })
     }
 
-    /// Has `bytes` from now on, whether they are there or not: they are used already, or not any more.
+    /// Has `bytes` from now on, whether they are there or not: they are used already, or not any
+    /// more.
     pub fn set(&mut self, bytes: u64) {
         let before = std::mem::replace(&mut self.ask.bytes, bytes);
         let overdrawn = self.budget.state().set(&self.ask, before);

@@ -6,7 +6,8 @@ const VALUE_BYTES: u64 = 64;
 /// What an object or an array takes besides: the first node of a map has eleven places.
 const CONTAINER_BYTES: u64 = 640;
 
-/// A bound of what `text` takes as values of the generic kind, besides the text itself. Text that is no JSON gives some number as well.
+/// A bound of what `text` takes as values of the generic kind, besides the text itself. Text that
+/// is no JSON gives some number as well.
 pub(crate) fn weight_of_json(text: &[u8]) -> u64 {
     let (mut values, mut containers, mut in_text, mut escaped) = (1_u64, 0_u64, false, false);
     for byte in text {

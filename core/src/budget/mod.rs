@@ -1,8 +1,10 @@
 //! The memory of the process, in bytes: paid before the work, given back when the work ends.
 //!
-//! Promises: a charge is given back exactly once, however its holder ends; who waits is served in order within a use, and for a bounded time;
-//! nobody who holds a charge waits for others who do. What could not be known before is counted afterwards, and keeps others out until it is
-//! paid back. docs/design/0018 has the argument. Must not know: what objects, requests and snapshots are.
+//! Promises: a charge is given back exactly once, however its holder ends; who waits is served in
+//! order within a use, and for a bounded time; nobody who holds a charge waits for others who do.
+//! What could not be known before is counted afterwards, and keeps others out until it is paid
+//! back. docs/design/0018 has the argument. Must not know: what objects, requests and snapshots
+//! are.
 
 mod account;
 mod charge;
@@ -83,10 +85,16 @@ struct Inner {
 impl Budget {
     /// A budget of `bytes_max`, of which nothing is used.
     pub fn new(bytes_max: u64, clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Inner { bytes_max, clock, state: Mutex::new(State::new(bytes_max)), short: Notify::new() }))
+        Self(Arc::new(Inner {
+            bytes_max,
+            clock,
+            state: Mutex::new(State::new(bytes_max)),
+            short: Notify::new(),
+        }))
     }
 
-    /// Takes `bytes` for `object`, once they are there. Whoever asks must hold no charge of this use.
+    /// Takes `bytes` for `object`, once they are there. Whoever asks must hold no charge of this
+    /// use.
     ///
     /// # Errors
     ///
@@ -130,7 +138,8 @@ impl Budget {
         self.state().waiting()
     }
 
-    /// How many bytes of objects must be let go so that those who wait can be served; 0 when that would not help, or nobody waits.
+    /// How many bytes of objects must be let go so that those who wait can be served; 0 when that
+    /// would not help, or nobody waits.
     pub(crate) fn wanted(&self) -> u64 {
         self.state().wanted()
     }
@@ -216,7 +225,9 @@ impl Budget {
     fn spent(&self, what: Use) -> Error {
         metrics::counter!("dotdo_memory_refused_total", "use" => what.name()).increment(1);
         let text = format!("this server has no memory left for {}; nothing was done", what.name());
-        Error::new(ErrorKind::Busy, text).with_code("MEMORY_SPENT").with_retry_after(Duration::from_secs(1))
+        Error::new(ErrorKind::Busy, text)
+            .with_code("MEMORY_SPENT")
+            .with_retry_after(Duration::from_secs(1))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

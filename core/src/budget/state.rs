@@ -43,7 +43,13 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(bytes_max: u64) -> Self {
-        Self { bytes_max, used: [0; Use::ALL.len()], by_object: BTreeMap::new(), waiting: VecDeque::new(), peak: 0 }
+        Self {
+            bytes_max,
+            used: [0; Use::ALL.len()],
+            by_object: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            peak: 0,
+        }
     }
 
     pub(super) fn used(&self, what: Use) -> u64 {
@@ -69,7 +75,9 @@ impl State {
 
     /// Takes what is asked for if it is there and nobody waits for the like.
     pub(super) fn take_unless_others_wait(&mut self, ask: &Ask) -> bool {
-        let waits = |(other, waiter): &(Ask, Waiter)| other.what == ask.what && other.is_small() == ask.is_small() && !waiter.is_closed();
+        let waits = |(other, waiter): &(Ask, Waiter)| {
+            other.what == ask.what && other.is_small() == ask.is_small() && !waiter.is_closed()
+        };
         !self.waiting.iter().any(waits) && self.take(ask)
     }
 
@@ -92,7 +100,8 @@ impl State {
         self.total() > self.bytes_max || self.used(ask.what) > ask.what.share(self.bytes_max)
     }
 
-    /// Takes for those who wait what is there, in order within a use; small ones do not wait behind large ones.
+    /// Takes for those who wait what is there, in order within a use; small ones do not wait behind
+    /// large ones.
     pub(super) fn grant(&mut self) -> Vec<(Ask, Waiter)> {
         let mut blocked = [[false; 2]; Use::ALL.len()];
         let (mut granted, mut left) = (Vec::new(), VecDeque::new());
@@ -116,12 +125,21 @@ impl State {
     /// How much must be let go of objects so that the first in each line has room.
     pub(super) fn wanted(&self) -> u64 {
         let reserve = self.bytes_max / RESERVE;
-        let first =
-            |what: Use| self.waiting.iter().find(|(ask, waiter)| ask.what == what && !waiter.is_closed()).map_or(0, |(ask, _)| ask.bytes);
+        let first = |what: Use| {
+            self.waiting
+                .iter()
+                .find(|(ask, waiter)| ask.what == what && !waiter.is_closed())
+                .map_or(0, |(ask, _)| ask.bytes)
+        };
         let asked: u64 = Use::ALL.into_iter().map(first).sum();
         let room = self.bytes_max - reserve;
-        let over_all = if asked > 0 || self.total() > self.bytes_max { (self.total() + asked).saturating_sub(room) } else { 0 };
-        let over_share = (self.used(Use::Objects) + first(Use::Objects)).saturating_sub(Use::Objects.share(self.bytes_max));
+        let over_all = if asked > 0 || self.total() > self.bytes_max {
+            (self.total() + asked).saturating_sub(room)
+        } else {
+            0
+        };
+        let over_share = (self.used(Use::Objects) + first(Use::Objects))
+            .saturating_sub(Use::Objects.share(self.bytes_max));
         over_all.max(over_share).min(self.used(Use::Objects))
     }
 
@@ -129,20 +147,26 @@ impl State {
     pub(super) fn helps_to_evict(&self, ask: &Ask) -> bool {
         let objects = self.used(Use::Objects);
         let own = if ask.what == Use::Objects { 0 } else { self.used(ask.what) };
-        let within = own + ask.bytes <= ask.what.share(self.bytes_max) && self.is_the_objects_to_take(ask);
+        let within =
+            own + ask.bytes <= ask.what.share(self.bytes_max) && self.is_the_objects_to_take(ask);
         within && self.total() - objects + ask.bytes <= self.bytes_max - self.bytes_max / RESERVE
     }
 
     fn has_room(&self, ask: &Ask) -> bool {
         let reserve = if ask.is_small() { 0 } else { self.bytes_max / RESERVE };
-        let within_share = ask.is_small() || self.used(ask.what) + ask.bytes <= ask.what.share(self.bytes_max);
+        let within_share =
+            ask.is_small() || self.used(ask.what) + ask.bytes <= ask.what.share(self.bytes_max);
         within_share && self.total() + ask.bytes + reserve <= self.bytes_max
     }
 
-    /// Whether nobody but who asks has any of this use for the object, or all together not more than half of what one may have.
+    /// Whether nobody but who asks has any of this use for the object, or all together not more
+    /// than half of what one may have.
     fn is_the_objects_to_take(&self, ask: &Ask) -> bool {
         let has = self.by_object.get(&(ask.what, ask.object.clone())).copied().unwrap_or(0);
-        ask.what == Use::Objects || ask.is_small() || has == ask.own || has + ask.bytes <= ask.what.one(self.bytes_max) / 2
+        ask.what == Use::Objects
+            || ask.is_small()
+            || has == ask.own
+            || has + ask.bytes <= ask.what.one(self.bytes_max) / 2
     }
 
     fn add(&mut self, ask: &Ask, bytes: u64) {

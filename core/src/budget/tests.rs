@@ -28,8 +28,14 @@ async fn what_is_given_back_goes_to_who_has_waited_longest() {
     let mut third = Box::pin(budget.admit(Use::Requests, &c, MIB));
     assert!((&mut second).now_or_never().is_none(), "the use has 32 MiB");
     assert!((&mut third).now_or_never().is_none(), "it would fit, and others wait");
-    let small = budget.admit(Use::Requests, &d, 1024).now_or_never().expect("small ones do not wait behind large ones");
-    let other_use = budget.admit(Use::Snapshots, &d, 20 * MIB).now_or_never().expect("another use has another line");
+    let small = budget
+        .admit(Use::Requests, &d, 1024)
+        .now_or_never()
+        .expect("small ones do not wait behind large ones");
+    let other_use = budget
+        .admit(Use::Snapshots, &d, 20 * MIB)
+        .now_or_never()
+        .expect("another use has another line");
     drop(first);
     let second = second.await.expect("it is granted");
     let third = third.await.expect("it is granted");
@@ -71,7 +77,11 @@ async fn who_goes_away_while_it_waits_leaves_its_place_to_the_next() {
 #[test]
 fn what_can_never_fit_is_refused_at_once() {
     let (budget, _) = budget(64 * MIB);
-    let error = budget.admit(Use::Objects, &object("a"), 33 * MIB).now_or_never().expect("at once").expect_err("half is for one");
+    let error = budget
+        .admit(Use::Objects, &object("a"), 33 * MIB)
+        .now_or_never()
+        .expect("at once")
+        .expect_err("half is for one");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Full, "MEMORY_TOO_SMALL"));
     assert!(error.message().contains("limits.memory_bytes_max"), "{error}");
 }
@@ -83,7 +93,8 @@ fn who_holds_a_charge_waits_for_nobody_else_who_does() {
     let mut one = budget.admit_at_once(Use::Requests, &a, 16 * MIB).expect("there is enough");
     let mut two = budget.admit_at_once(Use::Requests, &b, 16 * MIB).expect("there is enough");
     for charge in [&mut one, &mut two] {
-        let refused = charge.grow(MIB).now_or_never().expect("it does not wait").expect_err("there is none");
+        let refused =
+            charge.grow(MIB).now_or_never().expect("it does not wait").expect_err("there is none");
         assert_eq!(refused.code(), "MEMORY_SPENT");
     }
 }
@@ -111,7 +122,8 @@ fn one_object_does_not_take_everything_with_many_requests() {
     let (budget, _) = budget(64 * MIB);
     let (a, b) = (object("a"), object("b"));
     let _first = budget.admit_at_once(Use::Requests, &a, 10 * MIB).expect("its first may be large");
-    let _second = budget.admit_at_once(Use::Requests, &a, 6 * MIB).expect("half of what one may have");
+    let _second =
+        budget.admit_at_once(Use::Requests, &a, 6 * MIB).expect("half of what one may have");
     let refused = budget.admit_at_once(Use::Requests, &a, MIB).expect_err("more than that");
     assert_eq!(refused.code(), "MEMORY_SPENT");
     let _other = budget.admit_at_once(Use::Requests, &b, MIB).expect("another object has its own");

@@ -9,7 +9,9 @@ use arrow_array::{Array, BinaryArray, Float64Array, Int64Array, RecordBatch, Str
 use arrow_schema::{DataType, Schema};
 use bytes::Bytes;
 use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 
 use super::exact;
 use super::layout::{Cell, ColumnKind, EXACT_FIELD, Layout, ROWID_FIELD, from_cell};
@@ -21,18 +23,28 @@ const BATCH_ROWS: usize = 8192;
 /// Takes a row: its position in the file, its rowid, and one value a stored column.
 pub(crate) type EachRow<'a> = dyn FnMut(u32, Option<i64>, &[ValueRef<'_>]) -> Result<()> + 'a;
 
-/// Reads a file of rows of `layout`: calls `each` with the row's position, its rowid and one value a stored column.
+/// Reads a file of rows of `layout`: calls `each` with the row's position, its rowid and one value
+/// a stored column.
 ///
-/// Columns that the file does not have are NULL: they were added later. `name` is what errors call the file.
+/// Columns that the file does not have are NULL: they were added later. `name` is what errors call
+/// the file.
 ///
 /// # Errors
 ///
-/// `Corrupt`, naming the file, when it is not what [`RowEncoder`](super::RowEncoder) wrote for this layout; what `each` returns.
-pub(crate) fn read_rows(layout: &Layout, name: &str, file: Bytes, each: &mut EachRow<'_>) -> Result<()> {
+/// `Corrupt`, naming the file, when it is not what [`RowEncoder`](super::RowEncoder) wrote for this
+/// layout; what `each` returns.
+pub(crate) fn read_rows(
+    layout: &Layout,
+    name: &str,
+    file: Bytes,
+    each: &mut EachRow<'_>,
+) -> Result<()> {
     contained(name, || {
         let mut position = 0;
         for batch in open(name, file)? {
-            let batch = batch.map_err(|error| Error::corrupt(name, format!("expected Parquet rows, got: {error}")))?;
+            let batch = batch.map_err(|error| {
+                Error::corrupt(name, format!("expected Parquet rows, got: {error}"))
+            })?;
             let columns = BatchColumns::new(layout, name, &batch)?;
             position = columns.read(layout, name, position, each)?;
         }
@@ -42,13 +54,15 @@ pub(crate) fn read_rows(layout: &Layout, name: &str, file: Bytes, each: &mut Eac
 
 /// Reads the file `name`, whatever the library makes of it: for some damaged files it panics.
 pub(super) fn contained<T>(name: &str, read: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(read))
-        .unwrap_or_else(|_| Err(Error::corrupt(name, "expected a Parquet file, got one that its reader gives up on")))
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(Error::corrupt(name, "expected a Parquet file, got one that its reader gives up on"))
+    })
 }
 
 /// A reader of the batches of a Parquet file in memory.
 pub(super) fn open(name: &str, file: Bytes) -> Result<ParquetRecordBatchReader> {
-    // Without the page index, because we write none; without Arrow's schema, because the Parquet types say all.
+    // Without the page index, because we write none; without Arrow's schema, because the Parquet
+    // types say all.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
         .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
@@ -57,11 +71,13 @@ pub(super) fn open(name: &str, file: Bytes) -> Result<ParquetRecordBatchReader> 
 
 /// Finds columns by their field id.
 pub(super) fn columns_by_id(schema: &Schema) -> HashMap<i32, usize> {
-    let id = |field: &arrow_schema::Field| field.metadata().get(PARQUET_FIELD_ID_META_KEY)?.parse().ok();
+    let id =
+        |field: &arrow_schema::Field| field.metadata().get(PARQUET_FIELD_ID_META_KEY)?.parse().ok();
     schema.fields().iter().enumerate().filter_map(|(at, field)| Some((id(field)?, at))).collect()
 }
 
-/// A typed column of a batch, checked once, so that reading a value branches on nothing but its kind.
+/// A typed column of a batch, checked once, so that reading a value branches on nothing but its
+/// kind.
 enum Cells<'a> {
     Absent,
     Long(&'a Int64Array),
@@ -80,7 +96,11 @@ struct BatchColumns<'a> {
 impl<'a> BatchColumns<'a> {
     fn new(layout: &Layout, name: &str, batch: &'a RecordBatch) -> Result<Self> {
         let by_id = columns_by_id(batch.schema_ref());
-        let find = |id: i32, kind| by_id.get(&id).map_or(Ok(Cells::Absent), |at| Cells::new(name, id, kind, batch.column(*at)));
+        let find = |id: i32, kind| {
+            by_id
+                .get(&id)
+                .map_or(Ok(Cells::Absent), |at| Cells::new(name, id, kind, batch.column(*at)))
+        };
         let columns = layout
             .columns()
             .iter()
@@ -88,7 +108,9 @@ impl<'a> BatchColumns<'a> {
             .collect::<Result<Vec<_>>>()?;
         let rowid = match find(ROWID_FIELD, ColumnKind::Long)? {
             Cells::Long(array) if layout.hidden_rowid() => Some(array),
-            _ if layout.hidden_rowid() => return Err(Error::corrupt(name, "expected a column of rowids, found none")),
+            _ if layout.hidden_rowid() => {
+                return Err(Error::corrupt(name, "expected a column of rowids, found none"));
+            }
             _ => None,
         };
         let exact = match find(EXACT_FIELD, ColumnKind::String)? {
@@ -99,16 +121,28 @@ impl<'a> BatchColumns<'a> {
     }
 
     /// Reads every row; `position` is the first row's. Returns the position after the last.
-    fn read(&self, layout: &Layout, name: &str, mut position: u32, each: &mut EachRow<'_>) -> Result<u32> {
+    fn read(
+        &self,
+        layout: &Layout,
+        name: &str,
+        mut position: u32,
+        each: &mut EachRow<'_>,
+    ) -> Result<u32> {
         let mut values = Vec::with_capacity(self.columns.len());
         for row in 0..self.rows {
             values.clear();
-            values.extend(self.columns.iter().map(|(affinity, cells)| from_cell(*affinity, cells.get(row))));
+            values.extend(
+                self.columns.iter().map(|(affinity, cells)| from_cell(*affinity, cells.get(row))),
+            );
             match self.exact.filter(|exact| exact.is_valid(row)) {
                 None => each(position, self.rowid(layout, row, &values), &values)?,
                 Some(exact) => {
-                    let kept = exact::parse(exact.value(row))
-                        .map_err(|what| Error::corrupt(name, format!("expected exact values in row {position}, got: {what}")))?;
+                    let kept = exact::parse(exact.value(row)).map_err(|what| {
+                        Error::corrupt(
+                            name,
+                            format!("expected exact values in row {position}, got: {what}"),
+                        )
+                    })?;
                     let mut values = values.clone();
                     for (field, value) in &kept {
                         if let Some(at) = layout.columns().iter().position(|(id, _)| id == field) {
@@ -118,7 +152,9 @@ impl<'a> BatchColumns<'a> {
                     each(position, self.rowid(layout, row, &values), &values)?;
                 }
             }
-            position = position.checked_add(1).ok_or_else(|| Error::corrupt(name, "expected fewer than 2^32 rows"))?;
+            position = position
+                .checked_add(1)
+                .ok_or_else(|| Error::corrupt(name, "expected fewer than 2^32 rows"))?;
         }
         Ok(position)
     }
@@ -136,11 +172,16 @@ impl<'a> Cells<'a> {
     fn new(name: &str, id: i32, kind: ColumnKind, array: &'a dyn Array) -> Result<Self> {
         Ok(match (kind, array.data_type()) {
             (ColumnKind::Long, DataType::Int64) => Self::Long(array.as_primitive::<Int64Type>()),
-            (ColumnKind::Double, DataType::Float64) => Self::Double(array.as_primitive::<Float64Type>()),
+            (ColumnKind::Double, DataType::Float64) => {
+                Self::Double(array.as_primitive::<Float64Type>())
+            }
             (ColumnKind::String, DataType::Utf8) => Self::String(array.as_string()),
             (ColumnKind::Binary, DataType::Binary) => Self::Binary(array.as_binary()),
             (kind, found) => {
-                return Err(Error::corrupt(name, format!("expected column {id} to be {}, found {found}", kind.name())));
+                return Err(Error::corrupt(
+                    name,
+                    format!("expected column {id} to be {}, found {found}", kind.name()),
+                ));
             }
         })
     }

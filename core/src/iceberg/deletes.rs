@@ -1,4 +1,5 @@
-//! Position deletes: which rows of which data files are gone (<https://iceberg.apache.org/spec/#position-delete-files>).
+//! Position deletes: which rows of which data files are gone
+//! (<https://iceberg.apache.org/spec/#position-delete-files>).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +25,8 @@ const POSITION_FIELD: i32 = 2_147_483_545;
 /// Rows are handed to Parquet in batches of this many.
 const BATCH_ROWS: usize = 65_536;
 
-/// A position delete file: for every data file (by its absolute URI) the positions of rows that are gone.
+/// A position delete file: for every data file (by its absolute URI) the positions of rows that are
+/// gone.
 ///
 /// # Errors
 ///
@@ -40,7 +42,8 @@ pub(crate) fn write_deletes(positions: &BTreeMap<String, &RoaringBitmap>) -> Res
     let mut count = 0;
     let mut flush = |paths: &mut StringBuilder, rows: &mut Int64Builder| {
         let arrays: Vec<ArrayRef> = vec![Arc::new(paths.finish()), Arc::new(rows.finish())];
-        let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(|error| encode_error("deletes", error))?;
+        let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)
+            .map_err(|error| encode_error("deletes", error))?;
         writer.write(&batch).map_err(|error| encode_error("a delete file", error))
     };
     // The map and the bitmaps are sorted, as the specification wants the rows to be.
@@ -71,17 +74,28 @@ pub(crate) fn read_deletes(name: &str, file: Bytes) -> Result<BTreeMap<String, R
 fn read(name: &str, file: Bytes) -> Result<BTreeMap<String, RoaringBitmap>> {
     let mut deletes: BTreeMap<String, RoaringBitmap> = BTreeMap::new();
     for batch in open(name, file)? {
-        let batch = batch.map_err(|error| Error::corrupt(name, format!("expected position deletes, got: {error}")))?;
+        let batch = batch.map_err(|error| {
+            Error::corrupt(name, format!("expected position deletes, got: {error}"))
+        })?;
         let by_id = columns_by_id(batch.schema_ref());
         let column = |id: i32, kind: &DataType| {
-            let array = by_id.get(&id).map(|at| batch.column(*at)).filter(|array| array.data_type() == kind && array.null_count() == 0);
-            array.ok_or_else(|| Error::corrupt(name, format!("expected column {id} of position deletes to be {kind} without nulls")))
+            let array = by_id
+                .get(&id)
+                .map(|at| batch.column(*at))
+                .filter(|array| array.data_type() == kind && array.null_count() == 0);
+            array.ok_or_else(|| {
+                Error::corrupt(
+                    name,
+                    format!("expected column {id} of position deletes to be {kind} without nulls"),
+                )
+            })
         };
         let paths = column(FILE_PATH_FIELD, &DataType::Utf8)?.as_string::<i32>();
         let positions = column(POSITION_FIELD, &DataType::Int64)?.as_primitive::<Int64Type>();
         let mut current: Option<(&str, RoaringBitmap)> = None;
         for (path, position) in paths.iter().flatten().zip(positions.values()) {
-            let position = u32::try_from(*position).map_err(|_| Error::corrupt(name, format!("{position} is no row's position")))?;
+            let position = u32::try_from(*position)
+                .map_err(|_| Error::corrupt(name, format!("{position} is no row's position")))?;
             match &mut current {
                 Some((known, bitmap)) if *known == path => _ = bitmap.insert(position),
                 _ => {

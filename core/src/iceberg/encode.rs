@@ -76,16 +76,34 @@ impl RowEncoder {
             .iter()
             .map(|(field, column)| {
                 let kind = ColumnKind::of(column);
-                ColumnBuilder { field: *field, affinity: column.affinity, kind, cells: CellBuilder::new(kind) }
+                ColumnBuilder {
+                    field: *field,
+                    affinity: column.affinity,
+                    kind,
+                    cells: CellBuilder::new(kind),
+                }
             })
             .collect();
         let rowid = layout.hidden_rowid().then(Int64Builder::new);
         let has_rowid = fields.iter().any(|field| field.id == ROWID_FIELD);
-        if has_rowid != rowid.is_some() || fields.last().is_none_or(|field| field.id != EXACT_FIELD) {
-            return Err(Error::internal("expected a layout with its rowid where that is hidden, and the exact values last"));
+        if has_rowid != rowid.is_some() || fields.last().is_none_or(|field| field.id != EXACT_FIELD)
+        {
+            return Err(Error::internal(
+                "expected a layout with its rowid where that is hidden, and the exact values last",
+            ));
         }
         let (exact, exact_row) = (StringBuilder::new(), ExactRow::default());
-        Ok(Self { columns, rowid, exact, exact_row, schema, writer, batch_rows: 0, batch_bytes: 0, rows: 0 })
+        Ok(Self {
+            columns,
+            rowid,
+            exact,
+            exact_row,
+            schema,
+            writer,
+            batch_rows: 0,
+            batch_bytes: 0,
+            rows: 0,
+        })
     }
 
     /// Adds a row: one value a stored column. `rowid` is needed where no column shows it.
@@ -114,7 +132,11 @@ impl RowEncoder {
         self.exact.append_option(exact);
         self.rows += 1;
         self.batch_rows += 1;
-        if self.batch_rows >= BATCH_ROWS || self.batch_bytes >= BATCH_BYTES { self.flush() } else { Ok(()) }
+        if self.batch_rows >= BATCH_ROWS || self.batch_bytes >= BATCH_BYTES {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     /// About how many bytes the file would have if it were finished now.
@@ -137,13 +159,15 @@ impl RowEncoder {
         if self.batch_rows == 0 {
             return Ok(());
         }
-        let mut arrays: Vec<ArrayRef> = self.columns.iter_mut().map(|column| column.cells.finish()).collect();
+        let mut arrays: Vec<ArrayRef> =
+            self.columns.iter_mut().map(|column| column.cells.finish()).collect();
         if let Some(rowid) = &mut self.rowid {
             arrays.push(Arc::new(rowid.finish()));
         }
         arrays.push(Arc::new(self.exact.finish()));
         (self.batch_rows, self.batch_bytes) = (0, 0);
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(|error| encode_error("a batch of rows", error))?;
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays)
+            .map_err(|error| encode_error("a batch of rows", error))?;
         self.writer.write(&batch).map_err(|error| encode_error("a data file", error))
     }
 }
@@ -158,7 +182,8 @@ impl CellBuilder {
         }
     }
 
-    /// Adds a cell, which is of this builder's type or null, and says about how many bytes it takes.
+    /// Adds a cell, which is of this builder's type or null, and says about how many bytes it
+    /// takes.
     fn append(&mut self, cell: Cell<'_>) -> usize {
         match (self, cell) {
             (Self::Long(builder), Cell::Long(value)) => builder.append_value(value),
@@ -209,8 +234,8 @@ pub(super) fn arrow_schema(fields: &[Field], nullable: impl Fn(&Field) -> bool) 
 
 /// A writer of one Parquet file in memory.
 ///
-/// Zstd level 1: level 3 was slower and larger on rows of people's objects. Arrow's own copy of the schema and the page indexes are left
-/// out, because most files are small and no reader needs them.
+/// Zstd level 1: level 3 was slower and larger on rows of people's objects. Arrow's own copy of the
+/// schema and the page indexes are left out, because most files are small and no reader needs them.
 pub(super) fn parquet_writer(schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>> {
     let level = ZstdLevel::try_new(1).map_err(|error| encode_error("with zstd", error))?;
     let properties = WriterProperties::builder()
@@ -220,6 +245,8 @@ pub(super) fn parquet_writer(schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>>
         .set_offset_index_disabled(true)
         .set_created_by("dotdo".to_owned())
         .build();
-    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(schema), options).map_err(|error| encode_error("a Parquet file", error))
+    let options =
+        ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(schema), options)
+        .map_err(|error| encode_error("a Parquet file", error))
 }

@@ -1,7 +1,7 @@
 //! The column of exact values: what no typed column can hold, as JSON that people can read.
 //!
-//! `{"3":{"integer":"9223372036854775807"},"5":{"text_base64":"/w=="}}`: by field id, the storage class and the value. Numbers are strings,
-//! because many JSON readers round them.
+//! `{"3":{"integer":"9223372036854775807"},"5":{"text_base64":"/w=="}}`: by field id, the storage
+//! class and the value. Numbers are strings, because many JSON readers round them.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,8 @@ impl ExactRow {
         let stored = match value {
             ValueRef::Null => StoredValue::Null,
             ValueRef::Integer(value) => StoredValue::Integer(value.to_string()),
-            // Rust prints the shortest digits that read back as the same bits, and `-0.0`, `inf` and `-inf` as such.
+            // Rust prints the shortest digits that read back as the same bits, and `-0.0`, `inf`
+            // and `-inf` as such.
             ValueRef::Real(value) => StoredValue::Real(format!("{value:?}")),
             ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
                 Ok(text) => StoredValue::Text(text.to_owned()),
@@ -47,23 +48,33 @@ impl ExactRow {
     /// The JSON; `None` when there is nothing to keep. The row is empty afterwards.
     pub(super) fn take_json(&mut self) -> Option<String> {
         let values = std::mem::take(&mut self.0);
-        (!values.is_empty()).then(|| serde_json::to_string(&values).expect("maps of strings are always JSON"))
+        (!values.is_empty())
+            .then(|| serde_json::to_string(&values).expect("maps of strings are always JSON"))
     }
 }
 
 /// Reads what [`ExactRow::take_json`] wrote; the error says what is wrong with it.
 pub(super) fn parse(json: &str) -> Result<ExactValues, String> {
-    let stored: BTreeMap<i32, StoredValue> = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let stored: BTreeMap<i32, StoredValue> =
+        serde_json::from_str(json).map_err(|error| error.to_string())?;
     stored.into_iter().map(|(field, value)| Ok((field, revive(value)?))).collect()
 }
 
 fn revive(stored: StoredValue) -> Result<Value, String> {
     Ok(match stored {
         StoredValue::Null => Value::Null,
-        StoredValue::Integer(digits) => Value::Integer(digits.parse().map_err(|_| format!("{digits:?} is no 64-bit integer"))?),
-        StoredValue::Real(digits) => Value::Real(digits.parse().map_err(|_| format!("{digits:?} is no number"))?),
+        StoredValue::Integer(digits) => {
+            Value::Integer(digits.parse().map_err(|_| format!("{digits:?} is no 64-bit integer"))?)
+        }
+        StoredValue::Real(digits) => {
+            Value::Real(digits.parse().map_err(|_| format!("{digits:?} is no number"))?)
+        }
         StoredValue::Text(text) => Value::Text(text.into_bytes()),
-        StoredValue::TextBase64(base64) => Value::Text(STANDARD.decode(base64).map_err(|error| error.to_string())?),
-        StoredValue::BlobBase64(base64) => Value::Blob(STANDARD.decode(base64).map_err(|error| error.to_string())?),
+        StoredValue::TextBase64(base64) => {
+            Value::Text(STANDARD.decode(base64).map_err(|error| error.to_string())?)
+        }
+        StoredValue::BlobBase64(base64) => {
+            Value::Blob(STANDARD.decode(base64).map_err(|error| error.to_string())?)
+        }
     })
 }

@@ -1,7 +1,7 @@
 //! Which Iceberg column holds which SQLite column.
 //!
-//! A column gets the Iceberg type of its declared affinity. Two columns of our own follow the user's: the rowid where no column shows
-//! it, and the exact values that no typed column can hold.
+//! A column gets the Iceberg type of its declared affinity. Two columns of our own follow the
+//! user's: the rowid where no column shows it, and the exact values that no typed column can hold.
 
 use std::collections::HashSet;
 
@@ -40,13 +40,16 @@ impl ColumnKind {
 
     /// The inverse of [`ColumnKind::name`].
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::Long, Self::Double, Self::String, Self::Binary].into_iter().find(|kind| kind.name() == name)
+        [Self::Long, Self::Double, Self::String, Self::Binary]
+            .into_iter()
+            .find(|kind| kind.name() == name)
     }
 
     /// The type for a column.
     ///
-    /// A NUMERIC column holds numbers unless its name for the type says what people put there: dates and times are text in SQLite,
-    /// booleans are 0 and 1. A column without a type, or of `ANY`, can hold everything; text is what engines can always show.
+    /// A NUMERIC column holds numbers unless its name for the type says what people put there:
+    /// dates and times are text in SQLite, booleans are 0 and 1. A column without a type, or of
+    /// `ANY`, can hold everything; text is what engines can always show.
     pub(crate) fn of(column: &Column) -> Self {
         let declared = column.declared.to_ascii_uppercase();
         match column.affinity {
@@ -55,7 +58,9 @@ impl ColumnKind {
             Affinity::Real => Self::Double,
             Affinity::Text => Self::String,
             Affinity::Blob => Self::Binary,
-            Affinity::Numeric if declared.contains("DATE") || declared.contains("TIME") => Self::String,
+            Affinity::Numeric if declared.contains("DATE") || declared.contains("TIME") => {
+                Self::String
+            }
             Affinity::Numeric if declared.contains("BOOL") => Self::Long,
             Affinity::Numeric => Self::Double,
         }
@@ -135,12 +140,24 @@ impl Layout {
         let mut fields: Vec<Field> = self
             .columns
             .iter()
-            .map(|(id, column)| Field { id: *id, name: free_name(&mut taken, &column.name), kind: ColumnKind::of(column) })
+            .map(|(id, column)| Field {
+                id: *id,
+                name: free_name(&mut taken, &column.name),
+                kind: ColumnKind::of(column),
+            })
             .collect();
         if self.hidden_rowid {
-            fields.push(Field { id: ROWID_FIELD, name: free_name(&mut taken, "_dotdo_rowid"), kind: ColumnKind::Long });
+            fields.push(Field {
+                id: ROWID_FIELD,
+                name: free_name(&mut taken, "_dotdo_rowid"),
+                kind: ColumnKind::Long,
+            });
         }
-        fields.push(Field { id: EXACT_FIELD, name: free_name(&mut taken, "_dotdo_exact"), kind: ColumnKind::String });
+        fields.push(Field {
+            id: EXACT_FIELD,
+            name: free_name(&mut taken, "_dotdo_exact"),
+            kind: ColumnKind::String,
+        });
         fields
     }
 }
@@ -167,15 +184,25 @@ pub(super) enum Cell<'a> {
     Binary(&'a [u8]),
 }
 
-/// The cell for `value` in a column of `kind`; `None` when reading the cell would not give exactly `value` back.
-pub(super) fn to_cell<'a>(affinity: Affinity, kind: ColumnKind, value: ValueRef<'a>) -> Option<Cell<'a>> {
+/// The cell for `value` in a column of `kind`; `None` when reading the cell would not give exactly
+/// `value` back.
+pub(super) fn to_cell<'a>(
+    affinity: Affinity,
+    kind: ColumnKind,
+    value: ValueRef<'a>,
+) -> Option<Cell<'a>> {
     let cell = match (kind, value) {
         (_, ValueRef::Null) => Cell::Null,
         (ColumnKind::Long, ValueRef::Integer(value)) => Cell::Long(value),
-        #[expect(clippy::cast_precision_loss, reason = "whether it is lossless is what the comparison below finds out")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "whether it is lossless is what the comparison below finds out"
+        )]
         (ColumnKind::Double, ValueRef::Integer(value)) => Cell::Double(value as f64),
         (ColumnKind::Double, ValueRef::Real(value)) => Cell::Double(value),
-        (ColumnKind::String, ValueRef::Text(bytes)) => Cell::String(std::str::from_utf8(bytes).ok()?),
+        (ColumnKind::String, ValueRef::Text(bytes)) => {
+            Cell::String(std::str::from_utf8(bytes).ok()?)
+        }
         (ColumnKind::Binary, ValueRef::Blob(bytes)) => Cell::Binary(bytes),
         _ => return None,
     };
@@ -184,12 +211,15 @@ pub(super) fn to_cell<'a>(affinity: Affinity, kind: ColumnKind, value: ValueRef<
 
 /// The value that a cell stands for.
 ///
-/// SQLite keeps a whole number in a NUMERIC column as an integer, so that is what a whole double there means.
+/// SQLite keeps a whole number in a NUMERIC column as an integer, so that is what a whole double
+/// there means.
 pub(super) fn from_cell(affinity: Affinity, cell: Cell<'_>) -> ValueRef<'_> {
     match cell {
         Cell::Null => ValueRef::Null,
         Cell::Long(value) => ValueRef::Integer(value),
-        Cell::Double(value) if affinity == Affinity::Numeric => whole(value).map_or(ValueRef::Real(value), ValueRef::Integer),
+        Cell::Double(value) if affinity == Affinity::Numeric => {
+            whole(value).map_or(ValueRef::Real(value), ValueRef::Integer)
+        }
         Cell::Double(value) => ValueRef::Real(value),
         Cell::String(text) => ValueRef::Text(text.as_bytes()),
         Cell::Binary(bytes) => ValueRef::Blob(bytes),

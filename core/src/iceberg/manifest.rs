@@ -1,6 +1,8 @@
-//! Manifests and the manifest list of one Iceberg snapshot (<https://iceberg.apache.org/spec/#manifests>).
+//! Manifests and the manifest list of one Iceberg snapshot
+//! (<https://iceberg.apache.org/spec/#manifests>).
 //!
-//! Every snapshot gets one data manifest and at most one delete manifest that name all its files, so no snapshot needs another's.
+//! Every snapshot gets one data manifest and at most one delete manifest that name all its files,
+//! so no snapshot needs another's.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,8 +10,9 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use iceberg::io::{FileIO, FileWrite};
 use iceberg::spec::{
-    DataContentType, DataFile, DataFileBuilder, DataFileFormat, ManifestFile, ManifestListWriter, ManifestWriter, ManifestWriterBuilder,
-    NestedField, PartitionSpec, PrimitiveType, Schema, SchemaRef, Type,
+    DataContentType, DataFile, DataFileBuilder, DataFileFormat, ManifestFile, ManifestListWriter,
+    ManifestWriter, ManifestWriterBuilder, NestedField, PartitionSpec, PrimitiveType, Schema,
+    SchemaRef, Type,
 };
 
 use super::encode_error;
@@ -73,17 +76,25 @@ pub(crate) fn write_manifests(
 ) -> Result<Manifests> {
     let schema = Arc::new(iceberg_schema(schema)?);
     let data = write_manifest(version, &schema, DataContentType::Data, data, data_uri)?;
-    let deletes = write_manifest(version, &schema, DataContentType::PositionDeletes, deletes, deletes_uri)?;
+    let deletes =
+        write_manifest(version, &schema, DataContentType::PositionDeletes, deletes, deletes_uri)?;
     let (data, data_line) = data.unzip();
     let (deletes, deletes_line) = deletes.unzip();
     let collected = Collector::default();
-    let mut list = ManifestListWriter::v2(Box::new(collected.clone()), version.snapshot_id, version.parent, version.sequence);
-    list.add_manifests(data_line.into_iter().chain(deletes_line)).map_err(|error| encode_error("a manifest list", error))?;
+    let mut list = ManifestListWriter::v2(
+        Box::new(collected.clone()),
+        version.snapshot_id,
+        version.parent,
+        version.sequence,
+    );
+    list.add_manifests(data_line.into_iter().chain(deletes_line))
+        .map_err(|error| encode_error("a manifest list", error))?;
     at_once(list.close())?.map_err(|error| encode_error("a manifest list", error))?;
     Ok(Manifests { data, deletes, list: collected.take() })
 }
 
-/// The schema in the iceberg crate's terms; every column is optional, because any SQLite value may be NULL or kept apart.
+/// The schema in the iceberg crate's terms; every column is optional, because any SQLite value may
+/// be NULL or kept apart.
 pub(super) fn iceberg_schema(set: &FieldSet) -> Result<Schema> {
     let fields = set.fields.iter().map(|field| {
         let kind = match field.kind {
@@ -94,7 +105,11 @@ pub(super) fn iceberg_schema(set: &FieldSet) -> Result<Schema> {
         };
         Arc::new(NestedField::optional(field.id, &field.name, Type::Primitive(kind)))
     });
-    Schema::builder().with_schema_id(set.id).with_fields(fields).build().map_err(|error| encode_error("a schema", error))
+    Schema::builder()
+        .with_schema_id(set.id)
+        .with_fields(fields)
+        .build()
+        .map_err(|error| encode_error("a schema", error))
 }
 
 fn write_manifest(
@@ -110,7 +125,12 @@ fn write_manifest(
     let failed = |error| encode_error("a manifest", error);
     let memory = FileIO::new_with_memory();
     let output = memory.new_output("memory:///manifest").map_err(failed)?;
-    let builder = ManifestWriterBuilder::new(output, Some(version.snapshot_id), Arc::clone(schema), PartitionSpec::unpartition_spec());
+    let builder = ManifestWriterBuilder::new(
+        output,
+        Some(version.snapshot_id),
+        Arc::clone(schema),
+        PartitionSpec::unpartition_spec(),
+    );
     let mut writer = match content {
         DataContentType::Data => builder.build_v2_data(),
         _ => builder.build_v2_deletes(),
@@ -120,16 +140,23 @@ fn write_manifest(
     }
     let mut line = at_once(writer.write_manifest_file())?.map_err(failed)?;
     line.manifest_path = uri.to_owned();
-    let bytes = at_once(memory.new_input("memory:///manifest").map_err(failed)?.read())?.map_err(failed)?;
+    let bytes =
+        at_once(memory.new_input("memory:///manifest").map_err(failed)?.read())?.map_err(failed)?;
     Ok(Some((bytes, line)))
 }
 
-fn add_entry(writer: &mut ManifestWriter, content: DataContentType, entry: &FileEntry) -> Result<(), iceberg::Error> {
+fn add_entry(
+    writer: &mut ManifestWriter,
+    content: DataContentType,
+    entry: &FileEntry,
+) -> Result<(), iceberg::Error> {
     let file = data_file(content, entry)?;
     match entry.status {
         // Without a number of its own the file inherits the snapshot's.
         FileStatus::Added => writer.add_file(file, -1),
-        FileStatus::Existing { snapshot_id, sequence } => writer.add_existing_file(file, snapshot_id, sequence, Some(sequence)),
+        FileStatus::Existing { snapshot_id, sequence } => {
+            writer.add_existing_file(file, snapshot_id, sequence, Some(sequence))
+        }
         FileStatus::Removed { sequence } => writer.add_delete_file(file, sequence, Some(sequence)),
     }
 }
@@ -147,7 +174,9 @@ fn data_file(content: DataContentType, entry: &FileEntry) -> Result<DataFile, ic
 
 /// Runs a future that has nothing to wait for, because everything is in memory.
 fn at_once<T>(future: impl Future<Output = T>) -> Result<T> {
-    future.now_or_never().ok_or_else(|| Error::internal("writing Iceberg's metadata into memory had to wait"))
+    future
+        .now_or_never()
+        .ok_or_else(|| Error::internal("writing Iceberg's metadata into memory had to wait"))
 }
 
 /// Collects what the manifest list writer writes.

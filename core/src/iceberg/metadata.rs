@@ -1,7 +1,8 @@
 //! A table's `metadata.json` (<https://iceberg.apache.org/spec/#table-metadata>).
 //!
-//! The document is written from our own state and read back by the iceberg crate before it leaves: the crate's builder gives columns new
-//! field ids and sorts by hash, and files of a table must keep their ids.
+//! The document is written from our own state and read back by the iceberg crate before it leaves:
+//! the crate's builder gives columns new field ids and sorts by hash, and files of a table must
+//! keep their ids.
 
 use bytes::Bytes;
 use iceberg::spec::TableMetadata;
@@ -110,8 +111,10 @@ pub(crate) fn write_metadata(table: &TableDocument<'_>) -> Result<Bytes> {
         "default-sort-order-id": 0,
         "refs": {"main": {"snapshot-id": current.snapshot_id, "type": "branch"}},
     });
-    let bytes = serde_json::to_vec(&document).map_err(|error| encode_error("table metadata", error))?;
-    let _: TableMetadata = serde_json::from_slice(&bytes).map_err(|error| encode_error("valid table metadata", error))?;
+    let bytes =
+        serde_json::to_vec(&document).map_err(|error| encode_error("table metadata", error))?;
+    let _: TableMetadata = serde_json::from_slice(&bytes)
+        .map_err(|error| encode_error("valid table metadata", error))?;
     Ok(bytes.into())
 }
 

@@ -1,8 +1,8 @@
 //! Iceberg V2 files from rows, and rows from them: <https://iceberg.apache.org/spec/>.
 //!
-//! Promises: what [`RowEncoder`] is given, [`read_rows`] gives back bit for bit; every table that is described here is read by any Iceberg
-//! engine as typed columns. Everything is a function from memory to memory.
-//! Must not know: SQLite, the bucket, where a file is kept or why a row changed.
+//! Promises: what [`RowEncoder`] is given, [`read_rows`] gives back bit for bit; every table that
+//! is described here is read by any Iceberg engine as typed columns. Everything is a function from
+//! memory to memory. Must not know: SQLite, the bucket, where a file is kept or why a row changed.
 
 mod decode;
 mod deletes;

@@ -47,11 +47,16 @@ fn encode(layout: &Layout, rows: &Rows) -> EncodedFile {
 
 fn decode(layout: &Layout, file: &EncodedFile) -> Rows {
     let mut rows = Rows::new();
-    read_rows(layout, "data/things-0.parquet", file.bytes.clone(), &mut |position, rowid, values| {
-        assert_eq!(position as usize, rows.len());
-        rows.push((rowid, values.iter().map(|value| ValueRef::to_owned(*value)).collect()));
-        Ok(())
-    })
+    read_rows(
+        layout,
+        "data/things-0.parquet",
+        file.bytes.clone(),
+        &mut |position, rowid, values| {
+            assert_eq!(position as usize, rows.len());
+            rows.push((rowid, values.iter().map(|value| ValueRef::to_owned(*value)).collect()));
+            Ok(())
+        },
+    )
     .expect("rows");
     rows
 }
@@ -66,10 +71,18 @@ fn assert_identical(left: &Rows, right: &Rows) {
     }
 }
 
-/// Values that like to break: extremes, gaps of doubles, signed zeros, infinities, text that is not UTF-8.
+/// Values that like to break: extremes, gaps of doubles, signed zeros, infinities, text that is not
+/// UTF-8.
 fn value() -> impl Strategy<Value = Value> {
-    let integers =
-        prop_oneof![any::<i64>(), -5..5_i64, Just(i64::MAX), Just(i64::MIN), Just((1 << 53) + 1), Just(1 << 53), Just(-(1 << 53) - 1)];
+    let integers = prop_oneof![
+        any::<i64>(),
+        -5..5_i64,
+        Just(i64::MAX),
+        Just(i64::MIN),
+        Just((1 << 53) + 1),
+        Just(1 << 53),
+        Just(-(1 << 53) - 1)
+    ];
     let reals = prop_oneof![
         any::<f64>().prop_filter("SQLite has no NaN", |value| !value.is_nan()),
         Just(-0.0),
@@ -108,9 +121,16 @@ proptest! {
 
 #[test]
 fn a_column_that_was_added_later_is_null_and_a_dropped_one_is_skipped() {
-    let old = TableShape { columns: every_kind()[..3].to_vec(), ..shape(KeyShape::Rowid { alias: Some(0) }) };
+    let old = TableShape {
+        columns: every_kind()[..3].to_vec(),
+        ..shape(KeyShape::Rowid { alias: Some(0) })
+    };
     let new = TableShape {
-        columns: vec![every_kind()[0].clone(), column("renamed", "TEXT", Affinity::Text), column("new", "INT", Affinity::Integer)],
+        columns: vec![
+            every_kind()[0].clone(),
+            column("renamed", "TEXT", Affinity::Text),
+            column("new", "INT", Affinity::Integer),
+        ],
         ..old.clone()
     };
     let text = Value::Text(b"kept".to_vec());
@@ -122,8 +142,15 @@ fn a_column_that_was_added_later_is_null_and_a_dropped_one_is_skipped() {
 
 #[test]
 fn names_that_engines_would_confuse_are_made_different() {
-    let names: Vec<String> = layout(&shape(KeyShape::Rowid { alias: None })).fields().into_iter().map(|field| field.name).collect();
-    assert_eq!(names[3..], ["_dotdo_exact", "_", "price", "at", "done", "_dotdo_rowid", "_dotdo_exact_2"]);
+    let names: Vec<String> = layout(&shape(KeyShape::Rowid { alias: None }))
+        .fields()
+        .into_iter()
+        .map(|field| field.name)
+        .collect();
+    assert_eq!(
+        names[3..],
+        ["_dotdo_exact", "_", "price", "at", "done", "_dotdo_rowid", "_dotdo_exact_2"]
+    );
 }
 
 #[test]
@@ -131,7 +158,8 @@ fn a_damaged_file_is_corrupt_and_named() {
     let layout = layout(&shape(KeyShape::Rowid { alias: None }));
     let good = encode(&layout, &vec![(Some(1), vec![Value::Null; 8])]).bytes;
     for bad in [good.slice(..good.len() - 1), good.slice(..4), bytes::Bytes::new()] {
-        let error = read_rows(&layout, "a/b.parquet", bad, &mut |_, _, _| Ok(())).expect_err("damaged");
+        let error =
+            read_rows(&layout, "a/b.parquet", bad, &mut |_, _, _| Ok(())).expect_err("damaged");
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         assert!(error.message().starts_with("a/b.parquet: expected"), "{error}");
     }
@@ -141,7 +169,10 @@ fn a_damaged_file_is_corrupt_and_named() {
 fn many_deletes_of_many_files_come_back() {
     let first: RoaringBitmap = (0..200_000).step_by(3).collect();
     let second = RoaringBitmap::from_iter([0, u32::MAX]);
-    let written = BTreeMap::from([("s3://b/x.parquet".to_owned(), &first), ("s3://b/y.parquet".to_owned(), &second)]);
+    let written = BTreeMap::from([
+        ("s3://b/x.parquet".to_owned(), &first),
+        ("s3://b/y.parquet".to_owned(), &second),
+    ]);
     let file = write_deletes(&written).expect("a delete file");
     assert_eq!(file.rows, first.len() + second.len());
     let read = read_deletes("d.parquet", file.bytes).expect("deletes");
@@ -176,15 +207,30 @@ fn manifests_say_which_snapshot_added_each_file() {
         entry(FileStatus::Added, "new"),
     ];
     let deletes = [entry(FileStatus::Added, "deletes")];
-    let written = write_manifests(&version(0), &field_set(0), (&data, "u://data.avro"), (&deletes, "u://deletes.avro")).expect("manifests");
+    let written = write_manifests(
+        &version(0),
+        &field_set(0),
+        (&data, "u://data.avro"),
+        (&deletes, "u://deletes.avro"),
+    )
+    .expect("manifests");
 
     let list = ManifestList::parse_with_version(&written.list, FormatVersion::V2).expect("a list");
-    let lines: Vec<_> =
-        list.entries().iter().map(|line| (line.manifest_path.as_str(), line.sequence_number, line.min_sequence_number)).collect();
+    let lines: Vec<_> = list
+        .entries()
+        .iter()
+        .map(|line| (line.manifest_path.as_str(), line.sequence_number, line.min_sequence_number))
+        .collect();
     assert_eq!(lines, [("u://data.avro", 7, 3), ("u://deletes.avro", 7, 7)]);
-    let manifest = Manifest::parse_avro(&written.data.expect("a data manifest")).expect("a manifest");
-    let found: Vec<_> =
-        manifest.entries().iter().map(|entry| (entry.file_path(), entry.status(), entry.snapshot_id(), entry.sequence_number())).collect();
+    let manifest =
+        Manifest::parse_avro(&written.data.expect("a data manifest")).expect("a manifest");
+    let found: Vec<_> = manifest
+        .entries()
+        .iter()
+        .map(|entry| {
+            (entry.file_path(), entry.status(), entry.snapshot_id(), entry.sequence_number())
+        })
+        .collect();
     assert_eq!(
         found,
         [
@@ -197,7 +243,8 @@ fn manifests_say_which_snapshot_added_each_file() {
 
 #[test]
 fn metadata_is_what_the_specification_asks_for() {
-    let versions = [Version { snapshot_id: 41, parent: Some(40), sequence: 6, ..version(0) }, version(1)];
+    let versions =
+        [Version { snapshot_id: 41, parent: Some(40), sequence: 6, ..version(0) }, version(1)];
     let table = TableDocument {
         name: "things",
         uuid: Uuid::from_u128(5),

@@ -1,7 +1,9 @@
-//! What handlers leave to be done once their records are in the bucket ([`Context::after_commit`](crate::Context::after_commit)).
+//! What handlers leave to be done once their records are in the bucket
+//! ([`Context::after_commit`](crate::Context::after_commit)).
 //!
-//! Promises: it runs behind the responses, one piece at a time and in the order of an object's records. A piece that panics is logged, a slow
-//! one delays what comes after it on the same object, and neither delays a record or a response.
+//! Promises: it runs behind the responses, one piece at a time and in the order of an object's
+//! records. A piece that panics is logged, a slow one delays what comes after it on the same
+//! object, and neither delays a record or a response.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

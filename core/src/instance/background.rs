@@ -1,4 +1,5 @@
-//! Counts tasks that outlive their request, so that a shutdown, or a function before it is frozen, can wait for them.
+//! Counts tasks that outlive their request, so that a shutdown, or a function before it is frozen,
+//! can wait for them.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -13,8 +14,13 @@ use crate::clock::Clock;
 /// So long a task that panicked rests before it begins anew.
 const REST: Duration = Duration::from_secs(1);
 
-/// Runs work that nobody restarts, and that others rely on: should it panic, it begins anew. Ends when the work does.
-pub(crate) async fn again_and_again<F: Future<Output = ()>>(what: &str, clock: Arc<dyn Clock>, mut work: impl FnMut() -> F) {
+/// Runs work that nobody restarts, and that others rely on: should it panic, it begins anew. Ends
+/// when the work does.
+pub(crate) async fn again_and_again<F: Future<Output = ()>>(
+    what: &str,
+    clock: Arc<dyn Clock>,
+    mut work: impl FnMut() -> F,
+) {
     while AssertUnwindSafe(work()).catch_unwind().await.is_err() {
         tracing::error!(task = what, "a task panicked; it begins anew");
         clock.sleep(REST).await;

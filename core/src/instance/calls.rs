@@ -1,8 +1,10 @@
-//! Which objects wait for each other: an object whose handler calls another one keeps its turn until the answer is there. When the other waits,
-//! over however many objects, for a turn of the first, none of them would ever go on; the call that closes such a ring is refused at once.
+//! Which objects wait for each other: an object whose handler calls another one keeps its turn
+//! until the answer is there. When the other waits, over however many objects, for a turn of the
+//! first, none of them would ever go on; the call that closes such a ring is refused at once.
 //!
-//! It knows the calls that are made here and those that other servers have sent here. A ring of which no single server knows every call ends
-//! as everything that waits for a turn does: by its time.
+//! It knows the calls that are made here and those that other servers have sent here. A ring of
+//! which no single server knows every call ends as everything that waits for a turn does: by its
+//! time.
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +27,8 @@ struct Inner {
 
 struct Call {
     to: ObjectId,
-    /// The handler that waits; what has outlived its handler holds no turn. `None` when it is another server's.
+    /// The handler that waits; what has outlived its handler holds no turn. `None` when it is
+    /// another server's.
     handler: Option<Weak<dyn Any + Send + Sync>>,
 }
 
@@ -41,11 +44,17 @@ impl Calls {
     /// # Errors
     ///
     /// `Busy` (code `CALL_DEADLOCK`) when `to` waits for `from`.
-    pub(crate) fn begin(self: &Arc<Self>, from: &ObjectId, to: &ObjectId, handler: Weak<dyn Any + Send + Sync>) -> Result<Calling> {
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        from: &ObjectId,
+        to: &ObjectId,
+        handler: Weak<dyn Any + Send + Sync>,
+    ) -> Result<Calling> {
         self.begin_all(&[from, to], Some(&handler))
     }
 
-    /// Another server has sent a call to `to`, for which the objects of `chain` wait, outermost first.
+    /// Another server has sent a call to `to`, for which the objects of `chain` wait, outermost
+    /// first.
     ///
     /// # Errors
     ///
@@ -54,7 +63,11 @@ impl Calls {
         self.begin_all(&chain.iter().chain([to]).collect::<Vec<_>>(), None)
     }
 
-    fn begin_all(self: &Arc<Self>, objects: &[&ObjectId], handler: Option<&Weak<dyn Any + Send + Sync>>) -> Result<Calling> {
+    fn begin_all(
+        self: &Arc<Self>,
+        objects: &[&ObjectId],
+        handler: Option<&Weak<dyn Any + Send + Sync>>,
+    ) -> Result<Calling> {
         let mut inner = self.inner();
         if let Some((to, waiting)) = objects.split_last()
             && let Some(first) = inner.first_awaited(to, waiting)
@@ -79,10 +92,20 @@ impl Calls {
 
 impl Inner {
     /// One of `objects` that `start` waits for, over however many others.
-    fn first_awaited<'a>(&self, start: &ObjectId, objects: &[&'a ObjectId]) -> Option<&'a ObjectId> {
+    fn first_awaited<'a>(
+        &self,
+        start: &ObjectId,
+        objects: &[&'a ObjectId],
+    ) -> Option<&'a ObjectId> {
         let (mut seen, mut next) = (BTreeSet::from([start]), vec![start]);
         while let Some(object) = next.pop() {
-            for call in self.waiting.get(object).into_iter().flat_map(BTreeMap::values).filter(|call| call.is_waited_for()) {
+            for call in self
+                .waiting
+                .get(object)
+                .into_iter()
+                .flat_map(BTreeMap::values)
+                .filter(|call| call.is_waited_for())
+            {
                 if let Some(found) = objects.iter().find(|other| ***other == call.to) {
                     return Some(found);
                 }
@@ -116,8 +139,12 @@ impl Drop for Calling {
 }
 
 fn deadlock(to: &ObjectId, from: &ObjectId) -> Error {
-    let text = format!("{to} waits for a call to {from}, which waits for this call: neither would ever go on, so this one is refused");
-    Error::new(ErrorKind::Busy, text).with_code("CALL_DEADLOCK").with_retry_after(Duration::from_secs(1))
+    let text = format!(
+        "{to} waits for a call to {from}, which waits for this call: neither would ever go on, so this one is refused"
+    );
+    Error::new(ErrorKind::Busy, text)
+        .with_code("CALL_DEADLOCK")
+        .with_retry_after(Duration::from_secs(1))
 }
 
 #[cfg(test)]
@@ -141,7 +168,11 @@ mod tests {
         let _again = call(&calls, &handler, "a", "c").expect("one handler may make several calls");
         for (from, to) in [("c", "a"), ("c", "b"), ("b", "a")] {
             let error = call(&calls, &handler, from, to).map(drop).expect_err("it closes a ring");
-            assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "CALL_DEADLOCK"), "{from} to {to}");
+            assert_eq!(
+                (error.kind(), error.code()),
+                (ErrorKind::Busy, "CALL_DEADLOCK"),
+                "{from} to {to}"
+            );
         }
         drop(ab);
         call(&calls, &handler, "b", "a").expect("a waits for c only");
@@ -160,13 +191,17 @@ mod tests {
     #[test]
     fn a_call_from_another_server_brings_everybody_who_waits_for_it() {
         let (calls, handler) = (Arc::new(Calls::default()), Arc::new(()));
-        let received = calls.received(&[object("a"), object("b")], &object("c")).expect("nobody waits");
+        let received =
+            calls.received(&[object("a"), object("b")], &object("c")).expect("nobody waits");
         for to in ["a", "b"] {
             call(&calls, &handler, "c", to).map(drop).expect_err("it waits for c");
         }
         drop(received);
         let _ca = call(&calls, &handler, "c", "a").expect("nobody waits any more");
-        calls.received(&[object("a"), object("b")], &object("c")).map(drop).expect_err("c waits for a");
+        calls
+            .received(&[object("a"), object("b")], &object("c"))
+            .map(drop)
+            .expect_err("c waits for a");
         calls.received(&[object("b")], &object("c")).expect("not for b");
         assert_eq!(calls.inner().waiting.len(), 1, "what is over is forgotten");
     }

@@ -27,14 +27,20 @@ pub(crate) enum Caught {
     Gone,
 }
 
-/// Applies the records after the memory's own to it. The caller holds the turn, and nothing of this process is on its way.
+/// Applies the records after the memory's own to it. The caller holds the turn, and nothing of this
+/// process is on its way.
 ///
 /// # Errors
 ///
 /// `Unavailable` when the store can't be asked. Then the memory is dropped.
-pub(crate) async fn catch_up(deps: &Deps, slot: &Slot, residence: &mut Residence) -> Result<Caught> {
+pub(crate) async fn catch_up(
+    deps: &Deps,
+    slot: &Slot,
+    residence: &mut Residence,
+) -> Result<Caught> {
     let result = match follow(deps, slot, residence).await {
-        // A record may have been deleted after it was listed, while this process was frozen. A restore tells that from damage.
+        // A record may have been deleted after it was listed, while this process was frozen. A
+        // restore tells that from damage.
         Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Caught::Gone),
         result => result,
     };
@@ -67,12 +73,16 @@ async fn follow_listing(deps: &Deps, slot: &Slot, residence: &mut Residence) -> 
     let proof = Proof::now(&slot.log);
     let listing = list_newest(&slot.log, head.sequence + 1).await?;
     if listing.head > head.sequence {
-        if listing.unbroken_from > head.sequence + 1 || listing.head - head.sequence > CATCH_UP_RECORDS_MAX {
+        if listing.unbroken_from > head.sequence + 1
+            || listing.head - head.sequence > CATCH_UP_RECORDS_MAX
+        {
             return Ok(Caught::Gone);
         }
         let records = fetch(&slot.log, head.sequence + 1, listing.head, Some(head.hash)).await?;
-        let found: Vec<Found> =
-            records.into_iter().map(|(record, hash)| Found { record, hash, modified_ms: listing.head_modified_ms }).collect();
+        let found: Vec<Found> = records
+            .into_iter()
+            .map(|(record, hash)| Found { record, hash, modified_ms: listing.head_modified_ms })
+            .collect();
         apply(deps, slot, residence, &found)?;
     }
     slot.pipeline().prove(proof);
@@ -83,12 +93,16 @@ async fn follow_listing(deps: &Deps, slot: &Slot, residence: &mut Residence) -> 
 fn apply(deps: &Deps, slot: &Slot, residence: &mut Residence, found: &[Found]) -> Result<()> {
     let Some(newest) = found.last() else { return Ok(()) };
     let observed = Instant::now(deps.clock.as_ref());
-    let Residence { warm: Some(warm), .. } = residence else { return Err(Error::internal("catching up needs a memory")) };
+    let Residence { warm: Some(warm), .. } = residence else {
+        return Err(Error::internal("catching up needs a memory"));
+    };
     let warm: &mut Warm = warm;
     warm.stage = Stage::Ahead;
     offload(deps.executor.as_ref(), || {
         let found = if planted(Bug::CatchUpSkips) { &found[1..] } else { found };
-        found.iter().try_for_each(|found| replay(&slot.log, &mut warm.context.database, &mut warm.tracker, &found.record))
+        found.iter().try_for_each(|found| {
+            replay(&slot.log, &mut warm.context.database, &mut warm.tracker, &found.record)
+        })
     })?;
     pass(Place::Following);
     warm.value = deps.app.make(slot.log.object.class())?;

@@ -1,5 +1,5 @@
-//! Writing records: one job, one slot. And the committer of a leased object, which writes batches as records, one at a time, until there
-//! is none.
+//! Writing records: one job, one slot. And the committer of a leased object, which writes batches
+//! as records, one at a time, until there is none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,8 @@ use crate::planted::{Bug, Place, pass, planted};
 use crate::store::StoreError;
 use crate::trace::{self, traced};
 
-/// Starts the committer in a task of its own: a client that goes away must not take a record in flight with it.
+/// Starts the committer in a task of its own: a client that goes away must not take a record in
+/// flight with it.
 pub(crate) fn start(deps: &Arc<Deps>, slot: &Arc<Slot>) {
     let (deps, slot) = (deps.clone(), slot.clone());
     tokio::spawn(async move { run(&deps, &slot).await });
@@ -32,8 +33,10 @@ struct Committing<'a> {
 impl Drop for Committing<'_> {
     fn drop(&mut self) {
         if !self.is_done && !planted(Bug::CommitterLost) {
-            let error =
-                Error::new(ErrorKind::Unknown, "the record was being written when something failed; it may or may not be in the log");
+            let error = Error::new(
+                ErrorKind::Unknown,
+                "the record was being written when something failed; it may or may not be in the log",
+            );
             note_failure(self.slot, &error);
             fail(self.slot, &error);
         }
@@ -52,7 +55,8 @@ fn fail(slot: &Slot, error: &Error) {
     }
 }
 
-/// Lets go of what waited for `head`. What is to be done afterwards is counted before the responses leave.
+/// Lets go of what waited for `head`. What is to be done afterwards is counted before the responses
+/// leave.
 fn let_go(deps: &Arc<Deps>, slot: &Arc<Slot>, waiters: Vec<Waiter>, head: Head) {
     let (mut responses, mut work) = (Vec::with_capacity(waiters.len()), Vec::new());
     for waiter in waiters {
@@ -96,7 +100,8 @@ async fn run(deps: &Arc<Deps>, slot: &Arc<Slot>) {
     }
 }
 
-/// A planted bug: a record is taken for written when it is sent, so that the next one follows at once. Each response waits for its own.
+/// A planted bug: a record is taken for written when it is sent, so that the next one follows at
+/// once. Each response waits for its own.
 #[cfg(test)]
 fn presume(deps: &Arc<Deps>, slot: &Arc<Slot>, job: Job) {
     let (proof, duration) = (job.proof, deps.settings.lease_duration);
@@ -104,14 +109,22 @@ fn presume(deps: &Arc<Deps>, slot: &Arc<Slot>, job: Job) {
     let encoded = record.encode().expect("a small record");
     let head = Head::of(&record, encoded.hash);
     let lease = Lease { granted: Instant::now(deps.clock.as_ref()), duration };
-    let done = slot.pipeline().won(head, lease, SinceSnapshot { rows: 1, bytes: 1, records: 1 }, deps.clock.as_ref());
+    let done = slot.pipeline().won(
+        head,
+        lease,
+        SinceSnapshot { rows: 1, bytes: 1, records: 1 },
+        deps.clock.as_ref(),
+    );
     let (deps, slot) = (deps.clone(), slot.clone());
     tokio::spawn(async move {
-        let result = match append(&slot.log, head.sequence, &encoded, proof, deps.settings.commit_deadline).await {
-            Ok(Appended::Won { .. }) => Ok(head),
-            Ok(_) => Err(fenced(&record)),
-            Err(error) => Err(error),
-        };
+        let result =
+            match append(&slot.log, head.sequence, &encoded, proof, deps.settings.commit_deadline)
+                .await
+            {
+                Ok(Appended::Won { .. }) => Ok(head),
+                Ok(_) => Err(fenced(&record)),
+                Err(error) => Err(error),
+            };
         let lost = if result.is_err() { slot.pipeline().fail() } else { Vec::new() };
         for waiter in done.waiters.into_iter().chain(lost) {
             if let Waiter::Response(waiter) = waiter {
@@ -136,7 +149,9 @@ async fn commit(deps: &Deps, slot: &Slot, job: Job) -> Result<(Done, Head)> {
             Ok((done, won.head()))
         }
         Written::Lost(record) => Err(fenced(&record)),
-        Written::Refused(record, cause) => unrenewed(slot, &record, before).ok_or_else(|| cause.into()),
+        Written::Refused(record, cause) => {
+            unrenewed(slot, &record, before).ok_or_else(|| cause.into())
+        }
     }
 }
 
@@ -182,7 +197,8 @@ pub(super) async fn write(deps: &Deps, slot: &Slot, job: Job, lease: Duration) -
     let encoded = slot.log.encode(&record)?;
     let bytes = encoded.bytes.len() as u64;
     let begun = deps.clock.monotonic();
-    let appending = append(&slot.log, record.sequence, &encoded, proof, deps.settings.commit_deadline);
+    let appending =
+        append(&slot.log, record.sequence, &encoded, proof, deps.settings.commit_deadline);
     let (sent, proof) = match traced(span.clone(), appending).await? {
         Appended::Won { sent, proof } => (sent, proof),
         Appended::Lost => {
@@ -192,15 +208,24 @@ pub(super) async fn write(deps: &Deps, slot: &Slot, job: Job, lease: Duration) -
         }
         Appended::Refused(cause) => return Ok(Written::Refused(record, cause)),
     };
-    metrics::histogram!("dotdo_commit_seconds").record(deps.clock.monotonic().saturating_sub(begun).as_secs_f64());
+    metrics::histogram!("dotdo_commit_seconds")
+        .record(deps.clock.monotonic().saturating_sub(begun).as_secs_f64());
     metrics::counter!("dotdo_commits_total").increment(1);
     metrics::counter!("dotdo_commit_bytes_total").increment(bytes);
-    metrics::counter!("dotdo_commit_transactions_total").increment(record.transactions.len() as u64);
+    metrics::counter!("dotdo_commit_transactions_total")
+        .increment(record.transactions.len() as u64);
     note_lease_change(before, &record);
-    Ok(Written::Won(Won { record, hash: encoded.hash, since: SinceSnapshot { rows, bytes, records: 1 }, sent, proof }))
+    Ok(Written::Won(Won {
+        record,
+        hash: encoded.hash,
+        since: SinceSnapshot { rows, bytes, records: 1 },
+        sent,
+        proof,
+    }))
 }
 
-/// Counts what `record` has changed about the right to answer from memory, when it is on top of `before`.
+/// Counts what `record` has changed about the right to answer from memory, when it is on top of
+/// `before`.
 fn note_lease_change(before: Head, record: &Record) {
     let (own, leases) = (before.writer == record.writer, record.lease_ms > 0);
     let change = match (own, before.leases, leases) {
@@ -219,8 +244,8 @@ pub(super) fn note_failure(slot: &Slot, error: &Error) {
     metrics::counter!("dotdo_commits_failed_total", "code" => error.code()).increment(1);
 }
 
-/// What a refused record leaves: when it would only have renewed the lease, what waited for it has seen the newest state all the same. So
-/// reads go on while nothing can be written.
+/// What a refused record leaves: when it would only have renewed the lease, what waited for it has
+/// seen the newest state all the same. So reads go on while nothing can be written.
 fn unrenewed(slot: &Slot, record: &Record, before: Head) -> Option<(Done, Head)> {
     let only_renews = record.transactions.is_empty() && record.lease_ms > 0;
     let done = only_renews.then(|| slot.pipeline().unrenewed())??;
@@ -247,7 +272,10 @@ fn record_of(deps: &Deps, slot: &Slot, job: Job, lease: Duration) -> Record {
 
 /// Another record is in the slot of `record`.
 pub(super) fn fenced(record: &Record) -> Error {
-    let text = format!("another server wrote record {} of this object first; what this request did is undone", record.sequence);
+    let text = format!(
+        "another server wrote record {} of this object first; what this request did is undone",
+        record.sequence
+    );
     Error::new(ErrorKind::Fenced, text)
         .with_details(serde_json::json!({ "epoch": record.epoch, "sequence": record.sequence }))
         .with_retry_after(Duration::from_secs(1))

@@ -1,6 +1,8 @@
-//! Requests for objects that another process owns: passing them on, and what follows when the owner does not take them.
+//! Requests for objects that another process owns: passing them on, and what follows when the owner
+//! does not take them.
 //!
-//! Promises: a request that may have been done is not said to be undone, and is repeated only where that does no harm.
+//! Promises: a request that may have been done is not said to be undone, and is repeated only where
+//! that does no harm.
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -32,9 +34,11 @@ const DECLINED: &str = "declined";
 pub(crate) enum Caller {
     /// A client or an object here: its request is passed on, or waits for the owner's lease to end.
     Here,
-    /// This process on business of its own, which nobody else can do: it waits for the owner's lease to end.
+    /// This process on business of its own, which nobody else can do: it waits for the owner's
+    /// lease to end.
     Own,
-    /// Another server, or this process for what others can do as well: it is told at once who owns the object, and decides.
+    /// Another server, or this process for what others can do as well: it is told at once who owns
+    /// the object, and decides.
     Peer,
 }
 
@@ -54,7 +58,8 @@ pub(crate) struct Way {
     request: Option<Request>,
     journey: Journey,
     caller: Caller,
-    /// How often it came to nothing here because another process owns the object, or has won it, and when that was so first.
+    /// How often it came to nothing here because another process owns the object, or has won it,
+    /// and when that was so first.
     turned_away: u32,
     since: Option<Instant>,
     /// The directory was asked for the owner.
@@ -83,11 +88,20 @@ impl Way {
     ///
     /// # Errors
     ///
-    /// Those of a request that comes from a client; `Busy` when the object waits for one that waits for this request.
-    pub(crate) async fn received(deps: &Deps, object: &ObjectId, journey: Journey, mut request: Request) -> Result<Self> {
+    /// Those of a request that comes from a client; `Busy` when the object waits for one that waits
+    /// for this request.
+    pub(crate) async fn received(
+        deps: &Deps,
+        object: &ObjectId,
+        journey: Journey,
+        mut request: Request,
+    ) -> Result<Self> {
         let calling = deps.calls.received(&journey.chain, object)?;
         let extensions = request.extensions_mut();
-        extensions.insert(CallChain { objects: journey.chain.as_slice().into(), holder: journey.chain.last().cloned() });
+        extensions.insert(CallChain {
+            objects: journey.chain.as_slice().into(),
+            holder: journey.chain.last().cloned(),
+        });
         if let Some(delivery) = &journey.delivery {
             extensions.insert(delivery.clone());
         }
@@ -98,14 +112,29 @@ impl Way {
             extensions.insert(Keyed::attempt(attempt));
         }
         // A key that the client has given wins.
-        Ok(Self { journey, caller: Caller::Peer, _calling: Some(calling), ..Self::that_stays(prepare(deps, object, request).await?) })
+        Ok(Self {
+            journey,
+            caller: Caller::Peer,
+            _calling: Some(calling),
+            ..Self::that_stays(prepare(deps, object, request).await?)
+        })
     }
 
     /// The way of a request that must be answered here or not at all.
     pub(crate) fn that_stays(request: Request) -> Self {
         let (request, journey) = (Some(request), Journey::default());
         let (turned_away, since, _calling) = (0, None, None);
-        Self { request, journey, caller: Caller::Own, turned_away, since, has_asked: false, declined: false, doubted: false, _calling }
+        Self {
+            request,
+            journey,
+            caller: Caller::Own,
+            turned_away,
+            since,
+            has_asked: false,
+            declined: false,
+            doubted: false,
+            _calling,
+        }
     }
 
     /// The way of a request that waits for no owner.
@@ -126,7 +155,11 @@ impl Way {
     /// The request, which is to be run here. It is kept as well if it may have to be run elsewhere.
     pub(crate) fn begin(&mut self, deps: &Deps) -> Request {
         let request = self.request.take().expect("there is a request as long as it is on its way");
-        self.request = if deps.peers.is_some() && self.caller == Caller::Here { duplicate(&request) } else { None };
+        self.request = if deps.peers.is_some() && self.caller == Caller::Here {
+            duplicate(&request)
+        } else {
+            None
+        };
         request
     }
 
@@ -143,11 +176,14 @@ impl Way {
         Ok(())
     }
 
-    /// Gives the request a number, unless it has a name already, so that the object knows it again. Only requests whose methods say that they change
-    /// nothing: they rarely do, and what leaves nothing costs nothing. Of any other the client is told that nobody knows whether it was done.
+    /// Gives the request a number, unless it has a name already, so that the object knows it again.
+    /// Only requests whose methods say that they change nothing: they rarely do, and what leaves
+    /// nothing costs nothing. Of any other the client is told that nobody knows whether it was
+    /// done.
     fn name(&mut self, deps: &Deps) {
         let Some(request) = &mut self.request else { return };
-        let named = request.extensions().get::<Keyed>().is_some() || request.extensions().get::<Delivery>().is_some();
+        let named = request.extensions().get::<Keyed>().is_some()
+            || request.extensions().get::<Delivery>().is_some();
         if !named && request.method().is_safe() && request.body().peek().is_some() {
             let number = deps.uuid();
             self.journey.attempt = Some(number);
@@ -155,18 +191,21 @@ impl Way {
         }
     }
 
-    /// Passes the request on if another process is known to own the object. `None`: it is still to be answered.
+    /// Passes the request on if another process is known to own the object. `None`: it is still to
+    /// be answered.
     pub(crate) async fn elsewhere(&mut self, deps: &Deps, slot: &Slot) -> Option<Result<Response>> {
         let peers = deps.peers.as_ref().filter(|_| self.caller == Caller::Here)?;
         let known = self.owner(deps, slot).await?;
         self.name(deps);
         let request = self.begin(deps);
         let spare = self.request.take();
-        let forward = Forward { object: slot.log.object.clone(), request, journey: self.journey.clone() };
+        let forward =
+            Forward { object: slot.log.object.clone(), request, journey: self.journey.clone() };
         let begun = deps.clock.monotonic();
         let span = span!("forward", otel.kind = "client");
         let sent = peers.send(&known.owner, forward).instrument(span.clone()).await;
-        metrics::histogram!("dotdo_forward_seconds").record(deps.clock.monotonic().saturating_sub(begun).as_secs_f64());
+        metrics::histogram!("dotdo_forward_seconds")
+            .record(deps.clock.monotonic().saturating_sub(begun).as_secs_f64());
         match sent {
             Ok(Passed::Answered(answer)) => {
                 count("answered");
@@ -184,12 +223,14 @@ impl Way {
         }
     }
 
-    /// The process that owns the object, as far as is known here or, once for each request, in the directory.
+    /// The process that owns the object, as far as is known here or, once for each request, in the
+    /// directory.
     async fn owner(&mut self, deps: &Deps, slot: &Slot) -> Option<Known> {
         let known = || {
             let known = slot.whereabouts.known(deps.clock.as_ref())?;
             let is_read = known.sequence.is_some();
-            (is_read || hearsay::is_credible(deps, slot, known.owner.instance, known.epoch)).then_some(known)
+            (is_read || hearsay::is_credible(deps, slot, known.owner.instance, known.epoch))
+                .then_some(known)
         };
         if let Some(known) = known() {
             return Some(known);
@@ -200,8 +241,15 @@ impl Way {
         known()
     }
 
-    /// What follows when the owner gave no answer: the request goes on, or its client hears why it does not.
-    fn not_answered(&mut self, slot: &Slot, known: &Known, error: PeerError, spare: Option<Request>) -> Option<Result<Response>> {
+    /// What follows when the owner gave no answer: the request goes on, or its client hears why it
+    /// does not.
+    fn not_answered(
+        &mut self,
+        slot: &Slot,
+        known: &Known,
+        error: PeerError,
+        spare: Option<Request>,
+    ) -> Option<Result<Response>> {
         slot.whereabouts.avoid(known);
         let (object, Owner { instance, address }) = (&slot.log.object, &known.owner);
         if error.what() != DECLINED {
@@ -225,16 +273,22 @@ impl Way {
         self.request.is_none().then_some(Err(failure))
     }
 
-    /// What the client hears of `error`: that a request was done nowhere is not known of one that was repeated.
+    /// What the client hears of `error`: that a request was done nowhere is not known of one that
+    /// was repeated.
     pub(crate) fn honest(&self, object: &ObjectId, error: Error) -> Error {
         if !self.doubted || error.kind() == ErrorKind::Unknown {
             return error;
         }
-        let text = format!("{}, and repeating it failed: {}", unknown(object).message(), error.public_message());
+        let text = format!(
+            "{}, and repeating it failed: {}",
+            unknown(object).message(),
+            error.public_message()
+        );
         Error::new(ErrorKind::Unknown, text).with_source(error)
     }
 
-    /// What follows when the request came to nothing here: `Ok` when it is to be tried again, here or at the owner, who is known better now.
+    /// What follows when the request came to nothing here: `Ok` when it is to be tried again, here
+    /// or at the owner, who is known better now.
     ///
     /// # Errors
     ///
@@ -252,7 +306,9 @@ impl Way {
         }
         self.turned_away += 1;
         let since = *self.since.get_or_insert_with(|| Instant::now(clock));
-        let Some(pauses) = self.turned_away.checked_sub(FORWARDS_AT_ONCE + 1) else { return Ok(()) };
+        let Some(pauses) = self.turned_away.checked_sub(FORWARDS_AT_ONCE + 1) else {
+            return Ok(());
+        };
         if since.elapsed_at_least(clock) >= FORWARD_WITHIN {
             return Err(error);
         }
@@ -261,21 +317,30 @@ impl Way {
     }
 }
 
-/// Whether a caller need not wait for the claim's lease to end: its holder can be asked instead, or whoever sent the request here decides.
-pub(crate) fn goes_elsewhere(deps: &Deps, slot: &Slot, caller: Caller, (claim, remaining): (&Claim, Duration)) -> bool {
+/// Whether a caller need not wait for the claim's lease to end: its holder can be asked instead, or
+/// whoever sent the request here decides.
+pub(crate) fn goes_elsewhere(
+    deps: &Deps,
+    slot: &Slot,
+    caller: Caller,
+    (claim, remaining): (&Claim, Duration),
+) -> bool {
     match caller {
-        Caller::Here => deps.peers.is_some() && slot.whereabouts.learn(claim, remaining, deps.clock.as_ref()),
+        Caller::Here => {
+            deps.peers.is_some() && slot.whereabouts.learn(claim, remaining, deps.clock.as_ref())
+        }
         Caller::Own => false,
         Caller::Peer => true,
     }
 }
 
-/// Looks for the newest state of a cold object. Where other servers can be asked, the hint `lock` is read together with the listing, so that
-/// nothing is fetched in vain.
+/// Looks for the newest state of a cold object. Where other servers can be asked, the hint `lock`
+/// is read together with the listing, so that nothing is fetched in vain.
 ///
 /// # Errors
 ///
-/// `Busy` when the hint names an owner who can be asked. What else goes wrong is found out by the restore.
+/// `Busy` when the hint names an owner who can be asked. What else goes wrong is found out by the
+/// restore.
 pub(crate) async fn look(deps: &Deps, slot: &Slot, caller: Caller) -> Result<Option<Newest>> {
     if deps.peers.is_none() || caller != Caller::Here {
         return Ok(None);
@@ -283,9 +348,14 @@ pub(crate) async fn look(deps: &Deps, slot: &Slot, caller: Caller) -> Result<Opt
     let (newest, hint) = futures_util::join!(newest(deps, &slot.log), hint::read(deps, &slot.log));
     let Ok(newest) = newest else { return Ok(None) };
     let observed = Instant::now(deps.clock.as_ref());
-    let Some(mut claim) = hint.and_then(|hint| hint.claim(&newest.listing, observed)) else { return Ok(Some(newest)) };
+    let Some(mut claim) = hint.and_then(|hint| hint.claim(&newest.listing, observed)) else {
+        return Ok(Some(newest));
+    };
     let remaining = claim.remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref());
-    if remaining.is_zero() || slot.whereabouts.is_avoided(&claim) || !goes_elsewhere(deps, slot, caller, (&claim, remaining)) {
+    if remaining.is_zero()
+        || slot.whereabouts.is_avoided(&claim)
+        || !goes_elsewhere(deps, slot, caller, (&claim, remaining))
+    {
         return Ok(Some(newest));
     }
     Err(claim.busy(remaining))
@@ -298,13 +368,19 @@ fn is_repeatable(request: &Request) -> bool {
 }
 
 fn unknown(object: &ObjectId) -> Error {
-    let text = format!("the server that owns {object} had this request and does not answer; it may or may not have been done");
+    let text = format!(
+        "the server that owns {object} had this request and does not answer; it may or may not have been done"
+    );
     Error::new(ErrorKind::Unknown, text)
 }
 
 fn interrupted(object: &ObjectId) -> Error {
-    let text = format!("the server that owns {object} did not take this request, and its body has been read already; send it again");
-    Error::new(ErrorKind::Busy, text).with_code(OWNED_ELSEWHERE).with_retry_after(Duration::from_secs(1))
+    let text = format!(
+        "the server that owns {object} did not take this request, and its body has been read already; send it again"
+    );
+    Error::new(ErrorKind::Busy, text)
+        .with_code(OWNED_ELSEWHERE)
+        .with_retry_after(Duration::from_secs(1))
 }
 
 fn count(result: &'static str) {

@@ -1,4 +1,5 @@
-//! Running a user's handler: inside its time, without taking the process's threads, and surviving its panics.
+//! Running a user's handler: inside its time, without taking the process's threads, and surviving
+//! its panics.
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
@@ -22,12 +23,14 @@ use crate::trace::{span, traced};
 ///
 /// # Errors
 ///
-/// The handler's own error; `TimedOut` when it overran; `Handler` when it panicked. The caller undoes what it did.
+/// The handler's own error; `TimedOut` when it overran; `Handler` when it panicked. The caller
+/// undoes what it did.
 pub(crate) async fn run(deps: &Deps, warm: &mut Warm, request: Request) -> Result<Response> {
     let time_max = deps.settings.handler_time_max;
     let begun = deps.clock.monotonic();
     let deadline = begun + time_max;
-    warm.deadline_ms.store(u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    warm.deadline_ms
+        .store(u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     let span = span!("handler", dotdo.class = warm.context.id().class());
     let result = traced(span, drive(deps, warm.value.as_mut(), &mut warm.context, request)).await;
     warm.deadline_ms.store(u64::MAX, Ordering::Relaxed);
@@ -40,11 +43,17 @@ pub(crate) async fn run(deps: &Deps, warm: &mut Warm, request: Request) -> Resul
 }
 
 /// Runs a handler on a former state; the database refuses to be changed.
-pub(crate) async fn run_read_only(deps: &Deps, mut value: Box<dyn AnyObject>, context: &mut Context, request: Request) -> Result<Response> {
+pub(crate) async fn run_read_only(
+    deps: &Deps,
+    mut value: Box<dyn AnyObject>,
+    context: &mut Context,
+    request: Request,
+) -> Result<Response> {
     drive(deps, value.as_mut(), context, request).await
 }
 
-/// Reads the body of a handler's response to its end, at most `bytes_max`; `None` when it is longer.
+/// Reads the body of a handler's response to its end, at most `bytes_max`; `None` when it is
+/// longer.
 ///
 /// # Errors
 ///
@@ -53,21 +62,33 @@ pub(crate) async fn collect(deps: &Deps, body: Body, bytes_max: usize) -> Result
     guard(deps, Box::pin(body.bytes_up_to(bytes_max))).await
 }
 
-async fn drive(deps: &Deps, value: &mut dyn AnyObject, context: &mut Context, request: Request) -> Result<Response> {
+async fn drive(
+    deps: &Deps,
+    value: &mut dyn AnyObject,
+    context: &mut Context,
+    request: Request,
+) -> Result<Response> {
     let object = context.id().clone();
     let account = request.extensions().get::<Account>().cloned();
-    let account = account.unwrap_or_else(|| Account::new(deps.budget.count(Use::Requests, &object, 0)));
+    let account =
+        account.unwrap_or_else(|| Account::new(deps.budget.count(Use::Requests, &object, 0)));
     let request = request.map(|body| body.with_account(account.clone()));
     let (head, body) = guard(deps, value.fetch(request, context)).await?.into_parts();
-    // Before anything of the request can be seen: a response that there is no memory for is refused, and nothing of the request remains.
+    // Before anything of the request can be seen: a response that there is no memory for is
+    // refused, and nothing of the request remains.
     Ok(Response::from_parts(head, body.paid_by(&account).await?))
 }
 
 /// Polls what users wrote on the executor until it is done or its time is over.
-async fn guard<T>(deps: &Deps, mut work: Pin<Box<dyn Future<Output = Result<T>> + Send + '_>>) -> Result<T> {
+async fn guard<T>(
+    deps: &Deps,
+    mut work: Pin<Box<dyn Future<Output = Result<T>> + Send + '_>>,
+) -> Result<T> {
     let mut timer: Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> = None;
     poll_fn(|cx| {
-        let polled = offload(deps.executor.as_ref(), || catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))));
+        let polled = offload(deps.executor.as_ref(), || {
+            catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)))
+        });
         match polled {
             Ok(Poll::Ready(result)) => return Poll::Ready(result),
             Ok(Poll::Pending) => {}
@@ -81,12 +102,18 @@ async fn guard<T>(deps: &Deps, mut work: Pin<Box<dyn Future<Output = Result<T>> 
 }
 
 fn overrun(deps: &Deps) -> Error {
-    let text = format!("the handler ran for more than {} ms; nothing of it remains", deps.settings.handler_time_max.as_millis());
+    let text = format!(
+        "the handler ran for more than {} ms; nothing of it remains",
+        deps.settings.handler_time_max.as_millis()
+    );
     Error::new(ErrorKind::TimedOut, text)
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = text.unwrap_or("(not text)"), "a handler panicked");
     Error::handler("the handler panicked; nothing of it remains").with_code("HANDLER_PANICKED")
 }

@@ -17,10 +17,17 @@ pub(crate) struct Head {
 
 impl Head {
     /// The head of a log without records.
-    pub(crate) const NONE: Self = Self { sequence: 0, hash: Hash::NONE, epoch: 0, writer: Uuid::nil(), leases: false };
+    pub(crate) const NONE: Self =
+        Self { sequence: 0, hash: Hash::NONE, epoch: 0, writer: Uuid::nil(), leases: false };
 
     /// The head that `record` makes; its hash is `hash`.
     pub(crate) fn of(record: &Record, hash: Hash) -> Self {
-        Self { sequence: record.sequence, hash, epoch: record.epoch, writer: record.writer, leases: record.lease_ms > 0 }
+        Self {
+            sequence: record.sequence,
+            hash,
+            epoch: record.epoch,
+            writer: record.writer,
+            leases: record.lease_ms > 0,
+        }
     }
 }

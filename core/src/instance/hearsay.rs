@@ -1,6 +1,8 @@
-//! What owners tell each other through a directory: asking it, believing it, and telling it what this process owns.
+//! What owners tell each other through a directory: asking it, believing it, and telling it what
+//! this process owns.
 //!
-//! Promises: nothing here decides who owns an object; a wrong word costs a request one attempt at another server.
+//! Promises: nothing here decides who owns an object; a wrong word costs a request one attempt at
+//! another server.
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,8 @@ use crate::instance::pipeline::Head;
 use crate::instance::slot::Slot;
 use crate::peers::Owner;
 
-/// An owner repeats itself when this part of its lease has passed: sooner than one that only reads renews it, at half.
+/// An owner repeats itself when this part of its lease has passed: sooner than one that only reads
+/// renews it, at half.
 const REPEAT_AFTER: u32 = 3;
 
 /// What this process last told of an object.
@@ -38,7 +41,8 @@ pub(crate) async fn ask(deps: &Deps, slot: &Slot) {
     }
 }
 
-/// Hears what another process tells of an object. Whether it is believed is decided when it is needed.
+/// Hears what another process tells of an object. Whether it is believed is decided when it is
+/// needed.
 pub(crate) fn hear(deps: &Deps, slot: &Slot, holding: &Holding, news: News) {
     let Owner { instance, address } = &holding.owner;
     if news == News::Released {
@@ -48,7 +52,8 @@ pub(crate) fn hear(deps: &Deps, slot: &Slot, holding: &Holding, news: News) {
     }
 }
 
-/// Whether `instance` may own the object since `epoch`, as far as this process has seen the log itself.
+/// Whether `instance` may own the object since `epoch`, as far as this process has seen the log
+/// itself.
 pub(crate) fn is_credible(deps: &Deps, slot: &Slot, instance: Uuid, epoch: u64) -> bool {
     let pipeline = slot.pipeline();
     let head = pipeline.head;
@@ -56,12 +61,19 @@ pub(crate) fn is_credible(deps: &Deps, slot: &Slot, instance: Uuid, epoch: u64) 
     !is_ours && (epoch > head.epoch || (epoch == head.epoch && instance == head.writer))
 }
 
-/// Tells the directory what the record `head`, of this process, means: it holds the object for `lease` from now on. Zero: it does not.
+/// Tells the directory what the record `head`, of this process, means: it holds the object for
+/// `lease` from now on. Zero: it does not.
 pub(crate) fn tell(deps: &Deps, slot: &Slot, head: Head, lease: Duration) {
-    let (Some(directory), Some(address)) = (&deps.directory, &deps.settings.address) else { return };
+    let (Some(directory), Some(address)) = (&deps.directory, &deps.settings.address) else {
+        return;
+    };
     let Some(news) = note(deps, slot, head, lease) else { return };
     let owner = Owner { instance: deps.instance, address: address.clone() };
-    directory.tell(&slot.log.object, Holding { owner, epoch: head.epoch, sequence: head.sequence, remaining: lease }, news);
+    directory.tell(
+        &slot.log.object,
+        Holding { owner, epoch: head.epoch, sequence: head.sequence, remaining: lease },
+        news,
+    );
 }
 
 /// What is worth telling, and that it was told.

@@ -1,4 +1,5 @@
-//! `lock`: who holds the token and where to reach it. A hint for other servers and for people; nothing's safety rests on it.
+//! `lock`: who holds the token and where to reach it. A hint for other servers and for people;
+//! nothing's safety rests on it.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -57,7 +58,9 @@ pub(crate) fn write_behind(deps: &Arc<Deps>, slot: &Arc<Slot>, head: Head) {
 
 /// Writes the hint now. `released`: nobody holds the object any more.
 pub(crate) async fn write(deps: &Deps, slot: &Slot, head: Head, released: bool) {
-    let written_at = jiff::Timestamp::from_millisecond(deps.clock.wall_ms()).map(|at| at.to_string()).unwrap_or_default();
+    let written_at = jiff::Timestamp::from_millisecond(deps.clock.wall_ms())
+        .map(|at| at.to_string())
+        .unwrap_or_default();
     let file = LockFile {
         format: FORMAT,
         class: slot.log.object.class().to_owned(),
@@ -66,7 +69,11 @@ pub(crate) async fn write(deps: &Deps, slot: &Slot, head: Head, released: bool) 
         address: deps.settings.address.clone().filter(|_| !released),
         epoch: head.epoch,
         sequence: head.sequence,
-        lease_ms: if released { 0 } else { u64::try_from(deps.settings.lease_duration.as_millis()).unwrap_or(u64::MAX) },
+        lease_ms: if released {
+            0
+        } else {
+            u64::try_from(deps.settings.lease_duration.as_millis()).unwrap_or(u64::MAX)
+        },
         written_at,
     };
     let Ok(bytes) = serde_json::to_vec(&file) else { return };
@@ -96,15 +103,30 @@ impl Hint {
         let file: LockFile = serde_json::from_slice(bytes).ok()?;
         let fits = file.format == FORMAT && file.class == object.class() && file.id == object.id();
         let LockFile { holder, address, epoch, sequence, lease_ms, .. } = file;
-        Some(Self { holder: holder.filter(|_| fits)?, address: address?, lease: Duration::from_millis(lease_ms), epoch, sequence })
+        Some(Self {
+            holder: holder.filter(|_| fits)?,
+            address: address?,
+            lease: Duration::from_millis(lease_ms),
+            epoch,
+            sequence,
+        })
     }
 
-    /// The claim that the newest record of `listing` makes if it is the holder's. `None` when the hint speaks of a record that is not there.
+    /// The claim that the newest record of `listing` makes if it is the holder's. `None` when the
+    /// hint speaks of a record that is not there.
     pub(crate) fn claim(self, listing: &Listing, observed: Instant) -> Option<Claim> {
         let Self { holder, address, lease, epoch, sequence } = self;
         let modified_ms = listing.head_modified_ms;
-        let claim =
-            Claim { epoch, sequence: listing.head, holder, address: Some(address), duration: lease, modified_ms, observed, over: false };
+        let claim = Claim {
+            epoch,
+            sequence: listing.head,
+            holder,
+            address: Some(address),
+            duration: lease,
+            modified_ms,
+            observed,
+            over: false,
+        };
         (sequence <= listing.head).then_some(claim)
     }
 }

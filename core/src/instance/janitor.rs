@@ -1,7 +1,9 @@
-//! What happens without a request: due snapshots, eviction of idle objects, deletion of what retention has released.
+//! What happens without a request: due snapshots, eviction of idle objects, deletion of what
+//! retention has released.
 //!
-//! It looks at the slots that are due by the agenda, and at the objects that were not used for the longest time when there is too little
-//! memory or there are too many of them. What is idle costs it nothing.
+//! It looks at the slots that are due by the agenda, and at the objects that were not used for the
+//! longest time when there is too little memory or there are too many of them. What is idle costs
+//! it nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,12 +23,15 @@ pub(super) const ROUND: Duration = Duration::from_millis(500);
 /// An object that was not used for this long gives back what it can without leaving memory.
 const RELAX_AFTER: Duration = Duration::from_secs(5);
 
-/// A slot that can't be let go yet, for a reason that has no time, is looked at again after this long.
+/// A slot that can't be let go yet, for a reason that has no time, is looked at again after this
+/// long.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Begins; ends when the engine is gone.
 pub(crate) fn start(engine: WeakEngine, clock: Arc<dyn Clock>) {
-    tokio::spawn(background::again_and_again("janitor", clock.clone(), move || run(engine.clone(), clock.clone())));
+    tokio::spawn(background::again_and_again("janitor", clock.clone(), move || {
+        run(engine.clone(), clock.clone())
+    }));
 }
 
 async fn run(engine: WeakEngine, clock: Arc<dyn Clock>) {
@@ -78,14 +83,17 @@ fn look(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Option<Duration> {
     let kept = if slot.is_resident() { None } else { slot.kept_for(deps) };
     let clock = deps.clock.as_ref();
     let pipeline = slot.pipeline();
-    let busy = (!pipeline.is_quiet() || slot.checkpoint_asked.load(Ordering::Acquire)).then_some(ROUND);
+    let busy =
+        (!pipeline.is_quiet() || slot.checkpoint_asked.load(Ordering::Acquire)).then_some(ROUND);
     let lease = pipeline.lease.filter(|lease| lease.holds(clock));
-    let lease = lease.map(|lease| lease.duration.saturating_sub(lease.granted.elapsed_at_most(clock)));
+    let lease =
+        lease.map(|lease| lease.duration.saturating_sub(lease.granted.elapsed_at_most(clock)));
     let snapshot = checkpoint::due_in(&pipeline, deps).filter(|_| slot.is_resident());
     [busy, lease, snapshot, relaxed, kept].into_iter().flatten().min()
 }
 
-/// Makes the memory of an object small that nobody has used for a while. When to come again, if it is too early.
+/// Makes the memory of an object small that nobody has used for a while. When to come again, if it
+/// is too early.
 fn relax(deps: &Deps, slot: &Slot) -> Option<Duration> {
     if !slot.is_resident() || slot.relaxed.load(Ordering::Relaxed) {
         return None;
@@ -103,14 +111,16 @@ fn relax(deps: &Deps, slot: &Slot) -> Option<Duration> {
     None
 }
 
-/// Lets go of the objects that were not used for the longest time: while memory is short, and while there are too many.
+/// Lets go of the objects that were not used for the longest time: while memory is short, and while
+/// there are too many.
 async fn make_room(engine: &Engine) {
     let deps = engine.deps();
     let mut after = (0, 0);
     while deps.budget.wanted() > 0 {
         let Some((order, slot)) = deps.residents.oldest(after) else { break };
         after = order;
-        // No snapshot first: that would take memory and time. What the log holds since the last one is bounded.
+        // No snapshot first: that would take memory and time. What the log holds since the last one
+        // is bounded.
         evict(&slot);
     }
     if deps.budget.wanted() > 0 {
@@ -124,7 +134,8 @@ async fn make_room(engine: &Engine) {
     }
 }
 
-/// Drops an object's memory, if nobody is using it. A snapshot first, so that the next cold start is short.
+/// Drops an object's memory, if nobody is using it. A snapshot first, so that the next cold start
+/// is short.
 async fn evict_in_order(deps: &Arc<Deps>, slot: &Arc<Slot>) {
     if slot.turn.try_lock().is_err() || !slot.pipeline().is_quiet() {
         return;
@@ -166,6 +177,7 @@ fn publish(deps: &Deps, held: u32) {
     metrics::gauge!("dotdo_objects_bytes").set(deps.budget.used(Use::Objects) as f64);
     metrics::gauge!("dotdo_memory_waiting").set(deps.budget.waiting() as f64);
     for what in Use::ALL {
-        metrics::gauge!("dotdo_memory_bytes", "use" => what.name()).set(deps.budget.used(what) as f64);
+        metrics::gauge!("dotdo_memory_bytes", "use" => what.name())
+            .set(deps.budget.used(what) as f64);
     }
 }

@@ -1,7 +1,9 @@
-//! Objects in memory. This is the only place with concurrency: everything elsewhere is called by one task at a time.
+//! Objects in memory. This is the only place with concurrency: everything elsewhere is called by
+//! one task at a time.
 //!
-//! Promises: one handler of an object runs at a time, in the order of arrival; a response passes the gate only when everything it depends on
-//! is in the bucket; an object that fails, hangs or is full harms no other. Must not know: HTTP servers, SQL, file formats.
+//! Promises: one handler of an object runs at a time, in the order of arrival; a response passes
+//! the gate only when everything it depends on is in the bucket; an object that fails, hangs or is
+//! full harms no other. Must not know: HTTP servers, SQL, file formats.
 
 mod afterwards;
 mod agenda;
@@ -51,7 +53,10 @@ use crate::error::{Error, Result};
 pub(crate) use crate::executor::offload;
 pub use crate::executor::{Executor, Inline};
 use crate::id::{ObjectId, Tenant};
-use crate::limits::{KEY_BYTES_MAX, KEY_SUFFIX_BYTES_MAX, PASTS_MAX, SLOW_SNAPSHOTS_MAX, SNAPSHOTS_MAX, TEMPORARY_SHARE};
+use crate::limits::{
+    KEY_BYTES_MAX, KEY_SUFFIX_BYTES_MAX, PASTS_MAX, SLOW_SNAPSHOTS_MAX, SNAPSHOTS_MAX,
+    TEMPORARY_SHARE,
+};
 use crate::log::Log;
 use crate::object::App;
 use crate::peers::Peers;
@@ -93,8 +98,9 @@ pub(crate) struct Deps {
     pub(crate) engine: WeakEngine,
     /// Work that handlers left behind; a shutdown waits for it.
     pub(crate) background: background::Tasks,
-    /// Closed when the server stops, which ends deliveries of messages; they are counted here until they have. A semaphore without permits
-    /// wakes those who wait in their order, a watch channel in any.
+    /// Closed when the server stops, which ends deliveries of messages; they are counted here until
+    /// they have. A semaphore without permits wakes those who wait in their order, a watch channel
+    /// in any.
     pub(crate) stopping: tokio::sync::Semaphore,
     pub(crate) couriers: background::Tasks,
     /// Couriers that have something to do at the moment; the others wait.
@@ -113,12 +119,19 @@ pub(crate) struct Deps {
     pub(crate) slow_checkpoints: tokio::sync::Semaphore,
     /// How many requests to former states may be answered at the same time.
     pub(crate) pasts: tokio::sync::Semaphore,
-    /// One snapshot at a time is compared with the records that it covers: that takes a database's memory.
+    /// One snapshot at a time is compared with the records that it covers: that takes a database's
+    /// memory.
     pub(crate) verifying: tokio::sync::Semaphore,
 }
 
 impl Deps {
-    pub(crate) fn new(app: App, tenant: Tenant, settings: Settings, components: Components, engine: WeakEngine) -> Self {
+    pub(crate) fn new(
+        app: App,
+        tenant: Tenant,
+        settings: Settings,
+        components: Components,
+        engine: WeakEngine,
+    ) -> Self {
         let Components { bucket, clock, random, executor, peers, directory, instance } = components;
         let checkpoints = tokio::sync::Semaphore::new(SNAPSHOTS_MAX);
         let slow_checkpoints = tokio::sync::Semaphore::new(SLOW_SNAPSHOTS_MAX);
@@ -162,11 +175,13 @@ impl Deps {
         let prefix = self.tenant.object_prefix(object);
         let longest = self.bucket.location().len() + prefix.as_str().len() + KEY_SUFFIX_BYTES_MAX;
         if longest > KEY_BYTES_MAX {
-            let text =
-                format!("the id is too long for this bucket's prefix: keys would have up to {longest} bytes, {KEY_BYTES_MAX} are allowed");
+            let text = format!(
+                "the id is too long for this bucket's prefix: keys would have up to {longest} bytes, {KEY_BYTES_MAX} are allowed"
+            );
             return Err(Error::invalid(text).with_code("BAD_ID"));
         }
-        let (bucket, clock, executor) = (self.bucket.clone(), self.clock.clone(), self.executor.clone());
+        let (bucket, clock, executor) =
+            (self.bucket.clone(), self.clock.clone(), self.executor.clone());
         Ok(Log { bucket, clock, executor, object: object.clone(), prefix })
     }
 
@@ -177,7 +192,10 @@ impl Deps {
 
     /// Has the janitor look at `slot` when `after` has passed, or earlier.
     pub(crate) fn look_in(&self, slot: &Arc<Slot>, after: std::time::Duration) {
-        self.agenda.put(slot, self.now_ms().saturating_add(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)));
+        self.agenda.put(
+            slot,
+            self.now_ms().saturating_add(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+        );
     }
 
     /// A new random id.
@@ -188,9 +206,15 @@ impl Deps {
     /// The limits of every object's database.
     pub(crate) fn database_limits(&self) -> crate::sqlite::Limits {
         crate::sqlite::Limits {
-            database_bytes_max: self.settings.object_bytes_max.min(self.budget.one_max(Use::Objects)),
+            database_bytes_max: self
+                .settings
+                .object_bytes_max
+                .min(self.budget.one_max(Use::Objects)),
             row_bytes_max: self.settings.row_bytes_max,
-            temporary_bytes_max: self.settings.temporary_bytes_max.min(self.settings.memory_bytes_max / TEMPORARY_SHARE),
+            temporary_bytes_max: self
+                .settings
+                .temporary_bytes_max
+                .min(self.settings.memory_bytes_max / TEMPORARY_SHARE),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! What happens once although it is asked for again: requests with an idempotency key, requests that servers send again, and messages from other
-//! objects.
+//! What happens once although it is asked for again: requests with an idempotency key, requests
+//! that servers send again, and messages from other objects.
 //!
-//! Everything that makes it so is in the object's database and in the handler's own transaction. Nothing is remembered here, so a handler may
-//! be run again on a newer state, by any server.
+//! Everything that makes it so is in the object's database and in the handler's own transaction.
+//! Nothing is remembered here, so a handler may be run again on a newer state, by any server.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,11 +15,14 @@ use crate::instance::handler::{self, offload};
 use crate::instance::outbox::{Errand, mark};
 use crate::instance::slot::Warm;
 use crate::limits::{ATTEMPT_KEPT, ATTEMPT_RESPONSE_BYTES_MAX, STORED_RESPONSE_BYTES_MAX};
-use crate::object::{self, Answer, Delivery, IDEMPOTENCY_REPLAYED_HEADER, Keyed, Request, Response};
+use crate::object::{
+    self, Answer, Delivery, IDEMPOTENCY_REPLAYED_HEADER, Keyed, Request, Response,
+};
 use crate::planted::{Bug, planted};
 
-/// Makes a request ready for its turn: its body is read to its end, so that no sender holds a turn, and its key is found. A request for a class
-/// whose handlers read bodies while they arrive is read only when it has a key.
+/// Makes a request ready for its turn: its body is read to its end, so that no sender holds a turn,
+/// and its key is found. A request for a class whose handlers read bodies while they arrive is read
+/// only when it has a key.
 ///
 /// # Errors
 ///
@@ -27,7 +30,8 @@ use crate::planted::{Bug, planted};
 pub(crate) async fn prepare(deps: &Deps, object: &ObjectId, request: Request) -> Result<Request> {
     let (mut head, body) = request.into_parts();
     // A message has its number; the key that it may carry is the handler's own affair.
-    let key = if head.extensions.get::<Delivery>().is_some() { None } else { Keyed::key_of(&head)? };
+    let key =
+        if head.extensions.get::<Delivery>().is_some() { None } else { Keyed::key_of(&head)? };
     if key.is_none() && deps.app.streams_requests(object.class()) {
         return Ok(Request::from_parts(head, body));
     }
@@ -39,19 +43,33 @@ pub(crate) async fn prepare(deps: &Deps, object: &ObjectId, request: Request) ->
     Ok(Request::from_parts(head, body.into()))
 }
 
-/// Answers a request inside its open transaction: by running the handler, or with what an earlier run has left in the database.
+/// Answers a request inside its open transaction: by running the handler, or with what an earlier
+/// run has left in the database.
 ///
 /// # Errors
 ///
-/// What the handler fails with, `KeyReused`, and what the database fails with. The caller undoes everything.
-pub(crate) async fn answer(deps: &Arc<Deps>, warm: &mut Warm, mut request: Request) -> Result<Response> {
+/// What the handler fails with, `KeyReused`, and what the database fails with. The caller undoes
+/// everything.
+pub(crate) async fn answer(
+    deps: &Arc<Deps>,
+    warm: &mut Warm,
+    mut request: Request,
+) -> Result<Response> {
     // They are this object's: a handler that passes its request on must not pass them on.
     let extensions = request.extensions_mut();
-    let (errand, delivery, keyed) = (extensions.remove::<Errand>(), extensions.remove::<Delivery>(), extensions.remove::<Keyed>());
+    let (errand, delivery, keyed) = (
+        extensions.remove::<Errand>(),
+        extensions.remove::<Delivery>(),
+        extensions.remove::<Keyed>(),
+    );
     let mut response = match (errand, delivery, keyed) {
-        (Some(errand), ..) => offload(deps.executor.as_ref(), || errand.run(&mut warm.context.database))?,
+        (Some(errand), ..) => {
+            offload(deps.executor.as_ref(), || errand.run(&mut warm.context.database))?
+        }
         (None, Some(delivery), _) => take(deps, warm, request, delivery).await?,
-        (None, None, Some(keyed)) if keyed.is_attempt() => attempt(deps, warm, request, &keyed).await?,
+        (None, None, Some(keyed)) if keyed.is_attempt() => {
+            attempt(deps, warm, request, &keyed).await?
+        }
         (None, None, Some(keyed)) => recall(deps, warm, request, &keyed).await?,
         (None, None, None) => handler::run(deps, warm, request).await?,
     };
@@ -62,8 +80,15 @@ pub(crate) async fn answer(deps: &Arc<Deps>, warm: &mut Warm, mut request: Reque
 }
 
 /// Runs the handler on a message, unless it has taken it before.
-async fn take(deps: &Deps, warm: &mut Warm, request: Request, delivery: Delivery) -> Result<Response> {
-    if !offload(deps.executor.as_ref(), || object::take(&mut warm.context.database, &delivery))? && !planted(Bug::MessageTakenTwice) {
+async fn take(
+    deps: &Deps,
+    warm: &mut Warm,
+    request: Request,
+    delivery: Delivery,
+) -> Result<Response> {
+    if !offload(deps.executor.as_ref(), || object::take(&mut warm.context.database, &delivery))?
+        && !planted(Bug::MessageTakenTwice)
+    {
         return Ok(object::taken_before());
     }
     warm.context.request.sender = Some(delivery.sender);
@@ -74,26 +99,38 @@ async fn take(deps: &Deps, warm: &mut Warm, request: Request, delivery: Delivery
 async fn recall(deps: &Deps, warm: &mut Warm, request: Request, keyed: &Keyed) -> Result<Response> {
     let now_ms = warm.context.now_ms();
     let since_ms = now_ms.saturating_sub(millis(deps.settings.idempotency_keep));
-    if let Some(stored) = offload(deps.executor.as_ref(), || object::recall(&mut warm.context.database, keyed, since_ms))? {
+    if let Some(stored) = offload(deps.executor.as_ref(), || {
+        object::recall(&mut warm.context.database, keyed, since_ms)
+    })? {
         metrics::counter!("dotdo_requests_replayed_total").increment(1);
         return Ok(stored);
     }
     let (head, body) = handler::run(deps, warm, request).await?.into_parts();
-    let body = handler::collect(deps, body, STORED_RESPONSE_BYTES_MAX).await?.ok_or_else(too_large)?;
+    let body =
+        handler::collect(deps, body, STORED_RESPONSE_BYTES_MAX).await?.ok_or_else(too_large)?;
     let answer = Answer { head, body };
     if planted(Bug::KeyForgotten) {
         return Ok(Response::from_parts(answer.head, answer.body.into()));
     }
-    offload(deps.executor.as_ref(), || object::keep(&mut warm.context.database, keyed, Some(&answer), (now_ms, since_ms)))?;
+    offload(deps.executor.as_ref(), || {
+        object::keep(&mut warm.context.database, keyed, Some(&answer), (now_ms, since_ms))
+    })?;
     Ok(Response::from_parts(answer.head, answer.body.into()))
 }
 
-/// Runs the handler on a request that a server may send again. That it was done is stored when it has left something, and its answer too if that
-/// is small: what has left nothing may run again.
-async fn attempt(deps: &Deps, warm: &mut Warm, request: Request, keyed: &Keyed) -> Result<Response> {
+/// Runs the handler on a request that a server may send again. That it was done is stored when it
+/// has left something, and its answer too if that is small: what has left nothing may run again.
+async fn attempt(
+    deps: &Deps,
+    warm: &mut Warm,
+    request: Request,
+    keyed: &Keyed,
+) -> Result<Response> {
     let now_ms = warm.context.now_ms();
     let since_ms = now_ms.saturating_sub(millis(deps.settings.idempotency_keep));
-    if let Some(mut stored) = offload(deps.executor.as_ref(), || object::recall(&mut warm.context.database, keyed, since_ms))? {
+    if let Some(mut stored) = offload(deps.executor.as_ref(), || {
+        object::recall(&mut warm.context.database, keyed, since_ms)
+    })? {
         metrics::counter!("dotdo_requests_replayed_total").increment(1);
         // The client has sent its request once.
         stored.headers_mut().remove(IDEMPOTENCY_REPLAYED_HEADER);
@@ -101,19 +138,24 @@ async fn attempt(deps: &Deps, warm: &mut Warm, request: Request, keyed: &Keyed) 
     }
     let (head, body) = handler::run(deps, warm, request).await?.into_parts();
     let called = warm.context.request.called.load(Ordering::Relaxed);
-    let has_left = called || !offload(deps.executor.as_ref(), || warm.context.database.prepare_commit())?.is_empty();
+    let has_left = called
+        || !offload(deps.executor.as_ref(), || warm.context.database.prepare_commit())?.is_empty();
     if !has_left || planted(Bug::AttemptForgotten) {
         return Ok(Response::from_parts(head, body));
     }
     let kept = body.peek().filter(|body| body.len() <= ATTEMPT_RESPONSE_BYTES_MAX).cloned();
     let answer = kept.map(|kept| Answer { head: head.clone(), body: kept });
-    // It is dated so that it goes with those whose time is over when nobody can send it again any more.
+    // It is dated so that it goes with those whose time is over when nobody can send it again any
+    // more.
     let dated_ms = since_ms.saturating_add(millis(attempt_kept(deps)));
-    offload(deps.executor.as_ref(), || object::keep(&mut warm.context.database, keyed, answer.as_ref(), (dated_ms, since_ms)))?;
+    offload(deps.executor.as_ref(), || {
+        object::keep(&mut warm.context.database, keyed, answer.as_ref(), (dated_ms, since_ms))
+    })?;
     Ok(Response::from_parts(head, body))
 }
 
-/// For how long a server may send a request again: it waits for a turn and for a handler, at one owner and at the next.
+/// For how long a server may send a request again: it waits for a turn and for a handler, at one
+/// owner and at the next.
 fn attempt_kept(deps: &Deps) -> Duration {
     ATTEMPT_KEPT + 2 * (deps.settings.turn_wait_max + deps.settings.handler_time_max)
 }

@@ -21,20 +21,28 @@ use crate::restore::{Restored, restore};
 /// A dead owner's lease is waited out behind a request at most this long.
 pub(super) const TAKE_OVER_WAIT_MAX: Duration = Duration::from_secs(15);
 
-/// Whoever waits for an owner looks at the log this often: it may have released the object, or have written another record.
+/// Whoever waits for an owner looks at the log this often: it may have released the object, or have
+/// written another record.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-/// Makes sure that the object is in memory and sound, and that no other process may answer for it. `true`: its state was the newest at a
-/// moment within this call.
+/// Makes sure that the object is in memory and sound, and that no other process may answer for it.
+/// `true`: its state was the newest at a moment within this call.
 ///
 /// # Errors
 ///
 /// `Busy` when another server owns the object; what the restore fails with.
-pub(crate) async fn ensure_warm(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, caller: Caller) -> Result<bool> {
+pub(crate) async fn ensure_warm(
+    deps: &Arc<Deps>,
+    slot: &Arc<Slot>,
+    residence: &mut Residence,
+    caller: Caller,
+) -> Result<bool> {
     let mut waited_for = None;
     loop {
         let fresh = ensure_current(deps, slot, residence, caller).await?;
-        let Some((claim, remaining)) = foreign_claim(deps, slot, residence) else { return Ok(fresh) };
+        let Some((claim, remaining)) = foreign_claim(deps, slot, residence) else {
+            return Ok(fresh);
+        };
         if goes_elsewhere(deps, slot, caller, (claim, remaining)) {
             let error = claim.busy(remaining);
             residence.drop_memory(slot);
@@ -44,12 +52,18 @@ pub(crate) async fn ensure_warm(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &
     }
 }
 
-/// Makes sure that the object is in memory and sound; whether it is the newest state is found out later. `true`: it was restored just now.
+/// Makes sure that the object is in memory and sound; whether it is the newest state is found out
+/// later. `true`: it was restored just now.
 ///
 /// # Errors
 ///
 /// What the restore fails with; `Busy` when another server owns the object and can be asked.
-pub(crate) async fn ensure_present(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, caller: Caller) -> Result<bool> {
+pub(crate) async fn ensure_present(
+    deps: &Arc<Deps>,
+    slot: &Arc<Slot>,
+    residence: &mut Residence,
+    caller: Caller,
+) -> Result<bool> {
     if residence.sound(deps, slot)?.is_some() {
         return Ok(false);
     }
@@ -63,8 +77,14 @@ pub(crate) async fn ensure_present(deps: &Arc<Deps>, slot: &Arc<Slot>, residence
     Ok(true)
 }
 
-/// Makes sure that the memory is the newest state, or that a lease keeps others from changing it, or that a record on its way will tell.
-async fn ensure_current(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, caller: Caller) -> Result<bool> {
+/// Makes sure that the memory is the newest state, or that a lease keeps others from changing it,
+/// or that a record on its way will tell.
+async fn ensure_current(
+    deps: &Arc<Deps>,
+    slot: &Arc<Slot>,
+    residence: &mut Residence,
+    caller: Caller,
+) -> Result<bool> {
     if ensure_present(deps, slot, residence, caller).await? {
         return Ok(true);
     }
@@ -78,11 +98,17 @@ async fn ensure_current(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Resi
 }
 
 /// The newest record's claim and how long it must still be respected, if it is another's and live.
-pub(crate) fn foreign_claim<'a>(deps: &Deps, slot: &Slot, residence: &'a mut Residence) -> Option<(&'a Claim, Duration)> {
+pub(crate) fn foreign_claim<'a>(
+    deps: &Deps,
+    slot: &Slot,
+    residence: &'a mut Residence,
+) -> Option<(&'a Claim, Duration)> {
     let sequence = slot.pipeline().head.sequence;
     let claim = residence.claim.as_mut().filter(|claim| claim.sequence == sequence)?;
     // Where the bucket is a folder, this may look at a lock of the file system.
-    let remaining = offload(deps.executor.as_ref(), || claim.remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref()));
+    let remaining = offload(deps.executor.as_ref(), || {
+        claim.remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref())
+    });
     (!remaining.is_zero() && !planted(Bug::LeaseIgnored)).then_some((claim, remaining))
 }
 
@@ -90,8 +116,14 @@ pub(crate) fn foreign_claim<'a>(deps: &Deps, slot: &Slot, residence: &'a mut Res
 ///
 /// # Errors
 ///
-/// `Busy` when the owner is alive (it wrote another record while we waited), or its lease is too long to wait for.
-pub(crate) async fn wait_for_owner(deps: &Deps, claim: &Claim, remaining: Duration, waited_for: &mut Option<u64>) -> Result<()> {
+/// `Busy` when the owner is alive (it wrote another record while we waited), or its lease is too
+/// long to wait for.
+pub(crate) async fn wait_for_owner(
+    deps: &Deps,
+    claim: &Claim,
+    remaining: Duration,
+    waited_for: &mut Option<u64>,
+) -> Result<()> {
     let alive = waited_for.is_some_and(|sequence| sequence != claim.sequence);
     if alive || remaining > TAKE_OVER_WAIT_MAX {
         return Err(claim.busy(remaining));
@@ -102,7 +134,12 @@ pub(crate) async fn wait_for_owner(deps: &Deps, claim: &Claim, remaining: Durati
 }
 
 /// Makes the restored state the object's memory.
-fn settle(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, (quiet, restored, room): (Quiet, Restored, Charge)) -> Result<()> {
+fn settle(
+    deps: &Arc<Deps>,
+    slot: &Arc<Slot>,
+    residence: &mut Residence,
+    (quiet, restored, room): (Quiet, Restored, Charge),
+) -> Result<()> {
     let value = deps.app.make(slot.log.object.class())?;
     let mut database = restored.database;
     let deadline_ms = Arc::new(AtomicU64::new(u64::MAX));
@@ -116,11 +153,21 @@ fn settle(deps: &Arc<Deps>, slot: &Arc<Slot>, residence: &mut Residence, (quiet,
     }
     let context = Context::new(slot.log.object.clone(), deps.engine.clone(), database);
     // A record that is still the newest has been watched since it was first seen.
-    let known = residence.claim.take().filter(|known| Some(known.sequence) == restored.claim.as_ref().map(|claim| claim.sequence));
+    let known = residence.claim.take().filter(|known| {
+        Some(known.sequence) == restored.claim.as_ref().map(|claim| claim.sequence)
+    });
     residence.claim = known.or(restored.claim);
     let resident = deps.residents.add(slot, room);
     let stage = Stage::Settled;
-    let mut warm = Warm { generation, value, context, tracker: restored.tracker, stage, deadline_ms, resident };
+    let mut warm = Warm {
+        generation,
+        value,
+        context,
+        tracker: restored.tracker,
+        stage,
+        deadline_ms,
+        resident,
+    };
     warm.weigh();
     residence.warm = Some(Box::new(warm));
     Ok(())

@@ -1,8 +1,10 @@
-//! Owning an object for one request at a time, as functions do: no lease between requests, every response proven by the log.
+//! Owning an object for one request at a time, as functions do: no lease between requests, every
+//! response proven by the log.
 //!
-//! Requests wait in a queue; one task takes as many as there are, runs each handler in a savepoint of one open transaction, and writes one
-//! record. Winning its slot proves that the state was current. Losing it costs a roll-back, the winners' records, and another run of the
-//! handlers. docs/design/0004 has the argument.
+//! Requests wait in a queue; one task takes as many as there are, runs each handler in a savepoint
+//! of one open transaction, and writes one record. Winning its slot proves that the state was
+//! current. Losing it costs a roll-back, the winners' records, and another run of the handlers.
+//! docs/design/0004 has the argument.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,11 +37,13 @@ use crate::settings::CheckpointMode;
 /// The longest pause between two looks at a log whose owner is waited for.
 const WAIT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Answers a request: reads it whole, so that it can be run again, and waits for its record or for the proof that it needs none.
+/// Answers a request: reads it whole, so that it can be run again, and waits for its record or for
+/// the proof that it needs none.
 ///
 /// # Errors
 ///
-/// What the handler failed with; `Busy` when the object is held or written by others for too long; `Unknown`.
+/// What the handler failed with; `Busy` when the object is held or written by others for too long;
+/// `Unknown`.
 pub(crate) async fn answer(deps: &Arc<Deps>, slot: &Arc<Slot>, request: Request) -> Result<Answer> {
     slot.touch(deps);
     let (head, body) = request.into_parts();
@@ -63,7 +67,8 @@ pub(crate) async fn answer(deps: &Arc<Deps>, slot: &Arc<Slot>, request: Request)
     place.answer().await
 }
 
-/// Serves the queue in a task of its own, until it is empty: a client that goes away must not take the others with it.
+/// Serves the queue in a task of its own, until it is empty: a client that goes away must not take
+/// the others with it.
 fn serve(deps: &Arc<Deps>, slot: &Arc<Slot>) {
     let (deps, slot) = (deps.clone(), slot.clone());
     tokio::spawn(async move {
@@ -95,12 +100,22 @@ async fn serve_batch(deps: &Arc<Deps>, slot: &Arc<Slot>, mut batch: Vec<Ask>) {
     }
 }
 
-/// Brings requests to their end: the answers of the first of them, at least of one. `None`: nothing of them remains, and they must be run one
-/// by one.
+/// Brings requests to their end: the answers of the first of them, at least of one. `None`: nothing
+/// of them remains, and they must be run one by one.
 async fn settle(deps: &Arc<Deps>, slot: &Arc<Slot>, asks: &[Ask]) -> Option<Vec<Result<Answer>>> {
     let residence = slot.turn.lock().await;
     let began = Instant::now(deps.clock.as_ref());
-    let mut round = Round { deps, slot, asks, residence, began, fresh: false, losses: 0, leased: false, waited_for: None };
+    let mut round = Round {
+        deps,
+        slot,
+        asks,
+        residence,
+        began,
+        fresh: false,
+        losses: 0,
+        leased: false,
+        waited_for: None,
+    };
     let settled = round.run().await;
     round.give_back().await;
     round.residence.drop_what_does_not_exist(slot);
@@ -117,7 +132,8 @@ async fn settle(deps: &Arc<Deps>, slot: &Arc<Slot>, asks: &[Ask]) -> Option<Vec<
     }
 }
 
-/// Writes the snapshot that is due, inside the requests that crossed the line: a function may be frozen when they are answered.
+/// Writes the snapshot that is due, inside the requests that crossed the line: a function may be
+/// frozen when they are answered.
 async fn snapshot(deps: &Arc<Deps>, slot: &Arc<Slot>, written: Option<u64>) -> Result<()> {
     let Some(sequence) = written else { return Ok(()) };
     if deps.settings.checkpoint.mode == CheckpointMode::EveryRequest {
@@ -164,7 +180,8 @@ enum Step {
 impl Round<'_> {
     async fn run(&mut self) -> Result<Settled> {
         loop {
-            self.fresh |= ensure_present(self.deps, self.slot, &mut self.residence, Caller::Here).await?;
+            self.fresh |=
+                ensure_present(self.deps, self.slot, &mut self.residence, Caller::Here).await?;
             let contended = self.losses >= LOSSES_MAX && !self.leased;
             let step = if contended { self.take_lease().await? } else { self.attempt().await? };
             match step {
@@ -178,20 +195,30 @@ impl Round<'_> {
 
     /// Runs the handlers on the state in memory, and finds out whether that was the newest.
     async fn attempt(&mut self) -> Result<Step> {
-        let elsewhere = foreign_claim(self.deps, self.slot, &mut self.residence).map(|(claim, _)| claim.clone());
+        let elsewhere = foreign_claim(self.deps, self.slot, &mut self.residence)
+            .map(|(claim, _)| claim.clone());
         let warm = self.residence.warm.as_mut().expect("the object is present");
         warm.context.elsewhere = elsewhere;
         let together = match run_together(self.deps, warm, self.asks).await {
             Ok(together) => together,
             Err(error) => {
                 self.undo()?;
-                return if self.asks.len() > 1 { Ok(Step::Settled(Settled::OneByOne)) } else { Err(error) };
+                return if self.asks.len() > 1 {
+                    Ok(Step::Settled(Settled::OneByOne))
+                } else {
+                    Err(error)
+                };
             }
         };
-        if together.changes.is_empty() { self.prove(together).await } else { self.record(together).await }
+        if together.changes.is_empty() {
+            self.prove(together).await
+        } else {
+            self.record(together).await
+        }
     }
 
-    /// Nothing was changed: the answers are good when the state was the newest at a moment after the requests had come.
+    /// Nothing was changed: the answers are good when the state was the newest at a moment after
+    /// the requests had come.
     async fn prove(&mut self, together: Together) -> Result<Step> {
         if let Err(error) = self.commit_in_memory() {
             self.undo()?;
@@ -216,20 +243,27 @@ impl Round<'_> {
         let bytes = (together.changes.bytes() as u64).saturating_mul(CHANGES_FACTOR);
         let _changes = self.deps.budget.count(Use::Requests, &self.slot.log.object, bytes);
         let mut job = self.slot.pipeline().job(vec![together.changes]);
-        job.causes = self.asks.iter().map(|ask| ask.span.clone()).filter(|span| !span.is_none()).collect();
+        job.causes =
+            self.asks.iter().map(|ask| ask.span.clone()).filter(|span| !span.is_none()).collect();
         let kept = self.kept().filter(|_| !together.releases);
         let lease = kept.map_or(Duration::ZERO, |lease| lease.duration);
-        let written = write(self.deps, self.slot, job, lease).await.inspect_err(|error| self.forget(error))?;
+        let written = write(self.deps, self.slot, job, lease)
+            .await
+            .inspect_err(|error| self.forget(error))?;
         match written {
             Written::Won(won) => {
                 self.leased = false;
                 self.warm().stage = Stage::Ahead;
                 match self.commit_in_memory() {
                     Ok(()) => {
-                        self.follow_own(&won, kept.map(|lease| Lease { granted: won.sent, ..lease }));
+                        self.follow_own(
+                            &won,
+                            kept.map(|lease| Lease { granted: won.sent, ..lease }),
+                        );
                         self.warm().stage = Stage::Settled;
                     }
-                    // The record is in the log, so the requests are done; the memory is made anew from there.
+                    // The record is in the log, so the requests are done; the memory is made anew
+                    // from there.
                     Err(error) => {
                         tracing::error!(object = %self.slot.log.object, %error, "what is in the log was not committed in memory");
                         self.residence.drop_memory(self.slot);
@@ -257,7 +291,10 @@ impl Round<'_> {
             return Ok(Step::Owned);
         }
         let job = self.slot.pipeline().job(Vec::new());
-        match write(self.deps, self.slot, job, CONTENTION_LEASE).await.inspect_err(|error| self.forget(error))? {
+        match write(self.deps, self.slot, job, CONTENTION_LEASE)
+            .await
+            .inspect_err(|error| self.forget(error))?
+        {
             Written::Won(won) => {
                 self.follow_own(&won, None);
                 (self.leased, self.fresh) = (true, true);
@@ -284,11 +321,15 @@ impl Round<'_> {
     /// Waits for the end of somebody else's lease, looking for what comes after its record.
     async fn wait(&mut self) -> Result<()> {
         let mut pause = CONTENTION_PAUSE;
-        while let Some((claim, remaining)) = foreign_claim(self.deps, self.slot, &mut self.residence) {
+        while let Some((claim, remaining)) =
+            foreign_claim(self.deps, self.slot, &mut self.residence)
+        {
             if goes_elsewhere(self.deps, self.slot, Caller::Here, (claim, remaining)) {
                 return Err(claim.busy(remaining));
             }
-            let renewed = self.waited_for.is_some_and(|(holder, sequence)| holder == claim.holder && sequence != claim.sequence);
+            let renewed = self.waited_for.is_some_and(|(holder, sequence)| {
+                holder == claim.holder && sequence != claim.sequence
+            });
             if renewed || remaining > TAKE_OVER_WAIT_MAX {
                 return Err(claim.busy(remaining));
             }
@@ -305,15 +346,18 @@ impl Round<'_> {
 
     /// Pauses for `least` and up to as much again, as long as there is time left.
     async fn pause(&mut self, least: Duration) -> Result<()> {
-        if self.began.elapsed_at_least(self.deps.clock.as_ref()) > self.deps.settings.turn_wait_max {
-            return Err(busy(self.deps, "other instances have kept this object busy").with_code("CONTENDED"));
+        if self.began.elapsed_at_least(self.deps.clock.as_ref()) > self.deps.settings.turn_wait_max
+        {
+            return Err(busy(self.deps, "other instances have kept this object busy")
+                .with_code("CONTENDED"));
         }
         let share = u32::from(self.deps.random.bytes16()[15]);
         self.deps.clock.sleep(least + least * share / 256).await;
         Ok(())
     }
 
-    /// Brings the memory up to what others have written. `true`: nothing, so that what ran on it saw the newest state.
+    /// Brings the memory up to what others have written. `true`: nothing, so that what ran on it
+    /// saw the newest state.
     async fn catch_up(&mut self) -> Result<bool> {
         let caught = catch_up(self.deps, self.slot, &mut self.residence).await?;
         self.fresh |= caught != Caught::Gone;
@@ -342,7 +386,12 @@ impl Round<'_> {
         warm.weigh();
         self.slot.pipeline().follow_own(won, kept);
         // A lease against losses is over with the request.
-        hearsay::tell(self.deps, self.slot, won.head(), kept.map_or(Duration::ZERO, |lease| lease.duration));
+        hearsay::tell(
+            self.deps,
+            self.slot,
+            won.head(),
+            kept.map_or(Duration::ZERO, |lease| lease.duration),
+        );
     }
 
     /// A lease that a program took and has not given up.

@@ -1,9 +1,11 @@
-//! What stands between a handler and the log: changes that wait for a record, and the responses that wait for it.
+//! What stands between a handler and the log: changes that wait for a record, and the responses
+//! that wait for it.
 //!
-//! Pure state behind one lock, without any waiting of its own. Requests run on top of changes that are on their way; each gets a ticket
-//! for the newest change it could have seen, and its response leaves when that ticket is honoured (rule R1). One record is in flight at a
-//! time; what gathers meanwhile shares the next one. When a record is lost, everything on top of it is void, and so is the memory that
-//! holds it: the generation moves on.
+//! Pure state behind one lock, without any waiting of its own. Requests run on top of changes that
+//! are on their way; each gets a ticket for the newest change it could have seen, and its response
+//! leaves when that ticket is honoured (rule R1). One record is in flight at a time; what gathers
+//! meanwhile shares the next one. When a record is lost, everything on top of it is void, and so is
+//! the memory that holds it: the generation moves on.
 
 mod batch;
 
@@ -39,8 +41,8 @@ pub(crate) enum Gate {
     Record(Ticket),
 }
 
-/// Evidence that nothing of an object was on its way when its pipeline stood at this place; a new memory takes the place of the old one with
-/// it only.
+/// Evidence that nothing of an object was on its way when its pipeline stood at this place; a new
+/// memory takes the place of the old one with it only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Quiet {
     generation: u64,
@@ -67,7 +69,8 @@ pub(crate) struct Pipeline {
     pub(crate) snapshot_failed: Option<Instant>,
     /// The head was certainly the head then.
     proof: Proof,
-    /// A lease that a program took for longer than one request, in a process that writes per request.
+    /// A lease that a program took for longer than one request, in a process that writes per
+    /// request.
     kept: Option<Lease>,
     /// When a request that changed nothing was last answered.
     read_at: Option<Instant>,
@@ -108,20 +111,28 @@ impl Pipeline {
         Quiet { generation: self.generation, head: self.head.sequence }
     }
 
-    /// Starts over from a restored state, whose head `proof` shows. `quiet` was taken before the log was read for it. Returns the new
-    /// generation.
+    /// Starts over from a restored state, whose head `proof` shows. `quiet` was taken before the
+    /// log was read for it. Returns the new generation.
     ///
     /// # Errors
     ///
     /// `Internal` when something has been on its way since then: the state may lack it.
-    pub(crate) fn reset(&mut self, quiet: Quiet, state: (Head, Option<SnapshotRef>, SinceSnapshot), proof: Proof) -> Result<u64> {
+    pub(crate) fn reset(
+        &mut self,
+        quiet: Quiet,
+        state: (Head, Option<SnapshotRef>, SinceSnapshot),
+        proof: Proof,
+    ) -> Result<u64> {
         if self.quiet() != Some(quiet) && !planted(Bug::ClaimComesBack) {
-            return Err(Error::internal("a record was on its way while the object was restored; send the request again"));
+            return Err(Error::internal(
+                "a record was on its way while the object was restored; send the request again",
+            ));
         }
         let (head, snapshot, since) = state;
         self.generation += 1;
         self.head = head;
-        self.lease = planted(Bug::NoFencingRecord).then_some(Lease { granted: proof.at(), duration: Duration::from_secs(5) });
+        self.lease = planted(Bug::NoFencingRecord)
+            .then_some(Lease { granted: proof.at(), duration: Duration::from_secs(5) });
         self.snapshot = snapshot;
         self.since_snapshot = since;
         self.snapshot_at = proof.at();
@@ -130,9 +141,14 @@ impl Pipeline {
         Ok(self.generation)
     }
 
-    /// Adds the changes of a transaction, which take `bytes` in a record; the ticket is honoured when their record is in the bucket. Returns also that record's sequence
-    /// number, and `true` to start the committer.
-    pub(crate) fn submit(&mut self, (changes, bytes): (Changes, usize), after_commit: Vec<AfterCommit>) -> (Ticket, u64, bool) {
+    /// Adds the changes of a transaction, which take `bytes` in a record; the ticket is honoured
+    /// when their record is in the bucket. Returns also that record's sequence number, and `true`
+    /// to start the committer.
+    pub(crate) fn submit(
+        &mut self,
+        (changes, bytes): (Changes, usize),
+        after_commit: Vec<AfterCommit>,
+    ) -> (Ticket, u64, bool) {
         let batch = self.open_batch_for(bytes);
         batch.bytes += bytes;
         batch.writes = true;
@@ -144,14 +160,22 @@ impl Pipeline {
         (ticket, sequence, self.start())
     }
 
-    /// What a response that changed nothing must wait for. `fresh`: the state was the log's at a moment after the request had come.
-    /// `true`: start the committer. An object that is read more often than once in `lease_duration` is worth a lease.
-    pub(crate) fn gate(&mut self, fresh: bool, lease_duration: Duration, clock: &dyn Clock) -> (Gate, bool) {
+    /// What a response that changed nothing must wait for. `fresh`: the state was the log's at a
+    /// moment after the request had come. `true`: start the committer. An object that is read more
+    /// often than once in `lease_duration` is worth a lease.
+    pub(crate) fn gate(
+        &mut self,
+        fresh: bool,
+        lease_duration: Duration,
+        clock: &dyn Clock,
+    ) -> (Gate, bool) {
         let read_before = self.read_at.replace(Instant::now(clock));
-        let often = self.head.sequence > 0 && read_before.is_some_and(|at| at.elapsed_at_least(clock) < lease_duration);
+        let often = self.head.sequence > 0
+            && read_before.is_some_and(|at| at.elapsed_at_least(clock) < lease_duration);
         let only_renews = self.batches.iter().all(|batch| !batch.writes && !batch.releases);
         if let Some(batch) = self.batches.back_mut() {
-            // Under a lease, a record that changes nothing is nothing to wait for, however long the store takes.
+            // Under a lease, a record that changes nothing is nothing to wait for, however long the
+            // store takes.
             let gate = match self.lease {
                 Some(lease) if only_renews && lease.holds(clock) => Gate::Open,
                 _ => Gate::Record(batch.wait_reading()),
@@ -179,21 +203,24 @@ impl Pipeline {
         }
     }
 
-    /// Does `work` when what a response waits for that [`Pipeline::gate`] has just held back is in the bucket.
+    /// Does `work` when what a response waits for that [`Pipeline::gate`] has just held back is in
+    /// the bucket.
     pub(crate) fn with_last_read(&mut self, work: Vec<AfterCommit>) {
         if let Some(batch) = self.batches.back_mut() {
             batch.reading().extend(work.into_iter().map(Waiter::Work));
         }
     }
 
-    /// What must be in the bucket before anything leaves that could tell of what was handed over until now.
+    /// What must be in the bucket before anything leaves that could tell of what was handed over
+    /// until now.
     pub(crate) fn under_way(&mut self) -> Gate {
         let newest = self.batches.iter_mut().rev().find(|batch| batch.writes);
         newest.map_or(Gate::Open, |batch| Gate::Record(batch.wait()))
     }
 
-    /// Closes the state as it is: later changes belong to later records. Returns the sequence number of the record that completes it, what
-    /// to wait for, and whether to start the committer.
+    /// Closes the state as it is: later changes belong to later records. Returns the sequence
+    /// number of the record that completes it, what to wait for, and whether to start the
+    /// committer.
     pub(crate) fn seal(&mut self) -> (u64, Option<Ticket>) {
         let sequence = self.head.sequence + self.batches.len() as u64;
         let ticket = self.batches.back_mut().map(|batch| {
@@ -203,7 +230,8 @@ impl Pipeline {
         (sequence, ticket)
     }
 
-    /// Makes sure that a lease holds. What to wait for, if there is anything; `true`: start the committer.
+    /// Makes sure that a lease holds. What to wait for, if there is anything; `true`: start the
+    /// committer.
     pub(crate) fn claim(&mut self, clock: &dyn Clock) -> (Option<Ticket>, bool) {
         if self.batches.is_empty() && self.lease.is_some_and(|lease| lease.holds(clock)) {
             return (None, false);
@@ -212,7 +240,8 @@ impl Pipeline {
         (Some(ticket), self.start())
     }
 
-    /// Adds a record that gives the object up, if there is anything to give up. `true`: start the committer.
+    /// Adds a record that gives the object up, if there is anything to give up. `true`: start the
+    /// committer.
     pub(crate) fn release(&mut self, clock: &dyn Clock) -> (Option<Ticket>, bool) {
         if self.batches.is_empty() && !self.lease.is_some_and(|lease| lease.holds(clock)) {
             return (None, false);
@@ -247,7 +276,13 @@ impl Pipeline {
     }
 
     /// The record of the last job is in the log, and grants `lease`. Returns what waited for it.
-    pub(crate) fn won(&mut self, head: Head, lease: Lease, written: SinceSnapshot, clock: &dyn Clock) -> Done {
+    pub(crate) fn won(
+        &mut self,
+        head: Head,
+        lease: Lease,
+        written: SinceSnapshot,
+        clock: &dyn Clock,
+    ) -> Done {
         let mut batch = self.batches.pop_front().expect("a job comes from a batch");
         self.head = head;
         self.lease = (!batch.releases).then_some(lease);
@@ -259,8 +294,9 @@ impl Pipeline {
         self.done(batch)
     }
 
-    /// The record of the last job was refused, was to change nothing, and its slot was empty after that: whoever had been waiting when it
-    /// was sent saw the newest state. `None` when more is waiting for a record, whose number would change.
+    /// The record of the last job was refused, was to change nothing, and its slot was empty after
+    /// that: whoever had been waiting when it was sent saw the newest state. `None` when more is
+    /// waiting for a record, whose number would change.
     pub(crate) fn unrenewed(&mut self) -> Option<Done> {
         let batch = if self.batches.len() == 1 { self.batches.pop_front() } else { None };
         batch.map(|batch| self.done(batch))
@@ -274,12 +310,16 @@ impl Pipeline {
         Done { waiters: batch.waiters }
     }
 
-    /// The memory is void: everything that is on its way is lost or unknown. Returns who waited for it.
+    /// The memory is void: everything that is on its way is lost or unknown. Returns who waited for
+    /// it.
     pub(crate) fn fail(&mut self) -> Vec<Waiter> {
         self.generation += 1;
         self.lease = None;
         self.committing = false;
-        self.batches.drain(..).flat_map(|batch| batch.waiters.into_iter().chain(batch.late)).collect()
+        self.batches
+            .drain(..)
+            .flat_map(|batch| batch.waiters.into_iter().chain(batch.late))
+            .collect()
     }
 
     /// The job that writes `changes` on top of the head, outside of any batch.
@@ -295,20 +335,30 @@ impl Pipeline {
     }
 
     /// A record is on top of the head now: another's, or this process's own outside of any batch.
-    pub(crate) fn follow(&mut self, head: Head, written: SinceSnapshot, snapshot: Option<SnapshotRef>, at: Instant) {
+    pub(crate) fn follow(
+        &mut self,
+        head: Head,
+        written: SinceSnapshot,
+        snapshot: Option<SnapshotRef>,
+        at: Instant,
+    ) {
         self.head = head;
         self.lease = None;
         self.kept = None;
-        if let Some(newer) = snapshot.filter(|newer| self.snapshot.is_none_or(|known| known.sequence < newer.sequence)) {
+        if let Some(newer) = snapshot
+            .filter(|newer| self.snapshot.is_none_or(|known| known.sequence < newer.sequence))
+        {
             self.snapshot = Some(newer);
             self.snapshot_at = at;
-            // What came between that snapshot and this record is counted as part of the snapshot: the next one is late by it at most.
+            // What came between that snapshot and this record is counted as part of the snapshot:
+            // the next one is late by it at most.
             self.since_snapshot = SinceSnapshot::default();
         }
         self.add(written);
     }
 
-    /// A record of this process, written outside of any batch, is on top of the head; a lease that it granted may be kept.
+    /// A record of this process, written outside of any batch, is on top of the head; a lease that
+    /// it granted may be kept.
     pub(super) fn follow_own(&mut self, won: &Won, kept: Option<Lease>) {
         self.follow(won.head(), won.since, None, won.sent);
         self.prove(won.proof);
@@ -348,7 +398,12 @@ impl Pipeline {
     }
 
     /// A snapshot up to `snapshot.sequence` is in the bucket; `rest` was written since.
-    pub(crate) fn snapshot_done(&mut self, snapshot: SnapshotRef, covered: SinceSnapshot, at: Instant) {
+    pub(crate) fn snapshot_done(
+        &mut self,
+        snapshot: SnapshotRef,
+        covered: SinceSnapshot,
+        at: Instant,
+    ) {
         self.snapshot = Some(snapshot);
         self.snapshot_at = at;
         self.snapshot_failed = None;

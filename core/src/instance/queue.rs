@@ -1,4 +1,5 @@
-//! Requests that wait for an object whose instance writes per request: one task takes as many as there are, so that they share a record.
+//! Requests that wait for an object whose instance writes per request: one task takes as many as
+//! there are, so that they share a record.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,11 +46,21 @@ pub(crate) struct Place {
 
 impl Queue {
     /// Adds a request. `true`: the caller must start the task that serves the queue.
-    pub(crate) fn push(&self, request: http::Request<Bytes>, clock: &Arc<dyn Clock>) -> (Place, bool) {
+    pub(crate) fn push(
+        &self,
+        request: http::Request<Bytes>,
+        clock: &Arc<dyn Clock>,
+    ) -> (Place, bool) {
         let (reply, answer) = oneshot::channel();
         let decided = Arc::new(AtomicBool::new(false));
         let mut waiting = self.lock();
-        waiting.asks.push_back(Ask { request, reply, waiting: Some(Wait::begin(clock)), span: Span::current(), decided: decided.clone() });
+        waiting.asks.push_back(Ask {
+            request,
+            reply,
+            waiting: Some(Wait::begin(clock)),
+            span: Span::current(),
+            decided: decided.clone(),
+        });
         let start = !std::mem::replace(&mut waiting.served, true);
         (Place { answer, decided }, start)
     }
@@ -81,7 +92,8 @@ impl Queue {
     }
 }
 
-/// The task that serves a queue; should it panic, those who wait are let go and the next request starts another.
+/// The task that serves a queue; should it panic, those who wait are let go and the next request
+/// starts another.
 pub(crate) struct Serving<'a>(Option<&'a Queue>);
 
 impl Serving<'_> {
@@ -113,11 +125,13 @@ impl Place {
     ///
     /// What the request failed with; `Unknown` when the process ended meanwhile.
     pub(crate) async fn answer(&mut self) -> Result<Answer> {
-        let stopped = || Error::new(ErrorKind::Unknown, "the server stopped before the record was certain");
+        let stopped =
+            || Error::new(ErrorKind::Unknown, "the server stopped before the record was certain");
         (&mut self.answer).await.unwrap_or_else(|_| Err(stopped()))
     }
 
-    /// Gives the place up, unless the request has been taken up: then its answer must be waited for.
+    /// Gives the place up, unless the request has been taken up: then its answer must be waited
+    /// for.
     pub(crate) fn leave(&self) -> bool {
         !self.decided.swap(true, Ordering::AcqRel)
     }

@@ -9,7 +9,8 @@ use crate::instance::agenda::Agenda;
 use crate::instance::slot::Slot;
 use crate::limits::RESIDENT_BYTES;
 
-/// A place in the order: the time of a use in monotonic milliseconds, and a number that no other place has.
+/// A place in the order: the time of a use in monotonic milliseconds, and a number that no other
+/// place has.
 pub(crate) type Order = (u64, u64);
 
 /// The objects in memory.
@@ -52,7 +53,10 @@ impl Residents {
         let mut list = lock(&self.list);
         let number = list.next;
         list.next += 1;
-        list.places.insert((slot.used_ms(), number), Listed { slot: Arc::downgrade(slot), used_ms: used_ms.clone() });
+        list.places.insert(
+            (slot.used_ms(), number),
+            Listed { slot: Arc::downgrade(slot), used_ms: used_ms.clone() },
+        );
         slot.residents.fetch_add(1, Ordering::AcqRel);
         let (list, agenda) = (self.list.clone(), self.agenda.clone());
         Resident { list, agenda, slot: Arc::downgrade(slot), charge, number, used_ms }

@@ -1,5 +1,5 @@
-//! Letting go of what the retention has released: records that a snapshot has covered for long enough, snapshots that newer ones have
-//! replaced, and what failed uploads left.
+//! Letting go of what the retention has released: records that a snapshot has covered for long
+//! enough, snapshots that newer ones have replaced, and what failed uploads left.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -16,7 +16,8 @@ use crate::snapshot::{SnapshotRef, Sweeper};
 /// An object that stays in memory is swept this often.
 const PAUSE: Duration = Duration::from_secs(3600);
 
-/// One snapshot in this many sweeps, whatever the time: instances that live for minutes only must sweep too.
+/// One snapshot in this many sweeps, whatever the time: instances that live for minutes only must
+/// sweep too.
 const CHANCE: u128 = 64;
 
 /// Sweeps in the background, if it is time, after `snapshot` was written.
@@ -39,8 +40,9 @@ pub(crate) fn sweep_if_due(deps: &Arc<Deps>, slot: &Arc<Slot>, snapshot: Snapsho
 
 /// Deletes what is older than the retention; `newest` is a snapshot that was written a moment ago.
 ///
-/// When the bucket dated that snapshot is what counts as now: so ages are differences between dates that the same clock gave to what was
-/// written, and a wrong date in an answer deletes nothing. Records go first, while the snapshot that covers them is there.
+/// When the bucket dated that snapshot is what counts as now: so ages are differences between dates
+/// that the same clock gave to what was written, and a wrong date in an answer deletes nothing.
+/// Records go first, while the snapshot that covers them is there.
 async fn sweep(deps: &Deps, slot: &Slot, newest: SnapshotRef) -> Result<()> {
     let Log { bucket, prefix, object, .. } = &slot.log;
     let sweeper = Sweeper::look(bucket.as_ref(), prefix, object).await?;
@@ -53,13 +55,16 @@ async fn sweep(deps: &Deps, slot: &Slot, newest: SnapshotRef) -> Result<()> {
     let covered = sweeper.covered(before_ms).await?;
     // The lowest bits have decided already whether there is a sweep at all.
     let draw = newest.uuid.as_u128() >> 8;
-    if covered > 0 && !verify::may_delete(deps, &slot.log, &sweeper.complete(), covered, draw).await? {
+    if covered > 0
+        && !verify::may_delete(deps, &slot.log, &sweeper.complete(), covered, draw).await?
+    {
         return Ok(());
     }
     let records = delete_covered(&slot.log, covered, head, before_ms).await?;
     let swept = sweeper.remove(retention, now_ms).await?;
     tracing::debug!(%object, records, snapshots = swept.snapshots, files = swept.files, "swept");
     metrics::counter!("dotdo_swept_total", "what" => "records").increment(records as u64);
-    metrics::counter!("dotdo_swept_total", "what" => "snapshot_files").increment(swept.files as u64);
+    metrics::counter!("dotdo_swept_total", "what" => "snapshot_files")
+        .increment(swept.files as u64);
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! A graceful end: nothing new, everything finished, every object snapshotted and given up, so that the next owner waits for nothing.
+//! A graceful end: nothing new, everything finished, every object snapshotted and given up, so that
+//! the next owner waits for nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +13,16 @@ use crate::instance::{Deps, Slots, checkpoint, hint};
 /// How many objects are brought to their end at the same time.
 const CONCURRENCY: usize = 16;
 
-/// Ends every object, within `deadline`. What does not make it loses nothing: the log has everything that was acknowledged.
+/// Ends every object, within `deadline`. What does not make it loses nothing: the log has
+/// everything that was acknowledged.
 pub(crate) async fn shutdown(deps: &Arc<Deps>, slots: &Slots, deadline: Duration) {
     let work = async {
         deps.background.idle().await;
         deps.stopping.close();
         deps.couriers.idle().await;
-        stream::iter(slots.all()).for_each_concurrent(CONCURRENCY, |slot| async move { finish(deps, &slot).await }).await;
+        stream::iter(slots.all())
+            .for_each_concurrent(CONCURRENCY, |slot| async move { finish(deps, &slot).await })
+            .await;
         OptionFuture::from(deps.directory.as_ref().map(|directory| directory.settle())).await;
     };
     let timer = deps.clock.sleep(deadline);

@@ -58,7 +58,8 @@ pub(crate) struct Slot {
     pub(crate) whereabouts: Whereabouts,
     /// Woken when the committer ends, for whoever has the turn and waits for that.
     calm: Notify,
-    /// Plans of snapshots whose tasks ended early: the next snapshot gives them back to the tracker.
+    /// Plans of snapshots whose tasks ended early: the next snapshot gives them back to the
+    /// tracker.
     pub(crate) returned: Mutex<Vec<Returned>>,
     /// What handlers have left to be done after their records.
     pub(crate) afterwards: Afterwards,
@@ -72,13 +73,15 @@ pub(crate) struct Slot {
 #[derive(Default)]
 pub(crate) struct Residence {
     pub(crate) warm: Option<Box<Warm>>,
-    /// What the newest record claimed when this process last looked, and since when it has watched that record.
+    /// What the newest record claimed when this process last looked, and since when it has watched
+    /// that record.
     pub(crate) claim: Option<Claim>,
 }
 
 impl Residence {
-    /// The object's memory, if it is there and a state that the pipeline knows. What a handler left behind that failed, panicked or went away
-    /// is rolled back; memory that can't be relied on is dropped. The caller has the turn.
+    /// The object's memory, if it is there and a state that the pipeline knows. What a handler left
+    /// behind that failed, panicked or went away is rolled back; memory that can't be relied on is
+    /// dropped. The caller has the turn.
     ///
     /// # Errors
     ///
@@ -90,10 +93,16 @@ impl Residence {
         }
         let fault = self.warm.as_ref().and_then(|warm| match warm.stage {
             Stage::Ahead if warm.generation == generation && planted(Bug::MemoryAheadUsed) => None,
-            Stage::Settled if warm.generation == generation && warm.context.database.is_usable() => None,
+            Stage::Settled
+                if warm.generation == generation && warm.context.database.is_usable() =>
+            {
+                None
+            }
             Stage::Settled if warm.generation == generation => Some("its database failed"),
             Stage::Settled => Some("a record was lost"),
-            Stage::Running | Stage::Ahead => Some("a request ended between its commit in memory and its record"),
+            Stage::Running | Stage::Ahead => {
+                Some("a request ended between its commit in memory and its record")
+            }
         });
         if let Some(reason) = fault {
             tracing::warn!(object = %slot.log.object, reason, "the object's memory is void; the log has everything");
@@ -102,15 +111,16 @@ impl Residence {
         Ok(self.warm.as_deref_mut())
     }
 
-    /// Lets go of the object's memory. What is on its way goes on; [`Pipeline::reset`] takes a new memory only when that is decided.
+    /// Lets go of the object's memory. What is on its way goes on; [`Pipeline::reset`] takes a new
+    /// memory only when that is decided.
     pub(crate) fn drop_memory(&mut self, slot: &Slot) {
         self.warm = None;
         slot.returned.lock().unwrap_or_else(PoisonError::into_inner).clear();
         slot.relaxed.store(false, Ordering::Relaxed);
     }
 
-    /// Lets go of the object's memory if the object does not exist: nobody has written it, and nothing is on its way. Asking for it leaves
-    /// nothing behind.
+    /// Lets go of the object's memory if the object does not exist: nobody has written it, and
+    /// nothing is on its way. Asking for it leaves nothing behind.
     pub(crate) fn drop_what_does_not_exist(&mut self, slot: &Slot) {
         let pipeline = slot.pipeline();
         if pipeline.head == Head::NONE && pipeline.is_quiet() {
@@ -122,8 +132,9 @@ impl Residence {
 
 /// What stands between an object's memory and the state that its pipeline knows.
 ///
-/// It is set before each step, and back when the step is done. A panic or a cancellation leaves it where it was, and whoever gets the turn
-/// next finds it there ([`Residence::sound`]): no destructor has to run in time, and none can be forgotten.
+/// It is set before each step, and back when the step is done. A panic or a cancellation leaves it
+/// where it was, and whoever gets the turn next finds it there ([`Residence::sound`]): no
+/// destructor has to run in time, and none can be forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// Nothing: they are the same.
@@ -189,7 +200,8 @@ impl Slot {
         self.pipeline.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until nothing is on its way. The caller has the turn, so nothing new sets out; what is under way ends with its deadline.
+    /// Waits until nothing is on its way. The caller has the turn, so nothing new sets out; what is
+    /// under way ends with its deadline.
     pub(crate) async fn quiet(&self) -> Quiet {
         loop {
             if planted(Bug::ClaimComesBack) {
@@ -221,8 +233,8 @@ impl Slot {
 
     /// How long what a cold slot knows is worth keeping; `None`: it knows nothing.
     ///
-    /// A claim is kept until its time is over: whoever forgets it earlier waits longer for its end, because it counts from when it sees the
-    /// record again.
+    /// A claim is kept until its time is over: whoever forgets it earlier waits longer for its end,
+    /// because it counts from when it sees the record again.
     pub(crate) fn kept_for(&self, deps: &Deps) -> Option<Duration> {
         let clock = deps.clock.as_ref();
         if self.whereabouts.is_known(clock) {
@@ -255,7 +267,8 @@ impl Slot {
         }
     }
 
-    /// What follows a record behind the responses: the hints for other servers, and the object's first snapshot.
+    /// What follows a record behind the responses: the hints for other servers, and the object's
+    /// first snapshot.
     pub(crate) fn after_record(self: &Arc<Self>, deps: &Arc<Deps>, head: Head) {
         hint::write_behind(deps, self, head);
         self.tell(deps, head);

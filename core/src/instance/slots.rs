@@ -26,11 +26,13 @@ impl Slots {
         Self { shards: std::array::from_fn(|_| Mutex::default()), next: AtomicU64::new(0) }
     }
 
-    /// The slot of `object`, made on the first call: two requests for a cold object share one restore.
+    /// The slot of `object`, made on the first call: two requests for a cold object share one
+    /// restore.
     ///
     /// # Errors
     ///
-    /// `Invalid` when the object's keys would be too long, `NotFound` when its class is unknown, `Busy` when there is no memory for a slot.
+    /// `Invalid` when the object's keys would be too long, `NotFound` when its class is unknown,
+    /// `Busy` when there is no memory for a slot.
     pub(crate) fn get(&self, deps: &Deps, object: &ObjectId) -> Result<Arc<Slot>> {
         let mut shard = self.shard(object);
         if let Some(slot) = shard.get(object) {
@@ -52,7 +54,10 @@ impl Slots {
 
     /// Every slot there is now.
     pub(crate) fn all(&self) -> Vec<Arc<Slot>> {
-        self.shards.iter().flat_map(|shard| lock(shard).values().cloned().collect::<Vec<_>>()).collect()
+        self.shards
+            .iter()
+            .flat_map(|shard| lock(shard).values().cloned().collect::<Vec<_>>())
+            .collect()
     }
 
     /// Lets go of the slot of `object`, unless it is used; then it is returned.
@@ -69,7 +74,8 @@ impl Slots {
     /// Lets go of every slot of an object that is cold and that nobody holds, whatever it knows.
     pub(crate) fn forget_cold(&self) {
         for shard in &self.shards {
-            lock(shard).retain(|_, slot| is_used(slot) || slot.lease_counted.load(Ordering::Relaxed));
+            lock(shard)
+                .retain(|_, slot| is_used(slot) || slot.lease_counted.load(Ordering::Relaxed));
         }
     }
 
@@ -84,12 +90,15 @@ impl Slots {
             .class()
             .bytes()
             .chain(object.id().bytes())
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
         lock(&self.shards[(hash >> 32) as usize % SHARDS])
     }
 }
 
-/// Whether somebody holds the slot, or its object is in memory. Its shard is locked, so nobody begins to.
+/// Whether somebody holds the slot, or its object is in memory. Its shard is locked, so nobody
+/// begins to.
 fn is_used(slot: &Arc<Slot>) -> bool {
     Arc::strong_count(slot) > 1 || slot.is_resident()
 }

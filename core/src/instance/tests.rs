@@ -1,4 +1,5 @@
-//! An engine on a store that misbehaves on request: the gate, groups, fencing, leases, and handlers that fail in every way.
+//! An engine on a store that misbehaves on request: the gate, groups, fencing, leases, and handlers
+//! that fail in every way.
 
 mod afterwards;
 mod calls;
@@ -45,8 +46,10 @@ impl DurableObject for Counter {
         let request = Request::from_parts(head, Body::empty());
         let path = request.uri().path().to_owned();
         if path == "/get" {
-            let known: i64 = ctx.sql().exec("SELECT count(*) FROM sqlite_schema WHERE name = 'n'", ())?.one()?;
-            let value: i64 = if known == 0 { 0 } else { ctx.sql().exec("SELECT value FROM n", ())?.one()? };
+            let known: i64 =
+                ctx.sql().exec("SELECT count(*) FROM sqlite_schema WHERE name = 'n'", ())?.one()?;
+            let value: i64 =
+                if known == 0 { 0 } else { ctx.sql().exec("SELECT value FROM n", ())?.one()? };
             return Ok(Response::new(value.to_string().into()));
         }
         if path == "/acquire" {
@@ -54,7 +57,8 @@ impl DurableObject for Counter {
             return Ok(Response::new(format!("{}.{}", token.epoch, token.sequence).into()));
         }
         if path == "/release" {
-            let epoch = request.uri().query().and_then(|query| query.parse().ok()).unwrap_or_default();
+            let epoch =
+                request.uri().query().and_then(|query| query.parse().ok()).unwrap_or_default();
             ctx.release_fencing_token(FencingToken { epoch, sequence: 0 })?;
         }
         if path == "/break" {
@@ -70,7 +74,8 @@ impl DurableObject for Counter {
         }
         ctx.sql().exec("CREATE TABLE IF NOT EXISTS n (value INTEGER)", ())?;
         ctx.sql().exec("INSERT INTO n SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM n)", ())?;
-        let value: i64 = ctx.sql().exec("UPDATE n SET value = value + 1 RETURNING value", ())?.one()?;
+        let value: i64 =
+            ctx.sql().exec("UPDATE n SET value = value + 1 RETURNING value", ())?.one()?;
         match path.as_str() {
             "/refuse" => Err(Error::conflict(format!("refused at {}", value - 1))),
             "/fail" => Err(Error::handler("on purpose")),
@@ -108,14 +113,23 @@ impl World {
     }
 
     async fn function(&self, instance: u128) -> Engine {
-        self.server_with(instance, Settings { ownership: Ownership::PerRequest, ..Settings::default() }).await
+        self.server_with(
+            instance,
+            Settings { ownership: Ownership::PerRequest, ..Settings::default() },
+        )
+        .await
     }
 
     async fn server_with(&self, instance: u128, settings: Settings) -> Engine {
         self.server_on(instance, settings, (self.bucket.clone(), Arc::new(Inline))).await
     }
 
-    async fn server_on(&self, instance: u128, settings: Settings, (bucket, executor): (Arc<dyn Bucket>, Arc<dyn Executor>)) -> Engine {
+    async fn server_on(
+        &self,
+        instance: u128,
+        settings: Settings,
+        (bucket, executor): (Arc<dyn Bucket>, Arc<dyn Executor>),
+    ) -> Engine {
         let components = Components {
             bucket,
             clock: self.clock.clone(),
@@ -126,7 +140,9 @@ impl World {
             instance: Uuid::from_u128(instance),
         };
         let tenant = Tenant::new("local", "local").expect("a good tenant");
-        Engine::start(self.app.clone(), tenant, settings, components).await.expect("memory passes the probe")
+        Engine::start(self.app.clone(), tenant, settings, components)
+            .await
+            .expect("memory passes the probe")
     }
 
     fn records(&self) -> u64 {
@@ -167,7 +183,11 @@ async fn reads_while_the_lease_holds_cost_nothing_and_cold_reads_no_record() {
     let engine = world.server(1).await;
     assert_eq!(get(&engine, "/get").await.expect("an empty object"), "0");
     assert_eq!(get(&engine, "/get").await.expect("an empty object"), "0");
-    assert_eq!(world.records(), 0, "reading an object that was never written leaves nothing behind");
+    assert_eq!(
+        world.records(),
+        0,
+        "reading an object that was never written leaves nothing behind"
+    );
     get(&engine, "/add").await.expect("it counts");
     for _ in 0..10 {
         assert_eq!(get(&engine, "/get").await.expect("a warm read"), "1");
@@ -379,7 +399,8 @@ async fn an_unknown_class_is_refused_with_the_known_ones() {
     let world = World::new();
     let engine = world.server(1).await;
     let object = ObjectId::new("Nothing", "a").expect("a good id");
-    let error = engine.fetch(&object, None, Request::new(Body::empty())).await.expect_err("no such class");
+    let error =
+        engine.fetch(&object, None, Request::new(Body::empty())).await.expect_err("no such class");
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.details().is_some_and(|details| details["availableTypes"][0] == "Counter"));
 }

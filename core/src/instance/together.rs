@@ -19,7 +19,8 @@ use crate::sqlite::Mode;
 
 /// What handlers did together; the transaction is still open.
 pub(super) struct Together {
-    /// One for each of the first requests; the time for one record may have been over before all had run.
+    /// One for each of the first requests; the time for one record may have been over before all
+    /// had run.
     pub(super) answers: Vec<Result<Answer>>,
     pub(super) changes: Changes,
     pub(super) after_commit: Vec<AfterCommit>,
@@ -29,12 +30,17 @@ pub(super) struct Together {
     alone: bool,
 }
 
-/// Runs the handlers of `asks` in order, at least one, and takes what they changed. The transaction stays open.
+/// Runs the handlers of `asks` in order, at least one, and takes what they changed. The transaction
+/// stays open.
 ///
 /// # Errors
 ///
 /// What made the transaction as a whole one that can't be committed. The caller rolls back.
-pub(super) async fn run_together(deps: &Arc<Deps>, warm: &mut Warm, asks: &[Ask]) -> Result<Together> {
+pub(super) async fn run_together(
+    deps: &Arc<Deps>,
+    warm: &mut Warm,
+    asks: &[Ask],
+) -> Result<Together> {
     let over = deps.clock.monotonic() + BATCH_TIME_MAX;
     warm.stage = Stage::Running;
     warm.context.database.begin(Mode::ReadWrite)?;
@@ -67,13 +73,23 @@ pub(super) async fn run_together(deps: &Arc<Deps>, warm: &mut Warm, asks: &[Ask]
     Ok(together)
 }
 
-/// Runs a handler in a savepoint: when it fails, what it did is undone and the others' work remains.
-async fn run_nested(deps: &Arc<Deps>, warm: &mut Warm, ask: &Ask, together: &mut Together) -> Result<Result<Answer>> {
-    let step = |warm: &mut Warm, statement: &str| Sql::own(&mut warm.context.database).exec(statement, ()).map(drop);
+/// Runs a handler in a savepoint: when it fails, what it did is undone and the others' work
+/// remains.
+async fn run_nested(
+    deps: &Arc<Deps>,
+    warm: &mut Warm,
+    ask: &Ask,
+    together: &mut Together,
+) -> Result<Result<Answer>> {
+    let step = |warm: &mut Warm, statement: &str| {
+        Sql::own(&mut warm.context.database).exec(statement, ()).map(drop)
+    };
     step(warm, "SAVEPOINT _dotdo_request")?;
     let answer = run_one(deps, warm, ask, together).await;
     if together.alone {
-        return Err(Error::internal("a request that calls other objects can't share a transaction"));
+        return Err(Error::internal(
+            "a request that calls other objects can't share a transaction",
+        ));
     }
     if answer.is_err() {
         step(warm, "ROLLBACK TO _dotdo_request")?;
@@ -82,7 +98,12 @@ async fn run_nested(deps: &Arc<Deps>, warm: &mut Warm, ask: &Ask, together: &mut
     Ok(answer)
 }
 
-async fn run_one(deps: &Arc<Deps>, warm: &mut Warm, ask: &Ask, together: &mut Together) -> Result<Answer> {
+async fn run_one(
+    deps: &Arc<Deps>,
+    warm: &mut Warm,
+    ask: &Ask,
+    together: &mut Together,
+) -> Result<Answer> {
     let request = ask.request.clone().map(Body::from);
     begin_request(deps, warm, &request);
     let shared = !together.answers.is_empty();

@@ -26,13 +26,18 @@ impl From<Head> for FencingToken {
     }
 }
 
-/// Makes sure that this process holds the object for the settings' lease. The caller runs on the object; `elsewhere` is the live claim of
-/// another.
+/// Makes sure that this process holds the object for the settings' lease. The caller runs on the
+/// object; `elsewhere` is the live claim of another.
 ///
 /// # Errors
 ///
-/// `Busy` with the holder and the time until which it holds; `Fenced` when another process was faster; what the store fails with.
-pub(crate) async fn acquire(deps: &Arc<Deps>, slot: &Arc<Slot>, elsewhere: Option<&Claim>) -> Result<FencingToken> {
+/// `Busy` with the holder and the time until which it holds; `Fenced` when another process was
+/// faster; what the store fails with.
+pub(crate) async fn acquire(
+    deps: &Arc<Deps>,
+    slot: &Arc<Slot>,
+    elsewhere: Option<&Claim>,
+) -> Result<FencingToken> {
     if let Some(claim) = elsewhere {
         return Err(held(deps, claim));
     }
@@ -60,7 +65,10 @@ async fn keep(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Result<FencingToken> {
     let job = slot.pipeline().job(Vec::new());
     match write(deps, slot, job, deps.settings.lease_duration).await? {
         Written::Won(won) => {
-            slot.pipeline().follow_own(&won, Some(Lease { granted: won.sent, duration: deps.settings.lease_duration }));
+            slot.pipeline().follow_own(
+                &won,
+                Some(Lease { granted: won.sent, duration: deps.settings.lease_duration }),
+            );
             hint::write_behind(deps, slot, won.head());
             hearsay::tell(deps, slot, won.head(), deps.settings.lease_duration);
             Ok(won.head().into())
@@ -80,16 +88,25 @@ pub(crate) fn check(deps: &Deps, slot: &Slot, token: FencingToken) -> Result<()>
     if head.writer == deps.instance && head.epoch == token.epoch {
         return Ok(());
     }
-    let text = format!("the fencing token of epoch {} is over: the object is in epoch {} now", token.epoch, head.epoch);
+    let text = format!(
+        "the fencing token of epoch {} is over: the object is in epoch {} now",
+        token.epoch, head.epoch
+    );
     Err(Error::new(ErrorKind::Fenced, text).with_code("TOKEN_OVER"))
 }
 
 /// Another process holds the object: who, and until when at the latest.
 fn held(deps: &Deps, claim: &Claim) -> Error {
-    let remaining = claim.clone().remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref());
-    let until_ms = deps.clock.wall_ms().saturating_add(i64::try_from(remaining.as_millis()).unwrap_or(i64::MAX));
-    let until = jiff::Timestamp::from_millisecond(until_ms).map(|at| at.to_string()).unwrap_or_default();
-    let text = format!("the instance {} holds this object until {until} at the latest", claim.holder);
+    let remaining =
+        claim.clone().remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref());
+    let until_ms = deps
+        .clock
+        .wall_ms()
+        .saturating_add(i64::try_from(remaining.as_millis()).unwrap_or(i64::MAX));
+    let until =
+        jiff::Timestamp::from_millisecond(until_ms).map(|at| at.to_string()).unwrap_or_default();
+    let text =
+        format!("the instance {} holds this object until {until} at the latest", claim.holder);
     let details = serde_json::json!({
         "holder": claim.holder,
         "address": claim.address,

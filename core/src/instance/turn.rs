@@ -1,4 +1,5 @@
-//! One request's turn on an object: the handler, in a transaction, and the handing over of what it changed.
+//! One request's turn on an object: the handler, in a transaction, and the handing over of what it
+//! changed.
 
 use std::sync::Arc;
 
@@ -27,7 +28,8 @@ pub(crate) struct Turn<'a> {
     deps: &'a Arc<Deps>,
     slot: &'a Arc<Slot>,
     residence: MutexGuard<'a, Residence>,
-    /// The state was the log's newest at a moment after this request had come, so it needs no further proof.
+    /// The state was the log's newest at a moment after this request had come, so it needs no
+    /// further proof.
     fresh: bool,
 }
 
@@ -40,13 +42,15 @@ pub(crate) struct Answer {
 
 /// What a handler's run gave.
 pub(crate) struct Run {
-    /// An error of the handler tells of the state that it saw, as a response does, and waits like one.
+    /// An error of the handler tells of the state that it saw, as a response does, and waits like
+    /// one.
     pub(crate) answer: Result<Answer>,
     /// What the answer must wait for.
     pub(crate) gate: Gate,
     /// The record that will hold what the handler changed, if it changed anything.
     pub(crate) written: Option<u64>,
-    /// What the changes take until their record is in the bucket. They are made already, so that nobody can be asked whether there is room.
+    /// What the changes take until their record is in the bucket. They are made already, so that
+    /// nobody can be asked whether there is room.
     pub(crate) charge: Charge,
 }
 
@@ -55,15 +59,21 @@ impl<'a> Turn<'a> {
     ///
     /// # Errors
     ///
-    /// `Busy` when the queue is too long or another server owns the object; what a restore fails with.
-    pub(crate) async fn take(deps: &'a Arc<Deps>, slot: &'a Arc<Slot>, caller: Caller) -> Result<Self> {
+    /// `Busy` when the queue is too long or another server owns the object; what a restore fails
+    /// with.
+    pub(crate) async fn take(
+        deps: &'a Arc<Deps>,
+        slot: &'a Arc<Slot>,
+        caller: Caller,
+    ) -> Result<Self> {
         slot.touch(deps);
         let mut residence = wait(deps, slot).await?;
         let fresh = open::ensure_warm(deps, slot, &mut residence, caller).await?;
         Ok(Self { deps, slot, residence, fresh })
     }
 
-    /// Whether another server's request would get its turn; `false` when it is known that yet another process owns the object.
+    /// Whether another server's request would get its turn; `false` when it is known that yet
+    /// another process owns the object.
     pub(crate) async fn may_take(deps: &'a Arc<Deps>, slot: &'a Arc<Slot>) -> bool {
         // Whoever has the turn has found out.
         let Ok(mut residence) = slot.turn.try_lock() else { return true };
@@ -87,7 +97,9 @@ impl<'a> Turn<'a> {
             return Err(error);
         }
         let outcome = once::answer(self.deps, warm, request).await;
-        let outcome = outcome.and_then(|response| Ok((response, offload(self.deps.executor.as_ref(), || commit(warm))?)));
+        let outcome = outcome.and_then(|response| {
+            Ok((response, offload(self.deps.executor.as_ref(), || commit(warm))?))
+        });
         warm.weigh();
         let request = std::mem::take(&mut warm.context.request);
         match outcome {
@@ -97,12 +109,22 @@ impl<'a> Turn<'a> {
                 if request.releases {
                     self.release();
                 }
-                Ok(Run { answer: Ok(Answer { response, background: request.wait_until }), gate, written, charge })
+                Ok(Run {
+                    answer: Ok(Answer { response, background: request.wait_until }),
+                    gate,
+                    written,
+                    charge,
+                })
             }
             Err(error) => {
                 recover(self.deps, self.slot, warm)?;
                 let (gate, written) = self.hand_over((Changes::default(), 0), Vec::new())?;
-                Ok(Run { answer: Err(error), gate, written, charge: self.charge(&Changes::default()) })
+                Ok(Run {
+                    answer: Err(error),
+                    gate,
+                    written,
+                    charge: self.charge(&Changes::default()),
+                })
             }
         }
     }
@@ -119,8 +141,13 @@ impl<'a> Turn<'a> {
         self.slot.commit_if(start, self.deps);
     }
 
-    /// Gives the changes to the committer; without changes, finds out what the response must wait for.
-    fn hand_over(&mut self, (changes, bytes): (Changes, usize), after_commit: Vec<AfterCommit>) -> Result<(Gate, Option<u64>)> {
+    /// Gives the changes to the committer; without changes, finds out what the response must wait
+    /// for.
+    fn hand_over(
+        &mut self,
+        (changes, bytes): (Changes, usize),
+        after_commit: Vec<AfterCommit>,
+    ) -> Result<(Gate, Option<u64>)> {
         let generation = self.residence.warm.as_ref().map(|warm| warm.generation);
         let mut pipeline = self.slot.pipeline();
         if generation != Some(pipeline.generation) {
@@ -130,10 +157,16 @@ impl<'a> Turn<'a> {
         }
         let mut written = None;
         let (gate, start) = if changes.is_empty() {
-            let (gate, start) = pipeline.gate(self.fresh, self.deps.settings.lease_duration, self.deps.clock.as_ref());
+            let (gate, start) = pipeline.gate(
+                self.fresh,
+                self.deps.settings.lease_duration,
+                self.deps.clock.as_ref(),
+            );
             // What it leaves to be done may tell of what it saw, as its response does.
             match gate {
-                Gate::Record(_) if planted(Bug::WorkBeforeGate) => afterwards::run(self.deps, self.slot, after_commit),
+                Gate::Record(_) if planted(Bug::WorkBeforeGate) => {
+                    afterwards::run(self.deps, self.slot, after_commit)
+                }
                 Gate::Open => afterwards::run(self.deps, self.slot, after_commit),
                 Gate::Record(_) => pipeline.with_last_read(after_commit),
             }
@@ -192,9 +225,10 @@ async fn wait_long<'a>(deps: &Deps, slot: &'a Slot) -> Result<MutexGuard<'a, Res
     }
 }
 
-/// Ends the handler's transaction in memory and returns what it changed, and how many bytes that takes in a record. Changes that fit into no
-/// record are refused here, before they join others. From the commit on, the memory has what the pipeline does not know
-/// until the changes are handed over.
+/// Ends the handler's transaction in memory and returns what it changed, and how many bytes that
+/// takes in a record. Changes that fit into no record are refused here, before they join others.
+/// From the commit on, the memory has what the pipeline does not know until the changes are handed
+/// over.
 fn commit(warm: &mut Warm) -> Result<(Changes, usize)> {
     let changes = warm.context.database.prepare_commit()?;
     let bytes = check_size(&changes)?;

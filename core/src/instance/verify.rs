@@ -1,8 +1,10 @@
-//! The second line of defence: before records go because a snapshot covers them, the snapshot is compared with what these records say.
+//! The second line of defence: before records go because a snapshot covers them, the snapshot is
+//! compared with what these records say.
 //!
-//! Promises: where a snapshot and the records that it replaces lead to different databases, nothing of the object is deleted, by no
-//! server, until somebody has looked; what is compared costs no more than the limits below, and one comparison runs at a time.
-//! The comparison is independent of what made the snapshot: an older snapshot, or nothing, and records that are replayed.
+//! Promises: where a snapshot and the records that it replaces lead to different databases, nothing
+//! of the object is deleted, by no server, until somebody has looked; what is compared costs no
+//! more than the limits below, and one comparison runs at a time. The comparison is independent of
+//! what made the snapshot: an older snapshot, or nothing, and records that are replayed.
 
 use bytes::Bytes;
 
@@ -30,14 +32,20 @@ struct Pair {
     snapshot: SnapshotRef,
 }
 
-/// Whether records up to `covered`, and the snapshots that are older, may go. `complete` are the complete snapshots, `draw` decides what
-/// is looked at when not everything can be.
+/// Whether records up to `covered`, and the snapshots that are older, may go. `complete` are the
+/// complete snapshots, `draw` decides what is looked at when not everything can be.
 ///
 /// # Errors
 ///
-/// `Unavailable` when the store can't be asked, `Busy` when there is no memory for it now; `Corrupt` when something that is compared is missing or
-/// damaged. Nothing may go then.
-pub(crate) async fn may_delete(deps: &Deps, log: &Log, complete: &[SnapshotRef], covered: u64, draw: u128) -> Result<bool> {
+/// `Unavailable` when the store can't be asked, `Busy` when there is no memory for it now;
+/// `Corrupt` when something that is compared is missing or damaged. Nothing may go then.
+pub(crate) async fn may_delete(
+    deps: &Deps,
+    log: &Log,
+    complete: &[SnapshotRef],
+    covered: u64,
+    draw: u128,
+) -> Result<bool> {
     if let Some(known) = deps.bucket.get(&differs_key(&log.prefix)).await? {
         report(log, &String::from_utf8_lossy(&known.bytes));
         return Ok(false);
@@ -45,7 +53,9 @@ pub(crate) async fn may_delete(deps: &Deps, log: &Log, complete: &[SnapshotRef],
     let _one_at_a_time = deps.verifying.acquire().await.ok();
     let outcome = match choose(log, complete, covered, draw).await? {
         Some(pair) => compare(deps, log, &pair).await?,
-        None => Outcome::Unchecked("there is no older snapshot that these records lead on from, or they are too many"),
+        None => Outcome::Unchecked(
+            "there is no older snapshot that these records lead on from, or they are too many",
+        ),
     };
     let (label, may_delete) = match &outcome {
         Outcome::Same => ("same", true),
@@ -76,10 +86,16 @@ fn report(log: &Log, what: &str) {
     );
 }
 
-/// The newest covered snapshot with the oldest that its records lead on from, where that is not too much; otherwise a covered snapshot
-/// that was drawn, with the oldest that is near enough.
-async fn choose(log: &Log, complete: &[SnapshotRef], covered: u64, draw: u128) -> Result<Option<Pair>> {
-    let mut targets: Vec<SnapshotRef> = complete.iter().copied().filter(|snapshot| snapshot.sequence <= covered).collect();
+/// The newest covered snapshot with the oldest that its records lead on from, where that is not too
+/// much; otherwise a covered snapshot that was drawn, with the oldest that is near enough.
+async fn choose(
+    log: &Log,
+    complete: &[SnapshotRef],
+    covered: u64,
+    draw: u128,
+) -> Result<Option<Pair>> {
+    let mut targets: Vec<SnapshotRef> =
+        complete.iter().copied().filter(|snapshot| snapshot.sequence <= covered).collect();
     targets.sort_unstable();
     let Some(&newest) = targets.last() else { return Ok(None) };
     let run = stretch(log, newest.sequence, VERIFIED_RECORDS_MAX).await?;
@@ -100,7 +116,9 @@ fn pair(snapshots: &[SnapshotRef], snapshot: SnapshotRef, run: &Stretch) -> Opti
     if run.from == 1 {
         return Some(Pair { base: None, snapshot });
     }
-    let base = snapshots.iter().find(|base| base.sequence + 1 >= run.from && base.sequence < snapshot.sequence)?;
+    let base = snapshots
+        .iter()
+        .find(|base| base.sequence + 1 >= run.from && base.sequence < snapshot.sequence)?;
     Some(Pair { base: Some(*base), snapshot })
 }
 
@@ -117,7 +135,8 @@ async fn compare(deps: &Deps, log: &Log, pair: &Pair) -> Result<Outcome> {
     // One database at a time is in memory.
     let expected = digest(deps, log, base, pair.snapshot.sequence).await?;
     let found = digest(deps, log, Some(snapshot), pair.snapshot.sequence).await?;
-    let from = pair.base.map_or_else(|| "nothing".to_owned(), |base| format!("the snapshot {base}"));
+    let from =
+        pair.base.map_or_else(|| "nothing".to_owned(), |base| format!("the snapshot {base}"));
     Ok(match expected.difference(&found) {
         None => Outcome::Same,
         Some(what) => Outcome::Different(format!(

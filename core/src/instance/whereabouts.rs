@@ -1,7 +1,8 @@
 //! What this process knows of the process that owns an object.
 //!
-//! Knowledge is for speed only. An owner that is asked checks for itself, and whoever can't be reached, or declines, is not asked again
-//! until it has written another record: until then a request waits for the end of its lease, and takes the object over.
+//! Knowledge is for speed only. An owner that is asked checks for itself, and whoever can't be
+//! reached, or declines, is not asked again until it has written another record: until then a
+//! request waits for the end of its lease, and takes the object over.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -56,19 +57,28 @@ impl Whereabouts {
             }
         }
         let (since, sequence, lease) = (Instant::now(clock), Some(claim.sequence), claim.duration);
-        inner.known = Some(Known { owner, epoch: claim.epoch, sequence, since, plausible: remaining, lease });
+        inner.known =
+            Some(Known { owner, epoch: claim.epoch, sequence, since, plausible: remaining, lease });
         true
     }
 
-    /// Believes what an owner tells of itself, for `lease_max` at most, unless as much is known already or it was asked in vain.
+    /// Believes what an owner tells of itself, for `lease_max` at most, unless as much is known
+    /// already or it was asked in vain.
     pub(crate) fn hear(&self, holding: &Holding, lease_max: Duration, clock: &dyn Clock) {
         let Holding { owner, epoch, remaining, .. } = holding.clone();
         let mut inner = self.inner();
-        let is_known = inner.known.as_ref().is_some_and(|known| known.epoch >= epoch && known.is_plausible(clock));
-        let is_avoided = inner.avoided.as_ref().is_some_and(|avoided| avoided.owner == owner && avoided.epoch >= epoch);
+        let is_known = inner
+            .known
+            .as_ref()
+            .is_some_and(|known| known.epoch >= epoch && known.is_plausible(clock));
+        let is_avoided = inner
+            .avoided
+            .as_ref()
+            .is_some_and(|avoided| avoided.owner == owner && avoided.epoch >= epoch);
         if !is_known && !is_avoided {
             let (since, plausible) = (Instant::now(clock), remaining.min(lease_max));
-            inner.known = Some(Known { owner, epoch, sequence: None, since, plausible, lease: lease_max });
+            inner.known =
+                Some(Known { owner, epoch, sequence: None, since, plausible, lease: lease_max });
         }
     }
 
@@ -87,14 +97,19 @@ impl Whereabouts {
         }
     }
 
-    /// The owner could not be reached, or declined. What was learned of it since it was asked is another matter.
+    /// The owner could not be reached, or declined. What was learned of it since it was asked is
+    /// another matter.
     pub(crate) fn avoid(&self, asked: &Known) {
         let mut inner = self.inner();
-        let is_newer = |other: &Known| other.owner == asked.owner && (other.epoch, other.sequence) > (asked.epoch, asked.sequence);
+        let is_newer = |other: &Known| {
+            other.owner == asked.owner
+                && (other.epoch, other.sequence) > (asked.epoch, asked.sequence)
+        };
         if !inner.avoided.as_ref().is_some_and(is_newer) {
             inner.avoided = Some(asked.clone());
         }
-        inner.known = inner.known.take().filter(|known| known.owner != asked.owner || is_newer(known));
+        inner.known =
+            inner.known.take().filter(|known| known.owner != asked.owner || is_newer(known));
     }
 
     /// The one that is avoided did not even decline: it is waited for like one that nobody can ask.
@@ -104,11 +119,14 @@ impl Whereabouts {
         }
     }
 
-    /// Whether this holder could not be reached at this address, or declined, when it was last asked.
+    /// Whether this holder could not be reached at this address, or declined, when it was last
+    /// asked.
     pub(crate) fn is_avoided(&self, claim: &Claim) -> bool {
         let inner = self.inner();
         let avoided = inner.avoided.as_ref().map(|avoided| &avoided.owner);
-        avoided.is_some_and(|owner| owner.instance == claim.holder && Some(&owner.address) == claim.address.as_ref())
+        avoided.is_some_and(|owner| {
+            owner.instance == claim.holder && Some(&owner.address) == claim.address.as_ref()
+        })
     }
 
     /// Whether there is anything worth keeping.
@@ -116,7 +134,8 @@ impl Whereabouts {
         self.known(clock).is_some()
     }
 
-    /// Whether a process that can be asked owned the object a moment ago, be it that it declined then.
+    /// Whether a process that can be asked owned the object a moment ago, be it that it declined
+    /// then.
     pub(crate) fn is_within_reach(&self, clock: &dyn Clock) -> bool {
         let inner = self.inner();
         [&inner.known, &inner.avoided].into_iter().flatten().any(|known| known.is_plausible(clock))

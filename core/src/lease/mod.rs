@@ -1,8 +1,9 @@
 //! Who may answer from memory, and until when.
 //!
-//! The owner counts from *before* it sent its last successful append, by its own clocks. Whoever wants to take over counts the age of that
-//! record, or the time that it has watched it be the newest, and no clock of one machine is compared with another's. Writes need none of
-//! this: a slot has one winner.
+//! The owner counts from *before* it sent its last successful append, by its own clocks. Whoever
+//! wants to take over counts the age of that record, or the time that it has watched it be the
+//! newest, and no clock of one machine is compared with another's. Writes need none of this: a slot
+//! has one winner.
 
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ use crate::store::Bucket;
 /// The code of the error that another process owns the object.
 pub(crate) const OWNED_ELSEWHERE: &str = "OWNED_ELSEWHERE";
 
-/// An owner stops this much before its lease ends: a response that was checked a moment ago is still on its way to the socket.
+/// An owner stops this much before its lease ends: a response that was checked a moment ago is
+/// still on its way to the socket.
 const GUARD: Duration = Duration::from_millis(50);
 
 /// The right to answer from memory.
@@ -32,7 +34,8 @@ pub(crate) struct Lease {
 impl Lease {
     /// Whether the holder may answer from memory now.
     pub(crate) fn holds(&self, clock: &dyn Clock) -> bool {
-        self.granted.elapsed_at_most(clock) + GUARD < self.duration || planted(Bug::AnswersAfterLease)
+        self.granted.elapsed_at_most(clock) + GUARD < self.duration
+            || planted(Bug::AnswersAfterLease)
     }
 
     /// Whether it is time to renew, while it holds.
@@ -56,9 +59,11 @@ pub(crate) struct Claim {
     pub(crate) duration: Duration,
     /// When the store says that the record was written.
     pub(crate) modified_ms: i64,
-    /// When this process had first been told that this record is the newest: after the answer came, not before it was asked for.
+    /// When this process had first been told that this record is the newest: after the answer came,
+    /// not before it was asked for.
     pub(crate) observed: Instant,
-    /// It was found to be over once. Estimates of the store's time may fall back; what was known stays known.
+    /// It was found to be over once. Estimates of the store's time may fall back; what was known
+    /// stays known.
     pub(crate) over: bool,
 }
 
@@ -79,10 +84,17 @@ impl Claim {
 
     /// How long `me` must wait before it may take the object over; zero: now.
     ///
-    /// The holder's lease began before the record reached the store, so it is over when the record is older than the lease, by the store's
-    /// clock, or when this process has watched it for that long, by its own. A claim that was over once is over: the estimate of the store's
-    /// time may fall back, by a whole second where its dates have no fractions, and something may have been built on the earlier answer.
-    pub(crate) fn remaining(&mut self, me: Uuid, bucket: &dyn Bucket, clock: &dyn Clock) -> Duration {
+    /// The holder's lease began before the record reached the store, so it is over when the record
+    /// is older than the lease, by the store's clock, or when this process has watched it for that
+    /// long, by its own. A claim that was over once is over: the estimate of the store's time may
+    /// fall back, by a whole second where its dates have no fractions, and something may have been
+    /// built on the earlier answer.
+    pub(crate) fn remaining(
+        &mut self,
+        me: Uuid,
+        bucket: &dyn Bucket,
+        clock: &dyn Clock,
+    ) -> Duration {
         if self.over && !planted(Bug::ClaimComesBack) {
             return Duration::ZERO;
         }
@@ -95,11 +107,16 @@ impl Claim {
         if self.duration.is_zero() || self.holder == me || bucket.is_gone(self.holder) {
             return Duration::ZERO;
         }
-        let watched =
-            if planted(Bug::WallClockTakeOver) { self.observed.elapsed_at_most(clock) } else { self.observed.elapsed_at_least(clock) };
+        let watched = if planted(Bug::WallClockTakeOver) {
+            self.observed.elapsed_at_most(clock)
+        } else {
+            self.observed.elapsed_at_least(clock)
+        };
         let by_watching = self.duration.saturating_sub(watched);
         let by_age = bucket.store_time_ms().map(|now_ms| {
-            let age = Duration::from_millis(u64::try_from(now_ms.saturating_sub(self.modified_ms)).unwrap_or(0));
+            let age = Duration::from_millis(
+                u64::try_from(now_ms.saturating_sub(self.modified_ms)).unwrap_or(0),
+            );
             (self.duration + bucket.store_time_error()).saturating_sub(age)
         });
         by_age.map_or(by_watching, |by_age| by_age.min(by_watching))
@@ -107,14 +124,20 @@ impl Claim {
 
     /// The answer to a request that came to the wrong server.
     pub(crate) fn busy(&self, remaining: Duration) -> Error {
-        let text = format!("another server owns this object for up to {:.1} s more", remaining.as_secs_f64());
-        Error::new(ErrorKind::Busy, text).with_code(OWNED_ELSEWHERE).with_retry_after(remaining).with_details(serde_json::json!({
-            "holder": self.holder,
-            "address": self.address,
-            "epoch": self.epoch,
-            "sequence": self.sequence,
-            "remainingMs": u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX),
-        }))
+        let text = format!(
+            "another server owns this object for up to {:.1} s more",
+            remaining.as_secs_f64()
+        );
+        Error::new(ErrorKind::Busy, text)
+            .with_code(OWNED_ELSEWHERE)
+            .with_retry_after(remaining)
+            .with_details(serde_json::json!({
+                "holder": self.holder,
+                "address": self.address,
+                "epoch": self.epoch,
+                "sequence": self.sequence,
+                "remainingMs": u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX),
+            }))
     }
 }
 
@@ -148,9 +171,17 @@ mod tests {
         let bucket = crate::testing::FaultyBucket::new(clock.of_store());
         let mut claim = claim(&clock);
         clock.pass_unnoticed(LEASE + Duration::from_millis(500));
-        assert_eq!(claim.remaining(Uuid::from_u128(2), &bucket, clock.as_ref()), Duration::ZERO, "by its age");
+        assert_eq!(
+            claim.remaining(Uuid::from_u128(2), &bucket, clock.as_ref()),
+            Duration::ZERO,
+            "by its age"
+        );
         bucket.ahead_ms.store(-1000, std::sync::atomic::Ordering::SeqCst);
-        assert_eq!(claim.remaining(Uuid::from_u128(2), &bucket, clock.as_ref()), Duration::ZERO, "it is known to be over");
+        assert_eq!(
+            claim.remaining(Uuid::from_u128(2), &bucket, clock.as_ref()),
+            Duration::ZERO,
+            "it is known to be over"
+        );
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The most dangerous step, in one place: filling a slot of the log and knowing whether it worked.
 //!
-//! A slot is filled by create-if-absent. Its answer is believed in one case only: success, while the proof that the slot before is the
-//! head is fresh. Every other answer is ambiguous (a retry, a lost response, a conflict without a winner), so the slot is read and its
-//! bytes are compared with ours; an empty slot proves nothing either (unless the store refused in so many words), so the same bytes are put again, until the answer is certain
-//! or the deadline passes. Rules R1, R3 and R4 of the design; the argument is in docs/design/0001.
+//! A slot is filled by create-if-absent. Its answer is believed in one case only: success, while
+//! the proof that the slot before is the head is fresh. Every other answer is ambiguous (a retry, a
+//! lost response, a conflict without a winner), so the slot is read and its bytes are compared with
+//! ours; an empty slot proves nothing either (unless the store refused in so many words), so the
+//! same bytes are put again, until the answer is certain or the deadline passes. Rules R1, R3 and
+//! R4 of the design; the argument is in docs/design/0001.
 
 use std::time::Duration;
 
@@ -30,9 +32,11 @@ pub(crate) enum Appended {
         /// That it is the head.
         proof: Proof,
     },
-    /// Another record is in the slot, or the slot is history: ours is not in the log and never will be.
+    /// Another record is in the slot, or the slot is history: ours is not in the log and never will
+    /// be.
     Lost,
-    /// The store refuses for good, nothing was written, and after that the record before ours was still the newest.
+    /// The store refuses for good, nothing was written, and after that the record before ours was
+    /// still the newest.
     Refused(StoreError),
 }
 
@@ -40,11 +44,18 @@ pub(crate) enum Appended {
 ///
 /// # Errors
 ///
-/// `Unknown` when the store gave no certain answer before `deadline` had passed: the record may or may not be in the log, now or in a
-/// few minutes. The caller must forget its state.
-pub(crate) async fn append(log: &Log, sequence: u64, record: &Encoded, proof: Proof, deadline: Duration) -> Result<Appended> {
+/// `Unknown` when the store gave no certain answer before `deadline` had passed: the record may or
+/// may not be in the log, now or in a few minutes. The caller must forget its state.
+pub(crate) async fn append(
+    log: &Log,
+    sequence: u64,
+    record: &Encoded,
+    proof: Proof,
+    deadline: Duration,
+) -> Result<Appended> {
     let started = Instant::now(log.clock.as_ref());
-    let mut slot = Slot { log, sequence, record, proof, sent: None, in_doubt: false, last_error: None };
+    let mut slot =
+        Slot { log, sequence, record, proof, sent: None, in_doubt: false, last_error: None };
     let mut pause = PAUSE_MIN;
     loop {
         if let Some(appended) = slot.attempt().await {
@@ -82,10 +93,13 @@ impl Slot<'_> {
             }
         }
         let sent = *self.sent.get_or_insert_with(|| Proof::now(self.log));
-        match self.log.bucket.create(&self.log.key(self.sequence), self.record.bytes.clone()).await {
+        match self.log.bucket.create(&self.log.key(self.sequence), self.record.bytes.clone()).await
+        {
             Ok(()) if self.proof.is_fresh(self.log) => return Some(won(sent, sent)),
             Ok(()) => self.in_doubt = true,
-            Err(StoreError::Exists { .. }) if planted(Bug::ExistsMeansLost) => return Some(Appended::Lost),
+            Err(StoreError::Exists { .. }) if planted(Bug::ExistsMeansLost) => {
+                return Some(Appended::Lost);
+            }
             Err(error) => {
                 self.in_doubt |= !matches!(error, StoreError::Refused { .. });
                 self.last_error = Some(error);
@@ -112,11 +126,16 @@ impl Slot<'_> {
         }
         let now = Proof::now(self.log);
         let listing = list_newest(self.log, self.sequence).await.ok()?;
-        if listing.head == self.sequence { Some(won(sent, now)) } else { self.look_after(sent).await }
+        if listing.head == self.sequence {
+            Some(won(sent, now))
+        } else {
+            self.look_after(sent).await
+        }
     }
 
-    /// Our bytes are in the slot and others are after it: is ours what they were built on? So much time has passed that the slot may have
-    /// been filled by another, folded into a snapshot and deleted before we filled it again.
+    /// Our bytes are in the slot and others are after it: is ours what they were built on? So much
+    /// time has passed that the slot may have been filled by another, folded into a snapshot and
+    /// deleted before we filled it again.
     async fn look_after(&self, sent: Proof) -> Option<Appended> {
         let next = self.log.bucket.get(&self.log.key(self.sequence + 1)).await.ok()??;
         let (record, _) = decode(self.log, self.sequence + 1, &next.bytes).ok()?;
@@ -129,7 +148,8 @@ impl Slot<'_> {
         self.last_error.clone().filter(|_| certain && self.is_refused()).map(Appended::Refused)
     }
 
-    /// Asks for the head again. Still the slot before ours: the proof is renewed. Otherwise the slot may be decided.
+    /// Asks for the head again. Still the slot before ours: the proof is renewed. Otherwise the
+    /// slot may be decided.
     async fn prove_again(&mut self) -> Option<Appended> {
         let now = Proof::now(self.log);
         let listing = list_newest(self.log, self.sequence).await.ok()?;
@@ -155,10 +175,16 @@ impl Slot<'_> {
     }
 
     fn unknown(&self) -> Error {
-        let reason = self.last_error.as_ref().map_or_else(|| "it gave no certain answer".to_owned(), ToString::to_string);
-        Error::new(ErrorKind::Unknown, format!("it is unknown whether record {} was written: {reason}", self.sequence))
-            .with_retry_after(Duration::from_secs(1))
-            .telling_of_store()
+        let reason = self
+            .last_error
+            .as_ref()
+            .map_or_else(|| "it gave no certain answer".to_owned(), ToString::to_string);
+        Error::new(
+            ErrorKind::Unknown,
+            format!("it is unknown whether record {} was written: {reason}", self.sequence),
+        )
+        .with_retry_after(Duration::from_secs(1))
+        .telling_of_store()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The body of a record as CBOR (RFC 8949).
 //!
-//! Maps have small integers as field numbers; a reader skips numbers that it does not know, and a writer never gives an old number a
-//! new meaning. docs/FORMAT.md lists them all.
+//! Maps have small integers as field numbers; a reader skips numbers that it does not know, and a
+//! writer never gives an old number a new meaning. docs/FORMAT.md lists them all.
 
 use std::convert::Infallible;
 
@@ -230,7 +230,9 @@ fn record_in(input: &mut Decoder<'_>) -> Result<Record, Error> {
         }
         Ok(())
     })?;
-    fields.into_record().ok_or_else(|| Error::message("a field is missing, or the class or id is not one"))
+    fields
+        .into_record()
+        .ok_or_else(|| Error::message("a field is missing, or the class or id is not one"))
 }
 
 impl Fields {
@@ -263,7 +265,10 @@ fn changes_in(input: &mut Decoder<'_>) -> Result<Changes, Error> {
             0 => changes.schema = Some(Schema { objects: list_in(input, schema_object_in)? }),
             1 => changes.renames = list_in(input, rename_in)?,
             2 => changes.tables = list_in(input, table_in)?,
-            3 => changes.sequences = Some(input.map_iter::<String, i64>()?.collect::<Result<_, _>>()?),
+            3 => {
+                changes.sequences =
+                    Some(input.map_iter::<String, i64>()?.collect::<Result<_, _>>()?)
+            }
             4 => changes.user_version = Some(input.i32()?),
             5 => changes.application_id = Some(input.i32()?),
             _ => input.skip()?,
@@ -294,7 +299,12 @@ fn schema_object_in(input: &mut Decoder<'_>) -> Result<SchemaObject, Error> {
 }
 
 fn table_in(input: &mut Decoder<'_>) -> Result<TableChanges, Error> {
-    let mut table = TableChanges { table: String::new(), rewritten: false, deletes: Vec::new(), upserts: Vec::new() };
+    let mut table = TableChanges {
+        table: String::new(),
+        rewritten: false,
+        deletes: Vec::new(),
+        upserts: Vec::new(),
+    };
     each_field(input, |input, number| {
         match number {
             0 => table.table = input.str()?.to_owned(),
@@ -316,7 +326,10 @@ fn key_in(input: &mut Decoder<'_>) -> Result<RowKey, Error> {
 }
 
 fn row_in(input: &mut Decoder<'_>) -> Result<Row, Error> {
-    let len = input.array()?.filter(|len| *len > 0).ok_or_else(|| Error::message("a row is not an array"))?;
+    let len = input
+        .array()?
+        .filter(|len| *len > 0)
+        .ok_or_else(|| Error::message("a row is not an array"))?;
     let rowid = if null_in(input)? { None } else { Some(input.i64()?) };
     let values = (1..len).map(|_| value_in(input)).collect::<Result<_, _>>()?;
     Ok(Row { rowid, values })
@@ -346,7 +359,10 @@ fn uuid_in(input: &mut Decoder<'_>) -> Result<Uuid, Error> {
 }
 
 fn fixed_in<const N: usize>(input: &mut Decoder<'_>) -> Result<[u8; N], Error> {
-    input.bytes()?.try_into().map_err(|_| Error::message(format!("a byte string is not of {N} bytes")))
+    input
+        .bytes()?
+        .try_into()
+        .map_err(|_| Error::message(format!("a byte string is not of {N} bytes")))
 }
 
 /// Takes a null, if the next item is one.
@@ -359,16 +375,26 @@ fn null_in(input: &mut Decoder<'_>) -> Result<bool, Error> {
 }
 
 fn expect_len(len: Option<u64>, wanted: u64) -> Result<(), Error> {
-    if len == Some(wanted) { Ok(()) } else { Err(Error::message(format!("an array is not of {wanted} items"))) }
+    if len == Some(wanted) {
+        Ok(())
+    } else {
+        Err(Error::message(format!("an array is not of {wanted} items")))
+    }
 }
 
-fn list_in<'b, T>(input: &mut Decoder<'b>, item: impl Fn(&mut Decoder<'b>) -> Result<T, Error>) -> Result<Vec<T>, Error> {
+fn list_in<'b, T>(
+    input: &mut Decoder<'b>,
+    item: impl Fn(&mut Decoder<'b>) -> Result<T, Error>,
+) -> Result<Vec<T>, Error> {
     let len = input.array()?.ok_or_else(|| Error::message("a list does not say how long it is"))?;
     (0..len).map(|_| item(input)).collect()
 }
 
 /// Calls `field` for each field number of a map; it must take the value.
-fn each_field<'b>(input: &mut Decoder<'b>, mut field: impl FnMut(&mut Decoder<'b>, u32) -> Result<(), Error>) -> Result<(), Error> {
+fn each_field<'b>(
+    input: &mut Decoder<'b>,
+    mut field: impl FnMut(&mut Decoder<'b>, u32) -> Result<(), Error>,
+) -> Result<(), Error> {
     if input.map()?.is_some() {
         return Err(Error::message("a map is not open-ended"));
     }

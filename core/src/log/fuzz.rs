@@ -6,15 +6,20 @@ use crate::sqlite::{Database, Limits};
 use crate::store::Key;
 
 /// What a database may take here.
-const LIMITS: Limits = Limits { database_bytes_max: 8 << 20, row_bytes_max: 1 << 20, temporary_bytes_max: 64 << 20 };
+const LIMITS: Limits =
+    Limits { database_bytes_max: 8 << 20, row_bytes_max: 1 << 20, temporary_bytes_max: 64 << 20 };
 
-/// The body of a record: in an envelope that fits, decoded, written again, and applied to an empty database.
+/// The body of a record: in an envelope that fits, decoded, written again, and applied to an empty
+/// database.
 pub(crate) fn record(data: &[u8]) {
     let key = Key::new("log/record");
     let Ok((record, _)) = decode(&key, data) else { return };
     let written = record.encode().expect("what came from few bytes is not too large");
     let (again, hash) = Record::decode(&key, &written.bytes).expect("what was written can be read");
-    assert!(hash == written.hash && codec::encode(&again) == codec::encode(&record), "a record is another one when it is read again");
+    assert!(
+        hash == written.hash && codec::encode(&again) == codec::encode(&record),
+        "a record is another one when it is read again"
+    );
     let mut database = Database::new(&LIMITS).expect("there is memory for an empty database");
     for changes in &record.transactions {
         if database.apply(changes).is_err() {

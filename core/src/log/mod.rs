@@ -1,7 +1,8 @@
 //! The log: numbered records, each created once by whoever is first. It is the truth.
 //!
-//! Promises: what [`read`] returns is an unbroken chain of records that were written as they are; what [`append`] calls won is in the
-//! bucket, and nothing else is. Must not know: databases, Iceberg, requests.
+//! Promises: what [`read`] returns is an unbroken chain of records that were written as they are;
+//! what [`append`] calls won is in the bucket, and nothing else is. Must not know: databases,
+//! Iceberg, requests.
 
 mod append;
 mod codec;

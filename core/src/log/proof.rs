@@ -1,7 +1,8 @@
 //! Evidence that a record is the head, and how long it is good for.
 //!
-//! A slot that is empty, or that a create has filled, tells something only while nobody can have filled it before and deleted it since
-//! (rule R4). So it counts together with a recent moment at which the record before it was the head. The argument is in docs/design/0005.
+//! A slot that is empty, or that a create has filled, tells something only while nobody can have
+//! filled it before and deleted it since (rule R4). So it counts together with a recent moment at
+//! which the record before it was the head. The argument is in docs/design/0005.
 
 use crate::clock::Instant;
 use crate::error::{Error, Result};
@@ -22,7 +23,8 @@ impl Proof {
         Self(Moment::now(log.bucket.as_ref(), log.clock.as_ref()))
     }
 
-    /// The moment `at`, at which nothing was known of the store's clock. Not fresh once the store has told its time.
+    /// The moment `at`, at which nothing was known of the store's clock. Not fresh once the store
+    /// has told its time.
     pub(crate) fn by_own_clocks(at: Instant) -> Self {
         Self(Moment::by_own_clocks(at))
     }
@@ -61,12 +63,14 @@ pub(crate) struct Found {
     pub(crate) modified_ms: i64,
 }
 
-/// Looks what comes after the record `sequence`, whose hash is `hash` and which `proof` says was the head. One request while the proof is
-/// fresh. It is renewed when there is nothing; otherwise it holds for the record that was found as it did for the one before.
+/// Looks what comes after the record `sequence`, whose hash is `hash` and which `proof` says was
+/// the head. One request while the proof is fresh. It is renewed when there is nothing; otherwise
+/// it holds for the record that was found as it did for the one before.
 ///
 /// # Errors
 ///
-/// `Unavailable` when the store can't be asked; `Corrupt` when the next record is damaged or not on top of this one, or this one is gone.
+/// `Unavailable` when the store can't be asked; `Corrupt` when the next record is damaged or not on
+/// top of this one, or this one is gone.
 pub(crate) async fn next(log: &Log, sequence: u64, hash: Hash, proof: &mut Proof) -> Result<Next> {
     let asked = Proof::now(log);
     if proof.is_fresh(log) || planted(Bug::OldEmptinessTrusted) {
@@ -81,7 +85,10 @@ pub(crate) async fn next(log: &Log, sequence: u64, hash: Hash, proof: &mut Proof
     let asked = Proof::now(log);
     let listing = list_newest(log, sequence + 1).await?;
     if listing.head < sequence {
-        return Err(Error::corrupt(log.key(sequence), "this log record is missing: it was the newest"));
+        return Err(Error::corrupt(
+            log.key(sequence),
+            "this log record is missing: it was the newest",
+        ));
     }
     if listing.head == sequence {
         *proof = asked;
@@ -93,7 +100,8 @@ pub(crate) async fn next(log: &Log, sequence: u64, hash: Hash, proof: &mut Proof
     Ok(found(log, sequence + 1, hash).await?.unwrap_or(Next::Gone))
 }
 
-/// The record in the slot `sequence`, which must be on top of the one with the hash `before`; `None` when the slot is empty.
+/// The record in the slot `sequence`, which must be on top of the one with the hash `before`;
+/// `None` when the slot is empty.
 async fn found(log: &Log, sequence: u64, before: Hash) -> Result<Option<Next>> {
     let key = log.key(sequence);
     let Some(stored) = log.bucket.get(&key).await? else { return Ok(None) };

@@ -38,7 +38,11 @@ pub(crate) async fn list_newest(log: &Log, down_to: u64) -> Result<Listing> {
                 return Err(Error::corrupt(&entry.key, "this is not the key of a log record"));
             };
             if listing.head == 0 {
-                listing = Listing { head: sequence, head_modified_ms: entry.modified_ms, unbroken_from: sequence };
+                listing = Listing {
+                    head: sequence,
+                    head_modified_ms: entry.modified_ms,
+                    unbroken_from: sequence,
+                };
             } else if sequence + 1 == listing.unbroken_from {
                 listing.unbroken_from = sequence;
             } else {
@@ -52,23 +56,37 @@ pub(crate) async fn list_newest(log: &Log, down_to: u64) -> Result<Listing> {
     }
 }
 
-/// Whether a file was put there by an operating system that shows folders, such as `.DS_Store`: no record's name starts with a dot.
+/// Whether a file was put there by an operating system that shows folders, such as `.DS_Store`: no
+/// record's name starts with a dot.
 fn is_of_the_system(key: &Key) -> bool {
     key.as_str().rsplit('/').next().is_some_and(|name| name.starts_with('.'))
 }
 
-/// Fetches the records `from..=to`, whose first must follow on `previous` when that is known, and checks that they are a chain.
+/// Fetches the records `from..=to`, whose first must follow on `previous` when that is known, and
+/// checks that they are a chain.
 ///
 /// # Errors
 ///
-/// `Corrupt`, naming the key, for a record that is missing, damaged, another object's, in the wrong slot or not on top of the one before.
-pub(crate) async fn fetch(log: &Log, from: u64, to: u64, previous: Option<Hash>) -> Result<Vec<(Record, Hash)>> {
-    let records: Vec<(Record, Hash)> =
-        stream::iter(from..=to).map(|sequence| fetch_one(log, sequence)).buffered(RESTORE_CONCURRENCY).try_collect().await?;
+/// `Corrupt`, naming the key, for a record that is missing, damaged, another object's, in the wrong
+/// slot or not on top of the one before.
+pub(crate) async fn fetch(
+    log: &Log,
+    from: u64,
+    to: u64,
+    previous: Option<Hash>,
+) -> Result<Vec<(Record, Hash)>> {
+    let records: Vec<(Record, Hash)> = stream::iter(from..=to)
+        .map(|sequence| fetch_one(log, sequence))
+        .buffered(RESTORE_CONCURRENCY)
+        .try_collect()
+        .await?;
     let mut before = previous;
     for (record, hash) in &records {
         if before.is_some_and(|before| before != record.previous) {
-            return Err(Error::corrupt(log.key(record.sequence), "it does not follow on the record before it"));
+            return Err(Error::corrupt(
+                log.key(record.sequence),
+                "it does not follow on the record before it",
+            ));
         }
         before = Some(*hash);
     }
@@ -88,9 +106,13 @@ async fn fetch_one(log: &Log, sequence: u64) -> Result<(Record, Hash)> {
 pub(super) fn decode(log: &Log, sequence: u64, bytes: &[u8]) -> Result<(Record, Hash)> {
     let key = log.key(sequence);
     let work = bytes.len().max(Record::plain_bytes(bytes));
-    let (record, hash) = offload_bytes(log.executor.as_ref(), work, || Record::decode(&key, bytes))?;
+    let (record, hash) =
+        offload_bytes(log.executor.as_ref(), work, || Record::decode(&key, bytes))?;
     if record.object != log.object || record.sequence != sequence {
-        let text = format!("it is record {} of {}, expected record {sequence} of {}", record.sequence, record.object, log.object);
+        let text = format!(
+            "it is record {} of {}, expected record {sequence} of {}",
+            record.sequence, record.object, log.object
+        );
         return Err(Error::corrupt(&key, text));
     }
     Ok((record, hash))

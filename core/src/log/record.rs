@@ -63,9 +63,11 @@ pub(crate) struct Record {
     pub(crate) nonce: Uuid,
     /// The hash of the record before.
     pub(crate) previous: Hash,
-    /// When it was made, by the writer's clock, in milliseconds since 1970. For people and time travel; nothing's safety rests on it.
+    /// When it was made, by the writer's clock, in milliseconds since 1970. For people and time
+    /// travel; nothing's safety rests on it.
     pub(crate) time_ms: i64,
-    /// How long the writer may answer from memory, counted from before the record was sent; 0 releases the object.
+    /// How long the writer may answer from memory, counted from before the record was sent; 0
+    /// releases the object.
     pub(crate) lease_ms: u64,
     /// Where other servers reach the writer.
     pub(crate) address: Option<String>,
@@ -98,7 +100,8 @@ impl Record {
 
     /// How many bytes the body of `bytes` says to have when it is not compressed.
     pub(super) fn plain_bytes(bytes: &[u8]) -> usize {
-        let field = bytes.get(20..28).and_then(|field| field.try_into().ok()).map_or(0, u64::from_le_bytes);
+        let field =
+            bytes.get(20..28).and_then(|field| field.try_into().ok()).map_or(0, u64::from_le_bytes);
         usize::try_from(field).unwrap_or(usize::MAX)
     }
 
@@ -110,15 +113,21 @@ impl Record {
     pub(crate) fn decode(key: &Key, bytes: &[u8]) -> Result<(Self, Hash)> {
         let corrupt = |what: String| Error::corrupt(key, what);
         if bytes.len() < HEADER_BYTES + HASH_BYTES {
-            return Err(corrupt(format!("a log record has at least {} bytes, this one has {}", HEADER_BYTES + HASH_BYTES, bytes.len())));
+            return Err(corrupt(format!(
+                "a log record has at least {} bytes, this one has {}",
+                HEADER_BYTES + HASH_BYTES,
+                bytes.len()
+            )));
         }
         if &bytes[..8] != MAGIC {
             return Err(corrupt("it does not start like a log record".to_owned()));
         }
         let version = u16::from_le_bytes([bytes[8], bytes[9]]);
         if version != VERSION {
-            return Err(corrupt(format!("log format version {version} is unknown; this program reads version {VERSION}"))
-                .with_code("UNKNOWN_VERSION"));
+            return Err(corrupt(format!(
+                "log format version {version} is unknown; this program reads version {VERSION}"
+            ))
+            .with_code("UNKNOWN_VERSION"));
         }
         let (content, trailer) = bytes.split_at(bytes.len() - HASH_BYTES);
         let hash = Hash(*blake3::hash(content).as_bytes());
@@ -126,7 +135,8 @@ impl Record {
             return Err(corrupt("its checksum does not fit its content".to_owned()));
         }
         let body = decompress(content).map_err(corrupt)?;
-        let record = codec::decode(&body).map_err(|cause| corrupt(format!("its body can't be read: {cause}")))?;
+        let record = codec::decode(&body)
+            .map_err(|cause| corrupt(format!("its body can't be read: {cause}")))?;
         Ok((record, hash))
     }
 }
@@ -160,7 +170,9 @@ fn check_bytes(bytes: usize, bytes_max: usize) -> Result<()> {
     if bytes <= bytes_max {
         return Ok(());
     }
-    let text = format!("the changes of one commit take {bytes} bytes, at most {bytes_max} fit into a record; change less in one request");
+    let text = format!(
+        "the changes of one commit take {bytes} bytes, at most {bytes_max} fit into a record; change less in one request"
+    );
     Err(Error::new(crate::error::ErrorKind::TooLarge, text))
 }
 
@@ -177,23 +189,29 @@ fn compress(body: Vec<u8>) -> Result<(Vec<u8>, u16)> {
     if body.len() < COMPRESS_BYTES_MIN {
         return Ok((body, 0));
     }
-    let packed = zstd::bulk::compress(&body, 1).map_err(|cause| Error::internal(format!("zstd: {cause}")))?;
+    let packed = zstd::bulk::compress(&body, 1)
+        .map_err(|cause| Error::internal(format!("zstd: {cause}")))?;
     Ok(if packed.len() < body.len() { (packed, FLAG_ZSTD) } else { (body, 0) })
 }
 
 /// The uncompressed body of a record whose checksum fits.
 fn decompress(content: &[u8]) -> Result<Vec<u8>, String> {
     let flags = u16::from_le_bytes([content[10], content[11]]);
-    let number = |at: usize| u64::from_le_bytes(content[at..at + 8].try_into().expect("eight bytes"));
+    let number =
+        |at: usize| u64::from_le_bytes(content[at..at + 8].try_into().expect("eight bytes"));
     let (stored_len, plain_len) = (number(12), number(20));
     let body = &content[HEADER_BYTES..];
     if stored_len != body.len() as u64 || plain_len > RECORD_BYTES_MAX as u64 {
-        return Err(format!("its header speaks of {stored_len} stored and {plain_len} plain bytes, it has {}", body.len()));
+        return Err(format!(
+            "its header speaks of {stored_len} stored and {plain_len} plain bytes, it has {}",
+            body.len()
+        ));
     }
     match flags {
         0 => Ok(body.to_vec()),
         FLAG_ZSTD => {
-            zstd::bulk::decompress(body, usize::try_from(plain_len).unwrap_or(RECORD_BYTES_MAX)).map_err(|cause| cause.to_string())
+            zstd::bulk::decompress(body, usize::try_from(plain_len).unwrap_or(RECORD_BYTES_MAX))
+                .map_err(|cause| cause.to_string())
         }
         other => Err(format!("flags {other:#06x} are unknown")),
     }

@@ -1,8 +1,9 @@
 //! Deleting records that a snapshot has covered for long enough.
 //!
-//! A slot that was written must never become free for a writer that may still believe it is the next one (rule R4). So a record goes only
-//! when a snapshot that covers it is older than the retention, by the store's own clock; the retention is longer than any proof and any
-//! request in flight can be old. The head is never deleted.
+//! A slot that was written must never become free for a writer that may still believe it is the
+//! next one (rule R4). So a record goes only when a snapshot that covers it is older than the
+//! retention, by the store's own clock; the retention is longer than any proof and any request in
+//! flight can be old. The head is never deleted.
 
 use crate::error::Result;
 use crate::log::Log;
@@ -14,13 +15,20 @@ const PAGE: usize = 1000;
 /// How many pages one call deletes at most, so that it never holds up anything for long.
 const PAGES_MAX: usize = 100;
 
-/// Deletes records up to `covered`, a sequence number that a whole snapshot older than the retention covers, as far as the records
-/// themselves were written before `before_ms` by the store's clock and are not `head`. Returns how many went.
+/// Deletes records up to `covered`, a sequence number that a whole snapshot older than the
+/// retention covers, as far as the records themselves were written before `before_ms` by the
+/// store's clock and are not `head`. Returns how many went.
 ///
 /// # Errors
 ///
-/// `Unavailable` when the store can't be asked; what was deleted stays deleted, the rest goes another time.
-pub(crate) async fn delete_covered(log: &Log, covered: u64, head: u64, before_ms: i64) -> Result<usize> {
+/// `Unavailable` when the store can't be asked; what was deleted stays deleted, the rest goes
+/// another time.
+pub(crate) async fn delete_covered(
+    log: &Log,
+    covered: u64,
+    head: u64,
+    before_ms: i64,
+) -> Result<usize> {
     let newest = covered.min(head.saturating_sub(1));
     if newest == 0 {
         return Ok(0);
@@ -30,7 +38,10 @@ pub(crate) async fn delete_covered(log: &Log, covered: u64, head: u64, before_ms
     let mut deleted = 0;
     for _ in 0..PAGES_MAX {
         let entries = log.bucket.list(&log.folder(), Some(&after), PAGE).await?;
-        let is_old = |entry: &&Entry| entry.modified_ms < before_ms && log.sequence_of(&entry.key).is_some_and(|found| found <= newest);
+        let is_old = |entry: &&Entry| {
+            entry.modified_ms < before_ms
+                && log.sequence_of(&entry.key).is_some_and(|found| found <= newest)
+        };
         let old: Vec<Key> = entries.iter().filter(is_old).map(|entry| entry.key.clone()).collect();
         log.bucket.delete(&old).await?;
         deleted += old.len();

@@ -30,7 +30,8 @@ pub(crate) async fn stretch(log: &Log, to: u64, records_max: usize) -> Result<St
     while count < records_max {
         let entries = log.bucket.list(&log.folder(), Some(&after), PAGE).await?;
         for entry in &entries {
-            let follows = log.sequence_of(&entry.key).is_some_and(|sequence| sequence + 1 == run.from);
+            let follows =
+                log.sequence_of(&entry.key).is_some_and(|sequence| sequence + 1 == run.from);
             run.goes_on = follows && run.from > 2;
             if !follows {
                 return Ok(run);

@@ -1,4 +1,5 @@
-//! The log's promises, one ambiguous answer at a time; and that every record comes back as it was written.
+//! The log's promises, one ambiguous answer at a time; and that every record comes back as it was
+//! written.
 
 mod proofs;
 
@@ -61,7 +62,11 @@ impl World {
         Instant::now(self.clock.as_ref())
     }
 
-    async fn append(&self, sequence: u64, record: &Encoded) -> Result<Appended, crate::error::Error> {
+    async fn append(
+        &self,
+        sequence: u64,
+        record: &Encoded,
+    ) -> Result<Appended, crate::error::Error> {
         append(&self.log, sequence, record, Proof::now(&self.log), DEADLINE).await
     }
 }
@@ -72,12 +77,23 @@ fn won(result: &Result<Appended, crate::error::Error>) -> bool {
 
 #[tokio::test]
 async fn an_own_record_is_recognised_whatever_the_store_answered() {
-    for fault in [Fault::None, Fault::LostAnswer, Fault::AppliedButExists, Fault::NotApplied, Fault::ConflictWithoutWinner] {
+    for fault in [
+        Fault::None,
+        Fault::LostAnswer,
+        Fault::AppliedButExists,
+        Fault::NotApplied,
+        Fault::ConflictWithoutWinner,
+    ] {
         let world = world();
         world.bucket.script([fault]);
         let mine = world.encoded(1, 1);
         assert!(won(&world.append(1, &mine).await), "{fault:?}");
-        let stored = world.bucket.get(&world.log.key(1)).await.expect("memory answers").expect("the record is there");
+        let stored = world
+            .bucket
+            .get(&world.log.key(1))
+            .await
+            .expect("memory answers")
+            .expect("the record is there");
         assert_eq!(stored.bytes, mine.bytes, "{fault:?}");
     }
 }
@@ -88,7 +104,10 @@ async fn a_slot_that_another_filled_is_lost_whatever_the_store_answered() {
         let world = world();
         assert!(won(&world.append(1, &world.encoded(1, 1)).await));
         world.bucket.script([fault]);
-        assert!(matches!(world.append(1, &world.encoded(1, 2)).await, Ok(Appended::Lost)), "{fault:?}");
+        assert!(
+            matches!(world.append(1, &world.encoded(1, 2)).await, Ok(Appended::Lost)),
+            "{fault:?}"
+        );
     }
 }
 
@@ -104,7 +123,9 @@ async fn without_a_certain_answer_the_outcome_is_unknown() {
 async fn a_refusal_is_not_tried_again() {
     let world = world();
     world.bucket.script([Fault::Refused]);
-    let Ok(Appended::Refused(error)) = world.append(1, &world.encoded(1, 1)).await else { panic!("nothing was written") };
+    let Ok(Appended::Refused(error)) = world.append(1, &world.encoded(1, 1)).await else {
+        panic!("nothing was written")
+    };
     assert!(error.to_string().contains("no permission"), "{error}");
     assert_eq!(world.bucket.creates_of("/log/"), 1);
 }
@@ -113,7 +134,10 @@ async fn a_refusal_is_not_tried_again() {
 async fn a_refusal_says_nothing_of_the_request_before_it() {
     let world = world();
     world.bucket.script([Fault::NotApplied, Fault::Refused]);
-    let error = world.append(1, &world.encoded(1, 1)).await.expect_err("the first request may still be on its way");
+    let error = world
+        .append(1, &world.encoded(1, 1))
+        .await
+        .expect_err("the first request may still be on its way");
     assert_eq!(error.kind(), ErrorKind::Unknown);
     assert!(error.message().contains("no permission"), "{error}");
     assert_eq!(world.bucket.creates_of("/log/"), 2);
@@ -124,7 +148,9 @@ async fn a_lease_counts_from_the_first_request_that_may_have_filled_the_slot() {
     let world = world();
     world.bucket.script([Fault::NotApplied, Fault::NotApplied, Fault::LostAnswer]);
     let before = world.now();
-    let Ok(Appended::Won { sent, .. }) = world.append(1, &world.encoded(1, 1)).await else { panic!("it lands in the end") };
+    let Ok(Appended::Won { sent, .. }) = world.append(1, &world.encoded(1, 1)).await else {
+        panic!("it lands in the end")
+    };
     assert_eq!(sent, before);
     assert!(sent.elapsed_at_most(world.clock.as_ref()) > Duration::ZERO, "the attempts took time");
 }
@@ -141,7 +167,10 @@ async fn a_writer_that_slept_does_not_take_a_deleted_slot_for_its_own() {
     world.clock.advance(PROOF_AGE_MAX + Duration::from_secs(1));
     let late = append(&world.log, 2, &world.encoded(2, 99), proof, DEADLINE).await;
     assert!(matches!(late, Ok(Appended::Lost)), "{late:?}");
-    assert!(world.bucket.get(&world.log.key(2)).await.expect("memory answers").is_none(), "it did not even put it");
+    assert!(
+        world.bucket.get(&world.log.key(2)).await.expect("memory answers").is_none(),
+        "it did not even put it"
+    );
 }
 
 #[tokio::test]
@@ -156,9 +185,13 @@ async fn a_writer_that_slept_during_its_request_proves_the_head_again() {
         if !std::mem::replace(&mut slept, true) {
             // While the request is on its way: slot 2 was used and deleted, slot 3 is the head.
             let put = bucket.memory.put(&third, head.clone());
-            futures_util::FutureExt::now_or_never(put).expect("memory is immediate").expect("memory puts");
+            futures_util::FutureExt::now_or_never(put)
+                .expect("memory is immediate")
+                .expect("memory puts");
             let delete = bucket.memory.delete(std::slice::from_ref(&second));
-            futures_util::FutureExt::now_or_never(delete).expect("memory is immediate").expect("memory deletes");
+            futures_util::FutureExt::now_or_never(delete)
+                .expect("memory is immediate")
+                .expect("memory deletes");
             clock.advance(PROOF_AGE_MAX + Duration::from_secs(1));
         }
     });
@@ -202,7 +235,9 @@ async fn the_newest_key_is_listed_first() {
 async fn a_file_that_the_system_left_is_no_record_and_any_other_is_named() {
     let world = world();
     assert!(won(&world.append(1, &world.encoded(1, 1)).await));
-    let put = async |name: &str| world.bucket.put(&world.log.folder().join(name), Bytes::from_static(b"x")).await;
+    let put = async |name: &str| {
+        world.bucket.put(&world.log.folder().join(name), Bytes::from_static(b"x")).await
+    };
     put(".DS_Store").await.expect("memory puts");
     assert_eq!(list_newest(&world.log, 1).await.expect("it is passed over").head, 1);
     put("0-notes").await.expect("memory puts");
@@ -218,11 +253,19 @@ async fn only_old_covered_records_are_deleted_and_never_the_head() {
         assert!(won(&world.append(sequence, &world.encoded(sequence, sequence.into())).await));
     }
     let before_ms = || world.clock.wall_ms() - i64::try_from(retention.as_millis()).expect("hours");
-    assert_eq!(delete_covered(&world.log, 4, 4, before_ms()).await.expect("memory deletes"), 0, "all are young");
+    assert_eq!(
+        delete_covered(&world.log, 4, 4, before_ms()).await.expect("memory deletes"),
+        0,
+        "all are young"
+    );
     world.clock.advance(retention + Duration::from_secs(60));
     assert!(won(&world.append(5, &world.encoded(5, 5)).await));
     assert_eq!(delete_covered(&world.log, 2, 5, before_ms()).await.expect("memory deletes"), 2);
-    assert_eq!(delete_covered(&world.log, 5, 5, before_ms()).await.expect("memory deletes"), 2, "3 and 4, not the head");
+    assert_eq!(
+        delete_covered(&world.log, 5, 5, before_ms()).await.expect("memory deletes"),
+        2,
+        "3 and 4, not the head"
+    );
     assert_eq!(list_newest(&world.log, 1).await.expect("memory lists").head, 5);
 }
 
@@ -236,7 +279,10 @@ fn every_damaged_byte_of_a_record_is_found() {
         let mut bad = good.to_vec();
         bad[at] ^= 0x10;
         let error = Record::decode(&key, &bad).expect_err("a damaged byte");
-        assert!(error.kind() == ErrorKind::Corrupt && error.message().contains(key.as_str()), "byte {at}: {error}");
+        assert!(
+            error.kind() == ErrorKind::Corrupt && error.message().contains(key.as_str()),
+            "byte {at}: {error}"
+        );
         let error = Record::decode(&key, &good[..at]).expect_err("a truncated record");
         assert_eq!(error.kind(), ErrorKind::Corrupt);
     }
@@ -254,34 +300,52 @@ fn values() -> impl Strategy<Value = Value> {
 }
 
 fn tables() -> impl Strategy<Value = TableChanges> {
-    let keys = prop_oneof![any::<i64>().prop_map(RowKey::Rowid), prop::collection::vec(values(), 1..3).prop_map(RowKey::Primary)];
-    let rows = (any::<Option<i64>>(), prop::collection::vec(values(), 0..4)).prop_map(|(rowid, values)| Row { rowid, values });
-    (any::<String>(), any::<bool>(), prop::collection::vec(keys, 0..4), prop::collection::vec(rows, 0..20))
-        .prop_map(|(table, rewritten, deletes, upserts)| TableChanges { table, rewritten, deletes, upserts })
+    let keys = prop_oneof![
+        any::<i64>().prop_map(RowKey::Rowid),
+        prop::collection::vec(values(), 1..3).prop_map(RowKey::Primary)
+    ];
+    let rows = (any::<Option<i64>>(), prop::collection::vec(values(), 0..4))
+        .prop_map(|(rowid, values)| Row { rowid, values });
+    (
+        any::<String>(),
+        any::<bool>(),
+        prop::collection::vec(keys, 0..4),
+        prop::collection::vec(rows, 0..20),
+    )
+        .prop_map(|(table, rewritten, deletes, upserts)| TableChanges {
+            table,
+            rewritten,
+            deletes,
+            upserts,
+        })
 }
 
 fn schemas() -> impl Strategy<Value = Schema> {
-    let kinds = prop_oneof![Just(SchemaKind::Table), Just(SchemaKind::Index), Just(SchemaKind::View), Just(SchemaKind::Trigger)];
-    let objects = (kinds, any::<String>(), any::<String>(), any::<Option<String>>()).prop_map(|(kind, name, table, sql)| SchemaObject {
-        kind,
-        name,
-        table,
-        sql,
-    });
+    let kinds = prop_oneof![
+        Just(SchemaKind::Table),
+        Just(SchemaKind::Index),
+        Just(SchemaKind::View),
+        Just(SchemaKind::Trigger)
+    ];
+    let objects = (kinds, any::<String>(), any::<String>(), any::<Option<String>>())
+        .prop_map(|(kind, name, table, sql)| SchemaObject { kind, name, table, sql });
     prop::collection::vec(objects, 0..4).prop_map(|objects| Schema { objects })
 }
 
 fn changes() -> impl Strategy<Value = Changes> {
     let renames = prop::collection::vec(any::<(String, String)>(), 0..2);
-    let sequences = prop::option::of(prop::collection::btree_map(any::<String>(), any::<i64>(), 0..3));
-    (prop::option::of(schemas()), renames, prop::collection::vec(tables(), 0..3), sequences, any::<Option<i32>>(), any::<Option<i32>>())
-        .prop_map(|(schema, renames, tables, sequences, user_version, application_id)| Changes {
-            schema,
-            renames,
-            tables,
-            sequences,
-            user_version,
-            application_id,
+    let sequences =
+        prop::option::of(prop::collection::btree_map(any::<String>(), any::<i64>(), 0..3));
+    (
+        prop::option::of(schemas()),
+        renames,
+        prop::collection::vec(tables(), 0..3),
+        sequences,
+        any::<Option<i32>>(),
+        any::<Option<i32>>(),
+    )
+        .prop_map(|(schema, renames, tables, sequences, user_version, application_id)| {
+            Changes { schema, renames, tables, sequences, user_version, application_id }
         })
 }
 

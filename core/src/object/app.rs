@@ -12,15 +12,17 @@ use crate::object::context::Context;
 
 /// A class of durable objects: one value of the type for each id that is in memory.
 ///
-/// `fetch` runs one request at a time, in one transaction on the object's own database. When it returns a response, everything it
-/// changed is in the bucket before the response leaves. When it returns an error, panics or overruns its time, nothing of it remains
-/// and the value is made anew: what must last belongs into the database, fields are a cache.
+/// `fetch` runs one request at a time, in one transaction on the object's own database. When it
+/// returns a response, everything it changed is in the bucket before the response leaves. When it
+/// returns an error, panics or overruns its time, nothing of it remains and the value is made anew:
+/// what must last belongs into the database, fields are a cache.
 pub trait DurableObject: Send + 'static {
-    /// Whether a handler gets the body of its request while it still arrives. Otherwise, and that is the default, a request gets its turn
-    /// when its body is here: then a slow sender holds nobody up.
+    /// Whether a handler gets the body of its request while it still arrives. Otherwise, and that
+    /// is the default, a request gets its turn when its body is here: then a slow sender holds
+    /// nobody up.
     ///
-    /// A handler that reads a body as it comes keeps the object's turn meanwhile, so all others wait for its sender, at most for the settings'
-    /// time of a handler.
+    /// A handler that reads a body as it comes keeps the object's turn meanwhile, so all others
+    /// wait for its sender, at most for the settings' time of a handler.
     const STREAMS_REQUESTS: bool = false;
 
     /// Answers one request.
@@ -28,7 +30,11 @@ pub trait DurableObject: Send + 'static {
     /// # Errors
     ///
     /// Any error undoes what the handler did; its kind becomes the status of the answer.
-    fn fetch(&mut self, request: Request, ctx: &mut Context) -> impl Future<Output = Result<Response>> + Send;
+    fn fetch(
+        &mut self,
+        request: Request,
+        ctx: &mut Context,
+    ) -> impl Future<Output = Result<Response>> + Send;
 }
 
 /// The classes that a program serves.
@@ -52,21 +58,33 @@ impl App {
         Self::default()
     }
 
-    /// Adds the class `name`; `make` makes its value when an object comes into memory. The first class is the default one.
+    /// Adds the class `name`; `make` makes its value when an object comes into memory. The first
+    /// class is the default one.
     ///
     /// # Panics
     ///
-    /// When `name` is not a class name, or is taken already, also when it differs in upper and lower case only.
+    /// When `name` is not a class name, or is taken already, also when it differs in upper and
+    /// lower case only.
     #[must_use]
-    pub fn class<T: DurableObject>(mut self, name: &str, make: impl Fn() -> T + Send + Sync + 'static) -> Self {
-        assert!(is_class_name(name), "{name:?} is not a class name: a letter or _, then letters, digits and _");
+    pub fn class<T: DurableObject>(
+        mut self,
+        name: &str,
+        make: impl Fn() -> T + Send + Sync + 'static,
+    ) -> Self {
+        assert!(
+            is_class_name(name),
+            "{name:?} is not a class name: a letter or _, then letters, digits and _"
+        );
         let twin = self.classes.keys().find(|known| known.eq_ignore_ascii_case(name));
         assert!(
             twin.is_none(),
             "the class name {name:?} is taken by {twin:?}; names that differ in case only are taken for one another by people"
         );
         self.default_class.get_or_insert_with(|| name.to_owned());
-        let class = Class { make: Arc::new(move || Box::new(make())), streams_requests: T::STREAMS_REQUESTS };
+        let class = Class {
+            make: Arc::new(move || Box::new(make())),
+            streams_requests: T::STREAMS_REQUESTS,
+        };
         self.classes.insert(name.to_owned(), class);
         self
     }
@@ -121,8 +139,10 @@ impl App {
     /// `NotFound` for an unknown class; `Handler` when making the value panics.
     pub(crate) fn make(&self, class: &str) -> Result<Box<dyn AnyObject>> {
         let make = &self.known(class)?.make;
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| make()))
-            .map_err(|_| Error::handler(format!("making a value of the class {class} panicked")).with_code("HANDLER_PANICKED"))
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| make())).map_err(|_| {
+            Error::handler(format!("making a value of the class {class} panicked"))
+                .with_code("HANDLER_PANICKED")
+        })
     }
 
     fn known(&self, class: &str) -> Result<&Class> {
@@ -138,11 +158,19 @@ impl App {
 /// A [`DurableObject`] of any type.
 pub(crate) trait AnyObject: Send {
     /// [`DurableObject::fetch`].
-    fn fetch<'a>(&'a mut self, request: Request, ctx: &'a mut Context) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
+    fn fetch<'a>(
+        &'a mut self,
+        request: Request,
+        ctx: &'a mut Context,
+    ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
 }
 
 impl<T: DurableObject> AnyObject for T {
-    fn fetch<'a>(&'a mut self, request: Request, ctx: &'a mut Context) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>> {
+    fn fetch<'a>(
+        &'a mut self,
+        request: Request,
+        ctx: &'a mut Context,
+    ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>> {
         Box::pin(DurableObject::fetch(self, request, ctx))
     }
 }

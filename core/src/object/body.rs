@@ -26,7 +26,9 @@ pub type Response = http::Response<Body>;
 ///
 /// `Invalid` when serde can't write the value as JSON.
 pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Response> {
-    let text = serde_json::to_string(value).map_err(|cause| Error::invalid(format!("the response can't be written as JSON: {cause}")))?;
+    let text = serde_json::to_string(value).map_err(|cause| {
+        Error::invalid(format!("the response can't be written as JSON: {cause}"))
+    })?;
     let mut response = Response::new(text.into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
@@ -34,7 +36,8 @@ pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Response> {
 
 /// The body of a [`Request`] or a [`Response`].
 ///
-/// Made from text, bytes or JSON it is whole; made by [`Body::new`] from any [`http_body::Body`] it streams.
+/// Made from text, bytes or JSON it is whole; made by [`Body::new`] from any [`http_body::Body`] it
+/// streams.
 pub struct Body(Content, Option<Account>);
 
 enum Content {
@@ -92,13 +95,17 @@ impl Body {
     /// Reads the body to its end, at most `max` bytes; `None` when it is longer.
     pub(crate) async fn bytes_up_to(self, max: usize) -> Result<Option<Bytes>> {
         let body = match self.0 {
-            Content::Whole(bytes) => return Ok(Some(bytes.unwrap_or_default()).filter(|bytes| bytes.len() <= max)),
+            Content::Whole(bytes) => {
+                return Ok(Some(bytes.unwrap_or_default()).filter(|bytes| bytes.len() <= max));
+            }
             Content::Stream(body) => body,
         };
         match http_body_util::Limited::new(body, max).collect().await {
             Ok(collected) => Ok(Some(collected.to_bytes())),
             Err(cause) if cause.is::<http_body_util::LengthLimitError>() => Ok(None),
-            Err(cause) => Err(cause.downcast::<Error>().map_or_else(Error::handler, |error| *error)),
+            Err(cause) => {
+                Err(cause.downcast::<Error>().map_or_else(Error::handler, |error| *error))
+            }
         }
     }
 
@@ -121,22 +128,25 @@ impl Body {
     /// Those of [`Body::bytes`], and `Invalid` when it is not UTF-8.
     pub async fn text(self) -> Result<String> {
         let bytes = self.bytes().await?;
-        String::from_utf8(bytes.into()).map_err(|cause| Error::invalid(format!("the body is not UTF-8: {cause}")))
+        String::from_utf8(bytes.into())
+            .map_err(|cause| Error::invalid(format!("the body is not UTF-8: {cause}")))
     }
 
     /// Reads the body to its end as JSON.
     ///
     /// # Errors
     ///
-    /// Those of [`Body::bytes`], `Invalid` when it is not JSON of the wanted shape, and `Busy` or `TooLarge` when there is no memory for it: what
-    /// generic JSON values would take is charged, as far as the request came from outside. A body of very many small values for a type that is
+    /// Those of [`Body::bytes`], `Invalid` when it is not JSON of the wanted shape, and `Busy` or
+    /// `TooLarge` when there is no memory for it: what generic JSON values would take is charged,
+    /// as far as the request came from outside. A body of very many small values for a type that is
     /// much smaller than those is read with [`Body::bytes`].
     pub async fn json<T: serde::de::DeserializeOwned>(self) -> Result<T> {
         self.json_within(u64::MAX).await
     }
 
-    /// Reads the body to its end as JSON whose values take at most `bytes_max` bytes of memory besides their text, as generic values: about 64 for each,
-    /// and 640 for each object or array. They are counted before any is made.
+    /// Reads the body to its end as JSON whose values take at most `bytes_max` bytes of memory
+    /// besides their text, as generic values: about 64 for each, and 640 for each object or array.
+    /// They are counted before any is made.
     ///
     /// # Errors
     ///
@@ -146,13 +156,17 @@ impl Body {
         let bytes = self.bytes().await?;
         let weight = weight_of_json(&bytes);
         if weight > bytes_max {
-            let text = format!("the body has so many JSON values that they would take {weight} bytes of memory, {bytes_max} are allowed");
+            let text = format!(
+                "the body has so many JSON values that they would take {weight} bytes of memory, {bytes_max} are allowed"
+            );
             return Err(Error::new(ErrorKind::TooLarge, text).with_code("TOO_MANY_VALUES"));
         }
         if let Some(account) = account.filter(|_| weight > UNCHARGED_BYTES_MAX) {
             account.grow(weight).await?;
         }
-        serde_json::from_slice(&bytes).map_err(|cause| Error::invalid(format!("the body is not the JSON that was expected: {cause}")))
+        serde_json::from_slice(&bytes).map_err(|cause| {
+            Error::invalid(format!("the body is not the JSON that was expected: {cause}"))
+        })
     }
 }
 
@@ -172,7 +186,10 @@ impl http_body::Body for Body {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>>>> {
         match &mut self.0 {
             Content::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Content::Stream(body) => Pin::new(body).poll_frame(cx),
@@ -188,7 +205,9 @@ impl http_body::Body for Body {
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Content::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Content::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
             Content::Stream(body) => body.size_hint(),
         }
     }
@@ -197,7 +216,9 @@ impl http_body::Body for Body {
 impl std::fmt::Debug for Body {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.0 {
-            Content::Whole(bytes) => write!(f, "Body({} bytes)", bytes.as_ref().map_or(0, Bytes::len)),
+            Content::Whole(bytes) => {
+                write!(f, "Body({} bytes)", bytes.as_ref().map_or(0, Bytes::len))
+            }
             Content::Stream(_) => f.write_str("Body(stream)"),
         }
     }

@@ -66,7 +66,8 @@ pub(crate) struct Handling {
     pub(crate) alone: AtomicBool,
 }
 
-/// The objects whose handlers wait for this request, outermost first; travels in the request's extensions.
+/// The objects whose handlers wait for this request, outermost first; travels in the request's
+/// extensions.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CallChain {
     pub(crate) objects: Arc<[ObjectId]>,
@@ -76,7 +77,14 @@ pub(crate) struct CallChain {
 
 impl Context {
     pub(crate) fn new(object: ObjectId, engine: WeakEngine, database: Database) -> Self {
-        Self { object, engine, database, request: RequestState::default(), elsewhere: None, is_past: false }
+        Self {
+            object,
+            engine,
+            database,
+            request: RequestState::default(),
+            elsewhere: None,
+            is_past: false,
+        }
     }
 
     /// Which object this is.
@@ -94,8 +102,8 @@ impl Context {
         Storage::new(&mut self.database)
     }
 
-    /// The object that sent this request by [`Context::send`]; `None` when it is a request of a client, or of an object that waits for the
-    /// answer. Nobody else can pretend to be it.
+    /// The object that sent this request by [`Context::send`]; `None` when it is a request of a
+    /// client, or of an object that waits for the answer. Nobody else can pretend to be it.
     pub fn sender(&self) -> Option<&ObjectId> {
         self.request.sender.as_ref()
     }
@@ -116,8 +124,8 @@ impl Context {
 
     /// The object `id` of `class`, to send it requests.
     ///
-    /// A call leaves this object although the handler may still fail: the other object keeps what it did. Make such calls repeatable, or,
-    /// when no answer is needed, use [`Context::send`].
+    /// A call leaves this object although the handler may still fail: the other object keeps what
+    /// it did. Make such calls repeatable, or, when no answer is needed, use [`Context::send`].
     ///
     /// # Errors
     ///
@@ -138,19 +146,23 @@ impl Context {
         })
     }
 
-    /// Sends `request` to the object `id` of `class` as a message: once this request's changes are in the bucket, and not at all if it fails.
+    /// Sends `request` to the object `id` of `class` as a message: once this request's changes are
+    /// in the bucket, and not at all if it fails.
     ///
-    /// The message is stored with those changes (in the table `_dotdo_outbox`) and delivered behind the response, by whichever server has this
-    /// object then, until the receiver's handler has returned a response, whatever its status. The receiver takes it exactly once, and takes
-    /// the messages of one sender in the order in which they were sent. A message that its receiver's handler fails on is tried again, at
-    /// last once a minute, and those after it to the same receiver wait. The handler finds out who sent it by [`Context::sender`].
+    /// The message is stored with those changes (in the table `_dotdo_outbox`) and delivered behind
+    /// the response, by whichever server has this object then, until the receiver's handler has
+    /// returned a response, whatever its status. The receiver takes it exactly once, and takes the
+    /// messages of one sender in the order in which they were sent. A message that its receiver's
+    /// handler fails on is tried again, at last once a minute, and those after it to the same
+    /// receiver wait. The handler finds out who sent it by [`Context::sender`].
     ///
-    /// It inserts a row: what SQL's `last_insert_rowid()` says of a row of yours must be read before.
+    /// It inserts a row: what SQL's `last_insert_rowid()` says of a row of yours must be read
+    /// before.
     ///
     /// # Errors
     ///
-    /// `NotFound` when no class has that name; `Invalid` when the id is not one or the body is a stream; `TooLarge` when the message is
-    /// longer than 1 MiB.
+    /// `NotFound` when no class has that name; `Invalid` when the id is not one or the body is a
+    /// stream; `TooLarge` when the message is longer than 1 MiB.
     pub fn send(&mut self, class: &str, id: &str, request: Request) -> Result<()> {
         let receiver = ObjectId::new(class, id)?;
         let engine = self.engine.upgrade().ok_or_else(stopping)?;
@@ -158,28 +170,32 @@ impl Context {
         outbox::post(&mut self.database, &receiver, request, self.request.now_ms)?;
         if !std::mem::replace(&mut self.request.sent, true) {
             let (engine, sender) = (self.engine.clone(), self.object.clone());
-            self.after_commit(move || engine.upgrade().into_iter().for_each(|engine| engine.deliver(&sender)));
+            self.after_commit(move || {
+                engine.upgrade().into_iter().for_each(|engine| engine.deliver(&sender))
+            });
         }
         Ok(())
     }
 
-    /// Makes sure that this process holds the object, for the length of a lease from now on: other processes that try to write it get an
-    /// error meanwhile, or send their requests here. Every record of this process renews it. Costs a record, unless the object is held already.
+    /// Makes sure that this process holds the object, for the length of a lease from now on: other
+    /// processes that try to write it get an error meanwhile, or send their requests here. Every
+    /// record of this process renews it. Costs a record, unless the object is held already.
     ///
-    /// Writes need no token, they are fenced anyway. It is for work that takes several requests, and for other systems that want a number that
-    /// grows with every owner.
+    /// Writes need no token, they are fenced anyway. It is for work that takes several requests,
+    /// and for other systems that want a number that grows with every owner.
     ///
     /// # Errors
     ///
-    /// `Busy` (code `OWNED_ELSEWHERE`) when another process holds it: `details` has `holder`, `address` and `until`. `Fenced` when another was
-    /// faster; what the store fails with.
+    /// `Busy` (code `OWNED_ELSEWHERE`) when another process holds it: `details` has `holder`,
+    /// `address` and `until`. `Fenced` when another was faster; what the store fails with.
     pub async fn acquire_fencing_token(&mut self) -> Result<FencingToken> {
         let engine = self.engine.upgrade().ok_or_else(stopping)?;
         let slot = engine.slots().get(engine.deps(), &self.object)?;
         acquire_token(engine.deps(), &slot, self.elsewhere.as_ref()).await
     }
 
-    /// Gives the object up with this request's record: the next owner waits for nothing. Does nothing when the request fails.
+    /// Gives the object up with this request's record: the next owner waits for nothing. Does
+    /// nothing when the request fails.
     ///
     /// # Errors
     ///
@@ -192,14 +208,14 @@ impl Context {
         Ok(())
     }
 
-    /// Runs `work` once everything this request changed is in the bucket; not at all if the request fails. Best effort: a crash in
-    /// between loses it.
+    /// Runs `work` once everything this request changed is in the bucket; not at all if the request
+    /// fails. Best effort: a crash in between loses it.
     pub fn after_commit(&mut self, work: impl FnOnce() + Send + 'static) {
         self.request.after_commit.push(Box::new(work));
     }
 
-    /// Goes on with `work` after the response, once everything this request changed is in the bucket; not at all if the request fails.
-    /// A graceful shutdown waits for it.
+    /// Goes on with `work` after the response, once everything this request changed is in the
+    /// bucket; not at all if the request fails. A graceful shutdown waits for it.
     pub fn wait_until(&mut self, work: impl Future<Output = ()> + Send + 'static) {
         self.request.wait_until.push(Box::pin(work));
     }
@@ -235,14 +251,18 @@ impl RemoteObject {
     ///
     /// # Errors
     ///
-    /// `Invalid` when the target waits for this very call (code `CALL_CYCLE`) or the chain of calls is too long; `Busy` (code
-    /// `CALL_DEADLOCK`) when the target waits, in another request, for an object that waits for this call; otherwise what the target's handler
-    /// or the store failed with.
+    /// `Invalid` when the target waits for this very call (code `CALL_CYCLE`) or the chain of calls
+    /// is too long; `Busy` (code `CALL_DEADLOCK`) when the target waits, in another request, for an
+    /// object that waits for this call; otherwise what the target's handler or the store failed
+    /// with.
     pub async fn fetch(&self, mut request: Request) -> Result<Response> {
         let chain = match self.handler.upgrade() {
             Some(handler) if handler.shared => {
                 handler.alone.store(true, Ordering::Relaxed);
-                return Err(Error::new(ErrorKind::Busy, "this request shares a transaction with others; it is run again alone"));
+                return Err(Error::new(
+                    ErrorKind::Busy,
+                    "this request shares a transaction with others; it is run again alone",
+                ));
             }
             Some(_) => self.chain.clone(),
             None => CallChain::default(),
@@ -252,25 +272,36 @@ impl RemoteObject {
             return Err(Error::invalid(text).with_code("CALL_CYCLE"));
         }
         if chain.objects.len() > CALL_DEPTH_MAX {
-            return Err(Error::invalid(format!("objects may call each other {CALL_DEPTH_MAX} deep")).with_code("CALL_DEPTH"));
+            return Err(Error::invalid(format!(
+                "objects may call each other {CALL_DEPTH_MAX} deep"
+            ))
+            .with_code("CALL_DEPTH"));
         }
         let engine = self.engine.upgrade().ok_or_else(stopping)?;
         if !chain.objects.is_empty() {
-            // What the handler tells the other object may rest on what earlier requests have changed here.
+            // What the handler tells the other object may rest on what earlier requests have
+            // changed here.
             engine.durable(&self.caller).await?;
         }
         // A former state is nobody's to wait for.
         let holder = chain.holder.as_ref().filter(|_| self.at.is_none());
-        let calling = holder.map(|holder| engine.deps().calls.begin(holder, &self.target, self.handler.clone())).transpose()?;
+        let calling = holder
+            .map(|holder| engine.deps().calls.begin(holder, &self.target, self.handler.clone()))
+            .transpose()?;
         self.called.store(true, Ordering::Relaxed);
         let extensions = request.extensions_mut();
         extensions.insert(chain);
-        // A message that was passed on is a request like any other, and what a client sent is this object's when it passes it on.
+        // A message that was passed on is a request like any other, and what a client sent is this
+        // object's when it passes it on.
         extensions.remove::<Delivery>();
         let identity = Identity::of_call(&self.caller, extensions.get());
         extensions.insert(identity);
         // Boxed, because a handler's future would otherwise contain itself.
-        let answer = Box::pin(traced(span!("call", dotdo.class = self.target.class()), engine.fetch(&self.target, self.at, request))).await;
+        let answer = Box::pin(traced(
+            span!("call", dotdo.class = self.target.class()),
+            engine.fetch(&self.target, self.at, request),
+        ))
+        .await;
         drop(calling);
         answer
     }

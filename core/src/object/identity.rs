@@ -1,13 +1,16 @@
-//! Who sends a request, as far as there is proof: what tells one caller's stored answers from another's.
+//! Who sends a request, as far as there is proof: what tells one caller's stored answers from
+//! another's.
 //!
-//! It is a one-way hash of a name or of a token, never the thing itself: it goes into the object's database and from server to server. It
-//! travels in a request's extensions, which no client can reach.
+//! It is a one-way hash of a name or of a token, never the thing itself: it goes into the object's
+//! database and from server to server. It travels in a request's extensions, which no client can
+//! reach.
 
 use std::fmt;
 
 use crate::id::ObjectId;
 
-/// What the hashes are derived for. Never change them: whoever sends a request again would be somebody else.
+/// What the hashes are derived for. Never change them: whoever sends a request again would be
+/// somebody else.
 const CONTEXT: &str = "dotdo 2026-11 callers";
 const CALL: &str = "object";
 
@@ -16,7 +19,8 @@ const CALL: &str = "object";
 pub struct Identity([u8; 32]);
 
 impl Identity {
-    /// The one with this `name` among those of one `kind`, such as the accounts of an authentication hook.
+    /// The one with this `name` among those of one `kind`, such as the accounts of an
+    /// authentication hook.
     pub fn new(kind: &str, name: &[u8]) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
         hasher.update(&(kind.len() as u64).to_le_bytes()).update(kind.as_bytes()).update(name);
@@ -33,7 +37,8 @@ impl Identity {
         blake3::Hash::from_bytes(self.0).to_hex().to_string()
     }
 
-    /// The handler of `object`, when it makes a request of its own; `origin` is who sent the request that it passes on, if it does that.
+    /// The handler of `object`, when it makes a request of its own; `origin` is who sent the
+    /// request that it passes on, if it does that.
     pub(crate) fn of_call(object: &ObjectId, origin: Option<&Self>) -> Self {
         let mut name = object.key_segments().into_bytes();
         if let Some(Self(origin)) = origin {

@@ -1,4 +1,5 @@
-//! The header `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07): a string of RFC 9651, such as `"8e03978e-40d5"`.
+//! The header `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07): a string of RFC
+//! 9651, such as `"8e03978e-40d5"`.
 
 use http::{HeaderMap, HeaderName};
 
@@ -8,7 +9,8 @@ use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 /// Names a request, so that sending it again does not do it again.
 pub const IDEMPOTENCY_KEY_HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The key that the headers give, if they give one. Without quotation marks it is taken for the same key, because many clients send none.
+/// The key that the headers give, if they give one. Without quotation marks it is taken for the
+/// same key, because many clients send none.
 ///
 /// # Errors
 ///
@@ -34,7 +36,8 @@ pub(crate) fn key(headers: &HeaderMap) -> Result<Option<String>> {
     }
 }
 
-/// The content of a quoted string whose first quotation mark has been taken; parameters after it mean nothing here.
+/// The content of a quoted string whose first quotation mark has been taken; parameters after it
+/// mean nothing here.
 fn string(text: &[u8]) -> Option<String> {
     let mut key = String::new();
     let mut bytes = text.iter();
@@ -72,7 +75,10 @@ mod tests {
     fn parsed(values: &[&str]) -> Result<Option<String>> {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(IDEMPOTENCY_KEY_HEADER, HeaderValue::from_bytes(value.as_bytes()).expect("a header"));
+            headers.append(
+                IDEMPOTENCY_KEY_HEADER,
+                HeaderValue::from_bytes(value.as_bytes()).expect("a header"),
+            );
         }
         key(&headers)
     }
@@ -95,9 +101,26 @@ mod tests {
     #[test]
     fn what_is_no_key_is_refused_with_a_code() {
         let long = "k".repeat(IDEMPOTENCY_KEY_BYTES_MAX + 1);
-        for given in ["", r#""""#, r#""a"#, r#""a"b"#, r#""a\b""#, "a b", "a,b", r#"a"b"#, "\"ä\"", "ä", &long, &format!("\"{long}\"")] {
+        for given in [
+            "",
+            r#""""#,
+            r#""a"#,
+            r#""a"b"#,
+            r#""a\b""#,
+            "a b",
+            "a,b",
+            r#"a"b"#,
+            "\"ä\"",
+            "ä",
+            &long,
+            &format!("\"{long}\""),
+        ] {
             let error = parsed(&[given]).expect_err(given);
-            assert_eq!((error.kind(), error.code()), (crate::ErrorKind::Invalid, "BAD_IDEMPOTENCY_KEY"), "{given}");
+            assert_eq!(
+                (error.kind(), error.code()),
+                (crate::ErrorKind::Invalid, "BAD_IDEMPOTENCY_KEY"),
+                "{given}"
+            );
         }
         assert!(parsed(&["a", "a"]).is_err(), "two are one too many");
         assert!(parsed(&[&"k".repeat(IDEMPOTENCY_KEY_BYTES_MAX)]).is_ok());

@@ -23,7 +23,9 @@ pub use key::IDEMPOTENCY_KEY_HEADER;
 pub use outbox::Delivery;
 #[cfg(test)]
 pub(crate) use outbox::post;
-pub(crate) use outbox::{Letter, Receivers, Settled, collect, is_waiting, look_on, settle, take, taken_before};
+pub(crate) use outbox::{
+    Letter, Receivers, Settled, collect, is_waiting, look_on, settle, take, taken_before,
+};
 pub use requests::IDEMPOTENCY_REPLAYED_HEADER;
 pub(crate) use requests::{Answer, Keyed, keep, recall};
 pub use sql::{IntoParams, IntoValue, Sql, SqlCursor};

@@ -1,8 +1,9 @@
 //! Messages between objects: the outbox in the sender's database, the inbox in the receiver's.
 //!
-//! A message gets a number that its sender never gives again. Messages to one receiver are delivered in the order of their numbers, and
-//! the receiver remembers, in the very transaction in which it takes a message, the highest number of that sender. So whatever comes again
-//! is known, for good, at the cost of one row for each sender.
+//! A message gets a number that its sender never gives again. Messages to one receiver are
+//! delivered in the order of their numbers, and the receiver remembers, in the very transaction in
+//! which it takes a message, the highest number of that sender. So whatever comes again is known,
+//! for good, at the cost of one row for each sender.
 
 use std::collections::BTreeSet;
 
@@ -40,8 +41,9 @@ const ERROR_CHARS_MAX: usize = 300;
 /// Numbers begin at the microseconds of 1970 and stay below this: no clock may use them up.
 const NUMBER_BY_CLOCK_MAX: i64 = 1 << 60;
 
-/// Says that a request is the delivery of a message. It travels in the request's extensions, which no client can reach; a server that passes a
-/// delivery on to another one must authenticate itself there.
+/// Says that a request is the delivery of a message. It travels in the request's extensions, which
+/// no client can reach; a server that passes a delivery on to another one must authenticate itself
+/// there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// The object that sent the message.
@@ -75,24 +77,42 @@ pub(crate) struct Settled {
 ///
 /// # Errors
 ///
-/// `TooLarge` beyond the limit of a message; `Invalid` when its body is a stream; what the database fails with.
-pub(crate) fn post(database: &mut Database, receiver: &ObjectId, request: Request, now_ms: i64) -> Result<()> {
+/// `TooLarge` beyond the limit of a message; `Invalid` when its body is a stream; what the database
+/// fails with.
+pub(crate) fn post(
+    database: &mut Database,
+    receiver: &ObjectId,
+    request: Request,
+    now_ms: i64,
+) -> Result<()> {
     let (head, body) = request.into_parts();
-    let body =
-        body.whole().ok_or_else(|| Error::invalid("the body of a message is a stream; read it first").with_code("MESSAGE_STREAM"))?;
+    let body = body.whole().ok_or_else(|| {
+        Error::invalid("the body of a message is a stream; read it first")
+            .with_code("MESSAGE_STREAM")
+    })?;
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
     let lines = lines(&head.headers);
     let size = body.len() + path.len() + bytes(lines.clone())?.len();
     if size > MESSAGE_BYTES_MAX {
-        let text =
-            format!("a message has at most {MESSAGE_BYTES_MAX} bytes, this one has {size}: send what it is about, and keep the rest");
+        let text = format!(
+            "a message has at most {MESSAGE_BYTES_MAX} bytes, this one has {size}: send what it is about, and keep the rest"
+        );
         return Err(Error::new(ErrorKind::TooLarge, text).with_code("MESSAGE_TOO_LARGE"));
     }
     Sql::own(database).exec(CREATE_OUTBOX, ())?;
     let insert = "INSERT INTO _dotdo_outbox (number, to_class, to_id, method, path, headers, body, time_ms) VALUES (
             max(?, 1 + coalesce((SELECT seq FROM sqlite_sequence WHERE name = '_dotdo_outbox'), 0)), ?, ?, ?, ?, ?, ?, ?)";
     let by_clock = now_ms.saturating_mul(1000).clamp(1, NUMBER_BY_CLOCK_MAX);
-    let params = (by_clock, receiver.class(), receiver.id(), head.method.as_str(), path, lines, body, now_ms);
+    let params = (
+        by_clock,
+        receiver.class(),
+        receiver.id(),
+        head.method.as_str(),
+        path,
+        lines,
+        body,
+        now_ms,
+    );
     Sql::own(database).exec(insert, params)?;
     Ok(())
 }
@@ -100,8 +120,13 @@ pub(crate) fn post(database: &mut Database, receiver: &ObjectId, request: Reques
 /// Whether a message waits; asked outside of a transaction.
 pub(crate) fn is_waiting(database: &mut Database) -> Result<bool> {
     database.begin(Mode::ReadOnly)?;
-    let count = |database: &mut Database| Sql::own(database).exec("SELECT count(*) FROM (SELECT 1 FROM _dotdo_outbox LIMIT 1)", ())?.one();
-    let waiting = exists(database, OUTBOX).and_then(|known| if known { count(database) } else { Ok(0_i64) });
+    let count = |database: &mut Database| {
+        Sql::own(database)
+            .exec("SELECT count(*) FROM (SELECT 1 FROM _dotdo_outbox LIMIT 1)", ())?
+            .one()
+    };
+    let waiting =
+        exists(database, OUTBOX).and_then(|known| if known { count(database) } else { Ok(0_i64) });
     database.rollback();
     Ok(waiting? > 0)
 }
@@ -120,14 +145,17 @@ pub(crate) struct Receivers {
     pub(crate) is_over: bool,
 }
 
-/// Whom the next messages after number `seen_to` are for. Each message is looked at once: its number is higher than those of all before.
+/// Whom the next messages after number `seen_to` are for. Each message is looked at once: its
+/// number is higher than those of all before.
 pub(crate) fn look_on(database: &mut Database, seen_to: i64) -> Result<Receivers> {
     if !exists(database, OUTBOX)? {
         return Ok(Receivers { found: Vec::new(), seen_to, is_over: true });
     }
     let query = "SELECT number, to_class, to_id FROM _dotdo_outbox WHERE number > ? ORDER BY number LIMIT ?";
-    let rows: Vec<(i64, String, String)> = Sql::own(database).exec(query, (seen_to, LOOKED_AT_ONCE))?.rows()?;
-    let mut receivers = Receivers { found: Vec::new(), seen_to, is_over: rows.len() < LOOKED_AT_ONCE };
+    let rows: Vec<(i64, String, String)> =
+        Sql::own(database).exec(query, (seen_to, LOOKED_AT_ONCE))?.rows()?;
+    let mut receivers =
+        Receivers { found: Vec::new(), seen_to, is_over: rows.len() < LOOKED_AT_ONCE };
     let mut seen = BTreeSet::new();
     for (number, class, id) in rows {
         let receiver = ObjectId::new(&class, &id)?;
@@ -149,13 +177,20 @@ pub(crate) fn collect(database: &mut Database, receiver: &ObjectId) -> Result<Ve
 }
 
 /// The next messages to one receiver.
-fn collect_for(database: &mut Database, receiver: &ObjectId, letters: &mut Vec<Letter>) -> Result<()> {
+fn collect_for(
+    database: &mut Database,
+    receiver: &ObjectId,
+    letters: &mut Vec<Letter>,
+) -> Result<()> {
     let query = "SELECT number, attempts, method, path, headers, body FROM _dotdo_outbox WHERE to_class = ? AND to_id = ?
         ORDER BY number LIMIT ?";
-    let rows = Sql::own(database).exec(query, (receiver.class(), receiver.id(), TAKEN_AT_ONCE))?.values()?;
+    let rows = Sql::own(database)
+        .exec(query, (receiver.class(), receiver.id(), TAKEN_AT_ONCE))?
+        .values()?;
     let mut size = 0;
     for row in rows {
-        let [number, attempts, method, path, headers, body]: [Value; 6] = row.try_into().map_err(|_| odd("it has too many columns"))?;
+        let [number, attempts, method, path, headers, body]: [Value; 6] =
+            row.try_into().map_err(|_| odd("it has too many columns"))?;
         let text = |value| String::from_utf8(bytes(value)?).map_err(|_| odd("a text is not UTF-8"));
         let letter = Letter {
             number: integer(&number)?,
@@ -185,7 +220,10 @@ pub(crate) fn settle(database: &mut Database, settled: &Settled) -> Result<()> {
     }
     for (number, error) in &settled.failed {
         let error: String = error.chars().take(ERROR_CHARS_MAX).collect();
-        Sql::own(database).exec("UPDATE _dotdo_outbox SET attempts = attempts + 1, error = ? WHERE number = ?", (error, *number))?;
+        Sql::own(database).exec(
+            "UPDATE _dotdo_outbox SET attempts = attempts + 1, error = ? WHERE number = ?",
+            (error, *number),
+        )?;
     }
     Ok(())
 }
@@ -193,9 +231,14 @@ pub(crate) fn settle(database: &mut Database, settled: &Settled) -> Result<()> {
 /// Notes that a message has come; `false` when it has come before.
 pub(crate) fn take(database: &mut Database, delivery: &Delivery) -> Result<bool> {
     let (class, id) = (delivery.sender.class(), delivery.sender.id());
-    let number = i64::try_from(delivery.number).map_err(|_| Error::invalid("no message has such a number"))?;
+    let number = i64::try_from(delivery.number)
+        .map_err(|_| Error::invalid("no message has such a number"))?;
     let query = "SELECT number FROM _dotdo_inbox WHERE from_class = ? AND from_id = ?";
-    let last: Option<i64> = if exists(database, INBOX)? { Sql::own(database).exec(query, (class, id))?.first()? } else { None };
+    let last: Option<i64> = if exists(database, INBOX)? {
+        Sql::own(database).exec(query, (class, id))?.first()?
+    } else {
+        None
+    };
     if last.is_some_and(|last| number <= last) {
         return Ok(false);
     }
@@ -216,8 +259,12 @@ impl Letter {
     /// The request that delivers this message from `sender`.
     pub(crate) fn request(&self, sender: &ObjectId) -> Result<Request> {
         let number = u64::try_from(self.number).map_err(|_| odd("a number is negative"))?;
-        let method = Method::from_bytes(self.method.as_bytes()).map_err(|_| odd("a method is none"))?;
-        let mut request = http::Request::builder().method(method).uri(&self.path).body(Bytes::from(self.body.clone()).into())?;
+        let method =
+            Method::from_bytes(self.method.as_bytes()).map_err(|_| odd("a method is none"))?;
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(&self.path)
+            .body(Bytes::from(self.body.clone()).into())?;
         *request.headers_mut() = headers(&self.headers)?;
         request.extensions_mut().insert(Delivery { sender: sender.clone(), number });
         Ok(request)

@@ -1,6 +1,7 @@
-//! The answers of requests that may come again, in a table of the object's own database: an answer and what the request changed are committed
-//! together or not at all. A request may come again because its client gave it an idempotency key, or because a server that has passed it on
-//! got no answer.
+//! The answers of requests that may come again, in a table of the object's own database: an answer
+//! and what the request changed are committed together or not at all. A request may come again
+//! because its client gave it an idempotency key, or because a server that has passed it on got no
+//! answer.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request};
@@ -32,13 +33,16 @@ pub const IDEMPOTENCY_REPLAYED_HEADER: HeaderName = HeaderName::from_static("ide
 /// The status of an entry whose answer was not kept: no response has it.
 const NOT_KEPT: u16 = 0;
 
-/// Headers of a response that are not stored: they are secrets of a session, which don't belong into a bucket.
-const NOT_STORED: [HeaderName; 2] = [header::SET_COOKIE, HeaderName::from_static("authentication-info")];
+/// Headers of a response that are not stored: they are secrets of a session, which don't belong
+/// into a bucket.
+const NOT_STORED: [HeaderName; 2] =
+    [header::SET_COOKIE, HeaderName::from_static("authentication-info")];
 
 /// Headers by which a class may know its callers, where the server does not.
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// What names a request for good: its key, and the hash of what it asks for. It travels in the request's extensions.
+/// What names a request for good: its key, and the hash of what it asks for. It travels in the
+/// request's extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Keyed {
     /// Whose key it is, and the key.
@@ -64,8 +68,8 @@ impl Keyed {
         if head.method.is_safe() { Ok(None) } else { key(&head.headers) }
     }
 
-    /// The request with this `key`: its caller, method, path, query, body, how the body is to be read, and by what the class may know who sends
-    /// it.
+    /// The request with this `key`: its caller, method, path, query, body, how the body is to be
+    /// read, and by what the class may know who sends it.
     pub(crate) fn new(key: &str, head: &request::Parts, body: &Bytes) -> Self {
         let identity: Option<&Identity> = head.extensions.get();
         let mut hasher = blake3::Hasher::new();
@@ -80,14 +84,23 @@ impl Keyed {
         }
         // The token of a caller whom the server knows may be renewed.
         let verified = identity.is_some();
-        for name in [header::COOKIE, API_KEY, header::AUTHORIZATION].into_iter().take(if verified { 2 } else { 3 }) {
+        for name in [header::COOKIE, API_KEY, header::AUTHORIZATION].into_iter().take(if verified {
+            2
+        } else {
+            3
+        }) {
             head.headers.get_all(name).iter().for_each(|value| part(value.as_bytes()));
             part(b"");
         }
         part(body);
-        let caller =
-            identity.filter(|_| !planted(Bug::KeyOfAnybody)).map_or_else(|| "-".to_owned(), |identity| identity.to_hex()[..32].to_owned());
-        Self { key: format!("{caller}/{key}"), fingerprint: *hasher.finalize().as_bytes(), is_attempt: false }
+        let caller = identity
+            .filter(|_| !planted(Bug::KeyOfAnybody))
+            .map_or_else(|| "-".to_owned(), |identity| identity.to_hex()[..32].to_owned());
+        Self {
+            key: format!("{caller}/{key}"),
+            fingerprint: *hasher.finalize().as_bytes(),
+            is_attempt: false,
+        }
     }
 
     /// A request that nobody but servers knows by this number.
@@ -105,38 +118,52 @@ impl Keyed {
 ///
 /// # Errors
 ///
-/// `KeyReused` when the key stands for another request; `Unknown` (code `ANSWER_LOST`) when it was done and its answer was not kept.
-pub(crate) fn recall(database: &mut Database, keyed: &Keyed, since_ms: i64) -> Result<Option<Response>> {
+/// `KeyReused` when the key stands for another request; `Unknown` (code `ANSWER_LOST`) when it was
+/// done and its answer was not kept.
+pub(crate) fn recall(
+    database: &mut Database,
+    keyed: &Keyed,
+    since_ms: i64,
+) -> Result<Option<Response>> {
     if !exists(database, TABLE)? {
         return Ok(None);
     }
     let query = "SELECT fingerprint, status, headers, body FROM _dotdo_requests WHERE key = ? AND time_ms >= ?";
     let mut rows = Sql::own(database).exec(query, (&keyed.key, since_ms))?.values()?;
     let Some(row) = rows.pop() else { return Ok(None) };
-    let [fingerprint, status, lines, body]: [Value; 4] = row.try_into().map_err(|_| odd("it has too many columns"))?;
+    let [fingerprint, status, lines, body]: [Value; 4] =
+        row.try_into().map_err(|_| odd("it has too many columns"))?;
     if bytes(fingerprint)? != keyed.fingerprint {
-        let text = "the Idempotency-Key stands for another request; take a new one for a new request";
+        let text =
+            "the Idempotency-Key stands for another request; take a new one for a new request";
         return Err(Error::new(ErrorKind::KeyReused, text));
     }
     if integer(&status)? == i64::from(NOT_KEPT) {
-        let text = "this request was done, and its answer was lost on the way; what it changed is there";
+        let text =
+            "this request was done, and its answer was lost on the way; what it changed is there";
         return Err(Error::new(ErrorKind::Unknown, text).with_code("ANSWER_LOST"));
     }
     let mut response = Response::new(bytes(body)?.into());
-    let status = u16::try_from(integer(&status)?).ok().and_then(|status| StatusCode::from_u16(status).ok());
+    let status =
+        u16::try_from(integer(&status)?).ok().and_then(|status| StatusCode::from_u16(status).ok());
     *response.status_mut() = status.ok_or_else(|| odd("a status is none"))?;
     *response.headers_mut() = headers(&bytes(lines)?)?;
     response.headers_mut().insert(IDEMPOTENCY_REPLAYED_HEADER, HeaderValue::from_static("true"));
     Ok(Some(response))
 }
 
-/// Stores the answer to a request that was made at `now_ms`, and lets go of some entries from before `since_ms`. `None`: that it was done, and
-/// nothing of its answer.
+/// Stores the answer to a request that was made at `now_ms`, and lets go of some entries from
+/// before `since_ms`. `None`: that it was done, and nothing of its answer.
 ///
 /// # Errors
 ///
 /// What the database fails with; `Full` when the object has no room for the answer.
-pub(crate) fn keep(database: &mut Database, keyed: &Keyed, answer: Option<&Answer>, (now_ms, since_ms): (i64, i64)) -> Result<()> {
+pub(crate) fn keep(
+    database: &mut Database,
+    keyed: &Keyed,
+    answer: Option<&Answer>,
+    (now_ms, since_ms): (i64, i64),
+) -> Result<()> {
     Sql::own(database).exec(CREATE, ())?;
     let expire = "DELETE FROM _dotdo_requests
         WHERE rowid IN (SELECT rowid FROM _dotdo_requests WHERE time_ms < ? ORDER BY time_ms LIMIT ?)";
@@ -147,7 +174,10 @@ pub(crate) fn keep(database: &mut Database, keyed: &Keyed, answer: Option<&Answe
         Some(Answer { head, body }) => (head.status.as_u16(), stored(&head.headers), body.clone()),
         None => (NOT_KEPT, HeaderMap::new(), Bytes::new()),
     };
-    Sql::own(database).exec(insert, (&keyed.key, keyed.fingerprint.as_slice(), status, lines(&headers), body, now_ms))?;
+    Sql::own(database).exec(
+        insert,
+        (&keyed.key, keyed.fingerprint.as_slice(), status, lines(&headers), body, now_ms),
+    )?;
     Ok(())
 }
 

@@ -4,7 +4,8 @@ use crate::error::Result;
 use crate::object::sql::Sql;
 use crate::sqlite::Database;
 
-/// Runs `body` on `holder`, which reaches the database by `database`; when it returns an error, what it changed is undone.
+/// Runs `body` on `holder`, which reaches the database by `database`; when it returns an error,
+/// what it changed is undone.
 ///
 /// Savepoints of the same name nest: the innermost is meant.
 pub(super) fn savepoint<H, T>(
@@ -12,7 +13,8 @@ pub(super) fn savepoint<H, T>(
     database: impl Fn(&mut H) -> &mut Database,
     body: impl FnOnce(&mut H) -> Result<T>,
 ) -> Result<T> {
-    let run = |holder: &mut H, statement: &str| Sql::own(database(holder)).exec(statement, ()).map(drop);
+    let run =
+        |holder: &mut H, statement: &str| Sql::own(database(holder)).exec(statement, ()).map(drop);
     run(holder, "SAVEPOINT _dotdo")?;
     let result = body(holder);
     if result.is_err() {

@@ -1,8 +1,9 @@
 //! The object's SQL database as users see it: statements in, rows out as types of theirs.
 //!
-//! A request is one transaction: everything that a handler executes is committed together or not at all. Foreign keys are on.
-//! What is refused: `ATTACH`, transactions by text (`SAVEPOINT` nests), temporary objects, `ANALYZE`, most pragmas, modules other
-//! than FTS5 and R-Tree, and writing to what begins with `_dotdo_`, which is dotdo's own and can be read.
+//! A request is one transaction: everything that a handler executes is committed together or not at
+//! all. Foreign keys are on. What is refused: `ATTACH`, transactions by text (`SAVEPOINT` nests),
+//! temporary objects, `ANALYZE`, most pragmas, modules other than FTS5 and R-Tree, and writing to
+//! what begins with `_dotdo_`, which is dotdo's own and can be read.
 
 mod decode;
 mod params;
@@ -31,9 +32,10 @@ pub struct Sql<'a> {
 
 /// The rows of one statement, read one by one or all together.
 ///
-/// Rows become any type that serde can deserialize: a struct or a map by the columns' names, a tuple by their order, a scalar or
-/// an `Option` of one when there is a single column. Within a row, an `INTEGER` becomes an integer, a float or (0 and 1) a bool;
-/// a `REAL` a float; a `TEXT` a string or a unit variant, and, where a struct, map or list is wanted, it is parsed as JSON; a
+/// Rows become any type that serde can deserialize: a struct or a map by the columns' names, a
+/// tuple by their order, a scalar or an `Option` of one when there is a single column. Within a
+/// row, an `INTEGER` becomes an integer, a float or (0 and 1) a bool; a `REAL` a float; a `TEXT` a
+/// string or a unit variant, and, where a struct, map or list is wanted, it is parsed as JSON; a
 /// `BLOB` a `Vec<u8>`; `NULL` a `None`.
 pub struct SqlCursor<'a> {
     cursor: Cursor<'a>,
@@ -50,18 +52,21 @@ impl<'a> Sql<'a> {
         Self { database, speaker: Speaker::Dotdo }
     }
 
-    /// Runs SQL. It may be several statements, which run one after the other; parameters belong to the last one, and its rows are
-    /// what the cursor reads. Its changes are made when this returns, whether rows are read or not.
+    /// Runs SQL. It may be several statements, which run one after the other; parameters belong to
+    /// the last one, and its rows are what the cursor reads. Its changes are made when this
+    /// returns, whether rows are read or not.
     ///
-    /// Parameters are `[]`, a tuple, an array, a slice or a `Vec` of anything that is [`IntoValue`].
+    /// Parameters are `[]`, a tuple, an array, a slice or a `Vec` of anything that is
+    /// [`IntoValue`].
     ///
     /// # Errors
-    /// `Handler` with the code `SQL_ERROR` for a statement that SQLite does not accept or a constraint that it violates,
-    /// `SQL_REFUSED` for what an object may not do; `Full`, `TooLarge` and `TimedOut` at the limits. After a `Full` or a
-    /// `TimedOut`, SQLite may have rolled the whole transaction back; then every later statement and the commit fail alike.
+    /// `Handler` with the code `SQL_ERROR` for a statement that SQLite does not accept or a
+    /// constraint that it violates, `SQL_REFUSED` for what an object may not do; `Full`, `TooLarge`
+    /// and `TimedOut` at the limits. After a `Full` or a `TimedOut`, SQLite may have rolled the
+    /// whole transaction back; then every later statement and the commit fail alike.
     ///
-    /// SQLite's messages are for the class and the log: a client gets the code and a sentence without names, unless the class passes
-    /// the error on as [`Error::disclosed`].
+    /// SQLite's messages are for the class and the log: a client gets the code and a sentence
+    /// without names, unless the class passes the error on as [`Error::disclosed`].
     pub fn exec(self, sql: &str, params: impl IntoParams) -> Result<SqlCursor<'a>> {
         let cursor = self.database.exec_as(self.speaker, sql, params.into_params()?)?;
         let columns = cursor.column_names();
@@ -89,7 +94,10 @@ impl SqlCursor<'_> {
     ///
     /// # Errors
     /// `Handler` with the code `SQL_ROWS` when the row is not a `T`; those of [`Sql::exec`].
-    #[expect(clippy::should_implement_trait, reason = "each row may become another type, which an iterator can't offer")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "each row may become another type, which an iterator can't offer"
+    )]
     pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>> {
         match self.cursor.next()? {
             Some(row) => decode::row(&self.columns, &row).map(Some),
@@ -100,7 +108,8 @@ impl SqlCursor<'_> {
     /// The only row.
     ///
     /// # Errors
-    /// As [`SqlCursor::next`]; `Handler` with the code `SQL_ROWS`, saying how many rows there are, when there is not exactly one.
+    /// As [`SqlCursor::next`]; `Handler` with the code `SQL_ROWS`, saying how many rows there are,
+    /// when there is not exactly one.
     pub fn one<T: DeserializeOwned>(&mut self) -> Result<T> {
         let Some(row) = self.next()? else { return Err(not_one(0)) };
         let mut count = 1;
@@ -132,9 +141,10 @@ impl SqlCursor<'_> {
 
     /// All rows that were not read yet as JSON objects.
     ///
-    /// Integers are exact. Infinite reals, which JSON does not have, are the strings `"Infinity"` and `"-Infinity"`. Blobs are
-    /// strings in base64 (with padding). Text that is not UTF-8 has U+FFFD where it is not. Text that holds JSON stays text. Of
-    /// columns with the same name the last counts.
+    /// Integers are exact. Infinite reals, which JSON does not have, are the strings `"Infinity"`
+    /// and `"-Infinity"`. Blobs are strings in base64 (with padding). Text that is not UTF-8 has
+    /// U+FFFD where it is not. Text that holds JSON stays text. Of columns with the same name the
+    /// last counts.
     ///
     /// # Errors
     /// Those of [`Sql::exec`].
@@ -159,14 +169,16 @@ impl SqlCursor<'_> {
         Ok(rows)
     }
 
-    /// How many rows the last statement has looked at so far: the rows it gave out, or the rows that its full scans of tables went
-    /// over, when those are more. It is a lower bound: SQLite does not count what an index found and the statement then skipped.
+    /// How many rows the last statement has looked at so far: the rows it gave out, or the rows
+    /// that its full scans of tables went over, when those are more. It is a lower bound: SQLite
+    /// does not count what an index found and the statement then skipped.
     pub fn rows_read(&self) -> u64 {
         self.cursor.rows_read()
     }
 
-    /// How many rows the last statement has inserted, updated and deleted, those of triggers and cascades included. A row that
-    /// `REPLACE` pushes out counts too, as do the rows in which FTS5 and R-Tree keep their content.
+    /// How many rows the last statement has inserted, updated and deleted, those of triggers and
+    /// cascades included. A row that `REPLACE` pushes out counts too, as do the rows in which FTS5
+    /// and R-Tree keep their content.
     pub fn rows_written(&self) -> u64 {
         self.cursor.rows_written()
     }
@@ -179,7 +191,9 @@ impl SqlCursor<'_> {
 
 /// Rows are not what was asked for.
 fn mismatch(message: impl std::fmt::Display) -> Error {
-    Error::handler(message).with_code(SQL_ROWS).confidential("rows of the object's database are not what its class asked for")
+    Error::handler(message)
+        .with_code(SQL_ROWS)
+        .confidential("rows of the object's database are not what its class asked for")
 }
 
 fn not_one(count: u64) -> Error {

@@ -50,18 +50,24 @@ impl<'a> Storage<'a> {
         if !self.exists()? {
             return Ok(None);
         }
-        let text: Option<String> = self.sql().exec("SELECT value FROM _dotdo_kv WHERE key = ?", (key,))?.first()?;
-        text.map(|text| serde_json::from_str(&text).map_err(|cause| mismatch(key, &cause))).transpose()
+        let text: Option<String> =
+            self.sql().exec("SELECT value FROM _dotdo_kv WHERE key = ?", (key,))?.first()?;
+        text.map(|text| serde_json::from_str(&text).map_err(|cause| mismatch(key, &cause)))
+            .transpose()
     }
 
     /// Puts `value` under `key`, replacing what was there.
     ///
     /// # Errors
     ///
-    /// `Invalid` when the key is empty or longer than 2,048 bytes, or the value can't be written as JSON.
+    /// `Invalid` when the key is empty or longer than 2,048 bytes, or the value can't be written as
+    /// JSON.
     pub fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<()> {
         if key.is_empty() || key.len() > KEY_BYTES_MAX {
-            return Err(Error::invalid(format!("a key has 1 to {KEY_BYTES_MAX} bytes, this one has {}", key.len())));
+            return Err(Error::invalid(format!(
+                "a key has 1 to {KEY_BYTES_MAX} bytes, this one has {}",
+                key.len()
+            )));
         }
         let text = serde_json::to_string(value)?;
         self.sql().exec(CREATE, ())?;
@@ -78,7 +84,10 @@ impl<'a> Storage<'a> {
         if !self.exists()? {
             return Ok(false);
         }
-        let removed: Option<String> = self.sql().exec("DELETE FROM _dotdo_kv WHERE key = ? RETURNING key", (key,))?.first()?;
+        let removed: Option<String> = self
+            .sql()
+            .exec("DELETE FROM _dotdo_kv WHERE key = ? RETURNING key", (key,))?
+            .first()?;
         Ok(removed.is_some())
     }
 
@@ -94,7 +103,9 @@ impl<'a> Storage<'a> {
         let (filter, params) = list_filter(options);
         let order = if options.reverse { "DESC" } else { "ASC" };
         let limit = options.limit.map_or(-1, i64::from);
-        let query = format!("SELECT key, value FROM _dotdo_kv WHERE {filter} ORDER BY key {order} LIMIT {limit}");
+        let query = format!(
+            "SELECT key, value FROM _dotdo_kv WHERE {filter} ORDER BY key {order} LIMIT {limit}"
+        );
         let rows: Vec<(String, String)> = self.sql().exec(&query, params)?.rows()?;
         rows.into_iter()
             .map(|(key, text)| {
@@ -109,8 +120,15 @@ impl<'a> Storage<'a> {
     /// # Errors
     ///
     /// The error of `body`, or of the savepoint around it.
-    pub fn transaction<T>(&mut self, body: impl FnOnce(&mut Storage<'_>) -> Result<T>) -> Result<T> {
-        savepoint(self, |storage| storage.database, |storage| body(&mut Storage { database: storage.database }))
+    pub fn transaction<T>(
+        &mut self,
+        body: impl FnOnce(&mut Storage<'_>) -> Result<T>,
+    ) -> Result<T> {
+        savepoint(
+            self,
+            |storage| storage.database,
+            |storage| body(&mut Storage { database: storage.database }),
+        )
     }
 
     fn sql(&mut self) -> Sql<'_> {
@@ -126,7 +144,10 @@ impl<'a> Storage<'a> {
 /// The condition and its parameters for `options`.
 fn list_filter(options: &ListOptions) -> (&'static str, Vec<Value>) {
     let text = |text: &[u8]| Value::Text(text.to_vec());
-    let from = options.start.as_ref().map_or(options.prefix.as_bytes(), |start| start.as_bytes().max(options.prefix.as_bytes()));
+    let from = options
+        .start
+        .as_ref()
+        .map_or(options.prefix.as_bytes(), |start| start.as_bytes().max(options.prefix.as_bytes()));
     let behind = after_prefix(options.prefix.as_bytes());
     let end = options.end.as_ref().map(|end| end.as_bytes().to_vec());
     match behind.into_iter().chain(end).min() {
@@ -135,7 +156,8 @@ fn list_filter(options: &ListOptions) -> (&'static str, Vec<Value>) {
     }
 }
 
-/// The first text, which need not be UTF-8, behind all that begin with `prefix`: `None` when all texts do.
+/// The first text, which need not be UTF-8, behind all that begin with `prefix`: `None` when all
+/// texts do.
 ///
 /// Functions such as `length` and `substr` stop at a NUL; comparisons don't.
 fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
@@ -159,8 +181,12 @@ mod tests {
     use crate::sqlite::{Limits, Mode};
 
     fn database() -> Database {
-        let mut database = Database::new(&Limits { database_bytes_max: 1 << 24, row_bytes_max: 1 << 20, temporary_bytes_max: 64 << 20 })
-            .expect("a database opens");
+        let mut database = Database::new(&Limits {
+            database_bytes_max: 1 << 24,
+            row_bytes_max: 1 << 20,
+            temporary_bytes_max: 64 << 20,
+        })
+        .expect("a database opens");
         database.begin(Mode::ReadWrite).expect("a transaction begins");
         database
     }
@@ -173,7 +199,8 @@ mod tests {
     fn a_prefix_that_holds_nul_finds_its_keys() {
         let mut database = database();
         let mut storage = Storage::new(&mut database);
-        for key in ["a", "a\0", "a\0b", "a\0b\0c", "a\u{1}", "b", "\0", "\u{10ffff}", "\u{10ffff}z"] {
+        for key in ["a", "a\0", "a\0b", "a\0b\0c", "a\u{1}", "b", "\0", "\u{10ffff}", "\u{10ffff}z"]
+        {
             storage.put(key, &1).expect("it is put");
         }
         let with = |prefix: &str| ListOptions { prefix: prefix.into(), ..ListOptions::default() };
@@ -190,9 +217,18 @@ mod tests {
     fn a_prefix_is_a_range_of_the_key_with_two_ends() {
         let mut database = database();
         Storage::new(&mut database).put("k", &1).expect("it is put");
-        let (filter, params) = list_filter(&ListOptions { prefix: "k".into(), ..ListOptions::default() });
-        let query = format!("EXPLAIN QUERY PLAN SELECT key FROM _dotdo_kv WHERE {filter} ORDER BY key");
-        let plan = format!("{:?}", Sql::new(&mut database).exec(&query, params).expect("it is explained").json().expect("rows"));
+        let (filter, params) =
+            list_filter(&ListOptions { prefix: "k".into(), ..ListOptions::default() });
+        let query =
+            format!("EXPLAIN QUERY PLAN SELECT key FROM _dotdo_kv WHERE {filter} ORDER BY key");
+        let plan = format!(
+            "{:?}",
+            Sql::new(&mut database)
+                .exec(&query, params)
+                .expect("it is explained")
+                .json()
+                .expect("rows")
+        );
         assert!(plan.contains("SEARCH _dotdo_kv USING PRIMARY KEY (key>? AND key<?)"), "{plan}");
     }
 

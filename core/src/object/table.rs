@@ -1,4 +1,5 @@
-//! The tables that dotdo itself keeps in an object's database; SQL and Iceberg readers see them like any other.
+//! The tables that dotdo itself keeps in an object's database; SQL and Iceberg readers see them
+//! like any other.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -30,9 +31,14 @@ pub(super) fn lines(headers: &HeaderMap) -> Value {
 pub(super) fn headers(text: &[u8]) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let colon = line.windows(2).position(|two| two == b": ").ok_or_else(|| odd("a header has no colon"))?;
-        let name = HeaderName::from_bytes(&line[..colon]).map_err(|_| odd("a header has no name"))?;
-        let value = HeaderValue::from_bytes(&line[colon + 2..]).map_err(|_| odd("a header has no value"))?;
+        let colon = line
+            .windows(2)
+            .position(|two| two == b": ")
+            .ok_or_else(|| odd("a header has no colon"))?;
+        let name =
+            HeaderName::from_bytes(&line[..colon]).map_err(|_| odd("a header has no name"))?;
+        let value = HeaderValue::from_bytes(&line[colon + 2..])
+            .map_err(|_| odd("a header has no value"))?;
         headers.append(name, value);
     }
     Ok(headers)
@@ -56,7 +62,8 @@ pub(super) fn integer(value: &Value) -> Result<i64> {
 
 /// Somebody has written into one of these tables by hand.
 pub(super) fn odd(what: &str) -> Error {
-    Error::handler(format!("a row of a table `_dotdo_…` is not as dotdo writes it: {what}")).with_code("ODD_ROW")
+    Error::handler(format!("a row of a table `_dotdo_…` is not as dotdo writes it: {what}"))
+        .with_code("ODD_ROW")
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! The headers that say which object a request is for, under all their names. Whoever reads them, takes them away, or lets them pass asks here,
-//! so that another name can't pass by any of them.
+//! The headers that say which object a request is for, under all their names. Whoever reads them,
+//! takes them away, or lets them pass asks here, so that another name can't pass by any of them.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -14,10 +14,13 @@ pub struct ObjectHeader {
     pub names: &'static [&'static str],
 }
 
-/// The object's id. In both directions percent-encoded: `%`, space, control characters and everything outside ASCII.
-pub const OBJECT_ID: ObjectHeader = ObjectHeader { shown: "X-DO-ID", names: &["x-do-id", "x-dotdo-id"] };
+/// The object's id. In both directions percent-encoded: `%`, space, control characters and
+/// everything outside ASCII.
+pub const OBJECT_ID: ObjectHeader =
+    ObjectHeader { shown: "X-DO-ID", names: &["x-do-id", "x-dotdo-id"] };
 /// The object's class.
-pub const OBJECT_TYPE: ObjectHeader = ObjectHeader { shown: "X-DO-Type", names: &["x-do-type", "x-dotdo-type"] };
+pub const OBJECT_TYPE: ObjectHeader =
+    ObjectHeader { shown: "X-DO-Type", names: &["x-do-type", "x-dotdo-type"] };
 /// The version of the object that is to be read: a sequence number or an RFC 3339 time.
 pub const OBJECT_AT: ObjectHeader = ObjectHeader { shown: "X-DO-At", names: &["x-do-at"] };
 
@@ -53,10 +56,16 @@ impl ObjectHeader {
         };
         if values.any(|other| other != first) {
             let names = self.names.join(" and ");
-            return Err(Error::invalid(format!("the headers {names} have different values; send one")).with_code("CONFLICTING_HEADERS"));
+            return Err(Error::invalid(format!(
+                "the headers {names} have different values; send one"
+            ))
+            .with_code("CONFLICTING_HEADERS"));
         }
         let text = std::str::from_utf8(first.as_bytes());
-        let bad = |_| Error::invalid(format!("the header {} is not UTF-8; percent-encode it", self.names[0])).with_code("BAD_HEADER");
+        let bad = |_| {
+            Error::invalid(format!("the header {} is not UTF-8; percent-encode it", self.names[0]))
+                .with_code("BAD_HEADER")
+        };
         text.map(Some).map_err(bad)
     }
 
@@ -82,9 +91,16 @@ mod tests {
                 assert!(names_object(&headers), "{name}");
                 assert_eq!(header.value(&headers).expect("one value"), Some("theirs"), "{name}");
                 header.replace(&mut headers, HeaderValue::from_static("ours"));
-                assert_eq!((headers.len(), &headers[header.names[0]]), (1, &HeaderValue::from_static("ours")), "{name}");
+                assert_eq!(
+                    (headers.len(), &headers[header.names[0]]),
+                    (1, &HeaderValue::from_static("ours")),
+                    "{name}"
+                );
             }
         }
-        assert!(!names_object(&HeaderMap::from_iter([(AT_HEADER, HeaderValue::from_static("1"))])), "a version names no object");
+        assert!(
+            !names_object(&HeaderMap::from_iter([(AT_HEADER, HeaderValue::from_static("1"))])),
+            "a version names no object"
+        );
     }
 }

@@ -12,14 +12,21 @@ fn router() -> Router {
 fn ask(path: &str, headers: &[(&str, &str)]) -> Result<Route> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
-        map.append(HeaderName::try_from(*name).expect("a name"), HeaderValue::from_bytes(value.as_bytes()).expect("a value"));
+        map.append(
+            HeaderName::try_from(*name).expect("a name"),
+            HeaderValue::from_bytes(value.as_bytes()).expect("a value"),
+        );
     }
     router().route(&Method::GET, &path.parse().expect("a URI"), &map)
 }
 
 fn target(path: &str, headers: &[(&str, &str)]) -> (String, String, String) {
     match ask(path, headers) {
-        Ok(Route::Object(target)) => (target.object.class().into(), target.object.id().into(), target.path_and_query.to_string()),
+        Ok(Route::Object(target)) => (
+            target.object.class().into(),
+            target.object.id().into(),
+            target.path_and_query.to_string(),
+        ),
         other => panic!("{path} goes to {other:?}"),
     }
 }
@@ -58,9 +65,13 @@ fn paths_name_objects() {
 
 #[test]
 fn headers_win_and_leave_the_whole_path_to_the_object() {
-    let whole = |class: &str, id: &str, rest: &str| (class.to_owned(), id.to_owned(), rest.to_owned());
+    let whole =
+        |class: &str, id: &str, rest: &str| (class.to_owned(), id.to_owned(), rest.to_owned());
     assert_eq!(target("/do/Counter/b?x", &[("x-do-id", "a")]), whole("DO", "a", "/do/Counter/b?x"));
-    assert_eq!(target("/", &[("x-dotdo-id", "a%2Fb"), ("x-dotdo-type", "Room")]), whole("Room", "a/b", "/"));
+    assert_eq!(
+        target("/", &[("x-dotdo-id", "a%2Fb"), ("x-dotdo-type", "Room")]),
+        whole("Room", "a/b", "/")
+    );
     assert_eq!(target("/health", &[("x-do-id", "a")]), whole("DO", "a", "/health"));
     assert_eq!(target("/do/Counter/b", &[("x-do-type", "Room")]), whole("Room", "Counter", "/b"));
     assert_eq!(target("/", &[("x-do-id", "a"), ("x-dotdo-id", "a")]), whole("DO", "a", "/"));
@@ -76,13 +87,25 @@ fn reserved_paths_are_exact() {
         let error = refusal(path, &[]);
         assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, "NO_OBJECT"), "{path}");
     }
-    let error = router().route(&Method::POST, &Uri::from_static("/health"), &HeaderMap::new()).expect_err("not for POST");
+    let error = router()
+        .route(&Method::POST, &Uri::from_static("/health"), &HeaderMap::new())
+        .expect_err("not for POST");
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 
 #[test]
 fn bad_ids_are_refused() {
-    for path in ["/do//x", "/do/Counter/", "/do/Counter//x", "/do/%", "/do/%4", "/do/%zz", "/do/%+1", "/do/%FF", "/do/%C3%28"] {
+    for path in [
+        "/do//x",
+        "/do/Counter/",
+        "/do/Counter//x",
+        "/do/%",
+        "/do/%4",
+        "/do/%zz",
+        "/do/%+1",
+        "/do/%FF",
+        "/do/%C3%28",
+    ] {
         let error = refusal(path, &[]);
         assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "BAD_ID"), "{path}");
     }
@@ -104,7 +127,8 @@ fn contradicting_headers_are_refused() {
     }
     let mut headers = HeaderMap::new();
     headers.insert(ID_HEADER, HeaderValue::from_bytes(b"\xff").expect("a legal value"));
-    let error = router().route(&Method::GET, &Uri::from_static("/"), &headers).expect_err("not UTF-8");
+    let error =
+        router().route(&Method::GET, &Uri::from_static("/"), &headers).expect_err("not UTF-8");
     assert_eq!(error.code(), "BAD_HEADER");
 }
 
@@ -112,9 +136,14 @@ fn contradicting_headers_are_refused() {
 fn an_unknown_class_is_told_with_the_known_ones() {
     let error = refusal("/do/x", &[("x-do-type", "Nope")]);
     assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, "UNKNOWN_CLASS"));
-    assert_eq!(error.details(), Some(&serde_json::json!({ "availableTypes": ["Counter", "DO", "Room"] })));
+    assert_eq!(
+        error.details(),
+        Some(&serde_json::json!({ "availableTypes": ["Counter", "DO", "Room"] }))
+    );
     assert!(refusal("/do/x", &[("x-do-type", &"N".repeat(10_000))]).message().len() < 100);
-    let nothing = Router::default().route(&Method::GET, &Uri::from_static("/do/x"), &HeaderMap::new()).expect_err("no class");
+    let nothing = Router::default()
+        .route(&Method::GET, &Uri::from_static("/do/x"), &HeaderMap::new())
+        .expect_err("no class");
     assert_eq!(nothing.code(), "UNKNOWN_CLASS");
 }
 
@@ -128,27 +157,44 @@ fn a_version_is_a_number_or_a_time() {
     ] {
         assert_eq!(parse_at(text).expect("a version"), at, "{text}");
     }
-    for text in ["", "-1", "+1", "18446744073709551616", "yesterday", "2026-01-31", "2026-01-31T12:00:00", "0x10"] {
+    for text in [
+        "",
+        "-1",
+        "+1",
+        "18446744073709551616",
+        "yesterday",
+        "2026-01-31",
+        "2026-01-31T12:00:00",
+        "0x10",
+    ] {
         assert_eq!(refusal("/do/x", &[("x-do-at", text)]).code(), "BAD_AT", "{text}");
     }
     let mut headers = HeaderMap::new();
     headers.insert(AT_HEADER, HeaderValue::from_static("1"));
-    let error = router().route(&Method::PUT, &Uri::from_static("/do/x"), &headers).expect_err("reading only");
+    let error = router()
+        .route(&Method::PUT, &Uri::from_static("/do/x"), &headers)
+        .expect_err("reading only");
     assert_eq!(error.code(), "BAD_AT");
 }
 
 #[test]
 fn an_object_sees_its_own_name_and_not_the_client_s() {
     let uri = "http://example.com/do/Counter/a%20%25/rest?q=1";
-    let request = http::Request::get(uri).header("x-dotdo-type", "Counter").header("x-request-id", "theirs");
+    let request =
+        http::Request::get(uri).header("x-dotdo-type", "Counter").header("x-request-id", "theirs");
     let (mut head, ()) = request.body(()).expect("a request").into_parts();
     head.headers.remove("x-dotdo-type");
-    let Ok(Route::Object(target)) = router().route(&head.method, &head.uri, &head.headers) else { panic!("an object") };
+    let Ok(Route::Object(target)) = router().route(&head.method, &head.uri, &head.headers) else {
+        panic!("an object")
+    };
     head.headers.insert("x-dotdo-id", HeaderValue::from_static("forged"));
     head.headers.append("x-do-type", HeaderValue::from_static("forged"));
     target.rewrite(&mut head, HeaderValue::from_static("ours"));
     assert_eq!(head.uri, "/rest?q=1");
-    let headers: Vec<_> = ["x-do-id", "x-do-type", "x-request-id", "host"].iter().map(|name| head.headers[*name].as_bytes()).collect();
+    let headers: Vec<_> = ["x-do-id", "x-do-type", "x-request-id", "host"]
+        .iter()
+        .map(|name| head.headers[*name].as_bytes())
+        .collect();
     assert_eq!(headers, [&b"a%20%25"[..], b"Counter", b"ours", b"example.com"]);
     assert_eq!(head.headers.len(), 4);
 }

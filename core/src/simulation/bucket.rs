@@ -1,4 +1,5 @@
-//! The bucket that a process is given: every operation is a message to the store, and somebody waits for its answer only so long.
+//! The bucket that a process is given: every operation is a message to the store, and somebody
+//! waits for its answer only so long.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -31,9 +32,15 @@ impl SimBucket {
     }
 
     /// Asks the store, and waits as long as the client of a store on the network does.
-    async fn ask(&self, operation: &'static str, key: &Key, request: Operation) -> Result<Answer, StoreError> {
+    async fn ask(
+        &self,
+        operation: &'static str,
+        key: &Key,
+        request: Operation,
+    ) -> Result<Answer, StoreError> {
         self.before_send().await;
-        let unavailable = |reason: String| StoreError::Unavailable { operation, key: key.clone(), reason };
+        let unavailable =
+            |reason: String| StoreError::Unavailable { operation, key: key.clone(), reason };
         let (reply, answer) = oneshot::channel();
         self.timeline.lock().send(self.process, request, reply);
         let answer = answered(answer);
@@ -47,7 +54,11 @@ impl SimBucket {
         match dated.answer {
             Answer::Exists => Err(StoreError::Exists { key: key.clone() }),
             Answer::Busy(status) => Err(unavailable(format!("status {status}"))),
-            Answer::Refused => Err(StoreError::Refused { operation, key: key.clone(), reason: "no permission".to_owned() }),
+            Answer::Refused => Err(StoreError::Refused {
+                operation,
+                key: key.clone(),
+                reason: "no permission".to_owned(),
+            }),
             answer => Ok(answer),
         }
     }
@@ -98,8 +109,16 @@ impl Bucket for SimBucket {
         }
     }
 
-    async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        match self.ask("list", prefix, Operation::List(prefix.clone(), after.cloned(), limit)).await? {
+    async fn list(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        match self
+            .ask("list", prefix, Operation::List(prefix.clone(), after.cloned(), limit))
+            .await?
+        {
             Answer::Listed(entries) => Ok(entries),
             _ => panic!("the store answers a listing with keys"),
         }
@@ -120,7 +139,8 @@ impl Bucket for SimBucket {
 
     fn is_gone(&self, instance: Uuid) -> bool {
         let state = self.timeline.lock();
-        state.store.knows_the_dead() && Process::of(instance).is_some_and(|process| !state.is_alive(process))
+        state.store.knows_the_dead()
+            && Process::of(instance).is_some_and(|process| !state.is_alive(process))
     }
 
     fn location(&self) -> &str {
@@ -131,7 +151,9 @@ impl Bucket for SimBucket {
 impl Process {
     /// What the process calls itself in the log.
     pub(super) fn uuid(self) -> Uuid {
-        Uuid::from_u128((0xd07d_0000_u128 << 96) | ((self.machine as u128) << 32) | u128::from(self.life))
+        Uuid::from_u128(
+            (0xd07d_0000_u128 << 96) | ((self.machine as u128) << 32) | u128::from(self.life),
+        )
     }
 
     /// The process that calls itself `instance`.

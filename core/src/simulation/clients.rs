@@ -1,4 +1,5 @@
-//! Clients: each asks one thing at a time, waits for the answer as long as it has patience, thinks, and asks the next.
+//! Clients: each asks one thing at a time, waits for the answer as long as it has patience, thinks,
+//! and asks the next.
 
 use crate::router::At;
 use crate::simulation::chance::Chance;
@@ -47,7 +48,8 @@ impl Client {
             self.object = chance.index(plan.objects);
         }
         let other = (self.object + 1) % plan.objects;
-        let value = value * CODES + if plan.codes.is_empty() { 0 } else { chance.pick(&plan.codes) };
+        let value =
+            value * CODES + if plan.codes.is_empty() { 0 } else { chance.pick(&plan.codes) };
         let ask = match chance.below(100) {
             0..50 => Ask::Append(value),
             50..58 if other != self.object => Ask::Give(value, other),
@@ -55,7 +57,11 @@ impl Client {
             _ if chance.in_thousand(plan.former) => Ask::Past(former(chance)),
             _ => Ask::Read,
         };
-        let patience_us = if chance.in_thousand(100) { chance.spread(MS..=SECOND) } else { chance.spread(SECOND..=60 * SECOND) };
+        let patience_us = if chance.in_thousand(100) {
+            chance.spread(MS..=SECOND)
+        } else {
+            chance.spread(SECOND..=60 * SECOND)
+        };
         let (object, ask) = self.again.take().unwrap_or((self.object, ask));
         let antics = Antics {
             // A key counts where a method says that something is written.

@@ -1,4 +1,5 @@
-//! A machine's clocks: a wrong rate, a wall clock that jumps, and a monotonic clock that may stand still while the machine is frozen.
+//! A machine's clocks: a wrong rate, a wall clock that jumps, and a monotonic clock that may stand
+//! still while the machine is frozen.
 
 use std::future::{Future, pending};
 use std::pin::Pin;
@@ -13,8 +14,8 @@ use crate::simulation::timeline::{Delivery, Event, Process, State, Timeline};
 /// Where true time begins, by a wall clock that is right.
 pub(super) const START_US: i64 = 1_700_000_000_000_000;
 
-/// The housekeeping of an engine sleeps this long between two rounds. Sleeps of this length may last longer while there are faults, as on a
-/// slow machine, so that hours are cheap.
+/// The housekeeping of an engine sleeps this long between two rounds. Sleeps of this length may
+/// last longer while there are faults, as on a slow machine, so that hours are cheap.
 const HOUSEKEEPING: Duration = Duration::from_millis(500);
 
 /// The clocks of one machine as functions of true time.
@@ -42,14 +43,21 @@ impl Dial {
     }
 
     fn wall_us(&self, now_us: u64) -> i64 {
-        START_US + self.plan.offset_us + self.jumped_us + i64::try_from(self.scaled(now_us)).expect("some days")
+        START_US
+            + self.plan.offset_us
+            + self.jumped_us
+            + i64::try_from(self.scaled(now_us)).expect("some days")
     }
 
     /// How much true time passes until the monotonic clock shows `due_us`.
     pub(super) fn until(&self, now_us: u64, due_us: u64) -> u64 {
         let left = due_us.saturating_sub(self.monotonic_us(now_us));
         let rate = u128::from(1_000_000_u64.saturating_add_signed(self.plan.rate_ppm));
-        if left == 0 { 0 } else { u64::try_from(u128::from(left) * 1_000_000 / rate).expect("some days") + 2 }
+        if left == 0 {
+            0
+        } else {
+            u64::try_from(u128::from(left) * 1_000_000 / rate).expect("some days") + 2
+        }
     }
 
     pub(super) fn freeze(&mut self, now_us: u64) {
@@ -62,7 +70,8 @@ impl Dial {
         }
     }
 
-    /// Sets the wall clock by up to some hours, where it may be set: see [`ClockPlan::stands_still`].
+    /// Sets the wall clock by up to some hours, where it may be set: see
+    /// [`ClockPlan::stands_still`].
     pub(super) fn jump(&mut self, by_us: i64) {
         self.jumped_us += if self.plan.stands_still { by_us.abs() } else { by_us };
     }
@@ -101,7 +110,9 @@ impl Clock for SimClock {
         };
         let now_us = state.now_us;
         let dial = &state.machines[self.process.machine].clock;
-        let due_us = dial.monotonic_us(now_us) + u64::try_from(duration.as_micros()).unwrap_or(u64::MAX / 4) + over_us;
+        let due_us = dial.monotonic_us(now_us)
+            + u64::try_from(duration.as_micros()).unwrap_or(u64::MAX / 4)
+            + over_us;
         let after_us = dial.until(now_us, due_us);
         state.schedule(after_us, Event::Deliver(self.process, Delivery::Timer(sender, due_us)));
         drop(state);

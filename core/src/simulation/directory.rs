@@ -61,10 +61,17 @@ impl State {
         }
         if self.chance.in_thousand(LIES) {
             let machine = self.chance.index(self.machines.len());
-            let life = self.machines[machine].life.saturating_sub(u32::from(self.chance.in_thousand(300)));
+            let life =
+                self.machines[machine].life.saturating_sub(u32::from(self.chance.in_thousand(300)));
             let instance = Process { machine, life }.uuid();
-            let (epoch, remaining) = (self.chance.within(0..=6), Duration::from_secs(self.chance.within(0..=30)));
-            return Some(Holding { owner: Owner { instance, address: address(machine) }, epoch, sequence: 1, remaining });
+            let (epoch, remaining) =
+                (self.chance.within(0..=6), Duration::from_secs(self.chance.within(0..=30)));
+            return Some(Holding {
+                owner: Owner { instance, address: address(machine) },
+                epoch,
+                sequence: 1,
+                remaining,
+            });
         }
         let (holding, until_us) = self.directory.get(object)?;
         let left_us = until_us.checked_sub(self.now_us)?;
@@ -78,13 +85,17 @@ impl State {
         if news == News::Released {
             self.directory.remove(object);
         } else {
-            let until_us = self.now_us + u64::try_from(holding.remaining.as_micros()).expect("a lease");
+            let until_us =
+                self.now_us + u64::try_from(holding.remaining.as_micros()).expect("a lease");
             self.directory.insert(object.clone(), (holding.clone(), until_us));
         }
         for machine in (0..self.machines.len()).filter(|machine| *machine != by.machine) {
             let process = Process { machine, life: self.machines[machine].life };
             let after_us = self.chance.spread(MS..=10 * SECOND);
-            self.schedule(after_us, Event::Deliver(process, Delivery::News(object.clone(), holding.clone(), news)));
+            self.schedule(
+                after_us,
+                Event::Deliver(process, Delivery::News(object.clone(), holding.clone(), news)),
+            );
         }
     }
 }

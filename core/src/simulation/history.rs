@@ -1,8 +1,9 @@
 //! What clients asked and what they were told, and whether all of it can be true.
 //!
-//! Every object is a list that only grows, and every answer is the whole list. So the final list is the order of all writes, each answer
-//! must be a beginning of it, and the length of an answer is its place in that order. A history is linearizable exactly when no operation
-//! that began after another had ended has an earlier place.
+//! Every object is a list that only grows, and every answer is the whole list. So the final list is
+//! the order of all writes, each answer must be a beginning of it, and the length of an answer is
+//! its place in that order. A history is linearizable exactly when no operation that began after
+//! another had ended has an earlier place.
 
 #[cfg(test)]
 mod tests;
@@ -83,7 +84,8 @@ struct Operation {
 pub(super) struct History {
     operations: Vec<Operation>,
     pub(super) sightings: Sightings,
-    /// What was seen outside of an object by other ways than an answer: the operation that it is due to, when, and the list.
+    /// What was seen outside of an object by other ways than an answer: the operation that it is
+    /// due to, when, and the list.
     left: Vec<(usize, u64, Vec<i64>)>,
 }
 
@@ -91,16 +93,28 @@ impl Outcome {
     /// What an answer says to the one who asked.
     pub(super) fn of(request: Request, answer: Result<&str, Error>) -> Self {
         match answer {
-            Ok(text) => list_of(text).map_or_else(|| Self::Wrong(format!("{text:?} is not a list")), Self::List),
+            Ok(text) => list_of(text)
+                .map_or_else(|| Self::Wrong(format!("{text:?} is not a list")), Self::List),
             Err(error) => match error.kind() {
                 ErrorKind::Unknown => Self::Unknown,
-                ErrorKind::Fenced | ErrorKind::Busy | ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::StoreRefused => {
+                ErrorKind::Fenced
+                | ErrorKind::Busy
+                | ErrorKind::Unavailable
+                | ErrorKind::TimedOut
+                | ErrorKind::StoreRefused => Self::Nothing(error.code()),
+                ErrorKind::NotFound if matches!(request.ask, Ask::Past(_)) => {
                     Self::Nothing(error.code())
                 }
-                ErrorKind::NotFound if matches!(request.ask, Ask::Past(_)) => Self::Nothing(error.code()),
-                // Whoever is called may be in a world with a bug of our own, and the caller's handler panics with it.
-                ErrorKind::Handler if matches!(request.ask, Ask::Give(..)) => Self::Nothing(error.code()),
-                ErrorKind::Handler if matches!(request.antics.panics, Some(Moment::First | Moment::Last)) => Self::Nothing(error.code()),
+                // Whoever is called may be in a world with a bug of our own, and the caller's
+                // handler panics with it.
+                ErrorKind::Handler if matches!(request.ask, Ask::Give(..)) => {
+                    Self::Nothing(error.code())
+                }
+                ErrorKind::Handler
+                    if matches!(request.antics.panics, Some(Moment::First | Moment::Last)) =>
+                {
+                    Self::Nothing(error.code())
+                }
                 _ => Self::Wrong(format!("{error:?}")),
             },
         }
@@ -118,7 +132,13 @@ struct Placed {
 }
 
 impl History {
-    pub(super) fn begin(&mut self, (object, ask): (usize, Ask), antics: Antics, keyed: bool, now: u64) -> Request {
+    pub(super) fn begin(
+        &mut self,
+        (object, ask): (usize, Ask),
+        antics: Antics,
+        keyed: bool,
+        now: u64,
+    ) -> Request {
         let request = Request { number: self.operations.len(), object, ask, keyed, antics };
         self.operations.push(Operation { request, began: now, ended: None });
         request
@@ -151,7 +171,10 @@ impl History {
 
     /// How many operations have been answered with success.
     pub(super) fn answered(&self) -> usize {
-        self.operations.iter().filter(|operation| matches!(operation.ended, Some((_, Outcome::List(_))))).count()
+        self.operations
+            .iter()
+            .filter(|operation| matches!(operation.ended, Some((_, Outcome::List(_)))))
+            .count()
     }
 
     /// Checks everything that was seen against the lists as they are in the end.
@@ -189,7 +212,13 @@ impl History {
                     "object {object}: after the commit of operation {number} {seen:?} was seen, but in the end there is {list:?}"
                 ));
             }
-            placed.push(Placed { number: *number, began: operation.began, ended: Some(*at), place: seen.len(), is_write: false });
+            placed.push(Placed {
+                number: *number,
+                began: operation.began,
+                ended: Some(*at),
+                place: seen.len(),
+                is_write: false,
+            });
         }
         Ok(placed)
     }
@@ -200,9 +229,17 @@ impl History {
             if list[..place].contains(value) {
                 return Err(format!("object {object}: the value {value} is there twice: {list:?}"));
             }
-            let attempts: Vec<&Operation> = self.operations.iter().filter(|operation| operation.writes(object) == Some(*value)).collect();
-            let Some(first) = attempts.first() else { return Err(format!("object {object}: nobody wrote the value {value}")) };
-            let undone = attempts.iter().all(|attempt| matches!(attempt.ended, Some((_, Outcome::Nothing(_)))));
+            let attempts: Vec<&Operation> = self
+                .operations
+                .iter()
+                .filter(|operation| operation.writes(object) == Some(*value))
+                .collect();
+            let Some(first) = attempts.first() else {
+                return Err(format!("object {object}: nobody wrote the value {value}"));
+            };
+            let undone = attempts
+                .iter()
+                .all(|attempt| matches!(attempt.ended, Some((_, Outcome::Nothing(_)))));
             if undone && first.request.object == object {
                 let ended = &first.ended;
                 return Err(format!(
@@ -219,7 +256,9 @@ impl History {
         for operation in &self.operations {
             let number = operation.request.number;
             let written = operation.writes(object);
-            let place = written.and_then(|value| list.iter().position(|other| *other == value)).map(|place| place + 1);
+            let place = written
+                .and_then(|value| list.iter().position(|other| *other == value))
+                .map(|place| place + 1);
             let answer = match &operation.ended {
                 Some((ended, Outcome::List(seen))) => Some((*ended, seen)),
                 _ => None,
@@ -229,24 +268,40 @@ impl History {
             if let Some(seen) = seen
                 && !list.starts_with(seen)
             {
-                return Err(format!("object {object}: operation {number} saw {seen:?}, but in the end there is {list:?}"));
+                return Err(format!(
+                    "object {object}: operation {number} saw {seen:?}, but in the end there is {list:?}"
+                ));
             }
             let own = operation.request.object == object;
             // A message arrives some time after the answer to whoever had it sent.
             let answer = answer.filter(|_| own || !matches!(operation.request.ask, Ask::Send(..)));
             let place = match (written, place, seen) {
                 (Some(value), None, _) if answer.is_some() => {
-                    return Err(format!("object {object}: operation {number} was answered, but its value {value} is lost: {list:?}"));
+                    return Err(format!(
+                        "object {object}: operation {number} was answered, but its value {value} is lost: {list:?}"
+                    ));
                 }
                 (Some(_), Some(place), Some(seen)) if seen.len() != place => {
-                    return Err(format!("object {object}: operation {number} saw {seen:?}, but its value has the place {place}"));
+                    return Err(format!(
+                        "object {object}: operation {number} saw {seen:?}, but its value has the place {place}"
+                    ));
                 }
                 (Some(_), place, _) => place,
                 (None, _, seen) => seen.map(Vec::len),
             };
             if let Some(place) = place.filter(|_| self.is_first(operation) && !is_former) {
-                let ended = if written.is_some() { self.first_answer(operation, object) } else { answer.map(|(ended, _)| ended) };
-                placed.push(Placed { number, began: operation.began, ended, place, is_write: written.is_some() });
+                let ended = if written.is_some() {
+                    self.first_answer(operation, object)
+                } else {
+                    answer.map(|(ended, _)| ended)
+                };
+                placed.push(Placed {
+                    number,
+                    began: operation.began,
+                    ended,
+                    place,
+                    is_write: written.is_some(),
+                });
             }
         }
         Ok(placed)
@@ -255,7 +310,10 @@ impl History {
     /// Whether this is the first attempt to do what it does.
     fn is_first(&self, operation: &Operation) -> bool {
         let value = operation.request.ask.value();
-        let first = self.operations.iter().find(|other| value.is_some() && other.request.ask.value() == value);
+        let first = self
+            .operations
+            .iter()
+            .find(|other| value.is_some() && other.request.ask.value() == value);
         first.is_none_or(|first| first.request.number == operation.request.number)
     }
 
@@ -263,16 +321,22 @@ impl History {
     fn first_answer(&self, operation: &Operation, object: usize) -> Option<u64> {
         let value = operation.request.ask.value();
         let attempts = self.operations.iter().filter(|other| other.request.ask.value() == value);
-        let told = attempts.filter(|other| other.request.object == object || !matches!(other.request.ask, Ask::Send(..)));
-        told.filter_map(|other| other.ended.as_ref().filter(|(_, outcome)| matches!(outcome, Outcome::List(_))))
-            .map(|(ended, _)| *ended)
-            .min()
+        let told = attempts.filter(|other| {
+            other.request.object == object || !matches!(other.request.ask, Ask::Send(..))
+        });
+        told.filter_map(|other| {
+            other.ended.as_ref().filter(|(_, outcome)| matches!(outcome, Outcome::List(_)))
+        })
+        .map(|(ended, _)| *ended)
+        .min()
     }
 
     /// Whether a message has not arrived yet that a list says was sent.
     pub(super) fn is_under_way(&self, lists: &[Vec<i64>]) -> bool {
         self.operations.iter().any(|operation| match operation.request.ask {
-            Ask::Send(value, to) => lists[operation.request.object].contains(&value) && !lists[to].contains(&value),
+            Ask::Send(value, to) => {
+                lists[operation.request.object].contains(&value) && !lists[to].contains(&value)
+            }
             _ => false,
         })
     }
@@ -282,14 +346,17 @@ impl History {
         for (from, sent) in finals.iter().enumerate() {
             for (to, received) in finals.iter().enumerate() {
                 let is_message = |value: &i64| {
-                    self.operations
-                        .iter()
-                        .any(|operation| operation.request.object == from && operation.request.ask == Ask::Send(*value, to))
+                    self.operations.iter().any(|operation| {
+                        operation.request.object == from
+                            && operation.request.ask == Ask::Send(*value, to)
+                    })
                 };
                 let sent: Vec<i64> = sent.iter().copied().filter(is_message).collect();
                 let received: Vec<i64> = received.iter().copied().filter(is_message).collect();
                 if sent != received {
-                    return Err(format!("object {from} sent {sent:?} to object {to}, which got {received:?}"));
+                    return Err(format!(
+                        "object {from} sent {sent:?} to object {to}, which got {received:?}"
+                    ));
                 }
             }
         }
@@ -303,7 +370,10 @@ impl History {
                 && finals[operation.request.object].contains(&value)
                 && !finals[to].contains(&value)
             {
-                return Err(format!("object {} gave {value} to object {to}, which does not have it", operation.request.object));
+                return Err(format!(
+                    "object {} gave {value} to object {to}, which does not have it",
+                    operation.request.object
+                ));
             }
         }
         Ok(())
@@ -343,7 +413,11 @@ impl Operation {
     fn writes(&self, object: usize) -> Option<i64> {
         match self.request.ask {
             Ask::Append(value) if self.request.object == object => Some(value),
-            Ask::Give(value, to) | Ask::Send(value, to) if self.request.object == object || to == object => Some(value),
+            Ask::Give(value, to) | Ask::Send(value, to)
+                if self.request.object == object || to == object =>
+            {
+                Some(value)
+            }
             _ => None,
         }
     }
@@ -353,7 +427,11 @@ impl Operation {
 fn check_order(object: usize, placed: &[Placed]) -> Result<(), String> {
     for later in placed {
         for earlier in placed {
-            let in_order = if later.is_write { earlier.place < later.place } else { earlier.place <= later.place };
+            let in_order = if later.is_write {
+                earlier.place < later.place
+            } else {
+                earlier.place <= later.place
+            };
             if earlier.ended.is_some_and(|ended| ended < later.began) && !in_order {
                 return Err(format!(
                     "object {object}: operation {} had ended with {} values before operation {} began, which {} {} values",

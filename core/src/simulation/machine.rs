@@ -1,6 +1,8 @@
-//! A simulated machine and the process on it: the real engine in a runtime of its own, without timers and sockets.
+//! A simulated machine and the process on it: the real engine in a runtime of its own, without
+//! timers and sockets.
 //!
-//! Dropping the runtime kills every task at the await where it is: a crash. Not stepping it freezes the process.
+//! Dropping the runtime kills every task at the await where it is: a crash. Not stepping it freezes
+//! the process.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -77,8 +79,20 @@ struct Idle {
 }
 
 impl Machine {
-    pub(super) fn new(timeline: Timeline, machine: usize, plan: MachinePlan, network: NetworkPlan) -> Self {
-        Self { plan, network, timeline, process: Process { machine, life: 0 }, running: None, held: Vec::new() }
+    pub(super) fn new(
+        timeline: Timeline,
+        machine: usize,
+        plan: MachinePlan,
+        network: NetworkPlan,
+    ) -> Self {
+        Self {
+            plan,
+            network,
+            timeline,
+            process: Process { machine, life: 0 },
+            running: None,
+            held: Vec::new(),
+        }
     }
 
     /// Starts a new process.
@@ -92,18 +106,35 @@ impl Machine {
         self.process = process;
         let idle = Arc::new(Idle::default());
         let parked = idle.clone();
-        let runtime = Builder::new_current_thread().on_thread_park(move || parked.note()).build().expect("a runtime without drivers");
+        let runtime = Builder::new_current_thread()
+            .on_thread_park(move || parked.note())
+            .build()
+            .expect("a runtime without drivers");
         let reports = Arc::new(Mutex::new(Vec::new()));
         let hearing = Hearing::default();
-        let start =
-            Start { timeline: self.timeline.clone(), process, plan: self.plan.clone(), network: self.network, hearing: hearing.clone() };
+        let start = Start {
+            timeline: self.timeline.clone(),
+            process,
+            plan: self.plan.clone(),
+            network: self.network,
+            hearing: hearing.clone(),
+        };
         let (said, seen) = (reports.clone(), reports.clone());
-        let watcher: Watcher = Arc::new(move |number, text| push(&seen, Report::Left(number, text)));
+        let watcher: Watcher =
+            Arc::new(move |number, text| push(&seen, Report::Left(number, text)));
         runtime.spawn(async move {
             let started = start.engine(watcher).await;
             push(&said, Report::Started(started));
         });
-        self.running = Some(Running { runtime, idle, engine: None, reports, requests: BTreeMap::new(), hearing, stopping: false });
+        self.running = Some(Running {
+            runtime,
+            idle,
+            engine: None,
+            reports,
+            requests: BTreeMap::new(),
+            hearing,
+            stopping: false,
+        });
     }
 
     /// Ends the process at once. Returns the requests that will never be answered.
@@ -118,7 +149,8 @@ impl Machine {
                 outside.clock.thaw(now_us);
             }
         }
-        let mut lost: Vec<usize> = self.held.drain(..).filter_map(|delivery| delivery.request()).collect();
+        let mut lost: Vec<usize> =
+            self.held.drain(..).filter_map(|delivery| delivery.request()).collect();
         if let Some(running) = self.running.take() {
             lost.extend(running.requests.keys());
             drop(running.engine);
@@ -129,7 +161,9 @@ impl Machine {
 
     /// Begins a graceful end.
     pub(super) fn stop(&mut self) {
-        let Some(running) = self.running.as_mut().filter(|running| !running.stopping) else { return };
+        let Some(running) = self.running.as_mut().filter(|running| !running.stopping) else {
+            return;
+        };
         let Some(engine) = running.engine.clone() else { return };
         running.stopping = true;
         let reports = running.reports.clone();
@@ -142,7 +176,9 @@ impl Machine {
 
     /// Whether it accepts requests, and has answered all that it got.
     pub(super) fn is_settled(&self) -> bool {
-        self.is_up() && self.held.is_empty() && self.running.as_ref().is_some_and(|running| running.requests.is_empty())
+        self.is_up()
+            && self.held.is_empty()
+            && self.running.as_ref().is_some_and(|running| running.requests.is_empty())
     }
 
     /// Whether a request would wait for long, because no process runs or it is frozen.
@@ -177,7 +213,10 @@ impl Machine {
         let task = running.runtime.spawn(async move {
             let answer = match engine {
                 // A connection whose task panics ends, and its client can't know.
-                Some(engine) => AssertUnwindSafe(answer(&engine, request)).catch_unwind().await.unwrap_or_else(|_| Err(broken_off())),
+                Some(engine) => AssertUnwindSafe(answer(&engine, request))
+                    .catch_unwind()
+                    .await
+                    .unwrap_or_else(|_| Err(broken_off())),
                 None => Err(Error::new(ErrorKind::Busy, "the process has not started yet")),
             };
             push(&reports, Report::Answered(request.number, answer));
@@ -188,7 +227,11 @@ impl Machine {
     /// Reads what another server sends.
     pub(super) fn open(&mut self, letter: Letter) {
         let Some(running) = self.running.as_mut() else { return };
-        running.runtime.spawn(letter.read(self.timeline.clone(), self.process, running.engine.clone()));
+        running.runtime.spawn(letter.read(
+            self.timeline.clone(),
+            self.process,
+            running.engine.clone(),
+        ));
     }
 
     /// Hears what another server has told.
@@ -202,7 +245,9 @@ impl Machine {
     /// The client of a request has closed its connection. `true` when there was one.
     pub(super) fn go_away(&mut self, request: usize) -> bool {
         let before = self.held.len();
-        self.held.retain(|delivery| !matches!(delivery, Delivery::Request(held) if held.number == request));
+        self.held.retain(
+            |delivery| !matches!(delivery, Delivery::Request(held) if held.number == request),
+        );
         let task = self.running.as_mut().and_then(|running| running.requests.remove(&request));
         if let Some(task) = &task {
             task.abort();
@@ -214,7 +259,8 @@ impl Machine {
     pub(super) fn step(&mut self) -> Vec<Report> {
         let Some(running) = self.running.as_mut() else { return Vec::new() };
         running.runtime.block_on(running.idle.reached());
-        let reports = std::mem::take(&mut *running.reports.lock().unwrap_or_else(PoisonError::into_inner));
+        let reports =
+            std::mem::take(&mut *running.reports.lock().unwrap_or_else(PoisonError::into_inner));
         for report in &reports {
             match report {
                 Report::Started(Ok(engine)) => running.engine = Some(engine.clone()),
@@ -280,14 +326,28 @@ impl Start {
         let bucket = SimBucket::new(timeline.clone(), process, clock.clone());
         let bucket = Arc::new(Retrying::new(bucket, clock.clone(), random.clone()));
         let peers: Option<Arc<dyn Peers>> = match network.forwards {
-            true => Some(Arc::new(SimPeers { timeline: timeline.clone(), process, clock: clock.clone() })),
+            true => Some(Arc::new(SimPeers {
+                timeline: timeline.clone(),
+                process,
+                clock: clock.clone(),
+            })),
             false => None,
         };
         let directory: Option<Arc<dyn Directory>> = match network.tells {
-            true => Some(Arc::new(SimDirectory { timeline, process, clock: clock.clone(), hearing })),
+            true => {
+                Some(Arc::new(SimDirectory { timeline, process, clock: clock.clone(), hearing }))
+            }
             false => None,
         };
-        let components = Components { bucket, clock, random, executor: Arc::new(Inline), peers, directory, instance: process.uuid() };
+        let components = Components {
+            bucket,
+            clock,
+            random,
+            executor: Arc::new(Inline),
+            peers,
+            directory,
+            instance: process.uuid(),
+        };
         Engine::start(app(watcher), Tenant::new("local", "local")?, plan.settings, components).await
     }
 }

@@ -1,7 +1,9 @@
-//! A deterministic simulation of the real core: many processes, clients and a store that misbehaves, in virtual time, from one seed.
+//! A deterministic simulation of the real core: many processes, clients and a store that
+//! misbehaves, in virtual time, from one seed.
 //!
-//! Promises: the same seed gives the same trace; what a world shows to be wrong is wrong with the code, not with the world. What is
-//! simulated, how often it goes wrong, and what is not simulated is in docs/design/0007.
+//! Promises: the same seed gives the same trace; what a world shows to be wrong is wrong with the
+//! code, not with the world. What is simulated, how often it goes wrong, and what is not simulated
+//! is in docs/design/0007.
 
 mod bucket;
 mod chance;

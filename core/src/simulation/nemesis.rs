@@ -30,16 +30,25 @@ impl Act {
         let chance = &mut state.chance;
         let machine = chance.index(machines);
         if plan.clocks_only {
-            return Self::Jump(machine, i64::try_from(chance.within(10 * SECOND..=MINUTE)).expect("a minute"));
+            return Self::Jump(
+                machine,
+                i64::try_from(chance.within(10 * SECOND..=MINUTE)).expect("a minute"),
+            );
         }
         if plan.crashes_only {
             return Self::Crash(machine, chance.spread(SECOND..=MINUTE));
         }
         if plan.network.forwards && chance.in_thousand(150) {
-            return Self::Part(machine, chance.index(machines), chance.spread(100 * MS..=40 * SECOND));
+            return Self::Part(
+                machine,
+                chance.index(machines),
+                chance.spread(100 * MS..=40 * SECOND),
+            );
         }
         match chance.below(if plan.hours { 130 } else { 100 }) {
-            0..30 if plan.hours && chance.in_thousand(400) => Self::Freeze(machine, chance.within(HOUR..=3 * HOUR)),
+            0..30 if plan.hours && chance.in_thousand(400) => {
+                Self::Freeze(machine, chance.within(HOUR..=3 * HOUR))
+            }
             0..30 => Self::Freeze(machine, chance.spread(100 * MS..=MINUTE)),
             30..45 => Self::Crash(machine, chance.spread(MS..=20 * SECOND)),
             45..60 => Self::Stop(machine),

@@ -1,4 +1,5 @@
-//! The way from server to server: letters that can be lost, late and cut off, and whose answers can.
+//! The way from server to server: letters that can be lost, late and cut off, and whose answers
+//! can.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -65,7 +66,11 @@ pub(super) fn address(machine: usize) -> String {
 impl SimPeers {
     /// Sends a letter and waits for its answer, for so long.
     async fn ask(&self, owner: &Owner, content: Content, patience: Duration) -> Reply {
-        let Some(machine) = owner.address.strip_prefix("sim://").and_then(|number| number.parse().ok()) else { return Reply::Broken };
+        let Some(machine) =
+            owner.address.strip_prefix("sim://").and_then(|number| number.parse().ok())
+        else {
+            return Reply::Broken;
+        };
         let (reply, answer) = oneshot::channel();
         let letter = Letter { from: self.process, to: owner.instance, content, reply };
         self.timeline.lock().post(machine, letter);
@@ -90,8 +95,11 @@ impl Peers for SimPeers {
         let Forward { object, request, mut journey } = forward;
         journey.visited.push(self.process.uuid().to_string());
         let (head, body) = request.into_parts();
-        let not_taken =
-            |request: Option<Request>, what| PeerError::NotTaken { request: request.map(Box::new), what, reason: what.to_owned() };
+        let not_taken = |request: Option<Request>, what| PeerError::NotTaken {
+            request: request.map(Box::new),
+            what,
+            reason: what.to_owned(),
+        };
         let Ok(body) = body.bytes().await else { return Err(not_taken(None, "broken")) };
         let back = Request::from_parts(head.clone(), body.clone().into());
         match self.ask(owner, Content::Offer(object.clone()), ACCEPT_MAX).await {
@@ -102,8 +110,11 @@ impl Peers for SimPeers {
         let mut parcel = http::Request::from_parts(head, body);
         // What is known of a request inside of a process does not travel.
         parcel.extensions_mut().clear();
-        match self.ask(owner, Content::Request(object, journey, Box::new(parcel)), ANSWER_MAX).await {
-            Reply::Answered(answer) => Ok(Passed::Answered(answer.map(|answer| answer.map(Into::into)))),
+        match self.ask(owner, Content::Request(object, journey, Box::new(parcel)), ANSWER_MAX).await
+        {
+            Reply::Answered(answer) => {
+                Ok(Passed::Answered(answer.map(|answer| answer.map(Into::into))))
+            }
             Reply::Declined => Err(not_taken(None, "declined")),
             _ => Err(PeerError::Unknown { reason: "no answer came".to_owned() }),
         }
@@ -130,7 +141,13 @@ impl Letter {
 impl Content {
     async fn answered(self, engine: &Engine) -> Reply {
         let (object, journey, request) = match self {
-            Self::Offer(object) => return if engine.admits(&object).await { Reply::Accepted } else { Reply::Declined },
+            Self::Offer(object) => {
+                return if engine.admits(&object).await {
+                    Reply::Accepted
+                } else {
+                    Reply::Declined
+                };
+            }
             Self::Request(object, journey, request) => (object, journey, request),
         };
         match engine.receive(&object, journey, request.map(Into::into)).await {
@@ -156,7 +173,10 @@ impl State {
     }
 
     fn loses(&mut self, from: usize, to: usize, in_thousand: u64) -> bool {
-        self.is_parted(from, to) || self.is_cut(from) || self.is_cut(to) || self.chance.in_thousand(in_thousand)
+        self.is_parted(from, to)
+            || self.is_cut(from)
+            || self.is_cut(to)
+            || self.chance.in_thousand(in_thousand)
     }
 
     fn post(&mut self, machine: usize, letter: Letter) {

@@ -1,5 +1,6 @@
-//! What the simulated program serves: lists that grow, and hand values on to each other, by calls and by messages; beside them tables that
-//! come and go; and handlers that panic, look on after their answer, and write when they are asked to read.
+//! What the simulated program serves: lists that grow, and hand values on to each other, by calls
+//! and by messages; beside them tables that come and go; and handlers that panic, look on after
+//! their answer, and write when they are asked to read.
 
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ pub(super) const ANTICS: &str = "x-antics";
 /// Hears what somebody outside sees of an object when something of an operation has left it.
 pub(super) type Watcher = Arc<dyn Fn(usize, String) + Send + Sync>;
 
-/// A list. Its answers are the whole list and what else is in the database, so that they say what they have seen.
+/// A list. Its answers are the whole list and what else is in the database, so that they say what
+/// they have seen.
 struct List {
     watcher: Watcher,
 }
@@ -26,8 +28,13 @@ pub(super) fn app(watcher: Watcher) -> App {
 
 impl DurableObject for List {
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
-        let antics = request.headers().get(ANTICS).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
-        let (number, moment) = antics.as_deref().and_then(|text| text.split_once(' ')).unwrap_or_default();
+        let antics = request
+            .headers()
+            .get(ANTICS)
+            .and_then(|value| value.to_str().ok())
+            .map(ToOwned::to_owned);
+        let (number, moment) =
+            antics.as_deref().and_then(|text| text.split_once(' ')).unwrap_or_default();
         trip(moment, Moment::First);
         let text = answer(request, ctx).await?;
         trip(moment, Moment::Last);
@@ -38,8 +45,12 @@ impl DurableObject for List {
         for late in [Moment::Committed, Moment::Behind] {
             let moment = moment.to_owned();
             match late {
-                Moment::Committed if moment == late.name() => ctx.after_commit(move || trip(&moment, late)),
-                Moment::Behind if moment == late.name() => ctx.wait_until(async move { trip(&moment, late) }),
+                Moment::Committed if moment == late.name() => {
+                    ctx.after_commit(move || trip(&moment, late))
+                }
+                Moment::Behind if moment == late.name() => {
+                    ctx.wait_until(async move { trip(&moment, late) })
+                }
                 _ => {}
             }
         }
@@ -58,12 +69,20 @@ async fn answer(request: Request, ctx: &mut Context) -> Result<String> {
     if path == "/read" {
         return content(ctx);
     }
-    ctx.sql().exec("CREATE TABLE IF NOT EXISTS list (place INTEGER PRIMARY KEY, value INTEGER NOT NULL)", ())?;
+    ctx.sql().exec(
+        "CREATE TABLE IF NOT EXISTS list (place INTEGER PRIMARY KEY, value INTEGER NOT NULL)",
+        (),
+    )?;
     let (value, to) = query.split_once('&').unwrap_or((&query, ""));
     let value: i64 = value.parse().map_err(|_| Error::invalid("no value"))?;
-    // A call may be made again, so what is called makes sure that it does it once; whatever else is done twice can be seen.
-    let unless = if path == "/take" { "WHERE NOT EXISTS (SELECT 1 FROM list WHERE value = ?1)" } else { "" };
-    let written = ctx.sql().exec(&format!("INSERT INTO list (value) SELECT ?1 {unless}"), [value])?.rows_written();
+    // A call may be made again, so what is called makes sure that it does it once; whatever else is
+    // done twice can be seen.
+    let unless =
+        if path == "/take" { "WHERE NOT EXISTS (SELECT 1 FROM list WHERE value = ?1)" } else { "" };
+    let written = ctx
+        .sql()
+        .exec(&format!("INSERT INTO list (value) SELECT ?1 {unless}"), [value])?
+        .rows_written();
     if written > 0 {
         schemas::change(ctx.sql(), value)?;
     }
@@ -80,7 +99,8 @@ async fn answer(request: Request, ctx: &mut Context) -> Result<String> {
 
 /// The whole list in one line, and below it everything else.
 fn content(ctx: &mut Context) -> Result<String> {
-    let known: i64 = ctx.sql().exec("SELECT count(*) FROM sqlite_schema WHERE name = 'list'", ())?.one()?;
+    let known: i64 =
+        ctx.sql().exec("SELECT count(*) FROM sqlite_schema WHERE name = 'list'", ())?.one()?;
     let mut values: Vec<i64> = Vec::new();
     if known > 0 {
         values = ctx.sql().exec("SELECT value FROM list ORDER BY place", ())?.rows()?;

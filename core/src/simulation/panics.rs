@@ -1,4 +1,5 @@
-//! Panics inside of simulated processes, which a runtime would swallow: each is a problem of its world, but for those that it planned.
+//! Panics inside of simulated processes, which a runtime would swallow: each is a problem of its
+//! world, but for those that it planned.
 
 use std::cell::RefCell;
 use std::sync::Once;

@@ -25,7 +25,8 @@ pub(super) struct Plan {
     pub(super) acts: u64,
     /// At most this much time between two of them.
     pub(super) act_pause_us: u64,
-    /// Nothing happens but that wall clocks are set forward, often, while servers wait for each other's leases.
+    /// Nothing happens but that wall clocks are set forward, often, while servers wait for each
+    /// other's leases.
     pub(super) clocks_only: bool,
     /// Nothing happens but that processes are killed, and others do not follow soon.
     pub(super) crashes_only: bool,
@@ -79,8 +80,8 @@ pub(super) struct ClockPlan {
     pub(super) rate_ppm: i64,
     /// The wall clock begins so far from true time.
     pub(super) offset_us: i64,
-    /// The monotonic clock stands still while the machine is frozen. Then its wall clock is never set back: a machine whose clocks both
-    /// lie in the same way can't know that time has passed.
+    /// The monotonic clock stands still while the machine is frozen. Then its wall clock is never
+    /// set back: a machine whose clocks both lie in the same way can't know that time has passed.
     pub(super) stands_still: bool,
 }
 
@@ -125,7 +126,11 @@ impl Plan {
         }
         let network = NetworkPlan::draw(chance, machines.len());
         let mut machines = machines;
-        for (number, machine) in machines.iter_mut().enumerate().filter(|(_, machine)| machine.settings.ownership == Ownership::Leased) {
+        for (number, machine) in machines
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, machine)| machine.settings.ownership == Ownership::Leased)
+        {
             machine.settings.address = network.forwards.then(|| address(number));
         }
         Self {
@@ -140,7 +145,12 @@ impl Plan {
             hours,
             knows_the_dead: chance.in_thousand(100),
             latency_us: chance.pick(&[MS, 10 * MS, 60 * MS]),
-            think_us: chance.pick(&[5 * MS, 200 * MS, 3 * SECOND, if hours { 5 * MINUTE } else { 15 * SECOND }]),
+            think_us: chance.pick(&[
+                5 * MS,
+                200 * MS,
+                3 * SECOND,
+                if hours { 5 * MINUTE } else { 15 * SECOND },
+            ]),
             keyed: chance.in_thousand(600) && !planted(Bug::SafeMethodBelieved),
             faults: Faults::draw(chance, hours),
             network,
@@ -156,7 +166,8 @@ impl Plan {
     fn of_clocks(mut machines: Vec<MachinePlan>, chance: &mut Chance) -> Self {
         for machine in &mut machines {
             machine.settings.ownership = Ownership::Leased;
-            machine.settings.lease_duration = Duration::from_micros(chance.within(5 * SECOND..=15 * SECOND));
+            machine.settings.lease_duration =
+                Duration::from_micros(chance.within(5 * SECOND..=15 * SECOND));
             machine.settings.turn_wait_max = Duration::from_micros(20 * SECOND);
         }
         Self {
@@ -185,18 +196,21 @@ impl Plan {
 }
 
 impl Plan {
-    /// Servers that send each other requests and die, and a store of many clocks; their requests wait for the leases of the dead.
+    /// Servers that send each other requests and die, and a store of many clocks; their requests
+    /// wait for the leases of the dead.
     fn of_take_overs(machines: Vec<MachinePlan>, chance: &mut Chance) -> Self {
         let mut plan = Self::of_clocks(machines, chance);
         for (number, machine) in plan.machines.iter_mut().enumerate() {
             machine.settings.address = Some(address(number));
-            machine.settings.lease_duration = Duration::from_micros(chance.within(SECOND..=7 * SECOND));
+            machine.settings.lease_duration =
+                Duration::from_micros(chance.within(SECOND..=7 * SECOND));
             machine.clock = ClockPlan { stands_still: false, ..machine.clock };
         }
         plan.network = NetworkPlan { forwards: true, ..NetworkPlan::default() };
         plan.latency_us = chance.pick(&[20 * MS, 200 * MS]);
         (plan.clocks_only, plan.crashes_only) = (false, true);
-        (plan.many_clocks, plan.act_pause_us, plan.think_us) = (true, 10 * SECOND, chance.pick(&[SECOND, 4 * SECOND]));
+        (plan.many_clocks, plan.act_pause_us, plan.think_us) =
+            (true, 10 * SECOND, chance.pick(&[SECOND, 4 * SECOND]));
         plan
     }
 }
@@ -213,14 +227,16 @@ impl MachinePlan {
         let often = hours || chance.in_thousand(100);
         if often {
             let interval = Duration::from_micros(chance.pick(&[0, 50 * MS, SECOND]));
-            settings.checkpoint = Checkpoint { interval, min_changes: chance.within(1..=3), ..Checkpoint::default() };
+            settings.checkpoint =
+                Checkpoint { interval, min_changes: chance.within(1..=3), ..Checkpoint::default() };
         }
         if every_request {
             settings.checkpoint.mode = CheckpointMode::EveryRequest;
         }
         let clock = ClockPlan {
             rate_ppm: i64::try_from(chance.below(401)).expect("small") - 200,
-            offset_us: i64::try_from(chance.below(2 * HOUR)).expect("some hours") - i64::try_from(HOUR).expect("an hour"),
+            offset_us: i64::try_from(chance.below(2 * HOUR)).expect("some hours")
+                - i64::try_from(HOUR).expect("an hour"),
             stands_still: chance.in_thousand(400),
         };
         Self { settings, clock }
@@ -257,7 +273,9 @@ fn draw_codes(chance: &mut Chance) -> Vec<i64> {
     let count = chance.pick(&[0, 0, 3, 6, known.len()]);
     let tables = chance.within(1..=3);
     // Whoever is about the same table is three numbers apart.
-    let near = known.into_iter().filter(|code| u64::try_from((code - 1) % 3).is_ok_and(|table| table < tables));
+    let near = known
+        .into_iter()
+        .filter(|code| u64::try_from((code - 1) % 3).is_ok_and(|table| table < tables));
     let mut near: Vec<i64> = near.collect();
     chance.shuffle(&mut near);
     near.truncate(count);
@@ -271,6 +289,16 @@ impl Faults {
         let (request_lost, answer_lost, twice, late) = (some(2), some(1), some(2), some(2));
         let (conflict, error_before, error_after, refused) = (some(1), some(2), some(1), some(4));
         let frozen_before = if hours { some(4) + 5 } else { some(10) };
-        Self { request_lost, answer_lost, twice, late, conflict, error_before, error_after, refused, frozen_before }
+        Self {
+            request_lost,
+            answer_lost,
+            twice,
+            late,
+            conflict,
+            error_before,
+            error_after,
+            refused,
+            frozen_before,
+        }
     }
 }

@@ -1,7 +1,9 @@
-//! Tables that come, go and change their names beside the lists, and what must be in them: a database that was never restored tells.
+//! Tables that come, go and change their names beside the lists, and what must be in them: a
+//! database that was never restored tells.
 //!
-//! What a request does to them follows from the value that it appends and from what is there. So the list, which is the order of all
-//! writes, says what the whole database must hold after each of them.
+//! What a request does to them follows from the value that it appends and from what is there. So
+//! the list, which is the order of all writes, says what the whole database must hold after each of
+//! them.
 
 use crate::change::Value;
 use crate::error::{ErrorKind, Result};
@@ -14,15 +16,26 @@ pub(super) const CODES: i64 = 100;
 /// How many tables there are that one script can be about.
 const TABLES: i64 = 3;
 
-/// `T` is the table's name, `V` the value. A statement that fails is passed over, as a handler might.
+/// `T` is the table's name, `V` the value. A statement that fails is passed over, as a handler
+/// might.
 const SCRIPTS: [&[&str]; 22] = [
-    &["CREATE TABLE IF NOT EXISTS T (a INTEGER PRIMARY KEY, b TEXT)", "INSERT INTO T (b) VALUES ('V')"],
+    &[
+        "CREATE TABLE IF NOT EXISTS T (a INTEGER PRIMARY KEY, b TEXT)",
+        "INSERT INTO T (b) VALUES ('V')",
+    ],
     &["DROP TABLE IF EXISTS T"],
     &["INSERT INTO T (b) VALUES ('V'), ('V more')"],
     &["UPDATE T SET b = b || 'x' WHERE rowid % 2 = 0", "DELETE FROM T WHERE rowid % 3 = 0"],
-    &["CREATE TABLE IF NOT EXISTS T_new (a INTEGER PRIMARY KEY, b TEXT, c TEXT)", "INSERT OR REPLACE INTO T_new SELECT a, b, 'V' FROM T"],
+    &[
+        "CREATE TABLE IF NOT EXISTS T_new (a INTEGER PRIMARY KEY, b TEXT, c TEXT)",
+        "INSERT OR REPLACE INTO T_new SELECT a, b, 'V' FROM T",
+    ],
     &["DROP TABLE T", "ALTER TABLE T_new RENAME TO T"],
-    &["DROP TABLE IF EXISTS T", "CREATE TABLE T (a INTEGER PRIMARY KEY, b TEXT)", "INSERT INTO T VALUES (1, 'V')"],
+    &[
+        "DROP TABLE IF EXISTS T",
+        "CREATE TABLE T (a INTEGER PRIMARY KEY, b TEXT)",
+        "INSERT INTO T VALUES (1, 'V')",
+    ],
     &["CREATE UNIQUE INDEX IF NOT EXISTS T_i ON T (b, a)"],
     &["DROP INDEX IF EXISTS T_i"],
     &[
@@ -38,13 +51,30 @@ const SCRIPTS: [&[&str]; 22] = [
         "INSERT INTO T (b) VALUES ('V')",
         "RELEASE s",
     ],
-    &["SAVEPOINT s", "DROP TABLE IF EXISTS T", "CREATE TABLE T (a TEXT PRIMARY KEY, b) WITHOUT ROWID", "ROLLBACK TO s", "RELEASE s"],
-    &["ALTER TABLE T RENAME TO T_old", "ALTER TABLE T_new RENAME TO T", "ALTER TABLE T_old RENAME TO T_new"],
+    &[
+        "SAVEPOINT s",
+        "DROP TABLE IF EXISTS T",
+        "CREATE TABLE T (a TEXT PRIMARY KEY, b) WITHOUT ROWID",
+        "ROLLBACK TO s",
+        "RELEASE s",
+    ],
+    &[
+        "ALTER TABLE T RENAME TO T_old",
+        "ALTER TABLE T_new RENAME TO T",
+        "ALTER TABLE T_old RENAME TO T_new",
+    ],
     &["ALTER TABLE T ADD COLUMN d DEFAULT 'V'"],
     &["CREATE VIEW IF NOT EXISTS T_v AS SELECT b FROM T", "UPDATE T SET b = 'V' WHERE rowid = 1"],
     &["DROP VIEW IF EXISTS T_v"],
-    &["CREATE TABLE IF NOT EXISTS T (a TEXT PRIMARY KEY, b) WITHOUT ROWID", "INSERT OR REPLACE INTO T (a, b) VALUES ('k', 'V')"],
-    &["DROP TABLE IF EXISTS T", "CREATE TABLE T (b TEXT, a INTEGER)", "INSERT INTO T (b) VALUES ('V')"],
+    &[
+        "CREATE TABLE IF NOT EXISTS T (a TEXT PRIMARY KEY, b) WITHOUT ROWID",
+        "INSERT OR REPLACE INTO T (a, b) VALUES ('k', 'V')",
+    ],
+    &[
+        "DROP TABLE IF EXISTS T",
+        "CREATE TABLE T (b TEXT, a INTEGER)",
+        "INSERT INTO T (b) VALUES ('V')",
+    ],
     &[
         "SAVEPOINT s",
         "ALTER TABLE T RENAME TO T_old",
@@ -82,7 +112,9 @@ pub(super) fn change(mut sql: Sql<'_>, value: i64) -> Result<()> {
     for statement in SCRIPTS[usize::try_from(script).expect("a code that there is")] {
         let text = filled(statement, &name, value);
         let outcome = sql.reborrow().exec(&text, ()).and_then(|mut cursor| cursor.values());
-        outcome.map(drop).or_else(|error| if error.kind() == ErrorKind::Handler { Ok(()) } else { Err(error) })?;
+        outcome.map(drop).or_else(|error| {
+            if error.kind() == ErrorKind::Handler { Ok(()) } else { Err(error) }
+        })?;
     }
     Ok(())
 }
@@ -122,9 +154,14 @@ pub(super) fn content(mut sql: Sql<'_>) -> Result<String> {
             continue;
         }
         let name = String::from_utf8_lossy(name);
-        let with_rowid = sql.reborrow().exec(&format!("SELECT rowid, * FROM \"{name}\""), ()).and_then(|mut cursor| cursor.values());
+        let with_rowid = sql
+            .reborrow()
+            .exec(&format!("SELECT rowid, * FROM \"{name}\""), ())
+            .and_then(|mut cursor| cursor.values());
         let rows = match with_rowid {
-            Err(error) if error.kind() == ErrorKind::Handler => sql.reborrow().exec(&format!("SELECT * FROM \"{name}\""), ())?.values()?,
+            Err(error) if error.kind() == ErrorKind::Handler => {
+                sql.reborrow().exec(&format!("SELECT * FROM \"{name}\""), ())?.values()?
+            }
             rows => rows?,
         };
         let mut rows: Vec<String> = rows.iter().map(|row| line(row)).collect();
@@ -132,7 +169,8 @@ pub(super) fn content(mut sql: Sql<'_>) -> Result<String> {
         lines.append(&mut rows);
     }
     // The table comes with the first counter, which may be one of dotdo's own.
-    let counters = r"SELECT * FROM sqlite_sequence WHERE name NOT LIKE '\_dotdo%' ESCAPE '\' ORDER BY name";
+    let counters =
+        r"SELECT * FROM sqlite_sequence WHERE name NOT LIKE '\_dotdo%' ESCAPE '\' ORDER BY name";
     if let Ok(rows) = sql.reborrow().exec(counters, ()).and_then(|mut cursor| cursor.values()) {
         lines.extend(rows.iter().map(|row| line(row)));
     }
@@ -152,7 +190,11 @@ pub(super) struct Reference(Database);
 
 impl Reference {
     pub(super) fn new() -> Self {
-        let limits = Limits { database_bytes_max: 64 << 20, row_bytes_max: 1 << 20, temporary_bytes_max: 64 << 20 };
+        let limits = Limits {
+            database_bytes_max: 64 << 20,
+            row_bytes_max: 1 << 20,
+            temporary_bytes_max: 64 << 20,
+        };
         Self(Database::new(&limits).expect("a database opens"))
     }
 

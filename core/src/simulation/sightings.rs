@@ -1,4 +1,5 @@
-//! What was seen of the objects beside the lists in answers: everything else in their databases, and former states.
+//! What was seen of the objects beside the lists in answers: everything else in their databases,
+//! and former states.
 
 use std::collections::BTreeMap;
 
@@ -19,9 +20,14 @@ pub(super) struct Sightings {
 impl Sightings {
     /// What `number` saw of `object` beside `list`.
     pub(super) fn content(&mut self, object: usize, number: usize, list: &[i64], content: &str) {
-        let (other, before) = self.contents.entry((object, list.to_vec())).or_insert_with(|| (number, content.to_owned()));
+        let (other, before) = self
+            .contents
+            .entry((object, list.to_vec()))
+            .or_insert_with(|| (number, content.to_owned()));
         if before != content {
-            let text = format!("object {object}: beside {list:?} operation {other} saw\n{before}\nand operation {number} saw\n{content}");
+            let text = format!(
+                "object {object}: beside {list:?} operation {other} saw\n{before}\nand operation {number} saw\n{content}"
+            );
             self.contradiction.get_or_insert(text);
         }
     }
@@ -48,7 +54,10 @@ impl Sightings {
                 if length > 0 {
                     reference.add(list[length - 1]);
                 }
-                let Some((number, content)) = self.contents.get(&(object, list[..length].to_vec())) else { continue };
+                let Some((number, content)) = self.contents.get(&(object, list[..length].to_vec()))
+                else {
+                    continue;
+                };
                 let expected = reference.content();
                 if *content != expected {
                     let list = &list[..length];
@@ -59,9 +68,13 @@ impl Sightings {
             }
         }
         for (object, sequence, length) in &self.former {
-            let later = self.former.iter().find(|(other, later, shorter)| other == object && later >= sequence && shorter < length);
+            let later = self.former.iter().find(|(other, later, shorter)| {
+                other == object && later >= sequence && shorter < length
+            });
             if let Some((_, later, shorter)) = later {
-                return Err(format!("object {object}: as of record {sequence} there were {length} values, as of record {later} {shorter}"));
+                return Err(format!(
+                    "object {object}: as of record {sequence} there were {length} values, as of record {later} {shorter}"
+                ));
             }
         }
         Ok(())

@@ -12,7 +12,8 @@ use crate::simulation::plan::{Faults, MINUTE, MS, SECOND};
 use crate::simulation::timeline::{Delivery, Event, Process, State};
 use crate::store::{Entry, Key, Stored};
 
-/// A request can take this long to reach the store, far beyond the patience of its sender: a little less than the store's own limit.
+/// A request can take this long to reach the store, far beyond the patience of its sender: a little
+/// less than the store's own limit.
 const LATE_MAX_US: u64 = 14 * MINUTE;
 
 /// What is asked of the store.
@@ -81,7 +82,13 @@ pub(super) struct Store {
 impl Store {
     pub(super) fn new(chance: &mut Chance, forgets_the_dead: bool) -> Self {
         let offset_us = i64::try_from(chance.below(10 * SECOND)).expect("seconds");
-        Self { objects: BTreeMap::new(), offset_us, forgets_the_dead, many_clocks: false, numbers: 0 }
+        Self {
+            objects: BTreeMap::new(),
+            offset_us,
+            forgets_the_dead,
+            many_clocks: false,
+            numbers: 0,
+        }
     }
 
     /// Puts an object there before the world begins.
@@ -102,7 +109,9 @@ impl Store {
     fn apply(&mut self, operation: &Operation, now_us: u64) -> Result<Answer, String> {
         let modified_ms = self.date_ms(now_us);
         match operation {
-            Operation::Create(key, _) if self.objects.contains_key(key) => return Ok(Answer::Exists),
+            Operation::Create(key, _) if self.objects.contains_key(key) => {
+                return Ok(Answer::Exists);
+            }
             Operation::Create(key, bytes) | Operation::Put(key, bytes) => {
                 if matches!(operation, Operation::Put(..)) && key.as_str().contains("/log/") {
                     return Err(format!("{key} of the log is put without a condition"));
@@ -110,7 +119,9 @@ impl Store {
                 self.objects.insert(key.clone(), Stored { bytes: bytes.clone(), modified_ms });
             }
             Operation::Get(key) => return Ok(Answer::Found(self.objects.get(key).cloned())),
-            Operation::List(prefix, after, limit) => return Ok(Answer::Listed(self.list(prefix, after.as_ref(), *limit))),
+            Operation::List(prefix, after, limit) => {
+                return Ok(Answer::Listed(self.list(prefix, after.as_ref(), *limit)));
+            }
             Operation::Delete(keys) => return self.delete(keys),
         }
         Ok(Answer::Done)
@@ -122,17 +133,31 @@ impl Store {
             Some(after) if after.as_str() >= below.as_str() => Bound::Excluded(after.clone()),
             _ => Bound::Included(Key::new(below.clone())),
         };
-        let within = self.objects.range((from, Bound::Unbounded)).take_while(|(key, _)| key.as_str().starts_with(&below));
-        let entry =
-            |(key, stored): (&Key, &Stored)| Entry { key: key.clone(), bytes: stored.bytes.len() as u64, modified_ms: stored.modified_ms };
+        let within = self
+            .objects
+            .range((from, Bound::Unbounded))
+            .take_while(|(key, _)| key.as_str().starts_with(&below));
+        let entry = |(key, stored): (&Key, &Stored)| Entry {
+            key: key.clone(),
+            bytes: stored.bytes.len() as u64,
+            modified_ms: stored.modified_ms,
+        };
         within.take(limit).map(entry).collect()
     }
 
     fn delete(&mut self, keys: &[Key]) -> Result<Answer, String> {
         for key in keys {
             self.objects.remove(key);
-            let Some((folder, _)) = key.as_str().rsplit_once('/').filter(|(folder, _)| folder.ends_with("/log")) else { continue };
-            if self.list(&Key::new(folder), Some(&Key::new(folder)), 1).first().is_none_or(|newest| newest.key > *key) {
+            let Some((folder, _)) =
+                key.as_str().rsplit_once('/').filter(|(folder, _)| folder.ends_with("/log"))
+            else {
+                continue;
+            };
+            if self
+                .list(&Key::new(folder), Some(&Key::new(folder)), 1)
+                .first()
+                .is_none_or(|newest| newest.key > *key)
+            {
                 return Err(format!("{key} is deleted, and was the newest record"));
             }
         }
@@ -148,7 +173,9 @@ impl Message {
             Operation::Put(key, bytes) => format!("put {key} ({} bytes)", bytes.len()),
             Operation::Get(key) => format!("get {key}"),
             Operation::List(prefix, ..) => format!("list {prefix}"),
-            Operation::Delete(keys) => format!("delete {} keys from {}", keys.len(), keys.first().map_or("", Key::as_str)),
+            Operation::Delete(keys) => {
+                format!("delete {} keys from {}", keys.len(), keys.first().map_or("", Key::as_str))
+            }
         };
         format!("#{} of m{}.{}: {what}", self.number, self.from.machine, self.from.life)
     }
@@ -161,7 +188,11 @@ impl Answer {
             Self::Exists => "exists".to_owned(),
             Self::Found(None) => "nothing".to_owned(),
             Self::Found(Some(stored)) => format!("{} bytes", stored.bytes.len()),
-            Self::Listed(entries) => format!("{} keys from {}", entries.len(), entries.first().map_or("", |entry| entry.key.as_str())),
+            Self::Listed(entries) => format!(
+                "{} keys from {}",
+                entries.len(),
+                entries.first().map_or("", |entry| entry.key.as_str())
+            ),
             Self::Busy(status) => status.to_string(),
             Self::Refused => "refused".to_owned(),
         }
@@ -169,23 +200,40 @@ impl Answer {
 }
 
 impl State {
-    /// Sends a request to the store. Whether and when it gets there, and its answer back, is drawn now.
-    pub(super) fn send(&mut self, from: Process, operation: Operation, reply: oneshot::Sender<Dated>) {
+    /// Sends a request to the store. Whether and when it gets there, and its answer back, is drawn
+    /// now.
+    pub(super) fn send(
+        &mut self,
+        from: Process,
+        operation: Operation,
+        reply: oneshot::Sender<Dated>,
+    ) {
         self.store.numbers += 1;
         let faults = self.faults;
         let fate = draw(&mut self.chance, faults, &operation);
         let way_us = self.way_us();
-        let message = Message { number: self.store.numbers, from, operation, fate, reply: Some(reply) };
+        let message =
+            Message { number: self.store.numbers, from, operation, fate, reply: Some(reply) };
         if self.is_cut(from.machine) || self.chance.in_thousand(faults.request_lost) {
             return self.note(format_args!("{} is lost", message.name()));
         }
-        // Whoever sends a request again for its client does so when no answer came; a refusal is one.
+        // Whoever sends a request again for its client does so when no answer came; a refusal is
+        // one.
         if fate != Fate::Refused && self.chance.in_thousand(faults.twice) {
             let again_us = way_us + self.chance.spread(MS..=LATE_MAX_US);
-            let again = Message { fate: Fate::AnswerLost, reply: None, operation: message.operation.clone(), ..message };
+            let again = Message {
+                fate: Fate::AnswerLost,
+                reply: None,
+                operation: message.operation.clone(),
+                ..message
+            };
             self.schedule(again_us, Event::Arrive(Box::new(again)));
         }
-        let late_us = if self.chance.in_thousand(faults.late) { self.chance.spread(10 * MS..=LATE_MAX_US) } else { 0 };
+        let late_us = if self.chance.in_thousand(faults.late) {
+            self.chance.spread(10 * MS..=LATE_MAX_US)
+        } else {
+            0
+        };
         self.schedule(way_us + late_us, Event::Arrive(Box::new(message)));
     }
 
@@ -202,7 +250,8 @@ impl State {
         if is_dead && self.store.forgets_the_dead {
             return self.note(format_args!("{name} ended with its process"));
         }
-        let applied = !matches!(message.fate, Fate::Conflict | Fate::ErrorBefore | Fate::Refused) && self.now_us >= self.outage_until_us;
+        let applied = !matches!(message.fate, Fate::Conflict | Fate::ErrorBefore | Fate::Refused)
+            && self.now_us >= self.outage_until_us;
         let now_us = self.now_us;
         let answer = if applied {
             match self.store.apply(&message.operation, now_us) {
@@ -221,7 +270,11 @@ impl State {
             Fate::Fine | Fate::AnswerLost => answer,
         };
         let lost = message.fate == Fate::AnswerLost || self.is_cut(message.from.machine);
-        self.note(format_args!("{name}: {}{}", told.name(), if lost { ", which is lost" } else { "" }));
+        self.note(format_args!(
+            "{name}: {}{}",
+            told.name(),
+            if lost { ", which is lost" } else { "" }
+        ));
         let behind_us = if self.store.many_clocks { self.chance.below(SECOND) } else { 0 };
         let date_ms = self.store.date_ms(now_us.saturating_sub(behind_us));
         if let Some(reply) = message.reply.take().filter(|_| !lost) {

@@ -20,7 +20,9 @@ const THREADS: usize = 2;
 /// A number that somebody has given to this run.
 #[expect(clippy::disallowed_methods, reason = "a test is told by its environment what to repeat")]
 fn given(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}")))
+    std::env::var(name).ok().map(|text| {
+        text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}"))
+    })
 }
 
 /// Runs one world, in which a panic is a problem too.
@@ -87,16 +89,27 @@ impl Totals {
         self.events.fetch_add(outcomes.events, Ordering::Relaxed);
     }
 
-    #[expect(clippy::disallowed_macros, clippy::print_stderr, reason = "whoever runs it wants to know how much was tried")]
+    #[expect(
+        clippy::disallowed_macros,
+        clippy::print_stderr,
+        reason = "whoever runs it wants to know how much was tried"
+    )]
     fn print(&self) {
         let [worlds, operations, answered, events] =
-            [&self.worlds, &self.operations, &self.answered, &self.events].map(|count| count.load(Ordering::Relaxed));
-        eprintln!("{worlds} worlds, {operations} operations, {answered} of them answered with success, {events} events");
+            [&self.worlds, &self.operations, &self.answered, &self.events]
+                .map(|count| count.load(Ordering::Relaxed));
+        eprintln!(
+            "{worlds} worlds, {operations} operations, {answered} of them answered with success, {events} events"
+        );
     }
 }
 
 #[test]
-#[expect(clippy::disallowed_macros, clippy::print_stderr, reason = "whoever repeats a seed wants to read its trace")]
+#[expect(
+    clippy::disallowed_macros,
+    clippy::print_stderr,
+    reason = "whoever repeats a seed wants to read its trace"
+)]
 fn histories_are_linearizable_whatever_happens() {
     if let Some(seed) = given("DOTDO_TEST_SEED") {
         let outcomes = world(seed, Trace::kept(), None);
@@ -118,7 +131,8 @@ fn histories_are_linearizable_whatever_happens() {
 #[test]
 fn the_same_seed_gives_the_same_trace() {
     for seed in 0..100 {
-        let (first, second) = (world(seed, Trace::hashed(), None), world(seed, Trace::hashed(), None));
+        let (first, second) =
+            (world(seed, Trace::hashed(), None), world(seed, Trace::hashed(), None));
         assert_eq!(first.hash, second.hash, "seed {seed} did not do the same twice");
         assert_eq!(first.events, second.events);
     }
@@ -126,14 +140,24 @@ fn the_same_seed_gives_the_same_trace() {
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a test is told by its environment what to look for")]
-#[expect(clippy::disallowed_macros, clippy::print_stderr, reason = "how many seeds it takes is what one wants to know")]
+#[expect(
+    clippy::disallowed_macros,
+    clippy::print_stderr,
+    reason = "how many seeds it takes is what one wants to know"
+)]
 fn every_planted_bug_is_found() {
     let mut missed = Vec::new();
     let wanted = std::env::var("DOTDO_TEST_BUG").ok();
-    let bugs = BUGS.into_iter().filter(|bug| wanted.as_ref().is_none_or(|wanted| *wanted == format!("{bug:?}")));
+    let bugs = BUGS
+        .into_iter()
+        .filter(|bug| wanted.as_ref().is_none_or(|wanted| *wanted == format!("{bug:?}")));
     eprintln!("| bug | found at seed | by |\n|---|---|---|");
     for bug in bugs {
-        let found = first_failure(given("DOTDO_TEST_SEEDS").unwrap_or(SEEDS_OF_BUG), Some(bug), &Totals::default());
+        let found = first_failure(
+            given("DOTDO_TEST_SEEDS").unwrap_or(SEEDS_OF_BUG),
+            Some(bug),
+            &Totals::default(),
+        );
         match found {
             Some((seed, problem)) => {
                 eprintln!("| {bug:?} | {seed} | {problem} |");

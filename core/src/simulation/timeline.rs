@@ -1,4 +1,5 @@
-//! What all of a simulated world shares: true time, the queue of what will happen, the store, every machine's clocks, and the trace.
+//! What all of a simulated world shares: true time, the queue of what will happen, the store, every
+//! machine's clocks, and the trace.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};

@@ -23,7 +23,10 @@ impl Trace {
         // Hashing can't fail.
         let _ = writeln!(Hasher(&mut self.hash), "{now_us} {what}");
         if let Some(lines) = &mut self.lines {
-            lines.push(format!("{:>14.6} {what}", std::time::Duration::from_micros(now_us).as_secs_f64()));
+            lines.push(format!(
+                "{:>14.6} {what}",
+                std::time::Duration::from_micros(now_us).as_secs_f64()
+            ));
         }
     }
 

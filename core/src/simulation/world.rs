@@ -19,10 +19,12 @@ use crate::simulation::trace::Trace;
 /// A world with more events than this does not come to an end.
 const EVENTS_MAX: u64 = 60_000;
 
-/// When all faults have stopped, every request must be answered within this time, and every object be read on every machine.
+/// When all faults have stopped, every request must be answered within this time, and every object
+/// be read on every machine.
 const PROGRESS_MAX_US: u64 = 5 * MINUTE;
 
-/// A commit that nobody waits for any more goes on for at most this long: the longest commit deadline, and the last request.
+/// A commit that nobody waits for any more goes on for at most this long: the longest commit
+/// deadline, and the last request.
 const TRYING_MAX_US: u64 = 25 * SECOND;
 
 /// The world.
@@ -54,7 +56,8 @@ pub(super) struct Outcomes {
 pub(super) fn run(seed: u64, trace: Trace) -> Outcomes {
     let mut world = World::new(seed, trace);
     let problem = world.live().err();
-    let (operations, answered, events) = (world.history.len(), world.history.answered(), world.events);
+    let (operations, answered, events) =
+        (world.history.len(), world.history.answered(), world.events);
     let state = world.timeline.lock();
     let (hash, trace) = (state.trace.hash(), state.trace.lines().to_vec());
     drop(state);
@@ -71,8 +74,10 @@ impl World {
         store.many_clocks = plan.many_clocks;
         let clients = (0..plan.clients).map(|_| Client::draw(&mut chance, &plan)).collect();
         let timeline = Timeline::new(chance, trace, store);
-        let machines =
-            (0..).zip(&plan.machines).map(|(machine, of)| Machine::new(timeline.clone(), machine, of.clone(), plan.network)).collect();
+        let machines = (0..)
+            .zip(&plan.machines)
+            .map(|(machine, of)| Machine::new(timeline.clone(), machine, of.clone(), plan.network))
+            .collect();
         {
             let mut state = timeline.lock();
             let outside = |plan: &super::plan::MachinePlan| Outside {
@@ -89,7 +94,17 @@ impl World {
             state.oversleep_us = if plan.hours { 2 * MINUTE } else { SECOND };
             state.freeze_us = if plan.hours { 180 * MINUTE } else { MINUTE };
         }
-        Self { timeline, plan, machines, clients, history: History::default(), acts: 0, values: 0, events: 0, is_calm: false }
+        Self {
+            timeline,
+            plan,
+            machines,
+            clients,
+            history: History::default(),
+            acts: 0,
+            values: 0,
+            events: 0,
+            is_calm: false,
+        }
     }
 
     /// The whole life of the world.
@@ -97,7 +112,8 @@ impl World {
         arm(self.plan.mishap);
         self.begin();
         self.run_until("the clients have done their work", u64::MAX, |world| {
-            world.acts == 0 && world.clients.iter().all(|client| client.left == 0 && client.waits_for.is_none())
+            world.acts == 0
+                && world.clients.iter().all(|client| client.left == 0 && client.waits_for.is_none())
         })?;
         self.calm_down();
         self.settle()?;
@@ -106,7 +122,9 @@ impl World {
         for machine in 0..self.machines.len() {
             let lists = self.read_everything(machine)?;
             if finals.as_ref().is_some_and(|finals| *finals != lists) {
-                return Err(format!("machine {machine} reads {lists:?}, and before it another read {finals:?}"));
+                return Err(format!(
+                    "machine {machine} reads {lists:?}, and before it another read {finals:?}"
+                ));
             }
             finals = Some(lists);
         }
@@ -142,7 +160,11 @@ impl World {
         let mut state = self.timeline.lock();
         state.note(format_args!("all faults stop"));
         state.faults = Faults::default();
-        state.network = NetworkPlan { forwards: state.network.forwards, tells: state.network.tells, ..NetworkPlan::default() };
+        state.network = NetworkPlan {
+            forwards: state.network.forwards,
+            tells: state.network.tells,
+            ..NetworkPlan::default()
+        };
         state.parted.2 = 0;
         state.outage_until_us = 0;
         state.oversleep_us = 0;
@@ -159,10 +181,16 @@ impl World {
 
     /// Waits until every request has its answer and nobody is still trying to write.
     fn settle(&mut self) -> Result<(), String> {
-        self.run_until("every request is answered", PROGRESS_MAX_US, |world| world.machines.iter().all(Machine::is_settled))?;
+        self.run_until("every request is answered", PROGRESS_MAX_US, |world| {
+            world.machines.iter().all(Machine::is_settled)
+        })?;
         let tried_us = self.timeline.lock().now_us + TRYING_MAX_US;
-        self.run_until("nobody tries to write", PROGRESS_MAX_US, |world| world.timeline.lock().now_us > tried_us)?;
-        self.run_until("all machines run again", PROGRESS_MAX_US, |world| world.machines.iter().all(Machine::is_settled))
+        self.run_until("nobody tries to write", PROGRESS_MAX_US, |world| {
+            world.timeline.lock().now_us > tried_us
+        })?;
+        self.run_until("all machines run again", PROGRESS_MAX_US, |world| {
+            world.machines.iter().all(Machine::is_settled)
+        })
     }
 
     /// Waits until every message has arrived.
@@ -177,12 +205,19 @@ impl World {
             if now_us > start_us + PROGRESS_MAX_US {
                 return Err(format!("no progress: a message does not arrive: {lists:?}"));
             }
-            self.run_until("a message might have arrived", PROGRESS_MAX_US, |world| world.timeline.lock().now_us > now_us + 20 * SECOND)?;
+            self.run_until("a message might have arrived", PROGRESS_MAX_US, |world| {
+                world.timeline.lock().now_us > now_us + 20 * SECOND
+            })?;
         }
     }
 
     /// Goes on until `done`, for at most so long.
-    fn run_until(&mut self, what: &str, within_us: u64, done: impl Fn(&Self) -> bool) -> Result<(), String> {
+    fn run_until(
+        &mut self,
+        what: &str,
+        within_us: u64,
+        done: impl Fn(&Self) -> bool,
+    ) -> Result<(), String> {
         let until_us = self.timeline.lock().now_us.saturating_add(within_us);
         while !done(self) {
             let event = self.timeline.lock().next().ok_or("nothing will ever happen again")?;
@@ -206,11 +241,15 @@ impl World {
                 let is_alive = self.timeline.lock().is_alive(process);
                 match delivery {
                     delivery if is_alive => self.deliver(process.machine, delivery),
-                    Delivery::Letter(letter) => letter.return_to_sender(process.machine, &mut self.timeline.lock()),
+                    Delivery::Letter(letter) => {
+                        letter.return_to_sender(process.machine, &mut self.timeline.lock())
+                    }
                     _ => {}
                 }
             }
-            Event::Client(client, wakes) if self.clients[client].wakes == wakes => self.go_on(client),
+            Event::Client(client, wakes) if self.clients[client].wakes == wakes => {
+                self.go_on(client)
+            }
             Event::Client(..) => {}
             Event::Act => self.act(),
             Event::Thaw(machine, freezes) => self.thaw(machine, freezes),
@@ -241,19 +280,26 @@ impl World {
                 if left_us > 0 {
                     // The clock stood still meanwhile.
                     let process = self.machines[machine].process;
-                    return state.schedule(left_us, Event::Deliver(process, Delivery::Timer(timer, due_us)));
+                    return state.schedule(
+                        left_us,
+                        Event::Deliver(process, Delivery::Timer(timer, due_us)),
+                    );
                 }
                 // Whoever slept is there: the timer is not closed.
                 let _ = timer.send(());
             }
             Delivery::Request(request) => {
-                self.timeline.lock().note(format_args!("m{machine} gets operation {}", request.number));
+                self.timeline
+                    .lock()
+                    .note(format_args!("m{machine} gets operation {}", request.number));
                 self.machines[machine].accept(request);
             }
             Delivery::Letter(letter) => self.machines[machine].open(*letter),
             // Whoever asked may not wait any more.
             Delivery::Reply(reply, answer) => drop(reply.send(answer)),
-            Delivery::News(object, holding, news) => self.machines[machine].hear(&object, &holding, news),
+            Delivery::News(object, holding, news) => {
+                self.machines[machine].hear(&object, &holding, news)
+            }
         }
         self.step(machine);
     }
@@ -262,9 +308,13 @@ impl World {
     fn step(&mut self, machine: usize) {
         for report in self.machines[machine].step() {
             match report {
-                Report::Started(Ok(_)) => self.timeline.lock().note(format_args!("m{machine} is up")),
+                Report::Started(Ok(_)) => {
+                    self.timeline.lock().note(format_args!("m{machine} is up"))
+                }
                 Report::Started(Err(error)) => {
-                    self.timeline.lock().note(format_args!("m{machine} does not start: {}", error.code()));
+                    self.timeline
+                        .lock()
+                        .note(format_args!("m{machine} does not start: {}", error.code()));
                     self.end_process(machine, SECOND);
                 }
                 Report::Answered(number, answer) => self.answered(number, answer),
@@ -286,17 +336,23 @@ impl World {
             let request = {
                 let mut state = self.timeline.lock();
                 let now = state.tick();
-                let request = self.history.begin((lists.len(), Ask::Read), Antics::default(), false, now);
+                let request =
+                    self.history.begin((lists.len(), Ask::Read), Antics::default(), false, now);
                 let process = self.machines[machine].process;
                 state.schedule(SECOND, Event::Deliver(process, Delivery::Request(request)));
                 request
             };
-            self.run_until("a read was answered", PROGRESS_MAX_US, |world| world.history.outcome(number).is_some())?;
+            self.run_until("a read was answered", PROGRESS_MAX_US, |world| {
+                world.history.outcome(number).is_some()
+            })?;
             match self.history.outcome(request.number) {
                 Some(Outcome::List(list)) => lists.push(list.clone()),
                 outcome => {
                     if self.timeline.lock().now_us > start_us + PROGRESS_MAX_US {
-                        return Err(format!("no progress: object {} can't be read on machine {machine}: {outcome:?}", lists.len()));
+                        return Err(format!(
+                            "no progress: object {} can't be read on machine {machine}: {outcome:?}",
+                            lists.len()
+                        ));
                     }
                 }
             }
@@ -309,6 +365,8 @@ impl World {
         for machine in 0..self.machines.len() {
             self.end_process(machine, SECOND);
         }
-        self.run_until("all machines run again", PROGRESS_MAX_US, |world| world.machines.iter().all(Machine::is_up))
+        self.run_until("all machines run again", PROGRESS_MAX_US, |world| {
+            world.machines.iter().all(Machine::is_up)
+        })
     }
 }

@@ -24,14 +24,20 @@ impl Columns {
         Self { ids, last_column_id, schema_id: 0, changed: true, added_from: 0 }
     }
 
-    /// Ids for the table that was `base` and now has `shape`, when its rows were left alone by everything in between.
+    /// Ids for the table that was `base` and now has `shape`, when its rows were left alone by
+    /// everything in between.
     ///
-    /// Only `RENAME COLUMN` and `ADD COLUMN` leave rows alone, and neither moves a column, so columns correspond by position. `None` when
-    /// that can't be: the table is another one then.
+    /// Only `RENAME COLUMN` and `ADD COLUMN` leave rows alone, and neither moves a column, so
+    /// columns correspond by position. `None` when that can't be: the table is another one then.
     pub(super) fn evolve(base: &TableBase, shape: &TableShape) -> Option<Self> {
-        let same_type = |(old, new): (&Column, &Column)| old.declared == new.declared && old.affinity == new.affinity;
+        let same_type = |(old, new): (&Column, &Column)| {
+            old.declared == new.declared && old.affinity == new.affinity
+        };
         let old = &base.shape.columns;
-        if base.shape.key != shape.key || old.len() > shape.columns.len() || !old.iter().zip(&shape.columns).all(same_type) {
+        if base.shape.key != shape.key
+            || old.len() > shape.columns.len()
+            || !old.iter().zip(&shape.columns).all(same_type)
+        {
             return None;
         }
         let added = shape.columns.len() - old.len();
@@ -62,7 +68,11 @@ mod tests {
             declared: (*declared).to_owned(),
             affinity: Affinity::Text,
         };
-        TableShape { name: "t".to_owned(), columns: columns.iter().map(column).collect(), key: KeyShape::Rowid { alias: None } }
+        TableShape {
+            name: "t".to_owned(),
+            columns: columns.iter().map(column).collect(),
+            key: KeyShape::Rowid { alias: None },
+        }
     }
 
     fn base(shape: TableShape) -> TableBase {
@@ -84,8 +94,19 @@ mod tests {
     #[test]
     fn renamed_columns_keep_their_ids_and_new_ones_get_unused_ids() {
         let base = base(shape(&[("a", "TEXT"), ("b", "TEXT")]));
-        let columns = Columns::evolve(&base, &shape(&[("a", "TEXT"), ("renamed", "TEXT"), ("c", "TEXT")])).expect("the same table");
-        assert_eq!(columns, Columns { ids: vec![3, 4, 5], last_column_id: 5, schema_id: 1, changed: true, added_from: 2 });
+        let columns =
+            Columns::evolve(&base, &shape(&[("a", "TEXT"), ("renamed", "TEXT"), ("c", "TEXT")]))
+                .expect("the same table");
+        assert_eq!(
+            columns,
+            Columns {
+                ids: vec![3, 4, 5],
+                last_column_id: 5,
+                schema_id: 1,
+                changed: true,
+                added_from: 2
+            }
+        );
         let same = Columns::evolve(&base, &base.shape.clone()).expect("the same table");
         assert!(!same.changed && same.schema_id == 0);
     }

@@ -25,7 +25,12 @@ pub(super) struct Content {
 }
 
 /// Every row in new files; none of the `files` of the base stays.
-pub(super) fn everything(db: &Database, shape: &TableShape, layout: Layout, files: usize) -> Result<Content> {
+pub(super) fn everything(
+    db: &Database,
+    shape: &TableShape,
+    layout: Layout,
+    files: usize,
+) -> Result<Content> {
     let mut sink = RowSink::new(shape, layout);
     db.scan(&shape.name, &mut |rowid, values| sink.push(rowid, values))?;
     Ok(Content { keep: vec![false; files], added: sink.finish()?, gone: BTreeMap::new() })
@@ -33,9 +38,14 @@ pub(super) fn everything(db: &Database, shape: &TableShape, layout: Layout, file
 
 /// Whether some row that is not in `keys` has a value in a column from `added_from` on.
 ///
-/// Iceberg V2 knows no default for a column that old files lack: it is NULL there. A column that was added with another default makes all
-/// rows be written again.
-pub(super) fn fills_new_columns(db: &Database, shape: &TableShape, keys: &KeySet, added_from: usize) -> Result<bool> {
+/// Iceberg V2 knows no default for a column that old files lack: it is NULL there. A column that
+/// was added with another default makes all rows be written again.
+pub(super) fn fills_new_columns(
+    db: &Database,
+    shape: &TableShape,
+    keys: &KeySet,
+    added_from: usize,
+) -> Result<bool> {
     if added_from == shape.columns.len() {
         return Ok(false);
     }
@@ -54,24 +64,45 @@ pub(super) fn fills_new_columns(db: &Database, shape: &TableShape, keys: &KeySet
     }
 }
 
-/// The content that differs from the base in the rows with `keys` only, or `None` when only writing everything is sure or cheaper.
-pub(super) fn changed(db: &Database, base: &TableBase, shape: &TableShape, layout: &Layout, keys: &KeySet) -> Result<Option<Content>> {
+/// The content that differs from the base in the rows with `keys` only, or `None` when only writing
+/// everything is sure or cheaper.
+pub(super) fn changed(
+    db: &Database,
+    base: &TableBase,
+    shape: &TableShape,
+    layout: &Layout,
+    keys: &KeySet,
+) -> Result<Option<Content>> {
     let Some(files) = Files::locate(base, keys) else { return Ok(None) };
     let merged = files.choose(base, keys);
-    let keep: Vec<bool> =
-        files.dead.iter().zip(&base.data).zip(&merged).map(|((dead, data), merged)| !merged && dead.len() < data.file.rows).collect();
+    let keep: Vec<bool> = files
+        .dead
+        .iter()
+        .zip(&base.data)
+        .zip(&merged)
+        .map(|((dead, data), merged)| !merged && dead.len() < data.file.rows)
+        .collect();
     if !keep.is_empty() && !keep.contains(&true) {
         return Ok(None);
     }
     let mut sink = RowSink::new(shape, layout.clone());
     let complete = match keys {
-        KeySet::Rowids(rowids) => push_rowids(db, shape, &mut sink, rowids, &files.live_rowids(base, &merged))?,
-        KeySet::Primary(keys) => push_primary(db, shape, &mut sink, keys, &files.live_keys(base, &merged))?,
+        KeySet::Rowids(rowids) => {
+            push_rowids(db, shape, &mut sink, rowids, &files.live_rowids(base, &merged))?
+        }
+        KeySet::Primary(keys) => {
+            push_primary(db, shape, &mut sink, keys, &files.live_keys(base, &merged))?
+        }
     };
     if !complete {
         return Ok(None);
     }
-    let gone = base.data.iter().zip(files.gone).zip(&keep).filter(|((_, gone), keep)| **keep && !gone.is_empty());
+    let gone = base
+        .data
+        .iter()
+        .zip(files.gone)
+        .zip(&keep)
+        .filter(|((_, gone), keep)| **keep && !gone.is_empty());
     let gone = gone.map(|((data, gone), _)| (Arc::clone(&data.file.key), gone)).collect();
     Ok(Some(Content { keep, added: sink.finish()?, gone }))
 }
@@ -93,14 +124,21 @@ enum LiveKeys {
 }
 
 impl Files {
-    /// Finds the former versions of the rows with `keys`. `None` when it is not certain which they are.
+    /// Finds the former versions of the rows with `keys`. `None` when it is not certain which they
+    /// are.
     fn locate(base: &TableBase, keys: &KeySet) -> Option<Self> {
-        let dead: Vec<RoaringBitmap> = base.data.iter().map(|data| base.dead_rows(&data.file.key)).collect();
+        let dead: Vec<RoaringBitmap> =
+            base.data.iter().map(|data| base.dead_rows(&data.file.key)).collect();
         let mut files = Self { gone: vec![RoaringBitmap::new(); dead.len()], dead };
         match keys {
             KeySet::Rowids(rowids) => {
                 for bits in rowids {
-                    files.mark(base.data.iter().enumerate().filter_map(|(at, data)| Some((at, data.index.find_rowid(bits)?))));
+                    files.mark(
+                        base.data
+                            .iter()
+                            .enumerate()
+                            .filter_map(|(at, data)| Some((at, data.index.find_rowid(bits)?))),
+                    );
                 }
             }
             KeySet::Primary(keys) => files.locate_primary(base, keys)?,
@@ -111,8 +149,9 @@ impl Files {
         Some(files)
     }
 
-    /// SQLite may take keys with different bytes for equal (NOCASE, 1 and 1.0). A row under such a related key is replaced when its own key
-    /// is among the changed ones too; otherwise nobody knows here, and `None` has everything written.
+    /// SQLite may take keys with different bytes for equal (NOCASE, 1 and 1.0). A row under such a
+    /// related key is replaced when its own key is among the changed ones too; otherwise nobody
+    /// knows here, and `None` has everything written.
     fn locate_primary(&mut self, base: &TableBase, keys: &BTreeSet<KeyBytes>) -> Option<()> {
         let mut related = Vec::new();
         for key in keys {
@@ -123,7 +162,9 @@ impl Files {
                 related.extend(found.related.into_iter().map(|position| (at, position)));
             }
         }
-        let is_settled = |(at, position): &(usize, u32)| self.dead[*at].contains(*position) || self.gone[*at].contains(*position);
+        let is_settled = |(at, position): &(usize, u32)| {
+            self.dead[*at].contains(*position) || self.gone[*at].contains(*position)
+        };
         related.iter().all(is_settled).then_some(())
     }
 
@@ -143,7 +184,9 @@ impl Files {
             dead: dead.len(),
         };
         let candidates: Vec<Candidate> = base.data.iter().zip(&self.dead).map(candidate).collect();
-        let (bytes, rows) = candidates.iter().fold((0, 0), |(bytes, rows), file| (bytes + file.bytes, rows + file.rows));
+        let (bytes, rows) = candidates
+            .iter()
+            .fold((0, 0), |(bytes, rows), file| (bytes + file.bytes, rows + file.rows));
         let incoming = keys.len() * (bytes / rows.max(1)).max(1);
         choose(&candidates, incoming, DATA_FILES_MAX, FILE_BYTES_TARGET as u64)
     }
@@ -153,7 +196,12 @@ impl Files {
         base: &'a TableBase,
         merged: &'a [bool],
     ) -> impl Iterator<Item = (&'a super::index::RowIndex, &'a RoaringBitmap)> {
-        base.data.iter().zip(&self.dead).zip(merged).filter(|(_, merged)| **merged).map(|((data, dead), _)| (&*data.index, dead))
+        base.data
+            .iter()
+            .zip(&self.dead)
+            .zip(merged)
+            .filter(|(_, merged)| **merged)
+            .map(|((data, dead), _)| (&*data.index, dead))
     }
 
     fn live_rowids(&self, base: &TableBase, merged: &[bool]) -> RoaringTreemap {
@@ -165,14 +213,21 @@ impl Files {
         for (index, dead) in self.merged(base, merged) {
             match index.live_keys(dead) {
                 Some(keys) => known.extend(keys.cloned()),
-                None => return LiveKeys::Hashed(self.merged(base, merged).flat_map(|(index, dead)| index.live_hashes(dead)).collect()),
+                None => {
+                    return LiveKeys::Hashed(
+                        self.merged(base, merged)
+                            .flat_map(|(index, dead)| index.live_hashes(dead))
+                            .collect(),
+                    );
+                }
             }
         }
         LiveKeys::Known(known)
     }
 }
 
-/// Writes the changed rows and the unchanged ones of merged files. `false` when a row that has not changed is gone.
+/// Writes the changed rows and the unchanged ones of merged files. `false` when a row that has not
+/// changed is gone.
 fn push_rowids(
     db: &Database,
     shape: &TableShape,
@@ -190,7 +245,8 @@ fn push_rowids(
     Ok(true)
 }
 
-/// The same for a `WITHOUT ROWID` table. Rows are told apart by the key that they have now, because two changed keys may lead to one row.
+/// The same for a `WITHOUT ROWID` table. Rows are told apart by the key that they have now, because
+/// two changed keys may lead to one row.
 fn push_primary(
     db: &Database,
     shape: &TableShape,

@@ -29,16 +29,27 @@ pub(super) struct DeleteFiles {
     pub(super) removed: Vec<FileRef>,
 }
 
-/// Decides which of the base's delete files stay beside the data files `data`, of which the rows `gone` go now.
+/// Decides which of the base's delete files stay beside the data files `data`, of which the rows
+/// `gone` go now.
 ///
 /// `moved`: none stays, because they name data files by URIs that no longer hold.
-pub(super) fn revise(base: Option<&TableBase>, data: &[DataFile], gone: Positions, moved: bool) -> Result<DeleteChange> {
+pub(super) fn revise(
+    base: Option<&TableBase>,
+    data: &[DataFile],
+    gone: Positions,
+    moved: bool,
+) -> Result<DeleteChange> {
     let old: &[DeleteFile] = base.map_or(&[], |base| &base.deletes);
     let is_live = |key: &str| data.iter().any(|data| &*data.file.key == key);
     let candidates: Vec<Candidate> = old
         .iter()
         .map(|file| {
-            let dead = file.positions.iter().filter(|(key, _)| !is_live(key)).map(|(_, positions)| positions.len()).sum();
+            let dead = file
+                .positions
+                .iter()
+                .filter(|(key, _)| !is_live(key))
+                .map(|(_, positions)| positions.len())
+                .sum();
             Candidate { bytes: file.file.bytes, rows: file.file.rows, dead }
         })
         .collect();
@@ -65,7 +76,12 @@ const BYTES_A_DELETE: u64 = 3;
 
 /// The file for these positions, of data files below `location`.
 pub(super) fn encode(positions: &Positions, location: &str) -> Result<EncodedFile> {
-    write_deletes(&positions.iter().map(|(key, positions)| (format!("{location}/{key}"), positions)).collect())
+    write_deletes(
+        &positions
+            .iter()
+            .map(|(key, positions)| (format!("{location}/{key}"), positions))
+            .collect(),
+    )
 }
 
 /// The delete file that [`encode`] wrote and the snapshot calls `file`.
@@ -74,10 +90,16 @@ pub(super) fn delete_file(file: FileRef, positions: Positions) -> DeleteFile {
 }
 
 /// The inverse of the names that [`encode`] gives to data files.
-pub(super) fn relative(name: &str, location: &str, read: BTreeMap<String, RoaringBitmap>) -> Result<Positions> {
+pub(super) fn relative(
+    name: &str,
+    location: &str,
+    read: BTreeMap<String, RoaringBitmap>,
+) -> Result<Positions> {
     let relative = |(uri, positions): (String, RoaringBitmap)| {
         let key = uri.strip_prefix(location).and_then(|rest| rest.strip_prefix('/'));
-        let key = key.ok_or_else(|| Error::corrupt(name, format!("expected deletes in files below {location}, found {uri}")))?;
+        let key = key.ok_or_else(|| {
+            Error::corrupt(name, format!("expected deletes in files below {location}, found {uri}"))
+        })?;
         Ok((Arc::from(key), positions))
     };
     read.into_iter().map(relative).collect()

@@ -30,12 +30,17 @@ impl Digest {
             let (mut rows, mut hasher) = (0, blake3::Hasher::new());
             database.scan(&shape.name, &mut |rowid, values| {
                 rows += 1;
-                hasher.update(&encode(rowid.map(ValueRef::Integer).into_iter().chain(values.iter().copied())));
+                hasher.update(&encode(
+                    rowid.map(ValueRef::Integer).into_iter().chain(values.iter().copied()),
+                ));
                 Ok(())
             })?;
             Ok(TableDigest { shape: shape.clone(), rows, hash: hasher.finalize() })
         };
-        Ok(Self { header: database.header().clone(), tables: database.shapes().iter().map(table).collect::<Result<_>>()? })
+        Ok(Self {
+            header: database.header().clone(),
+            tables: database.shapes().iter().map(table).collect::<Result<_>>()?,
+        })
     }
 
     /// What is not the same in `found`, in words without any value of a row; `None` when all is.
@@ -48,11 +53,15 @@ impl Digest {
             match found.tables.iter().find(|other| other.shape.name == *name) {
                 None => return Some(format!("the table {name:?}, which is missing")),
                 Some(other) if other != table => {
-                    return Some(format!("the table {name:?}: expected {} rows, got {} rows or others", table.rows, other.rows));
+                    return Some(format!(
+                        "the table {name:?}: expected {} rows, got {} rows or others",
+                        table.rows, other.rows
+                    ));
                 }
                 Some(_) => {}
             }
         }
-        (self.header != found.header || self.tables.len() != found.tables.len()).then(|| "the counters or versions".to_owned())
+        (self.header != found.header || self.tables.len() != found.tables.len())
+            .then(|| "the counters or versions".to_owned())
     }
 }

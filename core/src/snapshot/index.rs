@@ -5,7 +5,8 @@ use roaring::{RoaringBitmap, RoaringTreemap};
 use super::keys::{KeyBytes, KeyHash, key_of_row, rowid_to_bits};
 use crate::change::{KeyShape, TableShape, ValueRef};
 
-/// Files with at most this many rows keep their primary keys in memory, so that merging them need not read the whole table.
+/// Files with at most this many rows keep their primary keys in memory, so that merging them need
+/// not read the whole table.
 const KEYS_KEPT_MAX: usize = 4096;
 
 /// The keys of a data file's rows by position.
@@ -15,7 +16,8 @@ pub(super) enum RowIndex {
     None,
     /// A rowid table: rows lie in order, so a row's position is its rowid's rank.
     Rowids(RoaringTreemap),
-    /// A `WITHOUT ROWID` table: sorted hashes of keys, the position of each, and the keys themselves where they are few.
+    /// A `WITHOUT ROWID` table: sorted hashes of keys, the position of each, and the keys
+    /// themselves where they are few.
     Primary { hashes: Vec<KeyHash>, positions: Vec<u32>, keys: Option<Vec<KeyBytes>> },
 }
 
@@ -34,13 +36,22 @@ impl IndexBuilder {
         }
     }
 
-    /// Adds the next row. `false` when its rowid does not follow those before, so that ranks would be no positions.
-    pub(super) fn push(&mut self, shape: &TableShape, rowid: Option<i64>, values: &[ValueRef<'_>]) -> bool {
+    /// Adds the next row. `false` when its rowid does not follow those before, so that ranks would
+    /// be no positions.
+    pub(super) fn push(
+        &mut self,
+        shape: &TableShape,
+        rowid: Option<i64>,
+        values: &[ValueRef<'_>],
+    ) -> bool {
         match self {
-            Self::Rowids(rowids) => rowid.is_some_and(|rowid| rowids.try_push(rowid_to_bits(rowid)).is_ok()),
+            Self::Rowids(rowids) => {
+                rowid.is_some_and(|rowid| rowids.try_push(rowid_to_bits(rowid)).is_ok())
+            }
             Self::Primary { entries, keys } => {
                 let key = key_of_row(shape, values);
-                let position = u32::try_from(entries.len()).expect("files are cut long before 2^32 rows");
+                let position =
+                    u32::try_from(entries.len()).expect("files are cut long before 2^32 rows");
                 entries.push((KeyHash::new(&key), position));
                 if keys.len() <= KEYS_KEPT_MAX {
                     keys.push(key);
@@ -79,7 +90,9 @@ impl RowIndex {
     /// The position of a rowid; `None` when the file never had it.
     pub(super) fn find_rowid(&self, bits: u64) -> Option<u32> {
         match self {
-            Self::Rowids(rowids) if rowids.contains(bits) => u32::try_from(rowids.rank(bits) - 1).ok(),
+            Self::Rowids(rowids) if rowids.contains(bits) => {
+                u32::try_from(rowids.rank(bits) - 1).ok()
+            }
             _ => None,
         }
     }
@@ -93,14 +106,21 @@ impl RowIndex {
                 if known.family() != hash.family() {
                     break;
                 }
-                if *known == hash { found.exact = Some(*position) } else { found.related.push(*position) }
+                if *known == hash {
+                    found.exact = Some(*position)
+                } else {
+                    found.related.push(*position)
+                }
             }
         }
         found
     }
 
     /// The rowids of the rows that are not in `dead`, as bits.
-    pub(super) fn live_rowids<'a>(&'a self, dead: &'a RoaringBitmap) -> impl Iterator<Item = u64> + 'a {
+    pub(super) fn live_rowids<'a>(
+        &'a self,
+        dead: &'a RoaringBitmap,
+    ) -> impl Iterator<Item = u64> + 'a {
         let rowids = match self {
             Self::Rowids(rowids) => Some(rowids),
             _ => None,
@@ -109,18 +129,29 @@ impl RowIndex {
         rowids.into_iter().flat_map(move |rowids| (0..).zip(rowids).filter_map(live))
     }
 
-    /// The primary keys of the rows that are not in `dead`; `None` when they are too many to be kept.
-    pub(super) fn live_keys<'a>(&'a self, dead: &'a RoaringBitmap) -> Option<impl Iterator<Item = &'a KeyBytes>> {
+    /// The primary keys of the rows that are not in `dead`; `None` when they are too many to be
+    /// kept.
+    pub(super) fn live_keys<'a>(
+        &'a self,
+        dead: &'a RoaringBitmap,
+    ) -> Option<impl Iterator<Item = &'a KeyBytes>> {
         let Self::Primary { keys: Some(keys), .. } = self else { return None };
         Some((0..).zip(keys).filter(|(position, _)| !dead.contains(*position)).map(|(_, key)| key))
     }
 
     /// The hashes of the primary keys of the rows that are not in `dead`.
-    pub(super) fn live_hashes<'a>(&'a self, dead: &'a RoaringBitmap) -> impl Iterator<Item = KeyHash> + 'a {
+    pub(super) fn live_hashes<'a>(
+        &'a self,
+        dead: &'a RoaringBitmap,
+    ) -> impl Iterator<Item = KeyHash> + 'a {
         let (hashes, positions): (&[KeyHash], &[u32]) = match self {
             Self::Primary { hashes, positions, .. } => (hashes, positions),
             _ => (&[], &[]),
         };
-        hashes.iter().zip(positions).filter(|(_, position)| !dead.contains(**position)).map(|(hash, _)| *hash)
+        hashes
+            .iter()
+            .zip(positions)
+            .filter(|(_, position)| !dead.contains(**position))
+            .map(|(hash, _)| *hash)
     }
 }

@@ -1,7 +1,8 @@
 //! Until when a snapshot's files are certainly there.
 //!
-//! A sweep may remove a snapshot when a newer one has been complete for longer than the retention. A writer whose base is older than it
-//! believes (its memory is days old, others have written snapshots since) must not publish what shares files with it.
+//! A sweep may remove a snapshot when a newer one has been complete for longer than the retention.
+//! A writer whose base is older than it believes (its memory is days old, others have written
+//! snapshots since) must not publish what shares files with it.
 
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ use crate::store::{Bucket, Entry, Key, Moment};
 
 /// Evidence that a snapshot, and everything that it shares with others, stays for some time.
 ///
-/// It also holds for every snapshot that is published on top of that one: whatever replaces it replaces that one too.
+/// It also holds for every snapshot that is published on top of that one: whatever replaces it
+/// replaces that one too.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kept {
     /// Before the bucket was looked at.
@@ -25,33 +27,56 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Looks in the bucket whether `base` has been replaced, and since when. One listing request. `None` when it may be gone, now or soon.
+    /// Looks in the bucket whether `base` has been replaced, and since when. One listing request.
+    /// `None` when it may be gone, now or soon.
     ///
     /// # Errors
     ///
     /// `Unavailable` or `StoreRefused` from the bucket.
-    pub(crate) async fn look(bucket: &dyn Bucket, clock: &dyn Clock, prefix: &Key, base: SnapshotRef) -> Result<Option<Self>> {
+    pub(crate) async fn look(
+        bucket: &dyn Bucket,
+        clock: &dyn Clock,
+        prefix: &Key,
+        base: SnapshotRef,
+    ) -> Result<Option<Self>> {
         let seen = Moment::now(bucket, clock);
-        let page = bucket.list(&snapshots_key(prefix), Some(&base.before_key(prefix)), PAGE).await.map_err(store_error)?;
+        let page = bucket
+            .list(&snapshots_key(prefix), Some(&base.before_key(prefix)), PAGE)
+            .await
+            .map_err(store_error)?;
         if page.len() == PAGE {
             return Ok(None);
         }
         let complete = |entry: &Entry| {
             let name = entry.key.as_str().strip_suffix("/snapshot.json")?.rsplit('/').next()?;
-            SnapshotRef::from_directory(name).map(|snapshot| (snapshot.sequence, entry.modified_ms, snapshot))
+            SnapshotRef::from_directory(name)
+                .map(|snapshot| (snapshot.sequence, entry.modified_ms, snapshot))
         };
         let found: Vec<_> = page.iter().filter_map(complete).collect();
-        let Some(base) = found.iter().find(|(.., snapshot)| *snapshot == base) else { return Ok(None) };
-        let Some(first_ms) = found.iter().filter(|newer| *newer > base).map(|(_, modified_ms, _)| *modified_ms).min() else {
+        let Some(base) = found.iter().find(|(.., snapshot)| *snapshot == base) else {
+            return Ok(None);
+        };
+        let Some(first_ms) = found
+            .iter()
+            .filter(|newer| *newer > base)
+            .map(|(_, modified_ms, _)| *modified_ms)
+            .min()
+        else {
             return Ok(Some(Self { seen, replaced: Duration::ZERO }));
         };
         let Some(now_ms) = bucket.store_time_ms() else { return Ok(None) };
-        let replaced = Duration::from_millis(u64::try_from(now_ms.saturating_sub(first_ms)).unwrap_or(0));
+        let replaced =
+            Duration::from_millis(u64::try_from(now_ms.saturating_sub(first_ms)).unwrap_or(0));
         Ok(Some(Self { seen, replaced: replaced.saturating_add(bucket.store_time_error()) }))
     }
 
-    /// Whether no sweep removes it within `margin` from now, whatever retention its process is set to.
+    /// Whether no sweep removes it within `margin` from now, whatever retention its process is set
+    /// to.
     pub(crate) fn holds(&self, margin: Duration, bucket: &dyn Bucket, clock: &dyn Clock) -> bool {
-        self.seen.elapsed_at_most(bucket, clock).saturating_add(self.replaced).saturating_add(margin) < RETENTION_MIN
+        self.seen
+            .elapsed_at_most(bucket, clock)
+            .saturating_add(self.replaced)
+            .saturating_add(margin)
+            < RETENTION_MIN
     }
 }

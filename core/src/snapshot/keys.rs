@@ -52,19 +52,28 @@ impl KeySet {
     #[must_use]
     pub(super) fn insert_key(&mut self, key: &RowKey) -> bool {
         match (self, key) {
-            (Self::Rowids(rowids), RowKey::Rowid(rowid)) => _ = rowids.insert(rowid_to_bits(*rowid)),
-            (Self::Primary(keys), RowKey::Primary(values)) => _ = keys.insert(encode(values.iter().map(Value::as_ref))),
+            (Self::Rowids(rowids), RowKey::Rowid(rowid)) => {
+                _ = rowids.insert(rowid_to_bits(*rowid))
+            }
+            (Self::Primary(keys), RowKey::Primary(values)) => {
+                _ = keys.insert(encode(values.iter().map(Value::as_ref)))
+            }
             _ => return false,
         }
         true
     }
 
-    /// Adds the key of `row`. `false`: the row or the set is not of this shape, so the set does not have it.
+    /// Adds the key of `row`. `false`: the row or the set is not of this shape, so the set does not
+    /// have it.
     #[must_use]
     pub(super) fn insert_row(&mut self, shape: &TableShape, row: &Row) -> bool {
         match (self, &shape.key, row.rowid) {
-            (Self::Rowids(rowids), KeyShape::Rowid { .. }, Some(rowid)) => _ = rowids.insert(rowid_to_bits(rowid)),
-            (Self::Primary(keys), KeyShape::Primary(_), None) if row.values.len() == shape.columns.len() => {
+            (Self::Rowids(rowids), KeyShape::Rowid { .. }, Some(rowid)) => {
+                _ = rowids.insert(rowid_to_bits(rowid))
+            }
+            (Self::Primary(keys), KeyShape::Primary(_), None)
+                if row.values.len() == shape.columns.len() =>
+            {
                 let values: Vec<ValueRef<'_>> = row.values.iter().map(Value::as_ref).collect();
                 keys.insert(key_of_row(shape, &values));
             }
@@ -74,9 +83,16 @@ impl KeySet {
     }
 
     /// Whether the row with this rowid and these values has its key in the set.
-    pub(super) fn contains_row(&self, shape: &TableShape, rowid: Option<i64>, values: &[ValueRef<'_>]) -> bool {
+    pub(super) fn contains_row(
+        &self,
+        shape: &TableShape,
+        rowid: Option<i64>,
+        values: &[ValueRef<'_>],
+    ) -> bool {
         match self {
-            Self::Rowids(rowids) => rowid.is_some_and(|rowid| rowids.contains(rowid_to_bits(rowid))),
+            Self::Rowids(rowids) => {
+                rowid.is_some_and(|rowid| rowids.contains(rowid_to_bits(rowid)))
+            }
             Self::Primary(keys) => keys.contains(&key_of_row(shape, values)),
         }
     }
@@ -96,7 +112,9 @@ impl KeySet {
 /// The primary key of a row of a `WITHOUT ROWID` table; empty for other tables.
 pub(super) fn key_of_row(shape: &TableShape, values: &[ValueRef<'_>]) -> KeyBytes {
     match &shape.key {
-        KeyShape::Primary(columns) => encode(columns.iter().filter_map(|column| values.get(*column).copied())),
+        KeyShape::Primary(columns) => {
+            encode(columns.iter().filter_map(|column| values.get(*column).copied()))
+        }
         KeyShape::Rowid { .. } => KeyBytes::default(),
     }
 }
@@ -141,8 +159,8 @@ fn parts(mut bytes: &[u8]) -> impl Iterator<Item = ValueRef<'_>> {
     })
 }
 
-/// A hash of a key in two halves: the upper is the same for all keys that SQLite may take for equal under any of its collations
-/// (`a` and `A`, `1` and `1.0`), the lower tells their bytes apart.
+/// A hash of a key in two halves: the upper is the same for all keys that SQLite may take for equal
+/// under any of its collations (`a` and `A`, `1` and `1.0`), the lower tells their bytes apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct KeyHash(pub(super) u128);
 
@@ -172,7 +190,9 @@ fn encode_folded(key: &[u8]) -> KeyBytes {
 /// Whether [`fold`] changes the value; saves most keys the work.
 fn is_folded_away(value: ValueRef<'_>) -> bool {
     match value {
-        ValueRef::Text(text) => text.last() == Some(&b' ') || text.iter().any(u8::is_ascii_uppercase),
+        ValueRef::Text(text) => {
+            text.last() == Some(&b' ') || text.iter().any(u8::is_ascii_uppercase)
+        }
         ValueRef::Real(_) => true,
         _ => false,
     }
@@ -186,7 +206,11 @@ fn fold(value: ValueRef<'_>) -> Value {
             Value::Text(text[..end].to_ascii_lowercase())
         }
         // Whole doubles equal integers; those beyond 64 bits have no integer that could be equal.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "compared after the round trip")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            reason = "compared after the round trip"
+        )]
         ValueRef::Real(real) if (real as i64) as f64 == real => Value::Integer(real as i64),
         other => other.to_owned(),
     }
@@ -212,7 +236,10 @@ mod tests {
             Value::Text(b"a".to_vec()),
         ];
         let RowKey::Primary(read) = decode(&key(&values)) else { panic!("a primary key") };
-        assert!(read.iter().zip(&values).all(|(a, b)| a.as_ref().is_identical(b.as_ref())) && read.len() == values.len());
+        assert!(
+            read.iter().zip(&values).all(|(a, b)| a.as_ref().is_identical(b.as_ref()))
+                && read.len() == values.len()
+        );
     }
 
     #[test]
@@ -228,23 +255,44 @@ mod tests {
             assert_eq!(a.family(), b.family());
             assert_ne!(a, b);
         }
-        let different = (KeyHash::new(&key(&[Value::Blob(b"k".to_vec())])), KeyHash::new(&key(&[Value::Text(b"k".to_vec())])));
+        let different = (
+            KeyHash::new(&key(&[Value::Blob(b"k".to_vec())])),
+            KeyHash::new(&key(&[Value::Text(b"k".to_vec())])),
+        );
         assert_ne!(different.0.family(), different.1.family());
     }
 
     #[test]
     fn a_key_or_a_row_of_another_shape_is_refused_and_does_not_panic() {
-        let column = |name: &str| Column { name: name.to_owned(), declared: String::new(), affinity: Affinity::Blob };
-        let shape = |key| TableShape { name: "t".to_owned(), columns: vec![column("a"), column("b")], key };
-        let (by_rowid, by_key) = (shape(KeyShape::Rowid { alias: None }), shape(KeyShape::Primary(vec![1])));
+        let column = |name: &str| Column {
+            name: name.to_owned(),
+            declared: String::new(),
+            affinity: Affinity::Blob,
+        };
+        let shape =
+            |key| TableShape { name: "t".to_owned(), columns: vec![column("a"), column("b")], key };
+        let (by_rowid, by_key) =
+            (shape(KeyShape::Rowid { alias: None }), shape(KeyShape::Primary(vec![1])));
         let (mut rowids, mut keys) = (KeySet::new(&by_rowid), KeySet::new(&by_key));
         let row = |rowid, count| Row { rowid, values: vec![Value::Integer(1); count] };
-        assert!(!rowids.insert_key(&RowKey::Primary(vec![Value::Null])) && !keys.insert_key(&RowKey::Rowid(1)));
-        assert!(!rowids.insert_row(&by_rowid, &row(None, 2)) && !rowids.insert_row(&by_key, &row(Some(1), 2)));
-        assert!(!keys.insert_row(&by_key, &row(None, 1)) && !keys.insert_row(&by_rowid, &row(Some(1), 2)));
+        assert!(
+            !rowids.insert_key(&RowKey::Primary(vec![Value::Null]))
+                && !keys.insert_key(&RowKey::Rowid(1))
+        );
+        assert!(
+            !rowids.insert_row(&by_rowid, &row(None, 2))
+                && !rowids.insert_row(&by_key, &row(Some(1), 2))
+        );
+        assert!(
+            !keys.insert_row(&by_key, &row(None, 1))
+                && !keys.insert_row(&by_rowid, &row(Some(1), 2))
+        );
         assert!(!rowids.merge(keys.clone()) && !keys.merge(rowids.clone()));
         assert!(rowids.is_empty() && keys.is_empty());
-        assert!(rowids.insert_row(&by_rowid, &row(Some(1), 2)) && keys.insert_row(&by_key, &row(None, 2)));
+        assert!(
+            rowids.insert_row(&by_rowid, &row(Some(1), 2))
+                && keys.insert_row(&by_key, &row(None, 2))
+        );
     }
 
     #[test]

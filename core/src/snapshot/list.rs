@@ -37,7 +37,9 @@ pub(crate) async fn list(bucket: &dyn Bucket, prefix: &Key) -> Result<Vec<Snapsh
             snapshots.push(SnapshotEntry { reference, modified_ms: document.modified_ms, bytes });
         }
     }
-    snapshots.sort_by_key(|entry| std::cmp::Reverse((entry.reference.sequence, entry.modified_ms, entry.reference.uuid)));
+    snapshots.sort_by_key(|entry| {
+        std::cmp::Reverse((entry.reference.sequence, entry.modified_ms, entry.reference.uuid))
+    });
     Ok(snapshots)
 }
 
@@ -45,20 +47,34 @@ pub(crate) async fn list(bucket: &dyn Bucket, prefix: &Key) -> Result<Vec<Snapsh
 ///
 /// # Errors
 ///
-/// `Corrupt`, naming the key, when it is missing or not what it must be; `Unavailable` or `StoreRefused` from the bucket.
-pub(crate) async fn read(bucket: &dyn Bucket, prefix: &Key, object: &ObjectId, reference: SnapshotRef) -> Result<Document> {
+/// `Corrupt`, naming the key, when it is missing or not what it must be; `Unavailable` or
+/// `StoreRefused` from the bucket.
+pub(crate) async fn read(
+    bucket: &dyn Bucket,
+    prefix: &Key,
+    object: &ObjectId,
+    reference: SnapshotRef,
+) -> Result<Document> {
     let key = reference.document_key(prefix);
     let stored = bucket.get(&key).await.map_err(store_error)?;
-    let stored = stored.ok_or_else(|| Error::corrupt(&key, "expected a snapshot's description, found nothing"))?;
+    let stored = stored
+        .ok_or_else(|| Error::corrupt(&key, "expected a snapshot's description, found nothing"))?;
     let document = Document::decode(&key, &stored.bytes, object)?;
     if document.reference != reference {
-        return Err(Error::corrupt(&key, format!("expected the snapshot {reference}, found {}", document.reference)));
+        return Err(Error::corrupt(
+            &key,
+            format!("expected the snapshot {reference}, found {}", document.reference),
+        ));
     }
     Ok(document)
 }
 
-/// All files below `snapshots/` by snapshot, complete or not. What has another name is not listed: it is not ours.
-pub(super) async fn directories(bucket: &dyn Bucket, prefix: &Key) -> Result<BTreeMap<SnapshotRef, Vec<Entry>>> {
+/// All files below `snapshots/` by snapshot, complete or not. What has another name is not listed:
+/// it is not ours.
+pub(super) async fn directories(
+    bucket: &dyn Bucket,
+    prefix: &Key,
+) -> Result<BTreeMap<SnapshotRef, Vec<Entry>>> {
     let snapshots = snapshots_key(prefix);
     let mut found: BTreeMap<SnapshotRef, Vec<Entry>> = BTreeMap::new();
     let mut after: Option<Key> = None;
@@ -67,8 +83,14 @@ pub(super) async fn directories(bucket: &dyn Bucket, prefix: &Key) -> Result<BTr
         let is_last = page.len() < PAGE;
         after = page.last().map(|entry| entry.key.clone());
         for entry in page {
-            let below = entry.key.as_str().strip_prefix(snapshots.as_str()).and_then(|rest| rest.strip_prefix('/'));
-            let directory = below.and_then(|rest| rest.split_once('/')).and_then(|(name, _)| SnapshotRef::from_directory(name));
+            let below = entry
+                .key
+                .as_str()
+                .strip_prefix(snapshots.as_str())
+                .and_then(|rest| rest.strip_prefix('/'));
+            let directory = below
+                .and_then(|rest| rest.split_once('/'))
+                .and_then(|(name, _)| SnapshotRef::from_directory(name));
             if let Some(reference) = directory {
                 found.entry(reference).or_default().push(entry);
             }

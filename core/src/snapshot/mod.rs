@@ -1,11 +1,13 @@
 //! Snapshots: the state of an object as Iceberg tables in the bucket, and back.
 //!
-//! Promises: a restored database is the one that was written, bit for bit, or there is an error that names the key and what was expected;
-//! the cost of a snapshot follows what changed since its base; nothing that a kept snapshot reaches is deleted.
-//! Must not know: the log, leases, who owns an object. It is told which record a snapshot ends with, and takes no decision when to write.
+//! Promises: a restored database is the one that was written, bit for bit, or there is an error
+//! that names the key and what was expected; the cost of a snapshot follows what changed since its
+//! base; nothing that a kept snapshot reaches is deleted. Must not know: the log, leases, who owns
+//! an object. It is told which record a snapshot ends with, and takes no decision when to write.
 //!
-//! The way of a snapshot: a [`Tracker`] watches changes, [`Tracker::plan`] encodes files from the database, [`upload`] and [`publish`] put
-//! them into the bucket, [`fetch`] and [`Fetched::decode`] read them back, a [`Sweeper`] removes what nobody needs.
+//! The way of a snapshot: a [`Tracker`] watches changes, [`Tracker::plan`] encodes files from the
+//! database, [`upload`] and [`publish`] put them into the bucket, [`fetch`] and [`Fetched::decode`]
+//! read them back, a [`Sweeper`] removes what nobody needs.
 
 mod columns;
 mod content;
@@ -43,7 +45,8 @@ pub(crate) use tracker::Tracker;
 use crate::error::{Error, ErrorKind};
 use crate::store::StoreError;
 
-/// What a store's failure means for a snapshot: nothing is lost, it can be tried again, unless the store refuses for good.
+/// What a store's failure means for a snapshot: nothing is lost, it can be tried again, unless the
+/// store refuses for good.
 fn store_error(error: StoreError) -> Error {
     let kind = match error {
         StoreError::Refused { .. } => ErrorKind::StoreRefused,

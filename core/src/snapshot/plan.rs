@@ -1,4 +1,5 @@
-//! A snapshot that is ready to be uploaded: files in memory, and what the tracker must know when they are in the bucket.
+//! A snapshot that is ready to be uploaded: files in memory, and what the tracker must know when
+//! they are in the bucket.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,7 +76,9 @@ impl Plan {
             location: &location,
             moved: tracker.location.as_deref().is_some_and(|known| known != location),
             now_ms: context.now_ms,
-            oldest_ms: context.now_ms.saturating_sub(i64::try_from(context.retention.as_millis()).unwrap_or(i64::MAX)),
+            oldest_ms: context
+                .now_ms
+                .saturating_sub(i64::try_from(context.retention.as_millis()).unwrap_or(i64::MAX)),
         };
         let mut files = Vec::new();
         let mut tables = Vec::new();
@@ -88,7 +91,11 @@ impl Plan {
                     table
                 }
             };
-            tables.push(PlannedTable { handle: tracked.map(|tracked| tracked.handle), base, taken: Dirty::Nothing });
+            tables.push(PlannedTable {
+                handle: tracked.map(|tracked| tracked.handle),
+                base,
+                taken: Dirty::Nothing,
+            });
         }
         let document = Document {
             reference,
@@ -100,14 +107,18 @@ impl Plan {
             tables: tables.iter().map(|table| Arc::clone(&table.base)).collect(),
             location,
         };
-        let plan = Self { document, prefix: context.prefix.clone(), files, tables, kept: tracker.kept };
+        let plan =
+            Self { document, prefix: context.prefix.clone(), files, tables, kept: tracker.kept };
         plan.check_keys()?;
         Ok(plan)
     }
 
     /// The tables that the tracker does not know yet, with their names.
     pub(super) fn new_tables(&mut self) -> impl Iterator<Item = (String, &mut PlannedTable)> {
-        self.tables.iter_mut().filter(|table| table.handle.is_none()).map(|table| (table.base.shape.name.clone(), table))
+        self.tables
+            .iter_mut()
+            .filter(|table| table.handle.is_none())
+            .map(|table| (table.base.shape.name.clone(), table))
     }
 
     /// Which snapshot this is going to be.
@@ -127,8 +138,14 @@ impl Plan {
 
     /// What [`Tracker::complete`] needs once the snapshot is published.
     pub(crate) fn completed(self) -> Completed {
-        let tables = self.tables.into_iter().filter_map(|table| Some((table.handle?, table.base))).collect();
-        Completed { reference: self.document.reference, location: self.document.location.into(), kept: self.kept, tables }
+        let tables =
+            self.tables.into_iter().filter_map(|table| Some((table.handle?, table.base))).collect();
+        Completed {
+            reference: self.document.reference,
+            location: self.document.location.into(),
+            kept: self.kept,
+            tables,
+        }
     }
 
     fn check_keys(&self) -> Result<()> {
@@ -136,7 +153,11 @@ impl Plan {
             None => Ok(()),
             Some((key, _)) => Err(Error::new(
                 ErrorKind::TooLarge,
-                format!("a snapshot of {} needs a key of {} bytes, buckets take {KEY_BYTES_MAX}", self.document.object, key.as_str().len()),
+                format!(
+                    "a snapshot of {} needs a key of {} bytes, buckets take {KEY_BYTES_MAX}",
+                    self.document.object,
+                    key.as_str().len()
+                ),
             )),
         }
     }

@@ -16,23 +16,31 @@ use crate::store::{Bucket, Key, Moment, StoreError};
 /// How many files are sent at the same time.
 const UPLOADS_MAX: usize = 8;
 
-/// A plan that is older than this is not published: its own files may have been taken for those of a failed upload.
+/// A plan that is older than this is not published: its own files may have been taken for those of
+/// a failed upload.
 const PLAN_AGE_MAX: Duration = Duration::from_secs(30 * 60);
 
-const _: () = assert!(PLAN_AGE_MAX.as_secs() + REQUEST_IN_FLIGHT_MAX.as_secs() < RETENTION_MIN.as_secs());
+const _: () =
+    assert!(PLAN_AGE_MAX.as_secs() + REQUEST_IN_FLIGHT_MAX.as_secs() < RETENTION_MIN.as_secs());
 
 /// Sends the plan's files. Nobody sees them before [`publish`].
 ///
 /// # Errors
 ///
-/// `Unavailable` or `StoreRefused` from the bucket. What was sent is found and removed later; sending again is fine.
+/// `Unavailable` or `StoreRefused` from the bucket. What was sent is found and removed later;
+/// sending again is fine.
 pub(crate) async fn upload(bucket: &dyn Bucket, plan: &Plan) -> Result<()> {
-    // Keys are unique to the plan, so putting the same bytes again does no harm and needs no condition.
+    // Keys are unique to the plan, so putting the same bytes again does no harm and needs no
+    // condition.
     let put = |(key, bytes): &(Key, Bytes)| {
         let (key, bytes) = (key.clone(), bytes.clone());
         async move { bucket.put(&key, bytes).await }
     };
-    stream::iter(plan.files().iter().map(put)).buffer_unordered(UPLOADS_MAX).try_collect::<()>().await.map_err(store_error)
+    stream::iter(plan.files().iter().map(put))
+        .buffer_unordered(UPLOADS_MAX)
+        .try_collect::<()>()
+        .await
+        .map_err(store_error)
 }
 
 /// Where a snapshot is published.
@@ -43,18 +51,24 @@ pub(crate) struct Target<'a> {
     pub(crate) clock: &'a dyn Clock,
 }
 
-/// Makes the uploaded plan a snapshot. `record_hash` is the hash of the last record in it, which must be certain to exist; `begun` is a moment
-/// before the first of its files was sent.
+/// Makes the uploaded plan a snapshot. `record_hash` is the hash of the last record in it, which
+/// must be certain to exist; `begun` is a moment before the first of its files was sent.
 ///
-/// What the plan shares with its base, and its own files, must certainly be there when its description arrives, or no sweep would know
-/// that they are needed. So that is one request that is never repeated by anybody else, sent while there is time for it to be late; and when
-/// its answer shows that this process was frozen meanwhile, the description is taken back.
+/// What the plan shares with its base, and its own files, must certainly be there when its
+/// description arrives, or no sweep would know that they are needed. So that is one request that is
+/// never repeated by anybody else, sent while there is time for it to be late; and when its answer
+/// shows that this process was frozen meanwhile, the description is taken back.
 ///
 /// # Errors
 ///
-/// `Unavailable` or `StoreRefused` from the bucket: the snapshot may be there or not, and it is harmless either way. `Unavailable` when the
-/// plan is too old, or its base may be gone.
-pub(crate) async fn publish(to: &Target<'_>, plan: &Plan, record_hash: [u8; 32], begun: Moment) -> Result<()> {
+/// `Unavailable` or `StoreRefused` from the bucket: the snapshot may be there or not, and it is
+/// harmless either way. `Unavailable` when the plan is too old, or its base may be gone.
+pub(crate) async fn publish(
+    to: &Target<'_>,
+    plan: &Plan,
+    record_hash: [u8; 32],
+    begun: Moment,
+) -> Result<()> {
     let mut document = plan.document.clone();
     document.record_hash = record_hash;
     let bytes = document.encode()?;
@@ -63,13 +77,18 @@ pub(crate) async fn publish(to: &Target<'_>, plan: &Plan, record_hash: [u8; 32],
     loop {
         check(to, plan, begun, REQUEST_IN_FLIGHT_MAX)?;
         let created = match to.bucket.create(&key, bytes.clone()).await {
-            // Nobody else uses this key, so it is our own; or there was a conflict, and the store did nothing.
-            Err(exists @ StoreError::Exists { .. }) => to.bucket.get(&key).await.and_then(|found| found.map(drop).ok_or(exists)),
+            // Nobody else uses this key, so it is our own; or there was a conflict, and the store
+            // did nothing.
+            Err(exists @ StoreError::Exists { .. }) => {
+                to.bucket.get(&key).await.and_then(|found| found.map(drop).ok_or(exists))
+            }
             created => created,
         };
         match created {
             Ok(()) => break,
-            Err(StoreError::Unavailable { .. } | StoreError::Exists { .. }) if tries < STORE_TRIES => {
+            Err(StoreError::Unavailable { .. } | StoreError::Exists { .. })
+                if tries < STORE_TRIES =>
+            {
                 to.clock.sleep(STORE_RETRY_PAUSE * tries).await;
             }
             Err(error) => return Err(store_error(error)),
@@ -86,12 +105,19 @@ pub(crate) async fn publish(to: &Target<'_>, plan: &Plan, record_hash: [u8; 32],
 /// Whether everything that the plan needs is certainly there for `margin` from now.
 fn check(to: &Target<'_>, plan: &Plan, begun: Moment, margin: Duration) -> Result<()> {
     let age = begun.elapsed_at_most(to.bucket, to.clock);
-    let unavailable = |why: String| Err(Error::new(ErrorKind::Unavailable, format!("the snapshot {} {why}", plan.reference())));
+    let unavailable = |why: String| {
+        Err(Error::new(ErrorKind::Unavailable, format!("the snapshot {} {why}", plan.reference())))
+    };
     if age.saturating_add(margin) > PLAN_AGE_MAX + REQUEST_IN_FLIGHT_MAX {
-        return unavailable(format!("took too long to upload, {} s are allowed", PLAN_AGE_MAX.as_secs()));
+        return unavailable(format!(
+            "took too long to upload, {} s are allowed",
+            PLAN_AGE_MAX.as_secs()
+        ));
     }
     match (plan.document.base, plan.kept) {
-        (Some(base), None) => unavailable(format!("is built on {base}, which nobody has made sure is still there")),
+        (Some(base), None) => {
+            unavailable(format!("is built on {base}, which nobody has made sure is still there"))
+        }
         (Some(base), Some(kept)) if !kept.holds(margin, to.bucket, to.clock) => {
             unavailable(format!("is built on {base}, which may be gone"))
         }

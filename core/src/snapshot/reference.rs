@@ -22,7 +22,8 @@ impl SnapshotRef {
         snapshots_key(prefix).join(self).join("snapshot.json")
     }
 
-    /// A key that sorts before everything of this snapshot and of all newer ones, and after everything of older ones.
+    /// A key that sorts before everything of this snapshot and of all newer ones, and after
+    /// everything of older ones.
     pub(super) fn before_key(&self, prefix: &Key) -> Key {
         snapshots_key(prefix).join(format_args!("seq-{:010}", self.sequence))
     }
@@ -36,7 +37,8 @@ impl SnapshotRef {
 }
 
 impl fmt::Display for SnapshotRef {
-    /// The name of its directory. Padded, so that listings are in order for the first ten thousand million records.
+    /// The name of its directory. Padded, so that listings are in order for the first ten thousand
+    /// million records.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "seq-{:010}-{}", self.sequence, self.uuid)
     }
@@ -73,7 +75,12 @@ mod tests {
         assert_eq!(SnapshotRef::from_directory(&snapshot.to_string()), Some(snapshot));
         let huge = SnapshotRef { sequence: u64::MAX, ..snapshot };
         assert_eq!(SnapshotRef::from_directory(&huge.to_string()), Some(huge));
-        for wrong in ["latest", "seq-42-00000000-0000-0000-0000-000000000007", "seq-0000000042", "seq-0000000042-x"] {
+        for wrong in [
+            "latest",
+            "seq-42-00000000-0000-0000-0000-000000000007",
+            "seq-0000000042",
+            "seq-0000000042-x",
+        ] {
             assert_eq!(SnapshotRef::from_directory(wrong), None, "{wrong}");
         }
     }
@@ -81,8 +88,22 @@ mod tests {
     #[test]
     fn tables_never_share_a_file_name() {
         let long = "x".repeat(200);
-        let names = ["things", "Things", "a b", "a.20b", "", "\"", "a/b", "..", "con", &long, &format!("{long}y"), "日本語"];
-        let encoded: std::collections::HashSet<String> = names.iter().map(|name| table_file_name(name)).collect();
+        let names = [
+            "things",
+            "Things",
+            "a b",
+            "a.20b",
+            "",
+            "\"",
+            "a/b",
+            "..",
+            "con",
+            &long,
+            &format!("{long}y"),
+            "日本語",
+        ];
+        let encoded: std::collections::HashSet<String> =
+            names.iter().map(|name| table_file_name(name)).collect();
         assert_eq!(encoded.len(), names.len());
         assert!(encoded.iter().all(|name| name.len() <= 70 && !name.contains('/')), "{encoded:?}");
         assert_eq!(table_file_name("con"), ".63on", "a device on Windows");

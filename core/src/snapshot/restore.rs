@@ -30,20 +30,35 @@ pub(crate) struct Fetched {
 ///
 /// # Errors
 ///
-/// `Corrupt`, naming the key, when a file is missing; `Unavailable` or `StoreRefused` from the bucket.
-pub(crate) async fn fetch(bucket: &dyn Bucket, prefix: &Key, document: Document) -> Result<Fetched> {
+/// `Corrupt`, naming the key, when a file is missing; `Unavailable` or `StoreRefused` from the
+/// bucket.
+pub(crate) async fn fetch(
+    bucket: &dyn Bucket,
+    prefix: &Key,
+    document: Document,
+) -> Result<Fetched> {
     let snapshots = snapshots_key(prefix);
     let wanted: Vec<FileRef> = document.files().cloned().collect();
     let get = |file: FileRef| {
         let key = snapshots.join(&file.key);
         async move {
             let stored = bucket.get(&key).await.map_err(store_error)?;
-            let missing =
-                || Error::corrupt(&key, format!("expected {} bytes with the checksum {}, found nothing", file.bytes, file.blake3));
+            let missing = || {
+                Error::corrupt(
+                    &key,
+                    format!(
+                        "expected {} bytes with the checksum {}, found nothing",
+                        file.bytes, file.blake3
+                    ),
+                )
+            };
             Ok::<_, Error>((file.key, stored.ok_or_else(missing)?.bytes))
         }
     };
-    let files = stream::iter(wanted.into_iter().map(get)).buffer_unordered(RESTORE_CONCURRENCY).try_collect().await?;
+    let files = stream::iter(wanted.into_iter().map(get))
+        .buffer_unordered(RESTORE_CONCURRENCY)
+        .try_collect()
+        .await?;
     Ok(Fetched::new(document, snapshots, files))
 }
 
@@ -53,57 +68,89 @@ impl Fetched {
         Self { document, snapshots, files }
     }
 
-    /// The database as it was, and the tracker that continues from there. CPU only; takes about a third of a second a million rows.
+    /// The database as it was, and the tracker that continues from there. CPU only; takes about a
+    /// third of a second a million rows.
     ///
     /// # Errors
     ///
-    /// `Corrupt`, naming the key and what was expected, when a file is not exactly what the snapshot says.
+    /// `Corrupt`, naming the key and what was expected, when a file is not exactly what the
+    /// snapshot says.
     pub(crate) fn decode(mut self, limits: &Limits) -> Result<(Database, Tracker)> {
         let key = self.document_key();
         // SQLite's complaints about the header name no key; the header is in `snapshot.json`.
-        let named = |error: Error| Error::corrupt(&key, error.message()).confidential_like(&error).with_source(error);
+        let named = |error: Error| {
+            Error::corrupt(&key, error.message()).confidential_like(&error).with_source(error)
+        };
         let mut loader = Database::load(limits, self.document.header.clone()).map_err(named)?;
         let mut tables = Vec::new();
         for table in std::mem::take(&mut self.document.tables) {
             tables.push(Arc::new(self.load_table(&mut loader, &table)?));
         }
         let database = loader.finish().map_err(named)?;
-        if let Some(shape) = database.shapes().iter().find(|shape| !tables.iter().any(|table| table.shape == **shape)) {
-            return Err(Error::corrupt(&key, format!("expected the rows of the table {:?}, found none", shape.name)));
+        if let Some(shape) = database
+            .shapes()
+            .iter()
+            .find(|shape| !tables.iter().any(|table| table.shape == **shape))
+        {
+            return Err(Error::corrupt(
+                &key,
+                format!("expected the rows of the table {:?}, found none", shape.name),
+            ));
         }
-        Ok((database, Tracker::restored(self.document.reference, self.document.location.into(), tables)))
+        Ok((
+            database,
+            Tracker::restored(self.document.reference, self.document.location.into(), tables),
+        ))
     }
 
     fn document_key(&self) -> Key {
         self.snapshots.join(self.document.reference).join("snapshot.json")
     }
 
-    /// Puts a table's rows into the database and returns the table with what the tracker needs to know of its files.
+    /// Puts a table's rows into the database and returns the table with what the tracker needs to
+    /// know of its files.
     fn load_table(&mut self, loader: &mut Loader, table: &TableBase) -> Result<TableBase> {
         let mut restored = table.clone();
-        restored.deletes = table.deletes.iter().map(|deletes| self.read_deletes(deletes)).collect::<Result<_>>()?;
+        restored.deletes = table
+            .deletes
+            .iter()
+            .map(|deletes| self.read_deletes(deletes))
+            .collect::<Result<_>>()?;
         let indexed = !restored.is_small();
         if indexed {
             loader.expect_many(&table.shape.name)?;
         }
-        let data = table.data.iter().map(|data| self.load_file(loader, &restored, data, indexed)).collect::<Result<_>>()?;
+        let data = table
+            .data
+            .iter()
+            .map(|data| self.load_file(loader, &restored, data, indexed))
+            .collect::<Result<_>>()?;
         restored.data = data;
         Ok(restored)
     }
 
     fn read_deletes(&mut self, deletes: &DeleteFile) -> Result<DeleteFile> {
         let (name, bytes) = self.take(&deletes.file)?;
-        let positions = deletes::relative(&name, &self.document.location, read_deletes(&name, bytes)?)?;
+        let positions =
+            deletes::relative(&name, &self.document.location, read_deletes(&name, bytes)?)?;
         let rows = positions.values().map(roaring::RoaringBitmap::len).sum::<u64>();
         check_rows(&name, &deletes.file, rows)?;
         Ok(deletes::delete_file(deletes.file.clone(), positions))
     }
 
-    fn load_file(&mut self, loader: &mut Loader, table: &TableBase, data: &DataFile, indexed: bool) -> Result<DataFile> {
+    fn load_file(
+        &mut self,
+        loader: &mut Loader,
+        table: &TableBase,
+        data: &DataFile,
+        indexed: bool,
+    ) -> Result<DataFile> {
         let (name, bytes) = self.take(&data.file)?;
         let shape = &table.shape;
         let dead = table.dead_rows(&data.file.key);
-        let named = |error: Error| Error::corrupt(&name, error.message()).confidential_like(&error).with_source(error);
+        let named = |error: Error| {
+            Error::corrupt(&name, error.message()).confidential_like(&error).with_source(error)
+        };
         let mut rows = loader.table(&shape.name).map_err(named)?;
         let mut index = indexed.then(|| IndexBuilder::new(shape));
         let mut count = 0;
@@ -112,9 +159,16 @@ impl Fetched {
             if let Some(index) = &mut index
                 && !index.push(shape, rowid, values)
             {
-                return Err(Error::corrupt(&name, format!("expected rows in the order of their rowids, row {position} is not")));
+                return Err(Error::corrupt(
+                    &name,
+                    format!("expected rows in the order of their rowids, row {position} is not"),
+                ));
             }
-            if !dead.is_empty() && dead.contains(position) { Ok(()) } else { rows.row(rowid, values).map_err(named) }
+            if !dead.is_empty() && dead.contains(position) {
+                Ok(())
+            } else {
+                rows.row(rowid, values).map_err(named)
+            }
         })?;
         check_rows(&name, &data.file, count)?;
         let index = index.map_or_else(|| Arc::clone(&data.index), |index| Arc::new(index.finish()));
@@ -124,18 +178,31 @@ impl Fetched {
     /// The whole key and the bytes of a file, checked.
     fn take(&mut self, file: &FileRef) -> Result<(String, Bytes)> {
         let key = self.snapshots.join(&file.key);
-        let bytes = self.files.remove(&file.key).ok_or_else(|| Error::internal(format!("{key} was not fetched")))?;
+        let bytes = self
+            .files
+            .remove(&file.key)
+            .ok_or_else(|| Error::internal(format!("{key} was not fetched")))?;
         if bytes.len() as u64 != file.bytes {
-            return Err(Error::corrupt(&key, format!("expected {} bytes, found {}", file.bytes, bytes.len())));
+            return Err(Error::corrupt(
+                &key,
+                format!("expected {} bytes, found {}", file.bytes, bytes.len()),
+            ));
         }
         let found = blake3::hash(&bytes);
         if found != file.blake3 {
-            return Err(Error::corrupt(&key, format!("expected the checksum {}, found {found}", file.blake3)));
+            return Err(Error::corrupt(
+                &key,
+                format!("expected the checksum {}, found {found}", file.blake3),
+            ));
         }
         Ok((key.to_string(), bytes))
     }
 }
 
 fn check_rows(name: &str, file: &FileRef, found: u64) -> Result<()> {
-    if found == file.rows { Ok(()) } else { Err(Error::corrupt(name, format!("expected {} rows, found {found}", file.rows))) }
+    if found == file.rows {
+        Ok(())
+    } else {
+        Err(Error::corrupt(name, format!("expected {} rows, found {found}", file.rows)))
+    }
 }

@@ -16,10 +16,14 @@ use super::table::{DataFile, FileRef, PastVersion, TableBase};
 use super::tracker::{Dirty, Tracked};
 use crate::change::TableShape;
 use crate::error::Result;
-use crate::iceberg::{FieldSet, FileEntry, FileStatus, Layout, Operation, TableDocument, Version, write_manifests, write_metadata};
+use crate::iceberg::{
+    FieldSet, FileEntry, FileStatus, Layout, Operation, TableDocument, Version, write_manifests,
+    write_metadata,
+};
 use crate::sqlite::Database;
 
-/// How many states of a table engines can go back to. Each costs about 700 bytes in every snapshot that changes the table.
+/// How many states of a table engines can go back to. Each costs about 700 bytes in every snapshot
+/// that changes the table.
 const VERSIONS_MAX: usize = 8;
 
 /// What is the same for all tables of a snapshot.
@@ -28,7 +32,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) directory: SnapshotRef,
     /// The absolute URI of the object's `snapshots`.
     pub(super) location: &'a str,
-    /// The base was written for another location: its files name each other by URIs that no longer hold.
+    /// The base was written for another location: its files name each other by URIs that no longer
+    /// hold.
     pub(super) moved: bool,
     pub(super) now_ms: i64,
     /// Versions before this time are not kept.
@@ -44,9 +49,17 @@ pub(super) enum Revised {
 }
 
 /// The state of a table in the new snapshot.
-pub(super) fn revise(db: &Database, shape: &TableShape, tracked: Option<&Tracked>, around: &Surroundings<'_>) -> Result<Revised> {
-    let base = tracked.filter(|tracked| !matches!(tracked.dirty, Dirty::Everything)).and_then(|tracked| tracked.base.as_ref());
-    let Some((base, columns)) = base.and_then(|base| Some((base, Columns::evolve(base, shape)?))) else {
+pub(super) fn revise(
+    db: &Database,
+    shape: &TableShape,
+    tracked: Option<&Tracked>,
+    around: &Surroundings<'_>,
+) -> Result<Revised> {
+    let base = tracked
+        .filter(|tracked| !matches!(tracked.dirty, Dirty::Everything))
+        .and_then(|tracked| tracked.base.as_ref());
+    let Some((base, columns)) = base.and_then(|base| Some((base, Columns::evolve(base, shape)?)))
+    else {
         let columns = Columns::fresh(shape);
         let content = content::everything(db, shape, Layout::new(shape, &columns.ids), 0)?;
         return Description::new(shape, None, columns, around).finish(content);
@@ -60,7 +73,9 @@ pub(super) fn revise(db: &Database, shape: &TableShape, tracked: Option<&Tracked
         return Ok(Revised::Same(Arc::clone(base)));
     }
     let layout = Layout::new(shape, &columns.ids);
-    let from_keys = if (base.is_small() && !keys.is_empty()) || content::fills_new_columns(db, shape, keys, columns.added_from)? {
+    let from_keys = if (base.is_small() && !keys.is_empty())
+        || content::fills_new_columns(db, shape, keys, columns.added_from)?
+    {
         None
     } else {
         content::changed(db, base, shape, &layout, keys)?
@@ -86,8 +101,14 @@ struct Description<'a> {
 }
 
 impl<'a> Description<'a> {
-    fn new(shape: &'a TableShape, base: Option<&'a Arc<TableBase>>, columns: Columns, around: &'a Surroundings<'a>) -> Self {
-        let uuid = base.map_or_else(|| table_uuid(around.directory.uuid, &shape.name), |base| base.uuid);
+    fn new(
+        shape: &'a TableShape,
+        base: Option<&'a Arc<TableBase>>,
+        columns: Columns,
+        around: &'a Surroundings<'a>,
+    ) -> Self {
+        let uuid =
+            base.map_or_else(|| table_uuid(around.directory.uuid, &shape.name), |base| base.uuid);
         Self {
             shape,
             base: base.map(|base| &**base),
@@ -103,13 +124,24 @@ impl<'a> Description<'a> {
 
     fn finish(mut self, content: Content) -> Result<Revised> {
         let old: &[DataFile] = self.base.map_or(&[], |base| &base.data);
-        let mut data: Vec<DataFile> = old.iter().zip(&content.keep).filter(|(_, keep)| **keep).map(|(data, _)| data.clone()).collect();
-        let removed: Vec<FileRef> = old.iter().zip(&content.keep).filter(|(_, keep)| !**keep).map(|(data, _)| data.file.clone()).collect();
+        let mut data: Vec<DataFile> = old
+            .iter()
+            .zip(&content.keep)
+            .filter(|(_, keep)| **keep)
+            .map(|(data, _)| data.clone())
+            .collect();
+        let removed: Vec<FileRef> = old
+            .iter()
+            .zip(&content.keep)
+            .filter(|(_, keep)| !**keep)
+            .map(|(data, _)| data.file.clone())
+            .collect();
         for (number, file) in content.added.into_iter().enumerate() {
             data.push(self.data_file(number, file));
         }
         let deletes = deletes::revise(self.base, &data, content.gone, self.around.moved)?;
-        let is_append = removed.is_empty() && deletes.written.is_none() && deletes.removed.is_empty();
+        let is_append =
+            removed.is_empty() && deletes.written.is_none() && deletes.removed.is_empty();
         let deletes = self.delete_files(deletes)?;
         let mut table = TableBase {
             shape: self.shape.clone(),
@@ -126,7 +158,8 @@ impl<'a> Description<'a> {
         if table.is_small() {
             table.data[0].index = Arc::new(RowIndex::None);
         }
-        table.versions = self.versions(&table, if is_append { Operation::Append } else { Operation::Overwrite });
+        table.versions =
+            self.versions(&table, if is_append { Operation::Append } else { Operation::Overwrite });
         table.past_schemas = self.past_schemas(&table);
         self.write_manifests(&table, &removed, &deletes.removed)?;
         self.write_metadata(&table)?;
@@ -155,7 +188,10 @@ impl<'a> Description<'a> {
 
     fn data_file(&mut self, number: usize, file: NewFile) -> DataFile {
         let name = format!("data/{}-{number}.parquet", self.file_name);
-        DataFile { file: self.file(&name, file.encoded.bytes, file.encoded.rows), index: Arc::new(file.index) }
+        DataFile {
+            file: self.file(&name, file.encoded.bytes, file.encoded.rows),
+            index: Arc::new(file.index),
+        }
     }
 
     fn delete_files(&mut self, change: DeleteChange) -> Result<deletes::DeleteFiles> {
@@ -163,7 +199,10 @@ impl<'a> Description<'a> {
         if let Some(positions) = change.written {
             let written = deletes::encode(&positions, self.around.location)?;
             let name = format!("data/{}-deletes.parquet", self.file_name);
-            kept.push(deletes::delete_file(self.file(&name, written.bytes, written.rows), positions));
+            kept.push(deletes::delete_file(
+                self.file(&name, written.bytes, written.rows),
+                positions,
+            ));
         }
         Ok(deletes::DeleteFiles { kept, removed: change.removed })
     }
@@ -174,7 +213,11 @@ impl<'a> Description<'a> {
             Some(base) if !self.around.moved => &base.versions,
             _ => &[],
         };
-        let recent = earlier.iter().rev().take(VERSIONS_MAX - 1).take_while(|version| version.timestamp_ms >= self.around.oldest_ms);
+        let recent = earlier
+            .iter()
+            .rev()
+            .take(VERSIONS_MAX - 1)
+            .take_while(|version| version.timestamp_ms >= self.around.oldest_ms);
         let mut versions: Vec<PastVersion> = recent.cloned().collect();
         versions.reverse();
         let after = earlier.last().map_or(i64::MIN, |version| version.timestamp_ms + 1);
@@ -197,30 +240,59 @@ impl<'a> Description<'a> {
         let Some(base) = self.base else { return Vec::new() };
         let mut schemas = base.past_schemas.clone();
         schemas.push(base.fields());
-        schemas.retain(|set| set.id != table.schema_id && table.versions.iter().any(|version| version.schema_id == set.id));
+        schemas.retain(|set| {
+            set.id != table.schema_id
+                && table.versions.iter().any(|version| version.schema_id == set.id)
+        });
         schemas
     }
 
-    fn write_manifests(&mut self, table: &TableBase, removed_data: &[FileRef], removed_deletes: &[FileRef]) -> Result<()> {
+    fn write_manifests(
+        &mut self,
+        table: &TableBase,
+        removed_data: &[FileRef],
+        removed_deletes: &[FileRef],
+    ) -> Result<()> {
         let version = self.iceberg_version(table.version(), None);
-        let (data_key, deletes_key) =
-            (self.key(&format!("manifests/{}-data.avro", self.file_name)), self.key(&format!("manifests/{}-deletes.avro", self.file_name)));
+        let (data_key, deletes_key) = (
+            self.key(&format!("manifests/{}-data.avro", self.file_name)),
+            self.key(&format!("manifests/{}-deletes.avro", self.file_name)),
+        );
         let data = self.entries(table.data.iter().map(|data| &data.file), removed_data);
-        let deletes = self.entries(table.deletes.iter().map(|deletes| &deletes.file), removed_deletes);
-        let written = write_manifests(&version, &table.fields(), (&data, &self.uri(&data_key)), (&deletes, &self.uri(&deletes_key)))?;
+        let deletes =
+            self.entries(table.deletes.iter().map(|deletes| &deletes.file), removed_deletes);
+        let written = write_manifests(
+            &version,
+            &table.fields(),
+            (&data, &self.uri(&data_key)),
+            (&deletes, &self.uri(&deletes_key)),
+        )?;
         self.files.extend(written.data.map(|bytes| (data_key, bytes)));
         self.files.extend(written.deletes.map(|bytes| (deletes_key, bytes)));
         self.files.push((Arc::clone(&table.version().manifest_list), written.list));
         Ok(())
     }
 
-    fn entries<'f>(&self, files: impl Iterator<Item = &'f FileRef>, removed: &[FileRef]) -> Vec<FileEntry> {
-        let entry = |file: &FileRef, status| FileEntry { status, uri: self.uri(&file.key), rows: file.rows, bytes: file.bytes };
+    fn entries<'f>(
+        &self,
+        files: impl Iterator<Item = &'f FileRef>,
+        removed: &[FileRef],
+    ) -> Vec<FileEntry> {
+        let entry = |file: &FileRef, status| FileEntry {
+            status,
+            uri: self.uri(&file.key),
+            rows: file.rows,
+            bytes: file.bytes,
+        };
         let live = files.map(|file| match file.added_by == self.snapshot_id {
             true => entry(file, FileStatus::Added),
-            false => entry(file, FileStatus::Existing { snapshot_id: file.added_by, sequence: file.sequence }),
+            false => entry(
+                file,
+                FileStatus::Existing { snapshot_id: file.added_by, sequence: file.sequence },
+            ),
         });
-        let gone = removed.iter().map(|file| entry(file, FileStatus::Removed { sequence: file.sequence }));
+        let gone =
+            removed.iter().map(|file| entry(file, FileStatus::Removed { sequence: file.sequence }));
         live.chain(gone).collect()
     }
 
@@ -274,7 +346,8 @@ fn table_uuid(snapshot: Uuid, name: &str) -> Uuid {
 
 /// Iceberg's id of a table's state: positive, and different for every snapshot and table.
 fn snapshot_id(snapshot: Uuid, table: Uuid) -> i64 {
-    let hash = blake3::Hasher::new().update(snapshot.as_bytes()).update(table.as_bytes()).finalize();
+    let hash =
+        blake3::Hasher::new().update(snapshot.as_bytes()).update(table.as_bytes()).finalize();
     let bytes = hash.as_bytes().first_chunk().expect("a hash has 32 bytes");
     (i64::from_be_bytes(*bytes) & i64::MAX).max(1)
 }

@@ -5,7 +5,8 @@ use crate::change::{TableShape, ValueRef};
 use crate::error::{Error, Result};
 use crate::iceberg::{EncodedFile, Layout, RowEncoder};
 
-/// A data file gets no larger than about this, so that large tables are sent and fetched in parallel and merged in parts.
+/// A data file gets no larger than about this, so that large tables are sent and fetched in
+/// parallel and merged in parts.
 pub(super) const FILE_BYTES_TARGET: usize = 32 << 20;
 
 /// A data file that is not in the bucket yet.
@@ -35,10 +36,15 @@ impl<'a> RowSink<'a> {
     pub(super) fn push(&mut self, rowid: Option<i64>, values: &[ValueRef<'_>]) -> Result<()> {
         let (encoder, index) = match &mut self.open {
             Some(open) => open,
-            closed => closed.insert((RowEncoder::new(&self.layout)?, IndexBuilder::new(self.shape))),
+            closed => {
+                closed.insert((RowEncoder::new(&self.layout)?, IndexBuilder::new(self.shape)))
+            }
         };
         if !index.push(self.shape, rowid, values) {
-            return Err(Error::internal(format!("the rows of {:?} do not come in the order of their rowids", self.shape.name)));
+            return Err(Error::internal(format!(
+                "the rows of {:?} do not come in the order of their rowids",
+                self.shape.name
+            )));
         }
         encoder.push(rowid, values)?;
         if encoder.bytes() >= FILE_BYTES_TARGET { self.close() } else { Ok(()) }

@@ -1,6 +1,8 @@
-//! `snapshot.json`, as it is stored: types of their own, a version, and a checksum over the body's bytes.
+//! `snapshot.json`, as it is stored: types of their own, a version, and a checksum over the body's
+//! bytes.
 //!
-//! `{"format":1,"blake3":"…","body":{…}}`. docs/FORMAT.md describes every field; what these types read and write is that.
+//! `{"format":1,"blake3":"…","body":{…}}`. docs/FORMAT.md describes every field; what these types
+//! read and write is that.
 
 mod body;
 mod convert;
@@ -62,24 +64,38 @@ impl Document {
     ///
     /// # Errors
     ///
-    /// `Corrupt`, naming the key, when they are damaged, of another version, or describe another object.
+    /// `Corrupt`, naming the key, when they are damaged, of another version, or describe another
+    /// object.
     pub(crate) fn decode(key: &Key, bytes: &[u8], object: &ObjectId) -> Result<Self> {
         let corrupt = |what: String| Error::corrupt(key, what);
-        let envelope: Envelope<'_> = serde_json::from_slice(bytes)
-            .map_err(|error| corrupt(format!("expected a snapshot's description, got {} bytes that are none: {error}", bytes.len())))?;
+        let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(|error| {
+            corrupt(format!(
+                "expected a snapshot's description, got {} bytes that are none: {error}",
+                bytes.len()
+            ))
+        })?;
         if envelope.format != FORMAT {
-            return Err(corrupt(format!("has snapshot format {}, this program reads format {FORMAT}", envelope.format)));
+            return Err(corrupt(format!(
+                "has snapshot format {}, this program reads format {FORMAT}",
+                envelope.format
+            )));
         }
         let body = envelope.body.map_or("", RawValue::get);
         let found = blake3::hash(body.as_bytes());
         if found.to_hex().as_str() != envelope.blake3 {
-            return Err(corrupt(format!("expected a body with the checksum {:?}, found one with {found}", envelope.blake3)));
+            return Err(corrupt(format!(
+                "expected a body with the checksum {:?}, found one with {found}",
+                envelope.blake3
+            )));
         }
-        let body: body::Body<'_> =
-            serde_json::from_str(body).map_err(|error| corrupt(format!("expected the fields of format {FORMAT}: {error}")))?;
+        let body: body::Body<'_> = serde_json::from_str(body)
+            .map_err(|error| corrupt(format!("expected the fields of format {FORMAT}: {error}")))?;
         let document = body.revive().map_err(corrupt)?;
         if document.object != *object {
-            return Err(corrupt(format!("expected a snapshot of {object}, found one of {}", document.object)));
+            return Err(corrupt(format!(
+                "expected a snapshot of {object}, found one of {}",
+                document.object
+            )));
         }
         Ok(document)
     }

@@ -1,8 +1,9 @@
 //! Removing what no kept snapshot reaches.
 //!
-//! A snapshot is kept while it is the newest, and for the retention after a newer one replaced it: so every state of that time can be gone
-//! back to, and a writer that was slow has time to find out that it is no longer alone. Of older snapshots those files stay that a kept
-//! one shares, and those that engines reach through the history of a kept table.
+//! A snapshot is kept while it is the newest, and for the retention after a newer one replaced it:
+//! so every state of that time can be gone back to, and a writer that was slow has time to find out
+//! that it is no longer alone. Of older snapshots those files stay that a kept one shares, and
+//! those that engines reach through the history of a kept table.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
@@ -31,8 +32,9 @@ pub(crate) struct Swept {
 
 /// An object's snapshots as a listing showed them, and what may be done about that.
 ///
-/// The listing may be hours old when something is removed: what it shows to be unneeded stays unneeded, because a snapshot is only published
-/// on a base that is certainly kept (see [`Kept`](super::Kept)), and no key is ever used twice.
+/// The listing may be hours old when something is removed: what it shows to be unneeded stays
+/// unneeded, because a snapshot is only published on a base that is certainly kept (see
+/// [`Kept`](super::Kept)), and no key is ever used twice.
 pub(crate) struct Sweeper<'a> {
     bucket: &'a dyn Bucket,
     prefix: &'a Key,
@@ -46,46 +48,69 @@ impl<'a> Sweeper<'a> {
     /// # Errors
     ///
     /// `Unavailable` or `StoreRefused` from the bucket.
-    pub(crate) async fn look(bucket: &'a dyn Bucket, prefix: &'a Key, object: &'a ObjectId) -> Result<Self> {
+    pub(crate) async fn look(
+        bucket: &'a dyn Bucket,
+        prefix: &'a Key,
+        object: &'a ObjectId,
+    ) -> Result<Self> {
         Ok(Self { bucket, prefix, object, directories: directories(bucket, prefix).await? })
     }
 
     /// When `snapshot` became complete, by the store's clock.
     pub(crate) fn completed_ms(&self, snapshot: SnapshotRef) -> Option<i64> {
         let document = snapshot.document_key(self.prefix);
-        self.directories.get(&snapshot)?.iter().find(|entry| entry.key == document).map(|entry| entry.modified_ms)
+        self.directories
+            .get(&snapshot)?
+            .iter()
+            .find(|entry| entry.key == document)
+            .map(|entry| entry.modified_ms)
     }
 
     /// All complete snapshots.
     pub(crate) fn complete(&self) -> Vec<SnapshotRef> {
-        self.directories.keys().copied().filter(|snapshot| self.completed_ms(*snapshot).is_some()).collect()
+        self.directories
+            .keys()
+            .copied()
+            .filter(|snapshot| self.completed_ms(*snapshot).is_some())
+            .collect()
     }
 
-    /// The last record that the newest of the snapshots holds which were complete before `before_ms`; 0 when there is none. Records up to
-    /// it are needed no more.
+    /// The last record that the newest of the snapshots holds which were complete before
+    /// `before_ms`; 0 when there is none. Records up to it are needed no more.
     ///
     /// # Errors
     ///
     /// `Corrupt` when that snapshot could not be restored: then the records are all there is.
     pub(crate) async fn covered(&self, before_ms: i64) -> Result<u64> {
-        let old = self.directories.keys().filter(|snapshot| self.completed_ms(**snapshot).is_some_and(|at_ms| at_ms < before_ms));
+        let old = self.directories.keys().filter(|snapshot| {
+            self.completed_ms(**snapshot).is_some_and(|at_ms| at_ms < before_ms)
+        });
         let Some(newest) = old.max_by_key(|snapshot| snapshot.sequence) else { return Ok(0) };
         self.check_whole(&read(self.bucket, self.prefix, self.object, *newest).await?)?;
         Ok(newest.sequence)
     }
 
-    /// Removes expired snapshots and what failed uploads left. `now_ms` is a time that the store's clock has reached.
+    /// Removes expired snapshots and what failed uploads left. `now_ms` is a time that the store's
+    /// clock has reached.
     ///
-    /// Reads the description of every kept snapshot when there is something to remove: a day's sweep of a busy object is a few thousand
-    /// requests.
+    /// Reads the description of every kept snapshot when there is something to remove: a day's
+    /// sweep of a busy object is a few thousand requests.
     ///
     /// # Errors
     ///
-    /// `Corrupt` when a kept snapshot's description can't be read, or a file that it needs is missing: then nothing is removed, because
-    /// something is not as it should be. `Unavailable` or `StoreRefused` from the bucket; what was not removed then is removed the next time.
+    /// `Corrupt` when a kept snapshot's description can't be read, or a file that it needs is
+    /// missing: then nothing is removed, because something is not as it should be. `Unavailable` or
+    /// `StoreRefused` from the bucket; what was not removed then is removed the next time.
     pub(crate) async fn remove(&self, retention: Duration, now_ms: i64) -> Result<Swept> {
-        let before = |age: Duration| now_ms.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-        let census = Census::take(self.prefix, &self.directories, before(retention.max(RETENTION_MIN)), before(RETENTION_MIN));
+        let before = |age: Duration| {
+            now_ms.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
+        };
+        let census = Census::take(
+            self.prefix,
+            &self.directories,
+            before(retention.max(RETENTION_MIN)),
+            before(RETENTION_MIN),
+        );
         if census.expired.is_empty() && census.abandoned.is_empty() {
             return Ok(Swept::default());
         }
@@ -100,9 +125,15 @@ impl<'a> Sweeper<'a> {
             .map(|snapshot| snapshot.document_key(self.prefix))
             .filter(|key| !reached.contains(key))
             .collect();
-        let candidates = census.expired.iter().chain(&census.abandoned).filter(|snapshot| !kept.contains(snapshot));
-        let files: Vec<Key> =
-            candidates.flat_map(|snapshot| self.directories[snapshot].iter().filter(is_free)).map(|entry| entry.key.clone()).collect();
+        let candidates = census
+            .expired
+            .iter()
+            .chain(&census.abandoned)
+            .filter(|snapshot| !kept.contains(snapshot));
+        let files: Vec<Key> = candidates
+            .flat_map(|snapshot| self.directories[snapshot].iter().filter(is_free))
+            .map(|entry| entry.key.clone())
+            .collect();
         // Descriptions first: a snapshot that has lost a file must not look complete.
         self.bucket.delete(&documents).await.map_err(store_error)?;
         let rest: Vec<Key> = files.iter().filter(|key| !documents.contains(key)).cloned().collect();
@@ -110,32 +141,49 @@ impl<'a> Sweeper<'a> {
         Ok(Swept { snapshots: documents.len(), files: files.len() })
     }
 
-    /// The snapshot that the hint names; a hint that nobody can read, or that came so late that its snapshot is gone, names none.
+    /// The snapshot that the hint names; a hint that nobody can read, or that came so late that its
+    /// snapshot is gone, names none.
     async fn latest(&self) -> Result<Option<SnapshotRef>> {
         let key = latest_key(self.prefix);
         let stored = self.bucket.get(&key).await.map_err(store_error)?;
-        let document = stored.and_then(|stored| Document::decode(&key, &stored.bytes, self.object).ok());
-        Ok(document.map(|document| document.reference).filter(|snapshot| self.completed_ms(*snapshot).is_some()))
+        let document =
+            stored.and_then(|stored| Document::decode(&key, &stored.bytes, self.object).ok());
+        Ok(document
+            .map(|document| document.reference)
+            .filter(|snapshot| self.completed_ms(*snapshot).is_some()))
     }
 
     /// Every key that a kept snapshot needs.
     async fn reached(&self, kept: &BTreeSet<SnapshotRef>) -> Result<HashSet<Key>> {
-        let mut reached = Reached { snapshots: snapshots_key(self.prefix), keys: HashSet::new(), past: BTreeMap::new() };
+        let mut reached = Reached {
+            snapshots: snapshots_key(self.prefix),
+            keys: HashSet::new(),
+            past: BTreeMap::new(),
+        };
         for document in self.documents(kept.iter().copied()).await? {
             self.check_whole(&document)?;
             document.tables.iter().for_each(|table| reached.add_current(table));
         }
         let past = std::mem::take(&mut reached.past);
-        let unread = past.keys().copied().filter(|snapshot| !kept.contains(snapshot) && self.completed_ms(*snapshot).is_some());
+        let unread = past
+            .keys()
+            .copied()
+            .filter(|snapshot| !kept.contains(snapshot) && self.completed_ms(*snapshot).is_some());
         for document in self.documents(unread).await? {
             reached.keys.insert(document.reference.document_key(self.prefix));
-            let tables = document.tables.iter().filter(|table| past[&document.reference].contains(&table.uuid));
+            let tables = document
+                .tables
+                .iter()
+                .filter(|table| past[&document.reference].contains(&table.uuid));
             tables.for_each(|table| reached.add_files(table));
         }
         Ok(reached.keys)
     }
 
-    async fn documents(&self, snapshots: impl Iterator<Item = SnapshotRef>) -> Result<Vec<Document>> {
+    async fn documents(
+        &self,
+        snapshots: impl Iterator<Item = SnapshotRef>,
+    ) -> Result<Vec<Document>> {
         let read = |snapshot| read(self.bucket, self.prefix, self.object, snapshot);
         stream::iter(snapshots.map(read)).buffer_unordered(RESTORE_CONCURRENCY).try_collect().await
     }
@@ -146,9 +194,18 @@ impl<'a> Sweeper<'a> {
         for file in document.files() {
             let key = snapshots.join(&file.key);
             let directory = file.key.split('/').next().and_then(SnapshotRef::from_directory);
-            let mut listed = directory.and_then(|directory| self.directories.get(&directory)).into_iter().flatten();
+            let mut listed = directory
+                .and_then(|directory| self.directories.get(&directory))
+                .into_iter()
+                .flatten();
             if !listed.any(|entry| entry.key == key && entry.bytes == file.bytes) {
-                return Err(Error::corrupt(&key, format!("expected {} bytes for the snapshot {}", file.bytes, document.reference)));
+                return Err(Error::corrupt(
+                    &key,
+                    format!(
+                        "expected {} bytes for the snapshot {}",
+                        file.bytes, document.reference
+                    ),
+                ));
             }
         }
         Ok(())
@@ -164,14 +221,24 @@ struct Census {
 }
 
 impl Census {
-    fn take(prefix: &Key, directories: &BTreeMap<SnapshotRef, Vec<Entry>>, replaced_before_ms: i64, touched_before_ms: i64) -> Self {
-        let mut census = Self { kept: BTreeSet::new(), expired: BTreeSet::new(), abandoned: BTreeSet::new() };
+    fn take(
+        prefix: &Key,
+        directories: &BTreeMap<SnapshotRef, Vec<Entry>>,
+        replaced_before_ms: i64,
+        touched_before_ms: i64,
+    ) -> Self {
+        let mut census =
+            Self { kept: BTreeSet::new(), expired: BTreeSet::new(), abandoned: BTreeSet::new() };
         let mut complete = Vec::new();
         for (snapshot, files) in directories {
             let document = snapshot.document_key(prefix);
             match files.iter().find(|entry| entry.key == document) {
-                Some(document) => complete.push((snapshot.sequence, document.modified_ms, *snapshot)),
-                None if files.iter().all(|entry| entry.modified_ms < touched_before_ms) => _ = census.abandoned.insert(*snapshot),
+                Some(document) => {
+                    complete.push((snapshot.sequence, document.modified_ms, *snapshot))
+                }
+                None if files.iter().all(|entry| entry.modified_ms < touched_before_ms) => {
+                    _ = census.abandoned.insert(*snapshot)
+                }
                 None => {}
             }
         }
@@ -192,12 +259,14 @@ impl Census {
 struct Reached {
     snapshots: Key,
     keys: HashSet<Key>,
-    /// Snapshots that made a version of a table that engines can still go back to, with the table's id.
+    /// Snapshots that made a version of a table that engines can still go back to, with the table's
+    /// id.
     past: BTreeMap<SnapshotRef, BTreeSet<Uuid>>,
 }
 
 impl Reached {
-    /// Adds a table of a kept snapshot: its files, its metadata, and the manifests of all versions in its history.
+    /// Adds a table of a kept snapshot: its files, its metadata, and the manifests of all versions
+    /// in its history.
     fn add_current(&mut self, table: &TableBase) {
         self.add_files(table);
         self.add(&table.metadata);
@@ -207,7 +276,8 @@ impl Reached {
                 self.add(&format!("{stem}-data.avro"));
                 self.add(&format!("{stem}-deletes.avro"));
             }
-            let directory = version.manifest_list.split('/').next().and_then(SnapshotRef::from_directory);
+            let directory =
+                version.manifest_list.split('/').next().and_then(SnapshotRef::from_directory);
             if let Some(directory) = directory {
                 self.past.entry(directory).or_default().insert(table.uuid);
             }

@@ -113,12 +113,17 @@ impl TableBase {
 
     /// Its files of rows and of deletes.
     pub(super) fn files(&self) -> impl Iterator<Item = &FileRef> {
-        self.data.iter().map(|data| &data.file).chain(self.deletes.iter().map(|deletes| &deletes.file))
+        self.data
+            .iter()
+            .map(|data| &data.file)
+            .chain(self.deletes.iter().map(|deletes| &deletes.file))
     }
 
-    /// Whether all there is is one small file, which is written anew whenever the table changes: that is cheaper than a file and a delete
-    /// file beside it, better for readers, and needs no index.
+    /// Whether all there is is one small file, which is written anew whenever the table changes:
+    /// that is cheaper than a file and a delete file beside it, better for readers, and needs no
+    /// index.
     pub(super) fn is_small(&self) -> bool {
-        matches!(&self.data[..], [only] if only.file.bytes <= SMALL_BYTES && only.file.rows <= SMALL_ROWS) && self.deletes.is_empty()
+        matches!(&self.data[..], [only] if only.file.bytes <= SMALL_BYTES && only.file.rows <= SMALL_ROWS)
+            && self.deletes.is_empty()
     }
 }

@@ -1,4 +1,5 @@
-//! An object's database, its tracker and a bucket in memory: after every snapshot a restore gives the same database back.
+//! An object's database, its tracker and a bucket in memory: after every snapshot a restore gives
+//! the same database back.
 
 mod content;
 mod damage;
@@ -24,7 +25,8 @@ use crate::sqlite::{Database, Limits, Mode};
 use crate::store::{Bucket, Key, Moment};
 use crate::testing::{FaultyBucket, ManualClock};
 
-const LIMITS: Limits = Limits { database_bytes_max: 1 << 30, row_bytes_max: 16 << 20, temporary_bytes_max: 64 << 20 };
+const LIMITS: Limits =
+    Limits { database_bytes_max: 1 << 30, row_bytes_max: 16 << 20, temporary_bytes_max: 64 << 20 };
 const RETENTION: Duration = Duration::from_secs(3 * 24 * 3600);
 
 struct Rig {
@@ -45,7 +47,16 @@ impl Rig {
         let location = bucket.location().to_owned();
         let object = ObjectId::new("Thing", "one").expect("an id");
         let database = Database::new(&LIMITS).expect("a database");
-        Self { database, tracker: Tracker::new(), bucket, clock, object, location, sequence: 0, uuids: 0 }
+        Self {
+            database,
+            tracker: Tracker::new(),
+            bucket,
+            clock,
+            object,
+            location,
+            sequence: 0,
+            uuids: 0,
+        }
     }
 
     fn with(sql: &str) -> Self {
@@ -136,8 +147,10 @@ impl Rig {
     /// Makes sure that the base is there for a while, as a writer does before it makes a plan.
     fn secure_base(&mut self) {
         if let Some(base) = self.tracker.base() {
-            let kept = block_on(Kept::look(&*self.bucket, &*self.clock, &self.prefix(), base)).expect("a listing");
-            let kept = kept.filter(|kept| kept.holds(REQUEST_IN_FLIGHT_MAX, &*self.bucket, &*self.clock));
+            let kept = block_on(Kept::look(&*self.bucket, &*self.clock, &self.prefix(), base))
+                .expect("a listing");
+            let kept =
+                kept.filter(|kept| kept.holds(REQUEST_IN_FLIGHT_MAX, &*self.bucket, &*self.clock));
             self.tracker.found(base, kept);
         }
     }
@@ -178,7 +191,8 @@ impl Rig {
     }
 
     fn keys(&self) -> Vec<String> {
-        let entries = block_on(self.bucket.list(&self.prefix(), None, usize::MAX)).expect("a listing");
+        let entries =
+            block_on(self.bucket.list(&self.prefix(), None, usize::MAX)).expect("a listing");
         entries.into_iter().map(|entry| entry.key.as_str().to_owned()).collect()
     }
 }
@@ -209,16 +223,24 @@ fn dump(database: &mut Database) -> Vec<String> {
     for shape in database.shapes() {
         lines.push(format!("{shape:?}"));
         let mut add = |rowid: Option<i64>, values: &[ValueRef<'_>]| {
-            let values: Vec<String> = values.iter().map(|value| show(ValueRef::to_owned(*value))).collect();
+            let values: Vec<String> =
+                values.iter().map(|value| show(ValueRef::to_owned(*value))).collect();
             lines.push(format!("{} {rowid:?} {}", shape.name, values.join(" | ")));
             Ok(())
         };
         database.scan(&shape.name, &mut add).expect("a table can be read");
     }
-    let tables: Vec<String> = database.shapes().iter().map(|shape| format!("\"{}\"", shape.name.replace('"', "\"\""))).collect();
+    let tables: Vec<String> = database
+        .shapes()
+        .iter()
+        .map(|shape| format!("\"{}\"", shape.name.replace('"', "\"\"")))
+        .collect();
     for table in tables {
         for row in query(database, &format!("SELECT * FROM {table}")) {
-            lines.push(format!("{table} * {}", row.into_iter().map(show).collect::<Vec<_>>().join(" | ")));
+            lines.push(format!(
+                "{table} * {}",
+                row.into_iter().map(show).collect::<Vec<_>>().join(" | ")
+            ));
         }
     }
     for row in query(database, "PRAGMA integrity_check") {

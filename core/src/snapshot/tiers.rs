@@ -25,15 +25,18 @@ impl Candidate {
     }
 }
 
-/// Which of `files` are merged into the file that a snapshot writes, which has about `incoming` bytes of its own.
+/// Which of `files` are merged into the file that a snapshot writes, which has about `incoming`
+/// bytes of its own.
 ///
-/// Stale files always. From half of `files_max` on, the smallest ones go too, one after the other, as long as the next is not more than
-/// twice as large as all before it together, and in any case until at most `files_max` are left with the new one. So a row is written
-/// again only when the file that holds it grows by half, about nine times in ten thousand snapshots of one row; files of almost `full`
-/// bytes are left alone.
+/// Stale files always. From half of `files_max` on, the smallest ones go too, one after the other,
+/// as long as the next is not more than twice as large as all before it together, and in any case
+/// until at most `files_max` are left with the new one. So a row is written again only when the
+/// file that holds it grows by half, about nine times in ten thousand snapshots of one row; files
+/// of almost `full` bytes are left alone.
 pub(super) fn choose(files: &[Candidate], incoming: u64, files_max: usize, full: u64) -> Vec<bool> {
     let mut chosen: Vec<bool> = files.iter().map(|file| file.is_stale()).collect();
-    let mut small: Vec<usize> = (0..files.len()).filter(|at| !chosen[*at] && files[*at].bytes < full / 2).collect();
+    let mut small: Vec<usize> =
+        (0..files.len()).filter(|at| !chosen[*at] && files[*at].bytes < full / 2).collect();
     if small.len() < files_max / 2 {
         return chosen;
     }
@@ -78,13 +81,22 @@ mod tests {
         let (mut files, mut written) = (Vec::new(), 0);
         for _ in 0..10_000 {
             let chosen = choose(&files, 100, DATA_FILES_MAX, u64::MAX);
-            let merged: u64 = files.iter().zip(&chosen).filter(|(_, chosen)| **chosen).map(|(file, _): (&Candidate, _)| file.bytes).sum();
+            let merged: u64 = files
+                .iter()
+                .zip(&chosen)
+                .filter(|(_, chosen)| **chosen)
+                .map(|(file, _): (&Candidate, _)| file.bytes)
+                .sum();
             let mut keep = chosen.iter().map(|chosen| !chosen);
             files.retain(|_| keep.next().expect("one choice a file"));
             files.push(file(merged + 100));
             written += merged + 100;
             assert!(files.len() <= DATA_FILES_MAX);
         }
-        assert!(written / (10_000 * 100) < 9, "wrote every byte {} times", written / (10_000 * 100));
+        assert!(
+            written / (10_000 * 100) < 9,
+            "wrote every byte {} times",
+            written / (10_000 * 100)
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! What has changed since the newest snapshot: kept in memory beside the database, rebuilt by a restore.
+//! What has changed since the newest snapshot: kept in memory beside the database, rebuilt by a
+//! restore.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,7 +37,8 @@ pub(super) struct Tracked {
     pub(super) dirty: Dirty,
 }
 
-/// Watches the changes of one object, so that a snapshot costs what has changed since the one before.
+/// Watches the changes of one object, so that a snapshot costs what has changed since the one
+/// before.
 ///
 /// Tables that are not in it were created since the newest snapshot: all of their rows are new.
 #[derive(Debug, Default)]
@@ -57,12 +59,18 @@ impl Tracker {
     }
 
     /// For an object whose state is exactly the snapshot `base`.
-    pub(super) fn restored(base: SnapshotRef, location: Arc<str>, tables: Vec<Arc<TableBase>>) -> Self {
+    pub(super) fn restored(
+        base: SnapshotRef,
+        location: Arc<str>,
+        tables: Vec<Arc<TableBase>>,
+    ) -> Self {
         let mut tracker = Self { base: Some(base), location: Some(location), ..Self::default() };
         for table in tables {
             let handle = tracker.next_handle();
             let name = table.shape.name.clone();
-            tracker.tables.insert(name, Tracked { handle, base: Some(table), dirty: Dirty::Nothing });
+            tracker
+                .tables
+                .insert(name, Tracked { handle, base: Some(table), dirty: Dirty::Nothing });
         }
         tracker
     }
@@ -77,7 +85,8 @@ impl Tracker {
         self.kept
     }
 
-    /// What was found out about `base`. `None`: it may be gone, so the next snapshot shares nothing with it.
+    /// What was found out about `base`. `None`: it may be gone, so the next snapshot shares nothing
+    /// with it.
     pub(crate) fn found(&mut self, base: SnapshotRef, kept: Option<Kept>) {
         if self.base != Some(base) {
             return;
@@ -85,7 +94,9 @@ impl Tracker {
         self.kept = kept;
         if kept.is_none() {
             self.base = None;
-            self.tables.values_mut().for_each(|table| (table.base, table.dirty) = (None, Dirty::Everything));
+            self.tables
+                .values_mut()
+                .for_each(|table| (table.base, table.dirty) = (None, Dirty::Everything));
         }
     }
 
@@ -118,17 +129,23 @@ impl Tracker {
         }
         let mut kept = changes.kept_tables(self.tables.keys().map(String::as_str));
         let former = std::mem::take(&mut self.tables);
-        self.tables = former.into_iter().filter_map(|(name, tracked)| Some((kept.remove(&name)?, tracked))).collect();
+        self.tables = former
+            .into_iter()
+            .filter_map(|(name, tracked)| Some((kept.remove(&name)?, tracked)))
+            .collect();
     }
 
-    /// Encodes the files of a snapshot of `db`, whose changes since the last plan have all been observed.
+    /// Encodes the files of a snapshot of `db`, whose changes since the last plan have all been
+    /// observed.
     ///
-    /// CPU only; reads the rows that changed. What is observed from now on belongs to the next snapshot. The plan must be given back, to
-    /// [`Tracker::complete`] or [`Tracker::abandon`], before the next is made.
+    /// CPU only; reads the rows that changed. What is observed from now on belongs to the next
+    /// snapshot. The plan must be given back, to [`Tracker::complete`] or [`Tracker::abandon`],
+    /// before the next is made.
     ///
     /// # Errors
     ///
-    /// `Internal` when a file can't be encoded, `TooLarge` when a key would be too long for a bucket. The tracker is as before then.
+    /// `Internal` when a file can't be encoded, `TooLarge` when a key would be too long for a
+    /// bucket. The tracker is as before then.
     pub(crate) fn plan(&mut self, db: &Database, context: &PlanContext<'_>) -> Result<Plan> {
         let mut plan = Plan::new(self, db, context)?;
         for (name, table) in plan.new_tables() {
@@ -137,8 +154,11 @@ impl Tracker {
             self.tables.insert(name, Tracked { handle, base: None, dirty: Dirty::Everything });
         }
         for table in &mut plan.tables {
-            let tracked = self.tables.values_mut().find(|tracked| Some(tracked.handle) == table.handle);
-            table.taken = tracked.map_or(Dirty::Nothing, |tracked| std::mem::replace(&mut tracked.dirty, Dirty::Nothing));
+            let tracked =
+                self.tables.values_mut().find(|tracked| Some(tracked.handle) == table.handle);
+            table.taken = tracked.map_or(Dirty::Nothing, |tracked| {
+                std::mem::replace(&mut tracked.dirty, Dirty::Nothing)
+            });
         }
         Ok(plan)
     }
@@ -175,8 +195,8 @@ impl Tracker {
 }
 
 impl Dirty {
-    /// Adds the changed keys. What does not fit the table makes all of its rows count as changed: the change is in the log already, so
-    /// there is nobody left who could refuse it.
+    /// Adds the changed keys. What does not fit the table makes all of its rows count as changed:
+    /// the change is in the log already, so there is nobody left who could refuse it.
     fn add(&mut self, changes: &TableChanges, shape: &TableShape) {
         if changes.rewritten {
             *self = Self::Everything;

@@ -1,7 +1,9 @@
-//! Which schemas may be committed: those that a restore makes again, to the letter, without dotdo's own names in users' hands.
+//! Which schemas may be committed: those that a restore makes again, to the letter, without dotdo's
+//! own names in users' hands.
 //!
-//! The authorizer refuses by what a statement asks for. This looks at what is there afterwards, whatever has made it: what SQLite makes
-//! by itself, and a new name, which the authorizer is not told, included.
+//! The authorizer refuses by what a statement asks for. This looks at what is there afterwards,
+//! whatever has made it: what SQLite makes by itself, and a new name, which the authorizer is not
+//! told, included.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,38 +19,52 @@ impl Database {
     pub(super) fn check_new_objects(&self, before: &Catalog, after: &Catalog) -> Result<()> {
         let is_class = self.guard.peek().speaker == Speaker::Class;
         let (old, new) = (by_name(before), by_name(after));
-        for object in new.iter().filter(|(name, object)| old.get(*name) != Some(object)).map(|(_, object)| object) {
+        for object in new
+            .iter()
+            .filter(|(name, object)| old.get(*name) != Some(object))
+            .map(|(_, object)| object)
+        {
             if object.name.starts_with("sqlite_") && !is_sqlites_own(object) {
-                return Err(refused(format!("{}, which SQLite makes by itself and a restore does not", object.name)));
+                return Err(refused(format!(
+                    "{}, which SQLite makes by itself and a restore does not",
+                    object.name
+                )));
             }
             if is_class {
                 refuse_names(object)?;
                 self.refuse_reference(object)?;
             }
         }
-        let gone = old.iter().filter(|(name, _)| !new.contains_key(*name)).map(|(_, object)| object);
+        let gone =
+            old.iter().filter(|(name, _)| !new.contains_key(*name)).map(|(_, object)| object);
         if is_class { gone.into_iter().try_for_each(|object| refuse_names(object)) } else { Ok(()) }
     }
 
-    /// Fails when a foreign key leads to one of dotdo's tables: what dotdo does there must not hang on users' rows.
+    /// Fails when a foreign key leads to one of dotdo's tables: what dotdo does there must not hang
+    /// on users' rows.
     fn refuse_reference(&self, object: &SchemaObject) -> Result<()> {
         if !object.is_ordinary_table() {
             return Ok(());
         }
-        let mut statement = self.handle.prepare("SELECT \"table\" FROM pragma_foreign_key_list(?1, 'main')")?;
+        let mut statement =
+            self.handle.prepare("SELECT \"table\" FROM pragma_foreign_key_list(?1, 'main')")?;
         statement.bind(1, crate::change::ValueRef::Text(object.name.as_bytes()))?;
         while statement.step()? {
             if let Some(parent) = statement.text(0).filter(|parent| is_reserved(parent)) {
-                return Err(refused(format!("a foreign key to {parent}: what begins with {RESERVED}_ is dotdo's own")));
+                return Err(refused(format!(
+                    "a foreign key to {parent}: what begins with {RESERVED}_ is dotdo's own"
+                )));
             }
         }
         Ok(())
     }
 
-    /// Fails when the open transaction's `changes` lead to a schema that a restore can't make, or set back one of dotdo's counters.
+    /// Fails when the open transaction's `changes` lead to a schema that a restore can't make, or
+    /// set back one of dotdo's counters.
     ///
-    /// The schema is restored, without rows: after the state before, as a record is applied, and into a new database, as a snapshot is
-    /// loaded. And every statement that a restore, a change of rows or a snapshot will need for its tables is prepared.
+    /// The schema is restored, without rows: after the state before, as a record is applied, and
+    /// into a new database, as a snapshot is loaded. And every statement that a restore, a change
+    /// of rows or a snapshot will need for its tables is prepared.
     pub(super) fn rehearse(&self, changes: &Changes) -> Result<()> {
         if let Some(sequences) = &changes.sequences {
             check_counters(&self.header.sequences, sequences)?;
@@ -66,7 +82,11 @@ impl Database {
             self.compare(&replica)?;
         }
         let sequences = changes.sequences.clone().unwrap_or_else(|| self.header.sequences.clone());
-        let mut loaded = Self::load(&self.limits, Header { schema: schema.clone(), sequences, ..Header::default() })?.finish()?;
+        let mut loaded = Self::load(
+            &self.limits,
+            Header { schema: schema.clone(), sequences, ..Header::default() },
+        )?
+        .finish()?;
         self.compare(&loaded)?;
         loaded.set_purpose(Purpose::Replay)?;
         let known = |name: &str| self.committed.catalog.table(name);
@@ -74,7 +94,9 @@ impl Database {
             if known(&table.shape.name).is_some_and(|known| std::sync::Arc::ptr_eq(known, table)) {
                 continue;
             }
-            for sql in [table.lookup(), table.delete(), table.upsert(), &table.insert(), &table.scan()] {
+            for sql in
+                [table.lookup(), table.delete(), table.upsert(), &table.insert(), &table.scan()]
+            {
                 loaded.handle.prepare(sql)?;
             }
         }
@@ -93,7 +115,11 @@ impl Database {
 type Names<'c> = HashMap<(SchemaKind, &'c str), &'c SchemaObject>;
 
 fn by_name(catalog: &Catalog) -> Names<'_> {
-    catalog.rows.iter().map(|row| ((row.object.kind, row.object.name.as_str()), &row.object)).collect()
+    catalog
+        .rows
+        .iter()
+        .map(|row| ((row.object.kind, row.object.name.as_str()), &row.object))
+        .collect()
 }
 
 /// Whether it is one of those that SQLite makes for a table and a restore makes again with it.
@@ -114,7 +140,9 @@ fn refuse_names(object: &SchemaObject) -> Result<()> {
 
 /// The counters of dotdo's tables never go back: a number that was used is never used again.
 fn check_counters(before: &BTreeMap<String, i64>, after: &BTreeMap<String, i64>) -> Result<()> {
-    let went_back = |(name, counter): &(&String, &i64)| is_reserved(name) && after.get(*name).is_none_or(|after| after < *counter);
+    let went_back = |(name, counter): &(&String, &i64)| {
+        is_reserved(name) && after.get(*name).is_none_or(|after| after < *counter)
+    };
     match before.iter().find(went_back) {
         Some((name, _)) => Err(refused(refuse_reserved(name))),
         None => Ok(()),
@@ -133,7 +161,10 @@ fn unrestorable(error: Error) -> Error {
     if error.code() == OUT_OF_MEMORY {
         return error;
     }
-    let message = format!("The schema could not be restored as it is, so nothing of this request is kept: {}", error.message());
+    let message = format!(
+        "The schema could not be restored as it is, so nothing of this request is kept: {}",
+        error.message()
+    );
     Error::new(ErrorKind::Handler, message)
         .with_code("SCHEMA_NOT_RESTORABLE")
         .confidential("the object's class made a schema that can't be kept")

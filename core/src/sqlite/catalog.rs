@@ -1,14 +1,18 @@
-//! The schema as SQLite keeps it, and what must be known of each ordinary table to read and write its rows exactly.
+//! The schema as SQLite keeps it, and what must be known of each ordinary table to read and write
+//! its rows exactly.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use super::handle::Handle;
 use super::value::quote;
-use crate::change::{Affinity, Column, KeyShape, Schema, SchemaKind, SchemaObject, TableShape, ValueRef};
+use crate::change::{
+    Affinity, Column, KeyShape, Schema, SchemaKind, SchemaObject, TableShape, ValueRef,
+};
 use crate::{Error, Result};
 
-/// Where AUTOINCREMENT keeps its counters. It is part of the schema; its rows are [`crate::change::Header::sequences`].
+/// Where AUTOINCREMENT keeps its counters. It is part of the schema; its rows are
+/// [`crate::change::Header::sequences`].
 pub(super) const SEQUENCES: &str = "sqlite_sequence";
 
 /// The schema at one moment.
@@ -37,7 +41,8 @@ pub(super) struct Table {
     pub(super) columns_total: usize,
     /// Indexes that constraints made; they have no statement of their own.
     pub(super) constraint_indexes: usize,
-    /// For `WITHOUT ROWID`: the key's columns counted over all columns, as the preupdate hook counts, and their collations.
+    /// For `WITHOUT ROWID`: the key's columns counted over all columns, as the preupdate hook
+    /// counts, and their collations.
     pub(super) primary: Vec<(i32, String)>,
     /// The name under which the rowid can be reached.
     rowid: Option<&'static str>,
@@ -55,11 +60,14 @@ impl Catalog {
     /// Reads the schema. What is known of tables in `before` is used again where they are the same.
     pub(super) fn read(handle: &Handle, before: &Self) -> Result<Self> {
         let rows = read_rows(handle)?;
-        let known: HashMap<&str, &Arc<Table>> = before.tables.iter().map(|table| (table.shape.name.as_str(), table)).collect();
+        let known: HashMap<&str, &Arc<Table>> =
+            before.tables.iter().map(|table| (table.shape.name.as_str(), table)).collect();
         let mut tables = Vec::new();
         for row in rows.iter().filter(|row| row.is_ordinary_table()) {
             let definition = row.object.sql.as_deref().unwrap_or_default();
-            let same = known.get(row.object.name.as_str()).filter(|table| table.definition == definition && table.root == row.root);
+            let same = known
+                .get(row.object.name.as_str())
+                .filter(|table| table.definition == definition && table.root == row.root);
             tables.push(match same {
                 Some(table) => Arc::clone(table),
                 None => Arc::new(Table::read(handle, row, &rows)?),
@@ -88,7 +96,8 @@ impl Catalog {
 
 /// All rows of `sqlite_schema`, in their order.
 pub(super) fn read_rows(handle: &Handle) -> Result<Vec<CatalogRow>> {
-    let mut statement = handle.prepare("SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema ORDER BY rowid")?;
+    let mut statement = handle
+        .prepare("SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema ORDER BY rowid")?;
     let mut rows = Vec::new();
     while statement.step()? {
         let kind = match statement.text(0).as_deref() {
@@ -96,19 +105,28 @@ pub(super) fn read_rows(handle: &Handle) -> Result<Vec<CatalogRow>> {
             Some("index") => SchemaKind::Index,
             Some("view") => SchemaKind::View,
             Some("trigger") => SchemaKind::Trigger,
-            other => return Err(Error::internal(format!("The schema has an object of the unknown kind {other:?}."))),
+            other => {
+                return Err(Error::internal(format!(
+                    "The schema has an object of the unknown kind {other:?}."
+                )));
+            }
         };
         let name = statement.text(1).unwrap_or_default();
         let table = statement.text(2).unwrap_or_default();
-        rows.push(CatalogRow { object: SchemaObject { kind, name, table, sql: statement.text(4) }, root: statement.integer(3) });
+        rows.push(CatalogRow {
+            object: SchemaObject { kind, name, table, sql: statement.text(4) },
+            root: statement.integer(3),
+        });
     }
     Ok(rows)
 }
 
 impl SchemaObject {
-    /// Whether it is a table that a module implements: SQLite normalises the start of the statement.
+    /// Whether it is a table that a module implements: SQLite normalises the start of the
+    /// statement.
     pub(crate) fn is_virtual_table(&self) -> bool {
-        self.kind == SchemaKind::Table && self.sql.as_deref().is_some_and(|sql| sql.starts_with("CREATE VIRTUAL TABLE"))
+        self.kind == SchemaKind::Table
+            && self.sql.as_deref().is_some_and(|sql| sql.starts_with("CREATE VIRTUAL TABLE"))
     }
 
     /// Whether it is a table with rows of its own, and not SQLite's own bookkeeping.
@@ -142,17 +160,24 @@ impl Table {
         let stored: Vec<&ColumnInfo> = columns.iter().filter(|column| !column.generated).collect();
         let primary = read_primary_index(handle, name)?;
         let key = match &primary {
-            Some(PrimaryIndex { columns: key, without_rowid: true }) => {
-                KeyShape::Primary(key.iter().filter_map(|(id, _)| stored.iter().position(|column| column.id == *id)).collect())
-            }
+            Some(PrimaryIndex { columns: key, without_rowid: true }) => KeyShape::Primary(
+                key.iter()
+                    .filter_map(|(id, _)| stored.iter().position(|column| column.id == *id))
+                    .collect(),
+            ),
             Some(_) => KeyShape::Rowid { alias: None },
             None => KeyShape::Rowid { alias: stored.iter().position(|column| column.in_key) },
         };
         let is_any = |column: &&ColumnInfo| column.declared.eq_ignore_ascii_case("any");
         let strict = columns.iter().any(|column| is_any(&column)) && is_strict(handle, name)?;
-        let rowid =
-            ["rowid", "_rowid_", "oid"].into_iter().find(|alias| !columns.iter().any(|column| column.name.eq_ignore_ascii_case(alias)));
-        let shape = TableShape { name: name.clone(), columns: stored.iter().map(|column| column.describe(strict)).collect(), key };
+        let rowid = ["rowid", "_rowid_", "oid"]
+            .into_iter()
+            .find(|alias| !columns.iter().any(|column| column.name.eq_ignore_ascii_case(alias)));
+        let shape = TableShape {
+            name: name.clone(),
+            columns: stored.iter().map(|column| column.describe(strict)).collect(),
+            key,
+        };
         if shape.has_hidden_rowid() && rowid.is_none() {
             return Err(Error::invalid(format!(
                 "The table {name} has columns named rowid, _rowid_ and oid, so that its rows can't be told apart; give it an INTEGER PRIMARY KEY."
@@ -163,8 +188,14 @@ impl Table {
             root: row.root,
             definition: row.object.sql.clone().unwrap_or_default(),
             columns_total: columns.len(),
-            constraint_indexes: rows.iter().filter(|other| other.object.is_constraint_index_of(name)).count(),
-            primary: primary.filter(|index| index.without_rowid).map(|index| index.columns).unwrap_or_default(),
+            constraint_indexes: rows
+                .iter()
+                .filter(|other| other.object.is_constraint_index_of(name))
+                .count(),
+            primary: primary
+                .filter(|index| index.without_rowid)
+                .map(|index| index.columns)
+                .unwrap_or_default(),
             rowid,
             statements: OnceLock::new(),
         })
@@ -175,7 +206,8 @@ impl Table {
         matches!(self.shape.key, KeyShape::Rowid { .. })
     }
 
-    /// Whether `row()` and `scan()` answer the rowid as a column before the others: where no column shows it.
+    /// Whether `row()` and `scan()` answer the rowid as a column before the others: where no column
+    /// shows it.
     pub(super) fn rowid_column(&self) -> Option<&'static str> {
         if self.shape.has_hidden_rowid() { self.rowid } else { None }
     }
@@ -207,11 +239,16 @@ impl Table {
             KeyShape::Rowid { alias: None } => self.rowid.unwrap_or("rowid").to_owned(),
             KeyShape::Primary(key) => {
                 let columns = key.iter().zip(&self.primary);
-                let terms = columns.map(|(column, (_, collation))| self.collated(*column, collation));
+                let terms =
+                    columns.map(|(column, (_, collation))| self.collated(*column, collation));
                 terms.collect::<Vec<_>>().join(", ")
             }
         };
-        format!("SELECT {} FROM main.{} ORDER BY {order}", self.column_list(), quote(&self.shape.name))
+        format!(
+            "SELECT {} FROM main.{} ORDER BY {order}",
+            self.column_list(),
+            quote(&self.shape.name)
+        )
     }
 
     fn statements(&self) -> &Statements {
@@ -228,7 +265,11 @@ impl Table {
     fn write(&self, verb: &str) -> String {
         let count = self.shape.columns.len() + usize::from(self.shape.has_hidden_rowid());
         let parameters = vec!["?"; count].join(",");
-        format!("{verb} INTO main.{}({}) VALUES({parameters})", quote(&self.shape.name), self.column_list())
+        format!(
+            "{verb} INTO main.{}({}) VALUES({parameters})",
+            quote(&self.shape.name),
+            self.column_list()
+        )
     }
 
     fn column_list(&self) -> String {
@@ -239,11 +280,15 @@ impl Table {
 
     fn key_condition(&self) -> String {
         match &self.shape.key {
-            KeyShape::Rowid { alias: Some(column) } => format!("{} = ?", quote(&self.shape.columns[*column].name)),
+            KeyShape::Rowid { alias: Some(column) } => {
+                format!("{} = ?", quote(&self.shape.columns[*column].name))
+            }
             KeyShape::Rowid { alias: None } => format!("{} = ?", self.rowid.unwrap_or("rowid")),
             KeyShape::Primary(key) => {
                 let columns = key.iter().zip(&self.primary);
-                let terms = columns.map(|(column, (_, collation))| format!("{} = ?", self.collated(*column, collation)));
+                let terms = columns.map(|(column, (_, collation))| {
+                    format!("{} = ?", self.collated(*column, collation))
+                });
                 conjunction(&terms.collect::<Vec<_>>())
             }
         }
@@ -284,13 +329,19 @@ struct ColumnInfo {
 
 impl ColumnInfo {
     fn describe(&self, strict: bool) -> Column {
-        let affinity = if strict && self.declared.eq_ignore_ascii_case("any") { Affinity::Blob } else { affinity(&self.declared) };
+        let affinity = if strict && self.declared.eq_ignore_ascii_case("any") {
+            Affinity::Blob
+        } else {
+            affinity(&self.declared)
+        };
         Column { name: self.name.clone(), declared: self.declared.clone(), affinity }
     }
 }
 
 fn read_columns(handle: &Handle, table: &str) -> Result<Vec<ColumnInfo>> {
-    let mut statement = handle.prepare("SELECT cid, name, type, pk, hidden FROM pragma_table_xinfo(?1, 'main') ORDER BY cid")?;
+    let mut statement = handle.prepare(
+        "SELECT cid, name, type, pk, hidden FROM pragma_table_xinfo(?1, 'main') ORDER BY cid",
+    )?;
     statement.bind(1, ValueRef::Text(table.as_bytes()))?;
     let mut columns = Vec::new();
     while statement.step()? {
@@ -310,8 +361,8 @@ struct PrimaryIndex {
     without_rowid: bool,
 }
 
-/// The index behind the primary key. A rowid table whose key is another name of the rowid has none; the index of a `WITHOUT
-/// ROWID` table is the table itself and holds no rowid.
+/// The index behind the primary key. A rowid table whose key is another name of the rowid has none;
+/// the index of a `WITHOUT ROWID` table is the table itself and holds no rowid.
 fn read_primary_index(handle: &Handle, table: &str) -> Result<Option<PrimaryIndex>> {
     let sql = "SELECT x.cid, x.coll, x.key FROM pragma_index_list(?1, 'main') AS l, pragma_index_xinfo(l.name, 'main') AS x \
                WHERE l.origin = 'pk' ORDER BY x.seqno";
@@ -319,7 +370,8 @@ fn read_primary_index(handle: &Handle, table: &str) -> Result<Option<PrimaryInde
     statement.bind(1, ValueRef::Text(table.as_bytes()))?;
     let mut index: Option<PrimaryIndex> = None;
     while statement.step()? {
-        let index = index.get_or_insert_with(|| PrimaryIndex { columns: Vec::new(), without_rowid: true });
+        let index =
+            index.get_or_insert_with(|| PrimaryIndex { columns: Vec::new(), without_rowid: true });
         let column = statement.integer(0) as i32;
         index.without_rowid &= column >= 0;
         if statement.integer(2) != 0 {
@@ -330,12 +382,14 @@ fn read_primary_index(handle: &Handle, table: &str) -> Result<Option<PrimaryInde
 }
 
 fn is_strict(handle: &Handle, table: &str) -> Result<bool> {
-    let mut statement = handle.prepare("SELECT strict FROM pragma_table_list(?1) WHERE schema = 'main'")?;
+    let mut statement =
+        handle.prepare("SELECT strict FROM pragma_table_list(?1) WHERE schema = 'main'")?;
     statement.bind(1, ValueRef::Text(table.as_bytes()))?;
     Ok(statement.step()? && statement.integer(0) != 0)
 }
 
-/// SQLite's rules, in their order (<https://www.sqlite.org/datatype3.html#determination_of_column_affinity>).
+/// SQLite's rules, in their order
+/// (<https://www.sqlite.org/datatype3.html#determination_of_column_affinity>).
 pub(super) fn affinity(declared: &str) -> Affinity {
     let declared = declared.to_ascii_uppercase();
     let has = |part: &str| declared.contains(part);

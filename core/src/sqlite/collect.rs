@@ -19,7 +19,8 @@ impl Database {
         if !Arc::ptr_eq(&layout, &self.committed) {
             changes.renames = self.renames(&layout);
             let schema = layout.catalog.schema();
-            changes.schema = (schema != self.header.schema || !changes.renames.is_empty()).then_some(schema);
+            changes.schema =
+                (schema != self.header.schema || !changes.renames.is_empty()).then_some(schema);
         }
         changes.tables = self.collect_tables(&layout)?;
         let sequences = self.read_sequences(&layout.catalog)?;
@@ -27,14 +28,17 @@ impl Database {
         let user_version = self.own_integer("PRAGMA user_version")? as i32;
         let application_id = self.own_integer("PRAGMA application_id")? as i32;
         changes.user_version = (user_version != self.header.user_version).then_some(user_version);
-        changes.application_id = (application_id != self.header.application_id).then_some(application_id);
+        changes.application_id =
+            (application_id != self.header.application_id).then_some(application_id);
         Ok(changes)
     }
 
     /// The renames of tables that were there before and are there still.
     fn renames(&self, layout: &Layout) -> Vec<(String, String)> {
         let tracks = &self.recorder.peek().tracks;
-        let kept = |id: &TrackId| tracks[id.0].origin.is_some() && layout.ids.values().any(|other| other == id);
+        let kept = |id: &TrackId| {
+            tracks[id.0].origin.is_some() && layout.ids.values().any(|other| other == id)
+        };
         let renames = layout.renames.iter().filter(|(id, _, _)| kept(id));
         renames.map(|(_, from, to)| (from.clone(), to.clone())).collect()
     }
@@ -48,7 +52,8 @@ impl Database {
                 tables.push(self.collect_all(table)?);
             } else if !track.keys.is_empty() {
                 track.keys.sort();
-                // Taken out, so that the recorder is not borrowed while SQLite runs; put back, so that this can be done again.
+                // Taken out, so that the recorder is not borrowed while SQLite runs; put back, so
+                // that this can be done again.
                 let keys = std::mem::replace(&mut track.keys, Keys::All);
                 let changes = self.collect_keys(table, &keys);
                 self.recorder.get().tracks[id].keys = keys;
@@ -61,14 +66,27 @@ impl Database {
     fn collect_all(&self, table: &Table) -> Result<TableChanges> {
         let mut upserts = Vec::new();
         self.scan_table(table, &mut |rowid, values| {
-            upserts.push(Row { rowid, values: values.iter().copied().map(ValueRef::to_owned).collect() });
+            upserts.push(Row {
+                rowid,
+                values: values.iter().copied().map(ValueRef::to_owned).collect(),
+            });
             Ok(())
         })?;
-        Ok(TableChanges { table: table.shape.name.clone(), rewritten: true, deletes: Vec::new(), upserts })
+        Ok(TableChanges {
+            table: table.shape.name.clone(),
+            rewritten: true,
+            deletes: Vec::new(),
+            upserts,
+        })
     }
 
     fn collect_keys(&self, table: &Table, keys: &Keys) -> Result<TableChanges> {
-        let mut changes = TableChanges { table: table.shape.name.clone(), rewritten: false, deletes: Vec::new(), upserts: Vec::new() };
+        let mut changes = TableChanges {
+            table: table.shape.name.clone(),
+            rewritten: false,
+            deletes: Vec::new(),
+            upserts: Vec::new(),
+        };
         self.with_own(table.lookup(), |statement| match keys {
             Keys::Rowids { list, .. } => list.iter().try_for_each(|rowid| {
                 match read_by_rowid(statement, table, *rowid)? {
@@ -91,14 +109,23 @@ impl Database {
 }
 
 /// Reads the row with this rowid.
-pub(super) fn read_by_rowid(statement: &mut Statement, table: &Table, rowid: i64) -> Result<Option<Row>> {
+pub(super) fn read_by_rowid(
+    statement: &mut Statement,
+    table: &Table,
+    rowid: i64,
+) -> Result<Option<Row>> {
     statement.reset();
     statement.bind(1, ValueRef::Integer(rowid))?;
     Ok(statement.step()?.then(|| read_row(statement, table)))
 }
 
-/// Reads the row with exactly these key values. What a collation or a comparison of numbers takes for equal is another key.
-pub(super) fn read_by_key(statement: &mut Statement, table: &Table, key: &[Value]) -> Result<Option<Row>> {
+/// Reads the row with exactly these key values. What a collation or a comparison of numbers takes
+/// for equal is another key.
+pub(super) fn read_by_key(
+    statement: &mut Statement,
+    table: &Table,
+    key: &[Value],
+) -> Result<Option<Row>> {
     statement.reset();
     for (index, value) in key.iter().enumerate() {
         statement.bind(index + 1, value.as_ref())?;
@@ -117,7 +144,8 @@ pub(super) fn read_by_key(statement: &mut Statement, table: &Table, key: &[Value
 /// The current row of a lookup or scan.
 fn read_row(statement: &Statement, table: &Table) -> Row {
     let hidden = usize::from(table.rowid_column().is_some());
-    let values: Vec<Value> = (hidden..statement.columns()).map(|index| statement.value(index).to_owned()).collect();
+    let values: Vec<Value> =
+        (hidden..statement.columns()).map(|index| statement.value(index).to_owned()).collect();
     let rowid = match &table.shape.key {
         KeyShape::Rowid { alias: None } => Some(statement.integer(0)),
         KeyShape::Rowid { alias: Some(column) } => Some(statement.integer(*column)),

@@ -24,8 +24,9 @@ use crate::{Error, Result};
 const USER_STATEMENTS_MAX: usize = 16;
 const OWN_STATEMENTS_MAX: usize = 24;
 
-/// Limits of users' statements: texts, expressions and nesting that no schema of people needs, and that would take a thread's stack or
-/// hours of its time. Our own statements have SQLite's: what a user's statement has made, ours must be able to read and to restore.
+/// Limits of users' statements: texts, expressions and nesting that no schema of people needs, and
+/// that would take a thread's stack or hours of its time. Our own statements have SQLite's: what a
+/// user's statement has made, ours must be able to read and to restore.
 const USER_LIMITS: [(i32, i32); 7] = [
     (ffi::SQLITE_LIMIT_SQL_LENGTH, 1 << 20),
     (ffi::SQLITE_LIMIT_EXPR_DEPTH, 400),
@@ -52,10 +53,12 @@ pub(crate) struct Limits {
 
 /// A private in-memory database that tells what changed.
 pub(crate) struct Database {
-    // The order is the order of dropping: statements, then the connection, then what its callbacks point to.
+    // The order is the order of dropping: statements, then the connection, then what its callbacks
+    // point to.
     pub(super) user_statements: StatementCache<UserStatement>,
     own_statements: RefCell<StatementCache<Statement>>,
-    /// Reads the schema's counter: it runs after every statement that may have written, so it has a place of its own.
+    /// Reads the schema's counter: it runs after every statement that may have written, so it has a
+    /// place of its own.
     cookie_statement: RefCell<Option<Statement>>,
     pub(super) handle: Handle,
     pub(super) guard: Pinned<Guard>,
@@ -99,15 +102,22 @@ impl Database {
         handle.execute(&format!("PRAGMA page_size={PAGE_BYTES}; PRAGMA temp_store=MEMORY; PRAGMA ignore_check_constraints=ON"))?;
         handle.limit(ffi::SQLITE_LIMIT_ATTACHED, 0);
         handle.limit(ffi::SQLITE_LIMIT_WORKER_THREADS, 0);
-        // A name in quotation marks that fits no column would be a text, until a column of that name comes.
+        // A name in quotation marks that fits no column would be a text, until a column of that
+        // name comes.
         handle.switch(Switch::QuotedTexts, false)?;
         handle.switch(Switch::ForeignKeys, false)?;
         handle.switch(Switch::Triggers, false)?;
-        // SAFETY: the callbacks get the guard, which lives at this address until after the connection is closed.
+        // SAFETY: the callbacks get the guard, which lives at this address until after the
+        // connection is closed.
         unsafe {
             register(&handle, guard.address())?;
             ffi::sqlite3_set_authorizer(handle.raw(), Some(authorize), guard.address());
-            ffi::sqlite3_progress_handler(handle.raw(), STEPS_PER_POLL, Some(poll), guard.address());
+            ffi::sqlite3_progress_handler(
+                handle.raw(),
+                STEPS_PER_POLL,
+                Some(poll),
+                guard.address(),
+            );
         }
         Ok(Self {
             user_statements: StatementCache::new(USER_STATEMENTS_MAX),
@@ -131,15 +141,17 @@ impl Database {
         &self.header
     }
 
-    /// The tables with rows, shadow tables of virtual tables included, in schema order, as of the last commit.
+    /// The tables with rows, shadow tables of virtual tables included, in schema order, as of the
+    /// last commit.
     pub(crate) fn shapes(&self) -> &[TableShape] {
         &self.committed.catalog.shapes
     }
 
-    /// How many bytes of memory SQLite holds for it now: pages, what it knows of the schema, prepared statements, caches, and what an
-    /// open transaction needs. Costs nothing to ask.
+    /// How many bytes of memory SQLite holds for it now: pages, what it knows of the schema,
+    /// prepared statements, caches, and what an open transaction needs. Costs nothing to ask.
     ///
-    /// When the process has used SQLite before its first database was opened, this is [`Database::page_bytes`].
+    /// When the process has used SQLite before its first database was opened, this is
+    /// [`Database::page_bytes`].
     pub(crate) fn bytes(&self) -> u64 {
         self.handle.account().bytes().unwrap_or_else(|| self.page_bytes())
     }
@@ -149,8 +161,8 @@ impl Database {
         self.own_integer("PRAGMA page_count").unwrap_or(0).cast_unsigned() * PAGE_BYTES
     }
 
-    /// Asks `interrupt` about every thousand steps of a user's statement whether its time is over; `true` ends the statement
-    /// with [`crate::ErrorKind::TimedOut`].
+    /// Asks `interrupt` about every thousand steps of a user's statement whether its time is over;
+    /// `true` ends the statement with [`crate::ErrorKind::TimedOut`].
     pub(crate) fn set_interrupt(&mut self, interrupt: Option<Box<dyn Fn() -> bool + Send>>) {
         self.guard.get().interrupt = interrupt;
     }
@@ -170,19 +182,28 @@ impl Database {
         }
         let serve = purpose == Purpose::Serve;
         if serve && self.committed.catalog.has_virtual_tables() {
-            // Their modules may keep something of the rows that were written under them; this makes them start again.
+            // Their modules may keep something of the rows that were written under them; this makes
+            // them start again.
             self.reload_schema()?;
         }
         self.handle.switch(Switch::ForeignKeys, serve)?;
         self.handle.switch(Switch::Triggers, serve)?;
         self.handle.switch(Switch::Defensive, serve)?;
-        let pages = if serve { self.limits.database_bytes_max / PAGE_BYTES } else { u64::from(u32::MAX) - 1 };
+        let pages = if serve {
+            self.limits.database_bytes_max / PAGE_BYTES
+        } else {
+            u64::from(u32::MAX) - 1
+        };
         let pages = pages.clamp(1, u64::from(u32::MAX) - 1);
         let checks = if serve { "OFF" } else { "ON" };
-        self.handle.execute(&format!("PRAGMA max_page_count={pages}; PRAGMA ignore_check_constraints={checks}"))?;
+        self.handle.execute(&format!(
+            "PRAGMA max_page_count={pages}; PRAGMA ignore_check_constraints={checks}"
+        ))?;
         // Statements are compiled for the hook: with it, `DELETE FROM t` visits every row.
-        let hook: Option<unsafe extern "C" fn(_, _, _, _, _, _, _)> = if serve { Some(before_change) } else { None };
-        // SAFETY: the callback gets the recorder, which lives at this address until after the connection is closed.
+        let hook: Option<unsafe extern "C" fn(_, _, _, _, _, _, _)> =
+            if serve { Some(before_change) } else { None };
+        // SAFETY: the callback gets the recorder, which lives at this address until after the
+        // connection is closed.
         unsafe { ffi::sqlite3_preupdate_hook(self.handle.raw(), hook, self.recorder.address()) };
         self.own_statements.borrow_mut().clear();
         self.purpose = purpose;
@@ -194,7 +215,8 @@ impl Database {
         self.handle.execute("PRAGMA writable_schema=RESET")
     }
 
-    /// Lets SQLite do something for a statement of the `speaker`, under guard and within the limits of users' statements.
+    /// Lets SQLite do something for a statement of the `speaker`, under guard and within the limits
+    /// of users' statements.
     pub(super) fn under_guard<T>(&mut self, speaker: Speaker, run: impl FnOnce(&Handle) -> T) -> T {
         let guard = self.guard.get();
         (guard.user, guard.speaker) = (true, speaker);
@@ -213,7 +235,11 @@ impl Database {
     }
 
     /// Runs a statement of ours to the end.
-    pub(super) fn own_run<'v>(&self, sql: &str, values: impl IntoIterator<Item = ValueRef<'v>>) -> Result<()> {
+    pub(super) fn own_run<'v>(
+        &self,
+        sql: &str,
+        values: impl IntoIterator<Item = ValueRef<'v>>,
+    ) -> Result<()> {
         self.with_own(sql, |statement| statement.run(values))
     }
 
@@ -238,7 +264,11 @@ impl Database {
     }
 
     /// Lends a statement of ours, prepared at its first use, and resets it afterwards.
-    pub(super) fn with_own<T>(&self, sql: &str, run: impl FnOnce(&mut Statement) -> Result<T>) -> Result<T> {
+    pub(super) fn with_own<T>(
+        &self,
+        sql: &str,
+        run: impl FnOnce(&mut Statement) -> Result<T>,
+    ) -> Result<T> {
         let cached = self.own_statements.borrow_mut().take(sql, |_| true);
         let (text, mut statement) = match cached {
             Some(entry) => entry,
@@ -273,7 +303,10 @@ impl Database {
     }
 
     /// Reads AUTOINCREMENT's counters.
-    pub(super) fn read_sequences(&self, catalog: &Catalog) -> Result<std::collections::BTreeMap<String, i64>> {
+    pub(super) fn read_sequences(
+        &self,
+        catalog: &Catalog,
+    ) -> Result<std::collections::BTreeMap<String, i64>> {
         let mut sequences = std::collections::BTreeMap::new();
         if !catalog.has_sequences() {
             return Ok(sequences);
@@ -284,7 +317,9 @@ impl Database {
                     ValueRef::Text(name) => std::str::from_utf8(name).ok().map(str::to_owned),
                     _ => None,
                 };
-                let ValueRef::Integer(value) = statement.value(1) else { return Err(odd_sequence()) };
+                let ValueRef::Integer(value) = statement.value(1) else {
+                    return Err(odd_sequence());
+                };
                 if sequences.insert(name.ok_or_else(odd_sequence)?, value).is_some() {
                     return Err(odd_sequence());
                 }
@@ -310,14 +345,14 @@ impl Database {
         self.broken.is_none()
     }
 
-    /// Fails when an allocation has failed since [`Database::recover_memory`]: SQLite may have done without it, but what it and its modules
-    /// keep besides the pages is not to be relied on.
+    /// Fails when an allocation has failed since [`Database::recover_memory`]: SQLite may have done
+    /// without it, but what it and its modules keep besides the pages is not to be relied on.
     pub(super) fn check_memory(&self) -> Result<()> {
         if self.handle.account().is_starved() { Err(out_of_memory()) } else { Ok(()) }
     }
 
-    /// After an allocation has failed, forgets all that is kept besides the pages: statements, the schema as SQLite knows it, and what modules
-    /// have cached. Only between transactions.
+    /// After an allocation has failed, forgets all that is kept besides the pages: statements, the
+    /// schema as SQLite knows it, and what modules have cached. Only between transactions.
     pub(super) fn recover_memory(&mut self) -> Result<()> {
         if !self.handle.account().is_starved() {
             return Ok(());
@@ -335,13 +370,16 @@ impl Database {
 }
 
 fn odd_sequence() -> Error {
-    super::error::failed(format!("{SEQUENCES} must have one row a table, with a text as name and an integer as seq."))
+    super::error::failed(format!(
+        "{SEQUENCES} must have one row a table, with a text as name and an integer as seq."
+    ))
 }
 
 /// A value at a fixed address that C callbacks may use while SQLite runs.
 pub(super) struct Pinned<T>(NonNull<T>);
 
-// SAFETY: it owns its value like a box; the callbacks that share it run only inside calls of the owner.
+// SAFETY: it owns its value like a box; the callbacks that share it run only inside calls of the
+// owner.
 unsafe impl<T: Send> Send for Pinned<T> {}
 
 impl<T> Pinned<T> {
@@ -355,7 +393,8 @@ impl<T> Pinned<T> {
 
     /// The value. Never held across a call into SQLite.
     pub(super) fn get(&mut self) -> &mut T {
-        // SAFETY: the address is valid until drop, and callbacks don't run while `self` is borrowed outside of SQLite.
+        // SAFETY: the address is valid until drop, and callbacks don't run while `self` is borrowed
+        // outside of SQLite.
         unsafe { self.0.as_mut() }
     }
 
@@ -367,7 +406,8 @@ impl<T> Pinned<T> {
 
 impl<T> Drop for Pinned<T> {
     fn drop(&mut self) {
-        // SAFETY: made from a box, dropped once; the connection, which is dropped before, has been closed.
+        // SAFETY: made from a box, dropped once; the connection, which is dropped before, has been
+        // closed.
         drop(unsafe { Box::from_raw(ptr::from_mut(self.0.as_mut())) });
     }
 }

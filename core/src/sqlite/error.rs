@@ -11,7 +11,8 @@ pub(super) const SQL_ERROR: &str = "SQL_ERROR";
 /// The stable code of a statement that an object may not run.
 pub(super) const SQL_REFUSED: &str = "SQL_REFUSED";
 
-/// What a client is told of them. What SQLite says names tables and columns, which are the class's own affair.
+/// What a client is told of them. What SQLite says names tables and columns, which are the class's
+/// own affair.
 const FAILED: &str = "a statement of the object's class failed";
 const REFUSED: &str = "the object's class ran a statement that is refused";
 const DAMAGED: &str = "the object's stored state can't be restored";
@@ -24,7 +25,9 @@ pub(super) fn failed(message: impl Into<String>) -> Error {
 
 /// A statement does `what` no object may do.
 pub(super) fn refused(what: impl std::fmt::Display) -> Error {
-    Error::handler(format!("An object may not use {what}.")).with_code(SQL_REFUSED).confidential(REFUSED)
+    Error::handler(format!("An object may not use {what}."))
+        .with_code(SQL_REFUSED)
+        .confidential(REFUSED)
 }
 
 /// What was stored does not make a database.
@@ -68,7 +71,8 @@ pub(super) fn damaged(error: Error, message: String) -> Error {
     if error.code() == OUT_OF_MEMORY { error } else { corrupt(message).with_source(error) }
 }
 
-/// The error of a user's statement that needed more memory than `allowance` bytes besides the database.
+/// The error of a user's statement that needed more memory than `allowance` bytes besides the
+/// database.
 pub(super) fn out_of_allowance(allowance: u64) -> Error {
     let message = format!(
         "expected a transaction that needs at most {allowance} bytes of memory besides its database, got one that needs more: sort, group \

@@ -54,13 +54,18 @@ impl Database {
         self.exec_as(Speaker::Class, sql, params)
     }
 
-    /// Runs statements of `speaker` in the open transaction. All but the last run to their end; `params` belong to the last, which has made
-    /// its changes when this returns.
+    /// Runs statements of `speaker` in the open transaction. All but the last run to their end;
+    /// `params` belong to the last, which has made its changes when this returns.
     ///
     /// # Errors
-    /// `Handler` (`SQL_ERROR`, `SQL_REFUSED`) for what the statements do wrong, `Full`, `TooLarge`, `TimedOut`; `Internal`
-    /// without a transaction.
-    pub(crate) fn exec_as(&mut self, speaker: Speaker, sql: &str, params: Vec<Value>) -> Result<Cursor<'_>> {
+    /// `Handler` (`SQL_ERROR`, `SQL_REFUSED`) for what the statements do wrong, `Full`, `TooLarge`,
+    /// `TimedOut`; `Internal` without a transaction.
+    pub(crate) fn exec_as(
+        &mut self,
+        speaker: Speaker,
+        sql: &str,
+        params: Vec<Value>,
+    ) -> Result<Cursor<'_>> {
         self.with_transaction(|_| ())?;
         if sql.contains('\0') {
             return Err(failed("A statement contains a NUL character."));
@@ -81,33 +86,64 @@ impl Database {
         }
     }
 
-    /// Prepares the first statement of `sql`, or takes it from the cache; says how much of the text it took.
-    fn prepare_user(&mut self, speaker: Speaker, sql: &str) -> Result<(Box<str>, UserStatement, usize)> {
-        if let Some((text, statement)) = self.user_statements.take(sql, |known| known.speaker == speaker) {
+    /// Prepares the first statement of `sql`, or takes it from the cache; says how much of the text
+    /// it took.
+    fn prepare_user(
+        &mut self,
+        speaker: Speaker,
+        sql: &str,
+    ) -> Result<(Box<str>, UserStatement, usize)> {
+        if let Some((text, statement)) =
+            self.user_statements.take(sql, |known| known.speaker == speaker)
+        {
             return Ok((text, statement, sql.len()));
         }
         let guard = self.guard.get();
         guard.facts = Facts::default();
-        let prepared = self.under_guard(speaker, |handle| Statement::prepare(handle, sql, Caller::User));
+        let prepared =
+            self.under_guard(speaker, |handle| Statement::prepare(handle, sql, Caller::User));
         let facts = std::mem::take(&mut self.guard.get().facts);
         let (statement, used) = prepared.map_err(|error| refusal(&facts).unwrap_or(error))?;
-        let statement = statement.ok_or_else(|| Error::internal("A statement was taken for a comment."))?;
-        let savepoint = facts.savepoint.filter(|_| !statement.is_explanation() || planted(Bug::ExplanationBelieved));
-        Ok((sql[..used].into(), UserStatement { statement, speaker, savepoint, schema_moves: self.schema_moves }, used))
+        let statement =
+            statement.ok_or_else(|| Error::internal("A statement was taken for a comment."))?;
+        let savepoint = facts
+            .savepoint
+            .filter(|_| !statement.is_explanation() || planted(Bug::ExplanationBelieved));
+        Ok((
+            sql[..used].into(),
+            UserStatement { statement, speaker, savepoint, schema_moves: self.schema_moves },
+            used,
+        ))
     }
 
-    fn start(&mut self, text: Box<str>, mut user: UserStatement, params: &[Value]) -> Result<Cursor<'_>> {
+    fn start(
+        &mut self,
+        text: Box<str>,
+        mut user: UserStatement,
+        params: &[Value],
+    ) -> Result<Cursor<'_>> {
         check_parameters(user.statement.parameters(), params.len())?;
-        if !user.statement.is_readonly() && self.with_transaction(|open| open.mode == Mode::ReadOnly)? {
+        if !user.statement.is_readonly()
+            && self.with_transaction(|open| open.mode == Mode::ReadOnly)?
+        {
             return Err(only_read_here());
         }
         self.under_guard(user.speaker, |_| {
-            params.iter().enumerate().try_for_each(|(index, value)| user.statement.bind(index + 1, value.as_ref()))
+            params
+                .iter()
+                .enumerate()
+                .try_for_each(|(index, value)| user.statement.bind(index + 1, value.as_ref()))
         })?;
         self.before_statement();
         let events_before = self.recorder.peek().events;
-        let mut cursor =
-            Cursor { database: self, running: Some((text, user)), state: State::Given, rows_returned: 0, scan_steps: 0, events_before };
+        let mut cursor = Cursor {
+            database: self,
+            running: Some((text, user)),
+            state: State::Given,
+            rows_returned: 0,
+            scan_steps: 0,
+            events_before,
+        };
         cursor.advance()?;
         Ok(cursor)
     }
@@ -116,7 +152,14 @@ impl Database {
 impl<'a> Cursor<'a> {
     fn empty(database: &'a mut Database) -> Self {
         let events_before = database.recorder.peek().events;
-        Self { database, running: None, state: State::Done, rows_returned: 0, scan_steps: 0, events_before }
+        Self {
+            database,
+            running: None,
+            state: State::Done,
+            rows_returned: 0,
+            scan_steps: 0,
+            events_before,
+        }
     }
 
     /// The names of the columns, in order.
@@ -141,16 +184,17 @@ impl<'a> Cursor<'a> {
         Ok(self.running.as_ref().map(|(_, user)| RowView { statement: &user.statement }))
     }
 
-    /// How many rows were looked at so far, as far as SQLite tells: the rows given out, or the rows that full scans went over when
-    /// those are more. Rows that an index found and the statement then skipped or summed up are not counted by SQLite.
+    /// How many rows were looked at so far, as far as SQLite tells: the rows given out, or the rows
+    /// that full scans went over when those are more. Rows that an index found and the statement
+    /// then skipped or summed up are not counted by SQLite.
     pub(crate) fn rows_read(&self) -> u64 {
         // A scan makes one step less than it sees rows.
         let scanned = self.scan_steps + u64::from(self.scan_steps > 0);
         self.rows_returned.max(scanned)
     }
 
-    /// How many rows of tables the statement inserted, updated and deleted: also by triggers, cascades and REPLACE, and the rows
-    /// in which virtual tables keep their content.
+    /// How many rows of tables the statement inserted, updated and deleted: also by triggers,
+    /// cascades and REPLACE, and the rows in which virtual tables keep their content.
     pub(crate) fn rows_written(&self) -> u64 {
         self.database.recorder.peek().events - self.events_before
     }
@@ -164,11 +208,15 @@ impl<'a> Cursor<'a> {
         let Some((_, user)) = &mut self.running else { return Ok(()) };
         self.database.guard.get().facts.refused = None;
         let stepped = self.database.under_guard(user.speaker, |_| user.statement.step());
-        // Modules compile statements of their own while they run, so a refusal can come as late as this.
-        let stepped = stepped.map_err(|error| refusal(&self.database.guard.peek().facts).unwrap_or(error));
+        // Modules compile statements of their own while they run, so a refusal can come as late as
+        // this.
+        let stepped =
+            stepped.map_err(|error| refusal(&self.database.guard.peek().facts).unwrap_or(error));
         self.scan_steps += user.statement.take_scan_steps();
-        // What was compiled as reading may write after all: SQLite compiles it again inside of a step.
-        let stepped = if self.database.has_written_unallowed() { Err(only_read_here()) } else { stepped };
+        // What was compiled as reading may write after all: SQLite compiles it again inside of a
+        // step.
+        let stepped =
+            if self.database.has_written_unallowed() { Err(only_read_here()) } else { stepped };
         if let Ok(true) = stepped {
             self.state = State::Ahead;
             return Ok(());
@@ -217,7 +265,8 @@ fn refusal(facts: &Facts) -> Option<Error> {
 }
 
 fn only_read_here() -> Error {
-    Error::invalid("The object can only be read here; the statement would write.").with_code(SQL_REFUSED)
+    Error::invalid("The object can only be read here; the statement would write.")
+        .with_code(SQL_REFUSED)
 }
 
 fn check_parameters(wanted: usize, got: usize) -> Result<()> {

@@ -1,7 +1,9 @@
-//! Functions of SQLite's that take more than linear time, replaced by ones that answer the same in linear time, ask whether to stop, or
-//! refuse what would take too long. SQLite itself asks only between the steps of its machine, and a call of a function is one step.
+//! Functions of SQLite's that take more than linear time, replaced by ones that answer the same in
+//! linear time, ask whether to stop, or refuse what would take too long. SQLite itself asks only
+//! between the steps of its machine, and a call of a function is one step.
 //!
-//! Every connection has them, also one that replays: users' schemas may call them in indexes, generated columns and CHECKs.
+//! Every connection has them, also one that replays: users' schemas may call them in indexes,
+//! generated columns and CHECKs.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -20,14 +22,16 @@ use crate::Result;
 /// How many comparisons lie between two questions whether to stop.
 const COMPARISONS_PER_POLL: usize = 1 << 16;
 
-/// The largest product of sizes, in square bytes, that `json_patch` takes: it looks for each label of the patch among those of the document,
-/// one by one. Two documents of 90 KiB take about a second.
+/// The largest product of sizes, in square bytes, that `json_patch` takes: it looks for each label
+/// of the patch among those of the document, one by one. Two documents of 90 KiB take about a
+/// second.
 const PATCH_WORK_MAX: u64 = 1 << 33;
 
 /// The subtype by which SQLite's JSON functions know that a text is JSON.
 const JSON_SUBTYPE: u32 = b'J' as u32;
 
-type Function = unsafe extern "C" fn(*mut ffi::sqlite3_context, c_int, *mut *mut ffi::sqlite3_value);
+type Function =
+    unsafe extern "C" fn(*mut ffi::sqlite3_context, c_int, *mut *mut ffi::sqlite3_value);
 
 const FUNCTIONS: [(&CStr, c_int, Function); 8] = [
     (c"instr", 2, instr),
@@ -46,11 +50,25 @@ const FUNCTIONS: [(&CStr, c_int, Function); 8] = [
 /// `guard` is the connection's [`Guard`] and lives until after the connection is closed.
 pub(super) unsafe fn register(handle: &Handle, guard: *mut c_void) -> Result<()> {
     let _entered = handle.account().enter(Caller::Own);
-    let flags = ffi::SQLITE_UTF8 | ffi::SQLITE_DETERMINISTIC | ffi::SQLITE_INNOCUOUS | ffi::SQLITE_RESULT_SUBTYPE;
+    let flags = ffi::SQLITE_UTF8
+        | ffi::SQLITE_DETERMINISTIC
+        | ffi::SQLITE_INNOCUOUS
+        | ffi::SQLITE_RESULT_SUBTYPE;
     for (name, arguments, function) in FUNCTIONS {
-        // SAFETY: the connection is open, the name is a C string, and the caller answers for the guard.
+        // SAFETY: the connection is open, the name is a C string, and the caller answers for the
+        // guard.
         let code = unsafe {
-            ffi::sqlite3_create_function_v2(handle.raw(), name.as_ptr(), arguments, flags, guard, Some(function), None, None, None)
+            ffi::sqlite3_create_function_v2(
+                handle.raw(),
+                name.as_ptr(),
+                arguments,
+                flags,
+                guard,
+                Some(function),
+                None,
+                None,
+                None,
+            )
         };
         if code != ffi::SQLITE_OK {
             return Err(from_code(handle.raw(), code));
@@ -77,9 +95,17 @@ enum Failure {
 impl<'c> Call<'c> {
     /// # Safety
     /// Called by SQLite with these arguments, and used until the function returns.
-    unsafe fn new(context: *mut ffi::sqlite3_context, count: c_int, values: *mut *mut ffi::sqlite3_value) -> Self {
+    unsafe fn new(
+        context: *mut ffi::sqlite3_context,
+        count: c_int,
+        values: *mut *mut ffi::sqlite3_value,
+    ) -> Self {
         // SAFETY: the caller's promise.
-        Self { context, values: unsafe { std::slice::from_raw_parts(values, count as usize) }, comparisons: 0 }
+        Self {
+            context,
+            values: unsafe { std::slice::from_raw_parts(values, count as usize) },
+            comparisons: 0,
+        }
     }
 
     fn kind(&self, index: usize) -> c_int {
@@ -87,7 +113,8 @@ impl<'c> Call<'c> {
         unsafe { ffi::sqlite3_value_type(self.values[index]) }
     }
 
-    /// An argument as text; `None` for NULL. It stays where it is as long as the argument is not asked for as anything else.
+    /// An argument as text; `None` for NULL. It stays where it is as long as the argument is not
+    /// asked for as anything else.
     fn text(&self, index: usize) -> Result<Option<&'c [u8]>, Failure> {
         let value = self.values[index];
         // SAFETY: the value lives as long as the call; the length is asked after the pointer.
@@ -107,7 +134,11 @@ impl<'c> Call<'c> {
         unsafe {
             let start = ffi::sqlite3_value_blob(value);
             let length = ffi::sqlite3_value_bytes(value);
-            if start.is_null() && length > 0 { Err(Failure::NoMemory) } else { Ok(bytes(start.cast(), length)) }
+            if start.is_null() && length > 0 {
+                Err(Failure::NoMemory)
+            } else {
+                Ok(bytes(start.cast(), length))
+            }
         }
     }
 
@@ -117,26 +148,47 @@ impl<'c> Call<'c> {
         if !self.comparisons.is_multiple_of(COMPARISONS_PER_POLL) {
             return Ok(());
         }
-        // SAFETY: the function was registered with its connection's guard, which nothing borrows mutably while SQLite runs.
+        // SAFETY: the function was registered with its connection's guard, which nothing borrows
+        // mutably while SQLite runs.
         let guard = unsafe { &*ffi::sqlite3_user_data(self.context).cast::<Guard>() };
         if guard.is_over() { Err(Failure::TimeOver) } else { Ok(()) }
     }
 
-    /// Memory of SQLite's for an answer of so many bytes, filled by `fill`; it becomes a text, or a blob.
-    fn answer(&self, length: usize, is_text: bool, fill: impl FnOnce(&mut Vec<u8>)) -> Result<(), Failure> {
+    /// Memory of SQLite's for an answer of so many bytes, filled by `fill`; it becomes a text, or a
+    /// blob.
+    fn answer(
+        &self,
+        length: usize,
+        is_text: bool,
+        fill: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), Failure> {
         // SAFETY: asks a limit of the connection that the call belongs to.
-        let limit = unsafe { ffi::sqlite3_limit(ffi::sqlite3_context_db_handle(self.context), ffi::SQLITE_LIMIT_LENGTH, -1) };
+        let limit = unsafe {
+            ffi::sqlite3_limit(
+                ffi::sqlite3_context_db_handle(self.context),
+                ffi::SQLITE_LIMIT_LENGTH,
+                -1,
+            )
+        };
         if length > limit as usize {
             return Err(Failure::TooLarge);
         }
         let mut text = Vec::new();
         text.try_reserve_exact(length).map_err(|_| Failure::NoMemory)?;
         fill(&mut text);
-        // SAFETY: the bytes are copied during the call, into memory that is SQLite's and is counted and bounded.
+        // SAFETY: the bytes are copied during the call, into memory that is SQLite's and is counted
+        // and bounded.
         unsafe {
-            let (start, length, transient) = (text.as_ptr(), text.len() as u64, ffi::SQLITE_TRANSIENT());
+            let (start, length, transient) =
+                (text.as_ptr(), text.len() as u64, ffi::SQLITE_TRANSIENT());
             if is_text {
-                ffi::sqlite3_result_text64(self.context, start.cast(), length, transient, ffi::SQLITE_UTF8 as u8);
+                ffi::sqlite3_result_text64(
+                    self.context,
+                    start.cast(),
+                    length,
+                    transient,
+                    ffi::SQLITE_UTF8 as u8,
+                );
             } else if text.is_empty() {
                 ffi::sqlite3_result_zeroblob(self.context, 0);
             } else {
@@ -154,14 +206,21 @@ impl<'c> Call<'c> {
                 Ok(()) => {}
                 Err(Failure::NoMemory) => ffi::sqlite3_result_error_nomem(self.context),
                 Err(Failure::TooLarge) => ffi::sqlite3_result_error_toobig(self.context),
-                Err(Failure::TimeOver) => ffi::sqlite3_result_error_code(self.context, ffi::SQLITE_INTERRUPT),
-                Err(Failure::Error(text)) => ffi::sqlite3_result_error(self.context, text.as_ptr().cast(), text.len() as c_int),
+                Err(Failure::TimeOver) => {
+                    ffi::sqlite3_result_error_code(self.context, ffi::SQLITE_INTERRUPT)
+                }
+                Err(Failure::Error(text)) => ffi::sqlite3_result_error(
+                    self.context,
+                    text.as_ptr().cast(),
+                    text.len() as c_int,
+                ),
             }
         }
     }
 }
 
-/// Defines functions for SQLite by ones that take a [`Call`]. None of them panics: they only read slices by ranges that were found in them.
+/// Defines functions for SQLite by ones that take a [`Call`]. None of them panics: they only read
+/// slices by ranges that were found in them.
 macro_rules! functions {
     ($($name:ident => $body:expr;)*) => { $(
         unsafe extern "C" fn $name(context: *mut ffi::sqlite3_context, count: c_int, values: *mut *mut ffi::sqlite3_value) {
@@ -185,7 +244,8 @@ functions! {
     jsonb_patch => |call| patch(call, "SELECT jsonb_patch(?, ?)", false);
 }
 
-/// Where the second argument begins in the first, counted from 1: in bytes when both are blobs, in characters otherwise.
+/// Where the second argument begins in the first, counted from 1: in bytes when both are blobs, in
+/// characters otherwise.
 fn find(call: &mut Call<'_>) -> Result<(), Failure> {
     let kinds = [call.kind(0), call.kind(1)];
     if kinds.contains(&ffi::SQLITE_NULL) {
@@ -196,12 +256,19 @@ fn find(call: &mut Call<'_>) -> Result<(), Failure> {
         (call.blob(0)?, call.blob(1)?)
     } else {
         // A blob beside a text has the text of its bytes.
-        let [text, part] = [0, 1].map(|index| if kinds[index] == ffi::SQLITE_BLOB { call.blob(index).map(Some) } else { call.text(index) });
+        let [text, part] = [0, 1].map(|index| {
+            if kinds[index] == ffi::SQLITE_BLOB {
+                call.blob(index).map(Some)
+            } else {
+                call.text(index)
+            }
+        });
         (text?.unwrap_or_default(), part?.unwrap_or_default())
     };
     let found = match part.first() {
         None => Some(0),
-        // Of such a text SQLite looks at the beginning only: elsewhere it steps over what continues a character.
+        // Of such a text SQLite looks at the beginning only: elsewhere it steps over what continues
+        // a character.
         Some(byte) if !are_blobs && is_continuation(*byte) => text.starts_with(part).then_some(0),
         Some(_) => memmem::find(text, part),
     };
@@ -209,7 +276,14 @@ fn find(call: &mut Call<'_>) -> Result<(), Failure> {
         None => 0,
         Some(at) if are_blobs => at + 1,
         // The first byte counts as a character, whatever it is.
-        Some(at) => 1 + text.get(1..=at).unwrap_or_default().iter().filter(|byte| !is_continuation(**byte)).count(),
+        Some(at) => {
+            1 + text
+                .get(1..=at)
+                .unwrap_or_default()
+                .iter()
+                .filter(|byte| !is_continuation(**byte))
+                .count()
+        }
     };
     // SAFETY: the context is the call's.
     unsafe { ffi::sqlite3_result_int64(call.context, position as i64) };
@@ -269,7 +343,8 @@ fn trim(call: &mut Call<'_>, at_start: bool, at_end: bool) -> Result<(), Failure
     call.answer(text.len(), true, |answer| answer.extend_from_slice(text))
 }
 
-/// The characters before the first NUL as SQLite takes them apart, each once, in the order in which they come first.
+/// The characters before the first NUL as SQLite takes them apart, each once, in the order in which
+/// they come first.
 fn distinct_characters(set: &[u8]) -> Vec<&[u8]> {
     let mut rest = set.split(|byte| *byte == 0).next().unwrap_or_default();
     let mut seen = HashSet::new();
@@ -287,7 +362,9 @@ fn distinct_characters(set: &[u8]) -> Vec<&[u8]> {
 /// How many bytes SQLite takes for the first character.
 fn character_length(text: &[u8]) -> usize {
     match text {
-        [0xc0..=0xff, rest @ ..] => 1 + rest.iter().take_while(|byte| is_continuation(**byte)).count(),
+        [0xc0..=0xff, rest @ ..] => {
+            1 + rest.iter().take_while(|byte| is_continuation(**byte)).count()
+        }
         _ => text.len().min(1),
     }
 }
@@ -304,11 +381,17 @@ fn decode(character: &[u8]) -> u32 {
         0xfe | 0xff => 0,
         ascii_or_stray => return u32::from(*ascii_or_stray),
     };
-    let code = rest.iter().fold(u32::from(start), |code, byte| (code << 6) | u32::from(byte & 0x3f));
-    if code < 0x80 || code & 0xffff_f800 == 0xd800 || code & 0xffff_fffe == 0xfffe { 0xfffd } else { code }
+    let code =
+        rest.iter().fold(u32::from(start), |code, byte| (code << 6) | u32::from(byte & 0x3f));
+    if code < 0x80 || code & 0xffff_f800 == 0xd800 || code & 0xffff_fffe == 0xfffe {
+        0xfffd
+    } else {
+        code
+    }
 }
 
-/// The bytes that the first argument's hexadecimal digits stand for; the characters of the second may stand between bytes.
+/// The bytes that the first argument's hexadecimal digits stand for; the characters of the second
+/// may stand between bytes.
 fn decode_hex(call: &mut Call<'_>) -> Result<(), Failure> {
     let (Some(text), Some(set)) = (call.text(0)?, call.text(1)?) else { return Ok(()) };
     let mut rest = text.split(|byte| *byte == 0).next().unwrap_or_default();
@@ -351,22 +434,33 @@ struct Originals {
 /// SQLite's own function, when the work is not too much.
 fn patch(call: &mut Call<'_>, sql: &'static str, is_json: bool) -> Result<(), Failure> {
     // SAFETY: the values live as long as the call.
-    let [document, patch] = [0, 1].map(|index| unsafe { ffi::sqlite3_value_bytes(call.values[index]) } as u64);
+    let [document, patch] =
+        [0, 1].map(|index| unsafe { ffi::sqlite3_value_bytes(call.values[index]) } as u64);
     if (document + patch).saturating_mul(patch) > PATCH_WORK_MAX {
         return Err(Failure::TooLarge);
     }
-    let error = |error: crate::Error| Failure::Error(error.message().trim_start_matches("SQLite: ").to_owned());
+    let error = |error: crate::Error| {
+        Failure::Error(error.message().trim_start_matches("SQLite: ").to_owned())
+    };
     ORIGINALS.with_borrow_mut(|kept| {
         let originals = match kept {
             Some(originals) => originals,
-            None => kept.insert(Originals { statements: HashMap::new(), handle: Handle::open().map_err(|_| Failure::NoMemory)? }),
+            None => kept.insert(Originals {
+                statements: HashMap::new(),
+                handle: Handle::open().map_err(|_| Failure::NoMemory)?,
+            }),
         };
         let statement = match originals.statements.entry(sql) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(originals.handle.prepare(sql).map_err(error)?),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(originals.handle.prepare(sql).map_err(error)?)
+            }
         };
-        // SAFETY: the values live as long as the call and are copied; so is the answer, before the statement is reset.
-        let outcome = unsafe { statement.bind_lent(call.values) }.and_then(|()| statement.step()).map_err(error);
+        // SAFETY: the values live as long as the call and are copied; so is the answer, before the
+        // statement is reset.
+        let outcome = unsafe { statement.bind_lent(call.values) }
+            .and_then(|()| statement.step())
+            .map_err(error);
         if outcome.is_ok() {
             // SAFETY: as above; there is a row, because a SELECT without a table has one.
             unsafe { ffi::sqlite3_result_value(call.context, statement.lent_value()) };

@@ -10,7 +10,8 @@ use rusqlite::ffi;
 /// How many steps of SQLite's machine lie between two questions whether to stop.
 pub(super) const STEPS_PER_POLL: c_int = 1000;
 
-/// Modules that users may create tables with. Their content is in ordinary shadow tables, or nowhere.
+/// Modules that users may create tables with. Their content is in ordinary shadow tables, or
+/// nowhere.
 const MODULES: [&str; 4] = ["fts5", "fts5vocab", "rtree", "rtree_i32"];
 
 /// What the names of dotdo's own tables, indexes and savepoints begin with.
@@ -36,8 +37,15 @@ const PRAGMAS_ANSWERING: [&str; 15] = [
 ];
 
 /// Pragmas that answer without an argument and would change the connection with one.
-const PRAGMAS_READABLE: [&str; 7] =
-    ["data_version", "page_count", "page_size", "freelist_count", "encoding", "foreign_keys", "recursive_triggers"];
+const PRAGMAS_READABLE: [&str; 7] = [
+    "data_version",
+    "page_count",
+    "page_size",
+    "freelist_count",
+    "encoding",
+    "foreign_keys",
+    "recursive_triggers",
+];
 
 /// What defining a table or an index takes.
 const DEFINING: [c_int; 7] = [
@@ -57,7 +65,8 @@ pub(super) struct Guard {
     pub(super) user: bool,
     /// Whose statement it is then.
     pub(super) speaker: Speaker,
-    /// Whether the statement is one of a recorded schema: it may define a table or an index, and nothing else.
+    /// Whether the statement is one of a recorded schema: it may define a table or an index, and
+    /// nothing else.
     pub(super) recorded: Cell<bool>,
     /// What is known of the statement that was compiled last.
     pub(super) facts: Facts,
@@ -75,7 +84,8 @@ pub(crate) enum Speaker {
     Dotdo,
 }
 
-/// What compiling a statement has shown. SQLite compiles it again when the schema has changed, so what it will do is not among that.
+/// What compiling a statement has shown. SQLite compiles it again when the schema has changed, so
+/// what it will do is not among that.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Facts {
     /// It works on a savepoint: the words of a statement decide that, whatever the schema is.
@@ -93,19 +103,35 @@ pub(super) enum SavepointStep {
 }
 
 impl Guard {
-    fn authorize(&mut self, action: c_int, first: &str, second: Option<&str>, database: Option<&str>) -> bool {
-        let reserved = self.speaker == Speaker::Class && named(action, first, second).into_iter().flatten().any(is_reserved);
+    fn authorize(
+        &mut self,
+        action: c_int,
+        first: &str,
+        second: Option<&str>,
+        database: Option<&str>,
+    ) -> bool {
+        let reserved = self.speaker == Speaker::Class
+            && named(action, first, second).into_iter().flatten().any(is_reserved);
         let refusal = match action {
-            _ if reserved => named(action, first, second).into_iter().flatten().find(|name| is_reserved(name)).map(refuse_reserved),
+            _ if reserved => named(action, first, second)
+                .into_iter()
+                .flatten()
+                .find(|name| is_reserved(name))
+                .map(refuse_reserved),
             ffi::SQLITE_CREATE_TABLE if first.starts_with("sqlite_stat") => Some("ANALYZE".into()),
-            ffi::SQLITE_CREATE_TABLE | ffi::SQLITE_CREATE_VIEW | ffi::SQLITE_CREATE_TRIGGER | ffi::SQLITE_CREATE_VTABLE
+            ffi::SQLITE_CREATE_TABLE
+            | ffi::SQLITE_CREATE_VIEW
+            | ffi::SQLITE_CREATE_TRIGGER
+            | ffi::SQLITE_CREATE_VTABLE
                 if database == Some("temp") =>
             {
                 Some(format!("the temporary object {first}"))
             }
             ffi::SQLITE_ATTACH => Some("ATTACH".into()),
             ffi::SQLITE_DETACH => Some("DETACH".into()),
-            ffi::SQLITE_TRANSACTION => Some(format!("{first} (a request is one transaction; SAVEPOINT nests in it)")),
+            ffi::SQLITE_TRANSACTION => {
+                Some(format!("{first} (a request is one transaction; SAVEPOINT nests in it)"))
+            }
             ffi::SQLITE_ANALYZE => Some("ANALYZE".into()),
             ffi::SQLITE_CREATE_TEMP_INDEX
             | ffi::SQLITE_CREATE_TEMP_TABLE
@@ -149,8 +175,11 @@ impl Guard {
     }
 
     pub(super) fn is_over(&self) -> bool {
-        // A panic in the caller's closure must not unwind through SQLite; the statement stops instead.
-        let ask = |interrupt: &(dyn Fn() -> bool + Send)| catch_unwind(AssertUnwindSafe(interrupt)).unwrap_or(true);
+        // A panic in the caller's closure must not unwind through SQLite; the statement stops
+        // instead.
+        let ask = |interrupt: &(dyn Fn() -> bool + Send)| {
+            catch_unwind(AssertUnwindSafe(interrupt)).unwrap_or(true)
+        };
         self.user && self.interrupt.as_deref().is_some_and(ask)
     }
 }
@@ -167,7 +196,10 @@ fn named<'n>(action: c_int, first: &'n str, second: Option<&'n str>) -> [Option<
         | ffi::SQLITE_INSERT
         | ffi::SQLITE_UPDATE
         | ffi::SQLITE_DELETE => [Some(first), None],
-        ffi::SQLITE_CREATE_INDEX | ffi::SQLITE_CREATE_TRIGGER | ffi::SQLITE_DROP_INDEX | ffi::SQLITE_DROP_TRIGGER => [Some(first), second],
+        ffi::SQLITE_CREATE_INDEX
+        | ffi::SQLITE_CREATE_TRIGGER
+        | ffi::SQLITE_DROP_INDEX
+        | ffi::SQLITE_DROP_TRIGGER => [Some(first), second],
         ffi::SQLITE_ALTER_TABLE | ffi::SQLITE_SAVEPOINT => [None, second],
         _ => [None, None],
     }
@@ -175,7 +207,11 @@ fn named<'n>(action: c_int, first: &'n str, second: Option<&'n str>) -> [Option<
 
 /// Whether a name is dotdo's own: [`RESERVED`] alone, which savepoints have, or with `_` and more.
 pub(super) fn is_reserved(name: &str) -> bool {
-    let (Some(start), rest) = (name.get(..RESERVED.len()), name.get(RESERVED.len()..).unwrap_or_default()) else { return false };
+    let (Some(start), rest) =
+        (name.get(..RESERVED.len()), name.get(RESERVED.len()..).unwrap_or_default())
+    else {
+        return false;
+    };
     start.eq_ignore_ascii_case(RESERVED) && (rest.is_empty() || rest.starts_with('_'))
 }
 
@@ -186,18 +222,22 @@ pub(super) fn refuse_reserved(name: &str) -> String {
 
 fn refuse_module(module: &str) -> Option<String> {
     let known = MODULES.iter().any(|name| name.eq_ignore_ascii_case(module));
-    (!known).then(|| format!("a virtual table of the module {module} (there are {})", MODULES.join(", ")))
+    (!known).then(|| {
+        format!("a virtual table of the module {module} (there are {})", MODULES.join(", "))
+    })
 }
 
 fn refuse_function(function: &str) -> Option<String> {
-    let refused = ["load_extension", "fts3_tokenizer"].iter().any(|name| name.eq_ignore_ascii_case(function));
+    let refused =
+        ["load_extension", "fts3_tokenizer"].iter().any(|name| name.eq_ignore_ascii_case(function));
     refused.then(|| format!("the function {function}()"))
 }
 
 /// SQLite asks for every access that a statement makes, while it compiles it.
 ///
 /// # Safety
-/// `guard` is the connection's [`Guard`], which nothing else borrows while SQLite runs; the texts are null or C strings.
+/// `guard` is the connection's [`Guard`], which nothing else borrows while SQLite runs; the texts
+/// are null or C strings.
 pub(super) unsafe extern "C" fn authorize(
     guard: *mut c_void,
     action: c_int,
@@ -211,12 +251,19 @@ pub(super) unsafe extern "C" fn authorize(
     if guard.recorded.get() && !DEFINING.contains(&action) {
         return ffi::SQLITE_DENY;
     }
-    if !guard.user || matches!(action, ffi::SQLITE_READ | ffi::SQLITE_SELECT | ffi::SQLITE_RECURSIVE) {
+    if !guard.user
+        || matches!(action, ffi::SQLITE_READ | ffi::SQLITE_SELECT | ffi::SQLITE_RECURSIVE)
+    {
         return ffi::SQLITE_OK;
     }
     // SAFETY: this function's own contract.
     let (first, second, database) = unsafe { (text(first), text(second), text(database)) };
-    if guard.authorize(action, first.as_deref().unwrap_or_default(), second.as_deref(), database.as_deref()) {
+    if guard.authorize(
+        action,
+        first.as_deref().unwrap_or_default(),
+        second.as_deref(),
+        database.as_deref(),
+    ) {
         ffi::SQLITE_OK
     } else {
         ffi::SQLITE_DENY

@@ -10,15 +10,16 @@ use super::memory::{Account, Caller, configure_process};
 use super::statement::Statement;
 use crate::{Error, Result};
 
-/// An open connection. Whoever has it has it alone: it may move between threads and is never used by two.
+/// An open connection. Whoever has it has it alone: it may move between threads and is never used
+/// by two.
 pub(super) struct Handle {
     raw: *mut ffi::sqlite3,
     /// What it takes of memory. Entered before every call into SQLite.
     account: Account,
 }
 
-// SAFETY: the library is compiled thread-safe, the connection is opened without a mutex of its own and is reached only through
-// the one owner of this value, so no two threads are ever inside it.
+// SAFETY: the library is compiled thread-safe, the connection is opened without a mutex of its own
+// and is reached only through the one owner of this value, so no two threads are ever inside it.
 unsafe impl Send for Handle {}
 
 /// Switches of a connection (`sqlite3_db_config`).
@@ -44,15 +45,24 @@ impl Handle {
         let entered = account.enter(Caller::Own);
         let mut raw = ptr::null_mut();
         // SAFETY: the name is a C string and `raw` outlives the call.
-        let code = unsafe { ffi::sqlite3_open_v2(c":memory:".as_ptr(), &raw mut raw, flags, ptr::null()) };
+        let code =
+            unsafe { ffi::sqlite3_open_v2(c":memory:".as_ptr(), &raw mut raw, flags, ptr::null()) };
         drop(entered);
         let handle = Self { raw, account };
         if code != ffi::SQLITE_OK {
             return Err(from_code(raw, code));
         }
-        // A lookaside buffer costs every idle object 40 KB and saves little.
-        // SAFETY: the arguments are those that SQLITE_DBCONFIG_LOOKASIDE takes; nothing is allocated from lookaside yet.
-        unsafe { ffi::sqlite3_db_config(raw, ffi::SQLITE_DBCONFIG_LOOKASIDE, ptr::null_mut::<u8>(), 0 as c_int, 0 as c_int) };
+        // A lookaside buffer costs every idle object 40 KB and saves little. SAFETY: the arguments
+        // are those that SQLITE_DBCONFIG_LOOKASIDE takes; nothing is allocated from lookaside yet.
+        unsafe {
+            ffi::sqlite3_db_config(
+                raw,
+                ffi::SQLITE_DBCONFIG_LOOKASIDE,
+                ptr::null_mut::<u8>(),
+                0 as c_int,
+                0 as c_int,
+            )
+        };
         Ok(handle)
     }
 
@@ -76,7 +86,8 @@ impl Handle {
         unsafe { ffi::sqlite3_txn_state(self.raw, c"main".as_ptr()) == ffi::SQLITE_TXN_WRITE }
     }
 
-    /// Turns a switch on or off. Prepared statements stay valid; SQLite compiles them again where it must.
+    /// Turns a switch on or off. Prepared statements stay valid; SQLite compiles them again where
+    /// it must.
     pub(super) fn switch(&self, switch: Switch, on: bool) -> Result<()> {
         let operation = match switch {
             Switch::ForeignKeys => ffi::SQLITE_DBCONFIG_ENABLE_FKEY,
@@ -86,7 +97,9 @@ impl Handle {
         };
         let _entered = self.account.enter(Caller::Own);
         // SAFETY: these operations take an int and a pointer to int that may be null.
-        let code = unsafe { ffi::sqlite3_db_config(self.raw, operation, c_int::from(on), ptr::null_mut::<c_int>()) };
+        let code = unsafe {
+            ffi::sqlite3_db_config(self.raw, operation, c_int::from(on), ptr::null_mut::<c_int>())
+        };
         if code == ffi::SQLITE_OK { Ok(()) } else { Err(from_code(self.raw, code)) }
     }
 
@@ -98,10 +111,13 @@ impl Handle {
 
     /// Runs statements of ours that return nothing of interest.
     pub(super) fn execute(&self, sql: &str) -> Result<()> {
-        let text = CString::new(sql).map_err(|_| Error::invalid("A statement contains a NUL character."))?;
+        let text = CString::new(sql)
+            .map_err(|_| Error::invalid("A statement contains a NUL character."))?;
         let _entered = self.account.enter(Caller::Own);
         // SAFETY: the text is a C string; no callback and no message pointer are given.
-        let code = unsafe { ffi::sqlite3_exec(self.raw, text.as_ptr(), None, ptr::null_mut(), ptr::null_mut()) };
+        let code = unsafe {
+            ffi::sqlite3_exec(self.raw, text.as_ptr(), None, ptr::null_mut(), ptr::null_mut())
+        };
         if code == ffi::SQLITE_OK { Ok(()) } else { Err(from_code(self.raw, code)) }
     }
 
@@ -115,7 +131,15 @@ impl Handle {
     pub(super) fn has_foreign_key_violations(&self) -> bool {
         let (mut current, mut high) = (0, 0);
         // SAFETY: both out-pointers live through the call.
-        unsafe { ffi::sqlite3_db_status(self.raw, ffi::SQLITE_DBSTATUS_DEFERRED_FKS, &raw mut current, &raw mut high, 0) };
+        unsafe {
+            ffi::sqlite3_db_status(
+                self.raw,
+                ffi::SQLITE_DBSTATUS_DEFERRED_FKS,
+                &raw mut current,
+                &raw mut high,
+                0,
+            )
+        };
         current != 0
     }
 
@@ -130,7 +154,8 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         let _entered = self.account.enter(Caller::Own);
-        // SAFETY: closed once. Owners drop statements before it; if one was leaked, SQLite refuses and the connection leaks too.
+        // SAFETY: closed once. Owners drop statements before it; if one was leaked, SQLite refuses
+        // and the connection leaks too.
         unsafe { ffi::sqlite3_close(self.raw) };
     }
 }

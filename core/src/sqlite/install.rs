@@ -1,8 +1,9 @@
 //! Bringing a database's schema to a given one, to the letter.
 //!
-//! Ordinary tables and indexes are made by their statements. Triggers, views and virtual tables are written into
-//! `sqlite_schema` as they are, because running their statements would fire modules and check what is already known to hold. The
-//! order of the rows is kept too: the order in which triggers fire hangs on it.
+//! Ordinary tables and indexes are made by their statements. Triggers, views and virtual tables are
+//! written into `sqlite_schema` as they are, because running their statements would fire modules
+//! and check what is already known to hold. The order of the rows is kept too: the order in which
+//! triggers fire hangs on it.
 
 use std::collections::HashMap;
 
@@ -17,8 +18,16 @@ use crate::{Error, Result};
 
 impl Database {
     /// Makes the ordinary tables of `schema` for which `wanted` holds.
-    pub(super) fn create_tables(&self, schema: &Schema, wanted: impl Fn(&str) -> bool) -> Result<()> {
-        for object in schema.objects.iter().filter(|object| object.is_ordinary_table() && wanted(&object.name)) {
+    pub(super) fn create_tables(
+        &self,
+        schema: &Schema,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<()> {
+        for object in schema
+            .objects
+            .iter()
+            .filter(|object| object.is_ordinary_table() && wanted(&object.name))
+        {
             self.define(object)?;
         }
         Ok(())
@@ -28,7 +37,9 @@ impl Database {
     pub(super) fn complete_schema(&self, schema: &Schema) -> Result<()> {
         let present = read_rows(&self.handle)?;
         let is_missing = |object: &&SchemaObject| {
-            object.kind == SchemaKind::Index && object.sql.is_some() && !present.iter().any(|row| row.object == **object)
+            object.kind == SchemaKind::Index
+                && object.sql.is_some()
+                && !present.iter().any(|row| row.object == **object)
         };
         for object in schema.objects.iter().filter(is_missing) {
             self.define(object)?;
@@ -38,7 +49,10 @@ impl Database {
     }
 
     /// Writes AUTOINCREMENT's counters.
-    pub(super) fn write_sequences(&self, sequences: &std::collections::BTreeMap<String, i64>) -> Result<()> {
+    pub(super) fn write_sequences(
+        &self,
+        sequences: &std::collections::BTreeMap<String, i64>,
+    ) -> Result<()> {
         self.handle.execute("DELETE FROM main.sqlite_sequence")?;
         for (name, value) in sequences {
             let values = [ValueRef::Text(name.as_bytes()), ValueRef::Integer(*value)];
@@ -47,7 +61,8 @@ impl Database {
         Ok(())
     }
 
-    /// Runs the statement of a table or an index. The schema is what a bucket says, so nothing else is run.
+    /// Runs the statement of a table or an index. The schema is what a bucket says, so nothing else
+    /// is run.
     fn define(&self, object: &SchemaObject) -> Result<()> {
         let sql = object.sql.as_deref().unwrap_or_default();
         self.guard.peek().recorded.set(true);
@@ -58,7 +73,8 @@ impl Database {
         });
         self.guard.peek().recorded.set(false);
         ran.map_err(|error| {
-            let message = format!("The schema's statement for {} fails: {}", object.name, error.message());
+            let message =
+                format!("The schema's statement for {} fails: {}", object.name, error.message());
             damaged(error, message)
         })
     }
@@ -74,7 +90,9 @@ impl Database {
             name.push('_');
         }
         let name = quote(&name);
-        self.handle.execute(&format!("CREATE TABLE main.{name}(i INTEGER PRIMARY KEY AUTOINCREMENT); DROP TABLE main.{name}"))
+        self.handle.execute(&format!(
+            "CREATE TABLE main.{name}(i INTEGER PRIMARY KEY AUTOINCREMENT); DROP TABLE main.{name}"
+        ))
     }
 
     /// Writes the rows of `sqlite_schema` anew when they are not those of `schema`.
@@ -83,16 +101,29 @@ impl Database {
         if present.iter().map(|row| &row.object).eq(&schema.objects) {
             return Ok(());
         }
-        let roots: HashMap<(SchemaKind, &str), i64> =
-            present.iter().map(|row| ((row.object.kind, row.object.name.as_str()), row.root)).collect();
+        let roots: HashMap<(SchemaKind, &str), i64> = present
+            .iter()
+            .map(|row| ((row.object.kind, row.object.name.as_str()), row.root))
+            .collect();
         let mut rows = Vec::with_capacity(schema.objects.len());
         for object in &schema.objects {
-            let stored = object.is_ordinary_table() || object.name == SEQUENCES || object.kind == SchemaKind::Index;
-            let root = if stored { roots.get(&(object.kind, object.name.as_str())).copied() } else { Some(0) };
-            let missing = || corrupt(format!("The schema has {}, which none of its tables makes.", object.name));
+            let stored = object.is_ordinary_table()
+                || object.name == SEQUENCES
+                || object.kind == SchemaKind::Index;
+            let root = if stored {
+                roots.get(&(object.kind, object.name.as_str())).copied()
+            } else {
+                Some(0)
+            };
+            let missing = || {
+                corrupt(format!("The schema has {}, which none of its tables makes.", object.name))
+            };
             rows.push(CatalogRow { object: object.clone(), root: root.ok_or_else(missing)? });
         }
-        if present.iter().any(|row| row.root != 0 && !rows.iter().any(|wanted| wanted.root == row.root)) {
+        if present
+            .iter()
+            .any(|row| row.root != 0 && !rows.iter().any(|wanted| wanted.root == row.root))
+        {
             return Err(corrupt("The schema lacks a table or an index that its statements make."));
         }
         self.rewrite_schema(&rows)

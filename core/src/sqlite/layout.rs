@@ -1,9 +1,11 @@
 //! How tables' names and definitions move within a transaction.
 //!
-//! A table keeps its identity (its track) through everything that leaves its stored rows alone: `RENAME`, `ADD COLUMN`, `RENAME
-//! COLUMN`, changed constraints. It gets a new one, whose rows are recorded whole, when it is created, or when a statement may
-//! have rewritten it. The comparison is made after each statement that moved SQLite's counter of schema changes, because only within one
-//! statement does "the same root page" mean "the same table": pages are used again after a drop. Which statement that was is not asked.
+//! A table keeps its identity (its track) through everything that leaves its stored rows alone:
+//! `RENAME`, `ADD COLUMN`, `RENAME COLUMN`, changed constraints. It gets a new one, whose rows are
+//! recorded whole, when it is created, or when a statement may have rewritten it. The comparison is
+//! made after each statement that moved SQLite's counter of schema changes, because only within one
+//! statement does "the same root page" mean "the same table": pages are used again after a drop.
+//! Which statement that was is not asked.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -29,13 +31,23 @@ pub(super) struct Layout {
 impl Layout {
     /// The layout of a committed state: the tracks are the catalog's tables.
     pub(super) fn committed(catalog: Arc<Catalog>, cookie: i64) -> Self {
-        let ids = catalog.tables.iter().enumerate().map(|(index, table)| (table.shape.name.clone(), TrackId(index))).collect();
+        let ids = catalog
+            .tables
+            .iter()
+            .enumerate()
+            .map(|(index, table)| (table.shape.name.clone(), TrackId(index)))
+            .collect();
         Self { catalog, ids, renames: Vec::new(), cookie }
     }
 
     /// The layout after one statement that led to `catalog`. New tracks are added to `tracks`.
     pub(super) fn after(&self, catalog: Catalog, cookie: i64, tracks: &mut Vec<Track>) -> Self {
-        let mut next = Self { catalog: Arc::new(catalog), ids: HashMap::new(), renames: self.renames.clone(), cookie };
+        let mut next = Self {
+            catalog: Arc::new(catalog),
+            ids: HashMap::new(),
+            renames: self.renames.clone(),
+            cookie,
+        };
         let renamed = self.renamed(&next.catalog);
         for table in &Arc::clone(&next.catalog).tables {
             let name = table.shape.name.as_str();
@@ -60,12 +72,15 @@ impl Layout {
 
     /// The tables that the statement has renamed, by their new names.
     ///
-    /// One statement makes tables, or drops them, or renames them. So when as many names are new as are gone, and each new one stands for a
-    /// b-tree that one of those that are gone stood for, they were renamed; otherwise none was. Over more than one statement that would
-    /// prove nothing.
+    /// One statement makes tables, or drops them, or renames them. So when as many names are new as
+    /// are gone, and each new one stands for a b-tree that one of those that are gone stood for,
+    /// they were renamed; otherwise none was. Over more than one statement that would prove
+    /// nothing.
     fn renamed<'t>(&'t self, after: &'t Catalog) -> HashMap<&'t str, &'t Arc<Table>> {
-        let kept: HashSet<&str> = after.tables.iter().map(|table| table.shape.name.as_str()).collect();
-        let gone = self.catalog.tables.iter().filter(|table| !kept.contains(table.shape.name.as_str()));
+        let kept: HashSet<&str> =
+            after.tables.iter().map(|table| table.shape.name.as_str()).collect();
+        let gone =
+            self.catalog.tables.iter().filter(|table| !kept.contains(table.shape.name.as_str()));
         let gone: HashMap<i64, &Arc<Table>> = gone.map(|table| (table.root, table)).collect();
         let new = after.tables.iter().filter(|table| !self.ids.contains_key(&table.shape.name));
         let pairs: Option<HashMap<&str, &Arc<Table>>> =
@@ -75,8 +90,8 @@ impl Layout {
 }
 
 impl Table {
-    /// Whether the statement that led to `after` has left the stored rows alone. Of those that keep the b-tree only dropping a column does
-    /// not.
+    /// Whether the statement that led to `after` has left the stored rows alone. Of those that keep
+    /// the b-tree only dropping a column does not.
     fn keeps_rows_as(&self, after: &Self) -> bool {
         self.root == after.root
             && self.columns_total <= after.columns_total

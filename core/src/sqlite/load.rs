@@ -13,7 +13,8 @@ use crate::change::{Header, KeyShape, SchemaKind, TableShape, ValueRef};
 pub(crate) struct Loader {
     database: Database,
     header: Header,
-    /// Tables that stand without their constraints while rows come; they get their indexes back at the end.
+    /// Tables that stand without their constraints while rows come; they get their indexes back at
+    /// the end.
     bare: Vec<String>,
     /// The rows of `sqlite_schema` with all constraints, when a table stands without.
     complete: Option<Vec<CatalogRow>>,
@@ -28,7 +29,8 @@ pub(crate) struct TableLoader<'a> {
 }
 
 impl Database {
-    /// Begins to fill a new database that will have this header. Rows come table by table; [`Loader::finish`] does the rest.
+    /// Begins to fill a new database that will have this header. Rows come table by table;
+    /// [`Loader::finish`] does the rest.
     ///
     /// # Errors
     /// `Corrupt` when the header's statements fail.
@@ -43,11 +45,13 @@ impl Database {
 }
 
 impl Loader {
-    /// Prepares for so many rows of a table that the indexes of its constraints are better made once, from all of them, than row by row:
-    /// one sort instead of as many insertions at random places.
+    /// Prepares for so many rows of a table that the indexes of its constraints are better made
+    /// once, from all of them, than row by row: one sort instead of as many insertions at random
+    /// places.
     ///
-    /// Until [`Loader::finish`], the table stands in `sqlite_schema` as bare columns, without constraints and their indexes. No value
-    /// changes by that, because bare columns have no affinity. Tables with generated columns stay as they are.
+    /// Until [`Loader::finish`], the table stands in `sqlite_schema` as bare columns, without
+    /// constraints and their indexes. No value changes by that, because bare columns have no
+    /// affinity. Tables with generated columns stay as they are.
     ///
     /// # Errors
     /// `Corrupt` when the schema can't be written.
@@ -55,14 +59,25 @@ impl Loader {
         let Some(table) = self.database.committed.catalog.table(name) else { return Ok(()) };
         let shape = &table.shape;
         let KeyShape::Rowid { alias } = shape.key else { return Ok(()) };
-        if table.constraint_indexes == 0 || table.columns_total != shape.columns.len() || self.bare.iter().any(|bare| bare == name) {
+        if table.constraint_indexes == 0
+            || table.columns_total != shape.columns.len()
+            || self.bare.iter().any(|bare| bare == name)
+        {
             return Ok(());
         }
         let definition = bare_definition(shape, alias);
         let rows = read_rows(&self.database.handle)?;
-        let is_own_index = |row: &CatalogRow| row.object.kind == SchemaKind::Index && row.object.table == name && row.object.sql.is_none();
-        let mut bare: Vec<CatalogRow> = rows.iter().filter(|row| !is_own_index(row)).cloned().collect();
-        for row in bare.iter_mut().filter(|row| row.object.kind == SchemaKind::Table && row.object.name == name) {
+        let is_own_index = |row: &CatalogRow| {
+            row.object.kind == SchemaKind::Index
+                && row.object.table == name
+                && row.object.sql.is_none()
+        };
+        let mut bare: Vec<CatalogRow> =
+            rows.iter().filter(|row| !is_own_index(row)).cloned().collect();
+        for row in bare
+            .iter_mut()
+            .filter(|row| row.object.kind == SchemaKind::Table && row.object.name == name)
+        {
             row.object.sql = Some(definition.clone());
         }
         self.database.rewrite_schema(&bare)?;
@@ -76,10 +91,15 @@ impl Loader {
         let Some(rows) = self.complete.take() else { return Ok(()) };
         self.database.rewrite_schema(&rows)?;
         for name in &self.bare {
-            self.database.handle.execute(&format!("REINDEX main.{}", quote(name))).map_err(|error| {
-                let message = format!("The rows of the table {name} break its constraints: {}", error.message());
-                damaged(error, message)
-            })?;
+            self.database.handle.execute(&format!("REINDEX main.{}", quote(name))).map_err(
+                |error| {
+                    let message = format!(
+                        "The rows of the table {name} break its constraints: {}",
+                        error.message()
+                    );
+                    damaged(error, message)
+                },
+            )?;
         }
         Ok(())
     }
@@ -94,7 +114,12 @@ impl Loader {
         let table = table.ok_or_else(missing)?;
         let statement = self.database.handle.prepare(&table.insert())?;
         let shape = &table.shape;
-        Ok(TableLoader { statement, name: &shape.name, columns: shape.columns.len(), hidden_rowid: shape.has_hidden_rowid() })
+        Ok(TableLoader {
+            statement,
+            name: &shape.name,
+            columns: shape.columns.len(),
+            hidden_rowid: shape.has_hidden_rowid(),
+        })
     }
 
     /// Makes indexes, triggers, views, virtual tables and counters, and hands the database over.
@@ -110,13 +135,17 @@ impl Loader {
             database.write_sequences(&header.sequences)?;
         }
         let (version, id) = (header.user_version, header.application_id);
-        database.handle.execute(&format!("PRAGMA user_version={version}; PRAGMA application_id={id}"))?;
+        database
+            .handle
+            .execute(&format!("PRAGMA user_version={version}; PRAGMA application_id={id}"))?;
         database.own_run("COMMIT", [])?;
         database.handle.execute("PRAGMA journal_mode=MEMORY")?;
         database.forget_own();
         database.adopt()?;
         if database.header != header {
-            return Err(corrupt("The restored database has another schema or other counters than its header."));
+            return Err(corrupt(
+                "The restored database has another schema or other counters than its header.",
+            ));
         }
         database.set_purpose(Purpose::Serve)?;
         database.check_memory()?;
@@ -139,11 +168,15 @@ impl TableLoader<'_> {
     /// # Errors
     /// `Corrupt` when the row does not fit the table or its key is there already.
     pub(crate) fn row(&mut self, rowid: Option<i64>, values: &[ValueRef<'_>]) -> Result<()> {
-        check_width(self.name, self.columns == values.len() && (rowid.is_some() || !self.hidden_rowid))?;
+        check_width(
+            self.name,
+            self.columns == values.len() && (rowid.is_some() || !self.hidden_rowid),
+        )?;
         let hidden = rowid.filter(|_| self.hidden_rowid).map(ValueRef::Integer);
         let outcome = self.statement.run(hidden.into_iter().chain(values.iter().copied()));
         outcome.map_err(|error| {
-            let message = format!("A row can't be put into the table {}: {}", self.name, error.message());
+            let message =
+                format!("A row can't be put into the table {}: {}", self.name, error.message());
             damaged(error, message)
         })
     }

@@ -1,13 +1,17 @@
 //! SQLite's memory, counted by database, and bounded while users' statements run.
 //!
-//! Promises: what SQLite allocates on behalf of a database is on that database's [`Account`] until it is freed, by whatever thread;
-//! and while a user's statement runs, all that is not a page of the object's database stays below the account's ceiling, because the
-//! allocation that would exceed it fails. SQLite then ends the statement with `SQLITE_NOMEM`, as if the machine had no more.
+//! Promises: what SQLite allocates on behalf of a database is on that database's [`Account`] until
+//! it is freed, by whatever thread; and while a user's statement runs, all that is not a page of
+//! the object's database stays below the account's ceiling, because the allocation that would
+//! exceed it fails. SQLite then ends the statement with `SQLITE_NOMEM`, as if the machine had no
+//! more.
 //!
-//! The pages themselves are not bounded here: `max_page_count` does that. To tell them apart, the page cache is SQLite's own behind
-//! a function that notes whether a page of the main database is being made.
+//! The pages themselves are not bounded here: `max_page_count` does that. To tell them apart, the
+//! page cache is SQLite's own behind a function that notes whether a page of the main database is
+//! being made.
 //!
-//! Whoever calls into SQLite for a database enters its account before ([`Account::enter`]); outside of that, the memory is the process's.
+//! Whoever calls into SQLite for a database enters its account before ([`Account::enter`]); outside
+//! of that, the memory is the process's.
 
 use std::alloc::{Layout, alloc, dealloc, realloc};
 use std::cell::Cell;
@@ -22,9 +26,10 @@ use rusqlite::ffi;
 
 mod pages;
 
-/// How many bytes a page of an object's database has. Every table and index takes at least one, so small pages make small objects small:
-/// an object with one table takes about 19, 23 and 31 KB with pages of 1, 2 and 4 KiB. Bulk loading is as fast with 2 KiB as with 4, and a
-/// third slower with 1.
+/// How many bytes a page of an object's database has. Every table and index takes at least one, so
+/// small pages make small objects small: an object with one table takes about 19, 23 and 31 KB with
+/// pages of 1, 2 and 4 KiB. Bulk loading is as fast with 2 KiB as with 4, and a third slower with
+/// 1.
 pub(super) const PAGE_BYTES: u64 = 2048;
 
 /// What stands before every allocation. Its size keeps the alignment that `malloc` gives.
@@ -42,14 +47,16 @@ const ALIGNMENT: usize = align_of::<Header>();
 
 const _: () = assert!(HEADER_BYTES == 16);
 
-/// What an allocator adds to an allocation and rounds it up to: glibc's `malloc`, from which others differ by little.
+/// What an allocator adds to an allocation and rounds it up to: glibc's `malloc`, from which others
+/// differ by little.
 const CHUNK_HEADER_BYTES: u64 = 8;
 const CHUNK_BYTES: u64 = 16;
 
 /// The numbers of one database.
 struct Ledger {
-    /// The bytes that are allocated, below [`HANDLE`]; above it how many handles there are. At zero the ledger is freed: an
-    /// allocation may outlive its database, as what SQLite sets up once for the whole process does.
+    /// The bytes that are allocated, below [`HANDLE`]; above it how many handles there are. At zero
+    /// the ledger is freed: an allocation may outlive its database, as what SQLite sets up once for
+    /// the whole process does.
     held: AtomicU64,
     /// The part of the bytes that is the main database's page cache.
     pages: AtomicU64,
@@ -90,7 +97,8 @@ struct Current {
 /// A handle of the account of one database's memory.
 pub(super) struct Account(NonNull<Ledger>);
 
-// SAFETY: a ledger has nothing but atomic numbers, and lives as long as a handle or an allocation does.
+// SAFETY: a ledger has nothing but atomic numbers, and lives as long as a handle or an allocation
+// does.
 unsafe impl Send for Account {}
 // SAFETY: as above.
 unsafe impl Sync for Account {}
@@ -119,13 +127,14 @@ impl Account {
         Self(NonNull::from(Box::leak(ledger)))
     }
 
-    /// How many bytes SQLite holds for the database, the allocator's own included; `None` when SQLite was in use before this
-    /// module could be put under it.
+    /// How many bytes SQLite holds for the database, the allocator's own included; `None` when
+    /// SQLite was in use before this module could be put under it.
     pub(super) fn bytes(&self) -> Option<u64> {
         COUNTS.load(Relaxed).then(|| self.ledger().bytes())
     }
 
-    /// Until this is called again, users' statements may take `allowance` bytes more than there are now, besides pages.
+    /// Until this is called again, users' statements may take `allowance` bytes more than there are
+    /// now, besides pages.
     pub(super) fn allow(&self, allowance: u64) {
         let ledger = self.ledger();
         let now = ledger.bytes().saturating_sub(ledger.pages.load(Relaxed));
@@ -142,13 +151,16 @@ impl Account {
         })
     }
 
-    /// Whether the ceiling has refused memory since this was last asked, and then how much had been allowed.
+    /// Whether the ceiling has refused memory since this was last asked, and then how much had been
+    /// allowed.
     pub(super) fn take_refusal(&self) -> Option<u64> {
         let ledger = self.ledger();
-        (ledger.refused.load(Relaxed) && ledger.refused.swap(false, Relaxed)).then(|| ledger.allowance.load(Relaxed))
+        (ledger.refused.load(Relaxed) && ledger.refused.swap(false, Relaxed))
+            .then(|| ledger.allowance.load(Relaxed))
     }
 
-    /// Whether an allocation has failed since [`Account::recover`]. SQLite may have told so, or done without.
+    /// Whether an allocation has failed since [`Account::recover`]. SQLite may have told so, or
+    /// done without.
     pub(super) fn is_starved(&self) -> bool {
         self.ledger().starved.load(Relaxed)
     }
@@ -231,7 +243,8 @@ unsafe fn give_back(ledger: NonNull<Ledger>, amount: u64) {
     if before == amount {
         // All that others did with the ledger happened before it is freed, as for `Arc`.
         fence(Ordering::Acquire);
-        // SAFETY: made from a box. Nothing is left that knows it: no handle, no allocation. The process's has a handle for ever.
+        // SAFETY: made from a box. Nothing is left that knows it: no handle, no allocation. The
+        // process's has a handle for ever.
         drop(unsafe { Box::from_raw(ledger.as_ptr()) });
     }
 }
@@ -248,7 +261,8 @@ fn layout(bytes: usize) -> Option<Layout> {
 /// `malloc` for SQLite.
 unsafe extern "C" fn allocate(bytes: c_int) -> *mut c_void {
     CURRENT.with(|current| {
-        let ledger = NonNull::new(current.ledger.get().cast_mut()).unwrap_or(NonNull::from(&PROCESS));
+        let ledger =
+            NonNull::new(current.ledger.get().cast_mut()).unwrap_or(NonNull::from(&PROCESS));
         let is_page = current.paging.get();
         let (size, charge) = (bytes as usize, charge(bytes as usize));
         // SAFETY: a ledger is entered only while a handle of it lives.
@@ -258,12 +272,15 @@ unsafe extern "C" fn allocate(bytes: c_int) -> *mut c_void {
         }
         let Some(layout) = layout(size) else { return numbers.starve() };
         // SAFETY: the layout is not empty.
-        let Some(start) = NonNull::new(unsafe { alloc(layout) }.cast::<Header>()) else { return numbers.starve() };
+        let Some(start) = NonNull::new(unsafe { alloc(layout) }.cast::<Header>()) else {
+            return numbers.starve();
+        };
         numbers.held.fetch_add(charge, Relaxed);
         if is_page {
             numbers.pages.fetch_add(charge, Relaxed);
         }
-        // SAFETY: the allocation begins with room for the header, aligned for it; what follows is still within it.
+        // SAFETY: the allocation begins with room for the header, aligned for it; what follows is
+        // still within it.
         unsafe {
             start.write(Header { ledger, bytes: size as u32, is_page });
             start.add(1).as_ptr().cast()
@@ -274,7 +291,8 @@ unsafe extern "C" fn allocate(bytes: c_int) -> *mut c_void {
 /// `free` for SQLite.
 unsafe extern "C" fn free(memory: *mut c_void) {
     let Some(start) = header(memory) else { return };
-    // SAFETY: SQLite gives back what `allocate` or `reallocate` gave it, once; the header keeps the ledger alive until it is off it.
+    // SAFETY: SQLite gives back what `allocate` or `reallocate` gave it, once; the header keeps the
+    // ledger alive until it is off it.
     unsafe {
         let Header { ledger, bytes, is_page } = start.read();
         if is_page {
@@ -291,15 +309,21 @@ unsafe extern "C" fn free(memory: *mut c_void) {
 unsafe extern "C" fn reallocate(memory: *mut c_void, bytes: c_int) -> *mut c_void {
     let Some(start) = header(memory) else { return ptr::null_mut() };
     // SAFETY: as in `free`; the header keeps the ledger alive.
-    let (Header { bytes: size_before, is_page, .. }, numbers) = unsafe { (start.read(), start.as_ref().ledger.as_ref()) };
+    let (Header { bytes: size_before, is_page, .. }, numbers) =
+        unsafe { (start.read(), start.as_ref().ledger.as_ref()) };
     let (size, size_before) = (bytes as usize, size_before as usize);
     let (after, before) = (charge(size), charge(size_before));
     let bounded = CURRENT.with(|current| current.bounded.get());
-    if (bounded && !is_page && after > before && !numbers.admits(after - before)) || injected_failure() {
+    if (bounded && !is_page && after > before && !numbers.admits(after - before))
+        || injected_failure()
+    {
         return numbers.starve();
     }
-    let (Some(layout_before), Some(layout)) = (layout(size_before), layout(size)) else { return numbers.starve() };
-    // SAFETY: the allocation has this layout; the new size is not zero and was checked to be one of a layout.
+    let (Some(layout_before), Some(layout)) = (layout(size_before), layout(size)) else {
+        return numbers.starve();
+    };
+    // SAFETY: the allocation has this layout; the new size is not zero and was checked to be one of
+    // a layout.
     let moved = unsafe { realloc(start.as_ptr().cast(), layout_before, layout.size()) };
     let Some(moved) = NonNull::new(moved.cast::<Header>()) else { return numbers.starve() };
     // Wrapping, so that one addition goes both ways; the sum can't fall below what is allocated.
@@ -333,11 +357,13 @@ unsafe extern "C" fn stop(_: *mut c_void) {}
 
 fn header(memory: *mut c_void) -> Option<NonNull<Header>> {
     // Wrapping: for null there is nothing before it, and the answer is `None`.
-    NonNull::new(memory.cast::<Header>()).and_then(|memory| NonNull::new(memory.as_ptr().wrapping_sub(1)))
+    NonNull::new(memory.cast::<Header>())
+        .and_then(|memory| NonNull::new(memory.as_ptr().wrapping_sub(1)))
 }
 
-/// Puts this module under SQLite, once, before its first use in the process. When the process has used it before, SQLite refuses:
-/// nothing is counted or bounded then, and two threads may be slower than one.
+/// Puts this module under SQLite, once, before its first use in the process. When the process has
+/// used it before, SQLite refuses: nothing is counted or bounded then, and two threads may be
+/// slower than one.
 pub(super) fn configure_process() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -351,11 +377,13 @@ pub(super) fn configure_process() {
             xShutdown: Some(stop),
             pAppData: ptr::null_mut(),
         };
-        // SAFETY: each option gets what its documentation says, and what is pointed to lives through the call, which copies it.
+        // SAFETY: each option gets what its documentation says, and what is pointed to lives
+        // through the call, which copies it.
         unsafe {
             // Statistics take a process-wide mutex at every allocation.
             ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0 as c_int);
-            let counts = ffi::sqlite3_config(ffi::SQLITE_CONFIG_MALLOC, &raw const methods) == ffi::SQLITE_OK;
+            let counts = ffi::sqlite3_config(ffi::SQLITE_CONFIG_MALLOC, &raw const methods)
+                == ffi::SQLITE_OK;
             COUNTS.swap(counts && pages::wrap(), Relaxed);
         }
     });

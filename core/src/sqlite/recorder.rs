@@ -1,7 +1,7 @@
 //! Which rows a transaction touched: their keys, as the preupdate hook reports them.
 //!
-//! Keys may be too many (a rolled-back savepoint takes none away) and are never too few. What a row is in the end is read again
-//! from the database, so too many is harmless.
+//! Keys may be too many (a rolled-back savepoint takes none away) and are never too few. What a row
+//! is in the end is read again from the database, so too many is harmless.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
@@ -52,7 +52,13 @@ pub(super) enum Keys {
 
 impl Recorder {
     pub(super) fn new() -> Self {
-        Self { on: false, layout: Arc::default(), tracks: Vec::new(), strays: Vec::new(), events: 0 }
+        Self {
+            on: false,
+            layout: Arc::default(),
+            tracks: Vec::new(),
+            strays: Vec::new(),
+            events: 0,
+        }
     }
 
     /// Starts again from the committed `layout`.
@@ -83,7 +89,14 @@ impl Recorder {
 
     /// # Safety
     /// Called by SQLite's preupdate hook for `db`.
-    unsafe fn record(&mut self, db: *mut ffi::sqlite3, operation: c_int, table: &CStr, before: i64, after: i64) {
+    unsafe fn record(
+        &mut self,
+        db: *mut ffi::sqlite3,
+        operation: c_int,
+        table: &CStr,
+        before: i64,
+        after: i64,
+    ) {
         self.events += 1;
         let name = table.to_string_lossy();
         let Some(&TrackId(id)) = self.layout.ids.get(&*name) else {
@@ -120,13 +133,24 @@ impl Recorder {
 ///
 /// # Safety
 /// Called within SQLite's preupdate hook for `db`.
-unsafe fn primary_keys(db: *mut ffi::sqlite3, operation: c_int, columns: &[c_int], list: &mut Vec<Vec<Value>>) -> Option<()> {
-    type Read = unsafe extern "C" fn(*mut ffi::sqlite3, c_int, *mut *mut ffi::sqlite3_value) -> c_int;
+unsafe fn primary_keys(
+    db: *mut ffi::sqlite3,
+    operation: c_int,
+    columns: &[c_int],
+    list: &mut Vec<Vec<Value>>,
+) -> Option<()> {
+    type Read =
+        unsafe extern "C" fn(*mut ffi::sqlite3, c_int, *mut *mut ffi::sqlite3_value) -> c_int;
     let key = |read: Read| -> Option<Vec<Value>> {
         let value = |column: &c_int| {
             let mut raw = ptr::null_mut();
-            // SAFETY: within the hook, for a column of the table; a value that is answered lives until the hook returns.
-            unsafe { (read(db, *column, &raw mut raw) == ffi::SQLITE_OK && !raw.is_null()).then(|| copy(raw)).flatten() }
+            // SAFETY: within the hook, for a column of the table; a value that is answered lives
+            // until the hook returns.
+            unsafe {
+                (read(db, *column, &raw mut raw) == ffi::SQLITE_OK && !raw.is_null())
+                    .then(|| copy(raw))
+                    .flatten()
+            }
         };
         columns.iter().map(value).collect()
     };
@@ -216,7 +240,8 @@ impl Keys {
 /// SQLite reports every row before it changes.
 ///
 /// # Safety
-/// `recorder` is the connection's [`Recorder`], which nothing else borrows while SQLite runs; `table` is a C string.
+/// `recorder` is the connection's [`Recorder`], which nothing else borrows while SQLite runs;
+/// `table` is a C string.
 pub(super) unsafe extern "C" fn before_change(
     recorder: *mut c_void,
     db: *mut ffi::sqlite3,

@@ -10,10 +10,12 @@ use crate::change::{Changes, RowKey, Schema, SchemaKind, TableChanges, Value, Va
 use crate::{Error, ErrorKind, Result};
 
 impl Database {
-    /// Applies `changes` in one transaction of its own. Triggers don't fire, constraints are known to hold, nothing is recorded.
+    /// Applies `changes` in one transaction of its own. Triggers don't fire, constraints are known
+    /// to hold, nothing is recorded.
     ///
     /// # Errors
-    /// `Corrupt` when the changes don't fit the state, which is then as it was; `Internal` within a transaction.
+    /// `Corrupt` when the changes don't fit the state, which is then as it was; `Internal` within a
+    /// transaction.
     pub(crate) fn apply(&mut self, changes: &Changes) -> Result<()> {
         self.check()?;
         if self.transaction.is_some() {
@@ -25,7 +27,10 @@ impl Database {
         self.recover_memory()?;
         self.set_purpose(Purpose::Replay)?;
         self.own_run("BEGIN", [])?;
-        let outcome = self.apply_inside(changes).and_then(|()| self.check_memory()).and_then(|()| self.own_run("COMMIT", []));
+        let outcome = self
+            .apply_inside(changes)
+            .and_then(|()| self.check_memory())
+            .and_then(|()| self.own_run("COMMIT", []));
         if let Err(error) = outcome {
             self.undo_apply();
             return Err(as_corrupt(error));
@@ -47,7 +52,8 @@ impl Database {
         let catalog = changed.as_ref().unwrap_or(&self.committed.catalog);
         for table_changes in &changes.tables {
             let table = catalog.table(&table_changes.table);
-            let table = table.ok_or_else(|| misfit(format!("there is no table {}", table_changes.table)))?;
+            let table = table
+                .ok_or_else(|| misfit(format!("there is no table {}", table_changes.table)))?;
             self.apply_rows(table, table_changes)?;
         }
         if let Some(schema) = &changes.schema {
@@ -58,7 +64,8 @@ impl Database {
 
     fn apply_header(&self, changes: &Changes, catalog: &Catalog) -> Result<()> {
         let sequences = changes.sequences.as_ref().unwrap_or(&self.header.sequences);
-        let has_sequences = catalog.has_sequences() || changes.schema.as_ref().is_some_and(Schema::has_sequences);
+        let has_sequences =
+            catalog.has_sequences() || changes.schema.as_ref().is_some_and(Schema::has_sequences);
         if has_sequences {
             self.write_sequences(sequences)?;
         } else if !sequences.is_empty() {
@@ -73,22 +80,29 @@ impl Database {
         Ok(())
     }
 
-    /// Brings the ordinary tables from the present schema to `schema`: what stayed in place keeps its rows under its new name and
-    /// definition, all else is made empty. Triggers, views, virtual tables and some indexes are gone until the schema is completed.
+    /// Brings the ordinary tables from the present schema to `schema`: what stayed in place keeps
+    /// its rows under its new name and definition, all else is made empty. Triggers, views, virtual
+    /// tables and some indexes are gone until the schema is completed.
     fn change_tables(&self, schema: &Schema, changes: &Changes) -> Result<()> {
         let plan = Plan::new(&self.committed.catalog, schema, changes);
         let present = read_rows(&self.handle)?;
         let (kept, dropped): (Vec<CatalogRow>, Vec<CatalogRow>) =
             present.into_iter().partition(|row| row.root != 0 && plan.keeps(row, schema));
-        let bare: Vec<CatalogRow> = kept.iter().chain(dropped.iter().filter(|row| row.root != 0)).cloned().collect();
+        let bare: Vec<CatalogRow> =
+            kept.iter().chain(dropped.iter().filter(|row| row.root != 0)).cloned().collect();
         self.rewrite_schema(&bare)?;
-        for row in dropped.iter().filter(|row| row.object.kind == SchemaKind::Index && row.object.sql.is_some()) {
+        for row in dropped
+            .iter()
+            .filter(|row| row.object.kind == SchemaKind::Index && row.object.sql.is_some())
+        {
             self.handle.execute(&format!("DROP INDEX main.{}", quote(&row.object.name)))?;
         }
         for row in dropped.iter().filter(|row| row.object.is_ordinary_table()) {
             self.handle.execute(&format!("DROP TABLE main.{}", quote(&row.object.name)))?;
         }
-        self.rewrite_schema(&kept.into_iter().map(|row| plan.renamed(row, schema)).collect::<Vec<_>>())?;
+        self.rewrite_schema(
+            &kept.into_iter().map(|row| plan.renamed(row, schema)).collect::<Vec<_>>(),
+        )?;
         self.create_tables(schema, |name| !plan.is_target(name))
     }
 
@@ -104,9 +118,11 @@ impl Database {
         }
         self.with_own(table.upsert(), |statement| {
             changes.upserts.iter().try_for_each(|row| {
-                let fits = row.values.len() == table.shape.columns.len() && row.rowid.is_some() == table.has_rowid();
+                let fits = row.values.len() == table.shape.columns.len()
+                    && row.rowid.is_some() == table.has_rowid();
                 check_width(&table.shape.name, fits)?;
-                let rowid = row.rowid.filter(|_| table.shape.has_hidden_rowid()).map(ValueRef::Integer);
+                let rowid =
+                    row.rowid.filter(|_| table.shape.has_hidden_rowid()).map(ValueRef::Integer);
                 statement.run(rowid.into_iter().chain(row.values.iter().map(Value::as_ref)))
             })
         })
@@ -114,8 +130,12 @@ impl Database {
 
     fn delete_row(&self, table: &Table, key: &RowKey) -> Result<()> {
         match key {
-            RowKey::Rowid(rowid) if table.has_rowid() => self.own_run(table.delete(), [ValueRef::Integer(*rowid)]),
-            RowKey::Primary(values) if values.len() == table.primary.len() && !table.has_rowid() => {
+            RowKey::Rowid(rowid) if table.has_rowid() => {
+                self.own_run(table.delete(), [ValueRef::Integer(*rowid)])
+            }
+            RowKey::Primary(values)
+                if values.len() == table.primary.len() && !table.has_rowid() =>
+            {
                 self.own_run(table.delete(), values.iter().map(Value::as_ref))
             }
             _ => Err(misfit(format!("a deleted key does not fit the table {}", table.shape.name))),
@@ -144,7 +164,8 @@ impl Database {
 
     fn undo_apply(&mut self) {
         self.forget_own();
-        let undone = if self.handle.is_autocommit() { Ok(()) } else { self.handle.execute("ROLLBACK") };
+        let undone =
+            if self.handle.is_autocommit() { Ok(()) } else { self.handle.execute("ROLLBACK") };
         let undone = undone.and_then(|()| self.recover_memory());
         if let Err(error) = undone.and_then(|()| self.reload_schema()) {
             self.broken.get_or_insert(error);
@@ -162,12 +183,20 @@ struct Plan<'c> {
 
 impl<'c> Plan<'c> {
     fn new(before: &'c Catalog, after: &Schema, changes: &Changes) -> Self {
-        let names = changes.kept_tables(before.tables.iter().map(|table| table.shape.name.as_str()));
+        let names =
+            changes.kept_tables(before.tables.iter().map(|table| table.shape.name.as_str()));
         let definition = |name: &str| after.table(name).and_then(|object| object.sql.as_deref());
         let is_changed = |table: &Table| {
-            names.get(&table.shape.name).is_none_or(|name| definition(name) != Some(&table.definition) || *name != table.shape.name)
+            names.get(&table.shape.name).is_none_or(|name| {
+                definition(name) != Some(&table.definition) || *name != table.shape.name
+            })
         };
-        let changed = before.tables.iter().filter(|table| is_changed(table)).map(|table| table.shape.name.as_str()).collect();
+        let changed = before
+            .tables
+            .iter()
+            .filter(|table| is_changed(table))
+            .map(|table| table.shape.name.as_str())
+            .collect();
         Self { names, changed }
     }
 
@@ -175,9 +204,13 @@ impl<'c> Plan<'c> {
     fn keeps(&self, row: &CatalogRow, after: &Schema) -> bool {
         let object = &row.object;
         match object.kind {
-            SchemaKind::Table => !object.is_ordinary_table() || self.names.contains_key(&object.name),
+            SchemaKind::Table => {
+                !object.is_ordinary_table() || self.names.contains_key(&object.name)
+            }
             SchemaKind::Index if object.sql.is_none() => self.names.contains_key(&object.table),
-            SchemaKind::Index => !self.changed.contains(&object.table.as_str()) && after.objects.contains(object),
+            SchemaKind::Index => {
+                !self.changed.contains(&object.table.as_str()) && after.objects.contains(object)
+            }
             SchemaKind::View | SchemaKind::Trigger => false,
         }
     }
@@ -193,7 +226,8 @@ impl<'c> Plan<'c> {
         if object.kind == SchemaKind::Table {
             object.name.clone_from(table);
             object.sql = after.table(table).and_then(|object| object.sql.clone());
-        } else if let Some(number) = object.name.rsplit('_').next().filter(|_| object.sql.is_none()) {
+        } else if let Some(number) = object.name.rsplit('_').next().filter(|_| object.sql.is_none())
+        {
             object.name = format!("sqlite_autoindex_{table}_{number}");
         }
         object.table.clone_from(table);

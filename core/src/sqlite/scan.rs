@@ -10,11 +10,11 @@ use crate::{Error, Result};
 type Each<'f> = &'f mut dyn FnMut(Option<i64>, &[ValueRef<'_>]) -> Result<()>;
 
 impl Database {
-    /// Gives every row of a table to `each`: its rowid (`None` in `WITHOUT ROWID` tables) and the values of its
-    /// [`TableShape`](crate::change::TableShape)'s columns.
+    /// Gives every row of a table to `each`: its rowid (`None` in `WITHOUT ROWID` tables) and the
+    /// values of its [`TableShape`](crate::change::TableShape)'s columns.
     ///
-    /// The order is the order of the key: ascending rowids, or the primary key's columns in their own collations, ascending. It
-    /// depends on nothing but the rows.
+    /// The order is the order of the key: ascending rowids, or the primary key's columns in their
+    /// own collations, ascending. It depends on nothing but the rows.
     ///
     /// # Errors
     /// `NotFound` when there is no such table; whatever `each` answers.
@@ -25,13 +25,22 @@ impl Database {
     /// Reads one row by its key.
     ///
     /// # Errors
-    /// `NotFound` when there is no such table; `Invalid` when the key is of another shape than the table's.
+    /// `NotFound` when there is no such table; `Invalid` when the key is of another shape than the
+    /// table's.
     pub(crate) fn row(&self, table: &str, key: &RowKey) -> Result<Option<Row>> {
         let table = self.table(table)?;
         self.with_own(table.lookup(), |statement| match (key, &table.shape.key) {
-            (RowKey::Rowid(rowid), KeyShape::Rowid { .. }) => read_by_rowid(statement, table, *rowid),
-            (RowKey::Primary(values), KeyShape::Primary(columns)) if values.len() == columns.len() => read_by_key(statement, table, values),
-            _ => Err(Error::invalid(format!("The key does not fit the table {}.", table.shape.name))),
+            (RowKey::Rowid(rowid), KeyShape::Rowid { .. }) => {
+                read_by_rowid(statement, table, *rowid)
+            }
+            (RowKey::Primary(values), KeyShape::Primary(columns))
+                if values.len() == columns.len() =>
+            {
+                read_by_key(statement, table, values)
+            }
+            _ => {
+                Err(Error::invalid(format!("The key does not fit the table {}.", table.shape.name)))
+            }
         })
     }
 
@@ -40,7 +49,8 @@ impl Database {
         let mut statement = self.handle.prepare(&table.scan())?;
         let mut values = Vec::with_capacity(statement.columns());
         while statement.step()? {
-            // The values borrow the statement until its next step, so each row has a list of its own, in the same memory.
+            // The values borrow the statement until its next step, so each row has a list of its
+            // own, in the same memory.
             let mut row = recycle(std::mem::take(&mut values));
             row.extend((hidden..statement.columns()).map(|index| statement.value(index)));
             let rowid = match &table.shape.key {

@@ -19,27 +19,49 @@ pub(super) struct Statement {
     caller: Caller,
 }
 
-// SAFETY: a statement is used only by the owner of its connection (see `Handle`), so by one thread at a time.
+// SAFETY: a statement is used only by the owner of its connection (see `Handle`), so by one thread
+// at a time.
 unsafe impl Send for Statement {}
 
 impl Statement {
-    /// Prepares the first statement of `sql`. Returns it (`None` for blanks and comments) and how many bytes it took.
-    pub(super) fn prepare(handle: &Handle, sql: &str, caller: Caller) -> Result<(Option<Self>, usize)> {
+    /// Prepares the first statement of `sql`. Returns it (`None` for blanks and comments) and how
+    /// many bytes it took.
+    pub(super) fn prepare(
+        handle: &Handle,
+        sql: &str,
+        caller: Caller,
+    ) -> Result<(Option<Self>, usize)> {
         let Ok(length) = c_int::try_from(sql.len()) else {
-            return Err(Error::new(crate::ErrorKind::TooLarge, "A statement is larger than 2 GiB."));
+            return Err(Error::new(
+                crate::ErrorKind::TooLarge,
+                "A statement is larger than 2 GiB.",
+            ));
         };
         let (db, account) = (handle.raw(), handle.account());
         let entered = account.enter(caller);
         let (mut raw, mut tail) = (ptr::null_mut(), ptr::null());
         let flags = ffi::SQLITE_PREPARE_PERSISTENT;
         // SAFETY: the length bounds the text, both out-pointers live through the call.
-        let code = unsafe { ffi::sqlite3_prepare_v3(db, sql.as_ptr().cast(), length, flags, &raw mut raw, &raw mut tail) };
+        let code = unsafe {
+            ffi::sqlite3_prepare_v3(
+                db,
+                sql.as_ptr().cast(),
+                length,
+                flags,
+                &raw mut raw,
+                &raw mut tail,
+            )
+        };
         if code != ffi::SQLITE_OK {
             return Err(failure(db, account, code));
         }
         drop(entered);
         // SAFETY: `tail` points into `sql` or just behind it.
-        let used = if tail.is_null() { sql.len() } else { (unsafe { tail.cast::<u8>().offset_from(sql.as_ptr()) }) as usize };
+        let used = if tail.is_null() {
+            sql.len()
+        } else {
+            (unsafe { tail.cast::<u8>().offset_from(sql.as_ptr()) }) as usize
+        };
         Ok(((!raw.is_null()).then(|| Self { raw, db, account: account.clone(), caller }), used))
     }
 
@@ -78,14 +100,17 @@ impl Statement {
         if name.is_null() {
             return String::new();
         }
-        // SAFETY: not null, so a C string that lives until the statement changes; it is copied at once.
+        // SAFETY: not null, so a C string that lives until the statement changes; it is copied at
+        // once.
         unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned()
     }
 
-    /// How often it went one row forward in a full scan since the counter was last set to zero, which this does.
+    /// How often it went one row forward in a full scan since the counter was last set to zero,
+    /// which this does.
     pub(super) fn take_scan_steps(&self) -> u64 {
         // SAFETY: the statement is alive.
-        let steps = unsafe { ffi::sqlite3_stmt_status(self.raw, ffi::SQLITE_STMTSTATUS_FULLSCAN_STEP, 1) };
+        let steps =
+            unsafe { ffi::sqlite3_stmt_status(self.raw, ffi::SQLITE_STMTSTATUS_FULLSCAN_STEP, 1) };
         u64::from(steps.cast_unsigned())
     }
 
@@ -136,28 +161,48 @@ impl Statement {
         let wanted = self.parameters();
         if bound != wanted {
             // SQLite would take NULL for those that are missing.
-            return Err(Error::internal(format!("expected {wanted} values for a statement, got {bound}")));
+            return Err(Error::internal(format!(
+                "expected {wanted} values for a statement, got {bound}"
+            )));
         }
         while self.step()? {}
         Ok(())
     }
 
     /// # Safety
-    /// With the destructor `SQLITE_STATIC` the value's bytes must live until the parameter is bound anew or cleared.
-    unsafe fn bind_with(&mut self, index: usize, value: ValueRef<'_>, destructor: ffi::sqlite3_destructor_type) -> Result<()> {
+    /// With the destructor `SQLITE_STATIC` the value's bytes must live until the parameter is bound
+    /// anew or cleared.
+    unsafe fn bind_with(
+        &mut self,
+        index: usize,
+        value: ValueRef<'_>,
+        destructor: ffi::sqlite3_destructor_type,
+    ) -> Result<()> {
         let (raw, index) = (self.raw, index as c_int);
         let _entered = self.enter();
-        // SAFETY: pointers and lengths belong together, and lengths are exact; the caller answers for the lifetime.
+        // SAFETY: pointers and lengths belong together, and lengths are exact; the caller answers
+        // for the lifetime.
         let code = unsafe {
             match value {
                 ValueRef::Null => ffi::sqlite3_bind_null(raw, index),
                 ValueRef::Integer(value) => ffi::sqlite3_bind_int64(raw, index, value),
                 ValueRef::Real(value) => ffi::sqlite3_bind_double(raw, index, value),
-                ValueRef::Text(bytes) => {
-                    ffi::sqlite3_bind_text64(raw, index, bytes.as_ptr().cast(), bytes.len() as u64, destructor, ffi::SQLITE_UTF8 as u8)
-                }
+                ValueRef::Text(bytes) => ffi::sqlite3_bind_text64(
+                    raw,
+                    index,
+                    bytes.as_ptr().cast(),
+                    bytes.len() as u64,
+                    destructor,
+                    ffi::SQLITE_UTF8 as u8,
+                ),
                 ValueRef::Blob([]) => ffi::sqlite3_bind_zeroblob(raw, index, 0),
-                ValueRef::Blob(bytes) => ffi::sqlite3_bind_blob64(raw, index, bytes.as_ptr().cast(), bytes.len() as u64, destructor),
+                ValueRef::Blob(bytes) => ffi::sqlite3_bind_blob64(
+                    raw,
+                    index,
+                    bytes.as_ptr().cast(),
+                    bytes.len() as u64,
+                    destructor,
+                ),
             }
         };
         if code == ffi::SQLITE_OK { Ok(()) } else { Err(failure(self.db, &self.account, code)) }
@@ -193,8 +238,8 @@ impl Statement {
         let (raw, index) = (self.raw, index as c_int);
         // What a value takes is bounded by its own limit; refused, it would look empty.
         let _entered = self.account.enter(Caller::Own);
-        // SAFETY: the pointers that SQLite returns live until the next step or reset, which need `&mut self`; the length is asked
-        // after the pointer, as the API requires.
+        // SAFETY: the pointers that SQLite returns live until the next step or reset, which need
+        // `&mut self`; the length is asked after the pointer, as the API requires.
         unsafe {
             match ffi::sqlite3_column_type(raw, index) {
                 ffi::SQLITE_INTEGER => ValueRef::Integer(ffi::sqlite3_column_int64(raw, index)),
@@ -202,7 +247,11 @@ impl Statement {
                 ffi::SQLITE_TEXT => {
                     let start = ffi::sqlite3_column_text(raw, index);
                     // Null when there is no memory for the NUL at its end, which is of no use here.
-                    let start = if start.is_null() { ffi::sqlite3_column_blob(raw, index).cast() } else { start };
+                    let start = if start.is_null() {
+                        ffi::sqlite3_column_blob(raw, index).cast()
+                    } else {
+                        start
+                    };
                     ValueRef::Text(bytes(start, ffi::sqlite3_column_bytes(raw, index)))
                 }
                 ffi::SQLITE_BLOB => {
@@ -265,7 +314,8 @@ impl<T> StatementCache<T> {
 
     /// Takes the statement that `fits` out; it comes back by [`StatementCache::put`].
     pub(super) fn take(&mut self, sql: &str, fits: impl Fn(&T) -> bool) -> Option<(Box<str>, T)> {
-        let index = self.entries.iter().rposition(|(text, statement)| &**text == sql && fits(statement))?;
+        let index =
+            self.entries.iter().rposition(|(text, statement)| &**text == sql && fits(statement))?;
         Some(self.entries.remove(index))
     }
 

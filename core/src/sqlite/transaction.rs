@@ -56,15 +56,18 @@ impl Database {
         self.own_run("BEGIN", [])?;
         self.handle.account().allow(self.limits.temporary_bytes_max);
         self.recorder.get().on = mode == Mode::ReadWrite;
-        self.transaction = Some(Transaction { mode, savepoints: Vec::new(), lost: None, prepared: None });
+        self.transaction =
+            Some(Transaction { mode, savepoints: Vec::new(), lost: None, prepared: None });
         Ok(())
     }
 
-    /// Takes the net changes of the open transaction, which stays open. Empty changes: the state is the one before.
+    /// Takes the net changes of the open transaction, which stays open. Empty changes: the state is
+    /// the one before.
     ///
     /// # Errors
-    /// `Invalid` when deferred foreign keys are violated, or the state is one that can't be recorded; why the transaction is
-    /// lost, when SQLite has rolled it back. The caller rolls back.
+    /// `Invalid` when deferred foreign keys are violated, or the state is one that can't be
+    /// recorded; why the transaction is lost, when SQLite has rolled it back. The caller rolls
+    /// back.
     pub(crate) fn prepare_commit(&mut self) -> Result<Changes> {
         self.with_transaction(|_| ())?;
         self.check_memory()?;
@@ -86,10 +89,12 @@ impl Database {
         Ok(changes)
     }
 
-    /// Makes the transaction's state the committed one. Changes since [`Database::prepare_commit`] are an error.
+    /// Makes the transaction's state the committed one. Changes since [`Database::prepare_commit`]
+    /// are an error.
     ///
     /// # Errors
-    /// Whatever `prepare_commit` would say when it was not called; the transaction stays open and the caller rolls back.
+    /// Whatever `prepare_commit` would say when it was not called; the transaction stays open and
+    /// the caller rolls back.
     pub(crate) fn commit(&mut self) -> Result<()> {
         if self.with_transaction(|open| open.prepared.is_none())? {
             self.prepare_commit()?;
@@ -97,7 +102,8 @@ impl Database {
         let Some(Transaction { prepared: Some(prepared), .. }) = &mut self.transaction else {
             return Err(Error::internal("A commit lost what was prepared."));
         };
-        let (header, layout_changed, events) = (prepared.header.take(), prepared.layout_changed, prepared.events);
+        let (header, layout_changed, events) =
+            (prepared.header.take(), prepared.layout_changed, prepared.events);
         self.own_run("COMMIT", [])?;
         self.transaction = None;
         if let Err(error) = self.check_memory() {
@@ -105,7 +111,9 @@ impl Database {
             return Err(error);
         }
         if self.recorder.peek().events != events {
-            let error = Error::internal("SQLite changed rows while it committed, so that the changes taken before are incomplete.");
+            let error = Error::internal(
+                "SQLite changed rows while it committed, so that the changes taken before are incomplete.",
+            );
             self.broken = Some(error.clone());
             return Err(error);
         }
@@ -181,21 +189,29 @@ impl Database {
         }
     }
 
-    /// Changes that were taken before a user's statement are no longer all there are: one that fails may have written too.
+    /// Changes that were taken before a user's statement are no longer all there are: one that
+    /// fails may have written too.
     pub(super) fn before_statement(&mut self) {
         if let Some(open) = &mut self.transaction {
             open.prepared = None;
         }
     }
 
-    /// Whether the open transaction has written although it may only read. It can't be committed then.
+    /// Whether the open transaction has written although it may only read. It can't be committed
+    /// then.
     pub(super) fn has_written_unallowed(&self) -> bool {
-        self.transaction.as_ref().is_some_and(|open| open.mode == Mode::ReadOnly) && self.handle.is_writing()
+        self.transaction.as_ref().is_some_and(|open| open.mode == Mode::ReadOnly)
+            && self.handle.is_writing()
     }
 
-    /// Finds out what a user's statement has done to names, right after it ended with `outcome`: what it is going to do, nobody knows
-    /// before. Only what it does with savepoints is in its words.
-    pub(super) fn after_statement(&mut self, savepoint: Option<&(SavepointStep, String)>, outcome: Result<()>) -> Result<()> {
+    /// Finds out what a user's statement has done to names, right after it ended with `outcome`:
+    /// what it is going to do, nobody knows before. Only what it does with savepoints is in its
+    /// words.
+    pub(super) fn after_statement(
+        &mut self,
+        savepoint: Option<&(SavepointStep, String)>,
+        outcome: Result<()>,
+    ) -> Result<()> {
         let followed = self.follow(savepoint.filter(|_| outcome.is_ok()), outcome.as_ref().err());
         if let Err(error) = followed {
             self.lose(&error);
@@ -205,13 +221,22 @@ impl Database {
     }
 
     /// Fails when the transaction must not be committed.
-    fn follow(&mut self, savepoint: Option<&(SavepointStep, String)>, failure: Option<&Error>) -> Result<()> {
+    fn follow(
+        &mut self,
+        savepoint: Option<&(SavepointStep, String)>,
+        failure: Option<&Error>,
+    ) -> Result<()> {
         if let Err(error) = self.check_memory() {
-            // SQLite may have undone the statement alone, or done without; what its modules keep is not to be relied on.
+            // SQLite may have undone the statement alone, or done without; what its modules keep is
+            // not to be relied on.
             return Err(failure.cloned().unwrap_or(error));
         }
         if self.handle.is_autocommit() || self.has_written_unallowed() {
-            let unexpected = || Error::internal("SQLite ended the transaction, and the statement reported no error.");
+            let unexpected = || {
+                Error::internal(
+                    "SQLite ended the transaction, and the statement reported no error.",
+                )
+            };
             return Err(failure.cloned().unwrap_or_else(unexpected));
         }
         if let Some((step, name)) = savepoint {
@@ -227,8 +252,13 @@ impl Database {
             open.savepoints.push(Savepoint { name: name.to_owned(), layout });
             return Ok(());
         }
-        let unknown = || Error::internal(format!("SQLite knows a savepoint {name:?} that was not noticed."));
-        let index = open.savepoints.iter().rposition(|savepoint| savepoint.name == name).ok_or_else(unknown)?;
+        let unknown =
+            || Error::internal(format!("SQLite knows a savepoint {name:?} that was not noticed."));
+        let index = open
+            .savepoints
+            .iter()
+            .rposition(|savepoint| savepoint.name == name)
+            .ok_or_else(unknown)?;
         if step == SavepointStep::Release {
             open.savepoints.truncate(index);
             return Ok(());
@@ -242,7 +272,8 @@ impl Database {
         self.check_layout()
     }
 
-    /// Reads the schema again when SQLite's counter says that it is another one than before the statement that ended just now.
+    /// Reads the schema again when SQLite's counter says that it is another one than before the
+    /// statement that ended just now.
     fn follow_schema(&mut self) -> Result<()> {
         if !self.handle.is_writing() || planted(Bug::SchemaUnfollowed) {
             return Ok(());
@@ -268,7 +299,9 @@ impl Database {
         if found == expected || planted(Bug::SchemaUnfollowed) {
             return Ok(());
         }
-        Err(Error::internal(format!("expected the schema {expected}, got {found}: a change of the schema was not noticed")))
+        Err(Error::internal(format!(
+            "expected the schema {expected}, got {found}: a change of the schema was not noticed"
+        )))
     }
 
     /// Makes the transaction one that can't be committed.

@@ -12,7 +12,8 @@ use crate::change::{Value, ValueRef};
 /// # Safety
 /// `raw` is a live value, used by this thread alone.
 pub(super) unsafe fn copy(raw: *mut ffi::sqlite3_value) -> Option<Value> {
-    // SAFETY: the caller's promise; the length is asked after the pointer, as the API requires, and the bytes are copied at once.
+    // SAFETY: the caller's promise; the length is asked after the pointer, as the API requires, and
+    // the bytes are copied at once.
     unsafe {
         Some(match ffi::sqlite3_value_type(raw) {
             ffi::SQLITE_INTEGER => Value::Integer(ffi::sqlite3_value_int64(raw)),
@@ -38,7 +39,8 @@ pub(super) unsafe fn copy(raw: *mut ffi::sqlite3_value) -> Option<Value> {
     }
 }
 
-/// An order in which only identical values are equal: NULL, integers, reals, texts, blobs, each by its bits.
+/// An order in which only identical values are equal: NULL, integers, reals, texts, blobs, each by
+/// its bits.
 pub(super) fn order(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
     match (a, b) {
         (ValueRef::Integer(a), ValueRef::Integer(b)) => a.cmp(&b),

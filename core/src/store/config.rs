@@ -1,4 +1,5 @@
-//! Which store, and how to get in: explicit values only. Whoever reads an environment or a file fills these in.
+//! Which store, and how to get in: explicit values only. Whoever reads an environment or a file
+//! fills these in.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -30,7 +31,8 @@ impl fmt::Debug for Secret {
 pub enum StoreConfig {
     /// In this process only; gone with it.
     Memory,
-    /// A folder, created when missing. Every write is on the disk (fsync) before it counts. The file system must have hard links.
+    /// A folder, created when missing. Every write is on the disk (fsync) before it counts. The
+    /// file system must have hard links.
     Folder {
         /// The folder.
         path: PathBuf,
@@ -52,7 +54,8 @@ pub struct S3Config {
     pub prefix: String,
     /// The region; `us-east-1` when not given. R2 takes `auto`.
     pub region: Option<String>,
-    /// The service's address, such as `https://ACCOUNT.r2.cloudflarestorage.com`; Amazon's when not given. `http://` is accepted.
+    /// The service's address, such as `https://ACCOUNT.r2.cloudflarestorage.com`; Amazon's when not
+    /// given. `http://` is accepted.
     pub endpoint: Option<String>,
     /// Who asks.
     pub credentials: S3Credentials,
@@ -148,8 +151,9 @@ pub enum AzureCredentials {
     /// The machine's managed identity.
     #[default]
     Platform,
-    /// The app's managed identity, on App Service and Functions. What the endpoint wants to be shown is in the environment there
-    /// (`IDENTITY_HEADER`), and `object_store` takes it from there.
+    /// The app's managed identity, on App Service and Functions. What the endpoint wants to be
+    /// shown is in the environment there (`IDENTITY_HEADER`), and `object_store` takes it from
+    /// there.
     App {
         /// Where tokens are given out.
         endpoint: String,

@@ -1,10 +1,11 @@
 //! A bucket in a folder of the local file system.
 //!
-//! Promises: what is acknowledged is on the disk with every folder above it; an object appears whole or not at all; creating links a finished
-//! file to its name, which the file system does for one caller only; a folder that has vanished is an error, never an empty bucket.
-//! Folders and files are made for the server's own user alone (0700, 0600).
-//! Keys are paths as they are. `.instances/` belongs to this module and is no key (see `alive`).
-//! Must not know: what the objects are.
+//! Promises: what is acknowledged is on the disk with every folder above it; an object appears
+//! whole or not at all; creating links a finished file to its name, which the file system does for
+//! one caller only; a folder that has vanished is an error, never an empty bucket. Folders and
+//! files are made for the server's own user alone (0700, 0600). Keys are paths as they are.
+//! `.instances/` belongs to this module and is no key (see `alive`). Must not know: what the
+//! objects are.
 
 mod alive;
 mod listing;
@@ -53,7 +54,8 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// `Invalid` when the path is not UTF-8, `Unavailable` when the folder can't be created or written.
+    /// `Invalid` when the path is not UTF-8, `Unavailable` when the folder can't be created or
+    /// written.
     pub(super) fn open(path: &Path, instance: Uuid, time: Arc<StoreTime>) -> Result<Self> {
         let failed = |error: io::Error| {
             let message = format!("the folder {} can't be used for state: {error}", path.display());
@@ -61,8 +63,13 @@ impl Folder {
         };
         private::make_folders(path).map_err(failed)?;
         let root = path.canonicalize().map_err(failed)?;
-        let Some(location) = root.to_str().map(|root| format!("file://{}", root.trim_end_matches('/'))) else {
-            return Err(Error::invalid(format!("the folder {} has a name that is not UTF-8", path.display())));
+        let Some(location) =
+            root.to_str().map(|root| format!("file://{}", root.trim_end_matches('/')))
+        else {
+            return Err(Error::invalid(format!(
+                "the folder {} has a name that is not UTF-8",
+                path.display()
+            )));
         };
         if private::is_open_to_others(&root) {
             tracing::debug!(
@@ -73,7 +80,8 @@ impl Folder {
         let alive = Alive::announce(&root.join(INTERNAL), instance).map_err(failed)?;
         let born = alive.born();
         time.saw(millis(born));
-        let is_coarse = born.duration_since(UNIX_EPOCH).is_ok_and(|since| since.subsec_nanos() == 0);
+        let is_coarse =
+            born.duration_since(UNIX_EPOCH).is_ok_and(|since| since.subsec_nanos() == 0);
         let time_error = if is_coarse { TIME_ERROR_COARSE } else { TIME_ERROR_FINE };
         let tree = Tree::new(root, alive.folder().to_owned()).map_err(failed)?;
         Ok(Self { inner: Arc::new(Inner { tree, time, alive }), location, time_error })
@@ -88,17 +96,24 @@ impl Folder {
     ) -> Result<T, StoreError> {
         let inner = Arc::clone(&self.inner);
         let done = tokio::task::spawn_blocking(move || work(&inner)).await;
-        done.unwrap_or_else(|ended| Err(io::Error::other(ended))).map_err(|error| translate(operation, key, &error))
+        done.unwrap_or_else(|ended| Err(io::Error::other(ended)))
+            .map_err(|error| translate(operation, key, &error))
     }
 
     /// The path of `key`.
     fn path(&self, operation: &'static str, key: &Key) -> Result<PathBuf, StoreError> {
-        let is_plain = |segment: &str| !matches!(segment, "" | "." | "..") && !segment.contains(['\0', '\\']);
+        let is_plain =
+            |segment: &str| !matches!(segment, "" | "." | "..") && !segment.contains(['\0', '\\']);
         let text = key.as_str();
-        if text.len() <= KEY_BYTES_MAX && text.split('/').all(is_plain) && text.split('/').next() != Some(INTERNAL) {
+        if text.len() <= KEY_BYTES_MAX
+            && text.split('/').all(is_plain)
+            && text.split('/').next() != Some(INTERNAL)
+        {
             return Ok(self.inner.tree.root().join(text));
         }
-        let reason = format!("a key here has at most {KEY_BYTES_MAX} bytes and no empty, `.`, `..` or `{INTERNAL}` segments");
+        let reason = format!(
+            "a key here has at most {KEY_BYTES_MAX} bytes and no empty, `.`, `..` or `{INTERNAL}` segments"
+        );
         Err(StoreError::Refused { operation, key: key.clone(), reason })
     }
 }
@@ -138,7 +153,9 @@ impl Bucket for Folder {
     async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
         let path = self.path("get", key)?;
         let read = move |inner: &Inner| match tree::read(&path) {
-            Ok((bytes, modified)) => Ok(Some(Stored { bytes: bytes.into(), modified_ms: millis(modified) })),
+            Ok((bytes, modified)) => {
+                Ok(Some(Stored { bytes: bytes.into(), modified_ms: millis(modified) }))
+            }
             // A key that goes on below a file, or that is a folder, is no object.
             Err(error) if is_nothing(&error) => inner.missing(None),
             Err(error) => Err(error),
@@ -146,7 +163,12 @@ impl Bucket for Folder {
         self.blocking("get", key, read).await
     }
 
-    async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn list(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
         if !prefix.as_str().is_empty() {
             self.path("list", prefix)?;
         }
@@ -160,7 +182,8 @@ impl Bucket for Folder {
 
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
         let Some(first) = keys.first() else { return Ok(()) };
-        let paths = keys.iter().map(|key| self.path("delete", key)).collect::<Result<Vec<_>, _>>()?;
+        let paths =
+            keys.iter().map(|key| self.path("delete", key)).collect::<Result<Vec<_>, _>>()?;
         let remove = move |inner: &Inner| {
             for path in &paths {
                 match inner.tree.remove(path) {
@@ -191,7 +214,10 @@ impl Bucket for Folder {
 }
 
 fn is_nothing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory)
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory
+    )
 }
 
 fn translate(operation: &'static str, key: &Key, error: &io::Error) -> StoreError {
@@ -199,11 +225,14 @@ fn translate(operation: &'static str, key: &Key, error: &io::Error) -> StoreErro
     let (key, reason) = (key.clone(), error.to_string());
     match error.kind() {
         Kind::AlreadyExists => StoreError::Exists { key },
-        Kind::PermissionDenied | Kind::ReadOnlyFilesystem | Kind::Unsupported | Kind::CrossesDevices => {
+        Kind::PermissionDenied
+        | Kind::ReadOnlyFilesystem
+        | Kind::Unsupported
+        | Kind::CrossesDevices => StoreError::Refused { operation, key, reason },
+        // Trying again at once would make every request wait for nothing.
+        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => {
             StoreError::Refused { operation, key, reason }
         }
-        // Trying again at once would make every request wait for nothing.
-        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => StoreError::Refused { operation, key, reason },
         Kind::NotADirectory | Kind::IsADirectory | Kind::InvalidFilename | Kind::InvalidInput => {
             StoreError::Refused { operation, key, reason }
         }

@@ -1,4 +1,5 @@
-//! A bucket in memory, for tests, simulations and trying things out. Its clock is the one it is given.
+//! A bucket in memory, for tests, simulations and trying things out. Its clock is the one it is
+//! given.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -54,16 +55,26 @@ impl Bucket for Memory {
         Ok(self.objects().get(key).cloned())
     }
 
-    async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn list(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
         let below = prefix.below();
         let from = match after {
             Some(after) if after.as_str() >= below.as_str() => Bound::Excluded(after.clone()),
             _ => Bound::Included(Key::new(below.clone())),
         };
         let objects = self.objects();
-        let within = objects.range((from, Bound::Unbounded)).take_while(|(key, _)| key.as_str().starts_with(&below));
-        let entry =
-            |(key, stored): (&Key, &Stored)| Entry { key: key.clone(), bytes: stored.bytes.len() as u64, modified_ms: stored.modified_ms };
+        let within = objects
+            .range((from, Bound::Unbounded))
+            .take_while(|(key, _)| key.as_str().starts_with(&below));
+        let entry = |(key, stored): (&Key, &Stored)| Entry {
+            key: key.clone(),
+            bytes: stored.bytes.len() as u64,
+            modified_ms: stored.modified_ms,
+        };
         Ok(within.take(limit).map(entry).collect())
     }
 

@@ -1,4 +1,5 @@
-//! Counts what is asked of a bucket: requests with their outcome, their time, and the bytes of what was written and read.
+//! Counts what is asked of a bucket: requests with their outcome, their time, and the bytes of what
+//! was written and read.
 //!
 //! It sits below the retries, so every request counts.
 
@@ -26,17 +27,24 @@ impl<B: Bucket> Metered<B> {
         Self { inner, clock }
     }
 
-    async fn counted<T>(&self, operation: &'static str, ask: impl Future<Output = Result<T, StoreError>> + Send) -> Result<T, StoreError> {
+    async fn counted<T>(
+        &self,
+        operation: &'static str,
+        ask: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
         let begin = self.clock.monotonic();
         // Work that belongs to no request is in no trace.
-        let span = cause().map_or_else(Span::none, |_| span!("store", dotdo.operation = operation, otel.kind = "client"));
+        let span = cause().map_or_else(Span::none, |_| {
+            span!("store", dotdo.operation = operation, otel.kind = "client")
+        });
         let answer = ask.instrument(span.clone()).await;
         let seconds = self.clock.monotonic().saturating_sub(begin).as_secs_f64();
         let outcome = answer.as_ref().err().map_or("ok", outcome);
         if answer.is_err() {
             failed(&span, outcome);
         }
-        metrics::histogram!("dotdo_store_request_seconds", "operation" => operation).record(seconds);
+        metrics::histogram!("dotdo_store_request_seconds", "operation" => operation)
+            .record(seconds);
         metrics::counter!("dotdo_store_requests_total", "operation" => operation, "outcome" => outcome).increment(1);
         answer
     }
@@ -58,12 +66,16 @@ fn outcome(error: &StoreError) -> &'static str {
 impl<B: Bucket> Bucket for Metered<B> {
     async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
         let length = bytes.len();
-        self.counted("create", self.inner.create(key, bytes)).await.inspect(|()| count_bytes("create", length))
+        self.counted("create", self.inner.create(key, bytes))
+            .await
+            .inspect(|()| count_bytes("create", length))
     }
 
     async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
         let length = bytes.len();
-        self.counted("put", self.inner.put(key, bytes)).await.inspect(|()| count_bytes("put", length))
+        self.counted("put", self.inner.put(key, bytes))
+            .await
+            .inspect(|()| count_bytes("put", length))
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
@@ -71,7 +83,12 @@ impl<B: Bucket> Bucket for Metered<B> {
         Ok(got.inspect(|stored| count_bytes("get", stored.bytes.len())))
     }
 
-    async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn list(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
         self.counted("list", self.inner.list(prefix, after, limit)).await
     }
 

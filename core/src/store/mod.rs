@@ -1,8 +1,8 @@
 //! The bucket: the only thing that instances share.
 //!
-//! Promises: a [`Bucket`] does what it is told once and says what it saw. It never retries a create, never caches, and never turns an
-//! error into an empty answer.
-//! Must not know: objects, records, snapshots.
+//! Promises: a [`Bucket`] does what it is told once and says what it saw. It never retries a
+//! create, never caches, and never turns an error into an empty answer. Must not know: objects,
+//! records, snapshots.
 
 mod config;
 mod folder;
@@ -22,7 +22,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
-pub use config::{AzureConfig, AzureCredentials, GcsConfig, GcsCredentials, S3Config, S3Credentials, Secret, StoreConfig};
+pub use config::{
+    AzureConfig, AzureCredentials, GcsConfig, GcsCredentials, S3Config, S3Credentials, Secret,
+    StoreConfig,
+};
 pub use memory::Memory;
 pub(crate) use moment::Moment;
 pub use open::open;
@@ -30,12 +33,14 @@ pub use probe::probe;
 #[cfg(test)]
 pub(crate) use {retry::Retrying, time::StoreTime};
 
-/// The key of an object in the bucket, relative to the configured prefix; segments are divided by `/`.
+/// The key of an object in the bucket, relative to the configured prefix; segments are divided by
+/// `/`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(String);
 
 impl Key {
-    /// The key with this text. Callers build keys from encoded parts only, so it has no empty, `.` or `..` segments.
+    /// The key with this text. Callers build keys from encoded parts only, so it has no empty, `.`
+    /// or `..` segments.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -86,13 +91,15 @@ pub struct Entry {
 /// Why a store did not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// The store says that the key has an object already. Proves nothing about whose (a retried or a lost answer may be one's own).
+    /// The store says that the key has an object already. Proves nothing about whose (a retried or
+    /// a lost answer may be one's own).
     #[error("{key} exists already")]
     Exists {
         /// The key.
         key: Key,
     },
-    /// The store did not answer, or answered with a passing error. A write may or may not have happened.
+    /// The store did not answer, or answered with a passing error. A write may or may not have
+    /// happened.
     #[error("the store did not do `{operation}` of {key}: {reason}")]
     Unavailable {
         /// What was asked, such as `put`.
@@ -102,7 +109,8 @@ pub enum StoreError {
         /// What was seen, without secrets.
         reason: String,
     },
-    /// The store refused, until somebody does something: credentials, permissions, a missing bucket, a full disk, an unsupported operation.
+    /// The store refused, until somebody does something: credentials, permissions, a missing
+    /// bucket, a full disk, an unsupported operation.
     #[error("the store refuses `{operation}` of {key}: {reason}")]
     Refused {
         /// What was asked.
@@ -116,44 +124,58 @@ pub enum StoreError {
 
 /// A bucket, or a part of one below a prefix.
 ///
-/// Reads, listings and creates must be strongly consistent, as S3, R2, GCS, Azure, Tigris, SeaweedFS and file systems are; the probe
-/// checks what it can.
+/// Reads, listings and creates must be strongly consistent, as S3, R2, GCS, Azure, Tigris,
+/// SeaweedFS and file systems are; the probe checks what it can.
 #[async_trait]
 pub trait Bucket: Send + Sync + 'static {
-    /// Puts `bytes` under `key` if no object has that key. Exactly one request is sent. Any error is ambiguous.
+    /// Puts `bytes` under `key` if no object has that key. Exactly one request is sent. Any error
+    /// is ambiguous.
     async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError>;
 
     /// Puts `bytes` under `key`, replacing what was there; may retry for a short time.
     async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError>;
 
-    /// The object under `key`; `None` when the store says that there is none. May retry for a short time.
+    /// The object under `key`; `None` when the store says that there is none. May retry for a short
+    /// time.
     async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError>;
 
-    /// At most `limit` objects below `prefix/` whose key sorts after `after`, sorted by key. May retry for a short time.
+    /// At most `limit` objects below `prefix/` whose key sorts after `after`, sorted by key. May
+    /// retry for a short time.
     ///
-    /// One request when `limit` is at most 1,000; nothing below the prefix is an empty list. The empty key lists the whole bucket.
+    /// One request when `limit` is at most 1,000; nothing below the prefix is an empty list. The
+    /// empty key lists the whole bucket.
     ///
-    /// Go through a listing page by page (`after` the last key) in a flat folder only: some stores (SeaweedFS) list folder by folder, where
-    /// `a/x` comes before `a-b`, and begin and end a page in that order. A listing whose `limit` is not reached is whole and in order on all.
-    async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError>;
+    /// Go through a listing page by page (`after` the last key) in a flat folder only: some stores
+    /// (SeaweedFS) list folder by folder, where `a/x` comes before `a-b`, and begin and end a page
+    /// in that order. A listing whose `limit` is not reached is whole and in order on all.
+    async fn list(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError>;
 
     /// Removes the objects; one that is missing is no error.
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError>;
 
-    /// A time that the store's clock has certainly reached (milliseconds since 1970, in the clock of [`Stored::modified_ms`]), where one is
-    /// known: it makes waiting for a dead owner's lease shorter, and is never needed.
+    /// A time that the store's clock has certainly reached (milliseconds since 1970, in the clock
+    /// of [`Stored::modified_ms`]), where one is known: it makes waiting for a dead owner's lease
+    /// shorter, and is never needed.
     fn store_time_ms(&self) -> Option<i64>;
 
-    /// How coarse [`Stored::modified_ms`] and [`Bucket::store_time_ms`] are together: what must be added to an age before it is certain.
+    /// How coarse [`Stored::modified_ms`] and [`Bucket::store_time_ms`] are together: what must be
+    /// added to an age before it is certain.
     fn store_time_error(&self) -> Duration;
 
-    /// Whether the process that calls itself `instance` has certainly ended. `false` means that nothing is known.
+    /// Whether the process that calls itself `instance` has certainly ended. `false` means that
+    /// nothing is known.
     ///
-    /// A folder can tell, because the kernel drops a dead process's file lock; a bucket on the network can't.
+    /// A folder can tell, because the kernel drops a dead process's file lock; a bucket on the
+    /// network can't.
     fn is_gone(&self, instance: Uuid) -> bool;
 
-    /// The absolute URI of the place that keys are relative to, without a final `/`: `file:///srv/state`, `s3://bucket/prefix`.
-    /// Iceberg files name each other by it.
+    /// The absolute URI of the place that keys are relative to, without a final `/`:
+    /// `file:///srv/state`, `s3://bucket/prefix`. Iceberg files name each other by it.
     fn location(&self) -> &str;
 }
 

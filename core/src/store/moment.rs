@@ -32,14 +32,16 @@ impl Moment {
 
     /// How long ago this was at most; to be asked *after* the answer that relies on the right.
     ///
-    /// The longest of all clocks counts. A frozen function is thawed with a monotonic clock that stood still and, for a moment, with a wall
-    /// clock that did too; the date in the store's answer tells. When the store has told its time since then for the first time, nobody
-    /// knows.
+    /// The longest of all clocks counts. A frozen function is thawed with a monotonic clock that
+    /// stood still and, for a moment, with a wall clock that did too; the date in the store's
+    /// answer tells. When the store has told its time since then for the first time, nobody knows.
     pub(crate) fn elapsed_at_most(&self, bucket: &dyn Bucket, clock: &dyn Clock) -> Duration {
         let by_own_clocks = self.at.elapsed_at_most(clock);
         match (self.store_ms, bucket.store_time_ms()) {
             (Some(then_ms), Some(now_ms)) => {
-                let by_store = Duration::from_millis(u64::try_from(now_ms.saturating_sub(then_ms)).unwrap_or(0));
+                let by_store = Duration::from_millis(
+                    u64::try_from(now_ms.saturating_sub(then_ms)).unwrap_or(0),
+                );
                 by_own_clocks.max(by_store.saturating_add(bucket.store_time_error()))
             }
             (None, Some(_)) => Duration::MAX,

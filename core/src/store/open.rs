@@ -1,4 +1,5 @@
-//! From a configuration to a bucket: the backend, then the wrappers around it, each of which does one thing.
+//! From a configuration to a bucket: the backend, then the wrappers around it, each of which does
+//! one thing.
 
 use std::sync::Arc;
 
@@ -17,16 +18,27 @@ use crate::error::Result;
 
 /// Opens the store that `config` names, for the server that calls itself `instance` in the log.
 ///
-/// Nothing is sent to a network store yet; a folder is created. Whether the store keeps its promises is [`probe`](super::probe())'s job.
+/// Nothing is sent to a network store yet; a folder is created. Whether the store keeps its
+/// promises is [`probe`](super::probe())'s job.
 ///
 /// # Errors
 ///
-/// `Invalid` when the configuration can't name a store, `Unavailable` when a folder can't be created or written.
-pub fn open(config: &StoreConfig, instance: Uuid, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Arc<dyn Bucket>> {
+/// `Invalid` when the configuration can't name a store, `Unavailable` when a folder can't be
+/// created or written.
+pub fn open(
+    config: &StoreConfig,
+    instance: Uuid,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+) -> Result<Arc<dyn Bucket>> {
     let time = Arc::new(StoreTime::new(Arc::clone(&clock)));
     let parts: Parts = match config {
-        StoreConfig::Memory => return Ok(Arc::new(Metered::new(Memory::new(Arc::clone(&clock)), clock))),
-        StoreConfig::Folder { path } => return Ok(Arc::new(Metered::new(Folder::open(path, instance, time)?, clock))),
+        StoreConfig::Memory => {
+            return Ok(Arc::new(Metered::new(Memory::new(Arc::clone(&clock)), clock)));
+        }
+        StoreConfig::Folder { path } => {
+            return Ok(Arc::new(Metered::new(Folder::open(path, instance, time)?, clock)));
+        }
         StoreConfig::S3(config) => s3(config, time)?,
         StoreConfig::Gcs(config) => gcs(config, time)?,
         StoreConfig::Azure(config) => azure(config, time)?,

@@ -1,8 +1,10 @@
-//! Finds out, before the first write, whether a store keeps the promise that everything rests on: of several creates of one key, exactly
-//! one succeeds, and what it wrote is seen by every read after it.
+//! Finds out, before the first write, whether a store keeps the promise that everything rests on:
+//! of several creates of one key, exactly one succeeds, and what it wrote is seen by every read
+//! after it.
 //!
-//! A store that breaks it is refused by name. A store that does not answer clearly is not called a liar: it is unavailable.
-//! The verdict is remembered in the bucket under [`VERDICT`], so that later starts cost one request.
+//! A store that breaks it is refused by name. A store that does not answer clearly is not called a
+//! liar: it is unavailable. The verdict is remembered in the bucket under [`VERDICT`], so that
+//! later starts cost one request.
 
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -22,8 +24,9 @@ const VERSION: u32 = 1;
 const RIVALS: usize = 8;
 /// How many such races run, all at once.
 const RACES: usize = 4;
-/// How long a rival's object is, in bytes. A store that checks first and writes later is found out while the bytes are on their way: with
-/// these four races and objects of this length one was caught every time, with a few bytes every second time.
+/// How long a rival's object is, in bytes. A store that checks first and writes later is found out
+/// while the bytes are on their way: with these four races and objects of this length one was
+/// caught every time, with a few bytes every second time.
 const RIVAL_BYTES: usize = 64 << 10;
 /// How often the whole probe runs when the answers are unclear.
 const TRIES: usize = 3;
@@ -56,8 +59,8 @@ impl From<StoreError> for Failure {
 ///
 /// # Errors
 ///
-/// `StoreRefused` when the store breaks a promise or does not let this program write, with a sentence that says which and what to do;
-/// `Unavailable` when it does not answer.
+/// `StoreRefused` when the store breaks a promise or does not let this program write, with a
+/// sentence that says which and what to do; `Unavailable` when it does not answer.
 pub async fn probe(bucket: &dyn Bucket, clock: &dyn Clock, random: &dyn Random) -> Result<()> {
     if has_passed(bucket).await? {
         return Ok(());
@@ -65,21 +68,32 @@ pub async fn probe(bucket: &dyn Bucket, clock: &dyn Clock, random: &dyn Random) 
     let mut tries = 1;
     while let Err(failure) = checks(bucket, random).await {
         match failure {
-            Failure::Store(StoreError::Unavailable { .. } | StoreError::Exists { .. }) if tries < TRIES => tries += 1,
+            Failure::Store(StoreError::Unavailable { .. } | StoreError::Exists { .. })
+                if tries < TRIES =>
+            {
+                tries += 1
+            }
             Failure::Store(error) => return Err(unanswered(bucket, &error)),
             Failure::Broken(promise) => return Err(refusal(bucket, &promise)),
         }
     }
-    let verdict = Verdict { version: VERSION, location: bucket.location().to_owned(), checked_ms: clock.wall_ms() };
-    let bytes = serde_json::to_vec_pretty(&verdict).map_err(|error| Error::internal(error.to_string()))?;
+    let verdict = Verdict {
+        version: VERSION,
+        location: bucket.location().to_owned(),
+        checked_ms: clock.wall_ms(),
+    };
+    let bytes =
+        serde_json::to_vec_pretty(&verdict).map_err(|error| Error::internal(error.to_string()))?;
     bucket.put(&Key::new(VERDICT), bytes.into()).await.map_err(|error| unanswered(bucket, &error))
 }
 
 /// Whether this very store has passed this very probe. A verdict that can't be read is no verdict.
 async fn has_passed(bucket: &dyn Bucket) -> Result<bool> {
-    let stored = bucket.get(&Key::new(VERDICT)).await.map_err(|error| unanswered(bucket, &error))?;
+    let stored =
+        bucket.get(&Key::new(VERDICT)).await.map_err(|error| unanswered(bucket, &error))?;
     let verdict = stored.and_then(|stored| serde_json::from_slice::<Verdict>(&stored.bytes).ok());
-    Ok(verdict.is_some_and(|verdict| verdict.version == VERSION && verdict.location == bucket.location()))
+    Ok(verdict
+        .is_some_and(|verdict| verdict.version == VERSION && verdict.location == bucket.location()))
 }
 
 /// Runs every check under fresh keys, and removes them.
@@ -107,7 +121,11 @@ async fn one_after_another(bucket: &dyn Bucket, folder: &Key, key: &Key) -> Resu
     bucket.create(key, first.clone()).await?;
     match bucket.create(key, second).await {
         Err(StoreError::Exists { .. }) => {}
-        Ok(()) => return broken("a second create of the same key succeeded (`If-None-Match: *` is not honoured)"),
+        Ok(()) => {
+            return broken(
+                "a second create of the same key succeeded (`If-None-Match: *` is not honoured)",
+            );
+        }
         Err(error) => return Err(error.into()),
     }
     match bucket.get(key).await? {
@@ -122,9 +140,11 @@ async fn one_after_another(bucket: &dyn Bucket, folder: &Key, key: &Key) -> Resu
     Ok(())
 }
 
-/// Several creates of one key at the same time: exactly one may succeed, and its bytes must be there.
+/// Several creates of one key at the same time: exactly one may succeed, and its bytes must be
+/// there.
 async fn race(bucket: &dyn Bucket, key: &Key) -> Result<(), Failure> {
-    let objects: Vec<Bytes> = (0..).take(RIVALS).map(|rival: u8| Bytes::from(vec![rival; RIVAL_BYTES])).collect();
+    let objects: Vec<Bytes> =
+        (0..).take(RIVALS).map(|rival: u8| Bytes::from(vec![rival; RIVAL_BYTES])).collect();
     let answers = join_all(objects.iter().map(|bytes| bucket.create(key, bytes.clone()))).await;
     let winners: Vec<usize> = (0..RIVALS).filter(|rival| answers[*rival].is_ok()).collect();
     let stored = bucket.get(key).await?.map(|stored| stored.bytes);
@@ -134,10 +154,16 @@ async fn race(bucket: &dyn Bucket, key: &Key) -> Result<(), Failure> {
         ([_], None) => broken("an object that was just created can't be read"),
         ([], _) => {
             // Nobody was told that it won: unclear, unless every answer was clear.
-            let unclear = answers.into_iter().filter_map(Result::err).find(|error| !matches!(error, StoreError::Exists { .. }));
+            let unclear = answers
+                .into_iter()
+                .filter_map(Result::err)
+                .find(|error| !matches!(error, StoreError::Exists { .. }));
             Err(unclear.unwrap_or_else(|| StoreError::Exists { key: key.clone() }).into())
         }
-        (many, _) => broken(&format!("{} of {RIVALS} creates of one key at the same time succeeded", many.len())),
+        (many, _) => broken(&format!(
+            "{} of {RIVALS} creates of one key at the same time succeeded",
+            many.len()
+        )),
     }
 }
 
@@ -151,12 +177,16 @@ fn refusal(bucket: &dyn Bucket, promise: &str) -> Error {
          lost. Use a store that has it (Amazon S3, R2, GCS, Azure, Tigris, SeaweedFS 4 or a local folder), or a newer version of this one",
         bucket.location()
     );
-    Error::new(ErrorKind::StoreRefused, message).with_details(serde_json::json!({ "store": bucket.location(), "broken": promise }))
+    Error::new(ErrorKind::StoreRefused, message)
+        .with_details(serde_json::json!({ "store": bucket.location(), "broken": promise }))
 }
 
 fn unanswered(bucket: &dyn Bucket, error: &StoreError) -> Error {
     let (kind, what) = match error {
-        StoreError::Refused { .. } => (ErrorKind::StoreRefused, "can't be used; check the bucket's name, the endpoint and the credentials"),
+        StoreError::Refused { .. } => (
+            ErrorKind::StoreRefused,
+            "can't be used; check the bucket's name, the endpoint and the credentials",
+        ),
         _ => (ErrorKind::Unavailable, "can't be probed now"),
     };
     Error::new(kind, format!("the store {} {what}: {error}", bucket.location()))

@@ -1,7 +1,7 @@
 //! Buckets on the network, over `object_store`: one request for one call.
 //!
-//! Promises: no call is retried here, at any layer; every call ends within a time that follows from its size.
-//! Must not know: which service it talks to; that is `build`'s.
+//! Promises: no call is retried here, at any layer; every call ends within a time that follows from
+//! its size. Must not know: which service it talks to; that is `build`'s.
 
 mod build;
 mod errors;
@@ -27,7 +27,8 @@ use super::{Bucket, Entry, Key, StoreError, Stored};
 use crate::clock::Clock;
 use crate::limits::{STORE_ANSWER_MAX, STORE_BYTES_PER_SECOND_MIN, STORE_PAGE_MAX};
 
-/// A store that answers over HTTP gives its times in whole seconds; another second is for a store of several machines.
+/// A store that answers over HTTP gives its times in whole seconds; another second is for a store
+/// of several machines.
 const TIME_ERROR: Duration = Duration::from_secs(2);
 
 /// A bucket on the network.
@@ -51,7 +52,8 @@ impl Remote {
 
     /// The store's name of `key`.
     fn path(&self, asked: Asked<'_>) -> Result<Path, StoreError> {
-        Path::parse(format!("{}{}", self.parts.prefix.below(), asked.key)).map_err(|error| asked.refused(error.to_string()))
+        Path::parse(format!("{}{}", self.parts.prefix.below(), asked.key))
+            .map_err(|error| asked.refused(error.to_string()))
     }
 
     /// Runs one request, watching its HTTP answer, for at most the time that `bytes` may take.
@@ -61,7 +63,8 @@ impl Remote {
         bytes: usize,
         request: impl Future<Output = object_store::Result<T>> + Send,
     ) -> Result<T, Failure> {
-        let time_max = STORE_ANSWER_MAX + Duration::from_secs(bytes as u64 / STORE_BYTES_PER_SECOND_MIN);
+        let time_max =
+            STORE_ANSWER_MAX + Duration::from_secs(bytes as u64 / STORE_BYTES_PER_SECOND_MIN);
         let watched = http::watch(request);
         tokio::select! {
             (result, answer) = watched => result.map_err(|error| Failure::Told(error, answer)),
@@ -71,7 +74,12 @@ impl Remote {
         }
     }
 
-    async fn put_as(&self, asked: Asked<'_>, mode: PutMode, bytes: Bytes) -> Result<(), StoreError> {
+    async fn put_as(
+        &self,
+        asked: Asked<'_>,
+        mode: PutMode,
+        bytes: Bytes,
+    ) -> Result<(), StoreError> {
         let path = self.path(asked)?;
         let length = bytes.len();
         let put = self.store().put_opts(&path, bytes.into(), mode.into());
@@ -92,16 +100,23 @@ impl Remote {
 
     fn error(&self, asked: Asked<'_>, failure: Failure) -> StoreError {
         match failure {
-            Failure::Told(error, answer) => errors::translate(asked, &error, answer.as_ref(), &self.parts.secrets),
+            Failure::Told(error, answer) => {
+                errors::translate(asked, &error, answer.as_ref(), &self.parts.secrets)
+            }
             Failure::Late(error) => error,
         }
     }
 
-    /// The listed object as callers know it; `None` for what is not below `below` (a folder's own marker object).
+    /// The listed object as callers know it; `None` for what is not below `below` (a folder's own
+    /// marker object).
     fn entry(&self, meta: &ObjectMeta, below: &str) -> Option<Entry> {
         let key = meta.location.as_ref().strip_prefix(&self.parts.prefix.below())?;
         let is_below = key.len() > below.len() && key.starts_with(below);
-        is_below.then(|| Entry { key: Key::new(key), bytes: meta.size, modified_ms: meta.last_modified.timestamp_millis() })
+        is_below.then(|| Entry {
+            key: Key::new(key),
+            bytes: meta.size,
+            modified_ms: meta.last_modified.timestamp_millis(),
+        })
     }
 }
 
@@ -126,23 +141,39 @@ impl Bucket for Remote {
     async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
         let asked = Asked { operation: "get", key };
         let path = self.path(asked)?;
-        let head = match self.once(asked, 0, self.store().get_opts(&path, GetOptions::default())).await {
-            Ok(head) => head,
-            Err(Failure::Told(error, answer)) if is_missing(&error, answer.as_ref()) => return Ok(None),
-            // S3 says so of what is missing, too, to those who may not list the whole bucket. What they may list tells which it is.
-            Err(Failure::Told(error, _)) if is_forbidden(&error) && !self.is_listed(asked, &path).await => return Ok(None),
-            Err(failure) => return Err(self.error(asked, failure)),
-        };
+        let head =
+            match self.once(asked, 0, self.store().get_opts(&path, GetOptions::default())).await {
+                Ok(head) => head,
+                Err(Failure::Told(error, answer)) if is_missing(&error, answer.as_ref()) => {
+                    return Ok(None);
+                }
+                // S3 says so of what is missing, too, to those who may not list the whole bucket.
+                // What they may list tells which it is.
+                Err(Failure::Told(error, _))
+                    if is_forbidden(&error) && !self.is_listed(asked, &path).await =>
+                {
+                    return Ok(None);
+                }
+                Err(failure) => return Err(self.error(asked, failure)),
+            };
         let modified_ms = head.meta.last_modified.timestamp_millis();
         let length = usize::try_from(head.meta.size).unwrap_or(usize::MAX);
-        let bytes = self.once(asked, length, head.bytes()).await.map_err(|failure| self.error(asked, failure))?;
+        let bytes = self
+            .once(asked, length, head.bytes())
+            .await
+            .map_err(|failure| self.error(asked, failure))?;
         if bytes.len() != length {
             return Err(asked.unavailable(format!("{} of {length} bytes came", bytes.len())));
         }
         Ok(Some(Stored { bytes, modified_ms }))
     }
 
-    async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn list(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
         let asked = Asked { operation: "list", key: prefix };
         let below = prefix.below();
         let full = format!("{}{below}", self.parts.prefix.below());
@@ -151,9 +182,17 @@ impl Bucket for Remote {
         let mut page_token = None;
         while entries.len() < limit {
             let max_keys = Some((limit - entries.len()).min(STORE_PAGE_MAX));
-            let options = PaginatedListOptions { offset: offset.clone(), max_keys, page_token, ..Default::default() };
-            let page = self.pages().list_paginated(Some(full.as_str()).filter(|full| !full.is_empty()), options);
-            let page = self.once(asked, 0, page).await.map_err(|failure| self.error(asked, failure))?;
+            let options = PaginatedListOptions {
+                offset: offset.clone(),
+                max_keys,
+                page_token,
+                ..Default::default()
+            };
+            let page = self
+                .pages()
+                .list_paginated(Some(full.as_str()).filter(|full| !full.is_empty()), options);
+            let page =
+                self.once(asked, 0, page).await.map_err(|failure| self.error(asked, failure))?;
             entries.extend(page.result.objects.iter().filter_map(|meta| self.entry(meta, &below)));
             page_token = page.page_token;
             if page_token.is_none() {
@@ -169,10 +208,16 @@ impl Bucket for Remote {
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
         let Some(first) = keys.first() else { return Ok(()) };
         let asked = Asked { operation: "delete", key: first };
-        let paths = keys.iter().map(|key| self.path(Asked { operation: "delete", key })).collect::<Result<Vec<_>, _>>()?;
-        let mut gone = self.store().delete_stream(futures_util::stream::iter(paths.into_iter().map(Ok)).boxed());
+        let paths = keys
+            .iter()
+            .map(|key| self.path(Asked { operation: "delete", key }))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut gone = self
+            .store()
+            .delete_stream(futures_util::stream::iter(paths.into_iter().map(Ok)).boxed());
         loop {
-            match self.once(asked, keys.len() * 1024, async { gone.next().await.transpose() }).await {
+            match self.once(asked, keys.len() * 1024, async { gone.next().await.transpose() }).await
+            {
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(()),
                 Err(Failure::Told(error, answer)) if is_missing(&error, answer.as_ref()) => {}

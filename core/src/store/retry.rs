@@ -1,4 +1,5 @@
-//! Tries again, for a short time, what may be tried again: reads, listings, plain puts and deletes. Never a create.
+//! Tries again, for a short time, what may be tried again: reads, listings, plain puts and deletes.
+//! Never a create.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -24,7 +25,10 @@ impl<B: Bucket> Retrying<B> {
         Self { inner, clock, random }
     }
 
-    async fn retried<T, F: Future<Output = Result<T, StoreError>> + Send>(&self, ask: impl Fn() -> F + Send) -> Result<T, StoreError> {
+    async fn retried<T, F: Future<Output = Result<T, StoreError>> + Send>(
+        &self,
+        ask: impl Fn() -> F + Send,
+    ) -> Result<T, StoreError> {
         let begin = self.clock.monotonic();
         let mut tries = 1;
         loop {
@@ -41,7 +45,8 @@ impl<B: Bucket> Retrying<B> {
         }
     }
 
-    /// Doubles with every try; the random half keeps many servers from coming back at the same moment.
+    /// Doubles with every try; the random half keeps many servers from coming back at the same
+    /// moment.
     fn pause(&self, tries: u32) -> Duration {
         let base = STORE_RETRY_PAUSE * 2_u32.pow(tries - 1);
         base + base * u32::from(self.random.bytes16()[0]) / 256
@@ -62,7 +67,12 @@ impl<B: Bucket> Bucket for Retrying<B> {
         self.retried(|| self.inner.get(key)).await
     }
 
-    async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn list(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
         self.retried(|| self.inner.list(prefix, after, limit)).await
     }
 

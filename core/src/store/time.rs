@@ -1,7 +1,7 @@
 //! What is known of a store's own clock: the last time it told, and how long ago that was.
 //!
-//! Promises: [`StoreTime::now_ms`] never runs ahead of the store's clock, as long as this machine's monotonic clock runs at the same rate.
-//! Must not know: wall clocks of this machine.
+//! Promises: [`StoreTime::now_ms`] never runs ahead of the store's clock, as long as this machine's
+//! monotonic clock runs at the same rate. Must not know: wall clocks of this machine.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,7 +28,8 @@ impl StoreTime {
 
     /// Notes that the store's clock had reached `store_ms` before this call.
     ///
-    /// The newest word counts, also when it is behind an older one: a store of many machines has many clocks.
+    /// The newest word counts, also when it is behind an older one: a store of many machines has
+    /// many clocks.
     pub(crate) fn saw(&self, store_ms: i64) {
         let here = self.clock.monotonic();
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(Seen { store_ms, here });

@@ -34,8 +34,16 @@ pub(crate) struct Detour {
 
 impl Detour {
     /// The way to `inner`; `signpost` is asked for each operation's way, by its name and its key.
-    pub(crate) fn new(inner: Arc<dyn Bucket>, signpost: impl Fn(&'static str, &Key) -> Way + Send + 'static) -> Self {
-        Self { inner, signpost: Mutex::new(Box::new(signpost)), waiting: Notify::new(), released: Semaphore::new(0) }
+    pub(crate) fn new(
+        inner: Arc<dyn Bucket>,
+        signpost: impl Fn(&'static str, &Key) -> Way + Send + 'static,
+    ) -> Self {
+        Self {
+            inner,
+            signpost: Mutex::new(Box::new(signpost)),
+            waiting: Notify::new(),
+            released: Semaphore::new(0),
+        }
     }
 
     /// Completes when an operation waits.
@@ -45,7 +53,8 @@ impl Detour {
 
     /// Lets everything go on, now and from now on.
     pub(crate) fn release(&self) {
-        *self.signpost.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(|_, _| Way::Straight);
+        *self.signpost.lock().unwrap_or_else(PoisonError::into_inner) =
+            Box::new(|_, _| Way::Straight);
         self.released.add_permits(Semaphore::MAX_PERMITS / 2);
     }
 
@@ -81,7 +90,12 @@ impl Bucket for Detour {
         self.inner.get(key).await
     }
 
-    async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn list(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
         self.go("list", prefix).await?;
         self.inner.list(prefix, after, limit).await
     }

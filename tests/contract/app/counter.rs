@@ -1,7 +1,8 @@
 //! Objects that count: `GET /count` tells, `POST /add` adds one.
 //!
-//! With `gate=` the addition waits there before it answers; with `tell=` another counter adds one, too, by a message; with `then=` it fails after it has written; with `later=`
-//! work that it leaves behind passes that gate, [`LATER`] times.
+//! With `gate=` the addition waits there before it answers; with `tell=` another counter adds one,
+//! too, by a message; with `then=` it fails after it has written; with `later=` work that it leaves
+//! behind passes that gate, [`LATER`] times.
 
 use std::time::Duration;
 
@@ -51,13 +52,17 @@ async fn later(gate: String) {
 fn failure(then: Option<&str>) -> Result<()> {
     match then {
         None => Ok(()),
-        Some("conflict") => {
-            Err(Error::conflict("it is as you asked").with_code("AS_ASKED").with_details(json!({ "why": ["asked", "for"] })))
-        }
+        Some("conflict") => Err(Error::conflict("it is as you asked")
+            .with_code("AS_ASKED")
+            .with_details(json!({ "why": ["asked", "for"] }))),
         Some("missing") => Err(Error::not_found("there is no such thing")),
-        Some("busy") => Err(Error::new(ErrorKind::Busy, "come again").with_retry_after(Duration::from_secs(7))),
+        Some("busy") => {
+            Err(Error::new(ErrorKind::Busy, "come again").with_retry_after(Duration::from_secs(7)))
+        }
         Some("fail") => Err(Error::handler("it went wrong")),
         Some("panic") => panic!("as asked"),
-        Some(other) => Err(Error::invalid(format!("then is conflict, missing, busy, fail or panic, not {other:?}"))),
+        Some(other) => Err(Error::invalid(format!(
+            "then is conflict, missing, busy, fail or panic, not {other:?}"
+        ))),
     }
 }

@@ -1,7 +1,9 @@
-//! The program that the contract suite serves on every platform: mirrors that show what reaches them, and counters that count what lasts.
+//! The program that the contract suite serves on every platform: mirrors that show what reaches
+//! them, and counters that count what lasts.
 //!
-//! It needs nothing but the crates bytes, dotdo, futures-util, http, http-body, http-body-util, serde_json and tokio (net, io-util), so that a platform's own builder
-//! can make it from this folder.
+//! It needs nothing but the crates bytes, dotdo, futures-util, http, http-body, http-body-util,
+//! serde_json and tokio (net, io-util), so that a platform's own builder can make it from this
+//! folder.
 
 mod counter;
 mod gate;

@@ -1,7 +1,8 @@
 //! Objects that show what reaches them.
 //!
-//! `/echo` gives the body back, `/say` answers as its body describes, `/pattern?bytes=` and `/check` send and compare large bodies, `/stream?gate=` and `/taste?gate=` wait
-//! at a gate between two parts of a body; any other path tells what was asked.
+//! `/echo` gives the body back, `/say` answers as its body describes, `/pattern?bytes=` and
+//! `/check` send and compare large bodies, `/stream?gate=` and `/taste?gate=` wait at a gate
+//! between two parts of a body; any other path tells what was asked.
 
 use bytes::Bytes;
 use dotdo::{Body, Context, DurableObject, Error, Request, Response, Result, json};
@@ -49,11 +50,14 @@ fn echo(request: Request) -> Response {
     response
 }
 
-/// What reached this object. Bytes of headers' values are shown as the characters with the same numbers.
+/// What reached this object. Bytes of headers' values are shown as the characters with the same
+/// numbers.
 async fn seen(request: Request, ctx: &mut Context) -> Result<Response> {
     let (head, body) = request.into_parts();
-    let value = |value: &HeaderValue| value.as_bytes().iter().copied().map(char::from).collect::<String>();
-    let headers: Vec<_> = head.headers.iter().map(|(name, text)| json!([name.as_str(), value(text)])).collect();
+    let value =
+        |value: &HeaderValue| value.as_bytes().iter().copied().map(char::from).collect::<String>();
+    let headers: Vec<_> =
+        head.headers.iter().map(|(name, text)| json!([name.as_str(), value(text)])).collect();
     let bytes = body.bytes().await?.len();
     json(&json!({
         "class": ctx.id().class(),
@@ -65,17 +69,21 @@ async fn seen(request: Request, ctx: &mut Context) -> Result<Response> {
     }))
 }
 
-/// The answer that `wish` describes: `status`, `headers` as pairs, `body`. Characters of headers' values stand for the bytes with the same numbers.
+/// The answer that `wish` describes: `status`, `headers` as pairs, `body`. Characters of headers'
+/// values stand for the bytes with the same numbers.
 fn say(wish: &Value) -> Result<Response> {
     let wrong = || Error::invalid(format!("this is no answer: {wish}"));
     let mut response = Response::new(wish["body"].as_str().unwrap_or_default().to_owned().into());
     if let Some(status) = wish["status"].as_u64() {
-        let status = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
+        let status =
+            u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
         *response.status_mut() = status.ok_or_else(wrong)?;
     }
     for pair in wish["headers"].as_array().into_iter().flatten() {
-        let (name, value) = (pair[0].as_str().ok_or_else(wrong)?, pair[1].as_str().ok_or_else(wrong)?);
-        let value: Vec<u8> = value.chars().map(u8::try_from).collect::<Result<_, _>>().map_err(|_| wrong())?;
+        let (name, value) =
+            (pair[0].as_str().ok_or_else(wrong)?, pair[1].as_str().ok_or_else(wrong)?);
+        let value: Vec<u8> =
+            value.chars().map(u8::try_from).collect::<Result<_, _>>().map_err(|_| wrong())?;
         let name: HeaderName = name.parse().map_err(|_| wrong())?;
         response.headers_mut().append(name, HeaderValue::from_bytes(&value).map_err(|_| wrong())?);
     }
@@ -92,7 +100,8 @@ fn parts(gate: String) -> Response {
     Response::new(Body::new(StreamBody::new(first.chain(second))))
 }
 
-/// Says the first part of the body at the gate before it reads the others, and answers with all of it.
+/// Says the first part of the body at the gate before it reads the others, and answers with all of
+/// it.
 async fn taste(mut body: Body, gate: &str) -> Result<Response> {
     let mut all = Vec::new();
     while let Some(frame) = body.frame().await {

@@ -7,7 +7,9 @@ const PERIOD: usize = 65_521;
 
 /// The first `count` bytes.
 pub(crate) fn pattern(count: usize) -> Bytes {
-    let period: Vec<u8> = (0..PERIOD).map(|at| u8::try_from((at * 7 + at / 251) % 256).expect("the rest of a division by 256")).collect();
+    let period: Vec<u8> = (0..PERIOD)
+        .map(|at| u8::try_from((at * 7 + at / 251) % 256).expect("the rest of a division by 256"))
+        .collect();
     let mut bytes = period.repeat(count / PERIOD);
     bytes.extend_from_slice(&period[..count % PERIOD]);
     bytes.into()

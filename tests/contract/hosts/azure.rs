@@ -1,8 +1,10 @@
-//! Azure Functions: plays the Functions host in front of its custom handler, as it is documented and as its source does it.
+//! Azure Functions: plays the Functions host in front of its custom handler, as it is documented
+//! and as its source does it.
 //!
-//! The host starts the program with the port to listen on, asks `GET /` until anybody answers, and then either proxies HTTP
-//! (`enableProxyingHttpRequest`) or sends invocations: `POST /{function}` with the request as JSON. It decodes paths and encodes them again.
-//! When it ends, it kills the program without asking it.
+//! The host starts the program with the port to listen on, asks `GET /` until anybody answers, and
+//! then either proxies HTTP (`enableProxyingHttpRequest`) or sends invocations: `POST /{function}`
+//! with the request as JSON. It decodes paths and encodes them again. When it ends, it kills the
+//! program without asking it.
 
 use std::collections::BTreeMap;
 use std::process::ExitStatus;
@@ -57,22 +59,40 @@ pub(crate) struct AzurePayload;
 #[async_trait]
 impl Host for AzureProxy {
     fn abilities(&self) -> Abilities {
-        Abilities { streams_requests: false, keeps_encoded_paths: false, ends_in_order: false, ..Abilities::ALL }
+        Abilities {
+            streams_requests: false,
+            keeps_encoded_paths: false,
+            ends_in_order: false,
+            ..Abilities::ALL
+        }
     }
 
     async fn start(&self, setup: &Setup) -> Box<dyn Hosted> {
-        Box::new(FunctionsHost { handler: start(setup, "http").await, client: client(), is_proxy: true })
+        Box::new(FunctionsHost {
+            handler: start(setup, "http").await,
+            client: client(),
+            is_proxy: true,
+        })
     }
 }
 
 #[async_trait]
 impl Host for AzurePayload {
     fn abilities(&self) -> Abilities {
-        Abilities { streams_responses: false, keeps_repeated_answers: false, keeps_header_bytes: false, ..AzureProxy.abilities() }
+        Abilities {
+            streams_responses: false,
+            keeps_repeated_answers: false,
+            keeps_header_bytes: false,
+            ..AzureProxy.abilities()
+        }
     }
 
     async fn start(&self, setup: &Setup) -> Box<dyn Hosted> {
-        Box::new(FunctionsHost { handler: start(setup, "payload").await, client: client(), is_proxy: false })
+        Box::new(FunctionsHost {
+            handler: start(setup, "payload").await,
+            client: client(),
+            is_proxy: false,
+        })
     }
 }
 
@@ -80,13 +100,25 @@ fn client() -> Client<HttpConnector, Body> {
     Client::builder(TokioExecutor::new()).build_http()
 }
 
-/// Starts the program as the host does, whatever else its environment says of ports, and waits until it answers anything.
+/// Starts the program as the host does, whatever else its environment says of ports, and waits
+/// until it answers anything.
 async fn start(setup: &Setup, mode: &str) -> Server {
-    let setup = setup.clone().env("FUNCTIONS_CUSTOMHANDLER_PORT", "0").env("FUNCTIONS_CUSTOMHANDLER_WORKER_ID", "w1").env("PORT", "1");
-    let setup = setup.env("DOTDO_HOST", "0.0.0.0").env("DOTDO_ALLOW_UNAUTHENTICATED", "1").env("DOTDO_AZURE_FUNCTIONS_MODE", mode);
+    let setup = setup
+        .clone()
+        .env("FUNCTIONS_CUSTOMHANDLER_PORT", "0")
+        .env("FUNCTIONS_CUSTOMHANDLER_WORKER_ID", "w1")
+        .env("PORT", "1");
+    let setup = setup
+        .env("DOTDO_HOST", "0.0.0.0")
+        .env("DOTDO_ALLOW_UNAUTHENTICATED", "1")
+        .env("DOTDO_AZURE_FUNCTIONS_MODE", mode);
     let server = setup.start_listening().await;
     let ping = || async { client().get(server.url("/").parse().ok()?).await.ok() };
-    assert!(Deadline::in_seconds(60).until(ping).await.is_some(), "nobody answers:\n{}", server.stderr());
+    assert!(
+        Deadline::in_seconds(60).until(ping).await.is_some(),
+        "nobody answers:\n{}",
+        server.stderr()
+    );
     server
 }
 
@@ -101,15 +133,20 @@ impl Hosted for FunctionsHost {
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Broken> {
         let (mut head, body) = request.into_parts();
         head.headers.entry(header::HOST).or_insert(HeaderValue::from_static("localhost"));
-        for (name, value) in [("x-forwarded-for", "203.0.113.7:50123"), ("x-forwarded-proto", "https"), ("x-original-url", head.uri.path())]
-        {
+        for (name, value) in [
+            ("x-forwarded-for", "203.0.113.7:50123"),
+            ("x-forwarded-proto", "https"),
+            ("x-original-url", head.uri.path()),
+        ] {
             let value = HeaderValue::from_str(value)?;
             head.headers.insert(HeaderName::from_static(name), value);
         }
         let path = encoded_again(head.uri.path());
-        let target = head.uri.query().map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
+        let target =
+            head.uri.query().map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
         if self.is_proxy {
-            head.headers.insert("x-azure-functions-invocationid", HeaderValue::from_static("1b6e1f4c"));
+            head.headers
+                .insert("x-azure-functions-invocationid", HeaderValue::from_static("1b6e1f4c"));
             head.uri = self.handler.url(&target).parse()?;
             let answer = self.client.request(Request::from_parts(head, body)).await?;
             return Ok(answer.map(|body| body.map_err(Into::into).boxed_unsync()));
@@ -122,9 +159,14 @@ impl Hosted for FunctionsHost {
             .body(full(payload.to_string()))?;
         let answer = self.client.request(invocation).await?;
         if !answer.status().is_success() {
-            return Ok(Response::builder().status(StatusCode::INTERNAL_SERVER_ERROR).body(full(""))?);
+            return Ok(Response::builder()
+                .status(StatusCode::INTERNAL_SERVER_ERROR)
+                .body(full(""))?);
         }
-        taken(&head.method, &serde_json::from_slice(&answer.into_body().collect().await?.to_bytes())?)
+        taken(
+            &head.method,
+            &serde_json::from_slice(&answer.into_body().collect().await?.to_bytes())?,
+        )
     }
 
     fn signal(&self, signal: Signal) {
@@ -143,17 +185,28 @@ impl Hosted for FunctionsHost {
 
 /// A path that was decoded, but for slashes, and encoded again.
 fn encoded_again(path: &str) -> String {
-    let parts = path.split("%2F").flat_map(|part| part.split("%2f")).map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned());
+    let parts = path
+        .split("%2F")
+        .flat_map(|part| part.split("%2f"))
+        .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned());
     utf8_percent_encode(&parts.collect::<Vec<_>>().join("%2F"), IN_PATHS).to_string()
 }
 
 /// The payload of an invocation. A body without an announced length is not in it.
-async fn described(method: &Method, target: &str, headers: &HeaderMap, body: Body) -> Result<Value, Broken> {
+async fn described(
+    method: &Method,
+    target: &str,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Value, Broken> {
     let mut seen: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in headers {
-        seen.entry(name.to_string()).or_default().push(String::from_utf8_lossy(value.as_bytes()).into_owned());
+        seen.entry(name.to_string())
+            .or_default()
+            .push(String::from_utf8_lossy(value.as_bytes()).into_owned());
     }
-    let is_announced = http_body::Body::size_hint(&body).exact().is_some() || headers.contains_key(header::CONTENT_LENGTH);
+    let is_announced = http_body::Body::size_hint(&body).exact().is_some()
+        || headers.contains_key(header::CONTENT_LENGTH);
     let bytes = body.collect().await?.to_bytes();
     let host = &seen["host"][0];
     let mut req = json!({ "Url": format!("https://{host}{target}"), "Method": method.as_str(), "Query": {}, "Params": { "path": "" }, "Identities": [] });
@@ -163,16 +216,24 @@ async fn described(method: &Method, target: &str, headers: &HeaderMap, body: Bod
         seen.insert("content-length".to_owned(), vec![bytes.len().to_string()]);
         let kind = seen.get("content-type").map_or("", |values| &*values[0]).to_ascii_lowercase();
         let is_binary = kind.starts_with("application/octet-stream") || kind.contains("multipart/");
-        req["Body"] = if is_binary { STANDARD.encode(&bytes) } else { String::from_utf8_lossy(&bytes).into_owned() }.into();
+        req["Body"] = if is_binary {
+            STANDARD.encode(&bytes)
+        } else {
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+        .into();
     }
     req["Headers"] = json!(seen);
-    Ok(json!({ "Data": { "req": req }, "Metadata": { "Headers": {}, "sys": { "MethodName": FUNCTION, "RandGuid": "7f6a" } } }))
+    Ok(
+        json!({ "Data": { "req": req }, "Metadata": { "Headers": {}, "sys": { "MethodName": FUNCTION, "RandGuid": "7f6a" } } }),
+    )
 }
 
 /// What the output binding `res` sends.
 fn taken(method: &Method, payload: &Value) -> Result<Response<Body>, Broken> {
     let res = &payload["Outputs"]["res"];
-    let mut answer = Response::builder().status(res["statusCode"].as_str().ok_or("there is no status")?.parse::<u16>()?);
+    let mut answer = Response::builder()
+        .status(res["statusCode"].as_str().ok_or("there is no status")?.parse::<u16>()?);
     for (name, value) in res["headers"].as_object().ok_or("there are no headers")? {
         answer = answer.header(name, value.as_str().ok_or("a header is text")?.as_bytes());
     }
@@ -189,19 +250,40 @@ fn the_app_that_is_shipped_is_the_one_that_is_played() {
         serde_json::from_str::<Value>(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
     };
     let host = read("host.json");
-    assert_eq!(host["customHandler"]["enableProxyingHttpRequest"], true, "the setting's default is to take HTTP as it is");
+    assert_eq!(
+        host["customHandler"]["enableProxyingHttpRequest"], true,
+        "the setting's default is to take HTTP as it is"
+    );
     assert_eq!(host["extensions"]["http"]["routePrefix"], "", "paths are the same as everywhere");
     let function = read(&format!("{FUNCTION}/function.json"));
     let [trigger, output] = &function["bindings"].as_array().expect("a list")[..] else {
         panic!("only such a function gets HTTP as it is")
     };
-    assert_eq!((&trigger["type"], &trigger["name"], &trigger["route"]), (&json!("httpTrigger"), &json!("req"), &json!("{*path}")));
+    assert_eq!(
+        (&trigger["type"], &trigger["name"], &trigger["route"]),
+        (&json!("httpTrigger"), &json!("req"), &json!("{*path}"))
+    );
     assert_eq!((&output["type"], &output["name"]), (&json!("http"), &json!("res")));
-    let methods: Vec<_> = trigger["methods"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
-    for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
+    let methods: Vec<_> =
+        trigger["methods"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    for method in [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ] {
         assert!(methods.contains(&&*method.as_str().to_ascii_lowercase()), "{method}");
     }
-    assert_eq!(trigger["authLevel"], "function", "whoever publishes it as it is lets in nobody without a key");
+    assert_eq!(
+        trigger["authLevel"], "function",
+        "whoever publishes it as it is lets in nobody without a key"
+    );
     let settings = &read("local.settings.json.example")["Values"];
-    assert_eq!((&settings["FUNCTIONS_WORKER_RUNTIME"], &settings["DOTDO_STORAGE"]), (&json!("custom"), &json!("az://objects/state")));
+    assert_eq!(
+        (&settings["FUNCTIONS_WORKER_RUNTIME"], &settings["DOTDO_STORAGE"]),
+        (&json!("custom"), &json!("az://objects/state"))
+    );
 }

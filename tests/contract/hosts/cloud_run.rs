@@ -1,4 +1,5 @@
-//! Google Cloud Run: a container that is told its port, and sent HTTP/1.1 there; SIGTERM, and ten seconds.
+//! Google Cloud Run: a container that is told its port, and sent HTTP/1.1 there; SIGTERM, and ten
+//! seconds.
 
 use async_trait::async_trait;
 use dotdo_tests::Setup;
@@ -17,7 +18,15 @@ impl Host for CloudRun {
 
     async fn start(&self, setup: &Setup) -> Box<dyn Hosted> {
         // The test's own address and port stay: a real one listens on all addresses, and on 8080.
-        let told = [("K_SERVICE", "objects"), ("K_REVISION", "objects-00001-abc"), ("K_CONFIGURATION", "objects")];
-        Http::started().start(&told.iter().fold(setup.clone(), |setup, (name, value)| setup.env(*name, *value))).await
+        let told = [
+            ("K_SERVICE", "objects"),
+            ("K_REVISION", "objects-00001-abc"),
+            ("K_CONFIGURATION", "objects"),
+        ];
+        Http::started()
+            .start(
+                &told.iter().fold(setup.clone(), |setup, (name, value)| setup.env(*name, *value)),
+            )
+            .await
     }
 }

@@ -1,4 +1,5 @@
-//! Anything that starts a program and sends it HTTP: a machine, a container, Railway, Render, Fly, Kubernetes.
+//! Anything that starts a program and sends it HTTP: a machine, a container, Railway, Render, Fly,
+//! Kubernetes.
 
 use std::process::ExitStatus;
 
@@ -13,7 +14,8 @@ use nix::sys::signal::Signal;
 use super::container::Container;
 use crate::host::{Abilities, Body, Broken, Host, Hosted};
 
-/// Names a program that runs already, such as `http://127.0.0.1:8787`: the suite for HTTP goes there then.
+/// Names a program that runs already, such as `http://127.0.0.1:8787`: the suite for HTTP goes
+/// there then.
 const URL: &str = "DOTDO_TEST_CONTRACT_URL";
 
 /// Names an image with the program: every copy of it then runs in a container.
@@ -40,8 +42,12 @@ impl Http {
 
     /// The program or the image that the environment names, or programs that the tests start.
     pub(crate) fn named() -> Self {
-        let url = std::env::var(URL).map(|url| Place::Elsewhere(url.trim_end_matches('/').to_owned()));
-        Self(url.or_else(|_| std::env::var(IMAGE).map(Place::Containers)).unwrap_or(Place::Processes))
+        let url =
+            std::env::var(URL).map(|url| Place::Elsewhere(url.trim_end_matches('/').to_owned()));
+        Self(
+            url.or_else(|_| std::env::var(IMAGE).map(Place::Containers))
+                .unwrap_or(Place::Processes),
+        )
     }
 }
 
@@ -59,7 +65,14 @@ impl Host for Http {
                 let (container, setup) = Container::of(image, setup);
                 (Some(container), setup)
             }
-            Place::Elsewhere(url) => return Box::new(HttpServer { base: url.clone(), server: None, container: None, client }),
+            Place::Elsewhere(url) => {
+                return Box::new(HttpServer {
+                    base: url.clone(),
+                    server: None,
+                    container: None,
+                    client,
+                });
+            }
         };
         let server = setup.start_listening().await;
         Box::new(HttpServer { base: server.url(""), server: Some(server), container, client })

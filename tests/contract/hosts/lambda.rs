@@ -1,7 +1,9 @@
-//! AWS Lambda, behind each of its front ends: what they make of requests and of answers, and an emulator of the runtime API between.
+//! AWS Lambda, behind each of its front ends: what they make of requests and of answers, and an
+//! emulator of the runtime API between.
 //!
-//! The events in `../events/` have the shapes that the front ends send; each request is put into one of them. The emulator is cargo-lambda's. It
-//! neither bounds events nor invocations, so what Lambda refuses before a function sees it is not tested.
+//! The events in `../events/` have the shapes that the front ends send; each request is put into
+//! one of them. The emulator is cargo-lambda's. It neither bounds events nor invocations, so what
+//! Lambda refuses before a function sees it is not tested.
 
 mod answer;
 mod clock;
@@ -29,7 +31,8 @@ pub(crate) enum Front {
     RestApi,
     /// API Gateway's HTTP API, in a stage with a name.
     HttpApi,
-    /// A function URL whose invoke mode is RESPONSE_STREAM, in front of processes that take several events at once.
+    /// A function URL whose invoke mode is RESPONSE_STREAM, in front of processes that take several
+    /// events at once.
     FunctionUrl,
     /// An Application Load Balancer with multi-value headers.
     LoadBalancer,
@@ -38,7 +41,8 @@ pub(crate) enum Front {
 /// A function behind one of the front ends.
 pub(crate) struct Lambda(pub(crate) Front);
 
-/// Of what Lambda takes of a request, 6 MB with everything around the body, in base64. What is more should get the server's own error.
+/// Of what Lambda takes of a request, 6 MB with everything around the body, in base64. What is more
+/// should get the server's own error.
 const REQUEST_BYTES_MAX: u64 = 4 << 20;
 /// How many events a process has at once where it may have several.
 const CONCURRENCY: &str = "16";
@@ -53,13 +57,23 @@ impl Host for Lambda {
             takes_leases: false,
             ..Abilities::ALL
         };
-        let whole = Abilities { streams_responses: false, is_concurrent: false, response_bytes_max: Some(4_500_000), ..common };
-        let joins = Abilities { keeps_repeated_headers: false, keeps_repeated_answers: false, ..common };
+        let whole = Abilities {
+            streams_responses: false,
+            is_concurrent: false,
+            response_bytes_max: Some(4_500_000),
+            ..common
+        };
+        let joins =
+            Abilities { keeps_repeated_headers: false, keeps_repeated_answers: false, ..common };
         match self.0 {
             Front::RestApi => Abilities { keeps_encoded_queries: false, ..whole },
             Front::HttpApi => Abilities { keeps_encoded_paths: false, ..whole.joining(joins) },
             Front::FunctionUrl => joins,
-            Front::LoadBalancer => Abilities { response_bytes_max: Some(750_000), keeps_encoded_queries: false, ..whole },
+            Front::LoadBalancer => Abilities {
+                response_bytes_max: Some(750_000),
+                keeps_encoded_queries: false,
+                ..whole
+            },
         }
     }
 
@@ -73,7 +87,11 @@ impl Host for Lambda {
 impl Abilities {
     /// These, with what `other` makes of repeated headers.
     fn joining(self, other: Self) -> Self {
-        Self { keeps_repeated_headers: other.keeps_repeated_headers, keeps_repeated_answers: other.keeps_repeated_answers, ..self }
+        Self {
+            keeps_repeated_headers: other.keeps_repeated_headers,
+            keeps_repeated_answers: other.keeps_repeated_answers,
+            ..self
+        }
     }
 }
 
@@ -83,20 +101,35 @@ impl Lambda {
         let program = Process::start(&mut setup.command());
         let polls = || std::future::ready(program.stderr().contains("\"polling\"").then_some(()));
         let polls = Deadline::in_seconds(PATIENCE_SECONDS).until(polls).await;
-        assert!(polls.is_some(), "the function does not ask for events:\n{}\n{}", program.stderr(), apis.stderr());
-        Box::new(Function { front: self.0, apis, program, client: Client::builder(TokioExecutor::new()).build_http() })
+        assert!(
+            polls.is_some(),
+            "the function does not ask for events:\n{}\n{}",
+            program.stderr(),
+            apis.stderr()
+        );
+        Box::new(Function {
+            front: self.0,
+            apis,
+            program,
+            client: Client::builder(TokioExecutor::new()).build_http(),
+        })
     }
 
-    /// The function as its template configures it. The emulator does not kill it some hundred milliseconds after SIGTERM as Lambda does, and tests may not
-    /// hang on those.
+    /// The function as its template configures it. The emulator does not kill it some hundred
+    /// milliseconds after SIGTERM as Lambda does, and tests may not hang on those.
     pub(crate) fn setup(&self, setup: &Setup, apis: &LambdaApis) -> Setup {
-        let variables = apis.environment().into_iter().fold(setup.clone(), |setup, (name, value)| setup.env(name, value));
+        let variables = apis
+            .environment()
+            .into_iter()
+            .fold(setup.clone(), |setup, (name, value)| setup.env(name, value));
         let common = variables
             .env("DOTDO_ALLOW_UNAUTHENTICATED", "true")
             .env("DOTDO_LIMITS_BODY_BYTES_MAX", REQUEST_BYTES_MAX.to_string())
             .env("DOTDO_SHUTDOWN_DEADLINE_MS", "60000");
         match self.0 {
-            Front::FunctionUrl => common.env("DOTDO_LAMBDA_STREAMING", "function-url").env("AWS_LAMBDA_MAX_CONCURRENCY", CONCURRENCY),
+            Front::FunctionUrl => common
+                .env("DOTDO_LAMBDA_STREAMING", "function-url")
+                .env("AWS_LAMBDA_MAX_CONCURRENCY", CONCURRENCY),
             Front::RestApi | Front::HttpApi | Front::LoadBalancer => common,
         }
     }
@@ -115,7 +148,9 @@ impl Hosted for Function {
         let (head, body) = request.into_parts();
         let announced = http_body::Body::size_hint(&body).exact();
         let event = event::of(self.front, &head, &body.collect().await?.to_bytes(), announced);
-        let invocation = http::Request::post(self.apis.invocations()).header("te", "trailers").body(Full::new(event.to_string().into()))?;
+        let invocation = http::Request::post(self.apis.invocations())
+            .header("te", "trailers")
+            .body(Full::new(event.to_string().into()))?;
         answer::of(self.front, self.client.request(invocation).await?).await
     }
 

@@ -16,8 +16,8 @@ pub(crate) use self::told::TOLD;
 pub(crate) use self::vercel::{Instance, Vercel};
 use crate::host::Host;
 
-/// Gives every platform to the macro `$with`: a name, and its host. A platform joins the suite, the test that goes around them all, and the table of docs/ADAPTERS.md by its
-/// line here.
+/// Gives every platform to the macro `$with`: a name, and its host. A platform joins the suite, the
+/// test that goes around them all, and the table of docs/ADAPTERS.md by its line here.
 macro_rules! platforms {
     ($with:ident) => {
         $with! {
@@ -45,9 +45,11 @@ macro_rules! list {
 
 platforms!(list);
 
-/// Those that go around: every platform whose programs the tests start, also where it has a suite of its own or shares that of `http`.
+/// Those that go around: every platform whose programs the tests start, also where it has a suite
+/// of its own or shares that of `http`.
 pub(crate) fn around() -> Vec<(&'static str, Box<dyn Host>)> {
-    let mut hosts: Vec<_> = all().into_iter().filter(|(_, host)| host.abilities().is_ours).collect();
+    let mut hosts: Vec<_> =
+        all().into_iter().filter(|(_, host)| host.abilities().is_ours).collect();
     hosts.push(("azure_payload", Box::new(AzurePayload)));
     hosts.extend(TOLD.into_iter().map(|(name, host)| (name, Box::new(host) as Box<dyn Host>)));
     hosts

@@ -1,4 +1,5 @@
-//! Platforms that start a program, tell it where it is by variables, and send it HTTP. Their wire is that of `http`, whose suite stands for them; they go around with the others.
+//! Platforms that start a program, tell it where it is by variables, and send it HTTP. Their wire
+//! is that of `http`, whose suite stands for them; they go around with the others.
 
 use async_trait::async_trait;
 use dotdo_tests::Setup;
@@ -11,10 +12,21 @@ pub(crate) struct Told(&'static [(&'static str, &'static str)]);
 
 /// Those platforms, with their names.
 pub(crate) const TOLD: [(&str, Told); 4] = [
-    ("fly", Told(&[("FLY_MACHINE_ID", "e784079b295268"), ("FLY_APP_NAME", "objects"), ("FLY_PRIVATE_IP", "fdaa::3")])),
+    (
+        "fly",
+        Told(&[
+            ("FLY_MACHINE_ID", "e784079b295268"),
+            ("FLY_APP_NAME", "objects"),
+            ("FLY_PRIVATE_IP", "fdaa::3"),
+        ]),
+    ),
     (
         "railway",
-        Told(&[("RAILWAY_PROJECT_ID", "p"), ("RAILWAY_ENVIRONMENT_ID", "e"), ("RAILWAY_PRIVATE_DOMAIN", "objects.railway.internal")]),
+        Told(&[
+            ("RAILWAY_PROJECT_ID", "p"),
+            ("RAILWAY_ENVIRONMENT_ID", "e"),
+            ("RAILWAY_PRIVATE_DOMAIN", "objects.railway.internal"),
+        ]),
     ),
     ("render", Told(&[("RENDER", "true"), ("RENDER_DISCOVERY_SERVICE", "objects-discovery")])),
     ("kubernetes", Told(&[("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("POD_IP", "10.1.0.7")])),
@@ -27,7 +39,8 @@ impl Host for Told {
     }
 
     async fn start(&self, setup: &Setup) -> Box<dyn Hosted> {
-        let setup = self.0.iter().fold(setup.clone(), |setup, (name, value)| setup.env(*name, *value));
+        let setup =
+            self.0.iter().fold(setup.clone(), |setup, (name, value)| setup.env(*name, *value));
         Http::started().start(&setup).await
     }
 }

@@ -1,7 +1,9 @@
-//! Vercel: the platform starts the program, listens on a socket for its messages, and sends HTTP/1.1 with headers of its own.
+//! Vercel: the platform starts the program, listens on a socket for its messages, and sends
+//! HTTP/1.1 with headers of its own.
 //!
-//! This is its side of the protocol between the two, no less strict than the platform: a message that is none ends the test. What lies before it, Vercel's network with its limits
-//! (no more than 4.5 MB in a request), is not played.
+//! This is its side of the protocol between the two, no less strict than the platform: a message
+//! that is none ends the test. What lies before it, Vercel's network with its limits (no more than
+//! 4.5 MB in a request), is not played.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitStatus;
@@ -58,7 +60,10 @@ impl Instance {
         for _ in 0..STARTS_MAX {
             match Self::try_start(setup).await {
                 Ok(instance) => return instance,
-                Err(log) => assert!(log.contains("BAD_ADDRESS"), "the function ended before it served:\n{log}"),
+                Err(log) => assert!(
+                    log.contains("BAD_ADDRESS"),
+                    "the function ended before it served:\n{log}"
+                ),
             }
         }
         panic!("{STARTS_MAX} ports were free, and then were not");
@@ -70,10 +75,17 @@ impl Instance {
         let folder = tempfile::tempdir().expect("a folder");
         let socket = folder.path().join("ipc.sock");
         let listener = UnixListener::bind(&socket).expect("a socket");
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
-        let environment = [("VERCEL", "1"), ("VERCEL_REGION", "iad1"), ("DOTDO_ALLOW_UNAUTHENTICATED", "1")];
-        let setup = environment.iter().fold(setup.clone(), |setup, (name, value)| setup.env(*name, *value));
-        let setup = setup.env("VERCEL_IPC_PATH", socket.to_str().expect("a path of letters")).env("VERCEL_DEV_PORT", port.to_string());
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
+            .port();
+        let environment =
+            [("VERCEL", "1"), ("VERCEL_REGION", "iad1"), ("DOTDO_ALLOW_UNAUTHENTICATED", "1")];
+        let setup =
+            environment.iter().fold(setup.clone(), |setup, (name, value)| setup.env(*name, *value));
+        let setup = setup
+            .env("VERCEL_IPC_PATH", socket.to_str().expect("a path of letters"))
+            .env("VERCEL_DEV_PORT", port.to_string());
         let process = Process::start(&mut setup.command());
         let (sender, mut messages) = watch::channel(Vec::new());
         tokio::spawn(async move {
@@ -87,26 +99,50 @@ impl Instance {
                     return Err(format!("{log}\n{status}"));
                 }
                 let time = std::time::Duration::from_millis(20);
-                if let Ok(Ok(messages)) = tokio::time::timeout(time, messages.wait_for(|messages| !messages.is_empty())).await {
+                if let Ok(Ok(messages)) =
+                    tokio::time::timeout(time, messages.wait_for(|messages| !messages.is_empty()))
+                        .await
+                {
                     return Ok(messages[0].clone());
                 }
             }
         };
         let started = soon("the start of the function", started).await?;
-        assert_eq!((&started["type"], &started["payload"]["httpPort"]), (&json!("server-started"), &json!(port)), "{started}");
+        assert_eq!(
+            (&started["type"], &started["payload"]["httpPort"]),
+            (&json!("server-started"), &json!(port)),
+            "{started}"
+        );
         let client = Client::builder(TokioExecutor::new()).build_http();
         let address = (Ipv4Addr::LOCALHOST, port).into();
-        Ok(Self { process, address, client, requests: AtomicU64::new(0), messages, _folder: folder })
+        Ok(Self {
+            process,
+            address,
+            client,
+            requests: AtomicU64::new(0),
+            messages,
+            _folder: folder,
+        })
     }
 
     /// Sends a request; its number, and the head of its answer.
-    pub(crate) async fn ask(&self, mut request: http::Request<Body>) -> (u64, Result<http::Response<Body>, Broken>) {
+    pub(crate) async fn ask(
+        &self,
+        mut request: http::Request<Body>,
+    ) -> (u64, Result<http::Response<Body>, Broken>) {
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        let uri = format!("http://{}{}", self.address, request.uri()).parse::<Uri>().expect("a path with a query");
+        let uri = format!("http://{}{}", self.address, request.uri())
+            .parse::<Uri>()
+            .expect("a path with a query");
         *request.uri_mut() = uri;
         platform_headers(request.headers_mut(), number);
         let answer = self.client.request(request).await;
-        (number, answer.map(|answer| answer.map(|body| body.map_err(Into::into).boxed_unsync())).map_err(Into::into))
+        (
+            number,
+            answer
+                .map(|answer| answer.map(|body| body.map_err(Into::into).boxed_unsync()))
+                .map_err(Into::into),
+        )
     }
 
     /// Whether the program has said that this request is over.
@@ -117,14 +153,22 @@ impl Instance {
     /// Waits until the program says that this request is over.
     pub(crate) async fn over(&self, number: u64) {
         let mut messages = self.messages.clone();
-        let said = messages.wait_for(|messages| messages.iter().any(|message| is_end(message, number)));
-        let end =
-            soon("the end of a request", said).await.map(|messages| messages.iter().filter(|message| is_end(message, number)).count());
-        assert_eq!(end.ok(), Some(1), "the program said it and was not heard:\n{}", self.process.stderr());
+        let said =
+            messages.wait_for(|messages| messages.iter().any(|message| is_end(message, number)));
+        let end = soon("the end of a request", said)
+            .await
+            .map(|messages| messages.iter().filter(|message| is_end(message, number)).count());
+        assert_eq!(
+            end.ok(),
+            Some(1),
+            "the program said it and was not heard:\n{}",
+            self.process.stderr()
+        );
     }
 }
 
-/// What the platform says to the program with each request. What a client says under these names does not get through.
+/// What the platform says to the program with each request. What a client says under these names
+/// does not get through.
 fn platform_headers(headers: &mut HeaderMap, number: u64) {
     let said = [
         ("x-vercel-internal-invocation-id", format!("invocation-{number}")),
@@ -143,7 +187,9 @@ fn platform_headers(headers: &mut HeaderMap, number: u64) {
 /// Whether a message says that the request with this number is over.
 fn is_end(message: &Value, number: u64) -> bool {
     let context = json!({ "invocationId": format!("invocation-{number}"), "requestId": number });
-    message["type"] == "end" && message["payload"]["context"] == context && message["payload"]["error"].is_null()
+    message["type"] == "end"
+        && message["payload"]["context"] == context
+        && message["payload"]["error"].is_null()
 }
 
 /// Hears what the program says, each message ended by a NUL, until it ends.
@@ -156,9 +202,13 @@ async fn listen(stream: UnixStream, messages: watch::Sender<Vec<Value>>) {
             _ => return,
         }
         let ended = message.pop();
-        let message: Value =
-            serde_json::from_slice(&message).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&message)));
-        assert!(ended == Some(0) && ["server-started", "end", "log"].iter().any(|kind| message["type"] == *kind), "{message}");
+        let message: Value = serde_json::from_slice(&message)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&message)));
+        assert!(
+            ended == Some(0)
+                && ["server-started", "end", "log"].iter().any(|kind| message["type"] == *kind),
+            "{message}"
+        );
         messages.send_modify(|messages| messages.push(message));
     }
 }

@@ -27,14 +27,29 @@ fn bytes(count: u64) -> Bytes {
 pub(crate) async fn every_byte_arrives(on: &Stage) {
     let path = format!("/do/{}/echo", fresh("every"));
     let every: Vec<u8> = (0..=255).chain((0..=255).rev()).collect();
-    for body in [every, b"plain text".to_vec(), "ä 世界 \u{0}".as_bytes().to_vec(), vec![0], b"\r\n\r\n0\r\n\r\n".to_vec()] {
-        for kind in
-            [None, Some("application/octet-stream"), Some("text/plain; charset=latin1"), Some("application/json"), Some("image/png")]
-        {
-            let request = kind.iter().fold(post(&path, body.clone()), |request, kind| with(request, "content-type", kind.as_bytes()));
+    for body in [
+        every,
+        b"plain text".to_vec(),
+        "ä 世界 \u{0}".as_bytes().to_vec(),
+        vec![0],
+        b"\r\n\r\n0\r\n\r\n".to_vec(),
+    ] {
+        for kind in [
+            None,
+            Some("application/octet-stream"),
+            Some("text/plain; charset=latin1"),
+            Some("application/json"),
+            Some("image/png"),
+        ] {
+            let request = kind.iter().fold(post(&path, body.clone()), |request, kind| {
+                with(request, "content-type", kind.as_bytes())
+            });
             let answer = on.ask(request).await;
             assert_eq!((answer.status, &*answer.body), (200, &*body), "{kind:?}");
-            assert_eq!(answer.values("content-type"), kind.iter().map(|kind| kind.as_bytes()).collect::<Vec<_>>());
+            assert_eq!(
+                answer.values("content-type"),
+                kind.iter().map(|kind| kind.as_bytes()).collect::<Vec<_>>()
+            );
         }
     }
 }
@@ -51,8 +66,13 @@ pub(crate) async fn empty_bodies_are_empty(on: &Stage) {
 }
 
 pub(crate) async fn head_has_no_body_and_the_length_of_one(on: &Stage) {
-    let answer = on.ask(request(Method::HEAD, &format!("/do/{}/pattern?bytes=5000", fresh("head")), "")).await;
-    assert_eq!((answer.status, answer.body.len(), answer.values("content-length")), (200, 0, vec![&b"5000"[..]]));
+    let answer = on
+        .ask(request(Method::HEAD, &format!("/do/{}/pattern?bytes=5000", fresh("head")), ""))
+        .await;
+    assert_eq!(
+        (answer.status, answer.body.len(), answer.values("content-length")),
+        (200, 0, vec![&b"5000"[..]])
+    );
     let refused = on.ask(request(Method::HEAD, "/nothing", "")).await;
     assert_eq!((refused.status, refused.body.len()), (404, 0));
 }
@@ -62,10 +82,17 @@ pub(crate) async fn statuses_without_a_body_have_none(on: &Stage) {
     for (status, body) in [(204, ""), (304, ""), (204, "which HTTP forbids")] {
         let wish = json!({ "status": status, "body": body, "headers": [["etag", "\"1\""]] });
         let answer = on.ask(post(&path, wish.to_string())).await;
-        assert_eq!((answer.status, answer.body.len(), answer.values("etag")), (status, 0, vec![&b"\"1\""[..]]));
+        assert_eq!(
+            (answer.status, answer.body.len(), answer.values("etag")),
+            (status, 0, vec![&b"\"1\""[..]])
+        );
     }
     let again = on.ask(get(&format!("/do/{}/pattern?bytes=3", fresh("bodiless")))).await;
-    assert_eq!((again.status, again.body), (200, bytes(3)), "nothing is left over for the next answer");
+    assert_eq!(
+        (again.status, again.body),
+        (200, bytes(3)),
+        "nothing is left over for the next answer"
+    );
 }
 
 pub(crate) async fn large_requests_arrive(on: &Stage) {
@@ -78,7 +105,11 @@ pub(crate) async fn large_requests_arrive(on: &Stage) {
     let all = bytes(most);
     let parts = all.chunks(1 << 20).map(Bytes::copy_from_slice).collect();
     let answer = on.ask(Request::put(&path).body(unannounced(parts)).expect("a request")).await;
-    assert_eq!((answer.status, answer.json()), (200, json!({ "bytes": most, "right": true })), "its length was not announced");
+    assert_eq!(
+        (answer.status, answer.json()),
+        (200, json!({ "bytes": most, "right": true })),
+        "its length was not announced"
+    );
 }
 
 pub(crate) async fn large_answers_arrive(on: &Stage) {
@@ -91,7 +122,10 @@ pub(crate) async fn large_answers_arrive(on: &Stage) {
     }
     if let Some(max) = on.abilities().response_bytes_max {
         let refused = on.ask(get(&path(max + 1))).await;
-        assert!(refused.status >= 400 && refused.error()["status"] == refused.status, "{refused:?}");
+        assert!(
+            refused.status >= 400 && refused.error()["status"] == refused.status,
+            "{refused:?}"
+        );
     }
 }
 

@@ -1,4 +1,5 @@
-//! What objects fail with: the status, the one shape that errors have, and that nothing of the request remains.
+//! What objects fail with: the status, the one shape that errors have, and that nothing of the
+//! request remains.
 
 use serde_json::json;
 
@@ -18,10 +19,16 @@ async fn failed(on: &Stage, then: &str) -> Answer {
 pub(crate) async fn objects_say_what_is_wrong(on: &Stage) {
     let conflict = failed(on, "conflict").await;
     let error = conflict.error();
-    assert_eq!((conflict.status, &error["code"], &error["error"]), (409, &json!("AS_ASKED"), &json!("it is as you asked")));
+    assert_eq!(
+        (conflict.status, &error["code"], &error["error"]),
+        (409, &json!("AS_ASKED"), &json!("it is as you asked"))
+    );
     assert_eq!(error["details"], json!({ "why": ["asked", "for"] }));
     let missing = failed(on, "missing").await;
-    assert_eq!((missing.status, &missing.error()["error"]), (404, &json!("there is no such thing")));
+    assert_eq!(
+        (missing.status, &missing.error()["error"]),
+        (404, &json!("there is no such thing"))
+    );
     let invalid = failed(on, "anything").await;
     assert_eq!((invalid.status, invalid.values("retry-after")), (400, vec![]));
 }
@@ -44,7 +51,10 @@ pub(crate) async fn the_servers_own_paths_answer(on: &Stage) {
     assert_eq!(on.ask(get("/health")).await.json(), json!({ "status": "ok" }));
     assert_eq!(on.ask(get("/ready")).await.json(), json!({ "status": "ready" }));
     let figures = on.ask(get("/metrics")).await;
-    assert_eq!((figures.status, figures.values("content-type")), (200, vec![&b"text/plain; version=0.0.4; charset=utf-8"[..]]));
+    assert_eq!(
+        (figures.status, figures.values("content-type")),
+        (200, vec![&b"text/plain; version=0.0.4; charset=utf-8"[..]])
+    );
     let refused = on.ask(post("/health", "")).await;
     assert_eq!((refused.status, &refused.error()["code"]), (404, &json!("NO_OBJECT")));
 }

@@ -7,7 +7,14 @@ use crate::stage::{Stage, fresh};
 
 /// The values of a header that an object has seen, in their order.
 pub(super) fn seen(answer: &Answer, name: &str) -> Vec<Vec<u8>> {
-    let bytes = |value: &Value| value.as_str().expect("a text").chars().map(|char| u8::try_from(char).expect("a byte")).collect();
+    let bytes = |value: &Value| {
+        value
+            .as_str()
+            .expect("a text")
+            .chars()
+            .map(|char| u8::try_from(char).expect("a byte"))
+            .collect()
+    };
     let seen = answer.json();
     let pairs = seen["headers"].as_array().expect("a list");
     pairs.iter().filter(|pair| pair[0] == name).map(|pair| bytes(&pair[1])).collect()
@@ -31,7 +38,9 @@ pub(crate) async fn names_and_values_arrive(on: &Stage) {
         ("user-agent", "contract/1.0 (+https://example.com/)"),
     ];
     let all =
-        sent.iter().fold(get(&format!("/do/{}/here", fresh("names"))), |request, (name, value)| with(request, name, value.as_bytes()));
+        sent.iter().fold(get(&format!("/do/{}/here", fresh("names"))), |request, (name, value)| {
+            with(request, name, value.as_bytes())
+        });
     let answer = on.ask(all).await;
     for (name, value) in sent {
         assert_eq!(seen(&answer, name), [value.as_bytes()], "{name}");
@@ -50,7 +59,12 @@ pub(crate) async fn bytes_outside_of_ascii_arrive(on: &Stage) {
         let answer = on.ask(with(get(&format!("{path}/here")), "x-bytes", &value)).await;
         assert_eq!(seen(&answer, "x-bytes"), [&*value], "in a request");
         let text: String = value.iter().copied().map(char::from).collect();
-        let answer = on.ask(post(&format!("{path}/say"), json!({ "headers": [["x-bytes", text]] }).to_string())).await;
+        let answer = on
+            .ask(post(
+                &format!("{path}/say"),
+                json!({ "headers": [["x-bytes", text]] }).to_string(),
+            ))
+            .await;
         assert_eq!(answer.values("x-bytes"), [&*value], "in an answer");
     }
 }
@@ -58,7 +72,9 @@ pub(crate) async fn bytes_outside_of_ascii_arrive(on: &Stage) {
 pub(crate) async fn repeated_headers_arrive(on: &Stage) {
     let sent = ["one", "two, three", "four"];
     let path = format!("/do/{}", fresh("repeated"));
-    let request = sent.iter().fold(get(&format!("{path}/here")), |request, value| with(request, "x-many", value.as_bytes()));
+    let request = sent.iter().fold(get(&format!("{path}/here")), |request, value| {
+        with(request, "x-many", value.as_bytes())
+    });
     let seen = seen(&on.ask(request).await, "x-many");
     if on.abilities().keeps_repeated_headers {
         assert_eq!(seen, sent.map(|value| value.as_bytes().to_owned()));
@@ -78,7 +94,10 @@ pub(crate) async fn repeated_headers_arrive(on: &Stage) {
 pub(crate) async fn cookies_arrive(on: &Stage) {
     let path = format!("/do/{}", fresh("cookies"));
     let one = "a=1; b=\"two\"; c=%20x=y";
-    assert_eq!(seen(&on.ask(with(get(&format!("{path}/here")), "cookie", one.as_bytes())).await, "cookie"), [one.as_bytes()]);
+    assert_eq!(
+        seen(&on.ask(with(get(&format!("{path}/here")), "cookie", one.as_bytes())).await, "cookie"),
+        [one.as_bytes()]
+    );
     let two = with(with(get(&format!("{path}/here")), "cookie", b"a=1; b=2"), "cookie", b"c=3");
     let two = joined(&seen(&on.ask(two).await, "cookie"), b';');
     assert_eq!(two, [b"a=1", b"b=2", b"c=3"], "RFC 6265 joins them by semicolons");
@@ -89,23 +108,41 @@ pub(crate) async fn cookies_arrive(on: &Stage) {
     ];
     let wish = json!({ "headers": set.map(|value| ["set-cookie", value]) });
     let answer = on.ask(post(&format!("{path}/say"), wish.to_string())).await;
-    assert_eq!(answer.values("set-cookie"), set.map(str::as_bytes), "each in a line of its own, in order");
+    assert_eq!(
+        answer.values("set-cookie"),
+        set.map(str::as_bytes),
+        "each in a line of its own, in order"
+    );
 }
 
 pub(crate) async fn what_answers_say_arrives(on: &Stage) {
     let path = format!("/do/{}/say", fresh("answers"));
     for (status, headers, body) in [
-        (200, json!([["content-type", "text/html; charset=utf-8"], ["etag", "W/\"1\""], ["cache-control", "max-age=60"]]), "<p>ä</p>"),
+        (
+            200,
+            json!([
+                ["content-type", "text/html; charset=utf-8"],
+                ["etag", "W/\"1\""],
+                ["cache-control", "max-age=60"]
+            ]),
+            "<p>ä</p>",
+        ),
         (201, json!([["location", "/do/a/b?c=%20d"], ["x-long", "v".repeat(4000)]]), "{}"),
         (302, json!([["location", "https://example.com/?a=b&c"]]), ""),
         (404, json!([["content-type", "text/plain"]]), "the object's own"),
         (418, json!([["content-type", "application/problem+json"]]), "{\"own\": true}"),
         (500, json!([]), "the object's own, too"),
     ] {
-        let answer = on.ask(post(&path, json!({ "status": status, "headers": headers, "body": body }).to_string())).await;
+        let answer = on
+            .ask(post(
+                &path,
+                json!({ "status": status, "headers": headers, "body": body }).to_string(),
+            ))
+            .await;
         assert_eq!((answer.status, answer.text()), (status, body));
         for pair in headers.as_array().into_iter().flatten() {
-            let (name, value) = (pair[0].as_str().expect("a name"), pair[1].as_str().expect("a value"));
+            let (name, value) =
+                (pair[0].as_str().expect("a name"), pair[1].as_str().expect("a value"));
             assert_eq!(answer.values(name), [value.as_bytes()], "{name} of {status}");
         }
     }
@@ -114,13 +151,22 @@ pub(crate) async fn what_answers_say_arrives(on: &Stage) {
 pub(crate) async fn request_ids_are_kept_or_made(on: &Stage) {
     let path = format!("/do/{}/here", fresh("named"));
     let answer = on.ask(with(get(&path), "x-request-id", b"my-id:1")).await;
-    assert_eq!((answer.values("x-request-id"), seen(&answer, "x-request-id")), (vec![&b"my-id:1"[..]], vec![b"my-id:1".to_vec()]));
+    assert_eq!(
+        (answer.values("x-request-id"), seen(&answer, "x-request-id")),
+        (vec![&b"my-id:1"[..]], vec![b"my-id:1".to_vec()])
+    );
     let mut made = Vec::new();
     for bad in [None, None, Some("not an id"), Some("{}")] {
-        let request = bad.iter().fold(get(&path), |request, bad| with(request, "x-request-id", bad.as_bytes()));
+        let request = bad
+            .iter()
+            .fold(get(&path), |request, bad| with(request, "x-request-id", bad.as_bytes()));
         let answer = on.ask(request).await;
         let [id] = answer.values("x-request-id")[..] else { panic!("one id: {answer:?}") };
-        assert_eq!(seen(&answer, "x-request-id"), [id], "the object and the client know the same name");
+        assert_eq!(
+            seen(&answer, "x-request-id"),
+            [id],
+            "the object and the client know the same name"
+        );
         made.push(id.to_owned());
     }
     let mut different = made.clone();

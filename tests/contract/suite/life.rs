@@ -1,4 +1,5 @@
-//! Programs that start, freeze, overrun their time and end; what they have answered is there for the next one.
+//! Programs that start, freeze, overrun their time and end; what they have answered is there for
+//! the next one.
 
 use dotdo_tests::Deadline;
 use nix::sys::signal::Signal;
@@ -6,7 +7,9 @@ use nix::sys::signal::Signal;
 use crate::gate::Gate;
 use crate::host::Hosted;
 use crate::message::{Answer, get, post};
-use crate::stage::{PATIENCE_SECONDS, Stage, World, add, ask, count, counted, eventually, fresh, insist, soon};
+use crate::stage::{
+    PATIENCE_SECONDS, Stage, World, add, ask, count, counted, eventually, fresh, insist, soon,
+};
 
 /// Nobody waits for long until such a lease is over.
 const SHORT_LEASE_MS: &str = "400";
@@ -38,7 +41,10 @@ pub(crate) async fn what_was_answered_is_there_after_a_cold_start(on: &Stage) {
         kill(program);
     }
     let program = on.start(&world).await;
-    assert_eq!((count(program.as_ref(), "one").await, count(program.as_ref(), "two").await), (6, 6));
+    assert_eq!(
+        (count(program.as_ref(), "one").await, count(program.as_ref(), "two").await),
+        (6, 6)
+    );
 }
 
 pub(crate) async fn a_program_that_was_frozen_knows_what_others_wrote(on: &Stage) {
@@ -55,7 +61,10 @@ pub(crate) async fn a_program_that_was_frozen_knows_what_others_wrote(on: &Stage
     assert_eq!(count(frozen.as_ref(), "read").await, 2, "a read is not from before");
     assert_eq!(add(frozen.as_ref(), "written").await, 3, "a write is not on top of before");
     for program in [&other, &frozen] {
-        assert_eq!((count(program.as_ref(), "written").await, count(program.as_ref(), "read").await), (3, 2));
+        assert_eq!(
+            (count(program.as_ref(), "written").await, count(program.as_ref(), "read").await),
+            (3, 2)
+        );
     }
 }
 
@@ -68,13 +77,19 @@ pub(crate) async fn what_a_request_left_behind_is_done_though_its_program_is_fro
     let answer = ask(frozen.as_ref(), post("/do/Counter/sender/add?tell=receiver", "")).await;
     frozen.signal(Signal::SIGSTOP);
     assert_eq!(counted(&answer), 1);
-    // A platform that freezes programs waits for the message first, or another program looks for it; it wakes up as functions do: by requests.
-    let told = || async { Some(count(other.as_ref(), "receiver").await).filter(|count| *count > 0) };
+    // A platform that freezes programs waits for the message first, or another program looks for
+    // it; it wakes up as functions do: by requests.
+    let told =
+        || async { Some(count(other.as_ref(), "receiver").await).filter(|count| *count > 0) };
     let told = Deadline::in_seconds(PATIENCE_SECONDS).until(told).await;
     assert_eq!(told, Some(1), "{}", other.stderr());
     frozen.signal(Signal::SIGCONT);
     for program in [&other, &frozen] {
-        assert_eq!((count(program.as_ref(), "sender").await, count(program.as_ref(), "receiver").await), (1, 1), "it is taken once");
+        assert_eq!(
+            (count(program.as_ref(), "sender").await, count(program.as_ref(), "receiver").await),
+            (1, 1),
+            "it is taken once"
+        );
     }
 }
 
@@ -84,7 +99,9 @@ pub(crate) async fn a_handler_that_overruns_its_time_leaves_nothing(on: &Stage) 
     }
     let world = world().env("DOTDO_HANDLER_TIME_MAX_MS", "1000");
     let (program, gate) = (on.start(&world).await, Gate::closed().await);
-    let answer = ask(program.as_ref(), post(&format!("/do/Counter/slow/add?gate={}", gate.address()), "")).await;
+    let answer =
+        ask(program.as_ref(), post(&format!("/do/Counter/slow/add?gate={}", gate.address()), ""))
+            .await;
     answer.error();
     assert_eq!(answer.status, 504);
     assert_eq!(gate.come(1).await, ["add"], "it had written");
@@ -96,18 +113,23 @@ pub(crate) async fn a_request_that_is_under_way_when_the_program_is_to_end_is_an
     if !on.is_ours() {
         return;
     }
-    let (world, gate, id) = (world().env("DOTDO_SHUTDOWN_DEADLINE_MS", "60000"), Gate::closed().await, fresh("last"));
+    let (world, gate, id) =
+        (world().env("DOTDO_SHUTDOWN_DEADLINE_MS", "60000"), Gate::closed().await, fresh("last"));
     let program = on.start(&world).await;
     let path = format!("/do/Counter/{id}/add?gate={}", gate.address());
     let end = async {
         gate.come(1).await;
         program.signal(Signal::SIGTERM);
         if on.abilities().ends_in_order {
-            eventually("the program says that it stops", || program.stderr().contains("stopping")).await;
+            eventually("the program says that it stops", || program.stderr().contains("stopping"))
+                .await;
         }
         gate.open();
     };
-    let (answer, ()) = tokio::join!(soon("an answer although the program ends", program.send(post(&path, ""))), end);
+    let (answer, ()) = tokio::join!(
+        soon("an answer although the program ends", program.send(post(&path, ""))),
+        end
+    );
     if on.abilities().ends_in_order {
         assert_eq!(counted(&Answer::of(answer.expect("it is answered")).await), 1);
         assert_eq!(program.wait().code(), Some(0), "{}", program.stderr());

@@ -1,4 +1,5 @@
-//! The suite: each test is a function of a [`Stage`](crate::stage::Stage), and runs once a platform.
+//! The suite: each test is a function of a [`Stage`](crate::stage::Stage), and runs once a
+//! platform.
 
 mod bodies;
 mod errors;
@@ -70,7 +71,8 @@ use tests;
 
 crate::hosts::platforms!(contract);
 
-/// Payloads carry text, of which the length is known: the groups above as far as that goes, and what happens beyond.
+/// Payloads carry text, of which the length is known: the groups above as far as that goes, and
+/// what happens beyond.
 mod azure_payload {
     static STAGE: std::sync::LazyLock<crate::stage::Stage> =
         std::sync::LazyLock::new(|| crate::stage::Stage::new(crate::hosts::AzurePayload));

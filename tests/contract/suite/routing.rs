@@ -13,9 +13,16 @@ const QUERY: &str = "a=1&b=2&a=3&empty=&flag&plus=a+b&encoded=%2B%20%26%3d&%C3%A
 pub(crate) async fn the_path_names_the_object(on: &Stage) {
     let id = fresh("path");
     let seen = on.ask(get(&format!("/do/{id}/some/where"))).await.json();
-    assert_eq!((&seen["class"], &seen["id"], &seen["uri"]), (&json!("Mirror"), &json!(id), &json!("/some/where")), "the default class");
+    assert_eq!(
+        (&seen["class"], &seen["id"], &seen["uri"]),
+        (&json!("Mirror"), &json!(id), &json!("/some/where")),
+        "the default class"
+    );
     let seen = on.ask(get(&format!("/do/Mirror/{id}/some/"))).await.json();
-    assert_eq!((&seen["class"], &seen["id"], &seen["uri"]), (&json!("Mirror"), &json!(id), &json!("/some/")));
+    assert_eq!(
+        (&seen["class"], &seen["id"], &seen["uri"]),
+        (&json!("Mirror"), &json!(id), &json!("/some/"))
+    );
     let seen = on.ask(get(&format!("/do/Mirror/{id}"))).await.json();
     assert_eq!((&seen["id"], &seen["uri"]), (&json!(id), &json!("/")));
     let answer = on.ask(get(&format!("/do/Counter/{id}/count"))).await;
@@ -25,26 +32,46 @@ pub(crate) async fn the_path_names_the_object(on: &Stage) {
 pub(crate) async fn headers_win_over_the_path(on: &Stage) {
     let id = fresh("header");
     for (id_header, type_header) in [("x-do-id", "x-do-type"), ("x-dotdo-id", "x-dotdo-type")] {
-        let seen = on.ask(with(get("/do/Counter/other/count"), id_header, id.as_bytes())).await.json();
-        assert_eq!((&seen["class"], &seen["id"], &seen["uri"]), (&json!("Mirror"), &json!(id), &json!("/do/Counter/other/count")));
+        let seen =
+            on.ask(with(get("/do/Counter/other/count"), id_header, id.as_bytes())).await.json();
+        assert_eq!(
+            (&seen["class"], &seen["id"], &seen["uri"]),
+            (&json!("Mirror"), &json!(id), &json!("/do/Counter/other/count"))
+        );
         let both = with(with(get("/count?x"), id_header, id.as_bytes()), type_header, b"Counter");
         assert_eq!(on.ask(both).await.json(), json!({ "count": 0 }));
         let class = on.ask(with(get(&format!("/do/{id}/count")), type_header, b"Counter")).await;
-        assert_eq!(class.json(), json!({ "count": 0 }), "the header names the class, the path the id");
+        assert_eq!(
+            class.json(),
+            json!({ "count": 0 }),
+            "the header names the class, the path the id"
+        );
     }
 }
 
 pub(crate) async fn ids_are_decoded_once(on: &Stage) {
     let tail = fresh("id");
-    for (written, meant) in
-        [("%C3%A4%20%2B+", "ä ++"), ("%25C3", "%C3"), ("..%2F..%2Fup", "../../up"), ("a%3Fb%23c", "a?b#c"), ("~!*'()", "~!*'()")]
-    {
+    for (written, meant) in [
+        ("%C3%A4%20%2B+", "ä ++"),
+        ("%25C3", "%C3"),
+        ("..%2F..%2Fup", "../../up"),
+        ("a%3Fb%23c", "a?b#c"),
+        ("~!*'()", "~!*'()"),
+    ] {
         let (written, meant) = (format!("{written}-{tail}"), format!("{meant}-{tail}"));
         let seen = on.ask(with(get("/here"), "x-do-id", written.as_bytes())).await.json();
-        assert_eq!((&seen["id"], &seen["uri"]), (&json!(meant), &json!("/here")), "{written} in a header");
+        assert_eq!(
+            (&seen["id"], &seen["uri"]),
+            (&json!(meant), &json!("/here")),
+            "{written} in a header"
+        );
         if on.abilities().keeps_encoded_paths {
             let seen = on.ask(get(&format!("/do/Mirror/{written}/here"))).await.json();
-            assert_eq!((&seen["id"], &seen["uri"]), (&json!(meant), &json!("/here")), "{written} in a path");
+            assert_eq!(
+                (&seen["id"], &seen["uri"]),
+                (&json!(meant), &json!("/here")),
+                "{written} in a path"
+            );
         }
     }
 }
@@ -82,7 +109,10 @@ pub(crate) async fn methods_arrive_as_they_are(on: &Stage) {
         let answer = on.ask(request(method.clone(), &format!("/do/Mirror/{id}/here"), body)).await;
         assert_eq!(answer.status, 200, "{method}: {answer:?}");
         let seen = answer.json();
-        assert_eq!((&seen["method"], &seen["bytes"]), (&json!(method.as_str()), &json!(body.len())));
+        assert_eq!(
+            (&seen["method"], &seen["bytes"]),
+            (&json!(method.as_str()), &json!(body.len()))
+        );
     }
 }
 
@@ -100,7 +130,8 @@ pub(crate) async fn the_query_arrives_as_it_was_sent(on: &Stage) {
     }
 }
 
-/// That an object sees this path and query: as they were written, or at least with the same pairs of the same meaning.
+/// That an object sees this path and query: as they were written, or at least with the same pairs
+/// of the same meaning.
 fn same(seen: &Value, query: &str, path: &str, exactly: bool) {
     let uri = seen["uri"].as_str().expect("a URI");
     if exactly {
@@ -109,7 +140,10 @@ fn same(seen: &Value, query: &str, path: &str, exactly: bool) {
     let (seen_path, seen_query) = uri.split_once('?').unwrap_or((uri, ""));
     let pairs = |query: &str| {
         let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        let mut pairs: Vec<_> = pairs.filter(|(name, _)| !name.is_empty()).map(|(name, value)| (decoded(name), decoded(value))).collect();
+        let mut pairs: Vec<_> = pairs
+            .filter(|(name, _)| !name.is_empty())
+            .map(|(name, value)| (decoded(name), decoded(value)))
+            .collect();
         pairs.sort_by(|one, other| one.0.cmp(&other.0));
         pairs
     };

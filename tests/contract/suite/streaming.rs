@@ -1,4 +1,5 @@
-//! Bodies that come in parts: a part arrives before the next is sent, where the platform can; and what breaks off is never taken for whole.
+//! Bodies that come in parts: a part arrives before the next is sent, where the platform can; and
+//! what breaks off is never taken for whole.
 
 use bytes::Bytes;
 use http::Request;
@@ -15,7 +16,9 @@ use crate::stage::{Stage, fresh, soon};
 fn by_hand() -> (UnboundedSender<Bytes>, Body) {
     let (sender, mut receiver) = unbounded_channel();
     let parts = futures_util::stream::poll_fn(move |cx| {
-        receiver.poll_recv(cx).map(|part: Option<Bytes>| part.map(|part| Ok::<_, Broken>(Frame::data(part))))
+        receiver
+            .poll_recv(cx)
+            .map(|part: Option<Bytes>| part.map(|part| Ok::<_, Broken>(Frame::data(part))))
     });
     (sender, BodyExt::boxed_unsync(StreamBody::new(parts)))
 }
@@ -28,7 +31,10 @@ fn send(sender: &UnboundedSender<Bytes>, part: &'static str) {
 async fn read(body: &mut Body, count: usize) -> Vec<u8> {
     let mut read = Vec::new();
     while read.len() < count {
-        let frame = soon("the next part of a body", body.frame()).await.expect("the body goes on").expect("it does not break");
+        let frame = soon("the next part of a body", body.frame())
+            .await
+            .expect("the body goes on")
+            .expect("it does not break");
         read.extend_from_slice(&frame.into_data().unwrap_or_default());
     }
     read
@@ -36,9 +42,13 @@ async fn read(body: &mut Body, count: usize) -> Vec<u8> {
 
 pub(crate) async fn the_first_part_of_an_answer_comes_before_the_second_is_made(on: &Stage) {
     let gate = Gate::closed().await;
-    let (program, request) = (on.program().await, get(&format!("/do/{}/stream?gate={}", fresh("stream"), gate.address())));
+    let (program, request) = (
+        on.program().await,
+        get(&format!("/do/{}/stream?gate={}", fresh("stream"), gate.address())),
+    );
     if on.abilities().streams_responses {
-        let mut answer = soon("the head of an answer", program.send(request)).await.expect("an answer");
+        let mut answer =
+            soon("the head of an answer", program.send(request)).await.expect("an answer");
         assert_eq!(answer.status(), 200);
         assert_eq!(read(answer.body_mut(), 5).await, b"first");
         gate.come(1).await;
@@ -50,13 +60,19 @@ pub(crate) async fn the_first_part_of_an_answer_comes_before_the_second_is_made(
             gate.open();
         };
         let (answer, ()) = tokio::join!(program.send(request), open);
-        assert_eq!(&*bytes(answer.expect("an answer")).await, b"firstsecond", "it comes as a whole");
+        assert_eq!(
+            &*bytes(answer.expect("an answer")).await,
+            b"firstsecond",
+            "it comes as a whole"
+        );
     }
 }
 
 pub(crate) async fn the_first_part_of_a_request_comes_before_the_second_is_sent(on: &Stage) {
     let (gate, (sender, body)) = (Gate::closed().await, by_hand());
-    let request = Request::post(format!("/do/{}/taste?gate={}", fresh("taste"), gate.address())).body(body).expect("a request");
+    let request = Request::post(format!("/do/{}/taste?gate={}", fresh("taste"), gate.address()))
+        .body(body)
+        .expect("a request");
     let hand = async {
         send(&sender, "first");
         if on.abilities().streams_requests {
@@ -75,11 +91,13 @@ pub(crate) async fn the_first_part_of_a_request_comes_before_the_second_is_sent(
 
 pub(crate) async fn parts_go_both_ways_at_once(on: &Stage) {
     let (sender, body) = by_hand();
-    let request = Request::post(format!("/do/{}/echo", fresh("both"))).body(body).expect("a request");
+    let request =
+        Request::post(format!("/do/{}/echo", fresh("both"))).body(body).expect("a request");
     let program = on.program().await;
     send(&sender, "question");
     if on.abilities().streams_requests && on.abilities().streams_responses {
-        let mut answer = soon("the head of an answer", program.send(request)).await.expect("an answer");
+        let mut answer =
+            soon("the head of an answer", program.send(request)).await.expect("an answer");
         for part in ["another", "and one more"] {
             let before = if part == "another" { "question" } else { "another" };
             assert_eq!(read(answer.body_mut(), before.len()).await, before.as_bytes());
@@ -90,14 +108,21 @@ pub(crate) async fn parts_go_both_ways_at_once(on: &Stage) {
     } else {
         send(&sender, "another");
         drop(sender);
-        assert_eq!(&*bytes(program.send(request).await.expect("an answer")).await, b"questionanother");
+        assert_eq!(
+            &*bytes(program.send(request).await.expect("an answer")).await,
+            b"questionanother"
+        );
     }
 }
 
 pub(crate) async fn an_answer_that_breaks_off_is_not_taken_for_whole(on: &Stage) {
     // Nobody listens there: the second part fails.
     let nowhere = { Gate::closed().await.address() };
-    let answer = on.program().await.send(get(&format!("/do/{}/stream?gate={nowhere}", fresh("broken")))).await;
+    let answer = on
+        .program()
+        .await
+        .send(get(&format!("/do/{}/stream?gate={nowhere}", fresh("broken"))))
+        .await;
     if let Ok(answer) = answer {
         let status = answer.status().as_u16();
         match answer.into_body().collect().await {
@@ -105,7 +130,11 @@ pub(crate) async fn an_answer_that_breaks_off_is_not_taken_for_whole(on: &Stage)
             Ok(body) => assert!(status >= 500, "{status}: {:?}", body.to_bytes()),
         }
     }
-    assert_eq!(on.ask(get(&format!("/do/{}/pattern?bytes=1", fresh("broken")))).await.status, 200, "the next is answered");
+    assert_eq!(
+        on.ask(get(&format!("/do/{}/pattern?bytes=1", fresh("broken")))).await.status,
+        200,
+        "the next is answered"
+    );
 }
 
 pub(crate) async fn a_client_that_goes_away_disturbs_nobody(on: &Stage) {
@@ -113,7 +142,8 @@ pub(crate) async fn a_client_that_goes_away_disturbs_nobody(on: &Stage) {
     let program = on.program().await;
     let request = get(&format!("/do/{id}/stream?gate={}", gate.address()));
     if on.abilities().streams_responses {
-        let mut answer = soon("the head of an answer", program.send(request)).await.expect("an answer");
+        let mut answer =
+            soon("the head of an answer", program.send(request)).await.expect("an answer");
         read(answer.body_mut(), 5).await;
         gate.come(1).await;
         drop(answer);
@@ -124,6 +154,11 @@ pub(crate) async fn a_client_that_goes_away_disturbs_nobody(on: &Stage) {
         }
     }
     gate.open();
-    let again = Answer::of(soon("an answer", program.send(get(&format!("/do/{id}/pattern?bytes=1")))).await.expect("an answer")).await;
+    let again = Answer::of(
+        soon("an answer", program.send(get(&format!("/do/{id}/pattern?bytes=1"))))
+            .await
+            .expect("an answer"),
+    )
+    .await;
     assert_eq!(again.status, 200);
 }

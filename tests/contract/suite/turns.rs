@@ -17,7 +17,9 @@ const REQUESTS: usize = 8;
 pub(crate) async fn requests_to_several_objects_are_under_way_together(on: &Stage) {
     let (gate, program) = (Gate::closed().await, on.program().await);
     let ids: Vec<_> = (0..REQUESTS).map(|_| fresh("meeting")).collect();
-    let sent = join_all(ids.iter().map(|id| ask(program, post(&format!("/do/Counter/{id}/add?gate={}", gate.address()), ""))));
+    let sent = join_all(ids.iter().map(|id| {
+        ask(program, post(&format!("/do/Counter/{id}/add?gate={}", gate.address()), ""))
+    }));
     let keeper = async {
         // Where they are answered one after the other, the others wait until the first has passed.
         gate.come(if on.abilities().is_concurrent { REQUESTS } else { 1 }).await;
@@ -30,20 +32,27 @@ pub(crate) async fn requests_to_several_objects_are_under_way_together(on: &Stag
 pub(crate) async fn requests_to_one_object_have_their_turns(on: &Stage) {
     let (program, id) = (on.program().await, fresh("turns"));
     let adds = join_all((0..2 * REQUESTS).map(|_| add(program, &id))).await;
-    assert_eq!(adds.iter().copied().collect::<BTreeSet<_>>(), (1..=2 * REQUESTS as u64).collect(), "each has a number of its own");
+    assert_eq!(
+        adds.iter().copied().collect::<BTreeSet<_>>(),
+        (1..=2 * REQUESTS as u64).collect(),
+        "each has a number of its own"
+    );
     assert_eq!(count(program, &id).await, 2 * REQUESTS as u64);
 }
 
 pub(crate) async fn a_request_with_a_key_is_done_once(on: &Stage) {
     let (program, id) = (on.program().await, fresh("once"));
     let path = format!("/do/Counter/{id}/add");
-    let keyed = |key: &str| -> Request<Body> { with(post(&path, "the same"), "idempotency-key", key.as_bytes()) };
+    let keyed = |key: &str| -> Request<Body> {
+        with(post(&path, "the same"), "idempotency-key", key.as_bytes())
+    };
     let first = insist(program, || keyed("\"one\"")).await;
     assert_eq!((counted(&first), first.values("idempotency-replayed")), (1, vec![]));
     let again = insist(program, || keyed("\"one\"")).await;
     assert_eq!((counted(&again), again.values("idempotency-replayed")), (1, vec![&b"true"[..]]));
     assert_eq!(counted(&insist(program, || keyed("\"two\"")).await), 2);
-    let other = insist(program, || with(post(&path, "another"), "idempotency-key", b"\"one\"")).await;
+    let other =
+        insist(program, || with(post(&path, "another"), "idempotency-key", b"\"one\"")).await;
     assert_eq!((other.status, other.error()["status"].as_u64()), (422, Some(422)));
     assert_eq!(count(program, &id).await, 2);
 }
@@ -55,9 +64,11 @@ pub(crate) async fn an_object_is_read_as_it_was(on: &Stage) {
     }
     let path = format!("/do/Counter/{id}/count");
     let mut seen = BTreeSet::new();
-    // A lease is a record too, so which number belongs to which addition is the platform's own affair.
+    // A lease is a record too, so which number belongs to which addition is the platform's own
+    // affair.
     for sequence in 1..=6 {
-        let answer = insist(program, || with(get(&path), "x-do-at", sequence.to_string().as_bytes())).await;
+        let answer =
+            insist(program, || with(get(&path), "x-do-at", sequence.to_string().as_bytes())).await;
         if answer.status == 200 {
             seen.insert(counted(&answer));
         }

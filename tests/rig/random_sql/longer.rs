@@ -2,16 +2,30 @@
 
 use super::{Generator, TABLES, Table, quote};
 
-/// How many statements that define something may be said again: fewer than a program keeps prepared.
+/// How many statements that define something may be said again: fewer than a program keeps
+/// prepared.
 const SAID_MAX: usize = 8;
 
-/// How many columns a wide table has, and how long the names are: a hidden rowid takes the place of one of SQLite's 2000. The widest are
-/// rare, because everything about them takes long.
-const WIDTHS: [(usize, usize); 12] =
-    [(99, 1), (99, 200), (99, 1), (99, 60), (99, 1), (99, 30), (99, 1), (99, 1), (500, 60), (1999, 1), (1998, 5), (2001, 1)];
+/// How many columns a wide table has, and how long the names are: a hidden rowid takes the place of
+/// one of SQLite's 2000. The widest are rare, because everything about them takes long.
+const WIDTHS: [(usize, usize); 12] = [
+    (99, 1),
+    (99, 200),
+    (99, 1),
+    (99, 60),
+    (99, 1),
+    (99, 30),
+    (99, 1),
+    (99, 1),
+    (500, 60),
+    (1999, 1),
+    (1998, 5),
+    (2001, 1),
+];
 
 impl Generator<'_> {
-    /// The next statement of the script. A plan of several statements goes on in the next transaction too, with others between its own.
+    /// The next statement of the script. A plan of several statements goes on in the next
+    /// transaction too, with others between its own.
     pub(super) fn next(&mut self) -> String {
         if !self.planned.is_empty() && !self.chance(4) {
             return self.planned.pop_front().unwrap_or_default();
@@ -42,13 +56,15 @@ impl Generator<'_> {
 
     /// What would be done, which changes nothing of what is believed to exist.
     fn explained(&mut self) -> String {
-        let (tables, others, texts) = (self.tables.clone(), self.others.clone(), self.texts.clone());
+        let (tables, others, texts) =
+            (self.tables.clone(), self.others.clone(), self.texts.clone());
         let text = format!("{} {}", self.one(&["EXPLAIN", "EXPLAIN QUERY PLAN"]), self.statement());
         (self.tables, self.others, self.texts) = (tables, others, texts);
         text
     }
 
-    /// A table made anew in the way that SQLite's documentation tells for changes that `ALTER TABLE` can't make.
+    /// A table made anew in the way that SQLite's documentation tells for changes that `ALTER
+    /// TABLE` can't make.
     fn rebuild(&mut self) -> String {
         let index = self.below(self.tables.len());
         let Table { name, columns } = self.tables[index].clone();
@@ -58,8 +74,11 @@ impl Generator<'_> {
             0 => format!("CREATE TABLE {new} AS SELECT * FROM {old}"),
             _ => {
                 let key = self.one(&["", " UNIQUE", " PRIMARY KEY"]);
-                let rest: String = columns.iter().skip(1).map(|column| format!(", {}", quote(column))).collect();
-                self.planned.push_back(format!("INSERT OR IGNORE INTO {new}({list}) SELECT {list} FROM {old}"));
+                let rest: String =
+                    columns.iter().skip(1).map(|column| format!(", {}", quote(column))).collect();
+                self.planned.push_back(format!(
+                    "INSERT OR IGNORE INTO {new}({list}) SELECT {list} FROM {old}"
+                ));
                 format!("CREATE TABLE {new}({}{key}{rest})", quote(&columns[0]))
             }
         };
@@ -80,7 +99,8 @@ impl Generator<'_> {
         format!("ALTER TABLE {} RENAME TO \"between\"", quote(&a))
     }
 
-    /// A savepoint around something that defines, which is then taken back, or kept, or only said to be taken back.
+    /// A savepoint around something that defines, which is then taken back, or kept, or only said
+    /// to be taken back.
     fn taken_back(&mut self) -> String {
         let name = quote(self.one(&["s", "S", "Save point"]));
         let before = (self.tables.clone(), self.others.clone());
@@ -120,8 +140,13 @@ impl Generator<'_> {
             _ => {
                 let (count, length) = self.one(&WIDTHS);
                 let pad = "w".repeat(length);
-                let columns: Vec<String> = (0..count).map(|number| format!("{pad}{number}")).collect();
-                let insert = format!("INSERT INTO wide({pad}0, {pad}{}) VALUES ({}, 7)", count - 1, self.value());
+                let columns: Vec<String> =
+                    (0..count).map(|number| format!("{pad}{number}")).collect();
+                let insert = format!(
+                    "INSERT INTO wide({pad}0, {pad}{}) VALUES ({}, 7)",
+                    count - 1,
+                    self.value()
+                );
                 self.planned.push_back(insert);
                 self.planned.push_back("DROP TABLE IF EXISTS wide".to_owned());
                 format!("CREATE TABLE {}wide({})", self.maybe("IF NOT EXISTS "), columns.join(","))
@@ -136,6 +161,10 @@ impl Generator<'_> {
 
     /// A name of a table, of one that there may not be.
     pub(super) fn some_name(&mut self) -> String {
-        if self.tables.is_empty() || self.chance(4) { self.one(&TABLES).to_owned() } else { self.table().name }
+        if self.tables.is_empty() || self.chance(4) {
+            self.one(&TABLES).to_owned()
+        } else {
+            self.table().name
+        }
     }
 }

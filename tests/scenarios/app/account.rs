@@ -1,6 +1,8 @@
-//! Accounts that send each other money: what leaves one arrives at the other once, whatever happens in between.
+//! Accounts that send each other money: what leaves one arrives at the other once, whatever happens
+//! in between.
 //!
-//! `POST /deposit?cents=` pays in, `POST /transfer?to=&cents=` sends to another account, `GET /balance` tells what is there.
+//! `POST /deposit?cents=` pays in, `POST /transfer?to=&cents=` sends to another account, `GET
+//! /balance` tells what is there.
 
 use dotdo::{Context, DurableObject, Error, Request, Response, Result, json};
 use serde_json::json;
@@ -13,14 +15,25 @@ impl DurableObject for Account {
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
         let (head, _) = request.into_parts();
         let query = head.uri.query().unwrap_or_default();
-        let cents = || number(query, "cents")?.filter(|cents| *cents > 0).ok_or_else(|| Error::invalid("cents is a number above 0"));
-        ctx.sql().exec("CREATE TABLE IF NOT EXISTS moves (id INTEGER PRIMARY KEY, cents INTEGER NOT NULL)", ())?;
+        let cents = || {
+            number(query, "cents")?
+                .filter(|cents| *cents > 0)
+                .ok_or_else(|| Error::invalid("cents is a number above 0"))
+        };
+        ctx.sql().exec(
+            "CREATE TABLE IF NOT EXISTS moves (id INTEGER PRIMARY KEY, cents INTEGER NOT NULL)",
+            (),
+        )?;
         match (head.method.as_str(), head.uri.path()) {
             ("POST", "/deposit") => note(ctx, cents()?)?,
-            ("POST", "/transfer") => transfer(ctx, text(query, "to").unwrap_or_default(), cents()?)?,
+            ("POST", "/transfer") => {
+                transfer(ctx, text(query, "to").unwrap_or_default(), cents()?)?
+            }
             ("POST", "/receive") if ctx.sender().is_some() => note(ctx, cents()?)?,
             ("GET", "/balance") => {}
-            (method, path) => return Err(Error::not_found(format!("an account has no {method} {path}"))),
+            (method, path) => {
+                return Err(Error::not_found(format!("an account has no {method} {path}")));
+            }
         }
         json(&json!({ "cents": balance(ctx)? }))
     }
@@ -31,7 +44,11 @@ fn transfer(ctx: &mut Context, to: &str, cents: i64) -> Result<()> {
         return Err(Error::conflict("there is not enough").with_code("TOO_LITTLE"));
     }
     note(ctx, -cents)?;
-    ctx.send("Account", to, http::Request::post(format!("/receive?cents={cents}")).body(dotdo::Body::empty())?)
+    ctx.send(
+        "Account",
+        to,
+        http::Request::post(format!("/receive?cents={cents}")).body(dotdo::Body::empty())?,
+    )
 }
 
 fn note(ctx: &mut Context, cents: i64) -> Result<()> {

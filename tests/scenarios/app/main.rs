@@ -1,7 +1,10 @@
-//! The program that the scenarios serve: ledgers that number what they take, and handlers that misbehave on request.
+//! The program that the scenarios serve: ledgers that number what they take, and handlers that
+//! misbehave on request.
 //!
-//! `POST /append?client=&n=[&bytes=]` takes one entry and answers with its position, gapless from 1. `GET /count` and `GET /all` tell what is
-//! there. The built-in class and one that runs any SQL are there as well. `POST /endless` and `POST /compute?ms=` write something and then never, or not for so long, come to an end.
+//! `POST /append?client=&n=[&bytes=]` takes one entry and answers with its position, gapless from
+//! 1. `GET /count` and `GET /all` tell what is there. The built-in class and one that runs any SQL
+//! are there as well. `POST /endless` and `POST /compute?ms=` write something and then never, or
+//! not for so long, come to an end.
 
 mod account;
 mod mirror;
@@ -28,7 +31,9 @@ impl DurableObject for Ledger {
             ("GET", "/all") => all(ctx)?,
             ("POST", "/endless") => endless(ctx)?,
             ("POST", "/compute") => compute(ctx, query)?,
-            (method, path) => return Err(Error::not_found(format!("a ledger has no {method} {path}"))),
+            (method, path) => {
+                return Err(Error::not_found(format!("a ledger has no {method} {path}")));
+            }
         };
         json(&answer)
     }
@@ -36,16 +41,24 @@ impl DurableObject for Ledger {
 
 /// A text from the query.
 fn text<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name)).map(|(_, text)| text)
+    query
+        .split('&')
+        .find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name))
+        .map(|(_, text)| text)
 }
 
 /// A number from the query.
 fn number(query: &str, name: &str) -> Result<Option<i64>> {
-    text(query, name).map(|text| text.parse().map_err(|_| Error::invalid(format!("{name} is a number, not {text:?}")))).transpose()
+    text(query, name)
+        .map(|text| {
+            text.parse().map_err(|_| Error::invalid(format!("{name} is a number, not {text:?}")))
+        })
+        .transpose()
 }
 
 fn append(ctx: &mut Context, query: &str) -> Result<Value> {
-    let given = |name| number(query, name)?.ok_or_else(|| Error::invalid(format!("{name} is missing")));
+    let given =
+        |name| number(query, name)?.ok_or_else(|| Error::invalid(format!("{name} is missing")));
     let (client, n, bytes) = (given("client")?, given("n")?, number(query, "bytes")?.unwrap_or(0));
     let mut sql = ctx.sql();
     sql.reborrow().exec(
@@ -54,7 +67,9 @@ fn append(ctx: &mut Context, query: &str) -> Result<Value> {
         (),
     )?;
     let padding = if bytes > 0 { "randomblob(?3)" } else { "nullif(?3, 0)" };
-    let insert = format!("INSERT INTO entries SELECT coalesce(max(position), 0) + 1, ?1, ?2, {padding} FROM entries RETURNING position");
+    let insert = format!(
+        "INSERT INTO entries SELECT coalesce(max(position), 0) + 1, ?1, ?2, {padding} FROM entries RETURNING position"
+    );
     let position: i64 = sql.reborrow().exec(&insert, (client, n, bytes))?.one()?;
     sql.exec(
         "INSERT INTO clients VALUES (?1, 1, ?2) ON CONFLICT (client) DO UPDATE SET entries = entries + 1, last = excluded.last",
@@ -65,7 +80,8 @@ fn append(ctx: &mut Context, query: &str) -> Result<Value> {
 
 /// Whether anything was ever appended: reading must not create tables.
 fn is_new(ctx: &mut Context) -> Result<bool> {
-    let tables: i64 = ctx.sql().exec("SELECT count(*) FROM sqlite_schema WHERE name = 'entries'", ())?.one()?;
+    let tables: i64 =
+        ctx.sql().exec("SELECT count(*) FROM sqlite_schema WHERE name = 'entries'", ())?.one()?;
     Ok(tables == 0)
 }
 
@@ -81,8 +97,10 @@ fn all(ctx: &mut Context) -> Result<Value> {
     if is_new(ctx)? {
         return Ok(json!({ "entries": [], "clients": [] }));
     }
-    let entries: Vec<(i64, i64, i64)> = ctx.sql().exec("SELECT position, client, n FROM entries ORDER BY position", ())?.rows()?;
-    let clients: Vec<(i64, i64, i64)> = ctx.sql().exec("SELECT client, entries, last FROM clients ORDER BY client", ())?.rows()?;
+    let entries: Vec<(i64, i64, i64)> =
+        ctx.sql().exec("SELECT position, client, n FROM entries ORDER BY position", ())?.rows()?;
+    let clients: Vec<(i64, i64, i64)> =
+        ctx.sql().exec("SELECT client, entries, last FROM clients ORDER BY client", ())?.rows()?;
     Ok(json!({ "entries": entries, "clients": clients }))
 }
 
@@ -105,7 +123,8 @@ fn endless(ctx: &mut Context) -> Result<Value> {
 /// Computes without ever giving way, as a handler with a bug would.
 fn compute(ctx: &mut Context, query: &str) -> Result<Value> {
     begin_misery(ctx)?;
-    let time = Duration::from_millis(number(query, "ms")?.and_then(|ms| ms.try_into().ok()).unwrap_or(0));
+    let time =
+        Duration::from_millis(number(query, "ms")?.and_then(|ms| ms.try_into().ok()).unwrap_or(0));
     let (begin, mut rounds) = (Instant::now(), 0_u64);
     while begin.elapsed() < time {
         rounds = std::hint::black_box(rounds + 1);
@@ -114,6 +133,9 @@ fn compute(ctx: &mut Context, query: &str) -> Result<Value> {
 }
 
 fn main() -> ExitCode {
-    let app = App::new().class("Ledger", || Ledger).class("Account", || Account).class("Mirror", || mirror::Mirror);
+    let app = App::new()
+        .class("Ledger", || Ledger)
+        .class("Account", || Account)
+        .class("Mirror", || mirror::Mirror);
     dotdo::run(app.class("DO", || Graph).class("Sql", || SqlObject))
 }

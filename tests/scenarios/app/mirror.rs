@@ -1,6 +1,6 @@
-//! Objects that show what reaches them: `/echo` gives the body back with the headers `x-many`, `/headers` tells all headers, `POST /own` writes
-//! something, and
-//! `POST /call?class=&id=&to=` sends `POST {to}` to another object and tells what came of it.
+//! Objects that show what reaches them: `/echo` gives the body back with the headers `x-many`,
+//! `/headers` tells all headers, `POST /own` writes something, and `POST /call?class=&id=&to=`
+//! sends `POST {to}` to another object and tells what came of it.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,9 @@ impl DurableObject for Mirror {
                 json(&json!({ "count": count }))
             }
             "/call" => call(request.uri().query().unwrap_or_default().to_owned(), ctx).await,
-            "/fail" => Err(Error::conflict("as asked").with_code("AS_ASKED").with_details(json!({ "why": "asked" }))),
+            "/fail" => Err(Error::conflict("as asked")
+                .with_code("AS_ASKED")
+                .with_details(json!({ "why": "asked" }))),
             other => Err(Error::not_found(format!("a mirror has no {other}"))),
         }
     }
@@ -50,13 +52,17 @@ fn headers(request: &Request) -> BTreeMap<String, Vec<String>> {
 /// The value in the query.
 fn value<'a>(query: &'a str, name: &str) -> Result<&'a str> {
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.find(|(key, _)| *key == name).map(|(_, value)| value).ok_or_else(|| Error::invalid(format!("{name} is missing")))
+    pairs
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+        .ok_or_else(|| Error::invalid(format!("{name} is missing")))
 }
 
 async fn call(query: String, ctx: &mut Context) -> Result<Response> {
     let other = ctx.object(value(&query, "class")?, value(&query, "id")?)?;
     // What else the query says goes along, for calls that go on.
-    let uri = format!("{}?{}", value(&query, "to")?, query.split("then=").nth(1).unwrap_or_default());
+    let uri =
+        format!("{}?{}", value(&query, "to")?, query.split("then=").nth(1).unwrap_or_default());
     let mut sent = Request::new("hello".into());
     *sent.method_mut() = http::Method::POST;
     *sent.uri_mut() = uri.parse().map_err(|cause| Error::invalid(format!("{uri}: {cause}")))?;

@@ -44,14 +44,20 @@ pub(super) struct Export {
 impl Collector {
     pub(super) async fn start(manner: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
-        let endpoint = format!("http://{}", listener.local_addr().expect("a listener has an address"));
+        let endpoint =
+            format!("http://{}", listener.local_addr().expect("a listener has an address"));
         let got: Arc<Mutex<Vec<Export>>> = Arc::default();
         let seen = Arc::clone(&got);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let seen = Arc::clone(&seen);
-                let service = hyper::service::service_fn(move |request| take(Arc::clone(&seen), manner, request));
-                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                let service = hyper::service::service_fn(move |request| {
+                    take(Arc::clone(&seen), manner, request)
+                });
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service),
+                );
             }
         });
         Self { endpoint, got }
@@ -71,21 +77,35 @@ impl Collector {
     pub(super) fn spans(&self) -> Vec<Span> {
         let exports = self.exports();
         let resources = exports.iter().flat_map(|export| &export.content.resource_spans);
-        resources.flat_map(|resource| &resource.scope_spans).flat_map(|scope| scope.spans.clone()).collect()
+        resources
+            .flat_map(|resource| &resource.scope_spans)
+            .flat_map(|scope| scope.spans.clone())
+            .collect()
     }
 
     /// Waits until the spans that have come are what `wanted` looks for.
     pub(super) async fn until<T>(&self, wanted: impl Fn(&[Span]) -> Option<T>) -> T {
-        let found = Deadline::in_seconds(PATIENCE_SECONDS).until(|| async { wanted(&self.spans()) }).await;
-        found.unwrap_or_else(|| panic!("these spans are not what was waited for: {:#?}", self.spans()))
+        let found =
+            Deadline::in_seconds(PATIENCE_SECONDS).until(|| async { wanted(&self.spans()) }).await;
+        found.unwrap_or_else(|| {
+            panic!("these spans are not what was waited for: {:#?}", self.spans())
+        })
     }
 }
 
-async fn take(seen: Arc<Mutex<Vec<Export>>>, manner: Manner, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn take(
+    seen: Arc<Mutex<Vec<Export>>>,
+    manner: Manner,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.expect("the request arrives whole").to_bytes();
     let content = ExportTraceServiceRequest::decode(body).expect("the body is what OTLP says");
-    seen.lock().unwrap_or_else(PoisonError::into_inner).push(Export { path: head.uri.path().to_owned(), headers: head.headers, content });
+    seen.lock().unwrap_or_else(PoisonError::into_inner).push(Export {
+        path: head.uri.path().to_owned(),
+        headers: head.headers,
+        content,
+    });
     if manner == Manner::Hangs {
         std::future::pending::<()>().await;
     }

@@ -12,8 +12,8 @@ use crate::world::{PATIENCE_SECONDS, World};
 /// Long enough for a request to be forwarded while it holds, short enough to see it end.
 const LEASE_MS: &str = "3000";
 
-/// Metrics with labels that have no value unless something fails that does not fail here, or gets older than a test does, or is there at
-/// all: a Redis is not.
+/// Metrics with labels that have no value unless something fails that does not fail here, or gets
+/// older than a test does, or is there at all: a Redis is not.
 const ABSENT: [&str; 12] = [
     "dotdo_spans_total",
     "dotdo_commits_failed_total",
@@ -33,7 +33,10 @@ const ABSENT: [&str; 12] = [
 pub(super) fn documented() -> BTreeMap<String, String> {
     let text = dotdo::metrics_reference();
     let rows = text.lines().filter_map(|line| line.strip_prefix("- **`")?.split_once("`** ("));
-    rows.map(|(name, rest)| (name.to_owned(), rest.split(')').next().unwrap_or_default().to_owned())).collect()
+    rows.map(|(name, rest)| {
+        (name.to_owned(), rest.split(')').next().unwrap_or_default().to_owned())
+    })
+    .collect()
 }
 
 /// What a server says of itself at the moment.
@@ -41,15 +44,26 @@ pub(super) async fn scrape(http: &Client, server: &Server) -> Vec<Family> {
     families(&good(http, Method::GET, server.url("/metrics")).await.text().await.expect("text"))
 }
 
-/// The sum of a metric's values for which `label` is `value`; of all when that is empty. For histograms, of the counts.
+/// The sum of a metric's values for which `label` is `value`; of all when that is empty. For
+/// histograms, of the counts.
 pub(super) fn sum(families: &[Family], name: &str, (label, value): (&str, &str)) -> f64 {
-    let samples = families.iter().filter(|family| family.name == name).flat_map(|family| &family.samples);
-    let counted = samples.filter(|sample| sample.name == name || sample.name == format!("{name}_count"));
-    counted.filter(|sample| label.is_empty() || sample.labels.get(label).is_some_and(|is| is == value)).map(|sample| sample.value).sum()
+    let samples =
+        families.iter().filter(|family| family.name == name).flat_map(|family| &family.samples);
+    let counted =
+        samples.filter(|sample| sample.name == name || sample.name == format!("{name}_count"));
+    counted
+        .filter(|sample| label.is_empty() || sample.labels.get(label).is_some_and(|is| is == value))
+        .map(|sample| sample.value)
+        .sum()
 }
 
 /// Waits until a metric's value is above 0, doing `meanwhile` between the looks.
-async fn until(http: &Client, server: &Server, (name, label, value): (&str, &str, &str), meanwhile: &str) {
+async fn until(
+    http: &Client,
+    server: &Server,
+    (name, label, value): (&str, &str, &str),
+    meanwhile: &str,
+) {
     let is_there = || async {
         if !meanwhile.is_empty() {
             good(http, Method::GET, server.url(meanwhile)).await;
@@ -64,18 +78,21 @@ async fn until(http: &Client, server: &Server, (name, label, value): (&str, &str
 async fn work(http: &Client, server: &Server, proxy: &Proxy) {
     for object in ["a", "b", "c"] {
         for n in 0..13 {
-            good(http, Method::POST, server.url(&format!("/do/{object}/append?client=1&n={n}"))).await;
+            good(http, Method::POST, server.url(&format!("/do/{object}/append?client=1&n={n}")))
+                .await;
         }
     }
     for _ in 0..2 {
-        let keyed = http.post(server.url("/do/a/append?client=1&n=13")).header("idempotency-key", "one");
+        let keyed =
+            http.post(server.url("/do/a/append?client=1&n=13")).header("idempotency-key", "one");
         assert!(keyed.send().await.expect("the server answers").status().is_success());
     }
     good(http, Method::POST, server.url("/do/Account/payer/deposit?cents=5")).await;
     good(http, Method::POST, server.url("/do/Account/payer/transfer?to=payee&cents=5")).await;
     proxy.lose(Method::PUT, Lost::Busy);
     good(http, Method::POST, server.url("/do/a/append?client=1&n=14")).await;
-    for name in ["dotdo_snapshots_total", "dotdo_evictions_total", "dotdo_messages_delivered_total"] {
+    for name in ["dotdo_snapshots_total", "dotdo_evictions_total", "dotdo_messages_delivered_total"]
+    {
         until(http, server, (name, "", ""), "").await;
     }
     for object in ["a", "b", "c"] {
@@ -94,7 +111,12 @@ async fn contend(http: &Client, functions: &[Server; 2]) {
 fn check_documented(pages: &[Vec<Family>]) -> BTreeSet<String> {
     let documented = documented();
     for family in pages.iter().flatten() {
-        assert_eq!(documented.get(&family.name), Some(&family.kind), "{} is not documented as this", family.name);
+        assert_eq!(
+            documented.get(&family.name),
+            Some(&family.kind),
+            "{} is not documented as this",
+            family.name
+        );
         assert!(!family.help.is_empty(), "{} has no description", family.name);
     }
     pages.iter().flatten().map(|family| family.name.clone()).collect()
@@ -115,31 +137,46 @@ async fn every_metric_is_there_after_work_that_it_counts_and_none_that_is_not_do
     let to_other = || async {
         good(&http, Method::POST, owner.url("/do/passed/append?client=1&n=1")).await;
         good(&http, Method::GET, other.url("/do/passed/count")).await;
-        (sum(&scrape(&http, &other).await, "dotdo_forwarded_total", ("result", "answered")) > 0.0).then_some(())
+        (sum(&scrape(&http, &other).await, "dotdo_forwarded_total", ("result", "answered")) > 0.0)
+            .then_some(())
     };
     Deadline::in_seconds(PATIENCE_SECONDS).until(to_other).await.expect("a request is forwarded");
-    until(&http, &owner, ("dotdo_lease_changes_total", "change", "renewed"), "/do/passed/count").await;
+    until(&http, &owner, ("dotdo_lease_changes_total", "change", "renewed"), "/do/passed/count")
+        .await;
     good(&http, Method::POST, other.url("/do/left/append?client=1&n=1")).await;
     let others = scrape(&http, &other).await;
     other.kill9();
     good(&http, Method::POST, owner.url("/do/left/append?client=1&n=2")).await;
     until(&http, &owner, ("dotdo_lease_changes_total", "change", "lapsed"), "").await;
 
-    let pages = [scrape(&http, &owner).await, others, scrape(&http, &functions[0]).await, scrape(&http, &functions[1]).await];
+    let pages = [
+        scrape(&http, &owner).await,
+        others,
+        scrape(&http, &functions[0]).await,
+        scrape(&http, &functions[1]).await,
+    ];
     let mut seen = check_documented(&pages);
     seen.extend(ABSENT.map(str::to_owned));
     assert_eq!(seen, documented().into_keys().collect(), "every metric is there");
     check_owner(&pages[0]);
-    assert!(sum(&pages[2], "dotdo_fenced_total", ("", "")) + sum(&pages[3], "dotdo_fenced_total", ("", "")) >= 1.0);
-    let unlabelled =
-        [sum(&pages[1], "dotdo_forward_seconds", ("", "")), sum(&pages[0], "dotdo_peer_requests_total", ("result", "answered"))];
+    assert!(
+        sum(&pages[2], "dotdo_fenced_total", ("", ""))
+            + sum(&pages[3], "dotdo_fenced_total", ("", ""))
+            >= 1.0
+    );
+    let unlabelled = [
+        sum(&pages[1], "dotdo_forward_seconds", ("", "")),
+        sum(&pages[0], "dotdo_peer_requests_total", ("result", "answered")),
+    ];
     assert!(unlabelled.iter().all(|value| *value >= 1.0), "{unlabelled:?}");
 }
 
 /// What the server counted that did most of the work.
 fn check_owner(page: &[Family]) {
     let value = |name: &str| sum(page, name, ("", ""));
-    assert!(value("dotdo_commits_total") >= 42.0 && value("dotdo_commit_transactions_total") >= 42.0);
+    assert!(
+        value("dotdo_commits_total") >= 42.0 && value("dotdo_commit_transactions_total") >= 42.0
+    );
     assert!(value("dotdo_commit_bytes_total") > value("dotdo_commits_total"));
     assert!(value("dotdo_requests_replayed_total") >= 1.0);
     assert!(value("dotdo_restores_total") >= 5.0, "two evicted objects came back");
@@ -148,9 +185,15 @@ fn check_owner(page: &[Family]) {
     assert_eq!(value("dotdo_requests_waiting"), 0.0);
     assert!(value("dotdo_handler_seconds") >= 42.0 && value("dotdo_turn_wait_seconds") >= 42.0);
     assert!(sum(page, "dotdo_http_requests_total", ("class", "Ledger")) >= 42.0);
-    assert!(sum(page, "dotdo_store_requests_total", ("outcome", "unavailable")) >= 1.0, "the store failed once");
+    assert!(
+        sum(page, "dotdo_store_requests_total", ("outcome", "unavailable")) >= 1.0,
+        "the store failed once"
+    );
     for operation in ["create", "put", "get"] {
-        assert!(sum(page, "dotdo_store_bytes_total", ("operation", operation)) > 0.0, "{operation}");
+        assert!(
+            sum(page, "dotdo_store_bytes_total", ("operation", operation)) > 0.0,
+            "{operation}"
+        );
     }
     for change in ["claimed", "renewed", "lapsed", "taken_over"] {
         assert!(sum(page, "dotdo_lease_changes_total", ("change", change)) >= 1.0, "{change}");

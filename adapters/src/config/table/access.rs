@@ -26,7 +26,11 @@ pub(super) static ACCESS: &[Knob] = &[
         text!("the name of a bucket", is_bucket, access.r2.bucket),
         "Alone it means the storage `s3://` with this bucket.",
     ),
-    Knob::new("r2.access_key_id", text!("text", any, access.r2.access_key_id), "The public half of the key pair; wins over Amazon's."),
+    Knob::new(
+        "r2.access_key_id",
+        text!("text", any, access.r2.access_key_id),
+        "The public half of the key pair; wins over Amazon's.",
+    ),
     Knob::new("r2.secret_access_key", secret!(access.r2.secret_access_key), "The secret half."),
     Knob::new(
         "aws.endpoint_url",
@@ -48,16 +52,32 @@ pub(super) static ACCESS: &[Knob] = &[
         text!("letters, digits and hyphens", is_label, access.aws.default_region),
         "The region, when `AWS_REGION` says none.",
     ),
-    Knob::new("aws.access_key_id", text!("text", any, access.aws.access_key_id), "The public half of a key pair."),
+    Knob::new(
+        "aws.access_key_id",
+        text!("text", any, access.aws.access_key_id),
+        "The public half of a key pair.",
+    ),
     Knob::new("aws.secret_access_key", secret!(access.aws.secret_access_key), "The secret half."),
-    Knob::new("aws.session_token", secret!(access.aws.session_token), "The third part of temporary keys."),
+    Knob::new(
+        "aws.session_token",
+        secret!(access.aws.session_token),
+        "The third part of temporary keys.",
+    ),
     Knob::new(
         "aws.web_identity_token_file",
         text!("the path of a file", any, access.aws.web_identity_token_file),
         "A token to exchange for keys, with `AWS_ROLE_ARN`.",
     ),
-    Knob::new("aws.role_arn", text!("text", any, access.aws.role_arn), "The role to take on with it."),
-    Knob::new("aws.role_session_name", text!("text", any, access.aws.role_session_name), "The name that audit logs show."),
+    Knob::new(
+        "aws.role_arn",
+        text!("text", any, access.aws.role_arn),
+        "The role to take on with it.",
+    ),
+    Knob::new(
+        "aws.role_session_name",
+        text!("text", any, access.aws.role_session_name),
+        "The name that audit logs show.",
+    ),
     Knob::new(
         "aws.container_credentials_relative_uri",
         text!("a path", any, access.aws.container_credentials_relative_uri),
@@ -78,15 +98,28 @@ pub(super) static ACCESS: &[Knob] = &[
         text!("the path of a file", any, access.google.application_credentials),
         "A service account's key; else the machine's own identity.",
     ),
-    Knob::new("google.service_account_key", secret!(access.google.service_account_key), "The same as JSON, and wins."),
+    Knob::new(
+        "google.service_account_key",
+        secret!(access.google.service_account_key),
+        "The same as JSON, and wins.",
+    ),
     Knob::new(
         "azure.storage_account",
-        text!("the name of a storage account: letters and digits", is_label, access.azure.storage_account),
+        text!(
+            "the name of a storage account: letters and digits",
+            is_label,
+            access.azure.storage_account
+        ),
         "The storage account; `az://` needs it.",
     )
     .with_aliases(&["AZURE_STORAGE_ACCOUNT_NAME"]),
-    Knob::new("azure.storage_key", secret!(access.azure.storage_key), "The account's key.").with_aliases(&["AZURE_STORAGE_ACCOUNT_KEY"]),
-    Knob::new("azure.storage_sas_token", secret!(access.azure.storage_sas_token), "A shared access signature."),
+    Knob::new("azure.storage_key", secret!(access.azure.storage_key), "The account's key.")
+        .with_aliases(&["AZURE_STORAGE_ACCOUNT_KEY"]),
+    Knob::new(
+        "azure.storage_sas_token",
+        secret!(access.azure.storage_sas_token),
+        "A shared access signature.",
+    ),
     Knob::new(
         "azure.federated_token_file",
         text!("the path of a file", any, access.azure.federated_token_file),
@@ -99,5 +132,9 @@ pub(super) static ACCESS: &[Knob] = &[
     )
     .with_aliases(&["IDENTITY_ENDPOINT"]),
     Knob::new("azure.client_id", text!("text", any, access.azure.client_id), "The application."),
-    Knob::new("azure.tenant_id", text!("a directory's id or domain", is_directory, access.azure.tenant_id), "The directory."),
+    Knob::new(
+        "azure.tenant_id",
+        text!("a directory's id or domain", is_directory, access.azure.tenant_id),
+        "The directory.",
+    ),
 ];

@@ -16,12 +16,20 @@ pub(super) static MIDDLEWARE: &[Knob] = &[
     ),
     Knob::new(
         "auth.skip_paths",
-        list!("paths, such as /health, or /do/Public/* for everything below one", is_skip_path, edge.auth.skip_paths),
+        list!(
+            "paths, such as /health, or /do/Public/* for everything below one",
+            is_skip_path,
+            edge.auth.skip_paths
+        ),
         "The paths that need no token. A request that names its object in a header needs one whatever its path.",
     ),
     Knob::new(
         "trusted_proxies",
-        list!("networks such as 10.0.0.0/8, or one number of proxies", is_proxy, edge.trusted_proxies),
+        list!(
+            "networks such as 10.0.0.0/8, or one number of proxies",
+            is_proxy,
+            edge.trusted_proxies
+        ),
         "Which proxies stand in front: whose word counts about where a request comes from, in `X-Forwarded-For`. By networks, what none of them \
          has written is not believed; a number counts from the end of that header. Without any, a request comes from whoever opened the \
          connection.",
@@ -46,7 +54,11 @@ pub(super) static MIDDLEWARE: &[Knob] = &[
     ),
     Knob::new(
         "cors.origins",
-        list!("origins such as https://app.example.com, or *, or null", is_origin, edge.cors.origins),
+        list!(
+            "origins such as https://app.example.com, or *, or null",
+            is_origin,
+            edge.cors.origins
+        ),
         "The origins whose pages may use the server from a browser; exactly these, no patterns. `*` is every page, without credentials.",
     ),
     Knob::new(
@@ -55,9 +67,21 @@ pub(super) static MIDDLEWARE: &[Knob] = &[
         "Let those pages send what the browser keeps (cookies, its own login). A page that sends the header `Authorization` itself does not \
          need it.",
     ),
-    Knob::new("cors.methods", list!("methods", is_method, edge.cors.methods), "The methods that those pages may use."),
-    Knob::new("cors.headers", list!("names of headers", is_header, edge.cors.headers), "The headers that they may send."),
-    Knob::new("cors.exposed_headers", list!("names of headers", is_header, edge.cors.exposed_headers), "The headers that they may read."),
+    Knob::new(
+        "cors.methods",
+        list!("methods", is_method, edge.cors.methods),
+        "The methods that those pages may use.",
+    ),
+    Knob::new(
+        "cors.headers",
+        list!("names of headers", is_header, edge.cors.headers),
+        "The headers that they may send.",
+    ),
+    Knob::new(
+        "cors.exposed_headers",
+        list!("names of headers", is_header, edge.cors.exposed_headers),
+        "The headers that they may read.",
+    ),
     Knob::new(
         "cors.max_age_ms",
         Slot::Millis(0..=DAY_MS, |config| &mut config.edge.cors.max_age),

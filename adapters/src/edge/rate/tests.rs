@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use super::*;
 
 fn limiter(requests: u32, window_ms: u64) -> RateLimiter {
-    RateLimiter::new(&RateSettings { requests, window: Duration::from_millis(window_ms) }).expect("a limit")
+    RateLimiter::new(&RateSettings { requests, window: Duration::from_millis(window_ms) })
+        .expect("a limit")
 }
 
 fn object(id: &str) -> ObjectId {
@@ -31,7 +32,11 @@ fn as_many_as_configured_come_at_once_and_then_one_a_step() {
     }
     let refused = limiter.take_at(ms(400), 1);
     assert_eq!((refused.remaining, refused.wait, refused.reset), (0, Some(ms(600)), ms(2600)));
-    assert_eq!(limiter.take_at(ms(999), 1).wait, Some(ms(1)), "who is refused does not wait longer for having asked");
+    assert_eq!(
+        limiter.take_at(ms(999), 1).wait,
+        Some(ms(1)),
+        "who is refused does not wait longer for having asked"
+    );
     assert_eq!(limiter.take_at(ms(1000), 1).wait, None);
     assert!(limiter.take_at(ms(1000), 1).wait.is_some());
     assert_eq!(limiter.take_at(ms(1000), 2).remaining, 2, "another pair has its own");
@@ -41,22 +46,44 @@ fn as_many_as_configured_come_at_once_and_then_one_a_step() {
 #[test]
 fn a_pair_is_a_client_and_an_object() {
     let limiter = limiter(1, 1000);
-    let v6 = |text: &str| Client::Address(IpAddr::V6(text.parse::<Ipv6Addr>().expect("an address")));
+    let v6 =
+        |text: &str| Client::Address(IpAddr::V6(text.parse::<Ipv6Addr>().expect("an address")));
     let v4 = Client::Address(IpAddr::V4(Ipv4Addr::new(1, 2, 3, 4)));
-    let clients = [Client::Unknown, Client::Caller(""), Client::Caller("1.2.3.4"), v4, v6("2001:db8::1"), v6("2001:db8:0:1::1")];
-    let pairs = clients.iter().flat_map(|client| ["a", "b"].map(|id| limiter.pair(*client, &object(id))));
+    let clients = [
+        Client::Unknown,
+        Client::Caller(""),
+        Client::Caller("1.2.3.4"),
+        v4,
+        v6("2001:db8::1"),
+        v6("2001:db8:0:1::1"),
+    ];
+    let pairs =
+        clients.iter().flat_map(|client| ["a", "b"].map(|id| limiter.pair(*client, &object(id))));
     assert_eq!(pairs.collect::<BTreeSet<_>>().len(), 2 * clients.len());
-    assert_eq!(limiter.pair(v6("2001:db8::1"), &object("a")), limiter.pair(v6("2001:db8::ffff:2"), &object("a")));
-    assert_ne!(limiter.pair(v4, &object("a")), self::limiter(1, 1000).pair(v4, &object("a")), "another process has another key");
+    assert_eq!(
+        limiter.pair(v6("2001:db8::1"), &object("a")),
+        limiter.pair(v6("2001:db8::ffff:2"), &object("a"))
+    );
+    assert_ne!(
+        limiter.pair(v4, &object("a")),
+        self::limiter(1, 1000).pair(v4, &object("a")),
+        "another process has another key"
+    );
 }
 
 #[test]
 fn ten_thousand_clients_have_each_their_own() {
-    // With a random key, nine of them would meet in one set in one run of 25, and one would be forgotten.
+    // With a random key, nine of them would meet in one set in one run of 25, and one would be
+    // forgotten.
     let limiter = RateLimiter { key: [1; 32], ..limiter(2, 60_000) };
-    let pairs: Vec<u128> = (0..10_000u32).map(|n| limiter.pair(Client::Address(IpAddr::V4(n.into())), &object("a"))).collect();
+    let pairs: Vec<u128> = (0..10_000u32)
+        .map(|n| limiter.pair(Client::Address(IpAddr::V4(n.into())), &object("a")))
+        .collect();
     for remaining in [1, 0] {
-        let forgotten = pairs.iter().filter(|pair| limiter.take_at(ms(0), **pair).remaining != remaining).count();
+        let forgotten = pairs
+            .iter()
+            .filter(|pair| limiter.take_at(ms(0), **pair).remaining != remaining)
+            .count();
         assert_eq!(forgotten, 0);
     }
     assert!(pairs.iter().all(|pair| limiter.take_at(ms(0), *pair).wait.is_some()));

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use dotdo_core::{App, Body, Bucket, Clock, Components, Engine, Error, Inline, Memory, ObjectId, Random, Request, Settings, Tenant};
+use dotdo_core::{
+    App, Body, Bucket, Clock, Components, Engine, Error, Inline, Memory, ObjectId, Random, Request,
+    Settings, Tenant,
+};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -51,7 +54,10 @@ pub(super) struct Reply {
 
 impl World {
     pub(super) async fn new() -> Self {
-        let clock = Arc::new(MovedClock { real: SystemClock::new(), wall_ms: AtomicI64::new(1_800_000_000_000) });
+        let clock = Arc::new(MovedClock {
+            real: SystemClock::new(),
+            wall_ms: AtomicI64::new(1_800_000_000_000),
+        });
         let bucket: Arc<dyn Bucket> = Arc::new(Memory::new(clock.clone()));
         Self { engine: start(&bucket, &clock).await, bucket, clock }
     }
@@ -78,19 +84,32 @@ impl World {
         self.send_text(method, path, text).await
     }
 
-    pub(super) async fn send_text(&self, method: &str, path: &str, body: String) -> Result<Reply, Error> {
-        let request = http::Request::builder().method(method).uri(path).header("x-request-id", "r-1");
+    pub(super) async fn send_text(
+        &self,
+        method: &str,
+        path: &str,
+        body: String,
+    ) -> Result<Reply, Error> {
+        let request =
+            http::Request::builder().method(method).uri(path).header("x-request-id", "r-1");
         let request: Request = request.body(Body::from(body)).expect("a good request");
         let object = ObjectId::new("DO", "graph").expect("a good name");
         let (head, body) = self.engine.fetch(&object, None, request).await?.into_parts();
         let bytes = body.bytes().await.expect("the body is whole");
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("the body is JSON") };
+        let body = if bytes.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&bytes).expect("the body is JSON")
+        };
         Ok(Reply { status: head.status, headers: head.headers, body })
     }
 
     /// The body of a request that succeeds.
     pub(super) async fn ok(&self, method: &str, path: &str, body: Value) -> Value {
-        let reply = self.send(method, path, body).await.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"));
+        let reply = self
+            .send(method, path, body)
+            .await
+            .unwrap_or_else(|error| panic!("{method} {path}: {error:?}"));
         assert!(reply.status.is_success(), "{method} {path}: {reply:?}");
         reply.body
     }
@@ -101,7 +120,10 @@ impl World {
 
     /// The code of a request that fails.
     pub(super) async fn code(&self, method: &str, path: &str, body: Value) -> &'static str {
-        self.send(method, path, body).await.map(|reply| panic!("{method} {path}: {reply:?}")).unwrap_or_else(|error: Error| error.code())
+        self.send(method, path, body)
+            .await
+            .map(|reply| panic!("{method} {path}: {reply:?}"))
+            .unwrap_or_else(|error: Error| error.code())
     }
 
     /// The ids of a list's items.
@@ -125,5 +147,7 @@ async fn start(bucket: &Arc<dyn Bucket>, clock: &Arc<MovedClock>) -> Engine {
     };
     let tenant = Tenant::new("local", "local").expect("good names");
     let app = App::new().class("DO", || Graph);
-    Engine::start(app, tenant, Settings::default(), components).await.expect("a store in memory serves")
+    Engine::start(app, tenant, Settings::default(), components)
+        .await
+        .expect("a store in memory serves")
 }

@@ -1,6 +1,9 @@
 //! An app behind the real engine, as its clients see it.
 
-use dotdo_core::{App, Components, Context, DurableObject, Engine, Error, Memory, Random, Request, Response, Result, Settings, Tenant};
+use dotdo_core::{
+    App, Components, Context, DurableObject, Engine, Error, Memory, Random, Request, Response,
+    Result, Settings, Tenant,
+};
 use http::Method;
 
 use super::*;
@@ -35,9 +38,19 @@ async fn server() -> Server<Engine> {
     let random = Arc::new(OsRandom);
     let instance = uuid::Builder::from_random_bytes(random.bytes16()).into_uuid();
     let bucket = Arc::new(Memory::new(clock.clone()));
-    let components = Components { bucket, clock, random, executor: Arc::new(Workers::default()), peers: None, directory: None, instance };
+    let components = Components {
+        bucket,
+        clock,
+        random,
+        executor: Arc::new(Workers::default()),
+        peers: None,
+        directory: None,
+        instance,
+    };
     let settings = Settings { handler_time_max: Duration::from_secs(3), ..Settings::default() };
-    let engine = Engine::start(app, Tenant::new("o", "t").expect("a tenant"), settings, components).await.expect("an engine");
+    let engine = Engine::start(app, Tenant::new("o", "t").expect("a tenant"), settings, components)
+        .await
+        .expect("an engine");
     Server::serving(Edge::new(engine, router, edge_settings(), None, 1), server_settings()).await
 }
 
@@ -48,9 +61,11 @@ fn request(method: &str, path: &str, more: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_counts_and_what_failed_leaves_no_trace() {
     let server = server().await;
-    for (path, status, code) in
-        [("/do/a/panic", 500, "HANDLER_PANICKED"), ("/do/a/fail", 400, "BAD_REQUEST"), ("/do/a/forever", 504, "TIMED_OUT")]
-    {
+    for (path, status, code) in [
+        ("/do/a/panic", 500, "HANDLER_PANICKED"),
+        ("/do/a/fail", 400, "BAD_REQUEST"),
+        ("/do/a/forever", 504, "TIMED_OUT"),
+    ] {
         assert_eq!(server.ask(&request("POST", "/do/a", "")).await.status, 200);
         let answer = server.ask(&request("POST", path, "")).await;
         assert_eq!((answer.status, &answer.json()["code"]), (status, &code.into()), "{path}");
@@ -67,7 +82,8 @@ async fn a_former_state_can_be_read_and_not_changed() {
         server.ask(&request("POST", "/do/a", "")).await;
     }
     for sequence in 0..100 {
-        let answer = server.ask(&request("GET", "/do/a", &format!("x-do-at: {sequence}\r\n"))).await;
+        let answer =
+            server.ask(&request("GET", "/do/a", &format!("x-do-at: {sequence}\r\n"))).await;
         if answer.status == 200 {
             versions.push(answer.text().to_owned());
         }
@@ -82,7 +98,11 @@ async fn a_former_state_can_be_read_and_not_changed() {
 async fn a_client_that_goes_away_leaves_its_object_well() {
     let server = server().await;
     let mut client = server.connect().await;
-    client.send("POST /do/a/read HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n").await;
+    client
+        .send(
+            "POST /do/a/read HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        )
+        .await;
     drop(client);
     let mut client = server.connect().await;
     client.send("POST /do/a/read HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n").await;

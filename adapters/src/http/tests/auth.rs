@@ -30,7 +30,11 @@ async fn a_token_opens_the_door_and_reaches_the_object() {
     let server = Server::with(server_settings(), with_token()).await;
     let bearer = format!("Authorization: Bearer {TOKEN}");
     let answer = server.ask(&request("/do/a/header/authorization", &[&bearer])).await;
-    assert_eq!((answer.status, answer.text()), (200, &*format!("Bearer {TOKEN}")), "an object may look at it too");
+    assert_eq!(
+        (answer.status, answer.text()),
+        (200, &*format!("Bearer {TOKEN}")),
+        "an object may look at it too"
+    );
     for open in ["/health", "/ready", "http://example.com/health"] {
         assert_eq!(server.ask(&request(open, &[])).await.status, 200, "{open}");
     }
@@ -41,12 +45,27 @@ async fn without_a_good_token_there_is_nothing_to_see() {
     let server = Server::with(server_settings(), with_token()).await;
     let missing = (401, "Bearer", "\"UNAUTHENTICATED\"".to_owned());
     let wrong = (401, "Bearer error=\"invalid_token\"", "\"INVALID_TOKEN\"".to_owned());
-    for target in
-        ["/do/a/seen", "/metrics", "/nothing", "/do/%/x", "/do/Nope/a/", "/HEALTH", "//health", "/./health", "/%68ealth", "/health/"]
-    {
+    for target in [
+        "/do/a/seen",
+        "/metrics",
+        "/nothing",
+        "/do/%/x",
+        "/do/Nope/a/",
+        "/HEALTH",
+        "//health",
+        "/./health",
+        "/%68ealth",
+        "/health/",
+    ] {
         assert_eq!(refusal(&server.ask(&request(target, &[])).await), missing, "{target}");
     }
-    for target in ["http://x/do/a/seen", "http://health/do/a/seen", "*", "/health%2f..%2fdo/a/seen", "/health/../do/a/seen"] {
+    for target in [
+        "http://x/do/a/seen",
+        "http://health/do/a/seen",
+        "*",
+        "/health%2f..%2fdo/a/seen",
+        "/health/../do/a/seen",
+    ] {
         assert_eq!(refusal(&server.ask(&request(target, &[])).await), missing, "{target}");
     }
     for header in ["X-DO-ID: a", "x-dotdo-id: a", "X-DO-Type: Counter"] {
@@ -54,13 +73,20 @@ async fn without_a_good_token_there_is_nothing_to_see() {
     }
     let good = format!("Authorization: Bearer {TOKEN}");
     let long = format!("Authorization: Bearer {}", "x".repeat(60_000));
-    for headers in
-        [&[&*good, "Authorization: Bearer x"][..], &[&good, &good], &["Authorization: Bearer"], &["Authorization: Bearer x"], &[&long]]
-    {
+    for headers in [
+        &[&*good, "Authorization: Bearer x"][..],
+        &[&good, &good],
+        &["Authorization: Bearer"],
+        &["Authorization: Bearer x"],
+        &[&long],
+    ] {
         assert_eq!(refusal(&server.ask(&request("/do/a/seen", headers)).await), wrong);
     }
     // A second request inside what looks like the first one's body is read as what it is.
-    let smuggled = format!("POST /health HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n{}", request("/do/a/seen", &[]));
+    let smuggled = format!(
+        "POST /health HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n{}",
+        request("/do/a/seen", &[])
+    );
     let mut client = server.connect().await;
     client.send(&smuggled).await;
     assert_eq!((client.answer().await.status, client.answer().await.status), (404, 401));
@@ -82,7 +108,9 @@ impl Authenticate for Names {
             Some(("alice", _)) => Ok(Caller::new("alice").of_tenant(Tenant::new("o", "t")?)),
             Some(("bob", _)) => Ok(Caller::new("bob").of_tenant(Tenant::new("o", "other")?)),
             Some(("panic", _)) => panic!("as asked"),
-            Some(("later", _)) => Err(Error::new(ErrorKind::Unavailable, "the keys can't be fetched")),
+            Some(("later", _)) => {
+                Err(Error::new(ErrorKind::Unavailable, "the keys can't be fetched"))
+            }
             _ => Err(Error::new(ErrorKind::Unauthenticated, "there is no such session")),
         }
     }
@@ -90,10 +118,18 @@ impl Authenticate for Names {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_s_own_hook_decides_beside_the_configured_tokens() {
-    let auth = AuthSettings { tokens: Some(Secret::new(TOKEN)), hook: Some(Hook::new(Names)), ..AuthSettings::default() };
+    let auth = AuthSettings {
+        tokens: Some(Secret::new(TOKEN)),
+        hook: Some(Hook::new(Names)),
+        ..AuthSettings::default()
+    };
     let router = Router::new(["DO"], Some("DO"));
     let edge = Edge::new(TestObjects::default(), router, settings(auth), None, 1);
-    let server = Server::serving(edge.of_tenant(Tenant::new("o", "t").expect("a tenant")), server_settings()).await;
+    let server = Server::serving(
+        edge.of_tenant(Tenant::new("o", "t").expect("a tenant")),
+        server_settings(),
+    )
+    .await;
     for (token, status, code) in [
         (TOKEN, 200, None),
         ("alice-1", 200, None),
@@ -102,7 +138,8 @@ async fn a_program_s_own_hook_decides_beside_the_configured_tokens() {
         ("later-1", 503, Some("AUTH_UNAVAILABLE")),
         ("panic-1", 500, Some("INTERNAL")),
     ] {
-        let answer = server.ask(&request("/do/a/seen", &[&format!("Authorization: Bearer {token}")])).await;
+        let answer =
+            server.ask(&request("/do/a/seen", &[&format!("Authorization: Bearer {token}")])).await;
         assert_eq!((answer.status, answer.json()["code"].as_str()), (status, code), "{token}");
     }
 }

@@ -31,7 +31,8 @@ impl Answer {
 
 impl Client {
     pub(super) async fn connect(address: SocketAddr) -> Self {
-        let (input, output) = TcpStream::connect(address).await.expect("the server listens").into_split();
+        let (input, output) =
+            TcpStream::connect(address).await.expect("the server listens").into_split();
         Self { input: BufReader::new(input), output }
     }
 
@@ -42,7 +43,11 @@ impl Client {
     /// The head of the next response: status and headers.
     pub(super) async fn head(&mut self) -> Answer {
         let first = self.line().await;
-        let status = first.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("a status line, not {first:?}"));
+        let status = first
+            .split(' ')
+            .nth(1)
+            .and_then(|word| word.parse().ok())
+            .unwrap_or_else(|| panic!("a status line, not {first:?}"));
         let mut headers = BTreeMap::new();
         loop {
             let line = self.line().await;

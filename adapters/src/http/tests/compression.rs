@@ -57,7 +57,11 @@ async fn a_client_gets_the_encoding_that_it_likes_best() {
         ("*;q=0", None),
     ] {
         let answer = server.ask(&request("GET", "/do/a/with?etag=%22v1%22", accept)).await;
-        assert_eq!((answer.status, encoding(&answer), &*answer.headers["vary"]), (200, expected, "accept-encoding"), "{accept}");
+        assert_eq!(
+            (answer.status, encoding(&answer), &*answer.headers["vary"]),
+            (200, expected, "accept-encoding"),
+            "{accept}"
+        );
         let (body, tag) = match expected {
             Some(_) => (plain(expected, &answer.body), "W/\"v1\""),
             None => (answer.body.clone(), "\"v1\""),
@@ -78,15 +82,27 @@ async fn what_would_not_become_smaller_or_must_stay_is_sent_as_it_is() {
         "cache-control=private,%20No-Transform",
         "content-range=bytes%200-4095/9999",
     ] {
-        let answer = server.ask(&request("GET", &format!("/do/a/with?{headers}"), "gzip, zstd")).await;
-        assert_eq!((answer.body.len(), encoding(&answer)), (4096, headers.strip_prefix("content-encoding=")), "{headers}");
+        let answer =
+            server.ask(&request("GET", &format!("/do/a/with?{headers}"), "gzip, zstd")).await;
+        assert_eq!(
+            (answer.body.len(), encoding(&answer)),
+            (4096, headers.strip_prefix("content-encoding=")),
+            "{headers}"
+        );
     }
     for path in ["/health", "/do/a/ignore", "/nothing", "/do/a/status/204"] {
-        assert_eq!(encoding(&server.ask(&request("GET", path, "gzip")).await), None, "{path} is short");
+        assert_eq!(
+            encoding(&server.ask(&request("GET", path, "gzip")).await),
+            None,
+            "{path} is short"
+        );
     }
     let off = Server::start().await;
     let answer = off.ask(&request("GET", "/do/a/with", "gzip")).await;
-    assert_eq!((encoding(&answer), answer.headers.get("vary"), answer.body.len()), (None, None, 4096));
+    assert_eq!(
+        (encoding(&answer), answer.headers.get("vary"), answer.body.len()),
+        (None, None, 4096)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,12 +110,16 @@ async fn a_stream_goes_on_piece_by_piece() {
     let server = server().await;
     for wanted in ["gzip", "zstd"] {
         let mut client = server.connect().await;
-        let head = format!("POST /do/a/talk HTTP/1.1\r\nhost: x\r\naccept-encoding: {wanted}\r\ntransfer-encoding: chunked\r\n\r\n");
+        let head = format!(
+            "POST /do/a/talk HTTP/1.1\r\nhost: x\r\naccept-encoding: {wanted}\r\ntransfer-encoding: chunked\r\n\r\n"
+        );
         client.send(head + "3\r\none\r\n").await;
         assert_eq!(encoding(&client.head().await), Some(wanted));
         let mut bytes = Vec::new();
         while plain(Some(wanted), &bytes) != b"one" {
-            bytes.extend(client.chunk().await.expect("the first part comes before the second is sent"));
+            bytes.extend(
+                client.chunk().await.expect("the first part comes before the second is sent"),
+            );
         }
         client.send("3\r\ntwo\r\n0\r\n\r\n").await;
         while let Some(chunk) = client.chunk().await {
@@ -116,7 +136,11 @@ async fn head_says_what_get_would_and_a_body_that_breaks_off_looks_broken() {
     client.send(request("HEAD", "/do/a/with", "gzip") + &request("GET", "/health", "")).await;
     let head = client.head().await;
     assert_eq!((encoding(&head), head.headers.get("content-length")), (Some("gzip"), None));
-    assert_eq!(client.answer().await.text(), r#"{"status":"ok"}"#, "nothing lies between the two answers");
+    assert_eq!(
+        client.answer().await.text(),
+        r#"{"status":"ok"}"#,
+        "nothing lies between the two answers"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

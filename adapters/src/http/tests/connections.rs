@@ -6,9 +6,12 @@ use hyper::client::conn::http2;
 use super::*;
 
 /// An HTTP/2 connection that has asked once, and completes when the server closes it.
-async fn http2_client(server: &Server) -> (http2::SendRequest<Full<Bytes>>, JoinHandle<hyper::Result<()>>) {
+async fn http2_client(
+    server: &Server,
+) -> (http2::SendRequest<Full<Bytes>>, JoinHandle<hyper::Result<()>>) {
     let stream = TcpStream::connect(server.address).await.expect("the server listens");
-    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
     let connection = tokio::spawn(connection);
     let request = http::Request::get("http://x/health").body(Full::default()).expect("a request");
     assert_eq!(sender.send_request(request).await.expect("an answer").status(), 200);
@@ -23,7 +26,10 @@ async fn idle_connections_of_http_2_are_closed() {
     connection.await.expect("a task").expect("it is closed in order");
     // One that never asked anything either.
     let stream = TcpStream::connect(server.address).await.expect("the server listens");
-    let (_sender, connection) = http2::handshake::<_, _, Empty<Bytes>>(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+    let (_sender, connection) =
+        http2::handshake::<_, _, Empty<Bytes>>(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .expect("HTTP/2");
     drop(tokio::spawn(connection).await.expect("a task"));
     assert!(server.is_well().await);
 }
@@ -70,24 +76,39 @@ async fn one_address_has_so_many_connections_unless_it_is_a_proxy_s() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_read_its_response_is_let_go() {
-    let short = ServerSettings { write_stall: Duration::from_millis(200), connections_max: 1, ..server_settings() };
+    let short = ServerSettings {
+        write_stall: Duration::from_millis(200),
+        connections_max: 1,
+        ..server_settings()
+    };
     let server = Server::with(short, edge_settings()).await;
     let body = "x".repeat(1 << 20);
     // Over HTTP/1 until no more fits into the sockets; the client reads nothing.
     let mut client = server.connect().await;
-    let request = format!("POST /do/a/echo HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let request = format!(
+        "POST /do/a/echo HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
     let sending = tokio::spawn(async move {
-        while tokio::io::AsyncWriteExt::write_all(&mut client.output, request.as_bytes()).await.is_ok() {}
+        while tokio::io::AsyncWriteExt::write_all(&mut client.output, request.as_bytes())
+            .await
+            .is_ok()
+        {}
         client
     });
     let _client = sending.await.expect("the server ends the connection");
     assert!(server.is_well().await, "its place is free again");
     // Over HTTP/2 with a window that nobody opens.
     let stream = TcpStream::connect(server.address).await.expect("the server listens");
-    let (mut sender, connection) =
-        http2::Builder::new(TokioExecutor::new()).initial_stream_window_size(1024).handshake(TokioIo::new(stream)).await.expect("HTTP/2");
+    let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(1024)
+        .handshake(TokioIo::new(stream))
+        .await
+        .expect("HTTP/2");
     let connection = tokio::spawn(connection);
-    let request = http::Request::post("http://x/do/a/echo").body(Full::<Bytes>::from(body)).expect("a request");
+    let request = http::Request::post("http://x/do/a/echo")
+        .body(Full::<Bytes>::from(body))
+        .expect("a request");
     let answer = sender.send_request(request).await.expect("the head of an answer");
     drop(connection.await.expect("the server ends the connection"));
     assert!(answer.into_body().collect().await.is_err(), "the body broke off");
@@ -97,13 +118,22 @@ async fn a_client_that_does_not_read_its_response_is_let_go() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_names_exactly_one_host() {
     let server = Server::start().await;
-    for head in ["HTTP/1.1\r\n", "HTTP/1.1\r\nhost: x\r\nhost: x\r\n", "HTTP/1.0\r\nhost: x\r\nhost: y\r\n"] {
+    for head in
+        ["HTTP/1.1\r\n", "HTTP/1.1\r\nhost: x\r\nhost: x\r\n", "HTTP/1.0\r\nhost: x\r\nhost: y\r\n"]
+    {
         let answer = server.ask(&format!("GET /do/a/seen {head}\r\n")).await;
         assert_eq!((answer.status, &answer.json()["code"]), (400, &"BAD_HOST".into()), "{head}");
     }
     let (mut sender, _connection) = http2_client(&server).await;
     for (host, status) in [("x", 200), ("X", 200), ("y", 400)] {
-        let request = http::Request::get("http://x/health").header("host", host).body(Full::default()).expect("a request");
-        assert_eq!(sender.send_request(request).await.expect("an answer").status(), status, "{host}");
+        let request = http::Request::get("http://x/health")
+            .header("host", host)
+            .body(Full::default())
+            .expect("a request");
+        assert_eq!(
+            sender.send_request(request).await.expect("an answer").status(),
+            status,
+            "{host}"
+        );
     }
 }

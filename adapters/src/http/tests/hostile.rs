@@ -7,10 +7,17 @@ use super::*;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_over_the_limit_is_refused_whether_it_says_so_or_not() {
     let server = Server::start().await;
-    let announced = server.ask("POST /do/a/count HTTP/1.1\r\nhost: x\r\ncontent-length: 1048577\r\n\r\n").await;
-    assert_eq!((announced.status, &announced.json()["details"]["bytesMax"]), (413, &1_048_576.into()));
+    let announced =
+        server.ask("POST /do/a/count HTTP/1.1\r\nhost: x\r\ncontent-length: 1048577\r\n\r\n").await;
+    assert_eq!(
+        (announced.status, &announced.json()["details"]["bytesMax"]),
+        (413, &1_048_576.into())
+    );
 
-    let exact = format!("POST /do/a/count HTTP/1.1\r\nhost: x\r\ncontent-length: 1048576\r\n\r\n{}", "x".repeat(1 << 20));
+    let exact = format!(
+        "POST /do/a/count HTTP/1.1\r\nhost: x\r\ncontent-length: 1048576\r\n\r\n{}",
+        "x".repeat(1 << 20)
+    );
     assert_eq!(server.ask(&exact).await.text(), "1048576");
 
     let mut client = server.connect().await;
@@ -34,7 +41,10 @@ async fn a_header_of_ten_mebibytes_is_431_and_nobody_else_suffers() {
     let server = Server::start().await;
     let Client { input, mut output } = server.connect().await;
     let sending = tokio::spawn(async move {
-        let head = format!("GET /do/a/seen HTTP/1.1\r\nhost: x\r\nx-big: {}\r\n\r\n", "x".repeat(10 << 20));
+        let head = format!(
+            "GET /do/a/seen HTTP/1.1\r\nhost: x\r\nx-big: {}\r\n\r\n",
+            "x".repeat(10 << 20)
+        );
         // The server may have closed before all of it was sent.
         drop(output.write_all(head.as_bytes()).await);
         output
@@ -87,8 +97,12 @@ async fn names_made_to_hurt_name_objects_or_nothing() {
     assert_eq!(client.answer().await.json()["code"], "BAD_HEADER");
     assert_eq!(server.ask("CONNECT example.com:443 HTTP/1.1\r\nhost: x\r\n\r\n").await.status, 400);
     assert_eq!(server.ask("OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n").await.status, 404);
-    let forged = "GET /do/a/seen HTTP/1.1\r\nhost: x\r\nx-do-type: DO\r\nx-request-id: \"<script>\r\n\r\n";
-    assert_eq!(server.ask(forged).await.json()["headers"]["x-request-id"].as_str().map(str::len), Some(32));
+    let forged =
+        "GET /do/a/seen HTTP/1.1\r\nhost: x\r\nx-do-type: DO\r\nx-request-id: \"<script>\r\n\r\n";
+    assert_eq!(
+        server.ask(forged).await.json()["headers"]["x-request-id"].as_str().map(str::len),
+        Some(32)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +113,11 @@ async fn a_connection_that_says_nothing_or_never_ends_its_header_is_closed() {
         let mut client = server.connect().await;
         client.send(start).await;
         let rest = client.rest().await;
-        assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{start:?} got {}", rest.escape_ascii());
+        assert!(
+            rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"),
+            "{start:?} got {}",
+            rest.escape_ascii()
+        );
     }
 }
 
@@ -107,11 +125,18 @@ async fn a_connection_that_says_nothing_or_never_ends_its_header_is_closed() {
 async fn a_sender_that_stalls_or_breaks_off_is_refused() {
     let short = EdgeSettings { body_stall: Duration::from_millis(50), ..edge_settings() };
     let server = Server::with(server_settings(), short).await;
-    for framing in
-        ["content-length: 10\r\n\r\nhalf", "content-length: 100000\r\n\r\nhalf", "transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n"]
-    {
-        let answer = server.ask(&format!("POST /do/a/count HTTP/1.1\r\nhost: x\r\n{framing}")).await;
-        assert_eq!((answer.status, &answer.json()["code"]), (408, &"BODY_STALLED".into()), "{framing}");
+    for framing in [
+        "content-length: 10\r\n\r\nhalf",
+        "content-length: 100000\r\n\r\nhalf",
+        "transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+    ] {
+        let answer =
+            server.ask(&format!("POST /do/a/count HTTP/1.1\r\nhost: x\r\n{framing}")).await;
+        assert_eq!(
+            (answer.status, &answer.json()["code"]),
+            (408, &"BODY_STALLED".into()),
+            "{framing}"
+        );
     }
     let mut client = server.connect().await;
     client.send("POST /do/a/count HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf").await;
@@ -122,12 +147,18 @@ async fn a_sender_that_stalls_or_breaks_off_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sender_that_dribbles_is_refused_however_often_it_sends() {
-    let slow = EdgeSettings { body_stall: Duration::from_millis(300), body_bytes_per_second_min: 1000, ..edge_settings() };
+    let slow = EdgeSettings {
+        body_stall: Duration::from_millis(300),
+        body_bytes_per_second_min: 1000,
+        ..edge_settings()
+    };
     let long = EdgeSettings { body_time_max: Duration::from_millis(300), ..edge_settings() };
     for settings in [slow, long] {
         let server = Server::with(server_settings(), settings).await;
         let mut client = server.connect().await;
-        client.send("POST /do/a/count HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n").await;
+        client
+            .send("POST /do/a/count HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
+            .await;
         let (mut input, mut output) = (client.input, client.output);
         let dribble = async {
             while output.write_all(b"1\r\nx\r\n").await.is_ok() {
@@ -148,14 +179,24 @@ async fn an_object_s_mistakes_about_http_stay_its_own() {
     let server = Server::start().await;
     let ask = |path: &str| format!("GET /do/a{path} HTTP/1.1\r\nhost: x\r\n\r\n");
     let informational = server.ask(&ask("/status/101")).await;
-    assert_eq!((informational.status, &informational.json()["code"]), (500, &"HANDLER_FAILED".into()));
+    assert_eq!(
+        (informational.status, &informational.json()["code"]),
+        (500, &"HANDLER_FAILED".into())
+    );
     assert_eq!(server.ask(&ask("/lie")).await.text(), "short");
     assert_eq!(server.ask(&ask("/panic")).await.json()["code"], "INTERNAL");
     let mut client = server.connect().await;
     client.send(ask("/break")).await;
     let rest = client.rest().await;
-    assert!(!rest.ends_with(b"0\r\n\r\n"), "a body that broke off must not look whole: {}", rest.escape_ascii());
-    let unread = format!("POST /do/a/ignore HTTP/1.1\r\nhost: x\r\ncontent-length: 500000\r\n\r\n{}", "x".repeat(500_000));
+    assert!(
+        !rest.ends_with(b"0\r\n\r\n"),
+        "a body that broke off must not look whole: {}",
+        rest.escape_ascii()
+    );
+    let unread = format!(
+        "POST /do/a/ignore HTTP/1.1\r\nhost: x\r\ncontent-length: 500000\r\n\r\n{}",
+        "x".repeat(500_000)
+    );
     assert_eq!(server.ask(&unread).await.text(), "ignored");
 }
 

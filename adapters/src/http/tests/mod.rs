@@ -44,7 +44,12 @@ fn server_settings() -> ServerSettings {
 }
 
 fn edge_settings() -> EdgeSettings {
-    EdgeSettings { body_bytes_max: 1 << 20, body_stall: Duration::from_secs(60), access_log: AccessLog::All, ..EdgeSettings::default() }
+    EdgeSettings {
+        body_bytes_max: 1 << 20,
+        body_stall: Duration::from_secs(60),
+        access_log: AccessLog::All,
+        ..EdgeSettings::default()
+    }
 }
 
 impl Server {
@@ -65,7 +70,9 @@ impl<O: Objects> Server<O> {
         let edge = Arc::new(edge);
         let (stop, stopped) = oneshot::channel();
         let serving = Arc::clone(&edge);
-        let running = tokio::spawn(async move { serve(listener, serving, &settings, async { drop(stopped.await) }).await });
+        let running = tokio::spawn(async move {
+            serve(listener, serving, &settings, async { drop(stopped.await) }).await
+        });
         Self { address, edge, stop, running }
     }
 

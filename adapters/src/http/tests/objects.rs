@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use dotdo_core::{At, Body, Error, ErrorKind, Journey, ObjectId, Received, Request, Response, Result};
+use dotdo_core::{
+    At, Body, Error, ErrorKind, Journey, ObjectId, Received, Request, Response, Result,
+};
 use futures_util::stream;
 use http::StatusCode;
 use http_body::Frame;
@@ -34,7 +36,9 @@ impl Objects for TestObjects {
             "/echo" => Ok(Response::new(request.into_body())),
             "/with" => Ok(with(request.uri().query().unwrap_or_default())),
             "/talk" => Ok(typed(request.into_body(), "text/plain")),
-            "/count" => Ok(Response::new(request.into_body().bytes().await?.len().to_string().into())),
+            "/count" => {
+                Ok(Response::new(request.into_body().bytes().await?.len().to_string().into()))
+            }
             "/ignore" => Ok(Response::new("ignored".into())),
             "/wait" => {
                 self.waiting.add_permits(1);
@@ -42,13 +46,21 @@ impl Objects for TestObjects {
                 Ok(Response::new("waited".into()))
             }
             "/panic" => panic!("as asked"),
-            "/refuse" => Err(Error::new(ErrorKind::Busy, "another server owns it").with_details(serde_json::json!({ "owner": "b" }))),
-            "/break" => Ok(Response::new(streamed([Ok("half".into()), Err(Error::internal("lost"))]))),
+            "/refuse" => Err(Error::new(ErrorKind::Busy, "another server owns it")
+                .with_details(serde_json::json!({ "owner": "b" }))),
+            "/break" => {
+                Ok(Response::new(streamed([Ok("half".into()), Err(Error::internal("lost"))])))
+            }
             "/stream" => Ok(Response::new(streamed([Ok("one".into()), Ok("two".into())]))),
             "/status/101" => Ok(status(StatusCode::SWITCHING_PROTOCOLS)),
             "/status/204" => Ok(status(StatusCode::NO_CONTENT)),
-            "/lie" => Ok(http::Response::builder().header("content-length", "99").body("short".into()).expect("a response")),
-            path if path.starts_with("/header/") => Ok(Response::new(header(&request, &path["/header/".len()..]).into())),
+            "/lie" => Ok(http::Response::builder()
+                .header("content-length", "99")
+                .body("short".into())
+                .expect("a response")),
+            path if path.starts_with("/header/") => {
+                Ok(Response::new(header(&request, &path["/header/".len()..]).into()))
+            }
             other => Err(Error::not_found(format!("nothing is at {other}"))),
         }
     }
@@ -77,9 +89,15 @@ impl Objects for TestObjects {
 }
 
 fn seen(object: &ObjectId, at: Option<At>, request: &Request) -> Response {
-    let header = |name: &str| request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let header = |name: &str| {
+        request
+            .headers()
+            .get(name)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
     let names = ["x-do-id", "x-do-type", "x-dotdo-id", "x-request-id", "host"];
-    let headers: serde_json::Map<_, _> = names.iter().map(|name| ((*name).to_owned(), header(name).into())).collect();
+    let headers: serde_json::Map<_, _> =
+        names.iter().map(|name| ((*name).to_owned(), header(name).into())).collect();
     let id = (object.class(), object.id());
     let body = serde_json::json!({ "object": id, "at": format!("{at:?}"), "uri": request.uri().to_string(), "headers": headers });
     Response::new(body.into())
@@ -89,8 +107,10 @@ fn seen(object: &ObjectId, at: Option<At>, request: &Request) -> Response {
 fn with(headers: &str) -> Response {
     let mut response = typed("a".repeat(4096).into(), "text/plain");
     for (name, value) in headers.split('&').filter_map(|pair| pair.split_once('=')) {
-        let (name, value) =
-            (name.parse::<http::HeaderName>(), http::HeaderValue::from_str(&value.replace("%20", " ").replace("%22", "\"")));
+        let (name, value) = (
+            name.parse::<http::HeaderName>(),
+            http::HeaderValue::from_str(&value.replace("%20", " ").replace("%22", "\"")),
+        );
         response.headers_mut().insert(name.expect("a name"), value.expect("a value"));
     }
     response
@@ -98,12 +118,17 @@ fn with(headers: &str) -> Response {
 
 fn typed(body: Body, content_type: &'static str) -> Response {
     let mut response = Response::new(body);
-    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
     response
 }
 
 fn header(request: &Request, name: &str) -> String {
-    let value = request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let value = request
+        .headers()
+        .get(name)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     value.unwrap_or_default()
 }
 

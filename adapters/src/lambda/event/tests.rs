@@ -18,16 +18,14 @@ async fn bytes(arrival: Arrival) -> Bytes {
 /// The least that a REST API sends.
 fn rest(change: &Value) -> Value {
     let identity = json!({ "sourceIp": "203.0.113.7" });
-    let mut event =
-        json!({ "httpMethod": "GET", "path": "/x", "requestContext": { "httpMethod": "GET", "identity": identity, "stage": "prod" } });
+    let mut event = json!({ "httpMethod": "GET", "path": "/x", "requestContext": { "httpMethod": "GET", "identity": identity, "stage": "prod" } });
     merge(&mut event, change);
     event
 }
 
 /// The least that an HTTP API or a function URL sends.
 fn version_2(change: &Value) -> Value {
-    let context =
-        json!({ "apiId": "a", "domainName": "a.execute-api.eu-west-1.amazonaws.com", "http": { "method": "GET" }, "stage": "prod" });
+    let context = json!({ "apiId": "a", "domainName": "a.execute-api.eu-west-1.amazonaws.com", "http": { "method": "GET" }, "stage": "prod" });
     let mut event = json!({ "version": "2.0", "rawPath": "/prod/x", "rawQueryString": "", "requestContext": context });
     merge(&mut event, change);
     event
@@ -35,15 +33,20 @@ fn version_2(change: &Value) -> Value {
 
 fn merge(event: &mut Value, change: &Value) {
     match (event, change) {
-        (Value::Object(event), Value::Object(change)) => {
-            change.iter().for_each(|(key, value)| merge(event.entry(key).or_insert(Value::Null), value))
-        }
+        (Value::Object(event), Value::Object(change)) => change
+            .iter()
+            .for_each(|(key, value)| merge(event.entry(key).or_insert(Value::Null), value)),
         (event, change) => *event = change.clone(),
     }
 }
 
 fn values<'a>(request: &'a http::Request<Full<Bytes>>, name: &str) -> Vec<&'a str> {
-    request.headers().get_all(name).iter().map(|value| std::str::from_utf8(value.as_bytes()).expect("text")).collect()
+    request
+        .headers()
+        .get_all(name)
+        .iter()
+        .map(|value| std::str::from_utf8(value.as_bytes()).expect("text"))
+        .collect()
 }
 
 #[test]
@@ -59,8 +62,14 @@ fn a_rest_api_s_repeated_headers_and_its_decoded_query_arrive() {
     assert_eq!((arrival.front, arrival.is_vouched_for), (Front::RestApi, false));
     let request = arrival.request.expect("a request");
     assert_eq!(request.uri(), "/do/a%2Fb/own?q=a%20b&q=b%26c");
-    assert_eq!((values(&request, "x-many"), values(&request, "x-one")), (vec!["1", "2"], vec!["grüße"]));
-    assert_eq!((values(&request, "x-request-id"), values(&request, "x-amzn-trace-id")), (vec!["lambda-1"], vec!["Root=1-a"]));
+    assert_eq!(
+        (values(&request, "x-many"), values(&request, "x-one")),
+        (vec!["1", "2"], vec!["grüße"])
+    );
+    assert_eq!(
+        (values(&request, "x-request-id"), values(&request, "x-amzn-trace-id")),
+        (vec!["lambda-1"], vec!["Root=1-a"])
+    );
 }
 
 #[test]
@@ -75,13 +84,17 @@ fn an_http_api_s_stage_is_not_the_object_s_business_and_its_cookies_are_one_head
     assert_eq!(arrival.front, Front::HttpApi);
     let request = arrival.request.expect("a request");
     assert_eq!(request.uri(), "/do/a%20b%25/own?a=1&a=%26");
-    assert_eq!((values(&request, "cookie"), values(&request, "x-request-id")), (vec!["a=1; b=2"], vec!["mine"]));
+    assert_eq!(
+        (values(&request, "cookie"), values(&request, "x-request-id")),
+        (vec!["a=1; b=2"], vec!["mine"])
+    );
 }
 
 #[tokio::test]
 async fn a_function_url_s_path_is_kept_and_its_body_may_be_base64() {
     let url = json!({ "requestContext": { "domainName": "id.lambda-url.eu-west-1.on.aws", "stage": "$default" } });
-    let mut event = version_2(&json!({ "rawPath": "/do/a%2Fb", "body": "AAH/", "isBase64Encoded": true }));
+    let mut event =
+        version_2(&json!({ "rawPath": "/do/a%2Fb", "body": "AAH/", "isBase64Encoded": true }));
     merge(&mut event, &url);
     let here = arrival(&event);
     assert_eq!(here.front, Front::FunctionUrl);
@@ -106,7 +119,10 @@ async fn a_load_balancer_s_query_is_not_decoded_twice() {
     let here = arrival(&many);
     assert_eq!(here.front, Front::LoadBalancer { has_many: true });
     let request = here.request.expect("a request");
-    assert_eq!((request.uri().to_string().as_str(), values(&request, "h")), ("/x?a=1&a=%26", vec!["1", "2"]));
+    assert_eq!(
+        (request.uri().to_string().as_str(), values(&request, "h")),
+        ("/x?a=1&a=%26", vec!["1", "2"])
+    );
 }
 
 #[test]
@@ -118,7 +134,11 @@ fn only_what_the_front_end_found_out_vouches_for_a_sender() {
         (json!({ "jwt": { "claims": { "sub": "a" }, "scopes": null } }), true),
         (json!({ "lambda": { "who": "a" } }), true),
     ] {
-        assert_eq!(arrival(&version_2(&json!({ "requestContext": { "authorizer": by } }))).is_vouched_for, expected, "{by}");
+        assert_eq!(
+            arrival(&version_2(&json!({ "requestContext": { "authorizer": by } }))).is_vouched_for,
+            expected,
+            "{by}"
+        );
     }
     for (context, expected) in [
         (json!({ "identity": { "userArn": null, "sourceIp": "203.0.113.7" } }), false),
@@ -126,21 +146,31 @@ fn only_what_the_front_end_found_out_vouches_for_a_sender() {
         (json!({ "authorizer": { "principalId": "a" } }), true),
         (json!({ "authorizer": null }), false),
     ] {
-        assert_eq!(arrival(&rest(&json!({ "requestContext": context }))).is_vouched_for, expected, "{context}");
+        assert_eq!(
+            arrival(&rest(&json!({ "requestContext": context }))).is_vouched_for,
+            expected,
+            "{context}"
+        );
     }
 }
 
 #[test]
 fn the_front_end_says_where_a_request_comes_from() {
-    let client = |event: &Value| arrival(event).request.expect("a request").extensions().get::<ClientAddress>().copied();
+    let client = |event: &Value| {
+        arrival(event).request.expect("a request").extensions().get::<ClientAddress>().copied()
+    };
     let here = Some(ClientAddress(IpAddr::from([203, 0, 113, 7])));
     assert_eq!(client(&rest(&json!({ "headers": { "x-forwarded-for": "198.51.100.1" } }))), here);
-    assert_eq!(client(&version_2(&json!({ "requestContext": { "http": { "sourceIp": "203.0.113.7" } } }))), here);
+    assert_eq!(
+        client(&version_2(&json!({ "requestContext": { "http": { "sourceIp": "203.0.113.7" } } }))),
+        here
+    );
     assert_eq!(client(&version_2(&json!({}))), None);
-    for (forwarded, expected) in [("198.51.100.1, 203.0.113.7", here), ("203.0.113.7:4711", here), ("unknown", None)] {
+    for (forwarded, expected) in
+        [("198.51.100.1, 203.0.113.7", here), ("203.0.113.7:4711", here), ("unknown", None)]
+    {
         let elb = json!({ "elb": {} });
-        let event =
-            json!({ "httpMethod": "GET", "path": "/x", "headers": { "x-forwarded-for": forwarded }, "requestContext": elb, "body": "" });
+        let event = json!({ "httpMethod": "GET", "path": "/x", "headers": { "x-forwarded-for": forwarded }, "requestContext": elb, "body": "" });
         assert_eq!(client(&event), expected, "{forwarded}");
     }
 }

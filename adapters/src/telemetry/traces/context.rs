@@ -1,7 +1,9 @@
-//! The span of a request, and the trace that it is a part of: taken from the client's `traceparent` (W3C Trace Context) and passed on.
+//! The span of a request, and the trace that it is a part of: taken from the client's `traceparent`
+//! (W3C Trace Context) and passed on.
 //!
-//! Attributes are those of OpenTelemetry's conventions for HTTP, but for the path and the query: ids of objects are in them, which are often
-//! people's names or addresses, and traces go to third parties. The request's id leads to its line in the log, which stays here.
+//! Attributes are those of OpenTelemetry's conventions for HTTP, but for the path and the query:
+//! ids of objects are in them, which are often people's names or addresses, and traces go to third
+//! parties. The request's id leads to its line in the log, which stays here.
 
 use http::{HeaderMap, Method, StatusCode, Version, request};
 use opentelemetry::propagation::TextMapPropagator as _;
@@ -20,7 +22,8 @@ pub(crate) struct TracedRequest {
 }
 
 impl TracedRequest {
-    /// The request with this head, which has the id `request_id`. Probes and scrapes are not traced.
+    /// The request with this head, which has the id `request_id`. Probes and scrapes are not
+    /// traced.
     pub(crate) fn begin(head: &request::Parts, request_id: &str) -> Self {
         if !is_on() || matches!(head.uri.path(), "/health" | "/ready" | "/metrics") {
             return Self { span: Span::none() };
@@ -54,11 +57,18 @@ impl TracedRequest {
 
     /// The trace's id, if there is one.
     pub(crate) fn id(&self) -> Option<String> {
-        (!self.span.is_none()).then(|| self.span.context().span().span_context().trace_id().to_string())
+        (!self.span.is_none())
+            .then(|| self.span.context().span().span_context().trace_id().to_string())
     }
 
     /// What became of the request: the class of its object, the status, and the code of the error.
-    pub(crate) fn end(&self, method: &Method, class: Option<&str>, status: StatusCode, code: Option<&str>) {
+    pub(crate) fn end(
+        &self,
+        method: &Method,
+        class: Option<&str>,
+        status: StatusCode,
+        code: Option<&str>,
+    ) {
         if self.span.is_none() {
             return;
         }
@@ -66,7 +76,10 @@ impl TracedRequest {
             // Ids are many; the class with a place for one is what routes have in common.
             let route = format!("/{class}/{{id}}");
             // The span has begun, so its field `otel.name` is not looked at any more.
-            self.span.context().span().update_name(format!("{} {route}", known(method).unwrap_or("HTTP")));
+            self.span
+                .context()
+                .span()
+                .update_name(format!("{} {route}", known(method).unwrap_or("HTTP")));
             self.span.record("http.route", route);
             self.span.record("dotdo.class", class);
         }
@@ -83,7 +96,8 @@ impl TracedRequest {
     }
 }
 
-/// Says in `headers` that what follows is a part of the current trace. Where nothing is traced, they stay as the client sent them.
+/// Says in `headers` that what follows is a part of the current trace. Where nothing is traced,
+/// they stay as the client sent them.
 pub(crate) fn pass_on(headers: &mut HeaderMap) {
     if is_on() {
         inject(&Span::current(), headers);
@@ -101,7 +115,8 @@ fn inject(span: &Span, headers: &mut HeaderMap) {
     }
 }
 
-/// The methods that everybody knows; others are the client's words, of which there may be any number.
+/// The methods that everybody knows; others are the client's words, of which there may be any
+/// number.
 fn known(method: &Method) -> Option<&'static str> {
     let names = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
     names.into_iter().find(|name| *name == method.as_str())

@@ -13,7 +13,9 @@ use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{Protocol, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor};
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder, BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor,
+};
 
 use super::{STUCK, TraceSettings};
 
@@ -27,7 +29,8 @@ const ANSWER_BYTES_MAX: usize = 64 << 10;
 ///
 /// # Errors
 ///
-/// `Invalid` when the endpoint or the headers can't be used, `Internal` when the system gives no resources.
+/// `Invalid` when the endpoint or the headers can't be used, `Internal` when the system gives no
+/// resources.
 pub(super) fn start(endpoint: &str, settings: &TraceSettings) -> Result<Bounded> {
     let exporter = opentelemetry_otlp::SpanExporter::builder()
         .with_http()
@@ -37,11 +40,21 @@ pub(super) fn start(endpoint: &str, settings: &TraceSettings) -> Result<Bounded>
         .with_timeout(settings.timeout)
         .with_endpoint(endpoint)
         .build()
-        .map_err(|cause| Error::invalid(format!("traces can't be sent to {endpoint}: {cause}")).with_code("BAD_CONFIG"))?;
+        .map_err(|cause| {
+            Error::invalid(format!("traces can't be sent to {endpoint}: {cause}"))
+                .with_code("BAD_CONFIG")
+        })?;
     let waiting = Arc::new(AtomicUsize::new(0));
-    let counted = Counted { inner: exporter, waiting: Arc::clone(&waiting), is_failing: AtomicBool::new(false) };
+    let counted = Counted {
+        inner: exporter,
+        waiting: Arc::clone(&waiting),
+        is_failing: AtomicBool::new(false),
+    };
     let config = BatchConfigBuilder::default().with_max_queue_size(QUEUE_MAX).build();
-    Ok(Bounded { inner: BatchSpanProcessor::builder(counted).with_batch_config(config).build(), waiting })
+    Ok(Bounded {
+        inner: BatchSpanProcessor::builder(counted).with_batch_config(config).build(),
+        waiting,
+    })
 }
 
 fn count(outcome: &'static str, spans: usize) {
@@ -99,7 +112,9 @@ impl SpanExporter for Counted {
             STUCK.store(false, Ordering::Relaxed);
         }
         match &sent {
-            Ok(()) if self.is_failing.swap(false, Ordering::Relaxed) => tracing::info!("traces are sent again"),
+            Ok(()) if self.is_failing.swap(false, Ordering::Relaxed) => {
+                tracing::info!("traces are sent again")
+            }
             Err(error) if !self.is_failing.swap(true, Ordering::Relaxed) => {
                 tracing::warn!(%error, "traces can't be sent; requests go on without them");
             }
@@ -117,8 +132,8 @@ impl SpanExporter for Counted {
     }
 }
 
-/// The HTTP client that the stores are reached with. The thread that sends spans is outside of every runtime, so it brings its own, and
-/// shares no thread with requests.
+/// The HTTP client that the stores are reached with. The thread that sends spans is outside of
+/// every runtime, so it brings its own, and shares no thread with requests.
 struct Client {
     client: reqwest::Client,
     runtime: tokio::runtime::Runtime,
@@ -126,16 +141,25 @@ struct Client {
 
 impl Client {
     fn new(timeout: Duration) -> Result<Self> {
-        let failed = |cause: &dyn fmt::Display| Error::internal(format!("traces can't be sent: {cause}"));
+        let failed =
+            |cause: &dyn fmt::Display| Error::internal(format!("traces can't be sent: {cause}"));
         // What authenticates to one collector is not for another.
-        let builder = reqwest::Client::builder().timeout(timeout).redirect(reqwest::redirect::Policy::none());
+        let builder =
+            reqwest::Client::builder().timeout(timeout).redirect(reqwest::redirect::Policy::none());
         let client = builder.build().map_err(|cause| failed(&cause))?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|cause| failed(&cause))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|cause| failed(&cause))?;
         Ok(Self { client, runtime })
     }
 
-    async fn send(&self, request: http::Request<Bytes>) -> std::result::Result<http::Response<Bytes>, HttpError> {
-        let mut answer = self.client.execute(request.try_into()?).await.map_err(reqwest::Error::without_url)?;
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> std::result::Result<http::Response<Bytes>, HttpError> {
+        let mut answer =
+            self.client.execute(request.try_into()?).await.map_err(reqwest::Error::without_url)?;
         let mut body = Vec::new();
         while body.len() < ANSWER_BYTES_MAX
             && let Some(piece) = answer.chunk().await?
@@ -154,7 +178,10 @@ impl fmt::Debug for Client {
 
 #[async_trait]
 impl HttpClient for Client {
-    async fn send_bytes(&self, request: http::Request<Bytes>) -> std::result::Result<http::Response<Bytes>, HttpError> {
+    async fn send_bytes(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> std::result::Result<http::Response<Bytes>, HttpError> {
         self.runtime.block_on(self.send(request))
     }
 }

@@ -1,8 +1,8 @@
 //! Traces over OTLP: the program's spans as OpenTelemetry's, sent as protobuf over HTTP.
 //!
-//! Promises: without an endpoint nothing of this runs; a collector that is slow or away costs spans, which are counted, and never a
-//! request; what authenticates to the collector is never logged.
-//! Must not know: requests (but for their headers, in `context`), objects.
+//! Promises: without an endpoint nothing of this runs; a collector that is slow or away costs
+//! spans, which are counted, and never a request; what authenticates to the collector is never
+//! logged. Must not know: requests (but for their headers, in `context`), objects.
 
 mod context;
 mod exporter;
@@ -42,7 +42,9 @@ pub(crate) fn is_on() -> bool {
 /// # Errors
 ///
 /// `Invalid` for settings that can't be used.
-pub(super) fn layer(settings: &TraceSettings) -> Result<Option<Box<dyn Layer<Registry> + Send + Sync>>> {
+pub(super) fn layer(
+    settings: &TraceSettings,
+) -> Result<Option<Box<dyn Layer<Registry> + Send + Sync>>> {
     let Some(endpoint) = settings.endpoint() else { return Ok(None) };
     let provider = SdkTracerProvider::builder()
         .with_resource(settings.resource())
@@ -52,15 +54,20 @@ pub(super) fn layer(settings: &TraceSettings) -> Result<Option<Box<dyn Layer<Reg
     let tracer = provider.tracer("dotdo");
     let provider = PROVIDER.set(provider);
     debug_assert!(provider.is_ok(), "traces are started once");
-    let layer = tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false);
+    let layer =
+        tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false);
     let layer = layer.with_target(false).with_level(false).with_tracked_inactivity(false);
     // Libraries' spans at `debug` are many and about themselves. Events are the log's.
     let spans = filter_fn(|meta| meta.is_span()).with_max_level_hint(LevelFilter::DEBUG);
-    let ours = Targets::new().with_default(Level::INFO).with_target("dotdo", Level::DEBUG).with_target("dotdo_core", Level::DEBUG);
+    let ours = Targets::new()
+        .with_default(Level::INFO)
+        .with_target("dotdo", Level::DEBUG)
+        .with_target("dotdo_core", Level::DEBUG);
     Ok(Some(layer.with_filter(ours.and(spans)).boxed()))
 }
 
-/// Sends what is waiting, within `limit`. A collector that hung the last time is not waited for again before it has taken something.
+/// Sends what is waiting, within `limit`. A collector that hung the last time is not waited for
+/// again before it has taken something.
 pub(crate) async fn flush(limit: Duration) {
     let Some(provider) = PROVIDER.get().filter(|_| !STUCK.load(Ordering::Relaxed)) else { return };
     let flushed = tokio::task::spawn_blocking(|| provider.force_flush());
@@ -83,14 +90,19 @@ mod tests {
     /// Answers one request, and tells its first line.
     fn collector() -> (String, mpsc::Receiver<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-        let endpoint = format!("http://{}", listener.local_addr().expect("a listener has an address"));
+        let endpoint =
+            format!("http://{}", listener.local_addr().expect("a listener has an address"));
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("somebody connects");
             let mut head = [0; 64];
             stream.read_exact(&mut head).expect("a request");
-            sender.send(String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned()).expect("the test waits");
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").expect("it listens");
+            sender
+                .send(String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned())
+                .expect("the test waits");
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                .expect("it listens");
         });
         (endpoint, receiver)
     }
@@ -100,7 +112,9 @@ mod tests {
         let (endpoint, received) = collector();
         let settings = TraceSettings { endpoint: Some(endpoint), ..TraceSettings::default() };
         let layer = layer(&settings).expect("good settings").expect("there is an endpoint");
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || drop(tracing::debug_span!("work").entered()));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            drop(tracing::debug_span!("work").entered())
+        });
         // Left alone, spans gather for seconds.
         flush(Duration::from_secs(60)).await;
         assert_eq!(received.try_recv().as_deref(), Ok("POST /v1/traces HTTP/1.1"));

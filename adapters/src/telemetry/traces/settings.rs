@@ -12,8 +12,14 @@ use opentelemetry_sdk::trace::Sampler;
 use percent_encoding::percent_decode_str;
 
 /// The names of samplers, the default first.
-pub(crate) const SAMPLERS: &[&str] =
-    &["parentbased_always_on", "always_on", "always_off", "traceidratio", "parentbased_always_off", "parentbased_traceidratio"];
+pub(crate) const SAMPLERS: &[&str] = &[
+    "parentbased_always_on",
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+];
 
 /// Where traces go, and which.
 #[derive(Debug, Clone)]
@@ -75,7 +81,9 @@ impl TraceSettings {
     /// Where traces are sent; `None` when they are not.
     pub(super) fn endpoint(&self) -> Option<String> {
         let whole = self.traces_endpoint.clone();
-        let endpoint = whole.or_else(|| Some(format!("{}/v1/traces", self.endpoint.as_ref()?.trim_end_matches('/'))))?;
+        let endpoint = whole.or_else(|| {
+            Some(format!("{}/v1/traces", self.endpoint.as_ref()?.trim_end_matches('/')))
+        })?;
         (!self.disabled).then_some(endpoint)
     }
 
@@ -86,11 +94,15 @@ impl TraceSettings {
     /// `Invalid`, without showing them.
     pub(super) fn headers(&self) -> Result<HashMap<String, String>> {
         let Some(secret) = &self.headers else { return Ok(HashMap::new()) };
-        let is_header = |(name, value): &(String, String)| name.parse::<HeaderName>().is_ok() && value.parse::<HeaderValue>().is_ok();
+        let is_header = |(name, value): &(String, String)| {
+            name.parse::<HeaderName>().is_ok() && value.parse::<HeaderValue>().is_ok()
+        };
         let listed = pairs(secret.reveal()).filter(|listed| listed.iter().all(is_header));
         let text = "OTEL_EXPORTER_OTLP_HEADERS has a value that can't be used (not shown, it may hold a secret); it takes a list like \
                     name=value,name=value";
-        listed.map(|listed| listed.into_iter().collect()).ok_or_else(|| Error::invalid(text).with_code("BAD_CONFIG"))
+        listed
+            .map(|listed| listed.into_iter().collect())
+            .ok_or_else(|| Error::invalid(text).with_code("BAD_CONFIG"))
     }
 
     pub(super) fn resource(&self) -> Resource {
@@ -123,7 +135,11 @@ fn pairs(text: &str) -> Option<Vec<(String, String)>> {
     let decoded = |text: &str| percent_decode_str(text.trim()).decode_utf8().ok().map(String::from);
     let parts = text.split(',').filter(|part| !part.trim().is_empty());
     parts
-        .map(|part| part.split_once('=').and_then(|(name, value)| Some((decoded(name).filter(|name| !name.is_empty())?, decoded(value)?))))
+        .map(|part| {
+            part.split_once('=').and_then(|(name, value)| {
+                Some((decoded(name).filter(|name| !name.is_empty())?, decoded(value)?))
+            })
+        })
         .collect()
 }
 
@@ -137,8 +153,15 @@ mod tests {
 
     #[test]
     fn headers_are_a_list_and_are_never_shown() {
-        let headers = with_headers("authorization=Bearer%20abc, x-team = mine,").headers().expect("a list");
-        assert_eq!(headers, HashMap::from([("authorization".into(), "Bearer abc".into()), ("x-team".into(), "mine".into())]));
+        let headers =
+            with_headers("authorization=Bearer%20abc, x-team = mine,").headers().expect("a list");
+        assert_eq!(
+            headers,
+            HashMap::from([
+                ("authorization".into(), "Bearer abc".into()),
+                ("x-team".into(), "mine".into())
+            ])
+        );
         for bad in ["hunter2", "a b=hunter2", "=hunter2", "x=hunter2%0a"] {
             let error = with_headers(bad).check().expect_err(bad);
             assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
@@ -148,7 +171,10 @@ mod tests {
 
     #[test]
     fn the_endpoint_for_traces_wins_and_all_can_be_switched_off() {
-        let mut settings = TraceSettings { endpoint: Some("http://collector:4318/".to_owned()), ..TraceSettings::default() };
+        let mut settings = TraceSettings {
+            endpoint: Some("http://collector:4318/".to_owned()),
+            ..TraceSettings::default()
+        };
         assert_eq!(settings.endpoint().as_deref(), Some("http://collector:4318/v1/traces"));
         settings.traces_endpoint = Some("http://other/spans".to_owned());
         assert_eq!(settings.endpoint().as_deref(), Some("http://other/spans"));

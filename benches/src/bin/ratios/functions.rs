@@ -1,5 +1,6 @@
-//! How soon a function answers that was not running: from the start of its process to its first answer, against a function of the platform's
-//! own library that needs no store. Both in turns, each start a new process; what starts it is the same for both.
+//! How soon a function answers that was not running: from the start of its process to its first
+//! answer, against a function of the platform's own library that needs no store. Both in turns,
+//! each start a new process; what starts it is the same for both.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,8 @@ struct Starts {
     warm: Vec<Duration>,
 }
 
-/// Start to first answer, with and without an object, and warm reads, on a folder and on the slow store.
+/// Start to first answer, with and without an object, and warm reads, on a folder and on the slow
+/// store.
 pub(crate) async fn starts(platform: Platform) -> Vec<Figure> {
     let folder = tempfile::tempdir().expect("a folder");
     let near = measured(&format!("file://{}", folder.path().display()));

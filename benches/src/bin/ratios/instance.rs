@@ -62,7 +62,10 @@ impl Instance {
 
     async fn start_lambda(setup: Setup) -> Self {
         let apis = LambdaApis::start().await;
-        let setup = apis.environment().into_iter().fold(setup, |setup, (name, value)| setup.env(name, value));
+        let setup = apis
+            .environment()
+            .into_iter()
+            .fold(setup, |setup, (name, value)| setup.env(name, value));
         let client = Client::connect(&apis.authority()).await;
         let (started, process) = (Instant::now(), Process::start(&mut setup.command()));
         Self { started, process, way: Way::Lambda { client, _apis: Box::new(apis) } }
@@ -72,13 +75,23 @@ impl Instance {
         let folder = tempfile::tempdir().expect("a folder");
         let socket = folder.path().join("ipc");
         let listener = UnixListener::bind(&socket).expect("a socket");
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
-        let setup = setup.env("VERCEL", "1").env("VERCEL_IPC_PATH", socket.display().to_string()).env("VERCEL_DEV_PORT", port.to_string());
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
+            .port();
+        let setup = setup
+            .env("VERCEL", "1")
+            .env("VERCEL_IPC_PATH", socket.display().to_string())
+            .env("VERCEL_DEV_PORT", port.to_string());
         let (started, process) = (Instant::now(), Process::start(&mut setup.command()));
         let (mut ipc, _) = listener.accept().await.expect("the program connects");
         let mut message = vec![0; 4096];
         let bytes = ipc.read(&mut message).await.expect("the program says that it serves");
-        assert!(String::from_utf8_lossy(&message[..bytes]).contains("server-started"), "{}", process.stderr());
+        assert!(
+            String::from_utf8_lossy(&message[..bytes]).contains("server-started"),
+            "{}",
+            process.stderr()
+        );
         let client = Client::connect(&format!("127.0.0.1:{port}")).await;
         Self { started, process, way: Way::Vercel { client, asked: 0, _ipc: ipc, _folder: folder } }
     }
@@ -88,14 +101,27 @@ impl Instance {
         match &mut self.way {
             Way::Lambda { client, .. } => {
                 let request = http::Request::post("/2015-03-31/functions/_/invocations");
-                let answer: Value = serde_json::from_str(&client.send(request, event(path).to_string()).await).expect("JSON");
-                assert_eq!(answer["statusCode"], 200, "{path}: {answer}\n{}", self.process.stderr());
+                let answer: Value =
+                    serde_json::from_str(&client.send(request, event(path).to_string()).await)
+                        .expect("JSON");
+                assert_eq!(
+                    answer["statusCode"],
+                    200,
+                    "{path}: {answer}\n{}",
+                    self.process.stderr()
+                );
                 answer["body"].as_str().unwrap_or_default().to_owned()
             }
             Way::Vercel { client, asked, .. } => {
                 *asked += 1;
-                let request = http::Request::get(path).header("x-vercel-internal-request-id", *asked);
-                client.send(request.header("x-vercel-internal-invocation-id", format!("i{asked}")), String::new()).await
+                let request =
+                    http::Request::get(path).header("x-vercel-internal-request-id", *asked);
+                client
+                    .send(
+                        request.header("x-vercel-internal-invocation-id", format!("i{asked}")),
+                        String::new(),
+                    )
+                    .await
             }
         }
     }

@@ -1,7 +1,9 @@
-//! Measures dotdo against what it can't be better than, side by side in one run, and prints the ratios.
+//! Measures dotdo against what it can't be better than, side by side in one run, and prints the
+//! ratios.
 //!
-//! `cargo run --release -p dotdo-benches` runs everything; names of sections as arguments run those only:
-//! `write`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `start`, `lambda`, `vercel`.
+//! `cargo run --release -p dotdo-benches` runs everything; names of sections as arguments run those
+//! only: `write`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `start`, `lambda`,
+//! `vercel`.
 
 mod functions;
 mod instance;

@@ -7,7 +7,8 @@ use crate::world::{address, measured};
 const OBJECTS: usize = 10_000;
 const TARGET_BYTES: f64 = 65_536.0;
 
-/// Resident memory for each of many objects with two tables and one row, after they have been written and snapshotted.
+/// Resident memory for each of many objects with two tables and one row, after they have been
+/// written and snapshotted.
 pub(crate) async fn idle() -> Figure {
     let folder = tempfile::tempdir().expect("a folder");
     let server = measured(&format!("file://{}", folder.path().display())).start().await;
@@ -43,7 +44,11 @@ async fn quiet(client: &mut Client) {
     loop {
         tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         let metrics = client.get("/metrics").await;
-        let now = metrics.lines().find(|line| line.starts_with("dotdo_snapshots_total")).unwrap_or_default().to_owned();
+        let now = metrics
+            .lines()
+            .find(|line| line.starts_with("dotdo_snapshots_total"))
+            .unwrap_or_default()
+            .to_owned();
         if now == last {
             return;
         }
@@ -54,7 +59,9 @@ async fn quiet(client: &mut Client) {
 /// `VmRSS` of a process.
 fn resident_bytes(pid: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux tells");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("there is such a line");
-    let kilobytes: f64 = line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number");
+    let line =
+        status.lines().find(|line| line.starts_with("VmRSS:")).expect("there is such a line");
+    let kilobytes: f64 =
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number");
     kilobytes * 1024.0
 }

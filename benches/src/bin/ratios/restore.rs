@@ -1,4 +1,5 @@
-//! Cold objects: a small one against the two dependent requests it can't do without, a large one against a SQLite image.
+//! Cold objects: a small one against the two dependent requests it can't do without, a large one
+//! against a SQLite image.
 
 use std::time::{Duration, Instant};
 
@@ -41,7 +42,8 @@ pub(crate) async fn cold() -> Figure {
     }
 }
 
-/// The first request to an object of a million rows, from a folder, against decompressing and opening a SQLite image; in turns, best of five.
+/// The first request to an object of a million rows, from a folder, against decompressing and
+/// opening a SQLite image; in turns, best of five.
 pub(crate) async fn large() -> Figure {
     let folder = tempfile::tempdir().expect("a folder");
     let setup = measured(&format!("file://{}", folder.path().display()));

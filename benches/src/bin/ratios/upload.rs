@@ -10,7 +10,8 @@ use crate::world::{address, measured};
 const ROWS: i64 = 1_000_000;
 const TARGET_BYTES: u64 = 64 << 10;
 
-/// Bytes that are new in the bucket after one row of a million was changed and a snapshot was taken.
+/// Bytes that are new in the bucket after one row of a million was changed and a snapshot was
+/// taken.
 pub(crate) async fn one_row() -> Figure {
     let folder = tempfile::tempdir().expect("a folder");
     let setup = measured(&format!("file://{}", folder.path().display()));
@@ -24,8 +25,11 @@ pub(crate) async fn one_row() -> Figure {
     Client::connect(&address(&server)).await.get("/do/Measured/big/touch?500000").await;
     server.terminate();
     let after = files(folder.path());
-    let uploaded: u64 =
-        after.iter().filter(|(path, size)| before.get(*path) != Some(size) || path.ends_with("latest")).map(|(_, size)| size).sum();
+    let uploaded: u64 = after
+        .iter()
+        .filter(|(path, size)| before.get(*path) != Some(size) || path.ends_with("latest"))
+        .map(|(_, size)| size)
+        .sum();
     Figure {
         what: format!("bytes uploaded for one changed row of {ROWS}: record, snapshot, hints"),
         reference: format!("target: {TARGET_BYTES} bytes"),

@@ -33,15 +33,20 @@ impl SlowStore {
     pub(crate) fn setup(&self) -> Setup {
         let seaweed = Seaweed::shared();
         let storage = format!("s3://{}/{}", seaweed.bucket(), self.prefix);
-        let setup = seaweed.environment().into_iter().fold(measured(&storage), |setup, (name, value)| setup.env(name, value));
+        let setup = seaweed
+            .environment()
+            .into_iter()
+            .fold(measured(&storage), |setup, (name, value)| setup.env(name, value));
         setup.env("AWS_ENDPOINT_URL", self.proxy.endpoint())
     }
 
     /// The same store for raw requests, through the same client library.
     pub(crate) fn bucket(&self) -> Arc<dyn Bucket> {
-        let config = Seaweed::shared().config_through(&self.proxy.endpoint(), &format!("{}-raw", self.prefix));
+        let config = Seaweed::shared()
+            .config_through(&self.proxy.endpoint(), &format!("{}-raw", self.prefix));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        open(&config, uuid::Uuid::from_u128(1), clock, Arc::new(OsRandom)).expect("the store's configuration is right")
+        open(&config, uuid::Uuid::from_u128(1), clock, Arc::new(OsRandom))
+            .expect("the store's configuration is right")
     }
 }
 

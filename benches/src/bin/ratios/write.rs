@@ -13,7 +13,8 @@ const TIME: Duration = Duration::from_secs(10);
 /// About what the record of such a write has.
 const RECORD_BYTES: usize = 250;
 
-/// One durable write, HTTP and SQL included, against one conditional PUT of as many bytes to the same store; in turns.
+/// One durable write, HTTP and SQL included, against one conditional PUT of as many bytes to the
+/// same store; in turns.
 pub(crate) async fn latency() -> Figure {
     let store = SlowStore::start("bench-write").await;
     let server = store.server().await;
@@ -46,10 +47,14 @@ pub(crate) async fn throughput() -> Figure {
     Client::connect(&address).await.get("/do/Measured/a/create").await;
     store.proxy.take_seen();
     let rate = Client::rate(&address, "/do/Measured/a/add", CLIENTS, TIME).await;
-    let puts = store.proxy.take_seen().iter().filter(|(method, _)| method == http::Method::PUT).count();
+    let puts =
+        store.proxy.take_seen().iter().filter(|(method, _)| method == http::Method::PUT).count();
     let a_write = puts as f64 / (rate * TIME.as_secs_f64());
     Figure {
-        what: format!("durable writes a second on one object, {CLIENTS} clients, {} ms store", STORE_DELAY.as_millis()),
+        what: format!(
+            "durable writes a second on one object, {CLIENTS} clients, {} ms store",
+            STORE_DELAY.as_millis()
+        ),
         reference: "target: 5000/s".to_owned(),
         ours: format!("{rate:.0}/s, {a_write:.3} PUTs a write"),
         ratio: Some(rate / 5000.0),

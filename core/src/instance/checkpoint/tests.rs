@@ -1,4 +1,5 @@
-//! Snapshots whose clients go away, or whose files do not get to the store; and restores that meet a new one.
+//! Snapshots whose clients go away, or whose files do not get to the store; and restores that meet
+//! a new one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,10 +37,19 @@ async fn server(bucket: Arc<dyn Bucket>, clock: Arc<ManualClock>, instance: u128
     let mut settings = Settings::default();
     settings.checkpoint.mode = CheckpointMode::EveryRequest;
     let random = Arc::new(CountingRandom::starting_at(instance << 32));
-    let components =
-        Components { bucket, clock, random, executor: Arc::new(Inline), peers: None, directory: None, instance: Uuid::from_u128(instance) };
+    let components = Components {
+        bucket,
+        clock,
+        random,
+        executor: Arc::new(Inline),
+        peers: None,
+        directory: None,
+        instance: Uuid::from_u128(instance),
+    };
     let app = App::new().class("Rows", || Rows);
-    Engine::start(app, Tenant::new("local", "local").expect("a good tenant"), settings, components).await.expect("memory passes the probe")
+    Engine::start(app, Tenant::new("local", "local").expect("a good tenant"), settings, components)
+        .await
+        .expect("memory passes the probe")
 }
 
 async fn ask(engine: &Engine, path: &'static str) -> Result<String> {
@@ -48,7 +58,12 @@ async fn ask(engine: &Engine, path: &'static str) -> Result<String> {
 
 async fn ask_of(engine: &Engine, id: &str, path: &'static str) -> Result<String> {
     let object = ObjectId::new("Rows", id)?;
-    engine.fetch(&object, None, http::Request::get(path).body(Body::empty())?).await?.into_body().text().await
+    engine
+        .fetch(&object, None, http::Request::get(path).body(Body::empty())?)
+        .await?
+        .into_body()
+        .text()
+        .await
 }
 
 #[tokio::test]
@@ -59,7 +74,9 @@ async fn a_client_that_goes_away_does_not_take_its_changes_out_of_the_next_snaps
     assert_eq!(ask(&before, "/add").await.expect("it is added"), "1");
     before.shutdown(Duration::from_secs(1)).await;
     let is_data = |operation, key: &Key| operation == "put" && key.as_str().contains("/data/");
-    let detour = Arc::new(Detour::new(memory.clone(), move |op, key| if is_data(op, key) { Way::Wait } else { Way::Straight }));
+    let detour = Arc::new(Detour::new(memory.clone(), move |op, key| {
+        if is_data(op, key) { Way::Wait } else { Way::Straight }
+    }));
     let engine = server(detour.clone(), clock.clone(), 1).await;
     let asked = tokio::spawn({
         let engine = engine.clone();
@@ -79,7 +96,8 @@ async fn a_response_whose_snapshot_failed_does_not_promise_that_nothing_was_writ
     let clock = Arc::new(ManualClock::default());
     let memory: Arc<dyn Bucket> = Arc::new(Memory::new(clock.clone()));
     let is_snapshot = |key: &Key| key.as_str().contains("/snapshots/");
-    let fail = move |op, key: &_| if op == "put" && is_snapshot(key) { Way::Fail } else { Way::Straight };
+    let fail =
+        move |op, key: &_| if op == "put" && is_snapshot(key) { Way::Fail } else { Way::Straight };
     let detour = Arc::new(Detour::new(memory, fail));
     let engine = server(detour.clone(), clock, 1).await;
     let error = ask(&engine, "/add").await.expect_err("no snapshot can be written");
@@ -95,7 +113,9 @@ async fn a_snapshot_that_is_newer_than_the_listing_beside_it_is_no_damage() {
     let owner = server(memory.clone(), clock.clone(), 1).await;
     assert_eq!(ask(&owner, "/add").await.expect("it is added"), "1");
     let is_hint = |key: &Key| key.as_str().ends_with("/snapshots/latest");
-    let detour = Arc::new(Detour::new(memory, move |op, key| if op == "get" && is_hint(key) { Way::Wait } else { Way::Straight }));
+    let detour = Arc::new(Detour::new(memory, move |op, key| {
+        if op == "get" && is_hint(key) { Way::Wait } else { Way::Straight }
+    }));
     let other = server(detour.clone(), clock.clone(), 2).await;
     let asked = tokio::spawn(async move { ask(&other, "/read").await });
     detour.waits().await;
@@ -110,8 +130,14 @@ async fn a_conflict_that_left_nothing_is_not_taken_for_a_snapshot() {
     let clock = Arc::new(ManualClock::default());
     let memory: Arc<dyn Bucket> = Arc::new(Memory::new(clock.clone()));
     let first = AtomicBool::new(true);
-    let conflict = move |op, key: &Key| op == "create" && key.as_str().ends_with("/snapshot.json") && first.swap(false, Ordering::SeqCst);
-    let detour = Arc::new(Detour::new(memory.clone(), move |op, key| if conflict(op, key) { Way::Conflict } else { Way::Straight }));
+    let conflict = move |op, key: &Key| {
+        op == "create"
+            && key.as_str().ends_with("/snapshot.json")
+            && first.swap(false, Ordering::SeqCst)
+    };
+    let detour = Arc::new(Detour::new(memory.clone(), move |op, key| {
+        if conflict(op, key) { Way::Conflict } else { Way::Straight }
+    }));
     let engine = server(detour, clock.clone(), 1).await;
     let adding = tokio::spawn(async move { ask(&engine, "/add").await });
     while !adding.is_finished() {
@@ -120,7 +146,10 @@ async fn a_conflict_that_left_nothing_is_not_taken_for_a_snapshot() {
         tokio::task::yield_now().await;
     }
     assert_eq!(adding.await.expect("it does not panic").expect("its snapshot is there"), "1");
-    let found = memory.list(&Key::new("local/local/do/rows/a/snapshots"), None, 100).await.expect("memory lists");
+    let found = memory
+        .list(&Key::new("local/local/do/rows/a/snapshots"), None, 100)
+        .await
+        .expect("memory lists");
     assert!(found.iter().any(|entry| entry.key.as_str().ends_with("/snapshot.json")), "{found:?}");
 }
 
@@ -149,9 +178,15 @@ async fn an_upload_that_panics_does_not_take_its_changes_out_of_the_next_snapsho
 #[tokio::test]
 async fn objects_whose_snapshots_take_long_do_not_keep_others_waiting() {
     let clock = Arc::new(ManualClock::default());
-    let is_slow = |operation, key: &Key| operation == "put" && key.as_str().contains("/slow") && key.as_str().contains("/data/");
+    let is_slow = |operation, key: &Key| {
+        operation == "put" && key.as_str().contains("/slow") && key.as_str().contains("/data/")
+    };
     let memory = Arc::new(Memory::new(clock.clone()));
-    let detour = Arc::new(Detour::new(memory, move |op, key| if is_slow(op, key) { Way::Wait } else { Way::Straight }));
+    let detour =
+        Arc::new(Detour::new(
+            memory,
+            move |op, key| if is_slow(op, key) { Way::Wait } else { Way::Straight },
+        ));
     let engine = server(detour.clone(), clock.clone(), 1).await;
     let slow: Vec<_> = (0..2 * SNAPSHOTS_MAX)
         .map(|number| {

@@ -1,4 +1,5 @@
-//! What is believed of an owner, and for how long; and what becomes of a request that it does not answer.
+//! What is believed of an owner, and for how long; and what becomes of a request that it does not
+//! answer.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +25,8 @@ use crate::testing::{CountingRandom, ManualClock};
 
 mod again;
 
-/// Answers with how often it was asked, and who asked. A PUT keeps the object, a DELETE gives it up, a HEAD changes nothing.
+/// Answers with how often it was asked, and who asked. A PUT keeps the object, a DELETE gives it
+/// up, a HEAD changes nothing.
 struct Counter;
 
 impl DurableObject for Counter {
@@ -78,21 +80,33 @@ impl Peers for Carrier {
     async fn send(&self, owner: &Owner, forward: Forward) -> Result<Passed, PeerError> {
         self.asked.lock().expect("no panics").push(owner.address.clone());
         let fate = self.script.lock().expect("no panics").pop_front().unwrap_or(Fate::Arrives);
-        let engine =
-            self.engines.lock().expect("no panics").iter().find(|(address, _)| *address == owner.address).map(|(_, engine)| engine.clone());
+        let engine = self
+            .engines
+            .lock()
+            .expect("no panics")
+            .iter()
+            .find(|(address, _)| *address == owner.address)
+            .map(|(_, engine)| engine.clone());
         if let (Some(engine), Fate::ComesBackFromAWriter) = (&engine, &fate) {
             ask(engine, post(Body::empty())).await.expect("it owns the object");
         }
         let (Some(engine), Fate::Arrives | Fate::IsUnanswered) = (engine, &fate) else {
             let request = (!matches!(fate, Fate::IsLost)).then(|| Box::new(forward.request));
-            let what = if matches!(fate, Fate::ComesBackFromAWriter) { "declined" } else { "unreachable" };
+            let what =
+                if matches!(fate, Fate::ComesBackFromAWriter) { "declined" } else { "unreachable" };
             return Err(PeerError::NotTaken { request, what, reason: "as scripted".to_owned() });
         };
         let answer = engine.receive(&forward.object, forward.journey, forward.request).await;
         match answer {
-            _ if matches!(fate, Fate::IsUnanswered) => Err(PeerError::Unknown { reason: "as scripted".to_owned() }),
+            _ if matches!(fate, Fate::IsUnanswered) => {
+                Err(PeerError::Unknown { reason: "as scripted".to_owned() })
+            }
             Received::Answered(answer) => Ok(Passed::Answered(answer)),
-            Received::NotOwner => Err(PeerError::NotTaken { request: None, what: "declined", reason: "as it says".to_owned() }),
+            Received::NotOwner => Err(PeerError::NotTaken {
+                request: None,
+                what: "declined",
+                reason: "as it says".to_owned(),
+            }),
         }
     }
 }
@@ -125,7 +139,13 @@ impl World {
     /// Servers of another program.
     pub(in crate::instance) fn of(app: App) -> Self {
         let clock = Arc::new(ManualClock::default());
-        Self { bucket: Arc::new(Memory::new(clock.clone())), clock, carrier: Arc::default(), directory: None, app }
+        Self {
+            bucket: Arc::new(Memory::new(clock.clone())),
+            clock,
+            carrier: Arc::default(),
+            directory: None,
+            app,
+        }
     }
 
     /// A server that others reach at `name`.
@@ -139,7 +159,12 @@ impl World {
     }
 
     /// The same, with a way of its own to the bucket.
-    pub(in crate::instance) async fn server_on(&self, bucket: Arc<dyn Bucket>, name: &str, settings: Settings) -> Engine {
+    pub(in crate::instance) async fn server_on(
+        &self,
+        bucket: Arc<dyn Bucket>,
+        name: &str,
+        settings: Settings,
+    ) -> Engine {
         let number = u128::from(*name.as_bytes().first().expect("a name"));
         let components = Components {
             bucket,
@@ -152,7 +177,8 @@ impl World {
         };
         let settings = Settings { address: Some(name.to_owned()), ..settings };
         let tenant = Tenant::new("local", "local").expect("a good tenant");
-        let engine = Engine::start(self.app.clone(), tenant, settings, components).await.expect("it starts");
+        let engine =
+            Engine::start(self.app.clone(), tenant, settings, components).await.expect("it starts");
         self.carrier.engines.lock().expect("no panics").push((name.to_owned(), engine.clone()));
         engine
     }
@@ -229,10 +255,14 @@ async fn an_owner_that_still_writes_and_takes_nothing_new_is_asked_until_it_is_d
     let (a, b) = (world.server("a").await, world.server("b").await);
     ask(&a, post(Body::empty())).await.expect("a owns it");
     world.carrier.script((0..12).map(|_| Fate::ComesBackFromAWriter));
-    assert_eq!(in_time(&world, ask(&b, post(Body::empty()))).await.expect("a answers in the end"), "14");
+    assert_eq!(
+        in_time(&world, ask(&b, post(Body::empty()))).await.expect("a answers in the end"),
+        "14"
+    );
     assert_eq!(world.carrier.asked(), ["a"; 13]);
     world.carrier.script((0..1000).map(|_| Fate::ComesBackFromAWriter));
-    let error = in_time(&world, ask(&b, post(Body::empty()))).await.expect_err("nobody waits for ever");
+    let error =
+        in_time(&world, ask(&b, post(Body::empty()))).await.expect_err("nobody waits for ever");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, OWNED_ELSEWHERE));
 }
 
@@ -256,9 +286,17 @@ async fn what_may_have_been_done_is_not_said_to_be_undone_when_its_repetition_fa
     for method in [http::Method::POST, http::Method::GET] {
         let (world, is_away) = (World::new(), Arc::new(AtomicBool::new(false)));
         let away = Arc::clone(&is_away);
-        let signpost = move |_: &str, _: &Key| if away.load(Ordering::Relaxed) { detour::Way::Fail } else { detour::Way::Straight };
+        let signpost = move |_: &str, _: &Key| {
+            if away.load(Ordering::Relaxed) { detour::Way::Fail } else { detour::Way::Straight }
+        };
         let a = world.server("a").await;
-        let b = world.server_on(Arc::new(Detour::new(world.bucket.clone(), signpost)), "b", Settings::default()).await;
+        let b = world
+            .server_on(
+                Arc::new(Detour::new(world.bucket.clone(), signpost)),
+                "b",
+                Settings::default(),
+            )
+            .await;
         ask(&a, post(Body::empty())).await.expect("a owns it");
         ask(&b, post(Body::empty())).await.expect("b finds a");
         is_away.store(true, Ordering::Relaxed);

@@ -97,7 +97,11 @@ async fn a_server_that_never_saw_the_object_reaches_its_owner_without_asking_the
     board.questions();
     assert_eq!(ask(&b, post(Body::empty())).await.expect("a answers"), "2");
     assert_eq!(ask(&b, Request::default()).await.expect("a answers"), "3");
-    assert_eq!((world.carrier.asked(), board.questions()), (vec!["a".to_owned(), "a".to_owned()], 1), "the second time it is known");
+    assert_eq!(
+        (world.carrier.asked(), board.questions()),
+        (vec!["a".to_owned(), "a".to_owned()], 1),
+        "the second time it is known"
+    );
 }
 
 #[tokio::test]
@@ -115,20 +119,36 @@ async fn one_that_writes_per_request_finds_the_owner_too() {
 async fn a_lie_costs_one_attempt_or_none() {
     for (lie, expected) in [
         (holding("b", 9), vec!["a"]),
-        (Holding { owner: Owner { address: String::new(), ..holding("z", 9).owner }, ..holding("z", 9) }, vec!["a"]),
+        (
+            Holding {
+                owner: Owner { address: String::new(), ..holding("z", 9).owner },
+                ..holding("z", 9)
+            },
+            vec!["a"],
+        ),
         (Holding { remaining: Duration::ZERO, ..holding("z", 9) }, vec!["a"]),
         // Nobody is there.
         (holding("z", 9), vec!["z", "a"]),
         (holding("z", u64::MAX), vec!["z", "a"]),
         // It is there and does not own the object.
         (holding("c", 9), vec!["c", "a"]),
-        (Holding { owner: Owner { address: "c".to_owned(), ..holding("a", 1).owner }, ..holding("a", 1) }, vec!["c", "a"]),
+        (
+            Holding {
+                owner: Owner { address: "c".to_owned(), ..holding("a", 1).owner },
+                ..holding("a", 1)
+            },
+            vec!["c", "a"],
+        ),
     ] {
         let (board, world) = Board::in_world();
-        let (a, b, _c) = (world.server("a").await, world.server("b").await, world.server("c").await);
+        let (a, b, _c) =
+            (world.server("a").await, world.server("b").await, world.server("c").await);
         ask(&a, post(Body::empty())).await.expect("a owns it");
         board.say(&object(), lie.clone(), News::Kept);
-        assert_eq!(ask(&b, post(Body::empty())).await.unwrap_or_else(|error| panic!("{lie:?}: {error}")), "2");
+        assert_eq!(
+            ask(&b, post(Body::empty())).await.unwrap_or_else(|error| panic!("{lie:?}: {error}")),
+            "2"
+        );
         assert_eq!(world.carrier.asked(), expected, "{lie:?}");
         board.spread(&object(), &lie, News::Taken);
         assert_eq!(ask(&b, post(Body::empty())).await.expect("a answers"), "3");
@@ -172,7 +192,10 @@ async fn a_request_asks_the_directory_once_however_often_it_is_turned_away() {
     ask(&a, post(Body::empty())).await.expect("a owns it");
     board.questions();
     world.carrier.script((0..8).map(|_| Fate::ComesBackFromAWriter));
-    assert_eq!(in_time(&world, ask(&b, post(Body::empty()))).await.expect("a answers in the end"), "10");
+    assert_eq!(
+        in_time(&world, ask(&b, post(Body::empty()))).await.expect("a answers in the end"),
+        "10"
+    );
     assert_eq!((world.carrier.asked().len(), board.questions()), (9, 1));
 }
 
@@ -240,8 +263,12 @@ async fn an_owner_tells_what_changes_and_sometimes_that_it_is_still_there() {
     let (board, world) = Board::in_world();
     let a = world.server("a").await;
     let lease = Settings::default().lease_duration;
-    for (pause, expected) in [(Duration::ZERO, vec![News::Taken]), (lease / 4, vec![]), (lease / 4, vec![News::Kept]), (lease / 4, vec![])]
-    {
+    for (pause, expected) in [
+        (Duration::ZERO, vec![News::Taken]),
+        (lease / 4, vec![]),
+        (lease / 4, vec![News::Kept]),
+        (lease / 4, vec![]),
+    ] {
         world.clock.advance(pause);
         ask(&a, post(Body::empty())).await.expect("a owns it");
         assert_eq!(board.told(), expected);
@@ -286,7 +313,11 @@ async fn who_releases_is_forgotten_and_who_takes_over_is_known() {
     world.empty_the_store().await;
     board.questions();
     assert_eq!(ask(&c, post(Body::empty())).await.expect("b answers"), "4");
-    assert_eq!((world.carrier.asked(), board.questions()), (vec!["b".to_owned()], 0), "it was told without asking");
+    assert_eq!(
+        (world.carrier.asked(), board.questions()),
+        (vec!["b".to_owned()], 0),
+        "it was told without asking"
+    );
 }
 
 #[tokio::test]

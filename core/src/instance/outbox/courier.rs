@@ -20,7 +20,8 @@ use crate::limits::{DELIVERY_PAUSE_MAX, DELIVERY_PAUSE_MIN, RECEIVERS_AT_ONCE};
 use crate::object::{Letter, Settled};
 use crate::trace::{span, traced};
 
-/// A server that stops waits so long for deliveries that are under way; what has not come back by then is delivered again by another.
+/// A server that stops waits so long for deliveries that are under way; what has not come back by
+/// then is delivered again by another.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 
 /// Whether a courier is at work for an object.
@@ -119,7 +120,9 @@ struct Round {
     failures: u32,
 }
 
-type Delivering = std::pin::Pin<Box<dyn Future<Output = (ObjectId, Result<Outcome, tokio::task::JoinError>)> + Send>>;
+type Delivering = std::pin::Pin<
+    Box<dyn Future<Output = (ObjectId, Result<Outcome, tokio::task::JoinError>)> + Send>,
+>;
 
 /// What ended a wait.
 enum Woken {
@@ -194,7 +197,8 @@ impl Round {
         }
     }
 
-    /// Tells the outbox what became of its messages, takes the next ones, and sends them on their way.
+    /// Tells the outbox what became of its messages, takes the next ones, and sends them on their
+    /// way.
     async fn errand(&mut self, receivers_max: usize) -> Result<Found> {
         let engine = self.deps.engine.upgrade().ok_or_else(gone)?;
         let uses = self.slot.outbox.marker.uses();
@@ -202,7 +206,8 @@ impl Round {
         loop {
             let task = self.line.task(now, self.settled.clone(), receivers_max);
             let mail = Mail::of(engine.run(&self.slot, Errand::request(task)).await?)?;
-            metrics::counter!("dotdo_messages_delivered_total").increment(self.settled.delivered.len() as u64);
+            metrics::counter!("dotdo_messages_delivered_total")
+                .increment(self.settled.delivered.len() as u64);
             self.settled = Settled::default();
             self.failures = 0;
             let letters = self.line.take(mail);
@@ -219,7 +224,8 @@ impl Round {
         Ok(Found::Something)
     }
 
-    /// Sends each receiver's letters on their way, in a task of their own: a courier that waits for its object must not hold up another one.
+    /// Sends each receiver's letters on their way, in a task of their own: a courier that waits for
+    /// its object must not hold up another one.
     fn send(&mut self, letters: Vec<(ObjectId, Vec<Letter>)>) {
         for (receiver, letters) in letters {
             let (engine, sender) = (self.deps.engine.clone(), self.slot.log.object.clone());
@@ -285,7 +291,8 @@ impl Round {
         }
     }
 
-    /// Keeps the marker for a while after the last message, because another may follow; then removes it. `None` when it is gone.
+    /// Keeps the marker for a while after the last message, because another may follow; then
+    /// removes it. `None` when it is gone.
     async fn linger(&mut self, uses: u64) -> Option<Woken> {
         let stays = self.slot.outbox.marker.stays(&self.deps).await?;
         self.slot.outbox.courier.rests();

@@ -1,5 +1,5 @@
-//! What the courier has to do in an object's database. It takes its turn like a request, and its answer passes the gate like a response: so
-//! what it has read is durable.
+//! What the courier has to do in an object's database. It takes its turn like a request, and its
+//! answer passes the gate like a response: so what it has read is durable.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use crate::id::ObjectId;
 use crate::object::{self, Body, Letter, Receivers, Request, Response, Settled};
 use crate::sqlite::Database;
 
-/// Notes what became of messages and takes the next ones. It travels in a request's extensions, and never leaves this process.
+/// Notes what became of messages and takes the next ones. It travels in a request's extensions, and
+/// never leaves this process.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Errand(Arc<Task>);
 
@@ -66,7 +67,8 @@ impl Task {
         if let Some(after) = self.look_after {
             mail.receivers = object::look_on(database, after)?;
             if mail.receivers.seen_to == after && after > 0 && self.known.is_empty() {
-                // What is left was passed over: the history has begun anew, or somebody has written into the table.
+                // What is left was passed over: the history has begun anew, or somebody has written
+                // into the table.
                 mail.receivers = object::look_on(database, 0)?;
             }
             mail.receivers.found.retain(|receiver| !self.known.contains(receiver));
@@ -94,6 +96,8 @@ impl Mail {
 
     /// Whether there is no message that was not known.
     pub(crate) fn is_empty(&self) -> bool {
-        self.letters.iter().all(|(_, letters)| letters.is_empty()) && self.receivers.found.is_empty() && self.receivers.is_over
+        self.letters.iter().all(|(_, letters)| letters.is_empty())
+            && self.receivers.found.is_empty()
+            && self.receivers.is_over
     }
 }

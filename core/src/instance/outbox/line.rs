@@ -1,5 +1,5 @@
-//! Whose messages a courier takes next. Receivers stand in line; those that failed rest for a while, and come back. What it costs to go on
-//! depends on what is delivered, not on how many wait.
+//! Whose messages a courier takes next. Receivers stand in line; those that failed rest for a
+//! while, and come back. What it costs to go on depends on what is delivered, not on how many wait.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -30,7 +30,8 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// What to ask the outbox for, when `settled` has become of messages and `served_max` receivers may be served at once.
+    /// What to ask the outbox for, when `settled` has become of messages and `served_max` receivers
+    /// may be served at once.
     pub(super) fn task(&mut self, now: Duration, settled: Settled, served_max: usize) -> Task {
         while self.ready.len() < LINE_MAX
             && let Some((until, _)) = self.resting.first()
@@ -41,10 +42,17 @@ impl Line {
         }
         let receivers_max = served_max.saturating_sub(self.busy.len());
         let look_after = (self.ready.len() < LINE_MAX && served_max > 0).then_some(self.seen_to);
-        Task { settled, ready: self.ready.iter().cloned().collect(), receivers_max, look_after, known: self.known.clone() }
+        Task {
+            settled,
+            ready: self.ready.iter().cloned().collect(),
+            receivers_max,
+            look_after,
+            known: self.known.clone(),
+        }
     }
 
-    /// Takes in what the outbox said to a [`Line::task`], and returns the messages that go on their way.
+    /// Takes in what the outbox said to a [`Line::task`], and returns the messages that go on their
+    /// way.
     pub(super) fn take(&mut self, mail: Mail) -> Vec<(ObjectId, Vec<Letter>)> {
         let known = Arc::make_mut(&mut self.known);
         for receiver in mail.receivers.found {
@@ -111,13 +119,19 @@ mod tests {
         ObjectId::new("X", &format!("receiver {number}")).expect("a good id")
     }
 
-    /// An outbox with a message for each of so many receivers, and the steps that SQLite has made with it, in hundreds or so.
+    /// An outbox with a message for each of so many receivers, and the steps that SQLite has made
+    /// with it, in hundreds or so.
     fn outbox(receivers: usize) -> (Database, Arc<AtomicU64>) {
-        let mut database = Database::new(&Limits { database_bytes_max: 1 << 30, row_bytes_max: 1 << 20, temporary_bytes_max: 64 << 20 })
-            .expect("a database");
+        let mut database = Database::new(&Limits {
+            database_bytes_max: 1 << 30,
+            row_bytes_max: 1 << 20,
+            temporary_bytes_max: 64 << 20,
+        })
+        .expect("a database");
         database.begin(Mode::ReadWrite).expect("a transaction");
         for number in 0..receivers {
-            post(&mut database, &receiver(number), Request::new(Body::from("text")), 1).expect("there is room");
+            post(&mut database, &receiver(number), Request::new(Body::from("text")), 1)
+                .expect("there is room");
         }
         let steps = Arc::new(AtomicU64::new(0));
         let counted = steps.clone();
@@ -128,11 +142,12 @@ mod tests {
         (database, steps)
     }
 
-    /// Delivers all messages, one after the other, and says in which order their receivers got them, and what that took. The first `fail` receivers
-    /// fail once.
+    /// Delivers all messages, one after the other, and says in which order their receivers got
+    /// them, and what that took. The first `fail` receivers fail once.
     fn deliver(receivers: usize, fail: usize) -> (Vec<ObjectId>, u64) {
         let (mut database, steps) = outbox(receivers);
-        let (mut line, mut now, mut settled) = (Line::default(), Duration::ZERO, Settled::default());
+        let (mut line, mut now, mut settled) =
+            (Line::default(), Duration::ZERO, Settled::default());
         let (mut on_their_way, mut taken) = (VecDeque::new(), Vec::new());
         loop {
             let task = line.task(now, std::mem::take(&mut settled), AT_ONCE);
@@ -146,7 +161,9 @@ mod tests {
                 now += rest;
                 continue;
             };
-            if (0..fail).any(|number| receiver == self::receiver(number)) && letters[0].attempts == 0 {
+            if (0..fail).any(|number| receiver == self::receiver(number))
+                && letters[0].attempts == 0
+            {
                 settled.failed.push((letters[0].number, "no".to_owned()));
                 line.failed(&receiver, now + Duration::from_secs(1000));
             } else {
@@ -173,7 +190,10 @@ mod tests {
         for part_that_fails in [0, 1] {
             let cost = |receivers| deliver(receivers, receivers * part_that_fails).1;
             let (few, many) = (cost(500), cost(2000));
-            assert!(few > 10 && many < few * 5, "{few} and {many} steps for 500 and 2000 receivers");
+            assert!(
+                few > 10 && many < few * 5,
+                "{few} and {many} steps for 500 and 2000 receivers"
+            );
         }
     }
 
@@ -181,7 +201,10 @@ mod tests {
     fn messages_that_were_passed_over_are_found() {
         let (mut database, _) = outbox(1);
         let mut line = Line { seen_to: i64::MAX, ..Line::default() };
-        let mail = line.task(Duration::ZERO, Settled::default(), AT_ONCE).run(&mut database).expect("it is read");
+        let mail = line
+            .task(Duration::ZERO, Settled::default(), AT_ONCE)
+            .run(&mut database)
+            .expect("it is read");
         assert_eq!(line.take(mail).len(), 1);
     }
 
@@ -189,12 +212,16 @@ mod tests {
     fn a_receiver_of_many_messages_waits_its_turn_like_others() {
         let (mut database, _) = outbox(100);
         for _ in 0..100 {
-            post(&mut database, &receiver(0), Request::new(Body::from("text")), 1).expect("there is room");
+            post(&mut database, &receiver(0), Request::new(Body::from("text")), 1)
+                .expect("there is room");
         }
         let mut line = Line::default();
         let (mut served, mut settled) = (Vec::new(), Settled::default());
         for _ in 0..120 {
-            let mail = line.task(Duration::ZERO, std::mem::take(&mut settled), 1).run(&mut database).expect("it is read");
+            let mail = line
+                .task(Duration::ZERO, std::mem::take(&mut settled), 1)
+                .run(&mut database)
+                .expect("it is read");
             for (receiver, letters) in line.take(mail) {
                 settled.delivered.extend(letters.iter().map(|letter| letter.number));
                 line.served(&receiver);
@@ -202,7 +229,10 @@ mod tests {
             }
         }
         assert_eq!(served.iter().map(|(_, count)| count).sum::<usize>(), 200);
-        assert_eq!(served[..100].iter().filter(|(receiver, _)| *receiver == self::receiver(0)).count(), 1);
+        assert_eq!(
+            served[..100].iter().filter(|(receiver, _)| *receiver == self::receiver(0)).count(),
+            1
+        );
         assert!(served.len() <= 100 + 100_usize.div_ceil(16) + 1);
     }
 }

@@ -1,7 +1,9 @@
-//! Markers: small objects in the bucket that say which objects may have messages to deliver, so that somebody finds them after a crash.
+//! Markers: small objects in the bucket that say which objects may have messages to deliver, so
+//! that somebody finds them after a crash.
 //!
-//! A marker is a hint. One that is lost delays messages until their sender is used again; one too many costs one look. While an object sends,
-//! its server writes a marker about once a minute, beside the record, and the response waits for both.
+//! A marker is a hint. One that is lost delays messages until their sender is used again; one too
+//! many costs one look. While an object sends, its server writes a marker about once a minute,
+//! beside the record, and the response waits for both.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,15 +60,20 @@ impl MarkerFile {
         ObjectId::new(&self.class, &self.id).ok()
     }
 
-    /// When it is this old, the instance that wrote it does not rely on it any more, whatever it had begun.
+    /// When it is this old, the instance that wrote it does not rely on it any more, whatever it
+    /// had begun.
     pub(super) fn free_after(&self) -> Duration {
         Duration::from_millis(self.relied_ms.saturating_mul(2))
     }
 }
 
-/// Makes sure that a marker is on its way, for a request on `object` that sends messages; its `response` will wait for it.
+/// Makes sure that a marker is on its way, for a request on `object` that sends messages; its
+/// `response` will wait for it.
 pub(crate) fn mark(deps: &Arc<Deps>, object: &ObjectId, response: &mut Response) {
-    let Some(slot) = deps.engine.upgrade().and_then(|engine| engine.slots().get(deps, object).ok()) else { return };
+    let Some(slot) = deps.engine.upgrade().and_then(|engine| engine.slots().get(deps, object).ok())
+    else {
+        return;
+    };
     slot.outbox.marker.uses.fetch_add(1, Ordering::SeqCst);
     if let Ok(written) = slot.outbox.marker.written.try_lock()
         && is_relied_on(deps, written.as_ref())
@@ -103,7 +110,8 @@ impl Marker {
         }
     }
 
-    /// Writes a new one, unless the present one is young. A new one has a new key: whoever removes the old one must not hit it.
+    /// Writes a new one, unless the present one is young. A new one has a new key: whoever removes
+    /// the old one must not hit it.
     async fn renew(&self, deps: &Deps, object: &ObjectId) -> Result<()> {
         let mut written = self.written.lock().await;
         if is_relied_on(deps, written.as_ref()) {
@@ -125,10 +133,13 @@ impl Marker {
         Ok(())
     }
 
-    /// How long it must stay although there is nothing to deliver: soon there may be again. `None`: there is none.
+    /// How long it must stay although there is nothing to deliver: soon there may be again. `None`:
+    /// there is none.
     pub(super) async fn stays(&self, deps: &Deps) -> Option<Duration> {
         let written = self.written.lock().await;
-        written.as_ref().map(|written| relied(deps).saturating_sub(written.at.elapsed_at_most(deps.clock.as_ref())))
+        written.as_ref().map(|written| {
+            relied(deps).saturating_sub(written.at.elapsed_at_most(deps.clock.as_ref()))
+        })
     }
 
     /// Removes it, unless a request has relied on it since there were `uses`.

@@ -1,8 +1,9 @@
 //! The delivery of messages between objects.
 //!
-//! Promises: a message is delivered only when the record that holds it is certainly in the log; messages to one receiver go in their order;
-//! they go on going until they have arrived, also after a crash. That they arrive *once* is the receiver's doing (`once.rs`): two servers that
-//! deliver the same message at the same time do no harm.
+//! Promises: a message is delivered only when the record that holds it is certainly in the log;
+//! messages to one receiver go in their order; they go on going until they have arrived, also after
+//! a crash. That they arrive *once* is the receiver's doing (`once.rs`): two servers that deliver
+//! the same message at the same time do no harm.
 
 mod courier;
 mod errand;

@@ -20,9 +20,12 @@ use crate::log::{Log, fetch, list_newest};
 use crate::settings::Settings;
 use crate::store::{Entry, Key};
 
-/// Begins; ends when the engine is gone. On a platform that freezes its programs, a scan that is overdue runs when the next request thaws it.
+/// Begins; ends when the engine is gone. On a platform that freezes its programs, a scan that is
+/// overdue runs when the next request thaws it.
 pub(crate) fn start(engine: WeakEngine, clock: Arc<dyn Clock>) {
-    tokio::spawn(background::again_and_again("scan of markers", clock.clone(), move || run(engine.clone(), clock.clone())));
+    tokio::spawn(background::again_and_again("scan of markers", clock.clone(), move || {
+        run(engine.clone(), clock.clone())
+    }));
 }
 
 async fn run(engine: WeakEngine, clock: Arc<dyn Clock>) {
@@ -40,8 +43,9 @@ async fn run(engine: WeakEngine, clock: Arc<dyn Clock>) {
     }
 }
 
-/// Looks after every marker that no living server relies on, the oldest first, a page of them at a time. The first rounds look after all whose
-/// object nobody owns: the server that died may have been this one's predecessor, a moment ago, and its lease is over in the second round.
+/// Looks after every marker that no living server relies on, the oldest first, a page of them at a
+/// time. The first rounds look after all whose object nobody owns: the server that died may have
+/// been this one's predecessor, a moment ago, and its lease is over in the second round.
 #[derive(Default)]
 struct Scan {
     /// Where the next page begins.
@@ -67,12 +71,20 @@ impl Scan {
     /// Looks after the markers of the next page.
     async fn page(&mut self, engine: &Engine) -> Result<()> {
         let deps = engine.deps();
-        let entries = deps.bucket.list(deps.tenant.outbox(), self.after.as_ref(), STORE_PAGE_MAX).await?;
-        let last = entries.last().filter(|_| entries.len() == STORE_PAGE_MAX).map(|entry| entry.key.clone());
+        let entries =
+            deps.bucket.list(deps.tenant.outbox(), self.after.as_ref(), STORE_PAGE_MAX).await?;
+        let last = entries
+            .last()
+            .filter(|_| entries.len() == STORE_PAGE_MAX)
+            .map(|entry| entry.key.clone());
         let is_first = self.rounds < FIRST_ROUNDS;
         let mut known = std::mem::take(&mut self.known);
-        let visits: Vec<_> = entries.into_iter().map(|entry| visit(engine, known.remove(&entry.key), entry, is_first)).collect();
-        let seen: Vec<Option<(Key, Seen)>> = stream::iter(visits).buffer_unordered(OUTBOX_LOOKS_AT_ONCE).collect().await;
+        let visits: Vec<_> = entries
+            .into_iter()
+            .map(|entry| visit(engine, known.remove(&entry.key), entry, is_first))
+            .collect();
+        let seen: Vec<Option<(Key, Seen)>> =
+            stream::iter(visits).buffer_unordered(OUTBOX_LOOKS_AT_ONCE).collect().await;
         self.known.extend(seen.into_iter().flatten());
         self.rounds = self.rounds.saturating_add(u32::from(last.is_none()));
         self.after = last;
@@ -90,7 +102,12 @@ impl Scan {
     }
 }
 
-async fn visit(engine: &Engine, seen: Option<Seen>, entry: Entry, is_first: bool) -> Option<(Key, Seen)> {
+async fn visit(
+    engine: &Engine,
+    seen: Option<Seen>,
+    entry: Entry,
+    is_first: bool,
+) -> Option<(Key, Seen)> {
     let seen = match seen {
         Some(seen) => seen,
         None => read(engine, &entry).await?,
@@ -104,18 +121,22 @@ async fn read(engine: &Engine, entry: &Entry) -> Option<Seen> {
     let deps = engine.deps();
     let stored = deps.bucket.get(&entry.key).await.ok()??;
     let file = MarkerFile::decode(&stored.bytes)?;
-    let age_ms = deps.bucket.store_time_ms().map_or(0, |now_ms| now_ms.saturating_sub(entry.modified_ms));
-    let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0)).saturating_sub(deps.bucket.store_time_error());
+    let age_ms =
+        deps.bucket.store_time_ms().map_or(0, |now_ms| now_ms.saturating_sub(entry.modified_ms));
+    let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
+        .saturating_sub(deps.bucket.store_time_error());
     Some(Seen { file, age, at: Instant::now(deps.clock.as_ref()) })
 }
 
-/// Delivers what the object behind a marker has to deliver; removes the marker when that is nothing and nobody relies on it.
+/// Delivers what the object behind a marker has to deliver; removes the marker when that is nothing
+/// and nobody relies on it.
 async fn look_after(engine: &Engine, key: &Key, seen: &Seen, is_first: bool) {
     let deps = engine.deps();
     let is_own = seen.file.instance == deps.instance;
     let age = seen.age + seen.at.elapsed_at_least(deps.clock.as_ref());
     let is_free = deps.bucket.is_gone(seen.file.instance) || age >= seen.file.free_after();
-    // An own marker that has become old has lost its courier: another server had the object meanwhile.
+    // An own marker that has become old has lost its courier: another server had the object
+    // meanwhile.
     let is_due = is_free || (is_first && !is_own);
     if !is_due {
         return;
@@ -126,16 +147,21 @@ async fn look_after(engine: &Engine, key: &Key, seen: &Seen, is_first: bool) {
             let _ = deps.bucket.delete(std::slice::from_ref(key)).await;
         }
         Ok(_) => {}
-        Err(error) => tracing::debug!(%key, %error, "an object with messages was not opened; later"),
+        Err(error) => {
+            tracing::debug!(%key, %error, "an object with messages was not opened; later")
+        }
     }
 }
 
-/// Opens the object and delivers its messages; `true` when there are none. An object that another process owns is left to that one, and is not
-/// restored to find that out.
+/// Opens the object and delivers its messages; `true` when there are none. An object that another
+/// process owns is left to that one, and is not restored to find that out.
 async fn look(engine: &Engine, file: &MarkerFile) -> Result<bool> {
     let Some(object) = file.object() else { return Ok(true) };
     let deps = engine.deps();
-    let is_here = engine.slots().existing(&object).is_some_and(|slot| slot.residents.load(Ordering::Relaxed) > 0);
+    let is_here = engine
+        .slots()
+        .existing(&object)
+        .is_some_and(|slot| slot.residents.load(Ordering::Relaxed) > 0);
     if !is_here && is_owned_elsewhere(deps, &deps.log(&object)?).await? {
         return Ok(false);
     }
@@ -156,6 +182,9 @@ async fn is_owned_elsewhere(deps: &Deps, log: &Log) -> Result<bool> {
     }
     let observed = Instant::now(deps.clock.as_ref());
     let newest = fetch(log, listing.head, listing.head, None).await?;
-    let claim = newest.first().map(|(record, _)| Claim::of(record, listing.head_modified_ms, observed));
-    Ok(claim.is_some_and(|mut claim| !claim.remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref()).is_zero()))
+    let claim =
+        newest.first().map(|(record, _)| Claim::of(record, listing.head_modified_ms, observed));
+    Ok(claim.is_some_and(|mut claim| {
+        !claim.remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref()).is_zero()
+    }))
 }

@@ -17,11 +17,13 @@ pub(super) struct Batch {
     pub(super) bytes: usize,
     /// It has changes, or had them until its record was made.
     pub(super) writes: bool,
-    /// Nothing may be added: a snapshot was taken of exactly this state, or the record is on its way.
+    /// Nothing may be added: a snapshot was taken of exactly this state, or the record is on its
+    /// way.
     pub(super) sealed: bool,
     pub(super) releases: bool,
     pub(super) waiters: Vec<Waiter>,
-    /// Reads that joined when the record may have been in the log already: it proves nothing about what became of the log since.
+    /// Reads that joined when the record may have been in the log already: it proves nothing about
+    /// what became of the log since.
     pub(super) late: Vec<Waiter>,
     pub(super) causes: Vec<Span>,
 }

@@ -16,11 +16,17 @@ fn joined(clock: &ManualClock) -> (Pipeline, Ticket, Ticket, Lease) {
     let mut pipeline = Pipeline::new(clock);
     let quiet = pipeline.quiet().expect("nothing is on its way");
     let proof = Proof::by_own_clocks(Instant::now(clock));
-    pipeline.reset(quiet, (head(1), None, SinceSnapshot::default()), proof).expect("nothing was on its way");
-    let (Gate::Record(early), true) = pipeline.gate(false, LEASE, clock) else { panic!("without a lease, a read needs a record") };
+    pipeline
+        .reset(quiet, (head(1), None, SinceSnapshot::default()), proof)
+        .expect("nothing was on its way");
+    let (Gate::Record(early), true) = pipeline.gate(false, LEASE, clock) else {
+        panic!("without a lease, a read needs a record")
+    };
     assert!(pipeline.next_job().is_some());
     let lease = Lease { granted: Instant::now(clock), duration: LEASE };
-    let (Gate::Record(late), false) = pipeline.gate(false, LEASE, clock) else { panic!("a record is on its way") };
+    let (Gate::Record(late), false) = pipeline.gate(false, LEASE, clock) else {
+        panic!("a record is on its way")
+    };
     (pipeline, early, late, lease)
 }
 
@@ -44,7 +50,8 @@ fn a_read_that_joined_a_record_under_way_leaves_with_it_while_its_lease_holds() 
 fn a_read_that_joined_a_record_under_way_needs_another_when_its_lease_is_over() {
     let clock = ManualClock::default();
     let (mut pipeline, mut early, mut late, lease) = joined(&clock);
-    // The record was written, then the process was paused; others may have taken the object over since.
+    // The record was written, then the process was paused; others may have taken the object over
+    // since.
     clock.advance(2 * LEASE);
     honour(pipeline.won(head(2), lease, SinceSnapshot::default(), &clock));
     assert!(early.try_recv().is_ok() && late.try_recv().is_err());
@@ -62,11 +69,20 @@ fn a_read_under_a_lease_waits_for_changes_and_not_for_the_record_that_renews_it(
     clock.advance(LEASE * 3 / 5);
     assert!(matches!(pipeline.gate(false, LEASE, &clock), (Gate::Open, true)), "it renews");
     assert!(pipeline.next_job().is_some());
-    assert!(matches!(pipeline.gate(false, LEASE, &clock), (Gate::Open, false)), "the store takes its time, the lease holds");
+    assert!(
+        matches!(pipeline.gate(false, LEASE, &clock), (Gate::Open, false)),
+        "the store takes its time, the lease holds"
+    );
     let _written = pipeline.submit((Changes::default(), 1), Vec::new());
-    assert!(matches!(pipeline.gate(false, LEASE, &clock), (Gate::Record(_), false)), "it could have seen what is on its way");
+    assert!(
+        matches!(pipeline.gate(false, LEASE, &clock), (Gate::Record(_), false)),
+        "it could have seen what is on its way"
+    );
     clock.advance(LEASE);
-    assert!(matches!(pipeline.gate(false, LEASE, &clock), (Gate::Record(_), false)), "the lease is over");
+    assert!(
+        matches!(pipeline.gate(false, LEASE, &clock), (Gate::Record(_), false)),
+        "the lease is over"
+    );
 }
 
 #[test]
@@ -74,7 +90,9 @@ fn a_read_does_not_rest_on_a_lease_that_is_being_given_up() {
     let clock = ManualClock::default();
     let (mut pipeline, _, _, lease) = joined(&clock);
     honour_if_waited_for(pipeline.won(head(2), lease, SinceSnapshot::default(), &clock));
-    let (Some(_released), _) = pipeline.release(&clock) else { panic!("there is a lease to give up") };
+    let (Some(_released), _) = pipeline.release(&clock) else {
+        panic!("there is a lease to give up")
+    };
     assert!(matches!(pipeline.gate(false, LEASE, &clock), (Gate::Record(_), false)));
 }
 

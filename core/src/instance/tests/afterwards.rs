@@ -1,4 +1,5 @@
-//! What handlers leave to be done after their commit: when it is done, and what becomes of it when it panics, takes long, or its record is lost.
+//! What handlers leave to be done after their commit: when it is done, and what becomes of it when
+//! it panics, takes long, or its record is lost.
 
 use std::sync::{Mutex, mpsc};
 
@@ -56,7 +57,9 @@ async fn what_a_read_leaves_to_be_done_waits_for_the_records_that_it_could_have_
     let done = Arc::new(Done::default());
     let world = world(&done);
     let is_record = |operation, key: &Key| operation == "create" && key.as_str().contains("/log/");
-    let detour = Arc::new(Detour::new(world.bucket.clone(), move |op, key| if is_record(op, key) { Way::Wait } else { Way::Straight }));
+    let detour = Arc::new(Detour::new(world.bucket.clone(), move |op, key| {
+        if is_record(op, key) { Way::Wait } else { Way::Straight }
+    }));
     let engine = world.server_on(1, Settings::default(), (detour.clone(), Arc::new(Inline))).await;
     let ask = |path| {
         let engine = engine.clone();

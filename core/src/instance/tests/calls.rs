@@ -6,7 +6,8 @@ use tokio::sync::Barrier;
 use super::*;
 use crate::instance::elsewhere::tests::World as Servers;
 
-/// Waits until all have their turns, then calls the object that it is told to; a call that is refused is undone, and told.
+/// Waits until all have their turns, then calls the object that it is told to; a call that is
+/// refused is undone, and told.
 struct Caller(Arc<Barrier>);
 
 impl DurableObject for Caller {
@@ -30,15 +31,20 @@ async fn call(engine: &Engine, from: &str, to: &str) -> Result<String> {
     engine.fetch(&ObjectId::new("Caller", from)?, None, request).await?.into_body().text().await
 }
 
-/// What becomes of `calls` without any time passing: exactly one was refused, and the others went on.
+/// What becomes of `calls` without any time passing: exactly one was refused, and the others went
+/// on.
 async fn one_is_refused(calls: impl Future<Output = Vec<Result<String>>>) {
     futures_util::pin_mut!(calls);
     for _ in 0..10_000 {
         if let Some(answers) = (&mut calls).now_or_never() {
             let (called, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
             assert!(called.into_iter().all(|answer| answer.expect("an answer") == "called"));
-            let refused: Vec<_> = refused.into_iter().map(|answer| answer.expect_err("refused")).collect();
-            assert_eq!(refused.iter().map(|error| (error.kind(), error.code())).collect::<Vec<_>>(), [(ErrorKind::Busy, "CALL_DEADLOCK")]);
+            let refused: Vec<_> =
+                refused.into_iter().map(|answer| answer.expect_err("refused")).collect();
+            assert_eq!(
+                refused.iter().map(|error| (error.kind(), error.code())).collect::<Vec<_>>(),
+                [(ErrorKind::Busy, "CALL_DEADLOCK")]
+            );
             return;
         }
         tokio::task::yield_now().await;
@@ -59,7 +65,12 @@ async fn two_objects_that_call_each_other_in_two_requests_do_not_wait_for_each_o
 async fn three_objects_in_a_ring_do_not_wait_for_each_other() {
     let world = World::of(callers(3));
     let engine = world.server(1).await;
-    one_is_refused(join_all([call(&engine, "a", "b"), call(&engine, "b", "c"), call(&engine, "c", "a")])).await;
+    one_is_refused(join_all([
+        call(&engine, "a", "b"),
+        call(&engine, "b", "c"),
+        call(&engine, "c", "a"),
+    ]))
+    .await;
 }
 
 #[tokio::test]
@@ -68,8 +79,17 @@ async fn two_objects_of_two_servers_do_not_wait_for_each_other() {
     let (first, second) = (world.server("first").await, world.server("second").await);
     for (engine, other, id) in [(&first, &second, "a"), (&second, &first, "b")] {
         let take = |engine: &Engine| {
-            let (engine, object) = (engine.clone(), ObjectId::new("Caller", id).expect("a good id"));
-            async move { engine.fetch(&object, None, http::Request::put("/").body(Body::empty()).expect("a request")).await }
+            let (engine, object) =
+                (engine.clone(), ObjectId::new("Caller", id).expect("a good id"));
+            async move {
+                engine
+                    .fetch(
+                        &object,
+                        None,
+                        http::Request::put("/").body(Body::empty()).expect("a request"),
+                    )
+                    .await
+            }
         };
         take(engine).await.expect("it owns it");
         take(other).await.expect("it finds the owner");

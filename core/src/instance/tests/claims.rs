@@ -16,12 +16,17 @@ async fn a_date_that_falls_back_does_not_make_an_owner_forget_the_record_that_is
     let world = World::new();
     let store = Arc::new(FaultyBucket::new(world.clock.clone()));
     let is_record = |operation, key: &Key| operation == "create" && key.as_str().contains("/log/");
-    let detour = Arc::new(Detour::new(store.clone(), move |op, key| if is_record(op, key) { Way::Wait } else { Way::Straight }));
+    let detour = Arc::new(Detour::new(store.clone(), move |op, key| {
+        if is_record(op, key) { Way::Wait } else { Way::Straight }
+    }));
     let a = world.server_on(store.clone(), "a", Settings::default()).await;
     assert_eq!(ask(&a, post(Body::empty())).await.expect("a owns it"), "1");
-    // It is dead from now on. Its lease is over by the age of its record, which is known in whole seconds.
+    // It is dead from now on. Its lease is over by the age of its record, which is known in whole
+    // seconds.
     world.carrier.script((0..100).map(|_| Fate::ComesBack));
-    world.clock.advance(Settings::default().lease_duration + store_error(&store) + Duration::from_millis(1));
+    world.clock.advance(
+        Settings::default().lease_duration + store_error(&store) + Duration::from_millis(1),
+    );
     let b = world.server_on(detour.clone(), "b", Settings::default()).await;
     let first = tokio::spawn({
         let b = b.clone();
@@ -41,7 +46,10 @@ async fn a_date_that_falls_back_does_not_make_an_owner_forget_the_record_that_is
         }
     }
     detour.release();
-    let answers = in_time(&world, async { (first.await.expect("no panic"), second.await.expect("no panic")) }).await;
+    let answers = in_time(&world, async {
+        (first.await.expect("no panic"), second.await.expect("no panic"))
+    })
+    .await;
     let third = in_time(&world, ask(&b, post(Body::empty()))).await;
     let told = [answers.0, answers.1, third].map(|answer| answer.expect("b owns it"));
     assert_eq!(told, ["2", "3", "4"]);

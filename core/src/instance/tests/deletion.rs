@@ -21,11 +21,17 @@ fn now<T>(immediate: impl Future<Output = std::result::Result<T, crate::store::S
 
 fn content(memory: &Memory) -> Content {
     let entries = now(memory.list(&Key::new(OBJECT), None, usize::MAX));
-    entries.into_iter().map(|entry| (entry.key.clone(), now(memory.get(&entry.key)).expect("it is listed").bytes)).collect()
+    entries
+        .into_iter()
+        .map(|entry| (entry.key.clone(), now(memory.get(&entry.key)).expect("it is listed").bytes))
+        .collect()
 }
 
 fn replace(memory: &Memory, content: &Content) {
-    let keys: Vec<Key> = now(memory.list(&Key::new(OBJECT), None, usize::MAX)).into_iter().map(|entry| entry.key).collect();
+    let keys: Vec<Key> = now(memory.list(&Key::new(OBJECT), None, usize::MAX))
+        .into_iter()
+        .map(|entry| entry.key)
+        .collect();
     now(memory.delete(&keys));
     content.iter().for_each(|(key, bytes)| now(memory.put(key, bytes.clone())));
 }
@@ -62,7 +68,10 @@ fn keys(content: &Content, part: &str) -> Vec<Key> {
 async fn what_the_retention_has_released_is_deleted_and_the_object_is_as_it_was() {
     let (world, early, late) = days().await;
     assert!(keys(&early, "/log/").iter().all(|key| !keys(&late, "/log/").contains(key)), "records");
-    assert!(keys(&early, ".parquet").iter().all(|key| !keys(&late, ".parquet").contains(key)), "files");
+    assert!(
+        keys(&early, ".parquet").iter().all(|key| !keys(&late, ".parquet").contains(key)),
+        "files"
+    );
     assert_eq!(get(&world.server(3).await, "/get").await.expect("the newest state"), "8");
 }
 
@@ -80,12 +89,17 @@ async fn a_restore_that_was_frozen_while_others_wrote_and_swept_reads_the_newest
                 replace(&bucket.memory, &late);
             }
         });
-        assert_eq!(get(&world.server(3).await, "/get").await.expect("the newest state"), "8", "{frozen_before}");
+        assert_eq!(
+            get(&world.server(3).await, "/get").await.expect("the newest state"),
+            "8",
+            "{frozen_before}"
+        );
     }
 }
 
 #[tokio::test]
-async fn an_instance_that_was_frozen_while_it_followed_others_records_is_restored_when_they_are_gone() {
+async fn an_instance_that_was_frozen_while_it_followed_others_records_is_restored_when_they_are_gone()
+ {
     let world = World::new();
     let settings = Settings { ownership: Ownership::PerRequest, ..Settings::default() };
     let sleeper = world.server_with(3, settings).await;
@@ -122,7 +136,10 @@ async fn a_file_that_is_missing_for_good_stops_the_restore_with_its_key() {
     let newest = keys(&late, ".parquet").pop().expect("a file of rows");
     now(world.bucket.memory.delete(std::slice::from_ref(&newest)));
     let error = get(&world.server(3).await, "/get").await.expect_err("a file is missing");
-    assert!(error.kind() == ErrorKind::Corrupt && error.message().contains(newest.as_str()), "{error}");
+    assert!(
+        error.kind() == ErrorKind::Corrupt && error.message().contains(newest.as_str()),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -155,5 +172,9 @@ async fn a_wrong_date_in_the_stores_answers_deletes_nothing() {
     settle().await;
     let after = content(&world.bucket.memory);
     let is_hint = |key: &Key| key.as_str().ends_with("latest") || key.as_str().ends_with("lock");
-    assert!(before.iter().all(|(key, bytes)| is_hint(key) || after.contains(&(key.clone(), bytes.clone()))));
+    assert!(
+        before
+            .iter()
+            .all(|(key, bytes)| is_hint(key) || after.contains(&(key.clone(), bytes.clone())))
+    );
 }

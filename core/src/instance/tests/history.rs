@@ -1,4 +1,5 @@
-//! What an object leaves in the bucket: former states, snapshots, hints, and records that are missing.
+//! What an object leaves in the bucket: former states, snapshots, hints, and records that are
+//! missing.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,15 +21,29 @@ async fn an_object_is_read_as_it_was() {
     let engine = world.server(2).await;
     get(&engine, "/add").await.expect("it counts on");
     for sequence in 1..=3 {
-        assert_eq!(get_at(&engine, At::Sequence(sequence), "/get").await.expect("a former state"), sequence.to_string());
+        assert_eq!(
+            get_at(&engine, At::Sequence(sequence), "/get").await.expect("a former state"),
+            sequence.to_string()
+        );
     }
     let start_ms = 1_700_000_000_000;
-    assert_eq!(get_at(&engine, At::TimeMs(start_ms + 1_500), "/get").await.expect("a former state"), "2");
-    assert_eq!(get_at(&engine, At::TimeMs(start_ms + 90_000), "/get").await.expect("the newest state"), "4");
+    assert_eq!(
+        get_at(&engine, At::TimeMs(start_ms + 1_500), "/get").await.expect("a former state"),
+        "2"
+    );
+    assert_eq!(
+        get_at(&engine, At::TimeMs(start_ms + 90_000), "/get").await.expect("the newest state"),
+        "4"
+    );
     for nowhere in [At::Sequence(0), At::Sequence(99), At::TimeMs(start_ms - 1)] {
-        assert_eq!(kind(get_at(&engine, nowhere, "/get").await), ErrorKind::NotFound, "{nowhere:?}");
+        assert_eq!(
+            kind(get_at(&engine, nowhere, "/get").await),
+            ErrorKind::NotFound,
+            "{nowhere:?}"
+        );
     }
-    let error = get_at(&engine, At::Sequence(2), "/add").await.expect_err("the past can't be changed");
+    let error =
+        get_at(&engine, At::Sequence(2), "/add").await.expect_err("the past can't be changed");
     assert!(error.message().contains("read"), "{error}");
     assert_eq!(get(&engine, "/get").await.expect("the present"), "4");
 }
@@ -41,9 +56,18 @@ async fn every_request_can_wait_for_its_snapshot() {
     let engine = world.server_with(1, settings).await;
     for sequence in 1..=3 {
         get(&engine, "/add").await.expect("it counts");
-        let latest = world.bucket.get(&Key::new("local/local/do/counter/a/snapshots/latest")).await.expect("memory answers");
-        let text = String::from_utf8(latest.expect("there is a snapshot").bytes.to_vec()).expect("JSON");
-        assert!(text.contains(&format!("seq-000000000{sequence}-")) || text.contains(&format!("\"sequence\":{sequence}")), "{text}");
+        let latest = world
+            .bucket
+            .get(&Key::new("local/local/do/counter/a/snapshots/latest"))
+            .await
+            .expect("memory answers");
+        let text =
+            String::from_utf8(latest.expect("there is a snapshot").bytes.to_vec()).expect("JSON");
+        assert!(
+            text.contains(&format!("seq-000000000{sequence}-"))
+                || text.contains(&format!("\"sequence\":{sequence}")),
+            "{text}"
+        );
     }
 }
 
@@ -69,7 +93,11 @@ async fn a_missing_newest_record_stops_the_restore_with_its_key() {
     let engine = world.server(1).await;
     get(&engine, "/add").await.expect("it counts");
     engine.shutdown(Duration::from_secs(5)).await;
-    let log = world.bucket.list(&Key::new("local/local/do/counter/a/log"), None, 10).await.expect("memory lists");
+    let log = world
+        .bucket
+        .list(&Key::new("local/local/do/counter/a/log"), None, 10)
+        .await
+        .expect("memory lists");
     world.bucket.delete(&[log[0].key.clone()]).await.expect("memory deletes");
     let error = get(&world.server(2).await, "/get").await.expect_err("a record is missing");
     assert_eq!(error.kind(), ErrorKind::Corrupt);
@@ -94,18 +122,33 @@ async fn a_read_as_of_a_time_reads_few_descriptions_however_many_there_are() {
             world.clock.advance(Duration::from_secs(1));
             times.push(world.clock.wall_ms());
         }
-        let all = world.bucket.list(&Key::new("local/local/do/counter/a/snapshots"), None, 1000).await.expect("memory lists");
-        let kept = all.iter().filter(|entry| entry.key.as_str().ends_with("/snapshot.json")).count();
+        let all = world
+            .bucket
+            .list(&Key::new("local/local/do/counter/a/snapshots"), None, 1000)
+            .await
+            .expect("memory lists");
+        let kept =
+            all.iter().filter(|entry| entry.key.as_str().ends_with("/snapshot.json")).count();
         assert!(kept >= 20, "{kept} snapshots");
         let reads = Arc::new(AtomicU64::new(0));
         let counted = reads.clone();
         world.bucket.before(move |operation, key| {
-            counted.fetch_add(u64::from(operation == "get" && key.as_str().ends_with("/snapshot.json")), Ordering::SeqCst);
+            counted.fetch_add(
+                u64::from(operation == "get" && key.as_str().ends_with("/snapshot.json")),
+                Ordering::SeqCst,
+            );
         });
         for (count, time) in times.iter().enumerate() {
             reads.store(0, Ordering::SeqCst);
-            assert_eq!(get_at(&engine, At::TimeMs(*time - 1), "/get").await.expect("a former state"), (count + 1).to_string());
-            assert!(reads.load(Ordering::SeqCst) <= reads_max, "{} reads, by clocks {wrong_ms} ms apart", reads.load(Ordering::SeqCst));
+            assert_eq!(
+                get_at(&engine, At::TimeMs(*time - 1), "/get").await.expect("a former state"),
+                (count + 1).to_string()
+            );
+            assert!(
+                reads.load(Ordering::SeqCst) <= reads_max,
+                "{} reads, by clocks {wrong_ms} ms apart",
+                reads.load(Ordering::SeqCst)
+            );
         }
     }
 }

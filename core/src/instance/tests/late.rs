@@ -10,7 +10,8 @@ async fn a_lease_that_was_granted_while_a_listing_was_on_its_way_is_respected() 
     world.bucket.lists_wait(true);
     let taking_over = tokio::spawn(async move { get(&second, "/add").await });
     settle().await;
-    // The second asks for the newest record, and for much longer than a lease the store is silent; then the first writes one more.
+    // The second asks for the newest record, and for much longer than a lease the store is silent;
+    // then the first writes one more.
     let lease = Settings::default().lease_duration;
     world.clock.advance(6 * lease);
     assert_eq!(get(&first, "/add").await.expect("it counts on"), "2");
@@ -35,8 +36,14 @@ async fn a_handlers_error_waits_for_the_record_that_it_could_have_seen() {
     };
     let (adding, refused) = (ask("/add"), ask("/refuse"));
     settle().await;
-    assert!(!adding.is_finished() && !refused.is_finished(), "the second record is not in the store yet");
+    assert!(
+        !adding.is_finished() && !refused.is_finished(),
+        "the second record is not in the store yet"
+    );
     world.clock.advance(Duration::from_secs(1));
     assert_eq!(adding.await.expect("it does not panic").expect("it counts"), "2");
-    assert_eq!(refused.await.expect("it does not panic").expect_err("on purpose").message(), "refused at 2");
+    assert_eq!(
+        refused.await.expect("it does not panic").expect_err("on purpose").message(),
+        "refused at 2"
+    );
 }

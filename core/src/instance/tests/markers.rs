@@ -19,12 +19,18 @@ async fn a_server_that_starts_leaves_to_others_what_they_own() {
         post.pass(Duration::from_secs(1)).await;
     }
     assert_eq!(post.markers().await, 1);
-    assert!(second.engine.slots().existing(&friend("a")).is_none(), "it is not restored, and nobody waits for its turn");
+    assert!(
+        second.engine.slots().existing(&friend("a")).is_none(),
+        "it is not restored, and nobody waits for its turn"
+    );
     first.crash();
     for _ in 0..240 {
         post.pass(Duration::from_secs(1)).await;
     }
-    assert!(second.engine.slots().existing(&friend("a")).is_some(), "nobody else looks after it now");
+    assert!(
+        second.engine.slots().existing(&friend("a")).is_some(),
+        "nobody else looks after it now"
+    );
 }
 
 #[tokio::test]
@@ -52,7 +58,8 @@ async fn a_server_that_starts_looks_after_old_markers_first_and_a_page_at_a_time
     for _ in 0..200 {
         tokio::task::yield_now().await;
     }
-    let newest = |read: &Mutex<BTreeSet<String>>| read.lock().expect("nobody panics").last().cloned();
+    let newest =
+        |read: &Mutex<BTreeSet<String>>| read.lock().expect("nobody panics").last().cloned();
     assert!(newest(&read).is_some_and(|key| key.ends_with("-0999")), "{:?}", newest(&read));
     for _ in 0..10 {
         post.pass(Duration::from_secs(1)).await;

@@ -1,4 +1,5 @@
-//! What requests leave in memory: nothing for what does not exist, no more than there is for what does.
+//! What requests leave in memory: nothing for what does not exist, no more than there is for what
+//! does.
 
 use super::*;
 use crate::budget::Use;
@@ -93,7 +94,8 @@ async fn idle_objects_are_let_go_before_there_is_no_memory_left_for_others() {
 #[tokio::test]
 async fn a_request_that_finds_no_memory_is_told_to_come_again_and_nothing_of_it_remains() {
     let world = World::new();
-    let engine = world.server_with(1, Settings { memory_bytes_max: 16 << 20, ..Settings::default() }).await;
+    let engine =
+        world.server_with(1, Settings { memory_bytes_max: 16 << 20, ..Settings::default() }).await;
     let taken = engine.deps().budget.count(Use::Snapshots, &named(0), 16 << 20);
     let error = ask(&engine, &named(1), "/add").await.expect_err("not even a slot");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "MEMORY_SPENT"));
@@ -102,7 +104,8 @@ async fn a_request_that_finds_no_memory_is_told_to_come_again_and_nothing_of_it_
     assert_eq!(ask(&engine, &named(1), "/add").await.expect("it counts"), "1");
     // A slot is small, and its memory has to wait.
     let world = World::new();
-    let engine = world.server_with(1, Settings { memory_bytes_max: 16 << 20, ..Settings::default() }).await;
+    let engine =
+        world.server_with(1, Settings { memory_bytes_max: 16 << 20, ..Settings::default() }).await;
     let _taken = engine.deps().budget.count(Use::Snapshots, &named(0), (16 << 20) - 8192);
     let waiting = tokio::spawn({
         let engine = engine.clone();
@@ -118,7 +121,8 @@ async fn a_request_that_finds_no_memory_is_told_to_come_again_and_nothing_of_it_
 #[tokio::test]
 async fn former_states_have_their_own_share() {
     let world = World::new();
-    let engine = world.server_with(1, Settings { memory_bytes_max: 16 << 20, ..Settings::default() }).await;
+    let engine =
+        world.server_with(1, Settings { memory_bytes_max: 16 << 20, ..Settings::default() }).await;
     assert_eq!(get(&engine, "/add").await.expect("it counts"), "1");
     let all = engine.deps().budget.count(Use::Pasts, &named(0), 4 << 20);
     let past = tokio::spawn({
@@ -131,7 +135,8 @@ async fn former_states_have_their_own_share() {
     let _ = past.await.expect("it does not panic");
     drop(all);
     let request = http::Request::get("/get").body(Body::empty()).expect("a request");
-    let answer = engine.fetch(&object(), Some(At::Sequence(1)), request).await.expect("there is room");
+    let answer =
+        engine.fetch(&object(), Some(At::Sequence(1)), request).await.expect("there is room");
     assert_eq!(answer.into_body().text().await.expect("text"), "1");
     assert_eq!(engine.deps().budget.used(Use::Pasts), 0);
 }

@@ -16,7 +16,11 @@ impl DurableObject for Till {
         let path = request.uri().path().to_owned();
         let body = request.into_body().text().await?;
         let has = |ctx: &mut Context, table: &str| -> Result<bool> {
-            Ok(ctx.sql().exec("SELECT count(*) FROM sqlite_schema WHERE name = ?", (table,))?.one::<i64>()? > 0)
+            Ok(ctx
+                .sql()
+                .exec("SELECT count(*) FROM sqlite_schema WHERE name = ?", (table,))?
+                .one::<i64>()?
+                > 0)
         };
         match path.as_str() {
             "/refused" => {
@@ -24,24 +28,39 @@ impl DurableObject for Till {
             }
             "/entries" => {
                 let known = has(ctx, "_dotdo_requests")?;
-                let count: i64 = if known { ctx.sql().exec("SELECT count(*) FROM _dotdo_requests", ())?.one()? } else { 0 };
+                let count: i64 = if known {
+                    ctx.sql().exec("SELECT count(*) FROM _dotdo_requests", ())?.one()?
+                } else {
+                    0
+                };
                 return Ok(Response::new(count.to_string().into()));
             }
             _ => {}
         }
         ctx.sql().exec("CREATE TABLE IF NOT EXISTS runs (n INTEGER PRIMARY KEY, body TEXT)", ())?;
-        let run: i64 = ctx.sql().exec("INSERT INTO runs (body) VALUES (?) RETURNING n", (body,))?.one()?;
+        let run: i64 =
+            ctx.sql().exec("INSERT INTO runs (body) VALUES (?) RETURNING n", (body,))?.one()?;
         match path.as_str() {
             "/fail" => Err(Error::handler("on purpose")),
-            "/stream" => Ok(Response::new(Body::new(http_body_util::Full::new(Bytes::from(format!("streamed {run}")))))),
-            "/large" => Ok(Response::new(vec![7_u8; crate::limits::STORED_RESPONSE_BYTES_MAX + 1].into())),
+            "/stream" => Ok(Response::new(Body::new(http_body_util::Full::new(Bytes::from(
+                format!("streamed {run}"),
+            ))))),
+            "/large" => {
+                Ok(Response::new(vec![7_u8; crate::limits::STORED_RESPONSE_BYTES_MAX + 1].into()))
+            }
             "/large-stream" => {
-                let body = http_body_util::Full::new(Bytes::from(vec![7_u8; crate::limits::STORED_RESPONSE_BYTES_MAX + 1]));
+                let body = http_body_util::Full::new(Bytes::from(vec![
+                    7_u8;
+                    crate::limits::STORED_RESPONSE_BYTES_MAX
+                        + 1
+                ]));
                 Ok(Response::new(Body::new(body)))
             }
-            _ => {
-                Ok(http::Response::builder().status(201).header("x-run", run).header("x-run", "twice").body(format!("run {run}").into())?)
-            }
+            _ => Ok(http::Response::builder()
+                .status(201)
+                .header("x-run", run)
+                .header("x-run", "twice")
+                .body(format!("run {run}").into())?),
         }
     }
 }
@@ -59,7 +78,12 @@ struct Seen {
     body: String,
 }
 
-async fn send(engine: &Engine, method: &str, path: &'static str, (key, body): (&str, &str)) -> Result<Seen> {
+async fn send(
+    engine: &Engine,
+    method: &str,
+    path: &'static str,
+    (key, body): (&str, &str),
+) -> Result<Seen> {
     let mut request = http::Request::builder().method(method).uri(path);
     if !key.is_empty() {
         request = request.header("Idempotency-Key", key);
@@ -67,7 +91,12 @@ async fn send(engine: &Engine, method: &str, path: &'static str, (key, body): (&
     let object = ObjectId::new("Till", "a").expect("a good id");
     let response = engine.fetch(&object, None, request.body(body.to_owned().into())?).await?;
     let (head, body) = response.into_parts();
-    let runs = head.headers.get_all("x-run").iter().map(|value| value.to_str().expect("text").to_owned()).collect();
+    let runs = head
+        .headers
+        .get_all("x-run")
+        .iter()
+        .map(|value| value.to_str().expect("text").to_owned())
+        .collect();
     let replayed = head.headers.contains_key("idempotency-replayed");
     Ok(Seen { status: head.status.as_u16(), runs, replayed, body: body.text().await? })
 }
@@ -77,7 +106,12 @@ async fn post(engine: &Engine, path: &'static str, key: &str) -> Result<Seen> {
 }
 
 fn ran(run: u32, replayed: bool) -> Seen {
-    Seen { status: 201, runs: vec![run.to_string(), "twice".into()], replayed, body: format!("run {run}") }
+    Seen {
+        status: 201,
+        runs: vec![run.to_string(), "twice".into()],
+        replayed,
+        body: format!("run {run}"),
+    }
 }
 
 async fn entries(engine: &Engine) -> String {
@@ -90,7 +124,10 @@ async fn a_request_that_comes_again_gets_the_stored_response_from_any_server() {
     let first = world.server(1).await;
     assert_eq!(post(&first, "/", "\"k\"").await.expect("it runs"), ran(1, false));
     assert_eq!(post(&first, "/", "\"k\"").await.expect("it is known"), ran(1, true));
-    assert_eq!(post(&first, "/", "k").await.expect("the same key without quotation marks"), ran(1, true));
+    assert_eq!(
+        post(&first, "/", "k").await.expect("the same key without quotation marks"),
+        ran(1, true)
+    );
     // Another server that has to take over, from the log.
     world.clock.advance(Duration::from_secs(60));
     let second = world.server(2).await;
@@ -99,7 +136,10 @@ async fn a_request_that_comes_again_gets_the_stored_response_from_any_server() {
     second.shutdown(Duration::from_secs(5)).await;
     let third = world.server(3).await;
     assert_eq!(post(&third, "/", "k").await.expect("it is known"), ran(1, true));
-    assert_eq!(post(&third, "/", "other").await.expect("another key, another request"), ran(2, false));
+    assert_eq!(
+        post(&third, "/", "other").await.expect("another key, another request"),
+        ran(2, false)
+    );
 }
 
 #[tokio::test]
@@ -108,9 +148,13 @@ async fn functions_that_compete_for_an_object_run_a_request_once() {
     let (first, second) = (world.function(1).await, world.function(2).await);
     for round in 1..=5 {
         let key = format!("k{round}");
-        // Both have the object in memory; the loser runs its handlers again on what the winner wrote.
-        let seen = join_all([&first, &second, &first, &second].map(|engine| post(engine, "/", &key))).await;
-        let bodies: Vec<String> = seen.into_iter().map(|seen| seen.expect("an answer").body).collect();
+        // Both have the object in memory; the loser runs its handlers again on what the winner
+        // wrote.
+        let seen =
+            join_all([&first, &second, &first, &second].map(|engine| post(engine, "/", &key)))
+                .await;
+        let bodies: Vec<String> =
+            seen.into_iter().map(|seen| seen.expect("an answer").body).collect();
         assert_eq!(bodies, vec![format!("run {round}"); 4]);
     }
 }
@@ -132,9 +176,18 @@ async fn a_key_that_stands_for_another_request_is_refused() {
     let world = tills();
     let engine = world.server(1).await;
     post(&engine, "/", "k").await.expect("it runs");
-    for (method, path, body) in [("POST", "/", "other"), ("POST", "/?x=1", "body"), ("POST", "/other", "body"), ("PUT", "/", "body")] {
+    for (method, path, body) in [
+        ("POST", "/", "other"),
+        ("POST", "/?x=1", "body"),
+        ("POST", "/other", "body"),
+        ("PUT", "/", "body"),
+    ] {
         let error = send(&engine, method, path, ("k", body)).await.expect_err("another request");
-        assert_eq!((error.kind(), error.code()), (ErrorKind::KeyReused, "IDEMPOTENCY_KEY_REUSED"), "{method} {path}");
+        assert_eq!(
+            (error.kind(), error.code()),
+            (ErrorKind::KeyReused, "IDEMPOTENCY_KEY_REUSED"),
+            "{method} {path}"
+        );
     }
     assert_eq!(post(&engine, "/", "new").await.expect("nothing has run since"), ran(2, false));
 }
@@ -144,7 +197,10 @@ async fn what_failed_is_not_stored_and_what_was_answered_is() {
     let world = tills();
     let engine = world.server(1).await;
     for _ in 0..2 {
-        assert_eq!(post(&engine, "/fail", "k").await.expect_err("it fails each time").kind(), ErrorKind::Handler);
+        assert_eq!(
+            post(&engine, "/fail", "k").await.expect_err("it fails each time").kind(),
+            ErrorKind::Handler
+        );
     }
     assert_eq!(entries(&engine).await, "0");
     assert_eq!(post(&engine, "/", "k").await.expect("the key is still free"), ran(1, false));
@@ -164,7 +220,10 @@ async fn the_body_of_a_stored_response_is_read_to_its_end_and_may_not_be_endless
     }
     for path in ["/large", "/large-stream"] {
         let error = post(&engine, path, "large").await.expect_err("it can't be stored");
-        assert_eq!((error.kind(), error.code()), (ErrorKind::Handler, "IDEMPOTENCY_RESPONSE_TOO_LARGE"));
+        assert_eq!(
+            (error.kind(), error.code()),
+            (ErrorKind::Handler, "IDEMPOTENCY_RESPONSE_TOO_LARGE")
+        );
     }
     assert_eq!(post(&engine, "/", "large").await.expect("nothing of it remains"), ran(2, false));
 }
@@ -235,8 +294,13 @@ async fn a_key_means_nothing_where_nothing_can_change_and_must_be_one_elsewhere(
 }
 
 /// A request with the key `k` and these headers, by whoever is said to send it.
-async fn sent_by(engine: &Engine, who: Option<&str>, headers: &[(http::HeaderName, &'static str)]) -> Result<Response> {
-    let mut request = http::Request::post("/").header("Idempotency-Key", "k").body("body".into())?;
+async fn sent_by(
+    engine: &Engine,
+    who: Option<&str>,
+    headers: &[(http::HeaderName, &'static str)],
+) -> Result<Response> {
+    let mut request =
+        http::Request::post("/").header("Idempotency-Key", "k").body("body".into())?;
     for (name, value) in headers {
         request.headers_mut().insert(name, http::HeaderValue::from_static(value));
     }
@@ -254,19 +318,31 @@ async fn body_of(response: Result<Response>) -> String {
 async fn a_key_is_its_callers_own() {
     let world = tills();
     let engine = world.server(1).await;
-    for (who, run) in [(Some("one"), "run 1"), (Some("two"), "run 2"), (None, "run 3"), (Some("two"), "run 2"), (None, "run 3")] {
+    for (who, run) in [
+        (Some("one"), "run 1"),
+        (Some("two"), "run 2"),
+        (None, "run 3"),
+        (Some("two"), "run 2"),
+        (None, "run 3"),
+    ] {
         assert_eq!(body_of(sent_by(&engine, who, &[]).await).await, run, "{who:?}");
     }
     let renewed = sent_by(&engine, Some("one"), &[(AUTHORIZATION, "Bearer renewed")]).await;
     assert_eq!(body_of(renewed).await, "run 1", "a token may be renewed between two attempts");
-    assert_eq!(post(&engine, "/other", "-/k").await.expect("another key").body, "run 4", "no key gets into what is another's");
+    assert_eq!(
+        post(&engine, "/other", "-/k").await.expect("another key").body,
+        "run 4",
+        "no key gets into what is another's"
+    );
 }
 
 #[tokio::test]
 async fn a_key_with_other_credentials_is_refused_where_the_class_may_go_by_them() {
     let api_key = http::HeaderName::from_static("x-api-key");
     let nobody = [(AUTHORIZATION, "Bearer a"), (COOKIE, "session=a"), (api_key.clone(), "a")];
-    for (who, headers) in [(None, nobody.as_slice()), (Some("one"), &[(COOKIE, "session=a"), (api_key, "a")])] {
+    for (who, headers) in
+        [(None, nobody.as_slice()), (Some("one"), &[(COOKIE, "session=a"), (api_key, "a")])]
+    {
         let world = tills();
         let engine = world.server(1).await;
         assert_eq!(body_of(sent_by(&engine, who, headers).await).await, "run 1");
@@ -274,8 +350,12 @@ async fn a_key_with_other_credentials_is_refused_where_the_class_may_go_by_them(
         for left_out in 0..headers.len() {
             let mut fewer = headers.to_vec();
             fewer.remove(left_out);
-            let error = sent_by(&engine, who, &fewer).await.expect_err("somebody else may have sent it");
-            assert_eq!((error.kind(), error.code()), (ErrorKind::KeyReused, "IDEMPOTENCY_KEY_REUSED"));
+            let error =
+                sent_by(&engine, who, &fewer).await.expect_err("somebody else may have sent it");
+            assert_eq!(
+                (error.kind(), error.code()),
+                (ErrorKind::KeyReused, "IDEMPOTENCY_KEY_REUSED")
+            );
         }
     }
 }
@@ -285,7 +365,10 @@ async fn the_secrets_of_a_session_are_not_stored() {
     struct Login;
     impl DurableObject for Login {
         async fn fetch(&mut self, _: Request, _: &mut Context) -> Result<Response> {
-            Ok(http::Response::builder().header(SET_COOKIE, "session=secret").header("x-kept", "1").body("in".into())?)
+            Ok(http::Response::builder()
+                .header(SET_COOKIE, "session=secret")
+                .header("x-kept", "1")
+                .body("in".into())?)
         }
     }
     let world = World::of(App::new().class("Till", || Login));
@@ -304,7 +387,11 @@ async fn an_object_that_passes_a_request_on_does_so_for_its_caller() {
     impl DurableObject for Front {
         async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
             let own = request.uri().path() == "/own";
-            let request = if own { http::Request::post("/").header("Idempotency-Key", "k").body("body".into())? } else { request };
+            let request = if own {
+                http::Request::post("/").header("Idempotency-Key", "k").body("body".into())?
+            } else {
+                request
+            };
             ctx.object("Till", "a")?.fetch(request).await
         }
     }
@@ -316,12 +403,22 @@ async fn an_object_that_passes_a_request_on_does_so_for_its_caller() {
             request.headers_mut().insert("idempotency-key", http::HeaderValue::from_static("k"));
         }
         request.extensions_mut().insert(Identity::new("test", who.as_bytes()));
-        body_of(engine.fetch(&ObjectId::new("Front", front).expect("a good id"), None, request).await).await
+        body_of(
+            engine.fetch(&ObjectId::new("Front", front).expect("a good id"), None, request).await,
+        )
+        .await
     };
-    assert_eq!([send("x", "/", "one").await, send("x", "/", "two").await, send("y", "/", "one").await], ["run 1", "run 2", "run 3"]);
+    assert_eq!(
+        [send("x", "/", "one").await, send("x", "/", "two").await, send("y", "/", "one").await],
+        ["run 1", "run 2", "run 3"]
+    );
     // What an object asks for by itself is its own, whoever has made it ask.
     assert_eq!(
-        [send("x", "/own", "one").await, send("x", "/own", "two").await, send("y", "/own", "one").await],
+        [
+            send("x", "/own", "one").await,
+            send("x", "/own", "two").await,
+            send("y", "/own", "one").await
+        ],
         ["run 4", "run 4", "run 5"]
     );
 }

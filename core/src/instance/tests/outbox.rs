@@ -22,7 +22,11 @@ async fn a_message_arrives_with_its_sender_once_and_in_order() {
     assert_eq!(post.get(&server, "c", "/taken").await, "a:3");
     assert_eq!(post.get(&server, "a", "/taken").await, "a:5");
     post.post(&server, "b", "/take", "by hand").await.expect("it takes it");
-    assert_eq!(post.get(&server, "b", "/taken").await, "a:1\na:2\na:4\n-:by hand", "a client is nobody's sender");
+    assert_eq!(
+        post.get(&server, "b", "/taken").await,
+        "a:1\na:2\na:4\n-:by hand",
+        "a client is nobody's sender"
+    );
 }
 
 #[tokio::test]
@@ -40,9 +44,14 @@ async fn a_message_costs_two_records_besides_the_one_that_holds_it() {
 #[tokio::test]
 async fn a_function_delivers_like_a_server() {
     let post = Post::new();
-    let functions = [post.server_with(Ownership::PerRequest).await, post.server_with(Ownership::PerRequest).await];
+    let functions = [
+        post.server_with(Ownership::PerRequest).await,
+        post.server_with(Ownership::PerRequest).await,
+    ];
     for n in 0..6 {
-        post.post(&functions[n % 2], "a", "/send", &format!("b:{n}\nc:{n}")).await.expect("it sends");
+        post.post(&functions[n % 2], "a", "/send", &format!("b:{n}\nc:{n}"))
+            .await
+            .expect("it sends");
     }
     for function in &functions {
         post.see(function, ("a", "/_dotdo_outbox"), "").await;
@@ -61,7 +70,10 @@ async fn whoever_waits_until_a_function_has_settled_finds_its_messages_delivered
             server.engine.settle().await;
             assert_eq!(post.get(&server, "b", "/taken").await.lines().count(), before + 1);
         }
-        assert!(!post.get(&server, "a", "/_dotdo_outbox").await.is_empty(), "what failed is tried again later, and nobody waits for that");
+        assert!(
+            !post.get(&server, "a", "/_dotdo_outbox").await.is_empty(),
+            "what failed is tried again later, and nobody waits for that"
+        );
         server.engine.shutdown(Duration::from_secs(60)).await;
     }
 }
@@ -85,7 +97,8 @@ async fn what_can_not_be_sent_is_refused_when_it_is_sent() {
     assert_eq!(post.post(&server, "a", "/send", ":1").await.expect_err("no id").code(), "BAD_ID");
     let error = post.post(&server, "a", "/send-nowhere", "").await.expect_err("no such class");
     assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, "UNKNOWN_CLASS"));
-    let error = post.post(&server, "a", "/send-stream", "").await.expect_err("a stream can't be kept");
+    let error =
+        post.post(&server, "a", "/send-stream", "").await.expect_err("a stream can't be kept");
     assert_eq!(error.code(), "MESSAGE_STREAM");
     assert_eq!(post.get(&server, "a", "/_dotdo_outbox").await, "");
 }
@@ -95,7 +108,8 @@ async fn a_message_that_comes_again_is_not_taken_again() {
     let post = Post::new();
     let server = post.server().await;
     for (sender, number) in [("a", 7), ("a", 7), ("a", 6), ("z", 6), ("a", 8)] {
-        let mut request = http::Request::post("/take").body(Body::from(number.to_string())).expect("a request");
+        let mut request =
+            http::Request::post("/take").body(Body::from(number.to_string())).expect("a request");
         request.extensions_mut().insert(Delivery { sender: friend(sender), number });
         server.engine.fetch(&friend("b"), None, request).await.expect("it is taken, or was");
     }
@@ -106,7 +120,13 @@ async fn a_message_that_comes_again_is_not_taken_again() {
 async fn lost_answers_deliver_nothing_twice() {
     let post = Post::new();
     let server = post.server().await;
-    post.bucket.script([Fault::LostAnswer, Fault::AppliedButExists, Fault::NotApplied, Fault::LostAnswer, Fault::LostAnswer]);
+    post.bucket.script([
+        Fault::LostAnswer,
+        Fault::AppliedButExists,
+        Fault::NotApplied,
+        Fault::LostAnswer,
+        Fault::LostAnswer,
+    ]);
     post.post(&server, "a", "/send", "b:1\nb:2\nb:3").await.expect("its record is there");
     post.see(&server, ("a", "/_dotdo_outbox"), "").await;
     assert_eq!(post.get(&server, "b", "/taken").await, "a:1\na:2\na:3");
@@ -140,7 +160,8 @@ async fn without_its_marker_a_message_goes_on_with_the_next_request_to_its_sende
     post.post(&first, "a", "/send", "b:1").await.expect("it sends");
     post.pass(Duration::from_secs(1)).await;
     first.crash();
-    let markers = post.bucket.list(&Key::new("local/local/outbox"), None, 10).await.expect("memory lists");
+    let markers =
+        post.bucket.list(&Key::new("local/local/outbox"), None, 10).await.expect("memory lists");
     post.bucket.delete(&[markers[0].key.clone()]).await.expect("memory deletes");
     let second = post.server().await;
     assert_eq!(post.get(&second, "b", "/taken").await, "");
@@ -199,8 +220,12 @@ async fn a_poisoned_message_holds_up_its_receiver_alone_until_it_is_cured() {
     assert_eq!(post.get(&server, "b", "/taken").await, "");
     let waiting = post.get(&server, "a", "/_dotdo_outbox").await;
     let lines: Vec<&str> = waiting.lines().collect();
-    assert!(lines.len() == 2 && lines[0].ends_with("CONFLICT: it is poison") && lines[1] == "b 0 -", "{waiting}");
-    let attempts: u32 = lines[0].split(' ').nth(1).and_then(|count| count.parse().ok()).expect("a count");
+    assert!(
+        lines.len() == 2 && lines[0].ends_with("CONFLICT: it is poison") && lines[1] == "b 0 -",
+        "{waiting}"
+    );
+    let attempts: u32 =
+        lines[0].split(' ').nth(1).and_then(|count| count.parse().ok()).expect("a count");
     assert!((8..=14).contains(&attempts), "pauses grow to a minute: {attempts} attempts");
     post.post(&server, "b", "/cure", "").await.expect("it is cured");
     post.see(&server, ("b", "/taken"), "a:poison\na:after").await;
@@ -216,8 +241,12 @@ async fn other_servers_leave_a_sender_alone_while_its_own_tries() {
         post.pass(Duration::from_secs(1)).await;
     }
     let waiting = post.get(&first, "a", "/_dotdo_outbox").await;
-    let attempts: u32 = waiting.split(' ').nth(1).and_then(|count| count.parse().ok()).expect("a count");
-    assert!((15..=22).contains(&attempts), "one server tries, once a minute at last: {attempts} attempts");
+    let attempts: u32 =
+        waiting.split(' ').nth(1).and_then(|count| count.parse().ok()).expect("a count");
+    assert!(
+        (15..=22).contains(&attempts),
+        "one server tries, once a minute at last: {attempts} attempts"
+    );
     drop(second);
 }
 
@@ -249,7 +278,11 @@ async fn an_object_that_begins_anew_does_not_repeat_its_numbers() {
     post.post(&first, "a", "/send", "b:1\nb:2").await.expect("it sends");
     post.see(&first, ("a", "/_dotdo_outbox"), "").await;
     first.crash();
-    let all = post.bucket.list(&Key::new("local/local/do/friend/a"), None, 1000).await.expect("memory lists");
+    let all = post
+        .bucket
+        .list(&Key::new("local/local/do/friend/a"), None, 1000)
+        .await
+        .expect("memory lists");
     let keys: Vec<Key> = all.into_iter().map(|entry| entry.key).collect();
     post.bucket.delete(&keys).await.expect("memory deletes");
     let second = post.server().await;
@@ -283,7 +316,8 @@ async fn history(crashes: Vec<(i64, bool)>, sends: Vec<(u8, u8)>) {
     let mut sends = sends.into_iter().enumerate();
     let mut servers = Vec::new();
     for (requests, leased) in crashes {
-        let server = post.server_with(if leased { Ownership::Leased } else { Ownership::PerRequest }).await;
+        let server =
+            post.server_with(if leased { Ownership::Leased } else { Ownership::PerRequest }).await;
         server.crash_after(requests);
         for (n, (from, to)) in sends.by_ref().take(3) {
             // It may never answer.
@@ -312,11 +346,16 @@ async fn check(post: &Post, server: &Server, names: [&'static str; 3]) {
     for name in names {
         for line in post.get(server, name, "/sent").await.lines() {
             let (to, text) = line.split_once(':').expect("a line");
-            sent.entry((name.to_owned(), to.to_owned())).or_insert_with(Vec::new).push(text.to_owned());
+            sent.entry((name.to_owned(), to.to_owned()))
+                .or_insert_with(Vec::new)
+                .push(text.to_owned());
         }
         for line in post.get(server, name, "/taken").await.lines() {
             let (from, text) = line.split_once(':').expect("a line");
-            taken.entry((from.to_owned(), name.to_owned())).or_insert_with(Vec::new).push(text.to_owned());
+            taken
+                .entry((from.to_owned(), name.to_owned()))
+                .or_insert_with(Vec::new)
+                .push(text.to_owned());
         }
     }
     assert_eq!(sent, taken);

@@ -40,7 +40,10 @@ async fn functions_follow_each_other() {
     let (first, second) = (world.function(1).await, world.function(2).await);
     for round in 0..4 {
         for (number, function) in [&first, &second].into_iter().enumerate() {
-            assert_eq!(get(function, "/add").await.expect("it counts"), (round * 2 + number + 1).to_string());
+            assert_eq!(
+                get(function, "/add").await.expect("it counts"),
+                (round * 2 + number + 1).to_string()
+            );
         }
         assert_eq!(get(&first, "/get").await.expect("it is proven"), (round * 2 + 2).to_string());
     }
@@ -73,12 +76,21 @@ async fn functions_that_compete_all_come_to_their_end() {
     let work = functions.iter().map(|function| async move {
         let mut values = Vec::new();
         for _ in 0..25 {
-            values.push(get(function, "/add").await.expect("it counts in the end").parse::<u64>().expect("a number"));
+            values.push(
+                get(function, "/add")
+                    .await
+                    .expect("it counts in the end")
+                    .parse::<u64>()
+                    .expect("a number"),
+            );
         }
         values
     });
     let answers = world.drive(join_all(work)).await;
-    assert!(answers.iter().all(|values| values.is_sorted()), "each client sees its own writes in order: {answers:?}");
+    assert!(
+        answers.iter().all(|values| values.is_sorted()),
+        "each client sees its own writes in order: {answers:?}"
+    );
     let mut values = answers.concat();
     values.sort_unstable();
     assert_eq!(values, (1..=100).collect::<Vec<_>>());
@@ -94,7 +106,10 @@ async fn requests_that_wait_at_a_function_share_a_record() {
     let paths = (0..40).map(|number| if number % 4 == 3 { "/fail" } else { "/add" });
     let answers = join_all(paths.map(|path| get(&function, path))).await;
     let (good, bad): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
-    let mut values: Vec<u64> = good.into_iter().map(|value| value.expect("it is good").parse().expect("a number")).collect();
+    let mut values: Vec<u64> = good
+        .into_iter()
+        .map(|value| value.expect("it is good").parse().expect("a number"))
+        .collect();
     values.sort_unstable();
     assert_eq!(values, (2..=31).collect::<Vec<_>>(), "what failed leaves no trace");
     assert!(bad.into_iter().all(|error| kind(error) == ErrorKind::Handler));
@@ -106,9 +121,16 @@ async fn an_answer_that_is_lost_is_found_out_by_a_function() {
     let world = World::new();
     let function = world.function(1).await;
     get(&function, "/add").await.expect("it counts");
-    for (fault, expected) in [(Fault::LostAnswer, "2"), (Fault::AppliedButExists, "3"), (Fault::ConflictWithoutWinner, "4")] {
+    for (fault, expected) in [
+        (Fault::LostAnswer, "2"),
+        (Fault::AppliedButExists, "3"),
+        (Fault::ConflictWithoutWinner, "4"),
+    ] {
         world.bucket.script([fault]);
-        assert_eq!(world.drive(get(&function, "/add")).await.expect("its record is there"), expected);
+        assert_eq!(
+            world.drive(get(&function, "/add")).await.expect("its record is there"),
+            expected
+        );
     }
     world.bucket.script([Fault::NotApplied, Fault::Refused]);
     assert_eq!(kind(world.drive(get(&function, "/add")).await), ErrorKind::Unknown);
@@ -159,7 +181,11 @@ async fn a_function_that_slept_while_records_were_deleted_is_restored() {
         get(&second, "/add").await.expect("it counts");
     }
     second.shutdown(Duration::from_secs(5)).await;
-    let log = world.bucket.list(&Key::new("local/local/do/counter/a/log"), None, 10).await.expect("memory lists");
+    let log = world
+        .bucket
+        .list(&Key::new("local/local/do/counter/a/log"), None, 10)
+        .await
+        .expect("memory lists");
     let covered: Vec<Key> = log.iter().skip(1).map(|entry| entry.key.clone()).collect();
     world.bucket.delete(&covered).await.expect("memory deletes");
     world.clock.advance(Duration::from_secs(24 * 3600));

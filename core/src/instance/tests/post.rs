@@ -1,5 +1,5 @@
-//! Objects that write to each other, on servers that lose their connection to the store for good at a chosen moment, which is how a crash looks
-//! from the store.
+//! Objects that write to each other, on servers that lose their connection to the store for good at
+//! a chosen moment, which is how a crash looks from the store.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -19,7 +19,8 @@ use crate::settings::{Ownership, Settings};
 use crate::store::{Bucket, Entry, Key, StoreError, Stored};
 use crate::testing::{CountingRandom, FaultyBucket, ManualClock};
 
-const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS sent (n INTEGER PRIMARY KEY, receiver TEXT, text TEXT);
+const SCHEMA: &str =
+    "CREATE TABLE IF NOT EXISTS sent (n INTEGER PRIMARY KEY, receiver TEXT, text TEXT);
     CREATE TABLE IF NOT EXISTS taken (n INTEGER PRIMARY KEY, sender TEXT, text TEXT);
     CREATE TABLE IF NOT EXISTS cured (yes INTEGER)";
 
@@ -37,13 +38,28 @@ impl DurableObject for Friend {
         match head.uri.path() {
             "/send" | "/send-and-fail" => {
                 for line in text.lines() {
-                    let (receiver, text) = line.split_once(':').ok_or_else(|| Error::invalid("a line is receiver:text"))?;
-                    ctx.sql().exec("INSERT INTO sent (receiver, text) VALUES (?, ?)", (receiver, text))?;
-                    ctx.send("Friend", receiver, http::Request::post("/take").body(text.to_owned().into())?)?;
+                    let (receiver, text) = line
+                        .split_once(':')
+                        .ok_or_else(|| Error::invalid("a line is receiver:text"))?;
+                    ctx.sql().exec(
+                        "INSERT INTO sent (receiver, text) VALUES (?, ?)",
+                        (receiver, text),
+                    )?;
+                    ctx.send(
+                        "Friend",
+                        receiver,
+                        http::Request::post("/take").body(text.to_owned().into())?,
+                    )?;
                 }
-                if head.uri.path() == "/send" { Ok(Response::new(Body::empty())) } else { Err(Error::handler("on purpose")) }
+                if head.uri.path() == "/send" {
+                    Ok(Response::new(Body::empty()))
+                } else {
+                    Err(Error::handler("on purpose"))
+                }
             }
-            "/send-nowhere" => ctx.send("Nobody", "b", Request::new(Body::empty())).map(|()| Response::new(Body::empty())),
+            "/send-nowhere" => ctx
+                .send("Nobody", "b", Request::new(Body::empty()))
+                .map(|()| Response::new(Body::empty())),
             "/send-stream" => {
                 let body = Body::new(http_body_util::Full::new(Bytes::from_static(b"streamed")));
                 ctx.send("Friend", "b", Request::new(body)).map(|()| Response::new(Body::empty()))
@@ -51,7 +67,8 @@ impl DurableObject for Friend {
             "/take" => {
                 let sender = ctx.sender().map(|sender| sender.id().to_owned());
                 let is_cured: i64 = ctx.sql().exec("SELECT count(*) FROM cured", ())?.one()?;
-                ctx.sql().exec("INSERT INTO taken (sender, text) VALUES (?, ?)", (sender, &text))?;
+                ctx.sql()
+                    .exec("INSERT INTO taken (sender, text) VALUES (?, ?)", (sender, &text))?;
                 if text.starts_with("poison") && is_cured == 0 {
                     Err(Error::conflict("it is poison"))
                 } else {
@@ -69,14 +86,19 @@ impl DurableObject for Friend {
 
 /// What a table has, as lines.
 fn look(ctx: &mut Context, path: &str) -> Result<String> {
-    let known: i64 = ctx.sql().exec("SELECT count(*) FROM sqlite_schema WHERE name IN (?)", (&path[1..],))?.one()?;
+    let known: i64 = ctx
+        .sql()
+        .exec("SELECT count(*) FROM sqlite_schema WHERE name IN (?)", (&path[1..],))?
+        .one()?;
     if known == 0 {
         return Ok(String::new());
     }
     let query = match path {
         "/sent" => "SELECT receiver || ':' || text FROM sent ORDER BY n",
         "/taken" => "SELECT coalesce(sender, '-') || ':' || text FROM taken ORDER BY n",
-        _ => "SELECT to_id || ' ' || attempts || ' ' || coalesce(error, '-') FROM _dotdo_outbox ORDER BY number",
+        _ => {
+            "SELECT to_id || ' ' || attempts || ' ' || coalesce(error, '-') FROM _dotdo_outbox ORDER BY number"
+        }
     };
     let lines: Vec<String> = ctx.sql().exec(query, ())?.rows()?;
     Ok(lines.join("\n"))
@@ -98,7 +120,11 @@ pub(super) struct Server {
 impl Post {
     pub(super) fn new() -> Self {
         let clock = Arc::new(ManualClock::default());
-        Self { bucket: Arc::new(FaultyBucket::new(clock.clone())), clock, servers: std::sync::atomic::AtomicU64::new(0) }
+        Self {
+            bucket: Arc::new(FaultyBucket::new(clock.clone())),
+            clock,
+            servers: std::sync::atomic::AtomicU64::new(0),
+        }
     }
 
     /// A new server, with another identity than all before.
@@ -127,12 +153,17 @@ impl Post {
         let settings = Settings { ownership, ..Settings::default() };
         let app = App::new().class("Friend", || Friend);
         let tenant = Tenant::new("local", "local").expect("a good tenant");
-        let engine = Engine::start(app, tenant, settings, components).await.expect("memory passes the probe");
+        let engine = Engine::start(app, tenant, settings, components)
+            .await
+            .expect("memory passes the probe");
         Server { engine, line }
     }
 
     /// Lets time go on, with all that it brings, until `work` is done.
-    pub(super) async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
         let work = tokio::spawn(work);
         for _ in 0..20_000 {
             if work.is_finished() {
@@ -155,7 +186,12 @@ impl Post {
     }
 
     /// Asks until the answer is `wanted`.
-    pub(super) async fn see(&self, server: &Server, (id, path): (&str, &'static str), wanted: &str) {
+    pub(super) async fn see(
+        &self,
+        server: &Server,
+        (id, path): (&str, &'static str),
+        wanted: &str,
+    ) {
         let mut seen = String::new();
         for _ in 0..300 {
             seen = self.get(server, id, path).await;
@@ -171,24 +207,42 @@ impl Post {
         self.try_get(server, id, path).await.expect("it answers")
     }
 
-    pub(super) async fn try_get(&self, server: &Server, id: &str, path: &'static str) -> Result<String> {
+    pub(super) async fn try_get(
+        &self,
+        server: &Server,
+        id: &str,
+        path: &'static str,
+    ) -> Result<String> {
         let request = http::Request::get(path).body(Body::empty()).expect("a request");
         self.ask(server, id, request).await
     }
 
-    pub(super) async fn post(&self, server: &Server, id: &str, path: &'static str, body: &str) -> Result<String> {
+    pub(super) async fn post(
+        &self,
+        server: &Server,
+        id: &str,
+        path: &'static str,
+        body: &str,
+    ) -> Result<String> {
         let request = http::Request::post(path).body(body.to_owned().into()).expect("a request");
         self.ask(server, id, request).await
     }
 
     async fn ask(&self, server: &Server, id: &str, request: Request) -> Result<String> {
         let (engine, object) = (server.engine.clone(), friend(id));
-        self.run(async move { engine.fetch(&object, None, request).await?.into_body().text().await }).await
+        self.run(
+            async move { engine.fetch(&object, None, request).await?.into_body().text().await },
+        )
+        .await
     }
 
     /// The markers that there are.
     pub(super) async fn markers(&self) -> usize {
-        self.bucket.list(&Key::new("local/local/outbox"), None, 1000).await.expect("memory lists").len()
+        self.bucket
+            .list(&Key::new("local/local/outbox"), None, 1000)
+            .await
+            .expect("memory lists")
+            .len()
     }
 }
 
@@ -269,7 +323,12 @@ impl Bucket for Line {
         self.heard(self.bucket.get(key).await).await
     }
 
-    async fn list(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn list(
+        &self,
+        prefix: &Key,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
         self.alive(prefix).await;
         self.heard(self.bucket.list(prefix, after, limit).await).await
     }

@@ -6,7 +6,9 @@ use super::*;
 
 /// A body that never ends, and of which nothing comes.
 fn never() -> Body {
-    Body::new(http_body_util::StreamBody::new(futures_util::stream::pending::<Result<http_body::Frame<bytes::Bytes>>>()))
+    Body::new(http_body_util::StreamBody::new(futures_util::stream::pending::<
+        Result<http_body::Frame<bytes::Bytes>>,
+    >()))
 }
 
 #[tokio::test]
@@ -33,12 +35,19 @@ async fn a_body_that_does_not_come_holds_no_place_among_reads_of_the_past() {
     get(&engine, "/add").await.expect("it counts");
     let at = || Some(crate::router::At::Sequence(1));
     let object = object();
-    let mut slow: Vec<_> =
-        (0..20).map(|_| engine.fetch(&object, at(), http::Request::get("/get").body(never()).expect("a request")).boxed()).collect();
+    let mut slow: Vec<_> = (0..20)
+        .map(|_| {
+            engine
+                .fetch(&object, at(), http::Request::get("/get").body(never()).expect("a request"))
+                .boxed()
+        })
+        .collect();
     for slow in &mut slow {
         assert!(slow.now_or_never().is_none());
     }
     settle().await;
-    let read = engine.fetch(&object, at(), http::Request::get("/get").body(Body::empty()).expect("a request")).await;
+    let read = engine
+        .fetch(&object, at(), http::Request::get("/get").body(Body::empty()).expect("a request"))
+        .await;
     assert_eq!(read.expect("there is a place").into_body().text().await.expect("text"), "1");
 }

@@ -23,7 +23,10 @@ async fn a_function_that_holds_a_token_keeps_others_from_writing_until_it_gives_
     while !waiting.is_finished() {
         world.clock.advance(Duration::from_millis(10));
         settle().await;
-        assert!(world.clock.monotonic() < Duration::from_secs(5), "the other waits although the object was given up");
+        assert!(
+            world.clock.monotonic() < Duration::from_secs(5),
+            "the other waits although the object was given up"
+        );
     }
     assert_eq!(waiting.await.expect("it does not panic").expect("it is free"), "4");
     let error = get(&first, "/release?1").await.expect_err("another has written since");

@@ -36,7 +36,8 @@ fn settings(mode: CheckpointMode) -> Settings {
     settings
 }
 
-/// A bucket in which a table was rebuilt between two snapshots, and many days of changes after that. Returns the records of the beginning.
+/// A bucket in which a table was rebuilt between two snapshots, and many days of changes after
+/// that. Returns the records of the beginning.
 async fn rebuilt(bug: Option<Bug>) -> (World, Vec<Key>) {
     let world = World::of(App::new().class("Counter", || Rebuilds));
     for (instance, paths) in [(1, &["/make"][..]), (2, &["/copy", "/swap"])] {
@@ -62,7 +63,13 @@ async fn rebuilt(bug: Option<Bug>) -> (World, Vec<Key>) {
 fn records(world: &World) -> Vec<Key> {
     let folder = Key::new(OBJECT).join("log");
     let listed = world.bucket.memory.list(&folder, None, usize::MAX);
-    listed.now_or_never().expect("memory is immediate").expect("memory works").into_iter().map(|entry| entry.key).collect()
+    listed
+        .now_or_never()
+        .expect("memory is immediate")
+        .expect("memory works")
+        .into_iter()
+        .map(|entry| entry.key)
+        .collect()
 }
 
 fn marker(world: &World) -> Option<String> {
@@ -106,7 +113,13 @@ async fn nothing_is_deleted_by_anybody_until_the_marker_is() {
     days(4).await;
     assert!(early.iter().all(|key| records(&world).contains(key)));
     let keys = [differs_key(&Key::new(OBJECT))];
-    world.bucket.memory.delete(&keys).now_or_never().expect("memory is immediate").expect("memory works");
+    world
+        .bucket
+        .memory
+        .delete(&keys)
+        .now_or_never()
+        .expect("memory is immediate")
+        .expect("memory works");
     days(5).await;
     assert!(marker(&world).is_some(), "what is wrong is found again");
     assert!(early.iter().all(|key| records(&world).contains(key)));

@@ -1,4 +1,5 @@
-//! Panics and failures at every step: memory never shows what the log does not have, and nobody waits for what has ended.
+//! Panics and failures at every step: memory never shows what the log does not have, and nobody
+//! waits for what has ended.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -24,7 +25,8 @@ impl Executor for Fuse {
     }
 }
 
-/// Whatever step of a request panics, what the server shows afterwards is what others read in the log.
+/// Whatever step of a request panics, what the server shows afterwards is what others read in the
+/// log.
 async fn nothing_shows_that_is_not_in_the_log(ownership: Ownership) {
     let world = World::new();
     let fuse = Arc::new(Fuse::default());
@@ -44,9 +46,14 @@ async fn nothing_shows_that_is_not_in_the_log(ownership: Ownership) {
         fuse.set(0);
         settle().await;
         let shown = get(&engine, "/get").await.expect("the object lives");
-        let logged = get(&world.function(100 + step as u128).await, "/get").await.expect("it is read from the log");
+        let logged = get(&world.function(100 + step as u128).await, "/get")
+            .await
+            .expect("it is read from the log");
         assert_eq!(shown, logged, "after a panic at step {step}");
-        assert_eq!(get(&engine, "/add").await.expect("it counts on"), (shown.parse::<u64>().expect("a number") + 1).to_string());
+        assert_eq!(
+            get(&engine, "/add").await.expect("it counts on"),
+            (shown.parse::<u64>().expect("a number") + 1).to_string()
+        );
         settle().await;
     }
     assert!(panics > 1, "only {panics} requests panicked");
@@ -68,7 +75,9 @@ async fn a_committer_that_panics_lets_everybody_go_and_the_object_goes_on() {
     let engine = world.server(1).await;
     get(&engine, "/add").await.expect("it counts");
     let mut first = true;
-    world.bucket.before_create(move |_| assert!(!std::mem::replace(&mut first, false), "on purpose"));
+    world
+        .bucket
+        .before_create(move |_| assert!(!std::mem::replace(&mut first, false), "on purpose"));
     assert_eq!(kind(get(&engine, "/add").await), ErrorKind::Unknown);
     assert_eq!(get(&engine, "/add").await.expect("it counts on"), "2");
 }

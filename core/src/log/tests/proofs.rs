@@ -6,7 +6,8 @@ use super::*;
 
 const HOURS: Duration = Duration::from_secs(4 * 3600);
 
-/// Records 1 to 3, of which the second is history; and the proof of a writer that slept since record 1 was the head.
+/// Records 1 to 3, of which the second is history; and the proof of a writer that slept since
+/// record 1 was the head.
 async fn moved_on() -> (World, Hash, Proof) {
     let world = world();
     let first = world.encoded(1, 1);
@@ -51,14 +52,22 @@ async fn a_writer_that_is_frozen_during_its_request_does_not_take_a_deleted_slot
 async fn an_own_record_that_others_have_built_on_is_won_however_late_its_writer_looks() {
     let world = world();
     let mine = world.encoded(1, 1);
-    let theirs = Record { previous: mine.hash, ..record(&world.log, 2, 2) }.encode().expect("a small record");
+    let theirs = Record { previous: mine.hash, ..record(&world.log, 2, 2) }
+        .encode()
+        .expect("a small record");
     let slots = [(world.log.key(1), mine.bytes.clone()), (world.log.key(2), theirs.bytes)];
     let (bucket, clock) = (world.bucket.clone(), world.clock.clone());
     world.bucket.script([Fault::NotApplied]);
-    // The request lands, its answer is lost, and another goes on from there while this writer sleeps.
+    // The request lands, its answer is lost, and another goes on from there while this writer
+    // sleeps.
     world.during_the_next_create(move || {
         for (key, bytes) in slots {
-            bucket.memory.put(&key, bytes).now_or_never().expect("memory is immediate").expect("memory puts");
+            bucket
+                .memory
+                .put(&key, bytes)
+                .now_or_never()
+                .expect("memory is immediate")
+                .expect("memory puts");
         }
         clock.advance(HOURS);
     });
@@ -73,7 +82,12 @@ async fn what_became_of_a_request_is_unknown_when_its_slot_is_history() {
     let (bucket, clock, second) = (world.bucket.clone(), world.clock.clone(), world.log.key(2));
     world.bucket.script([Fault::NotApplied]);
     world.during_the_next_create(move || {
-        bucket.memory.put(&second, Bytes::from_static(b"head")).now_or_never().expect("memory is immediate").expect("memory puts");
+        bucket
+            .memory
+            .put(&second, Bytes::from_static(b"head"))
+            .now_or_never()
+            .expect("memory is immediate")
+            .expect("memory puts");
         clock.pass_unnoticed(HOURS);
     });
     let error = world.append(1, &mine).await.expect_err("it may have been in the slot");
@@ -87,8 +101,13 @@ async fn an_empty_slot_proves_the_head_and_a_filled_one_is_returned() {
     let mut proof = Proof::now(&world.log);
     assert!(matches!(next(&world.log, 0, Hash::NONE, &mut proof).await, Ok(Next::Nothing)));
     assert!(won(&world.append(1, &first).await));
-    let Ok(Next::Record(found)) = next(&world.log, 0, Hash::NONE, &mut proof).await else { panic!("record 1 is there") };
-    assert_eq!((found.record.sequence, found.hash, found.modified_ms), (1, first.hash, world.clock.wall_ms()));
+    let Ok(Next::Record(found)) = next(&world.log, 0, Hash::NONE, &mut proof).await else {
+        panic!("record 1 is there")
+    };
+    assert_eq!(
+        (found.record.sequence, found.hash, found.modified_ms),
+        (1, first.hash, world.clock.wall_ms())
+    );
     assert!(matches!(next(&world.log, 1, first.hash, &mut proof).await, Ok(Next::Nothing)));
     assert!(won(&world.append(2, &world.encoded(2, 2)).await), "it names no predecessor");
     let error = next(&world.log, 1, first.hash, &mut proof).await.expect_err("the chain is broken");

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use serde::de::value::SeqDeserializer;
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess,
+    Visitor,
+};
 use serde::forward_to_deserialize_any;
 
 use crate::Result;
@@ -48,7 +51,9 @@ impl RowDeserializer<'_, '_> {
     fn only_column(&self) -> Result<ColumnDeserializer<'_>, Mismatch> {
         match self.columns.len() {
             1 => Ok(self.column(0)),
-            count => Err(serde::de::Error::custom(format!("it has {count} columns where a single value is wanted"))),
+            count => Err(serde::de::Error::custom(format!(
+                "it has {count} columns where a single value is wanted"
+            ))),
         }
     }
 }
@@ -70,24 +75,42 @@ impl<'de> Deserializer<'de> for RowDeserializer<'_, '_> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.only_column() {
-            Ok(column) if matches!(column.value, ValueRef::Blob(_)) => column.deserialize_seq(visitor),
+            Ok(column) if matches!(column.value, ValueRef::Blob(_)) => {
+                column.deserialize_seq(visitor)
+            }
             _ => visitor.visit_seq(Columns { row: self, next: 0 }),
         }
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Mismatch> {
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        length: usize,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
         if length != self.columns.len() {
-            let message = format!("it has {} columns where a tuple of {length} is wanted", self.columns.len());
+            let message = format!(
+                "it has {} columns where a tuple of {length} is wanted",
+                self.columns.len()
+            );
             return Err(serde::de::Error::custom(message));
         }
         visitor.visit_seq(Columns { row: self, next: 0 })
     }
 
-    fn deserialize_tuple_struct<V: Visitor<'de>>(self, _name: &'static str, length: usize, visitor: V) -> Result<V::Value, Mismatch> {
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        length: usize,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
         self.deserialize_tuple(length, visitor)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, Mismatch> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -129,7 +152,10 @@ struct Columns<'r, 's> {
 impl<'de> SeqAccess<'de> for Columns<'_, '_> {
     type Error = Mismatch;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Mismatch> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Mismatch> {
         if self.next == self.row.columns.len() {
             return Ok(None);
         }
@@ -141,7 +167,10 @@ impl<'de> SeqAccess<'de> for Columns<'_, '_> {
 impl<'de> MapAccess<'de> for Columns<'_, '_> {
     type Error = Mismatch;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Mismatch> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Mismatch> {
         match self.row.columns.get(self.next) {
             Some(name) => seed.deserialize(name.as_str().into_deserializer()).map(Some),
             None => Ok(None),
@@ -170,7 +199,9 @@ impl ColumnDeserializer<'_> {
     /// A text where a structure is wanted is JSON.
     fn json(&self) -> Option<Result<serde_json::Value, Mismatch>> {
         match self.value {
-            ValueRef::Text(text) => Some(serde_json::from_slice(text).map_err(serde::de::Error::custom)),
+            ValueRef::Text(text) => {
+                Some(serde_json::from_slice(text).map_err(serde::de::Error::custom))
+            }
             _ => None,
         }
     }
@@ -217,7 +248,11 @@ impl<'de> Deserializer<'de> for ColumnDeserializer<'_> {
         }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, Mismatch> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
         visitor.visit_newtype_struct(self)
     }
 

@@ -7,8 +7,8 @@ use crate::{Error, Result};
 
 /// Becomes one SQL value.
 ///
-/// `None` is NULL, a bool is 0 or 1, a NaN is NULL (SQLite has none), JSON is its text. An unsigned number beyond 2^63 - 1 is an
-/// error, because SQLite has no integer for it.
+/// `None` is NULL, a bool is 0 or 1, a NaN is NULL (SQLite has none), JSON is its text. An unsigned
+/// number beyond 2^63 - 1 is an error, because SQLite has no integer for it.
 pub trait IntoValue {
     /// The value.
     ///
@@ -17,7 +17,8 @@ pub trait IntoValue {
     fn into_value(self) -> Result<Value>;
 }
 
-/// Becomes the parameters of a statement: `[]` or `()`, tuples and arrays up to 16, slices, vectors.
+/// Becomes the parameters of a statement: `[]` or `()`, tuples and arrays up to 16, slices,
+/// vectors.
 pub trait IntoParams {
     /// The values in order.
     ///

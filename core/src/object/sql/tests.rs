@@ -6,8 +6,12 @@ use crate::sqlite::{Database, Limits, Mode};
 use crate::{Error, ErrorKind, Result};
 
 fn database() -> Database {
-    let mut database = Database::new(&Limits { database_bytes_max: 1 << 20, row_bytes_max: 1 << 16, temporary_bytes_max: 8 << 20 })
-        .expect("a database opens");
+    let mut database = Database::new(&Limits {
+        database_bytes_max: 1 << 20,
+        row_bytes_max: 1 << 16,
+        temporary_bytes_max: 8 << 20,
+    })
+    .expect("a database opens");
     database.begin(Mode::ReadWrite).expect("a transaction begins");
     database
 }
@@ -46,8 +50,24 @@ fn a_row_becomes_a_struct_by_the_names_of_its_columns() {
     let sql = "SELECT 'plain' AS kind, 1 AS id, 'n' AS name, 1 AS ok, 2 AS price, '[\"a\"]' AS tags, x'00ff' AS raw, 9 AS unknown
                UNION ALL SELECT '{\"boxed\":{\"size\":3}}', 2, NULL, 0, 0.5, '[]', x'', NULL";
     let items: Vec<Item> = exec(&mut database, sql).rows().expect("they fit");
-    let first = Item { id: 1, name: Some("n".into()), ok: true, price: 2.0, tags: vec!["a".into()], kind: Kind::Plain, raw: vec![0, 255] };
-    let second = Item { id: 2, name: None, ok: false, price: 0.5, tags: Vec::new(), kind: Kind::Boxed { size: 3 }, raw: Vec::new() };
+    let first = Item {
+        id: 1,
+        name: Some("n".into()),
+        ok: true,
+        price: 2.0,
+        tags: vec!["a".into()],
+        kind: Kind::Plain,
+        raw: vec![0, 255],
+    };
+    let second = Item {
+        id: 2,
+        name: None,
+        ok: false,
+        price: 0.5,
+        tags: Vec::new(),
+        kind: Kind::Boxed { size: 3 },
+        raw: Vec::new(),
+    };
     assert_eq!(items, [first, second]);
 }
 
@@ -60,18 +80,39 @@ fn a_row_becomes_a_tuple_or_a_scalar() {
     assert_eq!(exec(&mut database, "SELECT NULL").one::<Option<i64>>().expect("it fits"), None);
     assert_eq!(exec(&mut database, "SELECT x'0102'").one::<Vec<u8>>().expect("it fits"), [1, 2]);
     assert_eq!(exec(&mut database, "SELECT 1 WHERE 0").first::<i64>().expect("it runs"), None);
-    assert_eq!(exec(&mut database, "SELECT 7 UNION SELECT 8").first::<i64>().expect("it runs"), Some(7));
-    assert_rows_error(&exec(&mut database, "SELECT 1, 2").one::<i64>().expect_err("two columns"), "2 columns");
-    assert_rows_error(&exec(&mut database, "SELECT 1, 2").one::<(i64,)>().expect_err("two columns"), "tuple of 1");
-    assert_rows_error(&exec(&mut database, "SELECT 300 AS n").one::<(u8,)>().expect_err("too large"), "Column n");
-    assert_rows_error(&exec(&mut database, "SELECT 1.5 AS n").one::<(i64,)>().expect_err("no integer"), "1.5");
+    assert_eq!(
+        exec(&mut database, "SELECT 7 UNION SELECT 8").first::<i64>().expect("it runs"),
+        Some(7)
+    );
+    assert_rows_error(
+        &exec(&mut database, "SELECT 1, 2").one::<i64>().expect_err("two columns"),
+        "2 columns",
+    );
+    assert_rows_error(
+        &exec(&mut database, "SELECT 1, 2").one::<(i64,)>().expect_err("two columns"),
+        "tuple of 1",
+    );
+    assert_rows_error(
+        &exec(&mut database, "SELECT 300 AS n").one::<(u8,)>().expect_err("too large"),
+        "Column n",
+    );
+    assert_rows_error(
+        &exec(&mut database, "SELECT 1.5 AS n").one::<(i64,)>().expect_err("no integer"),
+        "1.5",
+    );
 }
 
 #[test]
 fn one_says_how_many_rows_there_are() {
     let mut database = database();
-    assert_rows_error(&exec(&mut database, "SELECT 1 WHERE 0").one::<i64>().expect_err("no row"), "0 rows");
-    assert_rows_error(&exec(&mut database, "VALUES (1), (2), (3)").one::<i64>().expect_err("three rows"), "3 rows");
+    assert_rows_error(
+        &exec(&mut database, "SELECT 1 WHERE 0").one::<i64>().expect_err("no row"),
+        "0 rows",
+    );
+    assert_rows_error(
+        &exec(&mut database, "VALUES (1), (2), (3)").one::<i64>().expect_err("three rows"),
+        "3 rows",
+    );
 }
 
 #[test]
@@ -86,7 +127,10 @@ fn parameters_of_every_kind_arrive_unchanged() -> Result<()> {
     assert_eq!(sql.reborrow().exec("SELECT ? ->> 'a'", [&json])?.one::<i64>()?, 1);
     assert_eq!(sql.reborrow().exec("SELECT ? + ?", vec![1, 2])?.one::<i64>()?, 3);
     assert_eq!(sql.reborrow().exec("SELECT ? + ?", &[1, 2][..])?.one::<i64>()?, 3);
-    assert_eq!(sql.reborrow().exec("SELECT ?", [Value::Integer(i64::MIN)])?.one::<i64>()?, i64::MIN);
+    assert_eq!(
+        sql.reborrow().exec("SELECT ?", [Value::Integer(i64::MIN)])?.one::<i64>()?,
+        i64::MIN
+    );
     let error = sql.reborrow().exec("SELECT ?", [u64::MAX]).err().expect("too large");
     assert!(error.message().contains("18446744073709551615"), "{error:?}");
     let error = sql.reborrow().exec("SELECT ?, ?", [1]).err().expect("one is missing");
@@ -135,7 +179,10 @@ fn rows_that_are_returned_are_written_even_when_nobody_reads_them() {
     exec(&mut database, "CREATE TABLE t(a)");
     drop(exec(&mut database, "INSERT INTO t VALUES (1), (2) RETURNING a"));
     assert_eq!(exec(&mut database, "SELECT count(*) FROM t").one::<i64>().expect("it runs"), 2);
-    assert_eq!(exec(&mut database, " ; -- nothing\n /* at all */ ").json().expect("it runs").len(), 0);
+    assert_eq!(
+        exec(&mut database, " ; -- nothing\n /* at all */ ").json().expect("it runs").len(),
+        0
+    );
 }
 
 #[test]

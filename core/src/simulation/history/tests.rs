@@ -40,8 +40,16 @@ fn what_cannot_be_true_is_found() {
         (&[(Ask::Append(1), 1, 2, Outcome::Unknown)], vec![1, 1], "twice"),
         (&[(Ask::Append(1), 1, 2, Outcome::Nothing("FENCED"))], vec![1], "nothing remains"),
         (&[(Ask::Append(1), 1, 2, list(&[1])), (Ask::Read, 3, 4, list(&[]))], vec![1], "had ended"),
-        (&[(Ask::Append(1), 1, 2, Outcome::Unknown), (Ask::Read, 3, 4, list(&[1]))], vec![], "saw [1]"),
-        (&[(Ask::Append(1), 3, 4, list(&[1])), (Ask::Append(2), 1, 2, list(&[1, 2]))], vec![1, 2], "had ended"),
+        (
+            &[(Ask::Append(1), 1, 2, Outcome::Unknown), (Ask::Read, 3, 4, list(&[1]))],
+            vec![],
+            "saw [1]",
+        ),
+        (
+            &[(Ask::Append(1), 3, 4, list(&[1])), (Ask::Append(2), 1, 2, list(&[1, 2]))],
+            vec![1, 2],
+            "had ended",
+        ),
         (&[], vec![7], "nobody wrote"),
     ];
     for (operations, finally, expected) in cases {

@@ -11,7 +11,8 @@ impl World {
     /// An answer reaches its client, who may have lost patience and listens all the same.
     pub(super) fn answered(&mut self, number: usize, answer: Result<String>) {
         let request = self.history.request(number);
-        let parts = answer.as_ref().map(|text| text.split_once('\n').unwrap_or((text.as_str(), "")));
+        let parts =
+            answer.as_ref().map(|text| text.split_once('\n').unwrap_or((text.as_str(), "")));
         let outcome = Outcome::of(request, parts.map(|(list, _)| list).map_err(Clone::clone));
         if let (Outcome::List(list), Ok((_, content))) = (&outcome, parts) {
             self.history.sightings.content(request.object, number, list, content);
@@ -41,7 +42,10 @@ impl World {
     }
 
     pub(super) fn wake_client_of(&mut self, number: usize) {
-        let Some(client) = self.clients.iter().position(|client| client.waits_for == Some(number)) else { return };
+        let Some(client) = self.clients.iter().position(|client| client.waits_for == Some(number))
+        else {
+            return;
+        };
         self.clients[client].waits_for = None;
         self.want_again(client, number);
         self.clients[client].wakes += 1;
@@ -49,7 +53,8 @@ impl World {
         let mut state = self.timeline.lock();
         let mut think_us = state.chance.spread(1..=self.plan.think_us);
         if self.plan.crashes_only {
-            // Everybody asks at about the same moments, which are as far apart as leases may be long.
+            // Everybody asks at about the same moments, which are as far apart as leases may be
+            // long.
             let since_us = (state.now_us + think_us) % (5 * SECOND);
             think_us += 5 * SECOND - since_us + state.chance.below(400 * MS);
         }
@@ -82,7 +87,12 @@ impl World {
         let mut state = self.timeline.lock();
         let intention = self.clients[client].next(&mut state.chance, plan, value);
         let now = state.tick();
-        let request = self.history.begin((intention.object, intention.ask), intention.antics, plan.keyed, now);
+        let request = self.history.begin(
+            (intention.object, intention.ask),
+            intention.antics,
+            plan.keyed,
+            now,
+        );
         state.note(format_args!(
             "client {client} asks m{} operation {} of o{}: {:?}, {:?}",
             intention.machine, request.number, request.object, request.ask, request.antics
@@ -99,7 +109,11 @@ impl World {
     fn want_again(&mut self, client: usize, number: usize) {
         let told = matches!(self.history.outcome(number), Some(Outcome::List(_)));
         let request = self.history.request(number);
-        if !told && request.keyed && request.ask.value().is_some() && self.timeline.lock().chance.in_thousand(700) {
+        if !told
+            && request.keyed
+            && request.ask.value().is_some()
+            && self.timeline.lock().chance.in_thousand(700)
+        {
             self.clients[client].again = Some((request.object, request.ask));
         }
     }

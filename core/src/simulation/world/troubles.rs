@@ -21,7 +21,8 @@ impl World {
         };
         match act {
             Act::Freeze(machine, length_us) => self.timeline.lock().freeze(machine, length_us),
-            Act::FreezeAll(length_us) => (0..self.machines.len()).for_each(|machine| self.timeline.lock().freeze(machine, length_us)),
+            Act::FreezeAll(length_us) => (0..self.machines.len())
+                .for_each(|machine| self.timeline.lock().freeze(machine, length_us)),
             Act::Crash(machine, pause_us) => self.end_process(machine, pause_us),
             Act::Stop(machine) => {
                 self.machines[machine].stop();

@@ -15,9 +15,13 @@ pub(super) fn verdict() -> &'static (Key, Bytes) {
     VERDICT.get_or_init(|| {
         let clock = Arc::new(ManualClock::default());
         let (memory, random) = (Memory::new(clock.clone()), SimRandom::new(0));
-        probe(&memory, clock.as_ref(), &random).now_or_never().expect("memory does not wait").expect("it passes");
+        probe(&memory, clock.as_ref(), &random)
+            .now_or_never()
+            .expect("memory does not wait")
+            .expect("it passes");
         let key = Key::new(".dotdo/probe.json");
-        let stored = memory.get(&key).now_or_never().expect("memory does not wait").expect("memory answers");
+        let stored =
+            memory.get(&key).now_or_never().expect("memory does not wait").expect("memory answers");
         (key, stored.expect("the verdict is kept").bytes)
     })
 }

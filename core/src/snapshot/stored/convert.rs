@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use super::Document;
 use super::body::{
-    AffinityName, Base, Body, ColumnEntry, FileEntry, OperationName, PastField, PastSchema, SchemaEntry, SchemaEntryKind, Table, TableKey,
-    VersionEntry,
+    AffinityName, Base, Body, ColumnEntry, FileEntry, OperationName, PastField, PastSchema,
+    SchemaEntry, SchemaEntryKind, Table, TableKey, VersionEntry,
 };
-use crate::change::{Affinity, Column, Header, KeyShape, Schema, SchemaKind, SchemaObject, TableShape};
+use crate::change::{
+    Affinity, Column, Header, KeyShape, Schema, SchemaKind, SchemaObject, TableShape,
+};
 use crate::iceberg::{ColumnKind, Field, FieldSet, Operation};
 use crate::id::ObjectId;
 use crate::snapshot::index::RowIndex;
@@ -47,7 +49,11 @@ impl<'a> From<&'a Document> for Body<'a> {
             base: document.base.map(|base| Base { sequence: base.sequence, uuid: base.uuid }),
             location: document.location.as_str().into(),
             schema: header.schema.objects.iter().map(SchemaEntry::from).collect(),
-            sequences: header.sequences.iter().map(|(table, counter)| (table.as_str().into(), *counter)).collect(),
+            sequences: header
+                .sequences
+                .iter()
+                .map(|(table, counter)| (table.as_str().into(), *counter))
+                .collect(),
             user_version: header.user_version,
             application_id: header.application_id,
             tables: document.tables.iter().map(|table| Table::from(&**table)).collect(),
@@ -58,8 +64,10 @@ impl<'a> From<&'a Document> for Body<'a> {
 impl Body<'_> {
     /// The document; the error says what is wrong with the fields.
     pub(super) fn revive(self) -> Result<Document, String> {
-        let record = blake3::Hash::from_hex(self.record.as_bytes()).map_err(|error| format!("the record's hash: {error}"))?;
-        let object = ObjectId::new(&self.class, &self.id).map_err(|error| error.message().to_owned())?;
+        let record = blake3::Hash::from_hex(self.record.as_bytes())
+            .map_err(|error| format!("the record's hash: {error}"))?;
+        let object =
+            ObjectId::new(&self.class, &self.id).map_err(|error| error.message().to_owned())?;
         Ok(Document {
             reference: SnapshotRef { sequence: self.sequence, uuid: self.uuid },
             record_hash: *record.as_bytes(),
@@ -68,12 +76,22 @@ impl Body<'_> {
             object,
             location: self.location.into_owned(),
             header: Header {
-                schema: Schema { objects: self.schema.into_iter().map(SchemaObject::from).collect() },
-                sequences: self.sequences.into_iter().map(|(table, counter)| (table.into_owned(), counter)).collect(),
+                schema: Schema {
+                    objects: self.schema.into_iter().map(SchemaObject::from).collect(),
+                },
+                sequences: self
+                    .sequences
+                    .into_iter()
+                    .map(|(table, counter)| (table.into_owned(), counter))
+                    .collect(),
                 user_version: self.user_version,
                 application_id: self.application_id,
             },
-            tables: self.tables.into_iter().map(|table| table.revive().map(Arc::new)).collect::<Result<_, _>>()?,
+            tables: self
+                .tables
+                .into_iter()
+                .map(|table| table.revive().map(Arc::new))
+                .collect::<Result<_, _>>()?,
         })
     }
 }
@@ -141,7 +159,10 @@ impl Table<'_> {
             KeyShape::Primary(columns) => columns,
         };
         if named.iter().any(|column| *column >= count) || self.versions.is_empty() {
-            return Err(format!("the table {:?} needs a version, and a key of its own columns", self.name));
+            return Err(format!(
+                "the table {:?} needs a version, and a key of its own columns",
+                self.name
+            ));
         }
         Ok(TableBase {
             shape: TableShape { name: self.name.into_owned(), columns, key },
@@ -150,8 +171,16 @@ impl Table<'_> {
             metadata: file_key(&self.metadata)?,
             last_column_id: self.last_column_id,
             schema_id: self.schema_id,
-            past_schemas: self.past_schemas.into_iter().map(PastSchema::revive).collect::<Result<_, _>>()?,
-            versions: self.versions.into_iter().map(VersionEntry::revive).collect::<Result<_, _>>()?,
+            past_schemas: self
+                .past_schemas
+                .into_iter()
+                .map(PastSchema::revive)
+                .collect::<Result<_, _>>()?,
+            versions: self
+                .versions
+                .into_iter()
+                .map(VersionEntry::revive)
+                .collect::<Result<_, _>>()?,
             data: self
                 .data
                 .into_iter()
@@ -168,13 +197,21 @@ impl Table<'_> {
 
 impl From<ColumnEntry<'_>> for Column {
     fn from(entry: ColumnEntry<'_>) -> Self {
-        Self { name: entry.name.into_owned(), declared: entry.declared.into_owned(), affinity: entry.affinity.into() }
+        Self {
+            name: entry.name.into_owned(),
+            declared: entry.declared.into_owned(),
+            affinity: entry.affinity.into(),
+        }
     }
 }
 
 impl<'a> From<&'a FieldSet> for PastSchema<'a> {
     fn from(set: &'a FieldSet) -> Self {
-        let field = |field: &'a Field| PastField { id: field.id, name: field.name.as_str().into(), kind: field.kind.name().into() };
+        let field = |field: &'a Field| PastField {
+            id: field.id,
+            name: field.name.as_str().into(),
+            kind: field.kind.name().into(),
+        };
         Self { id: set.id, fields: set.fields.iter().map(field).collect() }
     }
 }
@@ -182,10 +219,14 @@ impl<'a> From<&'a FieldSet> for PastSchema<'a> {
 impl PastSchema<'_> {
     fn revive(self) -> Result<FieldSet, String> {
         let field = |field: PastField<'_>| {
-            let kind = ColumnKind::from_name(&field.kind).ok_or_else(|| format!("{:?} is no type of a column", field.kind))?;
+            let kind = ColumnKind::from_name(&field.kind)
+                .ok_or_else(|| format!("{:?} is no type of a column", field.kind))?;
             Ok(Field { id: field.id, name: field.name.into_owned(), kind })
         };
-        Ok(FieldSet { id: self.id, fields: self.fields.into_iter().map(field).collect::<Result<_, String>>()? })
+        Ok(FieldSet {
+            id: self.id,
+            fields: self.fields.into_iter().map(field).collect::<Result<_, String>>()?,
+        })
     }
 }
 
@@ -234,12 +275,19 @@ impl<'a> From<&'a FileRef> for FileEntry<'a> {
     }
 }
 
-/// A key relative to `snapshots/`: a snapshot's directory, a folder and a file in it, so that it leads nowhere else.
+/// A key relative to `snapshots/`: a snapshot's directory, a folder and a file in it, so that it
+/// leads nowhere else.
 fn file_key(text: &str) -> Result<Arc<str>, String> {
-    let is_plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    let is_file = |name: &str| is_plain(name) && [".parquet", ".avro", ".json"].iter().any(|end| name.ends_with(end));
+    let is_plain = |name: &str| {
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    let is_file = |name: &str| {
+        is_plain(name) && [".parquet", ".avro", ".json"].iter().any(|end| name.ends_with(end))
+    };
     match text.split('/').collect::<Vec<_>>()[..] {
-        [directory, "data" | "manifests" | "metadata", name] if SnapshotRef::from_directory(directory).is_some() && is_file(name) => {
+        [directory, "data" | "manifests" | "metadata", name]
+            if SnapshotRef::from_directory(directory).is_some() && is_file(name) =>
+        {
             Ok(text.into())
         }
         _ => Err(format!("{text:?} is no key of a snapshot's file")),
@@ -248,7 +296,8 @@ fn file_key(text: &str) -> Result<Arc<str>, String> {
 
 impl FileEntry<'_> {
     fn revive(self) -> Result<FileRef, String> {
-        let blake3 = blake3::Hash::from_hex(self.blake3.as_bytes()).map_err(|error| format!("the checksum of {}: {error}", self.key))?;
+        let blake3 = blake3::Hash::from_hex(self.blake3.as_bytes())
+            .map_err(|error| format!("the checksum of {}: {error}", self.key))?;
         Ok(FileRef {
             key: file_key(&self.key)?,
             bytes: self.bytes,

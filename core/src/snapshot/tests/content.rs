@@ -28,7 +28,10 @@ fn every_kind_of_table_and_object_comes_back() {
     rig.restart();
     rig.commit("INSERT INTO aliased(v) VALUES ('after')");
     assert_eq!(query(&mut rig.database, "SELECT max(id) FROM aliased"), [[Value::Integer(4)]]);
-    assert_eq!(query(&mut rig.database, "SELECT count(*) FROM search('world')"), [[Value::Integer(1)]]);
+    assert_eq!(
+        query(&mut rig.database, "SELECT count(*) FROM search('world')"),
+        [[Value::Integer(1)]]
+    );
     rig.check();
 }
 
@@ -69,7 +72,11 @@ fn a_changed_row_of_a_large_table_is_a_small_file_and_a_delete() {
     rig.commit("UPDATE large SET data = 'newer' WHERE id IN (700, 8)");
     rig.check();
     let table = &rig.latest().tables[0];
-    assert_eq!(table.data.iter().map(|data| data.file.rows).collect::<Vec<_>>(), [5000, 2], "the second file died and went");
+    assert_eq!(
+        table.data.iter().map(|data| data.file.rows).collect::<Vec<_>>(),
+        [5000, 2],
+        "the second file died and went"
+    );
 }
 
 #[test]
@@ -88,7 +95,12 @@ fn files_that_pile_up_are_merged_and_stale_ones_written_again() {
             ));
             rig.check();
             let table = &rig.latest().tables[0];
-            assert!(table.data.len() <= 8 && table.deletes.len() <= 5, "{} and {}", table.data.len(), table.deletes.len());
+            assert!(
+                table.data.len() <= 8 && table.deletes.len() <= 5,
+                "{} and {}",
+                table.data.len(),
+                table.deletes.len()
+            );
             if round % 7 == 0 {
                 rig.restart();
             }
@@ -96,8 +108,13 @@ fn files_that_pile_up_are_merged_and_stale_ones_written_again() {
         rig.commit("DELETE FROM t WHERE id % 3 = 0");
         rig.check();
         let table = &rig.latest().tables[0];
-        let live: i64 = query(&mut rig.database, "SELECT count(*) FROM t")[0][0].clone().into_integer();
-        assert_eq!(table.data.iter().map(|data| data.file.rows).sum::<u64>(), live.unsigned_abs(), "no file with dead rows stays");
+        let live: i64 =
+            query(&mut rig.database, "SELECT count(*) FROM t")[0][0].clone().into_integer();
+        assert_eq!(
+            table.data.iter().map(|data| data.file.rows).sum::<u64>(),
+            live.unsigned_abs(),
+            "no file with dead rows stays"
+        );
     }
 }
 
@@ -123,7 +140,9 @@ fn keys_that_only_sqlite_takes_for_equal_leave_no_second_row() {
         rig.commit("REPLACE INTO t VALUES ('KEY6', 'replaced'), ('Key5', 'again')");
         rig.check();
         rig.restart();
-        rig.commit("DELETE FROM t WHERE k = 'key6'; INSERT OR IGNORE INTO t VALUES ('kEY7', 'ignored')");
+        rig.commit(
+            "DELETE FROM t WHERE k = 'key6'; INSERT OR IGNORE INTO t VALUES ('kEY7', 'ignored')",
+        );
         rig.check();
     }
 }
@@ -145,18 +164,26 @@ fn a_key_that_was_replaced_by_an_equal_one_goes_although_nobody_reports_it() {
 
 #[test]
 fn an_unchanged_table_is_shared_and_a_dropped_one_forgotten() {
-    let mut rig = Rig::with("CREATE TABLE a(x); CREATE TABLE b(x); INSERT INTO a VALUES (1); INSERT INTO b VALUES (1)");
+    let mut rig = Rig::with(
+        "CREATE TABLE a(x); CREATE TABLE b(x); INSERT INTO a VALUES (1); INSERT INTO b VALUES (1)",
+    );
     rig.snapshot();
     let first = rig.latest();
     rig.commit("INSERT INTO a VALUES (2)");
     let plan = rig.plan();
-    assert!(plan.files().iter().all(|(key, _)| !key.as_str().contains("/b")), "nothing of b is uploaded");
+    assert!(
+        plan.files().iter().all(|(key, _)| !key.as_str().contains("/b")),
+        "nothing of b is uploaded"
+    );
     rig.publish(plan);
     let second = rig.latest();
     assert_eq!(second.tables[1].metadata, first.tables[1].metadata);
     rig.commit("DROP TABLE a; CREATE TABLE a(x, y); INSERT INTO a VALUES (3, 4)");
     rig.check();
-    assert_ne!(rig.latest().tables.iter().find(|table| table.shape.name == "a").map(|table| table.uuid), Some(first.tables[0].uuid));
+    assert_ne!(
+        rig.latest().tables.iter().find(|table| table.shape.name == "a").map(|table| table.uuid),
+        Some(first.tables[0].uuid)
+    );
     rig.restart();
 }
 
@@ -169,13 +196,20 @@ fn added_and_renamed_columns_keep_files_and_ids() {
     rig.check();
     let after = rig.latest();
     assert_eq!(after.tables[0].data[0].file, before.tables[0].data[0].file);
-    assert_eq!((after.tables[0].uuid, after.tables[0].ids.clone()), (before.tables[0].uuid, vec![3, 4, 5]));
+    assert_eq!(
+        (after.tables[0].uuid, after.tables[0].ids.clone()),
+        (before.tables[0].uuid, vec![3, 4, 5])
+    );
     rig.commit("UPDATE \"Big one\" SET note = 'x' WHERE id = 7");
     rig.check();
     rig.restart();
     rig.commit("ALTER TABLE \"Big one\" ADD COLUMN count INTEGER NOT NULL DEFAULT 5; UPDATE \"Big one\" SET count = 6 WHERE id = 14");
     rig.check();
-    assert_eq!(rig.latest().tables[0].data.len(), 1, "Iceberg V2 has no defaults, so all rows are written again");
+    assert_eq!(
+        rig.latest().tables[0].data.len(),
+        1,
+        "Iceberg V2 has no defaults, so all rows are written again"
+    );
     rig.commit("ALTER TABLE \"Big one\" DROP COLUMN note");
     rig.check();
     rig.restart();
@@ -219,6 +253,10 @@ fn a_folder_that_was_moved_restores_and_goes_on() {
     rig.check();
     let document = rig.latest();
     assert!(document.location.starts_with("file:///moved/"));
-    assert_eq!((document.tables[0].versions.len(), document.tables[0].data.len()), (1, 1), "the rows stay, old states do not");
+    assert_eq!(
+        (document.tables[0].versions.len(), document.tables[0].data.len()),
+        (1, 1),
+        "the rows stay, old states do not"
+    );
     rig.restart();
 }

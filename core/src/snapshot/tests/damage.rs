@@ -31,13 +31,24 @@ fn assert_corrupt(error: &Error, key: &str) {
 fn damaged_missing_and_exchanged_files_are_named() {
     let rig = rig();
     let base = rig.tracker.base().expect("a snapshot").to_string();
-    let needed: Vec<String> =
-        rig.keys().into_iter().filter(|key| key.ends_with(".parquet") || (key.ends_with("snapshot.json") && key.contains(&base))).collect();
+    let needed: Vec<String> = rig
+        .keys()
+        .into_iter()
+        .filter(|key| {
+            key.ends_with(".parquet") || (key.ends_with("snapshot.json") && key.contains(&base))
+        })
+        .collect();
     assert_eq!(needed.len(), 4, "{needed:?}");
     for key in &needed {
-        let whole = block_on(rig.bucket.get(&Key::new(key.as_str()))).expect("an answer").expect("a file").bytes;
+        let whole = block_on(rig.bucket.get(&Key::new(key.as_str())))
+            .expect("an answer")
+            .expect("a file")
+            .bytes;
         let other = needed.iter().find(|other| *other != key).expect("another file");
-        let other = block_on(rig.bucket.get(&Key::new(other.as_str()))).expect("an answer").expect("a file").bytes;
+        let other = block_on(rig.bucket.get(&Key::new(other.as_str())))
+            .expect("an answer")
+            .expect("a file")
+            .bytes;
         let mut flipped = whole.to_vec();
         let middle = flipped.len() / 2;
         flipped[middle] ^= 1;
@@ -61,7 +72,8 @@ fn every_flipped_bit_of_a_description_is_found() {
         let mut bad = good.to_vec();
         bad[at] ^= 1 << (at % 8);
         if let Ok(document) = Document::decode(&key, &bad, &rig.object) {
-            // Only in the hexadecimal digits of the checksum, and there only what is the same digit, could a change go unseen.
+            // Only in the hexadecimal digits of the checksum, and there only what is the same
+            // digit, could a change go unseen.
             panic!("a change of byte {at} was not found: {document:?}");
         }
     }
@@ -72,11 +84,18 @@ fn another_version_and_another_objects_snapshot_are_refused_by_name() {
     let rig = rig();
     let key = latest_key(&rig.prefix());
     let good = block_on(rig.bucket.get(&key)).expect("an answer").expect("a hint").bytes;
-    let newer = String::from_utf8(good.to_vec()).expect("JSON").replacen("\"format\":1", "\"format\":2", 1);
+    let newer =
+        String::from_utf8(good.to_vec()).expect("JSON").replacen("\"format\":1", "\"format\":2", 1);
     let error = Document::decode(&key, newer.as_bytes(), &rig.object).expect_err("a newer version");
     assert_corrupt(&error, key.as_str());
-    assert!(error.message().contains("format 2") && error.message().contains("format 1"), "{error}");
+    assert!(
+        error.message().contains("format 2") && error.message().contains("format 1"),
+        "{error}"
+    );
     let other = ObjectId::new("Thing", "two").expect("an id");
     let error = Document::decode(&key, &good, &other).expect_err("another's");
-    assert!(error.message().contains("expected a snapshot of Thing/two, found one of Thing/one"), "{error}");
+    assert!(
+        error.message().contains("expected a snapshot of Thing/two, found one of Thing/one"),
+        "{error}"
+    );
 }

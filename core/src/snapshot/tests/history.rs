@@ -39,7 +39,8 @@ fn every_snapshot_of_the_retention_can_be_restored_after_a_sweep() {
     let mut kept = 0;
     for (reference, at, expected) in &states {
         if listed.iter().any(|entry| entry.reference == *reference) {
-            let document = block_on(read(&*rig.bucket, &rig.prefix(), &rig.object, *reference)).expect("a description");
+            let document = block_on(read(&*rig.bucket, &rig.prefix(), &rig.object, *reference))
+                .expect("a description");
             let (mut then, _) = rig.restore(document).expect("a kept snapshot");
             assert_same(expected, &dump(&mut then));
             kept += 1;
@@ -96,15 +97,30 @@ fn what_engines_reach_through_a_tables_history_stays() {
 /// The manifests that a manifest list names, and the data and delete files that they name.
 pub(super) fn files_of(rig: &Rig, manifest_list: &str) -> Vec<String> {
     use iceberg::spec::{FormatVersion, Manifest, ManifestList};
-    let get = |key: &str| block_on(rig.bucket.get(&Key::new(key))).expect("an answer").unwrap_or_else(|| panic!("{key} is there")).bytes;
-    let relative = |uri: &str| uri.strip_prefix(&format!("{}/", rig.location)).expect("an absolute URI").to_owned();
+    let get = |key: &str| {
+        block_on(rig.bucket.get(&Key::new(key)))
+            .expect("an answer")
+            .unwrap_or_else(|| panic!("{key} is there"))
+            .bytes
+    };
+    let relative = |uri: &str| {
+        uri.strip_prefix(&format!("{}/", rig.location)).expect("an absolute URI").to_owned()
+    };
     let list = format!("{}/snapshots/{manifest_list}", rig.prefix());
     let mut names = vec![list.clone()];
-    for line in ManifestList::parse_with_version(&get(&list), FormatVersion::V2).expect("a list").entries() {
+    for line in
+        ManifestList::parse_with_version(&get(&list), FormatVersion::V2).expect("a list").entries()
+    {
         let manifest = relative(&line.manifest_path);
         let entries = Manifest::parse_avro(&get(&manifest)).expect("a manifest");
         names.push(manifest);
-        names.extend(entries.entries().iter().filter(|entry| entry.is_alive()).map(|entry| relative(entry.file_path())));
+        names.extend(
+            entries
+                .entries()
+                .iter()
+                .filter(|entry| entry.is_alive())
+                .map(|entry| relative(entry.file_path())),
+        );
     }
     names
 }
@@ -116,9 +132,14 @@ fn manifests_name_exactly_the_files_that_the_description_names() {
         rig.commit(&format!("UPDATE t SET data = 'x' WHERE id % 500 = {id}"));
         rig.snapshot();
         for table in &rig.latest().tables {
-            let mut described: Vec<String> = table.files().map(|file| format!("{}/snapshots/{}", rig.prefix(), file.key)).collect();
-            let mut named: Vec<String> =
-                files_of(&rig, &table.version().manifest_list).into_iter().filter(|name| name.ends_with(".parquet")).collect();
+            let mut described: Vec<String> = table
+                .files()
+                .map(|file| format!("{}/snapshots/{}", rig.prefix(), file.key))
+                .collect();
+            let mut named: Vec<String> = files_of(&rig, &table.version().manifest_list)
+                .into_iter()
+                .filter(|name| name.ends_with(".parquet"))
+                .collect();
             described.sort();
             named.sort();
             assert_eq!(described, named);

@@ -1,4 +1,5 @@
-//! Names that come to belong to other tables: what a snapshot shares with its base belongs to a table, not to its name.
+//! Names that come to belong to other tables: what a snapshot shares with its base belongs to a
+//! table, not to its name.
 
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, any, proptest};
@@ -22,17 +23,50 @@ fn known() -> Rig {
 const SEQUENCES: [&[&str]; 12] = [
     // The way of SQLite's documentation to rebuild a table.
     &["DROP TABLE a", "ALTER TABLE n RENAME TO a"],
-    &["CREATE TABLE a_new(x, y)", "INSERT INTO a_new SELECT x, y FROM a", "DROP TABLE a", "ALTER TABLE a_new RENAME TO a"],
+    &[
+        "CREATE TABLE a_new(x, y)",
+        "INSERT INTO a_new SELECT x, y FROM a",
+        "DROP TABLE a",
+        "ALTER TABLE a_new RENAME TO a",
+    ],
     &["ALTER TABLE a RENAME TO t", "ALTER TABLE b RENAME TO a", "ALTER TABLE t RENAME TO b"],
     &["ALTER TABLE a RENAME TO t", "ALTER TABLE n RENAME TO a", "ALTER TABLE t RENAME TO n"],
     &["DROP TABLE w", "ALTER TABLE n RENAME TO w", "INSERT INTO w VALUES ('w', 2)"],
     &["DROP TABLE a", "ALTER TABLE w RENAME TO a", "INSERT INTO a VALUES ('new', 2)"],
     &["ALTER TABLE w RENAME TO t", "ALTER TABLE n RENAME TO w", "DELETE FROM w", "DROP TABLE t"],
-    &["ALTER TABLE a RENAME TO t", "CREATE TABLE a(x, y)", "INSERT INTO a VALUES ('new', 1)", "DROP TABLE t"],
-    &["DROP TABLE a", "CREATE TABLE a(x, y)", "INSERT INTO a VALUES ('new', 1)", "ALTER TABLE a RENAME TO c", "ALTER TABLE b RENAME TO a"],
-    &["ALTER TABLE a RENAME TO c", "DROP TABLE c", "ALTER TABLE b RENAME TO a", "ALTER TABLE n RENAME TO b"],
-    &["DROP TABLE b", "ALTER TABLE a RENAME TO b", "ALTER TABLE n RENAME TO a", "DROP TABLE b", "ALTER TABLE w RENAME TO b"],
-    &["ALTER TABLE n RENAME TO t", "DROP TABLE a", "DROP TABLE b", "ALTER TABLE t RENAME TO b", "ALTER TABLE w RENAME TO a"],
+    &[
+        "ALTER TABLE a RENAME TO t",
+        "CREATE TABLE a(x, y)",
+        "INSERT INTO a VALUES ('new', 1)",
+        "DROP TABLE t",
+    ],
+    &[
+        "DROP TABLE a",
+        "CREATE TABLE a(x, y)",
+        "INSERT INTO a VALUES ('new', 1)",
+        "ALTER TABLE a RENAME TO c",
+        "ALTER TABLE b RENAME TO a",
+    ],
+    &[
+        "ALTER TABLE a RENAME TO c",
+        "DROP TABLE c",
+        "ALTER TABLE b RENAME TO a",
+        "ALTER TABLE n RENAME TO b",
+    ],
+    &[
+        "DROP TABLE b",
+        "ALTER TABLE a RENAME TO b",
+        "ALTER TABLE n RENAME TO a",
+        "DROP TABLE b",
+        "ALTER TABLE w RENAME TO b",
+    ],
+    &[
+        "ALTER TABLE n RENAME TO t",
+        "DROP TABLE a",
+        "DROP TABLE b",
+        "ALTER TABLE t RENAME TO b",
+        "ALTER TABLE w RENAME TO a",
+    ],
 ];
 
 #[test]
@@ -49,7 +83,8 @@ fn a_snapshot_after_any_change_of_names_has_the_tables_that_are_there() {
     }
 }
 
-/// Every statement in a transaction of its own; a snapshot is on its way from before the statement `planned_at`, and fails.
+/// Every statement in a transaction of its own; a snapshot is on its way from before the statement
+/// `planned_at`, and fails.
 fn each_alone(statements: &[&str], planned_at: usize) {
     let mut rig = known();
     let mut plan = None;

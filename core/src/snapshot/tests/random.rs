@@ -94,7 +94,8 @@ fn run(steps: &[Step]) {
             (Some(sql), _) => _ = rig.try_commit(&sql),
             (None, Step::Abandon) => {
                 let plan = rig.plan();
-                let _ = rig.try_commit("DELETE FROM t1 WHERE k = 1; INSERT INTO t2(k) VALUES ('late')");
+                let _ =
+                    rig.try_commit("DELETE FROM t1 WHERE k = 1; INSERT INTO t2(k) VALUES ('late')");
                 rig.tracker.abandon(plan);
             }
             (None, Step::Restart) => {

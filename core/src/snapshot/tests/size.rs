@@ -9,7 +9,8 @@ fn bytes(rig: &mut Rig) -> usize {
     let files: usize = plan.files().iter().map(|(_, bytes)| bytes.len()).sum();
     rig.publish(plan);
     let key = latest_key(&rig.prefix());
-    let description = block_on(rig.bucket.get(&key)).expect("an answer").expect("a hint").bytes.len();
+    let description =
+        block_on(rig.bucket.get(&key)).expect("an answer").expect("a hint").bytes.len();
     files + 2 * description
 }
 

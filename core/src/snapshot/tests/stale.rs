@@ -1,10 +1,12 @@
-//! Writers and sweepers that slept: whatever they do when they wake up, every snapshot in the bucket can be restored.
+//! Writers and sweepers that slept: whatever they do when they wake up, every snapshot in the
+//! bucket can be restored.
 
 use super::history::{busy, sweep_now};
 use super::*;
 use crate::error::ErrorKind;
 
-/// A rig whose memory is as it was when the snapshot was written which others have replaced since, and which was swept.
+/// A rig whose memory is as it was when the snapshot was written which others have replaced since,
+/// and which was swept.
 fn overtaken() -> Rig {
     let mut rig = busy();
     let (database, tracker) = rig.restore(rig.latest()).expect("the newest snapshot");
@@ -61,7 +63,9 @@ fn a_plan_of_this_moment_is_not_published_when_the_look_at_its_base_was_long_ago
     rig.commit("UPDATE t SET data = 'mine' WHERE id = 9");
     let plan = rig.plan_carelessly();
     let begun = Moment::now(&*rig.bucket, &*rig.clock);
-    let error = rig.try_publish(plan, begun).expect_err("a sweep may take it before the description arrives");
+    let error = rig
+        .try_publish(plan, begun)
+        .expect_err("a sweep may take it before the description arrives");
     assert!(error.message().contains("may be gone"), "{error}");
     rig.check();
 }
@@ -70,7 +74,11 @@ fn a_plan_of_this_moment_is_not_published_when_the_look_at_its_base_was_long_ago
 fn a_base_that_was_replaced_a_moment_ago_is_good_for_a_while_and_then_no_more() {
     let mut rig = replaced();
     let base = rig.tracker.base().expect("a snapshot");
-    assert_eq!(rig.tracker.base(), Some(base), "a sweep keeps it for the retention after it was replaced");
+    assert_eq!(
+        rig.tracker.base(),
+        Some(base),
+        "a sweep keeps it for the retention after it was replaced"
+    );
     let kept = rig.tracker.kept().expect("it was looked at");
     let holds = |rig: &Rig| kept.holds(REQUEST_IN_FLIGHT_MAX, &*rig.bucket, &*rig.clock);
     assert!(holds(&rig));
@@ -154,7 +162,8 @@ fn a_sweep_that_comes_to_its_deletes_days_after_its_listing_takes_nothing_that_i
     let _ = block_on(sleeper.remove(RETENTION, then_ms));
     rig.restart();
     for entry in block_on(list(&*rig.bucket, &prefix)).expect("a listing") {
-        let document = block_on(read(&*rig.bucket, &prefix, &object, entry.reference)).expect("a description");
+        let document =
+            block_on(read(&*rig.bucket, &prefix, &object, entry.reference)).expect("a description");
         rig.restore(document).expect("every snapshot that is listed as complete");
     }
 }
@@ -163,7 +172,10 @@ fn a_sweep_that_comes_to_its_deletes_days_after_its_listing_takes_nothing_that_i
 fn a_hint_that_came_too_late_does_not_stop_sweeps() {
     let mut rig = busy();
     let first = rig.tracker.base().expect("a snapshot").document_key(&rig.prefix());
-    let late = block_on(rig.bucket.get(&latest_key(&rig.prefix()))).expect("an answer").expect("a hint").bytes;
+    let late = block_on(rig.bucket.get(&latest_key(&rig.prefix())))
+        .expect("an answer")
+        .expect("a hint")
+        .bytes;
     for id in 0..4 {
         rig.commit(&format!("DELETE FROM t WHERE id <> {id}; UPDATE still SET x = {id}"));
         rig.pass(RETENTION * 2);
@@ -183,7 +195,11 @@ fn nothing_is_removed_while_a_kept_snapshot_lacks_a_file() {
     rig.pass(RETENTION * 2);
     let prefix = rig.prefix();
     let before = rig.keys();
-    let lost = before.iter().find(|key| key.contains("/data/t-") && !key.contains("deletes")).expect("a file of rows").clone();
+    let lost = before
+        .iter()
+        .find(|key| key.contains("/data/t-") && !key.contains("deletes"))
+        .expect("a file of rows")
+        .clone();
     block_on(rig.bucket.delete(&[Key::new(lost.as_str())])).expect("a delete");
     rig.commit("INSERT INTO still VALUES (2)");
     rig.snapshot();
@@ -192,9 +208,11 @@ fn nothing_is_removed_while_a_kept_snapshot_lacks_a_file() {
     rig.snapshot();
     let keys = rig.keys();
     let sweeper = block_on(Sweeper::look(&*rig.bucket, &prefix, &rig.object)).expect("a listing");
-    let error = block_on(sweeper.remove(RETENTION, rig.clock.wall_ms())).expect_err("a file is missing");
+    let error =
+        block_on(sweeper.remove(RETENTION, rig.clock.wall_ms())).expect_err("a file is missing");
     assert!(error.kind() == ErrorKind::Corrupt && error.message().contains(&lost), "{error}");
-    let error = block_on(sweeper.covered(rig.clock.wall_ms())).expect_err("the records are all there is");
+    let error =
+        block_on(sweeper.covered(rig.clock.wall_ms())).expect_err("the records are all there is");
     assert!(error.message().contains(&lost), "{error}");
     assert_eq!(rig.keys(), keys);
 }

@@ -1,4 +1,5 @@
-//! SQLite's own page cache, behind two functions that tell the pages of an object's database from those of anything else.
+//! SQLite's own page cache, behind two functions that tell the pages of an object's database from
+//! those of anything else.
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::ptr;
@@ -10,13 +11,19 @@ use rusqlite::ffi;
 use super::{CURRENT, PAGE_BYTES};
 
 type CreateCache = unsafe extern "C" fn(c_int, c_int, c_int) -> *mut ffi::sqlite3_pcache;
-type FetchPage = unsafe extern "C" fn(*mut ffi::sqlite3_pcache, c_uint, c_int) -> *mut ffi::sqlite3_pcache_page;
+type FetchPage =
+    unsafe extern "C" fn(*mut ffi::sqlite3_pcache, c_uint, c_int) -> *mut ffi::sqlite3_pcache_page;
 
 /// SQLite's own page cache: what makes a cache, and what finds or makes a page.
 static PAGE_CACHE: OnceLock<(CreateCache, FetchPage)> = OnceLock::new();
 
-/// Makes a page cache, and remembers the first of pages of the main database's size: tables of one statement have larger pages.
-unsafe extern "C" fn create_cache(page_bytes: c_int, extra_bytes: c_int, purgeable: c_int) -> *mut ffi::sqlite3_pcache {
+/// Makes a page cache, and remembers the first of pages of the main database's size: tables of one
+/// statement have larger pages.
+unsafe extern "C" fn create_cache(
+    page_bytes: c_int,
+    extra_bytes: c_int,
+    purgeable: c_int,
+) -> *mut ffi::sqlite3_pcache {
     let Some((create, _)) = PAGE_CACHE.get() else { return ptr::null_mut() };
     // SAFETY: SQLite's own function with what SQLite gives it.
     let cache = unsafe { create(page_bytes, extra_bytes, purgeable) };
@@ -31,12 +38,18 @@ unsafe extern "C" fn create_cache(page_bytes: c_int, extra_bytes: c_int, purgeab
 }
 
 /// Finds a page or makes it, and notes meanwhile whether it is the main database's.
-unsafe extern "C" fn fetch_page(cache: *mut ffi::sqlite3_pcache, key: c_uint, create: c_int) -> *mut ffi::sqlite3_pcache_page {
+unsafe extern "C" fn fetch_page(
+    cache: *mut ffi::sqlite3_pcache,
+    key: c_uint,
+    create: c_int,
+) -> *mut ffi::sqlite3_pcache_page {
     let Some((_, fetch)) = PAGE_CACHE.get() else { return ptr::null_mut() };
     CURRENT.with(|current| {
         let ledger = current.ledger.get();
         // SAFETY: a ledger is entered only while a handle of it lives.
-        let is_main = create != 0 && !ledger.is_null() && unsafe { (*ledger).main_cache.load(Relaxed) } == cache;
+        let is_main = create != 0
+            && !ledger.is_null()
+            && unsafe { (*ledger).main_cache.load(Relaxed) } == cache;
         current.paging.set(is_main);
         // SAFETY: SQLite's own function with what SQLite gives it.
         let page = unsafe { fetch(cache, key, create) };
@@ -50,10 +63,16 @@ unsafe extern "C" fn fetch_page(cache: *mut ffi::sqlite3_pcache, key: c_uint, cr
 /// # Safety
 /// SQLite is not in use yet, and this is called once.
 pub(super) unsafe fn wrap() -> bool {
-    // SAFETY: each option gets what its documentation says, and what is pointed to lives through the call, which copies it. All fields of the methods may be zero.
+    // SAFETY: each option gets what its documentation says, and what is pointed to lives through
+    // the call, which copies it. All fields of the methods may be zero.
     unsafe {
         // Without pages in advance: twenty of them would be most of what a small object takes.
-        ffi::sqlite3_config(ffi::SQLITE_CONFIG_PAGECACHE, ptr::null_mut::<c_void>(), 0 as c_int, 0 as c_int);
+        ffi::sqlite3_config(
+            ffi::SQLITE_CONFIG_PAGECACHE,
+            ptr::null_mut::<c_void>(),
+            0 as c_int,
+            0 as c_int,
+        );
         let mut methods: ffi::sqlite3_pcache_methods2 = std::mem::zeroed();
         ffi::sqlite3_config(ffi::SQLITE_CONFIG_GETPCACHE2, &raw mut methods);
         let (Some(create), Some(fetch)) = (methods.xCreate, methods.xFetch) else { return false };

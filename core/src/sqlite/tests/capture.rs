@@ -14,11 +14,20 @@ fn a_transaction_that_only_reads_has_no_changes() {
 
 #[test]
 fn inserts_updates_and_deletes_become_upserts_and_deletes() {
-    let mut rig = Rig::with("CREATE TABLE t(a, b); INSERT INTO t VALUES (1, 'one'), (2, 'two'), (3, 'three')");
+    let mut rig = Rig::with(
+        "CREATE TABLE t(a, b); INSERT INTO t VALUES (1, 'one'), (2, 'two'), (3, 'three')",
+    );
     let changes = rig.commit("UPDATE t SET b = 'TWO' WHERE a = 2; DELETE FROM t WHERE a = 3; INSERT INTO t VALUES (4, NULL)");
     let [table] = &changes.tables[..] else { panic!("{changes:?}") };
-    assert_eq!(table.deletes, [RowKey::Rowid(3)][..0].to_vec(), "rowid 3 was taken again by the new row");
-    assert_eq!(table.upserts, vec![row(2, vec![integer(2), text("TWO")]), row(3, vec![integer(4), Value::Null])]);
+    assert_eq!(
+        table.deletes,
+        [RowKey::Rowid(3)][..0].to_vec(),
+        "rowid 3 was taken again by the new row"
+    );
+    assert_eq!(
+        table.upserts,
+        vec![row(2, vec![integer(2), text("TWO")]), row(3, vec![integer(4), Value::Null])]
+    );
     assert_eq!(changes.rows(), 2);
 }
 
@@ -31,7 +40,9 @@ fn a_delete_of_all_rows_is_seen_row_by_row() {
 
 #[test]
 fn a_row_that_replace_pushes_out_is_seen() {
-    let mut rig = Rig::with("CREATE TABLE t(id INTEGER PRIMARY KEY, u UNIQUE); INSERT INTO t VALUES (1, 'x'), (2, 'y')");
+    let mut rig = Rig::with(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, u UNIQUE); INSERT INTO t VALUES (1, 'x'), (2, 'y')",
+    );
     let changes = rig.commit("REPLACE INTO t VALUES (3, 'x')");
     assert_eq!(changes.tables[0].deletes, vec![RowKey::Rowid(1)]);
     rig.commit("UPDATE OR REPLACE t SET u = 'y' WHERE id = 3");
@@ -40,7 +51,9 @@ fn a_row_that_replace_pushes_out_is_seen() {
 
 #[test]
 fn unique_values_may_change_places() {
-    let mut rig = Rig::with("CREATE TABLE t(id INTEGER PRIMARY KEY, u UNIQUE); INSERT INTO t VALUES (1, 'x'), (2, 'y')");
+    let mut rig = Rig::with(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, u UNIQUE); INSERT INTO t VALUES (1, 'x'), (2, 'y')",
+    );
     rig.commit("UPDATE t SET u = 'z' WHERE id = 1; UPDATE t SET u = 'x' WHERE id = 2; UPDATE t SET u = 'y' WHERE id = 1");
 }
 
@@ -64,7 +77,9 @@ fn cascades_upserts_and_triggers_are_seen_once() {
 #[test]
 fn a_savepoint_that_is_rolled_back_leaves_nothing() {
     let mut rig = Rig::with("CREATE TABLE t(a); INSERT INTO t VALUES (1)");
-    rig.commit("SAVEPOINT s; UPDATE t SET a = 2; INSERT INTO t VALUES (3); ROLLBACK TO s; RELEASE s");
+    rig.commit(
+        "SAVEPOINT s; UPDATE t SET a = 2; INSERT INTO t VALUES (3); ROLLBACK TO s; RELEASE s",
+    );
     assert_eq!(query(&mut rig.replica, "SELECT a FROM t"), vec![vec![integer(1)]]);
     rig.commit("SAVEPOINT a; SAVEPOINT A; INSERT INTO t VALUES (5); RELEASE a; INSERT INTO t VALUES (6); ROLLBACK TO a; RELEASE A");
 }
@@ -82,12 +97,16 @@ fn rows_copied_from_a_table_of_the_same_shape_are_seen() {
 
 #[test]
 fn autoincrement_counters_are_kept_even_when_set_by_hand() {
-    let mut rig = Rig::with("CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, a); INSERT INTO t(a) VALUES (1), (2)");
+    let mut rig = Rig::with(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, a); INSERT INTO t(a) VALUES (1), (2)",
+    );
     rig.commit("DELETE FROM t");
     assert_eq!(rig.replica.header().sequences["t"], 2);
     rig.commit("INSERT INTO t VALUES (9, 9); UPDATE sqlite_sequence SET seq = 2");
     assert_eq!(rig.replica.header().sequences["t"], 2, "applying row 9 must not raise it");
-    let error = rig.try_commit(&["UPDATE sqlite_sequence SET seq = 'x'", "SELECT 1"]).expect_err("no counter");
+    let error = rig
+        .try_commit(&["UPDATE sqlite_sequence SET seq = 'x'", "SELECT 1"])
+        .expect_err("no counter");
     assert_kind(&error, ErrorKind::Handler, "sqlite_sequence");
     rig.commit("DROP TABLE t");
     rig.commit("INSERT INTO sqlite_sequence VALUES ('ghost', 7)");
@@ -105,15 +124,25 @@ fn versions_are_part_of_the_state() {
 #[test]
 fn a_failed_statement_keeps_what_sqlite_keeps() {
     let mut rig = Rig::with("CREATE TABLE t(a UNIQUE); INSERT INTO t VALUES (3)");
-    let changes = rig.try_commit(&["INSERT OR FAIL INTO t VALUES (1), (2), (3), (4)", "SELECT 1"]).expect("the rest is committed");
+    let changes = rig
+        .try_commit(&["INSERT OR FAIL INTO t VALUES (1), (2), (3), (4)", "SELECT 1"])
+        .expect("the rest is committed");
     assert_eq!(changes.rows(), 2);
 }
 
 #[test]
 fn a_transaction_that_sqlite_rolled_back_can_not_be_committed() {
     let mut rig = Rig::with("CREATE TABLE t(a UNIQUE); INSERT INTO t VALUES (3)");
-    let statements = ["INSERT INTO t VALUES (1)", "INSERT OR ROLLBACK INTO t VALUES (3)", "INSERT INTO t VALUES (4)"];
-    assert_kind(&rig.try_commit(&statements).expect_err("it is lost"), ErrorKind::Handler, "UNIQUE");
+    let statements = [
+        "INSERT INTO t VALUES (1)",
+        "INSERT OR ROLLBACK INTO t VALUES (3)",
+        "INSERT INTO t VALUES (4)",
+    ];
+    assert_kind(
+        &rig.try_commit(&statements).expect_err("it is lost"),
+        ErrorKind::Handler,
+        "UNIQUE",
+    );
     assert_eq!(query(&mut rig.database, "SELECT a FROM t"), vec![vec![integer(3)]]);
     rig.commit("INSERT INTO t VALUES (4)");
 }
@@ -124,7 +153,11 @@ fn deferred_foreign_keys_are_checked_before_the_changes_are_taken() {
         "CREATE TABLE p(id INTEGER PRIMARY KEY);
          CREATE TABLE c(p REFERENCES p DEFERRABLE INITIALLY DEFERRED)",
     );
-    assert_kind(&rig.try_commit(&["INSERT INTO c VALUES (1)", "SELECT 1"]).expect_err("violated"), ErrorKind::Handler, "FOREIGN KEY");
+    assert_kind(
+        &rig.try_commit(&["INSERT INTO c VALUES (1)", "SELECT 1"]).expect_err("violated"),
+        ErrorKind::Handler,
+        "FOREIGN KEY",
+    );
     rig.commit("INSERT INTO c VALUES (1); INSERT INTO p VALUES (1)");
 }
 
@@ -133,7 +166,8 @@ fn a_rollback_restores_the_committed_state() {
     let mut rig = Rig::with("CREATE TABLE t(a); INSERT INTO t VALUES (1)");
     let header = rig.database.header().clone();
     rig.database.begin(Mode::ReadWrite).expect("a transaction begins");
-    rig.run("CREATE TABLE u(b); DROP TABLE t; PRAGMA user_version = 5").expect("the statements run");
+    rig.run("CREATE TABLE u(b); DROP TABLE t; PRAGMA user_version = 5")
+        .expect("the statements run");
     rig.database.prepare_commit().expect("changes can be taken");
     rig.database.rollback();
     assert_eq!(*rig.database.header(), header);

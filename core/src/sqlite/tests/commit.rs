@@ -20,7 +20,8 @@ impl Database {
 
     /// From now on SQLite refuses every commit, and rolls back instead.
     pub(crate) fn refuse_commits(&self) {
-        // SAFETY: the connection is open, and the hook needs no data and lives as long as the program.
+        // SAFETY: the connection is open, and the hook needs no data and lives as long as the
+        // program.
         unsafe { ffi::sqlite3_commit_hook(self.handle.raw(), Some(refuse), ptr::null_mut()) };
     }
 }

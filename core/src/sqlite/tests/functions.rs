@@ -1,4 +1,5 @@
-//! The functions that stand in for SQLite's own answer the same, and none of SQL's functions holds a thread for long.
+//! The functions that stand in for SQLite's own answer the same, and none of SQL's functions holds
+//! a thread for long.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,15 +10,20 @@ use super::{LIMITS, Rig, assert_kind, rows, show};
 use crate::ErrorKind;
 use crate::change::Value;
 
-/// What the answers may depend on: letters, characters of two and three bytes, parts of such, what looks like hexadecimal, blanks, NUL.
-const PIECES: [&[u8]; 8] = [b"a", b"4", "é".as_bytes(), b"\xc3", b"\xa9", "€".as_bytes(), b" ", b"\0"];
+/// What the answers may depend on: letters, characters of two and three bytes, parts of such, what
+/// looks like hexadecimal, blanks, NUL.
+const PIECES: [&[u8]; 8] =
+    [b"a", b"4", "é".as_bytes(), b"\xc3", b"\xa9", "€".as_bytes(), b" ", b"\0"];
 
 /// All texts of at most `length` pieces.
 fn texts(length: usize) -> Vec<Vec<u8>> {
     let mut all = vec![Vec::new()];
     let mut longest = all.clone();
     for _ in 0..length {
-        longest = longest.iter().flat_map(|text| PIECES.iter().map(move |piece| [text.as_slice(), piece].concat())).collect();
+        longest = longest
+            .iter()
+            .flat_map(|text| PIECES.iter().map(move |piece| [text.as_slice(), piece].concat()))
+            .collect();
         all.extend(longest.iter().cloned());
     }
     all
@@ -36,22 +42,39 @@ fn pairs() -> Vec<[Value; 2]> {
             }
         }
     }
-    let odd = [Value::Null, Value::Integer(4), Value::Integer(-41), Value::Real(4.0), Value::Text(b"4".to_vec()), Value::Blob(Vec::new())];
-    pairs.extend(odd.iter().flat_map(|first| odd.iter().map(|second| [first.clone(), second.clone()])));
+    let odd = [
+        Value::Null,
+        Value::Integer(4),
+        Value::Integer(-41),
+        Value::Real(4.0),
+        Value::Text(b"4".to_vec()),
+        Value::Blob(Vec::new()),
+    ];
+    pairs.extend(
+        odd.iter().flat_map(|first| odd.iter().map(|second| [first.clone(), second.clone()])),
+    );
     pairs
 }
 
 #[test]
 fn functions_in_place_of_sqlite_s_answer_the_same() {
-    let (ours, originals) = (Database::open(&LIMITS).expect("a database opens").handle, Handle::open().expect("a connection opens"));
-    let by = ["'x'", "''", "'longer'", "NULL", "7"].map(|by| format!("SELECT replace(?1, ?2, {by})"));
-    let calls = ["instr", "trim", "ltrim", "rtrim", "unhex"].map(|name| format!("SELECT {name}(?1, ?2)"));
+    let (ours, originals) = (
+        Database::open(&LIMITS).expect("a database opens").handle,
+        Handle::open().expect("a connection opens"),
+    );
+    let by =
+        ["'x'", "''", "'longer'", "NULL", "7"].map(|by| format!("SELECT replace(?1, ?2, {by})"));
+    let calls =
+        ["instr", "trim", "ltrim", "rtrim", "unhex"].map(|name| format!("SELECT {name}(?1, ?2)"));
     for sql in calls.iter().chain(&by) {
-        let mut statements = [&ours, &originals].map(|handle| handle.prepare(sql).expect("it compiles"));
+        let mut statements =
+            [&ours, &originals].map(|handle| handle.prepare(sql).expect("it compiles"));
         for pair in pairs() {
             let [found, expected] = statements.each_mut().map(|statement| {
                 statement.reset();
-                pair.iter().enumerate().for_each(|(index, value)| statement.bind(index + 1, value.as_ref()).expect("a value"));
+                pair.iter().enumerate().for_each(|(index, value)| {
+                    statement.bind(index + 1, value.as_ref()).expect("a value")
+                });
                 assert!(statement.step().expect("it answers"));
                 show(&statement.value(0).to_owned())
             });
@@ -65,7 +88,10 @@ fn patches_of_json_are_sqlite_s_own_and_stay_json() {
     let mut database = Rig::new().database;
     database.begin(Mode::ReadOnly).expect("a transaction begins");
     for (sql, expected) in [
-        (r#"SELECT json_patch('{"a":1,"b":{"c":2}}', '{"b":{"c":null,"d":3}}')"#, r#"Text({\"a\":1,\"b\":{\"d\":3}})"#),
+        (
+            r#"SELECT json_patch('{"a":1,"b":{"c":2}}', '{"b":{"c":null,"d":3}}')"#,
+            r#"Text({\"a\":1,\"b\":{\"d\":3}})"#,
+        ),
         (r#"SELECT json_array(json_patch('{}', '{"a":1}'))"#, r#"Text([{\"a\":1}])"#),
         (r#"SELECT json(jsonb_patch(jsonb('{}'), '{"a":1}'))"#, r#"Text({\"a\":1})"#),
         ("SELECT json_patch(NULL, '{}')", "Null"),
@@ -73,7 +99,8 @@ fn patches_of_json_are_sqlite_s_own_and_stay_json() {
         let found = rows(&mut database, sql, Vec::new()).expect("it runs");
         assert_eq!(show(&found[0][0]), expected, "{sql}");
     }
-    let error = rows(&mut database, "SELECT json_patch('{', '{}')", Vec::new()).expect_err("it is no JSON");
+    let error =
+        rows(&mut database, "SELECT json_patch('{', '{}')", Vec::new()).expect_err("it is no JSON");
     assert_kind(&error, ErrorKind::Handler, "malformed JSON");
 }
 
@@ -87,8 +114,9 @@ fn a_schema_may_call_the_functions_wherever_it_may_call_sqlite_s() {
     rig.commit("INSERT INTO t(a) VALUES ('cxx'); UPDATE t SET a = a || 'x'");
 }
 
-/// Statements with one call each that took, or would take, minutes for values of megabytes. `?1` is a text of the letter `a`, `?2` half of one that ends
-/// with `b`, `?3` a text in which many characters differ, `?4` a JSON object with many labels, `?5` one of as many others.
+/// Statements with one call each that took, or would take, minutes for values of megabytes. `?1` is
+/// a text of the letter `a`, `?2` half of one that ends with `b`, `?3` a text in which many
+/// characters differ, `?4` a JSON object with many labels, `?5` one of as many others.
 const HOSTILE: [&str; 34] = [
     "SELECT instr(?1, ?2)",
     "SELECT instr(CAST(?1 AS BLOB), CAST(?2 AS BLOB))",
@@ -129,7 +157,11 @@ const HOSTILE: [&str; 34] = [
 #[test]
 fn no_function_holds_a_thread_for_long() {
     const BYTES: usize = 4 << 20;
-    let limits = Limits { row_bytes_max: BYTES as u32 + 1024, database_bytes_max: 64 << 20, temporary_bytes_max: 256 << 20 };
+    let limits = Limits {
+        row_bytes_max: BYTES as u32 + 1024,
+        database_bytes_max: 64 << 20,
+        temporary_bytes_max: 256 << 20,
+    };
     let mut database = Database::new(&limits).expect("a database opens");
     let text = |text: Vec<u8>| Value::Text(text);
     let halves = [vec![b'a'; BYTES / 2], b"b".to_vec()].concat();
@@ -138,15 +170,23 @@ fn no_function_holds_a_thread_for_long() {
         let members: Vec<String> = (0..BYTES / 16).map(|n| format!("\"{letter}{n}\":1")).collect();
         format!("{{{}}}", members.join(",")).into_bytes()
     };
-    let params = [text(vec![b'a'; BYTES]), text(halves), text(differing.into_bytes()), text(object('l')), text(object('m'))];
+    let params = [
+        text(vec![b'a'; BYTES]),
+        text(halves),
+        text(differing.into_bytes()),
+        text(object('l')),
+        text(object('m')),
+    ];
     for sql in HOSTILE {
         // The time is over after the tenth question.
         let polls = Arc::new(AtomicUsize::new(0));
         database.set_interrupt(Some(Box::new(move || polls.fetch_add(1, Ordering::Relaxed) >= 10)));
         database.begin(Mode::ReadOnly).expect("a transaction begins");
-        let wanted = (1..=params.len()).rev().find(|index| sql.contains(&format!("?{index}"))).unwrap_or(0);
+        let wanted =
+            (1..=params.len()).rev().find(|index| sql.contains(&format!("?{index}"))).unwrap_or(0);
         if let Err(error) = rows(&mut database, sql, params[..wanted].to_vec()) {
-            let is_expected = matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::TooLarge) || error.message().contains("too complex");
+            let is_expected = matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::TooLarge)
+                || error.message().contains("too complex");
             assert!(is_expected, "{sql}: {error:?}");
         }
         database.rollback();

@@ -6,22 +6,28 @@ use crate::change::{KeyShape, RowKey, Value};
 
 #[test]
 fn a_changed_key_is_a_delete_and_an_upsert() {
-    let mut rig = Rig::with("CREATE TABLE t(k TEXT, n, PRIMARY KEY(n, k)) WITHOUT ROWID; INSERT INTO t VALUES ('a', 1)");
+    let mut rig = Rig::with(
+        "CREATE TABLE t(k TEXT, n, PRIMARY KEY(n, k)) WITHOUT ROWID; INSERT INTO t VALUES ('a', 1)",
+    );
     let changes = rig.commit("UPDATE t SET k = 'b'");
     assert_eq!(changes.tables[0].deletes, vec![RowKey::Primary(vec![integer(1), text("a")])]);
     assert_eq!(changes.tables[0].upserts[0].values, vec![text("b"), integer(1)]);
-    let mut rig = Rig::with("CREATE TABLE t(k INTEGER PRIMARY KEY, n); INSERT INTO t VALUES (1, 1), (2, 2)");
+    let mut rig =
+        Rig::with("CREATE TABLE t(k INTEGER PRIMARY KEY, n); INSERT INTO t VALUES (1, 1), (2, 2)");
     let changes = rig.commit("UPDATE t SET k = k + 10");
     assert_eq!(changes.tables[0].deletes, vec![RowKey::Rowid(1), RowKey::Rowid(2)]);
 }
 
 #[test]
 fn keys_that_a_collation_takes_for_equal_are_different_keys() {
-    let mut rig = Rig::with("CREATE TABLE t(k TEXT COLLATE NOCASE PRIMARY KEY, n) WITHOUT ROWID; INSERT INTO t VALUES ('a', 1)");
+    let mut rig = Rig::with(
+        "CREATE TABLE t(k TEXT COLLATE NOCASE PRIMARY KEY, n) WITHOUT ROWID; INSERT INTO t VALUES ('a', 1)",
+    );
     let changes = rig.commit("UPDATE t SET k = 'A'");
     assert_eq!(changes.tables[0].deletes, vec![RowKey::Primary(vec![text("a")])]);
     assert_eq!(changes.tables[0].upserts[0].values[0], text("A"));
-    let mut rig = Rig::with("CREATE TABLE t(k PRIMARY KEY) WITHOUT ROWID; INSERT INTO t VALUES (1)");
+    let mut rig =
+        Rig::with("CREATE TABLE t(k PRIMARY KEY) WITHOUT ROWID; INSERT INTO t VALUES (1)");
     let changes = rig.commit("UPDATE t SET k = 1.0");
     assert_eq!(changes.tables[0].deletes, vec![RowKey::Primary(vec![integer(1)])]);
     assert_eq!(changes.tables[0].upserts[0].values, vec![Value::Real(1.0)]);
@@ -50,7 +56,8 @@ fn a_rowid_is_found_under_whatever_name_is_free() {
     let keys: Vec<&KeyShape> = rig.database.shapes().iter().map(|shape| &shape.key).collect();
     let hidden = KeyShape::Rowid { alias: None };
     assert_eq!(keys, vec![&hidden, &hidden, &KeyShape::Rowid { alias: Some(2) }, &hidden, &hidden]);
-    let error = rig.try_commit(&["CREATE TABLE f(rowid, _rowid_, oid)"]).expect_err("no name is free");
+    let error =
+        rig.try_commit(&["CREATE TABLE f(rowid, _rowid_, oid)"]).expect_err("no name is free");
     assert!(error.message().contains("INTEGER PRIMARY KEY"), "{error:?}");
 }
 
@@ -87,7 +94,8 @@ fn values_are_kept_bit_for_bit() {
             rows(&mut rig.database, &sql, vec![value.clone()]).expect("a value is taken");
         }
         if *value != Value::Null {
-            rows(&mut rig.database, "INSERT INTO w VALUES (?1, typeof(?1))", vec![value.clone()]).expect("a key is taken");
+            rows(&mut rig.database, "INSERT INTO w VALUES (?1, typeof(?1))", vec![value.clone()])
+                .expect("a key is taken");
         }
     }
     let changes = rig.database.prepare_commit().expect("changes can be taken");

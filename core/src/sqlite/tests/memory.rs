@@ -1,4 +1,5 @@
-//! A database's memory is counted to the byte and bounded, and when it runs out nothing is half done.
+//! A database's memory is counted to the byte and bounded, and when it runs out nothing is half
+//! done.
 
 use super::super::memory::injection::{Shortage, fail_after, stop};
 use super::super::{Database, Limits, Mode};
@@ -31,13 +32,25 @@ fn a_database_counts_what_sqlite_holds_for_it_and_nothing_is_left_of_one_that_is
 
     let mut large = database(FILL);
     let full = large.bytes();
-    assert!(full > large.page_bytes() && full < 2 * large.page_bytes() + (256 << 10), "{full} bytes for {}", large.page_bytes());
+    assert!(
+        full > large.page_bytes() && full < 2 * large.page_bytes() + (256 << 10),
+        "{full} bytes for {}",
+        large.page_bytes()
+    );
     large.begin(Mode::ReadWrite).expect("a transaction begins");
     rows(&mut large, "UPDATE t SET b = hex(randomblob(100))", Vec::new()).expect("it runs");
-    assert!(large.bytes() > full + (200 << 10), "what a rollback needs is counted: {full}, then {}", large.bytes());
+    assert!(
+        large.bytes() > full + (200 << 10),
+        "what a rollback needs is counted: {full}, then {}",
+        large.bytes()
+    );
     large.rollback();
     large.relax();
-    assert!(large.bytes() <= full + (64 << 10), "and is given back: {full}, then {}", large.bytes());
+    assert!(
+        large.bytes() <= full + (64 << 10),
+        "and is given back: {full}, then {}",
+        large.bytes()
+    );
 }
 
 #[test]
@@ -79,12 +92,19 @@ fn what_takes_more_memory_than_it_may_is_refused_and_the_object_goes_on() {
         assert_eq!(error.code(), "SQL_MEMORY_EXCEEDED");
         database.rollback();
         database.relax();
-        assert!(database.bytes() < bytes + (200 << 10), "{sql}: {bytes} bytes, then {}", database.bytes());
+        assert!(
+            database.bytes() < bytes + (200 << 10),
+            "{sql}: {bytes} bytes, then {}",
+            database.bytes()
+        );
         assert_same(&before, &dump(&mut database), sql);
         database.begin(Mode::ReadWrite).expect("a transaction begins");
         rows(&mut database, "INSERT INTO t VALUES (-1, 'kept')", Vec::new()).expect("it runs");
         database.commit().expect("it commits");
-        assert_eq!(query(&mut database, "SELECT count(*) FROM t WHERE a = -1"), vec![vec![integer(1)]]);
+        assert_eq!(
+            query(&mut database, "SELECT count(*) FROM t WHERE a = -1"),
+            vec![vec![integer(1)]]
+        );
     }
 }
 
@@ -131,7 +151,11 @@ const BEFORE: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b, c TEXT COLLATE NO
 
 /// Transactions of statements, each with something else that may fail.
 const WORK: [&[&str]; 6] = [
-    &["INSERT INTO t VALUES (4, zeroblob(5000), 'u'), (5, 'five', 'v')", "DELETE FROM t WHERE a = 1", "UPDATE t SET b = 'two' WHERE a = 2"],
+    &[
+        "INSERT INTO t VALUES (4, zeroblob(5000), 'u'), (5, 'five', 'v')",
+        "DELETE FROM t WHERE a = 1",
+        "UPDATE t SET b = 'two' WHERE a = 2",
+    ],
     &[
         "INSERT INTO w VALUES ('another long key that takes an allocation of its own', 3, 'v') ON CONFLICT DO NOTHING",
         "UPDATE w SET k = k || ' that has become longer' WHERE n = 1",
@@ -144,9 +168,22 @@ const WORK: [&[&str]; 6] = [
         "INSERT INTO counted(v) SELECT group_concat(c) FROM (SELECT c FROM t ORDER BY c || a DESC)",
         "RELEASE s",
     ],
-    &["INSERT INTO words VALUES ('words about words')", "DELETE FROM words WHERE rowid = 1", "INSERT INTO boxes VALUES (2, 5, 6)"],
-    &["CREATE TABLE fresh(a, b UNIQUE)", "INSERT INTO fresh SELECT a, c FROM t", "CREATE INDEX by_a ON fresh(a)", "DROP TABLE counted"],
-    &["ALTER TABLE t RENAME TO u", "ALTER TABLE u ADD COLUMN d DEFAULT 'd'", "PRAGMA user_version = 7"],
+    &[
+        "INSERT INTO words VALUES ('words about words')",
+        "DELETE FROM words WHERE rowid = 1",
+        "INSERT INTO boxes VALUES (2, 5, 6)",
+    ],
+    &[
+        "CREATE TABLE fresh(a, b UNIQUE)",
+        "INSERT INTO fresh SELECT a, c FROM t",
+        "CREATE INDEX by_a ON fresh(a)",
+        "DROP TABLE counted",
+    ],
+    &[
+        "ALTER TABLE t RENAME TO u",
+        "ALTER TABLE u ADD COLUMN d DEFAULT 'd'",
+        "PRAGMA user_version = 7",
+    ],
 ];
 
 /// Runs a transaction to its end, or back.
@@ -167,13 +204,13 @@ fn transact(database: &mut Database, statements: &[&str]) -> Result<Changes> {
     outcome
 }
 
-/// The first so many allocations fail each, and then every so manyth: a change of the schema is rehearsed in databases of its own, which takes
-/// thousands.
+/// The first so many allocations fail each, and then every so manyth: a change of the schema is
+/// rehearsed in databases of its own, which takes thousands.
 const EACH: u64 = 400;
 const STRIDE: usize = 13;
 
-/// Lets allocations of `run` fail in turn, with what `prepare` makes; `check` is called when there is memory again, and may give it back
-/// as it was. How many there were.
+/// Lets allocations of `run` fail in turn, with what `prepare` makes; `check` is called when there
+/// is memory again, and may give it back as it was. How many there were.
 fn every_failure<P, T>(
     shortage: Shortage,
     prepare: impl Fn() -> P,
@@ -222,7 +259,12 @@ fn starve_transaction(statements: &[&str], shortage: Shortage) {
         assert_same(&replayed(&changes), &dump(&mut database), "the second try");
         None
     };
-    let failures = every_failure(shortage, || database(BEFORE), |database| transact(database, statements), check);
+    let failures = every_failure(
+        shortage,
+        || database(BEFORE),
+        |database| transact(database, statements),
+        check,
+    );
     assert!(failures > 100, "{failures} allocations for {statements:?}");
 }
 
@@ -232,7 +274,8 @@ fn wherever_an_allocation_fails_a_transaction_leaves_the_state_before_or_what_it
 }
 
 #[test]
-fn wherever_memory_runs_out_for_good_a_transaction_leaves_the_state_before_or_what_its_changes_say() {
+fn wherever_memory_runs_out_for_good_a_transaction_leaves_the_state_before_or_what_its_changes_say()
+{
     WORK.iter().for_each(|statements| starve_transaction(statements, Shortage::Lasting));
 }
 
@@ -259,7 +302,12 @@ fn wherever_an_allocation_fails_a_replay_leaves_the_state_before_or_after() {
             assert_same(&after, &dump(&mut database), "the second try");
             None
         };
-        every_failure(Shortage::Once, || database(BEFORE), |database| database.apply(&changes), check);
+        every_failure(
+            Shortage::Once,
+            || database(BEFORE),
+            |database| database.apply(&changes),
+            check,
+        );
     }
 }
 

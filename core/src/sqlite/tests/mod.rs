@@ -1,4 +1,5 @@
-//! A database, its replica, and a third one loaded from a scan: after every transaction all three are the same.
+//! A database, its replica, and a third one loaded from a scan: after every transaction all three
+//! are the same.
 
 mod capture;
 mod commit;
@@ -20,7 +21,8 @@ use super::{Database, Limits, Mode};
 use crate::change::{Changes, Row, Value, ValueRef};
 use crate::{Error, ErrorKind, Result};
 
-const LIMITS: Limits = Limits { database_bytes_max: 64 << 20, row_bytes_max: 1 << 20, temporary_bytes_max: 64 << 20 };
+const LIMITS: Limits =
+    Limits { database_bytes_max: 64 << 20, row_bytes_max: 1 << 20, temporary_bytes_max: 64 << 20 };
 
 /// A database whose committed changes are applied to a replica.
 struct Rig {
@@ -30,7 +32,10 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        Self { database: Database::new(&LIMITS).expect("a database opens"), replica: Database::new(&LIMITS).expect("a database opens") }
+        Self {
+            database: Database::new(&LIMITS).expect("a database opens"),
+            replica: Database::new(&LIMITS).expect("a database opens"),
+        }
     }
 
     /// A rig after one committed transaction.
@@ -84,8 +89,13 @@ impl Rig {
         assert_same(&expected, &dump(&mut self.replica), "the replica");
         let mut loaded = reload(&self.database).expect("a scan can be loaded");
         assert_same(&expected, &dump(&mut loaded), "the loaded copy");
-        let mut loaded = reload_expecting(&self.database, |_| true).expect("a large scan can be loaded");
-        assert_same(&expected, &dump(&mut loaded), "the copy loaded with its constraints at the end");
+        let mut loaded =
+            reload_expecting(&self.database, |_| true).expect("a large scan can be loaded");
+        assert_same(
+            &expected,
+            &dump(&mut loaded),
+            "the copy loaded with its constraints at the end",
+        );
     }
 }
 
@@ -127,23 +137,29 @@ fn query(database: &mut Database, sql: &str) -> Vec<Vec<Value>> {
 /// Everything there is, as text with one line a fact.
 fn dump(database: &mut Database) -> Vec<String> {
     let mut lines = vec![format!("{:?}", database.header())];
-    for row in query(database, "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid") {
+    for row in query(database, "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid")
+    {
         lines.push(row.iter().map(show).collect::<Vec<_>>().join(" | "));
     }
     for shape in database.shapes() {
         lines.push(format!("{shape:?}"));
         let mut add = |rowid: Option<i64>, values: &[ValueRef<'_>]| {
-            let values: Vec<String> = values.iter().map(|value| show(&(*value).to_owned())).collect();
+            let values: Vec<String> =
+                values.iter().map(|value| show(&(*value).to_owned())).collect();
             lines.push(format!("{} {rowid:?} {}", shape.name, values.join(" | ")));
             Ok(())
         };
         database.scan(&shape.name, &mut add).expect("a table can be read");
     }
-    let tables: Vec<String> = database.shapes().iter().map(|shape| super::value::quote(&shape.name)).collect();
+    let tables: Vec<String> =
+        database.shapes().iter().map(|shape| super::value::quote(&shape.name)).collect();
     for table in tables {
         // Generated columns are not in the shape; here they are.
         for row in query(database, &format!("SELECT * FROM {table}")) {
-            lines.push(format!("{table} * {}", row.iter().map(show).collect::<Vec<_>>().join(" | ")));
+            lines.push(format!(
+                "{table} * {}",
+                row.iter().map(show).collect::<Vec<_>>().join(" | ")
+            ));
         }
     }
     for row in query(database, "PRAGMA integrity_check") {

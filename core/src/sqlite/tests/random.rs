@@ -47,11 +47,18 @@ fn run_in_vain(rig: &mut Rig, transaction: &[String]) {
     rig.check();
 }
 
-/// What may end a transaction: deferred foreign keys, a table that has used its largest rowid, and what can not be recorded.
+/// What may end a transaction: deferred foreign keys, a table that has used its largest rowid, and
+/// what can not be recorded.
 fn is_expected(error: &Error) -> bool {
-    ["FOREIGN KEY", "largest rowid", "rowid, _rowid_ and oid", "sqlite_sequence must have", "too many columns"]
-        .iter()
-        .any(|part| error.message().contains(part))
+    [
+        "FOREIGN KEY",
+        "largest rowid",
+        "rowid, _rowid_ and oid",
+        "sqlite_sequence must have",
+        "too many columns",
+    ]
+    .iter()
+    .any(|part| error.message().contains(part))
 }
 
 #[test]

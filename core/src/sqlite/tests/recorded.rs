@@ -1,4 +1,5 @@
-//! A recorded schema comes from a bucket: its statements define tables and indexes, whatever else is written there.
+//! A recorded schema comes from a bucket: its statements define tables and indexes, whatever else
+//! is written there.
 
 use super::{LIMITS, assert_kind};
 use crate::ErrorKind;
@@ -6,7 +7,14 @@ use crate::change::{Changes, Header, Schema, SchemaKind, SchemaObject};
 use crate::sqlite::Database;
 
 fn schema(kind: SchemaKind, sql: &str) -> Schema {
-    Schema { objects: vec![SchemaObject { kind, name: "t".to_owned(), table: "t".to_owned(), sql: Some(sql.to_owned()) }] }
+    Schema {
+        objects: vec![SchemaObject {
+            kind,
+            name: "t".to_owned(),
+            table: "t".to_owned(),
+            sql: Some(sql.to_owned()),
+        }],
+    }
 }
 
 #[test]
@@ -26,12 +34,14 @@ fn a_recorded_statement_that_is_no_definition_is_not_run() {
         String::new(),
     ];
     for sql in &statements {
-        let changes = Changes { schema: Some(schema(SchemaKind::Table, sql)), ..Changes::default() };
+        let changes =
+            Changes { schema: Some(schema(SchemaKind::Table, sql)), ..Changes::default() };
         let mut database = Database::new(&LIMITS).expect("a database opens");
         let error = database.apply(&changes).expect_err(sql);
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{sql}: {error}");
         let header = Header { schema: schema(SchemaKind::Table, sql), ..Header::default() };
-        let error = Database::load(&LIMITS, header).err().unwrap_or_else(|| panic!("{sql} was run"));
+        let error =
+            Database::load(&LIMITS, header).err().unwrap_or_else(|| panic!("{sql} was run"));
         assert_kind(&error, ErrorKind::Corrupt, "fails");
     }
 }

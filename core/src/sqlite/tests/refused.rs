@@ -47,8 +47,16 @@ fn statements_that_reach_outside_are_refused_by_name() {
 #[test]
 fn refused_statements_stay_refused_inside_others() {
     let mut database = Rig::with("CREATE TABLE t(a)").database;
-    assert_kind(&refusal(&mut database, "SELECT 1; ATTACH ':memory:' AS x"), ErrorKind::Handler, "ATTACH");
-    assert_kind(&refusal(&mut database, "SELECT * FROM pragma_journal_mode"), ErrorKind::Handler, "journal_mode");
+    assert_kind(
+        &refusal(&mut database, "SELECT 1; ATTACH ':memory:' AS x"),
+        ErrorKind::Handler,
+        "ATTACH",
+    );
+    assert_kind(
+        &refusal(&mut database, "SELECT * FROM pragma_journal_mode"),
+        ErrorKind::Handler,
+        "journal_mode",
+    );
     assert_kind(
         &refusal(&mut database, "CREATE VIEW v AS SELECT load_extension('x'); SELECT * FROM v"),
         ErrorKind::Handler,
@@ -58,7 +66,9 @@ fn refused_statements_stay_refused_inside_others() {
 
 #[test]
 fn pragmas_that_only_answer_are_there() {
-    let mut rig = Rig::with("CREATE TABLE p(a PRIMARY KEY); CREATE TABLE t(a REFERENCES p DEFERRABLE); CREATE INDEX i ON t(a)");
+    let mut rig = Rig::with(
+        "CREATE TABLE p(a PRIMARY KEY); CREATE TABLE t(a REFERENCES p DEFERRABLE); CREATE INDEX i ON t(a)",
+    );
     for sql in [
         "PRAGMA table_info(t)",
         "PRAGMA main.table_xinfo('t')",
@@ -77,17 +87,25 @@ fn pragmas_that_only_answer_are_there() {
         "SELECT * FROM sqlite_schema",
     ] {
         rig.database.begin(Mode::ReadOnly).expect("a transaction begins");
-        let found = rows(&mut rig.database, sql, Vec::new()).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        let found = rows(&mut rig.database, sql, Vec::new())
+            .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
         rig.database.rollback();
         assert!(!found.is_empty(), "{sql}");
     }
-    rig.commit("PRAGMA defer_foreign_keys = ON; INSERT INTO t VALUES (1); INSERT INTO p VALUES (1)");
+    rig.commit(
+        "PRAGMA defer_foreign_keys = ON; INSERT INTO t VALUES (1); INSERT INTO p VALUES (1)",
+    );
 }
 
 #[test]
 fn a_read_only_transaction_writes_nothing() {
     let mut rig = Rig::with("CREATE TABLE t(a)");
-    for sql in ["INSERT INTO t VALUES (1)", "CREATE TABLE u(a)", "PRAGMA user_version = 1", "WITH x AS (SELECT 1) DELETE FROM t"] {
+    for sql in [
+        "INSERT INTO t VALUES (1)",
+        "CREATE TABLE u(a)",
+        "PRAGMA user_version = 1",
+        "WITH x AS (SELECT 1) DELETE FROM t",
+    ] {
         rig.database.begin(Mode::ReadOnly).expect("a transaction begins");
         let error = rows(&mut rig.database, sql, Vec::new()).expect_err(sql);
         assert_kind(&error, ErrorKind::Invalid, "only be read");

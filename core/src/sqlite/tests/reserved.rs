@@ -1,4 +1,5 @@
-//! Names that begin with `_dotdo_` are dotdo's own: a class may read what bears them, and nothing else.
+//! Names that begin with `_dotdo_` are dotdo's own: a class may read what bears them, and nothing
+//! else.
 
 use super::super::{Database, Mode, Speaker};
 use super::{Rig, assert_kind, integer, query, rows};
@@ -9,9 +10,15 @@ fn rig() -> Rig {
     let mut rig = Rig::with("CREATE TABLE t(a)");
     rig.database.begin(Mode::ReadWrite).expect("a transaction begins");
     own(&mut rig.database, "CREATE TABLE _dotdo_kv(key TEXT PRIMARY KEY, value) WITHOUT ROWID");
-    own(&mut rig.database, "CREATE TABLE _dotdo_outbox(number INTEGER PRIMARY KEY AUTOINCREMENT, body)");
+    own(
+        &mut rig.database,
+        "CREATE TABLE _dotdo_outbox(number INTEGER PRIMARY KEY AUTOINCREMENT, body)",
+    );
     own(&mut rig.database, "CREATE INDEX _dotdo_outbox_body ON _dotdo_outbox(body)");
-    own(&mut rig.database, "INSERT INTO _dotdo_outbox(body) VALUES (1); INSERT INTO _dotdo_kv VALUES ('k', 1)");
+    own(
+        &mut rig.database,
+        "INSERT INTO _dotdo_outbox(body) VALUES (1); INSERT INTO _dotdo_kv VALUES ('k', 1)",
+    );
     let changes = rig.database.prepare_commit().expect("it can be taken");
     rig.database.commit().expect("it commits");
     rig.replica.apply(&changes).expect("it fits");
@@ -80,7 +87,10 @@ fn what_is_dotdos_own_is_read_and_not_written_by_any_way() {
         let error = rig.try_commit(&[sql]).map(|_| ()).expect_err(sql);
         assert_eq!(error.code(), "SQL_REFUSED", "{sql}: {error:?}");
     }
-    assert_eq!(query(&mut rig.database, "SELECT count(*) FROM v JOIN _dotdo_outbox"), vec![vec![integer(1)]]);
+    assert_eq!(
+        query(&mut rig.database, "SELECT count(*) FROM v JOIN _dotdo_outbox"),
+        vec![vec![integer(1)]]
+    );
     rig.commit("CREATE TABLE copy AS SELECT * FROM _dotdo_kv; CREATE TABLE dotdo(a); CREATE TABLE \"_dotd\"(_dotdo_rowid)");
 }
 
@@ -93,6 +103,10 @@ fn a_statement_that_dotdo_has_prepared_is_not_a_class_s() {
     let error = rows(&mut rig.database, sql, Vec::new()).map(|_| ()).expect_err("the same text");
     assert_eq!(error.code(), "SQL_REFUSED");
     own(&mut rig.database, sql);
-    assert_eq!(rows(&mut rig.database, "SELECT count(*) FROM _dotdo_outbox", Vec::new()).expect("it reads"), vec![vec![integer(3)]]);
+    assert_eq!(
+        rows(&mut rig.database, "SELECT count(*) FROM _dotdo_outbox", Vec::new())
+            .expect("it reads"),
+        vec![vec![integer(3)]]
+    );
     rig.database.rollback();
 }

@@ -1,7 +1,8 @@
 //! Statements whose preparation said something else than what they do when they run.
 //!
-//! `DROP TABLE IF EXISTS` of a table that is not there compiles to nothing; SQLite compiles it again, inside of the step, once there is
-//! such a table. `EXPLAIN` asks the authorizer for what it then does not do. What a statement did is asked of the database.
+//! `DROP TABLE IF EXISTS` of a table that is not there compiles to nothing; SQLite compiles it
+//! again, inside of the step, once there is such a table. `EXPLAIN` asks the authorizer for what it
+//! then does not do. What a statement did is asked of the database.
 
 use super::{Rig, integer, query, rows};
 use crate::Result;
@@ -40,7 +41,10 @@ fn an_object_that_was_there_at_first_is_seen_when_it_is_made() {
     for (make, drop) in [
         ("CREATE UNIQUE INDEX IF NOT EXISTS i ON t(a)", "DROP INDEX i"),
         ("CREATE VIEW IF NOT EXISTS v AS SELECT * FROM t", "DROP VIEW v"),
-        ("CREATE TRIGGER IF NOT EXISTS r AFTER INSERT ON t BEGIN DELETE FROM t WHERE a = 2; END", "DROP TRIGGER r"),
+        (
+            "CREATE TRIGGER IF NOT EXISTS r AFTER INSERT ON t BEGIN DELETE FROM t WHERE a = 2; END",
+            "DROP TRIGGER r",
+        ),
         ("CREATE TABLE IF NOT EXISTS t(a)", "DROP TABLE t"),
         ("CREATE VIRTUAL TABLE IF NOT EXISTS f USING fts5(x)", "DROP TABLE f"),
     ] {
@@ -53,7 +57,10 @@ fn an_object_that_was_missing_at_first_is_seen_when_it_is_dropped() {
     for (drop, make) in [
         ("DROP INDEX IF EXISTS i", "CREATE UNIQUE INDEX i ON t(a)"),
         ("DROP VIEW IF EXISTS v", "CREATE VIEW v AS SELECT * FROM t"),
-        ("DROP TRIGGER IF EXISTS r", "CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM t WHERE a = 2; END"),
+        (
+            "DROP TRIGGER IF EXISTS r",
+            "CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM t WHERE a = 2; END",
+        ),
         ("DROP TABLE IF EXISTS f", "CREATE VIRTUAL TABLE f USING fts5(x)"),
     ] {
         each(&["CREATE TABLE t(a)", drop, make, drop, drop, make, drop]);
@@ -74,13 +81,41 @@ fn an_explained_statement_has_done_nothing() {
     let mut rig = Rig::with("CREATE TABLE a(x); INSERT INTO a VALUES (1)");
     for explain in ["EXPLAIN", "EXPLAIN QUERY PLAN"] {
         let back = format!("{explain} ROLLBACK TO s");
-        rig.try_commit(&["SAVEPOINT s", "CREATE TABLE b(x)", "INSERT INTO b VALUES (1)", &back, "RELEASE s"]).expect("it commits");
+        rig.try_commit(&[
+            "SAVEPOINT s",
+            "CREATE TABLE b(x)",
+            "INSERT INTO b VALUES (1)",
+            &back,
+            "RELEASE s",
+        ])
+        .expect("it commits");
         let made = format!("{explain} SAVEPOINT s");
-        rig.try_commit(&["SAVEPOINT s", "DROP TABLE b", &made, "ROLLBACK TO s", "RELEASE s", "INSERT INTO b VALUES (2)"])
-            .expect("it commits");
+        rig.try_commit(&[
+            "SAVEPOINT s",
+            "DROP TABLE b",
+            &made,
+            "ROLLBACK TO s",
+            "RELEASE s",
+            "INSERT INTO b VALUES (2)",
+        ])
+        .expect("it commits");
         let released = format!("{explain} RELEASE s");
-        rig.try_commit(&["SAVEPOINT s", "DROP TABLE a", &released, "ROLLBACK TO s", "CREATE TABLE c(x)", "RELEASE s"]).expect("it commits");
-        for sql in ["DROP TABLE a", "ALTER TABLE a RENAME TO z", "CREATE TABLE n(x)", "DELETE FROM a", "PRAGMA user_version = 7"] {
+        rig.try_commit(&[
+            "SAVEPOINT s",
+            "DROP TABLE a",
+            &released,
+            "ROLLBACK TO s",
+            "CREATE TABLE c(x)",
+            "RELEASE s",
+        ])
+        .expect("it commits");
+        for sql in [
+            "DROP TABLE a",
+            "ALTER TABLE a RENAME TO z",
+            "CREATE TABLE n(x)",
+            "DELETE FROM a",
+            "PRAGMA user_version = 7",
+        ] {
             assert!(rig.commit(&format!("{explain} {sql}")).is_empty(), "{sql}");
         }
         rig.commit("DROP TABLE b; DROP TABLE c");
@@ -90,10 +125,24 @@ fn an_explained_statement_has_done_nothing() {
 #[test]
 fn a_schema_counter_that_is_used_twice_does_not_hide_a_schema() {
     let mut rig = Rig::with("CREATE TABLE a(x); INSERT INTO a VALUES (1)");
-    let twice = ["SAVEPOINT s", "CREATE TABLE b(x)", "ROLLBACK TO s", "CREATE TABLE c(x)", "INSERT INTO c VALUES (2)", "RELEASE s"];
+    let twice = [
+        "SAVEPOINT s",
+        "CREATE TABLE b(x)",
+        "ROLLBACK TO s",
+        "CREATE TABLE c(x)",
+        "INSERT INTO c VALUES (2)",
+        "RELEASE s",
+    ];
     rig.try_commit(&twice).expect("it commits");
-    rig.try_commit(&["SAVEPOINT s", "DROP TABLE c", "ROLLBACK TO s", "DROP TABLE a", "CREATE TABLE a(x)", "RELEASE s"])
-        .expect("it commits");
+    rig.try_commit(&[
+        "SAVEPOINT s",
+        "DROP TABLE c",
+        "ROLLBACK TO s",
+        "DROP TABLE a",
+        "CREATE TABLE a(x)",
+        "RELEASE s",
+    ])
+    .expect("it commits");
     assert_eq!(query(&mut rig.replica, "SELECT * FROM c"), vec![vec![integer(2)]]);
     assert!(query(&mut rig.replica, "SELECT * FROM a").is_empty());
 }
@@ -133,9 +182,14 @@ fn a_statement_that_did_nothing_at_first_writes_nothing_where_only_reading_is_al
 
 #[test]
 fn rows_that_nobody_asks_for_change_nothing_of_what_a_statement_did() {
-    let mut rig = Rig::with("CREATE TABLE t(a PRIMARY KEY, b); INSERT INTO t VALUES (1, 1), (2, 2), (3, 3)");
+    let mut rig =
+        Rig::with("CREATE TABLE t(a PRIMARY KEY, b); INSERT INTO t VALUES (1, 1), (2, 2), (3, 3)");
     rig.database.begin(Mode::ReadWrite).expect("a transaction begins");
-    for sql in ["DELETE FROM t WHERE a < 3 RETURNING a", "UPDATE t SET b = 9 RETURNING b", "EXPLAIN ROLLBACK TO s"] {
+    for sql in [
+        "DELETE FROM t WHERE a < 3 RETURNING a",
+        "UPDATE t SET b = 9 RETURNING b",
+        "EXPLAIN ROLLBACK TO s",
+    ] {
         let mut cursor = rig.database.exec(sql, Vec::new()).expect(sql);
         assert!(cursor.next().expect(sql).is_some());
     }

@@ -1,4 +1,5 @@
-//! All that SQL can say, one by one: allowed, and the same after every way of restoring it, or refused with a sentence. Nothing else.
+//! All that SQL can say, one by one: allowed, and the same after every way of restoring it, or
+//! refused with a sentence. Nothing else.
 
 use super::super::value::quote;
 use super::{LIMITS, Rig, assert_kind, integer, query, refusal, rows, text};
@@ -119,7 +120,13 @@ fn what_is_not_allowed_is_refused_with_a_sentence() {
 /// `ANALYZE` asks the authorizer for tables that there are, and makes its own tables before.
 #[test]
 fn analyze_is_refused_where_there_is_no_table_yet() {
-    for sql in ["ANALYZE", "ANALYZE sqlite_schema", "analyze sqlite_master", "ANALYZE main", "/* x */ ANALYZE"] {
+    for sql in [
+        "ANALYZE",
+        "ANALYZE sqlite_schema",
+        "analyze sqlite_master",
+        "ANALYZE main",
+        "/* x */ ANALYZE",
+    ] {
         let mut rig = Rig::new();
         let error = rig.try_commit(&[sql]).map(|_| ()).expect_err(sql);
         assert_kind(&error, ErrorKind::Handler, "ANALYZE");
@@ -127,7 +134,8 @@ fn analyze_is_refused_where_there_is_no_table_yet() {
     }
 }
 
-/// A statement that may fail, in a transaction of its own whose outcome must be restored. Says whether it ran.
+/// A statement that may fail, in a transaction of its own whose outcome must be restored. Says
+/// whether it ran.
 fn runs_or_is_refused(rig: &mut Rig, sql: &str) -> bool {
     let outcome: Result<_> = rig.try_commit(&[sql]);
     match outcome {
@@ -159,7 +167,12 @@ fn every_pragma_there_is_answers_or_is_refused() {
     let mut answering = Vec::new();
     let mut rig = Rig::with(BEFORE);
     for name in pragmas {
-        for sql in [format!("PRAGMA {name}"), format!("PRAGMA main.{name}"), format!("PRAGMA {name} = 1"), format!("PRAGMA {name}(t)")] {
+        for sql in [
+            format!("PRAGMA {name}"),
+            format!("PRAGMA main.{name}"),
+            format!("PRAGMA {name} = 1"),
+            format!("PRAGMA {name}(t)"),
+        ] {
             if runs_or_is_refused(&mut rig, &sql) && sql.ends_with("= 1") {
                 answering.push(name.clone());
             }
@@ -169,7 +182,15 @@ fn every_pragma_there_is_answers_or_is_refused() {
     for name in setting {
         assert!(answering.iter().any(|known| known == name), "{name} can be set");
     }
-    for never in ["encoding", "foreign_keys", "journal_mode", "legacy_alter_table", "page_size", "schema_version", "writable_schema"] {
+    for never in [
+        "encoding",
+        "foreign_keys",
+        "journal_mode",
+        "legacy_alter_table",
+        "page_size",
+        "schema_version",
+        "writable_schema",
+    ] {
         assert!(!answering.iter().any(|known| known == never), "{never} can't be set");
     }
 }
@@ -183,7 +204,11 @@ fn every_module_there_is_is_allowed_or_refused() {
         let mut rig = Rig::with(BEFORE);
         let quoted = quote(name);
         for arguments in ["", "(a)", "(a, b, c)", "('ft', 'row')"] {
-            if runs_or_is_refused(&mut rig, &format!("CREATE VIRTUAL TABLE x USING {quoted}{arguments}")) && !allowed.contains(name) {
+            if runs_or_is_refused(
+                &mut rig,
+                &format!("CREATE VIRTUAL TABLE x USING {quoted}{arguments}"),
+            ) && !allowed.contains(name)
+            {
                 allowed.push(name.clone());
             }
             rig.commit("DROP TABLE IF EXISTS x");
@@ -203,7 +228,8 @@ fn a_table_whose_statements_are_longer_than_a_user_may_write_is_restored() {
     rig.commit("INSERT INTO wide DEFAULT VALUES");
     rig.commit(&format!("UPDATE wide SET {} = 5", names[1899]));
     let quoted: Vec<String> = (0..1000).map(|n| format!("\"{}{n}\"", "\"".repeat(1000))).collect();
-    let mut rig = Rig::with(&format!("CREATE TABLE wide({}) STRICT", quoted.join(" ANY,") + " ANY"));
+    let mut rig =
+        Rig::with(&format!("CREATE TABLE wide({}) STRICT", quoted.join(" ANY,") + " ANY"));
     rig.commit("INSERT INTO wide DEFAULT VALUES");
 }
 
@@ -213,9 +239,18 @@ fn the_widest_table_and_the_longest_key_are_restored() {
     let mut rig = Rig::with(&format!("CREATE TABLE t({})", list(1999)));
     rig.commit("INSERT INTO t(c0, c1998) VALUES (1, 2)");
     rig.commit("UPDATE t SET c5 = 7");
-    assert_kind(&refusal(&mut rig.database, "ALTER TABLE t ADD COLUMN more"), ErrorKind::Handler, "too many columns");
-    assert_kind(&refusal(&mut rig.database, &format!("CREATE TABLE u({})", list(2000))), ErrorKind::Handler, "too many columns");
-    let mut rig = Rig::with(&format!("CREATE TABLE k({0}, v, PRIMARY KEY({0})) WITHOUT ROWID", list(900)));
+    assert_kind(
+        &refusal(&mut rig.database, "ALTER TABLE t ADD COLUMN more"),
+        ErrorKind::Handler,
+        "too many columns",
+    );
+    assert_kind(
+        &refusal(&mut rig.database, &format!("CREATE TABLE u({})", list(2000))),
+        ErrorKind::Handler,
+        "too many columns",
+    );
+    let mut rig =
+        Rig::with(&format!("CREATE TABLE k({0}, v, PRIMARY KEY({0})) WITHOUT ROWID", list(900)));
     let values = vec!["1"; 900].join(",");
     rig.commit(&format!("INSERT INTO k VALUES ({values}, 2)"));
     rig.commit("UPDATE k SET v = 3");
@@ -237,21 +272,30 @@ fn a_text_at_the_limits_of_a_user_is_restored() {
 
 #[test]
 fn a_row_at_the_limit_and_a_database_that_is_full_are_restored_and_can_be_emptied() {
-    let limits = crate::sqlite::Limits { database_bytes_max: 256 << 10, row_bytes_max: 60_000, temporary_bytes_max: 64 << 20 };
+    let limits = crate::sqlite::Limits {
+        database_bytes_max: 256 << 10,
+        row_bytes_max: 60_000,
+        temporary_bytes_max: 64 << 20,
+    };
     let mut database = Database::new(&limits).expect("a database opens");
     let mut replica = Database::new(&limits).expect("a database opens");
     let mut run = |sql: &str| -> Result<()> {
         database.begin(Mode::ReadWrite).expect("a transaction begins");
-        let outcome = rows(&mut database, sql, Vec::new()).and_then(|_| database.prepare_commit()).and_then(|changes| {
-            database.commit()?;
-            Ok(changes)
-        });
+        let outcome = rows(&mut database, sql, Vec::new())
+            .and_then(|_| database.prepare_commit())
+            .and_then(|changes| {
+                database.commit()?;
+                Ok(changes)
+            });
         let changes = outcome.inspect_err(|_| database.rollback())?;
         replica.apply(&changes).expect("what commits is applied");
-        let mut loader = Database::load(&limits, database.header().clone()).expect("loading begins");
+        let mut loader =
+            Database::load(&limits, database.header().clone()).expect("loading begins");
         for shape in database.shapes() {
             let mut table = loader.table(&shape.name).expect("there is the table");
-            database.scan(&shape.name, &mut |rowid, values| table.row(rowid, values)).expect("the rows go in");
+            database
+                .scan(&shape.name, &mut |rowid, values| table.row(rowid, values))
+                .expect("the rows go in");
         }
         let mut loaded = loader.finish().expect("loading ends");
         assert_eq!(
@@ -262,7 +306,9 @@ fn a_row_at_the_limit_and_a_database_that_is_full_are_restored_and_can_be_emptie
     };
     run("CREATE TABLE t(a, b); CREATE INDEX i ON t(a)").expect("there is room");
     run("INSERT INTO t VALUES (zeroblob(1), zeroblob(59000))").expect("there is room");
-    let full = (0..500).find_map(|n| run(&format!("INSERT INTO t VALUES (zeroblob({}), {n})", 900 + n)).err()).expect("it becomes full");
+    let full = (0..500)
+        .find_map(|n| run(&format!("INSERT INTO t VALUES (zeroblob({}), {n})", 900 + n)).err())
+        .expect("it becomes full");
     assert_kind(&full, ErrorKind::Full, "size limit");
     run("DELETE FROM t").expect("it can be emptied");
     assert_eq!(query(&mut replica, "SELECT count(*) FROM t"), vec![vec![integer(0)]]);

@@ -1,12 +1,15 @@
 //! Who is alive among the servers on one folder.
 //!
-//! Each server has a folder `.instances/{uuid}/` with a file `alive`, on which it holds an exclusive lock of the operating system for as
-//! long as it lives; the kernel lets go of it when the process ends, however it ends. Whoever gets that lock knows that the owner is dead.
-//! The file is locked before it gets its name, so a live server is never seen without its lock. A server that ends in order removes its
-//! folder. What a dead one left stays for a day after somebody first saw that it is dead (`dead` has that time): leases may still name it.
+//! Each server has a folder `.instances/{uuid}/` with a file `alive`, on which it holds an
+//! exclusive lock of the operating system for as long as it lives; the kernel lets go of it when
+//! the process ends, however it ends. Whoever gets that lock knows that the owner is dead. The file
+//! is locked before it gets its name, so a live server is never seen without its lock. A server
+//! that ends in order removes its folder. What a dead one left stays for a day after somebody first
+//! saw that it is dead (`dead` has that time): leases may still name it.
 //!
-//! A lock proves something only on the machine, and since the boot, that took it: network file systems may keep locks to each machine. So
-//! the file says which boot of which machine that was, and others are never judged.
+//! A lock proves something only on the machine, and since the boot, that took it: network file
+//! systems may keep locks to each machine. So the file says which boot of which machine that was,
+//! and others are never judged.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -35,12 +38,15 @@ pub(super) struct Alive {
 }
 
 impl Alive {
-    /// Announces `instance` in the folder `instances`, and removes what servers left that have been dead for long.
+    /// Announces `instance` in the folder `instances`, and removes what servers left that have been
+    /// dead for long.
     pub(super) fn announce(instances: &Path, instance: Uuid) -> io::Result<Self> {
         let machine = machine()?;
         let folder = instances.join(instance.to_string());
         private::make_folders(instances)?;
-        private::make_folder(&folder).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.display())))?;
+        private::make_folder(&folder).map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", folder.display()))
+        })?;
         let early = folder.join("early");
         let mut lock = private::make_file(&early)?;
         lock.lock()?;
@@ -63,7 +69,8 @@ impl Alive {
         self.born
     }
 
-    /// Whether the announcement is still there: the folder has not been unmounted or removed under this server.
+    /// Whether the announcement is still there: the folder has not been unmounted or removed under
+    /// this server.
     pub(super) fn is_announced(&self) -> bool {
         self.folder.join(ALIVE).exists()
     }
@@ -73,7 +80,8 @@ impl Alive {
         self.is_dead(&self.instances.join(instance.to_string()))
     }
 
-    /// Whether `folder` is that of a server of this machine whose lock is free. Nothing is known when anything fails.
+    /// Whether `folder` is that of a server of this machine whose lock is free. Nothing is known
+    /// when anything fails.
     fn is_dead(&self, folder: &Path) -> bool {
         let Ok(mut file) = File::open(folder.join(ALIVE)) else { return false };
         let mut machine = String::new();
@@ -126,8 +134,8 @@ impl Drop for Alive {
     }
 }
 
-/// Which boot of which machine this is. Where the system does not tell, machines can't be told apart: there, a folder must not be shared
-/// between machines.
+/// Which boot of which machine this is. Where the system does not tell, machines can't be told
+/// apart: there, a folder must not be shared between machines.
 fn machine() -> io::Result<String> {
     match fs::read_to_string("/proc/sys/kernel/random/boot_id") {
         Ok(boot) => Ok(boot.trim().to_owned()),

@@ -1,7 +1,7 @@
 //! Lists a part of the tree in the order of keys, reading no folder that can't hold a wanted key.
 //!
-//! Keys sort by their bytes, `/` included: `a-b` comes before `a/x`, although the folder `a` has the shorter name. So a folder takes part
-//! in the order with its `/`.
+//! Keys sort by their bytes, `/` included: `a-b` comes before `a/x`, although the folder `a` has
+//! the shorter name. So a folder takes part in the order with its `/`.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,12 @@ use super::super::{Entry, Key};
 use super::{INTERNAL, is_nothing, millis};
 
 /// At most `limit` files below `prefix` whose key sorts after `after`.
-pub(super) fn list(root: &Path, prefix: &Key, after: Option<&Key>, limit: usize) -> io::Result<Vec<Entry>> {
+pub(super) fn list(
+    root: &Path,
+    prefix: &Key,
+    after: Option<&Key>,
+    limit: usize,
+) -> io::Result<Vec<Entry>> {
     let mut walk = Walk { root, after: after.map_or("", Key::as_str), limit, found: Vec::new() };
     walk.folder(&prefix.below())?;
     Ok(walk.found)

@@ -1,4 +1,5 @@
-//! Folders and files that nobody but the server's own user can read, whatever the umask: what is in them is the users' data.
+//! Folders and files that nobody but the server's own user can read, whatever the umask: what is in
+//! them is the users' data.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -34,7 +35,8 @@ pub(super) fn empty_file(path: &Path) -> io::Result<File> {
     options().write(true).create(true).truncate(true).open(path)
 }
 
-/// Whether other users of the machine can look into `folder`. What this module makes in there stays closed to them all the same.
+/// Whether other users of the machine can look into `folder`. What this module makes in there stays
+/// closed to them all the same.
 pub(super) fn is_open_to_others(folder: &Path) -> bool {
     #[cfg(unix)]
     return folder.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o007 != 0);

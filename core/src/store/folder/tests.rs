@@ -45,7 +45,11 @@ fn a_server_of_another_machine_is_never_judged() {
 fn two_servers_can_not_have_one_name() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let _one = open(folder.path(), 1);
-    let again = Folder::open(folder.path(), Uuid::from_u128(1), Arc::new(StoreTime::new(Arc::new(TestClock))));
+    let again = Folder::open(
+        folder.path(),
+        Uuid::from_u128(1),
+        Arc::new(StoreTime::new(Arc::new(TestClock))),
+    );
     assert!(again.is_err());
 }
 
@@ -57,8 +61,14 @@ async fn a_folder_that_vanished_is_not_an_empty_bucket() {
     bucket.create(&key, Bytes::from_static(b"1")).await.expect("a fresh key");
     std::fs::remove_dir_all(folder.path().join("state")).expect("the folder can be removed");
     assert!(matches!(bucket.get(&key).await, Err(StoreError::Unavailable { .. })));
-    assert!(matches!(bucket.list(&Key::new("a"), None, 10).await, Err(StoreError::Unavailable { .. })));
-    assert!(matches!(bucket.create(&key, Bytes::from_static(b"1")).await, Err(StoreError::Unavailable { .. })));
+    assert!(matches!(
+        bucket.list(&Key::new("a"), None, 10).await,
+        Err(StoreError::Unavailable { .. })
+    ));
+    assert!(matches!(
+        bucket.create(&key, Bytes::from_static(b"1")).await,
+        Err(StoreError::Unavailable { .. })
+    ));
 }
 
 #[tokio::test]
@@ -96,8 +106,11 @@ async fn nobody_else_can_read_what_a_server_makes() {
     bucket.put(&Key::new("local/a/lock"), "hint".into()).await.expect("it is written");
     let left = path.join(INTERNAL).join(Uuid::from_u128(3).to_string());
     std::fs::create_dir(&left).expect("a folder can be made");
-    std::fs::copy(path.join(INTERNAL).join(Uuid::from_u128(1).to_string()).join("alive"), left.join("alive"))
-        .expect("a file can be copied");
+    std::fs::copy(
+        path.join(INTERNAL).join(Uuid::from_u128(1).to_string()).join("alive"),
+        left.join("alive"),
+    )
+    .expect("a file can be copied");
     // Writes the mark on the dead one.
     let _second = open(&path, 2);
     std::fs::remove_file(left.join("alive")).expect("this test's own file");

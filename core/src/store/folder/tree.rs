@@ -1,7 +1,8 @@
 //! Files and folders that are on the disk before anybody is told about them.
 //!
-//! A new object is written and synced under a private name first, then linked or renamed to its own, then the folder is synced. A folder
-//! counts once it and everything above it have been synced by this process, whoever made it.
+//! A new object is written and synced under a private name first, then linked or renamed to its
+//! own, then the folder is synced. A folder counts once it and everything above it have been synced
+//! by this process, whoever made it.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -26,7 +27,8 @@ pub(super) struct Tree {
     staging: PathBuf,
     staged: AtomicU64,
     durable: Mutex<HashSet<PathBuf>>,
-    /// Publishing a file shares it, removing a folder has it alone: no folder of ours goes between making sure of it and using it.
+    /// Publishing a file shares it, removing a folder has it alone: no folder of ours goes between
+    /// making sure of it and using it.
     folders: RwLock<()>,
 }
 
@@ -56,7 +58,13 @@ impl Tree {
         if let Some(parent) = root.parent() {
             sync_folder(parent)?;
         }
-        Ok(Self { root, staging, staged: AtomicU64::new(0), durable: Mutex::default(), folders: RwLock::new(()) })
+        Ok(Self {
+            root,
+            staging,
+            staged: AtomicU64::new(0),
+            durable: Mutex::default(),
+            folders: RwLock::new(()),
+        })
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -91,12 +99,14 @@ impl Tree {
         loop {
             self.ensure_folder(folder)?;
             match give_name() {
-                // Another process has just removed the empty folder. The name was not given, so trying again is no second create.
+                // Another process has just removed the empty folder. The name was not given, so
+                // trying again is no second create.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && tries < FOLDER_TRIES => {
                     self.durable().clear();
                     tries += 1;
                 }
-                // Whoever has the name may still be about to sync the folder; our caller is going to rely on what is there.
+                // Whoever has the name may still be about to sync the folder; our caller is going
+                // to rely on what is there.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     sync_folder(folder)?;
                     return Err(error);

@@ -30,9 +30,15 @@ impl Asked<'_> {
     }
 }
 
-/// Whether the store says that there is no such object. A missing bucket is an error, not an empty one.
+/// Whether the store says that there is no such object. A missing bucket is an error, not an empty
+/// one.
 pub(super) fn is_missing(error: &Error, answer: Option<&Answer>) -> bool {
-    let whole = |answer: &Answer| matches!(answer.code.as_str(), "NoSuchBucket" | "ContainerNotFound" | "ContainerBeingDeleted");
+    let whole = |answer: &Answer| {
+        matches!(
+            answer.code.as_str(),
+            "NoSuchBucket" | "ContainerNotFound" | "ContainerBeingDeleted"
+        )
+    };
     matches!(error, Error::NotFound { .. }) && !answer.is_some_and(whole)
 }
 
@@ -42,20 +48,41 @@ pub(super) fn is_forbidden(error: &Error) -> bool {
 }
 
 /// The error as the callers of a bucket know it.
-pub(super) fn translate(asked: Asked<'_>, error: &Error, answer: Option<&Answer>, secrets: &[Secret]) -> StoreError {
+pub(super) fn translate(
+    asked: Asked<'_>,
+    error: &Error,
+    answer: Option<&Answer>,
+    secrets: &[Secret],
+) -> StoreError {
     let reason = reason(error, answer, secrets);
     match (error, answer) {
-        (Error::AlreadyExists { .. } | Error::Precondition { .. }, answer) if asked.operation == "create" => {
+        (Error::AlreadyExists { .. } | Error::Precondition { .. }, answer)
+            if asked.operation == "create" =>
+        {
             // Two writes to one key met: the store did neither of them, or only the other.
-            let collided = |answer: &Answer| matches!(answer.code.as_str(), "ConditionalRequestConflict" | "OperationAborted");
-            if answer.is_some_and(collided) { asked.unavailable(reason) } else { StoreError::Exists { key: asked.key.clone() } }
+            let collided = |answer: &Answer| {
+                matches!(answer.code.as_str(), "ConditionalRequestConflict" | "OperationAborted")
+            };
+            if answer.is_some_and(collided) {
+                asked.unavailable(reason)
+            } else {
+                StoreError::Exists { key: asked.key.clone() }
+            }
         }
         (_, Some(answer)) if is_passing(answer) => asked.unavailable(reason),
         (_, Some(_)) => asked.refused(reason),
-        (Error::PermissionDenied { .. } | Error::Unauthenticated { .. } | Error::InvalidPath { .. }, None)
-        | (Error::NotSupported { .. } | Error::NotImplemented { .. } | Error::UnknownConfigurationKey { .. }, None) => {
-            asked.refused(reason)
-        }
+        (
+            Error::PermissionDenied { .. }
+            | Error::Unauthenticated { .. }
+            | Error::InvalidPath { .. },
+            None,
+        )
+        | (
+            Error::NotSupported { .. }
+            | Error::NotImplemented { .. }
+            | Error::UnknownConfigurationKey { .. },
+            None,
+        ) => asked.refused(reason),
         _ => asked.unavailable(reason),
     }
 }
@@ -63,7 +90,13 @@ pub(super) fn translate(asked: Asked<'_>, error: &Error, answer: Option<&Answer>
 /// Whether the same request may be answered otherwise later.
 fn is_passing(answer: &Answer) -> bool {
     let status = answer.status;
-    let busy = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS);
+    let busy = matches!(
+        status,
+        StatusCode::REQUEST_TIMEOUT
+            | StatusCode::CONFLICT
+            | StatusCode::TOO_EARLY
+            | StatusCode::TOO_MANY_REQUESTS
+    );
     // S3 answers 400 when the bytes of a request stop coming.
     let stalled = status == StatusCode::BAD_REQUEST && answer.code == "RequestTimeout";
     busy || stalled || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
@@ -72,8 +105,15 @@ fn is_passing(answer: &Answer) -> bool {
 fn reason(error: &Error, answer: Option<&Answer>, secrets: &[Secret]) -> String {
     let text = match answer {
         Some(Answer { status, code, message }) => {
-            let said: Vec<&str> = [code.as_str(), message.as_str()].into_iter().filter(|part| !part.is_empty()).collect();
-            if said.is_empty() { format!("it answered {status}") } else { format!("it answered {status}, {}", said.join(": ")) }
+            let said: Vec<&str> = [code.as_str(), message.as_str()]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect();
+            if said.is_empty() {
+                format!("it answered {status}")
+            } else {
+                format!("it answered {status}, {}", said.join(": "))
+            }
         }
         None => transport(error).unwrap_or_else(|| error.to_string()),
     };
@@ -118,14 +158,21 @@ mod tests {
 
     #[test]
     fn secrets_and_query_strings_do_not_get_out() {
-        let text = scrub("asking http://h/b?X-Amz-Signature=abc of hunter2", &[Secret::new("hunter2"), Secret::new("")]);
+        let text = scrub(
+            "asking http://h/b?X-Amz-Signature=abc of hunter2",
+            &[Secret::new("hunter2"), Secret::new("")],
+        );
         assert_eq!(text, "asking http://h/b of (secret)");
     }
 
     #[test]
     fn a_missing_bucket_is_not_a_missing_object() {
         let error = Error::NotFound { path: "a".into(), source: "404".into() };
-        let answer = |code: &str| Answer { status: StatusCode::NOT_FOUND, code: code.into(), message: String::new() };
+        let answer = |code: &str| Answer {
+            status: StatusCode::NOT_FOUND,
+            code: code.into(),
+            message: String::new(),
+        };
         assert!(is_missing(&error, Some(&answer("NoSuchKey"))));
         assert!(!is_missing(&error, Some(&answer("NoSuchBucket"))));
     }
@@ -134,9 +181,19 @@ mod tests {
     fn a_collision_proves_nothing() {
         let key = Key::new("a");
         let error = Error::AlreadyExists { path: "a".into(), source: "409".into() };
-        let answer = |code: &str| Answer { status: StatusCode::CONFLICT, code: code.into(), message: String::new() };
+        let answer = |code: &str| Answer {
+            status: StatusCode::CONFLICT,
+            code: code.into(),
+            message: String::new(),
+        };
         let create = Asked { operation: "create", key: &key };
-        assert!(matches!(translate(create, &error, Some(&answer("ConditionalRequestConflict")), &[]), StoreError::Unavailable { .. }));
-        assert!(matches!(translate(create, &error, Some(&answer("BlobAlreadyExists")), &[]), StoreError::Exists { .. }));
+        assert!(matches!(
+            translate(create, &error, Some(&answer("ConditionalRequestConflict")), &[]),
+            StoreError::Unavailable { .. }
+        ));
+        assert!(matches!(
+            translate(create, &error, Some(&answer("BlobAlreadyExists")), &[]),
+            StoreError::Exists { .. }
+        ));
     }
 }

@@ -1,7 +1,9 @@
-//! Watches the HTTP answers under `object_store`: the store's clock from `Date`, the status, and what an error's body says.
+//! Watches the HTTP answers under `object_store`: the store's clock from `Date`, the status, and
+//! what an error's body says.
 //!
-//! `object_store` hides the status of an error and repeats whole bodies and addresses in its texts; both matter here, because what can be
-//! done depends on the status, and because texts reach people who must not see signatures.
+//! `object_store` hides the status of an error and repeats whole bodies and addresses in its texts;
+//! both matter here, because what can be done depends on the status, and because texts reach people
+//! who must not see signatures.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -11,7 +13,9 @@ use async_trait::async_trait;
 use http::StatusCode;
 use http::header::DATE;
 use object_store::ClientOptions;
-use object_store::client::{HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector};
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
+};
 
 use super::super::time::StoreTime;
 
@@ -46,8 +50,8 @@ pub(super) struct Watching {
 }
 
 impl Watching {
-    /// Watches the clock of the store at `endpoint`, such as `https://storage.googleapis.com`. The same clients fetch tokens from other
-    /// services, whose clocks are not the store's.
+    /// Watches the clock of the store at `endpoint`, such as `https://storage.googleapis.com`. The
+    /// same clients fetch tokens from other services, whose clocks are not the store's.
     pub(super) fn new(time: &Arc<StoreTime>, endpoint: &str) -> Self {
         let address = endpoint.split_once("://").map_or(endpoint, |(_, address)| address);
         let host = address.split('/').next().unwrap_or_default().to_owned();
@@ -58,7 +62,11 @@ impl Watching {
 impl HttpConnector for Watching {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let inner = ReqwestConnector::default().connect(options)?;
-        Ok(HttpClient::new(Watched { inner, time: Arc::clone(&self.time), host: self.host.clone() }))
+        Ok(HttpClient::new(Watched {
+            inner,
+            time: Arc::clone(&self.time),
+            host: self.host.clone(),
+        }))
     }
 }
 
@@ -72,13 +80,15 @@ struct Watched {
 #[async_trait]
 impl HttpService for Watched {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let is_store = request.uri().authority().is_some_and(|authority| authority.as_str() == self.host);
+        let is_store =
+            request.uri().authority().is_some_and(|authority| authority.as_str() == self.host);
         let response = self.inner.execute(request).await?;
         let status = response.status();
         // A gateway that answers for a store which is away has its own clock.
         if is_store
             && !status.is_server_error()
-            && let Some(date_ms) = response.headers().get(DATE).and_then(|date| date_ms(date.to_str().ok()?))
+            && let Some(date_ms) =
+                response.headers().get(DATE).and_then(|date| date_ms(date.to_str().ok()?))
         {
             self.time.saw(date_ms);
         }
@@ -88,7 +98,8 @@ impl HttpService for Watched {
         let (parts, body) = response.into_parts();
         let body = body.bytes().await?;
         let text = String::from_utf8_lossy(&body);
-        let answer = Answer { status, code: element(&text, "Code"), message: element(&text, "Message") };
+        let answer =
+            Answer { status, code: element(&text, "Code"), message: element(&text, "Message") };
         // Outside of `watch` (a token being fetched in the background) nobody asks.
         let _ = LAST.try_with(|last| last.replace(Some(answer)));
         Ok(HttpResponse::from_parts(parts, body.into()))
@@ -102,7 +113,9 @@ fn date_ms(text: &str) -> Option<i64> {
 
 /// The text of the first `<name>` element: the error bodies of S3, GCS and Azure are flat XML.
 fn element(text: &str, name: &str) -> String {
-    let inner = text.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once(&format!("</{name}>")));
+    let inner = text
+        .split_once(&format!("<{name}>"))
+        .and_then(|(_, rest)| rest.split_once(&format!("</{name}>")));
     inner.map(|(inner, _)| inner.chars().take(200).collect()).unwrap_or_default()
 }
 

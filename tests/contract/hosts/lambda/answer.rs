@@ -22,7 +22,10 @@ const FAILED: HeaderName = HeaderName::from_static("lambda-runtime-function-erro
 const LENGTH: HeaderName = HeaderName::from_static("x-amzn-remapped-content-length");
 
 /// The response that the client gets for what the emulator says.
-pub(super) async fn of(front: Front, invoked: Response<Incoming>) -> Result<Response<Body>, Broken> {
+pub(super) async fn of(
+    front: Front,
+    invoked: Response<Incoming>,
+) -> Result<Response<Body>, Broken> {
     if invoked.headers().contains_key(MODE) {
         return Ok(in_pieces(invoked));
     }
@@ -40,7 +43,9 @@ fn in_pieces(mut invoked: Response<Incoming>) -> Response<Body> {
     }
     invoked.map(|body| {
         let pieces = BodyStream::new(body).map(|frame| match frame?.into_trailers() {
-            Ok(trailers) if trailers.contains_key(FAILED) => Err(Broken::from("the function gave up within the body")),
+            Ok(trailers) if trailers.contains_key(FAILED) => {
+                Err(Broken::from("the function gave up within the body"))
+            }
             Ok(trailers) => Ok(Frame::trailers(trailers)),
             Err(frame) => Ok(frame),
         });
@@ -50,13 +55,24 @@ fn in_pieces(mut invoked: Response<Incoming>) -> Response<Body> {
 
 fn whole(front: Front, document: &Value) -> Result<Response<Body>, Broken> {
     let body = document["body"].as_str().unwrap_or_default();
-    let body: Bytes = if document["isBase64Encoded"] == true { BASE64_STANDARD.decode(body)?.into() } else { body.to_owned().into() };
-    let status = document["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok()).ok_or("the status is no number")?;
+    let body: Bytes = if document["isBase64Encoded"] == true {
+        BASE64_STANDARD.decode(body)?.into()
+    } else {
+        body.to_owned().into()
+    };
+    let status = document["statusCode"]
+        .as_u64()
+        .and_then(|status| u16::try_from(status).ok())
+        .ok_or("the status is no number")?;
     let mut response = Response::builder().status(status).body(full(body))?;
     let headers = response.headers_mut();
     if matches!(front, Front::RestApi | Front::LoadBalancer) {
         for (name, values) in document["multiValueHeaders"].as_object().into_iter().flatten() {
-            values.as_array().into_iter().flatten().try_for_each(|value| append(headers, name, value))?;
+            values
+                .as_array()
+                .into_iter()
+                .flatten()
+                .try_for_each(|value| append(headers, name, value))?;
         }
     } else {
         for (name, value) in document["headers"].as_object().into_iter().flatten() {
@@ -70,6 +86,7 @@ fn whole(front: Front, document: &Value) -> Result<Response<Body>, Broken> {
 }
 
 fn append(headers: &mut HeaderMap, name: &str, value: &Value) -> Result<(), Broken> {
-    headers.append(name.parse::<HeaderName>()?, value.as_str().ok_or("a value is no text")?.parse()?);
+    headers
+        .append(name.parse::<HeaderName>()?, value.as_str().ok_or("a value is no text")?.parse()?);
     Ok(())
 }

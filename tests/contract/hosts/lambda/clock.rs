@@ -38,9 +38,13 @@ impl Clock {
     /// A clock in front of `apis`, by which an invocation may take an hour.
     pub(crate) async fn before(apis: &LambdaApis) -> Self {
         let [(_, upstream), ..] = apis.environment();
-        let authority = upstream.trim_start_matches("http://").split('/').next().unwrap_or_default().to_owned();
+        let authority =
+            upstream.trim_start_matches("http://").split('/').next().unwrap_or_default().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = upstream.replace(&authority, &listener.local_addr().expect("a bound socket has an address").to_string());
+        let address = upstream.replace(
+            &authority,
+            &listener.local_addr().expect("a bound socket has an address").to_string(),
+        );
         let client = Client::builder(TokioExecutor::new()).build_http();
         let state = Arc::new(State { apis: authority, client, left_ms: AtomicU64::new(3_600_000) });
         let keeper = tokio::spawn(keep(listener, Arc::clone(&state)));
@@ -54,7 +58,10 @@ impl Clock {
 
     /// From the next event on, an invocation may take so long.
     pub(crate) fn leave(&self, time: Duration) {
-        self.state.left_ms.store(u64::try_from(time.as_millis()).expect("no test takes so long"), Ordering::Relaxed);
+        self.state.left_ms.store(
+            u64::try_from(time.as_millis()).expect("no test takes so long"),
+            Ordering::Relaxed,
+        );
     }
 }
 
@@ -73,11 +80,16 @@ async fn keep(listener: TcpListener, state: Arc<State>) {
 async fn attend(stream: TcpStream, state: Arc<State>) {
     let pass = service_fn(move |request| pass(request, Arc::clone(&state)));
     // A function that ends leaves its connections as they are.
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), pass).await;
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), pass)
+        .await;
 }
 
 /// Sends a request on, and puts the deadline into the answer if that is an event.
-async fn pass(mut request: Request<Incoming>, state: Arc<State>) -> Result<Response<Body>, Infallible> {
+async fn pass(
+    mut request: Request<Incoming>,
+    state: Arc<State>,
+) -> Result<Response<Body>, Infallible> {
     let target = format!("http://{}{}", state.apis, request.uri().path());
     *request.uri_mut() = target.parse().expect("a path of the runtime API");
     let Ok(answer) = state.client.request(request).await else {
@@ -87,7 +99,9 @@ async fn pass(mut request: Request<Incoming>, state: Arc<State>) -> Result<Respo
     };
     let mut answer = answer.map(|body| body.map_err(Into::into).boxed_unsync());
     if let Some(deadline) = answer.headers_mut().get_mut(DEADLINE) {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is later than 1970");
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .expect("it is later than 1970");
         let now = u64::try_from(now.as_millis()).expect("it is not so late");
         *deadline = (now + state.left_ms.load(Ordering::Relaxed)).into();
     }

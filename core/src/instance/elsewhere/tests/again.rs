@@ -19,7 +19,11 @@ pub(super) async fn look(request: Request, ctx: &mut Context) -> Result<Response
         path => {
             ctx.storage().put("count", &(count + 1))?;
             let text = "x".repeat(if path == "/long" { ATTEMPT_RESPONSE_BYTES_MAX + 1 } else { 1 });
-            Ok(Response::new(if path == "/stream" { Body::new(Body::from(text)) } else { text.into() }))
+            Ok(Response::new(if path == "/stream" {
+                Body::new(Body::from(text))
+            } else {
+                text.into()
+            }))
         }
     }
 }
@@ -49,7 +53,10 @@ async fn a_read_that_leaves_nothing_stores_nothing_and_is_repeated() {
     assert_eq!(ask(&b, head("/")).await.expect("a answers"), "2");
     assert_eq!(records(&world).await, before);
     world.carrier.script([Fate::IsUnanswered]);
-    assert_eq!(in_time(&world, ask(&b, head("/"))).await.expect("b answers when it has taken over"), "2");
+    assert_eq!(
+        in_time(&world, ask(&b, head("/"))).await.expect("b answers when it has taken over"),
+        "2"
+    );
 }
 
 #[tokio::test]
@@ -60,7 +67,11 @@ async fn a_read_that_wrote_is_not_done_again_and_is_told_so_when_its_answer_is_g
         world.carrier.script([Fate::IsUnanswered]);
         match (in_time(&world, ask(&b, head(path))).await, answer) {
             (Ok(told), answer) => assert_eq!(Some(told.as_str()), answer, "{path}"),
-            (Err(error), None) => assert_eq!((error.kind(), error.code()), (ErrorKind::Unknown, "ANSWER_LOST"), "{path}"),
+            (Err(error), None) => assert_eq!(
+                (error.kind(), error.code()),
+                (ErrorKind::Unknown, "ANSWER_LOST"),
+                "{path}"
+            ),
             (Err(error), Some(_)) => panic!("{path}: {error}"),
         }
         assert_eq!(ask(&b, head("/")).await.expect("b owns it"), "3", "{path}: it was done once");
@@ -72,9 +83,13 @@ async fn a_read_that_called_another_object_is_not_done_again() {
     let world = World::new();
     let (_a, b) = owned(&world).await;
     world.carrier.script([Fate::IsUnanswered]);
-    assert_eq!(in_time(&world, ask(&b, head("/call"))).await.expect("its answer is stored"), "the other's 1");
+    assert_eq!(
+        in_time(&world, ask(&b, head("/call"))).await.expect("its answer is stored"),
+        "the other's 1"
+    );
     let other = ObjectId::new("Counter", "other").expect("a good id");
-    let asked = in_time(&world, b.fetch(&other, None, post(Body::empty()))).await.expect("an answer");
+    let asked =
+        in_time(&world, b.fetch(&other, None, post(Body::empty()))).await.expect("an answer");
     assert_eq!(asked.into_body().text().await.expect("text"), "2", "it was called once");
 }
 
@@ -86,7 +101,8 @@ async fn what_a_server_has_noted_for_itself_does_not_stay_long() {
         ask(&b, head("/short")).await.expect("a answers");
     }
     let entries = async || {
-        let rows = http::Request::get("/").header("x-rows", "1").body(Body::empty()).expect("a request");
+        let rows =
+            http::Request::get("/").header("x-rows", "1").body(Body::empty()).expect("a request");
         ask(&b, rows).await.expect("a counts")
     };
     assert_eq!(entries().await, "3 rows");
