@@ -7,10 +7,50 @@ const FUNCTION_LINES_MAX: usize = 70;
 
 /// Files that are longer and may be, up to so many lines, each with its reason. Lower the number
 /// when the file shrinks.
-const LONG_FILES: &[(&str, usize, &str)] = &[];
+const LONG_FILES: &[(&str, usize, &str)] = &[
+    ("adapters/src/config/tests.rs", 462, WIDTH),
+    ("adapters/src/edge/mod.rs", 473, WIDTH),
+    ("adapters/src/peers/tests.rs", 419, WIDTH),
+    ("cli/tests/serve.rs", 453, WIDTH),
+    ("core/src/instance/checkpoint.rs", 438, WIDTH),
+    ("core/src/instance/per_request.rs", 418, WIDTH),
+    ("core/src/instance/pipeline.rs", 437, WIDTH),
+    ("core/src/instance/tests.rs", 413, WIDTH),
+    ("core/src/instance/tests/once.rs", 424, WIDTH),
+    ("core/src/log/codec.rs", 406, WIDTH),
+    ("core/src/restore.rs", 485, WIDTH),
+    ("core/src/simulation/history.rs", 448, WIDTH),
+    ("core/src/sqlite/catalog.rs", 407, WIDTH),
+    ("core/src/sqlite/database.rs", 413, WIDTH),
+    ("core/src/sqlite/functions.rs", 480, WIDTH),
+    ("core/src/sqlite/memory.rs", 402, WIDTH),
+    ("tests/rig/random_sql.rs", 457, WIDTH),
+];
+
+const WIDTH: &str = "was within the limit at a width of 140; split it when it is touched";
 
 /// Functions that are longer and may be: file, function, lines, reason.
-const LONG_FUNCTIONS: &[(&str, &str, usize, &str)] = &[];
+const LONG_FUNCTIONS: &[(&str, &str, usize, &str)] = &[
+    (
+        "adapters/src/config/trust.rs",
+        "a_project_s_file_does_not_send_the_environment_s_credentials_anywhere",
+        73,
+        WIDTH,
+    ),
+    (
+        "adapters/src/edge/foreign.rs",
+        "who_proves_nothing_is_asked_where_the_page_comes_from",
+        81,
+        WIDTH,
+    ),
+    ("adapters/src/edge/mod.rs", "ready", 73, WIDTH),
+    (
+        "tests/scenarios/memory.rs",
+        "a_server_with_little_memory_answers_who_asks_for_little_whatever_others_ask_for",
+        75,
+        WIDTH,
+    ),
+];
 
 #[test]
 fn files_are_short() {
