@@ -1,8 +1,8 @@
 //! The program that the scenarios serve: ledgers that number what they take, and handlers that
 //! misbehave on request.
 //!
-//! `POST /append?client=&n=[&bytes=]` takes one entry and answers with its position, gapless from
-//! 1. `GET /count` and `GET /all` tell what is there. The built-in class and one that runs any SQL
+//! `POST /append?client=&n=[&bytes=]` takes one entry and answers with its position, without a
+//! gap from 1. `GET /count` and `GET /all` tell what is there. The built-in class and one that runs any SQL
 //! are there as well. `POST /endless` and `POST /compute?ms=` write something and then never, or
 //! not for so long, come to an end.
 
