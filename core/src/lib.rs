@@ -30,8 +30,8 @@ mod simulation;
 mod snapshot;
 mod sqlite;
 mod store;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod trace;
 
 pub use budget::{Account, Budget, Charge, Use};

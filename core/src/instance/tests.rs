@@ -34,7 +34,7 @@ use crate::instance::{Executor, FencingToken, Inline};
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::{Ownership, Settings};
 use crate::store::{Bucket, Key};
-use crate::testing::{CountingRandom, Fault, FaultyBucket, ManualClock};
+use crate::testing::{CountingRandom, Fault, ManualClock, Operation, SlowBucket, TestStore};
 
 /// Counts in a table; paths make it misbehave.
 struct Counter;
@@ -95,7 +95,7 @@ impl DurableObject for Counter {
 struct World {
     app: App,
     clock: Arc<ManualClock>,
-    bucket: Arc<FaultyBucket>,
+    bucket: Arc<TestStore>,
 }
 
 impl World {
@@ -105,7 +105,7 @@ impl World {
 
     fn of(app: App) -> Self {
         let clock = Arc::new(ManualClock::default());
-        Self { app, bucket: Arc::new(FaultyBucket::new(clock.clone())), clock }
+        Self { app, bucket: Arc::new(TestStore::new(clock.clone())), clock }
     }
 
     async fn server(&self, instance: u128) -> Engine {
@@ -342,7 +342,7 @@ async fn an_answer_that_is_lost_is_found_out() {
     let engine = world.server(1).await;
     get(&engine, "/add").await.expect("it counts");
     for fault in [Fault::LostAnswer, Fault::AppliedButExists] {
-        world.bucket.script([fault]);
+        world.bucket.fail_next_commits([fault]);
         get(&engine, "/add").await.expect("its record is there");
     }
     assert_eq!(get(&engine, "/get").await.expect("a warm read"), "3");
@@ -353,7 +353,7 @@ async fn an_unknown_outcome_is_said_and_the_next_request_finds_out() {
     let world = World::new();
     let engine = world.server(1).await;
     get(&engine, "/add").await.expect("it counts");
-    world.bucket.script([Fault::NotApplied, Fault::Refused]);
+    world.bucket.fail_next_commits([Fault::NotApplied, Fault::Refused]);
     let asked = tokio::spawn({
         let engine = engine.clone();
         async move { get(&engine, "/add").await }
@@ -373,7 +373,7 @@ async fn a_store_that_refuses_writes_is_still_read() {
     let world = World::new();
     let engine = world.server(1).await;
     get(&engine, "/add").await.expect("it counts");
-    world.bucket.script([Fault::Refused; 2]);
+    world.bucket.fail_next_commits([Fault::Refused; 2]);
     let error = get(&engine, "/add").await.expect_err("nothing can be written");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "STORE_DENIED"));
     for _ in 0..4 {

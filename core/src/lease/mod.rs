@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_claim_that_was_over_once_is_over_also_when_the_date_of_the_store_falls_back() {
         let clock = Arc::new(ManualClock::default());
-        let bucket = crate::testing::FaultyBucket::new(clock.of_store());
+        let bucket = crate::testing::TestStore::new(clock.of_store());
         let mut claim = claim(&clock);
         clock.pass_unnoticed(LEASE + Duration::from_millis(500));
         assert_eq!(
@@ -176,7 +176,7 @@ mod tests {
             Duration::ZERO,
             "by its age"
         );
-        bucket.ahead_ms.store(-1000, std::sync::atomic::Ordering::SeqCst);
+        bucket.faults().set_dates_ahead_ms(-1000);
         assert_eq!(
             claim.remaining(Uuid::from_u128(2), &bucket, clock.as_ref()),
             Duration::ZERO,

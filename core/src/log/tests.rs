@@ -18,19 +18,19 @@ use crate::error::ErrorKind;
 use crate::executor::Inline;
 use crate::limits::PROOF_AGE_MAX;
 use crate::snapshot::SnapshotRef;
-use crate::testing::{Fault, FaultyBucket, ManualClock};
+use crate::testing::{Fault, ManualClock, TestStore};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
 struct World {
     clock: Arc<ManualClock>,
-    bucket: Arc<FaultyBucket>,
+    bucket: Arc<TestStore>,
     log: Log,
 }
 
 fn world() -> World {
     let clock = Arc::new(ManualClock::moved_by_sleep());
-    let bucket = Arc::new(FaultyBucket::new(clock.of_store()));
+    let bucket = Arc::new(TestStore::new(clock.of_store()));
     let object = ObjectId::new("Counter", "a").expect("a good id");
     let (executor, prefix) = (Arc::new(Inline), Key::new("local/local/do/counter/a"));
     let log = Log { bucket: bucket.clone(), clock: clock.clone(), executor, object, prefix };
@@ -85,7 +85,7 @@ async fn an_own_record_is_recognised_whatever_the_store_answered() {
         Fault::ConflictWithoutWinner,
     ] {
         let world = world();
-        world.bucket.script([fault]);
+        world.bucket.fail_next_commits([fault]);
         let mine = world.encoded(1, 1);
         assert!(won(&world.append(1, &mine).await), "{fault:?}");
         let stored = world
@@ -103,7 +103,7 @@ async fn a_slot_that_another_filled_is_lost_whatever_the_store_answered() {
     for fault in [Fault::None, Fault::NotApplied, Fault::ConflictWithoutWinner] {
         let world = world();
         assert!(won(&world.append(1, &world.encoded(1, 1)).await));
-        world.bucket.script([fault]);
+        world.bucket.fail_next_commits([fault]);
         assert!(
             matches!(world.append(1, &world.encoded(1, 2)).await, Ok(Appended::Lost)),
             "{fault:?}"
@@ -114,7 +114,7 @@ async fn a_slot_that_another_filled_is_lost_whatever_the_store_answered() {
 #[tokio::test]
 async fn without_a_certain_answer_the_outcome_is_unknown() {
     let world = world();
-    world.bucket.script([Fault::NotApplied; 100]);
+    world.bucket.fail_next_commits([Fault::NotApplied; 100]);
     let error = world.append(1, &world.encoded(1, 1)).await.expect_err("no answer");
     assert_eq!(error.kind(), ErrorKind::Unknown);
 }
@@ -122,7 +122,7 @@ async fn without_a_certain_answer_the_outcome_is_unknown() {
 #[tokio::test]
 async fn a_refusal_is_not_tried_again() {
     let world = world();
-    world.bucket.script([Fault::Refused]);
+    world.bucket.fail_next_commits([Fault::Refused]);
     let Ok(Appended::Refused(error)) = world.append(1, &world.encoded(1, 1)).await else {
         panic!("nothing was written")
     };
@@ -133,7 +133,7 @@ async fn a_refusal_is_not_tried_again() {
 #[tokio::test]
 async fn a_refusal_says_nothing_of_the_request_before_it() {
     let world = world();
-    world.bucket.script([Fault::NotApplied, Fault::Refused]);
+    world.bucket.fail_next_commits([Fault::NotApplied, Fault::Refused]);
     let error = world
         .append(1, &world.encoded(1, 1))
         .await
@@ -146,7 +146,7 @@ async fn a_refusal_says_nothing_of_the_request_before_it() {
 #[tokio::test]
 async fn a_lease_counts_from_the_first_request_that_may_have_filled_the_slot() {
     let world = world();
-    world.bucket.script([Fault::NotApplied, Fault::NotApplied, Fault::LostAnswer]);
+    world.bucket.fail_next_commits([Fault::NotApplied, Fault::NotApplied, Fault::LostAnswer]);
     let before = world.now();
     let Ok(Appended::Won { sent, .. }) = world.append(1, &world.encoded(1, 1)).await else {
         panic!("it lands in the end")
@@ -181,7 +181,7 @@ async fn a_writer_that_slept_during_its_request_proves_the_head_again() {
     let (bucket, clock) = (world.bucket.clone(), world.clock.clone());
     let (second, third, head) = (world.log.key(2), world.log.key(3), world.encoded(3, 30).bytes);
     let mut slept = false;
-    world.bucket.before_create(move |_| {
+    world.bucket.before_commits(move |_| {
         if !std::mem::replace(&mut slept, true) {
             // While the request is on its way: slot 2 was used and deleted, slot 3 is the head.
             let put = bucket.memory.put(&third, head.clone());

@@ -23,7 +23,7 @@ use crate::id::{ObjectId, Tenant};
 use crate::limits::REQUEST_IN_FLIGHT_MAX;
 use crate::sqlite::{Database, Limits, Mode};
 use crate::store::{Bucket, Key, Moment};
-use crate::testing::{FaultyBucket, ManualClock};
+use crate::testing::{ManualClock, Operation, TestStore};
 
 const LIMITS: Limits =
     Limits { database_bytes_max: 1 << 30, row_bytes_max: 16 << 20, temporary_bytes_max: 64 << 20 };
@@ -32,7 +32,7 @@ const RETENTION: Duration = Duration::from_secs(3 * 24 * 3600);
 struct Rig {
     database: Database,
     tracker: Tracker,
-    bucket: Arc<FaultyBucket>,
+    bucket: Arc<TestStore>,
     clock: Arc<ManualClock>,
     object: ObjectId,
     location: String,
@@ -43,7 +43,7 @@ struct Rig {
 impl Rig {
     fn new() -> Self {
         let clock = Arc::new(ManualClock::default());
-        let bucket = Arc::new(FaultyBucket::new(clock.of_store()));
+        let bucket = Arc::new(TestStore::new(clock.of_store()));
         let location = bucket.location().to_owned();
         let object = ObjectId::new("Thing", "one").expect("an id");
         let database = Database::new(&LIMITS).expect("a database");

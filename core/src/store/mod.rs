@@ -178,6 +178,3 @@ pub trait Bucket: Send + Sync + 'static {
     /// `file:///srv/state`, `s3://bucket/prefix`. Iceberg files name each other by it.
     fn location(&self) -> &str;
 }
-
-#[cfg(test)]
-mod tests;

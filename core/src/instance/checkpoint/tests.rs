@@ -15,8 +15,9 @@ use crate::limits::SNAPSHOTS_MAX;
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::{CheckpointMode, Settings};
 use crate::store::{Bucket, Key, Memory};
-use crate::testing::detour::{Detour, Way};
-use crate::testing::{CountingRandom, ManualClock};
+use crate::testing::{
+    CountingRandom, Fault, FaultyBucket, ManualClock, Operation, RecordingBucket, SlowBucket,
+};
 
 /// A list; every request but a read adds a row.
 struct Rows;
@@ -52,6 +53,11 @@ async fn server(bucket: Arc<dyn Bucket>, clock: Arc<ManualClock>, instance: u128
         .expect("memory passes the probe")
 }
 
+/// Whether a request uploads rows of a snapshot.
+fn is_upload(operation: Operation, key: &Key) -> bool {
+    operation == Operation::Put && key.as_str().contains("/data/")
+}
+
 async fn ask(engine: &Engine, path: &'static str) -> Result<String> {
     ask_of(engine, "a", path).await
 }
@@ -73,19 +79,17 @@ async fn a_client_that_goes_away_does_not_take_its_changes_out_of_the_next_snaps
     let before = server(memory.clone(), clock.clone(), 1).await;
     assert_eq!(ask(&before, "/add").await.expect("it is added"), "1");
     before.shutdown(Duration::from_secs(1)).await;
-    let is_data = |operation, key: &Key| operation == "put" && key.as_str().contains("/data/");
-    let detour = Arc::new(Detour::new(memory.clone(), move |op, key| {
-        if is_data(op, key) { Way::Wait } else { Way::Straight }
-    }));
-    let engine = server(detour.clone(), clock.clone(), 1).await;
+    let slow = Arc::new(SlowBucket::around(memory.clone(), clock.clone()));
+    slow.hold(is_upload);
+    let engine = server(slow.clone(), clock.clone(), 1).await;
     let asked = tokio::spawn({
         let engine = engine.clone();
         async move { ask(&engine, "/add").await }
     });
-    detour.waits().await;
+    slow.held().await;
     asked.abort();
     assert!(asked.await.is_err_and(|error| error.is_cancelled()));
-    detour.release();
+    slow.release();
     engine.shutdown(Duration::from_secs(1)).await;
     let next = server(memory, clock, 2).await;
     assert_eq!(ask(&next, "/read").await.expect("it was released"), "2");
@@ -95,14 +99,14 @@ async fn a_client_that_goes_away_does_not_take_its_changes_out_of_the_next_snaps
 async fn a_response_whose_snapshot_failed_does_not_promise_that_nothing_was_written() {
     let clock = Arc::new(ManualClock::default());
     let memory: Arc<dyn Bucket> = Arc::new(Memory::new(clock.clone()));
-    let is_snapshot = |key: &Key| key.as_str().contains("/snapshots/");
-    let fail =
-        move |op, key: &_| if op == "put" && is_snapshot(key) { Way::Fail } else { Way::Straight };
-    let detour = Arc::new(Detour::new(memory, fail));
-    let engine = server(detour.clone(), clock, 1).await;
+    let faulty = Arc::new(FaultyBucket::around(memory));
+    let is_snapshot =
+        |operation, key: &Key| operation == Operation::Put && key.as_str().contains("/snapshots/");
+    faulty.fail_while(is_snapshot, Fault::NotApplied);
+    let engine = server(faulty.clone(), clock, 1).await;
     let error = ask(&engine, "/add").await.expect_err("no snapshot can be written");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Unknown, "SNAPSHOT_NOT_WRITTEN"));
-    detour.release();
+    faulty.heal();
     assert_eq!(ask(&engine, "/read").await.expect("it goes on"), "1");
 }
 
@@ -112,16 +116,16 @@ async fn a_snapshot_that_is_newer_than_the_listing_beside_it_is_no_damage() {
     let memory: Arc<dyn Bucket> = Arc::new(Memory::new(clock.clone()));
     let owner = server(memory.clone(), clock.clone(), 1).await;
     assert_eq!(ask(&owner, "/add").await.expect("it is added"), "1");
-    let is_hint = |key: &Key| key.as_str().ends_with("/snapshots/latest");
-    let detour = Arc::new(Detour::new(memory, move |op, key| {
-        if op == "get" && is_hint(key) { Way::Wait } else { Way::Straight }
-    }));
-    let other = server(detour.clone(), clock.clone(), 2).await;
+    let slow = Arc::new(SlowBucket::around(memory, clock.clone()));
+    slow.hold(|operation, key| {
+        operation == Operation::Get && key.as_str().ends_with("/snapshots/latest")
+    });
+    let other = server(slow.clone(), clock.clone(), 2).await;
     let asked = tokio::spawn(async move { ask(&other, "/read").await });
-    detour.waits().await;
+    slow.held().await;
     assert_eq!(ask(&owner, "/add").await.expect("it is added"), "2");
     owner.shutdown(Duration::from_secs(1)).await;
-    detour.release();
+    slow.release();
     assert_eq!(asked.await.expect("it does not panic").expect("nothing is missing"), "2");
 }
 
@@ -130,15 +134,14 @@ async fn a_conflict_that_left_nothing_is_not_taken_for_a_snapshot() {
     let clock = Arc::new(ManualClock::default());
     let memory: Arc<dyn Bucket> = Arc::new(Memory::new(clock.clone()));
     let first = AtomicBool::new(true);
-    let conflict = move |op, key: &Key| {
-        op == "create"
+    let faulty = Arc::new(FaultyBucket::around(memory.clone()));
+    let is_first_document = move |operation, key: &Key| {
+        operation == Operation::Create
             && key.as_str().ends_with("/snapshot.json")
             && first.swap(false, Ordering::SeqCst)
     };
-    let detour = Arc::new(Detour::new(memory.clone(), move |op, key| {
-        if conflict(op, key) { Way::Conflict } else { Way::Straight }
-    }));
-    let engine = server(detour, clock.clone(), 1).await;
+    faulty.fail_while(is_first_document, Fault::ConflictWithoutWinner);
+    let engine = server(faulty, clock.clone(), 1).await;
     let adding = tokio::spawn(async move { ask(&engine, "/add").await });
     while !adding.is_finished() {
         // Publishing pauses between its tries.
@@ -161,12 +164,11 @@ async fn an_upload_that_panics_does_not_take_its_changes_out_of_the_next_snapsho
     assert_eq!(ask(&before, "/add").await.expect("it is added"), "1");
     before.shutdown(Duration::from_secs(1)).await;
     let first = AtomicBool::new(true);
-    let is_data = |operation, key: &Key| operation == "put" && key.as_str().contains("/data/");
-    let detour = Detour::new(memory.clone(), move |op, key| {
-        assert!(!is_data(op, key) || !first.swap(false, Ordering::SeqCst), "on purpose");
-        Way::Straight
+    let recording = RecordingBucket::around(memory.clone());
+    recording.observe(move |operation, key| {
+        assert!(!is_upload(operation, key) || !first.swap(false, Ordering::SeqCst), "on purpose");
     });
-    let engine = server(Arc::new(detour), clock.clone(), 1).await;
+    let engine = server(Arc::new(recording), clock.clone(), 1).await;
     let error = ask(&engine, "/add").await.expect_err("its snapshot panics");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Unknown, "SNAPSHOT_NOT_WRITTEN"));
     assert_eq!(ask(&engine, "/add").await.expect("the next snapshot has both"), "3");
@@ -178,23 +180,17 @@ async fn an_upload_that_panics_does_not_take_its_changes_out_of_the_next_snapsho
 #[tokio::test]
 async fn objects_whose_snapshots_take_long_do_not_keep_others_waiting() {
     let clock = Arc::new(ManualClock::default());
-    let is_slow = |operation, key: &Key| {
-        operation == "put" && key.as_str().contains("/slow") && key.as_str().contains("/data/")
-    };
     let memory = Arc::new(Memory::new(clock.clone()));
-    let detour =
-        Arc::new(Detour::new(
-            memory,
-            move |op, key| if is_slow(op, key) { Way::Wait } else { Way::Straight },
-        ));
-    let engine = server(detour.clone(), clock.clone(), 1).await;
+    let slow_store = Arc::new(SlowBucket::around(memory, clock.clone()));
+    slow_store.hold(|operation, key| is_upload(operation, key) && key.as_str().contains("/slow"));
+    let engine = server(slow_store.clone(), clock.clone(), 1).await;
     let slow: Vec<_> = (0..2 * SNAPSHOTS_MAX)
         .map(|number| {
             let engine = engine.clone();
             tokio::spawn(async move { ask_of(&engine, &format!("slow{number}"), "/add").await })
         })
         .collect();
-    detour.waits().await;
+    slow_store.held().await;
     let other = tokio::spawn({
         let engine = engine.clone();
         async move { ask(&engine, "/add").await }
@@ -208,7 +204,7 @@ async fn objects_whose_snapshots_take_long_do_not_keep_others_waiting() {
     assert!(other.is_finished(), "it waits for uploads of other objects");
     assert_eq!(other.await.expect("no panic").expect("its snapshot is written"), "1");
     assert!(!slow.iter().any(tokio::task::JoinHandle::is_finished), "theirs are not");
-    detour.release();
+    slow_store.release();
     for asked in slow {
         assert_eq!(asked.await.expect("no panic").expect("its snapshot is written at last"), "1");
     }

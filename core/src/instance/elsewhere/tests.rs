@@ -2,7 +2,6 @@
 //! answer.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -20,8 +19,7 @@ use crate::object::{App, Body, Context, DurableObject};
 use crate::peers::{Peers, Received};
 use crate::settings::Settings;
 use crate::store::{Bucket, Key, Memory};
-use crate::testing::detour::{self, Detour};
-use crate::testing::{CountingRandom, ManualClock};
+use crate::testing::{CountingRandom, FaultyBucket, ManualClock};
 
 mod again;
 
@@ -284,22 +282,13 @@ async fn what_may_have_been_done_is_repeated_only_when_that_does_no_harm() {
 #[tokio::test]
 async fn what_may_have_been_done_is_not_said_to_be_undone_when_its_repetition_fails() {
     for method in [http::Method::POST, http::Method::GET] {
-        let (world, is_away) = (World::new(), Arc::new(AtomicBool::new(false)));
-        let away = Arc::clone(&is_away);
-        let signpost = move |_: &str, _: &Key| {
-            if away.load(Ordering::Relaxed) { detour::Way::Fail } else { detour::Way::Straight }
-        };
+        let world = World::new();
+        let faulty = Arc::new(FaultyBucket::around(world.bucket.clone()));
         let a = world.server("a").await;
-        let b = world
-            .server_on(
-                Arc::new(Detour::new(world.bucket.clone(), signpost)),
-                "b",
-                Settings::default(),
-            )
-            .await;
+        let b = world.server_on(faulty.clone(), "b", Settings::default()).await;
         ask(&a, post(Body::empty())).await.expect("a owns it");
         ask(&b, post(Body::empty())).await.expect("b finds a");
-        is_away.store(true, Ordering::Relaxed);
+        faulty.outage();
         world.carrier.script([Fate::IsUnanswered]);
         let mut request = post(Body::empty());
         request.headers_mut().insert("idempotency-key", http::HeaderValue::from_static("\"once\""));

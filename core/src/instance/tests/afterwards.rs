@@ -5,7 +5,6 @@ use std::sync::{Mutex, mpsc};
 
 use super::*;
 use crate::object::ListOptions;
-use crate::testing::detour::{Detour, Way};
 
 /// What was done, and what the slow piece waits for.
 #[derive(Default)]
@@ -56,20 +55,18 @@ fn world(done: &Arc<Done>) -> World {
 async fn what_a_read_leaves_to_be_done_waits_for_the_records_that_it_could_have_seen() {
     let done = Arc::new(Done::default());
     let world = world(&done);
-    let is_record = |operation, key: &Key| operation == "create" && key.as_str().contains("/log/");
-    let detour = Arc::new(Detour::new(world.bucket.clone(), move |op, key| {
-        if is_record(op, key) { Way::Wait } else { Way::Straight }
-    }));
-    let engine = world.server_on(1, Settings::default(), (detour.clone(), Arc::new(Inline))).await;
+    let slow = Arc::new(SlowBucket::around(world.bucket.clone(), world.clock.clone()));
+    slow.hold(Operation::is_commit);
+    let engine = world.server_on(1, Settings::default(), (slow.clone(), Arc::new(Inline))).await;
     let ask = |path| {
         let engine = engine.clone();
         tokio::spawn(async move { get(&engine, path).await })
     };
     let (write, read) = (ask("/a"), ask("/read"));
-    detour.waits().await;
+    slow.held().await;
     settle().await;
     assert_eq!(done.seen(), [""; 0], "nothing is in the bucket");
-    detour.release();
+    slow.release();
     assert_eq!(write.await.expect("no panic").expect("it is written"), "1");
     assert_eq!(read.await.expect("no panic").expect("it is read"), "1");
     settle().await;
@@ -81,8 +78,8 @@ async fn what_a_read_leaves_to_be_done_is_not_done_when_what_it_saw_is_lost() {
     let done = Arc::new(Done::default());
     let world = world(&done);
     let engine = world.server(1).await;
-    world.bucket.give_way_before_creates();
-    world.bucket.script([Fault::Refused]);
+    world.bucket.slowness().give_way(Operation::is_commit);
+    world.bucket.fail_next_commits([Fault::Refused]);
     let answers = join_all([get(&engine, "/a"), get(&engine, "/read")]).await;
     assert!(answers.iter().all(Result::is_err), "{answers:?}");
     settle().await;

@@ -1,24 +1,19 @@
 //! What a claim that was over allows, and what must not be forgotten because of a date.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::instance::elsewhere::tests::{Fate, World, ask, in_time, post};
 use crate::object::Body;
 use crate::settings::Settings;
-use crate::store::Key;
-use crate::testing::FaultyBucket;
-use crate::testing::detour::{Detour, Way};
+use crate::testing::{Operation, SlowBucket, TestStore};
 
 #[tokio::test]
 async fn a_date_that_falls_back_does_not_make_an_owner_forget_the_record_that_is_on_its_way() {
     let world = World::new();
-    let store = Arc::new(FaultyBucket::new(world.clock.clone()));
-    let is_record = |operation, key: &Key| operation == "create" && key.as_str().contains("/log/");
-    let detour = Arc::new(Detour::new(store.clone(), move |op, key| {
-        if is_record(op, key) { Way::Wait } else { Way::Straight }
-    }));
+    let store = Arc::new(TestStore::new(world.clock.clone()));
+    let slow = Arc::new(SlowBucket::around(store.clone(), world.clock.clone()));
+    slow.hold(Operation::is_commit);
     let a = world.server_on(store.clone(), "a", Settings::default()).await;
     assert_eq!(ask(&a, post(Body::empty())).await.expect("a owns it"), "1");
     // It is dead from now on. Its lease is over by the age of its record, which is known in whole
@@ -27,14 +22,14 @@ async fn a_date_that_falls_back_does_not_make_an_owner_forget_the_record_that_is
     world.clock.advance(
         Settings::default().lease_duration + store_error(&store) + Duration::from_millis(1),
     );
-    let b = world.server_on(detour.clone(), "b", Settings::default()).await;
+    let b = world.server_on(slow.clone(), "b", Settings::default()).await;
     let first = tokio::spawn({
         let b = b.clone();
         async move { ask(&b, post(Body::empty())).await }
     });
-    detour.waits().await;
+    slow.held().await;
     // The record of the first request is on its way, and the next date is the second before.
-    store.ahead_ms.store(-1000, Ordering::SeqCst);
+    store.faults().set_dates_ahead_ms(-1000);
     let second = tokio::spawn({
         let b = b.clone();
         async move { ask(&b, post(Body::empty())).await }
@@ -45,7 +40,7 @@ async fn a_date_that_falls_back_does_not_make_an_owner_forget_the_record_that_is
             tokio::task::yield_now().await;
         }
     }
-    detour.release();
+    slow.release();
     let answers = in_time(&world, async {
         (first.await.expect("no panic"), second.await.expect("no panic"))
     })
@@ -55,6 +50,6 @@ async fn a_date_that_falls_back_does_not_make_an_owner_forget_the_record_that_is
     assert_eq!(told, ["2", "3", "4"]);
 }
 
-fn store_error(store: &FaultyBucket) -> Duration {
+fn store_error(store: &TestStore) -> Duration {
     crate::store::Bucket::store_time_error(store)
 }

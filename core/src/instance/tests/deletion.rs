@@ -1,7 +1,5 @@
 //! What is deleted, when, and what that does to those who sleep.
 
-use std::sync::atomic::Ordering;
-
 use bytes::Bytes;
 use futures_util::FutureExt;
 
@@ -81,8 +79,8 @@ async fn a_restore_that_was_frozen_while_others_wrote_and_swept_reads_the_newest
         let (world, early, late) = days().await;
         replace(&world.bucket.memory, &early);
         let (bucket, mut late) = (world.bucket.clone(), Some(late));
-        world.bucket.before(move |operation, key| {
-            if operation == "get"
+        world.bucket.record().observe(move |operation, key| {
+            if operation == Operation::Get
                 && key.as_str().contains(frozen_before)
                 && let Some(late) = late.take()
             {
@@ -119,8 +117,8 @@ async fn an_instance_that_was_frozen_while_it_followed_others_records_is_restore
     replace(&world.bucket.memory, &early);
     let (bucket, mut late, mut followed) = (world.bucket.clone(), Some(late), 0);
     // Frozen in the middle of what it follows.
-    world.bucket.before(move |operation, key| {
-        followed += usize::from(operation == "get" && key.as_str().contains("/log/"));
+    world.bucket.record().observe(move |operation, key| {
+        followed += usize::from(operation == Operation::Get && key.as_str().contains("/log/"));
         if followed == 5
             && let Some(late) = late.take()
         {
@@ -161,7 +159,7 @@ async fn records_stay_while_the_snapshot_that_covers_them_could_not_be_restored(
 #[tokio::test]
 async fn a_wrong_date_in_the_stores_answers_deletes_nothing() {
     let world = World::new();
-    world.bucket.ahead_ms.store(1000 * 24 * 3_600_000, Ordering::SeqCst);
+    world.bucket.faults().set_dates_ahead_ms(1000 * 24 * 3_600_000);
     let engine = world.server_with(1, every_request()).await;
     for _ in 0..3 {
         get(&engine, "/add").await.expect("it counts");

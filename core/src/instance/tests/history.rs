@@ -12,6 +12,7 @@ use crate::store::Bucket;
 #[tokio::test]
 async fn an_object_is_read_as_it_was() {
     let world = World::new();
+    let start_ms = world.clock.wall_ms();
     let engine = world.server(1).await;
     for _ in 0..3 {
         get(&engine, "/add").await.expect("it counts");
@@ -26,7 +27,6 @@ async fn an_object_is_read_as_it_was() {
             sequence.to_string()
         );
     }
-    let start_ms = 1_700_000_000_000;
     assert_eq!(
         get_at(&engine, At::TimeMs(start_ms + 1_500), "/get").await.expect("a former state"),
         "2"
@@ -132,9 +132,9 @@ async fn a_read_as_of_a_time_reads_few_descriptions_however_many_there_are() {
         assert!(kept >= 20, "{kept} snapshots");
         let reads = Arc::new(AtomicU64::new(0));
         let counted = reads.clone();
-        world.bucket.before(move |operation, key| {
+        world.bucket.record().observe(move |operation, key| {
             counted.fetch_add(
-                u64::from(operation == "get" && key.as_str().ends_with("/snapshot.json")),
+                u64::from(operation == Operation::Get && key.as_str().ends_with("/snapshot.json")),
                 Ordering::SeqCst,
             );
         });

@@ -7,7 +7,7 @@ async fn a_lease_that_was_granted_while_a_listing_was_on_its_way_is_respected() 
     let world = World::new();
     let (first, second) = (world.server(1).await, world.server(2).await);
     get(&first, "/add").await.expect("it counts");
-    world.bucket.lists_wait(true);
+    world.bucket.slowness().hold(|operation, _| operation == Operation::List);
     let taking_over = tokio::spawn(async move { get(&second, "/add").await });
     settle().await;
     // The second asks for the newest record, and for much longer than a lease the store is silent;
@@ -15,7 +15,7 @@ async fn a_lease_that_was_granted_while_a_listing_was_on_its_way_is_respected() 
     let lease = Settings::default().lease_duration;
     world.clock.advance(6 * lease);
     assert_eq!(get(&first, "/add").await.expect("it counts on"), "2");
-    world.bucket.lists_wait(false);
+    world.bucket.slowness().release();
     settle().await;
     assert!(!taking_over.is_finished(), "the first owns the object");
     assert_eq!(get(&first, "/get").await.expect("a warm read"), "2");
@@ -29,7 +29,7 @@ async fn a_handlers_error_waits_for_the_record_that_it_could_have_seen() {
     let world = World::new();
     let engine = world.server(1).await;
     get(&engine, "/add").await.expect("it counts");
-    world.bucket.script([Fault::NotApplied]);
+    world.bucket.fail_next_commits([Fault::NotApplied]);
     let ask = |path| {
         let engine = engine.clone();
         tokio::spawn(async move { get(&engine, path).await })

@@ -49,8 +49,8 @@ async fn a_server_that_starts_looks_after_old_markers_first_and_a_page_at_a_time
     post.pass(Duration::from_secs(20)).await;
     let read = Arc::new(Mutex::new(BTreeSet::new()));
     let noted = read.clone();
-    post.bucket.before(move |operation, key| {
-        if operation == "get" && key.as_str().starts_with(OUTBOX) {
+    post.bucket.record().observe(move |operation, key| {
+        if operation == Operation::Get && key.as_str().starts_with(OUTBOX) {
             noted.lock().expect("nobody panics").insert(key.as_str().to_owned());
         }
     });

@@ -245,7 +245,7 @@ async fn after_an_unknown_outcome_the_same_request_is_done_once() {
         let world = tills();
         let engine = world.server(1).await;
         post(&engine, "/", "first").await.expect("it runs");
-        world.bucket.script([fault, Fault::Refused]);
+        world.bucket.fail_next_commits([fault, Fault::Refused]);
         let asked = tokio::spawn({
             let engine = engine.clone();
             async move { post(&engine, "/", "k").await }

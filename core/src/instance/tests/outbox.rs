@@ -120,7 +120,7 @@ async fn a_message_that_comes_again_is_not_taken_again() {
 async fn lost_answers_deliver_nothing_twice() {
     let post = Post::new();
     let server = post.server().await;
-    post.bucket.script([
+    post.bucket.fail_next_commits([
         Fault::LostAnswer,
         Fault::AppliedButExists,
         Fault::NotApplied,
@@ -310,7 +310,7 @@ async fn a_marker_costs_one_put_a_minute_and_goes_when_nothing_is_sent_any_more(
 }
 
 /// Three friends write to each other while their servers, of both kinds, crash.
-async fn history(crashes: Vec<(i64, bool)>, sends: Vec<(u8, u8)>) {
+async fn history(crashes: Vec<(u64, bool)>, sends: Vec<(u8, u8)>) {
     let post = Post::new();
     let names = ["a", "b", "c"];
     let mut sends = sends.into_iter().enumerate();
@@ -366,7 +366,7 @@ proptest! {
 
     #[test]
     fn whatever_crashes_when_everything_sent_is_taken_once_and_in_order(
-        crashes in proptest::collection::vec((1_i64..150, any::<bool>()), 1..5),
+        crashes in proptest::collection::vec((1_u64..150, any::<bool>()), 1..5),
         sends in proptest::collection::vec((0_u8..3, 0_u8..3), 1..15),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");

@@ -72,7 +72,7 @@ async fn functions_that_compete_all_come_to_their_end() {
         functions.push(world.function(instance).await);
     }
     // Every function runs its handler before the first of them has its record in the store.
-    world.bucket.give_way_before_creates();
+    world.bucket.slowness().give_way(Operation::is_commit);
     let work = functions.iter().map(|function| async move {
         let mut values = Vec::new();
         for _ in 0..25 {
@@ -126,13 +126,13 @@ async fn an_answer_that_is_lost_is_found_out_by_a_function() {
         (Fault::AppliedButExists, "3"),
         (Fault::ConflictWithoutWinner, "4"),
     ] {
-        world.bucket.script([fault]);
+        world.bucket.fail_next_commits([fault]);
         assert_eq!(
             world.drive(get(&function, "/add")).await.expect("its record is there"),
             expected
         );
     }
-    world.bucket.script([Fault::NotApplied, Fault::Refused]);
+    world.bucket.fail_next_commits([Fault::NotApplied, Fault::Refused]);
     assert_eq!(kind(world.drive(get(&function, "/add")).await), ErrorKind::Unknown);
     assert_eq!(get(&function, "/get").await.expect("restored"), "4");
 }
@@ -200,8 +200,8 @@ async fn what_is_in_the_log_is_done_though_the_memory_refuses_to_commit_it() {
     assert_eq!(get(&function, "/add").await.expect("it counts"), "1");
     let restores = Arc::new(AtomicU64::new(0));
     let counted = restores.clone();
-    world.bucket.before(move |operation, key| {
-        let is_restore = operation == "get" && key.as_str().ends_with("snapshots/latest");
+    world.bucket.record().observe(move |operation, key| {
+        let is_restore = operation == Operation::Get && key.as_str().ends_with("snapshots/latest");
         counted.fetch_add(u64::from(is_restore), Ordering::SeqCst);
     });
     assert_eq!(get(&function, "/add").await.expect("it counts"), "2");

@@ -1,12 +1,10 @@
 //! Objects that write to each other, on servers that lose their connection to the store for good at
 //! a chosen moment, which is how a crash looks from the store.
 
-use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -16,8 +14,8 @@ use crate::id::{ObjectId, Tenant};
 use crate::instance::Inline;
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::{Ownership, Settings};
-use crate::store::{Bucket, Entry, Key, StoreError, Stored};
-use crate::testing::{CountingRandom, FaultyBucket, ManualClock};
+use crate::store::{Bucket, Key};
+use crate::testing::{CountingRandom, CutBucket, ManualClock, Operation, TestStore};
 
 const SCHEMA: &str =
     "CREATE TABLE IF NOT EXISTS sent (n INTEGER PRIMARY KEY, receiver TEXT, text TEXT);
@@ -107,21 +105,21 @@ fn look(ctx: &mut Context, path: &str) -> Result<String> {
 /// One bucket and clock, and any number of servers.
 pub(super) struct Post {
     pub(super) clock: Arc<ManualClock>,
-    pub(super) bucket: Arc<FaultyBucket>,
+    pub(super) bucket: Arc<TestStore>,
     servers: std::sync::atomic::AtomicU64,
 }
 
 /// A server that can crash.
 pub(super) struct Server {
     pub(super) engine: Engine,
-    line: Arc<Line>,
+    access: Arc<CutBucket>,
 }
 
 impl Post {
     pub(super) fn new() -> Self {
         let clock = Arc::new(ManualClock::default());
         Self {
-            bucket: Arc::new(FaultyBucket::new(clock.clone())),
+            bucket: Arc::new(TestStore::new(clock.clone())),
             clock,
             servers: std::sync::atomic::AtomicU64::new(0),
         }
@@ -134,15 +132,10 @@ impl Post {
 
     /// One that owns objects like this.
     pub(super) async fn server_with(&self, ownership: Ownership) -> Server {
-        let line = Arc::new(Line {
-            bucket: self.bucket.clone(),
-            left: AtomicI64::new(i64::MAX),
-            dies_at: std::sync::Mutex::default(),
-            stalls_at: std::sync::Mutex::default(),
-        });
+        let access = Arc::new(CutBucket::around(self.bucket.clone()));
         let number = u128::from(self.servers.fetch_add(1, Ordering::SeqCst) + 1);
         let components = Components {
-            bucket: line.clone(),
+            bucket: access.clone(),
             clock: self.clock.clone(),
             random: Arc::new(CountingRandom::starting_at(number << 32)),
             executor: Arc::new(Inline),
@@ -156,7 +149,7 @@ impl Post {
         let engine = Engine::start(app, tenant, settings, components)
             .await
             .expect("memory passes the probe");
-        Server { engine, line }
+        Server { engine, access }
     }
 
     /// Lets time go on, with all that it brings, until `work` is done.
@@ -252,105 +245,24 @@ pub(super) fn friend(id: &str) -> ObjectId {
 
 impl Server {
     /// The server crashes when it has sent so many more requests to the store.
-    pub(super) fn crash_after(&self, requests: i64) {
-        self.line.left.store(requests, Ordering::SeqCst);
+    pub(super) fn crash_after(&self, requests: u64) {
+        self.access.cut_after(requests);
     }
 
     /// The server crashes when it is about to do something with a key that contains `part`.
-    pub(super) fn crash_at(&self, part: &str) {
-        *self.line.dies_at.lock().expect("nobody panics") = Some(part.to_owned());
+    pub(super) fn crash_at(&self, part: &'static str) {
+        self.access.cut_at(move |_, key| key.as_str().contains(part));
     }
 
     /// Creates of keys that contain `part` do not get through any more.
-    pub(super) fn stall_at(&self, part: &str) {
-        *self.line.stalls_at.lock().expect("nobody panics") = Some(part.to_owned());
+    pub(super) fn stall_at(&self, part: &'static str) {
+        let is_create = |operation| operation == Operation::Create;
+        self.access
+            .stall(move |operation, key| is_create(operation) && key.as_str().contains(part));
     }
 
     /// The server crashes now, if it has not yet.
     pub(super) fn crash(self) {
-        self.crash_after(0);
-    }
-}
-
-/// A server's connection to the store.
-struct Line {
-    bucket: Arc<FaultyBucket>,
-    left: AtomicI64,
-    dies_at: std::sync::Mutex<Option<String>>,
-    stalls_at: std::sync::Mutex<Option<String>>,
-}
-
-impl Line {
-    /// Never returns when the server has crashed.
-    async fn alive(&self, key: &Key) {
-        let at = self.dies_at.lock().expect("nobody panics").clone();
-        if at.is_some_and(|part| key.as_str().contains(&part)) {
-            self.left.store(0, Ordering::SeqCst);
-        }
-        if self.left.fetch_sub(1, Ordering::SeqCst) <= 0 {
-            self.left.store(0, Ordering::SeqCst);
-            pending::<()>().await;
-        }
-    }
-
-    /// Never returns when the server has crashed meanwhile.
-    async fn heard<T>(&self, answer: T) -> T {
-        if self.left.load(Ordering::SeqCst) <= 0 {
-            pending::<()>().await;
-        }
-        answer
-    }
-}
-
-#[async_trait]
-impl Bucket for Line {
-    async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
-        let stalls = self.stalls_at.lock().expect("nobody panics").clone();
-        if stalls.is_some_and(|part| key.as_str().contains(&part)) {
-            pending::<()>().await;
-        }
-        self.alive(key).await;
-        self.heard(self.bucket.create(key, bytes).await).await
-    }
-
-    async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
-        self.alive(key).await;
-        self.heard(self.bucket.put(key, bytes).await).await
-    }
-
-    async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
-        self.alive(key).await;
-        self.heard(self.bucket.get(key).await).await
-    }
-
-    async fn list(
-        &self,
-        prefix: &Key,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<Vec<Entry>, StoreError> {
-        self.alive(prefix).await;
-        self.heard(self.bucket.list(prefix, after, limit).await).await
-    }
-
-    async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
-        self.alive(&keys[0]).await;
-        self.heard(self.bucket.delete(keys).await).await
-    }
-
-    fn store_time_ms(&self) -> Option<i64> {
-        self.bucket.store_time_ms()
-    }
-
-    fn store_time_error(&self) -> Duration {
-        self.bucket.store_time_error()
-    }
-
-    fn is_gone(&self, _instance: Uuid) -> bool {
-        false
-    }
-
-    fn location(&self) -> &str {
-        self.bucket.location()
+        self.access.cut();
     }
 }

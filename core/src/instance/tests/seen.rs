@@ -4,30 +4,28 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::testing::detour::{Detour, Way};
 
 #[tokio::test]
 async fn a_call_waits_for_the_records_that_its_handler_could_have_seen() {
     let world = World::new();
-    let held =
-        |operation, key: &Key| operation == "create" && key.as_str().contains("/counter/a/log/");
-    let detour = Arc::new(Detour::new(world.bucket.clone(), move |op, key| {
-        if held(op, key) { Way::Wait } else { Way::Straight }
-    }));
-    let engine = world.server_on(1, Settings::default(), (detour.clone(), Arc::new(Inline))).await;
+    let slow = Arc::new(SlowBucket::around(world.bucket.clone(), world.clock.clone()));
+    slow.hold(|operation, key| {
+        operation == Operation::Create && key.as_str().contains("/counter/a/log/")
+    });
+    let engine = world.server_on(1, Settings::default(), (slow.clone(), Arc::new(Inline))).await;
     let ask = |path| {
         let engine = engine.clone();
         tokio::spawn(async move { get(&engine, path).await })
     };
     let (add, call) = (ask("/add"), ask("/call?other"));
-    detour.waits().await;
+    slow.held().await;
     settle().await;
     assert_eq!(
         world.bucket.creates_of("/counter/other/log/"),
         0,
         "what was added is not in the bucket"
     );
-    detour.release();
+    slow.release();
     assert_eq!(add.await.expect("no panic").expect("it counts"), "1");
     assert_eq!(call.await.expect("no panic").expect("the other counts"), "1");
 }
@@ -38,7 +36,7 @@ async fn a_call_from_a_batch_is_made_when_the_changes_before_it_have_their_recor
     let function = world.function(1).await;
     let keys = Arc::new(Mutex::new(Vec::new()));
     let seen = keys.clone();
-    world.bucket.before_create(move |key| {
+    world.bucket.before_commits(move |key| {
         seen.lock().expect("no panics").push(key.as_str().contains("/other/"))
     });
     let answers = join_all([get(&function, "/add"), get(&function, "/call?other")]).await;

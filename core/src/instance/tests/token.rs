@@ -14,7 +14,7 @@ async fn a_function_that_holds_a_token_keeps_others_from_writing_until_it_gives_
     assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "OWNED_ELSEWHERE"));
     let details = error.details().expect("it says who and until when").clone();
     assert_eq!(details["holder"], Uuid::from_u128(1).to_string());
-    assert_eq!(details["until"], "2023-11-14T22:13:30Z");
+    assert_eq!(details["until"], "2026-01-01T00:00:10Z");
     assert_eq!(get(&first, "/add").await.expect("the holder writes"), "2");
     let waiting = tokio::spawn(async move { get(&second, "/add").await });
     settle().await;

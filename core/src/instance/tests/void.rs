@@ -77,7 +77,7 @@ async fn a_committer_that_panics_lets_everybody_go_and_the_object_goes_on() {
     let mut first = true;
     world
         .bucket
-        .before_create(move |_| assert!(!std::mem::replace(&mut first, false), "on purpose"));
+        .before_commits(move |_| assert!(!std::mem::replace(&mut first, false), "on purpose"));
     assert_eq!(kind(get(&engine, "/add").await), ErrorKind::Unknown);
     assert_eq!(get(&engine, "/add").await.expect("it counts on"), "2");
 }

@@ -23,7 +23,7 @@ impl World {
     /// Runs `during` once, while the next request to fill a slot is on its way.
     fn during_the_next_create(&self, during: impl FnOnce() + Send + 'static) {
         let mut during = Some(during);
-        self.bucket.before_create(move |_| {
+        self.bucket.before_commits(move |_| {
             if let Some(during) = during.take() {
                 during();
             }
@@ -57,7 +57,7 @@ async fn an_own_record_that_others_have_built_on_is_won_however_late_its_writer_
         .expect("a small record");
     let slots = [(world.log.key(1), mine.bytes.clone()), (world.log.key(2), theirs.bytes)];
     let (bucket, clock) = (world.bucket.clone(), world.clock.clone());
-    world.bucket.script([Fault::NotApplied]);
+    world.bucket.fail_next_commits([Fault::NotApplied]);
     // The request lands, its answer is lost, and another goes on from there while this writer
     // sleeps.
     world.during_the_next_create(move || {
@@ -80,7 +80,7 @@ async fn what_became_of_a_request_is_unknown_when_its_slot_is_history() {
     let world = world();
     let mine = world.encoded(1, 1);
     let (bucket, clock, second) = (world.bucket.clone(), world.clock.clone(), world.log.key(2));
-    world.bucket.script([Fault::NotApplied]);
+    world.bucket.fail_next_commits([Fault::NotApplied]);
     world.during_the_next_create(move || {
         bucket
             .memory

@@ -131,8 +131,8 @@ fn a_snapshot_whose_writer_was_frozen_while_it_published_is_taken_back() {
     let document = plan.reference().document_key(&rig.prefix());
     let clock = Arc::clone(&rig.clock);
     let mut frozen = Some(RETENTION);
-    rig.bucket.before(move |operation, _| {
-        if operation == "create" {
+    rig.bucket.record().observe(move |operation, _| {
+        if operation == Operation::Create {
             clock.pass_unnoticed(frozen.take().unwrap_or_default());
         }
     });

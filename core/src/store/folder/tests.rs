@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::store::tests::TestClock;
+use crate::testing::ManualClock;
 
 fn open(path: &Path, instance: u128) -> Folder {
-    let time = Arc::new(StoreTime::new(Arc::new(TestClock)));
+    let time = Arc::new(StoreTime::new(Arc::new(ManualClock::new())));
     Folder::open(path, Uuid::from_u128(instance), time).expect("a temporary folder can be used")
 }
 
@@ -48,7 +48,7 @@ fn two_servers_can_not_have_one_name() {
     let again = Folder::open(
         folder.path(),
         Uuid::from_u128(1),
-        Arc::new(StoreTime::new(Arc::new(TestClock))),
+        Arc::new(StoreTime::new(Arc::new(ManualClock::new()))),
     );
     assert!(again.is_err());
 }

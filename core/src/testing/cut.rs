@@ -1,0 +1,152 @@
+//! A server's access to its bucket, which ends as the access of a killed process does.
+
+use std::collections::HashSet;
+use std::future::{Future, pending};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use uuid::Uuid;
+
+use super::layer::{Layer, Operation, Rule, bucket_of_layer};
+use crate::store::{Bucket, Key, StoreError};
+
+/// The processes that have ended, where a store can tell, as a folder can and a bucket on the
+/// network can't. Clones are the same list.
+#[derive(Debug, Clone, Default)]
+pub struct Ended(Arc<Mutex<HashSet<Uuid>>>);
+
+impl Ended {
+    /// Notes that the process has ended.
+    pub fn add(&self, instance: Uuid) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(instance);
+    }
+
+    /// Whether the process has ended.
+    pub fn has(&self, instance: Uuid) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&instance)
+    }
+}
+
+/// One server's access to a bucket. Once it is cut, nothing that the server sends arrives and it
+/// gets no answer any more: to the bucket and to other servers that is `kill -9`.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// use std::sync::Arc;
+///
+/// use dotdo_core::testing::{CutBucket, ManualClock};
+/// use dotdo_core::{Bucket, Key, Memory};
+/// use futures_util::FutureExt;
+///
+/// let memory = Arc::new(Memory::new(Arc::new(ManualClock::new())));
+/// let access = CutBucket::around(memory.clone());
+/// access.cut();
+/// assert!(access.put(&Key::new("a/b"), "content".into()).now_or_never().is_none());
+/// assert!(memory.get(&Key::new("a/b")).await?.is_none());
+/// # Ok::<(), dotdo_core::StoreError>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct CutBucket {
+    inner: Arc<dyn Bucket>,
+    state: Mutex<State>,
+    ended: Option<Ended>,
+}
+
+#[derive(Default)]
+struct State {
+    is_cut: bool,
+    /// It is cut when so many more requests were sent.
+    left: Option<u64>,
+    /// It is cut by a request that this is true of.
+    cut_at: Option<Rule>,
+    /// Requests that this is true of are never sent, and others are.
+    stalls: Option<Rule>,
+}
+
+impl CutBucket {
+    /// Access to `inner`, until it is cut.
+    pub fn around(inner: Arc<dyn Bucket>) -> Self {
+        Self { inner, state: Mutex::default(), ended: None }
+    }
+
+    /// Access to a store that can tell which processes have `ended`.
+    pub fn that_tells(inner: Arc<dyn Bucket>, ended: Ended) -> Self {
+        Self { ended: Some(ended), ..Self::around(inner) }
+    }
+
+    /// Cuts it now.
+    pub fn cut(&self) {
+        self.state().is_cut = true;
+    }
+
+    /// Cuts it after so many more requests; the answer of the last one does not arrive.
+    pub fn cut_after(&self, requests: u64) {
+        let mut state = self.state();
+        state.left = Some(requests);
+        state.is_cut |= requests == 0;
+    }
+
+    /// Cuts it when the server is about to send a request that `rule` is true of.
+    pub fn cut_at(&self, rule: impl Fn(Operation, &Key) -> bool + Send + Sync + 'static) {
+        self.state().cut_at = Some(Box::new(rule));
+    }
+
+    /// Requests that `rule` is true of are never sent from now on; others are.
+    pub fn stall(&self, rule: impl Fn(Operation, &Key) -> bool + Send + Sync + 'static) {
+        self.state().stalls = Some(Box::new(rule));
+    }
+
+    /// Whether it is cut.
+    pub fn is_cut(&self) -> bool {
+        self.state().is_cut
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a request gets to the store.
+    fn arrives(&self, operation: Operation, key: &Key) -> bool {
+        let mut state = self.state();
+        let is_of = |rule: &Option<Rule>| rule.as_ref().is_some_and(|rule| rule(operation, key));
+        if is_of(&state.stalls) {
+            return false;
+        }
+        if is_of(&state.cut_at) {
+            state.is_cut = true;
+        }
+        let arrives = !state.is_cut;
+        if let Some(left) = state.left.as_mut() {
+            *left = left.saturating_sub(1);
+            state.is_cut |= state.left == Some(0);
+        }
+        arrives
+    }
+}
+
+impl Layer for CutBucket {
+    fn inner(&self) -> &dyn Bucket {
+        self.inner.as_ref()
+    }
+
+    async fn around<T: Send>(
+        &self,
+        operation: Operation,
+        key: &Key,
+        request: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        if !self.arrives(operation, key) {
+            return pending().await;
+        }
+        let answer = request.await;
+        if self.is_cut() { pending().await } else { answer }
+    }
+
+    fn has_ended(&self, instance: Uuid) -> bool {
+        match &self.ended {
+            Some(ended) => ended.has(instance),
+            None => self.inner.is_gone(instance),
+        }
+    }
+}
+
+bucket_of_layer!(CutBucket);

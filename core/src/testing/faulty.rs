@@ -1,0 +1,169 @@
+//! A bucket whose requests fail as planned.
+
+use std::collections::VecDeque;
+use std::future::{Future, pending};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::layer::{Layer, Operation, Rule, bucket_of_layer};
+use crate::store::{Bucket, Key, StoreError};
+
+/// What goes wrong with one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing: it works.
+    None,
+    /// It takes effect, and the answer is lost: the caller is told that the store is unavailable.
+    LostAnswer,
+    /// It takes effect, and the answer never comes.
+    NoAnswer,
+    /// It takes effect, and the store answers that the key exists, as after a retry on the way.
+    AppliedButExists,
+    /// Nothing happens, and the caller is told that the store is unavailable.
+    NotApplied,
+    /// Nothing happens, and the store answers that the key exists (a 409 without a winner).
+    ConflictWithoutWinner,
+    /// The store refuses for good.
+    Refused,
+}
+
+/// A bucket whose requests go wrong as a test plans it; all others work.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// use std::sync::Arc;
+///
+/// use dotdo_core::testing::{Fault, FaultyBucket, ManualClock, Operation};
+/// use dotdo_core::{Bucket, Key, Memory};
+///
+/// let memory = Arc::new(Memory::new(Arc::new(ManualClock::new())));
+/// let bucket = FaultyBucket::around(memory);
+/// bucket.fail_next(Operation::Put, [Fault::LostAnswer]);
+/// let key = Key::new("a/b");
+/// assert!(bucket.put(&key, "content".into()).await.is_err());
+/// assert!(bucket.get(&key).await?.is_some(), "it was stored all the same");
+/// # Ok::<(), dotdo_core::StoreError>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct FaultyBucket {
+    inner: Arc<dyn Bucket>,
+    planned: Mutex<VecDeque<(Rule, Fault)>>,
+    standing: Mutex<Option<(Rule, Fault)>>,
+    /// How far the dates of its answers are ahead of the dates that it gives to what is written.
+    ahead_ms: AtomicI64,
+}
+
+impl FaultyBucket {
+    /// A bucket that does what `inner` does, until told otherwise.
+    pub fn around(inner: Arc<dyn Bucket>) -> Self {
+        Self {
+            inner,
+            planned: Mutex::default(),
+            standing: Mutex::default(),
+            ahead_ms: AtomicI64::new(0),
+        }
+    }
+
+    /// The next requests of `operation` meet these faults, in order, after those that are planned
+    /// already.
+    pub fn fail_next(&self, operation: Operation, faults: impl IntoIterator<Item = Fault>) {
+        faults.into_iter().for_each(|fault| self.plan(move |asked, _| asked == operation, fault));
+    }
+
+    /// The next creates of records meet these faults, in order: that is what commits a request.
+    pub fn fail_next_commits(&self, faults: impl IntoIterator<Item = Fault>) {
+        faults.into_iter().for_each(|fault| self.plan(Operation::is_commit, fault));
+    }
+
+    fn plan(&self, rule: impl Fn(Operation, &Key) -> bool + Send + Sync + 'static, fault: Fault) {
+        let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+        planned.push_back((Box::new(rule), fault));
+    }
+
+    /// Every request that `rule` is true of meets `fault`, until [`heal`](FaultyBucket::heal). It
+    /// takes the place of an earlier rule.
+    pub fn fail_while(
+        &self,
+        rule: impl Fn(Operation, &Key) -> bool + Send + Sync + 'static,
+        fault: Fault,
+    ) {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((Box::new(rule), fault));
+    }
+
+    /// Takes the store away: until [`heal`](FaultyBucket::heal) nothing reaches it.
+    pub fn outage(&self) {
+        self.fail_while(|_, _| true, Fault::NotApplied);
+    }
+
+    /// Forgets every fault.
+    pub fn heal(&self) {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.planned.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Puts the dates of the store's answers ahead of those of its objects, or behind.
+    pub fn set_dates_ahead_ms(&self, ahead_ms: i64) {
+        self.ahead_ms.store(ahead_ms, Ordering::SeqCst);
+    }
+
+    fn fault_of(&self, operation: Operation, key: &Key) -> Fault {
+        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((rule, fault)) = standing.as_ref()
+            && rule(operation, key)
+        {
+            return *fault;
+        }
+        drop(standing);
+        let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = planned.iter().position(|(rule, _)| rule(operation, key));
+        next.and_then(|next| planned.remove(next)).map_or(Fault::None, |(_, fault)| fault)
+    }
+}
+
+impl Layer for FaultyBucket {
+    fn inner(&self) -> &dyn Bucket {
+        self.inner.as_ref()
+    }
+
+    async fn around<T: Send>(
+        &self,
+        operation: Operation,
+        key: &Key,
+        request: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        match self.fault_of(operation, key) {
+            Fault::None => request.await,
+            Fault::LostAnswer => {
+                request.await?;
+                Err(operation.unavailable(key, "the answer was lost, as planned"))
+            }
+            Fault::NoAnswer => {
+                request.await?;
+                pending().await
+            }
+            Fault::AppliedButExists => {
+                request.await?;
+                Err(StoreError::Exists { key: key.clone() })
+            }
+            Fault::NotApplied => Err(operation.unavailable(key, "not sent, as planned")),
+            Fault::ConflictWithoutWinner => Err(StoreError::Exists { key: key.clone() }),
+            Fault::Refused => Err(StoreError::Refused {
+                operation: operation.name(),
+                key: key.clone(),
+                reason: "no permission, as planned".to_owned(),
+            }),
+        }
+    }
+
+    fn time_ms(&self) -> Option<i64> {
+        self.inner.store_time_ms().map(|at_ms| at_ms + self.ahead_ms.load(Ordering::SeqCst))
+    }
+
+    fn time_error(&self) -> Duration {
+        self.inner.store_time_error()
+    }
+}
+
+bucket_of_layer!(FaultyBucket);

@@ -1,0 +1,140 @@
+//! What the wrappers of a bucket have in common: each does one thing around every request.
+
+use std::future::Future;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::store::{Bucket, Key, StoreError};
+
+/// What a store can be asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// [`Bucket::create`].
+    Create,
+    /// [`Bucket::put`].
+    Put,
+    /// [`Bucket::get`].
+    Get,
+    /// [`Bucket::list`]; its key is the prefix.
+    List,
+    /// [`Bucket::delete`]; its key is the first of those to delete.
+    Delete,
+}
+
+impl Operation {
+    /// The operation as errors of a store name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Put => "put",
+            Self::Get => "get",
+            Self::List => "list",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// Whether it is a create of a record, which is how objects commit.
+    ///
+    /// ```
+    /// use dotdo_core::Key;
+    /// use dotdo_core::testing::Operation;
+    ///
+    /// let record = Key::new("local/local/do/counter/visits/log/fffffffffffffffe-1");
+    /// assert!(Operation::Create.is_commit(&record));
+    /// assert!(!Operation::Get.is_commit(&record));
+    /// ```
+    pub fn is_commit(self, key: &Key) -> bool {
+        self == Self::Create && key.as_str().contains("/log/")
+    }
+
+    /// The error of a store that did not answer.
+    pub(super) fn unavailable(self, key: &Key, reason: &str) -> StoreError {
+        let operation = self.name();
+        StoreError::Unavailable { operation, key: key.clone(), reason: reason.to_owned() }
+    }
+}
+
+/// Whether a rule of a test is about a request.
+pub(super) type Rule = Box<dyn Fn(Operation, &Key) -> bool + Send + Sync>;
+
+/// One thing that happens around every request to a bucket.
+pub(super) trait Layer: Send + Sync + 'static {
+    /// The bucket that is wrapped.
+    fn inner(&self) -> &dyn Bucket;
+
+    /// Sends `request`, or does what it does instead.
+    fn around<T: Send>(
+        &self,
+        operation: Operation,
+        key: &Key,
+        request: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send;
+
+    /// [`Bucket::store_time_ms`].
+    fn time_ms(&self) -> Option<i64> {
+        self.inner().store_time_ms()
+    }
+
+    /// [`Bucket::store_time_error`].
+    fn time_error(&self) -> Duration {
+        self.inner().store_time_error()
+    }
+
+    /// [`Bucket::is_gone`].
+    fn has_ended(&self, instance: Uuid) -> bool {
+        self.inner().is_gone(instance)
+    }
+}
+
+/// Makes a [`Layer`] a [`Bucket`].
+macro_rules! bucket_of_layer {
+    ($layer:ty) => {
+        #[async_trait::async_trait]
+        impl Bucket for $layer {
+            async fn create(&self, key: &Key, bytes: bytes::Bytes) -> Result<(), StoreError> {
+                self.around(Operation::Create, key, self.inner().create(key, bytes)).await
+            }
+
+            async fn put(&self, key: &Key, bytes: bytes::Bytes) -> Result<(), StoreError> {
+                self.around(Operation::Put, key, self.inner().put(key, bytes)).await
+            }
+
+            async fn get(&self, key: &Key) -> Result<Option<crate::store::Stored>, StoreError> {
+                self.around(Operation::Get, key, self.inner().get(key)).await
+            }
+
+            async fn list(
+                &self,
+                prefix: &Key,
+                after: Option<&Key>,
+                limit: usize,
+            ) -> Result<Vec<crate::store::Entry>, StoreError> {
+                self.around(Operation::List, prefix, self.inner().list(prefix, after, limit)).await
+            }
+
+            async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
+                let Some(first) = keys.first() else { return Ok(()) };
+                self.around(Operation::Delete, first, self.inner().delete(keys)).await
+            }
+
+            fn store_time_ms(&self) -> Option<i64> {
+                self.time_ms()
+            }
+
+            fn store_time_error(&self) -> std::time::Duration {
+                self.time_error()
+            }
+
+            fn is_gone(&self, instance: uuid::Uuid) -> bool {
+                self.has_ended(instance)
+            }
+
+            fn location(&self) -> &str {
+                self.inner().location()
+            }
+        }
+    };
+}
+
+pub(super) use bucket_of_layer;
