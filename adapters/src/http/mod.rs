@@ -1,15 +1,18 @@
 //! The HTTP server: hyper around a [`Front`], for HTTP/1.1 and HTTP/2 without TLS. Other servers
 //! come with a TLS of their own to the same port.
 //!
-//! Promises: a connection's misery stays its own; nothing about a connection is unbounded; when it
-//! is told to stop, requests in flight are finished first. Must not know: objects, routes, the
+//! Promises: a connection's misery stays its own; nothing about a connection is unbounded; what
+//! another reader could frame differently is refused; when it is told to stop, requests in flight
+//! are finished first. Must not know: objects, routes, the
 //! bucket.
 
 mod connections;
+mod framing;
 mod host;
 mod opening;
 mod signals;
 mod socket;
+mod strict;
 mod unread;
 
 use std::convert::Infallible;
@@ -32,6 +35,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use self::connections::{Connections, Entry, Noted, Open, Sent};
 use self::opening::{Opened, opened};
 pub(crate) use self::signals::Signals;
+use self::strict::Strict;
 use self::unread::Rest;
 use crate::edge::{ClientAddress, Edge, Objects, TrustedProxies};
 use crate::peers::{Acceptor, Proven};
@@ -264,7 +268,7 @@ impl<F: Front> Connection<F> {
                 Ok::<_, Infallible>(Sent::of(response, underway))
             }
         });
-        let io = TokioIo::new(Noted { io, open: Arc::clone(open) });
+        let io = TokioIo::new(Strict::new(Noted { io, open: Arc::clone(open) }));
         let closing = GracefulShutdown::new();
         let mut talking = pin!(closing.watcher().watch(self.builder.serve_connection(io, service)));
         // hyper has times of its own for heads over HTTP/1 and tells the client; this one is for

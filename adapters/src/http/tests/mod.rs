@@ -6,6 +6,7 @@ mod client;
 mod compression;
 mod connections;
 mod cors;
+mod framing;
 mod hostile;
 mod objects;
 mod protocol;

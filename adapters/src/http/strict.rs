@@ -1,0 +1,80 @@
+//! A connection's bytes on their way to hyper, which is stricter than hyper is about how requests
+//! over HTTP/1 are framed.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::framing::Framing;
+
+/// Passes on what is framed with certainty. Where that ends, something follows that hyper refuses
+/// with an answer of its own, and then nothing.
+pub(super) struct Strict<I> {
+    io: I,
+    /// `None` after a refusal.
+    framing: Option<Framing>,
+    /// What is left of the bytes that make hyper refuse.
+    poison: &'static [u8],
+}
+
+impl<I> Strict<I> {
+    pub(super) fn new(io: I) -> Self {
+        Self { io, framing: Some(Framing::default()), poison: &[] }
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Strict<I> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        if let Some(framing) = &mut this.framing {
+            ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+            let Err(refusal) = framing.follow(&buf.filled()[before..]) else {
+                return Poll::Ready(Ok(()));
+            };
+            this.framing = None;
+            this.poison = refusal.poison;
+            buf.set_filled(before + refusal.at);
+        }
+        let (now, later) = this.poison.split_at(this.poison.len().min(buf.remaining()));
+        buf.put_slice(now);
+        this.poison = later;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<I: AsyncWrite + Unpin> AsyncWrite for Strict<I> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}
