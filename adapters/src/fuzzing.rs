@@ -3,7 +3,9 @@
 
 pub use dotdo_core::fuzzing::Target;
 
-use crate::{azure, edge, lambda, redis};
+use crate::cluster::redis;
+use crate::edge;
+use crate::platforms::{azure, lambda};
 
 /// Every target.
 pub fn targets() -> impl Iterator<Item = Target> {

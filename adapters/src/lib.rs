@@ -27,8 +27,7 @@
 //! This crate is the core's interface, and the adapters that bring requests to it.
 
 mod auth;
-mod azure;
-mod components;
+mod cluster;
 mod config;
 mod edge;
 #[cfg(feature = "fuzzing")]
@@ -36,17 +35,12 @@ mod edge;
 pub mod fuzzing;
 mod health;
 mod http;
-mod lambda;
-mod memory;
-mod peers;
-mod platform;
+mod platforms;
 mod program;
-mod redis;
 mod run;
 mod serve;
+mod system;
 mod telemetry;
-mod vercel;
-mod workers;
 
 pub mod graph;
 
@@ -65,10 +59,10 @@ pub use dotdo_core::{
 };
 
 pub use crate::auth::{Authenticate, Caller};
-pub use crate::components::{OsRandom, SystemClock};
 pub use crate::config::settings_reference;
 pub use crate::health::{Health, health};
 pub use crate::run::{Serve, ServeOptions, run, run_with};
+pub use crate::system::components::{OsRandom, SystemClock};
 pub use crate::telemetry::metrics_reference;
 
 /// The pages whose programs are compiled with the tests.

@@ -12,15 +12,15 @@ use dotdo_core::{
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::components::{OsRandom, SystemClock};
+use crate::cluster::peers::Plan;
+use crate::cluster::redis::{self, Redis};
 use crate::config::Config;
 use crate::edge::{Edge, Objects};
-use crate::memory::give_back;
-use crate::peers::Plan;
-use crate::platform::Platform;
-use crate::redis::{self, Redis};
+use crate::platforms::Platform;
+use crate::system::components::{OsRandom, SystemClock};
+use crate::system::memory::give_back;
+use crate::system::workers::Workers;
 use crate::telemetry::{self, FLUSH_MAX, keep_metrics, start_metrics};
-use crate::workers::Workers;
 
 /// The organisation and tenant of a server whose callers are all of one.
 const LOCAL: &str = "local";

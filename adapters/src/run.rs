@@ -8,19 +8,19 @@ use std::sync::Arc;
 use dotdo_core::{App, Error, ErrorKind, Result};
 
 use crate::auth::{Authenticate, Hook};
-use crate::azure::{Invocations, Mode};
+use crate::cluster::peers::{Plan, own_address};
 use crate::config::{Resolved, Sources, resolve};
 use crate::edge::Reach;
 use crate::health::{Health, health};
 use crate::http::Signals;
-use crate::lambda;
-use crate::peers::{Plan, own_address};
-use crate::platform::Platform;
+use crate::platforms::Platform;
+use crate::platforms::azure::{Invocations, Mode};
+use crate::platforms::lambda;
+use crate::platforms::vercel;
 use crate::program::{Found, Program};
 use crate::serve::{Ended, bind, serve};
+use crate::system::workers::runtime;
 use crate::telemetry::start_logs;
-use crate::vercel;
-use crate::workers::runtime;
 
 /// The exit code of a program that did what it was asked to.
 pub(crate) const DONE: u8 = 0;

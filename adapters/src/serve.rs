@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, lookup_host};
 use crate::config::Config;
 use crate::edge::{Objects, TrustedProxies};
 use crate::http::{self, Front, ServerSettings, Signals};
-use crate::platform::Platform;
+use crate::platforms::Platform;
 
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

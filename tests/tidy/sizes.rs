@@ -10,7 +10,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 const LONG_FILES: &[(&str, usize, &str)] = &[
     ("adapters/src/config/tests.rs", 462, WIDTH),
     ("adapters/src/edge/mod.rs", 473, WIDTH),
-    ("adapters/src/peers/tests.rs", 419, WIDTH),
+    ("adapters/src/cluster/peers/tests.rs", 419, WIDTH),
     ("cli/tests/serve.rs", 453, WIDTH),
     ("core/src/instance/checkpoint.rs", 438, WIDTH),
     ("core/src/instance/per_request.rs", 418, WIDTH),
@@ -38,7 +38,7 @@ const LONG_FUNCTIONS: &[(&str, &str, usize, &str)] = &[
         WIDTH,
     ),
     (
-        "adapters/src/edge/foreign.rs",
+        "adapters/src/edge/cross_site.rs",
         "who_proves_nothing_is_asked_where_the_page_comes_from",
         81,
         WIDTH,

@@ -4,8 +4,8 @@
 //! are compared in constant time and never logged; what needs no token is decided on the very path
 //! that the router goes by. Must not know: objects, sockets, platforms.
 
+mod authenticator;
 mod bearer;
-mod hook;
 mod paths;
 mod tokens;
 
@@ -15,9 +15,9 @@ mod tests;
 use dotdo_core::{Error, ErrorKind, Result, Secret, Tenant};
 use http::request;
 
+pub(crate) use self::authenticator::Hook;
+pub use self::authenticator::{Authenticate, Caller};
 pub(crate) use self::bearer::INVALID_TOKEN;
-pub(crate) use self::hook::Hook;
-pub use self::hook::{Authenticate, Caller};
 use self::paths::SkipPaths;
 pub(crate) use self::paths::is_skip_path;
 use self::tokens::Tokens;

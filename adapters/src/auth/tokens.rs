@@ -2,9 +2,9 @@
 
 use dotdo_core::{Random as _, Secret};
 
+use super::authenticator::Caller;
 use super::bearer::is_token;
-use super::hook::Caller;
-use crate::components::OsRandom;
+use crate::system::components::OsRandom;
 
 /// The shortest token, in bytes: what a random generator gives, not what somebody makes up.
 pub(crate) const TOKEN_BYTES_MIN: usize = 32;

@@ -5,13 +5,13 @@
 //! nobody knows or a value that can't be read stops the start with a sentence that names both; a
 //! secret is never printed. Must not know: the server, the engine.
 
-mod knob;
+mod platform_defaults;
 mod reference;
 mod resolve;
+mod setting;
 mod sources;
 mod storage;
 mod suggest;
-mod surroundings;
 mod table;
 mod trust;
 
@@ -22,11 +22,11 @@ use dotdo_core::{Secret, Settings, StoreConfig};
 pub use self::reference::settings_reference;
 pub(crate) use self::resolve::resolve;
 pub(crate) use self::sources::Sources;
-use crate::azure::Mode;
 use crate::edge::{EdgeSettings, TrustedProxies};
 use crate::http::ServerSettings;
-use crate::lambda::LambdaSettings;
-use crate::platform::{LOOPBACK, Platform, Reached};
+use crate::platforms::azure::Mode;
+use crate::platforms::lambda::LambdaSettings;
+use crate::platforms::{LOOPBACK, Platform, Reached};
 use crate::telemetry::{LogFormat, LogSettings, TraceSettings};
 
 /// Everything that can be configured, with its defaults.

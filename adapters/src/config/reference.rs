@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Config;
-use super::knob::Knob;
+use super::setting::Knob;
 use super::table::TABLE;
 
 const HEAD: &str = "# Settings

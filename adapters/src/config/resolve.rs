@@ -4,15 +4,15 @@ use std::collections::HashMap;
 
 use dotdo_core::{Error, Result};
 
-use super::knob::{EMPTY_LIST, Knob, Slot};
+use super::setting::{EMPTY_LIST, Knob, Slot};
 use super::sources::Sources;
 use super::suggest::nearest;
 use super::table::TABLE;
-use super::{Config, Resolved, storage, surroundings, trust};
+use super::{Config, Resolved, platform_defaults, storage, trust};
 use crate::auth::{TOKEN_BYTES_MIN, are_tokens};
-use crate::peers::{SECRET_BYTES_MIN, are_secrets};
-use crate::platform::Platform;
-use crate::redis;
+use crate::cluster::peers::{SECRET_BYTES_MIN, are_secrets};
+use crate::cluster::redis;
+use crate::platforms::Platform;
 
 /// How much of a wrong value an error repeats.
 const SHOWN_CHARS_MAX: usize = 80;
@@ -68,7 +68,7 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
         .config
         .platform
         .unwrap_or_else(|| Platform::found(|name| sources.value(name).is_some()));
-    surroundings::apply(&mut build, platform, sources)?;
+    platform_defaults::apply(&mut build, platform, sources)?;
     let (row, object) =
         (build.config.settings.row_bytes_max, build.config.settings.object_bytes_max);
     if u64::from(row) > object {

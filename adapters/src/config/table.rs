@@ -8,12 +8,12 @@ use std::sync::LazyLock;
 use dotdo_core::{CheckpointMode, Ownership, RETENTION_MIN, is_class_name};
 
 use super::Forwarding;
-use super::knob::{Knob, Slot, number, secret, text};
-use crate::azure::Mode;
+use super::setting::{Knob, Slot, number, secret, text};
 use crate::edge::AccessLog;
 use crate::http::HEADER_BYTES_MIN;
-use crate::lambda::Streaming;
-use crate::platform::Platform;
+use crate::platforms::Platform;
+use crate::platforms::azure::Mode;
+use crate::platforms::lambda::Streaming;
 use crate::telemetry::{LogFormat, SAMPLERS, is_log_filter, is_sampler_arg};
 
 const MINUTE_MS: u64 = 60_000;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use dotdo_core::{AzureCredentials, Error, Ownership, S3Credentials};
 use proptest::prelude::*;
 
-use super::knob::Slot;
+use super::setting::Slot;
 use super::table::TABLE;
 use super::*;
 

@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::compression::{Compression, CompressionBody};
 
-use super::already::{Already, ask};
+use super::answered::{Already, ask};
 use super::vary;
 
 /// What can go wrong with a body on its way through the layer.

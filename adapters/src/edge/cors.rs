@@ -11,7 +11,7 @@ use dotdo_core::{OBJECT_HEADERS, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request};
 use tower_http::cors;
 
-use super::already::{Already, ask};
+use super::answered::{Already, ask};
 use super::vary;
 
 /// Every origin.

@@ -26,14 +26,14 @@
 //! not know: sockets, platforms, the bucket.
 
 mod access;
-mod already;
+mod answered;
 mod body;
 mod client;
 mod compress;
 mod cors;
+mod cross_site;
 mod error;
 mod finish;
-mod foreign;
 mod metrics;
 mod peer;
 mod rate;
@@ -66,9 +66,9 @@ pub(crate) use self::client::fuzz;
 pub(crate) use self::client::{ClientAddress, TrustedProxies, is_proxy};
 use self::cors::Cors;
 pub(crate) use self::cors::{is_header, is_method, is_origin};
+use self::cross_site::Foreign;
+pub(crate) use self::cross_site::{Reach, is_host};
 use self::error::Audience;
-use self::foreign::Foreign;
-pub(crate) use self::foreign::{Reach, is_host};
 use self::metrics::{InFlight, RequestMetrics};
 use self::rate::{Client, Quota, RateLimiter};
 use self::readiness::Readiness;
@@ -77,7 +77,7 @@ pub(crate) use self::settings::EdgeSettings;
 #[cfg(test)]
 pub(crate) use self::{compress::CompressionSettings, cors::CorsSettings, rate::RateSettings};
 use crate::auth::{Caller, Door};
-use crate::peers::Gate;
+use crate::cluster::peers::Gate;
 use crate::telemetry::TracedRequest;
 
 /// Whoever answers for the objects: the engine, or a test's stand-in.
@@ -332,7 +332,7 @@ impl<O: Objects> Edge<O> {
             self.foreign.as_ref().map(|foreign| foreign.check(&head, self.cors.as_ref()))
         {
             seen.is_foreign = true;
-            if !foreign::is_probe(&head) {
+            if !cross_site::is_probe(&head) {
                 return Err(refusal);
             }
         }

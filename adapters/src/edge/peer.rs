@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
 use super::{Edge, Objects, Seen, survive};
-use crate::peers::{Arrival, Kind, kind_named};
+use crate::cluster::peers::{Arrival, Kind, kind_named};
 
 /// What a server did with another one's request.
 type Outcome = (Kind, Result<Response>);

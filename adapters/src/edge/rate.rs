@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use dotdo_core::{Error, ErrorKind, ObjectId, Random as _, Result};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::components::OsRandom;
+use crate::system::components::OsRandom;
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");

@@ -7,7 +7,7 @@ use super::body::Pace;
 use super::client::TrustedProxies;
 use super::compress::CompressionSettings;
 use super::cors::CorsSettings;
-use super::foreign::Reach;
+use super::cross_site::Reach;
 use super::rate::RateSettings;
 use crate::auth::AuthSettings;
 

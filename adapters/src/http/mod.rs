@@ -37,8 +37,8 @@ use self::opening::{Opened, opened};
 pub(crate) use self::signals::Signals;
 use self::strict::Strict;
 use self::unread::Rest;
+use crate::cluster::peers::{Acceptor, Proven};
 use crate::edge::{ClientAddress, Edge, Objects, TrustedProxies};
-use crate::peers::{Acceptor, Proven};
 
 /// How long to wait after a connection could not be accepted, usually because the process has no
 /// file descriptor left.

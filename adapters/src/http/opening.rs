@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use super::socket::Socket;
-use crate::peers::{Acceptor, FIRST_BYTE};
+use crate::cluster::peers::{Acceptor, FIRST_BYTE};
 
 /// A connection that has said what it is.
 pub(super) enum Opened {

@@ -1,7 +1,7 @@
 //! The ways into the stores, under the names that their own tools use.
 
 use super::{any, web_address};
-use crate::config::knob::{Knob, Slot, secret, text};
+use crate::config::setting::{Knob, Slot, secret, text};
 use crate::config::storage::is_bucket;
 
 /// Whether `text` can be a part of a host's name: services are found at names that are made of it.

@@ -2,7 +2,7 @@
 
 use super::DAY_MS;
 use crate::auth::is_skip_path;
-use crate::config::knob::{Knob, Slot, list, number, secret};
+use crate::config::setting::{Knob, Slot, list, number, secret};
 use crate::edge::{is_header, is_host, is_method, is_origin, is_proxy};
 
 /// What stands between the clients and the objects, from the outside in.

@@ -7,8 +7,8 @@ use dotdo_core::{
 use http::Method;
 
 use super::*;
-use crate::components::{OsRandom, SystemClock};
-use crate::workers::Workers;
+use crate::system::components::{OsRandom, SystemClock};
+use crate::system::workers::Workers;
 
 /// Counts, and fails on request after it has counted.
 struct Counter;

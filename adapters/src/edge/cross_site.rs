@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request};
 
 use super::cors::Cors;
 use super::settings::EdgeSettings;
-use crate::peers::Proven;
+use crate::cluster::peers::Proven;
 
 /// Where requests can come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use dotdo_core::Owner;
 use proptest::prelude::*;
 
 use super::*;
-use crate::components::SystemClock;
-use crate::peers::CLOCK_SKEW_MAX;
+use crate::cluster::peers::CLOCK_SKEW_MAX;
+use crate::system::components::SystemClock;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const NOW_MS: i64 = 1_800_000_000_000;

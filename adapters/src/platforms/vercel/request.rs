@@ -5,12 +5,15 @@
 //! nothing else. So headers that name another path (`x-matched-path`, `x-original-url` and their
 //! like) are not read: where the platform does not set them, the client could.
 
+mod body;
+
 use std::net::IpAddr;
 
 use dotdo_core::{OBJECT_ID, REQUEST_ID_HEADER};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Request, Uri};
 
+pub(super) use self::body::Inbound;
 use crate::edge::ClientAddress;
 
 /// What the platform says to the runtime, and to nobody else.

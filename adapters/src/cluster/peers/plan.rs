@@ -7,7 +7,7 @@ use dotdo_core::{Error, Ownership, Peers, Result, Secret};
 use uuid::Uuid;
 
 use super::fly::{self, Replay};
-use super::gate::Gate;
+use super::forwarded::Gate;
 use super::proxy::Proxy;
 use super::secrets::{Keys, first, place};
 use super::tls::{Acceptor, Identity};

@@ -10,6 +10,8 @@
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html>,
 //! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>.
 
+mod path;
+
 use std::net::{IpAddr, SocketAddr};
 
 use base64::Engine as _;
@@ -26,7 +28,6 @@ use lambda_http::aws_lambda_events::apigw::{
 use lambda_http::request::LambdaRequest;
 use lambda_runtime::Context;
 
-use super::path;
 use crate::edge::ClientAddress;
 
 /// Where X-Ray's name of a request is, in requests and in the runtime API.

@@ -16,7 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use lambda_runtime::LambdaInvocation;
 
-use super::answer::Answer;
+use super::response::Answer;
 
 /// The version of the API, before every path.
 const VERSION: &str = "2018-06-01/runtime";

@@ -9,12 +9,12 @@
 mod answer;
 mod envelope;
 mod fly;
-mod gate;
+mod forwarded;
 mod headers;
 mod held;
+mod own_address;
 mod plan;
 mod proxy;
-mod reach;
 mod secrets;
 mod tls;
 
@@ -28,9 +28,9 @@ use http::HeaderName;
 use self::answer::error_from;
 pub(crate) use self::answer::kind_named;
 pub(crate) use self::envelope::Kind;
-pub(crate) use self::gate::{Arrival, Gate, Proven};
+pub(crate) use self::forwarded::{Arrival, Gate, Proven};
+pub(crate) use self::own_address::own_address;
 pub(crate) use self::plan::Plan;
-pub(crate) use self::reach::own_address;
 pub(crate) use self::secrets::{SECRET_BYTES_MIN, are_secrets};
 pub(crate) use self::tls::{Acceptor, FIRST_BYTE};
 

@@ -8,8 +8,8 @@ use super::resolve::{Build, Strength, wrong};
 use super::sources::Sources;
 use super::table::TABLE;
 use super::{Config, Forwarding};
-use crate::azure::Mode;
-use crate::platform::{LOOPBACK, Platform};
+use crate::platforms::azure::Mode;
+use crate::platforms::{LOOPBACK, Platform};
 
 /// Completes a configuration with what is chosen on `platform`, where nobody chose.
 ///
@@ -85,7 +85,7 @@ mod tests {
 
     use super::super::{Resolved, resolve};
     use super::*;
-    use crate::platform::Reached;
+    use crate::platforms::Reached;
 
     /// What each platform's own variables are, as it is documented to set them.
     const KNOWN: [(&str, &[(&str, &str)]); 9] = [

@@ -22,9 +22,9 @@ use serde::de::IgnoredAny;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio::time::{Instant, timeout_at};
 
-use super::answer::{self, Answer};
 use super::api::{Api, Ticket};
-use super::event::{Arrival, Front};
+use super::request::{Arrival, Front};
+use super::response::{self, Answer};
 use super::{LambdaSettings, Streaming};
 use crate::edge::{Edge, Objects, refusal};
 
@@ -101,9 +101,9 @@ impl<O: Objects> Invocations<O> {
                 self.settle(deadline).await;
                 drop(running);
             };
-            return Ok(answer::in_pieces(response, last));
+            return Ok(response::in_pieces(response, last));
         }
-        let answer = answer::whole(response, front).await;
+        let answer = response::whole(response, front).await;
         self.settle(deadline).await;
         Ok(answer)
     }

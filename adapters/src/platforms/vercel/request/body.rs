@@ -17,7 +17,7 @@ const LEFT_BYTES_MAX: usize = 64 << 20;
 const LEFT_TIME_MAX: Duration = Duration::from_secs(15);
 
 /// A body whose rest is read, and forgotten, when it is dropped before its end.
-pub(super) struct Inbound<B>
+pub(in crate::platforms::vercel) struct Inbound<B>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
 {
@@ -30,7 +30,7 @@ where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
 {
     /// `body`, which will be read to its end.
-    pub(super) fn new(body: B) -> Self {
+    pub(in crate::platforms::vercel) fn new(body: B) -> Self {
         Self { body: Some(body).filter(|body| !body.is_end_stream()) }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ENTRY_BYTES_MAX;
-use crate::peers::CLOCK_SKEW_MAX;
+use crate::cluster::peers::CLOCK_SKEW_MAX;
 
 /// The version of the text. Others are ignored, as if there were nothing.
 const VERSION: u32 = 1;

@@ -15,7 +15,7 @@ use http_body_util::{BodyDataStream, BodyExt, LengthLimitError, Limited, StreamB
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::event::Front;
+use super::request::Front;
 use crate::edge::refusal;
 
 /// The bounds of an answer as one document, in bytes.

@@ -9,7 +9,7 @@ use std::thread::available_parallelism;
 use dotdo_core::Executor;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::memory::bound_the_allocator;
+use crate::system::memory::bound_the_allocator;
 
 /// How many handlers may compute at the same moment where they are, which costs nothing. More of
 /// them move everything else on their thread to another one first, which costs some microseconds.

@@ -5,10 +5,9 @@
 //! it left behind is done, so that nothing is frozen half way; several requests run at the same
 //! time; SIGTERM finishes what is under way. Must not know: objects, routes, the bucket.
 
-mod body;
-mod endpoint;
-mod inbound;
-mod original;
+mod environment;
+mod request;
+mod response;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +16,12 @@ use dotdo_core::{App, Error, ErrorKind, Result};
 use tokio::sync::oneshot;
 use vercel_runtime::{AppState, Request, ResponseBody};
 
-use self::body::Outbound;
-use self::endpoint::Endpoint;
-use self::inbound::Inbound;
-use self::original::original;
+use self::environment::Endpoint;
+use self::request::{Inbound, original};
+use self::response::Outbound;
+use crate::cluster::peers::Plan;
 use crate::edge::{Edge, Objects};
 use crate::http::Signals;
-use crate::peers::Plan;
 use crate::program::{Found, Program};
 use crate::serve::{Ended, stop};
 

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
 use super::envelope::Envelope;
-use super::gate::Gate;
+use super::forwarded::Gate;
 use super::headers::strip;
 use super::secrets::{Keys, place};
 use super::tls::Identity;

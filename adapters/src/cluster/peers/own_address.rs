@@ -7,7 +7,7 @@ use dotdo_core::Ownership;
 use tokio::net::{UdpSocket, lookup_host};
 
 use crate::config::{Config, Forwarding};
-use crate::platform::Reached;
+use crate::platforms::Reached;
 
 /// How long the private network's names may take to be found.
 const LOOKUP_MAX: Duration = Duration::from_secs(5);

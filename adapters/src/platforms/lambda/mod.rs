@@ -5,13 +5,12 @@
 //! gets some time before the process may be frozen; a start that fails is told to the runtime API.
 //! Must not know: objects, routes, the bucket.
 
-mod answer;
 mod api;
 mod environment;
-mod event;
-mod failed;
 mod invocation;
-mod path;
+mod request;
+mod response;
+mod start_failure;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -24,10 +23,10 @@ use tokio::time::timeout;
 
 use self::api::Api;
 use self::environment::Environment;
-pub(crate) use self::failed::report as report_failed_start;
 use self::invocation::Invocations;
+pub(crate) use self::start_failure::report as report_failed_start;
+use crate::cluster::peers::Plan;
 use crate::edge::{Edge, Objects};
-use crate::peers::Plan;
 use crate::program::{Found, Program};
 use crate::serve::Ended;
 
@@ -141,7 +140,7 @@ async fn end_in_order<O: Objects>(
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz(data: &[u8]) {
     let Ok(event) = serde_json::from_slice(data) else { return };
-    if let Some(Ok(request)) = event::Arrival::new(event, &lambda_runtime::Context::default())
+    if let Some(Ok(request)) = request::Arrival::new(event, &lambda_runtime::Context::default())
         .map(|arrival| arrival.request)
     {
         assert!(request.uri().path().starts_with('/'), "a request without a path");
