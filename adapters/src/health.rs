@@ -18,7 +18,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::net::lookup_host;
 
 use crate::config::{Config, resolve};
-use crate::run::{DONE, FAILED, MISUSED, ServeOptions};
+use crate::options::{DONE, FAILED, MISUSED, ServeOptions};
 
 /// How long the server may take to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(4);

@@ -35,6 +35,7 @@ mod edge;
 pub mod fuzzing;
 mod health;
 mod http;
+mod options;
 mod platforms;
 mod program;
 mod run;
@@ -61,7 +62,8 @@ pub use dotdo_core::{
 pub use crate::auth::{Authenticate, Caller};
 pub use crate::config::settings_reference;
 pub use crate::health::{Health, health};
-pub use crate::run::{Serve, ServeOptions, run, run_with};
+pub use crate::options::ServeOptions;
+pub use crate::run::{Serve, run, run_with};
 pub use crate::system::components::{OsRandom, SystemClock};
 pub use crate::telemetry::metrics_reference;
 

@@ -9,71 +9,20 @@ use dotdo_core::{App, Error, ErrorKind, Result};
 
 use crate::auth::{Authenticate, Hook};
 use crate::cluster::peers::{Plan, own_address};
-use crate::config::{Resolved, Sources, resolve};
+use crate::config::{Resolved, resolve};
 use crate::edge::Reach;
 use crate::health::{Health, health};
 use crate::http::Signals;
+use crate::options::{DONE, FAILED, MISUSED, ServeOptions};
 use crate::platforms::Platform;
-use crate::platforms::azure::{Invocations, Mode};
+use crate::platforms::azure::Invocations;
+use crate::platforms::azure::settings::Mode;
 use crate::platforms::lambda;
 use crate::platforms::vercel;
 use crate::program::{Found, Program};
 use crate::serve::{Ended, bind, serve};
 use crate::system::workers::runtime;
 use crate::telemetry::start_logs;
-
-/// The exit code of a program that did what it was asked to.
-pub(crate) const DONE: u8 = 0;
-/// The exit code of a program that failed, or was ended by a second signal.
-pub(crate) const FAILED: u8 = 1;
-/// The exit code of a program that was started the wrong way.
-pub(crate) const MISUSED: u8 = 2;
-
-/// What a command line says about serving. What it leaves out comes from the environment, the files
-/// and the defaults.
-#[derive(Debug, Clone, Default)]
-pub struct ServeOptions {
-    /// The address to listen on.
-    pub host: Option<String>,
-    /// The port to listen on.
-    pub port: Option<String>,
-    /// Where the state is kept.
-    pub storage: Option<String>,
-    /// The class of requests that name none.
-    pub default_class: Option<String>,
-    /// How much is logged.
-    pub log_level: Option<String>,
-    /// Serve other machines although nobody has to prove who they are.
-    pub allow_unauthenticated: bool,
-}
-
-impl ServeOptions {
-    /// What they, the environment and the files say.
-    ///
-    /// # Errors
-    ///
-    /// `Invalid` when a file is there and can't be read.
-    pub(crate) fn sources(self) -> Result<Sources> {
-        Sources::gather(self.flags())
-    }
-
-    /// The settings that were given: key, flag, value.
-    fn flags(self) -> Vec<(&'static str, &'static str, String)> {
-        let given = [
-            ("host", "--host", self.host),
-            ("port", "--port", self.port),
-            ("storage", "--storage", self.storage),
-            ("default_class", "--default-class", self.default_class),
-            ("log.level", "--log-level", self.log_level),
-            (
-                "allow_unauthenticated",
-                "--allow-unauthenticated",
-                self.allow_unauthenticated.then(|| "true".to_owned()),
-            ),
-        ];
-        given.into_iter().filter_map(|(key, flag, value)| Some((key, flag, value?))).collect()
-    }
-}
 
 /// Serves `app` until the program is asked to stop, configured by the environment and the files
 /// `dotdo.toml` and `~/.config/dotdo/config.toml` (see `docs/SETTINGS.md`). This is what `main`

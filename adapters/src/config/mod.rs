@@ -5,6 +5,7 @@
 //! nobody knows or a value that can't be read stops the start with a sentence that names both; a
 //! secret is never printed. Must not know: the server, the engine.
 
+mod draft;
 mod platform_defaults;
 mod reference;
 mod resolve;
@@ -24,8 +25,8 @@ pub(crate) use self::resolve::resolve;
 pub(crate) use self::sources::Sources;
 use crate::edge::{EdgeSettings, TrustedProxies};
 use crate::http::ServerSettings;
-use crate::platforms::azure::Mode;
-use crate::platforms::lambda::LambdaSettings;
+use crate::platforms::azure::settings::Mode;
+use crate::platforms::lambda::settings::LambdaSettings;
 use crate::platforms::{LOOPBACK, Platform, Reached};
 use crate::telemetry::{LogFormat, LogSettings, TraceSettings};
 

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use dotdo_core::{Ownership, Result};
 
-use super::resolve::{Build, Strength, wrong};
+use super::draft::{Draft, Strength, wrong};
 use super::sources::Sources;
 use super::table::TABLE;
 use super::{Config, Forwarding};
-use crate::platforms::azure::Mode;
+use crate::platforms::azure::settings::Mode;
 use crate::platforms::{LOOPBACK, Platform};
 
 /// Completes a configuration with what is chosen on `platform`, where nobody chose.
@@ -16,7 +16,7 @@ use crate::platforms::{LOOPBACK, Platform};
 /// # Errors
 ///
 /// `Invalid` when the platform can't work so, or what is written there would be lost.
-pub(super) fn apply(build: &mut Build, platform: Platform, sources: &Sources) -> Result<()> {
+pub(super) fn apply(build: &mut Draft, platform: Platform, sources: &Sources) -> Result<()> {
     let name = platform.name();
     if let Some(variable) = platform.needs().filter(|variable| sources.value(variable).is_none()) {
         return Err(wrong(format!(

@@ -4,18 +4,16 @@ use std::collections::HashMap;
 
 use dotdo_core::{Error, Result};
 
-use super::setting::{EMPTY_LIST, Knob, Slot};
+use super::draft::{Draft, Strength, unacceptable, wrong};
+use super::setting::{EMPTY_LIST, Slot};
 use super::sources::Sources;
 use super::suggest::nearest;
 use super::table::TABLE;
-use super::{Config, Resolved, platform_defaults, storage, trust};
+use super::{Resolved, platform_defaults, storage, trust};
 use crate::auth::{TOKEN_BYTES_MIN, are_tokens};
 use crate::cluster::peers::{SECRET_BYTES_MIN, are_secrets};
 use crate::cluster::redis;
 use crate::platforms::Platform;
-
-/// How much of a wrong value an error repeats.
-const SHOWN_CHARS_MAX: usize = 80;
 
 /// Names that are promised and not understood yet: silence would let a user believe that they work.
 const LATER: &[&str] =
@@ -26,28 +24,13 @@ const AUTHENTICATION: &str = "WORKOS_AUTH_DOMAIN";
 /// Fly tells each machine its id.
 const FLY_MACHINE: &str = "FLY_MACHINE_ID";
 
-/// How strong a source is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Strength {
-    /// Nobody said anything.
-    Default,
-    /// The user's file.
-    User,
-    /// The project's file.
-    Project,
-    /// The environment.
-    Environment,
-    /// A flag.
-    Flag,
-}
-
 /// Understands what was said.
 ///
 /// # Errors
 ///
 /// `Invalid`, naming the setting as it was written, what it got and what it takes.
 pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
-    let mut build = Build { config: Config::default(), said: HashMap::new() };
+    let mut build = Draft::default();
     for (strength, file) in [(Strength::User, &sources.user), (Strength::Project, &sources.project)]
     {
         if let Some((name, text)) = file {
@@ -102,43 +85,7 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
     Ok(Resolved { config: build.config, platform, store, warnings })
 }
 
-/// A configuration in the making.
-pub(super) struct Build {
-    pub(super) config: Config,
-    /// Who said what, and under which name.
-    said: HashMap<&'static str, (Strength, String)>,
-}
-
-impl Build {
-    pub(super) fn strength(&self, key: &str) -> Strength {
-        self.said.get(key).map_or(Strength::Default, |(strength, _)| *strength)
-    }
-
-    /// What a setting was called where it was set; `None` where it was not.
-    pub(super) fn name(&self, key: &str) -> Option<&str> {
-        self.said.get(key).map(|(_, name)| &**name)
-    }
-
-    /// The same, when the project's file has set it.
-    pub(super) fn of_project(&self, key: &str) -> Option<&str> {
-        self.name(key).filter(|_| self.strength(key) == Strength::Project)
-    }
-
-    /// Sets one setting, which was called `name` where it was written.
-    pub(super) fn put(
-        &mut self,
-        strength: Strength,
-        knob: &'static Knob,
-        name: &str,
-        value: &str,
-    ) -> Result<()> {
-        if !knob.slot.set(&mut self.config, value) {
-            return Err(unacceptable(knob, name, value));
-        }
-        self.said.insert(knob.key, (strength, name.to_owned()));
-        Ok(())
-    }
-
+impl Draft {
     /// Takes what the environment says; the answer is what should be said about it. An empty value
     /// is none.
     fn environment(&mut self, variables: &[(String, String)]) -> Result<Vec<String>> {
@@ -244,23 +191,6 @@ fn listed(items: &[toml::Value]) -> Option<String> {
     let texts: Option<Vec<&str>> =
         items.iter().map(|item| item.as_str().filter(|text| !text.contains(','))).collect();
     texts.map(|texts| texts.join(","))
-}
-
-/// Refuses a configuration.
-pub(super) fn wrong(message: String) -> Error {
-    Error::invalid(message).with_code("BAD_CONFIG")
-}
-
-fn unacceptable(knob: &Knob, name: &str, value: &str) -> Error {
-    let accepts = knob.slot.accepts();
-    let hidden = matches!(knob.slot, Slot::Secret(_)) || value.contains('@');
-    if hidden {
-        return wrong(format!(
-            "{name} has a value that can't be used (not shown, it may hold a secret); it takes {accepts}"
-        ));
-    }
-    let shown: String = value.chars().take(SHOWN_CHARS_MAX).collect();
-    wrong(format!("{name} is {shown:?}; it takes {accepts}"))
 }
 
 fn unknown_name<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {

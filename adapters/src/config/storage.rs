@@ -7,7 +7,7 @@ use dotdo_core::{
     Secret, StoreConfig,
 };
 
-use super::resolve::wrong;
+use super::draft::wrong;
 use super::{AwsAccess, AzureAccess, Config, GoogleAccess, StorageAccess};
 
 /// An address in parts.

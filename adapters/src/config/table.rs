@@ -12,8 +12,8 @@ use super::setting::{Knob, Slot, number, secret, text};
 use crate::edge::AccessLog;
 use crate::http::HEADER_BYTES_MIN;
 use crate::platforms::Platform;
-use crate::platforms::azure::Mode;
-use crate::platforms::lambda::Streaming;
+use crate::platforms::azure::settings::Mode;
+use crate::platforms::lambda::settings::Streaming;
 use crate::telemetry::{LogFormat, SAMPLERS, is_log_filter, is_sampler_arg};
 
 const MINUTE_MS: u64 = 60_000;

@@ -7,7 +7,7 @@
 
 use dotdo_core::Result;
 
-use super::resolve::{Build, wrong};
+use super::draft::{Draft, wrong};
 
 /// What is sent, and where.
 struct Way {
@@ -66,7 +66,7 @@ const OF_THE_PLATFORM: [&str; 4] = [
 ///
 /// `Invalid`, naming both, when the project's file says where something goes that it does not bring
 /// itself.
-pub(super) fn check(build: &Build) -> Result<()> {
+pub(super) fn check(build: &Draft) -> Result<()> {
     if let Some(name) = OF_THE_PLATFORM.into_iter().find_map(|key| build.of_project(key)) {
         return Err(wrong(format!(
             "{name}: this says where the platform gives out credentials, and a project's file can't say that; set it in the environment"
@@ -83,7 +83,7 @@ pub(super) fn check(build: &Build) -> Result<()> {
 }
 
 impl Way {
-    fn check(&self, build: &Build) -> Result<()> {
+    fn check(&self, build: &Draft) -> Result<()> {
         let Some(place) = self
             .places
             .iter()

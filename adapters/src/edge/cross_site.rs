@@ -13,20 +13,8 @@ use dotdo_core::{Error, ErrorKind, Result, names_object};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request};
 
 use super::cors::Cors;
-use super::settings::EdgeSettings;
+use super::settings::{EdgeSettings, Reach};
 use crate::cluster::peers::Proven;
-
-/// Where requests can come from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// Anywhere: a platform brings them. A browser is let in no further than anybody.
-    #[default]
-    Everywhere,
-    /// A network, which not everybody is in.
-    Network,
-    /// This machine.
-    Machine,
-}
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");

@@ -67,13 +67,13 @@ pub(crate) use self::client::{ClientAddress, TrustedProxies, is_proxy};
 use self::cors::Cors;
 pub(crate) use self::cors::{is_header, is_method, is_origin};
 use self::cross_site::Foreign;
-pub(crate) use self::cross_site::{Reach, is_host};
+pub(crate) use self::cross_site::is_host;
 use self::error::Audience;
 use self::metrics::{InFlight, RequestMetrics};
 use self::rate::{Client, Quota, RateLimiter};
 use self::readiness::Readiness;
 use self::request_id::RequestIds;
-pub(crate) use self::settings::EdgeSettings;
+pub(crate) use self::settings::{EdgeSettings, Reach};
 #[cfg(test)]
 pub(crate) use self::{compress::CompressionSettings, cors::CorsSettings, rate::RateSettings};
 use crate::auth::{Caller, Door};

@@ -7,9 +7,20 @@ use super::body::Pace;
 use super::client::TrustedProxies;
 use super::compress::CompressionSettings;
 use super::cors::CorsSettings;
-use super::cross_site::Reach;
 use super::rate::RateSettings;
 use crate::auth::AuthSettings;
+
+/// Where requests can come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Anywhere: a platform brings them. A browser is let in no further than anybody.
+    #[default]
+    Everywhere,
+    /// A network, which not everybody is in.
+    Network,
+    /// This machine.
+    Machine,
+}
 
 /// What an [`Edge`](super::Edge) does with requests, and the bounds that it keeps.
 #[derive(Debug, Clone)]

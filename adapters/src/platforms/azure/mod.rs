@@ -10,6 +10,7 @@
 
 mod request;
 mod response;
+pub(crate) mod settings;
 
 #[cfg(test)]
 mod tests;
@@ -23,15 +24,6 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 
 use crate::edge::{Edge, Objects};
 use crate::http::Front;
-
-/// How a Functions host brings requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// As they are.
-    Http,
-    /// As the payload of an invocation.
-    Payload,
-}
 
 /// What a payload has besides its request's body, in bytes: the URL, the headers, who the caller
 /// is.

@@ -25,7 +25,7 @@ use tokio::time::{Instant, timeout_at};
 use super::api::{Api, Ticket};
 use super::request::{Arrival, Front};
 use super::response::{self, Answer};
-use super::{LambdaSettings, Streaming};
+use super::settings::{LambdaSettings, Streaming};
 use crate::edge::{Edge, Objects, refusal};
 
 /// What an invocation needs at its end to send the answer: Lambda ends the whole process when its

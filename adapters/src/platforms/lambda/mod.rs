@@ -10,6 +10,7 @@ mod environment;
 mod invocation;
 mod request;
 mod response;
+pub(crate) mod settings;
 mod start_failure;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -32,33 +33,6 @@ use crate::serve::Ended;
 
 /// The code of an error that says that the runtime API is gone.
 const LOST: &str = "LAMBDA_RUNTIME_LOST";
-
-/// What can be configured for Lambda alone.
-#[derive(Debug, Clone)]
-pub(crate) struct LambdaSettings {
-    /// Which front ends get responses piece by piece.
-    pub(crate) streaming: Streaming,
-    /// How long an invocation waits for what its answer has left behind.
-    pub(crate) settle_max: Duration,
-}
-
-impl Default for LambdaSettings {
-    fn default() -> Self {
-        Self { streaming: Streaming::Off, settle_max: Duration::from_secs(2) }
-    }
-}
-
-/// Which front ends get responses piece by piece. Events do not tell how the front end wants its
-/// response, so somebody has to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Streaming {
-    /// None.
-    Off,
-    /// Function URLs.
-    FunctionUrl,
-    /// Function URLs and REST APIs: all that can.
-    All,
-}
 
 /// Starts the engine and answers events until Lambda ends the process.
 ///
