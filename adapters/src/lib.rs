@@ -59,7 +59,7 @@ pub use dotdo_core::{
     Settings, StoreConfig, Target, Tenant, open,
 };
 
-pub use crate::auth::{Authenticate, Caller};
+pub use crate::auth::{Authenticator, Caller};
 pub use crate::config::settings_reference;
 pub use crate::health::{Health, health};
 pub use crate::options::ServeOptions;

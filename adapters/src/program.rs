@@ -94,7 +94,7 @@ impl Program {
             authentication: found.config.edge.auth.name(),
             reached_at: plan.address(),
         };
-        let (peers, gate) = (plan.peers(instance), plan.gate(instance));
+        let (peers, forwarded) = (plan.peers(instance), plan.forwarded_requests(instance));
         let tenant = Tenant::new(LOCAL, LOCAL)?;
         let directory =
             directory(&found.config, &plan, bucket.location(), (&tenant, instance, &clock))?;
@@ -116,7 +116,7 @@ impl Program {
             exporter,
             instance.as_u64_pair().0,
         )
-        .with_gate(gate);
+        .accepting(forwarded);
         let edge = edge.of_tenant(tenant);
         Ok(Self { edge: Arc::new(edge), about, _keeper: keeper, _trimmer: trimmer })
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use dotdo_core::{App, Error, ErrorKind, Result};
 
-use crate::auth::{Authenticate, Hook};
+use crate::auth::{Authenticator, SharedAuthenticator};
 use crate::cluster::peers::{Plan, own_address};
 use crate::config::{Resolved, resolve};
 use crate::edge::Reach;
@@ -51,13 +51,13 @@ pub struct Serve {
     app: App,
     /// `None`: the program's own arguments may ask for something else.
     options: Option<ServeOptions>,
-    hook: Option<Hook>,
+    authenticator: Option<SharedAuthenticator>,
 }
 
 impl Serve {
     /// Serves `app` as [`run`] does.
     pub fn new(app: App) -> Self {
-        Self { app, options: None, hook: None }
+        Self { app, options: None, authenticator: None }
     }
 
     /// With a command line that wins over the environment and the files, as [`run_with`].
@@ -69,14 +69,14 @@ impl Serve {
     /// Asks `authenticate` whose the bearer token of a request is: every request needs one that it
     /// knows, or one of `auth.tokens`. See `docs/MIDDLEWARE.md` for what needs none.
     #[must_use]
-    pub fn authenticate(self, authenticate: impl Authenticate) -> Self {
-        Self { hook: Some(Hook::new(authenticate)), ..self }
+    pub fn authenticate(self, authenticate: impl Authenticator) -> Self {
+        Self { authenticator: Some(SharedAuthenticator::new(authenticate)), ..self }
     }
 
     /// Serves until the program is asked to stop. This is what `main` returns; [`run`] says what
     /// the exit codes mean.
     pub fn run(self) -> ExitCode {
-        let Self { app, options, hook } = self;
+        let Self { app, options, authenticator } = self;
         if options.is_none()
             && let Some(question) = Health::asked_by(std::env::args_os().skip(1))
         {
@@ -84,7 +84,7 @@ impl Serve {
         }
         let resolved = options.unwrap_or_default().sources().and_then(|sources| resolve(&sources));
         exit_code(resolved.and_then(|mut resolved| {
-            resolved.config.edge.auth.hook = hook;
+            resolved.config.edge.auth.authenticator = authenticator;
             serve_app(app, resolved)
         }))
     }

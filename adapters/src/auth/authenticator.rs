@@ -14,11 +14,11 @@ use super::bearer;
 /// up.
 ///
 /// ```no_run
-/// use dotdo::{Authenticate, Caller, Error, ErrorKind, Result};
+/// use dotdo::{Authenticator, Caller, Error, ErrorKind, Result};
 ///
 /// struct Sessions;
 ///
-/// impl Authenticate for Sessions {
+/// impl Authenticator for Sessions {
 ///     async fn authenticate(&self, token: &str, _: &http::request::Parts) -> Result<Caller> {
 ///         match token.strip_prefix("session-of-") {
 ///             Some(user) => Ok(Caller::new(user)),
@@ -27,7 +27,7 @@ use super::bearer;
 ///     }
 /// }
 /// ```
-pub trait Authenticate: Send + Sync + 'static {
+pub trait Authenticator: Send + Sync + 'static {
     /// The caller with this token. It is called for every request that needs a token, many at a
     /// time; what is slow belongs into a cache. `request` is the head as it came in, and nothing in
     /// it is proven.
@@ -90,24 +90,24 @@ impl Caller {
     }
 }
 
-/// An [`Authenticate`] of any type.
+/// An [`Authenticator`] of any type.
 #[derive(Clone)]
-pub(crate) struct Hook(Arc<dyn AnyAuthenticate>);
+pub(crate) struct SharedAuthenticator(Arc<dyn AnyAuthenticator>);
 
 type Deciding<'a> = Pin<Box<dyn Future<Output = Result<Caller>> + Send + 'a>>;
 
-trait AnyAuthenticate: Send + Sync {
+trait AnyAuthenticator: Send + Sync {
     fn authenticate<'a>(&'a self, token: &'a str, request: &'a request::Parts) -> Deciding<'a>;
 }
 
-impl<T: Authenticate> AnyAuthenticate for T {
+impl<T: Authenticator> AnyAuthenticator for T {
     fn authenticate<'a>(&'a self, token: &'a str, request: &'a request::Parts) -> Deciding<'a> {
-        Box::pin(Authenticate::authenticate(self, token, request))
+        Box::pin(Authenticator::authenticate(self, token, request))
     }
 }
 
-impl Hook {
-    pub(crate) fn new(authenticate: impl Authenticate) -> Self {
+impl SharedAuthenticator {
+    pub(crate) fn new(authenticate: impl Authenticator) -> Self {
         Self(Arc::new(authenticate))
     }
 
@@ -126,8 +126,8 @@ impl Hook {
     }
 }
 
-impl fmt::Debug for Hook {
+impl fmt::Debug for SharedAuthenticator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hook")
+        f.write_str("SharedAuthenticator")
     }
 }

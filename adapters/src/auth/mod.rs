@@ -15,8 +15,8 @@ mod tests;
 use dotdo_core::{Error, ErrorKind, Result, Secret, Tenant};
 use http::request;
 
-pub(crate) use self::authenticator::Hook;
-pub use self::authenticator::{Authenticate, Caller};
+pub(crate) use self::authenticator::SharedAuthenticator;
+pub use self::authenticator::{Authenticator, Caller};
 pub(crate) use self::bearer::INVALID_TOKEN;
 use self::paths::SkipPaths;
 pub(crate) use self::paths::is_skip_path;
@@ -31,7 +31,7 @@ pub(crate) struct AuthSettings {
     /// The paths that need no token. Each passes [`is_skip_path`].
     pub(crate) skip_paths: Vec<String>,
     /// The program's own way to find out whose a token is.
-    pub(crate) hook: Option<Hook>,
+    pub(crate) authenticator: Option<SharedAuthenticator>,
 }
 
 impl Default for AuthSettings {
@@ -39,7 +39,7 @@ impl Default for AuthSettings {
         Self {
             tokens: None,
             skip_paths: ["/health", "/ready"].map(str::to_owned).to_vec(),
-            hook: None,
+            authenticator: None,
         }
     }
 }
@@ -47,12 +47,12 @@ impl Default for AuthSettings {
 impl AuthSettings {
     /// Whether anybody has to say who they are.
     pub(crate) fn is_on(&self) -> bool {
-        self.tokens.is_some() || self.hook.is_some()
+        self.tokens.is_some() || self.authenticator.is_some()
     }
 
     /// How callers say who they are, for the log.
     pub(crate) fn name(&self) -> &'static str {
-        match (&self.tokens, &self.hook) {
+        match (&self.tokens, &self.authenticator) {
             (None, None) => "off",
             (Some(_), None) => "tokens",
             (None, Some(_)) => "program",
@@ -62,21 +62,21 @@ impl AuthSettings {
 }
 
 /// Lets requests in, or does not.
-pub(crate) struct Door {
+pub(crate) struct Authentication {
     tokens: Option<Tokens>,
-    hook: Option<Hook>,
+    authenticator: Option<SharedAuthenticator>,
     skip: SkipPaths,
     /// Whose objects are served; callers of other tenants are refused.
     tenant: Option<Tenant>,
 }
 
-impl Door {
-    /// The door that `settings` describe, to the objects of `tenant`.
+impl Authentication {
+    /// The authentication that `settings` describe, to the objects of `tenant`.
     pub(crate) fn new(settings: &AuthSettings, tenant: Option<Tenant>) -> Self {
         let tokens = settings.tokens.as_ref().map(Tokens::new);
         Self {
             tokens,
-            hook: settings.hook.clone(),
+            authenticator: settings.authenticator.clone(),
             skip: SkipPaths::new(&settings.skip_paths),
             tenant,
         }
@@ -87,16 +87,18 @@ impl Door {
     /// # Errors
     ///
     /// `Unauthenticated` when there is no token or a wrong one, `Forbidden` for a caller of another
-    /// tenant, and what the program's own hook fails with.
+    /// tenant, and what the program's own authenticator fails with.
     pub(crate) async fn admit(&self, head: &request::Parts) -> Result<Option<Caller>> {
-        if (self.tokens.is_none() && self.hook.is_none()) || self.skip.is_skipped(head) {
+        if (self.tokens.is_none() && self.authenticator.is_none()) || self.skip.is_skipped(head) {
             return Ok(None);
         }
         let token = bearer::token(&head.headers)?;
-        let caller = match (self.tokens.as_ref().and_then(|tokens| tokens.owner(token)), &self.hook)
-        {
+        let caller = match (
+            self.tokens.as_ref().and_then(|tokens| tokens.owner(token)),
+            &self.authenticator,
+        ) {
             (Some(caller), _) => caller,
-            (None, Some(hook)) => hook.authenticate(token, head).await?,
+            (None, Some(authenticator)) => authenticator.authenticate(token, head).await?,
             (None, None) => {
                 return Err(bearer::invalid("the bearer token is none that this server knows"));
             }

@@ -6,10 +6,10 @@ use super::*;
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const OTHER: &str = "fedcba9876543210fedcba9876543210";
 
-fn door() -> Door {
+fn authentication() -> Authentication {
     let tokens = Some(Secret::new(format!("{OTHER}, {TOKEN}")));
     let skip_paths = ["/health", "/do/Public/*"].map(str::to_owned).to_vec();
-    Door::new(&AuthSettings { tokens, skip_paths, hook: None }, None)
+    Authentication::new(&AuthSettings { tokens, skip_paths, authenticator: None }, None)
 }
 
 fn ask(path: &str, headers: &[(&str, &str)]) -> Result<Option<Caller>> {
@@ -17,7 +17,7 @@ fn ask(path: &str, headers: &[(&str, &str)]) -> Result<Option<Caller>> {
         .iter()
         .fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
     let (head, ()) = request.body(()).expect("a request").into_parts();
-    futures_util::FutureExt::now_or_never(door().admit(&head))
+    futures_util::FutureExt::now_or_never(authentication().admit(&head))
         .expect("configured tokens are compared at once")
 }
 
@@ -160,9 +160,10 @@ fn patterns_that_would_open_everything_are_none() {
 
 #[test]
 fn without_tokens_nobody_is_asked() {
-    let door = Door::new(&AuthSettings::default(), None);
+    let authentication = Authentication::new(&AuthSettings::default(), None);
     let (head, ()) = Request::get("/do/a").body(()).expect("a request").into_parts();
-    let admitted = futures_util::FutureExt::now_or_never(door.admit(&head)).expect("at once");
+    let admitted =
+        futures_util::FutureExt::now_or_never(authentication.admit(&head)).expect("at once");
     assert_eq!(admitted.expect("nobody asks"), None);
 }
 

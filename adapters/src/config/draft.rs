@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use dotdo_core::{Error, Result};
 
 use super::Config;
-use super::setting::{Knob, Slot};
+use super::setting::{Kind, Setting};
 
 /// How much of a wrong value an error repeats.
 const SHOWN_CHARS_MAX: usize = 80;
@@ -53,14 +53,14 @@ impl Draft {
     pub(super) fn put(
         &mut self,
         strength: Strength,
-        knob: &'static Knob,
+        setting: &'static Setting,
         name: &str,
         value: &str,
     ) -> Result<()> {
-        if !knob.slot.set(&mut self.config, value) {
-            return Err(unacceptable(knob, name, value));
+        if !setting.kind.set(&mut self.config, value) {
+            return Err(unacceptable(setting, name, value));
         }
-        self.said.insert(knob.key, (strength, name.to_owned()));
+        self.said.insert(setting.key, (strength, name.to_owned()));
         Ok(())
     }
 }
@@ -71,9 +71,9 @@ pub(super) fn wrong(message: String) -> Error {
 }
 
 /// Refuses the value of a setting, which was called `name` where it was written.
-pub(super) fn unacceptable(knob: &Knob, name: &str, value: &str) -> Error {
-    let accepts = knob.slot.accepts();
-    let hidden = matches!(knob.slot, Slot::Secret(_)) || value.contains('@');
+pub(super) fn unacceptable(setting: &Setting, name: &str, value: &str) -> Error {
+    let accepts = setting.kind.accepts();
+    let hidden = matches!(setting.kind, Kind::Secret(_)) || value.contains('@');
     if hidden {
         return wrong(format!(
             "{name} has a value that can't be used (not shown, it may hold a secret); it takes {accepts}"

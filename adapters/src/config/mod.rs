@@ -71,7 +71,7 @@ pub(crate) struct Config {
     pub(crate) lambda: LambdaSettings,
     /// How long a stop may take.
     pub(crate) shutdown: Duration,
-    /// The knobs of the core.
+    /// The settings of the core.
     pub(crate) settings: Settings,
 }
 

@@ -16,36 +16,38 @@ use crate::platforms::{LOOPBACK, Platform};
 /// # Errors
 ///
 /// `Invalid` when the platform can't work so, or what is written there would be lost.
-pub(super) fn apply(build: &mut Draft, platform: Platform, sources: &Sources) -> Result<()> {
+pub(super) fn apply(draft: &mut Draft, platform: Platform, sources: &Sources) -> Result<()> {
     let name = platform.name();
     if let Some(variable) = platform.needs().filter(|variable| sources.value(variable).is_none()) {
         return Err(wrong(format!(
             "the platform is {name}, and {variable}, which {name} sets, is not there; what takes plain HTTP anywhere is DOTDO_PLATFORM=http"
         )));
     }
-    if build.config.functions == Mode::Payload && platform != Platform::AzureFunctions {
+    if draft.config.functions == Mode::Payload && platform != Platform::AzureFunctions {
         return Err(wrong(format!(
             "azure_functions.mode is payload, and the platform is {name}: nobody sends payloads there"
         )));
     }
-    if build.strength("ownership") == Strength::Default {
-        build.config.settings.ownership = platform.ownership();
+    if draft.strength("ownership") == Strength::Default {
+        draft.config.settings.ownership = platform.ownership();
     }
-    if build.strength("host") == Strength::Default {
-        build.config.host = Some(platform.host().to_owned());
+    if draft.strength("host") == Strength::Default {
+        draft.config.host = Some(platform.host().to_owned());
     }
-    if build.strength("shutdown.deadline_ms") == Strength::Default {
-        build.config.shutdown = platform.shutdown();
+    if draft.strength("shutdown.deadline_ms") == Strength::Default {
+        draft.config.shutdown = platform.shutdown();
     }
     if let Some((variable, port)) =
         platform.port().and_then(|variable| Some((variable, sources.value(variable)?)))
     {
-        let knob =
-            TABLE.iter().find(|knob| knob.key == "port").expect("there is a setting for the port");
-        build.put(Strength::Flag, knob, variable, port)?;
-        build.config.host = Some(LOOPBACK.to_owned());
+        let setting = TABLE
+            .iter()
+            .find(|setting| setting.key == "port")
+            .expect("there is a setting for the port");
+        draft.put(Strength::Flag, setting, variable, port)?;
+        draft.config.host = Some(LOOPBACK.to_owned());
     }
-    let said = [build.strength("storage"), build.strength("r2.bucket")].into_iter().max();
+    let said = [draft.strength("storage"), draft.strength("r2.bucket")].into_iter().max();
     let at_home = platform.at_home().is_some_and(|variable| sources.value(variable).is_some());
     if !platform.keeps_folders() && !at_home && said == Some(Strength::Default) {
         return Err(wrong(format!(
@@ -53,8 +55,8 @@ pub(super) fn apply(build: &mut Draft, platform: Platform, sources: &Sources) ->
              gs://bucket/prefix, az://container/prefix), or to the folder of a volume that stays"
         )));
     }
-    build.config.reached = platform.reached(|variable| sources.value(variable));
-    reachable(&build.config, platform)
+    draft.config.reached = platform.reached(|variable| sources.value(variable));
+    reachable(&draft.config, platform)
 }
 
 /// Whether the others can find this server, when it asks them to forward to it.

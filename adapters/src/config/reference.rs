@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Config;
-use super::setting::Knob;
+use super::setting::Setting;
 use super::table::TABLE;
 
 const HEAD: &str = "# Settings
@@ -29,22 +29,23 @@ pub fn settings_reference() -> String {
     let mut out = HEAD.to_owned();
     let mut defaults = Config::default();
     let mut section = None;
-    for knob in TABLE.iter() {
-        let named = section_of(knob);
+    for setting in TABLE.iter() {
+        let named = section_of(setting);
         if section != Some(named) {
             section = Some(named);
             let _ = write!(out, "## {named}\n\n");
         }
-        let variables: Vec<String> = knob.variables().map(|name| format!("`{name}`")).collect();
-        let _ = writeln!(out, "- **`{}`** ({}): {}", knob.key, variables.join(", "), knob.about);
-        let default = match &*knob.slot.shown(&mut defaults) {
+        let variables: Vec<String> = setting.variables().map(|name| format!("`{name}`")).collect();
+        let _ =
+            writeln!(out, "- **`{}`** ({}): {}", setting.key, variables.join(", "), setting.about);
+        let default = match &*setting.kind.shown(&mut defaults) {
             "" => "no default".to_owned(),
             value => format!("default `{value}`"),
         };
-        let _ = writeln!(out, "  Takes {}; {default}.", knob.slot.accepts());
+        let _ = writeln!(out, "  Takes {}; {default}.", setting.kind.accepts());
         if TABLE
             .iter()
-            .skip_while(|other| other.key != knob.key)
+            .skip_while(|other| other.key != setting.key)
             .nth(1)
             .is_none_or(|next| section_of(next) != named)
         {
@@ -56,11 +57,11 @@ pub fn settings_reference() -> String {
     out
 }
 
-fn section_of(knob: &Knob) -> &'static str {
-    if knob.key == "trusted_proxies" {
+fn section_of(setting: &Setting) -> &'static str {
+    if setting.key == "trusted_proxies" {
         return "Middleware";
     }
-    match knob.key.split_once('.').map_or("", |(table, _)| table) {
+    match setting.key.split_once('.').map_or("", |(table, _)| table) {
         "" => "The server and its storage",
         "log" => "Logs",
         "auth" | "rate_limit" | "cors" | "compression" => "Middleware",

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use dotdo_core::{Error, Result};
 
 use super::draft::{Draft, Strength, unacceptable, wrong};
-use super::setting::{EMPTY_LIST, Slot};
+use super::setting::{EMPTY_LIST, Kind};
 use super::sources::Sources;
 use super::suggest::nearest;
 use super::table::TABLE;
@@ -30,59 +30,61 @@ const FLY_MACHINE: &str = "FLY_MACHINE_ID";
 ///
 /// `Invalid`, naming the setting as it was written, what it got and what it takes.
 pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
-    let mut build = Draft::default();
+    let mut draft = Draft::default();
     for (strength, file) in [(Strength::User, &sources.user), (Strength::Project, &sources.project)]
     {
         if let Some((name, text)) = file {
-            build.file(strength, name, text)?;
+            draft.file(strength, name, text)?;
         }
     }
-    let warnings = build.environment(&sources.environment)?;
+    let warnings = draft.environment(&sources.environment)?;
     for (key, flag, value) in &sources.flags {
-        let knob =
-            TABLE.iter().find(|knob| knob.key == *key).expect("every flag belongs to a setting");
-        build.put(Strength::Flag, knob, flag, value)?;
+        let setting = TABLE
+            .iter()
+            .find(|setting| setting.key == *key)
+            .expect("every flag belongs to a setting");
+        draft.put(Strength::Flag, setting, flag, value)?;
     }
-    if build.strength("r2.bucket") > build.strength("storage") {
-        build.config.storage =
-            build.config.access.r2.bucket.as_ref().map(|bucket| format!("s3://{bucket}"));
+    if draft.strength("r2.bucket") > draft.strength("storage") {
+        draft.config.storage =
+            draft.config.access.r2.bucket.as_ref().map(|bucket| format!("s3://{bucket}"));
     }
-    let platform = build
+    let platform = draft
         .config
         .platform
         .unwrap_or_else(|| Platform::found(|name| sources.value(name).is_some()));
-    platform_defaults::apply(&mut build, platform, sources)?;
+    platform_defaults::apply(&mut draft, platform, sources)?;
     let (row, object) =
-        (build.config.settings.row_bytes_max, build.config.settings.object_bytes_max);
+        (draft.config.settings.row_bytes_max, draft.config.settings.object_bytes_max);
     if u64::from(row) > object {
         return Err(wrong(format!(
             "limits.row_bytes_max is {row}; it can't be more than limits.object_bytes_max, which is {object}"
         )));
     }
-    if build.config.peer_secret.as_ref().is_some_and(|secret| !are_secrets(secret.reveal())) {
+    if draft.config.peer_secret.as_ref().is_some_and(|secret| !are_secrets(secret.reveal())) {
         return Err(wrong(format!(
             "peer_secret has fewer than {SECRET_BYTES_MIN} bytes (not shown); `openssl rand -hex 32` makes a good one"
         )));
     }
-    if build.config.redis_url.as_ref().is_some_and(|url| !redis::is_address(url.reveal())) {
+    if draft.config.redis_url.as_ref().is_some_and(|url| !redis::is_address(url.reveal())) {
         return Err(wrong(format!(
             "redis_url has a value that can't be used (not shown, it may hold a password); it takes {}",
             redis::ACCEPTED
         )));
     }
-    if build.config.edge.auth.tokens.as_ref().is_some_and(|tokens| !are_tokens(tokens.reveal())) {
+    if draft.config.edge.auth.tokens.as_ref().is_some_and(|tokens| !are_tokens(tokens.reveal())) {
         return Err(wrong(format!(
             "auth.tokens has a token with fewer than {TOKEN_BYTES_MIN} characters, or with others than letters, digits and -._~+/ (not shown); \
              `openssl rand -hex 32` makes a good one"
         )));
     }
-    build.config.traces.check()?;
-    if let Some(why) = build.config.edge.mistake() {
+    draft.config.traces.check()?;
+    if let Some(why) = draft.config.edge.mistake() {
         return Err(wrong(why.to_owned()));
     }
-    trust::check(&build)?;
-    let store = storage::store(&build.config)?;
-    Ok(Resolved { config: build.config, platform, store, warnings })
+    trust::check(&draft)?;
+    let store = storage::store(&draft.config)?;
+    Ok(Resolved { config: draft.config, platform, store, warnings })
 }
 
 impl Draft {
@@ -94,14 +96,15 @@ impl Draft {
             .filter(|(_, value)| !value.is_empty())
             .map(|(name, value)| (&**name, &**value))
             .collect();
-        let known: Vec<String> = TABLE.iter().flat_map(|knob| knob.variables()).collect();
+        let known: Vec<String> = TABLE.iter().flat_map(|setting| setting.variables()).collect();
         let mut ours: Vec<&str> = variables
             .iter()
             .map(|(name, _)| &**name)
             .filter(|name| name.starts_with("DOTDO_"))
             .collect();
         ours.sort_unstable();
-        if let Some(unknown) = ours.into_iter().find(|name| !known.iter().any(|knob| knob == name))
+        if let Some(unknown) =
+            ours.into_iter().find(|name| !known.iter().any(|setting| setting == name))
         {
             return Err(unknown_name(
                 &format!("the environment variable {unknown}"),
@@ -116,10 +119,10 @@ impl Draft {
             )));
         }
         self.config.fly_machine = given.get(FLY_MACHINE).map(|id| (*id).to_owned());
-        for knob in TABLE.iter() {
-            for name in knob.variables() {
+        for setting in TABLE.iter() {
+            for name in setting.variables() {
                 if let Some(value) = given.get(&*name) {
-                    self.put(Strength::Environment, knob, &name, value)?;
+                    self.put(Strength::Environment, setting, &name, value)?;
                 }
             }
         }
@@ -148,10 +151,12 @@ impl Draft {
     ) -> Result<()> {
         for (key, value) in table {
             let key = format!("{path}{key}");
-            let Some(knob) = TABLE.iter().find(|knob| knob.key == key) else {
+            let Some(setting) = TABLE.iter().find(|setting| setting.key == key) else {
                 match value {
                     toml::Value::Table(inner)
-                        if TABLE.iter().any(|knob| knob.key.starts_with(&format!("{key}."))) =>
+                        if TABLE
+                            .iter()
+                            .any(|setting| setting.key.starts_with(&format!("{key}."))) =>
                     {
                         self.table(strength, file, &format!("{key}."), inner)?;
                         continue;
@@ -160,7 +165,7 @@ impl Draft {
                         return Err(unknown_name(
                             &format!("{file}: {key}"),
                             &key,
-                            TABLE.iter().map(|knob| knob.key),
+                            TABLE.iter().map(|setting| setting.key),
                         ));
                     }
                 }
@@ -169,15 +174,15 @@ impl Draft {
                 toml::Value::String(text) => text.clone(),
                 toml::Value::Integer(number) => number.to_string(),
                 toml::Value::Boolean(on) => on.to_string(),
-                toml::Value::Array(items) if matches!(knob.slot, Slot::List { .. }) => {
+                toml::Value::Array(items) if matches!(setting.kind, Kind::List { .. }) => {
                     listed(items)
-                        .ok_or_else(|| unacceptable(knob, &format!("{file}: {key}"), "array"))?
+                        .ok_or_else(|| unacceptable(setting, &format!("{file}: {key}"), "array"))?
                 }
                 other => {
-                    return Err(unacceptable(knob, &format!("{file}: {key}"), other.type_str()));
+                    return Err(unacceptable(setting, &format!("{file}: {key}"), other.type_str()));
                 }
             };
-            self.put(strength, knob, &format!("{file}: {key}"), &text)?;
+            self.put(strength, setting, &format!("{file}: {key}"), &text)?;
         }
         Ok(())
     }

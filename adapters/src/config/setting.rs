@@ -11,19 +11,19 @@ use super::Config;
 const FOREIGN: [&str; 5] = ["r2.", "aws.", "google.", "azure.", "otel."];
 
 /// One setting.
-pub(super) struct Knob {
+pub(super) struct Setting {
     /// Its name in files, with a dot for each table.
     pub(super) key: &'static str,
     /// Further names in the environment; the one made from the key wins over them.
     pub(super) aliases: &'static [&'static str],
     /// What it takes and where that goes.
-    pub(super) slot: Slot,
+    pub(super) kind: Kind,
     /// What it does: one sentence or two for a user.
     pub(super) about: &'static str,
 }
 
 /// What a setting takes, and the field that keeps it.
-pub(super) enum Slot {
+pub(super) enum Kind {
     /// A number of milliseconds.
     Millis(RangeInclusive<u64>, fn(&mut Config) -> &mut Duration),
     /// A number of something.
@@ -57,9 +57,9 @@ pub(super) enum Slot {
 /// The empty list, where an empty text would count as not set.
 pub(super) const EMPTY_LIST: &str = "none";
 
-impl Knob {
-    pub(super) const fn new(key: &'static str, slot: Slot, about: &'static str) -> Self {
-        Self { key, aliases: &[], slot, about }
+impl Setting {
+    pub(super) const fn new(key: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { key, aliases: &[], kind, about }
     }
 
     pub(super) const fn with_aliases(mut self, aliases: &'static [&'static str]) -> Self {
@@ -80,7 +80,7 @@ impl Knob {
     }
 }
 
-impl Slot {
+impl Kind {
     /// What can be given, as the end of the sentence "it takes …".
     pub(super) fn accepts(&self) -> String {
         match self {
@@ -170,7 +170,7 @@ fn switch(text: &str) -> Option<bool> {
 
 macro_rules! number {
     ($unit:literal, $range:expr, $($field:ident).+) => {
-        Slot::Number {
+        Kind::Number {
             unit: $unit,
             range: $range,
             get: |config| u64::try_from(config.$($field).+).unwrap_or(u64::MAX),
@@ -182,19 +182,19 @@ macro_rules! number {
 
 macro_rules! text {
     ($accepts:literal, $check:expr, $($field:ident).+) => {
-        Slot::Text { accepts: $accepts, check: $check, field: |config| &mut config.$($field).+ }
+        Kind::Text { accepts: $accepts, check: $check, field: |config| &mut config.$($field).+ }
     };
 }
 
 macro_rules! list {
     ($accepts:literal, $check:expr, $($field:ident).+) => {
-        Slot::List { accepts: $accepts, check: $check, field: |config| &mut config.$($field).+ }
+        Kind::List { accepts: $accepts, check: $check, field: |config| &mut config.$($field).+ }
     };
 }
 
 macro_rules! secret {
     ($($field:ident).+) => {
-        Slot::Secret(|config| &mut config.$($field).+)
+        Kind::Secret(|config| &mut config.$($field).+)
     };
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use dotdo_core::{AzureCredentials, Error, Ownership, S3Credentials};
 use proptest::prelude::*;
 
-use super::setting::Slot;
+use super::setting::Kind;
 use super::table::TABLE;
 use super::*;
 
@@ -406,16 +406,16 @@ fn secrets_are_not_printed() {
 #[test]
 fn the_table_has_no_name_twice_and_defaults_that_it_takes_itself() {
     let mut names = BTreeSet::new();
-    for knob in TABLE.iter() {
-        assert!(names.insert(knob.key.to_owned()), "{}", knob.key);
-        for name in knob.variables() {
+    for setting in TABLE.iter() {
+        assert!(names.insert(setting.key.to_owned()), "{}", setting.key);
+        for name in setting.variables() {
             assert!(names.insert(name.clone()), "{name}");
         }
-        let default = knob.slot.shown(&mut Config::default());
+        let default = setting.kind.shown(&mut Config::default());
         assert!(
-            default.is_empty() || knob.slot.set(&mut Config::default(), &default),
+            default.is_empty() || setting.kind.set(&mut Config::default(), &default),
             "{} has the default {default}",
-            knob.key
+            setting.key
         );
     }
 }
@@ -436,19 +436,19 @@ fn the_documentation_is_the_table() {
 proptest! {
     #[test]
     fn every_number_is_taken_exactly_within_its_range(at in 0..TABLE.len(), value in prop_oneof![any::<u64>(), 0..100_000u64]) {
-        let knob = &TABLE[at];
-        let (Slot::Millis(range, _) | Slot::Number { range, .. }) = &knob.slot else { return Ok(()) };
+        let setting = &TABLE[at];
+        let (Kind::Millis(range, _) | Kind::Number { range, .. }) = &setting.kind else { return Ok(()) };
         for value in [value, *range.start(), *range.end(), range.start().saturating_sub(1), range.end() + 1] {
             let text = value.to_string();
             let mut config = Config::default();
             // A row can't be larger than an object, whatever its own range.
             let roomy = ("DOTDO_LIMITS_OBJECT_BYTES_MAX", "1073741824");
             let small = ("DOTDO_LIMITS_ROW_BYTES_MAX", "1024");
-            let taken = resolve(&environment(&[small, roomy, (&knob.variable(), &text)])).is_ok();
-            prop_assert_eq!(taken, range.contains(&value), "{} {}", knob.key, value);
-            prop_assert_eq!(knob.slot.set(&mut config, &text), taken);
+            let taken = resolve(&environment(&[small, roomy, (&setting.variable(), &text)])).is_ok();
+            prop_assert_eq!(taken, range.contains(&value), "{} {}", setting.key, value);
+            prop_assert_eq!(setting.kind.set(&mut config, &text), taken);
             if taken {
-                prop_assert_eq!(knob.slot.shown(&mut config), text);
+                prop_assert_eq!(setting.kind.shown(&mut config), text);
             }
         }
     }

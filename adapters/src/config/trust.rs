@@ -66,38 +66,38 @@ const OF_THE_PLATFORM: [&str; 4] = [
 ///
 /// `Invalid`, naming both, when the project's file says where something goes that it does not bring
 /// itself.
-pub(super) fn check(build: &Draft) -> Result<()> {
-    if let Some(name) = OF_THE_PLATFORM.into_iter().find_map(|key| build.of_project(key)) {
+pub(super) fn check(draft: &Draft) -> Result<()> {
+    if let Some(name) = OF_THE_PLATFORM.into_iter().find_map(|key| draft.of_project(key)) {
         return Err(wrong(format!(
             "{name}: this says where the platform gives out credentials, and a project's file can't say that; set it in the environment"
         )));
     }
-    let storage = build.config.storage.as_deref().unwrap_or_default();
+    let storage = draft.config.storage.as_deref().unwrap_or_default();
     let store = [("s3://", &S3), ("gs://", &GOOGLE), ("az://", &AZURE)]
         .into_iter()
         .find(|(scheme, _)| storage.starts_with(scheme));
     for way in store.map(|(_, way)| way).into_iter().chain([&TRACES]) {
-        way.check(build)?;
+        way.check(draft)?;
     }
     Ok(())
 }
 
 impl Way {
-    fn check(&self, build: &Draft) -> Result<()> {
+    fn check(&self, draft: &Draft) -> Result<()> {
         let Some(place) = self
             .places
             .iter()
-            .find(|key| build.name(key).is_some())
-            .and_then(|key| build.of_project(key))
+            .find(|key| draft.name(key).is_some())
+            .and_then(|key| draft.of_project(key))
         else {
             return Ok(());
         };
         let used =
-            self.secrets.iter().find(|group| group.iter().any(|key| build.name(key).is_some()));
+            self.secrets.iter().find(|group| group.iter().any(|key| draft.name(key).is_some()));
         let mut sent = used.into_iter().flat_map(|group| group.iter());
         let foreign = sent
-            .find(|key| build.of_project(key).is_none() && build.name(key).is_some())
-            .and_then(|key| build.name(key));
+            .find(|key| draft.of_project(key).is_none() && draft.name(key).is_some())
+            .and_then(|key| draft.name(key));
         let otherwise = self.otherwise.filter(|_| used.is_none());
         match foreign.or(otherwise) {
             Some(secret) => Err(wrong(format!(

@@ -1,4 +1,4 @@
-//! A service that has answered already: what a layer is put around to be asked what it does with a
+//! A service whose response exists: a tower layer around it shows what the layer does to that
 //! response.
 
 use std::convert::Infallible;
@@ -10,9 +10,9 @@ use tower::Service;
 
 /// Answers with this response, once.
 #[derive(Debug, Clone)]
-pub(super) struct Already<B>(pub(super) http::Response<B>);
+pub(super) struct Answered<B>(pub(super) http::Response<B>);
 
-impl<B: Default> Service<http::Request<()>> for Already<B> {
+impl<B: Default> Service<http::Request<()>> for Answered<B> {
     type Response = http::Response<B>;
     type Error = Infallible;
     type Future = Ready<Result<http::Response<B>, Infallible>>;
@@ -26,7 +26,7 @@ impl<B: Default> Service<http::Request<()>> for Already<B> {
     }
 }
 
-/// What a layer around an [`Already`] makes of `request`.
+/// What a layer around an [`Answered`] makes of `request`.
 pub(super) fn ask<S, B>(mut layer: S, request: http::Request<()>) -> http::Response<B>
 where
     S: Service<http::Request<()>, Response = http::Response<B>, Error = Infallible>,

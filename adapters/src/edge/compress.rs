@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::compression::{Compression, CompressionBody};
 
-use super::answered::{Already, ask};
+use super::answered::{Answered, ask};
 use super::vary;
 
 /// What can go wrong with a body on its way through the layer.
@@ -59,7 +59,7 @@ pub(super) fn compressed(
     for value in asked.get_all(header::ACCEPT_ENCODING) {
         probe.headers_mut().append(header::ACCEPT_ENCODING, value.clone());
     }
-    let layer = Compression::new(Already(response))
+    let layer = Compression::new(Answered(response))
         .compress_when(SizeAbove::new(settings.bytes_min).and(is_compressible));
     let mut answer: http::Response<CompressionBody<Body>> = ask(layer, probe);
     // A client that takes nothing gets what there is: the object has done its work (RFC 9110

@@ -11,7 +11,7 @@ use dotdo_core::{OBJECT_HEADERS, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request};
 use tower_http::cors;
 
-use super::answered::{Already, ask};
+use super::answered::{Answered, ask};
 use super::vary;
 
 /// Every origin.
@@ -138,7 +138,7 @@ pub(crate) fn is_header(text: &str) -> bool {
 }
 
 /// Says to browsers what pages of other origins may do.
-pub(super) struct Cors(cors::Cors<Already<()>>);
+pub(super) struct Cors(cors::Cors<Answered<()>>);
 
 impl Cors {
     /// What the settings ask for, if they do. Items that are none of their kind were refused
@@ -147,7 +147,7 @@ impl Cors {
         if settings.origins.is_empty() {
             return None;
         }
-        let layer = cors::Cors::new(Already(http::Response::new(())))
+        let layer = cors::Cors::new(Answered(http::Response::new(())))
             .allow_methods(
                 settings
                     .methods

@@ -34,13 +34,13 @@ pub(crate) fn is_host(text: &str) -> bool {
 }
 
 /// Refuses what pages of others send.
-pub(super) struct Foreign {
+pub(super) struct CrossSite {
     reach: Reach,
     /// Names under which the server may be called, besides those of the machine itself.
     names: Vec<String>,
 }
 
-impl Foreign {
+impl CrossSite {
     /// What the settings ask for; nothing where callers have to prove who they are, or anybody can
     /// come anyway.
     pub(super) fn new(settings: &EdgeSettings) -> Option<Self> {
@@ -179,15 +179,15 @@ mod tests {
     use super::*;
     use crate::edge::CorsSettings;
 
-    fn foreign(reach: Reach, names: &[&str]) -> Foreign {
+    fn cross_site(reach: Reach, names: &[&str]) -> CrossSite {
         let allowed_hosts = names.iter().map(|name| (*name).to_owned()).collect();
-        Foreign::new(&EdgeSettings { reach, allowed_hosts, ..EdgeSettings::default() })
+        CrossSite::new(&EdgeSettings { reach, allowed_hosts, ..EdgeSettings::default() })
             .expect("nobody proves anything")
     }
 
     /// What becomes of a request with these headers: the error's code, or nothing.
     fn checked(
-        foreign: &Foreign,
+        cross_site: &CrossSite,
         cors: Option<&Cors>,
         method: Method,
         headers: &[(&str, &str)],
@@ -197,12 +197,12 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).expect("a request").into_parts();
-        foreign.check(&head, cors).map_or_else(|error| error.code(), |()| "")
+        cross_site.check(&head, cors).map_or_else(|error| error.code(), |()| "")
     }
 
     #[test]
     fn only_names_of_this_machine_are_its_own() {
-        let machine = foreign(Reach::Machine, &["Example.COM", "10.0.0.7"]);
+        let machine = cross_site(Reach::Machine, &["Example.COM", "10.0.0.7"]);
         for good in [
             "localhost",
             "LOCALHOST:8787",
@@ -236,13 +236,13 @@ mod tests {
         ] {
             assert!(!machine.knows(bad), "{bad}");
         }
-        assert!(foreign(Reach::Network, &[]).knows("anything"), "its names can't be known");
-        assert!(!foreign(Reach::Network, &["known"]).knows("anything"));
+        assert!(cross_site(Reach::Network, &[]).knows("anything"), "its names can't be known");
+        assert!(!cross_site(Reach::Network, &["known"]).knows("anything"));
     }
 
     #[test]
     fn who_proves_nothing_is_asked_where_the_page_comes_from() {
-        let (machine, post, get) = (foreign(Reach::Machine, &[]), Method::POST, Method::GET);
+        let (machine, post, get) = (cross_site(Reach::Machine, &[]), Method::POST, Method::GET);
         let host = ("host", "localhost:8787");
         for (method, headers, expected) in [
             (&post, &[host][..], ""),
@@ -305,7 +305,7 @@ mod tests {
                 "{method} {headers:?}"
             );
         }
-        let network = foreign(Reach::Network, &[]);
+        let network = cross_site(Reach::Network, &[]);
         let proxied = [
             ("host", "upstream:8787"),
             ("x-forwarded-host", "app.example"),
@@ -327,7 +327,7 @@ mod tests {
     fn the_origins_of_cors_may_use_it() {
         let origins = vec!["https://app.example".to_owned()];
         let cors = Cors::new(&CorsSettings { origins, ..CorsSettings::default() });
-        let machine = foreign(Reach::Machine, &[]);
+        let machine = cross_site(Reach::Machine, &[]);
         let from = |origin| {
             checked(
                 &machine,

@@ -1,12 +1,65 @@
 //! The last touch on a response: what an object may have got wrong about HTTP, the request id, and
 //! HEAD.
 
-use dotdo_core::{Body, Error, ErrorKind, REQUEST_ID_HEADER, Response, Result};
-use http::{HeaderValue, Method, header};
+use dotdo_core::{Body, Error, ErrorKind, ObjectId, REQUEST_ID_HEADER, Response, Result};
+use http::{HeaderMap, HeaderValue, Method, header};
 use http_body::Body as _;
 
+use super::access::Line;
+use super::context::RequestContext;
+use super::error::Audience;
+use super::{Edge, Objects, Reach, compress, error};
+
+impl<O: Objects> Edge<O> {
+    /// What is sent for an outcome: negotiated for the client, counted and logged.
+    pub(super) fn finish(&self, outcome: Result<Response>, context: RequestContext) -> Response {
+        let RequestContext { mut line, asked, quota, trace, is_cross_site, _in_flight } = context;
+        let mut response = outcome.and_then(checked).unwrap_or_else(|error| {
+            let response = error::response(&error, &line.id, self.audience(&line, is_cross_site));
+            line.error = Some(error);
+            response
+        });
+        line.status = response.status();
+        line.trace_id = trace.id();
+        let class = line.object.as_ref().map(ObjectId::class);
+        self.metrics.count(class, line.status, line.started.elapsed());
+        trace.end(&line.method, class, line.status, line.error.as_ref().map(Error::code));
+        if let Some(quota) = quota {
+            quota.tell(response.headers_mut());
+        }
+        if let Some(asked) = &asked {
+            response = self.negotiated(response, asked);
+        }
+        let response = finished(response, &line.method, line.id.clone());
+        line.follow(self.settings.access_log, response)
+    }
+
+    /// How much the receiver of an answer may be told of the server's own affairs.
+    fn audience(&self, line: &Line, is_cross_site: bool) -> Audience {
+        let is_here =
+            self.settings.reach == Reach::Machine && !self.settings.auth.is_on() && !is_cross_site;
+        match (line.peer, &line.caller) {
+            (Some(_), _) => Audience::Server,
+            (None, Some(_)) => Audience::Caller,
+            (None, None) if is_here => Audience::Caller,
+            (None, None) => Audience::Stranger,
+        }
+    }
+
+    /// The response in the form that the client asked for.
+    fn negotiated(&self, mut response: Response, asked: &HeaderMap) -> Response {
+        if self.settings.compression.is_on {
+            response = compress::compressed(&self.settings.compression, asked, response);
+        }
+        if let Some(cors) = &self.cors {
+            cors.tell(asked, response.headers_mut());
+        }
+        response
+    }
+}
+
 /// Refuses what can't be sent as a response.
-pub(super) fn checked(response: Response) -> Result<Response> {
+fn checked(response: Response) -> Result<Response> {
     if response.status().is_informational() {
         let status = response.status().as_u16();
         return Err(Error::new(
@@ -18,11 +71,7 @@ pub(super) fn checked(response: Response) -> Result<Response> {
 }
 
 /// The response as it is sent.
-pub(super) fn finished(
-    mut response: Response,
-    method: &Method,
-    request_id: HeaderValue,
-) -> Response {
+fn finished(mut response: Response, method: &Method, request_id: HeaderValue) -> Response {
     response.headers_mut().insert(REQUEST_ID_HEADER, request_id);
     let length = response.body().size_hint().exact();
     if method == Method::HEAD {

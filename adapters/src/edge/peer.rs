@@ -10,8 +10,10 @@ use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-use super::{Edge, Objects, Seen, survive};
-use crate::cluster::peers::{Arrival, Kind, kind_named};
+use super::context::RequestContext;
+use super::dispatch::survive;
+use super::{Edge, Objects};
+use crate::cluster::peers::{ForwardedRequest, Kind, kind_named};
 
 /// What a server did with another one's request.
 type Outcome = (Kind, Result<Response>);
@@ -20,16 +22,16 @@ impl<O: Objects> Edge<O> {
     /// Answers a request of another server, whatever happens, and says what the answer is.
     pub(super) async fn answer_peer<B>(
         &self,
-        arrival: &Arrival,
+        arrival: &ForwardedRequest,
         request: http::Request<B>,
-        mut seen: Seen,
+        mut context: RequestContext,
     ) -> Response
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        (seen.line.peer, seen.line.client) = (Some(arrival.sender()), arrival.client());
-        let outcome = survive(self.dispatch_peer(arrival, request, &mut seen)).await;
+        (context.line.peer, context.line.client) = (Some(arrival.sender()), arrival.client());
+        let outcome = survive(self.dispatch_peer(arrival, request, &mut context)).await;
         let (kind, outcome) =
             outcome.unwrap_or_else(|error| (Kind::Error(kind_named(error.kind())), Err(error)));
         let result = match kind {
@@ -38,29 +40,29 @@ impl<O: Objects> Edge<O> {
             Kind::NotOwner => "not_owner",
         };
         metrics::counter!("dotdo_peer_requests_total", "result" => result).increment(1);
-        self.gate.marked(kind, self.finish(outcome, seen))
+        self.forwarded.marked(kind, self.finish(outcome, context))
     }
 
     async fn dispatch_peer<B>(
         &self,
-        arrival: &Arrival,
+        arrival: &ForwardedRequest,
         request: http::Request<B>,
-        seen: &mut Seen,
+        context: &mut RequestContext,
     ) -> Result<Outcome>
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        seen.line.object = Some(arrival.object.clone());
+        context.line.object = Some(arrival.object.clone());
         if !self.objects.admits(&arrival.object).await {
             return Ok(not_owner());
         }
         let (mut head, body) = request.into_parts();
         arrival.restore(&mut head)?;
-        seen.line.uri = head.uri.clone();
+        context.line.uri = head.uri.clone();
         let begun = tokio::time::timeout(self.settings.body_stall, Begun::new(body)).await;
         let body = begun.map_err(|_| stalled())??;
-        let body = self.receive(body, &mut head, &arrival.object, seen).await?;
+        let body = self.receive(body, &mut head, &arrival.object, context).await?;
         Ok(
             match self
                 .objects

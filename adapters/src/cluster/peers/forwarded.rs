@@ -19,7 +19,7 @@ use crate::edge::ClientAddress;
 pub(crate) struct Proven;
 
 /// What a server does with requests that other servers, or proxies that know them, have passed on.
-pub(crate) enum Gate {
+pub(crate) enum ForwardedRequests {
     /// It takes none.
     Closed,
     /// It takes those of peers that have proved who they are, for the process with this id.
@@ -29,7 +29,7 @@ pub(crate) enum Gate {
 }
 
 /// A request of a peer.
-pub(crate) struct Arrival {
+pub(crate) struct ForwardedRequest {
     /// The object that it is for.
     pub(crate) object: ObjectId,
     /// Where it has been.
@@ -37,13 +37,13 @@ pub(crate) struct Arrival {
     envelope: Envelope,
 }
 
-impl Gate {
+impl ForwardedRequests {
     /// What the request is if it says that a peer sends it; `None` for any other.
     ///
     /// # Errors
     ///
     /// `Forbidden` when its connection does not prove that, or it is not for this process.
-    pub(crate) fn arrival(&self, head: &request::Parts) -> Option<Result<Arrival>> {
+    pub(crate) fn arrival(&self, head: &request::Parts) -> Option<Result<ForwardedRequest>> {
         let mut values = head.headers.get_all(PEER_HEADER).iter();
         let value = values.next()?;
         let is_proven = head.extensions.get::<Proven>().is_some();
@@ -72,7 +72,7 @@ impl Gate {
     }
 }
 
-fn arrival(me: Uuid, value: &HeaderValue) -> Result<Arrival, &'static str> {
+fn arrival(me: Uuid, value: &HeaderValue) -> Result<ForwardedRequest, &'static str> {
     let envelope = Envelope::opened(value).ok_or("the header dotdo-peer can't be read")?;
     if envelope.to != me {
         return Err("it is for another server");
@@ -98,10 +98,14 @@ fn arrival(me: Uuid, value: &HeaderValue) -> Result<Arrival, &'static str> {
         identity,
         attempt: envelope.attempt,
     };
-    Ok(Arrival { object: named(&envelope.object.0, &envelope.object.1)?, journey, envelope })
+    Ok(ForwardedRequest {
+        object: named(&envelope.object.0, &envelope.object.1)?,
+        journey,
+        envelope,
+    })
 }
 
-impl Arrival {
+impl ForwardedRequest {
     /// The server that sends it.
     pub(crate) fn sender(&self) -> Uuid {
         self.envelope.from

@@ -28,7 +28,7 @@ use http::HeaderName;
 use self::answer::error_from;
 pub(crate) use self::answer::kind_named;
 pub(crate) use self::envelope::Kind;
-pub(crate) use self::forwarded::{Arrival, Gate, Proven};
+pub(crate) use self::forwarded::{ForwardedRequest, ForwardedRequests, Proven};
 pub(crate) use self::own_address::own_address;
 pub(crate) use self::plan::Plan;
 pub(crate) use self::secrets::{SECRET_BYTES_MIN, are_secrets};

@@ -7,7 +7,7 @@ use dotdo_core::{Error, Ownership, Peers, Result, Secret};
 use uuid::Uuid;
 
 use super::fly::{self, Replay};
-use super::forwarded::Gate;
+use super::forwarded::ForwardedRequests;
 use super::proxy::Proxy;
 use super::secrets::{Keys, first, place};
 use super::tls::{Acceptor, Identity};
@@ -126,11 +126,11 @@ impl Plan {
     }
 
     /// What is taken from the others.
-    pub(crate) fn gate(&self, me: Uuid) -> Gate {
+    pub(crate) fn forwarded_requests(&self, me: Uuid) -> ForwardedRequests {
         match self {
-            Self::Off => Gate::Closed,
-            Self::Proxy { .. } => Gate::Peers(me),
-            Self::Fly { .. } => Gate::Fly,
+            Self::Off => ForwardedRequests::Closed,
+            Self::Proxy { .. } => ForwardedRequests::Peers(me),
+            Self::Fly { .. } => ForwardedRequests::Fly,
         }
     }
 

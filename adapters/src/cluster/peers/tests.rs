@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
 use super::envelope::Envelope;
-use super::forwarded::Gate;
+use super::forwarded::ForwardedRequests;
 use super::headers::strip;
 use super::secrets::{Keys, place};
 use super::tls::Identity;
@@ -53,7 +53,11 @@ fn envelope() -> Envelope {
 }
 
 /// What a gate makes of a request with this header: the object, or why it is refused.
-fn ask(gate: &Gate, value: HeaderValue, proven: Option<Proven>) -> Result<String, String> {
+fn ask(
+    gate: &ForwardedRequests,
+    value: HeaderValue,
+    proven: Option<Proven>,
+) -> Result<String, String> {
     let request = http::Request::builder().method(Method::POST).header(PEER_HEADER, value).body(());
     let (mut head, ()) = request.expect("a request").into_parts();
     proven.map(|proven| head.extensions.insert(proven));
@@ -76,7 +80,7 @@ fn ask(gate: &Gate, value: HeaderValue, proven: Option<Proven>) -> Result<String
 
 #[test]
 fn a_peer_is_believed_on_a_connection_that_has_proved_it() {
-    let (gate, value) = (Gate::Peers(me()), envelope().sealed());
+    let (gate, value) = (ForwardedRequests::Peers(me()), envelope().sealed());
     assert_eq!(
         ask(&gate, value.clone(), Some(Proven)),
         Ok("Counter/a/b ü [Counter/first] Some(7)".to_owned())
@@ -85,7 +89,7 @@ fn a_peer_is_believed_on_a_connection_that_has_proved_it() {
         ask(&gate, value.clone(), None),
         Err("its connection does not prove that".to_owned())
     );
-    for closed in [Gate::Closed, Gate::Fly] {
+    for closed in [ForwardedRequests::Closed, ForwardedRequests::Fly] {
         assert_eq!(
             ask(&closed, value.clone(), Some(Proven)),
             Err("this server takes no requests of other servers".to_owned())
@@ -107,10 +111,17 @@ fn a_proof_is_not_enough() {
     for (why, change) in cases {
         let mut envelope = envelope();
         change(&mut envelope);
-        assert_eq!(ask(&Gate::Peers(me()), envelope.sealed(), Some(Proven)), Err(why.to_owned()));
+        assert_eq!(
+            ask(&ForwardedRequests::Peers(me()), envelope.sealed(), Some(Proven)),
+            Err(why.to_owned())
+        );
     }
     for unreadable in ["", "x", "e30", "{}"] {
-        let refusal = ask(&Gate::Peers(me()), HeaderValue::from_static(unreadable), Some(Proven));
+        let refusal = ask(
+            &ForwardedRequests::Peers(me()),
+            HeaderValue::from_static(unreadable),
+            Some(Proven),
+        );
         assert_eq!(
             refusal,
             Err("the header dotdo-peer can't be read".to_owned()),

@@ -1,7 +1,7 @@
 //! The ways into the stores, under the names that their own tools use.
 
 use super::{any, web_address};
-use crate::config::setting::{Knob, Slot, secret, text};
+use crate::config::setting::{Kind, Setting, secret, text};
 use crate::config::storage::is_bucket;
 
 /// Whether `text` can be a part of a host's name: services are found at names that are made of it.
@@ -15,95 +15,99 @@ fn is_directory(text: &str) -> bool {
 }
 
 /// Keys, regions and endpoints.
-pub(super) static ACCESS: &[Knob] = &[
-    Knob::new(
+pub(super) static ACCESS: &[Setting] = &[
+    Setting::new(
         "r2.endpoint",
         text!("an address with http:// or https://", web_address, access.r2.endpoint),
         "The address of the R2 account.",
     ),
-    Knob::new(
+    Setting::new(
         "r2.bucket",
         text!("the name of a bucket", is_bucket, access.r2.bucket),
         "Alone it means the storage `s3://` with this bucket.",
     ),
-    Knob::new(
+    Setting::new(
         "r2.access_key_id",
         text!("text", any, access.r2.access_key_id),
         "The public half of the key pair; wins over Amazon's.",
     ),
-    Knob::new("r2.secret_access_key", secret!(access.r2.secret_access_key), "The secret half."),
-    Knob::new(
+    Setting::new("r2.secret_access_key", secret!(access.r2.secret_access_key), "The secret half."),
+    Setting::new(
         "aws.endpoint_url",
         text!("an address with http:// or https://", web_address, access.aws.endpoint_url),
         "The address of a service that speaks S3, when it is not Amazon's.",
     ),
-    Knob::new(
+    Setting::new(
         "aws.endpoint_url_s3",
         text!("an address with http:// or https://", web_address, access.aws.endpoint_url_s3),
         "The same, and wins.",
     ),
-    Knob::new(
+    Setting::new(
         "aws.region",
         text!("letters, digits and hyphens", is_label, access.aws.region),
         "The region; `us-east-1` when nothing says another, `auto` on R2.",
     ),
-    Knob::new(
+    Setting::new(
         "aws.default_region",
         text!("letters, digits and hyphens", is_label, access.aws.default_region),
         "The region, when `AWS_REGION` says none.",
     ),
-    Knob::new(
+    Setting::new(
         "aws.access_key_id",
         text!("text", any, access.aws.access_key_id),
         "The public half of a key pair.",
     ),
-    Knob::new("aws.secret_access_key", secret!(access.aws.secret_access_key), "The secret half."),
-    Knob::new(
+    Setting::new(
+        "aws.secret_access_key",
+        secret!(access.aws.secret_access_key),
+        "The secret half.",
+    ),
+    Setting::new(
         "aws.session_token",
         secret!(access.aws.session_token),
         "The third part of temporary keys.",
     ),
-    Knob::new(
+    Setting::new(
         "aws.web_identity_token_file",
         text!("the path of a file", any, access.aws.web_identity_token_file),
         "A token to exchange for keys, with `AWS_ROLE_ARN`.",
     ),
-    Knob::new(
+    Setting::new(
         "aws.role_arn",
         text!("text", any, access.aws.role_arn),
         "The role to take on with it.",
     ),
-    Knob::new(
+    Setting::new(
         "aws.role_session_name",
         text!("text", any, access.aws.role_session_name),
         "The name that audit logs show.",
     ),
-    Knob::new(
+    Setting::new(
         "aws.container_credentials_relative_uri",
         text!("a path", any, access.aws.container_credentials_relative_uri),
         "The task's identity; ECS sets it.",
     ),
-    Knob::new(
+    Setting::new(
         "aws.container_credentials_full_uri",
         text!("an address", any, access.aws.container_credentials_full_uri),
         "The pod's identity; EKS sets it.",
     ),
-    Knob::new(
+    Setting::new(
         "aws.container_authorization_token_file",
         text!("the path of a file", any, access.aws.container_authorization_token_file),
         "The token for it; EKS sets it.",
     ),
-    Knob::new(
+    Setting::new(
         "google.application_credentials",
         text!("the path of a file", any, access.google.application_credentials),
         "A service account's key; else the machine's own identity.",
     ),
-    Knob::new(
+    Setting::new(
         "google.service_account_key",
         secret!(access.google.service_account_key),
         "The same as JSON, and wins.",
     ),
-    Knob::new(
+    Setting::new(
         "azure.storage_account",
         text!(
             "the name of a storage account: letters and digits",
@@ -113,26 +117,26 @@ pub(super) static ACCESS: &[Knob] = &[
         "The storage account; `az://` needs it.",
     )
     .with_aliases(&["AZURE_STORAGE_ACCOUNT_NAME"]),
-    Knob::new("azure.storage_key", secret!(access.azure.storage_key), "The account's key.")
+    Setting::new("azure.storage_key", secret!(access.azure.storage_key), "The account's key.")
         .with_aliases(&["AZURE_STORAGE_ACCOUNT_KEY"]),
-    Knob::new(
+    Setting::new(
         "azure.storage_sas_token",
         secret!(access.azure.storage_sas_token),
         "A shared access signature.",
     ),
-    Knob::new(
+    Setting::new(
         "azure.federated_token_file",
         text!("the path of a file", any, access.azure.federated_token_file),
         "A token to exchange, with the two below; else the machine's own identity.",
     ),
-    Knob::new(
+    Setting::new(
         "azure.identity_endpoint",
         text!("an address", any, access.azure.identity_endpoint),
         "Where an app gets tokens for its identity; App Service and Functions set it.",
     )
     .with_aliases(&["IDENTITY_ENDPOINT"]),
-    Knob::new("azure.client_id", text!("text", any, access.azure.client_id), "The application."),
-    Knob::new(
+    Setting::new("azure.client_id", text!("text", any, access.azure.client_id), "The application."),
+    Setting::new(
         "azure.tenant_id",
         text!("a directory's id or domain", is_directory, access.azure.tenant_id),
         "The directory.",

@@ -4,7 +4,7 @@ use dotdo_core::{Error, ErrorKind, Result, Secret, Tenant};
 
 use super::client::Answer;
 use super::*;
-use crate::auth::{AuthSettings, Authenticate, Caller, Hook};
+use crate::auth::{AuthSettings, Authenticator, Caller, SharedAuthenticator};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
@@ -102,7 +102,7 @@ async fn a_forged_header_of_another_server_is_no_token() {
 /// Knows the tokens `alice-…` and `bob-…`; asks nobody about the others.
 struct Names;
 
-impl Authenticate for Names {
+impl Authenticator for Names {
     async fn authenticate(&self, token: &str, _: &http::request::Parts) -> Result<Caller> {
         match token.split_once('-') {
             Some(("alice", _)) => Ok(Caller::new("alice").of_tenant(Tenant::new("o", "t")?)),
@@ -120,7 +120,7 @@ impl Authenticate for Names {
 async fn a_program_s_own_hook_decides_beside_the_configured_tokens() {
     let auth = AuthSettings {
         tokens: Some(Secret::new(TOKEN)),
-        hook: Some(Hook::new(Names)),
+        authenticator: Some(SharedAuthenticator::new(Names)),
         ..AuthSettings::default()
     };
     let router = Router::new(["DO"], Some("DO"));

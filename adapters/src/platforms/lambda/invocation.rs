@@ -23,7 +23,7 @@ use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio::time::{Instant, timeout_at};
 
 use super::api::{Api, Ticket};
-use super::request::{Arrival, Front};
+use super::request::{EventRequest, Front};
 use super::response::{self, Answer};
 use super::settings::{LambdaSettings, Streaming};
 use crate::edge::{Edge, Objects, refusal};
@@ -89,7 +89,7 @@ impl<O: Objects> Invocations<O> {
         let deadline = deadline(context);
         let event: LambdaRequest = serde_json::from_slice(&invocation.body)
             .map_err(|cause| unknown(&cause.to_string()))?;
-        let Arrival { front, request, is_vouched_for } = Arrival::new(event, context)
+        let EventRequest { front, request, is_vouched_for } = EventRequest::new(event, context)
             .ok_or_else(|| unknown("the library knows more than this adapter"))?;
         let response = match request {
             Err(error) => refused(&error, context),

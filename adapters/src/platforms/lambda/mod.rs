@@ -114,8 +114,9 @@ async fn end_in_order<O: Objects>(
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz(data: &[u8]) {
     let Ok(event) = serde_json::from_slice(data) else { return };
-    if let Some(Ok(request)) = request::Arrival::new(event, &lambda_runtime::Context::default())
-        .map(|arrival| arrival.request)
+    if let Some(Ok(request)) =
+        request::EventRequest::new(event, &lambda_runtime::Context::default())
+            .map(|arrival| arrival.request)
     {
         assert!(request.uri().path().starts_with('/'), "a request without a path");
     }

@@ -50,7 +50,7 @@ pub(super) enum Front {
 }
 
 /// A request that came as an event.
-pub(super) struct Arrival {
+pub(super) struct EventRequest {
     pub(super) front: Front,
     pub(super) request: Result<http::Request<Full<Bytes>>>,
     /// Whether the front end has found out who sent it, and let that one in.
@@ -68,7 +68,7 @@ struct Parts {
     client: Option<IpAddr>,
 }
 
-impl Arrival {
+impl EventRequest {
     /// Understands an event.
     pub(super) fn new(event: LambdaRequest, context: &Context) -> Option<Self> {
         let (front, is_vouched_for, parts) = match event {

@@ -3,15 +3,15 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn arrival(event: &Value) -> Arrival {
+fn arrival(event: &Value) -> EventRequest {
     let event: LambdaRequest = serde_json::from_value(event.clone()).expect("an event");
     let mut context = Context::default();
     context.request_id = "lambda-1".to_owned();
     context.xray_trace_id = Some("Root=1-a".to_owned());
-    Arrival::new(event, &context).expect("a known event")
+    EventRequest::new(event, &context).expect("a known event")
 }
 
-async fn bytes(arrival: Arrival) -> Bytes {
+async fn bytes(arrival: EventRequest) -> Bytes {
     arrival.request.expect("a request").into_body().collect().await.expect("it is here").to_bytes()
 }
 

@@ -1,0 +1,71 @@
+//! What is known of a request while it is under way.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+use http::{HeaderMap, StatusCode, request};
+
+use super::access::Line;
+use super::cors::Cors;
+use super::metrics::InFlight;
+use super::rate::Quota;
+use super::{ClientAddress, Edge, Objects, compress};
+use crate::telemetry::TracedRequest;
+
+/// What is known of a request when its answer is ready.
+pub(super) struct RequestContext {
+    pub(super) line: Line,
+    /// What the client said about how it wants the answer; `None` for another server, which gets it
+    /// as it is.
+    pub(super) asked: Option<HeaderMap>,
+    /// What is left to the client, where that is counted.
+    pub(super) quota: Option<Quota>,
+    pub(super) trace: TracedRequest,
+    /// A page of another site can have sent it.
+    pub(super) is_cross_site: bool,
+    pub(super) _in_flight: InFlight,
+}
+
+impl<O: Objects> Edge<O> {
+    /// What is known of a request before anything is done with it.
+    pub(super) fn context(&self, head: &request::Parts) -> RequestContext {
+        let sender = head.extensions.get::<ClientAddress>().map(|client| client.0);
+        let id = self.request_ids.of(&head.headers);
+        let trace = TracedRequest::begin(head, id.to_str().unwrap_or_default());
+        let line = Line {
+            method: head.method.clone(),
+            uri: head.uri.clone(),
+            object: None,
+            id,
+            trace_id: None,
+            started: Instant::now(),
+            client: self.proxies.client(sender, &head.headers),
+            peer: None,
+            caller: None,
+            bytes_in: Arc::new(AtomicU64::new(0)),
+            status: StatusCode::OK,
+            error: None,
+        };
+        RequestContext {
+            line,
+            asked: None,
+            quota: None,
+            trace,
+            is_cross_site: false,
+            _in_flight: self.metrics.begin(),
+        }
+    }
+
+    /// What has to be known of a client's wishes when its answer is there.
+    pub(super) fn asked(&self, head: &request::Parts) -> HeaderMap {
+        let mut asked = HeaderMap::new();
+        if self.cors.is_some() {
+            Cors::note(head, &mut asked);
+        }
+        if self.settings.compression.is_on {
+            compress::note(&head.headers, &mut asked);
+        }
+        asked
+    }
+}

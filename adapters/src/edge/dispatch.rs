@@ -1,0 +1,174 @@
+//! The way of a client's request to its object.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dotdo_core::{Body, Error, ObjectId, Request, Response, Result, Route};
+use futures_util::FutureExt;
+use http::{HeaderValue, Method, header, request};
+
+use super::body::{self, Inbound};
+use super::context::RequestContext;
+use super::cors::Cors;
+use super::rate::Client;
+use super::{ClientAddress, Edge, Objects, cross_site};
+use crate::auth::Caller;
+
+impl<O: Objects> Edge<O> {
+    /// Gives a request to whoever answers it.
+    pub(super) async fn dispatch<B>(
+        &self,
+        mut head: request::Parts,
+        body: B,
+        context: &mut RequestContext,
+    ) -> Result<Response>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        if head.method == Method::CONNECT {
+            return Err(Error::invalid("this is not a proxy: CONNECT is not answered"));
+        }
+        if self.cors.is_some() && Cors::is_preflight(&head) {
+            return Ok(Cors::preflight());
+        }
+        if let Some(Err(refusal)) =
+            self.cross_site.as_ref().map(|cross_site| cross_site.check(&head, self.cors.as_ref()))
+        {
+            context.is_cross_site = true;
+            if !cross_site::is_probe(&head) {
+                return Err(refusal);
+            }
+        }
+        let admitted = self.authentication.admit(&head).await;
+        if let Ok(Some(caller)) = &admitted {
+            head.extensions.insert(caller.identity());
+        }
+        context.line.caller = admitted
+            .as_ref()
+            .ok()
+            .and_then(Option::as_ref)
+            .map(|caller: &Caller| caller.name().to_owned());
+        let route = self.router.route(&head.method, &head.uri, &head.headers);
+        self.count(route.as_ref().ok(), context)?;
+        admitted?;
+        // What classes there are is nobody's business who may not come in.
+        let target = match route? {
+            Route::Object(target) => target,
+            Route::Health => return Ok(json(serde_json::json!({ "status": "ok" }))),
+            Route::Ready => return self.ready().await,
+            Route::Metrics => return self.figures(),
+        };
+        context.line.object = Some(target.object.clone());
+        let body = self.receive(body, &mut head, &target.object, context).await?;
+        target.rewrite(&mut head, context.line.id.clone());
+        context.trace.pass_on(&mut head.headers);
+        if let Some(client) = context.line.client {
+            head.extensions.insert(ClientAddress(client));
+        }
+        if let Some(journey) = self.forwarded.journey(&head.headers) {
+            head.extensions.insert(journey);
+        }
+        self.objects.fetch(&target.object, target.at, Request::from_parts(head, body)).await
+    }
+
+    /// Counts a request to an object, where that is asked for.
+    fn count(&self, route: Option<&Route>, context: &mut RequestContext) -> Result<()> {
+        let (Some(limiter), Some(Route::Object(target))) = (&self.limiter, route) else {
+            return Ok(());
+        };
+        let client = match (&context.line.caller, context.line.client) {
+            (Some(name), _) => Client::Caller(name),
+            (None, Some(address)) => Client::Address(address),
+            (None, None) => Client::Unknown,
+        };
+        let quota = limiter.take(client, &target.object);
+        context.quota = Some(quota);
+        quota.check()
+    }
+
+    /// The body as it will be read: to its end before the object's turn begins, unless its class
+    /// wants it while it arrives.
+    ///
+    /// It is paid for before it is read: by what its sender announces, otherwise by what comes.
+    /// What it takes besides, when it is parsed, is charged to the same account, which the request
+    /// carries.
+    pub(super) async fn receive<B>(
+        &self,
+        body: B,
+        head: &mut request::Parts,
+        object: &ObjectId,
+        context: &RequestContext,
+    ) -> Result<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let account = self.objects.account(object);
+        if let Some(account) = &account {
+            head.extensions.insert(account.clone());
+        }
+        if body.is_end_stream() {
+            return Ok(Body::empty());
+        }
+        let announced = head
+            .headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|bytes| bytes > self.settings.body_bytes_max) {
+            return Err(body::too_large(self.settings.body_bytes_max));
+        }
+        let inbound = Inbound::new(
+            body,
+            self.settings.body_bytes_max,
+            self.settings.pace(),
+            Arc::clone(&context.line.bytes_in),
+        );
+        Ok(Body::new(match (account, announced) {
+            (Some(account), Some(bytes)) => {
+                account.grow(bytes).await?;
+                inbound
+            }
+            (Some(account), None) => inbound.paid_by(account),
+            (None, _) => inbound,
+        }))
+    }
+
+    async fn ready(&self) -> Result<Response> {
+        self.readiness.check(|| self.objects.ready()).await?;
+        Ok(json(serde_json::json!({ "status": "ready" })))
+    }
+
+    fn figures(&self) -> Result<Response> {
+        let exporter = self.exporter.as_ref();
+        let exporter = exporter.ok_or_else(|| {
+            Error::not_found("the program that embeds this server exports its metrics elsewhere")
+        })?;
+        let mut response = Response::new(exporter.render().into());
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
+        );
+        Ok(response)
+    }
+}
+
+/// The outcome of `work`, also when it panics.
+pub(super) async fn survive<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    outcome.unwrap_or_else(|_| {
+        Err(Error::internal("the server failed while it answered; its log says why"))
+    })
+}
+
+/// A 200 with JSON.
+fn json(value: serde_json::Value) -> Response {
+    let mut response = Response::new(value.into());
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
