@@ -1,11 +1,10 @@
-use std::collections::BTreeSet;
+mod storage;
+mod table;
+
 use std::path::PathBuf;
 
-use dotdo_core::{AzureCredentials, Error, Ownership, S3Credentials};
-use proptest::prelude::*;
+use dotdo_core::{Error, Ownership};
 
-use super::setting::Kind;
-use super::table::TABLE;
 use super::*;
 
 const SECRET: &str = "hunter2";
@@ -214,128 +213,6 @@ fn promised_names_are_not_ignored_in_silence() {
 }
 
 #[test]
-fn storages_are_named_by_addresses() {
-    let store = |address: &str| {
-        resolved(&environment(&[("DOTDO_STORAGE", address), ("AZURE_STORAGE_ACCOUNT", "acc")]))
-            .store
-    };
-    let folder = |path: &str| StoreConfig::Folder { path: PathBuf::from(path) };
-    assert_eq!(store("state"), folder("state"));
-    assert_eq!(store("/srv/state"), folder("/srv/state"));
-    assert_eq!(store("file:///srv/a b"), folder("/srv/a b"));
-    assert_eq!(store("memory://"), StoreConfig::Memory);
-    let StoreConfig::S3(s3) = store("s3://bucket/a/b/") else { panic!("S3") };
-    assert_eq!(
-        (&*s3.bucket, &*s3.prefix, s3.credentials),
-        ("bucket", "a/b", S3Credentials::Instance)
-    );
-    assert!(
-        matches!(store("gs://bucket"), StoreConfig::Gcs(gcs) if gcs.bucket == "bucket" && gcs.prefix.is_empty())
-    );
-    assert!(
-        matches!(store("az://box/p"), StoreConfig::Azure(azure) if azure.account == "acc" && azure.container == "box")
-    );
-    for wrong in [
-        "file://relative",
-        "s3://",
-        "s3:///x",
-        "s3://b/../x",
-        "s3://b//x",
-        "memory://x",
-        "s3:bucket",
-        "S3://b",
-        "s3://b/a b",
-    ] {
-        refusal(&environment(&[("DOTDO_STORAGE", wrong)]));
-    }
-    assert_eq!(
-        refusal(&environment(&[("DOTDO_STORAGE", "az://box")])),
-        "storage az:// needs the name of the storage account: set AZURE_STORAGE_ACCOUNT"
-    );
-}
-
-#[test]
-fn r2_s_variables_alone_are_enough() {
-    let r2 = [
-        ("R2_BUCKET", "b"),
-        ("R2_ENDPOINT", "https://account.r2.cloudflarestorage.com"),
-        ("R2_ACCESS_KEY_ID", "id"),
-        ("R2_SECRET_ACCESS_KEY", SECRET),
-        ("AWS_ACCESS_KEY_ID", "other"),
-        ("AWS_SECRET_ACCESS_KEY", "other"),
-        ("AWS_REGION", "eu-central-1"),
-    ];
-    let StoreConfig::S3(s3) = resolved(&environment(&r2)).store else { panic!("S3") };
-    assert_eq!((&*s3.bucket, s3.region.as_deref()), ("b", Some("auto")));
-    assert_eq!(s3.endpoint.as_deref(), Some("https://account.r2.cloudflarestorage.com"));
-    assert!(
-        matches!(&s3.credentials, S3Credentials::Keys { access_key_id, secret_access_key, session_token: None }
-        if access_key_id == "id" && secret_access_key.reveal() == SECRET)
-    );
-
-    let said = [&r2[..], &[("DOTDO_STORAGE", "memory://")]].concat();
-    assert_eq!(resolved(&environment(&said)).store, StoreConfig::Memory);
-    let mut weaker = environment(&r2);
-    weaker.project = Some(("dotdo.toml".to_owned(), "storage = \"memory://\"".to_owned()));
-    assert!(
-        matches!(resolved(&weaker).store, StoreConfig::S3(_)),
-        "the environment wins over the file"
-    );
-}
-
-#[test]
-fn amazon_s_variables_work() {
-    let base = [
-        ("DOTDO_STORAGE", "s3://b"),
-        ("AWS_ENDPOINT_URL", "http://127.0.0.1:8333"),
-        ("AWS_DEFAULT_REGION", "eu-west-1"),
-    ];
-    let s3 = |more: &[(&str, &str)]| match resolved(&environment(&[&base[..], more].concat())).store
-    {
-        StoreConfig::S3(s3) => s3,
-        other => panic!("{other:?}"),
-    };
-    let keys = s3(&[
-        ("AWS_ACCESS_KEY_ID", "id"),
-        ("AWS_SECRET_ACCESS_KEY", SECRET),
-        ("AWS_SESSION_TOKEN", "t"),
-    ]);
-    assert_eq!(
-        (keys.endpoint.as_deref(), keys.region.as_deref()),
-        (Some("http://127.0.0.1:8333"), Some("eu-west-1"))
-    );
-    assert!(matches!(keys.credentials, S3Credentials::Keys { session_token: Some(_), .. }));
-    let web = s3(&[("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"), ("AWS_ROLE_ARN", "arn")]).credentials;
-    assert!(matches!(web, S3Credentials::WebIdentity { .. }));
-    let task = s3(&[("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2")]).credentials;
-    assert!(matches!(task, S3Credentials::Task { .. }));
-    let half = refusal(&environment(&[&base[..], &[("AWS_ACCESS_KEY_ID", "id")]].concat()));
-    assert_eq!(
-        half,
-        "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not; they belong together"
-    );
-}
-
-#[test]
-fn an_app_on_azure_has_an_identity_of_its_own() {
-    let base = [("DOTDO_STORAGE", "az://box"), ("AZURE_STORAGE_ACCOUNT", "acc")];
-    let credentials =
-        |more: &[(&str, &str)]| match resolved(&environment(&[&base[..], more].concat())).store {
-            StoreConfig::Azure(azure) => azure.credentials,
-            other => panic!("{other:?}"),
-        };
-    let app =
-        [("IDENTITY_ENDPOINT", "http://127.0.0.1:41056/msi/token"), ("IDENTITY_HEADER", SECRET)];
-    let AzureCredentials::App { endpoint, client_id } = credentials(&app) else {
-        panic!("the app's identity")
-    };
-    assert_eq!((&*endpoint, client_id), ("http://127.0.0.1:41056/msi/token", None));
-    assert!(matches!(credentials(&[]), AzureCredentials::Platform));
-    let keyed = credentials(&[&app[..], &[("AZURE_STORAGE_KEY", SECRET)]].concat());
-    assert!(matches!(keyed, AzureCredentials::AccessKey(_)), "a key that is given wins");
-}
-
-#[test]
 fn a_secret_of_the_servers_is_long_and_not_shown() {
     let message = refusal(&environment(&[("DOTDO_PEER_SECRET", SECRET)]));
     assert_eq!(
@@ -400,63 +277,5 @@ fn secrets_are_not_printed() {
     ] {
         let message = refusal(&sources);
         assert!(!message.contains(SECRET), "{message}");
-    }
-}
-
-#[test]
-fn the_table_has_no_name_twice_and_defaults_that_it_takes_itself() {
-    let mut names = BTreeSet::new();
-    for setting in TABLE.iter() {
-        assert!(names.insert(setting.key.to_owned()), "{}", setting.key);
-        for name in setting.variables() {
-            assert!(names.insert(name.clone()), "{name}");
-        }
-        let default = setting.kind.shown(&mut Config::default());
-        assert!(
-            default.is_empty() || setting.kind.set(&mut Config::default(), &default),
-            "{} has the default {default}",
-            setting.key
-        );
-    }
-}
-
-#[test]
-fn the_documentation_is_the_table() {
-    let written =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/SETTINGS.md"))
-            .unwrap_or_default();
-    let expected = settings_reference();
-    if written != expected {
-        let path = std::env::temp_dir().join("SETTINGS.md");
-        std::fs::write(&path, expected).expect("the folder for temporary files can be written");
-        panic!("docs/SETTINGS.md is not what the table says; copy {} there", path.display());
-    }
-}
-
-proptest! {
-    #[test]
-    fn every_number_is_taken_exactly_within_its_range(at in 0..TABLE.len(), value in prop_oneof![any::<u64>(), 0..100_000u64]) {
-        let setting = &TABLE[at];
-        let (Kind::Millis(range, _) | Kind::Number { range, .. }) = &setting.kind else { return Ok(()) };
-        for value in [value, *range.start(), *range.end(), range.start().saturating_sub(1), range.end() + 1] {
-            let text = value.to_string();
-            let mut config = Config::default();
-            // A row can't be larger than an object, whatever its own range.
-            let roomy = ("DOTDO_LIMITS_OBJECT_BYTES_MAX", "1073741824");
-            let small = ("DOTDO_LIMITS_ROW_BYTES_MAX", "1024");
-            let taken = resolve(&environment(&[small, roomy, (&setting.variable(), &text)])).is_ok();
-            prop_assert_eq!(taken, range.contains(&value), "{} {}", setting.key, value);
-            prop_assert_eq!(setting.kind.set(&mut config, &text), taken);
-            if taken {
-                prop_assert_eq!(setting.kind.shown(&mut config), text);
-            }
-        }
-    }
-
-    #[test]
-    fn no_text_makes_it_panic(at in 0..TABLE.len(), text in any::<String>(), toml in "[a-z0-9._=\"\\[\\]\n -]{0,60}") {
-        let _ = resolve(&environment(&[(&TABLE[at].variable(), &text)]));
-        let _ = resolve(&file(&toml));
-        let _ = resolve(&file(&format!("{} = {text:?}", TABLE[at].key)));
     }
 }

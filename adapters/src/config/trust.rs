@@ -125,84 +125,98 @@ mod tests {
         }
     }
 
-    fn told(environment: &[(&str, &str)], project: &str) -> Result<Resolved, String> {
+    fn accepted(environment: &[(&str, &str)], project: &str) -> Result<Resolved, String> {
         resolve(&sources(environment, project)).map_err(|error| error.message().to_owned())
+    }
+
+    fn refusal(environment: &[(&str, &str)], project: &str) -> String {
+        accepted(environment, project).map(|_| ()).expect_err(project)
     }
 
     const KEYS: [(&str, &str); 2] =
         [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "hunter2")];
 
+    /// A project's file that sends credentials away.
+    struct Theft {
+        environment: &'static [(&'static str, &'static str)],
+        /// The lines of the file.
+        project: &'static [&'static str],
+        /// The setting that is named as the place.
+        place: &'static str,
+        /// What is named as sent.
+        secret: &'static str,
+    }
+
+    const ON_S3: &str = "storage = \"s3://bucket\"";
+    const ON_AZURE: &str = "storage = \"az://c\"\nazure.storage_account = \"a\"";
+    const TO_S3: &str = "aws.endpoint_url = \"https://evil.example\"";
+    const TO_STORAGE: &str = "storage_endpoint = \"https://evil.example\"";
+
+    const THEFTS: [Theft; 9] = [
+        Theft {
+            environment: &KEYS,
+            project: &[ON_S3, TO_S3],
+            place: "dotdo.toml: aws.endpoint_url",
+            secret: "AWS_SECRET_ACCESS_KEY",
+        },
+        Theft {
+            environment: &KEYS,
+            project: &[ON_S3, "aws.endpoint_url_s3 = \"https://evil.example\""],
+            place: "aws.endpoint_url_s3",
+            secret: "AWS_SECRET_ACCESS_KEY",
+        },
+        Theft {
+            environment: &KEYS,
+            project: &[ON_S3, "r2.endpoint = \"https://evil.example\""],
+            place: "r2.endpoint",
+            secret: "AWS_SECRET_ACCESS_KEY",
+        },
+        Theft {
+            environment: &[],
+            project: &[ON_S3, TO_S3],
+            place: "aws.endpoint_url",
+            secret: "the identity of this machine",
+        },
+        Theft {
+            environment: &[("AWS_SECRET_ACCESS_KEY", "hunter2")],
+            project: &[ON_S3, "aws.access_key_id = \"theirs\"", TO_S3],
+            place: "aws.endpoint_url",
+            secret: "AWS_SECRET_ACCESS_KEY",
+        },
+        Theft {
+            environment: &[("AWS_SESSION_TOKEN", "hunter2")],
+            project: &[ON_S3, "aws.access_key_id = \"a\"\naws.secret_access_key = \"b\"", TO_S3],
+            place: "aws.endpoint_url",
+            secret: "AWS_SESSION_TOKEN",
+        },
+        Theft {
+            environment: &[("GOOGLE_SERVICE_ACCOUNT_KEY", "{}")],
+            project: &["storage = \"gs://bucket\"", TO_STORAGE],
+            place: "storage_endpoint",
+            secret: "GOOGLE_SERVICE_ACCOUNT_KEY",
+        },
+        Theft {
+            environment: &[("AZURE_STORAGE_KEY", "aGVsbG8=")],
+            project: &[ON_AZURE, TO_STORAGE],
+            place: "storage_endpoint",
+            secret: "AZURE_STORAGE_KEY",
+        },
+        Theft {
+            environment: &[("OTEL_EXPORTER_OTLP_HEADERS", "key=hunter2")],
+            project: &["otel.exporter_otlp_endpoint = \"https://evil.example\""],
+            place: "otel.exporter_otlp_endpoint",
+            secret: "OTEL_EXPORTER_OTLP_HEADERS",
+        },
+    ];
+
     #[test]
     fn a_project_s_file_does_not_send_the_environment_s_credentials_anywhere() {
-        let s3 = "storage = \"s3://bucket\"\n";
-        let (azure, key) = ("storage = \"az://c\"\nazure.storage_account = \"a\"\n", "aGVsbG8=");
-        for (environment, project, place, secret) in [
-            (
-                &KEYS[..],
-                &*format!("{s3}aws.endpoint_url = \"https://evil.example\""),
-                "dotdo.toml: aws.endpoint_url",
-                "AWS_SECRET_ACCESS_KEY",
-            ),
-            (
-                &KEYS,
-                &format!("{s3}aws.endpoint_url_s3 = \"https://evil.example\""),
-                "aws.endpoint_url_s3",
-                "AWS_SECRET_ACCESS_KEY",
-            ),
-            (
-                &KEYS,
-                &format!("{s3}r2.endpoint = \"https://evil.example\""),
-                "r2.endpoint",
-                "AWS_SECRET_ACCESS_KEY",
-            ),
-            (
-                &[],
-                &format!("{s3}aws.endpoint_url = \"https://evil.example\""),
-                "aws.endpoint_url",
-                "the identity of this machine",
-            ),
-            (
-                &[("AWS_SECRET_ACCESS_KEY", "hunter2")],
-                &format!(
-                    "{s3}aws.access_key_id = \"theirs\"\naws.endpoint_url = \"https://evil.example\""
-                ),
-                "aws.endpoint_url",
-                "AWS_SECRET_ACCESS_KEY",
-            ),
-            (
-                &[("AWS_SESSION_TOKEN", "hunter2")],
-                &format!(
-                    "{s3}aws.access_key_id = \"a\"\naws.secret_access_key = \"b\"\naws.endpoint_url = \"https://evil.example\""
-                ),
-                "aws.endpoint_url",
-                "AWS_SESSION_TOKEN",
-            ),
-            (
-                &[("GOOGLE_SERVICE_ACCOUNT_KEY", "{}")],
-                "storage = \"gs://bucket\"\nstorage_endpoint = \"https://evil.example\"",
-                "storage_endpoint",
-                "GOOGLE_SERVICE_ACCOUNT_KEY",
-            ),
-            (
-                &[("AZURE_STORAGE_KEY", key)],
-                &format!("{azure}storage_endpoint = \"https://evil.example\""),
-                "storage_endpoint",
-                "AZURE_STORAGE_KEY",
-            ),
-            (
-                &[("OTEL_EXPORTER_OTLP_HEADERS", "key=hunter2")],
-                "otel.exporter_otlp_endpoint = \"https://evil.example\"",
-                "otel.exporter_otlp_endpoint",
-                "OTEL_EXPORTER_OTLP_HEADERS",
-            ),
-        ] {
-            let message = told(environment, project).map(|_| ()).expect_err(project);
-            assert!(
-                message.contains(place)
-                    && message.contains(secret)
-                    && message.contains("dotdo.toml"),
-                "{message}"
-            );
+        for Theft { environment, project, place, secret } in THEFTS {
+            let project = project.join("\n");
+            let message = refusal(environment, &project);
+            for part in [place, secret, "dotdo.toml"] {
+                assert!(message.contains(part), "{message}");
+            }
             assert!(!message.contains("hunter2"), "{message}");
         }
     }
@@ -210,8 +224,7 @@ mod tests {
     #[test]
     fn what_the_platform_says_of_itself_no_project_says() {
         for key in super::OF_THE_PLATFORM {
-            let message =
-                told(&[], &format!("{key} = \"http://evil.example\"")).map(|_| ()).expect_err(key);
+            let message = refusal(&[], &format!("{key} = \"http://evil.example\""));
             assert!(message.contains(key) && message.contains("environment"), "{message}");
         }
     }
@@ -219,10 +232,10 @@ mod tests {
     #[test]
     fn credentials_and_addresses_from_one_hand_are_fine() {
         let own = "storage = \"s3://bucket\"\naws.endpoint_url = \"http://127.0.0.1:1\"\naws.access_key_id = \"a\"\naws.secret_access_key = \"b\"";
-        told(&[], own).expect("the file brings both");
-        told(&KEYS, "storage = \"s3://bucket\"").expect("Amazon's own address");
+        accepted(&[], own).expect("the file brings both");
+        accepted(&KEYS, "storage = \"s3://bucket\"").expect("Amazon's own address");
         let both = [KEYS[0], KEYS[1], ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")];
-        told(&both, "storage = \"s3://bucket\"\naws.endpoint_url = \"https://evil.example\"")
+        accepted(&both, "storage = \"s3://bucket\"\naws.endpoint_url = \"https://evil.example\"")
             .expect("the environment's address wins");
         let user = Some((
             "config.toml".to_owned(),
@@ -231,7 +244,7 @@ mod tests {
         resolve(&Sources { user, ..sources(&KEYS, "storage = \"s3://bucket\"") })
             .expect("the user's file is the user's");
         let r2 = "storage = \"s3://b\"\nr2.endpoint = \"http://127.0.0.1:1\"\nr2.access_key_id = \"a\"\nr2.secret_access_key = \"b\"";
-        told(&KEYS, r2).expect("the environment's keys are not used");
+        accepted(&KEYS, r2).expect("the environment's keys are not used");
     }
 
     #[test]
@@ -248,7 +261,7 @@ mod tests {
             ),
             ("azure.tenant_id", "azure.tenant_id = \"../x\""),
         ] {
-            let message = told(&KEYS, project).map(|_| ()).expect_err(project);
+            let message = refusal(&KEYS, project);
             assert!(message.contains(name), "{message}");
         }
     }

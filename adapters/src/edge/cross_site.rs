@@ -179,7 +179,7 @@ mod tests {
     use super::*;
     use crate::edge::CorsSettings;
 
-    fn cross_site(reach: Reach, names: &[&str]) -> CrossSite {
+    fn guard(reach: Reach, names: &[&str]) -> CrossSite {
         let allowed_hosts = names.iter().map(|name| (*name).to_owned()).collect();
         CrossSite::new(&EdgeSettings { reach, allowed_hosts, ..EdgeSettings::default() })
             .expect("nobody proves anything")
@@ -187,7 +187,7 @@ mod tests {
 
     /// What becomes of a request with these headers: the error's code, or nothing.
     fn checked(
-        cross_site: &CrossSite,
+        guard: &CrossSite,
         cors: Option<&Cors>,
         method: Method,
         headers: &[(&str, &str)],
@@ -197,12 +197,12 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).expect("a request").into_parts();
-        cross_site.check(&head, cors).map_or_else(|error| error.code(), |()| "")
+        guard.check(&head, cors).map_or_else(|error| error.code(), |()| "")
     }
 
     #[test]
     fn only_names_of_this_machine_are_its_own() {
-        let machine = cross_site(Reach::Machine, &["Example.COM", "10.0.0.7"]);
+        let machine = guard(Reach::Machine, &["Example.COM", "10.0.0.7"]);
         for good in [
             "localhost",
             "LOCALHOST:8787",
@@ -236,98 +236,78 @@ mod tests {
         ] {
             assert!(!machine.knows(bad), "{bad}");
         }
-        assert!(cross_site(Reach::Network, &[]).knows("anything"), "its names can't be known");
-        assert!(!cross_site(Reach::Network, &["known"]).knows("anything"));
+        assert!(guard(Reach::Network, &[]).knows("anything"), "its names can't be known");
+        assert!(!guard(Reach::Network, &["known"]).knows("anything"));
     }
 
+    const HOST: (&str, &str) = ("host", "localhost:8787");
+    const OWN: (&str, &str) = ("origin", "http://localhost:8787");
+    const EVIL: (&str, &str) = ("origin", "http://evil.example");
+    const CROSS: (&str, &str) = ("sec-fetch-site", "cross-site");
+    const CLICKED: [(&str, &str); 2] =
+        [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+
     #[test]
-    fn who_proves_nothing_is_asked_where_the_page_comes_from() {
-        let (machine, post, get) = (cross_site(Reach::Machine, &[]), Method::POST, Method::GET);
-        let host = ("host", "localhost:8787");
-        for (method, headers, expected) in [
-            (&post, &[host][..], ""),
-            (&get, &[], ""),
-            (&post, &[host, ("origin", "http://localhost:8787")], ""),
-            (&post, &[host, ("origin", "http://evil.example")], "FOREIGN_ORIGIN"),
-            (&get, &[host, ("origin", "http://evil.example")], "FOREIGN_ORIGIN"),
-            (&post, &[host, ("origin", "null")], "FOREIGN_ORIGIN"),
-            (&post, &[host, ("origin", "http://localhost:3000")], "FOREIGN_ORIGIN"),
-            (
-                &post,
-                &[host, ("origin", "http://localhost:8787"), ("origin", "http://evil.example")],
-                "FOREIGN_ORIGIN",
-            ),
-            (&post, &[("host", "evil.example"), ("origin", "http://evil.example")], "FOREIGN_HOST"),
-            (&get, &[("host", "evil.example")], "FOREIGN_HOST"),
-            (&get, &[host, ("host", "evil.example")], "FOREIGN_HOST"),
-            (&get, &[host, ("sec-fetch-site", "cross-site")], "FOREIGN_ORIGIN"),
-            (
-                &get,
-                &[host, ("sec-fetch-site", "same-site"), ("sec-fetch-mode", "no-cors")],
-                "FOREIGN_ORIGIN",
-            ),
-            (
-                &get,
-                &[
-                    host,
-                    ("sec-fetch-site", "cross-site"),
-                    ("sec-fetch-mode", "navigate"),
-                    ("sec-fetch-dest", "iframe"),
-                ],
-                "FOREIGN_ORIGIN",
-            ),
-            (
-                &get,
-                &[
-                    host,
-                    ("sec-fetch-site", "cross-site"),
-                    ("sec-fetch-mode", "navigate"),
-                    ("sec-fetch-dest", "document"),
-                ],
-                "",
-            ),
-            (
-                &post,
-                &[
-                    host,
-                    ("sec-fetch-site", "cross-site"),
-                    ("sec-fetch-mode", "navigate"),
-                    ("sec-fetch-dest", "document"),
-                ],
-                "FOREIGN_ORIGIN",
-            ),
-            (&get, &[host, ("sec-fetch-site", "same-origin")], ""),
-            (&get, &[host, ("sec-fetch-site", "none")], ""),
+    fn a_request_that_is_no_page_s_or_this_server_s_own_page_s_is_let_in() {
+        let machine = guard(Reach::Machine, &[]);
+        for (method, headers) in [
+            (Method::POST, &[HOST][..]),
+            (Method::GET, &[]),
+            (Method::POST, &[HOST, OWN]),
+            (Method::GET, &[HOST, CROSS, CLICKED[0], CLICKED[1]]),
+            (Method::GET, &[HOST, ("sec-fetch-site", "same-origin")]),
+            (Method::GET, &[HOST, ("sec-fetch-site", "none")]),
         ] {
             assert_eq!(
                 checked(&machine, None, method.clone(), headers),
-                expected,
+                "",
                 "{method} {headers:?}"
             );
         }
-        let network = cross_site(Reach::Network, &[]);
-        let proxied = [
-            ("host", "upstream:8787"),
-            ("x-forwarded-host", "app.example"),
-            ("origin", "https://app.example"),
-        ];
-        assert_eq!(checked(&network, None, post.clone(), &proxied), "");
-        assert_eq!(
-            checked(
-                &network,
-                None,
-                post,
-                &[("host", "upstream"), ("origin", "https://app.example")]
-            ),
-            "FOREIGN_ORIGIN"
-        );
+    }
+
+    #[test]
+    fn a_request_of_another_site_s_page_is_refused() {
+        let machine = guard(Reach::Machine, &[]);
+        for (method, headers) in [
+            (Method::POST, &[HOST, EVIL][..]),
+            (Method::GET, &[HOST, EVIL]),
+            (Method::POST, &[HOST, ("origin", "null")]),
+            (Method::POST, &[HOST, ("origin", "http://localhost:3000")]),
+            (Method::POST, &[HOST, OWN, EVIL]),
+            (Method::GET, &[HOST, CROSS]),
+            (Method::GET, &[HOST, ("sec-fetch-site", "same-site"), ("sec-fetch-mode", "no-cors")]),
+            (Method::GET, &[HOST, CROSS, CLICKED[0], ("sec-fetch-dest", "iframe")]),
+            (Method::POST, &[HOST, CROSS, CLICKED[0], CLICKED[1]]),
+        ] {
+            let code = checked(&machine, None, method.clone(), headers);
+            assert_eq!(code, "FOREIGN_ORIGIN", "{method} {headers:?}");
+        }
+        for (method, headers) in [
+            (Method::POST, &[("host", "evil.example"), EVIL][..]),
+            (Method::GET, &[("host", "evil.example")]),
+            (Method::GET, &[HOST, ("host", "evil.example")]),
+        ] {
+            let code = checked(&machine, None, method.clone(), headers);
+            assert_eq!(code, "FOREIGN_HOST", "{method} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn behind_a_proxy_the_page_s_own_host_is_the_one_that_the_proxy_says() {
+        let network = guard(Reach::Network, &[]);
+        let page = ("origin", "https://app.example");
+        let forwarded = [("host", "upstream:8787"), ("x-forwarded-host", "app.example"), page];
+        assert_eq!(checked(&network, None, Method::POST, &forwarded), "");
+        let unsaid = [("host", "upstream"), page];
+        assert_eq!(checked(&network, None, Method::POST, &unsaid), "FOREIGN_ORIGIN");
     }
 
     #[test]
     fn the_origins_of_cors_may_use_it() {
         let origins = vec!["https://app.example".to_owned()];
         let cors = Cors::new(&CorsSettings { origins, ..CorsSettings::default() });
-        let machine = cross_site(Reach::Machine, &[]);
+        let machine = guard(Reach::Machine, &[]);
         let from = |origin| {
             checked(
                 &machine,
