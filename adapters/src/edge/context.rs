@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
-use http::{HeaderMap, StatusCode, request};
+use dotdo_core::Account;
+use http::{HeaderMap, StatusCode, Version, request};
 
 use super::access::Line;
 use super::cors::Cors;
@@ -19,6 +20,10 @@ pub(super) struct RequestContext {
     /// What the client said about how it wants the answer; `None` for another server, which gets it
     /// as it is.
     pub(super) asked: Option<HeaderMap>,
+    /// What pays for the request and its answer, where memory is counted.
+    pub(super) account: Option<Account>,
+    /// Its connection brings many requests at a time.
+    pub(super) is_multiplexed: bool,
     /// What is left to the client, where that is counted.
     pub(super) quota: Option<Quota>,
     pub(super) trace: TracedRequest,
@@ -50,6 +55,8 @@ impl<O: Objects> Edge<O> {
         RequestContext {
             line,
             asked: None,
+            account: None,
+            is_multiplexed: head.version == Version::HTTP_2,
             quota: None,
             trace,
             is_cross_site: false,

@@ -12,6 +12,7 @@ use http::{HeaderValue, Method, header, request};
 use super::body::{self, Inbound};
 use super::context::RequestContext;
 use super::cors::Cors;
+use super::json::json;
 use super::rate::Client;
 use super::{ClientAddress, Edge, Objects, cross_site};
 use crate::auth::Caller;
@@ -100,7 +101,7 @@ impl<O: Objects> Edge<O> {
         body: B,
         head: &mut request::Parts,
         object: &ObjectId,
-        context: &RequestContext,
+        context: &mut RequestContext,
     ) -> Result<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
@@ -109,6 +110,7 @@ impl<O: Objects> Edge<O> {
         let account = self.objects.account(object);
         if let Some(account) = &account {
             head.extensions.insert(account.clone());
+            context.account = Some(account.clone());
         }
         if body.is_end_stream() {
             return Ok(Body::empty());
@@ -161,14 +163,4 @@ pub(super) async fn survive<T>(work: impl Future<Output = Result<T>>) -> Result<
     outcome.unwrap_or_else(|_| {
         Err(Error::internal("the server failed while it answered; its log says why"))
     })
-}
-
-/// A 200 with JSON.
-fn json(value: serde_json::Value) -> Response {
-    let mut response = Response::new(value.into());
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

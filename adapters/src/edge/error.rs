@@ -5,6 +5,7 @@ use std::time::Duration;
 use dotdo_core::{Error, ErrorKind, Response};
 use http::{HeaderValue, StatusCode, header};
 
+use super::json::json;
 use crate::auth::INVALID_TOKEN;
 
 /// When to come again, where the error does not say.
@@ -87,7 +88,7 @@ pub(crate) fn response(error: &Error, request_id: &HeaderValue, audience: Audien
     if audience == Audience::Server && error.tells_of_store() {
         body["tellsOfStore"] = true.into();
     }
-    let mut response = super::json(body);
+    let mut response = json(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     if let Some(after) = retry_after(error) {

@@ -13,7 +13,16 @@ use super::{Edge, Objects, Reach, compress, error};
 impl<O: Objects> Edge<O> {
     /// What is sent for an outcome: negotiated for the client, counted and logged.
     pub(super) fn finish(&self, outcome: Result<Response>, context: RequestContext) -> Response {
-        let RequestContext { mut line, asked, quota, trace, is_cross_site, _in_flight } = context;
+        let RequestContext {
+            mut line,
+            asked,
+            account,
+            is_multiplexed,
+            quota,
+            trace,
+            is_cross_site,
+            _in_flight,
+        } = context;
         let mut response = outcome.and_then(checked).unwrap_or_else(|error| {
             let response = error::response(&error, &line.id, self.audience(&line, is_cross_site));
             line.error = Some(error);
@@ -29,6 +38,12 @@ impl<O: Objects> Edge<O> {
         }
         if let Some(asked) = &asked {
             response = self.negotiated(response, asked);
+        }
+        if let Some(account) = &account {
+            response = response.map(|body| match is_multiplexed {
+                true => body.counted_by(account).charged_to(account),
+                false => body.charged_to(account),
+            });
         }
         let response = finished(response, &line.method, line.id.clone());
         line.follow(self.settings.access_log, response)

@@ -36,6 +36,7 @@ mod cross_site;
 mod dispatch;
 mod error;
 mod finish;
+mod json;
 mod metrics;
 mod objects;
 mod peer;

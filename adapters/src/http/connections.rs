@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,8 +19,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::streams;
+
 /// A write of fewer bytes is no progress of a response: it may be the answer to a ping.
 const PROGRESS_BYTES: usize = 1024;
+/// The largest part of a response over HTTP/2: a frame, which no client refuses (RFC 9113, section
+/// 4.2).
+const PIECE_BYTES: usize = 16 << 10;
 
 /// All open connections.
 #[derive(Default)]
@@ -32,6 +37,8 @@ pub(super) struct Connections {
 /// One open connection.
 pub(super) struct Open {
     client: Option<IpAddr>,
+    /// A server of the same bucket: it is not counted by its address.
+    is_peer: AtomicBool,
     opened: Instant,
     /// Requests whose answers are not sent yet.
     requests: AtomicUsize,
@@ -56,6 +63,7 @@ impl Connections {
     pub(super) fn enter(self: &Arc<Self>, client: Option<IpAddr>) -> Entry {
         let open = Arc::new(Open {
             client,
+            is_peer: AtomicBool::new(false),
             opened: Instant::now(),
             requests: AtomicUsize::new(0),
             last: AtomicU64::new(0),
@@ -73,7 +81,7 @@ impl Connections {
     pub(super) fn of(&self, client: IpAddr) -> usize {
         locked(&self.open)
             .values()
-            .filter(|open| open.client == Some(client) && !open.is_leaving.load(Ordering::Relaxed))
+            .filter(|open| open.counts_for(client) && !open.is_leaving.load(Ordering::Relaxed))
             .count()
     }
 
@@ -81,7 +89,8 @@ impl Connections {
     /// all; whether there is one.
     pub(super) fn make_room(&self, client: Option<IpAddr>) -> bool {
         let open = locked(&self.open);
-        let candidates = open.values().filter(|open| client.is_none() || open.client == client);
+        let candidates =
+            open.values().filter(|open| client.is_none_or(|client| open.counts_for(client)));
         let idlest = candidates
             .filter(|open| open.is_idle() && !open.is_leaving.load(Ordering::Relaxed))
             .max_by_key(|open| open.idle());
@@ -98,6 +107,15 @@ impl Open {
     pub(super) fn request(self: &Arc<Self>) -> Underway {
         self.requests.fetch_add(1, Ordering::Relaxed);
         Underway { open: Arc::clone(self), id: self.next.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// It has proved to be another server's.
+    pub(super) fn is_peer_s(&self) {
+        self.is_peer.store(true, Ordering::Relaxed);
+    }
+
+    fn counts_for(&self, client: IpAddr) -> bool {
+        self.client == Some(client) && !self.is_peer.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -164,9 +182,27 @@ impl Drop for Underway {
     }
 }
 
+/// A response of a stream of HTTP/2, as whoever ends the stream sees it.
+pub(super) struct Sending {
+    open: Arc<Open>,
+    id: u64,
+}
+
+impl Sending {
+    /// Whether it has waited for its client for `limit`, and its connection has not.
+    pub(super) fn is_stalled(&self, limit: Duration) -> bool {
+        let since = locked(&self.open.waiting).get(&self.id).copied();
+        since.is_some_and(|since| since.elapsed() >= limit) && self.open.idle() < limit
+    }
+}
+
 /// The body of a response, with word of when the client takes it.
 pub(super) struct Sent {
     body: Content,
+    /// Over HTTP/2: parts are small, so that each that is asked for shows that the client reads.
+    is_in_pieces: bool,
+    /// What the body gave and nobody asked for yet.
+    rest: Bytes,
     underway: Underway,
 }
 
@@ -174,7 +210,24 @@ impl Sent {
     /// The response to a request, which waits for its client from now on.
     pub(super) fn of(response: Response, underway: Underway) -> http::Response<Self> {
         locked(&underway.open.waiting).insert(underway.id, Instant::now());
-        response.map(|body| Self { body, underway })
+        let sending = || Sending { open: Arc::clone(&underway.open), id: underway.id };
+        let is_in_pieces = streams::note(sending);
+        response.map(|body| Self { body, is_in_pieces, rest: Bytes::new(), underway })
+    }
+
+    fn next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if self.rest.is_empty() {
+            let next = ready!(Pin::new(&mut self.body).poll_frame(cx));
+            match next.map(|next| next.map(Frame::into_data)) {
+                Some(Ok(Ok(data))) => self.rest = data,
+                Some(Ok(Err(other))) => return Poll::Ready(Some(Ok(other))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
+        let piece = if self.is_in_pieces { PIECE_BYTES } else { self.rest.len() };
+        let piece = self.rest.split_to(self.rest.len().min(piece));
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 }
 
@@ -187,7 +240,7 @@ impl Body for Sent {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
-        let polled = Pin::new(&mut this.body).poll_frame(cx);
+        let polled = this.next(cx);
         let mut waiting = locked(&this.underway.open.waiting);
         if let Poll::Ready(Some(Ok(_))) = polled {
             waiting.insert(this.underway.id, Instant::now());
@@ -199,11 +252,17 @@ impl Body for Sent {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (rest, body) = (self.rest.len() as u64, self.body.size_hint());
+        let mut hint = SizeHint::new();
+        hint.set_lower(body.lower().saturating_add(rest));
+        if let Some(upper) = body.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint
     }
 }
 

@@ -12,6 +12,7 @@ mod host;
 mod opening;
 mod signals;
 mod socket;
+mod streams;
 mod strict;
 mod unread;
 
@@ -25,7 +26,7 @@ use bytes::Bytes;
 use dotdo_core::Response;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -35,6 +36,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use self::connections::{Connections, Entry, Noted, Open, Sent};
 use self::opening::{Opened, opened};
 pub(crate) use self::signals::Signals;
+use self::streams::Streams;
 use self::strict::Strict;
 use self::unread::Rest;
 use crate::cluster::peers::{Acceptor, Proven};
@@ -45,6 +47,8 @@ use crate::edge::{ClientAddress, Edge, Objects, TrustedProxies};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How many requests one HTTP/2 connection may have under way.
 const STREAMS_MAX: u32 = 256;
+/// How much of one response hyper may hold beside the part that it sends, over HTTP/2.
+const SEND_BYTES_MAX: usize = 64 << 10;
 /// How often an HTTP/2 connection is asked whether it still lives.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// How long an idle connection that was told to end may take for it.
@@ -71,6 +75,14 @@ pub(crate) struct ServerSettings {
     pub(crate) proxies: TrustedProxies,
     /// Lets other servers in, where they come to this port.
     pub(crate) peers: Option<Acceptor>,
+}
+
+impl ServerSettings {
+    /// How long a connection may be idle, whatever it speaks and however far it has come. hyper has
+    /// a shorter time for heads over HTTP/1, and tells the client.
+    fn idle_max(&self) -> Duration {
+        self.idle + self.idle / 8
+    }
 }
 
 /// Whoever answers what comes in on connections: an [`Edge`], or what a platform needs in front of
@@ -152,8 +164,8 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
-fn builder(settings: &ServerSettings) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn builder(settings: &ServerSettings) -> auto::Builder<Streams> {
+    let mut builder = auto::Builder::new(Streams::new(settings.write_stall));
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -164,13 +176,14 @@ fn builder(settings: &ServerSettings) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(settings.header_bytes_max).unwrap_or(u32::MAX))
         .max_concurrent_streams(STREAMS_MAX)
+        .max_send_buf_size(SEND_BYTES_MAX)
         .keep_alive_interval(PING_INTERVAL);
     builder
 }
 
 /// What all connections share.
 struct Connection<F> {
-    builder: auto::Builder<TokioExecutor>,
+    builder: auto::Builder<Streams>,
     front: Arc<F>,
     settings: ServerSettings,
     open: Arc<Connections>,
@@ -222,13 +235,15 @@ impl<F: Front> Connection<F> {
         let opened = tokio::select! {
             biased;
             _ = is_serving.changed() => None,
-            opened = opened(stream, self.settings.peers.as_ref(), self.settings.idle) => opened,
+            () = entry.open.leaving(self.settings.idle_max()) => None,
+            opened = opened(stream, self.settings.peers.as_ref()) => opened,
         };
         match opened {
             Some(Opened::Anybody(socket)) => {
                 self.talk(socket, client, None, &entry.open, is_serving).await
             }
             Some(Opened::Peer(stream)) => {
+                entry.open.is_peer_s();
                 self.talk(stream, client, Some(Proven), &entry.open, is_serving).await
             }
             None => {}
@@ -271,13 +286,10 @@ impl<F: Front> Connection<F> {
         let io = TokioIo::new(Strict::new(Noted { io, open: Arc::clone(open) }));
         let closing = GracefulShutdown::new();
         let mut talking = pin!(closing.watcher().watch(self.builder.serve_connection(io, service)));
-        // hyper has times of its own for heads over HTTP/1 and tells the client; this one is for
-        // all that is left.
-        let idle = self.settings.idle + self.settings.idle / 8;
         let is_stopping = tokio::select! {
             ended = &mut talking => return told(ended),
             () = open.stalled(self.settings.write_stall) => return,
-            () = open.leaving(idle) => false,
+            () = open.leaving(self.settings.idle_max()) => false,
             _ = is_serving.changed() => true,
         };
         // It completes only after `talking` is gone, so it is asked but not waited for.

@@ -1,9 +1,6 @@
 //! What a connection is, by its first byte: anybody's HTTP, or another server's TLS.
 
-use std::time::Duration;
-
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use super::socket::Socket;
@@ -17,17 +14,12 @@ pub(super) enum Opened {
     Peer(Box<TlsStream<Socket>>),
 }
 
-/// What `stream` is; `None` when it says nothing within `idle`, or claims to be a server's and does
-/// not prove it.
-pub(super) async fn opened(
-    stream: TcpStream,
-    peers: Option<&Acceptor>,
-    idle: Duration,
-) -> Option<Opened> {
-    let Some(peers) = peers else { return Some(Opened::Anybody(Socket::new(stream, idle))) };
+/// What `stream` is; `None` when it breaks off, or claims to be a server's and does not prove it.
+pub(super) async fn opened(stream: TcpStream, peers: Option<&Acceptor>) -> Option<Opened> {
+    let Some(peers) = peers else { return Some(Opened::Anybody(Socket::new(stream))) };
     let mut first = [0];
-    let read = timeout(idle, stream.peek(&mut first)).await.ok()?.ok()?;
-    let socket = Socket::new(stream, idle);
+    let read = stream.peek(&mut first).await.ok()?;
+    let socket = Socket::new(stream);
     if read == 0 || first[0] != FIRST_BYTE {
         return Some(Opened::Anybody(socket));
     }

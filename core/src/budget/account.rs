@@ -55,6 +55,25 @@ impl Account {
         Ok(part.with(bytes))
     }
 
+    /// Charges `bytes` of a stream, until nobody has them any more. What the stream gave before is
+    /// given back as its reader takes it, so this waits in line like something new.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Budget::admit`](super::Budget::admit).
+    pub(crate) async fn pay_piece(&self, bytes: Bytes) -> Result<Bytes> {
+        let mut piece = self.charge().another();
+        piece.grow(bytes.len() as u64).await?;
+        Ok(piece.with(bytes))
+    }
+
+    /// Counts `bytes`, which are there already, until nobody has them any more.
+    pub(crate) fn count(&self, bytes: Bytes) -> Bytes {
+        let mut charge = self.charge().another();
+        charge.set(bytes.len() as u64);
+        charge.with(bytes)
+    }
+
     fn charge(&self) -> MutexGuard<'_, Charge> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

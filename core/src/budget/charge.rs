@@ -86,6 +86,11 @@ impl Charge {
         Self { budget: self.budget.clone(), ask: Ask { bytes: 0, own, ..self.ask.clone() } }
     }
 
+    /// A charge of its own for the same object and use, with nothing yet.
+    pub(super) fn another(&self) -> Self {
+        Self::of(self.budget.clone(), self.ask.what, self.ask.object.clone())
+    }
+
     /// Has what `other` had as well.
     pub(super) fn absorb(&mut self, mut other: Self) {
         self.ask.bytes += std::mem::take(&mut other.ask.bytes);

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 
 use super::*;
+use crate::object::Body;
 use crate::testing::ManualClock;
 
 const MIB: u64 = 1 << 20;
@@ -149,5 +152,45 @@ fn bytes_are_charged_until_the_last_of_them_is_gone() {
     drop(bytes);
     assert_eq!((budget.used(Use::Requests), part.as_ref()), (MIB, [7; 10].as_slice()));
     drop(part);
+    assert_eq!(budget.used(Use::Requests), 0);
+}
+
+#[tokio::test]
+async fn a_streamed_response_is_charged_piece_by_piece_until_each_is_sent() {
+    let (budget, clock) = budget(64 * MIB);
+    let account = Account::new(budget.count(Use::Requests, &object("a"), 0));
+    let pieces = [1024, MIB, 2 * MIB, MIB].map(|bytes| {
+        Ok::<_, Error>(Frame::data(Bytes::from(vec![0; usize::try_from(bytes).expect("small")])))
+    });
+    let stream = StreamBody::new(futures_util::stream::iter(pieces));
+    let mut body = Body::new(stream).charged_to(&account);
+    let small = body.frame().await.expect("a piece").expect("it is paid for");
+    assert_eq!(budget.used(Use::Requests), 1024, "small ones are many");
+    let large = body.frame().await.expect("a piece").expect("it is paid for");
+    assert_eq!(budget.used(Use::Requests), 1024 + MIB);
+    drop((small, large));
+    assert_eq!(budget.used(Use::Requests), 0);
+
+    let others = budget.count(Use::Requests, &object("b"), 32 * MIB);
+    assert!(body.frame().now_or_never().is_none(), "it waits, and is not lost");
+    drop(others);
+    let waited = body.frame().await.expect("a piece").expect("it is paid for");
+    assert_eq!(waited.data_ref().map(Bytes::len), Some(2 << 20));
+    drop(waited);
+
+    let _others = budget.count(Use::Requests, &object("b"), 32 * MIB);
+    assert!(body.frame().now_or_never().is_none());
+    clock.advance(MEMORY_WAIT_MAX);
+    let error = body.frame().await.expect("an end").expect_err("there is no memory for it");
+    assert_eq!(error.code(), "MEMORY_SPENT");
+}
+
+#[test]
+fn a_small_response_is_counted_where_a_connection_can_hold_many() {
+    let (budget, _) = budget(64 * MIB);
+    let account = Account::new(budget.count(Use::Requests, &object("a"), 0));
+    let bodies: Vec<Body> = (0..3).map(|_| Body::from("small").counted_by(&account)).collect();
+    assert_eq!(budget.used(Use::Requests), 15);
+    drop(bodies);
     assert_eq!(budget.used(Use::Requests), 0);
 }

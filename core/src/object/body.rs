@@ -1,5 +1,7 @@
 //! The body of a request or a response: whole or streamed.
 
+mod charged;
+
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
@@ -10,6 +12,7 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 
+use self::charged::Charged;
 use crate::budget::{Account, weight_of_json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::UNCHARGED_BYTES_MAX;
@@ -73,6 +76,28 @@ impl Body {
             other => other,
         };
         Ok(Self(content, None))
+    }
+
+    /// The same body of a response. When it is a stream, each of its pieces is charged to `account`
+    /// from when it comes until it has been sent; one that there is no memory for breaks it off.
+    #[must_use]
+    pub fn charged_to(self, account: &Account) -> Self {
+        match self.0 {
+            Content::Stream(body) => Self::new(Charged::new(body, account.clone())),
+            whole => Self(whole, self.1),
+        }
+    }
+
+    /// The same body of a response on a connection that many share. A small one is charged there
+    /// too, whatever is left: of those that nobody reads a connection can hold hundreds.
+    #[must_use]
+    pub fn counted_by(self, account: &Account) -> Self {
+        match self.0 {
+            Content::Whole(Some(bytes)) if bytes.len() as u64 <= UNCHARGED_BYTES_MAX => {
+                Self(Content::Whole(Some(account.count(bytes))), self.1)
+            }
+            other => Self(other, self.1),
+        }
     }
 
     /// The body, unless it is a stream.

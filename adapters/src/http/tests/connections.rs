@@ -116,6 +116,46 @@ async fn a_client_that_does_not_read_its_response_is_let_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_response_that_is_not_read_ends_alone_beside_others_that_are() {
+    let short = ServerSettings { write_stall: Duration::from_millis(200), ..server_settings() };
+    let server = Server::with(short, edge_settings()).await;
+    let (mut sender, _connection) = http2_client(&server).await;
+    let get = |path: &str| {
+        http::Request::get(format!("http://x{path}")).body(Full::default()).expect("a request")
+    };
+    let unread = sender.send_request(get("/do/a/endless")).await.expect("the head of an answer");
+    let let_go = Arc::clone(&server.edge.objects().let_go);
+    let ended = async { let_go.acquire().await.expect("nobody closes it").forget() };
+    let mut ended = pin!(ended);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut ended => break,
+            answer = sender.send_request(get("/do/a/with")) => {
+                let body = answer.expect("an answer").into_body().collect().await;
+                assert_eq!(body.expect("a whole body").to_bytes().len(), 4096);
+            }
+        }
+    }
+    assert!(unread.into_body().collect().await.is_err(), "it broke off");
+    let answer = sender.send_request(get("/health")).await.expect("the connection lives");
+    assert_eq!(answer.status(), 200);
+}
+
+#[test]
+fn other_servers_are_not_counted_by_their_address() {
+    let connections = Arc::new(Connections::default());
+    let client = std::net::IpAddr::from([10, 0, 0, 1]);
+    let (peer, other) = (connections.enter(Some(client)), connections.enter(Some(client)));
+    assert_eq!(connections.of(client), 2);
+    peer.open.is_peer_s();
+    assert_eq!(connections.of(client), 1);
+    assert!(connections.make_room(Some(client)), "the other one is idle");
+    drop(other);
+    assert!(!connections.make_room(Some(client)), "a peer makes no room for clients");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_names_exactly_one_host() {
     let server = Server::start().await;
     for head in

@@ -16,6 +16,7 @@ mod shutdown;
 use std::net::SocketAddr;
 
 use dotdo_core::Router;
+use hyper_util::rt::TokioExecutor;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 

@@ -1,5 +1,6 @@
 //! Objects that say what reached them, and misbehave on request.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -21,11 +22,27 @@ pub(super) struct TestObjects {
     /// How many requests have reached `/wait`.
     pub(super) waiting: Semaphore,
     pub(super) probes: AtomicUsize,
+    /// A permit for each response of `/endless` that was let go.
+    pub(super) let_go: Arc<Semaphore>,
+}
+
+/// Tells when a response is let go.
+struct LetGo(Arc<Semaphore>);
+
+impl Drop for LetGo {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
 }
 
 impl Default for TestObjects {
     fn default() -> Self {
-        Self { gate: Semaphore::new(0), waiting: Semaphore::new(0), probes: AtomicUsize::new(0) }
+        Self {
+            gate: Semaphore::new(0),
+            waiting: Semaphore::new(0),
+            probes: AtomicUsize::new(0),
+            let_go: Arc::new(Semaphore::new(0)),
+        }
     }
 }
 
@@ -52,6 +69,7 @@ impl Objects for TestObjects {
                 Ok(Response::new(streamed([Ok("half".into()), Err(Error::internal("lost"))])))
             }
             "/stream" => Ok(Response::new(streamed([Ok("one".into()), Ok("two".into())]))),
+            "/endless" => Ok(Response::new(endless(LetGo(Arc::clone(&self.let_go))))),
             "/status/101" => Ok(status(StatusCode::SWITCHING_PROTOCOLS)),
             "/status/204" => Ok(status(StatusCode::NO_CONTENT)),
             "/lie" => Ok(http::Response::builder()
@@ -134,6 +152,13 @@ fn header(request: &Request, name: &str) -> String {
 
 fn streamed<const N: usize>(parts: [Result<Bytes>; N]) -> Body {
     Body::new(StreamBody::new(stream::iter(parts.map(|part| part.map(Frame::data)))))
+}
+
+fn endless(guard: LetGo) -> Body {
+    Body::new(StreamBody::new(stream::repeat_with(move || {
+        let _held = &guard;
+        Ok::<_, Error>(Frame::data(Bytes::from_static(&[b'x'; 4096])))
+    })))
 }
 
 fn status(status: StatusCode) -> Response {
