@@ -6,13 +6,11 @@ use std::process::{Command, Output};
 
 use dotdo_tests::{Deadline, Server, Setup, code_blocks, scratch, target};
 
-const CONFIG: &str = ".cargo/config.toml";
-
 /// The newcomer's project: a folder outside of this repository, where no configuration of ours is
 /// found.
 fn project() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("the system has a folder for temporary files");
-    for name in ["Cargo.toml", CONFIG, "src/main.rs"] {
+    for name in ["Cargo.toml", "src/main.rs"] {
         let intro = format!("`{name}`:");
         let block = code_blocks("docs/GETTING-STARTED.md")
             .into_iter()
@@ -36,15 +34,16 @@ fn root() -> PathBuf {
         .to_owned()
 }
 
+fn text(manifest: &Path) -> String {
+    std::fs::read_to_string(manifest).expect("there is a manifest")
+}
+
 /// `cargo build` as in the newcomer's own terminal, where no cargo has set anything.
 fn build(project: &Path, target: &Path) -> Output {
     let mut command = Command::new(env!("CARGO"));
     command.arg("build").current_dir(project).env("CARGO_TARGET_DIR", target).args(profile());
-    let ours = |name: &str| {
-        name.starts_with("CARGO_") && name != "CARGO_HOME"
-            || name == "LIBSQLITE3_FLAGS"
-            || name == "RUSTFLAGS"
-    };
+    let ours =
+        |name: &str| name.starts_with("CARGO_") && name != "CARGO_HOME" || name == "RUSTFLAGS";
     for (name, _) in std::env::vars().filter(|(name, _)| ours(name) && name != "CARGO_TARGET_DIR") {
         command.env_remove(name);
     }
@@ -53,9 +52,7 @@ fn build(project: &Path, target: &Path) -> Output {
 
 /// This workspace's development profile, so that what is built already need not be built again.
 fn profile() -> Vec<String> {
-    let manifest =
-        std::fs::read_to_string(root().join("Cargo.toml")).expect("the workspace has a manifest");
-    let manifest: toml::Table = manifest.parse().expect("it is TOML");
+    let manifest: toml::Table = text(&root().join("Cargo.toml")).parse().expect("it is TOML");
     let dev = &manifest["profile"]["dev"];
     let packages = dev["package"].as_table().expect("some packages are optimised").iter();
     let level = |settings: &toml::Value| settings["opt-level"].as_integer().expect("a number");
@@ -91,39 +88,62 @@ async fn the_project_of_the_document_keeps_its_state() {
     assert_eq!(visit(&client, &server, reqwest::Method::POST).await.as_deref(), Some("3"));
 }
 
-/// The core's build script looks for the flag. Here it belongs to a crate without dependencies:
-/// cargo would compile nearly all of them before it came to the script of the real one, and SQLite
-/// without the flag must not replace the one in the build folder.
-#[test]
-fn without_the_two_lines_the_build_says_what_to_add() {
-    let project = project();
-    let script = root().join("core/build.rs");
-    let manifest = format!(
-        "[package]\nname = \"flagged\"\nversion = \"0.1.0\"\nedition = \"2024\"\nbuild = {:?}\n",
-        script.display().to_string()
-    );
-    std::fs::write(project.path().join("Cargo.toml"), manifest).expect("the folder is writable");
-    std::fs::write(project.path().join("src/main.rs"), "fn main() {}")
-        .expect("the folder is writable");
-    let target = project.path().join("target");
-    let output = build(project.path(), &target);
-    assert!(
-        output.status.success(),
-        "with the lines:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+/// A program of which another part keeps a database of its own, in the SQLite that rusqlite bundles.
+const WITH_RUSQLITE: &str = r#"
+use std::process::ExitCode;
 
-    std::fs::remove_file(project.path().join(CONFIG)).expect("it was written");
-    let output = build(project.path(), &target);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success(), "it was built without the flag");
-    for line in [
-        "Add these two lines to .cargo/config.toml",
-        "[env]",
-        "LIBSQLITE3_FLAGS = \"-DSQLITE_ENABLE_PREUPDATE_HOOK\"",
-    ] {
-        assert!(said.contains(line), "{line:?} is not in:\n{said}");
+use dotdo::{App, Context, DurableObject, Request, Response, Result};
+
+struct Both;
+
+fn beside() -> rusqlite::Result<rusqlite::Connection> {
+    rusqlite::Connection::open(std::env::var("BESIDE").expect("the test sets it"))
+}
+
+impl DurableObject for Both {
+    async fn fetch(&mut self, _request: Request, ctx: &mut Context) -> Result<Response> {
+        ctx.sql().exec("CREATE TABLE IF NOT EXISTS visits (at_ms INTEGER)", ())?;
+        ctx.sql().exec("INSERT INTO visits VALUES (1)", ())?;
+        let here: u64 = ctx.sql().exec("SELECT count(*) FROM visits", ())?.one()?;
+        let there = beside().and_then(|other| {
+            other.execute("INSERT INTO visits VALUES (2), (3)", ())?;
+            other.query_row("SELECT count(*) FROM visits", (), |row| row.get::<_, i64>(0))
+        });
+        let there = there.map_err(|cause| dotdo::Error::internal(cause.to_string()))?;
+        Ok(Response::new(format!("{here} here, {there} there").into()))
     }
+}
+
+fn main() -> ExitCode {
+    let other = beside().expect("the folder is writable");
+    other.execute_batch("CREATE TABLE IF NOT EXISTS visits (at_ms)").expect("a table can be made");
+    dotdo::run(App::new().class("Both", || Both))
+}
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_may_have_another_sqlite_as_well() {
+    let project = project();
+    let workspace = text(&root().join("Cargo.toml"));
+    let other = workspace.lines().find(|line| line.starts_with("rusqlite = "));
+    let other = other.expect("the tests use it");
+    let manifest = project.path().join("Cargo.toml");
+    let changed = text(&manifest).replace("my-counter", "my-databases") + other;
+    std::fs::write(&manifest, changed).expect("the folder is writable");
+    std::fs::write(project.path().join("src/main.rs"), WITH_RUSQLITE)
+        .expect("the folder is writable");
+    let output = build(project.path(), &target());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let folder = scratch();
+    let storage = format!("file://{}", folder.path().join("objects").display());
+    let beside = folder.path().join("beside.db").display().to_string();
+    let setup = Setup::of(target().join("debug/my-databases"), &storage).env("BESIDE", beside);
+    let server = setup.start().await;
+    let client = reqwest::Client::new();
+    for expected in ["1 here, 2 there", "2 here, 4 there"] {
+        assert_eq!(visit(&client, &server, reqwest::Method::GET).await.as_deref(), Some(expected));
+    }
+    assert!(server.terminate().success(), "{}", server.stderr());
 }
 
 /// The answer of the object; `None` while it has no owner.

@@ -10,4 +10,5 @@ mod licences;
 mod links;
 mod sizes;
 mod source;
+mod sqlite;
 mod workspace;

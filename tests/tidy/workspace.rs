@@ -51,7 +51,8 @@ impl Package {
 
 /// What each crate of ours may use of ours. Tests, benches and examples may use what they test.
 const DIRECTION: &[(&str, &[&str])] = &[
-    ("dotdo-core", &[]),
+    ("dotdo-sqlite-sys", &[]),
+    ("dotdo-core", &["dotdo-sqlite-sys"]),
     ("dotdo", &["dotdo-core"]),
     ("dotdo-cli", &["dotdo"]),
     ("dotdo-vercel", &["dotdo"]),
@@ -77,6 +78,7 @@ fn dependencies_point_from_the_command_line_to_the_core() {
 fn only_the_core_depends_on_stores_engines_and_formats() {
     let inner = [
         "object_store",
+        "dotdo-sqlite-sys",
         "rusqlite",
         "iceberg",
         "parquet",

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use rusqlite::ffi;
+use dotdo_sqlite_sys as ffi;
 
 use super::catalog::{Catalog, SEQUENCES};
 use super::error::out_of_memory;

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_int};
 
-use rusqlite::ffi;
+use dotdo_sqlite_sys as ffi;
 
 use crate::{Error, ErrorKind};
 

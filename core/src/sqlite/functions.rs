@@ -9,8 +9,8 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, c_int, c_void};
 
+use dotdo_sqlite_sys as ffi;
 use memchr::memmem;
-use rusqlite::ffi;
 
 use super::error::from_code;
 use super::guard::Guard;

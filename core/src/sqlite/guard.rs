@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rusqlite::ffi;
+use dotdo_sqlite_sys as ffi;
 
 /// How many steps of SQLite's machine lie between two questions whether to stop.
 pub(super) const STEPS_PER_POLL: c_int = 1000;

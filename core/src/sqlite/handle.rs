@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_int};
 use std::ptr;
 
-use rusqlite::ffi;
+use dotdo_sqlite_sys as ffi;
 
 use super::error::from_code;
 use super::memory::{Account, Caller, configure_process};

@@ -22,7 +22,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed};
 use std::sync::atomic::{Ordering, fence};
 
-use rusqlite::ffi;
+use dotdo_sqlite_sys as ffi;
 
 mod pages;
 

@@ -7,7 +7,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 use std::sync::Arc;
 
-use rusqlite::ffi;
+use dotdo_sqlite_sys as ffi;
 
 use super::layout::{Layout, TrackId};
 use super::value::{copy, order_all};

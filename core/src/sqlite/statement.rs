@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_int};
 use std::ptr;
 
-use rusqlite::ffi;
+use dotdo_sqlite_sys as ffi;
 
 use super::error::{from_code, out_of_allowance};
 use super::handle::Handle;

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use rusqlite::ffi;
+use dotdo_sqlite_sys as ffi;
 
 use super::statement::bytes;
 use crate::change::{Value, ValueRef};

@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::Relaxed;
 
-use rusqlite::ffi;
+use dotdo_sqlite_sys as ffi;
 
 use super::{CURRENT, PAGE_BYTES};
 

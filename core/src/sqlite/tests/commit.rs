@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
-use rusqlite::ffi;
+use dotdo_sqlite_sys as ffi;
 
 use super::super::{Database, Mode};
 use super::{Rig, dump, rows};
