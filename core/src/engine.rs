@@ -11,10 +11,11 @@ use crate::budget::{Account, Budget, Use};
 use crate::clock::{Clock, Random};
 use crate::directory::{Directory, Ear, Holding, News};
 use crate::error::{Error, ErrorKind, Result};
+use crate::executor::Executor;
 use crate::id::{ObjectId, Tenant};
 use crate::instance::{
-    Answer, Deps, Executor, Slot, Slots, Turn, Undone, Way, answer_per_request, cover, deliver,
-    hear, marked, prepare, shutdown, start_janitor, start_scanning,
+    Answer, Deps, Slot, Slots, Turn, Undone, Way, answer_per_request, cover, deliver, hear, marked,
+    prepare, shutdown, start_janitor, start_scanning,
 };
 use crate::lease::OWNED_ELSEWHERE;
 use crate::object::{App, Request, Response};

@@ -40,8 +40,9 @@ pub use clock::{Clock, Instant, Random};
 pub use directory::{Directory, Ear, Holding, News};
 pub use engine::{Components, Engine};
 pub use error::{Error, ErrorKind, Result};
+pub use executor::{Executor, Inline};
 pub use id::{CLASS_BYTES_MAX, ID_BYTES_MAX, ObjectId, Tenant, is_class_name};
-pub use instance::{Executor, FencingToken, Inline};
+pub use lease::FencingToken;
 pub use limits::{HOPS_MAX, RETENTION_MIN};
 pub use object::{
     App, Body, Context, Delivery, DurableObject, IDEMPOTENCY_KEY_HEADER,

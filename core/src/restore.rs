@@ -11,12 +11,15 @@ use crate::budget::Charge;
 use crate::change::Changes;
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
-use crate::instance::{Deps, Head, SinceSnapshot, offload};
+use crate::executor::offload;
+use crate::instance::Deps;
 use crate::lease::Claim;
 use crate::limits::{RESIDENT_BYTES, RESTORE_FACTOR};
-use crate::log::{Hash, Listing, Log, Proof, Record, fetch, list_newest};
+use crate::log::{Hash, Head, Listing, Log, Proof, Record, fetch, list_newest};
 use crate::router::At;
-use crate::snapshot::{self, Document, SnapshotEntry, SnapshotRef, Tracker, latest_key};
+use crate::snapshot::{
+    self, Document, SinceSnapshot, SnapshotEntry, SnapshotRef, Tracker, latest_key,
+};
 use crate::sqlite::Database;
 use crate::store::Stored;
 use crate::trace::{span, traced};
@@ -402,11 +405,9 @@ impl Loaded {
     fn since_snapshot(&self) -> SinceSnapshot {
         let folded = self.base.map_or(0, |base| base.sequence);
         let newer = self.records.iter().filter(|(record, _)| record.sequence > folded);
-        newer.fold(SinceSnapshot::default(), |sum, (record, _)| SinceSnapshot {
-            rows: sum.rows + record.transactions.iter().map(Changes::weight).sum::<u64>(),
-            bytes: sum.bytes + record.transactions.iter().map(Changes::bytes).sum::<usize>() as u64,
-            records: sum.records + 1,
-        })
+        let mut since = SinceSnapshot::default();
+        newer.for_each(|(record, _)| since.add(SinceSnapshot::record(&record.transactions)));
+        since
     }
 }
 

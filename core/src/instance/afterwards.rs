@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::executor::offload;
 use crate::instance::Deps;
-use crate::instance::handler::offload;
 use crate::instance::slot::Slot;
 use crate::object::AfterCommit;
 

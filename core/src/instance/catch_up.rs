@@ -1,17 +1,16 @@
 //! Bringing an object's memory up to what others have written since, without a restore.
 
-use crate::change::Changes;
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
+use crate::executor::offload;
 use crate::instance::Deps;
-use crate::instance::handler::offload;
-use crate::instance::pipeline::{Head, SinceSnapshot};
 use crate::instance::slot::{Residence, Slot, Stage, Warm};
 use crate::lease::Claim;
 use crate::limits::CATCH_UP_RECORDS_MAX;
-use crate::log::{Found, Next, Proof, fetch, list_newest, next};
+use crate::log::{Found, Head, Next, Proof, fetch, list_newest, next};
 use crate::planted::{Bug, Place, pass, planted};
 use crate::restore::replay;
+use crate::snapshot::SinceSnapshot;
 
 /// So many records are fetched one after the other before the log is listed.
 const ONE_BY_ONE: usize = 3;
@@ -108,18 +107,11 @@ fn apply(deps: &Deps, slot: &Slot, residence: &mut Residence, found: &[Found]) -
     warm.value = deps.app.make(slot.log.object.class())?;
     let mut pipeline = slot.pipeline();
     for Found { record, hash, .. } in found {
-        pipeline.follow(Head::of(record, *hash), written(record), record.snapshot, observed);
+        let written = SinceSnapshot::record(&record.transactions);
+        pipeline.follow(Head::of(record, *hash), written, record.snapshot, observed);
     }
     warm.stage = Stage::Settled;
     residence.claim = Some(Claim::of(&newest.record, newest.modified_ms, observed));
     metrics::counter!("dotdo_records_followed_total").increment(found.len() as u64);
     Ok(())
-}
-
-fn written(record: &crate::log::Record) -> SinceSnapshot {
-    SinceSnapshot {
-        rows: record.transactions.iter().map(Changes::weight).sum(),
-        bytes: record.transactions.iter().map(Changes::bytes).sum::<usize>() as u64,
-        records: 1,
-    }
 }

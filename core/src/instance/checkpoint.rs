@@ -18,16 +18,17 @@ use tokio::sync::{MutexGuard, SemaphorePermit, oneshot};
 use crate::budget::Use;
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
-use crate::instance::handler::offload;
-use crate::instance::pipeline::{Gate, Head, Pipeline, SinceSnapshot, Ticket};
+use crate::executor::offload;
+use crate::instance::pipeline::{Gate, Pipeline, Ticket};
 use crate::instance::slot::{Residence, Slot, Stage, Warm};
 use crate::instance::{Deps, retention};
 use crate::limits::{
     PROOF_AGE_MAX, REQUEST_IN_FLIGHT_MAX, SLOW_SNAPSHOTS_MAX, SNAPSHOT_PATIENCE, SNAPSHOT_TIME_MAX,
 };
+use crate::log::Head;
 use crate::planted::{Bug, Place, pass, planted};
 use crate::settings::Checkpoint;
-use crate::snapshot::{Kept, Plan, PlanContext, Target, publish, upload};
+use crate::snapshot::{Kept, Plan, PlanContext, SinceSnapshot, Target, publish, upload};
 use crate::store::Moment;
 use crate::trace::{span, traced};
 

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use crate::budget::{Account, Use};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-pub(crate) use crate::executor::offload;
+use crate::executor::offload;
 use crate::instance::Deps;
 use crate::instance::slot::Warm;
 use crate::object::{AnyObject, Body, Context, Request, Response};

@@ -15,8 +15,8 @@ use uuid::Uuid;
 use crate::clock::Instant;
 use crate::directory::{Holding, News};
 use crate::instance::Deps;
-use crate::instance::pipeline::Head;
 use crate::instance::slot::Slot;
+use crate::log::Head;
 use crate::peers::Owner;
 
 /// An owner repeats itself when this part of its lease has passed: sooner than one that only reads

@@ -10,10 +10,9 @@ use uuid::Uuid;
 use crate::clock::Instant;
 use crate::id::ObjectId;
 use crate::instance::Deps;
-use crate::instance::pipeline::Head;
 use crate::instance::slot::Slot;
 use crate::lease::Claim;
-use crate::log::{Listing, Log};
+use crate::log::{Head, Listing, Log};
 
 /// The hint is rewritten at most this often: some stores allow one write a second to a key.
 const PAUSE_MIN: Duration = Duration::from_secs(1);

@@ -12,11 +12,11 @@ mod calls;
 mod catch_up;
 mod checkpoint;
 mod commit;
+mod committer;
 mod elsewhere;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod handler;
-mod head;
 mod hearsay;
 mod hint;
 mod janitor;
@@ -50,8 +50,7 @@ use crate::clock::{Clock, Random};
 use crate::directory::Directory;
 use crate::engine::{Components, WeakEngine};
 use crate::error::{Error, Result};
-pub(crate) use crate::executor::offload;
-pub use crate::executor::{Executor, Inline};
+use crate::executor::Executor;
 use crate::id::{ObjectId, Tenant};
 use crate::limits::{
     KEY_BYTES_MAX, KEY_SUFFIX_BYTES_MAX, PASTS_MAX, SLOW_SNAPSHOTS_MAX, SNAPSHOTS_MAX,
@@ -71,11 +70,9 @@ pub(crate) use janitor::start as start_janitor;
 pub(crate) use once::prepare;
 pub(crate) use outbox::{deliver, marked, start_scanning};
 pub(crate) use per_request::answer as answer_per_request;
-pub(crate) use pipeline::{Head, SinceSnapshot};
 pub(crate) use shutdown::shutdown;
 pub(crate) use slot::Slot;
 pub(crate) use slots::Slots;
-pub use token::FencingToken;
 pub(crate) use token::{acquire as acquire_token, check as check_token};
 pub(crate) use turn::{Answer, Turn};
 

@@ -9,9 +9,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::executor::offload;
 use crate::id::ObjectId;
 use crate::instance::Deps;
-use crate::instance::handler::{self, offload};
+use crate::instance::handler;
 use crate::instance::outbox::{Errand, mark};
 use crate::instance::slot::Warm;
 use crate::limits::{ATTEMPT_KEPT, ATTEMPT_RESPONSE_BYTES_MAX, STORED_RESPONSE_BYTES_MAX};

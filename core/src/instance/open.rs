@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use crate::budget::{Charge, Use};
 use crate::error::Result;
+use crate::executor::offload;
 use crate::instance::catch_up::{Caught, catch_up};
 use crate::instance::elsewhere::{Caller, goes_elsewhere, look};
-use crate::instance::handler::{is_over, offload};
+use crate::instance::handler::is_over;
 use crate::instance::pipeline::Quiet;
 use crate::instance::slot::{Residence, Slot, Stage, Warm};
 use crate::instance::{Deps, outbox};

@@ -15,18 +15,17 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use self::batch::Batch;
-pub(crate) use self::batch::{Done, Job, Waiter};
+pub(crate) use self::batch::{Done, Waiter};
 use crate::change::Changes;
 use crate::clock::{Clock, Instant};
 use crate::error::{Error, Result};
-use crate::instance::commit::Won;
-pub(crate) use crate::instance::head::Head;
+use crate::instance::commit::{Job, Won};
 use crate::lease::Lease;
 use crate::limits::GROUP_BYTES_MAX;
-use crate::log::Proof;
+use crate::log::{Head, Proof};
 use crate::object::AfterCommit;
 use crate::planted::{Bug, planted};
-use crate::snapshot::SnapshotRef;
+use crate::snapshot::{SinceSnapshot, SnapshotRef};
 use crate::trace::cause;
 
 /// Waits until the changes that a response depends on are in the bucket.
@@ -47,14 +46,6 @@ pub(crate) enum Gate {
 pub(crate) struct Quiet {
     generation: u64,
     head: u64,
-}
-
-/// What has been written since the newest snapshot.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct SinceSnapshot {
-    pub(crate) rows: u64,
-    pub(crate) bytes: u64,
-    pub(crate) records: u64,
 }
 
 /// The commit state of one object in memory.
@@ -287,7 +278,7 @@ impl Pipeline {
         self.head = head;
         self.lease = (!batch.releases).then_some(lease);
         self.lapse_noted = false;
-        self.add(written);
+        self.since_snapshot.add(written);
         if self.lease.is_some_and(|lease| lease.holds(clock)) {
             batch.waiters.append(&mut batch.late);
         }
@@ -354,7 +345,7 @@ impl Pipeline {
             // the next one is late by it at most.
             self.since_snapshot = SinceSnapshot::default();
         }
-        self.add(written);
+        self.since_snapshot.add(written);
     }
 
     /// A record of this process, written outside of any batch, is on top of the head; a lease that
@@ -373,12 +364,6 @@ impl Pipeline {
     /// The proof that the head is the head.
     pub(crate) fn proof(&self) -> Proof {
         self.proof
-    }
-
-    fn add(&mut self, written: SinceSnapshot) {
-        self.since_snapshot.rows += written.rows;
-        self.since_snapshot.bytes += written.bytes;
-        self.since_snapshot.records += written.records;
     }
 
     /// Whether the lease has come to its end by itself since this was last asked.
@@ -407,9 +392,7 @@ impl Pipeline {
         self.snapshot = Some(snapshot);
         self.snapshot_at = at;
         self.snapshot_failed = None;
-        self.since_snapshot.rows = self.since_snapshot.rows.saturating_sub(covered.rows);
-        self.since_snapshot.bytes = self.since_snapshot.bytes.saturating_sub(covered.bytes);
-        self.since_snapshot.records = self.since_snapshot.records.saturating_sub(covered.records);
+        self.since_snapshot.remove(covered);
     }
 
     /// The batch that takes more changes.

@@ -14,14 +14,14 @@ use crate::instance::agenda::NEVER;
 use crate::instance::checkpoint::Returned;
 use crate::instance::janitor;
 use crate::instance::outbox::Outbox;
-use crate::instance::pipeline::{Gate, Head, Pipeline, Quiet};
+use crate::instance::pipeline::{Gate, Pipeline, Quiet};
 use crate::instance::queue::Queue;
 use crate::instance::residents::Resident;
 use crate::instance::turn::recover;
 use crate::instance::whereabouts::Whereabouts;
-use crate::instance::{Deps, checkpoint, commit, hearsay, hint};
+use crate::instance::{Deps, checkpoint, committer, hearsay, hint};
 use crate::lease::Claim;
-use crate::log::Log;
+use crate::log::{Head, Log};
 use crate::object::{AnyObject, Context};
 use crate::planted::{Bug, planted};
 use crate::snapshot::Tracker;
@@ -263,7 +263,7 @@ impl Slot {
     /// Starts the committer, if the pipeline asked for it.
     pub(crate) fn commit_if(self: &Arc<Self>, start: bool, deps: &Arc<Deps>) {
         if start {
-            commit::start(deps, self);
+            committer::start(deps, self);
         }
     }
 

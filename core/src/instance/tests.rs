@@ -29,8 +29,9 @@ use uuid::Uuid;
 
 use crate::engine::{Components, Engine};
 use crate::error::{Error, ErrorKind, Result};
+use crate::executor::{Executor, Inline};
 use crate::id::{ObjectId, Tenant};
-use crate::instance::{Executor, FencingToken, Inline};
+use crate::lease::FencingToken;
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::{Ownership, Settings};
 use crate::store::{Bucket, Key};

@@ -7,7 +7,7 @@ use tracing::Instrument;
 
 use crate::change::Changes;
 use crate::error::{Error, Result};
-use crate::instance::handler::offload;
+use crate::executor::offload;
 use crate::instance::queue::Ask;
 use crate::instance::slot::{Stage, Warm};
 use crate::instance::turn::{Answer, begin_request};

@@ -5,26 +5,11 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::commit::{Written, fenced, write};
-use crate::instance::pipeline::{Gate, Head};
+use crate::instance::pipeline::Gate;
 use crate::instance::slot::Slot;
 use crate::instance::{Deps, hearsay, hint};
-use crate::lease::{Claim, Lease};
+use crate::lease::{Claim, FencingToken, Lease};
 use crate::settings::Ownership;
-
-/// The right to write an object: later tokens of the same object are greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FencingToken {
-    /// Counts owners.
-    pub epoch: u64,
-    /// The record that granted it.
-    pub sequence: u64,
-}
-
-impl From<Head> for FencingToken {
-    fn from(head: Head) -> Self {
-        Self { epoch: head.epoch, sequence: head.sequence }
-    }
-}
 
 /// Makes sure that this process holds the object for the settings' lease. The caller runs on the
 /// object; `elsewhere` is the live claim of another.

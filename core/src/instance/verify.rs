@@ -10,7 +10,8 @@ use bytes::Bytes;
 
 use crate::budget::Use;
 use crate::error::Result;
-use crate::instance::{Deps, offload};
+use crate::executor::offload;
+use crate::instance::Deps;
 use crate::limits::{RESIDENT_BYTES, VERIFIED_BYTES_MAX, VERIFIED_RECORDS_MAX};
 use crate::log::{Log, Stretch, stretch};
 use crate::restore::replay_from;

@@ -5,6 +5,8 @@
 //! newest, and no clock of one machine is compared with another's. Writes need none of this: a slot
 //! has one winner.
 
+mod token;
+
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -14,6 +16,8 @@ use crate::error::{Error, ErrorKind};
 use crate::log::Record;
 use crate::planted::{Bug, planted};
 use crate::store::Bucket;
+
+pub use token::FencingToken;
 
 /// The code of the error that another process owns the object.
 pub(crate) const OWNED_ELSEWHERE: &str = "OWNED_ELSEWHERE";

@@ -8,6 +8,7 @@ mod append;
 mod codec;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
+mod head;
 mod proof;
 mod read;
 mod record;
@@ -19,6 +20,7 @@ mod tests;
 use std::sync::Arc;
 
 pub(crate) use append::{Appended, append};
+pub(crate) use head::Head;
 pub(crate) use proof::{Found, Next, Proof, next};
 pub(crate) use read::{Listing, fetch, list_newest};
 #[cfg(test)]

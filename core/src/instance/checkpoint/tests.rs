@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::engine::{Components, Engine};
 use crate::error::{ErrorKind, Result};
+use crate::executor::Inline;
 use crate::id::{ObjectId, Tenant};
-use crate::instance::Inline;
 use crate::limits::SNAPSHOTS_MAX;
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::{CheckpointMode, Settings};

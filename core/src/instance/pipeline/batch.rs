@@ -3,12 +3,11 @@
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::{Head, Ticket};
+use super::Ticket;
 use crate::change::Changes;
 use crate::error::Result;
-use crate::log::Proof;
+use crate::log::Head;
 use crate::object::AfterCommit;
-use crate::snapshot::SnapshotRef;
 
 /// Changes that will be one record.
 #[derive(Default)]
@@ -34,17 +33,6 @@ pub(crate) enum Waiter {
     Response(oneshot::Sender<Result<Head>>),
     /// What a handler has left to be done.
     Work(AfterCommit),
-}
-
-/// The record that must be written next.
-pub(crate) struct Job {
-    pub(crate) before: Head,
-    pub(crate) proof: Proof,
-    pub(crate) changes: Vec<Changes>,
-    pub(crate) releases: bool,
-    pub(crate) snapshot: Option<SnapshotRef>,
-    /// The requests that it is for, as far as they are traced.
-    pub(crate) causes: Vec<Span>,
 }
 
 /// What waited for a record that is in the log now.

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::engine::{Components, Engine};
 use crate::error::{Error, Result};
+use crate::executor::Inline;
 use crate::id::{ObjectId, Tenant};
-use crate::instance::Inline;
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::{Ownership, Settings};
 use crate::store::{Bucket, Key};

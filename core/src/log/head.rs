@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::log::{Hash, Record};
+use crate::log::record::{Hash, Record};
 
 /// The newest record that is certainly in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
