@@ -4,11 +4,11 @@
 //! Promises: it is a hint. Whoever is named is asked and checks for itself, so a directory may know
 //! nothing, be late, be away or lie. Must not know: what holds it.
 
+use std::sync::Weak;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::engine::WeakEngine;
 use crate::id::ObjectId;
 use crate::peers::Owner;
 
@@ -54,19 +54,25 @@ pub trait Directory: Send + Sync + 'static {
     async fn settle(&self);
 }
 
+/// Who makes use of what other processes tell.
+pub(crate) trait Listener: Send + Sync {
+    /// Hears what another process tells of an object.
+    fn hear(&self, object: &ObjectId, holding: &Holding, news: News);
+}
+
 /// Takes what other processes tell to an engine, which it does not keep alive.
 #[derive(Clone)]
 pub struct Ear {
-    engine: WeakEngine,
+    listener: Weak<dyn Listener>,
 }
 
 impl Ear {
-    pub(crate) fn new(engine: WeakEngine) -> Self {
-        Self { engine }
+    pub(crate) fn new(listener: Weak<dyn Listener>) -> Self {
+        Self { listener }
     }
 
     /// Hears what another process tells; `false` when there is nobody left to hear it.
     pub fn hear(&self, object: &ObjectId, holding: &Holding, news: News) -> bool {
-        self.engine.upgrade().map(|engine| engine.hear(object, holding, news)).is_some()
+        self.listener.upgrade().map(|listener| listener.hear(object, holding, news)).is_some()
     }
 }

@@ -30,6 +30,7 @@ mod simulation;
 mod snapshot;
 mod sqlite;
 mod store;
+mod sync;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod trace;
@@ -38,10 +39,11 @@ pub use budget::{Account, Budget, Charge, Use};
 pub use change::{Value, ValueRef};
 pub use clock::{Clock, Instant, Random};
 pub use directory::{Directory, Ear, Holding, News};
-pub use engine::{Components, Engine};
+pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
 pub use executor::{Executor, Inline};
 pub use id::{CLASS_BYTES_MAX, ID_BYTES_MAX, ObjectId, Tenant, is_class_name};
+pub use instance::Components;
 pub use lease::FencingToken;
 pub use limits::{HOPS_MAX, RETENTION_MIN};
 pub use object::{

@@ -12,14 +12,11 @@ use crate::change::Changes;
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
-use crate::instance::Deps;
+use crate::instance::Runtime;
 use crate::lease::Claim;
 use crate::limits::{RESIDENT_BYTES, RESTORE_FACTOR};
 use crate::log::{Hash, Head, Listing, Log, Proof, Record, fetch, list_newest};
-use crate::router::At;
-use crate::snapshot::{
-    self, Document, SinceSnapshot, SnapshotEntry, SnapshotRef, Tracker, latest_key,
-};
+use crate::snapshot::{self, Document, SinceSnapshot, SnapshotRef, Tracker, latest_key};
 use crate::sqlite::Database;
 use crate::store::Stored;
 use crate::trace::{span, traced};
@@ -56,16 +53,16 @@ pub(crate) struct Newest {
 /// `Corrupt` with the key of what is missing or damaged; `Unavailable` when the store can't be
 /// asked.
 pub(crate) async fn restore(
-    deps: &Deps,
+    runtime: &Runtime,
     log: &Log,
     asked: Proof,
     known: Option<Newest>,
     room: &mut Charge,
 ) -> Result<Restored> {
-    let started = Instant::now(deps.clock.as_ref());
+    let started = Instant::now(runtime.clock.as_ref());
     let restored = traced(
         span!("restore", dotdo.class = log.object.class()),
-        restore_in_tries(deps, log, asked, known, room),
+        restore_in_tries(runtime, log, asked, known, room),
     )
     .await;
     match &restored {
@@ -76,7 +73,7 @@ pub(crate) async fn restore(
             metrics::counter!("dotdo_restored_records_total")
                 .increment(restored.since_snapshot.records);
             metrics::histogram!("dotdo_restore_seconds")
-                .record(started.elapsed_at_least(deps.clock.as_ref()).as_secs_f64());
+                .record(started.elapsed_at_least(runtime.clock.as_ref()).as_secs_f64());
         }
         Err(error) => {
             metrics::counter!("dotdo_restores_failed_total", "code" => error.code()).increment(1)
@@ -86,7 +83,7 @@ pub(crate) async fn restore(
 }
 
 async fn restore_in_tries(
-    deps: &Deps,
+    runtime: &Runtime,
     log: &Log,
     asked: Proof,
     mut known: Option<Newest>,
@@ -96,7 +93,7 @@ async fn restore_in_tries(
     let mut first_error = None;
     for _ in 0..TRIES {
         let Failed { tried, error } =
-            match restore_from(deps, log, asked, (base, known.take()), room).await {
+            match restore_from(runtime, log, asked, (base, known.take()), room).await {
                 Ok(restored) => return Ok(restored),
                 Err(failed) => failed,
             };
@@ -104,7 +101,7 @@ async fn restore_in_tries(
             return Err(error);
         }
         let first_error = &*first_error.get_or_insert(error);
-        let newest = snapshot::list(deps.bucket.as_ref(), &log.prefix)
+        let newest = snapshot::list(runtime.bucket.as_ref(), &log.prefix)
             .await?
             .first()
             .map(|entry| entry.reference);
@@ -144,7 +141,7 @@ impl From<Error> for Failed {
 
 /// Restores the newest state from one snapshot.
 async fn restore_from(
-    deps: &Deps,
+    runtime: &Runtime,
     log: &Log,
     asked: Proof,
     (base, known): (Base, Option<Newest>),
@@ -152,24 +149,24 @@ async fn restore_from(
 ) -> std::result::Result<Restored, Failed> {
     let Newest { listing, hint } = match known {
         Some(known) => known,
-        None => newest(deps, log).await?,
+        None => newest(runtime, log).await?,
     };
     // Others' rights end late: the record may have been written after `asked`.
-    let observed = Instant::now(deps.clock.as_ref());
+    let observed = Instant::now(runtime.clock.as_ref());
     if listing.head == 0 {
         room.raise(RESIDENT_BYTES).await?;
-        return Ok(empty(deps, asked)?);
+        return Ok(empty(runtime, asked)?);
     }
     let base = match base {
-        Base::Hinted => choose_base(deps, log, &listing, hint).await?,
+        Base::Hinted => choose_base(runtime, log, &listing, hint).await?,
         Base::Listed(base) if base.sequence > listing.head => return Err(missing(log, base).into()),
         Base::Listed(base) => {
-            Some(snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, base).await?)
+            Some(snapshot::read(runtime.bucket.as_ref(), &log.prefix, &log.object, base).await?)
         }
     };
     let tried = base.as_ref().map(|base| base.reference);
     let from = tried.map_or(1, |base| (base.sequence + 1).min(listing.head));
-    let loaded = load(deps, log, base, (from, listing.head), room)
+    let loaded = load(runtime, log, base, (from, listing.head), room)
         .await
         .map_err(|error| Failed { tried, error })?;
     let (newest, hash) =
@@ -185,25 +182,6 @@ async fn restore_from(
     })
 }
 
-/// Restores the state at `at`.
-///
-/// # Errors
-///
-/// `NotFound` when the object did not exist then or the retention has passed; otherwise those of
-/// [`restore`].
-pub(crate) async fn restore_at(
-    deps: &Deps,
-    log: &Log,
-    at: At,
-    room: &mut Charge,
-) -> Result<Database> {
-    match read_at(deps, log, at, room).await {
-        // What was listed may have been swept before it was read; what is damaged still is.
-        Err(error) if error.kind() == ErrorKind::Corrupt => read_at(deps, log, at, room).await,
-        read => read,
-    }
-}
-
 /// The state after record `to`, made from `base` or from nothing, and the records after that.
 ///
 /// # Errors
@@ -211,45 +189,14 @@ pub(crate) async fn restore_at(
 /// `Corrupt` with the key of what is missing or damaged; `Unavailable` when the store can't be
 /// asked; `Busy` when there is no room.
 pub(crate) async fn replay_from(
-    deps: &Deps,
+    runtime: &Runtime,
     log: &Log,
     base: Option<Document>,
     to: u64,
     room: &mut Charge,
 ) -> Result<Database> {
     let from = base.as_ref().map_or(1, |base| base.reference.sequence + 1);
-    load(deps, log, base, (from, to), room).await.map(|loaded| loaded.database)
-}
-
-async fn read_at(deps: &Deps, log: &Log, at: At, room: &mut Charge) -> Result<Database> {
-    let Newest { listing, .. } = newest(deps, log).await?;
-    let to = match at {
-        At::Sequence(sequence) if (1..=listing.head).contains(&sequence) => sequence,
-        At::Sequence(sequence) => {
-            return Err(no_such_state(format!(
-                "record {sequence}; the newest is {}",
-                listing.head
-            )));
-        }
-        At::TimeMs(_) => listing.head,
-    };
-    let base = newest_before(deps, log, to, at).await?;
-    let from = base.as_ref().map_or(1, |base| base.reference.sequence + 1);
-    let reachable = list_newest(log, from).await?;
-    if from <= to && reachable.unbroken_from > from {
-        return Err(no_such_state(
-            "that time: the records that lead there have been deleted after the retention"
-                .to_owned(),
-        ));
-    }
-    let to = match at {
-        At::Sequence(_) => to,
-        At::TimeMs(time_ms) => last_before(log, from, to, time_ms).await?,
-    };
-    if to == 0 {
-        return Err(no_such_state("that time: the object did not exist yet".to_owned()));
-    }
-    load(deps, log, base, (from, to), room).await.map(|loaded| loaded.database)
+    load(runtime, log, base, (from, to), room).await.map(|loaded| loaded.database)
 }
 
 /// The newest keys of the log, and the newest snapshot by the hint, if that can be used.
@@ -257,8 +204,8 @@ async fn read_at(deps: &Deps, log: &Log, at: At, room: &mut Charge) -> Result<Da
 /// # Errors
 ///
 /// Those of [`restore`].
-pub(crate) async fn newest(deps: &Deps, log: &Log) -> Result<Newest> {
-    let latest = async { Ok(deps.bucket.get(&latest_key(&log.prefix)).await?) };
+pub(crate) async fn newest(runtime: &Runtime, log: &Log) -> Result<Newest> {
+    let latest = async { Ok(runtime.bucket.get(&latest_key(&log.prefix)).await?) };
     let (listing, latest): (Listing, Option<Stored>) =
         futures_util::try_join!(list_newest(log, u64::MAX), latest)?;
     let hint = latest.and_then(|stored| {
@@ -283,9 +230,9 @@ fn missing(log: &Log, snapshot: SnapshotRef) -> Error {
 }
 
 /// An object that nobody has written yet.
-fn empty(deps: &Deps, asked: Proof) -> Result<Restored> {
+fn empty(runtime: &Runtime, asked: Proof) -> Result<Restored> {
     Ok(Restored {
-        database: Database::new(&deps.database_limits())?,
+        database: Database::new(&runtime.database_limits())?,
         tracker: Tracker::new(),
         head: Head::NONE,
         snapshot: None,
@@ -298,7 +245,7 @@ fn empty(deps: &Deps, asked: Proof) -> Result<Restored> {
 /// The snapshot to start from: the hint's, if the log reaches back to it, otherwise the one that
 /// the newest record names.
 async fn choose_base(
-    deps: &Deps,
+    runtime: &Runtime,
     log: &Log,
     listing: &Listing,
     hint: Option<Document>,
@@ -314,7 +261,7 @@ async fn choose_base(
     let newest = fetch(log, listing.head, listing.head, None).await?;
     match newest.first().and_then(|(record, _)| record.snapshot) {
         Some(reference) => {
-            snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, reference)
+            snapshot::read(runtime.bucket.as_ref(), &log.prefix, &log.object, reference)
                 .await
                 .map(Some)
         }
@@ -333,7 +280,7 @@ struct Loaded {
 /// Fetches the snapshot and the records `from..=to` at the same time, checks them, and puts them
 /// together, once there is room for them.
 async fn load(
-    deps: &Deps,
+    runtime: &Runtime,
     log: &Log,
     base: Option<Document>,
     (from, to): (u64, u64),
@@ -347,7 +294,7 @@ async fn load(
         .map(|base| Hash(base.record_hash));
     let known = base.as_ref().map(|base| (base.reference, base.record_hash));
     let files = OptionFuture::from(
-        base.map(|base| snapshot::fetch(deps.bucket.as_ref(), &log.prefix, base)),
+        base.map(|base| snapshot::fetch(runtime.bucket.as_ref(), &log.prefix, base)),
     );
     let (records, files) =
         futures_util::try_join!(fetch(log, from, to, follows), async { files.await.transpose() })?;
@@ -362,8 +309,8 @@ async fn load(
         records.iter().flat_map(|(record, _)| &record.transactions).map(Changes::bytes).sum();
     room.grow(records_bytes as u64).await?;
     let base = known.map(|(base, _)| base);
-    let (database, tracker) = offload(deps.executor.as_ref(), || -> Result<_> {
-        let limits = deps.database_limits();
+    let (database, tracker) = offload(runtime.executor.as_ref(), || -> Result<_> {
+        let limits = runtime.database_limits();
         let (mut database, mut tracker) = match files {
             Some(files) => files.decode(&limits)?,
             None => (Database::new(&limits)?, Tracker::new()),
@@ -409,78 +356,4 @@ impl Loaded {
         newer.for_each(|(record, _)| since.add(SinceSnapshot::record(&record.transactions)));
         since
     }
-}
-
-/// The last of the records `from..=to` that was made at `time_ms` or before; `from - 1` when none
-/// was.
-async fn last_before(log: &Log, from: u64, to: u64, time_ms: i64) -> Result<u64> {
-    const STEP: u64 = 64;
-    let mut start = from;
-    while start <= to {
-        let records = fetch(log, start, to.min(start + STEP - 1), None).await?;
-        if let Some((later, _)) = records.iter().find(|(record, _)| record.time_ms > time_ms) {
-            return Ok(later.sequence - 1);
-        }
-        start += STEP;
-    }
-    Ok(to)
-}
-
-/// The newest snapshot that has nothing from after `at`.
-async fn newest_before(deps: &Deps, log: &Log, to: u64, at: At) -> Result<Option<Document>> {
-    let mut known = snapshot::list(deps.bucket.as_ref(), &log.prefix).await?;
-    known.retain(|entry| entry.reference.sequence <= to);
-    match at {
-        At::Sequence(_) => match known.first() {
-            Some(entry) => {
-                snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, entry.reference)
-                    .await
-                    .map(Some)
-            }
-            None => Ok(None),
-        },
-        At::TimeMs(time_ms) => newest_until(deps, log, &known, time_ms).await,
-    }
-}
-
-/// The newest of `known` snapshots that was made at `time_ms` or before. The listing's dates, which
-/// are the store's, say where it should be; the snapshots themselves decide, and where the clocks
-/// differ the place is halved until it is found.
-async fn newest_until(
-    deps: &Deps,
-    log: &Log,
-    known: &[SnapshotEntry],
-    time_ms: i64,
-) -> Result<Option<Document>> {
-    let guess = known.iter().position(|entry| entry.modified_ms <= time_ms).unwrap_or(known.len());
-    let mut found: Option<(usize, Document)> = None;
-    // All before this one are too new.
-    let mut start = 0;
-    let mut places: Vec<usize> = guess
-        .checked_sub(1)
-        .into_iter()
-        .chain([guess])
-        .filter(|place| *place < known.len())
-        .collect();
-    while !places.is_empty() {
-        let reads = places.iter().map(|place| {
-            snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, known[*place].reference)
-        });
-        for (place, document) in places.iter().zip(futures_util::future::try_join_all(reads).await?)
-        {
-            if document.time_ms > time_ms {
-                start = start.max(place + 1);
-            } else if found.as_ref().is_none_or(|(best, _)| place < best) {
-                found = Some((*place, document));
-            }
-        }
-        let end = found.as_ref().map_or(known.len(), |(best, _)| *best);
-        places = if start < end { vec![start.midpoint(end)] } else { Vec::new() };
-    }
-    Ok(found.map(|(_, document)| document))
-}
-
-fn no_such_state(what: String) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no state of this object at {what}"))
-        .with_code("NO_SUCH_STATE")
 }

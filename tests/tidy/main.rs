@@ -4,6 +4,7 @@
 //! listed here with its reason.
 
 mod absences;
+mod circles;
 mod deploy;
 mod headers;
 mod licences;

@@ -9,13 +9,8 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// when the file shrinks.
 const LONG_FILES: &[(&str, usize, &str)] = &[
     ("cli/tests/serve.rs", 453, WIDTH),
-    ("core/src/instance/checkpoint.rs", 438, WIDTH),
-    ("core/src/instance/per_request.rs", 418, WIDTH),
-    ("core/src/instance/pipeline.rs", 437, WIDTH),
-    ("core/src/instance/tests.rs", 413, WIDTH),
     ("core/src/instance/tests/once.rs", 424, WIDTH),
     ("core/src/log/codec.rs", 406, WIDTH),
-    ("core/src/restore.rs", 485, WIDTH),
     ("core/src/simulation/history.rs", 448, WIDTH),
     ("core/src/sqlite/catalog.rs", 407, WIDTH),
     ("core/src/sqlite/database.rs", 413, WIDTH),

@@ -7,9 +7,8 @@ use tracing::Span;
 use crate::change::Changes;
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
-use crate::instance::Deps;
-use crate::instance::slot::Slot;
-use crate::log::{Appended, Hash, Head, Proof, Record, append};
+use crate::instance::runtime::Runtime;
+use crate::log::{Appended, Hash, Head, Log, Proof, Record, append};
 use crate::snapshot::{SinceSnapshot, SnapshotRef};
 use crate::store::StoreError;
 use crate::trace::{self, traced};
@@ -26,7 +25,7 @@ pub(crate) struct Job {
 }
 
 /// What became of a record.
-pub(super) enum Written {
+pub(crate) enum Written {
     /// It is the head of the log.
     Won(Won),
     /// Another record is in its slot.
@@ -36,20 +35,20 @@ pub(super) enum Written {
 }
 
 /// A record that is in the log.
-pub(super) struct Won {
-    pub(super) record: Record,
+pub(crate) struct Won {
+    pub(crate) record: Record,
     hash: Hash,
     /// What it holds.
-    pub(super) since: SinceSnapshot,
+    pub(crate) since: SinceSnapshot,
     /// A moment before it was sent.
-    pub(super) sent: Instant,
+    pub(crate) sent: Instant,
     /// That it was the head.
-    pub(super) proof: Proof,
+    pub(crate) proof: Proof,
 }
 
 impl Won {
     /// The record as the newest of the log.
-    pub(super) fn head(&self) -> Head {
+    pub(crate) fn head(&self) -> Head {
         Head::of(&self.record, self.hash)
     }
 }
@@ -59,16 +58,20 @@ impl Won {
 /// # Errors
 ///
 /// `Unknown` when it is not certain what became of it; what can't be a record.
-pub(super) async fn write(deps: &Deps, slot: &Slot, job: Job, lease: Duration) -> Result<Written> {
+pub(crate) async fn write(
+    runtime: &Runtime,
+    log: &Log,
+    job: Job,
+    lease: Duration,
+) -> Result<Written> {
     let (proof, before) = (job.proof, job.before);
     let span = trace::commit(&job.causes);
     let rows = job.changes.iter().map(Changes::weight).sum::<u64>();
-    let record = record_of(deps, slot, job, lease);
-    let encoded = slot.log.encode(&record)?;
+    let record = record_of(runtime, log, job, lease);
+    let encoded = log.encode(&record)?;
     let bytes = encoded.bytes.len() as u64;
-    let begun = deps.clock.monotonic();
-    let appending =
-        append(&slot.log, record.sequence, &encoded, proof, deps.settings.commit_deadline);
+    let begun = runtime.clock.monotonic();
+    let appending = append(log, record.sequence, &encoded, proof, runtime.settings.commit_deadline);
     let (sent, proof) = match traced(span.clone(), appending).await? {
         Appended::Won { sent, proof } => (sent, proof),
         Appended::Lost => {
@@ -79,7 +82,7 @@ pub(super) async fn write(deps: &Deps, slot: &Slot, job: Job, lease: Duration) -
         Appended::Refused(cause) => return Ok(Written::Refused(record, cause)),
     };
     metrics::histogram!("dotdo_commit_seconds")
-        .record(deps.clock.monotonic().saturating_sub(begun).as_secs_f64());
+        .record(runtime.clock.monotonic().saturating_sub(begun).as_secs_f64());
     metrics::counter!("dotdo_commits_total").increment(1);
     metrics::counter!("dotdo_commit_bytes_total").increment(bytes);
     metrics::counter!("dotdo_commit_transactions_total")
@@ -109,31 +112,31 @@ fn note_lease_change(before: Head, record: &Record) {
 }
 
 /// Says that a record was not written and the object's memory is void.
-pub(super) fn note_failure(slot: &Slot, error: &Error) {
-    tracing::warn!(object = %slot.log.object, code = error.code(), %error, "a record was not written; the object's memory is void");
+pub(crate) fn note_failure(log: &Log, error: &Error) {
+    tracing::warn!(object = %log.object, code = error.code(), %error, "a record was not written; the object's memory is void");
     metrics::counter!("dotdo_commits_failed_total", "code" => error.code()).increment(1);
 }
 
 /// The record on top of the job's head. Another instance's head makes it a claim with a new epoch.
-pub(super) fn record_of(deps: &Deps, slot: &Slot, job: Job, lease: Duration) -> Record {
+pub(crate) fn record_of(runtime: &Runtime, log: &Log, job: Job, lease: Duration) -> Record {
     let before = job.before;
     Record {
-        object: slot.log.object.clone(),
+        object: log.object.clone(),
         sequence: before.sequence + 1,
-        epoch: if before.writer == deps.instance { before.epoch } else { before.epoch + 1 },
-        writer: deps.instance,
-        nonce: deps.uuid(),
+        epoch: if before.writer == runtime.instance { before.epoch } else { before.epoch + 1 },
+        writer: runtime.instance,
+        nonce: runtime.uuid(),
         previous: before.hash,
-        time_ms: deps.clock.wall_ms(),
+        time_ms: runtime.clock.wall_ms(),
         lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
-        address: deps.settings.address.clone(),
+        address: runtime.settings.address.clone(),
         snapshot: job.snapshot,
         transactions: job.changes,
     }
 }
 
 /// Another record is in the slot of `record`.
-pub(super) fn fenced(record: &Record) -> Error {
+pub(crate) fn fenced(record: &Record) -> Error {
     let text = format!(
         "another server wrote record {} of this object first; what this request did is undone",
         record.sequence

@@ -14,16 +14,16 @@ use tracing::Instrument;
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
+use crate::instance::activation::Activation;
 use crate::instance::calls::Calling;
-use crate::instance::slot::Slot;
+use crate::instance::once::prepare;
+use crate::instance::runtime::Runtime;
 use crate::instance::whereabouts::Known;
-use crate::instance::{Deps, hearsay, hint, prepare};
-use crate::lease::{Claim, OWNED_ELSEWHERE};
+use crate::lease::OWNED_ELSEWHERE;
 use crate::limits::{FORWARD_PAUSE, FORWARD_PAUSE_MAX, FORWARD_WITHIN, FORWARDS_AT_ONCE};
 use crate::object::{CallChain, Delivery, Keyed, Request, Response, duplicate};
 use crate::peers::{Forward, Journey, Owner, Passed, PeerError};
 use crate::planted::{Bug, planted};
-use crate::restore::{Newest, newest};
 use crate::trace::{failed, span};
 
 /// What [`PeerError::what`] says of an owner that is there, and takes nothing new.
@@ -91,12 +91,12 @@ impl Way {
     /// Those of a request that comes from a client; `Busy` when the object waits for one that waits
     /// for this request.
     pub(crate) async fn received(
-        deps: &Deps,
+        runtime: &Runtime,
         object: &ObjectId,
         journey: Journey,
         mut request: Request,
     ) -> Result<Self> {
-        let calling = deps.calls.received(&journey.chain, object)?;
+        let calling = runtime.calls.received(&journey.chain, object)?;
         let extensions = request.extensions_mut();
         extensions.insert(CallChain {
             objects: journey.chain.as_slice().into(),
@@ -116,7 +116,7 @@ impl Way {
             journey,
             caller: Caller::Peer,
             _calling: Some(calling),
-            ..Self::that_stays(prepare(deps, object, request).await?)
+            ..Self::that_stays(prepare(runtime, object, request).await?)
         })
     }
 
@@ -153,9 +153,9 @@ impl Way {
     }
 
     /// The request, which is to be run here. It is kept as well if it may have to be run elsewhere.
-    pub(crate) fn begin(&mut self, deps: &Deps) -> Request {
+    pub(crate) fn begin(&mut self, runtime: &Runtime) -> Request {
         let request = self.request.take().expect("there is a request as long as it is on its way");
-        self.request = if deps.peers.is_some() && self.caller == Caller::Here {
+        self.request = if runtime.peers.is_some() && self.caller == Caller::Here {
             duplicate(&request)
         } else {
             None
@@ -180,12 +180,12 @@ impl Way {
     /// Only requests whose methods say that they change nothing: they rarely do, and what leaves
     /// nothing costs nothing. Of any other the client is told that nobody knows whether it was
     /// done.
-    fn name(&mut self, deps: &Deps) {
+    fn name(&mut self, runtime: &Runtime) {
         let Some(request) = &mut self.request else { return };
         let named = request.extensions().get::<Keyed>().is_some()
             || request.extensions().get::<Delivery>().is_some();
         if !named && request.method().is_safe() && request.body().peek().is_some() {
-            let number = deps.uuid();
+            let number = runtime.uuid();
             self.journey.attempt = Some(number);
             request.extensions_mut().insert(Keyed::attempt(number));
         }
@@ -193,23 +193,26 @@ impl Way {
 
     /// Passes the request on if another process is known to own the object. `None`: it is still to
     /// be answered.
-    pub(crate) async fn elsewhere(&mut self, deps: &Deps, slot: &Slot) -> Option<Result<Response>> {
-        let peers = deps.peers.as_ref().filter(|_| self.caller == Caller::Here)?;
-        let known = self.owner(deps, slot).await?;
-        self.name(deps);
-        let request = self.begin(deps);
+    pub(crate) async fn elsewhere(&mut self, activation: &Activation) -> Option<Result<Response>> {
+        let peers = activation.runtime.peers.as_ref().filter(|_| self.caller == Caller::Here)?;
+        let known = self.owner(activation).await?;
+        self.name(&activation.runtime);
+        let request = self.begin(&activation.runtime);
         let spare = self.request.take();
-        let forward =
-            Forward { object: slot.log.object.clone(), request, journey: self.journey.clone() };
-        let begun = deps.clock.monotonic();
+        let forward = Forward {
+            object: activation.log.object.clone(),
+            request,
+            journey: self.journey.clone(),
+        };
+        let begun = activation.runtime.clock.monotonic();
         let span = span!("forward", otel.kind = "client");
         let sent = peers.send(&known.owner, forward).instrument(span.clone()).await;
         metrics::histogram!("dotdo_forward_seconds")
-            .record(deps.clock.monotonic().saturating_sub(begun).as_secs_f64());
+            .record(activation.runtime.clock.monotonic().saturating_sub(begun).as_secs_f64());
         match sent {
             Ok(Passed::Answered(answer)) => {
                 count("answered");
-                slot.whereabouts.confirm(&known, deps.clock.as_ref());
+                activation.whereabouts.confirm(&known, activation.runtime.clock.as_ref());
                 Some(answer)
             }
             Ok(Passed::Redirected(response)) => {
@@ -218,25 +221,24 @@ impl Way {
             }
             Err(error) => {
                 failed(&span, error.what());
-                self.not_answered(slot, &known, error, spare)
+                self.not_answered(activation, &known, error, spare)
             }
         }
     }
 
     /// The process that owns the object, as far as is known here or, once for each request, in the
     /// directory.
-    async fn owner(&mut self, deps: &Deps, slot: &Slot) -> Option<Known> {
+    async fn owner(&mut self, activation: &Activation) -> Option<Known> {
         let known = || {
-            let known = slot.whereabouts.known(deps.clock.as_ref())?;
+            let known = activation.whereabouts.known(activation.runtime.clock.as_ref())?;
             let is_read = known.sequence.is_some();
-            (is_read || hearsay::is_credible(deps, slot, known.owner.instance, known.epoch))
-                .then_some(known)
+            (is_read || activation.is_credible(known.owner.instance, known.epoch)).then_some(known)
         };
         if let Some(known) = known() {
             return Some(known);
         }
         if !std::mem::replace(&mut self.has_asked, true) {
-            hearsay::ask(deps, slot).await;
+            activation.ask_directory().await;
         }
         known()
     }
@@ -245,15 +247,15 @@ impl Way {
     /// does not.
     fn not_answered(
         &mut self,
-        slot: &Slot,
+        activation: &Activation,
         known: &Known,
         error: PeerError,
         spare: Option<Request>,
     ) -> Option<Result<Response>> {
-        slot.whereabouts.avoid(known);
-        let (object, Owner { instance, address }) = (&slot.log.object, &known.owner);
+        activation.whereabouts.avoid(known);
+        let (object, Owner { instance, address }) = (&activation.log.object, &known.owner);
         if error.what() != DECLINED {
-            slot.whereabouts.lose_reach();
+            activation.whereabouts.lose_reach();
         }
         let (left, failure) = match error {
             PeerError::NotTaken { request, what, reason } => {
@@ -293,14 +295,16 @@ impl Way {
     /// # Errors
     ///
     /// The error itself otherwise.
-    pub(crate) async fn again(&mut self, deps: &Deps, slot: &Slot, error: Error) -> Result<()> {
-        let clock = deps.clock.as_ref();
+    pub(crate) async fn again(&mut self, activation: &Activation, error: Error) -> Result<()> {
+        let clock = activation.runtime.clock.as_ref();
         let elsewhere = error.code() == OWNED_ELSEWHERE;
         // Whoever took the slot has the object now, or had it for a moment.
         let lost = error.kind() == ErrorKind::Fenced;
         self.declined = (elsewhere || lost) && self.caller == Caller::Peer;
-        let goes_on = lost || (elsewhere && slot.whereabouts.is_within_reach(clock));
-        let may = deps.peers.is_some() && self.caller == Caller::Here && self.request.is_some();
+        let goes_on = lost || (elsewhere && activation.whereabouts.is_within_reach(clock));
+        let may = activation.runtime.peers.is_some()
+            && self.caller == Caller::Here
+            && self.request.is_some();
         if !goes_on || !may {
             return Err(error);
         }
@@ -315,50 +319,6 @@ impl Way {
         clock.sleep(FORWARD_PAUSE.saturating_mul(1 << pauses.min(16)).min(FORWARD_PAUSE_MAX)).await;
         Ok(())
     }
-}
-
-/// Whether a caller need not wait for the claim's lease to end: its holder can be asked instead, or
-/// whoever sent the request here decides.
-pub(crate) fn goes_elsewhere(
-    deps: &Deps,
-    slot: &Slot,
-    caller: Caller,
-    (claim, remaining): (&Claim, Duration),
-) -> bool {
-    match caller {
-        Caller::Here => {
-            deps.peers.is_some() && slot.whereabouts.learn(claim, remaining, deps.clock.as_ref())
-        }
-        Caller::Own => false,
-        Caller::Peer => true,
-    }
-}
-
-/// Looks for the newest state of a cold object. Where other servers can be asked, the hint `lock`
-/// is read together with the listing, so that nothing is fetched in vain.
-///
-/// # Errors
-///
-/// `Busy` when the hint names an owner who can be asked. What else goes wrong is found out by the
-/// restore.
-pub(crate) async fn look(deps: &Deps, slot: &Slot, caller: Caller) -> Result<Option<Newest>> {
-    if deps.peers.is_none() || caller != Caller::Here {
-        return Ok(None);
-    }
-    let (newest, hint) = futures_util::join!(newest(deps, &slot.log), hint::read(deps, &slot.log));
-    let Ok(newest) = newest else { return Ok(None) };
-    let observed = Instant::now(deps.clock.as_ref());
-    let Some(mut claim) = hint.and_then(|hint| hint.claim(&newest.listing, observed)) else {
-        return Ok(Some(newest));
-    };
-    let remaining = claim.remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref());
-    if remaining.is_zero()
-        || slot.whereabouts.is_avoided(&claim)
-        || !goes_elsewhere(deps, slot, caller, (&claim, remaining))
-    {
-        return Ok(Some(newest));
-    }
-    Err(claim.busy(remaining))
 }
 
 /// Whether it does no harm to send this twice: the object knows it again by its key or its number.

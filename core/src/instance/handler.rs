@@ -14,8 +14,8 @@ use crate::budget::{Account, Use};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
-use crate::instance::Deps;
-use crate::instance::slot::Warm;
+use crate::instance::resident::Warm;
+use crate::instance::runtime::Runtime;
 use crate::object::{AnyObject, Body, Context, Request, Response};
 use crate::trace::{span, traced};
 
@@ -25,31 +25,32 @@ use crate::trace::{span, traced};
 ///
 /// The handler's own error; `TimedOut` when it overran; `Handler` when it panicked. The caller
 /// undoes what it did.
-pub(crate) async fn run(deps: &Deps, warm: &mut Warm, request: Request) -> Result<Response> {
-    let time_max = deps.settings.handler_time_max;
-    let begun = deps.clock.monotonic();
+pub(crate) async fn run(runtime: &Runtime, warm: &mut Warm, request: Request) -> Result<Response> {
+    let time_max = runtime.settings.handler_time_max;
+    let begun = runtime.clock.monotonic();
     let deadline = begun + time_max;
     warm.deadline_ms
         .store(u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     let span = span!("handler", dotdo.class = warm.context.id().class());
-    let result = traced(span, drive(deps, warm.value.as_mut(), &mut warm.context, request)).await;
+    let result =
+        traced(span, drive(runtime, warm.value.as_mut(), &mut warm.context, request)).await;
     warm.deadline_ms.store(u64::MAX, Ordering::Relaxed);
-    let ended = deps.clock.monotonic();
+    let ended = runtime.clock.monotonic();
     metrics::histogram!("dotdo_handler_seconds").record(ended.saturating_sub(begun).as_secs_f64());
     if ended > deadline {
-        return Err(overrun(deps));
+        return Err(overrun(runtime));
     }
     result
 }
 
 /// Runs a handler on a former state; the database refuses to be changed.
 pub(crate) async fn run_read_only(
-    deps: &Deps,
+    runtime: &Runtime,
     mut value: Box<dyn AnyObject>,
     context: &mut Context,
     request: Request,
 ) -> Result<Response> {
-    drive(deps, value.as_mut(), context, request).await
+    drive(runtime, value.as_mut(), context, request).await
 }
 
 /// Reads the body of a handler's response to its end, at most `bytes_max`; `None` when it is
@@ -58,12 +59,16 @@ pub(crate) async fn run_read_only(
 /// # Errors
 ///
 /// What the body itself fails with; `TimedOut` when it takes longer than a handler may.
-pub(crate) async fn collect(deps: &Deps, body: Body, bytes_max: usize) -> Result<Option<Bytes>> {
-    guard(deps, Box::pin(body.bytes_up_to(bytes_max))).await
+pub(crate) async fn collect(
+    runtime: &Runtime,
+    body: Body,
+    bytes_max: usize,
+) -> Result<Option<Bytes>> {
+    guard(runtime, Box::pin(body.bytes_up_to(bytes_max))).await
 }
 
 async fn drive(
-    deps: &Deps,
+    runtime: &Runtime,
     value: &mut dyn AnyObject,
     context: &mut Context,
     request: Request,
@@ -71,9 +76,9 @@ async fn drive(
     let object = context.id().clone();
     let account = request.extensions().get::<Account>().cloned();
     let account =
-        account.unwrap_or_else(|| Account::new(deps.budget.count(Use::Requests, &object, 0)));
+        account.unwrap_or_else(|| Account::new(runtime.budget.count(Use::Requests, &object, 0)));
     let request = request.map(|body| body.with_account(account.clone()));
-    let (head, body) = guard(deps, value.fetch(request, context)).await?.into_parts();
+    let (head, body) = guard(runtime, value.fetch(request, context)).await?.into_parts();
     // Before anything of the request can be seen: a response that there is no memory for is
     // refused, and nothing of the request remains.
     Ok(Response::from_parts(head, body.paid_by(&account).await?))
@@ -81,12 +86,12 @@ async fn drive(
 
 /// Polls what users wrote on the executor until it is done or its time is over.
 async fn guard<T>(
-    deps: &Deps,
+    runtime: &Runtime,
     mut work: Pin<Box<dyn Future<Output = Result<T>> + Send + '_>>,
 ) -> Result<T> {
     let mut timer: Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> = None;
     poll_fn(|cx| {
-        let polled = offload(deps.executor.as_ref(), || {
+        let polled = offload(runtime.executor.as_ref(), || {
             catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)))
         });
         match polled {
@@ -95,16 +100,17 @@ async fn guard<T>(
             Err(panic) => return Poll::Ready(Err(panicked(panic.as_ref()))),
         }
         // Most handlers never wait, and need no timer.
-        let timer = timer.get_or_insert_with(|| deps.clock.sleep(deps.settings.handler_time_max));
-        timer.as_mut().poll(cx).map(|()| Err(overrun(deps)))
+        let timer =
+            timer.get_or_insert_with(|| runtime.clock.sleep(runtime.settings.handler_time_max));
+        timer.as_mut().poll(cx).map(|()| Err(overrun(runtime)))
     })
     .await
 }
 
-fn overrun(deps: &Deps) -> Error {
+fn overrun(runtime: &Runtime) -> Error {
     let text = format!(
         "the handler ran for more than {} ms; nothing of it remains",
-        deps.settings.handler_time_max.as_millis()
+        runtime.settings.handler_time_max.as_millis()
     );
     Error::new(ErrorKind::TimedOut, text)
 }

@@ -1,18 +1,17 @@
 //! `lock`: who holds the token and where to reach it. A hint for other servers and for people;
 //! nothing's safety rests on it.
 
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::clock::Instant;
+use crate::clock::{Clock, Instant};
 use crate::id::ObjectId;
-use crate::instance::Deps;
-use crate::instance::slot::Slot;
+use crate::instance::runtime::Runtime;
 use crate::lease::Claim;
 use crate::log::{Head, Listing, Log};
+use crate::sync::Mutex;
 
 /// The hint is rewritten at most this often: some stores allow one write a second to a key.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -22,9 +21,26 @@ const FORMAT: u32 = 1;
 
 /// What this process last wrote.
 #[derive(Debug, Default)]
-pub(crate) struct LastWritten {
+pub(crate) struct LastWritten(Mutex<Last>);
+
+#[derive(Debug, Default)]
+struct Last {
     epoch: u64,
     at: Option<Instant>,
+}
+
+impl LastWritten {
+    /// Whether `head` is the first record of a new owner, so that the hint is to be written; the
+    /// caller writes it then.
+    pub(crate) fn is_due(&self, head: Head, clock: &dyn Clock) -> bool {
+        let mut last = self.0.lock();
+        let recent = last.at.is_some_and(|at| at.elapsed_at_least(clock) < PAUSE_MIN);
+        if last.epoch == head.epoch || recent {
+            return false;
+        }
+        *last = Last { epoch: head.epoch, at: Some(Instant::now(clock)) };
+        true
+    }
 }
 
 /// The stored form, format version 1.
@@ -41,43 +57,29 @@ struct LockFile {
     written_at: String,
 }
 
-/// Writes the hint in the background when `head` is the first record of a new owner.
-pub(crate) fn write_behind(deps: &Arc<Deps>, slot: &Arc<Slot>, head: Head) {
-    {
-        let mut last = slot.hint.lock().unwrap_or_else(PoisonError::into_inner);
-        let recent = last.at.is_some_and(|at| at.elapsed_at_least(deps.clock.as_ref()) < PAUSE_MIN);
-        if last.epoch == head.epoch || recent {
-            return;
-        }
-        *last = LastWritten { epoch: head.epoch, at: Some(Instant::now(deps.clock.as_ref())) };
-    }
-    let (task_deps, slot) = (deps.clone(), slot.clone());
-    deps.background.spawn(async move { write(&task_deps, &slot, head, false).await });
-}
-
 /// Writes the hint now. `released`: nobody holds the object any more.
-pub(crate) async fn write(deps: &Deps, slot: &Slot, head: Head, released: bool) {
-    let written_at = jiff::Timestamp::from_millisecond(deps.clock.wall_ms())
+pub(crate) async fn write(runtime: &Runtime, log: &Log, head: Head, released: bool) {
+    let written_at = jiff::Timestamp::from_millisecond(runtime.clock.wall_ms())
         .map(|at| at.to_string())
         .unwrap_or_default();
     let file = LockFile {
         format: FORMAT,
-        class: slot.log.object.class().to_owned(),
-        id: slot.log.object.id().to_owned(),
-        holder: (!released).then_some(deps.instance),
-        address: deps.settings.address.clone().filter(|_| !released),
+        class: log.object.class().to_owned(),
+        id: log.object.id().to_owned(),
+        holder: (!released).then_some(runtime.instance),
+        address: runtime.settings.address.clone().filter(|_| !released),
         epoch: head.epoch,
         sequence: head.sequence,
         lease_ms: if released {
             0
         } else {
-            u64::try_from(deps.settings.lease_duration.as_millis()).unwrap_or(u64::MAX)
+            u64::try_from(runtime.settings.lease_duration.as_millis()).unwrap_or(u64::MAX)
         },
         written_at,
     };
     let Ok(bytes) = serde_json::to_vec(&file) else { return };
-    if let Err(error) = deps.bucket.put(&slot.log.prefix.join("lock"), bytes.into()).await {
-        tracing::debug!(object = %slot.log.object, %error, "the hint `lock` was not written");
+    if let Err(error) = runtime.bucket.put(&log.prefix.join("lock"), bytes.into()).await {
+        tracing::debug!(object = %log.object, %error, "the hint `lock` was not written");
     }
 }
 
@@ -91,8 +93,8 @@ pub(crate) struct Hint {
 }
 
 /// Reads the hint. `None` when it is missing, can't be read, or names nobody who could be asked.
-pub(crate) async fn read(deps: &Deps, log: &Log) -> Option<Hint> {
-    let stored = deps.bucket.get(&log.prefix.join("lock")).await.ok()??;
+pub(crate) async fn read(runtime: &Runtime, log: &Log) -> Option<Hint> {
+    let stored = runtime.bucket.get(&log.prefix.join("lock")).await.ok()??;
     Hint::decode(&stored.bytes, &log.object)
 }
 

@@ -11,10 +11,11 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
 use crate::id::ObjectId;
-use crate::instance::Deps;
+use crate::instance::activation::Activation;
 use crate::instance::handler;
-use crate::instance::outbox::{Errand, mark};
-use crate::instance::slot::Warm;
+use crate::instance::outbox::Errand;
+use crate::instance::resident::Warm;
+use crate::instance::runtime::Runtime;
 use crate::limits::{ATTEMPT_KEPT, ATTEMPT_RESPONSE_BYTES_MAX, STORED_RESPONSE_BYTES_MAX};
 use crate::object::{
     self, Answer, Delivery, IDEMPOTENCY_REPLAYED_HEADER, Keyed, Request, Response,
@@ -28,12 +29,16 @@ use crate::planted::{Bug, planted};
 /// # Errors
 ///
 /// `Invalid` when its key is none; what reading its body fails with.
-pub(crate) async fn prepare(deps: &Deps, object: &ObjectId, request: Request) -> Result<Request> {
+pub(crate) async fn prepare(
+    runtime: &Runtime,
+    object: &ObjectId,
+    request: Request,
+) -> Result<Request> {
     let (mut head, body) = request.into_parts();
     // A message has its number; the key that it may carry is the handler's own affair.
     let key =
         if head.extensions.get::<Delivery>().is_some() { None } else { Keyed::key_of(&head)? };
-    if key.is_none() && deps.app.streams_requests(object.class()) {
+    if key.is_none() && runtime.app.streams_requests(object.class()) {
         return Ok(Request::from_parts(head, body));
     }
     let body = body.bytes().await?;
@@ -52,10 +57,11 @@ pub(crate) async fn prepare(deps: &Deps, object: &ObjectId, request: Request) ->
 /// What the handler fails with, `KeyReused`, and what the database fails with. The caller undoes
 /// everything.
 pub(crate) async fn answer(
-    deps: &Arc<Deps>,
+    activation: &Arc<Activation>,
     warm: &mut Warm,
     mut request: Request,
 ) -> Result<Response> {
+    let runtime = activation.runtime.as_ref();
     // They are this object's: a handler that passes its request on must not pass them on.
     let extensions = request.extensions_mut();
     let (errand, delivery, keyed) = (
@@ -65,55 +71,60 @@ pub(crate) async fn answer(
     );
     let mut response = match (errand, delivery, keyed) {
         (Some(errand), ..) => {
-            offload(deps.executor.as_ref(), || errand.run(&mut warm.context.database))?
+            offload(runtime.executor.as_ref(), || errand.run(&mut warm.context.database))?
         }
-        (None, Some(delivery), _) => take(deps, warm, request, delivery).await?,
+        (None, Some(delivery), _) => take(runtime, warm, request, delivery).await?,
         (None, None, Some(keyed)) if keyed.is_attempt() => {
-            attempt(deps, warm, request, &keyed).await?
+            attempt(runtime, warm, request, &keyed).await?
         }
-        (None, None, Some(keyed)) => recall(deps, warm, request, &keyed).await?,
-        (None, None, None) => handler::run(deps, warm, request).await?,
+        (None, None, Some(keyed)) => recall(runtime, warm, request, &keyed).await?,
+        (None, None, None) => handler::run(runtime, warm, request).await?,
     };
     if warm.context.request.sent {
-        mark(deps, warm.context.id(), &mut response);
+        activation.mark(&mut response);
     }
     Ok(response)
 }
 
 /// Runs the handler on a message, unless it has taken it before.
 async fn take(
-    deps: &Deps,
+    runtime: &Runtime,
     warm: &mut Warm,
     request: Request,
     delivery: Delivery,
 ) -> Result<Response> {
-    if !offload(deps.executor.as_ref(), || object::take(&mut warm.context.database, &delivery))?
+    if !offload(runtime.executor.as_ref(), || object::take(&mut warm.context.database, &delivery))?
         && !planted(Bug::MessageTakenTwice)
     {
         return Ok(object::taken_before());
     }
     warm.context.request.sender = Some(delivery.sender);
-    handler::run(deps, warm, request).await
+    handler::run(runtime, warm, request).await
 }
 
 /// Runs the handler on a request with a key and stores its answer, unless there is one.
-async fn recall(deps: &Deps, warm: &mut Warm, request: Request, keyed: &Keyed) -> Result<Response> {
+async fn recall(
+    runtime: &Runtime,
+    warm: &mut Warm,
+    request: Request,
+    keyed: &Keyed,
+) -> Result<Response> {
     let now_ms = warm.context.now_ms();
-    let since_ms = now_ms.saturating_sub(millis(deps.settings.idempotency_keep));
-    if let Some(stored) = offload(deps.executor.as_ref(), || {
+    let since_ms = now_ms.saturating_sub(millis(runtime.settings.idempotency_keep));
+    if let Some(stored) = offload(runtime.executor.as_ref(), || {
         object::recall(&mut warm.context.database, keyed, since_ms)
     })? {
         metrics::counter!("dotdo_requests_replayed_total").increment(1);
         return Ok(stored);
     }
-    let (head, body) = handler::run(deps, warm, request).await?.into_parts();
+    let (head, body) = handler::run(runtime, warm, request).await?.into_parts();
     let body =
-        handler::collect(deps, body, STORED_RESPONSE_BYTES_MAX).await?.ok_or_else(too_large)?;
+        handler::collect(runtime, body, STORED_RESPONSE_BYTES_MAX).await?.ok_or_else(too_large)?;
     let answer = Answer { head, body };
     if planted(Bug::KeyForgotten) {
         return Ok(Response::from_parts(answer.head, answer.body.into()));
     }
-    offload(deps.executor.as_ref(), || {
+    offload(runtime.executor.as_ref(), || {
         object::keep(&mut warm.context.database, keyed, Some(&answer), (now_ms, since_ms))
     })?;
     Ok(Response::from_parts(answer.head, answer.body.into()))
@@ -122,14 +133,14 @@ async fn recall(deps: &Deps, warm: &mut Warm, request: Request, keyed: &Keyed) -
 /// Runs the handler on a request that a server may send again. That it was done is stored when it
 /// has left something, and its answer too if that is small: what has left nothing may run again.
 async fn attempt(
-    deps: &Deps,
+    runtime: &Runtime,
     warm: &mut Warm,
     request: Request,
     keyed: &Keyed,
 ) -> Result<Response> {
     let now_ms = warm.context.now_ms();
-    let since_ms = now_ms.saturating_sub(millis(deps.settings.idempotency_keep));
-    if let Some(mut stored) = offload(deps.executor.as_ref(), || {
+    let since_ms = now_ms.saturating_sub(millis(runtime.settings.idempotency_keep));
+    if let Some(mut stored) = offload(runtime.executor.as_ref(), || {
         object::recall(&mut warm.context.database, keyed, since_ms)
     })? {
         metrics::counter!("dotdo_requests_replayed_total").increment(1);
@@ -137,10 +148,11 @@ async fn attempt(
         stored.headers_mut().remove(IDEMPOTENCY_REPLAYED_HEADER);
         return Ok(stored);
     }
-    let (head, body) = handler::run(deps, warm, request).await?.into_parts();
+    let (head, body) = handler::run(runtime, warm, request).await?.into_parts();
     let called = warm.context.request.called.load(Ordering::Relaxed);
     let has_left = called
-        || !offload(deps.executor.as_ref(), || warm.context.database.prepare_commit())?.is_empty();
+        || !offload(runtime.executor.as_ref(), || warm.context.database.prepare_commit())?
+            .is_empty();
     if !has_left || planted(Bug::AttemptForgotten) {
         return Ok(Response::from_parts(head, body));
     }
@@ -148,8 +160,8 @@ async fn attempt(
     let answer = kept.map(|kept| Answer { head: head.clone(), body: kept });
     // It is dated so that it goes with those whose time is over when nobody can send it again any
     // more.
-    let dated_ms = since_ms.saturating_add(millis(attempt_kept(deps)));
-    offload(deps.executor.as_ref(), || {
+    let dated_ms = since_ms.saturating_add(millis(attempt_kept(runtime)));
+    offload(runtime.executor.as_ref(), || {
         object::keep(&mut warm.context.database, keyed, answer.as_ref(), (dated_ms, since_ms))
     })?;
     Ok(Response::from_parts(head, body))
@@ -157,8 +169,8 @@ async fn attempt(
 
 /// For how long a server may send a request again: it waits for a turn and for a handler, at one
 /// owner and at the next.
-fn attempt_kept(deps: &Deps) -> Duration {
-    ATTEMPT_KEPT + 2 * (deps.settings.turn_wait_max + deps.settings.handler_time_max)
+fn attempt_kept(runtime: &Runtime) -> Duration {
+    ATTEMPT_KEPT + 2 * (runtime.settings.turn_wait_max + runtime.settings.handler_time_max)
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -8,6 +8,7 @@
 //! the memory that holds it: the generation moves on.
 
 mod batch;
+mod outside;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,7 +20,7 @@ pub(crate) use self::batch::{Done, Waiter};
 use crate::change::Changes;
 use crate::clock::{Clock, Instant};
 use crate::error::{Error, Result};
-use crate::instance::commit::{Job, Won};
+use crate::instance::commit::Job;
 use crate::lease::Lease;
 use crate::limits::GROUP_BYTES_MAX;
 use crate::log::{Head, Proof};
@@ -311,54 +312,6 @@ impl Pipeline {
             .drain(..)
             .flat_map(|batch| batch.waiters.into_iter().chain(batch.late))
             .collect()
-    }
-
-    /// The job that writes `changes` on top of the head, outside of any batch.
-    pub(crate) fn job(&self, changes: Vec<Changes>) -> Job {
-        Job {
-            before: self.head,
-            proof: self.proof,
-            changes,
-            releases: false,
-            snapshot: self.snapshot,
-            causes: cause().into_iter().collect(),
-        }
-    }
-
-    /// A record is on top of the head now: another's, or this process's own outside of any batch.
-    pub(crate) fn follow(
-        &mut self,
-        head: Head,
-        written: SinceSnapshot,
-        snapshot: Option<SnapshotRef>,
-        at: Instant,
-    ) {
-        self.head = head;
-        self.lease = None;
-        self.kept = None;
-        if let Some(newer) = snapshot
-            .filter(|newer| self.snapshot.is_none_or(|known| known.sequence < newer.sequence))
-        {
-            self.snapshot = Some(newer);
-            self.snapshot_at = at;
-            // What came between that snapshot and this record is counted as part of the snapshot:
-            // the next one is late by it at most.
-            self.since_snapshot = SinceSnapshot::default();
-        }
-        self.since_snapshot.add(written);
-    }
-
-    /// A record of this process, written outside of any batch, is on top of the head; a lease that
-    /// it granted may be kept.
-    pub(super) fn follow_own(&mut self, won: &Won, kept: Option<Lease>) {
-        self.follow(won.head(), won.since, None, won.sent);
-        self.prove(won.proof);
-        self.kept = kept;
-    }
-
-    /// The lease that a program keeps, while it holds.
-    pub(crate) fn kept(&self, clock: &dyn Clock) -> Option<Lease> {
-        self.kept.filter(|lease| lease.holds(clock))
     }
 
     /// The proof that the head is the head.

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -11,9 +11,10 @@ use tracing::Span;
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::instance::turn::Answer;
+use crate::instance::answer::Answer;
 use crate::instance::wait::Wait;
 use crate::limits::{BATCH_REQUESTS_MAX, GROUP_BYTES_MAX};
+use crate::sync::Mutex;
 
 /// The requests of one object, in the order of arrival.
 #[derive(Default)]
@@ -88,7 +89,7 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

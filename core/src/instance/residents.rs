@@ -1,89 +1,100 @@
 //! The objects in memory, in the order of their last use, and what each of them is charged.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use crate::budget::Charge;
-use crate::instance::agenda::Agenda;
-use crate::instance::slot::Slot;
 use crate::limits::RESIDENT_BYTES;
+use crate::sync::Mutex;
+
+/// What can have an object in memory.
+pub(crate) trait Member: Send + Sync + 'static {
+    /// When the object was last used, in monotonic milliseconds.
+    fn used_ms(&self) -> u64;
+
+    /// The object is in memory from now on.
+    fn enter(&self);
+
+    /// It is not any more.
+    fn leave(self: Arc<Self>);
+}
 
 /// A place in the order: the time of a use in monotonic milliseconds, and a number that no other
 /// place has.
 pub(crate) type Order = (u64, u64);
 
 /// The objects in memory.
-pub(crate) struct Residents {
-    list: Arc<Mutex<List>>,
-    agenda: Agenda,
-}
+pub(crate) struct Residents<T>(Arc<Mutex<List<T>>>);
 
-#[derive(Default)]
-struct List {
-    places: BTreeMap<Order, Listed>,
+struct List<T> {
+    places: BTreeMap<Order, Listed<T>>,
     next: u64,
 }
 
-struct Listed {
-    slot: Weak<Slot>,
+struct Listed<T> {
+    member: Weak<T>,
     /// The time of the use that it is listed with.
     used_ms: Arc<AtomicU64>,
 }
 
-/// An object in memory. Its memory holds this, so that both end together.
-pub(crate) struct Resident {
-    list: Arc<Mutex<List>>,
-    agenda: Agenda,
-    slot: Weak<Slot>,
+/// An object's place among those in memory, and what it is charged. Its memory holds this, so that
+/// both end together.
+pub(crate) struct Residency {
     charge: Charge,
-    number: u64,
-    used_ms: Arc<AtomicU64>,
+    leave: Option<Box<dyn FnOnce() + Send>>,
 }
 
-impl Residents {
-    /// No objects yet.
-    pub(crate) fn new(agenda: Agenda) -> Self {
-        Self { list: Arc::default(), agenda }
+impl<T> Default for Residents<T> {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(List { places: BTreeMap::new(), next: 0 })))
     }
+}
 
-    /// The object at `slot` is in memory, which was paid by `charge`.
-    pub(crate) fn add(&self, slot: &Arc<Slot>, charge: Charge) -> Resident {
-        let used_ms = Arc::new(AtomicU64::new(slot.used_ms()));
-        let mut list = lock(&self.list);
+impl<T: Member> Residents<T> {
+    /// The object of `member` is in memory, which was paid by `charge`.
+    pub(crate) fn add(&self, member: &Arc<T>, charge: Charge) -> Residency {
+        let used_ms = Arc::new(AtomicU64::new(member.used_ms()));
+        let mut list = self.0.lock();
         let number = list.next;
         list.next += 1;
-        list.places.insert(
-            (slot.used_ms(), number),
-            Listed { slot: Arc::downgrade(slot), used_ms: used_ms.clone() },
-        );
-        slot.residents.fetch_add(1, Ordering::AcqRel);
-        let (list, agenda) = (self.list.clone(), self.agenda.clone());
-        Resident { list, agenda, slot: Arc::downgrade(slot), charge, number, used_ms }
+        let listed = Listed { member: Arc::downgrade(member), used_ms: used_ms.clone() };
+        list.places.insert((member.used_ms(), number), listed);
+        member.enter();
+        let (list, member) = (self.0.clone(), Arc::downgrade(member));
+        let leave = move || {
+            // The lock of the list is not held while anything else is done.
+            list.lock().places.remove(&(used_ms.load(Ordering::Relaxed), number));
+            if let Some(member) = member.upgrade() {
+                member.leave();
+            }
+        };
+        Residency { charge, leave: Some(Box::new(leave)) }
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        lock(&self.list).places.len()
+        self.0.lock().places.len()
     }
 
     /// The object that was not used for the longest time, of those after `after`, and its place.
-    pub(crate) fn oldest(&self, after: Order) -> Option<(Order, Arc<Slot>)> {
-        let mut list = lock(&self.list);
+    pub(crate) fn oldest(&self, after: Order) -> Option<(Order, Arc<T>)> {
+        let mut list = self.0.lock();
         loop {
-            let (order, slot) = list
+            let (order, member) = list
                 .places
-                .range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded))
+                .range((Bound::Excluded(after), Bound::Unbounded))
                 .next()
-                .map(|(order, listed)| (*order, listed.slot.upgrade()))?;
-            let Some(slot) = slot else {
+                .map(|(order, listed)| (*order, listed.member.upgrade()))?;
+            let Some(member) = member else {
                 // Its memory is ending at this moment.
                 list.places.remove(&order);
                 continue;
             };
-            let used_ms = slot.used_ms();
+            let used_ms = member.used_ms();
             if used_ms <= order.0 {
-                return Some((order, slot));
+                return Some((order, member));
             }
             // It was used since it was listed.
             if let Some(listed) = list.places.remove(&order) {
@@ -94,24 +105,17 @@ impl Residents {
     }
 }
 
-impl Resident {
+impl Residency {
     /// The database holds so many bytes now.
     pub(crate) fn weighs(&mut self, database_bytes: u64) {
         self.charge.set(RESIDENT_BYTES + database_bytes);
     }
 }
 
-impl Drop for Resident {
+impl Drop for Residency {
     fn drop(&mut self) {
-        // The lock of the list is not held while anything else is done.
-        lock(&self.list).places.remove(&(self.used_ms.load(Ordering::Relaxed), self.number));
-        if let Some(slot) = self.slot.upgrade() {
-            slot.residents.fetch_sub(1, Ordering::AcqRel);
-            self.agenda.put(&slot, 0);
+        if let Some(leave) = self.leave.take() {
+            leave();
         }
     }
-}
-
-fn lock(list: &Mutex<List>) -> MutexGuard<'_, List> {
-    list.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,10 +8,12 @@ use tracing::Instrument;
 use crate::change::Changes;
 use crate::error::{Error, Result};
 use crate::executor::offload;
+use crate::instance::activation::Activation;
+use crate::instance::answer::Answer;
+use crate::instance::once;
 use crate::instance::queue::Ask;
-use crate::instance::slot::{Stage, Warm};
-use crate::instance::turn::{Answer, begin_request};
-use crate::instance::{Deps, once};
+use crate::instance::resident::{Stage, Warm};
+use crate::instance::turn::begin_request;
 use crate::limits::BATCH_TIME_MAX;
 use crate::log::check_size;
 use crate::object::{AfterCommit, Body, Handling, Sql};
@@ -37,11 +39,11 @@ pub(super) struct Together {
 ///
 /// What made the transaction as a whole one that can't be committed. The caller rolls back.
 pub(super) async fn run_together(
-    deps: &Arc<Deps>,
+    activation: &Arc<Activation>,
     warm: &mut Warm,
     asks: &[Ask],
 ) -> Result<Together> {
-    let over = deps.clock.monotonic() + BATCH_TIME_MAX;
+    let over = activation.runtime.clock.monotonic() + BATCH_TIME_MAX;
     warm.stage = Stage::Running;
     warm.context.database.begin(Mode::ReadWrite)?;
     let mut together = Together {
@@ -52,13 +54,13 @@ pub(super) async fn run_together(
         alone: false,
     };
     for ask in asks {
-        if !together.answers.is_empty() && deps.clock.monotonic() > over {
+        if !together.answers.is_empty() && activation.runtime.clock.monotonic() > over {
             break;
         }
         let answer = if let [only] = asks {
-            run_one(deps, warm, only, &mut together).await
+            run_one(activation, warm, only, &mut together).await
         } else {
-            run_nested(deps, warm, ask, &mut together).await?
+            run_nested(activation, warm, ask, &mut together).await?
         };
         together.answers.push(answer);
     }
@@ -66,7 +68,7 @@ pub(super) async fn run_together(
         warm.context.database.rollback();
         warm.context.database.begin(Mode::ReadWrite)?;
     }
-    together.changes = offload(deps.executor.as_ref(), || {
+    together.changes = offload(activation.runtime.executor.as_ref(), || {
         let changes = warm.context.database.prepare_commit()?;
         check_size(&changes).map(|_| changes)
     })?;
@@ -76,7 +78,7 @@ pub(super) async fn run_together(
 /// Runs a handler in a savepoint: when it fails, what it did is undone and the others' work
 /// remains.
 async fn run_nested(
-    deps: &Arc<Deps>,
+    activation: &Arc<Activation>,
     warm: &mut Warm,
     ask: &Ask,
     together: &mut Together,
@@ -85,7 +87,7 @@ async fn run_nested(
         Sql::own(&mut warm.context.database).exec(statement, ()).map(drop)
     };
     step(warm, "SAVEPOINT _dotdo_request")?;
-    let answer = run_one(deps, warm, ask, together).await;
+    let answer = run_one(activation, warm, ask, together).await;
     if together.alone {
         return Err(Error::internal(
             "a request that calls other objects can't share a transaction",
@@ -99,16 +101,16 @@ async fn run_nested(
 }
 
 async fn run_one(
-    deps: &Arc<Deps>,
+    activation: &Arc<Activation>,
     warm: &mut Warm,
     ask: &Ask,
     together: &mut Together,
 ) -> Result<Answer> {
     let request = ask.request.clone().map(Body::from);
-    begin_request(deps, warm, &request);
+    begin_request(&activation.runtime, warm, &request);
     let shared = !together.answers.is_empty();
     warm.context.request.running = Arc::new(Handling { shared, ..Handling::default() });
-    let result = once::answer(deps, warm, request).instrument(ask.span.clone()).await;
+    let result = once::answer(activation, warm, request).instrument(ask.span.clone()).await;
     let state = std::mem::take(&mut warm.context.request);
     together.alone |= state.running.alone.load(Ordering::Relaxed);
     match result {
@@ -118,7 +120,7 @@ async fn run_one(
             Ok(Answer { response, background: state.wait_until })
         }
         Err(error) => {
-            warm.value = deps.app.make(warm.context.id().class())?;
+            warm.value = activation.runtime.app.make(warm.context.id().class())?;
             Err(error)
         }
     }

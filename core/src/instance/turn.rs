@@ -10,34 +10,29 @@ use crate::budget::{Charge, Use};
 use crate::change::Changes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
+use crate::instance::activation::Activation;
+use crate::instance::answer::Answer;
 use crate::instance::elsewhere::Caller;
+use crate::instance::once;
 use crate::instance::pipeline::Gate;
-use crate::instance::slot::{Residence, Slot, Stage, Warm};
+use crate::instance::resident::{Residence, Stage, Warm};
+use crate::instance::runtime::Runtime;
 use crate::instance::wait::Wait;
-use crate::instance::{Deps, afterwards, once, open};
 use crate::lease::OWNED_ELSEWHERE;
 use crate::limits::CHANGES_FACTOR;
 use crate::log::check_size;
-use crate::object::{AfterCommit, Background, CallChain, Request, RequestState, Response};
+use crate::object::{AfterCommit, CallChain, Request, RequestState};
 use crate::planted::{Bug, Place, pass, planted};
 use crate::sqlite::Mode;
 use crate::trace::{span, traced};
 
 /// The right to run on an object that is in memory.
 pub(crate) struct Turn<'a> {
-    deps: &'a Arc<Deps>,
-    slot: &'a Arc<Slot>,
+    activation: &'a Arc<Activation>,
     residence: MutexGuard<'a, Residence>,
     /// The state was the log's newest at a moment after this request had come, so it needs no
     /// further proof.
     fresh: bool,
-}
-
-/// What a request gives when nothing stands in the way of its response any more.
-pub(crate) struct Answer {
-    pub(crate) response: Response,
-    /// What the handler left to be done after the response.
-    pub(crate) background: Vec<Background>,
 }
 
 /// What a handler's run gave.
@@ -61,24 +56,20 @@ impl<'a> Turn<'a> {
     ///
     /// `Busy` when the queue is too long or another server owns the object; what a restore fails
     /// with.
-    pub(crate) async fn take(
-        deps: &'a Arc<Deps>,
-        slot: &'a Arc<Slot>,
-        caller: Caller,
-    ) -> Result<Self> {
-        slot.touch(deps);
-        let mut residence = wait(deps, slot).await?;
-        let fresh = open::ensure_warm(deps, slot, &mut residence, caller).await?;
-        Ok(Self { deps, slot, residence, fresh })
+    pub(crate) async fn take(activation: &'a Arc<Activation>, caller: Caller) -> Result<Self> {
+        activation.touch();
+        let mut residence = activation.wait_for_turn().await?;
+        let fresh = activation.ensure_warm(&mut residence, caller).await?;
+        Ok(Self { activation, residence, fresh })
     }
 
     /// Whether another server's request would get its turn; `false` when it is known that yet
     /// another process owns the object.
-    pub(crate) async fn may_take(deps: &'a Arc<Deps>, slot: &'a Arc<Slot>) -> bool {
+    pub(crate) async fn may_take(activation: &'a Arc<Activation>) -> bool {
         // Whoever has the turn has found out.
-        let Ok(mut residence) = slot.turn.try_lock() else { return true };
-        let opened = open::ensure_warm(deps, slot, &mut residence, Caller::Peer).await;
-        residence.drop_what_does_not_exist(slot);
+        let Ok(mut residence) = activation.turn.try_lock() else { return true };
+        let opened = activation.ensure_warm(&mut residence, Caller::Peer).await;
+        activation.drop_what_does_not_exist(&mut residence);
         opened.map_or_else(|error| error.code() != OWNED_ELSEWHERE, |_| true)
     }
 
@@ -90,15 +81,15 @@ impl<'a> Turn<'a> {
     pub(crate) async fn run(&mut self, request: Request) -> Result<Run> {
         let warm = self.residence.warm.as_mut().expect("a turn has the object in memory");
         warm.stage = Stage::Running;
-        begin_request(self.deps, warm, &request);
+        begin_request(&self.activation.runtime, warm, &request);
         if let Err(error) = warm.context.database.begin(Mode::ReadWrite) {
             // A database that can't do this does nothing any more: the next request restores it.
-            self.residence.drop_memory(self.slot);
+            self.activation.drop_memory(&mut self.residence);
             return Err(error);
         }
-        let outcome = once::answer(self.deps, warm, request).await;
+        let outcome = once::answer(self.activation, warm, request).await;
         let outcome = outcome.and_then(|response| {
-            Ok((response, offload(self.deps.executor.as_ref(), || commit(warm))?))
+            Ok((response, offload(self.activation.runtime.executor.as_ref(), || commit(warm))?))
         });
         warm.weigh();
         let request = std::mem::take(&mut warm.context.request);
@@ -117,7 +108,7 @@ impl<'a> Turn<'a> {
                 })
             }
             Err(error) => {
-                recover(self.deps, self.slot, warm)?;
+                warm.recover(&self.activation.runtime.app)?;
                 let (gate, written) = self.hand_over((Changes::default(), 0), Vec::new())?;
                 Ok(Run {
                     answer: Err(error),
@@ -132,13 +123,13 @@ impl<'a> Turn<'a> {
     /// Charges `changes`, which are on their way from here on.
     fn charge(&self, changes: &Changes) -> Charge {
         let bytes = (changes.bytes() as u64).saturating_mul(CHANGES_FACTOR);
-        self.deps.budget.count(Use::Requests, &self.slot.log.object, bytes)
+        self.activation.runtime.budget.count(Use::Requests, &self.activation.log.object, bytes)
     }
 
     /// Gives the object up with the record that was handed over last, or with one of its own.
     fn release(&self) {
-        let (_, start) = self.slot.pipeline().release(self.deps.clock.as_ref());
-        self.slot.commit_if(start, self.deps);
+        let (_, start) = self.activation.pipeline().release(self.activation.runtime.clock.as_ref());
+        self.activation.commit_if(start);
     }
 
     /// Gives the changes to the committer; without changes, finds out what the response must wait
@@ -149,25 +140,25 @@ impl<'a> Turn<'a> {
         after_commit: Vec<AfterCommit>,
     ) -> Result<(Gate, Option<u64>)> {
         let generation = self.residence.warm.as_ref().map(|warm| warm.generation);
-        let mut pipeline = self.slot.pipeline();
+        let mut pipeline = self.activation.pipeline();
         if generation != Some(pipeline.generation) {
             drop(pipeline);
-            self.residence.drop_memory(self.slot);
+            self.activation.drop_memory(&mut self.residence);
             return Err(void());
         }
         let mut written = None;
         let (gate, start) = if changes.is_empty() {
             let (gate, start) = pipeline.gate(
                 self.fresh,
-                self.deps.settings.lease_duration,
-                self.deps.clock.as_ref(),
+                self.activation.runtime.settings.lease_duration,
+                self.activation.runtime.clock.as_ref(),
             );
             // What it leaves to be done may tell of what it saw, as its response does.
             match gate {
                 Gate::Record(_) if planted(Bug::WorkBeforeGate) => {
-                    afterwards::run(self.deps, self.slot, after_commit)
+                    self.activation.run_afterwards(after_commit)
                 }
-                Gate::Open => afterwards::run(self.deps, self.slot, after_commit),
+                Gate::Open => self.activation.run_afterwards(after_commit),
                 Gate::Record(_) => pipeline.with_last_read(after_commit),
             }
             drop(pipeline);
@@ -181,46 +172,48 @@ impl<'a> Turn<'a> {
         if let Some(warm) = &mut self.residence.warm {
             warm.stage = Stage::Settled;
         }
-        self.slot.commit_if(start, self.deps);
+        self.activation.commit_if(start);
         Ok((gate, written))
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.residence.drop_what_does_not_exist(self.slot);
+        self.activation.drop_what_does_not_exist(&mut self.residence);
     }
 }
 
 /// Lends the object's hands to `request`.
-pub(super) fn begin_request(deps: &Deps, warm: &mut Warm, request: &Request) {
+pub(super) fn begin_request(runtime: &Runtime, warm: &mut Warm, request: &Request) {
     warm.context.request = RequestState {
         chain: request.extensions().get::<CallChain>().cloned().unwrap_or_default(),
-        now_ms: deps.clock.wall_ms(),
+        now_ms: runtime.clock.wall_ms(),
         ..RequestState::default()
     };
 }
 
-/// Waits for the object's turn, first come, first served.
-async fn wait<'a>(deps: &Deps, slot: &'a Slot) -> Result<MutexGuard<'a, Residence>> {
-    if let Ok(residence) = slot.turn.try_lock() {
-        Wait::none();
-        return Ok(residence);
+impl Activation {
+    /// Waits for the object's turn, first come, first served.
+    async fn wait_for_turn<'a>(&'a self) -> Result<MutexGuard<'a, Residence>> {
+        if let Ok(residence) = self.turn.try_lock() {
+            Wait::none();
+            return Ok(residence);
+        }
+        let _waiting = Wait::begin(&self.runtime.clock);
+        traced(span!("turn"), self.wait_long_for_turn()).await
     }
-    let _waiting = Wait::begin(&deps.clock);
-    traced(span!("turn"), wait_long(deps, slot)).await
-}
 
-async fn wait_long<'a>(deps: &Deps, slot: &'a Slot) -> Result<MutexGuard<'a, Residence>> {
-    let timer = deps.clock.sleep(deps.settings.turn_wait_max);
-    let turn = slot.turn.lock();
-    futures_util::pin_mut!(turn);
-    futures_util::select_biased! {
-        residence = turn.fuse() => Ok(residence),
-        () = timer.fuse() => {
-            let waited_ms = deps.settings.turn_wait_max.as_millis();
-            let text = format!("other requests have kept this object busy for {waited_ms} ms");
-            Err(Error::new(ErrorKind::Busy, text).with_retry_after(std::time::Duration::from_secs(1)))
+    async fn wait_long_for_turn<'a>(&'a self) -> Result<MutexGuard<'a, Residence>> {
+        let timer = self.runtime.clock.sleep(self.runtime.settings.turn_wait_max);
+        let turn = self.turn.lock();
+        futures_util::pin_mut!(turn);
+        futures_util::select_biased! {
+            residence = turn.fuse() => Ok(residence),
+            () = timer.fuse() => {
+                let waited_ms = self.runtime.settings.turn_wait_max.as_millis();
+                let text = format!("other requests have kept this object busy for {waited_ms} ms");
+                Err(Error::new(ErrorKind::Busy, text).with_retry_after(std::time::Duration::from_secs(1)))
+            }
         }
     }
 }
@@ -242,15 +235,6 @@ fn commit(warm: &mut Warm) -> Result<(Changes, usize)> {
         warm.tracker.observe(&changes, warm.context.database.shapes());
     }
     Ok((changes, bytes))
-}
-
-/// Brings an object's memory back to its last commit after a handler failed or went away.
-pub(crate) fn recover(deps: &Deps, slot: &Slot, warm: &mut Warm) -> Result<()> {
-    warm.context.database.rollback();
-    warm.context.request = RequestState::default();
-    warm.value = deps.app.make(slot.log.object.class())?;
-    warm.stage = Stage::Settled;
-    Ok(())
 }
 
 /// The memory that a handler ran on is void.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::budget::Use;
 use crate::error::Result;
 use crate::executor::offload;
-use crate::instance::Deps;
+use crate::instance::runtime::Runtime;
 use crate::limits::{RESIDENT_BYTES, VERIFIED_BYTES_MAX, VERIFIED_RECORDS_MAX};
 use crate::log::{Log, Stretch, stretch};
 use crate::restore::replay_from;
@@ -41,19 +41,19 @@ struct Pair {
 /// `Unavailable` when the store can't be asked, `Busy` when there is no memory for it now;
 /// `Corrupt` when something that is compared is missing or damaged. Nothing may go then.
 pub(crate) async fn may_delete(
-    deps: &Deps,
+    runtime: &Runtime,
     log: &Log,
     complete: &[SnapshotRef],
     covered: u64,
     draw: u128,
 ) -> Result<bool> {
-    if let Some(known) = deps.bucket.get(&differs_key(&log.prefix)).await? {
+    if let Some(known) = runtime.bucket.get(&differs_key(&log.prefix)).await? {
         report(log, &String::from_utf8_lossy(&known.bytes));
         return Ok(false);
     }
-    let _one_at_a_time = deps.verifying.acquire().await.ok();
+    let _one_at_a_time = runtime.verifying.acquire().await.ok();
     let outcome = match choose(log, complete, covered, draw).await? {
-        Some(pair) => compare(deps, log, &pair).await?,
+        Some(pair) => compare(runtime, log, &pair).await?,
         None => Outcome::Unchecked(
             "there is no older snapshot that these records lead on from, or they are too many",
         ),
@@ -67,7 +67,7 @@ pub(crate) async fn may_delete(
         Outcome::Different(what) => {
             report(log, what);
             // Where it can't be written, the next sweep compares again.
-            deps.bucket.put(&differs_key(&log.prefix), Bytes::from(format!("{what}\n"))).await?;
+            runtime.bucket.put(&differs_key(&log.prefix), Bytes::from(format!("{what}\n"))).await?;
             ("different", false)
         }
     };
@@ -123,8 +123,9 @@ fn pair(snapshots: &[SnapshotRef], snapshot: SnapshotRef, run: &Stretch) -> Opti
     Some(Pair { base: Some(*base), snapshot })
 }
 
-async fn compare(deps: &Deps, log: &Log, pair: &Pair) -> Result<Outcome> {
-    let read = |snapshot| snapshot::read(deps.bucket.as_ref(), &log.prefix, &log.object, snapshot);
+async fn compare(runtime: &Runtime, log: &Log, pair: &Pair) -> Result<Outcome> {
+    let read =
+        |snapshot| snapshot::read(runtime.bucket.as_ref(), &log.prefix, &log.object, snapshot);
     let snapshot = read(pair.snapshot).await?;
     let base = match pair.base {
         Some(base) => Some(read(base).await?),
@@ -134,8 +135,8 @@ async fn compare(deps: &Deps, log: &Log, pair: &Pair) -> Result<Outcome> {
         return Ok(Outcome::Unchecked("its files are too large"));
     }
     // One database at a time is in memory.
-    let expected = digest(deps, log, base, pair.snapshot.sequence).await?;
-    let found = digest(deps, log, Some(snapshot), pair.snapshot.sequence).await?;
+    let expected = digest(runtime, log, base, pair.snapshot.sequence).await?;
+    let found = digest(runtime, log, Some(snapshot), pair.snapshot.sequence).await?;
     let from =
         pair.base.map_or_else(|| "nothing".to_owned(), |base| format!("the snapshot {base}"));
     Ok(match expected.difference(&found) {
@@ -147,9 +148,9 @@ async fn compare(deps: &Deps, log: &Log, pair: &Pair) -> Result<Outcome> {
     })
 }
 
-async fn digest(deps: &Deps, log: &Log, base: Option<Document>, to: u64) -> Result<Digest> {
-    let mut room = deps.budget.count(Use::Pasts, &log.object, 0);
-    let database = replay_from(deps, log, base, to, &mut room).await?;
+async fn digest(runtime: &Runtime, log: &Log, base: Option<Document>, to: u64) -> Result<Digest> {
+    let mut room = runtime.budget.count(Use::Pasts, &log.object, 0);
+    let database = replay_from(runtime, log, base, to, &mut room).await?;
     room.set(RESIDENT_BYTES + database.bytes());
-    offload(deps.executor.as_ref(), || Digest::of(&database))
+    offload(runtime.executor.as_ref(), || Digest::of(&database))
 }

@@ -4,13 +4,14 @@
 //! reached, or declines, is not asked again until it has written another record: until then a
 //! request waits for the end of its lease, and takes the object over.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::time::Duration;
 
 use crate::clock::{Clock, Instant};
 use crate::directory::Holding;
 use crate::lease::Claim;
 use crate::peers::Owner;
+use crate::sync::Mutex;
 
 /// What is known of the process that owns an object, when that is another one.
 #[derive(Debug, Default)]
@@ -142,7 +143,7 @@ impl Whereabouts {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

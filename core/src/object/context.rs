@@ -5,13 +5,12 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
-use crate::engine::WeakEngine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
-use crate::instance::{acquire_token, check_token};
 use crate::lease::{Claim, FencingToken};
 use crate::limits::CALL_DEPTH_MAX;
 use crate::object::body::{Request, Response};
+use crate::object::host::Host;
 use crate::object::identity::Identity;
 use crate::object::outbox::{self, Delivery};
 use crate::object::savepoint::savepoint;
@@ -29,7 +28,7 @@ pub(crate) type Background = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// The hands of a handler. It is lent to one request at a time.
 pub struct Context {
     object: ObjectId,
-    engine: WeakEngine,
+    host: Weak<dyn Host>,
     pub(crate) database: Database,
     pub(crate) request: RequestState,
     /// The live claim of another process on this object.
@@ -76,10 +75,10 @@ pub(crate) struct CallChain {
 }
 
 impl Context {
-    pub(crate) fn new(object: ObjectId, engine: WeakEngine, database: Database) -> Self {
+    pub(crate) fn new(object: ObjectId, host: Weak<dyn Host>, database: Database) -> Self {
         Self {
             object,
-            engine,
+            host,
             database,
             request: RequestState::default(),
             elsewhere: None,
@@ -141,7 +140,7 @@ impl Context {
             chain: CallChain { objects, holder },
             called: self.request.called.clone(),
             handler: Arc::downgrade(&self.request.running),
-            engine: self.engine.clone(),
+            host: self.host.clone(),
             at: None,
         })
     }
@@ -165,13 +164,12 @@ impl Context {
     /// stream; `TooLarge` when the message is longer than 1 MiB.
     pub fn send(&mut self, class: &str, id: &str, request: Request) -> Result<()> {
         let receiver = ObjectId::new(class, id)?;
-        let engine = self.engine.upgrade().ok_or_else(stopping)?;
-        engine.check(&receiver)?;
+        self.host()?.check(&receiver)?;
         outbox::post(&mut self.database, &receiver, request, self.request.now_ms)?;
         if !std::mem::replace(&mut self.request.sent, true) {
-            let (engine, sender) = (self.engine.clone(), self.object.clone());
+            let (host, sender) = (self.host.clone(), self.object.clone());
             self.after_commit(move || {
-                engine.upgrade().into_iter().for_each(|engine| engine.deliver(&sender))
+                host.upgrade().into_iter().for_each(|host| host.deliver(&sender))
             });
         }
         Ok(())
@@ -189,9 +187,7 @@ impl Context {
     /// `Busy` (code `OWNED_ELSEWHERE`) when another process holds it: `details` has `holder`,
     /// `address` and `until`. `Fenced` when another was faster; what the store fails with.
     pub async fn acquire_fencing_token(&mut self) -> Result<FencingToken> {
-        let engine = self.engine.upgrade().ok_or_else(stopping)?;
-        let slot = engine.slots().get(engine.deps(), &self.object)?;
-        acquire_token(engine.deps(), &slot, self.elsewhere.as_ref()).await
+        self.host()?.acquire_token(&self.object, self.elsewhere.as_ref()).await
     }
 
     /// Gives the object up with this request's record: the next owner waits for nothing. Does
@@ -201,9 +197,7 @@ impl Context {
     ///
     /// `Fenced` (code `TOKEN_OVER`) when the token is not this process's any more.
     pub fn release_fencing_token(&mut self, token: FencingToken) -> Result<()> {
-        let engine = self.engine.upgrade().ok_or_else(stopping)?;
-        let slot = engine.slots().get(engine.deps(), &self.object)?;
-        check_token(engine.deps(), &slot, token)?;
+        self.host()?.check_token(&self.object, token)?;
         self.request.releases = true;
         Ok(())
     }
@@ -219,6 +213,10 @@ impl Context {
     pub fn wait_until(&mut self, work: impl Future<Output = ()> + Send + 'static) {
         self.request.wait_until.push(Box::pin(work));
     }
+
+    fn host(&self) -> Result<Arc<dyn Host>> {
+        self.host.upgrade().ok_or_else(stopping)
+    }
 }
 
 /// Another object.
@@ -230,7 +228,7 @@ pub struct RemoteObject {
     called: Arc<AtomicBool>,
     /// The handler that got this value; once it has ended, nobody in the chain waits any more.
     handler: Weak<Handling>,
-    engine: WeakEngine,
+    host: Weak<dyn Host>,
     at: Option<At>,
 }
 
@@ -277,16 +275,16 @@ impl RemoteObject {
             ))
             .with_code("CALL_DEPTH"));
         }
-        let engine = self.engine.upgrade().ok_or_else(stopping)?;
+        let host = self.host.upgrade().ok_or_else(stopping)?;
         if !chain.objects.is_empty() {
             // What the handler tells the other object may rest on what earlier requests have
             // changed here.
-            engine.durable(&self.caller).await?;
+            host.durable(&self.caller).await?;
         }
         // A former state is nobody's to wait for.
         let holder = chain.holder.as_ref().filter(|_| self.at.is_none());
         let calling = holder
-            .map(|holder| engine.deps().calls.begin(holder, &self.target, self.handler.clone()))
+            .map(|holder| host.begin_call(holder, &self.target, self.handler.clone()))
             .transpose()?;
         self.called.store(true, Ordering::Relaxed);
         let extensions = request.extensions_mut();
@@ -296,12 +294,8 @@ impl RemoteObject {
         extensions.remove::<Delivery>();
         let identity = Identity::of_call(&self.caller, extensions.get());
         extensions.insert(identity);
-        // Boxed, because a handler's future would otherwise contain itself.
-        let answer = Box::pin(traced(
-            span!("call", dotdo.class = self.target.class()),
-            engine.fetch(&self.target, self.at, request),
-        ))
-        .await;
+        let span = span!("call", dotdo.class = self.target.class());
+        let answer = traced(span, host.fetch(&self.target, self.at, request)).await;
         drop(calling);
         answer
     }

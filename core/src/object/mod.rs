@@ -3,6 +3,7 @@
 mod app;
 mod body;
 mod context;
+mod host;
 mod identity;
 mod key;
 mod outbox;
@@ -18,6 +19,7 @@ pub(crate) use body::duplicate;
 pub use body::{Body, Request, Response, json};
 pub(crate) use context::{AfterCommit, Background, CallChain, Handling, RequestState};
 pub use context::{Context, RemoteObject};
+pub(crate) use host::{Calling, Host};
 pub use identity::Identity;
 pub use key::IDEMPOTENCY_KEY_HEADER;
 pub use outbox::Delivery;

@@ -18,10 +18,11 @@ use tokio::task::AbortHandle;
 
 use crate::clock::Random;
 use crate::directory::{Directory, Holding, News};
-use crate::engine::{Components, Engine};
+use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Inline;
 use crate::id::{ObjectId, Tenant};
+use crate::instance::Components;
 use crate::object::Body;
 use crate::peers::Peers;
 use crate::simulation::bucket::SimBucket;

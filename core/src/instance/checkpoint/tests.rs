@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::engine::{Components, Engine};
+use crate::engine::Engine;
 use crate::error::{ErrorKind, Result};
 use crate::executor::Inline;
 use crate::id::{ObjectId, Tenant};
+use crate::instance::Components;
 use crate::limits::SNAPSHOTS_MAX;
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::{CheckpointMode, Settings};

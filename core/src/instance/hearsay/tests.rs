@@ -325,5 +325,5 @@ async fn no_word_makes_a_server_remember_an_object_that_nobody_asked_for() {
     let (board, world) = Board::in_world();
     let b = world.server("b").await;
     board.spread(&object(), &holding("z", 9), News::Taken);
-    assert!(b.slots().all().is_empty());
+    assert!(b.activations().all().is_empty());
 }

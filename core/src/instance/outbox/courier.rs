@@ -1,102 +1,48 @@
 //! The courier: a task that delivers one object's messages, as long as there are any.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use crate::engine::WeakEngine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
-use crate::instance::background::{Running, Tasks};
+use crate::instance::activation::Activation;
 use crate::instance::outbox::errand::{Errand, Mail};
 use crate::instance::outbox::line::Line;
-use crate::instance::slot::Slot;
-use crate::instance::{Deps, Slots};
+use crate::instance::outbox::marker::Marking;
+use crate::instance::runtime::Runtime;
 use crate::limits::{DELIVERY_PAUSE_MAX, DELIVERY_PAUSE_MIN, RECEIVERS_AT_ONCE};
-use crate::object::{Letter, Settled};
+use crate::object::{Host, Letter, Response, Settled};
 use crate::trace::{span, traced};
 
 /// A server that stops waits so long for deliveries that are under way; what has not come back by
 /// then is delivered again by another.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 
-/// Whether a courier is at work for an object.
-#[derive(Default)]
-pub(crate) struct Courier {
-    state: Mutex<State>,
-    woken: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    at_work: bool,
-    /// There may be something new since it last looked.
-    again: bool,
-    /// Counts it among those that have something to do now, not only something to wait for.
-    busy: Option<Running>,
-}
-
-impl Courier {
-    /// Asks for another look; `true` when a courier must be sent for it.
-    fn ask(&self, deliveries: &Tasks) -> bool {
-        let mut state = self.state();
-        state.busy.get_or_insert_with(|| deliveries.begin());
-        if !std::mem::replace(&mut state.at_work, true) {
-            return true;
-        }
-        state.again = true;
-        self.woken.notify_one();
-        false
-    }
-
-    /// What was asked for until now is looked for now.
-    fn looks(&self, deliveries: &Tasks) {
-        let _ = self.woken.notified().now_or_never();
-        let mut state = self.state();
-        state.again = false;
-        state.busy.get_or_insert_with(|| deliveries.begin());
-    }
-
-    /// It only waits from now on, unless something may have come since the last look.
-    fn rests(&self) {
-        let mut state = self.state();
-        if !state.again {
-            state.busy = None;
+impl Activation {
+    /// Delivers the object's messages in the background.
+    pub(crate) fn wake_courier(self: &Arc<Self>) {
+        if self.outbox.courier.ask(&self.runtime.deliveries) {
+            let round = Round::new(self);
+            self.runtime.couriers.spawn(run(round));
         }
     }
 
-    /// Ends the work, unless something may have come since the last look.
-    fn ends(&self) -> bool {
-        let mut state = self.state();
-        state.at_work = state.again;
-        if !state.at_work {
-            state.busy = None;
+    /// Makes sure that a marker is on its way, for a request that sends messages; its `response`
+    /// will wait for it.
+    pub(crate) fn mark(self: &Arc<Self>, response: &mut Response) {
+        if self.outbox.marker.relies(&self.runtime) {
+            return;
         }
-        !state.at_work
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Delivers the messages of `object` in the background.
-pub(crate) fn deliver(deps: &Arc<Deps>, object: &ObjectId, slots: &Slots) {
-    match slots.get(deps, object) {
-        Ok(slot) => wake(deps, &slot),
-        Err(error) => tracing::error!(%object, %error, "an object that has run can't be found"),
-    }
-}
-
-/// Delivers the messages of the object at `slot` in the background.
-pub(crate) fn wake(deps: &Arc<Deps>, slot: &Arc<Slot>) {
-    if slot.outbox.courier.ask(&deps.deliveries) {
-        let round = Round::new(deps, slot);
-        deps.couriers.spawn(run(round));
+        let done = Marking::of(response);
+        let activation = self.clone();
+        tokio::spawn(async move {
+            activation.outbox.marker.keep(&activation.runtime, &activation.log.object).await;
+            done.send_replace(true);
+        });
     }
 }
 
@@ -110,8 +56,7 @@ struct Outcome {
 
 /// A courier's work.
 struct Round {
-    deps: Arc<Deps>,
-    slot: Arc<Slot>,
+    activation: Arc<Activation>,
     under_way: FuturesUnordered<Delivering>,
     line: Line,
     /// What the outbox does not know yet.
@@ -138,42 +83,43 @@ enum Found {
 }
 
 /// A courier at work. Should its task end before its work does, the next message sends another.
-struct AtWork(Option<Arc<Slot>>);
+struct AtWork(Option<Arc<Activation>>);
 
 impl Drop for AtWork {
     fn drop(&mut self) {
-        if let Some(slot) = self.0.take() {
-            *slot.outbox.courier.state() = State::default();
+        if let Some(activation) = self.0.take() {
+            activation.outbox.courier.is_lost();
         }
     }
 }
 
 async fn run(round: Round) {
-    let mut at_work = AtWork(Some(round.slot.clone()));
+    let mut at_work = AtWork(Some(round.activation.clone()));
     deliver_all(round).await;
     at_work.0 = None;
 }
 
 async fn deliver_all(mut round: Round) {
-    let courier = round.slot.clone();
+    let activation = round.activation.clone();
+    let courier = &activation.outbox.courier;
     loop {
-        courier.outbox.courier.looks(&round.deps.deliveries);
+        courier.looks(&activation.runtime.deliveries);
         let goes_on = match round.errand(RECEIVERS_AT_ONCE).await {
             Ok(Found::Something) => round.wait(None).await,
             Ok(Found::Nothing(uses)) => match round.linger(uses).await {
                 Some(woken) => woken,
-                None if courier.outbox.courier.ends() => return,
+                None if courier.ends() => return,
                 None => Woken::Again,
             },
             // Whoever has the object now has found its messages too.
-            Err(error) if is_elsewhere(&error) || round.deps.engine.upgrade().is_none() => {
-                if courier.outbox.courier.ends() {
+            Err(error) if is_elsewhere(&error) || activation.runtime.host.strong_count() == 0 => {
+                if courier.ends() {
                     return;
                 }
                 Woken::Again
             }
             Err(error) => {
-                tracing::warn!(object = %courier.log.object, %error, "its messages can't be read or noted as delivered; tried again");
+                tracing::warn!(object = %activation.log.object, %error, "its messages can't be read or noted as delivered; tried again");
                 round.failures += 1;
                 round.wait(Some(pause(i64::from(round.failures)))).await
             }
@@ -186,10 +132,9 @@ async fn deliver_all(mut round: Round) {
 }
 
 impl Round {
-    fn new(deps: &Arc<Deps>, slot: &Arc<Slot>) -> Self {
+    fn new(activation: &Arc<Activation>) -> Self {
         Self {
-            deps: deps.clone(),
-            slot: slot.clone(),
+            activation: activation.clone(),
             under_way: FuturesUnordered::new(),
             line: Line::default(),
             settled: Settled::default(),
@@ -200,12 +145,14 @@ impl Round {
     /// Tells the outbox what became of its messages, takes the next ones, and sends them on their
     /// way.
     async fn errand(&mut self, receivers_max: usize) -> Result<Found> {
-        let engine = self.deps.engine.upgrade().ok_or_else(gone)?;
-        let uses = self.slot.outbox.marker.uses();
-        let now = self.deps.clock.monotonic();
+        let runtime = &self.activation.runtime;
+        // It ends with the engine, and not in the midst of an errand.
+        let _host = runtime.host.upgrade().ok_or_else(gone)?;
+        let uses = self.activation.outbox.marker.uses();
+        let now = runtime.clock.monotonic();
         loop {
             let task = self.line.task(now, self.settled.clone(), receivers_max);
-            let mail = Mail::of(engine.run(&self.slot, Errand::request(task)).await?)?;
+            let mail = Mail::of(self.activation.run(Errand::request(task)).await?)?;
             metrics::counter!("dotdo_messages_delivered_total")
                 .increment(self.settled.delivered.len() as u64);
             self.settled = Settled::default();
@@ -220,7 +167,11 @@ impl Round {
             return Ok(Found::Nothing(uses));
         }
         // As long as its marker is young, other servers leave the object alone.
-        self.slot.outbox.marker.keep(&self.deps, &self.slot.log.object).await;
+        self.activation
+            .outbox
+            .marker
+            .keep(&self.activation.runtime, &self.activation.log.object)
+            .await;
         Ok(Found::Something)
     }
 
@@ -228,8 +179,9 @@ impl Round {
     /// its object must not hold up another one.
     fn send(&mut self, letters: Vec<(ObjectId, Vec<Letter>)>) {
         for (receiver, letters) in letters {
-            let (engine, sender) = (self.deps.engine.clone(), self.slot.log.object.clone());
-            let delivery: JoinHandle<Outcome> = tokio::spawn(hand_over(engine, sender, letters));
+            let host = self.activation.runtime.host.clone();
+            let sender = self.activation.log.object.clone();
+            let delivery: JoinHandle<Outcome> = tokio::spawn(hand_over(host, sender, letters));
             self.under_way.push(Box::pin(async move { (receiver, delivery.await) }));
         }
     }
@@ -237,10 +189,11 @@ impl Round {
     /// Waits until there is something to do, at most for `most`.
     async fn wait(&mut self, most: Option<Duration>) -> Woken {
         if self.under_way.is_empty() {
-            self.slot.outbox.courier.rests();
+            self.activation.outbox.courier.rests();
         }
-        let most = most.or(self.line.rest(self.deps.clock.monotonic()));
-        let (clock, slot) = (self.deps.clock.clone(), self.slot.clone());
+        let most = most.or(self.line.rest(self.activation.runtime.clock.monotonic()));
+        let activation = self.activation.clone();
+        let clock = activation.runtime.clock.clone();
         let patience = async {
             match most {
                 Some(most) => clock.sleep(most).await,
@@ -249,9 +202,9 @@ impl Round {
         };
         let came = tokio::select! {
             biased;
-            () = stopping(&self.deps) => return Woken::Stopping,
+            () = stopping(&activation.runtime) => return Woken::Stopping,
             Some(came) = self.under_way.next() => Some(came),
-            () = slot.outbox.courier.woken.notified() => None,
+            () = activation.outbox.courier.woken.notified() => None,
             () = patience => None,
         };
         if let Some((receiver, outcome)) = came {
@@ -278,14 +231,14 @@ impl Round {
         self.settled.delivered.extend(outcome.delivered);
         let mut attempts = i64::from(failed_without_a_name);
         if let Some((number, before, error)) = outcome.failed {
-            let sender = &self.slot.log.object;
+            let sender = &self.activation.log.object;
             tracing::warn!(%sender, %receiver, number, attempts = before + 1, code = error.code(), %error, "a message was not taken; tried again");
             metrics::counter!("dotdo_messages_failed_total", "code" => error.code()).increment(1);
             self.settled.failed.push((number, format!("{}: {}", error.code(), error.message())));
             attempts = before + 1;
         }
         if attempts > 0 {
-            self.line.failed(receiver, self.deps.clock.monotonic() + pause(attempts));
+            self.line.failed(receiver, self.activation.runtime.clock.monotonic() + pause(attempts));
         } else {
             self.line.served(receiver);
         }
@@ -294,22 +247,23 @@ impl Round {
     /// Keeps the marker for a while after the last message, because another may follow; then
     /// removes it. `None` when it is gone.
     async fn linger(&mut self, uses: u64) -> Option<Woken> {
-        let stays = self.slot.outbox.marker.stays(&self.deps).await?;
-        self.slot.outbox.courier.rests();
-        let (slot, deps) = (self.slot.clone(), self.deps.clone());
+        let stays = self.activation.outbox.marker.stays(&self.activation.runtime).await?;
+        self.activation.outbox.courier.rests();
+        let activation = self.activation.clone();
+        let runtime = &activation.runtime;
         let woken = tokio::select! {
             biased;
-            () = stopping(&deps) => Some(Woken::Stopping),
-            () = slot.outbox.courier.woken.notified() => return Some(Woken::Again),
-            () = deps.clock.sleep(stays) => None,
+            () = stopping(runtime) => Some(Woken::Stopping),
+            () = activation.outbox.courier.woken.notified() => return Some(Woken::Again),
+            () = runtime.clock.sleep(stays) => None,
         };
-        slot.outbox.marker.remove(&deps, uses).await;
+        activation.outbox.marker.remove(runtime, uses).await;
         woken
     }
 
     /// The server stops: waits a little for what is under way, and tells the outbox.
     async fn finish(&mut self) {
-        let clock = self.deps.clock.clone();
+        let clock = self.activation.runtime.clock.clone();
         let mut patience = clock.sleep(STOP_WAIT);
         while !self.under_way.is_empty() {
             tokio::select! {
@@ -321,16 +275,16 @@ impl Round {
         if !(self.settled.delivered.is_empty() && self.settled.failed.is_empty())
             && let Err(error) = self.errand(0).await
         {
-            tracing::debug!(object = %self.slot.log.object, %error, "what was delivered is not noted; it is delivered again, and taken once");
+            tracing::debug!(object = %self.activation.log.object, %error, "what was delivered is not noted; it is delivered again, and taken once");
         }
     }
 }
 
 /// Delivers letters to their one receiver, in order, up to the first that is not taken.
-async fn hand_over(engine: WeakEngine, sender: ObjectId, letters: Vec<Letter>) -> Outcome {
+async fn hand_over(host: Weak<dyn Host>, sender: ObjectId, letters: Vec<Letter>) -> Outcome {
     let mut outcome = Outcome::default();
     for letter in letters {
-        match hand_over_one(&engine, &sender, &letter).await {
+        match hand_over_one(&host, &sender, &letter).await {
             Ok(()) => outcome.delivered.push(letter.number),
             Err(error) => {
                 outcome.failed = Some((letter.number, letter.attempts, error));
@@ -341,12 +295,12 @@ async fn hand_over(engine: WeakEngine, sender: ObjectId, letters: Vec<Letter>) -
     outcome
 }
 
-async fn hand_over_one(engine: &WeakEngine, sender: &ObjectId, letter: &Letter) -> Result<()> {
-    let engine = engine.upgrade().ok_or_else(gone)?;
+async fn hand_over_one(host: &Weak<dyn Host>, sender: &ObjectId, letter: &Letter) -> Result<()> {
+    let host = host.upgrade().ok_or_else(gone)?;
     let request = letter.request(sender)?;
     // Whatever the answer is, the receiver has taken the message.
     let span = span!("deliver", dotdo.class = letter.receiver.class());
-    traced(span, engine.fetch(&letter.receiver, None, request)).await.map(drop)
+    traced(span, host.fetch(&letter.receiver, None, request)).await.map(drop)
 }
 
 /// The pause after the failure number `attempts`.
@@ -356,9 +310,9 @@ fn pause(attempts: i64) -> Duration {
 }
 
 /// Waits until the server stops.
-async fn stopping(deps: &Deps) {
+async fn stopping(runtime: &Runtime) {
     // It never has a permit to give, so this waits until it is closed.
-    drop(deps.stopping.acquire().await);
+    drop(runtime.stopping.acquire().await);
 }
 
 fn is_elsewhere(error: &Error) -> bool {

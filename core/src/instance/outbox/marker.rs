@@ -5,7 +5,6 @@
 //! many costs one look. While an object sends, its server writes a marker about once a minute,
 //! beside the record, and the response waits for both.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use uuid::Uuid;
 use crate::clock::Instant;
 use crate::error::Result;
 use crate::id::ObjectId;
-use crate::instance::Deps;
+use crate::instance::runtime::Runtime;
 use crate::object::Response;
 use crate::store::Key;
 
@@ -47,7 +46,7 @@ pub(super) struct MarkerFile {
 
 /// A response that must wait for a marker; in its extensions.
 #[derive(Clone)]
-struct Marking(watch::Receiver<bool>);
+pub(super) struct Marking(watch::Receiver<bool>);
 
 impl MarkerFile {
     /// The marker in `bytes`; `None` when it is none of this version.
@@ -67,28 +66,6 @@ impl MarkerFile {
     }
 }
 
-/// Makes sure that a marker is on its way, for a request on `object` that sends messages; its
-/// `response` will wait for it.
-pub(crate) fn mark(deps: &Arc<Deps>, object: &ObjectId, response: &mut Response) {
-    let Some(slot) = deps.engine.upgrade().and_then(|engine| engine.slots().get(deps, object).ok())
-    else {
-        return;
-    };
-    slot.outbox.marker.uses.fetch_add(1, Ordering::SeqCst);
-    if let Ok(written) = slot.outbox.marker.written.try_lock()
-        && is_relied_on(deps, written.as_ref())
-    {
-        return;
-    }
-    let (done, marking) = watch::channel(false);
-    response.extensions_mut().insert(Marking(marking));
-    let deps = deps.clone();
-    tokio::spawn(async move {
-        slot.outbox.marker.keep(&deps, &slot.log.object).await;
-        done.send_replace(true);
-    });
-}
-
 /// Waits for the marker that `response` must wait for.
 pub(crate) async fn marked(response: &mut Response) {
     if let Some(Marking(mut done)) = response.extensions_mut().remove() {
@@ -97,83 +74,99 @@ pub(crate) async fn marked(response: &mut Response) {
     }
 }
 
+impl Marking {
+    /// Makes `response` wait until what is returned says `true`, or is gone.
+    pub(super) fn of(response: &mut Response) -> watch::Sender<bool> {
+        let (done, marking) = watch::channel(false);
+        response.extensions_mut().insert(Self(marking));
+        done
+    }
+}
+
 impl Marker {
+    /// A request relies on there being a marker; `true` when there is one that can be relied on.
+    pub(super) fn relies(&self, runtime: &Runtime) -> bool {
+        self.uses.fetch_add(1, Ordering::SeqCst);
+        self.written.try_lock().is_ok_and(|written| is_relied_on(runtime, written.as_ref()))
+    }
+
     /// How often a request has relied on there being one.
     pub(super) fn uses(&self) -> u64 {
         self.uses.load(Ordering::SeqCst)
     }
 
     /// Makes sure that there is a young one.
-    pub(super) async fn keep(&self, deps: &Deps, object: &ObjectId) {
-        if let Err(error) = self.renew(deps, object).await {
+    pub(super) async fn keep(&self, runtime: &Runtime, object: &ObjectId) {
+        if let Err(error) = self.renew(runtime, object).await {
             tracing::warn!(%object, %error, "the hint to its messages was not written; a crash now would delay them");
         }
     }
 
     /// Writes a new one, unless the present one is young. A new one has a new key: whoever removes
     /// the old one must not hit it.
-    async fn renew(&self, deps: &Deps, object: &ObjectId) -> Result<()> {
+    async fn renew(&self, runtime: &Runtime, object: &ObjectId) -> Result<()> {
         let mut written = self.written.lock().await;
-        if is_relied_on(deps, written.as_ref()) {
+        if is_relied_on(runtime, written.as_ref()) {
             return Ok(());
         }
         let file = MarkerFile {
             format: 1,
             class: object.class().to_owned(),
             id: object.id().to_owned(),
-            instance: deps.instance,
-            relied_ms: u64::try_from(relied(deps).as_millis()).unwrap_or(u64::MAX),
+            instance: runtime.instance,
+            relied_ms: u64::try_from(relied(runtime).as_millis()).unwrap_or(u64::MAX),
         };
-        let key = deps.tenant.outbox().join(by_time(deps));
-        let at = Instant::now(deps.clock.as_ref());
-        deps.bucket.put(&key, serde_json::to_vec(&file)?.into()).await?;
+        let key = runtime.tenant.outbox().join(by_time(runtime));
+        let at = Instant::now(runtime.clock.as_ref());
+        runtime.bucket.put(&key, serde_json::to_vec(&file)?.into()).await?;
         if let Some(old) = written.replace(Written { key, at }) {
-            remove(deps, old.key).await;
+            remove(runtime, old.key).await;
         }
         Ok(())
     }
 
     /// How long it must stay although there is nothing to deliver: soon there may be again. `None`:
     /// there is none.
-    pub(super) async fn stays(&self, deps: &Deps) -> Option<Duration> {
+    pub(super) async fn stays(&self, runtime: &Runtime) -> Option<Duration> {
         let written = self.written.lock().await;
         written.as_ref().map(|written| {
-            relied(deps).saturating_sub(written.at.elapsed_at_most(deps.clock.as_ref()))
+            relied(runtime).saturating_sub(written.at.elapsed_at_most(runtime.clock.as_ref()))
         })
     }
 
     /// Removes it, unless a request has relied on it since there were `uses`.
-    pub(super) async fn remove(&self, deps: &Deps, uses: u64) {
+    pub(super) async fn remove(&self, runtime: &Runtime, uses: u64) {
         let mut written = self.written.lock().await;
         if self.uses() == uses
             && let Some(old) = written.take()
         {
-            remove(deps, old.key).await;
+            remove(runtime, old.key).await;
         }
     }
 }
 
 /// A name of a new marker: listings show the oldest first (UUID version 7).
-fn by_time(deps: &Deps) -> Uuid {
-    let millis = u64::try_from(deps.clock.wall_ms()).unwrap_or(0);
-    let random = deps.random.bytes16();
+fn by_time(runtime: &Runtime) -> Uuid {
+    let millis = u64::try_from(runtime.clock.wall_ms()).unwrap_or(0);
+    let random = runtime.random.bytes16();
     let tail: &[u8; 10] = random[6..].try_into().expect("10 of 16 are left");
     uuid::Builder::from_unix_timestamp_millis(millis, tail).into_uuid()
 }
 
-async fn remove(deps: &Deps, key: Key) {
-    if let Err(error) = deps.bucket.delete(&[key]).await {
+async fn remove(runtime: &Runtime, key: Key) {
+    if let Err(error) = runtime.bucket.delete(&[key]).await {
         tracing::debug!(%error, "a hint to messages stays; it costs somebody a look");
     }
 }
 
 /// For how long a marker is relied on.
-fn relied(deps: &Deps) -> Duration {
-    deps.settings.outbox_scan * 2
+fn relied(runtime: &Runtime) -> Duration {
+    runtime.settings.outbox_scan * 2
 }
 
-fn is_relied_on(deps: &Deps, written: Option<&Written>) -> bool {
-    written.is_some_and(|written| written.at.elapsed_at_most(deps.clock.as_ref()) < relied(deps))
+fn is_relied_on(runtime: &Runtime, written: Option<&Written>) -> bool {
+    written
+        .is_some_and(|written| written.at.elapsed_at_most(runtime.clock.as_ref()) < relied(runtime))
 }
 
 /// A target for fuzzers: a marker.

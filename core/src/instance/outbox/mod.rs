@@ -10,11 +10,12 @@ mod errand;
 mod line;
 mod marker;
 mod scan;
+mod state;
 
-pub(crate) use courier::{Courier, deliver, wake};
 pub(crate) use errand::Errand;
-pub(crate) use marker::{Marker, mark, marked};
+pub(crate) use marker::{Marker, marked};
 pub(crate) use scan::start as start_scanning;
+pub(crate) use state::Courier;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use marker::fuzz;

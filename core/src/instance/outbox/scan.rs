@@ -1,19 +1,18 @@
 //! Finding objects whose messages nobody delivers: at the start, and every so often.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 
 use crate::clock::{Clock, Instant};
-use crate::engine::{Engine, WeakEngine};
 use crate::error::Result;
+use crate::instance::activations::Activations;
+use crate::instance::background;
 use crate::instance::outbox::errand::{Errand, Mail, Task};
 use crate::instance::outbox::marker::MarkerFile;
-use crate::instance::outbox::wake;
-use crate::instance::{Deps, background};
+use crate::instance::runtime::Runtime;
 use crate::lease::Claim;
 use crate::limits::{OUTBOX_LOOKS_AT_ONCE, OUTBOX_PAGE_PAUSE, STORE_PAGE_MAX};
 use crate::log::{Log, fetch, list_newest};
@@ -22,23 +21,27 @@ use crate::store::{Entry, Key};
 
 /// Begins; ends when the engine is gone. On a platform that freezes its programs, a scan that is
 /// overdue runs when the next request thaws it.
-pub(crate) fn start(engine: WeakEngine, clock: Arc<dyn Clock>) {
+pub(crate) fn start(activations: Weak<Activations>, clock: Arc<dyn Clock>) {
     tokio::spawn(background::again_and_again("scan of markers", clock.clone(), move || {
-        run(engine.clone(), clock.clone())
+        run(activations.clone(), clock.clone())
     }));
 }
 
-async fn run(engine: WeakEngine, clock: Arc<dyn Clock>) {
+async fn run(activations: Weak<Activations>, clock: Arc<dyn Clock>) {
     let mut scan = Scan::default();
-    while let Some(engine) = engine.upgrade().filter(|engine| !engine.deps().stopping.is_closed()) {
-        let pause = match scan.page(&engine).await {
-            Ok(()) => scan.pause(&engine.deps().settings),
+    while let Some(activations) = activations.upgrade() {
+        let runtime = &activations.runtime;
+        if runtime.stopping.is_closed() {
+            return;
+        }
+        let pause = match scan.page(&activations).await {
+            Ok(()) => scan.pause(&runtime.settings),
             Err(error) => {
                 tracing::debug!(%error, "objects with messages were not looked for; later");
-                engine.deps().settings.outbox_scan
+                runtime.settings.outbox_scan
             }
         };
-        drop(engine);
+        drop(activations);
         clock.sleep(pause).await;
     }
 }
@@ -69,10 +72,12 @@ struct Seen {
 
 impl Scan {
     /// Looks after the markers of the next page.
-    async fn page(&mut self, engine: &Engine) -> Result<()> {
-        let deps = engine.deps();
-        let entries =
-            deps.bucket.list(deps.tenant.outbox(), self.after.as_ref(), STORE_PAGE_MAX).await?;
+    async fn page(&mut self, activations: &Activations) -> Result<()> {
+        let runtime = activations.runtime.as_ref();
+        let entries = runtime
+            .bucket
+            .list(runtime.tenant.outbox(), self.after.as_ref(), STORE_PAGE_MAX)
+            .await?;
         let last = entries
             .last()
             .filter(|_| entries.len() == STORE_PAGE_MAX)
@@ -81,7 +86,7 @@ impl Scan {
         let mut known = std::mem::take(&mut self.known);
         let visits: Vec<_> = entries
             .into_iter()
-            .map(|entry| visit(engine, known.remove(&entry.key), entry, is_first))
+            .map(|entry| visit(activations, known.remove(&entry.key), entry, is_first))
             .collect();
         let seen: Vec<Option<(Key, Seen)>> =
             stream::iter(visits).buffer_unordered(OUTBOX_LOOKS_AT_ONCE).collect().await;
@@ -103,48 +108,48 @@ impl Scan {
 }
 
 async fn visit(
-    engine: &Engine,
+    activations: &Activations,
     seen: Option<Seen>,
     entry: Entry,
     is_first: bool,
 ) -> Option<(Key, Seen)> {
     let seen = match seen {
         Some(seen) => seen,
-        None => read(engine, &entry).await?,
+        None => read(activations, &entry).await?,
     };
-    look_after(engine, &entry.key, &seen, is_first).await;
+    look_after(activations, &entry.key, &seen, is_first).await;
     Some((entry.key, seen))
 }
 
 /// Reads a marker that was not known.
-async fn read(engine: &Engine, entry: &Entry) -> Option<Seen> {
-    let deps = engine.deps();
-    let stored = deps.bucket.get(&entry.key).await.ok()??;
+async fn read(activations: &Activations, entry: &Entry) -> Option<Seen> {
+    let runtime = activations.runtime.as_ref();
+    let stored = runtime.bucket.get(&entry.key).await.ok()??;
     let file = MarkerFile::decode(&stored.bytes)?;
     let age_ms =
-        deps.bucket.store_time_ms().map_or(0, |now_ms| now_ms.saturating_sub(entry.modified_ms));
+        runtime.bucket.store_time_ms().map_or(0, |now_ms| now_ms.saturating_sub(entry.modified_ms));
     let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
-        .saturating_sub(deps.bucket.store_time_error());
-    Some(Seen { file, age, at: Instant::now(deps.clock.as_ref()) })
+        .saturating_sub(runtime.bucket.store_time_error());
+    Some(Seen { file, age, at: Instant::now(runtime.clock.as_ref()) })
 }
 
 /// Delivers what the object behind a marker has to deliver; removes the marker when that is nothing
 /// and nobody relies on it.
-async fn look_after(engine: &Engine, key: &Key, seen: &Seen, is_first: bool) {
-    let deps = engine.deps();
-    let is_own = seen.file.instance == deps.instance;
-    let age = seen.age + seen.at.elapsed_at_least(deps.clock.as_ref());
-    let is_free = deps.bucket.is_gone(seen.file.instance) || age >= seen.file.free_after();
+async fn look_after(activations: &Activations, key: &Key, seen: &Seen, is_first: bool) {
+    let runtime = activations.runtime.as_ref();
+    let is_own = seen.file.instance == runtime.instance;
+    let age = seen.age + seen.at.elapsed_at_least(runtime.clock.as_ref());
+    let is_free = runtime.bucket.is_gone(seen.file.instance) || age >= seen.file.free_after();
     // An own marker that has become old has lost its courier: another server had the object
     // meanwhile.
     let is_due = is_free || (is_first && !is_own);
     if !is_due {
         return;
     }
-    match look(engine, &seen.file).await {
+    match look(activations, &seen.file).await {
         Ok(true) if is_free => {
             // It stays when this fails, and costs another look.
-            let _ = deps.bucket.delete(std::slice::from_ref(key)).await;
+            let _ = runtime.bucket.delete(std::slice::from_ref(key)).await;
         }
         Ok(_) => {}
         Err(error) => {
@@ -155,36 +160,35 @@ async fn look_after(engine: &Engine, key: &Key, seen: &Seen, is_first: bool) {
 
 /// Opens the object and delivers its messages; `true` when there are none. An object that another
 /// process owns is left to that one, and is not restored to find that out.
-async fn look(engine: &Engine, file: &MarkerFile) -> Result<bool> {
+async fn look(activations: &Activations, file: &MarkerFile) -> Result<bool> {
     let Some(object) = file.object() else { return Ok(true) };
-    let deps = engine.deps();
-    let is_here = engine
-        .slots()
-        .existing(&object)
-        .is_some_and(|slot| slot.residents.load(Ordering::Relaxed) > 0);
-    if !is_here && is_owned_elsewhere(deps, &deps.log(&object)?).await? {
+    let runtime = activations.runtime.as_ref();
+    let is_here = activations.existing(&object).is_some_and(|activation| activation.is_resident());
+    if !is_here && is_owned_elsewhere(runtime, &runtime.log(&object)?).await? {
         return Ok(false);
     }
-    let slot = engine.slots().get(deps, &object)?;
-    let mail = Mail::of(engine.visit(&slot, Errand::request(Task::look())).await?)?;
+    let activation = activations.get(&object)?;
+    let mail = Mail::of(activation.visit(Errand::request(Task::look())).await?)?;
     if mail.is_empty() {
         return Ok(true);
     }
-    wake(deps, &slot);
+    activation.wake_courier();
     Ok(false)
 }
 
 /// Whether another process owns the object, by its newest record.
-async fn is_owned_elsewhere(deps: &Deps, log: &Log) -> Result<bool> {
+async fn is_owned_elsewhere(runtime: &Runtime, log: &Log) -> Result<bool> {
     let listing = list_newest(log, u64::MAX).await?;
     if listing.head == 0 {
         return Ok(false);
     }
-    let observed = Instant::now(deps.clock.as_ref());
+    let observed = Instant::now(runtime.clock.as_ref());
     let newest = fetch(log, listing.head, listing.head, None).await?;
     let claim =
         newest.first().map(|(record, _)| Claim::of(record, listing.head_modified_ms, observed));
     Ok(claim.is_some_and(|mut claim| {
-        !claim.remaining(deps.instance, deps.bucket.as_ref(), deps.clock.as_ref()).is_zero()
+        !claim
+            .remaining(runtime.instance, runtime.bucket.as_ref(), runtime.clock.as_ref())
+            .is_zero()
     }))
 }

@@ -20,7 +20,7 @@ async fn a_server_that_starts_leaves_to_others_what_they_own() {
     }
     assert_eq!(post.markers().await, 1);
     assert!(
-        second.engine.slots().existing(&friend("a")).is_none(),
+        second.engine.activations().existing(&friend("a")).is_none(),
         "it is not restored, and nobody waits for its turn"
     );
     first.crash();
@@ -28,7 +28,7 @@ async fn a_server_that_starts_leaves_to_others_what_they_own() {
         post.pass(Duration::from_secs(1)).await;
     }
     assert!(
-        second.engine.slots().existing(&friend("a")).is_some(),
+        second.engine.activations().existing(&friend("a")).is_some(),
         "nobody else looks after it now"
     );
 }

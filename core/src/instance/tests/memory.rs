@@ -35,10 +35,14 @@ async fn asking_for_what_does_not_exist_leaves_nothing_behind() {
             assert_eq!(ask(&engine, &named(number), "/get").await.expect("an empty object"), "0");
             assert_eq!(kind(ask(&engine, &named(number), "/fail").await), ErrorKind::Handler);
         }
-        assert_eq!(engine.deps().residents.len(), 0, "no database stays");
+        assert_eq!(engine.activations().lists.residents.len(), 0, "no database stays");
         rounds(&world).await;
-        assert_eq!((engine.slots().len(), engine.deps().agenda.len()), (0, 0), "no slot stays");
-        assert_eq!(engine.deps().budget.used(Use::Objects), 0);
+        assert_eq!(
+            (engine.activations().len(), engine.activations().lists.agenda.len()),
+            (0, 0),
+            "no slot stays"
+        );
+        assert_eq!(engine.runtime().budget.used(Use::Objects), 0);
     }
 }
 
@@ -51,10 +55,10 @@ async fn a_claim_whose_time_is_over_keeps_no_slot() {
         assert!(!other.admits(&named(number)).await, "the first one owns it");
     }
     rounds(&world).await;
-    assert_eq!(other.slots().len(), 20, "whoever waits for the owner has watched its record");
+    assert_eq!(other.activations().len(), 20, "whoever waits for the owner has watched its record");
     world.clock.advance(Settings::default().lease_duration);
     rounds(&world).await;
-    assert_eq!((other.slots().len(), other.deps().agenda.len()), (0, 0));
+    assert_eq!((other.activations().len(), other.activations().lists.agenda.len()), (0, 0));
 }
 
 #[tokio::test]
@@ -69,10 +73,14 @@ async fn the_janitor_looks_at_nothing_where_nothing_is_due() {
     rounds(&world).await;
     world.clock.advance(Settings::default().lease_duration);
     rounds(&world).await;
-    assert_eq!(engine.deps().residents.len(), 20, "they are in memory");
-    assert_eq!(engine.deps().agenda.len(), 0, "and nothing is due");
+    assert_eq!(engine.activations().lists.residents.len(), 20, "they are in memory");
+    assert_eq!(engine.activations().lists.agenda.len(), 0, "and nothing is due");
     ask(&engine, &named(0), "/get").await.expect("a read");
-    assert_eq!(engine.deps().agenda.len(), 1, "the one that is used is looked at again");
+    assert_eq!(
+        engine.activations().lists.agenda.len(),
+        1,
+        "the one that is used is looked at again"
+    );
 }
 
 #[tokio::test]
@@ -82,10 +90,10 @@ async fn idle_objects_are_let_go_before_there_is_no_memory_left_for_others() {
     let engine = world.server_with(1, Settings { memory_bytes_max, ..Settings::default() }).await;
     for number in 0..MANY {
         assert_eq!(ask(&engine, &named(number), "/add").await.expect("room is made"), "1");
-        assert!(engine.deps().budget.used(Use::Objects) <= memory_bytes_max / 4 * 3 + (1 << 20));
+        assert!(engine.runtime().budget.used(Use::Objects) <= memory_bytes_max / 4 * 3 + (1 << 20));
     }
-    assert!(engine.deps().residents.len() < MANY, "some had to go");
-    assert!(engine.deps().residents.len() > 20, "and no more than needed");
+    assert!(engine.activations().lists.residents.len() < MANY, "some had to go");
+    assert!(engine.activations().lists.residents.len() > 20, "and no more than needed");
     for number in 0..MANY {
         assert_eq!(ask(&engine, &named(number), "/add").await.expect("it is restored"), "2");
     }
@@ -96,7 +104,7 @@ async fn a_request_that_finds_no_memory_is_told_to_come_again_and_nothing_of_it_
     let world = World::new();
     let engine =
         world.server_with(1, Settings { memory_bytes_max: 16 << 20, ..Settings::default() }).await;
-    let taken = engine.deps().budget.count(Use::Snapshots, &named(0), 16 << 20);
+    let taken = engine.runtime().budget.count(Use::Snapshots, &named(0), 16 << 20);
     let error = ask(&engine, &named(1), "/add").await.expect_err("not even a slot");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "MEMORY_SPENT"));
     assert!(error.retry_after().is_some());
@@ -106,7 +114,7 @@ async fn a_request_that_finds_no_memory_is_told_to_come_again_and_nothing_of_it_
     let world = World::new();
     let engine =
         world.server_with(1, Settings { memory_bytes_max: 16 << 20, ..Settings::default() }).await;
-    let _taken = engine.deps().budget.count(Use::Snapshots, &named(0), (16 << 20) - 8192);
+    let _taken = engine.runtime().budget.count(Use::Snapshots, &named(0), (16 << 20) - 8192);
     let waiting = tokio::spawn({
         let engine = engine.clone();
         async move { ask(&engine, &named(2), "/add").await }
@@ -124,7 +132,7 @@ async fn former_states_have_their_own_share() {
     let engine =
         world.server_with(1, Settings { memory_bytes_max: 16 << 20, ..Settings::default() }).await;
     assert_eq!(get(&engine, "/add").await.expect("it counts"), "1");
-    let all = engine.deps().budget.count(Use::Pasts, &named(0), 4 << 20);
+    let all = engine.runtime().budget.count(Use::Pasts, &named(0), 4 << 20);
     let past = tokio::spawn({
         let engine = engine.clone();
         async move { engine.fetch(&object(), Some(At::Sequence(1)), Request::new(Body::empty())).await }
@@ -138,5 +146,5 @@ async fn former_states_have_their_own_share() {
     let answer =
         engine.fetch(&object(), Some(At::Sequence(1)), request).await.expect("there is room");
     assert_eq!(answer.into_body().text().await.expect("text"), "1");
-    assert_eq!(engine.deps().budget.used(Use::Pasts), 0);
+    assert_eq!(engine.runtime().budget.used(Use::Pasts), 0);
 }

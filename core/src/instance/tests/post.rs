@@ -8,10 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::engine::{Components, Engine};
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::executor::Inline;
 use crate::id::{ObjectId, Tenant};
+use crate::instance::Components;
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::{Ownership, Settings};
 use crate::store::{Bucket, Key};
