@@ -117,6 +117,12 @@ impl Clock for ManualClock {
     }
 }
 
+impl ManualClock {
+    fn store_ms(&self) -> i64 {
+        self.readings.borrow().store_ms
+    }
+}
+
 /// The store's clock beside a [`ManualClock`].
 struct StoreClock(Arc<ManualClock>);
 
@@ -126,7 +132,7 @@ impl Clock for StoreClock {
     }
 
     fn wall_ms(&self) -> i64 {
-        self.0.readings.borrow().store_ms
+        self.0.store_ms()
     }
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
