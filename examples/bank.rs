@@ -51,7 +51,7 @@ impl DurableObject for Account {
             ("POST", "/receive") => receive(&body.json().await?, ctx)?,
             (method, path) => {
                 return Err(Error::not_found(format!(
-                    "{method} {path}: there are GET /, /moves, POST /deposit, /transfer"
+                    "expected GET / or /moves, or POST /deposit or /transfer, got {method} {path}"
                 )));
             }
         }
@@ -69,12 +69,12 @@ fn deposit(money: &Money, ctx: &mut Context) -> Result<()> {
 fn transfer(transfer: &Transfer, ctx: &mut Context) -> Result<()> {
     check_amount(transfer.cents)?;
     if transfer.to == ctx.id().id() {
-        return Err(Error::invalid("a transfer goes to another account"));
+        return Err(Error::invalid("expected a transfer to another account"));
     }
     let balance = balance(ctx)?;
     if balance < transfer.cents {
         return Err(Error::conflict(format!(
-            "the account has {balance} cents, the transfer needs {}",
+            "expected a balance of at least {} cents, got {balance}",
             transfer.cents
         )));
     }
@@ -89,7 +89,7 @@ fn receive(money: &Money, ctx: &mut Context) -> Result<()> {
     let sender = ctx
         .sender()
         .cloned()
-        .ok_or_else(|| Error::not_found("money comes from accounts; use /deposit"))?;
+        .ok_or_else(|| Error::not_found("expected a message from an account; use /deposit"))?;
     note(money.cents, Some(sender.id()), ctx)
 }
 
@@ -113,7 +113,7 @@ fn check_amount(cents: i64) -> Result<()> {
     if cents > 0 {
         Ok(())
     } else {
-        Err(Error::invalid(format!("an amount is more than 0 cents, got {cents}")))
+        Err(Error::invalid(format!("expected an amount of more than 0 cents, got {cents}")))
     }
 }
 

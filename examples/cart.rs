@@ -43,7 +43,7 @@ impl DurableObject for Cart {
             }
             (method, path) => {
                 return Err(Error::not_found(format!(
-                    "{method} {path}: there are GET /, POST /lines and DELETE /lines/{{sku}}"
+                    "expected GET /, POST /lines or DELETE /lines/{{sku}}, got {method} {path}"
                 )));
             }
         }

@@ -38,7 +38,7 @@ impl DurableObject for Cart {
             }
             (method, path) => {
                 return Err(Error::not_found(format!(
-                    "{method} {path}: there are GET / and POST /lines"
+                    "expected GET / or POST /lines, got {method} {path}"
                 )));
             }
         }

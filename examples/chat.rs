@@ -55,13 +55,13 @@ impl DurableObject for Room {
                 }
                 let after = parameter(query, "after").unwrap_or("0");
                 let after = after.parse().map_err(|_| {
-                    Error::invalid(format!("`after` is the id of a message, got {after:?}"))
+                    Error::invalid(format!("`after`: expected the id of a message, got {after:?}"))
                 })?;
                 history(after, ctx)
             }
             ("GET", "/here") => self.here(ctx),
             (method, path) => Err(Error::not_found(format!(
-                "{method} {path}: there are POST and GET /messages, and GET /here"
+                "expected POST or GET /messages, or GET /here, got {method} {path}"
             ))),
         }
     }
@@ -70,7 +70,7 @@ impl DurableObject for Room {
 impl Room {
     fn say(&mut self, post: Post, ctx: &mut Context) -> Result<Response> {
         if post.text.is_empty() {
-            return Err(Error::invalid("a message has a text"));
+            return Err(Error::invalid("expected a message with a text"));
         }
         let now_ms = ctx.now_ms();
         let insert = "INSERT INTO messages (sender, text, at_ms) VALUES (?, ?, ?) RETURNING *";

@@ -37,7 +37,7 @@ impl DurableObject for RateLimiter {
             }
             (method, path) => {
                 return Err(Error::not_found(format!(
-                    "{method} {path}: there are GET / and POST /take"
+                    "expected GET / or POST /take, got {method} {path}"
                 )));
             }
         }

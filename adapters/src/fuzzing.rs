@@ -26,6 +26,6 @@ pub fn targets() -> impl Iterator<Item = Target> {
 pub fn run(name: &str, data: &[u8]) {
     let (_, target) = targets()
         .find(|(known, _)| *known == name)
-        .unwrap_or_else(|| panic!("there is no target {name}"));
+        .unwrap_or_else(|| panic!("unknown target {name}"));
     target(data);
 }

@@ -1,7 +1,7 @@
-//! Asking the server on this machine whether it is well: for the health checks of containers, whose
-//! images have no other HTTP client.
+//! A client for the health check of the server on this machine, for containers whose image has no
+//! other HTTP client.
 //!
-//! Promises: an answer within [`ANSWER_MAX`]; nothing is started, opened or written.
+//! Promises: a result within [`ANSWER_MAX`]; it starts, opens and writes nothing.
 //! Must not know: the engine, the store.
 
 use std::ffi::OsString;
@@ -20,19 +20,19 @@ use tokio::net::lookup_host;
 use crate::config::{Config, resolve};
 use crate::options::{DONE, FAILED, MISUSED, ServeOptions};
 
-/// How long the server may take to answer.
+/// Timeout for the response of one address.
 const ANSWER_MAX: Duration = Duration::from_secs(4);
 
-/// How much of an answer is shown, in bytes. More is not the answer of such a server.
+/// Maximum size of the response, in bytes. A larger one is not from a dotdo server.
 const SHOWN_BYTES_MAX: usize = 16 << 10;
 
-/// What is asked.
+/// A health check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
-    /// Whether the process answers (`/health`). A watchdog that restarts what is sick asks this: a
-    /// restart does not bring a store back.
+    /// Whether the process answers (`/health`). For watchdogs that restart the process: a restart
+    /// does not bring the store back.
     Up,
-    /// Whether the store can be used as well (`/ready`). Whoever sends requests asks this.
+    /// Whether the server can use its store as well (`/ready`). For load balancers.
     Ready,
 }
 
@@ -44,7 +44,7 @@ impl Health {
         }
     }
 
-    /// The question of a program that was started with `arguments`: `health`, or `health --ready`.
+    /// The check that `arguments` of a program ask for: `health` or `health --ready`.
     pub(crate) fn asked_by(arguments: impl Iterator<Item = OsString>) -> Option<Self> {
         let words: Vec<OsString> = arguments.take(3).collect();
         match &*words.iter().map(|word| word.to_str()).collect::<Option<Vec<_>>>()? {
@@ -55,20 +55,20 @@ impl Health {
     }
 }
 
-/// Asks the server that runs on this machine with this configuration; its answer goes to standard
-/// output.
+/// Checks the server that runs on this machine with this configuration, and prints its response to
+/// standard output.
 ///
-/// The exit code is 0 when it is well, 1 when it is not, does not answer within 4 s or does not
-/// run, and 2 when the configuration is wrong.
+/// The exit code is 0 if it is healthy, 1 if it is not, does not respond within 4 s or does not run,
+/// and 2 if the configuration is wrong.
 pub fn health(options: ServeOptions, question: Health) -> ExitCode {
     let outcome = options.sources().and_then(|sources| {
         let config = resolve(&sources)?.config;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime
-            .map_err(|cause| Error::internal(format!("the system gives no threads: {cause}")))?;
+        let runtime =
+            runtime.map_err(|cause| Error::internal(format!("cannot start threads: {cause}")))?;
         runtime.block_on(ask(&config, question))
     });
-    // Nobody is left to hear of an error on either of them.
+    // An error on standard output or standard error can be reported nowhere.
     ExitCode::from(match outcome {
         Ok(answer) => {
             let _ = writeln!(io::stdout(), "{answer}");
@@ -81,20 +81,23 @@ pub fn health(options: ServeOptions, question: Health) -> ExitCode {
     })
 }
 
-/// The answer of the first of the server's addresses that has one.
+/// The first response of any of the server's addresses.
 async fn ask(config: &Config, question: Health) -> Result<String> {
     let host = config.host.as_deref().unwrap_or_default();
     let unavailable = |what: String| Error::new(ErrorKind::Unavailable, what);
     if config.port == 0 {
         return Err(Error::invalid(
-            "port is 0, which takes any free one: nobody can tell which one the server has",
+            "port: expected the port that the server listens on, got 0, which picks a free one; set PORT or --port",
         ));
     }
     let found = lookup_host((host, config.port)).await;
     let found = found.map_err(|cause| {
-        unavailable(format!("{host}, port {}, can't be found: {cause}", config.port))
+        unavailable(format!("cannot resolve {host}, port {}: {cause}", config.port))
     })?;
-    let mut silent = unavailable(format!("{host}, port {}, has no address", config.port));
+    let mut silent = unavailable(format!(
+        "{host}, port {}, has no address; set DOTDO_HOST or --host",
+        config.port
+    ));
     for address in found.flat_map(from_here) {
         let url = format!("http://{address}{}", question.path());
         match tokio::time::timeout(ANSWER_MAX, get(&url)).await {
@@ -110,9 +113,9 @@ async fn ask(config: &Config, question: Health) -> Result<String> {
     Err(silent)
 }
 
-/// Where a server that listens on `address` is reached from its own machine. One that listens on
-/// all addresses of IPv6 usually listens on those of IPv4 too, and a container may lack either
-/// loopback.
+/// The addresses at which a server that listens on `address` is reached from its own machine. One
+/// that listens on all IPv6 addresses usually listens on all IPv4 addresses too, and a container may
+/// lack either loopback.
 fn from_here(address: SocketAddr) -> Vec<SocketAddr> {
     let (v4, v6) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST));
     let ips = match address.ip() {
@@ -123,7 +126,7 @@ fn from_here(address: SocketAddr) -> Vec<SocketAddr> {
     ips.into_iter().map(|ip| SocketAddr::new(ip, address.port())).collect()
 }
 
-/// Whether `url` answers with success, and what it says.
+/// Whether `url` answers with success, and the body; for failures, status and body.
 async fn get(
     url: &str,
 ) -> std::result::Result<(bool, String), Box<dyn std::error::Error + Send + Sync>> {
@@ -135,7 +138,7 @@ async fn get(
     Ok(if status.is_success() { (true, text) } else { (false, format!("{status}: {text}")) })
 }
 
-/// The last cause of an error: "connection refused" rather than "client error".
+/// The innermost cause of an error: "connection refused" rather than "client error".
 fn root(error: hyper_util::client::legacy::Error) -> Box<dyn std::error::Error + Send + Sync> {
     let mut cause: &(dyn std::error::Error + 'static) = &error;
     while let Some(next) = cause.source() {
@@ -149,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_is_asked_by_exactly_these_words() {
+    fn only_these_arguments_ask_for_a_check() {
         let asked = |words: &[&str]| Health::asked_by(words.iter().map(OsString::from));
         assert_eq!(asked(&["health"]), Some(Health::Up));
         assert_eq!(asked(&["health", "--ready"]), Some(Health::Ready));
@@ -166,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_on_all_addresses_is_asked_on_the_loopback() {
+    fn a_server_on_all_addresses_is_checked_on_loopback() {
         let asked = |address: &str| {
             let here = from_here(address.parse().expect("an address"));
             here.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")

@@ -60,7 +60,7 @@ pub use dotdo_core::{
 };
 
 pub use crate::auth::{Authenticator, Caller};
-pub use crate::config::settings_reference;
+pub use crate::config::{settings_matching, settings_reference};
 pub use crate::health::{Health, health};
 pub use crate::options::ServeOptions;
 pub use crate::run::{Serve, run, run_with};

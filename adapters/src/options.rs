@@ -1,45 +1,45 @@
-//! What a command line says about serving, and the exit codes that a program ends with.
+//! Settings from a command line, and the exit codes of a program.
 
 use dotdo_core::Result;
 
 use crate::config::Sources;
 
-/// The exit code of a program that did what it was asked to.
+/// The exit code of success.
 pub(crate) const DONE: u8 = 0;
-/// The exit code of a program that failed, or was ended by a second signal.
+/// The exit code of a failure, and after a second signal.
 pub(crate) const FAILED: u8 = 1;
-/// The exit code of a program that was started the wrong way.
+/// The exit code of wrong usage or a wrong configuration.
 pub(crate) const MISUSED: u8 = 2;
 
-/// What a command line says about serving. What it leaves out comes from the environment, the files
-/// and the defaults.
+/// Settings from a command line. They win over the environment and the files; a field that is
+/// `None` (or `false`) leaves the setting to them and to the default.
 #[derive(Debug, Clone, Default)]
 pub struct ServeOptions {
     /// The address to listen on.
     pub host: Option<String>,
     /// The port to listen on.
     pub port: Option<String>,
-    /// Where the state is kept.
+    /// The folder or bucket for all state.
     pub storage: Option<String>,
-    /// The class of requests that name none.
+    /// The class for requests that do not name one.
     pub default_class: Option<String>,
-    /// How much is logged.
+    /// The log level.
     pub log_level: Option<String>,
-    /// Serve other machines although nobody has to prove who they are.
+    /// Whether to accept requests from other machines without authentication.
     pub allow_unauthenticated: bool,
 }
 
 impl ServeOptions {
-    /// What they, the environment and the files say.
+    /// These settings together with those of the environment and the files.
     ///
     /// # Errors
     ///
-    /// `Invalid` when a file is there and can't be read.
+    /// `Invalid` when a file exists but can't be read.
     pub(crate) fn sources(self) -> Result<Sources> {
         Sources::gather(self.flags())
     }
 
-    /// The settings that were given: key, flag, value.
+    /// The settings that were given, each with key, flag and value.
     fn flags(self) -> Vec<(&'static str, &'static str, String)> {
         let given = [
             ("host", "--host", self.host),

@@ -163,7 +163,7 @@ fn directory(
         let forwarding = plan.name();
         tracing::warn!(
             forwarding,
-            "a Redis is configured and not used: servers tell each other what they own only where they forward by proxy, with a peer_secret"
+            "redis_url is set but not used: announcements need forwarding by proxy and a peer_secret"
         );
         return Ok(None);
     };

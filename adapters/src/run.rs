@@ -1,4 +1,4 @@
-//! A program that serves an app: configuration, logs, runtime, engine, server, exit code.
+//! Runs a program that serves an app: configuration, logs, runtime, engine, server, exit code.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -24,57 +24,57 @@ use crate::serve::{Ended, bind, serve};
 use crate::system::workers::runtime;
 use crate::telemetry::start_logs;
 
-/// Serves `app` until the program is asked to stop, configured by the environment and the files
-/// `dotdo.toml` and `~/.config/dotdo/config.toml` (see `docs/SETTINGS.md`). This is what `main`
-/// returns.
+/// Serves `app` until the process receives a signal to stop. The configuration comes from the
+/// environment and the files `dotdo.toml` and `~/.config/dotdo/config.toml` (see
+/// `docs/SETTINGS.md`). `main` returns the result.
 ///
-/// SIGTERM, SIGINT or SIGHUP stops it: it takes no more connections, finishes the requests in
-/// flight, writes what is due, releases the objects, and the exit code is 0. A second SIGTERM or
-/// SIGINT ends it at once with 1; so does a store or an address that can't be used. A wrong
-/// configuration ends it with 2 before anything is touched.
+/// SIGTERM, SIGINT or SIGHUP shuts the server down: it accepts no more connections, finishes the
+/// requests in flight, writes due snapshots, releases the objects, and exits with 0. A second
+/// SIGTERM or SIGINT ends it at once with 1. A store or an address that can't be used ends it with
+/// 1, too. A wrong configuration ends it with 2 before it touches anything.
 ///
-/// A program that is started with the one word `health` serves nothing: it asks the server of the
-/// same configuration on this machine whether it is up, `health --ready` whether it can use its
-/// store as well, and ends with 0 or 1 ([`health`]). Other arguments mean nothing.
+/// With the argument `health` the program does not serve: it checks the server that runs on this
+/// machine with the same configuration, and exits with 0 or 1 ([`health`]); `health --ready` also
+/// checks that the server can use its store. Other arguments are ignored.
 pub fn run(app: App) -> ExitCode {
     Serve::new(app).run()
 }
 
-/// [`run`], with a command line that wins over the environment and the files. The program's own
-/// arguments are not looked at.
+/// [`run`] with settings that win over the environment and the files. It ignores the arguments of
+/// the program.
 pub fn run_with(app: App, options: ServeOptions) -> ExitCode {
     Serve::new(app).options(options).run()
 }
 
-/// [`run`], with what a program decides itself.
+/// [`run`] with options: settings from a command line, and an authenticator.
 pub struct Serve {
     app: App,
-    /// `None`: the program's own arguments may ask for something else.
+    /// `None` if the arguments of the program may ask for a health check.
     options: Option<ServeOptions>,
     authenticator: Option<SharedAuthenticator>,
 }
 
 impl Serve {
-    /// Serves `app` as [`run`] does.
+    /// A server for `app`.
     pub fn new(app: App) -> Self {
         Self { app, options: None, authenticator: None }
     }
 
-    /// With a command line that wins over the environment and the files, as [`run_with`].
+    /// Sets settings that win over the environment and the files, as [`run_with`] does.
     #[must_use]
     pub fn options(self, options: ServeOptions) -> Self {
         Self { options: Some(options), ..self }
     }
 
-    /// Asks `authenticate` whose the bearer token of a request is: every request needs one that it
-    /// knows, or one of `auth.tokens`. See `docs/MIDDLEWARE.md` for what needs none.
+    /// Sets the authenticator: every request needs a bearer token that it accepts, or one of
+    /// `auth.tokens`. `docs/MIDDLEWARE.md` lists the exceptions.
     #[must_use]
     pub fn authenticate(self, authenticate: impl Authenticator) -> Self {
         Self { authenticator: Some(SharedAuthenticator::new(authenticate)), ..self }
     }
 
-    /// Serves until the program is asked to stop. This is what `main` returns; [`run`] says what
-    /// the exit codes mean.
+    /// Serves until the process receives a signal to stop, and returns the exit code that [`run`]
+    /// documents.
     pub fn run(self) -> ExitCode {
         let Self { app, options, authenticator } = self;
         if options.is_none()
@@ -90,7 +90,7 @@ impl Serve {
     }
 }
 
-/// Serves `app` as it was configured.
+/// Serves `app` with a configuration.
 fn serve_app(app: App, resolved: Resolved) -> Result<Ended> {
     start_logs(&resolved.config.log, &resolved.config.traces)?;
     resolved.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
@@ -98,15 +98,15 @@ fn serve_app(app: App, resolved: Resolved) -> Result<Ended> {
         Some(class) => app.with_default_class(class)?,
         None => app,
     };
-    let runtime = runtime()
-        .map_err(|cause| Error::internal(format!("the system gives no threads: {cause}")))?;
+    let runtime =
+        runtime().map_err(|cause| Error::internal(format!("cannot start threads: {cause}")))?;
     let ended = runtime.block_on(start(app, resolved));
-    // Whatever still computes after the deadline must not keep the process.
+    // Work that still runs after the deadline must not keep the process alive.
     runtime.shutdown_background();
     ended
 }
 
-/// The exit code of an outcome, once an error has been told.
+/// The exit code of an outcome; reports an error first.
 fn exit_code(outcome: Result<Ended>) -> ExitCode {
     ExitCode::from(match outcome {
         Ok(Ended::InOrder) => DONE,
@@ -123,20 +123,20 @@ fn exit_code(outcome: Result<Ended>) -> ExitCode {
     })
 }
 
-/// Says why the program does not run: in the log, or as it is where there is none.
+/// Reports why the program does not run: in the log, or on standard error if the log is off.
 fn complain(error: &Error) {
     if tracing::enabled!(tracing::Level::ERROR) {
         tracing::error!(code = error.code(), "{}", error.message());
     } else {
-        // Nobody is left to hear of an error on standard error.
+        // An error on standard error can be reported nowhere.
         let _ = writeln!(std::io::stderr(), "dotdo: {}", error.message());
     }
 }
 
-/// Starts the engine and serves it in the way of the platform.
+/// Starts the engine and serves it on the platform.
 async fn start(app: App, resolved: Resolved) -> Result<Ended> {
     let Resolved { config, platform, store, .. } = resolved;
-    let no_signals = |cause| Error::internal(format!("the system gives no signals: {cause}"));
+    let no_signals = |cause| Error::internal(format!("cannot listen for signals: {cause}"));
     let signals = Signals::new().map_err(no_signals)?;
     let found = Found { config, store, platform };
     match found.platform {
@@ -146,7 +146,7 @@ async fn start(app: App, resolved: Resolved) -> Result<Ended> {
     }
 }
 
-/// Where requests can come from. A platform that brings them brings everybody's.
+/// Where requests can come from. A platform that delivers them delivers anyone's.
 fn reach(found: &Found, address: SocketAddr) -> Reach {
     match (found.platform, address.ip().to_canonical().is_loopback()) {
         (Platform::Http, true) => Reach::Machine,
@@ -155,12 +155,12 @@ fn reach(found: &Found, address: SocketAddr) -> Reach {
     }
 }
 
-/// Serves on a port: the way of every platform that starts a program and sends it HTTP.
+/// Serves on a port, for every platform that starts a program and sends it HTTP.
 async fn serve_http(app: App, mut found: Found, mut signals: Signals) -> Result<Ended> {
     let listener = bind(&found.config, found.platform).await?;
-    let address = listener
-        .local_addr()
-        .map_err(|cause| Error::internal(format!("the listener has no address: {cause}")))?;
+    let address = listener.local_addr().map_err(|cause| {
+        Error::internal(format!("cannot read the address of the listener: {cause}"))
+    })?;
     found.config.settings.address = own_address(&found.config, address).await;
     found.config.edge.reach = reach(&found, address);
     let plan = Plan::new(&found.config, address)?;

@@ -1,4 +1,4 @@
-//! From an address to a server that has stopped: bind, serve, finish within the deadline.
+//! The life of a server: bind an address, serve, and shut down within the deadline.
 
 use std::future::Future;
 use std::io;
@@ -23,30 +23,31 @@ pub(crate) enum Ended {
     AtOnce,
 }
 
-/// Takes the configured address.
+/// Binds the configured address.
 ///
 /// # Errors
 ///
-/// `Forbidden` when others than this machine could come in without proving who they are;
-/// `Unavailable` when the address can't be taken.
+/// `Forbidden` when other machines could send requests without authentication; `Unavailable` when
+/// the address can't be bound.
 pub(crate) async fn bind(config: &Config, platform: Platform) -> Result<TcpListener> {
     let host = config.host.as_deref().unwrap_or_default();
     let unavailable = |cause: io::Error| {
-        let message = format!("{host}, port {}, can't be listened on: {cause}", config.port);
+        let message = format!("cannot listen on {host}, port {}: {cause}", config.port);
         Error::new(ErrorKind::Unavailable, message).with_code("BAD_ADDRESS")
     };
     let found: Vec<SocketAddr> =
         lookup_host((host, config.port)).await.map_err(unavailable)?.collect();
     let open = found.iter().find(|address| !address.ip().to_canonical().is_loopback());
-    if let Some(way) =
-        open.map(|address| format!("{} can be reached", address.ip())).or_else(|| brought(platform))
+    if let Some(way) = open
+        .map(|address| format!("{} accepts requests", address.ip()))
+        .or_else(|| brought(platform))
     {
         match (config.edge.auth.is_on(), config.allow_unauthenticated) {
             (true, _) => {}
             (false, false) => return Err(exposed(&way, platform)),
             (false, true) => {
                 tracing::warn!(
-                    "unauthenticated: {way} from other machines, and whoever does can read and write every object"
+                    "authentication is off and {way} from other machines: anyone who reaches it can read and write every object"
                 );
             }
         }
@@ -54,28 +55,26 @@ pub(crate) async fn bind(config: &Config, platform: Platform) -> Result<TcpListe
     TcpListener::bind(&*found).await.map_err(unavailable)
 }
 
-/// What brings requests of other machines although only this one can connect.
+/// How requests of other machines arrive although only this one can connect; `None` if they do not.
 fn brought(platform: Platform) -> Option<String> {
-    platform.port().map(|_| format!("the host of {} can be reached", platform.name()))
+    platform.port().map(|_| format!("the host of {} forwards requests", platform.name()))
 }
 
 fn exposed(way: &str, platform: Platform) -> Error {
     let or_else = match platform {
         Platform::Http => {
-            "listen on 127.0.0.1, or, on a private network only, set DOTDO_ALLOW_UNAUTHENTICATED=1 (--allow-unauthenticated)"
+            "listen on 127.0.0.1, or (on a private network only) set DOTDO_ALLOW_UNAUTHENTICATED=1 (--allow-unauthenticated)"
         }
-        _ => {
-            "where the platform itself lets in only those who may, set DOTDO_ALLOW_UNAUTHENTICATED=1"
-        }
+        _ => "if the platform itself authenticates clients, set DOTDO_ALLOW_UNAUTHENTICATED=1",
     };
     let message = format!(
-        "{way} from other machines, and nobody would have to prove who they are: set DOTDO_AUTH_TOKENS to a token that clients send \
-         (`openssl rand -hex 32` makes a good one), or {or_else}"
+        "{way} from other machines without authentication: set DOTDO_AUTH_TOKENS to a token that clients send (to generate one, run \
+         `openssl rand -hex 32`), or {or_else}"
     );
     Error::new(ErrorKind::Forbidden, message).with_code("UNAUTHENTICATED_ADDRESS")
 }
 
-/// Serves until a signal asks to stop, then finishes; a second signal ends at once.
+/// Serves until a signal arrives, then shuts down; a second signal ends it at once.
 pub(crate) async fn serve<F: Front>(
     listener: TcpListener,
     front: Arc<F>,
@@ -87,7 +86,7 @@ pub(crate) async fn serve<F: Front>(
         tracing::info!(
             signal,
             deadline_ms = config.shutdown.as_millis(),
-            "stopping; a second signal ends at once"
+            "shutting down; a second signal ends the process at once"
         );
     };
     let proxies = TrustedProxies::new(&config.edge.trusted_proxies).unwrap_or_default();
@@ -96,7 +95,7 @@ pub(crate) async fn serve<F: Front>(
     stop(connections.shutdown(), front.objects(), config.shutdown, signals).await
 }
 
-/// Finishes in order: `requests`, which completes when those in flight have ended, then the
+/// Shuts down: first `requests`, which completes when those in flight have ended, then the
 /// objects. Another signal ends it at once.
 pub(crate) async fn stop<O: Objects>(
     requests: impl Future<Output = ()>,
@@ -111,17 +110,17 @@ pub(crate) async fn stop<O: Objects>(
             Ended::InOrder
         }
         signal = signals.next() => {
-            tracing::warn!(signal, "ended at once; what was not answered may or may not be written");
+            tracing::warn!(signal, "ended at once; writes that were not answered may be lost");
             Ended::AtOnce
         }
     }
 }
 
-/// Lets requests in flight end, then the objects; half of the time at most is the requests'.
+/// Waits for the requests in flight, for at most half of the time, then stops the objects.
 async fn finish<O: Objects>(requests: impl Future<Output = ()>, objects: &O, deadline: Duration) {
     let started = Instant::now();
     if within(deadline / 2, requests).await.is_none() {
-        tracing::warn!("requests are still running; their objects are stopped under them");
+        tracing::warn!("requests are still running; stopping their objects anyway");
     }
     objects.shutdown(deadline.saturating_sub(started.elapsed())).await;
 }

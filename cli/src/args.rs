@@ -1,34 +1,49 @@
-//! What the command line takes. Values are checked where those of the environment and the files
-//! are, so they get the same answers.
+//! The command line. Values are checked together with those of the environment and the files, so
+//! that the same mistake gets the same error everywhere.
 
 use clap::{Args, Parser, Subcommand};
 use dotdo::ServeOptions;
 
 const EXAMPLES: &str = "\
 Examples:
-  dotdo                                         serve on 127.0.0.1:8787, state in ./.dotdo
-  dotdo serve --port 3000 --storage /srv/state  another port and folder
-  dotdo serve --storage s3://bucket/prefix      a bucket (AWS_*, or R2_ENDPOINT and R2_* for Cloudflare R2)
-  dotdo serve --storage memory://               nothing is kept
+  dotdo                               Serve on 127.0.0.1:8787 from ./.dotdo
+  dotdo -p 3000 --storage /srv/state  Serve on another port, from another folder
+  dotdo --storage s3://bucket/prefix  Keep the state in a bucket (AWS_* are the
+                                      credentials, or R2_* for Cloudflare R2)
+  dotdo --storage memory://           Keep nothing
+  dotdo health --ready                Check that the server can use its store
+  dotdo settings lease                List the settings about leases
 
-  curl http://127.0.0.1:8787/do/hello/things    ask the object \"hello\"
-  dotdo health                                  ask the server on this machine whether it is up
+  curl http://127.0.0.1:8787/do/hello/things  Query the object hello";
 
-Settings without a flag come from the environment, ./dotdo.toml and ~/.config/dotdo/config.toml
-(--help lists them all, -h does not).
+const SETTINGS: &str = "\
+A setting without a flag is read from its environment variable, ./dotdo.toml or
+~/.config/dotdo/config.toml. `dotdo settings` lists all settings.
 
-Exit codes: 0 done, 1 failed or ended by a second signal, 2 wrong usage or configuration.";
+Exit codes: 0 success, 1 failure or a second signal, 2 wrong usage or settings.";
 
-/// The examples, and every setting.
-fn everything() -> String {
-    format!("{EXAMPLES}\n\n{}", dotdo::settings_reference())
+const HEALTH: &str = "\
+Sends GET /health (or GET /ready) to the address and the port in the settings,
+and prints the response.
+
+Exit codes: 0 healthy; 1 unhealthy, not running or no response within 4 s;
+2 wrong usage or settings.";
+
+const NO_MATCH: &str = "Exit codes: 0 success, 2 no setting matches.";
+
+fn after_help() -> String {
+    format!("{EXAMPLES}\n\n{SETTINGS}")
 }
 
-/// Durable objects without a server to run or a database to rent.
-///
-/// Without a command it serves.
+/// Durable objects without a server to run or a database to rent
 #[derive(Debug, Parser)]
-#[command(name = "dotdo", version, args_conflicts_with_subcommands = true, after_help = EXAMPLES, after_long_help = everything())]
+#[command(
+    name = "dotdo",
+    version,
+    max_term_width = 80,
+    args_conflicts_with_subcommands = true,
+    after_help = after_help()
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -39,33 +54,33 @@ pub(crate) struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve objects over HTTP (the default)
-    #[command(after_help = EXAMPLES, after_long_help = everything())]
+    /// Serve objects over HTTP (the default command)
+    #[command(after_help = after_help())]
     Serve(Serve),
-    /// Ask the server on this machine whether it is up
-    #[command(
-        after_help = "Asks GET /health, or /ready, where the settings say that the server listens, and prints the answer.\n\n\
-                            Exit codes: 0 it is well, 1 it is not, does not run or does not answer within 4 s, 2 wrong usage or configuration."
-    )]
+    /// Check the server that runs on this machine
+    #[command(after_help = HEALTH)]
     Health(Health),
+    /// List all settings, or those whose name contains a word
+    #[command(after_help = NO_MATCH)]
+    Settings(Settings),
 }
 
-/// Where the server is, and what it is asked.
+/// The arguments of `dotdo health`.
 #[derive(Debug, Args)]
 pub(crate) struct Health {
-    /// Address that it listens on [env: DOTDO_HOST] [default: 127.0.0.1]
+    /// Address that the server listens on [default: 127.0.0.1]
     #[arg(long, value_name = "ADDRESS")]
     host: Option<String>,
-    /// Port that it listens on [env: PORT] [default: 8787]
+    /// Port that the server listens on [default: 8787]
     #[arg(long, short, value_name = "PORT")]
     port: Option<String>,
-    /// Ask whether it can use its store as well
+    /// Check that the server can use its store, too
     #[arg(long)]
     ready: bool,
 }
 
 impl Health {
-    /// What is asked.
+    /// The check to make.
     pub(crate) fn question(&self) -> dotdo::Health {
         if self.ready { dotdo::Health::Ready } else { dotdo::Health::Up }
     }
@@ -77,27 +92,32 @@ impl From<Health> for ServeOptions {
     }
 }
 
-/// What serving takes.
+/// The arguments of `dotdo settings`.
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// Word in the name of a setting, such as lease or LOG_LEVEL
+    pub(crate) word: Option<String>,
+}
+
+/// The arguments of `dotdo serve`.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Address to listen on [env: DOTDO_HOST] [default: 127.0.0.1]
+    /// Address to listen on [default: 127.0.0.1]
     #[arg(long, value_name = "ADDRESS")]
     host: Option<String>,
-    /// Port to listen on, 0 for any free one [env: PORT] [default: 8787]
+    /// Port to listen on; 0 picks a free port [default: 8787]
     #[arg(long, short, value_name = "PORT")]
     port: Option<String>,
-    /// Where the state is kept: a folder, s3://, gs://, az:// or memory:// [env: DOTDO_STORAGE]
-    /// [default: ./.dotdo]
+    /// Folder, s3://, gs://, az:// or memory:// for all state [default: ./.dotdo]
     #[arg(long, value_name = "STORAGE")]
     storage: Option<String>,
-    /// Class of requests that name none [env: DEFAULT_DO_CLASS]
+    /// Class for requests that do not name one
     #[arg(long, value_name = "CLASS")]
     default_class: Option<String>,
-    /// How much is logged: error, warn, info, debug, trace or off [env: LOG_LEVEL] [default: info]
+    /// off, error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
-    /// Serve other machines although nobody has to prove who they are: private networks only [env:
-    /// DOTDO_ALLOW_UNAUTHENTICATED]
+    /// Accept requests from other machines without authentication; for private networks only
     #[arg(long)]
     allow_unauthenticated: bool,
 }

@@ -2,6 +2,7 @@
 
 mod args;
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -19,6 +20,22 @@ fn main() -> ExitCode {
         Command::Health(about) => {
             let question = about.question();
             dotdo::health(about.into(), question)
+        }
+        Command::Settings(about) => settings(about.word.as_deref().unwrap_or_default()),
+    }
+}
+
+/// Prints the settings whose name contains `word`.
+fn settings(word: &str) -> ExitCode {
+    // An error while writing means that nobody reads any more, as in `dotdo settings | head`.
+    match dotdo::settings_matching(word) {
+        Ok(text) => {
+            let _ = writeln!(io::stdout(), "{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "dotdo: {}", error.message());
+            ExitCode::from(2)
         }
     }
 }

@@ -73,27 +73,27 @@ fn the_state_is_where_the_strongest_source_says() {
 fn a_wrong_configuration_stops_the_start_with_2_and_touches_nothing() {
     let folder = folder();
     for (name, value, expected) in [
-        (
-            "DOTDO_PROT",
-            "1",
-            "the environment variable DOTDO_PROT is no setting; did you mean DOTDO_PORT?",
-        ),
-        ("PORT", "x", "PORT is \"x\"; it takes a whole number from 0 to 65535"),
-        ("DOTDO_HOST", "0.0.0.0", "0.0.0.0 can be reached from other machines"),
-        ("DOTDO_HOST", "::", ":: can be reached from other machines"),
+        ("DOTDO_PROT", "1", "unknown environment variable DOTDO_PROT; did you mean DOTDO_PORT?"),
+        ("PORT", "x", "PORT: expected a whole number from 0 to 65535, got \"x\""),
+        ("DOTDO_HOST", "0.0.0.0", "0.0.0.0 accepts requests from other machines"),
+        ("DOTDO_HOST", "::", ":: accepts requests from other machines"),
         ("DEFAULT_DO_CLASS", "Nope", "no class is named \\\"Nope\\\""),
-        ("DOTDO_AUTH_TOKENS", "short", "auth.tokens has a token with fewer than 32 characters"),
+        ("DOTDO_AUTH_TOKENS", "short", "auth.tokens: expected tokens of at least 32 letters"),
         (
             "DOTDO_AUTH_SKIP_PATHS",
             "/health,/do/*",
-            "DOTDO_AUTH_SKIP_PATHS is \"/health,/do/*\"; it takes none, or a list of paths",
+            "DOTDO_AUTH_SKIP_PATHS: expected none or a comma-separated list of paths",
         ),
         (
             "DOTDO_CORS_ORIGINS",
             "https://*.example.com",
-            "DOTDO_CORS_ORIGINS is \"https://*.example.com\"; it takes none, or a list of origins",
+            "DOTDO_CORS_ORIGINS: expected none or a comma-separated list of origins",
         ),
-        ("DOTDO_TRUSTED_PROXIES", "1,10.0.0.0/8", "a number of proxies stands alone"),
+        (
+            "DOTDO_TRUSTED_PROXIES",
+            "1,10.0.0.0/8",
+            "expected networks or a single number of proxies, got both",
+        ),
         ("WORKOS_AUTH_DOMAIN", "auth.example.com", "WORKOS_AUTH_DOMAIN is set"),
     ] {
         let (code, stdout, stderr) = outcome(dotdo(folder.path()).env(name, value));
@@ -104,12 +104,9 @@ fn a_wrong_configuration_stops_the_start_with_2_and_touches_nothing() {
         dotdo(folder.path()).env("DOTDO_CORS_ORIGINS", "*").env("DOTDO_CORS_CREDENTIALS", "true"),
     );
     assert!(
-        both.0 == Some(2)
-            && both.2.contains("every page in the world could act for whoever visits it"),
+        both.0 == Some(2) && both.2.contains("every page on the web could act for its visitors"),
         "{both:?}"
     );
-    let (code, _, stderr) = outcome(dotdo(folder.path()).arg("--prot=1"));
-    assert!(code == Some(2) && stderr.contains("--port"), "{stderr}");
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
 
@@ -241,14 +238,15 @@ fn a_platform_is_not_started_by_halves_nor_open_to_everybody() {
         let (code, _, stderr) = with(&[]);
         assert_eq!(code, Some(2), "{platform}: {stderr}");
         assert!(
-            stderr
-                .contains(&format!("{platform} keeps no folder of the program: set DOTDO_STORAGE")),
+            stderr.contains(&format!(
+                "{platform} does not keep a program's files: set DOTDO_STORAGE"
+            )),
             "{stderr}"
         );
         let (code, _, stderr) = with(&[("DOTDO_STORAGE", "memory://")]);
         assert_eq!(code, Some(2), "{platform}: {stderr}");
         assert!(
-            stderr.contains("nobody would have to prove who they are")
+            stderr.contains("without authentication")
                 && stderr.contains("DOTDO_ALLOW_UNAUTHENTICATED=1"),
             "{stderr}"
         );
@@ -259,7 +257,7 @@ fn a_platform_is_not_started_by_halves_nor_open_to_everybody() {
         let (code, _, stderr) = outcome(dotdo(folder.path()).env("DOTDO_PLATFORM", platform));
         assert!(
             code == Some(2)
-                && stderr.contains(&format!("{variable}, which {platform} sets, is not there")),
+                && stderr.contains(&format!("{variable}, which {platform} sets, is missing")),
             "{stderr}"
         );
     }
@@ -355,7 +353,7 @@ fn a_port_that_is_taken_is_told_and_ends_with_1() {
     let (code, _, stderr) =
         outcome(dotdo(folder.path()).args(["--port", port, "--storage=memory://"]));
     assert_eq!(code, Some(1), "{stderr}");
-    assert!(stderr.contains(&format!("127.0.0.1, port {port}, can't be listened on")), "{stderr}");
+    assert!(stderr.contains(&format!("cannot listen on 127.0.0.1, port {port}")), "{stderr}");
 }
 
 #[test]
@@ -369,7 +367,7 @@ fn a_second_signal_ends_it_at_once_with_1() {
     let mut start = [0; 12];
     busy.read_exact(&mut start).expect("the server answers");
     server.signal(Signal::SIGTERM);
-    server.line("stopping; a second signal ends at once");
+    server.line("shutting down; a second signal ends the process at once");
     server.signal(Signal::SIGINT);
     assert_eq!(server.code(), Some(1));
 }
@@ -410,7 +408,7 @@ fn a_server_can_be_asked_whether_it_is_well_without_another_client() {
         );
     }
     let (code, _, stderr) = outcome(dotdo(folder.path()).args(["health", "--port=0"]));
-    assert!(code == Some(2) && stderr.contains("port is 0"), "{stderr}");
+    assert!(code == Some(2) && stderr.contains("port: expected"), "{stderr}");
 }
 
 #[test]
@@ -436,18 +434,4 @@ fn a_server_that_refuses_is_not_well() {
         "{stderr}"
     );
     assert!(refusing.join().expect("no panic").starts_with("GET /ready HTTP/1.1\r\n"));
-}
-
-#[test]
-fn it_says_what_it_takes() {
-    let folder = folder();
-    let (code, stdout, _) = outcome(dotdo(folder.path()).arg("--help"));
-    assert_eq!(code, Some(0));
-    for expected in
-        ["serve", "health", "--storage", "--allow-unauthenticated", "Examples:", "Exit codes:"]
-    {
-        assert!(stdout.contains(expected), "{stdout}");
-    }
-    let (code, stdout, _) = outcome(dotdo(folder.path()).arg("--version"));
-    assert_eq!((code, &*stdout), (Some(0), concat!("dotdo ", env!("CARGO_PKG_VERSION"), "\n")));
 }

@@ -215,7 +215,7 @@ impl Host for Inner {
         match self.activations.get(sender) {
             Ok(activation) => activation.wake_courier(),
             Err(error) => {
-                tracing::error!(object = %sender, %error, "an object that has run can't be found")
+                tracing::error!(object = %sender, %error, "cannot find an object that has just run")
             }
         }
     }

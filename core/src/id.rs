@@ -40,12 +40,12 @@ impl ObjectId {
     pub fn new(class: &str, id: &str) -> Result<Self> {
         if !is_class_name(class) {
             return Err(Error::invalid(format!(
-                "{class:?} is not a class name: a letter or _, then letters, digits and _, at most {CLASS_BYTES_MAX} bytes"
+                "expected a class name (a letter or _, then letters, digits and _, at most {CLASS_BYTES_MAX} bytes), got {class:?}"
             )));
         }
         if id.is_empty() || id.len() > ID_BYTES_MAX {
             return Err(Error::invalid(format!(
-                "an id has 1 to {ID_BYTES_MAX} bytes, this one has {}",
+                "expected an id of 1 to {ID_BYTES_MAX} bytes, got {}",
                 id.len()
             ))
             .with_code("BAD_ID"));
@@ -121,7 +121,7 @@ impl Tenant {
         for name in [org, tenant] {
             if name.is_empty() || escape(name).len() > SEGMENT_BYTES_MAX {
                 return Err(Error::invalid(format!(
-                    "an organisation or tenant has 1 to {SEGMENT_BYTES_MAX} bytes, got {name:?}"
+                    "expected an organisation or tenant of 1 to {SEGMENT_BYTES_MAX} bytes, got {name:?}"
                 )));
             }
         }

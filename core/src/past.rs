@@ -50,8 +50,11 @@ pub(crate) async fn fetch(
     if context.request.after_commit.is_empty() && context.request.wait_until.is_empty() {
         return Ok(response);
     }
-    Err(Error::new(ErrorKind::Invalid, "a request on a former state can't leave work behind")
-        .with_code("READ_ONLY"))
+    Err(Error::new(
+        ErrorKind::Invalid,
+        "a request with X-DO-At is read-only; it can't send messages or leave work to do",
+    )
+    .with_code("READ_ONLY"))
 }
 
 /// A place among the requests to former states that are answered at the same time.
@@ -66,7 +69,7 @@ async fn place(runtime: &Runtime) -> Result<SemaphorePermit<'_>> {
         () = timer => None,
     };
     let busy = || {
-        Error::new(ErrorKind::Busy, "too many requests to former states wait")
+        Error::new(ErrorKind::Busy, "too many requests with X-DO-At wait; retry later")
             .with_retry_after(Duration::from_secs(1))
     };
     place.ok_or_else(busy)
@@ -103,8 +106,7 @@ async fn read_at(runtime: &Runtime, log: &Log, at: At, room: &mut Charge) -> Res
     let reachable = list_newest(log, from).await?;
     if from <= to && reachable.unbroken_from > from {
         return Err(no_such_state(
-            "that time: the records that lead there have been deleted after the retention"
-                .to_owned(),
+            "that time: its records were deleted after the retention time".to_owned(),
         ));
     }
     let to = match at {

@@ -109,7 +109,7 @@ async fn restore_in_tries(
             Some(newest) if tried != Some(newest) => Base::Listed(newest),
             _ => return Err(first_error.clone()),
         };
-        tracing::info!(object = %log.object, error = %first_error, "something was deleted while it was read; reading the newest snapshot");
+        tracing::info!(object = %log.object, error = %first_error, "a file was deleted during the restore; restoring from the newest snapshot");
     }
     Err(first_error.unwrap_or_else(|| Error::internal("a restore is tried at least once")))
 }
@@ -210,7 +210,7 @@ pub(crate) async fn newest(runtime: &Runtime, log: &Log) -> Result<Newest> {
         futures_util::try_join!(list_newest(log, u64::MAX), latest)?;
     let hint = latest.and_then(|stored| {
         Document::decode(&latest_key(&log.prefix), &stored.bytes, &log.object)
-            .inspect_err(|error| tracing::warn!(object = %log.object, %error, "the hint snapshots/latest is of no use"))
+            .inspect_err(|error| tracing::warn!(object = %log.object, %error, "cannot use the hint snapshots/latest"))
             .ok()
     });
     match &hint {
@@ -225,7 +225,7 @@ pub(crate) async fn newest(runtime: &Runtime, log: &Log) -> Result<Newest> {
 fn missing(log: &Log, snapshot: SnapshotRef) -> Error {
     Error::corrupt(
         log.key(snapshot.sequence),
-        format!("this log record is missing: the snapshot {snapshot} holds it"),
+        format!("expected a log record, found nothing: the snapshot {snapshot} has its changes"),
     )
 }
 
@@ -302,7 +302,7 @@ async fn load(
         && record.sequence == base.sequence
         && hash.0 != base_hash
     {
-        let text = format!("this is not the record that the snapshot {base} ends with");
+        let text = format!("expected the record with which the snapshot {base} ends");
         return Err(Error::corrupt(log.key(record.sequence), text));
     }
     let records_bytes: usize =
@@ -339,7 +339,7 @@ pub(crate) fn replay(
         database.apply(changes).map_err(|cause| {
             Error::corrupt(
                 log.key(record.sequence),
-                format!("it can't be applied to the state before it: {cause}"),
+                format!("cannot apply the record to the previous state: {cause}"),
             )
         })?;
         tracker.observe(changes, database.shapes());

@@ -186,9 +186,8 @@ fn below(rest: &str, query: Option<&str>) -> Result<PathAndQuery> {
         None if path == "/" => return Ok(PathAndQuery::from_static("/")),
         None => PathAndQuery::try_from(path),
     };
-    parsed.map_err(|cause| {
-        Error::invalid(format!("the path below the object can't be read: {cause}"))
-    })
+    parsed
+        .map_err(|cause| Error::invalid(format!("cannot parse the path below the object: {cause}")))
 }
 
 /// The routes that are no object's.
@@ -199,7 +198,7 @@ fn reserved(method: &Method, path: &str) -> Result<Route> {
         "/metrics" => Route::Metrics,
         _ => {
             return Err(Error::not_found(format!(
-                "{:?} names no object: use /do/{{id}}/…, /do/{{class}}/{{id}}/… or the header X-DO-ID",
+                "the path {:?} does not name an object; use /do/{{id}}/…, /do/{{class}}/{{id}}/… or the header X-DO-ID",
                 shown(path)
             ))
             .with_code("NO_OBJECT"));
@@ -226,9 +225,11 @@ fn decode(text: &str) -> Result<String> {
             continue;
         }
         let digits = tail.get(..2).and_then(|two| Some((hex(two[0])? << 4) | hex(two[1])?));
-        bytes.push(digits.ok_or_else(|| {
-            bad("has a % without two hex digits after it; a percent sign itself is %25")
-        })?);
+        bytes.push(
+            digits.ok_or_else(|| {
+                bad("expects two hex digits after a %; write a percent sign as %25")
+            })?,
+        );
         rest = &tail[2..];
     }
     String::from_utf8(bytes).map_err(|_| bad("is not UTF-8 once percent-decoded"))
@@ -244,7 +245,7 @@ fn at(method: &Method, headers: &HeaderMap) -> Result<Option<At>> {
         return Ok(None);
     };
     if method != Method::GET && method != Method::HEAD {
-        return Err(Error::invalid(format!("X-DO-At is for reading: GET or HEAD, not {method}"))
+        return Err(Error::invalid(format!("expected GET or HEAD with X-DO-At, got {method}"))
             .with_code("BAD_AT"));
     }
     parse_at(text).map(Some)
@@ -266,7 +267,7 @@ pub fn parse_at(text: &str) -> Result<At> {
     time.map(|time| At::TimeMs(time.as_millisecond())).map_err(|_| {
         let shown = shown(text);
         Error::invalid(format!(
-            "X-DO-At is a sequence number or a time like 2026-01-31T12:00:00Z, not {shown:?}"
+            "expected a sequence number or a time like 2026-01-31T12:00:00Z in X-DO-At, got {shown:?}"
         ))
         .with_code("BAD_AT")
     })

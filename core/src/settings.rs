@@ -167,7 +167,7 @@ impl Settings {
         match rules.iter().find(|(holds, ..)| !holds) {
             None => Ok(()),
             Some((_, name, accepted)) => {
-                Err(Error::invalid(format!("the setting {name} must be {accepted}")))
+                Err(Error::invalid(format!("the setting {name}: expected {accepted}")))
             }
         }
     }

@@ -285,6 +285,6 @@ fn who_was_not_vouched_for_stays_outside() {
         let answered = ask(&event).await;
         assert_eq!((&answered["statusCode"], &answered["body"]), (&json!(200), &json!("{\"count\":0}")));
         let unknown = ask(&json!({ "source": "aws.events", "detail-type": "Scheduled Event" })).await;
-        assert!(unknown["errorMessage"].as_str().is_some_and(|message| message.contains("none of a REST API")), "{unknown}");
+        assert!(unknown["errorMessage"].as_str().is_some_and(|message| message.contains("expected an event of a REST API")), "{unknown}");
     });
 }

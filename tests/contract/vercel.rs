@@ -169,8 +169,11 @@ fn half_an_environment_stops_the_start_with_a_sentence() {
     let cases: [(&[(&str, &str)], &str); 5] = [
         (&[("VERCEL", "1")], nowhere),
         (&[("DOTDO_PLATFORM", "vercel")], nowhere),
-        (&[("VERCEL", "1"), ("VERCEL_IPC_PATH", "/nowhere/at.all")], "where no socket is"),
-        (&[("VERCEL_IPC_PATH", socket), ("VERCEL_DEV_PORT", "many")], "it takes a port"),
+        (
+            &[("VERCEL", "1"), ("VERCEL_IPC_PATH", "/nowhere/at.all")],
+            "expected the path of a socket",
+        ),
+        (&[("VERCEL_IPC_PATH", socket), ("VERCEL_DEV_PORT", "many")], "expected a port number"),
         (&[("VERCEL_IPC_PATH", socket)], "DOTDO_AUTH_TOKENS"),
     ];
     for (environment, sentence) in cases {
@@ -180,7 +183,7 @@ fn half_an_environment_stops_the_start_with_a_sentence() {
         refuses(&mut setup.command(), sentence);
     }
     let mut homeless = setup(&storage(folder.path())).env("VERCEL_IPC_PATH", socket).command();
-    refuses(homeless.env_remove("DOTDO_STORAGE"), "vercel keeps no folder of the program");
+    refuses(homeless.env_remove("DOTDO_STORAGE"), "vercel does not keep a program's files");
 }
 
 /// Checks that a program does not serve, and says why.

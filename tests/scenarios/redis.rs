@@ -279,7 +279,7 @@ async fn what_strangers_write_misleads_nobody() {
     assert!(refused >= 5, "only the former owner's entry is sound");
     assert_eq!(figure(&newcomer, &http, (FORWARDED, "answered")).await, 6);
     assert!(stranger.accept().is_err(), "nobody calls a stranger");
-    let said = newcomer.stderr().matches("no server with this peer_secret").count();
+    let said = newcomer.stderr().matches("not written with this peer_secret").count();
     assert_eq!(said, 1, "{}", newcomer.stderr());
 }
 
@@ -292,7 +292,7 @@ async fn tls_asks_for_a_certificate_that_the_system_trusts() {
     let [owner, other] = [connected(&trusting, &http).await, connected(&trusting, &http).await];
     assert_eq!(five_unknown(&redis, &http, &owner, &other).await, [0, 5, 5]);
     let complained =
-        || std::future::ready(stranger.stderr().contains("Redis is away").then_some(()));
+        || std::future::ready(stranger.stderr().contains("Redis is unavailable").then_some(()));
     Deadline::in_seconds(PATIENCE_SECONDS).until(complained).await.expect("nobody vouches for it");
     assert!(stranger.stderr().to_lowercase().contains("certificate"), "{}", stranger.stderr());
     assert_eq!(figure(&stranger, &http, ("dotdo_directory_up", "")).await, 0);
@@ -309,13 +309,15 @@ async fn its_password_is_never_shown() {
     for (n, server) in (0..).zip([&right, &wrong, &right]) {
         append(&http, server, "object", n).await;
     }
-    let complained = || std::future::ready(wrong.stderr().contains("Redis is away").then_some(()));
+    let complained =
+        || std::future::ready(wrong.stderr().contains("Redis is unavailable").then_some(()));
     Deadline::in_seconds(PATIENCE_SECONDS).until(complained).await.expect("it says so");
     drop(redis);
-    let complained = || std::future::ready(right.stderr().contains("Redis is away").then_some(()));
+    let complained =
+        || std::future::ready(right.stderr().contains("Redis is unavailable").then_some(()));
     Deadline::in_seconds(PATIENCE_SECONDS).until(complained).await.expect("it says so");
-    assert_eq!(wrong.stderr().matches("Redis is away").count(), 1, "{}", wrong.stderr());
-    assert!(alone.stderr().contains("a Redis is configured and not used"), "{}", alone.stderr());
+    assert_eq!(wrong.stderr().matches("Redis is unavailable").count(), 1, "{}", wrong.stderr());
+    assert!(alone.stderr().contains("redis_url is set but not used"), "{}", alone.stderr());
     for server in [&right, &wrong, &alone] {
         assert!(server.stderr().contains("127.0.0.1"), "addresses are shown: {}", server.stderr());
         assert!(

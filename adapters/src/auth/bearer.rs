@@ -23,19 +23,23 @@ pub(super) fn token(headers: &HeaderMap) -> Result<&str> {
     };
     // Which of two counts is a question that a proxy in front may have answered otherwise.
     if values.next().is_some() {
-        return Err(invalid("the request has two Authorization headers; send one"));
+        return Err(invalid("expected one Authorization header, got several"));
     }
-    let text = value.to_str().map_err(|_| invalid("the Authorization header is not text"))?;
+    let text = value
+        .to_str()
+        .map_err(|_| invalid("expected text in the Authorization header, got other bytes"))?;
     let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(missing());
     }
     let token = token.trim_matches(' ');
     if token.len() > TOKEN_BYTES_MAX {
-        return Err(invalid(format!("the bearer token has more than {TOKEN_BYTES_MAX} bytes")));
+        return Err(invalid(format!(
+            "expected a bearer token of at most {TOKEN_BYTES_MAX} bytes, got a longer one"
+        )));
     }
     if !is_token(token) {
-        return Err(invalid("what follows Bearer in the Authorization header is no token"));
+        return Err(invalid("expected a token after Bearer in the Authorization header"));
     }
     Ok(token)
 }
@@ -55,6 +59,6 @@ pub(super) fn invalid(why: impl Into<String>) -> Error {
 fn missing() -> Error {
     Error::new(
         ErrorKind::Unauthenticated,
-        "this server wants to know who you are: send Authorization: Bearer and your token",
+        "this server requires authentication; send the header Authorization: Bearer with your token",
     )
 }

@@ -100,11 +100,11 @@ impl Authentication {
             (Some(caller), _) => caller,
             (None, Some(authenticator)) => authenticator.authenticate(token, head).await?,
             (None, None) => {
-                return Err(bearer::invalid("the bearer token is none that this server knows"));
+                return Err(bearer::invalid("the bearer token is not valid on this server"));
             }
         };
         if caller.tenant().is_some_and(|theirs| self.tenant.as_ref() != Some(theirs)) {
-            return Err(Error::new(ErrorKind::Forbidden, "the token is another tenant's")
+            return Err(Error::new(ErrorKind::Forbidden, "the token belongs to another tenant")
                 .with_code("OTHER_TENANT"));
         }
         Ok(Some(caller))

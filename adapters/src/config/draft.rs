@@ -1,4 +1,4 @@
-//! A configuration in the making: what has been said so far, and by which source.
+//! A configuration that is being built: the settings so far, and the source of each.
 
 use std::collections::HashMap;
 
@@ -7,13 +7,13 @@ use dotdo_core::{Error, Result};
 use super::Config;
 use super::setting::{Kind, Setting};
 
-/// How much of a wrong value an error repeats.
+/// Maximum number of characters of an invalid value that an error repeats.
 const SHOWN_CHARS_MAX: usize = 80;
 
-/// How strong a source is.
+/// The precedence of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Strength {
-    /// Nobody said anything.
+    /// Not set anywhere.
     Default,
     /// The user's file.
     User,
@@ -25,31 +25,31 @@ pub(super) enum Strength {
     Flag,
 }
 
-/// A configuration in the making.
+/// A configuration that is being built.
 #[derive(Default)]
 pub(super) struct Draft {
     pub(super) config: Config,
-    /// Which source set each setting, and under which name.
+    /// Where each setting comes from, and its name there.
     said: HashMap<&'static str, (Strength, String)>,
 }
 
 impl Draft {
-    /// How strong the source of a setting is.
+    /// The precedence of the source of a setting.
     pub(super) fn strength(&self, key: &str) -> Strength {
         self.said.get(key).map_or(Strength::Default, |(strength, _)| *strength)
     }
 
-    /// What a setting was called where it was set; `None` where it was not.
+    /// The name under which a setting was given; `None` if it was not.
     pub(super) fn name(&self, key: &str) -> Option<&str> {
         self.said.get(key).map(|(_, name)| &**name)
     }
 
-    /// The same, when the project's file has set it.
+    /// The name of a setting that was given in the project's file; `None` for any other.
     pub(super) fn of_project(&self, key: &str) -> Option<&str> {
         self.name(key).filter(|_| self.strength(key) == Strength::Project)
     }
 
-    /// Sets one setting, which was called `name` where it was written.
+    /// Applies one setting that was given as `name`.
     pub(super) fn put(
         &mut self,
         strength: Strength,
@@ -70,15 +70,20 @@ pub(super) fn wrong(message: String) -> Error {
     Error::invalid(message).with_code("BAD_CONFIG")
 }
 
-/// Refuses the value of a setting, which was called `name` where it was written.
+/// Refuses the value of a setting that was given as `name`.
 pub(super) fn unacceptable(setting: &Setting, name: &str, value: &str) -> Error {
     let accepts = setting.kind.accepts();
     let hidden = matches!(setting.kind, Kind::Secret(_)) || value.contains('@');
     if hidden {
         return wrong(format!(
-            "{name} has a value that can't be used (not shown, it may hold a secret); it takes {accepts}"
+            "{name}: expected {accepts}, got another value (not shown, it may contain a secret)"
         ));
     }
     let shown: String = value.chars().take(SHOWN_CHARS_MAX).collect();
-    wrong(format!("{name} is {shown:?}; it takes {accepts}"))
+    wrong(format!("{name}: expected {accepts}, got {shown:?}"))
+}
+
+/// Refuses a TOML value of the type `kind` for a setting that was given as `name`.
+pub(super) fn wrong_type(setting: &Setting, name: &str, kind: &str) -> Error {
+    wrong(format!("{name}: expected {}, got a TOML {kind}", setting.kind.accepts()))
 }

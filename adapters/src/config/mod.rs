@@ -1,9 +1,9 @@
-//! The configuration: what flags, the environment and files say, checked as a whole before anything
+//! The configuration from flags, the environment and files, checked as a whole before anything
 //! starts.
 //!
-//! Promises: one precedence (flag, environment, project file, user file, default); a name that
-//! nobody knows or a value that can't be read stops the start with a sentence that names both; a
-//! secret is never printed. Must not know: the server, the engine.
+//! Promises: one precedence (flag, environment, project file, user file, default); an unknown name
+//! or an invalid value stops the start with an error that names it; a secret is never printed.
+//! Must not know: the server, the engine.
 
 mod draft;
 mod platform_defaults;
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use dotdo_core::{Secret, Settings, StoreConfig};
 
-pub use self::reference::settings_reference;
+pub use self::reference::{settings_matching, settings_reference};
 pub(crate) use self::resolve::resolve;
 pub(crate) use self::sources::Sources;
 use crate::edge::{EdgeSettings, TrustedProxies};

@@ -1,4 +1,4 @@
-//! What the platform decides, and what it lets a configuration leave out.
+//! Defaults that depend on the platform, and settings that it requires.
 
 use std::net::IpAddr;
 
@@ -11,21 +11,21 @@ use super::{Config, Forwarding};
 use crate::platforms::azure::settings::Mode;
 use crate::platforms::{LOOPBACK, Platform};
 
-/// Completes a configuration with what is chosen on `platform`, where nobody chose.
+/// Applies the defaults of `platform` to settings that were not given.
 ///
 /// # Errors
 ///
-/// `Invalid` when the platform can't work so, or what is written there would be lost.
+/// `Invalid` when the platform can't work with the configuration, or would lose the state.
 pub(super) fn apply(draft: &mut Draft, platform: Platform, sources: &Sources) -> Result<()> {
     let name = platform.name();
     if let Some(variable) = platform.needs().filter(|variable| sources.value(variable).is_none()) {
         return Err(wrong(format!(
-            "the platform is {name}, and {variable}, which {name} sets, is not there; what takes plain HTTP anywhere is DOTDO_PLATFORM=http"
+            "the platform is {name}, but {variable}, which {name} sets, is missing; for plain HTTP anywhere, set DOTDO_PLATFORM=http"
         )));
     }
     if draft.config.functions == Mode::Payload && platform != Platform::AzureFunctions {
         return Err(wrong(format!(
-            "azure_functions.mode is payload, and the platform is {name}: nobody sends payloads there"
+            "azure_functions.mode: expected http because the platform is {name}, got payload"
         )));
     }
     if draft.strength("ownership") == Strength::Default {
@@ -51,15 +51,15 @@ pub(super) fn apply(draft: &mut Draft, platform: Platform, sources: &Sources) ->
     let at_home = platform.at_home().is_some_and(|variable| sources.value(variable).is_some());
     if !platform.keeps_folders() && !at_home && said == Some(Strength::Default) {
         return Err(wrong(format!(
-            "nothing says where the state is kept, and {name} keeps no folder of the program: set DOTDO_STORAGE to a bucket (s3://bucket/prefix, \
-             gs://bucket/prefix, az://container/prefix), or to the folder of a volume that stays"
+            "no storage is set, and {name} does not keep a program's files: set DOTDO_STORAGE to a bucket (s3://bucket/prefix, \
+             gs://bucket/prefix, az://container/prefix) or to a folder on a persistent volume"
         )));
     }
     draft.config.reached = platform.reached(|variable| sources.value(variable));
     reachable(&draft.config, platform)
 }
 
-/// Whether the others can find this server, when it asks them to forward to it.
+/// Checks that other servers can reach this one if they are to forward requests to it.
 fn reachable(config: &Config, platform: Platform) -> Result<()> {
     let everywhere = config
         .host
@@ -74,8 +74,8 @@ fn reachable(config: &Config, platform: Platform) -> Result<()> {
         .filter(|_| everywhere && owner && proxies && config.reached.is_none())
     {
         Some(variable) => Err(wrong(format!(
-            "DOTDO_PEER_SECRET is set, and nothing says where the other servers reach this one: set {variable}, or DOTDO_ADDRESS to an address like \
-             http://10.0.0.7:8787, or DOTDO_FORWARDING=off"
+            "DOTDO_PEER_SECRET is set, but the URL under which other servers reach this one is unknown: set {variable}, or DOTDO_ADDRESS to a URL \
+             such as http://10.0.0.7:8787, or DOTDO_FORWARDING=off"
         ))),
         None => Ok(()),
     }
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
     use crate::platforms::Reached;
 
-    /// What each platform's own variables are, as it is documented to set them.
+    /// The environment variables that each platform documents to set.
     const KNOWN: [(&str, &[(&str, &str)]); 9] = [
         (
             "lambda",
@@ -226,13 +226,13 @@ mod tests {
         let message = refusal(&[&[("FUNCTIONS_CUSTOMHANDLER_PORT", "http")], BUCKET]);
         assert_eq!(
             message,
-            "FUNCTIONS_CUSTOMHANDLER_PORT is \"http\"; it takes a whole number from 0 to 65535"
+            "FUNCTIONS_CUSTOMHANDLER_PORT: expected a whole number from 0 to 65535, got \"http\""
         );
         let message =
             refusal(&[&[("K_SERVICE", "s"), ("DOTDO_AZURE_FUNCTIONS_MODE", "payload")], BUCKET]);
         assert_eq!(
             message,
-            "azure_functions.mode is payload, and the platform is cloud-run: nobody sends payloads there"
+            "azure_functions.mode: expected http because the platform is cloud-run, got payload"
         );
         let secret = "a".repeat(32);
         let message = refusal(&[

@@ -1,16 +1,22 @@
-//! The documentation of the settings, written from the table.
+//! The reference of all settings, generated from the table: as Markdown for docs/SETTINGS.md, and as
+//! plain text for a terminal.
 
 use std::fmt::Write as _;
 
+use dotdo_core::Result;
+
 use super::Config;
+use super::draft::wrong;
 use super::setting::Setting;
+use super::suggest::nearest;
 use super::table::TABLE;
 
 const HEAD: &str = "# Settings
 
-A setting has one value: that of its flag, else of its environment variable, else of the project's file `dotdo.toml` in the working
-directory, else of the user's file `~/.config/dotdo/config.toml`, else its default. An empty variable counts as not set. A variable
-`DOTDO_…` that is not listed here, an unknown key in a file, and a value that can't be read stop the start.
+A setting is read from its flag, else from its environment variable, else from the project's file `dotdo.toml` in the working directory,
+else from the user's file `~/.config/dotdo/config.toml`, else it has its default. An empty variable counts as not set. The program does
+not start with an unknown `DOTDO_…` variable, an unknown key in a file, or an invalid value. `dotdo settings` prints this list in a
+terminal; `dotdo settings WORD` prints those whose name contains a word.
 
 In files, a dot in a key is a TOML table:
 
@@ -23,59 +29,173 @@ interval_ms = 10000
 
 ";
 
-/// All settings of a server as Markdown: where they are read from, their names, what they do, what
-/// they take. The text of `docs/SETTINGS.md`.
+/// The width of plain text, in characters.
+const WIDTH: usize = 80;
+
+/// The reference of all settings as Markdown: where they are read from, their names, what they do,
+/// which values they accept. The text of `docs/SETTINGS.md`.
 pub fn settings_reference() -> String {
     let mut out = HEAD.to_owned();
-    let mut defaults = Config::default();
-    let mut section = None;
+    let mut section = "";
     for setting in TABLE.iter() {
-        let named = section_of(setting);
-        if section != Some(named) {
-            section = Some(named);
-            let _ = write!(out, "## {named}\n\n");
+        if section != section_of(setting) {
+            let separator = if section.is_empty() { "" } else { "\n" };
+            section = section_of(setting);
+            let _ = write!(out, "{separator}## {section}\n\n");
         }
         let variables: Vec<String> = setting.variables().map(|name| format!("`{name}`")).collect();
         let _ =
             writeln!(out, "- **`{}`** ({}): {}", setting.key, variables.join(", "), setting.about);
-        let default = match &*setting.kind.shown(&mut defaults) {
-            "" => "no default".to_owned(),
-            value => format!("default `{value}`"),
-        };
-        let _ = writeln!(out, "  Takes {}; {default}.", setting.kind.accepts());
-        if TABLE
-            .iter()
-            .skip_while(|other| other.key != setting.key)
-            .nth(1)
-            .is_none_or(|next| section_of(next) != named)
-        {
-            out.push('\n');
-        }
+        let _ = writeln!(out, "  {}", values(setting, '`'));
     }
-    out.truncate(out.trim_end().len());
-    out.push('\n');
     out
 }
 
+/// The settings whose name in a file or in the environment contains `word`, in any case, as plain
+/// text for a terminal of 80 columns; all of them for the empty word.
+///
+/// # Errors
+///
+/// `Invalid` when no name contains `word`; the message suggests the nearest name.
+pub fn settings_matching(word: &str) -> Result<String> {
+    let wanted = word.to_lowercase();
+    let matches = |setting: &Setting| {
+        setting.key.contains(&wanted)
+            || setting.variables().any(|name| name.to_lowercase().contains(&wanted))
+    };
+    let mut out = String::new();
+    let mut section = "";
+    for setting in TABLE.iter().filter(|setting| matches(setting)) {
+        if section != section_of(setting) {
+            section = section_of(setting);
+            let _ = writeln!(out, "{}\n", section.to_uppercase());
+        }
+        let variables: Vec<String> = setting.variables().collect();
+        let _ = writeln!(out, "{}  {}", setting.key, variables.join(", "));
+        wrap(&mut out, &plain(setting.about));
+        wrap(&mut out, &values(setting, '"'));
+        out.push('\n');
+    }
+    if out.is_empty() {
+        let hint = nearest(&wanted, TABLE.iter().map(|setting| setting.key)).map_or_else(
+            || "\"dotdo settings\" lists all".to_owned(),
+            |near| format!("did you mean {near}?"),
+        );
+        return Err(wrong(format!("no setting matches {word:?}; {hint}")));
+    }
+    out.truncate(out.trim_end().len());
+    Ok(out)
+}
+
+/// The sentence about the values of a setting.
+fn values(setting: &Setting, quote: char) -> String {
+    let default = match &*setting.kind.shown(&mut Config::default()) {
+        "" => "no default".to_owned(),
+        value => format!("default {quote}{value}{quote}"),
+    };
+    format!("Accepts {}; {default}.", setting.kind.accepts())
+}
+
+/// Markdown without its marks: the text of links, and no backticks.
+fn plain(markdown: &str) -> String {
+    let mut out = String::new();
+    let mut rest = markdown;
+    while let Some((before, link)) = rest.split_once('[') {
+        let (text, after) = link.split_once(']').unwrap_or((link, ""));
+        out.push_str(before);
+        out.push_str(text);
+        rest = after
+            .strip_prefix('(')
+            .and_then(|target| target.split_once(')'))
+            .map_or(after, |(_, rest)| rest);
+    }
+    out.push_str(rest);
+    out.replace('`', "")
+}
+
+/// Appends `text` in lines of at most [`WIDTH`] characters, indented by four.
+fn wrap(out: &mut String, text: &str) {
+    let mut line = String::from("   ");
+    for word in text.split_whitespace() {
+        if line.chars().count() + 1 + word.chars().count() > WIDTH {
+            let _ = writeln!(out, "{line}");
+            line = String::from("   ");
+        }
+        let _ = write!(line, " {word}");
+    }
+    let _ = writeln!(out, "{line}");
+}
+
 fn section_of(setting: &Setting) -> &'static str {
-    if setting.key == "trusted_proxies" {
+    if ["trusted_proxies", "allowed_hosts"].contains(&setting.key) {
         return "Middleware";
     }
     match setting.key.split_once('.').map_or("", |(table, _)| table) {
+        "" if setting.key == "ownership" => "Ownership, commits and history",
         "" => "The server and its storage",
         "log" => "Logs",
         "auth" | "rate_limit" | "cors" | "compression" => "Middleware",
         "otel" => "Traces",
         "checkpoint" => "Snapshots",
         "lease" | "commit" | "handler" | "turn" | "retention" => "Ownership, commits and history",
-        "idempotency" | "outbox" => "Exactly once",
+        "idempotency" | "outbox" => "Idempotency and messages",
         "limits" => "Limits",
-        "http" | "shutdown" => "Connections",
+        "http" | "shutdown" => "Connections and shutdown",
         "azure_functions" => "Azure Functions",
         "lambda" => "AWS Lambda",
-        "r2" => "Ways in: R2",
-        "aws" => "Ways in: S3 and what speaks it",
-        "google" => "Ways in: Google Cloud Storage",
-        _ => "Ways in: Azure Blob Storage",
+        "r2" => "Credentials: R2",
+        "aws" => "Credentials: S3 and compatible stores",
+        "google" => "Credentials: Google Cloud Storage",
+        _ => "Credentials: Azure Blob Storage",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_has_one_section_and_every_section_one_heading() {
+        let mut headings: Vec<&str> = TABLE.iter().map(|setting| section_of(setting)).collect();
+        headings.dedup();
+        let count = headings.len();
+        headings.sort_unstable();
+        headings.dedup();
+        assert_eq!(headings.len(), count, "the table has settings of a section apart");
+    }
+
+    #[test]
+    fn plain_text_fits_a_terminal() {
+        let text = settings_matching("").expect("every name contains nothing");
+        for line in text.lines() {
+            let is_word = !line.trim().contains(' ');
+            assert!(line.chars().count() <= WIDTH || is_word || !line.starts_with(' '), "{line}");
+        }
+        assert!(TABLE.iter().all(|setting| text.contains(setting.key)));
+        assert!(!text.contains('`') && !text.contains("]("), "{text}");
+    }
+
+    #[test]
+    fn settings_are_found_by_a_part_of_their_key_or_by_a_variable() {
+        for word in ["lease", "DURATION", "DOTDO_LEASE_DURATION_MS"] {
+            let text = settings_matching(word).expect(word);
+            assert!(text.contains("lease.duration_ms  DOTDO_LEASE_DURATION_MS\n"), "{text}");
+            assert!(!text.contains("checkpoint.mode"), "{text}");
+        }
+        assert!(
+            settings_matching("REDIS_URL")
+                .expect("a variable")
+                .contains("redis_url  REDIS_URL, DOTDO_REDIS_URL\n")
+        );
+        let error = settings_matching("leese.duration_ms").expect_err("no such name");
+        assert_eq!(
+            error.message(),
+            "no setting matches \"leese.duration_ms\"; did you mean lease.duration_ms?"
+        );
+        let error = settings_matching("something-else").expect_err("no such name");
+        assert_eq!(
+            error.message(),
+            "no setting matches \"something-else\"; \"dotdo settings\" lists all"
+        );
     }
 }

@@ -1,10 +1,10 @@
-//! From what was said to a [`Config`]: the sources one after the other, the weakest first.
+//! Builds a [`Config`] from its sources, applied in ascending precedence.
 
 use std::collections::HashMap;
 
 use dotdo_core::{Error, Result};
 
-use super::draft::{Draft, Strength, unacceptable, wrong};
+use super::draft::{Draft, Strength, wrong, wrong_type};
 use super::setting::{EMPTY_LIST, Kind};
 use super::sources::Sources;
 use super::suggest::nearest;
@@ -15,20 +15,20 @@ use crate::cluster::peers::{SECRET_BYTES_MIN, are_secrets};
 use crate::cluster::redis;
 use crate::platforms::Platform;
 
-/// Names that are promised and not understood yet: silence would let a user believe that they work.
+/// Reserved variables that have no effect yet; setting one logs a warning.
 const LATER: &[&str] =
     &["JWT_TOKEN", "ICEBERG_CATALOG", "ICEBERG_WAREHOUSE", "TURSO_URL", "TURSO_TOKEN"];
-/// Promised as well, and whoever sets it counts on it.
+/// Reserved as well, but setting it is an error: whoever sets it relies on authentication.
 const AUTHENTICATION: &str = "WORKOS_AUTH_DOMAIN";
 
-/// Fly tells each machine its id.
+/// The variable in which Fly gives each machine its id.
 const FLY_MACHINE: &str = "FLY_MACHINE_ID";
 
-/// Understands what was said.
+/// Builds the configuration and checks it as a whole.
 ///
 /// # Errors
 ///
-/// `Invalid`, naming the setting as it was written, what it got and what it takes.
+/// `Invalid`; the message names the setting as it was written, what was expected, and the value.
 pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
     let mut draft = Draft::default();
     for (strength, file) in [(Strength::User, &sources.user), (Strength::Project, &sources.project)]
@@ -58,24 +58,24 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
         (draft.config.settings.row_bytes_max, draft.config.settings.object_bytes_max);
     if u64::from(row) > object {
         return Err(wrong(format!(
-            "limits.row_bytes_max is {row}; it can't be more than limits.object_bytes_max, which is {object}"
+            "limits.row_bytes_max: expected at most limits.object_bytes_max, which is {object}, got {row}"
         )));
     }
     if draft.config.peer_secret.as_ref().is_some_and(|secret| !are_secrets(secret.reveal())) {
         return Err(wrong(format!(
-            "peer_secret has fewer than {SECRET_BYTES_MIN} bytes (not shown); `openssl rand -hex 32` makes a good one"
+            "peer_secret: expected at least {SECRET_BYTES_MIN} bytes, got fewer (value not shown); to generate one, run `openssl rand -hex 32`"
         )));
     }
     if draft.config.redis_url.as_ref().is_some_and(|url| !redis::is_address(url.reveal())) {
         return Err(wrong(format!(
-            "redis_url has a value that can't be used (not shown, it may hold a password); it takes {}",
+            "redis_url: expected {}, got another value (not shown, it may contain a password)",
             redis::ACCEPTED
         )));
     }
     if draft.config.edge.auth.tokens.as_ref().is_some_and(|tokens| !are_tokens(tokens.reveal())) {
         return Err(wrong(format!(
-            "auth.tokens has a token with fewer than {TOKEN_BYTES_MIN} characters, or with others than letters, digits and -._~+/ (not shown); \
-             `openssl rand -hex 32` makes a good one"
+            "auth.tokens: expected tokens of at least {TOKEN_BYTES_MIN} letters, digits and -._~+/, got one that is shorter or has other characters \
+             (value not shown); to generate one, run `openssl rand -hex 32`"
         )));
     }
     draft.config.traces.check()?;
@@ -88,8 +88,7 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
 }
 
 impl Draft {
-    /// Takes what the environment says; the answer is what should be said about it. An empty value
-    /// is none.
+    /// Applies the environment variables and returns warnings. An empty value counts as not set.
     fn environment(&mut self, variables: &[(String, String)]) -> Result<Vec<String>> {
         let given: HashMap<&str, &str> = variables
             .iter()
@@ -107,15 +106,15 @@ impl Draft {
             ours.into_iter().find(|name| !known.iter().any(|setting| setting == name))
         {
             return Err(unknown_name(
-                &format!("the environment variable {unknown}"),
+                "unknown environment variable",
                 unknown,
                 known.iter().map(String::as_str),
             ));
         }
         if given.contains_key(AUTHENTICATION) {
             return Err(wrong(format!(
-                "{AUTHENTICATION} is set, but this version can't check who its callers are yet, and would let everybody in: \
-                 unset it to serve without authentication"
+                "{AUTHENTICATION} is set, but this version does not support it and would accept every caller; unset it, and use \
+                 DOTDO_AUTH_TOKENS"
             )));
         }
         self.config.fly_machine = given.get(FLY_MACHINE).map(|id| (*id).to_owned());
@@ -127,12 +126,10 @@ impl Draft {
             }
         }
         let later = LATER.iter().filter(|name| given.contains_key(**name));
-        Ok(later
-            .map(|name| format!("{name} is set, and this version does not use it yet"))
-            .collect())
+        Ok(later.map(|name| format!("{name} is set, but this version ignores it")).collect())
     }
 
-    /// Takes what a file says.
+    /// Applies the settings of a file.
     fn file(&mut self, strength: Strength, name: &str, text: &str) -> Result<()> {
         // The parser's own report quotes the line, which may hold a secret.
         let table: toml::Table = toml::from_str(text).map_err(|cause: toml::de::Error| {
@@ -163,7 +160,7 @@ impl Draft {
                     }
                     _ => {
                         return Err(unknown_name(
-                            &format!("{file}: {key}"),
+                            &format!("{file}: unknown setting"),
                             &key,
                             TABLE.iter().map(|setting| setting.key),
                         ));
@@ -176,10 +173,10 @@ impl Draft {
                 toml::Value::Boolean(on) => on.to_string(),
                 toml::Value::Array(items) if matches!(setting.kind, Kind::List { .. }) => {
                     listed(items)
-                        .ok_or_else(|| unacceptable(setting, &format!("{file}: {key}"), "array"))?
+                        .ok_or_else(|| wrong_type(setting, &format!("{file}: {key}"), "array"))?
                 }
                 other => {
-                    return Err(unacceptable(setting, &format!("{file}: {key}"), other.type_str()));
+                    return Err(wrong_type(setting, &format!("{file}: {key}"), other.type_str()));
                 }
             };
             self.put(strength, setting, &format!("{file}: {key}"), &text)?;
@@ -188,7 +185,8 @@ impl Draft {
     }
 }
 
-/// A list of texts as the environment would say it. A comma in one of them would make it two.
+/// A list in the form of an environment variable; `None` if an item has a comma, which would split
+/// it.
 fn listed(items: &[toml::Value]) -> Option<String> {
     if items.is_empty() {
         return Some(EMPTY_LIST.to_owned());
@@ -199,9 +197,9 @@ fn listed(items: &[toml::Value]) -> Option<String> {
 }
 
 fn unknown_name<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
-    let hint = nearest(name, known).map(|near| format!("; did you mean {near}?"));
+    let hint = nearest(name, known).map(|near| format!("did you mean {near}?"));
     wrong(format!(
-        "{what} is no setting{}",
-        hint.unwrap_or_else(|| "; docs/SETTINGS.md lists them all".to_owned())
+        "{what} {name}; {}",
+        hint.unwrap_or_else(|| "docs/SETTINGS.md lists all".to_owned())
     ))
 }

@@ -1,4 +1,5 @@
-//! What a setting is: its names, what it takes, where that goes, and what it does.
+//! A setting: its names, the values it accepts, the field that stores the value, and its
+//! documentation.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -7,26 +8,26 @@ use dotdo_core::Secret;
 
 use super::Config;
 
-/// Tables whose names in the environment are other people's, and so have no `DOTDO_` in front.
+/// Tables of settings whose environment variables belong to other tools and have no prefix `DOTDO_`.
 const FOREIGN: [&str; 5] = ["r2.", "aws.", "google.", "azure.", "otel."];
 
 /// One setting.
 pub(super) struct Setting {
-    /// Its name in files, with a dot for each table.
+    /// The name in files, with a dot for each table.
     pub(super) key: &'static str,
-    /// Further names in the environment; the one made from the key wins over them.
+    /// Further environment variables. The one that is made from the key wins over them.
     pub(super) aliases: &'static [&'static str],
-    /// What it takes and where that goes.
+    /// The values it accepts, and the field that stores them.
     pub(super) kind: Kind,
-    /// What it does: one sentence or two for a user.
+    /// Documentation for users, one to three sentences.
     pub(super) about: &'static str,
 }
 
-/// What a setting takes, and the field that keeps it.
+/// The values that a setting accepts, and the field that stores them.
 pub(super) enum Kind {
     /// A number of milliseconds.
     Millis(RangeInclusive<u64>, fn(&mut Config) -> &mut Duration),
-    /// A number of something.
+    /// A number with a unit.
     Number {
         unit: &'static str,
         range: RangeInclusive<u64>,
@@ -37,13 +38,13 @@ pub(super) enum Kind {
     Switch(fn(&mut Config) -> &mut bool),
     /// One of these words.
     OneOf { words: &'static [&'static str], get: fn(&Config) -> usize, set: fn(&mut Config, usize) },
-    /// Text that passes a check, described by what it accepts.
+    /// Text that passes a check; `accepts` describes the check.
     Text {
         accepts: &'static str,
         check: fn(&str) -> bool,
         field: fn(&mut Config) -> &mut Option<String>,
     },
-    /// A list of texts that each pass a check, described by what it accepts. In the environment
+    /// A list of texts that each pass a check; `accepts` describes the check. In the environment
     /// commas separate them.
     List {
         accepts: &'static str,
@@ -54,7 +55,7 @@ pub(super) enum Kind {
     Secret(fn(&mut Config) -> &mut Option<Secret>),
 }
 
-/// The empty list, where an empty text would count as not set.
+/// The value for an empty list, because an empty value counts as not set.
 pub(super) const EMPTY_LIST: &str = "none";
 
 impl Setting {
@@ -67,21 +68,21 @@ impl Setting {
         self
     }
 
-    /// The name in the environment.
+    /// The main environment variable.
     pub(super) fn variable(&self) -> String {
         let prefix =
             if FOREIGN.iter().any(|table| self.key.starts_with(table)) { "" } else { "DOTDO_" };
         format!("{prefix}{}", self.key.replace('.', "_").to_uppercase())
     }
 
-    /// All names in the environment, the one that wins last.
+    /// All environment variables, in ascending precedence.
     pub(super) fn variables(&self) -> impl Iterator<Item = String> {
         self.aliases.iter().map(|alias| (*alias).to_owned()).chain([self.variable()])
     }
 }
 
 impl Kind {
-    /// What can be given, as the end of the sentence "it takes …".
+    /// The accepted values, as the object of the sentence "expected …".
     pub(super) fn accepts(&self) -> String {
         match self {
             Self::Millis(range, _) => {
@@ -90,7 +91,7 @@ impl Kind {
             Self::Number { unit, range, .. } => {
                 format!("a whole number{unit} from {} to {}", range.start(), range.end())
             }
-            Self::Switch(_) => "true or false (or 1 or 0)".to_owned(),
+            Self::Switch(_) => "true, false, 1 or 0".to_owned(),
             Self::OneOf { words, .. } => match words.split_last() {
                 Some((only, [])) => (*only).to_owned(),
                 Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
@@ -98,13 +99,13 @@ impl Kind {
             },
             Self::Text { accepts, .. } => (*accepts).to_owned(),
             Self::List { accepts, .. } => {
-                format!("{EMPTY_LIST}, or a list of {accepts}, separated by commas")
+                format!("{EMPTY_LIST} or a comma-separated list of {accepts}")
             }
-            Self::Secret(_) => "text, which is never shown".to_owned(),
+            Self::Secret(_) => "text (never shown)".to_owned(),
         }
     }
 
-    /// Puts a value into `config`; whether it was one.
+    /// Stores `text` in `config`; `false` if it is not an accepted value.
     pub(super) fn set(&self, config: &mut Config, text: &str) -> bool {
         match self {
             Self::Millis(range, field) => {
@@ -130,7 +131,7 @@ impl Kind {
         }
     }
 
-    /// The value in `config`, for people; empty when there is none.
+    /// The value in `config` as text; empty if there is none.
     pub(super) fn shown(&self, config: &mut Config) -> String {
         match self {
             Self::Millis(_, field) => field(config).as_millis().to_string(),

@@ -1,4 +1,4 @@
-//! What flags, the environment and files say: gathered here, understood in `resolve`.
+//! Gathers the settings that flags, the environment and files give; `resolve` interprets them.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use dotdo_core::{Error, Result};
 /// The project's file, in the working directory.
 const PROJECT_FILE: &str = "dotdo.toml";
 
-/// Everything that was said, not understood yet.
+/// All settings as they were given, not interpreted yet.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     /// Flags: the setting's key, the flag as it was written, the value.
@@ -22,7 +22,7 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// Asks the machine.
+    /// Reads the environment and the files.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ fn read(path: &Path) -> Result<Option<(String, String)>> {
         Ok(text) => Ok(Some((name, text))),
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(cause) => {
-            Err(Error::invalid(format!("{name} can't be read: {cause}")).with_code("BAD_CONFIG"))
+            Err(Error::invalid(format!("cannot read {name}: {cause}")).with_code("BAD_CONFIG"))
         }
     }
 }

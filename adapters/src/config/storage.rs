@@ -1,4 +1,4 @@
-//! From a storage's address and the ways in to a [`StoreConfig`].
+//! Builds a [`StoreConfig`] from the storage's URL and the credentials.
 
 use std::path::PathBuf;
 
@@ -10,19 +10,19 @@ use dotdo_core::{
 use super::draft::wrong;
 use super::{AwsAccess, AzureAccess, Config, GoogleAccess, StorageAccess};
 
-/// An address in parts.
+/// The URL of a storage in parts.
 enum Address<'a> {
     Memory,
     Folder(&'a str),
     Bucket { scheme: &'a str, bucket: &'a str, prefix: &'a str },
 }
 
-/// Whether `text` is the address of a storage.
+/// Whether `text` is the URL or the folder of a storage.
 pub(super) fn check(text: &str) -> bool {
     parse(text).is_some()
 }
 
-/// Whether `text` can be the name of a bucket, as far as anybody but the store can tell.
+/// Whether `text` can be the name of a bucket. Stores may have stricter rules.
 pub(super) fn is_bucket(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
@@ -30,7 +30,7 @@ pub(super) fn is_bucket(text: &str) -> bool {
 
 fn parse(text: &str) -> Option<Address<'_>> {
     let Some((scheme, rest)) = text.split_once("://") else {
-        // A plain path. Something like `s3:bucket` is a slip, not a folder.
+        // A plain path. Something like `s3:bucket` is a typo, not a folder.
         let slip =
             ["file:", "s3:", "gs:", "az:", "memory:"].iter().any(|scheme| text.starts_with(scheme));
         return (!text.is_empty() && !text.contains('\0') && !slip)
@@ -52,7 +52,7 @@ fn parse(text: &str) -> Option<Address<'_>> {
     }
 }
 
-/// Whether keys may begin with `prefix`: segments that every store takes as they are.
+/// Whether `prefix` can begin a key: every store must accept its segments unchanged.
 fn is_prefix(prefix: &str) -> bool {
     let plain = |segment: &str| {
         !matches!(segment, "" | "." | "..")
@@ -61,11 +61,11 @@ fn is_prefix(prefix: &str) -> bool {
     prefix.is_empty() || prefix.split('/').all(plain)
 }
 
-/// The store that a configuration names.
+/// The store of a configuration.
 ///
 /// # Errors
 ///
-/// `Invalid` when something that the store needs is missing.
+/// `Invalid` when a setting that the store needs is missing.
 pub(super) fn store(config: &Config) -> Result<StoreConfig> {
     let address = config
         .storage
@@ -76,7 +76,9 @@ pub(super) fn store(config: &Config) -> Result<StoreConfig> {
     match address {
         Address::Memory => Ok(StoreConfig::Memory),
         Address::Folder(path) => Ok(StoreConfig::Folder { path: PathBuf::from(path) }),
-        Address::Bucket { scheme: "s3", bucket, prefix } => s3(access, bucket, prefix).map(StoreConfig::S3),
+        Address::Bucket { scheme: "s3", bucket, prefix } => {
+            s3(access, bucket, prefix).map(StoreConfig::S3)
+        }
         Address::Bucket { scheme: "gs", bucket, prefix } => Ok(StoreConfig::Gcs(GcsConfig {
             bucket: bucket.to_owned(),
             prefix: prefix.to_owned(),
@@ -84,11 +86,9 @@ pub(super) fn store(config: &Config) -> Result<StoreConfig> {
             credentials: google(&access.google),
         })),
         Address::Bucket { bucket, prefix, .. } => Ok(StoreConfig::Azure(AzureConfig {
-            account: access
-                .azure
-                .storage_account
-                .clone()
-                .ok_or_else(|| wrong("storage az:// needs the name of the storage account: set AZURE_STORAGE_ACCOUNT".to_owned()))?,
+            account: access.azure.storage_account.clone().ok_or_else(|| {
+                wrong("az:// needs a storage account; set AZURE_STORAGE_ACCOUNT".to_owned())
+            })?,
             container: bucket.to_owned(),
             prefix: prefix.to_owned(),
             endpoint: access.endpoint.clone(),
@@ -120,7 +120,7 @@ fn s3(access: &StorageAccess, bucket: &str, prefix: &str) -> Result<S3Config> {
     })
 }
 
-/// Amazon's own order: keys, a web identity, the platform's identity.
+/// Credentials in Amazon's own order: keys, a web identity, the platform's identity.
 fn aws_credentials(aws: &AwsAccess) -> Result<S3Credentials> {
     let given = pair(
         ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
@@ -187,7 +187,10 @@ fn azure(azure: &AzureAccess) -> Result<AzureCredentials> {
     let names = ["AZURE_CLIENT_ID", "AZURE_TENANT_ID"];
     let (client_id, tenant_id) = pair(names, azure.client_id.as_ref(), azure.tenant_id.as_ref())?
         .ok_or_else(|| {
-        wrong("AZURE_FEDERATED_TOKEN_FILE needs AZURE_CLIENT_ID and AZURE_TENANT_ID".to_owned())
+        wrong(
+            "AZURE_FEDERATED_TOKEN_FILE needs AZURE_CLIENT_ID and AZURE_TENANT_ID; set both"
+                .to_owned(),
+        )
     })?;
     Ok(AzureCredentials::WorkloadIdentity {
         token_file: PathBuf::from(file),
@@ -196,16 +199,16 @@ fn azure(azure: &AzureAccess) -> Result<AzureCredentials> {
     })
 }
 
-/// Two settings that make sense together only.
+/// Two settings that must be given together or not at all.
 fn pair<A, B>(names: [&str; 2], first: Option<A>, second: Option<B>) -> Result<Option<(A, B)>> {
     match (first, second) {
         (Some(first), Some(second)) => Ok(Some((first, second))),
         (None, None) => Ok(None),
         (Some(_), None) => {
-            Err(wrong(format!("{} is set and {} is not; they belong together", names[0], names[1])))
+            Err(wrong(format!("{} is set but {} is not; set both or neither", names[0], names[1])))
         }
         (None, Some(_)) => {
-            Err(wrong(format!("{} is set and {} is not; they belong together", names[1], names[0])))
+            Err(wrong(format!("{} is set but {} is not; set both or neither", names[1], names[0])))
         }
     }
 }

@@ -1,6 +1,6 @@
-//! "Did you mean …?"
+//! Suggests the name that a misspelt one was meant to be.
 
-/// The known name nearest to `wrong`, if one is near enough to be what was meant.
+/// The known name nearest to `wrong`, if one is near enough to be a suggestion.
 pub(super) fn nearest<'a>(
     wrong: &str,
     known: impl IntoIterator<Item = &'a str>,
@@ -10,8 +10,8 @@ pub(super) fn nearest<'a>(
     measured.filter(|(distance, _)| *distance <= far).min().map(|(_, name)| name)
 }
 
-/// How many letters must be inserted, removed or replaced to make `b` of `a` (Levenshtein's
-/// distance).
+/// The Levenshtein distance: how many characters must be inserted, removed or replaced to turn `a`
+/// into `b`.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut above: Vec<usize> = (0..=b.len()).collect();

@@ -70,84 +70,88 @@ fn our_own_name_wins_over_an_alias_and_an_empty_one_is_none() {
 }
 
 #[test]
-fn a_wrong_value_is_told_with_its_name_and_what_is_taken() {
+fn an_error_names_the_setting_the_accepted_values_and_the_value() {
     for (name, value, expected) in [
-        ("PORT", "http", "PORT is \"http\"; it takes a whole number from 0 to 65535"),
-        ("DOTDO_PORT", "65536", "DOTDO_PORT is \"65536\"; it takes a whole number from 0 to 65535"),
+        ("PORT", "http", "PORT: expected a whole number from 0 to 65535, got \"http\""),
+        (
+            "DOTDO_PORT",
+            "65536",
+            "DOTDO_PORT: expected a whole number from 0 to 65535, got \"65536\"",
+        ),
         (
             "DOTDO_CHECKPOINT_INTERVAL_MS",
             "1m",
-            "DOTDO_CHECKPOINT_INTERVAL_MS is \"1m\"; it takes a whole number of milliseconds from 0 to 86400000",
+            "DOTDO_CHECKPOINT_INTERVAL_MS: expected a whole number of milliseconds from 0 to 86400000, got \"1m\"",
         ),
         (
             "DOTDO_CHECKPOINT_MODE",
             "always",
-            "DOTDO_CHECKPOINT_MODE is \"always\"; it takes auto or every-request",
+            "DOTDO_CHECKPOINT_MODE: expected auto or every-request, got \"always\"",
         ),
         (
             "DOTDO_RETENTION_MS",
             "3599999",
-            "DOTDO_RETENTION_MS is \"3599999\"; it takes a whole number of milliseconds from 3600000 to 315360000000",
+            "DOTDO_RETENTION_MS: expected a whole number of milliseconds from 3600000 to 315360000000, got \"3599999\"",
         ),
         (
             "DOTDO_ALLOW_UNAUTHENTICATED",
             "yes",
-            "DOTDO_ALLOW_UNAUTHENTICATED is \"yes\"; it takes true or false (or 1 or 0)",
+            "DOTDO_ALLOW_UNAUTHENTICATED: expected true, false, 1 or 0, got \"yes\"",
         ),
         (
             "LOG_LEVEL",
             "loud",
-            "LOG_LEVEL is \"loud\"; it takes error, warn, info, debug, trace, off, or a list like info,dotdo_core=debug",
+            "LOG_LEVEL: expected error, warn, info, debug, trace, off, or a list like info,dotdo_core=debug, got \"loud\"",
         ),
-        ("DEFAULT_DO_CLASS", "a-b", "DEFAULT_DO_CLASS is \"a-b\"; it takes the name of a class"),
+        ("DEFAULT_DO_CLASS", "a-b", "DEFAULT_DO_CLASS: expected the name of a class, got \"a-b\""),
         (
             "DOTDO_STORAGE",
             "ftp://x",
-            "DOTDO_STORAGE is \"ftp://x\"; it takes a folder, or file:///path, s3://bucket/prefix, gs://bucket/prefix, \
-             az://container/prefix or memory://",
+            "DOTDO_STORAGE: expected a folder, file:///path, s3://bucket/prefix, gs://bucket/prefix, \
+             az://container/prefix or memory://, got \"ftp://x\"",
         ),
     ] {
         assert_eq!(refusal(&environment(&[(name, value)])), expected);
     }
     let both =
         [("DOTDO_LIMITS_ROW_BYTES_MAX", "2000000"), ("DOTDO_LIMITS_OBJECT_BYTES_MAX", "1048576")];
-    let expected = "limits.row_bytes_max is 2000000; it can't be more than limits.object_bytes_max, which is 1048576";
+    let expected = "limits.row_bytes_max: expected at most limits.object_bytes_max, which is 1048576, got 2000000";
     assert_eq!(refusal(&environment(&both)), expected);
     let flag = Sources { flags: vec![("port", "--port", "x".to_owned())], ..Sources::default() };
-    assert_eq!(refusal(&flag), "--port is \"x\"; it takes a whole number from 0 to 65535");
+    assert_eq!(refusal(&flag), "--port: expected a whole number from 0 to 65535, got \"x\"");
 }
 
 #[test]
-fn an_unknown_name_is_told_with_the_nearest_known_one() {
+fn an_unknown_name_is_refused_with_a_suggestion() {
     for (sources, expected) in [
         (
             environment(&[("DOTDO_CHEKPOINT_INTERVAL_MS", "1")]),
-            "the environment variable DOTDO_CHEKPOINT_INTERVAL_MS is no setting; did you mean DOTDO_CHECKPOINT_INTERVAL_MS?",
+            "unknown environment variable DOTDO_CHEKPOINT_INTERVAL_MS; did you mean DOTDO_CHECKPOINT_INTERVAL_MS?",
         ),
         (
             environment(&[("DOTDO_PROT", "")]),
-            "the environment variable DOTDO_PROT is no setting; did you mean DOTDO_PORT?",
+            "unknown environment variable DOTDO_PROT; did you mean DOTDO_PORT?",
         ),
         (
             environment(&[("DOTDO_XYZZY", "1")]),
-            "the environment variable DOTDO_XYZZY is no setting; docs/SETTINGS.md lists them all",
+            "unknown environment variable DOTDO_XYZZY; docs/SETTINGS.md lists all",
         ),
-        (file("prot = 1"), "dotdo.toml: prot is no setting; did you mean port?"),
+        (file("prot = 1"), "dotdo.toml: unknown setting prot; did you mean port?"),
         (
             file("[checkpoint]\nintervall_ms = 1"),
-            "dotdo.toml: checkpoint.intervall_ms is no setting; did you mean checkpoint.interval_ms?",
+            "dotdo.toml: unknown setting checkpoint.intervall_ms; did you mean checkpoint.interval_ms?",
         ),
         (
             file("[nothing]\nx = 1"),
-            "dotdo.toml: nothing is no setting; docs/SETTINGS.md lists them all",
+            "dotdo.toml: unknown setting nothing; docs/SETTINGS.md lists all",
         ),
         (
             file("checkpoint = 5"),
-            "dotdo.toml: checkpoint is no setting; docs/SETTINGS.md lists them all",
+            "dotdo.toml: unknown setting checkpoint; docs/SETTINGS.md lists all",
         ),
         (
             file("port = [1]"),
-            "dotdo.toml: port is \"array\"; it takes a whole number from 0 to 65535",
+            "dotdo.toml: port: expected a whole number from 0 to 65535, got a TOML array",
         ),
     ] {
         assert_eq!(refusal(&sources), expected);
@@ -156,7 +160,7 @@ fn an_unknown_name_is_told_with_the_nearest_known_one() {
 }
 
 #[test]
-fn other_people_s_variables_are_none_of_our_business() {
+fn variables_without_our_prefix_are_ignored() {
     resolved(&environment(&[
         ("AWS_PROFILE", "x"),
         ("R2_WHATEVER", "x"),
@@ -190,20 +194,17 @@ fn functions_own_per_request_unless_they_are_told_otherwise() {
     assert_eq!(ownership(&[("DOTDO_PLATFORM", "http"), ("K_SERVICE", "x")]), Ownership::Leased);
     assert_eq!(ownership(&[("DOTDO_PLATFORM", "auto"), ("K_SERVICE", "x")]), Ownership::PerRequest);
     let refused = refusal(&environment(&[("DOTDO_PLATFORM", "lamda")]));
-    assert!(
-        refused.starts_with("DOTDO_PLATFORM is \"lamda\"; it takes auto, lambda, "),
-        "{refused}"
-    );
+    assert!(refused.starts_with("DOTDO_PLATFORM: expected auto, lambda, "), "{refused}");
 }
 
 #[test]
-fn promised_names_are_not_ignored_in_silence() {
+fn reserved_variables_log_a_warning() {
     let warnings =
         resolved(&environment(&[("TURSO_TOKEN", "x"), ("JWT_TOKEN", SECRET), ("TURSO_URL", "")]))
             .warnings;
     let expected = [
-        "JWT_TOKEN is set, and this version does not use it yet",
-        "TURSO_TOKEN is set, and this version does not use it yet",
+        "JWT_TOKEN is set, but this version ignores it",
+        "TURSO_TOKEN is set, but this version ignores it",
     ];
     assert_eq!(warnings, expected);
     assert!(
@@ -217,7 +218,7 @@ fn a_secret_of_the_servers_is_long_and_not_shown() {
     let message = refusal(&environment(&[("DOTDO_PEER_SECRET", SECRET)]));
     assert_eq!(
         message,
-        "peer_secret has fewer than 32 bytes (not shown); `openssl rand -hex 32` makes a good one"
+        "peer_secret: expected at least 32 bytes, got fewer (value not shown); to generate one, run `openssl rand -hex 32`"
     );
     let long = "a".repeat(32);
     let Resolved { config, .. } = resolved(&environment(&[

@@ -1,25 +1,25 @@
-//! Where credentials may be sent: to addresses that come from whom they come from, or from somebody
-//! who is trusted as much.
+//! Where credentials may be sent: to URLs from the same source as the credentials, or from one that
+//! is trusted as much.
 //!
-//! The project's file lies in the working directory: whoever wrote the folder that one has just
-//! cloned wrote it too. It may choose a bucket, a class, a limit; it may not have the keys of one's
-//! environment sent to an address of its own.
+//! The project's file is in the working directory, so a repository that was just cloned can contain
+//! one. It may choose a bucket, a class, or a limit. It must not send the credentials of the
+//! environment to a URL of its choice.
 
 use dotdo_core::Result;
 
 use super::draft::{Draft, wrong};
 
-/// What is sent, and where.
+/// Credentials, and the settings that decide where they are sent.
 struct Way {
-    /// The settings that say where, the one that wins first.
+    /// The settings for the URL, in descending precedence.
     places: &'static [&'static str],
-    /// The settings that say what: the first group of which something is set is used.
+    /// The settings for the credentials. The first group with a setting that is set is used.
     secrets: &'static [&'static [&'static str]],
-    /// What is sent where none of them is set.
+    /// What is sent if none of them is set.
     otherwise: Option<&'static str>,
 }
 
-/// What proves a machine to its stores when no keys are given.
+/// What authenticates a machine to its store if no keys are given.
 const IDENTITY: Option<&str> = Some("the identity of this machine");
 
 const S3: Way = Way {
@@ -51,8 +51,7 @@ const TRACES: Way = Way {
     otherwise: None,
 };
 
-/// What the platform says of itself, and asks with a secret of its own: no file of a project has a
-/// say in it.
+/// Settings that only the platform may set: the program sends a secret to these URLs.
 const OF_THE_PLATFORM: [&str; 4] = [
     "aws.container_credentials_full_uri",
     "aws.container_credentials_relative_uri",
@@ -60,16 +59,16 @@ const OF_THE_PLATFORM: [&str; 4] = [
     "azure.identity_endpoint",
 ];
 
-/// Whether every secret goes where its owner can have meant it to go.
+/// Checks that every secret is sent only where its owner can have meant it to go.
 ///
 /// # Errors
 ///
-/// `Invalid`, naming both, when the project's file says where something goes that it does not bring
-/// itself.
+/// `Invalid`, naming the URL's setting and the secret, when the project's file sets the URL for a
+/// secret that comes from elsewhere.
 pub(super) fn check(draft: &Draft) -> Result<()> {
     if let Some(name) = OF_THE_PLATFORM.into_iter().find_map(|key| draft.of_project(key)) {
         return Err(wrong(format!(
-            "{name}: this says where the platform gives out credentials, and a project's file can't say that; set it in the environment"
+            "{name}: a project's file can't set where the platform gives out credentials; set it in the environment"
         )));
     }
     let storage = draft.config.storage.as_deref().unwrap_or_default();
@@ -101,8 +100,8 @@ impl Way {
         let otherwise = self.otherwise.filter(|_| used.is_none());
         match foreign.or(otherwise) {
             Some(secret) => Err(wrong(format!(
-                "{place} would be sent what {secret} is for: a project's file can't say where credentials go that it does not bring itself. Set the \
-                 address where the credentials are set"
+                "{place}: a project's file can't choose where {secret} is sent, because it does not set it; set the URL where \
+                 the credentials are set"
             ))),
             None => Ok(()),
         }

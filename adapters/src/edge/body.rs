@@ -102,14 +102,14 @@ impl Slow {
             Self::Stalled => (
                 "BODY_STALLED",
                 format!(
-                    "the sender of the body paused for more than {} ms",
+                    "the client paused for more than {} ms while it sent the body; nothing was done",
                     pace.stall.as_millis()
                 ),
             ),
             Self::Dribbled => (
                 "BODY_TOO_SLOW",
                 format!(
-                    "the body came with fewer than {} bytes a second; nothing was done",
+                    "expected at least {} bytes per second of the body, got fewer; nothing was done",
                     pace.bytes_per_second_min
                 ),
             ),
@@ -129,7 +129,7 @@ impl Slow {
 pub(super) fn too_large(bytes_max: u64) -> Error {
     Error::new(
         ErrorKind::TooLarge,
-        format!("the body is larger than the {bytes_max} bytes that this server takes"),
+        format!("expected a body of at most {bytes_max} bytes, got a larger one"),
     )
     .with_details(serde_json::json!({ "bytesMax": bytes_max }))
 }
@@ -155,7 +155,7 @@ where
         this.times = Some((this.times.map_or(now, |(began, _)| began), now));
         Poll::Ready(match next {
             None => None,
-            Some(Err(cause)) => Some(Err(Error::invalid("the body broke off")
+            Some(Err(cause)) => Some(Err(Error::invalid("the body ended early")
                 .with_code("BODY_BROKEN")
                 .with_source(cause))),
             Some(Ok(frame)) => {

@@ -79,15 +79,15 @@ impl CorsSettings {
         let rules = [
             (
                 has(ANY) && self.credentials,
-                "cors.origins is * and cors.credentials is true: every page in the world could act for whoever visits it; list the origins",
+                "cors.credentials: expected false because cors.origins is *, got true: every page on the web could act for its visitors; list the origins",
             ),
             (
                 has(NULL) && self.credentials,
-                "cors.origins has null and cors.credentials is true: every page can make a frame whose origin is null; leave it out",
+                "cors.credentials: expected false because cors.origins has null, got true: every page can make a frame whose origin is null; remove null",
             ),
             (
                 has(ANY) && self.origins.len() > 1,
-                "cors.origins has * and others; * alone means all of them",
+                "cors.origins: expected * alone or a list of origins, got both",
             ),
         ];
         rules.into_iter().find(|(is_wrong, _)| *is_wrong).map(|(_, why)| why)

@@ -62,8 +62,7 @@ impl CrossSite {
             return Err(refused(
                 "FOREIGN_HOST",
                 format!(
-                    "the request is for the host {shown:?}, and this server is not known by that name: without authentication, a page of another \
-                 site could come by it. Set DOTDO_ALLOWED_HOSTS to the names that clients use, or DOTDO_AUTH_TOKENS"
+                    "expected a host that this server accepts without authentication, got {shown:?}; set DOTDO_ALLOWED_HOSTS to the names that clients use, or DOTDO_AUTH_TOKENS"
                 ),
             ));
         }
@@ -73,8 +72,7 @@ impl CrossSite {
             Origin::Other(origin) if cors.is_some_and(|cors| cors.allows(origin)) => Ok(()),
             Origin::Unsaid | Origin::Other(_) => Err(refused(
                 "FOREIGN_ORIGIN",
-                "the request comes from a page of another site, which may not use this server \
-                 without authentication. Set DOTDO_CORS_ORIGINS to the origins whose pages may, or DOTDO_AUTH_TOKENS"
+                "the request comes from a page of another site, which may not use this server without authentication; set DOTDO_CORS_ORIGINS to the allowed origins, or DOTDO_AUTH_TOKENS"
                     .to_owned(),
             )),
         }

@@ -30,7 +30,7 @@ impl<O: Objects> Edge<O> {
         B::Error: std::error::Error + Send + Sync + 'static,
     {
         if head.method == Method::CONNECT {
-            return Err(Error::invalid("this is not a proxy: CONNECT is not answered"));
+            return Err(Error::invalid("this server is not a proxy and does not support CONNECT"));
         }
         if self.cors.is_some() && Cors::is_preflight(&head) {
             return Ok(Cors::preflight());
@@ -146,7 +146,7 @@ impl<O: Objects> Edge<O> {
     fn figures(&self) -> Result<Response> {
         let exporter = self.exporter.as_ref();
         let exporter = exporter.ok_or_else(|| {
-            Error::not_found("the program that embeds this server exports its metrics elsewhere")
+            Error::not_found("the program that embeds this server exports its metrics itself")
         })?;
         let mut response = Response::new(exporter.render().into());
         response.headers_mut().insert(
@@ -161,6 +161,6 @@ impl<O: Objects> Edge<O> {
 pub(super) async fn survive<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let outcome = AssertUnwindSafe(work).catch_unwind().await;
     outcome.unwrap_or_else(|_| {
-        Err(Error::internal("the server failed while it answered; its log says why"))
+        Err(Error::internal("the server failed while it answered; its log has details"))
     })
 }

@@ -54,15 +54,17 @@ const ADDRESS: &str = "address";
 fn in_short(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Corrupt => {
-            "what is stored of this object is damaged or missing; the server's log says where, under this request's id"
+            "the stored state of this object is damaged or incomplete; the server's log has details under this request's id"
         }
         ErrorKind::Unknown => {
-            "it is unknown whether this was written; the server's log says why, under this request's id"
+            "it is unknown whether this request was written; the server's log has details under this request's id"
         }
         ErrorKind::StoreRefused => {
-            "the server can't use its store; its log says why, under this request's id"
+            "the server can't use its store; its log has details under this request's id"
         }
-        _ => "the server can't reach its store now; its log says why, under this request's id",
+        _ => {
+            "the server can't reach its store at the moment; its log has details under this request's id"
+        }
     }
 }
 

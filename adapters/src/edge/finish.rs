@@ -79,7 +79,7 @@ fn checked(response: Response) -> Result<Response> {
         let status = response.status().as_u16();
         return Err(Error::new(
             ErrorKind::Handler,
-            format!("the object answered with status {status}, which ends no request"),
+            format!("expected a final status from the object, got {status}"),
         ));
     }
     Ok(response)

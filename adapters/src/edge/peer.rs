@@ -80,7 +80,7 @@ impl<O: Objects> Edge<O> {
 }
 
 fn stalled() -> Error {
-    Error::new(ErrorKind::TooSlow, "the server that offered this request never sent it")
+    Error::new(ErrorKind::TooSlow, "the server that announced this request did not send it")
         .with_code("BODY_STALLED")
 }
 
@@ -114,7 +114,7 @@ where
         match body.frame().await {
             None => Ok(Self { first: None, is_over: true, rest: body }),
             Some(Ok(first)) => Ok(Self { first: Some(first), is_over: false, rest: body }),
-            Some(Err(cause)) => Err(Error::invalid("the request was taken back")
+            Some(Err(cause)) => Err(Error::invalid("the request was withdrawn")
                 .with_code("BODY_BROKEN")
                 .with_source(cause)),
         }

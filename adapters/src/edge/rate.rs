@@ -155,7 +155,7 @@ impl Quota {
     pub(super) fn check(&self) -> Result<()> {
         let Some(wait) = self.wait else { return Ok(()) };
         let message = format!(
-            "this client may ask this object {} times at once; wait before the next request",
+            "this client may send {} requests to this object at once; wait before the next one",
             self.limit
         );
         Err(Error::new(ErrorKind::RateLimited, message).with_retry_after(wait))

@@ -86,7 +86,7 @@ impl EdgeSettings {
     pub(crate) fn mistake(&self) -> Option<&'static str> {
         let proxies = TrustedProxies::new(&self.trusted_proxies).is_none();
         let mixed = proxies.then_some(
-            "trusted_proxies has a number and something else; a number of proxies stands alone",
+            "trusted_proxies: expected networks or a single number of proxies, got both",
         );
         mixed.or_else(|| self.cors.mistake())
     }

@@ -123,7 +123,7 @@ fn method_not_allowed(
     let mut response = json_response(
         status,
         json!({
-            "error": format!("{method} can't be done here; {allowed} can"),
+            "error": format!("expected {allowed}, got {method}"),
             "code": "METHOD_NOT_ALLOWED", "status": status.as_u16(), "requestId": request_id,
         }),
     )?;
@@ -134,5 +134,5 @@ fn method_not_allowed(
 
 fn header_value(text: &str) -> Result<HeaderValue> {
     HeaderValue::try_from(text)
-        .map_err(|cause| Error::internal(format!("a header could not be written: {cause}")))
+        .map_err(|cause| Error::internal(format!("cannot write a header: {cause}")))
 }

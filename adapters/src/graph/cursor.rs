@@ -51,7 +51,7 @@ impl Cursor {
         });
         let wrong = || {
             Error::invalid(format!(
-                "`after` is the `next` of a list of {}, got something else",
+                "`after`: expected the `next` of a list of {}, got something else",
                 collection.name()
             ))
         };

@@ -51,7 +51,7 @@ impl Origin {
                 Some(Value::String(text)) => *place = Some(text),
                 Some(other) => {
                     return Err(Error::invalid(format!(
-                        "`{name}` is a text, got {}",
+                        "`{name}`: expected a text, got {}",
                         shown(&other)
                     )));
                 }
@@ -72,7 +72,7 @@ pub(super) async fn object(body: Body) -> Result<Object> {
     match body.json_within(ITEM_BYTES_MAX).await? {
         Value::Object(object) => Ok(object),
         other => Err(Error::invalid(format!(
-            "the body is a JSON object with the item's fields, got {}",
+            "expected a JSON object with the item's fields, got {}",
             shown(&other)
         ))),
     }
@@ -150,7 +150,7 @@ fn take_fixed(collection: Collection, before: &Object, body: &mut Object) -> Res
         let is = &before[field.name];
         if given != *is {
             let text = format!(
-                "`{}` of this item is {}; a request can't make it {}",
+                "`{}`: expected {}, which a request can't change, got {}",
                 field.name,
                 shown(is),
                 shown(&given)
@@ -192,7 +192,7 @@ fn merge(target: &mut Value, patch: Value) {
 fn stored(collection: Collection, field: &Field, given: Value) -> Result<Value> {
     if field.presence == Presence::Server && !given.is_null() {
         return Err(Error::invalid(format!(
-            "`{}` is set by the object, not by requests",
+            "`{}` is set by the object; a request can't set it",
             field.name
         )));
     }
@@ -212,7 +212,7 @@ fn stored(collection: Collection, field: &Field, given: Value) -> Result<Value> 
         (_, given) if fits(field.kind, &given) => given,
         (kind, given) => {
             return Err(Error::invalid(format!(
-                "`{}` is {}, got {}",
+                "`{}`: expected {}, got {}",
                 field.name,
                 wanted(kind),
                 shown(&given)
@@ -251,13 +251,10 @@ fn unknown_field(collection: Collection, name: &str) -> Error {
     let settable = collection.fields().iter().filter(|field| field.presence != Presence::Server);
     let names: Vec<&str> = settable.map(|field| field.name).collect();
     let shown: String = name.chars().take(64).collect();
-    let hint = if collection.field("data").is_some() {
-        "; fields of your own belong into `data`"
-    } else {
-        ""
-    };
+    let hint =
+        if collection.field("data").is_some() { "; put your own fields into `data`" } else { "" };
     Error::invalid(format!(
-        "{} has no field {shown:?}; there are {}{hint}",
+        "{} has no field {shown:?}; its fields are {}{hint}",
         collection.item(),
         names.join(", ")
     ))
@@ -316,8 +313,7 @@ mod tests {
         let body = json!({ "title": "x" });
         let error = complete(Collection::Things, body.as_object().expect("an object").clone())
             .expect_err("no such field");
-        let expected = "a thing has no field \"title\"; there are id, type, branch, name, data, visibility; \
-                        fields of your own belong into `data`";
+        let expected = "a thing has no field \"title\"; its fields are id, type, branch, name, data, visibility; put your own fields into `data`";
         assert_eq!(error.message(), expected);
     }
 
@@ -326,7 +322,7 @@ mod tests {
         let body = json!({ "verb": "run", "status": "sleeping" });
         let error = complete(Collection::Actions, body.as_object().expect("an object").clone())
             .expect_err("no such status");
-        let expected = "`status` is one of pending, running, completed, failed, undone, retrying, got \"sleeping\"";
+        let expected = "`status`: expected one of pending, running, completed, failed, undone, retrying, got \"sleeping\"";
         assert_eq!(error.message(), expected);
     }
 }

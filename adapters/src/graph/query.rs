@@ -82,7 +82,7 @@ impl Query {
                 return Err(unknown_parameter(&name, accepted));
             }
             if seen.contains(&name) {
-                return Err(Error::invalid(format!("the query says `{name}` twice")));
+                return Err(Error::invalid(format!("the query has `{name}` twice")));
             }
             match (place, inner) {
                 (Place::All(collection), Some(field)) => {
@@ -117,11 +117,11 @@ impl Query {
 
     fn check(self) -> Result<Self> {
         if self.version.is_some() && self.at.is_some() {
-            return Err(Error::invalid("a version is named by `version` or by `at`, not by both"));
+            return Err(Error::invalid("expected `version` or `at`, got both"));
         }
         if self.conditions.len() > CONDITIONS_MAX {
             return Err(Error::invalid(format!(
-                "a list takes {CONDITIONS_MAX} conditions, got {}",
+                "expected at most {CONDITIONS_MAX} conditions, got {}",
                 self.conditions.len()
             )));
         }
@@ -144,7 +144,7 @@ impl Condition {
             Kind::Time => time::parse(value)?,
             Kind::OneOf(texts) if !texts.contains(&value) => {
                 return Err(Error::invalid(format!(
-                    "`{name}` is one of {}, got {value:?}",
+                    "`{name}`: expected one of {}, got {value:?}",
                     texts.join(", ")
                 )));
             }
@@ -168,28 +168,30 @@ fn json_path(dotted: &str) -> Result<String> {
 fn limit(value: &str) -> Result<u32> {
     let limit = value.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
     limit.ok_or_else(|| {
-        Error::invalid(format!("`limit` is a number from 1 to {LIMIT_MAX}, got {value:?}"))
+        Error::invalid(format!("`limit`: expected a number from 1 to {LIMIT_MAX}, got {value:?}"))
     })
 }
 
 fn integer(name: &str, value: &str) -> Result<i64> {
-    value.parse().map_err(|_| Error::invalid(format!("`{name}` is a whole number, got {value:?}")))
+    value
+        .parse()
+        .map_err(|_| Error::invalid(format!("`{name}`: expected a whole number, got {value:?}")))
 }
 
 fn flag(name: &str, value: &str) -> Result<u8> {
     match value {
         "true" | "1" => Ok(1),
         "false" | "0" => Ok(0),
-        _ => Err(Error::invalid(format!("`{name}` is true or false, got {value:?}"))),
+        _ => Err(Error::invalid(format!("`{name}`: expected true or false, got {value:?}"))),
     }
 }
 
 fn unknown_parameter(name: &str, accepted: &[&str]) -> Error {
     let shown: String = name.chars().take(64).collect();
     match accepted {
-        [] => Error::invalid(format!("this request takes no query, got {shown:?}")),
+        [] => Error::invalid(format!("expected no query, got {shown:?}")),
         _ => Error::invalid(format!(
-            "{shown:?} fits nothing here; the query may have {}",
+            "unknown query parameter {shown:?}; the query may have {}",
             accepted.join(", ")
         )),
     }
@@ -203,7 +205,7 @@ fn unknown_condition(collection: Collection, name: &str) -> Error {
     let names: Vec<String> = plain.chain(json).collect();
     let shown: String = name.chars().take(64).collect();
     Error::invalid(format!(
-        "{} has no field {shown:?}; conditions are on {}",
+        "{} has no field {shown:?} for a condition; the fields are {}",
         collection.item(),
         names.join(", ")
     ))
@@ -242,7 +244,10 @@ mod tests {
         for bad in ["0", "1001", "-1", "x", ""] {
             let error =
                 Query::of(&THINGS, Some(&format!("limit={bad}"))).expect_err("out of bounds");
-            assert_eq!(error.message(), format!("`limit` is a number from 1 to 1000, got {bad:?}"));
+            assert_eq!(
+                error.message(),
+                format!("`limit`: expected a number from 1 to 1000, got {bad:?}")
+            );
         }
         assert_eq!(Query::of(&THINGS, None).expect("no query").limit, 100);
     }
@@ -253,7 +258,7 @@ mod tests {
             .expect_err("events have no type");
         assert_eq!(
             error.message(),
-            "\"type\" fits nothing here; the query may have limit, after, where[…]"
+            "unknown query parameter \"type\"; the query may have limit, after, where[…]"
         );
     }
 }

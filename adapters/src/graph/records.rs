@@ -23,7 +23,7 @@ pub(super) fn create(ctx: &mut Context, collection: Collection, change: Change) 
     let id = item["id"].as_str().unwrap_or_default();
     if find(ctx, collection, id)?.is_some() {
         return Err(Error::conflict(format!(
-            "there is {} {id:?} already; PUT replaces it",
+            "{} {id:?} already exists; use PUT to replace it",
             collection.item()
         )));
     }
@@ -119,7 +119,10 @@ pub(super) fn check_same_id(named: &Value, id: &str) -> Result<()> {
     if named.as_str() == Some(id) {
         return Ok(());
     }
-    Err(Error::invalid(format!("the path names the id {id:?}, the body {}", input::shown(named))))
+    Err(Error::invalid(format!(
+        "expected the id {id:?} of the path in the body, got {}",
+        input::shown(named)
+    )))
 }
 
 /// An item with the fields of `known`, all others null.

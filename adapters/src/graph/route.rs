@@ -60,7 +60,7 @@ impl Place {
             None => Ok(Self::All(collection)),
             Some(id) if id.contains('/') => {
                 let text = format!(
-                    "a path is /{name} or /{name}/{{id}}, this one goes deeper; write a / in an id as %2F"
+                    "expected the path /{name} or /{name}/{{id}}, got a longer one; write a / in an id as %2F"
                 );
                 Err(Error::not_found(text))
             }
@@ -83,7 +83,7 @@ impl Place {
 pub(super) fn check_id(id: &str) -> Result<()> {
     if id.is_empty() || id.len() > ID_BYTES_MAX {
         return Err(Error::invalid(format!(
-            "the id of an item has 1 to {ID_BYTES_MAX} bytes, this one has {}",
+            "expected an id of 1 to {ID_BYTES_MAX} bytes, got {}",
             id.len()
         )));
     }
@@ -92,7 +92,8 @@ pub(super) fn check_id(id: &str) -> Result<()> {
 
 fn decode(id: &str) -> Result<String> {
     let id = percent_decode_str(id).decode_utf8();
-    let id = id.map_err(|_| Error::invalid("the id in the path is not percent-encoded UTF-8"))?;
+    let id =
+        id.map_err(|_| Error::invalid("expected percent-encoded UTF-8 as the id in the path"))?;
     check_id(&id)?;
     Ok(id.into_owned())
 }
@@ -100,9 +101,12 @@ fn decode(id: &str) -> Result<String> {
 fn unknown_collection(name: &str) -> Error {
     let known = Collection::ALL.map(Collection::name);
     let shown: String = name.chars().take(64).collect();
-    Error::not_found(format!("there is no collection {shown:?}; there are {}", known.join(", ")))
-        .with_code("UNKNOWN_COLLECTION")
-        .with_details(serde_json::json!({ "collections": known }))
+    Error::not_found(format!(
+        "there is no collection {shown:?}; the collections are {}",
+        known.join(", ")
+    ))
+    .with_code("UNKNOWN_COLLECTION")
+    .with_details(serde_json::json!({ "collections": known }))
 }
 
 #[cfg(test)]
@@ -130,7 +134,7 @@ mod tests {
         let error = Route::of(&Method::GET, "/widgets").expect_err("no such collection");
         assert_eq!(
             error.message(),
-            "there is no collection \"widgets\"; there are things, relationships, actions, events"
+            "there is no collection \"widgets\"; the collections are things, relationships, actions, events"
         );
     }
 

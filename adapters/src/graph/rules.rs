@@ -52,7 +52,7 @@ pub(super) fn check_delete(collection: Collection, item: &Object) -> Result<()> 
         return Ok(());
     }
     let text = format!(
-        "the action {} tells when version {} of a thing was made; it stays",
+        "the action {} records when version {} of a thing was made and can't be deleted",
         item["id"], item["output"]
     );
     Err(Error::conflict(text))
@@ -67,7 +67,7 @@ fn check_unique(ctx: &mut Context, item: &Object) -> Result<()> {
         return Ok(());
     };
     let text = format!(
-        "{} {} {} is known already, as the relationship {}",
+        "{} {} {} already exists as the relationship {}",
         item["from"], item["verb"], item["to"], twin.item["id"]
     );
     Err(Error::conflict(text).with_details(json!({ "id": twin.item["id"] })))
@@ -87,14 +87,14 @@ fn check_version(
     }
     if !was.is_null() {
         return Err(Error::conflict(format!(
-            "the action's `{name}` is version {was} and stays that"
+            "`{name}`: expected version {was}, which a request can't change"
         )));
     }
     let version = after[name].as_i64().unwrap_or_default();
     if table::first(ctx, Collection::Things, "t.rowid = ?", vec![Cell::Integer(version)])?.is_none()
     {
         return Err(Error::invalid(format!(
-            "`{name}` is the version of a thing, and there is no version {version}"
+            "`{name}`: expected the version of a thing, but there is no version {version}"
         )));
     }
     Ok(())

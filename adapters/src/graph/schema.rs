@@ -55,7 +55,7 @@ pub(super) fn exists(ctx: &mut Context) -> Result<bool> {
         VERSION => Ok(true),
         newer => {
             let text = format!(
-                "the object's schema has version {newer}, this program knows versions up to {VERSION}"
+                "expected a schema of version {VERSION} or older, got {newer}; use a newer version of the program"
             );
             Err(Error::new(ErrorKind::Handler, text).with_code("SCHEMA_VERSION"))
         }

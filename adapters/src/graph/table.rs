@@ -123,8 +123,9 @@ fn read(collection: Collection, mut row: Vec<Value>) -> Result<Row> {
 fn value_of(field: &Field, value: Value) -> Result<Value> {
     match (field.kind, value) {
         (Kind::Flag, Value::Number(flag)) => Ok(Value::Bool(flag.as_i64() != Some(0))),
-        (Kind::Json, Value::String(json)) => serde_json::from_str(&json)
-            .map_err(|cause| Error::internal(format!("`{}` holds no JSON: {cause}", field.name))),
+        (Kind::Json, Value::String(json)) => serde_json::from_str(&json).map_err(|cause| {
+            Error::internal(format!("expected JSON in `{}`: {cause}", field.name))
+        }),
         (_, value) => Ok(value),
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn create(ctx: &mut Context, mut change: Change) -> Result<Answer> {
     let before = newest(ctx, &id_of(&thing), &branch_of(&thing))?;
     if let Some(there) = before.as_ref().filter(|thing| is_there(thing)) {
         let text = format!(
-            "there is a thing {} on the branch {} already; PUT replaces it",
+            "a thing {} already exists on the branch {}; use PUT to replace it",
             there["id"], there["branch"]
         );
         return Err(Error::conflict(text).with_details(json!({ "version": there["version"] })));
@@ -198,9 +198,8 @@ fn numbered(ctx: &mut Context, id: &str, version: i64) -> Result<Object> {
         "t.rowid = ? AND t.\"id\" = ?",
         vec![Cell::Integer(version), text(id)],
     )?;
-    let row = row.ok_or_else(|| {
-        Error::not_found(format!("version {version} is not one of the thing {id:?}"))
-    })?;
+    let row =
+        row.ok_or_else(|| Error::not_found(format!("the thing {id:?} has no version {version}")))?;
     Ok(row.item)
 }
 
@@ -222,7 +221,7 @@ fn missing(ctx: &mut Context, id: &str, branch: &str, at: Option<&str>) -> Error
     let hint = if others.is_empty() {
         String::new()
     } else {
-        format!("; other branches that know it: {}", others.join(", "))
+        format!("; it exists on the branches {}", others.join(", "))
     };
     Error::not_found(format!("there is no thing {id:?} on the branch {branch:?}{then}{hint}"))
 }
@@ -236,11 +235,11 @@ fn wanted_branch(change: &Change) -> Result<String> {
         (None, Value::String(branch)) => Ok(branch.clone()),
         (Some(branch), Value::String(same)) if branch == same => Ok(branch.clone()),
         (Some(branch), other) => Err(Error::invalid(format!(
-            "the query names the branch {branch:?}, the body {}",
+            "expected the branch {branch:?} of the query in the body, got {}",
             input::shown(other)
         ))),
         (None, other) => {
-            Err(Error::invalid(format!("`branch` is a text, got {}", input::shown(other))))
+            Err(Error::invalid(format!("`branch`: expected a text, got {}", input::shown(other))))
         }
     }
 }

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 /// `Invalid` before the year 0 and after 9999.
 pub(super) fn from_ms(ms: i64) -> Result<String> {
     let time = Timestamp::from_millisecond(ms).ok().map(|time| format!("{time:.3}"));
-    time.filter(|text| text.len() == "0000-00-00T00:00:00.000Z".len())
-        .ok_or_else(|| Error::invalid(format!("{ms} ms is not a time of the years 0 to 9999")))
+    time.filter(|text| text.len() == "0000-00-00T00:00:00.000Z".len()).ok_or_else(|| {
+        Error::invalid(format!("expected a time in the years 0 to 9999, got {ms} ms"))
+    })
 }
 
 /// The time that `text` means: RFC 3339 or milliseconds since 1970.
@@ -25,7 +26,7 @@ pub(super) fn parse(text: &str) -> Result<String> {
     }
     let time: Timestamp = text.parse().map_err(|_| {
         let shown: String = text.chars().take(64).collect();
-        Error::invalid(format!("{shown:?} is not a time: use RFC 3339, such as 2026-01-31T12:00:00Z, or milliseconds since 1970"))
+        Error::invalid(format!("expected a time in RFC 3339, such as 2026-01-31T12:00:00Z, or in milliseconds since 1970, got {shown:?}"))
     })?;
     from_ms(time.as_millisecond())
 }

@@ -42,7 +42,7 @@ use self::unread::Rest;
 use crate::cluster::peers::{Acceptor, Proven};
 use crate::edge::{ClientAddress, Edge, Objects, TrustedProxies};
 
-/// How long to wait after a connection could not be accepted, usually because the process has no
+/// How long to wait after cannot accept a connection, usually because the process has no
 /// file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How many requests one HTTP/2 connection may have under way.
@@ -157,7 +157,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
             Err(cause) => {
-                tracing::warn!(%cause, "a connection could not be accepted");
+                tracing::warn!(%cause, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -229,7 +229,7 @@ impl<F: Front> Connection<F> {
         _place: OwnedSemaphorePermit,
     ) {
         if let Err(cause) = stream.set_nodelay(true) {
-            tracing::debug!(%cause, "TCP_NODELAY could not be set");
+            tracing::debug!(%cause, "cannot set TCP_NODELAY");
         }
         let client = stream.peer_addr().map(|address| ClientAddress(address.ip())).ok();
         let opened = tokio::select! {

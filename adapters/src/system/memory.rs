@@ -29,10 +29,7 @@ pub(crate) async fn give_back(budget: Budget) {
             budget.mark();
             // It takes each arena's lock for a moment, and may take milliseconds.
             let trimmed = tokio::task::spawn_blocking(give_back_now).await;
-            tracing::debug!(
-                is_done = trimmed.is_ok(),
-                "memory that is free was given back to the system"
-            );
+            tracing::debug!(is_done = trimmed.is_ok(), "returned free memory to the system");
         }
     }
 }

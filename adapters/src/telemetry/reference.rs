@@ -1,4 +1,4 @@
-//! The documentation of the metrics, written from the table.
+//! The reference of all metrics as Markdown, generated from the table.
 
 use std::fmt::Write as _;
 
@@ -6,13 +6,13 @@ use super::table::{Kind, Metric, SECTIONS, TABLE};
 
 const HEAD: &str = "# Metrics
 
-What `/metrics` says, in Prometheus' text format; [OBSERVABILITY.md](OBSERVABILITY.md) says what to watch. Times are in seconds, sizes in
-bytes. Counters begin at 0 when the process starts. A metric with labels is there as soon as it has a value. A histogram is the three
-series `…_bucket`, `…_sum` and `…_count`. No label holds an id, a path or anything that a client chose.
+The metrics at `/metrics`, in Prometheus' text format. [OBSERVABILITY.md](OBSERVABILITY.md) has the expressions to alert on. Times are in
+seconds, sizes in bytes. Counters start at 0 with the process. A metric with labels appears once it has a value. A histogram has the series
+`…_bucket`, `…_sum` and `…_count`. No label contains an id, a path or anything that a client chose.
 
 ";
 
-/// All metrics of a server as Markdown: name, type, labels, what they tell. The text of
+/// The reference of all metrics as Markdown: name, type, description and labels. The text of
 /// `docs/METRICS.md`.
 pub fn metrics_reference() -> String {
     let mut out = HEAD.to_owned();
@@ -38,7 +38,7 @@ pub fn metrics_reference() -> String {
     out
 }
 
-/// Whether the next metric is below another heading.
+/// Whether the next metric belongs to another section.
 fn is_last(metric: &Metric) -> bool {
     let next = TABLE.iter().skip_while(|other| other.name != metric.name).nth(1);
     next.is_some_and(|next| SECTIONS.iter().any(|(_, first)| *first == next.name))

@@ -1,30 +1,30 @@
-//! The one table of metrics: descriptions at `/metrics` and documentation are made from it.
+//! The table of metrics. The descriptions at `/metrics` and docs/METRICS.md are generated from it.
 //!
-//! Labels have few values, which the program chooses: never an id, a path, a client.
+//! Labels have few values, which the program chooses: never an id, a path, or a client.
 
-/// What a metric is.
+/// The type of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// It only grows, until the process ends.
+    /// A value that only grows while the process runs.
     Counter,
-    /// It goes up and down.
+    /// A value that goes up and down.
     Gauge,
-    /// How many values lay below each bound, and their sum.
+    /// The number of values below each bound, and their sum.
     Histogram,
 }
 
 /// One metric.
 pub(super) struct Metric {
-    /// Its name: what is counted, its base unit, and `_total` for a counter.
+    /// The name: what is counted, its base unit, and `_total` for a counter.
     pub(super) name: &'static str,
     pub(super) kind: Kind,
-    /// Its labels, and what their values are.
+    /// The labels, each with a description of its values.
     pub(super) labels: &'static [(&'static str, &'static str)],
-    /// What it tells, for a user.
+    /// Description for users.
     pub(super) about: &'static str,
 }
 
-/// A label: its name, and what its values are.
+/// A label: its name, and a description of its values.
 type Label = (&'static str, &'static str);
 
 const fn counter(name: &'static str, labels: &'static [Label], about: &'static str) -> Metric {
@@ -39,10 +39,10 @@ const fn histogram(name: &'static str, labels: &'static [Label], about: &'static
     Metric { name, kind: Kind::Histogram, labels, about }
 }
 
-const CLASS: Label = ("class", "the class of the object; empty when the request reached none");
-const CODE: Label = ("code", "the error's code");
+const CLASS: Label = ("class", "class of the object; empty if the request reached none");
+const CODE: Label = ("code", "code of the error");
 const USE: Label =
-    ("use", "`objects`, `requests`, `pasts` (requests to former states) or `snapshots`");
+    ("use", "`objects`, `requests`, `pasts` (requests with `X-DO-At`) or `snapshots`");
 const OPERATION: Label = ("operation", "`create` (a record), `put`, `get`, `list` or `delete`");
 
 /// Every metric, in the order of the documentation. A heading stands before the first of its
@@ -50,207 +50,247 @@ const OPERATION: Label = ("operation", "`create` (a record), `put`, `get`, `list
 pub(super) static TABLE: &[Metric] = &[
     gauge(
         "dotdo_build_info",
-        &[("version", "the program's version")],
-        "Always 1; tells which version runs.",
+        &[("version", "version of the program")],
+        "Version of the program, as a label. The value is always 1.",
     ),
     counter(
         "dotdo_spans_total",
         &[(
             "outcome",
-            "`exported`, `dropped` (too many waited to be sent) or `failed` (the collector did not take them)",
+            "`exported`, `dropped` (the queue was full) or `failed` (the collector did not accept them)",
         )],
-        "What became of the spans of traces.",
+        "Spans of traces, by outcome.",
     ),
     // Requests.
     counter(
         "dotdo_http_requests_total",
-        &[("status", "the HTTP status"), CLASS],
-        "Requests that were answered.",
+        &[("status", "HTTP status"), CLASS],
+        "Number of answered requests.",
     ),
     histogram(
         "dotdo_http_request_seconds",
         &[CLASS],
-        "Time from a request's head to its response's head.",
+        "Time from the head of a request to the head of its response, in seconds.",
     ),
-    gauge("dotdo_http_requests_in_flight", &[], "Requests whose response has not begun."),
-    gauge("dotdo_requests_waiting", &[], "Requests that wait for their object's turn."),
+    gauge(
+        "dotdo_http_requests_in_flight",
+        &[],
+        "Number of requests whose response has not started.",
+    ),
+    gauge(
+        "dotdo_requests_waiting",
+        &[],
+        "Number of requests that wait for their turn on an object.",
+    ),
     histogram(
         "dotdo_turn_wait_seconds",
         &[],
-        "How long requests waited for their object's turn; 0 when the object was free.",
+        "Time that a request waited for its turn on an object, in seconds; 0 if the object was free.",
     ),
     histogram(
         "dotdo_handler_seconds",
         &[],
-        "How long handlers ran, without the wait for their turn and for the store.",
+        "Duration of a handler, in seconds, without the waits for its turn and for the store.",
     ),
     counter(
         "dotdo_requests_replayed_total",
         &[],
-        "Requests with an `Idempotency-Key` that were answered with the stored response.",
+        "Number of requests with an `Idempotency-Key` that were answered with a stored response.",
     ),
     // Commits.
     counter(
         "dotdo_commits_total",
         &[],
-        "Records that were written to logs. One record holds the changes of all requests that waited together.",
+        "Number of records written to the logs of objects. A record has the changes of all requests that waited together.",
     ),
-    counter("dotdo_commit_bytes_total", &[], "Bytes of these records."),
-    counter("dotdo_commit_transactions_total", &[], "Requests whose changes are in these records."),
-    histogram("dotdo_commit_seconds", &[], "How long writing a record took, until it was certain."),
+    counter(
+        "dotdo_commit_bytes_total",
+        &[],
+        "Size of the records written to the logs of objects, in bytes.",
+    ),
+    counter(
+        "dotdo_commit_transactions_total",
+        &[],
+        "Number of requests with changes in the records written to the logs of objects.",
+    ),
+    histogram(
+        "dotdo_commit_seconds",
+        &[],
+        "Duration of writing a record, in seconds, until the outcome was certain.",
+    ),
     counter(
         "dotdo_commits_failed_total",
         &[CODE],
-        "Records that were not written, or whose outcome is unknown; the object's memory was dropped.",
+        "Number of records that were not written or whose outcome is unknown. The object was dropped from memory.",
     ),
     counter(
         "dotdo_fenced_total",
         &[],
-        "Records that lost their slot to another process: this process was fenced, or two functions wrote at the same time.",
+        "Number of records that lost their slot to another process: this process was fenced, or two functions wrote at the same time.",
     ),
     // Ownership.
-    gauge("dotdo_leases_held", &[], "Objects that this process may answer from memory now."),
+    gauge("dotdo_leases_held", &[], "Number of objects that this process may answer from memory."),
     counter(
         "dotdo_lease_changes_total",
         &[(
             "change",
-            "`claimed` (a free object), `taken_over` (its owner had not released it), `renewed` (by a record of its own), `released`, \
-             `lapsed` (the time was over)",
+            "`claimed` (a free object), `taken_over` (the previous owner had not released it), `renewed` (by a record without changes), \
+             `released` or `lapsed` (expired)",
         )],
-        "What became of the right to answer from memory.",
+        "Number of changes of leases, by kind.",
     ),
     counter(
         "dotdo_records_followed_total",
         &[],
-        "Records of other processes that objects in memory were brought up to, without a restore.",
+        "Number of records of other processes that were applied to objects in memory, instead of a restore.",
     ),
     // Objects.
-    gauge("dotdo_objects_in_memory", &[], "Objects in memory."),
+    gauge("dotdo_objects_in_memory", &[], "Number of objects in memory."),
     gauge(
         "dotdo_objects_bytes",
         &[],
-        "What they take of the memory: databases, what is kept beside them, and places of objects that are not in memory.",
+        "Memory used by objects, in bytes: their databases, the data kept beside these, and the entries of objects that are not in memory.",
     ),
-    counter("dotdo_evictions_total", &[], "Objects that were dropped from memory to make room."),
+    counter("dotdo_evictions_total", &[], "Number of objects evicted from memory to make room."),
     gauge(
         "dotdo_memory_bytes",
         &[USE],
-        "Memory that is charged to the budget (`limits.memory_bytes_max`).",
+        "Memory charged to the budget (`limits.memory_bytes_max`), in bytes.",
     ),
     gauge(
         "dotdo_memory_waiting",
         &[],
-        "Work that waits for memory. More than 0 for long: the budget is too small for what is asked.",
+        "Number of operations that wait for memory. If it stays above 0, the budget is too small for the load.",
     ),
     counter(
         "dotdo_memory_refused_total",
         &[USE],
-        "Work that was refused because there was no memory for it, in time or at all.",
+        "Number of operations refused because the memory they needed was not available in time, or exceeds the budget.",
     ),
     counter(
         "dotdo_restores_total",
         &[],
-        "Objects that were read from the bucket into memory: cold starts.",
+        "Number of restores, which read an object from the bucket into memory (cold starts).",
     ),
-    histogram("dotdo_restore_seconds", &[], "How long that took."),
-    counter("dotdo_restored_bytes_total", &[], "What the restored databases weigh."),
+    histogram("dotdo_restore_seconds", &[], "Duration of a restore, in seconds."),
+    counter("dotdo_restored_bytes_total", &[], "Size of the restored databases, in bytes."),
     counter(
         "dotdo_restored_records_total",
         &[],
-        "Records that were read after a snapshot, or without one. Many a restore: snapshots are too rare.",
+        "Number of records read by restores, after a snapshot or without one. Many records per restore mean that snapshots are too rare.",
     ),
-    counter("dotdo_restores_failed_total", &[CODE], "Restores that failed."),
+    counter("dotdo_restores_failed_total", &[CODE], "Number of failed restores."),
     // Snapshots.
-    counter("dotdo_snapshots_total", &[], "Iceberg snapshots that were written."),
-    histogram("dotdo_snapshot_seconds", &[], "How long that took, behind the responses."),
-    counter("dotdo_snapshot_bytes_total", &[], "Bytes of their files."),
+    counter("dotdo_snapshots_total", &[], "Number of Iceberg snapshots written."),
+    histogram(
+        "dotdo_snapshot_seconds",
+        &[],
+        "Duration of writing a snapshot in the background, in seconds.",
+    ),
+    counter(
+        "dotdo_snapshot_bytes_total",
+        &[],
+        "Size of the files written for snapshots, in bytes.",
+    ),
     counter(
         "dotdo_snapshots_failed_total",
         &[CODE],
-        "Snapshots that were not written. The log has everything; cold starts get slower.",
+        "Number of snapshots that could not be written. The log still has all data; cold starts get slower.",
     ),
     counter(
         "dotdo_snapshot_checks_total",
-        &[("outcome", "`same`, `different` or `unchecked` (nothing to compare with, or too much)")],
-        "Comparisons of a snapshot with a replay of the records that it covers, before these are deleted.",
+        &[(
+            "outcome",
+            "`same`, `different` or `unchecked` (nothing to compare with, or too many records)",
+        )],
+        "Number of comparisons of a snapshot with a replay of the records that it covers, made before these are deleted.",
     ),
     counter(
         "dotdo_snapshots_differ_total",
         &[],
-        "Sweeps that deleted nothing because a snapshot differs from the records that it covers. More than none: see docs/OPERATIONS.md, at once.",
+        "Number of sweeps that deleted nothing because a snapshot differs from the records that it covers. If it is not 0, see docs/OPERATIONS.md at once.",
     ),
     counter(
         "dotdo_swept_total",
         &[("what", "`records` or `snapshot_files`")],
-        "What was deleted after the retention.",
+        "Number of records and files deleted after the retention time.",
     ),
     // The store.
     counter(
         "dotdo_store_requests_total",
         &[
             OPERATION,
-            ("outcome", "`ok`, `exists` (somebody else was first), `unavailable` or `refused`"),
+            ("outcome", "`ok`, `exists` (another process was first), `unavailable` or `refused`"),
         ],
-        "Requests to the store, each retry by itself. A `list` or `delete` of more than a page counts once.",
+        "Number of requests to the store. Retries count separately; a `list` or `delete` of several pages counts once.",
     ),
-    histogram("dotdo_store_request_seconds", &[OPERATION], "How long they took."),
+    histogram(
+        "dotdo_store_request_seconds",
+        &[OPERATION],
+        "Duration of a request to the store, in seconds.",
+    ),
     counter(
         "dotdo_store_bytes_total",
         &[OPERATION],
-        "Bytes that were written (`create`, `put`) and read (`get`).",
+        "Data written to the store (`create`, `put`) and read from it (`get`), in bytes.",
     ),
     // Other servers.
     counter(
         "dotdo_forwarded_total",
         &[(
             "result",
-            "`answered`, `redirected`, `declined` (not the owner any more), `silent`, `unreachable`, `broken`, `stranger` (no proof that it is a server of this bucket), `refused`, `not_replayable` (nothing of the \
-             request was done), `unknown` (it may have been)",
+            "`answered`, `redirected`, `declined` (not the owner any more), `silent`, `unreachable`, `broken`, `stranger` (it did not prove \
+             that it is a server of this bucket), `refused`, `not_replayable` (the request was not executed) or `unknown` (it may have \
+             been executed)",
         )],
-        "Requests that were sent to the server that owns their object.",
+        "Number of requests forwarded to the server that owns their object.",
     ),
-    histogram("dotdo_forward_seconds", &[], "How long that took, until the response's head."),
+    histogram(
+        "dotdo_forward_seconds",
+        &[],
+        "Duration of a forwarded request, in seconds, until the head of the response.",
+    ),
     counter(
         "dotdo_peer_requests_total",
         &[("result", "`answered`, `failed` or `not_owner`")],
-        "Requests that other servers have sent here. They count as requests, too.",
+        "Number of requests that other servers forwarded here. `dotdo_http_requests_total` counts them as well.",
     ),
     gauge(
         "dotdo_directory_up",
         &[],
-        "1 while the Redis where servers tell each other what they own answers, else 0.",
+        "1 while the Redis for the announcements of owners responds, otherwise 0.",
     ),
     counter(
         "dotdo_directory_lookups_total",
         &[(
             "result",
-            "`hit`, `miss`, `refused` (nobody with the `peer_secret` wrote that, or it is too old) or `failed` (no answer in time, or none at all)",
+            "`hit`, `miss`, `refused` (the entry is too old, or was not written with the `peer_secret`) or `failed` (no response in time)",
         )],
-        "Questions to it for the owner of an object. All but `hit` are followed by a look into the bucket.",
+        "Number of lookups of an object's owner in Redis. Each one but `hit` is followed by a read from the bucket.",
     ),
     counter(
         "dotdo_directory_told_total",
         &[(
             "result",
-            "`sent`, `failed` or `dropped` (too many waited, or it was away for too long)",
+            "`sent`, `failed` or `dropped` (the queue was full, or Redis was unavailable for too long)",
         )],
-        "What it was told of this server's objects.",
+        "Number of announcements of this server's objects to Redis.",
     ),
     counter(
         "dotdo_directory_heard_total",
-        &[("result", "`heard` or `refused`")],
-        "Changes that other servers have told in it.",
+        &[("result", "`heard` or `refused` (too old, or not written with the `peer_secret`)")],
+        "Number of announcements of other servers received from Redis.",
     ),
     // Messages.
-    counter("dotdo_messages_delivered_total", &[], "Messages between objects that were delivered."),
+    counter("dotdo_messages_delivered_total", &[], "Number of messages delivered between objects."),
     counter(
         "dotdo_messages_failed_total",
         &[CODE],
-        "Deliveries that were not taken; they are tried again.",
+        "Number of failed deliveries of messages. They are retried.",
     ),
 ];
 
-/// The headings of the documentation, and the first metric below each.
+/// The headings of the documentation, each with its first metric.
 pub(super) const SECTIONS: [(&str, &str); 9] = [
     ("The program", "dotdo_build_info"),
     ("Requests", "dotdo_http_requests_total"),

@@ -169,7 +169,7 @@ impl Budget {
         }
         metrics::counter!("dotdo_memory_refused_total", "use" => what.name()).increment(1);
         let text = format!(
-            "this needs about {bytes} bytes of memory, and this server gives {most} to one at most; the setting limits.memory_bytes_max is {}",
+            "this operation needs about {bytes} bytes of memory, but one operation may use at most {most}; limits.memory_bytes_max is {}",
             self.0.bytes_max
         );
         let kind = if what == Use::Requests { ErrorKind::TooLarge } else { ErrorKind::Full };
@@ -224,7 +224,10 @@ impl Budget {
 
     fn spent(&self, what: Use) -> Error {
         metrics::counter!("dotdo_memory_refused_total", "use" => what.name()).increment(1);
-        let text = format!("this server has no memory left for {}; nothing was done", what.name());
+        let text = format!(
+            "the server has no memory left for {}; nothing was done, retry later",
+            what.name()
+        );
         Error::new(ErrorKind::Busy, text)
             .with_code("MEMORY_SPENT")
             .with_retry_after(Duration::from_secs(1))

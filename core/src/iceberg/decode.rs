@@ -55,7 +55,7 @@ pub(crate) fn read_rows(
 /// Reads the file `name`, whatever the library makes of it: for some damaged files it panics.
 pub(super) fn contained<T>(name: &str, read: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
-        Err(Error::corrupt(name, "expected a Parquet file, got one that its reader gives up on"))
+        Err(Error::corrupt(name, "expected a Parquet file, got one that the reader can't parse"))
     })
 }
 

@@ -94,8 +94,9 @@ fn read(name: &str, file: Bytes) -> Result<BTreeMap<String, RoaringBitmap>> {
         let positions = column(POSITION_FIELD, &DataType::Int64)?.as_primitive::<Int64Type>();
         let mut current: Option<(&str, RoaringBitmap)> = None;
         for (path, position) in paths.iter().flatten().zip(positions.values()) {
-            let position = u32::try_from(*position)
-                .map_err(|_| Error::corrupt(name, format!("{position} is no row's position")))?;
+            let position = u32::try_from(*position).map_err(|_| {
+                Error::corrupt(name, format!("expected the position of a row, got {position}"))
+            })?;
             match &mut current {
                 Some((known, bitmap)) if *known == path => _ = bitmap.insert(position),
                 _ => {

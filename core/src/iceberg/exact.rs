@@ -63,11 +63,11 @@ pub(super) fn parse(json: &str) -> Result<ExactValues, String> {
 fn revive(stored: StoredValue) -> Result<Value, String> {
     Ok(match stored {
         StoredValue::Null => Value::Null,
-        StoredValue::Integer(digits) => {
-            Value::Integer(digits.parse().map_err(|_| format!("{digits:?} is no 64-bit integer"))?)
-        }
+        StoredValue::Integer(digits) => Value::Integer(
+            digits.parse().map_err(|_| format!("expected a 64-bit integer, got {digits:?}"))?,
+        ),
         StoredValue::Real(digits) => {
-            Value::Real(digits.parse().map_err(|_| format!("{digits:?} is no number"))?)
+            Value::Real(digits.parse().map_err(|_| format!("expected a number, got {digits:?}"))?)
         }
         StoredValue::Text(text) => Value::Text(text.into_bytes()),
         StoredValue::TextBase64(base64) => {

@@ -176,7 +176,7 @@ fn data_file(content: DataContentType, entry: &FileEntry) -> Result<DataFile, ic
 fn at_once<T>(future: impl Future<Output = T>) -> Result<T> {
     future
         .now_or_never()
-        .ok_or_else(|| Error::internal("writing Iceberg's metadata into memory had to wait"))
+        .ok_or_else(|| Error::internal("writing Iceberg metadata to memory blocked"))
 }
 
 /// Collects what the manifest list writer writes.

@@ -24,7 +24,7 @@ use crate::error::Error;
 /// A failure while files are made from rows in memory: only a bug or a lack of memory can cause it.
 fn encode_error(what: &str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     let cause = cause.into();
-    Error::internal(format!("can't write {what}: {cause}")).with_source(cause)
+    Error::internal(format!("cannot write {what}: {cause}")).with_source(cause)
 }
 
 #[cfg(test)]

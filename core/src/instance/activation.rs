@@ -198,7 +198,7 @@ impl Activation {
         }
         let fault = residence.warm.as_ref().and_then(|warm| warm.fault(generation));
         if let Some(reason) = fault {
-            tracing::warn!(object = %self.log.object, reason, "the object's memory is void; the log has everything");
+            tracing::warn!(object = %self.log.object, reason, "dropping the object from memory; the log has all data");
             self.drop_memory(residence);
         }
         Ok(residence.warm.as_deref_mut())
@@ -249,5 +249,8 @@ impl Member for Activation {
 }
 
 fn stopped() -> Error {
-    Error::new(ErrorKind::Unknown, "the server stopped before the record was certain")
+    Error::new(
+        ErrorKind::Unknown,
+        "the server stopped before the outcome of the record was certain",
+    )
 }

@@ -57,7 +57,7 @@ impl Activation {
         while let Some(work) = self.afterwards.next() {
             let executor = self.runtime.executor.as_ref();
             if offload(executor, || catch_unwind(AssertUnwindSafe(work))).is_err() {
-                tracing::error!(object = %self.log.object, "work that a handler left for after its commit panicked");
+                tracing::error!(object = %self.log.object, "work in `after_commit` panicked");
             }
             tokio::task::yield_now().await;
         }

@@ -22,7 +22,7 @@ pub(crate) async fn again_and_again<F: Future<Output = ()>>(
     mut work: impl FnMut() -> F,
 ) {
     while AssertUnwindSafe(work()).catch_unwind().await.is_err() {
-        tracing::error!(task = what, "a task panicked; it begins anew");
+        tracing::error!(task = what, "a background task panicked; restarting it");
         clock.sleep(REST).await;
     }
 }

@@ -141,7 +141,7 @@ impl Drop for Calling {
 
 fn deadlock(to: &ObjectId, from: &ObjectId) -> Error {
     let text = format!(
-        "{to} waits for a call to {from}, which waits for this call: neither would ever go on, so this one is refused"
+        "the call from {from} to {to} would deadlock, because {to} waits for a call to {from}; use ctx.send in one direction"
     );
     Error::new(ErrorKind::Busy, text)
         .with_code("CALL_DEADLOCK")

@@ -95,7 +95,7 @@ impl Activation {
         let Some(newest) = found.last() else { return Ok(()) };
         let observed = Instant::now(self.runtime.clock.as_ref());
         let Residence { warm: Some(warm), .. } = residence else {
-            return Err(Error::internal("catching up needs a memory"));
+            return Err(Error::internal("cannot catch up an object that is not in memory"));
         };
         let warm: &mut Warm = warm;
         warm.stage = Stage::Ahead;

@@ -75,7 +75,7 @@ impl Activation {
         drop(asked);
         if let Err(error) = result {
             self.pipeline().snapshot_failed = Some(Instant::now(self.runtime.clock.as_ref()));
-            tracing::warn!(object = %self.log.object, %error, "a snapshot was not written; the log has everything");
+            tracing::warn!(object = %self.log.object, %error, "cannot write a snapshot; the log has all data");
         }
     }
 
@@ -114,7 +114,7 @@ impl Activation {
             // Nobody may be waiting any more.
             let _ = sender.send(written);
         });
-        done.await.unwrap_or_else(|_| Err(Error::internal("the snapshot's task ended early")))
+        done.await.unwrap_or_else(|_| Err(Error::internal("the task of the snapshot ended early")))
     }
 
     async fn write_snapshot(self: &Arc<Self>) -> Result<()> {
@@ -269,7 +269,7 @@ impl Activation {
             futures_util::try_join!(upload(self.runtime.bucket.as_ref(), plan), record)?;
         if head.sequence != plan.reference().sequence {
             return Err(Error::internal(format!(
-                "a snapshot of record {} ended with record {}",
+                "expected a snapshot up to record {}, got one up to record {}",
                 plan.reference().sequence,
                 head.sequence
             )));
@@ -300,6 +300,6 @@ impl Activation {
 }
 
 fn uncovered() -> Error {
-    let text = "no snapshot has what this request changed; its changes may be in the log. Read before sending it again";
+    let text = "the snapshot with the changes of this request was not written, and the changes may be in the log; read the object before retrying";
     Error::new(ErrorKind::Unknown, text).with_code("SNAPSHOT_NOT_WRITTEN")
 }

@@ -113,7 +113,7 @@ fn note_lease_change(before: Head, record: &Record) {
 
 /// Says that a record was not written and the object's memory is void.
 pub(crate) fn note_failure(log: &Log, error: &Error) {
-    tracing::warn!(object = %log.object, code = error.code(), %error, "a record was not written; the object's memory is void");
+    tracing::warn!(object = %log.object, code = error.code(), %error, "cannot write a record; dropping the object from memory");
     metrics::counter!("dotdo_commits_failed_total", "code" => error.code()).increment(1);
 }
 
@@ -138,7 +138,7 @@ pub(crate) fn record_of(runtime: &Runtime, log: &Log, job: Job, lease: Duration)
 /// Another record is in the slot of `record`.
 pub(crate) fn fenced(record: &Record) -> Error {
     let text = format!(
-        "another server wrote record {} of this object first; what this request did is undone",
+        "another server wrote record {} of this object first; this request was rolled back, retry it",
         record.sequence
     );
     Error::new(ErrorKind::Fenced, text)

@@ -47,7 +47,7 @@ impl Drop for Committing<'_> {
         if !self.is_done && !planted(Bug::CommitterLost) {
             let error = Error::new(
                 ErrorKind::Unknown,
-                "the record was being written when something failed; it may or may not be in the log",
+                "writing the record failed with an unknown outcome; it may or may not be in the log",
             );
             note_failure(&self.activation.log, &error);
             self.activation.fail_all(&error);

@@ -260,12 +260,12 @@ impl Way {
         let (left, failure) = match error {
             PeerError::NotTaken { request, what, reason } => {
                 count(what);
-                tracing::info!(%object, %instance, address, reason, "a request was not taken by the object's owner");
+                tracing::info!(%object, %instance, address, reason, "the owner of the object did not accept a forwarded request");
                 (request.map(|request| *request).or(spare), interrupted(object))
             }
             PeerError::Unknown { reason } => {
                 count("unknown");
-                tracing::warn!(%object, %instance, address, reason, "the object's owner may have done a request, and does not answer");
+                tracing::warn!(%object, %instance, address, reason, "the owner of the object does not respond, and may have executed a forwarded request");
                 let left = spare.filter(is_repeatable);
                 self.doubted = left.is_some();
                 (left, unknown(object))
@@ -282,7 +282,7 @@ impl Way {
             return error;
         }
         let text = format!(
-            "{}, and repeating it failed: {}",
+            "{}; retrying it failed: {}",
             unknown(object).message(),
             error.public_message()
         );
@@ -329,14 +329,14 @@ fn is_repeatable(request: &Request) -> bool {
 
 fn unknown(object: &ObjectId) -> Error {
     let text = format!(
-        "the server that owns {object} had this request and does not answer; it may or may not have been done"
+        "the server that owns {object} received this request but does not respond; it may or may not have been executed"
     );
     Error::new(ErrorKind::Unknown, text)
 }
 
 fn interrupted(object: &ObjectId) -> Error {
     let text = format!(
-        "the server that owns {object} did not take this request, and its body has been read already; send it again"
+        "the server that owns {object} did not accept this request, and its body can't be sent twice; retry it"
     );
     Error::new(ErrorKind::Busy, text)
         .with_code(OWNED_ELSEWHERE)

@@ -109,7 +109,7 @@ async fn guard<T>(
 
 fn overrun(runtime: &Runtime) -> Error {
     let text = format!(
-        "the handler ran for more than {} ms; nothing of it remains",
+        "the handler ran for more than {} ms; the request was rolled back",
         runtime.settings.handler_time_max.as_millis()
     );
     Error::new(ErrorKind::TimedOut, text)
@@ -121,7 +121,8 @@ fn panicked(panic: &(dyn Any + Send)) -> Error {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = text.unwrap_or("(not text)"), "a handler panicked");
-    Error::handler("the handler panicked; nothing of it remains").with_code("HANDLER_PANICKED")
+    Error::handler("the handler panicked; the request was rolled back")
+        .with_code("HANDLER_PANICKED")
 }
 
 /// Whether `deadline_ms` of a handler has passed; polled while it runs SQL.

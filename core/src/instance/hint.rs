@@ -79,7 +79,7 @@ pub(crate) async fn write(runtime: &Runtime, log: &Log, head: Head, released: bo
     };
     let Ok(bytes) = serde_json::to_vec(&file) else { return };
     if let Err(error) = runtime.bucket.put(&log.prefix.join("lock"), bytes.into()).await {
-        tracing::debug!(object = %log.object, %error, "the hint `lock` was not written");
+        tracing::debug!(object = %log.object, %error, "cannot write the hint `lock`");
     }
 }
 

@@ -143,7 +143,7 @@ impl Activation {
             return;
         }
         if let Err(error) = self.write_snapshot_if_behind().await {
-            tracing::warn!(object = %self.log.object, %error, "no snapshot before eviction; the log has everything");
+            tracing::warn!(object = %self.log.object, %error, "cannot write a snapshot before eviction; the log has all data");
         }
         self.evict();
     }

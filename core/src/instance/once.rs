@@ -179,7 +179,7 @@ fn millis(duration: Duration) -> i64 {
 
 fn too_large() -> Error {
     let text = format!(
-        "the response is larger than the {STORED_RESPONSE_BYTES_MAX} bytes that can be stored for an Idempotency-Key; nothing of the request remains"
+        "expected a response of at most {STORED_RESPONSE_BYTES_MAX} bytes for a request with an Idempotency-Key, got a larger one; the request was rolled back"
     );
     Error::new(ErrorKind::Handler, text).with_code("IDEMPOTENCY_RESPONSE_TOO_LARGE")
 }

@@ -117,7 +117,7 @@ impl Pipeline {
     ) -> Result<u64> {
         if self.quiet() != Some(quiet) && !planted(Bug::ClaimComesBack) {
             return Err(Error::internal(
-                "a record was on its way while the object was restored; send the request again",
+                "a record was being written while the object was restored; retry the request",
             ));
         }
         let (head, snapshot, since) = state;

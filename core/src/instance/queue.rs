@@ -126,8 +126,12 @@ impl Place {
     ///
     /// What the request failed with; `Unknown` when the process ended meanwhile.
     pub(crate) async fn answer(&mut self) -> Result<Answer> {
-        let stopped =
-            || Error::new(ErrorKind::Unknown, "the server stopped before the record was certain");
+        let stopped = || {
+            Error::new(
+                ErrorKind::Unknown,
+                "the server stopped before the outcome of the record was certain",
+            )
+        };
         (&mut self.answer).await.unwrap_or_else(|_| Err(stopped()))
     }
 

@@ -84,7 +84,7 @@ impl Warm {
             Stage::Settled if is_current => Some("its database failed"),
             Stage::Settled => Some("a record was lost"),
             Stage::Running | Stage::Ahead => {
-                Some("a request ended between its commit in memory and its record")
+                Some("a request ended after its commit in memory and before its record")
             }
         }
     }

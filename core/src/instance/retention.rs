@@ -34,7 +34,7 @@ impl Activation {
         let activation = self.clone();
         self.runtime.background.spawn(async move {
         if let Err(error) = activation.sweep(snapshot).await {
-            tracing::warn!(object = %activation.log.object, %error, "what the retention has released was not deleted; another time");
+            tracing::warn!(object = %activation.log.object, %error, "cannot delete what the retention time has released; retrying later");
         }
     });
     }

@@ -149,7 +149,7 @@ impl Round<'_> {
                     // The record is in the log, so the requests are done; the memory is made anew
                     // from there.
                     Err(error) => {
-                        tracing::error!(object = %self.activation.log.object, %error, "what is in the log was not committed in memory");
+                        tracing::error!(object = %self.activation.log.object, %error, "cannot commit a written record in memory");
                         self.activation.drop_memory(&mut self.residence);
                     }
                 }

@@ -130,7 +130,7 @@ impl Runtime {
         let longest = self.bucket.location().len() + prefix.as_str().len() + KEY_SUFFIX_BYTES_MAX;
         if longest > KEY_BYTES_MAX {
             let text = format!(
-                "the id is too long for this bucket's prefix: keys would have up to {longest} bytes, {KEY_BYTES_MAX} are allowed"
+                "the id is too long for this bucket's prefix: expected keys of at most {KEY_BYTES_MAX} bytes, got up to {longest}"
             );
             return Err(Error::invalid(text).with_code("BAD_ID"));
         }

@@ -31,7 +31,7 @@ pub(crate) async fn shutdown(activations: &Activations, deadline: Duration) {
     futures_util::pin_mut!(work);
     futures_util::select_biased! {
         () = work.fuse() => {}
-        () = timer.fuse() => tracing::warn!("not every object was snapshotted and released in time; the log has everything"),
+        () = timer.fuse() => tracing::warn!("not every object got a snapshot and was released in time; the log has all data"),
     }
 }
 
@@ -46,7 +46,7 @@ impl Activation {
         self.commit_if(start);
         drop(residence);
         if let Err(error) = self.write_snapshot_if_behind().await {
-            tracing::warn!(object = %self.log.object, %error, "no snapshot at shutdown; the log has everything");
+            tracing::warn!(object = %self.log.object, %error, "cannot write a snapshot at shutdown; the log has all data");
         }
         if let Some(Ok(Ok(head))) = OptionFuture::from(ticket).await {
             self.announce_leased(head);

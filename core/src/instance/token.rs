@@ -77,7 +77,7 @@ impl Activation {
             return Ok(());
         }
         let text = format!(
-            "the fencing token of epoch {} is over: the object is in epoch {} now",
+            "the fencing token of epoch {} has expired: the object is in epoch {}",
             token.epoch, head.epoch
         );
         Err(Error::new(ErrorKind::Fenced, text).with_code("TOKEN_OVER"))

@@ -239,6 +239,9 @@ fn commit(warm: &mut Warm) -> Result<(Changes, usize)> {
 
 /// The memory that a handler ran on is void.
 fn void() -> Error {
-    Error::new(ErrorKind::Fenced, "a record before this request was lost; what it did is undone")
-        .with_retry_after(std::time::Duration::from_secs(1))
+    Error::new(
+        ErrorKind::Fenced,
+        "a record that this request depends on was lost; the request was rolled back, retry it",
+    )
+    .with_retry_after(std::time::Duration::from_secs(1))
 }

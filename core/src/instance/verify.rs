@@ -55,13 +55,13 @@ pub(crate) async fn may_delete(
     let outcome = match choose(log, complete, covered, draw).await? {
         Some(pair) => compare(runtime, log, &pair).await?,
         None => Outcome::Unchecked(
-            "there is no older snapshot that these records lead on from, or they are too many",
+            "there is no older snapshot from which these records continue, or there are too many records",
         ),
     };
     let (label, may_delete) = match &outcome {
         Outcome::Same => ("same", true),
         Outcome::Unchecked(why) => {
-            tracing::debug!(object = %log.object, why, "a snapshot was not compared with the records that it covers");
+            tracing::debug!(object = %log.object, why, "cannot compare a snapshot with the records that it covers");
             ("unchecked", true)
         }
         Outcome::Different(what) => {
@@ -82,8 +82,7 @@ fn report(log: &Log, what: &str) {
         object = %log.object,
         what = what.trim_end(),
         marker = %differs_key(&log.prefix),
-        "a snapshot differs from the records that it covers: this is a bug of dotdo, or somebody changed the bucket; nothing of this object is \
-         deleted until the marker is"
+        "a snapshot differs from the records that it covers: this is a bug in dotdo, or the bucket was changed; nothing of this object is deleted until its marker is deleted"
     );
 }
 

@@ -178,7 +178,7 @@ impl Slot<'_> {
         let reason = self
             .last_error
             .as_ref()
-            .map_or_else(|| "it gave no certain answer".to_owned(), ToString::to_string);
+            .map_or_else(|| "the store gave no definite answer".to_owned(), ToString::to_string);
         Error::new(
             ErrorKind::Unknown,
             format!("it is unknown whether record {} was written: {reason}", self.sequence),

@@ -53,7 +53,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Record, Error> {
     let mut decoder = Decoder::new(bytes);
     let record = record_in(&mut decoder)?;
     if decoder.position() != bytes.len() {
-        return Err(Error::message("there are bytes behind its end"));
+        return Err(Error::message("expected the end, got more bytes"));
     }
     Ok(record)
 }
@@ -232,7 +232,7 @@ fn record_in(input: &mut Decoder<'_>) -> Result<Record, Error> {
     })?;
     fields
         .into_record()
-        .ok_or_else(|| Error::message("a field is missing, or the class or id is not one"))
+        .ok_or_else(|| Error::message("a field is missing, or the class or the id is invalid"))
 }
 
 impl Fields {
@@ -329,7 +329,7 @@ fn row_in(input: &mut Decoder<'_>) -> Result<Row, Error> {
     let len = input
         .array()?
         .filter(|len| *len > 0)
-        .ok_or_else(|| Error::message("a row is not an array"))?;
+        .ok_or_else(|| Error::message("expected an array for a row"))?;
     let rowid = if null_in(input)? { None } else { Some(input.i64()?) };
     let values = (1..len).map(|_| value_in(input)).collect::<Result<_, _>>()?;
     Ok(Row { rowid, values })
@@ -362,7 +362,7 @@ fn fixed_in<const N: usize>(input: &mut Decoder<'_>) -> Result<[u8; N], Error> {
     input
         .bytes()?
         .try_into()
-        .map_err(|_| Error::message(format!("a byte string is not of {N} bytes")))
+        .map_err(|_| Error::message(format!("expected a byte string of {N} bytes")))
 }
 
 /// Takes a null, if the next item is one.
@@ -378,7 +378,7 @@ fn expect_len(len: Option<u64>, wanted: u64) -> Result<(), Error> {
     if len == Some(wanted) {
         Ok(())
     } else {
-        Err(Error::message(format!("an array is not of {wanted} items")))
+        Err(Error::message(format!("expected an array of {wanted} items")))
     }
 }
 
@@ -386,7 +386,7 @@ fn list_in<'b, T>(
     input: &mut Decoder<'b>,
     item: impl Fn(&mut Decoder<'b>) -> Result<T, Error>,
 ) -> Result<Vec<T>, Error> {
-    let len = input.array()?.ok_or_else(|| Error::message("a list does not say how long it is"))?;
+    let len = input.array()?.ok_or_else(|| Error::message("expected a list with its length"))?;
     (0..len).map(|_| item(input)).collect()
 }
 
@@ -396,7 +396,7 @@ fn each_field<'b>(
     mut field: impl FnMut(&mut Decoder<'b>, u32) -> Result<(), Error>,
 ) -> Result<(), Error> {
     if input.map()?.is_some() {
-        return Err(Error::message("a map is not open-ended"));
+        return Err(Error::message("expected a map of indefinite length"));
     }
     while input.datatype()? != Type::Break {
         let number = input.u32()?;

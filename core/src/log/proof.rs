@@ -87,7 +87,7 @@ pub(crate) async fn next(log: &Log, sequence: u64, hash: Hash, proof: &mut Proof
     if listing.head < sequence {
         return Err(Error::corrupt(
             log.key(sequence),
-            "this log record is missing: it was the newest",
+            "expected a log record, found nothing: it was the newest record",
         ));
     }
     if listing.head == sequence {
@@ -107,7 +107,7 @@ async fn found(log: &Log, sequence: u64, before: Hash) -> Result<Option<Next>> {
     let Some(stored) = log.bucket.get(&key).await? else { return Ok(None) };
     let (record, hash) = decode(log, sequence, &stored.bytes)?;
     if record.previous != before {
-        return Err(Error::corrupt(&key, "it does not follow on the record before it"));
+        return Err(Error::corrupt(&key, "expected a record that continues the previous one"));
     }
     Ok(Some(Next::Record(Box::new(Found { record, hash, modified_ms: stored.modified_ms }))))
 }

@@ -35,7 +35,7 @@ pub(crate) async fn list_newest(log: &Log, down_to: u64) -> Result<Listing> {
         let page = log.bucket.list(&log.folder(), after.as_ref(), PAGE).await?;
         for entry in page.iter().filter(|entry| !is_of_the_system(&entry.key)) {
             let Some(sequence) = log.sequence_of(&entry.key) else {
-                return Err(Error::corrupt(&entry.key, "this is not the key of a log record"));
+                return Err(Error::corrupt(&entry.key, "expected the key of a log record"));
             };
             if listing.head == 0 {
                 listing = Listing {
@@ -85,7 +85,7 @@ pub(crate) async fn fetch(
         if before.is_some_and(|before| before != record.previous) {
             return Err(Error::corrupt(
                 log.key(record.sequence),
-                "it does not follow on the record before it",
+                "expected a record that continues the previous one",
             ));
         }
         before = Some(*hash);
@@ -97,7 +97,7 @@ pub(crate) async fn fetch(
 async fn fetch_one(log: &Log, sequence: u64) -> Result<(Record, Hash)> {
     let key = log.key(sequence);
     let Some(stored) = log.bucket.get(&key).await? else {
-        return Err(Error::corrupt(&key, "this log record is missing"));
+        return Err(Error::corrupt(&key, "expected a log record, found nothing"));
     };
     decode(log, sequence, &stored.bytes)
 }
@@ -110,8 +110,8 @@ pub(super) fn decode(log: &Log, sequence: u64, bytes: &[u8]) -> Result<(Record, 
         offload_bytes(log.executor.as_ref(), work, || Record::decode(&key, bytes))?;
     if record.object != log.object || record.sequence != sequence {
         let text = format!(
-            "it is record {} of {}, expected record {sequence} of {}",
-            record.sequence, record.object, log.object
+            "expected record {sequence} of {}, got record {} of {}",
+            log.object, record.sequence, record.object
         );
         return Err(Error::corrupt(&key, text));
     }

@@ -114,29 +114,29 @@ impl Record {
         let corrupt = |what: String| Error::corrupt(key, what);
         if bytes.len() < HEADER_BYTES + HASH_BYTES {
             return Err(corrupt(format!(
-                "a log record has at least {} bytes, this one has {}",
+                "expected a log record of at least {} bytes, got {}",
                 HEADER_BYTES + HASH_BYTES,
                 bytes.len()
             )));
         }
         if &bytes[..8] != MAGIC {
-            return Err(corrupt("it does not start like a log record".to_owned()));
+            return Err(corrupt("expected the magic number of a log record".to_owned()));
         }
         let version = u16::from_le_bytes([bytes[8], bytes[9]]);
         if version != VERSION {
             return Err(corrupt(format!(
-                "log format version {version} is unknown; this program reads version {VERSION}"
+                "expected log format version {VERSION}, got {version}; use a version of the program that reads it"
             ))
             .with_code("UNKNOWN_VERSION"));
         }
         let (content, trailer) = bytes.split_at(bytes.len() - HASH_BYTES);
         let hash = Hash(*blake3::hash(content).as_bytes());
         if hash.0 != trailer {
-            return Err(corrupt("its checksum does not fit its content".to_owned()));
+            return Err(corrupt("the checksum does not match the content".to_owned()));
         }
         let body = decompress(content).map_err(corrupt)?;
         let record = codec::decode(&body)
-            .map_err(|cause| corrupt(format!("its body can't be read: {cause}")))?;
+            .map_err(|cause| corrupt(format!("cannot parse the body: {cause}")))?;
         Ok((record, hash))
     }
 }
@@ -171,7 +171,7 @@ fn check_bytes(bytes: usize, bytes_max: usize) -> Result<()> {
         return Ok(());
     }
     let text = format!(
-        "the changes of one commit take {bytes} bytes, at most {bytes_max} fit into a record; change less in one request"
+        "expected changes of at most {bytes_max} bytes in one commit, got {bytes}; change less in one request"
     );
     Err(Error::new(crate::error::ErrorKind::TooLarge, text))
 }
@@ -203,7 +203,7 @@ fn decompress(content: &[u8]) -> Result<Vec<u8>, String> {
     let body = &content[HEADER_BYTES..];
     if stored_len != body.len() as u64 || plain_len > RECORD_BYTES_MAX as u64 {
         return Err(format!(
-            "its header speaks of {stored_len} stored and {plain_len} plain bytes, it has {}",
+            "the header says {stored_len} stored and {plain_len} plain bytes, got {}",
             body.len()
         ));
     }

@@ -73,12 +73,12 @@ impl App {
     ) -> Self {
         assert!(
             is_class_name(name),
-            "{name:?} is not a class name: a letter or _, then letters, digits and _"
+            "expected a class name (a letter or _, then letters, digits and _), got {name:?}"
         );
         let twin = self.classes.keys().find(|known| known.eq_ignore_ascii_case(name));
         assert!(
             twin.is_none(),
-            "the class name {name:?} is taken by {twin:?}; names that differ in case only are taken for one another by people"
+            "the class name {name:?} differs from {twin:?} in case only; choose another name"
         );
         self.default_class.get_or_insert_with(|| name.to_owned());
         let class = Class {
@@ -97,7 +97,9 @@ impl App {
     pub fn with_default_class(mut self, name: &str) -> Result<Self> {
         if !self.classes.contains_key(name) {
             let known: Vec<&str> = self.class_names().collect();
-            return Err(Error::invalid(format!("no class is named {name:?}; there are {known:?}")));
+            return Err(Error::invalid(format!(
+                "no class is named {name:?}; the classes are {known:?}"
+            )));
         }
         self.default_class = Some(name.to_owned());
         Ok(self)
@@ -140,7 +142,7 @@ impl App {
     pub(crate) fn make(&self, class: &str) -> Result<Box<dyn AnyObject>> {
         let make = &self.known(class)?.make;
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| make())).map_err(|_| {
-            Error::handler(format!("making a value of the class {class} panicked"))
+            Error::handler(format!("the constructor of the class {class} panicked"))
                 .with_code("HANDLER_PANICKED")
         })
     }

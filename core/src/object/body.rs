@@ -29,9 +29,8 @@ pub type Response = http::Response<Body>;
 ///
 /// `Invalid` when serde can't write the value as JSON.
 pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Response> {
-    let text = serde_json::to_string(value).map_err(|cause| {
-        Error::invalid(format!("the response can't be written as JSON: {cause}"))
-    })?;
+    let text = serde_json::to_string(value)
+        .map_err(|cause| Error::invalid(format!("cannot write the response as JSON: {cause}")))?;
     let mut response = Response::new(text.into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
@@ -182,16 +181,15 @@ impl Body {
         let weight = weight_of_json(&bytes);
         if weight > bytes_max {
             let text = format!(
-                "the body has so many JSON values that they would take {weight} bytes of memory, {bytes_max} are allowed"
+                "expected JSON that takes at most {bytes_max} bytes of memory, got values for {weight} bytes"
             );
             return Err(Error::new(ErrorKind::TooLarge, text).with_code("TOO_MANY_VALUES"));
         }
         if let Some(account) = account.filter(|_| weight > UNCHARGED_BYTES_MAX) {
             account.grow(weight).await?;
         }
-        serde_json::from_slice(&bytes).map_err(|cause| {
-            Error::invalid(format!("the body is not the JSON that was expected: {cause}"))
-        })
+        serde_json::from_slice(&bytes)
+            .map_err(|cause| Error::invalid(format!("the body is not the expected JSON: {cause}")))
     }
 }
 

@@ -259,19 +259,22 @@ impl RemoteObject {
                 handler.alone.store(true, Ordering::Relaxed);
                 return Err(Error::new(
                     ErrorKind::Busy,
-                    "this request shares a transaction with others; it is run again alone",
+                    "a request that shares a transaction can't call objects; it is run again alone",
                 ));
             }
             Some(_) => self.chain.clone(),
             None => CallChain::default(),
         };
         if chain.objects.contains(&self.target) && self.at.is_none() {
-            let text = format!("{} is waiting for this call and can't answer it", self.target);
+            let text = format!(
+                "the call would deadlock, because {} waits for this call; use ctx.send instead",
+                self.target
+            );
             return Err(Error::invalid(text).with_code("CALL_CYCLE"));
         }
         if chain.objects.len() > CALL_DEPTH_MAX {
             return Err(Error::invalid(format!(
-                "objects may call each other {CALL_DEPTH_MAX} deep"
+                "expected at most {CALL_DEPTH_MAX} nested calls between objects, got more"
             ))
             .with_code("CALL_DEPTH"));
         }

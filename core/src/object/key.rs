@@ -26,11 +26,12 @@ pub(crate) fn key(headers: &HeaderMap) -> Result<Option<String>> {
         Some(quoted) => string(quoted),
         None => bare(text),
     };
-    let key = key.ok_or_else(|| bad("is not a string in quotation marks, such as \"8e03978e\""))?;
+    let key =
+        key.ok_or_else(|| bad("expects a string in quotation marks, such as \"8e03978e\""))?;
     match key.len() {
         0 => Err(bad("is empty")),
         length if length > IDEMPOTENCY_KEY_BYTES_MAX => {
-            Err(bad(&format!("has {length} bytes; at most {IDEMPOTENCY_KEY_BYTES_MAX} are taken")))
+            Err(bad(&format!("expects at most {IDEMPOTENCY_KEY_BYTES_MAX} bytes, got {length}")))
         }
         _ => Ok(Some(key)),
     }

@@ -87,7 +87,7 @@ pub(crate) fn post(
 ) -> Result<()> {
     let (head, body) = request.into_parts();
     let body = body.whole().ok_or_else(|| {
-        Error::invalid("the body of a message is a stream; read it first")
+        Error::invalid("expected a message with a complete body, got a stream; read the body first")
             .with_code("MESSAGE_STREAM")
     })?;
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -95,7 +95,7 @@ pub(crate) fn post(
     let size = body.len() + path.len() + bytes(lines.clone())?.len();
     if size > MESSAGE_BYTES_MAX {
         let text = format!(
-            "a message has at most {MESSAGE_BYTES_MAX} bytes, this one has {size}: send what it is about, and keep the rest"
+            "expected a message of at most {MESSAGE_BYTES_MAX} bytes, got {size}; send a reference and keep the data"
         );
         return Err(Error::new(ErrorKind::TooLarge, text).with_code("MESSAGE_TOO_LARGE"));
     }
@@ -231,8 +231,8 @@ pub(crate) fn settle(database: &mut Database, settled: &Settled) -> Result<()> {
 /// Notes that a message has come; `false` when it has come before.
 pub(crate) fn take(database: &mut Database, delivery: &Delivery) -> Result<bool> {
     let (class, id) = (delivery.sender.class(), delivery.sender.id());
-    let number = i64::try_from(delivery.number)
-        .map_err(|_| Error::invalid("no message has such a number"))?;
+    let number =
+        i64::try_from(delivery.number).map_err(|_| Error::invalid("no message has this number"))?;
     let query = "SELECT number FROM _dotdo_inbox WHERE from_class = ? AND from_id = ?";
     let last: Option<i64> = if exists(database, INBOX)? {
         Sql::own(database).exec(query, (class, id))?.first()?
@@ -260,7 +260,7 @@ impl Letter {
     pub(crate) fn request(&self, sender: &ObjectId) -> Result<Request> {
         let number = u64::try_from(self.number).map_err(|_| odd("a number is negative"))?;
         let method =
-            Method::from_bytes(self.method.as_bytes()).map_err(|_| odd("a method is none"))?;
+            Method::from_bytes(self.method.as_bytes()).map_err(|_| odd("expected a method"))?;
         let mut request = http::Request::builder()
             .method(method)
             .uri(&self.path)

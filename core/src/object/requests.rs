@@ -135,18 +135,17 @@ pub(crate) fn recall(
         row.try_into().map_err(|_| odd("it has too many columns"))?;
     if bytes(fingerprint)? != keyed.fingerprint {
         let text =
-            "the Idempotency-Key stands for another request; take a new one for a new request";
+            "the Idempotency-Key was used for another request; use a new key for a new request";
         return Err(Error::new(ErrorKind::KeyReused, text));
     }
     if integer(&status)? == i64::from(NOT_KEPT) {
-        let text =
-            "this request was done, and its answer was lost on the way; what it changed is there";
+        let text = "this request was executed, but its response was lost; its changes are stored";
         return Err(Error::new(ErrorKind::Unknown, text).with_code("ANSWER_LOST"));
     }
     let mut response = Response::new(bytes(body)?.into());
     let status =
         u16::try_from(integer(&status)?).ok().and_then(|status| StatusCode::from_u16(status).ok());
-    *response.status_mut() = status.ok_or_else(|| odd("a status is none"))?;
+    *response.status_mut() = status.ok_or_else(|| odd("expected a status"))?;
     *response.headers_mut() = headers(&bytes(lines)?)?;
     response.headers_mut().insert(IDEMPOTENCY_REPLAYED_HEADER, HeaderValue::from_static("true"));
     Ok(Some(response))

@@ -191,13 +191,13 @@ impl SqlCursor<'_> {
 
 /// Rows are not what was asked for.
 fn mismatch(message: impl std::fmt::Display) -> Error {
-    Error::handler(message)
-        .with_code(SQL_ROWS)
-        .confidential("rows of the object's database are not what its class asked for")
+    Error::handler(message).with_code(SQL_ROWS).confidential(
+        "the rows in the object's database do not have the types that its class expects",
+    )
 }
 
 fn not_one(count: u64) -> Error {
-    mismatch(format!("The statement gave {count} rows where exactly one is wanted."))
+    mismatch(format!("expected exactly one row, got {count}"))
 }
 
 fn json(value: ValueRef<'_>) -> serde_json::Value {

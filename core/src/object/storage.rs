@@ -65,7 +65,7 @@ impl<'a> Storage<'a> {
     pub fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<()> {
         if key.is_empty() || key.len() > KEY_BYTES_MAX {
             return Err(Error::invalid(format!(
-                "a key has 1 to {KEY_BYTES_MAX} bytes, this one has {}",
+                "expected a key of 1 to {KEY_BYTES_MAX} bytes, got {}",
                 key.len()
             )));
         }
@@ -167,8 +167,10 @@ fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn mismatch(key: &str, cause: &serde_json::Error) -> Error {
-    Error::invalid(format!("the value under {key:?} is not of the wanted shape: {cause}"))
-        .confidential("a value in the object's storage is not what its class asked for")
+    Error::invalid(format!("the value under {key:?} does not have the expected type: {cause}"))
+        .confidential(
+            "a value in the object's storage does not have the type that its class expects",
+        )
 }
 
 #[cfg(test)]

@@ -34,11 +34,11 @@ pub(super) fn headers(text: &[u8]) -> Result<HeaderMap> {
         let colon = line
             .windows(2)
             .position(|two| two == b": ")
-            .ok_or_else(|| odd("a header has no colon"))?;
-        let name =
-            HeaderName::from_bytes(&line[..colon]).map_err(|_| odd("a header has no name"))?;
+            .ok_or_else(|| odd("expected a colon in a header"))?;
+        let name = HeaderName::from_bytes(&line[..colon])
+            .map_err(|_| odd("expected the name of a header"))?;
         let value = HeaderValue::from_bytes(&line[colon + 2..])
-            .map_err(|_| odd("a header has no value"))?;
+            .map_err(|_| odd("expected the value of a header"))?;
         headers.append(name, value);
     }
     Ok(headers)
@@ -48,7 +48,7 @@ pub(super) fn headers(text: &[u8]) -> Result<HeaderMap> {
 pub(super) fn bytes(value: Value) -> Result<Vec<u8>> {
     match value {
         Value::Text(bytes) | Value::Blob(bytes) => Ok(bytes),
-        _ => Err(odd("a text is none")),
+        _ => Err(odd("expected a text")),
     }
 }
 
@@ -56,14 +56,13 @@ pub(super) fn bytes(value: Value) -> Result<Vec<u8>> {
 pub(super) fn integer(value: &Value) -> Result<i64> {
     match value {
         Value::Integer(value) => Ok(*value),
-        _ => Err(odd("a number is none")),
+        _ => Err(odd("expected a number")),
     }
 }
 
 /// Somebody has written into one of these tables by hand.
 pub(super) fn odd(what: &str) -> Error {
-    Error::handler(format!("a row of a table `_dotdo_…` is not as dotdo writes it: {what}"))
-        .with_code("ODD_ROW")
+    Error::handler(format!("malformed row in a table `_dotdo_…`: {what}")).with_code("ODD_ROW")
 }
 
 #[cfg(test)]

@@ -57,8 +57,9 @@ pub(crate) async fn read(
 ) -> Result<Document> {
     let key = reference.document_key(prefix);
     let stored = bucket.get(&key).await.map_err(store_error)?;
-    let stored = stored
-        .ok_or_else(|| Error::corrupt(&key, "expected a snapshot's description, found nothing"))?;
+    let stored = stored.ok_or_else(|| {
+        Error::corrupt(&key, "expected a description of a snapshot, found nothing")
+    })?;
     let document = Document::decode(&key, &stored.bytes, object)?;
     if document.reference != reference {
         return Err(Error::corrupt(

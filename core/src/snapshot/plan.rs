@@ -154,7 +154,7 @@ impl Plan {
             Some((key, _)) => Err(Error::new(
                 ErrorKind::TooLarge,
                 format!(
-                    "a snapshot of {} needs a key of {} bytes, buckets take {KEY_BYTES_MAX}",
+                    "the snapshot of {} needs a key of {} bytes, but buckets accept {KEY_BYTES_MAX}",
                     self.document.object,
                     key.as_str().len()
                 ),

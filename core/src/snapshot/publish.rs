@@ -110,16 +110,16 @@ fn check(to: &Target<'_>, plan: &Plan, begun: Moment, margin: Duration) -> Resul
     };
     if age.saturating_add(margin) > PLAN_AGE_MAX + REQUEST_IN_FLIGHT_MAX {
         return unavailable(format!(
-            "took too long to upload, {} s are allowed",
+            "took longer than the {} s allowed for its upload",
             PLAN_AGE_MAX.as_secs()
         ));
     }
     match (plan.document.base, plan.kept) {
         (Some(base), None) => {
-            unavailable(format!("is built on {base}, which nobody has made sure is still there"))
+            unavailable(format!("is based on {base}, which was not checked to exist"))
         }
         (Some(base), Some(kept)) if !kept.holds(margin, to.bucket, to.clock) => {
-            unavailable(format!("is built on {base}, which may be gone"))
+            unavailable(format!("is based on {base}, which may be deleted"))
         }
         _ => Ok(()),
     }

@@ -161,7 +161,9 @@ impl Fetched {
             {
                 return Err(Error::corrupt(
                     &name,
-                    format!("expected rows in the order of their rowids, row {position} is not"),
+                    format!(
+                        "expected rows in the order of their rowids, got row {position} out of order"
+                    ),
                 ));
             }
             if !dead.is_empty() && dead.contains(position) {

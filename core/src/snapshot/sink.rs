@@ -42,7 +42,7 @@ impl<'a> RowSink<'a> {
         };
         if !index.push(self.shape, rowid, values) {
             return Err(Error::internal(format!(
-                "the rows of {:?} do not come in the order of their rowids",
+                "the rows of {:?} are not in the order of their rowids",
                 self.shape.name
             )));
         }

@@ -70,13 +70,13 @@ impl Document {
         let corrupt = |what: String| Error::corrupt(key, what);
         let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(|error| {
             corrupt(format!(
-                "expected a snapshot's description, got {} bytes that are none: {error}",
+                "expected a description of a snapshot, got {} bytes of something else: {error}",
                 bytes.len()
             ))
         })?;
         if envelope.format != FORMAT {
             return Err(corrupt(format!(
-                "has snapshot format {}, this program reads format {FORMAT}",
+                "expected snapshot format {FORMAT}, got {}; use a version of the program that reads it",
                 envelope.format
             )));
         }
@@ -131,5 +131,5 @@ fn seal(body: &RawValue) -> Result<Bytes> {
 }
 
 fn unwritable(error: serde_json::Error) -> Error {
-    Error::internal("a snapshot's description can't be written as JSON").with_source(error)
+    Error::internal("cannot write the description of a snapshot as JSON").with_source(error)
 }

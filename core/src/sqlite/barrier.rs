@@ -26,7 +26,7 @@ impl Database {
         {
             if object.name.starts_with("sqlite_") && !is_sqlites_own(object) {
                 return Err(refused(format!(
-                    "{}, which SQLite makes by itself and a restore does not",
+                    "{}, which SQLite creates by itself and a restore does not",
                     object.name
                 )));
             }
@@ -52,7 +52,7 @@ impl Database {
         while statement.step()? {
             if let Some(parent) = statement.text(0).filter(|parent| is_reserved(parent)) {
                 return Err(refused(format!(
-                    "a foreign key to {parent}: what begins with {RESERVED}_ is dotdo's own"
+                    "a foreign key to {parent}: names with {RESERVED}_ are reserved"
                 )));
             }
         }
@@ -108,7 +108,7 @@ impl Database {
         if restored.shapes() == self.recorder.peek().layout.catalog.shapes {
             return Ok(());
         }
-        Err(Error::internal("its tables have other columns or keys when they are restored"))
+        Err(Error::internal("the tables have other columns or keys after a restore"))
     }
 }
 
@@ -162,11 +162,11 @@ fn unrestorable(error: Error) -> Error {
         return error;
     }
     let message = format!(
-        "The schema could not be restored as it is, so nothing of this request is kept: {}",
+        "the schema could not be restored, so the request was rolled back: {}",
         error.message()
     );
     Error::new(ErrorKind::Handler, message)
         .with_code("SCHEMA_NOT_RESTORABLE")
-        .confidential("the object's class made a schema that can't be kept")
+        .confidential("the object's class made a schema that can't be stored")
         .with_source(error)
 }

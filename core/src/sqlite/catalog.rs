@@ -107,7 +107,7 @@ pub(super) fn read_rows(handle: &Handle) -> Result<Vec<CatalogRow>> {
             Some("trigger") => SchemaKind::Trigger,
             other => {
                 return Err(Error::internal(format!(
-                    "The schema has an object of the unknown kind {other:?}."
+                    "the schema has an object of the unknown kind {other:?}"
                 )));
             }
         };
@@ -180,7 +180,7 @@ impl Table {
         };
         if shape.has_hidden_rowid() && rowid.is_none() {
             return Err(Error::invalid(format!(
-                "The table {name} has columns named rowid, _rowid_ and oid, so that its rows can't be told apart; give it an INTEGER PRIMARY KEY."
+                "the table {name} has columns named rowid, _rowid_ and oid, which hide its rowid; add an INTEGER PRIMARY KEY"
             )));
         }
         Ok(Self {

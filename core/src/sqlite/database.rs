@@ -371,7 +371,7 @@ impl Database {
 
 fn odd_sequence() -> Error {
     super::error::failed(format!(
-        "{SEQUENCES} must have one row a table, with a text as name and an integer as seq."
+        "{SEQUENCES} must have one row per table, with a text as name and an integer as seq"
     ))
 }
 

@@ -13,8 +13,8 @@ pub(super) const SQL_REFUSED: &str = "SQL_REFUSED";
 
 /// What a client is told of them. What SQLite says names tables and columns, which are the class's
 /// own affair.
-const FAILED: &str = "a statement of the object's class failed";
-const REFUSED: &str = "the object's class ran a statement that is refused";
+const FAILED: &str = "a SQL statement of the object's class failed";
+const REFUSED: &str = "the object's class ran a SQL statement that is not allowed";
 const DAMAGED: &str = "the object's stored state can't be restored";
 const BROKEN: &str = "the object's database failed";
 
@@ -25,7 +25,7 @@ pub(super) fn failed(message: impl Into<String>) -> Error {
 
 /// A statement does `what` no object may do.
 pub(super) fn refused(what: impl std::fmt::Display) -> Error {
-    Error::handler(format!("An object may not use {what}."))
+    Error::handler(format!("an object may not use {what}"))
         .with_code(SQL_REFUSED)
         .confidential(REFUSED)
 }
@@ -42,13 +42,13 @@ pub(super) fn from_code(db: *mut ffi::sqlite3, code: c_int) -> Error {
     let details = serde_json::json!({ "sqliteCode": code });
     match code & 0xff {
         ffi::SQLITE_FULL => {
-            Error::new(ErrorKind::Full, "The object's database is full: it has reached its size limit, or a table its largest rowid.")
+            Error::new(ErrorKind::Full, "the object's database is full: it reached its size limit, or a table reached its largest rowid")
                 .with_details(details)
         }
         ffi::SQLITE_TOOBIG => {
-            Error::new(ErrorKind::TooLarge, "A value, a row or a statement is larger than the limit.").with_details(details)
+            Error::new(ErrorKind::TooLarge, "a value, a row or a statement is larger than the limit").with_details(details)
         }
-        ffi::SQLITE_INTERRUPT => Error::new(ErrorKind::TimedOut, "The statement was stopped because its time was over."),
+        ffi::SQLITE_INTERRUPT => Error::new(ErrorKind::TimedOut, "the statement was stopped because the request ran out of time"),
         ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => corrupt(format!("SQLite: {message}")).with_details(details),
         ffi::SQLITE_NOMEM => out_of_memory(),
         ffi::SQLITE_MISUSE | ffi::SQLITE_INTERNAL => {
@@ -63,7 +63,7 @@ pub(super) const OUT_OF_MEMORY: &str = "OUT_OF_MEMORY";
 
 /// The error when an allocation failed without an error of SQLite's.
 pub(super) fn out_of_memory() -> Error {
-    Error::internal("SQLite ran out of memory.").with_code(OUT_OF_MEMORY)
+    Error::internal("SQLite ran out of memory").with_code(OUT_OF_MEMORY)
 }
 
 /// What it means that something stored does not go in: it is damaged, unless the memory was short.
@@ -75,8 +75,7 @@ pub(super) fn damaged(error: Error, message: String) -> Error {
 /// database.
 pub(super) fn out_of_allowance(allowance: u64) -> Error {
     let message = format!(
-        "expected a transaction that needs at most {allowance} bytes of memory besides its database, got one that needs more: sort, group \
-         or change fewer rows at once, or raise the limit (temporary_bytes_max)"
+        "expected a transaction that needs at most {allowance} bytes of memory besides its database, got one that needs more; sort, group or change fewer rows at once, or raise limits.temporary_bytes_max"
     );
     Error::new(ErrorKind::TooLarge, message)
         .with_code("SQL_MEMORY_EXCEEDED")

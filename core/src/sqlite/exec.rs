@@ -68,7 +68,7 @@ impl Database {
     ) -> Result<Cursor<'_>> {
         self.with_transaction(|_| ())?;
         if sql.contains('\0') {
-            return Err(failed("A statement contains a NUL character."));
+            return Err(failed("the statement contains a NUL character"));
         }
         let mut rest = skip_blank(sql);
         loop {
@@ -105,7 +105,7 @@ impl Database {
         let facts = std::mem::take(&mut self.guard.get().facts);
         let (statement, used) = prepared.map_err(|error| refusal(&facts).unwrap_or(error))?;
         let statement =
-            statement.ok_or_else(|| Error::internal("A statement was taken for a comment."))?;
+            statement.ok_or_else(|| Error::internal("a statement was mistaken for a comment"))?;
         let savepoint = facts
             .savepoint
             .filter(|_| !statement.is_explanation() || planted(Bug::ExplanationBelieved));
@@ -265,7 +265,7 @@ fn refusal(facts: &Facts) -> Option<Error> {
 }
 
 fn only_read_here() -> Error {
-    Error::invalid("The object can only be read here; the statement would write.")
+    Error::invalid("the object is read-only here, but the statement would write")
         .with_code(SQL_REFUSED)
 }
 
@@ -273,7 +273,7 @@ fn check_parameters(wanted: usize, got: usize) -> Result<()> {
     if wanted == got {
         return Ok(());
     }
-    Err(failed(format!("The statement takes {wanted} parameters and got {got}.")))
+    Err(failed(format!("expected {wanted} parameters for the statement, got {got}")))
 }
 
 /// The text without what comes before its first statement: blanks, comments and semicolons.

@@ -217,13 +217,13 @@ pub(super) fn is_reserved(name: &str) -> bool {
 
 /// What is said of such a name.
 pub(super) fn refuse_reserved(name: &str) -> String {
-    format!("the name {name}: what begins with {RESERVED}_ is dotdo's own and can only be read")
+    format!("the name {name}: names with {RESERVED}_ are reserved and read-only")
 }
 
 fn refuse_module(module: &str) -> Option<String> {
     let known = MODULES.iter().any(|name| name.eq_ignore_ascii_case(module));
     (!known).then(|| {
-        format!("a virtual table of the module {module} (there are {})", MODULES.join(", "))
+        format!("a virtual table of the module {module} (available are {})", MODULES.join(", "))
     })
 }
 

@@ -112,7 +112,7 @@ impl Handle {
     /// Runs statements of ours that return nothing of interest.
     pub(super) fn execute(&self, sql: &str) -> Result<()> {
         let text = CString::new(sql)
-            .map_err(|_| Error::invalid("A statement contains a NUL character."))?;
+            .map_err(|_| Error::invalid("the statement contains a NUL character"))?;
         let _entered = self.account.enter(Caller::Own);
         // SAFETY: the text is a C string; no callback and no message pointer are given.
         let code = unsafe {
@@ -124,7 +124,7 @@ impl Handle {
     /// Prepares one statement of ours.
     pub(super) fn prepare(&self, sql: &str) -> Result<Statement> {
         let (statement, _) = Statement::prepare(self, sql, Caller::Own)?;
-        statement.ok_or_else(|| Error::internal("An empty statement was prepared."))
+        statement.ok_or_else(|| Error::internal("an empty statement was prepared"))
     }
 
     /// Whether deferred foreign keys are violated, so that a commit would fail.

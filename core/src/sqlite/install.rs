@@ -74,7 +74,7 @@ impl Database {
         self.guard.peek().recorded.set(false);
         ran.map_err(|error| {
             let message =
-                format!("The schema's statement for {} fails: {}", object.name, error.message());
+                format!("the schema's statement for {} fails: {}", object.name, error.message());
             damaged(error, message)
         })
     }
@@ -116,7 +116,7 @@ impl Database {
                 Some(0)
             };
             let missing = || {
-                corrupt(format!("The schema has {}, which none of its tables makes.", object.name))
+                corrupt(format!("the schema has {}, which none of its tables creates", object.name))
             };
             rows.push(CatalogRow { object: object.clone(), root: root.ok_or_else(missing)? });
         }
@@ -124,7 +124,7 @@ impl Database {
             .iter()
             .any(|row| row.root != 0 && !rows.iter().any(|wanted| wanted.root == row.root))
         {
-            return Err(corrupt("The schema lacks a table or an index that its statements make."));
+            return Err(corrupt("the schema lacks a table or an index that its statements create"));
         }
         self.rewrite_schema(&rows)
     }

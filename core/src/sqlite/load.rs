@@ -94,7 +94,7 @@ impl Loader {
             self.database.handle.execute(&format!("REINDEX main.{}", quote(name))).map_err(
                 |error| {
                     let message = format!(
-                        "The rows of the table {name} break its constraints: {}",
+                        "the rows of the table {name} violate its constraints: {}",
                         error.message()
                     );
                     damaged(error, message)
@@ -110,7 +110,7 @@ impl Loader {
     /// `Corrupt` when the header has no such table.
     pub(crate) fn table(&mut self, name: &str) -> Result<TableLoader<'_>> {
         let table = self.database.committed.catalog.table(name);
-        let missing = || corrupt(format!("The schema has no table {name} for the rows."));
+        let missing = || corrupt(format!("the schema has no table {name} for the rows"));
         let table = table.ok_or_else(missing)?;
         let statement = self.database.handle.prepare(&table.insert())?;
         let shape = &table.shape;
@@ -144,7 +144,7 @@ impl Loader {
         database.adopt()?;
         if database.header != header {
             return Err(corrupt(
-                "The restored database has another schema or other counters than its header.",
+                "the restored database differs from its header in the schema or the counters",
             ));
         }
         database.set_purpose(Purpose::Serve)?;
@@ -176,7 +176,7 @@ impl TableLoader<'_> {
         let outcome = self.statement.run(hidden.into_iter().chain(values.iter().copied()));
         outcome.map_err(|error| {
             let message =
-                format!("A row can't be put into the table {}: {}", self.name, error.message());
+                format!("cannot insert a row into the table {}: {}", self.name, error.message());
             damaged(error, message)
         })
     }

@@ -19,7 +19,7 @@ impl Database {
     pub(crate) fn apply(&mut self, changes: &Changes) -> Result<()> {
         self.check()?;
         if self.transaction.is_some() {
-            return Err(Error::internal("Changes were applied inside a transaction."));
+            return Err(Error::internal("changes were applied inside a transaction"));
         }
         if changes.is_empty() {
             return Ok(());
@@ -148,7 +148,7 @@ impl Database {
             self.forget_prepared();
             self.adopt()?;
             if self.header.schema != *schema {
-                let error = misfit("the schema is another one afterwards".to_owned());
+                let error = misfit("the schema differs afterwards".to_owned());
                 self.broken = Some(error.clone());
                 return Err(error);
             }
@@ -241,7 +241,7 @@ pub(super) fn check_width(table: &str, fits: bool) -> Result<()> {
 }
 
 fn misfit(what: String) -> Error {
-    corrupt(format!("The recorded changes don't fit the state before them: {what}."))
+    corrupt(format!("the recorded changes do not fit the previous state: {what}"))
 }
 
 /// Whatever SQLite refuses in a replay, it is the recorded changes that are wrong.

@@ -39,7 +39,7 @@ impl Database {
                 read_by_key(statement, table, values)
             }
             _ => {
-                Err(Error::invalid(format!("The key does not fit the table {}.", table.shape.name)))
+                Err(Error::invalid(format!("the key does not fit the table {}", table.shape.name)))
             }
         })
     }
@@ -67,7 +67,7 @@ impl Database {
     fn table(&self, name: &str) -> Result<&Table> {
         match self.committed.catalog.table(name) {
             Some(table) => Ok(table),
-            None => Err(Error::not_found(format!("There is no table {name}."))),
+            None => Err(Error::not_found(format!("there is no table {name}"))),
         }
     }
 }

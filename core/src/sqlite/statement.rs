@@ -34,7 +34,7 @@ impl Statement {
         let Ok(length) = c_int::try_from(sql.len()) else {
             return Err(Error::new(
                 crate::ErrorKind::TooLarge,
-                "A statement is larger than 2 GiB.",
+                "the statement is larger than 2 GiB",
             ));
         };
         let (db, account) = (handle.raw(), handle.account());

@@ -49,7 +49,7 @@ impl Database {
     pub(crate) fn begin(&mut self, mode: Mode) -> Result<()> {
         self.check()?;
         if self.transaction.is_some() {
-            return Err(Error::internal("A transaction was begun inside another."));
+            return Err(Error::internal("a transaction was started inside another"));
         }
         self.recover_memory()?;
         self.set_purpose(Purpose::Serve)?;
@@ -100,7 +100,7 @@ impl Database {
             self.prepare_commit()?;
         }
         let Some(Transaction { prepared: Some(prepared), .. }) = &mut self.transaction else {
-            return Err(Error::internal("A commit lost what was prepared."));
+            return Err(Error::internal("a commit lost its prepared changes"));
         };
         let (header, layout_changed, events) =
             (prepared.header.take(), prepared.layout_changed, prepared.events);
@@ -112,7 +112,7 @@ impl Database {
         }
         if self.recorder.peek().events != events {
             let error = Error::internal(
-                "SQLite changed rows while it committed, so that the changes taken before are incomplete.",
+                "SQLite changed rows during the commit, so that the collected changes are incomplete",
             );
             self.broken = Some(error.clone());
             return Err(error);
@@ -233,9 +233,7 @@ impl Database {
         }
         if self.handle.is_autocommit() || self.has_written_unallowed() {
             let unexpected = || {
-                Error::internal(
-                    "SQLite ended the transaction, and the statement reported no error.",
-                )
+                Error::internal("SQLite ended the transaction, but the statement reported no error")
             };
             return Err(failure.cloned().unwrap_or_else(unexpected));
         }
@@ -253,7 +251,7 @@ impl Database {
             return Ok(());
         }
         let unknown =
-            || Error::internal(format!("SQLite knows a savepoint {name:?} that was not noticed."));
+            || Error::internal(format!("SQLite has a savepoint {name:?} that was not tracked"));
         let index = open
             .savepoints
             .iter()
@@ -300,7 +298,7 @@ impl Database {
             return Ok(());
         }
         Err(Error::internal(format!(
-            "expected the schema {expected}, got {found}: a change of the schema was not noticed"
+            "expected the schema {expected}, got {found}: a change of the schema was not tracked"
         )))
     }
 
@@ -315,7 +313,7 @@ impl Database {
     pub(super) fn with_transaction<T>(&self, read: impl FnOnce(&Transaction) -> T) -> Result<T> {
         self.check()?;
         match &self.transaction {
-            None => Err(Error::internal("No transaction is open.")),
+            None => Err(Error::internal("no transaction is open")),
             Some(Transaction { lost: Some(error), .. }) => Err(error.clone()),
             Some(open) => Ok(read(open)),
         }

@@ -58,7 +58,7 @@ impl Folder {
     /// written.
     pub(super) fn open(path: &Path, instance: Uuid, time: Arc<StoreTime>) -> Result<Self> {
         let failed = |error: io::Error| {
-            let message = format!("the folder {} can't be used for state: {error}", path.display());
+            let message = format!("cannot use the folder {} for state: {error}", path.display());
             Error::new(ErrorKind::Unavailable, message).with_source(error)
         };
         private::make_folders(path).map_err(failed)?;
@@ -67,14 +67,14 @@ impl Folder {
             root.to_str().map(|root| format!("file://{}", root.trim_end_matches('/')))
         else {
             return Err(Error::invalid(format!(
-                "the folder {} has a name that is not UTF-8",
+                "expected a folder whose name is UTF-8, got {}",
                 path.display()
             )));
         };
         if private::is_open_to_others(&root) {
             tracing::debug!(
                 folder = location,
-                "other users of this machine can look into the state folder; what is in there is closed to them"
+                "other users of this machine can list the state folder; its contents are closed to them"
             );
         }
         let alive = Alive::announce(&root.join(INTERNAL), instance).map_err(failed)?;
@@ -124,7 +124,7 @@ impl Inner {
         if self.alive.is_announced() {
             return Ok(nothing);
         }
-        Err(io::Error::other("the whole folder has vanished; has it been unmounted or removed?"))
+        Err(io::Error::other("the folder is gone; check whether it was unmounted or removed"))
     }
 }
 

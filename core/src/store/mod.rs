@@ -93,14 +93,14 @@ pub struct Entry {
 pub enum StoreError {
     /// The store says that the key has an object already. Proves nothing about whose (a retried or
     /// a lost answer may be one's own).
-    #[error("{key} exists already")]
+    #[error("{key} already exists")]
     Exists {
         /// The key.
         key: Key,
     },
     /// The store did not answer, or answered with a passing error. A write may or may not have
     /// happened.
-    #[error("the store did not do `{operation}` of {key}: {reason}")]
+    #[error("the store failed to {operation} {key}: {reason}")]
     Unavailable {
         /// What was asked, such as `put`.
         operation: &'static str,
@@ -111,7 +111,7 @@ pub enum StoreError {
     },
     /// The store refused, until somebody does something: credentials, permissions, a missing
     /// bucket, a full disk, an unsupported operation.
-    #[error("the store refuses `{operation}` of {key}: {reason}")]
+    #[error("the store refused to {operation} {key}: {reason}")]
     Refused {
         /// What was asked.
         operation: &'static str,

@@ -173,8 +173,7 @@ fn broken(promise: &str) -> Result<(), Failure> {
 
 fn refusal(bucket: &dyn Bucket, promise: &str) -> Error {
     let message = format!(
-        "the store {} is refused: {promise}. Without create-if-absent two servers could both believe that they wrote, and writes would be \
-         lost. Use a store that has it (Amazon S3, R2, GCS, Azure, Tigris, SeaweedFS 4 or a local folder), or a newer version of this one",
+        "the store {} can't be used: {promise}. Without create-if-absent two servers could both believe that they wrote, and writes would be lost. Use a store that supports it (Amazon S3, R2, GCS, Azure, Tigris, SeaweedFS 4 or a local folder), or a newer version of this one",
         bucket.location()
     );
     Error::new(ErrorKind::StoreRefused, message)
@@ -187,7 +186,7 @@ fn unanswered(bucket: &dyn Bucket, error: &StoreError) -> Error {
             ErrorKind::StoreRefused,
             "can't be used; check the bucket's name, the endpoint and the credentials",
         ),
-        _ => (ErrorKind::Unavailable, "can't be probed now"),
+        _ => (ErrorKind::Unavailable, "cannot be probed now"),
     };
     Error::new(kind, format!("the store {} {what}: {error}", bucket.location()))
         .with_details(serde_json::json!({ "store": bucket.location() }))

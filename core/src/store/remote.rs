@@ -69,7 +69,7 @@ impl Remote {
         tokio::select! {
             (result, answer) = watched => result.map_err(|error| Failure::Told(error, answer)),
             () = self.clock.sleep(time_max) => {
-                Err(Failure::Late(asked.unavailable(format!("no answer within {} s", time_max.as_secs()))))
+                Err(Failure::Late(asked.unavailable(format!("no response within {} s", time_max.as_secs()))))
             }
         }
     }
@@ -163,7 +163,7 @@ impl Bucket for Remote {
             .await
             .map_err(|failure| self.error(asked, failure))?;
         if bytes.len() != length {
-            return Err(asked.unavailable(format!("{} of {length} bytes came", bytes.len())));
+            return Err(asked.unavailable(format!("expected {length} bytes, got {}", bytes.len())));
         }
         Ok(Some(Stored { bytes, modified_ms }))
     }

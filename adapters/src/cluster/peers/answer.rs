@@ -55,7 +55,7 @@ pub(crate) fn kind_named(kind: ErrorKind) -> &'static str {
 pub(crate) fn error_from(kind: &str, headers: &HeaderMap, body: &Bytes) -> Error {
     let kind = KINDS.into_iter().find(|known| known.code() == kind).unwrap_or(ErrorKind::Internal);
     let Ok(told) = serde_json::from_slice::<Told>(body) else {
-        return Error::new(kind, "the object's owner failed, and did not say how");
+        return Error::new(kind, "the owner of the object failed without details");
     };
     let mut error = Error::new(kind, told.error).with_code(kept(&told.code).unwrap_or(kind.code()));
     if let Some(details) = told.details {

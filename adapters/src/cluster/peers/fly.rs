@@ -49,20 +49,20 @@ impl Peers for Replay {
         if !journey.chain.is_empty() || journey.delivery.is_some() {
             return not_taken(
                 request,
-                "Fly's proxy replays what comes from outside, and an object has sent this",
+                "Fly's proxy replays requests from clients only, but an object sent this one",
             );
         }
         if journey.visited.len() >= HOPS_MAX
             || journey.visited.iter().any(|known| known == machine || known == FAILED)
         {
-            return not_taken(request, "it has been there, or at too many servers, already");
+            return not_taken(request, "it was already replayed to that server, or too often");
         }
         if request.body().size_hint().upper().is_none_or(|bytes| bytes > BODY_BYTES_MAX) {
             return not_taken(request, "its body is too large to be replayed");
         }
         let mut visited = journey.visited;
         visited.push(self.machine.clone());
-        let text = format!("another server owns {object}; Fly's proxy brings the request there");
+        let text = format!("another server owns {object}; Fly's proxy delivers the request to it");
         let mut response = Response::new(
             serde_json::json!({ "error": text, "code": "OWNED_ELSEWHERE", "status": 409 }).into(),
         );
@@ -110,6 +110,9 @@ pub(super) fn journey(headers: &HeaderMap) -> Option<Journey> {
 
 /// The error for what must not happen: a machine whose id is none.
 pub(super) fn no_machine(id: &str) -> Error {
-    Error::new(ErrorKind::Invalid, format!("FLY_MACHINE_ID is {id:?}, which is no machine's id"))
-        .with_code("BAD_CONFIG")
+    Error::new(
+        ErrorKind::Invalid,
+        format!("FLY_MACHINE_ID: expected the id of a machine, got {id:?}"),
+    )
+    .with_code("BAD_CONFIG")
 }

@@ -52,7 +52,7 @@ impl ForwardedRequests {
             Self::Peers(me) if values.next().is_none() => arrival(*me, value).map_err(refused),
             Self::Peers(_) => Err(refused("it has two of these headers")),
             Self::Closed | Self::Fly => {
-                Err(refused("this server takes no requests of other servers"))
+                Err(refused("this server does not accept requests from other servers"))
             }
         })
     }
@@ -73,7 +73,7 @@ impl ForwardedRequests {
 }
 
 fn arrival(me: Uuid, value: &HeaderValue) -> Result<ForwardedRequest, &'static str> {
-    let envelope = Envelope::opened(value).ok_or("the header dotdo-peer can't be read")?;
+    let envelope = Envelope::opened(value).ok_or("cannot parse the header dotdo-peer")?;
     if envelope.to != me {
         return Err("it is for another server");
     }
@@ -128,7 +128,7 @@ impl ForwardedRequest {
             head.extensions.insert(ClientAddress(client));
         }
         let bad = |cause: &dyn std::fmt::Display| {
-            Error::invalid(format!("a peer sent a request that can't be one: {cause}"))
+            Error::invalid(format!("a peer sent an invalid request: {cause}"))
         };
         head.uri = self.envelope.uri.parse().map_err(|cause| bad(&cause))?;
         head.headers.remove(header::HOST);

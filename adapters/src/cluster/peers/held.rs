@@ -80,7 +80,7 @@ impl http_body::Body for Held {
                 return Poll::Pending;
             }
             let Some(body) = state.body.take() else {
-                return Poll::Ready(Some(Err(Error::internal("the request was taken back"))));
+                return Poll::Ready(Some(Err(Error::internal("the request was withdrawn"))));
             };
             drop(state);
             self.body = Some(body);

@@ -40,7 +40,7 @@ pub(crate) async fn own_address(config: &Config, bound: SocketAddr) -> Option<St
                 None => {
                     tracing::warn!(
                         name,
-                        "this server's own address is not found; the others reach it by a name that it may share"
+                        "cannot find this server's own address; other servers reach it by a name that it may share"
                     );
                     format!("http://{name}:{port}")
                 }

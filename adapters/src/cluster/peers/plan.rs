@@ -57,9 +57,9 @@ impl Plan {
             (Forwarding::Auto | Forwarding::FlyReplay, Some(machine), _) => {
                 Err(fly::no_machine(&machine))
             }
-            (Forwarding::FlyReplay, None, _) => Err(lacks(
-                "forwarding is fly-replay, and FLY_MACHINE_ID does not say which machine this is",
-            )),
+            (Forwarding::FlyReplay, None, _) => {
+                Err(lacks("forwarding is fly-replay, but FLY_MACHINE_ID is not set"))
+            }
             (Forwarding::Auto | Forwarding::Proxy, _, Some(secret)) => {
                 let address = checked(address, config.settings.ownership)?;
                 let keys = Keys::new(&secret);
@@ -71,7 +71,7 @@ impl Plan {
                 })
             }
             (Forwarding::Proxy, _, None) => Err(lacks(
-                "forwarding is proxy, and DOTDO_PEER_SECRET is not set; give all servers of the bucket the same",
+                "forwarding is proxy, but DOTDO_PEER_SECRET is not set; set the same secret on all servers of the bucket",
             )),
             (Forwarding::Auto | Forwarding::Off, ..) => Ok(Self::Off),
         }
@@ -148,12 +148,10 @@ impl Plan {
 fn checked(address: Option<String>, ownership: Ownership) -> Result<Option<String>> {
     match address {
         Some(address) if place(&address).is_none() => Err(lacks(&format!(
-            "address is {address:?}; where servers forward to each other it is http://host:port and nothing more: they encrypt what they say \
-             by themselves, at the port where this server listens"
+            "address: expected http://host:port because servers forward to each other, got {address:?}; servers encrypt their connections themselves, on the port that this server listens on"
         ))),
         None if ownership == Ownership::Leased => Err(lacks(
-            "DOTDO_PEER_SECRET is set, and this server listens on every address: set DOTDO_ADDRESS to the one where the others reach it, such as \
-             http://10.0.0.7:8787, or DOTDO_FORWARDING=off",
+            "DOTDO_PEER_SECRET is set, but this server listens on all addresses; set DOTDO_ADDRESS to the one under which other servers reach it, such as http://10.0.0.7:8787, or set DOTDO_FORWARDING=off",
         )),
         address => Ok(address),
     }

@@ -182,7 +182,7 @@ impl Proxy {
             }
             if missed >= PINGS_MISSED_MAX {
                 return Err(PeerError::Unknown {
-                    reason: "it does not even say that it lives".to_owned(),
+                    reason: "it does not respond to keep-alives".to_owned(),
                 });
             }
         }
@@ -205,7 +205,7 @@ impl Proxy {
             return Ok(Passed::Answered(Ok(Response::from_parts(head, body))));
         }
         let unknown = |cause: &dyn std::fmt::Display| PeerError::Unknown {
-            reason: format!("its error broke off: {cause}"),
+            reason: format!("its error ended early: {cause}"),
         };
         let body = Limited::new(body, ERROR_BYTES_MAX)
             .collect()
@@ -248,7 +248,7 @@ impl Peers for Proxy {
             Some(name) => self.understand(&name, answer, had_id).await,
             None => {
                 let status = answer.status().as_u16();
-                Err(call.no_answer("refused", format!("it took the request for none of another server, and answered with status {status}")))
+                Err(call.no_answer("refused", format!("it did not treat the request as one from a server, and answered with status {status}")))
             }
         }
     }
@@ -292,7 +292,7 @@ impl Call {
 fn broken(cause: &hyper::Error) -> Error {
     Error::new(
         ErrorKind::Unavailable,
-        format!("the answer of the object's owner broke off: {cause}"),
+        format!("the response of the object's owner ended early: {cause}"),
     )
 }
 

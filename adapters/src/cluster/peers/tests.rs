@@ -87,7 +87,7 @@ fn a_peer_is_believed_on_a_connection_that_has_proved_it() {
     for closed in [ForwardedRequests::Closed, ForwardedRequests::Fly] {
         assert_eq!(
             ask(&closed, value.clone(), Some(Proven)),
-            Err("this server takes no requests of other servers".to_owned())
+            Err("this server does not accept requests from other servers".to_owned())
         );
     }
 }
@@ -117,11 +117,7 @@ fn a_proof_is_not_enough() {
             HeaderValue::from_static(unreadable),
             Some(Proven),
         );
-        assert_eq!(
-            refusal,
-            Err("the header dotdo-peer can't be read".to_owned()),
-            "{unreadable:?}"
-        );
+        assert_eq!(refusal, Err("cannot parse the header dotdo-peer".to_owned()), "{unreadable:?}");
     }
 }
 

@@ -70,7 +70,7 @@ impl Identity {
     /// `Internal` when the cryptography does not know these kinds of keys.
     pub(super) fn new(keys: &Keys) -> Result<Self> {
         let failed = |cause: rustls::Error| {
-            Error::internal(format!("the servers' TLS can't be prepared: {cause}"))
+            Error::internal(format!("cannot set up TLS between servers: {cause}"))
         };
         Self::made(keys).map_err(failed)
     }
@@ -126,7 +126,7 @@ impl Acceptor {
             Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(PROTOCOL) => Some(stream),
             Ok(Ok(_)) => None,
             Ok(Err(cause)) => {
-                tracing::debug!(%cause, "a connection did not prove that it comes from a server of this bucket");
+                tracing::debug!(%cause, "a connection from another server failed authentication");
                 None
             }
             Err(_) => None,
@@ -151,7 +151,7 @@ fn signer(
 fn public_key(signer: &Arc<dyn SigningKey>) -> std::result::Result<Vec<u8>, rustls::Error> {
     let key = signer
         .public_key()
-        .ok_or_else(|| rustls::Error::General("the key does not say its public half".to_owned()))?;
+        .ok_or_else(|| rustls::Error::General("the key has no public part".to_owned()))?;
     Ok(key.to_vec())
 }
 

@@ -56,10 +56,7 @@ impl Link {
         loop {
             let why = match self.connect().await {
                 Ok(session) => {
-                    tracing::info!(
-                        address,
-                        "Redis is there: servers tell each other in it who owns which object"
-                    );
+                    tracing::info!(address, "connected to Redis for announcements of owners");
                     (pause, was_told) = (PAUSE_MIN, false);
                     match self.serve(session).await {
                         End::Deaf => return,
@@ -73,7 +70,7 @@ impl Link {
                 tracing::warn!(
                     address,
                     why,
-                    "Redis is away: the owners of objects are found in the bucket until it is back"
+                    "Redis is unavailable; owners of objects are found in the bucket until it is back"
                 );
             }
             sleep(pause).await;
@@ -172,7 +169,7 @@ impl Link {
                     tracing::debug!(
                         address = self.shared.address,
                         error = reason(&error),
-                        "Redis does not take what it is told"
+                        "Redis does not accept announcements"
                     );
                     ("failed", Ok(()))
                 }
@@ -248,7 +245,7 @@ async fn ping(connection: &MultiplexedConnection, sink: &mut PubSubSink) -> Resu
 }
 
 fn silent(waited: Duration) -> String {
-    format!("no answer in {} ms", waited.as_millis())
+    format!("no response within {} ms", waited.as_millis())
 }
 
 /// What went wrong, without what a server may have repeated of what it was sent.

@@ -125,7 +125,7 @@ impl Redis {
     pub(crate) fn new(about: &About<'_>, clock: Arc<dyn Clock>) -> Result<Self> {
         let unusable = || {
             Error::invalid(format!(
-                "redis_url can't be used (not shown, it may hold a password); it takes {ACCEPTED}"
+                "redis_url: expected {ACCEPTED}, got another value (not shown, it may contain a password)"
             ))
         };
         let info = understood(about.url.reveal()).ok_or_else(unusable)?;
@@ -264,7 +264,7 @@ impl Shared {
             let address = &self.address;
             tracing::warn!(
                 address,
-                "Redis holds an entry that no server with this peer_secret and a right clock has written; such are ignored, and this is said once"
+                "Redis has an entry that was not written with this peer_secret, or by a server with a wrong clock; such entries are ignored, and this is logged once"
             );
         }
     }

@@ -1,15 +1,15 @@
-//! The ways into the stores, under the names that their own tools use.
+//! Credentials and endpoints of the stores, under the names that the providers' own tools use.
 
 use super::{any, web_address};
 use crate::config::setting::{Kind, Setting, secret, text};
 use crate::config::storage::is_bucket;
 
-/// Whether `text` can be a part of a host's name: services are found at names that are made of it.
+/// Whether `text` can be a label of a host name: the service's host name is made from it.
 fn is_label(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// Whether `text` can be the id or the domain of a directory: it becomes a part of an address.
+/// Whether `text` can be the id or the domain of a directory: it becomes a part of a URL.
 fn is_directory(text: &str) -> bool {
     text.split('.').all(is_label)
 }
@@ -18,94 +18,98 @@ fn is_directory(text: &str) -> bool {
 pub(super) static ACCESS: &[Setting] = &[
     Setting::new(
         "r2.endpoint",
-        text!("an address with http:// or https://", web_address, access.r2.endpoint),
-        "The address of the R2 account.",
+        text!("an http:// or https:// URL", web_address, access.r2.endpoint),
+        "Endpoint of the R2 account.",
     ),
     Setting::new(
         "r2.bucket",
         text!("the name of a bucket", is_bucket, access.r2.bucket),
-        "Alone it means the storage `s3://` with this bucket.",
+        "R2 bucket. Without `storage` it means `s3://` and this bucket.",
     ),
     Setting::new(
         "r2.access_key_id",
         text!("text", any, access.r2.access_key_id),
-        "The public half of the key pair; wins over Amazon's.",
+        "Access key id for R2. Wins over Amazon's.",
     ),
-    Setting::new("r2.secret_access_key", secret!(access.r2.secret_access_key), "The secret half."),
+    Setting::new(
+        "r2.secret_access_key",
+        secret!(access.r2.secret_access_key),
+        "Secret access key for R2.",
+    ),
     Setting::new(
         "aws.endpoint_url",
-        text!("an address with http:// or https://", web_address, access.aws.endpoint_url),
-        "The address of a service that speaks S3, when it is not Amazon's.",
+        text!("an http:// or https:// URL", web_address, access.aws.endpoint_url),
+        "Endpoint of an S3-compatible service other than Amazon's.",
     ),
     Setting::new(
         "aws.endpoint_url_s3",
-        text!("an address with http:// or https://", web_address, access.aws.endpoint_url_s3),
-        "The same, and wins.",
+        text!("an http:// or https:// URL", web_address, access.aws.endpoint_url_s3),
+        "Endpoint of an S3-compatible service. Wins over `AWS_ENDPOINT_URL`.",
     ),
     Setting::new(
         "aws.region",
         text!("letters, digits and hyphens", is_label, access.aws.region),
-        "The region; `us-east-1` when nothing says another, `auto` on R2.",
+        "AWS region. The default is `us-east-1`, and `auto` on R2.",
     ),
     Setting::new(
         "aws.default_region",
         text!("letters, digits and hyphens", is_label, access.aws.default_region),
-        "The region, when `AWS_REGION` says none.",
+        "AWS region if `AWS_REGION` is not set.",
     ),
     Setting::new(
         "aws.access_key_id",
         text!("text", any, access.aws.access_key_id),
-        "The public half of a key pair.",
+        "Access key id for S3.",
     ),
     Setting::new(
         "aws.secret_access_key",
         secret!(access.aws.secret_access_key),
-        "The secret half.",
+        "Secret access key for S3.",
     ),
     Setting::new(
         "aws.session_token",
         secret!(access.aws.session_token),
-        "The third part of temporary keys.",
+        "Session token of temporary credentials for S3.",
     ),
     Setting::new(
         "aws.web_identity_token_file",
         text!("the path of a file", any, access.aws.web_identity_token_file),
-        "A token to exchange for keys, with `AWS_ROLE_ARN`.",
+        "File with a web identity token that is exchanged for credentials, with `AWS_ROLE_ARN`.",
     ),
     Setting::new(
         "aws.role_arn",
         text!("text", any, access.aws.role_arn),
-        "The role to take on with it.",
+        "Role to assume with the web identity token.",
     ),
     Setting::new(
         "aws.role_session_name",
         text!("text", any, access.aws.role_session_name),
-        "The name that audit logs show.",
+        "Session name of the assumed role, as audit logs show it.",
     ),
     Setting::new(
         "aws.container_credentials_relative_uri",
         text!("a path", any, access.aws.container_credentials_relative_uri),
-        "The task's identity; ECS sets it.",
+        "Path of the credentials of an ECS task; ECS sets it.",
     ),
     Setting::new(
         "aws.container_credentials_full_uri",
-        text!("an address", any, access.aws.container_credentials_full_uri),
-        "The pod's identity; EKS sets it.",
+        text!("a URL", any, access.aws.container_credentials_full_uri),
+        "URL of the credentials of an EKS pod; EKS sets it.",
     ),
     Setting::new(
         "aws.container_authorization_token_file",
         text!("the path of a file", any, access.aws.container_authorization_token_file),
-        "The token for it; EKS sets it.",
+        "File with the token for the credentials of an EKS pod; EKS sets it.",
     ),
     Setting::new(
         "google.application_credentials",
         text!("the path of a file", any, access.google.application_credentials),
-        "A service account's key; else the machine's own identity.",
+        "File with the key of a service account. Without it, the machine's own identity is used.",
     ),
     Setting::new(
         "google.service_account_key",
         secret!(access.google.service_account_key),
-        "The same as JSON, and wins.",
+        "Key of a service account as JSON. Wins over `GOOGLE_APPLICATION_CREDENTIALS`.",
     ),
     Setting::new(
         "azure.storage_account",
@@ -114,31 +118,40 @@ pub(super) static ACCESS: &[Setting] = &[
             is_label,
             access.azure.storage_account
         ),
-        "The storage account; `az://` needs it.",
+        "Storage account. `az://` requires it.",
     )
     .with_aliases(&["AZURE_STORAGE_ACCOUNT_NAME"]),
-    Setting::new("azure.storage_key", secret!(access.azure.storage_key), "The account's key.")
-        .with_aliases(&["AZURE_STORAGE_ACCOUNT_KEY"]),
+    Setting::new(
+        "azure.storage_key",
+        secret!(access.azure.storage_key),
+        "Access key of the storage account.",
+    )
+    .with_aliases(&["AZURE_STORAGE_ACCOUNT_KEY"]),
     Setting::new(
         "azure.storage_sas_token",
         secret!(access.azure.storage_sas_token),
-        "A shared access signature.",
+        "Shared access signature for the storage account.",
     ),
     Setting::new(
         "azure.federated_token_file",
         text!("the path of a file", any, access.azure.federated_token_file),
-        "A token to exchange, with the two below; else the machine's own identity.",
+        "File with a token that is exchanged for credentials, with `AZURE_CLIENT_ID` and \
+         `AZURE_TENANT_ID`. Without it, the machine's own identity is used.",
     ),
     Setting::new(
         "azure.identity_endpoint",
-        text!("an address", any, access.azure.identity_endpoint),
-        "Where an app gets tokens for its identity; App Service and Functions set it.",
+        text!("a URL", any, access.azure.identity_endpoint),
+        "URL at which an app gets tokens for its identity; App Service and Functions set it.",
     )
     .with_aliases(&["IDENTITY_ENDPOINT"]),
-    Setting::new("azure.client_id", text!("text", any, access.azure.client_id), "The application."),
+    Setting::new(
+        "azure.client_id",
+        text!("text", any, access.azure.client_id),
+        "Client id of the application.",
+    ),
     Setting::new(
         "azure.tenant_id",
         text!("a directory's id or domain", is_directory, access.azure.tenant_id),
-        "The directory.",
+        "Tenant id (directory) of the application.",
     ),
 ];

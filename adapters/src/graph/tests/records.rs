@@ -22,7 +22,7 @@ async fn a_relationship_is_known_once() {
     assert_eq!((error.code(), error.details()), ("CONFLICT", Some(&json!({"id": "r"}))));
     assert_eq!(
         error.message(),
-        "\"ada\" \"owns\" \"car\" is known already, as the relationship \"r\""
+        "\"ada\" \"owns\" \"car\" already exists as the relationship \"r\""
     );
     world
         .ok(

@@ -152,7 +152,7 @@ async fn branches_keep_apart_what_has_the_same_id() {
         world.send("GET", "/things/w", Value::Null).await.expect_err("it is on another branch");
     assert_eq!(
         error.message(),
-        "there is no thing \"w\" on the branch \"main\"; other branches that know it: a b"
+        "there is no thing \"w\" on the branch \"main\"; it exists on the branches a b"
     );
     world.ok("POST", "/things", json!({"id": "w", "name": "main's"})).await;
     world.ok("PATCH", "/things/w?branch=a%20b", json!({"name": "b's"})).await;

@@ -111,7 +111,7 @@ async fn a_client_that_does_not_read_its_response_is_let_go() {
         .expect("a request");
     let answer = sender.send_request(request).await.expect("the head of an answer");
     drop(connection.await.expect("the server ends the connection"));
-    assert!(answer.into_body().collect().await.is_err(), "the body broke off");
+    assert!(answer.into_body().collect().await.is_err(), "the body ended early");
     assert!(server.is_well().await);
 }
 

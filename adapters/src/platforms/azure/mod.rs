@@ -56,11 +56,11 @@ impl<O: Objects> Invocations<O> {
                     true => Error::new(
                         ErrorKind::TooLarge,
                         format!(
-                            "the request's payload has more than {} bytes",
+                            "expected a payload of at most {} bytes, got a larger one",
                             self.payload_bytes_max
                         ),
                     ),
-                    false => Error::invalid(format!("the payload broke off: {cause}"))
+                    false => Error::invalid(format!("the payload ended early: {cause}"))
                         .with_code("BODY_BROKEN"),
                 }
             })?;
@@ -84,7 +84,7 @@ impl<O: Objects> Front for Invocations<O> {
         if head.method != Method::POST {
             // The host asks at its start whether anybody listens; any answer will do.
             let error = Error::not_found(
-                "this program takes invocations from its Functions host, by POST; azure_functions.mode is payload",
+                "expected an invocation from the Functions host, which is a POST, because azure_functions.mode is payload",
             );
             return self.edge.refuse(&head, error);
         }

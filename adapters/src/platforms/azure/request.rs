@@ -66,8 +66,7 @@ enum Values {
 /// `Invalid` when it is none, or when its body did not survive the way into the payload.
 pub(super) fn described(payload: &[u8]) -> Result<http::Request<Full<Bytes>>> {
     let trigger = serde_json::from_slice::<Payload>(payload).map_err(|cause| {
-        let message =
-            format!("this is no invocation by an HTTP trigger that is called req: {cause}");
+        let message = format!("expected an invocation by an HTTP trigger named req: {cause}");
         Error::invalid(message).with_code("BAD_INVOCATION")
     })?;
     let Trigger { url, method, headers, body } = trigger.data.req;
@@ -81,7 +80,7 @@ pub(super) fn described(payload: &[u8]) -> Result<http::Request<Full<Bytes>>> {
     OF_THE_CONNECTION.iter().for_each(|name| drop(headers.remove(name)));
     let mut request = http::Request::new(Full::new(body));
     *request.method_mut() = Method::from_bytes(method.as_bytes())
-        .map_err(|_| bad(&format!("{method:?} is no method")))?;
+        .map_err(|_| bad(&format!("expected a method, got {method:?}")))?;
     *request.uri_mut() = target(&url)?;
     *request.headers_mut() = headers;
     Ok(request)
@@ -106,21 +105,21 @@ fn target(url: &str) -> Result<Uri> {
     };
     PathAndQuery::try_from(text)
         .map(Uri::from)
-        .map_err(|cause| bad(&format!("the URL of the request can't be used: {cause}")))
+        .map_err(|cause| bad(&format!("cannot parse the URL of the request: {cause}")))
 }
 
 fn all(given: BTreeMap<String, Values>) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, values) in given {
         let key = HeaderName::try_from(&*name)
-            .map_err(|_| bad(&format!("{name:?} is no name of a header")))?;
+            .map_err(|_| bad(&format!("expected the name of a header, got {name:?}")))?;
         let values = match values {
             Values::Several(values) => values,
             Values::One(value) => vec![value],
         };
         for value in values {
             let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
-                bad(&format!("the value of {name} has characters that no header may have"))
+                bad(&format!("the value of the header {name} has characters that are not allowed"))
             })?;
             headers.append(&key, value);
         }
@@ -138,7 +137,7 @@ fn whole(body: Option<String>, headers: &HeaderMap) -> Result<Bytes> {
         if announced.is_some_and(|bytes| bytes > 0)
             || headers.contains_key(header::TRANSFER_ENCODING)
         {
-            let message = "the Functions host passes bodies on only with a Content-Length; send one, or let the host proxy HTTP (azure_functions.mode = \"http\")";
+            let message = "the Functions host forwards bodies only with a Content-Length; send one, or let the host proxy HTTP (azure_functions.mode = \"http\")";
             return Err(Error::invalid(message).with_code("LENGTH_REQUIRED"));
         }
         return Ok(Bytes::new());
@@ -152,8 +151,7 @@ fn whole(body: Option<String>, headers: &HeaderMap) -> Result<Bytes> {
     if fits(text.as_bytes()) && !text.contains(REPLACEMENT) {
         return Ok(text.into());
     }
-    let message = "the Functions host took the body for text, and it is not UTF-8: send it with Content-Type: application/octet-stream, or let the host \
-                   proxy HTTP (azure_functions.mode = \"http\")";
+    let message = "the Functions host treated the body as text, but it is not UTF-8; send it with Content-Type: application/octet-stream, or let the host proxy HTTP (azure_functions.mode = \"http\")";
     Err(Error::invalid(message).with_code("BODY_NOT_TEXT"))
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn payload(answer: Response, method: &Method) -> String {
     let output = match output(answer, method).await {
         Ok(output) => output,
         Err(error) => {
-            tracing::error!(request_id = ?id, error = ?error, "an answer can't be sent as a payload");
+            tracing::error!(request_id = ?id, error = ?error, "cannot send a response as a payload");
             refused(&error, &id).await
         }
     };
@@ -36,7 +36,7 @@ pub(super) async fn payload(answer: Response, method: &Method) -> String {
 async fn output(answer: Response, method: &Method) -> Result<Value> {
     let (head, body) = answer.into_parts();
     let unread = |cause: Box<dyn std::error::Error + Send + Sync>| {
-        unsendable(&format!("its body could not be read: {cause}"))
+        unsendable(&format!("cannot read its body: {cause}"))
     };
     let body = Limited::new(body, BYTES_MAX).collect().await.map_err(unread)?.to_bytes();
     let body =
@@ -79,7 +79,7 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Result<String> {
         })
         .collect::<Result<_>>()?;
     if *name == header::SET_COOKIE && values.len() > 1 {
-        return Err(unsendable("it sets several cookies, and a payload holds one"));
+        return Err(unsendable("it sets several cookies, but a payload holds one"));
     }
     Ok(values.join(", "))
 }
@@ -87,8 +87,7 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Result<String> {
 /// The error of a request that was done, and whose answer is lost.
 fn unsendable(why: &str) -> Error {
     let message = format!(
-        "the request was done, but its answer can't be sent in the payload of an Azure function: {why}; let the Functions host proxy HTTP \
-         (azure_functions.mode = \"http\")"
+        "the request was executed, but its response can't be sent in the payload of an Azure function: {why}; let the Functions host proxy HTTP (azure_functions.mode = \"http\")"
     );
     Error::new(ErrorKind::Internal, message).with_code("UNSENDABLE_ANSWER")
 }

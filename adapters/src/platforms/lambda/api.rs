@@ -79,8 +79,11 @@ impl Api {
         };
         if !self.send(request).await {
             // Where nothing of the answer has left, nobody would ever hear of this event again.
-            self.fail(ticket, &Error::internal("the answer broke off").with_code("ANSWER_BROKEN"))
-                .await;
+            self.fail(
+                ticket,
+                &Error::internal("the response ended early").with_code("ANSWER_BROKEN"),
+            )
+            .await;
         }
     }
 
@@ -113,10 +116,10 @@ impl Api {
             Ok(answer) if answer.status().is_success() => {}
             Ok(answer) => tracing::error!(
                 status = answer.status().as_u16(),
-                "Lambda's runtime API did not take an answer"
+                "Lambda's runtime API did not accept a response"
             ),
             Err(cause) => {
-                tracing::error!(cause, "an answer did not get to Lambda's runtime API as a whole");
+                tracing::error!(cause, "a response did not reach Lambda's runtime API completely");
                 return false;
             }
         }

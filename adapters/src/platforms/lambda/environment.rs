@@ -35,7 +35,7 @@ impl Environment {
             number("AWS_LAMBDA_MAX_CONCURRENCY", given("AWS_LAMBDA_MAX_CONCURRENCY"))?.unwrap_or(1);
         if given("AWS_LAMBDA_INITIALIZATION_TYPE").as_deref() == Some("snap-start") {
             return Err(wrong(
-                "SnapStart would run copies of one started process, which the bucket could not tell apart: turn it off for this function",
+                "SnapStart runs copies of one process, which would be indistinguishable to the bucket; turn it off for this function",
             ));
         }
         Ok(Self { api, concurrency, memory_bytes: u64::from(megabytes) << 20 })
@@ -50,13 +50,12 @@ impl Environment {
 pub(super) fn api(get: impl Fn(&str) -> Option<String>) -> Result<String> {
     let Some(api) = get("AWS_LAMBDA_RUNTIME_API").filter(|value| !value.is_empty()) else {
         return Err(wrong(
-            "this looks like AWS Lambda, but AWS_LAMBDA_RUNTIME_API, which tells where requests come from, is not set: Lambda sets it for the \
-             program that it starts (`bootstrap`); set DOTDO_PLATFORM=http to serve HTTP on a port",
+            "this looks like AWS Lambda, but AWS_LAMBDA_RUNTIME_API is not set, which Lambda sets for the program that it starts (`bootstrap`); to serve HTTP on a port, set DOTDO_PLATFORM=http",
         ));
     };
     if api.parse::<Uri>().ok().as_ref().and_then(Uri::authority).is_none() {
         return Err(wrong(format!(
-            "AWS_LAMBDA_RUNTIME_API is {api:?}; it takes an address such as 127.0.0.1:9001"
+            "AWS_LAMBDA_RUNTIME_API: expected an address such as 127.0.0.1:9001, got {api:?}"
         )));
     }
     Ok(api)
@@ -64,13 +63,13 @@ pub(super) fn api(get: impl Fn(&str) -> Option<String>) -> Result<String> {
 
 fn number<T: std::str::FromStr>(name: &str, value: Option<String>) -> Result<Option<T>> {
     let read = |value: String| {
-        value.parse().map_err(|_| wrong(format!("{name} is {value:?}; it takes a whole number")))
+        value.parse().map_err(|_| wrong(format!("{name}: expected a whole number, got {value:?}")))
     };
     value.map(read).transpose()
 }
 
 fn missing(name: &str) -> Error {
-    wrong(format!("AWS_LAMBDA_RUNTIME_API is set, but {name}, which Lambda sets as well, is not"))
+    wrong(format!("AWS_LAMBDA_RUNTIME_API is set, but {name}, which Lambda also sets, is not"))
 }
 
 fn wrong(message: impl Into<String>) -> Error {

@@ -67,7 +67,7 @@ impl<O: Objects> Invocations<O> {
                 .catch_unwind()
                 .await;
         match answered.unwrap_or_else(|_| {
-            Err(Error::internal("the adapter failed while it answered; its log says why"))
+            Err(Error::internal("the adapter failed while it answered; its log has details"))
         }) {
             Ok(answer) => self.api.answer(&ticket, answer).await,
             Err(error) => self.api.fail(&ticket, &error).await,
@@ -143,7 +143,7 @@ impl<O: Objects> Invocations<O> {
         let until = deadline.map_or(most, |deadline| deadline.min(most));
         if timeout_at(until, self.edge.objects().settle()).await.is_err() {
             tracing::debug!(
-                "work that answered requests have left behind goes on in the next invocation"
+                "background work of answered requests continues in the next invocation"
             );
         }
     }
@@ -184,20 +184,18 @@ fn refused(error: &Error, context: &Context) -> Response {
 
 fn unknown(cause: &str) -> Error {
     let message = format!(
-        "this event is none of a REST API, an HTTP API, a load balancer or a function URL: {cause}"
+        "expected an event of a REST API, an HTTP API, a load balancer or a function URL: {cause}"
     );
     Error::invalid(message).with_code("BAD_EVENT")
 }
 
 fn nobody_vouched() -> Error {
-    let message = "nobody has found out who sent this request: let AWS do so (a function URL with AuthType AWS_IAM, an API with IAM or an \
-                   authorizer), ask for tokens (DOTDO_AUTH_TOKENS), or, where everybody who can invoke this function may, set \
-                   DOTDO_ALLOW_UNAUTHENTICATED=1";
+    let message = "the sender of this request is not authenticated; let AWS authenticate it (a function URL with AuthType AWS_IAM, an API with IAM or an authorizer), require tokens (DOTDO_AUTH_TOKENS), or, if anyone who can invoke this function may use it, set DOTDO_ALLOW_UNAUTHENTICATED=1";
     Error::new(ErrorKind::Forbidden, message).with_code("UNAUTHENTICATED_EVENT")
 }
 
 fn too_late() -> Error {
-    let message = "the function's time is nearly over, and the request is not answered; it may or may not be carried out";
+    let message = "the function is about to time out before the request was answered; it may or may not be executed";
     Error::new(ErrorKind::TimedOut, message).with_code("FUNCTION_TIMEOUT")
 }
 

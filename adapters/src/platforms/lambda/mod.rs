@@ -44,7 +44,7 @@ pub(crate) async fn serve(app: App, mut found: Found) -> Result<Ended> {
     let environment = Environment::new(|name| std::env::var(name).ok())?;
     if found.config.settings.ownership == Ownership::Leased {
         return Err(Error::invalid(
-            "a process that is frozen between requests can't tell how old its leases are: on AWS Lambda, ownership is per-request",
+            "expected ownership per-request on AWS Lambda, got leased: a process that is frozen between requests can't tell the age of its leases",
         )
         .with_code("BAD_CONFIG"));
     }
@@ -66,15 +66,18 @@ pub(crate) async fn serve(app: App, mut found: Found) -> Result<Ended> {
     };
     if found.config.allow_unauthenticated && !found.config.edge.auth.is_on() {
         tracing::warn!(
-            "unauthenticated: whoever may invoke this function can read and write every object"
+            "authentication is off: anyone who may invoke this function can read and write every object"
         );
     }
     end_in_order(Arc::clone(&program.edge), running, found.config.shutdown).await?;
     program.announce("polling", &environment.api);
     let lost = |cause| {
-        Error::new(ErrorKind::Unavailable, "Lambda's runtime API was lost")
-            .with_code(LOST)
-            .with_source(cause)
+        Error::new(
+            ErrorKind::Unavailable,
+            "the connection to the connection to the connection to Lambda's runtime API was lost",
+        )
+        .with_code(LOST)
+        .with_source(cause)
     };
     invocations.run().await.map(|()| Ended::InOrder).map_err(lost)
 }
@@ -95,7 +98,7 @@ async fn end_in_order<O: Objects>(
         let started = Instant::now();
         tracing::info!(deadline_ms = deadline.as_millis(), "stopping");
         if timeout(deadline / 2, running.write()).await.is_err() {
-            tracing::warn!("requests are still running; their objects are stopped under them");
+            tracing::warn!("requests are still running; stopping their objects anyway");
         }
         edge.objects().shutdown(deadline.saturating_sub(started.elapsed())).await;
         tracing::info!("stopped");
@@ -105,7 +108,7 @@ async fn end_in_order<O: Objects>(
     registered.map_err(|_| {
         Error::new(
             ErrorKind::Unavailable,
-            "Lambda's extension API did not let this process register for its end",
+            "Lambda's extension API refused to register this process for the shutdown event",
         )
     })
 }

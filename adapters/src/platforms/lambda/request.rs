@@ -205,7 +205,7 @@ impl Parts {
             None => Bytes::new(),
             Some(text) if self.is_base64 => {
                 let broken = |cause| {
-                    Error::invalid("the event's body is not the base64 that it says it is")
+                    Error::invalid("the body of the event is marked as base64 but is not")
                         .with_code("BAD_EVENT")
                         .with_source(cause)
                 };
@@ -217,7 +217,7 @@ impl Parts {
             if self.query.is_empty() { self.path } else { format!("{}?{}", self.path, self.query) };
         let mut request = http::Request::new(Full::new(body));
         *request.uri_mut() = target.parse().map_err(|cause| {
-            Error::invalid("the event's path can't be that of a request")
+            Error::invalid("expected the path of a request in the event")
                 .with_code("BAD_EVENT")
                 .with_source(cause)
         })?;

@@ -58,7 +58,7 @@ pub(super) async fn whole(response: Response, front: Front) -> Answer {
         Err(error) => error,
     };
     let id = head.headers.get(REQUEST_ID_HEADER).cloned().unwrap_or(HeaderValue::from_static(""));
-    tracing::error!(request_id = ?id, error = ?error, "a response could not be sent");
+    tracing::error!(request_id = ?id, error = ?error, "cannot send a response");
     let (mut head, body) = refusal(&error, &id).into_parts();
     head.headers.insert(REQUEST_ID_HEADER, id);
     Answer::Whole(document(front, &head, &body.bytes().await.unwrap_or_default()).0)
@@ -75,8 +75,7 @@ async fn collected(body: Body, bounds: &Bounds) -> Result<Bytes> {
 fn too_large(bounds: &Bounds) -> Error {
     let (text, binary) = (bounds.body, bounds.body / 4 * 3);
     let message = format!(
-        "the request was carried out, but its response does not fit into one answer, which has {text} bytes of text or {binary} of anything else; \
-         function URLs and REST APIs can take larger ones piece by piece (DOTDO_LAMBDA_STREAMING)"
+        "the request was executed, but its response is larger than the {text} bytes of text or {binary} bytes of other data that Lambda accepts; function URLs and REST APIs can stream larger ones (DOTDO_LAMBDA_STREAMING)"
     );
     let details = serde_json::json!({ "textBytesMax": text, "binaryBytesMax": binary });
     Error::new(ErrorKind::Handler, message).with_code("RESPONSE_TOO_LARGE").with_details(details)
@@ -206,7 +205,7 @@ pub(super) fn in_pieces(
     let first = stream::iter([Ok(Bytes::from(document)), Ok(Bytes::from_static(&DELIMITER))]);
     let body = if has_body(head.status) { body } else { Body::empty() };
     let pieces = BodyDataStream::new(body)
-        .inspect_err(|error| tracing::error!(?error, "a response broke off"));
+        .inspect_err(|error| tracing::error!(?error, "a response ended early"));
     let end = stream::once(last).filter_map(|()| std::future::ready(None));
     Answer::InPieces(Body::new(StreamBody::new(first.chain(pieces).chain(end).map_ok(Frame::data))))
 }

@@ -26,7 +26,9 @@ pub(crate) fn report(error: &Error) {
     {
         runtime.block_on(async {
             if timeout(PATIENCE, Api::new(&address).fail_start(error)).await.is_err() {
-                tracing::warn!("Lambda's runtime API did not take the report of the failed start");
+                tracing::warn!(
+                    "Lambda's runtime API did not accept the report of the failed start"
+                );
             }
         });
     }

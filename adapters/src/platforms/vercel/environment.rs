@@ -36,20 +36,19 @@ impl Endpoint {
             && !is_socket(Path::new(path))
         {
             return Err(wrong(format!(
-                "{IPC_PATH} is {path:?}, where no socket is; Vercel sets it to one that it listens on"
+                "{IPC_PATH}: expected the path of a socket, which Vercel sets, got {path:?}"
             )));
         }
         let is_local = socket.is_none();
         match port {
             None if is_local => Err(wrong(format!(
-                "the platform is vercel, but neither {IPC_PATH} nor {DEV_PORT} is set: Vercel sets the one where it runs a function, and \
-                 `vercel dev` the other; anywhere else, DOTDO_PLATFORM=http serves on a port"
+                "the platform is vercel, but neither {IPC_PATH} nor {DEV_PORT} is set: Vercel sets the first for functions, and `vercel dev` the second; to serve HTTP on a port, set DOTDO_PLATFORM=http"
             ))),
             None => Ok(Self { port: PORT, is_local }),
             Some(text) => match text.parse() {
                 Ok(port) if port > 0 => Ok(Self { port, is_local }),
                 _ => Err(wrong(format!(
-                    "{DEV_PORT} is {text:?}; it takes a port, a number from 1 to 65535"
+                    "{DEV_PORT}: expected a port number from 1 to 65535, got {text:?}"
                 ))),
             },
         }
@@ -69,13 +68,13 @@ impl Endpoint {
         }
         if config.allow_unauthenticated {
             tracing::warn!(
-                "unauthenticated: whoever gets past Vercel's Deployment Protection can read and write every object"
+                "authentication is off: anyone who passes Vercel's Deployment Protection can read and write every object"
             );
             return Ok(());
         }
-        let message = "a function on Vercel can be reached from everywhere, and nobody would have to prove who they are: set \
-                       DOTDO_AUTH_TOKENS to a token that clients send (`openssl rand -hex 32` makes a good one), or turn on Vercel's \
-                       Deployment Protection and set DOTDO_ALLOW_UNAUTHENTICATED=1";
+        let message = "a function on Vercel accepts requests from everywhere without authentication: set DOTDO_AUTH_TOKENS to \
+                       a token that clients send (to generate one, run `openssl rand -hex 32`), or turn on Vercel's Deployment \
+                       Protection and set DOTDO_ALLOW_UNAUTHENTICATED=1";
         Err(Error::new(ErrorKind::Forbidden, message).with_code("UNAUTHENTICATED_ADDRESS"))
     }
 
@@ -138,12 +137,12 @@ mod tests {
         ));
         assert!(
             refusal(&[(IPC_PATH, "/nowhere/at.all"), (DEV_PORT, "4711")])
-                .starts_with("VERCEL_IPC_PATH is \"/nowhere/at.all\", where no")
+                .starts_with("VERCEL_IPC_PATH: expected the path of a socket")
         );
         for port in ["0", "65536", "http", "-1", "30 00"] {
             assert_eq!(
                 refusal(&[(DEV_PORT, port)]),
-                format!("VERCEL_DEV_PORT is {port:?}; it takes a port, a number from 1 to 65535")
+                format!("VERCEL_DEV_PORT: expected a port number from 1 to 65535, got {port:?}")
             );
         }
     }

@@ -64,7 +64,7 @@ pub(crate) async fn serve(app: App, found: Found, mut signals: Signals) -> Resul
     tracing::info!(
         signal,
         deadline_ms = found.config.shutdown.as_millis(),
-        "stopping; a second signal ends at once"
+        "shutting down; a second signal ends the process at once"
     );
     let requests = async {
         // The runtime knows of SIGTERM only, and finishes its requests when it gets it.
@@ -72,14 +72,14 @@ pub(crate) async fn serve(app: App, found: Found, mut signals: Signals) -> Resul
             && !is_drained
             && let Err(cause) = serving.await
         {
-            tracing::warn!(%cause, "the runtime failed while it finished its requests");
+            tracing::warn!(%cause, "the runtime failed while it finished requests");
         }
     };
     Ok(stop(requests, program.edge.objects(), found.config.shutdown, &mut signals).await)
 }
 
 fn not_served(endpoint: &Endpoint, cause: &(dyn std::error::Error + Send + Sync)) -> Error {
-    let message = format!("{} can't be listened on: {cause}", endpoint.address());
+    let message = format!("cannot listen on {}: {cause}", endpoint.address());
     Error::new(ErrorKind::Unavailable, message).with_code("BAD_ADDRESS")
 }
 
@@ -97,7 +97,10 @@ async fn answer<O: Objects>(
         // Whoever holds the life never sends; it is dropped with the response.
         let _ = over.await;
         if tokio::time::timeout(SETTLE_MAX, objects.objects().settle()).await.is_err() {
-            tracing::warn!("work behind the responses takes longer than {} s; it goes on with the next request", SETTLE_MAX.as_secs());
+            tracing::warn!(
+                "background work takes longer than {} s; it continues with the next request",
+                SETTLE_MAX.as_secs()
+            );
         }
     });
     let response = edge.answer(original(request).map(Inbound::new)).await;

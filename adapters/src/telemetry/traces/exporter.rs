@@ -41,7 +41,7 @@ pub(super) fn start(endpoint: &str, settings: &TraceSettings) -> Result<Bounded>
         .with_endpoint(endpoint)
         .build()
         .map_err(|cause| {
-            Error::invalid(format!("traces can't be sent to {endpoint}: {cause}"))
+            Error::invalid(format!("cannot send traces to {endpoint}: {cause}"))
                 .with_code("BAD_CONFIG")
         })?;
     let waiting = Arc::new(AtomicUsize::new(0));
@@ -116,7 +116,7 @@ impl SpanExporter for Counted {
                 tracing::info!("traces are sent again")
             }
             Err(error) if !self.is_failing.swap(true, Ordering::Relaxed) => {
-                tracing::warn!(%error, "traces can't be sent; requests go on without them");
+                tracing::warn!(%error, "cannot send traces; requests continue without them");
             }
             _ => {}
         }
@@ -142,7 +142,7 @@ struct Client {
 impl Client {
     fn new(timeout: Duration) -> Result<Self> {
         let failed =
-            |cause: &dyn fmt::Display| Error::internal(format!("traces can't be sent: {cause}"));
+            |cause: &dyn fmt::Display| Error::internal(format!("cannot send traces: {cause}"));
         // What authenticates to one collector is not for another.
         let builder =
             reqwest::Client::builder().timeout(timeout).redirect(reqwest::redirect::Policy::none());

@@ -74,7 +74,7 @@ impl TraceSettings {
     pub(crate) fn check(&self) -> Result<()> {
         self.headers().map(drop)?;
         let listed = self.resource_attributes.as_deref().map_or(Some(Vec::new()), pairs);
-        let text = "otel.resource_attributes takes a list like name=value,name=value";
+        let text = "otel.resource_attributes: expected a list like name=value,name=value";
         listed.map(drop).ok_or_else(|| Error::invalid(text).with_code("BAD_CONFIG"))
     }
 
@@ -98,8 +98,7 @@ impl TraceSettings {
             name.parse::<HeaderName>().is_ok() && value.parse::<HeaderValue>().is_ok()
         };
         let listed = pairs(secret.reveal()).filter(|listed| listed.iter().all(is_header));
-        let text = "OTEL_EXPORTER_OTLP_HEADERS has a value that can't be used (not shown, it may hold a secret); it takes a list like \
-                    name=value,name=value";
+        let text = "OTEL_EXPORTER_OTLP_HEADERS: expected a list like name=value,name=value, got another value (not shown, it may contain a secret)";
         listed
             .map(|listed| listed.into_iter().collect())
             .ok_or_else(|| Error::invalid(text).with_code("BAD_CONFIG"))

@@ -24,12 +24,9 @@ impl Activation {
                 return Ok((permit, residence));
             }
             drop(residence);
-            let permit = self
-                .runtime
-                .checkpoints
-                .acquire()
-                .await
-                .map_err(|_| Error::internal("no snapshots are written any more"))?;
+            let permit = self.runtime.checkpoints.acquire().await.map_err(|_| {
+                Error::internal("snapshots are no longer written because the server is stopping")
+            })?;
             let timer = self.runtime.clock.sleep(SNAPSHOT_PATIENCE).fuse();
             let turn = self.turn.lock().fuse();
             futures_util::pin_mut!(timer, turn);
@@ -61,7 +58,7 @@ pub(super) async fn carry(
     }
     let Ok(_place) = runtime.slow_checkpoints.try_acquire() else {
         let text = format!(
-            "the upload of a snapshot takes long, like {SLOW_SNAPSHOTS_MAX} others already; it is tried again later"
+            "the upload of a snapshot is slow, as are {SLOW_SNAPSHOTS_MAX} others; it is retried later"
         );
         return Err(Error::new(ErrorKind::Unavailable, text));
     };
@@ -71,7 +68,7 @@ pub(super) async fn carry(
     futures_util::select_biased! {
         done = upload => done,
         () = timer => {
-            let text = format!("the upload of a snapshot took more than {} s; it is tried again later", SNAPSHOT_TIME_MAX.as_secs());
+            let text = format!("the upload of a snapshot took more than {} s; it is retried later", SNAPSHOT_TIME_MAX.as_secs());
             Err(Error::new(ErrorKind::Unavailable, text))
         }
     }

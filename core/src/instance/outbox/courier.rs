@@ -119,7 +119,7 @@ async fn deliver_all(mut round: Round) {
                 Woken::Again
             }
             Err(error) => {
-                tracing::warn!(object = %activation.log.object, %error, "its messages can't be read or noted as delivered; tried again");
+                tracing::warn!(object = %activation.log.object, %error, "cannot read messages or mark them as delivered; retrying");
                 round.failures += 1;
                 round.wait(Some(pause(i64::from(round.failures)))).await
             }
@@ -224,7 +224,7 @@ impl Round {
     /// Notes what came of the messages to `receiver`.
     fn note(&mut self, receiver: &ObjectId, outcome: Result<Outcome, tokio::task::JoinError>) {
         let outcome = outcome.unwrap_or_else(|error| {
-            tracing::error!(%receiver, %error, "a delivery ended without an outcome");
+            tracing::error!(%receiver, %error, "the delivery of a message ended without an outcome");
             Outcome::default()
         });
         let failed_without_a_name = outcome.failed.is_none() && outcome.delivered.is_empty();
@@ -232,7 +232,7 @@ impl Round {
         let mut attempts = i64::from(failed_without_a_name);
         if let Some((number, before, error)) = outcome.failed {
             let sender = &self.activation.log.object;
-            tracing::warn!(%sender, %receiver, number, attempts = before + 1, code = error.code(), %error, "a message was not taken; tried again");
+            tracing::warn!(%sender, %receiver, number, attempts = before + 1, code = error.code(), %error, "cannot deliver a message; retrying");
             metrics::counter!("dotdo_messages_failed_total", "code" => error.code()).increment(1);
             self.settled.failed.push((number, format!("{}: {}", error.code(), error.message())));
             attempts = before + 1;
@@ -275,7 +275,7 @@ impl Round {
         if !(self.settled.delivered.is_empty() && self.settled.failed.is_empty())
             && let Err(error) = self.errand(0).await
         {
-            tracing::debug!(object = %self.activation.log.object, %error, "what was delivered is not noted; it is delivered again, and taken once");
+            tracing::debug!(object = %self.activation.log.object, %error, "cannot mark a message as delivered; it is delivered again and accepted once");
         }
     }
 }

@@ -98,7 +98,7 @@ impl Marker {
     /// Makes sure that there is a young one.
     pub(super) async fn keep(&self, runtime: &Runtime, object: &ObjectId) {
         if let Err(error) = self.renew(runtime, object).await {
-            tracing::warn!(%object, %error, "the hint to its messages was not written; a crash now would delay them");
+            tracing::warn!(%object, %error, "cannot write the marker of an object with messages; a crash now would delay them");
         }
     }
 
@@ -155,7 +155,7 @@ fn by_time(runtime: &Runtime) -> Uuid {
 
 async fn remove(runtime: &Runtime, key: Key) {
     if let Err(error) = runtime.bucket.delete(&[key]).await {
-        tracing::debug!(%error, "a hint to messages stays; it costs somebody a look");
+        tracing::debug!(%error, "cannot delete the marker of an object without messages; it costs one extra read");
     }
 }
 

@@ -37,7 +37,7 @@ async fn run(activations: Weak<Activations>, clock: Arc<dyn Clock>) {
         let pause = match scan.page(&activations).await {
             Ok(()) => scan.pause(&runtime.settings),
             Err(error) => {
-                tracing::debug!(%error, "objects with messages were not looked for; later");
+                tracing::debug!(%error, "cannot search for objects with messages; retrying later");
                 runtime.settings.outbox_scan
             }
         };
@@ -153,7 +153,7 @@ async fn look_after(activations: &Activations, key: &Key, seen: &Seen, is_first:
         }
         Ok(_) => {}
         Err(error) => {
-            tracing::debug!(%key, %error, "an object with messages was not opened; later")
+            tracing::debug!(%key, %error, "cannot open an object with messages; retrying later")
         }
     }
 }

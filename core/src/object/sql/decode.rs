@@ -32,7 +32,7 @@ impl std::error::Error for Mismatch {}
 
 impl serde::de::Error for Mismatch {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(format!("A row of the result is not what was asked for: {message}."))
+        Self(format!("a row of the result does not have the expected type: {message}"))
     }
 }
 
@@ -51,9 +51,7 @@ impl RowDeserializer<'_, '_> {
     fn only_column(&self) -> Result<ColumnDeserializer<'_>, Mismatch> {
         match self.columns.len() {
             1 => Ok(self.column(0)),
-            count => Err(serde::de::Error::custom(format!(
-                "it has {count} columns where a single value is wanted"
-            ))),
+            count => Err(serde::de::Error::custom(format!("expected one column, got {count}"))),
         }
     }
 }
@@ -88,10 +86,7 @@ impl<'de> Deserializer<'de> for RowDeserializer<'_, '_> {
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
         if length != self.columns.len() {
-            let message = format!(
-                "it has {} columns where a tuple of {length} is wanted",
-                self.columns.len()
-            );
+            let message = format!("expected {length} columns, got {}", self.columns.len());
             return Err(serde::de::Error::custom(message));
         }
         visitor.visit_seq(Columns { row: self, next: 0 })
@@ -192,7 +187,7 @@ struct ColumnDeserializer<'r> {
 impl ColumnDeserializer<'_> {
     fn into_seed<'de, T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Mismatch> {
         let name = self.name;
-        let with_name = |mismatch: Mismatch| Mismatch(format!("Column {name}: {mismatch}"));
+        let with_name = |mismatch: Mismatch| Mismatch(format!("column {name}: {mismatch}"));
         seed.deserialize(self).map_err(with_name)
     }
 

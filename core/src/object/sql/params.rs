@@ -85,7 +85,7 @@ macro_rules! wide {
     ($($from:ty),*) => {$(
         impl IntoValue for $from {
             fn into_value(self) -> Result<Value> {
-                let too_large = |_| Error::invalid(format!("{self} is outside of SQLite's integers, which have 64 bits with a sign."));
+                let too_large = |_| Error::invalid(format!("expected a signed 64-bit integer, got {self}"));
                 i64::try_from(self).map(Value::Integer).map_err(too_large)
             }
         }

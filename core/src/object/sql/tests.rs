@@ -134,9 +134,15 @@ fn parameters_of_every_kind_arrive_unchanged() -> Result<()> {
     let error = sql.reborrow().exec("SELECT ?", [u64::MAX]).err().expect("too large");
     assert!(error.message().contains("18446744073709551615"), "{error:?}");
     let error = sql.reborrow().exec("SELECT ?, ?", [1]).err().expect("one is missing");
-    assert!(error.message().contains("takes 2 parameters and got 1"), "{error:?}");
+    assert!(
+        error.message().contains("expected 2 parameters for the statement, got 1"),
+        "{error:?}"
+    );
     let error = sql.exec("SELECT ?; SELECT ?", [1]).err().expect("the first has no parameters");
-    assert!(error.message().contains("takes 1 parameters and got 0"), "{error:?}");
+    assert!(
+        error.message().contains("expected 1 parameters for the statement, got 0"),
+        "{error:?}"
+    );
     Ok(())
 }
 

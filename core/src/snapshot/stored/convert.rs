@@ -160,7 +160,7 @@ impl Table<'_> {
         };
         if named.iter().any(|column| *column >= count) || self.versions.is_empty() {
             return Err(format!(
-                "the table {:?} needs a version, and a key of its own columns",
+                "expected a version and a key of existing columns for the table {:?}",
                 self.name
             ));
         }
@@ -220,7 +220,7 @@ impl PastSchema<'_> {
     fn revive(self) -> Result<FieldSet, String> {
         let field = |field: PastField<'_>| {
             let kind = ColumnKind::from_name(&field.kind)
-                .ok_or_else(|| format!("{:?} is no type of a column", field.kind))?;
+                .ok_or_else(|| format!("expected the type of a column, got {:?}", field.kind))?;
             Ok(Field { id: field.id, name: field.name.into_owned(), kind })
         };
         Ok(FieldSet {
@@ -290,7 +290,7 @@ fn file_key(text: &str) -> Result<Arc<str>, String> {
         {
             Ok(text.into())
         }
-        _ => Err(format!("{text:?} is no key of a snapshot's file")),
+        _ => Err(format!("expected the key of a snapshot's file, got {text:?}")),
     }
 }
 

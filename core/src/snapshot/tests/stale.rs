@@ -40,7 +40,7 @@ fn a_plan_on_a_base_that_nobody_has_looked_at_is_not_published() {
     let plan = rig.plan_carelessly();
     let begun = Moment::now(&*rig.bucket, &*rig.clock);
     let error = rig.try_publish(plan, begun).expect_err("its base is gone");
-    assert!(error.message().contains("still there"), "{error}");
+    assert!(error.message().contains("was not checked to exist"), "{error}");
     rig.check();
 }
 
@@ -66,7 +66,7 @@ fn a_plan_of_this_moment_is_not_published_when_the_look_at_its_base_was_long_ago
     let error = rig
         .try_publish(plan, begun)
         .expect_err("a sweep may take it before the description arrives");
-    assert!(error.message().contains("may be gone"), "{error}");
+    assert!(error.message().contains("may be deleted"), "{error}");
     rig.check();
 }
 

@@ -108,7 +108,7 @@ fn a_read_only_transaction_writes_nothing() {
     ] {
         rig.database.begin(Mode::ReadOnly).expect("a transaction begins");
         let error = rows(&mut rig.database, sql, Vec::new()).expect_err(sql);
-        assert_kind(&error, ErrorKind::Invalid, "only be read");
+        assert_kind(&error, ErrorKind::Invalid, "is read-only here");
         rig.database.commit().expect("nothing is to be committed");
     }
     rig.check();

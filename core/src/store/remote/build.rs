@@ -198,11 +198,11 @@ impl Place {
         let prefix = prefix.trim_matches('/');
         if bucket.is_empty() || bucket.contains('/') {
             return Err(Error::invalid(format!(
-                "{bucket:?} is not the name of a bucket: {scheme}://BUCKET/PREFIX is accepted"
+                "expected the name of a bucket, as in {scheme}://BUCKET/PREFIX, got {bucket:?}"
             )));
         }
         Path::parse(prefix).map_err(|error| {
-            Error::invalid(format!("{prefix:?} can't be the prefix of keys: {error}"))
+            Error::invalid(format!("expected a prefix for keys, got {prefix:?}: {error}"))
         })?;
         let mut place = Self { prefix: Key::new(prefix), location: format!("{scheme}://{bucket}") };
         place.location += &place.suffix();
@@ -218,12 +218,12 @@ impl Place {
     fn wrong(&self, error: &object_store::Error) -> Error {
         let what = match error {
             object_store::Error::Generic { store, .. } => {
-                format!("the {store} client does not accept its settings")
+                format!("the {store} client rejects its settings")
             }
             other => other.to_string(),
         };
         Error::invalid(format!(
-            "{} can't be opened: {what}; check the endpoint, the region and the credentials",
+            "cannot open {}: {what}; check the endpoint, the region and the credentials",
             self.location
         ))
     }

@@ -110,9 +110,9 @@ fn reason(error: &Error, answer: Option<&Answer>, secrets: &[Secret]) -> String 
                 .filter(|part| !part.is_empty())
                 .collect();
             if said.is_empty() {
-                format!("it answered {status}")
+                format!("the store answered {status}")
             } else {
-                format!("it answered {status}, {}", said.join(": "))
+                format!("the store answered {status}, {}", said.join(": "))
             }
         }
         None => transport(error).unwrap_or_else(|| error.to_string()),

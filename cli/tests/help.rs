@@ -1,0 +1,101 @@
+//! What `dotdo` prints about itself, compared with snapshots in `cli/tests/help/`.
+#![cfg(unix)]
+
+#[expect(dead_code, reason = "these tests start no server")]
+mod server;
+
+use std::path::Path;
+
+use self::server::{dotdo, folder, outcome};
+
+/// The size of two screens of a terminal.
+const LINES_MAX: usize = 48;
+const COLUMNS_MAX: usize = 80;
+
+/// The standard output of `dotdo` with `arguments`, which must succeed and touch nothing.
+fn printed(arguments: &[&str]) -> String {
+    let folder = folder();
+    let (code, stdout, stderr) = outcome(dotdo(folder.path()).args(arguments));
+    assert_eq!((code, &*stderr), (Some(0), ""), "{arguments:?}");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+    stdout
+}
+
+fn fits_two_screens(text: &str) {
+    assert!(text.lines().count() <= LINES_MAX, "{} lines\n{text}", text.lines().count());
+    for line in text.lines() {
+        assert!(line.chars().count() <= COLUMNS_MAX, "{} columns: {line}", line.chars().count());
+    }
+}
+
+/// Checks `text` against the snapshot `name`; if they differ, writes the text where it can be
+/// copied from.
+fn is_snapshot(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help").join(name);
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    if text != expected {
+        let new = std::env::temp_dir().join(name);
+        std::fs::write(&new, text).expect("the folder for temporary files can be written");
+        panic!("{} differs; if it should, copy {} there\n{text}", path.display(), new.display());
+    }
+}
+
+#[test]
+fn help_is_as_in_the_snapshots_and_fits_two_screens() {
+    for (name, arguments) in [
+        ("dotdo.txt", &["--help"][..]),
+        ("serve.txt", &["serve", "--help"]),
+        ("health.txt", &["health", "--help"]),
+        ("settings.txt", &["settings", "--help"]),
+        ("settings-lease.txt", &["settings", "lease"]),
+    ] {
+        let text = printed(arguments);
+        fits_two_screens(&text);
+        is_snapshot(name, &text);
+    }
+}
+
+#[test]
+fn short_help_is_the_same_and_names_the_settings() {
+    let text = printed(&["-h"]);
+    assert_eq!(text, printed(&["--help"]));
+    assert!(text.contains("dotdo settings"), "{text}");
+}
+
+#[test]
+fn settings_lists_all_of_the_reference() {
+    let all = printed(&["settings"]);
+    let reference = include_str!("../../docs/SETTINGS.md");
+    let keys: Vec<&str> = reference
+        .lines()
+        .filter_map(|line| line.strip_prefix("- **`")?.split('`').next())
+        .collect();
+    assert!(keys.len() > 80, "{keys:?}");
+    for key in keys {
+        assert!(all.lines().any(|line| line.split(' ').next() == Some(key)), "{key} is missing");
+    }
+}
+
+#[test]
+fn a_typo_gets_a_suggestion() {
+    let folder = folder();
+    for (arguments, suggestion) in [
+        (&["--prot=1"][..], "'--port'"),
+        (&["serve", "--storag=x"], "'--storage'"),
+        (&["helth"], "'health'"),
+        (&["setings"], "'settings'"),
+        (
+            &["settings", "checkpoint.intervall_ms"],
+            "no setting matches \"checkpoint.intervall_ms\"; did you mean checkpoint.interval_ms?",
+        ),
+    ] {
+        let (code, stdout, stderr) = outcome(dotdo(folder.path()).args(arguments));
+        assert_eq!((code, &*stdout), (Some(2), ""), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(suggestion), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn the_version_is_that_of_the_package() {
+    assert_eq!(printed(&["--version"]), concat!("dotdo ", env!("CARGO_PKG_VERSION"), "\n"));
+}
