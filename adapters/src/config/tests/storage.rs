@@ -43,7 +43,7 @@ fn storages_are_named_by_addresses() {
     }
     assert_eq!(
         refusal(&environment(&[("DOTDO_STORAGE", "az://box")])),
-        "storage az:// needs the name of the storage account: set AZURE_STORAGE_ACCOUNT"
+        "az:// needs a storage account; set AZURE_STORAGE_ACCOUNT"
     );
 }
 
@@ -105,7 +105,7 @@ fn amazon_s_variables_work() {
     let half = refusal(&environment(&[&base[..], &[("AWS_ACCESS_KEY_ID", "id")]].concat()));
     assert_eq!(
         half,
-        "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not; they belong together"
+        "AWS_ACCESS_KEY_ID is set but AWS_SECRET_ACCESS_KEY is not; set both or neither"
     );
 }
 

@@ -170,9 +170,9 @@ fn what_a_payload_can_t_hold_is_an_error_with_the_request_s_id() {
             (&json!("UNSENDABLE_ANSWER"), &json!("r1"))
         );
         assert!(
-            error["error"]
-                .as_str()
-                .is_some_and(|text| text.contains(why) && text.starts_with("the request was done")),
+            error["error"].as_str().is_some_and(
+                |text| text.contains(why) && text.starts_with("the request was executed")
+            ),
             "{error}"
         );
     }

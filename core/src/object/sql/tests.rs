@@ -86,15 +86,15 @@ fn a_row_becomes_a_tuple_or_a_scalar() {
     );
     assert_rows_error(
         &exec(&mut database, "SELECT 1, 2").one::<i64>().expect_err("two columns"),
-        "2 columns",
+        "expected one column, got 2",
     );
     assert_rows_error(
         &exec(&mut database, "SELECT 1, 2").one::<(i64,)>().expect_err("two columns"),
-        "tuple of 1",
+        "expected 1 columns, got 2",
     );
     assert_rows_error(
         &exec(&mut database, "SELECT 300 AS n").one::<(u8,)>().expect_err("too large"),
-        "Column n",
+        "column n",
     );
     assert_rows_error(
         &exec(&mut database, "SELECT 1.5 AS n").one::<(i64,)>().expect_err("no integer"),
@@ -107,11 +107,11 @@ fn one_says_how_many_rows_there_are() {
     let mut database = database();
     assert_rows_error(
         &exec(&mut database, "SELECT 1 WHERE 0").one::<i64>().expect_err("no row"),
-        "0 rows",
+        "expected exactly one row, got 0",
     );
     assert_rows_error(
         &exec(&mut database, "VALUES (1), (2), (3)").one::<i64>().expect_err("three rows"),
-        "3 rows",
+        "expected exactly one row, got 3",
     );
 }
 
