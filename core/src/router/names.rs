@@ -57,7 +57,7 @@ impl ObjectHeader {
         if values.any(|other| other != first) {
             let names = self.names.join(" and ");
             return Err(Error::invalid(format!(
-                "the headers {names} have different values; send one of them of them of them"
+                "the headers {names} have different values; send one of them of them of them of them"
             ))
             .with_code("CONFLICTING_HEADERS"));
         }

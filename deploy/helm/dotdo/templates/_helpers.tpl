@@ -45,12 +45,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- div (add (int .Values.shutdown.deadlineMs) 999) 1000 -}}
 {{- end -}}
 
-{{/* What the program is asked to do and how long it may take: the pause, the deadline, and a margin for what can't be planned. */}}
+{{/* The grace period: the pause, the deadline and a margin. */}}
 {{- define "dotdo.graceSeconds" -}}
 {{- add (int .Values.shutdown.drainSeconds) (include "dotdo.deadlineSeconds" . | int) (int .Values.shutdown.marginSeconds) -}}
 {{- end -}}
 
-{{/* The ports through which a pod is reached: its own, and its mesh proxy's. */}}
+{{/* The ports of a pod: its own, and its mesh proxy's. */}}
 {{- define "dotdo.reached" -}}
 - {protocol: TCP, port: {{ .Values.port }}}
 {{- if .Values.linkerd.enabled }}
