@@ -1,5 +1,4 @@
-//! What reads bytes that somebody else may have written, as functions of bytes: the core's, and
-//! those of the adapters.
+//! Fuzz targets: the parsers of foreign bytes in the core and the adapters, as functions of bytes.
 
 pub use dotdo_core::fuzzing::Target;
 
@@ -22,7 +21,7 @@ pub fn targets() -> impl Iterator<Item = Target> {
 ///
 /// # Panics
 ///
-/// When there is no such target, or it fails.
+/// When the target is unknown, or it fails.
 pub fn run(name: &str, data: &[u8]) {
     let (_, target) = targets()
         .find(|(known, _)| *known == name)

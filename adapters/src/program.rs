@@ -1,5 +1,5 @@
-//! A started program: the engine on its store, and the edge in front of it. How requests come to
-//! the edge is each adapter's own.
+//! A started program: the engine on its store, and the edge in front of it. Each adapter delivers
+//! requests to the edge in its own way.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -22,17 +22,17 @@ use crate::system::memory::give_back;
 use crate::system::workers::Workers;
 use crate::telemetry::{self, FLUSH_MAX, keep_metrics, start_metrics};
 
-/// The organisation and tenant of a server whose callers are all of one.
+/// The organisation and tenant of a server without tenants.
 const LOCAL: &str = "local";
 
-/// What was found out before anything started.
+/// The resolved configuration, before anything is started.
 pub(crate) struct Found {
     pub(crate) config: Config,
     pub(crate) store: StoreConfig,
     pub(crate) platform: Platform,
 }
 
-/// A started program. Requests are answered by its edge.
+/// A started program, whose edge answers requests.
 pub(crate) struct Program {
     pub(crate) edge: Arc<Edge<Engine>>,
     about: About,
@@ -40,7 +40,7 @@ pub(crate) struct Program {
     _trimmer: Keeper,
 }
 
-/// What a program says of itself at its start.
+/// The log line of a program at startup.
 struct About {
     platform: Platform,
     storage: String,
@@ -48,15 +48,14 @@ struct About {
     ownership: Ownership,
     checkpoint: CheckpointMode,
     forwarding: &'static str,
-    /// Where servers tell each other what they own.
+    /// The Redis for announcements of owners.
     directory: Option<&'static str>,
     authentication: &'static str,
     /// Where other servers reach this one.
     reached_at: Option<String>,
 }
 
-/// A task that keeps something small, for as long as the program lives: recorded metrics, or free
-/// memory.
+/// A background task for the program's lifetime: folds metrics, or returns free memory.
 struct Keeper(JoinHandle<()>);
 
 impl Drop for Keeper {
@@ -121,7 +120,7 @@ impl Program {
         Ok(Self { edge: Arc::new(edge), about, _keeper: keeper, _trimmer: trimmer })
     }
 
-    /// Says in the log what was found and chosen, and that requests can come from now on.
+    /// Logs that the program is ready, with its platform and the chosen defaults.
     pub(crate) fn announce(&self, what: &'static str, address: &dyn Display) {
         let About {
             platform,
@@ -150,8 +149,7 @@ impl Program {
     }
 }
 
-/// Where the servers tell each other what they own, if that is configured and they have a secret in
-/// common.
+/// The directory of owners in Redis, if it is configured and the servers share a secret.
 fn directory(
     config: &Config,
     plan: &Plan,

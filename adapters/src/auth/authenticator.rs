@@ -1,4 +1,4 @@
-//! What a program brings to find out who its callers are.
+//! The authenticator of a program, and callers.
 
 use std::fmt;
 use std::future::Future;
@@ -10,8 +10,8 @@ use http::request;
 
 use super::bearer;
 
-/// Finds out whose a bearer token is: the way to verify JWTs, ask a session store, or look a key
-/// up.
+/// Authenticates callers by their bearer token: verifies JWTs, queries a session store, or looks up
+/// API keys.
 ///
 /// ```no_run
 /// use dotdo::{Authenticator, Caller, Error, ErrorKind, Result};
@@ -28,15 +28,15 @@ use super::bearer;
 /// }
 /// ```
 pub trait Authenticator: Send + Sync + 'static {
-    /// The caller with this token. It is called for every request that needs a token, many at a
-    /// time; what is slow belongs into a cache. `request` is the head as it came in, and nothing in
-    /// it is proven.
+    /// Returns the caller with this token. It is called concurrently for every request that needs a
+    /// token, so cache slow lookups. `request` is the head as it was received; nothing in it is
+    /// verified.
     ///
     /// # Errors
     ///
-    /// `Unauthenticated` for a token that is not good (401), `Forbidden` for a caller who may not
-    /// do this (403), `Unavailable` when that can't be found out now (503). Their sentences reach
-    /// the client: nothing of the token belongs into them.
+    /// `Unauthenticated` for an invalid token (401), `Forbidden` for a caller without permission
+    /// (403), `Unavailable` when the check is not possible now (503). The client sees the messages,
+    /// so they must not contain the token.
     fn authenticate(
         &self,
         token: &str,
@@ -44,7 +44,7 @@ pub trait Authenticator: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Caller>> + Send;
 }
 
-/// Who sends a request.
+/// The authenticated sender of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     name: String,
@@ -53,27 +53,26 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The caller with this name, which is the same at each request and nobody else's: a subject,
-    /// an account, the name of a key. Limits are counted by it, and it is in the access log.
+    /// A caller with a unique and stable name: a subject, an account, the name of a key. Rate
+    /// limits use the name, and the access log shows it.
     pub fn new(name: impl Into<String>) -> Self {
         let name = name.into();
         let identity = Identity::new("account", name.as_bytes());
         Self { name, tenant: None, identity }
     }
 
-    /// The bearer of a configured token. It goes by the token, because its name is a place in a
-    /// list that changes.
+    /// The bearer of a configured token. The token identifies it, because its name is a position in
+    /// a list that may change.
     pub(super) fn of_token(name: impl Into<String>, token: &str) -> Self {
         Self { identity: Identity::new("token", token.as_bytes()), ..Self::new(name) }
     }
 
-    /// What tells the caller from all others, and nothing else of them.
+    /// A hash that identifies the caller and reveals nothing else.
     pub(crate) fn identity(&self) -> Identity {
         self.identity
     }
 
-    /// The same caller, who may reach the objects of `tenant` and of no other: elsewhere the answer
-    /// is 403.
+    /// Restricts the caller to the objects of `tenant`; requests to others are answered with 403.
     #[must_use]
     pub fn of_tenant(self, tenant: Tenant) -> Self {
         Self { tenant: Some(tenant), ..self }
@@ -84,7 +83,7 @@ impl Caller {
         &self.name
     }
 
-    /// The tenant whose objects the caller may reach; `None` for those of any.
+    /// The only tenant whose objects the caller may reach; `None` means all tenants.
     pub fn tenant(&self) -> Option<&Tenant> {
         self.tenant.as_ref()
     }
@@ -111,7 +110,7 @@ impl SharedAuthenticator {
         Self(Arc::new(authenticate))
     }
 
-    /// What the program says.
+    /// The result of the program's authenticator.
     pub(super) async fn authenticate(
         &self,
         token: &str,

@@ -1,27 +1,27 @@
-//! The token of a request: the header `Authorization: Bearer …`, and nothing else (RFC 6750 section
-//! 2.1). A token in the query or the body would end up in logs and caches.
+//! The bearer token of a request, read only from the header `Authorization: Bearer …` (RFC 6750
+//! section 2.1). A token in the query or the body would end up in logs and caches.
 
 use dotdo_core::{Error, ErrorKind, Result};
 use http::{HeaderMap, header};
 
-/// The longest token that is looked at.
+/// Maximum length of a token, in bytes.
 const TOKEN_BYTES_MAX: usize = 16 << 10;
 
-/// What marks an error that is about the token which was sent, not about one that is missing. The
-/// answer then says so in `WWW-Authenticate` (RFC 6750 section 3).
+/// Marks an error about an invalid token, as opposed to a missing one. The response then says so in
+/// `WWW-Authenticate` (RFC 6750 section 3).
 pub(crate) const INVALID_TOKEN: &str = "INVALID_TOKEN";
 
 /// The bearer token of a request.
 ///
 /// # Errors
 ///
-/// `Unauthenticated` when there is none, or what is there can't be one.
+/// `Unauthenticated` when the token is missing or malformed.
 pub(super) fn token(headers: &HeaderMap) -> Result<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Err(missing());
     };
-    // Which of two counts is a question that a proxy in front may have answered otherwise.
+    // A proxy in front may have used the other one.
     if values.next().is_some() {
         return Err(invalid("expected one Authorization header, got several"));
     }
@@ -51,7 +51,7 @@ pub(super) fn is_token(text: &str) -> bool {
         && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
 }
 
-/// The refusal of a token.
+/// The error for an invalid token.
 pub(super) fn invalid(why: impl Into<String>) -> Error {
     Error::new(ErrorKind::Unauthenticated, why).with_code(INVALID_TOKEN)
 }

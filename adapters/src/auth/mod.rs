@@ -1,8 +1,8 @@
-//! Who sends a request, by the bearer token (RFC 6750) that comes with it.
+//! Authentication of requests by their bearer token (RFC 6750).
 //!
-//! Promises: a request that needs a token and has none, two, or a wrong one goes no further; tokens
-//! are compared in constant time and never logged; what needs no token is decided on the very path
-//! that the router goes by. Must not know: objects, sockets, platforms.
+//! Promises: a request that needs a token and has none, two, or a wrong one is refused; tokens are
+//! compared in constant time and never logged; paths that need no token are matched on the same
+//! path that the router uses. Must not know: objects, sockets, platforms.
 
 mod authenticator;
 mod bearer;
@@ -23,14 +23,14 @@ pub(crate) use self::paths::is_skip_path;
 use self::tokens::Tokens;
 pub(crate) use self::tokens::{TOKEN_BYTES_MIN, are_tokens};
 
-/// Who may come in.
+/// Authentication.
 #[derive(Debug, Clone)]
 pub(crate) struct AuthSettings {
-    /// Tokens that the server knows by itself, separated by commas.
+    /// Configured tokens, separated by commas.
     pub(crate) tokens: Option<Secret>,
     /// The paths that need no token. Each passes [`is_skip_path`].
     pub(crate) skip_paths: Vec<String>,
-    /// The program's own way to find out whose a token is.
+    /// The program's own authenticator.
     pub(crate) authenticator: Option<SharedAuthenticator>,
 }
 
@@ -45,12 +45,12 @@ impl Default for AuthSettings {
 }
 
 impl AuthSettings {
-    /// Whether anybody has to say who they are.
+    /// Whether authentication is on.
     pub(crate) fn is_on(&self) -> bool {
         self.tokens.is_some() || self.authenticator.is_some()
     }
 
-    /// How callers say who they are, for the log.
+    /// The kind of authentication, for the log.
     pub(crate) fn name(&self) -> &'static str {
         match (&self.tokens, &self.authenticator) {
             (None, None) => "off",
@@ -61,17 +61,17 @@ impl AuthSettings {
     }
 }
 
-/// Lets requests in, or does not.
+/// Admits or refuses requests.
 pub(crate) struct Authentication {
     tokens: Option<Tokens>,
     authenticator: Option<SharedAuthenticator>,
     skip: SkipPaths,
-    /// Whose objects are served; callers of other tenants are refused.
+    /// The tenant whose objects are served; callers of other tenants are refused.
     tenant: Option<Tenant>,
 }
 
 impl Authentication {
-    /// The authentication that `settings` describe, to the objects of `tenant`.
+    /// The authentication of `settings` for the objects of `tenant`.
     pub(crate) fn new(settings: &AuthSettings, tenant: Option<Tenant>) -> Self {
         let tokens = settings.tokens.as_ref().map(Tokens::new);
         Self {
@@ -82,12 +82,12 @@ impl Authentication {
         }
     }
 
-    /// Who sends a request; `None` when nobody asks.
+    /// The caller of a request; `None` if authentication is off or the path needs none.
     ///
     /// # Errors
     ///
     /// `Unauthenticated` when there is no token or a wrong one, `Forbidden` for a caller of another
-    /// tenant, and what the program's own authenticator fails with.
+    /// tenant, and the errors of the program's own authenticator.
     pub(crate) async fn admit(&self, head: &request::Parts) -> Result<Option<Caller>> {
         if (self.tokens.is_none() && self.authenticator.is_none()) || self.skip.is_skipped(head) {
             return Ok(None);

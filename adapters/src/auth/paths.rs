@@ -3,7 +3,7 @@
 use dotdo_core::names_object;
 use http::request;
 
-/// Patterns that would let everybody to every object.
+/// Patterns that would open every object to everyone.
 const EVERYTHING: [&str; 2] = ["/*", "/do/*"];
 
 /// The paths that need no token.
@@ -23,9 +23,9 @@ impl SkipPaths {
         Self(patterns.to_vec())
     }
 
-    /// Whether a request needs no token. With a header that names an object the path does not say
-    /// where it goes. The path is compared as it is written, which is how the router reads it:
-    /// `/Health`, `//health` and `/%68ealth` are other paths, and lead nowhere.
+    /// Whether a request needs no token. With a header that names an object, the path does not
+    /// determine the object. The path is compared as it is written, as the router does: `/Health`,
+    /// `//health` and `/%68ealth` are different paths.
     pub(super) fn is_skipped(&self, head: &request::Parts) -> bool {
         !names_object(&head.headers)
             && self.0.iter().any(|pattern| matches(pattern, head.uri.path()))

@@ -6,13 +6,13 @@ use super::authenticator::Caller;
 use super::bearer::is_token;
 use crate::system::components::OsRandom;
 
-/// The shortest token, in bytes: what a random generator gives, not what somebody makes up.
+/// Minimum length of a token, in bytes: long enough to be from a random generator.
 pub(crate) const TOKEN_BYTES_MIN: usize = 32;
 
-/// The configured tokens, as hashes under a key that only this process has.
+/// The configured tokens, hashed with a key that only this process has.
 ///
-/// A token is compared by its hash, so the time that takes says nothing of the configured ones:
-/// neither how much of one was right, nor which one it was.
+/// Tokens are compared by their hashes, so the time does not reveal how much of a token was right
+/// or which one matched.
 pub(super) struct Tokens {
     key: [u8; 32],
     hashes: Vec<blake3::Hash>,
@@ -38,7 +38,7 @@ impl Tokens {
         Self { key, hashes }
     }
 
-    /// Whose a token is: `token-1` for the first of the configured ones, and so on.
+    /// The name of a token's bearer: `token-1` for the first configured token, and so on.
     pub(super) fn owner(&self, token: &str) -> Option<Caller> {
         let hash = blake3::keyed_hash(&self.key, token.as_bytes());
         // All are compared, each in constant time.

@@ -30,65 +30,65 @@ use crate::platforms::lambda::settings::LambdaSettings;
 use crate::platforms::{LOOPBACK, Platform, Reached};
 use crate::telemetry::{LogFormat, LogSettings, TraceSettings};
 
-/// Everything that can be configured, with its defaults.
+/// The complete configuration, with defaults.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
-    /// Where the program runs; `None` goes by the environment.
+    /// The platform; `None` detects it from the environment.
     pub(crate) platform: Option<Platform>,
     /// The address to listen on: an IP address or a name.
     pub(crate) host: Option<String>,
-    /// The port to listen on; 0 takes any free one.
+    /// The port to listen on; 0 picks a free port.
     pub(crate) port: u16,
-    /// Whether other addresses than loopback are served although nobody has to say who they are.
+    /// Whether requests from other machines are accepted without authentication.
     pub(crate) allow_unauthenticated: bool,
-    /// What becomes of requests for objects that other servers own.
+    /// How to handle requests for objects that other servers own.
     pub(crate) forwarding: Forwarding,
-    /// What all servers of the bucket know.
+    /// The secret that all servers of the bucket share.
     pub(crate) peer_secret: Option<Secret>,
-    /// Where servers tell each other what they own.
+    /// The Redis for announcements of owners.
     pub(crate) redis_url: Option<Secret>,
-    /// Where other servers reach this one, by the environment.
+    /// How other servers reach this one, according to the environment.
     pub(crate) reached: Option<Reached>,
-    /// The machine on Fly that this is, by the environment.
+    /// The id of this machine on Fly, from the environment.
     pub(crate) fly_machine: Option<String>,
-    /// How a Functions host brings requests.
+    /// How a Functions host delivers requests.
     pub(crate) functions: Mode,
-    /// The class of requests that name none, when it is not the app's own choice.
+    /// The class for requests that do not name one; `None` leaves it to the app.
     pub(crate) default_class: Option<String>,
-    /// Where the state is kept, as it was written.
+    /// The folder or bucket for all state, as it was given.
     pub(crate) storage: Option<String>,
-    /// How to get in there.
+    /// Credentials and endpoints for it.
     pub(crate) access: StorageAccess,
     /// The log.
     pub(crate) log: LogSettings,
     /// Traces.
     pub(crate) traces: TraceSettings,
-    /// The bounds of requests.
+    /// Settings of requests.
     pub(crate) edge: EdgeSettings,
-    /// The bounds of connections.
+    /// Settings of connections.
     pub(crate) server: ServerSettings,
-    /// What only Lambda has.
+    /// Settings of Lambda.
     pub(crate) lambda: LambdaSettings,
-    /// How long a stop may take.
+    /// Maximum time for a shutdown.
     pub(crate) shutdown: Duration,
     /// The settings of the core.
     pub(crate) settings: Settings,
 }
 
-/// What becomes of requests for objects that other servers own.
+/// How to handle requests for objects that other servers own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Forwarding {
-    /// What the platform and the other settings allow.
+    /// The best way that the platform and the other settings allow.
     Auto,
-    /// They are refused, or wait.
+    /// Requests are refused, or wait.
     Off,
-    /// They are sent to the owner over HTTP.
+    /// Requests are forwarded to the owner over HTTP.
     Proxy,
-    /// Fly's proxy is asked to bring them to the owner.
+    /// Fly's proxy delivers requests to the owner.
     FlyReplay,
 }
 
-/// A configuration that can be used, and what should be said about it.
+/// A valid configuration, and warnings about it.
 #[derive(Debug)]
 pub(crate) struct Resolved {
     /// The values.
@@ -97,18 +97,18 @@ pub(crate) struct Resolved {
     pub(crate) platform: Platform,
     /// The store that `config.storage` and `config.access` name.
     pub(crate) store: StoreConfig,
-    /// Sentences for the log.
+    /// Warnings for the log.
     pub(crate) warnings: Vec<String>,
 }
 
-/// What the ways into the stores are made of, under the names that their own tools use.
+/// Credentials and endpoints of the stores, under the names that the providers' own tools use.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StorageAccess {
-    /// Another address of Google's or Azure's service.
+    /// URL of Google's or Azure's service, if it is not the default.
     pub(crate) endpoint: Option<String>,
     /// R2.
     pub(crate) r2: R2Access,
-    /// Amazon and everything that speaks S3.
+    /// Amazon S3 and compatible stores.
     pub(crate) aws: AwsAccess,
     /// Google Cloud.
     pub(crate) google: GoogleAccess,

@@ -1,7 +1,7 @@
-//! The line in the log that each request gets: the same on every platform.
+//! The access log: one line per request, the same on every platform.
 //!
-//! Queries and headers may hold secrets and stay out of it. What a client chose (path, id) is a
-//! value of its own that the log's format quotes, so nobody can write lines.
+//! Queries and headers may contain secrets and are not logged. Values that a client chose (path,
+//! id) are separate fields that the log's format quotes, so nobody can forge lines.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -17,42 +17,42 @@ use http_body::{Body as _, Frame, SizeHint};
 use tracing::field::display;
 use uuid::Uuid;
 
-/// Which requests get a line in the log.
+/// The requests to log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AccessLog {
     /// None.
     Off,
-    /// Those that the server failed to answer (5xx).
+    /// Requests that failed in the server (5xx).
     Errors,
     /// All.
     All,
 }
 
-/// What the line says.
+/// The contents of a log line.
 pub(super) struct Line {
     pub(super) method: Method,
     pub(super) uri: Uri,
     pub(super) object: Option<ObjectId>,
     /// The request's id.
     pub(super) id: HeaderValue,
-    /// The id of its trace, where there is one.
+    /// The id of its trace, if there is one.
     pub(super) trace_id: Option<String>,
     pub(super) started: Instant,
     /// The client's address.
     pub(super) client: Option<IpAddr>,
-    /// The server that passed the request on, which has a line for it too.
+    /// The server that forwarded the request, which logs it as well.
     pub(super) peer: Option<Uuid>,
     /// The caller's name.
     pub(super) caller: Option<String>,
-    /// How many bytes of the request's body were read.
+    /// Number of bytes read of the request's body.
     pub(super) bytes_in: Arc<AtomicU64>,
     pub(super) status: StatusCode,
-    /// What the server failed with.
+    /// The error of the request.
     pub(super) error: Option<Error>,
 }
 
 impl Line {
-    /// Writes the line when the response's body is sent, or given up.
+    /// Writes the line when the response's body is sent or abandoned.
     pub(super) fn follow(self, level: AccessLog, response: Response) -> Response {
         let failed = self.status.is_server_error();
         if level == AccessLog::Off || (level == AccessLog::Errors && !failed) {
@@ -91,7 +91,7 @@ impl Line {
     }
 }
 
-/// A response's body that has its request's line written at its end.
+/// A response body that writes the request's log line at its end.
 struct Followed {
     body: Body,
     line: Line,

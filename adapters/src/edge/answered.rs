@@ -1,5 +1,4 @@
-//! A service whose response exists: a tower layer around it shows what the layer does to that
-//! response.
+//! A service with a ready response, to apply a tower layer to that response.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -8,7 +7,7 @@ use std::task::{Context, Poll};
 use futures_util::FutureExt;
 use tower::Service;
 
-/// Answers with this response, once.
+/// A service that answers once with its response.
 #[derive(Debug, Clone)]
 pub(super) struct Answered<B>(pub(super) http::Response<B>);
 
@@ -26,7 +25,7 @@ impl<B: Default> Service<http::Request<()>> for Answered<B> {
     }
 }
 
-/// What a layer around an [`Answered`] makes of `request`.
+/// The response of a layer around an [`Answered`] for `request`.
 pub(super) fn ask<S, B>(mut layer: S, request: http::Request<()>) -> http::Response<B>
 where
     S: Service<http::Request<()>, Response = http::Response<B>, Error = Infallible>,

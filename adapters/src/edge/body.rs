@@ -1,4 +1,4 @@
-//! The body of a request on its way in: bounded in size and in time.
+//! Request bodies, limited in size and time.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,31 +12,30 @@ use dotdo_core::{Account, Error, ErrorKind};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
-/// What the sender of a body has to keep to.
+/// The limits for the sender of a body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
-    /// The longest pause.
+    /// Maximum pause.
     pub(super) stall: Duration,
-    /// The fewest bytes in a second on average, once a body has taken as long as one pause may; 0:
-    /// any.
+    /// Minimum average rate in bytes per second, once the maximum pause has passed; 0 means none.
     pub(super) bytes_per_second_min: u64,
-    /// The longest time for all of it.
+    /// Maximum time for the whole body.
     pub(super) time_max: Duration,
 }
 
-/// A body that fails when it becomes too long or too slow.
+/// A body that fails when it is too large or too slow.
 pub(super) struct Inbound<B> {
     body: B,
     bytes_max: u64,
     bytes_left: u64,
     pace: Pace,
-    /// How many bytes have come, for the log.
+    /// Number of bytes received, for the log.
     received: Arc<AtomicU64>,
-    /// What pays for the bytes, where their number was not known before.
+    /// The account that is charged for the bytes if their number was not announced.
     account: Option<Account>,
-    /// When it was first asked for, and when its last piece came.
+    /// When it was first polled, and when its last chunk arrived.
     times: Option<(Instant, Instant)>,
-    /// Runs while the sender pauses.
+    /// The timer while the sender pauses.
     patience: Option<Pin<Box<Sleep>>>,
 }
 
@@ -56,12 +55,12 @@ impl<B> Inbound<B> {
         }
     }
 
-    /// The same body, of which each piece is paid for by `account` when it comes.
+    /// Charges each chunk to `account` when it arrives.
     pub(super) fn paid_by(self, account: Account) -> Self {
         Self { account: Some(account), ..self }
     }
 
-    /// Waits for the sender, who pauses, until it has been too slow.
+    /// Waits for a sender that pauses, until a limit is exceeded.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         let now = Instant::now();
         let (began, last) = *self.times.get_or_insert((now, now));
@@ -73,7 +72,7 @@ impl<B> Inbound<B> {
     }
 }
 
-/// What a sender did not keep to.
+/// The limit that a sender exceeded.
 enum Slow {
     Stalled,
     Dribbled,
@@ -81,13 +80,14 @@ enum Slow {
 }
 
 impl Pace {
-    /// When a body is too slow that `began` then, has brought `bytes`, and nothing since `last`.
+    /// The time at which a body that `began` then, with `bytes` so far and nothing since `last`,
+    /// becomes too slow.
     fn deadline(&self, began: Instant, last: Instant, bytes: u64) -> (Instant, Slow) {
         let stalls = (last + self.stall, Slow::Stalled);
         let takes_too_long = (began + self.time_max, Slow::TookTooLong);
         let dribbles =
             bytes.saturating_mul(1000).checked_div(self.bytes_per_second_min).map(|due_ms| {
-                // Later than any other deadline is late enough.
+                // Later than any other deadline.
                 let due = Duration::from_millis(due_ms).min(self.time_max);
                 (began + self.stall + due, Slow::Dribbled)
             });
@@ -125,7 +125,7 @@ impl Slow {
     }
 }
 
-/// The refusal of a body that is longer than `bytes_max`.
+/// The error for a body of more than `bytes_max` bytes.
 pub(super) fn too_large(bytes_max: u64) -> Error {
     Error::new(
         ErrorKind::TooLarge,

@@ -1,10 +1,9 @@
-//! Who is at the other end: the address that a request comes from, also through proxies.
+//! The client address of a request, also through proxies.
 //!
-//! A header that names an address is a claim of whoever sent it. It counts only as far as proxies
-//! of ours have written it: each adds the address that it was called from at the end of
-//! `X-Forwarded-For`, so the list is read from its end, and what stands before the first stranger
-//! is nobody's word. `Forwarded` (RFC 7239) is not read: a proxy that writes one of the two headers
-//! passes the other on as it came.
+//! A header with an address is a claim of its sender. It is trusted only as far as trusted proxies
+//! wrote it: each appends the address of its client to `X-Forwarded-For`, so the list is read from
+//! its end, and everything before the first untrusted address is ignored. `Forwarded` (RFC 7239) is
+//! not read, because a proxy that writes one of the two headers passes the other on unchanged.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -14,20 +13,20 @@ use ipnet::IpNet;
 /// The header that proxies write.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The most proxies in a row.
+/// Maximum number of proxies in a row.
 const HOPS_MAX: usize = 16;
 
-/// The address that a request was sent from, by the word of what brought it: the socket, or the
-/// platform's own event. An adapter puts it into the request's extensions.
+/// The address that a request came from, according to the socket or the platform's event. An
+/// adapter puts it into the request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
-/// Which proxies are believed.
+/// The trusted proxies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TrustedProxies {
-    /// Whoever has an address in one of these networks; none without networks.
+    /// Proxies with an address in one of these networks; none without networks.
     Networks(Vec<IpNet>),
-    /// As many as this, one behind the other, whatever their addresses.
+    /// This number of proxies in a row, whatever their addresses.
     Hops(usize),
 }
 
@@ -51,7 +50,7 @@ fn network(text: &str) -> Option<IpNet> {
 }
 
 impl TrustedProxies {
-    /// What a setting means: networks, or one number. `None` for anything else.
+    /// Parses the setting: networks, or one number. `None` for anything else.
     pub(crate) fn new(items: &[String]) -> Option<Self> {
         match items {
             [one] if hops(one).is_some() => hops(one).map(Self::Hops),
@@ -59,7 +58,7 @@ impl TrustedProxies {
         }
     }
 
-    /// Whether connections from this address may be a proxy's.
+    /// Whether a connection from this address may be from a proxy.
     pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         match self {
             Self::Networks(networks) => {
@@ -69,7 +68,7 @@ impl TrustedProxies {
         }
     }
 
-    /// The address of the client whose request `sender` brought, as far as it is known.
+    /// The address of the client whose request arrived from `sender`, as far as it is known.
     pub(super) fn client(&self, sender: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         let sender = sender.map(|address| address.to_canonical());
         match self {
@@ -107,7 +106,7 @@ pub(crate) fn fuzz(data: &[u8]) {
     }
 }
 
-/// The addresses in `X-Forwarded-For`, the newest first; `None` for what is no address.
+/// The addresses in `X-Forwarded-For`, the newest first; `None` for anything else.
 fn claims(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();
     lines.flat_map(|line| {
@@ -176,7 +175,7 @@ mod tests {
     fn a_number_of_proxies_counts_from_the_end() {
         assert_eq!(client(&["1"], "10.0.0.1", &["6.6.6.6, 1.1.1.1"]), "1.1.1.1");
         assert_eq!(client(&["2"], "10.0.0.1", &["6.6.6.6, 1.1.1.1", "10.0.0.2"]), "1.1.1.1");
-        // Who has passed by a proxy is the one who calls.
+        // A client that bypasses the proxies is the sender itself.
         assert_eq!(client(&["2"], "9.9.9.9", &["1.1.1.1"]), "9.9.9.9");
         assert_eq!(client(&["1"], "9.9.9.9", &["nobody"]), "9.9.9.9");
         assert_eq!(client(&["1"], "", &["1.1.1.1"]), "1.1.1.1");

@@ -1,7 +1,8 @@
-//! Smaller responses, for clients that ask for them (`Accept-Encoding`, RFC 9110 section 12.5.3).
+//! Compression of responses for clients that accept it (`Accept-Encoding`, RFC 9110 section
+//! 12.5.3).
 //!
-//! The work is tower-http's. Its layer is asked with a response that is there already, so that
-//! nothing of it can change what an object does.
+//! tower-http does the work. Its layer is applied to a complete response, so that it can't
+//! influence an object.
 
 use dotdo_core::{Body, Error, Response};
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version, header};
@@ -12,11 +13,11 @@ use tower_http::compression::{Compression, CompressionBody};
 use super::answered::{Answered, ask};
 use super::vary;
 
-/// What can go wrong with a body on its way through the layer.
+/// Errors of a body that passes through the layer.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Content types that become smaller, beside `text/…` and everything with JSON or XML in it.
-/// Pictures, films and archives are compressed already.
+/// Content types to compress, besides `text/…` and everything with JSON or XML. Images, videos and
+/// archives are already compressed.
 const COMPRESSIBLE: [&str; 5] = [
     "application/json",
     "application/x-ndjson",
@@ -25,12 +26,12 @@ const COMPRESSIBLE: [&str; 5] = [
     "application/wasm",
 ];
 
-/// Which responses become smaller.
+/// The responses to compress.
 #[derive(Debug, Clone)]
 pub(crate) struct CompressionSettings {
-    /// Any at all.
+    /// Whether compression is on.
     pub(crate) is_on: bool,
-    /// Those of at least so many bytes, and those that nobody knows the length of.
+    /// Minimum size in bytes; responses of unknown length are always compressed.
     pub(crate) bytes_min: u64,
 }
 
@@ -40,14 +41,14 @@ impl Default for CompressionSettings {
     }
 }
 
-/// Notes what [`compressed`] has to know of a request.
+/// Copies the request headers that [`compressed`] needs.
 pub(super) fn note(headers: &HeaderMap, asked: &mut HeaderMap) {
     for value in headers.get_all(header::ACCEPT_ENCODING) {
         asked.append(header::ACCEPT_ENCODING, value.clone());
     }
 }
 
-/// The response, smaller where that is wanted and right.
+/// The response, compressed if that is requested and allowed.
 pub(super) fn compressed(
     settings: &CompressionSettings,
     asked: &HeaderMap,
@@ -62,8 +63,8 @@ pub(super) fn compressed(
     let layer = Compression::new(Answered(response))
         .compress_when(SizeAbove::new(settings.bytes_min).and(is_compressible));
     let mut answer: http::Response<CompressionBody<Body>> = ask(layer, probe);
-    // A client that takes nothing gets what there is: the object has done its work (RFC 9110
-    // section 12.5.3 leaves that open).
+    // A client that accepts no encoding gets the response anyway, because the object has done its
+    // work (RFC 9110 section 12.5.3 allows that).
     *answer.status_mut() = status;
     vary::join(answer.headers_mut());
     if was_encoded || !answer.headers().contains_key(header::CONTENT_ENCODING) {
@@ -78,7 +79,7 @@ pub(super) fn compressed(
     answer.map(|body| Body::new(body.map_err(ours)))
 }
 
-/// Whether a response is of a kind that becomes smaller, and may be changed on its way.
+/// Whether a response has a compressible type and may be transformed.
 fn is_compressible(status: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
     let text = |name| {
         headers
@@ -93,7 +94,7 @@ fn is_compressible(status: StatusCode, _: Version, headers: &HeaderMap, _: &Exte
         || kind.ends_with("+json")
         || kind.ends_with("+xml")
         || COMPRESSIBLE.contains(&kind);
-    // Events are read one by one as they come, and by some proxies only when they are plain.
+    // Clients read events as they arrive, and some proxies only if they are not compressed.
     let is_stream_of_events = kind == "text/event-stream";
     let rules = headers
         .get_all(header::CACHE_CONTROL)
@@ -104,7 +105,7 @@ fn is_compressible(status: StatusCode, _: Version, headers: &HeaderMap, _: &Exte
     fits && !is_stream_of_events && !must_stay && status != StatusCode::PARTIAL_CONTENT
 }
 
-/// A strong tag promises the same bytes, which these are not any more (RFC 9110 section 8.8.1).
+/// A strong tag promises identical bytes, which compression changes (RFC 9110 section 8.8.1).
 fn weaken(headers: &mut HeaderMap) {
     let Some(tag) = headers.get(header::ETAG).filter(|tag| tag.as_bytes().starts_with(b"\""))
     else {

@@ -1,4 +1,4 @@
-//! What is known of a request while it is under way.
+//! The context of a request in flight.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -14,26 +14,26 @@ use super::rate::Quota;
 use super::{ClientAddress, Edge, Objects, compress};
 use crate::telemetry::TracedRequest;
 
-/// What is known of a request when its answer is ready.
+/// The context of a request until its response is sent.
 pub(super) struct RequestContext {
     pub(super) line: Line,
-    /// What the client said about how it wants the answer; `None` for another server, which gets it
-    /// as it is.
+    /// The client's headers that determine the form of the response; `None` for another server,
+    /// which gets it unchanged.
     pub(super) asked: Option<HeaderMap>,
-    /// What pays for the request and its answer, where memory is counted.
+    /// The account that is charged for the request and its response, if memory is counted.
     pub(super) account: Option<Account>,
-    /// Its connection brings many requests at a time.
+    /// Whether its connection carries concurrent requests.
     pub(super) is_multiplexed: bool,
-    /// What is left to the client, where that is counted.
+    /// The client's remaining quota, if it is limited.
     pub(super) quota: Option<Quota>,
     pub(super) trace: TracedRequest,
-    /// A page of another site can have sent it.
+    /// Whether a page of another site can have sent it.
     pub(super) is_cross_site: bool,
     pub(super) _in_flight: InFlight,
 }
 
 impl<O: Objects> Edge<O> {
-    /// What is known of a request before anything is done with it.
+    /// The context of a new request.
     pub(super) fn context(&self, head: &request::Parts) -> RequestContext {
         let sender = head.extensions.get::<ClientAddress>().map(|client| client.0);
         let id = self.request_ids.of(&head.headers);
@@ -64,7 +64,7 @@ impl<O: Objects> Edge<O> {
         }
     }
 
-    /// What has to be known of a client's wishes when its answer is there.
+    /// The client's headers that determine the form of the response.
     pub(super) fn asked(&self, head: &request::Parts) -> HeaderMap {
         let mut asked = HeaderMap::new();
         if self.cors.is_some() {

@@ -1,9 +1,9 @@
-//! Which pages of other origins may use the server (CORS,
+//! Pages of other origins that may use the server (CORS,
 //! <https://fetch.spec.whatwg.org/#http-cors-protocol>).
 //!
-//! The headers are tower-http's. Its layer is asked with what the protocol looks at and nothing
-//! else, so that it stays with this module what a preflight is: tower-http takes every OPTIONS for
-//! one, and an object may have an answer of its own.
+//! tower-http writes the headers. Its layer sees only the headers of the protocol, so that this
+//! module decides what a preflight is: tower-http treats every OPTIONS as one, but an object may
+//! answer OPTIONS itself.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ use super::vary;
 
 /// Every origin.
 const ANY: &str = "*";
-/// What pages without an origin send. Any page can make one that does.
+/// The origin of pages without one. Any page can create such a page.
 const NULL: &str = "null";
 
-/// The headers that the protocol looks at.
+/// The request headers of the protocol.
 const ASKED: [HeaderName; 3] =
     [header::ORIGIN, header::ACCESS_CONTROL_REQUEST_METHOD, header::ACCESS_CONTROL_REQUEST_HEADERS];
 
-/// The headers that only this module may set.
+/// The response headers that only this module sets.
 const ANSWERED: [HeaderName; 6] = [
     header::ACCESS_CONTROL_ALLOW_ORIGIN,
     header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
@@ -33,20 +33,20 @@ const ANSWERED: [HeaderName; 6] = [
     header::ACCESS_CONTROL_MAX_AGE,
 ];
 
-/// Which pages of other origins may use the server.
+/// The pages of other origins that may use the server.
 #[derive(Debug, Clone)]
 pub(crate) struct CorsSettings {
-    /// Their origins, or `*`; none without any. Each passes [`is_origin`].
+    /// Their origins, or `*`; empty turns CORS off. Each passes [`is_origin`].
     pub(crate) origins: Vec<String>,
-    /// Whether they may send cookies and the browser's own credentials.
+    /// Whether they may send the browser's credentials.
     pub(crate) credentials: bool,
-    /// With which methods.
+    /// The methods that they may use.
     pub(crate) methods: Vec<String>,
-    /// With which headers.
+    /// The request headers that they may send.
     pub(crate) headers: Vec<String>,
-    /// Which headers of the answers they may read.
+    /// The response headers that they may read.
     pub(crate) exposed_headers: Vec<String>,
-    /// How long a browser may remember all this.
+    /// How long a browser may cache the permissions.
     pub(crate) max_age: Duration,
 }
 
@@ -73,7 +73,7 @@ impl Default for CorsSettings {
 }
 
 impl CorsSettings {
-    /// Why these settings would be a mistake, if so.
+    /// The error in these settings, if there is one.
     pub(crate) fn mistake(&self) -> Option<&'static str> {
         let has = |origin: &str| self.origins.iter().any(|listed| listed == origin);
         let rules = [
@@ -100,8 +100,8 @@ pub(crate) fn is_origin(text: &str) -> bool {
     text == ANY || text == NULL || canonical(text).is_some()
 }
 
-/// An origin as RFC 6454 section 6.2 writes it: lower case, and without the port that its scheme
-/// has anyway.
+/// An origin in the form of RFC 6454 section 6.2: in lower case, without the default port of its
+/// scheme.
 fn canonical(text: &str) -> Option<String> {
     let text = text.to_ascii_lowercase();
     let (scheme, rest) = text.split_once("://")?;
@@ -125,24 +125,23 @@ fn canonical(text: &str) -> Option<String> {
     (scheme_is_one && host_is_one).then(|| format!("{scheme}://{host}{port}"))
 }
 
-/// Whether `text` is the name of a method. `*` is none: to browsers it does not mean all of them
-/// when credentials are sent.
+/// Whether `text` is a method. `*` is refused, because browsers do not read it as a wildcard with
+/// credentials.
 pub(crate) fn is_method(text: &str) -> bool {
     text != ANY && Method::from_bytes(text.as_bytes()).is_ok()
 }
 
-/// Whether `text` is the name of a header. `*` is none: to browsers it does not mean
+/// Whether `text` is the name of a header. `*` is refused, because for browsers it does not include
 /// `Authorization`.
 pub(crate) fn is_header(text: &str) -> bool {
     text != ANY && text.parse::<HeaderName>().is_ok()
 }
 
-/// Says to browsers what pages of other origins may do.
+/// The CORS policy.
 pub(super) struct Cors(cors::Cors<Answered<()>>);
 
 impl Cors {
-    /// What the settings ask for, if they do. Items that are none of their kind were refused
-    /// before.
+    /// The policy of the settings; `None` if CORS is off. Invalid items were refused before.
     pub(super) fn new(settings: &CorsSettings) -> Option<Self> {
         if settings.origins.is_empty() {
             return None;
@@ -174,13 +173,13 @@ impl Cors {
         }))))
     }
 
-    /// Whether a browser asks here what a page may do, before the page does it.
+    /// Whether a request is a preflight.
     pub(super) fn is_preflight(head: &request::Parts) -> bool {
         head.method == Method::OPTIONS
             && ASKED[..2].iter().all(|name| head.headers.contains_key(name))
     }
 
-    /// The answer to that. Its headers come as those of every answer.
+    /// The response to a preflight. Its headers are added like those of every response.
     pub(super) fn preflight() -> Response {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::NO_CONTENT;
@@ -194,9 +193,9 @@ impl Cors {
         told.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN)
     }
 
-    /// Notes what [`Cors::tell`] has to know of a request.
+    /// Copies the request headers that [`Cors::tell`] needs.
     pub(super) fn note(head: &request::Parts, asked: &mut HeaderMap) {
-        // What a page asks for before it does it stands in preflights only.
+        // These headers belong to preflights only.
         let names = if Self::is_preflight(head) { &ASKED[..] } else { &ASKED[..1] };
         for name in names {
             for value in head.headers.get_all(name) {
@@ -205,13 +204,13 @@ impl Cors {
         }
     }
 
-    /// Tells a browser whether the page that `asked` may see the answer.
+    /// Adds the CORS headers for the request headers `asked` to a response.
     pub(super) fn tell(&self, asked: &HeaderMap, headers: &mut HeaderMap) {
         for name in ANSWERED {
             headers.remove(name);
         }
         let mut probe = http::Request::new(());
-        // Two origins are none.
+        // Two origins count as none.
         if asked.get_all(header::ORIGIN).iter().count() < 2 {
             *probe.headers_mut() = asked.clone();
         }
@@ -233,7 +232,7 @@ fn names(list: &[String]) -> Vec<HeaderName> {
     list.iter().filter_map(|name| name.parse().ok()).collect()
 }
 
-/// Whether a request's origin is one of `allowed`, which are canonical.
+/// Whether a request's origin is in `allowed`, which has canonical origins.
 fn is_listed(allowed: &[String], origin: &HeaderValue) -> bool {
     let Ok(text) = origin.to_str() else { return false };
     let theirs = if text == NULL { Some(NULL.to_owned()) } else { canonical(text) };

@@ -1,11 +1,10 @@
-//! Pages of others, where nobody has to prove who they are: a browser takes them to the server that
-//! only its own machine or network reaches.
+//! Protection of servers without authentication from pages of other sites, which reach the server
+//! through a browser on its machine or network.
 //!
-//! A page can send requests of some kinds anywhere (a form, a `text/plain` POST), and one that
-//! makes its own name point to this machine (DNS rebinding) can read the answers as well. The first
-//! says where it comes from in `Origin` and `Sec-Fetch-Site`, the second names its own site in
-//! `Host`; neither can be forged by a page. Programs send none of them, or name the address that
-//! they use.
+//! A page can send some requests anywhere (a form, a `text/plain` POST), and a page that makes its
+//! own name point to this machine (DNS rebinding) can also read the responses. The first has its
+//! origin in `Origin` and `Sec-Fetch-Site`, the second its own site in `Host`; a page can forge
+//! neither. Other programs send none of these headers, or the address that they use.
 
 use std::net::IpAddr;
 
@@ -19,30 +18,30 @@ use crate::cluster::peers::Proven;
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
-/// What a proxy says that the client's `Host` was. A page can't send it to another origin without
-/// being asked first.
+/// The header for the client's `Host` behind a proxy. A page can't send it to another origin
+/// without a preflight.
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// How much of a wrong name is shown in an error.
+/// Maximum number of characters of a host name in an error.
 const SHOWN_CHARS_MAX: usize = 80;
 
-/// Whether `text` can be the name of a host, as `Host` says it, without a port.
+/// Whether `text` can be a host name as in `Host`, without a port.
 pub(crate) fn is_host(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok()
         || (!text.is_empty()
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)))
 }
 
-/// Refuses what pages of others send.
+/// Refuses requests of other sites' pages.
 pub(super) struct CrossSite {
     reach: Reach,
-    /// Names under which the server may be called, besides those of the machine itself.
+    /// Allowed host names, besides the machine's own.
     names: Vec<String>,
 }
 
 impl CrossSite {
-    /// What the settings ask for; nothing where callers have to prove who they are, or anybody can
-    /// come anyway.
+    /// The protection for the settings; `None` with authentication, and if requests come from
+    /// everywhere anyway.
     pub(super) fn new(settings: &EdgeSettings) -> Option<Self> {
         let is_needed = !settings.auth.is_on() && settings.reach != Reach::Everywhere;
         let names = settings.allowed_hosts.iter().map(|name| name.to_ascii_lowercase()).collect();
@@ -51,7 +50,7 @@ impl CrossSite {
 
     /// # Errors
     ///
-    /// `Forbidden` for a request that a page of another site can have sent.
+    /// `Forbidden` for a request that a page of another site may have sent.
     pub(super) fn check(&self, head: &request::Parts, cors: Option<&Cors>) -> Result<()> {
         if head.extensions.get::<Proven>().is_some() {
             return Ok(());
@@ -78,7 +77,7 @@ impl CrossSite {
         }
     }
 
-    /// Whether a host, which may have a port, is this server.
+    /// Whether a host, with or without a port, is this server.
     fn knows(&self, host: &str) -> bool {
         let name = without_port(host).to_ascii_lowercase();
         if self.names.contains(&name) {
@@ -91,13 +90,13 @@ impl CrossSite {
     }
 }
 
-/// Whether a request only asks how the server is. Whoever probes it calls it by any name, and is
-/// told what everybody may know.
+/// Whether a request is a health check, which may use any host name and gets public information
+/// only.
 pub(super) fn is_probe(head: &request::Parts) -> bool {
     matches!(head.uri.path(), "/health" | "/ready") && !names_object(&head.headers)
 }
 
-/// Where a request says that it comes from.
+/// The origin of a request according to its headers.
 enum Origin<'a> {
     Unsaid,
     Own,
@@ -118,7 +117,7 @@ fn origin<'a>(headers: &'a HeaderMap, hosts: &[String]) -> Origin<'a> {
     if own && said.next().is_none() { Origin::Own } else { Origin::Other(value) }
 }
 
-/// The host and port of an origin, without the port that its scheme has anyway.
+/// The host and port of an origin, without the default port of its scheme.
 fn authority(origin: &str) -> Option<String> {
     origin.split_once("://").map(|(_, authority)| plain(authority))
 }
@@ -129,8 +128,8 @@ fn plain(host: &str) -> String {
     bare.map(str::to_owned).unwrap_or(host)
 }
 
-/// Whether a browser says that another site's page makes it send this, other than by going to the
-/// address that somebody clicked on.
+/// Whether a browser marks the request as coming from another site's page, other than by following
+/// a link.
 fn is_of_another_site(method: &Method, headers: &HeaderMap) -> bool {
     let says = |name: &HeaderName, value: &str| headers.get(name).is_some_and(|said| said == value);
     let is_clicked = matches!(*method, Method::GET | Method::HEAD)
@@ -139,7 +138,7 @@ fn is_of_another_site(method: &Method, headers: &HeaderMap) -> bool {
     (says(&FETCH_SITE, "cross-site") || says(&FETCH_SITE, "same-site")) && !is_clicked
 }
 
-/// The hosts that a request is for: that of its URI, and those of its headers.
+/// The hosts of a request: of its URI and of its headers.
 fn hosts(head: &request::Parts) -> impl Iterator<Item = String> {
     let of_uri = head.uri.authority().map(|authority| authority.as_str().to_owned());
     let lines = head
@@ -160,8 +159,8 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// Whether a name is this machine for everybody who uses it. `localhost` and what is below it never
-/// leaves the machine (RFC 6761 section 6.3).
+/// Whether a name always means this machine. `localhost` and names below it never leave the machine
+/// (RFC 6761 section 6.3).
 fn is_loopback(name: &str) -> bool {
     name == "localhost"
         || name.ends_with(".localhost")
@@ -183,7 +182,7 @@ mod tests {
             .expect("nobody proves anything")
     }
 
-    /// What becomes of a request with these headers: the error's code, or nothing.
+    /// The error code for a request with these headers, if it is refused.
     fn checked(
         guard: &CrossSite,
         cors: Option<&Cors>,

@@ -1,4 +1,4 @@
-//! The way of a client's request to its object.
+//! Dispatch of a client's request to its object.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -18,7 +18,7 @@ use super::{ClientAddress, Edge, Objects, cross_site};
 use crate::auth::Caller;
 
 impl<O: Objects> Edge<O> {
-    /// Gives a request to whoever answers it.
+    /// Dispatches a request to its endpoint or object.
     pub(super) async fn dispatch<B>(
         &self,
         mut head: request::Parts,
@@ -55,7 +55,7 @@ impl<O: Objects> Edge<O> {
         let route = self.router.route(&head.method, &head.uri, &head.headers);
         self.count(route.as_ref().ok(), context)?;
         admitted?;
-        // What classes there are is nobody's business who may not come in.
+        // Unauthenticated callers must not learn the names of classes.
         let target = match route? {
             Route::Object(target) => target,
             Route::Health => return Ok(json(serde_json::json!({ "status": "ok" }))),
@@ -75,7 +75,7 @@ impl<O: Objects> Edge<O> {
         self.objects.fetch(&target.object, target.at, Request::from_parts(head, body)).await
     }
 
-    /// Counts a request to an object, where that is asked for.
+    /// Applies the rate limit, if there is one.
     fn count(&self, route: Option<&Route>, context: &mut RequestContext) -> Result<()> {
         let (Some(limiter), Some(Route::Object(target))) = (&self.limiter, route) else {
             return Ok(());
@@ -90,12 +90,11 @@ impl<O: Objects> Edge<O> {
         quota.check()
     }
 
-    /// The body as it will be read: to its end before the object's turn begins, unless its class
-    /// wants it while it arrives.
+    /// The body for the object, which is read completely before the turn begins, unless its class
+    /// streams requests.
     ///
-    /// It is paid for before it is read: by what its sender announces, otherwise by what comes.
-    /// What it takes besides, when it is parsed, is charged to the same account, which the request
-    /// carries.
+    /// It is charged before it is read: by its announced length, otherwise chunk by chunk. Its
+    /// parsed form is charged to the same account, which the request carries.
     pub(super) async fn receive<B>(
         &self,
         body: B,
@@ -157,7 +156,7 @@ impl<O: Objects> Edge<O> {
     }
 }
 
-/// The outcome of `work`, also when it panics.
+/// The outcome of `work`, with a panic as an error.
 pub(super) async fn survive<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let outcome = AssertUnwindSafe(work).catch_unwind().await;
     outcome.unwrap_or_else(|_| {

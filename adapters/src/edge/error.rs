@@ -8,12 +8,12 @@ use http::{HeaderValue, StatusCode, header};
 use super::json::json;
 use crate::auth::INVALID_TOKEN;
 
-/// When to come again, where the error does not say.
+/// Default for `Retry-After`.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// When to come again after the store was refused: somebody has to repair it first.
+/// `Retry-After` if the store refuses requests, which an operator has to repair.
 const RETRY_AFTER_REFUSED: Duration = Duration::from_secs(30);
 
-/// The status of an error of this kind.
+/// The HTTP status for a kind of error.
 pub(crate) fn status(kind: ErrorKind) -> StatusCode {
     match kind {
         ErrorKind::Invalid => StatusCode::BAD_REQUEST,
@@ -30,27 +30,27 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
         }
         ErrorKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         ErrorKind::Full => StatusCode::INSUFFICIENT_STORAGE,
-        // Handler, Internal, Corrupt, and whatever kind comes later: the server's fault.
+        // Handler, Internal, Corrupt, and any kind that is added later.
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
-/// Who gets to read an error.
+/// The audience of an error, which determines its details.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// Another server of the bucket, which decides for itself what its client may read.
+    /// Another server of the bucket, which filters the error for its own client.
     Server,
-    /// Somebody who has proved who they are, or has the machine.
+    /// An authenticated caller, or one on the same machine.
     Caller,
-    /// Nobody knows who: the store's keys, its address and other servers' are none of their
-    /// business.
+    /// An unauthenticated caller, who must not see the store's keys or the addresses of the store
+    /// and of servers.
     Stranger,
 }
 
-/// The detail of an error that says where another server is.
+/// The detail of an error with another server's address.
 const ADDRESS: &str = "address";
 
-/// What a stranger is told instead of what happened to the store.
+/// The message for strangers in place of the details about the store.
 fn in_short(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Corrupt => {
@@ -107,7 +107,7 @@ pub(crate) fn response(error: &Error, request_id: &HeaderValue, audience: Audien
     response
 }
 
-/// When to come again: what the error says, or a usual time where the status promises one.
+/// `Retry-After`: the error's own, or the default for statuses that have one.
 fn retry_after(error: &Error) -> Option<Duration> {
     let usual = match error.kind() {
         ErrorKind::StoreRefused => Some(RETRY_AFTER_REFUSED),

@@ -1,5 +1,4 @@
-//! The last touch on a response: what an object may have got wrong about HTTP, the request id, and
-//! HEAD.
+//! Finishes responses: corrects HTTP mistakes of objects, and adds the request id; handles HEAD.
 
 use dotdo_core::{Body, Error, ErrorKind, ObjectId, REQUEST_ID_HEADER, Response, Result};
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -11,7 +10,7 @@ use super::error::Audience;
 use super::{Edge, Objects, Reach, compress, error};
 
 impl<O: Objects> Edge<O> {
-    /// What is sent for an outcome: negotiated for the client, counted and logged.
+    /// The response for an outcome: negotiated for the client, counted and logged.
     pub(super) fn finish(&self, outcome: Result<Response>, context: RequestContext) -> Response {
         let RequestContext {
             mut line,
@@ -49,7 +48,7 @@ impl<O: Objects> Edge<O> {
         line.follow(self.settings.access_log, response)
     }
 
-    /// How much the receiver of an answer may be told of the server's own affairs.
+    /// The audience of the response's error.
     fn audience(&self, line: &Line, is_cross_site: bool) -> Audience {
         let is_here =
             self.settings.reach == Reach::Machine && !self.settings.auth.is_on() && !is_cross_site;
@@ -61,7 +60,7 @@ impl<O: Objects> Edge<O> {
         }
     }
 
-    /// The response in the form that the client asked for.
+    /// The response with compression and CORS headers.
     fn negotiated(&self, mut response: Response, asked: &HeaderMap) -> Response {
         if self.settings.compression.is_on {
             response = compress::compressed(&self.settings.compression, asked, response);
@@ -73,7 +72,7 @@ impl<O: Objects> Edge<O> {
     }
 }
 
-/// Refuses what can't be sent as a response.
+/// Refuses responses that can't be sent.
 fn checked(response: Response) -> Result<Response> {
     if response.status().is_informational() {
         let status = response.status().as_u16();
@@ -90,13 +89,14 @@ fn finished(mut response: Response, method: &Method, request_id: HeaderValue) ->
     response.headers_mut().insert(REQUEST_ID_HEADER, request_id);
     let length = response.body().size_hint().exact();
     if method == Method::HEAD {
-        // The length of what GET would send, unless the object said it itself or sent nothing.
+        // The length of the response to a GET, unless the object set it or sent nothing.
         if let Some(bytes) = length.filter(|bytes| *bytes > 0) {
             response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
         }
         *response.body_mut() = Body::empty();
     } else if length.is_some() {
-        // The server writes the true length; another one would break the connection's framing.
+        // The server writes the actual length; a different one would break the connection's
+        // framing.
         response.headers_mut().remove(header::CONTENT_LENGTH);
     }
     response

@@ -1,5 +1,4 @@
-//! Counters and times of requests. Every handle is made once; counting a request touches no lock
-//! and allocates nothing.
+//! Metrics of requests. Handles are created once; counting takes no lock and does not allocate.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -19,7 +18,7 @@ pub(super) struct RequestMetrics {
     in_flight: Gauge,
 }
 
-/// A request whose response has not begun; also one that is given up ends.
+/// A request in flight; dropping it ends it, too.
 pub(super) struct InFlight(Gauge);
 
 impl Drop for InFlight {
@@ -46,7 +45,7 @@ impl RequestMetrics {
         }
     }
 
-    /// A request has come.
+    /// Counts a new request as in flight.
     pub(super) fn begin(&self) -> InFlight {
         self.in_flight.increment(1.0);
         InFlight(self.in_flight.clone())

@@ -1,29 +1,28 @@
-//! What every adapter does with a request: names it, finds its object, bounds its body, and turns
-//! whatever happens into a response.
+//! The edge, which every adapter shares: it identifies and routes requests, limits their bodies,
+//! and turns every outcome into a response.
 //!
-//! The order, from the outside in, and why:
+//! The order from the outside in, with reasons:
 //!
-//! 1. The **access log** (`access`) is around everything: it says what was really sent.
-//! 2. The **request's id** and the **client's address** (`request_id`, `client`): all that follows
-//!    may have to name them.
-//! 3. **Other servers** (`peer`) leave the list here: the server that the client reached has done
-//!    the rest of it.
-//! 4. **CORS** (`cors`): a browser's question needs no token and reaches no object; errors get the
-//!    headers too, or pages could not read them.
-//! 5. **Compression** (`compress`) of what comes back. An answer that went from server to server is
-//!    compressed once, for the client.
-//! 6. **Pages of others** (`cross_site`), where nothing is asked of callers: a browser must not take
-//!    them in.
-//! 7. **Authentication** (`crate::auth`), before anything tells which classes there are, and before
-//!    the body is read.
-//! 8. The **rate limit** (`rate`) counts callers by name, so it comes after; who was turned away is
-//!    counted too, by address.
-//! 9. The **bounds of the body** (`body`), whose bytes are asked for only now. A compressed one is
-//!    the object's own business.
+//! 1. The **access log** (`access`) is outermost, so that it logs what was really sent.
+//! 2. The **request's id** and the **client's address** (`request_id`, `client`): everything below
+//!    may need them.
+//! 3. **Other servers** (`peer`) skip the rest, which the server that the client reached has done.
+//! 4. **CORS** (`cors`): preflights need no token and reach no object; errors get the headers too,
+//!    so that pages can read them.
+//! 5. **Compression** (`compress`) of responses. A forwarded response is compressed once, for the
+//!    client.
+//! 6. **Pages of other sites** (`cross_site`), without authentication: they must not reach objects
+//!    through a browser.
+//! 7. **Authentication** (`crate::auth`), before anything reveals the classes, and before the body
+//!    is read.
+//! 8. The **rate limit** (`rate`) counts callers by name, so it comes after authentication; refused
+//!    requests are counted by address.
+//! 9. The **bounds of the body** (`body`), which is read only now. A compressed body reaches the
+//!    object unchanged.
 //!
-//! Promises: every request gets exactly one response, with its request id; an error has the one
-//! body that all errors have; a panic in one request is that request's 500 and nothing else. Must
-//! not know: sockets, platforms, the bucket.
+//! Promises: every request gets exactly one response with its request id; all errors have the same
+//! JSON form; a panic in a request is a 500 for that request only. Must not know: sockets,
+//! platforms, the bucket.
 
 mod access;
 mod answered;
@@ -73,7 +72,7 @@ pub(crate) use self::{compress::CompressionSettings, cors::CorsSettings, rate::R
 use crate::auth::Authentication;
 use crate::cluster::peers::ForwardedRequests;
 
-/// The way of a request from an adapter to an object and back.
+/// Takes requests from adapters to objects and back.
 pub(crate) struct Edge<O> {
     objects: O,
     router: Router,
@@ -91,7 +90,7 @@ pub(crate) struct Edge<O> {
 }
 
 impl<O: Objects> Edge<O> {
-    /// An edge in front of `objects`, for the classes that `router` knows.
+    /// An edge in front of `objects`, for the classes of `router`.
     pub(crate) fn new(
         objects: O,
         router: Router,
@@ -125,12 +124,12 @@ impl<O: Objects> Edge<O> {
         }
     }
 
-    /// The same edge, with what it takes from other servers.
+    /// Sets how requests of other servers are accepted.
     pub(crate) fn accepting(self, forwarded: ForwardedRequests) -> Self {
         Self { forwarded, ..self }
     }
 
-    /// The same edge, to the objects of `tenant`: callers of others are refused.
+    /// Sets the tenant whose objects are served; callers of other tenants are refused.
     pub(crate) fn of_tenant(self, tenant: Tenant) -> Self {
         Self { authentication: Authentication::new(&self.settings.auth, Some(tenant)), ..self }
     }
@@ -140,7 +139,7 @@ impl<O: Objects> Edge<O> {
         &self.objects
     }
 
-    /// Answers a request, whatever happens.
+    /// Answers a request; errors and panics become responses.
     pub(crate) async fn answer<B>(&self, request: http::Request<B>) -> Response
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
@@ -165,13 +164,13 @@ impl<O: Objects> Edge<O> {
         }
     }
 
-    /// Answers a request that does not come to its object.
+    /// Answers a request that does not reach its object.
     pub(crate) fn refuse(&self, head: &request::Parts, error: Error) -> Response {
         self.finish(Err(error), self.context(head))
     }
 }
 
-/// The answer to a request that did not come as far as this, to whoever sent it.
+/// The response to a request that failed before the edge.
 pub(crate) fn refusal(error: &Error, request_id: &HeaderValue) -> Response {
     error::response(error, request_id, Audience::Stranger)
 }

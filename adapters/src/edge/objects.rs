@@ -1,13 +1,13 @@
-//! What the edge needs of whoever answers for the objects.
+//! The interface of the edge to objects.
 
 use std::future::Future;
 use std::time::Duration;
 
 use dotdo_core::{Account, At, Journey, ObjectId, Received, Request, Response, Result};
 
-/// Whoever answers for the objects: the engine, or a test's stand-in.
+/// Objects behind the edge: the engine, or a substitute in tests.
 pub(crate) trait Objects: Send + Sync + 'static {
-    /// Answers a request to an object, at a version when one is asked for.
+    /// Answers a request to an object, optionally as of an earlier version.
     fn fetch(
         &self,
         object: &ObjectId,
@@ -15,7 +15,7 @@ pub(crate) trait Objects: Send + Sync + 'static {
         request: Request,
     ) -> impl Future<Output = Result<Response>> + Send;
 
-    /// Answers a request that another server has sent here.
+    /// Answers a request that another server forwarded.
     fn receive(
         &self,
         object: &ObjectId,
@@ -23,10 +23,10 @@ pub(crate) trait Objects: Send + Sync + 'static {
         request: Request,
     ) -> impl Future<Output = Received> + Send;
 
-    /// Whether a request that another server offers should be sent.
+    /// Whether another server should forward a request that it announces.
     fn admits(&self, object: &ObjectId) -> impl Future<Output = bool> + Send;
 
-    /// What pays for the memory that a request to `object` takes; `None` where nobody counts it.
+    /// The account that is charged for a request to `object`; `None` if memory is not counted.
     fn account(&self, _object: &ObjectId) -> Option<Account> {
         None
     }
@@ -34,9 +34,9 @@ pub(crate) trait Objects: Send + Sync + 'static {
     /// Whether the store can be used.
     fn ready(&self) -> impl Future<Output = Result<()>> + Send;
 
-    /// Completes when nothing is under way that answered requests have left behind.
+    /// Completes when the background work of answered requests is done.
     fn settle(&self) -> impl Future<Output = ()> + Send;
 
-    /// Finishes what runs, keeps what must be kept, and lets go of the objects, within `deadline`.
+    /// Finishes requests, writes snapshots and releases objects, within `deadline`.
     fn shutdown(&self, deadline: Duration) -> impl Future<Output = ()> + Send;
 }

@@ -1,5 +1,5 @@
-//! Requests of other servers: admitted before their body is asked for, and begun when its first
-//! piece is here.
+//! Requests of other servers: admitted before their body is requested, and started when its first
+//! chunk has arrived.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,11 +15,12 @@ use super::dispatch::survive;
 use super::{Edge, Objects};
 use crate::cluster::peers::{ForwardedRequest, Kind, kind_named};
 
-/// What a server did with another one's request.
+/// What a server did with a forwarded request.
 type Outcome = (Kind, Result<Response>);
 
 impl<O: Objects> Edge<O> {
-    /// Answers a request of another server, whatever happens, and says what the answer is.
+    /// Answers a request of another server and reports the outcome; errors and panics become
+    /// responses.
     pub(super) async fn answer_peer<B>(
         &self,
         arrival: &ForwardedRequest,
@@ -84,16 +85,16 @@ fn stalled() -> Error {
         .with_code("BODY_STALLED")
 }
 
-/// The answer of a server that does not own the object (421, RFC 9110 section 15.5.20). Whoever it
-/// is for looks for the owner again, so nothing has failed, and no client gets to see it.
+/// The response of a server that does not own the object (421, RFC 9110 section 15.5.20). The other
+/// server finds the owner again, so this is not a failure, and no client sees it.
 fn not_owner() -> Outcome {
     let mut response = Response::new(ResponseBody::empty());
     *response.status_mut() = StatusCode::MISDIRECTED_REQUEST;
     (Kind::NotOwner, Ok(response))
 }
 
-/// A body whose first piece is here, or its end. To ask for it tells the sender that the request is
-/// taken.
+/// A body whose first chunk or end has arrived. Requesting it tells the sender that the request is
+/// accepted.
 struct Begun<B> {
     first: Option<Frame<Bytes>>,
     is_over: bool,
@@ -105,11 +106,11 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::error::Error + Send + Sync + 'static,
 {
-    /// Waits for the first piece of `body`.
+    /// Waits for the first chunk of `body`.
     ///
     /// # Errors
     ///
-    /// `Invalid` when the sender has taken the request back.
+    /// `Invalid` when the sender has withdrawn the request.
     async fn new(mut body: B) -> Result<Self> {
         match body.frame().await {
             None => Ok(Self { first: None, is_over: true, rest: body }),

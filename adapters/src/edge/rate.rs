@@ -1,8 +1,8 @@
-//! How often one client may ask one object (GCRA, the *generic cell rate algorithm*: a bucket that
-//! leaks evenly, kept as one point in time).
+//! Rate limits per client and object (GCRA, the *generic cell rate algorithm*: a leaky bucket that
+//! is stored as one point in time).
 //!
-//! Promises: exactly as many requests at once as configured, and then one whenever the window
-//! divided by their number has passed; memory does not grow, whoever asks under however many names.
+//! Promises: a burst of exactly the configured number of requests, then one each time that the
+//! window divided by this number has passed; constant memory, however many clients there are.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -17,17 +17,17 @@ const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// How many pairs of a client and an object fit into one set of the table.
+/// Number of pairs of client and object in one set of the table.
 const WAYS: usize = 8;
-/// How many sets the table has: 65,536 pairs, in a little over two MiB.
+/// Number of sets in the table: 65,536 pairs, in a little over two MiB.
 const SETS: usize = 1 << 13;
 
-/// How often one client may ask one object.
+/// The rate limit of a client at an object.
 #[derive(Debug, Clone)]
 pub(crate) struct RateSettings {
-    /// How many requests; 0 is no limit.
+    /// Number of requests; 0 means no limit.
     pub(crate) requests: u32,
-    /// In which time.
+    /// Time window for the requests.
     pub(crate) window: Duration,
 }
 
@@ -37,55 +37,54 @@ impl Default for RateSettings {
     }
 }
 
-/// Who is counted.
+/// The unit that is counted.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Client<'a> {
-    /// A caller who said who it is.
+    /// An authenticated caller.
     Caller(&'a str),
-    /// Whoever is at an address; in IPv6 at one network of /64, since a client has all addresses in
-    /// there.
+    /// An address; in IPv6 a /64 network, since one client has all its addresses.
     Address(IpAddr),
-    /// Everybody of whom nothing is known.
+    /// All clients without a known address.
     Unknown,
 }
 
 /// Counts the requests of each client to each object, in this process.
 ///
-/// A pair that has not asked for its whole window is forgotten. When a set of the table is full of
-/// others, the one that has used up least is forgotten early and starts anew; nobody can choose the
-/// set of a pair, because the hash has a key that only the process knows. So whoever comes under
-/// very many names gets what each of these names may have, and no more.
+/// A pair without requests for a whole window is forgotten. When a set of the table is full, the
+/// pair that has used least is forgotten early and starts anew; nobody can choose the set of a
+/// pair, because the hash has a key that only the process knows. So a client with very many names
+/// gets the quota of each name, and no more.
 pub(super) struct RateLimiter {
     requests: u32,
-    /// What one request costs of the window, in nanoseconds.
+    /// The share of the window that one request uses, in nanoseconds.
     step: u64,
     key: [u8; 32],
     sets: Box<[Mutex<[Entry; WAYS]>]>,
     started: Instant,
 }
 
-/// One pair.
+/// A pair of client and object.
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
     pair: u128,
-    /// When it may have its whole allowance again: nanoseconds since the start. What lies in the
-    /// past is a free place.
+    /// When its full quota is available again, in nanoseconds since the start. An entry in the past
+    /// is free.
     full_at: u64,
 }
 
-/// What is left to a client at an object.
+/// The remaining quota of a client at an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Quota {
     limit: u32,
     remaining: u32,
-    /// Until the whole allowance is there again.
+    /// Time until the full quota is available again.
     reset: Duration,
-    /// Until the next request is taken, when this one is not.
+    /// Time until the next request is accepted, if this one is not.
     wait: Option<Duration>,
 }
 
 impl RateLimiter {
-    /// The limiter that the settings ask for, if they do.
+    /// The limiter of the settings; `None` if there is no limit.
     pub(super) fn new(settings: &RateSettings) -> Option<Self> {
         let window = u64::try_from(settings.window.as_nanos()).unwrap_or(u64::MAX);
         let step = (window.checked_div(u64::from(settings.requests))?).max(1);
@@ -128,7 +127,7 @@ impl RateLimiter {
         }
     }
 
-    /// A number for a client and an object that nobody outside this process can foresee.
+    /// A keyed hash of a client and an object, unpredictable outside this process.
     fn pair(&self, client: Client<'_>, object: &ObjectId) -> u128 {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         let mut part = |tag: u8, bytes: &[u8]| {
@@ -151,7 +150,7 @@ impl RateLimiter {
 impl Quota {
     /// # Errors
     ///
-    /// `RateLimited` when the request is one too many.
+    /// `RateLimited` when the quota is exceeded.
     pub(super) fn check(&self) -> Result<()> {
         let Some(wait) = self.wait else { return Ok(()) };
         let message = format!(
@@ -161,7 +160,7 @@ impl Quota {
         Err(Error::new(ErrorKind::RateLimited, message).with_retry_after(wait))
     }
 
-    /// Tells the client.
+    /// Adds the rate limit headers to a response.
     pub(super) fn tell(&self, headers: &mut HeaderMap) {
         headers.insert(LIMIT, HeaderValue::from(self.limit));
         headers.insert(REMAINING, HeaderValue::from(self.remaining));

@@ -1,5 +1,5 @@
-//! Whether the store can be used, asked at most once a second: probes come from everywhere, and a
-//! request to a bucket costs money.
+//! The readiness check, made at most once a second: probes may come from many places, and a request
+//! to a bucket costs money.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 use dotdo_core::Result;
 use tokio::sync::Mutex;
 
-/// How long an answer is good.
+/// How long a result is reused.
 const GOOD_FOR: Duration = Duration::from_secs(1);
 
-/// The last answer, and when it was given.
+/// The last result, and its time.
 #[derive(Default)]
 pub(super) struct Readiness(Mutex<Option<(Instant, Result<()>)>>);
 
 impl Readiness {
-    /// The last answer while it is good, or a new one. Callers that come together share it.
+    /// The last result while it is valid, otherwise a new one. Concurrent callers share it.
     pub(super) async fn check<F: Future<Output = Result<()>>>(
         &self,
         ask: impl FnOnce() -> F,

@@ -1,14 +1,14 @@
-//! The name of a request in logs and errors.
+//! Request ids in logs and errors.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dotdo_core::REQUEST_ID_HEADER;
 use http::{HeaderMap, HeaderValue};
 
-/// The longest request id that is taken from a client.
+/// Maximum length of a client's request id.
 const BYTES_MAX: usize = 128;
 
-/// Takes sane request ids from clients and makes the others.
+/// Accepts valid request ids from clients and generates the others.
 pub(super) struct RequestIds {
     /// Random, and different in every process.
     process: u64,
@@ -16,8 +16,8 @@ pub(super) struct RequestIds {
 }
 
 impl RequestIds {
-    /// Ids of a process that drew `process`. They name requests and need not be secret, so a
-    /// counter does for the rest.
+    /// Ids of a process with the random prefix `process`. They are not secret, so the rest is a
+    /// counter.
     pub(super) fn new(process: u64) -> Self {
         Self { process, next: AtomicU64::new(0) }
     }

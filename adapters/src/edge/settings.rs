@@ -1,4 +1,4 @@
-//! What can be set about the way of a request.
+//! Settings of the edge.
 
 use std::time::Duration;
 
@@ -22,34 +22,32 @@ pub(crate) enum Reach {
     Machine,
 }
 
-/// What an [`Edge`](super::Edge) does with requests, and the bounds that it keeps.
+/// The settings of an [`Edge`](super::Edge).
 #[derive(Debug, Clone)]
 pub(crate) struct EdgeSettings {
-    /// The most bytes that the body of a request may have.
+    /// Maximum size of a request body, in bytes.
     pub(crate) body_bytes_max: u64,
-    /// How long the sender of a body may pause.
+    /// Maximum pause of a client that sends a body.
     pub(crate) body_stall: Duration,
-    /// How many bytes of a body have to come in a second, on average.
+    /// Minimum average rate of a body, in bytes per second.
     pub(crate) body_bytes_per_second_min: u64,
-    /// How long a whole body may take.
+    /// Maximum time for a whole body.
     pub(crate) body_time_max: Duration,
-    /// Which requests get a line in the log.
+    /// The requests to log.
     pub(crate) access_log: AccessLog,
-    /// Whose word counts about where a request comes from: items that [`TrustedProxies::new`]
-    /// takes.
+    /// Trusted proxies, in the form of [`TrustedProxies::new`].
     pub(crate) trusted_proxies: Vec<String>,
     /// Where requests can come from.
     pub(crate) reach: Reach,
-    /// The names under which clients reach the server, where nobody has to prove who they are. Each
-    /// passes `is_host`.
+    /// Allowed host names without authentication. Each passes `is_host`.
     pub(crate) allowed_hosts: Vec<String>,
-    /// Which pages of other origins may use the server.
+    /// The pages of other origins that may use the server.
     pub(crate) cors: CorsSettings,
-    /// Which responses become smaller.
+    /// The responses to compress.
     pub(crate) compression: CompressionSettings,
-    /// Who may come in.
+    /// Authentication.
     pub(crate) auth: AuthSettings,
-    /// How often.
+    /// The rate limit.
     pub(crate) rate: RateSettings,
 }
 
@@ -73,7 +71,7 @@ impl Default for EdgeSettings {
 }
 
 impl EdgeSettings {
-    /// What the sender of a body has to keep to.
+    /// The limits for the sender of a body.
     pub(super) fn pace(&self) -> Pace {
         Pace {
             stall: self.body_stall,
@@ -82,7 +80,7 @@ impl EdgeSettings {
         }
     }
 
-    /// Why these settings can't be used together, if so.
+    /// The contradiction in these settings, if there is one.
     pub(crate) fn mistake(&self) -> Option<&'static str> {
         let proxies = TrustedProxies::new(&self.trusted_proxies).is_none();
         let mixed = proxies.then_some(

@@ -1,8 +1,8 @@
-//! Which connections are open: how long each has been idle, whether it waits for a client that does
-//! not read, and which one makes room.
+//! Tracks open connections: how long each has been idle, whether it waits for a client that does
+//! not read, and which one to close for a new one.
 //!
-//! A connection is idle when it has no request under way and writes nothing of size. HTTP/2's pings
-//! are no work: both sides can send them for ever.
+//! A connection is idle if it has no requests in flight and writes nothing of size. HTTP/2 pings do
+//! not count, because both sides can send them forever.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -21,10 +21,10 @@ use tokio::time::Instant;
 
 use super::streams;
 
-/// A write of fewer bytes is no progress of a response: it may be the answer to a ping.
+/// Minimum write in bytes that counts as progress of a response; a smaller one may answer a ping.
 const PROGRESS_BYTES: usize = 1024;
-/// The largest part of a response over HTTP/2: a frame, which no client refuses (RFC 9113, section
-/// 4.2).
+/// Maximum size of a chunk of a response over HTTP/2: a frame size that every client accepts (RFC
+/// 9113, section 4.2).
 const PIECE_BYTES: usize = 16 << 10;
 
 /// All open connections.
@@ -37,21 +37,21 @@ pub(super) struct Connections {
 /// One open connection.
 pub(super) struct Open {
     client: Option<IpAddr>,
-    /// A server of the same bucket: it is not counted by its address.
+    /// Whether it is a server of the same bucket, which is not counted by its address.
     is_peer: AtomicBool,
     opened: Instant,
-    /// Requests whose answers are not sent yet.
+    /// Number of requests whose responses are not sent yet.
     requests: AtomicUsize,
-    /// When something was last done, in milliseconds since it was opened.
+    /// Time of the last activity, in milliseconds since it was opened.
     last: AtomicU64,
-    /// Bodies that gave a part and were not asked for the next, with the time.
+    /// Bodies that returned a chunk and were not polled for the next, with the time.
     waiting: Mutex<HashMap<u64, Instant>>,
     next: AtomicU64,
     is_leaving: AtomicBool,
     leave: Notify,
 }
 
-/// Keeps a connection among the open ones.
+/// Keeps a connection registered until it is dropped.
 pub(super) struct Entry {
     connections: Arc<Connections>,
     id: u64,
@@ -77,7 +77,7 @@ impl Connections {
         Entry { connections: Arc::clone(self), id, open }
     }
 
-    /// How many of `client`'s are open and not about to be closed.
+    /// Number of `client`'s connections that are open and not about to be closed.
     pub(super) fn of(&self, client: IpAddr) -> usize {
         locked(&self.open)
             .values()
@@ -85,8 +85,8 @@ impl Connections {
             .count()
     }
 
-    /// Asks the one that has been idle for the longest time to leave, among those of `client` or
-    /// all; whether there is one.
+    /// Asks the connection that has been idle longest to close, among those of `client` or all;
+    /// `false` if none is idle.
     pub(super) fn make_room(&self, client: Option<IpAddr>) -> bool {
         let open = locked(&self.open);
         let candidates =
@@ -103,13 +103,13 @@ impl Connections {
 }
 
 impl Open {
-    /// A request has come; what is returned goes with its answer.
+    /// Counts a request until the returned guard is dropped with its response.
     pub(super) fn request(self: &Arc<Self>) -> Underway {
         self.requests.fetch_add(1, Ordering::Relaxed);
         Underway { open: Arc::clone(self), id: self.next.fetch_add(1, Ordering::Relaxed) }
     }
 
-    /// It has proved to be another server's.
+    /// Marks the connection as another server's.
     pub(super) fn is_peer_s(&self) {
         self.is_peer.store(true, Ordering::Relaxed);
     }
@@ -122,7 +122,7 @@ impl Open {
         self.requests.load(Ordering::Relaxed) == 0
     }
 
-    /// For how long nothing was done.
+    /// Time since the last activity.
     fn idle(&self) -> Duration {
         self.opened
             .elapsed()
@@ -133,7 +133,7 @@ impl Open {
         self.last.store(self.opened.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 
-    /// Completes when the connection has to make room, or has been idle for `limit`.
+    /// Completes when the connection must close for another one, or has been idle for `limit`.
     pub(super) async fn leaving(&self, limit: Duration) {
         let idle = async {
             loop {
@@ -168,7 +168,7 @@ impl Drop for Entry {
     }
 }
 
-/// A request under way.
+/// A request in flight.
 pub(super) struct Underway {
     open: Arc<Open>,
     id: u64,
@@ -182,32 +182,33 @@ impl Drop for Underway {
     }
 }
 
-/// A response of a stream of HTTP/2, as whoever ends the stream sees it.
+/// The response of an HTTP/2 stream, for the task that may reset the stream.
 pub(super) struct Sending {
     open: Arc<Open>,
     id: u64,
 }
 
 impl Sending {
-    /// Whether it has waited for its client for `limit`, and its connection has not.
+    /// Whether the response has waited for its client for `limit` while its connection was busy.
     pub(super) fn is_stalled(&self, limit: Duration) -> bool {
         let since = locked(&self.open.waiting).get(&self.id).copied();
         since.is_some_and(|since| since.elapsed() >= limit) && self.open.idle() < limit
     }
 }
 
-/// The body of a response, with word of when the client takes it.
+/// The body of a response, which records when the client reads it.
 pub(super) struct Sent {
     body: Content,
-    /// Over HTTP/2: parts are small, so that each that is asked for shows that the client reads.
+    /// Whether it is HTTP/2, where chunks are small so that each polled chunk shows that the client
+    /// reads.
     is_in_pieces: bool,
-    /// What the body gave and nobody asked for yet.
+    /// Data of the body that was not polled yet.
     rest: Bytes,
     underway: Underway,
 }
 
 impl Sent {
-    /// The response to a request, which waits for its client from now on.
+    /// Starts to track the response to a request.
     pub(super) fn of(response: Response, underway: Underway) -> http::Response<Self> {
         locked(&underway.open.waiting).insert(underway.id, Instant::now());
         let sending = || Sending { open: Arc::clone(&underway.open), id: underway.id };
@@ -266,7 +267,7 @@ impl Body for Sent {
     }
 }
 
-/// A connection's bytes, whose progress is noted.
+/// The byte stream of a connection, which records progress.
 pub(super) struct Noted<I> {
     pub(super) io: I,
     pub(super) open: Arc<Open>,

@@ -1,29 +1,30 @@
-//! Follows the framing of HTTP/1 requests in the bytes of a connection (RFC 9112, section 6), to
-//! refuse what two readers could understand differently.
+//! Follows the framing of HTTP/1 requests in the bytes of a connection (RFC 9112, section 6), and
+//! refuses anything that two readers could interpret differently.
 //!
-//! Promises: whatever it lets pass, hyper frames in the same way. Lines of heads, chunk sizes and
-//! trailers end with CRLF; a body has one length. What can't be framed with certainty is refused,
-//! and nothing behind it passes. Bodies may hold any bytes, and cost nothing. HTTP/2 is not looked
-//! at. Must not know: sockets, what a request asks for.
+//! Promises: hyper frames whatever passes in the same way. Lines of heads, chunk sizes and trailers
+//! end with CRLF; a body has one length. Ambiguous framing is refused, and nothing after it passes.
+//! Bodies may contain any bytes and cost nothing. HTTP/2 is passed through. Must not know: sockets,
+//! the meaning of requests.
 
-/// How HTTP/2 begins (RFC 9113, section 3.4).
+/// The connection preface of HTTP/2 (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// How much of a line is kept: the longest that frames a body, with room for spaces.
+/// Maximum number of bytes that are kept of a line: the longest that frames a body, with room for
+/// spaces.
 const LINE_BYTES: usize = 64;
 
-/// Where in a stream of requests the next byte lies.
+/// The position of the next byte in a stream of requests.
 #[derive(Debug)]
 pub(super) struct Framing {
     place: Place,
     line: Line,
-    /// How many bytes came that are those of the preface; `None` once one was not.
+    /// Number of bytes that match the preface; `None` after a mismatch.
     preface: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     In(Kind),
-    /// In a body or a chunk, before its last `left` bytes and a line of this kind.
+    /// In a body or a chunk, with `left` bytes remaining before a line of this kind.
     Data {
         left: u64,
         then: Kind,
@@ -31,12 +32,12 @@ enum Place {
     Http2,
 }
 
-/// What a line is.
+/// The kind of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// A request line, or an empty one before it (RFC 9112, section 2.2).
     Request,
-    /// A header, or the end of the head. So far the headers frame this body.
+    /// A header, or the end of the head, with the framing of the body so far.
     Header(Body),
     ChunkSize,
     /// The empty rest of the line on which a chunk's data ends.
@@ -52,16 +53,16 @@ enum Body {
     Chunked,
 }
 
-/// Why and where bytes are refused.
+/// A refusal of bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
-    /// How many bytes before it may pass.
+    /// Number of bytes before it that may pass.
     pub(super) at: usize,
-    /// What makes hyper refuse the message, in place of what stood there.
+    /// Bytes to substitute that make hyper refuse the message.
     pub(super) poison: &'static [u8],
 }
 
-/// The line that is being read.
+/// The current line.
 #[derive(Debug)]
 struct Line {
     start: [u8; LINE_BYTES],
@@ -77,11 +78,11 @@ impl Default for Framing {
 }
 
 impl Framing {
-    /// Goes on over the next bytes of the connection.
+    /// Processes the next bytes of the connection.
     ///
     /// # Errors
     ///
-    /// The first place at which they are refused. Nothing may follow.
+    /// The first refusal. Nothing may follow it.
     pub(super) fn follow(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
         self.look_for_http2(bytes);
         let mut rest = bytes;
@@ -145,7 +146,7 @@ impl Line {
         self.last = *last;
     }
 
-    /// What follows when this line, of this kind, ends with LF; `None` when it can't.
+    /// The next position after this line of this kind; `None` if the line is invalid.
     fn next(&self, kind: Kind) -> Option<Place> {
         if self.last != b'\r' {
             return None;
@@ -166,14 +167,14 @@ impl Line {
         })
     }
 
-    /// What frames the body after this header; `None` when two could, or one is not plain.
+    /// The framing of the body after this header; `None` if it is ambiguous.
     fn header(&self, body: Body) -> Option<Body> {
-        // Most names are told apart by their first letter.
+        // Most names differ in the first letter.
         if !matches!(self.start[0], b'c' | b'C' | b't' | b'T') {
             return Some(body);
         }
-        // Whatever has no colon here is too long for a name that matters, or no header, which
-        // hyper refuses.
+        // Without a colon here, the name is too long to matter, or the line is not a header and
+        // hyper refuses it.
         let Some(colon) = self.text().iter().position(|byte| *byte == b':') else {
             return Some(body);
         };
@@ -190,7 +191,7 @@ impl Line {
         }
     }
 
-    /// The size of the chunk that follows this line; its extensions are hyper's to look at.
+    /// The size of the chunk after this line; hyper checks the extensions.
     fn chunk_size(&self) -> Option<u64> {
         let text = self.text();
         let end = text.iter().position(|byte| !byte.is_ascii_hexdigit()).unwrap_or(text.len());
@@ -200,15 +201,15 @@ impl Line {
         digits(&text[..end], 16)
     }
 
-    /// The beginning of the line, without what ends it.
+    /// The start of the line, without its terminator.
     fn text(&self) -> &[u8] {
         &self.start[..self.kept.min(self.bytes.saturating_sub(1))]
     }
 
-    /// Bytes that hyper refuses after this line so far, and that end whatever it waits for.
+    /// Bytes that make hyper refuse the message after this partial line.
     fn poison(&self, kind: Kind) -> &'static [u8] {
         match kind {
-            // NUL would be taken for a part of a chunk's extension, and LF never is.
+            // hyper would treat NUL as part of a chunk extension, but not LF.
             Kind::ChunkSize | Kind::ChunkEnd if self.last != b'\r' => b"\n",
             _ => b"\0\r\n\r\n",
         }
@@ -225,7 +226,7 @@ impl Body {
     }
 }
 
-/// Where the next LF is. Blocks are compared as a whole, which takes a few instructions for each.
+/// The position of the next LF. Compares whole blocks, with a few instructions for each.
 fn line_feed(bytes: &[u8]) -> Option<usize> {
     let has_one = |block: &[u8]| block.iter().fold(false, |has, byte| has | (*byte == b'\n'));
     let block = bytes.chunks(16).position(has_one)?;
@@ -233,7 +234,7 @@ fn line_feed(bytes: &[u8]) -> Option<usize> {
     bytes[from..].iter().position(|byte| *byte == b'\n').map(|at| from + at)
 }
 
-/// The number that `text` is, of digits alone.
+/// Parses a number of digits only.
 fn digits(text: &[u8], radix: u32) -> Option<u64> {
     let is_plain = text.iter().all(|byte| char::from(*byte).is_digit(radix));
     let text = std::str::from_utf8(text).ok().filter(|_| is_plain)?;

@@ -1,12 +1,12 @@
-//! Every request names one host (RFC 9112, section 3.2; RFC 9113, section 8.3.1): whoever stands in
-//! front must not see another one than we do.
+//! Every request must name exactly one host (RFC 9112, section 3.2; RFC 9113, section 8.3.1), so
+//! that proxies in front see the same one.
 
 use dotdo_core::{Error, Response};
 use http::{HeaderValue, Request, Version, header};
 
 use crate::edge::refusal as refuse;
 
-/// The refusal of a request that does not name exactly one host.
+/// The error for a request that does not name exactly one host.
 pub(super) fn refusal<B>(request: &Request<B>) -> Option<Response> {
     let hosts: Vec<&HeaderValue> = request.headers().get_all(header::HOST).iter().collect();
     let authority = request.uri().authority().map(http::uri::Authority::as_str);

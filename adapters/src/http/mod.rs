@@ -1,10 +1,9 @@
 //! The HTTP server: hyper around a [`Front`], for HTTP/1.1 and HTTP/2 without TLS. Other servers
-//! come with a TLS of their own to the same port.
+//! connect to the same port with their own TLS.
 //!
-//! Promises: a connection's misery stays its own; nothing about a connection is unbounded; what
-//! another reader could frame differently is refused; when it is told to stop, requests in flight
-//! are finished first. Must not know: objects, routes, the
-//! bucket.
+//! Promises: a faulty connection does not affect others; every resource of a connection is limited;
+//! ambiguous framing is refused; a shutdown finishes the requests in flight. Must not know:
+//! objects, routes, the bucket.
 
 mod connections;
 mod framing;
@@ -42,53 +41,53 @@ use self::unread::Rest;
 use crate::cluster::peers::{Acceptor, Proven};
 use crate::edge::{ClientAddress, Edge, Objects, TrustedProxies};
 
-/// How long to wait after cannot accept a connection, usually because the process has no
-/// file descriptor left.
+/// How long to wait after a failed accept, usually because the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How many requests one HTTP/2 connection may have under way.
+/// Maximum number of concurrent requests on an HTTP/2 connection.
 const STREAMS_MAX: u32 = 256;
-/// How much of one response hyper may hold beside the part that it sends, over HTTP/2.
+/// Maximum number of bytes of a response that hyper buffers over HTTP/2, besides the chunk that it
+/// sends.
 const SEND_BYTES_MAX: usize = 64 << 10;
-/// How often an HTTP/2 connection is asked whether it still lives.
+/// Interval of keep-alive pings on HTTP/2 connections.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
-/// How long an idle connection that was told to end may take for it.
+/// Maximum time for an idle connection to close.
 const LEAVE_MAX: Duration = Duration::from_secs(2);
-/// The least that hyper takes as the bound of a header.
+/// Minimum header limit that hyper accepts.
 pub(crate) const HEADER_BYTES_MIN: usize = 8192;
 
-/// The bounds of the server's connections.
+/// Limits of the server's connections.
 #[derive(Debug, Clone)]
 pub(crate) struct ServerSettings {
-    /// The most bytes that the head of a request may have. At least [`HEADER_BYTES_MIN`].
+    /// Maximum size of a request head, in bytes. At least [`HEADER_BYTES_MIN`].
     pub(crate) header_bytes_max: usize,
-    /// How long a connection may take to send the whole head of its next request.
+    /// Time in which a connection must send the complete head of its next request.
     pub(crate) idle: Duration,
-    /// For how long a response may make no progress because its client does not read.
+    /// Maximum time that a response makes no progress because its client does not read.
     pub(crate) write_stall: Duration,
-    /// How many connections may be open; the idlest makes room for the next, and when none is idle
-    /// it waits to be accepted.
+    /// Maximum number of open connections. A new one replaces the one idle longest, or waits if
+    /// none is idle.
     pub(crate) connections_max: usize,
-    /// How many of them may come from one address; the idlest of these makes room, and when none is
-    /// idle the next is closed.
+    /// Maximum number of open connections from one address. A new one replaces the one idle
+    /// longest, or is closed if none is idle.
     pub(crate) connections_per_client_max: usize,
-    /// Whose connections are not counted by address: they bring many clients' requests.
+    /// Proxies, whose connections are not counted by address because they carry many clients'
+    /// requests.
     pub(crate) proxies: TrustedProxies,
-    /// Lets other servers in, where they come to this port.
+    /// Accepts connections of other servers; `None` if they do not use this port.
     pub(crate) peers: Option<Acceptor>,
 }
 
 impl ServerSettings {
-    /// How long a connection may be idle, whatever it speaks and however far it has come. hyper has
-    /// a shorter time for heads over HTTP/1, and tells the client.
+    /// Maximum idle time of a connection in any state and protocol. hyper has a shorter timeout for
+    /// heads over HTTP/1, and answers the client.
     fn idle_max(&self) -> Duration {
         self.idle + self.idle / 8
     }
 }
 
-/// Whoever answers what comes in on connections: an [`Edge`], or what a platform needs in front of
-/// one.
+/// Answers the requests of connections: an [`Edge`], or a platform's wrapper around one.
 pub(crate) trait Front: Send + Sync + 'static {
-    /// Whoever answers for the objects behind it.
+    /// The type of the objects behind it.
     type Objects: Objects;
 
     /// The objects behind it.
@@ -117,7 +116,7 @@ impl<O: Objects> Front for Edge<O> {
     }
 }
 
-/// Serves connections until `stop` completes; then the result finishes what is under way.
+/// Serves connections until `stop` completes; the result finishes the requests in flight.
 pub(crate) async fn serve<F: Front>(
     listener: TcpListener,
     front: Arc<F>,
@@ -131,7 +130,7 @@ pub(crate) async fn serve<F: Front>(
         settings: settings.clone(),
         open: Arc::default(),
     });
-    // Gone with this function: what has not said what it is by then is closed.
+    // Dropped with this function, which closes connections that have not sent anything yet.
     let (_serving, is_serving) = watch::channel(());
     let places = Arc::new(Semaphore::new(settings.connections_max));
     let mut stop = pin!(stop);
@@ -181,7 +180,7 @@ fn builder(settings: &ServerSettings) -> auto::Builder<Streams> {
     builder
 }
 
-/// What all connections share.
+/// State shared by all connections.
 struct Connection<F> {
     builder: auto::Builder<Streams>,
     front: Arc<F>,
@@ -190,7 +189,7 @@ struct Connection<F> {
 }
 
 impl<F: Front> Connection<F> {
-    /// The next connection, once there is a place for it.
+    /// Accepts the next connection, once there is space for it.
     async fn accept(
         &self,
         listener: &TcpListener,
@@ -223,7 +222,7 @@ impl<F: Front> Connection<F> {
         self: Arc<Self>,
         stream: TcpStream,
         entry: Entry,
-        // Kept to the end: whoever stops the server waits for it.
+        // Kept until the end, because a shutdown waits for it.
         _watcher: Watcher,
         mut is_serving: watch::Receiver<()>,
         _place: OwnedSemaphorePermit,
@@ -250,7 +249,7 @@ impl<F: Front> Connection<F> {
         }
     }
 
-    /// Answers what comes in on a connection, to its end.
+    /// Answers the requests of a connection until its end.
     async fn talk<I>(
         &self,
         io: I,
@@ -271,7 +270,7 @@ impl<F: Front> Connection<F> {
             }
             let front = Arc::clone(&self.front);
             async move {
-                // Other servers pass on what a client has sent to them, and they have checked it.
+                // Other servers forward their clients' requests, and have checked them.
                 if proven.is_none()
                     && let Some(refusal) = host::refusal(&request)
                 {
@@ -292,7 +291,7 @@ impl<F: Front> Connection<F> {
             () = open.leaving(self.settings.idle_max()) => false,
             _ = is_serving.changed() => true,
         };
-        // It completes only after `talking` is gone, so it is asked but not waited for.
+        // It completes only after `talking` is dropped, so it is polled but not awaited.
         let mut asked = pin!(closing.shutdown());
         loop {
             tokio::select! {

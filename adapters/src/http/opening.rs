@@ -1,4 +1,4 @@
-//! What a connection is, by its first byte: anybody's HTTP, or another server's TLS.
+//! Detects the protocol of a connection from its first byte: HTTP, or another server's TLS.
 
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -6,15 +6,16 @@ use tokio_rustls::server::TlsStream;
 use super::socket::Socket;
 use crate::cluster::peers::{Acceptor, FIRST_BYTE};
 
-/// A connection that has said what it is.
+/// A connection whose protocol is known.
 pub(super) enum Opened {
-    /// Who is there is not known.
+    /// A client.
     Anybody(Socket),
-    /// A server of the same bucket, which has proved it.
+    /// An authenticated server of the same bucket.
     Peer(Box<TlsStream<Socket>>),
 }
 
-/// What `stream` is; `None` when it breaks off, or claims to be a server's and does not prove it.
+/// Detects the protocol of `stream`; `None` if it ends early, or if a server's authentication
+/// fails.
 pub(super) async fn opened(stream: TcpStream, peers: Option<&Acceptor>) -> Option<Opened> {
     let Some(peers) = peers else { return Some(Opened::Anybody(Socket::new(stream))) };
     let mut first = [0];

@@ -1,9 +1,9 @@
-//! SIGTERM and SIGINT: the first asks the server to stop, the second ends it at once. SIGHUP asks
-//! it to stop, too.
+//! SIGTERM and SIGINT: the first shuts the server down, the second ends it at once. SIGHUP shuts it
+//! down, too.
 //!
-//! Settings are read at the start only, so there is nothing that a hang-up could make a server read
-//! again; it means that the terminal has gone. It never counts as the second signal: a shell and
-//! the kernel may both send one, and service managers may send one behind their SIGTERM.
+//! Settings are read only at startup, so SIGHUP has nothing to reload; it means that the terminal
+//! has closed. It never counts as the second signal: a shell and the kernel may both send one, and
+//! service managers may send one after SIGTERM.
 
 use std::io;
 
@@ -13,23 +13,23 @@ pub(crate) struct Signals {
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
-    /// `None` where it is ignored, as `nohup` wants it, and once the server has been asked to stop.
+    /// `None` if it is ignored, as under `nohup`, and once the server shuts down.
     #[cfg(unix)]
     hangup: Option<tokio::signal::unix::Signal>,
 }
 
 impl Signals {
-    /// The name of the signal that platforms send.
+    /// The signal that platforms send.
     pub(crate) const TERMINATE: &str = "SIGTERM";
 }
 
 #[cfg(unix)]
 impl Signals {
-    /// Takes the signals over from here on.
+    /// Starts to handle the signals.
     ///
     /// # Errors
     ///
-    /// When the system refuses to.
+    /// When the system refuses.
     pub(crate) fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let hangup = if hangup_counts() { Some(signal(SignalKind::hangup())?) } else { None };
@@ -58,8 +58,8 @@ impl Signals {
     }
 }
 
-/// Whether whoever started the program left SIGHUP to it. Where the system does not tell, it is
-/// left as it is.
+/// Whether SIGHUP was not ignored when the program started. If the system does not tell, it is not
+/// handled.
 #[cfg(unix)]
 fn hangup_counts() -> bool {
     let status = std::fs::read_to_string("/proc/self/status");
@@ -75,11 +75,11 @@ fn ignored_signals(status: &str) -> Option<u64> {
 
 #[cfg(not(unix))]
 impl Signals {
-    /// Takes the signals over from here on.
+    /// Starts to handle the signals.
     ///
     /// # Errors
     ///
-    /// When the system refuses to.
+    /// When the system refuses.
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {})
     }

@@ -1,4 +1,5 @@
-//! A client's socket, which closes so that a client that is still sending gets to read the answer.
+//! A client's socket, which closes in a way that lets a client that is still sending read the
+//! response.
 
 use std::future::Future;
 use std::io;
@@ -10,15 +11,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-/// How long a closed connection takes in what the client was still sending. Data that nobody reads
-/// would make the kernel reset the connection, and the client would lose the answer (a 413 or a
-/// 431) that it has not read yet.
+/// How long a closed connection reads what the client still sends. Unread data would make the
+/// kernel reset the connection, and the client would lose a response (a 413 or a 431) that it has
+/// not read yet.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// A TCP connection from a client.
 pub(super) struct Socket {
     stream: TcpStream,
-    /// `None` until the client was told that no more comes; what it still sends is dropped then.
+    /// `None` until the write side is closed; then incoming data is discarded.
     lingering: Option<Lingering>,
 }
 

@@ -1,8 +1,8 @@
-//! Runs the streams of HTTP/2, and ends those whose clients do not read.
+//! Runs the streams of HTTP/2, and resets those whose clients do not read.
 //!
-//! A stream whose window its client does not open holds its response for as long as its connection
-//! lives, and other streams keep that alive. Whoever sends many clients' requests over one
-//! connection would lose them all with the connection, so only the stream is reset.
+//! A stream whose client does not open its window holds its response as long as the connection
+//! lives, and other streams keep that alive. Closing the connection would end all requests of a
+//! proxy, so only the stream is reset.
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
@@ -17,7 +17,7 @@ tokio::task_local! {
     static RESPONSE: Arc<OnceLock<Sending>>;
 }
 
-/// Runs each stream in a task of its own.
+/// Runs each stream in its own task.
 #[derive(Debug, Clone)]
 pub(super) struct Streams {
     /// For how long a response may make no progress.
@@ -47,13 +47,13 @@ where
     }
 }
 
-/// Notes the response of the stream that runs here, if one does.
+/// Records the response of the current stream, if there is one.
 pub(super) fn note(sending: impl FnOnce() -> Sending) -> bool {
     RESPONSE.try_with(|response| drop(response.set(sending()))).is_ok()
 }
 
-/// Completes when the response has waited for its client for `limit`, while its connection was busy
-/// with others: what a connection does that does nothing else is its own to say.
+/// Completes when the response has waited for its client for `limit` while its connection was busy
+/// with other streams. A connection without other work has its own timeout.
 async fn stalled(response: &OnceLock<Sending>, limit: Duration) {
     loop {
         tokio::time::sleep(limit / 4).await;

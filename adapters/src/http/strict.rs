@@ -1,5 +1,5 @@
-//! A connection's bytes on their way to hyper, which is stricter than hyper is about how requests
-//! over HTTP/1 are framed.
+//! A filter between a connection and hyper, which is stricter than hyper about the framing of
+//! HTTP/1 requests.
 
 use std::io;
 use std::pin::Pin;
@@ -9,13 +9,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::framing::Framing;
 
-/// Passes on what is framed with certainty. Where that ends, something follows that hyper refuses
-/// with an answer of its own, and then nothing.
+/// Passes on unambiguously framed bytes. After a refusal it passes bytes that hyper answers with an
+/// error, then nothing.
 pub(super) struct Strict<I> {
     io: I,
     /// `None` after a refusal.
     framing: Option<Framing>,
-    /// What is left of the bytes that make hyper refuse.
+    /// The remaining bytes that make hyper refuse.
     poison: &'static [u8],
 }
 

@@ -1,9 +1,9 @@
-//! Request bodies that nobody reads to their end: over HTTP/1 the next request on the connection
-//! would lie behind the rest of them.
+//! Request bodies that are not read completely: over HTTP/1 the next request on the connection
+//! would follow the rest of the body.
 //!
-//! hyper closes such a connection, unless it happens to hold the rest already. A client that was
-//! not told so may have sent its next request by then, and would never learn what became of it (RFC
-//! 9112, sections 9.3 and 9.6).
+//! hyper closes such a connection, unless it has already buffered the rest. A client that does not
+//! know may have sent its next request by then, and would never learn its outcome (RFC 9112,
+//! sections 9.3 and 9.6).
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,20 +15,19 @@ use dotdo_core::Response;
 use http::{HeaderValue, Version, header};
 use http_body::{Body, Frame, SizeHint};
 
-/// A request's body that leaves word when it is dropped before its end.
+/// A request body that records that it was dropped before its end.
 pub(super) struct Watched<B: Body> {
     body: B,
     is_over: bool,
-    /// `None` when there is nothing that could be left: no body, or a connection that keeps
-    /// requests apart.
+    /// `None` if nothing can be left: no body, or HTTP/2.
     was_left: Option<Arc<AtomicBool>>,
 }
 
-/// Knows whether the rest of a request's body was left on the connection.
+/// Whether the rest of a request's body was left on the connection.
 pub(super) struct Rest(Option<Arc<AtomicBool>>);
 
 impl Rest {
-    /// The request, watched from now on if it has a body.
+    /// Starts to watch the request's body, if it has one.
     pub(super) fn of<B: Body>(request: http::Request<B>) -> (http::Request<Watched<B>>, Self) {
         let is_watched = request.version() < Version::HTTP_2 && !request.body().is_end_stream();
         let was_left = is_watched.then(Arc::<AtomicBool>::default);
@@ -36,7 +35,7 @@ impl Rest {
         (request.map(|body| Watched { body, is_over: false, was_left }), rest)
     }
 
-    /// Tells the client in `response` that the connection ends with it, if it has to.
+    /// Adds `Connection: close` to `response` if the connection must end.
     pub(super) fn announce(&self, response: &mut Response) {
         if self.0.as_ref().is_some_and(|was_left| was_left.load(Ordering::Relaxed)) {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -1,4 +1,4 @@
-//! The real clock and the real randomness, for the core that asks for them.
+//! The real clock and the real randomness, which the core is given.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,9 +8,9 @@ use dotdo_core::{Clock, Random};
 
 /// The machine's clocks.
 ///
-/// Leases must end while a machine is suspended. On Linux the monotonic time is that of the
-/// machine's boot, which goes on then; `std::time::Instant` stands still. Elsewhere the wall clock
-/// alone tells.
+/// Leases must expire while a machine is suspended. On Linux the monotonic time is the boot time,
+/// which continues then, unlike `std::time::Instant`. Elsewhere only the wall clock shows a
+/// suspension.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
     start: boot::Moment,
@@ -22,7 +22,7 @@ mod boot {
 
     use rustix::time::{ClockId, clock_gettime};
 
-    /// A moment since the machine was started.
+    /// Time since the machine was started.
     #[derive(Debug, Clone, Copy)]
     pub(super) struct Moment(Duration);
 
@@ -82,8 +82,7 @@ pub struct OsRandom;
 impl Random for OsRandom {
     /// # Panics
     ///
-    /// When the operating system has no random numbers; nothing that needs to be unique could be
-    /// made then.
+    /// When the operating system has no random numbers, because no unique ids could be made then.
     fn bytes16(&self) -> [u8; 16] {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).expect("the operating system gives random numbers");

@@ -1,33 +1,32 @@
-//! What the system's allocator does with memory that is free.
+//! Returns free memory from the allocator to the system.
 //!
-//! glibc keeps what is freed, in arenas of which it makes up to eight for each processor, and takes
-//! ever larger pieces from them: a peak would stay. Other allocators, and other systems, are left
-//! alone.
+//! glibc keeps freed memory in arenas, up to eight per processor, and serves ever larger blocks
+//! from them, so memory would stay at its peak. Other allocators and systems need no configuration.
 
 use std::time::Duration;
 
 use dotdo_core::Budget;
 
-/// How often to look whether much has become free.
+/// Interval between checks for free memory.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// When the use of memory has fallen by this much since its peak, what is free goes back to the
+/// Decrease of memory use since its peak, in bytes, after which free memory is returned to the
 /// system.
 const FALLEN_BYTES: u64 = 8 << 20;
 
-/// Bounds what the allocator keeps. Before there are threads.
+/// Limits the memory that the allocator keeps. Must run before threads are started.
 pub(crate) fn bound_the_allocator() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     glibc::bound();
 }
 
-/// Gives memory that is free back to the system, as long as it is polled.
+/// Returns free memory to the system while it is polled.
 pub(crate) async fn give_back(budget: Budget) {
     loop {
         tokio::time::sleep(PAUSE).await;
         if budget.fallen() >= FALLEN_BYTES {
             budget.mark();
-            // It takes each arena's lock for a moment, and may take milliseconds.
+            // It briefly locks each arena and may take milliseconds.
             let trimmed = tokio::task::spawn_blocking(give_back_now).await;
             tracing::debug!(is_done = trimmed.is_ok(), "returned free memory to the system");
         }
@@ -41,14 +40,14 @@ fn give_back_now() {
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod glibc {
-    /// How many arenas threads share. Small pieces come from each thread's own cache, so that they
-    /// rarely wait for each other.
+    /// Number of arenas that threads share. Small blocks come from each thread's own cache, so
+    /// threads rarely wait for each other.
     const ARENAS_MAX: libc::c_int = 4;
 
-    /// Pieces of this many bytes come from the system and go back to it by themselves.
+    /// Blocks of at least this many bytes are mapped from the system and returned directly.
     const LARGE_BYTES: libc::c_int = 1 << 20;
 
-    /// What may stay free at the end of the heap.
+    /// Maximum free memory at the end of the heap, in bytes.
     const FREE_BYTES_MAX: libc::c_int = 8 << 20;
 
     pub(super) fn bound() {

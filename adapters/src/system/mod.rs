@@ -1,4 +1,4 @@
-//! What the program takes from the machine: its clock, its randomness, threads and memory.
+//! The program's interface to the machine: clock, randomness, threads and memory.
 
 pub(crate) mod components;
 pub(crate) mod memory;

@@ -1,5 +1,4 @@
-//! The threads that everything runs on, so that handlers that compute or query for long never take
-//! the last ones.
+//! The worker threads, of which long-running handlers can never occupy all.
 
 use std::io;
 use std::num::NonZero;
@@ -11,18 +10,19 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::system::memory::bound_the_allocator;
 
-/// How many handlers may compute at the same moment where they are, which costs nothing. More of
-/// them move everything else on their thread to another one first, which costs some microseconds.
+/// Maximum number of handlers that compute on their current thread, which costs nothing. Further
+/// ones first move the other tasks of their thread to another thread, which costs some
+/// microseconds.
 ///
-/// There are this many threads more than processors: slow handlers may sit on so many threads and
-/// every processor still has one for the others.
+/// There are this many more threads than processors, so that slow handlers can occupy them and
+/// every processor still has one for other tasks.
 pub(crate) const INLINE_MAX: usize = 16;
 
 /// A runtime with enough threads for [`Workers`].
 ///
 /// # Errors
 ///
-/// When the system gives no threads.
+/// When the system can't start threads.
 pub(crate) fn runtime() -> io::Result<Runtime> {
     bound_the_allocator();
     let processors = available_parallelism().map_or(1, NonZero::get);
@@ -51,7 +51,7 @@ impl Executor for Workers {
     }
 }
 
-/// One handler that computes where it is; a panic gives its place back too.
+/// A handler that computes on its current thread; a panic releases it, too.
 struct Place<'a> {
     taken: &'a AtomicUsize,
     number: usize,
@@ -89,8 +89,8 @@ mod tests {
                 });
             });
         }
-        // The last one at the gate is an ordinary task: it must get a thread while all the handlers
-        // sit on theirs.
+        // The last one at the gate is an ordinary task, which must get a thread while all handlers
+        // occupy theirs.
         let opener = runtime.spawn_blocking(move || gate.wait());
         let other = runtime.spawn(async { 1 });
         assert_eq!(runtime.block_on(other).expect("a free thread"), 1);

@@ -1,4 +1,4 @@
-//! Logs of a program that serves, also of its panics: set up once, at its start.
+//! Logs, including panics, set up once at startup.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal};
@@ -13,11 +13,11 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::traces::{self, TraceSettings};
 
-/// Libraries whose details are asked for by name only (`h2=debug`), not by a level for everything.
+/// Libraries that log details only if they are named (`h2=debug`), not by a global level.
 const QUIET: [&str; 7] =
     ["h2", "hyper", "hyper_util", "object_store", "reqwest", "rustls", "iceberg"];
 
-/// How much is logged, and how.
+/// Settings of the log.
 #[derive(Debug, Clone)]
 pub(crate) struct LogSettings {
     /// A level, or a list of levels by target.
@@ -26,14 +26,14 @@ pub(crate) struct LogSettings {
     pub(crate) format: LogFormat,
 }
 
-/// How the log is written.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {
-    /// For people on a terminal, as JSON otherwise.
+    /// Human-readable on a terminal, otherwise JSON.
     Auto,
-    /// For people.
+    /// Human-readable.
     Human,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -63,8 +63,8 @@ fn filter(text: &str) -> Targets {
     quiet.fold(given.clone(), |filter, name| filter.with_target(*name, LevelFilter::INFO))
 }
 
-/// Begins to log to standard error, also what panics say, and to send traces where they are wanted.
-/// Does nothing where the program logs in its own way already.
+/// Starts to log to standard error, including panics, and to send traces if they are on. Does
+/// nothing if the program has its own subscriber.
 ///
 /// # Errors
 ///
@@ -77,8 +77,8 @@ pub(crate) fn start_logs(settings: &LogSettings, traces: &TraceSettings) -> Resu
         LogFormat::Json => false,
     };
     let filter = filter(settings.level.as_deref().unwrap_or("info"));
-    // Spans are for traces only. The question whether anything would be logged (`enabled!`) is
-    // neither a span nor an event; a filter that refuses it swallows the event after it.
+    // Spans are for traces only. The check whether anything would be logged (`enabled!`) is neither
+    // a span nor an event; a filter that refuses it drops the event after it.
     let filter =
         filter.and(filter_fn(|meta| !meta.is_span()).with_max_level_hint(LevelFilter::TRACE));
     let registry = tracing_subscriber::registry().with(traces::layer(traces)?);

@@ -7,15 +7,15 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::table::{Kind, Metric, TABLE};
 
-/// Upper bounds of the buckets of every histogram of seconds.
+/// Upper bounds of the buckets of all histograms of seconds.
 const SECONDS: [f64; 15] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0,
     60.0,
 ];
-/// How often recorded values are folded into buckets; until then each takes memory.
+/// Interval at which recorded values are folded into buckets; until then each takes memory.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Begins to record metrics. `None` where the program records them in its own way already.
+/// Starts to record metrics. `None` if the program has its own recorder.
 pub(crate) fn start_metrics() -> Option<PrometheusHandle> {
     let builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS);
@@ -25,8 +25,8 @@ pub(crate) fn start_metrics() -> Option<PrometheusHandle> {
     exporter
 }
 
-/// Describes a metric. One without labels is there from the start: an alarm on its growth needs the
-/// zero before.
+/// Describes a metric. A metric without labels exists from the start, because an alert on its
+/// growth needs the initial zero.
 fn describe(metric: &Metric) {
     let (name, about, unit) = (metric.name, metric.about, unit(metric.name));
     match metric.kind {
@@ -51,7 +51,7 @@ fn unit(name: &str) -> Unit {
     }
 }
 
-/// Keeps the recorded values small, for as long as it runs.
+/// Folds recorded values regularly while it is polled.
 pub(crate) async fn keep_metrics(exporter: PrometheusHandle) {
     let mut ticks = tokio::time::interval(UPKEEP_INTERVAL);
     loop {

@@ -1,7 +1,7 @@
-//! What a program that serves tells of itself: logs, metrics and traces.
+//! Logs, metrics and traces of a program.
 //!
-//! Promises: each is set up once, at the program's start; every metric is in one table, from which
-//! it is described and documented. Must not know: requests, the engine, platforms.
+//! Promises: each is set up once at startup; all metrics are in one table, from which descriptions
+//! and documentation are generated. Must not know: requests, the engine, platforms.
 
 mod logs;
 mod metrics;

@@ -45,8 +45,7 @@ const USE: Label =
     ("use", "`objects`, `requests`, `pasts` (requests with `X-DO-At`) or `snapshots`");
 const OPERATION: Label = ("operation", "`create` (a record), `put`, `get`, `list` or `delete`");
 
-/// Every metric, in the order of the documentation. A heading stands before the first of its
-/// metrics.
+/// All metrics, in the order of the documentation.
 pub(super) static TABLE: &[Metric] = &[
     gauge(
         "dotdo_build_info",

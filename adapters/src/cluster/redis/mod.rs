@@ -78,7 +78,7 @@ pub(crate) fn is_address(url: &str) -> bool {
 pub(crate) struct About<'a> {
     /// Where it is.
     pub(crate) url: &'a Secret,
-    /// What all servers of the bucket know.
+    /// The secret that all servers of the bucket share.
     pub(crate) secret: &'a Secret,
     /// The bucket.
     pub(crate) location: &'a str,

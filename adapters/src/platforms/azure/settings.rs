@@ -1,6 +1,6 @@
 //! What can be set about Azure Functions.
 
-/// How a Functions host brings requests.
+/// How a Functions host delivers requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// As they are.

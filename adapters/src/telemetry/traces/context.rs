@@ -1,9 +1,9 @@
-//! The span of a request, and the trace that it is a part of: taken from the client's `traceparent`
-//! (W3C Trace Context) and passed on.
+//! The span of a request, and its trace, which continues the client's `traceparent` (W3C Trace
+//! Context).
 //!
-//! Attributes are those of OpenTelemetry's conventions for HTTP, but for the path and the query:
-//! ids of objects are in them, which are often people's names or addresses, and traces go to third
-//! parties. The request's id leads to its line in the log, which stays here.
+//! The attributes follow OpenTelemetry's conventions for HTTP, except for the path and the query:
+//! they contain ids of objects, which are often people's names or addresses, and traces go to third
+//! parties. The request's id is also in the log, which stays here.
 
 use http::{HeaderMap, Method, StatusCode, Version, request};
 use opentelemetry::propagation::TextMapPropagator as _;
@@ -16,14 +16,14 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::is_on;
 
-/// A request, as its trace sees it. Costs nothing when traces are not sent.
+/// The trace of a request. It costs nothing if traces are off.
 pub(crate) struct TracedRequest {
     span: Span,
 }
 
 impl TracedRequest {
-    /// The request with this head, which has the id `request_id`. Probes and scrapes are not
-    /// traced.
+    /// Starts the trace of the request with this head and the id `request_id`. Health checks and
+    /// scrapes are not traced.
     pub(crate) fn begin(head: &request::Parts, request_id: &str) -> Self {
         if !is_on() || matches!(head.uri.path(), "/health" | "/ready" | "/metrics") {
             return Self { span: Span::none() };
@@ -44,7 +44,7 @@ impl TracedRequest {
         );
         let parent = TraceContextPropagator::new().extract(&HeaderExtractor(&head.headers));
         if parent.span().span_context().is_valid() {
-            // It fails only for spans that have begun, or that nobody wants.
+            // It fails only for spans that have started, or that are not sampled.
             let _ = span.set_parent(parent);
         }
         Self { span }
@@ -61,7 +61,7 @@ impl TracedRequest {
             .then(|| self.span.context().span().span_context().trace_id().to_string())
     }
 
-    /// What became of the request: the class of its object, the status, and the code of the error.
+    /// Records the outcome of the request: the class of its object, the status, and the error code.
     pub(crate) fn end(
         &self,
         method: &Method,
@@ -73,9 +73,10 @@ impl TracedRequest {
             return;
         }
         if let Some(class) = class {
-            // Ids are many; the class with a place for one is what routes have in common.
+            // The span's name must have few values, so it has the class and a placeholder for the
+            // id.
             let route = format!("/{class}/{{id}}");
-            // The span has begun, so its field `otel.name` is not looked at any more.
+            // The span has started, so its field `otel.name` is no longer read.
             self.span
                 .context()
                 .span()
@@ -90,14 +91,13 @@ impl TracedRequest {
         }
     }
 
-    /// Says in `headers` that what follows is a part of this request's trace.
+    /// Writes this request's trace into `headers`.
     pub(crate) fn pass_on(&self, headers: &mut HeaderMap) {
         inject(&self.span, headers);
     }
 }
 
-/// Says in `headers` that what follows is a part of the current trace. Where nothing is traced,
-/// they stay as the client sent them.
+/// Writes the current trace into `headers`. Without a trace, the client's headers stay.
 pub(crate) fn pass_on(headers: &mut HeaderMap) {
     if is_on() {
         inject(&Span::current(), headers);
@@ -109,14 +109,13 @@ fn inject(span: &Span, headers: &mut HeaderMap) {
         return;
     }
     TraceContextPropagator::new().inject_context(&span.context(), &mut HeaderInjector(headers));
-    // Without an entry it is not written, and an empty one says nothing.
+    // Without an entry the header is omitted, because an empty one has no meaning.
     if headers.get("tracestate").is_some_and(http::HeaderValue::is_empty) {
         headers.remove("tracestate");
     }
 }
 
-/// The methods that everybody knows; others are the client's words, of which there may be any
-/// number.
+/// The standard methods; others are the client's choice and unlimited in number.
 fn known(method: &Method) -> Option<&'static str> {
     let names = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
     names.into_iter().find(|name| *name == method.as_str())

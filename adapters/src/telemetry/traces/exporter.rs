@@ -1,4 +1,4 @@
-//! Sending spans: a bounded queue, a thread of its own, and a count of what became of each span.
+//! The exporter of spans: a bounded queue, its own thread, and a count of outcomes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,17 +19,17 @@ use opentelemetry_sdk::trace::{
 
 use super::{STUCK, TraceSettings};
 
-/// How many spans may wait; more are dropped.
+/// Maximum number of queued spans; more are dropped.
 const QUEUE_MAX: usize = 2048;
 
-/// What a collector's answer may have; the rest of it is not read.
+/// Maximum number of bytes that are read of a collector's response.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
-/// Begins to send spans to `endpoint`.
+/// Starts to send spans to `endpoint`.
 ///
 /// # Errors
 ///
-/// `Invalid` when the endpoint or the headers can't be used, `Internal` when the system gives no
+/// `Invalid` when the endpoint or the headers are invalid, `Internal` when the system lacks
 /// resources.
 pub(super) fn start(endpoint: &str, settings: &TraceSettings) -> Result<Bounded> {
     let exporter = opentelemetry_otlp::SpanExporter::builder()
@@ -61,7 +61,7 @@ fn count(outcome: &'static str, spans: usize) {
     metrics::counter!("dotdo_spans_total", "outcome" => outcome).increment(spans as u64);
 }
 
-/// Takes spans while there is room for them. The queue behind it is as long, and never full.
+/// Accepts spans while there is space. The queue behind it has the same length and is never full.
 #[derive(Debug)]
 pub(super) struct Bounded {
     inner: BatchSpanProcessor,
@@ -94,7 +94,7 @@ impl SpanProcessor for Bounded {
     }
 }
 
-/// Counts what was sent and what was not.
+/// Counts exported and failed spans.
 #[derive(Debug)]
 struct Counted {
     inner: opentelemetry_otlp::SpanExporter,
@@ -132,8 +132,8 @@ impl SpanExporter for Counted {
     }
 }
 
-/// The HTTP client that the stores are reached with. The thread that sends spans is outside of
-/// every runtime, so it brings its own, and shares no thread with requests.
+/// The HTTP client that the stores use as well. The exporting thread is outside of every runtime,
+/// so the client has its own and shares no thread with requests.
 struct Client {
     client: reqwest::Client,
     runtime: tokio::runtime::Runtime,
@@ -143,7 +143,7 @@ impl Client {
     fn new(timeout: Duration) -> Result<Self> {
         let failed =
             |cause: &dyn fmt::Display| Error::internal(format!("cannot send traces: {cause}"));
-        // What authenticates to one collector is not for another.
+        // Credentials for one collector must not reach another.
         let builder =
             reqwest::Client::builder().timeout(timeout).redirect(reqwest::redirect::Policy::none());
         let client = builder.build().map_err(|cause| failed(&cause))?;

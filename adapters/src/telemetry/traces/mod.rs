@@ -1,8 +1,8 @@
 //! Traces over OTLP: the program's spans as OpenTelemetry's, sent as protobuf over HTTP.
 //!
-//! Promises: without an endpoint nothing of this runs; a collector that is slow or away costs
-//! spans, which are counted, and never a request; what authenticates to the collector is never
-//! logged. Must not know: requests (but for their headers, in `context`), objects.
+//! Promises: without an endpoint nothing of this runs; a slow or unavailable collector costs spans,
+//! which are counted, but never delays a request; the collector's credentials are never logged.
+//! Must not know: requests (but for their headers, in `context`), objects.
 
 mod context;
 mod exporter;
@@ -23,13 +23,13 @@ use tracing_subscriber::{Layer, Registry};
 pub(crate) use self::context::{TracedRequest, pass_on};
 pub(crate) use self::settings::{SAMPLERS, TraceSettings, is_sampler_arg};
 
-/// How long spans may take to be sent before a function is frozen.
+/// Maximum time to send spans before a function is frozen.
 pub(crate) const FLUSH_MAX: Duration = Duration::from_secs(1);
 
-/// What makes and sends spans, once it was started.
+/// The tracer provider, once it was started.
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 
-/// Spans could not be sent in the time that there was for them, and none have been since.
+/// Whether the last flush timed out, and nothing was sent since.
 static STUCK: AtomicBool = AtomicBool::new(false);
 
 /// Whether traces are sent.
@@ -37,7 +37,7 @@ pub(crate) fn is_on() -> bool {
     PROVIDER.get().is_some()
 }
 
-/// The layer that turns spans into traces; `None` when no endpoint is set, or all is switched off.
+/// The layer that turns spans into traces; `None` without an endpoint, or if traces are off.
 ///
 /// # Errors
 ///
@@ -57,7 +57,7 @@ pub(super) fn layer(
     let layer =
         tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false);
     let layer = layer.with_target(false).with_level(false).with_tracked_inactivity(false);
-    // Libraries' spans at `debug` are many and about themselves. Events are the log's.
+    // Spans of libraries at `debug` are many and internal. Events go to the log.
     let spans = filter_fn(|meta| meta.is_span()).with_max_level_hint(LevelFilter::DEBUG);
     let ours = Targets::new()
         .with_default(Level::INFO)
@@ -66,12 +66,12 @@ pub(super) fn layer(
     Ok(Some(layer.with_filter(ours.and(spans)).boxed()))
 }
 
-/// Sends what is waiting, within `limit`. A collector that hung the last time is not waited for
-/// again before it has taken something.
+/// Sends queued spans, within `limit`. After a timeout, it does not wait again until the collector
+/// has accepted something.
 pub(crate) async fn flush(limit: Duration) {
     let Some(provider) = PROVIDER.get().filter(|_| !STUCK.load(Ordering::Relaxed)) else { return };
     let flushed = tokio::task::spawn_blocking(|| provider.force_flush());
-    // What was not taken is in the metrics.
+    // Failures are counted in the metrics.
     if tokio::time::timeout(limit, flushed).await.is_err() {
         STUCK.store(true, Ordering::Relaxed);
     }
@@ -115,7 +115,7 @@ mod tests {
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             drop(tracing::debug_span!("work").entered())
         });
-        // Left alone, spans gather for seconds.
+        // Otherwise spans are batched for seconds.
         flush(Duration::from_secs(60)).await;
         assert_eq!(received.try_recv().as_deref(), Ok("POST /v1/traces HTTP/1.1"));
     }

@@ -1,4 +1,4 @@
-//! The standard settings of OpenTelemetry, as far as they are understood here.
+//! The supported standard settings of OpenTelemetry.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use opentelemetry_sdk::resource::TelemetryResourceDetector;
 use opentelemetry_sdk::trace::Sampler;
 use percent_encoding::percent_decode_str;
 
-/// The names of samplers, the default first.
+/// Names of samplers, the default first.
 pub(crate) const SAMPLERS: &[&str] = &[
     "parentbased_always_on",
     "always_on",
@@ -21,26 +21,26 @@ pub(crate) const SAMPLERS: &[&str] = &[
     "parentbased_traceidratio",
 ];
 
-/// Where traces go, and which.
+/// Settings of traces.
 #[derive(Debug, Clone)]
 pub(crate) struct TraceSettings {
-    /// The collector; `/v1/traces` is added.
+    /// URL of the collector; `/v1/traces` is appended.
     pub(crate) endpoint: Option<String>,
-    /// The whole address for traces, which wins.
+    /// Full URL for traces, which wins.
     pub(crate) traces_endpoint: Option<String>,
-    /// Headers for the collector: `name=value`, with commas between them.
+    /// Headers for the collector: `name=value`, separated by commas.
     pub(crate) headers: Option<Secret>,
-    /// How long a request to the collector may take.
+    /// Timeout of a request to the collector.
     pub(crate) timeout: Duration,
-    /// What the traces say of whose they are.
+    /// Name of the service in traces.
     pub(crate) service_name: Option<String>,
-    /// What else they say: `name=value`, with commas between them.
+    /// Further attributes in traces: `name=value`, separated by commas.
     pub(crate) resource_attributes: Option<String>,
-    /// Which requests are traced: a place in [`SAMPLERS`].
+    /// The sampler: an index into [`SAMPLERS`].
     pub(crate) sampler: usize,
-    /// Which share of them, from 0 to 1.
+    /// Share of the requests to trace, from 0 to 1.
     pub(crate) sampler_arg: Option<String>,
-    /// Send nothing.
+    /// Whether traces are off.
     pub(crate) disabled: bool,
 }
 
@@ -60,17 +60,17 @@ impl Default for TraceSettings {
     }
 }
 
-/// Whether `text` is a share.
+/// Whether `text` is a number from 0 to 1.
 pub(crate) fn is_sampler_arg(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(|share| (0.0..=1.0).contains(&share))
 }
 
 impl TraceSettings {
-    /// Finds out whether the lists can be read.
+    /// Checks that the lists can be parsed.
     ///
     /// # Errors
     ///
-    /// `Invalid`, without showing what may be a secret.
+    /// `Invalid`, without showing values that may be secret.
     pub(crate) fn check(&self) -> Result<()> {
         self.headers().map(drop)?;
         let listed = self.resource_attributes.as_deref().map_or(Some(Vec::new()), pairs);
@@ -78,7 +78,7 @@ impl TraceSettings {
         listed.map(drop).ok_or_else(|| Error::invalid(text).with_code("BAD_CONFIG"))
     }
 
-    /// Where traces are sent; `None` when they are not.
+    /// The URL for traces; `None` if they are off.
     pub(super) fn endpoint(&self) -> Option<String> {
         let whole = self.traces_endpoint.clone();
         let endpoint = whole.or_else(|| {
@@ -91,7 +91,7 @@ impl TraceSettings {
     ///
     /// # Errors
     ///
-    /// `Invalid`, without showing them.
+    /// `Invalid`, without showing the headers.
     pub(super) fn headers(&self) -> Result<HashMap<String, String>> {
         let Some(secret) = &self.headers else { return Ok(HashMap::new()) };
         let is_header = |(name, value): &(String, String)| {
