@@ -1,5 +1,4 @@
-//! The other servers of the bucket: how requests get to them, and how they tell each other what
-//! they own.
+//! The other servers of the bucket: forwarding of requests, and announcements of owners.
 
 pub(crate) mod peers;
 pub(crate) mod redis;

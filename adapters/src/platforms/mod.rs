@@ -1,8 +1,8 @@
-//! Where the program can run: what each platform decides, and those that bring requests in a way of
-//! their own.
+//! Platforms: the properties of each, and adapters for those with their own way to deliver
+//! requests.
 //!
-//! Each folder is a loop around the edge: `environment` reads what the platform says, `settings`
-//! what can be set about it, `request` makes requests of what comes, `response` what is taken back.
+//! Each folder is an adapter, a loop around the edge: `environment` reads the platform's variables,
+//! `settings` has its settings, `request` builds requests, and `response` converts responses.
 
 pub(crate) mod azure;
 pub(crate) mod lambda;

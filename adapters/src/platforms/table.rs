@@ -1,13 +1,13 @@
-//! Where the program runs, by what the environment says.
+//! Detection of the platform from the environment.
 //!
-//! Promises: every platform is one row here: its name, the variables that give it away, and what is
-//! different there. Must not know: the engine, requests, how any platform brings requests.
+//! Promises: every platform is one row: its name, the variables that identify it, and its
+//! differences. Must not know: the engine, requests, how a platform delivers requests.
 
 use std::time::Duration;
 
 use dotdo_core::Ownership;
 
-/// Where the program runs.
+/// The platform on which the program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Platform {
     /// Anything that starts a program and sends it HTTP.
@@ -30,45 +30,45 @@ pub(crate) enum Platform {
     Kubernetes,
 }
 
-/// What is known of a platform, and what is chosen there when nobody says otherwise.
+/// The properties of a platform, and its defaults.
 struct Row {
     platform: Platform,
-    /// The word for it in settings and logs.
+    /// The name in settings and logs.
     name: &'static str,
-    /// Any of these variables gives it away.
+    /// Variables of which any identifies it.
     variables: &'static [&'static str],
-    /// Its way can't work without this variable, which the platform itself sets.
+    /// A variable that the platform sets and its adapter requires.
     needs: Option<&'static str>,
     ownership: Ownership,
-    /// Where to listen: what runs in a container is reached by no loopback; `::` takes IPv4 too,
-    /// and is needed where the private network is IPv6.
+    /// Address to listen on. Containers are not reached over loopback; `::` includes IPv4, and is
+    /// needed for private networks with IPv6.
     host: &'static str,
-    /// The port to listen on is what this variable says, whatever else says: requests come there
-    /// only, and over loopback.
+    /// The variable with the port to listen on, which wins over all settings: requests arrive only
+    /// there, over loopback.
     port: Option<&'static str>,
-    /// How long a stop may take: less than the platform waits, as it is documented, before it
-    /// kills.
+    /// Maximum time for a shutdown: less than the documented grace period of the platform.
     shutdown: Duration,
-    /// Whether a folder of the program outlives it.
+    /// Whether folders of the program are persistent.
     keeps_folders: bool,
-    /// This variable says that it is played on a developer's machine, where folders stay.
+    /// The variable that shows that it is emulated on a developer's machine, with persistent
+    /// folders.
     at_home: Option<&'static str>,
-    /// Where other servers find this one.
+    /// How other servers reach this one.
     reach: Reach,
 }
 
-/// How a server learns where the others reach it.
+/// How a server learns the address under which others reach it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    /// Nothing says; the address that it listens on, if that is one.
+    /// From the address that it listens on, if that is a single one.
     Unsaid,
-    /// The variable holds this copy's own address.
+    /// From a variable with its own address.
     At(&'static str),
-    /// The variable holds a name that all copies share on their private network.
+    /// From a variable with a name that all instances share on the private network.
     Beside(&'static str),
 }
 
-/// A machine of one's own, and what every other row differs from.
+/// A plain machine, on which the other rows are based.
 const PLAIN: Row = Row {
     platform: Platform::Http,
     name: "http",
@@ -77,25 +77,25 @@ const PLAIN: Row = Row {
     ownership: Ownership::Leased,
     host: LOOPBACK,
     port: None,
-    // Docker kills ten seconds after it asked.
+    // Docker kills ten seconds after SIGTERM.
     shutdown: Duration::from_secs(9),
     keeps_folders: true,
     at_home: None,
     reach: Reach::Unsaid,
 };
 
-/// What runs in a container that is replaced: it keeps nothing, and is reached from outside.
+/// A container that may be replaced: without persistent files, and reached from outside.
 const CONTAINER: Row = Row { host: "0.0.0.0", keeps_folders: false, ..PLAIN };
 
-/// What is frozen or thrown away between requests.
+/// A function, which may be frozen or discarded between requests.
 ///
-/// Snapshots are asked for as everywhere else: who owns per request writes those that are due
-/// within the request that crosses the line, so that nothing has to run after an answer, and no
-/// other interval would make a frozen program write them sooner.
+/// The defaults of snapshots are as everywhere else: with per-request ownership, a due snapshot is
+/// written within the request that makes it due, so that nothing has to run after a response, and
+/// no other interval would make a frozen program write it sooner.
 const FUNCTION: Row = Row { ownership: Ownership::PerRequest, keeps_folders: false, ..PLAIN };
 
-/// All platforms. Where the variables of two are set, the upper one is meant: Cloud Run's contract
-/// is offered on Kubernetes too.
+/// All platforms. If variables of two are set, the first one wins: Cloud Run's contract is
+/// available on Kubernetes, too.
 const TABLE: [Row; 9] = [
     Row {
         platform: Platform::Lambda,
@@ -119,7 +119,7 @@ const TABLE: [Row; 9] = [
         variables: &[AZURE_PORT],
         needs: Some(AZURE_PORT),
         port: Some(AZURE_PORT),
-        // What App Service gives a container; a Functions host on its own asks nobody.
+        // The grace period of App Service; a Functions host alone gives none.
         shutdown: Duration::from_millis(4500),
         ..FUNCTION
     },
@@ -160,7 +160,7 @@ const TABLE: [Row; 9] = [
         platform: Platform::Kubernetes,
         name: "kubernetes",
         variables: &["KUBERNETES_SERVICE_HOST"],
-        // Of the usual 30 s, a `preStop` hook takes some.
+        // The usual grace period is 30 s, of which a `preStop` hook takes some.
         shutdown: Duration::from_secs(20),
         reach: Reach::At("POD_IP"),
         ..CONTAINER
@@ -168,18 +168,18 @@ const TABLE: [Row; 9] = [
     PLAIN,
 ];
 
-/// The Functions host tells its custom handler where to listen.
+/// The variable in which the Functions host gives its custom handler the port.
 const AZURE_PORT: &str = "FUNCTIONS_CUSTOMHANDLER_PORT";
 
-/// Where nobody but this machine comes in.
+/// The loopback address.
 pub(crate) const LOOPBACK: &str = "127.0.0.1";
 
-/// What the environment says of where other servers reach this one.
+/// How other servers reach this one, according to the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reached {
     /// At this IP address.
     At(String),
-    /// At this machine's own address on the network on which this name is found.
+    /// At this machine's own address on the network of this name.
     Beside(String),
 }
 
@@ -194,20 +194,20 @@ const fn words() -> [&'static str; TABLE.len() + 1] {
 }
 
 impl Platform {
-    /// The words for the setting: `auto`, and the name of each platform.
+    /// The values of the setting: `auto`, and the name of each platform.
     pub(crate) const WORDS: &'static [&'static str] = &words();
 
-    /// The platform with this place among the [`Platform::WORDS`]; `None` for `auto`.
+    /// The platform at this index of [`Platform::WORDS`]; `None` for `auto`.
     pub(crate) fn at(place: usize) -> Option<Self> {
         Some(TABLE.get(place.checked_sub(1)?)?.platform)
     }
 
-    /// Its place among the [`Platform::WORDS`].
+    /// Its index in [`Platform::WORDS`].
     pub(crate) fn place(self) -> usize {
         TABLE.iter().position(|row| row.platform == self).map_or(0, |at| at + 1)
     }
 
-    /// The platform that an environment, in which `is_set` variables have a value, gives away.
+    /// Detects the platform of an environment in which the `is_set` variables have a value.
     pub(crate) fn found(is_set: impl Fn(&str) -> bool) -> Self {
         let row = TABLE.iter().find(|row| row.variables.iter().any(|name| is_set(name)));
         row.map_or(Self::Http, |row| row.platform)
@@ -218,44 +218,43 @@ impl Platform {
         self.row().name
     }
 
-    /// How processes own objects there when nobody says otherwise: functions, which are frozen
-    /// between requests, do per request.
+    /// The default ownership: per request for functions, which are frozen between requests.
     pub(crate) fn ownership(self) -> Ownership {
         self.row().ownership
     }
 
-    /// Where to listen when nobody says otherwise.
+    /// The default address to listen on.
     pub(crate) fn host(self) -> &'static str {
         self.row().host
     }
 
-    /// How long a stop may take when nobody says otherwise.
+    /// The default maximum time for a shutdown.
     pub(crate) fn shutdown(self) -> Duration {
         self.row().shutdown
     }
 
-    /// The variable without which its way of bringing requests can't work.
+    /// The variable that its adapter requires.
     pub(crate) fn needs(self) -> Option<&'static str> {
         self.row().needs
     }
 
-    /// The variable that says which port of loopback requests come to, where the platform decides
-    /// that.
+    /// The variable with the loopback port, if the platform chooses it.
     pub(crate) fn port(self) -> Option<&'static str> {
         self.row().port
     }
 
-    /// Whether a folder of the program is still there when it is started again.
+    /// Whether folders of the program are persistent.
     pub(crate) fn keeps_folders(self) -> bool {
         self.row().keeps_folders
     }
 
-    /// The variable that says that it is played on a developer's machine, where folders stay.
+    /// The variable that shows that it is emulated on a developer's machine, with persistent
+    /// folders.
     pub(crate) fn at_home(self) -> Option<&'static str> {
         self.row().at_home
     }
 
-    /// Where other servers reach this one, by what the environment says.
+    /// How other servers reach this one, according to the environment.
     pub(crate) fn reached<'a>(self, variable: impl Fn(&str) -> Option<&'a str>) -> Option<Reached> {
         match self.row().reach {
             Reach::Unsaid => None,
@@ -264,7 +263,7 @@ impl Platform {
         }
     }
 
-    /// The variable that would say where other servers reach this one.
+    /// The variable with the address or name under which other servers reach this one.
     pub(crate) fn reached_by(self) -> Option<&'static str> {
         match self.row().reach {
             Reach::Unsaid => None,

@@ -1,5 +1,4 @@
-//! Errors that travel between servers: the sender hands its callers the very error that the owner
-//! had.
+//! Errors between servers: the forwarding server returns the owner's error unchanged.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -32,7 +31,7 @@ const KINDS: [ErrorKind; 19] = [
     ErrorKind::Internal,
 ];
 
-/// How many different codes are kept. A program has a few dozen.
+/// Maximum number of different codes that are kept. A program has a few dozen.
 const CODES_MAX: usize = 4096;
 
 /// The body of an error's response.
@@ -47,11 +46,11 @@ struct Told {
 
 /// The name of an error's kind between servers.
 pub(crate) fn kind_named(kind: ErrorKind) -> &'static str {
-    // The kind's own code, which no error changes.
+    // The default code of the kind.
     kind.code()
 }
 
-/// The error that a peer's answer tells of; its kind has this name.
+/// The error in a peer's response; its kind has this name.
 pub(crate) fn error_from(kind: &str, headers: &HeaderMap, body: &Bytes) -> Error {
     let kind = KINDS.into_iter().find(|known| known.code() == kind).unwrap_or(ErrorKind::Internal);
     let Ok(told) = serde_json::from_slice::<Told>(body) else {
@@ -72,7 +71,7 @@ pub(crate) fn error_from(kind: &str, headers: &HeaderMap, body: &Bytes) -> Error
     }
 }
 
-/// The code as long as the program lives: codes are constants of programs, so there are few.
+/// The code with a static lifetime. Codes are constants of programs, so there are few.
 fn kept(code: &str) -> Option<&'static str> {
     static KEPT: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let mut codes = KEPT.lock().unwrap_or_else(PoisonError::into_inner);

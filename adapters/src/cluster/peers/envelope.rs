@@ -1,6 +1,6 @@
-//! What travels with a request in the header `dotdo-peer`, and what an answer says of itself there.
-//! Both are believed because of the connection on which they come ([`tls`](super::tls)), not
-//! because of what they are.
+//! The content of the header `dotdo-peer` in forwarded requests and their responses. Both are
+//! trusted because their connection is authenticated ([`tls`](super::tls)), not because of their
+//! content.
 
 use std::net::IpAddr;
 
@@ -10,34 +10,32 @@ use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Everything about a forwarded request that its own lines do not say, and those lines that mean
-/// something else between servers.
+/// The context of a forwarded request, and the headers with another meaning between servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Envelope {
     /// The sender.
     pub(super) from: Uuid,
-    /// The receiver. Another server of the same bucket may have come to have its address.
+    /// The receiver. Another server of the same bucket may use its address by now.
     pub(super) to: Uuid,
     /// Class and id of the object.
     pub(super) object: (String, String),
-    /// The URI that the handler shall see.
+    /// The URI for the handler.
     pub(super) uri: String,
-    /// The handler shall see these headers as they came: they say something else between the
-    /// servers.
+    /// The original values of headers that have another meaning between servers.
     pub(super) host: Option<Vec<u8>>,
     pub(super) length: Option<u64>,
-    /// The address of the client whose request it is, as far as the first server knows it.
+    /// The client's address, as far as the first server knows it.
     pub(super) client: Option<IpAddr>,
-    /// The servers that have had the request.
+    /// The servers that the request has visited.
     pub(super) visited: Vec<String>,
-    /// The objects whose handlers wait for it.
+    /// The objects whose handlers wait for the request.
     pub(super) chain: Vec<(String, String)>,
     /// The message that it delivers: class and id of the sender, and its number.
     pub(super) delivery: Option<(String, String, u64)>,
-    /// Who sends it, as the first server has found out: a hash, in hexadecimal digits.
+    /// The caller's identity according to the first server: a hash in hexadecimal digits.
     pub(super) identity: Option<String>,
-    /// By what the object knows it again.
+    /// The attempt number by which the object recognises a retry.
     pub(super) attempt: Option<Uuid>,
 }
 
@@ -49,13 +47,13 @@ impl Envelope {
             .expect("letters, digits and -_ are legal in a header")
     }
 
-    /// What a header's value says; `None` when it was not made by [`Envelope::sealed`].
+    /// Parses a header value; `None` if it was not made by [`Envelope::sealed`].
     pub(super) fn opened(value: &HeaderValue) -> Option<Self> {
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(value.as_bytes()).ok()?).ok()
     }
 }
 
-/// What an answer is.
+/// The kind of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The handler's response.
@@ -70,7 +68,7 @@ impl Kind {
     pub(super) const RESPONSE: &'static str = "response";
     pub(super) const NOT_OWNER: &'static str = "not-owner";
 
-    /// What the answer's header says.
+    /// The value of the response's header.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Response => Self::RESPONSE,

@@ -1,4 +1,5 @@
-//! Fly's proxy delivers a request again, to the machine that an answer names (`fly-replay`).
+//! Forwarding by Fly's proxy, which replays a request to the machine that a response names
+//! (`fly-replay`).
 
 use async_trait::async_trait;
 use dotdo_core::{
@@ -8,20 +9,20 @@ use dotdo_core::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body::Body as _;
 
-/// What the address of an owner on Fly begins with; the machine's id follows.
+/// The prefix of an owner's address on Fly, before the machine's id.
 pub(super) const ADDRESS_PREFIX: &str = "fly-machine:";
 
 const REPLAY: HeaderName = HeaderName::from_static("fly-replay");
 const REPLAY_SOURCE: HeaderName = HeaderName::from_static("fly-replay-src");
 const REPLAY_FAILED: HeaderName = HeaderName::from_static("fly-replay-failed");
 
-/// Fly keeps no larger body to send it again.
+/// Maximum body size that Fly can replay, in bytes.
 const BODY_BYTES_MAX: u64 = 1_000_000;
 
-/// How long Fly's proxy may try to reach the owner, in seconds.
+/// Timeout of Fly's proxy to reach the owner, in seconds.
 const TIMEOUT_SECONDS: u32 = 5;
 
-/// What stands for a machine that Fly's proxy could not reach.
+/// The marker for a machine that Fly's proxy could not reach.
 const FAILED: &str = "failed";
 
 /// Answers with `fly-replay`.
@@ -82,14 +83,14 @@ impl Peers for Replay {
     }
 }
 
-/// Whether this can be the id of a machine: what stands in a header of ours must not end its field.
+/// Whether this can be the id of a machine, so that it can be part of a header.
 pub(super) fn is_machine(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// Where a request has been, by what Fly's proxy says. A client that lies about it harms only
-/// itself: its request is not replayed.
+/// The machines that a request has visited, according to Fly's proxy. A client that forges this
+/// harms only itself: its request is not replayed.
 pub(super) fn journey(headers: &HeaderMap) -> Option<Journey> {
     let source = headers.get(REPLAY_SOURCE).map(|value| value.to_str().unwrap_or_default());
     let field = |name: &str| {
@@ -108,7 +109,7 @@ pub(super) fn journey(headers: &HeaderMap) -> Option<Journey> {
     (!visited.is_empty()).then_some(Journey { visited, ..Journey::default() })
 }
 
-/// The error for what must not happen: a machine whose id is none.
+/// The error for an invalid machine id.
 pub(super) fn no_machine(id: &str) -> Error {
     Error::new(
         ErrorKind::Invalid,

@@ -1,4 +1,4 @@
-//! Requests of peers as they come in: who may speak as one, and what their requests are.
+//! Requests from peers: authentication and parsing.
 
 use std::net::IpAddr;
 
@@ -13,18 +13,18 @@ use super::fly;
 use super::{PEER_HEADER, headers};
 use crate::edge::ClientAddress;
 
-/// Says, in a request's extensions, that the connection on which it came has proved to be that of a
-/// server of the same bucket. Only what has seen the proof puts it there.
+/// Marks, in a request's extensions, that its connection is authenticated as a server of the same
+/// bucket. Only the code that verifies this sets it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Proven;
 
-/// What a server does with requests that other servers, or proxies that know them, have passed on.
+/// How a server accepts requests from other servers or their proxies.
 pub(crate) enum ForwardedRequests {
-    /// It takes none.
+    /// It accepts none.
     Closed,
-    /// It takes those of peers that have proved who they are, for the process with this id.
+    /// It accepts requests from authenticated peers for the process with this id.
     Peers(Uuid),
-    /// Fly's proxy replays requests, and says where they have been.
+    /// It accepts requests that Fly's proxy replays.
     Fly,
 }
 
@@ -32,17 +32,17 @@ pub(crate) enum ForwardedRequests {
 pub(crate) struct ForwardedRequest {
     /// The object that it is for.
     pub(crate) object: ObjectId,
-    /// Where it has been.
+    /// The servers that it has visited.
     pub(crate) journey: Journey,
     envelope: Envelope,
 }
 
 impl ForwardedRequests {
-    /// What the request is if it says that a peer sends it; `None` for any other.
+    /// Parses a request that claims to be from a peer; `None` for any other.
     ///
     /// # Errors
     ///
-    /// `Forbidden` when its connection does not prove that, or it is not for this process.
+    /// `Forbidden` when its connection is not authenticated, or it is for another process.
     pub(crate) fn arrival(&self, head: &request::Parts) -> Option<Result<ForwardedRequest>> {
         let mut values = head.headers.get_all(PEER_HEADER).iter();
         let value = values.next()?;
@@ -57,7 +57,7 @@ impl ForwardedRequests {
         })
     }
 
-    /// Where a request has been that came the usual way.
+    /// The context of a request that is not from a peer.
     pub(crate) fn journey(&self, headers: &HeaderMap) -> Option<Journey> {
         match self {
             Self::Fly => fly::journey(headers),
@@ -65,7 +65,7 @@ impl ForwardedRequests {
         }
     }
 
-    /// The answer to a peer, which says what it is.
+    /// The response to a peer, with its kind.
     pub(crate) fn marked(&self, kind: Kind, mut response: Response) -> Response {
         response.headers_mut().insert(PEER_HEADER, HeaderValue::from_static(kind.name()));
         response
@@ -111,16 +111,16 @@ impl ForwardedRequest {
         self.envelope.from
     }
 
-    /// The address of the client whose request it is, as far as it is known.
+    /// The client's address, as far as it is known.
     pub(crate) fn client(&self) -> Option<IpAddr> {
         self.envelope.client
     }
 
-    /// Makes the head what it was before it went from server to server.
+    /// Restores the head as it was before forwarding.
     ///
     /// # Errors
     ///
-    /// `Invalid` when the URI is none.
+    /// `Invalid` when the URI is invalid.
     pub(crate) fn restore(&self, head: &mut request::Parts) -> Result<()> {
         headers::strip(&mut head.headers);
         head.extensions.remove::<ClientAddress>();

@@ -1,15 +1,14 @@
-//! Headers that concern one connection only, and so are not passed on (RFC 9110 section 7.6.1).
+//! Headers of a single connection, which are not forwarded (RFC 9110 section 7.6.1).
 //!
-//! What a message's own `Connection` names is passed on all the same. Two servers of one bucket are
-//! one recipient: the handler shall see what it would have seen at the server that the client
-//! reached, and a client that could name `x-do-id`, `x-request-id` or what a proxy says of it there
-//! would take these headers away.
+//! Headers that a message names in `Connection` are forwarded nevertheless. Two servers of a bucket
+//! are one recipient: the handler must see the same as on the server that the client reached, and a
+//! client could otherwise remove `x-do-id`, `x-request-id` or a proxy's headers by naming them.
 
 use http::{HeaderMap, HeaderName, header};
 
 use super::PEER_HEADER;
 
-/// Those that are always such. `Expect` is answered by the next server.
+/// The headers that are never forwarded. The next server answers `Expect`.
 const OF_ONE_CONNECTION: [HeaderName; 9] = [
     header::CONNECTION,
     HeaderName::from_static("proxy-connection"),
@@ -22,7 +21,7 @@ const OF_ONE_CONNECTION: [HeaderName; 9] = [
     PEER_HEADER,
 ];
 
-/// Removes what concerns the connection that a message came on.
+/// Removes the headers of a message's connection.
 pub(super) fn strip(headers: &mut HeaderMap) {
     for name in OF_ONE_CONNECTION {
         headers.remove(name);

@@ -1,4 +1,4 @@
-//! A body that is held back until the receiver asks for it. Until then the sender may take it back,
+//! A body that is held back until the receiver requests it. Until then the sender may take it back,
 //! and knows that nobody has seen it.
 
 use std::pin::Pin;
@@ -10,13 +10,13 @@ use dotdo_core::{Body, Error};
 use http_body::Frame;
 use tokio::sync::Notify;
 
-/// The body as the connection sees it.
+/// The end of the body for the connection.
 pub(super) struct Held {
     hold: Hold,
     body: Option<Body>,
 }
 
-/// The other end of a [`Held`]. Clones are the same end.
+/// The sender's end of a [`Held`]. Clones share it.
 #[derive(Clone)]
 pub(super) struct Hold(Arc<Shared>);
 
@@ -26,7 +26,7 @@ struct Shared {
 }
 
 struct State {
-    /// `None` once it was given or taken back.
+    /// `None` once it was released or taken back.
     body: Option<Body>,
     is_asked: bool,
     waker: Option<Waker>,
@@ -40,7 +40,7 @@ pub(super) fn hold(body: Body) -> (Held, Hold) {
 }
 
 impl Hold {
-    /// Lets the body go.
+    /// Releases the body.
     pub(super) fn release(&self) {
         let mut state = self.state();
         state.is_asked = true;
@@ -49,12 +49,12 @@ impl Hold {
         self.0.asked.notify_one();
     }
 
-    /// Completes when the body was asked for.
+    /// Completes when the body was requested.
     pub(super) async fn asked(&self) {
         self.0.asked.notified().await;
     }
 
-    /// Takes the body back; `None` when it was asked for before.
+    /// Takes the body back; `None` if it was already requested.
     pub(super) fn withdraw(&self) -> Option<Body> {
         let mut state = self.state();
         if state.is_asked { None } else { state.body.take() }
@@ -89,7 +89,7 @@ impl http_body::Body for Held {
         Pin::new(body).poll_frame(cx)
     }
 
-    /// Never before the end was asked for: an empty body too is held back.
+    /// Never `true` before the end was requested, because an empty body is held back, too.
     fn is_end_stream(&self) -> bool {
         self.body.as_ref().is_some_and(Body::is_end_stream)
     }

@@ -1,10 +1,10 @@
-//! Requests between servers of one bucket: sent to the owner of their object, and taken from peers
-//! that prove who they are.
+//! Forwarding of requests between servers of one bucket: to the owner of an object, and from
+//! authenticated peers.
 //!
-//! Promises: nothing of a request leaves before the receiver has proved that it knows the servers'
-//! secret, and nothing is taken from a sender that has not; the secret never travels; a request
-//! that could not be given to its owner comes back untouched as long as its body has not been asked
-//! for. Must not know: who owns what.
+//! Promises: nothing of a request is sent before the receiver has proved that it knows the servers'
+//! secret, and nothing is accepted from a sender without proof; the secret is never sent; a request
+//! that the owner did not accept is returned unchanged if its body was not requested. Must not
+//! know: the owners of objects.
 
 mod answer;
 mod envelope;
@@ -34,33 +34,31 @@ pub(crate) use self::plan::Plan;
 pub(crate) use self::secrets::{SECRET_BYTES_MIN, are_secrets};
 pub(crate) use self::tls::{Acceptor, FIRST_BYTE};
 
-/// What makes a request a peer's, and an answer a peer's too.
+/// The header that marks requests and responses of peers.
 pub(crate) const PEER_HEADER: HeaderName = HeaderName::from_static("dotdo-peer");
 
-/// How far the clocks of two servers may be apart. Further: what they tell each other of their
-/// objects in Redis is not believed.
+/// Maximum difference between the clocks of two servers. Beyond it, their announcements in Redis
+/// are ignored.
 pub(crate) const CLOCK_SKEW_MAX: Duration = Duration::from_secs(30);
 
-/// How long a connection to a peer may take to open, before the two prove themselves.
+/// Timeout to open a connection to a peer, before authentication.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 
-/// How long a peer may take to say that it takes a request. It may have to bring the object into
-/// memory for that.
+/// Timeout for a peer to accept a request. It may have to restore the object first.
 const ACCEPT_MAX: Duration = Duration::from_secs(5);
 
-/// How often a peer that has a request is asked whether it still lives, and how long it may take to
-/// say so.
+/// Interval and timeout of keep-alives to a peer that has a request.
 const PING_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How many such questions in a row may go without an answer.
+/// Maximum number of unanswered keep-alives in a row.
 const PINGS_MISSED_MAX: u32 = 2;
 
-/// How long an unused connection to a peer is kept: shorter than the peer keeps it, so that it is
+/// How long an idle connection to a peer is kept: shorter than the peer keeps it, so that it is
 /// rarely closed at the moment of use.
 const IDLE_MAX: Duration = Duration::from_secs(20);
 
-/// How many unused connections to one peer are kept.
+/// Maximum number of idle connections to a peer.
 const IDLE_CONNECTIONS_MAX: usize = 64;
 
-/// The largest error that a peer may answer with, in bytes.
+/// Maximum size of a peer's error response, in bytes.
 const ERROR_BYTES_MAX: usize = 1 << 20;

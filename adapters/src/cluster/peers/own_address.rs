@@ -1,4 +1,5 @@
-//! Where other servers reach this one, when the platform says more than the socket does.
+//! The address under which other servers reach this one, if the platform knows more than the
+//! socket.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -9,11 +10,11 @@ use tokio::net::{UdpSocket, lookup_host};
 use crate::config::{Config, Forwarding};
 use crate::platforms::Reached;
 
-/// How long the private network's names may take to be found.
+/// Timeout to resolve names of the private network.
 const LOOKUP_MAX: Duration = Duration::from_secs(5);
 
-/// The address that others are told: the configured one, else, where requests are forwarded over
-/// HTTP, the one that the platform knows. `None` where it knows none, or none is needed.
+/// The announced address: the configured one, otherwise, if requests are forwarded over HTTP, the
+/// one from the platform. `None` if it is unknown or not needed.
 pub(crate) async fn own_address(config: &Config, bound: SocketAddr) -> Option<String> {
     let forwards = match config.forwarding {
         Forwarding::Proxy => true,
@@ -49,8 +50,8 @@ pub(crate) async fn own_address(config: &Config, bound: SocketAddr) -> Option<St
     }
 }
 
-/// This machine's address on the network on which `name` is found: the one that packets there would
-/// come from. None is sent.
+/// This machine's address on the network of `name`: the source address of packets to it. No packet
+/// is sent.
 async fn beside(name: &str, port: u16) -> Option<IpAddr> {
     let other = lookup_host((name, port)).await.ok()?.next()?;
     let any: IpAddr =

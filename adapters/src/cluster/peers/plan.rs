@@ -1,4 +1,4 @@
-//! How a server forwards, decided once at its start.
+//! The way of forwarding, chosen once at startup.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,19 +13,18 @@ use super::secrets::{Keys, first, place};
 use super::tls::{Acceptor, Identity};
 use crate::config::{Config, Forwarding};
 
-/// How a server forwards.
+/// The way of forwarding.
 pub(crate) enum Plan {
     /// Not at all.
     Off,
-    /// Over HTTP and the servers' own TLS, with a common secret; others reach this server there.
+    /// Over HTTP and the servers' own TLS, with a shared secret.
     Proxy {
-        /// Where others reach this server. What writes per request owns nothing, and need not be
-        /// reached.
+        /// The address under which others reach this server. A process with per-request ownership
+        /// needs none.
         address: Option<String>,
-        /// What all servers of the bucket know; the one that this server uses, where it is being
-        /// renewed.
+        /// The shared secret; during a rotation, the one that this server uses.
         secret: Secret,
-        /// What all of it gives.
+        /// The keys of all secrets.
         keys: Keys,
         /// The two sides of the TLS.
         identity: Identity,
@@ -42,7 +41,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// `Invalid` when the configured way lacks something.
+    /// `Invalid` when a setting for the configured way is missing.
     pub(crate) fn new(config: &Config, bound: SocketAddr) -> Result<Self> {
         let machine = config.fly_machine.clone();
         let reachable = config.settings.ownership == Ownership::Leased;
@@ -77,7 +76,7 @@ impl Plan {
         }
     }
 
-    /// Where this server is reached.
+    /// The address of this server.
     pub(crate) fn address(&self) -> Option<String> {
         match self {
             Self::Off => None,
@@ -86,9 +85,8 @@ impl Plan {
         }
     }
 
-    /// What records say of where this server, whose process is `me`, is reached; `None` leaves the
-    /// setting as it is. What anybody with access to the bucket could write is not believed, so it
-    /// is signed.
+    /// The signed address for records of this server with the process id `me`; `None` keeps the
+    /// setting. It is signed because anyone with access to the bucket could write addresses.
     pub(crate) fn told_address(&self, me: Uuid) -> Option<String> {
         match self {
             Self::Proxy { address, keys, .. } => {
@@ -98,7 +96,7 @@ impl Plan {
         }
     }
 
-    /// Lets other servers in, where they come on connections of their own.
+    /// The acceptor for connections of other servers, if there are any.
     pub(crate) fn acceptor(&self) -> Option<Acceptor> {
         match self {
             Self::Proxy { identity, .. } => Some(identity.acceptor()),
@@ -106,7 +104,7 @@ impl Plan {
         }
     }
 
-    /// What all servers of the bucket know, where that is what they forward with.
+    /// The shared secret, if it is used for forwarding.
     pub(crate) fn secret(&self) -> Option<&Secret> {
         match self {
             Self::Proxy { secret, .. } => Some(secret),
@@ -114,7 +112,7 @@ impl Plan {
         }
     }
 
-    /// The way to the others.
+    /// The client for other servers.
     pub(crate) fn peers(&self, me: Uuid) -> Option<Arc<dyn Peers>> {
         match self {
             Self::Off => None,
@@ -125,7 +123,7 @@ impl Plan {
         }
     }
 
-    /// What is taken from the others.
+    /// How requests of other servers are accepted.
     pub(crate) fn forwarded_requests(&self, me: Uuid) -> ForwardedRequests {
         match self {
             Self::Off => ForwardedRequests::Closed,

@@ -38,15 +38,15 @@ pub(super) struct Proxy {
     me: Uuid,
 }
 
-/// An answer that is on its way.
+/// A pending response.
 type Answering =
     Pin<Box<dyn Future<Output = Result<http::Response<Incoming>, ClientError>> + Send>>;
 
-/// A request that was sent, and what it takes to get it back or to understand its answer.
+/// A sent request, with the state to take it back or to interpret its response.
 struct Call {
     answering: Answering,
     hold: Hold,
-    /// The request's head as it was.
+    /// The original head of the request.
     head: http::Request<()>,
 }
 
@@ -140,7 +140,7 @@ impl Proxy {
         }
     }
 
-    /// Whether the peer's process still does anything.
+    /// Whether the peer's process still responds.
     async fn is_alive(&self, owner: &Owner) -> bool {
         let (body, open) = hold(Body::empty());
         open.release();
@@ -161,7 +161,8 @@ impl Proxy {
         matches!(timeout(PING_INTERVAL, self.client.request(ping)).await, Ok(Ok(_)))
     }
 
-    /// Waits for the answer of a peer that has the request, for as long as it lives.
+    /// Waits for the response of a peer that has the request, as long as the peer responds to
+    /// keep-alives.
     async fn patiently(
         &self,
         owner: &Owner,
@@ -188,7 +189,7 @@ impl Proxy {
         }
     }
 
-    /// What an answer says that names itself.
+    /// Interprets a response that states its kind.
     async fn understand(
         &self,
         name: &str,
@@ -229,7 +230,7 @@ impl Peers for Proxy {
                 let reason = format!("it did not take it in {} ms", ACCEPT_MAX.as_millis());
                 match call.back("silent", reason) {
                     Some(error) => return Err(error),
-                    // It took it at the last moment.
+                    // It accepted it at the last moment.
                     None => None,
                 }
             }
@@ -255,7 +256,7 @@ impl Peers for Proxy {
 }
 
 impl Call {
-    /// The error with the request, which was not taken; `None` when it was.
+    /// The error with the request, which was not accepted; `None` if it was.
     fn back(&mut self, what: &'static str, reason: String) -> Option<PeerError> {
         let body = self.hold.withdraw()?;
         let (head, ()) = std::mem::take(&mut self.head).into_parts();
@@ -263,8 +264,8 @@ impl Call {
         Some(PeerError::NotTaken { request, what, reason })
     }
 
-    /// What follows from an answer, or none, that says nothing of what was done: nothing was unless
-    /// the body had been asked for.
+    /// The outcome without a response that states its kind: nothing was done unless the body had
+    /// been requested.
     fn no_answer(mut self, what: &'static str, reason: String) -> PeerError {
         self.back(what, reason.clone()).unwrap_or(PeerError::Unknown { reason })
     }
@@ -278,7 +279,7 @@ impl Call {
         self.no_answer(what, text(cause))
     }
 
-    /// What follows from a peer's word that it does not own the object.
+    /// The outcome if the peer does not own the object.
     fn declined(mut self) -> PeerError {
         let (what, reason) = ("declined", "it does not own the object".to_owned());
         self.back(what, reason.clone()).unwrap_or(PeerError::NotTaken {
@@ -296,14 +297,12 @@ fn broken(cause: &hyper::Error) -> Error {
     )
 }
 
-/// The name that servers are connected to by. It is neither sent nor checked: what is checked is
-/// their key.
+/// The server name for TLS. It is neither sent nor checked, because the key is checked.
 fn nobody() -> ServerName<'static> {
     ServerName::try_from("server.invalid").expect("this is a name")
 }
 
-/// Whether a connection failed because the other side did not prove that it is a server of this
-/// bucket, or took this one for none.
+/// Whether a connection failed because one side rejected the other's authentication.
 fn is_strange(error: &ClientError) -> bool {
     let causes =
         std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |cause| {
@@ -313,7 +312,7 @@ fn is_strange(error: &ClientError) -> bool {
     inner.any(|cause| cause.is::<rustls::Error>())
 }
 
-/// The error inside one of the system's, which is not among its sources.
+/// The inner error of an I/O error, which is not among its sources.
 fn inside<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> Option<&'a (dyn std::error::Error + 'static)> {

@@ -1,9 +1,8 @@
-//! What is derived from the servers' common secret: the key that each of them proves to have, and
-//! the hash that makes an address believed.
+//! Keys that are derived from the servers' shared secret: the key for authentication, and the key
+//! that signs addresses.
 //!
-//! A secret is renewed without a moment in which two servers do not know each other: `old,new`
-//! everywhere, then `new,old`, then `new`. The first is the one that a server uses, each of them is
-//! taken from others.
+//! A secret is rotated without an interruption: `old,new` everywhere, then `new,old`, then `new`. A
+//! server uses the first and accepts all.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,13 +10,12 @@ use dotdo_core::Secret;
 use http::Uri;
 use uuid::Uuid;
 
-/// What keys are derived for. Never change them: make others.
+/// Contexts of key derivation. Never change them; add others.
 const IDENTITY_CONTEXT: &str = "dotdo 2026-11 identity of servers to each other";
 const ADDRESS_CONTEXT: &str = "dotdo 2026-11 addresses of servers";
 
-/// The shortest secret, in bytes: what a random generator gives, not what somebody makes up.
-/// Whoever can connect to a server is shown a public key made of it, and can try guesses against
-/// that.
+/// Minimum length of a secret, in bytes: long enough to be from a random generator. Anyone who
+/// connects to a server sees a public key that is made from it, and can try guesses.
 pub(crate) const SECRET_BYTES_MIN: usize = 32;
 
 /// Whether `text` is one secret, or several separated by commas, each of which is long enough.
@@ -34,7 +32,7 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim)
 }
 
-/// What each of the secrets gives, the one to use first.
+/// The keys of each secret, the one to use first.
 #[derive(Clone)]
 pub(crate) struct Keys(Vec<Derived>);
 
@@ -55,19 +53,18 @@ impl Keys {
         self.0.iter().map(|derived| &derived.identity)
     }
 
-    /// The address under which `instance` is reached, as others believe it: with a keyed hash of
-    /// both behind `#`.
+    /// The signed address of `instance`: with a keyed hash of both after `#`.
     pub(super) fn signed(&self, address: &str, instance: Uuid) -> String {
         let mac = self.0.first().expect("there is one").mac(address, instance);
         format!("{address}#{}", URL_SAFE_NO_PAD.encode(mac.as_bytes()))
     }
 
-    /// Where `instance` is reached, if a server with one of the secrets has said so.
+    /// The address of `instance`, if a server with one of the secrets has signed it.
     pub(super) fn believed(&self, signed: &str, instance: Uuid) -> Option<Uri> {
         let (address, hash) = signed.rsplit_once('#')?;
         let hash =
             blake3::Hash::from(<[u8; 32]>::try_from(URL_SAFE_NO_PAD.decode(hash).ok()?).ok()?);
-        // Comparing two hashes takes the same time wherever they differ.
+        // The comparison takes constant time.
         let is_ours = self.0.iter().any(|derived| derived.mac(address, instance) == hash);
         if is_ours { place(address) } else { None }
     }
@@ -86,8 +83,8 @@ impl Derived {
     }
 }
 
-/// The root of a server at `http://host:port`, as it is asked for: with the servers' own TLS.
-/// `None` when the address says more, or less, than that.
+/// The root URL of a server at `http://host:port`, with the servers' own TLS. `None` for any other
+/// form of address.
 pub(super) fn place(address: &str) -> Option<Uri> {
     let authority = address.strip_prefix("http://")?;
     let authority = authority.strip_suffix('/').unwrap_or(authority);

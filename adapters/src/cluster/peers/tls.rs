@@ -1,10 +1,10 @@
-//! How servers prove to each other who they are: TLS 1.3, in which both sides show that they have
-//! the key that is derived from the common secret.
+//! Authentication between servers: TLS 1.3 in which both sides prove that they have the key that is
+//! derived from the shared secret.
 //!
 //! The key is a raw public key (RFC 7250), so there is nothing to issue, nothing that expires and
-//! no name to check. The receiver proves itself before the sender says a word of HTTP; the sender
-//! proves itself before the receiver reads one. There are no tickets and no early data, so nothing
-//! can be sent twice.
+//! no name to check. The receiver is authenticated before the sender sends any HTTP, and the sender
+//! before the receiver reads any. There are no tickets and no early data, so nothing can be
+//! replayed.
 //!
 //! Must not know: HTTP, objects.
 
@@ -36,15 +36,15 @@ use tokio_rustls::server::TlsStream;
 
 use super::secrets::Keys;
 
-/// What is spoken inside. A server that speaks another version is as good as none: requests then
-/// wait for the lease.
+/// The protocol inside. A server with another version can't be used: requests then wait for the
+/// lease.
 const PROTOCOL: &[u8] = b"dotdo/1";
 
 /// The first byte of a connection that begins with TLS (a handshake record). No method of HTTP
 /// begins with it.
 pub(crate) const FIRST_BYTE: u8 = 0x16;
 
-/// How long a connection may take to prove whose it is.
+/// Timeout for authentication.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 
 /// The seed of an Ed25519 key as PKCS #8 (RFC 8410 section 7) begins with this.
@@ -58,7 +58,7 @@ pub(crate) struct Identity {
     server: Arc<ServerConfig>,
 }
 
-/// Lets connections in on which the other side proves that it is a server of the same bucket.
+/// Accepts connections whose other side proves that it is a server of the same bucket.
 #[derive(Clone)]
 pub(crate) struct Acceptor(TlsAcceptor);
 
@@ -109,15 +109,14 @@ impl Identity {
         Ok(Self { client: Arc::new(client), server: Arc::new(server) })
     }
 
-    /// Lets the others in.
+    /// Accepts connections of other servers.
     pub(super) fn acceptor(&self) -> Acceptor {
         Acceptor(TlsAcceptor::from(Arc::clone(&self.server)))
     }
 }
 
 impl Acceptor {
-    /// The connection, once its other side has proved that it is a server of the same bucket;
-    /// `None` when it has not.
+    /// The connection, once its other side is authenticated; `None` if that fails.
     pub(crate) async fn accept<I: AsyncRead + AsyncWrite + Unpin>(
         &self,
         io: I,
@@ -155,7 +154,7 @@ fn public_key(signer: &Arc<dyn SigningKey>) -> std::result::Result<Vec<u8>, rust
     Ok(key.to_vec())
 }
 
-/// Takes whoever has one of the keys.
+/// Accepts a peer that has one of the keys.
 #[derive(Debug)]
 struct Ours {
     accepted: Vec<Vec<u8>>,

@@ -1,4 +1,4 @@
-//! What is written into Redis: who wrote it, a keyed hash, and a text.
+//! Entries in Redis: the writer, a keyed hash, and a text.
 
 use std::time::Duration;
 
@@ -9,22 +9,22 @@ use uuid::Uuid;
 use super::ENTRY_BYTES_MAX;
 use crate::cluster::peers::CLOCK_SKEW_MAX;
 
-/// The version of the text. Others are ignored, as if there were nothing.
+/// The version of the text. Entries of other versions are ignored.
 const VERSION: u32 = 1;
 
-/// What the keys are derived for. Never change it: change the version.
+/// The context of key derivation. Never change it; change the version.
 const CONTEXT: &str = "dotdo 2026-11 owners in a directory";
 
 /// The length of a hash in hexadecimal digits.
 const HEX: usize = 2 * blake3::OUT_LEN;
 
-/// One word of an owner.
+/// An announcement of an owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) object: ObjectId,
     pub(super) holding: Holding,
     pub(super) news: News,
-    /// When it was said, in milliseconds since 1970.
+    /// When it was written, in milliseconds since 1970.
     pub(super) time_ms: i64,
 }
 
@@ -44,7 +44,7 @@ struct Text {
     time_ms: i64,
 }
 
-/// What is derived from the servers' common secret, for one bucket.
+/// Keys that are derived from the shared secret for one bucket.
 pub(super) struct Keys {
     mac: [u8; 32],
     bucket: String,
@@ -65,12 +65,12 @@ impl Keys {
         Self { mac: derive("mac:"), bucket: name[..HEX / 2].to_owned() }
     }
 
-    /// What stands for the bucket in names.
+    /// The hash of the bucket in names.
     pub(super) fn bucket(&self) -> &str {
         &self.bucket
     }
 
-    /// What is written: `{instance} {hash} {text}`.
+    /// The entry: `{instance} {hash} {text}`.
     pub(super) fn seal(&self, entry: &Entry) -> String {
         let Holding { owner, epoch, sequence, remaining } = &entry.holding;
         let text = Text {
@@ -90,15 +90,15 @@ impl Keys {
         format!("{}{} {text}", prefix_of(&owner.instance), mac.to_hex())
     }
 
-    /// What was written with the same secret, for the same bucket, and not so long ago that its
-    /// lease must be over; `None` for anything else.
+    /// Parses an entry that was written with the same secret for the same bucket, and whose lease
+    /// can still hold; `None` for anything else.
     pub(super) fn open(&self, bytes: &[u8], now_ms: i64) -> Option<Entry> {
         let written =
             std::str::from_utf8(bytes).ok().filter(|written| written.len() <= ENTRY_BYTES_MAX)?;
         let (instance, rest) = written.split_once(' ')?;
         let (hex, text) = rest.split_once(' ')?;
-        // Comparing two hashes takes the same time wherever they differ. The other way to write the
-        // same hash would be another text.
+        // The comparison takes constant time. Another spelling of the same hash would be another
+        // text.
         let theirs =
             Some(hex).filter(|hex| !hex.contains(|digit: char| digit.is_ascii_uppercase()));
         if blake3::Hash::from_hex(theirs?).ok()? != blake3::keyed_hash(&self.mac, text.as_bytes()) {
@@ -147,7 +147,7 @@ pub(crate) fn fuzz(data: &[u8]) {
     }
 }
 
-/// How every entry of a process begins.
+/// The prefix of all entries of a process.
 pub(super) fn prefix_of(instance: &Uuid) -> String {
     format!("{instance} ")
 }

@@ -1,4 +1,4 @@
-//! The connections to a Redis: made, kept, and made again, by one task in the background.
+//! The connections to Redis, which one background task opens, maintains and reopens.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +16,11 @@ use super::{
     Shared,
 };
 
-/// Deletes an entry that begins as those of one process do.
+/// Deletes an entry with the prefix of one process.
 const DELETE_OWN: &str = "local entry = redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) \
                           if entry == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 
-/// A word on its way to Redis.
+/// An announcement to send to Redis.
 pub(super) struct Letter {
     pub(super) entry: Entry,
 }
@@ -32,7 +32,7 @@ pub(super) struct Link {
     pub(super) ear: Ear,
 }
 
-/// What is there while Redis is.
+/// The state while Redis is available.
 struct Session {
     connection: MultiplexedConnection,
     sink: PubSubSink,
@@ -41,14 +41,14 @@ struct Session {
 
 /// Why a session has ended.
 enum End {
-    /// There is nobody left to hear anything.
+    /// Nobody uses the connection any more.
     Deaf,
-    /// Redis is away.
+    /// Redis is unavailable.
     Away(String),
 }
 
 impl Link {
-    /// Runs until nobody listens any more.
+    /// Runs until nobody uses it any more.
     pub(super) async fn run(mut self) {
         let (mut pause, mut was_told) = (PAUSE_MIN, false);
         let address = self.shared.address.clone();
@@ -78,15 +78,15 @@ impl Link {
         }
     }
 
-    /// Connects, and makes sure that there is an answer.
+    /// Connects, and checks that Redis responds.
     async fn connect(&self) -> Result<Session, String> {
         let connecting = async {
             let client = &self.shared.client;
             if matches!(client.get_connection_info().addr(), ConnectionAddr::TcpTls { .. }) {
-                // Another may be in place already, which is as good.
+                // Another one may be installed already, which is fine.
                 let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
             }
-            // Each wait has its own bound here.
+            // Each wait has its own timeout here.
             let config = AsyncConnectionConfig::new()
                 .set_connection_timeout(None)
                 .set_response_timeout(None);
@@ -94,7 +94,7 @@ impl Link {
                 client.get_multiplexed_async_connection_with_config(&config).await?;
             let mut subscribed = client.get_async_pubsub().await?;
             subscribed.subscribe(self.shared.channel()).await?;
-            // Whoever may not do this can't look anything up.
+            // Without this permission, nothing can be looked up.
             let question =
                 ::redis::cmd("GETRANGE").arg(self.shared.channel()).arg(0).arg(0).to_owned();
             let _: Vec<u8> = question.query_async(&mut connection).await?;
@@ -107,7 +107,7 @@ impl Link {
         }
     }
 
-    /// Tells and hears until the connection is of no use any more.
+    /// Sends and receives announcements until the connection fails.
     async fn serve(&mut self, session: Session) -> End {
         let Session { connection, mut sink, mut messages } = session;
         self.shared.set_connection(Some(connection.clone()));
@@ -134,7 +134,7 @@ impl Link {
         }
     }
 
-    /// Tells one word, and those that wait behind it.
+    /// Sends an announcement, and those queued after it.
     async fn tell(
         &mut self,
         first: Letter,
@@ -181,8 +181,7 @@ impl Link {
         ended
     }
 
-    /// Adds what one word means. One that has waited for longer than its lease means nothing any
-    /// more.
+    /// Adds the commands for an announcement. One that waited longer than its lease is skipped.
     fn write(&self, pipeline: &mut Pipeline, entry: &Entry, now_ms: i64) {
         let (key, text) = (self.shared.entry_key(&entry.object), self.shared.keys.seal(entry));
         let waited =
@@ -208,7 +207,7 @@ impl Link {
         }
     }
 
-    /// Hears a message; `false` when there is nobody to hear it.
+    /// Handles a message; `false` if nobody listens.
     fn hear(&self, message: &Msg) -> bool {
         let bytes =
             Some(message.get_payload_bytes()).filter(|bytes| bytes.len() <= ENTRY_BYTES_MAX);
@@ -227,7 +226,7 @@ impl Link {
     }
 }
 
-/// Asks on both connections whether there is still somebody.
+/// Checks both connections.
 async fn ping(connection: &MultiplexedConnection, sink: &mut PubSubSink) -> Result<(), String> {
     let mut connection = connection.clone();
     let question = ::redis::cmd("PING");
@@ -248,7 +247,7 @@ fn silent(waited: Duration) -> String {
     format!("no response within {} ms", waited.as_millis())
 }
 
-/// What went wrong, without what a server may have repeated of what it was sent.
+/// The error without parts that a server may have echoed.
 fn reason(error: &RedisError) -> String {
     match error.code() {
         Some(code) if !error.is_io_error() => format!("{} ({code})", error.category()),

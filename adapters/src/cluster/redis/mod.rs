@@ -1,8 +1,8 @@
-//! Redis as the place where servers of one bucket tell each other what they own.
+//! Redis as the directory in which servers of a bucket announce their objects.
 //!
-//! Promises: nobody waits for a Redis that is away; what somebody without the servers' secret wrote
-//! there is not believed; the address with its password is never printed. Must not know: what is
-//! done with what was found.
+//! Promises: nothing waits for an unavailable Redis; entries that were not written with the
+//! servers' secret are ignored; the URL with its password is never printed. Must not know: how
+//! results are used.
 
 mod entry;
 mod link;
@@ -28,55 +28,55 @@ pub(crate) use self::entry::fuzz;
 use self::entry::{Entry, Keys};
 use self::link::{Letter, Link};
 
-/// How long an answer may take.
+/// Timeout of a command.
 const ANSWER_MAX: Duration = Duration::from_millis(250);
 
-/// How long it may take to connect.
+/// Timeout to connect.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 
-/// The pause before the second try to connect; it doubles with each further one, up to
+/// The pause before the second attempt to connect; it doubles with each further one, up to
 /// [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 
-/// The longest such pause.
+/// The maximum pause.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// How often a connection on which nothing happens is asked whether there is still somebody.
+/// Interval of pings on an idle connection.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long the end of a program waits until everything has been told.
+/// Maximum time for sending queued announcements at shutdown.
 const SETTLE_MAX: Duration = Duration::from_millis(500);
 
-/// How many words may wait to be told; more are dropped.
+/// Maximum number of queued announcements; more are dropped.
 const LETTERS_MAX: usize = 4096;
 
-/// How many words are told at once.
+/// Maximum number of announcements in one pipeline.
 const LETTERS_AT_ONCE: usize = 64;
 
-/// The longest entry or message, in bytes: an id and an address with room to spare.
+/// Maximum size of an entry or message, in bytes: an id and an address with space to spare.
 const ENTRY_BYTES_MAX: usize = 4096;
 
-/// The schemes of addresses that are understood.
+/// Supported URL schemes.
 const SCHEMES: [&str; 2] = ["redis://", "rediss://"];
 
-/// What addresses look like, as the end of the sentence "it takes …".
+/// The form of URLs, as the object of the sentence "expected …".
 pub(crate) const ACCEPTED: &str = "redis://host:6379, or rediss:// for TLS, with user:password@ before the host and /number after it where needed";
 
-/// The address that `url` stands for; `None` when it is none that can be used.
+/// The address of `url`; `None` if it can't be used.
 fn understood(url: &str) -> Option<ConnectionInfo> {
     let has_scheme = SCHEMES.iter().any(|scheme| url.starts_with(scheme));
-    // What comes after `#` would turn the checks of TLS off.
+    // A fragment after `#` would turn TLS verification off.
     (has_scheme && !url.contains('#')).then(|| url.into_connection_info().ok())?
 }
 
-/// Whether `url` is an address of a Redis.
+/// Whether `url` is the URL of a Redis.
 pub(crate) fn is_address(url: &str) -> bool {
     understood(url).is_some()
 }
 
-/// What a Redis is used for.
+/// The settings of the directory in Redis.
 pub(crate) struct About<'a> {
-    /// Where it is.
+    /// Its address.
     pub(crate) url: &'a Secret,
     /// The secret that all servers of the bucket share.
     pub(crate) secret: &'a Secret,
@@ -235,7 +235,7 @@ impl Shared {
         }
     }
 
-    /// The connection, unless Redis is away.
+    /// The connection, unless Redis is unavailable.
     fn connection(&self) -> Option<MultiplexedConnection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,9 +1,9 @@
-//! AWS Lambda: asks the runtime API for events, each of which is a request, and answers them.
+//! AWS Lambda: polls the runtime API for events, each of which is a request, and answers them.
 //!
 //! Promises: the event of each front end (REST API, HTTP API, load balancer, function URL) becomes
-//! the request that the client sent, as far as the event tells; what answered requests leave behind
-//! gets some time before the process may be frozen; a start that fails is told to the runtime API.
-//! Must not know: objects, routes, the bucket.
+//! the request that the client sent, as far as the event contains it; background work of answered
+//! requests gets some time before the process may be frozen; a failed start is reported to the
+//! runtime API. Must not know: objects, routes, the bucket.
 
 mod api;
 mod environment;
@@ -31,7 +31,7 @@ use crate::edge::{Edge, Objects};
 use crate::program::{Found, Program};
 use crate::serve::Ended;
 
-/// The code of an error that says that the runtime API is gone.
+/// The error code if the runtime API is lost.
 const LOST: &str = "LAMBDA_RUNTIME_LOST";
 
 /// Starts the engine and answers events until Lambda ends the process.
@@ -48,10 +48,10 @@ pub(crate) async fn serve(app: App, mut found: Found) -> Result<Ended> {
         )
         .with_code("BAD_CONFIG"));
     }
-    // A process that takes more than the function has is killed.
+    // A process that exceeds the function's memory is killed.
     let settings = &mut found.config.settings;
     settings.memory_bytes_max = settings.memory_bytes_max.min(environment.memory_bytes / 2);
-    // Nobody reaches this process, but it may reach others.
+    // Nobody can connect to this process, but it may connect to others.
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let program = Program::start(app, &found, Plan::new(&found.config, nowhere)?).await?;
     let running = Arc::new(RwLock::new(()));
@@ -59,7 +59,7 @@ pub(crate) async fn serve(app: App, mut found: Found) -> Result<Ended> {
         edge: Arc::clone(&program.edge),
         api: Api::new(&environment.api),
         settings: found.config.lambda.clone(),
-        // The edge asks for a token where one is needed.
+        // The edge checks tokens.
         is_open: found.config.allow_unauthenticated || found.config.edge.auth.is_on(),
         is_frozen: environment.concurrency <= 1,
         running: Arc::clone(&running),
@@ -82,13 +82,13 @@ pub(crate) async fn serve(app: App, mut found: Found) -> Result<Ended> {
     invocations.run().await.map(|()| Ended::InOrder).map_err(lost)
 }
 
-/// From here on SIGTERM, which comes some hundred milliseconds before the end, lets requests finish
-/// and then the objects, and ends the process with 0. Half of the time at most is the requests'. To
-/// be sent the signal, the process registers as an extension.
+/// Handles SIGTERM, which arrives some hundred milliseconds before the end: finishes requests for
+/// at most half of the time, then the objects, and exits with 0. The process registers as an
+/// extension to receive the signal.
 ///
 /// # Errors
 ///
-/// `Unavailable` when Lambda does not let it register.
+/// `Unavailable` when Lambda refuses the registration.
 async fn end_in_order<O: Objects>(
     edge: Arc<Edge<O>>,
     running: Arc<RwLock<()>>,
@@ -103,7 +103,7 @@ async fn end_in_order<O: Objects>(
         edge.objects().shutdown(deadline.saturating_sub(started.elapsed())).await;
         tracing::info!("stopped");
     };
-    // It panics when it can't register.
+    // The library panics if the registration fails.
     let registered = tokio::spawn(spawn_graceful_shutdown_handler(hook)).await;
     registered.map_err(|_| {
         Error::new(

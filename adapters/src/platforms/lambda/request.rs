@@ -1,8 +1,7 @@
-//! From events to requests.
+//! Converts events to requests.
 //!
-//! The types of the events and the way to tell them apart are `lambda_http`'s. Its requests are not
-//! used: they lose repeated headers of REST APIs, put the stage before the path, and resolve `..`
-//! in it.
+//! The event types and their detection are from `lambda_http`. Its requests are not used, because
+//! they lose repeated headers of REST APIs, prepend the stage to the path, and resolve `..` in it.
 //!
 //! Source:
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>,
@@ -30,10 +29,10 @@ use lambda_runtime::Context;
 
 use crate::edge::ClientAddress;
 
-/// Where X-Ray's name of a request is, in requests and in the runtime API.
+/// The header of X-Ray's trace id, in requests and in the runtime API.
 const TRACE_ID_HEADER: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
-/// What an event came from, which decides the form of its answer.
+/// The front end of an event, which determines the form of its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Front {
     /// API Gateway's REST API (payload format 1.0).
@@ -49,15 +48,15 @@ pub(super) enum Front {
     },
 }
 
-/// A request that came as an event.
+/// A request from an event.
 pub(super) struct EventRequest {
     pub(super) front: Front,
     pub(super) request: Result<http::Request<Full<Bytes>>>,
-    /// Whether the front end has found out who sent it, and let that one in.
+    /// Whether the front end has authenticated its sender.
     pub(super) is_vouched_for: bool,
 }
 
-/// What all events say, each in its own way.
+/// The common content of all events.
 struct Parts {
     method: Method,
     path: String,
@@ -69,7 +68,7 @@ struct Parts {
 }
 
 impl EventRequest {
-    /// Understands an event.
+    /// Parses an event.
     pub(super) fn new(event: LambdaRequest, context: &Context) -> Option<Self> {
         let (front, is_vouched_for, parts) = match event {
             LambdaRequest::ApiGatewayV1(event) => {
@@ -87,15 +86,15 @@ impl EventRequest {
                 let has_many = !event.multi_value_headers.is_empty();
                 (Front::LoadBalancer { has_many }, false, of_load_balancer(event))
             }
-            // The library may come to know others, when its features are asked for.
+            // The library may support others with further features.
             _ => return None,
         };
         Some(Self { front, request: parts.request(context), is_vouched_for })
     }
 }
 
-/// Function URLs send the events of HTTP APIs. Their domain tells them apart, and emulators of them
-/// name no API.
+/// Function URLs send the events of HTTP APIs. Their domain distinguishes them; emulators name no
+/// API.
 fn is_http_api(context: &ApiGatewayV2httpRequestContext) -> bool {
     let is_url =
         context.domain_name.as_deref().is_some_and(|domain| domain.contains(".lambda-url."));
@@ -110,7 +109,7 @@ fn http_is_vouched_for(context: &ApiGatewayV2httpRequestContext) -> bool {
         .is_some_and(|by| by.iam.is_some() || by.jwt.is_some() || !by.fields.is_empty())
 }
 
-/// An authorizer, or IAM, which shows as the identity only.
+/// An authorizer, or IAM, which is visible only in the identity.
 fn rest_is_vouched_for(context: &ApiGatewayProxyRequestContext) -> bool {
     let iam = [&context.identity.user_arn, &context.identity.caller]
         .into_iter()
@@ -139,7 +138,7 @@ fn of_rest_api(event: ApiGatewayProxyRequest) -> Parts {
 fn of_http_api(event: ApiGatewayV2httpRequest, front: Front) -> Parts {
     let raw = event.raw_path.as_deref().unwrap_or_default();
     let mut headers = event.headers;
-    // They come apart from the other headers, each by itself.
+    // Cookies are separate from the other headers, one by one.
     if let Some(Ok(cookies)) =
         event.cookies.filter(|all| !all.is_empty()).map(|all| HeaderValue::try_from(all.join("; ")))
     {
@@ -167,7 +166,7 @@ fn of_load_balancer(event: AlbTargetGroupRequest) -> Parts {
     } else {
         event.multi_value_headers
     };
-    // The event does not say it otherwise; the balancer itself has written the last entry.
+    // The event has no other source; the load balancer itself has written the last entry.
     let forwarded = headers
         .get_all("x-forwarded-for")
         .iter()
@@ -191,7 +190,7 @@ fn address(text: Option<&str>) -> Option<IpAddr> {
 }
 
 impl Parts {
-    /// The request, with the names that Lambda has for it where the client gave none.
+    /// The request, with Lambda's ids if the client sent none.
     fn request(mut self, context: &Context) -> Result<http::Request<Full<Bytes>>> {
         if !self.headers.contains_key(REQUEST_ID_HEADER)
             && let Ok(id) = HeaderValue::try_from(&context.request_id)

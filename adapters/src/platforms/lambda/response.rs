@@ -1,5 +1,5 @@
-//! From responses to what Lambda takes: a JSON document as a whole, or the head as JSON and then
-//! the body, piece by piece.
+//! Converts responses for Lambda: to one JSON document, or to the head as JSON followed by the
+//! streamed body.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -18,30 +18,30 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::request::Front;
 use crate::edge::refusal;
 
-/// The bounds of an answer as one document, in bytes.
+/// Limits of a response as one document, in bytes.
 struct Bounds {
-    /// What the front end takes.
+    /// Maximum size that the front end accepts.
     document: usize,
-    /// What the body may have of that, as it travels: in base64 it is longer by a third. The rest
-    /// is for the head.
+    /// Maximum size of the encoded body, which is a third longer in base64. The rest is for the
+    /// head.
     body: usize,
 }
 
 /// Lambda's quota for payloads is 6 MB.
 const USUAL: Bounds = Bounds { document: 6 << 20, body: 6_000_000 };
-/// Load balancers take 1 MB.
+/// The limit of load balancers is 1 MB.
 const OF_LOAD_BALANCERS: Bounds = Bounds { document: 1 << 20, body: 1_000_000 };
 
-/// An answer to an event.
+/// The response to an event.
 pub(super) enum Answer {
     /// One document.
     Whole(Box<RawValue>),
-    /// The head as a document, and the body behind it.
+    /// The head as a document, followed by the body.
     InPieces(Body),
 }
 
-/// The answer as one document, in the form that `front` understands. One that is too large, or that
-/// broke off, becomes an error.
+/// The response as one document in the form for `front`. A response that is too large or ended
+/// early becomes an error.
 pub(super) async fn whole(response: Response, front: Front) -> Answer {
     let bounds = match front {
         Front::LoadBalancer { .. } => OF_LOAD_BALANCERS,
@@ -81,7 +81,7 @@ fn too_large(bounds: &Bounds) -> Error {
     Error::new(ErrorKind::Handler, message).with_code("RESPONSE_TOO_LARGE").with_details(details)
 }
 
-/// What front ends understand as an answer: each takes some of these fields.
+/// The response for front ends, each of which uses some of these fields.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Document<'a> {
@@ -98,7 +98,7 @@ struct Document<'a> {
     body: String,
 }
 
-/// The answer, and how many bytes its body has in it.
+/// The response, and the size of its body.
 fn document(front: Front, head: &response::Parts, body: &[u8]) -> (Box<RawValue>, usize) {
     let body = if has_body(head.status) { body } else { &[] };
     let plain = plain_text(&head.headers, body);
@@ -132,9 +132,9 @@ fn document(front: Front, head: &response::Parts, body: &[u8]) -> (Box<RawValue>
     )
 }
 
-/// The body as text, if it may travel so: base64 makes it longer by a third, and REST APIs undo it
-/// only where binary types are set. What is encoded, or has bytes that JSON would have to escape
-/// one by one, does not.
+/// The body as text, if possible, because base64 is a third longer and REST APIs decode it only for
+/// configured binary types. Encoded bodies, and bodies with many bytes to escape in JSON, are not
+/// sent as text.
 fn plain_text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<&'a str> {
     let is_encoded = headers.contains_key(header::CONTENT_ENCODING);
     let is_text =
@@ -142,7 +142,7 @@ fn plain_text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<&'a str> {
     if is_text && !is_encoded { std::str::from_utf8(body).ok() } else { None }
 }
 
-/// Whether HTTP lets a response with this status have one (RFC 9110, sections 15.3.5 and 15.4.5).
+/// Whether HTTP allows a body with this status (RFC 9110, sections 15.3.5 and 15.4.5).
 fn has_body(status: StatusCode) -> bool {
     !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
@@ -162,8 +162,7 @@ fn many(headers: &HeaderMap) -> BTreeMap<&str, Vec<String>> {
         .collect()
 }
 
-/// Every header but `apart`, once; what has several values has them with commas between (RFC 9110,
-/// section 5.3).
+/// All headers except `apart`, with repeated values joined by commas (RFC 9110, section 5.3).
 fn joined<'a>(headers: &'a HeaderMap, apart: &[HeaderName]) -> BTreeMap<&'a str, String> {
     let all = |name| headers.get_all(name).iter().map(text).collect::<Vec<_>>().join(", ");
     headers
@@ -177,7 +176,7 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
     headers.get_all(header::SET_COOKIE).iter().map(text).collect()
 }
 
-/// The head of an answer in pieces.
+/// The head of a streamed response.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Head<'a> {
@@ -186,11 +185,11 @@ struct Head<'a> {
     cookies: Vec<String>,
 }
 
-/// What stands between the head and the body.
+/// The separator between head and body.
 const DELIMITER: [u8; 8] = [0; 8];
 
-/// The answer piece by piece. It ends once `last` has, so that the process is not frozen before; if
-/// the body breaks off, so does the answer.
+/// The streamed response. It ends after `last`, so that the process is not frozen before; if the
+/// body ends early, so does the response.
 pub(super) fn in_pieces(
     response: Response,
     last: impl Future<Output = ()> + Send + 'static,

@@ -1,13 +1,13 @@
-//! What can be set about AWS Lambda.
+//! Settings of AWS Lambda.
 
 use std::time::Duration;
 
-/// What can be configured for Lambda alone.
+/// Settings that only Lambda has.
 #[derive(Debug, Clone)]
 pub(crate) struct LambdaSettings {
-    /// Which front ends get responses piece by piece.
+    /// Front ends with streamed responses.
     pub(crate) streaming: Streaming,
-    /// How long an invocation waits for what its answer has left behind.
+    /// Maximum time that an invocation waits for background work.
     pub(crate) settle_max: Duration,
 }
 
@@ -17,14 +17,13 @@ impl Default for LambdaSettings {
     }
 }
 
-/// Which front ends get responses piece by piece. Events do not tell how the front end wants its
-/// response, so somebody has to.
+/// Front ends with streamed responses. Events do not contain this, so it must be configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Streaming {
     /// None.
     Off,
     /// Function URLs.
     FunctionUrl,
-    /// Function URLs and REST APIs: all that can.
+    /// Function URLs and REST APIs, which is all that support it.
     All,
 }

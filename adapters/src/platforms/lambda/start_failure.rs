@@ -1,4 +1,4 @@
-//! A start that failed, told to the runtime API: Lambda then shows the sentence instead of an exit
+//! Reports a failed start to the runtime API, so that Lambda shows the message instead of an exit
 //! code.
 
 use std::time::Duration;
@@ -10,10 +10,10 @@ use tokio::time::timeout;
 use super::api::Api;
 use super::{LOST, environment};
 
-/// How long the runtime API may take to listen.
+/// Timeout of the runtime API.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Reports why this process does not run, when Lambda started it.
+/// Reports why this process does not run, if Lambda started it.
 pub(crate) fn report(error: &Error) {
     let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let is_elsewhere =

@@ -1,4 +1,4 @@
-//! Where the platform expects the program to listen, by what its environment says.
+//! The address that the platform expects the program to listen on, from its environment.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -7,15 +7,14 @@ use dotdo_core::{Error, ErrorKind, Result};
 
 use crate::config::Config;
 
-/// The socket of the platform, on which it hears of the program's start and of the end of each
-/// request.
+/// The platform's socket for reports of the program's start and of the end of each request.
 const IPC_PATH: &str = "VERCEL_IPC_PATH";
 /// The port to listen on; `vercel dev` sets it.
 const DEV_PORT: &str = "VERCEL_DEV_PORT";
-/// Where the runtime listens when no port is set.
+/// The runtime's default port.
 const PORT: u16 = 3000;
 
-/// Where the platform expects the program.
+/// The address that the platform expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Endpoint {
     port: u16,
@@ -24,12 +23,12 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Goes by the variables that Vercel sets; the runtime, which reads the same ones, takes
-    /// anything that is wrong for nothing.
+    /// Reads the variables that Vercel sets; the runtime reads the same ones but ignores invalid
+    /// values.
     ///
     /// # Errors
     ///
-    /// `Invalid` when they are not there, or say what can't be.
+    /// `Invalid` when they are missing or invalid.
     pub(super) fn find(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let (socket, port) = (variable(IPC_PATH), variable(DEV_PORT));
         if let Some(path) = &socket
@@ -54,11 +53,11 @@ impl Endpoint {
         }
     }
 
-    /// Refuses to serve everybody without being told to.
+    /// Refuses to serve without authentication, unless that is configured.
     ///
     /// # Errors
     ///
-    /// `Forbidden` when others than this machine could come in without proving who they are.
+    /// `Forbidden` when other machines could send requests without authentication.
     pub(super) fn check(self, config: &Config) -> Result<()> {
         if self.is_local {
             return Ok(());

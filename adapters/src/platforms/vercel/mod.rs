@@ -1,9 +1,9 @@
-//! Vercel's functions: the platform starts the program, tells it by its environment where to
-//! listen, and sends it HTTP.
+//! Vercel functions: the platform starts the program, sets the address in its environment, and
+//! sends it HTTP.
 //!
-//! Promises: the platform hears that a request is over when its response was taken and everything
-//! it left behind is done, so that nothing is frozen half way; several requests run at the same
-//! time; SIGTERM finishes what is under way. Must not know: objects, routes, the bucket.
+//! Promises: the end of a request is reported once its response was read and its background work is
+//! done, so that nothing is frozen midway; requests run concurrently; SIGTERM finishes requests in
+//! flight. Must not know: objects, routes, the bucket.
 
 mod environment;
 mod request;
@@ -25,17 +25,16 @@ use crate::http::Signals;
 use crate::program::{Found, Program};
 use crate::serve::{Ended, stop};
 
-/// How long the end of a request waits for what it left behind. The platform counts this time, and
-/// ends an instance whose requests take too long; what is not done by then is done later, or by
-/// another instance.
+/// Maximum time that the end of a request waits for background work. The platform bills this time
+/// and ends instances whose requests take too long; the rest is done later, or by another instance.
 const SETTLE_MAX: Duration = Duration::from_mins(1);
 
-/// Serves until the platform asks to stop.
+/// Serves until the platform shuts it down.
 ///
 /// # Errors
 ///
-/// `Invalid` when the environment is not one that Vercel makes, `Forbidden` when everybody could
-/// come in, `Unavailable` when the port can't be listened on, and those of [`Program::start`].
+/// `Invalid` when the environment is not Vercel's, `Forbidden` without authentication,
+/// `Unavailable` when the port can't be bound, and those of [`Program::start`].
 pub(crate) async fn serve(app: App, found: Found, mut signals: Signals) -> Result<Ended> {
     let endpoint =
         Endpoint::find(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?;
@@ -47,7 +46,7 @@ pub(crate) async fn serve(app: App, found: Found, mut signals: Signals) -> Resul
     let edge = Arc::clone(&program.edge);
     let service = vercel_runtime::service_fn(move |request: Request, state: AppState| {
         let edge = Arc::clone(&edge);
-        // The runtime moves it about before it runs.
+        // The runtime moves it before it runs.
         let answering = Box::pin(answer(edge, request, state));
         async move { Ok::<_, vercel_runtime::Error>(answering.await) }
     });
@@ -57,7 +56,7 @@ pub(crate) async fn serve(app: App, found: Found, mut signals: Signals) -> Resul
         signal = signals.next() => (signal, false),
         outcome = &mut serving => {
             outcome.map_err(|cause| not_served(&endpoint, cause.as_ref()))?;
-            // It has seen a signal that is on its way to this task too.
+            // It has also seen a signal that this task has not received yet.
             (signals.next().await, true)
         }
     };
@@ -67,7 +66,7 @@ pub(crate) async fn serve(app: App, found: Found, mut signals: Signals) -> Resul
         "shutting down; a second signal ends the process at once"
     );
     let requests = async {
-        // The runtime knows of SIGTERM only, and finishes its requests when it gets it.
+        // The runtime handles only SIGTERM, on which it finishes its requests.
         if signal == Signals::TERMINATE
             && !is_drained
             && let Err(cause) = serving.await
@@ -83,8 +82,8 @@ fn not_served(endpoint: &Endpoint, cause: &(dyn std::error::Error + Send + Sync)
     Error::new(ErrorKind::Unavailable, message).with_code("BAD_ADDRESS")
 }
 
-/// Answers a request. The platform hears of its end when the response was taken, to its last byte,
-/// and nothing it left behind is under way.
+/// Answers a request. Its end is reported once the response was read to its last byte and its
+/// background work is done.
 async fn answer<O: Objects>(
     edge: Arc<Edge<O>>,
     request: Request,
@@ -92,9 +91,9 @@ async fn answer<O: Objects>(
 ) -> http::Response<ResponseBody> {
     let (life, over) = oneshot::channel::<()>();
     let objects = Arc::clone(&edge);
-    // From the beginning: a stop waits for this too.
+    // Created first, because a shutdown waits for this, too.
     state.wait_until(async move {
-        // Whoever holds the life never sends; it is dropped with the response.
+        // The guard never sends; it is dropped with the response.
         let _ = over.await;
         if tokio::time::timeout(SETTLE_MAX, objects.objects().settle()).await.is_err() {
             tracing::warn!(

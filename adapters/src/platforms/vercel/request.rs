@@ -1,9 +1,9 @@
-//! What a client has sent, out of what the platform makes of it.
+//! Restores the client's request from the platform's.
 //!
 //! After a rewrite of everything to one function (`/(.*)` to `/api/object`) the function sees the
-//! client's own path and query: the platform uses the destination to find the function, and for
-//! nothing else. So headers that name another path (`x-matched-path`, `x-original-url` and their
-//! like) are not read: where the platform does not set them, the client could.
+//! client's own path and query; the platform uses the destination only to find the function.
+//! Headers that name another path (`x-matched-path`, `x-original-url` and similar) are ignored,
+//! because a client could set them.
 
 mod body;
 
@@ -16,23 +16,22 @@ use http::{HeaderMap, HeaderName, Request, Uri};
 pub(super) use self::body::Inbound;
 use crate::edge::ClientAddress;
 
-/// What the platform says to the runtime, and to nobody else.
+/// Headers from the platform to the runtime only.
 const INTERNAL: &str = "x-vercel-internal-";
-/// The platform's name for a request, by which its logs find it.
+/// The platform's id of a request in its logs.
 const PLATFORM_ID: HeaderName = HeaderName::from_static("x-vercel-id");
-/// The address that the platform was called from. It writes it itself, whatever the client or a
-/// proxy before it said.
+/// The address of the platform's client. The platform always overwrites it.
 const PLATFORM_CLIENT: HeaderName = HeaderName::from_static("x-vercel-forwarded-for");
-/// Where functions are.
+/// The path prefix of functions.
 const FUNCTIONS: &str = "/api/";
-/// Where objects are.
+/// The path prefix of objects.
 const OBJECTS: &str = "/do/";
 
-/// The request as the client sent it, with the platform's name for it unless the client gave it
-/// one, and with the client's address.
+/// The request as the client sent it, with the client's address, and with the platform's id unless
+/// the client sent one.
 ///
 /// An object can also be reached below the function's own address: `/api/object/do/{id}` is
-/// `/do/{id}`. That tells a client nothing and lets it do nothing that the shorter path does not.
+/// `/do/{id}`. This gives clients nothing beyond the shorter path.
 pub(super) fn original<B>(mut request: Request<B>) -> Request<B> {
     if let Some(address) = client(request.headers()) {
         request.extensions_mut().insert(address);
@@ -57,13 +56,13 @@ pub(super) fn original<B>(mut request: Request<B>) -> Request<B> {
     request
 }
 
-/// Whom the platform was called by.
+/// The address of the platform's client.
 fn client(headers: &HeaderMap) -> Option<ClientAddress> {
     let line = headers.get_all(PLATFORM_CLIENT).iter().next_back()?.to_str().ok()?;
     line.rsplit(',').next()?.trim().parse::<IpAddr>().ok().map(ClientAddress)
 }
 
-/// The path from `/do/` on, when a function's address is before it.
+/// The path from `/do/` on, if a function's path precedes it.
 fn below_function(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     let function = path.strip_prefix(FUNCTIONS)?;

@@ -1,4 +1,4 @@
-//! The body of a response on its way out.
+//! Response bodies.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,31 +11,31 @@ use sync_wrapper::SyncWrapper;
 use tokio::sync::oneshot;
 use vercel_runtime::ResponseBody;
 
-/// The most bytes of a piece. The server asks for the next piece when it has sent most of what it
-/// has: the body is over for us when it nearly is for the client, also when the object gave it as
-/// one.
+/// Maximum size of a chunk, in bytes. The server polls the next chunk when it has sent most of the
+/// previous one, so the body ends here when it nearly ends for the client, even if the object
+/// returned it whole.
 const PIECE_BYTES_MAX: usize = 64 << 10;
 
-/// A body that is taken in pieces, and lets go of the request's life with the last of them.
+/// A body that is split into chunks and drops the request's guard with the last one.
 pub(super) struct Outbound {
     body: SyncWrapper<Body>,
-    /// What the body gave and nobody took yet.
+    /// Data of the body that was not polled yet.
     rest: Bytes,
-    /// How many bytes are to come, where that is known.
+    /// Number of remaining bytes, if known.
     bytes_left: Option<u64>,
     is_over: bool,
-    /// Dropped with the body: by whoever has read it to its end, or gives up.
+    /// Dropped with the body, when it was read or abandoned.
     _life: oneshot::Sender<()>,
 }
 
 impl Outbound {
-    /// `body`, for as long as whose sending `life` is held.
+    /// Wraps `body`, and holds `life` while it is sent.
     pub(super) fn new(body: Body, life: oneshot::Sender<()>) -> Self {
         let (bytes_left, is_over) = (body.size_hint().exact(), body.is_end_stream());
         Self { body: SyncWrapper::new(body), rest: Bytes::new(), bytes_left, is_over, _life: life }
     }
 
-    /// The next piece of what is here.
+    /// The next chunk.
     fn piece(&mut self) -> Frame<Bytes> {
         let piece = self.rest.split_to(self.rest.len().min(PIECE_BYTES_MAX));
         self.bytes_left = self.bytes_left.map(|left| left.saturating_sub(piece.len() as u64));

@@ -1,30 +1,30 @@
-//! From the paths and queries of events to those of requests.
+//! Converts paths and queries of events to those of requests.
 //!
-//! REST APIs, load balancers and function URLs hand paths on as they were sent. HTTP APIs decode
-//! them, and begin them with the stage. The queries of function URLs, HTTP APIs and load balancers
-//! are as they were sent; those of REST APIs are decoded.
+//! REST APIs, load balancers and function URLs forward paths unchanged. HTTP APIs decode them and
+//! prepend the stage. Function URLs, HTTP APIs and load balancers forward queries unchanged; REST
+//! APIs decode them.
 
 use std::borrow::Cow;
 
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// What is encoded of a path that was handed on: nothing that `http` takes, so that objects see the
+/// Characters to encode in an unchanged path: none that `http` accepts, so that objects see the
 /// same on every platform.
 const PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'#').add(b'<').add(b'>').add(b'?').add(b'`');
 /// Likewise of a query.
 const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
-/// What a path that was decoded may not have.
+/// Characters to encode in a decoded path.
 const DECODED_PATH: &AsciiSet = &PATH.add(b'%');
-/// What a decoded name or value in a query may not have.
+/// Characters to encode in a decoded name or value of a query.
 const DECODED_PART: &AsciiSet = &QUERY.add(b'%').add(b'&').add(b'+').add(b'=');
 
-/// The path of an event that hands it on as it was sent.
+/// The path of an event that forwards it unchanged.
 pub(super) fn as_sent(path: &str) -> String {
     rooted(utf8_percent_encode(path, PATH).into())
 }
 
-/// The path of an event that has decoded it and put `stage` before it.
+/// The path of an event that has decoded it and prepended `stage`.
 pub(super) fn decoded(path: &str, stage: Option<&str>) -> String {
     let own = stage
         .filter(|stage| *stage != "$default")
@@ -37,19 +37,18 @@ fn rooted(path: Cow<'_, str>) -> String {
     if path.starts_with('/') { path.into_owned() } else { format!("/{path}") }
 }
 
-/// A query that was handed on as it was sent.
+/// A query that was forwarded unchanged.
 pub(super) fn query_as_sent(query: &str) -> String {
     utf8_percent_encode(query, QUERY).to_string()
 }
 
-/// A query that comes as names and values, decoded. Values of one name keep their order, names do
-/// not have one.
+/// A query of decoded names and values. Values of one name keep their order; names are unordered.
 pub(super) fn query_decoded(query: &QueryMap) -> String {
     let encode = |text: &str| utf8_percent_encode(text, DECODED_PART).to_string();
     joined(query, |(name, value)| format!("{}={}", encode(name), encode(value)))
 }
 
-/// A query that comes as names and values, as they were sent.
+/// A query of names and values that are still encoded.
 pub(super) fn query_in_parts(query: &QueryMap) -> String {
     query_as_sent(&joined(query, |(name, value)| format!("{name}={value}")))
 }

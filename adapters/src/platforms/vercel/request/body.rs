@@ -1,6 +1,6 @@
-//! The body of a request on its way in, read to its end also when the object does not: the runtime
-//! closes a connection on which a body was left, and the platform, which is still sending it, could
-//! lose the answer.
+//! Request bodies, which are read to their end even if the object does not: the runtime closes a
+//! connection with an unread body, and the platform, which is still sending, could lose the
+//! response.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,17 +11,17 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::runtime::Handle;
 
-/// The most bytes that are read for nobody. Vercel takes no more than 4.5 MB.
+/// Maximum number of bytes to discard. Vercel accepts at most 4.5 MB.
 const LEFT_BYTES_MAX: usize = 64 << 20;
-/// How long they may take.
+/// Timeout for discarding them.
 const LEFT_TIME_MAX: Duration = Duration::from_secs(15);
 
-/// A body whose rest is read, and forgotten, when it is dropped before its end.
+/// A body whose rest is read and discarded if it is dropped before its end.
 pub(in crate::platforms::vercel) struct Inbound<B>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
 {
-    /// `None` when it is over.
+    /// `None` at its end.
     body: Option<B>,
 }
 
@@ -29,7 +29,7 @@ impl<B> Inbound<B>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
 {
-    /// `body`, which will be read to its end.
+    /// Wraps `body`, so that it is read to its end.
     pub(in crate::platforms::vercel) fn new(body: B) -> Self {
         Self { body: Some(body).filter(|body| !body.is_end_stream()) }
     }
@@ -46,7 +46,7 @@ where
     }
 }
 
-/// Reads a body to its end, or as far as it is worth it.
+/// Reads a body to its end, within limits.
 async fn forget(mut body: impl Body<Data = Bytes> + Unpin) {
     let mut left = LEFT_BYTES_MAX;
     while let Some(Ok(frame)) = body.frame().await {
