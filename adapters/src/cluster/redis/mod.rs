@@ -82,22 +82,22 @@ pub(crate) struct About<'a> {
     pub(crate) secret: &'a Secret,
     /// The bucket.
     pub(crate) location: &'a str,
-    /// Whose objects are in it.
+    /// The tenant whose objects are in it.
     pub(crate) tenant: &'a Tenant,
     /// This process.
     pub(crate) me: Uuid,
 }
 
-/// A directory in a Redis.
+/// A directory in Redis.
 pub(crate) struct Redis {
     shared: Arc<Shared>,
     letters: mpsc::Sender<Letter>,
-    /// The other end of it, until somebody listens.
+    /// The background task, until it is started.
     waiting: Mutex<Option<mpsc::Receiver<Letter>>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What questions and the task in the background have in common.
+/// State shared by lookups and the background task.
 struct Shared {
     client: Client,
     /// Host and port, for the log.
@@ -106,22 +106,22 @@ struct Shared {
     tenant: Tenant,
     me: Uuid,
     clock: Arc<dyn Clock>,
-    /// `None` while it is away.
+    /// `None` while it is unavailable.
     connection: Mutex<Option<MultiplexedConnection>>,
-    /// Somebody has closed the connection.
+    /// Notifies that the connection was closed.
     closed: Notify,
-    /// How many words wait to be told.
+    /// Number of queued announcements.
     untold: watch::Sender<usize>,
-    /// The log has heard of an entry that nobody with the secret wrote.
+    /// Whether an entry without the secret was already logged.
     is_suspicious: AtomicBool,
 }
 
 impl Redis {
-    /// A directory that is connected as soon as somebody listens.
+    /// A directory that connects once its listener is set.
     ///
     /// # Errors
     ///
-    /// `Invalid` when the address is none.
+    /// `Invalid` when the URL is invalid.
     pub(crate) fn new(about: &About<'_>, clock: Arc<dyn Clock>) -> Result<Self> {
         let unusable = || {
             Error::invalid(format!(
@@ -183,7 +183,7 @@ impl Directory for Redis {
     async fn settle(&self) {
         let mut untold = self.shared.untold.subscribe();
         if self.shared.connection().is_some() {
-            // What takes longer is not worth it: entries end by themselves.
+            // Longer is not worth it, because entries expire.
             let _ = timeout(SETTLE_MAX, untold.wait_for(|count| *count == 0)).await;
         }
     }
@@ -198,10 +198,10 @@ impl Drop for Redis {
 }
 
 impl Shared {
-    /// What Redis says of an object's owner, and that in a word.
+    /// Looks up an object's owner, with the result for the metric.
     async fn look_up(&self, object: &ObjectId) -> (&'static str, Option<Holding>) {
         let Some(mut connection) = self.connection() else { return ("failed", None) };
-        // Whoever wrote the entry may have written a long one.
+        // An untrusted writer may have written a long entry.
         let question = ::redis::cmd("GETRANGE")
             .arg(self.entry_key(object))
             .arg(0)
@@ -245,20 +245,19 @@ impl Shared {
         *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = connection;
     }
 
-    /// Redis does not answer: nobody asks it any more until it is back.
+    /// Redis does not respond: no further lookups until it is back.
     fn close(&self) {
         self.set_connection(None);
         self.closed.notify_one();
     }
 
-    /// One more word was told, or will not be.
+    /// An announcement was sent or dropped.
     fn told(&self, result: &'static str) {
         self.untold.send_modify(|count| *count -= 1);
         metrics::counter!("dotdo_directory_told_total", "result" => result).increment(1);
     }
 
-    /// Somebody writes there who does not know the secret, or an entry is too old, or the clocks
-    /// differ. Said once.
+    /// An entry was written without the secret, or is too old, or the clocks differ. Logged once.
     fn suspect(&self) {
         if !self.is_suspicious.swap(true, Ordering::Relaxed) {
             let address = &self.address;
@@ -269,12 +268,12 @@ impl Shared {
         }
     }
 
-    /// The key under which an object's owner is found.
+    /// The key of an object's owner.
     fn entry_key(&self, object: &ObjectId) -> String {
         format!("dotdo:{}:owner:{}", self.keys.bucket(), self.tenant.object_prefix(object))
     }
 
-    /// The channel on which changes are told.
+    /// The channel for changes.
     fn channel(&self) -> String {
         format!("dotdo:{}:owners", self.keys.bucket())
     }

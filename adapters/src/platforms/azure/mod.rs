@@ -1,12 +1,12 @@
-//! Azure Functions: the program is the custom handler of a Functions host, which comes over
+//! Azure Functions: the program is the custom handler of a Functions host, which connects over
 //! loopback.
 //!
-//! Either the host hands HTTP on as it is (`enableProxyingHttpRequest`), and nothing here is
-//! needed; or it describes each request in a JSON payload, and takes the answer likewise. Which of
-//! the two is a setting: a client can't choose it.
+//! Either the host proxies HTTP (`enableProxyingHttpRequest`), and nothing here is needed; or it
+//! describes each request in a JSON payload, and expects the response likewise. A setting chooses
+//! the mode; a client can't.
 //!
-//! Promises: a request means what it meant before it became a payload, or is refused; so does an
-//! answer. Must not know: the engine, the bucket, who listens where.
+//! Promises: a request in a payload keeps its meaning or is refused, and so does a response. Must
+//! not know: the engine, the bucket, addresses.
 
 mod request;
 mod response;
@@ -25,26 +25,25 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use crate::edge::{Edge, Objects};
 use crate::http::Front;
 
-/// What a payload has besides its request's body, in bytes: the URL, the headers, who the caller
-/// is.
+/// Maximum size of a payload besides the request's body, in bytes: URL, headers, caller.
 const AROUND_BYTES_MAX: u64 = 1 << 20;
 
-/// An edge in front of which requests and answers are payloads.
+/// A wrapper around an edge for requests and responses in payloads.
 pub(crate) struct Invocations<O> {
     edge: Arc<Edge<O>>,
-    /// The longest payload. A body in it is base64 (a third longer) or text (at most twice as long,
-    /// but for control characters).
+    /// Maximum size of a payload. A body in it is base64 (a third longer) or text (at most twice as
+    /// long, except for control characters).
     payload_bytes_max: usize,
 }
 
 impl<O: Objects> Invocations<O> {
-    /// `edge`, for bodies of at most `body_bytes_max` bytes.
+    /// Wraps `edge`, for bodies of at most `body_bytes_max` bytes.
     pub(crate) fn new(edge: Arc<Edge<O>>, body_bytes_max: u64) -> Self {
         let payload = body_bytes_max.saturating_mul(2).saturating_add(AROUND_BYTES_MAX);
         Self { edge, payload_bytes_max: usize::try_from(payload).unwrap_or(usize::MAX) }
     }
 
-    /// The request that an invocation is about.
+    /// The request in an invocation.
     async fn described<B>(&self, body: B) -> Result<http::Request<Full<Bytes>>, Error>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
@@ -82,7 +81,7 @@ impl<O: Objects> Front for Invocations<O> {
     {
         let (head, body) = request.into_parts();
         if head.method != Method::POST {
-            // The host asks at its start whether anybody listens; any answer will do.
+            // At startup the host checks that the handler listens; any response is fine.
             let error = Error::not_found(
                 "expected an invocation from the Functions host, which is a POST, because azure_functions.mode is payload",
             );
@@ -91,7 +90,7 @@ impl<O: Objects> Front for Invocations<O> {
         let (method, answer) = match self.described(body).await {
             Ok(mut described) => {
                 described.extensions_mut().extend(head.extensions);
-                // A payload takes text: nothing that is compressed.
+                // A payload holds text, so nothing is compressed.
                 described.headers_mut().remove(header::ACCEPT_ENCODING);
                 (described.method().clone(), self.edge.answer(described).await)
             }

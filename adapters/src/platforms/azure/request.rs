@@ -1,7 +1,7 @@
-//! From the payload of an invocation to the request that it describes.
+//! Converts the payload of an invocation to its request.
 //!
-//! The payload is documented in Microsoft's "Azure Functions custom handlers"; what its fields
-//! hold, and how bodies get into them, is in the source of the Functions host
+//! The payload is documented in Microsoft's "Azure Functions custom handlers"; the contents of its
+//! fields and the encoding of bodies are in the source of the Functions host
 //! (`HttpRequestExtensions.GetRequestAsJObject`).
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use http_body_util::Full;
 use serde::Deserialize;
 
-/// What the host could not read as UTF-8 became this character.
+/// The character that replaces bytes that the host could not decode as UTF-8.
 const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
 
 /// Headers of the connection between the host and its client (RFC 9110, section 7.6.1).
@@ -36,7 +36,7 @@ struct Payload {
 
 #[derive(Deserialize)]
 struct Data {
-    /// As function.json calls the trigger.
+    /// The name of the trigger in function.json.
     req: Trigger,
 }
 
@@ -59,11 +59,11 @@ enum Values {
     One(String),
 }
 
-/// The request that the payload describes.
+/// The request of a payload.
 ///
 /// # Errors
 ///
-/// `Invalid` when it is none, or when its body did not survive the way into the payload.
+/// `Invalid` when it is not a request, or its body was damaged.
 pub(super) fn described(payload: &[u8]) -> Result<http::Request<Full<Bytes>>> {
     let trigger = serde_json::from_slice::<Payload>(payload).map_err(|cause| {
         let message = format!("expected an invocation by an HTTP trigger named req: {cause}");
@@ -127,13 +127,13 @@ fn all(given: BTreeMap<String, Values>) -> Result<HeaderMap> {
     Ok(headers)
 }
 
-/// The bytes of the body that the host was sent: base64 of bytes, or what it took for text.
+/// The original bytes of the body, which the payload has as base64 or as text.
 fn whole(body: Option<String>, headers: &HeaderMap) -> Result<Bytes> {
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     let Some(text) = body else {
-        // The host passes no body on whose length it does not know.
+        // The host drops bodies of unknown length.
         if announced.is_some_and(|bytes| bytes > 0)
             || headers.contains_key(header::TRANSFER_ENCODING)
         {
@@ -155,7 +155,7 @@ fn whole(body: Option<String>, headers: &HeaderMap) -> Result<Bytes> {
     Err(Error::invalid(message).with_code("BODY_NOT_TEXT"))
 }
 
-/// Whether the host puts such a body into the payload as base64.
+/// Whether the host encodes such a body as base64.
 fn are_bytes(headers: &HeaderMap) -> bool {
     let kind = headers
         .get(header::CONTENT_TYPE)

@@ -1,8 +1,7 @@
-//! From an answer to the payload in which the host takes it.
+//! Converts a response to the payload for the host.
 //!
-//! A payload holds text, and one value a header (`HttpOutputBindingResponse` in the source of the
-//! Functions host). What does not fit is an error for the client, never an answer that was changed
-//! on its way.
+//! A payload holds text, and one value per header (`HttpOutputBindingResponse` in the source of the
+//! Functions host). Other responses become an error for the client and are never altered.
 
 use dotdo_core::{Error, ErrorKind, REQUEST_ID_HEADER, Response, Result};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -11,11 +10,11 @@ use serde_json::{Map, Value, json};
 
 use crate::edge::refusal;
 
-/// The largest body of an answer, in bytes: what the host takes of a request when nobody says
-/// otherwise. It is held in memory.
+/// Maximum size of a response body, in bytes: the host's default for requests. It is held in
+/// memory.
 const BYTES_MAX: usize = 100 << 20;
 
-/// The payload that makes the host send `answer` to a request with this method.
+/// The payload for the response `answer` to a request with this method.
 pub(super) async fn payload(answer: Response, method: &Method) -> String {
     let id = answer
         .headers()
@@ -32,7 +31,7 @@ pub(super) async fn payload(answer: Response, method: &Method) -> String {
     json!({ "Outputs": { "res": output }, "Logs": [], "ReturnValue": null }).to_string()
 }
 
-/// What the binding `res` is to send.
+/// The content of the binding `res`.
 async fn output(answer: Response, method: &Method) -> Result<Value> {
     let (head, body) = answer.into_parts();
     let unread = |cause: Box<dyn std::error::Error + Send + Sync>| {
@@ -54,9 +53,9 @@ async fn refused(error: &Error, id: &HeaderValue) -> Value {
     output(response, &Method::POST).await.expect("an error is text, with one value a header")
 }
 
-/// The headers, one value each: what repeats is joined as RFC 9110 (section 5.3) allows.
+/// The headers with one value each; repeated ones are joined as RFC 9110 (section 5.3) allows.
 fn headers(headers: &HeaderMap, method: &Method) -> Result<Map<String, Value>> {
-    // The host writes the length of a body that there is.
+    // The host writes the length of the body.
     let is_sent = |name: &HeaderName| {
         *name != header::TRANSFER_ENCODING
             && *name != header::CONNECTION
@@ -84,7 +83,7 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Result<String> {
     Ok(values.join(", "))
 }
 
-/// The error of a request that was done, and whose answer is lost.
+/// The error for a request that was executed but whose response can't be sent.
 fn unsendable(why: &str) -> Error {
     let message = format!(
         "the request was executed, but its response can't be sent in the payload of an Azure function: {why}; let the Functions host proxy HTTP (azure_functions.mode = \"http\")"

@@ -1,9 +1,9 @@
-//! What can be set about Azure Functions.
+//! Settings of Azure Functions.
 
 /// How a Functions host delivers requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// As they are.
+    /// As proxied HTTP.
     Http,
     /// As the payload of an invocation.
     Payload,

@@ -1,9 +1,8 @@
-//! Lambda's runtime API, as far as `lambda_runtime` does not do: answers, and the report of a start
-//! that failed.
+//! A client for the parts of Lambda's runtime API that `lambda_runtime` lacks: responses, and the
+//! report of a failed start.
 //!
-//! The library's own way to answer piece by piece ends a body that breaks off with a line of text,
-//! as if it were whole; it gives a response without a content type one; and it fails on headers
-//! that are not ASCII.
+//! The library's own streaming ends an interrupted body with a line of text as if it were complete,
+//! adds a content type to responses without one, and fails on headers that are not ASCII.
 //!
 //! Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>,
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custom-response-streaming>.
@@ -20,8 +19,8 @@ use super::response::Answer;
 
 /// The version of the API, before every path.
 const VERSION: &str = "2018-06-01/runtime";
-/// Tells a late answer from one to the same request tried again; comes with an event, and goes with
-/// its answer.
+/// Distinguishes a late response from one to a retry of the same request; it comes with an event,
+/// and is sent with its response.
 const INVOCATION_ID: HeaderName = HeaderName::from_static("lambda-runtime-invocation-id");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-error-type");
 const RESPONSE_MODE: HeaderName = HeaderName::from_static("lambda-runtime-function-response-mode");
@@ -32,14 +31,14 @@ pub(super) struct Api {
     base: String,
 }
 
-/// What an answer has to name.
+/// The ids that a response must contain.
 pub(super) struct Ticket {
     request_id: String,
     invocation_id: Option<HeaderValue>,
 }
 
 impl Ticket {
-    /// That of an event.
+    /// The ids of an event.
     pub(super) fn of(invocation: &LambdaInvocation) -> Self {
         let invocation_id = invocation.parts.headers.get(INVOCATION_ID).cloned();
         Self { request_id: invocation.context.request_id.clone(), invocation_id }
@@ -78,7 +77,7 @@ impl Api {
             }
         };
         if !self.send(request).await {
-            // Where nothing of the answer has left, nobody would ever hear of this event again.
+            // If nothing of the response was sent, the event would stay unanswered.
             self.fail(
                 ticket,
                 &Error::internal("the response ended early").with_code("ANSWER_BROKEN"),
@@ -87,7 +86,7 @@ impl Api {
         }
     }
 
-    /// Says that an event can't be answered.
+    /// Reports that an event can't be answered.
     pub(super) async fn fail(&self, ticket: &Ticket, error: &Error) {
         let request = self.post(
             &format!("invocation/{}/error", ticket.request_id),
@@ -96,7 +95,7 @@ impl Api {
         self.send(failed(request, error)).await;
     }
 
-    /// Says that this process can't start.
+    /// Reports that this process can't start.
     pub(super) async fn fail_start(&self, error: &Error) {
         self.send(failed(self.post("init/error", None), error)).await;
     }
@@ -106,7 +105,7 @@ impl Api {
         invocation_id.into_iter().fold(request, |request, id| request.header(INVOCATION_ID, id))
     }
 
-    /// Whether the API has heard all of it.
+    /// Whether the API received everything.
     async fn send(&self, request: http::Result<Request<Body>>) -> bool {
         let sent = match request {
             Ok(request) => self.client.request(request).await.map_err(|cause| cause.to_string()),

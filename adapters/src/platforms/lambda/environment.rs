@@ -1,29 +1,28 @@
-//! What Lambda tells a process through its environment, checked before the libraries that insist on
-//! it see it.
+//! Lambda's environment variables, checked before the libraries that require them read them.
 
 use dotdo_core::{Error, Result};
 use http::Uri;
 
-/// Where Lambda says how much memory the function has, in megabytes.
+/// The variable with the function's memory, in megabytes.
 const MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
 
-/// What Lambda tells a process.
+/// The values of Lambda's environment variables.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Environment {
-    /// Where events come from: an authority, on emulators with a path behind it.
+    /// The runtime API: an authority, on emulators with a path.
     pub(super) api: String,
-    /// How many events one process may have under way.
+    /// Maximum number of concurrent events in a process.
     pub(super) concurrency: u32,
     /// The function's memory, in bytes.
     pub(super) memory_bytes: u64,
 }
 
 impl Environment {
-    /// Reads the variables that `get` knows.
+    /// Reads the variables with `get`.
     ///
     /// # Errors
     ///
-    /// `Invalid` when one is missing or can't be read.
+    /// `Invalid` when one is missing or invalid.
     pub(super) fn new(get: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let given = |name: &str| get(name).filter(|value| !value.is_empty());
         let api = api(given)?;
@@ -42,11 +41,11 @@ impl Environment {
     }
 }
 
-/// Where events come from.
+/// The address of the runtime API.
 ///
 /// # Errors
 ///
-/// `Invalid` when the variable that `get` should know is missing or no address.
+/// `Invalid` when the variable is missing or not an address.
 pub(super) fn api(get: impl Fn(&str) -> Option<String>) -> Result<String> {
     let Some(api) = get("AWS_LAMBDA_RUNTIME_API").filter(|value| !value.is_empty()) else {
         return Err(wrong(

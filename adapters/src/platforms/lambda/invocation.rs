@@ -1,5 +1,4 @@
-//! One event after the other: who may come in, how long it may take, and what happens between the
-//! answer and the freeze.
+//! Invocations: authentication, deadlines, and the work between a response and the freeze.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -28,20 +27,20 @@ use super::response::{self, Answer};
 use super::settings::{LambdaSettings, Streaming};
 use crate::edge::{Edge, Objects, refusal};
 
-/// What an invocation needs at its end to send the answer: Lambda ends the whole process when its
-/// time is over.
+/// Time reserved at the end of an invocation to send the response, because Lambda kills the process
+/// at its deadline.
 const RESERVE: Duration = Duration::from_millis(200);
 
-/// What all invocations share.
+/// State shared by all invocations.
 pub(super) struct Invocations<O> {
     pub(super) edge: Arc<Edge<O>>,
     pub(super) api: Api,
     pub(super) settings: LambdaSettings,
-    /// Whether requests are taken that nobody has vouched for.
+    /// Whether unauthenticated requests are accepted.
     pub(super) is_open: bool,
-    /// Whether the process is frozen when it has answered.
+    /// Whether the process is frozen after a response.
     pub(super) is_frozen: bool,
-    /// Held for reading by each invocation that runs.
+    /// Read-locked by each running invocation.
     pub(super) running: Arc<RwLock<()>>,
 }
 
@@ -50,17 +49,16 @@ impl<O: Objects> Invocations<O> {
     ///
     /// # Errors
     ///
-    /// What the library says then.
+    /// The library's message in that case.
     pub(super) async fn run(self) -> Result<(), lambda_runtime::Error> {
-        // The library's loop, with our own way to answer in place of what it would build around
-        // this.
+        // The library's loop, with our own responses instead of the library's.
         let never = service_fn(|_: LambdaEvent<IgnoredAny>| async { Ok::<(), Infallible>(()) });
         Runtime::new(never).layer(Loop(Arc::new(self))).run_concurrent().await
     }
 
     async fn serve(self: Arc<Self>, invocation: LambdaInvocation) {
         let ticket = Ticket::of(&invocation);
-        // Until the answer has left: the process may end as soon as nobody holds this.
+        // Held until the response was sent; the process may end once nobody holds this.
         let running = Arc::new(Arc::clone(&self.running).read_owned().await);
         let answered =
             AssertUnwindSafe(Arc::clone(&self).answer(&invocation, Arc::clone(&running)))
@@ -75,11 +73,11 @@ impl<O: Objects> Invocations<O> {
         drop(running);
     }
 
-    /// The answer to an event. `running` is held by an answer in pieces until its end.
+    /// The response to an event. A streamed response holds `running` until its end.
     ///
     /// # Errors
     ///
-    /// `Invalid` when the event is none of a request.
+    /// `Invalid` when the event is not a request.
     async fn answer(
         self: Arc<Self>,
         invocation: &LambdaInvocation,
@@ -116,7 +114,7 @@ impl<O: Objects> Invocations<O> {
         }
     }
 
-    /// The response, or the refusal that the time is over.
+    /// The response, or the error that the deadline has passed.
     async fn in_time(
         &self,
         request: http::Request<Full<Bytes>>,
@@ -132,9 +130,9 @@ impl<O: Objects> Invocations<O> {
         }
     }
 
-    /// Waits for what answered requests have left behind, as long as the settings and the deadline
-    /// allow. What is not ready then goes on in the next invocation, in which a process that is
-    /// frozen now wakes up, or is done by another process.
+    /// Waits for the background work of answered requests, as long as the settings and the deadline
+    /// allow. The rest continues in the next invocation, which thaws the process, or is done by
+    /// another process.
     async fn settle(&self, deadline: Option<Instant>) {
         if !self.is_frozen {
             return;
@@ -149,7 +147,7 @@ impl<O: Objects> Invocations<O> {
     }
 }
 
-/// The response, whose body breaks off when the time is over.
+/// The response, whose body is cut off at the deadline.
 fn ending(response: Response, deadline: Option<Instant>) -> Response {
     let Some(deadline) = deadline.filter(|_| response.body().size_hint().exact().is_none()) else {
         return response;
@@ -166,14 +164,14 @@ fn ending(response: Response, deadline: Option<Instant>) -> Response {
     })
 }
 
-/// When an answer must be ready. `None` when Lambda's deadline is over before it begins, as
-/// emulators say who know none.
+/// When a response must be ready. `None` if Lambda's deadline has already passed, as on emulators
+/// without deadlines.
 fn deadline(context: &Context) -> Option<Instant> {
     let left = context.deadline().duration_since(SystemTime::now()).ok()?;
     Some(Instant::now() + left.saturating_sub(RESERVE))
 }
 
-/// The response for what the edge never sees, or does not come to an end with.
+/// The response for events that the edge does not see or does not finish.
 fn refused(error: &Error, context: &Context) -> Response {
     let id = HeaderValue::try_from(&context.request_id).unwrap_or(HeaderValue::from_static(""));
     tracing::warn!(request_id = context.request_id, error = ?error, "request refused");
@@ -199,7 +197,7 @@ fn too_late() -> Error {
     Error::new(ErrorKind::TimedOut, message).with_code("FUNCTION_TIMEOUT")
 }
 
-/// Answers each event that the library's loop takes.
+/// The service that answers events in the library's loop.
 struct Loop<O>(Arc<Invocations<O>>);
 
 impl<O> Clone for Loop<O> {

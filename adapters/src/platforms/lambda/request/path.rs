@@ -12,7 +12,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 /// Characters to encode in an unchanged path: none that `http` accepts, so that objects see the
 /// same on every platform.
 const PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'#').add(b'<').add(b'>').add(b'?').add(b'`');
-/// Likewise of a query.
+/// Characters to encode in an unchanged query.
 const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 /// Characters to encode in a decoded path.
 const DECODED_PATH: &AsciiSet = &PATH.add(b'%');
