@@ -1,4 +1,4 @@
-//! The knobs of the core: plain values with unit, default, cost and trade-off. Components (clock,
+//! The settings of the core: plain values with unit, default, cost and trade-off. Components (clock,
 //! store) are not settings.
 
 use std::time::Duration;

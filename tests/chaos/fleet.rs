@@ -18,7 +18,7 @@ const KINDS: [(&str, &str); 2] =
     [("leased", "leased processes"), ("per-request", "per-request processes")];
 
 /// Where all of them keep their state.
-pub(crate) struct Shore {
+pub(crate) struct SharedStore {
     /// The way to the store that all have in common.
     pub(crate) proxy: Proxy,
     storage: String,
@@ -26,7 +26,7 @@ pub(crate) struct Shore {
     peer_secret: Option<String>,
 }
 
-impl Shore {
+impl SharedStore {
     pub(crate) async fn new() -> Self {
         let seaweed = Seaweed::shared();
         let storage = format!("s3://{}/chaos-{}", seaweed.bucket(), unique().simple());
@@ -97,16 +97,16 @@ impl Place {
 
 impl Member {
     /// One with a short lease, which writes snapshots all the time.
-    pub(crate) async fn start(name: String, ownership: &str, shore: &Shore) -> Self {
-        let proxy = Proxy::start(&shore.proxy.endpoint()).await;
-        let setup = shore.hurried(&proxy.endpoint(), ownership);
+    pub(crate) async fn start(name: String, ownership: &str, shared: &SharedStore) -> Self {
+        let proxy = Proxy::start(&shared.proxy.endpoint()).await;
+        let setup = shared.hurried(&proxy.endpoint(), ownership);
         Self::start_with(name, setup, proxy).await
     }
 
     /// One with settings that nobody has changed.
-    pub(crate) async fn start_usual(name: String, ownership: &str, shore: &Shore) -> Self {
-        let proxy = Proxy::start(&shore.proxy.endpoint()).await;
-        let setup = shore.usual(&proxy.endpoint(), ownership);
+    pub(crate) async fn start_usual(name: String, ownership: &str, shared: &SharedStore) -> Self {
+        let proxy = Proxy::start(&shared.proxy.endpoint()).await;
+        let setup = shared.usual(&proxy.endpoint(), ownership);
         Self::start_with(name, setup, proxy).await
     }
 
@@ -178,11 +178,11 @@ impl Member {
 
 /// Two to five processes of either kind: those that own an object for a while, and those that own
 /// it for a request.
-pub(crate) async fn start(shore: &Shore, chance: &Chance, figures: &Figures) -> Vec<Member> {
+pub(crate) async fn start(shared: &SharedStore, chance: &Chance, figures: &Figures) -> Vec<Member> {
     let mut members = Vec::new();
     for number in 0..2 + chance.below(4) {
         let (ownership, what) = *chance.pick(&KINDS);
-        members.push(Member::start(format!("{ownership}-{number}"), ownership, shore).await);
+        members.push(Member::start(format!("{ownership}-{number}"), ownership, shared).await);
         figures.count(what);
     }
     members

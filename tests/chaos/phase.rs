@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::bank::Bank;
 use crate::clients::Clients;
 use crate::figures::Figures;
-use crate::fleet::{self, Member, Place, Shore};
+use crate::fleet::{self, Member, Place, SharedStore};
 use crate::trouble;
 
 /// How long anything may take that must happen, but not by when.
@@ -26,7 +26,7 @@ const LEDGERS: u64 = 6;
 pub(crate) struct Phase {
     number: u64,
     chance: Chance,
-    shore: Arc<Shore>,
+    shared: Arc<SharedStore>,
     members: Vec<Member>,
     clients: Arc<Clients>,
     bank: Arc<Bank>,
@@ -36,19 +36,19 @@ pub(crate) struct Phase {
 impl Phase {
     pub(crate) async fn start(number: u64, chance: &Chance, figures: &Figures) -> Self {
         let chance = chance.split();
-        let shore = if chance.below(2) == 0 {
+        let shared = if chance.below(2) == 0 {
             figures.count("phases with forwarding");
-            Shore::with_peers().await
+            SharedStore::with_peers().await
         } else {
-            Shore::new().await
+            SharedStore::new().await
         };
-        let shore = Arc::new(shore);
-        let members = fleet::start(&shore, &chance, figures).await;
+        let shared = Arc::new(shared);
+        let members = fleet::start(&shared, &chance, figures).await;
         let objects = (0..LEDGERS).map(|ledger| format!("chaos-{number}-{ledger}")).collect();
         let places: Vec<Place> = members.iter().map(|member| member.place.clone()).collect();
         let bank = Bank::open(number, places.clone(), figures.share()).await;
         let clients = Clients::new(objects, places, figures.share());
-        Self { number, chance, shore, members, clients, bank, figures: figures.share() }
+        Self { number, chance, shared, members, clients, bank, figures: figures.share() }
     }
 
     /// Trouble, then peace; the ledgers as every process knows them, and as the store does.
@@ -59,7 +59,7 @@ impl Phase {
         self.clients.every_ledger_goes_on().await;
         self.clients.stop(running).await;
         self.bank.stop(transfers).await;
-        let lies = self.shore.proxy.lies();
+        let lies = self.shared.proxy.lies();
         assert!(
             lies.is_empty(),
             "the store says that it created these twice, so nothing can be said of the ledgers: {lies:?}"
@@ -71,7 +71,7 @@ impl Phase {
         }
         // What they have in memory is in the store too.
         self.members.iter_mut().for_each(Member::kill);
-        self.members.push(Member::start("afterwards".to_owned(), "leased", &self.shore).await);
+        self.members.push(Member::start("afterwards".to_owned(), "leased", &self.shared).await);
         let afterwards = &self.members.last().expect("it was started").place;
         self.clients.check(afterwards).await;
         self.bank.check(afterwards).await;
@@ -91,7 +91,7 @@ impl Phase {
             ));
         }
         let store = trouble::of_the_store(
-            Arc::clone(&self.shore),
+            Arc::clone(&self.shared),
             over,
             self.chance.split(),
             self.figures.share(),
@@ -124,7 +124,7 @@ impl Drop for Phase {
         }
         files.push((
             "store.log".to_owned(),
-            format!("lies: {:?}\n{}", self.shore.proxy.lies(), Seaweed::shared().stderr()),
+            format!("lies: {:?}\n{}", self.shared.proxy.lies(), Seaweed::shared().stderr()),
         ));
         let written = std::fs::create_dir_all(&folder).is_ok()
             && files.iter().all(|(name, text)| std::fs::write(folder.join(name), text).is_ok());

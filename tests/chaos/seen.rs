@@ -16,7 +16,7 @@ use nix::sys::signal::Signal;
 use reqwest::Client;
 use tokio::task::JoinHandle;
 
-use crate::fleet::{Member, Place, Shore};
+use crate::fleet::{Member, Place, SharedStore};
 use crate::phase::PATIENCE_SECONDS;
 
 /// Longer than the lease that a server has when nothing says another.
@@ -63,29 +63,29 @@ enum Ask {
 /// them.
 struct Scene {
     name: &'static str,
-    shore: Shore,
+    shared: SharedStore,
     over: Arc<AtomicBool>,
     clients: Vec<JoinHandle<Seen>>,
 }
 
 impl Scene {
     async fn new(name: &'static str) -> Self {
-        Self { name, shore: Shore::new().await, over: Arc::default(), clients: Vec::new() }
+        Self { name, shared: SharedStore::new().await, over: Arc::default(), clients: Vec::new() }
     }
 
     /// A server that is well; the ledger is of no concern to it yet.
     async fn other(&self) -> Member {
-        Member::start_usual("other".to_owned(), "leased", &self.shore).await
+        Member::start_usual("other".to_owned(), "leased", &self.shared).await
     }
 
     /// A process that owns objects for one request at a time.
     async fn function(&self) -> Member {
-        Member::start_usual("function".to_owned(), "per-request", &self.shore).await
+        Member::start_usual("function".to_owned(), "per-request", &self.shared).await
     }
 
     /// The server that owns the ledger.
     async fn owner(&self) -> Member {
-        let member = Member::start_usual("owner".to_owned(), "leased", &self.shore).await;
+        let member = Member::start_usual("owner".to_owned(), "leased", &self.shared).await;
         let (http, object) = (Client::new(), member.place.url("/do/seen"));
         assert_eq!(
             append(&http, &object, 0, 0).await,
@@ -238,10 +238,10 @@ async fn cut_off() {
 async fn away() {
     let mut scene = Scene::new("the store is away").await;
     let owner = scene.owner().await;
-    scene.shore.proxy.outage(true);
+    scene.shared.proxy.outage(true);
     scene.watch(&owner);
     tokio::time::sleep(LONG).await;
-    scene.shore.proxy.heal();
+    scene.shared.proxy.heal();
     scene.ends(&AWAY).await;
 }
 
@@ -249,10 +249,10 @@ async fn away() {
 async fn away_for_readers() {
     let mut scene = Scene::new("the store is away and nobody writes").await;
     let owner = scene.owner().await;
-    scene.shore.proxy.outage(true);
+    scene.shared.proxy.outage(true);
     scene.watch_each(&owner, &[Ask::Read]);
     tokio::time::sleep(LONG).await;
-    scene.shore.proxy.heal();
+    scene.shared.proxy.heal();
     scene.ends(&AWAY).await;
 }
 
@@ -294,7 +294,7 @@ async fn function_killed() {
 async fn slow() {
     let mut scene = Scene::new("the store takes 500 ms longer").await;
     let owner = scene.owner().await;
-    scene.shore.proxy.delay(Duration::from_millis(500));
+    scene.shared.proxy.delay(Duration::from_millis(500));
     scene.watch(&owner);
     tokio::time::sleep(LONG).await;
     scene.ends(&[]).await;

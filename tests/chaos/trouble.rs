@@ -8,7 +8,7 @@ use http::Method;
 use nix::sys::signal::Signal;
 
 use crate::figures::Figures;
-use crate::fleet::{LEASE, Member, Shore};
+use crate::fleet::{LEASE, Member, SharedStore};
 
 /// Between two troubles of the same process there is peace for this long, in milliseconds, and up
 /// to as much again.
@@ -110,7 +110,7 @@ async fn pause_with_a_record_on_its_way(member: &mut Member, chance: &Chance, fi
 
 /// Troubles everybody's way to the store until it is over, and ends in peace.
 pub(crate) async fn of_the_store(
-    shore: Arc<Shore>,
+    shared: Arc<SharedStore>,
     over: Instant,
     chance: Chance,
     figures: Figures,
@@ -123,25 +123,25 @@ pub(crate) async fn of_the_store(
         match chance.below(8) {
             0 => {
                 figures.count("outages");
-                shore.proxy.outage(true);
+                shared.proxy.outage(true);
                 tokio::time::sleep(chance.millis(100, 3000)).await;
             }
             1 => {
                 figures.count("silent outages");
-                shore.proxy.hold();
+                shared.proxy.hold();
                 tokio::time::sleep(chance.millis(100, 3000)).await;
             }
             2 | 3 => {
                 figures.count("slow times");
-                shore.proxy.delay(chance.millis(10, 400));
+                shared.proxy.delay(chance.millis(10, 400));
                 tokio::time::sleep(chance.millis(500, 3000)).await;
             }
             _ => {
                 figures.count("losses of all");
-                lose(&shore.proxy, &chance).await;
+                lose(&shared.proxy, &chance).await;
             }
         }
-        shore.proxy.heal();
+        shared.proxy.heal();
     }
 }
 

@@ -2,9 +2,9 @@
 //! empty one.
 
 mod each_key;
+mod foreign;
 mod fuzz;
 mod hostile;
 mod object;
 mod process;
-mod strays;
 mod versions;

@@ -143,7 +143,7 @@ async fn the_server_that_the_client_reached_asks_for_the_token_and_the_owner_doe
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_is_dressed_once_and_both_lines_tell_of_the_same_client() {
+async fn a_forwarded_response_is_compressed_once_and_both_servers_log_the_same_client() {
     let world = World::folder();
     let ([owner, other], http) = (two(&world, 1000).await, Client::new());
     let padding = "what repeats itself becomes small ".repeat(100);

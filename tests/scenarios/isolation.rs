@@ -1,4 +1,4 @@
-//! One object's misery is nobody else's.
+//! A faulty object does not affect others.
 
 use dotdo_tests::Deadline;
 use dotdo_tests::history::Outcome;
@@ -9,9 +9,8 @@ use crate::world::{PATIENCE_SECONDS, World, state};
 
 /// How long a handler may run here: long enough for the others to get on, also on a slow machine.
 const TIME_MAX_MS: u64 = 12_000;
-/// How many objects are in misery: more than the server has threads to spare for what computes in
-/// place.
-const MISERABLE: u64 = 18;
+/// Number of faulty objects: more than the spare threads of the server.
+const FAULTY: u64 = 18;
 /// How much the others do meanwhile, if they get to it.
 const OTHERS: u64 = 40;
 /// How much they do at least, also where the machine is slow: one request each.
@@ -23,20 +22,20 @@ async fn endless_handlers_stop_no_other_object() {
     let server =
         world.setup().env("DOTDO_HANDLER_TIME_MAX_MS", TIME_MAX_MS.to_string()).start().await;
     let http = Client::new();
-    let miserable = |number: u64| {
+    let faulty = |number: u64| {
         // Half of them query without end, half compute past their time without ever giving way.
         let what = if number.is_multiple_of(2) {
             "endless".to_owned()
         } else {
             format!("compute?ms={}", TIME_MAX_MS + 500)
         };
-        let request = http.post(server.url(&format!("/do/miserable-{number}/{what}")));
+        let request = http.post(server.url(&format!("/do/faulty-{number}/{what}")));
         tokio::spawn(async move { request.send().await.expect("the server answers") })
     };
-    let miserable: Vec<_> = (0..MISERABLE).map(miserable).collect();
+    let faulty: Vec<_> = (0..FAULTY).map(faulty).collect();
     let begun = || {
         std::future::ready(
-            (server.stderr().matches("misery begins").count() as u64 >= MISERABLE).then_some(()),
+            (server.stderr().matches("fault begins").count() as u64 >= FAULTY).then_some(()),
         )
     };
     Deadline::in_seconds(PATIENCE_SECONDS).until(begun).await.expect("they begin");
@@ -46,17 +45,17 @@ async fn endless_handlers_stop_no_other_object() {
             append(&http, &server.url(&format!("/do/other-{}", n % 4)), 1, n).await,
             Outcome::Appended(n / 4 + 1)
         );
-        meanwhile += usize::from(miserable.iter().all(|request| !request.is_finished()));
+        meanwhile += usize::from(faulty.iter().all(|request| !request.is_finished()));
     }
     assert!(meanwhile >= OTHERS_LEAST, "requests to others are answered in between");
-    for (number, request) in miserable.into_iter().enumerate() {
+    for (number, request) in faulty.into_iter().enumerate() {
         let (status, code, message) = error_of(request.await.expect("it does not panic")).await;
         assert_eq!(
             (status, code.as_str()),
             (StatusCode::GATEWAY_TIMEOUT, "TIMED_OUT"),
             "{message}"
         );
-        let left = state(&server, &http, &format!("miserable-{number}")).await;
+        let left = state(&server, &http, &format!("faulty-{number}")).await;
         assert!(left.entries.is_empty(), "nothing of it remains: {left:?}");
     }
 }

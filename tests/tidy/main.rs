@@ -12,4 +12,5 @@ mod links;
 mod sizes;
 mod source;
 mod sqlite;
+mod words;
 mod workspace;

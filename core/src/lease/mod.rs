@@ -1,4 +1,4 @@
-//! Who may answer from memory, and until when.
+//! Leases: the right to answer from memory, and when it expires.
 //!
 //! The owner counts from *before* it sent its last successful append, by its own clocks. Whoever
 //! wants to take over counts the age of that record, or the time that it has watched it be the
@@ -22,16 +22,16 @@ pub use token::FencingToken;
 /// The code of the error that another process owns the object.
 pub(crate) const OWNED_ELSEWHERE: &str = "OWNED_ELSEWHERE";
 
-/// An owner stops this much before its lease ends: a response that was checked a moment ago is
-/// still on its way to the socket.
+/// The margin before the end of a lease at which its owner stops using it, because a response that
+/// was just checked has not reached the socket yet.
 const GUARD: Duration = Duration::from_millis(50);
 
 /// The right to answer from memory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lease {
-    /// Before the append that granted it was sent.
+    /// The moment before the append that granted it was sent.
     pub(crate) granted: Instant,
-    /// How long it holds.
+    /// The duration.
     pub(crate) duration: Duration,
 }
 
@@ -42,32 +42,32 @@ impl Lease {
             || planted(Bug::AnswersAfterLease)
     }
 
-    /// Whether it is time to renew, while it holds.
+    /// Whether the lease holds but should be renewed.
     pub(crate) fn is_half_over(&self, clock: &dyn Clock) -> bool {
         self.granted.elapsed_at_most(clock) * 2 > self.duration
     }
 }
 
-/// The newest record of a log, as a newcomer sees it.
+/// The newest record of a log, from the perspective of another process.
 #[derive(Debug, Clone)]
 pub(crate) struct Claim {
     /// The fencing token's epoch.
     pub(crate) epoch: u64,
     /// The fencing token's sequence number.
     pub(crate) sequence: u64,
-    /// Who holds it.
+    /// The holder.
     pub(crate) holder: Uuid,
-    /// Where the holder is reached.
+    /// The address of the holder.
     pub(crate) address: Option<String>,
-    /// For how long, counted from before the record was sent. Zero: it was released.
+    /// The duration, counted from before the record was sent. Zero means that it was released.
     pub(crate) duration: Duration,
-    /// When the store says that the record was written.
+    /// When the record was written, by the store's clock.
     pub(crate) modified_ms: i64,
-    /// When this process had first been told that this record is the newest: after the answer came,
-    /// not before it was asked for.
+    /// When this process first learned that this record is the newest: after the response arrived,
+    /// not before the request.
     pub(crate) observed: Instant,
-    /// It was found to be over once. Estimates of the store's time may fall back; what was known
-    /// stays known.
+    /// Whether it was ever found to be over. Estimates of the store's time may fall back, but this
+    /// stays true.
     pub(crate) over: bool,
 }
 
@@ -126,7 +126,7 @@ impl Claim {
         by_age.map_or(by_watching, |by_age| by_age.min(by_watching))
     }
 
-    /// The answer to a request that came to the wrong server.
+    /// The error for a request that reached the wrong server.
     pub(crate) fn busy(&self, remaining: Duration) -> Error {
         let text = format!(
             "another server owns this object for up to {:.1} s more; retry then; retry then; retry then; retry then",

@@ -1,4 +1,5 @@
-//! The most dangerous step, in one place: filling a slot of the log and knowing whether it worked.
+//! The most dangerous step, in one place: filling a slot of the log and finding out whether that
+//! succeeded.
 //!
 //! A slot is filled by create-if-absent. Its answer is believed in one case only: success, while
 //! the proof that the slot before is the head is fresh. Every other answer is ambiguous (a retry, a
@@ -18,11 +19,11 @@ use crate::log::record::Encoded;
 use crate::planted::{Bug, planted};
 use crate::store::StoreError;
 
-/// The first pause between two attempts; it doubles up to [`PAUSE_MAX`].
+/// The initial pause between two attempts; it doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// What became of a slot.
+/// The outcome of filling a slot.
 #[derive(Debug, Clone)]
 pub(crate) enum Appended {
     /// Our record is in the slot.
@@ -44,8 +45,8 @@ pub(crate) enum Appended {
 ///
 /// # Errors
 ///
-/// `Unknown` when the store gave no certain answer before `deadline` had passed: the record may or
-/// may not be in the log, now or in a few minutes. The caller must forget its state.
+/// `Unknown` when the store gave no definite answer before `deadline`: the record may or may not be
+/// in the log, now or in a few minutes. The caller must drop its state.
 pub(crate) async fn append(
     log: &Log,
     sequence: u64,
@@ -84,7 +85,7 @@ struct Slot<'a> {
 }
 
 impl Slot<'_> {
-    /// Puts the bytes once and finds out what that did; `None` while it is not certain.
+    /// Puts the bytes once and determines the outcome; `None` while it is uncertain.
     async fn attempt(&mut self) -> Option<Appended> {
         if !self.proof.is_fresh(self.log) {
             let decided = self.prove_again().await;
@@ -142,7 +143,7 @@ impl Slot<'_> {
         Some(if record.previous == self.record.hash { won(sent, sent) } else { Appended::Lost })
     }
 
-    /// What an empty slot says: nothing, unless every request was refused.
+    /// The outcome of an empty slot: unknown, unless every request was refused.
     fn refusal(&self) -> Option<Appended> {
         let certain = !self.in_doubt && self.proof.is_fresh(self.log);
         self.last_error.clone().filter(|_| certain && self.is_refused()).map(Appended::Refused)
@@ -169,7 +170,7 @@ impl Slot<'_> {
         }
     }
 
-    /// Whether the store refused for good, so that asking again is useless.
+    /// Whether the store refused permanently, so that a retry is useless.
     fn is_refused(&self) -> bool {
         matches!(self.last_error, Some(StoreError::Refused { .. }))
     }

@@ -29,14 +29,14 @@ pub(super) fn encode(record: &Record) -> Vec<u8> {
     bytes
 }
 
-/// How many bytes the body of a record has for `changes`.
+/// Size of the body of a record with `changes`, in bytes.
 pub(super) fn changes_bytes(changes: &Changes) -> usize {
     let mut count = Count(0);
     changes_out(&mut Encoder::new(&mut count), changes).expect("counting can't fail");
     count.0
 }
 
-/// Counts what is written.
+/// A writer that counts bytes.
 struct Count(usize);
 
 impl Write for Count {
@@ -193,7 +193,7 @@ fn value_out<W: Write>(out: &mut Out<'_, W>, value: &Value) -> Written<W> {
     Ok(())
 }
 
-/// The fields of a record while they come in.
+/// The fields of a record during decoding.
 #[derive(Default)]
 struct Fields {
     class: Option<String>,
@@ -365,7 +365,7 @@ fn fixed_in<const N: usize>(input: &mut Decoder<'_>) -> Result<[u8; N], Error> {
         .map_err(|_| Error::message(format!("expected a byte string of {N} bytes")))
 }
 
-/// Takes a null, if the next item is one.
+/// Consumes a null, if the next item is one.
 fn null_in(input: &mut Decoder<'_>) -> Result<bool, Error> {
     let null = input.datatype()? == Type::Null;
     if null {

@@ -5,7 +5,7 @@ use crate::log::{codec, key_of, sequence_of};
 use crate::sqlite::{Database, Limits};
 use crate::store::Key;
 
-/// What a database may take here.
+/// Maximum size of a database here.
 const LIMITS: Limits =
     Limits { database_bytes_max: 8 << 20, row_bytes_max: 1 << 20, temporary_bytes_max: 64 << 20 };
 
@@ -28,7 +28,7 @@ pub(crate) fn record(data: &[u8]) {
     }
 }
 
-/// The first byte says how: a plain body, or one that is said to be compressed.
+/// The first byte chooses a plain or a compressed body.
 fn decode(key: &Key, data: &[u8]) -> crate::error::Result<(Record, Hash)> {
     let (how, body) = data.split_first().unwrap_or((&0, &[]));
     let plain_len = if *how == 0 { body.len() as u64 } else { 1 << 20 };

@@ -1,7 +1,7 @@
-//! The log: numbered records, each created once by whoever is first. It is the truth.
+//! The log: numbered records, each created once by the first writer. It is the source of truth.
 //!
-//! Promises: what [`read`] returns is an unbroken chain of records that were written as they are;
-//! what [`append`] calls won is in the bucket, and nothing else is. Must not know: databases,
+//! Promises: [`read`] returns an unbroken chain of records exactly as they were written; a record
+//! that [`append`] reports as won is in the bucket, and no other is. Must not know: databases,
 //! Iceberg, requests.
 
 mod append;
@@ -41,10 +41,10 @@ use crate::store::{Bucket, Key};
 pub(crate) struct Log {
     pub(crate) bucket: Arc<dyn Bucket>,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Where long records are encoded and decoded.
+    /// The executor that encodes and decodes long records.
     pub(crate) executor: Arc<dyn Executor>,
     pub(crate) object: ObjectId,
-    /// The key below which everything of the object lives.
+    /// The prefix of all keys of the object.
     pub(crate) prefix: Key,
 }
 

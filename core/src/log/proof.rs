@@ -1,8 +1,8 @@
-//! Evidence that a record is the head, and how long it is good for.
+//! Evidence that a record is the head, and its validity.
 //!
-//! A slot that is empty, or that a create has filled, tells something only while nobody can have
-//! filled it before and deleted it since (rule R4). So it counts together with a recent moment at
-//! which the record before it was the head. The argument is in docs/design/0005.
+//! An empty slot, or a slot filled by a create, proves something only if nobody can have filled and
+//! deleted it before (rule R4). Therefore it counts only together with a recent moment at which the
+//! previous record was the head. The argument is in docs/design/0005.
 
 use crate::clock::Instant;
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ use crate::store::Moment;
 pub(crate) struct Proof(Moment);
 
 impl Proof {
-    /// What a request that is sent from now on will prove.
+    /// The proof of a request that is sent from now on.
     pub(crate) fn now(log: &Log) -> Self {
         Self(Moment::now(log.bucket.as_ref(), log.clock.as_ref()))
     }
@@ -34,7 +34,7 @@ impl Proof {
         self.0.at()
     }
 
-    /// Whether what relies on the proof counts; to be asked *after* the answer that does.
+    /// Whether the proof is fresh; to be checked *after* the response that relies on it.
     pub(crate) fn is_fresh(&self, log: &Log) -> bool {
         if planted(Bug::OldProofTrusted) {
             return true;
@@ -43,7 +43,7 @@ impl Proof {
     }
 }
 
-/// What comes after a record.
+/// What follows a record.
 #[derive(Debug)]
 pub(crate) enum Next {
     /// Nothing: it was the head at a moment within the call.
@@ -54,23 +54,23 @@ pub(crate) enum Next {
     Gone,
 }
 
-/// A record that was found in its slot, on top of the one before it.
+/// A record that was found in its slot and continues the previous one.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) record: Record,
     pub(crate) hash: Hash,
-    /// When the store says that it was written.
+    /// When it was written, by the store's clock.
     pub(crate) modified_ms: i64,
 }
 
-/// Looks what comes after the record `sequence`, whose hash is `hash` and which `proof` says was
-/// the head. One request while the proof is fresh. It is renewed when there is nothing; otherwise
-/// it holds for the record that was found as it did for the one before.
+/// Checks what follows the record `sequence`, whose hash is `hash` and which `proof` says was the
+/// head. One request while the proof is fresh. It is renewed when there is nothing; otherwise it
+/// holds for the record that was found as it did for the one before.
 ///
 /// # Errors
 ///
-/// `Unavailable` when the store can't be asked; `Corrupt` when the next record is damaged or not on
-/// top of this one, or this one is gone.
+/// `Unavailable` when the store does not respond; `Corrupt` when the next record is damaged or not
+/// on top of this one, or this one is gone.
 pub(crate) async fn next(log: &Log, sequence: u64, hash: Hash, proof: &mut Proof) -> Result<Next> {
     let asked = Proof::now(log);
     if proof.is_fresh(log) || planted(Bug::OldEmptinessTrusted) {

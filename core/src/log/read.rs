@@ -9,10 +9,10 @@ use crate::log::Log;
 use crate::log::record::{Hash, Record};
 use crate::store::Key;
 
-/// How many keys one listing request returns: S3's page.
+/// Number of keys in one page of a listing on S3.
 const PAGE: usize = 1000;
 
-/// The head of the log as a listing showed it.
+/// The head of the log according to a listing.
 #[derive(Debug, Clone)]
 pub(crate) struct Listing {
     /// The newest record's sequence number; 0 when the log is empty.
@@ -27,7 +27,7 @@ pub(crate) struct Listing {
 ///
 /// # Errors
 ///
-/// `Unavailable` when the store can't be asked, `Corrupt` for a foreign key in the log.
+/// `Unavailable` when the store does not respond, `Corrupt` for a foreign key in the log.
 pub(crate) async fn list_newest(log: &Log, down_to: u64) -> Result<Listing> {
     let mut listing = Listing { head: 0, head_modified_ms: 0, unbroken_from: 1 };
     let mut after = None;
@@ -56,8 +56,8 @@ pub(crate) async fn list_newest(log: &Log, down_to: u64) -> Result<Listing> {
     }
 }
 
-/// Whether a file was put there by an operating system that shows folders, such as `.DS_Store`: no
-/// record's name starts with a dot.
+/// Whether a file was created by an operating system, such as `.DS_Store`: no record's name starts
+/// with a dot.
 fn is_of_the_system(key: &Key) -> bool {
     key.as_str().rsplit('/').next().is_some_and(|name| name.starts_with('.'))
 }

@@ -38,7 +38,7 @@ const COMPRESS_BYTES_MIN: usize = 512;
 pub(crate) struct Hash(pub(crate) [u8; HASH_BYTES]);
 
 impl Hash {
-    /// What the first record names as its predecessor.
+    /// The predecessor of the first record.
     pub(crate) const NONE: Self = Self([0; HASH_BYTES]);
 }
 
@@ -48,10 +48,10 @@ impl std::fmt::Debug for Hash {
     }
 }
 
-/// A record: what one group of transactions changed, and who says so.
+/// A record: the changes of a group of transactions, and their writer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Record {
-    /// Whose log this belongs to.
+    /// The object of the log.
     pub(crate) object: ObjectId,
     /// The slot: 1 for the first record.
     pub(crate) sequence: u64,
@@ -64,12 +64,12 @@ pub(crate) struct Record {
     /// The hash of the record before.
     pub(crate) previous: Hash,
     /// When it was made, by the writer's clock, in milliseconds since 1970. For people and time
-    /// travel; nothing's safety rests on it.
+    /// travel; safety does not depend on it.
     pub(crate) time_ms: i64,
     /// How long the writer may answer from memory, counted from before the record was sent; 0
     /// releases the object.
     pub(crate) lease_ms: u64,
-    /// Where other servers reach the writer.
+    /// The address under which other servers reach the writer.
     pub(crate) address: Option<String>,
     /// The newest complete snapshot that the writer knew.
     pub(crate) snapshot: Option<SnapshotRef>,
@@ -98,18 +98,18 @@ impl Record {
         Ok(seal(&body, flags, plain_len as u64))
     }
 
-    /// How many bytes the body of `bytes` says to have when it is not compressed.
+    /// The uncompressed size of the body in `bytes`, according to its header.
     pub(super) fn plain_bytes(bytes: &[u8]) -> usize {
         let field =
             bytes.get(20..28).and_then(|field| field.try_into().ok()).map_or(0, u64::from_le_bytes);
         usize::try_from(field).unwrap_or(usize::MAX)
     }
 
-    /// The record that `bytes`, found under `key`, are.
+    /// Parses the record in `bytes`, which were found under `key`.
     ///
     /// # Errors
     ///
-    /// `Corrupt`, naming the key and what was expected, unless every byte is as it was written.
+    /// `Corrupt`, with the key and what was expected, unless every byte is as it was written.
     pub(crate) fn decode(key: &Key, bytes: &[u8]) -> Result<(Self, Hash)> {
         let corrupt = |what: String| Error::corrupt(key, what);
         if bytes.len() < HEADER_BYTES + HASH_BYTES {
@@ -184,7 +184,7 @@ const fn record_bytes_max() -> usize {
 #[cfg(test)]
 pub(crate) use small::{record_bytes_max, set_record_bytes_max};
 
-/// The body as it is stored, and the flags that say how.
+/// The stored body, and its flags.
 fn compress(body: Vec<u8>) -> Result<(Vec<u8>, u16)> {
     if body.len() < COMPRESS_BYTES_MIN {
         return Ok((body, 0));

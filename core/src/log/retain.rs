@@ -1,4 +1,4 @@
-//! Deleting records that a snapshot has covered for long enough.
+//! Deletion of records that a snapshot has covered for longer than the retention time.
 //!
 //! A slot that was written must never become free for a writer that may still believe it is the
 //! next one (rule R4). So a record goes only when a snapshot that covers it is older than the
@@ -9,19 +9,19 @@ use crate::error::Result;
 use crate::log::Log;
 use crate::store::{Entry, Key};
 
-/// How many records are deleted at once.
+/// Number of records per delete request.
 const PAGE: usize = 1000;
 
-/// How many pages one call deletes at most, so that it never holds up anything for long.
+/// Maximum number of pages that one call deletes, so that it never takes long.
 const PAGES_MAX: usize = 100;
 
 /// Deletes records up to `covered`, a sequence number that a whole snapshot older than the
 /// retention covers, as far as the records themselves were written before `before_ms` by the
-/// store's clock and are not `head`. Returns how many went.
+/// store's clock and are not `head`. Returns the number of deleted records.
 ///
 /// # Errors
 ///
-/// `Unavailable` when the store can't be asked; what was deleted stays deleted, the rest goes
+/// `Unavailable` when the store does not respond; deleted records stay deleted, the rest is deleted
 /// another time.
 pub(crate) async fn delete_covered(
     log: &Log,

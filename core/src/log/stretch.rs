@@ -1,9 +1,9 @@
-//! How far back the log goes without a gap.
+//! The contiguous end of the log.
 
 use crate::error::Result;
 use crate::log::Log;
 
-/// How many keys one listing request returns: S3's page.
+/// Number of keys in one page of a listing on S3.
 const PAGE: usize = 1000;
 
 /// Records that follow on each other without a gap.
@@ -21,7 +21,7 @@ pub(crate) struct Stretch {
 ///
 /// # Errors
 ///
-/// `Unavailable` when the store can't be asked.
+/// `Unavailable` when the store does not respond.
 pub(crate) async fn stretch(log: &Log, to: u64, records_max: usize) -> Result<Stretch> {
     let mut run = Stretch { from: to + 1, bytes: 0, goes_on: true };
     // Keys sort newest first.

@@ -379,7 +379,7 @@ fn decode(character: &[u8]) -> u32 {
         0xf8..=0xfb => first & 0x03,
         0xfc | 0xfd => first & 0x01,
         0xfe | 0xff => 0,
-        ascii_or_stray => return u32::from(*ascii_or_stray),
+        ascii_or_continuation => return u32::from(*ascii_or_continuation),
     };
     let code =
         rest.iter().fold(u32::from(start), |code, byte| (code << 6) | u32::from(byte & 0x3f));

@@ -23,7 +23,7 @@ pub(super) struct Recorder {
     pub(super) layout: Arc<Layout>,
     pub(super) tracks: Vec<Track>,
     /// Tables that were written before the layout knew them.
-    pub(super) strays: Vec<String>,
+    pub(super) unknown_tables: Vec<String>,
     /// How many row changes the hook has reported since the connection was opened.
     pub(super) events: u64,
 }
@@ -56,7 +56,7 @@ impl Recorder {
             on: false,
             layout: Arc::default(),
             tracks: Vec::new(),
-            strays: Vec::new(),
+            unknown_tables: Vec::new(),
             events: 0,
         }
     }
@@ -65,13 +65,13 @@ impl Recorder {
     pub(super) fn restart(&mut self, layout: &Arc<Layout>) {
         self.layout = Arc::clone(layout);
         self.tracks = layout.catalog.tables.iter().map(|table| Track::existing(table)).collect();
-        self.strays.clear();
+        self.unknown_tables.clear();
     }
 
     /// Forgets the keys; the layout has not changed.
     pub(super) fn clear(&mut self) {
         self.tracks.iter_mut().for_each(|track| track.keys.clear());
-        self.strays.clear();
+        self.unknown_tables.clear();
     }
 
     /// Whether a track of the committed layout lost its keys because memory was short.
@@ -80,9 +80,9 @@ impl Recorder {
     }
 
     /// Tables that were written by the very statement that made them known are recorded whole.
-    pub(super) fn record_strays_whole(&mut self) {
-        let strays = std::mem::take(&mut self.strays);
-        for TrackId(id) in strays.iter().filter_map(|stray| self.layout.ids.get(stray)) {
+    pub(super) fn record_unknown_tables_whole(&mut self) {
+        let unknown_tables = std::mem::take(&mut self.unknown_tables);
+        for TrackId(id) in unknown_tables.iter().filter_map(|name| self.layout.ids.get(name)) {
             self.tracks[*id] = Track::whole();
         }
     }
@@ -100,8 +100,10 @@ impl Recorder {
         self.events += 1;
         let name = table.to_string_lossy();
         let Some(&TrackId(id)) = self.layout.ids.get(&*name) else {
-            if !name.starts_with("sqlite_") && !self.strays.iter().any(|stray| *stray == *name) {
-                self.strays.push(name.into_owned());
+            if !name.starts_with("sqlite_")
+                && !self.unknown_tables.iter().any(|known| *known == *name)
+            {
+                self.unknown_tables.push(name.into_owned());
             }
             return;
         };

@@ -286,7 +286,7 @@ impl Database {
         let recorder = self.recorder.get();
         let layout = before.after(catalog, cookie, &mut recorder.tracks);
         recorder.layout = Arc::new(layout);
-        recorder.record_strays_whole();
+        recorder.record_unknown_tables_whole();
         self.forget_prepared();
         Ok(())
     }

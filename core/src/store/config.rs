@@ -1,5 +1,5 @@
-//! Which store, and how to get in: explicit values only. Whoever reads an environment or a file
-//! fills these in.
+//! The configuration of a store, with explicit values only. The adapters fill it in from the
+//! environment and files.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -29,15 +29,15 @@ impl fmt::Debug for Secret {
 /// Where the state is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StoreConfig {
-    /// In this process only; gone with it.
+    /// In the memory of this process.
     Memory,
-    /// A folder, created when missing. Every write is on the disk (fsync) before it counts. The
-    /// file system must have hard links.
+    /// A folder, created when missing. Every write is synced to disk (fsync) before it is
+    /// acknowledged. The file system must have hard links.
     Folder {
         /// The folder.
         path: PathBuf,
     },
-    /// Amazon S3 and what speaks its protocol: R2, Tigris, SeaweedFS, MinIO …
+    /// Amazon S3 and compatible stores: R2, Tigris, SeaweedFS, MinIO …
     S3(S3Config),
     /// Google Cloud Storage.
     Gcs(GcsConfig),
@@ -50,18 +50,18 @@ pub enum StoreConfig {
 pub struct S3Config {
     /// The bucket's name.
     pub bucket: String,
-    /// What every key begins with; may be empty. Slashes at its ends do not count.
+    /// The prefix of all keys; may be empty. Slashes at its ends are ignored.
     pub prefix: String,
     /// The region; `us-east-1` when not given. R2 takes `auto`.
     pub region: Option<String>,
     /// The service's address, such as `https://ACCOUNT.r2.cloudflarestorage.com`; Amazon's when not
     /// given. `http://` is accepted.
     pub endpoint: Option<String>,
-    /// Who asks.
+    /// The credentials.
     pub credentials: S3Credentials,
 }
 
-/// Who asks an S3 store.
+/// The credentials for an S3 store.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum S3Credentials {
     /// The machine's own identity, from the instance metadata service.
@@ -69,18 +69,18 @@ pub enum S3Credentials {
     Instance,
     /// A key pair.
     Keys {
-        /// The public half.
+        /// The access key id.
         access_key_id: String,
-        /// The secret half.
+        /// The secret access key.
         secret_access_key: Secret,
-        /// The third part of temporary keys.
+        /// The session token of temporary credentials.
         session_token: Option<Secret>,
     },
     /// A token in a file, exchanged for keys (IRSA and other OpenID Connect federation).
     WebIdentity {
         /// The file that holds the token; read again at every exchange.
         token_file: PathBuf,
-        /// The role to take on.
+        /// The role to assume.
         role_arn: String,
         /// The name that audit logs show.
         session_name: Option<String>,
@@ -99,7 +99,7 @@ pub enum S3Credentials {
         /// `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`.
         token_file: PathBuf,
     },
-    /// Nobody: requests are not signed.
+    /// None: requests are not signed.
     Unsigned,
 }
 
@@ -108,15 +108,15 @@ pub enum S3Credentials {
 pub struct GcsConfig {
     /// The bucket's name.
     pub bucket: String,
-    /// What every key begins with; may be empty.
+    /// The prefix of all keys; may be empty.
     pub prefix: String,
-    /// Another address of the service, such as an emulator's.
+    /// URL of the service if it is not the default, such as an emulator's.
     pub endpoint: Option<String>,
-    /// Who asks.
+    /// The credentials.
     pub credentials: GcsCredentials,
 }
 
-/// Who asks Google Cloud Storage.
+/// The credentials for Google Cloud Storage.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum GcsCredentials {
     /// The machine's own identity (or `gcloud`'s default credentials in the home folder).
@@ -126,7 +126,7 @@ pub enum GcsCredentials {
     ServiceAccountKey(Secret),
     /// A file that holds one.
     ServiceAccountFile(PathBuf),
-    /// Nobody: requests are not signed.
+    /// None: requests are not signed.
     Unsigned,
 }
 
@@ -137,25 +137,24 @@ pub struct AzureConfig {
     pub account: String,
     /// The container.
     pub container: String,
-    /// What every key begins with; may be empty.
+    /// The prefix of all keys; may be empty.
     pub prefix: String,
-    /// Another address of the account, such as an emulator's. `http://` is accepted.
+    /// URL of the account if it is not the default, such as an emulator's. `http://` is accepted.
     pub endpoint: Option<String>,
-    /// Who asks.
+    /// The credentials.
     pub credentials: AzureCredentials,
 }
 
-/// Who asks Azure Blob Storage.
+/// The credentials for Azure Blob Storage.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum AzureCredentials {
     /// The machine's managed identity.
     #[default]
     Platform,
-    /// The app's managed identity, on App Service and Functions. What the endpoint wants to be
-    /// shown is in the environment there (`IDENTITY_HEADER`), and `object_store` takes it from
-    /// there.
+    /// The app's managed identity, on App Service and Functions. `object_store` reads the header
+    /// for the endpoint from the environment (`IDENTITY_HEADER`).
     App {
-        /// Where tokens are given out.
+        /// The token endpoint.
         endpoint: String,
         /// The identity, when the app has several.
         client_id: Option<String>,
@@ -173,6 +172,6 @@ pub enum AzureCredentials {
         /// The directory.
         tenant_id: String,
     },
-    /// Nobody: requests are not signed.
+    /// None: requests are not signed.
     Unsigned,
 }

@@ -2,10 +2,9 @@
 //!
 //! Promises: what is acknowledged is on the disk with every folder above it; an object appears
 //! whole or not at all; creating links a finished file to its name, which the file system does for
-//! one caller only; a folder that has vanished is an error, never an empty bucket. Folders and
-//! files are made for the server's own user alone (0700, 0600). Keys are paths as they are.
-//! `.instances/` belongs to this module and is no key (see `alive`). Must not know: what the
-//! objects are.
+//! one caller only; a missing folder is an error, never an empty bucket. Folders and files are
+//! accessible only to the server's user (0700, 0600). Keys are paths as they are. `.instances/`
+//! belongs to this module and is no key (see `alive`). Must not know: what the objects are.
 
 mod alive;
 mod listing;
@@ -31,9 +30,9 @@ use crate::limits::KEY_BYTES_MAX;
 /// The folder of this module inside the bucket's folder.
 const INTERNAL: &str = ".instances";
 
-/// Most file systems keep times at least this exactly.
+/// Precision of times on most file systems.
 const TIME_ERROR_FINE: Duration = Duration::from_millis(50);
-/// Some keep whole or even seconds.
+/// Precision on file systems with whole or even seconds.
 const TIME_ERROR_COARSE: Duration = Duration::from_secs(2);
 
 /// A bucket in a folder.
@@ -87,7 +86,7 @@ impl Folder {
         Ok(Self { inner: Arc::new(Inner { tree, time, alive }), location, time_error })
     }
 
-    /// Runs `work` where blocking is allowed.
+    /// Runs blocking `work` on a suitable thread.
     async fn blocking<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -119,7 +118,7 @@ impl Folder {
 }
 
 impl Inner {
-    /// Nothing is there: true only while the folder itself still is.
+    /// A missing file counts only while the folder itself exists.
     fn missing<T>(&self, nothing: T) -> io::Result<T> {
         if self.alive.is_announced() {
             return Ok(nothing);
@@ -156,7 +155,7 @@ impl Bucket for Folder {
             Ok((bytes, modified)) => {
                 Ok(Some(Stored { bytes: bytes.into(), modified_ms: millis(modified) }))
             }
-            // A key that goes on below a file, or that is a folder, is no object.
+            // A key below a file, or of a folder, is not an object.
             Err(error) if is_nothing(&error) => inner.missing(None),
             Err(error) => Err(error),
         };
@@ -229,7 +228,7 @@ fn translate(operation: &'static str, key: &Key, error: &io::Error) -> StoreErro
         | Kind::ReadOnlyFilesystem
         | Kind::Unsupported
         | Kind::CrossesDevices => StoreError::Refused { operation, key, reason },
-        // Trying again at once would make every request wait for nothing.
+        // An immediate retry would only delay every request.
         Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => {
             StoreError::Refused { operation, key, reason }
         }

@@ -1,5 +1,4 @@
-//! A bucket in memory, for tests, simulations and trying things out. Its clock is the one it is
-//! given.
+//! A bucket in memory, for tests, simulations and experiments, with an injected clock.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -1,5 +1,4 @@
-//! Counts what is asked of a bucket: requests with their outcome, their time, and the bytes of what
-//! was written and read.
+//! Metrics of a bucket: requests with outcome and duration, and bytes written and read.
 //!
 //! It sits below the retries, so every request counts.
 
@@ -33,7 +32,7 @@ impl<B: Bucket> Metered<B> {
         ask: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         let begin = self.clock.monotonic();
-        // Work that belongs to no request is in no trace.
+        // Background work is not in a trace.
         let span = cause().map_or_else(Span::none, |_| {
             span!("store", dotdo.operation = operation, otel.kind = "client")
         });

@@ -1,7 +1,7 @@
 //! The bucket: the only thing that instances share.
 //!
-//! Promises: a [`Bucket`] does what it is told once and says what it saw. It never retries a
-//! create, never caches, and never turns an error into an empty answer. Must not know: objects,
+//! Promises: a [`Bucket`] executes each operation once and reports what it saw. It never retries a
+//! create, never caches, and never turns an error into an empty result. Must not know: objects,
 //! records, snapshots.
 
 mod config;
@@ -56,7 +56,7 @@ impl Key {
         &self.0
     }
 
-    /// What the keys below this one begin with: `self/`, and nothing for the empty key.
+    /// The prefix of keys below this one: `self/`, or empty for the empty key.
     pub(crate) fn below(&self) -> String {
         if self.0.is_empty() { String::new() } else { format!("{}/", self.0) }
     }
@@ -68,7 +68,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// An object's bytes and when the store says it was last written.
+/// An object's bytes, and when it was last written by the store's clock.
 #[derive(Debug, Clone)]
 pub struct Stored {
     /// The whole content.
@@ -77,7 +77,7 @@ pub struct Stored {
     pub modified_ms: i64,
 }
 
-/// One line of a listing.
+/// An entry of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The whole key.
@@ -88,36 +88,36 @@ pub struct Entry {
     pub modified_ms: i64,
 }
 
-/// Why a store did not do what it was asked.
+/// The error of an operation on a store.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// The store says that the key has an object already. Proves nothing about whose (a retried or
-    /// a lost answer may be one's own).
+    /// The key already has an object. This does not prove whose: after a retry or a lost response
+    /// it may be one's own.
     #[error("{key} already exists")]
     Exists {
         /// The key.
         key: Key,
     },
-    /// The store did not answer, or answered with a passing error. A write may or may not have
+    /// The store did not respond, or responded with a temporary error. A write may or may not have
     /// happened.
     #[error("the store failed to {operation} {key}: {reason}")]
     Unavailable {
-        /// What was asked, such as `put`.
+        /// The operation, such as `put`.
         operation: &'static str,
         /// The key.
         key: Key,
-        /// What was seen, without secrets.
+        /// The reason, without secrets.
         reason: String,
     },
-    /// The store refused, until somebody does something: credentials, permissions, a missing
-    /// bucket, a full disk, an unsupported operation.
+    /// The store refused permanently: credentials, permissions, a missing bucket, a full disk, an
+    /// unsupported operation.
     #[error("the store refused to {operation} {key}: {reason}")]
     Refused {
-        /// What was asked.
+        /// The operation.
         operation: &'static str,
         /// The key.
         key: Key,
-        /// What was seen, without secrets.
+        /// The reason, without secrets.
         reason: String,
     },
 }

@@ -1,21 +1,21 @@
-//! A moment by every clock there is: this process's own two, and the store's.
+//! A moment by all clocks: the two of this process, and the store's.
 
 use std::time::Duration;
 
 use super::Bucket;
 use crate::clock::{Clock, Instant};
 
-/// A moment from which a right of one's own is counted.
+/// The start of a right of this process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     /// By this process's own clocks.
     at: Instant,
-    /// A time that the store's clock had reached, where one was known.
+    /// A time that the store's clock had reached, if known.
     store_ms: Option<i64>,
 }
 
 impl Moment {
-    /// Now; to be taken before a request is sent that has something to do with the right.
+    /// The current moment; to be taken before sending the request that grants the right.
     pub(crate) fn now(bucket: &dyn Bucket, clock: &dyn Clock) -> Self {
         Self { at: Instant::now(clock), store_ms: bucket.store_time_ms() }
     }
@@ -30,7 +30,8 @@ impl Moment {
         self.at
     }
 
-    /// How long ago this was at most; to be asked *after* the answer that relies on the right.
+    /// Upper bound of the time since this moment; to be checked *after* the response that relies on
+    /// the right.
     ///
     /// The longest of all clocks counts. A frozen function is thawed with a monotonic clock that
     /// stood still and, for a moment, with a wall clock that did too; the date in the store's

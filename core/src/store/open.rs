@@ -1,5 +1,4 @@
-//! From a configuration to a bucket: the backend, then the wrappers around it, each of which does
-//! one thing.
+//! Builds a bucket from a configuration: the backend, then wrappers that each do one thing.
 
 use std::sync::Arc;
 

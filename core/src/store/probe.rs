@@ -1,10 +1,9 @@
-//! Finds out, before the first write, whether a store keeps the promise that everything rests on:
-//! of several creates of one key, exactly one succeeds, and what it wrote is seen by every read
-//! after it.
+//! Checks, before the first write, the property of a store on which everything depends: of several
+//! creates of one key, exactly one succeeds, and every later read sees what it wrote.
 //!
-//! A store that breaks it is refused by name. A store that does not answer clearly is not called a
-//! liar: it is unavailable. The verdict is remembered in the bucket under [`VERDICT`], so that
-//! later starts cost one request.
+//! A store without it is refused with an error that names the store. A store without clear
+//! responses is not refused but unavailable. The verdict is stored in the bucket under [`VERDICT`],
+//! so that later starts cost one request.
 
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -14,24 +13,24 @@ use super::{Bucket, Key, StoreError};
 use crate::clock::{Clock, Random};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Where the verdict is kept.
+/// The key of the verdict.
 const VERDICT: &str = ".dotdo/probe.json";
-/// Below this, the keys of probes; they are deleted when it ends.
+/// The prefix of the keys of probes, which are deleted at the end.
 const SCRATCH: &str = ".dotdo/probe";
 /// The version of the verdict's format, raised when the probe checks more.
 const VERSION: u32 = 1;
-/// How many creates of one key are sent at once.
+/// Number of concurrent creates of one key.
 const RIVALS: usize = 8;
-/// How many such races run, all at once.
+/// Number of concurrent races.
 const RACES: usize = 4;
-/// How long a rival's object is, in bytes. A store that checks first and writes later is found out
-/// while the bytes are on their way: with these four races and objects of this length one was
-/// caught every time, with a few bytes every second time.
+/// Size of a rival's object, in bytes. A store that checks first and writes later is caught while
+/// the bytes are in transit: with four races and this size one was caught every time, with a few
+/// bytes every second time.
 const RIVAL_BYTES: usize = 64 << 10;
-/// How often the whole probe runs when the answers are unclear.
+/// Maximum number of probes if the responses are unclear.
 const TRIES: usize = 3;
 
-/// What is written under [`VERDICT`].
+/// The content of [`VERDICT`].
 #[derive(Debug, Serialize, Deserialize)]
 struct Verdict {
     version: u32,
@@ -41,11 +40,11 @@ struct Verdict {
     checked_ms: i64,
 }
 
-/// Why a store did not pass.
+/// Why a store failed the probe.
 enum Failure {
-    /// It said two things that can't both be true, or what it may not say.
+    /// Its responses contradict each other or the contract.
     Broken(String),
-    /// It did not answer, or refused.
+    /// It did not respond, or refused.
     Store(StoreError),
 }
 
@@ -59,8 +58,8 @@ impl From<StoreError> for Failure {
 ///
 /// # Errors
 ///
-/// `StoreRefused` when the store breaks a promise or does not let this program write, with a
-/// sentence that says which and what to do; `Unavailable` when it does not answer.
+/// `StoreRefused` when the store violates the contract or does not allow writes, with a message
+/// that says what to do; `Unavailable` when it does not respond.
 pub async fn probe(bucket: &dyn Bucket, clock: &dyn Clock, random: &dyn Random) -> Result<()> {
     if has_passed(bucket).await? {
         return Ok(());
@@ -87,7 +86,7 @@ pub async fn probe(bucket: &dyn Bucket, clock: &dyn Clock, random: &dyn Random) 
     bucket.put(&Key::new(VERDICT), bytes.into()).await.map_err(|error| unanswered(bucket, &error))
 }
 
-/// Whether this very store has passed this very probe. A verdict that can't be read is no verdict.
+/// Whether this store has passed this version of the probe. An unreadable verdict is ignored.
 async fn has_passed(bucket: &dyn Bucket) -> Result<bool> {
     let stored =
         bucket.get(&Key::new(VERDICT)).await.map_err(|error| unanswered(bucket, &error))?;
@@ -103,12 +102,12 @@ async fn checks(bucket: &dyn Bucket, random: &dyn Random) -> Result<(), Failure>
     let races: Vec<Key> = (0..RACES).map(|number| folder.join(format!("race-{number}"))).collect();
     let mut verdict = one_after_another(bucket, &folder, &single).await;
     if verdict.is_ok() {
-        // Open connections first: rivals that each have to wait for one do not meet.
+        // Opens connections first, because rivals that wait for a connection do not race.
         join_all((0..RACES * RIVALS).map(|_| bucket.get(&races[0]))).await;
         verdict = join_all(races.iter().map(|key| race(bucket, key))).await.into_iter().collect();
     }
     let scratch: Vec<Key> = races.into_iter().chain([single]).collect();
-    // What is left over is a few bytes under a key of the probe; the verdict matters more.
+    // Leftovers are a few bytes under the probe's keys; the verdict matters more.
     let removed = bucket.delete(&scratch).await;
     verdict?;
     removed?;
@@ -153,7 +152,7 @@ async fn race(bucket: &dyn Bucket, key: &Key) -> Result<(), Failure> {
         ([_], Some(_)) => broken("a create that was answered with success is not what is stored"),
         ([_], None) => broken("an object that was just created can't be read"),
         ([], _) => {
-            // Nobody was told that it won: unclear, unless every answer was clear.
+            // No winner: unclear, unless every response was clear.
             let unclear = answers
                 .into_iter()
                 .filter_map(Result::err)

@@ -1,7 +1,7 @@
 //! Buckets on the network, over `object_store`: one request for one call.
 //!
-//! Promises: no call is retried here, at any layer; every call ends within a time that follows from
-//! its size. Must not know: which service it talks to; that is `build`'s.
+//! Promises: no call is retried at any layer; every call ends within a time that depends on its
+//! size. Must not know: the service, which `build` knows.
 
 mod build;
 mod errors;
@@ -27,8 +27,8 @@ use super::{Bucket, Entry, Key, StoreError, Stored};
 use crate::clock::Clock;
 use crate::limits::{STORE_ANSWER_MAX, STORE_BYTES_PER_SECOND_MIN, STORE_PAGE_MAX};
 
-/// A store that answers over HTTP gives its times in whole seconds; another second is for a store
-/// of several machines.
+/// Stores over HTTP report times in whole seconds; another second is for stores with several
+/// machines.
 const TIME_ERROR: Duration = Duration::from_secs(2);
 
 /// A bucket on the network.
@@ -86,7 +86,7 @@ impl Remote {
         self.once(asked, length, put).await.map(drop).map_err(|failure| self.error(asked, failure))
     }
 
-    /// Whether the store lists an object at `path`; also when it does not say.
+    /// Whether the store lists an object at `path`; `true` if it does not respond.
     async fn is_listed(&self, asked: Asked<'_>, path: &Path) -> bool {
         let options = PaginatedListOptions { max_keys: Some(1), ..Default::default() };
         match self.once(asked, 0, self.pages().list_paginated(Some(path.as_ref()), options)).await {
@@ -120,11 +120,11 @@ impl Remote {
     }
 }
 
-/// Why a request brought no result.
+/// Why a request had no result.
 enum Failure {
-    /// The client says so; with the HTTP answer, where there was one.
+    /// An error of the client, with the HTTP response if there was one.
     Told(object_store::Error, Option<Answer>),
-    /// No answer came in time.
+    /// No response in time.
     Late(StoreError),
 }
 
@@ -147,8 +147,8 @@ impl Bucket for Remote {
                 Err(Failure::Told(error, answer)) if is_missing(&error, answer.as_ref()) => {
                     return Ok(None);
                 }
-                // S3 says so of what is missing, too, to those who may not list the whole bucket.
-                // What they may list tells which it is.
+                // S3 also reports missing keys as forbidden to callers that may not list the whole
+                // bucket. A listing below the prefix distinguishes the cases.
                 Err(Failure::Told(error, _))
                     if is_forbidden(&error) && !self.is_listed(asked, &path).await =>
                 {

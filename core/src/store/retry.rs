@@ -1,5 +1,5 @@
-//! Tries again, for a short time, what may be tried again: reads, listings, plain puts and deletes.
-//! Never a create.
+//! Retries, for a short time, operations that may be retried: reads, listings, plain puts and
+//! deletes, but never a create.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::{Bucket, Entry, Key, StoreError, Stored};
 use crate::clock::{Clock, Random};
 use crate::limits::{STORE_RETRY_PAUSE, STORE_RETRY_WITHIN, STORE_TRIES};
 
-/// A bucket that is asked again when it was unavailable.
+/// A bucket whose operations are retried when it is unavailable.
 pub(crate) struct Retrying<B> {
     inner: B,
     clock: Arc<dyn Clock>,
@@ -45,8 +45,7 @@ impl<B: Bucket> Retrying<B> {
         }
     }
 
-    /// Doubles with every try; the random half keeps many servers from coming back at the same
-    /// moment.
+    /// Doubles with every attempt; the random half keeps servers from retrying at the same moment.
     fn pause(&self, tries: u32) -> Duration {
         let base = STORE_RETRY_PAUSE * 2_u32.pow(tries - 1);
         base + base * u32::from(self.random.bytes16()[0]) / 256

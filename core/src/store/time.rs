@@ -1,4 +1,4 @@
-//! What is known of a store's own clock: the last time it told, and how long ago that was.
+//! Tracks a store's clock: the last time that it reported, and the time since then.
 //!
 //! Promises: [`StoreTime::now_ms`] never runs ahead of the store's clock, as long as this machine's
 //! monotonic clock runs at the same rate. Must not know: wall clocks of this machine.
@@ -14,7 +14,7 @@ pub(crate) struct StoreTime {
     seen: Mutex<Option<Seen>>,
 }
 
-/// The store said `store_ms` before `here`.
+/// The store reported `store_ms` before `here`.
 #[derive(Clone, Copy)]
 struct Seen {
     store_ms: i64,
@@ -26,10 +26,10 @@ impl StoreTime {
         Self { clock, seen: Mutex::new(None) }
     }
 
-    /// Notes that the store's clock had reached `store_ms` before this call.
+    /// Records that the store's clock had reached `store_ms` before this call.
     ///
-    /// The newest word counts, also when it is behind an older one: a store of many machines has
-    /// many clocks.
+    /// The newest report counts, even if it is behind an older one, because a store of many
+    /// machines has many clocks.
     pub(crate) fn saw(&self, store_ms: i64) {
         let here = self.clock.monotonic();
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(Seen { store_ms, here });

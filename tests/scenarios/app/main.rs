@@ -106,15 +106,15 @@ fn all(ctx: &mut Context) -> Result<Value> {
 
 /// Writes something that must not remain, and tells the test that it has.
 #[expect(clippy::print_stderr, reason = "the test reads it there")]
-fn begin_misery(ctx: &mut Context) -> Result<()> {
+fn begin_fault(ctx: &mut Context) -> Result<()> {
     append(ctx, "client=666&n=1")?;
-    eprintln!("misery begins");
+    eprintln!("fault begins");
     Ok(())
 }
 
 /// Queries without an end.
 fn endless(ctx: &mut Context) -> Result<Value> {
-    begin_misery(ctx)?;
+    begin_fault(ctx)?;
     let endless = "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number) SELECT count(*) FROM number";
     let count: i64 = ctx.sql().exec(endless, ())?.one()?;
     Ok(json!({ "count": count }))
@@ -122,7 +122,7 @@ fn endless(ctx: &mut Context) -> Result<Value> {
 
 /// Computes without ever giving way, as a handler with a bug would.
 fn compute(ctx: &mut Context, query: &str) -> Result<Value> {
-    begin_misery(ctx)?;
+    begin_fault(ctx)?;
     let time =
         Duration::from_millis(number(query, "ms")?.and_then(|ms| ms.try_into().ok()).unwrap_or(0));
     let (begin, mut rounds) = (Instant::now(), 0_u64);

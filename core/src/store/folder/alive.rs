@@ -1,15 +1,15 @@
-//! Who is alive among the servers on one folder.
+//! Detects which servers on a folder are alive.
 //!
 //! Each server has a folder `.instances/{uuid}/` with a file `alive`, on which it holds an
-//! exclusive lock of the operating system for as long as it lives; the kernel lets go of it when
-//! the process ends, however it ends. Whoever gets that lock knows that the owner is dead. The file
-//! is locked before it gets its name, so a live server is never seen without its lock. A server
-//! that ends in order removes its folder. What a dead one left stays for a day after somebody first
-//! saw that it is dead (`dead` has that time): leases may still name it.
+//! exclusive lock of the operating system for as long as it lives; the kernel releases it when the
+//! process ends in any way. A process that gets that lock knows that the owner is dead. The file is
+//! locked before it gets its name, so a live server is never seen without its lock. A server that
+//! shuts down removes its folder. The folder of a dead server stays for a day after it was first
+//! found dead (the time of `dead`), because leases may still name it.
 //!
-//! A lock proves something only on the machine, and since the boot, that took it: network file
-//! systems may keep locks to each machine. So the file says which boot of which machine that was,
-//! and others are never judged.
+//! A lock proves something only on the same machine and boot, because network file systems may keep
+//! locks local to a machine. Therefore the file names the boot and the machine, and others are
+//! never judged.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -22,12 +22,12 @@ use super::private;
 
 /// The locked file.
 const ALIVE: &str = "alive";
-/// Written by the first who saw that the server is dead.
+/// Written by the first process that found the server dead.
 const DEAD: &str = "dead";
 /// How long a dead server's lock file stays.
 const PROOF_KEPT: Duration = Duration::from_secs(24 * 3600);
 
-/// This server's sign of life; ends with it.
+/// This server's lock; released when it ends.
 pub(super) struct Alive {
     instances: PathBuf,
     folder: PathBuf,
@@ -38,8 +38,8 @@ pub(super) struct Alive {
 }
 
 impl Alive {
-    /// Announces `instance` in the folder `instances`, and removes what servers left that have been
-    /// dead for long.
+    /// Registers `instance` in the folder `instances`, and removes the folders of servers that are
+    /// long dead.
     pub(super) fn announce(instances: &Path, instance: Uuid) -> io::Result<Self> {
         let machine = machine()?;
         let folder = instances.join(instance.to_string());
@@ -64,13 +64,12 @@ impl Alive {
         &self.folder
     }
 
-    /// When it announced itself, by the file system's clock.
+    /// When it was registered, by the file system's clock.
     pub(super) fn born(&self) -> SystemTime {
         self.born
     }
 
-    /// Whether the announcement is still there: the folder has not been unmounted or removed under
-    /// this server.
+    /// Whether the registration still exists, so that the folder was not unmounted or removed.
     pub(super) fn is_announced(&self) -> bool {
         self.folder.join(ALIVE).exists()
     }
@@ -80,15 +79,15 @@ impl Alive {
         self.is_dead(&self.instances.join(instance.to_string()))
     }
 
-    /// Whether `folder` is that of a server of this machine whose lock is free. Nothing is known
-    /// when anything fails.
+    /// Whether `folder` is that of a server of this machine whose lock is free. `false` if anything
+    /// fails.
     fn is_dead(&self, folder: &Path) -> bool {
         let Ok(mut file) = File::open(folder.join(ALIVE)) else { return false };
         let mut machine = String::new();
         if file.read_to_string(&mut machine).is_err() || machine != self.machine {
             return false;
         }
-        // Shared, so that several who ask at the same time do not take each other for the owner.
+        // Shared, so that concurrent checks do not see each other as the owner.
         match file.try_lock_shared() {
             Ok(()) => true,
             Err(TryLockError::WouldBlock | TryLockError::Error(_)) => false,
@@ -100,7 +99,7 @@ impl Alive {
         for entry in fs::read_dir(&self.instances)? {
             let folder = entry?.path();
             if folder != self.folder && self.is_dead(&folder) {
-                // Another server may be sweeping too.
+                // Another server may be sweeping, too.
                 let _ = self.sweep_dead(&folder);
             }
         }
@@ -129,13 +128,13 @@ impl Alive {
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        // Whoever missed this finds the lock free.
+        // A process that missed this finds the lock free.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// Which boot of which machine this is. Where the system does not tell, machines can't be told
-/// apart: there, a folder must not be shared between machines.
+/// The id of this boot of this machine. If the system has none, machines are indistinguishable, and
+/// a folder must not be shared between them.
 fn machine() -> io::Result<String> {
     match fs::read_to_string("/proc/sys/kernel/random/boot_id") {
         Ok(boot) => Ok(boot.trim().to_owned()),

@@ -1,5 +1,5 @@
-//! Folders and files that nobody but the server's own user can read, whatever the umask: what is in
-//! them is the users' data.
+//! Creates folders and files that only the server's user can read, whatever the umask, because they
+//! contain users' data.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -8,35 +8,35 @@ use std::path::Path;
 #[cfg(unix)]
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 
-/// The owner reads, writes and goes through; nobody else.
+/// Read, write and traverse for the owner only.
 #[cfg(unix)]
 const FOLDER_MODE: u32 = 0o700;
-/// The owner reads and writes; nobody else.
+/// Read and write for the owner only.
 #[cfg(unix)]
 const FILE_MODE: u32 = 0o600;
 
-/// Makes `folder`, and all that is missing above it. What is there stays as it is.
+/// Creates `folder` and missing parents. Existing folders are unchanged.
 pub(super) fn make_folders(folder: &Path) -> io::Result<()> {
     builder().recursive(true).create(folder)
 }
 
-/// Makes `folder`, which must not be there.
+/// Creates `folder`, which must not exist.
 pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     builder().create(folder)
 }
 
-/// Makes the file `path`, which must not be there, to be written.
+/// Creates the file `path`, which must not exist, for writing.
 pub(super) fn make_file(path: &Path) -> io::Result<File> {
     options().write(true).create_new(true).open(path)
 }
 
-/// Makes the file `path` empty, whether or not it is there.
+/// Creates or truncates the file `path`.
 pub(super) fn empty_file(path: &Path) -> io::Result<File> {
     options().write(true).create(true).truncate(true).open(path)
 }
 
-/// Whether other users of the machine can look into `folder`. What this module makes in there stays
-/// closed to them all the same.
+/// Whether other users of the machine can look into `folder`. The files of this module stay closed
+/// to them anyway.
 pub(super) fn is_open_to_others(folder: &Path) -> bool {
     #[cfg(unix)]
     return folder.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o007 != 0);

@@ -1,4 +1,4 @@
-//! Files and folders that are on the disk before anybody is told about them.
+//! Files and folders that are synced to disk before they become visible.
 //!
 //! A new object is written and synced under a private name first, then linked or renamed to its
 //! own, then the folder is synced. A folder counts once it and everything above it have been synced
@@ -14,10 +14,10 @@ use std::time::SystemTime;
 
 use super::private;
 
-/// How often a folder that somebody else removes at the same time is made again.
+/// Number of attempts to create a folder that another process removes concurrently.
 const FOLDER_TRIES: usize = 16;
 
-/// How many folders are remembered as synced; one that is forgotten is synced again.
+/// Maximum number of folders that are remembered as synced; others are synced again.
 const DURABLE_MAX: usize = 65_536;
 
 /// The folder of a bucket.
@@ -27,12 +27,12 @@ pub(super) struct Tree {
     staging: PathBuf,
     staged: AtomicU64,
     durable: Mutex<HashSet<PathBuf>>,
-    /// Publishing a file shares it, removing a folder has it alone: no folder of ours goes between
-    /// making sure of it and using it.
+    /// Shared for publishing a file and exclusive for removing a folder, so that no folder
+    /// disappears between check and use.
     folders: RwLock<()>,
 }
 
-/// A finished file under a private name, which goes when this does.
+/// A finished file under a private name, which is deleted on drop.
 pub(super) struct Staged {
     path: PathBuf,
     written: SystemTime,
@@ -47,7 +47,7 @@ impl Staged {
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        // Gone already when it was renamed; what a crash leaves goes with the staging folder.
+        // Already gone if it was renamed; after a crash it is deleted with the staging folder.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -82,12 +82,12 @@ impl Tree {
         Ok(staged)
     }
 
-    /// Gives the staged file the name `path` if nothing has it: `AlreadyExists` otherwise.
+    /// Links the staged file to `path`; `AlreadyExists` if that exists.
     pub(super) fn link(&self, staged: &Staged, path: &Path) -> io::Result<()> {
         self.publish(path, || fs::hard_link(&staged.path, path))
     }
 
-    /// Gives the staged file the name `path`, in place of what had it.
+    /// Renames the staged file to `path`, replacing an existing file.
     pub(super) fn rename(&self, staged: &Staged, path: &Path) -> io::Result<()> {
         self.publish(path, || fs::rename(&staged.path, path))
     }
@@ -105,8 +105,8 @@ impl Tree {
                     self.durable().clear();
                     tries += 1;
                 }
-                // Whoever has the name may still be about to sync the folder; our caller is going
-                // to rely on what is there.
+                // The creator of the file may not have synced the folder yet, but our caller relies
+                // on it.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     sync_folder(folder)?;
                     return Err(error);
@@ -130,7 +130,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Makes the folder, and sees to it that it and all above it would survive a loss of power.
+    /// Creates the folder, and syncs it and all its parents.
     fn ensure_folder(&self, folder: &Path) -> io::Result<()> {
         if self.durable().contains(folder) {
             return Ok(());

@@ -1,5 +1,5 @@
-//! One client a service, from explicit values. All of them: no retries, a bounded time to connect,
-//! and watched answers.
+//! Builds one client per service from explicit values, all without retries, with a connect timeout,
+//! and with watched responses.
 
 use std::sync::Arc;
 
@@ -19,14 +19,14 @@ use super::http::Watching;
 use crate::error::{Error, Result};
 use crate::limits::{STORE_ANSWER_MAX, STORE_CONNECT_MAX};
 
-/// What a bucket on the network is made of.
+/// The parts of a bucket on the network.
 pub(in super::super) struct Parts {
     pub(super) store: Arc<dyn ObjectStore>,
     pub(super) pages: Arc<dyn PaginatedListStore>,
     pub(super) prefix: Key,
     pub(super) location: String,
     pub(super) time: Arc<StoreTime>,
-    /// What no error may show.
+    /// Secrets that no error may contain.
     pub(super) secrets: Vec<Secret>,
 }
 
@@ -152,7 +152,7 @@ pub(in super::super) fn azure(config: &AzureConfig, time: Arc<StoreTime>) -> Res
                 .with_allow_http(endpoint.starts_with("http://"))
                 .with_endpoint(endpoint.clone())
         }
-        // Names the account too, as the readers of Iceberg files need.
+        // Includes the account, which readers of Iceberg files need.
         None => {
             place.location = format!(
                 "abfss://{}@{}.dfs.core.windows.net{}",
@@ -187,7 +187,7 @@ pub(in super::super) fn azure(config: &AzureConfig, time: Arc<StoreTime>) -> Res
     Ok(Parts::new(store, place, time, secrets))
 }
 
-/// Where keys are relative to.
+/// The place to which keys are relative.
 struct Place {
     prefix: Key,
     location: String,

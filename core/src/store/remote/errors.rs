@@ -1,6 +1,6 @@
-//! What an error of `object_store` means here, and what may be said about it.
+//! Translates errors of `object_store`, without secrets.
 //!
-//! Promises: a text made here holds no credential, no signature and no query string.
+//! Promises: the texts contain no credentials, signatures or query strings.
 
 use http::StatusCode;
 use object_store::Error;
@@ -10,10 +10,10 @@ use super::super::config::Secret;
 use super::super::{Key, StoreError};
 use super::http::Answer;
 
-/// The longest reason, in characters.
+/// Maximum length of a reason, in characters.
 const REASON_MAX: usize = 300;
 
-/// What was asked of the store.
+/// The operation on the store.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) operation: &'static str,
@@ -30,8 +30,7 @@ impl Asked<'_> {
     }
 }
 
-/// Whether the store says that there is no such object. A missing bucket is an error, not an empty
-/// one.
+/// Whether the object is missing. A missing bucket is an error, not an empty one.
 pub(super) fn is_missing(error: &Error, answer: Option<&Answer>) -> bool {
     let whole = |answer: &Answer| {
         matches!(
@@ -42,12 +41,12 @@ pub(super) fn is_missing(error: &Error, answer: Option<&Answer>) -> bool {
     matches!(error, Error::NotFound { .. }) && !answer.is_some_and(whole)
 }
 
-/// Whether the store does not let this program see the object, if there is one.
+/// Whether access to the object is forbidden.
 pub(super) fn is_forbidden(error: &Error) -> bool {
     matches!(error, Error::PermissionDenied { .. })
 }
 
-/// The error as the callers of a bucket know it.
+/// The error for the callers of a bucket.
 pub(super) fn translate(
     asked: Asked<'_>,
     error: &Error,
@@ -59,7 +58,8 @@ pub(super) fn translate(
         (Error::AlreadyExists { .. } | Error::Precondition { .. }, answer)
             if asked.operation == "create" =>
         {
-            // Two writes to one key met: the store did neither of them, or only the other.
+            // Two writes to one key conflicted: the store executed neither of them, or only the
+            // other.
             let collided = |answer: &Answer| {
                 matches!(answer.code.as_str(), "ConditionalRequestConflict" | "OperationAborted")
             };
@@ -87,7 +87,7 @@ pub(super) fn translate(
     }
 }
 
-/// Whether the same request may be answered otherwise later.
+/// Whether a retry may succeed.
 fn is_passing(answer: &Answer) -> bool {
     let status = answer.status;
     let busy = matches!(
@@ -133,7 +133,7 @@ fn transport(error: &Error) -> Option<String> {
     deepest.filter(|_| is_http)
 }
 
-/// Takes out known secrets and every query string, and cuts what is too long to read.
+/// Removes known secrets and query strings, and truncates long texts.
 fn scrub(text: &str, secrets: &[Secret]) -> String {
     let mut text = text.split_whitespace().map(without_query).collect::<Vec<_>>().join(" ");
     for secret in secrets.iter().filter(|secret| !secret.reveal().is_empty()) {

@@ -1,9 +1,8 @@
-//! Watches the HTTP answers under `object_store`: the store's clock from `Date`, the status, and
-//! what an error's body says.
+//! Watches the HTTP responses below `object_store`: the store's clock from `Date`, the status, and
+//! the body of errors.
 //!
-//! `object_store` hides the status of an error and repeats whole bodies and addresses in its texts;
-//! both matter here, because what can be done depends on the status, and because texts reach people
-//! who must not see signatures.
+//! `object_store` hides the status of errors and repeats bodies and URLs in its texts. Both matter
+//! here: the handling depends on the status, and people who must not see signatures read the texts.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -19,13 +18,13 @@ use object_store::client::{
 
 use super::super::time::StoreTime;
 
-/// The last HTTP answer of one call that was not a success.
+/// The last unsuccessful HTTP response of a call.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
-    /// The store's code of the error, such as `NoSuchBucket`; empty when the body names none.
+    /// The store's error code, such as `NoSuchBucket`; empty if the body has none.
     pub(super) code: String,
-    /// The store's sentence about it; empty when the body has none.
+    /// The store's message; empty if the body has none.
     pub(super) message: String,
 }
 
@@ -42,7 +41,7 @@ pub(super) async fn watch<T>(call: impl Future<Output = T>) -> (T, Option<Answer
     .await
 }
 
-/// Makes HTTP clients that watch.
+/// Creates HTTP clients that watch responses.
 #[derive(Debug)]
 pub(super) struct Watching {
     time: Arc<StoreTime>,
@@ -84,7 +83,7 @@ impl HttpService for Watched {
             request.uri().authority().is_some_and(|authority| authority.as_str() == self.host);
         let response = self.inner.execute(request).await?;
         let status = response.status();
-        // A gateway that answers for a store which is away has its own clock.
+        // A gateway that responds for an unavailable store has its own clock.
         if is_store
             && !status.is_server_error()
             && let Some(date_ms) =
@@ -100,7 +99,7 @@ impl HttpService for Watched {
         let text = String::from_utf8_lossy(&body);
         let answer =
             Answer { status, code: element(&text, "Code"), message: element(&text, "Message") };
-        // Outside of `watch` (a token being fetched in the background) nobody asks.
+        // Outside of `watch` (fetching a token in the background) nobody needs it.
         let _ = LAST.try_with(|last| last.replace(Some(answer)));
         Ok(HttpResponse::from_parts(parts, body.into()))
     }
