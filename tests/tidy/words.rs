@@ -20,8 +20,8 @@ const fn word(word: &'static str, instead: &'static str, most: usize) -> Word {
 const WORDS: &[Word] = &[
     word("dressed", "negotiated, finished", 0),
     word("ear", "listener, announcements", 35),
-    word("errand", "delivery", 27),
-    word("hearsay", "owner cache", 17),
+    word("errand", "delivery", 28),
+    word("hearsay", "owner cache", 7),
     word("journey", "request context", 87),
     word("knob", "setting", 0),
     word("mail", "messages", 36),
