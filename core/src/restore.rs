@@ -1,4 +1,4 @@
-//! From the bucket to a database in memory: a snapshot, and the records after it.
+//! Restores a database in memory from the bucket: from a snapshot and the records after it.
 //!
 //! Promises: exactly the state after a record, or an error that names the key that is missing or
 //! damaged; never an empty or a partial database (rule R12). Two dependent round trips, whatever
@@ -21,7 +21,7 @@ use crate::sqlite::Database;
 use crate::store::Stored;
 use crate::trace::{span, traced};
 
-/// An object as the bucket has it.
+/// A restored object.
 pub(crate) struct Restored {
     pub(crate) database: Database,
     pub(crate) tracker: Tracker,
@@ -29,29 +29,29 @@ pub(crate) struct Restored {
     /// The snapshot that the state was read from.
     pub(crate) snapshot: Option<SnapshotRef>,
     pub(crate) since_snapshot: SinceSnapshot,
-    /// Who holds the object, by its newest record; `None` for an object without any.
+    /// The claim in the newest record; `None` for an object without records.
     pub(crate) claim: Option<Claim>,
-    /// The head was certainly the head then.
+    /// Proof that the head was the head.
     pub(crate) proof: Proof,
 }
 
-/// What a listing and the hint say of an object: the first of the two round trips.
+/// The listing and the hint of an object: the result of the first of the two round trips.
 pub(crate) struct Newest {
     pub(crate) listing: Listing,
     hint: Option<Document>,
 }
 
-/// Restores the newest state, from what [`newest`] has found if it was called already. `asked` is a
-/// moment before that.
+/// Restores the newest state, reusing the result of [`newest`] if it was called already. `asked` is
+/// a moment before that.
 ///
-/// What is read may be deleted meanwhile: this process may have been frozen between two requests,
-/// or the hint may be older than the retention. So when something is missing, and a listing shows
-/// another snapshot than the one that was read, that one is read.
+/// Files may be deleted during the restore: the process may have been frozen between two requests,
+/// or the hint may be older than the retention time. If a file is missing and a listing shows
+/// another snapshot, the restore starts again from that one.
 ///
 /// # Errors
 ///
-/// `Corrupt` with the key of what is missing or damaged; `Unavailable` when the store can't be
-/// asked.
+/// `Corrupt` with the key of a missing or damaged file; `Unavailable` when the store does not
+/// respond.
 pub(crate) async fn restore(
     runtime: &Runtime,
     log: &Log,
@@ -114,7 +114,7 @@ async fn restore_in_tries(
     Err(first_error.unwrap_or_else(|| Error::internal("a restore is tried at least once")))
 }
 
-/// How often a restore begins anew, when a sweep was faster.
+/// Maximum number of restarts of a restore after files were deleted.
 const TRIES: usize = 3;
 
 /// Which snapshot to start from.
@@ -126,9 +126,9 @@ enum Base {
     Listed(SnapshotRef),
 }
 
-/// A restore that did not work.
+/// A failed restore.
 struct Failed {
-    /// The snapshot that was to be read, if it came to that.
+    /// The snapshot that was being read, if any.
     tried: Option<SnapshotRef>,
     error: Error,
 }
@@ -151,7 +151,7 @@ async fn restore_from(
         Some(known) => known,
         None => newest(runtime, log).await?,
     };
-    // Others' rights end late: the record may have been written after `asked`.
+    // The lease is counted from later, because the record may have been written after `asked`.
     let observed = Instant::now(runtime.clock.as_ref());
     if listing.head == 0 {
         room.raise(RESIDENT_BYTES).await?;
@@ -186,8 +186,8 @@ async fn restore_from(
 ///
 /// # Errors
 ///
-/// `Corrupt` with the key of what is missing or damaged; `Unavailable` when the store can't be
-/// asked; `Busy` when there is no room.
+/// `Corrupt` with the key of a missing or damaged file; `Unavailable` when the store does not
+/// respond; `Busy` when there is no room.
 pub(crate) async fn replay_from(
     runtime: &Runtime,
     log: &Log,
@@ -214,8 +214,8 @@ pub(crate) async fn newest(runtime: &Runtime, log: &Log) -> Result<Newest> {
             .ok()
     });
     match &hint {
-        // The newest record is never deleted by this program, so somebody else did it; or the hint
-        // was written after the listing was made.
+        // This program never deletes the newest record, so something else did; or the hint was
+        // written after the listing.
         Some(hint) if hint.reference.sequence > listing.head => Err(missing(log, hint.reference)),
         _ => Ok(Newest { listing, hint }),
     }
@@ -229,7 +229,7 @@ fn missing(log: &Log, snapshot: SnapshotRef) -> Error {
     )
 }
 
-/// An object that nobody has written yet.
+/// An object without any writes.
 fn empty(runtime: &Runtime, asked: Proof) -> Result<Restored> {
     Ok(Restored {
         database: Database::new(&runtime.database_limits())?,
@@ -269,7 +269,7 @@ async fn choose_base(
     }
 }
 
-/// A database, and what it was made of.
+/// A database, and its sources.
 struct Loaded {
     database: Database,
     tracker: Tracker,
@@ -277,8 +277,8 @@ struct Loaded {
     records: Vec<(Record, Hash)>,
 }
 
-/// Fetches the snapshot and the records `from..=to` at the same time, checks them, and puts them
-/// together, once there is room for them.
+/// Fetches the snapshot and the records `from..=to` concurrently, checks them, and combines them,
+/// once there is memory for them.
 async fn load(
     runtime: &Runtime,
     log: &Log,
@@ -348,7 +348,7 @@ pub(crate) fn replay(
 }
 
 impl Loaded {
-    /// What the records hold that the snapshot does not.
+    /// The sums of the records after the snapshot.
     fn since_snapshot(&self) -> SinceSnapshot {
         let folded = self.base.map_or(0, |base| base.sequence);
         let newer = self.records.iter().filter(|(record, _)| record.sequence > folded);

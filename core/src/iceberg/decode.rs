@@ -1,4 +1,4 @@
-//! Parquet to rows, straight from Arrow's buffers.
+//! Decodes Parquet files to rows, directly from Arrow's buffers.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,14 +20,14 @@ use crate::error::{Error, Result};
 
 const BATCH_ROWS: usize = 8192;
 
-/// Takes a row: its position in the file, its rowid, and one value a stored column.
+/// Receives a row: its position in the file, its rowid, and one value per stored column.
 pub(crate) type EachRow<'a> = dyn FnMut(u32, Option<i64>, &[ValueRef<'_>]) -> Result<()> + 'a;
 
 /// Reads a file of rows of `layout`: calls `each` with the row's position, its rowid and one value
-/// a stored column.
+/// per stored column.
 ///
-/// Columns that the file does not have are NULL: they were added later. `name` is what errors call
-/// the file.
+/// Columns that the file does not have are NULL: they were added later. `name` is the file's name
+/// in errors.
 ///
 /// # Errors
 ///
@@ -52,7 +52,7 @@ pub(crate) fn read_rows(
     })
 }
 
-/// Reads the file `name`, whatever the library makes of it: for some damaged files it panics.
+/// Reads the file `name`, and turns panics of the library on damaged files into errors.
 pub(super) fn contained<T>(name: &str, read: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         Err(Error::corrupt(name, "expected a Parquet file, got one that the reader can't parse"))
@@ -76,8 +76,7 @@ pub(super) fn columns_by_id(schema: &Schema) -> HashMap<i32, usize> {
     schema.fields().iter().enumerate().filter_map(|(at, field)| Some((id(field)?, at))).collect()
 }
 
-/// A typed column of a batch, checked once, so that reading a value branches on nothing but its
-/// kind.
+/// A typed column of a batch, checked once, so that reading a value branches only on its kind.
 enum Cells<'a> {
     Absent,
     Long(&'a Int64Array),

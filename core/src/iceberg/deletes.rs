@@ -1,4 +1,4 @@
-//! Position deletes: which rows of which data files are gone
+//! Position deletes, which name deleted rows of data files
 //! (<https://iceberg.apache.org/spec/#position-delete-files>).
 
 use std::collections::BTreeMap;
@@ -22,11 +22,10 @@ use crate::error::{Error, Result};
 const FILE_PATH_FIELD: i32 = 2_147_483_546;
 const POSITION_FIELD: i32 = 2_147_483_545;
 
-/// Rows are handed to Parquet in batches of this many.
+/// Number of rows per batch for Parquet.
 const BATCH_ROWS: usize = 65_536;
 
-/// A position delete file: for every data file (by its absolute URI) the positions of rows that are
-/// gone.
+/// A position delete file: for every data file (by its absolute URI) the positions of deleted rows.
 ///
 /// # Errors
 ///
@@ -62,11 +61,11 @@ pub(crate) fn write_deletes(positions: &BTreeMap<String, &RoaringBitmap>) -> Res
     Ok(EncodedFile { bytes: bytes.into(), rows: count as u64 })
 }
 
-/// Reads a position delete file. `name` is what errors call it.
+/// Reads a position delete file. `name` is its name in errors.
 ///
 /// # Errors
 ///
-/// `Corrupt`, naming the file, when it is no position delete file.
+/// `Corrupt`, naming the file, when it is not a position delete file.
 pub(crate) fn read_deletes(name: &str, file: Bytes) -> Result<BTreeMap<String, RoaringBitmap>> {
     contained(name, || read(name, file))
 }

@@ -1,4 +1,4 @@
-//! Rows to Parquet.
+//! Encodes rows as Parquet.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,9 +18,9 @@ use super::layout::{Cell, ColumnKind, EXACT_FIELD, Field, Layout, ROWID_FIELD, t
 use crate::change::{Affinity, ValueRef};
 use crate::error::{Error, Result};
 
-/// Rows are handed to Parquet in batches of at most this many rows …
+/// Maximum number of rows per batch for Parquet.
 const BATCH_ROWS: usize = 8192;
-/// … or about this many bytes.
+/// Approximate maximum size of a batch, in bytes.
 const BATCH_BYTES: usize = 4 << 20;
 /// Engines read row groups in parallel and skip those that a filter excludes.
 const ROW_GROUP_ROWS: usize = 131_072;
@@ -30,7 +30,7 @@ const ROW_GROUP_ROWS: usize = 131_072;
 pub(crate) struct EncodedFile {
     /// The whole file.
     pub(crate) bytes: Bytes,
-    /// How many rows it has.
+    /// Number of rows.
     pub(crate) rows: u64,
 }
 
@@ -106,7 +106,7 @@ impl RowEncoder {
         })
     }
 
-    /// Adds a row: one value a stored column. `rowid` is needed where no column shows it.
+    /// Adds a row: one value per stored column. `rowid` is needed if no column shows it.
     ///
     /// # Errors
     ///
@@ -139,7 +139,7 @@ impl RowEncoder {
         }
     }
 
-    /// About how many bytes the file would have if it were finished now.
+    /// Approximate size of the file if it were finished now, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.writer.bytes_written() + self.writer.in_progress_size() + self.batch_bytes
     }
@@ -182,8 +182,8 @@ impl CellBuilder {
         }
     }
 
-    /// Adds a cell, which is of this builder's type or null, and says about how many bytes it
-    /// takes.
+    /// Adds a cell, which has this builder's type or is null, and returns its approximate size in
+    /// bytes.
     fn append(&mut self, cell: Cell<'_>) -> usize {
         match (self, cell) {
             (Self::Long(builder), Cell::Long(value)) => builder.append_value(value),

@@ -1,4 +1,4 @@
-//! The column of exact values: what no typed column can hold, as JSON that people can read.
+//! The column of exact values, which holds what no typed column can, as readable JSON.
 //!
 //! `{"3":{"integer":"9223372036854775807"},"5":{"text_base64":"/w=="}}`: by field id, the storage
 //! class and the value. Numbers are strings, because many JSON readers round them.

@@ -1,4 +1,4 @@
-//! Which Iceberg column holds which SQLite column.
+//! The mapping of SQLite columns to Iceberg columns.
 //!
 //! A column gets the Iceberg type of its declared affinity. Two columns of our own follow the
 //! user's: the rowid where no column shows it, and the exact values that no typed column can hold.
@@ -70,7 +70,7 @@ impl ColumnKind {
 /// One column of an Iceberg schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Field {
-    /// Identifies the column for good: names may change.
+    /// The permanent id of the column, whose name may change.
     pub(crate) id: i32,
     /// The name that engines show.
     pub(crate) name: String,
@@ -87,7 +87,7 @@ pub(crate) struct FieldSet {
     pub(crate) fields: Vec<Field>,
 }
 
-/// How rows of a table with a certain shape lie in files.
+/// The layout of a table's rows in files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layout {
     /// The stored columns in the table's order, each with its field id.
@@ -103,7 +103,7 @@ impl Layout {
     ///
     /// # Panics
     ///
-    /// When there is not one id a column.
+    /// When the number of ids differs from the number of columns.
     pub(crate) fn new(shape: &TableShape, ids: &[i32]) -> Self {
         assert_eq!(shape.columns.len(), ids.len(), "every column of {} has a field id", shape.name);
         let alias = match shape.key {
@@ -174,7 +174,7 @@ fn free_name(taken: &mut HashSet<String>, wanted: &str) -> String {
     name
 }
 
-/// The value of a typed column, as it lies in a file.
+/// The value of a typed column in a file.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Cell<'a> {
     Null,

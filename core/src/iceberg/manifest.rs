@@ -20,7 +20,7 @@ use super::layout::{ColumnKind, FieldSet};
 use super::metadata::Version;
 use crate::error::{Error, Result};
 
-/// What a snapshot does with a file.
+/// The status of a file in a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileStatus {
     /// It adds the file.
@@ -32,7 +32,7 @@ pub(crate) enum FileStatus {
         /// The sequence number that it got there.
         sequence: i64,
     },
-    /// It no longer has this file of an earlier snapshot.
+    /// It removes this file of an earlier snapshot.
     Removed {
         /// The sequence number that the file had.
         sequence: i64,
@@ -42,7 +42,7 @@ pub(crate) enum FileStatus {
 /// A data file or a delete file of a snapshot.
 #[derive(Debug, Clone)]
 pub(crate) struct FileEntry {
-    /// What the snapshot does with it.
+    /// Its status in the snapshot.
     pub(crate) status: FileStatus,
     /// Its absolute URI.
     pub(crate) uri: String,
@@ -152,7 +152,7 @@ fn add_entry(
 ) -> Result<(), iceberg::Error> {
     let file = data_file(content, entry)?;
     match entry.status {
-        // Without a number of its own the file inherits the snapshot's.
+        // Without its own sequence number, the file inherits the snapshot's.
         FileStatus::Added => writer.add_file(file, -1),
         FileStatus::Existing { snapshot_id, sequence } => {
             writer.add_existing_file(file, snapshot_id, sequence, Some(sequence))
@@ -172,7 +172,7 @@ fn data_file(content: DataContentType, entry: &FileEntry) -> Result<DataFile, ic
         .map_err(|error| iceberg::Error::new(iceberg::ErrorKind::DataInvalid, error.to_string()))
 }
 
-/// Runs a future that has nothing to wait for, because everything is in memory.
+/// Runs a future that never waits, because everything is in memory.
 fn at_once<T>(future: impl Future<Output = T>) -> Result<T> {
     future
         .now_or_never()

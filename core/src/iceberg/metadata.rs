@@ -1,8 +1,7 @@
 //! A table's `metadata.json` (<https://iceberg.apache.org/spec/#table-metadata>).
 //!
-//! The document is written from our own state and read back by the iceberg crate before it leaves:
-//! the crate's builder gives columns new field ids and sorts by hash, and files of a table must
-//! keep their ids.
+//! The document is generated from our own state and validated by the iceberg crate: the crate's
+//! builder gives columns new field ids and sorts by hash, and files of a table must keep their ids.
 
 use bytes::Bytes;
 use iceberg::spec::TableMetadata;
@@ -14,7 +13,7 @@ use super::layout::FieldSet;
 use super::manifest::iceberg_schema;
 use crate::error::Result;
 
-/// What a snapshot did to its table.
+/// The operation of a snapshot on its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     /// It only added files.
@@ -58,12 +57,12 @@ pub(crate) struct Version {
     pub(crate) deletes: u64,
 }
 
-/// Everything that a table's metadata says.
+/// The contents of a table's metadata.
 #[derive(Debug)]
 pub(crate) struct TableDocument<'a> {
     /// The table's name in SQLite.
     pub(crate) name: &'a str,
-    /// Identifies the table for good.
+    /// The permanent id of the table.
     pub(crate) uuid: Uuid,
     /// The absolute URI below which its files lie.
     pub(crate) location: &'a str,

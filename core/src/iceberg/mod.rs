@@ -1,8 +1,8 @@
-//! Iceberg V2 files from rows, and rows from them: <https://iceberg.apache.org/spec/>.
+//! Iceberg V2 files to and from rows: <https://iceberg.apache.org/spec/>.
 //!
-//! Promises: what [`RowEncoder`] is given, [`read_rows`] gives back bit for bit; every table that
-//! is described here is read by any Iceberg engine as typed columns. Everything is a function from
-//! memory to memory. Must not know: SQLite, the bucket, where a file is kept or why a row changed.
+//! Promises: [`read_rows`] returns exactly what [`RowEncoder`] was given, bit for bit; any Iceberg
+//! engine can read the tables as typed columns. All functions work in memory. Must not know:
+//! SQLite, the bucket, where files are stored, why rows changed.
 
 mod decode;
 mod deletes;
@@ -21,7 +21,7 @@ pub(crate) use metadata::{Operation, TableDocument, Version, write_metadata};
 
 use crate::error::Error;
 
-/// A failure while files are made from rows in memory: only a bug or a lack of memory can cause it.
+/// An error while files are created in memory, which only a bug or a lack of memory can cause.
 fn encode_error(what: &str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     let cause = cause.into();
     Error::internal(format!("cannot write {what}: {cause}")).with_source(cause)

@@ -1,4 +1,4 @@
-//! Which column of a table is which column of its Iceberg table, over renames and additions.
+//! Maps the columns of a table to those of its Iceberg table, across renames and additions.
 
 use super::table::TableBase;
 use crate::change::{Column, TableShape};
@@ -10,7 +10,7 @@ pub(super) struct Columns {
     pub(super) ids: Vec<i32>,
     pub(super) last_column_id: i32,
     pub(super) schema_id: i32,
-    /// Whether the schema is another one than the base's.
+    /// Whether the schema differs from the base's.
     pub(super) changed: bool,
     /// Columns from this one on are new.
     pub(super) added_from: usize,
@@ -28,7 +28,8 @@ impl Columns {
     /// everything in between.
     ///
     /// Only `RENAME COLUMN` and `ADD COLUMN` leave rows alone, and neither moves a column, so
-    /// columns correspond by position. `None` when that can't be: the table is another one then.
+    /// columns correspond by position. `None` if that is impossible, because it is a different
+    /// table.
     pub(super) fn evolve(base: &TableBase, shape: &TableShape) -> Option<Self> {
         let same_type = |(old, new): (&Column, &Column)| {
             old.declared == new.declared && old.affinity == new.affinity

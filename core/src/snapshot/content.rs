@@ -1,4 +1,4 @@
-//! Which rows a table's new files hold, and which old files stay.
+//! Chooses the rows of a table's new files, and the old files to keep.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(super) struct Content {
     pub(super) keep: Vec<bool>,
     /// New files.
     pub(super) added: Vec<NewFile>,
-    /// Rows of files that stay that are gone now, by the file's key.
+    /// Newly deleted rows in kept files, by the file's key.
     pub(super) gone: BTreeMap<Arc<str>, RoaringBitmap>,
 }
 
@@ -38,8 +38,8 @@ pub(super) fn everything(
 
 /// Whether some row that is not in `keys` has a value in a column from `added_from` on.
 ///
-/// Iceberg V2 knows no default for a column that old files lack: it is NULL there. A column that
-/// was added with another default makes all rows be written again.
+/// Iceberg V2 has no default for a column that old files lack: it is NULL there. A column with
+/// another default requires all rows to be rewritten.
 pub(super) fn fills_new_columns(
     db: &Database,
     shape: &TableShape,
@@ -50,7 +50,8 @@ pub(super) fn fills_new_columns(
         return Ok(false);
     }
     let mut fills = None;
-    // A default is the same in all old rows, so the first one tells; the error only ends the scan.
+    // A default is the same in all old rows, so the first one decides; the error only ends the
+    // scan.
     let ended = db.scan(&shape.name, &mut |rowid, values| {
         if keys.contains_row(shape, rowid, values) {
             return Ok(());
@@ -64,8 +65,8 @@ pub(super) fn fills_new_columns(
     }
 }
 
-/// The content that differs from the base in the rows with `keys` only, or `None` when only writing
-/// everything is sure or cheaper.
+/// The content that differs from the base only in the rows with `keys`; `None` if a full rewrite is
+/// required or cheaper.
 pub(super) fn changed(
     db: &Database,
     base: &TableBase,
@@ -149,9 +150,9 @@ impl Files {
         Some(files)
     }
 
-    /// SQLite may take keys with different bytes for equal (NOCASE, 1 and 1.0). A row under such a
-    /// related key is replaced when its own key is among the changed ones too; otherwise nobody
-    /// knows here, and `None` has everything written.
+    /// SQLite may treat keys with different bytes as equal (NOCASE, 1 and 1.0). A row under such a
+    /// related key is replaced if its own key is also among the changed ones; otherwise it is
+    /// unknown, and `None` causes a full rewrite.
     fn locate_primary(&mut self, base: &TableBase, keys: &BTreeSet<KeyBytes>) -> Option<()> {
         let mut related = Vec::new();
         for key in keys {
@@ -176,7 +177,7 @@ impl Files {
         }
     }
 
-    /// Which files are merged into the new one.
+    /// The files to merge into the new one.
     fn choose(&self, base: &TableBase, keys: &KeySet) -> Vec<bool> {
         let candidate = |(data, dead): (&super::table::DataFile, &RoaringBitmap)| Candidate {
             bytes: data.file.bytes,
@@ -245,8 +246,8 @@ fn push_rowids(
     Ok(true)
 }
 
-/// The same for a `WITHOUT ROWID` table. Rows are told apart by the key that they have now, because
-/// two changed keys may lead to one row.
+/// The same for a `WITHOUT ROWID` table. Rows are distinguished by their current key, because two
+/// changed keys may refer to one row.
 fn push_primary(
     db: &Database,
     shape: &TableShape,

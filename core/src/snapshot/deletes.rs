@@ -1,4 +1,4 @@
-//! A table's delete files: which stay, and what the new one says.
+//! Chooses the delete files of a table to keep, and the contents of a new one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ pub(super) type Positions = BTreeMap<Arc<str>, RoaringBitmap>;
 
 /// What happens to a table's delete files.
 pub(super) struct DeleteChange {
-    /// Those that stay.
+    /// The files to keep.
     pub(super) kept: Vec<DeleteFile>,
-    /// Those that go.
+    /// The files to remove.
     pub(super) removed: Vec<FileRef>,
-    /// What a new one says, if there is one.
+    /// The contents of a new one, if there is one.
     pub(super) written: Option<Positions>,
 }
 
@@ -71,7 +71,7 @@ pub(super) fn revise(
     Ok(change)
 }
 
-/// What a delete of one row adds to a file, about.
+/// Approximate size of a deleted row in a file, in bytes.
 const BYTES_A_DELETE: u64 = 3;
 
 /// The file for these positions, of data files below `location`.

@@ -1,4 +1,4 @@
-//! What a database holds, small enough to be kept while another one is read.
+//! A digest of a database, to compare it with another one.
 
 use super::keys::encode;
 use crate::change::{Header, TableShape, ValueRef};
@@ -43,7 +43,7 @@ impl Digest {
         })
     }
 
-    /// What is not the same in `found`, in words without any value of a row; `None` when all is.
+    /// The first difference in `found`, described without values of rows; `None` if there is none.
     pub(crate) fn difference(&self, found: &Self) -> Option<String> {
         if self.header.schema != found.header.schema {
             return Some("the schema".to_owned());

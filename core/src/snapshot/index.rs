@@ -1,4 +1,4 @@
-//! Which row is at which position of a data file, in a few bytes a row.
+//! An index of the rows of a data file, in a few bytes per row.
 
 use roaring::{RoaringBitmap, RoaringTreemap};
 
@@ -12,9 +12,9 @@ const KEYS_KEPT_MAX: usize = 4096;
 /// The keys of a data file's rows by position.
 #[derive(Debug, Clone)]
 pub(super) enum RowIndex {
-    /// Not kept: the file is small and alone, and is written anew with every change.
+    /// No index: the file is small and the only one, and is rewritten with every change.
     None,
-    /// A rowid table: rows lie in order, so a row's position is its rowid's rank.
+    /// A rowid table: rows are in order, so a row's position is its rowid's rank.
     Rowids(RoaringTreemap),
     /// A `WITHOUT ROWID` table: sorted hashes of keys, the position of each, and the keys
     /// themselves where they are few.

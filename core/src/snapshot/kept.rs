@@ -1,8 +1,8 @@
-//! Until when a snapshot's files are certainly there.
+//! How long a snapshot's files are certain to exist.
 //!
 //! A sweep may remove a snapshot when a newer one has been complete for longer than the retention.
 //! A writer whose base is older than it believes (its memory is days old, others have written
-//! snapshots since) must not publish what shares files with it.
+//! snapshots since) must not publish a snapshot that shares files with it.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::limits::RETENTION_MIN;
 use crate::store::{Bucket, Entry, Key, Moment};
 
-/// Evidence that a snapshot, and everything that it shares with others, stays for some time.
+/// Evidence that a snapshot and its shared files exist for some time.
 ///
 /// It also holds for every snapshot that is published on top of that one: whatever replaces it
 /// replaces that one too.
@@ -28,7 +28,7 @@ pub(crate) struct Kept {
 
 impl Kept {
     /// Looks in the bucket whether `base` has been replaced, and since when. One listing request.
-    /// `None` when it may be gone, now or soon.
+    /// `None` if it may be deleted now or soon.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Which snapshots an object has.
+//! Lists the snapshots of an object.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::id::ObjectId;
 use crate::store::{Bucket, Entry, Key};
 
-/// How many lines a listing asks for at once: what S3 gives at most.
+/// Number of entries per page of a listing: the maximum of S3.
 pub(super) const PAGE: usize = 1000;
 
 /// A complete snapshot, as a listing shows it.
@@ -47,8 +47,8 @@ pub(crate) async fn list(bucket: &dyn Bucket, prefix: &Key) -> Result<Vec<Snapsh
 ///
 /// # Errors
 ///
-/// `Corrupt`, naming the key, when it is missing or not what it must be; `Unavailable` or
-/// `StoreRefused` from the bucket.
+/// `Corrupt`, naming the key, when it is missing or invalid; `Unavailable` or `StoreRefused` from
+/// the bucket.
 pub(crate) async fn read(
     bucket: &dyn Bucket,
     prefix: &Key,
@@ -70,8 +70,7 @@ pub(crate) async fn read(
     Ok(document)
 }
 
-/// All files below `snapshots/` by snapshot, complete or not. What has another name is not listed:
-/// it is not ours.
+/// All files below `snapshots/` by snapshot, complete or not. Files with other names are ignored.
 pub(super) async fn directories(
     bucket: &dyn Bucket,
     prefix: &Key,

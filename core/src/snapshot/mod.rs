@@ -1,13 +1,13 @@
 //! Snapshots: the state of an object as Iceberg tables in the bucket, and back.
 //!
 //! Promises: a restored database is the one that was written, bit for bit, or there is an error
-//! that names the key and what was expected; the cost of a snapshot follows what changed since its
-//! base; nothing that a kept snapshot reaches is deleted. Must not know: the log, leases, who owns
-//! an object. It is told which record a snapshot ends with, and takes no decision when to write.
+//! that names the key and what was expected; the cost of a snapshot depends on what changed since
+//! its base; no file that a kept snapshot reaches is deleted. Must not know: the log, leases,
+//! owners. It is told the last record of a snapshot, and does not decide when to write one.
 //!
-//! The way of a snapshot: a [`Tracker`] watches changes, [`Tracker::plan`] encodes files from the
+//! The life of a snapshot: a [`Tracker`] watches changes, [`Tracker::plan`] encodes files from the
 //! database, [`upload`] and [`publish`] put them into the bucket, [`fetch`] and [`Fetched::decode`]
-//! read them back, a [`Sweeper`] removes what nobody needs.
+//! read them back, a [`Sweeper`] deletes unneeded files.
 
 mod columns;
 mod content;
@@ -47,8 +47,8 @@ pub(crate) use tracker::Tracker;
 use crate::error::{Error, ErrorKind};
 use crate::store::StoreError;
 
-/// What a store's failure means for a snapshot: nothing is lost, it can be tried again, unless the
-/// store refuses for good.
+/// Translates a store's error for a snapshot: nothing is lost and it can be retried, unless the
+/// store refuses permanently.
 fn store_error(error: StoreError) -> Error {
     let kind = match error {
         StoreError::Refused { .. } => ErrorKind::StoreRefused,

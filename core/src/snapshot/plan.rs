@@ -1,5 +1,5 @@
-//! A snapshot that is ready to be uploaded: files in memory, and what the tracker must know when
-//! they are in the bucket.
+//! A snapshot that is ready for upload: files in memory, and the tracker's state for when they are
+//! in the bucket.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::limits::KEY_BYTES_MAX;
 use crate::sqlite::Database;
 use crate::store::Key;
 
-/// What a plan must be told.
+/// The input of a plan.
 #[derive(Debug, Clone)]
 pub(crate) struct PlanContext<'a> {
     /// The object.
@@ -34,7 +34,7 @@ pub(crate) struct PlanContext<'a> {
     pub(crate) now_ms: i64,
     /// A fresh random id.
     pub(crate) uuid: Uuid,
-    /// How far engines can go back in a table's own history, at most.
+    /// Maximum age of the states of a table's own history.
     pub(crate) retention: Duration,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Plan {
     pub(super) prefix: Key,
     pub(super) files: Vec<(Key, Bytes)>,
     pub(super) tables: Vec<PlannedTable>,
-    /// Until when what it shares with its base is there; `None` also when it has no base.
+    /// How long its shared files exist; `None` also without a base.
     pub(super) kept: Option<Kept>,
 }
 

@@ -1,4 +1,4 @@
-//! A plan into the bucket.
+//! Uploads and publishes a plan.
 
 use std::time::Duration;
 
@@ -13,22 +13,21 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{REQUEST_IN_FLIGHT_MAX, RETENTION_MIN, STORE_RETRY_PAUSE, STORE_TRIES};
 use crate::store::{Bucket, Key, Moment, StoreError};
 
-/// How many files are sent at the same time.
+/// Number of concurrent uploads.
 const UPLOADS_MAX: usize = 8;
 
-/// A plan that is older than this is not published: its own files may have been taken for those of
-/// a failed upload.
+/// Maximum age of a plan: an older plan's files may have been treated as those of a failed upload.
 const PLAN_AGE_MAX: Duration = Duration::from_secs(30 * 60);
 
 const _: () =
     assert!(PLAN_AGE_MAX.as_secs() + REQUEST_IN_FLIGHT_MAX.as_secs() < RETENTION_MIN.as_secs());
 
-/// Sends the plan's files. Nobody sees them before [`publish`].
+/// Uploads the plan's files. They are invisible before [`publish`].
 ///
 /// # Errors
 ///
-/// `Unavailable` or `StoreRefused` from the bucket. What was sent is found and removed later;
-/// sending again is fine.
+/// `Unavailable` or `StoreRefused` from the bucket. Uploaded files are found and removed later; a
+/// retry is safe.
 pub(crate) async fn upload(bucket: &dyn Bucket, plan: &Plan) -> Result<()> {
     // Keys are unique to the plan, so putting the same bytes again does no harm and needs no
     // condition.
@@ -43,7 +42,7 @@ pub(crate) async fn upload(bucket: &dyn Bucket, plan: &Plan) -> Result<()> {
         .map_err(store_error)
 }
 
-/// Where a snapshot is published.
+/// The destination of a snapshot.
 pub(crate) struct Target<'a> {
     /// The bucket.
     pub(crate) bucket: &'a dyn Bucket,
@@ -54,10 +53,10 @@ pub(crate) struct Target<'a> {
 /// Makes the uploaded plan a snapshot. `record_hash` is the hash of the last record in it, which
 /// must be certain to exist; `begun` is a moment before the first of its files was sent.
 ///
-/// What the plan shares with its base, and its own files, must certainly be there when its
-/// description arrives, or no sweep would know that they are needed. So that is one request that is
-/// never repeated by anybody else, sent while there is time for it to be late; and when its answer
-/// shows that this process was frozen meanwhile, the description is taken back.
+/// The plan's shared files and its own files must exist when its description arrives, otherwise a
+/// sweep would not know that they are needed. So the description is a single request without
+/// retries, sent early enough to be late; if its response shows that this process was frozen
+/// meanwhile, the description is deleted again.
 ///
 /// # Errors
 ///
@@ -77,7 +76,7 @@ pub(crate) async fn publish(
     loop {
         check(to, plan, begun, REQUEST_IN_FLIGHT_MAX)?;
         let created = match to.bucket.create(&key, bytes.clone()).await {
-            // Nobody else uses this key, so it is our own; or there was a conflict, and the store
+            // Only this plan uses the key, so it is our own; or there was a conflict, and the store
             // did nothing.
             Err(exists @ StoreError::Exists { .. }) => {
                 to.bucket.get(&key).await.and_then(|found| found.map(drop).ok_or(exists))

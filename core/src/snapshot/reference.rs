@@ -1,4 +1,4 @@
-//! Where a snapshot's files are.
+//! Keys of a snapshot's files.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::store::Key;
 pub(crate) struct SnapshotRef {
     /// The sequence number of the last record in it.
     pub(crate) sequence: u64,
-    /// Tells snapshots apart that end with the same record.
+    /// Distinguishes snapshots that end with the same record.
     pub(crate) uuid: Uuid,
 }
 

@@ -1,4 +1,4 @@
-//! A snapshot back into a database.
+//! Restores a database from a snapshot.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(crate) struct Fetched {
     files: HashMap<Arc<str>, Bytes>,
 }
 
-/// Gets every file that `document` names, all at the same time up to a limit.
+/// Fetches all files that `document` names, concurrently up to a limit.
 ///
 /// # Errors
 ///
@@ -69,7 +69,7 @@ impl Fetched {
     }
 
     /// The database as it was, and the tracker that continues from there. CPU only; takes about a
-    /// third of a second a million rows.
+    /// third of a second per million rows.
     ///
     /// # Errors
     ///

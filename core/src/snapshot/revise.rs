@@ -1,4 +1,4 @@
-//! One table's part of a snapshot: what it was in the base, what changed, what it is now.
+//! A table's part of a snapshot: its state in the base, the changes, and the new state.
 
 use std::sync::Arc;
 
@@ -22,11 +22,11 @@ use crate::iceberg::{
 };
 use crate::sqlite::Database;
 
-/// How many states of a table engines can go back to. Each costs about 700 bytes in every snapshot
-/// that changes the table.
+/// Maximum number of states of a table that engines can read. Each costs about 700 bytes in every
+/// snapshot that changes the table.
 const VERSIONS_MAX: usize = 8;
 
-/// What is the same for all tables of a snapshot.
+/// Context shared by all tables of a snapshot.
 #[derive(Debug)]
 pub(super) struct Surroundings<'a> {
     pub(super) directory: SnapshotRef,

@@ -1,4 +1,4 @@
-//! The sums of what a log holds beyond an object's newest snapshot: they say when the next one is
+//! Sums over the records since an object's newest snapshot, which determine when the next one is
 //! due.
 
 use crate::change::Changes;

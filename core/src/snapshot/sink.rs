@@ -1,21 +1,21 @@
-//! Rows into data files: cut at a size, with the index of each.
+//! Writes rows into data files of limited size, with an index of each.
 
 use super::index::{IndexBuilder, RowIndex};
 use crate::change::{TableShape, ValueRef};
 use crate::error::{Error, Result};
 use crate::iceberg::{EncodedFile, Layout, RowEncoder};
 
-/// A data file gets no larger than about this, so that large tables are sent and fetched in
+/// Approximate maximum size of a data file, in bytes, so that large tables are transferred in
 /// parallel and merged in parts.
 pub(super) const FILE_BYTES_TARGET: usize = 32 << 20;
 
-/// A data file that is not in the bucket yet.
+/// A data file before its upload.
 pub(super) struct NewFile {
     pub(super) encoded: EncodedFile,
     pub(super) index: RowIndex,
 }
 
-/// Takes the rows of one table in the order of their keys.
+/// Accepts the rows of a table in the order of their keys.
 pub(super) struct RowSink<'a> {
     shape: &'a TableShape,
     layout: Layout,

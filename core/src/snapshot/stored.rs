@@ -1,4 +1,4 @@
-//! `snapshot.json`, as it is stored: types of their own, a version, and a checksum over the body's
+//! The stored form of `snapshot.json`: separate types, a version, and a checksum over the body's
 //! bytes.
 //!
 //! `{"format":1,"blake3":"…","body":{…}}`. docs/FORMAT.md describes every field; what these types
@@ -23,7 +23,7 @@ use crate::store::Key;
 /// The only version of the format so far.
 const FORMAT: u32 = 1;
 
-/// What `snapshot.json` says.
+/// The contents of `snapshot.json`.
 #[derive(Debug, Clone)]
 pub(crate) struct Document {
     /// Which snapshot this is.

@@ -1,9 +1,9 @@
-//! Removing what no kept snapshot reaches.
+//! Deletes files that no kept snapshot reaches.
 //!
 //! A snapshot is kept while it is the newest, and for the retention after a newer one replaced it:
-//! so every state of that time can be gone back to, and a writer that was slow has time to find out
-//! that it is no longer alone. Of older snapshots those files stay that a kept one shares, and
-//! those that engines reach through the history of a kept table.
+//! so every state of that time can be read, and a slow writer has time to find out that it is no
+//! longer alone. Of older snapshots those files stay that a kept one shares, and those that engines
+//! reach through the history of a kept table.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
@@ -30,9 +30,9 @@ pub(crate) struct Swept {
     pub(crate) files: usize,
 }
 
-/// An object's snapshots as a listing showed them, and what may be done about that.
+/// An object's snapshots according to a listing, and operations on them.
 ///
-/// The listing may be hours old when something is removed: what it shows to be unneeded stays
+/// The listing may be hours old when something is removed: files that it shows to be unneeded stay
 /// unneeded, because a snapshot is only published on a base that is certainly kept (see
 /// [`Kept`](super::Kept)), and no key is ever used twice.
 pub(crate) struct Sweeper<'a> {

@@ -23,7 +23,7 @@ pub(super) struct FileRef {
     pub(super) bytes: u64,
     /// The checksum of its content.
     pub(super) blake3: blake3::Hash,
-    /// How many rows it has.
+    /// Number of rows.
     pub(super) rows: u64,
     /// The Iceberg snapshot that added it.
     pub(super) added_by: i64,

@@ -1,4 +1,4 @@
-//! Between what is stored and what the program works with.
+//! Converts between stored types and the program's types.
 
 use std::sync::Arc;
 
