@@ -4,12 +4,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-/// The time, as far as this program can know it.
+/// The clock of this process.
 ///
 /// Leases compare durations on one machine only; no two machines' clocks are ever compared.
 pub trait Clock: Send + Sync + 'static {
-    /// Time since a fixed moment in this process; never goes back. It should go on while the
-    /// machine is suspended, and may stand still then.
+    /// Time since a fixed moment in this process; never goes back. It should continue while the
+    /// machine is suspended, but may stop.
     fn monotonic(&self) -> Duration;
 
     /// Milliseconds since 1970-01-01T00:00:00Z by the machine's clock; may jump.
@@ -19,7 +19,7 @@ pub trait Clock: Send + Sync + 'static {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
-/// A source of random bytes that can't be guessed or repeated.
+/// A source of unpredictable random bytes.
 pub trait Random: Send + Sync + 'static {
     /// Sixteen random bytes.
     fn bytes16(&self) -> [u8; 16];
@@ -41,9 +41,9 @@ impl Instant {
     /// How long ago this was at most, for what gives *oneself* a right (a lease, a proof): by
     /// whichever clock says *longer*.
     ///
-    /// A monotonic clock can stand still while a virtual machine is paused, a wall clock can be set
-    /// back. A right that trusts the longer of both ends too early at worst, which costs
-    /// availability and never safety.
+    /// A monotonic clock can stop while a virtual machine is paused, and a wall clock can be set
+    /// back. A right that uses the longer of both ends too early at worst, which affects
+    /// availability but not safety.
     pub fn elapsed_at_most(self, clock: &dyn Clock) -> Duration {
         let wall = Duration::from_millis(
             u64::try_from(clock.wall_ms().saturating_sub(self.wall_ms)).unwrap_or(0),
@@ -54,8 +54,8 @@ impl Instant {
     /// How long ago this was at least, for what gives a right against *others* (taking over,
     /// deleting): by the monotonic clock alone.
     ///
-    /// A wall clock that is set forward must not end another's right. A monotonic clock may stand
-    /// still, which makes one wait too long.
+    /// A wall clock that is set forward must not end another's right. A monotonic clock may stop,
+    /// which only prolongs the wait.
     pub fn elapsed_at_least(self, clock: &dyn Clock) -> Duration {
         clock.monotonic().saturating_sub(self.monotonic)
     }

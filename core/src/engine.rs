@@ -1,4 +1,4 @@
-//! The whole way of a request, from an object's name to a durable response.
+//! Takes a request from an object's name to a durable response.
 
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,8 +38,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// `StoreRefused` when the store does not keep the promises that correctness rests on;
-    /// `Unavailable` when it can't be reached; `Invalid` for settings that contradict each other.
+    /// `StoreRefused` when the store lacks properties that correctness depends on; `Unavailable`
+    /// when it can't be reached; `Invalid` for contradictory settings.
     pub async fn start(
         app: App,
         tenant: Tenant,
@@ -65,14 +65,13 @@ impl Engine {
     }
 
     /// Answers a request to `object`: waits for its turn, runs the handler in a transaction, and
-    /// lets the response out when everything it changed or could have seen is in the bucket. `at`
-    /// runs it on a former state, which can't be changed.
+    /// returns the response once everything that it changed or could have read is in the bucket.
+    /// `at` runs it on an earlier state, which is read-only.
     ///
     /// # Errors
     ///
-    /// What the handler failed with, and the kinds of [`ErrorKind`] that concern the store, the
-    /// owner and the limits. Except for `Unknown`, an error means that nothing of the request
-    /// remains.
+    /// The handler's error, and the kinds of [`ErrorKind`] about the store, the owner and the
+    /// limits. Except for `Unknown`, an error means that the request was rolled back.
     pub async fn fetch(
         &self,
         object: &ObjectId,
@@ -82,7 +81,7 @@ impl Engine {
         self.inner.fetch(object, at, request).await
     }
 
-    /// Answers a request that another server has sent here because it believes that this one owns
+    /// Answers a request that another server forwarded here because it believes that this one owns
     /// `object`.
     pub async fn receive(&self, object: &ObjectId, journey: Journey, request: Request) -> Received {
         if self.is_stopping() {
@@ -100,8 +99,8 @@ impl Engine {
         if way.is_declined() { Received::NotOwner } else { Received::Answered(answer) }
     }
 
-    /// Whether a request for `object` that another server offers should be sent: this process owns
-    /// the object, or takes it over now.
+    /// Whether another server should forward a request for `object`: this process owns the object,
+    /// or takes it over now.
     pub async fn admits(&self, object: &ObjectId) -> bool {
         let Ok(activation) = self.activations().get(object) else { return true };
         !self.is_stopping() && Turn::may_take(&activation).await
@@ -129,11 +128,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Completes when nothing is under way that answered requests have left behind: snapshots, work
-    /// given to [`Context::wait_until`](crate::Context::wait_until), and deliveries of messages.
-    /// Deliveries that failed and wait for their next try are not waited for. Platforms that freeze
-    /// a process between requests wait for this first; nothing is lost when they do not: the log
-    /// has every message, and other processes look for those that were left.
+    /// Completes when the background work of answered requests is done: snapshots, work in
+    /// [`Context::wait_until`](crate::Context::wait_until), and deliveries of messages, except for
+    /// failed deliveries that wait for a retry. Platforms that freeze a process between requests
+    /// wait for this first. Otherwise nothing is lost either: the log has all messages, and other
+    /// processes find undelivered ones.
     pub async fn settle(&self) {
         let (background, deliveries) = (&self.runtime().background, &self.runtime().deliveries);
         while !(background.is_idle() && deliveries.is_idle()) {
@@ -142,14 +141,14 @@ impl Engine {
         }
     }
 
-    /// Ends gracefully, within `deadline`: refuses new requests, finishes what runs, writes what is
-    /// due, and releases every object.
+    /// Shuts down within `deadline`: refuses new requests, finishes running ones, writes due
+    /// snapshots, and releases all objects.
     pub async fn shutdown(&self, deadline: Duration) {
         self.inner.stopping.store(true, Ordering::Release);
         shutdown(self.activations(), deadline).await;
     }
 
-    /// The classes that this engine serves.
+    /// The classes of this engine.
     pub fn app(&self) -> &App {
         &self.runtime().app
     }
@@ -185,7 +184,7 @@ impl Host for Inner {
             return Err(Error::new(ErrorKind::Busy, "the server is stopping")
                 .with_retry_after(Duration::from_secs(1)));
         }
-        // What the request takes is charged until its response is there.
+        // The request's memory is charged until its response is complete.
         let _account = request.extensions().get::<Account>().cloned();
         let request = prepare(self.runtime(), object, request).await?;
         if let Some(at) = at {
@@ -234,7 +233,7 @@ impl Host for Inner {
 }
 
 impl Listener for Inner {
-    /// What has no place in memory here gets none.
+    /// Objects without an entry in memory get none.
     fn hear(&self, object: &ObjectId, holding: &Holding, news: News) {
         if let Some(activation) = self.activations.existing(object) {
             activation.hear(holding, news);

@@ -1,5 +1,5 @@
-//! The one public error. Its kind says what the caller can do next; the HTTP status is chosen at
-//! the edge, not here.
+//! The public error type. Its kind says what the caller can do next; the edge chooses the HTTP
+//! status.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,40 +10,39 @@ use crate::store::StoreError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The request is wrong and will stay wrong: correct it.
+    /// The request is invalid: correct it.
     Invalid,
-    /// Nothing has that name.
+    /// The name does not exist.
     NotFound,
-    /// The caller has not proven who it is.
+    /// The caller is not authenticated.
     Unauthenticated,
-    /// The caller may not touch this.
+    /// The caller has no permission.
     Forbidden,
-    /// What is there forbids it: a name that is taken, a state that does not fit.
+    /// The request conflicts with the current state, such as a name that is taken.
     Conflict,
-    /// The idempotency key stands for another request: take a new key.
+    /// The idempotency key was used for another request: use a new key.
     KeyReused,
-    /// Another writer won. What this request did is undone; it may be sent again.
+    /// Another writer won. The request was rolled back and may be retried.
     Fenced,
     /// The input is larger than a limit.
     TooLarge,
-    /// The sender of the request's body was too slow; nothing was done.
+    /// The client sent the body too slowly; nothing was done.
     TooSlow,
-    /// Too many requests; wait.
+    /// Too many requests: wait before the next one.
     RateLimited,
-    /// Another server owns the object, or this one has too much to do; wait and send again.
+    /// Another server owns the object, or this one is overloaded: retry later.
     Busy,
-    /// The store can't be reached. The outcome is known: nothing was written.
+    /// The store can't be reached; nothing was written.
     Unavailable,
-    /// The store did not answer with proof: the write may or may not be in the log. Read before
-    /// sending again.
+    /// The outcome is unknown: the write may or may not be in the log. Read before retrying.
     Unknown,
-    /// The handler ran over its time; nothing was written.
+    /// The handler ran out of time; nothing was written.
     TimedOut,
-    /// The object has reached its size limit; nothing was written.
+    /// The object reached its size limit; nothing was written.
     Full,
     /// Stored bytes are missing or damaged. The message names the key.
     Corrupt,
-    /// The store breaks a promise that correctness rests on; it is refused.
+    /// The store lacks a property that correctness depends on.
     StoreRefused,
     /// The handler failed or panicked; nothing was written.
     Handler,
@@ -51,7 +50,7 @@ pub enum ErrorKind {
     Internal,
 }
 
-/// An error with a sentence for people, a stable code for programs, and optional details.
+/// An error with a message for people, a stable code for programs, and optional details.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -59,19 +58,19 @@ struct Inner {
     code: &'static str,
     message: String,
     details: Option<serde_json::Value>,
-    /// What a client is told instead of the message and the details.
+    /// The message for clients, in place of the message and the details.
     told: Option<&'static str>,
     retry_after: Option<Duration>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    /// The sentence or the details name keys, the store or its address.
+    /// Whether the message or the details contain keys, the store or its address.
     tells_of_store: bool,
 }
 
-/// The result of everything that can fail in this crate.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error of `kind` with a sentence for people. The code is the kind's usual one
+    /// An error of `kind` with a message for people and the default code of the kind
     /// ([`Error::with_code`] changes it).
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let tells_of_store = matches!(kind, ErrorKind::Corrupt | ErrorKind::StoreRefused);
@@ -88,79 +87,79 @@ impl Error {
         }))
     }
 
-    /// The request is wrong: [`ErrorKind::Invalid`].
+    /// An error for an invalid request: [`ErrorKind::Invalid`].
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Invalid, message)
     }
 
-    /// Nothing has that name: [`ErrorKind::NotFound`].
+    /// An error for a name that does not exist: [`ErrorKind::NotFound`].
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::NotFound, message)
     }
 
-    /// What is there forbids it: [`ErrorKind::Conflict`].
+    /// An error for a conflict with the current state: [`ErrorKind::Conflict`].
     pub fn conflict(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Conflict, message)
     }
 
-    /// Stored bytes under `key` are not what they must be: [`ErrorKind::Corrupt`].
+    /// An error for damaged bytes under `key`: [`ErrorKind::Corrupt`].
     pub fn corrupt(key: impl fmt::Display, what: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Corrupt, format!("{key}: {what}"))
             .with_details(serde_json::json!({ "key": key.to_string() }))
     }
 
-    /// The handler failed, for a reason of its own: [`ErrorKind::Handler`].
+    /// An error of a handler: [`ErrorKind::Handler`].
     pub fn handler(message: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Handler, message.to_string())
     }
 
-    /// A bug in this program: [`ErrorKind::Internal`].
+    /// An error for a bug in this program: [`ErrorKind::Internal`].
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Internal, message)
     }
 
-    /// The same error with another stable code (upper case, underscores).
+    /// Sets the stable code (upper case, underscores).
     #[must_use]
     pub fn with_code(mut self, code: &'static str) -> Self {
         self.0.code = code;
         self
     }
 
-    /// The same error with another sentence.
+    /// Sets the message.
     #[must_use]
     pub(crate) fn with_message(mut self, message: impl Into<String>) -> Self {
         self.0.message = message.into();
         self
     }
 
-    /// The same error with details for programs; never secrets.
+    /// Sets details for programs; never secrets.
     #[must_use]
     pub fn with_details(mut self, details: serde_json::Value) -> Self {
         self.0.details = Some(details);
         self
     }
 
-    /// The same error with the time after which trying again makes sense.
+    /// Sets the time after which a retry makes sense.
     #[must_use]
     pub fn with_retry_after(mut self, after: Duration) -> Self {
         self.0.retry_after = Some(after);
         self
     }
 
-    /// The same error, whose sentence or details name keys, the store or its address: whoever has
-    /// not proved who they are is told less.
+    /// Marks that the message or the details contain keys, the store or its address, which
+    /// unauthenticated callers do not see.
     #[must_use]
     pub fn telling_of_store(mut self) -> Self {
         self.0.tells_of_store = true;
         self
     }
 
-    /// Whether it names keys, the store or its address.
+    /// Whether it contains keys, the store or its address.
     pub fn tells_of_store(&self) -> bool {
         self.0.tells_of_store
     }
 
-    /// The same error with its cause.
+    /// Sets the cause.
     #[must_use]
     pub fn with_source(
         mut self,
@@ -170,8 +169,8 @@ impl Error {
         self
     }
 
-    /// The same error, whose message and details stay between the log and the object's class. A
-    /// client gets the kind, the code and `told` instead, unless the class passes the error on as
+    /// Keeps the message and the details for the log and the object's class. A client gets the
+    /// kind, the code and `told` instead, unless the class returns the error as
     /// [`Error::disclosed`].
     #[must_use]
     pub fn confidential(mut self, told: &'static str) -> Self {
@@ -179,16 +178,15 @@ impl Error {
         self
     }
 
-    /// The same error, as confidential as one whose message it repeats.
+    /// Makes the error as confidential as another one whose message it repeats.
     #[must_use]
     pub(crate) fn confidential_like(mut self, repeated: &Self) -> Self {
         self.0.told = repeated.0.told;
         self
     }
 
-    /// The same error, whose message and details a client may read. SQLite's messages name tables,
-    /// columns and pieces of statements; a class that wants its clients to see them says so by
-    /// this.
+    /// Allows clients to read the message and the details. SQLite's messages contain names of
+    /// tables and columns and parts of statements; a class uses this to show them to its clients.
     #[must_use]
     pub fn disclosed(mut self) -> Self {
         self.0.told = None;
@@ -205,34 +203,34 @@ impl Error {
         self.0.code
     }
 
-    /// The sentence for people.
+    /// The message for people.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// Details for programs, when there are any.
+    /// Details for programs, if there are any.
     pub fn details(&self) -> Option<&serde_json::Value> {
         self.0.details.as_ref()
     }
 
-    /// The sentence that a client gets: the message, unless that is [`Error::confidential`].
+    /// The message for clients: the error's message, unless it is [`Error::confidential`].
     pub fn public_message(&self) -> &str {
         self.0.told.unwrap_or(&self.0.message)
     }
 
-    /// The details that a client gets: none where the message is [`Error::confidential`].
+    /// The details for clients: none if the error is [`Error::confidential`].
     pub fn public_details(&self) -> Option<&serde_json::Value> {
         self.0.details.as_ref().filter(|_| self.0.told.is_none())
     }
 
-    /// When trying again makes sense, where that is known.
+    /// The time after which a retry makes sense, if known.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 }
 
 impl ErrorKind {
-    /// The kind's usual stable code.
+    /// The default code of the kind.
     pub fn code(self) -> &'static str {
         match self {
             Self::Invalid => "BAD_REQUEST",

@@ -1,18 +1,17 @@
-//! Where work is done that computes for long, so that it does not hold up the threads that
-//! everybody waits for.
+//! Runs long computations without blocking the threads that others wait for.
 
 use crate::limits::COMPUTE_BYTES_INLINE_MAX;
 
-/// Runs work that may compute for long without giving way.
+/// Runs work that may compute for long without yielding.
 ///
 /// The core calls it around every poll of a handler, and around restores. An implementation for a
-/// pool of threads makes sure that some threads always remain for everybody else (rule R8).
+/// thread pool ensures that some threads always remain for other work (rule R8).
 pub trait Executor: Send + Sync + 'static {
     /// Runs `work` to its end before it returns.
     fn run(&self, work: &mut dyn FnMut());
 }
 
-/// Runs work where it is called. Right for one thread, and for simulations.
+/// Runs work on the calling thread, for single-threaded programs and simulations.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Inline;
 
@@ -34,7 +33,7 @@ pub(crate) fn offload<T>(executor: &dyn Executor, work: impl FnOnce() -> T) -> T
     output.expect("an executor runs the work before it returns")
 }
 
-/// The same for work on so many bytes, where that is worth it.
+/// Runs work on so many bytes on the executor, if that is worth it.
 pub(crate) fn offload_bytes<T>(
     executor: &dyn Executor,
     bytes: usize,

@@ -1,4 +1,4 @@
-//! Who an object is, and where it lives in the bucket.
+//! Identities of objects, and their keys in the bucket.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,17 +7,16 @@ use crate::error::{Error, Result};
 use crate::segment::{escape, is_device, shorten, unescape};
 use crate::store::Key;
 
-/// The longest id, in bytes of UTF-8.
+/// Maximum length of an id, in bytes of UTF-8.
 pub const ID_BYTES_MAX: usize = 512;
-/// The longest class name, in bytes.
+/// Maximum length of a class name, in bytes.
 pub const CLASS_BYTES_MAX: usize = 64;
 
-/// The longest segment of a key that an id, an organisation or a tenant becomes, in bytes; most
-/// file systems allow 255.
+/// Maximum length of the key segment of an id, an organisation or a tenant, in bytes; most file
+/// systems allow 255.
 const SEGMENT_BYTES_MAX: usize = 200;
 
-/// How much of a long id stays readable, and how much of its hash follows, in bytes: no two ids of
-/// anybody's share a hash.
+/// Length of the readable part of a long id, and of the hash that follows, in bytes.
 const BEGINNING_BYTES: usize = 64;
 const HASH_DIGITS: usize = 64;
 
@@ -58,7 +57,7 @@ impl ObjectId {
         &self.class
     }
 
-    /// The id, as the user gave it.
+    /// The id as it was given.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -66,7 +65,7 @@ impl ObjectId {
     /// The key segments of this object below `do/`: the class, then the id.
     ///
     /// They have no upper-case letters, and those of different objects differ: some file systems
-    /// take `A` and `a` for the same.
+    /// treat `A` and `a` as the same.
     pub fn key_segments(&self) -> String {
         format!(
             "{}/{}",
@@ -75,8 +74,8 @@ impl ObjectId {
         )
     }
 
-    /// The object whose [`ObjectId::key_segments`] these are; `None` when they are no object's, or
-    /// a long id's, of which they have the hash only.
+    /// The object with these [`ObjectId::key_segments`]; `None` if they are invalid, or of a long
+    /// id, of which they contain only the hash.
     pub fn from_key_segments(segments: &str) -> Option<Self> {
         let (class, id) = segments.split_once('/')?;
         let object = Self::new(&class_of_segment(class), &unescape(id)?).ok()?;
@@ -96,7 +95,7 @@ impl fmt::Debug for ObjectId {
     }
 }
 
-/// Whether `text` can name a class.
+/// Whether `text` is a valid class name.
 pub fn is_class_name(text: &str) -> bool {
     let mut bytes = text.bytes();
     text.len() <= CLASS_BYTES_MAX
@@ -129,18 +128,18 @@ impl Tenant {
         Ok(Self { prefix: root.join("do"), outbox: root.join("outbox") })
     }
 
-    /// The key below which everything of this tenant's objects lives: `{org}/{tenant}/do`.
+    /// The prefix of all keys of this tenant's objects: `{org}/{tenant}/do`.
     pub fn prefix(&self) -> &Key {
         &self.prefix
     }
 
-    /// The key below which hints say which of this tenant's objects have messages to deliver:
+    /// The prefix of the markers of this tenant's objects with undelivered messages:
     /// `{org}/{tenant}/outbox`.
     pub(crate) fn outbox(&self) -> &Key {
         &self.outbox
     }
 
-    /// The key below which everything of `object` lives, and nothing else.
+    /// The prefix of all keys of `object`, and of no others.
     pub fn object_prefix(&self, object: &ObjectId) -> Key {
         self.prefix.join(object.key_segments())
     }

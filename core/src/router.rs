@@ -1,9 +1,8 @@
-//! Which object a request is for: a pure function of method, URI and headers.
+//! Routes requests to objects: a pure function of method, URI and headers.
 //!
 //! Promises: the same request always reaches the same object; an id is percent-decoded exactly
-//! once, wherever it was written; what the object gets to see of its own name was put there by the
-//! server, never by the client. Must not know: tenants, tokens, the server that received the
-//! request.
+//! once, wherever it is; an object sees its own name only from the server, never from the client.
+//! Must not know: tenants, tokens, the server that received the request.
 
 mod names;
 
@@ -26,10 +25,10 @@ pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id"
 /// What an id may not contain literally when it is the value of a header.
 const ESCAPED_IN_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
-/// How much of a wrong value is shown in an error.
+/// Maximum number of characters of an invalid value in an error.
 const QUOTED_CHARS_MAX: usize = 64;
 
-/// Which version of an object is read.
+/// The version of an object to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum At {
     /// The state after the record with this number.
@@ -38,7 +37,7 @@ pub enum At {
     TimeMs(i64),
 }
 
-/// Where a request goes.
+/// The destination of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Route {
     /// To an object.
@@ -47,11 +46,11 @@ pub enum Route {
     Health,
     /// `/ready`: whether the store can be used.
     Ready,
-    /// `/metrics`: figures for Prometheus.
+    /// `/metrics`: metrics for Prometheus.
     Metrics,
 }
 
-/// An object, and what it gets to see of the request.
+/// An object, and its view of the request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
     /// The object.
@@ -62,7 +61,7 @@ pub struct Target {
     pub at: Option<At>,
 }
 
-/// The classes that requests can name.
+/// The classes for routing.
 #[derive(Debug, Clone, Default)]
 pub struct Router {
     classes: BTreeSet<String>,
@@ -70,7 +69,7 @@ pub struct Router {
 }
 
 impl Router {
-    /// A router to `classes`, where requests that name none go to `default_class`.
+    /// A router for `classes`, with `default_class` for requests that do not name one.
     pub fn new<'a>(
         classes: impl IntoIterator<Item = &'a str>,
         default_class: Option<&str>,
@@ -86,7 +85,7 @@ impl Router {
         self.classes.iter().map(String::as_str)
     }
 
-    /// Where a request goes.
+    /// The destination of a request.
     ///
     /// A header `X-DO-ID` (or `X-DOTDO-ID`) names the id; the object then sees the whole path, and
     /// the class is that of `X-DO-Type` (or `X-DOTDO-Type`) or the default one. Without it the path

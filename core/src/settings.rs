@@ -6,49 +6,49 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::limits::{LEASE_MIN, RECORD_BYTES_MAX, RETENTION_MIN, TEMPORARY_BYTES_MIN};
 
-/// Everything that can be tuned. The default suits a server that has a few gigabytes and a store
-/// that answers in tens of milliseconds.
+/// The settings of the core. The defaults suit a server with a few gigabytes and a store that
+/// responds in tens of milliseconds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// When snapshots are written.
     pub checkpoint: Checkpoint,
     /// How this process owns the objects that it serves.
     pub ownership: Ownership,
-    /// How long an owner may answer from memory after its last append. Longer: fewer heartbeats and
-    /// a longer wait after a crash.
+    /// How long an owner may answer from memory after its last append. A longer time means fewer
+    /// renewals and a longer wait after a crash.
     pub lease_duration: Duration,
-    /// How long a commit may try to get a certain answer from the store before its requests are
-    /// told that the outcome is unknown.
+    /// Maximum time of a commit to get a definite result from the store; after it, the outcome is
+    /// unknown.
     pub commit_deadline: Duration,
-    /// How long a handler may run, from its turn to its response.
+    /// Maximum time of a handler, from its turn to its response.
     pub handler_time_max: Duration,
-    /// How long a request may wait for its object's turn before it is told to come again.
+    /// Maximum time that a request waits for its turn.
     pub turn_wait_max: Duration,
     /// How long snapshots and the records that they cover are kept. At least
-    /// [`crate::limits::RETENTION_MIN`]; longer reaches further back in time and costs storage.
+    /// [`crate::limits::RETENTION_MIN`]; a longer time reaches further back and costs more storage.
     pub retention: Duration,
-    /// How long the answer to a request with an idempotency key is kept. Longer: clients may send
-    /// it again for longer, and the objects are larger.
+    /// How long the response to a request with an idempotency key is kept. With a longer time,
+    /// clients can retry for longer, and objects are larger.
     pub idempotency_keep: Duration,
-    /// How often to look for objects whose messages nobody delivers, because the server that had
-    /// them has gone. Each look is a listing.
+    /// Interval of the search for objects with undelivered messages whose server has gone. Each
+    /// search is a listing.
     pub outbox_scan: Duration,
-    /// How many objects may stay in memory.
+    /// Maximum number of objects in memory.
     pub objects_max: usize,
-    /// How many bytes of memory objects, requests, restores and snapshots may take together. It is
-    /// taken before the work; what does not fit waits a little and is then refused. More: more
-    /// objects stay in memory, and larger ones fit.
+    /// Memory budget for objects, requests, restores and snapshots together, in bytes. Work
+    /// reserves memory before it starts; if there is not enough, it waits briefly and is then
+    /// refused. With more, more and larger objects fit.
     pub memory_bytes_max: u64,
-    /// How many bytes one object's database may have.
+    /// Maximum size of an object's database, in bytes.
     pub object_bytes_max: u64,
-    /// How many bytes one value or one row may have.
+    /// Maximum size of a value or a row, in bytes.
     pub row_bytes_max: u32,
-    /// How many bytes of memory SQL may take besides the database within one transaction: for
-    /// sorting and grouping, for intermediate results, and for what a rollback needs. At most an
-    /// eighth of `memory_bytes_max` counts. More: larger sorts, larger changes at once, and as much
-    /// memory for each object that does so at the same time.
+    /// Maximum memory of SQL besides the database within a transaction, in bytes: for sorting,
+    /// grouping, intermediate results, and rollback. It is capped at an eighth of
+    /// `memory_bytes_max`. With more, larger sorts and changes are possible, and each object may
+    /// use as much at the same time.
     pub temporary_bytes_max: u64,
-    /// Where other servers reach this one; a hint in the bucket.
+    /// The URL under which other servers reach this one; a hint in the bucket.
     pub address: Option<String>,
 }
 
@@ -70,21 +70,22 @@ pub enum Ownership {
 pub struct Checkpoint {
     /// Whether a response waits for a snapshot.
     pub mode: CheckpointMode,
-    /// The least time between two snapshots of an object. Default 60 s.
+    /// Minimum time between two snapshots of an object. Default 60 s.
     pub interval: Duration,
-    /// How many changed rows must have come together since the last one. Default 10.
+    /// Minimum number of changed rows since the last snapshot. Default 10.
     pub min_changes: u64,
-    /// A snapshot is due, whatever the interval, when the records since the last one have this many
-    /// bytes. Default 4 MiB.
+    /// Size of the records since the last snapshot that makes one due, whatever the interval.
+    /// Default 4 MiB.
     pub log_bytes: u64,
-    /// Likewise in records: a cold start fetches each of them. Default 500.
+    /// Number of records since the last snapshot that makes one due, whatever the interval; a cold
+    /// start fetches each of them. Default 500.
     pub log_records: u64,
 }
 
 /// Whether a response waits for a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckpointMode {
-    /// Snapshots are written behind the responses.
+    /// Snapshots are written in the background.
     Auto,
     /// Every response that changed something waits for a snapshot, whose uploads run beside the
     /// record's.
@@ -126,11 +127,11 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Whether the settings can work together.
+    /// Checks that the settings are consistent.
     ///
     /// # Errors
     ///
-    /// `Invalid`, naming the setting, what it is and what it must be.
+    /// `Invalid`, with the setting and what is expected.
     pub fn check(&self) -> Result<()> {
         let rules = [
             (

@@ -54,7 +54,7 @@ pub(crate) async fn prepare(
 ///
 /// # Errors
 ///
-/// What the handler fails with, `KeyReused`, and what the database fails with. The caller undoes
+/// What the handler fails with, `KeyReused`, and errors of the database. The caller undoes
 /// everything.
 pub(crate) async fn answer(
     activation: &Arc<Activation>,

@@ -1,4 +1,4 @@
-//! What users implement, and how their classes are named.
+//! The trait that users implement, and the classes of a program.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -10,26 +10,25 @@ use crate::id::is_class_name;
 use crate::object::body::{Request, Response};
 use crate::object::context::Context;
 
-/// A class of durable objects: one value of the type for each id that is in memory.
+/// A class of durable objects, with one value of the type per object in memory.
 ///
-/// `fetch` runs one request at a time, in one transaction on the object's own database. When it
-/// returns a response, everything it changed is in the bucket before the response leaves. When it
-/// returns an error, panics or overruns its time, nothing of it remains and the value is made anew:
-/// what must last belongs into the database, fields are a cache.
+/// `fetch` handles one request at a time, in one transaction on the object's own database. When it
+/// returns a response, everything that it changed is in the bucket before the response leaves. When
+/// it returns an error, panics or runs out of time, the transaction is rolled back and the value is
+/// created anew: keep durable state in the database, and use fields as a cache.
 pub trait DurableObject: Send + 'static {
-    /// Whether a handler gets the body of its request while it still arrives. Otherwise, and that
-    /// is the default, a request gets its turn when its body is here: then a slow sender holds
-    /// nobody up.
+    /// Whether the handler reads the body of a request while it arrives. By default a request gets
+    /// its turn when its body has arrived, so that a slow client holds nobody up.
     ///
-    /// A handler that reads a body as it comes keeps the object's turn meanwhile, so all others
-    /// wait for its sender, at most for the settings' time of a handler.
+    /// A handler that streams a body keeps the object's turn meanwhile, so all other requests wait
+    /// for its client, at most for the maximum time of a handler.
     const STREAMS_REQUESTS: bool = false;
 
     /// Answers one request.
     ///
     /// # Errors
     ///
-    /// Any error undoes what the handler did; its kind becomes the status of the answer.
+    /// Any error rolls the transaction back; its kind determines the status of the response.
     fn fetch(
         &mut self,
         request: Request,
@@ -58,13 +57,12 @@ impl App {
         Self::default()
     }
 
-    /// Adds the class `name`; `make` makes its value when an object comes into memory. The first
-    /// class is the default one.
+    /// Adds the class `name`; `make` creates the value when an object comes into memory. The first
+    /// class is the default.
     ///
     /// # Panics
     ///
-    /// When `name` is not a class name, or is taken already, also when it differs in upper and
-    /// lower case only.
+    /// When `name` is not a class name, or is taken already, or differs from another only in case.
     #[must_use]
     pub fn class<T: DurableObject>(
         mut self,
@@ -89,11 +87,11 @@ impl App {
         self
     }
 
-    /// Makes `name` the class of requests that name none.
+    /// Makes `name` the class for requests that do not name one.
     ///
     /// # Errors
     ///
-    /// `Invalid` when there is no such class.
+    /// `Invalid` when the class does not exist.
     pub fn with_default_class(mut self, name: &str) -> Result<Self> {
         if !self.classes.contains_key(name) {
             let known: Vec<&str> = self.class_names().collect();
@@ -115,16 +113,16 @@ impl App {
         self.classes.contains_key(name)
     }
 
-    /// The class of requests that name none; `None` in a program without classes.
+    /// The class for requests that do not name one; `None` in a program without classes.
     pub fn default_class(&self) -> Option<&str> {
         self.default_class.as_deref()
     }
 
-    /// Whether requests for `class` can be answered at all.
+    /// Checks that `class` exists.
     ///
     /// # Errors
     ///
-    /// `NotFound`, with the classes that there are.
+    /// `NotFound`, with the existing classes.
     pub(crate) fn check_class(&self, class: &str) -> Result<()> {
         self.known(class).map(|_| ())
     }
@@ -138,7 +136,7 @@ impl App {
     ///
     /// # Errors
     ///
-    /// `NotFound` for an unknown class; `Handler` when making the value panics.
+    /// `NotFound` for an unknown class; `Handler` when the constructor panics.
     pub(crate) fn make(&self, class: &str) -> Result<Box<dyn AnyObject>> {
         let make = &self.known(class)?.make;
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| make())).map_err(|_| {

@@ -1,4 +1,4 @@
-//! The body of a request or a response: whole or streamed.
+//! Bodies of requests and responses, complete or streamed.
 
 mod charged;
 
@@ -17,10 +17,10 @@ use crate::budget::{Account, weight_of_json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::UNCHARGED_BYTES_MAX;
 
-/// A request as an object sees it.
+/// A request to an object.
 pub type Request = http::Request<Body>;
 
-/// A response as an object gives it.
+/// A response of an object.
 pub type Response = http::Response<Body>;
 
 /// A response (200) with `value` as JSON.
@@ -38,8 +38,8 @@ pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Response> {
 
 /// The body of a [`Request`] or a [`Response`].
 ///
-/// Made from text, bytes or JSON it is whole; made by [`Body::new`] from any [`http_body::Body`] it
-/// streams.
+/// A body made from text, bytes or JSON is complete; [`Body::new`] makes a stream from any
+/// [`http_body::Body`].
 pub struct Body(Content, Option<Account>);
 
 enum Content {
@@ -53,7 +53,7 @@ impl Body {
         Self(Content::Whole(None), None)
     }
 
-    /// A body that streams what `body` gives.
+    /// A body that streams `body`.
     pub fn new<B>(body: B) -> Self
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -99,7 +99,7 @@ impl Body {
         }
     }
 
-    /// The body, unless it is a stream.
+    /// The complete body; `None` for a stream.
     pub(crate) fn whole(self) -> Option<Bytes> {
         match self.0 {
             Content::Whole(bytes) => Some(bytes.unwrap_or_default()),
@@ -107,7 +107,7 @@ impl Body {
         }
     }
 
-    /// The bytes of the body, unless it is a stream.
+    /// The bytes of a complete body; `None` for a stream.
     pub(crate) fn peek(&self) -> Option<&Bytes> {
         static EMPTY: Bytes = Bytes::new();
         match &self.0 {
@@ -137,7 +137,7 @@ impl Body {
     ///
     /// # Errors
     ///
-    /// `TooLarge` when the sender went over the server's limit, `Invalid` when it broke off.
+    /// `TooLarge` when it exceeds the server's limit, `Invalid` when it ends early.
     pub async fn bytes(self) -> Result<Bytes> {
         match self.0 {
             Content::Whole(bytes) => Ok(bytes.unwrap_or_default()),
@@ -160,10 +160,9 @@ impl Body {
     ///
     /// # Errors
     ///
-    /// Those of [`Body::bytes`], `Invalid` when it is not JSON of the wanted shape, and `Busy` or
-    /// `TooLarge` when there is no memory for it: what generic JSON values would take is charged,
-    /// as far as the request came from outside. A body of very many small values for a type that is
-    /// much smaller than those is read with [`Body::bytes`].
+    /// Those of [`Body::bytes`], `Invalid` when it is not JSON of the expected type, and `Busy` or
+    /// `TooLarge` when there is no memory for it: requests from outside are charged for generic
+    /// JSON values. For very many small values and a much smaller type, use [`Body::bytes`].
     pub async fn json<T: serde::de::DeserializeOwned>(self) -> Result<T> {
         self.json_within(u64::MAX).await
     }

@@ -1,4 +1,4 @@
-//! What a handler has in its hands: its identity, its database, other objects, and work for later.
+//! The context of a handler: its identity, its database, other objects, and background work.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,10 +22,10 @@ use crate::trace::{span, traced};
 
 /// Runs once the record that holds a request's changes is in the bucket.
 pub(crate) type AfterCommit = Box<dyn FnOnce() + Send>;
-/// Goes on after the response.
+/// Continues after the response.
 pub(crate) type Background = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The hands of a handler. It is lent to one request at a time.
+/// The context of a handler, which serves one request at a time.
 pub struct Context {
     object: ObjectId,
     host: Weak<dyn Host>,
@@ -33,39 +33,39 @@ pub struct Context {
     pub(crate) request: RequestState,
     /// The live claim of another process on this object.
     pub(crate) elsewhere: Option<Claim>,
-    /// The database is a former state: nobody waits for its turn.
+    /// Whether the database is an earlier state, for which there are no turns.
     pub(crate) is_past: bool,
 }
 
-/// The part of a [`Context`] that is new with each request.
+/// The part of a [`Context`] that is specific to a request.
 #[derive(Default)]
 pub(crate) struct RequestState {
     pub(crate) chain: CallChain,
     pub(crate) after_commit: Vec<AfterCommit>,
     pub(crate) wait_until: Vec<Background>,
-    /// The request's record gives the object up.
+    /// Whether the request's record releases the object.
     pub(crate) releases: bool,
     pub(crate) now_ms: i64,
-    /// The object that sent the message which this request is.
+    /// The object that sent this request as a message.
     pub(crate) sender: Option<ObjectId>,
-    /// The handler has sent a message.
+    /// Whether the handler has sent a message.
     pub(crate) sent: bool,
-    /// The handler has called another object, which may keep what it did.
+    /// Whether the handler has called another object, whose changes may remain.
     pub(crate) called: Arc<AtomicBool>,
-    /// Held while the handler runs; what outlives it can tell by its absence.
+    /// Held while the handler runs, so that tasks that outlive it can detect its end.
     pub(crate) running: Arc<Handling>,
 }
 
-/// What a running handler shares with what it has handed out.
+/// State that a running handler shares with values that it has handed out.
 #[derive(Debug, Default)]
 pub(crate) struct Handling {
-    /// Its transaction has changes of other requests that are in no record yet.
+    /// Whether its transaction has changes of other requests that are not in a record yet.
     pub(crate) shared: bool,
-    /// It wanted to tell others of what it sees: it must run in a transaction of its own.
+    /// Whether it called others and must therefore run in its own transaction.
     pub(crate) alone: AtomicBool,
 }
 
-/// The objects whose handlers wait for this request, outermost first; travels in the request's
+/// The objects whose handlers wait for this request, outermost first; part of the request's
 /// extensions.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CallChain {
@@ -86,33 +86,35 @@ impl Context {
         }
     }
 
-    /// Which object this is.
+    /// The identity of this object.
     pub fn id(&self) -> &ObjectId {
         &self.object
     }
 
-    /// The object's SQLite database. All of a request is one transaction.
+    /// The object's SQLite database. Each request is one transaction.
     pub fn sql(&mut self) -> Sql<'_> {
         Sql::new(&mut self.database)
     }
 
-    /// Keys and values, kept in a table of the same database.
+    /// The object's key-value store, which is a table in its database.
     pub fn storage(&mut self) -> Storage<'_> {
         Storage::new(&mut self.database)
     }
 
-    /// The object that sent this request by [`Context::send`]; `None` when it is a request of a
-    /// client, or of an object that waits for the answer. Nobody else can pretend to be it.
+    /// The object that sent this request with [`Context::send`]; `None` for a request of a client,
+    /// or of an object that waits for the response. It can't be forged.
     pub fn sender(&self) -> Option<&ObjectId> {
         self.request.sender.as_ref()
     }
 
-    /// When the request got its turn, in milliseconds since 1970, by the server's clock.
+    /// The time at which the request got its turn, in milliseconds since 1970 by the server's
+    /// clock.
     pub fn now_ms(&self) -> i64 {
         self.request.now_ms
     }
 
-    /// Runs `body`; when it returns an error, what it changed is undone and the request goes on.
+    /// Runs `body` in a savepoint: if it returns an error, its changes are rolled back and the
+    /// request continues.
     ///
     /// # Errors
     ///
@@ -121,14 +123,15 @@ impl Context {
         savepoint(self, |context| &mut context.database, body)
     }
 
-    /// The object `id` of `class`, to send it requests.
+    /// The object `id` of `class`, for calls to it.
     ///
-    /// A call leaves this object although the handler may still fail: the other object keeps what
-    /// it did. Make such calls repeatable, or, when no answer is needed, use [`Context::send`].
+    /// A call is not part of the transaction: if the handler fails later, the other object's
+    /// changes remain. Make such calls idempotent, or, if you need no response, use
+    /// [`Context::send`].
     ///
     /// # Errors
     ///
-    /// `Invalid` when the class or id is not one.
+    /// `Invalid` when the class or the id is invalid.
     pub fn object(&self, class: &str, id: &str) -> Result<RemoteObject> {
         let target = ObjectId::new(class, id)?;
         let CallChain { objects, holder } = &self.request.chain;
@@ -148,20 +151,19 @@ impl Context {
     /// Sends `request` to the object `id` of `class` as a message: once this request's changes are
     /// in the bucket, and not at all if it fails.
     ///
-    /// The message is stored with those changes (in the table `_dotdo_outbox`) and delivered behind
-    /// the response, by whichever server has this object then, until the receiver's handler has
-    /// returned a response, whatever its status. The receiver takes it exactly once, and takes the
-    /// messages of one sender in the order in which they were sent. A message that its receiver's
-    /// handler fails on is tried again, at last once a minute, and those after it to the same
-    /// receiver wait. The handler finds out who sent it by [`Context::sender`].
+    /// The message is stored with those changes (in the table `_dotdo_outbox`) and delivered after
+    /// the response by the server that then owns this object, until the receiver's handler has
+    /// returned a response with any status. The receiver accepts it exactly once, and accepts the
+    /// messages of one sender in the order in which they were sent. If the receiver's handler
+    /// fails, the message is retried, eventually once a minute, and later ones to the same receiver
+    /// wait. The handler finds the sender in [`Context::sender`].
     ///
-    /// It inserts a row: what SQL's `last_insert_rowid()` says of a row of yours must be read
-    /// before.
+    /// It inserts a row, so read SQL's `last_insert_rowid()` of your own row before.
     ///
     /// # Errors
     ///
-    /// `NotFound` when no class has that name; `Invalid` when the id is not one or the body is a
-    /// stream; `TooLarge` when the message is longer than 1 MiB.
+    /// `NotFound` when the class does not exist; `Invalid` when the id is invalid or the body is a
+    /// stream; `TooLarge` when the message is larger than 1 MiB.
     pub fn send(&mut self, class: &str, id: &str, request: Request) -> Result<()> {
         let receiver = ObjectId::new(class, id)?;
         self.host()?.check(&receiver)?;
@@ -175,41 +177,41 @@ impl Context {
         Ok(())
     }
 
-    /// Makes sure that this process holds the object, for the length of a lease from now on: other
-    /// processes that try to write it get an error meanwhile, or send their requests here. Every
-    /// record of this process renews it. Costs a record, unless the object is held already.
+    /// Ensures that this process holds the object for the duration of a lease: other processes that
+    /// try to write get an error meanwhile, or forward their requests here. Every record of this
+    /// process renews the lease. Costs a record, unless the object is already held.
     ///
-    /// Writes need no token, they are fenced anyway. It is for work that takes several requests,
-    /// and for other systems that want a number that grows with every owner.
+    /// Writes need no token, because they are fenced anyway. The token is for work that spans
+    /// several requests, and for other systems that need a number that grows with every owner.
     ///
     /// # Errors
     ///
     /// `Busy` (code `OWNED_ELSEWHERE`) when another process holds it: `details` has `holder`,
-    /// `address` and `until`. `Fenced` when another was faster; what the store fails with.
+    /// `address` and `until`. `Fenced` when another process was faster; errors of the store.
     pub async fn acquire_fencing_token(&mut self) -> Result<FencingToken> {
         self.host()?.acquire_token(&self.object, self.elsewhere.as_ref()).await
     }
 
-    /// Gives the object up with this request's record: the next owner waits for nothing. Does
-    /// nothing when the request fails.
+    /// Releases the object with this request's record, so that the next owner does not wait. Does
+    /// nothing if the request fails.
     ///
     /// # Errors
     ///
-    /// `Fenced` (code `TOKEN_OVER`) when the token is not this process's any more.
+    /// `Fenced` (code `TOKEN_OVER`) when the token has expired.
     pub fn release_fencing_token(&mut self, token: FencingToken) -> Result<()> {
         self.host()?.check_token(&self.object, token)?;
         self.request.releases = true;
         Ok(())
     }
 
-    /// Runs `work` once everything this request changed is in the bucket; not at all if the request
-    /// fails. Best effort: a crash in between loses it.
+    /// Runs `work` once everything that this request changed is in the bucket; not at all if the
+    /// request fails. Best effort: a crash in between loses it.
     pub fn after_commit(&mut self, work: impl FnOnce() + Send + 'static) {
         self.request.after_commit.push(Box::new(work));
     }
 
-    /// Goes on with `work` after the response, once everything this request changed is in the
-    /// bucket; not at all if the request fails. A graceful shutdown waits for it.
+    /// Runs `work` after the response, once everything that this request changed is in the bucket;
+    /// not at all if the request fails. A shutdown waits for it.
     pub fn wait_until(&mut self, work: impl Future<Output = ()> + Send + 'static) {
         self.request.wait_until.push(Box::pin(work));
     }
@@ -226,33 +228,32 @@ pub struct RemoteObject {
     caller: ObjectId,
     chain: CallChain,
     called: Arc<AtomicBool>,
-    /// The handler that got this value; once it has ended, nobody in the chain waits any more.
+    /// The handler that got this value; once it has ended, the chain no longer waits.
     handler: Weak<Handling>,
     host: Weak<dyn Host>,
     at: Option<At>,
 }
 
 impl RemoteObject {
-    /// Which object this is.
+    /// The identity of this object.
     pub fn id(&self) -> &ObjectId {
         &self.target
     }
 
-    /// The object as it was: requests run on its former state and can't change it.
+    /// The object at an earlier time: requests run on that state and can't change it.
     #[must_use]
     pub fn at(mut self, at: At) -> Self {
         self.at = Some(at);
         self
     }
 
-    /// Sends `request` and waits for the response, which is durable when it comes.
+    /// Sends `request` and waits for the response, which is durable when it arrives.
     ///
     /// # Errors
     ///
     /// `Invalid` when the target waits for this very call (code `CALL_CYCLE`) or the chain of calls
     /// is too long; `Busy` (code `CALL_DEADLOCK`) when the target waits, in another request, for an
-    /// object that waits for this call; otherwise what the target's handler or the store failed
-    /// with.
+    /// object that waits for this call; otherwise errors of the target's handler or the store.
     pub async fn fetch(&self, mut request: Request) -> Result<Response> {
         let chain = match self.handler.upgrade() {
             Some(handler) if handler.shared => {
@@ -280,11 +281,10 @@ impl RemoteObject {
         }
         let host = self.host.upgrade().ok_or_else(stopping)?;
         if !chain.objects.is_empty() {
-            // What the handler tells the other object may rest on what earlier requests have
-            // changed here.
+            // The request may depend on changes of earlier requests here.
             host.durable(&self.caller).await?;
         }
-        // A former state is nobody's to wait for.
+        // An earlier state has no turn to wait for.
         let holder = chain.holder.as_ref().filter(|_| self.at.is_none());
         let calling = holder
             .map(|holder| host.begin_call(holder, &self.target, self.handler.clone()))
@@ -292,8 +292,8 @@ impl RemoteObject {
         self.called.store(true, Ordering::Relaxed);
         let extensions = request.extensions_mut();
         extensions.insert(chain);
-        // A message that was passed on is a request like any other, and what a client sent is this
-        // object's when it passes it on.
+        // A forwarded message is an ordinary request, and a forwarded client's request becomes this
+        // object's.
         extensions.remove::<Delivery>();
         let identity = Identity::of_call(&self.caller, extensions.get());
         extensions.insert(identity);

@@ -1,5 +1,5 @@
-//! What objects need of the program that they live in: other objects, the delivery of their
-//! messages, and the fencing token.
+//! The interface of objects to their host: other objects, delivery of messages, and the fencing
+//! token.
 //!
 //! A [`Context`](crate::Context) holds this port and does not keep alive what is behind it.
 
@@ -14,35 +14,34 @@ use crate::lease::{Claim, FencingToken};
 use crate::object::body::{Request, Response};
 use crate::router::At;
 
-/// Says that a call waits for its answer, for as long as it lives.
+/// Registers a waiting call until it is dropped.
 pub(crate) type Calling = Box<dyn Any + Send>;
 
-/// The program around the objects.
+/// The host of objects.
 #[async_trait]
 pub(crate) trait Host: Send + Sync {
-    /// Whether `object` is one that can be served here.
+    /// Checks that `object` can be served here.
     ///
     /// # Errors
     ///
     /// `NotFound` when its class is unknown, `Invalid` when its keys would be too long.
     fn check(&self, object: &ObjectId) -> Result<()>;
 
-    /// Sends `request` to `object`, or to what it was `at` some time, and waits for the response.
+    /// Sends `request` to `object`, optionally as of `at`, and waits for the response.
     ///
     /// # Errors
     ///
-    /// What the object's handler or the store fails with.
+    /// Errors of the object's handler or the store.
     async fn fetch(&self, object: &ObjectId, at: Option<At>, request: Request) -> Result<Response>;
 
-    /// Waits until everything is in the bucket that earlier requests to `object` have changed in
-    /// this process.
+    /// Waits until all changes of earlier requests to `object` in this process are in the bucket.
     ///
     /// # Errors
     ///
-    /// What the record failed with.
+    /// The error of the record.
     async fn durable(&self, object: &ObjectId) -> Result<()>;
 
-    /// Notes that `handler`, which has the turn of `from`, waits for an answer of `to`.
+    /// Registers that `handler`, which has the turn of `from`, waits for a response of `to`.
     ///
     /// # Errors
     ///
@@ -54,7 +53,7 @@ pub(crate) trait Host: Send + Sync {
         handler: Weak<dyn Any + Send + Sync>,
     ) -> Result<Calling>;
 
-    /// Delivers the messages of `sender`, behind whatever goes on.
+    /// Delivers the messages of `sender` in the background.
     fn deliver(&self, sender: &ObjectId);
 
     /// Makes sure that this process holds `object`, whose handler is running, for the length of a

@@ -1,20 +1,17 @@
-//! Who sends a request, as far as there is proof: what tells one caller's stored answers from
-//! another's.
+//! The authenticated identity of a caller, which separates stored responses of different callers.
 //!
-//! It is a one-way hash of a name or of a token, never the thing itself: it goes into the object's
-//! database and from server to server. It travels in a request's extensions, which no client can
-//! reach.
+//! It is a one-way hash of a name or a token, because it is stored in the object's database and
+//! sent between servers. It is part of a request's extensions, which clients can't set.
 
 use std::fmt;
 
 use crate::id::ObjectId;
 
-/// What the hashes are derived for. Never change them: whoever sends a request again would be
-/// somebody else.
+/// Contexts of key derivation. Never change them, because retries would get another identity.
 const CONTEXT: &str = "dotdo 2026-11 callers";
 const CALL: &str = "object";
 
-/// Somebody who has proved who they are.
+/// An authenticated caller.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Identity([u8; 32]);
 
@@ -27,12 +24,12 @@ impl Identity {
         Self(*hasher.finalize().as_bytes())
     }
 
-    /// The identity whose [`Identity::to_hex`] this is; `None` when it is none's.
+    /// Parses the result of [`Identity::to_hex`]; `None` if it is invalid.
     pub fn from_hex(hex: &str) -> Option<Self> {
         blake3::Hash::from_hex(hex).ok().map(|hash| Self(*hash.as_bytes()))
     }
 
-    /// 64 characters that stand for it between servers.
+    /// The form between servers: 64 characters.
     pub fn to_hex(&self) -> String {
         blake3::Hash::from_bytes(self.0).to_hex().to_string()
     }

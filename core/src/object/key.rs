@@ -6,11 +6,11 @@ use http::{HeaderMap, HeaderName};
 use crate::error::{Error, Result};
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 
-/// Names a request, so that sending it again does not do it again.
+/// A key that identifies a request, so that a retry is not executed again.
 pub const IDEMPOTENCY_KEY_HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The key that the headers give, if they give one. Without quotation marks it is taken for the
-/// same key, because many clients send none.
+/// The key in the headers, if there is one. Quotation marks are optional, because many clients omit
+/// them.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What users implement and touch.
+//! The interface for users' classes.
 
 mod app;
 mod body;

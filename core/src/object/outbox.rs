@@ -1,9 +1,9 @@
 //! Messages between objects: the outbox in the sender's database, the inbox in the receiver's.
 //!
-//! A message gets a number that its sender never gives again. Messages to one receiver are
-//! delivered in the order of their numbers, and the receiver remembers, in the very transaction in
-//! which it takes a message, the highest number of that sender. So whatever comes again is known,
-//! for good, at the cost of one row for each sender.
+//! A message has a number that its sender never reuses. Messages to one receiver are delivered in
+//! the order of their numbers, and the receiver stores the highest number of each sender in the
+//! transaction that accepts the message. So duplicates are detected forever, at the cost of one row
+//! per sender.
 
 use std::collections::BTreeSet;
 
@@ -31,19 +31,19 @@ const CREATE_INBOX: &str = "CREATE TABLE IF NOT EXISTS _dotdo_inbox (
         from_class TEXT NOT NULL, from_id TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (from_class, from_id)
     ) WITHOUT ROWID";
 
-/// How many messages to one receiver are taken from the outbox together, and about how many bytes.
+/// Maximum number of messages to one receiver that are read from the outbox at once, and their
+/// approximate size in bytes.
 const TAKEN_AT_ONCE: usize = 16;
 const TAKEN_BYTES: usize = MESSAGE_BYTES_MAX;
 
-/// How much of a failure's sentence the outbox keeps.
+/// Maximum length of an error message in the outbox.
 const ERROR_CHARS_MAX: usize = 300;
 
 /// Numbers begin at the microseconds of 1970 and stay below this: no clock may use them up.
 const NUMBER_BY_CLOCK_MAX: i64 = 1 << 60;
 
-/// Says that a request is the delivery of a message. It travels in the request's extensions, which
-/// no client can reach; a server that passes a delivery on to another one must authenticate itself
-/// there.
+/// Marks a request as the delivery of a message. It is part of the request's extensions, which
+/// clients can't set; a server that forwards a delivery must authenticate itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// The object that sent the message.
@@ -52,7 +52,7 @@ pub struct Delivery {
     pub number: u64,
 }
 
-/// A message that waits in the outbox.
+/// A message in the outbox.
 #[derive(Debug, Clone)]
 pub(crate) struct Letter {
     pub(crate) number: i64,
@@ -64,12 +64,12 @@ pub(crate) struct Letter {
     body: Vec<u8>,
 }
 
-/// What became of messages.
+/// The outcome of deliveries.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settled {
-    /// Their receivers took them.
+    /// Delivered messages.
     pub(crate) delivered: Vec<i64>,
-    /// These must be tried again, and why.
+    /// Messages to retry, with the error.
     pub(crate) failed: Vec<(i64, String)>,
 }
 
@@ -77,8 +77,8 @@ pub(crate) struct Settled {
 ///
 /// # Errors
 ///
-/// `TooLarge` beyond the limit of a message; `Invalid` when its body is a stream; what the database
-/// fails with.
+/// `TooLarge` beyond the limit of a message; `Invalid` when its body is a stream; errors of the
+/// database.
 pub(crate) fn post(
     database: &mut Database,
     receiver: &ObjectId,
@@ -134,7 +134,7 @@ pub(crate) fn is_waiting(database: &mut Database) -> Result<bool> {
 /// How many messages are looked at together to find out whom they are for.
 const LOOKED_AT_ONCE: usize = 256;
 
-/// Whom messages are for, as far as somebody has looked.
+/// The receivers of messages that were found so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Receivers {
     /// In the order of their first messages.
@@ -145,7 +145,7 @@ pub(crate) struct Receivers {
     pub(crate) is_over: bool,
 }
 
-/// Whom the next messages after number `seen_to` are for. Each message is looked at once: its
+/// The receivers of the next messages after number `seen_to`. Each message is looked at once: its
 /// number is higher than those of all before.
 pub(crate) fn look_on(database: &mut Database, seen_to: i64) -> Result<Receivers> {
     if !exists(database, OUTBOX)? {
@@ -210,7 +210,7 @@ fn collect_for(
     Ok(())
 }
 
-/// Removes what was delivered, and notes what was not.
+/// Deletes delivered messages, and records failures.
 pub(crate) fn settle(database: &mut Database, settled: &Settled) -> Result<()> {
     if !exists(database, OUTBOX)? {
         return Ok(());
@@ -228,7 +228,7 @@ pub(crate) fn settle(database: &mut Database, settled: &Settled) -> Result<()> {
     Ok(())
 }
 
-/// Notes that a message has come; `false` when it has come before.
+/// Records a received message; `false` if it is a duplicate.
 pub(crate) fn take(database: &mut Database, delivery: &Delivery) -> Result<bool> {
     let (class, id) = (delivery.sender.class(), delivery.sender.id());
     let number =
@@ -248,7 +248,7 @@ pub(crate) fn take(database: &mut Database, delivery: &Delivery) -> Result<bool>
     Ok(true)
 }
 
-/// The answer to a message that has come before.
+/// The response to a duplicate message.
 pub(crate) fn taken_before() -> Response {
     let mut response = Response::new(Bytes::new().into());
     *response.status_mut() = http::StatusCode::ALREADY_REPORTED;

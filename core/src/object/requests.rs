@@ -1,7 +1,7 @@
-//! The answers of requests that may come again, in a table of the object's own database: an answer
-//! and what the request changed are committed together or not at all. A request may come again
-//! because its client gave it an idempotency key, or because a server that has passed it on got no
-//! answer.
+//! Stored responses of requests that may be retried, in a table of the object's own database: a
+//! response and the request's changes are committed together or not at all. A request may be
+//! retried by a client with an idempotency key, or by a server that forwarded it and got no
+//! response.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request};
@@ -24,34 +24,33 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS _dotdo_requests (
     );
     CREATE INDEX IF NOT EXISTS _dotdo_requests_time ON _dotdo_requests (time_ms)";
 
-/// A request deletes at most this many entries whose time is over.
+/// Maximum number of expired entries that a request deletes.
 const EXPIRED_AT_ONCE: u32 = 16;
 
-/// Says that an answer is the stored one.
+/// The header that marks a stored response.
 pub const IDEMPOTENCY_REPLAYED_HEADER: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// The status of an entry whose answer was not kept: no response has it.
+/// The status of an entry without a stored response.
 const NOT_KEPT: u16 = 0;
 
-/// Headers of a response that are not stored: they are secrets of a session, which don't belong
-/// into a bucket.
+/// Response headers that are not stored, because session secrets do not belong into a bucket.
 const NOT_STORED: [HeaderName; 2] =
     [header::SET_COOKIE, HeaderName::from_static("authentication-info")];
 
-/// Headers by which a class may know its callers, where the server does not.
+/// Headers by which a class may identify its callers.
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// What names a request for good: its key, and the hash of what it asks for. It travels in the
-/// request's extensions.
+/// Identifies a request: its key, and a hash of its content. It is part of the request's
+/// extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Keyed {
-    /// Whose key it is, and the key.
+    /// The caller, and the key.
     key: String,
     fingerprint: [u8; 32],
     is_attempt: bool,
 }
 
-/// A response whose body is here to its end.
+/// A response with a complete body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) head: http::response::Parts,
@@ -63,7 +62,7 @@ impl Keyed {
     ///
     /// # Errors
     ///
-    /// `Invalid` when what it has is no key.
+    /// `Invalid` when the key is invalid.
     pub(crate) fn key_of(head: &request::Parts) -> Result<Option<String>> {
         if head.method.is_safe() { Ok(None) } else { key(&head.headers) }
     }
@@ -82,7 +81,7 @@ impl Keyed {
         for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING] {
             part(head.headers.get(name).map_or(b"".as_slice(), HeaderValue::as_bytes));
         }
-        // The token of a caller whom the server knows may be renewed.
+        // The token of an authenticated caller may be rotated.
         let verified = identity.is_some();
         for name in [header::COOKIE, API_KEY, header::AUTHORIZATION].into_iter().take(if verified {
             2
@@ -103,7 +102,7 @@ impl Keyed {
         }
     }
 
-    /// A request that nobody but servers knows by this number.
+    /// A request with a number that only servers know.
     pub(crate) fn attempt(number: Uuid) -> Self {
         Self { key: format!("!/{}", number.simple()), fingerprint: [0; 32], is_attempt: true }
     }
@@ -114,12 +113,12 @@ impl Keyed {
     }
 }
 
-/// The stored answer to a request that was made at `since_ms` or later.
+/// The stored response to a request that was made at `since_ms` or later.
 ///
 /// # Errors
 ///
-/// `KeyReused` when the key stands for another request; `Unknown` (code `ANSWER_LOST`) when it was
-/// done and its answer was not kept.
+/// `KeyReused` when the key was used for another request; `Unknown` (code `ANSWER_LOST`) when it
+/// was executed and its response was not stored.
 pub(crate) fn recall(
     database: &mut Database,
     keyed: &Keyed,
@@ -151,12 +150,12 @@ pub(crate) fn recall(
     Ok(Some(response))
 }
 
-/// Stores the answer to a request that was made at `now_ms`, and lets go of some entries from
-/// before `since_ms`. `None`: that it was done, and nothing of its answer.
+/// Stores the response to a request that was made at `now_ms`, and deletes some entries from before
+/// `since_ms`. `None` stores only that it was executed.
 ///
 /// # Errors
 ///
-/// What the database fails with; `Full` when the object has no room for the answer.
+/// Errors of the database; `Full` when the object has no space for the response.
 pub(crate) fn keep(
     database: &mut Database,
     keyed: &Keyed,

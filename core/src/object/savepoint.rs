@@ -1,11 +1,11 @@
-//! A transaction inside a request's transaction.
+//! Savepoints within a request's transaction.
 
 use crate::error::Result;
 use crate::object::sql::Sql;
 use crate::sqlite::Database;
 
-/// Runs `body` on `holder`, which reaches the database by `database`; when it returns an error,
-/// what it changed is undone.
+/// Runs `body` on `holder`, which reaches the database by `database`; if it returns an error, its
+/// changes are rolled back.
 ///
 /// Savepoints of the same name nest: the innermost is meant.
 pub(super) fn savepoint<H, T>(

@@ -1,9 +1,9 @@
-//! The object's SQL database as users see it: statements in, rows out as types of theirs.
+//! The interface to the object's SQL database: statements in, rows out as users' types.
 //!
-//! A request is one transaction: everything that a handler executes is committed together or not at
-//! all. Foreign keys are on. What is refused: `ATTACH`, transactions by text (`SAVEPOINT` nests),
-//! temporary objects, `ANALYZE`, most pragmas, modules other than FTS5 and R-Tree, and writing to
-//! what begins with `_dotdo_`, which is dotdo's own and can be read.
+//! A request is one transaction: all statements of a handler are committed together or not at all.
+//! Foreign keys are on. Not allowed are `ATTACH`, `BEGIN` and `COMMIT` (`SAVEPOINT` works),
+//! temporary objects, `ANALYZE`, most pragmas, modules other than FTS5 and R-Tree, and writes to
+//! reserved names with `_dotdo_`, which are readable.
 
 mod decode;
 mod params;
@@ -21,7 +21,7 @@ use crate::change::{Value, ValueRef};
 use crate::sqlite::{Cursor, Database, Speaker};
 use crate::{Error, Result};
 
-/// The stable code of rows that are not what was asked for.
+/// The stable code for rows of an unexpected type.
 const SQL_ROWS: &str = "SQL_ROWS";
 
 /// The database of the object that handles a request.
@@ -30,12 +30,12 @@ pub struct Sql<'a> {
     speaker: Speaker,
 }
 
-/// The rows of one statement, read one by one or all together.
+/// The rows of a statement, to be read one by one or all at once.
 ///
 /// Rows become any type that serde can deserialize: a struct or a map by the columns' names, a
 /// tuple by their order, a scalar or an `Option` of one when there is a single column. Within a
 /// row, an `INTEGER` becomes an integer, a float or (0 and 1) a bool; a `REAL` a float; a `TEXT` a
-/// string or a unit variant, and, where a struct, map or list is wanted, it is parsed as JSON; a
+/// string or a unit variant, and, where a struct, map or list is expected, it is parsed as JSON; a
 /// `BLOB` a `Vec<u8>`; `NULL` a `None`.
 pub struct SqlCursor<'a> {
     cursor: Cursor<'a>,
@@ -52,28 +52,27 @@ impl<'a> Sql<'a> {
         Self { database, speaker: Speaker::Dotdo }
     }
 
-    /// Runs SQL. It may be several statements, which run one after the other; parameters belong to
-    /// the last one, and its rows are what the cursor reads. Its changes are made when this
-    /// returns, whether rows are read or not.
+    /// Runs one or more SQL statements. The parameters are for the last one, and the cursor reads
+    /// its rows. All changes are made when this returns, whether rows are read or not.
     ///
     /// Parameters are `[]`, a tuple, an array, a slice or a `Vec` of anything that is
     /// [`IntoValue`].
     ///
     /// # Errors
-    /// `Handler` with the code `SQL_ERROR` for a statement that SQLite does not accept or a
-    /// constraint that it violates, `SQL_REFUSED` for what an object may not do; `Full`, `TooLarge`
-    /// and `TimedOut` at the limits. After a `Full` or a `TimedOut`, SQLite may have rolled the
-    /// whole transaction back; then every later statement and the commit fail alike.
+    /// `Handler` with the code `SQL_ERROR` for an invalid statement or a violated constraint,
+    /// `SQL_REFUSED` for a statement that is not allowed; `Full`, `TooLarge` and `TimedOut` at the
+    /// limits. After a `Full` or a `TimedOut`, SQLite may have rolled the whole transaction back;
+    /// then every later statement and the commit fail alike.
     ///
-    /// SQLite's messages are for the class and the log: a client gets the code and a sentence
-    /// without names, unless the class passes the error on as [`Error::disclosed`].
+    /// SQLite's messages are for the class and the log: a client gets the code and a general
+    /// message, unless the class returns the error as [`Error::disclosed`].
     pub fn exec(self, sql: &str, params: impl IntoParams) -> Result<SqlCursor<'a>> {
         let cursor = self.database.exec_as(self.speaker, sql, params.into_params()?)?;
         let columns = cursor.column_names();
         Ok(SqlCursor { cursor, columns })
     }
 
-    /// The same database for one statement, to use this value again afterwards.
+    /// Borrows the database for one statement, so that this value can be used again.
     pub fn reborrow(&mut self) -> Sql<'_> {
         Sql { database: self.database, speaker: self.speaker }
     }
@@ -109,7 +108,7 @@ impl SqlCursor<'_> {
     ///
     /// # Errors
     /// As [`SqlCursor::next`]; `Handler` with the code `SQL_ROWS`, saying how many rows there are,
-    /// when there is not exactly one.
+    /// if there is not exactly one.
     pub fn one<T: DeserializeOwned>(&mut self) -> Result<T> {
         let Some(row) = self.next()? else { return Err(not_one(0)) };
         let mut count = 1;
@@ -119,7 +118,7 @@ impl SqlCursor<'_> {
         if count == 1 { Ok(row) } else { Err(not_one(count)) }
     }
 
-    /// The first row, when there is one.
+    /// The first row, if there is one.
     ///
     /// # Errors
     /// As [`SqlCursor::next`].
@@ -141,10 +140,9 @@ impl SqlCursor<'_> {
 
     /// All rows that were not read yet as JSON objects.
     ///
-    /// Integers are exact. Infinite reals, which JSON does not have, are the strings `"Infinity"`
-    /// and `"-Infinity"`. Blobs are strings in base64 (with padding). Text that is not UTF-8 has
-    /// U+FFFD where it is not. Text that holds JSON stays text. Of columns with the same name the
-    /// last counts.
+    /// Integers are exact. Infinite reals, which JSON lacks, are the strings `"Infinity"` and
+    /// `"-Infinity"`. Blobs are base64 strings with padding. Invalid UTF-8 becomes U+FFFD. Text
+    /// that contains JSON stays text. Of columns with the same name the last one wins.
     ///
     /// # Errors
     /// Those of [`Sql::exec`].
@@ -157,7 +155,7 @@ impl SqlCursor<'_> {
         Ok(rows)
     }
 
-    /// All rows that were not read yet, as SQLite has them.
+    /// All rows that were not read yet, as SQLite values.
     ///
     /// # Errors
     /// Those of [`Sql::exec`].
@@ -169,16 +167,15 @@ impl SqlCursor<'_> {
         Ok(rows)
     }
 
-    /// How many rows the last statement has looked at so far: the rows it gave out, or the rows
-    /// that its full scans of tables went over, when those are more. It is a lower bound: SQLite
-    /// does not count what an index found and the statement then skipped.
+    /// Number of rows that the last statement has read so far: the rows that it returned, or the
+    /// rows of its full table scans if those are more. It is a lower bound, because SQLite does not
+    /// count rows that an index found and the statement skipped.
     pub fn rows_read(&self) -> u64 {
         self.cursor.rows_read()
     }
 
-    /// How many rows the last statement has inserted, updated and deleted, those of triggers and
-    /// cascades included. A row that `REPLACE` pushes out counts too, as do the rows in which FTS5
-    /// and R-Tree keep their content.
+    /// Number of rows that the last statement has inserted, updated and deleted, including triggers
+    /// and cascades, rows that `REPLACE` removes, and the internal rows of FTS5 and R-Tree.
     pub fn rows_written(&self) -> u64 {
         self.cursor.rows_written()
     }
@@ -189,7 +186,7 @@ impl SqlCursor<'_> {
     }
 }
 
-/// Rows are not what was asked for.
+/// The error for rows of an unexpected type.
 fn mismatch(message: impl std::fmt::Display) -> Error {
     Error::handler(message).with_code(SQL_ROWS).confidential(
         "the rows in the object's database do not have the types that its class expects",

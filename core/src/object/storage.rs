@@ -1,4 +1,4 @@
-//! Keys and values for objects that need no schema: one table of the object's own database.
+//! A key-value store for objects without a schema: one table in the object's own database.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,26 +13,26 @@ use crate::sqlite::Database;
 /// The table that holds them; it is an ordinary table that SQL and Iceberg readers see.
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS _dotdo_kv (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID";
 
-/// The longest key, in bytes.
+/// Maximum length of a key, in bytes.
 const KEY_BYTES_MAX: usize = 2048;
 
-/// Keys and values; values are anything that serde can write as JSON.
+/// A key-value store, with values that serde can write as JSON.
 pub struct Storage<'a> {
     database: &'a mut Database,
 }
 
-/// Which keys [`Storage::list`] returns, in order of their bytes.
+/// The keys for [`Storage::list`], in the order of their bytes.
 #[derive(Debug, Clone, Default)]
 pub struct ListOptions {
-    /// Only keys that start so.
+    /// Only keys with this prefix.
     pub prefix: String,
-    /// Only keys from here on.
+    /// Only keys from this one on.
     pub start: Option<String>,
-    /// Only keys before this.
+    /// Only keys before this one.
     pub end: Option<String>,
-    /// At most this many.
+    /// Maximum number of keys.
     pub limit: Option<u32>,
-    /// Last key first.
+    /// Whether the last key comes first.
     pub reverse: bool,
 }
 
@@ -41,11 +41,11 @@ impl<'a> Storage<'a> {
         Self { database }
     }
 
-    /// The value under `key`; `None` when there is none.
+    /// The value under `key`; `None` if there is none.
     ///
     /// # Errors
     ///
-    /// `Invalid` when the value is not of the wanted shape.
+    /// `Invalid` when the value does not have the expected type.
     pub fn get<T: DeserializeOwned>(&mut self, key: &str) -> Result<Option<T>> {
         if !self.exists()? {
             return Ok(None);
@@ -56,7 +56,7 @@ impl<'a> Storage<'a> {
             .transpose()
     }
 
-    /// Puts `value` under `key`, replacing what was there.
+    /// Stores `value` under `key`, replacing an existing value.
     ///
     /// # Errors
     ///
@@ -75,11 +75,11 @@ impl<'a> Storage<'a> {
         Ok(())
     }
 
-    /// Removes `key`; whether there was one.
+    /// Deletes `key`; returns whether it existed.
     ///
     /// # Errors
     ///
-    /// What the database fails with.
+    /// Errors of the database.
     pub fn delete(&mut self, key: &str) -> Result<bool> {
         if !self.exists()? {
             return Ok(false);
@@ -95,7 +95,7 @@ impl<'a> Storage<'a> {
     ///
     /// # Errors
     ///
-    /// `Invalid` when a value is not of the wanted shape.
+    /// `Invalid` when a value does not have the expected type.
     pub fn list<T: DeserializeOwned>(&mut self, options: &ListOptions) -> Result<Vec<(String, T)>> {
         if !self.exists()? {
             return Ok(Vec::new());
@@ -115,7 +115,7 @@ impl<'a> Storage<'a> {
             .collect()
     }
 
-    /// Runs `body`; when it returns an error, what it changed is undone.
+    /// Runs `body`; if it returns an error, its changes are rolled back.
     ///
     /// # Errors
     ///
@@ -135,7 +135,7 @@ impl<'a> Storage<'a> {
         Sql::own(self.database)
     }
 
-    /// Whether anything was ever put; reading makes no table.
+    /// Whether the table exists, which reading does not create.
     fn exists(&mut self) -> Result<bool> {
         table::exists(self.database, "_dotdo_kv")
     }

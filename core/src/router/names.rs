@@ -1,5 +1,5 @@
-//! The headers that say which object a request is for, under all their names. Whoever reads them,
-//! takes them away, or lets them pass asks here, so that another name can't pass by any of them.
+//! The headers that name the object of a request, with all their aliases. All code that reads,
+//! removes or forwards them uses this module, so that no alias is missed.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 

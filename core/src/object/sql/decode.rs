@@ -1,4 +1,4 @@
-//! Rows as users' types, by serde.
+//! Deserialises rows to users' types with serde.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub(super) fn row<T: DeserializeOwned>(columns: &[String], row: &RowView<'_>) ->
     T::deserialize(RowDeserializer { columns, row }).map_err(|found| super::mismatch(found.0))
 }
 
-/// Why a row is not the type that was asked for.
+/// Why a row does not have the expected type.
 #[derive(Debug)]
 struct Mismatch(String);
 
@@ -191,7 +191,7 @@ impl ColumnDeserializer<'_> {
         seed.deserialize(self).map_err(with_name)
     }
 
-    /// A text where a structure is wanted is JSON.
+    /// A text is parsed as JSON if a structure is expected.
     fn json(&self) -> Option<Result<serde_json::Value, Mismatch>> {
         match self.value {
             ValueRef::Text(text) => {

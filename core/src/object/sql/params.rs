@@ -1,11 +1,11 @@
-//! What users may give as parameters.
+//! Parameters of statements.
 
 use std::borrow::Cow;
 
 use crate::change::Value;
 use crate::{Error, Result};
 
-/// Becomes one SQL value.
+/// A type that converts to one SQL value.
 ///
 /// `None` is NULL, a bool is 0 or 1, a NaN is NULL (SQLite has none), JSON is its text. An unsigned
 /// number beyond 2^63 - 1 is an error, because SQLite has no integer for it.
@@ -17,8 +17,8 @@ pub trait IntoValue {
     fn into_value(self) -> Result<Value>;
 }
 
-/// Becomes the parameters of a statement: `[]` or `()`, tuples and arrays up to 16, slices,
-/// vectors.
+/// A type that converts to the parameters of a statement: `[]` or `()`, tuples and arrays of up to
+/// 16 items, slices, vectors.
 pub trait IntoParams {
     /// The values in order.
     ///
