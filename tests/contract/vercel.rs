@@ -147,7 +147,7 @@ fn a_request_that_is_under_way_when_the_function_is_to_end_comes_to_its_own_end(
             gate.come(1).await;
             instance.signal(Signal::SIGTERM);
             eventually("the function says that it stops", || {
-                instance.stderr().contains("stopping")
+                instance.stderr().contains("shutting down")
             })
             .await;
             gate.open();

@@ -40,7 +40,7 @@ async fn a_server_that_stops_leaves_everything_in_order() {
     let running = load.start(&[&server]);
     load.goes_on(200).await;
     server.signal(Signal::SIGTERM);
-    logged(&server, "stopping").await;
+    logged(&server, "shutting down").await;
     running.stop().await;
     assert_eq!(server.wait().code(), Some(0), "{}", server.stderr());
 
@@ -75,7 +75,7 @@ async fn what_is_under_way_is_finished_and_nothing_new_begins() {
     proxy.delay(Duration::from_millis(1000));
     let under_way = send(&proxy, &http, server.url("/do/busy"), 2).await;
     server.signal(Signal::SIGTERM);
-    logged(&server, "stopping").await;
+    logged(&server, "shutting down").await;
     assert_eq!(
         append(&Client::new(), &server.url("/do/busy"), 1, 3).await,
         Outcome::Refused,
@@ -106,7 +106,7 @@ async fn a_second_signal_ends_a_server_at_once() {
     proxy.delay(Duration::from_secs(600));
     let under_way = send(&proxy, &http, server.url("/do/busy"), 2).await;
     server.signal(Signal::SIGTERM);
-    logged(&server, "stopping").await;
+    logged(&server, "shutting down").await;
     assert_eq!(server.terminate().code(), Some(1), "{}", server.stderr());
     assert_eq!(
         under_way.await.expect("it does not panic"),
@@ -133,7 +133,7 @@ async fn a_hang_up_ends_a_server_in_order_and_another_does_not_hurry_it() {
     proxy.delay(Duration::from_millis(1000));
     let under_way = send(&proxy, &http, server.url("/do/busy"), 2).await;
     server.signal(Signal::SIGHUP);
-    logged(&server, "stopping").await;
+    logged(&server, "shutting down").await;
     server.signal(Signal::SIGHUP);
     assert_eq!(
         under_way.await.expect("it does not panic"),

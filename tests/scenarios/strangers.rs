@@ -131,12 +131,12 @@ async fn who_has_no_token_hears_nothing_of_the_store() {
         .until(failed)
         .await
         .expect("it notices");
-    for word in ["state-of-mine", ".dotdo", "probe.json", "vanished", "folder"] {
+    for word in ["state-of-mine", ".dotdo", "probe.json", "is gone", "folder"] {
         assert!(!told.contains(word), "a stranger is told {word:?}: {told}");
     }
     assert!(told.contains("STORE_") && told.contains("requestId"), "{told}");
     // What a server writes to its log arrives a moment later than its answer.
-    let logged = || async { server.stderr().contains("vanished").then_some(()) };
+    let logged = || async { server.stderr().contains("is gone").then_some(()) };
     let logged =
         dotdo_tests::Deadline::in_seconds(crate::world::PATIENCE_SECONDS).until(logged).await;
     assert!(logged.is_some(), "the log says what happened: {}", server.stderr());

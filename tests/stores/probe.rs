@@ -41,7 +41,7 @@ async fn a_store_that_breaks_a_promise_is_refused_by_name() {
             verdict(&Liar::start(lie).await.config()).await.expect_err("a liar does not pass");
         assert_eq!(refusal.kind(), ErrorKind::StoreRefused, "{lie:?}: {refusal}");
         assert!(
-            refusal.message().starts_with("the store s3://promises is refused: "),
+            refusal.message().starts_with("the store s3://promises can't be used: "),
             "{lie:?}: {refusal}"
         );
         assert!(refusal.message().contains(sentence), "{lie:?}: {refusal}");

@@ -121,8 +121,10 @@ pub(crate) async fn a_request_that_is_under_way_when_the_program_is_to_end_is_an
         gate.come(1).await;
         program.signal(Signal::SIGTERM);
         if on.abilities().ends_in_order {
-            eventually("the program says that it stops", || program.stderr().contains("stopping"))
-                .await;
+            eventually("the program says that it stops", || {
+                program.stderr().contains("shutting down")
+            })
+            .await;
         }
         gate.open();
     };
