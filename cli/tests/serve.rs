@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use self::server::{Server, dotdo, folder, outcome};
 
 #[test]
-fn it_serves_on_loopback_and_stops_in_order_when_asked() {
+fn it_serves_on_loopback_and_shuts_down_on_a_signal() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let folder = folder();
         let mut server = Server::start(dotdo(folder.path()).arg("--port=0"));
@@ -54,7 +54,7 @@ fn what_was_acknowledged_is_there_after_kill_9() {
 }
 
 #[test]
-fn the_state_is_where_the_strongest_source_says() {
+fn the_source_with_the_highest_precedence_sets_the_storage() {
     let folder = folder();
     std::fs::write(folder.path().join("dotdo.toml"), "storage = \"from-file\"\nport = 0\n")
         .expect("a file");
@@ -111,7 +111,7 @@ fn a_wrong_configuration_stops_the_start_with_2_and_touches_nothing() {
 }
 
 #[test]
-fn another_address_is_served_only_when_it_is_asked_for_by_name() {
+fn allow_unauthenticated_permits_other_addresses() {
     let folder = folder();
     let mut server = Server::start(dotdo(folder.path()).args([
         "--host=0.0.0.0",
@@ -160,7 +160,7 @@ const PLATFORMS: [(&str, &str, Variables); 7] = [
 ];
 
 #[test]
-fn it_says_where_it_is_and_what_it_chose() {
+fn the_startup_log_shows_the_platform_and_its_defaults() {
     let folder = folder();
     for (platform, ownership, variables) in PLATFORMS {
         let mut command = dotdo(folder.path());
@@ -189,7 +189,7 @@ fn it_says_where_it_is_and_what_it_chose() {
 }
 
 #[test]
-fn people_can_read_what_it_chose_too() {
+fn the_startup_log_is_also_human_readable() {
     let folder = folder();
     let mut command = dotdo(folder.path());
     command
@@ -221,7 +221,7 @@ fn people_can_read_what_it_chose_too() {
 }
 
 #[test]
-fn a_platform_is_not_started_by_halves_nor_open_to_everybody() {
+fn a_platform_needs_its_variables_a_storage_and_authentication() {
     let folder = folder();
     for (platform, _, variables) in PLATFORMS {
         let with = |more: &[(&str, &str)]| {
@@ -265,7 +265,7 @@ fn a_platform_is_not_started_by_halves_nor_open_to_everybody() {
 }
 
 #[test]
-fn with_a_token_another_address_is_served_and_the_token_is_nowhere_to_be_seen() {
+fn tokens_permit_other_addresses_and_are_never_shown() {
     let folder = folder();
     let token = "0123456789abcdef0123456789abcdef";
     let mut command = dotdo(folder.path());
@@ -293,7 +293,7 @@ fn with_a_token_another_address_is_served_and_the_token_is_nowhere_to_be_seen() 
 }
 
 #[test]
-fn the_log_says_of_each_request_what_was_sent_and_nobody_can_write_lines() {
+fn the_access_log_has_a_line_per_request_and_can_not_be_forged() {
     for format in ["json", "human"] {
         let folder = folder();
         let mut command = dotdo(folder.path());
@@ -346,7 +346,7 @@ fn the_log_says_of_each_request_what_was_sent_and_nobody_can_write_lines() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_told_and_ends_with_1() {
+fn a_port_in_use_is_an_error_with_exit_code_1() {
     let folder = folder();
     let first = Server::start(dotdo(folder.path()).args(["--port=0", "--storage=memory://"]));
     let port = first.address.rsplit(':').next().expect("a port");

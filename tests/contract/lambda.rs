@@ -160,7 +160,7 @@ async fn in_time(
 }
 
 #[test]
-fn whoever_waits_when_the_time_of_an_invocation_is_over_gets_an_answer_and_the_process_lives_on() {
+fn a_request_at_the_deadline_gets_an_answer_and_the_process_survives() {
     runtime().block_on(async {
         let (_folder, setup) = world(setup);
         let gate = Gate::closed().await;
@@ -219,7 +219,7 @@ fn a_rest_api_gets_its_answers_piece_by_piece_where_that_is_asked_for() {
 }
 
 #[test]
-fn a_start_that_fails_is_told_to_who_invoked_the_function() {
+fn a_failed_start_is_reported_to_the_invoker() {
     runtime().block_on(async {
         let apis = LambdaApis::start().await;
         let waiting =
@@ -241,7 +241,7 @@ fn a_start_that_fails_is_told_to_who_invoked_the_function() {
 }
 
 #[test]
-fn half_an_environment_and_leases_are_refused_with_a_sentence() {
+fn incomplete_environments_and_leases_are_refused_with_an_error() {
     let (_folder, setup) = world(setup);
     let (status, log) = end_of(&setup.clone().env("AWS_LAMBDA_FUNCTION_NAME", "function"));
     assert!(
@@ -264,7 +264,7 @@ fn half_an_environment_and_leases_are_refused_with_a_sentence() {
 }
 
 #[test]
-fn who_was_not_vouched_for_stays_outside() {
+fn unauthenticated_events_are_refused() {
     runtime().block_on(async {
         let (_folder, setup) = world(setup);
         let apis = LambdaApis::start().await;

@@ -160,7 +160,7 @@ fn a_request_that_is_under_way_when_the_function_is_to_end_comes_to_its_own_end(
 }
 
 #[test]
-fn half_an_environment_stops_the_start_with_a_sentence() {
+fn an_incomplete_environment_stops_the_start_with_an_error() {
     let folder = scratch();
     let socket = folder.path().join("s");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");

@@ -207,7 +207,7 @@ async fn nothing_is_smuggled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn crowds_of_headers_and_of_silent_connections_are_borne() {
+async fn many_headers_and_many_idle_connections_are_handled() {
     let folder = scratch();
     let (server, state) = server(&folder.path().join("state")).await;
     let lines = "x-line: 1\r\n".repeat(5000);

@@ -77,7 +77,7 @@ async fn line(server: &Server, id: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_forwarded_request_is_limited_at_the_server_that_the_client_reached_and_nowhere_else() {
+async fn a_forwarded_request_is_rate_limited_only_by_the_first_server() {
     let world = World::folder();
     let ([owner, other], http) = (two(&world, 5).await, Client::new());
     for (server, token, before) in [(&other, OTHERS_TOKEN, 0), (&owner, OWNERS_TOKEN, 1)] {

@@ -36,7 +36,7 @@ const HONEST: u64 = 4;
 const HONEST_LEAST: u64 = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_with_little_memory_answers_who_asks_for_little_whatever_others_ask_for() {
+async fn small_requests_succeed_although_others_exhaust_the_memory_budget() {
     let world = World::folder();
     let server =
         world.setup().env("DOTDO_LIMITS_MEMORY_BYTES_MAX", BUDGET_BYTES.to_string()).start().await;

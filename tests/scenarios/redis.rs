@@ -214,7 +214,7 @@ async fn a_redis_that_is_killed_frozen_and_restarted_costs_no_client_anything() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_strangers_write_misleads_nobody() {
+async fn entries_without_the_secret_are_ignored() {
     let (world, redis, http) = (World::folder(), Redis::start().await, Client::new());
     let setup = setup(&world, &redis.url());
     let (former, owner, newcomer) = (

@@ -116,7 +116,7 @@ async fn a_second_signal_ends_a_server_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hang_up_ends_a_server_in_order_and_another_does_not_hurry_it() {
+async fn sighup_shuts_a_server_down_and_a_second_one_does_not_end_it() {
     let proxy = Proxy::start(Seaweed::shared().endpoint()).await;
     let setup = World::seaweed_through(&proxy.endpoint())
         .setup()

@@ -49,7 +49,7 @@ async fn a_store_that_breaks_a_promise_is_refused_by_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_does_not_answer_is_not_called_a_liar() {
+async fn a_store_without_clear_responses_is_unavailable_and_not_refused() {
     let away = verdict(&Liar::start(Lie::Away).await.config()).await.expect_err("it is away");
     assert_eq!(away.kind(), ErrorKind::Unavailable, "{away}");
     let forbids = verdict(&Liar::start(Lie::Forbids).await.config()).await.expect_err("it forbids");

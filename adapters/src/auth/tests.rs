@@ -55,7 +55,7 @@ fn a_configured_token_is_its_bearer_s_name() {
 }
 
 #[test]
-fn a_missing_token_and_a_wrong_one_are_told_apart() {
+fn a_missing_token_and_a_wrong_one_get_different_responses() {
     assert_eq!(code("/do/a", &[]), "UNAUTHENTICATED");
     let basic = format!("Basic {TOKEN}");
     for value in [&*basic, TOKEN, "", "Bearertoken", &format!("Bearer\t{TOKEN}")] {
@@ -83,7 +83,7 @@ fn a_missing_token_and_a_wrong_one_are_told_apart() {
 }
 
 #[test]
-fn of_two_headers_none_counts() {
+fn two_authorization_headers_are_refused() {
     let good = format!("Bearer {TOKEN}");
     assert_eq!(
         code("/do/a", &[("authorization", &good), ("authorization", &good)]),
@@ -134,7 +134,7 @@ fn skipped_paths_are_those_that_the_router_reads() {
 }
 
 #[test]
-fn a_header_that_names_an_object_leads_past_no_door() {
+fn a_header_that_names_an_object_does_not_bypass_authentication() {
     for name in [&dotdo_core::OBJECT_ID, &dotdo_core::OBJECT_TYPE]
         .into_iter()
         .flat_map(|header| header.names)
@@ -146,7 +146,7 @@ fn a_header_that_names_an_object_leads_past_no_door() {
 }
 
 #[test]
-fn patterns_that_would_open_everything_are_none() {
+fn skip_paths_that_would_open_every_object_are_refused() {
     for good in ["/health", "/do/Public/*", "/do/a", "/a/b/*", "/"] {
         assert!(is_skip_path(good), "{good}");
     }
@@ -159,7 +159,7 @@ fn patterns_that_would_open_everything_are_none() {
 }
 
 #[test]
-fn without_tokens_nobody_is_asked() {
+fn without_tokens_authentication_is_off() {
     let authentication = Authentication::new(&AuthSettings::default(), None);
     let (head, ()) = Request::get("/do/a").body(()).expect("a request").into_parts();
     let admitted =
@@ -169,7 +169,7 @@ fn without_tokens_nobody_is_asked() {
 
 proptest! {
     #[test]
-    fn no_header_comes_in_but_the_token(value in "[ -~]{0,80}") {
+    fn only_a_header_with_the_token_authenticates(value in "[ -~]{0,80}") {
         prop_assume!(!value.contains(TOKEN) && !value.contains(OTHER));
         prop_assert!(ask("/do/a", &[("authorization", &value)]).is_err());
         let bearer = format!("Bearer {value}");

@@ -135,7 +135,7 @@ mod tests {
     const BUCKET: &[(&str, &str)] = &[("DOTDO_STORAGE", "s3://bucket")];
 
     #[test]
-    fn each_platform_is_found_and_gets_what_fits_it() {
+    fn each_platform_is_detected_and_gets_its_defaults() {
         let rows: Vec<_> = KNOWN
             .iter()
             .map(|(name, variables)| {
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_wins_over_what_fits() {
+    fn given_settings_win_over_platform_defaults() {
         for (name, variables) in KNOWN {
             let said = [
                 ("DOTDO_HOST", "10.9.8.7"),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_lost_is_not_a_default() {
+    fn platforms_without_persistent_files_have_no_default_storage() {
         for (name, variables) in KNOWN {
             if name == "http" {
                 resolved(&[variables]);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_platform_that_is_played_at_home_has_a_folder() {
+    fn an_emulated_platform_has_a_default_folder() {
         let played = resolved(&[&[("VERCEL_DEV_PORT", "3000"), ("VERCEL_DEV", "1")]]);
         assert_eq!(
             (played.platform, played.config.storage.as_deref()),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_platform_is_refused() {
+    fn an_incomplete_platform_environment_is_refused() {
         for (name, variable) in [
             ("azure-functions", "FUNCTIONS_CUSTOMHANDLER_PORT"),
             ("lambda", "AWS_LAMBDA_RUNTIME_API"),
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_others_reach_it_comes_from_the_platform() {
+    fn the_address_for_other_servers_comes_from_the_platform() {
         let reached = |at: usize| resolved(&[KNOWN[at].1, BUCKET]).config.reached;
         assert_eq!(reached(3), None);
         assert_eq!(reached(5), Some(Reached::Beside("s.railway.internal".to_owned())));

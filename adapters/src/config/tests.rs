@@ -30,7 +30,7 @@ fn refusal(sources: &Sources) -> String {
 }
 
 #[test]
-fn without_a_word_it_is_loopback_and_a_folder() {
+fn the_defaults_are_loopback_and_a_folder() {
     let Resolved { config, platform, store, warnings } = resolved(&Sources::default());
     assert_eq!(platform, Platform::Http);
     assert_eq!((config.host.as_deref(), config.port), (Some("127.0.0.1"), 8787));
@@ -40,7 +40,7 @@ fn without_a_word_it_is_loopback_and_a_folder() {
 }
 
 #[test]
-fn the_stronger_source_wins() {
+fn the_source_with_the_highest_precedence_wins() {
     let mut sources = Sources {
         user: Some((
             "user".to_owned(),
@@ -64,7 +64,7 @@ fn the_stronger_source_wins() {
 }
 
 #[test]
-fn our_own_name_wins_over_an_alias_and_an_empty_one_is_none() {
+fn the_main_variable_wins_over_an_alias_and_an_empty_one_is_ignored() {
     assert_eq!(resolved(&environment(&[("DOTDO_PORT", "1"), ("PORT", "2")])).config.port, 1);
     assert_eq!(resolved(&environment(&[("DOTDO_PORT", ""), ("PORT", "2")])).config.port, 2);
 }
@@ -170,7 +170,7 @@ fn variables_without_our_prefix_are_ignored() {
 }
 
 #[test]
-fn functions_own_per_request_unless_they_are_told_otherwise() {
+fn the_default_ownership_of_functions_is_per_request() {
     let ownership = |pairs: &[(&str, &str)]| {
         let storage = ("DOTDO_STORAGE", "memory://");
         resolved(&environment(&[pairs, &[storage]].concat())).config.settings.ownership
@@ -231,7 +231,7 @@ fn a_secret_of_the_servers_is_long_and_not_shown() {
 }
 
 #[test]
-fn a_redis_is_named_by_an_address_that_is_never_shown() {
+fn the_url_of_a_redis_is_checked_and_never_shown() {
     for good in [
         "redis://host",
         "rediss://user:hunter2@host:6380/1",

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_platform_says_of_itself_no_project_says() {
+    fn a_project_s_file_can_not_set_the_platform_s_credential_urls() {
         for key in super::OF_THE_PLATFORM {
             let message = refusal(&[], &format!("{key} = \"http://evil.example\""));
             assert!(message.contains(key) && message.contains("environment"), "{message}");
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_and_addresses_from_one_hand_are_fine() {
+    fn credentials_and_urls_from_the_same_source_are_accepted() {
         let own = "storage = \"s3://bucket\"\naws.endpoint_url = \"http://127.0.0.1:1\"\naws.access_key_id = \"a\"\naws.secret_access_key = \"b\"";
         accepted(&[], own).expect("the file brings both");
         accepted(&KEYS, "storage = \"s3://bucket\"").expect("Amazon's own address");
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_becomes_a_part_of_an_address_is_no_address() {
+    fn settings_that_become_part_of_a_url_are_checked() {
         for (name, project) in [
             ("aws.region", "storage = \"s3://bucket\"\naws.region = \"x@evil.example/#\""),
             (

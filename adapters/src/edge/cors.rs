@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_may_act_for_everybody() {
+    fn credentials_with_every_origin_are_refused() {
         let settings = |origins: &[&str], credentials| CorsSettings {
             origins: origins.iter().map(|origin| (*origin).to_owned()).collect(),
             credentials,

@@ -245,7 +245,7 @@ mod tests {
         [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
 
     #[test]
-    fn a_request_that_is_no_page_s_or_this_server_s_own_page_s_is_let_in() {
+    fn requests_of_programs_and_own_pages_are_accepted() {
         let machine = guard(Reach::Machine, &[]);
         for (method, headers) in [
             (Method::POST, &[HOST][..]),

@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fraction_of_a_second_to_wait_is_a_whole_one() {
+    fn retry_after_is_rounded_up_to_seconds() {
         let error =
             Error::new(ErrorKind::Busy, "later").with_retry_after(Duration::from_millis(2001));
         assert_eq!(
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_happened_to_the_store_is_told_to_callers_and_not_to_strangers() {
+    async fn details_about_the_store_are_only_for_callers_and_servers() {
         let (key, endpoint) = ("local/a/log/1", "http://10.0.0.9:8333/bucket");
         let denied = dotdo_core::StoreError::Refused {
             operation: "get",

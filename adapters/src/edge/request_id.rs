@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sane_id_is_kept_and_any_other_replaced() {
+    fn a_valid_request_id_is_kept_and_others_are_replaced() {
         assert_eq!(
             answer_to(b"Root=1-67891233-abcdef012345678912345678"),
             "Root=1-67891233-abcdef012345678912345678"

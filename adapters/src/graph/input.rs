@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_field_is_told_the_right_ones() {
+    fn an_error_for_an_unknown_field_lists_the_known_ones() {
         let body = json!({ "title": "x" });
         let error = complete(Collection::Things, body.as_object().expect("an object").clone())
             .expect_err("no such field");
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_is_told_what_fits() {
+    fn an_error_for_an_invalid_value_lists_the_accepted_ones() {
         let body = json!({ "verb": "run", "status": "sleeping" });
         let error = complete(Collection::Actions, body.as_object().expect("an object").clone())
             .expect_err("no such status");

@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_fits_nothing_is_told_what_fits() {
+    fn an_error_for_an_unknown_parameter_lists_the_known_ones() {
         let error = Query::of(&Place::All(Collection::Events), Some("type=x"))
             .expect_err("events have no type");
         assert_eq!(

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_done_is_told_what_can() {
+    fn an_error_for_an_unsupported_method_lists_the_supported_ones() {
         let route = Route::of(&Method::DELETE, "/events/e").expect("a good path");
         assert_eq!(route, Route::MethodNotAllowed("GET, HEAD, PUT, PATCH"));
     }

@@ -281,7 +281,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_word_but_auto_names_a_platform() {
+    fn every_value_but_auto_is_a_platform() {
         assert_eq!((Platform::WORDS[0], Platform::at(0)), ("auto", None));
         for (place, word) in Platform::WORDS.iter().enumerate().skip(1) {
             let platform = Platform::at(place).expect("a platform");
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_kept_is_not_a_folder_and_what_is_frozen_owns_per_request() {
+    fn rows_of_platforms_are_consistent() {
         for row in TABLE {
             assert_eq!(row.keeps_folders, row.platform == Platform::Http, "{}", row.name);
             // The host that names the port comes over loopback; who takes other platforms' requests
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_says_where_the_others_reach_this_one() {
+    fn the_environment_has_the_address_for_other_servers() {
         let reached =
             |platform: Platform| platform.reached(|name| (name != "POD_IP").then_some("here"));
         assert_eq!(reached(Platform::Http), None);
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_gives_the_platform_away() {
+    fn the_platform_is_detected_from_the_environment() {
         assert_eq!(Platform::found(|_| false), Platform::Http);
         for row in TABLE {
             for variable in row.variables {

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_number_of_handlers_may_sit_on_threads_and_others_still_run() {
+    fn slow_handlers_never_occupy_all_threads() {
         const HANDLERS: usize = 3 * INLINE_MAX;
         let workers = Arc::new(Workers::default());
         let gate = Arc::new(Barrier::new(HANDLERS + 1));

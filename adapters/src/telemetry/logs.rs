@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn libraries_stay_quiet_until_they_are_asked_by_name() {
+    fn libraries_log_only_if_they_are_named() {
         let all = filter("debug");
         assert!(
             all.would_enable("dotdo_core::log", &tracing::Level::DEBUG)

@@ -243,7 +243,7 @@ fn taken(method: &Method, payload: &Value) -> Result<Response<Body>, Broken> {
 
 /// The app in deploy/azure, which a user publishes.
 #[test]
-fn the_app_that_is_shipped_is_the_one_that_is_played() {
+fn the_shipped_app_is_the_one_in_the_tests() {
     let read = |file: &str| {
         let path = format!("{}/../deploy/azure/{file}", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));

@@ -32,7 +32,7 @@ macro_rules! contract {
                     ];
                     streaming: [
                         the_first_part_of_an_answer_comes_before_the_second_is_made, the_first_part_of_a_request_comes_before_the_second_is_sent,
-                        parts_go_both_ways_at_once, an_answer_that_breaks_off_is_not_taken_for_whole, a_client_that_goes_away_disturbs_nobody,
+                        bodies_are_streamed_in_both_directions_at_once, a_response_that_ends_early_is_not_complete, a_client_that_goes_away_disturbs_nobody,
                     ];
                     errors: [
                         objects_say_what_is_wrong, errors_say_when_to_come_again, a_handler_that_fails_or_panics_is_a_500, the_servers_own_paths_answer,
@@ -85,11 +85,11 @@ mod azure_payload {
         headers: [names_and_values_arrive, bytes_outside_of_ascii_arrive, repeated_headers_arrive, what_answers_say_arrives, request_ids_are_kept_or_made];
         bodies: [head_has_no_body_and_the_length_of_one, statuses_without_a_body_have_none];
         payloads: [
-            text_goes_both_ways_and_bytes_come_in_as_octets, long_texts_and_the_cookies_of_requests_arrive, bytes_that_are_taken_for_text_are_refused, answers_that_would_change_are_errors,
+            text_goes_both_ways_and_bytes_come_in_as_octets, long_texts_and_the_cookies_of_requests_arrive, bodies_that_the_host_treated_as_text_are_refused, responses_that_a_payload_would_alter_are_errors,
             a_client_s_own_invocation_is_a_body_like_any_other,
         ];
         streaming: [
-            the_first_part_of_an_answer_comes_before_the_second_is_made, an_answer_that_breaks_off_is_not_taken_for_whole, a_client_that_goes_away_disturbs_nobody,
+            the_first_part_of_an_answer_comes_before_the_second_is_made, a_response_that_ends_early_is_not_complete, a_client_that_goes_away_disturbs_nobody,
         ];
         errors: [
             objects_say_what_is_wrong, errors_say_when_to_come_again, a_handler_that_fails_or_panics_is_a_500, the_servers_own_paths_answer,

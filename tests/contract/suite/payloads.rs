@@ -70,7 +70,7 @@ pub(crate) async fn long_texts_and_the_cookies_of_requests_arrive(on: &Stage) {
     );
 }
 
-pub(crate) async fn bytes_that_are_taken_for_text_are_refused(on: &Stage) {
+pub(crate) async fn bodies_that_the_host_treated_as_text_are_refused(on: &Stage) {
     let path = format!("/do/{}/check", fresh("damaged"));
     let refused = on.ask(with(post(&path, pattern(256)), "content-type", b"image/png")).await;
     assert_eq!((refused.status, refused.error()["code"].as_str()), (400, Some("BODY_NOT_TEXT")));
@@ -82,7 +82,7 @@ pub(crate) async fn bytes_that_are_taken_for_text_are_refused(on: &Stage) {
     assert_eq!((refused.status, refused.error()["code"].as_str()), (400, Some("LENGTH_REQUIRED")));
 }
 
-pub(crate) async fn answers_that_would_change_are_errors(on: &Stage) {
+pub(crate) async fn responses_that_a_payload_would_alter_are_errors(on: &Stage) {
     let path = format!("/do/{}", fresh("unsendable"));
     let cookies = json!({ "headers": [["set-cookie", "a=b"], ["set-cookie", "c=d"]] }).to_string();
     for request in

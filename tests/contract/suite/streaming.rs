@@ -89,7 +89,7 @@ pub(crate) async fn the_first_part_of_a_request_comes_before_the_second_is_sent(
     assert_eq!(&*bytes(answer.expect("an answer")).await, b"firstsecond");
 }
 
-pub(crate) async fn parts_go_both_ways_at_once(on: &Stage) {
+pub(crate) async fn bodies_are_streamed_in_both_directions_at_once(on: &Stage) {
     let (sender, body) = by_hand();
     let request =
         Request::post(format!("/do/{}/echo", fresh("both"))).body(body).expect("a request");
@@ -115,7 +115,7 @@ pub(crate) async fn parts_go_both_ways_at_once(on: &Stage) {
     }
 }
 
-pub(crate) async fn an_answer_that_breaks_off_is_not_taken_for_whole(on: &Stage) {
+pub(crate) async fn a_response_that_ends_early_is_not_complete(on: &Stage) {
     // Nobody listens there: the second part fails.
     let nowhere = { Gate::closed().await.address() };
     let answer = on

@@ -184,7 +184,7 @@ async fn a_function_shares_records_and_each_request_keeps_its_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_collector_that_is_away_or_hangs_costs_spans_and_no_request() {
+async fn an_unavailable_collector_costs_spans_but_no_request() {
     let (world, http, hanging) =
         (World::folder(), Client::new(), Collector::start(Manner::Hangs).await);
     // Nobody listens on port 1.

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_does_not_forward_tells_nobody() {
+    async fn without_forwarding_nothing_is_announced() {
         let pod = || forwarding(Reached::At("10.1.2.3".to_owned()));
         assert_eq!(
             address(&Config { forwarding: Forwarding::Off, ..pod() }, "0.0.0.0:80").await,
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn beside_a_common_name_is_the_own_address_on_its_network() {
+    async fn the_own_address_is_found_on_the_network_of_a_shared_name() {
         let found =
             address(&forwarding(Reached::Beside("localhost".to_owned())), "0.0.0.0:80").await;
         assert!(

@@ -74,7 +74,7 @@ fn ask(
 }
 
 #[test]
-fn a_peer_is_believed_on_a_connection_that_has_proved_it() {
+fn a_peer_header_counts_only_on_an_authenticated_connection() {
     let (gate, value) = (ForwardedRequests::Peers(me()), envelope().sealed());
     assert_eq!(
         ask(&gate, value.clone(), Some(Proven)),
@@ -122,7 +122,7 @@ fn a_proof_is_not_enough() {
 }
 
 #[test]
-fn an_address_is_believed_of_whom_a_server_with_the_secret_has_said_it() {
+fn an_address_is_accepted_only_with_a_valid_signature() {
     let signed = keys(SECRET).signed("http://10.0.0.7:80", me());
     let believed = |keys: Keys, text: &str, instance: Uuid| {
         keys.believed(text, instance).map(|uri| uri.to_string())
@@ -173,7 +173,7 @@ fn an_address_is_a_host_and_a_port_and_nothing_more() {
 }
 
 #[test]
-fn a_secret_is_renewed_in_steps_and_each_part_is_long_enough() {
+fn every_part_of_a_rotated_secret_must_be_long_enough() {
     assert!(are_secrets(SECRET) && are_secrets(&format!("{OTHER}, {SECRET}")));
     for short in ["", "short", &format!("{SECRET},short"), &format!("{SECRET},")] {
         assert!(!are_secrets(short), "{short:?}");

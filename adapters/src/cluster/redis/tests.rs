@@ -116,7 +116,7 @@ fn names_keep_objects_and_buckets_apart() {
 }
 
 #[test]
-fn the_log_is_told_host_and_port_only() {
+fn the_log_has_only_host_and_port_of_a_redis() {
     assert_eq!(
         redis("rediss://user:hunter2@host:6380/1", "memory://", SECRET).shared.address,
         "host:6380"

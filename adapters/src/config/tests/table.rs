@@ -9,7 +9,7 @@ use crate::config::setting::Kind;
 use crate::config::table::TABLE;
 
 #[test]
-fn the_table_has_no_name_twice_and_defaults_that_it_takes_itself() {
+fn the_names_of_settings_are_unique_and_their_defaults_valid() {
     let mut names = BTreeSet::new();
     for setting in TABLE.iter() {
         assert!(names.insert(setting.key.to_owned()), "{}", setting.key);

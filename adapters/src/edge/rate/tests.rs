@@ -24,7 +24,7 @@ fn no_requests_are_no_limit() {
 }
 
 #[test]
-fn as_many_as_configured_come_at_once_and_then_one_a_step() {
+fn a_burst_is_accepted_and_then_one_request_per_step() {
     let limiter = limiter(3, 3000);
     for remaining in [2, 1, 0] {
         let quota = limiter.take_at(ms(0), 1);
@@ -44,7 +44,7 @@ fn as_many_as_configured_come_at_once_and_then_one_a_step() {
 }
 
 #[test]
-fn a_pair_is_a_client_and_an_object() {
+fn each_pair_of_client_and_object_has_its_own_quota() {
     let limiter = limiter(1, 1000);
     let v6 =
         |text: &str| Client::Address(IpAddr::V6(text.parse::<Ipv6Addr>().expect("an address")));
@@ -90,7 +90,7 @@ fn ten_thousand_clients_have_each_their_own() {
 }
 
 #[test]
-fn who_comes_under_very_many_names_does_not_free_whoever_used_up_more() {
+fn many_names_do_not_evict_clients_that_used_more_quota() {
     let limiter = limiter(10, 60_000);
     let busy = limiter.pair(Client::Caller("busy"), &object("a"));
     while limiter.take_at(ms(0), busy).wait.is_none() {}
@@ -103,7 +103,7 @@ fn who_comes_under_very_many_names_does_not_free_whoever_used_up_more() {
 
 proptest! {
     #[test]
-    fn in_no_window_are_there_more_than_twice_as_many(requests in 1u32..50, gaps in prop::collection::vec(0u64..200, 1..200)) {
+    fn no_window_has_more_than_twice_the_configured_requests(requests in 1u32..50, gaps in prop::collection::vec(0u64..200, 1..200)) {
         let (limiter, window) = (limiter(requests, 1000), 1000);
         let mut taken = Vec::new();
         let mut now = 0;

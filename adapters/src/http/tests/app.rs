@@ -75,7 +75,7 @@ async fn an_object_counts_and_what_failed_leaves_no_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_former_state_can_be_read_and_not_changed() {
+async fn an_earlier_state_is_read_only() {
     let server = server().await;
     let mut versions = Vec::new();
     for _ in 0..3 {

@@ -26,7 +26,7 @@ fn refusal(answer: &Answer) -> (u16, &str, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_opens_the_door_and_reaches_the_object() {
+async fn a_request_with_a_token_reaches_the_object_with_the_header() {
     let server = Server::with(server_settings(), with_token()).await;
     let bearer = format!("Authorization: Bearer {TOKEN}");
     let answer = server.ask(&request("/do/a/header/authorization", &[&bearer])).await;
@@ -41,7 +41,7 @@ async fn a_token_opens_the_door_and_reaches_the_object() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_good_token_there_is_nothing_to_see() {
+async fn without_a_valid_token_nothing_is_served() {
     let server = Server::with(server_settings(), with_token()).await;
     let missing = (401, "Bearer", "\"UNAUTHENTICATED\"".to_owned());
     let wrong = (401, "Bearer error=\"invalid_token\"", "\"INVALID_TOKEN\"".to_owned());
@@ -93,7 +93,7 @@ async fn without_a_good_token_there_is_nothing_to_see() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forged_header_of_another_server_is_no_token() {
+async fn a_forged_peer_header_does_not_authenticate() {
     let server = Server::with(server_settings(), with_token()).await;
     let answer = server.ask(&request("/do/a/seen", &["dotdo-peer: e30.00"])).await;
     assert_eq!((answer.status, &answer.json()["code"]), (403, &"PEER_REFUSED".into()));
@@ -117,7 +117,7 @@ impl Authenticator for Names {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_program_s_own_hook_decides_beside_the_configured_tokens() {
+async fn an_authenticator_works_in_addition_to_configured_tokens() {
     let auth = AuthSettings {
         tokens: Some(Secret::new(TOKEN)),
         authenticator: Some(SharedAuthenticator::new(Names)),

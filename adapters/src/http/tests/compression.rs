@@ -144,7 +144,7 @@ async fn head_says_what_get_would_and_a_body_that_breaks_off_looks_broken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_s_compressed_body_is_the_object_s_business() {
+async fn a_compressed_request_body_reaches_the_object_unchanged() {
     let server = server().await;
     let body = [0x1f, 0x8b, 8, 0, 0xff];
     let mut client = server.connect().await;

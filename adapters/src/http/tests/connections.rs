@@ -35,7 +35,7 @@ async fn idle_connections_of_http_2_are_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_idlest_connection_makes_room_when_all_places_are_taken() {
+async fn a_new_connection_replaces_the_one_idle_longest() {
     let three = ServerSettings { connections_max: 3, ..server_settings() };
     let server = Server::with(three, edge_settings()).await;
     let mut busy = server.connect().await;
@@ -52,7 +52,7 @@ async fn the_idlest_connection_makes_room_when_all_places_are_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_address_has_so_many_connections_unless_it_is_a_proxy_s() {
+async fn connections_per_address_are_limited_except_for_proxies() {
     let one = ServerSettings { connections_per_client_max: 1, ..server_settings() };
     let server = Server::with(one.clone(), edge_settings()).await;
     let mut busy = server.connect().await;
@@ -75,7 +75,7 @@ async fn one_address_has_so_many_connections_unless_it_is_a_proxy_s() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_does_not_read_its_response_is_let_go() {
+async fn a_connection_whose_client_does_not_read_is_closed() {
     let short = ServerSettings {
         write_stall: Duration::from_millis(200),
         connections_max: 1,

@@ -134,7 +134,7 @@ async fn every_origin_is_a_star_and_never_a_reflection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_object_says_about_other_origins_does_not_count() {
+async fn cors_headers_of_objects_are_replaced() {
     let server = server(&[APP], false).await;
     let path = "/do/a/with?access-control-allow-origin=https://evil.com&access-control-allow-credentials=true&vary=accept";
     let answer = server.ask(&request("GET", path, &["origin: https://evil.com"])).await;
@@ -146,7 +146,7 @@ async fn what_an_object_says_about_other_origins_does_not_count() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_list_nothing_is_said_and_preflights_are_the_object_s() {
+async fn without_cors_origins_preflights_reach_the_object() {
     let server = Server::start().await;
     let asks = format!(
         "OPTIONS /do/a/seen HTTP/1.1\r\nhost: x\r\norigin: {APP}\r\naccess-control-request-method: GET\r\n\r\n"

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_over_the_limit_is_refused_whether_it_says_so_or_not() {
+async fn a_body_over_the_limit_is_refused_with_or_without_a_content_length() {
     let server = Server::start().await;
     let announced =
         server.ask("POST /do/a/count HTTP/1.1\r\nhost: x\r\ncontent-length: 1048577\r\n\r\n").await;
@@ -37,7 +37,7 @@ async fn a_body_over_the_limit_is_refused_whether_it_says_so_or_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_header_of_ten_mebibytes_is_431_and_nobody_else_suffers() {
+async fn a_header_of_ten_mebibytes_is_431_and_others_are_not_affected() {
     let server = Server::start().await;
     let Client { input, mut output } = server.connect().await;
     let sending = tokio::spawn(async move {
@@ -146,7 +146,7 @@ async fn a_sender_that_stalls_or_breaks_off_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sender_that_dribbles_is_refused_however_often_it_sends() {
+async fn a_body_below_the_minimum_rate_is_refused() {
     let slow = EdgeSettings {
         body_stall: Duration::from_millis(300),
         body_bytes_per_second_min: 1000,

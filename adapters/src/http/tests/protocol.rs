@@ -133,7 +133,7 @@ async fn a_connection_serves_on_after_an_error_and_answers_pipelined_requests_in
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_ends_with_the_answer_to_a_body_that_nobody_read_and_says_so() {
+async fn a_response_to_an_unread_body_says_connection_close() {
     let server = Server::start().await;
     let mut client = server.connect().await;
     // What was read to its end, by whatever framing, leaves the connection as it is.
@@ -158,7 +158,7 @@ async fn a_connection_ends_with_the_answer_to_a_body_that_nobody_read_and_says_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_waits_for_100_is_told_to_go_on_only_if_its_body_is_wanted() {
+async fn a_client_gets_100_continue_only_if_its_body_is_read() {
     let server = Server::start().await;
     let mut client = server.connect().await;
     client.send("PUT /do/a/count HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\n").await;

@@ -22,7 +22,7 @@ fn request(path: &str, headers: &[&str]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_asks_too_often_is_told_how_long_to_wait() {
+async fn a_client_over_its_rate_limit_gets_a_retry_after() {
     let server = Server::with(server_settings(), two()).await;
     for remaining in ["1", "0"] {
         let answer = server.ask(&request("/do/a/seen", &[])).await;
@@ -73,7 +73,7 @@ async fn an_address_that_a_stranger_makes_up_is_not_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn behind_a_proxy_of_ours_the_client_is_the_last_stranger() {
+async fn behind_a_trusted_proxy_the_client_is_the_last_untrusted_address() {
     for trusted in ["127.0.0.0/8", "1"] {
         let settings = EdgeSettings { trusted_proxies: vec![trusted.to_owned()], ..two() };
         let server = Server::with(server_settings(), settings).await;
@@ -96,7 +96,7 @@ async fn behind_a_proxy_of_ours_the_client_is_the_last_stranger() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_are_counted_by_name_and_who_is_turned_away_by_address() {
+async fn callers_are_limited_by_name_and_refused_requests_by_address() {
     let auth =
         AuthSettings { tokens: Some(Secret::new(TOKENS.join(","))), ..AuthSettings::default() };
     let server = Server::with(server_settings(), EdgeSettings { auth, ..two() }).await;

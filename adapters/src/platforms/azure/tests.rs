@@ -66,7 +66,7 @@ fn the_documented_sample_is_understood() {
 }
 
 #[test]
-fn a_body_that_did_not_survive_is_refused() {
+fn a_body_that_the_host_damaged_is_refused() {
     let length = |bytes: usize| json!({ "Content-Length": [bytes.to_string()] });
     let refused = |code: &str| Err(code.to_owned());
     // One byte that is not UTF-8 has become a character of three; four bytes cut after the third,
@@ -151,7 +151,7 @@ fn an_answer_becomes_the_output_res() {
 }
 
 #[test]
-fn what_a_payload_can_t_hold_is_an_error_with_the_request_s_id() {
+fn a_response_that_a_payload_can_not_hold_is_an_error_with_the_request_s_id() {
     let cookies: [(&str, &[u8]); 2] = [("set-cookie", b"a=b"), ("set-cookie", b"c=d")];
     for (answer, why) in [
         (answer(200, &[], b"\xff"), "its body is not UTF-8 text"),

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn half_an_environment_is_refused_with_the_variable_that_is_wrong() {
+    fn an_invalid_environment_is_refused_with_the_name_of_the_variable() {
         for (name, _) in COMPLETE {
             let refusal = read((name, "")).expect_err("a variable is missing");
             assert!(refusal.contains(name), "{refusal}");

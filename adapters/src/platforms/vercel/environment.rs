@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn half_an_environment_is_refused_with_what_is_missing() {
+    fn an_incomplete_environment_is_refused_with_the_missing_variable() {
         let refusal = |variables: &[(&str, &str)]| {
             let error = find(variables).expect_err("a refusal");
             assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, "BAD_CONFIG"));
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_is_served_only_when_somebody_said_so() {
+    fn serving_without_authentication_must_be_configured() {
         let (open, closed) =
             (Config { allow_unauthenticated: true, ..Config::default() }, Config::default());
         let (there, here) =

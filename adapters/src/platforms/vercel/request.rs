@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_is_whom_the_platform_names() {
+    fn the_client_is_the_address_from_the_platform() {
         let address = |headers: &[(&'static str, &str)]| {
             seen("/do/a", headers).extensions().get::<ClientAddress>().map(|client| client.0)
         };
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_platform_names_a_request_that_its_client_did_not_name() {
+    fn the_platform_s_request_id_is_used_if_the_client_sends_none() {
         let platform = ("x-vercel-id", "dev1::dev1::abc-1795310651238-0123456789ab");
         assert_eq!(seen("/do/a", &[platform]).headers()[REQUEST_ID_HEADER], platform.1);
         assert_eq!(

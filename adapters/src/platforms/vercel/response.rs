@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_large_body_is_taken_in_pieces_and_its_life_ends_with_the_last() {
+    async fn a_large_body_is_split_and_its_guard_is_dropped_with_the_last_chunk() {
         let bytes: Vec<u8> = (0..3 * PIECE_BYTES_MAX + 1).map(|at| (at % 251) as u8).collect();
         let (mut body, mut over) = outbound(bytes.clone());
         let (mut taken, mut left) = (Vec::new(), bytes.len());

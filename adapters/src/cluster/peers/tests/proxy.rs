@@ -54,7 +54,7 @@ async fn comes_back(outcome: Result<Passed, PeerError>, expected: &str) {
 }
 
 #[tokio::test]
-async fn a_request_that_was_not_taken_comes_back_whole() {
+async fn a_request_that_was_not_accepted_is_returned_unchanged() {
     let (listener, address) = listen(SECRET).await;
     comes_back(send("nonsense", once()).await, "unreachable").await;
     let stranger = tokio::spawn(async move {
@@ -91,7 +91,7 @@ async fn a_request_that_was_not_taken_comes_back_whole() {
 }
 
 #[tokio::test]
-async fn a_server_takes_nothing_from_whoever_proves_nothing() {
+async fn a_server_accepts_no_forwarded_request_without_authentication() {
     let (listener, address) = listen(SECRET).await;
     let server = tokio::spawn(async move {
         let mut taken = Vec::new();

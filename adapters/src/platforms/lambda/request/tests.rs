@@ -126,7 +126,7 @@ async fn a_load_balancer_s_query_is_not_decoded_twice() {
 }
 
 #[test]
-fn only_what_the_front_end_found_out_vouches_for_a_sender() {
+fn only_authentication_by_the_front_end_counts() {
     for (by, expected) in [
         (json!(null), false),
         (json!({}), false),
@@ -155,7 +155,7 @@ fn only_what_the_front_end_found_out_vouches_for_a_sender() {
 }
 
 #[test]
-fn the_front_end_says_where_a_request_comes_from() {
+fn the_client_address_comes_from_the_front_end() {
     let client = |event: &Value| {
         arrival(event).request.expect("a request").extensions().get::<ClientAddress>().copied()
     };

@@ -128,7 +128,7 @@ async fn next(body: &mut Body) -> Option<Result<Bytes>> {
 }
 
 #[tokio::test]
-async fn pieces_end_after_what_comes_last() {
+async fn a_streamed_response_ends_after_its_last_future() {
     let (done, last) = tokio::sync::oneshot::channel();
     let mut body = pieces(response(&MANY, "body"), async { last.await.expect("it comes") });
     let head: Value =
@@ -146,7 +146,7 @@ async fn pieces_end_after_what_comes_last() {
 }
 
 #[tokio::test]
-async fn pieces_break_off_where_the_body_does() {
+async fn a_streamed_response_is_cut_off_where_its_body_is() {
     let broken = stream::iter([
         Ok(Frame::data(Bytes::from_static(b"half"))),
         Err(Error::conflict("the rest is missing")),
