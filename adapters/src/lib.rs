@@ -73,6 +73,9 @@ mod pages {
     #[doc = include_str!("../../README.md")]
     struct Readme;
 
+    #[doc = include_str!("../README.md")]
+    struct CrateReadme;
+
     #[doc = include_str!("../../docs/MIDDLEWARE.md")]
     struct Middleware;
 }

@@ -9,6 +9,7 @@ mod deploy;
 mod headers;
 mod licences;
 mod links;
+mod publish;
 mod sizes;
 mod source;
 mod sqlite;
