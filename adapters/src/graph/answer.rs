@@ -1,4 +1,4 @@
-//! What the object answers.
+//! Responses of the object.
 
 use dotdo_core::{Body, Context, Error, ObjectId, REQUEST_ID_HEADER, Response, Result};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -9,22 +9,22 @@ use super::fields::Collection;
 use super::input::Object;
 use super::list::Page;
 
-/// What is escaped in a segment of a path.
+/// Characters to encode in a segment of a path.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What a request led to.
+/// The outcome of a request.
 pub(super) enum Answer {
-    /// What can be asked for.
+    /// The collections.
     Index,
     /// A page.
     List(Page),
-    /// An item as it is now.
+    /// An existing item.
     Item(Object),
-    /// An item that is new.
+    /// A new item.
     Created(Collection, Object),
-    /// An item is gone.
+    /// A deleted item.
     Deleted,
-    /// The path takes other methods.
+    /// A method that the path does not support.
     MethodNotAllowed { method: Method, allowed: &'static str },
 }
 
@@ -33,7 +33,7 @@ impl Answer {
     ///
     /// # Errors
     ///
-    /// `Internal` when a header could not be written, which is a bug.
+    /// `Internal` when a header can't be written, which is a bug.
     pub(super) fn response(self, ctx: &Context, headers: &HeaderMap) -> Result<Response> {
         match self {
             Self::Index => json_response(StatusCode::OK, index(ctx.id())),
@@ -104,7 +104,7 @@ fn location(object: &ObjectId, collection: Collection, item: &Object) -> String 
 
 fn escape(text: &str) -> String {
     match text {
-        // Alone in a segment they would be taken for a way through the path.
+        // Alone in a segment, dots would be resolved as a relative path.
         "." => "%2E".to_owned(),
         ".." => "%2E%2E".to_owned(),
         _ => utf8_percent_encode(text, ESCAPED).to_string(),

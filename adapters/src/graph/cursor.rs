@@ -1,5 +1,4 @@
-//! Where a list goes on: the key of the last item, in a form that clients have no reason to look
-//! into.
+//! Cursors of lists: the key of the last item, in an opaque form.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

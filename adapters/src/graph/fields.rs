@@ -1,4 +1,5 @@
-//! The four collections and their fields: the list of every name that may reach a statement's text.
+//! The four collections and their fields, which are the only names that may become part of a
+//! statement.
 
 /// A collection, which is a table of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,12 +15,12 @@ pub(super) enum Collection {
 pub(super) struct Field {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
-    /// What a client's silence means: a text, or null.
+    /// The default: a text, or null.
     pub(super) default: Option<&'static str>,
     pub(super) presence: Presence,
 }
 
-/// What a field holds.
+/// The type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Text.
@@ -36,14 +37,14 @@ pub(super) enum Kind {
     Json,
 }
 
-/// Who says what a field holds.
+/// Who sets a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {
-    /// The client may.
+    /// The client may set it.
     Optional,
-    /// The client must.
+    /// The client must set it.
     Required,
-    /// The object does.
+    /// The object sets it.
     Server,
 }
 
@@ -117,7 +118,7 @@ impl Collection {
         }
     }
 
-    /// What one item is called in a sentence, with its article.
+    /// The name of an item in messages, with its article.
     pub(super) fn item(self) -> &'static str {
         match self {
             Self::Things => "a thing",

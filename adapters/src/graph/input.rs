@@ -1,5 +1,5 @@
-//! What clients send: checked against the fields of a collection, and brought into the form in
-//! which it is stored.
+//! Parses bodies: checks them against the fields of a collection, and converts them to the stored
+//! form.
 
 use dotdo_core::{Body, Error, REQUEST_ID_HEADER, Result};
 use http::HeaderMap;
@@ -10,14 +10,14 @@ use super::fields::{Collection, Field, Kind, Presence};
 use super::query::Query;
 use super::{route, time};
 
-/// What the values of an item may take in memory besides their text, in bytes: about 40,000 small
-/// objects, or 500,000 numbers.
+/// Maximum memory of an item's values besides their text, in bytes: about 40,000 small objects, or
+/// 500,000 numbers.
 const ITEM_BYTES_MAX: u64 = 32 << 20;
 
-/// An item, or what a client says of one: a value a field.
+/// An item, or a client's part of one, with a value per field.
 pub(super) type Object = serde_json::Map<String, Value>;
 
-/// Who wants a change, for the action that records it.
+/// A change and its author, for the action that records it.
 #[derive(Debug, Default)]
 pub(super) struct Origin {
     pub(super) actor: Option<String>,
@@ -27,7 +27,7 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// What the request says beside its body.
+    /// The parts of the request besides its body.
     pub(super) fn new(headers: &HeaderMap, query: &Query) -> Self {
         let request_id = headers.get(REQUEST_ID_HEADER).and_then(|value| value.to_str().ok());
         Self {
@@ -38,7 +38,7 @@ impl Origin {
         }
     }
 
-    /// Takes out of the body of a thing what belongs to its action.
+    /// Removes the fields of the action from the body of a thing.
     pub(super) fn take_from(&mut self, body: &mut Object) -> Result<()> {
         let places = [
             ("actor", &mut self.actor),
@@ -66,8 +66,8 @@ impl Origin {
 /// # Errors
 ///
 /// `Invalid` for anything else; also for JSON that is nested deeper than 128 levels. `TooLarge` for
-/// one of so many values that they take more than
-/// [`ITEM_BYTES_MAX`]: whoever reads the item has them all in memory.
+/// one of so many values that they take more than [`ITEM_BYTES_MAX`]: readers have them all in
+/// memory.
 pub(super) async fn object(body: Body) -> Result<Object> {
     match body.json_within(ITEM_BYTES_MAX).await? {
         Value::Object(object) => Ok(object),
@@ -83,8 +83,7 @@ pub(super) async fn object(body: Body) -> Result<Object> {
 ///
 /// # Errors
 ///
-/// `Invalid` for a field that does not exist, is the object's to set, is missing or holds what it
-/// can't.
+/// `Invalid` for a field that is unknown, read-only, missing, or has an invalid value.
 pub(super) fn complete(collection: Collection, body: Object) -> Result<Object> {
     if let Some(name) = body.keys().find(|name| collection.field(name).is_none()) {
         return Err(unknown_field(collection, name));
@@ -97,7 +96,7 @@ pub(super) fn complete(collection: Collection, body: Object) -> Result<Object> {
     collection.fields().iter().map(field).collect()
 }
 
-/// The item `before` with all that a client may set replaced by what `change` says.
+/// The item `before`, with all fields that a client may set replaced by `change`.
 pub(super) fn replaced(
     collection: Collection,
     before: &Object,
@@ -138,7 +137,7 @@ pub(super) fn merged(
 ///
 /// # Errors
 ///
-/// `Invalid` when one differs from the item: the client wants what can't be, or has read an older
+/// `Invalid` when one differs from the item: the client tries to change it, or has read an older
 /// version.
 fn take_fixed(collection: Collection, before: &Object, body: &mut Object) -> Result<()> {
     let fixed = collection
@@ -161,7 +160,7 @@ fn take_fixed(collection: Collection, before: &Object, body: &mut Object) -> Res
     Ok(())
 }
 
-/// Puts the fields that the object sets into `after` as they were.
+/// Copies the fields that the object sets into `after`.
 fn keep_fixed(collection: Collection, before: &Object, mut after: Object) -> Result<Object> {
     for field in collection.fields().iter().filter(|field| field.presence == Presence::Server) {
         after.insert(field.name.to_owned(), before[field.name].clone());
@@ -260,7 +259,7 @@ fn unknown_field(collection: Collection, name: &str) -> Error {
     ))
 }
 
-/// A value in a sentence: short ones as they are.
+/// A value in a message; long ones are shortened.
 pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::Array(_) => "an array".into(),

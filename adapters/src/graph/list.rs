@@ -8,15 +8,14 @@ use super::input::Object;
 use super::query::{Condition, Query};
 use super::table;
 
-/// Of each thing's rows on each branch only the newest counts, unless it says that the thing is
-/// deleted.
+/// Only the newest row of each thing on each branch counts, unless it marks the thing as deleted.
 const CURRENT: &str = r#"t."deleted" = 0
     AND t.rowid = (SELECT max(n.rowid) FROM things AS n WHERE n."id" = t."id" AND n."branch" = t."branch")"#;
 
-/// A page ends early when its items have more bytes than this, as they are stored.
+/// Maximum size of a page's items, as stored, in bytes; a page ends early at this size.
 const PAGE_BYTES_MAX: u64 = 1 << 20;
 
-/// Some items, and where to go on.
+/// A page of items, with a cursor.
 #[derive(Debug, Default)]
 pub(super) struct Page {
     pub(super) items: Vec<Object>,
@@ -37,7 +36,7 @@ pub(super) fn page(ctx: &mut Context, collection: Collection, query: &Query) -> 
         _ => "t.rowid",
     };
     let Filter { conditions, mut params } = Filter::of(collection, query);
-    // One more than wanted tells whether there is a next page.
+    // One more item shows whether there is a next page.
     params.push(Cell::Integer(i64::from(query.limit) + 1));
     let filter = format!("{} ORDER BY {order} LIMIT ?", conditions.join(" AND "));
     let sizes = table::sizes(ctx, collection, &filter, params.clone())?;

@@ -1,12 +1,12 @@
 //! The built-in class: a small graph database in every object, with JSON over HTTP.
 //!
-//! It is for people who want a durable object without writing one, and it is written with nothing
-//! but what every user of this crate has, so it is also the largest example.
+//! It offers durable objects without writing code, and uses only the public interface of this
+//! crate, so it is also the largest example.
 //!
 //! Promises: things keep all their versions, and a version's number is its SQLite rowid; a changed
 //! thing, its action and its event are written together or not at all; events are numbered without
-//! a gap; an object that was only read stays empty; nothing that a client sends becomes part of a
-//! statement's text. Must not know: the bucket, the server, the engine.
+//! a gap; reads leave an object empty; no text from a client becomes part of a statement. Must not
+//! know: the bucket, the server, the engine.
 
 mod answer;
 
@@ -62,7 +62,7 @@ impl DurableObject for Graph {
     }
 }
 
-/// What a request that writes brings along.
+/// The input of a request that writes.
 struct Change {
     query: Query,
     origin: Origin,

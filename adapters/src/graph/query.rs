@@ -1,5 +1,4 @@
-//! The query of a request: which items, which version, who wants it. Every parameter that fits
-//! nothing is an error.
+//! Parses the query of a request: items, version, author. Unknown parameters are errors.
 
 use dotdo_core::{Error, Result};
 use url::form_urlencoded;
@@ -9,14 +8,14 @@ use super::fields::{Collection, Field, Kind};
 use super::route::Place;
 use super::time;
 
-/// How many items a list gives when it is not told.
+/// Default number of items in a list.
 const LIMIT_DEFAULT: u32 = 100;
-/// How many items a list gives at most.
+/// Maximum number of items in a list.
 const LIMIT_MAX: u32 = 1000;
-/// How many conditions a list takes.
+/// Maximum number of conditions of a list.
 const CONDITIONS_MAX: usize = 32;
 
-/// What the query of a request says.
+/// The query of a request.
 #[derive(Debug, Default)]
 pub(super) struct Query {
     pub(super) limit: u32,
@@ -30,7 +29,7 @@ pub(super) struct Query {
     pub(super) workflow_id: Option<String>,
 }
 
-/// That a field holds a value.
+/// A condition that a field has a value.
 #[derive(Debug)]
 pub(super) struct Condition {
     pub(super) field: &'static Field,
@@ -45,7 +44,7 @@ impl Query {
     ///
     /// # Errors
     ///
-    /// `Invalid` for a parameter that the place does not take, comes twice, or holds what it can't.
+    /// `Invalid` for a parameter that is unknown, repeated or has an invalid value.
     pub(super) fn of(place: &Place, query: Option<&str>) -> Result<Self> {
         let accepted: &[&str] = match place {
             Place::Root => &[],
@@ -154,8 +153,8 @@ impl Condition {
     }
 }
 
-/// `a.b` as SQLite writes paths: `$."a"."b"`. It is bound to a parameter, and its quotes hold
-/// whatever a key may contain but quotes.
+/// `a.b` as SQLite writes paths: `$."a"."b"`. It is bound as a parameter, and its quotes allow any
+/// key without quotes.
 fn json_path(dotted: &str) -> Result<String> {
     if dotted.split('.').any(|key| key.is_empty() || key.contains(['"', '\\', '\0'])) {
         return Err(Error::invalid(format!(

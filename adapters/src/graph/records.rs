@@ -1,4 +1,4 @@
-//! Relationships, actions and events: one row an item, changed in place.
+//! Relationships, actions and events: one row per item, changed in place.
 
 use dotdo_core::{Context, Error, Random, Result};
 use serde_json::{Value, json};
@@ -92,13 +92,13 @@ fn find(ctx: &mut Context, collection: Collection, id: &str) -> Result<Option<Ob
     Ok(table::first(ctx, collection, "t.\"id\" = ?", vec![text(id)])?.map(|row| row.item))
 }
 
-/// The error for an item that is not there.
+/// The error for an item that does not exist.
 pub(super) fn missing(collection: Collection, id: &str) -> Error {
     let (_, noun) = collection.item().split_once(' ').unwrap_or_default();
     Error::not_found(format!("there is no {noun} {id:?}"))
 }
 
-/// Gives an item that has no id a new one.
+/// Adds a new id to an item without one.
 pub(super) fn name(item: &mut Object, ctx: &Context) -> Result<()> {
     if item["id"].is_null() {
         item.insert("id".into(), new_id(ctx).into());
@@ -106,7 +106,7 @@ pub(super) fn name(item: &mut Object, ctx: &Context) -> Result<()> {
     Ok(())
 }
 
-/// An id that nothing else has; later ones are greater (UUID version 7).
+/// A unique id; later ones are greater (UUID version 7).
 pub(super) fn new_id(ctx: &Context) -> String {
     let mut random = [0; 10];
     random.copy_from_slice(&OsRandom.bytes16()[..10]);
@@ -114,7 +114,7 @@ pub(super) fn new_id(ctx: &Context) -> String {
     Builder::from_unix_timestamp_millis(ms, &random).into_uuid().to_string()
 }
 
-/// Refuses a body that names another item than the path.
+/// Refuses a body with another id than the path.
 pub(super) fn check_same_id(named: &Value, id: &str) -> Result<()> {
     if named.as_str() == Some(id) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Which collection or item a request is about, and whether its method is one that fits.
+//! Routes requests to collections and items, and checks their methods.
 
 use dotdo_core::{Error, Result};
 use http::Method;
@@ -6,10 +6,10 @@ use percent_encoding::percent_decode_str;
 
 use super::fields::Collection;
 
-/// The longest id of an item, in bytes.
+/// Maximum length of an item's id, in bytes.
 const ID_BYTES_MAX: usize = 512;
 
-/// What a path names.
+/// The target of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
     /// The object itself.
@@ -20,12 +20,12 @@ pub(super) enum Place {
     One(Collection, String),
 }
 
-/// What is to be done.
+/// The operation.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route {
     Read(Place),
     Write(Place),
-    /// Not this method, but one of those in the value, which is that of the header `Allow`.
+    /// An unsupported method, with the value of the header `Allow`.
     MethodNotAllowed(&'static str),
 }
 
@@ -34,7 +34,7 @@ impl Route {
     ///
     /// # Errors
     ///
-    /// `NotFound` for a path that names nothing, `Invalid` for an id that is none.
+    /// `NotFound` for an unknown path, `Invalid` for an invalid id.
     pub(super) fn of(method: &Method, path: &str) -> Result<Self> {
         let place = Place::of(path)?;
         let allowed = place.allowed();

@@ -1,4 +1,4 @@
-//! What must hold for relationships, actions and events, beyond the kinds of their fields.
+//! Rules for relationships, actions and events, beyond the types of their fields.
 
 use dotdo_core::{Context, Error, Result, Value as Cell};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use super::time;
 ///
 /// # Errors
 ///
-/// `Conflict` when other items forbid it, `Invalid` when it names a version that is not there.
+/// `Conflict` with other items, `Invalid` when it names a missing version.
 pub(super) fn check(
     ctx: &mut Context,
     collection: Collection,
@@ -42,11 +42,11 @@ pub(super) fn check(
     }
 }
 
-/// Refuses to remove what something else rests on.
+/// Refuses to delete an item that others depend on.
 ///
 /// # Errors
 ///
-/// `Conflict` for an action that says when a thing changed.
+/// `Conflict` for an action that records when a thing changed.
 pub(super) fn check_delete(collection: Collection, item: &Object) -> Result<()> {
     if collection != Collection::Actions || item["output"].is_null() {
         return Ok(());
@@ -73,8 +73,8 @@ fn check_unique(ctx: &mut Context, item: &Object) -> Result<()> {
     Err(Error::conflict(text).with_details(json!({ "id": twin.item["id"] })))
 }
 
-/// An action's input and output are versions of things, and stay once they are said: the time of a
-/// version is found through them.
+/// An action's input and output are versions of things and can't be changed once set, because the
+/// time of a version is found through them.
 fn check_version(
     ctx: &mut Context,
     name: &str,

@@ -1,4 +1,4 @@
-//! The tables and indexes, made by the first request that writes.
+//! The tables and indexes, which the first request that writes creates.
 
 use dotdo_core::{Context, Error, ErrorKind, Result};
 
@@ -44,11 +44,11 @@ CREATE INDEX events_to_stream ON events ("sequence") WHERE "streamed" = 0;
 PRAGMA user_version = 1;
 "#;
 
-/// Whether anything was ever written. Reading makes no table.
+/// Whether the tables exist, which reading does not create.
 ///
 /// # Errors
 ///
-/// `Handler` when a newer program wrote here.
+/// `Handler` when a newer program has written the schema.
 pub(super) fn exists(ctx: &mut Context) -> Result<bool> {
     match ctx.sql().exec("PRAGMA user_version", ())?.one()? {
         0 => Ok(false),
@@ -62,7 +62,7 @@ pub(super) fn exists(ctx: &mut Context) -> Result<bool> {
     }
 }
 
-/// Makes the tables unless they are there.
+/// Creates the tables if they do not exist.
 pub(super) fn create(ctx: &mut Context) -> Result<()> {
     if !exists(ctx)? {
         ctx.sql().exec(CREATE, ())?;

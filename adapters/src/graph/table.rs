@@ -1,5 +1,5 @@
-//! Items to rows and back. Every name in a statement comes from the list of fields, every value is
-//! bound.
+//! Converts items to rows and back. All names in statements come from the list of fields, and all
+//! values are bound.
 
 use dotdo_core::{Context, Error, Result, Value as Cell};
 use serde_json::Value;
@@ -33,7 +33,7 @@ pub(super) fn select(
     rows.into_iter().map(|row| read(collection, row)).collect()
 }
 
-/// How many bytes each of these rows has.
+/// The size of each of these rows, in bytes.
 pub(super) fn sizes(
     ctx: &mut Context,
     collection: Collection,
@@ -61,7 +61,7 @@ pub(super) fn first(
     Ok(select(ctx, collection, &format!("{filter} LIMIT 1"), params)?.into_iter().next())
 }
 
-/// Adds a row; its number.
+/// Inserts a row and returns its number.
 pub(super) fn insert(ctx: &mut Context, collection: Collection, item: &Object) -> Result<i64> {
     let columns: Vec<String> = collection.fields().iter().map(Field::column).collect();
     let places = vec!["?"; columns.len()].join(", ");

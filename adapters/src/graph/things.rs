@@ -1,7 +1,7 @@
 //! Things: every change is a new row, and is written with its action and its event.
 //!
-//! A thing is known by its id and its branch. Rows are never changed or removed; the newest row of
-//! a thing says what it is now.
+//! A thing is identified by its id and its branch. Rows are never changed or deleted; the newest
+//! row of a thing is its current version.
 
 use dotdo_core::{Context, Error, Result, Value as Cell};
 use serde_json::{Value, json};
@@ -13,14 +13,14 @@ use super::query::Query;
 use super::table::{self, text};
 use super::{Change, records, time};
 
-/// The branch of things that name none.
+/// The default branch.
 pub(super) const MAIN: &str = "main";
 
 /// The time of the version in row `t`: that of the first action that gave it out. Only the one that
 /// made it can be the first.
 const MADE_AT: &str = r#"(SELECT a."created_at" FROM actions AS a WHERE a."output" = t.rowid ORDER BY a.rowid LIMIT 1)"#;
 
-/// What happens to a thing.
+/// A change of a thing.
 #[derive(Debug, Clone, Copy)]
 enum Verb {
     Create,
@@ -59,7 +59,7 @@ pub(super) fn create(ctx: &mut Context, mut change: Change) -> Result<Answer> {
         .map(|thing| Answer::Created(Things, thing))
 }
 
-/// PUT: the thing as the body says, whatever it was.
+/// PUT: creates or replaces the thing.
 pub(super) fn replace(ctx: &mut Context, id: &str, mut change: Change) -> Result<Answer> {
     change.origin.take_from(&mut change.body)?;
     let branch = wanted_branch(&change)?;
@@ -88,7 +88,7 @@ pub(super) fn merge(ctx: &mut Context, id: &str, mut change: Change) -> Result<A
     update(ctx, before, after, &change.origin)
 }
 
-/// DELETE: a version that says that the thing is gone.
+/// DELETE: adds a version that marks the thing as deleted.
 pub(super) fn delete(ctx: &mut Context, id: &str, change: Change) -> Result<Answer> {
     let branch = change.query.branch.as_deref().unwrap_or(MAIN);
     let before = newest(ctx, id, branch)?.filter(is_there);
@@ -158,7 +158,7 @@ fn record_event(ctx: &mut Context, verb: Verb, thing: &Object, action_id: Value)
 }
 
 impl Verb {
-    /// What the action is called.
+    /// The verb of the action.
     fn name(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -167,7 +167,7 @@ impl Verb {
         }
     }
 
-    /// What the event is called.
+    /// The verb of the event.
     fn past(self) -> &'static str {
         match self {
             Self::Create => "created",
@@ -177,13 +177,13 @@ impl Verb {
     }
 }
 
-/// The newest version, also when it says that the thing is deleted.
+/// The newest version, even if it marks the thing as deleted.
 fn newest(ctx: &mut Context, id: &str, branch: &str) -> Result<Option<Object>> {
     let filter = "t.\"id\" = ? AND t.\"branch\" = ? ORDER BY t.rowid DESC";
     Ok(table::first(ctx, Things, filter, vec![text(id), text(branch)])?.map(|row| row.item))
 }
 
-/// The newest of the versions that were there at `time`.
+/// The newest version at `time`.
 fn at(ctx: &mut Context, id: &str, branch: &str, time: &str) -> Result<Option<Object>> {
     let filter =
         format!("t.\"id\" = ? AND t.\"branch\" = ? AND {MADE_AT} <= ? ORDER BY t.rowid DESC");
@@ -207,7 +207,7 @@ fn is_there(thing: &Object) -> bool {
     thing["deleted"] == Value::Bool(false)
 }
 
-/// The error for a thing that is not there; it names the branches on which it is.
+/// The error for a thing that does not exist; it names the branches on which it does.
 fn missing(ctx: &mut Context, id: &str, branch: &str, at: Option<&str>) -> Error {
     let others = ctx
         .sql()
@@ -226,8 +226,7 @@ fn missing(ctx: &mut Context, id: &str, branch: &str, at: Option<&str>) -> Error
     Error::not_found(format!("there is no thing {id:?} on the branch {branch:?}{then}{hint}"))
 }
 
-/// The branch that a request with a body is about: the query's or the body's, which must not
-/// differ.
+/// The branch of a request with a body: from the query or the body, which must not differ.
 fn wanted_branch(change: &Change) -> Result<String> {
     match (&change.query.branch, change.body.get("branch").unwrap_or(&Value::Null)) {
         (None, Value::Null) => Ok(MAIN.to_owned()),

@@ -1,9 +1,9 @@
-//! Times as they are stored and answered: RFC 3339, UTC, milliseconds, always of the same length.
+//! Times in stored and returned form: RFC 3339, UTC, milliseconds, with constant length.
 
 use dotdo_core::{Error, Result};
 use jiff::Timestamp;
 
-/// The time `ms` milliseconds after 1970 began.
+/// The time `ms` milliseconds after 1970-01-01.
 ///
 /// # Errors
 ///
@@ -15,7 +15,7 @@ pub(super) fn from_ms(ms: i64) -> Result<String> {
     })
 }
 
-/// The time that `text` means: RFC 3339 or milliseconds since 1970.
+/// Parses `text` as RFC 3339 or milliseconds since 1970.
 ///
 /// # Errors
 ///

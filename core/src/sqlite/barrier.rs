@@ -1,5 +1,5 @@
-//! Which schemas may be committed: those that a restore makes again, to the letter, without dotdo's
-//! own names in users' hands.
+//! Checks that a schema can be restored exactly and does not use reserved names, before it is
+//! committed.
 //!
 //! The authorizer refuses by what a statement asks for. This looks at what is there afterwards,
 //! whatever has made it: what SQLite makes by itself, and a new name, which the authorizer is not
@@ -15,7 +15,8 @@ use crate::change::{Changes, Header, Schema, SchemaKind, SchemaObject};
 use crate::{Error, ErrorKind, Result};
 
 impl Database {
-    /// Fails when the statement that led from `before` to `after` has made what must not be there.
+    /// Fails when the statement that led from `before` to `after` has created something that is not
+    /// allowed.
     pub(super) fn check_new_objects(&self, before: &Catalog, after: &Catalog) -> Result<()> {
         let is_class = self.guard.peek().speaker == Speaker::Class;
         let (old, new) = (by_name(before), by_name(after));

@@ -1,5 +1,5 @@
-//! The schema as SQLite keeps it, and what must be known of each ordinary table to read and write
-//! its rows exactly.
+//! The schema in SQLite's form, and the properties of each ordinary table that are needed to read
+//! and write its rows exactly.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -11,7 +11,7 @@ use crate::change::{
 };
 use crate::{Error, Result};
 
-/// Where AUTOINCREMENT keeps its counters. It is part of the schema; its rows are
+/// The table of AUTOINCREMENT's counters. It is part of the schema; its rows are
 /// [`crate::change::Header::sequences`].
 pub(super) const SEQUENCES: &str = "sqlite_sequence";
 
@@ -49,7 +49,7 @@ pub(super) struct Table {
     statements: OnceLock<Statements>,
 }
 
-/// SQL texts for a table's rows, made once.
+/// SQL statements for a table's rows, built once.
 struct Statements {
     lookup: String,
     delete: String,

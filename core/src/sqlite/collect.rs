@@ -1,4 +1,4 @@
-//! The net changes of a transaction: the touched keys, read again.
+//! Collects the net changes of a transaction by reading the touched keys again.
 
 use std::sync::Arc;
 

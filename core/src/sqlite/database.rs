@@ -20,7 +20,7 @@ use super::transaction::Transaction;
 use crate::change::{Header, TableShape, ValueRef};
 use crate::{Error, Result};
 
-/// How many prepared statements of users, and of ours, are kept.
+/// Maximum number of cached statements of users, and of our own.
 const USER_STATEMENTS_MAX: usize = 16;
 const OWN_STATEMENTS_MAX: usize = 24;
 
@@ -40,7 +40,7 @@ const USER_LIMITS: [(i32, i32); 7] = [
     (ffi::SQLITE_LIMIT_COLUMN, 1999),
 ];
 
-/// What one database may have.
+/// Limits of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// All pages together.
@@ -51,7 +51,7 @@ pub(crate) struct Limits {
     pub(crate) temporary_bytes_max: u64,
 }
 
-/// A private in-memory database that tells what changed.
+/// A private in-memory database that reports changes.
 pub(crate) struct Database {
     // The order is the order of dropping: statements, then the connection, then what its callbacks
     // point to.
@@ -70,11 +70,11 @@ pub(crate) struct Database {
     pub(super) transaction: Option<Transaction>,
     /// How often the schema has become another one under prepared statements.
     pub(super) schema_moves: u64,
-    /// Why it can't be used any more.
+    /// The failure after which it can't be used.
     pub(super) broken: Option<Error>,
 }
 
-/// How the connection is set up.
+/// The configuration of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// For users' statements: foreign keys, triggers, limits; changes are recorded.

@@ -1,4 +1,4 @@
-//! SQLite's result codes as errors of this crate.
+//! Converts SQLite's result codes to errors of this crate.
 
 use std::ffi::{CStr, c_int};
 
@@ -11,8 +11,8 @@ pub(super) const SQL_ERROR: &str = "SQL_ERROR";
 /// The stable code of a statement that an object may not run.
 pub(super) const SQL_REFUSED: &str = "SQL_REFUSED";
 
-/// What a client is told of them. What SQLite says names tables and columns, which are the class's
-/// own affair.
+/// Messages for clients. SQLite's own messages contain names of tables and columns, which are
+/// internal to the class.
 const FAILED: &str = "a SQL statement of the object's class failed";
 const REFUSED: &str = "the object's class ran a SQL statement that is not allowed";
 const DAMAGED: &str = "the object's stored state can't be restored";
@@ -30,7 +30,7 @@ pub(super) fn refused(what: impl std::fmt::Display) -> Error {
         .confidential(REFUSED)
 }
 
-/// What was stored does not make a database.
+/// The error for stored state that is not a valid database.
 pub(super) fn corrupt(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Corrupt, message).confidential(DAMAGED)
 }

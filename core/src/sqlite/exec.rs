@@ -1,4 +1,4 @@
-//! Users' statements: prepared under guard, run, and their rows lent one by one.
+//! Runs users' statements: prepares them under guard, and returns their rows one by one.
 
 use super::database::Database;
 use super::error::{SQL_REFUSED, failed, refused};

@@ -1,4 +1,4 @@
-//! What users' statements may do, and when they are stopped.
+//! Restricts users' statements, and interrupts them.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -7,14 +7,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use dotdo_sqlite_sys as ffi;
 
-/// How many steps of SQLite's machine lie between two questions whether to stop.
+/// Number of steps of SQLite's virtual machine between two checks for an interrupt.
 pub(super) const STEPS_PER_POLL: c_int = 1000;
 
 /// Modules that users may create tables with. Their content is in ordinary shadow tables, or
 /// nowhere.
 const MODULES: [&str; 4] = ["fts5", "fts5vocab", "rtree", "rtree_i32"];
 
-/// What the names of dotdo's own tables, indexes and savepoints begin with.
+/// The prefix of reserved names of tables, indexes and savepoints.
 pub(super) const RESERVED: &str = "_dotdo";
 
 /// Pragmas that only answer, with or without an argument.

@@ -1,4 +1,4 @@
-//! Bringing a database's schema to a given one, to the letter.
+//! Changes a database's schema to a given one, exactly.
 //!
 //! Ordinary tables and indexes are made by their statements. Triggers, views and virtual tables are
 //! written into `sqlite_schema` as they are, because running their statements would fire modules

@@ -1,4 +1,4 @@
-//! How tables' names and definitions move within a transaction.
+//! Tracks names and definitions of tables within a transaction.
 //!
 //! A table keeps its identity (its track) through everything that leaves its stored rows alone:
 //! `RENAME`, `ADD COLUMN`, `RENAME COLUMN`, changed constraints. It gets a new one, whose rows are

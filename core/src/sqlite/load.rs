@@ -1,4 +1,4 @@
-//! Filling a new database: tables, their rows, then all that rows don't need.
+//! Fills a new database: tables, their rows, then indexes, triggers and views.
 
 use super::catalog::{CatalogRow, read_rows};
 use super::database::{Database, Limits, Purpose};

@@ -1,4 +1,4 @@
-//! SQLite's memory, counted by database, and bounded while users' statements run.
+//! SQLite's memory, counted per database, and limited while users' statements run.
 //!
 //! Promises: what SQLite allocates on behalf of a database is on that database's [`Account`] until
 //! it is freed, by whatever thread; and while a user's statement runs, all that is not a page of
