@@ -7,7 +7,7 @@ use crate::hosts::all;
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/ADAPTERS.md");
 
 impl Abilities {
-    /// What is declared, for people: the row's name and this platform's cell.
+    /// The declared abilities as rows: the name, and the cell of this platform.
     fn rows(self) -> Vec<(&'static str, String)> {
         let yes = |is_so: bool| if is_so { "yes" } else { "no" }.to_owned();
         let most = |bytes: Option<u64>| {
@@ -33,16 +33,16 @@ impl Abilities {
         vec![
             ("requests are streamed", yes(streams_requests)),
             ("responses are streamed", yes(streams_responses)),
-            ("several requests at once in one process", yes(is_concurrent)),
-            ("largest body of a request, bytes", most(request_bytes_max)),
-            ("largest body of a response, bytes", most(response_bytes_max)),
-            ("repeated headers of a request stay apart", yes(keeps_repeated_headers)),
-            ("repeated headers of a response stay apart", yes(keeps_repeated_answers)),
-            ("values of headers may be any bytes", yes(keeps_header_bytes)),
-            ("paths arrive as they were encoded", yes(keeps_encoded_paths)),
-            ("queries arrive as they were encoded", yes(keeps_encoded_queries)),
-            ("programs may hold objects by leases", yes(takes_leases)),
-            ("SIGTERM: what is under way is answered", yes(ends_in_order)),
+            ("concurrent requests in one process", yes(is_concurrent)),
+            ("maximum request body, bytes", most(request_bytes_max)),
+            ("maximum response body, bytes", most(response_bytes_max)),
+            ("repeated request headers stay separate", yes(keeps_repeated_headers)),
+            ("repeated response headers stay separate", yes(keeps_repeated_answers)),
+            ("header values may be any bytes", yes(keeps_header_bytes)),
+            ("encoded paths arrive unchanged", yes(keeps_encoded_paths)),
+            ("encoded queries arrive unchanged", yes(keeps_encoded_queries)),
+            ("ownership by leases", yes(takes_leases)),
+            ("SIGTERM: requests in flight are answered", yes(ends_in_order)),
         ]
     }
 }
