@@ -1,62 +1,62 @@
-# Everyday commands: `just` lists them (https://just.systems). Each is one line that can be typed without it as well.
+# Everyday commands; `just` (https://just.systems) lists them. Each also works without `just`, typed as it is here.
 
-# Lists the recipes.
+# List the recipes.
 default:
     @just --list --unsorted
 
-# The libraries and the `dotdo` program.
+# Build the libraries and the `dotdo` program.
 build:
     cargo build
 
-# The server on 127.0.0.1:8787, with its state in ./.dotdo.
+# Serve on 127.0.0.1:8787, with state in ./.dotdo.
 serve *options:
     cargo run --bin dotdo -- serve {{ options }}
 
-# All tests, or those whose names have a text.
+# Run all tests, or those whose names contain a text.
 test *filter:
     cargo test --workspace -- {{ filter }}
 
-# The tests of one part of the core: `just core store::`.
+# Run the tests of one part of the core: `just core store::`.
 core filter='':
     cargo test -p dotdo-core --lib {{ filter }}
 
-# The house rules.
+# Check the house rules.
 tidy:
     cargo test -p dotdo-tests --test tidy
 
-# What has to hold before a change is merged: format, lints, documentation, all tests.
+# Run everything that must pass before a change is merged: format, lints, documentation, all tests.
 check:
     .ci/run
 
-# Formats, and shows what clippy says.
+# Format, and run clippy.
 lint:
     cargo fmt --all
     cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# Thousands of simulated worlds; with a seed, that one and everything that happens in it.
+# Simulate thousands of worlds; with a seed, only that one, with all its events.
 simulation seed='':
     {{ if seed == '' { 'cargo test -p dotdo-core --lib simulation' } else { 'DOTDO_TEST_SEED=' + seed + ' cargo test -p dotdo-core --lib simulation::tests::histories -- --nocapture' } }}
 
-# The protocol's model, with what was explored.
+# Explore the model of the protocol, and print the explored states.
 model:
     cargo test -p dotdo-model -- --nocapture
 
-# Failures of real processes and stores, or those whose names have a text.
+# Run the failure scenarios on real processes and stores, or those whose names contain a text.
 scenarios *filter:
     cargo test -p dotdo-tests --test scenarios {{ filter }}
 
-# Random failures of real processes and a real store, for so many seconds.
+# Run random failures of real processes and a real store, for a number of seconds.
 chaos seconds='180':
     DOTDO_TEST_CHAOS_SECONDS={{ seconds }} cargo test -p dotdo-tests --test chaos -- --nocapture
 
-# Searches for inputs that break a reader: `just fuzz record`.
+# Fuzz a parser: `just fuzz record`.
 fuzz target:
     cargo fuzz run --dev --sanitizer none {{ target }}
 
-# Known vulnerabilities and licences of the dependencies.
+# Check the dependencies for known vulnerabilities, and their licences.
 advisories:
     .ci/advisories
 
-# The documentation of the crates.
+# Build and open the documentation of the crates.
 docs:
     cargo doc --workspace --no-deps --open

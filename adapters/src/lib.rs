@@ -73,7 +73,7 @@ mod pages {
     #[doc = include_str!("../../README.md")]
     struct Readme;
 
-    #[doc = include_str!("../README.md")]
+    #[doc = include_str!("../../adapters/README.md")]
     struct CrateReadme;
 
     #[doc = include_str!("../../docs/MIDDLEWARE.md")]
