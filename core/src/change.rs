@@ -17,7 +17,7 @@ pub enum Value {
     Integer(i64),
     /// A double. SQLite turns NaN into NULL, so it is never NaN.
     Real(f64),
-    /// Text in UTF-8, or whatever bytes were stored as text.
+    /// Text in UTF-8, or other bytes that were stored as text.
     Text(Vec<u8>),
     /// Bytes.
     Blob(Vec<u8>),
@@ -247,11 +247,11 @@ impl Changes {
         *self == Self::default()
     }
 
-    /// Which of the tables `before` are still there with the rows that are not listed as changed:
-    /// their names after the change, by those before. All others are gone, whatever is called like
-    /// them now.
+    /// Maps the names of the tables `before` that still exist, with all rows that are not listed as
+    /// changed, to their names after the change. All others were dropped, even if a new table has
+    /// the name.
     ///
-    /// Whoever keeps something by the name of a table asks this; a name alone says nothing.
+    /// Needed by every cache that is keyed by table names.
     pub(crate) fn kept_tables<'n>(
         &self,
         before: impl IntoIterator<Item = &'n str>,

@@ -1,10 +1,9 @@
-//! What reads bytes that somebody else may have written, each as a function of bytes: for fuzzers,
-//! and for the tests that replay what they found.
+//! The parsers of foreign bytes, each as a function of bytes: for fuzzers, and for the tests that
+//! replay their findings.
 //!
-//! A target may refuse its input with an error. It fails by a panic: that of the reader, or of an
-//! assertion that what was read is written back as the same. Where a checksum would keep every
-//! changed byte out, the target writes a fitting one: whoever can write into the bucket can do that
-//! too.
+//! A target may refuse its input with an error. It fails with a panic: of the parser, or of the
+//! assertion that a parsed value is written back unchanged. If a checksum would reject every
+//! changed byte, the target writes a valid one, as an attacker with access to the bucket can.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
@@ -53,7 +52,7 @@ fn route(data: &[u8]) {
     let (mut head, ()) = http::Request::new(()).into_parts();
     (head.method, head.uri, head.headers) = (method.clone(), uri, headers);
     target.rewrite(&mut head, HeaderValue::from_static("request"));
-    // What the object sees names the same object to whoever routes it again.
+    // The request that the object sees is routed to the same object.
     let again = router.route(&method, &head.uri, &head.headers);
     assert_eq!(
         again.expect("it was routed before"),

@@ -46,12 +46,12 @@ pub struct Forward {
     pub journey: Journey,
 }
 
-/// What sending a request to the owner gave.
+/// The result of sending a request to the owner.
 #[derive(Debug)]
 pub enum Passed {
-    /// The owner answered, with a response or an error of its own.
+    /// The owner answered, with a response or an error.
     Answered(Result<Response>),
-    /// This response makes whoever brought the request bring it to the owner.
+    /// This response makes the platform send the request to the owner.
     Redirected(Response),
 }
 

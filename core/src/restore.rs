@@ -1,8 +1,8 @@
 //! Restores a database in memory from the bucket: from a snapshot and the records after it.
 //!
 //! Promises: exactly the state after a record, or an error that names the key that is missing or
-//! damaged; never an empty or a partial database (rule R12). Two dependent round trips, whatever
-//! the history: the newest keys and `snapshots/latest` together, then data files and records
+//! damaged; never an empty or a partial database (rule R12). Two dependent round trips, independent
+//! of the history: the newest keys and `snapshots/latest` together, then data files and records
 //! together.
 
 use futures_util::future::OptionFuture;

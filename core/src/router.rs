@@ -145,9 +145,9 @@ impl Router {
 impl Target {
     /// Turns the head of a client's request into the one that the object sees.
     ///
-    /// The URI becomes the path below the object; `x-do-id`, `x-do-type` and `x-request-id` become
-    /// the server's, whatever the client sent; a host that came in the URI (HTTP/2, proxies)
-    /// becomes the `host` header.
+    /// The URI becomes the path below the object; `x-do-id`, `x-do-type` and `x-request-id` are
+    /// replaced by the server's; a host that came in the URI (HTTP/2, proxies) becomes the `host`
+    /// header.
     pub fn rewrite(&self, head: &mut request::Parts, request_id: HeaderValue) {
         if let Some(authority) = head.uri.authority()
             && !head.headers.contains_key(http::header::HOST)

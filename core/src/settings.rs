@@ -74,11 +74,11 @@ pub struct Checkpoint {
     pub interval: Duration,
     /// Minimum number of changed rows since the last snapshot. Default 10.
     pub min_changes: u64,
-    /// Size of the records since the last snapshot that makes one due, whatever the interval.
-    /// Default 4 MiB.
+    /// Size of the records since the last snapshot that makes one due before the interval has
+    /// passed. Default 4 MiB.
     pub log_bytes: u64,
-    /// Number of records since the last snapshot that makes one due, whatever the interval; a cold
-    /// start fetches each of them. Default 500.
+    /// Number of records since the last snapshot that makes one due before the interval has passed;
+    /// a cold start fetches each of them. Default 500.
     pub log_records: u64,
 }
 

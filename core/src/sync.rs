@@ -1,9 +1,9 @@
-//! A lock that outlives a panic.
+//! A mutex that a panic does not poison.
 
 use std::sync::{MutexGuard, PoisonError};
 
-/// A mutex that goes on after a panic of whoever held it: what it guards here is consistent between
-/// any two statements, and what is not is caught elsewhere.
+/// A mutex that stays usable after its holder panicked. Every value that it guards in this crate is
+/// consistent between any two statements, or is discarded after a panic.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
 

@@ -1,10 +1,9 @@
-//! Spans around the parts of a request, for whoever collects traces; nothing here knows how they
-//! are collected.
+//! Spans around the parts of a request. How they are collected is not known here.
 //!
-//! They are at the level `debug`, so that they cost one comparison where nobody asks for them. Ids
-//! of objects stay out of them: they are often people's names or addresses, and traces go to third
-//! parties. The field `otel.status_code` is the name by which OpenTelemetry's layer for `tracing`
-//! understands that something failed.
+//! They are at the level `debug`, so that they cost one comparison where they are switched off.
+//! They don't contain ids of objects, which are often people's names or addresses, because traces
+//! go to third parties. The field `otel.status_code` is the name by which OpenTelemetry's layer for
+//! `tracing` understands that something failed.
 
 use std::future::Future;
 

@@ -18,7 +18,7 @@ use crate::platforms::Platform;
 /// Reserved variables that have no effect yet; setting one logs a warning.
 const LATER: &[&str] =
     &["JWT_TOKEN", "ICEBERG_CATALOG", "ICEBERG_WAREHOUSE", "TURSO_URL", "TURSO_TOKEN"];
-/// Reserved as well, but setting it is an error: whoever sets it relies on authentication.
+/// Reserved as well, but setting it is an error, because its user would rely on authentication.
 const AUTHENTICATION: &str = "WORKOS_AUTH_DOMAIN";
 
 /// The variable in which Fly gives each machine its id.

@@ -26,7 +26,7 @@ pub(crate) struct ClientAddress(pub(crate) IpAddr);
 pub(crate) enum TrustedProxies {
     /// Proxies with an address in one of these networks; none without networks.
     Networks(Vec<IpNet>),
-    /// This number of proxies in a row, whatever their addresses.
+    /// This number of proxies in a row, with any addresses.
     Hops(usize),
 }
 

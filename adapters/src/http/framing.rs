@@ -1,10 +1,10 @@
 //! Follows the framing of HTTP/1 requests in the bytes of a connection (RFC 9112, section 6), and
 //! refuses anything that two readers could interpret differently.
 //!
-//! Promises: hyper frames whatever passes in the same way. Lines of heads, chunk sizes and trailers
-//! end with CRLF; a body has one length. Ambiguous framing is refused, and nothing after it passes.
-//! Bodies may contain any bytes and cost nothing. HTTP/2 is passed through. Must not know: sockets,
-//! the meaning of requests.
+//! Promises: hyper frames all bytes that pass in the same way. Lines of heads, chunk sizes and
+//! trailers end with CRLF; a body has one length. Ambiguous framing is refused, and nothing after
+//! it passes. Bodies may contain any bytes and cost nothing. HTTP/2 is passed through. Must not
+//! know: sockets, the meaning of requests.
 
 /// The connection preface of HTTP/2 (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

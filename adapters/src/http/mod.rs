@@ -93,7 +93,7 @@ pub(crate) trait Front: Send + Sync + 'static {
     /// The objects behind it.
     fn objects(&self) -> &Self::Objects;
 
-    /// Answers a request, whatever happens.
+    /// Answers a request; failures become responses.
     fn answer<B>(&self, request: http::Request<B>) -> impl Future<Output = Response> + Send
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,

@@ -129,7 +129,7 @@ impl Claim {
     /// The error for a request that reached the wrong server.
     pub(crate) fn busy(&self, remaining: Duration) -> Error {
         let text = format!(
-            "another server owns this object for up to {:.1} s more; retry then; retry then; retry then; retry then",
+            "another server owns this object for up to {:.1} s more; retry then",
             remaining.as_secs_f64()
         );
         Error::new(ErrorKind::Busy, text)

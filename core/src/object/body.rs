@@ -87,8 +87,9 @@ impl Body {
         }
     }
 
-    /// The same body of a response on a connection that many share. A small one is charged there
-    /// too, whatever is left: of those that nobody reads a connection can hold hundreds.
+    /// The same body, of a response on a connection with concurrent responses. There, small bodies
+    /// are charged too, even beyond the budget, because a client that does not read can hold
+    /// hundreds of them.
     #[must_use]
     pub fn counted_by(self, account: &Account) -> Self {
         match self.0 {

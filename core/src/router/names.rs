@@ -57,7 +57,7 @@ impl ObjectHeader {
         if values.any(|other| other != first) {
             let names = self.names.join(" and ");
             return Err(Error::invalid(format!(
-                "the headers {names} have different values; send one of them of them of them of them"
+                "the headers {names} have different values; send one of them"
             ))
             .with_code("CONFLICTING_HEADERS"));
         }
@@ -69,7 +69,7 @@ impl ObjectHeader {
         text.map(Some).map_err(bad)
     }
 
-    /// Makes `value` what it says, whatever it said before under any name.
+    /// Sets it to `value`, and removes its other spellings.
     pub(super) fn replace(&self, headers: &mut HeaderMap, value: HeaderValue) {
         for name in self.names {
             headers.remove(*name);

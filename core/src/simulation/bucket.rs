@@ -1,5 +1,5 @@
-//! The bucket that a process is given: every operation is a message to the store, and somebody
-//! waits for its answer only so long.
+//! The bucket of a simulated process: every operation is a message to the store, with a timeout for
+//! the answer.
 
 use std::future::pending;
 use std::sync::Arc;

@@ -54,7 +54,7 @@ pub(super) struct Request {
     pub(super) number: usize,
     pub(super) object: usize,
     pub(super) ask: Ask,
-    /// It has an idempotency key, which is its value: whoever sends it again wants it done once.
+    /// It has an idempotency key, its value, so that it is executed once even if it is sent again.
     pub(super) keyed: bool,
     pub(super) antics: Antics,
 }

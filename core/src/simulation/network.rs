@@ -46,7 +46,7 @@ enum Content {
 pub(super) enum Reply {
     Accepted,
     Declined,
-    /// Nobody answers, or somebody else, or the connection breaks.
+    /// No answer, an answer of another process, or a broken connection.
     Broken,
     Answered(Result<http::Response<Bytes>, Error>),
 }

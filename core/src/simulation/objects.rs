@@ -12,7 +12,7 @@ use crate::simulation::schemas;
 /// The header with what a handler does beside its work: the operation's number, and when to panic.
 pub(super) const ANTICS: &str = "x-antics";
 
-/// Hears what somebody outside sees of an object when something of an operation has left it.
+/// Called with the effects of an operation that are visible outside of the object.
 pub(super) type Watcher = Arc<dyn Fn(usize, String) + Send + Sync>;
 
 /// A list. Its answers are the whole list and what else is in the database, so that they say what

@@ -1,4 +1,4 @@
-//! Everything that happens in a world, as a hash, and as text when somebody wants to read it.
+//! Everything that happens in a world, as a hash, and on request as text.
 
 use std::fmt::{self, Write};
 

@@ -16,13 +16,13 @@ use crate::store::{Bucket, Entry, Key, Moment};
 
 /// Evidence that a snapshot and its shared files exist for some time.
 ///
-/// It also holds for every snapshot that is published on top of that one: whatever replaces it
-/// replaces that one too.
+/// It also holds for every snapshot that is published on top of it, because what replaces that one
+/// replaces this one too.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kept {
     /// Before the bucket was looked at.
     seen: Moment,
-    /// For how long the snapshot had been replaced then, at most.
+    /// Maximum time since the snapshot was replaced, at that moment.
     replaced: Duration,
 }
 
@@ -70,8 +70,8 @@ impl Kept {
         Ok(Some(Self { seen, replaced: replaced.saturating_add(bucket.store_time_error()) }))
     }
 
-    /// Whether no sweep removes it within `margin` from now, whatever retention its process is set
-    /// to.
+    /// Whether no sweep removes it within `margin` from now, under any retention that a process can
+    /// be configured with.
     pub(crate) fn holds(&self, margin: Duration, bucket: &dyn Bucket, clock: &dyn Clock) -> bool {
         self.seen
             .elapsed_at_most(bucket, clock)

@@ -1,9 +1,9 @@
 //! Checks that a schema can be restored exactly and does not use reserved names, before it is
 //! committed.
 //!
-//! The authorizer refuses by what a statement asks for. This looks at what is there afterwards,
-//! whatever has made it: what SQLite makes by itself, and a new name, which the authorizer is not
-//! told, included.
+//! The authorizer refuses statements by their actions. These checks look at the resulting schema,
+//! including what SQLite creates by itself and new names of renamed tables, which the authorizer
+//! does not get.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -84,11 +84,11 @@ pub(crate) enum Speaker {
     Dotdo,
 }
 
-/// What compiling a statement has shown. SQLite compiles it again when the schema has changed, so
-/// what it will do is not among that.
+/// What is known of a statement once it is compiled. Its effects are not, because SQLite compiles
+/// it again when the schema has changed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Facts {
-    /// It works on a savepoint: the words of a statement decide that, whatever the schema is.
+    /// The savepoint that it works on. Only the statement's text decides this, not the schema.
     pub(super) savepoint: Option<(SavepointStep, String)>,
     /// Why it may not run.
     pub(super) refused: Option<String>,

@@ -1,17 +1,17 @@
 //! SQLite's memory, counted per database, and limited while users' statements run.
 //!
 //! Promises: what SQLite allocates on behalf of a database is on that database's [`Account`] until
-//! it is freed, by whatever thread; and while a user's statement runs, all that is not a page of
-//! the object's database stays below the account's ceiling, because the allocation that would
+//! it is freed, on any thread; and while a user's statement runs, all memory except for the pages
+//! of the object's database stays below the account's ceiling, because an allocation that would
 //! exceed it fails. SQLite then ends the statement with `SQLITE_NOMEM`, as if the machine had no
-//! more.
+//! more memory.
 //!
 //! The pages themselves are not bounded here: `max_page_count` does that. To tell them apart, the
 //! page cache is SQLite's own behind a function that notes whether a page of the main database is
 //! being made.
 //!
-//! Whoever calls into SQLite for a database enters its account before ([`Account::enter`]); outside
-//! of that, the memory is the process's.
+//! Calls into SQLite for a database must enter its account first ([`Account::enter`]). Other memory
+//! is counted for the process.
 
 use std::alloc::{Layout, alloc, dealloc, realloc};
 use std::cell::Cell;
@@ -60,13 +60,14 @@ struct Ledger {
     held: AtomicU64,
     /// The part of the bytes that is the main database's page cache.
     pages: AtomicU64,
-    /// How many bytes may be allocated besides the pages while a user's statement runs.
+    /// Maximum number of bytes besides the pages while a user's statement runs.
     ceiling: AtomicU64,
-    /// How far the ceiling was above what was there when it was set, for the error.
+    /// Difference in bytes between the ceiling and the allocated memory when it was set, for the
+    /// error.
     allowance: AtomicU64,
     /// An allocation was refused because of the ceiling.
     refused: AtomicBool,
-    /// An allocation failed, whatever the reason.
+    /// An allocation failed, for any reason.
     starved: AtomicBool,
     /// The page cache of the main database. Only compared.
     main_cache: AtomicPtr<ffi::sqlite3_pcache>,

@@ -24,11 +24,11 @@ pub(super) struct Recorder {
     pub(super) tracks: Vec<Track>,
     /// Tables that were written before the layout knew them.
     pub(super) unknown_tables: Vec<String>,
-    /// How many row changes the hook has reported since the connection was opened.
+    /// Number of row changes that the hook has reported since the connection was opened.
     pub(super) events: u64,
 }
 
-/// One table through a transaction, whatever it is called meanwhile.
+/// One table during a transaction, which may rename it.
 pub(super) struct Track {
     /// Its name at the start; `None` when all of its rows are to be recorded.
     pub(super) origin: Option<String>,

@@ -10,14 +10,14 @@ use crate::{Error, Result};
 type Each<'f> = &'f mut dyn FnMut(Option<i64>, &[ValueRef<'_>]) -> Result<()>;
 
 impl Database {
-    /// Gives every row of a table to `each`: its rowid (`None` in `WITHOUT ROWID` tables) and the
+    /// Calls `each` with every row of a table: its rowid (`None` in `WITHOUT ROWID` tables) and the
     /// values of its [`TableShape`](crate::change::TableShape)'s columns.
     ///
     /// The order is the order of the key: ascending rowids, or the primary key's columns in their
     /// own collations, ascending. It depends on nothing but the rows.
     ///
     /// # Errors
-    /// `NotFound` when there is no such table; whatever `each` answers.
+    /// `NotFound` if there is no such table; the error of `each`.
     pub(crate) fn scan(&self, table: &str, each: Each<'_>) -> Result<()> {
         self.scan_table(self.table(table)?, each)
     }

@@ -124,7 +124,7 @@ impl Database {
         Ok(())
     }
 
-    /// Goes back to the last committed state, whatever has happened since.
+    /// Goes back to the last committed state from any state.
     pub(crate) fn rollback(&mut self) {
         if self.transaction.take().is_none() {
             return;

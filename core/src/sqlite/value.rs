@@ -66,7 +66,7 @@ fn rank(value: ValueRef<'_>) -> u8 {
     }
 }
 
-/// A name as SQL takes it, whatever characters it has.
+/// A name, quoted for SQL.
 pub(super) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -65,7 +65,7 @@ impl ManualClock {
         Self { sleep_moves: true, ..Self::default() }
     }
 
-    /// Moves all clocks on; whoever sleeps until then wakes up.
+    /// Advances all clocks; tasks that sleep until then wake up.
     pub fn advance(&self, duration: Duration) {
         self.readings.send_modify(|readings| {
             readings.monotonic += duration;

@@ -33,7 +33,7 @@ impl Random for CountingRandom {
     }
 }
 
-/// The same bytes again and again, for output that must not depend on how often somebody asks.
+/// The same bytes every time, for output that must not depend on the number of calls.
 #[derive(Debug, Clone, Copy)]
 pub struct ConstantRandom(pub [u8; 16]);
 

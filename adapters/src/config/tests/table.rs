@@ -46,7 +46,7 @@ proptest! {
         for value in [value, *range.start(), *range.end(), range.start().saturating_sub(1), range.end() + 1] {
             let text = value.to_string();
             let mut config = Config::default();
-            // A row can't be larger than an object, whatever its own range.
+            // A row can't be larger than an object, even if its own range allows it.
             let roomy = ("DOTDO_LIMITS_OBJECT_BYTES_MAX", "1073741824");
             let small = ("DOTDO_LIMITS_ROW_BYTES_MAX", "1024");
             let taken = resolve(&environment(&[small, roomy, (&setting.variable(), &text)])).is_ok();

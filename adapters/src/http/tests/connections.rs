@@ -1,4 +1,4 @@
-//! Places for connections are not held by whoever does nothing with them.
+//! Idle clients don't hold places for connections.
 
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::client::conn::http2;

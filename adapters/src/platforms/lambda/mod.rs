@@ -72,12 +72,9 @@ pub(crate) async fn serve(app: App, mut found: Found) -> Result<Ended> {
     end_in_order(Arc::clone(&program.edge), running, found.config.shutdown).await?;
     program.announce("polling", &environment.api);
     let lost = |cause| {
-        Error::new(
-            ErrorKind::Unavailable,
-            "the connection to the connection to the connection to Lambda's runtime API was lost",
-        )
-        .with_code(LOST)
-        .with_source(cause)
+        Error::new(ErrorKind::Unavailable, "the connection to Lambda's runtime API was lost")
+            .with_code(LOST)
+            .with_source(cause)
     };
     invocations.run().await.map(|()| Ended::InOrder).map_err(lost)
 }

@@ -1,5 +1,5 @@
-//! Writers and sweepers that slept: whatever they do when they wake up, every snapshot in the
-//! bucket can be restored.
+//! Paused writers and sweepers: whatever they do when they resume, every snapshot in the bucket can
+//! be restored.
 
 use super::history::{busy, sweep_now};
 use super::*;

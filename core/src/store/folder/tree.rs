@@ -1,8 +1,8 @@
 //! Files and folders that are synced to disk before they become visible.
 //!
 //! A new object is written and synced under a private name first, then linked or renamed to its
-//! own, then the folder is synced. A folder counts once it and everything above it have been synced
-//! by this process, whoever made it.
+//! own, then the folder is synced. A folder counts as durable when this process has synced it and
+//! all its parents, even if another process created it.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
