@@ -3,8 +3,7 @@
 //! Promises: what SQLite allocates on behalf of a database is on that database's [`Account`] until
 //! it is freed, on any thread; and while a user's statement runs, all memory except for the pages
 //! of the object's database stays below the account's ceiling, because an allocation that would
-//! exceed it fails. SQLite then ends the statement with `SQLITE_NOMEM`, as if the machine had no
-//! more memory.
+//! exceed it fails. SQLite then ends the statement with `SQLITE_NOMEM`.
 //!
 //! The pages themselves are not bounded here: `max_page_count` does that. To tell them apart, the
 //! page cache is SQLite's own behind a function that notes whether a page of the main database is
@@ -62,8 +61,7 @@ struct Ledger {
     pages: AtomicU64,
     /// Maximum number of bytes besides the pages while a user's statement runs.
     ceiling: AtomicU64,
-    /// Difference in bytes between the ceiling and the allocated memory when it was set, for the
-    /// error.
+    /// Distance of the ceiling from the memory in use when it was set, for the error.
     allowance: AtomicU64,
     /// An allocation was refused because of the ceiling.
     refused: AtomicBool,
