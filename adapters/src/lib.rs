@@ -54,9 +54,9 @@ pub use dotdo_core::{
 // What an engine is made of, for programs that bring a server of their own.
 pub use dotdo_core::{
     AzureConfig, AzureCredentials, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine,
-    Executor, Forward, GcsConfig, GcsCredentials, Inline, Journey, Memory, Owner, Ownership,
-    Passed, PeerError, Peers, Random, Received, Route, Router, S3Config, S3Credentials, Secret,
-    Settings, StoreConfig, Target, Tenant, open,
+    Executor, Forward, GcsConfig, GcsCredentials, Inline, Journey, Memory, NotTaken, Owner,
+    Ownership, Passed, PeerError, Peers, Random, Received, Route, Router, S3Config, S3Credentials,
+    Secret, Settings, StoreConfig, Target, Tenant, open,
 };
 
 pub use crate::auth::{Authenticator, Caller};

@@ -51,7 +51,7 @@ pub use object::{
     IDEMPOTENCY_REPLAYED_HEADER, Identity, IntoParams, IntoValue, ListOptions, RemoteObject,
     Request, Response, Sql, SqlCursor, Storage, json,
 };
-pub use peers::{Forward, Journey, Owner, Passed, PeerError, Peers, Received};
+pub use peers::{Forward, Journey, NotTaken, Owner, Passed, PeerError, Peers, Received};
 pub use router::{
     AT_HEADER, At, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID, OBJECT_TYPE, ObjectHeader,
     REQUEST_ID_HEADER, Route, Router, TYPE_HEADER, Target, names_object, parse_at,

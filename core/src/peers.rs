@@ -62,8 +62,8 @@ pub enum PeerError {
     NotTaken {
         /// The request, if nothing of its body has been sent.
         request: Option<Box<Request>>,
-        /// What happened, as one word for metrics.
-        what: &'static str,
+        /// Why.
+        cause: NotTaken,
         /// What happened, for the log.
         reason: String,
     },
@@ -74,13 +74,52 @@ pub enum PeerError {
     },
 }
 
-impl PeerError {
-    /// What happened, as one word.
-    pub(crate) fn what(&self) -> &'static str {
+/// Why an owner did not take a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotTaken {
+    /// It does not own the object any more.
+    Declined,
+    /// It took the request for none of another server.
+    Refused,
+    /// It did not answer in time.
+    Silent,
+    /// Nobody answers at its address.
+    Unreachable,
+    /// Whoever answers there did not prove that it is a server of the bucket.
+    Unproven,
+    /// The connection broke off.
+    Broken,
+    /// The platform's proxy can't bring this request to it.
+    NotReplayable,
+}
+
+impl NotTaken {
+    /// The label in metrics.
+    pub fn label(self) -> &'static str {
         match self {
-            Self::NotTaken { what, .. } => what,
+            Self::Declined => "declined",
+            Self::Refused => "refused",
+            Self::Silent => "silent",
+            Self::Unreachable => "unreachable",
+            Self::Unproven => "stranger",
+            Self::Broken => "broken",
+            Self::NotReplayable => "not_replayable",
+        }
+    }
+}
+
+impl PeerError {
+    /// The label in metrics.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::NotTaken { cause, .. } => cause.label(),
             Self::Unknown { .. } => "unknown",
         }
+    }
+
+    /// Whether the owner itself said that it does not own the object.
+    pub(crate) fn is_declined(&self) -> bool {
+        matches!(self, Self::NotTaken { cause: NotTaken::Declined, .. })
     }
 }
 

@@ -26,9 +26,6 @@ use crate::peers::{Forward, Journey, Owner, Passed, PeerError};
 use crate::planted::{Bug, planted};
 use crate::trace::{failed, span};
 
-/// What [`PeerError::what`] says of an owner that is there, and takes nothing new.
-const DECLINED: &str = "declined";
-
 /// Who waits for an object, and so whether it may be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caller {
@@ -220,7 +217,7 @@ impl Way {
                 Some(Ok(response))
             }
             Err(error) => {
-                failed(&span, error.what());
+                failed(&span, error.label());
                 self.not_answered(activation, &known, error, spare)
             }
         }
@@ -254,12 +251,12 @@ impl Way {
     ) -> Option<Result<Response>> {
         activation.whereabouts.avoid(known);
         let (object, Owner { instance, address }) = (&activation.log.object, &known.owner);
-        if error.what() != DECLINED {
+        if !error.is_declined() {
             activation.whereabouts.lose_reach();
         }
         let (left, failure) = match error {
-            PeerError::NotTaken { request, what, reason } => {
-                count(what);
+            PeerError::NotTaken { request, cause, reason } => {
+                count(cause.label());
                 tracing::info!(%object, %instance, address, reason, "the owner of the object did not accept a forwarded request");
                 (request.map(|request| *request).or(spare), interrupted(object))
             }

@@ -15,7 +15,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::id::ObjectId;
 use crate::object::{Request, Response};
-use crate::peers::{Forward, Journey, Owner, Passed, PeerError, Peers, Received};
+use crate::peers::{Forward, Journey, NotTaken, Owner, Passed, PeerError, Peers, Received};
 use crate::simulation::clock::SimClock;
 use crate::simulation::plan::{MS, SECOND};
 use crate::simulation::timeline::{Delivery, Event, Process, State, Timeline};
@@ -95,17 +95,17 @@ impl Peers for SimPeers {
         let Forward { object, request, mut journey } = forward;
         journey.visited.push(self.process.uuid().to_string());
         let (head, body) = request.into_parts();
-        let not_taken = |request: Option<Request>, what| PeerError::NotTaken {
+        let not_taken = |request: Option<Request>, cause: NotTaken| PeerError::NotTaken {
             request: request.map(Box::new),
-            what,
-            reason: what.to_owned(),
+            cause,
+            reason: cause.label().to_owned(),
         };
-        let Ok(body) = body.bytes().await else { return Err(not_taken(None, "broken")) };
+        let Ok(body) = body.bytes().await else { return Err(not_taken(None, NotTaken::Broken)) };
         let back = Request::from_parts(head.clone(), body.clone().into());
         match self.ask(owner, Content::Offer(object.clone()), ACCEPT_MAX).await {
             Reply::Accepted => {}
-            Reply::Declined => return Err(not_taken(Some(back), "declined")),
-            _ => return Err(not_taken(Some(back), "unreachable")),
+            Reply::Declined => return Err(not_taken(Some(back), NotTaken::Declined)),
+            _ => return Err(not_taken(Some(back), NotTaken::Unreachable)),
         }
         let mut parcel = http::Request::from_parts(head, body);
         // What is known of a request inside of a process does not travel.
@@ -115,7 +115,7 @@ impl Peers for SimPeers {
             Reply::Answered(answer) => {
                 Ok(Passed::Answered(answer.map(|answer| answer.map(Into::into))))
             }
-            Reply::Declined => Err(not_taken(None, "declined")),
+            Reply::Declined => Err(not_taken(None, NotTaken::Declined)),
             _ => Err(PeerError::Unknown { reason: "no answer came".to_owned() }),
         }
     }

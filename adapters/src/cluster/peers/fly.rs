@@ -3,8 +3,8 @@
 
 use async_trait::async_trait;
 use dotdo_core::{
-    Error, ErrorKind, Forward, HOPS_MAX, Journey, Owner, Passed, PeerError, Peers, Request,
-    Response,
+    Error, ErrorKind, Forward, HOPS_MAX, Journey, NotTaken, Owner, Passed, PeerError, Peers,
+    Request, Response,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body::Body as _;
@@ -38,7 +38,7 @@ impl Peers for Replay {
         let not_taken = |request: Request, reason: &str| {
             Err(PeerError::NotTaken {
                 request: Some(Box::new(request)),
-                what: "not_replayable",
+                cause: NotTaken::NotReplayable,
                 reason: reason.to_owned(),
             })
         };

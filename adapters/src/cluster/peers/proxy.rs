@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dotdo_core::{
-    Body, Delivery, Error, ErrorKind, Forward, ObjectId, Owner, Passed, PeerError, Peers,
+    Body, Delivery, Error, ErrorKind, Forward, NotTaken, ObjectId, Owner, Passed, PeerError, Peers,
     REQUEST_ID_HEADER, Request, Response,
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
@@ -76,7 +76,7 @@ impl Proxy {
             let reason = "no server with this secret has said that its owner is there".to_owned();
             return Err(PeerError::NotTaken {
                 request: Some(Box::new(forward.request)),
-                what: "unreachable",
+                cause: NotTaken::Unreachable,
                 reason,
             });
         };
@@ -228,7 +228,7 @@ impl Peers for Proxy {
             () = call.hold.asked() => None,
             () = sleep(ACCEPT_MAX) => {
                 let reason = format!("it did not take it in {} ms", ACCEPT_MAX.as_millis());
-                match call.back("silent", reason) {
+                match call.back(NotTaken::Silent, reason) {
                     Some(error) => return Err(error),
                     // It accepted it at the last moment.
                     None => None,
@@ -249,7 +249,7 @@ impl Peers for Proxy {
             Some(name) => self.understand(&name, answer, had_id).await,
             None => {
                 let status = answer.status().as_u16();
-                Err(call.no_answer("refused", format!("it did not treat the request as one from a server, and answered with status {status}")))
+                Err(call.no_answer(NotTaken::Refused, format!("it did not treat the request as one from a server, and answered with status {status}")))
             }
         }
     }
@@ -257,34 +257,34 @@ impl Peers for Proxy {
 
 impl Call {
     /// The error with the request, which was not accepted; `None` if it was.
-    fn back(&mut self, what: &'static str, reason: String) -> Option<PeerError> {
+    fn back(&mut self, cause: NotTaken, reason: String) -> Option<PeerError> {
         let body = self.hold.withdraw()?;
         let (head, ()) = std::mem::take(&mut self.head).into_parts();
         let request = Some(Box::new(Request::from_parts(head, body)));
-        Some(PeerError::NotTaken { request, what, reason })
+        Some(PeerError::NotTaken { request, cause, reason })
     }
 
     /// The outcome without a response that states its kind: nothing was done unless the body had
     /// been requested.
-    fn no_answer(mut self, what: &'static str, reason: String) -> PeerError {
-        self.back(what, reason.clone()).unwrap_or(PeerError::Unknown { reason })
+    fn no_answer(mut self, cause: NotTaken, reason: String) -> PeerError {
+        self.back(cause, reason.clone()).unwrap_or(PeerError::Unknown { reason })
     }
 
     fn failed(self, cause: &ClientError) -> PeerError {
-        let what = match cause.is_connect() {
-            true if is_strange(cause) => "stranger",
-            true => "unreachable",
-            false => "broken",
+        let why = match cause.is_connect() {
+            true if is_unproven(cause) => NotTaken::Unproven,
+            true => NotTaken::Unreachable,
+            false => NotTaken::Broken,
         };
-        self.no_answer(what, text(cause))
+        self.no_answer(why, text(cause))
     }
 
     /// The outcome if the peer does not own the object.
     fn declined(mut self) -> PeerError {
-        let (what, reason) = ("declined", "it does not own the object".to_owned());
-        self.back(what, reason.clone()).unwrap_or(PeerError::NotTaken {
+        let (cause, reason) = (NotTaken::Declined, "it does not own the object".to_owned());
+        self.back(cause, reason.clone()).unwrap_or(PeerError::NotTaken {
             request: None,
-            what,
+            cause,
             reason,
         })
     }
@@ -303,7 +303,7 @@ fn nobody() -> ServerName<'static> {
 }
 
 /// Whether a connection failed because one side rejected the other's authentication.
-fn is_strange(error: &ClientError) -> bool {
+fn is_unproven(error: &ClientError) -> bool {
     let causes =
         std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |cause| {
             cause.source()

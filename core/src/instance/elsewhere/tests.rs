@@ -18,7 +18,7 @@ use crate::instance::Components;
 use crate::instance::whereabouts::Whereabouts;
 use crate::lease::Claim;
 use crate::object::{App, Body, Context, DurableObject};
-use crate::peers::{Peers, Received};
+use crate::peers::{NotTaken, Peers, Received};
 use crate::settings::Settings;
 use crate::store::{Bucket, Key, Memory};
 use crate::testing::{CountingRandom, FaultyBucket, ManualClock};
@@ -92,9 +92,11 @@ impl Peers for Carrier {
         }
         let (Some(engine), Fate::Arrives | Fate::IsUnanswered) = (engine, &fate) else {
             let request = (!matches!(fate, Fate::IsLost)).then(|| Box::new(forward.request));
-            let what =
-                if matches!(fate, Fate::ComesBackFromAWriter) { "declined" } else { "unreachable" };
-            return Err(PeerError::NotTaken { request, what, reason: "as scripted".to_owned() });
+            let cause = match fate {
+                Fate::ComesBackFromAWriter => NotTaken::Declined,
+                _ => NotTaken::Unreachable,
+            };
+            return Err(PeerError::NotTaken { request, cause, reason: "as scripted".to_owned() });
         };
         let answer = engine.receive(&forward.object, forward.journey, forward.request).await;
         match answer {
@@ -104,7 +106,7 @@ impl Peers for Carrier {
             Received::Answered(answer) => Ok(Passed::Answered(answer)),
             Received::NotOwner => Err(PeerError::NotTaken {
                 request: None,
-                what: "declined",
+                cause: NotTaken::Declined,
                 reason: "as it says".to_owned(),
             }),
         }

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use dotdo_core::{Body, Forward, Journey, ObjectId, Owner, Passed, PeerError, Peers, Request};
+use dotdo_core::{
+    Body, Forward, Journey, NotTaken, ObjectId, Owner, Passed, PeerError, Peers, Request,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -43,10 +45,10 @@ fn once() -> Body {
     Body::new(Body::from("precious"))
 }
 
-async fn comes_back(outcome: Result<Passed, PeerError>, expected: &str) {
+async fn comes_back(outcome: Result<Passed, PeerError>, expected: NotTaken) {
     match outcome {
-        Err(PeerError::NotTaken { request: Some(request), what, reason }) => {
-            assert_eq!(what, expected, "{reason}");
+        Err(PeerError::NotTaken { request: Some(request), cause, reason }) => {
+            assert_eq!(cause, expected, "{reason}");
             assert_eq!(request.into_body().text().await.expect("the whole body"), "precious");
         }
         other => panic!("{other:?}"),
@@ -56,7 +58,7 @@ async fn comes_back(outcome: Result<Passed, PeerError>, expected: &str) {
 #[tokio::test]
 async fn a_request_that_was_not_accepted_is_returned_unchanged() {
     let (listener, address) = listen(SECRET).await;
-    comes_back(send("nonsense", once()).await, "unreachable").await;
+    comes_back(send("nonsense", once()).await, NotTaken::Unreachable).await;
     let stranger = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.expect("a connection");
         let mut heard = vec![0; 4096];
@@ -74,9 +76,9 @@ async fn a_request_that_was_not_accepted_is_returned_unchanged() {
         assert!(identity(OTHER).acceptor().accept(third).await.is_none());
         heard
     });
-    comes_back(send(&address, once()).await, "stranger").await;
-    comes_back(send(&address, once()).await, "unreachable").await;
-    comes_back(send(&address, once()).await, "stranger").await;
+    comes_back(send(&address, once()).await, NotTaken::Unproven).await;
+    comes_back(send(&address, once()).await, NotTaken::Unreachable).await;
+    comes_back(send(&address, once()).await, NotTaken::Unproven).await;
     let heard = stranger.await.expect("it does not panic");
     assert_eq!(heard[0], FIRST_BYTE);
     let heard = String::from_utf8_lossy(&heard).into_owned();
@@ -87,7 +89,7 @@ async fn a_request_that_was_not_accepted_is_returned_unchanged() {
         "{heard}"
     );
     // Nobody listens there any more.
-    comes_back(send(&address, once()).await, "unreachable").await;
+    comes_back(send(&address, once()).await, NotTaken::Unreachable).await;
 }
 
 #[tokio::test]
