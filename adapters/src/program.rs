@@ -55,6 +55,13 @@ struct About {
     reached_at: Option<String>,
 }
 
+/// Identifies this process among those of its bucket.
+struct Process<'a> {
+    location: &'a str,
+    tenant: &'a Tenant,
+    instance: Uuid,
+}
+
 /// A background task for the program's lifetime: folds metrics, or returns free memory.
 struct Keeper(JoinHandle<()>);
 
@@ -95,8 +102,8 @@ impl Program {
         };
         let (peers, forwarded) = (plan.peers(instance), plan.forwarded_requests(instance));
         let tenant = Tenant::new(LOCAL, LOCAL)?;
-        let directory =
-            directory(&found.config, &plan, bucket.location(), (&tenant, instance, &clock))?;
+        let process = Process { location: bucket.location(), tenant: &tenant, instance };
+        let directory = directory(&found.config, &plan, &process, &clock)?;
         let components = Components {
             bucket,
             clock,
@@ -153,8 +160,8 @@ impl Program {
 fn directory(
     config: &Config,
     plan: &Plan,
-    location: &str,
-    (tenant, me, clock): (&Tenant, Uuid, &Arc<dyn Clock>),
+    process: &Process<'_>,
+    clock: &Arc<dyn Clock>,
 ) -> Result<Option<Arc<dyn Directory>>> {
     let Some(url) = &config.redis_url else { return Ok(None) };
     let Some(secret) = plan.secret() else {
@@ -165,10 +172,9 @@ fn directory(
         );
         return Ok(None);
     };
-    Ok(Some(Arc::new(Redis::new(
-        &redis::About { url, secret, location, tenant, me },
-        Arc::clone(clock),
-    )?)))
+    let Process { location, tenant, instance: me } = *process;
+    let about = redis::About { url, secret, location, tenant, me };
+    Ok(Some(Arc::new(Redis::new(&about, Arc::clone(clock))?)))
 }
 
 impl Objects for Engine {
