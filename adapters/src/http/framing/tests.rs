@@ -273,3 +273,24 @@ fn http_2_passes_once_its_preface_is_whole_and_only_at_the_beginning() {
     let late = [b"GET / HTTP/1.1\r\n\r\n", PREFACE, b"\n"].concat();
     assert!(framing.follow(&late).is_err());
 }
+
+/// Heads that hyper alone takes: with them the check is needed.
+const LENIENT: &[&str] = &[
+    "GET /a HTTP/1.1\nhost: x\r\n\r\n",
+    "GET /a HTTP/1.1\r\nhost: x\n\n",
+    "\nGET /a HTTP/1.1\r\nhost: x\r\n\r\n",
+    "POST /a HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 1\r\n\r\na",
+    "POST /a HTTP/1.1\r\ncontent-length: 9\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    "POST /a HTTP/1.1\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "POST /a HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: y\n\r\n\r\n",
+];
+
+#[tokio::test]
+async fn hyper_alone_serves_what_is_refused_here() {
+    for head in LENIENT {
+        let bytes = head.as_bytes();
+        let text = head.escape_debug();
+        assert_eq!(served(bytes, &[], false).await.len(), 1, "{text}");
+        assert_eq!(served(bytes, &[], true).await, [], "{text}");
+    }
+}
