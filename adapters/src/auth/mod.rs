@@ -105,7 +105,7 @@ impl Authentication {
         };
         if caller.tenant().is_some_and(|theirs| self.tenant.as_ref() != Some(theirs)) {
             return Err(Error::new(ErrorKind::Forbidden, "the token belongs to another tenant")
-                .with_code("OTHER_TENANT"));
+                .with_code("WRONG_TENANT"));
         }
         Ok(Some(caller))
     }

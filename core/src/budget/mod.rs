@@ -229,7 +229,7 @@ impl Budget {
             what.name()
         );
         Error::new(ErrorKind::Busy, text)
-            .with_code("MEMORY_SPENT")
+            .with_code("MEMORY_EXHAUSTED")
             .with_retry_after(Duration::from_secs(1))
     }
 

@@ -56,7 +56,7 @@ async fn who_waits_too_long_is_told_to_come_again() {
     assert!((&mut waits).now_or_never().is_none());
     clock.advance(MEMORY_WAIT_MAX);
     let error = waits.await.expect_err("its time is over");
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "MEMORY_SPENT"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "MEMORY_EXHAUSTED"));
     assert!(error.retry_after().is_some());
     drop(held);
     assert_eq!((budget.used(Use::Pasts), budget.waiting()), (0, 0));
@@ -98,7 +98,7 @@ fn who_holds_a_charge_waits_for_nobody_else_who_does() {
     for charge in [&mut one, &mut two] {
         let refused =
             charge.grow(MIB).now_or_never().expect("it does not wait").expect_err("there is none");
-        assert_eq!(refused.code(), "MEMORY_SPENT");
+        assert_eq!(refused.code(), "MEMORY_EXHAUSTED");
     }
 }
 
@@ -128,7 +128,7 @@ fn one_object_does_not_take_everything_with_many_requests() {
     let _second =
         budget.admit_at_once(Use::Requests, &a, 6 * MIB).expect("half of what one may have");
     let refused = budget.admit_at_once(Use::Requests, &a, MIB).expect_err("more than that");
-    assert_eq!(refused.code(), "MEMORY_SPENT");
+    assert_eq!(refused.code(), "MEMORY_EXHAUSTED");
     let _other = budget.admit_at_once(Use::Requests, &b, MIB).expect("another object has its own");
 }
 
@@ -182,7 +182,7 @@ async fn a_streamed_response_is_charged_piece_by_piece_until_each_is_sent() {
     assert!(body.frame().now_or_never().is_none());
     clock.advance(MEMORY_WAIT_MAX);
     let error = body.frame().await.expect("an end").expect_err("there is no memory for it");
-    assert_eq!(error.code(), "MEMORY_SPENT");
+    assert_eq!(error.code(), "MEMORY_EXHAUSTED");
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl Activation {
             "the fencing token of epoch {} has expired: the object is in epoch {}",
             token.epoch, head.epoch
         );
-        Err(Error::new(ErrorKind::Fenced, text).with_code("TOKEN_OVER"))
+        Err(Error::new(ErrorKind::Fenced, text).with_code("TOKEN_EXPIRED"))
     }
 }
 

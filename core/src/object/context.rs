@@ -197,7 +197,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// `Fenced` (code `TOKEN_OVER`) when the token has expired.
+    /// `Fenced` (code `TOKEN_EXPIRED`) when the token has expired.
     pub fn release_fencing_token(&mut self, token: FencingToken) -> Result<()> {
         self.host()?.check_token(&self.object, token)?;
         self.request.releases = true;

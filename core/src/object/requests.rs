@@ -117,7 +117,7 @@ impl Keyed {
 ///
 /// # Errors
 ///
-/// `KeyReused` when the key was used for another request; `Unknown` (code `ANSWER_LOST`) when it
+/// `KeyReused` when the key was used for another request; `Unknown` (code `RESPONSE_LOST`) when it
 /// was executed and its response was not stored.
 pub(crate) fn recall(
     database: &mut Database,
@@ -139,7 +139,7 @@ pub(crate) fn recall(
     }
     if integer(&status)? == i64::from(NOT_KEPT) {
         let text = "this request was executed, but its response was lost; its changes are stored";
-        return Err(Error::new(ErrorKind::Unknown, text).with_code("ANSWER_LOST"));
+        return Err(Error::new(ErrorKind::Unknown, text).with_code("RESPONSE_LOST"));
     }
     let mut response = Response::new(bytes(body)?.into());
     let status =

@@ -22,7 +22,7 @@ use crate::sqlite::{Cursor, Database, Speaker};
 use crate::{Error, Result};
 
 /// The stable code for rows of an unexpected type.
-const SQL_ROWS: &str = "SQL_ROWS";
+const UNEXPECTED_ROWS: &str = "UNEXPECTED_ROWS";
 
 /// The database of the object that handles a request.
 pub struct Sql<'a> {
@@ -92,7 +92,7 @@ impl SqlCursor<'_> {
     /// The next row.
     ///
     /// # Errors
-    /// `Handler` with the code `SQL_ROWS` when the row is not a `T`; those of [`Sql::exec`].
+    /// `Handler` with the code `UNEXPECTED_ROWS` when the row is not a `T`; those of [`Sql::exec`].
     #[expect(
         clippy::should_implement_trait,
         reason = "each row may become another type, which an iterator can't offer"
@@ -107,7 +107,7 @@ impl SqlCursor<'_> {
     /// The only row.
     ///
     /// # Errors
-    /// As [`SqlCursor::next`]; `Handler` with the code `SQL_ROWS`, saying how many rows there are,
+    /// As [`SqlCursor::next`]; `Handler` with the code `UNEXPECTED_ROWS`, saying how many rows there are,
     /// if there is not exactly one.
     pub fn one<T: DeserializeOwned>(&mut self) -> Result<T> {
         let Some(row) = self.next()? else { return Err(not_one(0)) };
@@ -188,7 +188,7 @@ impl SqlCursor<'_> {
 
 /// The error for rows of an unexpected type.
 fn mismatch(message: impl std::fmt::Display) -> Error {
-    Error::handler(message).with_code(SQL_ROWS).confidential(
+    Error::handler(message).with_code(UNEXPECTED_ROWS).confidential(
         "the rows in the object's database do not have the types that its class expects",
     )
 }

@@ -62,7 +62,8 @@ pub(super) fn integer(value: &Value) -> Result<i64> {
 
 /// Somebody has written into one of these tables by hand.
 pub(super) fn odd(what: &str) -> Error {
-    Error::handler(format!("malformed row in a table `_dotdo_…`: {what}")).with_code("ODD_ROW")
+    Error::handler(format!("malformed row in a table `_dotdo_…`: {what}"))
+        .with_code("MALFORMED_ROW")
 }
 
 #[cfg(test)]

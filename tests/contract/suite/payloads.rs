@@ -92,7 +92,7 @@ pub(crate) async fn responses_that_a_payload_would_alter_are_errors(on: &Stage) 
         let error = refused.error();
         assert_eq!(
             (refused.status, &error["code"], &error["requestId"]),
-            (500, &json!("UNSENDABLE_ANSWER"), &json!("mine"))
+            (500, &json!("UNSENDABLE_RESPONSE"), &json!("mine"))
         );
     }
     let one = json!({ "headers": [["set-cookie", "a=b; Path=/"]] }).to_string();

@@ -88,5 +88,5 @@ fn unsendable(why: &str) -> Error {
     let message = format!(
         "the request was executed, but its response can't be sent in the payload of an Azure function: {why}; let the Functions host proxy HTTP (azure_functions.mode = \"http\")"
     );
-    Error::new(ErrorKind::Internal, message).with_code("UNSENDABLE_ANSWER")
+    Error::new(ErrorKind::Internal, message).with_code("UNSENDABLE_RESPONSE")
 }

@@ -167,7 +167,7 @@ fn a_response_that_a_payload_can_not_hold_is_an_error_with_the_request_s_id() {
             serde_json::from_str(output["body"].as_str().unwrap_or_default()).expect("JSON");
         assert_eq!(
             (&error["code"], &error["requestId"]),
-            (&json!("UNSENDABLE_ANSWER"), &json!("r1"))
+            (&json!("UNSENDABLE_RESPONSE"), &json!("r1"))
         );
         assert!(
             error["error"].as_str().is_some_and(

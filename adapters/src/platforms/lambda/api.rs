@@ -80,7 +80,7 @@ impl Api {
             // If nothing of the response was sent, the event would stay unanswered.
             self.fail(
                 ticket,
-                &Error::internal("the response ended early").with_code("ANSWER_BROKEN"),
+                &Error::internal("the response ended early").with_code("RESPONSE_BROKEN"),
             )
             .await;
         }

@@ -106,7 +106,7 @@ async fn a_request_that_finds_no_memory_is_told_to_come_again_and_nothing_of_it_
         world.server_with(1, Settings { memory_bytes_max: 16 << 20, ..Settings::default() }).await;
     let taken = engine.runtime().budget.count(Use::Snapshots, &named(0), 16 << 20);
     let error = ask(&engine, &named(1), "/add").await.expect_err("not even a slot");
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "MEMORY_SPENT"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "MEMORY_EXHAUSTED"));
     assert!(error.retry_after().is_some());
     drop(taken);
     assert_eq!(ask(&engine, &named(1), "/add").await.expect("it counts"), "1");
@@ -123,7 +123,7 @@ async fn a_request_that_finds_no_memory_is_told_to_come_again_and_nothing_of_it_
     assert!(!waiting.is_finished(), "it waits for memory");
     world.clock.advance(MEMORY_WAIT_MAX);
     let error = waiting.await.expect("it does not panic").expect_err("nobody gave any back");
-    assert_eq!(error.code(), "MEMORY_SPENT");
+    assert_eq!(error.code(), "MEMORY_EXHAUSTED");
 }
 
 #[tokio::test]

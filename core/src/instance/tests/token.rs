@@ -30,7 +30,7 @@ async fn a_function_that_holds_a_token_keeps_others_from_writing_until_it_gives_
     }
     assert_eq!(waiting.await.expect("it does not panic").expect("it is free"), "4");
     let error = get(&first, "/release?1").await.expect_err("another has written since");
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Fenced, "TOKEN_OVER"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Fenced, "TOKEN_EXPIRED"));
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ fn exec<'a>(database: &'a mut Database, sql: &str) -> SqlCursor<'a> {
 }
 
 fn assert_rows_error(error: &Error, part: &str) {
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Handler, "SQL_ROWS"), "{error:?}");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Handler, "UNEXPECTED_ROWS"), "{error:?}");
     assert!(error.message().contains(part), "{error:?}");
 }
 

@@ -69,7 +69,7 @@ async fn a_read_that_wrote_is_not_done_again_and_is_told_so_when_its_answer_is_g
             (Ok(told), answer) => assert_eq!(Some(told.as_str()), answer, "{path}"),
             (Err(error), None) => assert_eq!(
                 (error.kind(), error.code()),
-                (ErrorKind::Unknown, "ANSWER_LOST"),
+                (ErrorKind::Unknown, "RESPONSE_LOST"),
                 "{path}"
             ),
             (Err(error), Some(_)) => panic!("{path}: {error}"),
