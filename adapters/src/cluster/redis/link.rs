@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::entry::{Entry, prefix_of};
 use super::{
-    ANSWER_MAX, CONNECT_MAX, ENTRY_BYTES_MAX, LETTERS_AT_ONCE, PAUSE_MAX, PAUSE_MIN, PING_INTERVAL,
+    ANSWER_MAX, CONNECT_MAX, ENTRY_BYTES_MAX, PAUSE_MAX, PAUSE_MIN, PING_INTERVAL, SENT_AT_ONCE,
     Shared,
 };
 
@@ -21,14 +21,14 @@ const DELETE_OWN: &str = "local entry = redis.call('GETRANGE', KEYS[1], 0, #ARGV
                           if entry == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 
 /// An announcement to send to Redis.
-pub(super) struct Letter {
+pub(super) struct Announcement {
     pub(super) entry: Entry,
 }
 
 /// The task.
 pub(super) struct Link {
     pub(super) shared: Arc<Shared>,
-    pub(super) letters: mpsc::Receiver<Letter>,
+    pub(super) announcements: mpsc::Receiver<Announcement>,
     pub(super) ear: Ear,
 }
 
@@ -42,7 +42,7 @@ struct Session {
 /// Why a session has ended.
 enum End {
     /// Nobody uses the connection any more.
-    Deaf,
+    Stopped,
     /// Redis is unavailable.
     Away(String),
 }
@@ -50,23 +50,23 @@ enum End {
 impl Link {
     /// Runs until nobody uses it any more.
     pub(super) async fn run(mut self) {
-        let (mut pause, mut was_told) = (PAUSE_MIN, false);
+        let (mut pause, mut is_logged) = (PAUSE_MIN, false);
         let address = self.shared.address.clone();
         self.shared.set_connection(None);
         loop {
             let why = match self.connect().await {
                 Ok(session) => {
                     tracing::info!(address, "connected to Redis for announcements of owners");
-                    (pause, was_told) = (PAUSE_MIN, false);
+                    (pause, is_logged) = (PAUSE_MIN, false);
                     match self.serve(session).await {
-                        End::Deaf => return,
+                        End::Stopped => return,
                         End::Away(why) => why,
                     }
                 }
                 Err(why) => why,
             };
             self.shared.set_connection(None);
-            if !std::mem::replace(&mut was_told, true) {
+            if !std::mem::replace(&mut is_logged, true) {
                 tracing::warn!(
                     address,
                     why,
@@ -113,13 +113,13 @@ impl Link {
         self.shared.set_connection(Some(connection.clone()));
         loop {
             let done = tokio::select! {
-                letter = self.letters.recv() => match letter {
-                    Some(letter) => self.tell(letter, &connection).await,
-                    None => return End::Deaf,
+                announcement = self.announcements.recv() => match announcement {
+                    Some(announcement) => self.tell(announcement, &connection).await,
+                    None => return End::Stopped,
                 },
                 message = messages.next() => match message {
                     Some(message) if self.hear(&message) => Ok(()),
-                    Some(_) => return End::Deaf,
+                    Some(_) => return End::Stopped,
                     None => Err("the connection was closed".to_owned()),
                 },
                 () = self.shared.closed.notified() => match self.shared.connection() {
@@ -137,23 +137,24 @@ impl Link {
     /// Sends an announcement, and those queued after it.
     async fn tell(
         &mut self,
-        first: Letter,
+        first: Announcement,
         connection: &MultiplexedConnection,
     ) -> Result<(), String> {
-        let mut letters = vec![first];
-        while let Some(letter) =
-            (letters.len() < LETTERS_AT_ONCE).then(|| self.letters.try_recv().ok()).flatten()
+        let mut announcements = vec![first];
+        while let Some(announcement) = (announcements.len() < SENT_AT_ONCE)
+            .then(|| self.announcements.try_recv().ok())
+            .flatten()
         {
-            letters.push(letter);
+            announcements.push(announcement);
         }
         let now_ms = self.shared.clock.wall_ms();
         let mut pipeline = ::redis::pipe();
         pipeline.ignore_errors();
-        for Letter { entry } in &letters {
+        for Announcement { entry } in &announcements {
             self.write(&mut pipeline, entry, now_ms);
         }
         if pipeline.is_empty() {
-            letters.iter().for_each(|_| self.shared.told("dropped"));
+            announcements.iter().for_each(|_| self.shared.sent("dropped"));
             return Ok(());
         }
         let mut connection = connection.clone();
@@ -177,7 +178,7 @@ impl Link {
             Ok(Err(error)) => ("failed", Err(reason(&error))),
             Err(_) => ("failed", Err(silent(CONNECT_MAX))),
         };
-        letters.iter().for_each(|_| self.shared.told(result));
+        announcements.iter().for_each(|_| self.shared.sent(result));
         ended
     }
 

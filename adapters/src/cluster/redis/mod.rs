@@ -26,7 +26,7 @@ use uuid::Uuid;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::entry::fuzz;
 use self::entry::{Entry, Keys};
-use self::link::{Letter, Link};
+use self::link::{Announcement, Link};
 
 /// Timeout of a command.
 const ANSWER_MAX: Duration = Duration::from_millis(250);
@@ -48,10 +48,10 @@ const PING_INTERVAL: Duration = Duration::from_secs(5);
 const SETTLE_MAX: Duration = Duration::from_millis(500);
 
 /// Maximum number of queued announcements; more are dropped.
-const LETTERS_MAX: usize = 4096;
+const PENDING_MAX: usize = 4096;
 
 /// Maximum number of announcements in one pipeline.
-const LETTERS_AT_ONCE: usize = 64;
+const SENT_AT_ONCE: usize = 64;
 
 /// Maximum size of an entry or message, in bytes: an id and an address with space to spare.
 const ENTRY_BYTES_MAX: usize = 4096;
@@ -91,9 +91,9 @@ pub(crate) struct About<'a> {
 /// A directory in Redis.
 pub(crate) struct Redis {
     shared: Arc<Shared>,
-    letters: mpsc::Sender<Letter>,
+    announcements: mpsc::Sender<Announcement>,
     /// The background task, until it is started.
-    waiting: Mutex<Option<mpsc::Receiver<Letter>>>,
+    waiting: Mutex<Option<mpsc::Receiver<Announcement>>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -111,7 +111,7 @@ struct Shared {
     /// Notifies that the connection was closed.
     closed: Notify,
     /// Number of queued announcements.
-    untold: watch::Sender<usize>,
+    pending: watch::Sender<usize>,
     /// Whether an entry without the secret was already logged.
     is_suspicious: AtomicBool,
 }
@@ -132,7 +132,7 @@ impl Redis {
         let address = info.addr().to_string();
         let client = Client::open(info).map_err(|_| unusable())?;
         let keys = Keys::new(about.secret, about.location);
-        let (letters, waiting) = mpsc::channel(LETTERS_MAX);
+        let (announcements, waiting) = mpsc::channel(PENDING_MAX);
         let shared = Shared {
             client,
             address,
@@ -142,12 +142,12 @@ impl Redis {
             clock,
             connection: Mutex::default(),
             closed: Notify::new(),
-            untold: watch::Sender::new(0),
+            pending: watch::Sender::new(0),
             is_suspicious: AtomicBool::new(false),
         };
         Ok(Self {
             shared: Arc::new(shared),
-            letters,
+            announcements,
             waiting: Mutex::new(Some(waiting)),
             task: Mutex::default(),
         })
@@ -157,11 +157,12 @@ impl Redis {
 #[async_trait]
 impl Directory for Redis {
     fn listen(&self, ear: Ear) {
-        let Some(letters) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let Some(announcements) =
+            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
         else {
             return;
         };
-        let link = Link { shared: Arc::clone(&self.shared), letters, ear };
+        let link = Link { shared: Arc::clone(&self.shared), announcements, ear };
         *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokio::spawn(link.run()));
     }
 
@@ -174,17 +175,17 @@ impl Directory for Redis {
     fn tell(&self, object: &ObjectId, holding: Holding, news: News) {
         let entry =
             Entry { object: object.clone(), holding, news, time_ms: self.shared.clock.wall_ms() };
-        self.shared.untold.send_modify(|count| *count += 1);
-        if self.letters.try_send(Letter { entry }).is_err() {
-            self.shared.told("dropped");
+        self.shared.pending.send_modify(|count| *count += 1);
+        if self.announcements.try_send(Announcement { entry }).is_err() {
+            self.shared.sent("dropped");
         }
     }
 
     async fn settle(&self) {
-        let mut untold = self.shared.untold.subscribe();
+        let mut pending = self.shared.pending.subscribe();
         if self.shared.connection().is_some() {
             // Longer is not worth it, because entries expire.
-            let _ = timeout(SETTLE_MAX, untold.wait_for(|count| *count == 0)).await;
+            let _ = timeout(SETTLE_MAX, pending.wait_for(|count| *count == 0)).await;
         }
     }
 }
@@ -252,8 +253,8 @@ impl Shared {
     }
 
     /// An announcement was sent or dropped.
-    fn told(&self, result: &'static str) {
-        self.untold.send_modify(|count| *count -= 1);
+    fn sent(&self, result: &'static str) {
+        self.pending.send_modify(|count| *count -= 1);
         metrics::counter!("dotdo_directory_told_total", "result" => result).increment(1);
     }
 
