@@ -286,7 +286,7 @@ impl<F: Front> Connection<F> {
         let closing = GracefulShutdown::new();
         let mut talking = pin!(closing.watcher().watch(self.builder.serve_connection(io, service)));
         let is_stopping = tokio::select! {
-            ended = &mut talking => return told(ended),
+            ended = &mut talking => return log_end(ended),
             () = open.stalled(self.settings.write_stall) => return,
             () = open.leaving(self.settings.idle_max()) => false,
             _ = is_serving.changed() => true,
@@ -297,7 +297,7 @@ impl<F: Front> Connection<F> {
             tokio::select! {
                 biased;
                 () = &mut asked => return,
-                ended = &mut talking => return told(ended),
+                ended = &mut talking => return log_end(ended),
                 () = open.stalled(self.settings.write_stall) => return,
                 () = tokio::time::sleep(LEAVE_MAX), if !is_stopping => if open.is_idle() { return },
             }
@@ -305,7 +305,7 @@ impl<F: Front> Connection<F> {
     }
 }
 
-fn told(ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
+fn log_end(ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
     if let Err(cause) = ended {
         tracing::debug!(cause, "a connection ended early");
     }

@@ -36,7 +36,7 @@ const CODES_MAX: usize = 4096;
 
 /// The body of an error's response.
 #[derive(Deserialize)]
-struct Told {
+struct ErrorBody {
     error: String,
     code: String,
     details: Option<serde_json::Value>,
@@ -53,14 +53,15 @@ pub(crate) fn kind_named(kind: ErrorKind) -> &'static str {
 /// The error in a peer's response; its kind has this name.
 pub(crate) fn error_from(kind: &str, headers: &HeaderMap, body: &Bytes) -> Error {
     let kind = KINDS.into_iter().find(|known| known.code() == kind).unwrap_or(ErrorKind::Internal);
-    let Ok(told) = serde_json::from_slice::<Told>(body) else {
+    let Ok(content) = serde_json::from_slice::<ErrorBody>(body) else {
         return Error::new(kind, "the owner of the object failed without details");
     };
-    let mut error = Error::new(kind, told.error).with_code(kept(&told.code).unwrap_or(kind.code()));
-    if let Some(details) = told.details {
+    let mut error =
+        Error::new(kind, content.error).with_code(kept(&content.code).unwrap_or(kind.code()));
+    if let Some(details) = content.details {
         error = error.with_details(details);
     }
-    if told.tells_of_store {
+    if content.tells_of_store {
         error = error.telling_of_store();
     }
     let seconds =
