@@ -71,7 +71,7 @@ pub(super) static LIMITS: &[Setting] = &[
         "http.write_stall_ms",
         Kind::Millis(10..=HOUR_MS, |config| &mut config.server.write_stall),
         "Maximum time that a response makes no progress because the client does not read. After it, \
-         the connection is closed.",
+         the connection is closed, or over HTTP/2 the stream alone if others make progress.",
     ),
     Setting::new(
         "http.body_stall_ms",
