@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::streams;
+use super::streams::{self, Waits};
 
 /// Minimum write in bytes that counts as progress of a response; a smaller one may answer a ping.
 const PROGRESS_BYTES: usize = 1024;
@@ -183,14 +183,13 @@ impl Drop for Underway {
 }
 
 /// The response of an HTTP/2 stream, for the task that may reset the stream.
-pub(super) struct Sending {
+struct Sending {
     open: Arc<Open>,
     id: u64,
 }
 
-impl Sending {
-    /// Whether the response has waited for its client for `limit` while its connection was busy.
-    pub(super) fn is_stalled(&self, limit: Duration) -> bool {
+impl Waits for Sending {
+    fn is_stalled(&self, limit: Duration) -> bool {
         let since = locked(&self.open.waiting).get(&self.id).copied();
         since.is_some_and(|since| since.elapsed() >= limit) && self.open.idle() < limit
     }

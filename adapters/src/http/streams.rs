@@ -10,11 +10,17 @@ use std::time::Duration;
 
 use hyper::rt::Executor;
 
-use super::connections::Sending;
-
 tokio::task_local! {
     /// The response of the stream that this task runs, once there is one.
-    static RESPONSE: Arc<OnceLock<Sending>>;
+    static RESPONSE: Response;
+}
+
+type Response = Arc<OnceLock<Box<dyn Waits>>>;
+
+/// A response that may wait for its client.
+pub(super) trait Waits: Send + Sync + 'static {
+    /// Whether it has waited for its client for `limit` while its connection was busy.
+    fn is_stalled(&self, limit: Duration) -> bool;
 }
 
 /// Runs each stream in its own task.
@@ -37,7 +43,7 @@ where
 {
     fn execute(&self, stream: F) {
         let stall = self.stall;
-        let response = Arc::<OnceLock<Sending>>::default();
+        let response = Response::default();
         tokio::spawn(async move {
             tokio::select! {
                 _ = RESPONSE.scope(Arc::clone(&response), stream) => {}
@@ -48,13 +54,13 @@ where
 }
 
 /// Records the response of the current stream, if there is one.
-pub(super) fn note(sending: impl FnOnce() -> Sending) -> bool {
-    RESPONSE.try_with(|response| drop(response.set(sending()))).is_ok()
+pub(super) fn note<W: Waits>(sending: impl FnOnce() -> W) -> bool {
+    RESPONSE.try_with(|response| drop(response.set(Box::new(sending())))).is_ok()
 }
 
 /// Completes when the response has waited for its client for `limit` while its connection was busy
 /// with other streams. A connection without other work has its own timeout.
-async fn stalled(response: &OnceLock<Sending>, limit: Duration) {
+async fn stalled(response: &Response, limit: Duration) {
     loop {
         tokio::time::sleep(limit / 4).await;
         if response.get().is_some_and(|sending| sending.is_stalled(limit)) {
