@@ -34,12 +34,12 @@ mod edge;
 #[doc(hidden)]
 pub mod fuzzing;
 mod health;
-mod http;
 mod options;
 mod platforms;
 mod program;
 mod run;
 mod serve;
+mod server;
 mod system;
 mod telemetry;
 

@@ -12,7 +12,6 @@ use crate::cluster::peers::{Plan, own_address};
 use crate::config::{Resolved, resolve};
 use crate::edge::Reach;
 use crate::health::{Health, health};
-use crate::http::Signals;
 use crate::options::{DONE, FAILED, MISUSED, ServeOptions};
 use crate::platforms::Platform;
 use crate::platforms::azure::Invocations;
@@ -21,6 +20,7 @@ use crate::platforms::lambda;
 use crate::platforms::vercel;
 use crate::program::{Found, Program};
 use crate::serve::{Ended, bind, serve};
+use crate::server::Signals;
 use crate::system::workers::runtime;
 use crate::telemetry::start_logs;
 

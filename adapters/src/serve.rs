@@ -11,8 +11,8 @@ use tokio::net::{TcpListener, lookup_host};
 
 use crate::config::Config;
 use crate::edge::{Objects, TrustedProxies};
-use crate::http::{self, Front, ServerSettings, Signals};
 use crate::platforms::Platform;
+use crate::server::{self, Front, ServerSettings, Signals};
 
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,7 @@ pub(crate) async fn serve<F: Front>(
     };
     let proxies = TrustedProxies::new(&config.edge.trusted_proxies).unwrap_or_default();
     let settings = ServerSettings { proxies, ..config.server.clone() };
-    let connections = http::serve(listener, Arc::clone(&front), &settings, asked).await;
+    let connections = server::serve(listener, Arc::clone(&front), &settings, asked).await;
     stop(connections.shutdown(), front.objects(), config.shutdown, signals).await
 }
 

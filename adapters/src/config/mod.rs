@@ -24,10 +24,10 @@ pub use self::reference::{settings_matching, settings_reference};
 pub(crate) use self::resolve::resolve;
 pub(crate) use self::sources::Sources;
 use crate::edge::{EdgeSettings, TrustedProxies};
-use crate::http::ServerSettings;
 use crate::platforms::azure::settings::Mode;
 use crate::platforms::lambda::settings::LambdaSettings;
 use crate::platforms::{LOOPBACK, Platform, Reached};
+use crate::server::ServerSettings;
 use crate::telemetry::{LogFormat, LogSettings, TraceSettings};
 
 /// The complete configuration, with defaults.

@@ -2,9 +2,9 @@
 
 use super::{HOUR_MS, MINUTE_MS};
 use crate::config::setting::{Kind, Setting, number};
-use crate::http::HEADER_BYTES_MIN;
 use crate::platforms::azure::settings::Mode;
 use crate::platforms::lambda::settings::Streaming;
+use crate::server::HEADER_BYTES_MIN;
 
 /// Sizes, counts, timeouts, and the settings of Azure Functions and AWS Lambda.
 pub(super) static LIMITS: &[Setting] = &[

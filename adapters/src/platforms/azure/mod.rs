@@ -23,7 +23,7 @@ use http::{HeaderValue, Method, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 
 use crate::edge::{Edge, Objects};
-use crate::http::Front;
+use crate::server::Front;
 
 /// Maximum size of a payload besides the request's body, in bytes: URL, headers, caller.
 const AROUND_BYTES_MAX: u64 = 1 << 20;

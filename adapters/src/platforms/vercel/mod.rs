@@ -21,9 +21,9 @@ use self::request::{Inbound, original};
 use self::response::Outbound;
 use crate::cluster::peers::Plan;
 use crate::edge::{Edge, Objects};
-use crate::http::Signals;
 use crate::program::{Found, Program};
 use crate::serve::{Ended, stop};
+use crate::server::Signals;
 
 /// Maximum time that the end of a request waits for background work. The platform bills this time
 /// and ends instances whose requests take too long; the rest is done later, or by another instance.

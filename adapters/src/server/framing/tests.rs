@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 
 use super::*;
-use crate::http::strict::Strict;
+use crate::server::strict::Strict;
 
 /// A request, by its target and the number of bytes of its body.
 type Seen = Vec<(String, usize)>;
