@@ -117,6 +117,11 @@ fn check_amount(cents: i64) -> Result<()> {
     }
 }
 
+/// The classes of this program.
+pub(crate) fn app() -> App {
+    App::new().class("Account", || Account)
+}
+
 fn main() -> ExitCode {
-    dotdo::run(App::new().class("Account", || Account))
+    dotdo::run(app())
 }

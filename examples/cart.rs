@@ -84,6 +84,11 @@ fn total(ctx: &mut Context) -> Result<Response> {
     dotdo::json(&json!({ "lines": lines, "cents": cents }))
 }
 
+/// The classes of this program.
+pub(crate) fn app() -> App {
+    App::new().class("Cart", || Cart)
+}
+
 fn main() -> ExitCode {
-    dotdo::run(App::new().class("Cart", || Cart))
+    dotdo::run(app())
 }

@@ -47,6 +47,11 @@ impl DurableObject for Cart {
     }
 }
 
+/// The classes of this program.
+pub(crate) fn app() -> App {
+    App::new().class("Cart", || Cart)
+}
+
 fn main() -> ExitCode {
-    dotdo::run(App::new().class("Cart", || Cart))
+    dotdo::run(app())
 }

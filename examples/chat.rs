@@ -97,6 +97,11 @@ fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
+/// The classes of this program.
+pub(crate) fn app() -> App {
+    App::new().class("Room", Room::default)
+}
+
 fn main() -> ExitCode {
-    dotdo::run(App::new().class("Room", Room::default))
+    dotdo::run(app())
 }

@@ -23,6 +23,11 @@ impl DurableObject for Counter {
     }
 }
 
+/// The classes of this program.
+pub(crate) fn app() -> App {
+    App::new().class("Counter", || Counter)
+}
+
 fn main() -> ExitCode {
-    dotdo::run(App::new().class("Counter", || Counter))
+    dotdo::run(app())
 }

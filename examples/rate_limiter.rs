@@ -66,6 +66,11 @@ impl Bucket {
     }
 }
 
+/// The classes of this program.
+pub(crate) fn app() -> App {
+    App::new().class("RateLimiter", || RateLimiter)
+}
+
 fn main() -> ExitCode {
-    dotdo::run(App::new().class("RateLimiter", || RateLimiter))
+    dotdo::run(app())
 }

@@ -42,6 +42,8 @@ mod serve;
 mod server;
 mod system;
 mod telemetry;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub mod graph;
 
@@ -78,4 +80,8 @@ mod pages {
 
     #[doc = include_str!("../../docs/MIDDLEWARE.md")]
     struct Middleware;
+
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("../../docs/TESTING.md")]
+    struct Testing;
 }

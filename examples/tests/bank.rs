@@ -1,39 +1,49 @@
 //! `bank.rs`
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use dotdo::testing::TestServer;
 use dotdo_tests::Deadline;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use crate::programs::bank::app;
 use crate::running::Running;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_example-bank");
 const NAMES: [&str; 3] = ["ada", "bob", "eve"];
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_transfer_happens_once_however_often_it_is_sent() {
-    let running = Running::start(PROGRAM).await;
+    let server = TestServer::start(app()).await;
+    let deposit = || {
+        let deposit = server.post("/do/ada/deposit").header("idempotency-key", "\"d1\"");
+        deposit.json(&json!({"cents": 5000}))
+    };
+    let transfer = |cents: i64| {
+        let transfer = server.post("/do/ada/transfer").header("idempotency-key", "\"t1\"");
+        transfer.json(&json!({"to": "bob", "cents": cents}))
+    };
     for _ in 0..2 {
-        running.ok("POST", "/do/ada/deposit", json!({"key": "d1", "cents": 5000})).await;
+        deposit().await.ok();
     }
     for _ in 0..3 {
-        running
-            .ok("POST", "/do/ada/transfer", json!({"key": "t1", "to": "bob", "cents": 2000}))
-            .await;
+        transfer(2000).await.ok();
     }
-    assert_eq!(running.ok("GET", "/do/ada", Value::Null).await["cents"], 3000);
-    arrived(&running, "bob", 2000).await;
-    let reused = running
-        .status("POST", "/do/ada/transfer", json!({"key": "t1", "to": "bob", "cents": 1}))
-        .await;
-    assert_eq!(reused, 422, "the key stands for another transfer");
+    assert_eq!(server.get("/do/ada").await.json::<Value>()["cents"], 3000);
+    server.settled().await;
+    assert_eq!(server.get("/do/bob").await.json::<Value>()["cents"], 2000);
+    let moves: Vec<(i64, Option<String>)> =
+        server.rows("Account", "bob", "SELECT cents, other FROM moves").await;
+    assert_eq!(moves, [(2000, Some("ada".to_owned()))], "the money came once");
+    assert_eq!(transfer(1).await.status(), 422, "the key stands for another transfer");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_transfer_that_can_not_be_is_refused_and_leaves_nothing() {
-    let running = Running::start(PROGRAM).await;
-    running.ok("POST", "/do/ada/deposit", json!({"cents": 100})).await;
+    let server = TestServer::start(app()).await;
+    server.post("/do/ada/deposit").json(&json!({"cents": 100})).await.ok();
     for (body, status) in [
         (json!({"to": "bob", "cents": 101}), 409),
         (json!({"to": "bob", "cents": 0}), 400),
@@ -41,19 +51,37 @@ async fn a_transfer_that_can_not_be_is_refused_and_leaves_nothing() {
         (json!({"to": "ada", "cents": 5}), 400),
         (json!({"to": "", "cents": 5}), 400),
     ] {
-        assert_eq!(
-            running.status("POST", "/do/ada/transfer", body.clone()).await,
-            status,
-            "{body}"
-        );
+        assert_eq!(server.post("/do/ada/transfer").json(&body).await.status(), status, "{body}");
     }
-    assert_eq!(
-        running.status("POST", "/do/bob/receive", json!({"cents": 5})).await,
-        404,
-        "a client is no account"
-    );
-    assert_eq!(running.ok("GET", "/do/ada", Value::Null).await, json!({"cents": 100}));
-    assert_eq!(running.ok("GET", "/do/bob", Value::Null).await, json!({"cents": 0}));
+    let forged = server.post("/do/bob/receive").json(&json!({"cents": 5})).await;
+    assert_eq!(forged.status(), 404, "a client is no account");
+    server.settled().await;
+    assert_eq!(server.get("/do/ada").await.json::<Value>(), json!({"cents": 100}));
+    assert_eq!(server.get("/do/bob").await.json::<Value>(), json!({"cents": 0}));
+}
+
+#[tokio::test]
+async fn a_transfer_is_whole_wherever_the_power_goes() {
+    let mut arrived = 0;
+    for requests in 0..16 {
+        let mut server = TestServer::start(app()).await;
+        server.post("/do/ada/deposit").json(&json!({"cents": 1000})).await.ok();
+        server.crash_after(requests);
+        let transfer = server.post("/do/ada/transfer").json(&json!({"to": "bob", "cents": 10}));
+        let answer = transfer.try_send().await;
+        server.advance(Duration::from_secs(1)).await;
+        server.crash().await;
+        server.settled().await;
+        let mut cents = Vec::new();
+        for name in ["ada", "bob"] {
+            let account: Value = server.get(&format!("/do/{name}")).await.json();
+            cents.push(account["cents"].as_i64().expect("a number"));
+        }
+        assert!(cents == [1000, 0] || cents == [990, 10], "{requests}: {cents:?}");
+        assert!(answer.is_none() || cents == [990, 10], "{requests}: it was acknowledged");
+        arrived += u32::from(cents == [990, 10]);
+    }
+    assert!((1..16).contains(&arrived), "{arrived} of 16 arrived");
 }
 
 #[tokio::test(flavor = "multi_thread")]

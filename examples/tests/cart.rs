@@ -1,52 +1,46 @@
 //! `cart.rs`, on carts that `cart_before.rs` wrote.
 
+use dotdo::testing::TestServer;
 use serde_json::{Value, json};
 
-use crate::running::Running;
+use crate::programs::{cart, cart_before};
 
-const BEFORE: &str = env!("CARGO_BIN_EXE_example-cart-before");
-const NOW: &str = env!("CARGO_BIN_EXE_example-cart");
-
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_cart_of_the_older_program_is_brought_up_to_date() {
-    let mut running = Running::start(BEFORE).await;
-    running.ok("POST", "/do/old/lines", json!({"sku": "tea", "quantity": 2, "price": 3.5})).await;
-    running.ok("POST", "/do/old/lines", json!({"sku": "cup", "quantity": 1, "price": 0.29})).await;
-    let before = running.ok("GET", "/do/old", Value::Null).await;
-    assert_eq!(before[1], json!({"sku": "tea", "quantity": 2, "price": 3.5}));
+    let mut server = TestServer::start(cart_before::app()).await;
+    let tea = json!({"sku": "tea", "quantity": 2, "price": 3.5});
+    server.post("/do/old/lines").json(&tea).await.ok();
+    let cup = json!({"sku": "cup", "quantity": 1, "price": 0.29});
+    server.post("/do/old/lines").json(&cup).await.ok();
+    assert_eq!(server.get("/do/old").await.json::<Value>()[1], tea);
 
-    running.stop_and_start(NOW).await;
+    server.restart_into(cart::app()).await;
     let lines = json!([{"sku": "cup", "quantity": 1, "cents": 29}, {"sku": "tea", "quantity": 2, "cents": 350}]);
-    assert_eq!(
-        running.ok("GET", "/do/old", Value::Null).await,
-        json!({"lines": lines, "cents": 729})
-    );
+    let brought_up = json!({"lines": lines, "cents": 729});
+    assert_eq!(server.get("/do/old").await.json::<Value>(), brought_up);
 
-    running.crash_and_start(NOW).await;
-    assert_eq!(
-        running.ok("GET", "/do/old", Value::Null).await,
-        json!({"lines": lines, "cents": 729})
-    );
-    running.ok("DELETE", "/do/old/lines/cup", Value::Null).await;
-    let changed = running
-        .ok("POST", "/do/old/lines", json!({"sku": "tea", "quantity": 3, "cents": 400}))
+    server.crash().await;
+    assert_eq!(server.get("/do/old").await.json::<Value>(), brought_up);
+    let columns: Vec<String> = server
+        .rows("Cart", "old", "SELECT name FROM pragma_table_info('lines') ORDER BY name")
         .await;
+    assert_eq!(columns, ["cents", "quantity", "sku"], "the store has the new schema");
+    server.delete("/do/old/lines/cup").await.ok();
+    let tea = json!({"sku": "tea", "quantity": 3, "cents": 400});
+    let changed: Value = server.post("/do/old/lines").json(&tea).await.json();
     assert_eq!(changed["cents"], 1200);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_new_cart_begins_with_the_newest_schema() {
-    let running = Running::start(NOW).await;
-    assert_eq!(running.ok("GET", "/do/new", Value::Null).await, json!({"lines": [], "cents": 0}));
-    running.ok("POST", "/do/new/lines", json!({"sku": "tea", "quantity": 1, "cents": 350})).await;
-    let emptied = running
-        .ok("POST", "/do/new/lines", json!({"sku": "tea", "quantity": 0, "cents": 350}))
-        .await;
-    assert_eq!(emptied["cents"], 0);
-    assert_eq!(
-        running
-            .status("POST", "/do/new/lines", json!({"sku": "tea", "quantity": -1, "cents": 1}))
-            .await,
-        400
-    );
+    let server = TestServer::start(cart::app()).await;
+    let empty = json!({"lines": [], "cents": 0});
+    assert_eq!(server.get("/do/new").await.json::<Value>(), empty);
+    let add = |quantity| {
+        let line = json!({"sku": "tea", "quantity": quantity, "cents": 350});
+        server.post("/do/new/lines").json(&line)
+    };
+    add(1).await.ok();
+    assert_eq!(add(0).await.json::<Value>()["cents"], 0);
+    assert_eq!(add(-1).await.status(), 400);
 }

@@ -1,35 +1,48 @@
 //! `chat.rs`
 
+use std::time::Duration;
+
+use dotdo::testing::TestServer;
 use serde_json::{Value, json};
 
-use crate::running::Running;
+use crate::programs::chat::app;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_example-chat");
-
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn messages_last_and_presence_does_not() {
-    let mut running = Running::start(PROGRAM).await;
-    let said =
-        running.ok("POST", "/do/lobby/messages", json!({"from": "ada", "text": "hello"})).await;
+    let mut server = TestServer::start(app()).await;
+    let say = |text| json!({"from": "ada", "text": text});
+    let said: Value = server.post("/do/lobby/messages").json(&say("hello")).await.json();
     assert_eq!((&said["id"], &said["sender"]), (&json!(1), &json!("ada")));
-    running.ok("POST", "/do/lobby/messages", json!({"from": "ada", "text": "anybody?"})).await;
-    let new = running.ok("GET", "/do/lobby/messages?after=1&as=bob", Value::Null).await;
+    server.post("/do/lobby/messages").json(&say("anybody?")).await.ok();
+    let new: Value = server.get("/do/lobby/messages?after=1&as=bob").await.json();
     assert_eq!((new.as_array().map(Vec::len), &new[0]["text"]), (Some(1), &json!("anybody?")));
-    assert_eq!(running.ok("GET", "/do/lobby/here", Value::Null).await, json!(["ada", "bob"]));
-    assert_eq!(running.ok("GET", "/do/cellar/messages", Value::Null).await, json!([]));
+    assert_eq!(server.get("/do/lobby/here").await.json::<Vec<String>>(), ["ada", "bob"]);
+    assert_eq!(server.get("/do/cellar/messages").await.json::<Value>(), json!([]));
 
-    running.stop_and_start(PROGRAM).await;
-    let history = running.ok("GET", "/do/lobby/messages?after=0&as=eve", Value::Null).await;
+    server.restart().await;
+    let history: Value = server.get("/do/lobby/messages?after=0&as=eve").await.json();
     assert_eq!(history[0], said);
-    assert_eq!(running.ok("GET", "/do/lobby/here", Value::Null).await, json!(["eve"]));
+    assert_eq!(server.get("/do/lobby/here").await.json::<Vec<String>>(), ["eve"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
+async fn somebody_who_is_silent_for_half_a_minute_is_not_here_any_more() {
+    let server = TestServer::start(app()).await;
+    server.get("/do/lobby/messages?as=ada").await.ok();
+    server.advance(Duration::from_secs(20)).await;
+    server.get("/do/lobby/messages?as=bob").await.ok();
+    server.advance(Duration::from_secs(10)).await;
+    assert_eq!(server.get("/do/lobby/here").await.json::<Vec<String>>(), ["ada", "bob"]);
+    server.advance(Duration::from_millis(1)).await;
+    assert_eq!(server.get("/do/lobby/here").await.json::<Vec<String>>(), ["bob"]);
+}
+
+#[tokio::test]
 async fn a_room_refuses_what_is_no_message() {
-    let running = Running::start(PROGRAM).await;
+    let server = TestServer::start(app()).await;
     for body in [json!({"from": "ada"}), json!({"from": "ada", "text": ""}), json!("hello")] {
-        assert_eq!(running.status("POST", "/do/lobby/messages", body).await, 400);
+        assert_eq!(server.post("/do/lobby/messages").json(&body).await.status(), 400);
     }
-    assert_eq!(running.status("GET", "/do/lobby/messages?after=yesterday", Value::Null).await, 400);
-    assert_eq!(running.status("GET", "/do/lobby", Value::Null).await, 404);
+    assert_eq!(server.get("/do/lobby/messages?after=yesterday").await.status(), 400);
+    assert_eq!(server.get("/do/lobby").await.status(), 404);
 }

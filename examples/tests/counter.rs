@@ -1,8 +1,10 @@
 //! `counter.rs`
 
+use dotdo::testing::{TestResponse, TestServer};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use crate::programs::counter::app;
 use crate::running::Running;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_example-counter");
@@ -29,12 +31,12 @@ async fn a_counter_is_asked_by_its_own_program_whether_it_is_ready() {
     assert_eq!(running.asked(PROGRAM), Some(1));
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn clients_at_once_get_different_numbers() {
-    let running = Running::start(PROGRAM).await;
-    let answers = join_all((0..64).map(|_| running.ok("POST", "/do/busy", Value::Null))).await;
-    let mut numbers: Vec<u64> =
-        answers.iter().map(|answer| answer.as_u64().expect("a number")).collect();
+    let server = TestServer::start(app()).await;
+    let asked = (0..64).map(|_| server.post("/do/busy").into_future());
+    let answers = join_all(asked).await;
+    let mut numbers: Vec<u64> = answers.into_iter().map(TestResponse::json).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=64).collect::<Vec<_>>());
 }

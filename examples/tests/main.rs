@@ -1,9 +1,13 @@
-//! Every example as its reader would run it: a process, a port, a folder, and a loss of power.
+//! The examples. What does not need a process is tested in the one of the test
+//! (`dotdo::testing`); a loss of power also as its reader would see it: a program, a port, a
+//! folder.
 
+mod programs;
 mod running;
 
 mod bank;
 mod cart;
 mod chat;
 mod counter;
+mod getting_started;
 mod rate_limiter;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use dotdo_core::testing::{CountingRandom, ManualClock};
 use dotdo_core::{
     App, At, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Inline, Key, ObjectId,
     Settings, StoreConfig, Tenant,
 };
 use dotdo_tests::sql_object::{SqlObject, ask, dump_of};
-use dotdo_tests::{Counting, StillClock, open, unique};
+use dotdo_tests::{open, unique};
 use serde_json::json;
 
 /// A bucket as its two objects have left it.
@@ -41,8 +42,8 @@ pub(crate) async fn engine(
     checkpoint: Checkpoint,
 ) -> dotdo_core::Result<Engine> {
     let instance = unique();
-    let clock: Arc<dyn Clock> = Arc::new(StillClock::new());
-    let random = Arc::new(Counting::from(u64::from(instance.as_fields().0)));
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
+    let random = Arc::new(CountingRandom::starting_at(u128::from(instance.as_fields().0)));
     let bucket = dotdo_core::open(config, instance, clock.clone(), random.clone())?;
     let settings = Settings { checkpoint, ..Settings::default() };
     let components = Components {

@@ -9,28 +9,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dotdo::OsRandom;
+use dotdo_core::testing::{ConstantRandom, ManualClock};
 use dotdo_core::{
     App, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Inline, Key, Memory,
     ObjectId, Random,
 };
 use dotdo_core::{Settings, StoreConfig, Tenant};
 use dotdo_tests::sql_object::{SqlObject, ask, difference, dump_of};
-use dotdo_tests::{StillClock, scratch, unique};
+use dotdo_tests::{scratch, unique};
 use serde_json::json;
 use uuid::Uuid;
 
 /// Set to freeze a version whose folder does not exist yet.
 const FREEZE: &str = "DOTDO_TEST_FREEZE";
 
-/// The same bytes again and again, so that what is written does not depend on how often somebody
-/// asks.
-struct Constant;
-
-impl Random for Constant {
-    fn bytes16(&self) -> [u8; 16] {
-        [7; 16]
-    }
-}
+/// What is written must not depend on how often somebody asks for randomness.
+const RANDOM: ConstantRandom = ConstantRandom([7; 16]);
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/v1")
@@ -96,7 +90,7 @@ async fn engine(
         address: Some("http://golden.example:8787".to_owned()),
         ..Settings::default()
     };
-    let clock: Arc<dyn Clock> = Arc::new(StillClock::new());
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
     let components = Components {
         bucket,
         clock,
@@ -119,7 +113,7 @@ async fn run(engine: &Engine, statements: &[String]) {
 
 /// What this program writes for the history: every key and its bytes, and what the database holds.
 async fn written_today() -> (Vec<(String, Bytes)>, Vec<String>) {
-    let bucket: Arc<dyn Bucket> = Arc::new(Memory::new(Arc::new(StillClock::new())));
+    let bucket: Arc<dyn Bucket> = Arc::new(Memory::new(Arc::new(ManualClock::new())));
     let mut content = Vec::new();
     // Snapshots at every record make many files, so some records have none.
     for (mode, part) in [
@@ -128,7 +122,7 @@ async fn written_today() -> (Vec<(String, Bytes)>, Vec<String>) {
         (CheckpointMode::EveryRequest, 7..9),
     ] {
         let engine =
-            engine(bucket.clone(), Arc::new(Constant), Uuid::from_bytes([9; 16]), mode).await;
+            engine(bucket.clone(), Arc::new(RANDOM), Uuid::from_bytes([9; 16]), mode).await;
         for statements in &history()[part] {
             run(&engine, statements).await;
         }
@@ -200,7 +194,7 @@ async fn version_1_is_restored_wherever_it_lies_and_goes_on() {
     }
     let start = || async {
         let instance = unique();
-        let (clock, random) = (Arc::new(StillClock::new()), Arc::new(OsRandom));
+        let (clock, random) = (Arc::new(ManualClock::new()), Arc::new(OsRandom));
         let bucket = dotdo_core::open(&config, instance, clock, random.clone()).expect("a folder");
         engine(bucket, random, instance, CheckpointMode::Auto).await
     };
@@ -222,7 +216,7 @@ async fn version_1_is_restored_wherever_it_lies_and_goes_on() {
 /// The newest record leads to the snapshots too, and every record can be gone back to.
 #[tokio::test]
 async fn version_1_is_restored_without_the_hint_and_at_every_record() {
-    let bucket: Arc<dyn Bucket> = Arc::new(Memory::new(Arc::new(StillClock::new())));
+    let bucket: Arc<dyn Bucket> = Arc::new(Memory::new(Arc::new(ManualClock::new())));
     for (key, bytes) in frozen().into_iter().filter(|(key, _)| !key.ends_with("/latest")) {
         bucket.put(&Key::new(key), bytes).await.expect("a write");
     }

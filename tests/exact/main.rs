@@ -1,6 +1,5 @@
 //! What comes back is what was written: every value of every class, whatever happened in between.
 
-mod bucket;
 mod golden;
 mod model;
 mod random;

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use dotdo_core::testing::{CountingRandom, ManualClock};
 use dotdo_core::{
     App, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Inline, Key, ObjectId,
     Settings, StoreConfig,
 };
 use dotdo_core::{Tenant, Value};
 use dotdo_tests::sql_object::{Database, SqlObject, ask};
-use dotdo_tests::{Counting, Reader, Seaweed, StillClock, scratch, unique};
+use dotdo_tests::{Reader, Seaweed, scratch, unique};
 use serde_json::{Value as Json, json};
 
 /// Rows as texts, each with its columns in order; the rows are sorted.
@@ -135,8 +136,8 @@ async fn compare(config: StoreConfig, environment: &[(&str, String)]) {
 
 /// Every request makes a record and a snapshot; what each table held after each of them.
 async fn write(config: &StoreConfig) -> Vec<BTreeMap<String, Named>> {
-    let clock = Arc::new(StillClock::new());
-    let (instance, random) = (unique(), Arc::new(Counting::from(1)));
+    let clock = Arc::new(ManualClock::new());
+    let (instance, random) = (unique(), Arc::new(CountingRandom::starting_at(1)));
     let bucket = dotdo_core::open(config, instance, clock.clone(), random.clone())
         .expect("the store is good");
     let settings = Settings {

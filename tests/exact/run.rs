@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use dotdo_core::testing::{
+    CountingRandom, CutBucket, Ended, Fault, FaultyBucket, ManualClock, Operation,
+};
 use dotdo_core::{
-    App, Clock, Components, Engine, Error, Inline, Memory, ObjectId, Random, Settings, Tenant,
+    App, Clock, Components, Engine, Error, Inline, Key, Memory, ObjectId, Random, Settings, Tenant,
 };
 use dotdo_tests::sql_object::{SqlObject, ask, decode, difference, dump_of};
-use dotdo_tests::{Counting, StillClock};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use crate::bucket::{Access, World};
 use crate::model::Model;
 use crate::steps::{Restart, Step};
 
@@ -50,11 +51,12 @@ pub(crate) fn run(steps: &[Step]) -> Result<Followed, String> {
 }
 
 struct Run {
-    clock: Arc<StillClock>,
-    random: Arc<Counting>,
-    world: Arc<World>,
+    clock: Arc<ManualClock>,
+    random: Arc<CountingRandom>,
+    memory: Arc<Memory>,
+    ended: Ended,
     object: ObjectId,
-    server: Option<(Engine, Uuid)>,
+    server: Option<Server>,
     /// How the running server will end.
     crash_after: Option<u32>,
     model: Model,
@@ -62,15 +64,22 @@ struct Run {
     is_over: bool,
 }
 
+struct Server {
+    engine: Engine,
+    instance: Uuid,
+    access: Arc<CutBucket>,
+}
+
 impl Run {
     fn new() -> Self {
-        let clock = Arc::new(StillClock::new());
-        let world = World::new(Memory::new(clock.clone()));
+        let clock = Arc::new(ManualClock::new());
+        let memory = Arc::new(Memory::new(clock.clone()));
         let object = ObjectId::new("Sql", "one").expect("these are names");
         Self {
             clock,
-            random: Arc::new(Counting::from(1)),
-            world,
+            random: Arc::new(CountingRandom::starting_at(1)),
+            memory,
+            ended: Ended::default(),
             object,
             server: None,
             crash_after: None,
@@ -81,7 +90,7 @@ impl Run {
 
     /// Ends the server as it was meant to, starts the next one, and looks at what it has.
     async fn restart(&mut self, restart: &Restart) -> Result<(), String> {
-        if let Some((engine, instance)) = self.server.take() {
+        if let Some(Server { engine, instance, access }) = self.server.take() {
             match self.crash_after {
                 None => engine.shutdown(Duration::from_secs(9)).await,
                 Some(turns) => {
@@ -90,22 +99,19 @@ impl Run {
                     }
                 }
             }
-            self.world.kill(instance);
+            access.cut();
+            self.ended.add(instance);
         }
         self.crash_after = restart.crash_after;
         let instance = Uuid::from_bytes(self.random.bytes16());
-        let access = Access {
-            world: self.world.clone(),
-            instance,
-            takes_snapshots: restart.takes_snapshots,
-        };
+        let access = self.access(restart.takes_snapshots);
         let settings = Settings {
             checkpoint: restart.checkpoint.clone(),
             retention: Duration::from_secs(3600),
             ..Settings::default()
         };
         let components = Components {
-            bucket: Arc::new(access),
+            bucket: access.clone(),
             clock: self.clock.clone() as Arc<dyn Clock>,
             random: self.random.clone(),
             executor: Arc::new(Inline),
@@ -117,15 +123,24 @@ impl Run {
         let engine =
             Engine::start(App::new().class("Sql", || SqlObject), tenant, settings, components)
                 .await;
-        self.server = Some((
-            engine.map_err(|error| format!("a server does not start: {error:?}"))?,
-            instance,
-        ));
+        let engine = engine.map_err(|error| format!("a server does not start: {error:?}"))?;
+        self.server = Some(Server { engine, instance, access });
         self.check("after a restart").await
     }
 
+    /// A new server's access to the store, which a dead one does not have any more.
+    fn access(&self, takes_snapshots: bool) -> Arc<CutBucket> {
+        let faulty = FaultyBucket::around(self.memory.clone());
+        if !takes_snapshots {
+            // For good: a passing failure would be tried again after a pause, and the clock stands
+            // still.
+            faulty.fail_while(is_of_a_snapshot, Fault::Refused);
+        }
+        Arc::new(CutBucket::that_tells(Arc::new(faulty), self.ended.clone()))
+    }
+
     fn engine(&self) -> &Engine {
-        &self.server.as_ref().expect("every history begins with a start").0
+        &self.server.as_ref().expect("every history begins with a start").engine
     }
 
     async fn check(&mut self, when: &str) -> Result<(), String> {
@@ -183,6 +198,11 @@ impl Run {
         self.model.rollback();
         Ok(())
     }
+}
+
+/// Whether a request writes a part of a snapshot.
+fn is_of_a_snapshot(operation: Operation, key: &Key) -> bool {
+    matches!(operation, Operation::Create | Operation::Put) && key.as_str().contains("/snapshots/")
 }
 
 fn rows(answer: &Json) -> Option<Vec<Vec<dotdo_core::Value>>> {

@@ -1,33 +1,14 @@
 //! What a store's failures look like to its callers, over a real connection.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dotdo::{OsRandom, SystemClock};
-use dotdo_core::{Bucket, Clock, Key, S3Config, S3Credentials, Secret, StoreConfig, StoreError};
-use dotdo_tests::{Fault, Faulty, Lost, Proxy, Seaweed, open, unique};
+use dotdo::OsRandom;
+use dotdo::testing::RunningClock;
+use dotdo_core::{Key, S3Config, S3Credentials, Secret, StoreConfig, StoreError};
+use dotdo_tests::{Lost, Proxy, Seaweed, open, unique};
 use http::Method;
-
-/// A clock that runs fifty times as fast as the machine's, so that waiting for a store's time to be
-/// over is short.
-struct Hurried(SystemClock);
-
-impl Clock for Hurried {
-    fn monotonic(&self) -> Duration {
-        self.0.monotonic() * 50
-    }
-
-    fn wall_ms(&self) -> i64 {
-        self.0.wall_ms()
-    }
-
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(tokio::time::sleep(duration / 50))
-    }
-}
 
 fn one() -> (Key, Bytes) {
     (Key::new("log/1"), Bytes::from_static(b"one"))
@@ -135,8 +116,9 @@ async fn a_store_that_hangs_is_unavailable_in_the_end() {
     let seaweed = Seaweed::shared();
     let proxy = Proxy::start(seaweed.endpoint()).await;
     let config = seaweed.config_through(&proxy.endpoint(), &unique().to_string());
-    let hurried = Arc::new(Hurried(SystemClock::new()));
-    let bucket = dotdo_core::open(&config, unique(), hurried, Arc::new(OsRandom))
+    // Waiting for a store's time to be over is short.
+    let clock = Arc::new(RunningClock::at_rate(50));
+    let bucket = dotdo_core::open(&config, unique(), clock, Arc::new(OsRandom))
         .expect("the configuration is good");
     proxy.delay(Duration::from_secs(3600));
     let (key, bytes) = one();
@@ -149,34 +131,4 @@ async fn a_store_that_hangs_is_unavailable_in_the_end() {
     }
     let creates = proxy.take_seen().into_iter().filter(|(method, _)| method == Method::PUT).count();
     assert_eq!(creates, 1, "a create that hangs is not sent again");
-}
-
-#[tokio::test]
-async fn a_bucket_fails_as_planned_and_only_then() {
-    let bucket = Faulty::new(open(&StoreConfig::Memory).expect("memory is there"));
-    let (key, bytes) = one();
-    bucket.next("create", Fault::Before);
-    bucket.next("create", Fault::After);
-    bucket.next("delete", Fault::ExistsAfter);
-    assert!(matches!(
-        bucket.create(&key, bytes.clone()).await,
-        Err(StoreError::Unavailable { .. })
-    ));
-    assert!(bucket.get(&key).await.expect("no fault is planned").is_none(), "it was not sent");
-    assert!(matches!(
-        bucket.create(&key, bytes.clone()).await,
-        Err(StoreError::Unavailable { .. })
-    ));
-    assert!(
-        bucket.get(&key).await.expect("no fault is planned").is_some(),
-        "the answer was lost, the object was not"
-    );
-    assert!(matches!(
-        bucket.delete(std::slice::from_ref(&key)).await,
-        Err(StoreError::Exists { .. })
-    ));
-    bucket.outage(true);
-    assert!(bucket.get(&key).await.is_err());
-    bucket.outage(false);
-    bucket.create(&key, bytes).await.expect("nothing is planned any more");
 }

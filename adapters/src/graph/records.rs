@@ -9,7 +9,7 @@ use super::fields::Collection;
 use super::input::{self, Object};
 use super::table::{self, text};
 use super::{Change, rules};
-use crate::OsRandom;
+use crate::system::components::OsRandom;
 
 /// The item `id`.
 pub(super) fn read(ctx: &mut Context, collection: Collection, id: &str) -> Result<Object> {

@@ -48,9 +48,7 @@ struct Readings {
 
 impl Default for ManualClock {
     fn default() -> Self {
-        let readings =
-            Readings { monotonic: Duration::ZERO, wall_ms: BEGINNING_MS, store_ms: BEGINNING_MS };
-        Self { readings: watch::Sender::new(readings), sleep_moves: false }
+        Self::starting_at(BEGINNING_MS)
     }
 }
 
@@ -58,6 +56,12 @@ impl ManualClock {
     /// A clock that shows the beginning of 2026.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A clock that shows this time, in milliseconds since 1970.
+    pub fn starting_at(wall_ms: i64) -> Self {
+        let readings = Readings { monotonic: Duration::ZERO, wall_ms, store_ms: wall_ms };
+        Self { readings: watch::Sender::new(readings), sleep_moves: false }
     }
 
     /// A clock that every sleep moves on by its own length; for code that runs alone.

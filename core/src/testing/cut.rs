@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::future::{Future, pending};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::layer::{Layer, Operation, Rule, bucket_of_layer};
@@ -47,13 +48,13 @@ impl Ended {
 /// ```
 pub struct CutBucket {
     inner: Arc<dyn Bucket>,
+    is_cut: watch::Sender<bool>,
     state: Mutex<State>,
     ended: Option<Ended>,
 }
 
 #[derive(Default)]
 struct State {
-    is_cut: bool,
     /// It is cut when so many more requests were sent.
     left: Option<u64>,
     /// It is cut by a request that this is true of.
@@ -65,7 +66,7 @@ struct State {
 impl CutBucket {
     /// Access to `inner`, until it is cut.
     pub fn around(inner: Arc<dyn Bucket>) -> Self {
-        Self { inner, state: Mutex::default(), ended: None }
+        Self { inner, is_cut: watch::Sender::new(false), state: Mutex::default(), ended: None }
     }
 
     /// Access to a store that can tell which processes have `ended`.
@@ -75,14 +76,15 @@ impl CutBucket {
 
     /// Cuts it now.
     pub fn cut(&self) {
-        self.state().is_cut = true;
+        self.is_cut.send_replace(true);
     }
 
     /// Cuts it after so many more requests; the answer of the last one does not arrive.
     pub fn cut_after(&self, requests: u64) {
-        let mut state = self.state();
-        state.left = Some(requests);
-        state.is_cut |= requests == 0;
+        self.state().left = Some(requests);
+        if requests == 0 {
+            self.cut();
+        }
     }
 
     /// Cuts it when the server is about to send a request that `rule` is true of.
@@ -97,7 +99,13 @@ impl CutBucket {
 
     /// Whether it is cut.
     pub fn is_cut(&self) -> bool {
-        self.state().is_cut
+        *self.is_cut.borrow()
+    }
+
+    /// Completes when it is cut.
+    pub async fn until_cut(&self) {
+        // The sender lives in `self`, so waiting can't fail.
+        let _ = self.is_cut.subscribe().wait_for(|is_cut| *is_cut).await;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -112,12 +120,14 @@ impl CutBucket {
             return false;
         }
         if is_of(&state.cut_at) {
-            state.is_cut = true;
+            self.cut();
         }
-        let arrives = !state.is_cut;
+        let arrives = !self.is_cut();
         if let Some(left) = state.left.as_mut() {
             *left = left.saturating_sub(1);
-            state.is_cut |= state.left == Some(0);
+            if *left == 0 {
+                self.cut();
+            }
         }
         arrives
     }

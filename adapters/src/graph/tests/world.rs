@@ -1,11 +1,9 @@
 //! An engine that serves the built-in class from memory, with a clock that can be moved.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use dotdo_core::testing::ManualClock;
 use dotdo_core::{
     App, Body, Bucket, Clock, Components, Engine, Error, Inline, Memory, ObjectId, Random, Request,
     Settings, Tenant,
@@ -15,33 +13,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::Graph;
-use crate::{OsRandom, SystemClock};
-
-/// The machine's clock, with a wall time of our own.
-pub(super) struct MovedClock {
-    real: SystemClock,
-    wall_ms: AtomicI64,
-}
-
-impl Clock for MovedClock {
-    fn monotonic(&self) -> Duration {
-        self.real.monotonic()
-    }
-
-    fn wall_ms(&self) -> i64 {
-        self.wall_ms.load(Ordering::Relaxed)
-    }
-
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        self.real.sleep(duration)
-    }
-}
+use crate::system::components::OsRandom;
 
 /// One server and its bucket.
 pub(super) struct World {
     engine: Engine,
     pub(super) bucket: Arc<dyn Bucket>,
-    pub(super) clock: Arc<MovedClock>,
+    pub(super) clock: Arc<ManualClock>,
 }
 
 /// What came back.
@@ -54,17 +32,14 @@ pub(super) struct Reply {
 
 impl World {
     pub(super) async fn new() -> Self {
-        let clock = Arc::new(MovedClock {
-            real: SystemClock::new(),
-            wall_ms: AtomicI64::new(1_800_000_000_000),
-        });
+        let clock = Arc::new(ManualClock::starting_at(1_800_000_000_000));
         let bucket: Arc<dyn Bucket> = Arc::new(Memory::new(clock.clone()));
         Self { engine: start(&bucket, &clock).await, bucket, clock }
     }
 
     /// Moves the time of day on.
-    pub(super) fn later(&self, ms: i64) {
-        self.clock.wall_ms.fetch_add(ms, Ordering::Relaxed);
+    pub(super) fn later(&self, ms: u64) {
+        self.clock.advance(Duration::from_millis(ms));
     }
 
     /// The time of day in milliseconds.
@@ -135,7 +110,7 @@ impl World {
     }
 }
 
-async fn start(bucket: &Arc<dyn Bucket>, clock: &Arc<MovedClock>) -> Engine {
+async fn start(bucket: &Arc<dyn Bucket>, clock: &Arc<ManualClock>) -> Engine {
     let components = Components {
         bucket: bucket.clone(),
         clock: clock.clone(),

@@ -1,0 +1,112 @@
+//! A clock that runs, by tokio's time, which a test can let stand still.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use dotdo_core::Clock;
+use tokio::runtime::{Builder, Handle, RuntimeFlavor};
+use tokio::time::Instant;
+
+/// 2026-01-01T00:00:00Z.
+const BEGINNING_MS: i64 = 1_767_225_600_000;
+
+/// How finely tokio's timers tell moments apart.
+const TICK: Duration = Duration::from_millis(1);
+
+/// A clock that runs by tokio's time from the beginning of 2026 on.
+///
+/// In a runtime whose time is paused, as in tests with a [`TestServer`](super::TestServer), it
+/// jumps from one moment at which something is due to the next. Elsewhere it runs as the machine's
+/// does, or several times as fast.
+#[derive(Debug, Clone)]
+pub struct RunningClock {
+    start: Instant,
+    rate: u32,
+}
+
+impl RunningClock {
+    /// A clock whose time begins now.
+    pub fn new() -> Self {
+        Self::at_rate(1)
+    }
+
+    /// One that is `rate` times as fast: what would take a minute takes a fraction of it.
+    pub fn at_rate(rate: u32) -> Self {
+        Self { start: Instant::now(), rate: rate.max(1) }
+    }
+}
+
+impl Default for RunningClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for RunningClock {
+    fn monotonic(&self) -> Duration {
+        self.start.elapsed() * self.rate
+    }
+
+    fn wall_ms(&self) -> i64 {
+        BEGINNING_MS
+            + i64::try_from(self.monotonic().as_millis()).expect("a test lasts less than ages")
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let until = self.monotonic() + duration;
+        Box::pin(async move {
+            loop {
+                let left = until.saturating_sub(self.monotonic());
+                if left.is_zero() {
+                    return;
+                }
+                tokio::time::sleep(in_ticks(left / self.rate)).await;
+            }
+        })
+    }
+}
+
+/// What tokio has to be asked for to sleep this long, in whole milliseconds. Its timers count them
+/// from the start of the runtime and round up, so it is asked for as little as leads to the same
+/// one.
+fn in_ticks(duration: Duration) -> Duration {
+    let ticks = duration.as_nanos().div_ceil(TICK.as_nanos());
+    let ticks = Duration::from_millis(u64::try_from(ticks).unwrap_or(u64::MAX));
+    ticks.saturating_sub(TICK - Duration::from_nanos(1))
+}
+
+/// Runs a test in a runtime of its own, whose time is paused. For tests without `#[tokio::test]`.
+///
+/// # Panics
+///
+/// When the test does, or inside another runtime.
+pub fn run<T>(test: impl Future<Output = T>) -> T {
+    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build();
+    runtime.expect("the system gives a runtime").block_on(test)
+}
+
+/// Lets tokio's time stand still, unless it does already.
+///
+/// # Panics
+///
+/// In a runtime of several threads, where that is not possible.
+pub(super) fn pause() {
+    assert_eq!(
+        Handle::current().runtime_flavor(),
+        RuntimeFlavor::CurrentThread,
+        "a TestServer needs a runtime of one thread: use #[tokio::test] without a flavor, or dotdo::testing::run"
+    );
+    if !is_paused() {
+        tokio::time::pause();
+    }
+}
+
+/// Whether tokio's time stands still: tokio panics when it is paused twice and does not tell.
+fn is_paused() -> bool {
+    let (before, real) = (Instant::now(), std::time::Instant::now());
+    while real.elapsed().is_zero() {
+        std::hint::spin_loop();
+    }
+    before.elapsed().is_zero()
+}

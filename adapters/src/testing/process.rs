@@ -1,0 +1,101 @@
+//! A server's process, as far as a test has one: an engine behind the routes, and its access to the
+//! store, which a crash cuts.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use dotdo_core::testing::{CountingRandom, CutBucket, TestStore};
+use dotdo_core::{App, Components, Engine, Inline, Request, Response, Router, Settings, Tenant};
+use uuid::Uuid;
+
+use super::clock::RunningClock;
+use crate::edge::{Edge, EdgeSettings, Reach};
+
+/// Organisation and tenant of the objects, as in a server without other tenants.
+pub(super) const LOCAL: &str = "local";
+
+/// How long a server may take to end in order.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(25);
+
+/// How long anything may take, by the clock: longer than every limit of the engine.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// What servers on one store have in common.
+pub(super) struct Shared {
+    pub(super) clock: Arc<RunningClock>,
+    pub(super) store: Arc<TestStore>,
+    pub(super) tenant: Tenant,
+    started: AtomicU64,
+}
+
+/// What is lost in a crash.
+pub(super) struct Process {
+    pub(super) edge: Edge<Engine>,
+    pub(super) access: Arc<CutBucket>,
+}
+
+impl Shared {
+    pub(super) fn new() -> Self {
+        let clock = Arc::new(RunningClock::new());
+        let store = Arc::new(TestStore::new(clock.clone()));
+        let tenant = Tenant::new(LOCAL, LOCAL).expect("a good name");
+        Self { clock, store, tenant, started: AtomicU64::new(0) }
+    }
+
+    pub(super) async fn process(&self, app: &App, settings: &Settings) -> Arc<Process> {
+        let number = u128::from(self.started.fetch_add(1, Ordering::SeqCst) + 1);
+        let access = Arc::new(CutBucket::around(self.store.clone()));
+        let instance = Uuid::from_u128(number);
+        let components = Components {
+            bucket: access.clone(),
+            clock: self.clock.clone(),
+            random: Arc::new(CountingRandom::starting_at(number << 64)),
+            executor: Arc::new(Inline),
+            peers: None,
+            directory: None,
+            instance,
+        };
+        let router = Router::new(app.class_names(), app.default_class());
+        let starting =
+            Engine::start(app.clone(), self.tenant.clone(), settings.clone(), components);
+        let engine = within("a start", starting).await;
+        let engine = engine.unwrap_or_else(|error| panic!("the server does not start: {error:?}"));
+        let edge_settings = EdgeSettings { reach: Reach::Machine, ..EdgeSettings::default() };
+        let edge = Edge::new(engine, router, edge_settings, None, instance.as_u64_pair().1);
+        Arc::new(Process { edge, access })
+    }
+}
+
+/// The outcome of `work`, which has to come while a test can wait for it.
+///
+/// # Panics
+///
+/// When it does not come. Time that stands still would let a test wait for ever.
+async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
+    tokio::select! {
+        biased;
+        outcome = work => outcome,
+        () = tokio::time::sleep(PATIENCE) => {
+            panic!("{what} does not come to its end within {} s of the clock", PATIENCE.as_secs())
+        }
+    }
+}
+
+impl Process {
+    /// The answer to a request; `None` when the server crashes before it comes.
+    pub(super) async fn answer(&self, request: Request) -> Option<Response> {
+        let asked = format!("{} {}", request.method(), request.uri());
+        tokio::select! {
+            biased;
+            () = self.access.until_cut() => None,
+            response = within(&asked, self.edge.answer(request)) => Some(response),
+        }
+    }
+
+    pub(super) async fn stop(&self) {
+        within("a stop", self.edge.objects().shutdown(SHUTDOWN_MAX)).await;
+        self.access.cut();
+    }
+}

@@ -1,0 +1,84 @@
+//! What the store has of an object, read by a restore.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dotdo_core::testing::CountingRandom;
+use dotdo_core::{
+    App, At, Body, Bucket, Clock, Components, Context, DurableObject, Engine, Error, Inline, Key,
+    Memory, ObjectId, Request, Response, Result, Settings,
+};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::process::Shared;
+
+/// The most objects of the store that belong to one object.
+const LISTED_MAX: usize = 100_000;
+
+/// The rows of `sql` in an object, given by class and id.
+///
+/// The object is copied first and read by an engine of its own: whatever that does, the servers of
+/// the test see nothing of it.
+pub(super) async fn read<T>(shared: &Shared, (class, id): (&str, &str), sql: &str) -> Result<Vec<T>>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    let object = ObjectId::new(class, id)?;
+    let (copy, newest) = copy(shared, &object).await?;
+    let found = Arc::new(Mutex::new(Vec::new()));
+    let (rows, sql) = (found.clone(), sql.to_owned());
+    let app = App::new().class(class, move || Reader { sql: sql.clone(), rows: rows.clone() });
+    let components = Components {
+        bucket: copy,
+        clock: shared.clock.clone(),
+        random: Arc::new(CountingRandom::starting_at(0)),
+        executor: Arc::new(Inline),
+        peers: None,
+        directory: None,
+        instance: Uuid::nil(),
+    };
+    let engine = Engine::start(app, shared.tenant.clone(), Settings::default(), components).await?;
+    let request = Request::new(Body::empty());
+    engine.fetch(&object, Some(At::Sequence(newest)), request).await?;
+    let rows = std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(rows)
+}
+
+/// A bucket with nothing but the object, and the number of its newest record.
+async fn copy(shared: &Shared, object: &ObjectId) -> Result<(Arc<Memory>, u64)> {
+    let memory = &shared.store.memory;
+    let prefix = shared.tenant.object_prefix(object);
+    let clock: Arc<dyn Clock> = shared.clock.clone();
+    let copy = Arc::new(Memory::new(clock));
+    let mut newest = None;
+    for entry in memory.list(&prefix, None, LISTED_MAX).await? {
+        newest = newest.max(sequence(&entry.key));
+        if let Some(stored) = memory.get(&entry.key).await? {
+            copy.put(&entry.key, stored.bytes).await?;
+        }
+    }
+    let newest = newest.ok_or_else(|| {
+        Error::not_found("the store has nothing of the object: nothing was written by it yet")
+    })?;
+    Ok((copy, newest))
+}
+
+/// The number of the record under a key, which ends with it: see docs/FORMAT.md.
+fn sequence(key: &Key) -> Option<u64> {
+    let (_, name) = key.as_str().rsplit_once("/log/")?;
+    name.rsplit_once('-')?.1.parse().ok()
+}
+
+/// Stands for the object's class, and reads.
+struct Reader<T> {
+    sql: String,
+    rows: Arc<Mutex<Vec<T>>>,
+}
+
+impl<T: DeserializeOwned + Send + 'static> DurableObject for Reader<T> {
+    async fn fetch(&mut self, _: Request, ctx: &mut Context) -> Result<Response> {
+        let rows = ctx.sql().exec(&self.sql, ())?.rows()?;
+        *self.rows.lock().unwrap_or_else(PoisonError::into_inner) = rows;
+        Ok(Response::new(Body::empty()))
+    }
+}

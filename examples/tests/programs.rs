@@ -1,0 +1,16 @@
+//! The programs, compiled into this test.
+
+#![expect(dead_code, reason = "their `main` is not called here")]
+
+#[path = "../bank.rs"]
+pub(crate) mod bank;
+#[path = "../cart.rs"]
+pub(crate) mod cart;
+#[path = "../cart_before.rs"]
+pub(crate) mod cart_before;
+#[path = "../chat.rs"]
+pub(crate) mod chat;
+#[path = "../counter.rs"]
+pub(crate) mod counter;
+#[path = "../rate_limiter.rs"]
+pub(crate) mod rate_limiter;
