@@ -40,6 +40,7 @@ mod program;
 mod run;
 mod serve;
 mod server;
+pub mod service;
 mod system;
 mod telemetry;
 #[cfg(any(test, feature = "testing"))]

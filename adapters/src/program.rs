@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dotdo_core::{
-    Account, App, At, CheckpointMode, Clock, Components, Directory, Engine, Journey, ObjectId,
-    Ownership, Random, Received, Request, Response, Result, Router, StoreConfig, Tenant, open,
+    Account, App, At, CheckpointMode, Clock, Components, Directory, Engine, Executor, Journey,
+    ObjectId, Ownership, Random, Received, Request, Response, Result, Router, StoreConfig, Tenant,
+    open,
 };
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -78,6 +79,20 @@ impl Program {
     ///
     /// Those of [`open`] and [`Engine::start`].
     pub(crate) async fn start(app: App, found: &Found, plan: Plan) -> Result<Self> {
+        Self::start_on(app, found, plan, Arc::new(Workers::default())).await
+    }
+
+    /// The same, with handlers on the threads that `executor` has.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Program::start`].
+    pub(crate) async fn start_on(
+        app: App,
+        found: &Found,
+        plan: Plan,
+        executor: Arc<dyn Executor>,
+    ) -> Result<Self> {
         let exporter = start_metrics();
         let keeper = exporter.clone().map(|exporter| Keeper(tokio::spawn(keep_metrics(exporter))));
 
@@ -104,15 +119,7 @@ impl Program {
         let tenant = Tenant::new(LOCAL, LOCAL)?;
         let process = Process { location: bucket.location(), tenant: &tenant, instance };
         let directory = directory(&found.config, &plan, &process, &clock)?;
-        let components = Components {
-            bucket,
-            clock,
-            random,
-            executor: Arc::new(Workers::default()),
-            peers,
-            directory,
-            instance,
-        };
+        let components = Components { bucket, clock, random, executor, peers, directory, instance };
         let engine = Engine::start(app, tenant.clone(), settings, components).await?;
         let trimmer = Keeper(tokio::spawn(give_back(engine.budget().clone())));
         let edge = Edge::new(

@@ -1,7 +1,7 @@
 //! Runs a program that serves an app: configuration, logs, runtime, engine, server, exit code.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use dotdo_core::{App, Error, ErrorKind, Result};
 
 use crate::auth::{Authenticator, SharedAuthenticator};
 use crate::cluster::peers::{Plan, own_address};
-use crate::config::{Resolved, resolve};
+use crate::config::{Config, Resolved, resolve};
 use crate::edge::Reach;
 use crate::health::{Health, health};
 use crate::options::{DONE, FAILED, MISUSED, ServeOptions};
@@ -21,6 +21,7 @@ use crate::platforms::vercel;
 use crate::program::{Found, Program};
 use crate::serve::{Ended, bind, serve};
 use crate::server::Signals;
+use crate::service::{ObjectService, ServiceHandle, host_executor, mountable};
 use crate::system::workers::runtime;
 use crate::telemetry::start_logs;
 
@@ -88,16 +89,78 @@ impl Serve {
             serve_app(app, resolved)
         }))
     }
+
+    /// The objects as a service for a program that has a server of its own, with all that is done
+    /// with a request on a port; and what ends it in order. Must be called inside a tokio runtime.
+    ///
+    /// The configuration is that of [`run`], without what concerns connections. No log is started:
+    /// events go to the program's own `tracing` subscriber.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use dotdo::{App, Context, DurableObject, Request, Response, Result, Serve, ServeOptions};
+    /// use tower::Service;
+    ///
+    /// struct Hello;
+    ///
+    /// impl DurableObject for Hello {
+    ///     async fn fetch(&mut self, _: Request, ctx: &mut Context) -> Result<Response> {
+    ///         Ok(Response::new(format!("hello from {}", ctx.id().id()).into()))
+    ///     }
+    /// }
+    ///
+    /// let options = ServeOptions {
+    ///     storage: Some("memory://".to_owned()),
+    ///     allow_unauthenticated: true,
+    ///     ..ServeOptions::default()
+    /// };
+    /// let app = App::new().class("Hello", || Hello);
+    /// let (mut service, handle) = Serve::new(app).options(options).into_service().await?;
+    /// let request = http::Request::get("/do/ada").header("host", "localhost");
+    /// let response = service.call(request.body(dotdo::Body::empty())?).await?;
+    /// assert_eq!(response.into_body().text().await?, "hello from ada");
+    /// handle.shutdown().await;
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for a configuration that is wrong, or that only a program with a port can have;
+    /// `Forbidden` when nobody would have to prove who they are and `allow_unauthenticated` is not
+    /// set; `Unavailable` or `StoreRefused` when the store can't be used.
+    pub async fn into_service(self) -> Result<(ObjectService, ServiceHandle)> {
+        let Self { app, options, authenticator } = self;
+        let resolved = resolve(&options.unwrap_or_default().sources()?)?;
+        resolved.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let Resolved { mut config, platform, store, .. } = resolved;
+        config.edge.auth.authenticator = authenticator;
+        mountable(&mut config)?;
+        config.edge.reach = Reach::Network;
+        let app = with_default_class(app, &config)?;
+        // It does not listen, so it has no address that others could be told.
+        let plan = Plan::new(&config, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
+        let shutdown_max = config.shutdown;
+        let found = Found { config, store, platform };
+        let program = Program::start_on(app, &found, plan, host_executor()).await?;
+        program.announce("mounted", &"a program of its own");
+        Ok(ObjectService::new(program, shutdown_max))
+    }
+}
+
+/// The app with the default class that was configured.
+fn with_default_class(app: App, config: &Config) -> Result<App> {
+    match &config.default_class {
+        Some(class) => app.with_default_class(class),
+        None => Ok(app),
+    }
 }
 
 /// Serves `app` with a configuration.
 fn serve_app(app: App, resolved: Resolved) -> Result<Ended> {
     start_logs(&resolved.config.log, &resolved.config.traces)?;
     resolved.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    let app = match &resolved.config.default_class {
-        Some(class) => app.with_default_class(class)?,
-        None => app,
-    };
+    let app = with_default_class(app, &resolved.config)?;
     let runtime =
         runtime().map_err(|cause| Error::internal(format!("cannot start threads: {cause}")))?;
     let ended = runtime.block_on(start(app, resolved));

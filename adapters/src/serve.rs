@@ -117,7 +117,11 @@ pub(crate) async fn stop<O: Objects>(
 }
 
 /// Waits for the requests in flight, for at most half of the time, then stops the objects.
-async fn finish<O: Objects>(requests: impl Future<Output = ()>, objects: &O, deadline: Duration) {
+pub(crate) async fn finish<O: Objects>(
+    requests: impl Future<Output = ()>,
+    objects: &O,
+    deadline: Duration,
+) {
     let started = Instant::now();
     if within(deadline / 2, requests).await.is_none() {
         tracing::warn!("requests are still running; stopping their objects anyway");

@@ -16,10 +16,10 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Maximum number of proxies in a row.
 const HOPS_MAX: usize = 16;
 
-/// The address that a request came from, according to the socket or the platform's event. An
-/// adapter puts it into the request's extensions.
+/// The address that a request came from, according to the socket or the platform's event. Whoever
+/// brings the request puts it into the request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ClientAddress(pub(crate) IpAddr);
+pub struct ClientAddress(pub IpAddr);
 
 /// The trusted proxies.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -52,9 +52,10 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tracing::Instrument;
 
 pub(crate) use self::access::AccessLog;
+pub use self::client::ClientAddress;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::client::fuzz;
-pub(crate) use self::client::{ClientAddress, TrustedProxies, is_proxy};
+pub(crate) use self::client::{TrustedProxies, is_proxy};
 use self::cors::Cors;
 pub(crate) use self::cors::{is_header, is_method, is_origin};
 use self::cross_site::CrossSite;

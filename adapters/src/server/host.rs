@@ -7,7 +7,7 @@ use http::{HeaderValue, Request, Version, header};
 use crate::edge::refusal as refuse;
 
 /// The error for a request that does not name exactly one host.
-pub(super) fn refusal<B>(request: &Request<B>) -> Option<Response> {
+pub(crate) fn refusal<B>(request: &Request<B>) -> Option<Response> {
     let hosts: Vec<&HeaderValue> = request.headers().get_all(header::HOST).iter().collect();
     let authority = request.uri().authority().map(http::uri::Authority::as_str);
     let problem = match (request.version(), hosts.as_slice(), authority) {

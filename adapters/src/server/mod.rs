@@ -7,7 +7,7 @@
 
 mod connections;
 mod framing;
-mod host;
+pub(crate) mod host;
 mod opening;
 mod signals;
 mod socket;

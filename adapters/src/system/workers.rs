@@ -33,16 +33,33 @@ pub(crate) fn runtime() -> io::Result<Runtime> {
         .build()
 }
 
-/// Runs handlers on the threads of a [`runtime`].
-#[derive(Debug, Default)]
+/// Runs handlers on the threads of a [`runtime`], or of another one of several threads.
+#[derive(Debug)]
 pub(crate) struct Workers {
     inline: AtomicUsize,
+    inline_max: usize,
+}
+
+impl Default for Workers {
+    fn default() -> Self {
+        Self { inline: AtomicUsize::new(0), inline_max: INLINE_MAX }
+    }
+}
+
+impl Workers {
+    /// On a runtime with so many threads: as many handlers stay where they are as leave a thread
+    /// to every processor.
+    pub(crate) fn on_threads(threads: usize) -> Self {
+        let processors = available_parallelism().map_or(1, NonZero::get);
+        let inline_max = threads.saturating_sub(processors).min(INLINE_MAX);
+        Self { inline_max, ..Self::default() }
+    }
 }
 
 impl Executor for Workers {
     fn run(&self, work: &mut dyn FnMut()) {
         let place = Place::take(&self.inline);
-        if place.number < INLINE_MAX {
+        if place.number < self.inline_max {
             work();
         } else {
             drop(place);

@@ -1,0 +1,119 @@
+//! A service that answers inside an object.
+
+use std::pin::pin;
+
+use bytes::Bytes;
+use dotdo_core::{Body, Context, Error, ErrorKind, Request, Response, Result};
+use tokio::sync::{mpsc, oneshot};
+use tower::Service;
+
+/// Any error of a service or of a body.
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What runs on the context.
+type Work = Box<dyn FnOnce(&mut Context) + Send>;
+
+/// The context of the object's request, lent to a service that answers it: in the extensions of
+/// the request that [`answer`] gives to the service.
+#[derive(Debug, Clone)]
+pub struct Lent {
+    work: mpsc::UnboundedSender<Work>,
+}
+
+impl Lent {
+    /// Runs `work` on the context and returns what it returned.
+    ///
+    /// # Errors
+    ///
+    /// `Handler` (code `REQUEST_OVER`) when [`answer`] has returned already: in a task that was
+    /// left behind, or in the body of a response.
+    pub async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Context) -> T + Send + 'static,
+    ) -> Result<T> {
+        let (done, outcome) = oneshot::channel();
+        let work = move |ctx: &mut Context| {
+            // Who asked may have gone away meanwhile.
+            let _ = done.send(work(ctx));
+        };
+        self.work.send(Box::new(work)).map_err(|_| over())?;
+        outcome.await.map_err(|_| over())
+    }
+}
+
+fn over() -> Error {
+    Error::new(ErrorKind::Handler, "the request is over, and its context with it")
+        .with_code("REQUEST_OVER")
+}
+
+/// In the extensions of a service's response: nothing of the request remains, and this error is
+/// its outcome.
+#[derive(Debug, Clone)]
+pub struct Undo(pub Error);
+
+/// Answers `request` by `service`, whose handlers reach `ctx` by the [`Lent`] in the request's
+/// extensions.
+///
+/// ```
+/// use dotdo::service::{self, Lent};
+/// use dotdo::{Body, Context, DurableObject, Request, Response, Result};
+///
+/// struct Counter;
+///
+/// impl DurableObject for Counter {
+///     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+///         let service = tower::service_fn(async |request: Request| {
+///             let lent = request.extensions().get::<Lent>().cloned().expect("it is lent");
+///             let count = lent.with(|ctx| {
+///                 let count = ctx.storage().get::<u64>("count")?.unwrap_or(0) + 1;
+///                 ctx.storage().put("count", &count).map(|()| count)
+///             });
+///             Ok::<_, dotdo::Error>(Response::new(Body::from(count.await??.to_string())))
+///         });
+///         service::answer(service, request, ctx).await
+///     }
+/// }
+/// ```
+///
+/// # Errors
+///
+/// The error of an [`Undo`]; an error of the service, which is the handler's.
+pub async fn answer<S, B>(
+    mut service: S,
+    mut request: Request,
+    ctx: &mut Context,
+) -> Result<Response>
+where
+    S: Service<Request, Response = http::Response<B>>,
+    S::Error: Into<AnyError>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<AnyError>,
+{
+    let (sender, mut asked) = mpsc::unbounded_channel::<Work>();
+    request.extensions_mut().insert(Lent { work: sender });
+    let answering = async {
+        std::future::poll_fn(|cx| service.poll_ready(cx)).await?;
+        service.call(request).await
+    };
+    let mut answering = pin!(answering);
+    let outcome = loop {
+        tokio::select! {
+            biased;
+            Some(work) = asked.recv() => work(ctx),
+            outcome = &mut answering => break outcome,
+        }
+    };
+    let mut response = outcome.map_err(failed)?;
+    if let Some(Undo(error)) = response.extensions_mut().remove() {
+        return Err(error);
+    }
+    Ok(response.map(|body| Body::new(http_body_util::BodyExt::map_err(body, failed))))
+}
+
+/// An error of a service, or of the body of its response.
+fn failed(cause: impl Into<AnyError>) -> Error {
+    match cause.into().downcast::<Error>() {
+        Ok(error) => *error,
+        Err(cause) => Error::handler(cause),
+    }
+}

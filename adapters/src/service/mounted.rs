@@ -1,0 +1,159 @@
+//! The objects of an app as a service in a program that has its own server.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dotdo_core::{Engine, Error, ErrorKind, Executor, Inline, Response, Result};
+use http::Request;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::watch;
+use tower::Service;
+
+use crate::config::{Config, Forwarding};
+use crate::edge::Edge;
+use crate::program::Program;
+use crate::serve::finish;
+use crate::server::host;
+use crate::system::workers::Workers;
+
+/// The objects of an app, answering requests: everything that a server of dotdo's does with a
+/// request, without the server. Clones are the same service.
+///
+/// It never fails: an error is a response. Requests keep the paths that they have on a port
+/// (`/do/{id}/…`, `/health`, …) below wherever it is mounted.
+#[derive(Clone)]
+pub struct ObjectService {
+    mounted: Arc<Mounted>,
+}
+
+/// Ends an [`ObjectService`] in order.
+#[derive(Clone)]
+pub struct ServiceHandle {
+    mounted: Arc<Mounted>,
+}
+
+struct Mounted {
+    program: Program,
+    /// How many requests are being answered.
+    underway: watch::Sender<usize>,
+    shutdown_max: Duration,
+}
+
+/// Counts a request for as long as it is being answered.
+struct Underway(Arc<Mounted>);
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        self.0.underway.send_modify(|count| *count -= 1);
+    }
+}
+
+impl ObjectService {
+    /// The service of a started program.
+    pub(crate) fn new(program: Program, shutdown_max: Duration) -> (Self, ServiceHandle) {
+        let mounted = Arc::new(Mounted { program, underway: watch::Sender::new(0), shutdown_max });
+        (Self { mounted: mounted.clone() }, ServiceHandle { mounted })
+    }
+}
+
+impl ServiceHandle {
+    /// Ends in order: waits for requests that are being answered, writes what is due, and releases
+    /// every object, within the configured `shutdown.deadline_ms`. Requests that come meanwhile or
+    /// later are answered with 503.
+    ///
+    /// Stop your own server first. Without this call the end of the program is like that of one
+    /// that was killed: nothing is lost, and its objects are free when its leases end.
+    pub async fn shutdown(&self) {
+        let answered = async {
+            // The sender lives in `self`, so waiting can't fail.
+            let _ = self.mounted.underway.subscribe().wait_for(|count| *count == 0).await;
+        };
+        let edge: &Edge<Engine> = &self.mounted.program.edge;
+        finish(answered, edge.objects(), self.mounted.shutdown_max).await;
+    }
+}
+
+impl<B> Service<Request<B>> for ObjectService
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: std::error::Error + Send + Sync + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        self.mounted.underway.send_modify(|count| *count += 1);
+        let underway = Underway(self.mounted.clone());
+        Box::pin(async move {
+            if let Some(refusal) = host::refusal(&request) {
+                return Ok(refusal);
+            }
+            Ok(underway.0.program.edge.answer(request).await)
+        })
+    }
+}
+
+impl fmt::Debug for ObjectService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObjectService").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ServiceHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceHandle").finish_non_exhaustive()
+    }
+}
+
+/// Makes a configuration one of a program that has no port of its own.
+///
+/// # Errors
+///
+/// `Forbidden` when nobody would have to prove who they are and nobody has said that this is
+/// wanted; `Invalid` when other servers are to reach this one.
+pub(crate) fn mountable(config: &mut Config) -> Result<()> {
+    if !config.edge.auth.is_on() && !config.allow_unauthenticated {
+        let text = "the service can't know who reaches it, and nobody would have to prove who they are: set DOTDO_AUTH_TOKENS to a token \
+                    that clients send, or, where the program around it lets in only those who may, DOTDO_ALLOW_UNAUTHENTICATED=1 \
+                    (ServeOptions::allow_unauthenticated)";
+        return Err(Error::new(ErrorKind::Forbidden, text).with_code("UNAUTHENTICATED_ADDRESS"));
+    }
+    match config.forwarding {
+        Forwarding::Proxy => {
+            return Err(Error::invalid(
+                "forwarding is proxy, and a service in another program has no port that other servers could reach: \
+                 set forwarding to off, or serve with dotdo::run",
+            ));
+        }
+        Forwarding::Auto if config.fly_machine.is_none() => {
+            if config.peer_secret.is_some() {
+                tracing::warn!(
+                    "a peer secret is configured and not used: a service in another program has no port that other servers could reach"
+                );
+            }
+            config.forwarding = Forwarding::Off;
+        }
+        Forwarding::Auto | Forwarding::Off | Forwarding::FlyReplay => {}
+    }
+    Ok(())
+}
+
+/// Runs handlers on the threads of the runtime that this is called in.
+pub(crate) fn host_executor() -> Arc<dyn Executor> {
+    let runtime = Handle::current();
+    if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+        return Arc::new(Inline);
+    }
+    Arc::new(Workers::on_threads(runtime.metrics().num_workers()))
+}
