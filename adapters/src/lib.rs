@@ -48,27 +48,83 @@ pub mod testing;
 
 pub mod graph;
 
-// What a class is made of.
+// What a class is made of, and a program that serves it. Everything else has a module: `tests/tidy`
+// keeps the list short.
 pub use dotdo_core::{
-    App, At, Body, Context, Delivery, DurableObject, Error, ErrorKind, FencingToken, IntoParams,
-    IntoValue, ListOptions, ObjectId, RemoteObject, Request, Response, Result, Sql, SqlCursor,
-    Storage, Value, ValueRef, json,
-};
-// What an engine is made of, for programs that bring a server of their own.
-pub use dotdo_core::{
-    AzureConfig, AzureCredentials, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine,
-    Executor, Forward, GcsConfig, GcsCredentials, Inline, Journey, Memory, NotTaken, Owner,
-    Ownership, Passed, PeerError, Peers, Random, Received, Route, Router, S3Config, S3Credentials,
-    Secret, Settings, StoreConfig, Target, Tenant, open,
+    App, At, Body, Context, DurableObject, Error, ErrorKind, FencingToken, ListOptions, ObjectId,
+    RemoteObject, Request, Response, Result, Sql, Storage, json,
 };
 
 pub use crate::auth::{Authenticator, Caller};
-pub use crate::config::{settings_matching, settings_reference};
-pub use crate::health::{Health, health};
 pub use crate::options::ServeOptions;
-pub use crate::run::{Serve, run, run_with};
-pub use crate::system::components::{OsRandom, SystemClock};
-pub use crate::telemetry::metrics_reference;
+pub use crate::run::{Serve, run};
+pub use {bytes, http};
+
+/// What SQL is given and gives: parameters, values, and rows while they are read.
+pub mod sql {
+    pub use dotdo_core::{IntoParams, IntoValue, SqlCursor, Value, ValueRef};
+}
+
+/// What a command line of one's own needs besides [`Serve`]: health checks, and the references of
+/// settings and metrics.
+pub mod commands {
+    pub use crate::config::{settings_matching, settings_reference};
+    pub use crate::health::{Health, health};
+    pub use crate::run::run_with;
+    pub use crate::telemetry::metrics_reference;
+}
+
+/// Everything below a class, for programs that bring a server, a store, a way to other servers or
+/// a directory of their own.
+///
+/// An [`Engine`](engine::Engine) answers requests to objects. It is started with
+/// [`Components`](engine::Components): a [`Bucket`](engine::Bucket), a [`Clock`](engine::Clock), a
+/// source of [`Random`](engine::Random), an [`Executor`](engine::Executor), and, where there are
+/// several servers, [`Peers`](engine::Peers) and a [`Directory`](engine::Directory). Each of them
+/// can be implemented with what is here; `examples/own_store.rs` is a store and an engine on it.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use std::sync::Arc;
+///
+/// use dotdo::engine::{
+///     Components, Engine, Inline, Memory, OsRandom, Random, Settings, SystemClock, Tenant, Uuid,
+/// };
+/// # use dotdo::{App, Body, Context, DurableObject, ObjectId, Request, Response, Result};
+/// # struct Hello;
+/// # impl DurableObject for Hello {
+/// #     async fn fetch(&mut self, _: Request, _: &mut Context) -> Result<Response> {
+/// #         Ok(Response::new("hello".into()))
+/// #     }
+/// # }
+///
+/// let clock = Arc::new(SystemClock::new());
+/// let components = Components {
+///     bucket: Arc::new(Memory::new(clock.clone())),
+///     clock,
+///     random: Arc::new(OsRandom),
+///     executor: Arc::new(Inline),
+///     peers: None,
+///     directory: None,
+///     instance: Uuid::from_bytes(OsRandom.bytes16()),
+/// };
+/// let app = App::new().class("Hello", || Hello);
+/// let tenant = Tenant::new("acme", "shop")?;
+/// let engine = Engine::start(app, tenant, Settings::default(), components).await?;
+/// let object = ObjectId::new("Hello", "ada")?;
+/// let response = engine.fetch(&object, None, Request::new(Body::empty())).await?;
+/// assert_eq!(response.into_body().text().await?, "hello");
+/// # Ok::<(), dotdo::Error>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub mod engine {
+    // The core's own list, whole: what is public there can be used, and implemented, from here.
+    pub use async_trait::async_trait;
+    pub use dotdo_core::*;
+    pub use uuid::Uuid;
+
+    pub use crate::system::components::{OsRandom, SystemClock};
+}
 
 /// The pages whose programs are compiled with the tests.
 #[cfg(doctest)]

@@ -81,8 +81,8 @@ pub(crate) struct Health {
 
 impl Health {
     /// The check to make.
-    pub(crate) fn question(&self) -> dotdo::Health {
-        if self.ready { dotdo::Health::Ready } else { dotdo::Health::Up }
+    pub(crate) fn question(&self) -> dotdo::commands::Health {
+        if self.ready { dotdo::commands::Health::Ready } else { dotdo::commands::Health::Up }
     }
 }
 

@@ -15,11 +15,11 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(options) => {
-            dotdo::run_with(App::new().class("DO", || Graph), options.into())
+            dotdo::commands::run_with(App::new().class("DO", || Graph), options.into())
         }
         Command::Health(about) => {
             let question = about.question();
-            dotdo::health(about.into(), question)
+            dotdo::commands::health(about.into(), question)
         }
         Command::Settings(about) => settings(about.word.as_deref().unwrap_or_default()),
     }
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 /// Prints the settings whose name contains `word`.
 fn settings(word: &str) -> ExitCode {
     // An error while writing means that nobody reads any more, as in `dotdo settings | head`.
-    match dotdo::settings_matching(word) {
+    match dotdo::commands::settings_matching(word) {
         Ok(text) => {
             let _ = writeln!(io::stdout(), "{text}");
             ExitCode::SUCCESS

@@ -11,3 +11,5 @@ mod chat;
 mod counter;
 mod getting_started;
 mod rate_limiter;
+
+mod own_store;

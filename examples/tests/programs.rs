@@ -12,5 +12,7 @@ pub(crate) mod cart_before;
 pub(crate) mod chat;
 #[path = "../counter.rs"]
 pub(crate) mod counter;
+#[path = "../own_store.rs"]
+pub(crate) mod own_store;
 #[path = "../rate_limiter.rs"]
 pub(crate) mod rate_limiter;

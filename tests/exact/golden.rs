@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dotdo::OsRandom;
+use dotdo::engine::OsRandom;
 use dotdo_core::testing::{ConstantRandom, ManualClock};
 use dotdo_core::{
     App, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Inline, Key, Memory,

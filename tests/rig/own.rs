@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dotdo::{OsRandom, SystemClock};
+use dotdo::engine::{OsRandom, SystemClock};
 use dotdo_core::{Bucket, Random, StoreConfig};
 use uuid::Uuid;
 

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use dotdo::{OsRandom, SystemClock};
+use dotdo::engine::{OsRandom, SystemClock};
 use dotdo_core::{Bucket, Key, StoreConfig, open};
 use dotdo_tests::{Deadline, Process, scratch, unique};
 use uuid::Uuid;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dotdo::OsRandom;
+use dotdo::engine::OsRandom;
 use dotdo::testing::RunningClock;
 use dotdo_core::{Key, S3Config, S3Credentials, Secret, StoreConfig, StoreError};
 use dotdo_tests::{Lost, Proxy, Seaweed, open, unique};

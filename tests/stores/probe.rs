@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use bytes::Bytes;
-use dotdo::{OsRandom, SystemClock};
+use dotdo::engine::{OsRandom, SystemClock};
 use dotdo_core::{ErrorKind, Key, S3Config, S3Credentials, StoreConfig, StoreError, probe};
 use dotdo_tests::{Deadline, Liar, Lie, Moto, Process, Seaweed, open, scratch, unique};
 

@@ -6,6 +6,7 @@
 mod absences;
 mod circles;
 mod deploy;
+mod facade;
 mod headers;
 mod licences;
 mod links;

@@ -31,7 +31,7 @@ fn panels(dashboard: &Value) -> Vec<&Value> {
 
 /// The documented labels of all metrics.
 fn labels() -> BTreeSet<String> {
-    let text = dotdo::metrics_reference();
+    let text = dotdo::commands::metrics_reference();
     let named = text
         .lines()
         .filter_map(|line| line.strip_prefix("  - `")?.split_once('`'))

@@ -31,7 +31,7 @@ const ABSENT: [&str; 12] = [
 
 /// The documented metrics and their types.
 pub(super) fn documented() -> BTreeMap<String, String> {
-    let text = dotdo::metrics_reference();
+    let text = dotdo::commands::metrics_reference();
     let rows = text.lines().filter_map(|line| line.strip_prefix("- **`")?.split_once("`** ("));
     rows.map(|(name, rest)| {
         (name.to_owned(), rest.split(')').next().unwrap_or_default().to_owned())

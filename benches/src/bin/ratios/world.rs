@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dotdo::{OsRandom, SystemClock};
+use dotdo::engine::{OsRandom, SystemClock};
 use dotdo_core::{Bucket, Clock, Key, open};
 use dotdo_tests::{Proxy, Seaweed, Server, Setup};
 
