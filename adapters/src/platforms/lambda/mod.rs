@@ -93,7 +93,7 @@ async fn end_in_order<O: Objects>(
 ) -> Result<()> {
     let hook = move || async move {
         let started = Instant::now();
-        tracing::info!(deadline_ms = deadline.as_millis(), "stopping");
+        tracing::info!(deadline_ms = deadline.as_millis(), "shutting down");
         if timeout(deadline / 2, running.write()).await.is_err() {
             tracing::warn!("requests are still running; stopping their objects anyway");
         }
