@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::activation::{
+    Activations, Components, Runtime, Turn, fetch_as_of, shut_down, start_janitor,
+};
 use crate::budget::{Account, Budget, Use};
-use crate::directory::{Ear, Holding, Listener, News};
+use crate::cluster::{Ear, Holding, Journey, Listener, News, Received, Way};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
-use crate::instance::{
-    Activations, Components, Runtime, Turn, Way, prepare, shutdown, start_janitor, start_scanning,
-};
+use crate::idempotency::prepare;
 use crate::lease::{Claim, FencingToken};
+use crate::messages::start_scanning;
 use crate::object::{App, Calling, Host, Request, Response};
-use crate::past;
-use crate::peers::{Journey, Received};
 use crate::router::At;
 use crate::settings::Settings;
 use crate::store::probe;
@@ -145,7 +145,7 @@ impl Engine {
     /// snapshots, and releases all objects.
     pub async fn shutdown(&self, deadline: Duration) {
         self.inner.stopping.store(true, Ordering::Release);
-        shutdown(self.activations(), deadline).await;
+        shut_down(self.activations(), deadline).await;
     }
 
     /// The classes of this engine.
@@ -188,7 +188,7 @@ impl Host for Inner {
         let _account = request.extensions().get::<Account>().cloned();
         let request = prepare(self.runtime(), object, request).await?;
         if let Some(at) = at {
-            return past::fetch(self.runtime(), object, at, request).await;
+            return fetch_as_of(self.runtime(), object, at, request).await;
         }
         let mut way = Way::of(request);
         let activation = self.activations.get(object)?;

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use crate::id::ObjectId;
 use crate::router::{Router, parse_at};
-use crate::{instance, log, snapshot};
+use crate::{cluster, log, snapshot};
 
 /// A target: its name, which is also that of its corpus, and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
@@ -20,7 +20,7 @@ pub const TARGETS: [Target; 7] = [
     ("log_key", log::fuzz::key),
     ("snapshot", snapshot::fuzz::snapshot),
     ("position_deletes", snapshot::fuzz::position_deletes),
-    ("hints", instance::fuzz::hints),
+    ("hints", cluster::fuzz::hints),
     ("object_key", object_key),
     ("route", route),
 ];

@@ -68,10 +68,10 @@ const ABSENCES: &[Absence] = &[
     },
     Absence {
         within: &["core/src/"],
-        except: &["core/src/instance/"],
+        except: &["core/src/activation/", "core/src/messages/"],
         words: &["tokio::spawn", "task::spawn", "thread::spawn", "spawn_local", "JoinSet"],
         in_tests: false,
-        why: "concurrency lives in instance/ and nowhere else, so that it can be simulated",
+        why: "concurrency lives in activation/ and messages/ and nowhere else, so that it can be simulated",
     },
     Absence {
         within: &["core/src/"],

@@ -9,10 +9,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 use crate::lease::{Claim, FencingToken};
 use crate::limits::CALL_DEPTH_MAX;
+use crate::messages::{Delivery, post_message};
 use crate::object::body::{Request, Response};
 use crate::object::host::Host;
 use crate::object::identity::Identity;
-use crate::object::outbox::{self, Delivery};
 use crate::object::savepoint::savepoint;
 use crate::object::sql::Sql;
 use crate::object::storage::Storage;
@@ -167,7 +167,7 @@ impl Context {
     pub fn send(&mut self, class: &str, id: &str, request: Request) -> Result<()> {
         let receiver = ObjectId::new(class, id)?;
         self.host()?.check(&receiver)?;
-        outbox::post(&mut self.database, &receiver, request, self.request.now_ms)?;
+        post_message(&mut self.database, &receiver, request, self.request.now_ms)?;
         if !std::mem::replace(&mut self.request.sent, true) {
             let (host, sender) = (self.host.clone(), self.object.clone());
             self.after_commit(move || {

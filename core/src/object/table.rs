@@ -9,14 +9,14 @@ use crate::object::sql::Sql;
 use crate::sqlite::Database;
 
 /// Whether the table `name` was ever made; reading makes no table.
-pub(super) fn exists(database: &mut Database, name: &str) -> Result<bool> {
+pub(crate) fn exists(database: &mut Database, name: &str) -> Result<bool> {
     let query = "SELECT count(*) FROM sqlite_schema WHERE name = ? AND type = 'table'";
     let count: i64 = Sql::new(database).exec(query, (name,))?.one()?;
     Ok(count > 0)
 }
 
 /// Headers as text: a line `name: value` each. A value may be any bytes but line breaks.
-pub(super) fn lines(headers: &HeaderMap) -> Value {
+pub(crate) fn lines(headers: &HeaderMap) -> Value {
     let mut text = Vec::new();
     for (name, value) in headers {
         text.extend_from_slice(name.as_str().as_bytes());
@@ -28,7 +28,7 @@ pub(super) fn lines(headers: &HeaderMap) -> Value {
 }
 
 /// The inverse of [`lines`].
-pub(super) fn headers(text: &[u8]) -> Result<HeaderMap> {
+pub(crate) fn headers(text: &[u8]) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let colon = line
@@ -45,7 +45,7 @@ pub(super) fn headers(text: &[u8]) -> Result<HeaderMap> {
 }
 
 /// The bytes of a text or a blob.
-pub(super) fn bytes(value: Value) -> Result<Vec<u8>> {
+pub(crate) fn bytes(value: Value) -> Result<Vec<u8>> {
     match value {
         Value::Text(bytes) | Value::Blob(bytes) => Ok(bytes),
         _ => Err(odd("expected a text")),
@@ -53,7 +53,7 @@ pub(super) fn bytes(value: Value) -> Result<Vec<u8>> {
 }
 
 /// An integer.
-pub(super) fn integer(value: &Value) -> Result<i64> {
+pub(crate) fn integer(value: &Value) -> Result<i64> {
     match value {
         Value::Integer(value) => Ok(*value),
         _ => Err(odd("expected a number")),
@@ -61,7 +61,7 @@ pub(super) fn integer(value: &Value) -> Result<i64> {
 }
 
 /// Somebody has written into one of these tables by hand.
-pub(super) fn odd(what: &str) -> Error {
+pub(crate) fn odd(what: &str) -> Error {
     Error::handler(format!("malformed row in a table `_dotdo_…`: {what}"))
         .with_code("MALFORMED_ROW")
 }

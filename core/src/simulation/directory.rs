@@ -6,9 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::clock::Clock;
-use crate::directory::{Directory, Ear, Holding, News};
+use crate::cluster::{Directory, Ear, Holding, News, Owner};
 use crate::id::ObjectId;
-use crate::peers::Owner;
 use crate::simulation::clock::SimClock;
 use crate::simulation::network::address;
 use crate::simulation::plan::{MS, SECOND};

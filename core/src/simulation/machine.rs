@@ -16,15 +16,14 @@ use futures_util::FutureExt;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
 
+use crate::activation::Components;
 use crate::clock::Random;
-use crate::directory::{Directory, Holding, News};
+use crate::cluster::{Directory, Holding, News, Peers};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Inline;
 use crate::id::{ObjectId, Tenant};
-use crate::instance::Components;
 use crate::object::Body;
-use crate::peers::Peers;
 use crate::simulation::bucket::SimBucket;
 use crate::simulation::chance::SimRandom;
 use crate::simulation::clock::SimClock;

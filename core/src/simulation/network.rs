@@ -11,11 +11,11 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
+use crate::cluster::{Forward, Journey, NotTaken, Owner, Passed, PeerError, Peers, Received};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::id::ObjectId;
 use crate::object::{Request, Response};
-use crate::peers::{Forward, Journey, NotTaken, Owner, Passed, PeerError, Peers, Received};
 use crate::simulation::clock::SimClock;
 use crate::simulation::plan::{MS, SECOND};
 use crate::simulation::timeline::{Delivery, Event, Process, State, Timeline};

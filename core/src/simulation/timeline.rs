@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::directory::{Holding, News};
+use crate::cluster::{Holding, News};
 use crate::id::ObjectId;
 use crate::simulation::chance::Chance;
 use crate::simulation::directory::Entry;

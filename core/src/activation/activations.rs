@@ -1,0 +1,112 @@
+//! Every object's activation in this process: found or made once, and let go when nobody needs it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
+
+use crate::activation::maintenance::ROUND;
+use crate::activation::runtime::Runtime;
+use crate::activation::state::{Activation, Lists};
+use crate::budget::Use;
+use crate::error::Result;
+use crate::id::ObjectId;
+use crate::limits::SLOT_BYTES;
+use crate::sync::Mutex;
+
+/// Independent parts of the map, so that threads rarely wait for each other. A power of two.
+const SHARDS: usize = 16;
+
+type Shard = BTreeMap<ObjectId, Arc<Activation>>;
+
+/// The activations by object.
+pub(crate) struct Activations {
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) lists: Arc<Lists>,
+    shards: [Mutex<Shard>; SHARDS],
+}
+
+impl Activations {
+    pub(crate) fn new(runtime: Arc<Runtime>) -> Self {
+        let shards = std::array::from_fn(|_| Mutex::default());
+        Self { runtime, lists: Arc::default(), shards }
+    }
+
+    /// The activation of `object`, made on the first call: two requests for a cold object share one
+    /// restore.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the object's keys would be too long, `NotFound` when its class is unknown,
+    /// `Busy` when there is no memory for it.
+    pub(crate) fn get(&self, object: &ObjectId) -> Result<Arc<Activation>> {
+        let mut shard = self.shard(object);
+        if let Some(activation) = shard.get(object) {
+            return Ok(activation.clone());
+        }
+        self.runtime.app.check_class(object.class())?;
+        let log = self.runtime.log(object)?;
+        let charge = self.runtime.budget.admit_at_once(Use::Objects, object, SLOT_BYTES)?;
+        let (runtime, lists) = (self.runtime.clone(), self.lists.clone());
+        let activation = Arc::new(Activation::new(runtime, lists, log, charge));
+        shard.insert(object.clone(), activation.clone());
+        activation.look_in(ROUND);
+        Ok(activation)
+    }
+
+    /// The activation of `object`, if there is one.
+    pub(crate) fn existing(&self, object: &ObjectId) -> Option<Arc<Activation>> {
+        self.shard(object).get(object).cloned()
+    }
+
+    /// Every activation there is now.
+    pub(crate) fn all(&self) -> Vec<Arc<Activation>> {
+        self.shards
+            .iter()
+            .flat_map(|shard| shard.lock().values().cloned().collect::<Vec<_>>())
+            .collect()
+    }
+
+    /// Lets go of the activation of `object`, unless it is used; then it is returned.
+    pub(crate) fn forget(&self, object: &ObjectId) -> Option<Arc<Activation>> {
+        let mut shard = self.shard(object);
+        let activation = shard.get(object)?;
+        if is_used(activation) {
+            return Some(activation.clone());
+        }
+        shard.remove(object);
+        None
+    }
+
+    /// Lets go of every activation of an object that is cold and that nobody holds, whatever it
+    /// knows.
+    pub(crate) fn forget_cold(&self) {
+        for shard in &self.shards {
+            shard.lock().retain(|_, activation| {
+                is_used(activation) || activation.lease_counted.load(Ordering::Relaxed)
+            });
+        }
+    }
+
+    /// How many activations there are.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    fn shard(&self, object: &ObjectId) -> MutexGuard<'_, Shard> {
+        let hash = object
+            .class()
+            .bytes()
+            .chain(object.id().bytes())
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
+        self.shards[(hash >> 32) as usize % SHARDS].lock()
+    }
+}
+
+/// Whether somebody holds the activation, or its object is in memory. Its shard is locked, so
+/// nobody begins to.
+fn is_used(activation: &Arc<Activation>) -> bool {
+    Arc::strong_count(activation) > 1 || activation.is_resident()
+}

@@ -1,0 +1,136 @@
+//! Running a user's handler: inside its time, without taking the process's threads, and surviving
+//! its panics.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+
+use bytes::Bytes;
+
+use crate::activation::resident::Warm;
+use crate::activation::runtime::Runtime;
+use crate::budget::{Account, Use};
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::executor::offload;
+use crate::object::{AnyObject, Body, Context, Request, Response};
+use crate::trace::{span, traced};
+
+/// Runs the handler of `warm` on `request`, at most for the settings' time.
+///
+/// # Errors
+///
+/// The handler's own error; `TimedOut` when it overran; `Handler` when it panicked. The caller
+/// undoes what it did.
+pub(crate) async fn run_handler(
+    runtime: &Runtime,
+    warm: &mut Warm,
+    request: Request,
+) -> Result<Response> {
+    let time_max = runtime.settings.handler_time_max;
+    let begun = runtime.clock.monotonic();
+    let deadline = begun + time_max;
+    warm.deadline_ms
+        .store(u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    let span = span!("handler", dotdo.class = warm.context.id().class());
+    let result =
+        traced(span, drive(runtime, warm.value.as_mut(), &mut warm.context, request)).await;
+    warm.deadline_ms.store(u64::MAX, Ordering::Relaxed);
+    let ended = runtime.clock.monotonic();
+    metrics::histogram!("dotdo_handler_seconds").record(ended.saturating_sub(begun).as_secs_f64());
+    if ended > deadline {
+        return Err(overrun(runtime));
+    }
+    result
+}
+
+/// Runs a handler on a former state; the database refuses to be changed.
+pub(crate) async fn run_read_only(
+    runtime: &Runtime,
+    mut value: Box<dyn AnyObject>,
+    context: &mut Context,
+    request: Request,
+) -> Result<Response> {
+    drive(runtime, value.as_mut(), context, request).await
+}
+
+/// Reads the body of a handler's response to its end, at most `bytes_max`; `None` when it is
+/// longer.
+///
+/// # Errors
+///
+/// What the body itself fails with; `TimedOut` when it takes longer than a handler may.
+pub(crate) async fn collect_body(
+    runtime: &Runtime,
+    body: Body,
+    bytes_max: usize,
+) -> Result<Option<Bytes>> {
+    guard(runtime, Box::pin(body.bytes_up_to(bytes_max))).await
+}
+
+async fn drive(
+    runtime: &Runtime,
+    value: &mut dyn AnyObject,
+    context: &mut Context,
+    request: Request,
+) -> Result<Response> {
+    let object = context.id().clone();
+    let account = request.extensions().get::<Account>().cloned();
+    let account =
+        account.unwrap_or_else(|| Account::new(runtime.budget.count(Use::Requests, &object, 0)));
+    let request = request.map(|body| body.with_account(account.clone()));
+    let (head, body) = guard(runtime, value.fetch(request, context)).await?.into_parts();
+    // Before anything of the request can be seen: a response that there is no memory for is
+    // refused, and nothing of the request remains.
+    Ok(Response::from_parts(head, body.paid_by(&account).await?))
+}
+
+/// Polls what users wrote on the executor until it is done or its time is over.
+async fn guard<T>(
+    runtime: &Runtime,
+    mut work: Pin<Box<dyn Future<Output = Result<T>> + Send + '_>>,
+) -> Result<T> {
+    let mut timer: Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> = None;
+    poll_fn(|cx| {
+        let polled = offload(runtime.executor.as_ref(), || {
+            catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)))
+        });
+        match polled {
+            Ok(Poll::Ready(result)) => return Poll::Ready(result),
+            Ok(Poll::Pending) => {}
+            Err(panic) => return Poll::Ready(Err(panicked(panic.as_ref()))),
+        }
+        // Most handlers never wait, and need no timer.
+        let timer =
+            timer.get_or_insert_with(|| runtime.clock.sleep(runtime.settings.handler_time_max));
+        timer.as_mut().poll(cx).map(|()| Err(overrun(runtime)))
+    })
+    .await
+}
+
+fn overrun(runtime: &Runtime) -> Error {
+    let text = format!(
+        "the handler ran for more than {} ms; the request was rolled back",
+        runtime.settings.handler_time_max.as_millis()
+    );
+    Error::new(ErrorKind::TimedOut, text)
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = text.unwrap_or("(not text)"), "a handler panicked");
+    Error::handler("the handler panicked; the request was rolled back")
+        .with_code("HANDLER_PANICKED")
+}
+
+/// Whether `deadline_ms` of a handler has passed; polled while it runs SQL.
+pub(crate) fn is_over(clock: &dyn Clock, deadline_ms: &std::sync::atomic::AtomicU64) -> bool {
+    let deadline_ms = deadline_ms.load(Ordering::Relaxed);
+    deadline_ms != u64::MAX && clock.monotonic().as_millis() > u128::from(deadline_ms)
+}

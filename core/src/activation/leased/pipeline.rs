@@ -1,0 +1,373 @@
+//! What stands between a handler and the log: changes that wait for a record, and the responses
+//! that wait for it.
+//!
+//! Pure state behind one lock, without any waiting of its own. Requests run on top of changes that
+//! are on their way; each gets a ticket for the newest change it could have seen, and its response
+//! leaves when that ticket is honoured (rule R1). One record is in flight at a time; what gathers
+//! meanwhile shares the next one. When a record is lost, everything on top of it is void, and so is
+//! the memory that holds it: the generation moves on.
+
+mod batch;
+mod outside;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use self::batch::Batch;
+pub(crate) use self::batch::{Done, Waiter};
+use crate::activation::commit::Job;
+use crate::change::Changes;
+use crate::clock::{Clock, Instant};
+use crate::error::{Error, Result};
+use crate::lease::Lease;
+use crate::limits::GROUP_BYTES_MAX;
+use crate::log::{Head, Proof};
+use crate::object::AfterCommit;
+use crate::planted::{Bug, planted};
+use crate::snapshot::{SinceSnapshot, SnapshotRef};
+use crate::trace::cause;
+
+/// Waits until the changes that a response depends on are in the bucket.
+pub(crate) type Ticket = oneshot::Receiver<Result<Head>>;
+
+/// What a response must wait for.
+#[derive(Debug)]
+pub(crate) enum Gate {
+    /// Nothing: the state it saw is durable and certainly current.
+    Open,
+    /// A record.
+    Record(Ticket),
+}
+
+/// Evidence that nothing of an object was on its way when its pipeline stood at this place; a new
+/// memory takes the place of the old one with it only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Quiet {
+    generation: u64,
+    head: u64,
+}
+
+/// The commit state of one object in memory.
+pub(crate) struct Pipeline {
+    pub(crate) generation: u64,
+    pub(crate) head: Head,
+    pub(crate) lease: Option<Lease>,
+    pub(crate) snapshot: Option<SnapshotRef>,
+    pub(crate) since_snapshot: SinceSnapshot,
+    pub(crate) snapshot_at: Instant,
+    /// When the last snapshot failed, if the last one did.
+    pub(crate) snapshot_failed: Option<Instant>,
+    /// The head was certainly the head then.
+    proof: Proof,
+    /// A lease that a program took for longer than one request, in a process that writes per
+    /// request.
+    kept: Option<Lease>,
+    /// When a request that changed nothing was last answered.
+    read_at: Option<Instant>,
+    batches: VecDeque<Batch>,
+    committing: bool,
+    /// The end of the lease has been noted.
+    lapse_noted: bool,
+}
+
+impl Pipeline {
+    /// A pipeline without an object; [`Pipeline::reset`] makes it one.
+    pub(crate) fn new(clock: &dyn Clock) -> Self {
+        let now = Instant::now(clock);
+        Self {
+            generation: 0,
+            head: Head::NONE,
+            lease: None,
+            snapshot: None,
+            since_snapshot: SinceSnapshot::default(),
+            snapshot_at: now,
+            snapshot_failed: None,
+            proof: Proof::by_own_clocks(now),
+            kept: None,
+            read_at: None,
+            batches: VecDeque::new(),
+            committing: false,
+            lapse_noted: false,
+        }
+    }
+
+    /// Evidence that nothing is on its way, if nothing is.
+    pub(crate) fn quiet(&self) -> Option<Quiet> {
+        self.is_quiet().then(|| self.presumed_quiet())
+    }
+
+    /// What [`Pipeline::quiet`] says, whatever is on its way.
+    pub(crate) fn presumed_quiet(&self) -> Quiet {
+        Quiet { generation: self.generation, head: self.head.sequence }
+    }
+
+    /// Starts over from a restored state, whose head `proof` shows. `quiet` was taken before the
+    /// log was read for it. Returns the new generation.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` when something has been on its way since then: the state may lack it.
+    pub(crate) fn reset(
+        &mut self,
+        quiet: Quiet,
+        state: (Head, Option<SnapshotRef>, SinceSnapshot),
+        proof: Proof,
+    ) -> Result<u64> {
+        if self.quiet() != Some(quiet) && !planted(Bug::ClaimComesBack) {
+            return Err(Error::internal(
+                "a record was being written while the object was restored; retry the request",
+            ));
+        }
+        let (head, snapshot, since) = state;
+        self.generation += 1;
+        self.head = head;
+        self.lease = planted(Bug::NoFencingRecord)
+            .then_some(Lease { granted: proof.at(), duration: Duration::from_secs(5) });
+        self.snapshot = snapshot;
+        self.since_snapshot = since;
+        self.snapshot_at = proof.at();
+        self.snapshot_failed = None;
+        self.proof = proof;
+        Ok(self.generation)
+    }
+
+    /// Adds the changes of a transaction, which take `bytes` in a record; the ticket is honoured
+    /// when their record is in the bucket. Returns also that record's sequence number, and `true`
+    /// to start the committer.
+    pub(crate) fn submit(
+        &mut self,
+        (changes, bytes): (Changes, usize),
+        after_commit: Vec<AfterCommit>,
+    ) -> (Ticket, u64, bool) {
+        let batch = self.open_batch_for(bytes);
+        batch.bytes += bytes;
+        batch.writes = true;
+        batch.changes.push(changes);
+        batch.causes.extend(cause());
+        let ticket = batch.wait();
+        batch.waiters.extend(after_commit.into_iter().map(Waiter::Work));
+        let sequence = self.head.sequence + self.batches.len() as u64;
+        (ticket, sequence, self.start())
+    }
+
+    /// What a response that changed nothing must wait for. `fresh`: the state was the log's at a
+    /// moment after the request had come. `true`: start the committer. An object that is read more
+    /// often than once in `lease_duration` is worth a lease.
+    pub(crate) fn gate(
+        &mut self,
+        fresh: bool,
+        lease_duration: Duration,
+        clock: &dyn Clock,
+    ) -> (Gate, bool) {
+        let read_before = self.read_at.replace(Instant::now(clock));
+        let often = self.head.sequence > 0
+            && read_before.is_some_and(|at| at.elapsed_at_least(clock) < lease_duration);
+        let only_renews = self.batches.iter().all(|batch| !batch.writes && !batch.releases);
+        if let Some(batch) = self.batches.back_mut() {
+            // Under a lease, a record that changes nothing is nothing to wait for, however long the
+            // store takes.
+            let gate = match self.lease {
+                Some(lease) if only_renews && lease.holds(clock) => Gate::Open,
+                _ => Gate::Record(batch.wait_reading()),
+            };
+            return (gate, false);
+        }
+        match self.lease {
+            Some(lease) if lease.holds(clock) => {
+                let renew = lease.is_half_over(clock);
+                if renew {
+                    self.open_batch();
+                }
+                (Gate::Open, renew && self.start())
+            }
+            _ if fresh => {
+                if often {
+                    self.open_batch();
+                }
+                (Gate::Open, often && self.start())
+            }
+            _ => {
+                let ticket = self.open_batch().wait();
+                (Gate::Record(ticket), self.start())
+            }
+        }
+    }
+
+    /// Does `work` when what a response waits for that [`Pipeline::gate`] has just held back is in
+    /// the bucket.
+    pub(crate) fn with_last_read(&mut self, work: Vec<AfterCommit>) {
+        if let Some(batch) = self.batches.back_mut() {
+            batch.reading().extend(work.into_iter().map(Waiter::Work));
+        }
+    }
+
+    /// What must be in the bucket before anything leaves that could tell of what was handed over
+    /// until now.
+    pub(crate) fn under_way(&mut self) -> Gate {
+        let newest = self.batches.iter_mut().rev().find(|batch| batch.writes);
+        newest.map_or(Gate::Open, |batch| Gate::Record(batch.wait()))
+    }
+
+    /// Closes the state as it is: later changes belong to later records. Returns the sequence
+    /// number of the record that completes it, what to wait for, and whether to start the
+    /// committer.
+    pub(crate) fn seal(&mut self) -> (u64, Option<Ticket>) {
+        let sequence = self.head.sequence + self.batches.len() as u64;
+        let ticket = self.batches.back_mut().map(|batch| {
+            batch.sealed = true;
+            batch.wait()
+        });
+        (sequence, ticket)
+    }
+
+    /// Makes sure that a lease holds. What to wait for, if there is anything; `true`: start the
+    /// committer.
+    pub(crate) fn claim(&mut self, clock: &dyn Clock) -> (Option<Ticket>, bool) {
+        if self.batches.is_empty() && self.lease.is_some_and(|lease| lease.holds(clock)) {
+            return (None, false);
+        }
+        let ticket = self.open_batch().wait();
+        (Some(ticket), self.start())
+    }
+
+    /// Adds a record that gives the object up, if there is anything to give up. `true`: start the
+    /// committer.
+    pub(crate) fn release(&mut self, clock: &dyn Clock) -> (Option<Ticket>, bool) {
+        if self.batches.is_empty() && !self.lease.is_some_and(|lease| lease.holds(clock)) {
+            return (None, false);
+        }
+        let batch = self.open_batch();
+        batch.releases = true;
+        batch.sealed = true;
+        let ticket = batch.wait();
+        (Some(ticket), self.start())
+    }
+
+    /// The next record to write; `None` ends the committer.
+    pub(crate) fn next_job(&mut self) -> Option<Job> {
+        let Some(batch) = self.batches.front_mut() else {
+            self.committing = false;
+            return None;
+        };
+        batch.sealed = true;
+        Some(Job {
+            before: self.head,
+            proof: self.proof,
+            changes: std::mem::take(&mut batch.changes),
+            releases: batch.releases,
+            snapshot: self.snapshot,
+            causes: std::mem::take(&mut batch.causes),
+        })
+    }
+
+    /// The head is certainly the head at the moment of `proof`.
+    pub(crate) fn prove(&mut self, proof: Proof) {
+        self.proof = proof;
+    }
+
+    /// The record of the last job is in the log, and grants `lease`. Returns what waited for it.
+    pub(crate) fn won(
+        &mut self,
+        head: Head,
+        lease: Lease,
+        written: SinceSnapshot,
+        clock: &dyn Clock,
+    ) -> Done {
+        let mut batch = self.batches.pop_front().expect("a job comes from a batch");
+        self.head = head;
+        self.lease = (!batch.releases).then_some(lease);
+        self.lapse_noted = false;
+        self.since_snapshot.add(written);
+        if self.lease.is_some_and(|lease| lease.holds(clock)) {
+            batch.waiters.append(&mut batch.late);
+        }
+        self.done(batch)
+    }
+
+    /// The record of the last job was refused, was to change nothing, and its slot was empty after
+    /// that: whoever had been waiting when it was sent saw the newest state. `None` when more is
+    /// waiting for a record, whose number would change.
+    pub(crate) fn unrenewed(&mut self) -> Option<Done> {
+        let batch = if self.batches.len() == 1 { self.batches.pop_front() } else { None };
+        batch.map(|batch| self.done(batch))
+    }
+
+    /// Lets go of a batch. Reads that it proves nothing for wait for the next one.
+    fn done(&mut self, batch: Batch) -> Done {
+        if !batch.late.is_empty() {
+            self.open_batch().waiters.extend(batch.late);
+        }
+        Done { waiters: batch.waiters }
+    }
+
+    /// The memory is void: everything that is on its way is lost or unknown. Returns who waited for
+    /// it.
+    pub(crate) fn fail(&mut self) -> Vec<Waiter> {
+        self.generation += 1;
+        self.lease = None;
+        self.committing = false;
+        self.batches
+            .drain(..)
+            .flat_map(|batch| batch.waiters.into_iter().chain(batch.late))
+            .collect()
+    }
+
+    /// The proof that the head is the head.
+    pub(crate) fn proof(&self) -> Proof {
+        self.proof
+    }
+
+    /// Whether the lease has come to its end by itself since this was last asked.
+    pub(crate) fn lapses(&mut self, clock: &dyn Clock) -> bool {
+        let lapsed = self.lease.is_some_and(|lease| !lease.holds(clock));
+        lapsed && !std::mem::replace(&mut self.lapse_noted, lapsed)
+    }
+
+    /// Whether nothing is on its way and no lease keeps others from writing.
+    pub(crate) fn is_idle(&self, clock: &dyn Clock) -> bool {
+        self.is_quiet() && !self.lease.is_some_and(|lease| lease.holds(clock))
+    }
+
+    /// Whether nothing is on its way.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.batches.is_empty() && !self.committing
+    }
+
+    /// A snapshot up to `snapshot.sequence` is in the bucket; `rest` was written since.
+    pub(crate) fn snapshot_done(
+        &mut self,
+        snapshot: SnapshotRef,
+        covered: SinceSnapshot,
+        at: Instant,
+    ) {
+        self.snapshot = Some(snapshot);
+        self.snapshot_at = at;
+        self.snapshot_failed = None;
+        self.since_snapshot.remove(covered);
+    }
+
+    /// The batch that takes more changes.
+    fn open_batch(&mut self) -> &mut Batch {
+        self.open_batch_for(0)
+    }
+
+    /// The batch that takes changes of so many bytes.
+    fn open_batch_for(&mut self, bytes: usize) -> &mut Batch {
+        let fits = |batch: &Batch| batch.bytes == 0 || batch.bytes + bytes <= GROUP_BYTES_MAX;
+        let open = self.batches.back().is_some_and(|batch| !batch.sealed && fits(batch));
+        if !open {
+            self.batches.push_back(Batch::default());
+        }
+        self.batches.back_mut().expect("there is one now")
+    }
+
+    /// Whether the caller must start the committer.
+    fn start(&mut self) -> bool {
+        !std::mem::replace(&mut self.committing, true)
+    }
+}
+
+#[cfg(test)]
+mod tests;

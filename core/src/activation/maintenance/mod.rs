@@ -1,0 +1,13 @@
+//! What happens without a request: snapshots, eviction, deletion of what the retention has
+//! released, and a graceful end.
+
+mod agenda;
+mod retention;
+mod rounds;
+mod shutdown;
+mod snapshots;
+mod verification;
+
+pub(crate) use agenda::{Agenda, Due, NEVER, ROUND};
+pub(crate) use rounds::start_janitor;
+pub(crate) use shutdown::shut_down;

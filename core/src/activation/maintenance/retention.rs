@@ -1,0 +1,76 @@
+//! Letting go of what the retention has released: records that a snapshot has covered for long
+//! enough, snapshots that newer ones have replaced, and what failed uploads left.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::activation::maintenance::verification::may_delete_records;
+use crate::activation::state::Activation;
+use crate::clock::Instant;
+use crate::error::Result;
+use crate::limits::RETENTION_MIN;
+use crate::log::{Log, delete_covered};
+use crate::planted::{Bug, Place, pass, planted};
+use crate::snapshot::{SnapshotRef, Sweeper};
+
+/// An object that stays in memory is swept this often.
+const PAUSE: Duration = Duration::from_secs(3600);
+
+/// One snapshot in this many sweeps, whatever the time: instances that live for minutes only must
+/// sweep too.
+const CHANCE: u128 = 64;
+
+impl Activation {
+    /// Sweeps in the background, if it is time, after `snapshot` was written.
+    pub(crate) fn sweep_if_due(self: &Arc<Self>, snapshot: SnapshotRef) {
+        {
+            let mut swept = self.swept.lock();
+            let drawn = snapshot.uuid.as_u128().is_multiple_of(CHANCE);
+            if swept.elapsed_at_most(self.runtime.clock.as_ref()) < PAUSE && !drawn {
+                return;
+            }
+            *swept = Instant::now(self.runtime.clock.as_ref());
+        }
+        let activation = self.clone();
+        self.runtime.background.spawn(async move {
+        if let Err(error) = activation.sweep(snapshot).await {
+            tracing::warn!(object = %activation.log.object, %error, "cannot delete what the retention time has released; retrying later");
+        }
+    });
+    }
+
+    /// Deletes what is older than the retention; `newest` is a snapshot that was written a moment
+    /// ago.
+    ///
+    /// When the bucket dated that snapshot is what counts as now: so ages are differences between
+    /// dates that the same clock gave to what was written, and a wrong date in an answer deletes
+    /// nothing. Records go first, while the snapshot that covers them is there.
+    async fn sweep(&self, newest: SnapshotRef) -> Result<()> {
+        let Log { bucket, prefix, object, .. } = &self.log;
+        let sweeper = Sweeper::look(bucket.as_ref(), prefix, object).await?;
+        let Some(now_ms) = sweeper.completed_ms(newest) else { return Ok(()) };
+        let retention =
+            self.runtime.settings.retention.max(RETENTION_MIN) + bucket.store_time_error();
+        let before_ms =
+            now_ms.saturating_sub(i64::try_from(retention.as_millis()).unwrap_or(i64::MAX));
+        let before_ms = if planted(Bug::NoRetention) { i64::MAX } else { before_ms };
+        pass(Place::Sweeping);
+        let head = self.pipeline().head.sequence;
+        let covered = sweeper.covered(before_ms).await?;
+        // The lowest bits have decided already whether there is a sweep at all.
+        let draw = newest.uuid.as_u128() >> 8;
+        if covered > 0
+            && !may_delete_records(&self.runtime, &self.log, &sweeper.complete(), covered, draw)
+                .await?
+        {
+            return Ok(());
+        }
+        let records = delete_covered(&self.log, covered, head, before_ms).await?;
+        let swept = sweeper.remove(retention, now_ms).await?;
+        tracing::debug!(%object, records, snapshots = swept.snapshots, files = swept.files, "swept");
+        metrics::counter!("dotdo_swept_total", "what" => "records").increment(records as u64);
+        metrics::counter!("dotdo_swept_total", "what" => "snapshot_files")
+            .increment(swept.files as u64);
+        Ok(())
+    }
+}

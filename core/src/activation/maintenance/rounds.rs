@@ -1,0 +1,188 @@
+//! What happens without a request: due snapshots, eviction of idle objects, deletion of what
+//! retention has released.
+//!
+//! It looks at the activations that are due by the agenda, and at the objects that were not used
+//! for the longest time when there is too little memory or there are too many of them. What is idle
+//! costs it nothing.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use crate::activation::activations::Activations;
+use crate::activation::maintenance::agenda::ROUND;
+use crate::activation::maintenance::snapshots::snapshot_due_in;
+use crate::activation::resident::Stage;
+use crate::activation::residents::Member;
+use crate::activation::state::Activation;
+use crate::activation::tasks::restart_on_panic;
+use crate::budget::{Budget, Use};
+use crate::clock::Clock;
+
+/// An object that was not used for this long gives back what it can without leaving memory.
+const RELAX_AFTER: Duration = Duration::from_secs(5);
+
+/// An activation that can't be let go yet, for a reason that has no time, is looked at again after
+/// this long.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Begins; ends when the activations are gone.
+pub(crate) fn start_janitor(activations: Weak<Activations>, clock: Arc<dyn Clock>) {
+    tokio::spawn(restart_on_panic("janitor", clock.clone(), move || {
+        run(activations.clone(), clock.clone())
+    }));
+}
+
+async fn run(activations: Weak<Activations>, clock: Arc<dyn Clock>) {
+    let mut held = 0;
+    while let Some(activations) = activations.upgrade() {
+        round(&activations, &mut held).await;
+        let budget = activations.runtime.budget.clone();
+        drop(activations);
+        rest(clock.as_ref(), &budget).await;
+    }
+}
+
+/// Waits for the next round, or until memory is short.
+async fn rest(clock: &dyn Clock, budget: &Budget) {
+    let (timer, short) = (clock.sleep(ROUND).fuse(), budget.short().fuse());
+    futures_util::pin_mut!(timer, short);
+    futures_util::select_biased! {
+        () = short => {}
+        () = timer => {}
+    }
+}
+
+async fn round(activations: &Activations, held: &mut u32) {
+    make_room(activations).await;
+    for activation in activations.lists.agenda.due(activations.runtime.now_ms()) {
+        activation.note_lease(held);
+        let again = activation.look_after();
+        let object = activation.log.object.clone();
+        if let Some(after) = again {
+            activation.look_in(after);
+            continue;
+        }
+        if activation.is_resident() {
+            continue;
+        }
+        drop(activation);
+        if let Some(activation) = activations.forget(&object) {
+            activation.look_in(LOOK_AGAIN);
+        }
+    }
+    publish(activations, *held);
+}
+
+impl Activation {
+    /// Does what is due; after how long it must be looked at again.
+    fn look_after(self: &Arc<Self>) -> Option<Duration> {
+        self.start_snapshot_if_due();
+        let relaxed = self.relax();
+        let kept = if self.is_resident() { None } else { self.kept_for() };
+        let clock = self.runtime.clock.as_ref();
+        let pipeline = self.pipeline();
+        let busy = (!pipeline.is_quiet() || self.checkpoint_asked.load(Ordering::Acquire))
+            .then_some(ROUND);
+        let lease = pipeline.lease.filter(|lease| lease.holds(clock));
+        let lease =
+            lease.map(|lease| lease.duration.saturating_sub(lease.granted.elapsed_at_most(clock)));
+        let snapshot = snapshot_due_in(&pipeline, &self.runtime).filter(|_| self.is_resident());
+        [busy, lease, snapshot, relaxed, kept].into_iter().flatten().min()
+    }
+
+    /// Makes the memory of an object small that nobody has used for a while. When to come again, if
+    /// it is too early.
+    fn relax(&self) -> Option<Duration> {
+        if !self.is_resident() || self.relaxed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let idle = Duration::from_millis(self.runtime.now_ms().saturating_sub(self.used_ms()));
+        if idle < RELAX_AFTER {
+            return Some(RELAX_AFTER - idle);
+        }
+        let Ok(mut residence) = self.turn.try_lock() else { return Some(ROUND) };
+        self.relaxed.store(true, Ordering::Relaxed);
+        if let Some(warm) = residence.warm.as_mut().filter(|warm| warm.stage == Stage::Settled) {
+            warm.context.database.relax();
+            warm.weigh();
+        }
+        None
+    }
+}
+
+/// Lets go of the objects that were not used for the longest time: while memory is short, and while
+/// there are too many.
+async fn make_room(activations: &Activations) {
+    let (runtime, residents) = (&activations.runtime, &activations.lists.residents);
+    let mut after = (0, 0);
+    while runtime.budget.wanted() > 0 {
+        let Some((order, activation)) = residents.oldest(after) else { break };
+        after = order;
+        // No snapshot first: that would take memory and time. What the log holds since the last one
+        // is bounded.
+        activation.evict();
+    }
+    if runtime.budget.wanted() > 0 {
+        activations.forget_cold();
+    }
+    let mut after = (0, 0);
+    while residents.len() > runtime.settings.objects_max {
+        let Some((order, activation)) = residents.oldest(after) else { return };
+        after = order;
+        activation.evict_in_order().await;
+    }
+}
+
+impl Activation {
+    /// Drops an object's memory, if nobody is using it. A snapshot first, so that the next cold
+    /// start is short.
+    async fn evict_in_order(self: &Arc<Self>) {
+        if self.turn.try_lock().is_err() || !self.pipeline().is_quiet() {
+            return;
+        }
+        if let Err(error) = self.write_snapshot_if_behind().await {
+            tracing::warn!(object = %self.log.object, %error, "cannot write a snapshot before eviction; the log has all data");
+        }
+        self.evict();
+    }
+
+    /// Drops an object's memory, if nobody is using it.
+    fn evict(&self) {
+        let Ok(mut residence) = self.turn.try_lock() else { return };
+        if self.pipeline().is_quiet() && residence.warm.is_some() {
+            self.drop_memory(&mut residence);
+            metrics::counter!("dotdo_evictions_total").increment(1);
+        }
+    }
+
+    /// Counts the leases that this process holds, and those that have come to their end by
+    /// themselves.
+    fn note_lease(&self, held: &mut u32) {
+        let clock = self.runtime.clock.as_ref();
+        let mut pipeline = self.pipeline();
+        let holds = pipeline.lease.is_some_and(|lease| lease.holds(clock));
+        if pipeline.lapses(clock) {
+            metrics::counter!("dotdo_lease_changes_total", "change" => "lapsed").increment(1);
+        }
+        match (self.lease_counted.swap(holds, Ordering::Relaxed), holds) {
+            (false, true) => *held += 1,
+            (true, false) => *held = held.saturating_sub(1),
+            _ => {}
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge needs no more than 53 bits")]
+fn publish(activations: &Activations, held: u32) {
+    let budget = &activations.runtime.budget;
+    metrics::gauge!("dotdo_leases_held").set(f64::from(held));
+    metrics::gauge!("dotdo_objects_in_memory").set(activations.lists.residents.len() as f64);
+    metrics::gauge!("dotdo_objects_bytes").set(budget.used(Use::Objects) as f64);
+    metrics::gauge!("dotdo_memory_waiting").set(budget.waiting() as f64);
+    for what in Use::ALL {
+        metrics::gauge!("dotdo_memory_bytes", "use" => what.name()).set(budget.used(what) as f64);
+    }
+}

@@ -1,0 +1,305 @@
+//! When a snapshot is due, and how one is taken without holding up the object.
+//!
+//! The object's turn is held only while the changed rows are read and encoded. The files go up
+//! while requests run on; `snapshot.json` follows when the record that completes the state is in
+//! the log. If that record is lost, the snapshot never existed.
+
+mod due;
+mod lent;
+mod places;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::{MutexGuard, oneshot};
+
+use self::due::is_due;
+pub(crate) use self::due::snapshot_due_in;
+use self::lent::Lent;
+use self::places::carry;
+use crate::activation::leased::{Gate, Pipeline, Ticket};
+use crate::activation::resident::{Residence, Stage, Warm};
+use crate::activation::state::Activation;
+use crate::budget::Use;
+use crate::clock::Instant;
+use crate::error::{Error, ErrorKind, Result};
+use crate::executor::offload;
+use crate::limits::{PROOF_AGE_MAX, REQUEST_IN_FLIGHT_MAX};
+use crate::log::Head;
+use crate::planted::{Bug, Place, pass, planted};
+use crate::snapshot::{Kept, Plan, PlanContext, SinceSnapshot, Target, publish, upload};
+use crate::store::Moment;
+use crate::trace::{span, traced};
+
+/// The base of a snapshot must be certain to stay for this long when the snapshot is begun: time to
+/// upload, and for a late request.
+const BASE_MARGIN: Duration =
+    Duration::from_secs(PROOF_AGE_MAX.as_secs() + REQUEST_IN_FLIGHT_MAX.as_secs());
+
+/// How many times the changes since its base a snapshot's files may take: the rows again, their
+/// indexes, and some files written together.
+const CHANGE_FACTOR: u64 = 4;
+
+/// What its descriptions take besides, in bytes.
+const CHANGE_BYTES: u64 = 256 << 10;
+
+impl Activation {
+    /// Starts a snapshot in the background if one is due.
+    pub(crate) fn start_snapshot_if_due(self: &Arc<Self>) {
+        let due = is_due(&self.pipeline(), &self.runtime);
+        if !due || self.checkpoint_asked.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let activation = self.clone();
+        self.runtime.background.spawn(async move { activation.write_asked_snapshot().await });
+    }
+}
+
+/// Says that a snapshot was asked for, until it is written or its task ends.
+struct Asked<'a>(&'a Activation);
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.0.checkpoint_asked.store(false, Ordering::Release);
+    }
+}
+
+impl Activation {
+    /// Writes the snapshot that was asked for.
+    async fn write_asked_snapshot(self: &Arc<Self>) {
+        let asked = Asked(self);
+        let result = self.write_snapshot_if_behind().await;
+        drop(asked);
+        if let Err(error) = result {
+            self.pipeline().snapshot_failed = Some(Instant::now(self.runtime.clock.as_ref()));
+            tracing::warn!(object = %self.log.object, %error, "cannot write a snapshot; the log has all data");
+        }
+    }
+
+    /// Writes a snapshot now if one is due. What goes wrong is logged: the log has everything.
+    pub(crate) async fn write_snapshot_if_due(self: &Arc<Self>) {
+        let due = is_due(&self.pipeline(), &self.runtime);
+        if due && !self.checkpoint_asked.swap(true, Ordering::AcqRel) {
+            self.write_asked_snapshot().await;
+        }
+    }
+}
+
+impl Activation {
+    /// Writes a snapshot of the object's present state, unless the newest one has everything
+    /// already or the object is not in memory.
+    ///
+    /// It goes on when whoever waits for it goes away: the snapshot is of use to others too.
+    ///
+    /// # Errors
+    ///
+    /// What the store or the record that completes the state failed with; the log has everything
+    /// nevertheless.
+    pub(crate) async fn write_snapshot_if_behind(self: &Arc<Self>) -> Result<()> {
+        if planted(Bug::PlanLostWithClient) {
+            return self.write_snapshot().await;
+        }
+        let (sender, done) = oneshot::channel();
+        let span = span!("snapshot", dotdo.class = self.log.object.class());
+        let activation = self.clone();
+        self.runtime.background.spawn(async move {
+            let written = traced(span, activation.write_snapshot()).await;
+            if let Err(error) = &written {
+                metrics::counter!("dotdo_snapshots_failed_total", "code" => error.code())
+                    .increment(1);
+            }
+            // Nobody may be waiting any more.
+            let _ = sender.send(written);
+        });
+        done.await.unwrap_or_else(|_| Err(Error::internal("the task of the snapshot ended early")))
+    }
+
+    async fn write_snapshot(self: &Arc<Self>) -> Result<()> {
+        let _one_at_a_time = self.checkpoint.lock().await;
+        self.secure_base().await?;
+        // Before the turn: nobody waits for memory with it.
+        let mut room = self
+            .runtime
+            .budget
+            .admit(Use::Snapshots, &self.log.object, self.snapshot_bytes_expected().await)
+            .await?;
+        let (permit, residence) = self.admit_snapshot().await?;
+        let Some(taken) = self.take_snapshot(residence)? else { return Ok(()) };
+        let Taken { lent, gate, covered, head } = taken;
+        room.set(lent.plan().bytes());
+        let started = Instant::now(self.runtime.clock.as_ref());
+        carry(&self.runtime, permit, self.put_snapshot(lent.plan(), gate, head)).await?;
+        let mut residence = self.turn.lock().await;
+        let (plan, generation) = lent.keep();
+        let Some(warm) = residence.warm.as_mut().filter(|warm| warm.generation == generation)
+        else {
+            return Ok(());
+        };
+        metrics::counter!("dotdo_snapshots_total").increment(1);
+        metrics::counter!("dotdo_snapshot_bytes_total").increment(plan.bytes());
+        metrics::histogram!("dotdo_snapshot_seconds")
+            .record(started.elapsed_at_least(self.runtime.clock.as_ref()).as_secs_f64());
+        self.pipeline().snapshot_done(plan.reference(), covered, started);
+        self.sweep_if_due(plan.reference());
+        warm.tracker.complete(plan.completed());
+        Ok(())
+    }
+
+    /// A bound of what the next snapshot's files take: what has changed since its base, or
+    /// everything.
+    async fn snapshot_bytes_expected(&self) -> u64 {
+        let whole =
+            self.turn.lock().await.warm.as_ref().map_or(0, |warm| warm.context.database.bytes());
+        let pipeline = self.pipeline();
+        let changed = pipeline.snapshot.map(|_| {
+            pipeline.since_snapshot.bytes.saturating_mul(CHANGE_FACTOR).saturating_add(CHANGE_BYTES)
+        });
+        changed
+            .map_or(whole, |changed| changed.min(whole))
+            .min(self.runtime.budget.one_max(Use::Snapshots))
+    }
+
+    /// Makes sure that what the next snapshot shares with its base will be there when it is
+    /// published; otherwise it will share nothing. One listing request, after the base has not been
+    /// looked at for a while.
+    async fn secure_base(self: &Arc<Self>) -> Result<()> {
+        let (bucket, clock) = (self.runtime.bucket.as_ref(), self.runtime.clock.as_ref());
+        let in_doubt = |warm: &Warm| {
+            let secured =
+                warm.tracker.kept().is_some_and(|kept| kept.holds(BASE_MARGIN, bucket, clock));
+            warm.tracker.base().filter(|_| !secured)
+        };
+        let base = self
+            .turn
+            .lock()
+            .await
+            .warm
+            .as_deref()
+            .filter(|_| is_behind(&self.pipeline()))
+            .and_then(in_doubt);
+        let Some(base) = base else { return Ok(()) };
+        let kept = Kept::look(bucket, clock, &self.log.prefix, base)
+            .await?
+            .filter(|kept| kept.holds(BASE_MARGIN, bucket, clock));
+        if let Some(warm) = self.turn.lock().await.warm.as_mut() {
+            warm.tracker.found(base, kept);
+        }
+        Ok(())
+    }
+}
+
+/// Whether there is something that the newest snapshot does not have.
+fn is_behind(pipeline: &Pipeline) -> bool {
+    !pipeline.is_quiet()
+        || pipeline.snapshot.map_or(0, |snapshot| snapshot.sequence) != pipeline.head.sequence
+}
+
+/// A state that was read from memory and is on its way into a snapshot.
+struct Taken<'a> {
+    lent: Lent<'a>,
+    /// The record that completes the state, if it is not in the log yet.
+    gate: Option<Ticket>,
+    covered: SinceSnapshot,
+    /// The newest record in the log when there is no `gate`.
+    head: Head,
+}
+
+impl Activation {
+    /// Reads and encodes what has changed, while holding the object's turn. `None`: there is
+    /// nothing to do.
+    fn take_snapshot<'a>(
+        self: &'a Arc<Self>,
+        mut residence: MutexGuard<'_, Residence>,
+    ) -> Result<Option<Taken<'a>>> {
+        let Some(warm) = self.sound(&mut residence)? else { return Ok(None) };
+        self.take_back(warm);
+        let (sequence, gate, covered, head) = {
+            let mut pipeline = self.pipeline();
+            let newest = pipeline.snapshot.map_or(0, |snapshot| snapshot.sequence);
+            let (sequence, gate) = pipeline.seal();
+            if warm.generation != pipeline.generation || sequence == newest {
+                return Ok(None);
+            }
+            (sequence, gate, pipeline.since_snapshot, pipeline.head)
+        };
+        let context = PlanContext {
+            object: &self.log.object,
+            prefix: &self.log.prefix,
+            location: self.runtime.bucket.location(),
+            sequence,
+            now_ms: self.runtime.clock.wall_ms(),
+            uuid: self.runtime.uuid(),
+            retention: self.runtime.settings.retention,
+        };
+        // Should it panic half way, nobody knows what the tracker lacks.
+        warm.stage = Stage::Ahead;
+        let plan = offload(self.runtime.executor.as_ref(), || {
+            pass(Place::Planning);
+            warm.tracker.plan(&warm.context.database, &context)
+        });
+        warm.stage = Stage::Settled;
+        let lent = Lent::new(self, warm.generation, plan?);
+        Ok(Some(Taken { lent, gate, covered, head }))
+    }
+
+    /// Puts the snapshot into the bucket: its files beside the record, then `snapshot.json`, then
+    /// the hint.
+    async fn put_snapshot(
+        self: &Arc<Self>,
+        plan: &Plan,
+        gate: Option<Ticket>,
+        head: Head,
+    ) -> Result<()> {
+        let target =
+            Target { bucket: self.runtime.bucket.as_ref(), clock: self.runtime.clock.as_ref() };
+        let begun = Moment::now(target.bucket, target.clock);
+        let record = async {
+            match gate {
+                Some(ticket) => {
+                    self.pass(Gate::Record(ticket)).await.map(|head_then| head_then.unwrap_or(head))
+                }
+                None => Ok(head),
+            }
+        };
+        pass(Place::Uploading);
+        let ((), head) =
+            futures_util::try_join!(upload(self.runtime.bucket.as_ref(), plan), record)?;
+        if head.sequence != plan.reference().sequence {
+            return Err(Error::internal(format!(
+                "expected a snapshot up to record {}, got one up to record {}",
+                plan.reference().sequence,
+                head.sequence
+            )));
+        }
+        publish(&target, plan, head.hash.0, begun).await
+    }
+
+    /// Waits until a snapshot covers the record `sequence`; for the mode in which every response
+    /// waits for one.
+    ///
+    /// # Errors
+    ///
+    /// `Unknown` when the snapshot could not be written: the record may be in the log all the same.
+    pub(crate) async fn cover(self: &Arc<Self>, sequence: u64) -> Result<()> {
+        let generation = self.pipeline().generation;
+        while self.pipeline().snapshot.is_none_or(|snapshot| snapshot.sequence < sequence) {
+            self.write_snapshot_if_behind()
+                .await
+                .map_err(|cause| uncovered().with_source(cause))?;
+            // A later record was lost, or the object was evicted: what would be written belongs to
+            // another memory now, or to none.
+            if self.pipeline().generation != generation || self.turn.lock().await.warm.is_none() {
+                return Err(uncovered());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn uncovered() -> Error {
+    let text = "the snapshot with the changes of this request was not written, and the changes may be in the log; read the object before retrying";
+    Error::new(ErrorKind::Unknown, text).with_code("SNAPSHOT_NOT_WRITTEN")
+}

@@ -1,0 +1,75 @@
+//! Few snapshots are written at the same time, and slow ones hold up no others.
+
+use std::future::Future;
+
+use futures_util::FutureExt;
+use tokio::sync::{MutexGuard, SemaphorePermit};
+
+use crate::activation::resident::Residence;
+use crate::activation::runtime::Runtime;
+use crate::activation::state::Activation;
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::{SLOW_SNAPSHOTS_MAX, SNAPSHOT_PATIENCE, SNAPSHOT_TIME_MAX};
+
+impl Activation {
+    /// Waits for the object's turn and for one of the places of snapshots. A place is not held by
+    /// an object that is busy: its turn comes first, and whoever finds no place free gets one
+    /// without the turn, and then waits for the turn only a moment.
+    pub(super) async fn admit_snapshot<'a>(
+        &'a self,
+    ) -> Result<(SemaphorePermit<'a>, MutexGuard<'a, Residence>)> {
+        loop {
+            let residence = self.turn.lock().await;
+            if let Ok(permit) = self.runtime.checkpoints.try_acquire() {
+                return Ok((permit, residence));
+            }
+            drop(residence);
+            let permit = self.runtime.checkpoints.acquire().await.map_err(|_| {
+                Error::internal("snapshots are no longer written because the server is stopping")
+            })?;
+            let timer = self.runtime.clock.sleep(SNAPSHOT_PATIENCE).fuse();
+            let turn = self.turn.lock().fuse();
+            futures_util::pin_mut!(timer, turn);
+            futures_util::select_biased! {
+                residence = turn => return Ok((permit, residence)),
+                () = timer => {}
+            }
+        }
+    }
+}
+
+/// Carries an upload to its end. One that takes long gives its place to others and goes on beside
+/// them: slow objects must not keep the others' responses waiting where each waits for its
+/// snapshot.
+pub(super) async fn carry(
+    runtime: &Runtime,
+    permit: SemaphorePermit<'_>,
+    upload: impl Future<Output = Result<()>>,
+) -> Result<()> {
+    let upload = upload.fuse();
+    futures_util::pin_mut!(upload);
+    {
+        let patience = runtime.clock.sleep(SNAPSHOT_PATIENCE).fuse();
+        futures_util::pin_mut!(patience);
+        futures_util::select_biased! {
+            done = upload => return done,
+            () = patience => {}
+        }
+    }
+    let Ok(_place) = runtime.slow_checkpoints.try_acquire() else {
+        let text = format!(
+            "the upload of a snapshot is slow, as are {SLOW_SNAPSHOTS_MAX} others; it is retried later"
+        );
+        return Err(Error::new(ErrorKind::Unavailable, text));
+    };
+    drop(permit);
+    let timer = runtime.clock.sleep(SNAPSHOT_TIME_MAX).fuse();
+    futures_util::pin_mut!(timer);
+    futures_util::select_biased! {
+        done = upload => done,
+        () = timer => {
+            let text = format!("the upload of a snapshot took more than {} s; it is retried later", SNAPSHOT_TIME_MAX.as_secs());
+            Err(Error::new(ErrorKind::Unavailable, text))
+        }
+    }
+}

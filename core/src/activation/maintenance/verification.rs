@@ -1,0 +1,155 @@
+//! The second line of defence: before records go because a snapshot covers them, the snapshot is
+//! compared with what these records say.
+//!
+//! Promises: where a snapshot and the records that it replaces lead to different databases, nothing
+//! of the object is deleted, by no server, until somebody has looked; what is compared costs no
+//! more than the limits below, and one comparison runs at a time. The comparison is independent of
+//! what made the snapshot: an older snapshot, or nothing, and records that are replayed.
+
+use bytes::Bytes;
+
+use crate::activation::restore::replay_from;
+use crate::activation::runtime::Runtime;
+use crate::budget::Use;
+use crate::error::Result;
+use crate::executor::offload;
+use crate::limits::{RESIDENT_BYTES, VERIFIED_BYTES_MAX, VERIFIED_RECORDS_MAX};
+use crate::log::{Log, Stretch, stretch};
+use crate::snapshot::{self, Digest, Document, SnapshotRef, differs_key};
+
+/// What a comparison has shown.
+enum Outcome {
+    /// Both ways lead to the same database.
+    Same,
+    /// They don't; in words.
+    Different(String),
+    /// There is nothing to compare with, or it would cost too much.
+    Unchecked(&'static str),
+}
+
+/// A snapshot, and what it is compared with.
+struct Pair {
+    base: Option<SnapshotRef>,
+    snapshot: SnapshotRef,
+}
+
+/// Whether records up to `covered`, and the snapshots that are older, may go. `complete` are the
+/// complete snapshots, `draw` decides what is looked at when not everything can be.
+///
+/// # Errors
+///
+/// `Unavailable` when the store can't be asked, `Busy` when there is no memory for it now;
+/// `Corrupt` when something that is compared is missing or damaged. Nothing may go then.
+pub(crate) async fn may_delete_records(
+    runtime: &Runtime,
+    log: &Log,
+    complete: &[SnapshotRef],
+    covered: u64,
+    draw: u128,
+) -> Result<bool> {
+    if let Some(known) = runtime.bucket.get(&differs_key(&log.prefix)).await? {
+        report(log, &String::from_utf8_lossy(&known.bytes));
+        return Ok(false);
+    }
+    let _one_at_a_time = runtime.verifying.acquire().await.ok();
+    let outcome = match choose(log, complete, covered, draw).await? {
+        Some(pair) => compare(runtime, log, &pair).await?,
+        None => Outcome::Unchecked(
+            "there is no older snapshot from which these records continue, or there are too many records",
+        ),
+    };
+    let (label, may_delete) = match &outcome {
+        Outcome::Same => ("same", true),
+        Outcome::Unchecked(why) => {
+            tracing::debug!(object = %log.object, why, "cannot compare a snapshot with the records that it covers");
+            ("unchecked", true)
+        }
+        Outcome::Different(what) => {
+            report(log, what);
+            // Where it can't be written, the next sweep compares again.
+            runtime.bucket.put(&differs_key(&log.prefix), Bytes::from(format!("{what}\n"))).await?;
+            ("different", false)
+        }
+    };
+    metrics::counter!("dotdo_snapshot_checks_total", "outcome" => label).increment(1);
+    Ok(may_delete)
+}
+
+/// Says it as loudly as a program can.
+fn report(log: &Log, what: &str) {
+    metrics::counter!("dotdo_snapshots_differ_total").increment(1);
+    tracing::error!(
+        object = %log.object,
+        what = what.trim_end(),
+        marker = %differs_key(&log.prefix),
+        "a snapshot differs from the records that it covers: this is a bug in dotdo, or the bucket was changed; nothing of this object is deleted until its marker is deleted"
+    );
+}
+
+/// The newest covered snapshot with the oldest that its records lead on from, where that is not too
+/// much; otherwise a covered snapshot that was drawn, with the oldest that is near enough.
+async fn choose(
+    log: &Log,
+    complete: &[SnapshotRef],
+    covered: u64,
+    draw: u128,
+) -> Result<Option<Pair>> {
+    let mut targets: Vec<SnapshotRef> =
+        complete.iter().copied().filter(|snapshot| snapshot.sequence <= covered).collect();
+    targets.sort_unstable();
+    let Some(&newest) = targets.last() else { return Ok(None) };
+    let run = stretch(log, newest.sequence, VERIFIED_RECORDS_MAX).await?;
+    if !run.goes_on {
+        return Ok(pair(&targets, newest, &run));
+    }
+    let count = u128::try_from(targets.len()).unwrap_or(1);
+    let drawn = targets[usize::try_from(draw % count).unwrap_or(0)];
+    let run = stretch(log, drawn.sequence, VERIFIED_RECORDS_MAX).await?;
+    Ok(pair(&targets, drawn, &run))
+}
+
+/// The snapshot with the oldest one, or with nothing, that `run` leads on from.
+fn pair(snapshots: &[SnapshotRef], snapshot: SnapshotRef, run: &Stretch) -> Option<Pair> {
+    if run.bytes > VERIFIED_BYTES_MAX {
+        return None;
+    }
+    if run.from == 1 {
+        return Some(Pair { base: None, snapshot });
+    }
+    let base = snapshots
+        .iter()
+        .find(|base| base.sequence + 1 >= run.from && base.sequence < snapshot.sequence)?;
+    Some(Pair { base: Some(*base), snapshot })
+}
+
+async fn compare(runtime: &Runtime, log: &Log, pair: &Pair) -> Result<Outcome> {
+    let read =
+        |snapshot| snapshot::read(runtime.bucket.as_ref(), &log.prefix, &log.object, snapshot);
+    let snapshot = read(pair.snapshot).await?;
+    let base = match pair.base {
+        Some(base) => Some(read(base).await?),
+        None => None,
+    };
+    if snapshot.bytes() + base.as_ref().map_or(0, Document::bytes) > VERIFIED_BYTES_MAX {
+        return Ok(Outcome::Unchecked("its files are too large"));
+    }
+    // One database at a time is in memory.
+    let expected = digest(runtime, log, base, pair.snapshot.sequence).await?;
+    let found = digest(runtime, log, Some(snapshot), pair.snapshot.sequence).await?;
+    let from =
+        pair.base.map_or_else(|| "nothing".to_owned(), |base| format!("the snapshot {base}"));
+    Ok(match expected.difference(&found) {
+        None => Outcome::Same,
+        Some(what) => Outcome::Different(format!(
+            "the snapshot {} differs from {from} with the records up to {} in {what}",
+            pair.snapshot, pair.snapshot.sequence
+        )),
+    })
+}
+
+async fn digest(runtime: &Runtime, log: &Log, base: Option<Document>, to: u64) -> Result<Digest> {
+    let mut room = runtime.budget.count(Use::Pasts, &log.object, 0);
+    let database = replay_from(runtime, log, base, to, &mut room).await?;
+    room.set(RESIDENT_BYTES + database.bytes());
+    offload(runtime.executor.as_ref(), || Digest::of(&database))
+}

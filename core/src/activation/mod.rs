@@ -1,0 +1,45 @@
+//! Objects in memory. This is the only place with concurrency: everything elsewhere is called by
+//! one task at a time.
+//!
+//! Promises: one handler of an object runs at a time, in the order of arrival; a response passes
+//! the gate only when everything it depends on is in the bucket; an object that fails, hangs or is
+//! full harms no other. Must not know: HTTP servers, SQL, file formats.
+
+mod activations;
+mod after_commit;
+mod after_record;
+mod answer;
+mod calls;
+mod catch_up;
+mod commit;
+mod handler;
+mod leased;
+mod maintenance;
+mod open;
+mod per_request;
+mod resident;
+mod residents;
+mod restore;
+mod runtime;
+mod serve;
+mod state;
+mod tasks;
+mod time_travel;
+mod token;
+mod wait;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use activations::Activations;
+pub(crate) use calls::Calling;
+pub(crate) use handler::{collect_body, run_handler};
+pub(crate) use leased::Turn;
+pub(crate) use maintenance::{shut_down, start_janitor};
+pub(crate) use resident::Warm;
+pub(crate) use restore::{Newest, newest};
+pub use runtime::Components;
+pub(crate) use runtime::Runtime;
+pub(crate) use state::Activation;
+pub(crate) use tasks::{Running, Tasks, restart_on_panic};
+pub(crate) use time_travel::fetch_as_of;

@@ -1,0 +1,299 @@
+//! Requests that share a record, on their way to their answers: the handlers run on the state in
+//! memory, and the log says whether that was the newest.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::MutexGuard;
+use uuid::Uuid;
+
+use crate::activation::answer::Answer;
+use crate::activation::catch_up::Caught;
+use crate::activation::commit::{Won, Written, note_failure, write};
+use crate::activation::open::TAKE_OVER_WAIT_MAX;
+use crate::activation::per_request::queue::Ask;
+use crate::activation::per_request::transaction::{Together, run_together};
+use crate::activation::resident::{Residence, Stage, Warm};
+use crate::activation::runtime::Runtime;
+use crate::activation::state::Activation;
+use crate::budget::Use;
+use crate::clock::Instant;
+use crate::cluster::Caller;
+use crate::error::{Error, ErrorKind, Result};
+use crate::executor::offload;
+use crate::lease::Lease;
+use crate::limits::{CHANGES_FACTOR, CONTENTION_LEASE, CONTENTION_PAUSE, LOSSES_MAX};
+use crate::planted::{Bug, Place, pass, planted};
+
+/// The longest pause between two looks at a log whose owner is waited for.
+const WAIT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Some requests on their way to their answers.
+pub(crate) struct Round<'a> {
+    pub(crate) activation: &'a Arc<Activation>,
+    pub(crate) asks: &'a [Ask],
+    pub(crate) residence: MutexGuard<'a, Residence>,
+    pub(crate) began: Instant,
+    /// The memory was the newest state at a moment after the requests had come.
+    pub(crate) fresh: bool,
+    /// Slots lost in a row.
+    pub(crate) losses: u32,
+    /// A lease was taken after losses; it is given back with the record.
+    pub(crate) leased: bool,
+    /// The newest record of another owner whose lease is waited for.
+    pub(crate) waited_for: Option<(Uuid, u64)>,
+}
+
+/// How a round ended.
+pub(crate) enum Settled {
+    /// The answers, and the record that holds what was changed.
+    Answers(Vec<Result<Answer>>, Option<u64>),
+    /// Nothing remains of it.
+    OneByOne,
+}
+
+/// What one step of a round came to.
+enum Step {
+    Settled(Settled),
+    /// Another round is needed: others have written, and the memory has been brought up to them.
+    Again,
+    /// Somebody else's lease is live.
+    Owned,
+}
+
+impl Round<'_> {
+    pub(crate) async fn run(&mut self) -> Result<Settled> {
+        loop {
+            self.fresh |= self.activation.ensure_present(&mut self.residence, Caller::Here).await?;
+            let contended = self.losses >= LOSSES_MAX && !self.leased;
+            let step = if contended { self.take_lease().await? } else { self.attempt().await? };
+            match step {
+                Step::Settled(settled) => return Ok(settled),
+                Step::Again if contended => self.pause(CONTENTION_PAUSE).await?,
+                Step::Again => {}
+                Step::Owned => self.wait().await?,
+            }
+        }
+    }
+
+    /// Runs the handlers on the state in memory, and finds out whether that was the newest.
+    async fn attempt(&mut self) -> Result<Step> {
+        let elsewhere =
+            self.activation.foreign_claim(&mut self.residence).map(|(claim, _)| claim.clone());
+        let warm = self.residence.warm.as_mut().expect("the object is present");
+        warm.context.elsewhere = elsewhere;
+        let together = match run_together(self.activation, warm, self.asks).await {
+            Ok(together) => together,
+            Err(error) => {
+                self.undo()?;
+                return if self.asks.len() > 1 {
+                    Ok(Step::Settled(Settled::OneByOne))
+                } else {
+                    Err(error)
+                };
+            }
+        };
+        if together.changes.is_empty() {
+            self.prove(together).await
+        } else {
+            self.record(together).await
+        }
+    }
+
+    /// Nothing was changed: the answers are good when the state was the newest at a moment after
+    /// the requests had come.
+    async fn prove(&mut self, together: Together) -> Result<Step> {
+        if let Err(error) = self.commit_in_memory() {
+            self.undo()?;
+            return Err(error);
+        }
+        self.warm().stage = Stage::Settled;
+        if !self.fresh && !planted(Bug::ReadsUnproven) && !self.catch_up().await? {
+            return Ok(Step::Again);
+        }
+        self.leased |= together.releases && self.kept().is_some();
+        self.activation.run_afterwards(together.after_commit);
+        Ok(Step::Settled(Settled::Answers(together.answers, None)))
+    }
+
+    /// Something was changed: the answers are good when the record of it wins its slot.
+    async fn record(&mut self, together: Together) -> Result<Step> {
+        let alone = self.asks.len() == 1;
+        if self.activation.foreign_claim(&mut self.residence).is_some() {
+            self.undo()?;
+            return Ok(if alone { Step::Owned } else { Step::Settled(Settled::OneByOne) });
+        }
+        let bytes = (together.changes.bytes() as u64).saturating_mul(CHANGES_FACTOR);
+        let _changes =
+            self.activation.runtime.budget.count(Use::Requests, &self.activation.log.object, bytes);
+        let mut job = self.activation.pipeline().job(vec![together.changes]);
+        job.causes =
+            self.asks.iter().map(|ask| ask.span.clone()).filter(|span| !span.is_none()).collect();
+        let kept = self.kept().filter(|_| !together.releases);
+        let lease = kept.map_or(Duration::ZERO, |lease| lease.duration);
+        let written = write(&self.activation.runtime, &self.activation.log, job, lease)
+            .await
+            .inspect_err(|error| self.forget(error))?;
+        match written {
+            Written::Won(won) => {
+                self.leased = false;
+                self.warm().stage = Stage::Ahead;
+                match self.commit_in_memory() {
+                    Ok(()) => {
+                        self.follow_own(
+                            &won,
+                            kept.map(|lease| Lease { granted: won.sent, ..lease }),
+                        );
+                        self.warm().stage = Stage::Settled;
+                    }
+                    // The record is in the log, so the requests are done; the memory is made anew
+                    // from there.
+                    Err(error) => {
+                        tracing::error!(object = %self.activation.log.object, %error, "cannot commit a written record in memory");
+                        self.activation.drop_memory(&mut self.residence);
+                    }
+                }
+                self.activation.run_afterwards(together.after_commit);
+                Ok(Step::Settled(Settled::Answers(together.answers, Some(won.record.sequence))))
+            }
+            Written::Lost(_) => {
+                self.leased = false;
+                self.losses += 1;
+                self.undo()?;
+                self.catch_up().await.map(|_| Step::Again)
+            }
+            Written::Refused(_, cause) => {
+                self.undo()?;
+                if alone { Err(cause.into()) } else { Ok(Step::Settled(Settled::OneByOne)) }
+            }
+        }
+    }
+
+    /// Appends a record that changes nothing and keeps the others away for a short time.
+    async fn take_lease(&mut self) -> Result<Step> {
+        if self.activation.foreign_claim(&mut self.residence).is_some() {
+            return Ok(Step::Owned);
+        }
+        let job = self.activation.pipeline().job(Vec::new());
+        match write(&self.activation.runtime, &self.activation.log, job, CONTENTION_LEASE)
+            .await
+            .inspect_err(|error| self.forget(error))?
+        {
+            Written::Won(won) => {
+                self.follow_own(&won, None);
+                (self.leased, self.fresh) = (true, true);
+            }
+            Written::Lost(_) => _ = self.catch_up().await?,
+            Written::Refused(_, cause) => return Err(cause.into()),
+        }
+        Ok(Step::Again)
+    }
+
+    /// Gives back a lease that no record of the requests has given back.
+    pub(crate) async fn give_back(&mut self) {
+        if !std::mem::take(&mut self.leased) || self.residence.warm.is_none() {
+            return;
+        }
+        let job = self.activation.pipeline().job(Vec::new());
+        match write(&self.activation.runtime, &self.activation.log, job, Duration::ZERO).await {
+            Ok(Written::Won(won)) => self.follow_own(&won, None),
+            Ok(Written::Lost(_) | Written::Refused(..)) => {}
+            Err(error) => self.forget(&error),
+        }
+    }
+
+    /// Waits for the end of somebody else's lease, looking for what comes after its record.
+    async fn wait(&mut self) -> Result<()> {
+        let mut pause = CONTENTION_PAUSE;
+        while let Some((claim, remaining)) = self.activation.foreign_claim(&mut self.residence) {
+            if self.activation.goes_elsewhere(Caller::Here, (claim, remaining)) {
+                return Err(claim.busy(remaining));
+            }
+            let renewed = self.waited_for.is_some_and(|(holder, sequence)| {
+                holder == claim.holder && sequence != claim.sequence
+            });
+            if renewed || remaining > TAKE_OVER_WAIT_MAX {
+                return Err(claim.busy(remaining));
+            }
+            self.waited_for = Some((claim.holder, claim.sequence));
+            self.pause(pause.min(remaining)).await?;
+            pause = (pause * 2).min(WAIT_PAUSE_MAX);
+            self.catch_up().await?;
+            if self.residence.warm.is_none() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Pauses for `least` and up to as much again, as long as there is time left.
+    async fn pause(&mut self, least: Duration) -> Result<()> {
+        if self.began.elapsed_at_least(self.activation.runtime.clock.as_ref())
+            > self.activation.runtime.settings.turn_wait_max
+        {
+            return Err(busy(
+                &self.activation.runtime,
+                "other instances have kept this object busy",
+            )
+            .with_code("CONTENDED"));
+        }
+        let share = u32::from(self.activation.runtime.random.bytes16()[15]);
+        self.activation.runtime.clock.sleep(least + least * share / 256).await;
+        Ok(())
+    }
+
+    /// Brings the memory up to what others have written. `true`: nothing, so that what ran on it
+    /// saw the newest state.
+    async fn catch_up(&mut self) -> Result<bool> {
+        let caught = self.activation.catch_up(&mut self.residence).await?;
+        self.fresh |= caught != Caught::Gone;
+        Ok(caught == Caught::Current)
+    }
+
+    fn warm(&mut self) -> &mut Warm {
+        self.residence.warm.as_mut().expect("the object is present")
+    }
+
+    /// Ends the open transaction in memory.
+    fn commit_in_memory(&mut self) -> Result<()> {
+        let executor = self.activation.runtime.executor.as_ref();
+        let warm = self.warm();
+        offload(executor, || warm.context.database.commit())?;
+        pass(Place::Committed);
+        Ok(())
+    }
+
+    /// Moves the head on to a record of one's own that is in the log.
+    fn follow_own(&mut self, won: &Won, kept: Option<Lease>) {
+        let warm = self.residence.warm.as_mut().expect("the object is present");
+        for changes in &won.record.transactions {
+            warm.tracker.observe(changes, warm.context.database.shapes());
+        }
+        warm.weigh();
+        self.activation.pipeline().follow_own(won, kept);
+        // A lease against losses is over with the request.
+        self.activation.announce(won.head(), kept.map_or(Duration::ZERO, |lease| lease.duration));
+    }
+
+    /// A lease that a program took and has not given up.
+    fn kept(&self) -> Option<Lease> {
+        self.activation.pipeline().kept(self.activation.runtime.clock.as_ref())
+    }
+
+    /// Goes back to the state before the handlers ran.
+    fn undo(&mut self) -> Result<()> {
+        let warm = self.residence.warm.as_mut().expect("the object is present");
+        warm.recover(&self.activation.runtime.app)
+    }
+
+    /// Drops the memory: what is in the log is not certain.
+    fn forget(&mut self, error: &Error) {
+        note_failure(&self.activation.log, error);
+        self.activation.drop_memory(&mut self.residence);
+    }
+}
+
+pub(crate) fn busy(runtime: &Runtime, what: &str) -> Error {
+    let text = format!("{what} for {} ms", runtime.settings.turn_wait_max.as_millis());
+    Error::new(ErrorKind::Busy, text).with_retry_after(Duration::from_secs(1))
+}

@@ -1,0 +1,129 @@
+//! Owning an object for one request at a time, as functions do: no lease between requests, every
+//! response proven by the log.
+//!
+//! Requests wait in a queue; one task takes as many as there are, runs each handler in a savepoint
+//! of one open transaction, and writes one record. Winning its slot proves that the state was
+//! current. Losing it costs a roll-back, the winners' records, and another run of the handlers.
+//! docs/design/0004 has the argument.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use tracing::Instrument;
+
+use crate::activation::answer::Answer;
+use crate::activation::per_request::attempt::{Round, Settled, busy};
+use crate::activation::per_request::queue::Ask;
+use crate::activation::state::Activation;
+use crate::clock::Instant;
+use crate::error::{Error, Result};
+use crate::object::Request;
+use crate::settings::CheckpointMode;
+
+impl Activation {
+    /// Answers a request: reads it whole, so that it can be run again, and waits for its record or
+    /// for the proof that it needs none.
+    ///
+    /// # Errors
+    ///
+    /// What the handler failed with; `Busy` when the object is held or written by others for too
+    /// long; `Unknown`.
+    pub(crate) async fn answer_per_request(self: &Arc<Self>, request: Request) -> Result<Answer> {
+        self.touch();
+        let (head, body) = request.into_parts();
+        let request: http::Request<Bytes> = http::Request::from_parts(head, body.bytes().await?);
+        let (mut place, start) = self.queue.push(request, &self.runtime.clock);
+        if start {
+            self.serve_queue();
+        }
+        {
+            let timer = self.runtime.clock.sleep(self.runtime.settings.turn_wait_max).fuse();
+            let answer = place.answer().fuse();
+            futures_util::pin_mut!(timer, answer);
+            futures_util::select_biased! {
+                answer = answer => return answer,
+                () = timer => {}
+            }
+        }
+        if place.leave() {
+            return Err(busy(&self.runtime, "other requests have kept this object busy"));
+        }
+        place.answer().await
+    }
+
+    /// Serves the queue in a task of its own, until it is empty: a client that goes away must not
+    /// take the others with it.
+    fn serve_queue(self: &Arc<Self>) {
+        let activation = self.clone();
+        tokio::spawn(async move {
+            let serving = activation.queue.serving();
+            loop {
+                let batch = activation.queue.next_batch();
+                if batch.is_empty() {
+                    return serving.done();
+                }
+                activation.serve_batch(batch).await;
+            }
+        });
+    }
+
+    /// Answers a batch: together as far as that goes, one by one when it does not.
+    async fn serve_batch(self: &Arc<Self>, mut batch: Vec<Ask>) {
+        let mut together = batch.len();
+        while !batch.is_empty() {
+            let asks = &batch[..together.min(batch.len())];
+            // What they have in common is in the trace of the first.
+            match self.settle_batch(asks).instrument(asks[0].span.clone()).await {
+                Some(answers) => {
+                    for (ask, answer) in batch.drain(..answers.len()).zip(answers) {
+                        ask.reply(answer);
+                    }
+                }
+                None => together = 1,
+            }
+        }
+    }
+
+    /// Brings requests to their end: the answers of the first of them, at least of one. `None`:
+    /// nothing of them remains, and they must be run one by one.
+    async fn settle_batch(self: &Arc<Self>, asks: &[Ask]) -> Option<Vec<Result<Answer>>> {
+        let residence = self.turn.lock().await;
+        let began = Instant::now(self.runtime.clock.as_ref());
+        let mut round = Round {
+            activation: self,
+            asks,
+            residence,
+            began,
+            fresh: false,
+            losses: 0,
+            leased: false,
+            waited_for: None,
+        };
+        let settled = round.run().await;
+        round.give_back().await;
+        self.drop_what_does_not_exist(&mut round.residence);
+        drop(round);
+        let refused = |error: Error| asks.iter().map(|_| Err(error.clone())).collect();
+        let (answers, written) = match settled {
+            Ok(Settled::Answers(answers, written)) => (answers, written),
+            Ok(Settled::OneByOne) => return None,
+            Err(error) => return Some(refused(error)),
+        };
+        match self.snapshot_written(written).await {
+            Ok(()) => Some(answers),
+            Err(error) => Some(refused(error)),
+        }
+    }
+
+    /// Writes the snapshot that is due, inside the requests that crossed the line: a function may
+    /// be frozen when they are answered.
+    async fn snapshot_written(self: &Arc<Self>, written: Option<u64>) -> Result<()> {
+        let Some(sequence) = written else { return Ok(()) };
+        if self.runtime.settings.checkpoint.mode == CheckpointMode::EveryRequest {
+            return self.cover(sequence).await;
+        }
+        self.write_snapshot_if_due().await;
+        Ok(())
+    }
+}

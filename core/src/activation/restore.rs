@@ -1,0 +1,359 @@
+//! Restores a database in memory from the bucket: from a snapshot and the records after it.
+//!
+//! Promises: exactly the state after a record, or an error that names the key that is missing or
+//! damaged; never an empty or a partial database (rule R12). Two dependent round trips, independent
+//! of the history: the newest keys and `snapshots/latest` together, then data files and records
+//! together.
+
+use futures_util::future::OptionFuture;
+
+use crate::activation::runtime::Runtime;
+use crate::budget::Charge;
+use crate::change::Changes;
+use crate::clock::Instant;
+use crate::error::{Error, ErrorKind, Result};
+use crate::executor::offload;
+use crate::lease::Claim;
+use crate::limits::{RESIDENT_BYTES, RESTORE_FACTOR};
+use crate::log::{Hash, Head, Listing, Log, Proof, Record, fetch, list_newest};
+use crate::snapshot::{self, Document, SinceSnapshot, SnapshotRef, Tracker, latest_key};
+use crate::sqlite::Database;
+use crate::store::Stored;
+use crate::trace::{span, traced};
+
+/// A restored object.
+pub(crate) struct Restored {
+    pub(crate) database: Database,
+    pub(crate) tracker: Tracker,
+    pub(crate) head: Head,
+    /// The snapshot that the state was read from.
+    pub(crate) snapshot: Option<SnapshotRef>,
+    pub(crate) since_snapshot: SinceSnapshot,
+    /// The claim in the newest record; `None` for an object without records.
+    pub(crate) claim: Option<Claim>,
+    /// Proof that the head was the head.
+    pub(crate) proof: Proof,
+}
+
+/// The listing and the hint of an object: the result of the first of the two round trips.
+pub(crate) struct Newest {
+    pub(crate) listing: Listing,
+    hint: Option<Document>,
+}
+
+/// Restores the newest state, reusing the result of [`newest`] if it was called already. `asked` is
+/// a moment before that.
+///
+/// Files may be deleted during the restore: the process may have been frozen between two requests,
+/// or the hint may be older than the retention time. If a file is missing and a listing shows
+/// another snapshot, the restore starts again from that one.
+///
+/// # Errors
+///
+/// `Corrupt` with the key of a missing or damaged file; `Unavailable` when the store does not
+/// respond.
+pub(crate) async fn restore(
+    runtime: &Runtime,
+    log: &Log,
+    asked: Proof,
+    known: Option<Newest>,
+    room: &mut Charge,
+) -> Result<Restored> {
+    let started = Instant::now(runtime.clock.as_ref());
+    let restored = traced(
+        span!("restore", dotdo.class = log.object.class()),
+        restore_in_tries(runtime, log, asked, known, room),
+    )
+    .await;
+    match &restored {
+        Ok(restored) => {
+            metrics::counter!("dotdo_restores_total").increment(1);
+            metrics::counter!("dotdo_restored_bytes_total")
+                .increment(restored.database.page_bytes());
+            metrics::counter!("dotdo_restored_records_total")
+                .increment(restored.since_snapshot.records);
+            metrics::histogram!("dotdo_restore_seconds")
+                .record(started.elapsed_at_least(runtime.clock.as_ref()).as_secs_f64());
+        }
+        Err(error) => {
+            metrics::counter!("dotdo_restores_failed_total", "code" => error.code()).increment(1)
+        }
+    }
+    restored
+}
+
+async fn restore_in_tries(
+    runtime: &Runtime,
+    log: &Log,
+    asked: Proof,
+    mut known: Option<Newest>,
+    room: &mut Charge,
+) -> Result<Restored> {
+    let mut base = Base::Hinted;
+    let mut first_error = None;
+    for _ in 0..TRIES {
+        let Failed { tried, error } =
+            match restore_from(runtime, log, asked, (base, known.take()), room).await {
+                Ok(restored) => return Ok(restored),
+                Err(failed) => failed,
+            };
+        if error.kind() != ErrorKind::Corrupt {
+            return Err(error);
+        }
+        let first_error = &*first_error.get_or_insert(error);
+        let newest = snapshot::list(runtime.bucket.as_ref(), &log.prefix)
+            .await?
+            .first()
+            .map(|entry| entry.reference);
+        base = match newest {
+            Some(newest) if tried != Some(newest) => Base::Listed(newest),
+            _ => return Err(first_error.clone()),
+        };
+        tracing::info!(object = %log.object, error = %first_error, "a file was deleted during the restore; restoring from the newest snapshot");
+    }
+    Err(first_error.unwrap_or_else(|| Error::internal("a restore is tried at least once")))
+}
+
+/// Maximum number of restarts of a restore after files were deleted.
+const TRIES: usize = 3;
+
+/// Which snapshot to start from.
+#[derive(Clone, Copy)]
+enum Base {
+    /// The one that the hint or the newest record names.
+    Hinted,
+    /// This one.
+    Listed(SnapshotRef),
+}
+
+/// A failed restore.
+struct Failed {
+    /// The snapshot that was being read, if any.
+    tried: Option<SnapshotRef>,
+    error: Error,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { tried: None, error }
+    }
+}
+
+/// Restores the newest state from one snapshot.
+async fn restore_from(
+    runtime: &Runtime,
+    log: &Log,
+    asked: Proof,
+    (base, known): (Base, Option<Newest>),
+    room: &mut Charge,
+) -> std::result::Result<Restored, Failed> {
+    let Newest { listing, hint } = match known {
+        Some(known) => known,
+        None => newest(runtime, log).await?,
+    };
+    // The lease is counted from later, because the record may have been written after `asked`.
+    let observed = Instant::now(runtime.clock.as_ref());
+    if listing.head == 0 {
+        room.raise(RESIDENT_BYTES).await?;
+        return Ok(empty(runtime, asked)?);
+    }
+    let base = match base {
+        Base::Hinted => choose_base(runtime, log, &listing, hint).await?,
+        Base::Listed(base) if base.sequence > listing.head => return Err(missing(log, base).into()),
+        Base::Listed(base) => {
+            Some(snapshot::read(runtime.bucket.as_ref(), &log.prefix, &log.object, base).await?)
+        }
+    };
+    let tried = base.as_ref().map(|base| base.reference);
+    let from = tried.map_or(1, |base| (base.sequence + 1).min(listing.head));
+    let loaded = load(runtime, log, base, (from, listing.head), room)
+        .await
+        .map_err(|error| Failed { tried, error })?;
+    let (newest, hash) =
+        loaded.records.last().ok_or_else(|| Error::internal("a log with a head has records"))?;
+    Ok(Restored {
+        head: Head::of(newest, *hash),
+        claim: Some(Claim::of(newest, listing.head_modified_ms, observed)),
+        since_snapshot: loaded.since_snapshot(),
+        snapshot: loaded.base,
+        database: loaded.database,
+        tracker: loaded.tracker,
+        proof: asked,
+    })
+}
+
+/// The state after record `to`, made from `base` or from nothing, and the records after that.
+///
+/// # Errors
+///
+/// `Corrupt` with the key of a missing or damaged file; `Unavailable` when the store does not
+/// respond; `Busy` when there is no room.
+pub(crate) async fn replay_from(
+    runtime: &Runtime,
+    log: &Log,
+    base: Option<Document>,
+    to: u64,
+    room: &mut Charge,
+) -> Result<Database> {
+    let from = base.as_ref().map_or(1, |base| base.reference.sequence + 1);
+    load(runtime, log, base, (from, to), room).await.map(|loaded| loaded.database)
+}
+
+/// The newest keys of the log, and the newest snapshot by the hint, if that can be used.
+///
+/// # Errors
+///
+/// Those of [`restore`].
+pub(crate) async fn newest(runtime: &Runtime, log: &Log) -> Result<Newest> {
+    let latest = async { Ok(runtime.bucket.get(&latest_key(&log.prefix)).await?) };
+    let (listing, latest): (Listing, Option<Stored>) =
+        futures_util::try_join!(list_newest(log, u64::MAX), latest)?;
+    let hint = latest.and_then(|stored| {
+        Document::decode(&latest_key(&log.prefix), &stored.bytes, &log.object)
+            .inspect_err(|error| tracing::warn!(object = %log.object, %error, "cannot use the hint snapshots/latest"))
+            .ok()
+    });
+    match &hint {
+        // This program never deletes the newest record, so something else did; or the hint was
+        // written after the listing.
+        Some(hint) if hint.reference.sequence > listing.head => Err(missing(log, hint.reference)),
+        _ => Ok(Newest { listing, hint }),
+    }
+}
+
+/// The record that `snapshot` ends with, and all newer ones, are not there.
+fn missing(log: &Log, snapshot: SnapshotRef) -> Error {
+    Error::corrupt(
+        log.key(snapshot.sequence),
+        format!("expected a log record, found nothing: the snapshot {snapshot} has its changes"),
+    )
+}
+
+/// An object without any writes.
+fn empty(runtime: &Runtime, asked: Proof) -> Result<Restored> {
+    Ok(Restored {
+        database: Database::new(&runtime.database_limits())?,
+        tracker: Tracker::new(),
+        head: Head::NONE,
+        snapshot: None,
+        since_snapshot: SinceSnapshot::default(),
+        claim: None,
+        proof: asked,
+    })
+}
+
+/// The snapshot to start from: the hint's, if the log reaches back to it, otherwise the one that
+/// the newest record names.
+async fn choose_base(
+    runtime: &Runtime,
+    log: &Log,
+    listing: &Listing,
+    hint: Option<Document>,
+) -> Result<Option<Document>> {
+    if let Some(hint) = hint {
+        let needed = hint.reference.sequence + 1;
+        if needed >= listing.unbroken_from
+            || list_newest(log, needed).await?.unbroken_from <= needed
+        {
+            return Ok(Some(hint));
+        }
+    }
+    let newest = fetch(log, listing.head, listing.head, None).await?;
+    match newest.first().and_then(|(record, _)| record.snapshot) {
+        Some(reference) => {
+            snapshot::read(runtime.bucket.as_ref(), &log.prefix, &log.object, reference)
+                .await
+                .map(Some)
+        }
+        None => Ok(None),
+    }
+}
+
+/// A database, and its sources.
+struct Loaded {
+    database: Database,
+    tracker: Tracker,
+    base: Option<SnapshotRef>,
+    records: Vec<(Record, Hash)>,
+}
+
+/// Fetches the snapshot and the records `from..=to` concurrently, checks them, and combines them,
+/// once there is memory for them.
+async fn load(
+    runtime: &Runtime,
+    log: &Log,
+    base: Option<Document>,
+    (from, to): (u64, u64),
+    room: &mut Charge,
+) -> Result<Loaded> {
+    let files_bytes = base.as_ref().map_or(0, Document::bytes);
+    room.raise(RESIDENT_BYTES.saturating_add(files_bytes.saturating_mul(RESTORE_FACTOR))).await?;
+    let follows = base
+        .as_ref()
+        .filter(|base| base.reference.sequence + 1 == from)
+        .map(|base| Hash(base.record_hash));
+    let known = base.as_ref().map(|base| (base.reference, base.record_hash));
+    let files = OptionFuture::from(
+        base.map(|base| snapshot::fetch(runtime.bucket.as_ref(), &log.prefix, base)),
+    );
+    let (records, files) =
+        futures_util::try_join!(fetch(log, from, to, follows), async { files.await.transpose() })?;
+    if let (Some((base, base_hash)), Some((record, hash))) = (known, records.first())
+        && record.sequence == base.sequence
+        && hash.0 != base_hash
+    {
+        let text = format!("expected the record with which the snapshot {base} ends");
+        return Err(Error::corrupt(log.key(record.sequence), text));
+    }
+    let records_bytes: usize =
+        records.iter().flat_map(|(record, _)| &record.transactions).map(Changes::bytes).sum();
+    room.grow(records_bytes as u64).await?;
+    let base = known.map(|(base, _)| base);
+    let (database, tracker) = offload(runtime.executor.as_ref(), || -> Result<_> {
+        let limits = runtime.database_limits();
+        let (mut database, mut tracker) = match files {
+            Some(files) => files.decode(&limits)?,
+            None => (Database::new(&limits)?, Tracker::new()),
+        };
+        let folded = base.map_or(0, |base| base.sequence);
+        for (record, _) in records.iter().filter(|(record, _)| record.sequence > folded) {
+            replay(log, &mut database, &mut tracker, record)?;
+        }
+        Ok((database, tracker))
+    })?;
+    Ok(Loaded { database, tracker, base, records })
+}
+
+/// Applies the transactions of one record.
+///
+/// # Errors
+///
+/// `Corrupt`, naming the record's key, when they don't fit the state.
+pub(crate) fn replay(
+    log: &Log,
+    database: &mut Database,
+    tracker: &mut Tracker,
+    record: &Record,
+) -> Result<()> {
+    for changes in &record.transactions {
+        database.apply(changes).map_err(|cause| {
+            Error::corrupt(
+                log.key(record.sequence),
+                format!("cannot apply the record to the previous state: {cause}"),
+            )
+        })?;
+        tracker.observe(changes, database.shapes());
+    }
+    Ok(())
+}
+
+impl Loaded {
+    /// The sums of the records after the snapshot.
+    fn since_snapshot(&self) -> SinceSnapshot {
+        let folded = self.base.map_or(0, |base| base.sequence);
+        let newer = self.records.iter().filter(|(record, _)| record.sequence > folded);
+        let mut since = SinceSnapshot::default();
+        newer.for_each(|(record, _)| since.add(SinceSnapshot::record(&record.transactions)));
+        since
+    }
+}

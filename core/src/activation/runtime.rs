@@ -1,0 +1,162 @@
+//! What every object needs of the process that it lives in.
+
+use std::sync::{Arc, Weak};
+
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use crate::activation::calls::Calls;
+use crate::activation::tasks::Tasks;
+use crate::budget::{Budget, Use};
+use crate::clock::{Clock, Random};
+use crate::cluster::{Directory, Peers};
+use crate::error::{Error, Result};
+use crate::executor::Executor;
+use crate::id::{ObjectId, Tenant};
+use crate::limits::{
+    KEY_BYTES_MAX, KEY_SUFFIX_BYTES_MAX, PASTS_MAX, SLOW_SNAPSHOTS_MAX, SNAPSHOTS_MAX,
+    TEMPORARY_SHARE,
+};
+use crate::log::Log;
+use crate::object::{App, Host};
+use crate::settings::Settings;
+use crate::sqlite::Limits;
+use crate::store::Bucket;
+
+/// What an engine needs of the world.
+pub struct Components {
+    /// Where all state is.
+    pub bucket: Arc<dyn Bucket>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Runs what may compute for long.
+    pub executor: Arc<dyn Executor>,
+    /// The way to other servers on the same bucket. `None`: requests for objects that they own are
+    /// refused, or wait for their leases.
+    pub peers: Option<Arc<dyn Peers>>,
+    /// Where owners tell each other what they own. `None`, or one that knows nothing: they are
+    /// found in the bucket.
+    pub directory: Option<Arc<dyn Directory>>,
+    /// This process, as others see it; the same that the bucket was opened with.
+    pub instance: Uuid,
+}
+
+/// What every object needs of the process that it lives in.
+pub(crate) struct Runtime {
+    pub(crate) app: App,
+    pub(crate) tenant: Tenant,
+    pub(crate) settings: Settings,
+    pub(crate) bucket: Arc<dyn Bucket>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) executor: Arc<dyn Executor>,
+    /// The way to other servers, if there is one.
+    pub(crate) peers: Option<Arc<dyn Peers>>,
+    /// Where owners tell what they own, if there is such a place.
+    pub(crate) directory: Option<Arc<dyn Directory>>,
+    /// This process, as other processes see it.
+    pub(crate) instance: Uuid,
+    /// What objects reach each other by; it ends with the engine.
+    pub(crate) host: Weak<dyn Host>,
+    /// Work that handlers left behind; a shutdown waits for it.
+    pub(crate) background: Tasks,
+    /// Closed when the server stops, which ends deliveries of messages; they are counted here until
+    /// they have. A semaphore without permits wakes those who wait in their order, a watch channel
+    /// in any.
+    pub(crate) stopping: Semaphore,
+    pub(crate) couriers: Tasks,
+    /// Couriers that have something to do at the moment; the others wait.
+    pub(crate) deliveries: Tasks,
+    /// Which objects wait for each other.
+    pub(crate) calls: Arc<Calls>,
+    /// How many snapshots may be written at the same time.
+    pub(crate) checkpoints: Semaphore,
+    /// The memory of the process.
+    pub(crate) budget: Budget,
+    /// How many more, that take long, may go on beside them.
+    pub(crate) slow_checkpoints: Semaphore,
+    /// How many requests to former states may be answered at the same time.
+    pub(crate) pasts: Semaphore,
+    /// One snapshot at a time is compared with the records that it covers: that takes a database's
+    /// memory.
+    pub(crate) verifying: Semaphore,
+}
+
+impl Runtime {
+    pub(crate) fn new(
+        app: App,
+        tenant: Tenant,
+        settings: Settings,
+        components: Components,
+        host: Weak<dyn Host>,
+    ) -> Self {
+        let Components { bucket, clock, random, executor, peers, directory, instance } = components;
+        let budget = Budget::new(settings.memory_bytes_max, clock.clone());
+        Self {
+            app,
+            tenant,
+            settings,
+            bucket,
+            clock,
+            random,
+            executor,
+            peers,
+            directory,
+            instance,
+            host,
+            background: Tasks::default(),
+            stopping: Semaphore::new(0),
+            couriers: Tasks::default(),
+            deliveries: Tasks::default(),
+            calls: Arc::default(),
+            checkpoints: Semaphore::new(SNAPSHOTS_MAX),
+            budget,
+            slow_checkpoints: Semaphore::new(SLOW_SNAPSHOTS_MAX),
+            pasts: Semaphore::new(PASTS_MAX),
+            verifying: Semaphore::new(1),
+        }
+    }
+
+    /// One object's log.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the object's keys would be longer than a store allows.
+    pub(crate) fn log(&self, object: &ObjectId) -> Result<Log> {
+        let prefix = self.tenant.object_prefix(object);
+        let longest = self.bucket.location().len() + prefix.as_str().len() + KEY_SUFFIX_BYTES_MAX;
+        if longest > KEY_BYTES_MAX {
+            let text = format!(
+                "the id is too long for this bucket's prefix: expected keys of at most {KEY_BYTES_MAX} bytes, got up to {longest}"
+            );
+            return Err(Error::invalid(text).with_code("BAD_ID"));
+        }
+        let (bucket, clock, executor) =
+            (self.bucket.clone(), self.clock.clone(), self.executor.clone());
+        Ok(Log { bucket, clock, executor, object: object.clone(), prefix })
+    }
+
+    /// The monotonic time in milliseconds.
+    pub(crate) fn now_ms(&self) -> u64 {
+        u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// A new random id.
+    pub(crate) fn uuid(&self) -> Uuid {
+        uuid::Builder::from_random_bytes(self.random.bytes16()).into_uuid()
+    }
+
+    /// The limits of every object's database.
+    pub(crate) fn database_limits(&self) -> Limits {
+        let settings = &self.settings;
+        Limits {
+            database_bytes_max: settings.object_bytes_max.min(self.budget.one_max(Use::Objects)),
+            row_bytes_max: settings.row_bytes_max,
+            temporary_bytes_max: settings
+                .temporary_bytes_max
+                .min(settings.memory_bytes_max / TEMPORARY_SHARE),
+        }
+    }
+}

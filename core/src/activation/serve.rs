@@ -1,0 +1,83 @@
+//! Answering a request here or by the object's owner, whichever that is when it comes to it.
+
+use std::sync::Arc;
+
+use futures_util::future::OptionFuture;
+
+use crate::activation::answer::Answer;
+use crate::activation::leased::Turn;
+use crate::activation::state::Activation;
+use crate::cluster::{Undone, Way};
+use crate::error::Result;
+use crate::lease::OWNED_ELSEWHERE;
+use crate::messages::marked;
+use crate::object::{Request, Response};
+use crate::settings::{CheckpointMode, Ownership};
+
+impl Activation {
+    /// Runs a request on the object in this process, and nowhere else.
+    pub(crate) async fn run(self: &Arc<Self>, request: Request) -> Result<Response> {
+        self.serve(&mut Way::that_stays(request)).await
+    }
+
+    /// Runs a request on the object in this process, unless another one owns it: that is told at
+    /// once.
+    pub(crate) async fn visit(self: &Arc<Self>, request: Request) -> Result<Response> {
+        self.serve(&mut Way::that_visits(request)).await
+    }
+
+    /// Answers a request here or by the object's owner, whichever that is when it comes to it.
+    pub(crate) async fn serve(self: &Arc<Self>, way: &mut Way) -> Result<Response> {
+        loop {
+            if let Some(answer) = way.elsewhere(self).await {
+                return answer;
+            }
+            let here = match self.runtime.settings.ownership {
+                Ownership::Leased => self.serve_leased(way).await,
+                Ownership::PerRequest => self.serve_per_request(way).await,
+            };
+            match here {
+                Ok(answer) => {
+                    let mut answer = answer?;
+                    // It was written beside the record.
+                    marked(&mut answer.response).await;
+                    let background = &self.runtime.background;
+                    answer.background.into_iter().for_each(|work| background.spawn(work));
+                    return Ok(answer.response);
+                }
+                Err(Undone(error)) => way.again(self, error).await?,
+            }
+        }
+    }
+
+    /// Answers a request under a lease: the handler commits in memory, and the response waits at
+    /// the gate.
+    async fn serve_leased(self: &Arc<Self>, way: &mut Way) -> Result<Result<Answer>, Undone> {
+        let mut turn = Turn::take(self, way.caller()).await?;
+        let run = turn.run(way.begin(&self.runtime)).await?;
+        drop(turn);
+        let _changes = run.charge;
+        let snapshot = match run.written {
+            Some(sequence)
+                if self.runtime.settings.checkpoint.mode == CheckpointMode::EveryRequest =>
+            {
+                Some(self.cover(sequence))
+            }
+            _ => None,
+        };
+        let snapshot = async { Ok(OptionFuture::from(snapshot).await.unwrap_or(Ok(()))) };
+        let pass = async { self.pass(run.gate).await.map_err(Undone) };
+        let (_, covered) = futures_util::try_join!(pass, snapshot)?;
+        Ok(covered.and(run.answer))
+    }
+
+    /// Answers a request without a lease: it is read whole, so that it can be run again, also by
+    /// another server.
+    async fn serve_per_request(self: &Arc<Self>, way: &mut Way) -> Result<Result<Answer>, Undone> {
+        way.make_whole().await?;
+        match self.answer_per_request(way.begin(&self.runtime)).await {
+            Err(error) if error.code() == OWNED_ELSEWHERE => Err(Undone(error)),
+            answer => Ok(answer),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Requests to an object as it was: a former state is restored, the handler runs on it, and nothing
+//! can be changed.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::SemaphorePermit;
+
+use crate::activation::handler::run_read_only;
+use crate::activation::restore::{Newest, newest, replay_from};
+use crate::activation::runtime::Runtime;
+use crate::budget::{Charge, Use};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ObjectId;
+use crate::limits::RESIDENT_BYTES;
+use crate::log::{Log, fetch as fetch_records, list_newest};
+use crate::object::{CallChain, Context, Request, RequestState, Response};
+use crate::router::At;
+use crate::snapshot::{self, Document, SnapshotEntry};
+use crate::sqlite::{Database, Mode};
+
+/// Runs `request` on the state of `object` at `at`.
+///
+/// # Errors
+///
+/// `NotFound` when the object did not exist then, or the retention has passed; `Invalid` when the
+/// handler tries to change something.
+pub(crate) async fn fetch_as_of(
+    runtime: &Runtime,
+    object: &ObjectId,
+    at: At,
+    request: Request,
+) -> Result<Response> {
+    let log = runtime.log(object)?;
+    let value = runtime.app.make(object.class())?;
+    let chain = request.extensions().get::<CallChain>().cloned().unwrap_or_default();
+    // A request that another object makes has its place already, through the one that caused it.
+    let _place = if chain.objects.is_empty() { Some(place(runtime).await?) } else { None };
+    let mut room = runtime.budget.count(Use::Pasts, object, 0);
+    let mut database = restore_at(runtime, &log, at, &mut room).await?;
+    room.set(RESIDENT_BYTES + database.bytes());
+    let deadline = runtime.clock.monotonic() + runtime.settings.handler_time_max;
+    let clock = runtime.clock.clone();
+    database.set_interrupt(Some(Box::new(move || clock.monotonic() > deadline)));
+    let mut context = Context::new(object.clone(), runtime.host.clone(), database);
+    context.is_past = true;
+    context.request =
+        RequestState { chain, now_ms: runtime.clock.wall_ms(), ..RequestState::default() };
+    context.database.begin(Mode::ReadOnly)?;
+    let response = run_read_only(runtime, value, &mut context, request).await?;
+    if context.request.after_commit.is_empty() && context.request.wait_until.is_empty() {
+        return Ok(response);
+    }
+    Err(Error::new(
+        ErrorKind::Invalid,
+        "a request with X-DO-At is read-only; it can't send messages or leave work to do",
+    )
+    .with_code("READ_ONLY"))
+}
+
+/// A place among the requests to former states that are answered at the same time.
+async fn place(runtime: &Runtime) -> Result<SemaphorePermit<'_>> {
+    let (place, timer) = (
+        runtime.pasts.acquire().fuse(),
+        runtime.clock.sleep(runtime.settings.turn_wait_max).fuse(),
+    );
+    futures_util::pin_mut!(place, timer);
+    let place = futures_util::select_biased! {
+        place = place => place.ok(),
+        () = timer => None,
+    };
+    let busy = || {
+        Error::new(ErrorKind::Busy, "too many requests with X-DO-At wait; retry later")
+            .with_retry_after(Duration::from_secs(1))
+    };
+    place.ok_or_else(busy)
+}
+
+/// Restores the state at `at`.
+///
+/// # Errors
+///
+/// `NotFound` when the object did not exist then or the retention has passed; otherwise those of
+/// a restore of the newest.
+async fn restore_at(runtime: &Runtime, log: &Log, at: At, room: &mut Charge) -> Result<Database> {
+    match read_at(runtime, log, at, room).await {
+        // What was listed may have been swept before it was read; what is damaged still is.
+        Err(error) if error.kind() == ErrorKind::Corrupt => read_at(runtime, log, at, room).await,
+        read => read,
+    }
+}
+
+async fn read_at(runtime: &Runtime, log: &Log, at: At, room: &mut Charge) -> Result<Database> {
+    let Newest { listing, .. } = newest(runtime, log).await?;
+    let to = match at {
+        At::Sequence(sequence) if (1..=listing.head).contains(&sequence) => sequence,
+        At::Sequence(sequence) => {
+            return Err(no_such_state(format!(
+                "record {sequence}; the newest is {}",
+                listing.head
+            )));
+        }
+        At::TimeMs(_) => listing.head,
+    };
+    let base = newest_before(runtime, log, to, at).await?;
+    let from = base.as_ref().map_or(1, |base| base.reference.sequence + 1);
+    let reachable = list_newest(log, from).await?;
+    if from <= to && reachable.unbroken_from > from {
+        return Err(no_such_state(
+            "that time: its records were deleted after the retention time".to_owned(),
+        ));
+    }
+    let to = match at {
+        At::Sequence(_) => to,
+        At::TimeMs(time_ms) => last_before(log, from, to, time_ms).await?,
+    };
+    if to == 0 {
+        return Err(no_such_state("that time: the object did not exist yet".to_owned()));
+    }
+    replay_from(runtime, log, base, to, room).await
+}
+
+/// The last of the records `from..=to` that was made at `time_ms` or before; `from - 1` when none
+/// was.
+async fn last_before(log: &Log, from: u64, to: u64, time_ms: i64) -> Result<u64> {
+    const STEP: u64 = 64;
+    let mut start = from;
+    while start <= to {
+        let records = fetch_records(log, start, to.min(start + STEP - 1), None).await?;
+        if let Some((later, _)) = records.iter().find(|(record, _)| record.time_ms > time_ms) {
+            return Ok(later.sequence - 1);
+        }
+        start += STEP;
+    }
+    Ok(to)
+}
+
+/// The newest snapshot that has nothing from after `at`.
+async fn newest_before(runtime: &Runtime, log: &Log, to: u64, at: At) -> Result<Option<Document>> {
+    let mut known = snapshot::list(runtime.bucket.as_ref(), &log.prefix).await?;
+    known.retain(|entry| entry.reference.sequence <= to);
+    match at {
+        At::Sequence(_) => match known.first() {
+            Some(entry) => {
+                snapshot::read(runtime.bucket.as_ref(), &log.prefix, &log.object, entry.reference)
+                    .await
+                    .map(Some)
+            }
+            None => Ok(None),
+        },
+        At::TimeMs(time_ms) => newest_until(runtime, log, &known, time_ms).await,
+    }
+}
+
+/// The newest of `known` snapshots that was made at `time_ms` or before. The listing's dates, which
+/// are the store's, say where it should be; the snapshots themselves decide, and where the clocks
+/// differ the place is halved until it is found.
+async fn newest_until(
+    runtime: &Runtime,
+    log: &Log,
+    known: &[SnapshotEntry],
+    time_ms: i64,
+) -> Result<Option<Document>> {
+    let guess = known.iter().position(|entry| entry.modified_ms <= time_ms).unwrap_or(known.len());
+    let mut found: Option<(usize, Document)> = None;
+    // All before this one are too new.
+    let mut start = 0;
+    let mut places: Vec<usize> = guess
+        .checked_sub(1)
+        .into_iter()
+        .chain([guess])
+        .filter(|place| *place < known.len())
+        .collect();
+    while !places.is_empty() {
+        let reads = places.iter().map(|place| {
+            snapshot::read(
+                runtime.bucket.as_ref(),
+                &log.prefix,
+                &log.object,
+                known[*place].reference,
+            )
+        });
+        for (place, document) in places.iter().zip(futures_util::future::try_join_all(reads).await?)
+        {
+            if document.time_ms > time_ms {
+                start = start.max(place + 1);
+            } else if found.as_ref().is_none_or(|(best, _)| place < best) {
+                found = Some((*place, document));
+            }
+        }
+        let end = found.as_ref().map_or(known.len(), |(best, _)| *best);
+        places = if start < end { vec![start.midpoint(end)] } else { Vec::new() };
+    }
+    Ok(found.map(|(_, document)| document))
+}
+
+fn no_such_state(what: String) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no state of this object at {what}"))
+        .with_code("NO_SUCH_STATE")
+}

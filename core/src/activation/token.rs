@@ -1,0 +1,107 @@
+//! The fencing token as programs see it: holding an object beyond one request, and giving it up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::activation::commit::{Written, fenced, write};
+use crate::activation::leased::Gate;
+use crate::activation::runtime::Runtime;
+use crate::activation::state::Activation;
+use crate::error::{Error, ErrorKind, Result};
+use crate::lease::{Claim, FencingToken, Lease};
+use crate::settings::Ownership;
+
+impl Activation {
+    /// Makes sure that this process holds the object for the settings' lease. The caller runs on
+    /// the object; `elsewhere` is the live claim of another.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` with the holder and the time until which it holds; `Fenced` when another process was
+    /// faster; what the store fails with.
+    pub(crate) async fn acquire_token(
+        self: &Arc<Self>,
+        elsewhere: Option<&Claim>,
+    ) -> Result<FencingToken> {
+        if let Some(claim) = elsewhere {
+            return Err(held(&self.runtime, claim));
+        }
+        match self.runtime.settings.ownership {
+            Ownership::Leased => {
+                let (ticket, start) = self.pipeline().claim(self.runtime.clock.as_ref());
+                self.commit_if(start);
+                let gate = ticket.map_or(Gate::Open, Gate::Record);
+                let head = self.pass(gate).await?;
+                Ok(head.unwrap_or_else(|| self.pipeline().head).into())
+            }
+            Ownership::PerRequest => self.keep_token().await,
+        }
+    }
+
+    /// Appends a record that grants a lease, unless one that was kept holds.
+    async fn keep_token(self: &Arc<Self>) -> Result<FencingToken> {
+        let (head, kept) = {
+            let pipeline = self.pipeline();
+            (pipeline.head, pipeline.kept(self.runtime.clock.as_ref()))
+        };
+        if kept.is_some() {
+            return Ok(head.into());
+        }
+        let job = self.pipeline().job(Vec::new());
+        match write(&self.runtime, &self.log, job, self.runtime.settings.lease_duration).await? {
+            Written::Won(won) => {
+                self.pipeline().follow_own(
+                    &won,
+                    Some(Lease {
+                        granted: won.sent,
+                        duration: self.runtime.settings.lease_duration,
+                    }),
+                );
+                self.write_hint_behind(won.head());
+                self.announce(won.head(), self.runtime.settings.lease_duration);
+                Ok(won.head().into())
+            }
+            Written::Lost(record) => Err(fenced(&record)),
+            Written::Refused(_, cause) => Err(cause.into()),
+        }
+    }
+
+    /// Whether this process still holds what `token` granted.
+    ///
+    /// # Errors
+    ///
+    /// `Fenced` when it does not.
+    pub(crate) fn check_token(&self, token: FencingToken) -> Result<()> {
+        let head = self.pipeline().head;
+        if head.writer == self.runtime.instance && head.epoch == token.epoch {
+            return Ok(());
+        }
+        let text = format!(
+            "the fencing token of epoch {} has expired: the object is in epoch {}",
+            token.epoch, head.epoch
+        );
+        Err(Error::new(ErrorKind::Fenced, text).with_code("TOKEN_EXPIRED"))
+    }
+}
+
+/// Another process holds the object: who, and until when at the latest.
+fn held(runtime: &Runtime, claim: &Claim) -> Error {
+    let remaining =
+        claim.clone().remaining(runtime.instance, runtime.bucket.as_ref(), runtime.clock.as_ref());
+    let until_ms = runtime
+        .clock
+        .wall_ms()
+        .saturating_add(i64::try_from(remaining.as_millis()).unwrap_or(i64::MAX));
+    let until =
+        jiff::Timestamp::from_millisecond(until_ms).map(|at| at.to_string()).unwrap_or_default();
+    let text =
+        format!("the instance {} holds this object until {until} at the latest", claim.holder);
+    let details = serde_json::json!({
+        "holder": claim.holder,
+        "address": claim.address,
+        "epoch": claim.epoch,
+        "sequence": claim.sequence,
+        "until": until,
+    });
+    claim.busy(remaining.max(Duration::from_millis(1))).with_message(text).with_details(details)
+}

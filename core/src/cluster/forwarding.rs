@@ -1,0 +1,344 @@
+//! Requests for objects that another process owns: passing them on, and what follows when the owner
+//! does not take them.
+//!
+//! Promises: a request that may have been done is not said to be undone, and is repeated only where
+//! that does no harm.
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::time::Duration;
+
+use tracing::Instrument;
+
+use crate::activation::{Activation, Calling, Runtime};
+use crate::clock::Instant;
+use crate::cluster::owner_cache::Known;
+use crate::cluster::peers::{Forward, Journey, Owner, Passed, PeerError};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ObjectId;
+use crate::idempotency::{Keyed, prepare};
+use crate::lease::OWNED_ELSEWHERE;
+use crate::limits::{FORWARD_PAUSE, FORWARD_PAUSE_MAX, FORWARD_WITHIN, FORWARDS_AT_ONCE};
+use crate::messages::Delivery;
+use crate::object::{CallChain, Request, Response, duplicate};
+use crate::planted::{Bug, planted};
+use crate::trace::{failed, span};
+
+/// Who waits for an object, and so whether it may be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// A client or an object here: its request is passed on, or waits for the owner's lease to end.
+    Here,
+    /// This process on business of its own, which nobody else can do: it waits for the owner's
+    /// lease to end.
+    Own,
+    /// Another server, or this process for what others can do as well: it is told at once who owns
+    /// the object, and decides.
+    Peer,
+}
+
+/// A request came to nothing here, for a reason that is not its own: nothing of it remains.
+#[derive(Debug)]
+pub(crate) struct Undone(pub(crate) Error);
+
+impl From<Error> for Undone {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+/// One request on its way to whoever owns its object.
+pub(crate) struct Way {
+    /// `None` while it is under way and can't be given to another.
+    request: Option<Request>,
+    journey: Journey,
+    caller: Caller,
+    /// How often it came to nothing here because another process owns the object, or has won it,
+    /// and when that was so first.
+    turned_away: u32,
+    since: Option<Instant>,
+    /// The directory was asked for the owner.
+    has_asked: bool,
+    /// The request goes back to the server that sent it.
+    declined: bool,
+    /// A server that had the request did not answer, and what it asked for may be done at any time.
+    doubted: bool,
+    /// The calls of objects elsewhere that wait for it.
+    _calling: Option<Calling>,
+}
+
+impl Way {
+    /// The way of a request that came from a client or an object.
+    pub(crate) fn of(mut request: Request) -> Self {
+        let mut journey = request.extensions_mut().remove::<Journey>().unwrap_or_default();
+        if let Some(chain) = request.extensions().get::<CallChain>() {
+            journey.chain = chain.objects.to_vec();
+        }
+        journey.delivery = request.extensions().get().cloned();
+        journey.identity = request.extensions().get().copied();
+        Self { journey, caller: Caller::Here, ..Self::that_stays(request) }
+    }
+
+    /// The way of a request that another server has sent here.
+    ///
+    /// # Errors
+    ///
+    /// Those of a request that comes from a client; `Busy` when the object waits for one that waits
+    /// for this request.
+    pub(crate) async fn received(
+        runtime: &Runtime,
+        object: &ObjectId,
+        journey: Journey,
+        mut request: Request,
+    ) -> Result<Self> {
+        let calling = runtime.calls.received(&journey.chain, object)?;
+        let extensions = request.extensions_mut();
+        extensions.insert(CallChain {
+            objects: journey.chain.as_slice().into(),
+            holder: journey.chain.last().cloned(),
+        });
+        if let Some(delivery) = &journey.delivery {
+            extensions.insert(delivery.clone());
+        }
+        if let Some(identity) = journey.identity {
+            extensions.insert(identity);
+        }
+        if let Some(attempt) = journey.attempt.filter(|_| !planted(Bug::SafeMethodBelieved)) {
+            extensions.insert(Keyed::attempt(attempt));
+        }
+        // A key that the client has given wins.
+        Ok(Self {
+            journey,
+            caller: Caller::Peer,
+            _calling: Some(calling),
+            ..Self::that_stays(prepare(runtime, object, request).await?)
+        })
+    }
+
+    /// The way of a request that must be answered here or not at all.
+    pub(crate) fn that_stays(request: Request) -> Self {
+        let (request, journey) = (Some(request), Journey::default());
+        let (turned_away, since, _calling) = (0, None, None);
+        Self {
+            request,
+            journey,
+            caller: Caller::Own,
+            turned_away,
+            since,
+            has_asked: false,
+            declined: false,
+            doubted: false,
+            _calling,
+        }
+    }
+
+    /// The way of a request that waits for no owner.
+    pub(crate) fn that_visits(request: Request) -> Self {
+        Self { caller: Caller::Peer, ..Self::that_stays(request) }
+    }
+
+    /// Who waits.
+    pub(crate) fn caller(&self) -> Caller {
+        self.caller
+    }
+
+    /// Whether the request goes back to the server that sent it.
+    pub(crate) fn is_declined(&self) -> bool {
+        self.declined
+    }
+
+    /// The request, which is to be run here. It is kept as well if it may have to be run elsewhere.
+    pub(crate) fn begin(&mut self, runtime: &Runtime) -> Request {
+        let request = self.request.take().expect("there is a request as long as it is on its way");
+        self.request = if runtime.peers.is_some() && self.caller == Caller::Here {
+            duplicate(&request)
+        } else {
+            None
+        };
+        request
+    }
+
+    /// Reads the request's body to its end.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Body::bytes`](crate::Body::bytes).
+    pub(crate) async fn make_whole(&mut self) -> Result<()> {
+        if let Some(request) = self.request.take() {
+            let (head, body) = request.into_parts();
+            self.request = Some(Request::from_parts(head, body.bytes().await?.into()));
+        }
+        Ok(())
+    }
+
+    /// Gives the request a number, unless it has a name already, so that the object knows it again.
+    /// Only requests whose methods say that they change nothing: they rarely do, and what leaves
+    /// nothing costs nothing. Of any other the client is told that nobody knows whether it was
+    /// done.
+    fn name(&mut self, runtime: &Runtime) {
+        let Some(request) = &mut self.request else { return };
+        let named = request.extensions().get::<Keyed>().is_some()
+            || request.extensions().get::<Delivery>().is_some();
+        if !named && request.method().is_safe() && request.body().peek().is_some() {
+            let number = runtime.uuid();
+            self.journey.attempt = Some(number);
+            request.extensions_mut().insert(Keyed::attempt(number));
+        }
+    }
+
+    /// Passes the request on if another process is known to own the object. `None`: it is still to
+    /// be answered.
+    pub(crate) async fn elsewhere(&mut self, activation: &Activation) -> Option<Result<Response>> {
+        let peers = activation.runtime.peers.as_ref().filter(|_| self.caller == Caller::Here)?;
+        let known = self.owner(activation).await?;
+        self.name(&activation.runtime);
+        let request = self.begin(&activation.runtime);
+        let spare = self.request.take();
+        let forward = Forward {
+            object: activation.log.object.clone(),
+            request,
+            journey: self.journey.clone(),
+        };
+        let begun = activation.runtime.clock.monotonic();
+        let span = span!("forward", otel.kind = "client");
+        let sent = peers.send(&known.owner, forward).instrument(span.clone()).await;
+        metrics::histogram!("dotdo_forward_seconds")
+            .record(activation.runtime.clock.monotonic().saturating_sub(begun).as_secs_f64());
+        match sent {
+            Ok(Passed::Answered(answer)) => {
+                count("answered");
+                activation.whereabouts.confirm(&known, activation.runtime.clock.as_ref());
+                Some(answer)
+            }
+            Ok(Passed::Redirected(response)) => {
+                count("redirected");
+                Some(Ok(response))
+            }
+            Err(error) => {
+                failed(&span, error.label());
+                self.not_answered(activation, &known, error, spare)
+            }
+        }
+    }
+
+    /// The process that owns the object, as far as is known here or, once for each request, in the
+    /// directory.
+    async fn owner(&mut self, activation: &Activation) -> Option<Known> {
+        let known = || {
+            let known = activation.whereabouts.known(activation.runtime.clock.as_ref())?;
+            let is_read = known.sequence.is_some();
+            (is_read || activation.is_credible(known.owner.instance, known.epoch)).then_some(known)
+        };
+        if let Some(known) = known() {
+            return Some(known);
+        }
+        if !std::mem::replace(&mut self.has_asked, true) {
+            activation.ask_directory().await;
+        }
+        known()
+    }
+
+    /// What follows when the owner gave no answer: the request goes on, or its client hears why it
+    /// does not.
+    fn not_answered(
+        &mut self,
+        activation: &Activation,
+        known: &Known,
+        error: PeerError,
+        spare: Option<Request>,
+    ) -> Option<Result<Response>> {
+        activation.whereabouts.avoid(known);
+        let (object, Owner { instance, address }) = (&activation.log.object, &known.owner);
+        if !error.is_declined() {
+            activation.whereabouts.lose_reach();
+        }
+        let (left, failure) = match error {
+            PeerError::NotTaken { request, cause, reason } => {
+                count(cause.label());
+                tracing::info!(%object, %instance, address, reason, "the owner of the object did not accept a forwarded request");
+                (request.map(|request| *request).or(spare), interrupted(object))
+            }
+            PeerError::Unknown { reason } => {
+                count("unknown");
+                tracing::warn!(%object, %instance, address, reason, "the owner of the object does not respond, and may have executed a forwarded request");
+                let left = spare.filter(is_repeatable);
+                self.doubted = left.is_some();
+                (left, unknown(object))
+            }
+        };
+        self.request = left;
+        self.request.is_none().then_some(Err(failure))
+    }
+
+    /// What the client hears of `error`: that a request was done nowhere is not known of one that
+    /// was repeated.
+    pub(crate) fn honest(&self, object: &ObjectId, error: Error) -> Error {
+        if !self.doubted || error.kind() == ErrorKind::Unknown {
+            return error;
+        }
+        let text = format!(
+            "{}; retrying it failed: {}",
+            unknown(object).message(),
+            error.public_message()
+        );
+        Error::new(ErrorKind::Unknown, text).with_source(error)
+    }
+
+    /// What follows when the request came to nothing here: `Ok` when it is to be tried again, here
+    /// or at the owner, who is known better now.
+    ///
+    /// # Errors
+    ///
+    /// The error itself otherwise.
+    pub(crate) async fn again(&mut self, activation: &Activation, error: Error) -> Result<()> {
+        let clock = activation.runtime.clock.as_ref();
+        let elsewhere = error.code() == OWNED_ELSEWHERE;
+        // Whoever took the slot has the object now, or had it for a moment.
+        let lost = error.kind() == ErrorKind::Fenced;
+        self.declined = (elsewhere || lost) && self.caller == Caller::Peer;
+        let goes_on = lost || (elsewhere && activation.whereabouts.is_within_reach(clock));
+        let may = activation.runtime.peers.is_some()
+            && self.caller == Caller::Here
+            && self.request.is_some();
+        if !goes_on || !may {
+            return Err(error);
+        }
+        self.turned_away += 1;
+        let since = *self.since.get_or_insert_with(|| Instant::now(clock));
+        let Some(pauses) = self.turned_away.checked_sub(FORWARDS_AT_ONCE + 1) else {
+            return Ok(());
+        };
+        if since.elapsed_at_least(clock) >= FORWARD_WITHIN {
+            return Err(error);
+        }
+        clock.sleep(FORWARD_PAUSE.saturating_mul(1 << pauses.min(16)).min(FORWARD_PAUSE_MAX)).await;
+        Ok(())
+    }
+}
+
+/// Whether it does no harm to send this twice: the object knows it again by its key or its number.
+fn is_repeatable(request: &Request) -> bool {
+    let extensions = request.extensions();
+    extensions.get::<Keyed>().is_some() || extensions.get::<Delivery>().is_some()
+}
+
+fn unknown(object: &ObjectId) -> Error {
+    let text = format!(
+        "the server that owns {object} received this request but does not respond; it may or may not have been executed"
+    );
+    Error::new(ErrorKind::Unknown, text)
+}
+
+fn interrupted(object: &ObjectId) -> Error {
+    let text = format!(
+        "the server that owns {object} did not accept this request, and its body can't be sent twice; retry it"
+    );
+    Error::new(ErrorKind::Busy, text)
+        .with_code(OWNED_ELSEWHERE)
+        .with_retry_after(Duration::from_secs(1))
+}
+
+fn count(result: &'static str) {
+    metrics::counter!("dotdo_forwarded_total", "result" => result).increment(1);
+}

@@ -1,0 +1,133 @@
+//! `lock`: who holds the token and where to reach it. A hint for other servers and for people;
+//! nothing's safety rests on it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::activation::Runtime;
+use crate::clock::{Clock, Instant};
+use crate::id::ObjectId;
+use crate::lease::Claim;
+use crate::log::{Head, Listing, Log};
+use crate::sync::Mutex;
+
+/// The hint is rewritten at most this often: some stores allow one write a second to a key.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+
+/// The version of the stored form.
+const FORMAT: u32 = 1;
+
+/// What this process last wrote.
+#[derive(Debug, Default)]
+pub(crate) struct LastWritten(Mutex<Last>);
+
+#[derive(Debug, Default)]
+struct Last {
+    epoch: u64,
+    at: Option<Instant>,
+}
+
+impl LastWritten {
+    /// Whether `head` is the first record of a new owner, so that the hint is to be written; the
+    /// caller writes it then.
+    pub(crate) fn is_due(&self, head: Head, clock: &dyn Clock) -> bool {
+        let mut last = self.0.lock();
+        let recent = last.at.is_some_and(|at| at.elapsed_at_least(clock) < PAUSE_MIN);
+        if last.epoch == head.epoch || recent {
+            return false;
+        }
+        *last = Last { epoch: head.epoch, at: Some(Instant::now(clock)) };
+        true
+    }
+}
+
+/// The stored form, format version 1.
+#[derive(Serialize, Deserialize)]
+struct LockFile {
+    format: u32,
+    class: String,
+    id: String,
+    holder: Option<Uuid>,
+    address: Option<String>,
+    epoch: u64,
+    sequence: u64,
+    lease_ms: u64,
+    written_at: String,
+}
+
+/// Writes the hint now. `released`: nobody holds the object any more.
+pub(crate) async fn write_lock_file(runtime: &Runtime, log: &Log, head: Head, released: bool) {
+    let written_at = jiff::Timestamp::from_millisecond(runtime.clock.wall_ms())
+        .map(|at| at.to_string())
+        .unwrap_or_default();
+    let file = LockFile {
+        format: FORMAT,
+        class: log.object.class().to_owned(),
+        id: log.object.id().to_owned(),
+        holder: (!released).then_some(runtime.instance),
+        address: runtime.settings.address.clone().filter(|_| !released),
+        epoch: head.epoch,
+        sequence: head.sequence,
+        lease_ms: if released {
+            0
+        } else {
+            u64::try_from(runtime.settings.lease_duration.as_millis()).unwrap_or(u64::MAX)
+        },
+        written_at,
+    };
+    let Ok(bytes) = serde_json::to_vec(&file) else { return };
+    if let Err(error) = runtime.bucket.put(&log.prefix.join("lock"), bytes.into()).await {
+        tracing::debug!(object = %log.object, %error, "cannot write the hint `lock`");
+    }
+}
+
+/// What the hint said, at some time.
+pub(crate) struct Hint {
+    holder: Uuid,
+    address: String,
+    lease: Duration,
+    epoch: u64,
+    sequence: u64,
+}
+
+/// Reads the hint. `None` when it is missing, can't be read, or names nobody who could be asked.
+pub(crate) async fn read_lock_file(runtime: &Runtime, log: &Log) -> Option<Hint> {
+    let stored = runtime.bucket.get(&log.prefix.join("lock")).await.ok()??;
+    Hint::decode(&stored.bytes, &log.object)
+}
+
+impl Hint {
+    /// What a `lock` of `object` says; `None` for anything else, and for one that names nobody.
+    pub(crate) fn decode(bytes: &[u8], object: &ObjectId) -> Option<Self> {
+        let file: LockFile = serde_json::from_slice(bytes).ok()?;
+        let fits = file.format == FORMAT && file.class == object.class() && file.id == object.id();
+        let LockFile { holder, address, epoch, sequence, lease_ms, .. } = file;
+        Some(Self {
+            holder: holder.filter(|_| fits)?,
+            address: address?,
+            lease: Duration::from_millis(lease_ms),
+            epoch,
+            sequence,
+        })
+    }
+
+    /// The claim that the newest record of `listing` makes if it is the holder's. `None` when the
+    /// hint speaks of a record that is not there.
+    pub(crate) fn claim(self, listing: &Listing, observed: Instant) -> Option<Claim> {
+        let Self { holder, address, lease, epoch, sequence } = self;
+        let modified_ms = listing.head_modified_ms;
+        let claim = Claim {
+            epoch,
+            sequence: listing.head,
+            holder,
+            address: Some(address),
+            duration: lease,
+            modified_ms,
+            observed,
+            over: false,
+        };
+        (sequence <= listing.head).then_some(claim)
+    }
+}

@@ -1,0 +1,11 @@
+//! What happens once although it is asked for again: requests with an idempotency key, requests
+//! that servers send again, and messages from other objects.
+
+mod answers;
+mod key;
+mod run;
+
+pub use answers::IDEMPOTENCY_REPLAYED_HEADER;
+pub(crate) use answers::Keyed;
+pub use key::IDEMPOTENCY_KEY_HEADER;
+pub(crate) use run::{answer_once, prepare};

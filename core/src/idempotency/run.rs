@@ -1,0 +1,183 @@
+//! What happens once although it is asked for again: requests with an idempotency key, requests
+//! that servers send again, and messages from other objects.
+//!
+//! Everything that makes it so is in the object's database and in the handler's own transaction.
+//! Nothing is remembered here, so a handler may be run again on a newer state, by any server.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::activation::{Activation, Runtime, Warm, collect_body, run_handler};
+use crate::error::{Error, ErrorKind, Result};
+use crate::executor::offload;
+use crate::id::ObjectId;
+use crate::idempotency::answers::{
+    Answer, IDEMPOTENCY_REPLAYED_HEADER, Keyed, keep_answer, recall_answer,
+};
+use crate::limits::{ATTEMPT_KEPT, ATTEMPT_RESPONSE_BYTES_MAX, STORED_RESPONSE_BYTES_MAX};
+use crate::messages::{Delivery, Errand, take_message, taken_before};
+use crate::object::{Request, Response};
+use crate::planted::{Bug, planted};
+
+/// Makes a request ready for its turn: its body is read to its end, so that no sender holds a turn,
+/// and its key is found. A request for a class whose handlers read bodies while they arrive is read
+/// only when it has a key.
+///
+/// # Errors
+///
+/// `Invalid` when its key is none; what reading its body fails with.
+pub(crate) async fn prepare(
+    runtime: &Runtime,
+    object: &ObjectId,
+    request: Request,
+) -> Result<Request> {
+    let (mut head, body) = request.into_parts();
+    // A message has its number; the key that it may carry is the handler's own affair.
+    let key =
+        if head.extensions.get::<Delivery>().is_some() { None } else { Keyed::key_of(&head)? };
+    if key.is_none() && runtime.app.streams_requests(object.class()) {
+        return Ok(Request::from_parts(head, body));
+    }
+    let body = body.bytes().await?;
+    if let Some(key) = key {
+        let keyed = Keyed::new(&key, &head, &body);
+        head.extensions.insert(keyed);
+    }
+    Ok(Request::from_parts(head, body.into()))
+}
+
+/// Answers a request inside its open transaction: by running the handler, or with what an earlier
+/// run has left in the database.
+///
+/// # Errors
+///
+/// What the handler fails with, `KeyReused`, and errors of the database. The caller undoes
+/// everything.
+pub(crate) async fn answer_once(
+    activation: &Arc<Activation>,
+    warm: &mut Warm,
+    mut request: Request,
+) -> Result<Response> {
+    let runtime = activation.runtime.as_ref();
+    // They are this object's: a handler that passes its request on must not pass them on.
+    let extensions = request.extensions_mut();
+    let (errand, delivery, keyed) = (
+        extensions.remove::<Errand>(),
+        extensions.remove::<Delivery>(),
+        extensions.remove::<Keyed>(),
+    );
+    let mut response = match (errand, delivery, keyed) {
+        (Some(errand), ..) => {
+            offload(runtime.executor.as_ref(), || errand.run(&mut warm.context.database))?
+        }
+        (None, Some(delivery), _) => take(runtime, warm, request, delivery).await?,
+        (None, None, Some(keyed)) if keyed.is_attempt() => {
+            attempt(runtime, warm, request, &keyed).await?
+        }
+        (None, None, Some(keyed)) => recall(runtime, warm, request, &keyed).await?,
+        (None, None, None) => run_handler(runtime, warm, request).await?,
+    };
+    if warm.context.request.sent {
+        activation.mark(&mut response);
+    }
+    Ok(response)
+}
+
+/// Runs the handler on a message, unless it has taken it before.
+async fn take(
+    runtime: &Runtime,
+    warm: &mut Warm,
+    request: Request,
+    delivery: Delivery,
+) -> Result<Response> {
+    if !offload(runtime.executor.as_ref(), || take_message(&mut warm.context.database, &delivery))?
+        && !planted(Bug::MessageTakenTwice)
+    {
+        return Ok(taken_before());
+    }
+    warm.context.request.sender = Some(delivery.sender);
+    run_handler(runtime, warm, request).await
+}
+
+/// Runs the handler on a request with a key and stores its answer, unless there is one.
+async fn recall(
+    runtime: &Runtime,
+    warm: &mut Warm,
+    request: Request,
+    keyed: &Keyed,
+) -> Result<Response> {
+    let now_ms = warm.context.now_ms();
+    let since_ms = now_ms.saturating_sub(millis(runtime.settings.idempotency_keep));
+    if let Some(stored) = offload(runtime.executor.as_ref(), || {
+        recall_answer(&mut warm.context.database, keyed, since_ms)
+    })? {
+        metrics::counter!("dotdo_requests_replayed_total").increment(1);
+        return Ok(stored);
+    }
+    let (head, body) = run_handler(runtime, warm, request).await?.into_parts();
+    let body =
+        collect_body(runtime, body, STORED_RESPONSE_BYTES_MAX).await?.ok_or_else(too_large)?;
+    let answer = Answer { head, body };
+    if planted(Bug::KeyForgotten) {
+        return Ok(Response::from_parts(answer.head, answer.body.into()));
+    }
+    offload(runtime.executor.as_ref(), || {
+        keep_answer(&mut warm.context.database, keyed, Some(&answer), (now_ms, since_ms))
+    })?;
+    Ok(Response::from_parts(answer.head, answer.body.into()))
+}
+
+/// Runs the handler on a request that a server may send again. That it was done is stored when it
+/// has left something, and its answer too if that is small: what has left nothing may run again.
+async fn attempt(
+    runtime: &Runtime,
+    warm: &mut Warm,
+    request: Request,
+    keyed: &Keyed,
+) -> Result<Response> {
+    let now_ms = warm.context.now_ms();
+    let since_ms = now_ms.saturating_sub(millis(runtime.settings.idempotency_keep));
+    if let Some(mut stored) = offload(runtime.executor.as_ref(), || {
+        recall_answer(&mut warm.context.database, keyed, since_ms)
+    })? {
+        metrics::counter!("dotdo_requests_replayed_total").increment(1);
+        // The client has sent its request once.
+        stored.headers_mut().remove(IDEMPOTENCY_REPLAYED_HEADER);
+        return Ok(stored);
+    }
+    let (head, body) = run_handler(runtime, warm, request).await?.into_parts();
+    let called = warm.context.request.called.load(Ordering::Relaxed);
+    let has_left = called
+        || !offload(runtime.executor.as_ref(), || warm.context.database.prepare_commit())?
+            .is_empty();
+    if !has_left || planted(Bug::AttemptForgotten) {
+        return Ok(Response::from_parts(head, body));
+    }
+    let kept = body.peek().filter(|body| body.len() <= ATTEMPT_RESPONSE_BYTES_MAX).cloned();
+    let answer = kept.map(|kept| Answer { head: head.clone(), body: kept });
+    // It is dated so that it goes with those whose time is over when nobody can send it again any
+    // more.
+    let dated_ms = since_ms.saturating_add(millis(attempt_kept(runtime)));
+    offload(runtime.executor.as_ref(), || {
+        keep_answer(&mut warm.context.database, keyed, answer.as_ref(), (dated_ms, since_ms))
+    })?;
+    Ok(Response::from_parts(head, body))
+}
+
+/// For how long a server may send a request again: it waits for a turn and for a handler, at one
+/// owner and at the next.
+fn attempt_kept(runtime: &Runtime) -> Duration {
+    ATTEMPT_KEPT + 2 * (runtime.settings.turn_wait_max + runtime.settings.handler_time_max)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn too_large() -> Error {
+    let text = format!(
+        "expected a response of at most {STORED_RESPONSE_BYTES_MAX} bytes for a request with an Idempotency-Key, got a larger one; the request was rolled back"
+    );
+    Error::new(ErrorKind::Handler, text).with_code("IDEMPOTENCY_RESPONSE_TOO_LARGE")
+}

@@ -1,0 +1,106 @@
+//! What the courier has to do in an object's database. It takes its turn like a request, and its
+//! answer passes the gate like a response: so what it has read is durable.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::id::ObjectId;
+use crate::messages::outbox::{
+    Letter, Receivers, Settled, next_messages, next_receivers, note_outcomes,
+};
+use crate::object::{Body, Request, Response};
+use crate::sqlite::Database;
+
+/// Notes what became of messages and takes the next ones. It travels in a request's extensions, and
+/// never leaves this process.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Errand(Arc<Task>);
+
+/// What an [`Errand`] is about.
+#[derive(Debug, Default)]
+pub(crate) struct Task {
+    pub(crate) settled: Settled,
+    /// Whose messages are wanted, the first first.
+    pub(crate) ready: Vec<ObjectId>,
+    /// The messages of how many receivers are wanted.
+    pub(crate) receivers_max: usize,
+    /// The last message whose receiver is known, when more receivers are wanted.
+    pub(crate) look_after: Option<i64>,
+    /// Receivers that are known without it.
+    pub(crate) known: Arc<BTreeSet<ObjectId>>,
+}
+
+/// What an [`Errand`] has brought; in its response's extensions.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Mail {
+    /// Each receiver that was looked after, and its next messages, which may be none.
+    pub(crate) letters: Vec<(ObjectId, Vec<Letter>)>,
+    /// Receivers that were not known, in the order of their messages.
+    pub(crate) receivers: Receivers,
+}
+
+impl Task {
+    /// Finds out whether there is anything.
+    pub(crate) fn look() -> Self {
+        Self { look_after: Some(0), ..Self::default() }
+    }
+}
+
+impl Errand {
+    /// The request that does `task`.
+    pub(crate) fn request(task: Task) -> Request {
+        let mut request = Request::new(Body::empty());
+        request.extensions_mut().insert(Self(Arc::new(task)));
+        request
+    }
+
+    /// Does it, inside the open transaction.
+    pub(crate) fn run(&self, database: &mut Database) -> Result<Response> {
+        let mut response = Response::new(Body::empty());
+        response.extensions_mut().insert(Arc::new(self.0.run(database)?));
+        Ok(response)
+    }
+}
+
+impl Task {
+    pub(super) fn run(&self, database: &mut Database) -> Result<Mail> {
+        note_outcomes(database, &self.settled)?;
+        let mut mail = Mail::default();
+        if let Some(after) = self.look_after {
+            mail.receivers = next_receivers(database, after)?;
+            if mail.receivers.seen_to == after && after > 0 && self.known.is_empty() {
+                // What is left was passed over: the history has begun anew, or somebody has written
+                // into the table.
+                mail.receivers = next_receivers(database, 0)?;
+            }
+            mail.receivers.found.retain(|receiver| !self.known.contains(receiver));
+        }
+        let mut served = 0;
+        for receiver in self.ready.iter().chain(&mail.receivers.found) {
+            if served == self.receivers_max {
+                break;
+            }
+            let letters = next_messages(database, receiver)?;
+            served += usize::from(!letters.is_empty());
+            mail.letters.push((receiver.clone(), letters));
+        }
+        Ok(mail)
+    }
+}
+
+impl Mail {
+    /// What the answer to an errand has brought.
+    pub(crate) fn of(mut response: Response) -> Result<Self> {
+        let mail: Option<Arc<Self>> = response.extensions_mut().remove();
+        let mail = mail.ok_or_else(|| Error::internal("an errand came back without mail"))?;
+        Ok(Arc::try_unwrap(mail).unwrap_or_else(|shared| Self::clone(&shared)))
+    }
+
+    /// Whether there is no message that was not known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.letters.iter().all(|(_, letters)| letters.is_empty())
+            && self.receivers.found.is_empty()
+            && self.receivers.is_over
+    }
+}

@@ -1,0 +1,324 @@
+//! The courier: a task that delivers one object's messages, as long as there are any.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::task::JoinHandle;
+
+use crate::activation::{Activation, Runtime};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ObjectId;
+use crate::limits::{DELIVERY_PAUSE_MAX, DELIVERY_PAUSE_MIN, RECEIVERS_AT_ONCE};
+use crate::messages::errand::{Errand, Mail};
+use crate::messages::line::Line;
+use crate::messages::marker::Marking;
+use crate::messages::outbox::{Letter, Settled};
+use crate::object::{Host, Response};
+use crate::trace::{span, traced};
+
+/// A server that stops waits so long for deliveries that are under way; what has not come back by
+/// then is delivered again by another.
+const STOP_WAIT: Duration = Duration::from_secs(2);
+
+impl Activation {
+    /// Delivers the object's messages in the background.
+    pub(crate) fn wake_courier(self: &Arc<Self>) {
+        if self.outbox.courier.ask(&self.runtime.deliveries) {
+            let round = Round::new(self);
+            self.runtime.couriers.spawn(run(round));
+        }
+    }
+
+    /// Makes sure that a marker is on its way, for a request that sends messages; its `response`
+    /// will wait for it.
+    pub(crate) fn mark(self: &Arc<Self>, response: &mut Response) {
+        if self.outbox.marker.relies(&self.runtime) {
+            return;
+        }
+        let done = Marking::of(response);
+        let activation = self.clone();
+        tokio::spawn(async move {
+            activation.outbox.marker.keep(&activation.runtime, &activation.log.object).await;
+            done.send_replace(true);
+        });
+    }
+}
+
+/// What came of a delivery of several messages to one receiver, in order.
+#[derive(Default)]
+struct Outcome {
+    delivered: Vec<i64>,
+    /// The first one that was not delivered, how often it had been tried, and why.
+    failed: Option<(i64, i64, Error)>,
+}
+
+/// A courier's work.
+struct Round {
+    activation: Arc<Activation>,
+    under_way: FuturesUnordered<Delivering>,
+    line: Line,
+    /// What the outbox does not know yet.
+    settled: Settled,
+    /// How many errands have failed in a row.
+    failures: u32,
+}
+
+type Delivering = std::pin::Pin<
+    Box<dyn Future<Output = (ObjectId, Result<Outcome, tokio::task::JoinError>)> + Send>,
+>;
+
+/// What ended a wait.
+enum Woken {
+    Again,
+    Stopping,
+}
+
+/// What an errand has shown.
+enum Found {
+    Something,
+    /// Nothing, when the marker had been used so often.
+    Nothing(u64),
+}
+
+/// A courier at work. Should its task end before its work does, the next message sends another.
+struct AtWork(Option<Arc<Activation>>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        if let Some(activation) = self.0.take() {
+            activation.outbox.courier.is_lost();
+        }
+    }
+}
+
+async fn run(round: Round) {
+    let mut at_work = AtWork(Some(round.activation.clone()));
+    deliver_all(round).await;
+    at_work.0 = None;
+}
+
+async fn deliver_all(mut round: Round) {
+    let activation = round.activation.clone();
+    let courier = &activation.outbox.courier;
+    loop {
+        courier.looks(&activation.runtime.deliveries);
+        let goes_on = match round.errand(RECEIVERS_AT_ONCE).await {
+            Ok(Found::Something) => round.wait(None).await,
+            Ok(Found::Nothing(uses)) => match round.linger(uses).await {
+                Some(woken) => woken,
+                None if courier.ends() => return,
+                None => Woken::Again,
+            },
+            // Whoever has the object now has found its messages too.
+            Err(error) if is_elsewhere(&error) || activation.runtime.host.strong_count() == 0 => {
+                if courier.ends() {
+                    return;
+                }
+                Woken::Again
+            }
+            Err(error) => {
+                tracing::warn!(object = %activation.log.object, %error, "cannot read messages or mark them as delivered; retrying");
+                round.failures += 1;
+                round.wait(Some(pause(i64::from(round.failures)))).await
+            }
+        };
+        if matches!(goes_on, Woken::Stopping) {
+            round.finish().await;
+            return;
+        }
+    }
+}
+
+impl Round {
+    fn new(activation: &Arc<Activation>) -> Self {
+        Self {
+            activation: activation.clone(),
+            under_way: FuturesUnordered::new(),
+            line: Line::default(),
+            settled: Settled::default(),
+            failures: 0,
+        }
+    }
+
+    /// Tells the outbox what became of its messages, takes the next ones, and sends them on their
+    /// way.
+    async fn errand(&mut self, receivers_max: usize) -> Result<Found> {
+        let runtime = &self.activation.runtime;
+        // It ends with the engine, and not in the midst of an errand.
+        let _host = runtime.host.upgrade().ok_or_else(gone)?;
+        let uses = self.activation.outbox.marker.uses();
+        let now = runtime.clock.monotonic();
+        loop {
+            let task = self.line.task(now, self.settled.clone(), receivers_max);
+            let mail = Mail::of(self.activation.run(Errand::request(task)).await?)?;
+            metrics::counter!("dotdo_messages_delivered_total")
+                .increment(self.settled.delivered.len() as u64);
+            self.settled = Settled::default();
+            self.failures = 0;
+            let letters = self.line.take(mail);
+            self.send(letters);
+            if receivers_max == 0 || !self.line.goes_on() {
+                break;
+            }
+        }
+        if self.line.is_empty() {
+            return Ok(Found::Nothing(uses));
+        }
+        // As long as its marker is young, other servers leave the object alone.
+        self.activation
+            .outbox
+            .marker
+            .keep(&self.activation.runtime, &self.activation.log.object)
+            .await;
+        Ok(Found::Something)
+    }
+
+    /// Sends each receiver's letters on their way, in a task of their own: a courier that waits for
+    /// its object must not hold up another one.
+    fn send(&mut self, letters: Vec<(ObjectId, Vec<Letter>)>) {
+        for (receiver, letters) in letters {
+            let host = self.activation.runtime.host.clone();
+            let sender = self.activation.log.object.clone();
+            let delivery: JoinHandle<Outcome> = tokio::spawn(hand_over(host, sender, letters));
+            self.under_way.push(Box::pin(async move { (receiver, delivery.await) }));
+        }
+    }
+
+    /// Waits until there is something to do, at most for `most`.
+    async fn wait(&mut self, most: Option<Duration>) -> Woken {
+        if self.under_way.is_empty() {
+            self.activation.outbox.courier.rests();
+        }
+        let most = most.or(self.line.rest(self.activation.runtime.clock.monotonic()));
+        let activation = self.activation.clone();
+        let clock = activation.runtime.clock.clone();
+        let patience = async {
+            match most {
+                Some(most) => clock.sleep(most).await,
+                None => std::future::pending().await,
+            }
+        };
+        let came = tokio::select! {
+            biased;
+            () = stopping(&activation.runtime) => return Woken::Stopping,
+            Some(came) = self.under_way.next() => Some(came),
+            () = activation.outbox.courier.woken.notified() => None,
+            () = patience => None,
+        };
+        if let Some((receiver, outcome)) = came {
+            self.note(&receiver, outcome);
+            self.note_what_came();
+        }
+        Woken::Again
+    }
+
+    /// Notes every delivery that has come back, without waiting.
+    fn note_what_came(&mut self) {
+        while let Some(Some((receiver, outcome))) = self.under_way.next().now_or_never() {
+            self.note(&receiver, outcome);
+        }
+    }
+
+    /// Notes what came of the messages to `receiver`.
+    fn note(&mut self, receiver: &ObjectId, outcome: Result<Outcome, tokio::task::JoinError>) {
+        let outcome = outcome.unwrap_or_else(|error| {
+            tracing::error!(%receiver, %error, "the delivery of a message ended without an outcome");
+            Outcome::default()
+        });
+        let failed_without_a_name = outcome.failed.is_none() && outcome.delivered.is_empty();
+        self.settled.delivered.extend(outcome.delivered);
+        let mut attempts = i64::from(failed_without_a_name);
+        if let Some((number, before, error)) = outcome.failed {
+            let sender = &self.activation.log.object;
+            tracing::warn!(%sender, %receiver, number, attempts = before + 1, code = error.code(), %error, "cannot deliver a message; retrying");
+            metrics::counter!("dotdo_messages_failed_total", "code" => error.code()).increment(1);
+            self.settled.failed.push((number, format!("{}: {}", error.code(), error.message())));
+            attempts = before + 1;
+        }
+        if attempts > 0 {
+            self.line.failed(receiver, self.activation.runtime.clock.monotonic() + pause(attempts));
+        } else {
+            self.line.served(receiver);
+        }
+    }
+
+    /// Keeps the marker for a while after the last message, because another may follow; then
+    /// removes it. `None` when it is gone.
+    async fn linger(&mut self, uses: u64) -> Option<Woken> {
+        let stays = self.activation.outbox.marker.stays(&self.activation.runtime).await?;
+        self.activation.outbox.courier.rests();
+        let activation = self.activation.clone();
+        let runtime = &activation.runtime;
+        let woken = tokio::select! {
+            biased;
+            () = stopping(runtime) => Some(Woken::Stopping),
+            () = activation.outbox.courier.woken.notified() => return Some(Woken::Again),
+            () = runtime.clock.sleep(stays) => None,
+        };
+        activation.outbox.marker.remove(runtime, uses).await;
+        woken
+    }
+
+    /// The server stops: waits a little for what is under way, and tells the outbox.
+    async fn finish(&mut self) {
+        let clock = self.activation.runtime.clock.clone();
+        let mut patience = clock.sleep(STOP_WAIT);
+        while !self.under_way.is_empty() {
+            tokio::select! {
+                biased;
+                Some((receiver, outcome)) = self.under_way.next() => self.note(&receiver, outcome),
+                () = &mut patience => break,
+            }
+        }
+        if !(self.settled.delivered.is_empty() && self.settled.failed.is_empty())
+            && let Err(error) = self.errand(0).await
+        {
+            tracing::debug!(object = %self.activation.log.object, %error, "cannot mark a message as delivered; it is delivered again and accepted once");
+        }
+    }
+}
+
+/// Delivers letters to their one receiver, in order, up to the first that is not taken.
+async fn hand_over(host: Weak<dyn Host>, sender: ObjectId, letters: Vec<Letter>) -> Outcome {
+    let mut outcome = Outcome::default();
+    for letter in letters {
+        match hand_over_one(&host, &sender, &letter).await {
+            Ok(()) => outcome.delivered.push(letter.number),
+            Err(error) => {
+                outcome.failed = Some((letter.number, letter.attempts, error));
+                break;
+            }
+        }
+    }
+    outcome
+}
+
+async fn hand_over_one(host: &Weak<dyn Host>, sender: &ObjectId, letter: &Letter) -> Result<()> {
+    let host = host.upgrade().ok_or_else(gone)?;
+    let request = letter.request(sender)?;
+    // Whatever the answer is, the receiver has taken the message.
+    let span = span!("deliver", dotdo.class = letter.receiver.class());
+    traced(span, host.fetch(&letter.receiver, None, request)).await.map(drop)
+}
+
+/// The pause after the failure number `attempts`.
+fn pause(attempts: i64) -> Duration {
+    let doublings = u32::try_from(attempts.clamp(1, 16)).unwrap_or(16) - 1;
+    (DELIVERY_PAUSE_MIN * 2_u32.pow(doublings)).min(DELIVERY_PAUSE_MAX)
+}
+
+/// Waits until the server stops.
+async fn stopping(runtime: &Runtime) {
+    // It never has a permit to give, so this waits until it is closed.
+    drop(runtime.stopping.acquire().await);
+}
+
+fn is_elsewhere(error: &Error) -> bool {
+    error.code() == "OWNED_ELSEWHERE"
+}
+
+fn gone() -> Error {
+    Error::new(ErrorKind::Busy, "the server is stopping")
+}

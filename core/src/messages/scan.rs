@@ -1,0 +1,192 @@
+//! Finding objects whose messages nobody delivers: at the start, and every so often.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+
+use crate::activation::{Activations, Runtime, restart_on_panic};
+use crate::clock::{Clock, Instant};
+use crate::error::Result;
+use crate::lease::Claim;
+use crate::limits::{OUTBOX_LOOKS_AT_ONCE, OUTBOX_PAGE_PAUSE, STORE_PAGE_MAX};
+use crate::log::{Log, fetch, list_newest};
+use crate::messages::errand::{Errand, Mail, Task};
+use crate::messages::marker::MarkerFile;
+use crate::settings::Settings;
+use crate::store::{Entry, Key};
+
+/// Begins; ends when the engine is gone. On a platform that freezes its programs, a scan that is
+/// overdue runs when the next request thaws it.
+pub(crate) fn start_scanning(activations: Weak<Activations>, clock: Arc<dyn Clock>) {
+    tokio::spawn(restart_on_panic("scan of markers", clock.clone(), move || {
+        run(activations.clone(), clock.clone())
+    }));
+}
+
+async fn run(activations: Weak<Activations>, clock: Arc<dyn Clock>) {
+    let mut scan = Scan::default();
+    while let Some(activations) = activations.upgrade() {
+        let runtime = &activations.runtime;
+        if runtime.stopping.is_closed() {
+            return;
+        }
+        let pause = match scan.page(&activations).await {
+            Ok(()) => scan.pause(&runtime.settings),
+            Err(error) => {
+                tracing::debug!(%error, "cannot search for objects with messages; retrying later");
+                runtime.settings.outbox_scan
+            }
+        };
+        drop(activations);
+        clock.sleep(pause).await;
+    }
+}
+
+/// Looks after every marker that no living server relies on, the oldest first, a page of them at a
+/// time. The first rounds look after all whose object nobody owns: the server that died may have
+/// been this one's predecessor, a moment ago, and its lease is over in the second round.
+#[derive(Default)]
+struct Scan {
+    /// Where the next page begins.
+    after: Option<Key>,
+    /// How many times all markers have been seen.
+    rounds: u32,
+    /// The markers of this page, as they were read before.
+    known: BTreeMap<Key, Seen>,
+}
+
+/// How many rounds look after markers that somebody may rely on.
+const FIRST_ROUNDS: u32 = 2;
+
+/// A marker, and how old it certainly was when it was read.
+#[derive(Clone)]
+struct Seen {
+    file: MarkerFile,
+    age: Duration,
+    at: Instant,
+}
+
+impl Scan {
+    /// Looks after the markers of the next page.
+    async fn page(&mut self, activations: &Activations) -> Result<()> {
+        let runtime = activations.runtime.as_ref();
+        let entries = runtime
+            .bucket
+            .list(runtime.tenant.outbox(), self.after.as_ref(), STORE_PAGE_MAX)
+            .await?;
+        let last = entries
+            .last()
+            .filter(|_| entries.len() == STORE_PAGE_MAX)
+            .map(|entry| entry.key.clone());
+        let is_first = self.rounds < FIRST_ROUNDS;
+        let mut known = std::mem::take(&mut self.known);
+        let visits: Vec<_> = entries
+            .into_iter()
+            .map(|entry| visit(activations, known.remove(&entry.key), entry, is_first))
+            .collect();
+        let seen: Vec<Option<(Key, Seen)>> =
+            stream::iter(visits).buffer_unordered(OUTBOX_LOOKS_AT_ONCE).collect().await;
+        self.known.extend(seen.into_iter().flatten());
+        self.rounds = self.rounds.saturating_add(u32::from(last.is_none()));
+        self.after = last;
+        Ok(())
+    }
+
+    /// How long to wait before the next page.
+    fn pause(&self, settings: &Settings) -> Duration {
+        match (&self.after, self.rounds) {
+            (Some(_), _) => OUTBOX_PAGE_PAUSE.min(settings.outbox_scan),
+            // A predecessor's lease is over then.
+            (None, 1) => (settings.lease_duration * 3 / 2).min(settings.outbox_scan),
+            (None, _) => settings.outbox_scan,
+        }
+    }
+}
+
+async fn visit(
+    activations: &Activations,
+    seen: Option<Seen>,
+    entry: Entry,
+    is_first: bool,
+) -> Option<(Key, Seen)> {
+    let seen = match seen {
+        Some(seen) => seen,
+        None => read(activations, &entry).await?,
+    };
+    look_after(activations, &entry.key, &seen, is_first).await;
+    Some((entry.key, seen))
+}
+
+/// Reads a marker that was not known.
+async fn read(activations: &Activations, entry: &Entry) -> Option<Seen> {
+    let runtime = activations.runtime.as_ref();
+    let stored = runtime.bucket.get(&entry.key).await.ok()??;
+    let file = MarkerFile::decode(&stored.bytes)?;
+    let age_ms =
+        runtime.bucket.store_time_ms().map_or(0, |now_ms| now_ms.saturating_sub(entry.modified_ms));
+    let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
+        .saturating_sub(runtime.bucket.store_time_error());
+    Some(Seen { file, age, at: Instant::now(runtime.clock.as_ref()) })
+}
+
+/// Delivers what the object behind a marker has to deliver; removes the marker when that is nothing
+/// and nobody relies on it.
+async fn look_after(activations: &Activations, key: &Key, seen: &Seen, is_first: bool) {
+    let runtime = activations.runtime.as_ref();
+    let is_own = seen.file.instance == runtime.instance;
+    let age = seen.age + seen.at.elapsed_at_least(runtime.clock.as_ref());
+    let is_free = runtime.bucket.is_gone(seen.file.instance) || age >= seen.file.free_after();
+    // An own marker that has become old has lost its courier: another server had the object
+    // meanwhile.
+    let is_due = is_free || (is_first && !is_own);
+    if !is_due {
+        return;
+    }
+    match look(activations, &seen.file).await {
+        Ok(true) if is_free => {
+            // It stays when this fails, and costs another look.
+            let _ = runtime.bucket.delete(std::slice::from_ref(key)).await;
+        }
+        Ok(_) => {}
+        Err(error) => {
+            tracing::debug!(%key, %error, "cannot open an object with messages; retrying later")
+        }
+    }
+}
+
+/// Opens the object and delivers its messages; `true` when there are none. An object that another
+/// process owns is left to that one, and is not restored to find that out.
+async fn look(activations: &Activations, file: &MarkerFile) -> Result<bool> {
+    let Some(object) = file.object() else { return Ok(true) };
+    let runtime = activations.runtime.as_ref();
+    let is_here = activations.existing(&object).is_some_and(|activation| activation.is_resident());
+    if !is_here && is_owned_elsewhere(runtime, &runtime.log(&object)?).await? {
+        return Ok(false);
+    }
+    let activation = activations.get(&object)?;
+    let mail = Mail::of(activation.visit(Errand::request(Task::look())).await?)?;
+    if mail.is_empty() {
+        return Ok(true);
+    }
+    activation.wake_courier();
+    Ok(false)
+}
+
+/// Whether another process owns the object, by its newest record.
+async fn is_owned_elsewhere(runtime: &Runtime, log: &Log) -> Result<bool> {
+    let listing = list_newest(log, u64::MAX).await?;
+    if listing.head == 0 {
+        return Ok(false);
+    }
+    let observed = Instant::now(runtime.clock.as_ref());
+    let newest = fetch(log, listing.head, listing.head, None).await?;
+    let claim =
+        newest.first().map(|(record, _)| Claim::of(record, listing.head_modified_ms, observed));
+    Ok(claim.is_some_and(|mut claim| {
+        !claim
+            .remaining(runtime.instance, runtime.bucket.as_ref(), runtime.clock.as_ref())
+            .is_zero()
+    }))
+}
