@@ -1,8 +1,8 @@
-//! dotdo in a program of your own: objects as a [`tower::Service`] beside other routes, and a
+//! dotdo in your own program: objects as a [`tower::Service`] next to other routes, and a
 //! `tower::Service`, such as an axum router, inside an object.
 //!
-//! [`Serve::into_service`](crate::Serve::into_service) makes the first, [`answer`] is the second.
-//! docs/design/0022-service.md says why they are so.
+//! [`Serve::into_service`](crate::Serve::into_service) creates the first, [`answer`] is the second.
+//! docs/design/0022-service.md has the reasons.
 
 mod lent;
 mod mounted;

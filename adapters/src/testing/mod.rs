@@ -1,5 +1,5 @@
-//! Tests of your own classes, in process: the real engine on a real store in memory, with a clock
-//! that costs no time and crashes that cost no process.
+//! Runs tests of your classes in process: on the real engine and a store in memory, with a
+//! simulated clock and simulated crashes.
 //!
 //! ```
 //! use dotdo::testing::TestServer;
@@ -23,15 +23,14 @@
 //! # });
 //! ```
 //!
-//! A test is an `async fn` under `#[tokio::test]`, or a plain one that calls [`run`]. Time stands
-//! still, and jumps to the next moment at which something is due whenever everything waits for
-//! one: a lease of ten seconds and a retention of three days take no time, and a test does the
-//! same in every run. That includes `tokio::time` in your own code. What is not a matter of time
-//! (sockets, other processes) is not waited for: timeouts that are due come first.
+//! A test is an `async fn` with `#[tokio::test]`, or a plain function that calls [`run`]. The clock
+//! stands still, and jumps to the next time that a task waits for when all tasks wait. So a lease
+//! of ten seconds or a retention time of three days takes no real time, and tests are
+//! deterministic. `tokio::time` in your own code uses the same clock. The clock does not wait for
+//! sockets and other processes: timeouts are reached first.
 //!
-//! `docs/TESTING.md` is a guide. What is below the engine (clocks that a test moves by hand,
-//! buckets that fail, wait and record) is here too, for tests of programs that bring an engine of
-//! their own.
+//! `docs/TESTING.md` is a guide. For programs with their own engine, this module also has the parts
+//! below it: clocks that a test advances, and buckets that fail, wait and record.
 
 mod clock;
 mod process;

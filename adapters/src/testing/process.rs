@@ -78,7 +78,7 @@ async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
         biased;
         outcome = work => outcome,
         () = tokio::time::sleep(PATIENCE) => {
-            panic!("{what} does not come to its end within {} s of the clock", PATIENCE.as_secs())
+            panic!("expected {what} to end within {} s of the test clock", PATIENCE.as_secs())
         }
     }
 }
