@@ -82,7 +82,7 @@ impl TestRequest {
     /// Sends it; `None` when the server crashes before the answer comes.
     pub async fn try_send(self) -> Option<TestResponse> {
         let (method, path) = (self.request.method().clone(), self.request.uri().to_string());
-        let (head, body) = self.process.answer(self.request).await?.into_parts();
+        let (head, body) = Box::pin(self.process.answer(self.request)).await?.into_parts();
         let body = body.bytes().await.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"));
         let asked = format!("{method} {path}");
         Some(TestResponse { asked, status: head.status, headers: head.headers, body })
