@@ -53,6 +53,10 @@ chaos seconds='180':
 fuzz target:
     cargo fuzz run --dev --sanitizer none {{ target }}
 
+# Check the crates without optional features, and with each alone.
+features *names:
+    .ci/features {{ names }}
+
 # Check the dependencies for known vulnerabilities, and their licences.
 advisories:
     .ci/advisories

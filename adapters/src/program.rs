@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::cluster::peers::Plan;
+#[cfg(feature = "redis")]
 use crate::cluster::redis::{self, Redis};
 use crate::config::Config;
 use crate::edge::{Edge, Objects};
@@ -164,6 +165,7 @@ impl Program {
 }
 
 /// The directory of owners in Redis, if it is configured and the servers share a secret.
+#[cfg(feature = "redis")]
 fn directory(
     config: &Config,
     plan: &Plan,
@@ -182,6 +184,17 @@ fn directory(
     let Process { location, tenant, instance: me } = *process;
     let about = redis::About { url, secret, location, tenant, me };
     Ok(Some(Arc::new(Redis::new(&about, Arc::clone(clock))?)))
+}
+
+/// A program without a client for Redis has no such place.
+#[cfg(not(feature = "redis"))]
+fn directory(
+    _: &Config,
+    _: &Plan,
+    _: &str,
+    _: (&Tenant, Uuid, &Arc<dyn Clock>),
+) -> Result<Option<Arc<dyn Directory>>> {
+    Ok(None)
 }
 
 impl Objects for Engine {

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
+#[cfg(feature = "azure")]
 use std::sync::Arc;
 
 use dotdo_core::{App, Error, ErrorKind, Result};
@@ -14,9 +15,12 @@ use crate::edge::Reach;
 use crate::health::{Health, health};
 use crate::options::{DONE, FAILED, MISUSED, ServeOptions};
 use crate::platforms::Platform;
+#[cfg(feature = "azure")]
 use crate::platforms::azure::Invocations;
 use crate::platforms::azure::settings::Mode;
+#[cfg(feature = "lambda")]
 use crate::platforms::lambda;
+#[cfg(feature = "vercel")]
 use crate::platforms::vercel;
 use crate::program::{Found, Program};
 use crate::serve::{Ended, bind, serve};
@@ -176,6 +180,7 @@ fn exit_code(outcome: Result<Ended>) -> ExitCode {
         Ok(Ended::AtOnce) => FAILED,
         Err(error) => {
             complain(&error);
+            #[cfg(feature = "lambda")]
             lambda::report_failed_start(&error);
             if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Forbidden) {
                 MISUSED
@@ -203,7 +208,9 @@ async fn start(app: App, resolved: Resolved) -> Result<Ended> {
     let signals = Signals::new().map_err(no_signals)?;
     let found = Found { config, store, platform };
     match found.platform {
+        #[cfg(feature = "vercel")]
         Platform::Vercel => vercel::serve(app, found, signals).await,
+        #[cfg(feature = "lambda")]
         Platform::Lambda => lambda::serve(app, found).await,
         _ => serve_http(app, found, signals).await,
     }
@@ -230,10 +237,14 @@ async fn serve_http(app: App, mut found: Found, mut signals: Signals) -> Result<
     found.config.server.peers = plan.acceptor();
     let program = Program::start(app, &found, plan).await?;
     Ok(match found.config.functions {
+        // A program that was built without the payloads has refused to start with them.
+        #[cfg(not(feature = "azure"))]
+        Mode::Payload => return Err(Error::internal("payloads can't be read")),
         Mode::Http => {
             program.announce("listening", &address);
             serve(listener, program.edge, &found.config, &mut signals).await
         }
+        #[cfg(feature = "azure")]
         Mode::Payload => {
             program.announce("listening for invocations", &address);
             let front = Invocations::new(program.edge, found.config.edge.body_bytes_max);

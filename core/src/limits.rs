@@ -88,13 +88,16 @@ pub const HOPS_MAX: usize = 3;
 pub(crate) const RESTORE_CONCURRENCY: usize = 32;
 
 /// Timeout to connect to a store.
+#[cfg(feature = "network")]
 pub(crate) const STORE_CONNECT_MAX: Duration = Duration::from_secs(3);
 
 /// Timeout of a request to a store, besides the time for its bytes at
 /// [`STORE_BYTES_PER_SECOND_MIN`].
+#[cfg(any(feature = "network", test))]
 pub(crate) const STORE_ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// Minimum transfer rate to or from a store; a slower one counts as hanging.
+#[cfg(feature = "network")]
 pub(crate) const STORE_BYTES_PER_SECOND_MIN: u64 = 256 << 10;
 
 /// Maximum number of attempts of a read, a listing, a plain put or a delete. A create is always
@@ -102,6 +105,7 @@ pub(crate) const STORE_BYTES_PER_SECOND_MIN: u64 = 256 << 10;
 pub(crate) const STORE_TRIES: u32 = 3;
 
 /// Maximum time after the first attempt for a further one to start.
+#[cfg(any(feature = "network", test))]
 pub(crate) const STORE_RETRY_WITHIN: Duration = Duration::from_secs(5);
 
 /// The pause before the second attempt; it doubles, and up to as much again is added at random.

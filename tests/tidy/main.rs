@@ -7,6 +7,7 @@ mod absences;
 mod circles;
 mod deploy;
 mod facade;
+mod features;
 mod headers;
 mod licences;
 mod links;

@@ -6,6 +6,7 @@
 //! Must not know: the server, the engine.
 
 mod draft;
+mod features;
 mod platform_defaults;
 mod reference;
 mod resolve;

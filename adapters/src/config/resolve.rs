@@ -9,9 +9,10 @@ use super::setting::{EMPTY_LIST, Kind};
 use super::sources::Sources;
 use super::suggest::nearest;
 use super::table::TABLE;
-use super::{Resolved, platform_defaults, storage, trust};
+use super::{Resolved, features, platform_defaults, storage, trust};
 use crate::auth::{TOKEN_BYTES_MIN, are_tokens};
 use crate::cluster::peers::{SECRET_BYTES_MIN, are_secrets};
+#[cfg(feature = "redis")]
 use crate::cluster::redis;
 use crate::platforms::Platform;
 
@@ -66,6 +67,8 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
             "peer_secret: expected at least {SECRET_BYTES_MIN} bytes, got fewer (value not shown); to generate one, run `openssl rand -hex 32`"
         )));
     }
+    features::check(&draft.config, platform)?;
+    #[cfg(feature = "redis")]
     if draft.config.redis_url.as_ref().is_some_and(|url| !redis::is_address(url.reveal())) {
         return Err(wrong(format!(
             "redis_url: expected {}, got another value (not shown, it may contain a password)",

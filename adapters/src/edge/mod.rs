@@ -47,7 +47,7 @@ mod vary;
 
 use bytes::Bytes;
 use dotdo_core::{Error, Response, Router, Tenant};
-use http::{HeaderValue, request};
+use http::HeaderValue;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tracing::Instrument;
 
@@ -166,7 +166,8 @@ impl<O: Objects> Edge<O> {
     }
 
     /// Answers a request that does not reach its object.
-    pub(crate) fn refuse(&self, head: &request::Parts, error: Error) -> Response {
+    #[cfg(feature = "azure")]
+    pub(crate) fn refuse(&self, head: &http::request::Parts, error: Error) -> Response {
         self.finish(Err(error), self.context(head))
     }
 }

@@ -35,6 +35,10 @@ pub(crate) trait Objects: Send + Sync + 'static {
     fn ready(&self) -> impl Future<Output = Result<()>> + Send;
 
     /// Completes when the background work of answered requests is done.
+    #[cfg_attr(
+        not(any(feature = "lambda", feature = "vercel")),
+        expect(dead_code, reason = "only functions are frozen after a request")
+    )]
     fn settle(&self) -> impl Future<Output = ()> + Send;
 
     /// Finishes requests, writes snapshots and releases objects, within `deadline`.

@@ -7,6 +7,10 @@ mod logs;
 mod metrics;
 mod reference;
 mod table;
+#[cfg(feature = "otlp")]
+mod traces;
+#[cfg(not(feature = "otlp"))]
+#[path = "traces/absent.rs"]
 mod traces;
 
 pub(crate) use self::logs::{LogFormat, LogSettings, is_log_filter, start_logs};

@@ -45,6 +45,18 @@ pub enum StoreConfig {
     Azure(AzureConfig),
 }
 
+impl StoreConfig {
+    /// The cargo feature that brings the client of this store; `None` for those that need none.
+    pub fn feature(&self) -> Option<&'static str> {
+        match self {
+            Self::Memory | Self::Folder { .. } => None,
+            Self::S3(_) => Some("s3"),
+            Self::Gcs(_) => Some("gcs"),
+            Self::Azure(_) => Some("azure-blob"),
+        }
+    }
+}
+
 /// An S3 bucket, or a part of one.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct S3Config {

@@ -11,7 +11,9 @@ mod metrics;
 mod moment;
 mod open;
 mod probe;
+#[cfg(feature = "network")]
 mod remote;
+#[cfg(any(feature = "network", test))]
 mod retry;
 mod time;
 

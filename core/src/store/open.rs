@@ -9,10 +9,14 @@ use super::config::StoreConfig;
 use super::folder::Folder;
 use super::memory::Memory;
 use super::metrics::Metered;
-use super::remote::{Parts, Remote, azure, gcs, s3};
+#[cfg(feature = "network")]
+use super::remote;
+#[cfg(feature = "network")]
 use super::retry::Retrying;
 use super::time::StoreTime;
 use crate::clock::{Clock, Random};
+#[cfg(any(test, not(all(feature = "s3", feature = "gcs", feature = "azure-blob"))))]
+use crate::error::Error;
 use crate::error::Result;
 
 /// Opens the store that `config` names, for the server that calls itself `instance` in the log.
@@ -22,8 +26,12 @@ use crate::error::Result;
 ///
 /// # Errors
 ///
-/// `Invalid` when the configuration can't name a store, `Unavailable` when a folder can't be
-/// created or written.
+/// `Invalid` when the configuration can't name a store, or names one that the program was built
+/// without (a cargo feature), `Unavailable` when a folder can't be created or written.
+#[cfg_attr(
+    not(feature = "network"),
+    expect(unused_variables, reason = "only requests to a network are tried again")
+)]
 pub fn open(
     config: &StoreConfig,
     instance: Uuid,
@@ -31,17 +39,57 @@ pub fn open(
     random: Arc<dyn Random>,
 ) -> Result<Arc<dyn Bucket>> {
     let time = Arc::new(StoreTime::new(Arc::clone(&clock)));
-    let parts: Parts = match config {
-        StoreConfig::Memory => {
-            return Ok(Arc::new(Metered::new(Memory::new(Arc::clone(&clock)), clock)));
-        }
+    match config {
+        StoreConfig::Memory => Ok(Arc::new(Metered::new(Memory::new(Arc::clone(&clock)), clock))),
         StoreConfig::Folder { path } => {
-            return Ok(Arc::new(Metered::new(Folder::open(path, instance, time)?, clock)));
+            Ok(Arc::new(Metered::new(Folder::open(path, instance, time)?, clock)))
         }
-        StoreConfig::S3(config) => s3(config, time)?,
-        StoreConfig::Gcs(config) => gcs(config, time)?,
-        StoreConfig::Azure(config) => azure(config, time)?,
-    };
-    let bucket = Metered::new(Remote::new(parts, Arc::clone(&clock)), Arc::clone(&clock));
-    Ok(Arc::new(Retrying::new(bucket, clock, random)))
+        #[cfg(feature = "s3")]
+        StoreConfig::S3(config) => Ok(on_network(remote::s3(config, time)?, clock, random)),
+        #[cfg(feature = "gcs")]
+        StoreConfig::Gcs(config) => Ok(on_network(remote::gcs(config, time)?, clock, random)),
+        #[cfg(feature = "azure-blob")]
+        StoreConfig::Azure(config) => Ok(on_network(remote::azure(config, time)?, clock, random)),
+        #[cfg(not(all(feature = "s3", feature = "gcs", feature = "azure-blob")))]
+        other => Err(left_out(other)),
+    }
+}
+
+/// A bucket on the network: counted, and asked again where that is safe.
+#[cfg(feature = "network")]
+fn on_network(
+    parts: remote::Parts,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+) -> Arc<dyn Bucket> {
+    let remote = remote::Remote::new(parts, Arc::clone(&clock));
+    let bucket = Metered::new(remote, Arc::clone(&clock));
+    Arc::new(Retrying::new(bucket, clock, random))
+}
+
+/// The program has no client for this store.
+#[cfg(any(test, not(all(feature = "s3", feature = "gcs", feature = "azure-blob"))))]
+fn left_out(config: &StoreConfig) -> Error {
+    let feature = config.feature().unwrap_or_default();
+    Error::invalid(format!(
+        "this program was built without the feature `{feature}`, which its storage needs; add the feature to the dependency `dotdo` in Cargo.toml, or choose another storage"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::{AzureConfig, GcsConfig, S3Config};
+    use super::*;
+
+    #[test]
+    fn a_store_that_was_left_out_is_named_with_its_feature() {
+        for (config, feature) in [
+            (StoreConfig::S3(S3Config::default()), "`s3`"),
+            (StoreConfig::Gcs(GcsConfig::default()), "`gcs`"),
+            (StoreConfig::Azure(AzureConfig::default()), "`azure-blob`"),
+        ] {
+            let error = left_out(&config);
+            assert!(error.message().contains(feature), "{}", error.message());
+        }
+    }
 }

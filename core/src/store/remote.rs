@@ -3,9 +3,15 @@
 //! Promises: no call is retried at any layer; every call ends within a time that depends on its
 //! size. Must not know: the service, which `build` knows.
 
+#[cfg(feature = "azure-blob")]
+mod azure;
 mod build;
 mod errors;
+#[cfg(feature = "gcs")]
+mod gcs;
 mod http;
+#[cfg(feature = "s3")]
+mod s3;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -19,7 +25,13 @@ use object_store::path::Path;
 use object_store::{GetOptions, ObjectMeta, ObjectStore, PutMode};
 use uuid::Uuid;
 
-pub(super) use build::{Parts, azure, gcs, s3};
+#[cfg(feature = "azure-blob")]
+pub(super) use self::azure::azure;
+pub(super) use self::build::Parts;
+#[cfg(feature = "gcs")]
+pub(super) use self::gcs::gcs;
+#[cfg(feature = "s3")]
+pub(super) use self::s3::s3;
 
 use self::errors::{Asked, is_forbidden, is_missing};
 use self::http::Answer;

@@ -39,6 +39,7 @@ pub(crate) const PEER_HEADER: HeaderName = HeaderName::from_static("dotdo-peer")
 
 /// Maximum difference between the clocks of two servers. Beyond it, their announcements in Redis
 /// are ignored.
+#[cfg(feature = "redis")]
 pub(crate) const CLOCK_SKEW_MAX: Duration = Duration::from_secs(30);
 
 /// Timeout to open a connection to a peer, before authentication.

@@ -6,6 +6,7 @@
 
 mod context;
 mod exporter;
+mod sdk;
 mod settings;
 
 use std::sync::OnceLock;

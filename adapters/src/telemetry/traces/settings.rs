@@ -5,10 +5,6 @@ use std::time::Duration;
 
 use dotdo_core::{Error, Result, Secret};
 use http::{HeaderName, HeaderValue};
-use opentelemetry::KeyValue;
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::resource::TelemetryResourceDetector;
-use opentelemetry_sdk::trace::Sampler;
 use percent_encoding::percent_decode_str;
 
 /// Names of samplers, the default first.
@@ -79,7 +75,7 @@ impl TraceSettings {
     }
 
     /// The URL for traces; `None` if they are off.
-    pub(super) fn endpoint(&self) -> Option<String> {
+    pub(crate) fn endpoint(&self) -> Option<String> {
         let whole = self.traces_endpoint.clone();
         let endpoint = whole.or_else(|| {
             Some(format!("{}/v1/traces", self.endpoint.as_ref()?.trim_end_matches('/')))
@@ -103,34 +99,10 @@ impl TraceSettings {
             .map(|listed| listed.into_iter().collect())
             .ok_or_else(|| Error::invalid(text).with_code("BAD_CONFIG"))
     }
-
-    pub(super) fn resource(&self) -> Resource {
-        let listed = self.resource_attributes.as_deref().and_then(pairs).unwrap_or_default();
-        let given = listed.into_iter().map(|(name, value)| KeyValue::new(name, value));
-        Resource::builder_empty()
-            .with_detector(Box::new(TelemetryResourceDetector))
-            .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-            .with_attributes(given)
-            .with_service_name(self.service_name.clone().unwrap_or_default())
-            .build()
-    }
-
-    pub(super) fn sampler(&self) -> Sampler {
-        let share = self.sampler_arg.as_ref().and_then(|text| text.parse().ok()).unwrap_or(1.0);
-        let by_parent = |root: Sampler| Sampler::ParentBased(Box::new(root));
-        match SAMPLERS.get(self.sampler).copied().unwrap_or_default() {
-            "always_on" => Sampler::AlwaysOn,
-            "always_off" => Sampler::AlwaysOff,
-            "traceidratio" => Sampler::TraceIdRatioBased(share),
-            "parentbased_always_off" => by_parent(Sampler::AlwaysOff),
-            "parentbased_traceidratio" => by_parent(Sampler::TraceIdRatioBased(share)),
-            _ => by_parent(Sampler::AlwaysOn),
-        }
-    }
 }
 
 /// The pairs of a list like `name=value,name=value`, percent-decoded.
-fn pairs(text: &str) -> Option<Vec<(String, String)>> {
+pub(super) fn pairs(text: &str) -> Option<Vec<(String, String)>> {
     let decoded = |text: &str| percent_decode_str(text.trim()).decode_utf8().ok().map(String::from);
     let parts = text.split(',').filter(|part| !part.trim().is_empty());
     parts
