@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dotdo_core::{
-    Account, App, At, CheckpointMode, Clock, Components, Directory, Engine, Executor, Journey,
-    ObjectId, Ownership, Random, Received, Request, Response, Result, Router, StoreConfig, Tenant,
-    open,
+    Account, App, At, CheckpointMode, Clock, Components, Directory, Engine, Executor, ObjectId,
+    Ownership, Random, Received, Request, RequestContext, Response, Result, Router, StoreConfig,
+    Tenant, open,
 };
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -202,8 +202,13 @@ impl Objects for Engine {
         Engine::fetch(self, object, at, request).await
     }
 
-    async fn receive(&self, object: &ObjectId, journey: Journey, request: Request) -> Received {
-        Engine::receive(self, object, journey, request).await
+    async fn receive(
+        &self,
+        object: &ObjectId,
+        request_context: RequestContext,
+        request: Request,
+    ) -> Received {
+        Engine::receive(self, object, request_context, request).await
     }
 
     fn account(&self, object: &ObjectId) -> Option<Account> {

@@ -8,10 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::activation::{
-    Activations, Components, Runtime, Turn, fetch_as_of, shut_down, start_janitor,
+    Activations, Components, Runtime, Turn, fetch_as_of, shut_down, start_maintenance,
 };
 use crate::budget::{Account, Budget, Use};
-use crate::cluster::{Ear, Holding, Journey, Listener, News, Received, Way};
+use crate::cluster::{Announcement, Holding, Listen, Listener, Received, RequestContext, Routing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
 use crate::idempotency::prepare;
@@ -55,11 +55,11 @@ impl Engine {
             let activations = Arc::new(Activations::new(Arc::new(runtime)));
             Inner { activations, stopping: AtomicBool::new(false) }
         });
-        start_janitor(Arc::downgrade(&inner.activations), clock.clone());
+        start_maintenance(Arc::downgrade(&inner.activations), clock.clone());
         start_scanning(Arc::downgrade(&inner.activations), clock);
         if let Some(directory) = &inner.runtime().directory {
             let listener: Weak<Inner> = Arc::downgrade(&inner);
-            directory.listen(Ear::new(listener));
+            directory.listen(Listener::new(listener));
         }
         Ok(Self { inner })
     }
@@ -83,20 +83,26 @@ impl Engine {
 
     /// Answers a request that another server forwarded here because it believes that this one owns
     /// `object`.
-    pub async fn receive(&self, object: &ObjectId, journey: Journey, request: Request) -> Received {
+    pub async fn receive(
+        &self,
+        object: &ObjectId,
+        request_context: RequestContext,
+        request: Request,
+    ) -> Received {
         if self.is_stopping() {
             return Received::NotOwner;
         }
         let _account = request.extensions().get::<Account>().cloned();
-        let mut way = match Way::received(self.runtime(), object, journey, request).await {
-            Ok(way) => way,
-            Err(error) => return Received::Answered(Err(error)),
-        };
+        let mut routing =
+            match Routing::received(self.runtime(), object, request_context, request).await {
+                Ok(routing) => routing,
+                Err(error) => return Received::Answered(Err(error)),
+            };
         let answer = match self.activations().get(object) {
-            Ok(activation) => activation.serve(&mut way).await,
+            Ok(activation) => activation.serve(&mut routing).await,
             Err(error) => Err(error),
         };
-        if way.is_declined() { Received::NotOwner } else { Received::Answered(answer) }
+        if routing.is_declined() { Received::NotOwner } else { Received::Answered(answer) }
     }
 
     /// Whether another server should forward a request for `object`: this process owns the object,
@@ -190,9 +196,9 @@ impl Host for Inner {
         if let Some(at) = at {
             return fetch_as_of(self.runtime(), object, at, request).await;
         }
-        let mut way = Way::of(request);
+        let mut routing = Routing::of(request);
         let activation = self.activations.get(object)?;
-        activation.serve(&mut way).await.map_err(|error| way.honest(object, error))
+        activation.serve(&mut routing).await.map_err(|error| routing.report(object, error))
     }
 
     async fn durable(&self, object: &ObjectId) -> Result<()> {
@@ -212,7 +218,7 @@ impl Host for Inner {
 
     fn deliver(&self, sender: &ObjectId) {
         match self.activations.get(sender) {
-            Ok(activation) => activation.wake_courier(),
+            Ok(activation) => activation.wake_relay(),
             Err(error) => {
                 tracing::error!(object = %sender, %error, "cannot find an object that has just run")
             }
@@ -232,9 +238,9 @@ impl Host for Inner {
     }
 }
 
-impl Listener for Inner {
+impl Listen for Inner {
     /// Objects without an entry in memory get none.
-    fn hear(&self, object: &ObjectId, holding: &Holding, news: News) {
+    fn hear(&self, object: &ObjectId, holding: &Holding, news: Announcement) {
         if let Some(activation) = self.activations.existing(object) {
             activation.hear(holding, news);
         }

@@ -39,8 +39,8 @@ pub use budget::{Account, Budget, Charge, Use};
 pub use change::{Value, ValueRef};
 pub use clock::{Clock, Instant, Random};
 pub use cluster::{
-    Directory, Ear, Forward, Holding, Journey, News, NotTaken, Owner, Passed, PeerError, Peers,
-    Received,
+    Announcement, Directory, Forward, Forwarded, Holding, Listener, NotTaken, Owner, PeerError,
+    Peers, Received, RequestContext,
 };
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};

@@ -142,7 +142,7 @@ pub(crate) const BATCH_TIME_MAX: Duration = Duration::from_millis(20);
 pub(crate) const CATCH_UP_RECORDS_MAX: u64 = 256;
 
 /// Maximum number of concurrent requests with `X-DO-At`: each restores its own database.
-pub(crate) const PASTS_MAX: usize = 4;
+pub(crate) const TIME_TRAVELS_MAX: usize = 4;
 
 /// Maximum time that work waits for memory: long enough to evict idle objects, and short enough
 /// that clients still wait for the response.
@@ -157,7 +157,7 @@ pub(crate) const UNCHARGED_BYTES_MAX: u64 = 16 << 10;
 
 /// Memory of an object's entry while the object is not in memory, in bytes: its names, locks and
 /// commit state.
-pub(crate) const SLOT_BYTES: u64 = 2 << 10;
+pub(crate) const ACTIVATION_BYTES: u64 = 2 << 10;
 
 /// Memory of an object besides its database, in bytes: the connection, the index of its files, the
 /// user's value.

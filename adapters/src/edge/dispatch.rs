@@ -69,8 +69,8 @@ impl<O: Objects> Edge<O> {
         if let Some(client) = context.line.client {
             head.extensions.insert(ClientAddress(client));
         }
-        if let Some(journey) = self.forwarded.journey(&head.headers) {
-            head.extensions.insert(journey);
+        if let Some(request_context) = self.forwarded.request_context(&head.headers) {
+            head.extensions.insert(request_context);
         }
         self.objects.fetch(&target.object, target.at, Request::from_parts(head, body)).await
     }

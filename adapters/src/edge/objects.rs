@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use dotdo_core::{Account, At, Journey, ObjectId, Received, Request, Response, Result};
+use dotdo_core::{Account, At, ObjectId, Received, Request, RequestContext, Response, Result};
 
 /// Objects behind the edge: the engine, or a substitute in tests.
 pub(crate) trait Objects: Send + Sync + 'static {
@@ -19,7 +19,7 @@ pub(crate) trait Objects: Send + Sync + 'static {
     fn receive(
         &self,
         object: &ObjectId,
-        journey: Journey,
+        request_context: RequestContext,
         request: Request,
     ) -> impl Future<Output = Received> + Send;
 

@@ -67,7 +67,11 @@ impl<O: Objects> Edge<O> {
         Ok(
             match self
                 .objects
-                .receive(&arrival.object, arrival.journey.clone(), Request::from_parts(head, body))
+                .receive(
+                    &arrival.object,
+                    arrival.request_context.clone(),
+                    Request::from_parts(head, body),
+                )
                 .await
             {
                 Received::Answered(Ok(response)) => (Kind::Response, Ok(response)),

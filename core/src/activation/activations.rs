@@ -10,7 +10,7 @@ use crate::activation::state::{Activation, Lists};
 use crate::budget::Use;
 use crate::error::Result;
 use crate::id::ObjectId;
-use crate::limits::SLOT_BYTES;
+use crate::limits::ACTIVATION_BYTES;
 use crate::sync::Mutex;
 
 /// Independent parts of the map, so that threads rarely wait for each other. A power of two.
@@ -45,11 +45,11 @@ impl Activations {
         }
         self.runtime.app.check_class(object.class())?;
         let log = self.runtime.log(object)?;
-        let charge = self.runtime.budget.admit_at_once(Use::Objects, object, SLOT_BYTES)?;
+        let charge = self.runtime.budget.admit_at_once(Use::Objects, object, ACTIVATION_BYTES)?;
         let (runtime, lists) = (self.runtime.clone(), self.lists.clone());
         let activation = Arc::new(Activation::new(runtime, lists, log, charge));
         shard.insert(object.clone(), activation.clone());
-        activation.look_in(ROUND);
+        activation.check_after(ROUND);
         Ok(activation)
     }
 

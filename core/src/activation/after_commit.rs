@@ -13,7 +13,7 @@ use crate::sync::Mutex;
 
 /// One object's work that is to be done.
 #[derive(Default)]
-pub(crate) struct Afterwards(Mutex<Waiting>);
+pub(crate) struct AfterCommitQueue(Mutex<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
@@ -22,7 +22,7 @@ struct Waiting {
     at_work: bool,
 }
 
-impl Afterwards {
+impl AfterCommitQueue {
     /// Adds work; `true` when a task must be started for it.
     pub(crate) fn add(&self, work: Vec<AfterCommit>) -> bool {
         let mut waiting = self.lock();
@@ -44,10 +44,10 @@ impl Afterwards {
 }
 
 /// A task that does the work. Should it end early, the next piece that comes starts another.
-pub(crate) struct AtWork<'a>(Option<&'a Afterwards>);
+pub(crate) struct AtWork<'a>(Option<&'a AfterCommitQueue>);
 
 impl<'a> AtWork<'a> {
-    pub(crate) fn new(afterwards: &'a Afterwards) -> Self {
+    pub(crate) fn new(afterwards: &'a AfterCommitQueue) -> Self {
         Self(Some(afterwards))
     }
 

@@ -30,7 +30,7 @@ impl Activation {
     /// Tells the directory that this process holds the object for `lease` from now on, as the
     /// record `head` says. Zero: it does not.
     pub(crate) fn announce(&self, head: Head, lease: Duration) {
-        self.told.announce(&self.runtime, &self.log.object, head, lease);
+        self.announced.announce(&self.runtime, &self.log.object, head, lease);
     }
 
     /// Writes the hint in the background when `head` is the first record of a new owner.
@@ -45,16 +45,16 @@ impl Activation {
     }
 
     /// Does `work`, which handlers have left, in the background, after what was given before it.
-    pub(crate) fn run_afterwards(self: &Arc<Self>, work: Vec<AfterCommit>) {
-        if self.afterwards.add(work) {
+    pub(crate) fn run_after_commit(self: &Arc<Self>, work: Vec<AfterCommit>) {
+        if self.after_commit_queue.add(work) {
             let activation = self.clone();
             self.runtime.background.spawn(async move { activation.work_off().await });
         }
     }
 
     async fn work_off(&self) {
-        let mut at_work = AtWork::new(&self.afterwards);
-        while let Some(work) = self.afterwards.next() {
+        let mut at_work = AtWork::new(&self.after_commit_queue);
+        while let Some(work) = self.after_commit_queue.next() {
             let executor = self.runtime.executor.as_ref();
             if offload(executor, || catch_unwind(AssertUnwindSafe(work))).is_err() {
                 tracing::error!(object = %self.log.object, "work in `after_commit` panicked");

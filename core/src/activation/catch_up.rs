@@ -1,6 +1,6 @@
 //! Bringing an object's memory up to what others have written since, without a restore.
 
-use crate::activation::resident::{Residence, Stage, Warm};
+use crate::activation::resident::{Resident, Stage, TurnState};
 use crate::activation::restore::replay;
 use crate::activation::state::Activation;
 use crate::clock::Instant;
@@ -33,20 +33,20 @@ impl Activation {
     /// # Errors
     ///
     /// `Unavailable` when the store can't be asked. Then the memory is dropped.
-    pub(crate) async fn catch_up(&self, residence: &mut Residence) -> Result<Caught> {
-        let result = match self.follow(residence).await {
+    pub(crate) async fn catch_up(&self, held: &mut TurnState) -> Result<Caught> {
+        let result = match self.follow(held).await {
             // A record may have been deleted after it was listed, while this process was frozen. A
             // restore tells that from damage.
             Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Caught::Gone),
             result => result,
         };
         if !matches!(result, Ok(Caught::Current | Caught::Moved)) {
-            self.drop_memory(residence);
+            self.drop_memory(held);
         }
         result
     }
 
-    async fn follow(&self, residence: &mut Residence) -> Result<Caught> {
+    async fn follow(&self, held: &mut TurnState) -> Result<Caught> {
         let start = self.pipeline().head.sequence;
         let mut proof = self.pipeline().proof();
         for _ in 0..ONE_BY_ONE {
@@ -61,14 +61,14 @@ impl Activation {
                     });
                 }
                 Next::Gone => return Ok(Caught::Gone),
-                Next::Record(found) => self.apply_records(residence, &[*found])?,
+                Next::Record(found) => self.apply_records(held, &[*found])?,
             }
         }
-        self.follow_listing(residence).await
+        self.follow_listing(held).await
     }
 
     /// Goes on by the newest keys, when there is much to fetch.
-    async fn follow_listing(&self, residence: &mut Residence) -> Result<Caught> {
+    async fn follow_listing(&self, held: &mut TurnState) -> Result<Caught> {
         let head = self.pipeline().head;
         let proof = Proof::now(&self.log);
         let listing = list_newest(&self.log, head.sequence + 1).await?;
@@ -84,36 +84,41 @@ impl Activation {
                 .into_iter()
                 .map(|(record, hash)| Found { record, hash, modified_ms: listing.head_modified_ms })
                 .collect();
-            self.apply_records(residence, &found)?;
+            self.apply_records(held, &found)?;
         }
         self.pipeline().prove(proof);
         Ok(Caught::Moved)
     }
 
     /// Applies records of others. What the object's value had kept in its fields is no longer true.
-    fn apply_records(&self, residence: &mut Residence, found: &[Found]) -> Result<()> {
+    fn apply_records(&self, held: &mut TurnState, found: &[Found]) -> Result<()> {
         let Some(newest) = found.last() else { return Ok(()) };
         let observed = Instant::now(self.runtime.clock.as_ref());
-        let Residence { warm: Some(warm), .. } = residence else {
+        let TurnState { resident: Some(resident), .. } = held else {
             return Err(Error::internal("cannot catch up an object that is not in memory"));
         };
-        let warm: &mut Warm = warm;
-        warm.stage = Stage::Ahead;
+        let resident: &mut Resident = resident;
+        resident.stage = Stage::Ahead;
         offload(self.runtime.executor.as_ref(), || {
             let found = if planted(Bug::CatchUpSkips) { &found[1..] } else { found };
             found.iter().try_for_each(|found| {
-                replay(&self.log, &mut warm.context.database, &mut warm.tracker, &found.record)
+                replay(
+                    &self.log,
+                    &mut resident.context.database,
+                    &mut resident.tracker,
+                    &found.record,
+                )
             })
         })?;
         pass(Place::Following);
-        warm.value = self.runtime.app.make(self.log.object.class())?;
+        resident.value = self.runtime.app.make(self.log.object.class())?;
         let mut pipeline = self.pipeline();
         for Found { record, hash, .. } in found {
             let written = SinceSnapshot::record(&record.transactions);
             pipeline.follow(Head::of(record, *hash), written, record.snapshot, observed);
         }
-        warm.stage = Stage::Settled;
-        residence.claim = Some(Claim::of(&newest.record, newest.modified_ms, observed));
+        resident.stage = Stage::Consistent;
+        held.claim = Some(Claim::of(&newest.record, newest.modified_ms, observed));
         metrics::counter!("dotdo_records_followed_total").increment(found.len() as u64);
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 
-use crate::activation::resident::Warm;
+use crate::activation::resident::Resident;
 use crate::activation::runtime::Runtime;
 use crate::budget::{Account, Use};
 use crate::clock::Clock;
@@ -19,7 +19,7 @@ use crate::executor::offload;
 use crate::object::{AnyObject, Body, Context, Request, Response};
 use crate::trace::{span, traced};
 
-/// Runs the handler of `warm` on `request`, at most for the settings' time.
+/// Runs the handler of `resident` on `request`, at most for the settings' time.
 ///
 /// # Errors
 ///
@@ -27,18 +27,19 @@ use crate::trace::{span, traced};
 /// undoes what it did.
 pub(crate) async fn run_handler(
     runtime: &Runtime,
-    warm: &mut Warm,
+    resident: &mut Resident,
     request: Request,
 ) -> Result<Response> {
     let time_max = runtime.settings.handler_time_max;
     let begun = runtime.clock.monotonic();
     let deadline = begun + time_max;
-    warm.deadline_ms
+    resident
+        .deadline_ms
         .store(u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    let span = span!("handler", dotdo.class = warm.context.id().class());
+    let span = span!("handler", dotdo.class = resident.context.id().class());
     let result =
-        traced(span, drive(runtime, warm.value.as_mut(), &mut warm.context, request)).await;
-    warm.deadline_ms.store(u64::MAX, Ordering::Relaxed);
+        traced(span, drive(runtime, resident.value.as_mut(), &mut resident.context, request)).await;
+    resident.deadline_ms.store(u64::MAX, Ordering::Relaxed);
     let ended = runtime.clock.monotonic();
     metrics::histogram!("dotdo_handler_seconds").record(ended.saturating_sub(begun).as_secs_f64());
     if ended > deadline {

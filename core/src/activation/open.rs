@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::activation::catch_up::Caught;
 use crate::activation::handler::is_over;
 use crate::activation::leased::Quiet;
-use crate::activation::resident::{Residence, Stage, Warm};
+use crate::activation::resident::{Resident, Stage, TurnState};
 use crate::activation::restore::{Restored, restore};
 use crate::activation::runtime::Runtime;
 use crate::activation::state::Activation;
@@ -35,20 +35,20 @@ impl Activation {
     /// # Errors
     ///
     /// `Busy` when another server owns the object; what the restore fails with.
-    pub(crate) async fn ensure_warm(
+    pub(crate) async fn ensure_owned(
         self: &Arc<Self>,
-        residence: &mut Residence,
+        held: &mut TurnState,
         caller: Caller,
     ) -> Result<bool> {
         let mut waited_for = None;
         loop {
-            let fresh = self.ensure_current(residence, caller).await?;
-            let Some((claim, remaining)) = self.foreign_claim(residence) else {
+            let fresh = self.ensure_current(held, caller).await?;
+            let Some((claim, remaining)) = self.foreign_claim(held) else {
                 return Ok(fresh);
             };
-            if self.goes_elsewhere(caller, (claim, remaining)) {
+            if self.is_forwarded(caller, (claim, remaining)) {
                 let error = claim.busy(remaining);
-                self.drop_memory(residence);
+                self.drop_memory(held);
                 return Err(error);
             }
             wait_for_owner(&self.runtime, claim, remaining, &mut waited_for).await?;
@@ -61,12 +61,12 @@ impl Activation {
     /// # Errors
     ///
     /// What the restore fails with; `Busy` when another server owns the object and can be asked.
-    pub(crate) async fn ensure_present(
+    pub(crate) async fn ensure_resident(
         self: &Arc<Self>,
-        residence: &mut Residence,
+        held: &mut TurnState,
         caller: Caller,
     ) -> Result<bool> {
-        if self.sound(residence)?.is_some() {
+        if self.sound(held)?.is_some() {
             return Ok(false);
         }
         // What is on its way must be decided before the log is read: the state would lack it.
@@ -75,7 +75,7 @@ impl Activation {
         let newest = self.look_for_newest(caller).await?;
         let mut room = self.runtime.budget.count(Use::Objects, &self.log.object, 0);
         let restored = restore(&self.runtime, &self.log, asked, newest, &mut room).await?;
-        self.install(residence, (quiet, restored, room))?;
+        self.install(held, (quiet, restored, room))?;
         Ok(true)
     }
 
@@ -83,18 +83,18 @@ impl Activation {
     /// it, or that a record on its way will tell.
     async fn ensure_current(
         self: &Arc<Self>,
-        residence: &mut Residence,
+        held: &mut TurnState,
         caller: Caller,
     ) -> Result<bool> {
-        if self.ensure_present(residence, caller).await? {
+        if self.ensure_resident(held, caller).await? {
             return Ok(true);
         }
         if !self.pipeline().is_idle(self.runtime.clock.as_ref()) {
             return Ok(false);
         }
-        match self.catch_up(residence).await? {
+        match self.catch_up(held).await? {
             Caught::Current | Caught::Moved => Ok(true),
-            Caught::Gone => self.ensure_present(residence, caller).await,
+            Caught::Gone => self.ensure_resident(held, caller).await,
         }
     }
 
@@ -102,10 +102,10 @@ impl Activation {
     /// live.
     pub(crate) fn foreign_claim<'a>(
         &self,
-        residence: &'a mut Residence,
+        held: &'a mut TurnState,
     ) -> Option<(&'a Claim, Duration)> {
         let sequence = self.pipeline().head.sequence;
-        let claim = residence.claim.as_mut().filter(|claim| claim.sequence == sequence)?;
+        let claim = held.claim.as_mut().filter(|claim| claim.sequence == sequence)?;
         // Where the bucket is a folder, this may look at a lock of the file system.
         let remaining = offload(self.runtime.executor.as_ref(), || {
             claim.remaining(
@@ -143,7 +143,7 @@ impl Activation {
     /// Makes the restored state the object's memory.
     fn install(
         self: &Arc<Self>,
-        residence: &mut Residence,
+        held: &mut TurnState,
         (quiet, restored, room): (Quiet, Restored, Charge),
     ) -> Result<()> {
         let value = self.runtime.app.make(self.log.object.class())?;
@@ -153,19 +153,19 @@ impl Activation {
         database.set_interrupt(Some(Box::new(move || is_over(clock.as_ref(), &polled))));
         let state = (restored.head, restored.snapshot, restored.since_snapshot);
         let generation = self.pipeline().reset(quiet, state, restored.proof)?;
-        // A table that can't be read is the courier's to report.
+        // A table that can't be read is reported by the relay.
         if is_waiting(&mut database).unwrap_or(true) {
-            self.wake_courier();
+            self.wake_relay();
         }
         let context = Context::new(self.log.object.clone(), self.runtime.host.clone(), database);
         // A record that is still the newest has been watched since it was first seen.
-        let known = residence.claim.take().filter(|known| {
+        let known = held.claim.take().filter(|known| {
             Some(known.sequence) == restored.claim.as_ref().map(|claim| claim.sequence)
         });
-        residence.claim = known.or(restored.claim);
+        held.claim = known.or(restored.claim);
         let residency = self.enter_memory(room);
-        let stage = Stage::Settled;
-        let mut warm = Warm {
+        let stage = Stage::Consistent;
+        let mut resident = Resident {
             generation,
             value,
             context,
@@ -174,8 +174,8 @@ impl Activation {
             deadline_ms,
             residency,
         };
-        warm.weigh();
-        residence.warm = Some(Box::new(warm));
+        resident.weigh();
+        held.resident = Some(Box::new(resident));
         Ok(())
     }
 }

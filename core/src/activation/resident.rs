@@ -12,8 +12,8 @@ use crate::snapshot::{Plan, Tracker};
 
 /// The object's memory, if it is in memory.
 #[derive(Default)]
-pub(crate) struct Residence {
-    pub(crate) warm: Option<Box<Warm>>,
+pub(crate) struct TurnState {
+    pub(crate) resident: Option<Box<Resident>>,
     /// What the newest record claimed when this process last looked, and since when it has watched
     /// that record.
     pub(crate) claim: Option<Claim>,
@@ -28,7 +28,7 @@ pub(crate) struct Residence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// Nothing: they are the same.
-    Settled,
+    Consistent,
     /// An open transaction: to be rolled back.
     Running,
     /// Something may be committed in memory that the pipeline does not know: the memory is void.
@@ -36,7 +36,7 @@ pub(crate) enum Stage {
 }
 
 /// An object in memory.
-pub(crate) struct Warm {
+pub(crate) struct Resident {
     /// The pipeline's generation that this memory belongs to; when that has moved on, this is void.
     pub(crate) generation: u64,
     pub(crate) value: Box<dyn AnyObject>,
@@ -51,12 +51,12 @@ pub(crate) struct Warm {
 
 /// A plan of a snapshot that was not carried out, and the generation of the memory that it was made
 /// of.
-pub(crate) struct Returned {
+pub(crate) struct AbandonedPlan {
     pub(crate) plan: Plan,
     pub(crate) generation: u64,
 }
 
-impl Warm {
+impl Resident {
     /// Charges what the database holds now.
     pub(crate) fn weigh(&mut self) {
         self.residency.weighs(self.context.database.bytes());
@@ -71,7 +71,7 @@ impl Warm {
         self.context.database.rollback();
         self.context.request = RequestState::default();
         self.value = app.make(self.context.id().class())?;
-        self.stage = Stage::Settled;
+        self.stage = Stage::Consistent;
         Ok(())
     }
 
@@ -80,9 +80,9 @@ impl Warm {
         let is_current = self.generation == generation;
         match self.stage {
             Stage::Ahead if is_current && planted(Bug::MemoryAheadUsed) => None,
-            Stage::Settled if is_current && self.context.database.is_usable() => None,
-            Stage::Settled if is_current => Some("its database failed"),
-            Stage::Settled => Some("a record was lost"),
+            Stage::Consistent if is_current && self.context.database.is_usable() => None,
+            Stage::Consistent if is_current => Some("its database failed"),
+            Stage::Consistent => Some("a record was lost"),
             Stage::Running | Stage::Ahead => {
                 Some("a request ended after its commit in memory and before its record")
             }

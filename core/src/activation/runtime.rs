@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::id::{ObjectId, Tenant};
 use crate::limits::{
-    KEY_BYTES_MAX, KEY_SUFFIX_BYTES_MAX, PASTS_MAX, SLOW_SNAPSHOTS_MAX, SNAPSHOTS_MAX,
-    TEMPORARY_SHARE,
+    KEY_BYTES_MAX, KEY_SUFFIX_BYTES_MAX, SLOW_SNAPSHOTS_MAX, SNAPSHOTS_MAX, TEMPORARY_SHARE,
+    TIME_TRAVELS_MAX,
 };
 use crate::log::Log;
 use crate::object::{App, Host};
@@ -66,7 +66,7 @@ pub(crate) struct Runtime {
     /// they have. A semaphore without permits wakes those who wait in their order, a watch channel
     /// in any.
     pub(crate) stopping: Semaphore,
-    pub(crate) couriers: Tasks,
+    pub(crate) relays: Tasks,
     /// Couriers that have something to do at the moment; the others wait.
     pub(crate) deliveries: Tasks,
     /// Which objects wait for each other.
@@ -78,7 +78,7 @@ pub(crate) struct Runtime {
     /// How many more, that take long, may go on beside them.
     pub(crate) slow_checkpoints: Semaphore,
     /// How many requests to former states may be answered at the same time.
-    pub(crate) pasts: Semaphore,
+    pub(crate) time_travels: Semaphore,
     /// One snapshot at a time is compared with the records that it covers: that takes a database's
     /// memory.
     pub(crate) verifying: Semaphore,
@@ -108,13 +108,13 @@ impl Runtime {
             host,
             background: Tasks::default(),
             stopping: Semaphore::new(0),
-            couriers: Tasks::default(),
+            relays: Tasks::default(),
             deliveries: Tasks::default(),
             calls: Arc::default(),
             checkpoints: Semaphore::new(SNAPSHOTS_MAX),
             budget,
             slow_checkpoints: Semaphore::new(SLOW_SNAPSHOTS_MAX),
-            pasts: Semaphore::new(PASTS_MAX),
+            time_travels: Semaphore::new(TIME_TRAVELS_MAX),
             verifying: Semaphore::new(1),
         }
     }

@@ -7,7 +7,7 @@ use futures_util::future::OptionFuture;
 use crate::activation::answer::Answer;
 use crate::activation::leased::Turn;
 use crate::activation::state::Activation;
-use crate::cluster::{Undone, Way};
+use crate::cluster::{Routing, Undone};
 use crate::error::Result;
 use crate::lease::OWNED_ELSEWHERE;
 use crate::messages::marked;
@@ -17,24 +17,24 @@ use crate::settings::{CheckpointMode, Ownership};
 impl Activation {
     /// Runs a request on the object in this process, and nowhere else.
     pub(crate) async fn run(self: &Arc<Self>, request: Request) -> Result<Response> {
-        self.serve(&mut Way::that_stays(request)).await
+        self.serve(&mut Routing::local(request)).await
     }
 
     /// Runs a request on the object in this process, unless another one owns it: that is told at
     /// once.
     pub(crate) async fn visit(self: &Arc<Self>, request: Request) -> Result<Response> {
-        self.serve(&mut Way::that_visits(request)).await
+        self.serve(&mut Routing::visiting(request)).await
     }
 
     /// Answers a request here or by the object's owner, whichever that is when it comes to it.
-    pub(crate) async fn serve(self: &Arc<Self>, way: &mut Way) -> Result<Response> {
+    pub(crate) async fn serve(self: &Arc<Self>, routing: &mut Routing) -> Result<Response> {
         loop {
-            if let Some(answer) = way.elsewhere(self).await {
+            if let Some(answer) = routing.forward(self).await {
                 return answer;
             }
             let here = match self.runtime.settings.ownership {
-                Ownership::Leased => self.serve_leased(way).await,
-                Ownership::PerRequest => self.serve_per_request(way).await,
+                Ownership::Leased => self.serve_leased(routing).await,
+                Ownership::PerRequest => self.serve_per_request(routing).await,
             };
             match here {
                 Ok(answer) => {
@@ -45,16 +45,19 @@ impl Activation {
                     answer.background.into_iter().for_each(|work| background.spawn(work));
                     return Ok(answer.response);
                 }
-                Err(Undone(error)) => way.again(self, error).await?,
+                Err(Undone(error)) => routing.retry(self, error).await?,
             }
         }
     }
 
     /// Answers a request under a lease: the handler commits in memory, and the response waits at
     /// the gate.
-    async fn serve_leased(self: &Arc<Self>, way: &mut Way) -> Result<Result<Answer>, Undone> {
-        let mut turn = Turn::take(self, way.caller()).await?;
-        let run = turn.run(way.begin(&self.runtime)).await?;
+    async fn serve_leased(
+        self: &Arc<Self>,
+        routing: &mut Routing,
+    ) -> Result<Result<Answer>, Undone> {
+        let mut turn = Turn::take(self, routing.caller()).await?;
+        let run = turn.run(routing.begin(&self.runtime)).await?;
         drop(turn);
         let _changes = run.charge;
         let snapshot = match run.written {
@@ -73,9 +76,12 @@ impl Activation {
 
     /// Answers a request without a lease: it is read whole, so that it can be run again, also by
     /// another server.
-    async fn serve_per_request(self: &Arc<Self>, way: &mut Way) -> Result<Result<Answer>, Undone> {
-        way.make_whole().await?;
-        match self.answer_per_request(way.begin(&self.runtime)).await {
+    async fn serve_per_request(
+        self: &Arc<Self>,
+        routing: &mut Routing,
+    ) -> Result<Result<Answer>, Undone> {
+        routing.buffer_body().await?;
+        match self.answer_per_request(routing.begin(&self.runtime)).await {
             Err(error) if error.code() == OWNED_ELSEWHERE => Err(Undone(error)),
             answer => Ok(answer),
         }

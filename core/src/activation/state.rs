@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::activation::after_commit::Afterwards;
+use crate::activation::after_commit::AfterCommitQueue;
 use crate::activation::leased::{Gate, Pipeline, Quiet};
 use crate::activation::maintenance::{Agenda, Due, NEVER, ROUND};
 use crate::activation::per_request::Queue;
-use crate::activation::resident::{Residence, Returned, Stage, Warm};
+use crate::activation::resident::{AbandonedPlan, Resident, Stage, TurnState};
 use crate::activation::residents::{Member, Residency, Residents};
 use crate::activation::runtime::Runtime;
 use crate::budget::Charge;
 use crate::clock::Instant;
-use crate::cluster::{LastWritten, Told, Whereabouts};
+use crate::cluster::{Announced, LastWritten, OwnerCache};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Head, Log};
 use crate::messages::Outbox;
@@ -32,7 +32,7 @@ pub(crate) struct Activation {
     number: u64,
     pub(crate) log: Log,
     /// Whoever holds this runs on the object; others wait in order.
-    pub(crate) turn: tokio::sync::Mutex<Residence>,
+    pub(crate) turn: tokio::sync::Mutex<TurnState>,
     /// One snapshot of an object is written at a time.
     pub(crate) checkpoint: tokio::sync::Mutex<()>,
     /// Requests that wait, when this process writes per request.
@@ -43,25 +43,25 @@ pub(crate) struct Activation {
     due_ms: AtomicU64,
     /// How many memories of the object are there: 1, or 0.
     residents: AtomicUsize,
-    /// The janitor has counted the object's lease as one that this process holds.
+    /// Maintenance has counted the object's lease as one that this process holds.
     pub(crate) lease_counted: AtomicBool,
     pub(crate) checkpoint_asked: AtomicBool,
     /// The memory has been made small since the last use.
     pub(crate) relaxed: AtomicBool,
     pub(crate) hint: LastWritten,
     /// What this process last told the directory of the object.
-    pub(crate) told: Told,
+    pub(crate) announced: Announced,
     /// The delivery of the object's messages.
     pub(crate) outbox: Outbox,
     /// Who owns the object, when that is another process.
-    pub(crate) whereabouts: Whereabouts,
+    pub(crate) owner_cache: OwnerCache,
     /// Woken when the committer ends, for whoever has the turn and waits for that.
-    calm: Notify,
+    committer_idle: Notify,
     /// Plans of snapshots whose tasks ended early: the next snapshot gives them back to the
     /// tracker.
-    pub(crate) returned: Mutex<Vec<Returned>>,
+    pub(crate) abandoned_plans: Mutex<Vec<AbandonedPlan>>,
     /// What handlers have left to be done after their records.
-    pub(crate) afterwards: Afterwards,
+    pub(crate) after_commit_queue: AfterCommitQueue,
     /// When the object's history was last swept, counting from when it came to this process.
     pub(crate) swept: Mutex<Instant>,
     /// What the activation itself takes.
@@ -100,12 +100,12 @@ impl Activation {
             checkpoint_asked: AtomicBool::new(false),
             relaxed: AtomicBool::new(false),
             hint: LastWritten::default(),
-            told: Told::default(),
+            announced: Announced::default(),
             outbox: Outbox::default(),
-            whereabouts: Whereabouts::default(),
-            calm: Notify::new(),
-            returned: Mutex::default(),
-            afterwards: Afterwards::default(),
+            owner_cache: OwnerCache::default(),
+            committer_idle: Notify::new(),
+            abandoned_plans: Mutex::default(),
+            after_commit_queue: AfterCommitQueue::default(),
             swept,
             _charge: charge,
         }
@@ -126,24 +126,24 @@ impl Activation {
             if let Some(quiet) = self.pipeline().quiet() {
                 return quiet;
             }
-            self.calm.notified().await;
+            self.committer_idle.notified().await;
         }
     }
 
     /// Says that the committer has ended.
     pub(crate) fn committer_ended(&self) {
-        self.calm.notify_one();
+        self.committer_idle.notify_one();
     }
 
     /// Notes that the object is in use.
     pub(crate) fn touch(self: &Arc<Self>) {
         self.used_ms.store(self.runtime.now_ms(), Ordering::Relaxed);
         self.relaxed.store(false, Ordering::Relaxed);
-        self.look_in(ROUND);
+        self.check_after(ROUND);
     }
 
-    /// Has the janitor look at it when `after` has passed, or earlier.
-    pub(crate) fn look_in(self: &Arc<Self>, after: Duration) {
+    /// Schedules maintenance for when `after` has passed, or earlier.
+    pub(crate) fn check_after(self: &Arc<Self>, after: Duration) {
         let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
         self.lists.agenda.put(self, self.runtime.now_ms().saturating_add(after_ms));
     }
@@ -164,11 +164,11 @@ impl Activation {
     /// because it counts from when it sees the record again.
     pub(crate) fn kept_for(&self) -> Option<Duration> {
         let clock = self.runtime.clock.as_ref();
-        if self.whereabouts.is_known(clock) {
+        if self.owner_cache.is_known(clock) {
             return Some(ROUND);
         }
-        let Ok(residence) = self.turn.try_lock() else { return Some(ROUND) };
-        let claim = residence.claim.as_ref()?;
+        let Ok(held) = self.turn.try_lock() else { return Some(ROUND) };
+        let claim = held.claim.as_ref()?;
         let left = claim.duration.saturating_sub(claim.observed.elapsed_at_least(clock));
         (!left.is_zero()).then_some(left)
     }
@@ -189,34 +189,36 @@ impl Activation {
     /// # Errors
     ///
     /// `Internal` when the object's value can't be made.
-    pub(crate) fn sound<'a>(&self, residence: &'a mut Residence) -> Result<Option<&'a mut Warm>> {
+    pub(crate) fn sound<'a>(&self, held: &'a mut TurnState) -> Result<Option<&'a mut Resident>> {
         let generation = self.pipeline().generation;
-        if let Some(warm) = residence.warm.as_mut().filter(|warm| warm.stage == Stage::Running) {
-            warm.recover(&self.runtime.app)?;
+        if let Some(resident) =
+            held.resident.as_mut().filter(|resident| resident.stage == Stage::Running)
+        {
+            resident.recover(&self.runtime.app)?;
         }
-        let fault = residence.warm.as_ref().and_then(|warm| warm.fault(generation));
+        let fault = held.resident.as_ref().and_then(|resident| resident.fault(generation));
         if let Some(reason) = fault {
             tracing::warn!(object = %self.log.object, reason, "dropping the object from memory; the log has all data");
-            self.drop_memory(residence);
+            self.drop_memory(held);
         }
-        Ok(residence.warm.as_deref_mut())
+        Ok(held.resident.as_deref_mut())
     }
 
     /// Lets go of the object's memory. What is on its way goes on; [`Pipeline::reset`] takes a new
     /// memory only when that is decided.
-    pub(crate) fn drop_memory(&self, residence: &mut Residence) {
-        residence.warm = None;
-        self.returned.lock().clear();
+    pub(crate) fn drop_memory(&self, held: &mut TurnState) {
+        held.resident = None;
+        self.abandoned_plans.lock().clear();
         self.relaxed.store(false, Ordering::Relaxed);
     }
 
     /// Lets go of the object's memory if the object does not exist: nobody has written it, and
     /// nothing is on its way. Asking for it leaves nothing behind.
-    pub(crate) fn drop_what_does_not_exist(&self, residence: &mut Residence) {
+    pub(crate) fn drop_what_does_not_exist(&self, held: &mut TurnState) {
         let pipeline = self.pipeline();
         if pipeline.head == Head::NONE && pipeline.is_quiet() {
             drop(pipeline);
-            self.drop_memory(residence);
+            self.drop_memory(held);
         }
     }
 }

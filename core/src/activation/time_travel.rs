@@ -43,7 +43,7 @@ pub(crate) async fn fetch_as_of(
     let clock = runtime.clock.clone();
     database.set_interrupt(Some(Box::new(move || clock.monotonic() > deadline)));
     let mut context = Context::new(object.clone(), runtime.host.clone(), database);
-    context.is_past = true;
+    context.is_as_of = true;
     context.request =
         RequestState { chain, now_ms: runtime.clock.wall_ms(), ..RequestState::default() };
     context.database.begin(Mode::ReadOnly)?;
@@ -61,7 +61,7 @@ pub(crate) async fn fetch_as_of(
 /// A place among the requests to former states that are answered at the same time.
 async fn place(runtime: &Runtime) -> Result<SemaphorePermit<'_>> {
     let (place, timer) = (
-        runtime.pasts.acquire().fuse(),
+        runtime.time_travels.acquire().fuse(),
         runtime.clock.sleep(runtime.settings.turn_wait_max).fuse(),
     );
     futures_util::pin_mut!(place, timer);

@@ -78,7 +78,7 @@ struct Inner {
     bytes_max: u64,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// Told when somebody waits, or more was used than there is.
+    /// Announced when somebody waits, or more was used than there is.
     short: Notify,
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::activation::Runtime;
 use crate::clock::{Clock, Instant};
-use crate::cluster::directory::{Holding, News};
+use crate::cluster::directory::{Announcement, Holding};
 use crate::cluster::peers::Owner;
 use crate::id::ObjectId;
 use crate::log::Head;
@@ -21,7 +21,7 @@ const REPEAT_AFTER: u32 = 3;
 
 /// What this process last told of an object.
 #[derive(Debug, Default)]
-pub(crate) struct Told(Mutex<Option<Last>>);
+pub(crate) struct Announced(Mutex<Option<Last>>);
 
 #[derive(Debug)]
 struct Last {
@@ -29,7 +29,7 @@ struct Last {
     at: Instant,
 }
 
-impl Told {
+impl Announced {
     /// Tells the directory what the record `head` of `object`, of this process, means: it holds the
     /// object for `lease` from now on. Zero: it does not.
     pub(crate) fn announce(
@@ -50,21 +50,21 @@ impl Told {
     }
 
     /// What is worth telling, and that it was told.
-    fn note(&self, head: Head, lease: Duration, clock: &dyn Clock) -> Option<News> {
+    fn note(&self, head: Head, lease: Duration, clock: &dyn Clock) -> Option<Announcement> {
         let mut told = self.0.lock();
         let news = match told.as_ref() {
             None if lease.is_zero() => return None,
             Some(_) if lease.is_zero() => {
                 *told = None;
-                return Some(News::Released);
+                return Some(Announcement::Released);
             }
             Some(last) if last.epoch == head.epoch => {
                 if last.at.elapsed_at_least(clock) < lease / REPEAT_AFTER {
                     return None;
                 }
-                News::Kept
+                Announcement::Kept
             }
-            None | Some(_) => News::Taken,
+            None | Some(_) => Announcement::Taken,
         };
         *told = Some(Last { epoch: head.epoch, at: Instant::now(clock) });
         Some(news)

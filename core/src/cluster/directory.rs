@@ -25,9 +25,9 @@ pub struct Holding {
     pub remaining: Duration,
 }
 
-/// What has become of a holding.
+/// What has become of a holding, as its process announces it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum News {
+pub enum Announcement {
     /// The object has a new owner.
     Taken,
     /// The owner goes on.
@@ -39,40 +39,43 @@ pub enum News {
 /// A place where owners are found.
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
-    /// Begins to pass on to `ear` what other processes tell. Called once, inside a tokio runtime,
+    /// Begins to pass on to `listener` what other processes announce. Called once, inside a tokio runtime,
     /// when the engine has started.
-    fn listen(&self, ear: Ear);
+    fn listen(&self, listener: Listener);
 
     /// Who owns `object`. `None`: it does not know, or could not find out within a fraction of a
     /// second.
     async fn find(&self, object: &ObjectId) -> Option<Holding>;
 
     /// Tells the others what has become of a holding of this process. Never waits.
-    fn tell(&self, object: &ObjectId, holding: Holding, news: News);
+    fn tell(&self, object: &ObjectId, holding: Holding, announcement: Announcement);
 
     /// Waits until what was told has been passed on, for as long as that is worth waiting for.
     async fn settle(&self);
 }
 
 /// Who makes use of what other processes tell.
-pub(crate) trait Listener: Send + Sync {
+pub(crate) trait Listen: Send + Sync {
     /// Hears what another process tells of an object.
-    fn hear(&self, object: &ObjectId, holding: &Holding, news: News);
+    fn hear(&self, object: &ObjectId, holding: &Holding, announcement: Announcement);
 }
 
 /// Takes what other processes tell to an engine, which it does not keep alive.
 #[derive(Clone)]
-pub struct Ear {
-    listener: Weak<dyn Listener>,
+pub struct Listener {
+    listener: Weak<dyn Listen>,
 }
 
-impl Ear {
-    pub(crate) fn new(listener: Weak<dyn Listener>) -> Self {
+impl Listener {
+    pub(crate) fn new(listener: Weak<dyn Listen>) -> Self {
         Self { listener }
     }
 
     /// Hears what another process tells; `false` when there is nobody left to hear it.
-    pub fn hear(&self, object: &ObjectId, holding: &Holding, news: News) -> bool {
-        self.listener.upgrade().map(|listener| listener.hear(object, holding, news)).is_some()
+    pub fn hear(&self, object: &ObjectId, holding: &Holding, announcement: Announcement) -> bool {
+        self.listener
+            .upgrade()
+            .map(|listener| listener.hear(object, holding, announcement))
+            .is_some()
     }
 }

@@ -14,7 +14,7 @@ use tracing::Instrument;
 use crate::activation::{Activation, Calling, Runtime};
 use crate::clock::Instant;
 use crate::cluster::owner_cache::Known;
-use crate::cluster::peers::{Forward, Journey, Owner, Passed, PeerError};
+use crate::cluster::peers::{Forward, Forwarded, Owner, PeerError, RequestContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 use crate::idempotency::{Keyed, prepare};
@@ -49,35 +49,36 @@ impl From<Error> for Undone {
 }
 
 /// One request on its way to whoever owns its object.
-pub(crate) struct Way {
+pub(crate) struct Routing {
     /// `None` while it is under way and can't be given to another.
     request: Option<Request>,
-    journey: Journey,
+    request_context: RequestContext,
     caller: Caller,
     /// How often it came to nothing here because another process owns the object, or has won it,
     /// and when that was so first.
-    turned_away: u32,
+    rejections: u32,
     since: Option<Instant>,
     /// The directory was asked for the owner.
-    has_asked: bool,
+    asked_directory: bool,
     /// The request goes back to the server that sent it.
     declined: bool,
     /// A server that had the request did not answer, and what it asked for may be done at any time.
-    doubted: bool,
+    maybe_executed: bool,
     /// The calls of objects elsewhere that wait for it.
     _calling: Option<Calling>,
 }
 
-impl Way {
+impl Routing {
     /// The way of a request that came from a client or an object.
     pub(crate) fn of(mut request: Request) -> Self {
-        let mut journey = request.extensions_mut().remove::<Journey>().unwrap_or_default();
+        let mut request_context =
+            request.extensions_mut().remove::<RequestContext>().unwrap_or_default();
         if let Some(chain) = request.extensions().get::<CallChain>() {
-            journey.chain = chain.objects.to_vec();
+            request_context.chain = chain.objects.to_vec();
         }
-        journey.delivery = request.extensions().get().cloned();
-        journey.identity = request.extensions().get().copied();
-        Self { journey, caller: Caller::Here, ..Self::that_stays(request) }
+        request_context.delivery = request.extensions().get().cloned();
+        request_context.identity = request.extensions().get().copied();
+        Self { request_context, caller: Caller::Here, ..Self::local(request) }
     }
 
     /// The way of a request that another server has sent here.
@@ -89,53 +90,54 @@ impl Way {
     pub(crate) async fn received(
         runtime: &Runtime,
         object: &ObjectId,
-        journey: Journey,
+        request_context: RequestContext,
         mut request: Request,
     ) -> Result<Self> {
-        let calling = runtime.calls.received(&journey.chain, object)?;
+        let calling = runtime.calls.received(&request_context.chain, object)?;
         let extensions = request.extensions_mut();
         extensions.insert(CallChain {
-            objects: journey.chain.as_slice().into(),
-            holder: journey.chain.last().cloned(),
+            objects: request_context.chain.as_slice().into(),
+            holder: request_context.chain.last().cloned(),
         });
-        if let Some(delivery) = &journey.delivery {
+        if let Some(delivery) = &request_context.delivery {
             extensions.insert(delivery.clone());
         }
-        if let Some(identity) = journey.identity {
+        if let Some(identity) = request_context.identity {
             extensions.insert(identity);
         }
-        if let Some(attempt) = journey.attempt.filter(|_| !planted(Bug::SafeMethodBelieved)) {
+        if let Some(attempt) = request_context.attempt.filter(|_| !planted(Bug::SafeMethodBelieved))
+        {
             extensions.insert(Keyed::attempt(attempt));
         }
         // A key that the client has given wins.
         Ok(Self {
-            journey,
+            request_context,
             caller: Caller::Peer,
             _calling: Some(calling),
-            ..Self::that_stays(prepare(runtime, object, request).await?)
+            ..Self::local(prepare(runtime, object, request).await?)
         })
     }
 
     /// The way of a request that must be answered here or not at all.
-    pub(crate) fn that_stays(request: Request) -> Self {
-        let (request, journey) = (Some(request), Journey::default());
-        let (turned_away, since, _calling) = (0, None, None);
+    pub(crate) fn local(request: Request) -> Self {
+        let (request, request_context) = (Some(request), RequestContext::default());
+        let (rejections, since, _calling) = (0, None, None);
         Self {
             request,
-            journey,
+            request_context,
             caller: Caller::Own,
-            turned_away,
+            rejections,
             since,
-            has_asked: false,
+            asked_directory: false,
             declined: false,
-            doubted: false,
+            maybe_executed: false,
             _calling,
         }
     }
 
     /// The way of a request that waits for no owner.
-    pub(crate) fn that_visits(request: Request) -> Self {
-        Self { caller: Caller::Peer, ..Self::that_stays(request) }
+    pub(crate) fn visiting(request: Request) -> Self {
+        Self { caller: Caller::Peer, ..Self::local(request) }
     }
 
     /// Who waits.
@@ -164,7 +166,7 @@ impl Way {
     /// # Errors
     ///
     /// Those of [`Body::bytes`](crate::Body::bytes).
-    pub(crate) async fn make_whole(&mut self) -> Result<()> {
+    pub(crate) async fn buffer_body(&mut self) -> Result<()> {
         if let Some(request) = self.request.take() {
             let (head, body) = request.into_parts();
             self.request = Some(Request::from_parts(head, body.bytes().await?.into()));
@@ -182,14 +184,14 @@ impl Way {
             || request.extensions().get::<Delivery>().is_some();
         if !named && request.method().is_safe() && request.body().peek().is_some() {
             let number = runtime.uuid();
-            self.journey.attempt = Some(number);
+            self.request_context.attempt = Some(number);
             request.extensions_mut().insert(Keyed::attempt(number));
         }
     }
 
     /// Passes the request on if another process is known to own the object. `None`: it is still to
     /// be answered.
-    pub(crate) async fn elsewhere(&mut self, activation: &Activation) -> Option<Result<Response>> {
+    pub(crate) async fn forward(&mut self, activation: &Activation) -> Option<Result<Response>> {
         let peers = activation.runtime.peers.as_ref().filter(|_| self.caller == Caller::Here)?;
         let known = self.owner(activation).await?;
         self.name(&activation.runtime);
@@ -198,7 +200,7 @@ impl Way {
         let forward = Forward {
             object: activation.log.object.clone(),
             request,
-            journey: self.journey.clone(),
+            request_context: self.request_context.clone(),
         };
         let begun = activation.runtime.clock.monotonic();
         let span = span!("forward", otel.kind = "client");
@@ -206,18 +208,18 @@ impl Way {
         metrics::histogram!("dotdo_forward_seconds")
             .record(activation.runtime.clock.monotonic().saturating_sub(begun).as_secs_f64());
         match sent {
-            Ok(Passed::Answered(answer)) => {
+            Ok(Forwarded::Answered(answer)) => {
                 count("answered");
-                activation.whereabouts.confirm(&known, activation.runtime.clock.as_ref());
+                activation.owner_cache.confirm(&known, activation.runtime.clock.as_ref());
                 Some(answer)
             }
-            Ok(Passed::Redirected(response)) => {
+            Ok(Forwarded::Redirected(response)) => {
                 count("redirected");
                 Some(Ok(response))
             }
             Err(error) => {
                 failed(&span, error.label());
-                self.not_answered(activation, &known, error, spare)
+                self.on_no_answer(activation, &known, error, spare)
             }
         }
     }
@@ -226,14 +228,14 @@ impl Way {
     /// directory.
     async fn owner(&mut self, activation: &Activation) -> Option<Known> {
         let known = || {
-            let known = activation.whereabouts.known(activation.runtime.clock.as_ref())?;
+            let known = activation.owner_cache.known(activation.runtime.clock.as_ref())?;
             let is_read = known.sequence.is_some();
             (is_read || activation.is_credible(known.owner.instance, known.epoch)).then_some(known)
         };
         if let Some(known) = known() {
             return Some(known);
         }
-        if !std::mem::replace(&mut self.has_asked, true) {
+        if !std::mem::replace(&mut self.asked_directory, true) {
             activation.ask_directory().await;
         }
         known()
@@ -241,17 +243,17 @@ impl Way {
 
     /// What follows when the owner gave no answer: the request goes on, or its client hears why it
     /// does not.
-    fn not_answered(
+    fn on_no_answer(
         &mut self,
         activation: &Activation,
         known: &Known,
         error: PeerError,
         spare: Option<Request>,
     ) -> Option<Result<Response>> {
-        activation.whereabouts.avoid(known);
+        activation.owner_cache.avoid(known);
         let (object, Owner { instance, address }) = (&activation.log.object, &known.owner);
         if !error.is_declined() {
-            activation.whereabouts.lose_reach();
+            activation.owner_cache.lose_reach();
         }
         let (left, failure) = match error {
             PeerError::NotTaken { request, cause, reason } => {
@@ -263,7 +265,7 @@ impl Way {
                 count("unknown");
                 tracing::warn!(%object, %instance, address, reason, "the owner of the object does not respond, and may have executed a forwarded request");
                 let left = spare.filter(is_repeatable);
-                self.doubted = left.is_some();
+                self.maybe_executed = left.is_some();
                 (left, unknown(object))
             }
         };
@@ -273,8 +275,8 @@ impl Way {
 
     /// What the client hears of `error`: that a request was done nowhere is not known of one that
     /// was repeated.
-    pub(crate) fn honest(&self, object: &ObjectId, error: Error) -> Error {
-        if !self.doubted || error.kind() == ErrorKind::Unknown {
+    pub(crate) fn report(&self, object: &ObjectId, error: Error) -> Error {
+        if !self.maybe_executed || error.kind() == ErrorKind::Unknown {
             return error;
         }
         let text = format!(
@@ -291,22 +293,22 @@ impl Way {
     /// # Errors
     ///
     /// The error itself otherwise.
-    pub(crate) async fn again(&mut self, activation: &Activation, error: Error) -> Result<()> {
+    pub(crate) async fn retry(&mut self, activation: &Activation, error: Error) -> Result<()> {
         let clock = activation.runtime.clock.as_ref();
         let elsewhere = error.code() == OWNED_ELSEWHERE;
         // Whoever took the slot has the object now, or had it for a moment.
         let lost = error.kind() == ErrorKind::Fenced;
         self.declined = (elsewhere || lost) && self.caller == Caller::Peer;
-        let goes_on = lost || (elsewhere && activation.whereabouts.is_within_reach(clock));
+        let goes_on = lost || (elsewhere && activation.owner_cache.is_within_reach(clock));
         let may = activation.runtime.peers.is_some()
             && self.caller == Caller::Here
             && self.request.is_some();
         if !goes_on || !may {
             return Err(error);
         }
-        self.turned_away += 1;
+        self.rejections += 1;
         let since = *self.since.get_or_insert_with(|| Instant::now(clock));
-        let Some(pauses) = self.turned_away.checked_sub(FORWARDS_AT_ONCE + 1) else {
+        let Some(pauses) = self.rejections.checked_sub(FORWARDS_AT_ONCE + 1) else {
             return Ok(());
         };
         if since.elapsed_at_least(clock) >= FORWARD_WITHIN {

@@ -14,12 +14,12 @@ mod owner_cache;
 mod ownership;
 mod peers;
 
-pub(crate) use announcements::Told;
-pub(crate) use directory::Listener;
-pub use directory::{Directory, Ear, Holding, News};
+pub(crate) use announcements::Announced;
+pub(crate) use directory::Listen;
+pub use directory::{Announcement, Directory, Holding, Listener};
 #[cfg(test)]
 pub(crate) use forwarding::tests as forwarding_tests;
-pub(crate) use forwarding::{Caller, Undone, Way};
+pub(crate) use forwarding::{Caller, Routing, Undone};
 pub(crate) use lock_file::{LastWritten, write_lock_file};
-pub(crate) use owner_cache::Whereabouts;
-pub use peers::{Forward, Journey, NotTaken, Owner, Passed, PeerError, Peers, Received};
+pub(crate) use owner_cache::OwnerCache;
+pub use peers::{Forward, Forwarded, NotTaken, Owner, PeerError, Peers, Received, RequestContext};

@@ -15,7 +15,7 @@ use crate::sync::Mutex;
 
 /// What is known of the process that owns an object, when that is another one.
 #[derive(Debug, Default)]
-pub(crate) struct Whereabouts(Mutex<Inner>);
+pub(crate) struct OwnerCache(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -30,14 +30,15 @@ pub(crate) struct Known {
     pub(crate) owner: Owner,
     /// The epoch that it owns the object in.
     pub(crate) epoch: u64,
-    /// Its newest record, as far as this process has read the log; `None` on hearsay.
+    /// Its newest record, as far as this process has read the log; `None` where it was only
+    /// announced.
     pub(crate) sequence: Option<u64>,
     since: Instant,
     plausible: Duration,
     lease: Duration,
 }
 
-impl Whereabouts {
+impl OwnerCache {
     /// The owner, while it is plausible.
     pub(crate) fn known(&self, clock: &dyn Clock) -> Option<Known> {
         self.inner().known.clone().filter(|known| known.is_plausible(clock))
@@ -50,7 +51,7 @@ impl Whereabouts {
         let mut inner = self.inner();
         if let Some(avoided) = inner.avoided.as_mut().filter(|avoided| avoided.owner == owner) {
             if avoided.epoch >= claim.epoch && avoided.plausible.is_zero() {
-                // It was out of reach when it was asked on hearsay, and this is the same news.
+                // It was out of reach when it was asked on an announcement, and this says the same.
                 avoided.sequence.get_or_insert(claim.sequence);
             }
             if avoided.sequence == Some(claim.sequence) {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::activation::{Activation, Newest, newest};
 use crate::clock::Instant;
-use crate::cluster::directory::{Holding, News};
+use crate::cluster::directory::{Announcement, Holding};
 use crate::cluster::forwarding::Caller;
 use crate::cluster::lock_file::read_lock_file;
 use crate::cluster::peers::Owner;
@@ -20,7 +20,7 @@ use crate::lease::Claim;
 impl Activation {
     /// Whether a caller need not wait for the claim's lease to end: its holder can be asked
     /// instead, or whoever sent the request here decides.
-    pub(crate) fn goes_elsewhere(
+    pub(crate) fn is_forwarded(
         &self,
         caller: Caller,
         (claim, remaining): (&Claim, Duration),
@@ -28,7 +28,7 @@ impl Activation {
         match caller {
             Caller::Here => {
                 self.runtime.peers.is_some()
-                    && self.whereabouts.learn(claim, remaining, self.runtime.clock.as_ref())
+                    && self.owner_cache.learn(claim, remaining, self.runtime.clock.as_ref())
             }
             Caller::Own => false,
             Caller::Peer => true,
@@ -61,8 +61,8 @@ impl Activation {
             self.runtime.clock.as_ref(),
         );
         if remaining.is_zero()
-            || self.whereabouts.is_avoided(&claim)
-            || !self.goes_elsewhere(caller, (&claim, remaining))
+            || self.owner_cache.is_avoided(&claim)
+            || !self.is_forwarded(caller, (&claim, remaining))
         {
             return Ok(Some(newest));
         }
@@ -76,21 +76,21 @@ impl Activation {
             return;
         }
         if let Some(holding) = directory.find(&self.log.object).await {
-            self.hear(&holding, News::Kept);
+            self.hear(&holding, Announcement::Kept);
         }
     }
 
     /// Hears what another process tells of an object. Whether it is believed is decided when it is
     /// needed.
-    pub(crate) fn hear(&self, holding: &Holding, news: News) {
+    pub(crate) fn hear(&self, holding: &Holding, news: Announcement) {
         let Owner { instance, address } = &holding.owner;
-        if news == News::Released {
-            self.whereabouts.forget(&holding.owner);
+        if news == Announcement::Released {
+            self.owner_cache.forget(&holding.owner);
         } else if *instance != self.runtime.instance
             && !address.is_empty()
             && !self.runtime.bucket.is_gone(*instance)
         {
-            self.whereabouts.hear(
+            self.owner_cache.hear(
                 holding,
                 self.runtime.settings.lease_duration,
                 self.runtime.clock.as_ref(),

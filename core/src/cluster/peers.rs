@@ -22,7 +22,7 @@ pub struct Owner {
 
 /// What goes with a request from server to server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Journey {
+pub struct RequestContext {
     /// The servers that have had the request and passed it on, the first first.
     pub visited: Vec<String>,
     /// The objects whose handlers wait for this request, outermost first.
@@ -44,12 +44,12 @@ pub struct Forward {
     /// The request, as the object's handler shall see it.
     pub request: Request,
     /// Where it has been, and for whom.
-    pub journey: Journey,
+    pub request_context: RequestContext,
 }
 
 /// The result of sending a request to the owner.
 #[derive(Debug)]
-pub enum Passed {
+pub enum Forwarded {
     /// The owner answered, with a response or an error.
     Answered(Result<Response>),
     /// This response makes the platform send the request to the owner.
@@ -132,7 +132,7 @@ pub trait Peers: Send + Sync + 'static {
     /// # Errors
     ///
     /// Whether the request may have been done; never the owner's own errors, which are its answer.
-    async fn send(&self, owner: &Owner, forward: Forward) -> Result<Passed, PeerError>;
+    async fn send(&self, owner: &Owner, forward: Forward) -> Result<Forwarded, PeerError>;
 }
 
 /// What became of a request that another server sent here.

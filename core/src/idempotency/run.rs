@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::activation::{Activation, Runtime, Warm, collect_body, run_handler};
+use crate::activation::{Activation, Resident, Runtime, collect_body, run_handler};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
 use crate::id::ObjectId;
@@ -16,7 +16,7 @@ use crate::idempotency::answers::{
     Answer, IDEMPOTENCY_REPLAYED_HEADER, Keyed, keep_answer, recall_answer,
 };
 use crate::limits::{ATTEMPT_KEPT, ATTEMPT_RESPONSE_BYTES_MAX, STORED_RESPONSE_BYTES_MAX};
-use crate::messages::{Delivery, Errand, take_message, taken_before};
+use crate::messages::{Delivery, OutboxRequest, take_message, taken_before};
 use crate::object::{Request, Response};
 use crate::planted::{Bug, planted};
 
@@ -56,29 +56,29 @@ pub(crate) async fn prepare(
 /// everything.
 pub(crate) async fn answer_once(
     activation: &Arc<Activation>,
-    warm: &mut Warm,
+    resident: &mut Resident,
     mut request: Request,
 ) -> Result<Response> {
     let runtime = activation.runtime.as_ref();
     // They are this object's: a handler that passes its request on must not pass them on.
     let extensions = request.extensions_mut();
-    let (errand, delivery, keyed) = (
-        extensions.remove::<Errand>(),
+    let (outbox_request, delivery, keyed) = (
+        extensions.remove::<OutboxRequest>(),
         extensions.remove::<Delivery>(),
         extensions.remove::<Keyed>(),
     );
-    let mut response = match (errand, delivery, keyed) {
-        (Some(errand), ..) => {
-            offload(runtime.executor.as_ref(), || errand.run(&mut warm.context.database))?
-        }
-        (None, Some(delivery), _) => take(runtime, warm, request, delivery).await?,
+    let mut response = match (outbox_request, delivery, keyed) {
+        (Some(outbox_request), ..) => offload(runtime.executor.as_ref(), || {
+            outbox_request.run(&mut resident.context.database)
+        })?,
+        (None, Some(delivery), _) => take(runtime, resident, request, delivery).await?,
         (None, None, Some(keyed)) if keyed.is_attempt() => {
-            attempt(runtime, warm, request, &keyed).await?
+            attempt(runtime, resident, request, &keyed).await?
         }
-        (None, None, Some(keyed)) => recall(runtime, warm, request, &keyed).await?,
-        (None, None, None) => run_handler(runtime, warm, request).await?,
+        (None, None, Some(keyed)) => recall(runtime, resident, request, &keyed).await?,
+        (None, None, None) => run_handler(runtime, resident, request).await?,
     };
-    if warm.context.request.sent {
+    if resident.context.request.sent {
         activation.mark(&mut response);
     }
     Ok(response)
@@ -87,35 +87,36 @@ pub(crate) async fn answer_once(
 /// Runs the handler on a message, unless it has taken it before.
 async fn take(
     runtime: &Runtime,
-    warm: &mut Warm,
+    resident: &mut Resident,
     request: Request,
     delivery: Delivery,
 ) -> Result<Response> {
-    if !offload(runtime.executor.as_ref(), || take_message(&mut warm.context.database, &delivery))?
-        && !planted(Bug::MessageTakenTwice)
+    if !offload(runtime.executor.as_ref(), || {
+        take_message(&mut resident.context.database, &delivery)
+    })? && !planted(Bug::MessageTakenTwice)
     {
         return Ok(taken_before());
     }
-    warm.context.request.sender = Some(delivery.sender);
-    run_handler(runtime, warm, request).await
+    resident.context.request.sender = Some(delivery.sender);
+    run_handler(runtime, resident, request).await
 }
 
 /// Runs the handler on a request with a key and stores its answer, unless there is one.
 async fn recall(
     runtime: &Runtime,
-    warm: &mut Warm,
+    resident: &mut Resident,
     request: Request,
     keyed: &Keyed,
 ) -> Result<Response> {
-    let now_ms = warm.context.now_ms();
+    let now_ms = resident.context.now_ms();
     let since_ms = now_ms.saturating_sub(millis(runtime.settings.idempotency_keep));
     if let Some(stored) = offload(runtime.executor.as_ref(), || {
-        recall_answer(&mut warm.context.database, keyed, since_ms)
+        recall_answer(&mut resident.context.database, keyed, since_ms)
     })? {
         metrics::counter!("dotdo_requests_replayed_total").increment(1);
         return Ok(stored);
     }
-    let (head, body) = run_handler(runtime, warm, request).await?.into_parts();
+    let (head, body) = run_handler(runtime, resident, request).await?.into_parts();
     let body =
         collect_body(runtime, body, STORED_RESPONSE_BYTES_MAX).await?.ok_or_else(too_large)?;
     let answer = Answer { head, body };
@@ -123,7 +124,7 @@ async fn recall(
         return Ok(Response::from_parts(answer.head, answer.body.into()));
     }
     offload(runtime.executor.as_ref(), || {
-        keep_answer(&mut warm.context.database, keyed, Some(&answer), (now_ms, since_ms))
+        keep_answer(&mut resident.context.database, keyed, Some(&answer), (now_ms, since_ms))
     })?;
     Ok(Response::from_parts(answer.head, answer.body.into()))
 }
@@ -132,24 +133,24 @@ async fn recall(
 /// has left something, and its answer too if that is small: what has left nothing may run again.
 async fn attempt(
     runtime: &Runtime,
-    warm: &mut Warm,
+    resident: &mut Resident,
     request: Request,
     keyed: &Keyed,
 ) -> Result<Response> {
-    let now_ms = warm.context.now_ms();
+    let now_ms = resident.context.now_ms();
     let since_ms = now_ms.saturating_sub(millis(runtime.settings.idempotency_keep));
     if let Some(mut stored) = offload(runtime.executor.as_ref(), || {
-        recall_answer(&mut warm.context.database, keyed, since_ms)
+        recall_answer(&mut resident.context.database, keyed, since_ms)
     })? {
         metrics::counter!("dotdo_requests_replayed_total").increment(1);
         // The client has sent its request once.
         stored.headers_mut().remove(IDEMPOTENCY_REPLAYED_HEADER);
         return Ok(stored);
     }
-    let (head, body) = run_handler(runtime, warm, request).await?.into_parts();
-    let called = warm.context.request.called.load(Ordering::Relaxed);
+    let (head, body) = run_handler(runtime, resident, request).await?.into_parts();
+    let called = resident.context.request.called.load(Ordering::Relaxed);
     let has_left = called
-        || !offload(runtime.executor.as_ref(), || warm.context.database.prepare_commit())?
+        || !offload(runtime.executor.as_ref(), || resident.context.database.prepare_commit())?
             .is_empty();
     if !has_left || planted(Bug::AttemptForgotten) {
         return Ok(Response::from_parts(head, body));
@@ -160,7 +161,7 @@ async fn attempt(
     // more.
     let dated_ms = since_ms.saturating_add(millis(attempt_kept(runtime)));
     offload(runtime.executor.as_ref(), || {
-        keep_answer(&mut warm.context.database, keyed, answer.as_ref(), (dated_ms, since_ms))
+        keep_answer(&mut resident.context.database, keyed, answer.as_ref(), (dated_ms, since_ms))
     })?;
     Ok(Response::from_parts(head, body))
 }

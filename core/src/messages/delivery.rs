@@ -1,11 +1,11 @@
 //! The delivery of one object's messages in this process.
 
 use crate::messages::marker::Marker;
-use crate::messages::state::Courier;
+use crate::messages::relay_state::RelayState;
 
 /// One object's delivery in this process.
 #[derive(Default)]
 pub(crate) struct Outbox {
-    pub(crate) courier: Courier,
+    pub(crate) relay: RelayState,
     pub(crate) marker: Marker,
 }

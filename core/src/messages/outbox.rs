@@ -53,7 +53,7 @@ pub struct Delivery {
 
 /// A message in the outbox.
 #[derive(Debug, Clone)]
-pub(crate) struct Letter {
+pub(crate) struct Message {
     pub(crate) number: i64,
     pub(crate) receiver: ObjectId,
     pub(crate) attempts: i64,
@@ -65,7 +65,7 @@ pub(crate) struct Letter {
 
 /// The outcome of deliveries.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Settled {
+pub(crate) struct DeliveryResults {
     /// Delivered messages.
     pub(crate) delivered: Vec<i64>,
     /// Messages to retry, with the error.
@@ -135,7 +135,7 @@ const LOOKED_AT_ONCE: usize = 256;
 
 /// The receivers of messages that were found so far.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Receivers {
+pub(crate) struct ReceiverPage {
     /// In the order of their first messages.
     pub(crate) found: Vec<ObjectId>,
     /// The last message that was looked at.
@@ -146,15 +146,15 @@ pub(crate) struct Receivers {
 
 /// The receivers of the next messages after number `seen_to`. Each message is looked at once: its
 /// number is higher than those of all before.
-pub(crate) fn next_receivers(database: &mut Database, seen_to: i64) -> Result<Receivers> {
+pub(crate) fn next_receivers(database: &mut Database, seen_to: i64) -> Result<ReceiverPage> {
     if !exists(database, OUTBOX)? {
-        return Ok(Receivers { found: Vec::new(), seen_to, is_over: true });
+        return Ok(ReceiverPage { found: Vec::new(), seen_to, is_over: true });
     }
     let query = "SELECT number, to_class, to_id FROM _dotdo_outbox WHERE number > ? ORDER BY number LIMIT ?";
     let rows: Vec<(i64, String, String)> =
         Sql::own(database).exec(query, (seen_to, LOOKED_AT_ONCE))?.rows()?;
     let mut receivers =
-        Receivers { found: Vec::new(), seen_to, is_over: rows.len() < LOOKED_AT_ONCE };
+        ReceiverPage { found: Vec::new(), seen_to, is_over: rows.len() < LOOKED_AT_ONCE };
     let mut seen = BTreeSet::new();
     for (number, class, id) in rows {
         let receiver = ObjectId::new(&class, &id)?;
@@ -167,19 +167,19 @@ pub(crate) fn next_receivers(database: &mut Database, seen_to: i64) -> Result<Re
 }
 
 /// The next messages to `receiver`, in order.
-pub(crate) fn next_messages(database: &mut Database, receiver: &ObjectId) -> Result<Vec<Letter>> {
-    let mut letters = Vec::new();
+pub(crate) fn next_messages(database: &mut Database, receiver: &ObjectId) -> Result<Vec<Message>> {
+    let mut messages = Vec::new();
     if exists(database, OUTBOX)? {
-        collect_for(database, receiver, &mut letters)?;
+        collect_for(database, receiver, &mut messages)?;
     }
-    Ok(letters)
+    Ok(messages)
 }
 
 /// The next messages to one receiver.
 fn collect_for(
     database: &mut Database,
     receiver: &ObjectId,
-    letters: &mut Vec<Letter>,
+    messages: &mut Vec<Message>,
 ) -> Result<()> {
     let query = "SELECT number, attempts, method, path, headers, body FROM _dotdo_outbox WHERE to_class = ? AND to_id = ?
         ORDER BY number LIMIT ?";
@@ -191,7 +191,7 @@ fn collect_for(
         let [number, attempts, method, path, headers, body]: [Value; 6] =
             row.try_into().map_err(|_| odd("it has too many columns"))?;
         let text = |value| String::from_utf8(bytes(value)?).map_err(|_| odd("a text is not UTF-8"));
-        let letter = Letter {
+        let message = Message {
             number: integer(&number)?,
             receiver: receiver.clone(),
             attempts: integer(&attempts)?,
@@ -200,8 +200,8 @@ fn collect_for(
             headers: bytes(headers)?,
             body: bytes(body)?,
         };
-        size += letter.body.len();
-        letters.push(letter);
+        size += message.body.len();
+        messages.push(message);
         if size > TAKEN_BYTES {
             break;
         }
@@ -210,14 +210,14 @@ fn collect_for(
 }
 
 /// Deletes delivered messages, and records failures.
-pub(crate) fn note_outcomes(database: &mut Database, settled: &Settled) -> Result<()> {
+pub(crate) fn note_outcomes(database: &mut Database, results: &DeliveryResults) -> Result<()> {
     if !exists(database, OUTBOX)? {
         return Ok(());
     }
-    for number in &settled.delivered {
+    for number in &results.delivered {
         Sql::own(database).exec("DELETE FROM _dotdo_outbox WHERE number = ?", (*number,))?;
     }
-    for (number, error) in &settled.failed {
+    for (number, error) in &results.failed {
         let error: String = error.chars().take(ERROR_CHARS_MAX).collect();
         Sql::own(database).exec(
             "UPDATE _dotdo_outbox SET attempts = attempts + 1, error = ? WHERE number = ?",
@@ -254,7 +254,7 @@ pub(crate) fn taken_before() -> Response {
     response
 }
 
-impl Letter {
+impl Message {
     /// The request that delivers this message from `sender`.
     pub(crate) fn request(&self, sender: &ObjectId) -> Result<Request> {
         let number = u64::try_from(self.number).map_err(|_| odd("a number is negative"))?;

@@ -1,4 +1,4 @@
-//! The courier: a task that delivers one object's messages, as long as there are any.
+//! The relay: a task that delivers one object's messages, as long as there are any.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -11,10 +11,10 @@ use crate::activation::{Activation, Runtime};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 use crate::limits::{DELIVERY_PAUSE_MAX, DELIVERY_PAUSE_MIN, RECEIVERS_AT_ONCE};
-use crate::messages::errand::{Errand, Mail};
-use crate::messages::line::Line;
 use crate::messages::marker::Marking;
-use crate::messages::outbox::{Letter, Settled};
+use crate::messages::outbox::{DeliveryResults, Message};
+use crate::messages::receivers::ReceiverQueue;
+use crate::messages::request::{OutboxReply, OutboxRequest};
 use crate::object::{Host, Response};
 use crate::trace::{span, traced};
 
@@ -24,10 +24,10 @@ const STOP_WAIT: Duration = Duration::from_secs(2);
 
 impl Activation {
     /// Delivers the object's messages in the background.
-    pub(crate) fn wake_courier(self: &Arc<Self>) {
-        if self.outbox.courier.ask(&self.runtime.deliveries) {
-            let round = Round::new(self);
-            self.runtime.couriers.spawn(run(round));
+    pub(crate) fn wake_relay(self: &Arc<Self>) {
+        if self.outbox.relay.ask(&self.runtime.deliveries) {
+            let relay = Relay::new(self);
+            self.runtime.relays.spawn(run(relay));
         }
     }
 
@@ -54,14 +54,14 @@ struct Outcome {
     failed: Option<(i64, i64, Error)>,
 }
 
-/// A courier's work.
-struct Round {
+/// A relay's work.
+struct Relay {
     activation: Arc<Activation>,
     under_way: FuturesUnordered<Delivering>,
-    line: Line,
+    line: ReceiverQueue,
     /// What the outbox does not know yet.
-    settled: Settled,
-    /// How many errands have failed in a row.
+    results: DeliveryResults,
+    /// How many requests to the outbox have failed in a row.
     failures: u32,
 }
 
@@ -75,38 +75,38 @@ enum Woken {
     Stopping,
 }
 
-/// What an errand has shown.
+/// What a request to the outbox has shown.
 enum Found {
     Something,
     /// Nothing, when the marker had been used so often.
     Nothing(u64),
 }
 
-/// A courier at work. Should its task end before its work does, the next message sends another.
+/// A relay at work. Should its task end before its work does, the next message starts another.
 struct AtWork(Option<Arc<Activation>>);
 
 impl Drop for AtWork {
     fn drop(&mut self) {
         if let Some(activation) = self.0.take() {
-            activation.outbox.courier.is_lost();
+            activation.outbox.relay.is_lost();
         }
     }
 }
 
-async fn run(round: Round) {
-    let mut at_work = AtWork(Some(round.activation.clone()));
-    deliver_all(round).await;
+async fn run(relay: Relay) {
+    let mut at_work = AtWork(Some(relay.activation.clone()));
+    deliver_all(relay).await;
     at_work.0 = None;
 }
 
-async fn deliver_all(mut round: Round) {
-    let activation = round.activation.clone();
-    let courier = &activation.outbox.courier;
+async fn deliver_all(mut relay: Relay) {
+    let activation = relay.activation.clone();
+    let courier = &activation.outbox.relay;
     loop {
         courier.looks(&activation.runtime.deliveries);
-        let goes_on = match round.errand(RECEIVERS_AT_ONCE).await {
-            Ok(Found::Something) => round.wait(None).await,
-            Ok(Found::Nothing(uses)) => match round.linger(uses).await {
+        let goes_on = match relay.ask_outbox(RECEIVERS_AT_ONCE).await {
+            Ok(Found::Something) => relay.wait(None).await,
+            Ok(Found::Nothing(uses)) => match relay.linger(uses).await {
                 Some(woken) => woken,
                 None if courier.ends() => return,
                 None => Woken::Again,
@@ -120,45 +120,45 @@ async fn deliver_all(mut round: Round) {
             }
             Err(error) => {
                 tracing::warn!(object = %activation.log.object, %error, "cannot read messages or mark them as delivered; retrying");
-                round.failures += 1;
-                round.wait(Some(pause(i64::from(round.failures)))).await
+                relay.failures += 1;
+                relay.wait(Some(pause(i64::from(relay.failures)))).await
             }
         };
         if matches!(goes_on, Woken::Stopping) {
-            round.finish().await;
+            relay.finish().await;
             return;
         }
     }
 }
 
-impl Round {
+impl Relay {
     fn new(activation: &Arc<Activation>) -> Self {
         Self {
             activation: activation.clone(),
             under_way: FuturesUnordered::new(),
-            line: Line::default(),
-            settled: Settled::default(),
+            line: ReceiverQueue::default(),
+            results: DeliveryResults::default(),
             failures: 0,
         }
     }
 
     /// Tells the outbox what became of its messages, takes the next ones, and sends them on their
     /// way.
-    async fn errand(&mut self, receivers_max: usize) -> Result<Found> {
+    async fn ask_outbox(&mut self, receivers_max: usize) -> Result<Found> {
         let runtime = &self.activation.runtime;
-        // It ends with the engine, and not in the midst of an errand.
+        // It ends with the engine, and not in the midst of a request to the outbox.
         let _host = runtime.host.upgrade().ok_or_else(gone)?;
         let uses = self.activation.outbox.marker.uses();
         let now = runtime.clock.monotonic();
         loop {
-            let task = self.line.task(now, self.settled.clone(), receivers_max);
-            let mail = Mail::of(self.activation.run(Errand::request(task)).await?)?;
+            let task = self.line.task(now, self.results.clone(), receivers_max);
+            let reply = OutboxReply::of(self.activation.run(OutboxRequest::request(task)).await?)?;
             metrics::counter!("dotdo_messages_delivered_total")
-                .increment(self.settled.delivered.len() as u64);
-            self.settled = Settled::default();
+                .increment(self.results.delivered.len() as u64);
+            self.results = DeliveryResults::default();
             self.failures = 0;
-            let letters = self.line.take(mail);
-            self.send(letters);
+            let messages = self.line.take(reply);
+            self.send(messages);
             if receivers_max == 0 || !self.line.goes_on() {
                 break;
             }
@@ -175,13 +175,14 @@ impl Round {
         Ok(Found::Something)
     }
 
-    /// Sends each receiver's letters on their way, in a task of their own: a courier that waits for
+    /// Delivers each receiver's messages, in a task of their own: a relay that waits for
     /// its object must not hold up another one.
-    fn send(&mut self, letters: Vec<(ObjectId, Vec<Letter>)>) {
-        for (receiver, letters) in letters {
+    fn send(&mut self, messages: Vec<(ObjectId, Vec<Message>)>) {
+        for (receiver, messages) in messages {
             let host = self.activation.runtime.host.clone();
             let sender = self.activation.log.object.clone();
-            let delivery: JoinHandle<Outcome> = tokio::spawn(hand_over(host, sender, letters));
+            let delivery: JoinHandle<Outcome> =
+                tokio::spawn(deliver_messages(host, sender, messages));
             self.under_way.push(Box::pin(async move { (receiver, delivery.await) }));
         }
     }
@@ -189,7 +190,7 @@ impl Round {
     /// Waits until there is something to do, at most for `most`.
     async fn wait(&mut self, most: Option<Duration>) -> Woken {
         if self.under_way.is_empty() {
-            self.activation.outbox.courier.rests();
+            self.activation.outbox.relay.rests();
         }
         let most = most.or(self.line.rest(self.activation.runtime.clock.monotonic()));
         let activation = self.activation.clone();
@@ -204,18 +205,18 @@ impl Round {
             biased;
             () = stopping(&activation.runtime) => return Woken::Stopping,
             Some(came) = self.under_way.next() => Some(came),
-            () = activation.outbox.courier.woken.notified() => None,
+            () = activation.outbox.relay.woken.notified() => None,
             () = patience => None,
         };
         if let Some((receiver, outcome)) = came {
             self.note(&receiver, outcome);
-            self.note_what_came();
+            self.note_finished();
         }
         Woken::Again
     }
 
     /// Notes every delivery that has come back, without waiting.
-    fn note_what_came(&mut self) {
+    fn note_finished(&mut self) {
         while let Some(Some((receiver, outcome))) = self.under_way.next().now_or_never() {
             self.note(&receiver, outcome);
         }
@@ -228,13 +229,13 @@ impl Round {
             Outcome::default()
         });
         let failed_without_a_name = outcome.failed.is_none() && outcome.delivered.is_empty();
-        self.settled.delivered.extend(outcome.delivered);
+        self.results.delivered.extend(outcome.delivered);
         let mut attempts = i64::from(failed_without_a_name);
         if let Some((number, before, error)) = outcome.failed {
             let sender = &self.activation.log.object;
             tracing::warn!(%sender, %receiver, number, attempts = before + 1, code = error.code(), %error, "cannot deliver a message; retrying");
             metrics::counter!("dotdo_messages_failed_total", "code" => error.code()).increment(1);
-            self.settled.failed.push((number, format!("{}: {}", error.code(), error.message())));
+            self.results.failed.push((number, format!("{}: {}", error.code(), error.message())));
             attempts = before + 1;
         }
         if attempts > 0 {
@@ -248,13 +249,13 @@ impl Round {
     /// removes it. `None` when it is gone.
     async fn linger(&mut self, uses: u64) -> Option<Woken> {
         let stays = self.activation.outbox.marker.stays(&self.activation.runtime).await?;
-        self.activation.outbox.courier.rests();
+        self.activation.outbox.relay.rests();
         let activation = self.activation.clone();
         let runtime = &activation.runtime;
         let woken = tokio::select! {
             biased;
             () = stopping(runtime) => Some(Woken::Stopping),
-            () = activation.outbox.courier.woken.notified() => return Some(Woken::Again),
+            () = activation.outbox.relay.woken.notified() => return Some(Woken::Again),
             () = runtime.clock.sleep(stays) => None,
         };
         activation.outbox.marker.remove(runtime, uses).await;
@@ -272,22 +273,26 @@ impl Round {
                 () = &mut patience => break,
             }
         }
-        if !(self.settled.delivered.is_empty() && self.settled.failed.is_empty())
-            && let Err(error) = self.errand(0).await
+        if !(self.results.delivered.is_empty() && self.results.failed.is_empty())
+            && let Err(error) = self.ask_outbox(0).await
         {
             tracing::debug!(object = %self.activation.log.object, %error, "cannot mark a message as delivered; it is delivered again and accepted once");
         }
     }
 }
 
-/// Delivers letters to their one receiver, in order, up to the first that is not taken.
-async fn hand_over(host: Weak<dyn Host>, sender: ObjectId, letters: Vec<Letter>) -> Outcome {
+/// Delivers messages to their one receiver, in order, up to the first that is not taken.
+async fn deliver_messages(
+    host: Weak<dyn Host>,
+    sender: ObjectId,
+    messages: Vec<Message>,
+) -> Outcome {
     let mut outcome = Outcome::default();
-    for letter in letters {
-        match hand_over_one(&host, &sender, &letter).await {
-            Ok(()) => outcome.delivered.push(letter.number),
+    for message in messages {
+        match deliver_message(&host, &sender, &message).await {
+            Ok(()) => outcome.delivered.push(message.number),
             Err(error) => {
-                outcome.failed = Some((letter.number, letter.attempts, error));
+                outcome.failed = Some((message.number, message.attempts, error));
                 break;
             }
         }
@@ -295,12 +300,16 @@ async fn hand_over(host: Weak<dyn Host>, sender: ObjectId, letters: Vec<Letter>)
     outcome
 }
 
-async fn hand_over_one(host: &Weak<dyn Host>, sender: &ObjectId, letter: &Letter) -> Result<()> {
+async fn deliver_message(
+    host: &Weak<dyn Host>,
+    sender: &ObjectId,
+    message: &Message,
+) -> Result<()> {
     let host = host.upgrade().ok_or_else(gone)?;
-    let request = letter.request(sender)?;
+    let request = message.request(sender)?;
     // Whatever the answer is, the receiver has taken the message.
-    let span = span!("deliver", dotdo.class = letter.receiver.class());
-    traced(span, host.fetch(&letter.receiver, None, request)).await.map(drop)
+    let span = span!("deliver", dotdo.class = message.receiver.class());
+    traced(span, host.fetch(&message.receiver, None, request)).await.map(drop)
 }
 
 /// The pause after the failure number `attempts`.

@@ -12,8 +12,8 @@ use crate::error::Result;
 use crate::lease::Claim;
 use crate::limits::{OUTBOX_LOOKS_AT_ONCE, OUTBOX_PAGE_PAUSE, STORE_PAGE_MAX};
 use crate::log::{Log, fetch, list_newest};
-use crate::messages::errand::{Errand, Mail, Task};
 use crate::messages::marker::MarkerFile;
+use crate::messages::request::{OutboxReply, OutboxRequest, OutboxTask};
 use crate::settings::Settings;
 use crate::store::{Entry, Key};
 
@@ -138,7 +138,7 @@ async fn look_after(activations: &Activations, key: &Key, seen: &Seen, is_first:
     let is_own = seen.file.instance == runtime.instance;
     let age = seen.age + seen.at.elapsed_at_least(runtime.clock.as_ref());
     let is_free = runtime.bucket.is_gone(seen.file.instance) || age >= seen.file.free_after();
-    // An own marker that has become old has lost its courier: another server had the object
+    // An own marker that has become old has lost its relay: another server had the object
     // meanwhile.
     let is_due = is_free || (is_first && !is_own);
     if !is_due {
@@ -166,11 +166,12 @@ async fn look(activations: &Activations, file: &MarkerFile) -> Result<bool> {
         return Ok(false);
     }
     let activation = activations.get(&object)?;
-    let mail = Mail::of(activation.visit(Errand::request(Task::look())).await?)?;
-    if mail.is_empty() {
+    let reply =
+        OutboxReply::of(activation.visit(OutboxRequest::request(OutboxTask::look())).await?)?;
+    if reply.is_empty() {
         return Ok(true);
     }
-    activation.wake_courier();
+    activation.wake_relay();
     Ok(false)
 }
 

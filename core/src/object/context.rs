@@ -32,9 +32,9 @@ pub struct Context {
     pub(crate) database: Database,
     pub(crate) request: RequestState,
     /// The live claim of another process on this object.
-    pub(crate) elsewhere: Option<Claim>,
+    pub(crate) foreign_claim: Option<Claim>,
     /// Whether the database is an earlier state, for which there are no turns.
-    pub(crate) is_past: bool,
+    pub(crate) is_as_of: bool,
 }
 
 /// The part of a [`Context`] that is specific to a request.
@@ -81,8 +81,8 @@ impl Context {
             host,
             database,
             request: RequestState::default(),
-            elsewhere: None,
-            is_past: false,
+            foreign_claim: None,
+            is_as_of: false,
         }
     }
 
@@ -136,7 +136,7 @@ impl Context {
         let target = ObjectId::new(class, id)?;
         let CallChain { objects, holder } = &self.request.chain;
         let objects = objects.iter().chain([&self.object]).cloned().collect();
-        let holder = if self.is_past { holder.clone() } else { Some(self.object.clone()) };
+        let holder = if self.is_as_of { holder.clone() } else { Some(self.object.clone()) };
         Ok(RemoteObject {
             target,
             caller: self.object.clone(),
@@ -189,7 +189,7 @@ impl Context {
     /// `Busy` (code `OWNED_ELSEWHERE`) when another process holds it: `details` has `holder`,
     /// `address` and `until`. `Fenced` when another process was faster; errors of the store.
     pub async fn acquire_fencing_token(&mut self) -> Result<FencingToken> {
-        self.host()?.acquire_token(&self.object, self.elsewhere.as_ref()).await
+        self.host()?.acquire_token(&self.object, self.foreign_claim.as_ref()).await
     }
 
     /// Releases the object with this request's record, so that the next owner does not wait. Does

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::clock::Clock;
-use crate::cluster::{Directory, Ear, Holding, News, Owner};
+use crate::cluster::{Announcement, Directory, Holding, Listener, Owner};
 use crate::id::ObjectId;
 use crate::simulation::clock::SimClock;
 use crate::simulation::network::address;
@@ -20,7 +20,7 @@ const LIES: u64 = 100;
 pub(super) type Entry = (Holding, u64);
 
 /// Where a process hears what others tell; empty until the engine listens.
-pub(super) type Hearing = Arc<Mutex<Option<Ear>>>;
+pub(super) type Hearing = Arc<Mutex<Option<Listener>>>;
 
 /// One process's way to the directory.
 pub(super) struct SimDirectory {
@@ -32,8 +32,8 @@ pub(super) struct SimDirectory {
 
 #[async_trait]
 impl Directory for SimDirectory {
-    fn listen(&self, ear: Ear) {
-        *self.hearing.lock().unwrap_or_else(PoisonError::into_inner) = Some(ear);
+    fn listen(&self, listener: Listener) {
+        *self.hearing.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
     }
 
     async fn find(&self, object: &ObjectId) -> Option<Holding> {
@@ -46,8 +46,8 @@ impl Directory for SimDirectory {
         answer
     }
 
-    fn tell(&self, object: &ObjectId, holding: Holding, news: News) {
-        self.timeline.lock().told(self.process, object, holding, news);
+    fn tell(&self, object: &ObjectId, holding: Holding, announcement: Announcement) {
+        self.timeline.lock().told(self.process, object, holding, announcement);
     }
 
     async fn settle(&self) {}
@@ -77,11 +77,17 @@ impl State {
         Some(Holding { remaining: Duration::from_micros(left_us), ..holding.clone() })
     }
 
-    fn told(&mut self, by: Process, object: &ObjectId, holding: Holding, news: News) {
+    fn told(
+        &mut self,
+        by: Process,
+        object: &ObjectId,
+        holding: Holding,
+        announcement: Announcement,
+    ) {
         if self.chance.in_thousand(LIES) {
             return;
         }
-        if news == News::Released {
+        if announcement == Announcement::Released {
             self.directory.remove(object);
         } else {
             let until_us =
@@ -93,7 +99,10 @@ impl State {
             let after_us = self.chance.spread(MS..=10 * SECOND);
             self.schedule(
                 after_us,
-                Event::Deliver(process, Delivery::News(object.clone(), holding.clone(), news)),
+                Event::Deliver(
+                    process,
+                    Delivery::Announcement(object.clone(), holding.clone(), announcement),
+                ),
             );
         }
     }

@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 
 use crate::activation::Components;
 use crate::clock::Random;
-use crate::cluster::{Directory, Holding, News, Peers};
+use crate::cluster::{Announcement, Directory, Holding, Peers};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Inline;
@@ -235,10 +235,12 @@ impl Machine {
     }
 
     /// Hears what another server has told.
-    pub(super) fn hear(&self, object: &ObjectId, holding: &Holding, news: News) {
+    pub(super) fn hear(&self, object: &ObjectId, holding: &Holding, announcement: Announcement) {
         let Some(running) = &self.running else { return };
-        if let Some(ear) = running.hearing.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            ear.hear(object, holding, news);
+        if let Some(listener) =
+            running.hearing.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
+        {
+            listener.hear(object, holding, announcement);
         }
     }
 

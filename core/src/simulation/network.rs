@@ -11,7 +11,9 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
-use crate::cluster::{Forward, Journey, NotTaken, Owner, Passed, PeerError, Peers, Received};
+use crate::cluster::{
+    Forward, Forwarded, NotTaken, Owner, PeerError, Peers, Received, RequestContext,
+};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::id::ObjectId;
@@ -39,7 +41,7 @@ pub(super) struct Letter {
 enum Content {
     /// Would you take a request for this object?
     Offer(ObjectId),
-    Request(ObjectId, Journey, Box<http::Request<Bytes>>),
+    Request(ObjectId, RequestContext, Box<http::Request<Bytes>>),
 }
 
 /// What comes back.
@@ -91,9 +93,9 @@ impl SimPeers {
 
 #[async_trait]
 impl Peers for SimPeers {
-    async fn send(&self, owner: &Owner, forward: Forward) -> Result<Passed, PeerError> {
-        let Forward { object, request, mut journey } = forward;
-        journey.visited.push(self.process.uuid().to_string());
+    async fn send(&self, owner: &Owner, forward: Forward) -> Result<Forwarded, PeerError> {
+        let Forward { object, request, mut request_context } = forward;
+        request_context.visited.push(self.process.uuid().to_string());
         let (head, body) = request.into_parts();
         let not_taken = |request: Option<Request>, cause: NotTaken| PeerError::NotTaken {
             request: request.map(Box::new),
@@ -110,10 +112,12 @@ impl Peers for SimPeers {
         let mut parcel = http::Request::from_parts(head, body);
         // What is known of a request inside of a process does not travel.
         parcel.extensions_mut().clear();
-        match self.ask(owner, Content::Request(object, journey, Box::new(parcel)), ANSWER_MAX).await
+        match self
+            .ask(owner, Content::Request(object, request_context, Box::new(parcel)), ANSWER_MAX)
+            .await
         {
             Reply::Answered(answer) => {
-                Ok(Passed::Answered(answer.map(|answer| answer.map(Into::into))))
+                Ok(Forwarded::Answered(answer.map(|answer| answer.map(Into::into))))
             }
             Reply::Declined => Err(not_taken(None, NotTaken::Declined)),
             _ => Err(PeerError::Unknown { reason: "no answer came".to_owned() }),
@@ -140,7 +144,7 @@ impl Letter {
 
 impl Content {
     async fn answered(self, engine: &Engine) -> Reply {
-        let (object, journey, request) = match self {
+        let (object, request_context, request) = match self {
             Self::Offer(object) => {
                 return if engine.admits(&object).await {
                     Reply::Accepted
@@ -148,9 +152,9 @@ impl Content {
                     Reply::Declined
                 };
             }
-            Self::Request(object, journey, request) => (object, journey, request),
+            Self::Request(object, request_context, request) => (object, request_context, request),
         };
-        match engine.receive(&object, journey, request.map(Into::into)).await {
+        match engine.receive(&object, request_context, request.map(Into::into)).await {
             Received::NotOwner => Reply::Declined,
             Received::Answered(Err(error)) => Reply::Answered(Err(error)),
             Received::Answered(Ok(response)) => Reply::Answered(whole(response).await),

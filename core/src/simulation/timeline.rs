@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::cluster::{Holding, News};
+use crate::cluster::{Announcement, Holding};
 use crate::id::ObjectId;
 use crate::simulation::chance::Chance;
 use crate::simulation::directory::Entry;
@@ -54,7 +54,7 @@ pub(super) enum Delivery {
     /// What another server answers.
     Reply(oneshot::Sender<Reply>, Reply),
     /// What another server has told of an object.
-    News(ObjectId, Holding, News),
+    Announcement(ObjectId, Holding, Announcement),
 }
 
 /// An event in the queue.

@@ -79,7 +79,7 @@ impl Remote {
             STORE_ANSWER_MAX + Duration::from_secs(bytes as u64 / STORE_BYTES_PER_SECOND_MIN);
         let watched = http::watch(request);
         tokio::select! {
-            (result, answer) = watched => result.map_err(|error| Failure::Told(error, answer)),
+            (result, answer) = watched => result.map_err(|error| Failure::Announced(error, answer)),
             () = self.clock.sleep(time_max) => {
                 Err(Failure::Late(asked.unavailable(format!("no response within {} s", time_max.as_secs()))))
             }
@@ -112,7 +112,7 @@ impl Remote {
 
     fn error(&self, asked: Asked<'_>, failure: Failure) -> StoreError {
         match failure {
-            Failure::Told(error, answer) => {
+            Failure::Announced(error, answer) => {
                 errors::translate(asked, &error, answer.as_ref(), &self.parts.secrets)
             }
             Failure::Late(error) => error,
@@ -135,7 +135,7 @@ impl Remote {
 /// Why a request had no result.
 enum Failure {
     /// An error of the client, with the HTTP response if there was one.
-    Told(object_store::Error, Option<Answer>),
+    Announced(object_store::Error, Option<Answer>),
     /// No response in time.
     Late(StoreError),
 }
@@ -156,12 +156,12 @@ impl Bucket for Remote {
         let head =
             match self.once(asked, 0, self.store().get_opts(&path, GetOptions::default())).await {
                 Ok(head) => head,
-                Err(Failure::Told(error, answer)) if is_missing(&error, answer.as_ref()) => {
+                Err(Failure::Announced(error, answer)) if is_missing(&error, answer.as_ref()) => {
                     return Ok(None);
                 }
                 // S3 also reports missing keys as forbidden to callers that may not list the whole
                 // bucket. A listing below the prefix distinguishes the cases.
-                Err(Failure::Told(error, _))
+                Err(Failure::Announced(error, _))
                     if is_forbidden(&error) && !self.is_listed(asked, &path).await =>
                 {
                     return Ok(None);
@@ -232,7 +232,7 @@ impl Bucket for Remote {
             {
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(()),
-                Err(Failure::Told(error, answer)) if is_missing(&error, answer.as_ref()) => {}
+                Err(Failure::Announced(error, answer)) if is_missing(&error, answer.as_ref()) => {}
                 Err(failure) => return Err(self.error(asked, failure)),
             }
         }

@@ -3,8 +3,8 @@
 
 use async_trait::async_trait;
 use dotdo_core::{
-    Error, ErrorKind, Forward, HOPS_MAX, Journey, NotTaken, Owner, Passed, PeerError, Peers,
-    Request, Response,
+    Error, ErrorKind, Forward, Forwarded, HOPS_MAX, NotTaken, Owner, PeerError, Peers, Request,
+    RequestContext, Response,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body::Body as _;
@@ -33,8 +33,8 @@ pub(super) struct Replay {
 
 #[async_trait]
 impl Peers for Replay {
-    async fn send(&self, owner: &Owner, forward: Forward) -> Result<Passed, PeerError> {
-        let Forward { object, request, journey } = forward;
+    async fn send(&self, owner: &Owner, forward: Forward) -> Result<Forwarded, PeerError> {
+        let Forward { object, request, request_context } = forward;
         let not_taken = |request: Request, reason: &str| {
             Err(PeerError::NotTaken {
                 request: Some(Box::new(request)),
@@ -47,21 +47,21 @@ impl Peers for Replay {
         else {
             return not_taken(request, "its owner is not on Fly");
         };
-        if !journey.chain.is_empty() || journey.delivery.is_some() {
+        if !request_context.chain.is_empty() || request_context.delivery.is_some() {
             return not_taken(
                 request,
                 "Fly's proxy replays requests from clients only, but an object sent this one",
             );
         }
-        if journey.visited.len() >= HOPS_MAX
-            || journey.visited.iter().any(|known| known == machine || known == FAILED)
+        if request_context.visited.len() >= HOPS_MAX
+            || request_context.visited.iter().any(|known| known == machine || known == FAILED)
         {
             return not_taken(request, "it was already replayed to that server, or too often");
         }
         if request.body().size_hint().upper().is_none_or(|bytes| bytes > BODY_BYTES_MAX) {
             return not_taken(request, "its body is too large to be replayed");
         }
-        let mut visited = journey.visited;
+        let mut visited = request_context.visited;
         visited.push(self.machine.clone());
         let text = format!("another server owns {object}; Fly's proxy delivers the request to it");
         let mut response = Response::new(
@@ -79,7 +79,7 @@ impl Peers for Replay {
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Ok(Passed::Redirected(response))
+        Ok(Forwarded::Redirected(response))
     }
 }
 
@@ -91,7 +91,7 @@ pub(super) fn is_machine(text: &str) -> bool {
 
 /// The machines that a request has visited, according to Fly's proxy. A client that forges this
 /// harms only itself: its request is not replayed.
-pub(super) fn journey(headers: &HeaderMap) -> Option<Journey> {
+pub(super) fn request_context(headers: &HeaderMap) -> Option<RequestContext> {
     let source = headers.get(REPLAY_SOURCE).map(|value| value.to_str().unwrap_or_default());
     let field = |name: &str| {
         source?.split(';').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='))
@@ -106,7 +106,7 @@ pub(super) fn journey(headers: &HeaderMap) -> Option<Journey> {
     if headers.contains_key(REPLAY_FAILED) {
         visited.push(FAILED.to_owned());
     }
-    (!visited.is_empty()).then_some(Journey { visited, ..Journey::default() })
+    (!visited.is_empty()).then_some(RequestContext { visited, ..RequestContext::default() })
 }
 
 /// The error for an invalid machine id.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use dotdo_core::{
-    Delivery, Error, ErrorKind, HOPS_MAX, Identity, Journey, ObjectId, Response, Result,
+    Delivery, Error, ErrorKind, HOPS_MAX, Identity, ObjectId, RequestContext, Response, Result,
 };
 use http::{HeaderMap, HeaderValue, header, request};
 use uuid::Uuid;
@@ -33,7 +33,7 @@ pub(crate) struct ForwardedRequest {
     /// The object that it is for.
     pub(crate) object: ObjectId,
     /// The servers that it has visited.
-    pub(crate) journey: Journey,
+    pub(crate) request_context: RequestContext,
     envelope: Envelope,
 }
 
@@ -58,9 +58,9 @@ impl ForwardedRequests {
     }
 
     /// The context of a request that is not from a peer.
-    pub(crate) fn journey(&self, headers: &HeaderMap) -> Option<Journey> {
+    pub(crate) fn request_context(&self, headers: &HeaderMap) -> Option<RequestContext> {
         match self {
-            Self::Fly => fly::journey(headers),
+            Self::Fly => fly::request_context(headers),
             Self::Closed | Self::Peers(_) => None,
         }
     }
@@ -91,7 +91,7 @@ fn arrival(me: Uuid, value: &HeaderValue) -> Result<ForwardedRequest, &'static s
         Some(hex) => Some(Identity::from_hex(hex).ok_or("it names no caller")?),
         None => None,
     };
-    let journey = Journey {
+    let request_context = RequestContext {
         visited: envelope.visited.clone(),
         chain,
         delivery,
@@ -100,7 +100,7 @@ fn arrival(me: Uuid, value: &HeaderValue) -> Result<ForwardedRequest, &'static s
     };
     Ok(ForwardedRequest {
         object: named(&envelope.object.0, &envelope.object.1)?,
-        journey,
+        request_context,
         envelope,
     })
 }

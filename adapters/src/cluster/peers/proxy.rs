@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dotdo_core::{
-    Body, Delivery, Error, ErrorKind, Forward, NotTaken, ObjectId, Owner, Passed, PeerError, Peers,
-    REQUEST_ID_HEADER, Request, Response,
+    Body, Delivery, Error, ErrorKind, Forward, Forwarded, NotTaken, ObjectId, Owner, PeerError,
+    Peers, REQUEST_ID_HEADER, Request, Response,
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use http_body_util::{BodyExt, Limited};
@@ -121,7 +121,7 @@ impl Proxy {
         };
         let length = value(header::CONTENT_LENGTH)
             .and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
-        let visited = forward.journey.visited.iter().cloned().chain([self.me.to_string()]);
+        let visited = forward.request_context.visited.iter().cloned().chain([self.me.to_string()]);
         Envelope {
             from: self.me,
             to: owner.instance,
@@ -131,12 +131,14 @@ impl Proxy {
             length,
             client: forward.request.extensions().get::<ClientAddress>().map(|client| client.0),
             visited: visited.collect(),
-            chain: forward.journey.chain.iter().map(named).collect(),
-            delivery: forward.journey.delivery.as_ref().map(|Delivery { sender, number }| {
-                (sender.class().to_owned(), sender.id().to_owned(), *number)
-            }),
-            identity: forward.journey.identity.map(|identity| identity.to_hex()),
-            attempt: forward.journey.attempt,
+            chain: forward.request_context.chain.iter().map(named).collect(),
+            delivery: forward.request_context.delivery.as_ref().map(
+                |Delivery { sender, number }| {
+                    (sender.class().to_owned(), sender.id().to_owned(), *number)
+                },
+            ),
+            identity: forward.request_context.identity.map(|identity| identity.to_hex()),
+            attempt: forward.request_context.attempt,
         }
     }
 
@@ -195,7 +197,7 @@ impl Proxy {
         name: &str,
         answer: http::Response<Incoming>,
         had_id: bool,
-    ) -> Result<Passed, PeerError> {
+    ) -> Result<Forwarded, PeerError> {
         let (mut head, body) = answer.into_parts();
         headers::strip(&mut head.headers);
         if !had_id {
@@ -203,7 +205,7 @@ impl Proxy {
         }
         if name == Kind::RESPONSE {
             let body = Body::new(body.map_err(|cause| broken(&cause)));
-            return Ok(Passed::Answered(Ok(Response::from_parts(head, body))));
+            return Ok(Forwarded::Answered(Ok(Response::from_parts(head, body))));
         }
         let unknown = |cause: &dyn std::fmt::Display| PeerError::Unknown {
             reason: format!("its error ended early: {cause}"),
@@ -213,13 +215,13 @@ impl Proxy {
             .await
             .map_err(|cause| unknown(&cause))?
             .to_bytes();
-        Ok(Passed::Answered(Err(error_from(name, &head.headers, &body))))
+        Ok(Forwarded::Answered(Err(error_from(name, &head.headers, &body))))
     }
 }
 
 #[async_trait]
 impl Peers for Proxy {
-    async fn send(&self, owner: &Owner, forward: Forward) -> Result<Passed, PeerError> {
+    async fn send(&self, owner: &Owner, forward: Forward) -> Result<Forwarded, PeerError> {
         let mut call = self.call(owner, forward)?;
         let had_id = call.head.headers().contains_key(REQUEST_ID_HEADER);
         let early = tokio::select! {

@@ -60,8 +60,8 @@ fn ask(
         Ok(arrival) => Ok(format!(
             "{} {:?} {:?}",
             arrival.object,
-            arrival.journey.chain,
-            arrival.journey.delivery.map(|message| message.number)
+            arrival.request_context.chain,
+            arrival.request_context.delivery.map(|message| message.number)
         )),
         Err(error) => {
             assert_eq!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ::redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
 use ::redis::{AsyncConnectionConfig, ConnectionAddr, Msg, Pipeline, RedisError, RedisResult};
-use dotdo_core::{Ear, News};
+use dotdo_core::{Announcement, Listener};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -29,7 +29,7 @@ pub(super) struct Announcement {
 pub(super) struct Link {
     pub(super) shared: Arc<Shared>,
     pub(super) announcements: mpsc::Receiver<Announcement>,
-    pub(super) ear: Ear,
+    pub(super) listener: Listener,
 }
 
 /// The state while Redis is available.
@@ -189,8 +189,8 @@ impl Link {
             Duration::from_millis(u64::try_from(now_ms.saturating_sub(entry.time_ms)).unwrap_or(0));
         let left_ms = u64::try_from(entry.holding.remaining.saturating_sub(waited).as_millis())
             .unwrap_or(u64::MAX);
-        match entry.news {
-            News::Released => {
+        match entry.announcement {
+            Announcement::Released => {
                 _ = pipeline
                     .cmd("EVAL")
                     .arg(DELETE_OWN)
@@ -198,12 +198,12 @@ impl Link {
                     .arg(key)
                     .arg(prefix_of(&self.shared.me))
             }
-            News::Taken | News::Kept if left_ms == 0 => return,
-            News::Taken | News::Kept => {
+            Announcement::Taken | Announcement::Kept if left_ms == 0 => return,
+            Announcement::Taken | Announcement::Kept => {
                 _ = pipeline.cmd("SET").arg(key).arg(&text).arg("PX").arg(left_ms)
             }
         }
-        if entry.news != News::Kept {
+        if entry.announcement != Announcement::Kept {
             pipeline.cmd("PUBLISH").arg(self.shared.channel()).arg(text);
         }
     }
@@ -223,7 +223,7 @@ impl Link {
             return true;
         }
         metrics::counter!("dotdo_directory_heard_total", "result" => "heard").increment(1);
-        self.ear.hear(&entry.object, &entry.holding, entry.news)
+        self.listener.hear(&entry.object, &entry.holding, entry.announcement)
     }
 }
 

@@ -17,7 +17,9 @@ use std::time::Duration;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Client, ConnectionInfo, IntoConnectionInfo, RedisResult};
 use async_trait::async_trait;
-use dotdo_core::{Clock, Directory, Ear, Error, Holding, News, ObjectId, Result, Secret, Tenant};
+use dotdo_core::{
+    Announcement, Clock, Directory, Error, Holding, Listener, ObjectId, Result, Secret, Tenant,
+};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -156,13 +158,13 @@ impl Redis {
 
 #[async_trait]
 impl Directory for Redis {
-    fn listen(&self, ear: Ear) {
+    fn listen(&self, listener: Listener) {
         let Some(announcements) =
             self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
         else {
             return;
         };
-        let link = Link { shared: Arc::clone(&self.shared), announcements, ear };
+        let link = Link { shared: Arc::clone(&self.shared), announcements, listener };
         *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokio::spawn(link.run()));
     }
 
@@ -172,9 +174,13 @@ impl Directory for Redis {
         holding
     }
 
-    fn tell(&self, object: &ObjectId, holding: Holding, news: News) {
-        let entry =
-            Entry { object: object.clone(), holding, news, time_ms: self.shared.clock.wall_ms() };
+    fn tell(&self, object: &ObjectId, holding: Holding, announcement: Announcement) {
+        let entry = Entry {
+            object: object.clone(),
+            holding,
+            announcement,
+            time_ms: self.shared.clock.wall_ms(),
+        };
         self.shared.pending.send_modify(|count| *count += 1);
         if self.announcements.try_send(Announcement { entry }).is_err() {
             self.shared.sent("dropped");
@@ -219,7 +225,9 @@ impl Shared {
         match asked {
             Ok(bytes) if bytes.is_empty() => ("miss", None),
             Ok(bytes) => match self.keys.open(&bytes, self.clock.wall_ms()) {
-                Some(entry) if entry.object == *object && entry.news != News::Released => {
+                Some(entry)
+                    if entry.object == *object && entry.announcement != Announcement::Released =>
+                {
                     ("hit", Some(entry.holding))
                 }
                 _ => {

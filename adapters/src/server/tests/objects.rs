@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dotdo_core::{
-    At, Body, Error, ErrorKind, Journey, ObjectId, Received, Request, Response, Result,
+    At, Body, Error, ErrorKind, ObjectId, Received, Request, RequestContext, Response, Result,
 };
 use futures_util::stream;
 use http::StatusCode;
@@ -83,7 +83,7 @@ impl Objects for TestObjects {
         }
     }
 
-    async fn receive(&self, object: &ObjectId, _: Journey, request: Request) -> Received {
+    async fn receive(&self, object: &ObjectId, _: RequestContext, request: Request) -> Received {
         if object.id() == "moved" {
             return Received::NotOwner;
         }

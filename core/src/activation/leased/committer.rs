@@ -78,7 +78,7 @@ impl Activation {
                 Waiter::Work(left) => work.push(left),
             }
         }
-        self.run_afterwards(work);
+        self.run_after_commit(work);
         for waiter in responses {
             // A waiter that has gone away does not need the answer.
             let _ = waiter.send(Ok(head));

@@ -8,7 +8,7 @@ use tokio::sync::MutexGuard;
 
 use crate::activation::answer::Answer;
 use crate::activation::leased::pipeline::Gate;
-use crate::activation::resident::{Residence, Stage, Warm};
+use crate::activation::resident::{Resident, Stage, TurnState};
 use crate::activation::runtime::Runtime;
 use crate::activation::state::Activation;
 use crate::activation::wait::Wait;
@@ -29,7 +29,7 @@ use crate::trace::{span, traced};
 /// The right to run on an object that is in memory.
 pub(crate) struct Turn<'a> {
     activation: &'a Arc<Activation>,
-    residence: MutexGuard<'a, Residence>,
+    held: MutexGuard<'a, TurnState>,
     /// The state was the log's newest at a moment after this request had come, so it needs no
     /// further proof.
     fresh: bool,
@@ -58,18 +58,18 @@ impl<'a> Turn<'a> {
     /// with.
     pub(crate) async fn take(activation: &'a Arc<Activation>, caller: Caller) -> Result<Self> {
         activation.touch();
-        let mut residence = activation.wait_for_turn().await?;
-        let fresh = activation.ensure_warm(&mut residence, caller).await?;
-        Ok(Self { activation, residence, fresh })
+        let mut held = activation.wait_for_turn().await?;
+        let fresh = activation.ensure_owned(&mut held, caller).await?;
+        Ok(Self { activation, held, fresh })
     }
 
     /// Whether another server's request would get its turn; `false` when it is known that yet
     /// another process owns the object.
     pub(crate) async fn may_take(activation: &'a Arc<Activation>) -> bool {
         // Whoever has the turn has found out.
-        let Ok(mut residence) = activation.turn.try_lock() else { return true };
-        let opened = activation.ensure_warm(&mut residence, Caller::Peer).await;
-        activation.drop_what_does_not_exist(&mut residence);
+        let Ok(mut held) = activation.turn.try_lock() else { return true };
+        let opened = activation.ensure_owned(&mut held, Caller::Peer).await;
+        activation.drop_what_does_not_exist(&mut held);
         opened.map_or_else(|error| error.code() != OWNED_ELSEWHERE, |_| true)
     }
 
@@ -79,20 +79,20 @@ impl<'a> Turn<'a> {
     ///
     /// `Fenced` when the memory turned out to be void; `Internal` when it is of no use.
     pub(crate) async fn run(&mut self, request: Request) -> Result<Run> {
-        let warm = self.residence.warm.as_mut().expect("a turn has the object in memory");
-        warm.stage = Stage::Running;
-        begin_request(&self.activation.runtime, warm, &request);
-        if let Err(error) = warm.context.database.begin(Mode::ReadWrite) {
+        let resident = self.held.resident.as_mut().expect("a turn has the object in memory");
+        resident.stage = Stage::Running;
+        begin_request(&self.activation.runtime, resident, &request);
+        if let Err(error) = resident.context.database.begin(Mode::ReadWrite) {
             // A database that can't do this does nothing any more: the next request restores it.
-            self.activation.drop_memory(&mut self.residence);
+            self.activation.drop_memory(&mut self.held);
             return Err(error);
         }
-        let outcome = answer_once(self.activation, warm, request).await;
+        let outcome = answer_once(self.activation, resident, request).await;
         let outcome = outcome.and_then(|response| {
-            Ok((response, offload(self.activation.runtime.executor.as_ref(), || commit(warm))?))
+            Ok((response, offload(self.activation.runtime.executor.as_ref(), || commit(resident))?))
         });
-        warm.weigh();
-        let request = std::mem::take(&mut warm.context.request);
+        resident.weigh();
+        let request = std::mem::take(&mut resident.context.request);
         match outcome {
             Ok((response, changes)) => {
                 let charge = self.charge(&changes.0);
@@ -108,7 +108,7 @@ impl<'a> Turn<'a> {
                 })
             }
             Err(error) => {
-                warm.recover(&self.activation.runtime.app)?;
+                resident.recover(&self.activation.runtime.app)?;
                 let (gate, written) = self.hand_over((Changes::default(), 0), Vec::new())?;
                 Ok(Run {
                     answer: Err(error),
@@ -139,11 +139,11 @@ impl<'a> Turn<'a> {
         (changes, bytes): (Changes, usize),
         after_commit: Vec<AfterCommit>,
     ) -> Result<(Gate, Option<u64>)> {
-        let generation = self.residence.warm.as_ref().map(|warm| warm.generation);
+        let generation = self.held.resident.as_ref().map(|resident| resident.generation);
         let mut pipeline = self.activation.pipeline();
         if generation != Some(pipeline.generation) {
             drop(pipeline);
-            self.activation.drop_memory(&mut self.residence);
+            self.activation.drop_memory(&mut self.held);
             return Err(void());
         }
         let mut written = None;
@@ -156,9 +156,9 @@ impl<'a> Turn<'a> {
             // What it leaves to be done may tell of what it saw, as its response does.
             match gate {
                 Gate::Record(_) if planted(Bug::WorkBeforeGate) => {
-                    self.activation.run_afterwards(after_commit)
+                    self.activation.run_after_commit(after_commit)
                 }
-                Gate::Open => self.activation.run_afterwards(after_commit),
+                Gate::Open => self.activation.run_after_commit(after_commit),
                 Gate::Record(_) => pipeline.with_last_read(after_commit),
             }
             drop(pipeline);
@@ -169,8 +169,8 @@ impl<'a> Turn<'a> {
             drop(pipeline);
             (Gate::Record(ticket), start)
         };
-        if let Some(warm) = &mut self.residence.warm {
-            warm.stage = Stage::Settled;
+        if let Some(resident) = &mut self.held.resident {
+            resident.stage = Stage::Consistent;
         }
         self.activation.commit_if(start);
         Ok((gate, written))
@@ -179,13 +179,13 @@ impl<'a> Turn<'a> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.activation.drop_what_does_not_exist(&mut self.residence);
+        self.activation.drop_what_does_not_exist(&mut self.held);
     }
 }
 
 /// Lends the object's hands to `request`.
-pub(crate) fn begin_request(runtime: &Runtime, warm: &mut Warm, request: &Request) {
-    warm.context.request = RequestState {
+pub(crate) fn begin_request(runtime: &Runtime, resident: &mut Resident, request: &Request) {
+    resident.context.request = RequestState {
         chain: request.extensions().get::<CallChain>().cloned().unwrap_or_default(),
         now_ms: runtime.clock.wall_ms(),
         ..RequestState::default()
@@ -194,21 +194,21 @@ pub(crate) fn begin_request(runtime: &Runtime, warm: &mut Warm, request: &Reques
 
 impl Activation {
     /// Waits for the object's turn, first come, first served.
-    async fn wait_for_turn<'a>(&'a self) -> Result<MutexGuard<'a, Residence>> {
-        if let Ok(residence) = self.turn.try_lock() {
+    async fn wait_for_turn<'a>(&'a self) -> Result<MutexGuard<'a, TurnState>> {
+        if let Ok(held) = self.turn.try_lock() {
             Wait::none();
-            return Ok(residence);
+            return Ok(held);
         }
         let _waiting = Wait::begin(&self.runtime.clock);
         traced(span!("turn"), self.wait_long_for_turn()).await
     }
 
-    async fn wait_long_for_turn<'a>(&'a self) -> Result<MutexGuard<'a, Residence>> {
+    async fn wait_long_for_turn<'a>(&'a self) -> Result<MutexGuard<'a, TurnState>> {
         let timer = self.runtime.clock.sleep(self.runtime.settings.turn_wait_max);
         let turn = self.turn.lock();
         futures_util::pin_mut!(turn);
         futures_util::select_biased! {
-            residence = turn.fuse() => Ok(residence),
+            held = turn.fuse() => Ok(held),
             () = timer.fuse() => {
                 let waited_ms = self.runtime.settings.turn_wait_max.as_millis();
                 let text = format!("other requests have kept this object busy for {waited_ms} ms");
@@ -222,17 +222,17 @@ impl Activation {
 /// takes in a record. Changes that fit into no record are refused here, before they join others.
 /// From the commit on, the memory has what the pipeline does not know until the changes are handed
 /// over.
-fn commit(warm: &mut Warm) -> Result<(Changes, usize)> {
-    let changes = warm.context.database.prepare_commit()?;
+fn commit(resident: &mut Resident) -> Result<(Changes, usize)> {
+    let changes = resident.context.database.prepare_commit()?;
     let bytes = check_size(&changes)?;
-    warm.stage = Stage::Ahead;
-    if let Err(error) = warm.context.database.commit() {
-        warm.stage = Stage::Running;
+    resident.stage = Stage::Ahead;
+    if let Err(error) = resident.context.database.commit() {
+        resident.stage = Stage::Running;
         return Err(error);
     }
     pass(Place::Committed);
     if !changes.is_empty() {
-        warm.tracker.observe(&changes, warm.context.database.shapes());
+        resident.tracker.observe(&changes, resident.context.database.shapes());
     }
     Ok((changes, bytes))
 }

@@ -9,5 +9,5 @@ mod snapshots;
 mod verification;
 
 pub(crate) use agenda::{Agenda, Due, NEVER, ROUND};
-pub(crate) use rounds::start_janitor;
+pub(crate) use rounds::start_maintenance;
 pub(crate) use shutdown::shut_down;

@@ -29,8 +29,8 @@ const RELAX_AFTER: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Begins; ends when the activations are gone.
-pub(crate) fn start_janitor(activations: Weak<Activations>, clock: Arc<dyn Clock>) {
-    tokio::spawn(restart_on_panic("janitor", clock.clone(), move || {
+pub(crate) fn start_maintenance(activations: Weak<Activations>, clock: Arc<dyn Clock>) {
+    tokio::spawn(restart_on_panic("maintenance", clock.clone(), move || {
         run(activations.clone(), clock.clone())
     }));
 }
@@ -62,7 +62,7 @@ async fn round(activations: &Activations, held: &mut u32) {
         let again = activation.look_after();
         let object = activation.log.object.clone();
         if let Some(after) = again {
-            activation.look_in(after);
+            activation.check_after(after);
             continue;
         }
         if activation.is_resident() {
@@ -70,7 +70,7 @@ async fn round(activations: &Activations, held: &mut u32) {
         }
         drop(activation);
         if let Some(activation) = activations.forget(&object) {
-            activation.look_in(LOOK_AGAIN);
+            activation.check_after(LOOK_AGAIN);
         }
     }
     publish(activations, *held);
@@ -103,11 +103,13 @@ impl Activation {
         if idle < RELAX_AFTER {
             return Some(RELAX_AFTER - idle);
         }
-        let Ok(mut residence) = self.turn.try_lock() else { return Some(ROUND) };
+        let Ok(mut held) = self.turn.try_lock() else { return Some(ROUND) };
         self.relaxed.store(true, Ordering::Relaxed);
-        if let Some(warm) = residence.warm.as_mut().filter(|warm| warm.stage == Stage::Settled) {
-            warm.context.database.relax();
-            warm.weigh();
+        if let Some(resident) =
+            held.resident.as_mut().filter(|resident| resident.stage == Stage::Consistent)
+        {
+            resident.context.database.relax();
+            resident.weigh();
         }
         None
     }
@@ -151,9 +153,9 @@ impl Activation {
 
     /// Drops an object's memory, if nobody is using it.
     fn evict(&self) {
-        let Ok(mut residence) = self.turn.try_lock() else { return };
-        if self.pipeline().is_quiet() && residence.warm.is_some() {
-            self.drop_memory(&mut residence);
+        let Ok(mut held) = self.turn.try_lock() else { return };
+        if self.pipeline().is_quiet() && held.resident.is_some() {
+            self.drop_memory(&mut held);
             metrics::counter!("dotdo_evictions_total").increment(1);
         }
     }

@@ -21,7 +21,7 @@ pub(crate) async fn shut_down(activations: &Activations, deadline: Duration) {
     let work = async {
         runtime.background.idle().await;
         runtime.stopping.close();
-        runtime.couriers.idle().await;
+        runtime.relays.idle().await;
         stream::iter(activations.all())
             .for_each_concurrent(CONCURRENCY, |activation| async move { activation.finish().await })
             .await;
@@ -38,13 +38,13 @@ pub(crate) async fn shut_down(activations: &Activations, deadline: Duration) {
 impl Activation {
     /// Writes the object's last record, which gives it up, and a snapshot that covers it.
     async fn finish(self: &Arc<Self>) {
-        let residence = self.turn.lock().await;
-        if residence.warm.is_none() {
+        let held = self.turn.lock().await;
+        if held.resident.is_none() {
             return;
         }
         let (ticket, start) = self.pipeline().release(self.runtime.clock.as_ref());
         self.commit_if(start);
-        drop(residence);
+        drop(held);
         if let Err(error) = self.write_snapshot_if_behind().await {
             tracing::warn!(object = %self.log.object, %error, "cannot write a snapshot at shutdown; the log has all data");
         }

@@ -5,7 +5,7 @@
 //! the log. If that record is lost, the snapshot never existed.
 
 mod due;
-mod lent;
+mod guard;
 mod places;
 #[cfg(test)]
 mod tests;
@@ -18,10 +18,10 @@ use tokio::sync::{MutexGuard, oneshot};
 
 use self::due::is_due;
 pub(crate) use self::due::snapshot_due_in;
-use self::lent::Lent;
+use self::guard::PlanGuard;
 use self::places::carry;
 use crate::activation::leased::{Gate, Pipeline, Ticket};
-use crate::activation::resident::{Residence, Stage, Warm};
+use crate::activation::resident::{Resident, Stage, TurnState};
 use crate::activation::state::Activation;
 use crate::budget::Use;
 use crate::clock::Instant;
@@ -126,15 +126,16 @@ impl Activation {
             .budget
             .admit(Use::Snapshots, &self.log.object, self.snapshot_bytes_expected().await)
             .await?;
-        let (permit, residence) = self.admit_snapshot().await?;
-        let Some(taken) = self.take_snapshot(residence)? else { return Ok(()) };
-        let Taken { lent, gate, covered, head } = taken;
-        room.set(lent.plan().bytes());
+        let (permit, held) = self.admit_snapshot().await?;
+        let Some(captured) = self.take_snapshot(held)? else { return Ok(()) };
+        let Captured { guard, gate, covered, head } = captured;
+        room.set(guard.plan().bytes());
         let started = Instant::now(self.runtime.clock.as_ref());
-        carry(&self.runtime, permit, self.put_snapshot(lent.plan(), gate, head)).await?;
-        let mut residence = self.turn.lock().await;
-        let (plan, generation) = lent.keep();
-        let Some(warm) = residence.warm.as_mut().filter(|warm| warm.generation == generation)
+        carry(&self.runtime, permit, self.put_snapshot(guard.plan(), gate, head)).await?;
+        let mut held = self.turn.lock().await;
+        let (plan, generation) = guard.keep();
+        let Some(resident) =
+            held.resident.as_mut().filter(|resident| resident.generation == generation)
         else {
             return Ok(());
         };
@@ -144,15 +145,20 @@ impl Activation {
             .record(started.elapsed_at_least(self.runtime.clock.as_ref()).as_secs_f64());
         self.pipeline().snapshot_done(plan.reference(), covered, started);
         self.sweep_if_due(plan.reference());
-        warm.tracker.complete(plan.completed());
+        resident.tracker.complete(plan.completed());
         Ok(())
     }
 
     /// A bound of what the next snapshot's files take: what has changed since its base, or
     /// everything.
     async fn snapshot_bytes_expected(&self) -> u64 {
-        let whole =
-            self.turn.lock().await.warm.as_ref().map_or(0, |warm| warm.context.database.bytes());
+        let whole = self
+            .turn
+            .lock()
+            .await
+            .resident
+            .as_ref()
+            .map_or(0, |resident| resident.context.database.bytes());
         let pipeline = self.pipeline();
         let changed = pipeline.snapshot.map(|_| {
             pipeline.since_snapshot.bytes.saturating_mul(CHANGE_FACTOR).saturating_add(CHANGE_BYTES)
@@ -167,16 +173,16 @@ impl Activation {
     /// looked at for a while.
     async fn secure_base(self: &Arc<Self>) -> Result<()> {
         let (bucket, clock) = (self.runtime.bucket.as_ref(), self.runtime.clock.as_ref());
-        let in_doubt = |warm: &Warm| {
+        let in_doubt = |resident: &Resident| {
             let secured =
-                warm.tracker.kept().is_some_and(|kept| kept.holds(BASE_MARGIN, bucket, clock));
-            warm.tracker.base().filter(|_| !secured)
+                resident.tracker.kept().is_some_and(|kept| kept.holds(BASE_MARGIN, bucket, clock));
+            resident.tracker.base().filter(|_| !secured)
         };
         let base = self
             .turn
             .lock()
             .await
-            .warm
+            .resident
             .as_deref()
             .filter(|_| is_behind(&self.pipeline()))
             .and_then(in_doubt);
@@ -184,8 +190,8 @@ impl Activation {
         let kept = Kept::look(bucket, clock, &self.log.prefix, base)
             .await?
             .filter(|kept| kept.holds(BASE_MARGIN, bucket, clock));
-        if let Some(warm) = self.turn.lock().await.warm.as_mut() {
-            warm.tracker.found(base, kept);
+        if let Some(resident) = self.turn.lock().await.resident.as_mut() {
+            resident.tracker.found(base, kept);
         }
         Ok(())
     }
@@ -198,8 +204,8 @@ fn is_behind(pipeline: &Pipeline) -> bool {
 }
 
 /// A state that was read from memory and is on its way into a snapshot.
-struct Taken<'a> {
-    lent: Lent<'a>,
+struct Captured<'a> {
+    guard: PlanGuard<'a>,
     /// The record that completes the state, if it is not in the log yet.
     gate: Option<Ticket>,
     covered: SinceSnapshot,
@@ -212,15 +218,15 @@ impl Activation {
     /// nothing to do.
     fn take_snapshot<'a>(
         self: &'a Arc<Self>,
-        mut residence: MutexGuard<'_, Residence>,
-    ) -> Result<Option<Taken<'a>>> {
-        let Some(warm) = self.sound(&mut residence)? else { return Ok(None) };
-        self.take_back(warm);
+        mut held: MutexGuard<'_, TurnState>,
+    ) -> Result<Option<Captured<'a>>> {
+        let Some(resident) = self.sound(&mut held)? else { return Ok(None) };
+        self.take_back(resident);
         let (sequence, gate, covered, head) = {
             let mut pipeline = self.pipeline();
             let newest = pipeline.snapshot.map_or(0, |snapshot| snapshot.sequence);
             let (sequence, gate) = pipeline.seal();
-            if warm.generation != pipeline.generation || sequence == newest {
+            if resident.generation != pipeline.generation || sequence == newest {
                 return Ok(None);
             }
             (sequence, gate, pipeline.since_snapshot, pipeline.head)
@@ -235,14 +241,14 @@ impl Activation {
             retention: self.runtime.settings.retention,
         };
         // Should it panic half way, nobody knows what the tracker lacks.
-        warm.stage = Stage::Ahead;
+        resident.stage = Stage::Ahead;
         let plan = offload(self.runtime.executor.as_ref(), || {
             pass(Place::Planning);
-            warm.tracker.plan(&warm.context.database, &context)
+            resident.tracker.plan(&resident.context.database, &context)
         });
-        warm.stage = Stage::Settled;
-        let lent = Lent::new(self, warm.generation, plan?);
-        Ok(Some(Taken { lent, gate, covered, head }))
+        resident.stage = Stage::Consistent;
+        let guard = PlanGuard::new(self, resident.generation, plan?);
+        Ok(Some(Captured { guard, gate, covered, head }))
     }
 
     /// Puts the snapshot into the bucket: its files beside the record, then `snapshot.json`, then
@@ -291,7 +297,8 @@ impl Activation {
                 .map_err(|cause| uncovered().with_source(cause))?;
             // A later record was lost, or the object was evicted: what would be written belongs to
             // another memory now, or to none.
-            if self.pipeline().generation != generation || self.turn.lock().await.warm.is_none() {
+            if self.pipeline().generation != generation || self.turn.lock().await.resident.is_none()
+            {
                 return Err(uncovered());
             }
         }

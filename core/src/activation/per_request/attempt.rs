@@ -11,9 +11,9 @@ use crate::activation::answer::Answer;
 use crate::activation::catch_up::Caught;
 use crate::activation::commit::{Won, Written, note_failure, write};
 use crate::activation::open::TAKE_OVER_WAIT_MAX;
-use crate::activation::per_request::queue::Ask;
-use crate::activation::per_request::transaction::{Together, run_together};
-use crate::activation::resident::{Residence, Stage, Warm};
+use crate::activation::per_request::queue::QueuedRequest;
+use crate::activation::per_request::transaction::{SharedTransaction, run_shared};
+use crate::activation::resident::{Resident, Stage, TurnState};
 use crate::activation::runtime::Runtime;
 use crate::activation::state::Activation;
 use crate::budget::Use;
@@ -29,10 +29,10 @@ use crate::planted::{Bug, Place, pass, planted};
 const WAIT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Some requests on their way to their answers.
-pub(crate) struct Round<'a> {
+pub(crate) struct Attempt<'a> {
     pub(crate) activation: &'a Arc<Activation>,
-    pub(crate) asks: &'a [Ask],
-    pub(crate) residence: MutexGuard<'a, Residence>,
+    pub(crate) requests: &'a [QueuedRequest],
+    pub(crate) held: MutexGuard<'a, TurnState>,
     pub(crate) began: Instant,
     /// The memory was the newest state at a moment after the requests had come.
     pub(crate) fresh: bool,
@@ -44,31 +44,31 @@ pub(crate) struct Round<'a> {
     pub(crate) waited_for: Option<(Uuid, u64)>,
 }
 
-/// How a round ended.
-pub(crate) enum Settled {
+/// How an attempt ended.
+pub(crate) enum Ended {
     /// The answers, and the record that holds what was changed.
     Answers(Vec<Result<Answer>>, Option<u64>),
     /// Nothing remains of it.
     OneByOne,
 }
 
-/// What one step of a round came to.
+/// What one step of an attempt came to.
 enum Step {
-    Settled(Settled),
-    /// Another round is needed: others have written, and the memory has been brought up to them.
+    Ended(Ended),
+    /// The handlers must run again: others have written, and the memory has been brought up to them.
     Again,
     /// Somebody else's lease is live.
     Owned,
 }
 
-impl Round<'_> {
-    pub(crate) async fn run(&mut self) -> Result<Settled> {
+impl Attempt<'_> {
+    pub(crate) async fn run(&mut self) -> Result<Ended> {
         loop {
-            self.fresh |= self.activation.ensure_present(&mut self.residence, Caller::Here).await?;
+            self.fresh |= self.activation.ensure_resident(&mut self.held, Caller::Here).await?;
             let contended = self.losses >= LOSSES_MAX && !self.leased;
-            let step = if contended { self.take_lease().await? } else { self.attempt().await? };
+            let step = if contended { self.take_lease().await? } else { self.try_once().await? };
             match step {
-                Step::Settled(settled) => return Ok(settled),
+                Step::Ended(ended) => return Ok(ended),
                 Step::Again if contended => self.pause(CONTENTION_PAUSE).await?,
                 Step::Again => {}
                 Step::Owned => self.wait().await?,
@@ -77,59 +77,63 @@ impl Round<'_> {
     }
 
     /// Runs the handlers on the state in memory, and finds out whether that was the newest.
-    async fn attempt(&mut self) -> Result<Step> {
+    async fn try_once(&mut self) -> Result<Step> {
         let elsewhere =
-            self.activation.foreign_claim(&mut self.residence).map(|(claim, _)| claim.clone());
-        let warm = self.residence.warm.as_mut().expect("the object is present");
-        warm.context.elsewhere = elsewhere;
-        let together = match run_together(self.activation, warm, self.asks).await {
-            Ok(together) => together,
+            self.activation.foreign_claim(&mut self.held).map(|(claim, _)| claim.clone());
+        let resident = self.held.resident.as_mut().expect("the object is present");
+        resident.context.foreign_claim = elsewhere;
+        let transaction = match run_shared(self.activation, resident, self.requests).await {
+            Ok(transaction) => transaction,
             Err(error) => {
                 self.undo()?;
-                return if self.asks.len() > 1 {
-                    Ok(Step::Settled(Settled::OneByOne))
+                return if self.requests.len() > 1 {
+                    Ok(Step::Ended(Ended::OneByOne))
                 } else {
                     Err(error)
                 };
             }
         };
-        if together.changes.is_empty() {
-            self.prove(together).await
+        if transaction.changes.is_empty() {
+            self.prove(transaction).await
         } else {
-            self.record(together).await
+            self.record(transaction).await
         }
     }
 
     /// Nothing was changed: the answers are good when the state was the newest at a moment after
     /// the requests had come.
-    async fn prove(&mut self, together: Together) -> Result<Step> {
+    async fn prove(&mut self, transaction: SharedTransaction) -> Result<Step> {
         if let Err(error) = self.commit_in_memory() {
             self.undo()?;
             return Err(error);
         }
-        self.warm().stage = Stage::Settled;
+        self.resident().stage = Stage::Consistent;
         if !self.fresh && !planted(Bug::ReadsUnproven) && !self.catch_up().await? {
             return Ok(Step::Again);
         }
-        self.leased |= together.releases && self.kept().is_some();
-        self.activation.run_afterwards(together.after_commit);
-        Ok(Step::Settled(Settled::Answers(together.answers, None)))
+        self.leased |= transaction.releases && self.kept().is_some();
+        self.activation.run_after_commit(transaction.after_commit);
+        Ok(Step::Ended(Ended::Answers(transaction.answers, None)))
     }
 
     /// Something was changed: the answers are good when the record of it wins its slot.
-    async fn record(&mut self, together: Together) -> Result<Step> {
-        let alone = self.asks.len() == 1;
-        if self.activation.foreign_claim(&mut self.residence).is_some() {
+    async fn record(&mut self, transaction: SharedTransaction) -> Result<Step> {
+        let alone = self.requests.len() == 1;
+        if self.activation.foreign_claim(&mut self.held).is_some() {
             self.undo()?;
-            return Ok(if alone { Step::Owned } else { Step::Settled(Settled::OneByOne) });
+            return Ok(if alone { Step::Owned } else { Step::Ended(Ended::OneByOne) });
         }
-        let bytes = (together.changes.bytes() as u64).saturating_mul(CHANGES_FACTOR);
+        let bytes = (transaction.changes.bytes() as u64).saturating_mul(CHANGES_FACTOR);
         let _changes =
             self.activation.runtime.budget.count(Use::Requests, &self.activation.log.object, bytes);
-        let mut job = self.activation.pipeline().job(vec![together.changes]);
-        job.causes =
-            self.asks.iter().map(|ask| ask.span.clone()).filter(|span| !span.is_none()).collect();
-        let kept = self.kept().filter(|_| !together.releases);
+        let mut job = self.activation.pipeline().job(vec![transaction.changes]);
+        job.causes = self
+            .requests
+            .iter()
+            .map(|queued| queued.span.clone())
+            .filter(|span| !span.is_none())
+            .collect();
+        let kept = self.kept().filter(|_| !transaction.releases);
         let lease = kept.map_or(Duration::ZERO, |lease| lease.duration);
         let written = write(&self.activation.runtime, &self.activation.log, job, lease)
             .await
@@ -137,24 +141,24 @@ impl Round<'_> {
         match written {
             Written::Won(won) => {
                 self.leased = false;
-                self.warm().stage = Stage::Ahead;
+                self.resident().stage = Stage::Ahead;
                 match self.commit_in_memory() {
                     Ok(()) => {
                         self.follow_own(
                             &won,
                             kept.map(|lease| Lease { granted: won.sent, ..lease }),
                         );
-                        self.warm().stage = Stage::Settled;
+                        self.resident().stage = Stage::Consistent;
                     }
                     // The record is in the log, so the requests are done; the memory is made anew
                     // from there.
                     Err(error) => {
                         tracing::error!(object = %self.activation.log.object, %error, "cannot commit a written record in memory");
-                        self.activation.drop_memory(&mut self.residence);
+                        self.activation.drop_memory(&mut self.held);
                     }
                 }
-                self.activation.run_afterwards(together.after_commit);
-                Ok(Step::Settled(Settled::Answers(together.answers, Some(won.record.sequence))))
+                self.activation.run_after_commit(transaction.after_commit);
+                Ok(Step::Ended(Ended::Answers(transaction.answers, Some(won.record.sequence))))
             }
             Written::Lost(_) => {
                 self.leased = false;
@@ -164,14 +168,14 @@ impl Round<'_> {
             }
             Written::Refused(_, cause) => {
                 self.undo()?;
-                if alone { Err(cause.into()) } else { Ok(Step::Settled(Settled::OneByOne)) }
+                if alone { Err(cause.into()) } else { Ok(Step::Ended(Ended::OneByOne)) }
             }
         }
     }
 
     /// Appends a record that changes nothing and keeps the others away for a short time.
     async fn take_lease(&mut self) -> Result<Step> {
-        if self.activation.foreign_claim(&mut self.residence).is_some() {
+        if self.activation.foreign_claim(&mut self.held).is_some() {
             return Ok(Step::Owned);
         }
         let job = self.activation.pipeline().job(Vec::new());
@@ -191,7 +195,7 @@ impl Round<'_> {
 
     /// Gives back a lease that no record of the requests has given back.
     pub(crate) async fn give_back(&mut self) {
-        if !std::mem::take(&mut self.leased) || self.residence.warm.is_none() {
+        if !std::mem::take(&mut self.leased) || self.held.resident.is_none() {
             return;
         }
         let job = self.activation.pipeline().job(Vec::new());
@@ -205,8 +209,8 @@ impl Round<'_> {
     /// Waits for the end of somebody else's lease, looking for what comes after its record.
     async fn wait(&mut self) -> Result<()> {
         let mut pause = CONTENTION_PAUSE;
-        while let Some((claim, remaining)) = self.activation.foreign_claim(&mut self.residence) {
-            if self.activation.goes_elsewhere(Caller::Here, (claim, remaining)) {
+        while let Some((claim, remaining)) = self.activation.foreign_claim(&mut self.held) {
+            if self.activation.is_forwarded(Caller::Here, (claim, remaining)) {
                 return Err(claim.busy(remaining));
             }
             let renewed = self.waited_for.is_some_and(|(holder, sequence)| {
@@ -219,7 +223,7 @@ impl Round<'_> {
             self.pause(pause.min(remaining)).await?;
             pause = (pause * 2).min(WAIT_PAUSE_MAX);
             self.catch_up().await?;
-            if self.residence.warm.is_none() {
+            if self.held.resident.is_none() {
                 return Ok(());
             }
         }
@@ -245,31 +249,31 @@ impl Round<'_> {
     /// Brings the memory up to what others have written. `true`: nothing, so that what ran on it
     /// saw the newest state.
     async fn catch_up(&mut self) -> Result<bool> {
-        let caught = self.activation.catch_up(&mut self.residence).await?;
+        let caught = self.activation.catch_up(&mut self.held).await?;
         self.fresh |= caught != Caught::Gone;
         Ok(caught == Caught::Current)
     }
 
-    fn warm(&mut self) -> &mut Warm {
-        self.residence.warm.as_mut().expect("the object is present")
+    fn resident(&mut self) -> &mut Resident {
+        self.held.resident.as_mut().expect("the object is present")
     }
 
     /// Ends the open transaction in memory.
     fn commit_in_memory(&mut self) -> Result<()> {
         let executor = self.activation.runtime.executor.as_ref();
-        let warm = self.warm();
-        offload(executor, || warm.context.database.commit())?;
+        let resident = self.resident();
+        offload(executor, || resident.context.database.commit())?;
         pass(Place::Committed);
         Ok(())
     }
 
     /// Moves the head on to a record of one's own that is in the log.
     fn follow_own(&mut self, won: &Won, kept: Option<Lease>) {
-        let warm = self.residence.warm.as_mut().expect("the object is present");
+        let resident = self.held.resident.as_mut().expect("the object is present");
         for changes in &won.record.transactions {
-            warm.tracker.observe(changes, warm.context.database.shapes());
+            resident.tracker.observe(changes, resident.context.database.shapes());
         }
-        warm.weigh();
+        resident.weigh();
         self.activation.pipeline().follow_own(won, kept);
         // A lease against losses is over with the request.
         self.activation.announce(won.head(), kept.map_or(Duration::ZERO, |lease| lease.duration));
@@ -282,14 +286,14 @@ impl Round<'_> {
 
     /// Goes back to the state before the handlers ran.
     fn undo(&mut self) -> Result<()> {
-        let warm = self.residence.warm.as_mut().expect("the object is present");
-        warm.recover(&self.activation.runtime.app)
+        let resident = self.held.resident.as_mut().expect("the object is present");
+        resident.recover(&self.activation.runtime.app)
     }
 
     /// Drops the memory: what is in the log is not certain.
     fn forget(&mut self, error: &Error) {
         note_failure(&self.activation.log, error);
-        self.activation.drop_memory(&mut self.residence);
+        self.activation.drop_memory(&mut self.held);
     }
 }
 

@@ -13,8 +13,8 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use crate::activation::answer::Answer;
-use crate::activation::per_request::attempt::{Round, Settled, busy};
-use crate::activation::per_request::queue::Ask;
+use crate::activation::per_request::attempt::{Attempt, Ended, busy};
+use crate::activation::per_request::queue::QueuedRequest;
 use crate::activation::state::Activation;
 use crate::clock::Instant;
 use crate::error::{Error, Result};
@@ -69,45 +69,48 @@ impl Activation {
     }
 
     /// Answers a batch: together as far as that goes, one by one when it does not.
-    async fn serve_batch(self: &Arc<Self>, mut batch: Vec<Ask>) {
-        let mut together = batch.len();
+    async fn serve_batch(self: &Arc<Self>, mut batch: Vec<QueuedRequest>) {
+        let mut at_once = batch.len();
         while !batch.is_empty() {
-            let asks = &batch[..together.min(batch.len())];
+            let requests = &batch[..at_once.min(batch.len())];
             // What they have in common is in the trace of the first.
-            match self.settle_batch(asks).instrument(asks[0].span.clone()).await {
+            match self.finish_batch(requests).instrument(requests[0].span.clone()).await {
                 Some(answers) => {
-                    for (ask, answer) in batch.drain(..answers.len()).zip(answers) {
-                        ask.reply(answer);
+                    for (queued, answer) in batch.drain(..answers.len()).zip(answers) {
+                        queued.reply(answer);
                     }
                 }
-                None => together = 1,
+                None => at_once = 1,
             }
         }
     }
 
     /// Brings requests to their end: the answers of the first of them, at least of one. `None`:
     /// nothing of them remains, and they must be run one by one.
-    async fn settle_batch(self: &Arc<Self>, asks: &[Ask]) -> Option<Vec<Result<Answer>>> {
-        let residence = self.turn.lock().await;
+    async fn finish_batch(
+        self: &Arc<Self>,
+        requests: &[QueuedRequest],
+    ) -> Option<Vec<Result<Answer>>> {
+        let held = self.turn.lock().await;
         let began = Instant::now(self.runtime.clock.as_ref());
-        let mut round = Round {
+        let mut attempt = Attempt {
             activation: self,
-            asks,
-            residence,
+            requests,
+            held,
             began,
             fresh: false,
             losses: 0,
             leased: false,
             waited_for: None,
         };
-        let settled = round.run().await;
-        round.give_back().await;
-        self.drop_what_does_not_exist(&mut round.residence);
-        drop(round);
-        let refused = |error: Error| asks.iter().map(|_| Err(error.clone())).collect();
-        let (answers, written) = match settled {
-            Ok(Settled::Answers(answers, written)) => (answers, written),
-            Ok(Settled::OneByOne) => return None,
+        let ended = attempt.run().await;
+        attempt.give_back().await;
+        self.drop_what_does_not_exist(&mut attempt.held);
+        drop(attempt);
+        let refused = |error: Error| requests.iter().map(|_| Err(error.clone())).collect();
+        let (answers, written) = match ended {
+            Ok(Ended::Answers(answers, written)) => (answers, written),
+            Ok(Ended::OneByOne) => return None,
             Err(error) => return Some(refused(error)),
         };
         match self.snapshot_written(written).await {

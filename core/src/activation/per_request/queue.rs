@@ -22,13 +22,13 @@ pub(crate) struct Queue(Mutex<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
-    asks: VecDeque<Ask>,
+    requests: VecDeque<QueuedRequest>,
     /// A task takes requests out; it ends when there are none.
     served: bool,
 }
 
 /// A request that was read whole, so that it can be run again, and where its answer goes.
-pub(crate) struct Ask {
+pub(crate) struct QueuedRequest {
     pub(crate) request: http::Request<Bytes>,
     reply: oneshot::Sender<Result<Answer>>,
     /// Until it is taken out.
@@ -55,7 +55,7 @@ impl Queue {
         let (reply, answer) = oneshot::channel();
         let decided = Arc::new(AtomicBool::new(false));
         let mut waiting = self.lock();
-        waiting.asks.push_back(Ask {
+        waiting.requests.push_back(QueuedRequest {
             request,
             reply,
             waiting: Some(Wait::begin(clock)),
@@ -67,17 +67,17 @@ impl Queue {
     }
 
     /// The requests that are served next; none ends the task.
-    pub(crate) fn next_batch(&self) -> Vec<Ask> {
+    pub(crate) fn next_batch(&self) -> Vec<QueuedRequest> {
         let mut waiting = self.lock();
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while batch.len() < BATCH_REQUESTS_MAX && bytes < GROUP_BYTES_MAX {
-            let Some(mut ask) = waiting.asks.pop_front() else { break };
-            if ask.reply.is_closed() || ask.decided.swap(true, Ordering::AcqRel) {
+            let Some(mut queued) = waiting.requests.pop_front() else { break };
+            if queued.reply.is_closed() || queued.decided.swap(true, Ordering::AcqRel) {
                 continue;
             }
-            bytes += ask.request.body().len();
-            ask.waiting = None;
-            batch.push(ask);
+            bytes += queued.request.body().len();
+            queued.waiting = None;
+            batch.push(queued);
         }
         waiting.served = !batch.is_empty();
         batch
@@ -112,7 +112,7 @@ impl Drop for Serving<'_> {
     }
 }
 
-impl Ask {
+impl QueuedRequest {
     /// Answers it. A client that has gone away does not need the answer.
     pub(crate) fn reply(self, answer: Result<Answer>) {
         let _ = self.reply.send(answer);

@@ -7,8 +7,8 @@ use tracing::Instrument;
 
 use crate::activation::answer::Answer;
 use crate::activation::leased::begin_request;
-use crate::activation::per_request::queue::Ask;
-use crate::activation::resident::{Stage, Warm};
+use crate::activation::per_request::queue::QueuedRequest;
+use crate::activation::resident::{Resident, Stage};
 use crate::activation::state::Activation;
 use crate::change::Changes;
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ use crate::object::{AfterCommit, Body, Handling, Sql};
 use crate::sqlite::Mode;
 
 /// What handlers did together; the transaction is still open.
-pub(crate) struct Together {
+pub(crate) struct SharedTransaction {
     /// One for each of the first requests; the time for one record may have been over before all
     /// had run.
     pub(crate) answers: Vec<Result<Answer>>,
@@ -38,89 +38,89 @@ pub(crate) struct Together {
 /// # Errors
 ///
 /// What made the transaction as a whole one that can't be committed. The caller rolls back.
-pub(crate) async fn run_together(
+pub(crate) async fn run_shared(
     activation: &Arc<Activation>,
-    warm: &mut Warm,
-    asks: &[Ask],
-) -> Result<Together> {
+    resident: &mut Resident,
+    requests: &[QueuedRequest],
+) -> Result<SharedTransaction> {
     let over = activation.runtime.clock.monotonic() + BATCH_TIME_MAX;
-    warm.stage = Stage::Running;
-    warm.context.database.begin(Mode::ReadWrite)?;
-    let mut together = Together {
-        answers: Vec::with_capacity(asks.len()),
+    resident.stage = Stage::Running;
+    resident.context.database.begin(Mode::ReadWrite)?;
+    let mut transaction = SharedTransaction {
+        answers: Vec::with_capacity(requests.len()),
         changes: Changes::default(),
         after_commit: Vec::new(),
         releases: false,
         alone: false,
     };
-    for ask in asks {
-        if !together.answers.is_empty() && activation.runtime.clock.monotonic() > over {
+    for queued in requests {
+        if !transaction.answers.is_empty() && activation.runtime.clock.monotonic() > over {
             break;
         }
-        let answer = if let [only] = asks {
-            run_one(activation, warm, only, &mut together).await
+        let answer = if let [only] = requests {
+            run_one(activation, resident, only, &mut transaction).await
         } else {
-            run_nested(activation, warm, ask, &mut together).await?
+            run_nested(activation, resident, queued, &mut transaction).await?
         };
-        together.answers.push(answer);
+        transaction.answers.push(answer);
     }
-    if let [Err(_)] = together.answers.as_slice() {
-        warm.context.database.rollback();
-        warm.context.database.begin(Mode::ReadWrite)?;
+    if let [Err(_)] = transaction.answers.as_slice() {
+        resident.context.database.rollback();
+        resident.context.database.begin(Mode::ReadWrite)?;
     }
-    together.changes = offload(activation.runtime.executor.as_ref(), || {
-        let changes = warm.context.database.prepare_commit()?;
+    transaction.changes = offload(activation.runtime.executor.as_ref(), || {
+        let changes = resident.context.database.prepare_commit()?;
         check_size(&changes).map(|_| changes)
     })?;
-    Ok(together)
+    Ok(transaction)
 }
 
 /// Runs a handler in a savepoint: when it fails, what it did is undone and the others' work
 /// remains.
 async fn run_nested(
     activation: &Arc<Activation>,
-    warm: &mut Warm,
-    ask: &Ask,
-    together: &mut Together,
+    resident: &mut Resident,
+    queued: &QueuedRequest,
+    transaction: &mut SharedTransaction,
 ) -> Result<Result<Answer>> {
-    let step = |warm: &mut Warm, statement: &str| {
-        Sql::own(&mut warm.context.database).exec(statement, ()).map(drop)
+    let step = |resident: &mut Resident, statement: &str| {
+        Sql::own(&mut resident.context.database).exec(statement, ()).map(drop)
     };
-    step(warm, "SAVEPOINT _dotdo_request")?;
-    let answer = run_one(activation, warm, ask, together).await;
-    if together.alone {
+    step(resident, "SAVEPOINT _dotdo_request")?;
+    let answer = run_one(activation, resident, queued, transaction).await;
+    if transaction.alone {
         return Err(Error::internal(
             "a request that calls other objects can't share a transaction",
         ));
     }
     if answer.is_err() {
-        step(warm, "ROLLBACK TO _dotdo_request")?;
+        step(resident, "ROLLBACK TO _dotdo_request")?;
     }
-    step(warm, "RELEASE _dotdo_request")?;
+    step(resident, "RELEASE _dotdo_request")?;
     Ok(answer)
 }
 
 async fn run_one(
     activation: &Arc<Activation>,
-    warm: &mut Warm,
-    ask: &Ask,
-    together: &mut Together,
+    resident: &mut Resident,
+    queued: &QueuedRequest,
+    transaction: &mut SharedTransaction,
 ) -> Result<Answer> {
-    let request = ask.request.clone().map(Body::from);
-    begin_request(&activation.runtime, warm, &request);
-    let shared = !together.answers.is_empty();
-    warm.context.request.running = Arc::new(Handling { shared, ..Handling::default() });
-    let result = answer_once(activation, warm, request).instrument(ask.span.clone()).await;
-    let state = std::mem::take(&mut warm.context.request);
-    together.alone |= state.running.alone.load(Ordering::Relaxed);
+    let request = queued.request.clone().map(Body::from);
+    begin_request(&activation.runtime, resident, &request);
+    let shared = !transaction.answers.is_empty();
+    resident.context.request.running = Arc::new(Handling { shared, ..Handling::default() });
+    let result = answer_once(activation, resident, request).instrument(queued.span.clone()).await;
+    let state = std::mem::take(&mut resident.context.request);
+    transaction.alone |= state.running.alone.load(Ordering::Relaxed);
     match result {
         Ok(response) => {
-            together.after_commit.extend(state.after_commit);
-            together.releases |= state.releases;
+            transaction.after_commit.extend(state.after_commit);
+            transaction.releases |= state.releases;
             Ok(Answer { response, background: state.wait_until })
         }
         Err(error) => {
-            warm.value = activation.runtime.app.make(warm.context.id().class())?;
+            resident.value = activation.runtime.app.make(resident.context.id().class())?;
             Err(error)
         }
     }

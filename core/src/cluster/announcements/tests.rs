@@ -8,9 +8,9 @@ use http::Method;
 use uuid::Uuid;
 
 use super::*;
-use crate::cluster::directory::{Directory, Ear};
+use crate::cluster::directory::{Directory, Listener};
 use crate::cluster::forwarding::tests::{Fate, World, ask, in_time, object, post};
-use crate::cluster::owner_cache::Whereabouts;
+use crate::cluster::owner_cache::OwnerCache;
 use crate::id::ObjectId;
 use crate::lease::Claim;
 use crate::object::{Body, Request};
@@ -21,15 +21,15 @@ use crate::testing::ManualClock;
 #[derive(Default)]
 struct Board {
     entries: Mutex<BTreeMap<ObjectId, Holding>>,
-    told: Mutex<Vec<News>>,
+    told: Mutex<Vec<Announcement>>,
     questions: Mutex<usize>,
-    ears: Mutex<Vec<Ear>>,
+    ears: Mutex<Vec<Listener>>,
 }
 
 #[async_trait]
 impl Directory for Board {
-    fn listen(&self, ear: Ear) {
-        self.ears.lock().expect("no panics").push(ear);
+    fn listen(&self, listener: Listener) {
+        self.ears.lock().expect("no panics").push(listener);
     }
 
     async fn find(&self, object: &ObjectId) -> Option<Holding> {
@@ -37,11 +37,11 @@ impl Directory for Board {
         self.entries.lock().expect("no panics").get(object).cloned()
     }
 
-    fn tell(&self, object: &ObjectId, holding: Holding, news: News) {
-        self.told.lock().expect("no panics").push(news);
-        self.say(object, holding.clone(), news);
-        if news != News::Kept {
-            self.spread(object, &holding, news);
+    fn tell(&self, object: &ObjectId, holding: Holding, announcement: Announcement) {
+        self.told.lock().expect("no panics").push(announcement);
+        self.say(object, holding.clone(), announcement);
+        if announcement != Announcement::Kept {
+            self.spread(object, &holding, announcement);
         }
     }
 
@@ -56,9 +56,9 @@ impl Board {
     }
 
     /// Puts an entry there, or takes it away.
-    fn say(&self, object: &ObjectId, holding: Holding, news: News) {
+    fn say(&self, object: &ObjectId, holding: Holding, announcement: Announcement) {
         let mut entries = self.entries.lock().expect("no panics");
-        if news == News::Released {
+        if announcement == Announcement::Released {
             entries.remove(object);
         } else {
             entries.insert(object.clone(), holding);
@@ -66,13 +66,16 @@ impl Board {
     }
 
     /// Tells everybody who listens.
-    fn spread(&self, object: &ObjectId, holding: &Holding, news: News) {
+    fn spread(&self, object: &ObjectId, holding: &Holding, announcement: Announcement) {
         let ears = self.ears.lock().expect("no panics");
-        assert!(ears.iter().all(|ear| ear.hear(object, holding, news)), "the engines live");
+        assert!(
+            ears.iter().all(|listener| listener.hear(object, holding, announcement)),
+            "the engines live"
+        );
     }
 
     /// What was told since the last call.
-    fn told(&self) -> Vec<News> {
+    fn told(&self) -> Vec<Announcement> {
         std::mem::take(&mut *self.told.lock().expect("no panics"))
     }
 
@@ -144,13 +147,13 @@ async fn a_lie_costs_one_attempt_or_none() {
         let (a, b, _c) =
             (world.server("a").await, world.server("b").await, world.server("c").await);
         ask(&a, post(Body::empty())).await.expect("a owns it");
-        board.say(&object(), lie.clone(), News::Kept);
+        board.say(&object(), lie.clone(), Announcement::Kept);
         assert_eq!(
             ask(&b, post(Body::empty())).await.unwrap_or_else(|error| panic!("{lie:?}: {error}")),
             "2"
         );
         assert_eq!(world.carrier.asked(), expected, "{lie:?}");
-        board.spread(&object(), &lie, News::Taken);
+        board.spread(&object(), &lie, Announcement::Taken);
         assert_eq!(ask(&b, post(Body::empty())).await.expect("a answers"), "3");
         assert_eq!(world.carrier.asked(), ["a"], "{lie:?}: whoever failed is remembered");
     }
@@ -164,8 +167,8 @@ async fn lies_that_get_ever_newer_cost_one_attempt_a_request() {
     ask(&b, post(Body::empty())).await.expect("a answers");
     world.carrier.asked();
     for round in 0..5 {
-        board.say(&object(), holding("z", 100 + round), News::Kept);
-        board.spread(&object(), &holding("z", 100 + round), News::Taken);
+        board.say(&object(), holding("z", 100 + round), Announcement::Kept);
+        board.spread(&object(), &holding("z", 100 + round), Announcement::Taken);
         let expected = (3 + round).to_string();
         assert_eq!(ask(&b, post(Body::empty())).await.expect("a answers"), expected);
         assert_eq!(world.carrier.asked(), ["z", "a"]);
@@ -180,7 +183,7 @@ async fn what_is_no_news_takes_nothing_away_from_what_is_known() {
     ask(&b, post(Body::empty())).await.expect("a answers");
     world.empty_the_store().await;
     board.entries.lock().expect("no panics").clear();
-    board.spread(&object(), &holding("z", 1), News::Taken);
+    board.spread(&object(), &holding("z", 1), Announcement::Taken);
     assert_eq!(ask(&b, post(Body::empty())).await.expect("a answers"), "3");
     assert_eq!(world.carrier.asked(), ["a", "a"]);
 }
@@ -202,18 +205,18 @@ async fn a_request_asks_the_directory_once_however_often_it_is_turned_away() {
 #[test]
 fn nobody_is_believed_for_longer_than_a_lease() {
     let (clock, lease) = (ManualClock::default(), Duration::from_secs(10));
-    let whereabouts = Whereabouts::default();
-    whereabouts.hear(&holding("z", 1), lease, &clock);
+    let owner_cache = OwnerCache::default();
+    owner_cache.hear(&holding("z", 1), lease, &clock);
     clock.advance(lease - Duration::from_millis(1));
-    assert!(whereabouts.is_known(&clock));
+    assert!(owner_cache.is_known(&clock));
     clock.advance(Duration::from_millis(1));
-    assert!(!whereabouts.is_known(&clock));
+    assert!(!owner_cache.is_known(&clock));
 }
 
 #[test]
 fn an_owner_that_was_asked_in_vain_twice_is_not_believed_a_third_time() {
     let (clock, lease) = (ManualClock::default(), Duration::from_secs(10));
-    let whereabouts = Whereabouts::default();
+    let owner_cache = OwnerCache::default();
     let told = holding("z", 9);
     let read = Claim {
         epoch: 1,
@@ -225,12 +228,12 @@ fn an_owner_that_was_asked_in_vain_twice_is_not_believed_a_third_time() {
         observed: Instant::now(&clock),
         over: false,
     };
-    assert!(whereabouts.learn(&read, lease, &clock));
-    whereabouts.avoid(&whereabouts.known(&clock).expect("it was read"));
-    whereabouts.hear(&told, lease, &clock);
-    whereabouts.avoid(&whereabouts.known(&clock).expect("a later epoch is news"));
-    whereabouts.hear(&told, lease, &clock);
-    assert_eq!(whereabouts.known(&clock), None);
+    assert!(owner_cache.learn(&read, lease, &clock));
+    owner_cache.avoid(&owner_cache.known(&clock).expect("it was read"));
+    owner_cache.hear(&told, lease, &clock);
+    owner_cache.avoid(&owner_cache.known(&clock).expect("a later epoch is news"));
+    owner_cache.hear(&told, lease, &clock);
+    assert_eq!(owner_cache.known(&clock), None);
 }
 
 #[tokio::test]
@@ -238,11 +241,11 @@ async fn whoever_owns_an_object_listens_to_nobody() {
     let (board, world) = Board::in_world();
     let a = world.server("a").await;
     ask(&a, post(Body::empty())).await.expect("a owns it");
-    board.say(&object(), holding("z", 9), News::Kept);
-    board.spread(&object(), &holding("z", 9), News::Taken);
+    board.say(&object(), holding("z", 9), Announcement::Kept);
+    board.spread(&object(), &holding("z", 9), Announcement::Taken);
     assert_eq!(ask(&a, post(Body::empty())).await.expect("a owns it"), "2");
     world.clock.advance(Duration::from_secs(20));
-    board.spread(&object(), &holding("z", 0), News::Taken);
+    board.spread(&object(), &holding("z", 0), Announcement::Taken);
     assert_eq!(ask(&a, post(Body::empty())).await.expect("a takes it again"), "3");
     assert!(world.carrier.asked().is_empty());
 }
@@ -264,9 +267,9 @@ async fn an_owner_tells_what_changes_and_sometimes_that_it_is_still_there() {
     let a = world.server("a").await;
     let lease = Settings::default().lease_duration;
     for (pause, expected) in [
-        (Duration::ZERO, vec![News::Taken]),
+        (Duration::ZERO, vec![Announcement::Taken]),
         (lease / 4, vec![]),
-        (lease / 4, vec![News::Kept]),
+        (lease / 4, vec![Announcement::Kept]),
         (lease / 4, vec![]),
     ] {
         world.clock.advance(pause);
@@ -274,7 +277,7 @@ async fn an_owner_tells_what_changes_and_sometimes_that_it_is_still_there() {
         assert_eq!(board.told(), expected);
     }
     a.shutdown(Duration::from_secs(1)).await;
-    assert_eq!(board.told(), [News::Released]);
+    assert_eq!(board.told(), [Announcement::Released]);
     assert!(board.entries.lock().expect("no panics").is_empty());
 }
 
@@ -285,11 +288,11 @@ async fn one_that_writes_per_request_tells_what_it_keeps_and_gives_up() {
     let (f, b) = (world.server_with("f", per_request).await, world.server("b").await);
     for (method, expected) in [
         (Method::POST, vec![]),
-        (Method::PUT, vec![News::Taken]),
+        (Method::PUT, vec![Announcement::Taken]),
         (Method::POST, vec![]),
-        (Method::DELETE, vec![News::Released]),
+        (Method::DELETE, vec![Announcement::Released]),
         (Method::POST, vec![]),
-        (Method::PUT, vec![News::Taken]),
+        (Method::PUT, vec![Announcement::Taken]),
     ] {
         let mut request = Request::default();
         *request.method_mut() = method.clone();
@@ -324,6 +327,6 @@ async fn who_releases_is_forgotten_and_who_takes_over_is_known() {
 async fn no_word_makes_a_server_remember_an_object_that_nobody_asked_for() {
     let (board, world) = Board::in_world();
     let b = world.server("b").await;
-    board.spread(&object(), &holding("z", 9), News::Taken);
+    board.spread(&object(), &holding("z", 9), Announcement::Taken);
     assert!(b.activations().all().is_empty());
 }

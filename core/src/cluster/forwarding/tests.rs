@@ -12,7 +12,7 @@ use super::*;
 use crate::activation::Components;
 use crate::clock::Random;
 use crate::cluster::directory::Directory;
-use crate::cluster::owner_cache::Whereabouts;
+use crate::cluster::owner_cache::OwnerCache;
 use crate::cluster::peers::{NotTaken, Peers, Received};
 use crate::engine::Engine;
 use crate::executor::Inline;
@@ -77,7 +77,7 @@ pub(crate) struct Carrier {
 
 #[async_trait]
 impl Peers for Carrier {
-    async fn send(&self, owner: &Owner, forward: Forward) -> Result<Passed, PeerError> {
+    async fn send(&self, owner: &Owner, forward: Forward) -> Result<Forwarded, PeerError> {
         self.asked.lock().expect("no panics").push(owner.address.clone());
         let fate = self.script.lock().expect("no panics").pop_front().unwrap_or(Fate::Arrives);
         let engine = self
@@ -98,12 +98,13 @@ impl Peers for Carrier {
             };
             return Err(PeerError::NotTaken { request, cause, reason: "as scripted".to_owned() });
         };
-        let answer = engine.receive(&forward.object, forward.journey, forward.request).await;
+        let answer =
+            engine.receive(&forward.object, forward.request_context, forward.request).await;
         match answer {
             _ if matches!(fate, Fate::IsUnanswered) => {
                 Err(PeerError::Unknown { reason: "as scripted".to_owned() })
             }
-            Received::Answered(answer) => Ok(Passed::Answered(answer)),
+            Received::Answered(answer) => Ok(Forwarded::Answered(answer)),
             Received::NotOwner => Err(PeerError::NotTaken {
                 request: None,
                 cause: NotTaken::Declined,
@@ -319,7 +320,7 @@ async fn a_server_that_does_not_own_the_object_declines_and_leaves_no_trace() {
     let (a, b, c) = (world.server("a").await, world.server("b").await, world.server("c").await);
     ask(&a, post(Body::empty())).await.expect("a owns it");
     assert!(!b.admits(&object()).await && !c.admits(&object()).await && a.admits(&object()).await);
-    let received = b.receive(&object(), Journey::default(), post(Body::empty())).await;
+    let received = b.receive(&object(), RequestContext::default(), post(Body::empty())).await;
     assert!(matches!(received, Received::NotOwner), "{received:?}");
     assert_eq!(world.carrier.asked(), [""; 0], "what was passed on is not passed on again");
     a.shutdown(Duration::from_secs(1)).await;
@@ -341,20 +342,20 @@ fn knowledge_ends_with_the_lease_and_an_answer_renews_it() {
         observed: Instant::now(&clock),
         over: false,
     };
-    let whereabouts = Whereabouts::default();
+    let owner_cache = OwnerCache::default();
     let nowhere = Claim { address: None, ..claim.clone() };
-    assert!(!whereabouts.learn(&nowhere, claim.duration, &clock), "nobody knows where it is");
-    assert!(whereabouts.learn(&claim, Duration::from_secs(4), &clock));
+    assert!(!owner_cache.learn(&nowhere, claim.duration, &clock), "nobody knows where it is");
+    assert!(owner_cache.learn(&claim, Duration::from_secs(4), &clock));
     clock.advance(Duration::from_secs(3));
-    let known = whereabouts.known(&clock).expect("its lease is not over");
-    whereabouts.confirm(&known, &clock);
+    let known = owner_cache.known(&clock).expect("its lease is not over");
+    owner_cache.confirm(&known, &clock);
     clock.advance(Duration::from_secs(9));
-    assert!(whereabouts.is_known(&clock), "an answer is as good as a record");
+    assert!(owner_cache.is_known(&clock), "an answer is as good as a record");
     clock.advance(Duration::from_secs(1));
-    assert_eq!(whereabouts.known(&clock), None);
+    assert_eq!(owner_cache.known(&clock), None);
 
-    whereabouts.avoid(&known);
-    assert!(!whereabouts.learn(&claim, claim.duration, &clock), "it is not asked again");
+    owner_cache.avoid(&known);
+    assert!(!owner_cache.learn(&claim, claim.duration, &clock), "it is not asked again");
     let next = Claim { sequence: 8, ..claim };
-    assert!(whereabouts.learn(&next, next.duration, &clock), "until it has written another record");
+    assert!(owner_cache.learn(&next, next.duration, &clock), "until it has written another record");
 }

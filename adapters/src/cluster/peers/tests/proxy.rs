@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use dotdo_core::{
-    Body, Forward, Journey, NotTaken, ObjectId, Owner, Passed, PeerError, Peers, Request,
+    Body, Forward, Forwarded, NotTaken, ObjectId, Owner, PeerError, Peers, Request, RequestContext,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,7 +23,7 @@ fn signed(secret: &str, address: SocketAddr) -> String {
 }
 
 /// What a server with `secret` gets when it sends to `address`.
-async fn send_with(secret: &str, address: &str, body: Body) -> Result<Passed, PeerError> {
+async fn send_with(secret: &str, address: &str, body: Body) -> Result<Forwarded, PeerError> {
     let proxy = Proxy::new(keys(secret), &identity(secret), Uuid::from_u128(1));
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
@@ -31,12 +31,12 @@ async fn send_with(secret: &str, address: &str, body: Body) -> Result<Passed, Pe
     proxy
         .send(
             &Owner { instance: me(), address: address.to_owned() },
-            Forward { object, request, journey: Journey::default() },
+            Forward { object, request, request_context: RequestContext::default() },
         )
         .await
 }
 
-async fn send(address: &str, body: Body) -> Result<Passed, PeerError> {
+async fn send(address: &str, body: Body) -> Result<Forwarded, PeerError> {
     send_with(SECRET, address, body).await
 }
 
@@ -45,7 +45,7 @@ fn once() -> Body {
     Body::new(Body::from("precious"))
 }
 
-async fn comes_back(outcome: Result<Passed, PeerError>, expected: NotTaken) {
+async fn comes_back(outcome: Result<Forwarded, PeerError>, expected: NotTaken) {
     match outcome {
         Err(PeerError::NotTaken { request: Some(request), cause, reason }) => {
             assert_eq!(cause, expected, "{reason}");

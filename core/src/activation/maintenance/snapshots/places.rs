@@ -5,7 +5,7 @@ use std::future::Future;
 use futures_util::FutureExt;
 use tokio::sync::{MutexGuard, SemaphorePermit};
 
-use crate::activation::resident::Residence;
+use crate::activation::resident::TurnState;
 use crate::activation::runtime::Runtime;
 use crate::activation::state::Activation;
 use crate::error::{Error, ErrorKind, Result};
@@ -17,13 +17,13 @@ impl Activation {
     /// without the turn, and then waits for the turn only a moment.
     pub(super) async fn admit_snapshot<'a>(
         &'a self,
-    ) -> Result<(SemaphorePermit<'a>, MutexGuard<'a, Residence>)> {
+    ) -> Result<(SemaphorePermit<'a>, MutexGuard<'a, TurnState>)> {
         loop {
-            let residence = self.turn.lock().await;
+            let held = self.turn.lock().await;
             if let Ok(permit) = self.runtime.checkpoints.try_acquire() {
-                return Ok((permit, residence));
+                return Ok((permit, held));
             }
-            drop(residence);
+            drop(held);
             let permit = self.runtime.checkpoints.acquire().await.map_err(|_| {
                 Error::internal("snapshots are no longer written because the server is stopping")
             })?;
@@ -31,7 +31,7 @@ impl Activation {
             let turn = self.turn.lock().fuse();
             futures_util::pin_mut!(timer, turn);
             futures_util::select_biased! {
-                residence = turn => return Ok((permit, residence)),
+                held = turn => return Ok((permit, held)),
                 () = timer => {}
             }
         }

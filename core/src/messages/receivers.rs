@@ -1,4 +1,4 @@
-//! Whose messages a courier takes next. Receivers stand in line; those that failed rest for a
+//! Whose messages a relay takes next. Receivers stand in a queue; those that failed rest for a
 //! while, and come back. What it costs to go on depends on what is delivered, not on how many wait.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::ObjectId;
-use crate::messages::errand::{Mail, Task};
-use crate::messages::outbox::{Letter, Settled};
+use crate::messages::outbox::{DeliveryResults, Message};
+use crate::messages::request::{OutboxReply, OutboxTask};
 
 /// So many stand in line before more are looked for.
-const LINE_MAX: usize = 64;
+const READY_MAX: usize = 64;
 
 /// The receivers of one object's messages.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct ReceiverQueue {
     /// Those that may have messages, in the order in which they are served.
     ready: VecDeque<ObjectId>,
     /// Those that are being served.
@@ -29,11 +29,16 @@ pub(super) struct Line {
     is_over: bool,
 }
 
-impl Line {
+impl ReceiverQueue {
     /// What to ask the outbox for, when `settled` has become of messages and `served_max` receivers
     /// may be served at once.
-    pub(super) fn task(&mut self, now: Duration, settled: Settled, served_max: usize) -> Task {
-        while self.ready.len() < LINE_MAX
+    pub(super) fn task(
+        &mut self,
+        now: Duration,
+        results: DeliveryResults,
+        served_max: usize,
+    ) -> OutboxTask {
+        while self.ready.len() < READY_MAX
             && let Some((until, _)) = self.resting.first()
             && *until <= now
             && let Some((_, receiver)) = self.resting.pop_first()
@@ -41,9 +46,9 @@ impl Line {
             self.ready.push_back(receiver);
         }
         let receivers_max = served_max.saturating_sub(self.busy.len());
-        let look_after = (self.ready.len() < LINE_MAX && served_max > 0).then_some(self.seen_to);
-        Task {
-            settled,
+        let look_after = (self.ready.len() < READY_MAX && served_max > 0).then_some(self.seen_to);
+        OutboxTask {
+            results,
             ready: self.ready.iter().cloned().collect(),
             receivers_max,
             look_after,
@@ -51,25 +56,25 @@ impl Line {
         }
     }
 
-    /// Takes in what the outbox said to a [`Line::task`], and returns the messages that go on their
-    /// way.
-    pub(super) fn take(&mut self, mail: Mail) -> Vec<(ObjectId, Vec<Letter>)> {
+    /// Takes in what the outbox said to a [`ReceiverQueue::task`], and returns the messages that go
+    /// on their way.
+    pub(super) fn take(&mut self, reply: OutboxReply) -> Vec<(ObjectId, Vec<Message>)> {
         let known = Arc::make_mut(&mut self.known);
-        for receiver in mail.receivers.found {
+        for receiver in reply.receivers.found {
             known.insert(receiver.clone());
             self.ready.push_back(receiver);
         }
-        self.is_over = mail.receivers.is_over;
-        self.seen_to = self.seen_to.max(mail.receivers.seen_to);
+        self.is_over = reply.receivers.is_over;
+        self.seen_to = self.seen_to.max(reply.receivers.seen_to);
         let mut on_their_way = Vec::new();
-        for (receiver, letters) in mail.letters {
+        for (receiver, messages) in reply.messages {
             // They were asked for in the order of the line.
             self.ready.pop_front();
-            if letters.is_empty() {
+            if messages.is_empty() {
                 known.remove(&receiver);
             } else {
                 self.busy.insert(receiver.clone());
-                on_their_way.push((receiver, letters));
+                on_their_way.push((receiver, messages));
             }
         }
         on_their_way
@@ -101,7 +106,7 @@ impl Line {
 
     /// Whether the outbox has to be asked again at once.
     pub(super) fn goes_on(&self) -> bool {
-        !self.is_over && self.ready.len() < LINE_MAX
+        !self.is_over && self.ready.len() < READY_MAX
     }
 }
 
@@ -147,28 +152,28 @@ mod tests {
     /// them, and what that took. The first `fail` receivers fail once.
     fn deliver(receivers: usize, fail: usize) -> (Vec<ObjectId>, u64) {
         let (mut database, steps) = outbox(receivers);
-        let (mut line, mut now, mut settled) =
-            (Line::default(), Duration::ZERO, Settled::default());
+        let (mut line, mut now, mut results) =
+            (ReceiverQueue::default(), Duration::ZERO, DeliveryResults::default());
         let (mut on_their_way, mut taken) = (VecDeque::new(), Vec::new());
         loop {
-            let task = line.task(now, std::mem::take(&mut settled), AT_ONCE);
+            let task = line.task(now, std::mem::take(&mut results), AT_ONCE);
             on_their_way.extend(line.take(task.run(&mut database).expect("it is read")));
             assert!(on_their_way.len() <= AT_ONCE);
             if line.goes_on() {
                 continue;
             }
-            let Some((receiver, letters)) = on_their_way.pop_front() else {
+            let Some((receiver, messages)) = on_their_way.pop_front() else {
                 let Some(rest) = line.rest(now) else { break };
                 now += rest;
                 continue;
             };
             if (0..fail).any(|number| receiver == self::receiver(number))
-                && letters[0].attempts == 0
+                && messages[0].attempts == 0
             {
-                settled.failed.push((letters[0].number, "no".to_owned()));
+                results.failed.push((messages[0].number, "no".to_owned()));
                 line.failed(&receiver, now + Duration::from_secs(1000));
             } else {
-                settled.delivered.extend(letters.iter().map(|letter| letter.number));
+                results.delivered.extend(messages.iter().map(|message| message.number));
                 line.served(&receiver);
                 taken.push(receiver);
             }
@@ -201,12 +206,12 @@ mod tests {
     #[test]
     fn messages_that_were_passed_over_are_found() {
         let (mut database, _) = outbox(1);
-        let mut line = Line { seen_to: i64::MAX, ..Line::default() };
-        let mail = line
-            .task(Duration::ZERO, Settled::default(), AT_ONCE)
+        let mut line = ReceiverQueue { seen_to: i64::MAX, ..ReceiverQueue::default() };
+        let reply = line
+            .task(Duration::ZERO, DeliveryResults::default(), AT_ONCE)
             .run(&mut database)
             .expect("it is read");
-        assert_eq!(line.take(mail).len(), 1);
+        assert_eq!(line.take(reply).len(), 1);
     }
 
     #[test]
@@ -216,17 +221,17 @@ mod tests {
             post_message(&mut database, &receiver(0), Request::new(Body::from("text")), 1)
                 .expect("there is room");
         }
-        let mut line = Line::default();
-        let (mut served, mut settled) = (Vec::new(), Settled::default());
+        let mut line = ReceiverQueue::default();
+        let (mut served, mut results) = (Vec::new(), DeliveryResults::default());
         for _ in 0..120 {
-            let mail = line
-                .task(Duration::ZERO, std::mem::take(&mut settled), 1)
+            let reply = line
+                .task(Duration::ZERO, std::mem::take(&mut results), 1)
                 .run(&mut database)
                 .expect("it is read");
-            for (receiver, letters) in line.take(mail) {
-                settled.delivered.extend(letters.iter().map(|letter| letter.number));
+            for (receiver, messages) in line.take(reply) {
+                results.delivered.extend(messages.iter().map(|message| message.number));
                 line.served(&receiver);
-                served.push((receiver, letters.len()));
+                served.push((receiver, messages.len()));
             }
         }
         assert_eq!(served.iter().map(|(_, count)| count).sum::<usize>(), 200);

@@ -1,19 +1,19 @@
 //! What becomes of a snapshot's plan when its task ends early.
 
-use crate::activation::resident::{Returned, Warm};
+use crate::activation::resident::{AbandonedPlan, Resident};
 use crate::activation::state::Activation;
 use crate::planted::{Bug, planted};
 use crate::snapshot::Plan;
 
 /// A plan while it is carried out. It has taken the changed rows' keys out of the tracker: unless
 /// it is kept, they go back there, whatever ends the task that carries it out.
-pub(super) struct Lent<'a> {
+pub(super) struct PlanGuard<'a> {
     activation: &'a Activation,
     generation: u64,
     plan: Option<Plan>,
 }
 
-impl<'a> Lent<'a> {
+impl<'a> PlanGuard<'a> {
     /// `plan` was made of the memory of this generation.
     pub(super) fn new(activation: &'a Activation, generation: u64, plan: Plan) -> Self {
         Self { activation, generation, plan: Some(plan) }
@@ -29,17 +29,20 @@ impl<'a> Lent<'a> {
     }
 }
 
-impl Drop for Lent<'_> {
+impl Drop for PlanGuard<'_> {
     fn drop(&mut self) {
         let Some(plan) = self.plan.take().filter(|_| !planted(Bug::PlanLostWithClient)) else {
             return;
         };
-        self.activation.returned.lock().push(Returned { plan, generation: self.generation });
+        self.activation
+            .abandoned_plans
+            .lock()
+            .push(AbandonedPlan { plan, generation: self.generation });
         // It holds its files: rather now than with the next snapshot.
-        if let Ok(mut residence) = self.activation.turn.try_lock()
-            && let Some(warm) = &mut residence.warm
+        if let Ok(mut held) = self.activation.turn.try_lock()
+            && let Some(resident) = &mut held.resident
         {
-            self.activation.take_back(warm);
+            self.activation.take_back(resident);
         }
     }
 }
@@ -47,10 +50,11 @@ impl Drop for Lent<'_> {
 impl Activation {
     /// Gives plans that were not carried out back to the tracker of the memory that they were made
     /// of. The caller has the turn.
-    pub(super) fn take_back(&self, warm: &mut Warm) {
-        for Returned { plan, generation } in std::mem::take(&mut *self.returned.lock()) {
-            if generation == warm.generation {
-                warm.tracker.abandon(plan);
+    pub(super) fn take_back(&self, resident: &mut Resident) {
+        for AbandonedPlan { plan, generation } in std::mem::take(&mut *self.abandoned_plans.lock())
+        {
+            if generation == resident.generation {
+                resident.tracker.abandon(plan);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Whether an object's courier is at work, and whether it has something to do.
+//! Whether an object's relay is running, and whether it has something to do.
 
 use std::sync::MutexGuard;
 
@@ -8,9 +8,9 @@ use tokio::sync::Notify;
 use crate::activation::{Running, Tasks};
 use crate::sync::Mutex;
 
-/// Whether a courier is at work for an object.
+/// Whether a relay is running for an object.
 #[derive(Default)]
-pub(crate) struct Courier {
+pub(crate) struct RelayState {
     state: Mutex<State>,
     pub(super) woken: Notify,
 }
@@ -24,8 +24,8 @@ struct State {
     busy: Option<Running>,
 }
 
-impl Courier {
-    /// Asks for another look; `true` when a courier must be sent for it.
+impl RelayState {
+    /// Asks for another look; `true` when a relay must be started for it.
     pub(super) fn ask(&self, deliveries: &Tasks) -> bool {
         let mut state = self.state();
         state.busy.get_or_insert_with(|| deliveries.begin());

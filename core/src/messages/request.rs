@@ -1,4 +1,4 @@
-//! What the courier has to do in an object's database. It takes its turn like a request, and its
+//! What the relay has to do in an object's database. It takes its turn like a request, and its
 //! answer passes the gate like a response: so what it has read is durable.
 
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::id::ObjectId;
 use crate::messages::outbox::{
-    Letter, Receivers, Settled, next_messages, next_receivers, note_outcomes,
+    DeliveryResults, Message, ReceiverPage, next_messages, next_receivers, note_outcomes,
 };
 use crate::object::{Body, Request, Response};
 use crate::sqlite::Database;
@@ -15,12 +15,12 @@ use crate::sqlite::Database;
 /// Notes what became of messages and takes the next ones. It travels in a request's extensions, and
 /// never leaves this process.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Errand(Arc<Task>);
+pub(crate) struct OutboxRequest(Arc<OutboxTask>);
 
-/// What an [`Errand`] is about.
+/// What an [`OutboxRequest`] is about.
 #[derive(Debug, Default)]
-pub(crate) struct Task {
-    pub(crate) settled: Settled,
+pub(crate) struct OutboxTask {
+    pub(crate) results: DeliveryResults,
     /// Whose messages are wanted, the first first.
     pub(crate) ready: Vec<ObjectId>,
     /// The messages of how many receivers are wanted.
@@ -31,25 +31,25 @@ pub(crate) struct Task {
     pub(crate) known: Arc<BTreeSet<ObjectId>>,
 }
 
-/// What an [`Errand`] has brought; in its response's extensions.
+/// What an [`OutboxRequest`] has brought; in its response's extensions.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Mail {
+pub(crate) struct OutboxReply {
     /// Each receiver that was looked after, and its next messages, which may be none.
-    pub(crate) letters: Vec<(ObjectId, Vec<Letter>)>,
+    pub(crate) messages: Vec<(ObjectId, Vec<Message>)>,
     /// Receivers that were not known, in the order of their messages.
-    pub(crate) receivers: Receivers,
+    pub(crate) receivers: ReceiverPage,
 }
 
-impl Task {
+impl OutboxTask {
     /// Finds out whether there is anything.
     pub(crate) fn look() -> Self {
         Self { look_after: Some(0), ..Self::default() }
     }
 }
 
-impl Errand {
+impl OutboxRequest {
     /// The request that does `task`.
-    pub(crate) fn request(task: Task) -> Request {
+    pub(crate) fn request(task: OutboxTask) -> Request {
         let mut request = Request::new(Body::empty());
         request.extensions_mut().insert(Self(Arc::new(task)));
         request
@@ -63,43 +63,44 @@ impl Errand {
     }
 }
 
-impl Task {
-    pub(super) fn run(&self, database: &mut Database) -> Result<Mail> {
-        note_outcomes(database, &self.settled)?;
-        let mut mail = Mail::default();
+impl OutboxTask {
+    pub(super) fn run(&self, database: &mut Database) -> Result<OutboxReply> {
+        note_outcomes(database, &self.results)?;
+        let mut reply = OutboxReply::default();
         if let Some(after) = self.look_after {
-            mail.receivers = next_receivers(database, after)?;
-            if mail.receivers.seen_to == after && after > 0 && self.known.is_empty() {
+            reply.receivers = next_receivers(database, after)?;
+            if reply.receivers.seen_to == after && after > 0 && self.known.is_empty() {
                 // What is left was passed over: the history has begun anew, or somebody has written
                 // into the table.
-                mail.receivers = next_receivers(database, 0)?;
+                reply.receivers = next_receivers(database, 0)?;
             }
-            mail.receivers.found.retain(|receiver| !self.known.contains(receiver));
+            reply.receivers.found.retain(|receiver| !self.known.contains(receiver));
         }
         let mut served = 0;
-        for receiver in self.ready.iter().chain(&mail.receivers.found) {
+        for receiver in self.ready.iter().chain(&reply.receivers.found) {
             if served == self.receivers_max {
                 break;
             }
-            let letters = next_messages(database, receiver)?;
-            served += usize::from(!letters.is_empty());
-            mail.letters.push((receiver.clone(), letters));
+            let messages = next_messages(database, receiver)?;
+            served += usize::from(!messages.is_empty());
+            reply.messages.push((receiver.clone(), messages));
         }
-        Ok(mail)
+        Ok(reply)
     }
 }
 
-impl Mail {
-    /// What the answer to an errand has brought.
+impl OutboxReply {
+    /// What the answer to a request to the outbox has brought.
     pub(crate) fn of(mut response: Response) -> Result<Self> {
-        let mail: Option<Arc<Self>> = response.extensions_mut().remove();
-        let mail = mail.ok_or_else(|| Error::internal("an errand came back without mail"))?;
-        Ok(Arc::try_unwrap(mail).unwrap_or_else(|shared| Self::clone(&shared)))
+        let reply: Option<Arc<Self>> = response.extensions_mut().remove();
+        let reply = reply
+            .ok_or_else(|| Error::internal("a request to the outbox came back without a reply"))?;
+        Ok(Arc::try_unwrap(reply).unwrap_or_else(|shared| Self::clone(&shared)))
     }
 
     /// Whether there is no message that was not known.
     pub(crate) fn is_empty(&self) -> bool {
-        self.letters.iter().all(|(_, letters)| letters.is_empty())
+        self.messages.iter().all(|(_, messages)| messages.is_empty())
             && self.receivers.found.is_empty()
             && self.receivers.is_over
     }
