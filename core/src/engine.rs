@@ -11,7 +11,9 @@ use crate::activation::{
     Activations, Components, Runtime, Turn, fetch_as_of, shut_down, start_maintenance,
 };
 use crate::budget::{Account, Budget, Use};
-use crate::cluster::{Announcement, Holding, Listen, Listener, Received, RequestContext, Routing};
+use crate::cluster::{
+    Holding, Listen, Listener, OwnershipChange, Received, RequestContext, Routing,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
 use crate::idempotency::prepare;
@@ -240,7 +242,7 @@ impl Host for Inner {
 
 impl Listen for Inner {
     /// Objects without an entry in memory get none.
-    fn hear(&self, object: &ObjectId, holding: &Holding, news: Announcement) {
+    fn hear(&self, object: &ObjectId, holding: &Holding, news: OwnershipChange) {
         if let Some(activation) = self.activations.existing(object) {
             activation.hear(holding, news);
         }

@@ -39,7 +39,7 @@ pub use budget::{Account, Budget, Charge, Use};
 pub use change::{Value, ValueRef};
 pub use clock::{Clock, Instant, Random};
 pub use cluster::{
-    Announcement, Directory, Forward, Forwarded, Holding, Listener, NotTaken, Owner, PeerError,
+    Directory, Forward, Forwarded, Holding, Listener, NotTaken, Owner, OwnershipChange, PeerError,
     Peers, Received, RequestContext,
 };
 pub use engine::Engine;

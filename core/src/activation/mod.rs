@@ -32,6 +32,7 @@ mod wait;
 mod tests;
 
 pub(crate) use activations::Activations;
+pub(crate) use answer::Undone;
 pub(crate) use calls::Calling;
 pub(crate) use handler::{collect_body, run_handler};
 pub(crate) use leased::Turn;

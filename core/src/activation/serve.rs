@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use futures_util::future::OptionFuture;
 
-use crate::activation::answer::Answer;
+use crate::activation::answer::{Outcome, Undone};
 use crate::activation::leased::Turn;
 use crate::activation::state::Activation;
-use crate::cluster::{Routing, Undone};
+use crate::cluster::Routing;
 use crate::error::Result;
-use crate::lease::OWNED_ELSEWHERE;
 use crate::messages::marked;
 use crate::object::{Request, Response};
 use crate::settings::{CheckpointMode, Ownership};
@@ -32,12 +31,14 @@ impl Activation {
             if let Some(answer) = routing.forward(self).await {
                 return answer;
             }
-            let here = match self.runtime.settings.ownership {
-                Ownership::Leased => self.serve_leased(routing).await,
+            let outcome = match self.runtime.settings.ownership {
+                Ownership::Leased => {
+                    self.serve_leased(routing).await.unwrap_or_else(Outcome::undone)
+                }
                 Ownership::PerRequest => self.serve_per_request(routing).await,
             };
-            match here {
-                Ok(answer) => {
+            match outcome {
+                Outcome::Answered(answer) => {
                     let mut answer = answer?;
                     // It was written beside the record.
                     marked(&mut answer.response).await;
@@ -45,17 +46,14 @@ impl Activation {
                     answer.background.into_iter().for_each(|work| background.spawn(work));
                     return Ok(answer.response);
                 }
-                Err(Undone(error)) => routing.retry(self, error).await?,
+                Outcome::Undone(undone) => routing.retry(self, undone).await?,
             }
         }
     }
 
     /// Answers a request under a lease: the handler commits in memory, and the response waits at
     /// the gate.
-    async fn serve_leased(
-        self: &Arc<Self>,
-        routing: &mut Routing,
-    ) -> Result<Result<Answer>, Undone> {
+    async fn serve_leased(self: &Arc<Self>, routing: &mut Routing) -> Result<Outcome> {
         let mut turn = Turn::take(self, routing.caller()).await?;
         let run = turn.run(routing.begin(&self.runtime)).await?;
         drop(turn);
@@ -69,21 +67,20 @@ impl Activation {
             _ => None,
         };
         let snapshot = async { Ok(OptionFuture::from(snapshot).await.unwrap_or(Ok(()))) };
-        let pass = async { self.pass(run.gate).await.map_err(Undone) };
+        let pass = async { self.pass(run.gate).await };
         let (_, covered) = futures_util::try_join!(pass, snapshot)?;
-        Ok(covered.and(run.answer))
+        Ok(Outcome::Answered(covered.and(run.answer)))
     }
 
     /// Answers a request without a lease: it is read whole, so that it can be run again, also by
     /// another server.
-    async fn serve_per_request(
-        self: &Arc<Self>,
-        routing: &mut Routing,
-    ) -> Result<Result<Answer>, Undone> {
-        routing.buffer_body().await?;
+    async fn serve_per_request(self: &Arc<Self>, routing: &mut Routing) -> Outcome {
+        if let Err(error) = routing.buffer_body().await {
+            return Outcome::undone(error);
+        }
         match self.answer_per_request(routing.begin(&self.runtime)).await {
-            Err(error) if error.code() == OWNED_ELSEWHERE => Err(Undone(error)),
-            answer => Ok(answer),
+            Err(error) if Undone::is_owned_elsewhere(&error) => Outcome::undone(error),
+            answer => Outcome::Answered(answer),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What one request takes of the budget while it is under way.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use bytes::Bytes;
 
 use super::Charge;
 use crate::error::Result;
 use crate::limits::UNCHARGED_BYTES_MAX;
+use crate::sync::Mutex;
 
 /// The charge of one request: its body, and what becomes of it. It travels with the request, and
 /// ends with the last who has it. Clones are the same one.
@@ -75,7 +76,7 @@ impl Account {
     }
 
     fn charge(&self) -> MutexGuard<'_, Charge> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

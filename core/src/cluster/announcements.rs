@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::activation::Runtime;
 use crate::clock::{Clock, Instant};
-use crate::cluster::directory::{Announcement, Holding};
+use crate::cluster::directory::{Holding, OwnershipChange};
 use crate::cluster::peers::Owner;
 use crate::id::ObjectId;
 use crate::log::Head;
@@ -50,21 +50,21 @@ impl Announced {
     }
 
     /// What is worth telling, and that it was told.
-    fn note(&self, head: Head, lease: Duration, clock: &dyn Clock) -> Option<Announcement> {
+    fn note(&self, head: Head, lease: Duration, clock: &dyn Clock) -> Option<OwnershipChange> {
         let mut told = self.0.lock();
         let news = match told.as_ref() {
             None if lease.is_zero() => return None,
             Some(_) if lease.is_zero() => {
                 *told = None;
-                return Some(Announcement::Released);
+                return Some(OwnershipChange::Released);
             }
             Some(last) if last.epoch == head.epoch => {
                 if last.at.elapsed_at_least(clock) < lease / REPEAT_AFTER {
                     return None;
                 }
-                Announcement::Kept
+                OwnershipChange::Kept
             }
-            None | Some(_) => Announcement::Taken,
+            None | Some(_) => OwnershipChange::Taken,
         };
         *told = Some(Last { epoch: head.epoch, at: Instant::now(clock) });
         Some(news)

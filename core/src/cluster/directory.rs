@@ -27,7 +27,7 @@ pub struct Holding {
 
 /// What has become of a holding, as its process announces it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Announcement {
+pub enum OwnershipChange {
     /// The object has a new owner.
     Taken,
     /// The owner goes on.
@@ -48,7 +48,7 @@ pub trait Directory: Send + Sync + 'static {
     async fn find(&self, object: &ObjectId) -> Option<Holding>;
 
     /// Tells the others what has become of a holding of this process. Never waits.
-    fn tell(&self, object: &ObjectId, holding: Holding, announcement: Announcement);
+    fn tell(&self, object: &ObjectId, holding: Holding, change: OwnershipChange);
 
     /// Waits until what was told has been passed on, for as long as that is worth waiting for.
     async fn settle(&self);
@@ -57,7 +57,7 @@ pub trait Directory: Send + Sync + 'static {
 /// Who makes use of what other processes tell.
 pub(crate) trait Listen: Send + Sync {
     /// Hears what another process tells of an object.
-    fn hear(&self, object: &ObjectId, holding: &Holding, announcement: Announcement);
+    fn hear(&self, object: &ObjectId, holding: &Holding, change: OwnershipChange);
 }
 
 /// Takes what other processes tell to an engine, which it does not keep alive.
@@ -72,10 +72,7 @@ impl Listener {
     }
 
     /// Hears what another process tells; `false` when there is nobody left to hear it.
-    pub fn hear(&self, object: &ObjectId, holding: &Holding, announcement: Announcement) -> bool {
-        self.listener
-            .upgrade()
-            .map(|listener| listener.hear(object, holding, announcement))
-            .is_some()
+    pub fn hear(&self, object: &ObjectId, holding: &Holding, change: OwnershipChange) -> bool {
+        self.listener.upgrade().map(|listener| listener.hear(object, holding, change)).is_some()
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tracing::Instrument;
 
-use crate::activation::{Activation, Calling, Runtime};
+use crate::activation::{Activation, Calling, Runtime, Undone};
 use crate::clock::Instant;
 use crate::cluster::owner_cache::Known;
 use crate::cluster::peers::{Forward, Forwarded, Owner, PeerError, RequestContext};
@@ -36,16 +36,6 @@ pub(crate) enum Caller {
     /// Another server, or this process for what others can do as well: it is told at once who owns
     /// the object, and decides.
     Peer,
-}
-
-/// A request came to nothing here, for a reason that is not its own: nothing of it remains.
-#[derive(Debug)]
-pub(crate) struct Undone(pub(crate) Error);
-
-impl From<Error> for Undone {
-    fn from(error: Error) -> Self {
-        Self(error)
-    }
 }
 
 /// One request on its way to whoever owns its object.
@@ -293,11 +283,11 @@ impl Routing {
     /// # Errors
     ///
     /// The error itself otherwise.
-    pub(crate) async fn retry(&mut self, activation: &Activation, error: Error) -> Result<()> {
+    pub(crate) async fn retry(&mut self, activation: &Activation, undone: Undone) -> Result<()> {
         let clock = activation.runtime.clock.as_ref();
-        let elsewhere = error.code() == OWNED_ELSEWHERE;
-        // Whoever took the slot has the object now, or had it for a moment.
-        let lost = error.kind() == ErrorKind::Fenced;
+        let elsewhere = matches!(undone, Undone::OwnedElsewhere(_));
+        let lost = matches!(undone, Undone::Lost(_));
+        let error = undone.into_error();
         self.declined = (elsewhere || lost) && self.caller == Caller::Peer;
         let goes_on = lost || (elsewhere && activation.owner_cache.is_within_reach(clock));
         let may = activation.runtime.peers.is_some()

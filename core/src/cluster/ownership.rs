@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::activation::{Activation, Newest, newest};
 use crate::clock::Instant;
-use crate::cluster::directory::{Announcement, Holding};
+use crate::cluster::directory::{Holding, OwnershipChange};
 use crate::cluster::forwarding::Caller;
 use crate::cluster::lock_file::read_lock_file;
 use crate::cluster::peers::Owner;
@@ -76,15 +76,15 @@ impl Activation {
             return;
         }
         if let Some(holding) = directory.find(&self.log.object).await {
-            self.hear(&holding, Announcement::Kept);
+            self.hear(&holding, OwnershipChange::Kept);
         }
     }
 
     /// Hears what another process tells of an object. Whether it is believed is decided when it is
     /// needed.
-    pub(crate) fn hear(&self, holding: &Holding, news: Announcement) {
+    pub(crate) fn hear(&self, holding: &Holding, news: OwnershipChange) {
         let Owner { instance, address } = &holding.owner;
-        if news == Announcement::Released {
+        if news == OwnershipChange::Released {
             self.owner_cache.forget(&holding.owner);
         } else if *instance != self.runtime.instance
             && !address.is_empty()

@@ -4,7 +4,7 @@
 //! Every snapshot gets one data manifest and at most one delete manifest that name all its files,
 //! so no snapshot needs another's.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -19,6 +19,7 @@ use super::encode_error;
 use super::layout::{ColumnKind, FieldSet};
 use super::metadata::Version;
 use crate::error::{Error, Result};
+use crate::sync::Mutex;
 
 /// The status of a file in a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,14 +186,14 @@ struct Collector(Arc<Mutex<Vec<u8>>>);
 
 impl Collector {
     fn take(&self) -> Bytes {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into()
+        std::mem::take(&mut *self.0.lock()).into()
     }
 }
 
 #[async_trait::async_trait]
 impl FileWrite for Collector {
     async fn write(&mut self, bytes: Bytes) -> iceberg::Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&bytes);
+        self.0.lock().extend_from_slice(&bytes);
         Ok(())
     }
 

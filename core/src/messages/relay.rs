@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::task::JoinHandle;
 
-use crate::activation::{Activation, Runtime};
+use crate::activation::{Activation, Runtime, Undone};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 use crate::limits::{DELIVERY_PAUSE_MAX, DELIVERY_PAUSE_MIN, RECEIVERS_AT_ONCE};
@@ -112,7 +112,10 @@ async fn deliver_all(mut relay: Relay) {
                 None => Woken::Again,
             },
             // Whoever has the object now has found its messages too.
-            Err(error) if is_elsewhere(&error) || activation.runtime.host.strong_count() == 0 => {
+            Err(error)
+                if Undone::is_owned_elsewhere(&error)
+                    || activation.runtime.host.strong_count() == 0 =>
+            {
                 if courier.ends() {
                     return;
                 }
@@ -322,10 +325,6 @@ fn pause(attempts: i64) -> Duration {
 async fn stopping(runtime: &Runtime) {
     // It never has a permit to give, so this waits until it is closed.
     drop(runtime.stopping.acquire().await);
-}
-
-fn is_elsewhere(error: &Error) -> bool {
-    error.code() == "OWNED_ELSEWHERE"
 }
 
 fn gone() -> Error {

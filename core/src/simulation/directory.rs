@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::clock::Clock;
-use crate::cluster::{Announcement, Directory, Holding, Listener, Owner};
+use crate::cluster::{Directory, Holding, Listener, Owner, OwnershipChange};
 use crate::id::ObjectId;
 use crate::simulation::clock::SimClock;
 use crate::simulation::network::address;
@@ -46,8 +46,8 @@ impl Directory for SimDirectory {
         answer
     }
 
-    fn tell(&self, object: &ObjectId, holding: Holding, announcement: Announcement) {
-        self.timeline.lock().told(self.process, object, holding, announcement);
+    fn tell(&self, object: &ObjectId, holding: Holding, change: OwnershipChange) {
+        self.timeline.lock().told(self.process, object, holding, change);
     }
 
     async fn settle(&self) {}
@@ -77,17 +77,11 @@ impl State {
         Some(Holding { remaining: Duration::from_micros(left_us), ..holding.clone() })
     }
 
-    fn told(
-        &mut self,
-        by: Process,
-        object: &ObjectId,
-        holding: Holding,
-        announcement: Announcement,
-    ) {
+    fn told(&mut self, by: Process, object: &ObjectId, holding: Holding, change: OwnershipChange) {
         if self.chance.in_thousand(LIES) {
             return;
         }
-        if announcement == Announcement::Released {
+        if change == OwnershipChange::Released {
             self.directory.remove(object);
         } else {
             let until_us =
@@ -101,7 +95,7 @@ impl State {
                 after_us,
                 Event::Deliver(
                     process,
-                    Delivery::Announcement(object.clone(), holding.clone(), announcement),
+                    Delivery::OwnershipChange(object.clone(), holding.clone(), change),
                 ),
             );
         }

@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 
 use crate::activation::Components;
 use crate::clock::Random;
-use crate::cluster::{Announcement, Directory, Holding, Peers};
+use crate::cluster::{Directory, Holding, OwnershipChange, Peers};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Inline;
@@ -235,12 +235,12 @@ impl Machine {
     }
 
     /// Hears what another server has told.
-    pub(super) fn hear(&self, object: &ObjectId, holding: &Holding, announcement: Announcement) {
+    pub(super) fn hear(&self, object: &ObjectId, holding: &Holding, change: OwnershipChange) {
         let Some(running) = &self.running else { return };
         if let Some(listener) =
             running.hearing.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
         {
-            listener.hear(object, holding, announcement);
+            listener.hear(object, holding, change);
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::cluster::{Announcement, Holding};
+use crate::cluster::{Holding, OwnershipChange};
 use crate::id::ObjectId;
 use crate::simulation::chance::Chance;
 use crate::simulation::directory::Entry;
@@ -54,7 +54,7 @@ pub(super) enum Delivery {
     /// What another server answers.
     Reply(oneshot::Sender<Reply>, Reply),
     /// What another server has told of an object.
-    Announcement(ObjectId, Holding, Announcement),
+    OwnershipChange(ObjectId, Holding, OwnershipChange),
 }
 
 /// An event in the queue.

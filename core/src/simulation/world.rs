@@ -297,7 +297,7 @@ impl World {
             Delivery::Letter(letter) => self.machines[machine].open(*letter),
             // Whoever asked may not wait any more.
             Delivery::Reply(reply, answer) => drop(reply.send(answer)),
-            Delivery::Announcement(object, holding, news) => {
+            Delivery::OwnershipChange(object, holding, news) => {
                 self.machines[machine].hear(&object, &holding, news)
             }
         }

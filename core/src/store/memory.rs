@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{Bucket, Entry, Key, StoreError, Stored};
 use crate::clock::Clock;
+use crate::sync::Mutex;
 
 /// A bucket in memory. Servers that share the same one (an `Arc`) share its objects.
 pub struct Memory {
@@ -25,7 +26,7 @@ impl Memory {
     }
 
     fn objects(&self) -> MutexGuard<'_, BTreeMap<Key, Stored>> {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+        self.objects.lock()
     }
 
     fn stored(&self, bytes: Bytes) -> Stored {

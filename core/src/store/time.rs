@@ -3,10 +3,11 @@
 //! Promises: [`StoreTime::now_ms`] never runs ahead of the store's clock, as long as this machine's
 //! monotonic clock runs at the same rate. Must not know: wall clocks of this machine.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::sync::Mutex;
 
 /// The store's clock, as seen from here.
 pub(crate) struct StoreTime {
@@ -32,12 +33,12 @@ impl StoreTime {
     /// machines has many clocks.
     pub(crate) fn saw(&self, store_ms: i64) {
         let here = self.clock.monotonic();
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(Seen { store_ms, here });
+        *self.seen.lock() = Some(Seen { store_ms, here });
     }
 
     /// A time that the store's clock has certainly reached.
     pub(crate) fn now_ms(&self) -> Option<i64> {
-        let seen = (*self.seen.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let seen = (*self.seen.lock())?;
         let since = self.clock.monotonic().saturating_sub(seen.here);
         Some(seen.store_ms.saturating_add(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dotdo_core::{Announcement, Holding, ObjectId, Owner, Secret};
+use dotdo_core::{Holding, ObjectId, Owner, OwnershipChange, Secret};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -23,7 +23,7 @@ const HEX: usize = 2 * blake3::OUT_LEN;
 pub(super) struct Entry {
     pub(super) object: ObjectId,
     pub(super) holding: Holding,
-    pub(super) announcement: Announcement,
+    pub(super) change: OwnershipChange,
     /// When it was written, in milliseconds since 1970.
     pub(super) time_ms: i64,
 }
@@ -35,7 +35,7 @@ struct Text {
     version: u32,
     class: String,
     id: String,
-    announcement: String,
+    news: String,
     instance: Uuid,
     address: String,
     epoch: u64,
@@ -77,7 +77,7 @@ impl Keys {
             version: VERSION,
             class: entry.object.class().to_owned(),
             id: entry.object.id().to_owned(),
-            announcement: name_of(entry.announcement).to_owned(),
+            news: name_of(entry.change).to_owned(),
             instance: owner.instance,
             address: owner.address.clone(),
             epoch: *epoch,
@@ -105,9 +105,9 @@ impl Keys {
             return None;
         }
         let text: Text = serde_json::from_str(text).ok()?;
-        let announcement = [Announcement::Taken, Announcement::Kept, Announcement::Released]
+        let change = [OwnershipChange::Taken, OwnershipChange::Kept, OwnershipChange::Released]
             .into_iter()
-            .find(|announcement| name_of(*announcement) == text.announcement)?;
+            .find(|change| name_of(*change) == text.news)?;
         let skew_ms = i64::try_from(CLOCK_SKEW_MAX.as_millis()).unwrap_or(i64::MAX);
         let age_ms = now_ms.saturating_sub(text.time_ms);
         let age_ms_max = i64::try_from(text.lease_ms).unwrap_or(i64::MAX).saturating_add(skew_ms);
@@ -127,7 +127,7 @@ impl Keys {
         Some(Entry {
             object: ObjectId::new(&text.class, &text.id).ok()?,
             holding,
-            announcement,
+            change,
             time_ms: text.time_ms,
         })
     }
@@ -152,10 +152,10 @@ pub(super) fn prefix_of(instance: &Uuid) -> String {
     format!("{instance} ")
 }
 
-fn name_of(announcement: Announcement) -> &'static str {
-    match announcement {
-        Announcement::Taken => "taken",
-        Announcement::Kept => "kept",
-        Announcement::Released => "released",
+fn name_of(change: OwnershipChange) -> &'static str {
+    match change {
+        OwnershipChange::Taken => "taken",
+        OwnershipChange::Kept => "kept",
+        OwnershipChange::Released => "released",
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ::redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
 use ::redis::{AsyncConnectionConfig, ConnectionAddr, Msg, Pipeline, RedisError, RedisResult};
-use dotdo_core::{Announcement, Listener};
+use dotdo_core::{Listener, OwnershipChange};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -189,8 +189,8 @@ impl Link {
             Duration::from_millis(u64::try_from(now_ms.saturating_sub(entry.time_ms)).unwrap_or(0));
         let left_ms = u64::try_from(entry.holding.remaining.saturating_sub(waited).as_millis())
             .unwrap_or(u64::MAX);
-        match entry.announcement {
-            Announcement::Released => {
+        match entry.change {
+            OwnershipChange::Released => {
                 _ = pipeline
                     .cmd("EVAL")
                     .arg(DELETE_OWN)
@@ -198,12 +198,12 @@ impl Link {
                     .arg(key)
                     .arg(prefix_of(&self.shared.me))
             }
-            Announcement::Taken | Announcement::Kept if left_ms == 0 => return,
-            Announcement::Taken | Announcement::Kept => {
+            OwnershipChange::Taken | OwnershipChange::Kept if left_ms == 0 => return,
+            OwnershipChange::Taken | OwnershipChange::Kept => {
                 _ = pipeline.cmd("SET").arg(key).arg(&text).arg("PX").arg(left_ms)
             }
         }
-        if entry.announcement != Announcement::Kept {
+        if entry.change != OwnershipChange::Kept {
             pipeline.cmd("PUBLISH").arg(self.shared.channel()).arg(text);
         }
     }
@@ -223,7 +223,7 @@ impl Link {
             return true;
         }
         metrics::counter!("dotdo_directory_heard_total", "result" => "heard").increment(1);
-        self.listener.hear(&entry.object, &entry.holding, entry.announcement)
+        self.listener.hear(&entry.object, &entry.holding, entry.change)
     }
 }
 

@@ -18,7 +18,7 @@ use ::redis::aio::MultiplexedConnection;
 use ::redis::{Client, ConnectionInfo, IntoConnectionInfo, RedisResult};
 use async_trait::async_trait;
 use dotdo_core::{
-    Announcement, Clock, Directory, Error, Holding, Listener, ObjectId, Result, Secret, Tenant,
+    Clock, Directory, Error, Holding, Listener, ObjectId, OwnershipChange, Result, Secret, Tenant,
 };
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -174,13 +174,9 @@ impl Directory for Redis {
         holding
     }
 
-    fn tell(&self, object: &ObjectId, holding: Holding, announcement: Announcement) {
-        let entry = Entry {
-            object: object.clone(),
-            holding,
-            announcement,
-            time_ms: self.shared.clock.wall_ms(),
-        };
+    fn tell(&self, object: &ObjectId, holding: Holding, change: OwnershipChange) {
+        let entry =
+            Entry { object: object.clone(), holding, change, time_ms: self.shared.clock.wall_ms() };
         self.shared.pending.send_modify(|count| *count += 1);
         if self.announcements.try_send(Announcement { entry }).is_err() {
             self.shared.sent("dropped");
@@ -226,7 +222,7 @@ impl Shared {
             Ok(bytes) if bytes.is_empty() => ("miss", None),
             Ok(bytes) => match self.keys.open(&bytes, self.clock.wall_ms()) {
                 Some(entry)
-                    if entry.object == *object && entry.announcement != Announcement::Released =>
+                    if entry.object == *object && entry.change != OwnershipChange::Released =>
                 {
                     ("hit", Some(entry.holding))
                 }

@@ -24,7 +24,7 @@ fn entry() -> Entry {
     Entry {
         object: ObjectId::new("Counter", "a/b c").expect("a good id"),
         holding,
-        announcement: Announcement::Taken,
+        change: OwnershipChange::Taken,
         time_ms: NOW_MS,
     }
 }
@@ -132,7 +132,7 @@ proptest! {
         let owner = Owner { instance: Uuid::from_u128(numbers.0), address };
         let holding = Holding { owner, epoch: numbers.1, sequence: numbers.2, remaining: Duration::from_millis(LEASE_MS) };
         let object = ObjectId::new("Counter", &id).expect("a good id");
-        let entry = Entry { object, holding, announcement: Announcement::Kept, time_ms: NOW_MS };
+        let entry = Entry { object, holding, change: OwnershipChange::Kept, time_ms: NOW_MS };
         let mut bytes = keys().seal(&entry).into_bytes();
         prop_assert_eq!(keys().open(&bytes, NOW_MS), Some(entry));
         let at = at.index(bytes.len());

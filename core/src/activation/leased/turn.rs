@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use tokio::sync::MutexGuard;
 
-use crate::activation::answer::Answer;
+use crate::activation::answer::{Answer, Undone};
 use crate::activation::leased::pipeline::Gate;
 use crate::activation::resident::{Resident, Stage, TurnState};
 use crate::activation::runtime::Runtime;
@@ -18,7 +18,6 @@ use crate::cluster::Caller;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
 use crate::idempotency::answer_once;
-use crate::lease::OWNED_ELSEWHERE;
 use crate::limits::CHANGES_FACTOR;
 use crate::log::check_size;
 use crate::object::{AfterCommit, CallChain, Request, RequestState};
@@ -70,7 +69,7 @@ impl<'a> Turn<'a> {
         let Ok(mut held) = activation.turn.try_lock() else { return true };
         let opened = activation.ensure_owned(&mut held, Caller::Peer).await;
         activation.drop_what_does_not_exist(&mut held);
-        opened.map_or_else(|error| error.code() != OWNED_ELSEWHERE, |_| true)
+        opened.map_or_else(|error| !Undone::is_owned_elsewhere(&error), |_| true)
     }
 
     /// Runs the handler. When it fails, or this returns an error, nothing of the request remains.

@@ -2,6 +2,7 @@
 //! released, and a graceful end.
 
 mod agenda;
+mod eviction;
 mod retention;
 mod rounds;
 mod shutdown;

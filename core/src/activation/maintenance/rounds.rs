@@ -13,16 +13,12 @@ use futures_util::FutureExt;
 
 use crate::activation::activations::Activations;
 use crate::activation::maintenance::agenda::ROUND;
+use crate::activation::maintenance::eviction::make_room;
 use crate::activation::maintenance::snapshots::snapshot_due_in;
-use crate::activation::resident::Stage;
-use crate::activation::residents::Member;
 use crate::activation::state::Activation;
 use crate::activation::tasks::restart_on_panic;
 use crate::budget::{Budget, Use};
 use crate::clock::Clock;
-
-/// An object that was not used for this long gives back what it can without leaving memory.
-const RELAX_AFTER: Duration = Duration::from_secs(5);
 
 /// An activation that can't be let go yet, for a reason that has no time, is looked at again after
 /// this long.
@@ -92,74 +88,9 @@ impl Activation {
         let snapshot = snapshot_due_in(&pipeline, &self.runtime).filter(|_| self.is_resident());
         [busy, lease, snapshot, relaxed, kept].into_iter().flatten().min()
     }
-
-    /// Makes the memory of an object small that nobody has used for a while. When to come again, if
-    /// it is too early.
-    fn relax(&self) -> Option<Duration> {
-        if !self.is_resident() || self.relaxed.load(Ordering::Relaxed) {
-            return None;
-        }
-        let idle = Duration::from_millis(self.runtime.now_ms().saturating_sub(self.used_ms()));
-        if idle < RELAX_AFTER {
-            return Some(RELAX_AFTER - idle);
-        }
-        let Ok(mut held) = self.turn.try_lock() else { return Some(ROUND) };
-        self.relaxed.store(true, Ordering::Relaxed);
-        if let Some(resident) =
-            held.resident.as_mut().filter(|resident| resident.stage == Stage::Consistent)
-        {
-            resident.context.database.relax();
-            resident.weigh();
-        }
-        None
-    }
-}
-
-/// Lets go of the objects that were not used for the longest time: while memory is short, and while
-/// there are too many.
-async fn make_room(activations: &Activations) {
-    let (runtime, residents) = (&activations.runtime, &activations.lists.residents);
-    let mut after = (0, 0);
-    while runtime.budget.wanted() > 0 {
-        let Some((order, activation)) = residents.oldest(after) else { break };
-        after = order;
-        // No snapshot first: that would take memory and time. What the log holds since the last one
-        // is bounded.
-        activation.evict();
-    }
-    if runtime.budget.wanted() > 0 {
-        activations.forget_cold();
-    }
-    let mut after = (0, 0);
-    while residents.len() > runtime.settings.objects_max {
-        let Some((order, activation)) = residents.oldest(after) else { return };
-        after = order;
-        activation.evict_in_order().await;
-    }
 }
 
 impl Activation {
-    /// Drops an object's memory, if nobody is using it. A snapshot first, so that the next cold
-    /// start is short.
-    async fn evict_in_order(self: &Arc<Self>) {
-        if self.turn.try_lock().is_err() || !self.pipeline().is_quiet() {
-            return;
-        }
-        if let Err(error) = self.write_snapshot_if_behind().await {
-            tracing::warn!(object = %self.log.object, %error, "cannot write a snapshot before eviction; the log has all data");
-        }
-        self.evict();
-    }
-
-    /// Drops an object's memory, if nobody is using it.
-    fn evict(&self) {
-        let Ok(mut held) = self.turn.try_lock() else { return };
-        if self.pipeline().is_quiet() && held.resident.is_some() {
-            self.drop_memory(&mut held);
-            metrics::counter!("dotdo_evictions_total").increment(1);
-        }
-    }
-
     /// Counts the leases that this process holds, and those that have come to their end by
     /// themselves.
     fn note_lease(&self, held: &mut u32) {

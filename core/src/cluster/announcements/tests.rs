@@ -21,7 +21,7 @@ use crate::testing::ManualClock;
 #[derive(Default)]
 struct Board {
     entries: Mutex<BTreeMap<ObjectId, Holding>>,
-    told: Mutex<Vec<Announcement>>,
+    told: Mutex<Vec<OwnershipChange>>,
     questions: Mutex<usize>,
     ears: Mutex<Vec<Listener>>,
 }
@@ -37,11 +37,11 @@ impl Directory for Board {
         self.entries.lock().expect("no panics").get(object).cloned()
     }
 
-    fn tell(&self, object: &ObjectId, holding: Holding, announcement: Announcement) {
-        self.told.lock().expect("no panics").push(announcement);
-        self.say(object, holding.clone(), announcement);
-        if announcement != Announcement::Kept {
-            self.spread(object, &holding, announcement);
+    fn tell(&self, object: &ObjectId, holding: Holding, change: OwnershipChange) {
+        self.told.lock().expect("no panics").push(change);
+        self.say(object, holding.clone(), change);
+        if change != OwnershipChange::Kept {
+            self.spread(object, &holding, change);
         }
     }
 
@@ -56,9 +56,9 @@ impl Board {
     }
 
     /// Puts an entry there, or takes it away.
-    fn say(&self, object: &ObjectId, holding: Holding, announcement: Announcement) {
+    fn say(&self, object: &ObjectId, holding: Holding, change: OwnershipChange) {
         let mut entries = self.entries.lock().expect("no panics");
-        if announcement == Announcement::Released {
+        if change == OwnershipChange::Released {
             entries.remove(object);
         } else {
             entries.insert(object.clone(), holding);
@@ -66,16 +66,16 @@ impl Board {
     }
 
     /// Tells everybody who listens.
-    fn spread(&self, object: &ObjectId, holding: &Holding, announcement: Announcement) {
+    fn spread(&self, object: &ObjectId, holding: &Holding, change: OwnershipChange) {
         let ears = self.ears.lock().expect("no panics");
         assert!(
-            ears.iter().all(|listener| listener.hear(object, holding, announcement)),
+            ears.iter().all(|listener| listener.hear(object, holding, change)),
             "the engines live"
         );
     }
 
     /// What was told since the last call.
-    fn told(&self) -> Vec<Announcement> {
+    fn told(&self) -> Vec<OwnershipChange> {
         std::mem::take(&mut *self.told.lock().expect("no panics"))
     }
 
@@ -147,13 +147,13 @@ async fn a_lie_costs_one_attempt_or_none() {
         let (a, b, _c) =
             (world.server("a").await, world.server("b").await, world.server("c").await);
         ask(&a, post(Body::empty())).await.expect("a owns it");
-        board.say(&object(), lie.clone(), Announcement::Kept);
+        board.say(&object(), lie.clone(), OwnershipChange::Kept);
         assert_eq!(
             ask(&b, post(Body::empty())).await.unwrap_or_else(|error| panic!("{lie:?}: {error}")),
             "2"
         );
         assert_eq!(world.carrier.asked(), expected, "{lie:?}");
-        board.spread(&object(), &lie, Announcement::Taken);
+        board.spread(&object(), &lie, OwnershipChange::Taken);
         assert_eq!(ask(&b, post(Body::empty())).await.expect("a answers"), "3");
         assert_eq!(world.carrier.asked(), ["a"], "{lie:?}: whoever failed is remembered");
     }
@@ -167,8 +167,8 @@ async fn lies_that_get_ever_newer_cost_one_attempt_a_request() {
     ask(&b, post(Body::empty())).await.expect("a answers");
     world.carrier.asked();
     for round in 0..5 {
-        board.say(&object(), holding("z", 100 + round), Announcement::Kept);
-        board.spread(&object(), &holding("z", 100 + round), Announcement::Taken);
+        board.say(&object(), holding("z", 100 + round), OwnershipChange::Kept);
+        board.spread(&object(), &holding("z", 100 + round), OwnershipChange::Taken);
         let expected = (3 + round).to_string();
         assert_eq!(ask(&b, post(Body::empty())).await.expect("a answers"), expected);
         assert_eq!(world.carrier.asked(), ["z", "a"]);
@@ -183,7 +183,7 @@ async fn what_is_no_news_takes_nothing_away_from_what_is_known() {
     ask(&b, post(Body::empty())).await.expect("a answers");
     world.empty_the_store().await;
     board.entries.lock().expect("no panics").clear();
-    board.spread(&object(), &holding("z", 1), Announcement::Taken);
+    board.spread(&object(), &holding("z", 1), OwnershipChange::Taken);
     assert_eq!(ask(&b, post(Body::empty())).await.expect("a answers"), "3");
     assert_eq!(world.carrier.asked(), ["a", "a"]);
 }
@@ -241,11 +241,11 @@ async fn whoever_owns_an_object_listens_to_nobody() {
     let (board, world) = Board::in_world();
     let a = world.server("a").await;
     ask(&a, post(Body::empty())).await.expect("a owns it");
-    board.say(&object(), holding("z", 9), Announcement::Kept);
-    board.spread(&object(), &holding("z", 9), Announcement::Taken);
+    board.say(&object(), holding("z", 9), OwnershipChange::Kept);
+    board.spread(&object(), &holding("z", 9), OwnershipChange::Taken);
     assert_eq!(ask(&a, post(Body::empty())).await.expect("a owns it"), "2");
     world.clock.advance(Duration::from_secs(20));
-    board.spread(&object(), &holding("z", 0), Announcement::Taken);
+    board.spread(&object(), &holding("z", 0), OwnershipChange::Taken);
     assert_eq!(ask(&a, post(Body::empty())).await.expect("a takes it again"), "3");
     assert!(world.carrier.asked().is_empty());
 }
@@ -267,9 +267,9 @@ async fn an_owner_tells_what_changes_and_sometimes_that_it_is_still_there() {
     let a = world.server("a").await;
     let lease = Settings::default().lease_duration;
     for (pause, expected) in [
-        (Duration::ZERO, vec![Announcement::Taken]),
+        (Duration::ZERO, vec![OwnershipChange::Taken]),
         (lease / 4, vec![]),
-        (lease / 4, vec![Announcement::Kept]),
+        (lease / 4, vec![OwnershipChange::Kept]),
         (lease / 4, vec![]),
     ] {
         world.clock.advance(pause);
@@ -277,7 +277,7 @@ async fn an_owner_tells_what_changes_and_sometimes_that_it_is_still_there() {
         assert_eq!(board.told(), expected);
     }
     a.shutdown(Duration::from_secs(1)).await;
-    assert_eq!(board.told(), [Announcement::Released]);
+    assert_eq!(board.told(), [OwnershipChange::Released]);
     assert!(board.entries.lock().expect("no panics").is_empty());
 }
 
@@ -288,11 +288,11 @@ async fn one_that_writes_per_request_tells_what_it_keeps_and_gives_up() {
     let (f, b) = (world.server_with("f", per_request).await, world.server("b").await);
     for (method, expected) in [
         (Method::POST, vec![]),
-        (Method::PUT, vec![Announcement::Taken]),
+        (Method::PUT, vec![OwnershipChange::Taken]),
         (Method::POST, vec![]),
-        (Method::DELETE, vec![Announcement::Released]),
+        (Method::DELETE, vec![OwnershipChange::Released]),
         (Method::POST, vec![]),
-        (Method::PUT, vec![Announcement::Taken]),
+        (Method::PUT, vec![OwnershipChange::Taken]),
     ] {
         let mut request = Request::default();
         *request.method_mut() = method.clone();
@@ -327,6 +327,6 @@ async fn who_releases_is_forgotten_and_who_takes_over_is_known() {
 async fn no_word_makes_a_server_remember_an_object_that_nobody_asked_for() {
     let (board, world) = Board::in_world();
     let b = world.server("b").await;
-    board.spread(&object(), &holding("z", 9), Announcement::Taken);
+    board.spread(&object(), &holding("z", 9), OwnershipChange::Taken);
     assert!(b.activations().all().is_empty());
 }
