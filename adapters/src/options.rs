@@ -2,7 +2,7 @@
 
 use dotdo_core::Result;
 
-use crate::config::Sources;
+use crate::config::{Flag, Sources};
 
 /// The exit code of success.
 pub(crate) const DONE: u8 = 0;
@@ -39,8 +39,8 @@ impl ServeOptions {
         Sources::gather(self.flags())
     }
 
-    /// The settings that were given, each with key, flag and value.
-    fn flags(self) -> Vec<(&'static str, &'static str, String)> {
+    /// The settings that were given.
+    fn flags(self) -> Vec<Flag> {
         let given = [
             ("host", "--host", self.host),
             ("port", "--port", self.port),
@@ -53,6 +53,8 @@ impl ServeOptions {
                 self.allow_unauthenticated.then(|| "true".to_owned()),
             ),
         ];
-        given.into_iter().filter_map(|(key, flag, value)| Some((key, flag, value?))).collect()
+        let flag =
+            |(key, name, value): (_, _, Option<String>)| Some(Flag { key, name, value: value? });
+        given.into_iter().filter_map(flag).collect()
     }
 }

@@ -23,7 +23,7 @@ use dotdo_core::{Secret, Settings, StoreConfig};
 
 pub use self::reference::{settings_matching, settings_reference};
 pub(crate) use self::resolve::resolve;
-pub(crate) use self::sources::Sources;
+pub(crate) use self::sources::{Flag, Sources};
 use crate::edge::{EdgeSettings, TrustedProxies};
 use crate::platforms::azure::settings::Mode;
 use crate::platforms::lambda::settings::LambdaSettings;

@@ -85,7 +85,7 @@ fn reachable(config: &Config, platform: Platform) -> Result<()> {
 mod tests {
     use dotdo_core::CheckpointMode;
 
-    use super::super::{Resolved, resolve};
+    use super::super::{Flag, Resolved, resolve};
     use super::*;
     use crate::platforms::Reached;
 
@@ -251,7 +251,8 @@ mod tests {
     fn the_port_of_the_functions_host_wins_over_every_other() {
         let mut sources =
             sources(&[KNOWN[2].1, BUCKET, &[("DOTDO_PORT", "1"), ("DOTDO_HOST", "0.0.0.0")]]);
-        sources.flags.push(("port", "--port", "2".to_owned()));
+        let flag = Flag { key: "port", name: "--port", value: "2".to_owned() };
+        sources.flags.push(flag);
         let config = resolve(&sources).unwrap_or_else(|error| panic!("{error}")).config;
         assert_eq!((config.host.as_deref(), config.port), (Some(LOOPBACK), 40123));
     }

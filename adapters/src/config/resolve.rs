@@ -6,7 +6,7 @@ use dotdo_core::{Error, Result};
 
 use super::draft::{Draft, Strength, wrong, wrong_type};
 use super::setting::{EMPTY_LIST, Kind};
-use super::sources::Sources;
+use super::sources::{Flag, Sources};
 use super::suggest::nearest;
 use super::table::TABLE;
 use super::{Resolved, features, platform_defaults, storage, trust};
@@ -39,12 +39,12 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
         }
     }
     let warnings = draft.environment(&sources.environment)?;
-    for (key, flag, value) in &sources.flags {
+    for Flag { key, name, value } in &sources.flags {
         let setting = TABLE
             .iter()
             .find(|setting| setting.key == *key)
             .expect("every flag belongs to a setting");
-        draft.put(Strength::Flag, setting, flag, value)?;
+        draft.put(Strength::Flag, setting, name, value)?;
     }
     if draft.strength("r2.bucket") > draft.strength("storage") {
         draft.config.storage =

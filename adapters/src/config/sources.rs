@@ -8,11 +8,21 @@ use dotdo_core::{Error, Result};
 /// The project's file, in the working directory.
 const PROJECT_FILE: &str = "dotdo.toml";
 
+/// A setting that a flag gives.
+#[derive(Debug)]
+pub(crate) struct Flag {
+    /// The setting's key.
+    pub(crate) key: &'static str,
+    /// The flag as it was written.
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
+}
+
 /// All settings as they were given, not interpreted yet.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
-    /// Flags: the setting's key, the flag as it was written, the value.
-    pub(crate) flags: Vec<(&'static str, &'static str, String)>,
+    /// The flags.
+    pub(crate) flags: Vec<Flag>,
     /// The environment. Values that are not UTF-8 keep their place with a replacement character.
     pub(crate) environment: Vec<(String, String)>,
     /// The project's file: its name and its text.
@@ -27,7 +37,7 @@ impl Sources {
     /// # Errors
     ///
     /// `Invalid` when a file is there and can't be read.
-    pub(crate) fn gather(flags: Vec<(&'static str, &'static str, String)>) -> Result<Self> {
+    pub(crate) fn gather(flags: Vec<Flag>) -> Result<Self> {
         let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
         let environment = env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect();
         let user = user_file().map(|path| read(&path)).transpose()?.flatten();

@@ -15,6 +15,10 @@ fn environment(pairs: &[(&str, &str)]) -> Sources {
     Sources { environment, ..Sources::default() }
 }
 
+fn port_flag(value: &str) -> Flag {
+    Flag { key: "port", name: "--port", value: value.to_owned() }
+}
+
 fn file(text: &str) -> Sources {
     Sources { project: Some(("dotdo.toml".to_owned(), text.to_owned())), ..Sources::default() }
 }
@@ -49,7 +53,7 @@ fn the_source_with_the_highest_precedence_wins() {
         project: Some(("project".to_owned(), "port = 2\ncheckpoint.min_changes = 2".to_owned())),
         ..environment(&[("PORT", "3"), ("LOG_LEVEL", "debug")])
     };
-    sources.flags.push(("port", "--port", "4".to_owned()));
+    sources.flags.push(port_flag("4"));
     let seen = |sources: &Sources| {
         let config = resolved(sources).config;
         (config.port, config.settings.checkpoint.min_changes, config.log.level.unwrap_or_default())
@@ -117,7 +121,7 @@ fn an_error_names_the_setting_the_accepted_values_and_the_value() {
         [("DOTDO_LIMITS_ROW_BYTES_MAX", "2000000"), ("DOTDO_LIMITS_OBJECT_BYTES_MAX", "1048576")];
     let expected = "limits.row_bytes_max: expected at most limits.object_bytes_max, which is 1048576, got 2000000";
     assert_eq!(refusal(&environment(&both)), expected);
-    let flag = Sources { flags: vec![("port", "--port", "x".to_owned())], ..Sources::default() };
+    let flag = Sources { flags: vec![port_flag("x")], ..Sources::default() };
     assert_eq!(refusal(&flag), "--port: expected a whole number from 0 to 65535, got \"x\"");
 }
 
