@@ -23,13 +23,13 @@ struct Board {
     entries: Mutex<BTreeMap<ObjectId, Holding>>,
     told: Mutex<Vec<OwnershipChange>>,
     questions: Mutex<usize>,
-    ears: Mutex<Vec<Listener>>,
+    listeners: Mutex<Vec<Listener>>,
 }
 
 #[async_trait]
 impl Directory for Board {
     fn listen(&self, listener: Listener) {
-        self.ears.lock().expect("no panics").push(listener);
+        self.listeners.lock().expect("no panics").push(listener);
     }
 
     async fn find(&self, object: &ObjectId) -> Option<Holding> {
@@ -67,9 +67,9 @@ impl Board {
 
     /// Tells everybody who listens.
     fn spread(&self, object: &ObjectId, holding: &Holding, change: OwnershipChange) {
-        let ears = self.ears.lock().expect("no panics");
+        let listeners = self.listeners.lock().expect("no panics");
         assert!(
-            ears.iter().all(|listener| listener.hear(object, holding, change)),
+            listeners.iter().all(|listener| listener.hear(object, holding, change)),
             "the engines live"
         );
     }
