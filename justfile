@@ -12,6 +12,10 @@ build:
 serve *options:
     cargo run --bin dotdo -- serve {{ options }}
 
+# Create a project next to this repository: `just new ../my-project`.
+new path:
+    cargo run --bin dotdo -- new {{ path }} --dotdo-path .
+
 # Run all tests, or those whose names contain a text.
 test *filter:
     cargo test --workspace -- {{ filter }}

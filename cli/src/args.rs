@@ -4,6 +4,8 @@
 use clap::{Args, Parser, Subcommand};
 use dotdo::ServeOptions;
 
+use crate::new::New;
+
 const EXAMPLES: &str = "\
 Examples:
   dotdo                               Serve on 127.0.0.1:8787 from ./.dotdo
@@ -28,6 +30,16 @@ and prints the response.
 
 Exit codes: 0 healthy; 1 unhealthy, not running or no response within 4 s;
 2 wrong usage or settings.";
+
+const NEW: &str = "\
+dotdo is not on a registry yet, so a new project has to know where its sources
+are.
+
+Example:
+  dotdo new my-counter --dotdo-path ~/src/dotdo
+
+Exit codes: 0 created; 1 not created; 2 wrong usage, such as a name that cargo
+does not accept.";
 
 const NO_MATCH: &str = "Exit codes: 0 success, 2 no setting matches.";
 
@@ -63,6 +75,9 @@ pub(crate) enum Command {
     /// List all settings, or those whose name contains a word
     #[command(after_help = NO_MATCH)]
     Settings(Settings),
+    /// Create a project with a class and a test
+    #[command(after_help = NEW)]
+    New(New),
 }
 
 /// The arguments of `dotdo health`.

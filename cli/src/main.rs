@@ -1,6 +1,7 @@
 //! The `dotdo` command.
 
 mod args;
+mod new;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
             dotdo::commands::health(about.into(), question)
         }
         Command::Settings(about) => settings(about.word.as_deref().unwrap_or_default()),
+        Command::New(about) => new::run(&about),
     }
 }
 

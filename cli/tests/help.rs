@@ -47,6 +47,7 @@ fn help_is_as_in_the_snapshots_and_fits_two_screens() {
         ("serve.txt", &["serve", "--help"]),
         ("health.txt", &["health", "--help"]),
         ("settings.txt", &["settings", "--help"]),
+        ("new.txt", &["new", "--help"]),
         ("settings-lease.txt", &["settings", "lease"]),
     ] {
         let text = printed(arguments);

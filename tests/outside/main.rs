@@ -38,10 +38,11 @@ fn text(manifest: &Path) -> String {
     std::fs::read_to_string(manifest).expect("there is a manifest")
 }
 
-/// `cargo build` as in the newcomer's own terminal, where no cargo has set anything.
-fn build(project: &Path, target: &Path) -> Output {
+/// `cargo build` or another command, as in the newcomer's own terminal, where no cargo has set
+/// anything.
+fn cargo(what: &str, project: &Path, target: &Path) -> Output {
     let mut command = Command::new(env!("CARGO"));
-    command.arg("build").current_dir(project).env("CARGO_TARGET_DIR", target).args(profile());
+    command.arg(what).current_dir(project).env("CARGO_TARGET_DIR", target).args(profile());
     let ours =
         |name: &str| name.starts_with("CARGO_") && name != "CARGO_HOME" || name == "RUSTFLAGS";
     for (name, _) in std::env::vars().filter(|(name, _)| ours(name) && name != "CARGO_TARGET_DIR") {
@@ -66,7 +67,7 @@ fn profile() -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_project_of_the_document_keeps_its_state() {
     let project = project();
-    let output = build(project.path(), &target());
+    let output = cargo("build", project.path(), &target());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let folder = scratch();
     let setup = Setup::of(
@@ -86,6 +87,26 @@ async fn the_project_of_the_document_keeps_its_state() {
     assert!(server.terminate().success(), "{}", server.stderr());
     let server = setup.start().await;
     assert_eq!(visit(&client, &server, reqwest::Method::POST).await.as_deref(), Some("3"));
+}
+
+#[test]
+fn the_project_that_dotdo_new_creates_passes_its_test() {
+    let folder = tempfile::tempdir().expect("the system has a folder for temporary files");
+    let program = Setup::new("memory://").command().get_program().to_owned();
+    let created = Command::new(program)
+        .args(["new", "new-counter", "--dotdo-path"])
+        .arg(root())
+        .current_dir(folder.path())
+        .output()
+        .expect("the program can be started");
+    assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
+    let project = folder.path().join("new-counter");
+    std::fs::copy(root().join("Cargo.lock"), project.join("Cargo.lock"))
+        .expect("the same versions as here");
+    let output = cargo("test", &project, &target());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("test result: ok. 1 passed"), "{said}");
 }
 
 /// A program of which another part keeps a database of its own, in the SQLite that rusqlite bundles.
@@ -132,7 +153,7 @@ async fn a_program_may_have_another_sqlite_as_well() {
     std::fs::write(&manifest, changed).expect("the folder is writable");
     std::fs::write(project.path().join("src/main.rs"), WITH_RUSQLITE)
         .expect("the folder is writable");
-    let output = build(project.path(), &target());
+    let output = cargo("build", project.path(), &target());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let folder = scratch();
     let storage = format!("file://{}", folder.path().join("objects").display());

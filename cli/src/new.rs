@@ -1,0 +1,125 @@
+//! `dotdo new`: a project that runs, with a test that passes.
+//!
+//! Promises: afterwards the folder is there with everything in it, or nothing is.
+
+mod name;
+mod source;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use self::source::Source;
+
+/// The files of a project, with what stands in each.
+const FILES: &[(&str, &str)] = &[
+    ("Cargo.toml", include_str!("../template/manifest.toml")),
+    ("README.md", include_str!("../template/README.md")),
+    (".gitignore", include_str!("../template/gitignore")),
+    ("src/main.rs", include_str!("../template/main.rs")),
+];
+
+/// What is made, and where dotdo comes from.
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// Folder to create; its last part is the project's name
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    #[command(flatten)]
+    source: Source,
+}
+
+/// Why there is no project.
+enum Failure {
+    /// It was asked for wrongly.
+    Usage(String),
+    /// It could not be made.
+    Failed(String),
+}
+
+impl Failure {
+    fn io(doing: &str, path: &Path, cause: &io::Error) -> Self {
+        Self::Failed(format!("{doing} {}: {cause}", path.display()))
+    }
+}
+
+/// Makes the project and says what comes next.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "whoever has typed it reads it")]
+pub(crate) fn run(new: &New) -> ExitCode {
+    let (problem, code) = match make(new) {
+        Ok(name) => {
+            println!("made {name} in {}", new.path.display());
+            println!("\n  cd {}\n  cargo test\n  cargo run", new.path.display());
+            return ExitCode::SUCCESS;
+        }
+        Err(Failure::Usage(problem)) => (problem, 2),
+        Err(Failure::Failed(problem)) => (problem, 1),
+    };
+    eprintln!("error: {problem}");
+    ExitCode::from(code)
+}
+
+/// Makes the project; gives its name.
+fn make(new: &New) -> Result<String, Failure> {
+    let name = new.path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    name::check(&name).map_err(Failure::Usage)?;
+    let parent = match new.path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let parent = fs::canonicalize(parent)
+        .map_err(|cause| Failure::io("can't find the folder", parent, &cause))?;
+    let folder = parent.join(&name);
+    refuse_occupied(&folder, &new.path)?;
+    let dependency = new.source.dependency(&folder).map_err(Failure::Usage)?;
+    let workspace = if is_in_workspace(&parent) { "\n[workspace]\n" } else { "" };
+    let fill = |text: &str| {
+        text.replace("{name}", &name)
+            .replace("{version}", env!("CARGO_PKG_RUST_VERSION"))
+            .replace("{dotdo}", &dependency)
+            .replace("{workspace}", workspace)
+    };
+    write(&parent, &folder, fill).map_err(|cause| Failure::io("can't make", &folder, &cause))?;
+    Ok(name)
+}
+
+/// A folder that is there may be used when nothing is in it.
+fn refuse_occupied(folder: &Path, named: &Path) -> Result<(), Failure> {
+    match fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(false) => Err(Failure::Usage(format!(
+            "{} is there already, and not empty; name a new folder",
+            named.display()
+        ))),
+        Err(cause) => Err(Failure::io("can't use", folder, &cause)),
+    }
+}
+
+/// Whether cargo would look for a project below `parent` in a workspace that does not know it.
+fn is_in_workspace(parent: &Path) -> bool {
+    let manifests = parent.ancestors().map(|folder| folder.join("Cargo.toml"));
+    let texts = manifests.filter_map(|manifest| fs::read_to_string(manifest).ok());
+    texts.into_iter().any(|text| text.lines().any(|line| line.trim().starts_with("[workspace")))
+}
+
+/// Writes the files beside where they belong, and moves them there when they are complete.
+fn write(parent: &Path, folder: &Path, fill: impl Fn(&str) -> String) -> io::Result<()> {
+    let draft = tempfile::Builder::new().prefix(".dotdo-new-").tempdir_in(parent)?;
+    // The folder of a draft is for its owner alone; that of a project is as any other.
+    let draft_folder = draft.path().join("project");
+    for (path, text) in FILES {
+        let path = draft_folder.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(&draft_folder))?;
+        fs::write(path, fill(text))?;
+    }
+    // An empty folder may be there, and not every system replaces it.
+    match fs::remove_dir(folder) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
+        _ => {}
+    }
+    fs::rename(&draft_folder, folder)
+}
