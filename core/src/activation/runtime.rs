@@ -67,7 +67,7 @@ pub(crate) struct Runtime {
     /// in any.
     pub(crate) stopping: Semaphore,
     pub(crate) relays: Tasks,
-    /// Couriers that have something to do at the moment; the others wait.
+    /// Relays that have something to do at the moment; the others wait.
     pub(crate) deliveries: Tasks,
     /// Which objects wait for each other.
     pub(crate) calls: Arc<Calls>,

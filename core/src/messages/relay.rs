@@ -101,14 +101,14 @@ async fn run(relay: Relay) {
 
 async fn deliver_all(mut relay: Relay) {
     let activation = relay.activation.clone();
-    let courier = &activation.outbox.relay;
+    let state = &activation.outbox.relay;
     loop {
-        courier.looks(&activation.runtime.deliveries);
+        state.looks(&activation.runtime.deliveries);
         let goes_on = match relay.ask_outbox(RECEIVERS_AT_ONCE).await {
             Ok(Found::Something) => relay.wait(None).await,
             Ok(Found::Nothing(uses)) => match relay.linger(uses).await {
                 Some(woken) => woken,
-                None if courier.ends() => return,
+                None if state.ends() => return,
                 None => Woken::Again,
             },
             // Whoever has the object now has found its messages too.
@@ -116,7 +116,7 @@ async fn deliver_all(mut relay: Relay) {
                 if Undone::is_owned_elsewhere(&error)
                     || activation.runtime.host.strong_count() == 0 =>
             {
-                if courier.ends() {
+                if state.ends() {
                     return;
                 }
                 Woken::Again

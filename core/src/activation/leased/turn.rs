@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use tokio::sync::MutexGuard;
 
 use crate::activation::answer::{Answer, Undone};
-use crate::activation::leased::pipeline::Gate;
+use crate::activation::leased::pipeline::{Committed, Gate};
 use crate::activation::resident::{Resident, Stage, TurnState};
 use crate::activation::runtime::Runtime;
 use crate::activation::state::Activation;
@@ -93,9 +93,9 @@ impl<'a> Turn<'a> {
         resident.weigh();
         let request = std::mem::take(&mut resident.context.request);
         match outcome {
-            Ok((response, changes)) => {
-                let charge = self.charge(&changes.0);
-                let (gate, written) = self.hand_over(changes, request.after_commit)?;
+            Ok((response, committed)) => {
+                let charge = self.charge(&committed.changes);
+                let (gate, written) = self.hand_over(committed, request.after_commit)?;
                 if request.releases {
                     self.release();
                 }
@@ -108,7 +108,7 @@ impl<'a> Turn<'a> {
             }
             Err(error) => {
                 resident.recover(&self.activation.runtime.app)?;
-                let (gate, written) = self.hand_over((Changes::default(), 0), Vec::new())?;
+                let (gate, written) = self.hand_over(Committed::default(), Vec::new())?;
                 Ok(Run {
                     answer: Err(error),
                     gate,
@@ -135,7 +135,7 @@ impl<'a> Turn<'a> {
     /// for.
     fn hand_over(
         &mut self,
-        (changes, bytes): (Changes, usize),
+        committed: Committed,
         after_commit: Vec<AfterCommit>,
     ) -> Result<(Gate, Option<u64>)> {
         let generation = self.held.resident.as_ref().map(|resident| resident.generation);
@@ -146,7 +146,7 @@ impl<'a> Turn<'a> {
             return Err(void());
         }
         let mut written = None;
-        let (gate, start) = if changes.is_empty() {
+        let (gate, start) = if committed.changes.is_empty() {
             let (gate, start) = pipeline.gate(
                 self.fresh,
                 self.activation.runtime.settings.lease_duration,
@@ -163,7 +163,7 @@ impl<'a> Turn<'a> {
             drop(pipeline);
             (gate, start)
         } else {
-            let (ticket, sequence, start) = pipeline.submit((changes, bytes), after_commit);
+            let (ticket, sequence, start) = pipeline.submit(committed, after_commit);
             written = Some(sequence);
             drop(pipeline);
             (Gate::Record(ticket), start)
@@ -221,7 +221,7 @@ impl Activation {
 /// takes in a record. Changes that fit into no record are refused here, before they join others.
 /// From the commit on, the memory has what the pipeline does not know until the changes are handed
 /// over.
-fn commit(resident: &mut Resident) -> Result<(Changes, usize)> {
+fn commit(resident: &mut Resident) -> Result<Committed> {
     let changes = resident.context.database.prepare_commit()?;
     let bytes = check_size(&changes)?;
     resident.stage = Stage::Ahead;
@@ -233,7 +233,7 @@ fn commit(resident: &mut Resident) -> Result<(Changes, usize)> {
     if !changes.is_empty() {
         resident.tracker.observe(&changes, resident.context.database.shapes());
     }
-    Ok((changes, bytes))
+    Ok(Committed { changes, bytes })
 }
 
 /// The memory that a handler ran on is void.

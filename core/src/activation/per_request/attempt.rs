@@ -210,7 +210,7 @@ impl Attempt<'_> {
     async fn wait(&mut self) -> Result<()> {
         let mut pause = CONTENTION_PAUSE;
         while let Some((claim, remaining)) = self.activation.foreign_claim(&mut self.held) {
-            if self.activation.is_forwarded(Caller::Here, (claim, remaining)) {
+            if self.activation.is_forwarded(Caller::Here, claim, remaining) {
                 return Err(claim.busy(remaining));
             }
             let renewed = self.waited_for.is_some_and(|(holder, sequence)| {

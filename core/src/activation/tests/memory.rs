@@ -19,7 +19,7 @@ async fn ask(engine: &Engine, object: &ObjectId, path: &str) -> Result<String> {
     engine.fetch(object, None, request).await?.into_body().text().await
 }
 
-/// Lets the janitor do what is due.
+/// Lets maintenance do what is due.
 async fn rounds(world: &World) {
     for _ in 0..3 {
         world.clock.advance(Duration::from_millis(500));
@@ -40,14 +40,14 @@ async fn asking_for_what_does_not_exist_leaves_nothing_behind() {
         assert_eq!(
             (engine.activations().len(), engine.activations().lists.agenda.len()),
             (0, 0),
-            "no slot stays"
+            "no activation stays"
         );
         assert_eq!(engine.runtime().budget.used(Use::Objects), 0);
     }
 }
 
 #[tokio::test]
-async fn a_claim_whose_time_is_over_keeps_no_slot() {
+async fn a_claim_whose_time_is_over_keeps_no_activation() {
     let world = World::new();
     let (owner, other) = (world.server(1).await, world.server(2).await);
     for number in 0..20 {
@@ -62,7 +62,7 @@ async fn a_claim_whose_time_is_over_keeps_no_slot() {
 }
 
 #[tokio::test]
-async fn the_janitor_looks_at_nothing_where_nothing_is_due() {
+async fn maintenance_looks_at_nothing_where_nothing_is_due() {
     let world = World::new();
     let engine = world.server(1).await;
     for number in 0..20 {
@@ -105,12 +105,12 @@ async fn a_request_that_finds_no_memory_is_told_to_come_again_and_nothing_of_it_
     let engine =
         world.server_with(1, Settings { memory_bytes_max: 16 << 20, ..Settings::default() }).await;
     let taken = engine.runtime().budget.count(Use::Snapshots, &named(0), 16 << 20);
-    let error = ask(&engine, &named(1), "/add").await.expect_err("not even a slot");
+    let error = ask(&engine, &named(1), "/add").await.expect_err("not even an activation");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "MEMORY_EXHAUSTED"));
     assert!(error.retry_after().is_some());
     drop(taken);
     assert_eq!(ask(&engine, &named(1), "/add").await.expect("it counts"), "1");
-    // A slot is small, and its memory has to wait.
+    // An activation is small, and its memory has to wait.
     let world = World::new();
     let engine =
         world.server_with(1, Settings { memory_bytes_max: 16 << 20, ..Settings::default() }).await;
