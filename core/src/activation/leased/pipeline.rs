@@ -18,7 +18,6 @@ use tokio::sync::oneshot;
 use self::batch::Batch;
 pub(crate) use self::batch::{Committed, Done, Waiter};
 use crate::activation::commit::Job;
-use crate::change::Changes;
 use crate::clock::{Clock, Instant};
 use crate::error::{Error, Result};
 use crate::lease::Lease;
