@@ -4,6 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use crate::millis;
+
 /// The clock of this process.
 ///
 /// Leases compare durations on one machine only; no two machines' clocks are ever compared.
@@ -45,9 +47,7 @@ impl Instant {
     /// back. A right that uses the longer of both ends too early at worst, which affects
     /// availability but not safety.
     pub fn elapsed_at_most(self, clock: &dyn Clock) -> Duration {
-        let wall = Duration::from_millis(
-            u64::try_from(clock.wall_ms().saturating_sub(self.wall_ms)).unwrap_or(0),
-        );
+        let wall = millis::between(self.wall_ms, clock.wall_ms());
         self.elapsed_at_least(clock).max(wall)
     }
 

@@ -19,6 +19,7 @@ mod lease;
 mod limits;
 mod log;
 mod messages;
+mod millis;
 mod object;
 mod planted;
 mod router;

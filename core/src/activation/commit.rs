@@ -9,6 +9,7 @@ use crate::change::Changes;
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Appended, Hash, Head, Log, Proof, Record, append};
+use crate::millis;
 use crate::snapshot::{SinceSnapshot, SnapshotRef};
 use crate::store::StoreError;
 use crate::trace::{self, traced};
@@ -128,7 +129,7 @@ pub(crate) fn record_of(runtime: &Runtime, log: &Log, job: Job, lease: Duration)
         nonce: runtime.uuid(),
         previous: before.hash,
         time_ms: runtime.clock.wall_ms(),
-        lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
+        lease_ms: millis::of(lease),
         address: runtime.settings.address.clone(),
         snapshot: job.snapshot,
         transactions: job.changes,

@@ -16,6 +16,7 @@ use crate::budget::{Account, Use};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
+use crate::millis;
 use crate::object::{AnyObject, Body, Context, Request, Response};
 use crate::trace::{span, traced};
 
@@ -33,9 +34,7 @@ pub(crate) async fn run_handler(
     let time_max = runtime.settings.handler_time_max;
     let begun = runtime.clock.monotonic();
     let deadline = begun + time_max;
-    resident
-        .deadline_ms
-        .store(u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    resident.deadline_ms.store(millis::of(deadline), Ordering::Relaxed);
     let span = span!("handler", dotdo.class = resident.context.id().class());
     let result =
         traced(span, drive(runtime, resident.value.as_mut(), &mut resident.context, request)).await;

@@ -18,6 +18,7 @@ use crate::limits::{
     TIME_TRAVELS_MAX,
 };
 use crate::log::Log;
+use crate::millis;
 use crate::object::{App, Host};
 use crate::settings::Settings;
 use crate::sqlite::Limits;
@@ -67,7 +68,7 @@ pub(crate) struct Runtime {
     /// in any.
     pub(crate) stopping: Semaphore,
     pub(crate) relays: Tasks,
-    /// Relays that have something to do at the moment; the others wait.
+    /// Couriers that have something to do at the moment; the others wait.
     pub(crate) deliveries: Tasks,
     /// Which objects wait for each other.
     pub(crate) calls: Arc<Calls>,
@@ -140,7 +141,7 @@ impl Runtime {
 
     /// The monotonic time in milliseconds.
     pub(crate) fn now_ms(&self) -> u64 {
-        u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX)
+        millis::of(self.clock.monotonic())
     }
 
     /// A new random id.

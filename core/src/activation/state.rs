@@ -19,6 +19,7 @@ use crate::cluster::{Announced, LastWritten, OwnerCache};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Head, Log};
 use crate::messages::Outbox;
+use crate::millis;
 use crate::planted::{Bug, planted};
 use crate::sync::Mutex;
 
@@ -144,7 +145,7 @@ impl Activation {
 
     /// Schedules maintenance for when `after` has passed, or earlier.
     pub(crate) fn check_after(self: &Arc<Self>, after: Duration) {
-        let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+        let after_ms = millis::of(after);
         self.lists.agenda.put(self, self.runtime.now_ms().saturating_add(after_ms));
     }
 

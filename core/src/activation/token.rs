@@ -9,6 +9,7 @@ use crate::activation::runtime::Runtime;
 use crate::activation::state::Activation;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lease::{Claim, FencingToken, Lease};
+use crate::millis;
 use crate::settings::Ownership;
 
 impl Activation {
@@ -88,10 +89,7 @@ impl Activation {
 fn held(runtime: &Runtime, claim: &Claim) -> Error {
     let remaining =
         claim.clone().remaining(runtime.instance, runtime.bucket.as_ref(), runtime.clock.as_ref());
-    let until_ms = runtime
-        .clock
-        .wall_ms()
-        .saturating_add(i64::try_from(remaining.as_millis()).unwrap_or(i64::MAX));
+    let until_ms = runtime.clock.wall_ms().saturating_add(millis::signed(remaining));
     let until =
         jiff::Timestamp::from_millisecond(until_ms).map(|at| at.to_string()).unwrap_or_default();
     let text =

@@ -11,6 +11,7 @@ use crate::clock::{Clock, Instant};
 use crate::id::ObjectId;
 use crate::lease::Claim;
 use crate::log::{Head, Listing, Log};
+use crate::millis;
 use crate::sync::Mutex;
 
 /// The hint is rewritten at most this often: some stores allow one write a second to a key.
@@ -70,11 +71,7 @@ pub(crate) async fn write_lock_file(runtime: &Runtime, log: &Log, head: Head, re
         address: runtime.settings.address.clone().filter(|_| !released),
         epoch: head.epoch,
         sequence: head.sequence,
-        lease_ms: if released {
-            0
-        } else {
-            u64::try_from(runtime.settings.lease_duration.as_millis()).unwrap_or(u64::MAX)
-        },
+        lease_ms: if released { 0 } else { millis::of(runtime.settings.lease_duration) },
         written_at,
     };
     let Ok(bytes) = serde_json::to_vec(&file) else { return };

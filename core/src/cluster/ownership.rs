@@ -20,7 +20,11 @@ use crate::lease::Claim;
 impl Activation {
     /// Whether a caller need not wait for the claim's lease to end: its holder can be asked
     /// instead, or whoever sent the request here decides.
-    pub(crate) fn is_forwarded(&self, caller: Caller, claim: &Claim, remaining: Duration) -> bool {
+    pub(crate) fn is_forwarded(
+        &self,
+        caller: Caller,
+        (claim, remaining): (&Claim, Duration),
+    ) -> bool {
         match caller {
             Caller::Here => {
                 self.runtime.peers.is_some()
@@ -58,7 +62,7 @@ impl Activation {
         );
         if remaining.is_zero()
             || self.owner_cache.is_avoided(&claim)
-            || !self.is_forwarded(caller, &claim, remaining)
+            || !self.is_forwarded(caller, (&claim, remaining))
         {
             return Ok(Some(newest));
         }

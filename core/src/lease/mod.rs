@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::clock::{Clock, Instant};
 use crate::error::{Error, ErrorKind};
 use crate::log::Record;
+use crate::millis;
 use crate::planted::{Bug, planted};
 use crate::store::Bucket;
 
@@ -118,9 +119,7 @@ impl Claim {
         };
         let by_watching = self.duration.saturating_sub(watched);
         let by_age = bucket.store_time_ms().map(|now_ms| {
-            let age = Duration::from_millis(
-                u64::try_from(now_ms.saturating_sub(self.modified_ms)).unwrap_or(0),
-            );
+            let age = millis::between(self.modified_ms, now_ms);
             (self.duration + bucket.store_time_error()).saturating_sub(age)
         });
         by_age.map_or(by_watching, |by_age| by_age.min(by_watching))
@@ -140,7 +139,7 @@ impl Claim {
                 "address": self.address,
                 "epoch": self.epoch,
                 "sequence": self.sequence,
-                "remainingMs": u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX),
+                "remainingMs": millis::of(remaining),
             }))
     }
 }

@@ -16,6 +16,7 @@ use crate::activation::Runtime;
 use crate::clock::Instant;
 use crate::error::Result;
 use crate::id::ObjectId;
+use crate::millis;
 use crate::object::Response;
 use crate::store::Key;
 
@@ -114,7 +115,7 @@ impl Marker {
             class: object.class().to_owned(),
             id: object.id().to_owned(),
             instance: runtime.instance,
-            relied_ms: u64::try_from(relied(runtime).as_millis()).unwrap_or(u64::MAX),
+            relied_ms: millis::of(relied(runtime)),
         };
         let key = runtime.tenant.outbox().join(by_time(runtime));
         let at = Instant::now(runtime.clock.as_ref());

@@ -12,6 +12,7 @@ use super::store_error;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::limits::RETENTION_MIN;
+use crate::millis;
 use crate::store::{Bucket, Entry, Key, Moment};
 
 /// Evidence that a snapshot and its shared files exist for some time.
@@ -65,8 +66,7 @@ impl Kept {
             return Ok(Some(Self { seen, replaced: Duration::ZERO }));
         };
         let Some(now_ms) = bucket.store_time_ms() else { return Ok(None) };
-        let replaced =
-            Duration::from_millis(u64::try_from(now_ms.saturating_sub(first_ms)).unwrap_or(0));
+        let replaced = millis::between(first_ms, now_ms);
         Ok(Some(Self { seen, replaced: replaced.saturating_add(bucket.store_time_error()) }))
     }
 

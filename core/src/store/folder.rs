@@ -26,6 +26,7 @@ use super::time::StoreTime;
 use super::{Bucket, Entry, Key, StoreError, Stored};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::KEY_BYTES_MAX;
+use crate::millis;
 
 /// The folder of this module inside the bucket's folder.
 const INTERNAL: &str = ".instances";
@@ -78,7 +79,7 @@ impl Folder {
         }
         let alive = Alive::announce(&root.join(INTERNAL), instance).map_err(failed)?;
         let born = alive.born();
-        time.saw(millis(born));
+        time.saw(date_ms(born));
         let is_coarse =
             born.duration_since(UNIX_EPOCH).is_ok_and(|since| since.subsec_nanos() == 0);
         let time_error = if is_coarse { TIME_ERROR_COARSE } else { TIME_ERROR_FINE };
@@ -133,7 +134,7 @@ impl Bucket for Folder {
         let path = self.path("create", key)?;
         let write = move |inner: &Inner| {
             let staged = inner.tree.stage(&bytes)?;
-            inner.time.saw(millis(staged.written()));
+            inner.time.saw(date_ms(staged.written()));
             inner.tree.link(&staged, &path)
         };
         self.blocking("create", key, write).await
@@ -143,7 +144,7 @@ impl Bucket for Folder {
         let path = self.path("put", key)?;
         let write = move |inner: &Inner| {
             let staged = inner.tree.stage(&bytes)?;
-            inner.time.saw(millis(staged.written()));
+            inner.time.saw(date_ms(staged.written()));
             inner.tree.rename(&staged, &path)
         };
         self.blocking("put", key, write).await
@@ -153,7 +154,7 @@ impl Bucket for Folder {
         let path = self.path("get", key)?;
         let read = move |inner: &Inner| match tree::read(&path) {
             Ok((bytes, modified)) => {
-                Ok(Some(Stored { bytes: bytes.into(), modified_ms: millis(modified) }))
+                Ok(Some(Stored { bytes: bytes.into(), modified_ms: date_ms(modified) }))
             }
             // A key below a file, or of a folder, is not an object.
             Err(error) if is_nothing(&error) => inner.missing(None),
@@ -240,10 +241,10 @@ fn translate(operation: &'static str, key: &Key, error: &io::Error) -> StoreErro
 }
 
 /// Milliseconds since 1970, rounded down.
-fn millis(time: SystemTime) -> i64 {
+fn date_ms(time: SystemTime) -> i64 {
     match time.duration_since(UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
-        Err(before) => -i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX) - 1,
+        Ok(since) => millis::signed(since),
+        Err(before) => -millis::signed(before.duration()) - 1,
     }
 }
 

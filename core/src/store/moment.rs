@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::millis;
+
 use super::Bucket;
 use crate::clock::{Clock, Instant};
 
@@ -40,9 +42,7 @@ impl Moment {
         let by_own_clocks = self.at.elapsed_at_most(clock);
         match (self.store_ms, bucket.store_time_ms()) {
             (Some(then_ms), Some(now_ms)) => {
-                let by_store = Duration::from_millis(
-                    u64::try_from(now_ms.saturating_sub(then_ms)).unwrap_or(0),
-                );
+                let by_store = millis::between(then_ms, now_ms);
                 by_own_clocks.max(by_store.saturating_add(bucket.store_time_error()))
             }
             (None, Some(_)) => Duration::MAX,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::millis;
 use crate::sync::Mutex;
 
 /// The store's clock, as seen from here.
@@ -40,7 +41,7 @@ impl StoreTime {
     pub(crate) fn now_ms(&self) -> Option<i64> {
         let seen = (*self.seen.lock())?;
         let since = self.clock.monotonic().saturating_sub(seen.here);
-        Some(seen.store_ms.saturating_add(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
+        Some(seen.store_ms.saturating_add(millis::signed(since)))
     }
 }
 

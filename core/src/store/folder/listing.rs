@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 
 use super::super::{Entry, Key};
-use super::{INTERNAL, is_nothing, millis};
+use super::{INTERNAL, date_ms, is_nothing};
 
 /// At most `limit` files below `prefix` whose key sorts after `after`.
 pub(super) fn list(
@@ -68,7 +68,7 @@ impl Walk<'_> {
             Err(error) if is_nothing(&error) => Ok(()),
             Err(error) => Err(error),
             Ok(metadata) => {
-                let modified_ms = millis(metadata.modified()?);
+                let modified_ms = date_ms(metadata.modified()?);
                 self.found.push(Entry { key: Key::new(key), bytes: metadata.len(), modified_ms });
                 Ok(())
             }
