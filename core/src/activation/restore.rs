@@ -158,11 +158,9 @@ async fn restore_from(
         return Ok(empty(runtime, asked)?);
     }
     let base = match base {
-        Base::Hinted => choose_base(runtime, log, &listing, hint).await?,
+        Base::Hinted => choose_base(log, &listing, hint).await?,
         Base::Listed(base) if base.sequence > listing.head => return Err(missing(log, base).into()),
-        Base::Listed(base) => {
-            Some(snapshot::read(runtime.bucket.as_ref(), &log.prefix, &log.object, base).await?)
-        }
+        Base::Listed(base) => Some(snapshot::read(log.snapshots(), base).await?),
     };
     let tried = base.as_ref().map(|base| base.reference);
     let from = tried.map_or(1, |base| (base.sequence + 1).min(listing.head));
@@ -209,7 +207,8 @@ pub(crate) async fn newest(runtime: &Runtime, log: &Log) -> Result<Newest> {
     let (listing, latest): (Listing, Option<Stored>) =
         futures_util::try_join!(list_newest(log, u64::MAX), latest)?;
     let hint = latest.and_then(|stored| {
-        Document::decode(&latest_key(&log.prefix), &stored.bytes, &log.object)
+        log.snapshots()
+            .decode(&latest_key(&log.prefix), &stored.bytes)
             .inspect_err(|error| tracing::warn!(object = %log.object, %error, "cannot use the hint snapshots/latest"))
             .ok()
     });
@@ -245,7 +244,6 @@ fn empty(runtime: &Runtime, asked: Proof) -> Result<Restored> {
 /// The snapshot to start from: the hint's, if the log reaches back to it, otherwise the one that
 /// the newest record names.
 async fn choose_base(
-    runtime: &Runtime,
     log: &Log,
     listing: &Listing,
     hint: Option<Document>,
@@ -260,11 +258,7 @@ async fn choose_base(
     }
     let newest = fetch(log, listing.head, listing.head, None).await?;
     match newest.first().and_then(|(record, _)| record.snapshot) {
-        Some(reference) => {
-            snapshot::read(runtime.bucket.as_ref(), &log.prefix, &log.object, reference)
-                .await
-                .map(Some)
-        }
+        Some(reference) => snapshot::read(log.snapshots(), reference).await.map(Some),
         None => Ok(None),
     }
 }

@@ -2,6 +2,7 @@
 //! that fail in every way.
 
 mod afterwards;
+mod beside;
 mod calls;
 mod claims;
 mod counter;

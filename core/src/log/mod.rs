@@ -34,6 +34,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::executor::{Executor, offload_bytes};
 use crate::id::ObjectId;
+use crate::snapshot::Source;
 use crate::store::{Bucket, Key};
 
 /// One object's log in a bucket.
@@ -57,6 +58,16 @@ impl Log {
     pub(crate) fn encode(&self, record: &Record) -> Result<Encoded> {
         let bytes = record.transactions.iter().map(Changes::bytes).sum();
         offload_bytes(self.executor.as_ref(), bytes, || record.encode())
+    }
+
+    /// The object's snapshots.
+    pub(crate) fn snapshots(&self) -> Source<'_> {
+        Source {
+            bucket: self.bucket.as_ref(),
+            executor: self.executor.as_ref(),
+            prefix: &self.prefix,
+            object: &self.object,
+        }
     }
 
     /// The folder of the records.

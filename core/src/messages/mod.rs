@@ -2,8 +2,8 @@
 //!
 //! Promises: a message is delivered only when the record that holds it is certainly in the log;
 //! messages to one receiver go in their order; they go on going until they have arrived, also after
-//! a crash. That they arrive *once* is the receiver's doing (`idempotency`): two servers that
-//! deliver the same message at the same time do no harm.
+//! a crash. That they arrive *once* is the receiver's doing (`idempotency`): two servers that deliver
+//! the same message at the same time do no harm.
 
 mod delivery;
 mod marker;

@@ -101,14 +101,14 @@ async fn run(relay: Relay) {
 
 async fn deliver_all(mut relay: Relay) {
     let activation = relay.activation.clone();
-    let state = &activation.outbox.relay;
+    let courier = &activation.outbox.relay;
     loop {
-        state.looks(&activation.runtime.deliveries);
+        courier.looks(&activation.runtime.deliveries);
         let goes_on = match relay.ask_outbox(RECEIVERS_AT_ONCE).await {
             Ok(Found::Something) => relay.wait(None).await,
             Ok(Found::Nothing(uses)) => match relay.linger(uses).await {
                 Some(woken) => woken,
-                None if state.ends() => return,
+                None if courier.ends() => return,
                 None => Woken::Again,
             },
             // Whoever has the object now has found its messages too.
@@ -116,7 +116,7 @@ async fn deliver_all(mut relay: Relay) {
                 if Undone::is_owned_elsewhere(&error)
                     || activation.runtime.host.strong_count() == 0 =>
             {
-                if state.ends() {
+                if courier.ends() {
                     return;
                 }
                 Woken::Again

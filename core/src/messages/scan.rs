@@ -9,6 +9,7 @@ use futures_util::{StreamExt, stream};
 use crate::activation::{Activations, Runtime, restart_on_panic};
 use crate::clock::{Clock, Instant};
 use crate::error::Result;
+use crate::executor::offload;
 use crate::lease::Claim;
 use crate::limits::{OUTBOX_LOOKS_AT_ONCE, OUTBOX_PAGE_PAUSE, STORE_PAGE_MAX};
 use crate::log::{Log, fetch, list_newest};
@@ -137,7 +138,9 @@ async fn look_after(activations: &Activations, key: &Key, seen: &Seen, is_first:
     let runtime = activations.runtime.as_ref();
     let is_own = seen.file.instance == runtime.instance;
     let age = seen.age + seen.at.elapsed_at_least(runtime.clock.as_ref());
-    let is_free = runtime.bucket.is_gone(seen.file.instance) || age >= seen.file.free_after();
+    // A folder asks the file system.
+    let is_gone = offload(runtime.executor.as_ref(), || runtime.bucket.is_gone(seen.file.instance));
+    let is_free = is_gone || age >= seen.file.free_after();
     // An own marker that has become old has lost its relay: another server had the object
     // meanwhile.
     let is_due = is_free || (is_first && !is_own);

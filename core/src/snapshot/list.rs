@@ -6,6 +6,7 @@ use super::reference::{SnapshotRef, snapshots_key};
 use super::store_error;
 use super::stored::Document;
 use crate::error::{Error, Result};
+use crate::executor::{Executor, offload_bytes};
 use crate::id::ObjectId;
 use crate::store::{Bucket, Entry, Key};
 
@@ -21,6 +22,27 @@ pub(crate) struct SnapshotEntry {
     pub(crate) modified_ms: i64,
     /// The length of all files in its own directory.
     pub(crate) bytes: u64,
+}
+
+/// Where the snapshots of one object are, and what computes for long.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) bucket: &'a dyn Bucket,
+    pub(crate) executor: &'a dyn Executor,
+    /// The object's prefix in the bucket.
+    pub(crate) prefix: &'a Key,
+    pub(crate) object: &'a ObjectId,
+}
+
+impl Source<'_> {
+    /// Reads the bytes of a description found under `key`: on the executor when they are many.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Document::decode`].
+    pub(crate) fn decode(&self, key: &Key, bytes: &[u8]) -> Result<Document> {
+        offload_bytes(self.executor, bytes.len(), || Document::decode(key, bytes, self.object))
+    }
 }
 
 /// The complete snapshots, newest first. One request for every thousand files.
@@ -49,18 +71,13 @@ pub(crate) async fn list(bucket: &dyn Bucket, prefix: &Key) -> Result<Vec<Snapsh
 ///
 /// `Corrupt`, naming the key, when it is missing or invalid; `Unavailable` or `StoreRefused` from
 /// the bucket.
-pub(crate) async fn read(
-    bucket: &dyn Bucket,
-    prefix: &Key,
-    object: &ObjectId,
-    reference: SnapshotRef,
-) -> Result<Document> {
-    let key = reference.document_key(prefix);
-    let stored = bucket.get(&key).await.map_err(store_error)?;
+pub(crate) async fn read(from: Source<'_>, reference: SnapshotRef) -> Result<Document> {
+    let key = reference.document_key(from.prefix);
+    let stored = from.bucket.get(&key).await.map_err(store_error)?;
     let stored = stored.ok_or_else(|| {
         Error::corrupt(&key, "expected a description of a snapshot, found nothing")
     })?;
-    let document = Document::decode(&key, &stored.bytes, object)?;
+    let document = from.decode(&key, &stored.bytes)?;
     if document.reference != reference {
         return Err(Error::corrupt(
             &key,

@@ -34,7 +34,7 @@ mod tracker;
 
 pub(crate) use digest::Digest;
 pub(crate) use kept::Kept;
-pub(crate) use list::{SnapshotEntry, list, read};
+pub(crate) use list::{SnapshotEntry, Source, list, read};
 pub(crate) use plan::{Plan, PlanContext};
 pub(crate) use publish::{Target, publish, upload};
 pub(crate) use reference::{SnapshotRef, differs_key, latest_key};

@@ -16,6 +16,7 @@ use super::tracker::{Dirty, Handle, Tracker};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 use crate::limits::KEY_BYTES_MAX;
+use crate::millis;
 use crate::sqlite::Database;
 use crate::store::Key;
 
@@ -76,9 +77,7 @@ impl Plan {
             location: &location,
             moved: tracker.location.as_deref().is_some_and(|known| known != location),
             now_ms: context.now_ms,
-            oldest_ms: context
-                .now_ms
-                .saturating_sub(i64::try_from(context.retention.as_millis()).unwrap_or(i64::MAX)),
+            oldest_ms: context.now_ms.saturating_sub(millis::signed(context.retention)),
         };
         let mut files = Vec::new();
         let mut tables = Vec::new();

@@ -10,6 +10,7 @@ use super::reference::latest_key;
 use super::store_error;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::executor::{Executor, offload};
 use crate::limits::{REQUEST_IN_FLIGHT_MAX, RETENTION_MIN, STORE_RETRY_PAUSE, STORE_TRIES};
 use crate::store::{Bucket, Key, Moment, StoreError};
 
@@ -48,6 +49,8 @@ pub(crate) struct Target<'a> {
     pub(crate) bucket: &'a dyn Bucket,
     /// This process's clocks.
     pub(crate) clock: &'a dyn Clock,
+    /// What computes for long.
+    pub(crate) executor: &'a dyn Executor,
 }
 
 /// Makes the uploaded plan a snapshot. `record_hash` is the hash of the last record in it, which
@@ -68,9 +71,11 @@ pub(crate) async fn publish(
     record_hash: [u8; 32],
     begun: Moment,
 ) -> Result<()> {
-    let mut document = plan.document.clone();
-    document.record_hash = record_hash;
-    let bytes = document.encode()?;
+    let bytes = offload(to.executor, || {
+        let mut document = plan.document.clone();
+        document.record_hash = record_hash;
+        document.encode()
+    })?;
     let key = plan.reference().document_key(&plan.prefix);
     let mut tries = 1;
     loop {

@@ -8,18 +8,19 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
+use crate::millis;
+
 use futures_util::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
-use super::list::{directories, read};
+use super::list::{Source, directories, read};
 use super::reference::{SnapshotRef, latest_key, snapshots_key};
 use super::store_error;
 use super::stored::Document;
 use super::table::TableBase;
 use crate::error::{Error, Result};
-use crate::id::ObjectId;
 use crate::limits::{RESTORE_CONCURRENCY, RETENTION_MIN};
-use crate::store::{Bucket, Entry, Key};
+use crate::store::{Entry, Key};
 
 /// What a sweep removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,9 +37,7 @@ pub(crate) struct Swept {
 /// unneeded, because a snapshot is only published on a base that is certainly kept (see
 /// [`Kept`](super::Kept)), and no key is ever used twice.
 pub(crate) struct Sweeper<'a> {
-    bucket: &'a dyn Bucket,
-    prefix: &'a Key,
-    object: &'a ObjectId,
+    from: Source<'a>,
     directories: BTreeMap<SnapshotRef, Vec<Entry>>,
 }
 
@@ -48,17 +47,13 @@ impl<'a> Sweeper<'a> {
     /// # Errors
     ///
     /// `Unavailable` or `StoreRefused` from the bucket.
-    pub(crate) async fn look(
-        bucket: &'a dyn Bucket,
-        prefix: &'a Key,
-        object: &'a ObjectId,
-    ) -> Result<Self> {
-        Ok(Self { bucket, prefix, object, directories: directories(bucket, prefix).await? })
+    pub(crate) async fn look(from: Source<'a>) -> Result<Self> {
+        Ok(Self { from, directories: directories(from.bucket, from.prefix).await? })
     }
 
     /// When `snapshot` became complete, by the store's clock.
     pub(crate) fn completed_ms(&self, snapshot: SnapshotRef) -> Option<i64> {
-        let document = snapshot.document_key(self.prefix);
+        let document = snapshot.document_key(self.from.prefix);
         self.directories
             .get(&snapshot)?
             .iter()
@@ -86,7 +81,7 @@ impl<'a> Sweeper<'a> {
             self.completed_ms(**snapshot).is_some_and(|at_ms| at_ms < before_ms)
         });
         let Some(newest) = old.max_by_key(|snapshot| snapshot.sequence) else { return Ok(0) };
-        self.check_whole(&read(self.bucket, self.prefix, self.object, *newest).await?)?;
+        self.check_whole(&read(self.from, *newest).await?)?;
         Ok(newest.sequence)
     }
 
@@ -102,11 +97,9 @@ impl<'a> Sweeper<'a> {
     /// missing: then nothing is removed, because something is not as it should be. `Unavailable` or
     /// `StoreRefused` from the bucket; what was not removed then is removed the next time.
     pub(crate) async fn remove(&self, retention: Duration, now_ms: i64) -> Result<Swept> {
-        let before = |age: Duration| {
-            now_ms.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
-        };
+        let before = |age: Duration| now_ms.saturating_sub(millis::signed(age));
         let census = Census::take(
-            self.prefix,
+            self.from.prefix,
             &self.directories,
             before(retention.max(RETENTION_MIN)),
             before(RETENTION_MIN),
@@ -122,7 +115,7 @@ impl<'a> Sweeper<'a> {
             .expired
             .iter()
             .filter(|snapshot| !kept.contains(snapshot))
-            .map(|snapshot| snapshot.document_key(self.prefix))
+            .map(|snapshot| snapshot.document_key(self.from.prefix))
             .filter(|key| !reached.contains(key))
             .collect();
         let candidates = census
@@ -135,19 +128,18 @@ impl<'a> Sweeper<'a> {
             .map(|entry| entry.key.clone())
             .collect();
         // Descriptions first: a snapshot that has lost a file must not look complete.
-        self.bucket.delete(&documents).await.map_err(store_error)?;
+        self.from.bucket.delete(&documents).await.map_err(store_error)?;
         let rest: Vec<Key> = files.iter().filter(|key| !documents.contains(key)).cloned().collect();
-        self.bucket.delete(&rest).await.map_err(store_error)?;
+        self.from.bucket.delete(&rest).await.map_err(store_error)?;
         Ok(Swept { snapshots: documents.len(), files: files.len() })
     }
 
     /// The snapshot that the hint names; a hint that nobody can read, or that came so late that its
     /// snapshot is gone, names none.
     async fn latest(&self) -> Result<Option<SnapshotRef>> {
-        let key = latest_key(self.prefix);
-        let stored = self.bucket.get(&key).await.map_err(store_error)?;
-        let document =
-            stored.and_then(|stored| Document::decode(&key, &stored.bytes, self.object).ok());
+        let key = latest_key(self.from.prefix);
+        let stored = self.from.bucket.get(&key).await.map_err(store_error)?;
+        let document = stored.and_then(|stored| self.from.decode(&key, &stored.bytes).ok());
         Ok(document
             .map(|document| document.reference)
             .filter(|snapshot| self.completed_ms(*snapshot).is_some()))
@@ -156,7 +148,7 @@ impl<'a> Sweeper<'a> {
     /// Every key that a kept snapshot needs.
     async fn reached(&self, kept: &BTreeSet<SnapshotRef>) -> Result<HashSet<Key>> {
         let mut reached = Reached {
-            snapshots: snapshots_key(self.prefix),
+            snapshots: snapshots_key(self.from.prefix),
             keys: HashSet::new(),
             past: BTreeMap::new(),
         };
@@ -170,7 +162,7 @@ impl<'a> Sweeper<'a> {
             .copied()
             .filter(|snapshot| !kept.contains(snapshot) && self.completed_ms(*snapshot).is_some());
         for document in self.documents(unread).await? {
-            reached.keys.insert(document.reference.document_key(self.prefix));
+            reached.keys.insert(document.reference.document_key(self.from.prefix));
             let tables = document
                 .tables
                 .iter()
@@ -184,13 +176,13 @@ impl<'a> Sweeper<'a> {
         &self,
         snapshots: impl Iterator<Item = SnapshotRef>,
     ) -> Result<Vec<Document>> {
-        let read = |snapshot| read(self.bucket, self.prefix, self.object, snapshot);
+        let read = |snapshot| read(self.from, snapshot);
         stream::iter(snapshots.map(read)).buffer_unordered(RESTORE_CONCURRENCY).try_collect().await
     }
 
     /// Whether the listing shows every file that a restore of the snapshot needs.
     fn check_whole(&self, document: &Document) -> Result<()> {
-        let snapshots = snapshots_key(self.prefix);
+        let snapshots = snapshots_key(self.from.prefix);
         for file in document.files() {
             let key = snapshots.join(&file.key);
             let directory = file.key.split('/').next().and_then(SnapshotRef::from_directory);

@@ -19,6 +19,7 @@ use super::*;
 use crate::change::{Changes, Value, ValueRef};
 use crate::clock::Clock;
 use crate::error::Result;
+use crate::executor::Inline;
 use crate::id::{ObjectId, Tenant};
 use crate::limits::REQUEST_IN_FLIGHT_MAX;
 use crate::sqlite::{Database, Limits, Mode};
@@ -28,6 +29,11 @@ use crate::testing::{ManualClock, Operation, TestStore};
 const LIMITS: Limits =
     Limits { database_bytes_max: 1 << 30, row_bytes_max: 16 << 20, temporary_bytes_max: 64 << 20 };
 const RETENTION: Duration = Duration::from_secs(3 * 24 * 3600);
+
+/// The snapshots of `object` in `bucket`.
+fn source<'a>(bucket: &'a dyn Bucket, prefix: &'a Key, object: &'a ObjectId) -> Source<'a> {
+    Source { bucket, executor: &Inline, prefix, object }
+}
 
 struct Rig {
     database: Database,
@@ -132,7 +138,8 @@ impl Rig {
         let reference = plan.reference();
         let published = block_on(async {
             upload(&*bucket, &plan).await?;
-            publish(&Target { bucket: &*bucket, clock: &*self.clock }, &plan, [7; 32], begun).await
+            let target = Target { bucket: &*bucket, clock: &*self.clock, executor: &Inline };
+            publish(&target, &plan, [7; 32], begun).await
         });
         match published {
             Ok(()) => self.tracker.complete(plan.completed()),

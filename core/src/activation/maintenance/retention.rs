@@ -10,6 +10,7 @@ use crate::clock::Instant;
 use crate::error::Result;
 use crate::limits::RETENTION_MIN;
 use crate::log::{Log, delete_covered};
+use crate::millis;
 use crate::planted::{Bug, Place, pass, planted};
 use crate::snapshot::{SnapshotRef, Sweeper};
 
@@ -46,13 +47,12 @@ impl Activation {
     /// dates that the same clock gave to what was written, and a wrong date in an answer deletes
     /// nothing. Records go first, while the snapshot that covers them is there.
     async fn sweep(&self, newest: SnapshotRef) -> Result<()> {
-        let Log { bucket, prefix, object, .. } = &self.log;
-        let sweeper = Sweeper::look(bucket.as_ref(), prefix, object).await?;
+        let Log { bucket, object, .. } = &self.log;
+        let sweeper = Sweeper::look(self.log.snapshots()).await?;
         let Some(now_ms) = sweeper.completed_ms(newest) else { return Ok(()) };
         let retention =
             self.runtime.settings.retention.max(RETENTION_MIN) + bucket.store_time_error();
-        let before_ms =
-            now_ms.saturating_sub(i64::try_from(retention.as_millis()).unwrap_or(i64::MAX));
+        let before_ms = now_ms.saturating_sub(millis::signed(retention));
         let before_ms = if planted(Bug::NoRetention) { i64::MAX } else { before_ms };
         pass(Place::Sweeping);
         let head = self.pipeline().head.sequence;

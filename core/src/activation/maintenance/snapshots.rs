@@ -259,8 +259,11 @@ impl Activation {
         gate: Option<Ticket>,
         head: Head,
     ) -> Result<()> {
-        let target =
-            Target { bucket: self.runtime.bucket.as_ref(), clock: self.runtime.clock.as_ref() };
+        let target = Target {
+            bucket: self.runtime.bucket.as_ref(),
+            clock: self.runtime.clock.as_ref(),
+            executor: self.runtime.executor.as_ref(),
+        };
         let begun = Moment::now(target.bucket, target.clock);
         let record = async {
             match gate {

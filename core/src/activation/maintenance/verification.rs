@@ -123,8 +123,7 @@ fn pair(snapshots: &[SnapshotRef], snapshot: SnapshotRef, run: &Stretch) -> Opti
 }
 
 async fn compare(runtime: &Runtime, log: &Log, pair: &Pair) -> Result<Outcome> {
-    let read =
-        |snapshot| snapshot::read(runtime.bucket.as_ref(), &log.prefix, &log.object, snapshot);
+    let read = |snapshot| snapshot::read(log.snapshots(), snapshot);
     let snapshot = read(pair.snapshot).await?;
     let base = match pair.base {
         Some(base) => Some(read(base).await?),

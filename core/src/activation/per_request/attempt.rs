@@ -210,7 +210,7 @@ impl Attempt<'_> {
     async fn wait(&mut self) -> Result<()> {
         let mut pause = CONTENTION_PAUSE;
         while let Some((claim, remaining)) = self.activation.foreign_claim(&mut self.held) {
-            if self.activation.is_forwarded(Caller::Here, claim, remaining) {
+            if self.activation.is_forwarded(Caller::Here, (claim, remaining)) {
                 return Err(claim.busy(remaining));
             }
             let renewed = self.waited_for.is_some_and(|(holder, sequence)| {
@@ -270,9 +270,11 @@ impl Attempt<'_> {
     /// Moves the head on to a record of one's own that is in the log.
     fn follow_own(&mut self, won: &Won, kept: Option<Lease>) {
         let resident = self.held.resident.as_mut().expect("the object is present");
-        for changes in &won.record.transactions {
-            resident.tracker.observe(changes, resident.context.database.shapes());
-        }
+        offload(self.activation.runtime.executor.as_ref(), || {
+            for changes in &won.record.transactions {
+                resident.tracker.observe(changes, resident.context.database.shapes());
+            }
+        });
         resident.weigh();
         self.activation.pipeline().follow_own(won, kept);
         // A lease against losses is over with the request.

@@ -18,7 +18,7 @@ fn rig() -> Rig {
 
 fn restore_by_reference(rig: &Rig) -> Result<Database> {
     let base = rig.tracker.base().expect("a snapshot");
-    let document = block_on(read(&*rig.bucket, &rig.prefix(), &rig.object, base))?;
+    let document = block_on(read(source(&*rig.bucket, &rig.prefix(), &rig.object), base))?;
     rig.restore(document).map(|(database, _)| database)
 }
 

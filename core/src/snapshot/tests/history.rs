@@ -5,7 +5,8 @@ use super::*;
 
 pub(super) fn sweep_now(rig: &Rig) -> Swept {
     let prefix = rig.prefix();
-    let sweeper = block_on(Sweeper::look(&*rig.bucket, &prefix, &rig.object)).expect("a listing");
+    let sweeper =
+        block_on(Sweeper::look(source(&*rig.bucket, &prefix, &rig.object))).expect("a listing");
     block_on(sweeper.remove(RETENTION, rig.clock.wall_ms())).expect("a sweep")
 }
 
@@ -39,8 +40,9 @@ fn every_snapshot_of_the_retention_can_be_restored_after_a_sweep() {
     let mut kept = 0;
     for (reference, at, expected) in &states {
         if listed.iter().any(|entry| entry.reference == *reference) {
-            let document = block_on(read(&*rig.bucket, &rig.prefix(), &rig.object, *reference))
-                .expect("a description");
+            let document =
+                block_on(read(source(&*rig.bucket, &rig.prefix(), &rig.object), *reference))
+                    .expect("a description");
             let (mut then, _) = rig.restore(document).expect("a kept snapshot");
             assert_same(expected, &dump(&mut then));
             kept += 1;
@@ -60,7 +62,7 @@ fn a_snapshot_that_was_the_newest_for_long_is_kept_for_the_retention_after_it() 
     rig.commit("DELETE FROM t WHERE id = 1");
     rig.snapshot();
     assert_eq!(sweep_now(&rig), Swept::default());
-    block_on(read(&*rig.bucket, &rig.prefix(), &rig.object, first)).expect("still there");
+    block_on(read(source(&*rig.bucket, &rig.prefix(), &rig.object), first)).expect("still there");
     rig.pass(RETENTION * 2);
     rig.commit("DELETE FROM t WHERE id = 2");
     rig.snapshot();

@@ -105,7 +105,8 @@ fn while_frozen(rig: &mut Rig) {
         rig.clock.pass_unnoticed(RETENTION * 2);
     }
     let now_ms = rig.bucket.store_time_ms().expect("memory has a clock");
-    let sweeper = block_on(Sweeper::look(&*rig.bucket, &prefix, &rig.object)).expect("a listing");
+    let sweeper =
+        block_on(Sweeper::look(source(&*rig.bucket, &prefix, &rig.object))).expect("a listing");
     assert!(block_on(sweeper.remove(RETENTION, now_ms)).expect("a sweep").files > 0);
 }
 
@@ -151,7 +152,7 @@ fn a_sweep_that_comes_to_its_deletes_days_after_its_listing_takes_nothing_that_i
     rig.snapshot();
     let (prefix, object, then_ms) = (rig.prefix(), rig.object.clone(), rig.clock.wall_ms());
     let bucket = Arc::clone(&rig.bucket);
-    let sleeper = block_on(Sweeper::look(&*bucket, &prefix, &object)).expect("a listing");
+    let sleeper = block_on(Sweeper::look(source(&*bucket, &prefix, &object))).expect("a listing");
     for id in 0..20 {
         rig.commit(&format!("UPDATE t SET data = 'y' WHERE id = {id}"));
         rig.snapshot();
@@ -162,8 +163,8 @@ fn a_sweep_that_comes_to_its_deletes_days_after_its_listing_takes_nothing_that_i
     let _ = block_on(sleeper.remove(RETENTION, then_ms));
     rig.restart();
     for entry in block_on(list(&*rig.bucket, &prefix)).expect("a listing") {
-        let document =
-            block_on(read(&*rig.bucket, &prefix, &object, entry.reference)).expect("a description");
+        let document = block_on(read(source(&*rig.bucket, &prefix, &object), entry.reference))
+            .expect("a description");
         rig.restore(document).expect("every snapshot that is listed as complete");
     }
 }
@@ -207,7 +208,8 @@ fn nothing_is_removed_while_a_kept_snapshot_lacks_a_file() {
     rig.commit("INSERT INTO still VALUES (3)");
     rig.snapshot();
     let keys = rig.keys();
-    let sweeper = block_on(Sweeper::look(&*rig.bucket, &prefix, &rig.object)).expect("a listing");
+    let sweeper =
+        block_on(Sweeper::look(source(&*rig.bucket, &prefix, &rig.object))).expect("a listing");
     let error =
         block_on(sweeper.remove(RETENTION, rig.clock.wall_ms())).expect_err("a file is missing");
     assert!(error.kind() == ErrorKind::Corrupt && error.message().contains(&lost), "{error}");
