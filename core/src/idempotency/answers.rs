@@ -56,13 +56,13 @@ pub(crate) struct Answer {
 }
 
 impl Keyed {
-    /// The key of a request, when it has one and its method is one that may change something.
+    /// The key of a request, when it has one.
     ///
     /// # Errors
     ///
     /// `Invalid` when the key is invalid.
     pub(crate) fn key_of(head: &request::Parts) -> Result<Option<String>> {
-        if head.method.is_safe() { Ok(None) } else { key(&head.headers) }
+        key(&head.headers)
     }
 
     /// The request with this `key`: its caller, method, path, query, body, how the body is to be

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use crate::activation::{Activation, Resident, Runtime, collect_body, run_handler};
 use crate::error::{Error, ErrorKind, Result};
-use crate::executor::offload;
+use crate::executor::{offload, offload_bytes};
 use crate::id::ObjectId;
 use crate::idempotency::answers::{
     Answer, IDEMPOTENCY_REPLAYED_HEADER, Keyed, keep_answer, recall_answer,
 };
 use crate::limits::{ATTEMPT_KEPT, ATTEMPT_RESPONSE_BYTES_MAX, STORED_RESPONSE_BYTES_MAX};
 use crate::messages::{Delivery, OutboxRequest, take_message, taken_before};
+use crate::millis;
 use crate::object::{Request, Response};
 use crate::planted::{Bug, planted};
 
@@ -41,7 +42,8 @@ pub(crate) async fn prepare(
     }
     let body = body.bytes().await?;
     if let Some(key) = key {
-        let keyed = Keyed::new(&key, &head, &body);
+        let keyed =
+            offload_bytes(runtime.executor.as_ref(), body.len(), || Keyed::new(&key, &head, &body));
         head.extensions.insert(keyed);
     }
     Ok(Request::from_parts(head, body.into()))
@@ -101,7 +103,8 @@ async fn take(
     run_handler(runtime, resident, request).await
 }
 
-/// Runs the handler on a request with a key and stores its answer, unless there is one.
+/// Runs the handler on a request with a key and stores its answer, unless there is one. A method
+/// that says that it changes nothing is believed when nothing was left.
 async fn recall(
     runtime: &Runtime,
     resident: &mut Resident,
@@ -109,14 +112,19 @@ async fn recall(
     keyed: &Keyed,
 ) -> Result<Response> {
     let now_ms = resident.context.now_ms();
-    let since_ms = now_ms.saturating_sub(millis(runtime.settings.idempotency_keep));
+    let since_ms = now_ms.saturating_sub(millis::signed(runtime.settings.idempotency_keep));
     if let Some(stored) = offload(runtime.executor.as_ref(), || {
         recall_answer(&mut resident.context.database, keyed, since_ms)
     })? {
         metrics::counter!("dotdo_requests_replayed_total").increment(1);
         return Ok(stored);
     }
-    let (head, body) = run_handler(runtime, resident, request).await?.into_parts();
+    let is_safe = request.method().is_safe();
+    let response = run_handler(runtime, resident, request).await?;
+    if is_safe && !has_left(runtime, resident)? {
+        return Ok(response);
+    }
+    let (head, body) = response.into_parts();
     let body =
         collect_body(runtime, body, STORED_RESPONSE_BYTES_MAX).await?.ok_or_else(too_large)?;
     let answer = Answer { head, body };
@@ -138,7 +146,7 @@ async fn attempt(
     keyed: &Keyed,
 ) -> Result<Response> {
     let now_ms = resident.context.now_ms();
-    let since_ms = now_ms.saturating_sub(millis(runtime.settings.idempotency_keep));
+    let since_ms = now_ms.saturating_sub(millis::signed(runtime.settings.idempotency_keep));
     if let Some(mut stored) = offload(runtime.executor.as_ref(), || {
         recall_answer(&mut resident.context.database, keyed, since_ms)
     })? {
@@ -148,32 +156,31 @@ async fn attempt(
         return Ok(stored);
     }
     let (head, body) = run_handler(runtime, resident, request).await?.into_parts();
-    let called = resident.context.request.called.load(Ordering::Relaxed);
-    let has_left = called
-        || !offload(runtime.executor.as_ref(), || resident.context.database.prepare_commit())?
-            .is_empty();
-    if !has_left || planted(Bug::AttemptForgotten) {
+    if !has_left(runtime, resident)? || planted(Bug::AttemptForgotten) {
         return Ok(Response::from_parts(head, body));
     }
     let kept = body.peek().filter(|body| body.len() <= ATTEMPT_RESPONSE_BYTES_MAX).cloned();
     let answer = kept.map(|kept| Answer { head: head.clone(), body: kept });
     // It is dated so that it goes with those whose time is over when nobody can send it again any
     // more.
-    let dated_ms = since_ms.saturating_add(millis(attempt_kept(runtime)));
+    let dated_ms = since_ms.saturating_add(millis::signed(attempt_kept(runtime)));
     offload(runtime.executor.as_ref(), || {
         keep_answer(&mut resident.context.database, keyed, answer.as_ref(), (dated_ms, since_ms))
     })?;
     Ok(Response::from_parts(head, body))
 }
 
+/// Whether a handler that has ended has left something: changes, or what other objects did for it.
+fn has_left(runtime: &Runtime, resident: &mut Resident) -> Result<bool> {
+    let called = resident.context.request.called.load(Ordering::Relaxed);
+    let changes = || resident.context.database.prepare_commit();
+    Ok(called || !offload(runtime.executor.as_ref(), changes)?.is_empty())
+}
+
 /// For how long a server may send a request again: it waits for a turn and for a handler, at one
 /// owner and at the next.
 fn attempt_kept(runtime: &Runtime) -> Duration {
     ATTEMPT_KEPT + 2 * (runtime.settings.turn_wait_max + runtime.settings.handler_time_max)
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn too_large() -> Error {
