@@ -101,7 +101,17 @@ pub(super) struct Faults {
 }
 
 impl Plan {
-    pub(super) fn draw(chance: &mut Chance) -> Self {
+    /// The world of a seed.
+    pub(super) fn of(seed: u64, chance: &mut Chance) -> Self {
+        // By a chance of its own, so that all other worlds are what they would be without it.
+        if Chance::new(!seed).in_thousand(60) {
+            Self::of_rebuilds(chance)
+        } else {
+            Self::draw(chance)
+        }
+    }
+
+    fn draw(chance: &mut Chance) -> Self {
         let hours = chance.in_thousand(250);
         let machines = chance.within(if hours { 2..=3 } else { 1..=3 });
         let objects = chance.pick(&[1, 1, 1, 2, 2, 3]);
@@ -211,6 +221,30 @@ impl Plan {
         (plan.clocks_only, plan.crashes_only) = (false, true);
         (plan.many_clocks, plan.act_pause_us, plan.think_us) =
             (true, 10 * SECOND, chance.pick(&[SECOND, 4 * SECOND]));
+        plan
+    }
+}
+
+impl Plan {
+    /// Servers that are killed, and a table that is rebuilt in several requests, between snapshots
+    /// that come every few of them.
+    fn of_rebuilds(chance: &mut Chance) -> Self {
+        let machines = (0..2).map(|_| MachinePlan::draw(chance, false, false, false)).collect();
+        let mut plan = Self::of_clocks(machines, chance);
+        for machine in &mut plan.machines {
+            machine.settings.lease_duration =
+                Duration::from_micros(chance.within(SECOND..=4 * SECOND));
+            machine.settings.checkpoint = Checkpoint {
+                interval: Duration::from_micros(chance.pick(&[SECOND, 3 * SECOND])),
+                min_changes: chance.within(1..=3),
+                ..Checkpoint::default()
+            };
+            machine.clock = ClockPlan { stands_still: false, ..machine.clock };
+        }
+        (plan.clocks_only, plan.crashes_only) = (false, true);
+        (plan.acts, plan.act_pause_us) = (chance.within(1..=4), 4 * SECOND);
+        plan.think_us = chance.pick(&[200 * MS, SECOND]);
+        plan.codes = schemas::rebuilds();
         plan
     }
 }

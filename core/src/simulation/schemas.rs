@@ -97,6 +97,11 @@ pub(super) fn codes() -> std::ops::Range<i64> {
     1..1 + TABLES * i64::try_from(SCRIPTS.len()).expect("some scripts")
 }
 
+/// The codes by which one table is made, filled, rebuilt under another name, and replaced by that.
+pub(super) fn rebuilds() -> Vec<i64> {
+    [0, 2, 4, 5].into_iter().map(|script| 1 + TABLES * script).collect()
+}
+
 /// Does to an object's tables what `value` asks for.
 ///
 /// # Errors

@@ -67,7 +67,7 @@ pub(super) fn run(seed: u64, trace: Trace) -> Outcomes {
 impl World {
     fn new(seed: u64, trace: Trace) -> Self {
         let mut chance = Chance::new(seed);
-        let plan = Plan::draw(&mut chance);
+        let plan = Plan::of(seed, &mut chance);
         let mut store = Store::new(&mut chance, plan.knows_the_dead);
         let (key, bytes) = verdict();
         store.prepare(key.clone(), bytes.clone());
