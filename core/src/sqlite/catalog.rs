@@ -1,11 +1,13 @@
 //! The schema in SQLite's form, and the properties of each ordinary table that are needed to read
 //! and write its rows exactly.
 
+mod statements;
+
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use self::statements::Statements;
 use super::handle::Handle;
-use super::value::quote;
 use crate::change::{
     Affinity, Column, KeyShape, Schema, SchemaKind, SchemaObject, TableShape, ValueRef,
 };
@@ -47,13 +49,6 @@ pub(super) struct Table {
     /// The name under which the rowid can be reached.
     rowid: Option<&'static str>,
     statements: OnceLock<Statements>,
-}
-
-/// SQL statements for a table's rows, built once.
-struct Statements {
-    lookup: String,
-    delete: String,
-    upsert: String,
 }
 
 impl Catalog {
@@ -210,105 +205,6 @@ impl Table {
     /// shows it.
     pub(super) fn rowid_column(&self) -> Option<&'static str> {
         if self.shape.has_hidden_rowid() { self.rowid } else { None }
-    }
-
-    /// Reads rows by key: hidden rowid first, then the stored columns.
-    pub(super) fn lookup(&self) -> &str {
-        &self.statements().lookup
-    }
-
-    /// Deletes the row of a key.
-    pub(super) fn delete(&self) -> &str {
-        &self.statements().delete
-    }
-
-    /// Writes a row over the one with the same key; parameters as [`Table::lookup`] answers.
-    pub(super) fn upsert(&self) -> &str {
-        &self.statements().upsert
-    }
-
-    /// Writes a row whose key is not there.
-    pub(super) fn insert(&self) -> String {
-        self.write("INSERT")
-    }
-
-    /// Reads all rows in the order of the key.
-    pub(super) fn scan(&self) -> String {
-        let order = match &self.shape.key {
-            KeyShape::Rowid { alias: Some(column) } => quote(&self.shape.columns[*column].name),
-            KeyShape::Rowid { alias: None } => self.rowid.unwrap_or("rowid").to_owned(),
-            KeyShape::Primary(key) => {
-                let columns = key.iter().zip(&self.primary);
-                let terms =
-                    columns.map(|(column, (_, collation))| self.collated(*column, collation));
-                terms.collect::<Vec<_>>().join(", ")
-            }
-        };
-        format!(
-            "SELECT {} FROM main.{} ORDER BY {order}",
-            self.column_list(),
-            quote(&self.shape.name)
-        )
-    }
-
-    fn statements(&self) -> &Statements {
-        self.statements.get_or_init(|| {
-            let (table, key) = (quote(&self.shape.name), self.key_condition());
-            Statements {
-                lookup: format!("SELECT {} FROM main.{table} WHERE {key}", self.column_list()),
-                delete: format!("DELETE FROM main.{table} WHERE {key}"),
-                upsert: self.write("INSERT OR REPLACE"),
-            }
-        })
-    }
-
-    fn write(&self, verb: &str) -> String {
-        let count = self.shape.columns.len() + usize::from(self.shape.has_hidden_rowid());
-        let parameters = vec!["?"; count].join(",");
-        format!(
-            "{verb} INTO main.{}({}) VALUES({parameters})",
-            quote(&self.shape.name),
-            self.column_list()
-        )
-    }
-
-    fn column_list(&self) -> String {
-        let hidden = self.rowid_column().map(str::to_owned);
-        let columns = self.shape.columns.iter().map(|column| quote(&column.name));
-        hidden.into_iter().chain(columns).collect::<Vec<_>>().join(", ")
-    }
-
-    fn key_condition(&self) -> String {
-        match &self.shape.key {
-            KeyShape::Rowid { alias: Some(column) } => {
-                format!("{} = ?", quote(&self.shape.columns[*column].name))
-            }
-            KeyShape::Rowid { alias: None } => format!("{} = ?", self.rowid.unwrap_or("rowid")),
-            KeyShape::Primary(key) => {
-                let columns = key.iter().zip(&self.primary);
-                let terms = columns.map(|(column, (_, collation))| {
-                    format!("{} = ?", self.collated(*column, collation))
-                });
-                conjunction(&terms.collect::<Vec<_>>())
-            }
-        }
-    }
-
-    /// The key's own collation, which need not be the column's, is what its index is ordered by.
-    fn collated(&self, column: usize, collation: &str) -> String {
-        format!("{} COLLATE {}", quote(&self.shape.columns[column].name), quote(collation))
-    }
-}
-
-/// All of them, nested as little as can be: SQLite limits how deep an expression is.
-fn conjunction(terms: &[String]) -> String {
-    match terms {
-        [] => "1".to_owned(),
-        [term] => term.clone(),
-        _ => {
-            let (left, right) = terms.split_at(terms.len() / 2);
-            format!("({} AND {})", conjunction(left), conjunction(right))
-        }
     }
 }
 
