@@ -3,7 +3,7 @@
 use dotdo::{App, Context, DurableObject, Error, Request, Response, Result};
 
 /// Answers `/value` (a read), `/add` (a write of one row), `/fill?n` (n rows of about 104 bytes),
-/// `/touch` (changes one of them).
+/// `/touch` (changes one of them), `/scan` (reads all of them, sorted), `/column?n` (adds a column).
 struct Measured;
 
 const SCHEMA: &str =
@@ -21,6 +21,19 @@ impl DurableObject for Measured {
         let answer: i64 = match request.uri().path() {
             "/value" => ctx.sql().exec("SELECT value FROM counter", ())?.one()?,
             "/count" => ctx.sql().exec("SELECT count(*) FROM rows", ())?.one()?,
+            "/scan" => {
+                let mut rows =
+                    ctx.sql().exec("SELECT id, type FROM rows ORDER BY data || id", ())?;
+                let mut count = 0;
+                while rows.next::<(String, String)>()?.is_some() {
+                    count += 1;
+                }
+                count
+            }
+            "/column" => {
+                ctx.sql().exec(&format!("ALTER TABLE counter ADD COLUMN c{number}"), ())?;
+                number
+            }
             "/create" => {
                 ctx.sql().exec(SCHEMA, ())?;
                 0

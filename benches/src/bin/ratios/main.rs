@@ -2,9 +2,10 @@
 //! ratios.
 //!
 //! `cargo run --release -p dotdo-benches` runs everything; names of sections as arguments run those
-//! only: `write`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `start`, `lambda`,
-//! `vercel`.
+//! only: `write`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `start`, `counting`,
+//! `schemas`, `limits`, `lambda`, `vercel`.
 
+mod costs;
 mod functions;
 mod instance;
 mod memory;
@@ -48,6 +49,15 @@ async fn main() {
     }
     if is_wanted("start") {
         figures.push(start::listening().await);
+    }
+    if is_wanted("counting") {
+        figures.extend(costs::counting().await);
+    }
+    if is_wanted("schemas") {
+        figures.extend(costs::schemas().await);
+    }
+    if is_wanted("limits") {
+        figures.push(costs::limits().await);
     }
     if is_wanted("lambda") {
         figures.extend(functions::starts(Platform::Lambda).await);
