@@ -36,6 +36,17 @@ pub(crate) const TEMPORARY_BYTES_MIN: u64 = 1 << 20;
 /// Maximum share of a transaction's temporary memory in the budget, as a divisor.
 pub(crate) const TEMPORARY_SHARE: u64 = 8;
 
+/// SQL's temporary memory beyond [`SMALL_BYTES`], and what a database grows by, is reserved in steps
+/// of so many bytes: a step costs a lock, and what is reserved and not needed is nobody's for the
+/// rest of the transaction.
+pub(crate) const SQL_RESERVATION_STEP: u64 = 256 << 10;
+
+const _: () = assert!(SQL_RESERVATION_STEP > SMALL_BYTES);
+
+/// What may be used beyond the budget is one of so many parts of it: memory that must be there at
+/// once, and will be when idle objects have been let go.
+pub(crate) const OVERDRAFT_SHARE: u64 = 8;
+
 /// Size of a record besides its transactions, in bytes: names, numbers, an address.
 pub(crate) const RECORD_HEAD_BYTES_MAX: usize = 64 << 10;
 

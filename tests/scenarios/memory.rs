@@ -27,6 +27,9 @@ const PARSED: u64 = 4;
 /// How many ask for a former state of an object with this many bytes.
 const PASTS: u64 = 8;
 const PAST_BYTES: u64 = 5 * MIB;
+/// How many sort values that are computed, each on an object of its own, and how many bytes of them.
+const SORTS: u64 = 32;
+const SORTED_BYTES: u64 = 12 * MIB;
 /// How many ask for a large response and do not read it.
 const UNREAD: usize = 10;
 /// How many objects are asked for that do not exist.
@@ -41,57 +44,18 @@ async fn small_requests_succeed_although_others_exhaust_the_memory_budget() {
     let server =
         world.setup().env("DOTDO_LIMITS_MEMORY_BYTES_MAX", BUDGET_BYTES.to_string()).start().await;
     let http = Client::new();
-    let past =
-        format!(r#"[["CREATE TABLE t (x)"],["INSERT INTO t VALUES (randomblob({PAST_BYTES}))"]]"#);
-    let made =
-        http.post(server.url("/do/Sql/past")).body(past).send().await.expect("the server answers");
-    assert_eq!(made.status(), StatusCode::OK, "{}", made.text().await.unwrap_or_default());
-
-    let is_over = Arc::new(AtomicBool::new(false));
-    let mut honest = JoinSet::new();
-    for client in 0..HONEST {
-        honest.spawn(append_until(
-            Arc::clone(&is_over),
-            server.url(&format!("/do/honest-{client}")),
-            client,
-        ));
-    }
+    make_past(&server, &http).await;
+    let honest = Honest::begin(&server);
     let unread = leave_unread(&server).await;
     let mut hostile = JoinSet::new();
-    let large =
-        Bytes::from(format!(r#"{{"type":"t","data":{{"text":"{}"}}}}"#, "x".repeat(BODY_BYTES)));
-    for number in 0..BODIES {
-        let request = http
-            .post(server.url(&format!("/do/DO/large-{number}/things")))
-            .header("Idempotency-Key", "\"once\"");
-        hostile.spawn(sent(request.body(large.clone())));
-    }
-    let parsed = Bytes::from(format!(
-        r#"{{"type":"t","data":[{}]}}"#,
-        vec![r#"{"a":1}"#; BODY_BYTES / 8].join(",")
-    ));
-    for number in 0..PARSED {
-        hostile.spawn(sent(
-            http.post(server.url(&format!("/do/DO/parsed-{number}/things"))).body(parsed.clone()),
-        ));
-    }
-    for _ in 0..PASTS {
-        let count = r#"[["SELECT count(*) FROM t"]]"#;
-        hostile
-            .spawn(sent(http.post(server.url("/do/Sql/past")).header("X-DO-At", "1").body(count)));
-    }
+    send_bodies(&server, &http, &mut hostile);
+    ask_pasts(&server, &http, &mut hostile);
+    sort(&server, &http, &mut hostile);
     hostile.spawn(ask_strangers(http.clone(), server.url("/do/DO/")));
     while let Some(ended) = hostile.join_next().await {
         ended.expect("whoever asks for much does not fail here");
     }
-    is_over.store(true, Ordering::Relaxed);
-    let mut appended = 0;
-    while let Some(ended) = honest.join_next().await {
-        let (client, entries) = ended.expect("whoever asks for little is answered");
-        let left = state(&server, &http, &format!("honest-{client}")).await;
-        assert_eq!(left.entries.len() as u64, entries, "what was acknowledged is there");
-        appended += entries;
-    }
+    let appended = honest.end(&server, &http).await;
     assert!(appended >= HONEST * HONEST_LEAST, "they got on meanwhile: {appended}");
     let peak = resident(&server, "VmHWM");
     drop(unread);
@@ -130,6 +94,96 @@ async fn asking_a_server_for_what_does_not_exist_leaves_nothing_in_its_memory() 
         .until(is_empty)
         .await
         .expect("no object and no slot stays");
+}
+
+/// Those who ask for little.
+struct Honest {
+    is_over: Arc<AtomicBool>,
+    clients: JoinSet<(u64, u64)>,
+}
+
+impl Honest {
+    fn begin(server: &Server) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let mut clients = JoinSet::new();
+        for client in 0..HONEST {
+            let object = server.url(&format!("/do/honest-{client}"));
+            clients.spawn(append_until(Arc::clone(&is_over), object, client));
+        }
+        Self { is_over, clients }
+    }
+
+    /// Ends them, and finds everything there that was acknowledged. How many entries that are.
+    async fn end(mut self, server: &Server, http: &Client) -> u64 {
+        self.is_over.store(true, Ordering::Relaxed);
+        let mut appended = 0;
+        while let Some(ended) = self.clients.join_next().await {
+            let (client, entries) = ended.expect("whoever asks for little is answered");
+            let left = state(server, http, &format!("honest-{client}")).await;
+            assert_eq!(left.entries.len() as u64, entries, "what was acknowledged is there");
+            appended += entries;
+        }
+        appended
+    }
+}
+
+/// Makes the object that is asked for as it was.
+async fn make_past(server: &Server, http: &Client) {
+    let past =
+        format!(r#"[["CREATE TABLE t (x)"],["INSERT INTO t VALUES (randomblob({PAST_BYTES}))"]]"#);
+    let made =
+        http.post(server.url("/do/Sql/past")).body(past).send().await.expect("the server answers");
+    assert_eq!(made.status(), StatusCode::OK, "{}", made.text().await.unwrap_or_default());
+}
+
+/// Sends large bodies, and ones that take much more memory than they have bytes.
+fn send_bodies(server: &Server, http: &Client, hostile: &mut JoinSet<()>) {
+    let large =
+        Bytes::from(format!(r#"{{"type":"t","data":{{"text":"{}"}}}}"#, "x".repeat(BODY_BYTES)));
+    for number in 0..BODIES {
+        let request = http
+            .post(server.url(&format!("/do/DO/large-{number}/things")))
+            .header("Idempotency-Key", "\"once\"");
+        hostile.spawn(sent(request.body(large.clone())));
+    }
+    let parsed = Bytes::from(format!(
+        r#"{{"type":"t","data":[{}]}}"#,
+        vec![r#"{"a":1}"#; BODY_BYTES / 8].join(",")
+    ));
+    for number in 0..PARSED {
+        hostile.spawn(sent(
+            http.post(server.url(&format!("/do/DO/parsed-{number}/things"))).body(parsed.clone()),
+        ));
+    }
+}
+
+/// Asks for former states.
+fn ask_pasts(server: &Server, http: &Client, hostile: &mut JoinSet<()>) {
+    for _ in 0..PASTS {
+        let count = r#"[["SELECT count(*) FROM t"]]"#;
+        hostile
+            .spawn(sent(http.post(server.url("/do/Sql/past")).header("X-DO-At", "1").body(count)));
+    }
+}
+
+/// Sorts what is computed, which SQLite has to hold besides the database; and changes rows, which
+/// it has to hold until the end of the transaction.
+fn sort(server: &Server, http: &Client, hostile: &mut JoinSet<()>) {
+    let rows = SORTED_BYTES / 2000;
+    let numbers =
+        format!("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})");
+    let statements = serde_json::json!([
+        ["CREATE TABLE IF NOT EXISTS t (x)"],
+        [format!("{numbers} INSERT INTO t SELECT randomblob(200) FROM n")],
+        ["UPDATE t SET x = x || 'x'"],
+        [format!(
+            "{numbers} SELECT count(*) FROM (SELECT DISTINCT hex(randomblob(1000)) FROM n ORDER BY 1)"
+        )]
+    ]);
+    for number in 0..SORTS {
+        let request = http.post(server.url(&format!("/do/Sql/sorted-{number}")));
+        hostile.spawn(sent(request.body(statements.to_string())));
+    }
 }
 
 /// Appends to a ledger until `is_over`, at least [`HONEST_LEAST`] entries; each must be

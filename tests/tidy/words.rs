@@ -8,12 +8,10 @@ use crate::source::{Source, files};
 type Word = (&'static str, &'static str);
 
 const WORDS: &[Word] = &[
-    ("courier", "relay"),
     ("dressed", "negotiated, finished"),
     ("ear", "listener, announcements"),
     ("errand", "delivery"),
     ("hearsay", "owner cache"),
-    ("janitor", "maintenance"),
     ("journey", "request context"),
     ("knob", "setting"),
     ("mail", "messages"),

@@ -1,5 +1,5 @@
-//! Objects in memory. This is, with `messages/`, the only place with concurrency: everything
-//! elsewhere is called by one task at a time.
+//! Objects in memory. This is the only place with concurrency: everything elsewhere is called by
+//! one task at a time.
 //!
 //! Promises: one handler of an object runs at a time, in the order of arrival; a response passes
 //! the gate only when everything it depends on is in the bucket; an object that fails, hangs or is
@@ -17,6 +17,7 @@ mod leased;
 mod maintenance;
 mod open;
 mod per_request;
+mod reservation;
 mod resident;
 mod residents;
 mod restore;

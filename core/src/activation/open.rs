@@ -46,7 +46,7 @@ impl Activation {
             let Some((claim, remaining)) = self.foreign_claim(held) else {
                 return Ok(fresh);
             };
-            if self.is_forwarded(caller, claim, remaining) {
+            if self.is_forwarded(caller, (claim, remaining)) {
                 let error = claim.busy(remaining);
                 self.drop_memory(held);
                 return Err(error);

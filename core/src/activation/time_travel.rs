@@ -46,7 +46,7 @@ pub(crate) async fn fetch_as_of(
     context.is_as_of = true;
     context.request =
         RequestState { chain, now_ms: runtime.clock.wall_ms(), ..RequestState::default() };
-    context.database.begin(Mode::ReadOnly)?;
+    context.database.begin_reserved(Mode::ReadOnly, runtime.reserve(object).await?)?;
     let response = run_read_only(runtime, value, &mut context, request).await?;
     if context.request.after_commit.is_empty() && context.request.wait_until.is_empty() {
         return Ok(response);
@@ -141,14 +141,10 @@ async fn newest_before(runtime: &Runtime, log: &Log, to: u64, at: At) -> Result<
     known.retain(|entry| entry.reference.sequence <= to);
     match at {
         At::Sequence(_) => match known.first() {
-            Some(entry) => {
-                snapshot::read(runtime.bucket.as_ref(), &log.prefix, &log.object, entry.reference)
-                    .await
-                    .map(Some)
-            }
+            Some(entry) => snapshot::read(log.snapshots(), entry.reference).await.map(Some),
             None => Ok(None),
         },
-        At::TimeMs(time_ms) => newest_until(runtime, log, &known, time_ms).await,
+        At::TimeMs(time_ms) => newest_until(log, &known, time_ms).await,
     }
 }
 
@@ -156,7 +152,6 @@ async fn newest_before(runtime: &Runtime, log: &Log, to: u64, at: At) -> Result<
 /// are the store's, say where it should be; the snapshots themselves decide, and where the clocks
 /// differ the place is halved until it is found.
 async fn newest_until(
-    runtime: &Runtime,
     log: &Log,
     known: &[SnapshotEntry],
     time_ms: i64,
@@ -172,14 +167,8 @@ async fn newest_until(
         .filter(|place| *place < known.len())
         .collect();
     while !places.is_empty() {
-        let reads = places.iter().map(|place| {
-            snapshot::read(
-                runtime.bucket.as_ref(),
-                &log.prefix,
-                &log.object,
-                known[*place].reference,
-            )
-        });
+        let reads =
+            places.iter().map(|place| snapshot::read(log.snapshots(), known[*place].reference));
         for (place, document) in places.iter().zip(futures_util::future::try_join_all(reads).await?)
         {
             if document.time_ms > time_ms {

@@ -32,13 +32,13 @@ impl Account {
         Ok(())
     }
 
-    /// Takes `more` bytes if they are there now.
+    /// Takes `more` bytes without waiting: they are there now, or idle objects are let go for them.
     ///
     /// # Errors
     ///
-    /// Those of [`Charge::try_grow`].
+    /// Those of [`Charge::grow`].
     pub fn try_grow(&self, more: u64) -> Result<()> {
-        self.charge().try_grow(more)
+        self.charge().grow_now(more)
     }
 
     /// Charges `bytes`, until nobody has them any more.

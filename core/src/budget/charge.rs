@@ -67,6 +67,25 @@ impl Charge {
         Ok(())
     }
 
+    /// Takes `more` bytes now, for work that can't wait: also when idle objects have to be let go
+    /// for them first, up to a part of the budget ([`crate::limits::OVERDRAFT_SHARE`]).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Charge::grow`].
+    pub(crate) fn grow_now(&mut self, more: u64) -> Result<()> {
+        let ask = self.more(more)?;
+        let (taken, is_short) = self.budget.state().take_early(&ask);
+        if !taken {
+            return Err(self.budget.refuse(ask.what));
+        }
+        if is_short {
+            self.budget.0.short.notify_one();
+        }
+        self.ask.bytes += more;
+        Ok(())
+    }
+
     /// Takes as many bytes as it lacks of `bytes`, as [`Charge::grow`] does.
     ///
     /// # Errors

@@ -40,11 +40,14 @@ pub enum Use {
     Pasts,
     /// Snapshots on their way.
     Snapshots,
+    /// Temporary memory of SQL.
+    Sql,
 }
 
 impl Use {
     /// Every use.
-    pub(crate) const ALL: [Self; 4] = [Self::Objects, Self::Requests, Self::Pasts, Self::Snapshots];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Objects, Self::Requests, Self::Pasts, Self::Snapshots, Self::Sql];
 
     /// Its name in metrics.
     pub(crate) fn name(self) -> &'static str {
@@ -53,6 +56,7 @@ impl Use {
             Self::Requests => "requests",
             Self::Pasts => "pasts",
             Self::Snapshots => "snapshots",
+            Self::Sql => "sql",
         }
     }
 
@@ -60,7 +64,7 @@ impl Use {
     fn share(self, bytes_max: u64) -> u64 {
         match self {
             Self::Objects => bytes_max / 4 * 3,
-            Self::Requests | Self::Snapshots => bytes_max / 2,
+            Self::Requests | Self::Snapshots | Self::Sql => bytes_max / 2,
             Self::Pasts => bytes_max / 4,
         }
     }

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::{Charge, Use};
 use crate::id::ObjectId;
-use crate::limits::SMALL_BYTES;
+use crate::limits::{OVERDRAFT_SHARE, SMALL_BYTES};
 
 /// So many parts of the budget are one that only small charges can have.
 const RESERVE: u64 = 16;
@@ -22,9 +22,10 @@ pub(super) struct Ask {
 }
 
 impl Ask {
-    /// Whether it is one of the ordinary ones that large ones must not hold up.
+    /// Whether it is one of the ordinary ones that large ones must not hold up. A large one does
+    /// not become small by being asked for in parts.
     fn is_small(&self) -> bool {
-        self.bytes <= SMALL_BYTES
+        self.own.saturating_add(self.bytes) <= SMALL_BYTES
     }
 }
 
@@ -88,6 +89,21 @@ impl State {
             self.add(ask, ask.bytes);
         }
         fits
+    }
+
+    /// Takes what is asked for if it is there, or will be when idle objects have been let go and
+    /// not too much is taken like this already. Returns whether it is taken, and whether more is
+    /// used than there is.
+    pub(super) fn take_early(&mut self, ask: &Ask) -> (bool, bool) {
+        if self.take(ask) {
+            return (true, false);
+        }
+        let most = self.bytes_max + self.bytes_max / OVERDRAFT_SHARE;
+        let fits = self.total() + ask.bytes <= most && self.helps_to_evict(ask);
+        if fits {
+            self.add(ask, ask.bytes);
+        }
+        (fits, true)
     }
 
     /// The charge `ask` was one of `before` bytes. Returns whether more is used than there is.

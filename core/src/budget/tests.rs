@@ -8,6 +8,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 
 use super::*;
+use crate::limits::SMALL_BYTES;
 use crate::object::Body;
 use crate::testing::ManualClock;
 
@@ -193,4 +194,43 @@ fn a_small_response_is_counted_where_a_connection_can_hold_many() {
     assert_eq!(budget.used(Use::Requests), 15);
     drop(bodies);
     assert_eq!(budget.used(Use::Requests), 0);
+}
+
+#[test]
+fn what_is_large_does_not_become_small_by_being_asked_for_in_parts() {
+    let (budget, _) = budget(64 * MIB);
+    let (a, b) = (object("a"), object("b"));
+    let _others = budget.admit_at_once(Use::Snapshots, &b, 20 * MIB).expect("there is enough");
+    let _more = budget.count(Use::Requests, &b, 30 * MIB);
+    let mut charge = budget.count(Use::Requests, &a, 0);
+    let refused = loop {
+        match charge.try_grow(SMALL_BYTES / 4) {
+            Ok(()) => assert!(charge.bytes() <= 2 * MIB, "the use has 32 MiB"),
+            Err(refused) => break refused,
+        }
+    };
+    assert_eq!(refused.code(), "MEMORY_EXHAUSTED");
+    budget
+        .admit_at_once(Use::Requests, &object("c"), 1024)
+        .expect("what is small has its reserve still");
+}
+
+#[test]
+fn what_can_t_wait_is_taken_when_idle_objects_can_go_for_it_and_not_without_end() {
+    let (budget, _) = budget(64 * MIB);
+    let (a, b) = (object("a"), object("b"));
+    let mut idle = budget.count(Use::Objects, &b, 40 * MIB);
+    let _request = budget.count(Use::Requests, &b, 20 * MIB);
+    let mut sql = budget.admit_at_once(Use::Sql, &a, SMALL_BYTES).expect("small ones have room");
+    sql.try_grow(4 * MIB).expect_err("there is no room for large ones");
+    sql.grow_now(4 * MIB).expect("objects can go");
+    assert!(budget.wanted() >= 4 * MIB, "somebody is told how much to let go: {}", budget.wanted());
+    sql.grow_now(8 * MIB).expect_err("more than an eighth would be overdrawn");
+    idle.set(20 * MIB);
+    sql.grow_now(8 * MIB).expect("there is room now");
+    assert_eq!(budget.wanted(), 0);
+    drop(sql);
+    let _pinned = budget.count(Use::Snapshots, &b, 40 * MIB);
+    let mut sql = budget.count(Use::Sql, &a, 0);
+    sql.grow_now(MIB).expect_err("it would not help to let objects go");
 }

@@ -24,22 +24,6 @@ use crate::{Error, Result};
 const USER_STATEMENTS_MAX: usize = 16;
 const OWN_STATEMENTS_MAX: usize = 24;
 
-/// Limits of users' statements: texts, expressions and nesting that no schema of people needs, and
-/// that would take a thread's stack or hours of its time. Our own statements have SQLite's: what a
-/// user's statement has made, ours must be able to read and to restore.
-const USER_LIMITS: [(i32, i32); 7] = [
-    (ffi::SQLITE_LIMIT_SQL_LENGTH, 1 << 20),
-    (ffi::SQLITE_LIMIT_EXPR_DEPTH, 400),
-    (ffi::SQLITE_LIMIT_COMPOUND_SELECT, 200),
-    // A pattern is compared with every place of a text, in one step of SQLite's machine.
-    (ffi::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50),
-    // `json_set` and its like go through the whole document for each pair of their arguments.
-    (ffi::SQLITE_LIMIT_FUNCTION_ARG, 127),
-    (ffi::SQLITE_LIMIT_TRIGGER_DEPTH, 100),
-    // One less than SQLite's own, because ours ask for the rowid as well.
-    (ffi::SQLITE_LIMIT_COLUMN, 1999),
-];
-
 /// Limits of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
@@ -111,6 +95,7 @@ impl Database {
         // connection is closed.
         unsafe {
             register(&handle, guard.address())?;
+            handle.account().watch(guard.address().cast());
             ffi::sqlite3_set_authorizer(handle.raw(), Some(authorize), guard.address());
             ffi::sqlite3_progress_handler(
                 handle.raw(),
@@ -220,16 +205,8 @@ impl Database {
     pub(super) fn under_guard<T>(&mut self, speaker: Speaker, run: impl FnOnce(&Handle) -> T) -> T {
         let guard = self.guard.get();
         (guard.user, guard.speaker) = (true, speaker);
-        let length = i32::try_from(self.limits.row_bytes_max).unwrap_or(i32::MAX);
-        let limits = USER_LIMITS.iter().copied().chain([(ffi::SQLITE_LIMIT_LENGTH, length)]);
-        for (id, value) in limits.clone() {
-            self.handle.limit(id, value);
-        }
+        self.handle.limit_users(i32::try_from(self.limits.row_bytes_max).unwrap_or(i32::MAX));
         let outcome = run(&self.handle);
-        // SQLite takes its own limit where a larger one is asked for.
-        for (id, _) in limits {
-            self.handle.limit(id, i32::MAX);
-        }
         self.guard.get().user = false;
         outcome
     }
@@ -253,6 +230,7 @@ impl Database {
 
     /// SQLite's counter of schema changes.
     pub(super) fn schema_cookie(&self) -> Result<i64> {
+        self.handle.lift_limits();
         let mut kept = self.cookie_statement.borrow_mut();
         let statement = match &mut *kept {
             Some(statement) => statement,
@@ -269,6 +247,7 @@ impl Database {
         sql: &str,
         run: impl FnOnce(&mut Statement) -> Result<T>,
     ) -> Result<T> {
+        self.handle.lift_limits();
         let cached = self.own_statements.borrow_mut().take(sql, |_| true);
         let (text, mut statement) = match cached {
             Some(entry) => entry,
@@ -348,7 +327,11 @@ impl Database {
     /// Fails when an allocation has failed since [`Database::recover_memory`]: SQLite may have done
     /// without it, but what it and its modules keep besides the pages is not to be relied on.
     pub(super) fn check_memory(&self) -> Result<()> {
-        if self.handle.account().is_starved() { Err(out_of_memory()) } else { Ok(()) }
+        let account = self.handle.account();
+        if !account.is_starved() {
+            return Ok(());
+        }
+        Err(account.take_refusal().unwrap_or_else(out_of_memory))
     }
 
     /// After an allocation has failed, forgets all that is kept besides the pages: statements, the

@@ -48,7 +48,7 @@ pub(super) fn from_code(db: *mut ffi::sqlite3, code: c_int) -> Error {
         ffi::SQLITE_TOOBIG => {
             Error::new(ErrorKind::TooLarge, "a value, a row or a statement is larger than the limit").with_details(details)
         }
-        ffi::SQLITE_INTERRUPT => Error::new(ErrorKind::TimedOut, "the statement was stopped because the request ran out of time"),
+        ffi::SQLITE_INTERRUPT => time_over(),
         ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => corrupt(format!("SQLite: {message}")).with_details(details),
         ffi::SQLITE_NOMEM => out_of_memory(),
         ffi::SQLITE_MISUSE | ffi::SQLITE_INTERNAL => {
@@ -56,6 +56,11 @@ pub(super) fn from_code(db: *mut ffi::sqlite3, code: c_int) -> Error {
         }
         _ => failed(format!("SQLite: {message}")).with_details(details),
     }
+}
+
+/// A statement was stopped.
+pub(super) fn time_over() -> Error {
+    Error::new(ErrorKind::TimedOut, "the statement was stopped because the request ran out of time")
 }
 
 /// The stable code when the machine has no more memory.

@@ -1,5 +1,6 @@
 //! One private, in-memory connection: opened, configured, closed.
 
+use std::cell::Cell;
 use std::ffi::{CString, c_int};
 use std::ptr;
 
@@ -16,7 +17,25 @@ pub(super) struct Handle {
     raw: *mut ffi::sqlite3,
     /// What it takes of memory. Entered before every call into SQLite.
     account: Account,
+    /// Whether the limits of users' statements are set.
+    is_limited: Cell<bool>,
 }
+
+/// Limits of users' statements: texts, expressions and nesting that no schema of people needs, and
+/// that would take a thread's stack or hours of its time. Our own statements have SQLite's: what a
+/// user's statement has made, ours must be able to read and to restore.
+const USER_LIMITS: [(c_int, c_int); 7] = [
+    (ffi::SQLITE_LIMIT_SQL_LENGTH, 1 << 20),
+    (ffi::SQLITE_LIMIT_EXPR_DEPTH, 400),
+    (ffi::SQLITE_LIMIT_COMPOUND_SELECT, 200),
+    // A pattern is compared with every place of a text, in one step of SQLite's machine.
+    (ffi::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50),
+    // `json_set` and its like go through the whole document for each pair of their arguments.
+    (ffi::SQLITE_LIMIT_FUNCTION_ARG, 127),
+    (ffi::SQLITE_LIMIT_TRIGGER_DEPTH, 100),
+    // One less than SQLite's own, because ours ask for the rowid as well.
+    (ffi::SQLITE_LIMIT_COLUMN, 1999),
+];
 
 // SAFETY: the library is compiled thread-safe, the connection is opened without a mutex of its own
 // and is reached only through the one owner of this value, so no two threads are ever inside it.
@@ -48,7 +67,7 @@ impl Handle {
         let code =
             unsafe { ffi::sqlite3_open_v2(c":memory:".as_ptr(), &raw mut raw, flags, ptr::null()) };
         drop(entered);
-        let handle = Self { raw, account };
+        let handle = Self { raw, account, is_limited: Cell::new(false) };
         if code != ffi::SQLITE_OK {
             return Err(from_code(raw, code));
         }
@@ -109,8 +128,32 @@ impl Handle {
         unsafe { ffi::sqlite3_limit(self.raw, id, value) }
     }
 
+    /// Sets the limits of users' statements, whose values may have so many bytes. They stay until a
+    /// statement of ours runs, so that reading many rows does not set them for each.
+    pub(super) fn limit_users(&self, value_bytes_max: c_int) {
+        if self.is_limited.replace(true) {
+            return;
+        }
+        for (id, value) in USER_LIMITS {
+            self.limit(id, value);
+        }
+        self.limit(ffi::SQLITE_LIMIT_LENGTH, value_bytes_max);
+    }
+
+    /// Takes the limits of users' statements away, for one of ours.
+    pub(super) fn lift_limits(&self) {
+        if !self.is_limited.replace(false) {
+            return;
+        }
+        // SQLite takes its own limit where a larger one is asked for.
+        for id in USER_LIMITS.map(|(id, _)| id).into_iter().chain([ffi::SQLITE_LIMIT_LENGTH]) {
+            self.limit(id, c_int::MAX);
+        }
+    }
+
     /// Runs statements of ours that return nothing of interest.
     pub(super) fn execute(&self, sql: &str) -> Result<()> {
+        self.lift_limits();
         let text = CString::new(sql)
             .map_err(|_| Error::invalid("the statement contains a NUL character"))?;
         let _entered = self.account.enter(Caller::Own);
@@ -153,6 +196,9 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        self.account.release();
+        // SAFETY: nobody is asked any more.
+        unsafe { self.account.watch(ptr::null_mut()) };
         let _entered = self.account.enter(Caller::Own);
         // SAFETY: closed once. Owners drop statements before it; if one was leaked, SQLite refuses
         // and the connection leaks too.

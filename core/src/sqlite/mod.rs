@@ -35,4 +35,5 @@ pub(crate) use database::{Database, Limits};
 pub(crate) use exec::{Cursor, RowView};
 pub(crate) use guard::Speaker;
 pub(crate) use load::Loader;
+pub(crate) use memory::{Memory, Reservation};
 pub(crate) use transaction::Mode;

@@ -5,7 +5,7 @@ use std::ptr;
 
 use dotdo_sqlite_sys as ffi;
 
-use super::error::{from_code, out_of_allowance};
+use super::error::from_code;
 use super::handle::Handle;
 use super::memory::{Account, Caller, Entered};
 use crate::change::ValueRef;
@@ -37,6 +37,9 @@ impl Statement {
                 "the statement is larger than 2 GiB",
             ));
         };
+        if caller == Caller::Own {
+            handle.lift_limits();
+        }
         let (db, account) = (handle.raw(), handle.account());
         let entered = account.enter(caller);
         let (mut raw, mut tail) = (ptr::null_mut(), ptr::null());
@@ -288,7 +291,7 @@ impl Drop for Statement {
 
 /// The error behind `code`: the account's, when it has refused memory.
 fn failure(db: *mut ffi::sqlite3, account: &Account, code: c_int) -> Error {
-    account.take_refusal().map_or_else(|| from_code(db, code), out_of_allowance)
+    account.take_refusal().unwrap_or_else(|| from_code(db, code))
 }
 
 /// # Safety

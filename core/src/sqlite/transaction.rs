@@ -7,6 +7,7 @@ use super::database::{Database, Purpose};
 use super::error::failed;
 use super::guard::SavepointStep;
 use super::layout::Layout;
+use super::memory::Reservation;
 use crate::change::{Changes, Header};
 use crate::planted::{Bug, planted};
 use crate::{Error, Result};
@@ -47,6 +48,22 @@ impl Database {
     /// # Errors
     /// `Internal` when one is open already; what made the database unusable, when something did.
     pub(crate) fn begin(&mut self, mode: Mode) -> Result<()> {
+        self.begin_with(mode, None)
+    }
+
+    /// Opens a transaction whose statements take their memory from `reservation`.
+    ///
+    /// # Errors
+    /// Those of [`Database::begin`].
+    pub(crate) fn begin_reserved(
+        &mut self,
+        mode: Mode,
+        reservation: Box<dyn Reservation>,
+    ) -> Result<()> {
+        self.begin_with(mode, Some(reservation))
+    }
+
+    fn begin_with(&mut self, mode: Mode, reservation: Option<Box<dyn Reservation>>) -> Result<()> {
         self.check()?;
         if self.transaction.is_some() {
             return Err(Error::internal("a transaction was started inside another"));
@@ -54,7 +71,7 @@ impl Database {
         self.recover_memory()?;
         self.set_purpose(Purpose::Serve)?;
         self.own_run("BEGIN", [])?;
-        self.handle.account().allow(self.limits.temporary_bytes_max);
+        self.handle.account().allow(self.limits.temporary_bytes_max, reservation);
         self.recorder.get().on = mode == Mode::ReadWrite;
         self.transaction =
             Some(Transaction { mode, savepoints: Vec::new(), lost: None, prepared: None });
@@ -106,6 +123,7 @@ impl Database {
             (prepared.header.take(), prepared.layout_changed, prepared.events);
         self.own_run("COMMIT", [])?;
         self.transaction = None;
+        self.handle.account().release();
         if let Err(error) = self.check_memory() {
             self.broken = Some(error.clone());
             return Err(error);
@@ -137,6 +155,7 @@ impl Database {
         if let Err(error) = self.recover_memory() {
             self.broken.get_or_insert(error);
         }
+        self.handle.account().release();
         let committed = Arc::clone(&self.committed);
         if !Arc::ptr_eq(&self.recorder.peek().layout, &committed) {
             self.forget_prepared();

@@ -16,8 +16,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use self::batch::Batch;
-pub(crate) use self::batch::{Committed, Done, Waiter};
+pub(crate) use self::batch::{Done, Waiter};
 use crate::activation::commit::Job;
+use crate::change::Changes;
 use crate::clock::{Clock, Instant};
 use crate::error::{Error, Result};
 use crate::lease::Lease;
@@ -132,15 +133,14 @@ impl Pipeline {
         Ok(self.generation)
     }
 
-    /// Adds the changes of a transaction; the ticket is honoured
+    /// Adds the changes of a transaction, which take `bytes` in a record; the ticket is honoured
     /// when their record is in the bucket. Returns also that record's sequence number, and `true`
     /// to start the committer.
     pub(crate) fn submit(
         &mut self,
-        committed: Committed,
+        (changes, bytes): (Changes, usize),
         after_commit: Vec<AfterCommit>,
     ) -> (Ticket, u64, bool) {
-        let Committed { changes, bytes } = committed;
         let batch = self.open_batch_for(bytes);
         batch.bytes += bytes;
         batch.writes = true;

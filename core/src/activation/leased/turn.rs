@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use tokio::sync::MutexGuard;
 
 use crate::activation::answer::{Answer, Undone};
-use crate::activation::leased::pipeline::{Committed, Gate};
+use crate::activation::leased::pipeline::Gate;
 use crate::activation::resident::{Resident, Stage, TurnState};
 use crate::activation::runtime::Runtime;
 use crate::activation::state::Activation;
@@ -78,10 +78,11 @@ impl<'a> Turn<'a> {
     ///
     /// `Fenced` when the memory turned out to be void; `Internal` when it is of no use.
     pub(crate) async fn run(&mut self, request: Request) -> Result<Run> {
+        let reservation = self.activation.runtime.reserve(&self.activation.log.object).await?;
         let resident = self.held.resident.as_mut().expect("a turn has the object in memory");
         resident.stage = Stage::Running;
         begin_request(&self.activation.runtime, resident, &request);
-        if let Err(error) = resident.context.database.begin(Mode::ReadWrite) {
+        if let Err(error) = resident.context.database.begin_reserved(Mode::ReadWrite, reservation) {
             // A database that can't do this does nothing any more: the next request restores it.
             self.activation.drop_memory(&mut self.held);
             return Err(error);
@@ -93,9 +94,9 @@ impl<'a> Turn<'a> {
         resident.weigh();
         let request = std::mem::take(&mut resident.context.request);
         match outcome {
-            Ok((response, committed)) => {
-                let charge = self.charge(&committed.changes);
-                let (gate, written) = self.hand_over(committed, request.after_commit)?;
+            Ok((response, changes)) => {
+                let charge = self.charge(&changes.0);
+                let (gate, written) = self.hand_over(changes, request.after_commit)?;
                 if request.releases {
                     self.release();
                 }
@@ -108,7 +109,7 @@ impl<'a> Turn<'a> {
             }
             Err(error) => {
                 resident.recover(&self.activation.runtime.app)?;
-                let (gate, written) = self.hand_over(Committed::default(), Vec::new())?;
+                let (gate, written) = self.hand_over((Changes::default(), 0), Vec::new())?;
                 Ok(Run {
                     answer: Err(error),
                     gate,
@@ -135,7 +136,7 @@ impl<'a> Turn<'a> {
     /// for.
     fn hand_over(
         &mut self,
-        committed: Committed,
+        (changes, bytes): (Changes, usize),
         after_commit: Vec<AfterCommit>,
     ) -> Result<(Gate, Option<u64>)> {
         let generation = self.held.resident.as_ref().map(|resident| resident.generation);
@@ -146,7 +147,7 @@ impl<'a> Turn<'a> {
             return Err(void());
         }
         let mut written = None;
-        let (gate, start) = if committed.changes.is_empty() {
+        let (gate, start) = if changes.is_empty() {
             let (gate, start) = pipeline.gate(
                 self.fresh,
                 self.activation.runtime.settings.lease_duration,
@@ -163,7 +164,7 @@ impl<'a> Turn<'a> {
             drop(pipeline);
             (gate, start)
         } else {
-            let (ticket, sequence, start) = pipeline.submit(committed, after_commit);
+            let (ticket, sequence, start) = pipeline.submit((changes, bytes), after_commit);
             written = Some(sequence);
             drop(pipeline);
             (Gate::Record(ticket), start)
@@ -221,7 +222,7 @@ impl Activation {
 /// takes in a record. Changes that fit into no record are refused here, before they join others.
 /// From the commit on, the memory has what the pipeline does not know until the changes are handed
 /// over.
-fn commit(resident: &mut Resident) -> Result<Committed> {
+fn commit(resident: &mut Resident) -> Result<(Changes, usize)> {
     let changes = resident.context.database.prepare_commit()?;
     let bytes = check_size(&changes)?;
     resident.stage = Stage::Ahead;
@@ -233,7 +234,7 @@ fn commit(resident: &mut Resident) -> Result<Committed> {
     if !changes.is_empty() {
         resident.tracker.observe(&changes, resident.context.database.shapes());
     }
-    Ok(Committed { changes, bytes })
+    Ok((changes, bytes))
 }
 
 /// The memory that a handler ran on is void.

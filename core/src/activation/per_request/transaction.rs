@@ -43,9 +43,10 @@ pub(crate) async fn run_shared(
     resident: &mut Resident,
     requests: &[QueuedRequest],
 ) -> Result<SharedTransaction> {
+    let reservation = activation.runtime.reserve(resident.context.id()).await?;
     let over = activation.runtime.clock.monotonic() + BATCH_TIME_MAX;
     resident.stage = Stage::Running;
-    resident.context.database.begin(Mode::ReadWrite)?;
+    resident.context.database.begin_reserved(Mode::ReadWrite, reservation)?;
     let mut transaction = SharedTransaction {
         answers: Vec::with_capacity(requests.len()),
         changes: Changes::default(),

@@ -19,7 +19,7 @@ async fn ask(engine: &Engine, object: &ObjectId, path: &str) -> Result<String> {
     engine.fetch(object, None, request).await?.into_body().text().await
 }
 
-/// Lets maintenance do what is due.
+/// Lets the janitor do what is due.
 async fn rounds(world: &World) {
     for _ in 0..3 {
         world.clock.advance(Duration::from_millis(500));
@@ -40,14 +40,14 @@ async fn asking_for_what_does_not_exist_leaves_nothing_behind() {
         assert_eq!(
             (engine.activations().len(), engine.activations().lists.agenda.len()),
             (0, 0),
-            "no activation stays"
+            "no slot stays"
         );
         assert_eq!(engine.runtime().budget.used(Use::Objects), 0);
     }
 }
 
 #[tokio::test]
-async fn a_claim_whose_time_is_over_keeps_no_activation() {
+async fn a_claim_whose_time_is_over_keeps_no_slot() {
     let world = World::new();
     let (owner, other) = (world.server(1).await, world.server(2).await);
     for number in 0..20 {
@@ -62,7 +62,7 @@ async fn a_claim_whose_time_is_over_keeps_no_activation() {
 }
 
 #[tokio::test]
-async fn maintenance_looks_at_nothing_where_nothing_is_due() {
+async fn the_janitor_looks_at_nothing_where_nothing_is_due() {
     let world = World::new();
     let engine = world.server(1).await;
     for number in 0..20 {
@@ -105,12 +105,12 @@ async fn a_request_that_finds_no_memory_is_told_to_come_again_and_nothing_of_it_
     let engine =
         world.server_with(1, Settings { memory_bytes_max: 16 << 20, ..Settings::default() }).await;
     let taken = engine.runtime().budget.count(Use::Snapshots, &named(0), 16 << 20);
-    let error = ask(&engine, &named(1), "/add").await.expect_err("not even an activation");
+    let error = ask(&engine, &named(1), "/add").await.expect_err("not even a slot");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "MEMORY_EXHAUSTED"));
     assert!(error.retry_after().is_some());
     drop(taken);
     assert_eq!(ask(&engine, &named(1), "/add").await.expect("it counts"), "1");
-    // An activation is small, and its memory has to wait.
+    // A slot is small, and its memory has to wait.
     let world = World::new();
     let engine =
         world.server_with(1, Settings { memory_bytes_max: 16 << 20, ..Settings::default() }).await;
@@ -147,4 +147,85 @@ async fn former_states_have_their_own_share() {
         engine.fetch(&object(), Some(At::Sequence(1)), request).await.expect("there is room");
     assert_eq!(answer.into_body().text().await.expect("text"), "1");
     assert_eq!(engine.runtime().budget.used(Use::Pasts), 0);
+}
+
+/// Takes memory for SQL: to sort, for what a rollback needs, or by making its object larger.
+struct Hungry;
+
+impl DurableObject for Hungry {
+    async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+        let mut run = |sql: &str| ctx.sql().exec(sql, ()).map(drop);
+        run("CREATE TABLE IF NOT EXISTS t (x)")?;
+        let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)";
+        match request.uri().path() {
+            "/sort" => run(&format!(
+                "INSERT INTO t {rows} SELECT max(x) FROM (SELECT hex(randomblob(300)) || i AS x FROM n ORDER BY x LIMIT 4000)"
+            ))?,
+            "/grow" => run(&format!("INSERT INTO t {rows} SELECT randomblob(1000) FROM n"))?,
+            "/change" => run("UPDATE t SET x = x || 'x'")?,
+            _ => {}
+        }
+        if request.uri().query().is_some() {
+            std::future::pending::<()>().await;
+        }
+        let count: i64 = ctx.sql().exec("SELECT count(*) FROM t", ())?.one()?;
+        Ok(Response::new(count.to_string().into()))
+    }
+}
+
+fn hungry(id: &str) -> ObjectId {
+    ObjectId::new("Hungry", id).expect("a good id")
+}
+
+const MIB: u64 = 1 << 20;
+
+#[tokio::test]
+async fn sql_that_finds_no_memory_is_told_to_come_again_and_nothing_of_it_remains() {
+    let world = World::of(App::new().class("Hungry", || Hungry));
+    let settings = Settings { memory_bytes_max: 64 * MIB, ..Settings::default() };
+    let per_request = Settings { ownership: Ownership::PerRequest, ..settings.clone() };
+    for engine in [world.server_with(1, settings).await, world.server_with(2, per_request).await] {
+        let object = hungry(&engine.runtime().instance.to_string());
+        ask(&engine, &object, "/make").await.expect("a table");
+        for path in ["/sort", "/grow"] {
+            let before = ask(&engine, &object, "/count").await.expect("a number");
+            let taken = engine.runtime().budget.count(Use::Snapshots, &named(0), 60 * MIB);
+            let error = ask(&engine, &object, path).await.expect_err("there is no memory");
+            assert_eq!(
+                (error.kind(), error.code()),
+                (ErrorKind::Busy, "MEMORY_EXHAUSTED"),
+                "{path}"
+            );
+            assert!(error.retry_after().is_some());
+            assert_eq!(ask(&engine, &object, "/count").await.expect("a number"), before);
+            drop(taken);
+            let after = ask(&engine, &object, path).await.expect("there is memory again");
+            assert_ne!(after, before, "{path}");
+            assert_eq!(engine.runtime().budget.used(Use::Sql), 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_transaction_takes_is_charged_while_it_lasts() {
+    let world = World::of(App::new().class("Hungry", || Hungry));
+    let engine = world.server(1).await;
+    let budget = &engine.runtime().budget;
+    ask(&engine, &hungry("a"), "/grow").await.expect("4 MB of rows");
+    let before = budget.used(Use::Objects);
+    for (path, what, least) in
+        [("/change?hang", Use::Sql, 4 * MIB), ("/grow?hang", Use::Objects, before + 3 * MIB)]
+    {
+        let hanging = tokio::spawn({
+            let engine = engine.clone();
+            async move { ask(&engine, &hungry("a"), path).await }
+        });
+        settle().await;
+        assert!(budget.used(what) >= least, "{path}: {} bytes", budget.used(what));
+        world.clock.advance(Settings::default().handler_time_max);
+        let error = hanging.await.expect("it does not panic").expect_err("its time is over");
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        ask(&engine, &hungry("a"), "/count").await.expect("a number");
+        assert_eq!(budget.used(Use::Sql), 0, "{path}");
+    }
 }

@@ -190,7 +190,7 @@ async fn after_a_crash_between_delivery_and_its_note_the_message_is_not_taken_ag
 async fn a_message_whose_record_is_on_its_way_is_not_delivered() {
     let post = Post::new();
     let first = post.server().await;
-    // A relay is running, and looks again and again.
+    // A courier is at work, and looks again and again.
     post.post(&first, "a", "/send", "c:poison").await.expect("it sends");
     post.pass(Duration::from_secs(1)).await;
     first.stall_at("/friend/a/log");

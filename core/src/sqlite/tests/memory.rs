@@ -1,6 +1,8 @@
 //! A database's memory is counted to the byte and bounded, and when it runs out nothing is half
 //! done.
 
+mod reserved;
+
 use super::super::memory::injection::{Shortage, fail_after, stop};
 use super::super::{Database, Limits, Mode};
 use super::{LIMITS, assert_kind, assert_same, dump, integer, query, reload, rows};

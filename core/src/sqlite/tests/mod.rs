@@ -4,6 +4,7 @@
 mod capture;
 mod commit;
 mod functions;
+mod grown;
 mod keys;
 mod limits;
 mod load;

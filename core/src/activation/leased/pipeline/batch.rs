@@ -27,14 +27,6 @@ pub(super) struct Batch {
     pub(super) causes: Vec<Span>,
 }
 
-/// What a transaction has changed that is over in memory.
-#[derive(Default)]
-pub(crate) struct Committed {
-    pub(crate) changes: Changes,
-    /// How many bytes the changes take in a record.
-    pub(crate) bytes: usize,
-}
-
 /// What leaves the object when a record is in the bucket.
 pub(crate) enum Waiter {
     /// A response.

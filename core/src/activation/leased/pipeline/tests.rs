@@ -73,7 +73,7 @@ fn a_read_under_a_lease_waits_for_changes_and_not_for_the_record_that_renews_it(
         matches!(pipeline.gate(false, LEASE, &clock), (Gate::Open, false)),
         "the store takes its time, the lease holds"
     );
-    let _written = pipeline.submit(Committed { bytes: 1, ..Committed::default() }, Vec::new());
+    let _written = pipeline.submit((Changes::default(), 1), Vec::new());
     assert!(
         matches!(pipeline.gate(false, LEASE, &clock), (Gate::Record(_), false)),
         "it could have seen what is on its way"
@@ -111,7 +111,7 @@ fn a_new_memory_is_refused_while_a_record_is_on_its_way_or_has_been_since_the_lo
     let proof = Proof::by_own_clocks(Instant::now(&clock));
     let state = (head(1), None, SinceSnapshot::default());
     let before = pipeline.quiet().expect("nothing is on its way");
-    let _written = pipeline.submit(Committed { bytes: 1, ..Committed::default() }, Vec::new());
+    let _written = pipeline.submit((Changes::default(), 1), Vec::new());
     assert!(pipeline.quiet().is_none());
     assert!(pipeline.reset(before, state, proof).is_err(), "what is on its way would be forgotten");
     assert!(pipeline.next_job().is_some());
