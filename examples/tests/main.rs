@@ -12,4 +12,6 @@ mod counter;
 mod getting_started;
 mod rate_limiter;
 
+mod axum_inside;
+mod axum_mounted;
 mod own_store;

@@ -2,6 +2,10 @@
 
 #![expect(dead_code, reason = "their `main` is not called here")]
 
+#[path = "../axum_inside.rs"]
+pub(crate) mod axum_inside;
+#[path = "../axum_mounted.rs"]
+pub(crate) mod axum_mounted;
 #[path = "../bank.rs"]
 pub(crate) mod bank;
 #[path = "../cart.rs"]
