@@ -58,6 +58,7 @@ struct About {
 }
 
 /// Identifies this process among those of its bucket.
+#[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "only announcements contain it"))]
 struct Process<'a> {
     location: &'a str,
     tenant: &'a Tenant,
@@ -191,8 +192,8 @@ fn directory(
 fn directory(
     _: &Config,
     _: &Plan,
-    _: &str,
-    _: (&Tenant, Uuid, &Arc<dyn Clock>),
+    _: &Process<'_>,
+    _: &Arc<dyn Clock>,
 ) -> Result<Option<Arc<dyn Directory>>> {
     Ok(None)
 }
