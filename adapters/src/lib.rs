@@ -51,8 +51,9 @@ pub mod graph;
 // What a class is made of, and a program that serves it. Everything else has a module: `tests/tidy`
 // keeps the list short.
 pub use dotdo_core::{
-    App, At, Body, Context, DurableObject, Error, ErrorKind, FencingToken, ListOptions, ObjectId,
-    RemoteObject, Request, Response, Result, Sql, Storage, json,
+    App, At, Body, Class, Context, DurableObject, Error, ErrorKind, FencingToken, IntoResponse,
+    Json, ListOptions, Matcher, Message, ObjectId, RemoteObject, Request, RequestExt, Response,
+    Result, ResultExt, Sql, Step, Storage, Stub, json,
 };
 
 pub use crate::auth::{Authenticator, Caller};

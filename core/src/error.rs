@@ -51,6 +51,16 @@ pub enum ErrorKind {
 }
 
 /// An error with a message for people, a stable code for programs, and optional details.
+///
+/// ```
+/// # use dotdo_core as dotdo;
+/// use dotdo::{Error, ErrorKind};
+///
+/// let error = Error::conflict("the name is taken")
+///     .with_code("NAME_TAKEN")
+///     .with_details(serde_json::json!({ "name": "ada" }));
+/// assert_eq!((error.kind(), error.code()), (ErrorKind::Conflict, "NAME_TAKEN"));
+/// ```
 pub struct Error(Box<Inner>);
 
 struct Inner {

@@ -23,6 +23,14 @@ const HASH_DIGITS: usize = 64;
 const _: () = assert!(BEGINNING_BYTES + ".-".len() + HASH_DIGITS <= SEGMENT_BYTES_MAX);
 
 /// The identity of an object: class and id together. The same id under two classes is two objects.
+///
+/// ```
+/// # use dotdo_core as dotdo;
+/// let object = dotdo::ObjectId::new("Account", "bob/savings")?;
+/// assert_eq!((object.class(), object.id()), ("Account", "bob/savings"));
+/// assert!(dotdo::ObjectId::new("Account", "").is_err());
+/// # dotdo::Result::Ok(())
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId {
     class: Arc<str>,

@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
 use crate::millis;
 use crate::object::{AnyObject, Body, Context, Request, Response};
+use crate::sqlite::Mode;
 use crate::trace::{span, traced};
 
 /// Runs the handler of `resident` on `request`, at most for the settings' time.
@@ -47,13 +48,21 @@ pub(crate) async fn run_handler(
     result
 }
 
-/// Runs a handler on a former state; the database refuses to be changed.
-pub(crate) async fn run_read_only(
+/// Runs a handler on a former state, which is in memory alone. Its value may change that when it
+/// starts, so that today's program finds the schema that it knows; then the database refuses to be
+/// changed.
+pub(crate) async fn run_on_former(
     runtime: &Runtime,
     mut value: Box<dyn AnyObject>,
     context: &mut Context,
     request: Request,
 ) -> Result<Response> {
+    let object = context.id().clone();
+    let reservation = runtime.reserve(&object).await?;
+    context.database.begin_reserved(Mode::ReadWrite, reservation)?;
+    guard(runtime, value.start(context)).await?;
+    offload(runtime.executor.as_ref(), || context.database.commit())?;
+    context.database.begin_reserved(Mode::ReadOnly, runtime.reserve(&object).await?)?;
     drive(runtime, value.as_mut(), context, request).await
 }
 

@@ -18,7 +18,9 @@ mod per_request;
 mod post;
 mod seen;
 mod slow;
+mod start;
 mod token;
+mod typed;
 mod verify;
 mod void;
 
@@ -332,15 +334,6 @@ async fn a_store_that_refuses_writes_is_still_read() {
     assert_eq!(get(&engine, "/get").await.expect("a lease is not to be had, and reads go on"), "1");
     settle().await;
     assert_eq!(get(&engine, "/add").await.expect("it counts on"), "2");
-}
-
-#[tokio::test]
-async fn objects_call_each_other_but_not_in_a_circle() {
-    let world = World::new();
-    let engine = world.server(1).await;
-    assert_eq!(get(&engine, "/call?other").await.expect("the other counts"), "1");
-    let circle = get(&engine, "/call?a").await.expect_err("it would wait for itself");
-    assert_eq!(circle.code(), "CALL_CYCLE");
 }
 
 #[tokio::test]

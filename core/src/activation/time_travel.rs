@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::sync::SemaphorePermit;
 
-use crate::activation::handler::run_read_only;
+use crate::activation::handler::run_on_former;
 use crate::activation::restore::{Newest, newest, replay_from};
 use crate::activation::runtime::Runtime;
 use crate::budget::{Charge, Use};
@@ -17,7 +17,7 @@ use crate::log::{Log, fetch as fetch_records, list_newest};
 use crate::object::{CallChain, Context, Request, RequestState, Response};
 use crate::router::At;
 use crate::snapshot::{self, Document, SnapshotEntry};
-use crate::sqlite::{Database, Mode};
+use crate::sqlite::Database;
 
 /// Runs `request` on the state of `object` at `at`.
 ///
@@ -46,8 +46,7 @@ pub(crate) async fn fetch_as_of(
     context.is_as_of = true;
     context.request =
         RequestState { chain, now_ms: runtime.clock.wall_ms(), ..RequestState::default() };
-    context.database.begin_reserved(Mode::ReadOnly, runtime.reserve(object).await?)?;
-    let response = run_read_only(runtime, value, &mut context, request).await?;
+    let response = run_on_former(runtime, value, &mut context, request).await?;
     if context.request.after_commit.is_empty() && context.request.wait_until.is_empty() {
         return Ok(response);
     }

@@ -20,6 +20,7 @@ use crate::messages::{Delivery, OutboxRequest, take_message, taken_before};
 use crate::millis;
 use crate::object::{Request, Response};
 use crate::planted::{Bug, planted};
+use crate::sqlite::Database;
 
 /// Makes a request ready for its turn: its body is read to its end, so that no sender holds a turn,
 /// and its key is found. A request for a class whose handlers read bodies while they arrive is read
@@ -173,8 +174,12 @@ async fn attempt(
 /// Whether a handler that has ended has left something: changes, or what other objects did for it.
 fn has_left(runtime: &Runtime, resident: &mut Resident) -> Result<bool> {
     let called = resident.context.request.called.load(Ordering::Relaxed);
-    let changes = || resident.context.database.prepare_commit();
-    Ok(called || !offload(runtime.executor.as_ref(), changes)?.is_empty())
+    Ok(called || offload(runtime.executor.as_ref(), || has_changed(&mut resident.context.database))?)
+}
+
+/// Whether the open transaction is one to be recorded.
+fn has_changed(database: &mut Database) -> Result<bool> {
+    Ok(!database.has_only_started()? && !database.prepare_commit()?.is_empty())
 }
 
 /// For how long a server may send a request again: it waits for a turn and for a handler, at one

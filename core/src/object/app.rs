@@ -16,6 +16,26 @@ use crate::object::context::Context;
 /// returns a response, everything that it changed is in the bucket before the response leaves. When
 /// it returns an error, panics or runs out of time, the transaction is rolled back and the value is
 /// created anew: keep durable state in the database, and use fields as a cache.
+///
+/// ```
+/// # use dotdo_core as dotdo;
+/// use dotdo::{Context, DurableObject, IntoResponse, Request, Response, Result};
+///
+/// struct Visits;
+///
+/// impl DurableObject for Visits {
+///     async fn start(&mut self, ctx: &mut Context) -> Result<()> {
+///         ctx.migrate(&["CREATE TABLE visits (at_ms INTEGER NOT NULL)"])
+///     }
+///
+///     async fn fetch(&mut self, _: Request, ctx: &mut Context) -> Result<Response> {
+///         let now_ms = ctx.now_ms();
+///         ctx.sql().exec("INSERT INTO visits VALUES (?)", (now_ms,))?;
+///         let count: u64 = ctx.sql().exec("SELECT count(*) FROM visits", ())?.one()?;
+///         count.to_string().into_response()
+///     }
+/// }
+/// ```
 pub trait DurableObject: Send + 'static {
     /// Whether the handler reads the body of a request while it arrives. By default a request gets
     /// its turn when its body has arrived, so that a slow client holds nobody up.
@@ -23,6 +43,25 @@ pub trait DurableObject: Send + 'static {
     /// A handler that streams a body keeps the object's turn meanwhile, so all other requests wait
     /// for its client, at most for the maximum time of a handler.
     const STREAMS_REQUESTS: bool = false;
+
+    /// Makes the value ready for its first request, in that request's transaction: migrates the
+    /// database ([`Context::migrate`]), fills fields from it. Does nothing by default.
+    ///
+    /// A value is made when the object comes into memory, and made anew after a request that failed
+    /// and, in functions, after another instance has written. So this runs many times in an
+    /// object's life and must come to the same each time. It counts as part of the first request:
+    /// they share a record and the time of a handler, and the context is that request's.
+    ///
+    /// What it changes in an object whose database is empty is kept only when the request changes
+    /// something as well: reading makes no object. On a former state it runs in memory alone.
+    ///
+    /// # Errors
+    ///
+    /// Any error fails the request and undoes what the start did; the next request runs it again.
+    fn start(&mut self, ctx: &mut Context) -> impl Future<Output = Result<()>> + Send {
+        let _ = ctx;
+        std::future::ready(Ok(()))
+    }
 
     /// Answers one request.
     ///
@@ -37,6 +76,28 @@ pub trait DurableObject: Send + 'static {
 }
 
 /// The classes that a program serves.
+///
+/// ```
+/// # use dotdo_core as dotdo;
+/// use dotdo::{App, Context, DurableObject, IntoResponse, Request, Response, Result};
+///
+/// struct Hello {
+///     greeting: String,
+/// }
+///
+/// impl DurableObject for Hello {
+///     async fn fetch(&mut self, _: Request, ctx: &mut Context) -> Result<Response> {
+///         format!("{}, {}", self.greeting, ctx.id().id()).into_response()
+///     }
+/// }
+///
+/// let app = App::new()
+///     .class("Hello", || Hello { greeting: "hello".into() })
+///     .class("Hej", || Hello { greeting: "hej".into() })
+///     .with_default_class("Hej")?;
+/// assert_eq!(app.class_names().collect::<Vec<_>>(), ["Hej", "Hello"]);
+/// # dotdo::Result::Ok(())
+/// ```
 #[derive(Clone, Default)]
 pub struct App {
     classes: BTreeMap<String, Class>,
@@ -80,7 +141,7 @@ impl App {
         );
         self.default_class.get_or_insert_with(|| name.to_owned());
         let class = Class {
-            make: Arc::new(move || Box::new(make())),
+            make: Arc::new(move || Box::new(Loaded { value: make(), started: false })),
             streams_requests: T::STREAMS_REQUESTS,
         };
         self.classes.insert(name.to_owned(), class);
@@ -155,9 +216,15 @@ impl App {
     }
 }
 
-/// A [`DurableObject`] of any type.
+/// A value of any class, which starts before its first request.
 pub(crate) trait AnyObject: Send {
-    /// [`DurableObject::fetch`].
+    /// [`DurableObject::start`], unless it has run.
+    fn start<'a>(
+        &'a mut self,
+        ctx: &'a mut Context,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
+    /// [`DurableObject::fetch`], after the start.
     fn fetch<'a>(
         &'a mut self,
         request: Request,
@@ -165,12 +232,44 @@ pub(crate) trait AnyObject: Send {
     ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
 }
 
-impl<T: DurableObject> AnyObject for T {
+/// A value of a class, and whether its start has run. Whoever undoes the transaction in which it
+/// ran makes the value anew.
+struct Loaded<T> {
+    value: T,
+    started: bool,
+}
+
+impl<T: DurableObject> Loaded<T> {
+    async fn start_once(&mut self, ctx: &mut Context) -> Result<()> {
+        if self.started {
+            return Ok(());
+        }
+        let is_first = ctx.database.is_blank() && ctx.database.is_unchanged()?;
+        self.value.start(ctx).await?;
+        if is_first {
+            ctx.database.note_start()?;
+        }
+        self.started = true;
+        Ok(())
+    }
+}
+
+impl<T: DurableObject> AnyObject for Loaded<T> {
+    fn start<'a>(
+        &'a mut self,
+        ctx: &'a mut Context,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
+        Box::pin(self.start_once(ctx))
+    }
+
     fn fetch<'a>(
         &'a mut self,
         request: Request,
         ctx: &'a mut Context,
     ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>> {
-        Box::pin(DurableObject::fetch(self, request, ctx))
+        Box::pin(async move {
+            self.start_once(ctx).await?;
+            self.value.fetch(request, ctx).await
+        })
     }
 }

@@ -25,6 +25,13 @@ pub type Response = http::Response<Body>;
 
 /// A response (200) with `value` as JSON.
 ///
+/// ```
+/// # use dotdo_core as dotdo;
+/// let response = dotdo::json(&[1, 2])?;
+/// assert_eq!(response.headers()["content-type"], "application/json");
+/// # dotdo::Result::Ok(())
+/// ```
+///
 /// # Errors
 ///
 /// `Invalid` when serde can't write the value as JSON.
@@ -40,6 +47,18 @@ pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Response> {
 ///
 /// A body made from text, bytes or JSON is complete; [`Body::new`] makes a stream from any
 /// [`http_body::Body`].
+///
+/// ```
+/// # use dotdo_core as dotdo;
+/// use dotdo::Body;
+///
+/// # async fn example() -> dotdo::Result<()> {
+/// assert_eq!(Body::from("hello").text().await?, "hello");
+/// let numbers: Vec<u8> = Body::from(serde_json::json!([1, 2])).json().await?;
+/// assert_eq!(numbers, [1, 2]);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Body(Content, Option<Account>);
 
 enum Content {

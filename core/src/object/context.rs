@@ -92,17 +92,43 @@ impl Context {
     }
 
     /// The object's SQLite database. Each request is one transaction.
+    ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// fn dear(ctx: &mut dotdo::Context) -> dotdo::Result<Vec<(String, i64)>> {
+    ///     ctx.sql().exec("SELECT sku, cents FROM lines WHERE cents > ?", (1000,))?.rows()
+    /// }
+    /// ```
     pub fn sql(&mut self) -> Sql<'_> {
         Sql::new(&mut self.database)
     }
 
     /// The object's key-value store, which is a table in its database.
+    ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// fn count(ctx: &mut dotdo::Context) -> dotdo::Result<u64> {
+    ///     let count = ctx.storage().get("count")?.unwrap_or(0) + 1;
+    ///     ctx.storage().put("count", &count)?;
+    ///     Ok(count)
+    /// }
+    /// ```
     pub fn storage(&mut self) -> Storage<'_> {
         Storage::new(&mut self.database)
     }
 
     /// The object that sent this request with [`Context::send`]; `None` for a request of a client,
     /// or of an object that waits for the response. It can't be forged.
+    ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// fn check(ctx: &dotdo::Context) -> dotdo::Result<()> {
+    ///     match ctx.sender() {
+    ///         Some(sender) if sender.class() == "Account" => Ok(()),
+    ///         _ => Err(dotdo::Error::not_found("money comes from accounts")),
+    ///     }
+    /// }
+    /// ```
     pub fn sender(&self) -> Option<&ObjectId> {
         self.request.sender.as_ref()
     }
@@ -116,6 +142,16 @@ impl Context {
     /// Runs `body` in a savepoint: if it returns an error, its changes are rolled back and the
     /// request continues.
     ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// fn import(ctx: &mut dotdo::Context, lines: &[String]) -> usize {
+    ///     let import = |line: &String| {
+    ///         ctx.transaction(|ctx| ctx.sql().exec(line, ()).map(drop)).is_ok()
+    ///     };
+    ///     lines.iter().map(import).filter(|imported| *imported).count()
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The error of `body`, or of the savepoint around it.
@@ -128,6 +164,14 @@ impl Context {
     /// A call is not part of the transaction: if the handler fails later, the other object's
     /// changes remain. Make such calls idempotent, or, if you need no response, use
     /// [`Context::send`].
+    ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// async fn ask(ctx: &dotdo::Context) -> dotdo::Result<String> {
+    ///     let request = http::Request::get("/balance").body(dotdo::Body::empty())?;
+    ///     ctx.object("Account", "bob")?.fetch(request).await?.into_body().text().await
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -160,6 +204,14 @@ impl Context {
     ///
     /// It inserts a row, so read SQL's `last_insert_rowid()` of your own row before.
     ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// fn pay(ctx: &mut dotdo::Context) -> dotdo::Result<()> {
+    ///     let body = serde_json::json!({ "cents": 5 });
+    ///     ctx.send("Account", "bob", http::Request::post("/receive").body(body.into())?)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// `NotFound` when the class does not exist; `Invalid` when the id is invalid or the body is a
@@ -184,6 +236,15 @@ impl Context {
     /// Writes need no token, because they are fenced anyway. The token is for work that spans
     /// several requests, and for other systems that need a number that grows with every owner.
     ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// async fn epoch(ctx: &mut dotdo::Context) -> dotdo::Result<u64> {
+    ///     let token = ctx.acquire_fencing_token().await?;
+    ///     ctx.release_fencing_token(token)?;
+    ///     Ok(token.epoch)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// `Busy` (code `OWNED_ELSEWHERE`) when another process holds it: `details` has `holder`,
@@ -206,12 +267,31 @@ impl Context {
 
     /// Runs `work` once everything that this request changed is in the bucket; not at all if the
     /// request fails. Best effort: a crash in between loses it.
+    ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// fn tell(ctx: &mut dotdo::Context, bell: std::sync::mpsc::Sender<String>) {
+    ///     let id = ctx.id().id().to_owned();
+    ///     ctx.after_commit(move || _ = bell.send(id));
+    /// }
+    /// ```
     pub fn after_commit(&mut self, work: impl FnOnce() + Send + 'static) {
         self.request.after_commit.push(Box::new(work));
     }
 
     /// Runs `work` after the response, once everything that this request changed is in the bucket;
     /// not at all if the request fails. A shutdown waits for it.
+    ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// fn warm_up(ctx: &mut dotdo::Context) -> dotdo::Result<()> {
+    ///     let other = ctx.object("Cache", "all")?;
+    ///     let request = http::Request::get("/").body(dotdo::Body::empty())?;
+    ///     // Nobody waits for it.
+    ///     ctx.wait_until(async move { _ = other.fetch(request).await });
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn wait_until(&mut self, work: impl Future<Output = ()> + Send + 'static) {
         self.request.wait_until.push(Box::pin(work));
     }
@@ -222,6 +302,15 @@ impl Context {
 }
 
 /// Another object.
+///
+/// ```
+/// # use dotdo_core as dotdo;
+/// async fn balance_then(ctx: &dotdo::Context, at: dotdo::At) -> dotdo::Result<String> {
+///     let account = ctx.object("Account", "bob")?.at(at);
+///     let request = http::Request::get("/balance").body(dotdo::Body::empty())?;
+///     account.fetch(request).await?.into_body().text().await
+/// }
+/// ```
 #[derive(Clone)]
 pub struct RemoteObject {
     target: ObjectId,

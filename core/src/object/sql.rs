@@ -37,6 +37,24 @@ pub struct Sql<'a> {
 /// row, an `INTEGER` becomes an integer, a float or (0 and 1) a bool; a `REAL` a float; a `TEXT` a
 /// string or a unit variant, and, where a struct, map or list is expected, it is parsed as JSON; a
 /// `BLOB` a `Vec<u8>`; `NULL` a `None`.
+///
+/// ```
+/// # use dotdo_core as dotdo;
+/// #[derive(serde::Deserialize)]
+/// struct Line {
+///     sku: String,
+///     cents: u32,
+///     tags: Vec<String>,
+/// }
+///
+/// fn lines(ctx: &mut dotdo::Context) -> dotdo::Result<Vec<Line>> {
+///     ctx.sql().exec("SELECT sku, cents, tags FROM lines", ())?.rows()
+/// }
+///
+/// fn first(ctx: &mut dotdo::Context) -> dotdo::Result<Option<String>> {
+///     ctx.sql().exec("SELECT sku FROM lines ORDER BY sku LIMIT 1", ())?.first()
+/// }
+/// ```
 pub struct SqlCursor<'a> {
     cursor: Cursor<'a>,
     columns: Vec<String>,
@@ -57,6 +75,15 @@ impl<'a> Sql<'a> {
     ///
     /// Parameters are `[]`, a tuple, an array, a slice or a `Vec` of anything that is
     /// [`IntoValue`].
+    ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// fn rename(ctx: &mut dotdo::Context, id: i64, name: Option<&str>) -> dotdo::Result<bool> {
+    ///     let update = "UPDATE people SET name = ? WHERE id = ? RETURNING id";
+    ///     let renamed: Option<i64> = ctx.sql().exec(update, (name, id))?.first()?;
+    ///     Ok(renamed.is_some())
+    /// }
+    /// ```
     ///
     /// # Errors
     /// `Handler` with the code `SQL_ERROR` for an invalid statement or a violated constraint,

@@ -22,6 +22,21 @@ pub struct Storage<'a> {
 }
 
 /// The keys for [`Storage::list`], in the order of their bytes.
+///
+/// ```
+/// # use dotdo_core as dotdo;
+/// use dotdo::{Context, ListOptions, Result};
+///
+/// fn newest(ctx: &mut Context) -> Result<Vec<(String, String)>> {
+///     let options = ListOptions {
+///         prefix: "note/".into(),
+///         reverse: true,
+///         limit: Some(10),
+///         ..ListOptions::default()
+///     };
+///     ctx.storage().list(&options)
+/// }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct ListOptions {
     /// Only keys with this prefix.

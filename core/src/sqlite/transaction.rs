@@ -29,6 +29,8 @@ pub(super) struct Transaction {
     pub(super) lost: Option<Error>,
     /// What a commit makes the committed state.
     prepared: Option<Prepared>,
+    /// The net changes that alone are worth no commit.
+    start: Option<Changes>,
 }
 
 struct Savepoint {
@@ -73,8 +75,13 @@ impl Database {
         self.own_run("BEGIN", [])?;
         self.handle.account().allow(self.limits.temporary_bytes_max, reservation);
         self.recorder.get().on = mode == Mode::ReadWrite;
-        self.transaction =
-            Some(Transaction { mode, savepoints: Vec::new(), lost: None, prepared: None });
+        self.transaction = Some(Transaction {
+            mode,
+            savepoints: Vec::new(),
+            lost: None,
+            prepared: None,
+            start: None,
+        });
         Ok(())
     }
 
@@ -95,15 +102,63 @@ impl Database {
         if self.handle.has_foreign_key_violations() {
             return Err(failed("SQLite: FOREIGN KEY constraint failed"));
         }
-        self.flush_virtual_tables()?;
-        self.check_layout()?;
+        let changes = self.net_changes()?;
         let layout_changed = !Arc::ptr_eq(&self.recorder.peek().layout, &self.committed);
-        let changes = self.collect()?;
-        self.check_memory()?;
         self.rehearse(&changes)?;
         let header = (!changes.is_empty()).then(|| self.header_after(&changes));
         self.finish_preparing(header, layout_changed);
         Ok(changes)
+    }
+
+    /// The net changes of the open transaction so far.
+    fn net_changes(&mut self) -> Result<Changes> {
+        self.with_transaction(|_| ())?;
+        if !self.handle.is_writing() {
+            return Ok(Changes::default());
+        }
+        self.flush_virtual_tables()?;
+        self.check_layout()?;
+        let changes = self.collect()?;
+        self.check_memory()?;
+        Ok(changes)
+    }
+
+    /// Whether nothing is there as of the last commit: no schema, no version.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.header == Header::default()
+    }
+
+    /// Whether the open transaction leaves everything as it was, as far as one can tell now.
+    ///
+    /// # Errors
+    /// Why the transaction can't be committed.
+    pub(crate) fn is_unchanged(&mut self) -> Result<bool> {
+        Ok(self.net_changes()?.is_empty())
+    }
+
+    /// Notes that what the open transaction has changed so far is worth no commit by itself.
+    ///
+    /// # Errors
+    /// Why the transaction can't be committed.
+    pub(crate) fn note_start(&mut self) -> Result<()> {
+        let changes = self.net_changes()?;
+        if let Some(open) = &mut self.transaction {
+            open.start = (!changes.is_empty()).then_some(changes);
+        }
+        Ok(())
+    }
+
+    /// Whether the open transaction has changed what [`Database::note_start`] has noted, and
+    /// nothing else.
+    ///
+    /// # Errors
+    /// Why the transaction can't be committed.
+    pub(crate) fn has_only_started(&mut self) -> Result<bool> {
+        if self.with_transaction(|open| open.start.is_none())? {
+            return Ok(false);
+        }
+        let changes = self.net_changes()?;
+        self.with_transaction(|open| open.start.as_ref() == Some(&changes))
     }
 
     /// Makes the transaction's state the committed one. Changes since [`Database::prepare_commit`]

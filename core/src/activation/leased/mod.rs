@@ -25,4 +25,4 @@ mod pipeline;
 mod turn;
 
 pub(crate) use pipeline::{Gate, Pipeline, Quiet, Ticket};
-pub(crate) use turn::{Turn, begin_request};
+pub(crate) use turn::{Turn, begin_request, undo_start};

@@ -89,7 +89,12 @@ impl<'a> Turn<'a> {
         }
         let outcome = answer_once(self.activation, resident, request).await;
         let outcome = outcome.and_then(|response| {
-            Ok((response, offload(self.activation.runtime.executor.as_ref(), || commit(resident))?))
+            Ok((
+                response,
+                offload(self.activation.runtime.executor.as_ref(), || {
+                    commit(&self.activation.runtime, resident)
+                })?,
+            ))
         });
         resident.weigh();
         let request = std::mem::take(&mut resident.context.request);
@@ -222,7 +227,11 @@ impl Activation {
 /// takes in a record. Changes that fit into no record are refused here, before they join others.
 /// From the commit on, the memory has what the pipeline does not know until the changes are handed
 /// over.
-fn commit(resident: &mut Resident) -> Result<(Changes, usize)> {
+fn commit(runtime: &Runtime, resident: &mut Resident) -> Result<(Changes, usize)> {
+    if resident.context.database.has_only_started()? {
+        undo_start(runtime, resident)?;
+        return Ok((Changes::default(), 0));
+    }
     let changes = resident.context.database.prepare_commit()?;
     let bytes = check_size(&changes)?;
     resident.stage = Stage::Ahead;
@@ -235,6 +244,14 @@ fn commit(resident: &mut Resident) -> Result<(Changes, usize)> {
         resident.tracker.observe(&changes, resident.context.database.shapes());
     }
     Ok((changes, bytes))
+}
+
+/// Undoes what the start of a class has changed in an object that has nothing else: who only reads
+/// makes no object.
+pub(crate) fn undo_start(runtime: &Runtime, resident: &mut Resident) -> Result<()> {
+    resident.context.database.rollback();
+    resident.value = runtime.app.make(resident.context.id().class())?;
+    Ok(())
 }
 
 /// The memory that a handler ran on is void.

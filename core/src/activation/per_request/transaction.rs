@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use tracing::Instrument;
 
 use crate::activation::answer::Answer;
-use crate::activation::leased::begin_request;
+use crate::activation::leased::{begin_request, undo_start};
 use crate::activation::per_request::queue::QueuedRequest;
 use crate::activation::resident::{Resident, Stage};
 use crate::activation::state::Activation;
@@ -67,6 +67,11 @@ pub(crate) async fn run_shared(
     }
     if let [Err(_)] = transaction.answers.as_slice() {
         resident.context.database.rollback();
+        resident.context.database.begin(Mode::ReadWrite)?;
+    } else if offload(activation.runtime.executor.as_ref(), || {
+        resident.context.database.has_only_started()
+    })? {
+        undo_start(&activation.runtime, resident)?;
         resident.context.database.begin(Mode::ReadWrite)?;
     }
     transaction.changes = offload(activation.runtime.executor.as_ref(), || {

@@ -97,3 +97,12 @@ async fn two_objects_of_two_servers_do_not_wait_for_each_other() {
     assert_eq!(world.carrier.asked(), ["first", "second"]);
     one_is_refused(join_all([call(&first, "a", "b"), call(&second, "b", "a")])).await;
 }
+
+#[tokio::test]
+async fn objects_call_each_other_but_not_in_a_circle() {
+    let world = World::new();
+    let engine = world.server(1).await;
+    assert_eq!(get(&engine, "/call?other").await.expect("the other counts"), "1");
+    let circle = get(&engine, "/call?a").await.expect_err("it would wait for itself");
+    assert_eq!(circle.code(), "CALL_CYCLE");
+}

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 
 impl World {
     /// Moves the clock on in small steps until `work` is done.
-    async fn drive<T>(&self, work: impl Future<Output = T>) -> T {
+    pub(super) async fn drive<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
         for _ in 0..100_000 {
             let pause = std::pin::pin!(settle());
