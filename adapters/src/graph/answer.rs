@@ -5,8 +5,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::fields::Collection;
-use super::input::Object;
+use super::fields::{Collection, MAIN, Object};
 use super::list::Page;
 
 /// Characters to encode in a segment of a path.
@@ -94,7 +93,7 @@ fn base(object: &ObjectId) -> String {
 fn location(object: &ObjectId, collection: Collection, item: &Object) -> String {
     let text = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default();
     let branch = match collection {
-        Collection::Things if text("branch") != super::things::MAIN => {
+        Collection::Things if text("branch") != MAIN => {
             format!("?branch={}", escape(text("branch")))
         }
         _ => String::new(),

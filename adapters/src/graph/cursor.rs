@@ -4,8 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dotdo_core::{Error, Result};
 
-use super::fields::Collection;
-use super::input::Object;
+use super::fields::{Collection, Object};
 
 /// The key of the last item of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,12 @@
 //! The four collections and their fields, which are the only names that may become part of a
 //! statement.
 
+/// The default branch.
+pub(super) const MAIN: &str = "main";
+
+/// An item, or a client's part of one, with a value per field.
+pub(super) type Object = serde_json::Map<String, serde_json::Value>;
+
 /// A collection, which is a table of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Collection {
@@ -51,7 +57,7 @@ pub(super) enum Presence {
 const THINGS: &[Field] = &[
     Field::new("id", Kind::Text),
     Field::new("type", Kind::Text).default("Thing"),
-    Field::new("branch", Kind::Text).default(super::things::MAIN),
+    Field::new("branch", Kind::Text).default(MAIN),
     Field::new("name", Kind::Text),
     Field::new("data", Kind::Json),
     Field::new("deleted", Kind::Flag).server(),

@@ -1,65 +1,17 @@
 //! Parses bodies: checks them against the fields of a collection, and converts them to the stored
 //! form.
 
-use dotdo_core::{Body, Error, REQUEST_ID_HEADER, Result};
-use http::HeaderMap;
+use dotdo_core::{Body, Error, Result};
 use serde_json::Value;
 
-use super::Change;
-use super::fields::{Collection, Field, Kind, Presence};
-use super::query::Query;
+use super::change::Change;
+use super::fields::{Collection, Field, Kind, Object, Presence};
+use super::sentence::shown;
 use super::{route, time};
 
 /// Maximum memory of an item's values besides their text, in bytes: about 40,000 small objects, or
 /// 500,000 numbers.
 const ITEM_BYTES_MAX: u64 = 32 << 20;
-
-/// An item, or a client's part of one, with a value per field.
-pub(super) type Object = serde_json::Map<String, Value>;
-
-/// A change and its author, for the action that records it.
-#[derive(Debug, Default)]
-pub(super) struct Origin {
-    pub(super) actor: Option<String>,
-    pub(super) session_id: Option<String>,
-    pub(super) workflow_id: Option<String>,
-    pub(super) request_id: Option<String>,
-}
-
-impl Origin {
-    /// The parts of the request besides its body.
-    pub(super) fn new(headers: &HeaderMap, query: &Query) -> Self {
-        let request_id = headers.get(REQUEST_ID_HEADER).and_then(|value| value.to_str().ok());
-        Self {
-            actor: query.actor.clone(),
-            session_id: query.session_id.clone(),
-            workflow_id: query.workflow_id.clone(),
-            request_id: request_id.map(str::to_owned),
-        }
-    }
-
-    /// Removes the fields of the action from the body of a thing.
-    pub(super) fn take_from(&mut self, body: &mut Object) -> Result<()> {
-        let places = [
-            ("actor", &mut self.actor),
-            ("session_id", &mut self.session_id),
-            ("workflow_id", &mut self.workflow_id),
-        ];
-        for (name, place) in places {
-            match body.remove(name) {
-                None | Some(Value::Null) => {}
-                Some(Value::String(text)) => *place = Some(text),
-                Some(other) => {
-                    return Err(Error::invalid(format!(
-                        "`{name}`: expected a text, got {}",
-                        shown(&other)
-                    )));
-                }
-            }
-        }
-        Ok(())
-    }
-}
 
 /// Reads a body that is a JSON object.
 ///
@@ -257,22 +209,6 @@ fn unknown_field(collection: Collection, name: &str) -> Error {
         collection.item(),
         names.join(", ")
     ))
-}
-
-/// A value in a message; long ones are shortened.
-pub(super) fn shown(value: &Value) -> String {
-    match value {
-        Value::Array(_) => "an array".into(),
-        Value::Object(_) => "an object".into(),
-        other => {
-            let text = other.to_string();
-            if text.len() <= 64 {
-                text
-            } else {
-                format!("{} …", text.chars().take(60).collect::<String>())
-            }
-        }
-    }
 }
 
 #[cfg(test)]

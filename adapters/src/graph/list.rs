@@ -3,8 +3,7 @@
 use dotdo_core::{Context, Result, Value as Cell};
 
 use super::cursor::Cursor;
-use super::fields::{Collection, Kind};
-use super::input::Object;
+use super::fields::{Collection, Kind, Object};
 use super::query::{Condition, Query};
 use super::table;
 

@@ -9,7 +9,7 @@
 //! know: the bucket, the server, the engine.
 
 mod answer;
-
+mod change;
 mod cursor;
 mod fields;
 mod input;
@@ -19,18 +19,19 @@ mod records;
 mod route;
 mod rules;
 mod schema;
+mod sentence;
 mod table;
 #[cfg(test)]
 mod tests;
 mod things;
 mod time;
 
-use dotdo_core::{Context, DurableObject, Request, Response, Result};
+use dotdo_core::{Class, Context, DurableObject, Request, Response, Result};
 use http::Method;
 
 use self::answer::Answer;
+use self::change::{Change, Origin};
 use self::fields::Collection;
-use self::input::Origin;
 use self::query::Query;
 use self::route::{Place, Route};
 
@@ -38,7 +39,15 @@ use self::route::{Place, Route};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Graph;
 
+impl Class for Graph {
+    const NAME: &'static str = "DO";
+}
+
 impl DurableObject for Graph {
+    async fn start(&mut self, ctx: &mut Context) -> Result<()> {
+        ctx.migrate(schema::STEPS)
+    }
+
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
         let (head, body) = request.into_parts();
         let answer = match Route::of(&head.method, head.uri.path())? {
@@ -54,7 +63,6 @@ impl DurableObject for Graph {
                 } else {
                     input::object(body).await?
                 };
-                schema::create(ctx)?;
                 write(ctx, &head.method, &place, Change { query, origin, body })?
             }
         };
@@ -62,21 +70,11 @@ impl DurableObject for Graph {
     }
 }
 
-/// The input of a request that writes.
-struct Change {
-    query: Query,
-    origin: Origin,
-    body: input::Object,
-}
-
 /// Answers GET.
 fn read(ctx: &mut Context, place: &Place, query: &Query) -> Result<Answer> {
-    let exists = schema::exists(ctx)?;
     match place {
         Place::Root => Ok(Answer::Index),
-        Place::All(_) if !exists => Ok(Answer::List(list::Page::default())),
         Place::All(collection) => Ok(Answer::List(list::page(ctx, *collection, query)?)),
-        Place::One(collection, id) if !exists => Err(records::missing(*collection, id)),
         Place::One(Collection::Things, id) => Ok(Answer::Item(things::read(ctx, id, query)?)),
         Place::One(collection, id) => Ok(Answer::Item(records::read(ctx, *collection, id)?)),
     }

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use uuid::Builder;
 
 use super::answer::Answer;
-use super::fields::Collection;
-use super::input::{self, Object};
+use super::change::Change;
+use super::fields::{Collection, Object};
+use super::sentence::shown;
 use super::table::{self, text};
-use super::{Change, rules};
+use super::{input, rules};
 use crate::system::components::OsRandom;
 
 /// The item `id`.
@@ -121,7 +122,7 @@ pub(super) fn check_same_id(named: &Value, id: &str) -> Result<()> {
     }
     Err(Error::invalid(format!(
         "expected the id {id:?} of the path in the body, got {}",
-        input::shown(named)
+        shown(named)
     )))
 }
 

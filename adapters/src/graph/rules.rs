@@ -3,8 +3,7 @@
 use dotdo_core::{Context, Error, Result, Value as Cell};
 use serde_json::{Value, json};
 
-use super::fields::Collection;
-use super::input::Object;
+use super::fields::{Collection, Object};
 use super::table::{self, text};
 use super::time;
 

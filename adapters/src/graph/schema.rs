@@ -1,13 +1,14 @@
-//! The tables and indexes, which the first request that writes creates.
+//! The tables and indexes, as steps: those that an object has not had run when it is next used.
+//!
+//! A new column is a step here and a line in the list of fields. A step that was released is never
+//! changed.
 
-use dotdo_core::{Context, Error, ErrorKind, Result};
-
-/// The schema's version, kept in `user_version`.
-const VERSION: i64 = 1;
+/// The steps, oldest first.
+pub(super) const STEPS: &[&str] = &[TABLES];
 
 /// A thing's row is one version of it, and its rowid is the version's number: rows are only ever
 /// added. The time of a version is that of the action that made it.
-const CREATE: &str = r#"
+const TABLES: &str = r#"
 CREATE TABLE things (
     "id" TEXT NOT NULL, "type" TEXT NOT NULL, "branch" TEXT NOT NULL, "name" TEXT, "data" TEXT,
     "deleted" INTEGER NOT NULL, "visibility" TEXT
@@ -40,32 +41,4 @@ CREATE TABLE events (
 CREATE INDEX events_by_source ON events ("source");
 CREATE INDEX events_by_action ON events ("action_id");
 CREATE INDEX events_to_stream ON events ("sequence") WHERE "streamed" = 0;
-
-PRAGMA user_version = 1;
 "#;
-
-/// Whether the tables exist, which reading does not create.
-///
-/// # Errors
-///
-/// `Handler` when a newer program has written the schema.
-pub(super) fn exists(ctx: &mut Context) -> Result<bool> {
-    match ctx.sql().exec("PRAGMA user_version", ())?.one()? {
-        0 => Ok(false),
-        VERSION => Ok(true),
-        newer => {
-            let text = format!(
-                "expected a schema of version {VERSION} or older, got {newer}; use a newer version of the program"
-            );
-            Err(Error::new(ErrorKind::Handler, text).with_code("SCHEMA_VERSION"))
-        }
-    }
-}
-
-/// Creates the tables if they do not exist.
-pub(super) fn create(ctx: &mut Context) -> Result<()> {
-    if !exists(ctx)? {
-        ctx.sql().exec(CREATE, ())?;
-    }
-    Ok(())
-}

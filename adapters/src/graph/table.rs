@@ -4,8 +4,7 @@
 use dotdo_core::{Context, Error, Result, Value as Cell};
 use serde_json::Value;
 
-use super::fields::{Collection, Field, Kind};
-use super::input::Object;
+use super::fields::{Collection, Field, Kind, Object};
 
 /// An item and the number of its row.
 #[derive(Debug)]

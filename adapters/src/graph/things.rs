@@ -7,14 +7,13 @@ use dotdo_core::{Context, Error, Result, Value as Cell};
 use serde_json::{Value, json};
 
 use super::answer::Answer;
+use super::change::{Change, Origin};
 use super::fields::Collection::{self, Things};
-use super::input::{self, Object, Origin};
+use super::fields::{MAIN, Object};
 use super::query::Query;
+use super::sentence::shown;
 use super::table::{self, text};
-use super::{Change, records, time};
-
-/// The default branch.
-pub(super) const MAIN: &str = "main";
+use super::{input, records, time};
 
 /// The time of the version in row `t`: that of the first action that gave it out. Only the one that
 /// made it can be the first.
@@ -235,10 +234,10 @@ fn wanted_branch(change: &Change) -> Result<String> {
         (Some(branch), Value::String(same)) if branch == same => Ok(branch.clone()),
         (Some(branch), other) => Err(Error::invalid(format!(
             "expected the branch {branch:?} of the query in the body, got {}",
-            input::shown(other)
+            shown(other)
         ))),
         (None, other) => {
-            Err(Error::invalid(format!("`branch`: expected a text, got {}", input::shown(other))))
+            Err(Error::invalid(format!("`branch`: expected a text, got {}", shown(other))))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The built-in class, through an engine.
 
 mod records;
+mod schema;
 mod things;
 mod world;

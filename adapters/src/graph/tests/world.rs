@@ -1,12 +1,13 @@
 //! An engine that serves the built-in class from memory, with a clock that can be moved.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use dotdo_core::testing::ManualClock;
 use dotdo_core::{
-    App, Body, Bucket, Clock, Components, Engine, Error, Inline, Memory, ObjectId, Random, Request,
-    Settings, Tenant,
+    App, Body, Bucket, Class, Clock, Components, Engine, Error, Inline, Key, Memory, ObjectId,
+    Random, Request, Settings, Tenant,
 };
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ use crate::system::components::OsRandom;
 /// One server and its bucket.
 pub(super) struct World {
     engine: Engine,
+    object: ObjectId,
     pub(super) bucket: Arc<dyn Bucket>,
     pub(super) clock: Arc<ManualClock>,
 }
@@ -34,7 +36,23 @@ impl World {
     pub(super) async fn new() -> Self {
         let clock = Arc::new(ManualClock::starting_at(1_800_000_000_000));
         let bucket: Arc<dyn Bucket> = Arc::new(Memory::new(clock.clone()));
-        Self { engine: start(&bucket, &clock).await, bucket, clock }
+        Self::on(bucket, clock, "graph").await
+    }
+
+    /// A bucket as an earlier program has left it: `tests/fixtures/v1-built-in`.
+    pub(super) async fn frozen() -> Self {
+        let clock = Arc::new(ManualClock::starting_at(1_800_000_000_000));
+        let bucket: Arc<dyn Bucket> = Arc::new(Memory::new(clock.clone()));
+        for (key, bytes) in files(&fixture().join("state")) {
+            bucket.put(&Key::new(&key), bytes.into()).await.expect("memory takes it");
+        }
+        Self::on(bucket, clock, "before").await
+    }
+
+    async fn on(bucket: Arc<dyn Bucket>, clock: Arc<ManualClock>, id: &str) -> Self {
+        let object = ObjectId::new(Graph::NAME, id).expect("a good name");
+        let engine = start(App::new().register::<Graph>(), &bucket, &clock).await;
+        Self { engine, object, bucket, clock }
     }
 
     /// Moves the time of day on.
@@ -49,11 +67,16 @@ impl World {
 
     /// Ends the server in order and starts another one on the same bucket.
     pub(super) async fn restart(&mut self) {
-        self.engine.shutdown(Duration::from_secs(10)).await;
-        self.engine = start(&self.bucket, &self.clock).await;
+        self.restart_as(App::new().register::<Graph>()).await;
     }
 
-    /// Sends a request to the object `graph`; a body of null is none.
+    /// The same, with another program.
+    pub(super) async fn restart_as(&mut self, app: App) {
+        self.engine.shutdown(Duration::from_secs(10)).await;
+        self.engine = start(app, &self.bucket, &self.clock).await;
+    }
+
+    /// Sends a request to the object; a body of null is none.
     pub(super) async fn send(&self, method: &str, path: &str, body: Value) -> Result<Reply, Error> {
         let text = if body.is_null() { String::new() } else { body.to_string() };
         self.send_text(method, path, text).await
@@ -68,8 +91,7 @@ impl World {
         let request =
             http::Request::builder().method(method).uri(path).header("x-request-id", "r-1");
         let request: Request = request.body(Body::from(body)).expect("a good request");
-        let object = ObjectId::new("DO", "graph").expect("a good name");
-        let (head, body) = self.engine.fetch(&object, None, request).await?.into_parts();
+        let (head, body) = self.engine.fetch(&self.object, None, request).await?.into_parts();
         let bytes = body.bytes().await.expect("the body is whole");
         let body = if bytes.is_empty() {
             Value::Null
@@ -110,7 +132,30 @@ impl World {
     }
 }
 
-async fn start(bucket: &Arc<dyn Bucket>, clock: &Arc<ManualClock>) -> Engine {
+/// The folder of an object that an earlier program wrote.
+pub(super) fn fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/v1-built-in")
+}
+
+/// The files below a folder, by their paths from there.
+fn files(root: &Path) -> Vec<(String, Vec<u8>)> {
+    let (mut files, mut folders) = (Vec::new(), vec![root.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("the fixtures are there") {
+            let path = entry.expect("a name").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let key = path.strip_prefix(root).expect("a path below");
+            let key = key.to_str().expect("keys are ASCII").to_owned();
+            files.push((key, std::fs::read(path).expect("a file")));
+        }
+    }
+    files
+}
+
+async fn start(app: App, bucket: &Arc<dyn Bucket>, clock: &Arc<ManualClock>) -> Engine {
     let components = Components {
         bucket: bucket.clone(),
         clock: clock.clone(),
@@ -121,7 +166,6 @@ async fn start(bucket: &Arc<dyn Bucket>, clock: &Arc<ManualClock>) -> Engine {
         instance: Uuid::from_bytes(OsRandom.bytes16()),
     };
     let tenant = Tenant::new("local", "local").expect("good names");
-    let app = App::new().class("DO", || Graph);
     Engine::start(app, tenant, Settings::default(), components)
         .await
         .expect("a store in memory serves")
