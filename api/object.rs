@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use dotdo::App;
-use dotdo::graph::Graph;
+use dotdo_builtin::Graph;
 
 fn main() -> ExitCode {
     dotdo::run(App::new().class("DO", || Graph))

@@ -46,8 +46,6 @@ mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub mod graph;
-
 // What a class is made of, and a program that serves it. Everything else has a module: `tests/tidy`
 // keeps the list short.
 pub use dotdo_core::{

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use dotdo::App;
-use dotdo::graph::Graph;
+use dotdo_builtin::Graph;
 
 use self::args::{Cli, Command};
 

@@ -54,8 +54,9 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("dotdo-sqlite-sys", &[]),
     ("dotdo-core", &["dotdo-sqlite-sys"]),
     ("dotdo", &["dotdo-core"]),
-    ("dotdo-cli", &["dotdo"]),
-    ("dotdo-vercel", &["dotdo"]),
+    ("dotdo-builtin", &["dotdo"]),
+    ("dotdo-cli", &["dotdo", "dotdo-builtin"]),
+    ("dotdo-vercel", &["dotdo", "dotdo-builtin"]),
     ("dotdo-model", &[]),
 ];
 

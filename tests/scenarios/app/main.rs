@@ -12,8 +12,8 @@ mod mirror;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use dotdo::graph::Graph;
 use dotdo::{App, Context, DurableObject, Error, Request, Response, Result, json};
+use dotdo_builtin::Graph;
 use dotdo_tests::sql_object::SqlObject;
 use serde_json::{Value, json};
 

@@ -1,6 +1,7 @@
 //! Relationships, actions and events: one row per item, changed in place.
 
-use dotdo_core::{Context, Error, Random, Result};
+use dotdo::engine::{OsRandom, Random};
+use dotdo::{Context, Error, Result};
 use serde_json::{Value, json};
 use uuid::Builder;
 
@@ -10,7 +11,6 @@ use super::fields::{Collection, Object};
 use super::sentence::shown;
 use super::table::{self, text};
 use super::{input, rules};
-use crate::system::components::OsRandom;
 
 /// The item `id`.
 pub(super) fn read(ctx: &mut Context, collection: Collection, id: &str) -> Result<Object> {

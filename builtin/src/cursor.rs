@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use dotdo_core::{Error, Result};
+use dotdo::{Error, Result};
 
 use super::fields::{Collection, Object};
 

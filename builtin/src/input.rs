@@ -1,7 +1,7 @@
 //! Parses bodies: checks them against the fields of a collection, and converts them to the stored
 //! form.
 
-use dotdo_core::{Body, Error, Result};
+use dotdo::{Body, Error, Result};
 use serde_json::Value;
 
 use super::change::Change;

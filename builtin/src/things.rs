@@ -3,7 +3,8 @@
 //! A thing is identified by its id and its branch. Rows are never changed or deleted; the newest
 //! row of a thing is its current version.
 
-use dotdo_core::{Context, Error, Result, Value as Cell};
+use dotdo::sql::Value as Cell;
+use dotdo::{Context, Error, Result};
 use serde_json::{Value, json};
 
 use super::answer::Answer;

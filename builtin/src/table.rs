@@ -1,7 +1,8 @@
 //! Converts items to rows and back. All names in statements come from the list of fields, and all
 //! values are bound.
 
-use dotdo_core::{Context, Error, Result, Value as Cell};
+use dotdo::sql::Value as Cell;
+use dotdo::{Context, Error, Result};
 use serde_json::Value;
 
 use super::fields::{Collection, Field, Kind, Object};

@@ -1,6 +1,6 @@
 //! Parses the query of a request: items, version, author. Unknown parameters are errors.
 
-use dotdo_core::{Error, Result};
+use dotdo::{Error, Result};
 use url::form_urlencoded;
 
 use super::cursor::Cursor;

@@ -26,7 +26,7 @@ mod tests;
 mod things;
 mod time;
 
-use dotdo_core::{Class, Context, DurableObject, Request, Response, Result};
+use dotdo::{Class, Context, DurableObject, Request, Response, Result};
 use http::Method;
 
 use self::answer::Answer;

@@ -1,6 +1,6 @@
 //! Things: their versions, times, branches and lists.
 
-use dotdo_core::Key;
+use dotdo::engine::Key;
 use serde_json::{Value, json};
 
 use super::world::World;

@@ -1,11 +1,11 @@
 //! The tables of the class, and objects that were written before they changed.
 
-use dotdo_core::{App, Context, DurableObject, Request, Response, Result, Step, json as answer};
+use dotdo::{App, Context, DurableObject, Request, Response, Result, Step, json as answer};
 use serde_json::{Value, json};
 
-use super::super::fields::Collection;
-use super::super::{Graph, schema};
 use super::world::{World, fixture};
+use crate::fields::Collection;
+use crate::{Graph, schema};
 
 /// A column more in `events`, as a later program would add it.
 const COLUMN: &str = r#"ALTER TABLE events ADD COLUMN "trace_id" TEXT"#;

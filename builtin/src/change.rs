@@ -1,6 +1,7 @@
 //! The input of a request that writes.
 
-use dotdo_core::{Error, REQUEST_ID_HEADER, Result};
+use dotdo::engine::REQUEST_ID_HEADER;
+use dotdo::{Error, Result};
 use http::HeaderMap;
 use serde_json::Value;
 

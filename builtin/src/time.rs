@@ -1,6 +1,6 @@
 //! Times in stored and returned form: RFC 3339, UTC, milliseconds, with constant length.
 
-use dotdo_core::{Error, Result};
+use dotdo::{Error, Result};
 use jiff::Timestamp;
 
 /// The time `ms` milliseconds after 1970-01-01.

@@ -1,6 +1,6 @@
 //! Routes requests to collections and items, and checks their methods.
 
-use dotdo_core::{Error, Result};
+use dotdo::{Error, Result};
 use http::Method;
 use percent_encoding::percent_decode_str;
 

@@ -4,17 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dotdo_core::testing::ManualClock;
-use dotdo_core::{
-    App, Body, Bucket, Class, Clock, Components, Engine, Error, Inline, Key, Memory, ObjectId,
-    Random, Request, Settings, Tenant,
+use dotdo::engine::{
+    Bucket, Clock, Components, Engine, Inline, Key, Memory, OsRandom, Random, Settings, Tenant,
 };
+use dotdo::testing::ManualClock;
+use dotdo::{App, Body, Class, Error, ObjectId, Request};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::super::Graph;
-use crate::system::components::OsRandom;
+use crate::Graph;
 
 /// One server and its bucket.
 pub(super) struct World {

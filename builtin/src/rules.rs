@@ -1,6 +1,7 @@
 //! Rules for relationships, actions and events, beyond the types of their fields.
 
-use dotdo_core::{Context, Error, Result, Value as Cell};
+use dotdo::sql::Value as Cell;
+use dotdo::{Context, Error, Result};
 use serde_json::{Value, json};
 
 use super::fields::{Collection, Object};

@@ -1,6 +1,7 @@
 //! A page of a collection.
 
-use dotdo_core::{Context, Result, Value as Cell};
+use dotdo::sql::Value as Cell;
+use dotdo::{Context, Result};
 
 use super::cursor::Cursor;
 use super::fields::{Collection, Kind, Object};

@@ -1,6 +1,7 @@
 //! Responses of the object.
 
-use dotdo_core::{Body, Context, Error, ObjectId, REQUEST_ID_HEADER, Response, Result};
+use dotdo::engine::REQUEST_ID_HEADER;
+use dotdo::{Body, Context, Error, ObjectId, Response, Result};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
