@@ -17,20 +17,39 @@
 
 use std::process::ExitCode;
 
-use dotdo::{App, Context, DurableObject, Error, Request, Response, Result};
+use dotdo::{
+    App, Class, Context, DurableObject, Error, IntoResponse, Json, Matcher, Message, Request,
+    RequestExt, Response, Result, ResultExt,
+};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 /// Money that came (positive) and money that went (negative), from or to `other`: an account, or
 /// nobody for money paid in.
 const SCHEMA: &str =
-    "CREATE TABLE IF NOT EXISTS moves (id INTEGER PRIMARY KEY, cents INTEGER NOT NULL, other TEXT)";
+    "CREATE TABLE moves (id INTEGER PRIMARY KEY, cents INTEGER NOT NULL, other TEXT)";
 
+#[derive(Default)]
 struct Account;
+
+impl Class for Account {
+    const NAME: &'static str = "Account";
+}
 
 #[derive(Serialize, Deserialize)]
 struct Money {
     cents: i64,
+}
+
+/// Money that one account sends to another.
+#[derive(Serialize, Deserialize)]
+struct Receive {
+    cents: i64,
+}
+
+impl Message for Receive {
+    type Class = Account;
+    type Answer = Money;
+    const PATH: &'static str = "/receive";
 }
 
 #[derive(Deserialize)]
@@ -40,73 +59,72 @@ struct Transfer {
 }
 
 impl DurableObject for Account {
+    async fn start(&mut self, ctx: &mut Context) -> Result<()> {
+        ctx.migrate(&[SCHEMA])
+    }
+
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
-        ctx.sql().exec(SCHEMA, ())?;
-        let (head, body) = request.into_parts();
-        match (head.method.as_str(), head.uri.path()) {
-            ("GET", "/") => {}
-            ("GET", "/moves") => return moves(ctx),
-            ("POST", "/deposit") => deposit(&body.json().await?, ctx)?,
-            ("POST", "/transfer") => transfer(&body.json().await?, ctx)?,
-            ("POST", "/receive") => receive(&body.json().await?, ctx)?,
-            (method, path) => {
-                return Err(Error::not_found(format!(
-                    "expected GET / or /moves, or POST /deposit or /transfer, got {method} {path}"
-                )));
-            }
+        let mut on = Matcher::of(&request);
+        if let Some([]) = on.get("/") {
+            Json(balance(ctx)?).into_response()
+        } else if let Some([]) = on.get("/moves") {
+            Json(moves(ctx)?).into_response()
+        } else if let Some([]) = on.post("/deposit") {
+            Json(deposit(&request.json().await?, ctx)?).into_response()
+        } else if let Some([]) = on.post("/transfer") {
+            Json(transfer(&request.json().await?, ctx)?).into_response()
+        } else if let Some(taken) = on.message::<Receive>() {
+            taken.answer(&receive(&taken.read(request).await?, ctx)?)
+        } else {
+            on.otherwise()
         }
-        dotdo::json(&Money { cents: balance(ctx)? })
     }
 }
 
 /// Takes money over the counter.
-fn deposit(money: &Money, ctx: &mut Context) -> Result<()> {
+fn deposit(money: &Money, ctx: &mut Context) -> Result<Money> {
     check_amount(money.cents)?;
     note(money.cents, None, ctx)
 }
 
 /// Takes the money off this account and sends it to another one.
-fn transfer(transfer: &Transfer, ctx: &mut Context) -> Result<()> {
+fn transfer(transfer: &Transfer, ctx: &mut Context) -> Result<Money> {
     check_amount(transfer.cents)?;
     if transfer.to == ctx.id().id() {
         return Err(Error::invalid("expected a transfer to another account"));
     }
-    let balance = balance(ctx)?;
+    let balance = balance(ctx)?.cents;
     if balance < transfer.cents {
         return Err(Error::conflict(format!(
             "expected a balance of at least {} cents, got {balance}",
             transfer.cents
         )));
     }
-    note(-transfer.cents, Some(&transfer.to), ctx)?;
-    let money = json!(Money { cents: transfer.cents });
-    ctx.send("Account", &transfer.to, http::Request::post("/receive").body(money.into())?)
+    ctx.tell(&transfer.to, &Receive { cents: transfer.cents })?;
+    note(-transfer.cents, Some(&transfer.to), ctx)
 }
 
 /// Takes money that another account has sent. Only accounts can send any: a client is nobody's
 /// sender.
-fn receive(money: &Money, ctx: &mut Context) -> Result<()> {
-    let sender = ctx
-        .sender()
-        .cloned()
-        .ok_or_else(|| Error::not_found("expected a message from an account; use /deposit"))?;
+fn receive(money: &Receive, ctx: &mut Context) -> Result<Money> {
+    let sender =
+        ctx.sender().cloned().or_not_found("expected a message from an account; use /deposit")?;
     note(money.cents, Some(sender.id()), ctx)
 }
 
-fn note(cents: i64, other: Option<&str>, ctx: &mut Context) -> Result<()> {
+/// Writes a move down; the balance after it.
+fn note(cents: i64, other: Option<&str>, ctx: &mut Context) -> Result<Money> {
     ctx.sql().exec("INSERT INTO moves (cents, other) VALUES (?, ?)", (cents, other))?;
-    Ok(())
+    balance(ctx)
 }
 
-fn balance(ctx: &mut Context) -> Result<i64> {
-    ctx.sql().exec("SELECT coalesce(sum(cents), 0) FROM moves", ())?.one()
+fn balance(ctx: &mut Context) -> Result<Money> {
+    ctx.sql().exec("SELECT coalesce(sum(cents), 0) AS cents FROM moves", ())?.one()
 }
 
 /// The account's statement: each move with whom it was, in order.
-fn moves(ctx: &mut Context) -> Result<Response> {
-    let moves: Vec<(Option<String>, i64)> =
-        ctx.sql().exec("SELECT other, cents FROM moves ORDER BY id", ())?.rows()?;
-    dotdo::json(&moves)
+fn moves(ctx: &mut Context) -> Result<Vec<(Option<String>, i64)>> {
+    ctx.sql().exec("SELECT other, cents FROM moves ORDER BY id", ())?.rows()
 }
 
 fn check_amount(cents: i64) -> Result<()> {
@@ -119,7 +137,7 @@ fn check_amount(cents: i64) -> Result<()> {
 
 /// The classes of this program.
 pub(crate) fn app() -> App {
-    App::new().class("Account", || Account)
+    App::new().register::<Account>()
 }
 
 fn main() -> ExitCode {

@@ -9,12 +9,14 @@
 
 use std::process::ExitCode;
 
-use dotdo::{App, Context, DurableObject, Error, Request, Response, Result};
+use dotdo::{
+    App, Class, Context, DurableObject, IntoResponse, Json, Matcher, Request, RequestExt, Response,
+    Result,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// The steps of the schema, oldest first. A step that has run somewhere is never changed;
-/// `user_version` counts those that have.
+/// The steps of the schema, oldest first. A step that has run somewhere is never changed.
 const STEPS: [&str; 2] = [
     "CREATE TABLE lines (sku TEXT PRIMARY KEY, quantity INTEGER NOT NULL, price REAL NOT NULL)",
     // Money is counted, not measured.
@@ -23,7 +25,12 @@ const STEPS: [&str; 2] = [
      ALTER TABLE lines DROP COLUMN price",
 ];
 
+#[derive(Default)]
 struct Cart;
+
+impl Class for Cart {
+    const NAME: &'static str = "Cart";
+}
 
 #[derive(Serialize, Deserialize)]
 struct Line {
@@ -33,33 +40,21 @@ struct Line {
 }
 
 impl DurableObject for Cart {
+    async fn start(&mut self, ctx: &mut Context) -> Result<()> {
+        ctx.migrate(&STEPS)
+    }
+
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
-        migrate(ctx)?;
-        match (request.method().as_str(), request.uri().path()) {
-            ("GET", "/") => {}
-            ("POST", "/lines") => put(request.into_body().json().await?, ctx)?,
-            ("DELETE", path) if path.starts_with("/lines/") => {
-                remove(&path["/lines/".len()..], ctx)?
-            }
-            (method, path) => {
-                return Err(Error::not_found(format!(
-                    "expected GET /, POST /lines or DELETE /lines/{{sku}}, got {method} {path}"
-                )));
-            }
+        let mut on = Matcher::of(&request);
+        if let Some([]) = on.post("/lines") {
+            put(request.json().await?, ctx)?;
+        } else if let Some([sku]) = on.delete("/lines/{sku}") {
+            remove(&sku, ctx)?;
+        } else if on.get::<0>("/").is_none() {
+            return on.otherwise();
         }
         total(ctx)
     }
-}
-
-/// Runs the steps that this cart has not seen. A request is a transaction: all of them happen, or
-/// none.
-fn migrate(ctx: &mut Context) -> Result<()> {
-    let done: usize = ctx.sql().exec("PRAGMA user_version", ())?.one()?;
-    for (number, step) in (1..).zip(STEPS).skip(done) {
-        ctx.sql().exec(step, ())?;
-        ctx.sql().exec(&format!("PRAGMA user_version = {number}"), ())?;
-    }
-    Ok(())
 }
 
 fn put(line: Line, ctx: &mut Context) -> Result<()> {
@@ -81,12 +76,12 @@ fn total(ctx: &mut Context) -> Result<Response> {
         ctx.sql().exec("SELECT sku, quantity, cents FROM lines ORDER BY sku", ())?.rows()?;
     let cents: u64 =
         lines.iter().map(|line| u64::from(line.quantity) * u64::from(line.cents)).sum();
-    dotdo::json(&json!({ "lines": lines, "cents": cents }))
+    Json(json!({ "lines": lines, "cents": cents })).into_response()
 }
 
 /// The classes of this program.
 pub(crate) fn app() -> App {
-    App::new().class("Cart", || Cart)
+    App::new().register::<Cart>()
 }
 
 fn main() -> ExitCode {

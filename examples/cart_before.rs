@@ -5,14 +5,21 @@
 
 use std::process::ExitCode;
 
-use dotdo::{App, Context, DurableObject, Error, Request, Response, Result};
+use dotdo::{
+    App, Class, Context, DurableObject, IntoResponse, Json, Matcher, Request, RequestExt, Response,
+    Result,
+};
 use serde::{Deserialize, Serialize};
 
-const SCHEMA: &str = "
-    CREATE TABLE lines (sku TEXT PRIMARY KEY, quantity INTEGER NOT NULL, price REAL NOT NULL);
-    PRAGMA user_version = 1";
+const STEPS: [&str; 1] =
+    ["CREATE TABLE lines (sku TEXT PRIMARY KEY, quantity INTEGER NOT NULL, price REAL NOT NULL)"];
 
+#[derive(Default)]
 struct Cart;
+
+impl Class for Cart {
+    const NAME: &'static str = "Cart";
+}
 
 #[derive(Serialize, Deserialize)]
 struct Line {
@@ -22,34 +29,27 @@ struct Line {
 }
 
 impl DurableObject for Cart {
+    async fn start(&mut self, ctx: &mut Context) -> Result<()> {
+        ctx.migrate(&STEPS)
+    }
+
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
-        let version: u32 = ctx.sql().exec("PRAGMA user_version", ())?.one()?;
-        if version == 0 {
-            ctx.sql().exec(SCHEMA, ())?;
-        }
-        match (request.method().as_str(), request.uri().path()) {
-            ("GET", "/") => {}
-            ("POST", "/lines") => {
-                let line: Line = request.into_body().json().await?;
-                ctx.sql().exec(
-                    "INSERT OR REPLACE INTO lines VALUES (?, ?, ?)",
-                    (line.sku, line.quantity, line.price),
-                )?;
-            }
-            (method, path) => {
-                return Err(Error::not_found(format!(
-                    "expected GET / or POST /lines, got {method} {path}"
-                )));
-            }
+        let mut on = Matcher::of(&request);
+        if let Some([]) = on.post("/lines") {
+            let line: Line = request.json().await?;
+            let insert = "INSERT OR REPLACE INTO lines VALUES (?, ?, ?)";
+            ctx.sql().exec(insert, (line.sku, line.quantity, line.price))?;
+        } else if on.get::<0>("/").is_none() {
+            return on.otherwise();
         }
         let lines: Vec<Line> = ctx.sql().exec("SELECT * FROM lines ORDER BY sku", ())?.rows()?;
-        dotdo::json(&lines)
+        Json(lines).into_response()
     }
 }
 
 /// The classes of this program.
 pub(crate) fn app() -> App {
-    App::new().class("Cart", || Cart)
+    App::new().register::<Cart>()
 }
 
 fn main() -> ExitCode {

@@ -9,7 +9,10 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use dotdo::{App, Context, DurableObject, Error, Request, Response, Result};
+use dotdo::{
+    App, Class, Context, DurableObject, Error, IntoResponse, Json, Matcher, Request, RequestExt,
+    Response, Result, ResultExt,
+};
 use serde::{Deserialize, Serialize};
 
 /// How long somebody counts as here after their last request.
@@ -17,13 +20,17 @@ const HERE_MS: i64 = 30_000;
 /// How many messages one request gets at most.
 const PAGE: u32 = 100;
 
-const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY, sender TEXT NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL)";
+const SCHEMA: &str = "CREATE TABLE messages (
+    id INTEGER PRIMARY KEY, sender TEXT NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL)";
 
 /// A room. When somebody was last seen is in memory only: it is worth nothing after a restart.
 #[derive(Default)]
 struct Room {
     seen_ms: BTreeMap<String, i64>,
+}
+
+impl Class for Room {
+    const NAME: &'static str = "Room";
 }
 
 #[derive(Deserialize)]
@@ -41,34 +48,31 @@ struct Message {
 }
 
 impl DurableObject for Room {
+    async fn start(&mut self, ctx: &mut Context) -> Result<()> {
+        ctx.migrate(&[SCHEMA])
+    }
+
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
-        ctx.sql().exec(SCHEMA, ())?;
-        match (request.method().as_str(), request.uri().path()) {
-            ("POST", "/messages") => {
-                let post: Post = request.into_body().json().await?;
-                self.say(post, ctx)
+        let mut on = Matcher::of(&request);
+        if let Some([]) = on.post("/messages") {
+            Json(self.say(request.json().await?, ctx)?).into_response()
+        } else if let Some([]) = on.get("/messages") {
+            if let Some(name) = request.query("as") {
+                self.seen_ms.insert(name, ctx.now_ms());
             }
-            ("GET", "/messages") => {
-                let query = request.uri().query().unwrap_or_default();
-                if let Some(name) = parameter(query, "as") {
-                    self.seen_ms.insert(name.to_owned(), ctx.now_ms());
-                }
-                let after = parameter(query, "after").unwrap_or("0");
-                let after = after.parse().map_err(|_| {
-                    Error::invalid(format!("`after`: expected the id of a message, got {after:?}"))
-                })?;
-                history(after, ctx)
-            }
-            ("GET", "/here") => self.here(ctx),
-            (method, path) => Err(Error::not_found(format!(
-                "expected POST or GET /messages, or GET /here, got {method} {path}"
-            ))),
+            let after = request.query("after").unwrap_or_else(|| "0".into());
+            let after = after.parse().or_invalid("`after`: expected the id of a message")?;
+            Json(history(after, ctx)?).into_response()
+        } else if let Some([]) = on.get("/here") {
+            Json(self.here(ctx)).into_response()
+        } else {
+            on.otherwise()
         }
     }
 }
 
 impl Room {
-    fn say(&mut self, post: Post, ctx: &mut Context) -> Result<Response> {
+    fn say(&mut self, post: Post, ctx: &mut Context) -> Result<Message> {
         if post.text.is_empty() {
             return Err(Error::invalid("expected a message with a text"));
         }
@@ -76,30 +80,25 @@ impl Room {
         let insert = "INSERT INTO messages (sender, text, at_ms) VALUES (?, ?, ?) RETURNING *";
         let message: Message = ctx.sql().exec(insert, (&post.from, &post.text, now_ms))?.one()?;
         self.seen_ms.insert(post.from, now_ms);
-        dotdo::json(&message)
+        Ok(message)
     }
 
-    fn here(&mut self, ctx: &Context) -> Result<Response> {
+    fn here(&mut self, ctx: &Context) -> Vec<&String> {
         let since_ms = ctx.now_ms() - HERE_MS;
         self.seen_ms.retain(|_, seen_ms| *seen_ms >= since_ms);
-        dotdo::json(&self.seen_ms.keys().collect::<Vec<_>>())
+        self.seen_ms.keys().collect()
     }
 }
 
 /// The messages after the one with this id, oldest first.
-fn history(after: i64, ctx: &mut Context) -> Result<Response> {
+fn history(after: i64, ctx: &mut Context) -> Result<Vec<Message>> {
     let select = "SELECT * FROM messages WHERE id > ? ORDER BY id LIMIT ?";
-    let messages: Vec<Message> = ctx.sql().exec(select, (after, PAGE))?.rows()?;
-    dotdo::json(&messages)
-}
-
-fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    ctx.sql().exec(select, (after, PAGE))?.rows()
 }
 
 /// The classes of this program.
 pub(crate) fn app() -> App {
-    App::new().class("Room", Room::default)
+    App::new().register::<Room>()
 }
 
 fn main() -> ExitCode {

@@ -8,7 +8,7 @@
 
 use std::process::ExitCode;
 
-use dotdo::{App, Context, DurableObject, Request, Response, Result};
+use dotdo::{App, Context, DurableObject, IntoResponse, Request, Response, Result};
 
 struct Counter;
 
@@ -19,7 +19,7 @@ impl DurableObject for Counter {
             value += 1;
             ctx.storage().put("value", &value)?;
         }
-        Ok(Response::new(value.to_string().into()))
+        value.to_string().into_response()
     }
 }
 

@@ -7,7 +7,10 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use dotdo::{App, Context, DurableObject, Error, ErrorKind, Request, Response, Result};
+use dotdo::{
+    App, Class, Context, DurableObject, Error, ErrorKind, IntoResponse, Json, Matcher, Request,
+    Response, Result,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -16,7 +19,12 @@ const TOKENS_MAX: f64 = 10.0;
 /// How many tokens come back in a second: what a client may do for long.
 const TOKENS_PER_SECOND: f64 = 1.0;
 
+#[derive(Default)]
 struct RateLimiter;
+
+impl Class for RateLimiter {
+    const NAME: &'static str = "RateLimiter";
+}
 
 #[derive(Serialize, Deserialize)]
 struct Bucket {
@@ -29,19 +37,14 @@ impl DurableObject for RateLimiter {
         let full = Bucket { tokens: TOKENS_MAX, at_ms: ctx.now_ms() };
         let mut bucket = ctx.storage().get("bucket")?.unwrap_or(full);
         bucket.fill(ctx.now_ms());
-        match (request.method().as_str(), request.uri().path()) {
-            ("GET", "/") => {}
-            ("POST", "/take") => {
-                bucket.take()?;
-                ctx.storage().put("bucket", &bucket)?;
-            }
-            (method, path) => {
-                return Err(Error::not_found(format!(
-                    "expected GET / or POST /take, got {method} {path}"
-                )));
-            }
+        let mut on = Matcher::of(&request);
+        if let Some([]) = on.post("/take") {
+            bucket.take()?;
+            ctx.storage().put("bucket", &bucket)?;
+        } else if on.get::<0>("/").is_none() {
+            return on.otherwise();
         }
-        dotdo::json(&json!({ "remaining": bucket.tokens.floor() }))
+        Json(json!({ "remaining": bucket.tokens.floor() })).into_response()
     }
 }
 
@@ -68,7 +71,7 @@ impl Bucket {
 
 /// The classes of this program.
 pub(crate) fn app() -> App {
-    App::new().class("RateLimiter", || RateLimiter)
+    App::new().register::<RateLimiter>()
 }
 
 fn main() -> ExitCode {

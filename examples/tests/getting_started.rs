@@ -4,19 +4,22 @@
 
 use std::process::ExitCode;
 
-use dotdo::{App, Context, DurableObject, Request, Response, Result};
+use dotdo::{App, Context, DurableObject, IntoResponse, Request, Response, Result};
 
 struct Counter;
 
 impl DurableObject for Counter {
+    async fn start(&mut self, ctx: &mut Context) -> Result<()> {
+        ctx.migrate(&["CREATE TABLE clicks (at_ms INTEGER NOT NULL)"])
+    }
+
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
-        ctx.sql().exec("CREATE TABLE IF NOT EXISTS clicks (at_ms INTEGER NOT NULL)", ())?;
         if request.method() == "POST" {
             let now_ms = ctx.now_ms();
             ctx.sql().exec("INSERT INTO clicks VALUES (?)", (now_ms,))?;
         }
         let count: u64 = ctx.sql().exec("SELECT count(*) FROM clicks", ())?.one()?;
-        Ok(Response::new(count.to_string().into()))
+        count.to_string().into_response()
     }
 }
 

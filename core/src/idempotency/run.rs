@@ -174,7 +174,8 @@ async fn attempt(
 /// Whether a handler that has ended has left something: changes, or what other objects did for it.
 fn has_left(runtime: &Runtime, resident: &mut Resident) -> Result<bool> {
     let called = resident.context.request.called.load(Ordering::Relaxed);
-    Ok(called || offload(runtime.executor.as_ref(), || has_changed(&mut resident.context.database))?)
+    Ok(called
+        || offload(runtime.executor.as_ref(), || has_changed(&mut resident.context.database))?)
 }
 
 /// Whether the open transaction is one to be recorded.

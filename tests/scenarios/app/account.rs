@@ -12,6 +12,10 @@ use crate::{number, text};
 pub(crate) struct Account;
 
 impl DurableObject for Account {
+    async fn start(&mut self, ctx: &mut Context) -> Result<()> {
+        ctx.migrate(&["CREATE TABLE moves (id INTEGER PRIMARY KEY, cents INTEGER NOT NULL)"])
+    }
+
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
         let (head, _) = request.into_parts();
         let query = head.uri.query().unwrap_or_default();
@@ -20,10 +24,6 @@ impl DurableObject for Account {
                 .filter(|cents| *cents > 0)
                 .ok_or_else(|| Error::invalid("cents is a number above 0"))
         };
-        ctx.sql().exec(
-            "CREATE TABLE IF NOT EXISTS moves (id INTEGER PRIMARY KEY, cents INTEGER NOT NULL)",
-            (),
-        )?;
         match (head.method.as_str(), head.uri.path()) {
             ("POST", "/deposit") => note(ctx, cents()?)?,
             ("POST", "/transfer") => {

@@ -21,7 +21,18 @@ use crate::account::Account;
 
 struct Ledger;
 
+/// Several steps, so that a ledger which has had some of them and not the others would be seen.
+const STEPS: [&str; 3] = [
+    "CREATE TABLE entries (position INTEGER PRIMARY KEY, client INTEGER NOT NULL, n INTEGER NOT NULL)",
+    "CREATE TABLE clients (client INTEGER PRIMARY KEY, entries INTEGER NOT NULL, last INTEGER NOT NULL)",
+    "ALTER TABLE entries ADD COLUMN padding BLOB",
+];
+
 impl DurableObject for Ledger {
+    async fn start(&mut self, ctx: &mut Context) -> Result<()> {
+        ctx.migrate(&STEPS)
+    }
+
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
         let (head, _) = request.into_parts();
         let query = head.uri.query().unwrap_or_default();
@@ -61,11 +72,6 @@ fn append(ctx: &mut Context, query: &str) -> Result<Value> {
         |name| number(query, name)?.ok_or_else(|| Error::invalid(format!("{name} is missing")));
     let (client, n, bytes) = (given("client")?, given("n")?, number(query, "bytes")?.unwrap_or(0));
     let mut sql = ctx.sql();
-    sql.reborrow().exec(
-        "CREATE TABLE IF NOT EXISTS entries (position INTEGER PRIMARY KEY, client INTEGER NOT NULL, n INTEGER NOT NULL, padding BLOB);
-         CREATE TABLE IF NOT EXISTS clients (client INTEGER PRIMARY KEY, entries INTEGER NOT NULL, last INTEGER NOT NULL)",
-        (),
-    )?;
     let padding = if bytes > 0 { "randomblob(?3)" } else { "nullif(?3, 0)" };
     let insert = format!(
         "INSERT INTO entries SELECT coalesce(max(position), 0) + 1, ?1, ?2, {padding} FROM entries RETURNING position"
@@ -78,25 +84,12 @@ fn append(ctx: &mut Context, query: &str) -> Result<Value> {
     Ok(json!({ "position": position }))
 }
 
-/// Whether anything was ever appended: reading must not create tables.
-fn is_new(ctx: &mut Context) -> Result<bool> {
-    let tables: i64 =
-        ctx.sql().exec("SELECT count(*) FROM sqlite_schema WHERE name = 'entries'", ())?.one()?;
-    Ok(tables == 0)
-}
-
 fn count(ctx: &mut Context) -> Result<Value> {
-    if is_new(ctx)? {
-        return Ok(json!({ "count": 0 }));
-    }
     let count: i64 = ctx.sql().exec("SELECT count(*) FROM entries", ())?.one()?;
     Ok(json!({ "count": count }))
 }
 
 fn all(ctx: &mut Context) -> Result<Value> {
-    if is_new(ctx)? {
-        return Ok(json!({ "entries": [], "clients": [] }));
-    }
     let entries: Vec<(i64, i64, i64)> =
         ctx.sql().exec("SELECT position, client, n FROM entries ORDER BY position", ())?.rows()?;
     let clients: Vec<(i64, i64, i64)> =
