@@ -1,30 +1,41 @@
-//! A crate outside of this workspace: the files that docs/GETTING-STARTED.md tells a newcomer to
-//! write, built and run.
+//! A crate outside of this workspace: what docs/GETTING-STARTED.md has a newcomer type, and what
+//! comes of it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use dotdo_tests::{Deadline, Server, Setup, code_blocks, scratch, target};
 
-/// The newcomer's project: a folder outside of this repository, where no configuration of ours is
-/// found.
-fn project() -> tempfile::TempDir {
+const PAGE: &str = "docs/GETTING-STARTED.md";
+
+/// How the page has the program started that makes a project.
+const FROM_SOURCE: &str = "cargo run --manifest-path dotdo/Cargo.toml --bin dotdo --";
+
+/// The commands of the page that make a project and test it.
+fn commands() -> String {
+    let block = code_blocks(PAGE).into_iter().find(|block| block.text.contains(FROM_SOURCE));
+    block.unwrap_or_else(|| panic!("the page does not make a project")).text
+}
+
+/// A newcomer's project with the given name, beside the sources of dotdo, in a folder where no
+/// configuration of ours is found.
+fn project(name: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("the system has a folder for temporary files");
-    for name in ["Cargo.toml", "src/main.rs"] {
-        let intro = format!("`{name}`:");
-        let block = code_blocks("docs/GETTING-STARTED.md")
-            .into_iter()
-            .find(|block| block.intro.starts_with(&intro));
-        let text = block.unwrap_or_else(|| panic!("the document has no {name}")).text;
-        let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().expect("it is in the folder"))
-            .expect("the folder is writable");
-        std::fs::write(path, text.replace("../dotdo", &root().display().to_string()))
-            .expect("the folder is writable");
-    }
-    std::fs::copy(root().join("Cargo.lock"), folder.path().join("Cargo.lock"))
+    std::os::unix::fs::symlink(root(), folder.path().join("dotdo")).expect("it is writable");
+    let commands = commands();
+    let new = commands.lines().find_map(|line| line.strip_prefix(FROM_SOURCE));
+    let new = new.expect("the command begins a line").replace("my-counter", name);
+    let program = Setup::new("memory://").command().get_program().to_owned();
+    let made = Command::new(program)
+        .args(new.split_whitespace())
+        .current_dir(folder.path())
+        .output()
+        .expect("the program can be started");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let project = folder.path().join(name);
+    std::fs::copy(root().join("Cargo.lock"), project.join("Cargo.lock"))
         .expect("the same versions as here");
-    folder
+    (folder, project)
 }
 
 fn root() -> PathBuf {
@@ -38,11 +49,10 @@ fn text(manifest: &Path) -> String {
     std::fs::read_to_string(manifest).expect("there is a manifest")
 }
 
-/// `cargo build` or another command, as in the newcomer's own terminal, where no cargo has set
-/// anything.
-fn cargo(what: &str, project: &Path, target: &Path) -> Output {
+/// cargo as in the newcomer's own terminal, where no cargo has set anything.
+fn cargo(what: &str, project: &Path) -> Output {
     let mut command = Command::new(env!("CARGO"));
-    command.arg(what).current_dir(project).env("CARGO_TARGET_DIR", target).args(profile());
+    command.arg(what).current_dir(project).env("CARGO_TARGET_DIR", target()).args(profile());
     let ours =
         |name: &str| name.starts_with("CARGO_") && name != "CARGO_HOME" || name == "RUSTFLAGS";
     for (name, _) in std::env::vars().filter(|(name, _)| ours(name) && name != "CARGO_TARGET_DIR") {
@@ -65,10 +75,17 @@ fn profile() -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_project_of_the_document_keeps_its_state() {
-    let project = project();
-    let output = cargo("build", project.path(), &target());
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+async fn the_project_of_the_page_passes_its_test_and_keeps_its_state() {
+    let commands = commands();
+    let typed: Vec<&str> = commands.lines().skip(1).collect();
+    assert_eq!(typed, ["cd my-counter", "cargo test"]);
+    let (_folder, project) = project("my-counter");
+    for what in ["test", "build"] {
+        let output = cargo(what, &project);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(what == "build" || said.contains("test result: ok. 1 passed"), "{said}");
+    }
     let folder = scratch();
     let setup = Setup::of(
         target().join("debug/my-counter"),
@@ -87,26 +104,6 @@ async fn the_project_of_the_document_keeps_its_state() {
     assert!(server.terminate().success(), "{}", server.stderr());
     let server = setup.start().await;
     assert_eq!(visit(&client, &server, reqwest::Method::POST).await.as_deref(), Some("3"));
-}
-
-#[test]
-fn the_project_that_dotdo_new_creates_passes_its_test() {
-    let folder = tempfile::tempdir().expect("the system has a folder for temporary files");
-    let program = Setup::new("memory://").command().get_program().to_owned();
-    let created = Command::new(program)
-        .args(["new", "new-counter", "--dotdo-path"])
-        .arg(root())
-        .current_dir(folder.path())
-        .output()
-        .expect("the program can be started");
-    assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
-    let project = folder.path().join("new-counter");
-    std::fs::copy(root().join("Cargo.lock"), project.join("Cargo.lock"))
-        .expect("the same versions as here");
-    let output = cargo("test", &project, &target());
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("test result: ok. 1 passed"), "{said}");
 }
 
 /// A program of which another part keeps a database of its own, in the SQLite that rusqlite bundles.
@@ -144,16 +141,16 @@ fn main() -> ExitCode {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_may_have_another_sqlite_as_well() {
-    let project = project();
+    let (_folder, project) = project("my-databases");
     let workspace = text(&root().join("Cargo.toml"));
     let other = workspace.lines().find(|line| line.starts_with("rusqlite = "));
     let other = other.expect("the tests use it");
-    let manifest = project.path().join("Cargo.toml");
-    let changed = text(&manifest).replace("my-counter", "my-databases") + other;
+    let manifest = project.join("Cargo.toml");
+    let dependencies = format!("[dependencies]\n{other}\n");
+    let changed = text(&manifest).replace("[dependencies]\n", &dependencies);
     std::fs::write(&manifest, changed).expect("the folder is writable");
-    std::fs::write(project.path().join("src/main.rs"), WITH_RUSQLITE)
-        .expect("the folder is writable");
-    let output = cargo("build", project.path(), &target());
+    std::fs::write(project.join("src/main.rs"), WITH_RUSQLITE).expect("the folder is writable");
+    let output = cargo("build", &project);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let folder = scratch();
     let storage = format!("file://{}", folder.path().join("objects").display());
@@ -165,6 +162,17 @@ async fn a_program_may_have_another_sqlite_as_well() {
         assert_eq!(visit(&client, &server, reqwest::Method::GET).await.as_deref(), Some(expected));
     }
     assert!(server.terminate().success(), "{}", server.stderr());
+}
+
+#[test]
+fn the_page_shows_the_class_that_is_made() {
+    let made = text(&root().join("cli/template/main.rs"));
+    let shown =
+        code_blocks(PAGE).into_iter().find(|block| block.intro.starts_with("`src/main.rs`"));
+    let shown = shown.expect("the page shows the class").text;
+    for part in shown.split("\n// …\n") {
+        assert!(made.contains(part.trim()), "cli/template/main.rs has not:\n{part}");
+    }
 }
 
 /// The answer of the object; `None` while it has no owner.
