@@ -122,7 +122,7 @@ fn step(number: usize, kind: u8, other: usize) -> String {
             "CREATE TABLE t{number} AS SELECT * FROM t{other}; INSERT INTO t{other} (x) VALUES (100 + {number})"
         ),
         2 if number > 0 => format!(
-            "CREATE TABLE t{number} (x); CREATE TRIGGER r{number} AFTER INSERT ON t{other} BEGIN INSERT INTO t{number} VALUES (new.x); END"
+            "CREATE TABLE t{number} (x); CREATE TRIGGER r{number} AFTER INSERT ON t{other} BEGIN INSERT INTO t{number} (x) VALUES (new.x); END"
         ),
         3 => format!(
             "CREATE TABLE t{number} (x INTEGER PRIMARY KEY AUTOINCREMENT, y UNIQUE); INSERT INTO t{number} (y) VALUES ('a'), ('b')"
