@@ -24,6 +24,7 @@ const SCHEMA: &str = "CREATE TABLE messages (
     id INTEGER PRIMARY KEY, sender TEXT NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL)";
 
 /// A room. When somebody was last seen is in memory only: it is worth nothing after a restart.
+/// A room exists from its first message on; one that was only read keeps nothing, in memory either.
 #[derive(Default)]
 struct Room {
     seen_ms: BTreeMap<String, i64>,

@@ -28,6 +28,9 @@ async fn messages_last_and_presence_does_not() {
 #[tokio::test]
 async fn somebody_who_is_silent_for_half_a_minute_is_not_here_any_more() {
     let server = TestServer::start(app()).await;
+    // A room that nobody has written to does not exist, and remembers nobody.
+    server.post("/do/lobby/messages").json(&json!({"from": "eve", "text": "hello"})).await.ok();
+    server.advance(Duration::from_secs(31)).await;
     server.get("/do/lobby/messages?as=ada").await.ok();
     server.advance(Duration::from_secs(20)).await;
     server.get("/do/lobby/messages?as=bob").await.ok();

@@ -4,37 +4,63 @@
 
 use std::process::ExitCode;
 
-use dotdo::{App, Context, DurableObject, IntoResponse, Request, Response, Result};
+use dotdo::{App, Class, Context, DurableObject, Matcher, Request, Response, Result};
 
+/// A class of objects. Each id is one, with a SQLite database of its own.
+#[derive(Default)]
 struct Counter;
 
+impl Class for Counter {
+    const NAME: &'static str = "Counter";
+}
+
 impl DurableObject for Counter {
+    /// Runs when an object comes into memory.
     async fn start(&mut self, ctx: &mut Context) -> Result<()> {
+        // Every object runs each step once. A change of the schema is a new step at the end.
         ctx.migrate(&["CREATE TABLE clicks (at_ms INTEGER NOT NULL)"])
     }
 
+    /// Answers one request. All that it changes is one transaction, which is in the bucket before
+    /// the response leaves; an error undoes it.
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
-        if request.method() == "POST" {
+        let mut on = Matcher::of(&request);
+        if let Some([]) = on.post("/") {
             let now_ms = ctx.now_ms();
             ctx.sql().exec("INSERT INTO clicks VALUES (?)", (now_ms,))?;
+            count(ctx)
+        } else if let Some([]) = on.get("/") {
+            count(ctx)
+        } else {
+            on.otherwise()
         }
-        let count: u64 = ctx.sql().exec("SELECT count(*) FROM clicks", ())?.one()?;
-        count.to_string().into_response()
     }
 }
 
-fn main() -> ExitCode {
-    dotdo::run(App::new().class("Counter", || Counter))
+fn count(ctx: &mut Context) -> Result<Response> {
+    let count: u64 = ctx.sql().exec("SELECT count(*) FROM clicks", ())?.one()?;
+    dotdo::json(&count)
 }
 
+/// What the program serves.
+fn app() -> App {
+    App::new().register::<Counter>()
+}
+
+fn main() -> ExitCode {
+    dotdo::run(app())
+}
+
+use dotdo::testing::TestServer;
+
 #[test]
-fn clicks_survive_a_crash() {
+fn clicks_are_counted_and_survive_a_crash() {
     dotdo::testing::run(async {
-        let app = App::new().class("Counter", || Counter);
-        let mut server = dotdo::testing::TestServer::start(app).await;
-        assert_eq!(server.post("/do/visits").await.text(), "1");
+        let mut server = TestServer::start(app()).await;
+        assert_eq!(server.post("/do/visits").await.json::<u64>(), 1);
         server.crash().await;
-        assert_eq!(server.get("/do/visits").await.text(), "1");
+        assert_eq!(server.post("/do/visits").await.json::<u64>(), 2);
+        assert_eq!(server.get("/do/others").await.json::<u64>(), 0);
     });
 }
 
