@@ -157,9 +157,12 @@ impl<O: Objects> Edge<O> {
 }
 
 /// The outcome of `work`, with a panic as an error.
-pub(super) async fn survive<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let outcome = AssertUnwindSafe(work).catch_unwind().await;
-    outcome.unwrap_or_else(|_| {
-        Err(Error::internal("the server failed while it answered; its log has details"))
+///
+/// Not an `async fn`: its future would hold `work` twice, as the argument and where it is awaited.
+pub(super) fn survive<T>(work: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> {
+    AssertUnwindSafe(work).catch_unwind().map(|outcome| {
+        outcome.unwrap_or_else(|_| {
+            Err(Error::internal("the server failed while it answered; its log has details"))
+        })
     })
 }
