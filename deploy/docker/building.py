@@ -11,7 +11,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIMITS = ["--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096"]
 PODMAN = ["podman", "--runtime", "runc"]
-RUST, DEBIAN = "docker.io/library/rust:1.95-bookworm", "docker.io/library/debian:bookworm-slim"
+RUST, DEBIAN = "docker.io/library/rust:1.95-bookworm", "docker.io/library/debian:bookworm-20260918-slim"
 # How long anything may take that is waited for, in seconds. Only what is broken takes so long.
 PATIENCE = 120
 
