@@ -29,7 +29,7 @@ const _: () = assert!(BEGINNING_BYTES + ".-".len() + HASH_DIGITS <= SEGMENT_BYTE
 /// let object = dotdo::ObjectId::new("Account", "bob/savings")?;
 /// assert_eq!((object.class(), object.id()), ("Account", "bob/savings"));
 /// assert!(dotdo::ObjectId::new("Account", "").is_err());
-/// # dotdo::Result::Ok(())
+/// # Ok::<(), dotdo::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId {

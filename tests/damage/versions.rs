@@ -18,7 +18,7 @@ async fn a_record_of_a_future_version_is_named_with_its_version() {
     let mut bytes = site.content[&newest].to_vec();
     bytes[8] = 2;
     site.put(&newest, bytes).await;
-    assert_refused(&site, &newest, "version 2", "version 1").await;
+    assert_refused(&site, &newest, "got 2", "version 1").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,7 +48,7 @@ async fn a_snapshot_of_a_future_version_is_named_and_as_a_hint_it_is_passed_over
     let key =
         error.details().and_then(|details| details["key"].as_str()).expect("a key").to_owned();
     assert!(keys.contains(&key) && key.ends_with("/snapshot.json"), "{error:?}");
-    assert_refused(&site, &key, "format 2", "format 1").await;
+    assert_refused(&site, &key, "got 2", "format 1").await;
 }
 
 async fn assert_refused(site: &Site, key: &str, found: &str, known: &str) {

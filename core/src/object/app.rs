@@ -96,7 +96,7 @@ pub trait DurableObject: Send + 'static {
 ///     .class("Hej", || Hello { greeting: "hej".into() })
 ///     .with_default_class("Hej")?;
 /// assert_eq!(app.class_names().collect::<Vec<_>>(), ["Hej", "Hello"]);
-/// # dotdo::Result::Ok(())
+/// # Ok::<(), dotdo::Error>(())
 /// ```
 #[derive(Clone, Default)]
 pub struct App {

@@ -29,7 +29,7 @@ pub type Response = http::Response<Body>;
 /// # use dotdo_core as dotdo;
 /// let response = dotdo::json(&[1, 2])?;
 /// assert_eq!(response.headers()["content-type"], "application/json");
-/// # dotdo::Result::Ok(())
+/// # Ok::<(), dotdo::Error>(())
 /// ```
 ///
 /// # Errors

@@ -58,7 +58,7 @@ pub trait IntoResponse {
 ///
 /// let response = Json(vec![1, 2, 3]).into_response()?;
 /// assert_eq!(response.headers()["content-type"], "application/json");
-/// # dotdo_core::Result::Ok(())
+/// # Ok::<(), dotdo_core::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Json<T>(pub T);
@@ -104,7 +104,7 @@ pub trait RequestExt: Sized {
     /// assert_eq!(request.query("after").as_deref(), Some("7"));
     /// assert_eq!(request.query("by").as_deref(), Some("ada l"));
     /// assert_eq!(request.query("limit"), None);
-    /// # dotdo_core::Result::Ok(())
+    /// # Ok::<(), dotdo_core::Error>(())
     /// ```
     fn query(&self, name: &str) -> Option<String>;
 }
