@@ -11,10 +11,10 @@ mod platform_defaults;
 mod reference;
 mod resolve;
 mod setting;
+mod settings;
 mod sources;
 mod storage;
 mod suggest;
-mod table;
 mod trust;
 
 use std::time::Duration;

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use dotdo_core::{Ownership, Result};
 
 use super::draft::{Draft, Strength, wrong};
+use super::settings::TABLE;
 use super::sources::Sources;
-use super::table::TABLE;
 use super::{Config, Forwarding};
 use crate::platforms::azure::settings::Mode;
 use crate::platforms::{LOOPBACK, Platform};

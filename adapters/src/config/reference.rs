@@ -8,8 +8,8 @@ use dotdo_core::Result;
 use super::Config;
 use super::draft::wrong;
 use super::setting::Setting;
+use super::settings::TABLE;
 use super::suggest::nearest;
-use super::table::TABLE;
 
 const HEAD: &str = "# Settings
 

@@ -6,9 +6,9 @@ use dotdo_core::{Error, Result};
 
 use super::draft::{Draft, Strength, wrong, wrong_type};
 use super::setting::{EMPTY_LIST, Kind};
+use super::settings::TABLE;
 use super::sources::{Flag, Sources};
 use super::suggest::nearest;
-use super::table::TABLE;
 use super::{Resolved, features, platform_defaults, storage, trust};
 use crate::auth::{TOKEN_BYTES_MIN, are_tokens};
 use crate::cluster::peers::{SECRET_BYTES_MIN, are_secrets};

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::setting::Kind;
-use crate::config::table::TABLE;
+use crate::config::settings::TABLE;
 
 #[test]
 fn the_names_of_settings_are_unique_and_their_defaults_valid() {

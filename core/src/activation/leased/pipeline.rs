@@ -9,6 +9,7 @@
 
 mod batch;
 mod outside;
+mod renewal;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -152,49 +153,6 @@ impl Pipeline {
         (ticket, sequence, self.start())
     }
 
-    /// What a response that changed nothing must wait for. `fresh`: the state was the log's at a
-    /// moment after the request had come. `true`: start the committer. An object that is read more
-    /// often than once in `lease_duration` is worth a lease.
-    pub(crate) fn gate(
-        &mut self,
-        fresh: bool,
-        lease_duration: Duration,
-        clock: &dyn Clock,
-    ) -> (Gate, bool) {
-        let read_before = self.read_at.replace(Instant::now(clock));
-        let often = self.head.sequence > 0
-            && read_before.is_some_and(|at| at.elapsed_at_least(clock) < lease_duration);
-        let only_renews = self.batches.iter().all(|batch| !batch.writes && !batch.releases);
-        if let Some(batch) = self.batches.back_mut() {
-            // Under a lease, a record that changes nothing is nothing to wait for, however long the
-            // store takes.
-            let gate = match self.lease {
-                Some(lease) if only_renews && lease.holds(clock) => Gate::Open,
-                _ => Gate::Record(batch.wait_reading()),
-            };
-            return (gate, false);
-        }
-        match self.lease {
-            Some(lease) if lease.holds(clock) => {
-                let renew = lease.is_half_over(clock);
-                if renew {
-                    self.open_batch();
-                }
-                (Gate::Open, renew && self.start())
-            }
-            _ if fresh => {
-                if often {
-                    self.open_batch();
-                }
-                (Gate::Open, often && self.start())
-            }
-            _ => {
-                let ticket = self.open_batch().wait();
-                (Gate::Record(ticket), self.start())
-            }
-        }
-    }
-
     /// Does `work` when what a response waits for that [`Pipeline::gate`] has just held back is in
     /// the bucket.
     pub(crate) fn with_last_read(&mut self, work: Vec<AfterCommit>) {
@@ -220,16 +178,6 @@ impl Pipeline {
             batch.wait()
         });
         (sequence, ticket)
-    }
-
-    /// Makes sure that a lease holds. What to wait for, if there is anything; `true`: start the
-    /// committer.
-    pub(crate) fn claim(&mut self, clock: &dyn Clock) -> (Option<Ticket>, bool) {
-        if self.batches.is_empty() && self.lease.is_some_and(|lease| lease.holds(clock)) {
-            return (None, false);
-        }
-        let ticket = self.open_batch().wait();
-        (Some(ticket), self.start())
     }
 
     /// Adds a record that gives the object up, if there is anything to give up. `true`: start the
