@@ -23,6 +23,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dotdo_core::Response;
+use http::header::CONNECTION;
+use http::{HeaderValue, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -256,7 +258,7 @@ impl<F: Front> Connection<F> {
         client: Option<ClientAddress>,
         proven: Option<Proven>,
         open: &Arc<Open>,
-        mut is_serving: watch::Receiver<()>,
+        is_serving: watch::Receiver<()>,
     ) where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -268,7 +270,8 @@ impl<F: Front> Connection<F> {
             if let Some(client) = client {
                 request.extensions_mut().insert(client);
             }
-            let front = Arc::clone(&self.front);
+            let (front, serving) = (Arc::clone(&self.front), is_serving.clone());
+            let version = request.version();
             async move {
                 // Other servers forward their clients' requests, and have checked them.
                 if proven.is_none()
@@ -279,17 +282,22 @@ impl<F: Front> Connection<F> {
                 let (request, rest) = Rest::of(request);
                 let mut response = front.answer(request).await;
                 rest.announce(&mut response);
+                // The task of the connection may not have seen the stop yet.
+                if serving.has_changed().is_err() && version < Version::HTTP_2 {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
                 Ok::<_, Infallible>(Sent::of(response, underway))
             }
         });
         let io = TokioIo::new(Strict::new(Noted { io, open: Arc::clone(open) }));
         let closing = GracefulShutdown::new();
         let mut talking = pin!(closing.watcher().watch(self.builder.serve_connection(io, service)));
+        let mut stop = is_serving.clone();
         let is_stopping = tokio::select! {
             ended = &mut talking => return log_end(ended),
             () = open.stalled(self.settings.write_stall) => return,
             () = open.leaving(self.settings.idle_max()) => false,
-            _ = is_serving.changed() => true,
+            _ = stop.changed() => true,
         };
         // It completes only after `talking` is dropped, so it is polled but not awaited.
         let mut asked = pin!(closing.shutdown());
