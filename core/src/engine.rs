@@ -132,7 +132,7 @@ impl Engine {
     /// `Unavailable` when it does not.
     pub async fn ready(&self) -> Result<()> {
         let runtime = self.runtime();
-        runtime.bucket.list(runtime.tenant.prefix(), None, 1).await?;
+        runtime.bucket.list(&runtime.tenant.prefix().join("do"), None, 1).await?;
         Ok(())
     }
 

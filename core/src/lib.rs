@@ -46,7 +46,10 @@ pub use cluster::{
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
 pub use executor::{Executor, Inline};
-pub use id::{CLASS_BYTES_MAX, ID_BYTES_MAX, ObjectId, Tenant, is_class_name};
+pub use id::{
+    CLASS_BYTES_MAX, ID_BYTES_MAX, ObjectId, TENANT_NAME_BYTES_MAX, Tenant, TenantClaims,
+    is_class_name,
+};
 pub use idempotency::{IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_REPLAYED_HEADER};
 pub use lease::FencingToken;
 pub use limits::{HOPS_MAX, RETENTION_MIN};

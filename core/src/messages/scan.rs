@@ -75,7 +75,7 @@ impl Scan {
         let runtime = activations.runtime.as_ref();
         let entries = runtime
             .bucket
-            .list(runtime.tenant.outbox(), self.after.as_ref(), STORE_PAGE_MAX)
+            .list(&runtime.tenant.outbox(), self.after.as_ref(), STORE_PAGE_MAX)
             .await?;
         let last = entries
             .last()

@@ -1,20 +1,16 @@
-//! Identities of objects, and their keys in the bucket.
+//! Identities of objects, and the segments of their keys.
 
 use std::fmt;
 use std::sync::Arc;
 
+use super::SEGMENT_BYTES_MAX;
 use crate::error::{Error, Result};
-use crate::segment::{escape, is_device, shorten, unescape};
-use crate::store::Key;
+use crate::segment::{is_device, shorten, unescape};
 
 /// Maximum length of an id, in bytes of UTF-8.
 pub const ID_BYTES_MAX: usize = 512;
 /// Maximum length of a class name, in bytes.
 pub const CLASS_BYTES_MAX: usize = 64;
-
-/// Maximum length of the key segment of an id, an organisation or a tenant, in bytes; most file
-/// systems allow 255.
-const SEGMENT_BYTES_MAX: usize = 200;
 
 /// Length of the readable part of a long id, and of the hash that follows, in bytes.
 const BEGINNING_BYTES: usize = 64;
@@ -111,48 +107,6 @@ pub fn is_class_name(text: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// The organisation and tenant whose objects a server serves.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Tenant {
-    prefix: Key,
-    outbox: Key,
-}
-
-impl Tenant {
-    /// The tenant `tenant` of the organisation `org`.
-    ///
-    /// # Errors
-    ///
-    /// `Invalid` when one of both is empty or longer than 200 bytes once encoded.
-    pub fn new(org: &str, tenant: &str) -> Result<Self> {
-        for name in [org, tenant] {
-            if name.is_empty() || escape(name).len() > SEGMENT_BYTES_MAX {
-                return Err(Error::invalid(format!(
-                    "expected an organisation or tenant of 1 to {SEGMENT_BYTES_MAX} bytes, got {name:?}"
-                )));
-            }
-        }
-        let root = Key::new(format!("{}/{}", escape(org), escape(tenant)));
-        Ok(Self { prefix: root.join("do"), outbox: root.join("outbox") })
-    }
-
-    /// The prefix of all keys of this tenant's objects: `{org}/{tenant}/do`.
-    pub fn prefix(&self) -> &Key {
-        &self.prefix
-    }
-
-    /// The prefix of the markers of this tenant's objects with undelivered messages:
-    /// `{org}/{tenant}/outbox`.
-    pub(crate) fn outbox(&self) -> &Key {
-        &self.outbox
-    }
-
-    /// The prefix of all keys of `object`, and of no others.
-    pub fn object_prefix(&self, object: &ObjectId) -> Key {
-        self.prefix.join(object.key_segments())
-    }
-}
-
 /// A class's name in lower case: `ChatRoom` is `chat-room`.
 ///
 /// A capital in front is the rule and every further one is marked by `-`; so is a lower-case letter
@@ -194,6 +148,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::segment::escape;
 
     fn key(class: &str, id: &str) -> String {
         ObjectId::new(class, id).expect("legal names").key_segments()
