@@ -1,5 +1,5 @@
-//! Tools from the Python package index, each in a virtual environment of its own in the build
-//! folder, pinned by a file in `tools/`.
+//! Tools from the package indexes of Python and Node, each in a folder of its own in the build
+//! folder, pinned by files in `tools/`.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -49,21 +49,43 @@ impl Tool {
     /// The virtual environment, complete.
     fn home(self) -> PathBuf {
         let (name, pins) = self.pins();
-        let rigs = target().join("rigs");
-        fs::create_dir_all(&rigs).expect("the build folder is writable");
-        let home = rigs.join(name);
-        // Test binaries run at the same time; one installs, the others wait.
-        let lock =
-            File::create(rigs.join(format!("{name}.lock"))).expect("the build folder is writable");
-        lock.lock().expect("files can be locked");
-        let installed = home.join("installed.txt");
-        if fs::read_to_string(&installed).is_ok_and(|found| found == pins) {
-            return home;
-        }
-        install(&home, &rigs.join(format!("{name}.txt")), pins);
-        fs::write(installed, pins).expect("the build folder is writable");
-        home
+        complete(name, pins, |home| install(home, &home.with_extension("txt"), pins))
     }
+}
+
+/// The folder in which `node` finds the packages of `manifest`, in the versions of `lock`.
+///
+/// # Panics
+///
+/// When they can't be installed, with what is missing.
+pub(crate) fn node_packages(name: &str, manifest: &str, lock: &str) -> PathBuf {
+    complete(name, lock, |home| {
+        let _ = fs::remove_dir_all(home);
+        fs::create_dir_all(home).expect("the build folder is writable");
+        fs::write(home.join("package.json"), manifest).expect("the build folder is writable");
+        fs::write(home.join("package-lock.json"), lock).expect("the build folder is writable");
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(home);
+        run(&mut npm, "Node 20 or newer with npm, and a Node package index");
+    })
+}
+
+/// The folder of the tool `name` after `install`, which is only run when the build folder does not
+/// have it with these pins.
+fn complete(name: &str, pins: &str, install: impl FnOnce(&Path)) -> PathBuf {
+    let rigs = target().join("rigs");
+    fs::create_dir_all(&rigs).expect("the build folder is writable");
+    let home = rigs.join(name);
+    // Test binaries run at the same time; one installs, the others wait.
+    let lock =
+        File::create(rigs.join(format!("{name}.lock"))).expect("the build folder is writable");
+    lock.lock().expect("files can be locked");
+    let installed = home.join("installed.txt");
+    if !fs::read_to_string(&installed).is_ok_and(|found| found == pins) {
+        install(&home);
+        fs::write(installed, pins).expect("the build folder is writable");
+    }
+    home
 }
 
 fn install(home: &Path, file: &Path, pins: &str) {
