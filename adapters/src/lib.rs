@@ -49,12 +49,12 @@ pub mod testing;
 // What a class is made of, and a program that serves it. Everything else has a module: `tests/tidy`
 // keeps the list short.
 pub use dotdo_core::{
-    App, At, Body, Class, Context, DurableObject, Error, ErrorKind, FencingToken, IntoResponse,
-    Json, ListOptions, Matcher, Message, ObjectId, RemoteObject, Request, RequestExt, Response,
-    Result, ResultExt, Sql, Step, Storage, Stub, json,
+    App, At, Body, Caller, Class, Context, DurableObject, Error, ErrorKind, FencingToken,
+    IntoResponse, Json, ListOptions, Matcher, Message, ObjectId, RemoteObject, Request, RequestExt,
+    Response, Result, ResultExt, Sql, Step, Storage, Stub, json,
 };
 
-pub use crate::auth::{Authenticator, Caller};
+pub use crate::auth::Authenticator;
 pub use crate::options::ServeOptions;
 pub use crate::run::{Serve, run};
 pub use {bytes, http};
@@ -62,6 +62,12 @@ pub use {bytes, http};
 /// What SQL is given and gives: parameters, values, and rows while they are read.
 pub mod sql {
     pub use dotdo_core::{IntoParams, IntoValue, SqlCursor, Value, ValueRef};
+}
+
+/// What callers are made of, for programs with an [`Authenticator`] and objects that ask what their
+/// [`Caller`] may do.
+pub mod identity {
+    pub use dotdo_core::{Identity, Scope, Scopes, Tenant};
 }
 
 /// What a command line of one's own needs besides [`Serve`]: health checks, and the references of

@@ -55,9 +55,9 @@ pub use lease::FencingToken;
 pub use limits::{HOPS_MAX, RETENTION_MIN};
 pub use messages::Delivery;
 pub use object::{
-    App, Body, Class, Context, DurableObject, Identity, IntoParams, IntoResponse, IntoValue, Json,
-    ListOptions, Matcher, Message, RemoteObject, Request, RequestExt, Response, ResultExt, Sql,
-    SqlCursor, Step, Storage, Stub, Taken, json,
+    App, Body, Caller, Class, Context, DurableObject, Identity, IntoParams, IntoResponse,
+    IntoValue, Json, ListOptions, Matcher, Message, RemoteObject, Request, RequestExt, Response,
+    ResultExt, Scope, Scopes, Sql, SqlCursor, Step, Storage, Stub, Taken, json,
 };
 pub use router::{
     AT_HEADER, At, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID, OBJECT_TYPE, ObjectHeader,

@@ -1,17 +1,17 @@
-//! The authenticator of a program, and callers.
+//! The authenticator of a program.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use dotdo_core::{ErrorKind, Identity, Result, Tenant};
+use dotdo_core::{Caller, ErrorKind, Result};
 use http::request;
 
 use super::bearer;
 
 /// Authenticates callers by their bearer token: verifies JWTs, queries a session store, or looks up
-/// API keys.
+/// API keys. Objects see the caller as [`Context::caller`](crate::Context::caller).
 ///
 /// ```no_run
 /// use dotdo::{Authenticator, Caller, Error, ErrorKind, Result};
@@ -42,51 +42,6 @@ pub trait Authenticator: Send + Sync + 'static {
         token: &str,
         request: &request::Parts,
     ) -> impl Future<Output = Result<Caller>> + Send;
-}
-
-/// The authenticated sender of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    name: String,
-    tenant: Option<Tenant>,
-    identity: Identity,
-}
-
-impl Caller {
-    /// A caller with a unique and stable name: a subject, an account, the name of a key. Rate
-    /// limits use the name, and the access log shows it.
-    pub fn new(name: impl Into<String>) -> Self {
-        let name = name.into();
-        let identity = Identity::new("account", name.as_bytes());
-        Self { name, tenant: None, identity }
-    }
-
-    /// The bearer of a configured token. The token identifies it, because its name is a position in
-    /// a list that may change.
-    pub(super) fn of_token(name: impl Into<String>, token: &str) -> Self {
-        Self { identity: Identity::new("token", token.as_bytes()), ..Self::new(name) }
-    }
-
-    /// A hash that identifies the caller and reveals nothing else.
-    pub(crate) fn identity(&self) -> Identity {
-        self.identity
-    }
-
-    /// Restricts the caller to the objects of `tenant`; requests to others are answered with 403.
-    #[must_use]
-    pub fn of_tenant(self, tenant: Tenant) -> Self {
-        Self { tenant: Some(tenant), ..self }
-    }
-
-    /// The caller's name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The only tenant whose objects the caller may reach; `None` means all tenants.
-    pub fn tenant(&self) -> Option<&Tenant> {
-        self.tenant.as_ref()
-    }
 }
 
 /// An [`Authenticator`] of any type.

@@ -12,11 +12,11 @@ mod tokens;
 #[cfg(test)]
 mod tests;
 
-use dotdo_core::{Error, ErrorKind, Result, Secret, Tenant};
+use dotdo_core::{Caller, Error, ErrorKind, Result, Secret, Tenant};
 use http::request;
 
+pub use self::authenticator::Authenticator;
 pub(crate) use self::authenticator::SharedAuthenticator;
-pub use self::authenticator::{Authenticator, Caller};
 pub(crate) use self::bearer::INVALID_TOKEN;
 use self::paths::SkipPaths;
 pub(crate) use self::paths::is_skip_path;
@@ -67,12 +67,12 @@ pub(crate) struct Authentication {
     authenticator: Option<SharedAuthenticator>,
     skip: SkipPaths,
     /// The tenant whose objects are served; callers of other tenants are refused.
-    tenant: Option<Tenant>,
+    tenant: Tenant,
 }
 
 impl Authentication {
     /// The authentication of `settings` for the objects of `tenant`.
-    pub(crate) fn new(settings: &AuthSettings, tenant: Option<Tenant>) -> Self {
+    pub(crate) fn new(settings: &AuthSettings, tenant: Tenant) -> Self {
         let tokens = settings.tokens.as_ref().map(Tokens::new);
         Self {
             tokens,
@@ -103,7 +103,7 @@ impl Authentication {
                 return Err(bearer::invalid("the bearer token is not valid on this server"));
             }
         };
-        if caller.tenant().is_some_and(|theirs| self.tenant.as_ref() != Some(theirs)) {
+        if *caller.tenant() != self.tenant {
             return Err(Error::new(ErrorKind::Forbidden, "the token belongs to another tenant")
                 .with_code("WRONG_TENANT"));
         }

@@ -9,7 +9,7 @@ const OTHER: &str = "fedcba9876543210fedcba9876543210";
 fn authentication() -> Authentication {
     let tokens = Some(Secret::new(format!("{OTHER}, {TOKEN}")));
     let skip_paths = ["/health", "/do/Public/*"].map(str::to_owned).to_vec();
-    Authentication::new(&AuthSettings { tokens, skip_paths, authenticator: None }, None)
+    Authentication::new(&AuthSettings { tokens, skip_paths, authenticator: None }, Tenant::local())
 }
 
 fn ask(path: &str, headers: &[(&str, &str)]) -> Result<Option<Caller>> {
@@ -40,16 +40,14 @@ fn a_configured_token_is_its_bearer_s_name() {
         (format!("Bearer {OTHER}"), "token-1", OTHER),
     ] {
         let caller = ask("/do/a", &[("authorization", &value)]).expect("a known token");
-        assert_eq!(caller, Some(Caller::of_token(name, token)), "{value}");
+        assert_eq!(caller, Some(tokens::caller(name, token)), "{value}");
     }
-    let places = [
-        Caller::of_token("token-1", TOKEN).identity(),
-        Caller::of_token("token-2", TOKEN).identity(),
-    ];
+    let places =
+        [tokens::caller("token-1", TOKEN).account(), tokens::caller("token-2", TOKEN).account()];
     assert_eq!(places[0], places[1], "its place in the list is nobody's identity");
     assert_ne!(
         places[0],
-        Caller::new("token-1").identity(),
+        Caller::new("token-1").account(),
         "an account of that name is somebody else"
     );
 }
@@ -160,7 +158,7 @@ fn skip_paths_that_would_open_every_object_are_refused() {
 
 #[test]
 fn without_tokens_authentication_is_off() {
-    let authentication = Authentication::new(&AuthSettings::default(), None);
+    let authentication = Authentication::new(&AuthSettings::default(), Tenant::local());
     let (head, ()) = Request::get("/do/a").body(()).expect("a request").into_parts();
     let admitted =
         futures_util::FutureExt::now_or_never(authentication.admit(&head)).expect("at once");

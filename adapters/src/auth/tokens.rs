@@ -1,8 +1,7 @@
 //! Tokens that are part of the configuration.
 
-use dotdo_core::{Random as _, Secret};
+use dotdo_core::{Caller, Identity, Random as _, Scope, Scopes, Secret};
 
-use super::authenticator::Caller;
 use super::bearer::is_token;
 use crate::system::components::OsRandom;
 
@@ -45,6 +44,14 @@ impl Tokens {
         let found = (1..)
             .zip(&self.hashes)
             .fold(None, |found, (number, known)| if *known == hash { Some(number) } else { found });
-        found.map(|number: usize| Caller::of_token(format!("token-{number}"), token))
+        found.map(|number: usize| caller(&format!("token-{number}"), token))
     }
+}
+
+/// The bearer of a configured token, who operates the server. The token distinguishes it, because
+/// its name is a position in a list that may change.
+pub(super) fn caller(name: &str, token: &str) -> Caller {
+    Caller::new(name)
+        .with_account(Identity::new("token", token.as_bytes()))
+        .with_scopes(Scopes::USER.with(Scope::Operator))
 }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use dotdo_core::{Body, Error, ObjectId, Response};
+use dotdo_core::{Body, Caller, Error, ObjectId, Response};
 use http::{HeaderValue, Method, StatusCode, Uri};
 use http_body::{Body as _, Frame, SizeHint};
 use tracing::field::display;
@@ -42,8 +42,8 @@ pub(super) struct Line {
     pub(super) client: Option<IpAddr>,
     /// The server that forwarded the request, which logs it as well.
     pub(super) peer: Option<Uuid>,
-    /// The caller's name.
-    pub(super) caller: Option<String>,
+    /// The caller, if it was verified.
+    pub(super) caller: Option<Caller>,
     /// Number of bytes read of the request's body.
     pub(super) bytes_in: Arc<AtomicU64>,
     pub(super) status: StatusCode,
@@ -71,21 +71,22 @@ impl Line {
         let Self { method, id, .. } = self;
         let (path, status, ms) =
             (self.uri.path(), self.status.as_u16(), self.started.elapsed().as_secs_f64() * 1e3);
-        let (client, caller, peer) =
-            (self.client.map(display), self.caller.as_deref(), self.peer.map(display));
+        let (client, peer) = (self.client.map(display), self.peer.map(display));
+        let caller = self.caller.as_ref().and_then(Caller::subject);
+        let tenant = self.caller.as_ref().map(Caller::tenant).map(display);
         let (class, object) =
             (self.object.as_ref().map(ObjectId::class), self.object.as_ref().map(ObjectId::id));
         let trace_id = self.trace_id.as_deref();
         let bytes_in = self.bytes_in.load(Ordering::Relaxed);
         match &self.error {
             Some(error) if self.status.is_server_error() => {
-                tracing::error!(client, caller, peer, %method, path, class, object, status, ms, bytes_in, bytes_out, request_id = ?id, trace_id, error = ?error, "request failed");
+                tracing::error!(client, caller, tenant, peer, %method, path, class, object, status, ms, bytes_in, bytes_out, request_id = ?id, trace_id, error = ?error, "request failed");
             }
             _ if self.status.is_server_error() => {
-                tracing::warn!(client, caller, peer, %method, path, class, object, status, ms, bytes_in, bytes_out, request_id = ?id, trace_id, "request failed");
+                tracing::warn!(client, caller, tenant, peer, %method, path, class, object, status, ms, bytes_in, bytes_out, request_id = ?id, trace_id, "request failed");
             }
             _ => {
-                tracing::info!(client, caller, peer, %method, path, class, object, status, ms, bytes_in, bytes_out, request_id = ?id, trace_id, "request")
+                tracing::info!(client, caller, tenant, peer, %method, path, class, object, status, ms, bytes_in, bytes_out, request_id = ?id, trace_id, "request")
             }
         }
     }

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dotdo_core::{Body, Error, ObjectId, Request, Response, Result, Route};
+use dotdo_core::{Body, Caller, Error, ObjectId, Request, Response, Result, Route};
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, header, request};
 
@@ -15,7 +15,6 @@ use super::cors::Cors;
 use super::json::json;
 use super::rate::Client;
 use super::{ClientAddress, Edge, Objects, cross_site};
-use crate::auth::Caller;
 
 impl<O: Objects> Edge<O> {
     /// Dispatches a request to its endpoint or object.
@@ -44,14 +43,7 @@ impl<O: Objects> Edge<O> {
             }
         }
         let admitted = self.authentication.admit(&head).await;
-        if let Ok(Some(caller)) = &admitted {
-            head.extensions.insert(caller.identity());
-        }
-        context.line.caller = admitted
-            .as_ref()
-            .ok()
-            .and_then(Option::as_ref)
-            .map(|caller: &Caller| caller.name().to_owned());
+        context.line.caller = admitted.as_ref().ok().cloned().flatten();
         let route = self.router.route(&head.method, &head.uri, &head.headers);
         self.count(route.as_ref().ok(), context)?;
         admitted?;
@@ -66,6 +58,7 @@ impl<O: Objects> Edge<O> {
         let body = self.receive(body, &mut head, &target.object, context).await?;
         target.rewrite(&mut head, context.line.id.clone());
         context.trace.pass_on(&mut head.headers);
+        head.extensions.insert(context.line.caller.clone().unwrap_or_else(Caller::anonymous));
         if let Some(client) = context.line.client {
             head.extensions.insert(ClientAddress(client));
         }
@@ -81,7 +74,7 @@ impl<O: Objects> Edge<O> {
             return Ok(());
         };
         let client = match (&context.line.caller, context.line.client) {
-            (Some(name), _) => Client::Caller(name),
+            (Some(caller), _) => Client::Caller(caller),
             (None, Some(address)) => Client::Address(address),
             (None, None) => Client::Unknown,
         };

@@ -101,8 +101,10 @@ impl<O: Objects> Edge<O> {
     ) -> Self {
         let metrics = RequestMetrics::new(router.classes());
         let (request_ids, readiness) = (RequestIds::new(process), Readiness::default());
-        let (authentication, limiter) =
-            (Authentication::new(&settings.auth, None), RateLimiter::new(&settings.rate));
+        let (authentication, limiter) = (
+            Authentication::new(&settings.auth, Tenant::local()),
+            RateLimiter::new(&settings.rate),
+        );
         let (proxies, cors) = (
             TrustedProxies::new(&settings.trusted_proxies).unwrap_or_default(),
             Cors::new(&settings.cors),
@@ -132,7 +134,7 @@ impl<O: Objects> Edge<O> {
 
     /// Sets the tenant whose objects are served; callers of other tenants are refused.
     pub(crate) fn of_tenant(self, tenant: Tenant) -> Self {
-        Self { authentication: Authentication::new(&self.settings.auth, Some(tenant)), ..self }
+        Self { authentication: Authentication::new(&self.settings.auth, tenant), ..self }
     }
 
     /// The objects behind this edge.

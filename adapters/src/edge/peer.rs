@@ -32,6 +32,7 @@ impl<O: Objects> Edge<O> {
         B::Error: std::error::Error + Send + Sync + 'static,
     {
         (context.line.peer, context.line.client) = (Some(arrival.sender()), arrival.client());
+        context.line.caller = arrival.caller();
         let outcome = survive(self.dispatch_peer(arrival, request, &mut context)).await;
         let (kind, outcome) =
             outcome.unwrap_or_else(|error| (Kind::Error(kind_named(error.kind())), Err(error)));

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use dotdo_core::{Error, ErrorKind, ObjectId, Random as _, Result};
+use dotdo_core::{Caller, Error, ErrorKind, ObjectId, Random as _, Result};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::system::components::OsRandom;
@@ -41,7 +41,7 @@ impl Default for RateSettings {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Client<'a> {
     /// An authenticated caller.
-    Caller(&'a str),
+    Caller(&'a Caller),
     /// An address; in IPv6 a /64 network, since one client has all its addresses.
     Address(IpAddr),
     /// All clients without a known address.
@@ -134,7 +134,13 @@ impl RateLimiter {
             hasher.update(&[tag]).update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
         };
         match client {
-            Client::Caller(name) => part(0, name.as_bytes()),
+            Client::Caller(caller) => {
+                part(0, caller.tenant().org().as_bytes());
+                part(0, caller.tenant().name().as_bytes());
+                if let Some(account) = caller.account() {
+                    part(0, account.to_hex().as_bytes());
+                }
+            }
             Client::Address(IpAddr::V4(address)) => part(1, &address.octets()),
             Client::Address(IpAddr::V6(address)) => part(2, &address.octets()[..8]),
             Client::Unknown => part(3, &[]),

@@ -12,7 +12,7 @@ use crate::activation::restore::{Restored, restore};
 use crate::activation::runtime::Runtime;
 use crate::activation::state::Activation;
 use crate::budget::{Charge, Use};
-use crate::cluster::Caller;
+use crate::cluster::Origin;
 use crate::error::Result;
 use crate::executor::offload;
 use crate::lease::Claim;
@@ -38,15 +38,15 @@ impl Activation {
     pub(crate) async fn ensure_owned(
         self: &Arc<Self>,
         held: &mut TurnState,
-        caller: Caller,
+        origin: Origin,
     ) -> Result<bool> {
         let mut waited_for = None;
         loop {
-            let fresh = self.ensure_current(held, caller).await?;
+            let fresh = self.ensure_current(held, origin).await?;
             let Some((claim, remaining)) = self.foreign_claim(held) else {
                 return Ok(fresh);
             };
-            if self.is_forwarded(caller, (claim, remaining)) {
+            if self.is_forwarded(origin, (claim, remaining)) {
                 let error = claim.busy(remaining);
                 self.drop_memory(held);
                 return Err(error);
@@ -64,7 +64,7 @@ impl Activation {
     pub(crate) async fn ensure_resident(
         self: &Arc<Self>,
         held: &mut TurnState,
-        caller: Caller,
+        origin: Origin,
     ) -> Result<bool> {
         if self.sound(held)?.is_some() {
             return Ok(false);
@@ -72,7 +72,7 @@ impl Activation {
         // What is on its way must be decided before the log is read: the state would lack it.
         let quiet = self.quiet().await;
         let asked = Proof::now(&self.log);
-        let newest = self.look_for_newest(caller).await?;
+        let newest = self.look_for_newest(origin).await?;
         let mut room = self.runtime.budget.count(Use::Objects, &self.log.object, 0);
         let restored = restore(&self.runtime, &self.log, asked, newest, &mut room).await?;
         self.install(held, (quiet, restored, room))?;
@@ -84,9 +84,9 @@ impl Activation {
     async fn ensure_current(
         self: &Arc<Self>,
         held: &mut TurnState,
-        caller: Caller,
+        origin: Origin,
     ) -> Result<bool> {
-        if self.ensure_resident(held, caller).await? {
+        if self.ensure_resident(held, origin).await? {
             return Ok(true);
         }
         if !self.pipeline().is_idle(self.runtime.clock.as_ref()) {
@@ -94,7 +94,7 @@ impl Activation {
         }
         match self.catch_up(held).await? {
             Caught::Current | Caught::Moved => Ok(true),
-            Caught::Gone => self.ensure_resident(held, caller).await,
+            Caught::Gone => self.ensure_resident(held, origin).await,
         }
     }
 

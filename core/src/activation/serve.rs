@@ -54,7 +54,7 @@ impl Activation {
     /// Answers a request under a lease: the handler commits in memory, and the response waits at
     /// the gate.
     async fn serve_leased(self: &Arc<Self>, routing: &mut Routing) -> Result<Outcome> {
-        let mut turn = Turn::take(self, routing.caller()).await?;
+        let mut turn = Turn::take(self, routing.origin()).await?;
         let run = turn.run(routing.begin(&self.runtime)).await?;
         drop(turn);
         let _changes = run.charge;

@@ -3,6 +3,7 @@
 
 mod afterwards;
 mod beside;
+mod callers;
 mod calls;
 mod claims;
 mod counter;

@@ -33,9 +33,10 @@ pub(crate) async fn fetch_as_of(
 ) -> Result<Response> {
     let log = runtime.log(object)?;
     let value = runtime.app.make(object.class())?;
-    let chain = request.extensions().get::<CallChain>().cloned().unwrap_or_default();
     // A request that another object makes has its place already, through the one that caused it.
-    let _place = if chain.objects.is_empty() { Some(place(runtime).await?) } else { None };
+    let is_call =
+        request.extensions().get::<CallChain>().is_some_and(|chain| !chain.objects.is_empty());
+    let _place = if is_call { None } else { Some(place(runtime).await?) };
     let mut room = runtime.budget.count(Use::Pasts, object, 0);
     let mut database = restore_at(runtime, &log, at, &mut room).await?;
     room.set(RESIDENT_BYTES + database.bytes());
@@ -44,8 +45,7 @@ pub(crate) async fn fetch_as_of(
     database.set_interrupt(Some(Box::new(move || clock.monotonic() > deadline)));
     let mut context = Context::new(object.clone(), runtime.host.clone(), database);
     context.is_as_of = true;
-    context.request =
-        RequestState { chain, now_ms: runtime.clock.wall_ms(), ..RequestState::default() };
+    context.request = RequestState::new(&request, &runtime.tenant, runtime.clock.wall_ms());
     let response = run_on_former(runtime, value, &mut context, request).await?;
     if context.request.after_commit.is_empty() && context.request.wait_until.is_empty() {
         return Ok(response);

@@ -21,13 +21,13 @@ use crate::idempotency::{Keyed, prepare};
 use crate::lease::OWNED_ELSEWHERE;
 use crate::limits::{FORWARD_PAUSE, FORWARD_PAUSE_MAX, FORWARD_WITHIN, FORWARDS_AT_ONCE};
 use crate::messages::Delivery;
-use crate::object::{CallChain, Request, Response, duplicate};
+use crate::object::{CallChain, Caller, Request, Response, duplicate};
 use crate::planted::{Bug, planted};
 use crate::trace::{failed, span};
 
-/// Who waits for an object, and so whether it may be waited for.
+/// Where a request comes from, and so whether it may wait for an owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Caller {
+pub(crate) enum Origin {
     /// A client or an object here: its request is passed on, or waits for the owner's lease to end.
     Here,
     /// This process on business of its own, which nobody else can do: it waits for the owner's
@@ -43,7 +43,7 @@ pub(crate) struct Routing {
     /// `None` while it is under way and can't be given to another.
     request: Option<Request>,
     request_context: RequestContext,
-    caller: Caller,
+    origin: Origin,
     /// How often it came to nothing here because another process owns the object, or has won it,
     /// and when that was so first.
     rejections: u32,
@@ -67,8 +67,8 @@ impl Routing {
             request_context.chain = chain.objects.to_vec();
         }
         request_context.delivery = request.extensions().get().cloned();
-        request_context.identity = request.extensions().get().copied();
-        Self { request_context, caller: Caller::Here, ..Self::local(request) }
+        request_context.caller = request.extensions().get().cloned();
+        Self { request_context, origin: Origin::Here, ..Self::local(request) }
     }
 
     /// The way of a request that another server has sent here.
@@ -92,8 +92,9 @@ impl Routing {
         if let Some(delivery) = &request_context.delivery {
             extensions.insert(delivery.clone());
         }
-        if let Some(identity) = request_context.identity {
-            extensions.insert(identity);
+        match &request_context.caller {
+            Some(caller) => _ = extensions.insert(caller.clone()),
+            None => _ = extensions.remove::<Caller>(),
         }
         if let Some(attempt) = request_context.attempt.filter(|_| !planted(Bug::SafeMethodBelieved))
         {
@@ -102,7 +103,7 @@ impl Routing {
         // A key that the client has given wins.
         Ok(Self {
             request_context,
-            caller: Caller::Peer,
+            origin: Origin::Peer,
             _calling: Some(calling),
             ..Self::local(prepare(runtime, object, request).await?)
         })
@@ -115,7 +116,7 @@ impl Routing {
         Self {
             request,
             request_context,
-            caller: Caller::Own,
+            origin: Origin::Own,
             rejections,
             since,
             asked_directory: false,
@@ -127,12 +128,12 @@ impl Routing {
 
     /// The way of a request that waits for no owner.
     pub(crate) fn visiting(request: Request) -> Self {
-        Self { caller: Caller::Peer, ..Self::local(request) }
+        Self { origin: Origin::Peer, ..Self::local(request) }
     }
 
-    /// Who waits.
-    pub(crate) fn caller(&self) -> Caller {
-        self.caller
+    /// Where the request comes from.
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// Whether the request goes back to the server that sent it.
@@ -143,7 +144,7 @@ impl Routing {
     /// The request, which is to be run here. It is kept as well if it may have to be run elsewhere.
     pub(crate) fn begin(&mut self, runtime: &Runtime) -> Request {
         let request = self.request.take().expect("there is a request as long as it is on its way");
-        self.request = if runtime.peers.is_some() && self.caller == Caller::Here {
+        self.request = if runtime.peers.is_some() && self.origin == Origin::Here {
             duplicate(&request)
         } else {
             None
@@ -182,7 +183,7 @@ impl Routing {
     /// Passes the request on if another process is known to own the object. `None`: it is still to
     /// be answered.
     pub(crate) async fn forward(&mut self, activation: &Activation) -> Option<Result<Response>> {
-        let peers = activation.runtime.peers.as_ref().filter(|_| self.caller == Caller::Here)?;
+        let peers = activation.runtime.peers.as_ref().filter(|_| self.origin == Origin::Here)?;
         let known = self.owner(activation).await?;
         self.name(&activation.runtime);
         let request = self.begin(&activation.runtime);
@@ -288,10 +289,10 @@ impl Routing {
         let elsewhere = matches!(undone, Undone::OwnedElsewhere(_));
         let lost = matches!(undone, Undone::Lost(_));
         let error = undone.into_error();
-        self.declined = (elsewhere || lost) && self.caller == Caller::Peer;
+        self.declined = (elsewhere || lost) && self.origin == Origin::Peer;
         let goes_on = lost || (elsewhere && activation.owner_cache.is_within_reach(clock));
         let may = activation.runtime.peers.is_some()
-            && self.caller == Caller::Here
+            && self.origin == Origin::Here
             && self.request.is_some();
         if !goes_on || !may {
             return Err(error);

@@ -19,7 +19,7 @@ pub(crate) use directory::Listen;
 pub use directory::{Directory, Holding, Listener, OwnershipChange};
 #[cfg(test)]
 pub(crate) use forwarding::tests as forwarding_tests;
-pub(crate) use forwarding::{Caller, Routing};
+pub(crate) use forwarding::{Origin, Routing};
 pub(crate) use lock_file::{LastWritten, write_lock_file};
 pub(crate) use owner_cache::OwnerCache;
 pub use peers::{Forward, Forwarded, NotTaken, Owner, PeerError, Peers, Received, RequestContext};

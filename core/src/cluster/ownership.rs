@@ -11,27 +11,27 @@ use uuid::Uuid;
 use crate::activation::{Activation, Newest, newest};
 use crate::clock::Instant;
 use crate::cluster::directory::{Holding, OwnershipChange};
-use crate::cluster::forwarding::Caller;
+use crate::cluster::forwarding::Origin;
 use crate::cluster::lock_file::read_lock_file;
 use crate::cluster::peers::Owner;
 use crate::error::Result;
 use crate::lease::Claim;
 
 impl Activation {
-    /// Whether a caller need not wait for the claim's lease to end: its holder can be asked
+    /// Whether a request need not wait for the claim's lease to end: its holder can be asked
     /// instead, or whoever sent the request here decides.
     pub(crate) fn is_forwarded(
         &self,
-        caller: Caller,
+        origin: Origin,
         (claim, remaining): (&Claim, Duration),
     ) -> bool {
-        match caller {
-            Caller::Here => {
+        match origin {
+            Origin::Here => {
                 self.runtime.peers.is_some()
                     && self.owner_cache.learn(claim, remaining, self.runtime.clock.as_ref())
             }
-            Caller::Own => false,
-            Caller::Peer => true,
+            Origin::Own => false,
+            Origin::Peer => true,
         }
     }
 
@@ -42,8 +42,8 @@ impl Activation {
     ///
     /// `Busy` when the hint names an owner who can be asked. What else goes wrong is found out by
     /// the restore.
-    pub(crate) async fn look_for_newest(&self, caller: Caller) -> Result<Option<Newest>> {
-        if self.runtime.peers.is_none() || caller != Caller::Here {
+    pub(crate) async fn look_for_newest(&self, origin: Origin) -> Result<Option<Newest>> {
+        if self.runtime.peers.is_none() || origin != Origin::Here {
             return Ok(None);
         }
         let (newest, hint) = futures_util::join!(
@@ -62,7 +62,7 @@ impl Activation {
         );
         if remaining.is_zero()
             || self.owner_cache.is_avoided(&claim)
-            || !self.is_forwarded(caller, (&claim, remaining))
+            || !self.is_forwarded(origin, (&claim, remaining))
         {
             return Ok(Some(newest));
         }

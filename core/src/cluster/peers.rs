@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::error::Result;
 use crate::id::ObjectId;
 use crate::messages::Delivery;
-use crate::object::{Identity, Request, Response};
+use crate::object::{Caller, Request, Response};
 
 /// A process that owns an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +29,9 @@ pub struct RequestContext {
     pub chain: Vec<ObjectId>,
     /// The message that this request delivers, if it delivers one.
     pub delivery: Option<Delivery>,
-    /// Who sends it, as the first server has found out.
-    pub identity: Option<Identity>,
+    /// The caller, as the first server has verified it; `None` for messages, which have a sender,
+    /// and where nothing is verified.
+    pub caller: Option<Caller>,
     /// A random number by which the object knows this request again, where its sender has not named
     /// it and it may be sent twice.
     pub attempt: Option<Uuid>,

@@ -11,7 +11,7 @@ use crate::change::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::idempotency::key::key;
 use crate::object::table::{bytes, exists, headers, integer, lines, odd};
-use crate::object::{Identity, Response, Sql};
+use crate::object::{Caller, Response, Sql};
 use crate::planted::{Bug, planted};
 use crate::sqlite::Database;
 
@@ -68,7 +68,7 @@ impl Keyed {
     /// The request with this `key`: its caller, method, path, query, body, how the body is to be
     /// read, and by what the class may know who sends it.
     pub(crate) fn new(key: &str, head: &request::Parts, body: &Bytes) -> Self {
-        let identity: Option<&Identity> = head.extensions.get();
+        let identity = head.extensions.get::<Caller>().and_then(Caller::identity);
         let mut hasher = blake3::Hasher::new();
         let mut part = |bytes: &[u8]| {
             hasher.update(&(bytes.len() as u64).to_le_bytes());

@@ -18,7 +18,7 @@ use crate::idempotency::answers::{
 use crate::limits::{ATTEMPT_KEPT, ATTEMPT_RESPONSE_BYTES_MAX, STORED_RESPONSE_BYTES_MAX};
 use crate::messages::{Delivery, OutboxRequest, take_message, taken_before};
 use crate::millis;
-use crate::object::{Request, Response};
+use crate::object::{Caller, Request, Response};
 use crate::planted::{Bug, planted};
 use crate::sqlite::Database;
 
@@ -100,6 +100,7 @@ async fn take(
     {
         return Ok(taken_before());
     }
+    resident.context.request.caller = Some(Caller::of_object(&delivery.sender));
     resident.context.request.sender = Some(delivery.sender);
     run_handler(runtime, resident, request).await
 }

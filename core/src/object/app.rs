@@ -245,7 +245,9 @@ impl<T: DurableObject> Loaded<T> {
             return Ok(());
         }
         let is_first = ctx.database.is_blank() && ctx.database.is_unchanged()?;
+        let caller = ctx.request.caller.take();
         self.value.start(ctx).await?;
+        ctx.request.caller = caller;
         if is_first {
             ctx.database.note_start()?;
         }

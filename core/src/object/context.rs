@@ -2,23 +2,21 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::ObjectId;
+use crate::id::{ObjectId, Tenant};
 use crate::lease::{Claim, FencingToken};
-use crate::limits::CALL_DEPTH_MAX;
-use crate::messages::{Delivery, post_message};
-use crate::object::body::{Request, Response};
+use crate::messages::post_message;
+use crate::object::body::Request;
+use crate::object::caller::Caller;
 use crate::object::host::Host;
-use crate::object::identity::Identity;
+use crate::object::remote::RemoteObject;
 use crate::object::savepoint::savepoint;
 use crate::object::sql::Sql;
 use crate::object::storage::Storage;
-use crate::router::At;
 use crate::sqlite::Database;
-use crate::trace::{span, traced};
 
 /// Runs once the record that holds a request's changes is in the bucket.
 pub(crate) type AfterCommit = Box<dyn FnOnce() + Send>;
@@ -27,8 +25,10 @@ pub(crate) type Background = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The context of a handler, which serves one request at a time.
 pub struct Context {
-    object: ObjectId,
-    host: Weak<dyn Host>,
+    pub(super) object: ObjectId,
+    /// This object, as the caller of its own requests.
+    itself: Caller,
+    pub(super) host: Weak<dyn Host>,
     pub(crate) database: Database,
     pub(crate) request: RequestState,
     /// The live claim of another process on this object.
@@ -46,6 +46,8 @@ pub(crate) struct RequestState {
     /// Whether the request's record releases the object.
     pub(crate) releases: bool,
     pub(crate) now_ms: i64,
+    /// The caller; `None` while the class starts, which it does for all callers.
+    pub(crate) caller: Option<Caller>,
     /// The object that sent this request as a message.
     pub(crate) sender: Option<ObjectId>,
     /// Whether the handler has sent a message.
@@ -74,9 +76,25 @@ pub(crate) struct CallChain {
     pub(crate) holder: Option<ObjectId>,
 }
 
+impl RequestState {
+    /// The state of a request at `now_ms`, before its handler runs. Without a verified caller it is
+    /// the anonymous one of `tenant`.
+    pub(crate) fn new(request: &Request, tenant: &Tenant, now_ms: i64) -> Self {
+        let extensions = request.extensions();
+        let caller = extensions.get::<Caller>().cloned();
+        Self {
+            chain: extensions.get::<CallChain>().cloned().unwrap_or_default(),
+            caller: caller.or_else(|| Some(Caller::anonymous().of_tenant(tenant.clone()))),
+            now_ms,
+            ..Self::default()
+        }
+    }
+}
+
 impl Context {
     pub(crate) fn new(object: ObjectId, host: Weak<dyn Host>, database: Database) -> Self {
         Self {
+            itself: Caller::of_object(&object),
             object,
             host,
             database,
@@ -115,6 +133,31 @@ impl Context {
     /// ```
     pub fn storage(&mut self) -> Storage<'_> {
         Storage::new(&mut self.database)
+    }
+
+    /// The caller of this request, as it was authenticated: nothing that a client sends can change
+    /// it.
+    ///
+    /// - Without authentication it is an anonymous caller of the tenant `local/local`.
+    /// - For a request of another object's handler, which waits for the response, it is the caller
+    ///   for whom that handler runs.
+    /// - For a message ([`Context::send`]), and for requests of work that a handler leaves behind
+    ///   ([`Context::wait_until`]), it is the object that sends them: the client's token may have
+    ///   expired since.
+    /// - While the class starts, it is the object itself, whoever's request comes first.
+    ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// fn only_the_owner(ctx: &mut dotdo::Context) -> dotdo::Result<()> {
+    ///     let owner: Option<String> = ctx.storage().get("owner")?;
+    ///     match (owner.as_deref(), ctx.caller().subject()) {
+    ///         (Some(owner), Some(subject)) if owner == subject => Ok(()),
+    ///         _ => Err(dotdo::Error::new(dotdo::ErrorKind::Forbidden, "this is not yours")),
+    ///     }
+    /// }
+    /// ```
+    pub fn caller(&self) -> &Caller {
+        self.request.caller.as_ref().unwrap_or(&self.itself)
     }
 
     /// The object that sent this request with [`Context::send`]; `None` for a request of a client,
@@ -177,19 +220,7 @@ impl Context {
     ///
     /// `Invalid` when the class or the id is invalid.
     pub fn object(&self, class: &str, id: &str) -> Result<RemoteObject> {
-        let target = ObjectId::new(class, id)?;
-        let CallChain { objects, holder } = &self.request.chain;
-        let objects = objects.iter().chain([&self.object]).cloned().collect();
-        let holder = if self.is_as_of { holder.clone() } else { Some(self.object.clone()) };
-        Ok(RemoteObject {
-            target,
-            caller: self.object.clone(),
-            chain: CallChain { objects, holder },
-            called: self.request.called.clone(),
-            handler: Arc::downgrade(&self.request.running),
-            host: self.host.clone(),
-            at: None,
-        })
+        Ok(RemoteObject::new(self, ObjectId::new(class, id)?))
     }
 
     /// Sends `request` to the object `id` of `class` as a message: once this request's changes are
@@ -301,98 +332,6 @@ impl Context {
     }
 }
 
-/// Another object.
-///
-/// ```
-/// # use dotdo_core as dotdo;
-/// async fn balance_then(ctx: &dotdo::Context, at: dotdo::At) -> dotdo::Result<String> {
-///     let account = ctx.object("Account", "bob")?.at(at);
-///     let request = http::Request::get("/balance").body(dotdo::Body::empty())?;
-///     account.fetch(request).await?.into_body().text().await
-/// }
-/// ```
-#[derive(Clone)]
-pub struct RemoteObject {
-    target: ObjectId,
-    caller: ObjectId,
-    chain: CallChain,
-    called: Arc<AtomicBool>,
-    /// The handler that got this value; once it has ended, the chain no longer waits.
-    handler: Weak<Handling>,
-    host: Weak<dyn Host>,
-    at: Option<At>,
-}
-
-impl RemoteObject {
-    /// The identity of this object.
-    pub fn id(&self) -> &ObjectId {
-        &self.target
-    }
-
-    /// The object at an earlier time: requests run on that state and can't change it.
-    #[must_use]
-    pub fn at(mut self, at: At) -> Self {
-        self.at = Some(at);
-        self
-    }
-
-    /// Sends `request` and waits for the response, which is durable when it arrives.
-    ///
-    /// # Errors
-    ///
-    /// `Invalid` when the target waits for this very call (code `CALL_CYCLE`) or the chain of calls
-    /// is too long; `Busy` (code `CALL_DEADLOCK`) when the target waits, in another request, for an
-    /// object that waits for this call; otherwise errors of the target's handler or the store.
-    pub async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let chain = match self.handler.upgrade() {
-            Some(handler) if handler.shared => {
-                handler.alone.store(true, Ordering::Relaxed);
-                return Err(Error::new(
-                    ErrorKind::Busy,
-                    "a request that shares a transaction can't call objects; it is run again alone",
-                ));
-            }
-            Some(_) => self.chain.clone(),
-            None => CallChain::default(),
-        };
-        if chain.objects.contains(&self.target) && self.at.is_none() {
-            let text = format!(
-                "the call would deadlock, because {} waits for this call; use ctx.send instead",
-                self.target
-            );
-            return Err(Error::invalid(text).with_code("CALL_CYCLE"));
-        }
-        if chain.objects.len() > CALL_DEPTH_MAX {
-            return Err(Error::invalid(format!(
-                "expected at most {CALL_DEPTH_MAX} nested calls between objects, got more"
-            ))
-            .with_code("CALL_DEPTH"));
-        }
-        let host = self.host.upgrade().ok_or_else(stopping)?;
-        if !chain.objects.is_empty() {
-            // The request may depend on changes of earlier requests here.
-            host.durable(&self.caller).await?;
-        }
-        // An earlier state has no turn to wait for.
-        let holder = chain.holder.as_ref().filter(|_| self.at.is_none());
-        let calling = holder
-            .map(|holder| host.begin_call(holder, &self.target, self.handler.clone()))
-            .transpose()?;
-        self.called.store(true, Ordering::Relaxed);
-        let extensions = request.extensions_mut();
-        extensions.insert(chain);
-        // A forwarded message is an ordinary request, and a forwarded client's request becomes this
-        // object's.
-        extensions.remove::<Delivery>();
-        let identity = Identity::of_call(&self.caller, extensions.get());
-        extensions.insert(identity);
-        let span = span!("call", dotdo.class = self.target.class());
-        let answer = traced(span, host.fetch(&self.target, self.at, request)).await;
-        drop(calling);
-        answer
-    }
-}
-
-fn stopping() -> Error {
+pub(super) fn stopping() -> Error {
     Error::new(ErrorKind::Busy, "the server is stopping")
 }

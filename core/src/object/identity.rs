@@ -1,23 +1,24 @@
-//! The authenticated identity of a caller, which separates stored responses of different callers.
+//! The hash that separates stored responses of different callers.
 //!
 //! It is a one-way hash of a name or a token, because it is stored in the object's database and
-//! sent between servers. It is part of a request's extensions, which clients can't set.
+//! sent between servers.
 
 use std::fmt;
 
-use crate::id::ObjectId;
+use crate::id::{ObjectId, Tenant};
 
 /// Contexts of key derivation. Never change them, because retries would get another identity.
 const CONTEXT: &str = "dotdo 2026-11 callers";
 const CALL: &str = "object";
+const TENANT: &str = "tenant";
 
-/// An authenticated caller.
+/// A hash that distinguishes callers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Identity([u8; 32]);
 
 impl Identity {
-    /// The one with this `name` among those of one `kind`, such as the accounts of an
-    /// authentication hook.
+    /// The one with this `name` among those of one `kind`, such as the accounts of a program's own
+    /// authenticator.
     pub fn new(kind: &str, name: &[u8]) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
         hasher.update(&(kind.len() as u64).to_le_bytes()).update(kind.as_bytes()).update(name);
@@ -32,6 +33,19 @@ impl Identity {
     /// The form between servers: 64 characters.
     pub fn to_hex(&self) -> String {
         blake3::Hash::from_bytes(self.0).to_hex().to_string()
+    }
+
+    /// This one in `tenant`. In the tenant `local/local` it is the same as before there were
+    /// tenants.
+    pub(crate) fn within(&self, tenant: &Tenant) -> Self {
+        if tenant.is_local() {
+            return *self;
+        }
+        let mut name = self.0.to_vec();
+        name.extend_from_slice(&(tenant.org().len() as u64).to_le_bytes());
+        name.extend_from_slice(tenant.org().as_bytes());
+        name.extend_from_slice(tenant.name().as_bytes());
+        Self::new(TENANT, &name)
     }
 
     /// The handler of `object`, when it makes a request of its own; `origin` is who sent the

@@ -9,7 +9,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 use crate::object::body::{Request, Response};
 use crate::object::class::{Class, Message};
-use crate::object::context::{Context, RemoteObject};
+use crate::object::context::Context;
+use crate::object::remote::RemoteObject;
 use crate::router::At;
 
 /// Another object, of the class `C`. See [`Context::stub`].

@@ -10,6 +10,8 @@ use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::caller::SealedCaller;
+
 /// The context of a forwarded request, and the headers with another meaning between servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -33,8 +35,8 @@ pub(super) struct Envelope {
     pub(super) chain: Vec<(String, String)>,
     /// The message that it delivers: class and id of the sender, and its number.
     pub(super) delivery: Option<(String, String, u64)>,
-    /// The caller's identity according to the first server: a hash in hexadecimal digits.
-    pub(super) identity: Option<String>,
+    /// The caller, as the first server verified it.
+    pub(super) caller: Option<SealedCaller>,
     /// The attempt number by which the object recognises a retry.
     pub(super) attempt: Option<Uuid>,
 }

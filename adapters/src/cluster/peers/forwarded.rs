@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use dotdo_core::{
-    Delivery, Error, ErrorKind, HOPS_MAX, Identity, ObjectId, RequestContext, Response, Result,
+    Caller, Delivery, Error, ErrorKind, HOPS_MAX, ObjectId, RequestContext, Response, Result,
 };
 use http::{HeaderMap, HeaderValue, header, request};
 use uuid::Uuid;
@@ -87,15 +87,15 @@ fn arrival(me: Uuid, value: &HeaderValue) -> Result<ForwardedRequest, &'static s
         Some((class, id, number)) => Some(Delivery { sender: named(class, id)?, number: *number }),
         None => None,
     };
-    let identity = match &envelope.identity {
-        Some(hex) => Some(Identity::from_hex(hex).ok_or("it names no caller")?),
+    let caller = match &envelope.caller {
+        Some(sealed) => Some(sealed.opened().ok_or("it names no caller")?),
         None => None,
     };
     let request_context = RequestContext {
         visited: envelope.visited.clone(),
         chain,
         delivery,
-        identity,
+        caller,
         attempt: envelope.attempt,
     };
     Ok(ForwardedRequest {
@@ -109,6 +109,11 @@ impl ForwardedRequest {
     /// The server that sends it.
     pub(crate) fn sender(&self) -> Uuid {
         self.envelope.from
+    }
+
+    /// The caller, if the first server verified it.
+    pub(crate) fn caller(&self) -> Option<Caller> {
+        self.request_context.caller.clone().filter(|caller| !caller.is_anonymous())
     }
 
     /// The client's address, as far as it is known.

@@ -20,6 +20,7 @@ use rustls::pki_types::ServerName;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+use super::caller::SealedCaller;
 use super::envelope::{Envelope, Kind};
 use super::held::{Held, Hold, hold};
 use super::secrets::Keys;
@@ -137,7 +138,7 @@ impl Proxy {
                     (sender.class().to_owned(), sender.id().to_owned(), *number)
                 },
             ),
-            identity: forward.request_context.identity.map(|identity| identity.to_hex()),
+            caller: forward.request_context.caller.as_ref().map(SealedCaller::new),
             attempt: forward.request_context.attempt,
         }
     }

@@ -2,10 +2,11 @@
 
 mod proxy;
 
-use dotdo_core::{Ownership, Secret};
+use dotdo_core::{Caller, Ownership, Secret};
 use http::{HeaderMap, HeaderValue, Method};
 use uuid::Uuid;
 
+use super::caller::SealedCaller;
 use super::envelope::Envelope;
 use super::forwarded::ForwardedRequests;
 use super::headers::strip;
@@ -42,7 +43,7 @@ fn envelope() -> Envelope {
         visited: vec![Uuid::from_u128(1).to_string()],
         chain: vec![("Counter".to_owned(), "first".to_owned())],
         delivery: Some(("Counter".to_owned(), "sender".to_owned(), 7)),
-        identity: None,
+        caller: Some(SealedCaller::new(&Caller::new("alice"))),
         attempt: None,
     }
 }

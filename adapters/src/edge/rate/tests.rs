@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use dotdo_core::Tenant;
 use proptest::prelude::*;
 
 use super::*;
@@ -49,10 +50,15 @@ fn each_pair_of_client_and_object_has_its_own_quota() {
     let v6 =
         |text: &str| Client::Address(IpAddr::V6(text.parse::<Ipv6Addr>().expect("an address")));
     let v4 = Client::Address(IpAddr::V4(Ipv4Addr::new(1, 2, 3, 4)));
+    let tenant = Tenant::new("acme", "shop").expect("a tenant");
+    let callers = ["", "1.2.3.4"].map(Caller::new);
+    let of_tenant = callers.clone().map(|caller| caller.of_tenant(tenant.clone()));
     let clients = [
         Client::Unknown,
-        Client::Caller(""),
-        Client::Caller("1.2.3.4"),
+        Client::Caller(&callers[0]),
+        Client::Caller(&callers[1]),
+        Client::Caller(&of_tenant[0]),
+        Client::Caller(&of_tenant[1]),
         v4,
         v6("2001:db8::1"),
         v6("2001:db8:0:1::1"),
@@ -92,7 +98,7 @@ fn ten_thousand_clients_have_each_their_own() {
 #[test]
 fn many_names_do_not_evict_clients_that_used_more_quota() {
     let limiter = limiter(10, 60_000);
-    let busy = limiter.pair(Client::Caller("busy"), &object("a"));
+    let busy = limiter.pair(Client::Caller(&Caller::new("busy")), &object("a"));
     while limiter.take_at(ms(0), busy).wait.is_none() {}
     for n in 0..300_000u128 {
         // Any numbers: each stands for a pair that nobody has seen yet.

@@ -14,13 +14,13 @@ use crate::activation::state::Activation;
 use crate::activation::wait::Wait;
 use crate::budget::{Charge, Use};
 use crate::change::Changes;
-use crate::cluster::Caller;
+use crate::cluster::Origin;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
 use crate::idempotency::answer_once;
 use crate::limits::CHANGES_FACTOR;
 use crate::log::check_size;
-use crate::object::{AfterCommit, CallChain, Request, RequestState};
+use crate::object::{AfterCommit, Request, RequestState};
 use crate::planted::{Bug, Place, pass, planted};
 use crate::sqlite::Mode;
 use crate::trace::{span, traced};
@@ -55,10 +55,10 @@ impl<'a> Turn<'a> {
     ///
     /// `Busy` when the queue is too long or another server owns the object; what a restore fails
     /// with.
-    pub(crate) async fn take(activation: &'a Arc<Activation>, caller: Caller) -> Result<Self> {
+    pub(crate) async fn take(activation: &'a Arc<Activation>, origin: Origin) -> Result<Self> {
         activation.touch();
         let mut held = activation.wait_for_turn().await?;
-        let fresh = activation.ensure_owned(&mut held, caller).await?;
+        let fresh = activation.ensure_owned(&mut held, origin).await?;
         Ok(Self { activation, held, fresh })
     }
 
@@ -67,7 +67,7 @@ impl<'a> Turn<'a> {
     pub(crate) async fn may_take(activation: &'a Arc<Activation>) -> bool {
         // Whoever has the turn has found out.
         let Ok(mut held) = activation.turn.try_lock() else { return true };
-        let opened = activation.ensure_owned(&mut held, Caller::Peer).await;
+        let opened = activation.ensure_owned(&mut held, Origin::Peer).await;
         activation.drop_what_does_not_exist(&mut held);
         opened.map_or_else(|error| !Undone::is_owned_elsewhere(&error), |_| true)
     }
@@ -190,11 +190,7 @@ impl Drop for Turn<'_> {
 
 /// Lends the object's hands to `request`.
 pub(crate) fn begin_request(runtime: &Runtime, resident: &mut Resident, request: &Request) {
-    resident.context.request = RequestState {
-        chain: request.extensions().get::<CallChain>().cloned().unwrap_or_default(),
-        now_ms: runtime.clock.wall_ms(),
-        ..RequestState::default()
-    };
+    resident.context.request = RequestState::new(request, &runtime.tenant, runtime.clock.wall_ms());
 }
 
 impl Activation {

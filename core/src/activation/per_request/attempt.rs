@@ -18,7 +18,7 @@ use crate::activation::runtime::Runtime;
 use crate::activation::state::Activation;
 use crate::budget::Use;
 use crate::clock::Instant;
-use crate::cluster::Caller;
+use crate::cluster::Origin;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
 use crate::lease::Lease;
@@ -64,7 +64,7 @@ enum Step {
 impl Attempt<'_> {
     pub(crate) async fn run(&mut self) -> Result<Ended> {
         loop {
-            self.fresh |= self.activation.ensure_resident(&mut self.held, Caller::Here).await?;
+            self.fresh |= self.activation.ensure_resident(&mut self.held, Origin::Here).await?;
             let contended = self.losses >= LOSSES_MAX && !self.leased;
             let step = if contended { self.take_lease().await? } else { self.try_once().await? };
             match step {
@@ -210,7 +210,7 @@ impl Attempt<'_> {
     async fn wait(&mut self) -> Result<()> {
         let mut pause = CONTENTION_PAUSE;
         while let Some((claim, remaining)) = self.activation.foreign_claim(&mut self.held) {
-            if self.activation.is_forwarded(Caller::Here, (claim, remaining)) {
+            if self.activation.is_forwarded(Origin::Here, (claim, remaining)) {
                 return Err(claim.busy(remaining));
             }
             let renewed = self.waited_for.is_some_and(|(holder, sequence)| {

@@ -3,7 +3,7 @@
 use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 
 use super::*;
-use crate::object::Identity;
+use crate::object::Caller;
 
 /// A request with the key `k` and these headers, by whoever is said to send it.
 async fn sent_by(
@@ -17,7 +17,7 @@ async fn sent_by(
         request.headers_mut().insert(name, http::HeaderValue::from_static(value));
     }
     if let Some(who) = who {
-        request.extensions_mut().insert(Identity::new("test", who.as_bytes()));
+        request.extensions_mut().insert(Caller::new(who));
     }
     engine.fetch(&ObjectId::new("Till", "a").expect("a good id"), None, request).await
 }
@@ -114,7 +114,7 @@ async fn an_object_that_passes_a_request_on_does_so_for_its_caller() {
         if path == "/" {
             request.headers_mut().insert("idempotency-key", http::HeaderValue::from_static("k"));
         }
-        request.extensions_mut().insert(Identity::new("test", who.as_bytes()));
+        request.extensions_mut().insert(Caller::new(who));
         body_of(
             engine.fetch(&ObjectId::new("Front", front).expect("a good id"), None, request).await,
         )

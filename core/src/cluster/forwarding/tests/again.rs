@@ -1,7 +1,7 @@
 //! What is sent again to another server, and done once all the same.
 
 use crate::limits::ATTEMPT_RESPONSE_BYTES_MAX;
-use crate::object::Identity;
+use crate::object::Caller;
 use crate::planted::{Bug, plant};
 
 use super::*;
@@ -119,7 +119,7 @@ async fn whose_key_it_is_travels_from_server_to_server() {
     let send = async |name: &str| {
         let mut request = post(Body::empty());
         request.headers_mut().insert("idempotency-key", http::HeaderValue::from_static("k"));
-        request.extensions_mut().insert(Identity::new("test", name.as_bytes()));
+        request.extensions_mut().insert(Caller::new(name));
         ask(&b, request).await.expect("a answers")
     };
     assert_eq!([send("one").await, send("two").await, send("one").await], ["3", "4", "3"]);
@@ -140,7 +140,7 @@ async fn these_tests_would_see_what_is_done_again_and_what_goes_to_another() {
     for name in ["one", "two"] {
         let mut request = post(Body::empty());
         request.headers_mut().insert("idempotency-key", http::HeaderValue::from_static("k"));
-        request.extensions_mut().insert(Identity::new("test", name.as_bytes()));
+        request.extensions_mut().insert(Caller::new(name));
         told.push(ask(&b, request).await);
     }
     plant(None);

@@ -1,0 +1,127 @@
+//! Another object, as a handler calls it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ObjectId;
+use crate::limits::CALL_DEPTH_MAX;
+use crate::messages::Delivery;
+use crate::object::body::{Request, Response};
+use crate::object::caller::Caller;
+use crate::object::context::{CallChain, Context, Handling, stopping};
+use crate::object::host::Host;
+use crate::router::At;
+use crate::trace::{span, traced};
+
+/// Another object.
+///
+/// ```
+/// # use dotdo_core as dotdo;
+/// async fn balance_then(ctx: &dotdo::Context, at: dotdo::At) -> dotdo::Result<String> {
+///     let account = ctx.object("Account", "bob")?.at(at);
+///     let request = http::Request::get("/balance").body(dotdo::Body::empty())?;
+///     account.fetch(request).await?.into_body().text().await
+/// }
+/// ```
+#[derive(Clone)]
+pub struct RemoteObject {
+    target: ObjectId,
+    /// The object whose handler got this value.
+    from: ObjectId,
+    /// The caller for whom that handler runs.
+    caller: Caller,
+    chain: CallChain,
+    called: Arc<AtomicBool>,
+    /// The handler that got this value; once it has ended, the chain no longer waits.
+    handler: Weak<Handling>,
+    host: Weak<dyn Host>,
+    at: Option<At>,
+}
+
+impl RemoteObject {
+    /// `target`, for calls of the handler that has `context`.
+    pub(super) fn new(context: &Context, target: ObjectId) -> Self {
+        let CallChain { objects, holder } = &context.request.chain;
+        let objects = objects.iter().chain([&context.object]).cloned().collect();
+        let holder = if context.is_as_of { holder.clone() } else { Some(context.object.clone()) };
+        Self {
+            target,
+            from: context.object.clone(),
+            caller: context.caller().clone(),
+            chain: CallChain { objects, holder },
+            called: context.request.called.clone(),
+            handler: Arc::downgrade(&context.request.running),
+            host: context.host.clone(),
+            at: None,
+        }
+    }
+
+    /// The identity of this object.
+    pub fn id(&self) -> &ObjectId {
+        &self.target
+    }
+
+    /// The object at an earlier time: requests run on that state and can't change it.
+    #[must_use]
+    pub fn at(mut self, at: At) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// Sends `request` and waits for the response, which is durable when it arrives.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the target waits for this very call (code `CALL_CYCLE`) or the chain of calls
+    /// is too long; `Busy` (code `CALL_DEADLOCK`) when the target waits, in another request, for an
+    /// object that waits for this call; otherwise errors of the target's handler or the store.
+    pub async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let (chain, caller) = match self.handler.upgrade() {
+            Some(handler) if handler.shared => {
+                handler.alone.store(true, Ordering::Relaxed);
+                return Err(Error::new(
+                    ErrorKind::Busy,
+                    "a request that shares a transaction can't call objects; it is run again alone",
+                ));
+            }
+            Some(_) => (self.chain.clone(), self.caller.clone()),
+            // Nobody waits any more.
+            None => (CallChain::default(), Caller::of_object(&self.from)),
+        };
+        if chain.objects.contains(&self.target) && self.at.is_none() {
+            let text = format!(
+                "the call would deadlock, because {} waits for this call; use ctx.send instead",
+                self.target
+            );
+            return Err(Error::invalid(text).with_code("CALL_CYCLE"));
+        }
+        if chain.objects.len() > CALL_DEPTH_MAX {
+            return Err(Error::invalid(format!(
+                "expected at most {CALL_DEPTH_MAX} nested calls between objects, got more"
+            ))
+            .with_code("CALL_DEPTH"));
+        }
+        let host = self.host.upgrade().ok_or_else(stopping)?;
+        if !chain.objects.is_empty() {
+            // The request may depend on changes of earlier requests here.
+            host.durable(&self.from).await?;
+        }
+        // An earlier state has no turn to wait for.
+        let holder = chain.holder.as_ref().filter(|_| self.at.is_none());
+        let calling = holder
+            .map(|holder| host.begin_call(holder, &self.target, self.handler.clone()))
+            .transpose()?;
+        self.called.store(true, Ordering::Relaxed);
+        let extensions = request.extensions_mut();
+        extensions.insert(chain);
+        // A message that is passed on is an ordinary request.
+        extensions.remove::<Delivery>();
+        let caller = caller.through(&self.from, extensions.get());
+        extensions.insert(caller);
+        let span = span!("call", dotdo.class = self.target.class());
+        let answer = traced(span, host.fetch(&self.target, self.at, request)).await;
+        drop(calling);
+        answer
+    }
+}
