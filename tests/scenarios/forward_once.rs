@@ -200,7 +200,11 @@ async fn a_forwarded_response_is_compressed_once_and_both_servers_log_the_same_c
             );
         }
         assert_eq!((&here["caller"], &here["peer"]), (&"token-1".into(), &Value::Null), "{here}");
-        assert_eq!((&there["caller"], there["peer"].is_string()), (&"token-1".into(), true), "{there}");
+        assert_eq!(
+            (&there["caller"], there["peer"].is_string()),
+            (&"token-1".into(), true),
+            "{there}"
+        );
         assert_eq!(
             (&here["bytes_out"], &there["bytes_out"]),
             (&small.len().into(), &text.len().into()),
