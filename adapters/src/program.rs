@@ -52,7 +52,7 @@ struct About {
     forwarding: &'static str,
     /// The Redis for announcements of owners.
     directory: Option<&'static str>,
-    authentication: &'static str,
+    authentication: String,
     /// Where other servers reach this one.
     reached_at: Option<String>,
 }
@@ -117,6 +117,8 @@ impl Program {
             authentication: found.config.edge.auth.name(),
             reached_at: plan.address(),
         };
+        let mut edge_settings = found.config.edge.clone();
+        edge_settings.auth.prepare(&found.store, Arc::clone(&clock))?;
         let (peers, forwarded) = (plan.peers(instance), plan.forwarded_requests(instance));
         let tenant = Tenant::new(LOCAL, LOCAL)?;
         let process = Process { location: bucket.location(), tenant: &tenant, instance };
@@ -127,7 +129,7 @@ impl Program {
         let edge = Edge::new(
             engine,
             router,
-            found.config.edge.clone(),
+            edge_settings,
             exporter,
             instance.as_u64_pair().0,
         )

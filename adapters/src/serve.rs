@@ -42,6 +42,9 @@ pub(crate) async fn bind(config: &Config, platform: Platform) -> Result<TcpListe
         .map(|address| format!("{} accepts requests", address.ip()))
         .or_else(|| brought(platform))
     {
+        if config.edge.auth.identity.development_secret.is_some() {
+            return Err(open_to_development(&way));
+        }
         match (config.edge.auth.is_on(), config.allow_unauthenticated) {
             (true, _) => {}
             (false, false) => return Err(exposed(&way, platform)),
@@ -68,10 +71,19 @@ fn exposed(way: &str, platform: Platform) -> Error {
         _ => "if the platform itself authenticates clients, set DOTDO_ALLOW_UNAUTHENTICATED=1",
     };
     let message = format!(
-        "{way} from other machines without authentication: set DOTDO_AUTH_TOKENS to a token that clients send (to generate one, run \
-         `openssl rand -hex 32`), or {or_else}"
+        "{way} from other machines without authentication: set DOTDO_AUTH_ISSUER to the issuer of your clients' tokens, or DOTDO_AUTH_TOKENS to a token \
+         that they send (to generate one, run `openssl rand -hex 32`), or {or_else}"
     );
     Error::new(ErrorKind::Forbidden, message).with_code("UNAUTHENTICATED_ADDRESS")
+}
+
+/// Refuses to let other machines use a secret that is for this one.
+pub(crate) fn open_to_development(way: &str) -> Error {
+    let message = format!(
+        "{way} from other machines, and auth.development_secret is set: whoever knows the secret can be anybody; listen on 127.0.0.1, \
+         or unset it and set auth.issuer"
+    );
+    Error::new(ErrorKind::Forbidden, message).with_code("DEVELOPMENT_SECRET_EXPOSED")
 }
 
 /// Serves until a signal arrives, then shuts down; a second signal ends it at once.

@@ -6,22 +6,34 @@
 
 mod authenticator;
 mod bearer;
+mod identity;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod paths;
 mod tokens;
+#[cfg(not(feature = "oidc"))]
+#[path = "without_oidc.rs"]
+mod oidc;
 
 #[cfg(test)]
 mod tests;
 
-use dotdo_core::{Caller, Error, ErrorKind, Result, Secret, Tenant};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use dotdo_core::{Caller, Clock, Error, ErrorKind, Result, Secret, StoreConfig, Tenant};
 use http::request;
 
 pub use self::authenticator::Authenticator;
 pub(crate) use self::authenticator::SharedAuthenticator;
 pub(crate) use self::bearer::INVALID_TOKEN;
+pub(crate) use self::identity::{IdentitySettings, is_issuer, is_organisation};
+pub(crate) use self::oidc::{Location, Verifier};
 use self::paths::SkipPaths;
 pub(crate) use self::paths::is_skip_path;
 use self::tokens::Tokens;
 pub(crate) use self::tokens::{TOKEN_BYTES_MIN, are_tokens};
+use crate::edge::Attempts;
 
 /// Authentication.
 #[derive(Debug, Clone)]
@@ -30,6 +42,10 @@ pub(crate) struct AuthSettings {
     pub(crate) tokens: Option<Secret>,
     /// The paths that need no token. Each passes [`is_skip_path`].
     pub(crate) skip_paths: Vec<String>,
+    /// The issuers whose tokens are accepted.
+    pub(crate) identity: IdentitySettings,
+    /// What verifies their tokens, once the program is started.
+    pub(crate) verifier: Option<Arc<Verifier>>,
     /// The program's own authenticator.
     pub(crate) authenticator: Option<SharedAuthenticator>,
 }
@@ -39,6 +55,8 @@ impl Default for AuthSettings {
         Self {
             tokens: None,
             skip_paths: ["/health", "/ready"].map(str::to_owned).to_vec(),
+            identity: IdentitySettings::default(),
+            verifier: None,
             authenticator: None,
         }
     }
@@ -47,23 +65,42 @@ impl Default for AuthSettings {
 impl AuthSettings {
     /// Whether authentication is on.
     pub(crate) fn is_on(&self) -> bool {
-        self.tokens.is_some() || self.authenticator.is_some()
+        self.tokens.is_some() || self.identity.is_on() || self.authenticator.is_some()
     }
 
-    /// The kind of authentication, for the log.
-    pub(crate) fn name(&self) -> &'static str {
-        match (&self.tokens, &self.authenticator) {
-            (None, None) => "off",
-            (Some(_), None) => "tokens",
-            (None, Some(_)) => "program",
-            (Some(_), Some(_)) => "tokens,program",
+    /// The kinds of authentication, for the log.
+    pub(crate) fn name(&self) -> String {
+        let kinds = [
+            ("tokens", self.tokens.is_some()),
+            ("issuer", !self.identity.issuers.is_empty()),
+            ("development-secret", self.identity.development_secret.is_some()),
+            ("program", self.authenticator.is_some()),
+        ];
+        let on: Vec<&str> =
+            kinds.into_iter().filter(|(_, is_on)| *is_on).map(|(name, _)| name).collect();
+        if on.is_empty() { "off".to_owned() } else { on.join(",") }
+    }
+
+    /// Prepares the verification of tokens for the state in `store`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Verifier::new`].
+    pub(crate) fn prepare(&mut self, store: &StoreConfig, clock: Arc<dyn Clock>) -> Result<()> {
+        if self.identity.is_on() {
+            let verifier = Verifier::new(&self.identity, Location::of(store), clock)?;
+            self.verifier = Some(Arc::new(verifier));
         }
+        Ok(())
     }
 }
 
 /// Admits or refuses requests.
 pub(crate) struct Authentication {
     tokens: Option<Tokens>,
+    verifier: Option<Arc<Verifier>>,
+    /// The addresses whose tokens were not valid; only with a verifier, whose work costs most.
+    attempts: Option<Attempts>,
     authenticator: Option<SharedAuthenticator>,
     skip: SkipPaths,
     /// The tenant whose objects are served; callers of other tenants are refused.
@@ -76,37 +113,79 @@ impl Authentication {
         let tokens = settings.tokens.as_ref().map(Tokens::new);
         Self {
             tokens,
+            verifier: settings.verifier.clone(),
+            attempts: settings.verifier.as_ref().map(|_| Attempts::default()),
             authenticator: settings.authenticator.clone(),
             skip: SkipPaths::new(&settings.skip_paths),
             tenant,
         }
     }
 
-    /// The caller of a request; `None` if authentication is off or the path needs none.
+    /// The caller of a request from the address `client`; `None` if authentication is off or the
+    /// path needs none.
     ///
     /// # Errors
     ///
     /// `Unauthenticated` when there is no token or a wrong one, `Forbidden` for a caller of another
-    /// tenant, and the errors of the program's own authenticator.
-    pub(crate) async fn admit(&self, head: &request::Parts) -> Result<Option<Caller>> {
-        if (self.tokens.is_none() && self.authenticator.is_none()) || self.skip.is_skipped(head) {
+    /// tenant, `RateLimited` for an address that has sent too many wrong tokens, and the errors of
+    /// the verifier and of the program's own authenticator.
+    pub(crate) async fn admit(
+        &self,
+        head: &request::Parts,
+        client: Option<IpAddr>,
+    ) -> Result<Option<Caller>> {
+        if !self.is_on() || self.skip.is_skipped(head) {
             return Ok(None);
         }
         let token = bearer::token(&head.headers)?;
-        let caller = match (
-            self.tokens.as_ref().and_then(|tokens| tokens.owner(token)),
-            &self.authenticator,
-        ) {
-            (Some(caller), _) => caller,
-            (None, Some(authenticator)) => authenticator.authenticate(token, head).await?,
-            (None, None) => {
-                return Err(bearer::invalid("the bearer token is not valid on this server"));
-            }
-        };
+        let caller = self.caller(token, head, client).await?;
         if *caller.tenant() != self.tenant {
             return Err(Error::new(ErrorKind::Forbidden, "the token belongs to another tenant")
                 .with_code("WRONG_TENANT"));
         }
         Ok(Some(caller))
+    }
+
+    fn is_on(&self) -> bool {
+        self.tokens.is_some() || self.verifier.is_some() || self.authenticator.is_some()
+    }
+
+    /// The caller with this token. What is known already costs a hash; everything else is counted.
+    async fn caller(
+        &self,
+        token: &str,
+        head: &request::Parts,
+        client: Option<IpAddr>,
+    ) -> Result<Caller> {
+        let known = self.tokens.as_ref().and_then(|tokens| tokens.owner(token)).or_else(|| {
+            let verified = self.verifier.as_ref()?.remembered(token)?;
+            Some(verified.caller.clone())
+        });
+        if let Some(caller) = known {
+            if let Some(attempts) = &self.attempts {
+                attempts.forgive(client);
+            }
+            return Ok(caller);
+        }
+        let Some(attempts) = &self.attempts else { return self.check(token, head).await };
+        attempts.check(client)?;
+        let outcome = self.check(token, head).await;
+        match &outcome {
+            Ok(_) => attempts.forgive(client),
+            Err(error) if error.kind() == ErrorKind::Unauthenticated => attempts.count(client),
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    /// The caller with a token that is not known yet.
+    async fn check(&self, token: &str, head: &request::Parts) -> Result<Caller> {
+        match (&self.verifier, &self.authenticator) {
+            (Some(verifier), _) if oidc::is_jwt(token) => {
+                verifier.verify(token).await.map(|verified| verified.caller.clone())
+            }
+            (_, Some(authenticator)) => authenticator.authenticate(token, head).await,
+            (_, None) => Err(bearer::invalid("the bearer token is not valid on this server")),
+        }
     }
 }

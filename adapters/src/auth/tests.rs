@@ -9,7 +9,8 @@ const OTHER: &str = "fedcba9876543210fedcba9876543210";
 fn authentication() -> Authentication {
     let tokens = Some(Secret::new(format!("{OTHER}, {TOKEN}")));
     let skip_paths = ["/health", "/do/Public/*"].map(str::to_owned).to_vec();
-    Authentication::new(&AuthSettings { tokens, skip_paths, authenticator: None }, Tenant::local())
+    let settings = AuthSettings { tokens, skip_paths, ..AuthSettings::default() };
+    Authentication::new(&settings, Tenant::local())
 }
 
 fn ask(path: &str, headers: &[(&str, &str)]) -> Result<Option<Caller>> {
@@ -17,7 +18,7 @@ fn ask(path: &str, headers: &[(&str, &str)]) -> Result<Option<Caller>> {
         .iter()
         .fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
     let (head, ()) = request.body(()).expect("a request").into_parts();
-    futures_util::FutureExt::now_or_never(authentication().admit(&head))
+    futures_util::FutureExt::now_or_never(authentication().admit(&head, None))
         .expect("configured tokens are compared at once")
 }
 
@@ -161,7 +162,7 @@ fn without_tokens_authentication_is_off() {
     let authentication = Authentication::new(&AuthSettings::default(), Tenant::local());
     let (head, ()) = Request::get("/do/a").body(()).expect("a request").into_parts();
     let admitted =
-        futures_util::FutureExt::now_or_never(authentication.admit(&head)).expect("at once");
+        futures_util::FutureExt::now_or_never(authentication.admit(&head, None)).expect("at once");
     assert_eq!(admitted.expect("nobody asks"), None);
 }
 

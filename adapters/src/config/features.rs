@@ -17,7 +17,7 @@ struct Part {
 }
 
 /// The parts that settings here need. Stores are the core's, which says the same of them.
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     Part {
         feature: "lambda",
         is_there: cfg!(feature = "lambda"),
@@ -33,6 +33,16 @@ const PARTS: [Part; 5] = [
         is_there: cfg!(feature = "azure"),
         needed_by: |config, _| {
             (config.functions == Mode::Payload).then_some("azure_functions.mode = \"payload\"")
+        },
+    },
+    Part {
+        feature: "oidc",
+        is_there: cfg!(feature = "oidc"),
+        needed_by: |config, _| {
+            let identity = &config.edge.auth.identity;
+            let secret = identity.development_secret.as_ref();
+            let issuer = (!identity.issuers.is_empty()).then_some("auth.issuer (DOTDO_AUTH_ISSUER)");
+            issuer.or(secret.map(|_| "auth.development_secret (DOTDO_AUTH_DEVELOPMENT_SECRET)"))
         },
     },
     Part {
@@ -96,6 +106,13 @@ mod tests {
         let text = refusal(&redis, Platform::Http);
         assert!(text.contains("`redis`") && text.contains("REDIS_URL"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
+        let mut issued = plain.clone();
+        issued.edge.auth.identity.development_secret = Some(Secret::new("hunter2"));
+        let text = refusal(&issued, Platform::Http);
+        assert!(text.contains("`oidc`") && text.contains("DEVELOPMENT_SECRET"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+        issued.edge.auth.identity.issuers = vec!["https://auth.example.com".to_owned()];
+        assert!(refusal(&issued, Platform::Http).contains("DOTDO_AUTH_ISSUER"));
         let payloads = Config { functions: Mode::Payload, ..plain.clone() };
         assert!(refusal(&payloads, Platform::AzureFunctions).contains("`azure`"));
         let mut traced = plain;

@@ -9,7 +9,7 @@ use super::setting::{EMPTY_LIST, Kind};
 use super::settings::TABLE;
 use super::sources::{Flag, Sources};
 use super::suggest::nearest;
-use super::{Resolved, features, platform_defaults, storage, trust};
+use super::{Config, Resolved, features, platform_defaults, storage, trust};
 use crate::auth::{TOKEN_BYTES_MIN, are_tokens};
 use crate::cluster::peers::{SECRET_BYTES_MIN, are_secrets};
 #[cfg(feature = "redis")]
@@ -19,8 +19,6 @@ use crate::platforms::Platform;
 /// Reserved variables that have no effect yet; setting one logs a warning.
 const LATER: &[&str] =
     &["JWT_TOKEN", "ICEBERG_CATALOG", "ICEBERG_WAREHOUSE", "TURSO_URL", "TURSO_TOKEN"];
-/// Reserved as well, but setting it is an error, because its user would rely on authentication.
-const AUTHENTICATION: &str = "WORKOS_AUTH_DOMAIN";
 
 /// The variable in which Fly gives each machine its id.
 const FLY_MACHINE: &str = "FLY_MACHINE_ID";
@@ -81,6 +79,7 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
              (value not shown); to generate one, run `openssl rand -hex 32`"
         )));
     }
+    check_identity(&draft.config, platform)?;
     draft.config.traces.check()?;
     if let Some(why) = draft.config.edge.mistake() {
         return Err(wrong(why.to_owned()));
@@ -88,6 +87,18 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
     trust::check(&draft)?;
     let store = storage::store(&draft.config)?;
     Ok(Resolved { config: draft.config, platform, store, warnings })
+}
+
+/// Checks whose tokens are accepted.
+fn check_identity(config: &Config, platform: Platform) -> Result<()> {
+    let identity = &config.edge.auth.identity;
+    if identity.development_secret.is_some() && platform != Platform::Http {
+        return Err(wrong(format!(
+            "auth.development_secret is for development on loopback, and the platform is {}; unset it, and set auth.issuer",
+            platform.name()
+        )));
+    }
+    identity.mistake().map_or(Ok(()), |mistake| Err(wrong(mistake)))
 }
 
 impl Draft {
@@ -113,12 +124,6 @@ impl Draft {
                 unknown,
                 known.iter().map(String::as_str),
             ));
-        }
-        if given.contains_key(AUTHENTICATION) {
-            return Err(wrong(format!(
-                "{AUTHENTICATION} is set, but this version does not support it and would accept every caller; unset it, and use \
-                 DOTDO_AUTH_TOKENS"
-            )));
         }
         self.config.fly_machine = given.get(FLY_MACHINE).map(|id| (*id).to_owned());
         for setting in TABLE.iter() {

@@ -42,7 +42,7 @@ impl<O: Objects> Edge<O> {
                 return Err(refusal);
             }
         }
-        let admitted = self.authentication.admit(&head).await;
+        let admitted = self.authentication.admit(&head, context.line.client).await;
         context.line.caller = admitted.as_ref().ok().cloned().flatten();
         let route = self.router.route(&head.method, &head.uri, &head.headers);
         self.count(route.as_ref().ok(), context)?;

@@ -100,11 +100,26 @@ pub(crate) fn response(error: &Error, request_id: &HeaderValue, audience: Audien
         );
     }
     if status == StatusCode::UNAUTHORIZED {
-        let challenge =
-            if error.code() == INVALID_TOKEN { "Bearer error=\"invalid_token\"" } else { "Bearer" };
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        headers.insert(header::WWW_AUTHENTICATE, challenge(error));
     }
     response
+}
+
+/// What a client is asked for (RFC 6750 section 3), with the reason if its token is not valid.
+fn challenge(error: &Error) -> HeaderValue {
+    let plain = HeaderValue::from_static("Bearer");
+    if error.code() != INVALID_TOKEN {
+        return plain;
+    }
+    // Quotes and backslashes would need escapes, which the description must not have.
+    let is_allowed = |letter: char| matches!(letter, ' '..='~') && !"\"\\".contains(letter);
+    let why: String = error
+        .public_message()
+        .chars()
+        .map(|letter| if is_allowed(letter) { letter } else { '?' })
+        .collect();
+    let text = format!("Bearer error=\"invalid_token\", error_description=\"{why}\"");
+    HeaderValue::try_from(text).unwrap_or(plain)
 }
 
 /// `Retry-After`: the error's own, or the default for statuses that have one.

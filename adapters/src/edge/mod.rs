@@ -64,6 +64,7 @@ use self::dispatch::survive;
 use self::error::Audience;
 use self::metrics::RequestMetrics;
 pub(crate) use self::objects::Objects;
+pub(crate) use self::rate::Attempts;
 use self::rate::RateLimiter;
 use self::readiness::Readiness;
 use self::request_id::RequestIds;

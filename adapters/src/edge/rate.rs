@@ -4,13 +4,16 @@
 //! Promises: a burst of exactly the configured number of requests, then one each time that the
 //! window divided by this number has passed; constant memory, however many clients there are.
 
+mod attempts;
+
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use dotdo_core::{Caller, Error, ErrorKind, ObjectId, Random as _, Result};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+pub(crate) use self::attempts::Attempts;
 use crate::system::components::OsRandom;
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
@@ -102,8 +105,7 @@ impl RateLimiter {
 
     fn take_at(&self, now: Duration, pair: u128) -> Quota {
         let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
-        let set = usize::try_from(pair % SETS as u128).unwrap_or_default();
-        let mut ways = self.sets[set].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ways = self.set(pair);
         let known = ways.iter().position(|entry| entry.pair == pair && entry.full_at > now);
         let at = known
             .unwrap_or_else(|| (0..WAYS).min_by_key(|at| ways[*at].full_at).unwrap_or_default());
@@ -115,6 +117,12 @@ impl RateLimiter {
         let used = used + self.step;
         ways[at] = Entry { pair, full_at: now.saturating_add(used) };
         self.quota(used, None)
+    }
+
+    /// The set of the table that may contain a pair.
+    fn set(&self, pair: u128) -> MutexGuard<'_, [Entry; WAYS]> {
+        let set = usize::try_from(pair % SETS as u128).unwrap_or_default();
+        self.sets[set].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn quota(&self, used: u64, wait: Option<Duration>) -> Quota {
@@ -129,6 +137,10 @@ impl RateLimiter {
 
     /// A keyed hash of a client and an object, unpredictable outside this process.
     fn pair(&self, client: Client<'_>, object: &ObjectId) -> u128 {
+        self.hash(client, &[object.class(), object.id()])
+    }
+
+    fn hash(&self, client: Client<'_>, object: &[&str]) -> u128 {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         let mut part = |tag: u8, bytes: &[u8]| {
             hasher.update(&[tag]).update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
@@ -145,8 +157,9 @@ impl RateLimiter {
             Client::Address(IpAddr::V6(address)) => part(2, &address.octets()[..8]),
             Client::Unknown => part(3, &[]),
         }
-        part(4, object.class().as_bytes());
-        part(5, object.id().as_bytes());
+        for (tag, text) in (4..).zip(object) {
+            part(tag, text.as_bytes());
+        }
         let hash = hasher.finalize();
         let (start, _) = hash.as_bytes().split_first_chunk::<16>().expect("a hash has 32 bytes");
         u128::from_le_bytes(*start)

@@ -18,7 +18,7 @@ use tower::Service;
 use crate::config::{Config, Forwarding};
 use crate::edge::Edge;
 use crate::program::Program;
-use crate::serve::finish;
+use crate::serve::{finish, open_to_development};
 use crate::server::host;
 use crate::system::workers::Workers;
 
@@ -128,6 +128,9 @@ pub(crate) fn mountable(config: &mut Config) -> Result<()> {
                     that clients send, or, where the program around it lets in only those who may, DOTDO_ALLOW_UNAUTHENTICATED=1 \
                     (ServeOptions::allow_unauthenticated)";
         return Err(Error::new(ErrorKind::Forbidden, text).with_code("UNAUTHENTICATED_ADDRESS"));
+    }
+    if config.edge.auth.identity.development_secret.is_some() {
+        return Err(open_to_development("the service may be reached"));
     }
     match config.forwarding {
         Forwarding::Proxy => {

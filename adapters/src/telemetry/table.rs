@@ -92,6 +92,20 @@ pub(super) static TABLE: &[Metric] = &[
         "Duration of a handler, in seconds, without the waits for its turn and for the store.",
     ),
     counter(
+        "dotdo_auth_tokens_total",
+        &[(
+            "result",
+            "`verified`, `remembered` (verified within the last minute), `invalid` (401), `forbidden` (403) or `unavailable` (503: the issuer's keys \
+             can't be fetched)",
+        )],
+        "Number of tokens of `auth.issuer` that were checked.",
+    ),
+    counter(
+        "dotdo_auth_key_fetches_total",
+        &[("result", "`fetched` or `failed`")],
+        "Number of fetches of an issuer's keys. While they fail, known keys are used for up to a day.",
+    ),
+    counter(
         "dotdo_requests_replayed_total",
         &[],
         "Number of requests with an `Idempotency-Key` that were answered with a stored response.",

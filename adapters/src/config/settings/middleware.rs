@@ -1,8 +1,8 @@
 //! Authentication, and what else is done with every request before it reaches an object.
 
-use super::DAY_MS;
-use crate::auth::is_skip_path;
-use crate::config::setting::{Kind, Setting, list, number, secret};
+use super::{DAY_MS, any};
+use crate::auth::{is_issuer, is_organisation, is_skip_path};
+use crate::config::setting::{Kind, Setting, list, number, secret, text};
 use crate::edge::{is_header, is_host, is_method, is_origin, is_proxy};
 
 /// The middleware between clients and objects, from the outside in.
@@ -12,8 +12,52 @@ pub(super) static MIDDLEWARE: &[Setting] = &[
         secret!(edge.auth.tokens),
         "Bearer tokens that grant access, separated by commas, each of at least 32 letters, digits or \
          `-._~+/`. With it, every request needs the header `Authorization: Bearer …` with one of \
-         them, and the server may listen on other addresses than loopback. To generate a token, run \
+         them (or a token of `auth.issuer`), and the server may listen on other addresses than \
+         loopback. To generate a token, run \
          `openssl rand -hex 32`.",
+    ),
+    Setting::new(
+        "auth.issuer",
+        list!(
+            "OpenID issuers, such as https://auth.example.com, or name=https://auth.example.com",
+            is_issuer,
+            edge.auth.identity.issuers
+        ),
+        "OpenID issuers whose tokens (JWT) are accepted. Every request then needs one, and reaches the \
+         objects of the tenant that its token names ([IDENTITY.md](IDENTITY.md)). Of several issuers, all \
+         but one need a name, which becomes a part of their organisations' names. A host alone is \
+         reached over https; http is accepted on loopback only.",
+    )
+    .with_aliases(&["WORKOS_AUTH_DOMAIN"]),
+    Setting::new(
+        "auth.audience",
+        text!("text", any, edge.auth.identity.audience),
+        "Audience (`aud`) that tokens must have. Set it whenever the issuer can issue tokens for other \
+         services too. Without it, tokens that have an audience are refused, unless it is \
+         `auth.client_id`.",
+    ),
+    Setting::new(
+        "auth.client_id",
+        text!("text", any, edge.auth.identity.client_id),
+        "Client id at the issuer. Without `auth.audience`, tokens with this audience are accepted. \
+         `dotdo login` logs in with it.",
+    ),
+    Setting::new(
+        "auth.development_secret",
+        secret!(edge.auth.identity.development_secret),
+        "Secret of at least 32 bytes with which tokens may be signed (HS256), for development without \
+         an issuer. Whoever knows it can be anybody, so with this setting a server listens on loopback \
+         only.",
+    ),
+    Setting::new(
+        "auth.operators",
+        list!(
+            "organisations, such as acme, or partner:acme for one of the issuer named partner",
+            is_organisation,
+            edge.auth.identity.operators
+        ),
+        "Organisations whose tokens may have the scope `dotdo:operator`, which is for the server itself \
+         (metrics, closing tenants). In tokens of other organisations this scope has no effect.",
     ),
     Setting::new(
         "auth.skip_paths",

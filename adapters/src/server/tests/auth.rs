@@ -22,7 +22,9 @@ fn request(target: &str, headers: &[&str]) -> String {
 }
 
 fn refusal(answer: &Answer) -> (u16, &str, String) {
-    (answer.status, &answer.headers["www-authenticate"], answer.json()["code"].to_string())
+    // The description after the comma is the error's message.
+    let challenge = answer.headers["www-authenticate"].split(',').next().unwrap_or_default();
+    (answer.status, challenge, answer.json()["code"].to_string())
 }
 
 #[tokio::test(flavor = "multi_thread")]
