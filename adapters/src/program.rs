@@ -126,14 +126,8 @@ impl Program {
         let components = Components { bucket, clock, random, executor, peers, directory, instance };
         let engine = Engine::start(app, tenant.clone(), settings, components).await?;
         let trimmer = Keeper(tokio::spawn(give_back(engine.budget().clone())));
-        let edge = Edge::new(
-            engine,
-            router,
-            edge_settings,
-            exporter,
-            instance.as_u64_pair().0,
-        )
-        .accepting(forwarded);
+        let edge = Edge::new(engine, router, edge_settings, exporter, instance.as_u64_pair().0)
+            .accepting(forwarded);
         let edge = edge.of_tenant(tenant);
         Ok(Self { edge: Arc::new(edge), about, _keeper: keeper, _trimmer: trimmer })
     }

@@ -150,9 +150,9 @@ fn is_bare(url: &Url) -> bool {
 fn is_name(name: &str) -> bool {
     (1..=NAME_BYTES_MAX).contains(&name.len())
         && name.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
-        && name.bytes().all(|byte| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte)
-        })
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
 }
 
 fn is_long(secret: &Secret) -> bool {

@@ -9,11 +9,11 @@ mod bearer;
 mod identity;
 #[cfg(feature = "oidc")]
 mod oidc;
-mod paths;
-mod tokens;
 #[cfg(not(feature = "oidc"))]
 #[path = "without_oidc.rs"]
 mod oidc;
+mod paths;
+mod tokens;
 
 #[cfg(test)]
 mod tests;

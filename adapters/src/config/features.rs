@@ -41,7 +41,8 @@ const PARTS: [Part; 6] = [
         needed_by: |config, _| {
             let identity = &config.edge.auth.identity;
             let secret = identity.development_secret.as_ref();
-            let issuer = (!identity.issuers.is_empty()).then_some("auth.issuer (DOTDO_AUTH_ISSUER)");
+            let issuer =
+                (!identity.issuers.is_empty()).then_some("auth.issuer (DOTDO_AUTH_ISSUER)");
             issuer.or(secret.map(|_| "auth.development_secret (DOTDO_AUTH_DEVELOPMENT_SECRET)"))
         },
     },

@@ -1,8 +1,6 @@
 //! What a verified token allows: whose objects, which scopes, which part of which bucket.
 
-use dotdo_core::{
-    Error, ErrorKind, Result, Scope, Scopes, StoreConfig, Tenant, TenantClaims,
-};
+use dotdo_core::{Error, ErrorKind, Result, Scope, Scopes, StoreConfig, Tenant, TenantClaims};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -203,7 +201,8 @@ mod tests {
         let tenant = Tenant::new("acme", "shop").expect("a tenant");
         let number = claims(&json!({ "scp": [1] }));
         let error = scopes(&number, &tenant, &[]).expect_err("a number");
-        let expected = "the token's claim scp: expected a string or an array of strings, got a number";
+        let expected =
+            "the token's claim scp: expected a string or an array of strings, got a number";
         assert_eq!(error.message(), expected);
     }
 

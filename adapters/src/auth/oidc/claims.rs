@@ -102,7 +102,9 @@ impl Claims {
             if from_ms > now_ms.saturating_add(SKEW_MS) {
                 let early = (from_ms - now_ms + 999) / 1000;
                 let clocks = "compare the clocks of this server and of the issuer";
-                return Err(invalid(format!("the token {what} {early} seconds ({claim}); {clocks}")));
+                return Err(invalid(format!(
+                    "the token {what} {early} seconds ({claim}); {clocks}"
+                )));
             }
         }
         Ok(expires_ms)

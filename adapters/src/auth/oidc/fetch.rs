@@ -74,7 +74,9 @@ impl Fetcher {
         let discovery = self.address(&discovery_of(&self.issuer))?;
         let document = self.document(&discovery, clock).await?;
         let found: Discovery = serde_json::from_slice(&document.bytes).map_err(|_| {
-            format!("{discovery}: expected a JSON object with issuer and jwks_uri, got another document")
+            format!(
+                "{discovery}: expected a JSON object with issuer and jwks_uri, got another document"
+            )
         })?;
         if found.issuer != self.issuer {
             return Err(format!(
@@ -123,7 +125,9 @@ impl Fetcher {
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if bytes.len() + chunk.len() > DOCUMENT_BYTES_MAX {
-                return Err(format!("{url}: expected at most {DOCUMENT_BYTES_MAX} bytes, got more"));
+                return Err(format!(
+                    "{url}: expected at most {DOCUMENT_BYTES_MAX} bytes, got more"
+                ));
             }
             bytes.extend_from_slice(&chunk);
         }

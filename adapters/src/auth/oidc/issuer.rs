@@ -103,9 +103,7 @@ impl Issuer {
         match held.keys.select(kid, algorithm) {
             Ok(key) => Ok(key.clone()),
             // The issuer may have a new key, and can't be asked.
-            Err(NoKey::Unknown) if failure.is_some() => {
-                Err(self.unavailable(failure, RENEWAL_MIN))
-            }
+            Err(NoKey::Unknown) if failure.is_some() => Err(self.unavailable(failure, RENEWAL_MIN)),
             Err(other) => Err(self.refusal(other)),
         }
     }
@@ -171,18 +169,16 @@ impl Issuer {
                 "the token is signed with another algorithm than its key's, which is {}",
                 algorithm.name()
             ),
-            NoKey::Ambiguous => format!(
-                "the token does not name its key (kid), and several keys of {url} fit"
-            ),
+            NoKey::Ambiguous => {
+                format!("the token does not name its key (kid), and several keys of {url} fit")
+            }
         })
     }
 
     fn unavailable(&self, failure: Option<String>, after: Duration) -> Error {
         let why = failure.unwrap_or_else(|| "the last attempt was interrupted".to_owned());
         let text = format!("the keys of the issuer {} can't be fetched now: {why}", self.url);
-        Error::new(ErrorKind::Unavailable, text)
-            .with_code(UNAVAILABLE)
-            .with_retry_after(after)
+        Error::new(ErrorKind::Unavailable, text).with_code(UNAVAILABLE).with_retry_after(after)
     }
 }
 
@@ -211,8 +207,7 @@ impl Fetch {
 impl Drop for Fetch {
     fn drop(&mut self) {
         let url = &self.issuer.url;
-        let outcome =
-            self.outcome.take().unwrap_or_else(|| Err("it was interrupted".to_owned()));
+        let outcome = self.outcome.take().unwrap_or_else(|| Err("it was interrupted".to_owned()));
         metrics::count_fetch(outcome.is_ok());
         let since = self.issuer.clock.monotonic();
         let mut state = self.issuer.lock();

@@ -87,9 +87,9 @@ impl Algorithm {
             "ES256" => Ok(Self::Es256),
             "EdDSA" => Ok(Self::EdDsa),
             "HS256" => Ok(Self::Hs256),
-            none if none.eq_ignore_ascii_case("none") => {
-                Err(invalid("the token is not signed (alg is none); expected RS256, ES256 or EdDSA"))
-            }
+            none if none.eq_ignore_ascii_case("none") => Err(invalid(
+                "the token is not signed (alg is none); expected RS256, ES256 or EdDSA",
+            )),
             _ => Err(invalid(
                 "the token is signed with an algorithm that is not accepted; expected RS256, ES256 or EdDSA",
             )),
@@ -154,8 +154,7 @@ impl KeySet {
     /// [`NoKey`].
     pub(super) fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&Key, NoKey> {
         let named = |key: &&Key| kid.is_none() || key.kid.as_deref() == kid;
-        let mut fitting =
-            self.keys.iter().filter(named).filter(|key| key.algorithm == algorithm);
+        let mut fitting = self.keys.iter().filter(named).filter(|key| key.algorithm == algorithm);
         match (fitting.next(), fitting.next()) {
             (Some(key), None) => Ok(key),
             (Some(_), Some(_)) => Err(NoKey::Ambiguous),

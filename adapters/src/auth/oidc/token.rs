@@ -50,10 +50,12 @@ impl<'a> Unverified<'a> {
     ///
     /// `Unauthenticated`. The message never repeats what is in the token.
     pub(super) fn parse(token: &'a str) -> Result<Self> {
-        let (signed, signature) =
-            token.rsplit_once('.').filter(|(signed, _)| signed.matches('.').count() == 1).ok_or_else(
-                || invalid("expected a signed token in three parts, got another number of parts"),
-            )?;
+        let (signed, signature) = token
+            .rsplit_once('.')
+            .filter(|(signed, _)| signed.matches('.').count() == 1)
+            .ok_or_else(|| {
+                invalid("expected a signed token in three parts, got another number of parts")
+            })?;
         let (header, claims) = signed.split_once('.').unwrap_or_default();
         let header = URL_SAFE_NO_PAD.decode(header).unwrap_or_default();
         let header: Header = serde_json::from_slice(&header).map_err(|_| {

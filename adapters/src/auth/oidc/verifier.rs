@@ -12,8 +12,8 @@ use super::keys::{Algorithm, Key};
 use super::metrics;
 use super::remembered::Remembered;
 use super::token::Unverified;
-use crate::auth::bearer::invalid;
 use crate::auth::IdentitySettings;
+use crate::auth::bearer::invalid;
 
 /// Verifies the tokens of the configured issuers.
 pub(crate) struct Verifier {
