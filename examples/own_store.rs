@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use dotdo::bytes::Bytes;
 use dotdo::engine::{
-    Bucket, Clock, Components, Engine, Entry, Inline, Key, OsRandom, Random, Settings, StoreError,
-    Stored, SystemClock, Tenant, Uuid, async_trait,
+    Bucket, Clock, Components, Engine, Entry, Inline, Key, OsRandom, Random, Settings,
+    SharedBucket, StoreError, Stored, SystemClock, Tenant, Uuid, async_trait,
 };
-use dotdo::{App, Body, Context, DurableObject, ObjectId, Request, Response, Result, http};
+use dotdo::{App, Body, Context, DurableObject, Request, Response, Result, http};
 
 struct Counter;
 
@@ -113,7 +113,7 @@ impl Bucket for Shelf {
 /// An engine on `bucket`.
 pub(crate) async fn engine(bucket: Arc<dyn Bucket>, clock: Arc<dyn Clock>) -> Result<Engine> {
     let components = Components {
-        bucket,
+        buckets: Arc::new(SharedBucket(bucket)),
         clock,
         random: Arc::new(OsRandom),
         executor: Arc::new(Inline),
@@ -122,13 +122,15 @@ pub(crate) async fn engine(bucket: Arc<dyn Bucket>, clock: Arc<dyn Clock>) -> Re
         instance: Uuid::from_bytes(OsRandom.bytes16()),
     };
     let app = App::new().class("Counter", || Counter);
-    Engine::start(app, Tenant::new("acme", "shop")?, Settings::default(), components).await
+    Engine::start(app, Settings::default(), components).await
 }
 
 /// What the object `visits` answers.
 pub(crate) async fn visit(engine: &Engine) -> Result<String> {
     let request = http::Request::post("/").body(Body::empty())?;
-    let response = engine.fetch(&ObjectId::new("Counter", "visits")?, None, request).await?;
+    let response = engine
+        .fetch(&Tenant::new("acme", "shop")?.object("Counter", "visits")?, None, request)
+        .await?;
     response.into_body().text().await
 }
 

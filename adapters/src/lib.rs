@@ -93,9 +93,9 @@ pub mod commands {
 /// use std::sync::Arc;
 ///
 /// use dotdo::engine::{
-///     Components, Engine, Inline, Memory, OsRandom, Random, Settings, SystemClock, Tenant, Uuid,
+///     Components, Engine, Inline, Memory, OsRandom, Random, Settings, SharedBucket, SystemClock, Tenant, Uuid,
 /// };
-/// # use dotdo::{App, Body, Context, DurableObject, ObjectId, Request, Response, Result};
+/// # use dotdo::{App, Body, Context, DurableObject, Request, Response, Result};
 /// # struct Hello;
 /// # impl DurableObject for Hello {
 /// #     async fn fetch(&mut self, _: Request, _: &mut Context) -> Result<Response> {
@@ -105,7 +105,7 @@ pub mod commands {
 ///
 /// let clock = Arc::new(SystemClock::new());
 /// let components = Components {
-///     bucket: Arc::new(Memory::new(clock.clone())),
+///     buckets: Arc::new(SharedBucket(Arc::new(Memory::new(clock.clone())))),
 ///     clock,
 ///     random: Arc::new(OsRandom),
 ///     executor: Arc::new(Inline),
@@ -114,9 +114,8 @@ pub mod commands {
 ///     instance: Uuid::from_bytes(OsRandom.bytes16()),
 /// };
 /// let app = App::new().class("Hello", || Hello);
-/// let tenant = Tenant::new("acme", "shop")?;
-/// let engine = Engine::start(app, tenant, Settings::default(), components).await?;
-/// let object = ObjectId::new("Hello", "ada")?;
+/// let engine = Engine::start(app, Settings::default(), components).await?;
+/// let object = Tenant::new("acme", "shop")?.object("Hello", "ada")?;
 /// let response = engine.fetch(&object, None, Request::new(Body::empty())).await?;
 /// assert_eq!(response.into_body().text().await?, "hello");
 /// # Ok::<(), dotdo::Error>(()) })?;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use dotdo_core::{
     Account, App, At, CheckpointMode, Clock, Components, Directory, Engine, Executor, ObjectId,
-    Ownership, Random, Received, Request, RequestContext, Response, Result, Router, StoreConfig,
-    Tenant, open,
+    Ownership, Random, Received, Request, RequestContext, Response, Result, Router, SharedBucket,
+    StoreConfig, open,
 };
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -23,9 +23,6 @@ use crate::system::components::{OsRandom, SystemClock};
 use crate::system::memory::give_back;
 use crate::system::workers::Workers;
 use crate::telemetry::{self, FLUSH_MAX, keep_metrics, start_metrics};
-
-/// The organisation and tenant of a server without tenants.
-const LOCAL: &str = "local";
 
 /// The resolved configuration, before anything is started.
 pub(crate) struct Found {
@@ -61,7 +58,6 @@ struct About {
 #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "only announcements contain it"))]
 struct Process<'a> {
     location: &'a str,
-    tenant: &'a Tenant,
     instance: Uuid,
 }
 
@@ -120,15 +116,15 @@ impl Program {
         let mut edge_settings = found.config.edge.clone();
         edge_settings.auth.prepare(&found.store, Arc::clone(&clock))?;
         let (peers, forwarded) = (plan.peers(instance), plan.forwarded_requests(instance));
-        let tenant = Tenant::new(LOCAL, LOCAL)?;
-        let process = Process { location: bucket.location(), tenant: &tenant, instance };
+        let process = Process { location: bucket.location(), instance };
         let directory = directory(&found.config, &plan, &process, &clock)?;
-        let components = Components { bucket, clock, random, executor, peers, directory, instance };
-        let engine = Engine::start(app, tenant.clone(), settings, components).await?;
+        let buckets = Arc::new(SharedBucket(bucket));
+        let components =
+            Components { buckets, clock, random, executor, peers, directory, instance };
+        let engine = Engine::start(app, settings, components).await?;
         let trimmer = Keeper(tokio::spawn(give_back(engine.budget().clone())));
         let edge = Edge::new(engine, router, edge_settings, exporter, instance.as_u64_pair().0)
             .accepting(forwarded);
-        let edge = edge.of_tenant(tenant);
         Ok(Self { edge: Arc::new(edge), about, _keeper: keeper, _trimmer: trimmer })
     }
 
@@ -178,8 +174,8 @@ fn directory(
         );
         return Ok(None);
     };
-    let Process { location, tenant, instance: me } = *process;
-    let about = redis::About { url, secret, location, tenant, me };
+    let Process { location, instance: me } = *process;
+    let about = redis::About { url, secret, location, me };
     Ok(Some(Arc::new(Redis::new(&about, Arc::clone(clock))?)))
 }
 

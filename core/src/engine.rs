@@ -15,16 +15,16 @@ use crate::cluster::{
     Holding, Listen, Listener, OwnershipChange, Received, RequestContext, Routing,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{ObjectId, Tenant};
+use crate::id::ObjectId;
 use crate::idempotency::prepare;
 use crate::lease::{Claim, FencingToken};
 use crate::messages::start_scanning;
 use crate::object::{App, Calling, Host, Request, Response};
 use crate::router::At;
 use crate::settings::Settings;
-use crate::store::probe;
+use crate::store::{Bucket as _, probe};
 
-/// Serves the objects of one tenant from one bucket. Clones are the same engine.
+/// Serves the objects of all tenants that it is asked for. Clones are the same engine.
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
@@ -42,18 +42,15 @@ impl Engine {
     ///
     /// `StoreRefused` when the store lacks properties that correctness depends on; `Unavailable`
     /// when it can't be reached; `Invalid` for contradictory settings.
-    pub async fn start(
-        app: App,
-        tenant: Tenant,
-        settings: Settings,
-        components: Components,
-    ) -> Result<Self> {
+    pub async fn start(app: App, settings: Settings, components: Components) -> Result<Self> {
         settings.check()?;
-        let Components { bucket, clock, random, .. } = &components;
-        probe(bucket.as_ref(), clock.as_ref(), random.as_ref()).await?;
+        let Components { buckets, clock, random, .. } = &components;
+        if let Some(bucket) = buckets.shared() {
+            probe(bucket.as_ref(), clock.as_ref(), random.as_ref()).await?;
+        }
         let clock = components.clock.clone();
         let inner = Arc::new_cyclic(|inner: &Weak<Inner>| {
-            let runtime = Runtime::new(app, tenant, settings, components, inner.clone());
+            let runtime = Runtime::new(app, settings, components, inner.clone());
             let activations = Arc::new(Activations::new(Arc::new(runtime)));
             Inner { activations, stopping: AtomicBool::new(false) }
         });
@@ -132,7 +129,9 @@ impl Engine {
     /// `Unavailable` when it does not.
     pub async fn ready(&self) -> Result<()> {
         let runtime = self.runtime();
-        runtime.bucket.list(&runtime.tenant.prefix().join("do"), None, 1).await?;
+        for tenant in runtime.tenants() {
+            runtime.bucket(&tenant)?.list(tenant.prefix(), None, 1).await?;
+        }
         Ok(())
     }
 

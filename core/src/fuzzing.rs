@@ -7,7 +7,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
-use crate::id::ObjectId;
+use crate::id::Tenant;
 use crate::router::{Router, parse_at};
 use crate::{cluster, log, snapshot};
 
@@ -28,12 +28,12 @@ pub const TARGETS: [Target; 7] = [
 /// The key segments of an object, and ids.
 fn object_key(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Some(object) = ObjectId::from_key_segments(text) {
+    if let Some(object) = Tenant::local().object_at(text) {
         assert_eq!(object.key_segments(), text, "two keys lead to one object");
     }
-    if let Ok(object) = ObjectId::new("Class", text) {
+    if let Ok(object) = Tenant::local().object("Class", text) {
         // The key of a long id ends with a hash and leads nowhere back.
-        let found = ObjectId::from_key_segments(&object.key_segments());
+        let found = object.tenant().object_at(&object.key_segments());
         assert!(found.is_none_or(|found| found == object), "a key leads to another object");
     }
 }
@@ -48,12 +48,15 @@ fn route(data: &[u8]) {
         let _ = parse_at(at);
     }
     let router = Router::new(["DO", "Counter"], Some("DO"));
-    let Ok(crate::Route::Object(target)) = router.route(&method, &uri, &headers) else { return };
+    let tenant = Tenant::local();
+    let Ok(crate::Route::Object(target)) = router.route(&tenant, &method, &uri, &headers) else {
+        return;
+    };
     let (mut head, ()) = http::Request::new(()).into_parts();
     (head.method, head.uri, head.headers) = (method.clone(), uri, headers);
     target.rewrite(&mut head, HeaderValue::from_static("request"));
     // The request that the object sees is routed to the same object.
-    let again = router.route(&method, &head.uri, &head.headers);
+    let again = router.route(&tenant, &method, &head.uri, &head.headers);
     assert_eq!(
         again.expect("it was routed before"),
         crate::Route::Object(target),

@@ -31,6 +31,7 @@ mod snapshot;
 mod sqlite;
 mod store;
 mod sync;
+mod tenants;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod trace;
@@ -68,3 +69,4 @@ pub use store::{
     AzureConfig, AzureCredentials, Bucket, Entry, GcsConfig, GcsCredentials, Key, Memory, S3Config,
     S3Credentials, Secret, StoreConfig, StoreError, Stored, open, probe,
 };
+pub use tenants::{BucketOfTenant, Buckets, SharedBucket};

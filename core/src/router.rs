@@ -1,8 +1,9 @@
-//! Routes requests to objects: a pure function of method, URI and headers.
+//! Routes requests to objects: a pure function of the caller's tenant, method, URI and headers.
 //!
-//! Promises: the same request always reaches the same object; an id is percent-decoded exactly
-//! once, wherever it is; an object sees its own name only from the server, never from the client.
-//! Must not know: tenants, tokens, the server that received the request.
+//! Promises: the same request of a tenant always reaches the same object, which is one of that
+//! tenant, whatever the request says; an id is percent-decoded exactly once, wherever it is; an
+//! object sees its own name only from the server, never from the client. Must not know: how callers
+//! are authenticated, the server that received the request.
 
 mod names;
 
@@ -17,7 +18,7 @@ pub use self::names::{
     TYPE_HEADER, names_object,
 };
 use crate::error::{Error, Result};
-use crate::id::ObjectId;
+use crate::id::{ObjectId, Tenant};
 
 /// The request's own name, for logs.
 pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -85,7 +86,7 @@ impl Router {
         self.classes.iter().map(String::as_str)
     }
 
-    /// The destination of a request.
+    /// The destination of a request of a caller of `tenant`.
     ///
     /// A header `X-DO-ID` (or `X-DOTDO-ID`) names the id; the object then sees the whole path, and
     /// the class is that of `X-DO-Type` (or `X-DOTDO-Type`) or the default one. Without it the path
@@ -98,7 +99,13 @@ impl Router {
     /// `Invalid` for an id that is empty, too long or can't be decoded, for headers that contradict
     /// each other, and for `X-DO-At` that is neither a number nor a time or is sent with anything
     /// but GET or HEAD. `NotFound` when there is no id or no such class.
-    pub fn route(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Route> {
+    pub fn route(
+        &self,
+        tenant: &Tenant,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Route> {
         let class = OBJECT_TYPE.value(headers)?;
         let target = if let Some(id) = OBJECT_ID.value(headers)? {
             let rest =
@@ -111,7 +118,7 @@ impl Router {
             return reserved(method, uri.path());
         };
         let (class, id, path_and_query) = target;
-        let object = ObjectId::new(self.known(class)?, &decode(id)?)?;
+        let object = tenant.object(self.known(class)?, &decode(id)?)?;
         Ok(Route::Object(Target { object, path_and_query, at: at(method, headers)? }))
     }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use dotdo_core::testing::{CountingRandom, ManualClock};
 use dotdo_core::{
     App, At, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Inline, Key, ObjectId,
-    Settings, StoreConfig, Tenant,
+    Settings, SharedBucket, StoreConfig, Tenant,
 };
 use dotdo_tests::sql_object::{SqlObject, ask, dump_of};
 use dotdo_tests::{open, unique};
@@ -32,7 +32,7 @@ pub(crate) struct Site {
 pub(crate) const EARLIER: u64 = 2;
 
 pub(crate) fn object(id: &str) -> ObjectId {
-    ObjectId::new("Sql", id).expect("these are names")
+    Tenant::local().object("Sql", id).expect("these are names")
 }
 
 /// A server that was just started; it never does anything by itself, because its clock stands
@@ -47,7 +47,7 @@ pub(crate) async fn engine(
     let bucket = dotdo_core::open(config, instance, clock.clone(), random.clone())?;
     let settings = Settings { checkpoint, ..Settings::default() };
     let components = Components {
-        bucket,
+        buckets: Arc::new(SharedBucket(bucket)),
         clock,
         random,
         executor: Arc::new(Inline),
@@ -55,13 +55,7 @@ pub(crate) async fn engine(
         directory: None,
         instance,
     };
-    Engine::start(
-        App::new().class("Sql", || SqlObject),
-        Tenant::new("local", "local")?,
-        settings,
-        components,
-    )
-    .await
+    Engine::start(App::new().class("Sql", || SqlObject), settings, components).await
 }
 
 /// One that writes no snapshot but an object's first.

@@ -14,7 +14,7 @@ use dotdo_core::{
     App, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Inline, Key, Memory,
     ObjectId, Random,
 };
-use dotdo_core::{Settings, StoreConfig, Tenant};
+use dotdo_core::{Settings, SharedBucket, StoreConfig, Tenant};
 use dotdo_tests::sql_object::{SqlObject, ask, difference, dump_of};
 use dotdo_tests::{scratch, unique};
 use serde_json::json;
@@ -31,7 +31,7 @@ fn fixtures() -> PathBuf {
 }
 
 fn object() -> ObjectId {
-    ObjectId::new("Sql", "golden/ü 1").expect("these are names")
+    Tenant::local().object("Sql", "golden/ü 1").expect("these are names")
 }
 
 /// Requests whose records and snapshots show everything that the format has; the large ones come
@@ -92,7 +92,7 @@ async fn engine(
     };
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
     let components = Components {
-        bucket,
+        buckets: Arc::new(SharedBucket(bucket)),
         clock,
         random,
         executor: Arc::new(Inline),
@@ -100,8 +100,7 @@ async fn engine(
         directory: None,
         instance,
     };
-    let tenant = Tenant::new("local", "local").expect("these are names");
-    Engine::start(App::new().class("Sql", || SqlObject), tenant, settings, components)
+    Engine::start(App::new().class("Sql", || SqlObject), settings, components)
         .await
         .expect("the store is good")
 }

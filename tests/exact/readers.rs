@@ -9,10 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dotdo_core::testing::{CountingRandom, ManualClock};
 use dotdo_core::{
-    App, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Inline, Key, ObjectId,
-    Settings, StoreConfig,
+    App, Bucket, Checkpoint, CheckpointMode, Clock, Components, Engine, Inline, Key, Settings,
+    StoreConfig,
 };
-use dotdo_core::{Tenant, Value};
+use dotdo_core::{SharedBucket, Tenant, Value};
 use dotdo_tests::sql_object::{Database, SqlObject, ask};
 use dotdo_tests::{Reader, Seaweed, scratch, unique};
 use serde_json::{Value as Json, json};
@@ -145,7 +145,7 @@ async fn write(config: &StoreConfig) -> Vec<BTreeMap<String, Named>> {
         ..Settings::default()
     };
     let components = Components {
-        bucket,
+        buckets: Arc::new(SharedBucket(bucket)),
         clock: clock.clone() as Arc<dyn Clock>,
         random,
         executor: Arc::new(Inline),
@@ -153,11 +153,10 @@ async fn write(config: &StoreConfig) -> Vec<BTreeMap<String, Named>> {
         directory: None,
         instance,
     };
-    let tenant = Tenant::new("local", "local").expect("these are names");
-    let engine = Engine::start(App::new().class("Sql", || SqlObject), tenant, settings, components)
+    let engine = Engine::start(App::new().class("Sql", || SqlObject), settings, components)
         .await
         .expect("the store is good");
-    let object = ObjectId::new("Sql", "read by others").expect("these are names");
+    let object = Tenant::local().object("Sql", "read by others").expect("these are names");
     let mut model =
         rusqlite::Connection::open_in_memory().expect("SQLite opens a database in memory");
     let mut states = Vec::new();

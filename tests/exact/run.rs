@@ -7,7 +7,8 @@ use dotdo_core::testing::{
     CountingRandom, CutBucket, Ended, Fault, FaultyBucket, ManualClock, Operation,
 };
 use dotdo_core::{
-    App, Clock, Components, Engine, Error, Inline, Key, Memory, ObjectId, Random, Settings, Tenant,
+    App, Clock, Components, Engine, Error, Inline, Key, Memory, ObjectId, Random, Settings,
+    SharedBucket, Tenant,
 };
 use dotdo_tests::sql_object::{SqlObject, ask, decode, difference, dump_of};
 use serde_json::{Value as Json, json};
@@ -74,7 +75,7 @@ impl Run {
     fn new() -> Self {
         let clock = Arc::new(ManualClock::new());
         let memory = Arc::new(Memory::new(clock.clone()));
-        let object = ObjectId::new("Sql", "one").expect("these are names");
+        let object = Tenant::local().object("Sql", "one").expect("these are names");
         Self {
             clock,
             random: Arc::new(CountingRandom::starting_at(1)),
@@ -111,7 +112,7 @@ impl Run {
             ..Settings::default()
         };
         let components = Components {
-            bucket: access.clone(),
+            buckets: Arc::new(SharedBucket(access.clone())),
             clock: self.clock.clone() as Arc<dyn Clock>,
             random: self.random.clone(),
             executor: Arc::new(Inline),
@@ -119,10 +120,8 @@ impl Run {
             directory: None,
             instance,
         };
-        let tenant = Tenant::new("local", "local").expect("these are names");
         let engine =
-            Engine::start(App::new().class("Sql", || SqlObject), tenant, settings, components)
-                .await;
+            Engine::start(App::new().class("Sql", || SqlObject), settings, components).await;
         let engine = engine.map_err(|error| format!("a server does not start: {error:?}"))?;
         self.server = Some(Server { engine, instance, access });
         self.check("after a restart").await

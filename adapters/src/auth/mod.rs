@@ -21,7 +21,7 @@ mod tests;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use dotdo_core::{Caller, Clock, Error, ErrorKind, Result, Secret, StoreConfig, Tenant};
+use dotdo_core::{Caller, Clock, ErrorKind, Result, Secret, StoreConfig};
 use http::request;
 
 pub use self::authenticator::Authenticator;
@@ -103,13 +103,11 @@ pub(crate) struct Authentication {
     attempts: Option<Attempts>,
     authenticator: Option<SharedAuthenticator>,
     skip: SkipPaths,
-    /// The tenant whose objects are served; callers of other tenants are refused.
-    tenant: Tenant,
 }
 
 impl Authentication {
-    /// The authentication of `settings` for the objects of `tenant`.
-    pub(crate) fn new(settings: &AuthSettings, tenant: Tenant) -> Self {
+    /// The authentication of `settings`.
+    pub(crate) fn new(settings: &AuthSettings) -> Self {
         let tokens = settings.tokens.as_ref().map(Tokens::new);
         Self {
             tokens,
@@ -117,7 +115,6 @@ impl Authentication {
             attempts: settings.verifier.as_ref().map(|_| Attempts::default()),
             authenticator: settings.authenticator.clone(),
             skip: SkipPaths::new(&settings.skip_paths),
-            tenant,
         }
     }
 
@@ -126,9 +123,9 @@ impl Authentication {
     ///
     /// # Errors
     ///
-    /// `Unauthenticated` when there is no token or a wrong one, `Forbidden` for a caller of another
-    /// tenant, `RateLimited` for an address that has sent too many wrong tokens, and the errors of
-    /// the verifier and of the program's own authenticator.
+    /// `Unauthenticated` when there is no token or a wrong one, `RateLimited` for an address that has
+    /// sent too many wrong tokens, and the errors of the verifier and of the program's own
+    /// authenticator.
     pub(crate) async fn admit(
         &self,
         head: &request::Parts,
@@ -138,12 +135,7 @@ impl Authentication {
             return Ok(None);
         }
         let token = bearer::token(&head.headers)?;
-        let caller = self.caller(token, head, client).await?;
-        if *caller.tenant() != self.tenant {
-            return Err(Error::new(ErrorKind::Forbidden, "the token belongs to another tenant")
-                .with_code("WRONG_TENANT"));
-        }
-        Ok(Some(caller))
+        self.caller(token, head, client).await.map(Some)
     }
 
     fn is_on(&self) -> bool {

@@ -10,7 +10,7 @@ fn authentication() -> Authentication {
     let tokens = Some(Secret::new(format!("{OTHER}, {TOKEN}")));
     let skip_paths = ["/health", "/do/Public/*"].map(str::to_owned).to_vec();
     let settings = AuthSettings { tokens, skip_paths, ..AuthSettings::default() };
-    Authentication::new(&settings, Tenant::local())
+    Authentication::new(&settings)
 }
 
 fn ask(path: &str, headers: &[(&str, &str)]) -> Result<Option<Caller>> {
@@ -159,7 +159,7 @@ fn skip_paths_that_would_open_every_object_are_refused() {
 
 #[test]
 fn without_tokens_authentication_is_off() {
-    let authentication = Authentication::new(&AuthSettings::default(), Tenant::local());
+    let authentication = Authentication::new(&AuthSettings::default());
     let (head, ()) = Request::get("/do/a").body(()).expect("a request").into_parts();
     let admitted =
         futures_util::FutureExt::now_or_never(authentication.admit(&head, None)).expect("at once");

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dotdo_core::{Body, Caller, Error, ObjectId, Request, Response, Result, Route};
+use dotdo_core::{Body, Caller, Error, ObjectId, Request, Response, Result, Route, Tenant};
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, header, request};
 
@@ -44,7 +44,12 @@ impl<O: Objects> Edge<O> {
         }
         let admitted = self.authentication.admit(&head, context.line.client).await;
         context.line.caller = admitted.as_ref().ok().cloned().flatten();
-        let route = self.router.route(&head.method, &head.uri, &head.headers);
+        let tenant = context
+            .line
+            .caller
+            .as_ref()
+            .map_or_else(Tenant::local, |caller| caller.tenant().clone());
+        let route = self.router.route(&tenant, &head.method, &head.uri, &head.headers);
         self.count(route.as_ref().ok(), context)?;
         admitted?;
         // Unauthenticated callers must not learn the names of classes.

@@ -46,7 +46,7 @@ mod settings;
 mod vary;
 
 use bytes::Bytes;
-use dotdo_core::{Error, Response, Router, Tenant};
+use dotdo_core::{Error, Response, Router};
 use http::HeaderValue;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tracing::Instrument;
@@ -102,10 +102,8 @@ impl<O: Objects> Edge<O> {
     ) -> Self {
         let metrics = RequestMetrics::new(router.classes());
         let (request_ids, readiness) = (RequestIds::new(process), Readiness::default());
-        let (authentication, limiter) = (
-            Authentication::new(&settings.auth, Tenant::local()),
-            RateLimiter::new(&settings.rate),
-        );
+        let (authentication, limiter) =
+            (Authentication::new(&settings.auth), RateLimiter::new(&settings.rate));
         let (proxies, cors) = (
             TrustedProxies::new(&settings.trusted_proxies).unwrap_or_default(),
             Cors::new(&settings.cors),
@@ -131,11 +129,6 @@ impl<O: Objects> Edge<O> {
     /// Sets how requests of other servers are accepted.
     pub(crate) fn accepting(self, forwarded: ForwardedRequests) -> Self {
         Self { forwarded, ..self }
-    }
-
-    /// Sets the tenant whose objects are served; callers of other tenants are refused.
-    pub(crate) fn of_tenant(self, tenant: Tenant) -> Self {
-        Self { authentication: Authentication::new(&self.settings.auth, tenant), ..self }
     }
 
     /// The objects behind this edge.

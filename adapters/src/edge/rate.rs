@@ -137,7 +137,7 @@ impl RateLimiter {
 
     /// A keyed hash of a client and an object, unpredictable outside this process.
     fn pair(&self, client: Client<'_>, object: &ObjectId) -> u128 {
-        self.hash(client, &[object.class(), object.id()])
+        self.hash(client, &[object.tenant().prefix().as_str(), object.class(), object.id()])
     }
 
     fn hash(&self, client: Client<'_>, object: &[&str]) -> u128 {

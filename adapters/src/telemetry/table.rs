@@ -247,6 +247,11 @@ pub(super) static TABLE: &[Metric] = &[
         &[OPERATION],
         "Data written to the store (`create`, `put`) and read from it (`get`), in bytes.",
     ),
+    counter(
+        "dotdo_tenant_refusals_total",
+        &[OPERATION],
+        "Number of operations that were refused because their key does not belong to the tenant that they were for. Any is a bug, or a hostile file in the bucket.",
+    ),
     // Other servers.
     counter(
         "dotdo_forwarded_total",

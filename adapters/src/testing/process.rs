@@ -7,14 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dotdo_core::testing::{CountingRandom, CutBucket, TestStore};
-use dotdo_core::{App, Components, Engine, Inline, Request, Response, Router, Settings, Tenant};
+use dotdo_core::{
+    App, Components, Engine, Inline, Request, Response, Router, Settings, SharedBucket,
+};
 use uuid::Uuid;
 
 use super::clock::RunningClock;
 use crate::edge::{Edge, EdgeSettings, Reach};
-
-/// Organisation and tenant of the objects, as in a server without other tenants.
-pub(super) const LOCAL: &str = "local";
 
 /// How long a server may take to end in order.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(25);
@@ -26,7 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 pub(super) struct Shared {
     pub(super) clock: Arc<RunningClock>,
     pub(super) store: Arc<TestStore>,
-    pub(super) tenant: Tenant,
     started: AtomicU64,
 }
 
@@ -40,8 +38,7 @@ impl Shared {
     pub(super) fn new() -> Self {
         let clock = Arc::new(RunningClock::new());
         let store = Arc::new(TestStore::new(clock.clone()));
-        let tenant = Tenant::new(LOCAL, LOCAL).expect("a good name");
-        Self { clock, store, tenant, started: AtomicU64::new(0) }
+        Self { clock, store, started: AtomicU64::new(0) }
     }
 
     pub(super) async fn process(&self, app: &App, settings: &Settings) -> Arc<Process> {
@@ -49,7 +46,7 @@ impl Shared {
         let access = Arc::new(CutBucket::around(self.store.clone()));
         let instance = Uuid::from_u128(number);
         let components = Components {
-            bucket: access.clone(),
+            buckets: Arc::new(SharedBucket(access.clone())),
             clock: self.clock.clone(),
             random: Arc::new(CountingRandom::starting_at(number << 64)),
             executor: Arc::new(Inline),
@@ -58,8 +55,7 @@ impl Shared {
             instance,
         };
         let router = Router::new(app.class_names(), app.default_class());
-        let starting =
-            Engine::start(app.clone(), self.tenant.clone(), settings.clone(), components);
+        let starting = Engine::start(app.clone(), settings.clone(), components);
         let engine = within("a start", starting).await;
         let engine = engine.unwrap_or_else(|error| panic!("the server does not start: {error:?}"));
         let edge_settings = EdgeSettings { reach: Reach::Machine, ..EdgeSettings::default() };

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dotdo_core::testing::CountingRandom;
 use dotdo_core::{
     App, At, Body, Bucket, Clock, Components, Context, DurableObject, Engine, Error, Inline, Key,
-    Memory, ObjectId, Request, Response, Result, Settings,
+    Memory, ObjectId, Request, Response, Result, Settings, SharedBucket, Tenant,
 };
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -23,13 +23,13 @@ pub(super) async fn read<T>(shared: &Shared, (class, id): (&str, &str), sql: &st
 where
     T: DeserializeOwned + Send + 'static,
 {
-    let object = ObjectId::new(class, id)?;
+    let object = Tenant::local().object(class, id)?;
     let (copy, newest) = copy(shared, &object).await?;
     let found = Arc::new(Mutex::new(Vec::new()));
     let (rows, sql) = (found.clone(), sql.to_owned());
     let app = App::new().class(class, move || Reader { sql: sql.clone(), rows: rows.clone() });
     let components = Components {
-        bucket: copy,
+        buckets: Arc::new(SharedBucket(copy)),
         clock: shared.clock.clone(),
         random: Arc::new(CountingRandom::starting_at(0)),
         executor: Arc::new(Inline),
@@ -37,7 +37,7 @@ where
         directory: None,
         instance: Uuid::nil(),
     };
-    let engine = Engine::start(app, shared.tenant.clone(), Settings::default(), components).await?;
+    let engine = Engine::start(app, Settings::default(), components).await?;
     let request = Request::new(Body::empty());
     engine.fetch(&object, Some(At::Sequence(newest)), request).await?;
     let rows = std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner));
@@ -47,7 +47,7 @@ where
 /// A bucket with nothing but the object, and the number of its newest record.
 async fn copy(shared: &Shared, object: &ObjectId) -> Result<(Arc<Memory>, u64)> {
     let memory = &shared.store.memory;
-    let prefix = shared.tenant.object_prefix(object);
+    let prefix = object.prefix();
     let clock: Arc<dyn Clock> = shared.clock.clone();
     let copy = Arc::new(Memory::new(clock));
     let mut newest = None;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use dotdo_core::{Bucket, Clock, Engine, ErrorKind, Key, Result};
+use dotdo_core::{Bucket, Clock, Engine, ErrorKind, Result, Tenant};
 use serde::Deserialize;
 
-use super::process::{LOCAL, Shared};
+use super::process::Shared;
 use super::rows;
 
 /// How often it is looked whether a delivery that failed was repeated.
@@ -41,7 +41,7 @@ pub(super) async fn wait(shared: &Shared, engine: &Engine) {
 async fn senders(shared: &Shared) -> Result<Vec<Marker>> {
     let memory = &shared.store.memory;
     let mut senders = Vec::new();
-    let markers = Key::new(format!("{LOCAL}/{LOCAL}/outbox"));
+    let markers = Tenant::local().prefix().join("outbox");
     for entry in memory.list(&markers, None, LISTED_MAX).await? {
         let Some(stored) = memory.get(&entry.key).await? else { continue };
         let Ok(marker) = serde_json::from_slice::<Marker>(&stored.bytes) else { continue };

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dotdo::engine::{
-    Bucket, Clock, Components, Engine, Inline, Key, Memory, OsRandom, Random, Settings, Tenant,
+    Bucket, Clock, Components, Engine, Inline, Key, Memory, OsRandom, Random, Settings,
+    SharedBucket, Tenant,
 };
 use dotdo::testing::ManualClock;
 use dotdo::{App, Body, Class, Error, ObjectId, Request};
@@ -49,7 +50,7 @@ impl World {
     }
 
     async fn on(bucket: Arc<dyn Bucket>, clock: Arc<ManualClock>, id: &str) -> Self {
-        let object = ObjectId::new(Graph::NAME, id).expect("a good name");
+        let object = Tenant::local().object(Graph::NAME, id).expect("a good name");
         let engine = start(App::new().register::<Graph>(), &bucket, &clock).await;
         Self { engine, object, bucket, clock }
     }
@@ -156,7 +157,7 @@ fn files(root: &Path) -> Vec<(String, Vec<u8>)> {
 
 async fn start(app: App, bucket: &Arc<dyn Bucket>, clock: &Arc<ManualClock>) -> Engine {
     let components = Components {
-        bucket: bucket.clone(),
+        buckets: Arc::new(SharedBucket(bucket.clone())),
         clock: clock.clone(),
         random: Arc::new(OsRandom),
         executor: Arc::new(Inline),
@@ -164,8 +165,5 @@ async fn start(app: App, bucket: &Arc<dyn Bucket>, clock: &Arc<ManualClock>) -> 
         directory: None,
         instance: Uuid::from_bytes(OsRandom.bytes16()),
     };
-    let tenant = Tenant::new("local", "local").expect("good names");
-    Engine::start(app, tenant, Settings::default(), components)
-        .await
-        .expect("a store in memory serves")
+    Engine::start(app, Settings::default(), components).await.expect("a store in memory serves")
 }

@@ -94,10 +94,10 @@ impl Activations {
     }
 
     fn shard(&self, object: &ObjectId) -> MutexGuard<'_, Shard> {
-        let hash = object
-            .class()
-            .bytes()
-            .chain(object.id().bytes())
+        let tenant = object.tenant().prefix().as_str();
+        let hash = [tenant, object.class(), object.id()]
+            .into_iter()
+            .flat_map(str::bytes)
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
                 (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
             });

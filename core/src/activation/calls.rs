@@ -151,9 +151,10 @@ fn deadlock(to: &ObjectId, from: &ObjectId) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Tenant;
 
     fn object(id: &str) -> ObjectId {
-        ObjectId::new("X", id).expect("a good id")
+        Tenant::local().object("X", id).expect("a good id")
     }
 
     /// Calls of handlers that live as long as the first value.

@@ -110,7 +110,7 @@ impl Activation {
         let remaining = offload(self.runtime.executor.as_ref(), || {
             claim.remaining(
                 self.runtime.instance,
-                self.runtime.bucket.as_ref(),
+                self.log.bucket.as_ref(),
                 self.runtime.clock.as_ref(),
             )
         });

@@ -18,7 +18,7 @@ use crate::limits::{RESIDENT_BYTES, RESTORE_FACTOR};
 use crate::log::{Hash, Head, Listing, Log, Proof, Record, fetch, list_newest};
 use crate::snapshot::{self, Document, SinceSnapshot, SnapshotRef, Tracker, latest_key};
 use crate::sqlite::Database;
-use crate::store::Stored;
+use crate::store::{Bucket as _, Stored};
 use crate::trace::{span, traced};
 
 /// A restored object.
@@ -101,7 +101,7 @@ async fn restore_in_tries(
             return Err(error);
         }
         let first_error = &*first_error.get_or_insert(error);
-        let newest = snapshot::list(runtime.bucket.as_ref(), &log.prefix)
+        let newest = snapshot::list(log.bucket.as_ref(), &log.prefix)
             .await?
             .first()
             .map(|entry| entry.reference);
@@ -149,7 +149,7 @@ async fn restore_from(
 ) -> std::result::Result<Restored, Failed> {
     let Newest { listing, hint } = match known {
         Some(known) => known,
-        None => newest(runtime, log).await?,
+        None => newest(log).await?,
     };
     // The lease is counted from later, because the record may have been written after `asked`.
     let observed = Instant::now(runtime.clock.as_ref());
@@ -202,8 +202,8 @@ pub(crate) async fn replay_from(
 /// # Errors
 ///
 /// Those of [`restore`].
-pub(crate) async fn newest(runtime: &Runtime, log: &Log) -> Result<Newest> {
-    let latest = async { Ok(runtime.bucket.get(&latest_key(&log.prefix)).await?) };
+pub(crate) async fn newest(log: &Log) -> Result<Newest> {
+    let latest = async { Ok(log.bucket.get(&latest_key(&log.prefix)).await?) };
     let (listing, latest): (Listing, Option<Stored>) =
         futures_util::try_join!(list_newest(log, u64::MAX), latest)?;
     let hint = latest.and_then(|stored| {
@@ -288,7 +288,7 @@ async fn load(
         .map(|base| Hash(base.record_hash));
     let known = base.as_ref().map(|base| (base.reference, base.record_hash));
     let files = OptionFuture::from(
-        base.map(|base| snapshot::fetch(runtime.bucket.as_ref(), &log.prefix, base)),
+        base.map(|base| snapshot::fetch(log.bucket.as_ref(), &log.prefix, base)),
     );
     let (records, files) =
         futures_util::try_join!(fetch(log, from, to, follows), async { files.await.transpose() })?;

@@ -22,12 +22,13 @@ use crate::millis;
 use crate::object::{App, Host};
 use crate::settings::Settings;
 use crate::sqlite::Limits;
-use crate::store::Bucket;
+use crate::store::Bucket as _;
+use crate::tenants::{Buckets, TenantBucket};
 
 /// What an engine needs of the world.
 pub struct Components {
-    /// Where all state is.
-    pub bucket: Arc<dyn Bucket>,
+    /// Where all state is: the bucket of each tenant.
+    pub buckets: Arc<dyn Buckets>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -47,9 +48,8 @@ pub struct Components {
 /// What every object needs of the process that it lives in.
 pub(crate) struct Runtime {
     pub(crate) app: App,
-    pub(crate) tenant: Tenant,
     pub(crate) settings: Settings,
-    pub(crate) bucket: Arc<dyn Bucket>,
+    buckets: Arc<dyn Buckets>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) executor: Arc<dyn Executor>,
@@ -88,18 +88,17 @@ pub(crate) struct Runtime {
 impl Runtime {
     pub(crate) fn new(
         app: App,
-        tenant: Tenant,
         settings: Settings,
         components: Components,
         host: Weak<dyn Host>,
     ) -> Self {
-        let Components { bucket, clock, random, executor, peers, directory, instance } = components;
+        let Components { buckets, clock, random, executor, peers, directory, instance } =
+            components;
         let budget = Budget::new(settings.memory_bytes_max, clock.clone());
         Self {
             app,
-            tenant,
             settings,
-            bucket,
+            buckets,
             clock,
             random,
             executor,
@@ -120,22 +119,40 @@ impl Runtime {
         }
     }
 
+    /// The part of a bucket that belongs to `tenant`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Buckets::of`].
+    pub(crate) fn bucket(&self, tenant: &Tenant) -> Result<Arc<TenantBucket>> {
+        Ok(Arc::new(TenantBucket::new(tenant.clone(), self.buckets.of(tenant)?)))
+    }
+
+    /// The tenants that are looked after without being asked for.
+    pub(crate) fn tenants(&self) -> Vec<Tenant> {
+        match self.buckets.shared() {
+            Some(_) => vec![Tenant::local()],
+            None => self.buckets.tenants(),
+        }
+    }
+
     /// One object's log.
     ///
     /// # Errors
     ///
-    /// `Invalid` when the object's keys would be longer than a store allows.
+    /// `Invalid` when the object's keys would be longer than a store allows; those of
+    /// [`Buckets::of`].
     pub(crate) fn log(&self, object: &ObjectId) -> Result<Log> {
-        let prefix = self.tenant.object_prefix(object);
-        let longest = self.bucket.location().len() + prefix.as_str().len() + KEY_SUFFIX_BYTES_MAX;
+        let bucket = self.bucket(object.tenant())?;
+        let prefix = object.prefix();
+        let longest = bucket.location().len() + prefix.as_str().len() + KEY_SUFFIX_BYTES_MAX;
         if longest > KEY_BYTES_MAX {
             let text = format!(
                 "the id is too long for this bucket's prefix: expected keys of at most {KEY_BYTES_MAX} bytes, got up to {longest}"
             );
             return Err(Error::invalid(text).with_code("BAD_ID"));
         }
-        let (bucket, clock, executor) =
-            (self.bucket.clone(), self.clock.clone(), self.executor.clone());
+        let (clock, executor) = (self.clock.clone(), self.executor.clone());
         Ok(Log { bucket, clock, executor, object: object.clone(), prefix })
     }
 

@@ -41,6 +41,7 @@ use crate::id::{ObjectId, Tenant};
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::{Ownership, Settings};
 use crate::store::{Bucket, Key};
+use crate::tenants::SharedBucket;
 use crate::testing::{CountingRandom, Fault, ManualClock, Operation, SlowBucket, TestStore};
 
 /// One bucket and clock, and any number of servers.
@@ -83,7 +84,7 @@ impl World {
         (bucket, executor): (Arc<dyn Bucket>, Arc<dyn Executor>),
     ) -> Engine {
         let components = Components {
-            bucket,
+            buckets: Arc::new(SharedBucket(bucket)),
             clock: self.clock.clone(),
             random: Arc::new(CountingRandom::starting_at(instance << 32)),
             executor,
@@ -91,8 +92,7 @@ impl World {
             directory: None,
             instance: Uuid::from_u128(instance),
         };
-        let tenant = Tenant::new("local", "local").expect("a good tenant");
-        Engine::start(self.app.clone(), tenant, settings, components)
+        Engine::start(self.app.clone(), settings, components)
             .await
             .expect("memory passes the probe")
     }
@@ -103,7 +103,7 @@ impl World {
 }
 
 fn object() -> ObjectId {
-    ObjectId::new("Counter", "a").expect("a good id")
+    Tenant::local().object("Counter", "a").expect("a good id")
 }
 
 async fn get(engine: &Engine, path: &'static str) -> Result<String> {
@@ -341,7 +341,7 @@ async fn a_store_that_refuses_writes_is_still_read() {
 async fn an_unknown_class_is_refused_with_the_known_ones() {
     let world = World::new();
     let engine = world.server(1).await;
-    let object = ObjectId::new("Nothing", "a").expect("a good id");
+    let object = Tenant::local().object("Nothing", "a").expect("a good id");
     let error =
         engine.fetch(&object, None, Request::new(Body::empty())).await.expect_err("no such class");
     assert_eq!(error.kind(), ErrorKind::NotFound);

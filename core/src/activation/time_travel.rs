@@ -45,7 +45,7 @@ pub(crate) async fn fetch_as_of(
     database.set_interrupt(Some(Box::new(move || clock.monotonic() > deadline)));
     let mut context = Context::new(object.clone(), runtime.host.clone(), database);
     context.is_as_of = true;
-    context.request = RequestState::new(&request, &runtime.tenant, runtime.clock.wall_ms());
+    context.request = RequestState::new(&request, object.tenant(), runtime.clock.wall_ms());
     let response = run_on_former(runtime, value, &mut context, request).await?;
     if context.request.after_commit.is_empty() && context.request.wait_until.is_empty() {
         return Ok(response);
@@ -90,7 +90,7 @@ async fn restore_at(runtime: &Runtime, log: &Log, at: At, room: &mut Charge) -> 
 }
 
 async fn read_at(runtime: &Runtime, log: &Log, at: At, room: &mut Charge) -> Result<Database> {
-    let Newest { listing, .. } = newest(runtime, log).await?;
+    let Newest { listing, .. } = newest(log).await?;
     let to = match at {
         At::Sequence(sequence) if (1..=listing.head).contains(&sequence) => sequence,
         At::Sequence(sequence) => {
@@ -101,7 +101,7 @@ async fn read_at(runtime: &Runtime, log: &Log, at: At, room: &mut Charge) -> Res
         }
         At::TimeMs(_) => listing.head,
     };
-    let base = newest_before(runtime, log, to, at).await?;
+    let base = newest_before(log, to, at).await?;
     let from = base.as_ref().map_or(1, |base| base.reference.sequence + 1);
     let reachable = list_newest(log, from).await?;
     if from <= to && reachable.unbroken_from > from {
@@ -135,8 +135,8 @@ async fn last_before(log: &Log, from: u64, to: u64, time_ms: i64) -> Result<u64>
 }
 
 /// The newest snapshot that has nothing from after `at`.
-async fn newest_before(runtime: &Runtime, log: &Log, to: u64, at: At) -> Result<Option<Document>> {
-    let mut known = snapshot::list(runtime.bucket.as_ref(), &log.prefix).await?;
+async fn newest_before(log: &Log, to: u64, at: At) -> Result<Option<Document>> {
+    let mut known = snapshot::list(log.bucket.as_ref(), &log.prefix).await?;
     known.retain(|entry| entry.reference.sequence <= to);
     match at {
         At::Sequence(_) => match known.first() {

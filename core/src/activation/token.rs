@@ -9,6 +9,7 @@ use crate::activation::runtime::Runtime;
 use crate::activation::state::Activation;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lease::{Claim, FencingToken, Lease};
+use crate::log::Log;
 use crate::millis;
 use crate::settings::Ownership;
 
@@ -25,7 +26,7 @@ impl Activation {
         elsewhere: Option<&Claim>,
     ) -> Result<FencingToken> {
         if let Some(claim) = elsewhere {
-            return Err(held(&self.runtime, claim));
+            return Err(held(&self.runtime, &self.log, claim));
         }
         match self.runtime.settings.ownership {
             Ownership::Leased => {
@@ -86,9 +87,9 @@ impl Activation {
 }
 
 /// Another process holds the object: who, and until when at the latest.
-fn held(runtime: &Runtime, claim: &Claim) -> Error {
+fn held(runtime: &Runtime, log: &Log, claim: &Claim) -> Error {
     let remaining =
-        claim.clone().remaining(runtime.instance, runtime.bucket.as_ref(), runtime.clock.as_ref());
+        claim.clone().remaining(runtime.instance, log.bucket.as_ref(), runtime.clock.as_ref());
     let until_ms = runtime.clock.wall_ms().saturating_add(millis::signed(remaining));
     let until =
         jiff::Timestamp::from_millisecond(until_ms).map(|at| at.to_string()).unwrap_or_default();

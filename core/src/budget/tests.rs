@@ -8,6 +8,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 
 use super::*;
+use crate::id::Tenant;
 use crate::limits::SMALL_BYTES;
 use crate::object::Body;
 use crate::testing::ManualClock;
@@ -20,7 +21,7 @@ fn budget(bytes_max: u64) -> (Budget, Arc<ManualClock>) {
 }
 
 fn object(id: &str) -> ObjectId {
-    ObjectId::new("Counter", id).expect("a good id")
+    Tenant::local().object("Counter", id).expect("a good id")
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use crate::id::ObjectId;
 use crate::lease::Claim;
 use crate::log::{Head, Listing, Log};
 use crate::millis;
+use crate::store::Bucket as _;
 use crate::sync::Mutex;
 
 /// The hint is rewritten at most this often: some stores allow one write a second to a key.
@@ -75,7 +76,7 @@ pub(crate) async fn write_lock_file(runtime: &Runtime, log: &Log, head: Head, re
         written_at,
     };
     let Ok(bytes) = serde_json::to_vec(&file) else { return };
-    if let Err(error) = runtime.bucket.put(&log.prefix.join("lock"), bytes.into()).await {
+    if let Err(error) = log.bucket.put(&log.prefix.join("lock"), bytes.into()).await {
         tracing::debug!(object = %log.object, %error, "cannot write the hint `lock`");
     }
 }
@@ -90,8 +91,8 @@ pub(crate) struct Hint {
 }
 
 /// Reads the hint. `None` when it is missing, can't be read, or names nobody who could be asked.
-pub(crate) async fn read_lock_file(runtime: &Runtime, log: &Log) -> Option<Hint> {
-    let stored = runtime.bucket.get(&log.prefix.join("lock")).await.ok()??;
+pub(crate) async fn read_lock_file(log: &Log) -> Option<Hint> {
+    let stored = log.bucket.get(&log.prefix.join("lock")).await.ok()??;
     Hint::decode(&stored.bytes, &log.object)
 }
 

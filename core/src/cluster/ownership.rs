@@ -16,6 +16,7 @@ use crate::cluster::lock_file::read_lock_file;
 use crate::cluster::peers::Owner;
 use crate::error::Result;
 use crate::lease::Claim;
+use crate::store::Bucket as _;
 
 impl Activation {
     /// Whether a request need not wait for the claim's lease to end: its holder can be asked
@@ -46,10 +47,7 @@ impl Activation {
         if self.runtime.peers.is_none() || origin != Origin::Here {
             return Ok(None);
         }
-        let (newest, hint) = futures_util::join!(
-            newest(&self.runtime, &self.log),
-            read_lock_file(&self.runtime, &self.log)
-        );
+        let (newest, hint) = futures_util::join!(newest(&self.log), read_lock_file(&self.log));
         let Ok(newest) = newest else { return Ok(None) };
         let observed = Instant::now(self.runtime.clock.as_ref());
         let Some(mut claim) = hint.and_then(|hint| hint.claim(&newest.listing, observed)) else {
@@ -57,7 +55,7 @@ impl Activation {
         };
         let remaining = claim.remaining(
             self.runtime.instance,
-            self.runtime.bucket.as_ref(),
+            self.log.bucket.as_ref(),
             self.runtime.clock.as_ref(),
         );
         if remaining.is_zero()
@@ -88,7 +86,7 @@ impl Activation {
             self.owner_cache.forget(&holding.owner);
         } else if *instance != self.runtime.instance
             && !address.is_empty()
-            && !self.runtime.bucket.is_gone(*instance)
+            && !self.log.bucket.is_gone(*instance)
         {
             self.owner_cache.hear(
                 holding,

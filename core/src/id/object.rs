@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::SEGMENT_BYTES_MAX;
+use super::tenant::Tenant;
 use crate::error::{Error, Result};
 use crate::segment::{is_device, shorten, unescape};
+use crate::store::Key;
 
 /// Maximum length of an id, in bytes of UTF-8.
 pub const ID_BYTES_MAX: usize = 512;
@@ -18,29 +20,25 @@ const HASH_DIGITS: usize = 64;
 
 const _: () = assert!(BEGINNING_BYTES + ".-".len() + HASH_DIGITS <= SEGMENT_BYTES_MAX);
 
-/// The identity of an object: class and id together. The same id under two classes is two objects.
+/// The identity of an object: tenant, class and id together. [`Tenant::object`] makes it.
 ///
 /// ```
 /// # use dotdo_core as dotdo;
-/// let object = dotdo::ObjectId::new("Account", "bob/savings")?;
+/// let object = dotdo::Tenant::local().object("Account", "bob/savings")?;
 /// assert_eq!((object.class(), object.id()), ("Account", "bob/savings"));
-/// assert!(dotdo::ObjectId::new("Account", "").is_err());
+/// assert!(dotdo::Tenant::local().object("Account", "").is_err());
 /// # Ok::<(), dotdo::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId {
+    tenant: Tenant,
     class: Arc<str>,
     id: Arc<str>,
 }
 
 impl ObjectId {
-    /// The object `id` of `class`.
-    ///
-    /// # Errors
-    ///
-    /// `Invalid` when the id is empty or longer than [`ID_BYTES_MAX`], or the class is not a name:
-    /// an ASCII letter or `_`, then letters, digits and `_`, at most [`CLASS_BYTES_MAX`].
-    pub fn new(class: &str, id: &str) -> Result<Self> {
+    /// The object `id` of `class` of `tenant`; its errors are those of [`Tenant::object`].
+    pub(super) fn new(tenant: Tenant, class: &str, id: &str) -> Result<Self> {
         if !is_class_name(class) {
             return Err(Error::invalid(format!(
                 "expected a class name (a letter or _, then letters, digits and _, at most {CLASS_BYTES_MAX} bytes), got {class:?}"
@@ -53,7 +51,20 @@ impl ObjectId {
             ))
             .with_code("BAD_ID"));
         }
-        Ok(Self { class: class.into(), id: id.into() })
+        Ok(Self { tenant, class: class.into(), id: id.into() })
+    }
+
+    /// The object of `tenant` with these [`ObjectId::key_segments`], as
+    /// [`Tenant::object_at`] says.
+    pub(super) fn at(tenant: Tenant, segments: &str) -> Option<Self> {
+        let (class, id) = segments.split_once('/')?;
+        let object = Self::new(tenant, &class_of_segment(class), &unescape(id)?).ok()?;
+        (object.key_segments() == segments).then_some(object)
+    }
+
+    /// Whose object it is.
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
     }
 
     /// The class's name.
@@ -66,10 +77,10 @@ impl ObjectId {
         &self.id
     }
 
-    /// The key segments of this object below `do/`: the class, then the id.
+    /// The key segments of this object below its tenant's `do/`: the class, then the id.
     ///
-    /// They have no upper-case letters, and those of different objects differ: some file systems
-    /// treat `A` and `a` as the same.
+    /// They have no upper-case letters, and those of different objects of a tenant differ: some
+    /// file systems treat `A` and `a` as the same.
     pub fn key_segments(&self) -> String {
         format!(
             "{}/{}",
@@ -78,17 +89,17 @@ impl ObjectId {
         )
     }
 
-    /// The object with these [`ObjectId::key_segments`]; `None` if they are invalid, or of a long
-    /// id, of which they contain only the hash.
-    pub fn from_key_segments(segments: &str) -> Option<Self> {
-        let (class, id) = segments.split_once('/')?;
-        let object = Self::new(&class_of_segment(class), &unescape(id)?).ok()?;
-        (object.key_segments() == segments).then_some(object)
+    /// The prefix of all keys of this object, and of no others.
+    pub fn prefix(&self) -> Key {
+        self.tenant.prefix().join(format_args!("do/{}", self.key_segments()))
     }
 }
 
 impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.tenant.is_local() {
+            write!(f, "{}/", self.tenant)?;
+        }
         write!(f, "{}/{}", self.class, self.id.escape_debug())
     }
 }
@@ -151,7 +162,7 @@ mod tests {
     use crate::segment::escape;
 
     fn key(class: &str, id: &str) -> String {
-        ObjectId::new(class, id).expect("legal names").key_segments()
+        Tenant::local().object(class, id).expect("legal names").key_segments()
     }
 
     #[test]
@@ -206,8 +217,8 @@ mod tests {
         #[test]
         fn every_id_comes_back_from_its_key(class in "[a-zA-Z_][a-zA-Z0-9_]{0,63}|(Con|con|COM1|aux)", id in "\\PC{1,66}|[a-z]{1,200}|[A-Z]{1,66}") {
             prop_assume!(escape(&id).len() <= SEGMENT_BYTES_MAX);
-            let object = ObjectId::new(&class, &id).expect("a legal id");
-            prop_assert_eq!(ObjectId::from_key_segments(&object.key_segments()), Some(object));
+            let object = Tenant::local().object(&class, &id).expect("a legal id");
+            prop_assert_eq!(Tenant::local().object_at(&object.key_segments()), Some(object));
         }
 
         #[test]

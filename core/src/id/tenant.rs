@@ -135,6 +135,24 @@ impl Tenant {
         &self.0.name
     }
 
+    /// The object `id` of `class` of this tenant. The same id under two classes, or of two tenants,
+    /// is two objects.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the id is empty or longer than [`ID_BYTES_MAX`](crate::ID_BYTES_MAX), or the
+    /// class is not a name: an ASCII letter or `_`, then letters, digits and `_`, at most
+    /// [`CLASS_BYTES_MAX`](crate::CLASS_BYTES_MAX).
+    pub fn object(&self, class: &str, id: &str) -> Result<ObjectId> {
+        ObjectId::new(self.clone(), class, id)
+    }
+
+    /// The object of this tenant with these [`ObjectId::key_segments`]; `None` if they are invalid,
+    /// or of a long id, of which they contain only the hash.
+    pub fn object_at(&self, segments: &str) -> Option<ObjectId> {
+        ObjectId::at(self.clone(), segments)
+    }
+
     /// Whether this is [`Tenant::local`].
     pub fn is_local(&self) -> bool {
         self.org() == LOCAL && self.name() == LOCAL
@@ -149,11 +167,6 @@ impl Tenant {
     /// `{org}/{tenant}/outbox`.
     pub(crate) fn outbox(&self) -> Key {
         self.prefix().join("outbox")
-    }
-
-    /// The prefix of all keys of `object`, and of no others.
-    pub fn object_prefix(&self, object: &ObjectId) -> Key {
-        self.prefix().join(format_args!("do/{}", object.key_segments()))
     }
 }
 

@@ -72,7 +72,8 @@ pub(crate) async fn answer_once(
     );
     let mut response = match (outbox_request, delivery, keyed) {
         (Some(outbox_request), ..) => offload(runtime.executor.as_ref(), || {
-            outbox_request.run(&mut resident.context.database)
+            let tenant = activation.log.object.tenant();
+            outbox_request.run(&mut resident.context.database, tenant)
         })?,
         (None, Some(delivery), _) => take(runtime, resident, request, delivery).await?,
         (None, None, Some(keyed)) if keyed.is_attempt() => {

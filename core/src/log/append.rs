@@ -17,7 +17,7 @@ use crate::log::proof::Proof;
 use crate::log::read::{decode, list_newest};
 use crate::log::record::Encoded;
 use crate::planted::{Bug, planted};
-use crate::store::StoreError;
+use crate::store::{Bucket as _, StoreError};
 
 /// The initial pause between two attempts; it doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(20);

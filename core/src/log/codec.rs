@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use self::changes::{Out, Written, changes_in, changes_out, each_field, expect_len, list_in};
 use crate::change::Changes;
-use crate::id::ObjectId;
+use crate::id::Tenant;
 use crate::log::record::{Hash, Record};
 use crate::snapshot::SnapshotRef;
 
@@ -44,10 +44,10 @@ impl Write for Count {
     }
 }
 
-/// The record that the body describes.
-pub(super) fn decode(bytes: &[u8]) -> Result<Record, Error> {
+/// The record of an object of `tenant` that the body describes.
+pub(super) fn decode(bytes: &[u8], tenant: &Tenant) -> Result<Record, Error> {
     let mut decoder = Decoder::new(bytes);
-    let record = record_in(&mut decoder)?;
+    let record = record_in(&mut decoder, tenant)?;
     if decoder.position() != bytes.len() {
         return Err(Error::message("expected the end, got more bytes"));
     }
@@ -96,7 +96,7 @@ struct Fields {
     transactions: Vec<Changes>,
 }
 
-fn record_in(input: &mut Decoder<'_>) -> Result<Record, Error> {
+fn record_in(input: &mut Decoder<'_>, tenant: &Tenant) -> Result<Record, Error> {
     let mut fields = Fields::default();
     each_field(input, |input, number| {
         match number {
@@ -117,14 +117,14 @@ fn record_in(input: &mut Decoder<'_>) -> Result<Record, Error> {
         Ok(())
     })?;
     fields
-        .into_record()
+        .into_record(tenant)
         .ok_or_else(|| Error::message("a field is missing, or the class or the id is invalid"))
 }
 
 impl Fields {
-    fn into_record(self) -> Option<Record> {
+    fn into_record(self, tenant: &Tenant) -> Option<Record> {
         Some(Record {
-            object: ObjectId::new(&self.class?, &self.id?).ok()?,
+            object: tenant.object(&self.class?, &self.id?).ok()?,
             sequence: self.sequence?,
             epoch: self.epoch?,
             writer: self.writer?,

@@ -1,5 +1,6 @@
 //! Targets for fuzzers: records and their keys.
 
+use crate::id::Tenant;
 use crate::log::record::{Hash, Record, seal};
 use crate::log::{codec, key_of, sequence_of};
 use crate::sqlite::{Database, Limits};
@@ -15,7 +16,8 @@ pub(crate) fn record(data: &[u8]) {
     let key = Key::new("log/record");
     let Ok((record, _)) = decode(&key, data) else { return };
     let written = record.encode().expect("what came from few bytes is not too large");
-    let (again, hash) = Record::decode(&key, &written.bytes).expect("what was written can be read");
+    let (again, hash) = Record::decode(&key, &written.bytes, &Tenant::local())
+        .expect("what was written can be read");
     assert!(
         hash == written.hash && codec::encode(&again) == codec::encode(&record),
         "a record is another one when it is read again"
@@ -32,7 +34,7 @@ pub(crate) fn record(data: &[u8]) {
 fn decode(key: &Key, data: &[u8]) -> crate::error::Result<(Record, Hash)> {
     let (how, body) = data.split_first().unwrap_or((&0, &[]));
     let plain_len = if *how == 0 { body.len() as u64 } else { 1 << 20 };
-    Record::decode(key, &seal(body, u16::from(*how), plain_len).bytes)
+    Record::decode(key, &seal(body, u16::from(*how), plain_len).bytes, &Tenant::local())
 }
 
 /// A name in the folder of an object's log.

@@ -35,12 +35,13 @@ use crate::error::Result;
 use crate::executor::{Executor, offload_bytes};
 use crate::id::ObjectId;
 use crate::snapshot::Source;
-use crate::store::{Bucket, Key};
+use crate::store::Key;
+use crate::tenants::TenantBucket;
 
 /// One object's log in a bucket.
 #[derive(Clone)]
 pub(crate) struct Log {
-    pub(crate) bucket: Arc<dyn Bucket>,
+    pub(crate) bucket: Arc<TenantBucket>,
     pub(crate) clock: Arc<dyn Clock>,
     /// The executor that encodes and decodes long records.
     pub(crate) executor: Arc<dyn Executor>,

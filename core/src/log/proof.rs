@@ -11,7 +11,7 @@ use crate::log::Log;
 use crate::log::read::{decode, list_newest};
 use crate::log::record::{Hash, Record};
 use crate::planted::{Bug, planted};
-use crate::store::Moment;
+use crate::store::{Bucket as _, Moment};
 
 /// A moment at which a record was certainly the head: no slot after it had ever been filled.
 #[derive(Debug, Clone, Copy)]

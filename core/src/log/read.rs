@@ -7,7 +7,7 @@ use crate::executor::offload_bytes;
 use crate::limits::RESTORE_CONCURRENCY;
 use crate::log::Log;
 use crate::log::record::{Hash, Record};
-use crate::store::Key;
+use crate::store::{Bucket as _, Key};
 
 /// Number of keys in one page of a listing on S3.
 const PAGE: usize = 1000;
@@ -106,8 +106,9 @@ async fn fetch_one(log: &Log, sequence: u64) -> Result<(Record, Hash)> {
 pub(super) fn decode(log: &Log, sequence: u64, bytes: &[u8]) -> Result<(Record, Hash)> {
     let key = log.key(sequence);
     let work = bytes.len().max(Record::plain_bytes(bytes));
-    let (record, hash) =
-        offload_bytes(log.executor.as_ref(), work, || Record::decode(&key, bytes))?;
+    let (record, hash) = offload_bytes(log.executor.as_ref(), work, || {
+        Record::decode(&key, bytes, log.object.tenant())
+    })?;
     if record.object != log.object || record.sequence != sequence {
         let text = format!(
             "expected record {sequence} of {}, got record {} of {}",

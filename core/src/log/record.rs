@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::change::Changes;
 use crate::error::{Error, Result};
-use crate::id::ObjectId;
+use crate::id::{ObjectId, Tenant};
 use crate::limits::{RECORD_BYTES_MAX, RECORD_HEAD_BYTES_MAX};
 use crate::log::codec;
 use crate::snapshot::SnapshotRef;
@@ -105,12 +105,13 @@ impl Record {
         usize::try_from(field).unwrap_or(usize::MAX)
     }
 
-    /// Parses the record in `bytes`, which were found under `key`.
+    /// Parses the record in `bytes`, which were found under `key` of `tenant`: a record names the
+    /// class and the id of its object only.
     ///
     /// # Errors
     ///
     /// `Corrupt`, with the key and what was expected, unless every byte is as it was written.
-    pub(crate) fn decode(key: &Key, bytes: &[u8]) -> Result<(Self, Hash)> {
+    pub(crate) fn decode(key: &Key, bytes: &[u8], tenant: &Tenant) -> Result<(Self, Hash)> {
         let corrupt = |what: String| Error::corrupt(key, what);
         if bytes.len() < HEADER_BYTES + HASH_BYTES {
             return Err(corrupt(format!(
@@ -135,7 +136,7 @@ impl Record {
             return Err(corrupt("the checksum does not match the content".to_owned()));
         }
         let body = decompress(content).map_err(corrupt)?;
-        let record = codec::decode(&body)
+        let record = codec::decode(&body, tenant)
             .map_err(|cause| corrupt(format!("cannot parse the body: {cause}")))?;
         Ok((record, hash))
     }

@@ -7,7 +7,7 @@
 
 use crate::error::Result;
 use crate::log::Log;
-use crate::store::{Entry, Key};
+use crate::store::{Bucket as _, Entry, Key};
 
 /// Number of records per delete request.
 const PAGE: usize = 1000;

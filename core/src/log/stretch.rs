@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::log::Log;
+use crate::store::Bucket as _;
 
 /// Number of keys in one page of a listing on S3.
 const PAGE: usize = 1000;

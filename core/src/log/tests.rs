@@ -16,8 +16,10 @@ use crate::change::{Changes, Row, RowKey, Schema, SchemaKind, SchemaObject, Tabl
 use crate::clock::{Clock, Instant};
 use crate::error::ErrorKind;
 use crate::executor::Inline;
+use crate::id::Tenant;
 use crate::limits::PROOF_AGE_MAX;
 use crate::snapshot::SnapshotRef;
+use crate::store::Bucket as _;
 use crate::testing::{Fault, ManualClock, TestStore};
 
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -31,9 +33,10 @@ struct World {
 fn world() -> World {
     let clock = Arc::new(ManualClock::moved_by_sleep());
     let bucket = Arc::new(TestStore::new(clock.of_store()));
-    let object = ObjectId::new("Counter", "a").expect("a good id");
+    let object = Tenant::local().object("Counter", "a").expect("a good id");
     let (executor, prefix) = (Arc::new(Inline), Key::new("local/local/do/counter/a"));
-    let log = Log { bucket: bucket.clone(), clock: clock.clone(), executor, object, prefix };
+    let bucket_of_tenant = Arc::new(TenantBucket::new(Tenant::local(), bucket.clone()));
+    let log = Log { bucket: bucket_of_tenant, clock: clock.clone(), executor, object, prefix };
     World { clock, bucket, log }
 }
 
@@ -274,16 +277,17 @@ fn every_damaged_byte_of_a_record_is_found() {
     let world = world();
     let good = world.encoded(1, 1).bytes;
     let key = world.log.key(1);
-    Record::decode(&key, &good).expect("the undamaged record");
+    Record::decode(&key, &good, &Tenant::local()).expect("the undamaged record");
     for at in 0..good.len() {
         let mut bad = good.to_vec();
         bad[at] ^= 0x10;
-        let error = Record::decode(&key, &bad).expect_err("a damaged byte");
+        let error = Record::decode(&key, &bad, &Tenant::local()).expect_err("a damaged byte");
         assert!(
             error.kind() == ErrorKind::Corrupt && error.message().contains(key.as_str()),
             "byte {at}: {error}"
         );
-        let error = Record::decode(&key, &good[..at]).expect_err("a truncated record");
+        let error =
+            Record::decode(&key, &good[..at], &Tenant::local()).expect_err("a truncated record");
         assert_eq!(error.kind(), ErrorKind::Corrupt);
     }
 }
@@ -359,7 +363,7 @@ proptest! {
     ) {
         let (sequence, epoch, writer, nonce, time_ms, lease_ms) = numbers;
         let record = Record {
-            object: ObjectId::new("Thing", "ü/..").expect("a good id"),
+            object: Tenant::local().object("Thing", "ü/..").expect("a good id"),
             sequence,
             epoch,
             writer: Uuid::from_u128(writer),
@@ -372,7 +376,7 @@ proptest! {
             transactions,
         };
         let encoded = record.encode().expect("a small record");
-        let (back, hash) = Record::decode(&Key::new("log/x"), &encoded.bytes).expect("its own bytes");
+        let (back, hash) = Record::decode(&Key::new("log/x"), &encoded.bytes, &Tenant::local()).expect("its own bytes");
         prop_assert_eq!(hash, encoded.hash);
         prop_assert_eq!(format!("{:?}", back), format!("{:?}", record), "also the sign of zero");
     }

@@ -15,10 +15,11 @@ use uuid::Uuid;
 use crate::activation::Runtime;
 use crate::clock::Instant;
 use crate::error::Result;
-use crate::id::ObjectId;
+use crate::id::{ObjectId, Tenant};
+use crate::log::Log;
 use crate::millis;
 use crate::object::Response;
-use crate::store::Key;
+use crate::store::{Bucket as _, Key};
 
 /// One object's marker, as this process wrote it.
 #[derive(Default)]
@@ -55,9 +56,9 @@ impl MarkerFile {
         serde_json::from_slice::<Self>(bytes).ok().filter(|file| file.format == 1)
     }
 
-    /// Whose messages it is about.
-    pub(super) fn object(&self) -> Option<ObjectId> {
-        ObjectId::new(&self.class, &self.id).ok()
+    /// Whose messages it is about; it was found among the markers of `tenant`.
+    pub(super) fn object(&self, tenant: &Tenant) -> Option<ObjectId> {
+        tenant.object(&self.class, &self.id).ok()
     }
 
     /// When it is this old, the instance that wrote it does not rely on it any more, whatever it
@@ -97,31 +98,31 @@ impl Marker {
     }
 
     /// Makes sure that there is a young one.
-    pub(super) async fn keep(&self, runtime: &Runtime, object: &ObjectId) {
-        if let Err(error) = self.renew(runtime, object).await {
-            tracing::warn!(%object, %error, "cannot write the marker of an object with messages; a crash now would delay them");
+    pub(super) async fn keep(&self, runtime: &Runtime, log: &Log) {
+        if let Err(error) = self.renew(runtime, log).await {
+            tracing::warn!(object = %log.object, %error, "cannot write the marker of an object with messages; a crash now would delay them");
         }
     }
 
     /// Writes a new one, unless the present one is young. A new one has a new key: whoever removes
     /// the old one must not hit it.
-    async fn renew(&self, runtime: &Runtime, object: &ObjectId) -> Result<()> {
+    async fn renew(&self, runtime: &Runtime, log: &Log) -> Result<()> {
         let mut written = self.written.lock().await;
         if is_relied_on(runtime, written.as_ref()) {
             return Ok(());
         }
         let file = MarkerFile {
             format: 1,
-            class: object.class().to_owned(),
-            id: object.id().to_owned(),
+            class: log.object.class().to_owned(),
+            id: log.object.id().to_owned(),
             instance: runtime.instance,
             relied_ms: millis::of(relied(runtime)),
         };
-        let key = runtime.tenant.outbox().join(by_time(runtime));
+        let key = log.object.tenant().outbox().join(by_time(runtime));
         let at = Instant::now(runtime.clock.as_ref());
-        runtime.bucket.put(&key, serde_json::to_vec(&file)?.into()).await?;
+        log.bucket.put(&key, serde_json::to_vec(&file)?.into()).await?;
         if let Some(old) = written.replace(Written { key, at }) {
-            remove(runtime, old.key).await;
+            remove(log, old.key).await;
         }
         Ok(())
     }
@@ -136,12 +137,12 @@ impl Marker {
     }
 
     /// Removes it, unless a request has relied on it since there were `uses`.
-    pub(super) async fn remove(&self, runtime: &Runtime, uses: u64) {
+    pub(super) async fn remove(&self, log: &Log, uses: u64) {
         let mut written = self.written.lock().await;
         if self.uses() == uses
             && let Some(old) = written.take()
         {
-            remove(runtime, old.key).await;
+            remove(log, old.key).await;
         }
     }
 }
@@ -154,8 +155,8 @@ fn by_time(runtime: &Runtime) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(millis, tail).into_uuid()
 }
 
-async fn remove(runtime: &Runtime, key: Key) {
-    if let Err(error) = runtime.bucket.delete(&[key]).await {
+async fn remove(log: &Log, key: Key) {
+    if let Err(error) = log.bucket.delete(&[key]).await {
         tracing::debug!(%error, "cannot delete the marker of an object without messages; it costs one extra read");
     }
 }
@@ -174,6 +175,6 @@ fn is_relied_on(runtime: &Runtime, written: Option<&Written>) -> bool {
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn fuzz_marker(data: &[u8]) {
     if let Some(marker) = MarkerFile::decode(data) {
-        let _ = (marker.object(), marker.free_after());
+        let _ = (marker.object(&Tenant::local()), marker.free_after());
     }
 }

@@ -12,7 +12,7 @@ use http::Method;
 
 use crate::change::Value;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::ObjectId;
+use crate::id::{ObjectId, Tenant};
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::object::table::{bytes, exists, headers, integer, lines, odd};
 use crate::object::{Request, Response, Sql};
@@ -144,9 +144,13 @@ pub(crate) struct ReceiverPage {
     pub(crate) is_over: bool,
 }
 
-/// The receivers of the next messages after number `seen_to`. Each message is looked at once: its
+/// The receivers, of the sender's `tenant`, of the next messages after number `seen_to`. Each message is looked at once: its
 /// number is higher than those of all before.
-pub(crate) fn next_receivers(database: &mut Database, seen_to: i64) -> Result<ReceiverPage> {
+pub(crate) fn next_receivers(
+    database: &mut Database,
+    tenant: &Tenant,
+    seen_to: i64,
+) -> Result<ReceiverPage> {
     if !exists(database, OUTBOX)? {
         return Ok(ReceiverPage { found: Vec::new(), seen_to, is_over: true });
     }
@@ -157,7 +161,7 @@ pub(crate) fn next_receivers(database: &mut Database, seen_to: i64) -> Result<Re
         ReceiverPage { found: Vec::new(), seen_to, is_over: rows.len() < LOOKED_AT_ONCE };
     let mut seen = BTreeSet::new();
     for (number, class, id) in rows {
-        let receiver = ObjectId::new(&class, &id)?;
+        let receiver = tenant.object(&class, &id)?;
         receivers.seen_to = number;
         if seen.insert(receiver.clone()) {
             receivers.found.push(receiver);

@@ -115,6 +115,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
+    use crate::id::Tenant;
     use crate::messages::outbox::post_message;
     use crate::object::{Body, Request};
     use crate::sqlite::{Database, Limits, Mode};
@@ -122,7 +123,7 @@ mod tests {
     const AT_ONCE: usize = 16;
 
     fn receiver(number: usize) -> ObjectId {
-        ObjectId::new("X", &format!("receiver {number}")).expect("a good id")
+        Tenant::local().object("X", &format!("receiver {number}")).expect("a good id")
     }
 
     /// An outbox with a message for each of so many receivers, and the steps that SQLite has made
@@ -157,7 +158,8 @@ mod tests {
         let (mut on_their_way, mut taken) = (VecDeque::new(), Vec::new());
         loop {
             let task = line.task(now, std::mem::take(&mut results), AT_ONCE);
-            on_their_way.extend(line.take(task.run(&mut database).expect("it is read")));
+            on_their_way
+                .extend(line.take(task.run(&mut database, &Tenant::local()).expect("it is read")));
             assert!(on_their_way.len() <= AT_ONCE);
             if line.goes_on() {
                 continue;
@@ -209,7 +211,7 @@ mod tests {
         let mut line = ReceiverQueue { seen_to: i64::MAX, ..ReceiverQueue::default() };
         let reply = line
             .task(Duration::ZERO, DeliveryResults::default(), AT_ONCE)
-            .run(&mut database)
+            .run(&mut database, &Tenant::local())
             .expect("it is read");
         assert_eq!(line.take(reply).len(), 1);
     }
@@ -226,7 +228,7 @@ mod tests {
         for _ in 0..120 {
             let reply = line
                 .task(Duration::ZERO, std::mem::take(&mut results), 1)
-                .run(&mut database)
+                .run(&mut database, &Tenant::local())
                 .expect("it is read");
             for (receiver, messages) in line.take(reply) {
                 results.delivered.extend(messages.iter().map(|message| message.number));

@@ -40,7 +40,7 @@ impl Activation {
         let done = Marking::of(response);
         let activation = self.clone();
         tokio::spawn(async move {
-            activation.outbox.marker.keep(&activation.runtime, &activation.log.object).await;
+            activation.outbox.marker.keep(&activation.runtime, &activation.log).await;
             done.send_replace(true);
         });
     }
@@ -170,11 +170,7 @@ impl Relay {
             return Ok(Found::Nothing(uses));
         }
         // As long as its marker is young, other servers leave the object alone.
-        self.activation
-            .outbox
-            .marker
-            .keep(&self.activation.runtime, &self.activation.log.object)
-            .await;
+        self.activation.outbox.marker.keep(&self.activation.runtime, &self.activation.log).await;
         Ok(Found::Something)
     }
 
@@ -261,7 +257,7 @@ impl Relay {
             () = activation.outbox.relay.woken.notified() => return Some(Woken::Again),
             () = runtime.clock.sleep(stays) => None,
         };
-        activation.outbox.marker.remove(runtime, uses).await;
+        activation.outbox.marker.remove(&activation.log, uses).await;
         woken
     }
 

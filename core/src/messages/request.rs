@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::id::ObjectId;
+use crate::id::{ObjectId, Tenant};
 use crate::messages::outbox::{
     DeliveryResults, Message, ReceiverPage, next_messages, next_receivers, note_outcomes,
 };
@@ -55,24 +55,24 @@ impl OutboxRequest {
         request
     }
 
-    /// Does it, inside the open transaction.
-    pub(crate) fn run(&self, database: &mut Database) -> Result<Response> {
+    /// Does it for an object of `tenant`, inside the open transaction.
+    pub(crate) fn run(&self, database: &mut Database, tenant: &Tenant) -> Result<Response> {
         let mut response = Response::new(Body::empty());
-        response.extensions_mut().insert(Arc::new(self.0.run(database)?));
+        response.extensions_mut().insert(Arc::new(self.0.run(database, tenant)?));
         Ok(response)
     }
 }
 
 impl OutboxTask {
-    pub(super) fn run(&self, database: &mut Database) -> Result<OutboxReply> {
+    pub(super) fn run(&self, database: &mut Database, tenant: &Tenant) -> Result<OutboxReply> {
         note_outcomes(database, &self.results)?;
         let mut reply = OutboxReply::default();
         if let Some(after) = self.look_after {
-            reply.receivers = next_receivers(database, after)?;
+            reply.receivers = next_receivers(database, tenant, after)?;
             if reply.receivers.seen_to == after && after > 0 && self.known.is_empty() {
                 // What is left was passed over: the history has begun anew, or somebody has written
                 // into the table.
-                reply.receivers = next_receivers(database, 0)?;
+                reply.receivers = next_receivers(database, tenant, 0)?;
             }
             reply.receivers.found.retain(|receiver| !self.known.contains(receiver));
         }

@@ -10,13 +10,15 @@ use crate::activation::{Activations, Runtime, restart_on_panic};
 use crate::clock::{Clock, Instant};
 use crate::error::Result;
 use crate::executor::offload;
+use crate::id::Tenant;
 use crate::lease::Claim;
 use crate::limits::{OUTBOX_LOOKS_AT_ONCE, OUTBOX_PAGE_PAUSE, STORE_PAGE_MAX};
 use crate::log::{Log, fetch, list_newest};
 use crate::messages::marker::MarkerFile;
 use crate::messages::request::{OutboxReply, OutboxRequest, OutboxTask};
 use crate::settings::Settings;
-use crate::store::{Entry, Key};
+use crate::store::{Bucket as _, Entry, Key};
+use crate::tenants::TenantBucket;
 
 /// Begins; ends when the engine is gone. On a platform that freezes its programs, a scan that is
 /// overdue runs when the next request thaws it.
@@ -73,10 +75,11 @@ impl Scan {
     /// Looks after the markers of the next page.
     async fn page(&mut self, activations: &Activations) -> Result<()> {
         let runtime = activations.runtime.as_ref();
-        let entries = runtime
-            .bucket
-            .list(&runtime.tenant.outbox(), self.after.as_ref(), STORE_PAGE_MAX)
-            .await?;
+        let Some(tenant) = runtime.tenants().into_iter().next() else { return Ok(()) };
+        let bucket = runtime.bucket(&tenant)?;
+        let place = Place { tenant, bucket };
+        let entries =
+            place.bucket.list(&place.tenant.outbox(), self.after.as_ref(), STORE_PAGE_MAX).await?;
         let last = entries
             .last()
             .filter(|_| entries.len() == STORE_PAGE_MAX)
@@ -85,7 +88,7 @@ impl Scan {
         let mut known = std::mem::take(&mut self.known);
         let visits: Vec<_> = entries
             .into_iter()
-            .map(|entry| visit(activations, known.remove(&entry.key), entry, is_first))
+            .map(|entry| visit(activations, &place, (known.remove(&entry.key), entry), is_first))
             .collect();
         let seen: Vec<Option<(Key, Seen)>> =
             stream::iter(visits).buffer_unordered(OUTBOX_LOOKS_AT_ONCE).collect().await;
@@ -106,40 +109,51 @@ impl Scan {
     }
 }
 
+/// Whose markers these are, and where.
+struct Place {
+    tenant: Tenant,
+    bucket: Arc<TenantBucket>,
+}
+
 async fn visit(
     activations: &Activations,
-    seen: Option<Seen>,
-    entry: Entry,
+    place: &Place,
+    (seen, entry): (Option<Seen>, Entry),
     is_first: bool,
 ) -> Option<(Key, Seen)> {
     let seen = match seen {
         Some(seen) => seen,
-        None => read(activations, &entry).await?,
+        None => read(activations, place, &entry).await?,
     };
-    look_after(activations, &entry.key, &seen, is_first).await;
+    look_after(activations, place, (&entry.key, &seen), is_first).await;
     Some((entry.key, seen))
 }
 
 /// Reads a marker that was not known.
-async fn read(activations: &Activations, entry: &Entry) -> Option<Seen> {
-    let runtime = activations.runtime.as_ref();
-    let stored = runtime.bucket.get(&entry.key).await.ok()??;
+async fn read(activations: &Activations, place: &Place, entry: &Entry) -> Option<Seen> {
+    let (runtime, bucket) = (activations.runtime.as_ref(), &place.bucket);
+    let stored = bucket.get(&entry.key).await.ok()??;
     let file = MarkerFile::decode(&stored.bytes)?;
     let age_ms =
-        runtime.bucket.store_time_ms().map_or(0, |now_ms| now_ms.saturating_sub(entry.modified_ms));
+        bucket.store_time_ms().map_or(0, |now_ms| now_ms.saturating_sub(entry.modified_ms));
     let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
-        .saturating_sub(runtime.bucket.store_time_error());
+        .saturating_sub(bucket.store_time_error());
     Some(Seen { file, age, at: Instant::now(runtime.clock.as_ref()) })
 }
 
 /// Delivers what the object behind a marker has to deliver; removes the marker when that is nothing
 /// and nobody relies on it.
-async fn look_after(activations: &Activations, key: &Key, seen: &Seen, is_first: bool) {
+async fn look_after(
+    activations: &Activations,
+    place: &Place,
+    (key, seen): (&Key, &Seen),
+    is_first: bool,
+) {
     let runtime = activations.runtime.as_ref();
     let is_own = seen.file.instance == runtime.instance;
     let age = seen.age + seen.at.elapsed_at_least(runtime.clock.as_ref());
     // A folder asks the file system.
-    let is_gone = offload(runtime.executor.as_ref(), || runtime.bucket.is_gone(seen.file.instance));
+    let is_gone = offload(runtime.executor.as_ref(), || place.bucket.is_gone(seen.file.instance));
     let is_free = is_gone || age >= seen.file.free_after();
     // An own marker that has become old has lost its relay: another server had the object
     // meanwhile.
@@ -147,10 +161,10 @@ async fn look_after(activations: &Activations, key: &Key, seen: &Seen, is_first:
     if !is_due {
         return;
     }
-    match look(activations, &seen.file).await {
+    match look(activations, place, &seen.file).await {
         Ok(true) if is_free => {
             // It stays when this fails, and costs another look.
-            let _ = runtime.bucket.delete(std::slice::from_ref(key)).await;
+            let _ = place.bucket.delete(std::slice::from_ref(key)).await;
         }
         Ok(_) => {}
         Err(error) => {
@@ -161,8 +175,8 @@ async fn look_after(activations: &Activations, key: &Key, seen: &Seen, is_first:
 
 /// Opens the object and delivers its messages; `true` when there are none. An object that another
 /// process owns is left to that one, and is not restored to find that out.
-async fn look(activations: &Activations, file: &MarkerFile) -> Result<bool> {
-    let Some(object) = file.object() else { return Ok(true) };
+async fn look(activations: &Activations, place: &Place, file: &MarkerFile) -> Result<bool> {
+    let Some(object) = file.object(&place.tenant) else { return Ok(true) };
     let runtime = activations.runtime.as_ref();
     let is_here = activations.existing(&object).is_some_and(|activation| activation.is_resident());
     if !is_here && is_owned_elsewhere(runtime, &runtime.log(&object)?).await? {
@@ -189,8 +203,6 @@ async fn is_owned_elsewhere(runtime: &Runtime, log: &Log) -> Result<bool> {
     let claim =
         newest.first().map(|(record, _)| Claim::of(record, listing.head_modified_ms, observed));
     Ok(claim.is_some_and(|mut claim| {
-        !claim
-            .remaining(runtime.instance, runtime.bucket.as_ref(), runtime.clock.as_ref())
-            .is_zero()
+        !claim.remaining(runtime.instance, log.bucket.as_ref(), runtime.clock.as_ref()).is_zero()
     }))
 }

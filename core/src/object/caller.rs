@@ -51,10 +51,11 @@ impl Caller {
         Self::local(Who::Anonymous)
     }
 
-    /// An object that makes a request of its own.
+    /// An object that makes a request of its own. It belongs to its tenant.
     pub fn of_object(object: &ObjectId) -> Self {
         let account = Identity::of_call(object, None);
         Self { account: Some(account), ..Self::local(Who::Object(object.clone())) }
+            .of_tenant(object.tenant().clone())
     }
 
     fn local(who: Who) -> Self {
@@ -178,7 +179,7 @@ mod tests {
 
     #[test]
     fn the_same_name_of_another_tenant_issuer_or_kind_is_another_caller() {
-        let object = ObjectId::new("Account", "alice").expect("an object");
+        let object = Tenant::local().object("Account", "alice").expect("an object");
         let callers = [
             Caller::new("alice"),
             Caller::new("alice").of_tenant(acme()),
@@ -189,7 +190,7 @@ mod tests {
             Caller::new("lice").of_issuer("https://a.examplea"),
             Caller::new("alice").of_issuer("https://a.example").of_tenant(acme()),
             Caller::of_object(&object),
-            Caller::of_object(&object).of_tenant(acme()),
+            Caller::of_object(&acme().object("Account", "alice").expect("an object")),
             Caller::new("alice").through(&object, None),
             Caller::new("alice").through(&object, Some(&Caller::new("alice"))),
         ];

@@ -220,7 +220,7 @@ impl Context {
     ///
     /// `Invalid` when the class or the id is invalid.
     pub fn object(&self, class: &str, id: &str) -> Result<RemoteObject> {
-        Ok(RemoteObject::new(self, ObjectId::new(class, id)?))
+        Ok(RemoteObject::new(self, self.object.tenant().object(class, id)?))
     }
 
     /// Sends `request` to the object `id` of `class` as a message: once this request's changes are
@@ -248,7 +248,7 @@ impl Context {
     /// `NotFound` when the class does not exist; `Invalid` when the id is invalid or the body is a
     /// stream; `TooLarge` when the message is larger than 1 MiB.
     pub fn send(&mut self, class: &str, id: &str, request: Request) -> Result<()> {
-        let receiver = ObjectId::new(class, id)?;
+        let receiver = self.object.tenant().object(class, id)?;
         self.host()?.check(&receiver)?;
         post_message(&mut self.database, &receiver, request, self.request.now_ms)?;
         if !std::mem::replace(&mut self.request.sent, true) {

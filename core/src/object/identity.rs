@@ -48,7 +48,7 @@ impl Identity {
         Self::new(TENANT, &name)
     }
 
-    /// The handler of `object`, when it makes a request of its own; `origin` is who sent the
+    /// The handler of `object` among those of its tenant, when it makes a request of its own; `origin` is who sent the
     /// request that it passes on, if it does that.
     pub(crate) fn of_call(object: &ObjectId, origin: Option<&Self>) -> Self {
         let mut name = object.key_segments().into_bytes();

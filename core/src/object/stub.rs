@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_an_error_of_the_kind_that_fits_it() {
-        let object = ObjectId::new("Account", "bob").expect("a good name");
+        let object = crate::Tenant::local().object("Account", "bob").expect("a good name");
         let error = refused(&object, StatusCode::CONFLICT, br#"{"cents": 3}"#);
         assert_eq!(error.kind(), ErrorKind::Conflict);
         assert_eq!(error.details(), Some(&serde_json::json!({"cents": 3})));

@@ -17,7 +17,7 @@ fn ask(path: &str, headers: &[(&str, &str)]) -> Result<Route> {
             HeaderValue::from_bytes(value.as_bytes()).expect("a value"),
         );
     }
-    router().route(&Method::GET, &path.parse().expect("a URI"), &map)
+    router().route(&Tenant::local(), &Method::GET, &path.parse().expect("a URI"), &map)
 }
 
 fn target(path: &str, headers: &[(&str, &str)]) -> (String, String, String) {
@@ -88,7 +88,7 @@ fn reserved_paths_are_exact() {
         assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, "NO_OBJECT"), "{path}");
     }
     let error = router()
-        .route(&Method::POST, &Uri::from_static("/health"), &HeaderMap::new())
+        .route(&Tenant::local(), &Method::POST, &Uri::from_static("/health"), &HeaderMap::new())
         .expect_err("not for POST");
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
@@ -127,8 +127,9 @@ fn contradicting_headers_are_refused() {
     }
     let mut headers = HeaderMap::new();
     headers.insert(ID_HEADER, HeaderValue::from_bytes(b"\xff").expect("a legal value"));
-    let error =
-        router().route(&Method::GET, &Uri::from_static("/"), &headers).expect_err("not UTF-8");
+    let error = router()
+        .route(&Tenant::local(), &Method::GET, &Uri::from_static("/"), &headers)
+        .expect_err("not UTF-8");
     assert_eq!(error.code(), "BAD_HEADER");
 }
 
@@ -142,7 +143,7 @@ fn an_unknown_class_is_told_with_the_known_ones() {
     );
     assert!(refusal("/do/x", &[("x-do-type", &"N".repeat(10_000))]).message().len() < 100);
     let nothing = Router::default()
-        .route(&Method::GET, &Uri::from_static("/do/x"), &HeaderMap::new())
+        .route(&Tenant::local(), &Method::GET, &Uri::from_static("/do/x"), &HeaderMap::new())
         .expect_err("no class");
     assert_eq!(nothing.code(), "UNKNOWN_CLASS");
 }
@@ -172,7 +173,7 @@ fn a_version_is_a_number_or_a_time() {
     let mut headers = HeaderMap::new();
     headers.insert(AT_HEADER, HeaderValue::from_static("1"));
     let error = router()
-        .route(&Method::PUT, &Uri::from_static("/do/x"), &headers)
+        .route(&Tenant::local(), &Method::PUT, &Uri::from_static("/do/x"), &headers)
         .expect_err("reading only");
     assert_eq!(error.code(), "BAD_AT");
 }
@@ -184,7 +185,9 @@ fn an_object_sees_its_own_name_and_not_the_client_s() {
         http::Request::get(uri).header("x-dotdo-type", "Counter").header("x-request-id", "theirs");
     let (mut head, ()) = request.body(()).expect("a request").into_parts();
     head.headers.remove("x-dotdo-type");
-    let Ok(Route::Object(target)) = router().route(&head.method, &head.uri, &head.headers) else {
+    let Ok(Route::Object(target)) =
+        router().route(&Tenant::local(), &head.method, &head.uri, &head.headers)
+    else {
         panic!("an object")
     };
     head.headers.insert("x-dotdo-id", HeaderValue::from_static("forged"));
@@ -214,7 +217,7 @@ proptest! {
     #[test]
     fn no_path_makes_the_router_panic_or_leave_the_rules(path in "/(do/)?[A-Za-z0-9%/.~+!]{0,40}(\\?[ -~&&[^#<>\" ]]{0,10})?") {
         let Ok(uri) = path.parse::<Uri>() else { return Ok(()) };
-        match router().route(&Method::GET, &uri, &HeaderMap::new()) {
+        match router().route(&Tenant::local(), &Method::GET, &uri, &HeaderMap::new()) {
             Ok(Route::Object(target)) => {
                 prop_assert!(target.path_and_query.as_str().starts_with('/'));
                 prop_assert_eq!(target.path_and_query.query(), uri.query());

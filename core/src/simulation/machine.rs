@@ -34,6 +34,7 @@ use crate::simulation::objects::{ANTICS, Watcher, app};
 use crate::simulation::plan::{MachinePlan, NetworkPlan};
 use crate::simulation::timeline::{Delivery, Process, Timeline};
 use crate::store::Retrying;
+use crate::tenants::SharedBucket;
 
 /// How long a graceful end may take.
 const SHUTDOWN: Duration = Duration::from_secs(10);
@@ -342,7 +343,7 @@ impl Start {
             false => None,
         };
         let components = Components {
-            bucket,
+            buckets: Arc::new(SharedBucket(bucket)),
             clock,
             random,
             executor: Arc::new(Inline),
@@ -350,7 +351,7 @@ impl Start {
             directory,
             instance: process.uuid(),
         };
-        Engine::start(app(watcher), Tenant::new("local", "local")?, plan.settings, components).await
+        Engine::start(app(watcher), plan.settings, components).await
     }
 }
 
@@ -360,7 +361,7 @@ fn broken_off() -> Error {
 
 /// The object of this number.
 pub(super) fn object(number: usize) -> ObjectId {
-    ObjectId::new("List", &format!("o{number}")).expect("a good id")
+    Tenant::local().object("List", &format!("o{number}")).expect("a good id")
 }
 
 async fn answer(engine: &Engine, request: Request) -> Result<String> {

@@ -18,6 +18,8 @@ use super::table::{FileRef, TableBase};
 use crate::change::Header;
 use crate::error::{Error, Result};
 use crate::id::ObjectId;
+#[cfg(any(test, feature = "fuzzing"))]
+use crate::id::Tenant;
 use crate::store::Key;
 
 /// The only version of the format so far.
@@ -90,7 +92,7 @@ impl Document {
         }
         let body: body::Body<'_> = serde_json::from_str(body)
             .map_err(|error| corrupt(format!("expected the fields of format {FORMAT}: {error}")))?;
-        let document = body.revive().map_err(corrupt)?;
+        let document = body.revive(object.tenant()).map_err(corrupt)?;
         if document.object != *object {
             return Err(corrupt(format!(
                 "expected a snapshot of {object}, found one of {}",
@@ -106,11 +108,11 @@ impl Document {
         seal(serde_json::from_str(body).ok()?).ok()
     }
 
-    /// The object that a body is about.
+    /// The object that a body is about, of the local tenant.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn object_of(body: &str) -> Option<ObjectId> {
         let body: body::Body<'_> = serde_json::from_str(body).ok()?;
-        ObjectId::new(&body.class, &body.id).ok()
+        Tenant::local().object(&body.class, &body.id).ok()
     }
 
     /// How many bytes all its files have.

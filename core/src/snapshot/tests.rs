@@ -51,7 +51,8 @@ impl Rig {
         let clock = Arc::new(ManualClock::default());
         let bucket = Arc::new(TestStore::new(clock.of_store()));
         let location = bucket.location().to_owned();
-        let object = ObjectId::new("Thing", "one").expect("an id");
+        let object =
+            Tenant::new("org", "tenant").expect("a tenant").object("Thing", "one").expect("an id");
         let database = Database::new(&LIMITS).expect("a database");
         Self {
             database,
@@ -72,7 +73,7 @@ impl Rig {
     }
 
     fn prefix(&self) -> Key {
-        Tenant::new("org", "tenant").expect("a tenant").object_prefix(&self.object)
+        self.object.prefix()
     }
 
     fn commit(&mut self, sql: &str) {

@@ -1,6 +1,6 @@
 //! The verified caller in the envelope of a forwarded request. The bearer token is not part of it.
 
-use dotdo_core::{Caller, Identity, ObjectId, Scopes, Tenant};
+use dotdo_core::{Caller, Identity, Scopes, Tenant};
 use serde::{Deserialize, Serialize};
 
 /// A caller, as the first server verified it.
@@ -33,15 +33,14 @@ impl SealedCaller {
 
     /// The caller; `None` if no server has made this.
     pub(super) fn opened(&self) -> Option<Caller> {
+        let tenant = Tenant::new(&self.tenant.0, &self.tenant.1).ok()?;
         let caller = match (&self.subject, &self.object) {
             (Some(subject), None) => Caller::new(subject.as_str()),
-            (None, Some((class, id))) => Caller::of_object(&ObjectId::new(class, id).ok()?),
+            (None, Some((class, id))) => Caller::of_object(&tenant.object(class, id).ok()?),
             (None, None) => Caller::anonymous(),
             (Some(_), Some(_)) => return None,
         };
-        let (org, name) = &self.tenant;
-        let caller =
-            caller.of_tenant(Tenant::new(org, name).ok()?).with_scopes(Scopes::parse(&self.scopes));
+        let caller = caller.of_tenant(tenant).with_scopes(Scopes::parse(&self.scopes));
         match &self.account {
             None => caller.is_anonymous().then_some(caller),
             Some(_) if caller.is_anonymous() => None,
@@ -62,7 +61,7 @@ mod tests {
 
     #[test]
     fn every_caller_comes_back_from_its_envelope() {
-        let object = ObjectId::new("Account", "a/b ü").expect("an object");
+        let object = tenant().object("Account", "a/b ü").expect("an object");
         for caller in [
             Caller::anonymous(),
             Caller::anonymous().of_tenant(tenant()),
@@ -70,7 +69,7 @@ mod tests {
             Caller::new("").of_tenant(tenant()).with_scopes(Scopes::NONE),
             Caller::new("ä \"\n").of_issuer("https://a.example").with_scopes(Scope::Operator),
             Caller::new("token-1").with_account(Identity::new("token", b"secret")),
-            Caller::of_object(&object).of_tenant(tenant()),
+            Caller::of_object(&object),
         ] {
             let sealed = SealedCaller::new(&caller);
             let text = serde_json::to_string(&sealed).expect("JSON");

@@ -20,6 +20,8 @@ pub(super) struct Envelope {
     pub(super) from: Uuid,
     /// The receiver. Another server of the same bucket may use its address by now.
     pub(super) to: Uuid,
+    /// Organisation and tenant of all objects in it.
+    pub(super) tenant: (String, String),
     /// Class and id of the object.
     pub(super) object: (String, String),
     /// The URI for the handler.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use dotdo_core::{
     Caller, Delivery, Error, ErrorKind, HOPS_MAX, ObjectId, RequestContext, Response, Result,
+    Tenant,
 };
 use http::{HeaderMap, HeaderValue, header, request};
 use uuid::Uuid;
@@ -80,7 +81,9 @@ fn arrival(me: Uuid, value: &HeaderValue) -> Result<ForwardedRequest, &'static s
     if envelope.visited.len() > HOPS_MAX || envelope.visited.contains(&me.to_string()) {
         return Err("the request goes in circles");
     }
-    let named = |class: &str, id: &str| ObjectId::new(class, id).map_err(|_| "it names no object");
+    let tenant =
+        Tenant::new(&envelope.tenant.0, &envelope.tenant.1).map_err(|_| "it names no tenant")?;
+    let named = |class: &str, id: &str| tenant.object(class, id).map_err(|_| "it names no object");
     let chain =
         envelope.chain.iter().map(|(class, id)| named(class, id)).collect::<Result<_, _>>()?;
     let delivery = match &envelope.delivery {

@@ -116,6 +116,7 @@ impl Proxy {
     }
 
     fn envelope(&self, owner: &Owner, forward: &Forward) -> Envelope {
+        let tenant = forward.object.tenant();
         let named = |object: &ObjectId| (object.class().to_owned(), object.id().to_owned());
         let value = |name: HeaderName| {
             forward.request.headers().get(name).map(|value| value.as_bytes().to_vec())
@@ -126,6 +127,7 @@ impl Proxy {
         Envelope {
             from: self.me,
             to: owner.instance,
+            tenant: (tenant.org().to_owned(), tenant.name().to_owned()),
             object: named(&forward.object),
             uri: forward.request.uri().to_string(),
             host: value(header::HOST),

@@ -35,6 +35,7 @@ fn envelope() -> Envelope {
     Envelope {
         from: Uuid::from_u128(1),
         to: me(),
+        tenant: ("acme".to_owned(), "shop".to_owned()),
         object: ("Counter".to_owned(), "a/b ü".to_owned()),
         uri: "/path?query".to_owned(),
         host: Some(b"example.com".to_vec()),
@@ -79,7 +80,7 @@ fn a_peer_header_counts_only_on_an_authenticated_connection() {
     let (gate, value) = (ForwardedRequests::Peers(me()), envelope().sealed());
     assert_eq!(
         ask(&gate, value.clone(), Some(Proven)),
-        Ok("Counter/a/b ü [Counter/first] Some(7)".to_owned())
+        Ok("acme/shop/Counter/a/b ü [acme/shop/Counter/first] Some(7)".to_owned())
     );
     assert_eq!(
         ask(&gate, value.clone(), None),

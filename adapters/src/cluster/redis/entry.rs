@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dotdo_core::{Holding, ObjectId, Owner, OwnershipChange, Secret};
+use dotdo_core::{Holding, ObjectId, Owner, OwnershipChange, Secret, Tenant};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use super::ENTRY_BYTES_MAX;
 use crate::cluster::peers::CLOCK_SKEW_MAX;
 
 /// The version of the text. Entries of other versions are ignored.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The context of key derivation. Never change it; change the version.
 const CONTEXT: &str = "dotdo 2026-11 owners in a directory";
@@ -33,6 +33,8 @@ pub(super) struct Entry {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Text {
     version: u32,
+    org: String,
+    tenant: String,
     class: String,
     id: String,
     news: String,
@@ -75,6 +77,8 @@ impl Keys {
         let Holding { owner, epoch, sequence, remaining } = &entry.holding;
         let text = Text {
             version: VERSION,
+            org: entry.object.tenant().org().to_owned(),
+            tenant: entry.object.tenant().name().to_owned(),
             class: entry.object.class().to_owned(),
             id: entry.object.id().to_owned(),
             news: name_of(entry.change).to_owned(),
@@ -125,7 +129,10 @@ impl Keys {
             remaining: Duration::from_millis(text.lease_ms),
         };
         Some(Entry {
-            object: ObjectId::new(&text.class, &text.id).ok()?,
+            object: Tenant::new(&text.org, &text.tenant)
+                .ok()?
+                .object(&text.class, &text.id)
+                .ok()?,
             holding,
             change,
             time_ms: text.time_ms,

@@ -18,7 +18,7 @@ use ::redis::aio::MultiplexedConnection;
 use ::redis::{Client, ConnectionInfo, IntoConnectionInfo, RedisResult};
 use async_trait::async_trait;
 use dotdo_core::{
-    Clock, Directory, Error, Holding, Listener, ObjectId, OwnershipChange, Result, Secret, Tenant,
+    Clock, Directory, Error, Holding, Listener, ObjectId, OwnershipChange, Result, Secret,
 };
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -84,8 +84,6 @@ pub(crate) struct About<'a> {
     pub(crate) secret: &'a Secret,
     /// The bucket.
     pub(crate) location: &'a str,
-    /// The tenant whose objects are in it.
-    pub(crate) tenant: &'a Tenant,
     /// This process.
     pub(crate) me: Uuid,
 }
@@ -105,7 +103,6 @@ struct Shared {
     /// Host and port, for the log.
     address: String,
     keys: Keys,
-    tenant: Tenant,
     me: Uuid,
     clock: Arc<dyn Clock>,
     /// `None` while it is unavailable.
@@ -139,7 +136,6 @@ impl Redis {
             client,
             address,
             keys,
-            tenant: about.tenant.clone(),
             me: about.me,
             clock,
             connection: Mutex::default(),
@@ -275,7 +271,7 @@ impl Shared {
 
     /// The key of an object's owner.
     fn entry_key(&self, object: &ObjectId) -> String {
-        format!("dotdo:{}:owner:{}", self.keys.bucket(), self.tenant.object_prefix(object))
+        format!("dotdo:{}:owner:{}", self.keys.bucket(), object.prefix())
     }
 
     /// The channel for changes.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dotdo_core::Owner;
+use dotdo_core::{Owner, Tenant};
 use proptest::prelude::*;
 
 use super::*;
@@ -22,7 +22,7 @@ fn entry() -> Entry {
     let holding =
         Holding { owner, epoch: 3, sequence: 12, remaining: Duration::from_millis(LEASE_MS) };
     Entry {
-        object: ObjectId::new("Counter", "a/b c").expect("a good id"),
+        object: Tenant::local().object("Counter", "a/b c").expect("a good id"),
         holding,
         change: OwnershipChange::Taken,
         time_ms: NOW_MS,
@@ -31,9 +31,7 @@ fn entry() -> Entry {
 
 fn redis(url: &str, location: &str, secret: &str) -> Redis {
     let (url, secret) = (Secret::new(url), Secret::new(secret));
-    let tenant = Tenant::new("local", "local").expect("a good tenant");
-    let about =
-        About { url: &url, secret: &secret, location, tenant: &tenant, me: Uuid::from_u128(1) };
+    let about = About { url: &url, secret: &secret, location, me: Uuid::from_u128(1) };
     Redis::new(&about, Arc::new(SystemClock::new())).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -86,7 +84,8 @@ fn an_entry_counts_as_long_as_its_lease_and_clocks_may_differ() {
 
 #[test]
 fn the_largest_object_and_a_long_address_fit() {
-    let object = ObjectId::new(&"C".repeat(64), &"\u{1}".repeat(512))
+    let object = Tenant::local()
+        .object(&"C".repeat(64), &"\u{1}".repeat(512))
         .expect("the longest id, at its longest in JSON");
     let mut large = Entry { object, ..entry() };
     large.holding.owner.address = format!("http://{}:8787", "a".repeat(253));
@@ -99,7 +98,7 @@ fn names_keep_objects_and_buckets_apart() {
     let [one, other] =
         ["s3://one", "s3://other"].map(|location| redis("redis://host", location, SECRET));
     let key = |redis: &Redis, id: &str| {
-        redis.shared.entry_key(&ObjectId::new("Counter", id).expect("a good id"))
+        redis.shared.entry_key(&Tenant::local().object("Counter", id).expect("a good id"))
     };
     let names = [
         key(&one, "a"),
@@ -131,7 +130,7 @@ proptest! {
     ) {
         let owner = Owner { instance: Uuid::from_u128(numbers.0), address };
         let holding = Holding { owner, epoch: numbers.1, sequence: numbers.2, remaining: Duration::from_millis(LEASE_MS) };
-        let object = ObjectId::new("Counter", &id).expect("a good id");
+        let object = Tenant::local().object("Counter", &id).expect("a good id");
         let entry = Entry { object, holding, change: OwnershipChange::Kept, time_ms: NOW_MS };
         let mut bytes = keys().seal(&entry).into_bytes();
         prop_assert_eq!(keys().open(&bytes, NOW_MS), Some(entry));

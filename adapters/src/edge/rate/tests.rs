@@ -12,7 +12,7 @@ fn limiter(requests: u32, window_ms: u64) -> RateLimiter {
 }
 
 fn object(id: &str) -> ObjectId {
-    ObjectId::new("DO", id).expect("an id")
+    Tenant::local().object("DO", id).expect("an id")
 }
 
 fn ms(ms: u64) -> Duration {

@@ -2,7 +2,7 @@
 
 use dotdo_core::{
     App, Components, Context, DurableObject, Engine, Error, Memory, Random, Request, Response,
-    Result, Settings, Tenant,
+    Result, Settings, SharedBucket,
 };
 use http::Method;
 
@@ -39,7 +39,7 @@ async fn server() -> Server<Engine> {
     let instance = uuid::Builder::from_random_bytes(random.bytes16()).into_uuid();
     let bucket = Arc::new(Memory::new(clock.clone()));
     let components = Components {
-        bucket,
+        buckets: Arc::new(SharedBucket(bucket)),
         clock,
         random,
         executor: Arc::new(Workers::default()),
@@ -48,9 +48,7 @@ async fn server() -> Server<Engine> {
         instance,
     };
     let settings = Settings { handler_time_max: Duration::from_secs(3), ..Settings::default() };
-    let engine = Engine::start(app, Tenant::new("o", "t").expect("a tenant"), settings, components)
-        .await
-        .expect("an engine");
+    let engine = Engine::start(app, settings, components).await.expect("an engine");
     Server::serving(Edge::new(engine, router, edge_settings(), None, 1), server_settings()).await
 }
 

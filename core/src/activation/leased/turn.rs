@@ -190,7 +190,8 @@ impl Drop for Turn<'_> {
 
 /// Lends the object's hands to `request`.
 pub(crate) fn begin_request(runtime: &Runtime, resident: &mut Resident, request: &Request) {
-    resident.context.request = RequestState::new(request, &runtime.tenant, runtime.clock.wall_ms());
+    let state = RequestState::new(request, resident.context.id().tenant(), runtime.clock.wall_ms());
+    resident.context.request = state;
 }
 
 impl Activation {

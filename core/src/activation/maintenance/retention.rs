@@ -13,6 +13,7 @@ use crate::log::{Log, delete_covered};
 use crate::millis;
 use crate::planted::{Bug, Place, pass, planted};
 use crate::snapshot::{SnapshotRef, Sweeper};
+use crate::store::Bucket as _;
 
 /// An object that stays in memory is swept this often.
 const PAUSE: Duration = Duration::from_secs(3600);

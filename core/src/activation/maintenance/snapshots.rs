@@ -31,7 +31,7 @@ use crate::limits::{PROOF_AGE_MAX, REQUEST_IN_FLIGHT_MAX};
 use crate::log::Head;
 use crate::planted::{Bug, Place, pass, planted};
 use crate::snapshot::{Kept, Plan, PlanContext, SinceSnapshot, Target, publish, upload};
-use crate::store::Moment;
+use crate::store::{Bucket as _, Moment};
 use crate::trace::{span, traced};
 
 /// The base of a snapshot must be certain to stay for this long when the snapshot is begun: time to
@@ -172,7 +172,7 @@ impl Activation {
     /// published; otherwise it will share nothing. One listing request, after the base has not been
     /// looked at for a while.
     async fn secure_base(self: &Arc<Self>) -> Result<()> {
-        let (bucket, clock) = (self.runtime.bucket.as_ref(), self.runtime.clock.as_ref());
+        let (bucket, clock) = (self.log.bucket.as_ref(), self.runtime.clock.as_ref());
         let in_doubt = |resident: &Resident| {
             let secured =
                 resident.tracker.kept().is_some_and(|kept| kept.holds(BASE_MARGIN, bucket, clock));
@@ -234,7 +234,7 @@ impl Activation {
         let context = PlanContext {
             object: &self.log.object,
             prefix: &self.log.prefix,
-            location: self.runtime.bucket.location(),
+            location: self.log.bucket.location(),
             sequence,
             now_ms: self.runtime.clock.wall_ms(),
             uuid: self.runtime.uuid(),
@@ -260,7 +260,7 @@ impl Activation {
         head: Head,
     ) -> Result<()> {
         let target = Target {
-            bucket: self.runtime.bucket.as_ref(),
+            bucket: self.log.bucket.as_ref(),
             clock: self.runtime.clock.as_ref(),
             executor: self.runtime.executor.as_ref(),
         };
@@ -274,8 +274,7 @@ impl Activation {
             }
         };
         pass(Place::Uploading);
-        let ((), head) =
-            futures_util::try_join!(upload(self.runtime.bucket.as_ref(), plan), record)?;
+        let ((), head) = futures_util::try_join!(upload(self.log.bucket.as_ref(), plan), record)?;
         if head.sequence != plan.reference().sequence {
             return Err(Error::internal(format!(
                 "expected a snapshot up to record {}, got one up to record {}",

@@ -16,6 +16,7 @@ use crate::executor::offload;
 use crate::limits::{RESIDENT_BYTES, VERIFIED_BYTES_MAX, VERIFIED_RECORDS_MAX};
 use crate::log::{Log, Stretch, stretch};
 use crate::snapshot::{self, Digest, Document, SnapshotRef, differs_key};
+use crate::store::Bucket as _;
 
 /// What a comparison has shown.
 enum Outcome {
@@ -47,7 +48,7 @@ pub(crate) async fn may_delete_records(
     covered: u64,
     draw: u128,
 ) -> Result<bool> {
-    if let Some(known) = runtime.bucket.get(&differs_key(&log.prefix)).await? {
+    if let Some(known) = log.bucket.get(&differs_key(&log.prefix)).await? {
         report(log, &String::from_utf8_lossy(&known.bytes));
         return Ok(false);
     }
@@ -67,7 +68,7 @@ pub(crate) async fn may_delete_records(
         Outcome::Different(what) => {
             report(log, what);
             // Where it can't be written, the next sweep compares again.
-            runtime.bucket.put(&differs_key(&log.prefix), Bytes::from(format!("{what}\n"))).await?;
+            log.bucket.put(&differs_key(&log.prefix), Bytes::from(format!("{what}\n"))).await?;
             ("different", false)
         }
     };

@@ -40,7 +40,7 @@ impl DurableObject for Wide {
 }
 
 async fn post(engine: &Engine, id: &str, path: &str, body: Vec<u8>) -> Result<Response> {
-    let object = ObjectId::new("Wide", id)?;
+    let object = Tenant::local().object("Wide", id)?;
     let key = format!("{id}{path}");
     let request = http::Request::post(path).header("Idempotency-Key", key).body(body.into())?;
     engine.fetch(&object, None, request).await
@@ -57,7 +57,7 @@ async fn long_bodies_with_a_key_are_hashed_there() {
         post(&engine, id, "/1", vec![0; 10]).await.expect("a first request");
         engine.settle().await;
         executor.take();
-        let object = ObjectId::new("Wide", id).expect("a good id");
+        let object = Tenant::local().object("Wide", id).expect("a good id");
         let request = http::Request::post("/0")
             .header("Idempotency-Key", "k")
             .body(vec![7; bytes].into())

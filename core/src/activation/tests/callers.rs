@@ -69,7 +69,7 @@ fn alice() -> Caller {
 async fn ask(engine: &Engine, id: &str, path: &str, caller: Option<Caller>) -> String {
     let mut request = http::Request::get(path).body(Body::empty()).expect("a request");
     caller.map(|caller| request.extensions_mut().insert(caller));
-    let object = ObjectId::new("Witness", id).expect("a good id");
+    let object = Tenant::local().object("Witness", id).expect("a good id");
     let response = engine.fetch(&object, None, request).await.expect("an answer");
     response.into_body().text().await.expect("text")
 }
@@ -121,7 +121,7 @@ async fn an_earlier_state_is_asked_by_todays_caller() {
     let world = world();
     let engine = world.server(1).await;
     ask(&engine, "a", "/first", None).await;
-    let object = ObjectId::new("Witness", "a").expect("a good id");
+    let object = Tenant::local().object("Witness", "a").expect("a good id");
     for (caller, expected) in [(Some(alice()), ALICE), (None, "anonymous of local/local")] {
         let mut request = http::Request::get("/name").body(Body::empty()).expect("a request");
         caller.map(|caller| request.extensions_mut().insert(caller));

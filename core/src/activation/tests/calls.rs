@@ -28,7 +28,12 @@ fn callers(count: usize) -> App {
 
 async fn call(engine: &Engine, from: &str, to: &str) -> Result<String> {
     let request = http::Request::get(format!("/?{to}")).body(Body::empty())?;
-    engine.fetch(&ObjectId::new("Caller", from)?, None, request).await?.into_body().text().await
+    engine
+        .fetch(&Tenant::local().object("Caller", from)?, None, request)
+        .await?
+        .into_body()
+        .text()
+        .await
 }
 
 /// What becomes of `calls` without any time passing: exactly one was refused, and the others went
@@ -80,7 +85,7 @@ async fn two_objects_of_two_servers_do_not_wait_for_each_other() {
     for (engine, other, id) in [(&first, &second, "a"), (&second, &first, "b")] {
         let take = |engine: &Engine| {
             let (engine, object) =
-                (engine.clone(), ObjectId::new("Caller", id).expect("a good id"));
+                (engine.clone(), Tenant::local().object("Caller", id).expect("a good id"));
             async move {
                 engine
                     .fetch(

@@ -11,7 +11,7 @@ use crate::router::At;
 const MANY: usize = 500;
 
 fn named(number: usize) -> ObjectId {
-    ObjectId::new("Counter", &format!("id-{number}")).expect("a good id")
+    Tenant::local().object("Counter", &format!("id-{number}")).expect("a good id")
 }
 
 async fn ask(engine: &Engine, object: &ObjectId, path: &str) -> Result<String> {
@@ -174,7 +174,7 @@ impl DurableObject for Hungry {
 }
 
 fn hungry(id: &str) -> ObjectId {
-    ObjectId::new("Hungry", id).expect("a good id")
+    Tenant::local().object("Hungry", id).expect("a good id")
 }
 
 const MIB: u64 = 1 << 20;

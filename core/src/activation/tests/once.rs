@@ -88,7 +88,7 @@ async fn send(
     if !key.is_empty() {
         request = request.header("Idempotency-Key", key);
     }
-    let object = ObjectId::new("Till", "a").expect("a good id");
+    let object = Tenant::local().object("Till", "a").expect("a good id");
     let response = engine.fetch(&object, None, request.body(body.to_owned().into())?).await?;
     let (head, body) = response.into_parts();
     let runs = head

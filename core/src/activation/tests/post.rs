@@ -16,6 +16,7 @@ use crate::id::{ObjectId, Tenant};
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::{Ownership, Settings};
 use crate::store::{Bucket, Key};
+use crate::tenants::SharedBucket;
 use crate::testing::{CountingRandom, CutBucket, ManualClock, Operation, TestStore};
 
 const SCHEMA: &str =
@@ -136,7 +137,7 @@ impl Post {
         let access = Arc::new(CutBucket::around(self.bucket.clone()));
         let number = u128::from(self.servers.fetch_add(1, Ordering::SeqCst) + 1);
         let components = Components {
-            bucket: access.clone(),
+            buckets: Arc::new(SharedBucket(access.clone())),
             clock: self.clock.clone(),
             random: Arc::new(CountingRandom::starting_at(number << 32)),
             executor: Arc::new(Inline),
@@ -146,10 +147,8 @@ impl Post {
         };
         let settings = Settings { ownership, ..Settings::default() };
         let app = App::new().class("Friend", || Friend);
-        let tenant = Tenant::new("local", "local").expect("a good tenant");
-        let engine = Engine::start(app, tenant, settings, components)
-            .await
-            .expect("memory passes the probe");
+        let engine =
+            Engine::start(app, settings, components).await.expect("memory passes the probe");
         Server { engine, access }
     }
 
@@ -241,7 +240,7 @@ impl Post {
 }
 
 pub(super) fn friend(id: &str) -> ObjectId {
-    ObjectId::new("Friend", id).expect("a good id")
+    Tenant::local().object("Friend", id).expect("a good id")
 }
 
 impl Server {

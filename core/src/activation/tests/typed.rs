@@ -94,7 +94,7 @@ fn balance(ctx: &mut Context) -> Result<Balance> {
 }
 
 async fn at(engine: &Engine, id: &str, path: &str) -> Result<String> {
-    let till = ObjectId::new(Till::NAME, id).expect("a good id");
+    let till = Tenant::local().object(Till::NAME, id).expect("a good id");
     let request = http::Request::get(path).body(Body::empty())?;
     engine.fetch(&till, None, request).await?.into_body().text().await
 }

@@ -21,6 +21,7 @@ use crate::lease::Claim;
 use crate::object::{App, Body, Context, DurableObject};
 use crate::settings::Settings;
 use crate::store::{Bucket, Key, Memory};
+use crate::tenants::SharedBucket;
 use crate::testing::{CountingRandom, FaultyBucket, ManualClock};
 
 mod again;
@@ -170,7 +171,7 @@ impl World {
     ) -> Engine {
         let number = u128::from(*name.as_bytes().first().expect("a name"));
         let components = Components {
-            bucket,
+            buckets: Arc::new(SharedBucket(bucket)),
             clock: self.clock.clone(),
             random: Arc::new(CountingRandom::starting_at(number << 32)) as Arc<dyn Random>,
             executor: Arc::new(Inline),
@@ -179,9 +180,8 @@ impl World {
             instance: Uuid::from_u128(number),
         };
         let settings = Settings { address: Some(name.to_owned()), ..settings };
-        let tenant = Tenant::new("local", "local").expect("a good tenant");
         let engine =
-            Engine::start(self.app.clone(), tenant, settings, components).await.expect("it starts");
+            Engine::start(self.app.clone(), settings, components).await.expect("it starts");
         self.carrier.engines.lock().expect("no panics").push((name.to_owned(), engine.clone()));
         engine
     }
@@ -209,7 +209,7 @@ pub(crate) async fn in_time<T>(world: &World, work: impl Future<Output = T>) -> 
 }
 
 pub(crate) fn object() -> ObjectId {
-    ObjectId::new("Counter", "one").expect("a good id")
+    Tenant::local().object("Counter", "one").expect("a good id")
 }
 
 pub(crate) async fn ask(engine: &Engine, request: Request) -> Result<String> {

@@ -11,7 +11,7 @@ use crate::change::{
     Affinity, Column, Header, KeyShape, Schema, SchemaKind, SchemaObject, TableShape,
 };
 use crate::iceberg::{ColumnKind, Field, FieldSet, Operation};
-use crate::id::ObjectId;
+use crate::id::Tenant;
 use crate::snapshot::index::RowIndex;
 use crate::snapshot::reference::SnapshotRef;
 use crate::snapshot::table::{DataFile, DeleteFile, FileRef, PastVersion, TableBase};
@@ -62,12 +62,12 @@ impl<'a> From<&'a Document> for Body<'a> {
 }
 
 impl Body<'_> {
-    /// The document; the error says what is wrong with the fields.
-    pub(super) fn revive(self) -> Result<Document, String> {
+    /// The document of an object of `tenant`; the error says what is wrong with the fields.
+    pub(super) fn revive(self, tenant: &Tenant) -> Result<Document, String> {
         let record = blake3::Hash::from_hex(self.record.as_bytes())
             .map_err(|error| format!("the record's hash: {error}"))?;
         let object =
-            ObjectId::new(&self.class, &self.id).map_err(|error| error.message().to_owned())?;
+            tenant.object(&self.class, &self.id).map_err(|error| error.message().to_owned())?;
         Ok(Document {
             reference: SnapshotRef { sequence: self.sequence, uuid: self.uuid },
             record_hash: *record.as_bytes(),

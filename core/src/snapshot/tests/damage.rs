@@ -89,7 +89,7 @@ fn another_version_and_another_objects_snapshot_are_refused_by_name() {
     let error = Document::decode(&key, newer.as_bytes(), &rig.object).expect_err("a newer version");
     assert_corrupt(&error, key.as_str());
     assert!(error.message().contains("expected snapshot format 1, got 2"), "{error}");
-    let other = ObjectId::new("Thing", "two").expect("an id");
+    let other = Tenant::local().object("Thing", "two").expect("an id");
     let error = Document::decode(&key, &good, &other).expect_err("another's");
     assert!(
         error.message().contains("expected a snapshot of Thing/two, found one of Thing/one"),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use dotdo_core::{
-    Body, Forward, Forwarded, NotTaken, ObjectId, Owner, PeerError, Peers, Request, RequestContext,
+    Body, Forward, Forwarded, NotTaken, Owner, PeerError, Peers, Request, RequestContext, Tenant,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,7 +27,7 @@ async fn send_with(secret: &str, address: &str, body: Body) -> Result<Forwarded,
     let proxy = Proxy::new(keys(secret), &identity(secret), Uuid::from_u128(1));
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
-    let object = ObjectId::new("Counter", "a").expect("an id");
+    let object = Tenant::local().object("Counter", "a").expect("an id");
     proxy
         .send(
             &Owner { instance: me(), address: address.to_owned() },

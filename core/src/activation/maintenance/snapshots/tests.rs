@@ -11,11 +11,12 @@ use crate::activation::runtime::Components;
 use crate::engine::Engine;
 use crate::error::{ErrorKind, Result};
 use crate::executor::Inline;
-use crate::id::{ObjectId, Tenant};
+use crate::id::Tenant;
 use crate::limits::SNAPSHOTS_MAX;
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::{CheckpointMode, Settings};
 use crate::store::{Bucket, Key, Memory};
+use crate::tenants::SharedBucket;
 use crate::testing::{
     CountingRandom, Fault, FaultyBucket, ManualClock, Operation, RecordingBucket, SlowBucket,
 };
@@ -40,7 +41,7 @@ async fn server(bucket: Arc<dyn Bucket>, clock: Arc<ManualClock>, instance: u128
     settings.checkpoint.mode = CheckpointMode::EveryRequest;
     let random = Arc::new(CountingRandom::starting_at(instance << 32));
     let components = Components {
-        bucket,
+        buckets: Arc::new(SharedBucket(bucket)),
         clock,
         random,
         executor: Arc::new(Inline),
@@ -49,9 +50,7 @@ async fn server(bucket: Arc<dyn Bucket>, clock: Arc<ManualClock>, instance: u128
         instance: Uuid::from_u128(instance),
     };
     let app = App::new().class("Rows", || Rows);
-    Engine::start(app, Tenant::new("local", "local").expect("a good tenant"), settings, components)
-        .await
-        .expect("memory passes the probe")
+    Engine::start(app, settings, components).await.expect("memory passes the probe")
 }
 
 /// Whether a request uploads rows of a snapshot.
@@ -64,7 +63,7 @@ async fn ask(engine: &Engine, path: &'static str) -> Result<String> {
 }
 
 async fn ask_of(engine: &Engine, id: &str, path: &'static str) -> Result<String> {
-    let object = ObjectId::new("Rows", id)?;
+    let object = Tenant::local().object("Rows", id)?;
     engine
         .fetch(&object, None, http::Request::get(path).body(Body::empty())?)
         .await?

@@ -19,7 +19,7 @@ async fn sent_by(
     if let Some(who) = who {
         request.extensions_mut().insert(Caller::new(who));
     }
-    engine.fetch(&ObjectId::new("Till", "a").expect("a good id"), None, request).await
+    engine.fetch(&Tenant::local().object("Till", "a").expect("a good id"), None, request).await
 }
 
 async fn body_of(response: Result<Response>) -> String {
@@ -116,7 +116,9 @@ async fn an_object_that_passes_a_request_on_does_so_for_its_caller() {
         }
         request.extensions_mut().insert(Caller::new(who));
         body_of(
-            engine.fetch(&ObjectId::new("Front", front).expect("a good id"), None, request).await,
+            engine
+                .fetch(&Tenant::local().object("Front", front).expect("a good id"), None, request)
+                .await,
         )
         .await
     };

@@ -87,7 +87,7 @@ async fn a_read_that_called_another_object_is_not_done_again() {
         in_time(&world, ask(&b, head("/call"))).await.expect("its answer is stored"),
         "the other's 1"
     );
-    let other = ObjectId::new("Counter", "other").expect("a good id");
+    let other = Tenant::local().object("Counter", "other").expect("a good id");
     let asked =
         in_time(&world, b.fetch(&other, None, post(Body::empty()))).await.expect("an answer");
     assert_eq!(asked.into_body().text().await.expect("text"), "2", "it was called once");

@@ -1,0 +1,74 @@
+//! Where the objects of each tenant are.
+
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::Tenant;
+use crate::store::Bucket;
+
+/// The buckets of the tenants that a process serves.
+///
+/// Usually all have the same one ([`SharedBucket`]). Tenants may have buckets of their own, or one
+/// with credentials of their own; then this finds them.
+pub trait Buckets: Send + Sync + 'static {
+    /// The bucket that has the objects of `tenant`. It is asked for when the first object of a
+    /// tenant is used and answers at once: what takes time, such as getting credentials, is done by
+    /// the bucket's operations.
+    ///
+    /// # Errors
+    ///
+    /// `Forbidden` when this process does not reach the objects of `tenant`, and whatever else is a
+    /// reason to have no bucket for it.
+    fn of(&self, tenant: &Tenant) -> Result<Arc<dyn Bucket>>;
+
+    /// The bucket that all tenants share, if there is one and this process reaches all of it: it
+    /// has the list of tenants, and tells whether the process is ready.
+    fn shared(&self) -> Option<Arc<dyn Bucket>>;
+
+    /// The tenants whose objects are looked after without being asked for, where there is no shared
+    /// bucket with a list of them.
+    fn tenants(&self) -> Vec<Tenant> {
+        Vec::new()
+    }
+}
+
+/// One bucket for all tenants.
+#[derive(Clone)]
+pub struct SharedBucket(pub Arc<dyn Bucket>);
+
+impl Buckets for SharedBucket {
+    fn of(&self, _: &Tenant) -> Result<Arc<dyn Bucket>> {
+        Ok(self.0.clone())
+    }
+
+    fn shared(&self) -> Option<Arc<dyn Bucket>> {
+        Some(self.0.clone())
+    }
+}
+
+/// The bucket of a single tenant, for a process whose credentials reach no more than its prefix.
+#[derive(Clone)]
+pub struct BucketOfTenant {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// The bucket with its objects.
+    pub bucket: Arc<dyn Bucket>,
+}
+
+impl Buckets for BucketOfTenant {
+    fn of(&self, tenant: &Tenant) -> Result<Arc<dyn Bucket>> {
+        if *tenant == self.tenant {
+            return Ok(self.bucket.clone());
+        }
+        let text = format!("this server serves the tenant {} only", self.tenant);
+        Err(Error::new(ErrorKind::Forbidden, text).with_code("WRONG_TENANT"))
+    }
+
+    fn shared(&self) -> Option<Arc<dyn Bucket>> {
+        None
+    }
+
+    fn tenants(&self) -> Vec<Tenant> {
+        vec![self.tenant.clone()]
+    }
+}
