@@ -1,4 +1,4 @@
-//! A class that answers by an axum router: a list of things to do.
+//! A class that answers with an axum router: a list of things to do.
 //!
 //! ```sh
 //! cargo run -p dotdo-examples --example axum-inside
@@ -17,10 +17,7 @@ use dotdo::service::{self, Lent, Undo};
 use dotdo::{App, Context, DurableObject, Error, Request, Response, Result};
 use serde::{Deserialize, Serialize};
 
-const SCHEMA: &str =
-    "CREATE TABLE IF NOT EXISTS todos (id INTEGER PRIMARY KEY, text TEXT NOT NULL)";
-
-/// The router is made once for each object in memory.
+/// A list of things to do, whose router is created once for each object in memory.
 struct Todos {
     router: Router,
 }
@@ -45,13 +42,16 @@ impl Todos {
 }
 
 impl DurableObject for Todos {
+    async fn start(&mut self, ctx: &mut Context) -> Result<()> {
+        ctx.migrate(&["CREATE TABLE todos (id INTEGER PRIMARY KEY, text TEXT NOT NULL)"])
+    }
+
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
-        ctx.sql().exec(SCHEMA, ())?;
         service::answer(self.router.clone(), request, ctx).await
     }
 }
 
-/// An error of dotdo's as the outcome of the request: nothing of it remains.
+/// An error of dotdo as the outcome of the request, which is rolled back.
 struct Failed(Error);
 
 impl From<Error> for Failed {
@@ -77,8 +77,8 @@ async fn add(Extension(lent): Extension<Lent>, Json(new): Json<New>) -> Result<J
     let text = new.text.clone();
     let todo: Todo = lent.with(move |ctx| ctx.sql().exec(insert, (text,))?.one()).await??;
     if new.text.is_empty() {
-        // The row is not kept: the error undoes the whole request.
-        return Err(Error::invalid("a thing to do has a text").into());
+        // The row is not kept, because the error rolls the whole request back.
+        return Err(Error::invalid("expected a text, got an empty one").into());
     }
     Ok(Json(todo))
 }

@@ -1,4 +1,4 @@
-//! An axum program with objects beside its own routes: dotdo is mounted under `/objects`.
+//! An axum program with objects next to its own routes: dotdo is mounted at `/objects`.
 //!
 //! ```sh
 //! DOTDO_ALLOW_UNAUTHENTICATED=1 cargo run -p dotdo-examples --example axum-mounted
@@ -26,7 +26,7 @@ pub(crate) fn app() -> App {
     App::new().class("Counter", || Counter)
 }
 
-/// The program's routes, with the objects beside them.
+/// The program's routes, and the objects.
 pub(crate) fn routes(objects: ObjectService) -> Router {
     Router::new().route("/", get(async || "a page")).nest_service("/objects", objects)
 }
@@ -35,9 +35,9 @@ pub(crate) fn routes(objects: ObjectService) -> Router {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (objects, handle) = Serve::new(app()).into_service().await?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    // First the server takes no more requests, then the objects are released.
-    let asked = async { drop(tokio::signal::ctrl_c().await) };
-    axum::serve(listener, routes(objects)).with_graceful_shutdown(asked).await?;
+    // First the server stops to accept requests, then the objects are released.
+    let stop = async { drop(tokio::signal::ctrl_c().await) };
+    axum::serve(listener, routes(objects)).with_graceful_shutdown(stop).await?;
     handle.shutdown().await;
     Ok(())
 }

@@ -6,7 +6,7 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use dotdo::bytes::Bytes;
@@ -39,7 +39,7 @@ impl Shelf {
     }
 
     fn objects(&self) -> MutexGuard<'_, BTreeMap<Key, Stored>> {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+        self.objects.lock().expect("nothing panics while it holds the map")
     }
 
     fn stored(&self, bytes: Bytes) -> Stored {

@@ -11,8 +11,9 @@ pub(crate) const FAILED: u8 = 1;
 /// The exit code of wrong usage or a wrong configuration.
 pub(crate) const MISUSED: u8 = 2;
 
-/// Settings from a command line. They win over the environment and the files; a field that is
-/// `None` (or `false`) leaves the setting to them and to the default.
+/// Settings from a command line. They take precedence over the environment and the files; a field
+/// that is `None` (or `false`) leaves the setting to these and to the default. [`Serve`](crate::Serve)
+/// has an example.
 #[derive(Debug, Clone, Default)]
 pub struct ServeOptions {
     /// The address to listen on.
@@ -39,7 +40,7 @@ impl ServeOptions {
         Sources::gather(self.flags())
     }
 
-    /// The settings that were given.
+    /// The given settings, as flags.
     fn flags(self) -> Vec<Flag> {
         let given = [
             ("host", "--host", self.host),

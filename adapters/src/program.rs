@@ -50,7 +50,7 @@ struct About {
     /// The Redis for announcements of owners.
     directory: Option<&'static str>,
     authentication: String,
-    /// Where other servers reach this one.
+    /// The address at which other servers reach this one.
     reached_at: Option<String>,
 }
 
@@ -80,7 +80,7 @@ impl Program {
         Self::start_on(app, found, plan, Arc::new(Workers::default())).await
     }
 
-    /// The same, with handlers on the threads that `executor` has.
+    /// Opens the store and starts the engine, with handlers on the threads of `executor`.
     ///
     /// # Errors
     ///
@@ -179,7 +179,7 @@ fn directory(
     Ok(Some(Arc::new(Redis::new(&about, Arc::clone(clock))?)))
 }
 
-/// A program without a client for Redis has no such place.
+/// A program without a client for Redis has no directory.
 #[cfg(not(feature = "redis"))]
 fn directory(
     _: &Config,
@@ -216,8 +216,8 @@ impl Objects for Engine {
         Engine::ready(self).await
     }
 
-    async fn settle(&self) {
-        Engine::settle(self).await;
+    async fn finish_background(&self) {
+        Engine::finish_background(self).await;
         telemetry::flush(FLUSH_MAX).await;
     }
 

@@ -41,17 +41,53 @@ use crate::telemetry::start_logs;
 /// With the argument `health` the program does not serve: it checks the server that runs on this
 /// machine with the same configuration, and exits with 0 or 1 ([`health`]); `health --ready` also
 /// checks that the server can use its store. Other arguments are ignored.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// use dotdo::{App, Context, DurableObject, Request, Response, Result};
+///
+/// struct Hello;
+///
+/// impl DurableObject for Hello {
+///     async fn fetch(&mut self, _: Request, ctx: &mut Context) -> Result<Response> {
+///         Ok(Response::new(format!("hello from {}", ctx.id().id()).into()))
+///     }
+/// }
+///
+/// fn main() -> ExitCode {
+///     dotdo::run(App::new().class("Hello", || Hello))
+/// }
+/// ```
 pub fn run(app: App) -> ExitCode {
     Serve::new(app).run()
 }
 
-/// [`run`] with settings that win over the environment and the files. It ignores the arguments of
-/// the program.
+/// Serves like [`run`], with settings that take precedence over the environment and the files. The
+/// arguments of the program are ignored.
 pub fn run_with(app: App, options: ServeOptions) -> ExitCode {
     Serve::new(app).options(options).run()
 }
 
-/// [`run`] with options: settings from a command line, and an authenticator.
+/// A server with options: settings from a command line, and an authenticator. It serves like
+/// [`run`].
+///
+/// ```no_run
+/// # use std::process::ExitCode;
+/// # use dotdo::{App, Context, DurableObject, Request, Response, Result};
+/// # struct Hello;
+/// # impl DurableObject for Hello {
+/// #     async fn fetch(&mut self, _: Request, _: &mut Context) -> Result<Response> {
+/// #         Ok(Response::new("hello".into()))
+/// #     }
+/// # }
+/// use dotdo::{Serve, ServeOptions};
+///
+/// fn main() -> ExitCode {
+///     let options = ServeOptions { port: Some("8080".to_owned()), ..ServeOptions::default() };
+///     Serve::new(App::new().class("Hello", || Hello)).options(options).run()
+/// }
+/// ```
 pub struct Serve {
     app: App,
     /// `None` if the arguments of the program may ask for a health check.
@@ -65,7 +101,7 @@ impl Serve {
         Self { app, options: None, authenticator: None }
     }
 
-    /// Sets settings that win over the environment and the files, as [`run_with`] does.
+    /// Sets settings that take precedence over the environment and the files, as [`run_with`] does.
     #[must_use]
     pub fn options(self, options: ServeOptions) -> Self {
         Self { options: Some(options), ..self }
@@ -94,8 +130,9 @@ impl Serve {
         }))
     }
 
-    /// The objects as a service for a program that has a server of its own, with all that is done
-    /// with a request on a port; and what ends it in order. Must be called inside a tokio runtime.
+    /// The objects as a service for a program with its own server, and a handle to shut them down.
+    /// The service does everything that is done with a request on a port. Must be called inside a
+    /// tokio runtime.
     ///
     /// The configuration is that of [`run`], without what concerns connections. No log is started:
     /// events go to the program's own `tracing` subscriber.

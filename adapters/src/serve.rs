@@ -17,9 +17,9 @@ use crate::server::{self, Front, ServerSettings, Signals};
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// It was asked to, and finished.
+    /// It was asked to stop, and finished its work.
     InOrder,
-    /// It was asked twice.
+    /// It was asked twice, and stopped at once.
     AtOnce,
 }
 

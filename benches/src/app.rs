@@ -2,20 +2,23 @@
 
 use dotdo::{App, Context, DurableObject, Error, Request, Response, Result};
 
-/// Answers `/value` (a read), `/add` (a write of one row), `/fill?n` (n rows of about 104 bytes),
-/// `/touch` (changes one of them), `/scan` (reads all of them, sorted), `/column?n` (adds a column).
+/// Answers `/create` (the first write), `/value` (a read), `/add` (a write of one row), `/fill?n` (n
+/// rows of about 104 bytes), `/touch` (changes one of them), `/scan` (reads all of them, sorted),
+/// `/column?n` (adds a column).
 struct Measured;
 
-const SCHEMA: &str =
-    "CREATE TABLE IF NOT EXISTS counter (id INTEGER PRIMARY KEY, value INTEGER NOT NULL);
-    INSERT OR IGNORE INTO counter VALUES (1, 0);
-    CREATE TABLE IF NOT EXISTS rows (id TEXT PRIMARY KEY, type TEXT NOT NULL, data TEXT NOT NULL)";
+const STEPS: [&str; 1] = ["CREATE TABLE counter (id INTEGER PRIMARY KEY, value INTEGER NOT NULL);
+    CREATE TABLE rows (id TEXT PRIMARY KEY, type TEXT NOT NULL, data TEXT NOT NULL)"];
 
 pub(crate) const FILL: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
     INSERT INTO rows SELECT printf('%016x', (i * 2654435761) & 4294967295), 'type' || (i % 8),
     json_object('number', i, 'text', hex(i * 7919) || '-and-some-more-text-so-that-a-row-has-its-size', 'flag', i % 2) FROM n";
 
 impl DurableObject for Measured {
+    async fn start(&mut self, ctx: &mut Context) -> Result<()> {
+        ctx.migrate(&STEPS)
+    }
+
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
         let number = request.uri().query().and_then(|query| query.parse().ok()).unwrap_or(1_i64);
         let answer: i64 = match request.uri().path() {
@@ -35,7 +38,7 @@ impl DurableObject for Measured {
                 number
             }
             "/create" => {
-                ctx.sql().exec(SCHEMA, ())?;
+                ctx.sql().exec("INSERT OR IGNORE INTO counter VALUES (1, 0)", ())?;
                 0
             }
             "/add" => {

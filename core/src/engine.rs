@@ -140,7 +140,7 @@ impl Engine {
     /// failed deliveries that wait for a retry. Platforms that freeze a process between requests
     /// wait for this first. Otherwise nothing is lost either: the log has all messages, and other
     /// processes find undelivered ones.
-    pub async fn settle(&self) {
+    pub async fn finish_background(&self) {
         let (background, deliveries) = (&self.runtime().background, &self.runtime().deliveries);
         while !(background.is_idle() && deliveries.is_idle()) {
             background.idle().await;
@@ -229,9 +229,9 @@ impl Host for Inner {
     async fn acquire_token(
         &self,
         object: &ObjectId,
-        elsewhere: Option<&Claim>,
+        foreign: Option<&Claim>,
     ) -> Result<FencingToken> {
-        self.activations.get(object)?.acquire_token(elsewhere).await
+        self.activations.get(object)?.acquire_token(foreign).await
     }
 
     fn check_token(&self, object: &ObjectId, token: FencingToken) -> Result<()> {
@@ -241,9 +241,9 @@ impl Host for Inner {
 
 impl Listen for Inner {
     /// Objects without an entry in memory get none.
-    fn hear(&self, object: &ObjectId, holding: &Holding, news: OwnershipChange) {
+    fn receive(&self, object: &ObjectId, holding: &Holding, change: OwnershipChange) {
         if let Some(activation) = self.activations.existing(object) {
-            activation.hear(holding, news);
+            activation.receive_announcement(holding, change);
         }
     }
 }

@@ -19,7 +19,8 @@ mod lease;
 mod limits;
 mod log;
 mod messages;
-mod millis;
+#[doc(hidden)]
+pub mod millis;
 mod object;
 mod planted;
 mod router;
@@ -30,7 +31,8 @@ mod simulation;
 mod snapshot;
 mod sqlite;
 mod store;
-mod sync;
+#[doc(hidden)]
+pub mod sync;
 mod tenants;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

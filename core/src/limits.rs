@@ -143,6 +143,16 @@ const _: () = assert!(CONTENTION_LEASE.as_millis() >= LEASE_MIN.as_millis());
 /// Pause between two checks while waiting for such a lease; up to as much again is added at random.
 pub(crate) const CONTENTION_PAUSE: Duration = Duration::from_millis(20);
 
+/// The longest lease of another instance that a request waits for; a longer one is refused at once.
+pub(crate) const TAKE_OVER_WAIT_MAX: Duration = Duration::from_secs(15);
+
+/// Pause between two looks at the log of an object whose server may be gone.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Maximum pause between two looks while a per-request process waits for a lease: the pauses
+/// double, beginning with `CONTENTION_PAUSE`.
+pub(crate) const LOOK_AGAIN_MAX: Duration = Duration::from_secs(1);
+
 /// Maximum number of requests in a record of a per-request process.
 pub(crate) const BATCH_REQUESTS_MAX: usize = 256;
 

@@ -1,33 +1,33 @@
-//! Bugs to order: the simulation must find each of them, or it would not find one that nobody has
-//! planted.
+//! Planted bugs: the simulation must find each of them, otherwise it would not find real ones
+//! either.
 //!
-//! Outside of this crate's own unit tests [`planted`] is a constant, and no build that anybody else
-//! makes has any of them.
+//! Outside of this crate's own unit tests [`planted`] is a constant, so no other build has any of
+//! them.
 
 /// A way in which the protocol could be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bug {
-    /// Whatever record is in the slot is taken for one's own.
+    /// Any record in the slot counts as one's own.
     NoNonceCheck,
-    /// "Already exists" is believed: one's own record that landed is undone.
+    /// "Already exists" is trusted, so one's own record that was written is undone.
     ExistsMeansLost,
-    /// A proof of the head never gets old: a create that fills a deleted slot is believed.
+    /// A proof of the head never expires, so a create that fills a deleted slot is trusted.
     OldProofTrusted,
-    /// An empty slot is believed on a proof of any age.
+    /// An empty slot is trusted with a proof of any age.
     OldEmptinessTrusted,
-    /// Records go as soon as any snapshot covers them.
+    /// Records are deleted as soon as any snapshot covers them.
     NoRetention,
     /// An owner answers from memory when its lease is over.
     AnswersAfterLease,
     /// Responses do not wait for their records.
     GateOpen,
-    /// Who takes an object over answers from memory without a record that fences the owner before.
+    /// A new owner answers from memory without a record that fences the former one.
     NoFencingRecord,
-    /// Another's live lease is no reason to wait.
+    /// Another instance's live lease is ignored.
     LeaseIgnored,
-    /// Another's lease is watched by a wall clock, which can jump.
+    /// Another instance's lease is timed by a wall clock, which can jump.
     WallClockTakeOver,
-    /// What others wrote is followed, but not all of it.
+    /// A record of others is skipped when catching up.
     CatchUpSkips,
     /// A read without a lease is answered although others may have written.
     ReadsUnproven,
@@ -36,32 +36,31 @@ pub(crate) enum Bug {
     TwoInFlight,
     /// The answer to a keyed request is not committed with what it changed.
     KeyForgotten,
-    /// The answer to a keyed request is anybody's who has the key.
+    /// The stored response to a keyed request is returned to any caller with the key.
     KeyOfAnybody,
-    /// A request that a server sends again is done again, although it has left something.
+    /// A request that a server repeats is executed again, although it has changed something.
     AttemptForgotten,
-    /// A message is taken as often as it is delivered.
+    /// A message is executed as often as it is delivered.
     MessageTakenTwice,
-    /// Whatever ends the task of a snapshot takes the snapshot's plan with it.
+    /// When the task of a snapshot ends early, the snapshot's plan is lost.
     PlanLostWithClient,
-    /// What a handler leaves to be done when it has changed nothing waits for no record.
+    /// Work for after the commit of a handler that changed nothing waits for no record.
     WorkBeforeGate,
-    /// A claim that was over is over no more when the store's date falls back, and memory is
-    /// replaced while a record is on its way. It takes a date that comes while the first record of
-    /// a new owner is under way: the model finds it, and a test of claims plays it.
+    /// A claim that was over is live again when the store's date falls back, and memory is replaced
+    /// while a record is in flight. It takes a date that arrives while the first record of a new
+    /// owner is in flight: the model finds it, and a test of claims reproduces it.
     ClaimComesBack,
-    /// Memory that a panic has left ahead of the log is used on.
+    /// Memory that a panic has left ahead of the log stays in use.
     MemoryAheadUsed,
-    /// The committer of an object ends, and those who wait for it are not told.
+    /// The committer of an object ends, and the requests that wait for it are not notified.
     CommitterLost,
-    /// What an explained ROLLBACK would do is taken for done.
+    /// `EXPLAIN ROLLBACK` counts as `ROLLBACK`.
     ExplanationBelieved,
     /// Changes of the schema are not looked for.
     SchemaUnfollowed,
-    /// A forwarded request whose method promises that it changes nothing is not known again when it
-    /// comes again.
+    /// A repetition of a forwarded request with a safe method is not recognised.
     SafeMethodBelieved,
-    /// What the next snapshot shares with its base is known by the names of tables.
+    /// Tables that the next snapshot shares with its base are identified by name.
     TablesByName,
 }
 
@@ -93,20 +92,20 @@ pub(crate) const BUGS: [Bug; 23] = [
     Bug::TablesByName,
 ];
 
-/// A place where the simulation lets our own code panic, as a bug would.
+/// A place where the simulation makes our own code panic, as a bug would.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// A transaction is over in memory, and its changes are not yet on their way.
+    /// A transaction is committed in memory, and its changes are not submitted yet.
     Committed,
     /// A record is about to be sent.
     Appending,
-    /// A record is in the log, and nobody was told.
+    /// A record is in the log, and nobody was notified.
     Appended,
     /// Records of others are in memory, and the head is the old one.
     Following,
     /// A snapshot is planned, with the object's turn held.
     Planning,
-    /// A snapshot's files are on their way.
+    /// A snapshot's files are being uploaded.
     Uploading,
     /// Old records are about to be deleted.
     Sweeping,
@@ -128,7 +127,7 @@ pub(crate) const PLACES: [Place; 7] = [
 #[cfg(not(test))]
 pub(crate) const fn pass(_place: Place) {}
 
-/// Whether this bug is there.
+/// Whether this bug is planted.
 #[cfg(not(test))]
 pub(crate) const fn planted(_bug: Bug) -> bool {
     false
@@ -148,12 +147,12 @@ mod switch {
         static ARMED: Cell<Option<(Place, u64)>> = const { Cell::new(None) };
     }
 
-    /// Whether this bug is there, on this thread.
+    /// Whether this bug is planted on this thread.
     pub(crate) fn planted(bug: Bug) -> bool {
         PLANTED.get() == Some(bug)
     }
 
-    /// Lets this thread panic when it passes a place for the n-th time; once.
+    /// Makes this thread panic once, when it passes a place for the n-th time.
     pub(crate) fn arm(place: Option<(Place, u64)>) {
         ARMED.set(place);
     }
@@ -172,7 +171,7 @@ mod switch {
         }
     }
 
-    /// Plants a bug on this thread, or removes the one that is there.
+    /// Plants a bug on this thread, or removes the planted one.
     pub(crate) fn plant(bug: Option<Bug>) {
         PLANTED.set(bug);
     }

@@ -30,6 +30,14 @@ const ESCAPED_IN_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 const QUOTED_CHARS_MAX: usize = 64;
 
 /// The version of an object to read.
+///
+/// ```
+/// use dotdo_core::{At, parse_at};
+///
+/// assert_eq!(parse_at("42")?, At::Sequence(42));
+/// assert_eq!(parse_at("2026-01-01T00:00:00Z")?, At::TimeMs(1_767_225_600_000));
+/// # Ok::<(), dotdo_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum At {
     /// The state after the record with this number.
@@ -112,7 +120,7 @@ impl Router {
                 uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
             (class.or(self.default_class.as_deref()), id, rest)
         } else if let Some(path) = uri.path().strip_prefix("/do/").filter(|path| !path.is_empty()) {
-            let (named, id, rest) = self.split(class.is_some(), path);
+            let Split { class: named, id, rest } = self.split(class.is_some(), path);
             (class.or(named).or(self.default_class.as_deref()), id, below(rest, uri.query())?)
         } else {
             return reserved(method, uri.path());
@@ -122,16 +130,15 @@ impl Router {
         Ok(Route::Object(Target { object, path_and_query, at: at(method, headers)? }))
     }
 
-    /// Cuts the path after `/do/` into the class that it names, the id as it is written, and the
-    /// rest.
-    fn split<'a>(&self, class_given: bool, path: &'a str) -> (Option<&'a str>, &'a str, &'a str) {
+    /// Splits the path after `/do/`.
+    fn split<'a>(&self, class_given: bool, path: &'a str) -> Split<'a> {
         let (first, rest) = cut(path);
         match rest.strip_prefix('/') {
             Some(after) if !class_given && self.classes.contains(first) => {
                 let (id, rest) = cut(after);
-                (Some(first), id, rest)
+                Split { class: Some(first), id, rest }
             }
-            _ => (None, first, rest),
+            _ => Split { class: None, id: first, rest },
         }
     }
 
@@ -147,6 +154,15 @@ impl Router {
             .with_code("UNKNOWN_CLASS")
             .with_details(serde_json::json!({ "availableTypes": known })))
     }
+}
+
+/// The parts of a path after `/do/`.
+struct Split<'a> {
+    /// The class that the path names, if any.
+    class: Option<&'a str>,
+    /// The id, still percent-encoded.
+    id: &'a str,
+    rest: &'a str,
 }
 
 impl Target {
@@ -196,7 +212,7 @@ fn below(rest: &str, query: Option<&str>) -> Result<PathAndQuery> {
         .map_err(|cause| Error::invalid(format!("cannot parse the path below the object: {cause}")))
 }
 
-/// The routes that are no object's.
+/// Routes that do not belong to objects.
 fn reserved(method: &Method, path: &str) -> Result<Route> {
     let route = match path {
         "/health" => Route::Health,
@@ -279,7 +295,7 @@ pub fn parse_at(text: &str) -> Result<At> {
     })
 }
 
-/// As much of a client's text as an error may repeat.
+/// The part of a client's text that an error may repeat.
 fn shown(text: &str) -> String {
     match text.char_indices().nth(QUOTED_CHARS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),

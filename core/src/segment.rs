@@ -4,15 +4,15 @@
 //! `a`, or a composed and a decomposed `é`, for the same, that drops a dot at the end, or that
 //! keeps names such as `con` and `nul.txt` for devices.
 
-/// Names that Windows keeps for devices, with any ending behind a dot.
+/// Names that Windows reserves for devices, with any extension.
 const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
 
-/// The same with a digit from 1 to 9 behind.
+/// Names that Windows reserves for devices when a digit from 1 to 9 follows.
 const NUMBERED_DEVICES: [&str; 2] = ["com", "lpt"];
 
 /// Lower-case ASCII letters, digits, `-` and `_` stay; every other byte becomes `.` and two
-/// lower-case hex digits. So does the first letter where the name up to its first dot would be that
-/// of a device.
+/// lower-case hex digits. So does the first letter if the name up to its first dot would be that of
+/// a device.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -56,7 +56,7 @@ pub(crate) fn shorten(text: &str, whole_max: usize, beginning: usize, digits: us
     out
 }
 
-/// Whether Windows keeps the name of this segment for a device.
+/// Whether Windows reserves the name of this segment for a device.
 pub(crate) fn is_device(segment: &str) -> bool {
     let stem = segment.split('.').next().unwrap_or_default();
     let is_numbered = |device: &&str| {

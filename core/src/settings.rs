@@ -87,8 +87,8 @@ pub struct Checkpoint {
 pub enum CheckpointMode {
     /// Snapshots are written in the background.
     Auto,
-    /// Every response that changed something waits for a snapshot, whose uploads run beside the
-    /// record's.
+    /// Every response that changed something waits for a snapshot, whose files are uploaded while
+    /// the record is written.
     EveryRequest,
 }
 

@@ -1,9 +1,9 @@
-//! Spans around the parts of a request. How they are collected is not known here.
+//! Spans around the parts of a request. Must not know: how they are collected.
 //!
 //! They are at the level `debug`, so that they cost one comparison where they are switched off.
 //! They don't contain ids of objects, which are often people's names or addresses, because traces
 //! go to third parties. The field `otel.status_code` is the name by which OpenTelemetry's layer for
-//! `tracing` understands that something failed.
+//! `tracing` understands that a span failed.
 
 use std::future::Future;
 
@@ -21,12 +21,12 @@ macro_rules! span {
 
 pub(crate) use span;
 
-/// Does `work` in a span, and notes in it what the work failed with.
+/// Runs `work` in a span, and notes its error there.
 ///
 /// # Errors
 ///
 /// Those of the work.
-// An `async fn` would hold the work twice: as it was given, and as it runs.
+// An `async fn` would store the work twice: as its argument and as the running future.
 pub(crate) fn traced<T>(
     span: Span,
     work: impl Future<Output = Result<T>>,
@@ -41,7 +41,7 @@ pub(crate) fn failed(span: &Span, code: &str) {
     span.record("otel.status_code", "ERROR");
 }
 
-/// The span of the request that this is done for, if it is traced.
+/// The span of the current request, if it is traced.
 pub(crate) fn cause() -> Option<Span> {
     Some(Span::current()).filter(|span| !span.is_none())
 }

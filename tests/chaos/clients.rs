@@ -2,9 +2,10 @@
 //! told.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
+use dotdo_core::sync::Mutex;
 use dotdo_tests::history::{Append, History, Look, Outcome};
 use dotdo_tests::ledger;
 use dotdo_tests::{Chance, Deadline};
@@ -67,7 +68,7 @@ impl Clients {
 
     /// What happened to the ledger `index`.
     pub(crate) fn history(&self, index: usize) -> MutexGuard<'_, History> {
-        self.histories[index].lock().unwrap_or_else(PoisonError::into_inner)
+        self.histories[index].lock()
     }
 
     /// Starts them.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
+
+use dotdo_core::sync::Mutex;
 
 /// Counters with names. Clones made with [`Figures::share`] are the same ones.
 #[derive(Debug, Default)]
@@ -32,7 +34,7 @@ impl Figures {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, u64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -1,8 +1,9 @@
 //! The processes, each with a way to the store of its own.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use dotdo_core::sync::Mutex;
 use dotdo_tests::{Chance, Deadline, Proxy, Seaweed, Server, Setup, unique};
 use nix::sys::signal::Signal;
 
@@ -87,11 +88,11 @@ pub(crate) struct Place(Arc<Mutex<String>>);
 impl Place {
     /// The URL of `path`, which begins with `/`, at the process that runs there now or did last.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        format!("{}{path}", self.0.lock())
     }
 
     fn moves_to(&self, server: &Server) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = server.url("");
+        *self.0.lock() = server.url("");
     }
 }
 

@@ -169,7 +169,7 @@ async fn watch(what: String, ask: Ask, place: Place, over: Arc<AtomicBool>) -> S
 }
 
 const AWAY: [&str; 2] = ["503 STORE_UNAVAILABLE", "503 OUTCOME_UNKNOWN"];
-const TAKEN: [&str; 2] = ["503 OWNED_ELSEWHERE", "409 FENCED"];
+const TAKEN: [&str; 2] = ["503 OWNED_BY_OTHER_INSTANCE", "409 FENCED"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_see_of_each_failure_what_the_document_says() {

@@ -119,7 +119,7 @@ fn functions_do_not_write_under_the_lease_of_a_server() {
             let refused = ask(function.as_ref(), post("/do/Counter/held/add", "")).await;
             assert_eq!(
                 (refused.status, refused.error()["code"].as_str()),
-                (503, Some("OWNED_ELSEWHERE")),
+                (503, Some("OWNED_BY_OTHER_INSTANCE")),
                 "{name}"
             );
             assert_eq!(refused.values("retry-after").len(), 1, "{name}");

@@ -82,7 +82,7 @@ fn messages_are_delivered_before_the_function_is_frozen() {
             world(|storage| Setup::of(env!("CARGO_BIN_EXE_scenario-app"), storage));
         // Nobody looks for what was left undelivered.
         let setup = setup
-            .env("DOTDO_LAMBDA_SETTLE_MAX_MS", "60000")
+            .env("DOTDO_LAMBDA_BACKGROUND_MAX_MS", "60000")
             .env("DOTDO_OUTBOX_SCAN_MS", "86400000");
         let function = Lambda(Front::HttpApi).start(&setup).await;
         let paid =
@@ -113,7 +113,7 @@ fn the_work_behind_an_answer_is_done_before_the_function_is_frozen() {
             let (folder, setup) = world(setup);
             let gate = Gate::closed().await;
             let function =
-                Lambda(front).start(&setup.env("DOTDO_LAMBDA_SETTLE_MAX_MS", "240000")).await;
+                Lambda(front).start(&setup.env("DOTDO_LAMBDA_BACKGROUND_MAX_MS", "240000")).await;
             let path = format!("/do/Counter/kept/add?later={}", gate.address());
             let answered = async {
                 let answer = ask(function.as_ref(), post(&path, "")).await;

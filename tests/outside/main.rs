@@ -119,8 +119,11 @@ fn beside() -> rusqlite::Result<rusqlite::Connection> {
 }
 
 impl DurableObject for Both {
+    async fn start(&mut self, ctx: &mut Context) -> Result<()> {
+        ctx.migrate(&["CREATE TABLE visits (at_ms INTEGER)"])
+    }
+
     async fn fetch(&mut self, _request: Request, ctx: &mut Context) -> Result<Response> {
-        ctx.sql().exec("CREATE TABLE IF NOT EXISTS visits (at_ms INTEGER)", ())?;
         ctx.sql().exec("INSERT INTO visits VALUES (1)", ())?;
         let here: u64 = ctx.sql().exec("SELECT count(*) FROM visits", ())?.one()?;
         let there = beside().and_then(|other| {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use bytes::Bytes;
+use dotdo_core::sync::Mutex;
 use dotdo_core::{S3Config, S3Credentials, StoreConfig};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -112,7 +113,7 @@ async fn answer(
 
 impl State {
     fn objects(&self) -> MutexGuard<'_, BTreeMap<String, Bytes>> {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+        self.objects.lock()
     }
 
     async fn put(&self, key: String, body: Bytes, is_create: bool) -> Response<Full<Bytes>> {

@@ -4,10 +4,11 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use dotdo_core::sync::Mutex;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -43,7 +44,7 @@ impl Process {
         let hears_no_more = Arc::clone(&is_deaf);
         let reader = std::thread::spawn(move || {
             for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-                let mut text = sink.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut text = sink.lock();
                 text.push_str(&String::from_utf8_lossy(&line));
                 text.push('\n');
                 if hears_no_more.load(Ordering::Relaxed) {
@@ -61,7 +62,7 @@ impl Process {
 
     /// What it has written to its standard error so far.
     pub fn stderr(&self) -> String {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.written.lock().clone()
     }
 
     /// Closes the other end of its standard error after its next line.
@@ -113,7 +114,7 @@ impl Process {
     }
 
     fn child(&self) -> MutexGuard<'_, Child> {
-        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+        self.child.lock()
     }
 }
 

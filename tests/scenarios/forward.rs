@@ -219,7 +219,7 @@ async fn nobody_speaks_as_a_server_without_the_secret() {
     let (status, code, message) = error_of(answer).await;
     assert_eq!(
         (status, code.as_str()),
-        (StatusCode::SERVICE_UNAVAILABLE, "OWNED_ELSEWHERE"),
+        (StatusCode::SERVICE_UNAVAILABLE, "OWNED_BY_OTHER_INSTANCE"),
         "{message}"
     );
     for server in [&owner, &stranger, &alone] {
@@ -277,7 +277,7 @@ async fn on_fly_the_wrong_server_names_the_right_machine() {
             error_of(request.send().await.expect("the server answers")).await;
         assert_eq!(
             (status, code.as_str()),
-            (StatusCode::SERVICE_UNAVAILABLE, "OWNED_ELSEWHERE"),
+            (StatusCode::SERVICE_UNAVAILABLE, "OWNED_BY_OTHER_INSTANCE"),
             "{message}"
         );
     }

@@ -57,7 +57,7 @@ async fn a_stranger_at_an_owner_s_address_hears_nothing_of_a_request() {
     let (status, code, message) = error_of(sent.send().await.expect("the server answers")).await;
     assert_eq!(
         (status, code.as_str()),
-        (StatusCode::SERVICE_UNAVAILABLE, "OWNED_ELSEWHERE"),
+        (StatusCode::SERVICE_UNAVAILABLE, "OWNED_BY_OTHER_INSTANCE"),
         "{message}"
     );
     let heard = heard.lock().expect("no panics").clone();
@@ -159,7 +159,7 @@ async fn somebody_on_the_way_changes_neither_headers_nor_bodies() {
     let (status, code, message) = error_of(sent.send().await.expect("the server answers")).await;
     assert_eq!(
         (status, code.as_str()),
-        (StatusCode::SERVICE_UNAVAILABLE, "OWNED_ELSEWHERE"),
+        (StatusCode::SERVICE_UNAVAILABLE, "OWNED_BY_OTHER_INSTANCE"),
         "{message}"
     );
     assert!(middle.changed.load(Ordering::Relaxed) > 0, "it had something to break");

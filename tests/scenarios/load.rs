@@ -1,9 +1,10 @@
 //! Clients that append to ledgers as fast as they are answered, and remember what they were told.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
+use dotdo_core::sync::Mutex;
 use dotdo_tests::history::{Append, History, Look, Outcome};
 use dotdo_tests::ledger::{append, count};
 use dotdo_tests::{Deadline, Server};
@@ -52,7 +53,7 @@ impl Load {
 
     /// What happened to the ledger `index`.
     pub(crate) fn history(&self, index: usize) -> MutexGuard<'_, History> {
-        self.histories[index].lock().unwrap_or_else(PoisonError::into_inner)
+        self.histories[index].lock()
     }
 
     /// How many entries were acknowledged.

@@ -49,7 +49,7 @@ async fn small_requests_succeed_although_others_exhaust_the_memory_budget() {
     let unread = leave_unread(&server).await;
     let mut hostile = JoinSet::new();
     send_bodies(&server, &http, &mut hostile);
-    ask_pasts(&server, &http, &mut hostile);
+    ask_former_states(&server, &http, &mut hostile);
     sort(&server, &http, &mut hostile);
     hostile.spawn(ask_strangers(http.clone(), server.url("/do/DO/")));
     while let Some(ended) = hostile.join_next().await {
@@ -158,7 +158,7 @@ fn send_bodies(server: &Server, http: &Client, hostile: &mut JoinSet<()>) {
 }
 
 /// Asks for former states.
-fn ask_pasts(server: &Server, http: &Client, hostile: &mut JoinSet<()>) {
+fn ask_former_states(server: &Server, http: &Client, hostile: &mut JoinSet<()>) {
     for _ in 0..PASTS {
         let count = r#"[["SELECT count(*) FROM t"]]"#;
         hostile

@@ -75,7 +75,10 @@ async fn one_after_the_other(world: &World) {
         let refused = post(&http, &second, "/do/written/append?client=2&n=1").await;
         assert!(refused.headers().contains_key("retry-after"), "{refused:?}");
         let (status, code, _) = error_of(refused).await;
-        assert_eq!((status, code.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "OWNED_ELSEWHERE"));
+        assert_eq!(
+            (status, code.as_str()),
+            (StatusCode::SERVICE_UNAVAILABLE, "OWNED_BY_OTHER_INSTANCE")
+        );
     })
     .await;
 

@@ -15,8 +15,8 @@ use crate::world::{PATIENCE_SECONDS, World};
 /// Nobody loses an object in these tests, however slow the machine is.
 const STEADY_LEASE_MS: &str = "20000";
 const LOOKUPS: &str = "dotdo_directory_lookups_total";
-const HEARD: &str = "dotdo_directory_heard_total";
-const TOLD: &str = "dotdo_directory_told_total";
+const RECEIVED: &str = "dotdo_directory_received_total";
+const TOLD: &str = "dotdo_directory_announced_total";
 const FORWARDED: &str = "dotdo_forwarded_total";
 
 /// A server that forwards and has a Redis. It does nothing on its own that reads the store.
@@ -142,11 +142,11 @@ async fn a_new_owner_is_heard_of() {
     append(&http, &first, "object", 0).await;
     append(&http, &third, "object", 1).await;
     assert!(first.terminate().success());
-    reaches(&third, &http, (HEARD, "heard"), 2).await;
+    reaches(&third, &http, (RECEIVED, "accepted"), 2).await;
     let keys: Vec<String> = redis.ask(&["KEYS", "*"]).await;
     assert!(keys.is_empty(), "who stops takes its entries along: {keys:?}");
     append(&http, &second, "object", 2).await;
-    reaches(&third, &http, (HEARD, "heard"), 3).await;
+    reaches(&third, &http, (RECEIVED, "accepted"), 3).await;
     let before = reads(&third, &http).await;
     assert_eq!(append(&http, &third, "object", 3).await, 4);
     // It asks Redis if it has forgotten that it was told, which may be too late with its answer on
@@ -264,7 +264,7 @@ async fn entries_without_the_secret_are_ignored() {
             "the two that are left listen"
         );
     }
-    reaches(&newcomer, &http, (HEARD, "refused"), 4).await;
+    reaches(&newcomer, &http, (RECEIVED, "refused"), 4).await;
     for object in 0..6 {
         let expected = if object == 0 { 3 } else { 2 };
         assert_eq!(

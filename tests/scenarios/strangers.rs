@@ -31,7 +31,7 @@ async fn a_page_of_another_site_neither_writes_nor_reads() {
             error_of(sent.send().await.expect("the server answers")).await;
         assert_eq!(
             (status, code.as_str()),
-            (StatusCode::FORBIDDEN, "FOREIGN_ORIGIN"),
+            (StatusCode::FORBIDDEN, "ORIGIN_NOT_ALLOWED"),
             "{what}: {message}"
         );
         assert!(message.contains("DOTDO_CORS_ORIGINS"), "{message}");
@@ -46,7 +46,7 @@ async fn a_page_of_another_site_neither_writes_nor_reads() {
             error_of(rebound.send().await.expect("the server answers")).await;
         assert_eq!(
             (status, code.as_str()),
-            (StatusCode::FORBIDDEN, "FOREIGN_HOST"),
+            (StatusCode::FORBIDDEN, "HOST_NOT_ALLOWED"),
             "{path}: {message}"
         );
         assert!(message.contains("DOTDO_ALLOWED_HOSTS"), "{message}");

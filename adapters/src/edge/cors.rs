@@ -189,11 +189,11 @@ impl Cors {
     /// Whether pages of this origin may use the server.
     pub(super) fn allows(&self, origin: &HeaderValue) -> bool {
         let mut told = HeaderMap::new();
-        self.tell(&HeaderMap::from_iter([(header::ORIGIN, origin.clone())]), &mut told);
+        self.add_headers(&HeaderMap::from_iter([(header::ORIGIN, origin.clone())]), &mut told);
         told.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN)
     }
 
-    /// Copies the request headers that [`Cors::tell`] needs.
+    /// Copies the request headers that [`Cors::add_headers`] needs.
     pub(super) fn note(head: &request::Parts, asked: &mut HeaderMap) {
         // These headers belong to preflights only.
         let names = if Self::is_preflight(head) { &ASKED[..] } else { &ASKED[..1] };
@@ -205,7 +205,7 @@ impl Cors {
     }
 
     /// Adds the CORS headers for the request headers `asked` to a response.
-    pub(super) fn tell(&self, asked: &HeaderMap, headers: &mut HeaderMap) {
+    pub(super) fn add_headers(&self, asked: &HeaderMap, headers: &mut HeaderMap) {
         for name in ANSWERED {
             headers.remove(name);
         }

@@ -59,7 +59,7 @@ impl CrossSite {
         if let Some(strange) = hosts.iter().find(|host| !self.knows(host)) {
             let shown: String = strange.chars().take(SHOWN_CHARS_MAX).collect();
             return Err(refused(
-                "FOREIGN_HOST",
+                "HOST_NOT_ALLOWED",
                 format!(
                     "expected a host that this server accepts without authentication, got {shown:?}; set DOTDO_ALLOWED_HOSTS to the names that clients use, or DOTDO_AUTH_TOKENS"
                 ),
@@ -70,7 +70,7 @@ impl CrossSite {
             Origin::Unsaid if !is_of_another_site(&head.method, &head.headers) => Ok(()),
             Origin::Other(origin) if cors.is_some_and(|cors| cors.allows(origin)) => Ok(()),
             Origin::Unsaid | Origin::Other(_) => Err(refused(
-                "FOREIGN_ORIGIN",
+                "ORIGIN_NOT_ALLOWED",
                 "the request comes from a page of another site, which may not use this server without authentication; set DOTDO_CORS_ORIGINS to the allowed origins, or DOTDO_AUTH_TOKENS"
                     .to_owned(),
             )),
@@ -278,7 +278,7 @@ mod tests {
             (Method::POST, &[HOST, CROSS, CLICKED[0], CLICKED[1]]),
         ] {
             let code = checked(&machine, None, method.clone(), headers);
-            assert_eq!(code, "FOREIGN_ORIGIN", "{method} {headers:?}");
+            assert_eq!(code, "ORIGIN_NOT_ALLOWED", "{method} {headers:?}");
         }
         for (method, headers) in [
             (Method::POST, &[("host", "evil.example"), EVIL][..]),
@@ -286,7 +286,7 @@ mod tests {
             (Method::GET, &[HOST, ("host", "evil.example")]),
         ] {
             let code = checked(&machine, None, method.clone(), headers);
-            assert_eq!(code, "FOREIGN_HOST", "{method} {headers:?}");
+            assert_eq!(code, "HOST_NOT_ALLOWED", "{method} {headers:?}");
         }
     }
 
@@ -297,7 +297,7 @@ mod tests {
         let forwarded = [("host", "upstream:8787"), ("x-forwarded-host", "app.example"), page];
         assert_eq!(checked(&network, None, Method::POST, &forwarded), "");
         let unsaid = [("host", "upstream"), page];
-        assert_eq!(checked(&network, None, Method::POST, &unsaid), "FOREIGN_ORIGIN");
+        assert_eq!(checked(&network, None, Method::POST, &unsaid), "ORIGIN_NOT_ALLOWED");
     }
 
     #[test]
@@ -315,7 +315,7 @@ mod tests {
         };
         assert_eq!(
             (from("https://app.example"), from("https://evil.example")),
-            ("", "FOREIGN_ORIGIN")
+            ("", "ORIGIN_NOT_ALLOWED")
         );
     }
 }

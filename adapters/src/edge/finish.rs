@@ -33,7 +33,7 @@ impl<O: Objects> Edge<O> {
         self.metrics.count(class, line.status, line.started.elapsed());
         trace.end(&line.method, class, line.status, line.error.as_ref().map(Error::code));
         if let Some(quota) = quota {
-            quota.tell(response.headers_mut());
+            quota.add_headers(response.headers_mut());
         }
         if let Some(asked) = &asked {
             response = self.negotiated(response, asked);
@@ -66,7 +66,7 @@ impl<O: Objects> Edge<O> {
             response = compress::compressed(&self.settings.compression, asked, response);
         }
         if let Some(cors) = &self.cors {
-            cors.tell(asked, response.headers_mut());
+            cors.add_headers(asked, response.headers_mut());
         }
         response
     }

@@ -39,7 +39,7 @@ pub(crate) trait Objects: Send + Sync + 'static {
         not(any(feature = "lambda", feature = "vercel")),
         expect(dead_code, reason = "only functions are frozen after a request")
     )]
-    fn settle(&self) -> impl Future<Output = ()> + Send;
+    fn finish_background(&self) -> impl Future<Output = ()> + Send;
 
     /// Finishes requests, writes snapshots and releases objects, within `deadline`.
     fn shutdown(&self, deadline: Duration) -> impl Future<Output = ()> + Send;

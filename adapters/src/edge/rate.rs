@@ -7,9 +7,10 @@
 mod attempts;
 
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
+use dotdo_core::sync::Mutex;
 use dotdo_core::{Caller, Error, ErrorKind, ObjectId, Random as _, Result};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -122,7 +123,7 @@ impl RateLimiter {
     /// The set of the table that may contain a pair.
     fn set(&self, pair: u128) -> MutexGuard<'_, [Entry; WAYS]> {
         let set = usize::try_from(pair % SETS as u128).unwrap_or_default();
-        self.sets[set].lock().unwrap_or_else(PoisonError::into_inner)
+        self.sets[set].lock()
     }
 
     fn quota(&self, used: u64, wait: Option<Duration>) -> Quota {
@@ -180,7 +181,7 @@ impl Quota {
     }
 
     /// Adds the rate limit headers to a response.
-    pub(super) fn tell(&self, headers: &mut HeaderMap) {
+    pub(super) fn add_headers(&self, headers: &mut HeaderMap) {
         headers.insert(LIMIT, HeaderValue::from(self.limit));
         headers.insert(REMAINING, HeaderValue::from(self.remaining));
         headers.insert(

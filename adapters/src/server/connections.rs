@@ -7,13 +7,14 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use dotdo_core::{Body as Content, Error, Response};
+use dotdo_core::sync::Mutex;
+use dotdo_core::{Body as Content, Error, Response, millis};
 use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
@@ -73,13 +74,14 @@ impl Connections {
             leave: Notify::new(),
         });
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        locked(&self.open).insert(id, Arc::clone(&open));
+        self.open.lock().insert(id, Arc::clone(&open));
         Entry { connections: Arc::clone(self), id, open }
     }
 
     /// Number of `client`'s connections that are open and not about to be closed.
     pub(super) fn of(&self, client: IpAddr) -> usize {
-        locked(&self.open)
+        self.open
+            .lock()
             .values()
             .filter(|open| open.counts_for(client) && !open.is_leaving.load(Ordering::Relaxed))
             .count()
@@ -88,7 +90,7 @@ impl Connections {
     /// Asks the connection that has been idle longest to close, among those of `client` or all;
     /// `false` if none is idle.
     pub(super) fn make_room(&self, client: Option<IpAddr>) -> bool {
-        let open = locked(&self.open);
+        let open = self.open.lock();
         let candidates =
             open.values().filter(|open| client.is_none_or(|client| open.counts_for(client)));
         let idlest = candidates
@@ -130,7 +132,7 @@ impl Open {
     }
 
     fn act(&self) {
-        self.last.store(self.opened.elapsed().as_millis() as u64, Ordering::Relaxed);
+        self.last.store(millis::of(self.opened.elapsed()), Ordering::Relaxed);
     }
 
     /// Completes when the connection must close for another one, or has been idle for `limit`.
@@ -154,7 +156,7 @@ impl Open {
     pub(super) async fn stalled(&self, limit: Duration) {
         loop {
             tokio::time::sleep(limit / 4).await;
-            let waits = locked(&self.waiting).values().any(|since| since.elapsed() >= limit);
+            let waits = self.waiting.lock().values().any(|since| since.elapsed() >= limit);
             if waits && self.idle() >= limit {
                 return;
             }
@@ -164,7 +166,7 @@ impl Open {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        locked(&self.connections.open).remove(&self.id);
+        self.connections.open.lock().remove(&self.id);
     }
 }
 
@@ -176,7 +178,7 @@ pub(super) struct Underway {
 
 impl Drop for Underway {
     fn drop(&mut self) {
-        locked(&self.open.waiting).remove(&self.id);
+        self.open.waiting.lock().remove(&self.id);
         self.open.requests.fetch_sub(1, Ordering::Relaxed);
         self.open.act();
     }
@@ -190,7 +192,7 @@ struct Sending {
 
 impl Waits for Sending {
     fn is_stalled(&self, limit: Duration) -> bool {
-        let since = locked(&self.open.waiting).get(&self.id).copied();
+        let since = self.open.waiting.lock().get(&self.id).copied();
         since.is_some_and(|since| since.elapsed() >= limit) && self.open.idle() < limit
     }
 }
@@ -209,7 +211,7 @@ pub(super) struct Sent {
 impl Sent {
     /// Starts to track the response to a request.
     pub(super) fn of(response: Response, underway: Underway) -> http::Response<Self> {
-        locked(&underway.open.waiting).insert(underway.id, Instant::now());
+        underway.open.waiting.lock().insert(underway.id, Instant::now());
         let sending = || Sending { open: Arc::clone(&underway.open), id: underway.id };
         let is_in_pieces = streams::note(sending);
         response.map(|body| Self { body, is_in_pieces, rest: Bytes::new(), underway })
@@ -241,7 +243,7 @@ impl Body for Sent {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
         let polled = this.next(cx);
-        let mut waiting = locked(&this.underway.open.waiting);
+        let mut waiting = this.underway.open.waiting.lock();
         if let Poll::Ready(Some(Ok(_))) = polled {
             waiting.insert(this.underway.id, Instant::now());
         } else {
@@ -322,9 +324,4 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Noted<I> {
     fn is_write_vectored(&self) -> bool {
         self.io.is_write_vectored()
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while it holds one of these.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

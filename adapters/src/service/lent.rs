@@ -10,30 +10,30 @@ use tower::Service;
 /// Any error of a service or of a body.
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What runs on the context.
+/// Work on the context.
 type Work = Box<dyn FnOnce(&mut Context) + Send>;
 
-/// The context of the object's request, lent to a service that answers it: in the extensions of
-/// the request that [`answer`] gives to the service.
+/// The context of the object's request, lent to the service that answers it. It is in the
+/// extensions of the request that [`answer`] passes to the service.
 #[derive(Debug, Clone)]
 pub struct Lent {
     work: mpsc::UnboundedSender<Work>,
 }
 
 impl Lent {
-    /// Runs `work` on the context and returns what it returned.
+    /// Runs `work` on the context and returns its result.
     ///
     /// # Errors
     ///
-    /// `Handler` (code `REQUEST_OVER`) when [`answer`] has returned already: in a task that was
-    /// left behind, or in the body of a response.
+    /// `Handler` (code `REQUEST_OVER`) when [`answer`] has returned already: in a task that
+    /// outlives the request, or in the body of a response.
     pub async fn with<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Context) -> T + Send + 'static,
     ) -> Result<T> {
         let (done, outcome) = oneshot::channel();
         let work = move |ctx: &mut Context| {
-            // Who asked may have gone away meanwhile.
+            // The caller may be gone.
             let _ = done.send(work(ctx));
         };
         self.work.send(Box::new(work)).map_err(|_| over())?;
@@ -46,12 +46,12 @@ fn over() -> Error {
         .with_code("REQUEST_OVER")
 }
 
-/// In the extensions of a service's response: nothing of the request remains, and this error is
-/// its outcome.
+/// Rolls back the request, whose outcome is this error. A service puts it into the extensions of
+/// its response.
 #[derive(Debug, Clone)]
 pub struct Undo(pub Error);
 
-/// Answers `request` by `service`, whose handlers reach `ctx` by the [`Lent`] in the request's
+/// Answers `request` with `service`, whose handlers use `ctx` through the [`Lent`] in the request's
 /// extensions.
 ///
 /// ```
@@ -77,7 +77,7 @@ pub struct Undo(pub Error);
 ///
 /// # Errors
 ///
-/// The error of an [`Undo`]; an error of the service, which is the handler's.
+/// The error of an [`Undo`]; an error of the service, which counts as the handler's.
 pub async fn answer<S, B>(
     mut service: S,
     mut request: Request,

@@ -22,17 +22,17 @@ use crate::serve::{finish, open_to_development};
 use crate::server::host;
 use crate::system::workers::Workers;
 
-/// The objects of an app, answering requests: everything that a server of dotdo's does with a
-/// request, without the server. Clones are the same service.
+/// The objects of an app as a service, which does everything that a dotdo server does with a
+/// request. Clones share it. [`Serve::into_service`](crate::Serve::into_service) has an example.
 ///
-/// It never fails: an error is a response. Requests keep the paths that they have on a port
-/// (`/do/{id}/…`, `/health`, …) below wherever it is mounted.
+/// It never fails: an error is a response. Requests have the same paths as on a port (`/do/{id}/…`,
+/// `/health`, …), so mount it where these are not changed.
 #[derive(Clone)]
 pub struct ObjectService {
     mounted: Arc<Mounted>,
 }
 
-/// Ends an [`ObjectService`] in order.
+/// Shuts an [`ObjectService`] down.
 #[derive(Clone)]
 pub struct ServiceHandle {
     mounted: Arc<Mounted>,
@@ -40,12 +40,12 @@ pub struct ServiceHandle {
 
 struct Mounted {
     program: Program,
-    /// How many requests are being answered.
+    /// Number of requests that are being answered.
     underway: watch::Sender<usize>,
     shutdown_max: Duration,
 }
 
-/// Counts a request for as long as it is being answered.
+/// Counts a request while it is being answered.
 struct Underway(Arc<Mounted>);
 
 impl Drop for Underway {
@@ -63,12 +63,12 @@ impl ObjectService {
 }
 
 impl ServiceHandle {
-    /// Ends in order: waits for requests that are being answered, writes what is due, and releases
-    /// every object, within the configured `shutdown.deadline_ms`. Requests that come meanwhile or
-    /// later are answered with 503.
+    /// Shuts down: waits for requests that are being answered, writes due snapshots, and releases
+    /// every object, within the configured `shutdown.deadline_ms`. Requests that arrive during or
+    /// after it get 503.
     ///
-    /// Stop your own server first. Without this call the end of the program is like that of one
-    /// that was killed: nothing is lost, and its objects are free when its leases end.
+    /// Stop your own server first. Without this call, the program ends as if it was killed: nothing
+    /// is lost, but its objects are free only when its leases end.
     pub async fn shutdown(&self) {
         let answered = async {
             // The sender lives in `self`, so waiting can't fail.
@@ -116,12 +116,12 @@ impl fmt::Debug for ServiceHandle {
     }
 }
 
-/// Makes a configuration one of a program that has no port of its own.
+/// Adapts a configuration to a program without a port of its own.
 ///
 /// # Errors
 ///
-/// `Forbidden` when nobody would have to prove who they are and nobody has said that this is
-/// wanted; `Invalid` when other servers are to reach this one.
+/// `Forbidden` when there is no authentication and it was not explicitly turned off; `Invalid` when
+/// other servers are to reach this one.
 pub(crate) fn mountable(config: &mut Config) -> Result<()> {
     if !config.edge.auth.is_on() && !config.allow_unauthenticated {
         let text = "the service can't know who reaches it, and nobody would have to prove who they are: set DOTDO_AUTH_TOKENS to a token \
@@ -152,7 +152,7 @@ pub(crate) fn mountable(config: &mut Config) -> Result<()> {
     Ok(())
 }
 
-/// Runs handlers on the threads of the runtime that this is called in.
+/// Runs handlers on the threads of the current runtime.
 pub(crate) fn host_executor() -> Arc<dyn Executor> {
     let runtime = Handle::current();
     if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {

@@ -1,15 +1,15 @@
-//! The real clock and the real randomness, which the core is given.
+//! The real clock and randomness for the core.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use dotdo_core::{Clock, Random};
+use dotdo_core::{Clock, Random, millis};
 
 /// The machine's clocks.
 ///
 /// Leases must expire while a machine is suspended. On Linux the monotonic time is the boot time,
-/// which continues then, unlike `std::time::Instant`. Elsewhere only the wall clock shows a
+/// which continues then, unlike `std::time::Instant`. On other systems only the wall clock shows a
 /// suspension.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
@@ -63,10 +63,9 @@ impl Clock for SystemClock {
     }
 
     fn wall_ms(&self) -> i64 {
-        let signed = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         match SystemTime::now().duration_since(UNIX_EPOCH) {
-            Ok(since) => signed(since),
-            Err(before) => -signed(before.duration()),
+            Ok(since) => millis::signed(since),
+            Err(before) => -millis::signed(before.duration()),
         }
     }
 
@@ -82,7 +81,7 @@ pub struct OsRandom;
 impl Random for OsRandom {
     /// # Panics
     ///
-    /// When the operating system has no random numbers, because no unique ids could be made then.
+    /// When the operating system has no random numbers, because ids would not be unique then.
     fn bytes16(&self) -> [u8; 16] {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).expect("the operating system gives random numbers");

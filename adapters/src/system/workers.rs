@@ -47,8 +47,8 @@ impl Default for Workers {
 }
 
 impl Workers {
-    /// On a runtime with so many threads: as many handlers stay where they are as leave a thread
-    /// to every processor.
+    /// For a runtime with this many threads: as many handlers may stay on their threads as leave a
+    /// thread for every processor.
     pub(crate) fn on_threads(threads: usize) -> Self {
         let processors = available_parallelism().map_or(1, NonZero::get);
         let inline_max = threads.saturating_sub(processors).min(INLINE_MAX);

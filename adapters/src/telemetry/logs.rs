@@ -22,7 +22,7 @@ const QUIET: [&str; 7] =
 pub(crate) struct LogSettings {
     /// A level, or a list of levels by target.
     pub(crate) level: Option<String>,
-    /// How.
+    /// The format.
     pub(crate) format: LogFormat,
 }
 

@@ -42,7 +42,7 @@ const fn histogram(name: &'static str, labels: &'static [Label], about: &'static
 const CLASS: Label = ("class", "class of the object; empty if the request reached none");
 const CODE: Label = ("code", "code of the error");
 const USE: Label =
-    ("use", "`objects`, `requests`, `pasts` (requests with `X-DO-At`) or `snapshots`");
+    ("use", "`objects`, `requests`, `time_travel` (requests with `X-DO-At`), `snapshots` or `sql`");
 const OPERATION: Label = ("operation", "`create` (a record), `put`, `get`, `list` or `delete`");
 
 /// All metrics, in the order of the documentation.
@@ -287,7 +287,7 @@ pub(super) static TABLE: &[Metric] = &[
         "Number of lookups of an object's owner in Redis. Each one but `hit` is followed by a read from the bucket.",
     ),
     counter(
-        "dotdo_directory_told_total",
+        "dotdo_directory_announced_total",
         &[(
             "result",
             "`sent`, `failed` or `dropped` (the queue was full, or Redis was unavailable for too long)",
@@ -295,8 +295,8 @@ pub(super) static TABLE: &[Metric] = &[
         "Number of announcements of this server's objects to Redis.",
     ),
     counter(
-        "dotdo_directory_heard_total",
-        &[("result", "`heard` or `refused` (too old, or not written with the `peer_secret`)")],
+        "dotdo_directory_received_total",
+        &[("result", "`accepted` or `refused` (too old, or not written with the `peer_secret`)")],
         "Number of announcements of other servers received from Redis.",
     ),
     // Messages.

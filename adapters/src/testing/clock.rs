@@ -1,24 +1,24 @@
-//! A clock that runs, by tokio's time, which a test can let stand still.
+//! A clock by tokio's time, which a test can pause.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use dotdo_core::Clock;
+use dotdo_core::{Clock, millis};
 use tokio::runtime::{Builder, Handle, RuntimeFlavor};
 use tokio::time::Instant;
 
 /// 2026-01-01T00:00:00Z.
 const BEGINNING_MS: i64 = 1_767_225_600_000;
 
-/// How finely tokio's timers tell moments apart.
+/// The resolution of tokio's timers.
 const TICK: Duration = Duration::from_millis(1);
 
 /// A clock that runs by tokio's time from the beginning of 2026 on.
 ///
 /// In a runtime whose time is paused, as in tests with a [`TestServer`](super::TestServer), it
-/// jumps from one moment at which something is due to the next. Elsewhere it runs as the machine's
-/// does, or several times as fast.
+/// jumps to the next time at which something is due. In other runtimes it runs like the machine's,
+/// or several times as fast.
 #[derive(Debug, Clone)]
 pub struct RunningClock {
     start: Instant,
@@ -31,7 +31,21 @@ impl RunningClock {
         Self::at_rate(1)
     }
 
-    /// One that is `rate` times as fast: what would take a minute takes a fraction of it.
+    /// A clock that is `rate` times as fast.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// use std::time::Duration;
+    ///
+    /// use dotdo::engine::Clock;
+    /// use dotdo::testing::RunningClock;
+    ///
+    /// let clock = RunningClock::at_rate(1000);
+    /// clock.sleep(Duration::from_secs(5)).await;
+    /// assert!(clock.monotonic() >= Duration::from_secs(5), "after five milliseconds");
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn at_rate(rate: u32) -> Self {
         Self { start: Instant::now(), rate: rate.max(1) }
     }
@@ -49,8 +63,7 @@ impl Clock for RunningClock {
     }
 
     fn wall_ms(&self) -> i64 {
-        BEGINNING_MS
-            + i64::try_from(self.monotonic().as_millis()).expect("a test lasts less than ages")
+        BEGINNING_MS + millis::signed(self.monotonic())
     }
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
@@ -67,16 +80,16 @@ impl Clock for RunningClock {
     }
 }
 
-/// What tokio has to be asked for to sleep this long, in whole milliseconds. Its timers count them
-/// from the start of the runtime and round up, so it is asked for as little as leads to the same
-/// one.
+/// The duration for tokio to sleep at least this long, in whole milliseconds. Its timers count them
+/// from the start of the runtime and round up, so this is the smallest duration with the same
+/// result.
 fn in_ticks(duration: Duration) -> Duration {
     let ticks = duration.as_nanos().div_ceil(TICK.as_nanos());
     let ticks = Duration::from_millis(u64::try_from(ticks).unwrap_or(u64::MAX));
     ticks.saturating_sub(TICK - Duration::from_nanos(1))
 }
 
-/// Runs a test in a runtime of its own, whose time is paused. For tests without `#[tokio::test]`.
+/// Runs a test in its own runtime, whose time is paused. For tests without `#[tokio::test]`.
 ///
 /// # Panics
 ///
@@ -86,7 +99,7 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
     runtime.expect("the system gives a runtime").block_on(test)
 }
 
-/// Lets tokio's time stand still, unless it does already.
+/// Pauses tokio's time, unless it is paused already.
 ///
 /// # Panics
 ///
@@ -102,7 +115,8 @@ pub(super) fn pause() {
     }
 }
 
-/// Whether tokio's time stands still: tokio panics when it is paused twice and does not tell.
+/// Whether tokio's time is paused. Tokio panics when it is paused twice and has no function to find
+/// out.
 fn is_paused() -> bool {
     let (before, real) = (Instant::now(), std::time::Instant::now());
     while real.elapsed().is_zero() {

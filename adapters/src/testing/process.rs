@@ -1,5 +1,5 @@
-//! A server's process, as far as a test has one: an engine behind the routes, and its access to the
-//! store, which a crash cuts.
+//! A server's simulated process: an engine behind the routes, and its access to the store, which a
+//! crash cuts.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,20 +15,20 @@ use uuid::Uuid;
 use super::clock::RunningClock;
 use crate::edge::{Edge, EdgeSettings, Reach};
 
-/// How long a server may take to end in order.
+/// Maximum time for a shutdown.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(25);
 
-/// How long anything may take, by the clock: longer than every limit of the engine.
+/// Maximum time of any operation, by the simulated clock: longer than every limit of the engine.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// What servers on one store have in common.
+/// State shared by the servers of one store.
 pub(super) struct Shared {
     pub(super) clock: Arc<RunningClock>,
     pub(super) store: Arc<TestStore>,
     started: AtomicU64,
 }
 
-/// What is lost in a crash.
+/// The part of a server that is lost in a crash.
 pub(super) struct Process {
     pub(super) edge: Edge<Engine>,
     pub(super) access: Arc<CutBucket>,
@@ -64,11 +64,11 @@ impl Shared {
     }
 }
 
-/// The outcome of `work`, which has to come while a test can wait for it.
+/// The outcome of `work`, which must complete within a limit of simulated time.
 ///
 /// # Panics
 ///
-/// When it does not come. Time that stands still would let a test wait for ever.
+/// When it does not complete. With paused time, a test would otherwise wait forever.
 async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
     tokio::select! {
         biased;
@@ -80,7 +80,7 @@ async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
 }
 
 impl Process {
-    /// The answer to a request; `None` when the server crashes before it comes.
+    /// The response to a request; `None` when the server crashes before it is complete.
     pub(super) async fn answer(&self, request: Request) -> Option<Response> {
         let asked = format!("{} {}", request.method(), request.uri());
         tokio::select! {

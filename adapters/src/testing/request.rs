@@ -1,4 +1,4 @@
-//! What a test sends, and what comes back.
+//! Requests of tests, and their responses.
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -48,11 +48,11 @@ impl TestRequest {
         Self { process, request }
     }
 
-    /// With a header.
+    /// Adds a header.
     ///
     /// # Panics
     ///
-    /// When the name or the value can't be one.
+    /// When the name or the value is invalid.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let name = HeaderName::try_from(name).unwrap_or_else(|_| panic!("{name:?} is no header"));
         let value =
@@ -61,7 +61,7 @@ impl TestRequest {
         self
     }
 
-    /// With `value` as a JSON body.
+    /// Sets `value` as the JSON body.
     ///
     /// # Panics
     ///
@@ -73,13 +73,13 @@ impl TestRequest {
         self.body(text)
     }
 
-    /// With a body of text, bytes, or a stream.
+    /// Sets the body: text, bytes, or a stream.
     pub fn body(mut self, body: impl Into<Body>) -> Self {
         *self.request.body_mut() = body.into();
         self
     }
 
-    /// Sends it; `None` when the server crashes before the answer comes.
+    /// Sends the request; `None` when the server crashes before the response is complete.
     pub async fn try_send(self) -> Option<TestResponse> {
         let (method, path) = (self.request.method().clone(), self.request.uri().to_string());
         let (head, body) = Box::pin(self.process.answer(self.request)).await?.into_parts();
@@ -95,13 +95,13 @@ impl IntoFuture for TestRequest {
 
     /// # Panics
     ///
-    /// When the server crashes before the answer comes.
+    /// When the server crashes before the response is complete.
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move { self.try_send().await.expect("the server lives") })
     }
 }
 
-/// The answer to a [`TestRequest`], with its whole body.
+/// The response to a [`TestRequest`], with its whole body.
 #[derive(Debug, Clone)]
 pub struct TestResponse {
     /// Method and path of the request.
@@ -122,12 +122,12 @@ impl TestResponse {
         &self.headers
     }
 
-    /// The value of a header; `None` when it is missing or no text.
+    /// The value of a header; `None` when it is missing or not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The response, which is a success.
+    /// Checks that the response is a success, and returns it.
     ///
     /// # Panics
     ///
@@ -168,11 +168,11 @@ impl TestResponse {
             .unwrap_or_else(|error| panic!("{}: {error} in {text}", response.asked))
     }
 
-    /// The code of an error, as `OBJECT_FULL`.
+    /// The code of an error, such as `OBJECT_FULL`.
     ///
     /// # Panics
     ///
-    /// When the response is none of dotdo's errors.
+    /// When the response is not an error of dotdo.
     #[track_caller]
     pub fn code(&self) -> String {
         let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();

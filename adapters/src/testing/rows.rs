@@ -1,7 +1,8 @@
-//! What the store has of an object, read by a restore.
+//! Reads rows of an object from the store, by a restore.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use dotdo_core::sync::Mutex;
 use dotdo_core::testing::CountingRandom;
 use dotdo_core::{
     App, At, Body, Bucket, Clock, Components, Context, DurableObject, Engine, Error, Inline, Key,
@@ -12,14 +13,14 @@ use uuid::Uuid;
 
 use super::process::Shared;
 
-/// The most objects of the store that belong to one object.
+/// Maximum number of keys of one object.
 const LISTED_MAX: usize = 100_000;
 
 /// The rows of `sql` in an object, given by class and id.
 ///
-/// The object is copied first and read by an engine of its own: whatever that does, the servers of
-/// the test see nothing of it.
-pub(super) async fn read<T>(shared: &Shared, (class, id): (&str, &str), sql: &str) -> Result<Vec<T>>
+/// The object is copied first and read by a separate engine, which does not affect the servers of
+/// the test.
+pub(super) async fn read<T>(shared: &Shared, class: &str, id: &str, sql: &str) -> Result<Vec<T>>
 where
     T: DeserializeOwned + Send + 'static,
 {
@@ -40,11 +41,11 @@ where
     let engine = Engine::start(app, Settings::default(), components).await?;
     let request = Request::new(Body::empty());
     engine.fetch(&object, Some(At::Sequence(newest)), request).await?;
-    let rows = std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner));
+    let rows = std::mem::take(&mut *found.lock());
     Ok(rows)
 }
 
-/// A bucket with nothing but the object, and the number of its newest record.
+/// A bucket with only the object, and the number of its newest record.
 async fn copy(shared: &Shared, object: &ObjectId) -> Result<(Arc<Memory>, u64)> {
     let memory = &shared.store.memory;
     let prefix = object.prefix();
@@ -63,13 +64,13 @@ async fn copy(shared: &Shared, object: &ObjectId) -> Result<(Arc<Memory>, u64)> 
     Ok((copy, newest))
 }
 
-/// The number of the record under a key, which ends with it: see docs/FORMAT.md.
+/// The number of a record, with which its key ends (docs/FORMAT.md).
 fn sequence(key: &Key) -> Option<u64> {
     let (_, name) = key.as_str().rsplit_once("/log/")?;
     name.rsplit_once('-')?.1.parse().ok()
 }
 
-/// Stands for the object's class, and reads.
+/// Replaces the object's class, and reads the rows.
 struct Reader<T> {
     sql: String,
     rows: Arc<Mutex<Vec<T>>>,
@@ -78,7 +79,7 @@ struct Reader<T> {
 impl<T: DeserializeOwned + Send + 'static> DurableObject for Reader<T> {
     async fn fetch(&mut self, _: Request, ctx: &mut Context) -> Result<Response> {
         let rows = ctx.sql().exec(&self.sql, ())?.rows()?;
-        *self.rows.lock().unwrap_or_else(PoisonError::into_inner) = rows;
+        *self.rows.lock() = rows;
         Ok(Response::new(Body::empty()))
     }
 }

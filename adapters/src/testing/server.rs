@@ -17,8 +17,33 @@ use super::{rows, settled};
 /// A server in process, on a store in memory, that answers requests as a real one on a port would:
 /// with its routes, its errors, its limits and its engine.
 ///
-/// Several servers can share a store ([`TestServer::another`]). They don't forward requests to one
-/// another: one for an object that another server owns waits for the end of its lease.
+/// Several servers can share a store ([`TestServer::another`]). They don't forward requests to each
+/// other: a request for an object that another server owns waits for the end of its lease.
+///
+/// ```
+/// # use dotdo::{App, Context, DurableObject, Request, Response, Result};
+/// # struct Counter;
+/// # impl DurableObject for Counter {
+/// #     async fn fetch(&mut self, _: Request, ctx: &mut Context) -> Result<Response> {
+/// #         let count = ctx.storage().get::<u64>("count")?.unwrap_or(0) + 1;
+/// #         ctx.storage().put("count", &count)?;
+/// #         dotdo::json(&count)
+/// #     }
+/// # }
+/// use std::time::Duration;
+///
+/// use dotdo::testing::TestServer;
+///
+/// # dotdo::testing::run(async {
+/// let first = TestServer::start(App::new().class("Counter", || Counter)).await;
+/// let mut second = first.another().await;
+/// assert_eq!(first.post("/do/visits").await.json::<u64>(), 1);
+/// first.advance(Duration::from_secs(3600)).await;
+/// assert_eq!(second.post("/do/visits").await.json::<u64>(), 2);
+/// second.restart().await;
+/// assert_eq!(second.post("/do/visits").await.json::<u64>(), 3);
+/// # });
+/// ```
 pub struct TestServer {
     app: App,
     settings: Settings,
@@ -26,14 +51,13 @@ pub struct TestServer {
     process: Arc<Process>,
 }
 
-/// What a [`TestServer`] is started with.
+/// The options with which a [`TestServer`] is started.
 ///
 /// ```
 /// # use dotdo::{App, Context, DurableObject, Request, Response, Result};
 /// # struct Counter;
 /// # impl DurableObject for Counter {
 /// #     async fn fetch(&mut self, _: Request, ctx: &mut Context) -> Result<Response> {
-/// #         ctx.sql().exec("CREATE TABLE IF NOT EXISTS n (value)", ())?;
 /// #         dotdo::json(&ctx.now_ms())
 /// #     }
 /// # }
@@ -52,20 +76,20 @@ pub struct TestServerBuilder {
 }
 
 impl TestServerBuilder {
-    /// With other settings of the engine than the default ones.
+    /// Uses these settings of the engine.
     #[must_use]
     pub fn settings(self, settings: Settings) -> Self {
         Self { settings, ..self }
     }
 
-    /// As a function that owns objects for one request at a time, instead of a server with leases.
+    /// Runs as a function that owns objects per request, and not as a server with leases.
     #[must_use]
     pub fn per_request(mut self) -> Self {
         self.settings.ownership = Ownership::PerRequest;
         self
     }
 
-    /// On the store of another server.
+    /// Uses the store of another server.
     #[must_use]
     pub fn beside(mut self, other: &TestServer) -> Self {
         self.beside = Some(other.shared.clone());
@@ -101,7 +125,7 @@ impl TestServer {
         Self::builder(app).start().await
     }
 
-    /// What a server with `app` is started with.
+    /// The options to start a server with `app`.
     pub fn builder(app: App) -> TestServerBuilder {
         TestServerBuilder { app, settings: Settings::default(), beside: None }
     }
@@ -112,22 +136,22 @@ impl TestServer {
         builder.beside(self).start().await
     }
 
-    /// A GET. The path is what a client would ask for: `/do/{id}/…` or `/do/{class}/{id}/…`.
+    /// A GET request. The path is that of a client: `/do/{id}/…` or `/do/{class}/{id}/…`.
     pub fn get(&self, path: &str) -> TestRequest {
         self.request(Method::GET, path)
     }
 
-    /// A POST.
+    /// A POST request.
     pub fn post(&self, path: &str) -> TestRequest {
         self.request(Method::POST, path)
     }
 
-    /// A PUT.
+    /// A PUT request.
     pub fn put(&self, path: &str) -> TestRequest {
         self.request(Method::PUT, path)
     }
 
-    /// A DELETE.
+    /// A DELETE request.
     pub fn delete(&self, path: &str) -> TestRequest {
         self.request(Method::DELETE, path)
     }
@@ -137,55 +161,55 @@ impl TestServer {
         TestRequest::new(self.process.clone(), method, path)
     }
 
-    /// Loses everything in memory as `kill -9` does, and starts again on the same store: nothing
-    /// is written and no lease released. Requests under way are not answered.
+    /// Loses everything in memory, like `kill -9`, and starts again on the same store: nothing is
+    /// written and no lease is released. Running requests are not answered.
     ///
-    /// The next request to an object that the crashed server owned waits for its lease, which
-    /// takes no time.
+    /// The next request to an object that the crashed server owned waits for the end of its lease,
+    /// which takes no real time.
     pub async fn crash(&mut self) {
         self.process.access.cut();
         self.process = self.shared.process(&self.app, &self.settings).await;
     }
 
-    /// Crashes when the server has sent so many more requests to the store: the last one arrives,
-    /// and its answer does not. Then [`crash`](TestServer::crash) starts it again.
+    /// Crashes when the server has sent this many more requests to the store: the last one arrives,
+    /// and its response does not. After that, [`crash`](TestServer::crash) starts it again.
     ///
-    /// With every number of requests in turn, a test shows that an operation is whole wherever the
-    /// power goes.
+    /// With every number of requests in turn, a test shows that an operation is atomic wherever the
+    /// crash happens.
     pub fn crash_after(&self, requests: u64) {
         self.process.access.cut_after(requests);
     }
 
-    /// [`crash`](TestServer::crash), and starts another program on the same store.
+    /// Crashes as [`crash`](TestServer::crash) does, and starts another program on the same store.
     pub async fn crash_into(&mut self, app: App) {
         self.app = app;
         self.crash().await;
     }
 
-    /// Ends in order, as after SIGTERM, and starts again on the same store: what is due is written
+    /// Shuts down, as after SIGTERM, and starts again on the same store: due snapshots are written
     /// and every object is released.
     pub async fn restart(&mut self) {
         self.process.stop().await;
         self.process = self.shared.process(&self.app, &self.settings).await;
     }
 
-    /// [`restart`](TestServer::restart), with another program on the same store.
+    /// Restarts as [`restart`](TestServer::restart) does, with another program on the same store.
     pub async fn restart_into(&mut self, app: App) {
         self.app = app;
         self.restart().await;
     }
 
-    /// Ends as `kill -9` does, for good.
+    /// Crashes, like `kill -9`, without a restart.
     pub fn kill(self) {
         self.process.access.cut();
     }
 
-    /// Ends in order, for good.
+    /// Shuts down without a restart.
     pub async fn stop(self) {
         self.process.stop().await;
     }
 
-    /// Lets time pass, with all that is due meanwhile.
+    /// Advances the clock, and runs everything that is due meanwhile.
     pub async fn advance(&self, duration: Duration) {
         self.shared.clock.sleep(duration).await;
     }
@@ -195,27 +219,29 @@ impl TestServer {
         self.shared.clock.wall_ms()
     }
 
-    /// Waits until nothing is under way that answered requests have left behind: work of
-    /// [`Context::wait_until`](crate::Context::wait_until), snapshots, and messages, until none is
-    /// left in any object of the store. Lets time pass where a delivery is tried again.
+    /// Waits until the background work of answered requests is done: work of
+    /// [`Context::wait_until`](crate::Context::wait_until), snapshots, and the delivery of all
+    /// messages in all objects of the store. The clock advances where a delivery is retried.
     ///
     /// # Panics
     ///
-    /// When a message is not delivered within ten minutes, with whose it is.
+    /// When a message is not delivered within ten minutes of simulated time; names its sender.
     pub async fn settled(&self) {
         settled::wait(&self.shared, self.process.edge.objects()).await;
     }
 
     /// The rows of `sql` in the object `id` of `class`, as its next owner would find them: read
-    /// from the store by a restore, not from memory and not by the class.
+    /// from the store by a restore, not from memory and not through the class.
     ///
     /// ```
     /// # use dotdo::testing::TestServer;
     /// # use dotdo::{App, Context, DurableObject, Request, Response, Result};
     /// # struct Counter;
     /// # impl DurableObject for Counter {
+    /// #     async fn start(&mut self, ctx: &mut Context) -> Result<()> {
+    /// #         ctx.migrate(&["CREATE TABLE clicks (at_ms, who)"])
+    /// #     }
     /// #     async fn fetch(&mut self, _: Request, ctx: &mut Context) -> Result<Response> {
-    /// #         ctx.sql().exec("CREATE TABLE IF NOT EXISTS clicks (at_ms, who)", ())?;
     /// #         let now_ms = ctx.now_ms();
     /// #         ctx.sql().exec("INSERT INTO clicks VALUES (?, 'ada')", (now_ms,))?;
     /// #         dotdo::json(&1)
@@ -237,12 +263,12 @@ impl TestServer {
     where
         T: DeserializeOwned + Send + 'static,
     {
-        rows::read(&self.shared, (class, id), sql)
+        rows::read(&self.shared, class, id, sql)
             .await
             .unwrap_or_else(|error| panic!("{sql:?} of {class} {id:?}: {error:?}"))
     }
 
-    /// The store: what was asked of it, and what makes its requests fail or wait.
+    /// The store, which records its requests and can make them fail or wait.
     ///
     /// ```
     /// # use dotdo::testing::{Fault, Operation, TestServer};

@@ -1,4 +1,4 @@
-//! Waiting until no message is on its way any more.
+//! Waits until all messages are delivered.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use serde::Deserialize;
 use super::process::Shared;
 use super::rows;
 
-/// How often it is looked whether a delivery that failed was repeated.
+/// Interval between two checks whether a failed delivery was repeated.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How long messages may take.
+/// Maximum time for all deliveries, by the simulated clock.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// The most objects that have messages.
+/// Maximum number of objects with messages.
 const LISTED_MAX: usize = 100_000;
 
 /// A marker of an object that may have messages, as docs/FORMAT.md describes it.
@@ -22,11 +22,11 @@ struct Marker {
     id: String,
 }
 
-/// Waits until no object of the store has a message that is not delivered.
+/// Waits until no object of the store has an undelivered message.
 pub(super) async fn wait(shared: &Shared, engine: &Engine) {
     let mut waited = Duration::ZERO;
     loop {
-        engine.settle().await;
+        engine.finish_background().await;
         let senders = senders(shared).await.expect("a store in memory can be read");
         if senders.is_empty() {
             return;
@@ -37,7 +37,7 @@ pub(super) async fn wait(shared: &Shared, engine: &Engine) {
     }
 }
 
-/// The objects that have messages to deliver, by what the store has of them.
+/// The objects that have messages to deliver, according to the store.
 async fn senders(shared: &Shared) -> Result<Vec<Marker>> {
     let memory = &shared.store.memory;
     let mut senders = Vec::new();
@@ -53,16 +53,16 @@ async fn senders(shared: &Shared) -> Result<Vec<Marker>> {
 }
 
 async fn has_messages(shared: &Shared, marker: &Marker) -> Result<bool> {
-    let object = (marker.class.as_str(), marker.id.as_str());
+    let Marker { class, id } = marker;
     let known = "SELECT count(*) FROM sqlite_schema WHERE name = '_dotdo_outbox'";
-    let tables: Vec<u64> = match rows::read(shared, object, known).await {
+    let tables: Vec<u64> = match rows::read(shared, class, id, known).await {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         tables => tables?,
     };
     if tables != [1] {
         return Ok(false);
     }
-    let waiting: Vec<u64> =
-        rows::read(shared, object, "SELECT count(*) FROM _dotdo_outbox").await?;
+    let count = "SELECT count(*) FROM _dotdo_outbox";
+    let waiting: Vec<u64> = rows::read(shared, class, id, count).await?;
     Ok(waiting != [0])
 }

@@ -1,4 +1,5 @@
-//! Every object's activation in this process: found or made once, and let go when nobody needs it.
+//! The activations of all objects in this process. Each is created once and dropped when nobody
+//! needs it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -13,7 +14,8 @@ use crate::id::ObjectId;
 use crate::limits::ACTIVATION_BYTES;
 use crate::sync::Mutex;
 
-/// Independent parts of the map, so that threads rarely wait for each other. A power of two.
+/// Number of independently locked parts of the map, so that threads rarely wait for each other. A
+/// power of two.
 const SHARDS: usize = 16;
 
 type Shard = BTreeMap<ObjectId, Arc<Activation>>;
@@ -31,8 +33,8 @@ impl Activations {
         Self { runtime, lists: Arc::default(), shards }
     }
 
-    /// The activation of `object`, made on the first call: two requests for a cold object share one
-    /// restore.
+    /// The activation of `object`, created on the first call, so that two requests for a cold
+    /// object share one restore.
     ///
     /// # Errors
     ///
@@ -58,7 +60,7 @@ impl Activations {
         self.shard(object).get(object).cloned()
     }
 
-    /// Every activation there is now.
+    /// All activations.
     pub(crate) fn all(&self) -> Vec<Arc<Activation>> {
         self.shards
             .iter()
@@ -66,7 +68,7 @@ impl Activations {
             .collect()
     }
 
-    /// Lets go of the activation of `object`, unless it is used; then it is returned.
+    /// Drops the activation of `object`. Returns it instead if it is in use.
     pub(crate) fn forget(&self, object: &ObjectId) -> Option<Arc<Activation>> {
         let mut shard = self.shard(object);
         let activation = shard.get(object)?;
@@ -77,8 +79,8 @@ impl Activations {
         None
     }
 
-    /// Lets go of every activation of an object that is cold and that nobody holds, whatever it
-    /// knows.
+    /// Drops the activations of all cold objects that nobody holds, with everything that they know
+    /// about leases and owners.
     pub(crate) fn forget_cold(&self) {
         for shard in &self.shards {
             shard.lock().retain(|_, activation| {
@@ -87,7 +89,7 @@ impl Activations {
         }
     }
 
-    /// How many activations there are.
+    /// The number of activations.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
@@ -105,8 +107,8 @@ impl Activations {
     }
 }
 
-/// Whether somebody holds the activation, or its object is in memory. Its shard is locked, so
-/// nobody begins to.
+/// Whether somebody holds the activation, or its object is in memory. The caller has locked the
+/// shard, so nobody can start using it.
 fn is_used(activation: &Arc<Activation>) -> bool {
     Arc::strong_count(activation) > 1 || activation.is_resident()
 }

@@ -1,9 +1,9 @@
-//! What handlers leave to be done once their records are in the bucket
+//! Work that handlers leave for after their records are in the bucket
 //! ([`Context::after_commit`](crate::Context::after_commit)).
 //!
-//! Promises: it runs behind the responses, one piece at a time and in the order of an object's
-//! records. A piece that panics is logged, a slow one delays what comes after it on the same
-//! object, and neither delays a record or a response.
+//! Promises: it runs after the responses have left, one piece at a time and in the order of an
+//! object's records. A panic is logged; slow work delays later work of the same object. Neither
+//! delays a record or a response.
 
 use std::collections::VecDeque;
 use std::sync::MutexGuard;
@@ -11,26 +11,26 @@ use std::sync::MutexGuard;
 use crate::object::AfterCommit;
 use crate::sync::Mutex;
 
-/// One object's work that is to be done.
+/// One object's pending work.
 #[derive(Default)]
 pub(crate) struct AfterCommitQueue(Mutex<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
     work: VecDeque<AfterCommit>,
-    /// A task is doing it.
+    /// A task is running the work.
     at_work: bool,
 }
 
 impl AfterCommitQueue {
-    /// Adds work; `true` when a task must be started for it.
+    /// Adds work. Returns `true` if the caller must start a task for it.
     pub(crate) fn add(&self, work: Vec<AfterCommit>) -> bool {
         let mut waiting = self.lock();
         waiting.work.extend(work);
         !waiting.work.is_empty() && !std::mem::replace(&mut waiting.at_work, true)
     }
 
-    /// The next piece; without one, the task ends.
+    /// Takes the next piece of work. When there is none, the task ends.
     pub(crate) fn next(&self) -> Option<AfterCommit> {
         let mut waiting = self.lock();
         let next = waiting.work.pop_front();
@@ -43,7 +43,8 @@ impl AfterCommitQueue {
     }
 }
 
-/// A task that does the work. Should it end early, the next piece that comes starts another.
+/// Marks the task that runs the work. If the task ends early, the next piece of work starts
+/// another.
 pub(crate) struct AtWork<'a>(Option<&'a AfterCommitQueue>);
 
 impl<'a> AtWork<'a> {
@@ -51,7 +52,7 @@ impl<'a> AtWork<'a> {
         Self(Some(afterwards))
     }
 
-    /// All of it is done.
+    /// The queue is empty, so the task ends.
     pub(crate) fn done(&mut self) {
         self.0 = None;
     }

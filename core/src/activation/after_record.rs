@@ -1,5 +1,5 @@
-//! What follows a record behind the responses: work that handlers left, what others are told, and
-//! the object's first snapshot.
+//! What follows a record, without delaying a response: the hint `lock`, the announcement in the
+//! directory, a snapshot that is due, and work that handlers left for after the commit.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,30 +11,32 @@ use crate::cluster::write_lock_file;
 use crate::executor::offload;
 use crate::log::Head;
 use crate::object::AfterCommit;
+use crate::settings::Ownership;
 
 impl Activation {
-    /// What follows a record of a leased object: the hints for other servers, and the object's
-    /// first snapshot.
-    pub(crate) fn after_record(self: &Arc<Self>, head: Head) {
-        self.write_hint_behind(head);
-        self.announce_leased(head);
-        self.start_snapshot_if_due();
-    }
-
-    /// Tells the directory of `head`, a record of this process under leases.
-    pub(crate) fn announce_leased(&self, head: Head) {
-        let lease = if head.leases { self.runtime.settings.lease_duration } else { Duration::ZERO };
+    /// Starts what follows each record that this process writes. `lease` is how long the process
+    /// holds the object from now on; zero: it does not.
+    ///
+    /// Under leases, snapshots are written in the background; a process that writes per request
+    /// may be frozen after its response, so it writes them before.
+    pub(crate) fn after_record(self: &Arc<Self>, head: Head, lease: Duration) {
+        if !lease.is_zero() {
+            self.write_hint_behind(head);
+        }
         self.announce(head, lease);
+        if self.runtime.settings.ownership == Ownership::Leased {
+            self.start_snapshot_if_due();
+        }
     }
 
-    /// Tells the directory that this process holds the object for `lease` from now on, as the
-    /// record `head` says. Zero: it does not.
+    /// Announces in the directory that this process holds the object for `lease` from now on, as
+    /// the record `head` says. Zero: it does not.
     pub(crate) fn announce(&self, head: Head, lease: Duration) {
         self.announced.announce(&self.runtime, &self.log.object, head, lease);
     }
 
     /// Writes the hint in the background when `head` is the first record of a new owner.
-    pub(crate) fn write_hint_behind(self: &Arc<Self>, head: Head) {
+    fn write_hint_behind(self: &Arc<Self>, head: Head) {
         if !self.hint.is_due(head, self.runtime.clock.as_ref()) {
             return;
         }
@@ -44,7 +46,7 @@ impl Activation {
         });
     }
 
-    /// Does `work`, which handlers have left, in the background, after what was given before it.
+    /// Runs `work` of handlers in the background, after the work that was added before it.
     pub(crate) fn run_after_commit(self: &Arc<Self>, work: Vec<AfterCommit>) {
         if self.after_commit_queue.add(work) {
             let activation = self.clone();

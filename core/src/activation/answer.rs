@@ -1,37 +1,37 @@
-//! What becomes of a request in this process.
+//! The outcome of a request in this process.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lease::OWNED_ELSEWHERE;
+use crate::lease::OWNED_BY_OTHER_INSTANCE;
 use crate::object::{Background, Response};
 
 /// A response that may leave.
 pub(crate) struct Answer {
     pub(crate) response: Response,
-    /// What the handler left to be done after the response.
+    /// Work that the handler left for after the response.
     pub(crate) background: Vec<Background>,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 pub(crate) enum Outcome {
-    /// It has its answer, or an error of its own.
+    /// It was executed: its response, or the error of its handler.
     Answered(Result<Answer>),
-    /// Nothing of it remains, for a reason that is not its own.
+    /// It was rolled back, for a reason outside of the request.
     Undone(Undone),
 }
 
-/// Why nothing of a request remains.
+/// Why a request was rolled back.
 #[derive(Debug)]
 pub(crate) enum Undone {
     /// Another process owns the object.
-    OwnedElsewhere(Error),
-    /// Another process has won the slot: it has the object now, or had it for a moment.
+    OtherOwner(Error),
+    /// Another process filled the slot: it owns the object now, or owned it for a moment.
     Lost(Error),
-    /// Neither; repeating the request does not help.
+    /// Any other reason; repeating the request elsewhere does not help.
     Failed(Error),
 }
 
 impl Outcome {
-    /// Nothing of the request remains, because of `error`.
+    /// The request was rolled back because of `error`.
     pub(crate) fn undone(error: Error) -> Self {
         Self::Undone(Undone::from(error))
     }
@@ -39,22 +39,22 @@ impl Outcome {
 
 impl Undone {
     /// Whether `error` says that another process owns the object.
-    pub(crate) fn is_owned_elsewhere(error: &Error) -> bool {
-        error.code() == OWNED_ELSEWHERE
+    pub(crate) fn has_other_owner(error: &Error) -> bool {
+        error.code() == OWNED_BY_OTHER_INSTANCE
     }
 
     /// The error that a client gets.
     pub(crate) fn into_error(self) -> Error {
         match self {
-            Self::OwnedElsewhere(error) | Self::Lost(error) | Self::Failed(error) => error,
+            Self::OtherOwner(error) | Self::Lost(error) | Self::Failed(error) => error,
         }
     }
 }
 
 impl From<Error> for Undone {
     fn from(error: Error) -> Self {
-        if Self::is_owned_elsewhere(&error) {
-            Self::OwnedElsewhere(error)
+        if Self::has_other_owner(&error) {
+            Self::OtherOwner(error)
         } else if error.kind() == ErrorKind::Fenced {
             Self::Lost(error)
         } else {

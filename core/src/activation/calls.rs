@@ -1,10 +1,10 @@
-//! Which objects wait for each other: an object whose handler calls another one keeps its turn
-//! until the answer is there. When the other waits, over however many objects, for a turn of the
-//! first, none of them would ever go on; the call that closes such a ring is refused at once.
+//! Finds calls that would deadlock. An object whose handler calls another object keeps its turn
+//! until the response arrives. If the called object waits, directly or through others, for a turn
+//! of the first, none of them can go on. The call that would close such a cycle is refused at once.
 //!
-//! It knows the calls that are made here and those that other servers have sent here. A ring of
-//! which no single server knows every call ends as everything that waits for a turn does: by its
-//! time.
+//! It knows the calls that are made in this process and those that other servers have sent here. A
+//! cycle of which no single server knows every call ends when its requests have waited for
+//! `turn_wait_max`.
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,32 +15,32 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 use crate::sync::Mutex;
 
-/// The calls that wait for their answers.
+/// The calls that wait for their responses.
 #[derive(Default)]
 pub(crate) struct Calls(Mutex<Inner>);
 
 #[derive(Default)]
 struct Inner {
     next: u64,
-    /// By the object that waits.
+    /// The calls, by the object that waits.
     waiting: BTreeMap<ObjectId, BTreeMap<u64, Call>>,
 }
 
 struct Call {
     to: ObjectId,
-    /// The handler that waits; what has outlived its handler holds no turn. `None` when it is
-    /// another server's.
+    /// The handler that waits; a call that has outlived its handler holds no turn. `None` when the
+    /// handler runs on another server.
     handler: Option<Weak<dyn Any + Send + Sync>>,
 }
 
-/// A call, for as long as its answer is waited for.
+/// Marks a call as waiting until it is dropped.
 pub(crate) struct Calling {
     calls: Arc<Calls>,
     known: Vec<(ObjectId, u64)>,
 }
 
 impl Calls {
-    /// `handler`, which has the turn of `from`, calls `to`.
+    /// Registers a call to `to` by `handler`, which has the turn of `from`.
     ///
     /// # Errors
     ///
@@ -54,8 +54,8 @@ impl Calls {
         self.begin_all(&[from, to], Some(&handler))
     }
 
-    /// Another server has sent a call to `to`, for which the objects of `chain` wait, outermost
-    /// first.
+    /// Registers a call to `to` that another server has sent, and for which the objects of `chain`
+    /// wait, outermost first.
     ///
     /// # Errors
     ///
@@ -92,7 +92,7 @@ impl Calls {
 }
 
 impl Inner {
-    /// One of `objects` that `start` waits for, over however many others.
+    /// One of `objects` that `start` waits for, directly or through others.
     fn first_awaited<'a>(
         &self,
         start: &ObjectId,
@@ -157,7 +157,7 @@ mod tests {
         Tenant::local().object("X", id).expect("a good id")
     }
 
-    /// Calls of handlers that live as long as the first value.
+    /// The waiting calls, whose handlers live as long as the first value.
     fn call(calls: &Arc<Calls>, handler: &Arc<()>, from: &str, to: &str) -> Result<Calling> {
         calls.begin(&object(from), &object(to), Arc::<()>::downgrade(handler))
     }

@@ -1,4 +1,5 @@
-//! Bringing an object's memory up to what others have written since, without a restore.
+//! Updates an object's memory with the records that other instances have written since, without a
+//! restore.
 
 use crate::activation::resident::{Resident, Stage, TurnState};
 use crate::activation::restore::replay;
@@ -8,35 +9,35 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
 use crate::lease::Claim;
 use crate::limits::CATCH_UP_RECORDS_MAX;
-use crate::log::{Found, Head, Next, Proof, fetch, list_newest, next};
+use crate::log::{Found, Next, Proof, fetch, list_newest, next};
 use crate::planted::{Bug, Place, pass, planted};
 use crate::snapshot::SinceSnapshot;
 
-/// So many records are fetched one after the other before the log is listed.
+/// Number of records that are fetched one by one before the log is listed.
 const ONE_BY_ONE: usize = 3;
 
-/// What catching up found.
+/// The result of catching up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caught {
-    /// Nothing was written since: the memory was the newest state, at a moment within this call.
+    /// Nothing was written: the memory was the newest state at a moment during this call.
     Current,
-    /// The memory is the newest state now.
+    /// Records were applied: the memory is the newest state now.
     Moved,
-    /// The records between are gone, or too many: the memory was dropped.
+    /// The records between are deleted, or there are too many of them: the memory was dropped.
     Gone,
 }
 
 impl Activation {
-    /// Applies the records after the memory's own to it. The caller holds the turn, and nothing of
-    /// this process is on its way.
+    /// Applies the records that follow the state in memory. The caller holds the turn, and this
+    /// process has no record in flight.
     ///
     /// # Errors
     ///
-    /// `Unavailable` when the store can't be asked. Then the memory is dropped.
+    /// `Unavailable` when the store does not respond. The memory is dropped then.
     pub(crate) async fn catch_up(&self, held: &mut TurnState) -> Result<Caught> {
         let result = match self.follow(held).await {
             // A record may have been deleted after it was listed, while this process was frozen. A
-            // restore tells that from damage.
+            // restore finds out whether it is that or damage.
             Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Caught::Gone),
             result => result,
         };
@@ -67,7 +68,7 @@ impl Activation {
         self.follow_listing(held).await
     }
 
-    /// Goes on by the newest keys, when there is much to fetch.
+    /// Lists the newest keys and fetches the rest concurrently, when there are many records.
     async fn follow_listing(&self, held: &mut TurnState) -> Result<Caught> {
         let head = self.pipeline().head;
         let proof = Proof::now(&self.log);
@@ -78,19 +79,16 @@ impl Activation {
             {
                 return Ok(Caught::Gone);
             }
-            let records =
-                fetch(&self.log, head.sequence + 1, listing.head, Some(head.hash)).await?;
-            let found: Vec<Found> = records
-                .into_iter()
-                .map(|(record, hash)| Found { record, hash, modified_ms: listing.head_modified_ms })
-                .collect();
+            let sequences = head.sequence + 1..=listing.head;
+            let found = fetch(&self.log, sequences, Some(head.hash)).await?;
             self.apply_records(held, &found)?;
         }
         self.pipeline().prove(proof);
         Ok(Caught::Moved)
     }
 
-    /// Applies records of others. What the object's value had kept in its fields is no longer true.
+    /// Applies records of other instances, and makes the object's value anew: what it kept in its
+    /// fields may be outdated.
     fn apply_records(&self, held: &mut TurnState, found: &[Found]) -> Result<()> {
         let Some(newest) = found.last() else { return Ok(()) };
         let observed = Instant::now(self.runtime.clock.as_ref());
@@ -113,9 +111,9 @@ impl Activation {
         pass(Place::Following);
         resident.value = self.runtime.app.make(self.log.object.class())?;
         let mut pipeline = self.pipeline();
-        for Found { record, hash, .. } in found {
-            let written = SinceSnapshot::record(&record.transactions);
-            pipeline.follow(Head::of(record, *hash), written, record.snapshot, observed);
+        for found in found {
+            let written = SinceSnapshot::record(&found.record.transactions, found.bytes);
+            pipeline.follow(found.head(), written, found.record.snapshot, observed);
         }
         resident.stage = Stage::Consistent;
         held.claim = Some(Claim::of(&newest.record, newest.modified_ms, observed));

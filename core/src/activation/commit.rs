@@ -1,4 +1,4 @@
-//! Writing a record: one job, one slot of the log.
+//! Writes one record into one slot of the log.
 
 use std::time::Duration;
 
@@ -21,17 +21,17 @@ pub(crate) struct Job {
     pub(crate) changes: Vec<Changes>,
     pub(crate) releases: bool,
     pub(crate) snapshot: Option<SnapshotRef>,
-    /// The requests that it is for, as far as they are traced.
+    /// The spans of the requests that it is written for, as far as they are traced.
     pub(crate) causes: Vec<Span>,
 }
 
-/// What became of a record.
+/// The outcome of writing a record.
 pub(crate) enum Written {
     /// It is the head of the log.
     Won(Won),
     /// Another record is in its slot.
     Lost(Record),
-    /// The store refuses for good; the record before it is still the head.
+    /// The store refused it permanently; the record before it is still the head.
     Refused(Record, StoreError),
 }
 
@@ -39,11 +39,11 @@ pub(crate) enum Written {
 pub(crate) struct Won {
     pub(crate) record: Record,
     hash: Hash,
-    /// What it holds.
+    /// What it adds to the log since the newest snapshot.
     pub(crate) since: SinceSnapshot,
     /// A moment before it was sent.
     pub(crate) sent: Instant,
-    /// That it was the head.
+    /// Proof that it was the head.
     pub(crate) proof: Proof,
 }
 
@@ -58,7 +58,7 @@ impl Won {
 ///
 /// # Errors
 ///
-/// `Unknown` when it is not certain what became of it; what can't be a record.
+/// `Unknown` when its outcome is not certain; `TooLarge` when it does not fit into a record.
 pub(crate) async fn write(
     runtime: &Runtime,
     log: &Log,
@@ -67,7 +67,6 @@ pub(crate) async fn write(
 ) -> Result<Written> {
     let (proof, before) = (job.proof, job.before);
     let span = trace::commit(&job.causes);
-    let rows = job.changes.iter().map(Changes::weight).sum::<u64>();
     let record = record_of(runtime, log, job, lease);
     let encoded = log.encode(&record)?;
     let bytes = encoded.bytes.len() as u64;
@@ -89,17 +88,11 @@ pub(crate) async fn write(
     metrics::counter!("dotdo_commit_transactions_total")
         .increment(record.transactions.len() as u64);
     note_lease_change(before, &record);
-    Ok(Written::Won(Won {
-        record,
-        hash: encoded.hash,
-        since: SinceSnapshot { rows, bytes, records: 1 },
-        sent,
-        proof,
-    }))
+    let since = SinceSnapshot::record(&record.transactions, bytes);
+    Ok(Written::Won(Won { record, hash: encoded.hash, since, sent, proof }))
 }
 
-/// Counts what `record` has changed about the right to answer from memory, when it is on top of
-/// `before`.
+/// Counts how `record`, on top of `before`, has changed who holds the lease.
 fn note_lease_change(before: Head, record: &Record) {
     let (own, leases) = (before.writer == record.writer, record.lease_ms > 0);
     let change = match (own, before.leases, leases) {
@@ -112,13 +105,14 @@ fn note_lease_change(before: Head, record: &Record) {
     metrics::counter!("dotdo_lease_changes_total", "change" => change).increment(1);
 }
 
-/// Says that a record was not written and the object's memory is void.
+/// Logs and counts that a record was not written and the object's memory is void.
 pub(crate) fn note_failure(log: &Log, error: &Error) {
     tracing::warn!(object = %log.object, code = error.code(), %error, "cannot write a record; dropping the object from memory");
     metrics::counter!("dotdo_commits_failed_total", "code" => error.code()).increment(1);
 }
 
-/// The record on top of the job's head. Another instance's head makes it a claim with a new epoch.
+/// The record on top of the job's head. If another instance wrote that head, the record starts a
+/// new epoch.
 pub(crate) fn record_of(runtime: &Runtime, log: &Log, job: Job, lease: Duration) -> Record {
     let before = job.before;
     Record {
@@ -136,7 +130,7 @@ pub(crate) fn record_of(runtime: &Runtime, log: &Log, job: Job, lease: Duration)
     }
 }
 
-/// Another record is in the slot of `record`.
+/// The error for requests whose record lost its slot to another server's.
 pub(crate) fn fenced(record: &Record) -> Error {
     let text = format!(
         "another server wrote record {} of this object first; this request was rolled back, retry it",

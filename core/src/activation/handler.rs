@@ -1,5 +1,5 @@
-//! Running a user's handler: inside its time, without taking the process's threads, and surviving
-//! its panics.
+//! Runs a user's handler: within its time limit, without blocking other objects, and with its
+//! panics caught.
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
@@ -21,7 +21,7 @@ use crate::object::{AnyObject, Body, Context, Request, Response};
 use crate::sqlite::Mode;
 use crate::trace::{span, traced};
 
-/// Runs the handler of `resident` on `request`, at most for the settings' time.
+/// Runs the handler of `resident` on `request`, for at most the time that the settings allow.
 ///
 /// # Errors
 ///
@@ -48,9 +48,9 @@ pub(crate) async fn run_handler(
     result
 }
 
-/// Runs a handler on a former state, which is in memory alone. Its value may change that when it
-/// starts, so that today's program finds the schema that it knows; then the database refuses to be
-/// changed.
+/// Runs a handler on a former state, which exists only in memory. The class's start may still
+/// change it, so that today's program finds the schema that it knows; after that the database is
+/// read-only.
 pub(crate) async fn run_on_former(
     runtime: &Runtime,
     mut value: Box<dyn AnyObject>,
@@ -71,7 +71,7 @@ pub(crate) async fn run_on_former(
 ///
 /// # Errors
 ///
-/// What the body itself fails with; `TimedOut` when it takes longer than a handler may.
+/// The body's own error; `TimedOut` when reading it takes longer than a handler may.
 pub(crate) async fn collect_body(
     runtime: &Runtime,
     body: Body,
@@ -92,12 +92,12 @@ async fn drive(
         account.unwrap_or_else(|| Account::new(runtime.budget.count(Use::Requests, &object, 0)));
     let request = request.map(|body| body.with_account(account.clone()));
     let (head, body) = guard(runtime, value.fetch(request, context)).await?.into_parts();
-    // Before anything of the request can be seen: a response that there is no memory for is
-    // refused, and nothing of the request remains.
+    // Before anything of the request is visible: if there is no memory for the response, it is
+    // refused and the request is rolled back.
     Ok(Response::from_parts(head, body.paid_by(&account).await?))
 }
 
-/// Polls what users wrote on the executor until it is done or its time is over.
+/// Polls a user's future on the executor until it completes or its time is over.
 async fn guard<T>(
     runtime: &Runtime,
     mut work: Pin<Box<dyn Future<Output = Result<T>> + Send + '_>>,
@@ -112,7 +112,7 @@ async fn guard<T>(
             Ok(Poll::Pending) => {}
             Err(panic) => return Poll::Ready(Err(panicked(panic.as_ref()))),
         }
-        // Most handlers never wait, and need no timer.
+        // Most handlers never wait, so they need no timer.
         let timer =
             timer.get_or_insert_with(|| runtime.clock.sleep(runtime.settings.handler_time_max));
         timer.as_mut().poll(cx).map(|()| Err(overrun(runtime)))
@@ -138,8 +138,8 @@ fn panicked(panic: &(dyn Any + Send)) -> Error {
         .with_code("HANDLER_PANICKED")
 }
 
-/// Whether `deadline_ms` of a handler has passed; polled while it runs SQL.
+/// Whether a handler's `deadline_ms` has passed; called regularly while it runs SQL.
 pub(crate) fn is_over(clock: &dyn Clock, deadline_ms: &std::sync::atomic::AtomicU64) -> bool {
     let deadline_ms = deadline_ms.load(Ordering::Relaxed);
-    deadline_ms != u64::MAX && clock.monotonic().as_millis() > u128::from(deadline_ms)
+    deadline_ms != u64::MAX && millis::of(clock.monotonic()) > deadline_ms
 }

@@ -1,9 +1,9 @@
-//! Objects in memory. This is the only place with concurrency: everything elsewhere is called by
-//! one task at a time.
+//! Objects in memory. Together with `messages/` this is the only place with concurrency: everything
+//! else is called by one task at a time.
 //!
 //! Promises: one handler of an object runs at a time, in the order of arrival; a response passes
 //! the gate only when everything it depends on is in the bucket; an object that fails, hangs or is
-//! full harms no other. Must not know: HTTP servers, SQL, file formats.
+//! full does not affect others. Must not know: HTTP servers, SQL, file formats.
 
 mod activations;
 mod after_commit;
@@ -16,6 +16,7 @@ mod handler;
 mod leased;
 mod maintenance;
 mod open;
+mod owner_wait;
 mod per_request;
 mod reservation;
 mod resident;
@@ -42,6 +43,6 @@ pub(crate) use resident::Resident;
 pub(crate) use restore::{Newest, newest};
 pub use runtime::Components;
 pub(crate) use runtime::Runtime;
-pub(crate) use state::Activation;
+pub(crate) use state::{Activation, ForeignClaim};
 pub(crate) use tasks::{Running, Tasks, restart_on_panic};
 pub(crate) use time_travel::fetch_as_of;

@@ -1,32 +1,24 @@
-//! Bringing an object into memory, once nobody else may answer for it.
+//! Brings an object into memory, once no other instance may answer for it.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 use crate::activation::catch_up::Caught;
 use crate::activation::handler::is_over;
 use crate::activation::leased::Quiet;
+use crate::activation::owner_wait::OwnerWait;
 use crate::activation::resident::{Resident, Stage, TurnState};
 use crate::activation::restore::{Restored, restore};
-use crate::activation::runtime::Runtime;
-use crate::activation::state::Activation;
+use crate::activation::state::{Activation, ForeignClaim};
 use crate::budget::{Charge, Use};
 use crate::cluster::Origin;
 use crate::error::Result;
 use crate::executor::offload;
-use crate::lease::Claim;
 use crate::log::Proof;
 use crate::messages::is_waiting;
 use crate::object::Context;
 use crate::planted::{Bug, planted};
-
-/// A dead owner's lease is waited out behind a request at most this long.
-pub(crate) const TAKE_OVER_WAIT_MAX: Duration = Duration::from_secs(15);
-
-/// Whoever waits for an owner looks at the log this often: it may have released the object, or have
-/// written another record.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
+use crate::settings::Ownership;
 
 impl Activation {
     /// Makes sure that the object is in memory and sound, and that no other process may answer for
@@ -40,18 +32,19 @@ impl Activation {
         held: &mut TurnState,
         origin: Origin,
     ) -> Result<bool> {
-        let mut waited_for = None;
+        let mut wait = OwnerWait::new(Ownership::Leased);
         loop {
             let fresh = self.ensure_current(held, origin).await?;
-            let Some((claim, remaining)) = self.foreign_claim(held) else {
+            let Some(found) = self.foreign_claim(held) else {
                 return Ok(fresh);
             };
-            if self.is_forwarded(origin, (claim, remaining)) {
-                let error = claim.busy(remaining);
+            if self.is_forwarded(origin, found) {
+                let error = found.busy();
                 self.drop_memory(held);
                 return Err(error);
             }
-            wait_for_owner(&self.runtime, claim, remaining, &mut waited_for).await?;
+            let pause = wait.next_pause(found)?;
+            self.runtime.clock.sleep(pause).await;
         }
     }
 
@@ -75,7 +68,7 @@ impl Activation {
         let newest = self.look_for_newest(origin).await?;
         let mut room = self.runtime.budget.count(Use::Objects, &self.log.object, 0);
         let restored = restore(&self.runtime, &self.log, asked, newest, &mut room).await?;
-        self.install(held, (quiet, restored, room))?;
+        self.install(held, NewMemory { quiet, restored, room })?;
         Ok(true)
     }
 
@@ -98,12 +91,8 @@ impl Activation {
         }
     }
 
-    /// The newest record's claim and how long it must still be respected, if it is another's and
-    /// live.
-    pub(crate) fn foreign_claim<'a>(
-        &self,
-        held: &'a mut TurnState,
-    ) -> Option<(&'a Claim, Duration)> {
+    /// The newest record's claim, if it is another instance's and holds.
+    pub(crate) fn foreign_claim<'a>(&self, held: &'a mut TurnState) -> Option<ForeignClaim<'a>> {
         let sequence = self.pipeline().head.sequence;
         let claim = held.claim.as_mut().filter(|claim| claim.sequence == sequence)?;
         // Where the bucket is a folder, this may look at a lock of the file system.
@@ -114,29 +103,18 @@ impl Activation {
                 self.runtime.clock.as_ref(),
             )
         });
-        (!remaining.is_zero() && !planted(Bug::LeaseIgnored)).then_some((claim, remaining))
+        (!remaining.is_zero() && !planted(Bug::LeaseIgnored))
+            .then_some(ForeignClaim { claim, remaining })
     }
 }
 
-/// Waits while the newest record's lease holds.
-///
-/// # Errors
-///
-/// `Busy` when the owner is alive (it wrote another record while we waited), or its lease is too
-/// long to wait for.
-pub(crate) async fn wait_for_owner(
-    runtime: &Runtime,
-    claim: &Claim,
-    remaining: Duration,
-    waited_for: &mut Option<u64>,
-) -> Result<()> {
-    let alive = waited_for.is_some_and(|sequence| sequence != claim.sequence);
-    if alive || remaining > TAKE_OVER_WAIT_MAX {
-        return Err(claim.busy(remaining));
-    }
-    *waited_for = Some(claim.sequence);
-    runtime.clock.sleep(remaining.min(LOOK_AGAIN)).await;
-    Ok(())
+/// A state that becomes an object's memory.
+struct NewMemory {
+    /// Taken before the log was read.
+    quiet: Quiet,
+    restored: Restored,
+    /// The memory that it is charged for.
+    room: Charge,
 }
 
 impl Activation {
@@ -144,15 +122,14 @@ impl Activation {
     fn install(
         self: &Arc<Self>,
         held: &mut TurnState,
-        (quiet, restored, room): (Quiet, Restored, Charge),
+        NewMemory { quiet, restored, room }: NewMemory,
     ) -> Result<()> {
         let value = self.runtime.app.make(self.log.object.class())?;
         let mut database = restored.database;
         let deadline_ms = Arc::new(AtomicU64::new(u64::MAX));
         let (clock, polled) = (self.runtime.clock.clone(), deadline_ms.clone());
         database.set_interrupt(Some(Box::new(move || is_over(clock.as_ref(), &polled))));
-        let state = (restored.head, restored.snapshot, restored.since_snapshot);
-        let generation = self.pipeline().reset(quiet, state, restored.proof)?;
+        let generation = self.pipeline().reset(quiet, restored.log)?;
         // A table that can't be read is reported by the relay.
         if is_waiting(&mut database).unwrap_or(true) {
             self.wake_relay();

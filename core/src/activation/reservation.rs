@@ -1,4 +1,5 @@
-//! The memory of one transaction's SQL, reserved from the process's budget before SQLite takes it.
+//! Reserves the memory of one transaction's SQL from the process's budget before SQLite allocates
+//! it.
 
 use crate::activation::runtime::Runtime;
 use crate::budget::{Charge, Use};
@@ -7,17 +8,17 @@ use crate::id::ObjectId;
 use crate::limits::SMALL_BYTES;
 use crate::sqlite::{Memory, Reservation};
 
-/// What a transaction has reserved; given back when it ends.
+/// The memory that a transaction has reserved; released when it ends.
 struct Reserved {
     temporary: Charge,
-    /// What the object's database grows by. When the transaction has ended, the object is charged
-    /// for all that it holds.
+    /// For the growth of the object's database. After the transaction, the object is charged for
+    /// everything that it holds.
     pages: Charge,
 }
 
 impl Runtime {
-    /// Reserves what most transactions need. This is the last place where one can wait for memory:
-    /// within a statement, what is lacking must be there at once.
+    /// Reserves what most transactions need. This is the last place where a request can wait for
+    /// memory: within a statement, an allocation must succeed at once.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! An object in memory, and whether what is there can be relied on.
+//! An object in memory, and whether its memory can be relied on.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -10,26 +10,25 @@ use crate::object::{AnyObject, App, Context, RequestState};
 use crate::planted::{Bug, planted};
 use crate::snapshot::{Plan, Tracker};
 
-/// The object's memory, if it is in memory.
+/// The state that the holder of an object's turn may use.
 #[derive(Default)]
 pub(crate) struct TurnState {
     pub(crate) resident: Option<Box<Resident>>,
-    /// What the newest record claimed when this process last looked, and since when it has watched
-    /// that record.
+    /// The claim of the newest record when this process last read the log, and since when that
+    /// record has been watched.
     pub(crate) claim: Option<Claim>,
 }
 
-/// What stands between an object's memory and the state that its pipeline knows.
+/// How an object's memory differs from the state that its pipeline knows.
 ///
-/// It is set before each step, and back when the step is done. A panic or a cancellation leaves it
-/// where it was, and whoever gets the turn next finds it there
-/// ([`Activation::sound`](super::state::Activation::sound)): no destructor has to run in time,
-/// and none can be forgotten.
+/// It is set before each step and reset after it. After a panic or a cancellation it stays set, and
+/// the next request finds it ([`Activation::sound`](super::state::Activation::sound)): this needs
+/// no destructor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Nothing: they are the same.
+    /// They are the same.
     Consistent,
-    /// An open transaction: to be rolled back.
+    /// A transaction is open and must be rolled back.
     Running,
     /// Something may be committed in memory that the pipeline does not know: the memory is void.
     Ahead,
@@ -37,7 +36,8 @@ pub(crate) enum Stage {
 
 /// An object in memory.
 pub(crate) struct Resident {
-    /// The pipeline's generation that this memory belongs to; when that has moved on, this is void.
+    /// The pipeline's generation that this memory belongs to. When the pipeline has a later one,
+    /// this memory is void.
     pub(crate) generation: u64,
     pub(crate) value: Box<dyn AnyObject>,
     pub(crate) context: Context,
@@ -45,24 +45,24 @@ pub(crate) struct Resident {
     pub(crate) stage: Stage,
     /// When the running handler must end, in monotonic milliseconds; `u64::MAX` while none runs.
     pub(crate) deadline_ms: Arc<AtomicU64>,
-    /// Its place among the objects in memory, and what it is charged.
+    /// Its entry in the list of objects in memory, and the charge for its memory.
     pub(crate) residency: Residency,
 }
 
-/// A plan of a snapshot that was not carried out, and the generation of the memory that it was made
-/// of.
+/// A plan of a snapshot that was not carried out, with the generation of the memory that it was
+/// made from.
 pub(crate) struct AbandonedPlan {
     pub(crate) plan: Plan,
     pub(crate) generation: u64,
 }
 
 impl Resident {
-    /// Charges what the database holds now.
+    /// Updates the charge to the size of the database.
     pub(crate) fn weigh(&mut self) {
         self.residency.weighs(self.context.database.bytes());
     }
 
-    /// Goes back to the last commit, after a handler failed or went away.
+    /// Rolls back to the last commit, after a handler failed or was cancelled.
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ impl Resident {
         Ok(())
     }
 
-    /// Why this can't be relied on, when the pipeline is at `generation`.
+    /// Why this memory can't be relied on when the pipeline is at `generation`; `None` when it can.
     pub(crate) fn fault(&self, generation: u64) -> Option<&'static str> {
         let is_current = self.generation == generation;
         match self.stage {

@@ -1,4 +1,4 @@
-//! The objects in memory, in the order of their last use, and what each of them is charged.
+//! The objects in memory, in the order of their last use, and the charges for their memory.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -9,20 +9,19 @@ use crate::budget::Charge;
 use crate::limits::RESIDENT_BYTES;
 use crate::sync::Mutex;
 
-/// What can have an object in memory.
+/// An owner of an object in memory, which is an activation.
 pub(crate) trait Member: Send + Sync + 'static {
     /// When the object was last used, in monotonic milliseconds.
     fn used_ms(&self) -> u64;
 
-    /// The object is in memory from now on.
+    /// Called when the object enters memory.
     fn enter(&self);
 
-    /// It is not any more.
+    /// Called when the object has left memory.
     fn leave(self: Arc<Self>);
 }
 
-/// A place in the order: the time of a use in monotonic milliseconds, and a number that no other
-/// place has.
+/// A position in the order: the time of a use in monotonic milliseconds, and a unique number.
 pub(crate) type Order = (u64, u64);
 
 /// The objects in memory.
@@ -35,12 +34,12 @@ struct List<T> {
 
 struct Listed<T> {
     member: Weak<T>,
-    /// The time of the use that it is listed with.
+    /// The time of the use under which it is listed.
     used_ms: Arc<AtomicU64>,
 }
 
-/// An object's place among those in memory, and what it is charged. Its memory holds this, so that
-/// both end together.
+/// An object's entry in the list of those in memory, and the charge for its memory. The memory
+/// holds this, so that both end together.
 pub(crate) struct Residency {
     charge: Charge,
     leave: Option<Box<dyn FnOnce() + Send>>,
@@ -53,7 +52,7 @@ impl<T> Default for Residents<T> {
 }
 
 impl<T: Member> Residents<T> {
-    /// The object of `member` is in memory, which was paid by `charge`.
+    /// Adds the object of `member`, whose memory `charge` pays for.
     pub(crate) fn add(&self, member: &Arc<T>, charge: Charge) -> Residency {
         let used_ms = Arc::new(AtomicU64::new(member.used_ms()));
         let mut list = self.0.lock();
@@ -64,7 +63,7 @@ impl<T: Member> Residents<T> {
         member.enter();
         let (list, member) = (self.0.clone(), Arc::downgrade(member));
         let leave = move || {
-            // The lock of the list is not held while anything else is done.
+            // The list must not be locked while the member is called.
             list.lock().places.remove(&(used_ms.load(Ordering::Relaxed), number));
             if let Some(member) = member.upgrade() {
                 member.leave();
@@ -73,12 +72,12 @@ impl<T: Member> Residents<T> {
         Residency { charge, leave: Some(Box::new(leave)) }
     }
 
-    /// How many there are.
+    /// The number of objects in memory.
     pub(crate) fn len(&self) -> usize {
         self.0.lock().places.len()
     }
 
-    /// The object that was not used for the longest time, of those after `after`, and its place.
+    /// The least recently used object after the position `after`, with its own position.
     pub(crate) fn oldest(&self, after: Order) -> Option<(Order, Arc<T>)> {
         let mut list = self.0.lock();
         loop {
@@ -88,7 +87,7 @@ impl<T: Member> Residents<T> {
                 .next()
                 .map(|(order, listed)| (*order, listed.member.upgrade()))?;
             let Some(member) = member else {
-                // Its memory is ending at this moment.
+                // Its memory is being dropped right now.
                 list.places.remove(&order);
                 continue;
             };
@@ -96,7 +95,7 @@ impl<T: Member> Residents<T> {
             if used_ms <= order.0 {
                 return Some((order, member));
             }
-            // It was used since it was listed.
+            // It was used after it was listed.
             if let Some(listed) = list.places.remove(&order) {
                 listed.used_ms.store(used_ms, Ordering::Relaxed);
                 list.places.insert((used_ms, order.1), listed);
@@ -106,7 +105,7 @@ impl<T: Member> Residents<T> {
 }
 
 impl Residency {
-    /// The database holds so many bytes now.
+    /// Updates the charge to the size of the database.
     pub(crate) fn weighs(&mut self, database_bytes: u64) {
         self.charge.set(RESIDENT_BYTES + database_bytes);
     }

@@ -5,8 +5,11 @@
 //! of the history: the newest keys and `snapshots/latest` together, then data files and records
 //! together.
 
+use std::ops::RangeInclusive;
+
 use futures_util::future::OptionFuture;
 
+use crate::activation::leased::LogState;
 use crate::activation::runtime::Runtime;
 use crate::budget::Charge;
 use crate::change::Changes;
@@ -15,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
 use crate::lease::Claim;
 use crate::limits::{RESIDENT_BYTES, RESTORE_FACTOR};
-use crate::log::{Hash, Head, Listing, Log, Proof, Record, fetch, list_newest};
+use crate::log::{Found, Hash, Head, Listing, Log, Proof, Record, fetch, list_newest};
 use crate::snapshot::{self, Document, SinceSnapshot, SnapshotRef, Tracker, latest_key};
 use crate::sqlite::Database;
 use crate::store::{Bucket as _, Stored};
@@ -25,17 +28,12 @@ use crate::trace::{span, traced};
 pub(crate) struct Restored {
     pub(crate) database: Database,
     pub(crate) tracker: Tracker,
-    pub(crate) head: Head,
-    /// The snapshot that the state was read from.
-    pub(crate) snapshot: Option<SnapshotRef>,
-    pub(crate) since_snapshot: SinceSnapshot,
+    pub(crate) log: LogState,
     /// The claim in the newest record; `None` for an object without records.
     pub(crate) claim: Option<Claim>,
-    /// Proof that the head was the head.
-    pub(crate) proof: Proof,
 }
 
-/// The listing and the hint of an object: the result of the first of the two round trips.
+/// The listing and the hint of an object, which the first of the two round trips returns.
 pub(crate) struct Newest {
     pub(crate) listing: Listing,
     hint: Option<Document>,
@@ -71,7 +69,7 @@ pub(crate) async fn restore(
             metrics::counter!("dotdo_restored_bytes_total")
                 .increment(restored.database.page_bytes());
             metrics::counter!("dotdo_restored_records_total")
-                .increment(restored.since_snapshot.records);
+                .increment(restored.log.since_snapshot.records);
             metrics::histogram!("dotdo_restore_seconds")
                 .record(started.elapsed_at_least(runtime.clock.as_ref()).as_secs_f64());
         }
@@ -92,11 +90,17 @@ async fn restore_in_tries(
     let mut base = Base::Hinted;
     let mut first_error = None;
     for _ in 0..TRIES {
-        let Failed { tried, error } =
-            match restore_from(runtime, log, asked, (base, known.take()), room).await {
-                Ok(restored) => return Ok(restored),
-                Err(failed) => failed,
-            };
+        let Failed { tried, error } = match restore_from(
+            runtime,
+            log,
+            Try { asked, base, known: known.take() },
+            room,
+        )
+        .await
+        {
+            Ok(restored) => return Ok(restored),
+            Err(failed) => failed,
+        };
         if error.kind() != ErrorKind::Corrupt {
             return Err(error);
         }
@@ -120,10 +124,19 @@ const TRIES: usize = 3;
 /// Which snapshot to start from.
 #[derive(Clone, Copy)]
 enum Base {
-    /// The one that the hint or the newest record names.
+    /// The snapshot that the hint or the newest record names.
     Hinted,
-    /// This one.
+    /// A snapshot that a listing has shown.
     Listed(SnapshotRef),
+}
+
+/// One attempt of a restore.
+struct Try {
+    /// A moment before `known` was read.
+    asked: Proof,
+    base: Base,
+    /// What was read already.
+    known: Option<Newest>,
 }
 
 /// A failed restore.
@@ -143,15 +156,15 @@ impl From<Error> for Failed {
 async fn restore_from(
     runtime: &Runtime,
     log: &Log,
-    asked: Proof,
-    (base, known): (Base, Option<Newest>),
+    Try { asked, base, known }: Try,
     room: &mut Charge,
 ) -> std::result::Result<Restored, Failed> {
     let Newest { listing, hint } = match known {
         Some(known) => known,
         None => newest(log).await?,
     };
-    // The lease is counted from later, because the record may have been written after `asked`.
+    // The lease counts from now and not from `asked`, because the record may have been written
+    // after that.
     let observed = Instant::now(runtime.clock.as_ref());
     if listing.head == 0 {
         room.raise(RESIDENT_BYTES).await?;
@@ -164,28 +177,30 @@ async fn restore_from(
     };
     let tried = base.as_ref().map(|base| base.reference);
     let from = tried.map_or(1, |base| (base.sequence + 1).min(listing.head));
-    let loaded = load(runtime, log, base, (from, listing.head), room)
+    let loaded = load(runtime, log, Sources { base, records: from..=listing.head }, room)
         .await
         .map_err(|error| Failed { tried, error })?;
-    let (newest, hash) =
+    let newest =
         loaded.records.last().ok_or_else(|| Error::internal("a log with a head has records"))?;
     Ok(Restored {
-        head: Head::of(newest, *hash),
-        claim: Some(Claim::of(newest, listing.head_modified_ms, observed)),
-        since_snapshot: loaded.since_snapshot(),
-        snapshot: loaded.base,
+        log: LogState {
+            head: newest.head(),
+            snapshot: loaded.base,
+            since_snapshot: loaded.since_snapshot(),
+            proof: asked,
+        },
+        claim: Some(Claim::of(&newest.record, listing.head_modified_ms, observed)),
         database: loaded.database,
         tracker: loaded.tracker,
-        proof: asked,
     })
 }
 
-/// The state after record `to`, made from `base` or from nothing, and the records after that.
+/// Rebuilds the state after record `to` from `base`, or from nothing, and the records after it.
 ///
 /// # Errors
 ///
 /// `Corrupt` with the key of a missing or damaged file; `Unavailable` when the store does not
-/// respond; `Busy` when there is no room.
+/// respond; `Busy` when there is no memory for it.
 pub(crate) async fn replay_from(
     runtime: &Runtime,
     log: &Log,
@@ -194,10 +209,12 @@ pub(crate) async fn replay_from(
     room: &mut Charge,
 ) -> Result<Database> {
     let from = base.as_ref().map_or(1, |base| base.reference.sequence + 1);
-    load(runtime, log, base, (from, to), room).await.map(|loaded| loaded.database)
+    load(runtime, log, Sources { base, records: from..=to }, room)
+        .await
+        .map(|loaded| loaded.database)
 }
 
-/// The newest keys of the log, and the newest snapshot by the hint, if that can be used.
+/// Lists the newest keys of the log, and reads the hint that names the newest snapshot.
 ///
 /// # Errors
 ///
@@ -213,14 +230,14 @@ pub(crate) async fn newest(log: &Log) -> Result<Newest> {
             .ok()
     });
     match &hint {
-        // This program never deletes the newest record, so something else did; or the hint was
-        // written after the listing.
+        // dotdo never deletes the newest record, so something else did; or the hint was written
+        // after the listing.
         Some(hint) if hint.reference.sequence > listing.head => Err(missing(log, hint.reference)),
         _ => Ok(Newest { listing, hint }),
     }
 }
 
-/// The record that `snapshot` ends with, and all newer ones, are not there.
+/// The error when the record with which `snapshot` ends, and all newer ones, are missing.
 fn missing(log: &Log, snapshot: SnapshotRef) -> Error {
     Error::corrupt(
         log.key(snapshot.sequence),
@@ -233,16 +250,18 @@ fn empty(runtime: &Runtime, asked: Proof) -> Result<Restored> {
     Ok(Restored {
         database: Database::new(&runtime.database_limits())?,
         tracker: Tracker::new(),
-        head: Head::NONE,
-        snapshot: None,
-        since_snapshot: SinceSnapshot::default(),
+        log: LogState {
+            head: Head::NONE,
+            snapshot: None,
+            since_snapshot: SinceSnapshot::default(),
+            proof: asked,
+        },
         claim: None,
-        proof: asked,
     })
 }
 
-/// The snapshot to start from: the hint's, if the log reaches back to it, otherwise the one that
-/// the newest record names.
+/// The snapshot to start from: the hint's if the log reaches back to it, otherwise the one that the
+/// newest record names.
 async fn choose_base(
     log: &Log,
     listing: &Listing,
@@ -256,11 +275,17 @@ async fn choose_base(
             return Ok(Some(hint));
         }
     }
-    let newest = fetch(log, listing.head, listing.head, None).await?;
-    match newest.first().and_then(|(record, _)| record.snapshot) {
+    let newest = fetch(log, listing.head..=listing.head, None).await?;
+    match newest.first().and_then(|found| found.record.snapshot) {
         Some(reference) => snapshot::read(log.snapshots(), reference).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// What a database is built from.
+struct Sources {
+    base: Option<Document>,
+    records: RangeInclusive<u64>,
 }
 
 /// A database, and its sources.
@@ -268,31 +293,30 @@ struct Loaded {
     database: Database,
     tracker: Tracker,
     base: Option<SnapshotRef>,
-    records: Vec<(Record, Hash)>,
+    records: Vec<Found>,
 }
 
-/// Fetches the snapshot and the records `from..=to` concurrently, checks them, and combines them,
-/// once there is memory for them.
+/// Fetches the snapshot and the records concurrently once there is memory for them, checks them,
+/// and combines them.
 async fn load(
     runtime: &Runtime,
     log: &Log,
-    base: Option<Document>,
-    (from, to): (u64, u64),
+    Sources { base, records }: Sources,
     room: &mut Charge,
 ) -> Result<Loaded> {
     let files_bytes = base.as_ref().map_or(0, Document::bytes);
     room.raise(RESIDENT_BYTES.saturating_add(files_bytes.saturating_mul(RESTORE_FACTOR))).await?;
     let follows = base
         .as_ref()
-        .filter(|base| base.reference.sequence + 1 == from)
+        .filter(|base| base.reference.sequence + 1 == *records.start())
         .map(|base| Hash(base.record_hash));
     let known = base.as_ref().map(|base| (base.reference, base.record_hash));
     let files = OptionFuture::from(
         base.map(|base| snapshot::fetch(log.bucket.as_ref(), &log.prefix, base)),
     );
     let (records, files) =
-        futures_util::try_join!(fetch(log, from, to, follows), async { files.await.transpose() })?;
-    if let (Some((base, base_hash)), Some((record, hash))) = (known, records.first())
+        futures_util::try_join!(fetch(log, records, follows), async { files.await.transpose() })?;
+    if let (Some((base, base_hash)), Some(Found { record, hash, .. })) = (known, records.first())
         && record.sequence == base.sequence
         && hash.0 != base_hash
     {
@@ -300,7 +324,7 @@ async fn load(
         return Err(Error::corrupt(log.key(record.sequence), text));
     }
     let records_bytes: usize =
-        records.iter().flat_map(|(record, _)| &record.transactions).map(Changes::bytes).sum();
+        records.iter().flat_map(|found| &found.record.transactions).map(Changes::bytes).sum();
     room.grow(records_bytes as u64).await?;
     let base = known.map(|(base, _)| base);
     let (database, tracker) = offload(runtime.executor.as_ref(), || -> Result<_> {
@@ -310,8 +334,8 @@ async fn load(
             None => (Database::new(&limits)?, Tracker::new()),
         };
         let folded = base.map_or(0, |base| base.sequence);
-        for (record, _) in records.iter().filter(|(record, _)| record.sequence > folded) {
-            replay(log, &mut database, &mut tracker, record)?;
+        for found in records.iter().filter(|found| found.record.sequence > folded) {
+            replay(log, &mut database, &mut tracker, &found.record)?;
         }
         Ok((database, tracker))
     })?;
@@ -342,12 +366,14 @@ pub(crate) fn replay(
 }
 
 impl Loaded {
-    /// The sums of the records after the snapshot.
+    /// Sums of the records after the snapshot.
     fn since_snapshot(&self) -> SinceSnapshot {
         let folded = self.base.map_or(0, |base| base.sequence);
-        let newer = self.records.iter().filter(|(record, _)| record.sequence > folded);
+        let newer = self.records.iter().filter(|found| found.record.sequence > folded);
         let mut since = SinceSnapshot::default();
-        newer.for_each(|(record, _)| since.add(SinceSnapshot::record(&record.transactions)));
+        newer.for_each(|found| {
+            since.add(SinceSnapshot::record(&found.record.transactions, found.bytes))
+        });
         since
     }
 }

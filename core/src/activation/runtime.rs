@@ -25,23 +25,23 @@ use crate::sqlite::Limits;
 use crate::store::Bucket as _;
 use crate::tenants::{Buckets, TenantBucket};
 
-/// What an engine needs of the world.
+/// The parts that an engine runs on: store, clocks, randomness, and connections to other instances.
 pub struct Components {
-    /// Where all state is: the bucket of each tenant.
+    /// The stores of all state: the bucket of each tenant.
     pub buckets: Arc<dyn Buckets>,
-    /// Time.
+    /// The source of time.
     pub clock: Arc<dyn Clock>,
-    /// Randomness.
+    /// The source of randomness.
     pub random: Arc<dyn Random>,
-    /// Runs what may compute for long.
+    /// Runs long computations.
     pub executor: Arc<dyn Executor>,
-    /// The way to other servers on the same bucket. `None`: requests for objects that they own are
-    /// refused, or wait for their leases.
+    /// Forwards requests to other servers on the same bucket. Without it, requests for objects that
+    /// they own are refused, or wait for their leases to end.
     pub peers: Option<Arc<dyn Peers>>,
-    /// Where owners tell each other what they own. `None`, or one that knows nothing: they are
-    /// found in the bucket.
+    /// Where owners announce what they own. Without it, or while it knows nothing, owners are found
+    /// in the bucket.
     pub directory: Option<Arc<dyn Directory>>,
-    /// This process, as others see it; the same that the bucket was opened with.
+    /// The id of this process; the same that the bucket was opened with.
     pub instance: Uuid,
 }
 
@@ -53,22 +53,21 @@ pub(crate) struct Runtime {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) executor: Arc<dyn Executor>,
-    /// The way to other servers, if there is one.
+    /// The connection to other servers, if forwarding is on.
     pub(crate) peers: Option<Arc<dyn Peers>>,
-    /// Where owners tell what they own, if there is such a place.
+    /// Where owners announce what they own, if there is a directory.
     pub(crate) directory: Option<Arc<dyn Directory>>,
-    /// This process, as other processes see it.
+    /// The id of this process.
     pub(crate) instance: Uuid,
-    /// What objects reach each other by; it ends with the engine.
+    /// The engine, through which objects call each other.
     pub(crate) host: Weak<dyn Host>,
-    /// Work that handlers left behind; a shutdown waits for it.
+    /// Background work of handlers; a shutdown waits for it.
     pub(crate) background: Tasks,
-    /// Closed when the server stops, which ends deliveries of messages; they are counted here until
-    /// they have. A semaphore without permits wakes those who wait in their order, a watch channel
-    /// in any.
+    /// Closed when the server stops, which ends the relays. A semaphore without permits wakes
+    /// waiting tasks in their order, a watch channel in any; the simulation needs one order.
     pub(crate) stopping: Semaphore,
     pub(crate) relays: Tasks,
-    /// Couriers that have something to do at the moment; the others wait.
+    /// Relays that are delivering messages at the moment; the others wait.
     pub(crate) deliveries: Tasks,
     /// Which objects wait for each other.
     pub(crate) calls: Arc<Calls>,
@@ -76,12 +75,12 @@ pub(crate) struct Runtime {
     pub(crate) checkpoints: Semaphore,
     /// The memory of the process.
     pub(crate) budget: Budget,
-    /// How many more, that take long, may go on beside them.
+    /// How many slow snapshots may be written besides those.
     pub(crate) slow_checkpoints: Semaphore,
     /// How many requests to former states may be answered at the same time.
     pub(crate) time_travels: Semaphore,
-    /// One snapshot at a time is compared with the records that it covers: that takes a database's
-    /// memory.
+    /// Held while a snapshot is compared with the records that it covers. One at a time, because it
+    /// takes the memory of a whole database.
     pub(crate) verifying: Semaphore,
 }
 

@@ -1,4 +1,4 @@
-//! Answering a request here or by the object's owner, whichever that is when it comes to it.
+//! Answers a request: here, or by the instance that owns the object by then.
 
 use std::sync::Arc;
 
@@ -14,18 +14,19 @@ use crate::object::{Request, Response};
 use crate::settings::{CheckpointMode, Ownership};
 
 impl Activation {
-    /// Runs a request on the object in this process, and nowhere else.
+    /// Runs a request on the object in this process only, and waits for the owner's lease if need
+    /// be.
     pub(crate) async fn run(self: &Arc<Self>, request: Request) -> Result<Response> {
         self.serve(&mut Routing::local(request)).await
     }
 
-    /// Runs a request on the object in this process, unless another one owns it: that is told at
-    /// once.
+    /// Runs a request on the object in this process. If another process owns it, that is returned
+    /// at once.
     pub(crate) async fn visit(self: &Arc<Self>, request: Request) -> Result<Response> {
         self.serve(&mut Routing::visiting(request)).await
     }
 
-    /// Answers a request here or by the object's owner, whichever that is when it comes to it.
+    /// Answers a request: here, or by the instance that owns the object by then.
     pub(crate) async fn serve(self: &Arc<Self>, routing: &mut Routing) -> Result<Response> {
         loop {
             if let Some(answer) = routing.forward(self).await {
@@ -40,7 +41,7 @@ impl Activation {
             match outcome {
                 Outcome::Answered(answer) => {
                     let mut answer = answer?;
-                    // It was written beside the record.
+                    // The marker was written at the same time as the record.
                     marked(&mut answer.response).await;
                     let background = &self.runtime.background;
                     answer.background.into_iter().for_each(|work| background.spawn(work));
@@ -72,14 +73,14 @@ impl Activation {
         Ok(Outcome::Answered(covered.and(run.answer)))
     }
 
-    /// Answers a request without a lease: it is read whole, so that it can be run again, also by
-    /// another server.
+    /// Answers a request without a lease. The request is read whole, so that it can be run again,
+    /// even by another server.
     async fn serve_per_request(self: &Arc<Self>, routing: &mut Routing) -> Outcome {
         if let Err(error) = routing.buffer_body().await {
             return Outcome::undone(error);
         }
         match self.answer_per_request(routing.begin(&self.runtime)).await {
-            Err(error) if Undone::is_owned_elsewhere(&error) => Outcome::undone(error),
+            Err(error) if Undone::has_other_owner(&error) => Outcome::undone(error),
             answer => Outcome::Answered(answer),
         }
     }

@@ -1,4 +1,4 @@
-//! One object's place in this process: its turn, its memory, its commit state.
+//! One object's state in this process: its turn, its memory, its commit state.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, MutexGuard};
@@ -13,70 +13,88 @@ use crate::activation::per_request::Queue;
 use crate::activation::resident::{AbandonedPlan, Resident, Stage, TurnState};
 use crate::activation::residents::{Member, Residency, Residents};
 use crate::activation::runtime::Runtime;
-use crate::budget::Charge;
+use crate::budget::{Charge, Use};
+use crate::change::Changes;
 use crate::clock::Instant;
 use crate::cluster::{Announced, LastWritten, OwnerCache};
 use crate::error::{Error, ErrorKind, Result};
+use crate::lease::Claim;
+use crate::limits::CHANGES_FACTOR;
 use crate::log::{Head, Log};
 use crate::messages::Outbox;
 use crate::millis;
 use crate::planted::{Bug, planted};
 use crate::sync::Mutex;
 
-/// One object's place in this process. It stays while anyone holds it; its memory comes and goes.
+/// One object's state in this process. It lives while anyone holds it; its memory comes and goes.
 ///
-/// What is done with it is in methods, each in the module that its subject has.
+/// Its methods are in the modules of their subjects.
 pub(crate) struct Activation {
     pub(crate) runtime: Arc<Runtime>,
     lists: Arc<Lists>,
-    /// No other activation of this process has it.
+    /// A number that is unique in this process.
     number: u64,
     pub(crate) log: Log,
-    /// Whoever holds this runs on the object; others wait in order.
+    /// Held by the request that runs on the object; others wait in order.
     pub(crate) turn: tokio::sync::Mutex<TurnState>,
-    /// One snapshot of an object is written at a time.
+    /// Held while a snapshot of the object is written.
     pub(crate) checkpoint: tokio::sync::Mutex<()>,
-    /// Requests that wait, when this process writes per request.
+    /// Waiting requests, when this process writes per request.
     pub(crate) queue: Queue,
     pipeline: Mutex<Pipeline>,
     /// Monotonic milliseconds of the last use.
     used_ms: AtomicU64,
     due_ms: AtomicU64,
-    /// How many memories of the object are there: 1, or 0.
+    /// Number of the object's memories: 1 or 0.
     residents: AtomicUsize,
-    /// Maintenance has counted the object's lease as one that this process holds.
+    /// Whether maintenance has counted the object's lease among those that this process holds.
     pub(crate) lease_counted: AtomicBool,
     pub(crate) checkpoint_asked: AtomicBool,
-    /// The memory has been made small since the last use.
+    /// Whether the memory has been shrunk since the last use.
     pub(crate) relaxed: AtomicBool,
     pub(crate) hint: LastWritten,
-    /// What this process last told the directory of the object.
+    /// What this process last announced about the object.
     pub(crate) announced: Announced,
     /// The delivery of the object's messages.
     pub(crate) outbox: Outbox,
-    /// Who owns the object, when that is another process.
+    /// The object's owner, when that is another process.
     pub(crate) owner_cache: OwnerCache,
-    /// Woken when the committer ends, for whoever has the turn and waits for that.
+    /// Notified when the committer ends.
     committer_idle: Notify,
     /// Plans of snapshots whose tasks ended early: the next snapshot gives them back to the
     /// tracker.
     pub(crate) abandoned_plans: Mutex<Vec<AbandonedPlan>>,
-    /// What handlers have left to be done after their records.
+    /// Work of handlers that waits for their records.
     pub(crate) after_commit_queue: AfterCommitQueue,
-    /// When the object's history was last swept, counting from when it came to this process.
+    /// When the object's history was last swept; at first, when this activation was created.
     pub(crate) swept: Mutex<Instant>,
-    /// What the activation itself takes.
+    /// The memory of the activation itself.
     _charge: Charge,
+}
+
+/// The live claim of another instance on an object.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ForeignClaim<'a> {
+    pub(crate) claim: &'a Claim,
+    /// How long it must still be respected.
+    pub(crate) remaining: Duration,
+}
+
+impl ForeignClaim<'_> {
+    /// The error for a request that does not wait for its end.
+    pub(crate) fn busy(&self) -> Error {
+        self.claim.busy(self.remaining)
+    }
 }
 
 /// The lists that all activations of a process are in.
 #[derive(Default)]
 pub(crate) struct Lists {
-    /// When which of them is looked at.
+    /// When maintenance looks at which of them.
     pub(crate) agenda: Agenda<Activation>,
     /// Those whose objects are in memory.
     pub(crate) residents: Residents<Activation>,
-    /// The number of the next one.
+    /// The number of the next activation.
     next: AtomicU64,
 }
 
@@ -112,13 +130,13 @@ impl Activation {
         }
     }
 
-    /// The commit state. The lock is held for moments only, never across an await.
+    /// Locks the commit state. The lock is held for moments only, never across an await.
     pub(crate) fn pipeline(&self) -> MutexGuard<'_, Pipeline> {
         self.pipeline.lock()
     }
 
-    /// Waits until nothing is on its way. The caller has the turn, so nothing new sets out; what is
-    /// under way ends with its deadline.
+    /// Waits until no record is in flight. The caller has the turn, so no new one starts, and those
+    /// in flight end by their deadline.
     pub(crate) async fn quiet(&self) -> Quiet {
         loop {
             if planted(Bug::ClaimComesBack) {
@@ -131,7 +149,7 @@ impl Activation {
         }
     }
 
-    /// Says that the committer has ended.
+    /// Notifies the holder of the turn that the committer has ended.
     pub(crate) fn committer_ended(&self) {
         self.committer_idle.notify_one();
     }
@@ -154,15 +172,15 @@ impl Activation {
         self.residents.load(Ordering::Acquire) > 0
     }
 
-    /// The object is in memory, which was paid by `charge`.
+    /// Lists the object as one in memory, whose memory `charge` pays for.
     pub(crate) fn enter_memory(self: &Arc<Self>, charge: Charge) -> Residency {
         self.lists.residents.add(self, charge)
     }
 
-    /// How long what is known of a cold object is worth keeping; `None`: nothing is known.
+    /// How long the knowledge about a cold object is worth keeping; `None` when there is none.
     ///
-    /// A claim is kept until its time is over: whoever forgets it earlier waits longer for its end,
-    /// because it counts from when it sees the record again.
+    /// A claim is kept until its lease is over. If it were dropped earlier, the wait would start
+    /// again when the record is seen again.
     pub(crate) fn kept_for(&self) -> Option<Duration> {
         let clock = self.runtime.clock.as_ref();
         if self.owner_cache.is_known(clock) {
@@ -174,7 +192,8 @@ impl Activation {
         (!left.is_zero()).then_some(left)
     }
 
-    /// Waits for what a response depends on. Returns the record, when it waited for one.
+    /// Waits until everything that a response depends on is in the bucket. Returns the record, if
+    /// it waited for one.
     pub(crate) async fn pass(&self, gate: Gate) -> Result<Option<Head>> {
         match gate {
             Gate::Open => Ok(None),
@@ -183,9 +202,16 @@ impl Activation {
         }
     }
 
-    /// The object's memory, if it is there and a state that the pipeline knows. What a handler left
-    /// behind that failed, panicked or went away is rolled back; memory that can't be relied on is
-    /// dropped. The caller has the turn.
+    /// Charges `changes` until their record is in the bucket. They exist already, so nobody is asked
+    /// whether there is room.
+    pub(crate) fn charge_changes(&self, changes: &Changes) -> Charge {
+        let bytes = (changes.bytes() as u64).saturating_mul(CHANGES_FACTOR);
+        self.runtime.budget.count(Use::Requests, &self.log.object, bytes)
+    }
+
+    /// The object's memory, if it exists and is a state that the pipeline knows. The rest of a
+    /// handler that failed, panicked or was cancelled is rolled back; memory that can't be relied
+    /// on is dropped. The caller has the turn.
     ///
     /// # Errors
     ///
@@ -205,16 +231,16 @@ impl Activation {
         Ok(held.resident.as_deref_mut())
     }
 
-    /// Lets go of the object's memory. What is on its way goes on; [`Pipeline::reset`] takes a new
-    /// memory only when that is decided.
+    /// Drops the object's memory. Records in flight continue; [`Pipeline::reset`] accepts a new
+    /// memory only when their outcome is known.
     pub(crate) fn drop_memory(&self, held: &mut TurnState) {
         held.resident = None;
         self.abandoned_plans.lock().clear();
         self.relaxed.store(false, Ordering::Relaxed);
     }
 
-    /// Lets go of the object's memory if the object does not exist: nobody has written it, and
-    /// nothing is on its way. Asking for it leaves nothing behind.
+    /// Drops the object's memory if the object does not exist: it has no records, and none is in
+    /// flight. So a request for an id that does not exist leaves nothing behind.
     pub(crate) fn drop_what_does_not_exist(&self, held: &mut TurnState) {
         let pipeline = self.pipeline();
         if pipeline.head == Head::NONE && pipeline.is_quiet() {

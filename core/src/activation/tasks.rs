@@ -11,11 +11,10 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 
-/// So long a task that panicked rests before it begins anew.
+/// Pause before a task that panicked is restarted.
 const REST: Duration = Duration::from_secs(1);
 
-/// Runs work that nobody restarts, and that others rely on: should it panic, it begins anew. Ends
-/// when the work does.
+/// Runs work that others rely on, and restarts it after a panic. Returns when the work ends.
 pub(crate) async fn restart_on_panic<F: Future<Output = ()>>(
     what: &str,
     clock: Arc<dyn Clock>,

@@ -44,6 +44,9 @@ use crate::store::{Bucket, Key};
 use crate::tenants::SharedBucket;
 use crate::testing::{CountingRandom, Fault, ManualClock, Operation, SlowBucket, TestStore};
 
+/// Longer than any lease.
+const LEASES_END: Duration = Duration::from_secs(60);
+
 /// One bucket and clock, and any number of servers.
 struct World {
     app: App,
@@ -74,24 +77,23 @@ impl World {
     }
 
     async fn server_with(&self, instance: u128, settings: Settings) -> Engine {
-        self.server_on(instance, settings, (self.bucket.clone(), Arc::new(Inline))).await
+        self.server_of(self.components(instance), settings).await
     }
 
-    async fn server_on(
-        &self,
-        instance: u128,
-        settings: Settings,
-        (bucket, executor): (Arc<dyn Bucket>, Arc<dyn Executor>),
-    ) -> Engine {
-        let components = Components {
-            buckets: Arc::new(SharedBucket(bucket)),
+    /// What a server usually runs on.
+    fn components(&self, instance: u128) -> Components {
+        Components {
+            buckets: Arc::new(SharedBucket(self.bucket.clone())),
             clock: self.clock.clone(),
             random: Arc::new(CountingRandom::starting_at(instance << 32)),
-            executor,
+            executor: Arc::new(Inline),
             peers: None,
             directory: None,
             instance: Uuid::from_u128(instance),
-        };
+        }
+    }
+
+    async fn server_of(&self, components: Components, settings: Settings) -> Engine {
         Engine::start(self.app.clone(), settings, components)
             .await
             .expect("memory passes the probe")
@@ -100,6 +102,14 @@ impl World {
     fn records(&self) -> u64 {
         self.bucket.creates_of("/log/")
     }
+}
+
+/// A server whose object has counted to 1.
+async fn counted() -> (World, Engine) {
+    let world = World::new();
+    let engine = world.server(1).await;
+    assert_eq!(get(&engine, "/add").await.expect("it counts"), "1");
+    (world, engine)
 }
 
 fn object() -> ObjectId {
@@ -149,14 +159,12 @@ async fn reads_while_the_lease_holds_cost_nothing_and_cold_reads_no_record() {
 
 #[tokio::test]
 async fn reads_after_the_lease_ask_the_log_and_soon_renew_it() {
-    let world = World::new();
-    let engine = world.server(1).await;
-    get(&engine, "/add").await.expect("it counts");
+    let (world, engine) = counted().await;
     world.clock.advance(Duration::from_secs(3600));
     assert_eq!(get(&engine, "/get").await.expect("proven"), "1");
     assert_eq!(world.records(), 1, "one read in an hour is not worth a lease");
     assert_eq!(get(&engine, "/get").await.expect("proven"), "1");
-    settle().await;
+    run_ready().await;
     assert_eq!(world.records(), 2, "the second read in a moment is");
     assert_eq!(get(&engine, "/get").await.expect("a warm read"), "1");
     assert_eq!(world.records(), 2);
@@ -164,12 +172,11 @@ async fn reads_after_the_lease_ask_the_log_and_soon_renew_it() {
 
 #[tokio::test]
 async fn a_server_whose_lease_is_over_follows_what_others_wrote() {
-    let world = World::new();
-    let (first, second) = (world.server(1).await, world.server(2).await);
-    get(&first, "/add").await.expect("it counts");
-    world.clock.advance(Duration::from_secs(60));
+    let (world, first) = counted().await;
+    let second = world.server(2).await;
+    world.clock.advance(LEASES_END);
     assert_eq!(get(&second, "/add").await.expect("taken over"), "2");
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(LEASES_END);
     assert_eq!(get(&first, "/get").await.expect("it follows"), "2");
     assert_eq!(get(&first, "/add").await.expect("it takes the object back"), "3");
     second.shutdown(Duration::from_secs(5)).await;
@@ -177,9 +184,7 @@ async fn a_server_whose_lease_is_over_follows_what_others_wrote() {
 
 #[tokio::test]
 async fn requests_that_wait_together_share_a_record() {
-    let world = World::new();
-    let engine = world.server(1).await;
-    get(&engine, "/add").await.expect("it counts");
+    let (world, engine) = counted().await;
     let before = world.records();
     let mut values: Vec<u64> = join_all((0..50).map(|_| get(&engine, "/add")))
         .await
@@ -194,49 +199,70 @@ async fn requests_that_wait_together_share_a_record() {
 
 #[tokio::test]
 async fn a_second_server_is_refused_while_the_lease_holds_and_takes_over_after_it() {
-    let world = World::new();
-    let (first, second) = (world.server(1).await, world.server(2).await);
-    get(&first, "/add").await.expect("it counts");
+    let (world, first) = counted().await;
+    let second = world.server(2).await;
     let waiting = tokio::spawn({
         let second = second.clone();
         async move { get(&second, "/add").await }
     });
-    settle().await;
+    run_ready().await;
     assert!(!waiting.is_finished(), "it waits for the lease");
     // The owner is alive and renews by writing.
     world.clock.advance(Duration::from_secs(6));
     get(&first, "/add").await.expect("the owner goes on");
     world.clock.advance(Duration::from_secs(6));
     let error = waiting.await.expect("no panic").expect_err("the owner is alive");
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "OWNED_ELSEWHERE"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "OWNED_BY_OTHER_INSTANCE"));
     // The owner falls silent.
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(LEASES_END);
     assert_eq!(get(&second, "/add").await.expect("taken over"), "3");
 }
 
 #[tokio::test]
+async fn a_restored_log_is_as_long_as_the_one_that_was_written() {
+    let (world, first) = counted().await;
+    run_ready().await;
+    for _ in 0..5 {
+        get(&first, "/add").await.expect("it counts");
+    }
+    let since_snapshot = |engine: &Engine| {
+        let activation = engine.activations().existing(&object()).expect("it is in memory");
+        let pipeline = activation.pipeline();
+        (pipeline.snapshot, pipeline.since_snapshot)
+    };
+    let (snapshot, written) = since_snapshot(&first);
+    assert!(snapshot.is_some() && written.records == 5, "{snapshot:?} {written:?}");
+    world.clock.advance(LEASES_END);
+    let second = world.server(2).await;
+    assert_eq!(get(&second, "/get").await.expect("it is restored"), "6");
+    assert_eq!(since_snapshot(&second), (snapshot, written), "by the restore");
+    get(&second, "/add").await.expect("taken over");
+    world.clock.advance(LEASES_END);
+    assert_eq!(get(&first, "/get").await.expect("it follows"), "7");
+    assert_eq!(since_snapshot(&first), since_snapshot(&second), "by following");
+}
+
+#[tokio::test]
 async fn a_server_that_slept_respects_who_took_over() {
-    let world = World::new();
-    let (first, second) = (world.server(1).await, world.server(2).await);
-    get(&first, "/add").await.expect("it counts");
-    world.clock.advance(Duration::from_secs(60));
+    let (world, first) = counted().await;
+    let second = world.server(2).await;
+    world.clock.advance(LEASES_END);
     assert_eq!(get(&second, "/add").await.expect("taken over"), "2");
     let late = tokio::spawn(async move { get(&first, "/add").await });
-    settle().await;
+    run_ready().await;
     assert!(!late.is_finished(), "it sees that the other one owns the object");
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(LEASES_END);
     assert_eq!(late.await.expect("no panic").expect("taken back"), "3");
 }
 
 #[tokio::test]
 async fn a_sleeping_owner_does_not_answer_reads_from_the_past() {
-    let world = World::new();
-    let (first, second) = (world.server(1).await, world.server(2).await);
-    get(&first, "/add").await.expect("it counts");
-    world.clock.advance(Duration::from_secs(60));
+    let (world, first) = counted().await;
+    let second = world.server(2).await;
+    world.clock.advance(LEASES_END);
     get(&second, "/add").await.expect("taken over");
     let late = tokio::spawn(async move { get(&first, "/get").await });
-    settle().await;
+    run_ready().await;
     assert!(!late.is_finished(), "it sees that the other one owns the object");
     world.clock.advance(Duration::from_secs(6));
     get(&second, "/add").await.expect("the owner goes on");
@@ -246,9 +272,7 @@ async fn a_sleeping_owner_does_not_answer_reads_from_the_past() {
 
 #[tokio::test]
 async fn a_handler_that_fails_leaves_no_trace() {
-    let world = World::new();
-    let engine = world.server(1).await;
-    get(&engine, "/add").await.expect("it counts");
+    let (world, engine) = counted().await;
     let before = world.records();
     assert_eq!(kind(get(&engine, "/fail").await), ErrorKind::Handler);
     let panicked = get(&engine, "/panic").await.expect_err("it panics");
@@ -259,14 +283,12 @@ async fn a_handler_that_fails_leaves_no_trace() {
 
 #[tokio::test]
 async fn a_handler_that_hangs_is_ended_and_leaves_no_trace() {
-    let world = World::new();
-    let engine = world.server(1).await;
-    get(&engine, "/add").await.expect("it counts");
+    let (world, engine) = counted().await;
     let hanging = tokio::spawn({
         let engine = engine.clone();
         async move { get(&engine, "/hang").await }
     });
-    settle().await;
+    run_ready().await;
     world.clock.advance(Duration::from_secs(31));
     assert_eq!(kind(hanging.await.expect("no panic")), ErrorKind::TimedOut);
     assert_eq!(get(&engine, "/get").await.expect("the object lives"), "1");
@@ -274,25 +296,21 @@ async fn a_handler_that_hangs_is_ended_and_leaves_no_trace() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_leaves_no_half_request() {
-    let world = World::new();
-    let engine = world.server(1).await;
-    get(&engine, "/add").await.expect("it counts");
+    let (_, engine) = counted().await;
     let hanging = tokio::spawn({
         let engine = engine.clone();
         async move { get(&engine, "/hang").await }
     });
-    settle().await;
+    run_ready().await;
     hanging.abort();
-    settle().await;
+    run_ready().await;
     assert_eq!(get(&engine, "/get").await.expect("the object lives"), "1");
     assert_eq!(get(&engine, "/add").await.expect("it counts on"), "2");
 }
 
 #[tokio::test]
 async fn an_answer_that_is_lost_is_found_out() {
-    let world = World::new();
-    let engine = world.server(1).await;
-    get(&engine, "/add").await.expect("it counts");
+    let (world, engine) = counted().await;
     for fault in [Fault::LostAnswer, Fault::AppliedButExists] {
         world.bucket.fail_next_commits([fault]);
         get(&engine, "/add").await.expect("its record is there");
@@ -302,9 +320,7 @@ async fn an_answer_that_is_lost_is_found_out() {
 
 #[tokio::test]
 async fn an_unknown_outcome_is_said_and_the_next_request_finds_out() {
-    let world = World::new();
-    let engine = world.server(1).await;
-    get(&engine, "/add").await.expect("it counts");
+    let (world, engine) = counted().await;
     world.bucket.fail_next_commits([Fault::NotApplied, Fault::Refused]);
     let asked = tokio::spawn({
         let engine = engine.clone();
@@ -322,9 +338,7 @@ async fn an_unknown_outcome_is_said_and_the_next_request_finds_out() {
 
 #[tokio::test]
 async fn a_store_that_refuses_writes_is_still_read() {
-    let world = World::new();
-    let engine = world.server(1).await;
-    get(&engine, "/add").await.expect("it counts");
+    let (world, engine) = counted().await;
     world.bucket.fail_next_commits([Fault::Refused; 2]);
     let error = get(&engine, "/add").await.expect_err("nothing can be written");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "STORE_DENIED"));
@@ -333,7 +347,7 @@ async fn a_store_that_refuses_writes_is_still_read() {
         assert_eq!(get(&engine, "/get").await.expect("reads go on without a lease"), "1");
     }
     assert_eq!(get(&engine, "/get").await.expect("a lease is not to be had, and reads go on"), "1");
-    settle().await;
+    run_ready().await;
     assert_eq!(get(&engine, "/add").await.expect("it counts on"), "2");
 }
 
@@ -348,8 +362,8 @@ async fn an_unknown_class_is_refused_with_the_known_ones() {
     assert!(error.details().is_some_and(|details| details["availableTypes"][0] == "Counter"));
 }
 
-/// Lets every task that can go on do so.
-async fn settle() {
+/// Runs every task that is ready.
+async fn run_ready() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }

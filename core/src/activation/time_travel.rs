@@ -1,5 +1,4 @@
-//! Requests to an object as it was: a former state is restored, the handler runs on it, and nothing
-//! can be changed.
+//! Time travel: runs a request on a former state of an object, read-only.
 
 use std::time::Duration;
 
@@ -33,11 +32,11 @@ pub(crate) async fn fetch_as_of(
 ) -> Result<Response> {
     let log = runtime.log(object)?;
     let value = runtime.app.make(object.class())?;
-    // A request that another object makes has its place already, through the one that caused it.
+    // A call by another object already has its place, through the request that caused it.
     let is_call =
         request.extensions().get::<CallChain>().is_some_and(|chain| !chain.objects.is_empty());
     let _place = if is_call { None } else { Some(place(runtime).await?) };
-    let mut room = runtime.budget.count(Use::Pasts, object, 0);
+    let mut room = runtime.budget.count(Use::TimeTravel, object, 0);
     let mut database = restore_at(runtime, &log, at, &mut room).await?;
     room.set(RESIDENT_BYTES + database.bytes());
     let deadline = runtime.clock.monotonic() + runtime.settings.handler_time_max;
@@ -57,7 +56,7 @@ pub(crate) async fn fetch_as_of(
     .with_code("READ_ONLY"))
 }
 
-/// A place among the requests to former states that are answered at the same time.
+/// Waits for one of the places for requests to former states.
 async fn place(runtime: &Runtime) -> Result<SemaphorePermit<'_>> {
     let (place, timer) = (
         runtime.time_travels.acquire().fuse(),
@@ -119,22 +118,22 @@ async fn read_at(runtime: &Runtime, log: &Log, at: At, room: &mut Charge) -> Res
     replay_from(runtime, log, base, to, room).await
 }
 
-/// The last of the records `from..=to` that was made at `time_ms` or before; `from - 1` when none
-/// was.
+/// The last of the records `from..=to` that was written at `time_ms` or before; `from - 1` when
+/// there is none.
 async fn last_before(log: &Log, from: u64, to: u64, time_ms: i64) -> Result<u64> {
     const STEP: u64 = 64;
     let mut start = from;
     while start <= to {
-        let records = fetch_records(log, start, to.min(start + STEP - 1), None).await?;
-        if let Some((later, _)) = records.iter().find(|(record, _)| record.time_ms > time_ms) {
-            return Ok(later.sequence - 1);
+        let records = fetch_records(log, start..=to.min(start + STEP - 1), None).await?;
+        if let Some(later) = records.iter().find(|found| found.record.time_ms > time_ms) {
+            return Ok(later.record.sequence - 1);
         }
         start += STEP;
     }
     Ok(to)
 }
 
-/// The newest snapshot that has nothing from after `at`.
+/// The newest snapshot that covers nothing after `at`.
 async fn newest_before(log: &Log, to: u64, at: At) -> Result<Option<Document>> {
     let mut known = snapshot::list(log.bucket.as_ref(), &log.prefix).await?;
     known.retain(|entry| entry.reference.sequence <= to);
@@ -147,9 +146,9 @@ async fn newest_before(log: &Log, to: u64, at: At) -> Result<Option<Document>> {
     }
 }
 
-/// The newest of `known` snapshots that was made at `time_ms` or before. The listing's dates, which
-/// are the store's, say where it should be; the snapshots themselves decide, and where the clocks
-/// differ the place is halved until it is found.
+/// The newest of the `known` snapshots that was made at `time_ms` or before. The listing's dates,
+/// which are the store's, give a first guess; the snapshots' own dates decide. Where the clocks
+/// differ, a binary search finds it.
 async fn newest_until(
     log: &Log,
     known: &[SnapshotEntry],
@@ -157,7 +156,7 @@ async fn newest_until(
 ) -> Result<Option<Document>> {
     let guess = known.iter().position(|entry| entry.modified_ms <= time_ms).unwrap_or(known.len());
     let mut found: Option<(usize, Document)> = None;
-    // All before this one are too new.
+    // All before this index are too new.
     let mut start = 0;
     let mut places: Vec<usize> = guess
         .checked_sub(1)

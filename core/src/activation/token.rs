@@ -1,4 +1,4 @@
-//! The fencing token as programs see it: holding an object beyond one request, and giving it up.
+//! The fencing token that programs use to hold an object beyond one request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::settings::Ownership;
 
 impl Activation {
     /// Makes sure that this process holds the object for the settings' lease. The caller runs on
-    /// the object; `elsewhere` is the live claim of another.
+    /// the object; `foreign` is the live claim of another instance.
     ///
     /// # Errors
     ///
@@ -23,9 +23,9 @@ impl Activation {
     /// faster; what the store fails with.
     pub(crate) async fn acquire_token(
         self: &Arc<Self>,
-        elsewhere: Option<&Claim>,
+        foreign: Option<&Claim>,
     ) -> Result<FencingToken> {
-        if let Some(claim) = elsewhere {
+        if let Some(claim) = foreign {
             return Err(held(&self.runtime, &self.log, claim));
         }
         match self.runtime.settings.ownership {
@@ -59,8 +59,7 @@ impl Activation {
                         duration: self.runtime.settings.lease_duration,
                     }),
                 );
-                self.write_hint_behind(won.head());
-                self.announce(won.head(), self.runtime.settings.lease_duration);
+                self.after_record(won.head(), self.runtime.settings.lease_duration);
                 Ok(won.head().into())
             }
             Written::Lost(record) => Err(fenced(&record)),
@@ -86,13 +85,13 @@ impl Activation {
     }
 }
 
-/// Another process holds the object: who, and until when at the latest.
+/// The error when another process holds the object, with the holder and the latest end of its
+/// lease.
 fn held(runtime: &Runtime, log: &Log, claim: &Claim) -> Error {
     let remaining =
         claim.clone().remaining(runtime.instance, log.bucket.as_ref(), runtime.clock.as_ref());
     let until_ms = runtime.clock.wall_ms().saturating_add(millis::signed(remaining));
-    let until =
-        jiff::Timestamp::from_millisecond(until_ms).map(|at| at.to_string()).unwrap_or_default();
+    let until = millis::text(until_ms);
     let text =
         format!("the instance {} holds this object until {until} at the latest", claim.holder);
     let details = serde_json::json!({

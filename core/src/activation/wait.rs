@@ -1,24 +1,24 @@
-//! Counts requests that wait for their object's turn, and for how long they did.
+//! Metrics of requests that wait for their object's turn: how many, and how long.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
 
-/// A request that waits; its wait ends when this is dropped, also when its client has gone away.
+/// A waiting request. The wait ends when this is dropped, also when the client disconnects.
 pub(crate) struct Wait {
     clock: Arc<dyn Clock>,
     since: Duration,
 }
 
 impl Wait {
-    /// A wait that begins now.
+    /// Starts to count a wait.
     pub(crate) fn begin(clock: &Arc<dyn Clock>) -> Self {
         metrics::gauge!("dotdo_requests_waiting").increment(1.0);
         Self { clock: clock.clone(), since: clock.monotonic() }
     }
 
-    /// A request got its turn at once.
+    /// Records that a request got its turn at once.
     pub(crate) fn none() {
         record(Duration::ZERO);
     }

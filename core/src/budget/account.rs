@@ -1,4 +1,4 @@
-//! What one request takes of the budget while it is under way.
+//! The memory that one request uses, charged to the budget.
 
 use std::sync::{Arc, MutexGuard};
 
@@ -9,13 +9,13 @@ use crate::error::Result;
 use crate::limits::UNCHARGED_BYTES_MAX;
 use crate::sync::Mutex;
 
-/// The charge of one request: its body, and what becomes of it. It travels with the request, and
-/// ends with the last who has it. Clones are the same one.
+/// The charge of one request: its body, and what is made from it. It is in the request's extensions
+/// and ends with its last clone.
 #[derive(Clone)]
 pub struct Account(Arc<Mutex<Charge>>);
 
 impl Account {
-    /// An account with what `charge` has.
+    /// An account that begins with `charge`.
     pub fn new(charge: Charge) -> Self {
         Self(Arc::new(Mutex::new(charge)))
     }
@@ -32,7 +32,7 @@ impl Account {
         Ok(())
     }
 
-    /// Takes `more` bytes without waiting: they are there now, or idle objects are let go for them.
+    /// Takes `more` bytes without waiting: they are free, or idle objects are evicted for them.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl Account {
         self.charge().grow_now(more)
     }
 
-    /// Charges `bytes`, until nobody has them any more.
+    /// Charges `bytes` until their last clone is dropped.
     ///
     /// # Errors
     ///
@@ -56,8 +56,8 @@ impl Account {
         Ok(part.with(bytes))
     }
 
-    /// Charges `bytes` of a stream, until nobody has them any more. What the stream gave before is
-    /// given back as its reader takes it, so this waits in line like something new.
+    /// Charges `bytes` of a stream until their last clone is dropped. Earlier bytes of the stream
+    /// are released as they are read, so this waits in line like a new request.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl Account {
         Ok(piece.with(bytes))
     }
 
-    /// Counts `bytes`, which are there already, until nobody has them any more.
+    /// Charges `bytes`, which exist already, until their last clone is dropped; it never fails.
     pub(crate) fn count(&self, bytes: Bytes) -> Bytes {
         let mut charge = self.charge().another();
         charge.set(bytes.len() as u64);

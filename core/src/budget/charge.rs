@@ -1,4 +1,4 @@
-//! A part of the budget that somebody has.
+//! A reserved part of the budget.
 
 use bytes::Bytes;
 
@@ -7,7 +7,7 @@ use super::{Budget, Use};
 use crate::error::Result;
 use crate::id::ObjectId;
 
-/// Some bytes of a [`Budget`], given back when this is dropped.
+/// A reserved part of a [`Budget`], released when it is dropped.
 pub struct Charge {
     budget: Budget,
     ask: Ask,
@@ -18,22 +18,22 @@ impl Charge {
         Self { budget, ask: Ask { what, object, bytes: 0, own: 0 } }
     }
 
-    /// What `ask` took already.
+    /// What was reserved for `ask` already.
     pub(super) fn taken(budget: Budget, ask: Ask) -> Self {
         Self { budget, ask }
     }
 
-    /// How many bytes it has.
+    /// The number of reserved bytes.
     pub fn bytes(&self) -> u64 {
         self.ask.bytes
     }
 
-    /// Takes `more` bytes. With nothing yet it waits in line; otherwise only until objects that
-    /// nobody uses have been let go: who holds a charge never waits for others who do.
+    /// Reserves `more` bytes. An empty charge waits in line. One that has bytes waits only until
+    /// idle objects are evicted: the holder of a charge never waits for other holders.
     ///
     /// # Errors
     ///
-    /// `Busy` when they are not there, `TooLarge` or `Full` when they never can be.
+    /// `Busy` when they are not free in time; `TooLarge` or `Full` when they never can be.
     pub async fn grow(&mut self, more: u64) -> Result<()> {
         let ask = self.more(more)?;
         let may_wait = {
@@ -47,13 +47,13 @@ impl Charge {
         if !may_wait {
             return Err(self.budget.refuse(ask.what));
         }
-        // The other charge is a part of this one from here on.
+        // The other charge becomes a part of this one.
         let other = self.budget.wait(ask).await?;
         self.absorb(other);
         Ok(())
     }
 
-    /// Takes `more` bytes if they are there now.
+    /// Reserves `more` bytes if they are free now.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ impl Charge {
         Ok(())
     }
 
-    /// Takes `more` bytes now, for work that can't wait: also when idle objects have to be let go
+    /// Reserves `more` bytes now, for work that can't wait, even if idle objects must be evicted
     /// for them first, up to a part of the budget ([`crate::limits::OVERDRAFT_SHARE`]).
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl Charge {
         Ok(())
     }
 
-    /// Takes as many bytes as it lacks of `bytes`, as [`Charge::grow`] does.
+    /// Raises the charge to `bytes`, if it has less, as [`Charge::grow`] does.
     ///
     /// # Errors
     ///
@@ -98,19 +98,18 @@ impl Charge {
         }
     }
 
-    /// Another charge for the same, with nothing yet. Whoever has this one already does not wait
-    /// for others with it.
+    /// An empty charge that counts as part of the same work, so it does not wait for others.
     pub(super) fn part(&self) -> Self {
         let own = self.ask.own + self.ask.bytes;
         Self { budget: self.budget.clone(), ask: Ask { bytes: 0, own, ..self.ask.clone() } }
     }
 
-    /// A charge of its own for the same object and use, with nothing yet.
+    /// An empty, independent charge for the same object and use.
     pub(super) fn another(&self) -> Self {
         Self::of(self.budget.clone(), self.ask.what, self.ask.object.clone())
     }
 
-    /// Has what `other` had as well.
+    /// Adds what `other` had reserved.
     pub(super) fn absorb(&mut self, mut other: Self) {
         self.ask.bytes += std::mem::take(&mut other.ask.bytes);
     }
@@ -121,8 +120,7 @@ impl Charge {
         Ok(Ask { bytes: more, own: self.ask.own + self.ask.bytes, ..self.ask.clone() })
     }
 
-    /// Has `bytes` from now on, whether they are there or not: they are used already, or not any
-    /// more.
+    /// Sets the charge to `bytes`, which are in use already or not in use any more; it never fails.
     pub fn set(&mut self, bytes: u64) {
         let before = std::mem::replace(&mut self.ask.bytes, bytes);
         let overdrawn = self.budget.state().set(&self.ask, before);
@@ -133,7 +131,7 @@ impl Charge {
         }
     }
 
-    /// `bytes`, which are charged until nobody has them any more.
+    /// Ties the charge to `bytes`: it ends when their last clone is dropped.
     pub fn with(self, bytes: Bytes) -> Bytes {
         if bytes.is_empty() { bytes } else { Bytes::from_owner(Charged { bytes, _charge: self }) }
     }
@@ -151,7 +149,7 @@ impl std::fmt::Debug for Charge {
     }
 }
 
-/// Bytes with what they are charged.
+/// Bytes with their charge.
 struct Charged {
     bytes: Bytes,
     _charge: Charge,

@@ -1,13 +1,13 @@
-//! What JSON text takes when it is built as values: counted before, by reading over it once.
+//! Estimates the memory that JSON text takes as parsed values, by one pass over the text.
 
-/// What any value takes beside its text.
+/// Memory of any value, besides its text.
 const VALUE_BYTES: u64 = 64;
 
-/// What an object or an array takes besides: the first node of a map has eleven places.
+/// Additional memory of an object or array: the first node of a map has eleven entries.
 const CONTAINER_BYTES: u64 = 640;
 
-/// A bound of what `text` takes as values of the generic kind, besides the text itself. Text that
-/// is no JSON gives some number as well.
+/// An upper bound of the memory that `text` takes as `serde_json::Value`, besides the text itself.
+/// Text that is not JSON gives some number, too.
 pub(crate) fn weight_of_json(text: &[u8]) -> u64 {
     let (mut values, mut containers, mut in_text, mut escaped) = (1_u64, 0_u64, false, false);
     for byte in text {

@@ -1,10 +1,11 @@
-//! The memory of the process, in bytes: paid before the work, given back when the work ends.
+//! The memory budget of the process, in bytes: reserved before the work, released when the work
+//! ends.
 //!
-//! Promises: a charge is given back exactly once, however its holder ends; who waits is served in
-//! order within a use, and for a bounded time; nobody who holds a charge waits for others who do.
-//! What could not be known before is counted afterwards, and keeps others out until it is paid
-//! back. docs/design/0018 has the argument. Must not know: what objects, requests and snapshots
-//! are.
+//! Promises: a charge is released exactly once, however its holder ends; waiting work is served in
+//! order within a use, and for a bounded time; the holder of a charge never waits for other
+//! holders. Memory whose size is known only afterwards is counted then, and nothing new is admitted
+//! until it is below the limit again. docs/design/0018 has the argument. Must not know: what
+//! objects, requests and snapshots are.
 
 mod account;
 mod charge;
@@ -29,16 +30,16 @@ use crate::id::ObjectId;
 use crate::limits::MEMORY_WAIT_MAX;
 use crate::sync::Mutex;
 
-/// What memory is used for. Each use has a share that it can't go beyond.
+/// The uses of memory. Each has a share of the budget that it can't exceed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Use {
     /// Objects in memory, and restoring them.
     Objects,
-    /// Requests: their bodies, what is parsed of them, their responses.
+    /// Requests: their bodies, the parsed bodies, and their responses.
     Requests,
-    /// Former states of objects.
-    Pasts,
-    /// Snapshots on their way.
+    /// Former states of objects (time travel).
+    TimeTravel,
+    /// Snapshots that are being written.
     Snapshots,
     /// Temporary memory of SQL.
     Sql,
@@ -47,35 +48,35 @@ pub enum Use {
 impl Use {
     /// Every use.
     pub(crate) const ALL: [Self; 5] =
-        [Self::Objects, Self::Requests, Self::Pasts, Self::Snapshots, Self::Sql];
+        [Self::Objects, Self::Requests, Self::TimeTravel, Self::Snapshots, Self::Sql];
 
     /// Its name in metrics.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Objects => "objects",
             Self::Requests => "requests",
-            Self::Pasts => "pasts",
+            Self::TimeTravel => "time_travel",
             Self::Snapshots => "snapshots",
             Self::Sql => "sql",
         }
     }
 
-    /// The most that it may take of a budget of `bytes_max`.
+    /// The maximum share of a budget of `bytes_max`.
     fn share(self, bytes_max: u64) -> u64 {
         match self {
             Self::Objects => bytes_max / 4 * 3,
             Self::Requests | Self::Snapshots | Self::Sql => bytes_max / 2,
-            Self::Pasts => bytes_max / 4,
+            Self::TimeTravel => bytes_max / 4,
         }
     }
 
-    /// The most that one charge may have of it.
+    /// The maximum size of one charge.
     fn one(self, bytes_max: u64) -> u64 {
         self.share(bytes_max).min(bytes_max / 2)
     }
 }
 
-/// The budget. Clones are the same one.
+/// The budget. Clones share it.
 #[derive(Clone)]
 pub struct Budget(Arc<Inner>);
 
@@ -83,12 +84,12 @@ struct Inner {
     bytes_max: u64,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// Announced when somebody waits, or more was used than there is.
+    /// Notified when somebody waits, or more is used than the budget allows.
     short: Notify,
 }
 
 impl Budget {
-    /// A budget of `bytes_max`, of which nothing is used.
+    /// An unused budget of `bytes_max`.
     pub fn new(bytes_max: u64, clock: Arc<dyn Clock>) -> Self {
         Self(Arc::new(Inner {
             bytes_max,
@@ -98,68 +99,68 @@ impl Budget {
         }))
     }
 
-    /// Takes `bytes` for `object`, once they are there. Whoever asks must hold no charge of this
-    /// use.
+    /// Waits until `bytes` are free, and reserves them for `object`. A caller that holds a charge
+    /// of the same use would deadlock; it grows that charge instead ([`Charge::grow`]).
     ///
     /// # Errors
     ///
-    /// `Busy` when they are not there in time; `TooLarge` or `Full` when they never can be.
+    /// `Busy` when they are not free in time; `TooLarge` or `Full` when they never can be.
     pub async fn admit(&self, what: Use, object: &ObjectId, bytes: u64) -> Result<Charge> {
         let mut charge = self.count(what, object, 0);
         charge.grow(bytes).await?;
         Ok(charge)
     }
 
-    /// Takes `bytes` for `object` if they are there now.
+    /// Reserves `bytes` for `object` if they are free now.
     ///
     /// # Errors
     ///
-    /// `Busy` when they are not; `TooLarge` or `Full` when they never can be.
+    /// `Busy` when they are not free; `TooLarge` or `Full` when they never can be.
     pub fn admit_at_once(&self, what: Use, object: &ObjectId, bytes: u64) -> Result<Charge> {
         let mut charge = self.count(what, object, 0);
         charge.try_grow(bytes)?;
         Ok(charge)
     }
 
-    /// Counts `bytes` for `object` that are used already, or will be whatever is said here.
+    /// Counts `bytes` for `object` that are in use already or can't be refused; it never fails.
     pub fn count(&self, what: Use, object: &ObjectId, bytes: u64) -> Charge {
         let mut charge = Charge::of(self.clone(), what, object.clone());
         charge.set(bytes);
         charge
     }
 
-    /// The most that one charge for `what` may have.
+    /// The maximum size of one charge for `what`.
     pub fn one_max(&self, what: Use) -> u64 {
         what.one(self.0.bytes_max)
     }
 
-    /// How many bytes are used for `what`.
+    /// The number of bytes used for `what`.
     pub fn used(&self, what: Use) -> u64 {
         self.state().used(what)
     }
 
-    /// How many charges wait.
+    /// The number of waiting charges.
     pub(crate) fn waiting(&self) -> usize {
         self.state().waiting()
     }
 
-    /// How many bytes of objects must be let go so that those who wait can be served; 0 when that
-    /// would not help, or nobody waits.
+    /// How many bytes of objects must be evicted to serve the waiting charges; 0 when eviction
+    /// would not help, or none waits.
     pub(crate) fn wanted(&self) -> u64 {
         self.state().wanted()
     }
 
-    /// How many bytes less are used than at the peak since [`Budget::mark`].
+    /// How far usage has fallen from the peak since [`Budget::mark`], in bytes.
     pub fn fallen(&self) -> u64 {
         self.state().fallen()
     }
 
-    /// What is used now is the peak so far.
+    /// Starts a new peak at the present usage.
     pub fn mark(&self) {
         self.state().mark();
     }
 
-    /// Completes when somebody waits, or more is used than there is.
+    /// Completes when a charge waits, or more is used than the budget allows.
     pub(crate) async fn short(&self) {
         self.0.short.notified().await;
     }
@@ -181,13 +182,13 @@ impl Budget {
         Err(Error::new(kind, text).with_code("MEMORY_TOO_SMALL"))
     }
 
-    /// Waits in line for what is asked.
+    /// Waits in line for `ask`.
     async fn wait(&self, ask: Ask) -> Result<Charge> {
         let what = ask.what;
         if self.state().take_unless_others_wait(&ask) {
             return Ok(Charge::taken(self.clone(), ask));
         }
-        // Dropped after the receiver, so that those behind see that it is gone.
+        // Dropped after the receiver, so that the next in line sees that it is gone.
         let _place = Place(self);
         let (granted, mut grant) = oneshot::channel();
         self.state().queue(ask, granted);
@@ -207,21 +208,21 @@ impl Budget {
         grant.try_recv().map_err(|_| self.spent(what))
     }
 
-    /// Gives what is there to those who wait for it.
+    /// Grants free memory to waiting charges.
     fn serve(&self) {
         loop {
             let granted = self.state().grant();
             if granted.is_empty() {
                 return;
             }
-            // Outside of the lock: a charge whose waiter has gone away is given back here.
+            // Outside of the lock: a charge whose waiter is gone is released here.
             for (ask, waiter) in granted {
                 drop(waiter.send(Charge::taken(self.clone(), ask)));
             }
         }
     }
 
-    /// The refusal of who does not wait; whoever can make room is told.
+    /// The error for a caller that does not wait; eviction is notified.
     fn refuse(&self, what: Use) -> Error {
         self.0.short.notify_one();
         self.spent(what)
@@ -243,7 +244,7 @@ impl Budget {
     }
 }
 
-/// A place in the line; when it is given up, those behind it move on.
+/// A place in the line. When it is dropped, the ones behind it are served.
 struct Place<'a>(&'a Budget);
 
 impl Drop for Place<'_> {

@@ -1,4 +1,4 @@
-//! What is used of a budget and who waits for the rest: pure state, behind the budget's lock.
+//! The usage of a budget and the charges that wait: pure state, behind the budget's lock.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -8,37 +8,37 @@ use super::{Charge, Use};
 use crate::id::ObjectId;
 use crate::limits::{OVERDRAFT_SHARE, SMALL_BYTES};
 
-/// So many parts of the budget are one that only small charges can have.
+/// The fraction of the budget that is kept for small charges.
 const RESERVE: u64 = 16;
 
-/// What is asked for, or was taken.
+/// A reservation that is requested or was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ask {
     pub(super) what: Use,
     pub(super) object: ObjectId,
     pub(super) bytes: u64,
-    /// What whoever asks has already.
+    /// Bytes that the caller has already.
     pub(super) own: u64,
 }
 
 impl Ask {
-    /// Whether it is one of the ordinary ones that large ones must not hold up. A large one does
-    /// not become small by being asked for in parts.
+    /// Whether it is a small one, which large ones must not hold up. A large one that is requested
+    /// in parts is not small.
     fn is_small(&self) -> bool {
         self.own.saturating_add(self.bytes) <= SMALL_BYTES
     }
 }
 
-/// Where a charge goes that was waited for.
+/// Receives the charge of a waiting caller.
 pub(super) type Waiter = oneshot::Sender<Charge>;
 
 pub(super) struct State {
     bytes_max: u64,
     used: [u64; Use::ALL.len()],
-    /// What each object has of the uses whose shares are limited by object.
+    /// Usage by object, for uses with a limit per object.
     by_object: BTreeMap<(Use, ObjectId), u64>,
     waiting: VecDeque<(Ask, Waiter)>,
-    /// The most that was used together since it was last marked.
+    /// The peak of total usage since it was last marked.
     peak: u64,
 }
 
@@ -69,12 +69,12 @@ impl State {
         self.waiting.iter().filter(|(_, waiter)| !waiter.is_closed()).count()
     }
 
-    /// Adds `ask` to those who wait.
+    /// Adds `ask` to the waiting ones.
     pub(super) fn queue(&mut self, ask: Ask, waiter: Waiter) {
         self.waiting.push_back((ask, waiter));
     }
 
-    /// Takes what is asked for if it is there and nobody waits for the like.
+    /// Reserves the bytes if they are free and no similar charge waits.
     pub(super) fn take_unless_others_wait(&mut self, ask: &Ask) -> bool {
         let waits = |(other, waiter): &(Ask, Waiter)| {
             other.what == ask.what && other.is_small() == ask.is_small() && !waiter.is_closed()
@@ -82,7 +82,7 @@ impl State {
         !self.waiting.iter().any(waits) && self.take(ask)
     }
 
-    /// Takes what is asked for if it is there.
+    /// Reserves the bytes if they are free.
     pub(super) fn take(&mut self, ask: &Ask) -> bool {
         let fits = self.has_room(ask) && self.is_the_objects_to_take(ask);
         if fits {
@@ -91,9 +91,9 @@ impl State {
         fits
     }
 
-    /// Takes what is asked for if it is there, or will be when idle objects have been let go and
-    /// not too much is taken like this already. Returns whether it is taken, and whether more is
-    /// used than there is.
+    /// Reserves the bytes if they are free, or if eviction of idle objects will free them and the
+    /// overdraft is within its limit. Returns whether they are reserved, and whether the budget is
+    /// exceeded.
     pub(super) fn take_early(&mut self, ask: &Ask) -> (bool, bool) {
         if self.take(ask) {
             return (true, false);
@@ -106,7 +106,7 @@ impl State {
         (fits, true)
     }
 
-    /// The charge `ask` was one of `before` bytes. Returns whether more is used than there is.
+    /// Changes a charge of `before` bytes to `ask`. Returns whether the budget is exceeded.
     pub(super) fn set(&mut self, ask: &Ask, before: u64) -> bool {
         if let Some(more) = ask.bytes.checked_sub(before) {
             self.add(ask, more);
@@ -116,8 +116,8 @@ impl State {
         self.total() > self.bytes_max || self.used(ask.what) > ask.what.share(self.bytes_max)
     }
 
-    /// Takes for those who wait what is there, in order within a use; small ones do not wait behind
-    /// large ones.
+    /// Reserves free memory for waiting charges, in order within a use; small ones do not wait
+    /// behind large ones.
     pub(super) fn grant(&mut self) -> Vec<(Ask, Waiter)> {
         let mut blocked = [[false; 2]; Use::ALL.len()];
         let (mut granted, mut left) = (Vec::new(), VecDeque::new());
@@ -130,7 +130,7 @@ impl State {
                 granted.push((ask, waiter));
                 continue;
             }
-            // An object that has its part already holds up nobody but itself.
+            // An object at its limit holds up only itself.
             *lane |= !self.has_room(&ask);
             left.push_back((ask, waiter));
         }
@@ -138,7 +138,7 @@ impl State {
         granted
     }
 
-    /// How much must be let go of objects so that the first in each line has room.
+    /// How many bytes of objects must be evicted so that the first in each line has room.
     pub(super) fn wanted(&self) -> u64 {
         let reserve = self.bytes_max / RESERVE;
         let first = |what: Use| {
@@ -175,8 +175,8 @@ impl State {
         within_share && self.total() + ask.bytes + reserve <= self.bytes_max
     }
 
-    /// Whether nobody but who asks has any of this use for the object, or all together not more
-    /// than half of what one may have.
+    /// Whether the caller alone uses memory of this kind for the object, or all together use at
+    /// most half of what one charge may have.
     fn is_the_objects_to_take(&self, ask: &Ask) -> bool {
         let has = self.by_object.get(&(ask.what, ask.object.clone())).copied().unwrap_or(0);
         ask.what == Use::Objects
@@ -207,7 +207,7 @@ impl State {
         }
     }
 
-    /// Whether nothing is kept of any object.
+    /// Whether no usage is counted for any object.
     #[cfg(test)]
     pub(super) fn is_forgotten(&self) -> bool {
         self.by_object.is_empty() && self.waiting.is_empty()

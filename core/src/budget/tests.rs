@@ -1,4 +1,4 @@
-//! The budget by itself: shares, lines, order, and what is given back.
+//! The budget by itself: shares, lines, order, and releases.
 
 use std::sync::Arc;
 
@@ -53,15 +53,15 @@ async fn what_is_given_back_goes_to_who_has_waited_longest() {
 async fn who_waits_too_long_is_told_to_come_again() {
     let (budget, clock) = budget(64 * MIB);
     let (a, b) = (object("a"), object("b"));
-    let held = budget.admit(Use::Pasts, &a, 16 * MIB).await.expect("there is enough");
-    let mut waits = Box::pin(budget.admit(Use::Pasts, &b, MIB));
+    let held = budget.admit(Use::TimeTravel, &a, 16 * MIB).await.expect("there is enough");
+    let mut waits = Box::pin(budget.admit(Use::TimeTravel, &b, MIB));
     assert!((&mut waits).now_or_never().is_none());
     clock.advance(MEMORY_WAIT_MAX);
     let error = waits.await.expect_err("its time is over");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "MEMORY_EXHAUSTED"));
     assert!(error.retry_after().is_some());
     drop(held);
-    assert_eq!((budget.used(Use::Pasts), budget.waiting()), (0, 0));
+    assert_eq!((budget.used(Use::TimeTravel), budget.waiting()), (0, 0));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What owners tell each other through a directory: when there is something to tell.
+//! Decides when to announce an object in the directory.
 //!
 //! Promises: nothing here decides who owns an object.
 
@@ -15,11 +15,11 @@ use crate::id::ObjectId;
 use crate::log::Head;
 use crate::sync::Mutex;
 
-/// An owner repeats itself when this part of its lease has passed: sooner than one that only reads
-/// renews it, at half.
+/// An owner repeats its announcement after this fraction of its lease, which is before a lease is
+/// renewed at half time.
 const REPEAT_AFTER: u32 = 3;
 
-/// What this process last told of an object.
+/// The last announcement of this process about an object.
 #[derive(Debug, Default)]
 pub(crate) struct Announced(Mutex<Option<Last>>);
 
@@ -30,8 +30,8 @@ struct Last {
 }
 
 impl Announced {
-    /// Tells the directory what the record `head` of `object`, of this process, means: it holds the
-    /// object for `lease` from now on. Zero: it does not.
+    /// Announces what this process's record `head` of `object` means: the process holds the object
+    /// for `lease` from now on. Zero: it does not.
     pub(crate) fn announce(
         &self,
         runtime: &Runtime,
@@ -46,10 +46,10 @@ impl Announced {
         let Some(news) = self.note(head, lease, runtime.clock.as_ref()) else { return };
         let owner = Owner { instance: runtime.instance, address: address.clone() };
         let (epoch, sequence) = (head.epoch, head.sequence);
-        directory.tell(object, Holding { owner, epoch, sequence, remaining: lease }, news);
+        directory.announce(object, Holding { owner, epoch, sequence, remaining: lease }, news);
     }
 
-    /// What is worth telling, and that it was told.
+    /// The change that is worth announcing, if any; notes that it was announced.
     fn note(&self, head: Head, lease: Duration, clock: &dyn Clock) -> Option<OwnershipChange> {
         let mut told = self.0.lock();
         let news = match told.as_ref() {

@@ -1,8 +1,8 @@
-//! Where owners tell each other what they own, so that a server finds an object's owner without
-//! reading the store.
+//! The directory, where owners announce their objects, so that a server finds an object's owner
+//! without reading the store.
 //!
-//! Promises: it is a hint. Whoever is named is asked and checks for itself, so a directory may know
-//! nothing, be late, be away or lie. Must not know: what holds it.
+//! Promises: it is a hint. The named owner is asked and checks for itself, so a directory may know
+//! nothing, be late, unavailable or wrong. Must not know: how it is implemented.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -12,55 +12,55 @@ use async_trait::async_trait;
 use crate::cluster::peers::Owner;
 use crate::id::ObjectId;
 
-/// That a process owns an object, as it says itself.
+/// A process's announcement that it owns an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holding {
-    /// Who and where.
+    /// The process and its address.
     pub owner: Owner,
     /// The fencing token's epoch.
     pub epoch: u64,
-    /// The newest record when this was said.
+    /// The newest record at that time.
     pub sequence: u64,
-    /// How much longer its lease may last.
+    /// How much longer its lease may hold.
     pub remaining: Duration,
 }
 
-/// What has become of a holding, as its process announces it.
+/// A change of a holding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnershipChange {
     /// The object has a new owner.
     Taken,
-    /// The owner goes on.
+    /// The owner keeps the object.
     Kept,
-    /// Nobody owns the object any more.
+    /// The owner has released the object.
     Released,
 }
 
 /// A place where owners are found.
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
-    /// Begins to pass on to `listener` what other processes announce. Called once, inside a tokio runtime,
-    /// when the engine has started.
+    /// Starts to pass announcements of other processes to `listener`. Called once, inside a tokio
+    /// runtime, when the engine has started.
     fn listen(&self, listener: Listener);
 
-    /// Who owns `object`. `None`: it does not know, or could not find out within a fraction of a
+    /// The owner of `object`. `None` when it does not know, or can't find out within a fraction of a
     /// second.
     async fn find(&self, object: &ObjectId) -> Option<Holding>;
 
-    /// Tells the others what has become of a holding of this process. Never waits.
-    fn tell(&self, object: &ObjectId, holding: Holding, change: OwnershipChange);
+    /// Announces a change of a holding of this process to the others. Never waits.
+    fn announce(&self, object: &ObjectId, holding: Holding, change: OwnershipChange);
 
-    /// Waits until what was told has been passed on, for as long as that is worth waiting for.
-    async fn settle(&self);
+    /// Waits until queued announcements are sent, for a fraction of a second at most.
+    async fn flush(&self);
 }
 
-/// Who makes use of what other processes tell.
+/// Receives announcements of other processes.
 pub(crate) trait Listen: Send + Sync {
-    /// Hears what another process tells of an object.
-    fn hear(&self, object: &ObjectId, holding: &Holding, change: OwnershipChange);
+    /// Receives an announcement about `object`.
+    fn receive(&self, object: &ObjectId, holding: &Holding, change: OwnershipChange);
 }
 
-/// Takes what other processes tell to an engine, which it does not keep alive.
+/// Passes announcements of other processes to an engine, without keeping the engine alive.
 #[derive(Clone)]
 pub struct Listener {
     listener: Weak<dyn Listen>,
@@ -71,8 +71,8 @@ impl Listener {
         Self { listener }
     }
 
-    /// Hears what another process tells; `false` when there is nobody left to hear it.
-    pub fn hear(&self, object: &ObjectId, holding: &Holding, change: OwnershipChange) -> bool {
-        self.listener.upgrade().map(|listener| listener.hear(object, holding, change)).is_some()
+    /// Passes on an announcement about `object`. Returns `false` when the engine is gone.
+    pub fn receive(&self, object: &ObjectId, holding: &Holding, change: OwnershipChange) -> bool {
+        self.listener.upgrade().map(|listener| listener.receive(object, holding, change)).is_some()
     }
 }

@@ -1,8 +1,8 @@
-//! Requests for objects that another process owns: passing them on, and what follows when the owner
+//! Forwards requests to the processes that own their objects, and decides what to do when an owner
 //! does not take them.
 //!
-//! Promises: a request that may have been done is not said to be undone, and is repeated only where
-//! that does no harm.
+//! Promises: a request that may have been executed is never reported as not executed, and it is
+//! repeated only where that does no harm.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -18,48 +18,50 @@ use crate::cluster::peers::{Forward, Forwarded, Owner, PeerError, RequestContext
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 use crate::idempotency::{Keyed, prepare};
-use crate::lease::OWNED_ELSEWHERE;
+use crate::lease::OWNED_BY_OTHER_INSTANCE;
 use crate::limits::{FORWARD_PAUSE, FORWARD_PAUSE_MAX, FORWARD_WITHIN, FORWARDS_AT_ONCE};
 use crate::messages::Delivery;
 use crate::object::{CallChain, Caller, Request, Response, duplicate};
 use crate::planted::{Bug, planted};
 use crate::trace::{failed, span};
 
-/// Where a request comes from, and so whether it may wait for an owner.
+/// Where a request comes from, which decides what it does when another instance owns the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// A client or an object here: its request is passed on, or waits for the owner's lease to end.
+    /// A client, or an object here. The request is forwarded, or waits for the owner's lease to
+    /// end.
     Here,
-    /// This process on business of its own, which nobody else can do: it waits for the owner's
-    /// lease to end.
+    /// This process itself, for work that no other can do. The request waits for the owner's lease
+    /// to end.
     Own,
-    /// Another server, or this process for what others can do as well: it is told at once who owns
-    /// the object, and decides.
+    /// Another server, or this process for work that others can do as well. The owner is returned
+    /// at once, and the caller decides.
     Peer,
 }
 
-/// One request on its way to whoever owns its object.
+/// A request that is routed to the owner of its object.
 pub(crate) struct Routing {
-    /// `None` while it is under way and can't be given to another.
+    /// The request; `None` while it is being executed and can't be repeated.
     request: Option<Request>,
     request_context: RequestContext,
     origin: Origin,
-    /// How often it came to nothing here because another process owns the object, or has won it,
-    /// and when that was so first.
+    /// How often it was rolled back here because another process owned or won the object, and when
+    /// that first happened.
     rejections: u32,
     since: Option<Instant>,
-    /// The directory was asked for the owner.
+    /// Whether the directory was asked for the owner.
     asked_directory: bool,
-    /// The request goes back to the server that sent it.
+    /// Whether the request goes back to the server that sent it.
     declined: bool,
-    /// A server that had the request did not answer, and what it asked for may be done at any time.
+    /// Whether a server that received the request did not answer, so that it may be executed at any
+    /// time.
     maybe_executed: bool,
-    /// The calls of objects elsewhere that wait for it.
+    /// Marks the calls of objects on other servers that wait for it.
     _calling: Option<Calling>,
 }
 
 impl Routing {
-    /// The way of a request that came from a client or an object.
+    /// A request from a client or an object of this process.
     pub(crate) fn of(mut request: Request) -> Self {
         let mut request_context =
             request.extensions_mut().remove::<RequestContext>().unwrap_or_default();
@@ -71,12 +73,11 @@ impl Routing {
         Self { request_context, origin: Origin::Here, ..Self::local(request) }
     }
 
-    /// The way of a request that another server has sent here.
+    /// A request that another server has forwarded here.
     ///
     /// # Errors
     ///
-    /// Those of a request that comes from a client; `Busy` when the object waits for one that waits
-    /// for this request.
+    /// Those of a client's request; `Busy` (code `CALL_DEADLOCK`) when the call would deadlock.
     pub(crate) async fn received(
         runtime: &Runtime,
         object: &ObjectId,
@@ -100,7 +101,7 @@ impl Routing {
         {
             extensions.insert(Keyed::attempt(attempt));
         }
-        // A key that the client has given wins.
+        // A key that the client has given takes precedence.
         Ok(Self {
             request_context,
             origin: Origin::Peer,
@@ -109,7 +110,7 @@ impl Routing {
         })
     }
 
-    /// The way of a request that must be answered here or not at all.
+    /// A request that is answered here or not at all.
     pub(crate) fn local(request: Request) -> Self {
         let (request, request_context) = (Some(request), RequestContext::default());
         let (rejections, since, _calling) = (0, None, None);
@@ -126,7 +127,7 @@ impl Routing {
         }
     }
 
-    /// The way of a request that waits for no owner.
+    /// A request that does not wait for another owner.
     pub(crate) fn visiting(request: Request) -> Self {
         Self { origin: Origin::Peer, ..Self::local(request) }
     }
@@ -141,7 +142,8 @@ impl Routing {
         self.declined
     }
 
-    /// The request, which is to be run here. It is kept as well if it may have to be run elsewhere.
+    /// Takes the request to execute it here. A copy is kept if another server may have to execute
+    /// it.
     pub(crate) fn begin(&mut self, runtime: &Runtime) -> Request {
         let request = self.request.take().expect("there is a request as long as it is on its way");
         self.request = if runtime.peers.is_some() && self.origin == Origin::Here {
@@ -165,10 +167,10 @@ impl Routing {
         Ok(())
     }
 
-    /// Gives the request a number, unless it has a name already, so that the object knows it again.
-    /// Only requests whose methods say that they change nothing: they rarely do, and what leaves
-    /// nothing costs nothing. Of any other the client is told that nobody knows whether it was
-    /// done.
+    /// Gives the request an attempt number, unless it has a key already, so that the object
+    /// recognises a repetition. Only requests with safe methods get one: they rarely change
+    /// anything, and then it costs nothing. For other methods, the client gets `OUTCOME_UNKNOWN`
+    /// instead of a repetition.
     fn name(&mut self, runtime: &Runtime) {
         let Some(request) = &mut self.request else { return };
         let named = request.extensions().get::<Keyed>().is_some()
@@ -180,8 +182,8 @@ impl Routing {
         }
     }
 
-    /// Passes the request on if another process is known to own the object. `None`: it is still to
-    /// be answered.
+    /// Forwards the request if another process is known to own the object. `None`: it was not
+    /// answered yet.
     pub(crate) async fn forward(&mut self, activation: &Activation) -> Option<Result<Response>> {
         let peers = activation.runtime.peers.as_ref().filter(|_| self.origin == Origin::Here)?;
         let known = self.owner(activation).await?;
@@ -215,8 +217,8 @@ impl Routing {
         }
     }
 
-    /// The process that owns the object, as far as is known here or, once for each request, in the
-    /// directory.
+    /// The process that owns the object, if the owner cache or, once per request, the directory
+    /// knows it.
     async fn owner(&mut self, activation: &Activation) -> Option<Known> {
         let known = || {
             let known = activation.owner_cache.known(activation.runtime.clock.as_ref())?;
@@ -232,8 +234,7 @@ impl Routing {
         known()
     }
 
-    /// What follows when the owner gave no answer: the request goes on, or its client hears why it
-    /// does not.
+    /// Handles an owner that gave no answer: the request is routed again, or fails.
     fn on_no_answer(
         &mut self,
         activation: &Activation,
@@ -264,8 +265,8 @@ impl Routing {
         self.request.is_none().then_some(Err(failure))
     }
 
-    /// What the client hears of `error`: that a request was done nowhere is not known of one that
-    /// was repeated.
+    /// The error for the client. A request that was repeated may have been executed, whatever
+    /// `error` says.
     pub(crate) fn report(&self, object: &ObjectId, error: Error) -> Error {
         if !self.maybe_executed || error.kind() == ErrorKind::Unknown {
             return error;
@@ -278,15 +279,15 @@ impl Routing {
         Error::new(ErrorKind::Unknown, text).with_source(error)
     }
 
-    /// What follows when the request came to nothing here: `Ok` when it is to be tried again, here
-    /// or at the owner, who is known better now.
+    /// Handles a request that was rolled back here: `Ok` when it is to be tried again, here or at
+    /// the owner.
     ///
     /// # Errors
     ///
     /// The error itself otherwise.
     pub(crate) async fn retry(&mut self, activation: &Activation, undone: Undone) -> Result<()> {
         let clock = activation.runtime.clock.as_ref();
-        let elsewhere = matches!(undone, Undone::OwnedElsewhere(_));
+        let elsewhere = matches!(undone, Undone::OtherOwner(_));
         let lost = matches!(undone, Undone::Lost(_));
         let error = undone.into_error();
         self.declined = (elsewhere || lost) && self.origin == Origin::Peer;
@@ -310,7 +311,8 @@ impl Routing {
     }
 }
 
-/// Whether it does no harm to send this twice: the object knows it again by its key or its number.
+/// Whether the request can be sent twice without harm, because the object recognises its key or its
+/// attempt number.
 fn is_repeatable(request: &Request) -> bool {
     let extensions = request.extensions();
     extensions.get::<Keyed>().is_some() || extensions.get::<Delivery>().is_some()
@@ -328,7 +330,7 @@ fn interrupted(object: &ObjectId) -> Error {
         "the server that owns {object} did not accept this request, and its body can't be sent twice; retry it"
     );
     Error::new(ErrorKind::Busy, text)
-        .with_code(OWNED_ELSEWHERE)
+        .with_code(OWNED_BY_OTHER_INSTANCE)
         .with_retry_after(Duration::from_secs(1))
 }
 

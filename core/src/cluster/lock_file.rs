@@ -1,5 +1,5 @@
-//! `lock`: who holds the token and where to reach it. A hint for other servers and for people;
-//! nothing's safety rests on it.
+//! The file `lock`, which names the holder of an object and its address. It is a hint for other
+//! servers and for people; nothing relies on it for safety.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::millis;
 use crate::store::Bucket as _;
 use crate::sync::Mutex;
 
-/// The hint is rewritten at most this often: some stores allow one write a second to a key.
+/// Minimum time between two writes of the hint: some stores allow one write a second to a key.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 
 /// The version of the stored form.
 const FORMAT: u32 = 1;
 
-/// What this process last wrote.
+/// The last write of this process.
 #[derive(Debug, Default)]
 pub(crate) struct LastWritten(Mutex<Last>);
 
@@ -32,7 +32,7 @@ struct Last {
 }
 
 impl LastWritten {
-    /// Whether `head` is the first record of a new owner, so that the hint is to be written; the
+    /// Whether the hint must be written because `head` is the first record of a new owner. The
     /// caller writes it then.
     pub(crate) fn is_due(&self, head: Head, clock: &dyn Clock) -> bool {
         let mut last = self.0.lock();
@@ -61,9 +61,7 @@ struct LockFile {
 
 /// Writes the hint now. `released`: nobody holds the object any more.
 pub(crate) async fn write_lock_file(runtime: &Runtime, log: &Log, head: Head, released: bool) {
-    let written_at = jiff::Timestamp::from_millisecond(runtime.clock.wall_ms())
-        .map(|at| at.to_string())
-        .unwrap_or_default();
+    let written_at = millis::text(runtime.clock.wall_ms());
     let file = LockFile {
         format: FORMAT,
         class: log.object.class().to_owned(),
@@ -81,7 +79,7 @@ pub(crate) async fn write_lock_file(runtime: &Runtime, log: &Log, head: Head, re
     }
 }
 
-/// What the hint said, at some time.
+/// A hint that was read.
 pub(crate) struct Hint {
     holder: Uuid,
     address: String,
@@ -90,14 +88,15 @@ pub(crate) struct Hint {
     sequence: u64,
 }
 
-/// Reads the hint. `None` when it is missing, can't be read, or names nobody who could be asked.
+/// Reads the hint. `None` when it is missing, can't be read, or names no address.
 pub(crate) async fn read_lock_file(log: &Log) -> Option<Hint> {
     let stored = log.bucket.get(&log.prefix.join("lock")).await.ok()??;
     Hint::decode(&stored.bytes, &log.object)
 }
 
 impl Hint {
-    /// What a `lock` of `object` says; `None` for anything else, and for one that names nobody.
+    /// Decodes a `lock` of `object`; `None` for anything else, and when it names no holder or
+    /// address.
     pub(crate) fn decode(bytes: &[u8], object: &ObjectId) -> Option<Self> {
         let file: LockFile = serde_json::from_slice(bytes).ok()?;
         let fits = file.format == FORMAT && file.class == object.class() && file.id == object.id();
@@ -111,8 +110,8 @@ impl Hint {
         })
     }
 
-    /// The claim that the newest record of `listing` makes if it is the holder's. `None` when the
-    /// hint speaks of a record that is not there.
+    /// The claim of the newest record of `listing`, if the holder wrote it. `None` when the hint
+    /// names a record that does not exist.
     pub(crate) fn claim(self, listing: &Listing, observed: Instant) -> Option<Claim> {
         let Self { holder, address, lease, epoch, sequence } = self;
         let modified_ms = listing.head_modified_ms;

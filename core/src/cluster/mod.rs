@@ -1,8 +1,7 @@
-//! The other processes on the same bucket: who owns an object, how that is found out, and how a
-//! request gets there.
+//! The other processes on the same bucket: which of them owns an object, and how requests reach it.
 //!
-//! Promises: nothing here decides who owns an object; what is wrongly believed costs a request one
-//! attempt at another process.
+//! Promises: nothing here decides who owns an object. Wrong knowledge costs a request one attempt
+//! at another process.
 
 mod announcements;
 mod directory;

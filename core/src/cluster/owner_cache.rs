@@ -1,8 +1,8 @@
-//! What this process knows of the process that owns an object.
+//! The owner cache: what this process knows about an object's owner.
 //!
-//! Knowledge is for speed only. An owner that is asked checks for itself, and whoever can't be
-//! reached, or declines, is not asked again until it has written another record: until then a
-//! request waits for the end of its lease, and takes the object over.
+//! It only saves time. An owner that gets a request checks for itself. One that can't be reached,
+//! or declines, gets no more requests until it has written another record: until then, requests
+//! wait for the end of its lease and take the object over.
 
 use std::sync::MutexGuard;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::cluster::peers::Owner;
 use crate::lease::Claim;
 use crate::sync::Mutex;
 
-/// What is known of the process that owns an object, when that is another one.
+/// What is known about the owner of an object, when that is another process.
 #[derive(Debug, Default)]
 pub(crate) struct OwnerCache(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
     known: Option<Known>,
-    /// A process that could not be reached, or declined.
+    /// An owner that could not be reached, or declined.
     avoided: Option<Known>,
 }
 
@@ -28,10 +28,9 @@ struct Inner {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Known {
     pub(crate) owner: Owner,
-    /// The epoch that it owns the object in.
+    /// The epoch in which it owns the object.
     pub(crate) epoch: u64,
-    /// Its newest record, as far as this process has read the log; `None` where it was only
-    /// announced.
+    /// Its newest record, if this process has read it; `None` if the owner was only announced.
     pub(crate) sequence: Option<u64>,
     since: Instant,
     plausible: Duration,
@@ -44,14 +43,16 @@ impl OwnerCache {
         self.inner().known.clone().filter(|known| known.is_plausible(clock))
     }
 
-    /// Learns from a claim that must be respected for `remaining`; whether its holder can be asked.
+    /// Learns from a claim that must be respected for `remaining`. Returns whether requests can be
+    /// forwarded to its holder.
     pub(crate) fn learn(&self, claim: &Claim, remaining: Duration, clock: &dyn Clock) -> bool {
         let Some(address) = claim.address.clone() else { return false };
         let owner = Owner { instance: claim.holder, address };
         let mut inner = self.inner();
         if let Some(avoided) = inner.avoided.as_mut().filter(|avoided| avoided.owner == owner) {
             if avoided.epoch >= claim.epoch && avoided.plausible.is_zero() {
-                // It was out of reach when it was asked on an announcement, and this says the same.
+                // It was unreachable when it was known from an announcement, and this record names
+                // the same owner.
                 avoided.sequence.get_or_insert(claim.sequence);
             }
             if avoided.sequence == Some(claim.sequence) {
@@ -64,9 +65,14 @@ impl OwnerCache {
         true
     }
 
-    /// Believes what an owner tells of itself, for `lease_max` at most, unless as much is known
-    /// already or it was asked in vain.
-    pub(crate) fn hear(&self, holding: &Holding, lease_max: Duration, clock: &dyn Clock) {
+    /// Learns from an owner's announcement, for `lease_max` at most, unless something newer is
+    /// known or the owner is avoided.
+    pub(crate) fn learn_announced(
+        &self,
+        holding: &Holding,
+        lease_max: Duration,
+        clock: &dyn Clock,
+    ) {
         let Holding { owner, epoch, remaining, .. } = holding.clone();
         let mut inner = self.inner();
         let is_known = inner
@@ -84,13 +90,13 @@ impl OwnerCache {
         }
     }
 
-    /// This process does not own the object any more, as it says.
+    /// Forgets an owner that has released the object.
     pub(crate) fn forget(&self, owner: &Owner) {
         let mut inner = self.inner();
         inner.known = inner.known.take().filter(|known| known.owner != *owner);
     }
 
-    /// The owner has answered, so it was the owner a moment ago.
+    /// Notes that the owner has answered, so it owned the object a moment ago.
     pub(crate) fn confirm(&self, asked: &Known, clock: &dyn Clock) {
         let mut inner = self.inner();
         if let Some(known) = inner.known.as_mut().filter(|known| known.owner == asked.owner) {
@@ -99,8 +105,8 @@ impl OwnerCache {
         }
     }
 
-    /// The owner could not be reached, or declined. What was learned of it since it was asked is
-    /// another matter.
+    /// Avoids an owner that could not be reached, or declined. What was learned about it since it
+    /// was asked stays.
     pub(crate) fn avoid(&self, asked: &Known) {
         let mut inner = self.inner();
         let is_newer = |other: &Known| {
@@ -114,14 +120,15 @@ impl OwnerCache {
             inner.known.take().filter(|known| known.owner != asked.owner || is_newer(known));
     }
 
-    /// The one that is avoided did not even decline: it is waited for like one that nobody can ask.
+    /// Notes that the avoided owner was unreachable, so that requests wait for the end of its
+    /// lease.
     pub(crate) fn lose_reach(&self) {
         if let Some(avoided) = &mut self.inner().avoided {
             avoided.plausible = Duration::ZERO;
         }
     }
 
-    /// Whether this holder could not be reached at this address, or declined, when it was last
+    /// Whether the holder could not be reached at this address, or declined, when it was last
     /// asked.
     pub(crate) fn is_avoided(&self, claim: &Claim) -> bool {
         let inner = self.inner();
@@ -131,13 +138,12 @@ impl OwnerCache {
         })
     }
 
-    /// Whether there is anything worth keeping.
+    /// Whether an owner is known.
     pub(crate) fn is_known(&self, clock: &dyn Clock) -> bool {
         self.known(clock).is_some()
     }
 
-    /// Whether a process that can be asked owned the object a moment ago, be it that it declined
-    /// then.
+    /// Whether a reachable process owned the object a moment ago, even if it declined.
     pub(crate) fn is_within_reach(&self, clock: &dyn Clock) -> bool {
         let inner = self.inner();
         [&inner.known, &inner.avoided].into_iter().flatten().any(|known| known.is_plausible(clock))

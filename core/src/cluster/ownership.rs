@@ -1,48 +1,45 @@
-//! Who owns an object, when that may be another process: what is read in the bucket, what others
-//! tell, and whether a request goes there.
+//! The owner of an object, when that may be another process: learned from the bucket and from
+//! announcements, and whether requests are forwarded to it.
 //!
-//! Promises: nothing here decides who owns an object; what is wrongly believed costs a request one
-//! attempt at another server.
-
-use std::time::Duration;
+//! Promises: nothing here decides who owns an object. Wrong knowledge costs a request one attempt at
+//! another server.
 
 use uuid::Uuid;
 
-use crate::activation::{Activation, Newest, newest};
+use crate::activation::{Activation, ForeignClaim, Newest, newest};
 use crate::clock::Instant;
 use crate::cluster::directory::{Holding, OwnershipChange};
 use crate::cluster::forwarding::Origin;
 use crate::cluster::lock_file::read_lock_file;
 use crate::cluster::peers::Owner;
 use crate::error::Result;
-use crate::lease::Claim;
 use crate::store::Bucket as _;
 
 impl Activation {
-    /// Whether a request need not wait for the claim's lease to end: its holder can be asked
-    /// instead, or whoever sent the request here decides.
-    pub(crate) fn is_forwarded(
-        &self,
-        origin: Origin,
-        (claim, remaining): (&Claim, Duration),
-    ) -> bool {
+    /// Whether a caller does not wait for the claim's lease to end: the request is forwarded to the
+    /// holder, or the server that sent it here decides.
+    pub(crate) fn is_forwarded(&self, origin: Origin, found: ForeignClaim<'_>) -> bool {
         match origin {
             Origin::Here => {
                 self.runtime.peers.is_some()
-                    && self.owner_cache.learn(claim, remaining, self.runtime.clock.as_ref())
+                    && self.owner_cache.learn(
+                        found.claim,
+                        found.remaining,
+                        self.runtime.clock.as_ref(),
+                    )
             }
             Origin::Own => false,
             Origin::Peer => true,
         }
     }
 
-    /// Looks for the newest state of a cold object. Where other servers can be asked, the hint
-    /// `lock` is read together with the listing, so that nothing is fetched in vain.
+    /// Finds the newest state of a cold object. With forwarding, the hint `lock` is read together
+    /// with the listing, so that nothing is fetched for an object that another server owns.
     ///
     /// # Errors
     ///
-    /// `Busy` when the hint names an owner who can be asked. What else goes wrong is found out by
-    /// the restore.
+    /// `Busy` when the hint names an owner to which requests can be forwarded. Other errors are left
+    /// to the restore.
     pub(crate) async fn look_for_newest(&self, origin: Origin) -> Result<Option<Newest>> {
         if self.runtime.peers.is_none() || origin != Origin::Here {
             return Ok(None);
@@ -58,37 +55,38 @@ impl Activation {
             self.log.bucket.as_ref(),
             self.runtime.clock.as_ref(),
         );
+        let found = ForeignClaim { claim: &claim, remaining };
         if remaining.is_zero()
             || self.owner_cache.is_avoided(&claim)
-            || !self.is_forwarded(origin, (&claim, remaining))
+            || !self.is_forwarded(origin, found)
         {
             return Ok(Some(newest));
         }
-        Err(claim.busy(remaining))
+        Err(found.busy())
     }
 
-    /// Asks the directory for the owner of an object that is not in memory here.
+    /// Asks the directory for the owner, if the object is not in memory here.
     pub(crate) async fn ask_directory(&self) {
         let Some(directory) = &self.runtime.directory else { return };
         if self.is_resident() {
             return;
         }
         if let Some(holding) = directory.find(&self.log.object).await {
-            self.hear(&holding, OwnershipChange::Kept);
+            self.receive_announcement(&holding, OwnershipChange::Kept);
         }
     }
 
-    /// Hears what another process tells of an object. Whether it is believed is decided when it is
-    /// needed.
-    pub(crate) fn hear(&self, holding: &Holding, news: OwnershipChange) {
+    /// Learns from an announcement of another process. Whether it is credible is checked when it is
+    /// used.
+    pub(crate) fn receive_announcement(&self, holding: &Holding, change: OwnershipChange) {
         let Owner { instance, address } = &holding.owner;
-        if news == OwnershipChange::Released {
+        if change == OwnershipChange::Released {
             self.owner_cache.forget(&holding.owner);
         } else if *instance != self.runtime.instance
             && !address.is_empty()
             && !self.log.bucket.is_gone(*instance)
         {
-            self.owner_cache.hear(
+            self.owner_cache.learn_announced(
                 holding,
                 self.runtime.settings.lease_duration,
                 self.runtime.clock.as_ref(),
@@ -96,8 +94,8 @@ impl Activation {
         }
     }
 
-    /// Whether `instance` may own the object since `epoch`, as far as this process has seen the log
-    /// itself.
+    /// Whether `instance` may own the object since `epoch`, by the part of the log that this process
+    /// has read.
     pub(crate) fn is_credible(&self, instance: Uuid, epoch: u64) -> bool {
         let pipeline = self.pipeline();
         let head = pipeline.head;

@@ -1,7 +1,7 @@
-//! Other servers on the same bucket, as the engine sees them: where a request goes whose object
-//! belongs to one of them.
+//! The engine's interface to other servers on the same bucket, which get the requests for their
+//! objects.
 //!
-//! Must not know: how a request gets there.
+//! Must not know: how a request is sent.
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -14,37 +14,37 @@ use crate::object::{Caller, Request, Response};
 /// A process that owns an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
-    /// The process.
+    /// The process's id.
     pub instance: Uuid,
-    /// Where it says that others reach it.
+    /// The address that it announces.
     pub address: String,
 }
 
-/// What goes with a request from server to server.
+/// What servers send each other along with a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RequestContext {
-    /// The servers that have had the request and passed it on, the first first.
+    /// The servers that have forwarded the request, in order.
     pub visited: Vec<String>,
     /// The objects whose handlers wait for this request, outermost first.
     pub chain: Vec<ObjectId>,
     /// The message that this request delivers, if it delivers one.
     pub delivery: Option<Delivery>,
-    /// The caller, as the first server has verified it; `None` for messages, which have a sender,
-    /// and where nothing is verified.
+    /// The caller, as verified by the first server; `None` for messages, which have a sender, and
+    /// where nothing is verified.
     pub caller: Option<Caller>,
-    /// A random number by which the object knows this request again, where its sender has not named
-    /// it and it may be sent twice.
+    /// A random number by which the object recognises a repetition of this request, if it has no
+    /// key of its own and may be sent twice.
     pub attempt: Option<Uuid>,
 }
 
-/// A request that is to go to the owner of its object.
+/// A request for the owner of its object.
 #[derive(Debug)]
 pub struct Forward {
     /// The object.
     pub object: ObjectId,
-    /// The request, as the object's handler shall see it.
+    /// The request, as the object's handler will see it.
     pub request: Request,
-    /// Where it has been, and for whom.
+    /// What goes along with it.
     pub request_context: RequestContext,
 }
 
@@ -53,23 +53,23 @@ pub struct Forward {
 pub enum Forwarded {
     /// The owner answered, with a response or an error.
     Answered(Result<Response>),
-    /// This response makes the platform send the request to the owner.
+    /// This response makes the platform's proxy send the request to the owner.
     Redirected(Response),
 }
 
-/// Why the owner gave no answer.
+/// The error when the owner gave no answer.
 #[derive(Debug)]
 pub enum PeerError {
-    /// Certainly nothing of the request was done: the owner was not reached, or declined.
+    /// The request was certainly not executed: the owner was not reached, or declined.
     NotTaken {
-        /// The request, if nothing of its body has been sent.
+        /// The request, if no part of its body was sent.
         request: Option<Box<Request>>,
-        /// Why.
+        /// The reason.
         cause: NotTaken,
         /// What happened, for the log.
         reason: String,
     },
-    /// The owner had the request and may have done it.
+    /// The owner received the request and may have executed it.
     Unknown {
         /// What happened, for the log.
         reason: String,
@@ -81,17 +81,17 @@ pub enum PeerError {
 pub enum NotTaken {
     /// It does not own the object any more.
     Declined,
-    /// It took the request for none of another server.
+    /// It did not accept the request as one of another server.
     Refused,
     /// It did not answer in time.
     Silent,
-    /// Nobody answers at its address.
+    /// Its address can't be reached.
     Unreachable,
-    /// Whoever answers there did not prove that it is a server of the bucket.
+    /// The server at its address did not prove that it is a server of this bucket.
     Unproven,
     /// The connection broke off.
     Broken,
-    /// The platform's proxy can't bring this request to it.
+    /// The platform's proxy can't forward this request.
     NotReplayable,
 }
 
@@ -125,22 +125,23 @@ impl PeerError {
     }
 }
 
-/// The way to other servers.
+/// Forwards requests to other servers.
 #[async_trait]
 pub trait Peers: Send + Sync + 'static {
-    /// Sends a request to the owner of its object and waits for the head of the answer.
+    /// Sends a request to the owner of its object and waits for the head of the response.
     ///
     /// # Errors
     ///
-    /// Whether the request may have been done; never the owner's own errors, which are its answer.
+    /// Says whether the request may have been executed. The owner's own errors are answers, not
+    /// errors.
     async fn send(&self, owner: &Owner, forward: Forward) -> Result<Forwarded, PeerError>;
 }
 
-/// What became of a request that another server sent here.
+/// The outcome of a request that another server has forwarded here.
 #[derive(Debug)]
 pub enum Received {
     /// This process answered for the object.
     Answered(Result<Response>),
-    /// It does not own the object; nothing of the request was done.
+    /// It does not own the object; the request was not executed.
     NotOwner,
 }

@@ -34,7 +34,7 @@ pub(crate) struct EncodedFile {
     pub(crate) rows: u64,
 }
 
-/// Writes the rows of one table into one Parquet file, in the order in which they come.
+/// Writes the rows of one table into one Parquet file, in the given order.
 pub(crate) struct RowEncoder {
     columns: Vec<ColumnBuilder>,
     rowid: Option<Int64Builder>,
@@ -144,7 +144,7 @@ impl RowEncoder {
         self.writer.bytes_written() + self.writer.in_progress_size() + self.batch_bytes
     }
 
-    /// The file.
+    /// Finishes the file and returns it.
     ///
     /// # Errors
     ///

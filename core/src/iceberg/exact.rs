@@ -1,4 +1,4 @@
-//! The column of exact values, which holds what no typed column can, as readable JSON.
+//! The column of exact values, which stores as readable JSON what no typed column can hold.
 //!
 //! `{"3":{"integer":"9223372036854775807"},"5":{"text_base64":"/w=="}}`: by field id, the storage
 //! class and the value. Numbers are strings, because many JSON readers round them.
@@ -23,7 +23,7 @@ enum StoredValue {
     BlobBase64(String),
 }
 
-/// The values of one row that no typed column holds, as they are stored.
+/// The values of one row that no typed column can hold.
 #[derive(Default)]
 pub(super) struct ExactRow(BTreeMap<i32, StoredValue>);
 
@@ -45,7 +45,7 @@ impl ExactRow {
         self.0.insert(field, stored);
     }
 
-    /// The JSON; `None` when there is nothing to keep. The row is empty afterwards.
+    /// Takes the JSON; `None` when there are no values. The row is empty afterwards.
     pub(super) fn take_json(&mut self) -> Option<String> {
         let values = std::mem::take(&mut self.0);
         (!values.is_empty())

@@ -47,9 +47,9 @@ impl ColumnKind {
 
     /// The type for a column.
     ///
-    /// A NUMERIC column holds numbers unless its name for the type says what people put there:
-    /// dates and times are text in SQLite, booleans are 0 and 1. A column without a type, or of
-    /// `ANY`, can hold everything; text is what engines can always show.
+    /// A NUMERIC column holds numbers, unless its declared type says otherwise: dates and times are
+    /// text in SQLite, booleans are 0 and 1. A column without a type, or of `ANY`, can hold
+    /// everything; text is what engines can always show.
     pub(crate) fn of(column: &Column) -> Self {
         let declared = column.declared.to_ascii_uppercase();
         match column.affinity {
@@ -162,7 +162,7 @@ impl Layout {
     }
 }
 
-/// `wanted`, or a name like it when it is empty or taken; engines compare names without case.
+/// `wanted`, or a similar name when it is empty or taken; engines compare names case-insensitively.
 fn free_name(taken: &mut HashSet<String>, wanted: &str) -> String {
     let wanted = if wanted.is_empty() { "_" } else { wanted };
     let mut name = wanted.to_owned();
@@ -211,8 +211,8 @@ pub(super) fn to_cell<'a>(
 
 /// The value that a cell stands for.
 ///
-/// SQLite keeps a whole number in a NUMERIC column as an integer, so that is what a whole double
-/// there means.
+/// SQLite stores a whole number in a NUMERIC column as an integer, so a whole double there means an
+/// integer.
 pub(super) fn from_cell(affinity: Affinity, cell: Cell<'_>) -> ValueRef<'_> {
     match cell {
         Cell::Null => ValueRef::Null,
@@ -233,5 +233,5 @@ fn whole(value: f64) -> Option<i64> {
     (value.fract() == 0.0 && value.abs() <= GAPLESS).then_some(value as i64)
 }
 
-/// A value that was kept apart, by field id.
+/// The exact value of a field, if it was stored separately.
 pub(super) type ExactValues = Vec<(i32, Value)>;

@@ -30,7 +30,7 @@ pub(crate) enum FileStatus {
     Existing {
         /// The snapshot that added it.
         snapshot_id: i64,
-        /// The sequence number that it got there.
+        /// The sequence number that it got from that snapshot.
         sequence: i64,
     },
     /// It removes this file of an earlier snapshot.
@@ -64,7 +64,14 @@ pub(crate) struct Manifests {
     pub(crate) list: Bytes,
 }
 
-/// Writes the manifests of `version`, which will be stored under `data_uri` and `deletes_uri`.
+/// The files of one manifest, and the URI under which the manifest will be stored.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ManifestEntries<'a> {
+    pub(crate) files: &'a [FileEntry],
+    pub(crate) uri: &'a str,
+}
+
+/// Writes the manifests of `version`: of its data files and of its delete files.
 ///
 /// # Errors
 ///
@@ -72,13 +79,12 @@ pub(crate) struct Manifests {
 pub(crate) fn write_manifests(
     version: &Version,
     schema: &FieldSet,
-    (data, data_uri): (&[FileEntry], &str),
-    (deletes, deletes_uri): (&[FileEntry], &str),
+    data: ManifestEntries<'_>,
+    deletes: ManifestEntries<'_>,
 ) -> Result<Manifests> {
     let schema = Arc::new(iceberg_schema(schema)?);
-    let data = write_manifest(version, &schema, DataContentType::Data, data, data_uri)?;
-    let deletes =
-        write_manifest(version, &schema, DataContentType::PositionDeletes, deletes, deletes_uri)?;
+    let data = write_manifest(version, &schema, DataContentType::Data, data)?;
+    let deletes = write_manifest(version, &schema, DataContentType::PositionDeletes, deletes)?;
     let (data, data_line) = data.unzip();
     let (deletes, deletes_line) = deletes.unzip();
     let collected = Collector::default();
@@ -94,8 +100,8 @@ pub(crate) fn write_manifests(
     Ok(Manifests { data, deletes, list: collected.take() })
 }
 
-/// The schema in the iceberg crate's terms; every column is optional, because any SQLite value may
-/// be NULL or kept apart.
+/// The schema in the iceberg crate's types. Every column is optional, because any SQLite value may
+/// be NULL or stored separately.
 pub(super) fn iceberg_schema(set: &FieldSet) -> Result<Schema> {
     let fields = set.fields.iter().map(|field| {
         let kind = match field.kind {
@@ -117,10 +123,9 @@ fn write_manifest(
     version: &Version,
     schema: &SchemaRef,
     content: DataContentType,
-    entries: &[FileEntry],
-    uri: &str,
+    ManifestEntries { files, uri }: ManifestEntries<'_>,
 ) -> Result<Option<(Bytes, ManifestFile)>> {
-    if entries.is_empty() {
+    if files.is_empty() {
         return Ok(None);
     }
     let failed = |error| encode_error("a manifest", error);
@@ -136,7 +141,7 @@ fn write_manifest(
         DataContentType::Data => builder.build_v2_data(),
         _ => builder.build_v2_deletes(),
     };
-    for entry in entries {
+    for entry in files {
         add_entry(&mut writer, content, entry).map_err(failed)?;
     }
     let mut line = at_once(writer.write_manifest_file())?.map_err(failed)?;

@@ -32,12 +32,12 @@ impl Operation {
     }
 }
 
-/// A snapshot of one table, in Iceberg's sense.
+/// An Iceberg snapshot of one table.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Version {
     /// Identifies it within the table.
     pub(crate) snapshot_id: i64,
-    /// The one before it.
+    /// The previous snapshot.
     pub(crate) parent: Option<i64>,
     /// Iceberg's sequence number: one more than the one before.
     pub(crate) sequence: i64,

@@ -16,7 +16,7 @@ pub(crate) use decode::read_rows;
 pub(crate) use deletes::{read_deletes, write_deletes};
 pub(crate) use encode::{EncodedFile, RowEncoder};
 pub(crate) use layout::{ColumnKind, Field, FieldSet, Layout};
-pub(crate) use manifest::{FileEntry, FileStatus, write_manifests};
+pub(crate) use manifest::{FileEntry, FileStatus, ManifestEntries, write_manifests};
 pub(crate) use metadata::{Operation, TableDocument, Version, write_metadata};
 
 use crate::error::Error;

@@ -210,8 +210,8 @@ fn manifests_say_which_snapshot_added_each_file() {
     let written = write_manifests(
         &version(0),
         &field_set(0),
-        (&data, "u://data.avro"),
-        (&deletes, "u://deletes.avro"),
+        ManifestEntries { files: &data, uri: "u://data.avro" },
+        ManifestEntries { files: &deletes, uri: "u://deletes.avro" },
     )
     .expect("manifests");
 

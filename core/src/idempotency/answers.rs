@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::change::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::idempotency::key::key;
-use crate::object::table::{bytes, exists, headers, integer, lines, odd};
+use crate::object::table::{bytes, exists, headers, integer, lines, malformed};
 use crate::object::{Caller, Response, Sql};
 use crate::planted::{Bug, planted};
 use crate::sqlite::Database;
@@ -42,7 +42,7 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Keyed {
-    /// The caller, and the key.
+    /// The caller's identity, and the key.
     key: String,
     fingerprint: [u8; 32],
     is_attempt: bool,
@@ -65,8 +65,9 @@ impl Keyed {
         key(&head.headers)
     }
 
-    /// The request with this `key`: its caller, method, path, query, body, how the body is to be
-    /// read, and by what the class may know who sends it.
+    /// The identification of a request with this `key`: a hash of its caller, method, path, query,
+    /// body, the headers that say how to read the body, and those by which a class may identify
+    /// callers.
     pub(crate) fn new(key: &str, head: &request::Parts, body: &Bytes) -> Self {
         let identity = head.extensions.get::<Caller>().and_then(Caller::identity);
         let mut hasher = blake3::Hasher::new();
@@ -100,12 +101,12 @@ impl Keyed {
         }
     }
 
-    /// A request with a number that only servers know.
+    /// The identification of a request with an attempt number, which only servers know.
     pub(crate) fn attempt(number: Uuid) -> Self {
         Self { key: format!("!/{}", number.simple()), fingerprint: [0; 32], is_attempt: true }
     }
 
-    /// Whether a server has named it, and no client.
+    /// Whether a server has numbered it; the client gave no key.
     pub(crate) fn is_attempt(&self) -> bool {
         self.is_attempt
     }
@@ -129,7 +130,7 @@ pub(crate) fn recall_answer(
     let mut rows = Sql::own(database).exec(query, (&keyed.key, since_ms))?.values()?;
     let Some(row) = rows.pop() else { return Ok(None) };
     let [fingerprint, status, lines, body]: [Value; 4] =
-        row.try_into().map_err(|_| odd("it has too many columns"))?;
+        row.try_into().map_err(|_| malformed("it has too many columns"))?;
     if bytes(fingerprint)? != keyed.fingerprint {
         let text =
             "the Idempotency-Key was used for another request; use a new key for a new request";
@@ -142,23 +143,30 @@ pub(crate) fn recall_answer(
     let mut response = Response::new(bytes(body)?.into());
     let status =
         u16::try_from(integer(&status)?).ok().and_then(|status| StatusCode::from_u16(status).ok());
-    *response.status_mut() = status.ok_or_else(|| odd("expected a status"))?;
+    *response.status_mut() = status.ok_or_else(|| malformed("expected a status"))?;
     *response.headers_mut() = headers(&bytes(lines)?)?;
     response.headers_mut().insert(IDEMPOTENCY_REPLAYED_HEADER, HeaderValue::from_static("true"));
     Ok(Some(response))
 }
 
-/// Stores the response to a request that was made at `now_ms`, and deletes some entries from before
-/// `since_ms`. `None` stores only that it was executed.
+/// The outcome of a request that is stored.
+pub(crate) struct Entry<'a> {
+    pub(crate) keyed: &'a Keyed,
+    /// The response; `None` stores only that the request was executed.
+    pub(crate) answer: Option<&'a Answer>,
+    /// The date of the entry; it is kept from then on.
+    pub(crate) time_ms: i64,
+}
+
+/// Stores the outcome of a request, and deletes some entries from before `since_ms`.
 ///
 /// # Errors
 ///
 /// Errors of the database; `Full` when the object has no space for the response.
 pub(crate) fn keep_answer(
     database: &mut Database,
-    keyed: &Keyed,
-    answer: Option<&Answer>,
-    (now_ms, since_ms): (i64, i64),
+    Entry { keyed, answer, time_ms }: Entry<'_>,
+    since_ms: i64,
 ) -> Result<()> {
     Sql::own(database).exec(CREATE, ())?;
     let expire = "DELETE FROM _dotdo_requests
@@ -172,7 +180,7 @@ pub(crate) fn keep_answer(
     };
     Sql::own(database).exec(
         insert,
-        (&keyed.key, keyed.fingerprint.as_slice(), status, lines(&headers), body, now_ms),
+        (&keyed.key, keyed.fingerprint.as_slice(), status, lines(&headers), body, time_ms),
     )?;
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! What happens once although it is asked for again: requests with an idempotency key, requests
-//! that servers send again, and messages from other objects.
+//! Executes once what may be sent again: requests with an idempotency key, requests that servers
+//! repeat, and messages from other objects.
 
 mod answers;
 mod key;

@@ -1,8 +1,8 @@
-//! What happens once although it is asked for again: requests with an idempotency key, requests
-//! that servers send again, and messages from other objects.
+//! Executes once what may be sent again: requests with an idempotency key, requests that servers
+//! repeat, and messages from other objects.
 //!
-//! Everything that makes it so is in the object's database and in the handler's own transaction.
-//! Nothing is remembered here, so a handler may be run again on a newer state, by any server.
+//! All state for that is in the object's database, written in the handler's own transaction. The
+//! process remembers nothing, so any server may run a handler again on a newer state.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::executor::{offload, offload_bytes};
 use crate::id::ObjectId;
 use crate::idempotency::answers::{
-    Answer, IDEMPOTENCY_REPLAYED_HEADER, Keyed, keep_answer, recall_answer,
+    Answer, Entry, IDEMPOTENCY_REPLAYED_HEADER, Keyed, keep_answer, recall_answer,
 };
 use crate::limits::{ATTEMPT_KEPT, ATTEMPT_RESPONSE_BYTES_MAX, STORED_RESPONSE_BYTES_MAX};
 use crate::messages::{Delivery, OutboxRequest, take_message, taken_before};
@@ -22,20 +22,20 @@ use crate::object::{Caller, Request, Response};
 use crate::planted::{Bug, planted};
 use crate::sqlite::Database;
 
-/// Makes a request ready for its turn: its body is read to its end, so that no sender holds a turn,
-/// and its key is found. A request for a class whose handlers read bodies while they arrive is read
-/// only when it has a key.
+/// Prepares a request for its turn: reads its body to its end, so that no sender holds a turn, and
+/// finds its key. If the class reads bodies while they arrive, the body is read only if the request
+/// has a key.
 ///
 /// # Errors
 ///
-/// `Invalid` when its key is none; what reading its body fails with.
+/// `Invalid` when its key is invalid; the error of reading its body.
 pub(crate) async fn prepare(
     runtime: &Runtime,
     object: &ObjectId,
     request: Request,
 ) -> Result<Request> {
     let (mut head, body) = request.into_parts();
-    // A message has its number; the key that it may carry is the handler's own affair.
+    // A message has a number of its own; a key in its headers is for the handler only.
     let key =
         if head.extensions.get::<Delivery>().is_some() { None } else { Keyed::key_of(&head)? };
     if key.is_none() && runtime.app.streams_requests(object.class()) {
@@ -50,20 +50,19 @@ pub(crate) async fn prepare(
     Ok(Request::from_parts(head, body.into()))
 }
 
-/// Answers a request inside its open transaction: by running the handler, or with what an earlier
-/// run has left in the database.
+/// Answers a request inside its open transaction: runs the handler, or returns the response that an
+/// earlier run has stored.
 ///
 /// # Errors
 ///
-/// What the handler fails with, `KeyReused`, and errors of the database. The caller undoes
-/// everything.
+/// The handler's error, `KeyReused`, and errors of the database. The caller rolls everything back.
 pub(crate) async fn answer_once(
     activation: &Arc<Activation>,
     resident: &mut Resident,
     mut request: Request,
 ) -> Result<Response> {
     let runtime = activation.runtime.as_ref();
-    // They are this object's: a handler that passes its request on must not pass them on.
+    // They are for this object only: a handler that passes its request on must not pass them on.
     let extensions = request.extensions_mut();
     let (outbox_request, delivery, keyed) = (
         extensions.remove::<OutboxRequest>(),
@@ -88,7 +87,7 @@ pub(crate) async fn answer_once(
     Ok(response)
 }
 
-/// Runs the handler on a message, unless it has taken it before.
+/// Runs the handler on a message, unless the object has executed it before.
 async fn take(
     runtime: &Runtime,
     resident: &mut Resident,
@@ -106,8 +105,8 @@ async fn take(
     run_handler(runtime, resident, request).await
 }
 
-/// Runs the handler on a request with a key and stores its answer, unless there is one. A method
-/// that says that it changes nothing is believed when nothing was left.
+/// Runs the handler on a request with a key and stores its response, unless one is stored. The
+/// response to a safe method is stored only if the request changed something.
 async fn recall(
     runtime: &Runtime,
     resident: &mut Resident,
@@ -135,13 +134,14 @@ async fn recall(
         return Ok(Response::from_parts(answer.head, answer.body.into()));
     }
     offload(runtime.executor.as_ref(), || {
-        keep_answer(&mut resident.context.database, keyed, Some(&answer), (now_ms, since_ms))
+        let entry = Entry { keyed, answer: Some(&answer), time_ms: now_ms };
+        keep_answer(&mut resident.context.database, entry, since_ms)
     })?;
     Ok(Response::from_parts(answer.head, answer.body.into()))
 }
 
-/// Runs the handler on a request that a server may send again. That it was done is stored when it
-/// has left something, and its answer too if that is small: what has left nothing may run again.
+/// Runs the handler on a request that a server may repeat. If it changed something, that is stored,
+/// with the response if that is small. If it changed nothing, it may run again.
 async fn attempt(
     runtime: &Runtime,
     resident: &mut Resident,
@@ -154,7 +154,7 @@ async fn attempt(
         recall_answer(&mut resident.context.database, keyed, since_ms)
     })? {
         metrics::counter!("dotdo_requests_replayed_total").increment(1);
-        // The client has sent its request once.
+        // The client has sent its request only once.
         stored.headers_mut().remove(IDEMPOTENCY_REPLAYED_HEADER);
         return Ok(stored);
     }
@@ -164,29 +164,29 @@ async fn attempt(
     }
     let kept = body.peek().filter(|body| body.len() <= ATTEMPT_RESPONSE_BYTES_MAX).cloned();
     let answer = kept.map(|kept| Answer { head: head.clone(), body: kept });
-    // It is dated so that it goes with those whose time is over when nobody can send it again any
-    // more.
+    // It is dated so that it expires when no server can repeat the request any more.
     let dated_ms = since_ms.saturating_add(millis::signed(attempt_kept(runtime)));
     offload(runtime.executor.as_ref(), || {
-        keep_answer(&mut resident.context.database, keyed, answer.as_ref(), (dated_ms, since_ms))
+        let entry = Entry { keyed, answer: answer.as_ref(), time_ms: dated_ms };
+        keep_answer(&mut resident.context.database, entry, since_ms)
     })?;
     Ok(Response::from_parts(head, body))
 }
 
-/// Whether a handler that has ended has left something: changes, or what other objects did for it.
+/// Whether a handler that has ended has effects: changes, or calls of other objects.
 fn has_left(runtime: &Runtime, resident: &mut Resident) -> Result<bool> {
     let called = resident.context.request.called.load(Ordering::Relaxed);
     Ok(called
         || offload(runtime.executor.as_ref(), || has_changed(&mut resident.context.database))?)
 }
 
-/// Whether the open transaction is one to be recorded.
+/// Whether the open transaction must be recorded.
 fn has_changed(database: &mut Database) -> Result<bool> {
     Ok(!database.has_only_started()? && !database.prepare_commit()?.is_empty())
 }
 
-/// For how long a server may send a request again: it waits for a turn and for a handler, at one
-/// owner and at the next.
+/// How long a server may repeat a request: the waits for a turn and a handler, at one owner and at
+/// the next.
 fn attempt_kept(runtime: &Runtime) -> Duration {
     ATTEMPT_KEPT + 2 * (runtime.settings.turn_wait_max + runtime.settings.handler_time_max)
 }

@@ -20,11 +20,11 @@ use crate::store::Bucket;
 
 pub use token::FencingToken;
 
-/// The code of the error that another process owns the object.
-pub(crate) const OWNED_ELSEWHERE: &str = "OWNED_ELSEWHERE";
+/// The code of the error when another instance owns the object.
+pub(crate) const OWNED_BY_OTHER_INSTANCE: &str = "OWNED_BY_OTHER_INSTANCE";
 
-/// The margin before the end of a lease at which its owner stops using it, because a response that
-/// was just checked has not reached the socket yet.
+/// The margin before the end of a lease at which its owner stops using it. It covers the time
+/// between the check and the moment when a response reaches the socket.
 const GUARD: Duration = Duration::from_millis(50);
 
 /// The right to answer from memory.
@@ -91,9 +91,9 @@ impl Claim {
     ///
     /// The holder's lease began before the record reached the store, so it is over when the record
     /// is older than the lease, by the store's clock, or when this process has watched it for that
-    /// long, by its own. A claim that was over once is over: the estimate of the store's time may
-    /// fall back, by a whole second where its dates have no fractions, and something may have been
-    /// built on the earlier answer.
+    /// long, by its own. A claim that was over once stays over, although the estimate of the
+    /// store's time may fall back, by a whole second where its dates have no fractions: something
+    /// may depend on the earlier answer.
     pub(crate) fn remaining(
         &mut self,
         me: Uuid,
@@ -132,7 +132,7 @@ impl Claim {
             remaining.as_secs_f64()
         );
         Error::new(ErrorKind::Busy, text)
-            .with_code(OWNED_ELSEWHERE)
+            .with_code(OWNED_BY_OTHER_INSTANCE)
             .with_retry_after(remaining)
             .with_details(serde_json::json!({
                 "holder": self.holder,

@@ -1,13 +1,14 @@
-//! The fencing token, as programs see it.
+//! The fencing token, for programs.
 
 use crate::log::Head;
 
-/// The right to write an object: later tokens of the same object are greater.
+/// The right to write an object. Later tokens of the same object are greater.
+/// [`Context::acquire_fencing_token`](crate::Context::acquire_fencing_token) has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FencingToken {
-    /// Counts owners.
+    /// The number of owners so far.
     pub epoch: u64,
-    /// The record that granted it.
+    /// The number of the record that granted it.
     pub sequence: u64,
 }
 

@@ -1,12 +1,12 @@
 //! The most dangerous step, in one place: filling a slot of the log and finding out whether that
 //! succeeded.
 //!
-//! A slot is filled by create-if-absent. Its answer is believed in one case only: success, while
-//! the proof that the slot before is the head is fresh. Every other answer is ambiguous (a retry, a
+//! A slot is filled by create-if-absent. Its result is trusted in one case only: success, while the
+//! proof that the previous slot is the head is fresh. Every other result is ambiguous (a retry, a
 //! lost response, a conflict without a winner), so the slot is read and its bytes are compared with
-//! ours; an empty slot proves nothing either (unless the store refused in so many words), so the
-//! same bytes are put again, until the answer is certain or the deadline passes. Rules R1, R3 and
-//! R4 of the design; the argument is in docs/design/0001.
+//! ours; an empty slot proves nothing either (unless the store refused explicitly), so the same
+//! bytes are put again, until the outcome is certain or the deadline passes. Rules R1, R3 and R4 of
+//! the design; the argument is in docs/design/0001.
 
 use std::time::Duration;
 
@@ -30,14 +30,14 @@ pub(crate) enum Appended {
     Won {
         /// A moment before the request that filled it was sent: leases count from there.
         sent: Instant,
-        /// That it is the head.
+        /// Proof that it is the head.
         proof: Proof,
     },
-    /// Another record is in the slot, or the slot is history: ours is not in the log and never will
-    /// be.
+    /// Another record is in the slot, or the slot's record was deleted: ours is not in the log and
+    /// never will be.
     Lost,
-    /// The store refuses for good, nothing was written, and after that the record before ours was
-    /// still the newest.
+    /// The store refuses permanently, nothing was written, and after that the record before ours
+    /// was still the newest.
     Refused(StoreError),
 }
 
@@ -45,8 +45,8 @@ pub(crate) enum Appended {
 ///
 /// # Errors
 ///
-/// `Unknown` when the store gave no definite answer before `deadline`: the record may or may not be
-/// in the log, now or in a few minutes. The caller must drop its state.
+/// `Unknown` when the outcome was not certain before `deadline`: the record may be in the log, or
+/// may get there within minutes. The caller must drop its state.
 pub(crate) async fn append(
     log: &Log,
     sequence: u64,
@@ -75,11 +75,11 @@ struct Slot<'a> {
     log: &'a Log,
     sequence: u64,
     record: &'a Encoded,
-    /// That the slot before is the head.
+    /// Proof that the previous slot is the head.
     proof: Proof,
     /// Before the *first* request: any of them may be the one that filled the slot.
     sent: Option<Proof>,
-    /// A request may have filled the slot, or may still do it.
+    /// Whether a request may have filled the slot, or may still fill it.
     in_doubt: bool,
     last_error: Option<StoreError>,
 }
@@ -109,7 +109,7 @@ impl Slot<'_> {
         self.look(sent).await
     }
 
-    /// Reads the slot: whose record is in it?
+    /// Reads the slot and compares its record with ours.
     async fn look(&mut self, sent: Proof) -> Option<Appended> {
         let found = match self.log.bucket.get(&self.log.key(self.sequence)).await {
             Ok(Some(found)) => found,
@@ -134,13 +134,13 @@ impl Slot<'_> {
         }
     }
 
-    /// Our bytes are in the slot and others are after it: is ours what they were built on? So much
-    /// time has passed that the slot may have been filled by another, folded into a snapshot and
-    /// deleted before we filled it again.
+    /// Handles the case that our bytes are in the slot and another record follows: checks whether
+    /// that record was built on ours. So much time has passed that another instance may have filled
+    /// the slot, folded it into a snapshot and deleted it before we filled it again.
     async fn look_after(&self, sent: Proof) -> Option<Appended> {
         let next = self.log.bucket.get(&self.log.key(self.sequence + 1)).await.ok()??;
-        let (record, _) = decode(self.log, self.sequence + 1, &next.bytes).ok()?;
-        Some(if record.previous == self.record.hash { won(sent, sent) } else { Appended::Lost })
+        let next = decode(self.log, self.sequence + 1, &next).ok()?.record;
+        Some(if next.previous == self.record.hash { won(sent, sent) } else { Appended::Lost })
     }
 
     /// The outcome of an empty slot: unknown, unless every request was refused.
@@ -149,8 +149,8 @@ impl Slot<'_> {
         self.last_error.clone().filter(|_| certain && self.is_refused()).map(Appended::Refused)
     }
 
-    /// Asks for the head again. Still the slot before ours: the proof is renewed. Otherwise the
-    /// slot may be decided.
+    /// Asks for the head again. If it is still the slot before ours, the proof is renewed.
+    /// Otherwise the slot may be filled.
     async fn prove_again(&mut self) -> Option<Appended> {
         let now = Proof::now(self.log);
         let listing = list_newest(self.log, self.sequence).await.ok()?;

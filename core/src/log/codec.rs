@@ -18,7 +18,7 @@ use crate::id::Tenant;
 use crate::log::record::{Hash, Record};
 use crate::snapshot::SnapshotRef;
 
-/// The body's bytes.
+/// Encodes the body of a record.
 pub(super) fn encode(record: &Record) -> Vec<u8> {
     let mut bytes = Vec::new();
     record_out(&mut Encoder::new(&mut bytes), record).expect("writing to a vector can't fail");
@@ -44,7 +44,7 @@ impl Write for Count {
     }
 }
 
-/// The record of an object of `tenant` that the body describes.
+/// Decodes the body of a record of an object of `tenant`.
 pub(super) fn decode(bytes: &[u8], tenant: &Tenant) -> Result<Record, Error> {
     let mut decoder = Decoder::new(bytes);
     let record = record_in(&mut decoder, tenant)?;

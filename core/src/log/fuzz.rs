@@ -1,4 +1,4 @@
-//! Targets for fuzzers: records and their keys.
+//! Fuzz targets for records and their keys.
 
 use crate::id::Tenant;
 use crate::log::record::{Hash, Record, seal};
@@ -6,12 +6,12 @@ use crate::log::{codec, key_of, sequence_of};
 use crate::sqlite::{Database, Limits};
 use crate::store::Key;
 
-/// Maximum size of a database here.
+/// Maximum size of a database in these targets.
 const LIMITS: Limits =
     Limits { database_bytes_max: 8 << 20, row_bytes_max: 1 << 20, temporary_bytes_max: 64 << 20 };
 
-/// The body of a record: in an envelope that fits, decoded, written again, and applied to an empty
-/// database.
+/// Puts the input into a valid envelope as a record's body, decodes it, encodes it again, and
+/// applies it to an empty database.
 pub(crate) fn record(data: &[u8]) {
     let key = Key::new("log/record");
     let Ok((record, _)) = decode(&key, data) else { return };
@@ -37,7 +37,7 @@ fn decode(key: &Key, data: &[u8]) -> crate::error::Result<(Record, Hash)> {
     Record::decode(key, &seal(body, u16::from(*how), plain_len).bytes, &Tenant::local())
 }
 
-/// A name in the folder of an object's log.
+/// Parses the input as a name in the folder of an object's log.
 pub(crate) fn key(data: &[u8]) {
     let Ok(name) = std::str::from_utf8(data) else { return };
     let folder = Key::new("local/local/do/Class/id/log");

@@ -1,4 +1,4 @@
-//! The end of a log, as far as this process is certain of it.
+//! The newest record of a log that this process is certain of.
 
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ pub(crate) struct Head {
     pub(crate) hash: Hash,
     pub(crate) epoch: u64,
     pub(crate) writer: Uuid,
-    /// It granted its writer a lease.
+    /// Whether it granted its writer a lease.
     pub(crate) leases: bool,
 }
 
@@ -20,7 +20,7 @@ impl Head {
     pub(crate) const NONE: Self =
         Self { sequence: 0, hash: Hash::NONE, epoch: 0, writer: Uuid::nil(), leases: false };
 
-    /// The head that `record` makes; its hash is `hash`.
+    /// The head that consists of `record`, whose hash is `hash`.
     pub(crate) fn of(record: &Record, hash: Hash) -> Self {
         Self {
             sequence: record.sequence,

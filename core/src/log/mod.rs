@@ -21,8 +21,8 @@ use std::sync::Arc;
 
 pub(crate) use append::{Appended, append};
 pub(crate) use head::Head;
-pub(crate) use proof::{Found, Next, Proof, next};
-pub(crate) use read::{Listing, fetch, list_newest};
+pub(crate) use proof::{Next, Proof, next};
+pub(crate) use read::{Found, Listing, fetch, list_newest};
 #[cfg(test)]
 pub(crate) use record::set_record_bytes_max;
 pub(crate) use record::{Encoded, Hash, Record, check_size};
@@ -51,11 +51,11 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// The bytes of `record`.
+    /// Encodes `record`.
     ///
     /// # Errors
     ///
-    /// `TooLarge` when they would be too many.
+    /// `TooLarge` when it is too large for a record.
     pub(crate) fn encode(&self, record: &Record) -> Result<Encoded> {
         let bytes = record.transactions.iter().map(Changes::bytes).sum();
         offload_bytes(self.executor.as_ref(), bytes, || record.encode())

@@ -8,8 +8,8 @@ use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::limits::PROOF_AGE_MAX;
 use crate::log::Log;
-use crate::log::read::{decode, list_newest};
-use crate::log::record::{Hash, Record};
+use crate::log::read::{Found, decode, list_newest};
+use crate::log::record::Hash;
 use crate::planted::{Bug, planted};
 use crate::store::{Bucket as _, Moment};
 
@@ -18,18 +18,18 @@ use crate::store::{Bucket as _, Moment};
 pub(crate) struct Proof(Moment);
 
 impl Proof {
-    /// The proof of a request that is sent from now on.
+    /// A proof that begins now, for a request that is sent after this call.
     pub(crate) fn now(log: &Log) -> Self {
         Self(Moment::now(log.bucket.as_ref(), log.clock.as_ref()))
     }
 
-    /// The moment `at`, at which nothing was known of the store's clock. Not fresh once the store
-    /// has told its time.
+    /// A proof from the moment `at`, when the store's clock was unknown. It is not fresh any more
+    /// once the store has reported its time.
     pub(crate) fn by_own_clocks(at: Instant) -> Self {
         Self(Moment::by_own_clocks(at))
     }
 
-    /// The moment by this process's own clocks.
+    /// The moment of the proof, by this process's own clocks.
     pub(crate) fn at(&self) -> Instant {
         self.0.at()
     }
@@ -50,22 +50,13 @@ pub(crate) enum Next {
     Nothing,
     /// Another record.
     Record(Box<Found>),
-    /// Newer records, but the one right after it is history.
+    /// There are newer records, but the next one was deleted.
     Gone,
 }
 
-/// A record that was found in its slot and continues the previous one.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) record: Record,
-    pub(crate) hash: Hash,
-    /// When it was written, by the store's clock.
-    pub(crate) modified_ms: i64,
-}
-
 /// Checks what follows the record `sequence`, whose hash is `hash` and which `proof` says was the
-/// head. One request while the proof is fresh. It is renewed when there is nothing; otherwise it
-/// holds for the record that was found as it did for the one before.
+/// head. One request while the proof is fresh. The proof is renewed when there is nothing;
+/// otherwise it now holds for the record that was found.
 ///
 /// # Errors
 ///
@@ -105,9 +96,9 @@ pub(crate) async fn next(log: &Log, sequence: u64, hash: Hash, proof: &mut Proof
 async fn found(log: &Log, sequence: u64, before: Hash) -> Result<Option<Next>> {
     let key = log.key(sequence);
     let Some(stored) = log.bucket.get(&key).await? else { return Ok(None) };
-    let (record, hash) = decode(log, sequence, &stored.bytes)?;
-    if record.previous != before {
+    let found = decode(log, sequence, &stored)?;
+    if found.record.previous != before {
         return Err(Error::corrupt(&key, "expected a record that continues the previous one"));
     }
-    Ok(Some(Next::Record(Box::new(Found { record, hash, modified_ms: stored.modified_ms }))))
+    Ok(Some(Next::Record(Box::new(found))))
 }

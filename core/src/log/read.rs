@@ -1,13 +1,16 @@
 //! Reading the log: the newest keys, and the records themselves as an unbroken chain.
 
+use std::ops::RangeInclusive;
+
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::error::{Error, Result};
 use crate::executor::offload_bytes;
 use crate::limits::RESTORE_CONCURRENCY;
 use crate::log::Log;
+use crate::log::head::Head;
 use crate::log::record::{Hash, Record};
-use crate::store::{Bucket as _, Key};
+use crate::store::{Bucket as _, Key, Stored};
 
 /// Number of keys in one page of a listing on S3.
 const PAGE: usize = 1000;
@@ -21,6 +24,24 @@ pub(crate) struct Listing {
     pub(crate) head_modified_ms: i64,
     /// The lowest sequence number down to which no record is missing, looking from the head.
     pub(crate) unbroken_from: u64,
+}
+
+/// A record that was found in its slot.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) record: Record,
+    pub(crate) hash: Hash,
+    /// Size of the record in the bucket.
+    pub(crate) bytes: u64,
+    /// When it was written, by the store's clock.
+    pub(crate) modified_ms: i64,
+}
+
+impl Found {
+    /// The record as the newest of the log.
+    pub(crate) fn head(&self) -> Head {
+        Head::of(&self.record, self.hash)
+    }
 }
 
 /// Lists the newest records, at least down to `down_to` if they are there.
@@ -62,8 +83,8 @@ fn is_of_the_system(key: &Key) -> bool {
     key.as_str().rsplit('/').next().is_some_and(|name| name.starts_with('.'))
 }
 
-/// Fetches the records `from..=to`, whose first must follow on `previous` when that is known, and
-/// checks that they are a chain.
+/// Fetches the records with these sequence numbers, and checks that they are a chain. The first must
+/// follow `previous` if that is given.
 ///
 /// # Errors
 ///
@@ -71,17 +92,16 @@ fn is_of_the_system(key: &Key) -> bool {
 /// slot or not on top of the one before.
 pub(crate) async fn fetch(
     log: &Log,
-    from: u64,
-    to: u64,
+    sequences: RangeInclusive<u64>,
     previous: Option<Hash>,
-) -> Result<Vec<(Record, Hash)>> {
-    let records: Vec<(Record, Hash)> = stream::iter(from..=to)
+) -> Result<Vec<Found>> {
+    let records: Vec<Found> = stream::iter(sequences)
         .map(|sequence| fetch_one(log, sequence))
         .buffered(RESTORE_CONCURRENCY)
         .try_collect()
         .await?;
     let mut before = previous;
-    for (record, hash) in &records {
+    for Found { record, hash, .. } in &records {
         if before.is_some_and(|before| before != record.previous) {
             return Err(Error::corrupt(
                 log.key(record.sequence),
@@ -94,17 +114,17 @@ pub(crate) async fn fetch(
 }
 
 /// Fetches one record and checks that it is the right one.
-async fn fetch_one(log: &Log, sequence: u64) -> Result<(Record, Hash)> {
+async fn fetch_one(log: &Log, sequence: u64) -> Result<Found> {
     let key = log.key(sequence);
     let Some(stored) = log.bucket.get(&key).await? else {
         return Err(Error::corrupt(&key, "expected a log record, found nothing"));
     };
-    decode(log, sequence, &stored.bytes)
+    decode(log, sequence, &stored)
 }
 
-/// The record in `bytes`, which were found in the slot `sequence`.
-pub(super) fn decode(log: &Log, sequence: u64, bytes: &[u8]) -> Result<(Record, Hash)> {
-    let key = log.key(sequence);
+/// Decodes the record that was found in the slot `sequence`.
+pub(super) fn decode(log: &Log, sequence: u64, stored: &Stored) -> Result<Found> {
+    let (key, bytes) = (log.key(sequence), &stored.bytes);
     let work = bytes.len().max(Record::plain_bytes(bytes));
     let (record, hash) = offload_bytes(log.executor.as_ref(), work, || {
         Record::decode(&key, bytes, log.object.tenant())
@@ -116,5 +136,5 @@ pub(super) fn decode(log: &Log, sequence: u64, bytes: &[u8]) -> Result<(Record, 
         );
         return Err(Error::corrupt(&key, text));
     }
-    Ok((record, hash))
+    Ok(Found { record, hash, bytes: bytes.len() as u64, modified_ms: stored.modified_ms })
 }

@@ -55,7 +55,7 @@ pub(crate) struct Record {
     pub(crate) object: ObjectId,
     /// The slot: 1 for the first record.
     pub(crate) sequence: u64,
-    /// The fencing token's first half: counts owners.
+    /// The first half of the fencing token: the number of owners so far.
     pub(crate) epoch: u64,
     /// The instance that wrote it.
     pub(crate) writer: Uuid,
@@ -85,7 +85,7 @@ pub(crate) struct Encoded {
 }
 
 impl Record {
-    /// The bytes of this record.
+    /// Encodes the record.
     ///
     /// # Errors
     ///
@@ -142,7 +142,7 @@ impl Record {
     }
 }
 
-/// The record whose body is stored as `body`.
+/// Encloses a stored body in an envelope.
 pub(super) fn seal(body: &[u8], flags: u16, plain_len: u64) -> Encoded {
     let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len() + HASH_BYTES);
     bytes.extend_from_slice(MAGIC);
@@ -156,7 +156,7 @@ pub(super) fn seal(body: &[u8], flags: u16, plain_len: u64) -> Encoded {
     Encoded { bytes: bytes.into(), hash }
 }
 
-/// How many bytes the changes of one transaction take in a record.
+/// The size of one transaction's changes in a record, in bytes.
 ///
 /// # Errors
 ///
@@ -195,7 +195,7 @@ fn compress(body: Vec<u8>) -> Result<(Vec<u8>, u16)> {
     Ok(if packed.len() < body.len() { (packed, FLAG_ZSTD) } else { (body, 0) })
 }
 
-/// The uncompressed body of a record whose checksum fits.
+/// The uncompressed body of a record whose checksum is correct.
 fn decompress(content: &[u8]) -> Result<Vec<u8>, String> {
     let flags = u16::from_le_bytes([content[10], content[11]]);
     let number =
@@ -218,7 +218,7 @@ fn decompress(content: &[u8]) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Tests can't make records of a gigabyte.
+/// A lower limit for tests, which can't make records of a gigabyte.
 #[cfg(test)]
 mod small {
     use std::cell::Cell;
@@ -229,12 +229,12 @@ mod small {
         static BYTES_MAX: Cell<usize> = const { Cell::new(RECORD_BYTES_MAX) };
     }
 
-    /// The largest record on this thread.
+    /// The maximum size of a record on this thread.
     pub(crate) fn record_bytes_max() -> usize {
         BYTES_MAX.get()
     }
 
-    /// Sets it.
+    /// Sets the maximum size of a record on this thread.
     pub(crate) fn set_record_bytes_max(bytes: usize) {
         BYTES_MAX.set(bytes);
     }

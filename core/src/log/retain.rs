@@ -1,9 +1,9 @@
 //! Deletion of records that a snapshot has covered for longer than the retention time.
 //!
 //! A slot that was written must never become free for a writer that may still believe it is the
-//! next one (rule R4). So a record goes only when a snapshot that covers it is older than the
-//! retention, by the store's own clock; the retention is longer than any proof and any request in
-//! flight can be old. The head is never deleted.
+//! next one (rule R4). So a record is deleted only when a snapshot that covers it is older than the
+//! retention, by the store's own clock. The retention is longer than any proof is valid and any
+//! request is in flight. The head is never deleted.
 
 use crate::error::Result;
 use crate::log::Log;

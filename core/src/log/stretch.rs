@@ -12,9 +12,9 @@ const PAGE: usize = 1000;
 pub(crate) struct Stretch {
     /// The first of them.
     pub(crate) from: u64,
-    /// The length of all of them.
+    /// The size of all of them, in bytes.
     pub(crate) bytes: u64,
-    /// There may be more before.
+    /// Whether there may be more records before them.
     pub(crate) goes_on: bool,
 }
 

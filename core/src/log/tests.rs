@@ -1,4 +1,4 @@
-//! The log's promises, one ambiguous answer at a time; and that every record comes back as it was
+//! The log's promises, one ambiguous answer at a time, and that every record is read back as it was
 //! written.
 
 mod proofs;
@@ -186,7 +186,7 @@ async fn a_writer_that_slept_during_its_request_proves_the_head_again() {
     let mut slept = false;
     world.bucket.before_commits(move |_| {
         if !std::mem::replace(&mut slept, true) {
-            // While the request is on its way: slot 2 was used and deleted, slot 3 is the head.
+            // While the request is in flight: slot 2 was filled and deleted, slot 3 is the head.
             let put = bucket.memory.put(&third, head.clone());
             futures_util::FutureExt::now_or_never(put)
                 .expect("memory is immediate")
@@ -210,14 +210,14 @@ async fn a_chain_is_read_back_and_a_break_is_named() {
     let follows = Record { previous: first.hash, ..record(&world.log, 2, 2) };
     let follows = follows.encode().expect("a small record");
     assert!(won(&world.append(2, &follows).await));
-    let records = fetch(&world.log, 1, 2, None).await.expect("a chain");
-    assert_eq!(records.iter().map(|(record, _)| record.sequence).collect::<Vec<_>>(), [1, 2]);
+    let records = fetch(&world.log, 1..=2, None).await.expect("a chain");
+    assert_eq!(records.iter().map(|found| found.record.sequence).collect::<Vec<_>>(), [1, 2]);
 
     assert!(won(&world.append(3, &world.encoded(3, 3)).await), "it names no predecessor");
-    let error = fetch(&world.log, 2, 3, None).await.expect_err("the chain is broken");
+    let error = fetch(&world.log, 2..=3, None).await.expect_err("the chain is broken");
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(error.message().contains(world.log.key(3).as_str()), "{error}");
-    let error = fetch(&world.log, 2, 4, None).await.expect_err("record 4 is missing");
+    let error = fetch(&world.log, 2..=4, None).await.expect_err("record 4 is missing");
     assert!(error.message().contains(world.log.key(4).as_str()), "{error}");
 }
 

@@ -3,7 +3,7 @@
 use crate::messages::marker::Marker;
 use crate::messages::relay_state::RelayState;
 
-/// One object's delivery in this process.
+/// The state of one object's delivery in this process.
 #[derive(Default)]
 pub(crate) struct Outbox {
     pub(crate) relay: RelayState,

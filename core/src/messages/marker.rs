@@ -1,9 +1,9 @@
-//! Markers: small objects in the bucket that say which objects may have messages to deliver, so
-//! that somebody finds them after a crash.
+//! Markers: small files in the bucket that name objects with messages to deliver, so that other
+//! servers find them after a crash.
 //!
-//! A marker is a hint. One that is lost delays messages until their sender is used again; one too
-//! many costs one look. While an object sends, its server writes a marker about once a minute,
-//! beside the record, and the response waits for both.
+//! A marker is a hint. If one is lost, messages wait until their sender is used again; a
+//! superfluous one costs one check. While an object sends, its server writes a marker about once a
+//! minute, at the same time as the record, and the response waits for both.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,11 +21,11 @@ use crate::millis;
 use crate::object::Response;
 use crate::store::{Bucket as _, Key};
 
-/// One object's marker, as this process wrote it.
+/// One object's marker, as written by this process.
 #[derive(Default)]
 pub(crate) struct Marker {
     written: tokio::sync::Mutex<Option<Written>>,
-    /// How often a request has relied on there being one.
+    /// The number of requests that have relied on the marker.
     uses: AtomicU64,
 }
 
@@ -42,27 +42,26 @@ pub(super) struct MarkerFile {
     class: String,
     id: String,
     pub(super) instance: Uuid,
-    /// For how long after writing it the instance relies on it.
+    /// How long after the write its instance relies on it.
     relied_ms: u64,
 }
 
-/// A response that must wait for a marker; in its extensions.
+/// Makes a response wait for a marker; in the response's extensions.
 #[derive(Clone)]
 pub(super) struct Marking(watch::Receiver<bool>);
 
 impl MarkerFile {
-    /// The marker in `bytes`; `None` when it is none of this version.
+    /// Decodes a marker; `None` when it has another version or format.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice::<Self>(bytes).ok().filter(|file| file.format == 1)
     }
 
-    /// Whose messages it is about; it was found among the markers of `tenant`.
+    /// The object whose messages it is about; the marker was found among those of `tenant`.
     pub(super) fn object(&self, tenant: &Tenant) -> Option<ObjectId> {
         tenant.object(&self.class, &self.id).ok()
     }
 
-    /// When it is this old, the instance that wrote it does not rely on it any more, whatever it
-    /// had begun.
+    /// The age after which the instance that wrote it certainly does not rely on it any more.
     pub(super) fn free_after(&self) -> Duration {
         Duration::from_millis(self.relied_ms.saturating_mul(2))
     }
@@ -71,13 +70,13 @@ impl MarkerFile {
 /// Waits for the marker that `response` must wait for.
 pub(crate) async fn marked(response: &mut Response) {
     if let Some(Marking(mut done)) = response.extensions_mut().remove() {
-        // When nobody writes it any more, the response goes without: it is a hint.
+        // If its task ended, the response leaves without it, because a marker is a hint.
         let _ = done.wait_for(|done| *done).await;
     }
 }
 
 impl Marking {
-    /// Makes `response` wait until what is returned says `true`, or is gone.
+    /// Makes `response` wait until the returned sender sends `true` or is dropped.
     pub(super) fn of(response: &mut Response) -> watch::Sender<bool> {
         let (done, marking) = watch::channel(false);
         response.extensions_mut().insert(Self(marking));
@@ -86,26 +85,27 @@ impl Marking {
 }
 
 impl Marker {
-    /// A request relies on there being a marker; `true` when there is one that can be relied on.
+    /// Counts a request that relies on the marker. Returns whether there is one that is young
+    /// enough.
     pub(super) fn relies(&self, runtime: &Runtime) -> bool {
         self.uses.fetch_add(1, Ordering::SeqCst);
         self.written.try_lock().is_ok_and(|written| is_relied_on(runtime, written.as_ref()))
     }
 
-    /// How often a request has relied on there being one.
+    /// The number of requests that have relied on the marker.
     pub(super) fn uses(&self) -> u64 {
         self.uses.load(Ordering::SeqCst)
     }
 
-    /// Makes sure that there is a young one.
+    /// Makes sure that there is a young marker.
     pub(super) async fn keep(&self, runtime: &Runtime, log: &Log) {
         if let Err(error) = self.renew(runtime, log).await {
             tracing::warn!(object = %log.object, %error, "cannot write the marker of an object with messages; a crash now would delay them");
         }
     }
 
-    /// Writes a new one, unless the present one is young. A new one has a new key: whoever removes
-    /// the old one must not hit it.
+    /// Writes a new marker, unless the current one is young. It has a new key, so that removing the
+    /// old one does not remove it.
     async fn renew(&self, runtime: &Runtime, log: &Log) -> Result<()> {
         let mut written = self.written.lock().await;
         if is_relied_on(runtime, written.as_ref()) {
@@ -127,8 +127,8 @@ impl Marker {
         Ok(())
     }
 
-    /// How long it must stay although there is nothing to deliver: soon there may be again. `None`:
-    /// there is none.
+    /// How long the marker stays although there is nothing to deliver, because there may be again
+    /// soon. `None` when there is no marker.
     pub(super) async fn stays(&self, runtime: &Runtime) -> Option<Duration> {
         let written = self.written.lock().await;
         written.as_ref().map(|written| {
@@ -136,7 +136,7 @@ impl Marker {
         })
     }
 
-    /// Removes it, unless a request has relied on it since there were `uses`.
+    /// Removes the marker, unless a request has relied on it since the count was `uses`.
     pub(super) async fn remove(&self, log: &Log, uses: u64) {
         let mut written = self.written.lock().await;
         if self.uses() == uses
@@ -147,7 +147,7 @@ impl Marker {
     }
 }
 
-/// A name of a new marker: listings show the oldest first (UUID version 7).
+/// The name of a new marker. It is a UUID version 7, so listings show the oldest first.
 fn by_time(runtime: &Runtime) -> Uuid {
     let millis = u64::try_from(runtime.clock.wall_ms()).unwrap_or(0);
     let random = runtime.random.bytes16();
@@ -161,7 +161,7 @@ async fn remove(log: &Log, key: Key) {
     }
 }
 
-/// For how long a marker is relied on.
+/// How long a marker is relied on.
 fn relied(runtime: &Runtime) -> Duration {
     runtime.settings.outbox_scan * 2
 }
@@ -171,7 +171,7 @@ fn is_relied_on(runtime: &Runtime, written: Option<&Written>) -> bool {
         .is_some_and(|written| written.at.elapsed_at_most(runtime.clock.as_ref()) < relied(runtime))
 }
 
-/// A target for fuzzers: a marker.
+/// Fuzz target: decodes a marker.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn fuzz_marker(data: &[u8]) {
     if let Some(marker) = MarkerFile::decode(data) {

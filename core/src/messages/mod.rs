@@ -1,9 +1,9 @@
 //! The delivery of messages between objects.
 //!
 //! Promises: a message is delivered only when the record that holds it is certainly in the log;
-//! messages to one receiver go in their order; they go on going until they have arrived, also after
-//! a crash. That they arrive *once* is the receiver's doing (`idempotency`): two servers that deliver
-//! the same message at the same time do no harm.
+//! messages to one receiver are delivered in their order; delivery is retried until it succeeds,
+//! even after a crash. The receiver makes sure that a message is executed *once* (`idempotency`),
+//! so two servers may deliver the same message at the same time.
 
 mod delivery;
 mod marker;

@@ -14,7 +14,7 @@ use crate::change::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
 use crate::limits::MESSAGE_BYTES_MAX;
-use crate::object::table::{bytes, exists, headers, integer, lines, odd};
+use crate::object::table::{bytes, exists, headers, integer, lines, malformed};
 use crate::object::{Request, Response, Sql};
 use crate::sqlite::{Database, Mode};
 
@@ -43,6 +43,10 @@ const NUMBER_BY_CLOCK_MAX: i64 = 1 << 60;
 
 /// Marks a request as the delivery of a message. It is part of the request's extensions, which
 /// clients can't set; a server that forwards a delivery must authenticate itself.
+///
+/// An implementation of [`Peers`](crate::Peers) sends it along
+/// ([`RequestContext`](crate::RequestContext)). Handlers read the sender by
+/// [`Context::sender`](crate::Context::sender).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// The object that sent the message.
@@ -116,7 +120,7 @@ pub(crate) fn post_message(
     Ok(())
 }
 
-/// Whether a message waits; asked outside of a transaction.
+/// Whether there is a message in the outbox. Called outside of a transaction.
 pub(crate) fn is_waiting(database: &mut Database) -> Result<bool> {
     database.begin(Mode::ReadOnly)?;
     let count = |database: &mut Database| {
@@ -130,22 +134,22 @@ pub(crate) fn is_waiting(database: &mut Database) -> Result<bool> {
     Ok(waiting? > 0)
 }
 
-/// How many messages are looked at together to find out whom they are for.
+/// Number of messages that are read together to find receivers.
 const LOOKED_AT_ONCE: usize = 256;
 
-/// The receivers of messages that were found so far.
+/// Receivers of messages, as found so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ReceiverPage {
     /// In the order of their first messages.
     pub(crate) found: Vec<ObjectId>,
-    /// The last message that was looked at.
+    /// The last message that was read for this.
     pub(crate) seen_to: i64,
-    /// There are no more.
+    /// There are no more messages.
     pub(crate) is_over: bool,
 }
 
-/// The receivers, of the sender's `tenant`, of the next messages after number `seen_to`. Each message is looked at once: its
-/// number is higher than those of all before.
+/// Finds the receivers, objects of the sender's `tenant`, of messages after number `seen_to`. Each
+/// message is read once, because numbers only increase.
 pub(crate) fn next_receivers(
     database: &mut Database,
     tenant: &Tenant,
@@ -193,8 +197,9 @@ fn collect_for(
     let mut size = 0;
     for row in rows {
         let [number, attempts, method, path, headers, body]: [Value; 6] =
-            row.try_into().map_err(|_| odd("it has too many columns"))?;
-        let text = |value| String::from_utf8(bytes(value)?).map_err(|_| odd("a text is not UTF-8"));
+            row.try_into().map_err(|_| malformed("it has too many columns"))?;
+        let text =
+            |value| String::from_utf8(bytes(value)?).map_err(|_| malformed("a text is not UTF-8"));
         let message = Message {
             number: integer(&number)?,
             receiver: receiver.clone(),
@@ -261,9 +266,9 @@ pub(crate) fn taken_before() -> Response {
 impl Message {
     /// The request that delivers this message from `sender`.
     pub(crate) fn request(&self, sender: &ObjectId) -> Result<Request> {
-        let number = u64::try_from(self.number).map_err(|_| odd("a number is negative"))?;
-        let method =
-            Method::from_bytes(self.method.as_bytes()).map_err(|_| odd("expected a method"))?;
+        let number = u64::try_from(self.number).map_err(|_| malformed("a number is negative"))?;
+        let method = Method::from_bytes(self.method.as_bytes())
+            .map_err(|_| malformed("expected a method"))?;
         let mut request = http::Request::builder()
             .method(method)
             .uri(&self.path)

@@ -1,5 +1,5 @@
-//! Whose messages a relay takes next. Receivers stand in a queue; those that failed rest for a
-//! while, and come back. What it costs to go on depends on what is delivered, not on how many wait.
+//! Chooses the receivers that a relay serves next. Receivers wait in a queue; those that failed
+//! pause and return to it. The cost depends on what is delivered, not on how many wait.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -9,29 +9,29 @@ use crate::id::ObjectId;
 use crate::messages::outbox::{DeliveryResults, Message};
 use crate::messages::request::{OutboxReply, OutboxTask};
 
-/// So many stand in line before more are looked for.
+/// Number of receivers in the queue below which more are looked for.
 const READY_MAX: usize = 64;
 
 /// The receivers of one object's messages.
 #[derive(Debug, Default)]
 pub(super) struct ReceiverQueue {
-    /// Those that may have messages, in the order in which they are served.
+    /// Receivers that may have messages, in the order in which they are served.
     ready: VecDeque<ObjectId>,
-    /// Those that are being served.
+    /// Receivers that are being served.
     busy: BTreeSet<ObjectId>,
-    /// Those that failed, by the monotonic time until which they are left alone.
+    /// Receivers that failed, by the monotonic time until which they pause.
     resting: BTreeSet<(Duration, ObjectId)>,
-    /// All of them.
+    /// All receivers in this queue.
     known: Arc<BTreeSet<ObjectId>>,
-    /// The last message whose receiver is known.
+    /// Number of the last message whose receiver is known.
     seen_to: i64,
-    /// There was none after it.
+    /// There was no message after it.
     is_over: bool,
 }
 
 impl ReceiverQueue {
-    /// What to ask the outbox for, when `settled` has become of messages and `served_max` receivers
-    /// may be served at once.
+    /// The next request to the outbox. `settled` is the outcome of messages since the last one; at
+    /// most `served_max` receivers are served at once.
     pub(super) fn task(
         &mut self,
         now: Duration,
@@ -56,8 +56,8 @@ impl ReceiverQueue {
         }
     }
 
-    /// Takes in what the outbox said to a [`ReceiverQueue::task`], and returns the messages that go
-    /// on their way.
+    /// Applies the outbox's reply to a [`ReceiverQueue::task`], and returns the messages to
+    /// deliver.
     pub(super) fn take(&mut self, reply: OutboxReply) -> Vec<(ObjectId, Vec<Message>)> {
         let known = Arc::make_mut(&mut self.known);
         for receiver in reply.receivers.found {
@@ -68,7 +68,7 @@ impl ReceiverQueue {
         self.seen_to = self.seen_to.max(reply.receivers.seen_to);
         let mut on_their_way = Vec::new();
         for (receiver, messages) in reply.messages {
-            // They were asked for in the order of the line.
+            // They were requested in the order of the queue.
             self.ready.pop_front();
             if messages.is_empty() {
                 known.remove(&receiver);
@@ -80,21 +80,21 @@ impl ReceiverQueue {
         on_their_way
     }
 
-    /// A receiver has taken what it was sent; there may be more for it.
+    /// Returns a receiver to the queue after a successful delivery; there may be more for it.
     pub(super) fn served(&mut self, receiver: &ObjectId) {
         if self.busy.remove(receiver) {
             self.ready.push_back(receiver.clone());
         }
     }
 
-    /// A receiver failed, and is left alone `until` then.
+    /// Pauses a receiver that failed, `until` this time.
     pub(super) fn failed(&mut self, receiver: &ObjectId, until: Duration) {
         if self.busy.remove(receiver) {
             self.resting.insert((until, receiver.clone()));
         }
     }
 
-    /// How long until the next of those that failed comes back; `None` when there is none.
+    /// Time until the pause of the next failed receiver ends; `None` when none pauses.
     pub(super) fn rest(&self, now: Duration) -> Option<Duration> {
         self.resting.first().map(|(until, _)| until.saturating_sub(now))
     }
@@ -104,7 +104,7 @@ impl ReceiverQueue {
         self.is_over && self.known.is_empty()
     }
 
-    /// Whether the outbox has to be asked again at once.
+    /// Whether the outbox must be read again at once.
     pub(super) fn goes_on(&self) -> bool {
         !self.is_over && self.ready.len() < READY_MAX
     }

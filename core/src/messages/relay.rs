@@ -1,4 +1,4 @@
-//! The relay: a task that delivers one object's messages, as long as there are any.
+//! The relay: a task that delivers one object's messages while there are any.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -18,8 +18,8 @@ use crate::messages::request::{OutboxReply, OutboxRequest};
 use crate::object::{Host, Response};
 use crate::trace::{span, traced};
 
-/// A server that stops waits so long for deliveries that are under way; what has not come back by
-/// then is delivered again by another.
+/// How long a server that stops waits for running deliveries. Those that have not ended by then are
+/// repeated by another server.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 
 impl Activation {
@@ -31,8 +31,8 @@ impl Activation {
         }
     }
 
-    /// Makes sure that a marker is on its way, for a request that sends messages; its `response`
-    /// will wait for it.
+    /// Starts to write a marker, for a request that sends messages. Its `response` will wait for
+    /// it.
     pub(crate) fn mark(self: &Arc<Self>, response: &mut Response) {
         if self.outbox.marker.relies(&self.runtime) {
             return;
@@ -46,11 +46,11 @@ impl Activation {
     }
 }
 
-/// What came of a delivery of several messages to one receiver, in order.
+/// The outcome of delivering several messages to one receiver, in order.
 #[derive(Default)]
 struct Outcome {
     delivered: Vec<i64>,
-    /// The first one that was not delivered, how often it had been tried, and why.
+    /// The first message that was not delivered, its number of attempts so far, and the error.
     failed: Option<(i64, i64, Error)>,
 }
 
@@ -59,9 +59,9 @@ struct Relay {
     activation: Arc<Activation>,
     under_way: FuturesUnordered<Delivering>,
     line: ReceiverQueue,
-    /// What the outbox does not know yet.
+    /// Outcomes that are not in the outbox yet.
     results: DeliveryResults,
-    /// How many requests to the outbox have failed in a row.
+    /// Number of failed requests to the outbox in a row.
     failures: u32,
 }
 
@@ -69,20 +69,20 @@ type Delivering = std::pin::Pin<
     Box<dyn Future<Output = (ObjectId, Result<Outcome, tokio::task::JoinError>)> + Send>,
 >;
 
-/// What ended a wait.
+/// Why a wait ended.
 enum Woken {
     Again,
     Stopping,
 }
 
-/// What a request to the outbox has shown.
+/// The result of a request to the outbox.
 enum Found {
     Something,
-    /// Nothing, when the marker had been used so often.
+    /// No messages, and the marker's count of uses before the request.
     Nothing(u64),
 }
 
-/// A relay at work. Should its task end before its work does, the next message starts another.
+/// Marks a running relay. If its task ends early, the next message starts another.
 struct AtWork(Option<Arc<Activation>>);
 
 impl Drop for AtWork {
@@ -101,22 +101,22 @@ async fn run(relay: Relay) {
 
 async fn deliver_all(mut relay: Relay) {
     let activation = relay.activation.clone();
-    let courier = &activation.outbox.relay;
+    let relay_state = &activation.outbox.relay;
     loop {
-        courier.looks(&activation.runtime.deliveries);
+        relay_state.looks(&activation.runtime.deliveries);
         let goes_on = match relay.ask_outbox(RECEIVERS_AT_ONCE).await {
             Ok(Found::Something) => relay.wait(None).await,
             Ok(Found::Nothing(uses)) => match relay.linger(uses).await {
                 Some(woken) => woken,
-                None if courier.ends() => return,
+                None if relay_state.ends() => return,
                 None => Woken::Again,
             },
-            // Whoever has the object now has found its messages too.
+            // The current owner of the object has found its messages too.
             Err(error)
-                if Undone::is_owned_elsewhere(&error)
+                if Undone::has_other_owner(&error)
                     || activation.runtime.host.strong_count() == 0 =>
             {
-                if courier.ends() {
+                if relay_state.ends() {
                     return;
                 }
                 Woken::Again
@@ -145,11 +145,10 @@ impl Relay {
         }
     }
 
-    /// Tells the outbox what became of its messages, takes the next ones, and sends them on their
-    /// way.
+    /// Writes outcomes to the outbox, reads the next messages, and starts to deliver them.
     async fn ask_outbox(&mut self, receivers_max: usize) -> Result<Found> {
         let runtime = &self.activation.runtime;
-        // It ends with the engine, and not in the midst of a request to the outbox.
+        // The relay ends with the engine, but not during a request to the outbox.
         let _host = runtime.host.upgrade().ok_or_else(gone)?;
         let uses = self.activation.outbox.marker.uses();
         let now = runtime.clock.monotonic();
@@ -169,13 +168,13 @@ impl Relay {
         if self.line.is_empty() {
             return Ok(Found::Nothing(uses));
         }
-        // As long as its marker is young, other servers leave the object alone.
+        // While the marker is young, other servers don't deliver the object's messages.
         self.activation.outbox.marker.keep(&self.activation.runtime, &self.activation.log).await;
         Ok(Found::Something)
     }
 
-    /// Delivers each receiver's messages, in a task of their own: a relay that waits for
-    /// its object must not hold up another one.
+    /// Delivers each receiver's messages in their own task, so that one slow receiver does not
+    /// delay the others.
     fn send(&mut self, messages: Vec<(ObjectId, Vec<Message>)>) {
         for (receiver, messages) in messages {
             let host = self.activation.runtime.host.clone();
@@ -186,7 +185,7 @@ impl Relay {
         }
     }
 
-    /// Waits until there is something to do, at most for `most`.
+    /// Waits until there is something to do, for `most` at most.
     async fn wait(&mut self, most: Option<Duration>) -> Woken {
         if self.under_way.is_empty() {
             self.activation.outbox.relay.rests();
@@ -214,14 +213,14 @@ impl Relay {
         Woken::Again
     }
 
-    /// Notes every delivery that has come back, without waiting.
+    /// Handles every delivery that has ended, without waiting.
     fn note_finished(&mut self) {
         while let Some(Some((receiver, outcome))) = self.under_way.next().now_or_never() {
             self.note(&receiver, outcome);
         }
     }
 
-    /// Notes what came of the messages to `receiver`.
+    /// Handles the outcome of a delivery to `receiver`.
     fn note(&mut self, receiver: &ObjectId, outcome: Result<Outcome, tokio::task::JoinError>) {
         let outcome = outcome.unwrap_or_else(|error| {
             tracing::error!(%receiver, %error, "the delivery of a message ended without an outcome");
@@ -261,7 +260,8 @@ impl Relay {
         woken
     }
 
-    /// The server stops: waits a little for what is under way, and tells the outbox.
+    /// When the server stops: waits a short time for running deliveries, and writes their outcomes
+    /// to the outbox.
     async fn finish(&mut self) {
         let clock = self.activation.runtime.clock.clone();
         let mut patience = clock.sleep(STOP_WAIT);
@@ -280,7 +280,7 @@ impl Relay {
     }
 }
 
-/// Delivers messages to their one receiver, in order, up to the first that is not taken.
+/// Delivers messages to one receiver, in order, up to the first failure.
 async fn deliver_messages(
     host: Weak<dyn Host>,
     sender: ObjectId,
@@ -306,7 +306,7 @@ async fn deliver_message(
 ) -> Result<()> {
     let host = host.upgrade().ok_or_else(gone)?;
     let request = message.request(sender)?;
-    // Whatever the answer is, the receiver has taken the message.
+    // Any response means that the receiver has executed the message.
     let span = span!("deliver", dotdo.class = message.receiver.class());
     traced(span, host.fetch(&message.receiver, None, request)).await.map(drop)
 }
@@ -319,7 +319,7 @@ fn pause(attempts: i64) -> Duration {
 
 /// Waits until the server stops.
 async fn stopping(runtime: &Runtime) {
-    // It never has a permit to give, so this waits until it is closed.
+    // The semaphore has no permits, so this waits until it is closed.
     drop(runtime.stopping.acquire().await);
 }
 

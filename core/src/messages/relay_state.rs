@@ -1,4 +1,4 @@
-//! Whether an object's relay is running, and whether it has something to do.
+//! Whether an object's relay runs, and whether it has something to do.
 
 use std::sync::MutexGuard;
 
@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use crate::activation::{Running, Tasks};
 use crate::sync::Mutex;
 
-/// Whether a relay is running for an object.
+/// The state of one object's relay.
 #[derive(Default)]
 pub(crate) struct RelayState {
     state: Mutex<State>,
@@ -18,14 +18,14 @@ pub(crate) struct RelayState {
 #[derive(Default)]
 struct State {
     at_work: bool,
-    /// There may be something new since it last looked.
+    /// There may be new messages since the relay last read the outbox.
     again: bool,
-    /// Counts it among those that have something to do now, not only something to wait for.
+    /// Counts the relay as busy; while it only waits, it is not counted.
     busy: Option<Running>,
 }
 
 impl RelayState {
-    /// Asks for another look; `true` when a relay must be started for it.
+    /// Asks the relay to read the outbox again. Returns `true` if a relay must be started.
     pub(super) fn ask(&self, deliveries: &Tasks) -> bool {
         let mut state = self.state();
         state.busy.get_or_insert_with(|| deliveries.begin());
@@ -37,7 +37,7 @@ impl RelayState {
         false
     }
 
-    /// What was asked for until now is looked for now.
+    /// Notes that the relay reads the outbox now, which serves all requests so far.
     pub(super) fn looks(&self, deliveries: &Tasks) {
         let _ = self.woken.notified().now_or_never();
         let mut state = self.state();
@@ -45,7 +45,7 @@ impl RelayState {
         state.busy.get_or_insert_with(|| deliveries.begin());
     }
 
-    /// It only waits from now on, unless something may have come since the last look.
+    /// Notes that the relay only waits from now on, unless new messages may have arrived.
     pub(super) fn rests(&self) {
         let mut state = self.state();
         if !state.again {
@@ -53,7 +53,7 @@ impl RelayState {
         }
     }
 
-    /// Ends the work, unless something may have come since the last look.
+    /// Ends the relay, unless new messages may have arrived. Returns whether it ended.
     pub(super) fn ends(&self) -> bool {
         let mut state = self.state();
         state.at_work = state.again;
@@ -63,7 +63,7 @@ impl RelayState {
         !state.at_work
     }
 
-    /// Its task has ended early: the next message sends another.
+    /// Notes that the relay's task ended early; the next message starts another.
     pub(super) fn is_lost(&self) {
         *self.state() = State::default();
     }

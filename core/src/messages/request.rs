@@ -1,5 +1,5 @@
-//! What the relay has to do in an object's database. It takes its turn like a request, and its
-//! answer passes the gate like a response: so what it has read is durable.
+//! The relay's requests to an object's database. They take their turn like other requests, and
+//! their replies pass the gate like responses, so what they have read is durable.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,36 +12,36 @@ use crate::messages::outbox::{
 use crate::object::{Body, Request, Response};
 use crate::sqlite::Database;
 
-/// Notes what became of messages and takes the next ones. It travels in a request's extensions, and
-/// never leaves this process.
+/// A request that writes outcomes of messages and reads the next ones. It is in a request's
+/// extensions and never leaves this process.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OutboxRequest(Arc<OutboxTask>);
 
-/// What an [`OutboxRequest`] is about.
+/// The task of an [`OutboxRequest`].
 #[derive(Debug, Default)]
 pub(crate) struct OutboxTask {
     pub(crate) results: DeliveryResults,
-    /// Whose messages are wanted, the first first.
+    /// The receivers whose messages are wanted, in order.
     pub(crate) ready: Vec<ObjectId>,
-    /// The messages of how many receivers are wanted.
+    /// The number of receivers whose messages are wanted.
     pub(crate) receivers_max: usize,
-    /// The last message whose receiver is known, when more receivers are wanted.
+    /// Number of the last message whose receiver is known, when more receivers are wanted.
     pub(crate) look_after: Option<i64>,
-    /// Receivers that are known without it.
+    /// Receivers that the caller knows already.
     pub(crate) known: Arc<BTreeSet<ObjectId>>,
 }
 
-/// What an [`OutboxRequest`] has brought; in its response's extensions.
+/// The reply to an [`OutboxRequest`]; in its response's extensions.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OutboxReply {
-    /// Each receiver that was looked after, and its next messages, which may be none.
+    /// Each receiver that was served, with its next messages, which may be none.
     pub(crate) messages: Vec<(ObjectId, Vec<Message>)>,
-    /// Receivers that were not known, in the order of their messages.
+    /// New receivers, in the order of their messages.
     pub(crate) receivers: ReceiverPage,
 }
 
 impl OutboxTask {
-    /// Finds out whether there is anything.
+    /// The task that only finds out whether there are messages.
     pub(crate) fn look() -> Self {
         Self { look_after: Some(0), ..Self::default() }
     }
@@ -55,7 +55,7 @@ impl OutboxRequest {
         request
     }
 
-    /// Does it for an object of `tenant`, inside the open transaction.
+    /// Runs the task for an object of `tenant`, inside the open transaction.
     pub(crate) fn run(&self, database: &mut Database, tenant: &Tenant) -> Result<Response> {
         let mut response = Response::new(Body::empty());
         response.extensions_mut().insert(Arc::new(self.0.run(database, tenant)?));
@@ -70,8 +70,8 @@ impl OutboxTask {
         if let Some(after) = self.look_after {
             reply.receivers = next_receivers(database, tenant, after)?;
             if reply.receivers.seen_to == after && after > 0 && self.known.is_empty() {
-                // What is left was passed over: the history has begun anew, or somebody has written
-                // into the table.
+                // There are messages below `seen_to`: the object was recreated, or its table was
+                // changed.
                 reply.receivers = next_receivers(database, tenant, 0)?;
             }
             reply.receivers.found.retain(|receiver| !self.known.contains(receiver));
@@ -90,7 +90,7 @@ impl OutboxTask {
 }
 
 impl OutboxReply {
-    /// What the answer to a request to the outbox has brought.
+    /// Takes the reply out of a response.
     pub(crate) fn of(mut response: Response) -> Result<Self> {
         let reply: Option<Arc<Self>> = response.extensions_mut().remove();
         let reply = reply
@@ -98,7 +98,7 @@ impl OutboxReply {
         Ok(Arc::try_unwrap(reply).unwrap_or_else(|shared| Self::clone(&shared)))
     }
 
-    /// Whether there is no message that was not known.
+    /// Whether no new message was found.
     pub(crate) fn is_empty(&self) -> bool {
         self.messages.iter().all(|(_, messages)| messages.is_empty())
             && self.receivers.found.is_empty()

@@ -1,4 +1,4 @@
-//! Finding objects whose messages nobody delivers: at the start, and every so often.
+//! Finds objects whose messages nobody delivers, at the start and at regular intervals.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -16,12 +16,13 @@ use crate::limits::{OUTBOX_LOOKS_AT_ONCE, OUTBOX_PAGE_PAUSE, STORE_PAGE_MAX};
 use crate::log::{Log, fetch, list_newest};
 use crate::messages::marker::MarkerFile;
 use crate::messages::request::{OutboxReply, OutboxRequest, OutboxTask};
+use crate::millis;
 use crate::settings::Settings;
 use crate::store::{Bucket as _, Entry, Key};
 use crate::tenants::TenantBucket;
 
-/// Begins; ends when the engine is gone. On a platform that freezes its programs, a scan that is
-/// overdue runs when the next request thaws it.
+/// Starts the scan, which ends with the engine. On a platform that freezes its programs, an overdue
+/// scan runs with the next request.
 pub(crate) fn start_scanning(activations: Weak<Activations>, clock: Arc<dyn Clock>) {
     tokio::spawn(restart_on_panic("scan of markers", clock.clone(), move || {
         run(activations.clone(), clock.clone())
@@ -47,23 +48,23 @@ async fn run(activations: Weak<Activations>, clock: Arc<dyn Clock>) {
     }
 }
 
-/// Looks after every marker that no living server relies on, the oldest first, a page of them at a
-/// time. The first rounds look after all whose object nobody owns: the server that died may have
-/// been this one's predecessor, a moment ago, and its lease is over in the second round.
+/// Handles every marker that no living server relies on, oldest first, one page at a time. The
+/// first rounds handle all markers of objects without an owner, whatever their age: this server's
+/// predecessor may have died a moment ago, and its lease is over in the second round.
 #[derive(Default)]
 struct Scan {
     /// Where the next page begins.
     after: Option<Key>,
-    /// How many times all markers have been seen.
+    /// Number of complete rounds.
     rounds: u32,
-    /// The markers of this page, as they were read before.
+    /// The markers of this page, as they were first read.
     known: BTreeMap<Key, Seen>,
 }
 
-/// How many rounds look after markers that somebody may rely on.
+/// Number of rounds that handle markers regardless of their age.
 const FIRST_ROUNDS: u32 = 2;
 
-/// A marker, and how old it certainly was when it was read.
+/// A marker, and its minimum age when it was read.
 #[derive(Clone)]
 struct Seen {
     file: MarkerFile,
@@ -72,7 +73,7 @@ struct Seen {
 }
 
 impl Scan {
-    /// Looks after the markers of the next page.
+    /// Handles the markers of the next page.
     async fn page(&mut self, activations: &Activations) -> Result<()> {
         let runtime = activations.runtime.as_ref();
         let Some(tenant) = runtime.tenants().into_iter().next() else { return Ok(()) };
@@ -102,7 +103,7 @@ impl Scan {
     fn pause(&self, settings: &Settings) -> Duration {
         match (&self.after, self.rounds) {
             (Some(_), _) => OUTBOX_PAGE_PAUSE.min(settings.outbox_scan),
-            // A predecessor's lease is over then.
+            // By then the lease of a predecessor is over.
             (None, 1) => (settings.lease_duration * 3 / 2).min(settings.outbox_scan),
             (None, _) => settings.outbox_scan,
         }
@@ -129,20 +130,19 @@ async fn visit(
     Some((entry.key, seen))
 }
 
-/// Reads a marker that was not known.
+/// Reads a marker for the first time.
 async fn read(activations: &Activations, place: &Place, entry: &Entry) -> Option<Seen> {
     let (runtime, bucket) = (activations.runtime.as_ref(), &place.bucket);
     let stored = bucket.get(&entry.key).await.ok()??;
     let file = MarkerFile::decode(&stored.bytes)?;
-    let age_ms =
-        bucket.store_time_ms().map_or(0, |now_ms| now_ms.saturating_sub(entry.modified_ms));
-    let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
-        .saturating_sub(bucket.store_time_error());
+    let now_ms = bucket.store_time_ms();
+    let age = now_ms.map_or(Duration::ZERO, |now_ms| millis::between(entry.modified_ms, now_ms));
+    let age = age.saturating_sub(bucket.store_time_error());
     Some(Seen { file, age, at: Instant::now(runtime.clock.as_ref()) })
 }
 
-/// Delivers what the object behind a marker has to deliver; removes the marker when that is nothing
-/// and nobody relies on it.
+/// Delivers the messages of a marker's object. Removes the marker when there are none and nobody
+/// relies on it.
 async fn look_after(
     activations: &Activations,
     place: &Place,
@@ -152,18 +152,17 @@ async fn look_after(
     let runtime = activations.runtime.as_ref();
     let is_own = seen.file.instance == runtime.instance;
     let age = seen.age + seen.at.elapsed_at_least(runtime.clock.as_ref());
-    // A folder asks the file system.
+    // In a folder, this asks the file system.
     let is_gone = offload(runtime.executor.as_ref(), || place.bucket.is_gone(seen.file.instance));
     let is_free = is_gone || age >= seen.file.free_after();
-    // An own marker that has become old has lost its relay: another server had the object
-    // meanwhile.
+    // An old marker of this process has lost its relay: another server owned the object meanwhile.
     let is_due = is_free || (is_first && !is_own);
     if !is_due {
         return;
     }
     match look(activations, place, &seen.file).await {
         Ok(true) if is_free => {
-            // It stays when this fails, and costs another look.
+            // If this fails, the marker stays and costs another check.
             let _ = place.bucket.delete(std::slice::from_ref(key)).await;
         }
         Ok(_) => {}
@@ -179,7 +178,7 @@ async fn look(activations: &Activations, place: &Place, file: &MarkerFile) -> Re
     let Some(object) = file.object(&place.tenant) else { return Ok(true) };
     let runtime = activations.runtime.as_ref();
     let is_here = activations.existing(&object).is_some_and(|activation| activation.is_resident());
-    if !is_here && is_owned_elsewhere(runtime, &runtime.log(&object)?).await? {
+    if !is_here && has_other_owner(runtime, &runtime.log(&object)?).await? {
         return Ok(false);
     }
     let activation = activations.get(&object)?;
@@ -193,15 +192,15 @@ async fn look(activations: &Activations, place: &Place, file: &MarkerFile) -> Re
 }
 
 /// Whether another process owns the object, by its newest record.
-async fn is_owned_elsewhere(runtime: &Runtime, log: &Log) -> Result<bool> {
+async fn has_other_owner(runtime: &Runtime, log: &Log) -> Result<bool> {
     let listing = list_newest(log, u64::MAX).await?;
     if listing.head == 0 {
         return Ok(false);
     }
     let observed = Instant::now(runtime.clock.as_ref());
-    let newest = fetch(log, listing.head, listing.head, None).await?;
+    let newest = fetch(log, listing.head..=listing.head, None).await?;
     let claim =
-        newest.first().map(|(record, _)| Claim::of(record, listing.head_modified_ms, observed));
+        newest.first().map(|found| Claim::of(&found.record, listing.head_modified_ms, observed));
     Ok(claim.is_some_and(|mut claim| {
         !claim.remaining(runtime.instance, log.bucket.as_ref(), runtime.clock.as_ref()).is_zero()
     }))

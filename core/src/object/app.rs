@@ -38,26 +38,27 @@ use crate::object::context::Context;
 /// ```
 pub trait DurableObject: Send + 'static {
     /// Whether the handler reads the body of a request while it arrives. By default a request gets
-    /// its turn when its body has arrived, so that a slow client holds nobody up.
+    /// its turn when its body has arrived, so that a slow client does not delay others.
     ///
-    /// A handler that streams a body keeps the object's turn meanwhile, so all other requests wait
-    /// for its client, at most for the maximum time of a handler.
+    /// A handler that reads a body while it arrives keeps the object's turn meanwhile, so all other
+    /// requests wait for its client, for the maximum time of a handler at most.
     const STREAMS_REQUESTS: bool = false;
 
-    /// Makes the value ready for its first request, in that request's transaction: migrates the
-    /// database ([`Context::migrate`]), fills fields from it. Does nothing by default.
+    /// Prepares the value for its first request, in that request's transaction: it migrates the
+    /// database ([`Context::migrate`]), or fills fields from it. Does nothing by default.
     ///
-    /// A value is made when the object comes into memory, and made anew after a request that failed
-    /// and, in functions, after another instance has written. So this runs many times in an
-    /// object's life and must come to the same each time. It counts as part of the first request:
-    /// they share a record and the time of a handler, and the context is that request's.
+    /// A value is created when the object comes into memory, after a failed request, and, in
+    /// functions, after another instance has written. So this runs many times in an object's life
+    /// and must have the same result each time. It is part of the first request: they share a
+    /// record and the maximum time of a handler, and the context is that request's.
     ///
-    /// What it changes in an object whose database is empty is kept only when the request changes
-    /// something as well: reading makes no object. On a former state it runs in memory alone.
+    /// If the object's database is empty, its changes are kept only if the request changes
+    /// something, too: reading does not create an object. On a former state, its changes exist only
+    /// in memory.
     ///
     /// # Errors
     ///
-    /// Any error fails the request and undoes what the start did; the next request runs it again.
+    /// Any error fails the request and rolls back the start; the next request runs it again.
     fn start(&mut self, ctx: &mut Context) -> impl Future<Output = Result<()>> + Send {
         let _ = ctx;
         std::future::ready(Ok(()))
@@ -123,7 +124,8 @@ impl App {
     ///
     /// # Panics
     ///
-    /// When `name` is not a class name, or is taken already, or differs from another only in case.
+    /// When `name` is not a class name, or is already used, or differs from another name only in
+    /// case.
     #[must_use]
     pub fn class<T: DurableObject>(
         mut self,
@@ -216,15 +218,15 @@ impl App {
     }
 }
 
-/// A value of any class, which starts before its first request.
+/// A value of any class, whose start runs before its first request.
 pub(crate) trait AnyObject: Send {
-    /// [`DurableObject::start`], unless it has run.
+    /// Runs [`DurableObject::start`], unless it has run.
     fn start<'a>(
         &'a mut self,
         ctx: &'a mut Context,
     ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
-    /// [`DurableObject::fetch`], after the start.
+    /// Runs [`DurableObject::fetch`], after the start.
     fn fetch<'a>(
         &'a mut self,
         request: Request,
@@ -232,8 +234,8 @@ pub(crate) trait AnyObject: Send {
     ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
 }
 
-/// A value of a class, and whether its start has run. Whoever undoes the transaction in which it
-/// ran makes the value anew.
+/// A value of a class, and whether its start has run. If the transaction in which it ran is rolled
+/// back, the value must be created anew.
 struct Loaded<T> {
     value: T,
     started: bool,

@@ -81,13 +81,13 @@ impl Body {
         Self(Content::Stream(body.map_err(Into::into).boxed_unsync()), None)
     }
 
-    /// The same body of a request with this account, which pays for what becomes of it.
+    /// The body of a request, which charges this account for data made from it.
     #[must_use]
     pub fn with_account(self, account: Account) -> Self {
         Self(self.0, Some(account))
     }
 
-    /// The same body of a response, charged to the request's `account` until it has been sent.
+    /// The body of a response, charged to the request's `account` until it was sent.
     pub(crate) async fn paid_by(self, account: &Account) -> Result<Self> {
         let content = match self.0 {
             Content::Whole(Some(bytes)) => Content::Whole(Some(account.pay(bytes).await?)),
@@ -96,8 +96,8 @@ impl Body {
         Ok(Self(content, None))
     }
 
-    /// The same body of a response. When it is a stream, each of its pieces is charged to `account`
-    /// from when it comes until it has been sent; one that there is no memory for breaks it off.
+    /// The body of a response. Each chunk of a stream is charged to `account` from its arrival
+    /// until it was sent. If there is no memory for a chunk, the stream fails.
     #[must_use]
     pub fn charged_to(self, account: &Account) -> Self {
         match self.0 {
@@ -106,8 +106,8 @@ impl Body {
         }
     }
 
-    /// The same body, of a response on a connection with concurrent responses. There, small bodies
-    /// are charged too, even beyond the budget, because a client that does not read can hold
+    /// The body of a response on a connection with concurrent responses. There, small bodies are
+    /// charged as well, even beyond the budget, because a client that does not read can hold
     /// hundreds of them.
     #[must_use]
     pub fn counted_by(self, account: &Account) -> Self {
@@ -188,8 +188,8 @@ impl Body {
     }
 
     /// Reads the body to its end as JSON whose values take at most `bytes_max` bytes of memory
-    /// besides their text, as generic values: about 64 for each, and 640 for each object or array.
-    /// They are counted before any is made.
+    /// besides their text, as generic JSON values: about 64 for each value, and 640 for each object
+    /// or array. They are counted before any is created.
     ///
     /// # Errors
     ///
@@ -212,7 +212,7 @@ impl Body {
     }
 }
 
-/// The same request once more, when its body is here as a whole.
+/// A copy of the request, if its body is complete.
 pub(crate) fn duplicate(request: &Request) -> Option<Request> {
     let Content::Whole(bytes) = &request.body().0 else { return None };
     let mut copy = Request::new(Body(Content::Whole(bytes.clone()), request.body().1.clone()));

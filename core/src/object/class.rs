@@ -1,4 +1,4 @@
-//! Classes that know their names, and messages that know their classes.
+//! Classes with names of their own, and typed messages.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -31,16 +31,16 @@ use crate::object::matcher::Matcher;
 /// assert_eq!(App::new().register::<Account>().default_class(), Some("Account"));
 /// ```
 pub trait Class: DurableObject {
-    /// The name, as [`App::class`] takes it. It is part of the keys of every object in the bucket,
-    /// so it stays when the type is renamed.
+    /// The name, as in [`App::class`]. It is part of the keys of every object in the bucket, so it
+    /// must not change when the type is renamed.
     const NAME: &'static str;
 }
 
-/// What objects of a class are told or asked, as a type: `POST` of its JSON to its path.
+/// A typed message to objects of a class: `POST` of its JSON to its path.
 ///
 /// It is sent by [`Context::tell`](crate::Context::tell) and [`Stub::call`](crate::Stub::call), and
-/// taken by [`Matcher::message`]. A client can send the same by HTTP: what only objects may send is
-/// for [`Context::sender`](crate::Context::sender) to say.
+/// received by [`Matcher::message`]. A client can send the same by HTTP; use
+/// [`Context::sender`](crate::Context::sender) to accept messages from objects only.
 ///
 /// ```
 /// # use dotdo_core as dotdo;
@@ -87,15 +87,15 @@ pub trait Class: DurableObject {
 /// }
 /// ```
 pub trait Message: Serialize + DeserializeOwned + Send + Sync {
-    /// The class that takes it.
+    /// The class of its receivers.
     type Class: Class;
-    /// What it is answered with.
+    /// The type of the answer.
     type Answer: Serialize + DeserializeOwned + Send;
     /// The path that it is sent to.
     const PATH: &'static str;
 }
 
-/// A request that is a message, to be read and answered.
+/// A request that is a message of type `M`, to be read and answered. [`Message`] has an example.
 #[derive(Debug)]
 pub struct Taken<M> {
     message: std::marker::PhantomData<fn() -> M>,
@@ -111,7 +111,7 @@ impl<M: Message> Taken<M> {
         request.into_body().json().await
     }
 
-    /// The response with this answer.
+    /// The response for this answer.
     ///
     /// # Errors
     ///
@@ -130,7 +130,7 @@ impl Matcher {
 }
 
 impl App {
-    /// Adds a class under its own name, with the default as a value of it.
+    /// Adds a class under its own name, with its default as the value of a new object.
     ///
     /// # Panics
     ///
@@ -140,8 +140,31 @@ impl App {
         self.class(C::NAME, C::default)
     }
 
-    /// Adds a class under its own name; `make` makes a value of it. It captures what all objects
-    /// share, such as a client for another service.
+    /// Adds a class under its own name; `make` creates the value of a new object. It can capture
+    /// what all objects share, such as a client for another service.
+    ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// use dotdo::{App, Class, Context, DurableObject, IntoResponse, Request, Response, Result};
+    ///
+    /// struct Greeter {
+    ///     greeting: String,
+    /// }
+    ///
+    /// impl Class for Greeter {
+    ///     const NAME: &'static str = "Greeter";
+    /// }
+    ///
+    /// impl DurableObject for Greeter {
+    ///     async fn fetch(&mut self, _: Request, _: &mut Context) -> Result<Response> {
+    ///         self.greeting.clone().into_response()
+    ///     }
+    /// }
+    ///
+    /// let greeting = "hello".to_owned();
+    /// let app = App::new().register_with(move || Greeter { greeting: greeting.clone() });
+    /// assert!(app.has_class("Greeter"));
+    /// ```
     ///
     /// # Panics
     ///

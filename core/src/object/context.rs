@@ -24,6 +24,7 @@ pub(crate) type AfterCommit = Box<dyn FnOnce() + Send>;
 pub(crate) type Background = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The context of a handler, which serves one request at a time.
+/// [`DurableObject`](crate::DurableObject) has an example.
 pub struct Context {
     pub(super) object: ObjectId,
     /// This object, as the caller of its own requests.
@@ -278,7 +279,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// `Busy` (code `OWNED_ELSEWHERE`) when another process holds it: `details` has `holder`,
+    /// `Busy` (code `OWNED_BY_OTHER_INSTANCE`) when another process holds it: `details` has `holder`,
     /// `address` and `until`. `Fenced` when another process was faster; errors of the store.
     pub async fn acquire_fencing_token(&mut self) -> Result<FencingToken> {
         self.host()?.acquire_token(&self.object, self.foreign_claim.as_ref()).await

@@ -1,15 +1,14 @@
-//! Errors of other libraries, and values that are not there, as errors of this one.
+//! Converts errors of other libraries, and missing values, to errors of this one.
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// What a client is told instead of an error that nobody has looked at.
+/// The message for a client instead of a foreign error.
 const TOLD: &str = "the object's class failed; the server's log says how, under this request's id";
 
-/// Turns what other libraries fail with, and `None`, into an [`Error`].
+/// Turns errors of other libraries, and `None`, into an [`Error`].
 ///
-/// Nobody knows what is in the text of a foreign error, so it goes into the log and not to the
-/// client. The client reads what is said here for it: the sentence of `or_invalid`, `or_not_found`
-/// and `or_conflict`.
+/// The text of a foreign error may contain secrets, so it goes into the log and not to the client.
+/// The client gets the sentence that `or_invalid`, `or_not_found` or `or_conflict` is given.
 ///
 /// ```
 /// # use dotdo_core as dotdo;
@@ -31,37 +30,37 @@ const TOLD: &str = "the object's class failed; the server's log says how, under 
 /// assert!(!error.public_message().contains("digit"));
 /// ```
 pub trait ResultExt<T> {
-    /// Says what was being done. An [`Error`] keeps its kind, code and whom it may be told to; any
-    /// other error, and `None`, is the class's failure: 500.
+    /// Adds what was being done. An [`Error`] keeps its kind, its code and its audience; any other
+    /// error, and `None`, becomes a failure of the class: 500.
     ///
     /// # Errors
     ///
     /// That one.
     fn context(self, doing: &str) -> Result<T>;
 
-    /// The request is wrong: 400 with this sentence.
+    /// An invalid request: 400 with this sentence.
     ///
     /// # Errors
     ///
     /// `Invalid`.
     fn or_invalid(self, sentence: &str) -> Result<T>;
 
-    /// Nothing has that name: 404 with this sentence.
+    /// Something that does not exist: 404 with this sentence.
     ///
     /// # Errors
     ///
     /// `NotFound`.
     fn or_not_found(self, sentence: &str) -> Result<T>;
 
-    /// What is there forbids it: 409 with this sentence.
+    /// A conflict with the object's state: 409 with this sentence.
     ///
     /// # Errors
     ///
     /// `Conflict`.
     fn or_conflict(self, sentence: &str) -> Result<T>;
 
-    /// The class's failure while it was doing this, whatever it is: 500, also for an [`Error`] of
-    /// another kind, such as the `NotFound` of an object that was called.
+    /// A failure of the class in doing this: 500, even for an [`Error`] of another kind, such as
+    /// the `NotFound` of an object that was called.
     ///
     /// # Errors
     ///

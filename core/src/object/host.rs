@@ -1,7 +1,7 @@
 //! The interface of objects to their host: other objects, delivery of messages, and the fencing
 //! token.
 //!
-//! A [`Context`](crate::Context) holds this port and does not keep alive what is behind it.
+//! A [`Context`](crate::Context) holds this interface weakly, so it does not keep the engine alive.
 
 use std::any::Any;
 use std::sync::Weak;
@@ -57,7 +57,7 @@ pub(crate) trait Host: Send + Sync {
     fn deliver(&self, sender: &ObjectId);
 
     /// Makes sure that this process holds `object`, whose handler is running, for the length of a
-    /// lease. `elsewhere` is the live claim of another process.
+    /// lease. `foreign` is the live claim of another process.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ pub(crate) trait Host: Send + Sync {
     async fn acquire_token(
         &self,
         object: &ObjectId,
-        elsewhere: Option<&Claim>,
+        foreign: Option<&Claim>,
     ) -> Result<FencingToken>;
 
     /// Whether this process still holds what `token` has granted.

@@ -7,7 +7,8 @@ use std::fmt;
 
 use crate::id::{ObjectId, Tenant};
 
-/// Contexts of key derivation. Never change them, because retries would get another identity.
+/// Contexts of the key derivation. They must not change, because retries would get another
+/// identity.
 const CONTEXT: &str = "dotdo 2026-11 callers";
 const CALL: &str = "object";
 const TENANT: &str = "tenant";
@@ -17,8 +18,8 @@ const TENANT: &str = "tenant";
 pub struct Identity([u8; 32]);
 
 impl Identity {
-    /// The one with this `name` among those of one `kind`, such as the accounts of a program's own
-    /// authenticator.
+    /// The identity with this `name` among those of one `kind`, such as the accounts of a program's
+    /// own authenticator.
     pub fn new(kind: &str, name: &[u8]) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
         hasher.update(&(kind.len() as u64).to_le_bytes()).update(kind.as_bytes()).update(name);
@@ -35,8 +36,8 @@ impl Identity {
         blake3::Hash::from_bytes(self.0).to_hex().to_string()
     }
 
-    /// This one in `tenant`. In the tenant `local/local` it is the same as before there were
-    /// tenants.
+    /// This identity within `tenant`. In the tenant `local/local` it is unchanged, because identities
+    /// are stored and existed before tenants.
     pub(crate) fn within(&self, tenant: &Tenant) -> Self {
         if tenant.is_local() {
             return *self;
@@ -48,8 +49,8 @@ impl Identity {
         Self::new(TENANT, &name)
     }
 
-    /// The handler of `object` among those of its tenant, when it makes a request of its own; `origin` is who sent the
-    /// request that it passes on, if it does that.
+    /// The identity of `object`'s handler, among those of its tenant, for its own requests. `origin`
+    /// is the sender of the request that it passes on, if any.
     pub(crate) fn of_call(object: &ObjectId, origin: Option<&Self>) -> Self {
         let mut name = object.key_segments().into_bytes();
         if let Some(Self(origin)) = origin {

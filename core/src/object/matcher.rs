@@ -1,4 +1,4 @@
-//! Which of a class's paths a request is for.
+//! Matches requests with a class's paths.
 
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
@@ -10,10 +10,10 @@ use crate::router::REQUEST_ID_HEADER;
 
 /// Compares a request with methods and paths, one after the other.
 ///
-/// A path is compared segment by segment: `{name}` takes any segment that is not empty, decoded,
-/// and `{*name}` at the end takes all that is left, as it was sent. What they took comes as an
-/// array of as many texts. [`Matcher::get`] takes `HEAD` as well. At the end,
-/// [`Matcher::otherwise`] is the answer to whatever fitted none.
+/// A path is compared segment by segment: `{name}` matches any segment that is not empty, and
+/// `{*name}` at the end matches the rest of the path. Their values are returned as an array of
+/// strings, decoded for `{name}` and as sent for `{*name}`. [`Matcher::get`] also matches `HEAD`.
+/// [`Matcher::otherwise`] responds to requests that matched nothing.
 ///
 /// ```
 /// # use dotdo_core as dotdo;
@@ -41,7 +41,7 @@ pub struct Matcher {
 }
 
 impl Matcher {
-    /// Begins with the first comparison.
+    /// A matcher for `request`.
     pub fn of(request: &Request) -> Self {
         let request_id = request.headers().get(REQUEST_ID_HEADER);
         Self {
@@ -52,12 +52,12 @@ impl Matcher {
         }
     }
 
-    /// What the request's path has for the parameters of `pattern`, if it is a GET, or a HEAD, of
-    /// such a path.
+    /// The values of the parameters of `pattern`, if the request is a GET or HEAD of a matching
+    /// path.
     ///
     /// # Panics
     ///
-    /// When the pattern has not `N` parameters, which the first request shows. So do the others.
+    /// When the pattern does not have `N` parameters, which the first request shows.
     pub fn get<const N: usize>(&mut self, pattern: &'static str) -> Option<[String; N]> {
         self.on(Method::GET, pattern)
     }
@@ -100,12 +100,12 @@ impl Matcher {
         found.try_into().ok()
     }
 
-    /// The answer to a request that fitted nothing: 405 with `Allow` when another method would have
-    /// fitted the path, else the error `NotFound`, which says what there is.
+    /// The response to a request that matched nothing: 405 with `Allow` if the path matches with
+    /// another method, otherwise the error `NotFound`, which lists the paths.
     ///
     /// # Errors
     ///
-    /// `NotFound`, which undoes the request; so compare before anything is changed.
+    /// `NotFound`, which rolls the request back, so match before anything is changed.
     pub fn otherwise(&self) -> Result<Response> {
         let mut allowed: Vec<&str> = Vec::new();
         let fitting = self.tried.iter().filter(|(_, pattern)| taken(pattern, &self.path).is_some());
@@ -149,19 +149,19 @@ impl Matcher {
     }
 }
 
-/// How much of a path that nothing fits is repeated in an error.
+/// Maximum length of a path in an error.
 const PATH_CHARS_MAX: usize = 100;
 
 fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.strip_prefix('/').unwrap_or(path).split('/')
 }
 
-/// The name of a parameter, with the star of one that takes all that is left.
+/// The name of a parameter, with the star of one that matches the rest.
 fn name_of(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
 
-/// What `path` has for the parameters of `pattern`; `None` when it does not fit.
+/// The values of the parameters of `pattern` in `path`; `None` when it does not match.
 fn taken(pattern: &str, path: &str) -> Option<Vec<String>> {
     let mut taken = Vec::new();
     let mut rest = Some(path.strip_prefix('/').unwrap_or(path));

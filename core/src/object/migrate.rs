@@ -1,7 +1,7 @@
-//! Steps of a class's schema: each object has had the first so many of them.
+//! Migrations of a class's schema: numbered steps, of which each object has had the first ones.
 //!
-//! `user_version` counts those, and `application_id` is a hash of their texts. Both are in records
-//! and snapshots anyway, so steps take no table, and no file, of their own.
+//! `user_version` is the number of steps that ran, and `application_id` is a hash of their texts.
+//! Both are in records and snapshots anyway, so steps need no table or file of their own.
 
 use std::borrow::Cow;
 
@@ -22,8 +22,8 @@ impl Step {
         Self { text: Cow::Borrowed(statements), code: None }
     }
 
-    /// A step in Rust, for what SQL can't say. Its `name` stands for it: renamed, it is another
-    /// step.
+    /// A step in Rust, for what SQL can't express. It is identified by its `name`: renamed, it is
+    /// another step.
     ///
     /// ```
     /// # use dotdo_core as dotdo;
@@ -62,18 +62,18 @@ impl From<String> for Step {
 }
 
 impl Context {
-    /// Runs the steps that this object has not had, in order: all of them, or none. They are texts
-    /// of SQL or [`Step`]s. It belongs into [`DurableObject::start`](crate::DurableObject::start).
+    /// Runs the steps that this object has not had, in order: all of them, or none. They are SQL
+    /// texts or [`Step`]s. Call it in [`DurableObject::start`](crate::DurableObject::start).
     ///
     /// `PRAGMA user_version` counts the steps and `PRAGMA application_id` identifies them, so a
-    /// class that migrates sets neither by itself. An object whose class did set `user_version`
-    /// before counts as one that has had so many steps.
+    /// class that migrates must set neither itself. If the class did set `user_version` before, it
+    /// counts as the number of steps that the object has had.
     ///
     /// # Errors
     ///
-    /// `Handler` with the code `SCHEMA_VERSION` when the object has had more steps than there are,
-    /// from a newer program; with `SCHEMA_STEP_CHANGED` when those that it has had were other ones
-    /// (blanks and line breaks do not count). What a step fails with.
+    /// `Handler` with the code `SCHEMA_VERSION` when the object has had more steps, from a newer
+    /// program; with `SCHEMA_STEP_CHANGED` when a step that it has had was changed (whitespace does
+    /// not count); the error of a step.
     pub fn migrate<S: Clone + Into<Step>>(&mut self, steps: &[S]) -> Result<()> {
         let (version, identity) = (self.number("user_version")?, self.number("application_id")?);
         let done = usize::try_from(version).ok().filter(|done| *done <= steps.len());
@@ -110,7 +110,7 @@ impl Step {
     }
 }
 
-/// What tells these steps from others; never 0, which SQLite has where nothing was set.
+/// A hash that identifies these steps; never 0, which is SQLite's default.
 fn identity_of(steps: &[Step]) -> i32 {
     let mut hasher = blake3::Hasher::new();
     for step in steps {

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, Result};
 use crate::object::body::{self, Body, Request, Response};
 
-/// What a handler may answer with.
+/// A value that can be returned as a response.
 ///
 /// | value | response |
 /// |---|---|
@@ -26,7 +26,7 @@ use crate::object::body::{self, Body, Request, Response};
 /// | `Option` | the value's response; `None` is an error, 404 |
 /// | `Result` | the value's response, or the error |
 ///
-/// An error undoes the request, also one that comes of writing the response.
+/// An error rolls the request back, even one from encoding the response.
 ///
 /// ```
 /// # use dotdo_core as dotdo;
@@ -43,15 +43,15 @@ use crate::object::body::{self, Body, Request, Response};
 /// }
 /// ```
 pub trait IntoResponse {
-    /// The value as a response.
+    /// Converts the value to a response.
     ///
     /// # Errors
     ///
-    /// The error that the value is; `Invalid` when it can't be written.
+    /// The error that the value holds; `Invalid` when it can't be encoded.
     fn into_response(self) -> Result<Response>;
 }
 
-/// A value that is JSON in a response.
+/// A value that is encoded as JSON in a response.
 ///
 /// ```
 /// use dotdo_core::{IntoResponse, Json};
@@ -63,7 +63,19 @@ pub trait IntoResponse {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Json<T>(pub T);
 
-/// What handlers read from a request.
+/// Methods to read requests.
+///
+/// ```
+/// # use dotdo_core as dotdo;
+/// use dotdo::{Context, Request, RequestExt, Result, ResultExt};
+///
+/// async fn add(request: Request, ctx: &mut Context) -> Result<()> {
+///     let by: i64 = request.query("by").or_invalid("`by` is missing")?.parse()
+///         .or_invalid("`by` is a number")?;
+///     let note = request.text().await?;
+///     ctx.sql().exec("INSERT INTO entries (by, note) VALUES (?, ?)", (by, note)).map(drop)
+/// }
+/// ```
 pub trait RequestExt: Sized {
     /// The body, read to its end as JSON.
     ///

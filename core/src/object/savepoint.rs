@@ -4,10 +4,10 @@ use crate::error::Result;
 use crate::object::sql::Sql;
 use crate::sqlite::Database;
 
-/// Runs `body` on `holder`, which reaches the database by `database`; if it returns an error, its
+/// Runs `body` on `holder` in a savepoint of its `database`. If `body` returns an error, its
 /// changes are rolled back.
 ///
-/// Savepoints of the same name nest: the innermost is meant.
+/// Savepoints of the same name nest; a name means the innermost one.
 pub(super) fn savepoint<H, T>(
     holder: &mut H,
     database: impl Fn(&mut H) -> &mut Database,

@@ -65,7 +65,7 @@ impl<'a> Sql<'a> {
         Self { database, speaker: Speaker::Class }
     }
 
-    /// For dotdo's own statements, which may write what is dotdo's own.
+    /// The database for dotdo's own statements, which may write reserved tables.
     pub(crate) fn own(database: &'a mut Database) -> Self {
         Self { database, speaker: Speaker::Dotdo }
     }

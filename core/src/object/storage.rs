@@ -10,13 +10,31 @@ use crate::object::sql::Sql;
 use crate::object::table;
 use crate::sqlite::Database;
 
-/// The table that holds them; it is an ordinary table that SQL and Iceberg readers see.
+/// The store's table: an ordinary table that SQL and Iceberg readers see.
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS _dotdo_kv (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID";
 
 /// Maximum length of a key, in bytes.
 const KEY_BYTES_MAX: usize = 2048;
 
 /// A key-value store, with values that serde can write as JSON.
+///
+/// ```
+/// # use dotdo_core as dotdo;
+/// use dotdo::{Context, Error, ListOptions, Result};
+///
+/// fn rename(ctx: &mut Context, from: &str, to: &str) -> Result<Vec<String>> {
+///     let mut storage = ctx.storage();
+///     storage.transaction(|storage| {
+///         let note: String =
+///             storage.get(from)?.ok_or_else(|| Error::not_found("there is no such note"))?;
+///         storage.put(to, &note)?;
+///         storage.delete(from)?;
+///         Ok(())
+///     })?;
+///     let notes = storage.list::<String>(&ListOptions::default())?;
+///     Ok(notes.into_iter().map(|(key, _)| key).collect())
+/// }
+/// ```
 pub struct Storage<'a> {
     database: &'a mut Database,
 }
@@ -171,8 +189,8 @@ fn list_filter(options: &ListOptions) -> (&'static str, Vec<Value>) {
     }
 }
 
-/// The first text, which need not be UTF-8, behind all that begin with `prefix`: `None` when all
-/// texts do.
+/// The first text, not necessarily UTF-8, after all texts that begin with `prefix`; `None` when
+/// there is none.
 ///
 /// Functions such as `length` and `substr` stop at a NUL; comparisons don't.
 fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {

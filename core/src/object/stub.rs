@@ -1,4 +1,4 @@
-//! Other objects, by the types of their classes.
+//! Calls and messages to other objects with the types of their classes.
 
 use std::marker::PhantomData;
 
@@ -13,15 +13,43 @@ use crate::object::context::Context;
 use crate::object::remote::RemoteObject;
 use crate::router::At;
 
-/// Another object, of the class `C`. See [`Context::stub`].
+/// Another object, of the class `C`, for calls to it ([`Context::stub`]).
+///
+/// ```
+/// # use dotdo_core as dotdo;
+/// # use dotdo::{Class, DurableObject, Message, Request, Response};
+/// # struct Account;
+/// # impl Class for Account { const NAME: &'static str = "Account"; }
+/// # #[derive(serde::Serialize, serde::Deserialize)]
+/// # struct Balance;
+/// # impl Message for Balance {
+/// #     type Class = Account;
+/// #     type Answer = i64;
+/// #     const PATH: &'static str = "/balance";
+/// # }
+/// use dotdo::{At, Context, Result};
+///
+/// async fn change(ctx: &Context, since: At) -> Result<i64> {
+///     let account = ctx.stub::<Account>("ada")?;
+///     let now: i64 = account.call(&Balance).await?;
+///     let then: i64 = account.clone().at(since).call(&Balance).await?;
+///     Ok(now - then)
+/// }
+///
+/// async fn page(ctx: &Context) -> Result<String> {
+///     let account = ctx.stub::<Account>("ada")?;
+///     let request = http::Request::get("/page").body(dotdo::Body::empty())?;
+///     account.fetch(request).await?.into_body().text().await
+/// }
+/// ```
 pub struct Stub<C> {
     object: RemoteObject,
     class: PhantomData<fn() -> C>,
 }
 
 impl Context {
-    /// The object `id` of the class `C`, to ask it something and wait for the answer: what
-    /// [`Context::object`] is for a class whose name is a text.
+    /// The object `id` of the class `C`, for calls to it. For a class whose name is known only at
+    /// run time, use [`Context::object`].
     ///
     /// # Errors
     ///
@@ -31,8 +59,8 @@ impl Context {
     }
 
     /// Sends a message to the object `id` of its class, once this request's changes are in the
-    /// bucket: what [`Context::send`] is for a request. It arrives exactly once, its answer goes
-    /// nowhere.
+    /// bucket. It is executed exactly once, and its answer is ignored. It is the typed form of
+    /// [`Context::send`].
     ///
     /// # Errors
     ///
@@ -43,18 +71,18 @@ impl Context {
 }
 
 impl<C: Class> Stub<C> {
-    /// Which object this is.
+    /// The identity of the object.
     pub fn id(&self) -> &ObjectId {
         self.object.id()
     }
 
-    /// The object as it was: it answers from its former state and can't change it.
+    /// The object at an earlier time: calls run on that state and can't change it.
     #[must_use]
     pub fn at(self, at: At) -> Self {
         Self { object: self.object.at(at), class: PhantomData }
     }
 
-    /// Sends `request` and waits for the response, which is durable when it comes.
+    /// Sends `request` and waits for the response, which is durable when it arrives.
     ///
     /// # Errors
     ///
@@ -63,14 +91,14 @@ impl<C: Class> Stub<C> {
         self.object.fetch(request).await
     }
 
-    /// Asks the object and waits for the answer, which is durable when it comes.
+    /// Sends a message and waits for the answer, which is durable when it arrives.
     ///
     /// # Errors
     ///
     /// The error of the object's handler, with its kind and code, and those of
-    /// [`RemoteObject::fetch`]. A response that is not one of success is an error of the kind that
-    /// fits its status, with its JSON as details. `Handler` with the code `MALFORMED_RESPONSE` when
-    /// the answer is not of the message's type.
+    /// [`RemoteObject::fetch`]. A response without a success status is an error of the kind that
+    /// fits the status, with its JSON as details. `Handler` with the code `MALFORMED_RESPONSE` when
+    /// the answer does not have the message's answer type.
     pub async fn call<M: Message<Class = C>>(&self, message: &M) -> Result<M::Answer> {
         let response = self.fetch(request(message)?).await?;
         let status = response.status();
@@ -99,7 +127,7 @@ fn request<M: Message>(message: &M) -> Result<Request> {
     Ok(request)
 }
 
-/// The error that a response of this status stands for.
+/// The kind of error for a response with this status.
 fn refused(object: &ObjectId, status: StatusCode, body: &[u8]) -> Error {
     let kind = match status.as_u16() {
         400 | 405 | 415 => ErrorKind::Invalid,

@@ -1,5 +1,5 @@
-//! The tables that dotdo itself keeps in an object's database; SQL and Iceberg readers see them
-//! like any other.
+//! Helpers for dotdo's own tables in an object's database, which SQL and Iceberg readers see like
+//! any other.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -8,14 +8,14 @@ use crate::error::{Error, Result};
 use crate::object::sql::Sql;
 use crate::sqlite::Database;
 
-/// Whether the table `name` was ever made; reading makes no table.
+/// Whether the table `name` exists; reading does not create it.
 pub(crate) fn exists(database: &mut Database, name: &str) -> Result<bool> {
     let query = "SELECT count(*) FROM sqlite_schema WHERE name = ? AND type = 'table'";
     let count: i64 = Sql::new(database).exec(query, (name,))?.one()?;
     Ok(count > 0)
 }
 
-/// Headers as text: a line `name: value` each. A value may be any bytes but line breaks.
+/// Headers as text: a line `name: value` for each. A value may have any bytes except line breaks.
 pub(crate) fn lines(headers: &HeaderMap) -> Value {
     let mut text = Vec::new();
     for (name, value) in headers {
@@ -34,11 +34,11 @@ pub(crate) fn headers(text: &[u8]) -> Result<HeaderMap> {
         let colon = line
             .windows(2)
             .position(|two| two == b": ")
-            .ok_or_else(|| odd("expected a colon in a header"))?;
+            .ok_or_else(|| malformed("expected a colon in a header"))?;
         let name = HeaderName::from_bytes(&line[..colon])
-            .map_err(|_| odd("expected the name of a header"))?;
+            .map_err(|_| malformed("expected the name of a header"))?;
         let value = HeaderValue::from_bytes(&line[colon + 2..])
-            .map_err(|_| odd("expected the value of a header"))?;
+            .map_err(|_| malformed("expected the value of a header"))?;
         headers.append(name, value);
     }
     Ok(headers)
@@ -48,7 +48,7 @@ pub(crate) fn headers(text: &[u8]) -> Result<HeaderMap> {
 pub(crate) fn bytes(value: Value) -> Result<Vec<u8>> {
     match value {
         Value::Text(bytes) | Value::Blob(bytes) => Ok(bytes),
-        _ => Err(odd("expected a text")),
+        _ => Err(malformed("expected a text")),
     }
 }
 
@@ -56,12 +56,12 @@ pub(crate) fn bytes(value: Value) -> Result<Vec<u8>> {
 pub(crate) fn integer(value: &Value) -> Result<i64> {
     match value {
         Value::Integer(value) => Ok(*value),
-        _ => Err(odd("expected a number")),
+        _ => Err(malformed("expected a number")),
     }
 }
 
-/// Somebody has written into one of these tables by hand.
-pub(crate) fn odd(what: &str) -> Error {
+/// The error when one of these tables has a row that dotdo has not written.
+pub(crate) fn malformed(what: &str) -> Error {
     Error::handler(format!("malformed row in a table `_dotdo_…`: {what}"))
         .with_code("MALFORMED_ROW")
 }

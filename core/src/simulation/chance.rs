@@ -1,9 +1,9 @@
 //! The one source of chance in a simulated world: the same seed gives the same numbers for ever.
 
 use std::ops::RangeInclusive;
-use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Random;
+use crate::sync::Mutex;
 
 /// Numbers that follow from a seed (SplitMix64).
 pub(super) struct Chance(u64);
@@ -70,7 +70,7 @@ impl SimRandom {
 
 impl Random for SimRandom {
     fn bytes16(&self) -> [u8; 16] {
-        let mut chance = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut chance = self.0.lock();
         let number = (u128::from(chance.next()) << 64) | u128::from(chance.next());
         number.to_be_bytes()
     }

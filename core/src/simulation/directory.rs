@@ -1,6 +1,6 @@
 //! A place where servers tell each other what they own, which lies, is late, and is away.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,6 +12,7 @@ use crate::simulation::clock::SimClock;
 use crate::simulation::network::address;
 use crate::simulation::plan::{MS, SECOND};
 use crate::simulation::timeline::{Delivery, Event, Process, State, Timeline};
+use crate::sync::Mutex;
 
 /// How often a question is answered with a lie, or with nothing, in a thousand.
 const LIES: u64 = 100;
@@ -20,20 +21,20 @@ const LIES: u64 = 100;
 pub(super) type Entry = (Holding, u64);
 
 /// Where a process hears what others tell; empty until the engine listens.
-pub(super) type Hearing = Arc<Mutex<Option<Listener>>>;
+pub(super) type ListenerSlot = Arc<Mutex<Option<Listener>>>;
 
 /// One process's way to the directory.
 pub(super) struct SimDirectory {
     pub(super) timeline: Timeline,
     pub(super) process: Process,
     pub(super) clock: Arc<SimClock>,
-    pub(super) hearing: Hearing,
+    pub(super) listener_slot: ListenerSlot,
 }
 
 #[async_trait]
 impl Directory for SimDirectory {
     fn listen(&self, listener: Listener) {
-        *self.hearing.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
+        *self.listener_slot.lock() = Some(listener);
     }
 
     async fn find(&self, object: &ObjectId) -> Option<Holding> {
@@ -46,11 +47,11 @@ impl Directory for SimDirectory {
         answer
     }
 
-    fn tell(&self, object: &ObjectId, holding: Holding, change: OwnershipChange) {
+    fn announce(&self, object: &ObjectId, holding: Holding, change: OwnershipChange) {
         self.timeline.lock().told(self.process, object, holding, change);
     }
 
-    async fn settle(&self) {}
+    async fn flush(&self) {}
 }
 
 impl State {

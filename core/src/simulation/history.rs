@@ -132,14 +132,9 @@ struct Placed {
 }
 
 impl History {
-    pub(super) fn begin(
-        &mut self,
-        (object, ask): (usize, Ask),
-        antics: Antics,
-        keyed: bool,
-        now: u64,
-    ) -> Request {
-        let request = Request { number: self.operations.len(), object, ask, keyed, antics };
+    /// Notes that `request` is asked now, and gives it its number.
+    pub(super) fn begin(&mut self, request: Request, now: u64) -> Request {
+        let request = Request { number: self.operations.len(), ..request };
         self.operations.push(Operation { request, began: now, ended: None });
         request
     }

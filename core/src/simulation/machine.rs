@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -27,13 +27,14 @@ use crate::object::Body;
 use crate::simulation::bucket::SimBucket;
 use crate::simulation::chance::SimRandom;
 use crate::simulation::clock::SimClock;
-use crate::simulation::directory::{Hearing, SimDirectory};
+use crate::simulation::directory::{ListenerSlot, SimDirectory};
 use crate::simulation::history::{Ask, Request};
 use crate::simulation::network::{Letter, SimPeers};
 use crate::simulation::objects::{ANTICS, Watcher, app};
 use crate::simulation::plan::{MachinePlan, NetworkPlan};
 use crate::simulation::timeline::{Delivery, Process, Timeline};
 use crate::store::Retrying;
+use crate::sync::Mutex;
 use crate::tenants::SharedBucket;
 
 /// How long a graceful end may take.
@@ -68,7 +69,7 @@ struct Running {
     engine: Option<Engine>,
     reports: Arc<Mutex<Vec<Report>>>,
     requests: BTreeMap<usize, AbortHandle>,
-    hearing: Hearing,
+    listener_slot: ListenerSlot,
     stopping: bool,
 }
 
@@ -112,13 +113,13 @@ impl Machine {
             .build()
             .expect("a runtime without drivers");
         let reports = Arc::new(Mutex::new(Vec::new()));
-        let hearing = Hearing::default();
+        let listener_slot = ListenerSlot::default();
         let start = Start {
             timeline: self.timeline.clone(),
             process,
             plan: self.plan.clone(),
             network: self.network,
-            hearing: hearing.clone(),
+            listener_slot: listener_slot.clone(),
         };
         let (said, seen) = (reports.clone(), reports.clone());
         let watcher: Watcher =
@@ -133,7 +134,7 @@ impl Machine {
             engine: None,
             reports,
             requests: BTreeMap::new(),
-            hearing,
+            listener_slot,
             stopping: false,
         });
     }
@@ -235,13 +236,16 @@ impl Machine {
         ));
     }
 
-    /// Hears what another server has told.
-    pub(super) fn hear(&self, object: &ObjectId, holding: &Holding, change: OwnershipChange) {
+    /// Receives an announcement of another server.
+    pub(super) fn receive_announcement(
+        &self,
+        object: &ObjectId,
+        holding: &Holding,
+        change: OwnershipChange,
+    ) {
         let Some(running) = &self.running else { return };
-        if let Some(listener) =
-            running.hearing.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
-        {
-            listener.hear(object, holding, change);
+        if let Some(listener) = running.listener_slot.lock().as_ref() {
+            listener.receive(object, holding, change);
         }
     }
 
@@ -262,8 +266,7 @@ impl Machine {
     pub(super) fn step(&mut self) -> Vec<Report> {
         let Some(running) = self.running.as_mut() else { return Vec::new() };
         running.runtime.block_on(running.idle.reached());
-        let reports =
-            std::mem::take(&mut *running.reports.lock().unwrap_or_else(PoisonError::into_inner));
+        let reports = std::mem::take(&mut *running.reports.lock());
         for report in &reports {
             match report {
                 Report::Started(Ok(engine)) => running.engine = Some(engine.clone()),
@@ -288,7 +291,7 @@ impl Delivery {
 impl Idle {
     fn note(&self) {
         self.is_idle.store(true, Ordering::Relaxed);
-        if let Some(waker) = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(waker) = self.waker.lock().take() {
             waker.wake();
         }
     }
@@ -300,7 +303,7 @@ impl Idle {
             if self.is_idle.load(Ordering::Relaxed) {
                 return Poll::Ready(());
             }
-            *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
+            *self.waker.lock() = Some(cx.waker().clone());
             Poll::Pending
         })
         .await;
@@ -308,7 +311,7 @@ impl Idle {
 }
 
 fn push(reports: &Mutex<Vec<Report>>, report: Report) {
-    reports.lock().unwrap_or_else(PoisonError::into_inner).push(report);
+    reports.lock().push(report);
 }
 
 /// What a process begins with.
@@ -317,12 +320,12 @@ struct Start {
     process: Process,
     plan: MachinePlan,
     network: NetworkPlan,
-    hearing: Hearing,
+    listener_slot: ListenerSlot,
 }
 
 impl Start {
     async fn engine(self, watcher: Watcher) -> Result<Engine> {
-        let Self { timeline, process, plan, network, hearing } = self;
+        let Self { timeline, process, plan, network, listener_slot } = self;
         let clock = Arc::new(SimClock { timeline: timeline.clone(), process });
         let seed = timeline.lock().chance.next();
         let random: Arc<dyn Random> = Arc::new(SimRandom::new(seed));
@@ -337,9 +340,12 @@ impl Start {
             false => None,
         };
         let directory: Option<Arc<dyn Directory>> = match network.tells {
-            true => {
-                Some(Arc::new(SimDirectory { timeline, process, clock: clock.clone(), hearing }))
-            }
+            true => Some(Arc::new(SimDirectory {
+                timeline,
+                process,
+                clock: clock.clone(),
+                listener_slot,
+            })),
             false => None,
         };
         let components = Components {

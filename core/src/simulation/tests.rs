@@ -1,12 +1,12 @@
 //! Many seeds, one after the other on every processor; and the same one again.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use crate::planted::{BUGS, Bug, arm, plant};
 use crate::simulation::panics;
 use crate::simulation::trace::Trace;
 use crate::simulation::world::{Outcomes, run};
+use crate::sync::Mutex;
 
 /// How many worlds a run tries.
 const SEEDS: u64 = 2_500;
@@ -52,14 +52,14 @@ fn first_failure(count: u64, bug: Option<Bug>, totals: &Totals) -> Option<(u64, 
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    let mut worst = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut worst = failed.lock();
                     if seed >= count || worst.as_ref().is_some_and(|(other, _)| *other < seed) {
                         return;
                     }
                     drop(worst);
                     let outcomes = world(seed, Trace::hashed(), bug);
                     totals.add(&outcomes);
-                    worst = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    worst = failed.lock();
                     if let Some(problem) = outcomes.problem
                         && worst.as_ref().is_none_or(|(other, _)| seed < *other)
                     {
@@ -69,7 +69,7 @@ fn first_failure(count: u64, bug: Option<Bug>, totals: &Totals) -> Option<(u64, 
             });
         }
     });
-    failed.into_inner().unwrap_or_else(PoisonError::into_inner)
+    failed.into_inner()
 }
 
 /// Sums over many worlds.

@@ -4,7 +4,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use tokio::sync::oneshot;
 
@@ -17,6 +17,7 @@ use crate::simulation::network::{Letter, Reply};
 use crate::simulation::plan::{Faults, NetworkPlan};
 use crate::simulation::store::{Dated, Message, Store};
 use crate::simulation::trace::Trace;
+use crate::sync::Mutex;
 
 /// A process: which machine it runs on, and how many have run there before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -149,7 +150,7 @@ impl Timeline {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -9,7 +9,7 @@ use crate::planted::arm;
 use crate::simulation::chance::Chance;
 use crate::simulation::clients::Client;
 use crate::simulation::clock::Dial;
-use crate::simulation::history::{Antics, Ask, History, Outcome};
+use crate::simulation::history::{Antics, Ask, History, Outcome, Request};
 use crate::simulation::machine::{Machine, Report};
 use crate::simulation::plan::{Faults, MINUTE, MS, NetworkPlan, Plan, SECOND};
 use crate::simulation::store::Store;
@@ -298,7 +298,7 @@ impl World {
             // Whoever asked may not wait any more.
             Delivery::Reply(reply, answer) => drop(reply.send(answer)),
             Delivery::OwnershipChange(object, holding, news) => {
-                self.machines[machine].hear(&object, &holding, news)
+                self.machines[machine].receive_announcement(&object, &holding, news)
             }
         }
         self.step(machine);
@@ -336,8 +336,9 @@ impl World {
             let request = {
                 let mut state = self.timeline.lock();
                 let now = state.tick();
-                let request =
-                    self.history.begin((lists.len(), Ask::Read), Antics::default(), false, now);
+                let (object, antics) = (lists.len(), Antics::default());
+                let request = Request { number: 0, object, ask: Ask::Read, keyed: false, antics };
+                let request = self.history.begin(request, now);
                 let process = self.machines[machine].process;
                 state.schedule(SECOND, Event::Deliver(process, Delivery::Request(request)));
                 request

@@ -24,10 +24,10 @@ impl Columns {
         Self { ids, last_column_id, schema_id: 0, changed: true, added_from: 0 }
     }
 
-    /// Ids for the table that was `base` and now has `shape`, when its rows were left alone by
-    /// everything in between.
+    /// Ids for the table that was `base` and now has `shape`, if no change in between has rewritten
+    /// its rows.
     ///
-    /// Only `RENAME COLUMN` and `ADD COLUMN` leave rows alone, and neither moves a column, so
+    /// Only `RENAME COLUMN` and `ADD COLUMN` don't rewrite rows, and neither moves a column, so
     /// columns correspond by position. `None` if that is impossible, because it is a different
     /// table.
     pub(super) fn evolve(base: &TableBase, shape: &TableShape) -> Option<Self> {

@@ -16,7 +16,7 @@ use crate::sqlite::Database;
 
 /// The data files of a table's new state.
 pub(super) struct Content {
-    /// Whether each of the base's files stays.
+    /// For each of the base's files, whether it stays.
     pub(super) keep: Vec<bool>,
     /// New files.
     pub(super) added: Vec<NewFile>,
@@ -108,7 +108,7 @@ pub(super) fn changed(
     Ok(Some(Content { keep, added: sink.finish()?, gone }))
 }
 
-/// The base's data files, seen from the rows that changed.
+/// The base's data files, and which of their rows have changed.
 struct Files {
     /// The rows of each file that are gone, now or before.
     dead: Vec<RoaringBitmap>,
@@ -227,8 +227,8 @@ impl Files {
     }
 }
 
-/// Writes the changed rows and the unchanged ones of merged files. `false` when a row that has not
-/// changed is gone.
+/// Writes the changed rows and the unchanged ones of merged files. Returns `false` when an
+/// unchanged row is missing.
 fn push_rowids(
     db: &Database,
     shape: &TableShape,
@@ -246,8 +246,8 @@ fn push_rowids(
     Ok(true)
 }
 
-/// The same for a `WITHOUT ROWID` table. Rows are distinguished by their current key, because two
-/// changed keys may refer to one row.
+/// Writes the rows of a `WITHOUT ROWID` table, like [`push_rowids`]. Rows are distinguished by
+/// their current key, because two changed keys may refer to one row.
 fn push_primary(
     db: &Database,
     shape: &TableShape,

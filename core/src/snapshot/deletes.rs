@@ -29,10 +29,10 @@ pub(super) struct DeleteFiles {
     pub(super) removed: Vec<FileRef>,
 }
 
-/// Decides which of the base's delete files stay beside the data files `data`, of which the rows
-/// `gone` go now.
+/// Decides which of the base's delete files stay with the data files `data`, whose rows `gone` are
+/// deleted now.
 ///
-/// `moved`: none stays, because they name data files by URIs that no longer hold.
+/// `moved`: none stays, because they name data files by URIs of the old location.
 pub(super) fn revise(
     base: Option<&TableBase>,
     data: &[DataFile],

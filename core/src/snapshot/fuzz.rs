@@ -1,4 +1,4 @@
-//! Targets for fuzzers: a snapshot with its files, and a file of position deletes.
+//! Fuzz targets for snapshots with their files, and for files of position deletes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::iceberg::{read_deletes, write_deletes};
 use crate::sqlite::Limits;
 use crate::store::Key;
 
-/// What a database may take here.
+/// Maximum size of a database in these targets.
 const LIMITS: Limits =
     Limits { database_bytes_max: 8 << 20, row_bytes_max: 1 << 20, temporary_bytes_max: 64 << 20 };
 
@@ -65,7 +65,7 @@ impl<'a> Parts<'a> {
         part
     }
 
-    /// Gives `file` the next part as its content, with a checksum that fits.
+    /// Uses the next part of the input as the content of `file`, with a correct checksum.
     fn put(&mut self, file: &mut FileRef, files: &mut HashMap<Arc<str>, Bytes>) {
         let content = files
             .entry(Arc::clone(&file.key))

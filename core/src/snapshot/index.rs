@@ -5,7 +5,7 @@ use roaring::{RoaringBitmap, RoaringTreemap};
 use super::keys::{KeyBytes, KeyHash, key_of_row, rowid_to_bits};
 use crate::change::{KeyShape, TableShape, ValueRef};
 
-/// Files with at most this many rows keep their primary keys in memory, so that merging them need
+/// Maximum number of rows of a file whose primary keys are kept in memory, so that merging it does
 /// not read the whole table.
 const KEYS_KEPT_MAX: usize = 4096;
 
@@ -36,8 +36,8 @@ impl IndexBuilder {
         }
     }
 
-    /// Adds the next row. `false` when its rowid does not follow those before, so that ranks would
-    /// be no positions.
+    /// Adds the next row. Returns `false` when its rowid is not higher than those before, so that
+    /// ranks are not positions.
     pub(super) fn push(
         &mut self,
         shape: &TableShape,
@@ -77,7 +77,7 @@ impl IndexBuilder {
     }
 }
 
-/// Where a key was found.
+/// The positions at which a key was found.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// The position of exactly this key.

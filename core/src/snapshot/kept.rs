@@ -2,7 +2,7 @@
 //!
 //! A sweep may remove a snapshot when a newer one has been complete for longer than the retention.
 //! A writer whose base is older than it believes (its memory is days old, others have written
-//! snapshots since) must not publish a snapshot that shares files with it.
+//! snapshots since) must not publish a snapshot that shares files with that base.
 
 use std::time::Duration;
 
@@ -21,15 +21,15 @@ use crate::store::{Bucket, Entry, Key, Moment};
 /// replaces this one too.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kept {
-    /// Before the bucket was looked at.
+    /// A moment before the bucket was read.
     seen: Moment,
     /// Maximum time since the snapshot was replaced, at that moment.
     replaced: Duration,
 }
 
 impl Kept {
-    /// Looks in the bucket whether `base` has been replaced, and since when. One listing request.
-    /// `None` if it may be deleted now or soon.
+    /// Finds out from the bucket whether `base` was replaced, and since when, with one listing
+    /// request. `None` if it may be deleted now or soon.
     ///
     /// # Errors
     ///

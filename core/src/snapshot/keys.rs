@@ -137,7 +137,7 @@ pub(super) fn encode<'a>(values: impl Iterator<Item = ValueRef<'a>>) -> KeyBytes
     bytes.into()
 }
 
-/// The key that [`KeySet`] keeps as these bytes.
+/// Decodes a key of a [`KeySet`].
 pub(super) fn decode(bytes: &[u8]) -> RowKey {
     RowKey::Primary(parts(bytes).map(ValueRef::to_owned).collect())
 }
@@ -187,7 +187,7 @@ fn encode_folded(key: &[u8]) -> KeyBytes {
     encode(folded.iter().map(Value::as_ref))
 }
 
-/// Whether [`fold`] changes the value; saves most keys the work.
+/// Whether [`fold`] changes the value. Most keys need no copy.
 fn is_folded_away(value: ValueRef<'_>) -> bool {
     match value {
         ValueRef::Text(text) => {

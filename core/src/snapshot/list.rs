@@ -20,11 +20,11 @@ pub(crate) struct SnapshotEntry {
     pub(crate) reference: SnapshotRef,
     /// When it became complete, by the store's clock.
     pub(crate) modified_ms: i64,
-    /// The length of all files in its own directory.
+    /// The size of all files in its own directory.
     pub(crate) bytes: u64,
 }
 
-/// Where the snapshots of one object are, and what computes for long.
+/// Where the snapshots of one object are, and the executor for long computations.
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'a> {
     pub(crate) bucket: &'a dyn Bucket,

@@ -46,7 +46,7 @@ pub(crate) struct Plan {
     pub(super) prefix: Key,
     pub(super) files: Vec<(Key, Bytes)>,
     pub(super) tables: Vec<PlannedTable>,
-    /// How long its shared files exist; `None` also without a base.
+    /// How long its shared files certainly exist; `None` without a base.
     pub(super) kept: Option<Kept>,
 }
 
@@ -58,7 +58,7 @@ pub(super) struct PlannedTable {
     pub(super) taken: Dirty,
 }
 
-/// What a tracker must know of a snapshot that is in the bucket.
+/// What a tracker needs to know about a published snapshot.
 #[derive(Debug)]
 pub(crate) struct Completed {
     pub(super) reference: SnapshotRef,
@@ -120,7 +120,7 @@ impl Plan {
             .map(|table| (table.base.shape.name.clone(), table))
     }
 
-    /// Which snapshot this is going to be.
+    /// The reference of the planned snapshot.
     pub(crate) fn reference(&self) -> SnapshotRef {
         self.document.reference
     }
@@ -130,7 +130,7 @@ impl Plan {
         &self.files
     }
 
-    /// How many bytes these files have.
+    /// The size of these files, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.files.iter().map(|(_, bytes)| bytes.len() as u64).sum()
     }

@@ -49,7 +49,7 @@ pub(crate) struct Target<'a> {
     pub(crate) bucket: &'a dyn Bucket,
     /// This process's clocks.
     pub(crate) clock: &'a dyn Clock,
-    /// What computes for long.
+    /// The executor for long computations.
     pub(crate) executor: &'a dyn Executor,
 }
 
@@ -58,8 +58,8 @@ pub(crate) struct Target<'a> {
 ///
 /// The plan's shared files and its own files must exist when its description arrives, otherwise a
 /// sweep would not know that they are needed. So the description is a single request without
-/// retries, sent early enough to be late; if its response shows that this process was frozen
-/// meanwhile, the description is deleted again.
+/// retries, sent early enough that a delay does no harm. If its response shows that this process
+/// was frozen meanwhile, the description is deleted again.
 ///
 /// # Errors
 ///
@@ -106,7 +106,7 @@ pub(crate) async fn publish(
     to.bucket.put(&latest_key(&plan.prefix), bytes).await.map_err(store_error)
 }
 
-/// Whether everything that the plan needs is certainly there for `margin` from now.
+/// Whether everything that the plan needs will certainly exist for `margin` from now.
 fn check(to: &Target<'_>, plan: &Plan, begun: Moment, margin: Duration) -> Result<()> {
     let age = begun.elapsed_at_most(to.bucket, to.clock);
     let unavailable = |why: String| {

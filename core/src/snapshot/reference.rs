@@ -54,7 +54,7 @@ pub(crate) fn latest_key(prefix: &Key) -> Key {
     snapshots_key(prefix).join("latest")
 }
 
-/// The key of the marker that says that a snapshot differs from the records that it covers.
+/// The key of the marker for a snapshot that differs from the records that it covers.
 pub(crate) fn differs_key(prefix: &Key) -> Key {
     snapshots_key(prefix).join("differs")
 }

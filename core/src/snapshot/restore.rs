@@ -77,7 +77,7 @@ impl Fetched {
     /// snapshot says.
     pub(crate) fn decode(mut self, limits: &Limits) -> Result<(Database, Tracker)> {
         let key = self.document_key();
-        // SQLite's complaints about the header name no key; the header is in `snapshot.json`.
+        // SQLite's errors about the header name no key; the header is in `snapshot.json`.
         let named = |error: Error| {
             Error::corrupt(&key, error.message()).confidential_like(&error).with_source(error)
         };
@@ -107,8 +107,8 @@ impl Fetched {
         self.snapshots.join(self.document.reference).join("snapshot.json")
     }
 
-    /// Puts a table's rows into the database and returns the table with what the tracker needs to
-    /// know of its files.
+    /// Loads a table's rows into the database, and returns what the tracker needs to know about its
+    /// files.
     fn load_table(&mut self, loader: &mut Loader, table: &TableBase) -> Result<TableBase> {
         let mut restored = table.clone();
         restored.deletes = table
@@ -177,7 +177,7 @@ impl Fetched {
         Ok(DataFile { file: data.file.clone(), index })
     }
 
-    /// The whole key and the bytes of a file, checked.
+    /// The full key and the bytes of a file, after their length and checksum were verified.
     fn take(&mut self, file: &FileRef) -> Result<(String, Bytes)> {
         let key = self.snapshots.join(&file.key);
         let bytes = self

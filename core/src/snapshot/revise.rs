@@ -17,8 +17,8 @@ use super::tracker::{Dirty, Tracked};
 use crate::change::TableShape;
 use crate::error::Result;
 use crate::iceberg::{
-    FieldSet, FileEntry, FileStatus, Layout, Operation, TableDocument, Version, write_manifests,
-    write_metadata,
+    FieldSet, FileEntry, FileStatus, Layout, ManifestEntries, Operation, TableDocument, Version,
+    write_manifests, write_metadata,
 };
 use crate::sqlite::Database;
 
@@ -32,8 +32,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) directory: SnapshotRef,
     /// The absolute URI of the object's `snapshots`.
     pub(super) location: &'a str,
-    /// The base was written for another location: its files name each other by URIs that no longer
-    /// hold.
+    /// Whether the base was written for another location, so that its files name each other by
+    /// wrong URIs.
     pub(super) moved: bool,
     pub(super) now_ms: i64,
     /// Versions before this time are not kept.
@@ -87,7 +87,7 @@ pub(super) fn revise(
     Description::new(shape, Some(base), columns, around).finish(content)
 }
 
-/// Gives the new files names, and describes the table in Iceberg's terms.
+/// Names the new files, and writes the table's Iceberg metadata.
 struct Description<'a> {
     shape: &'a TableShape,
     base: Option<&'a TableBase>,
@@ -171,7 +171,7 @@ impl<'a> Description<'a> {
         format!("{}/{name}", self.around.directory).into()
     }
 
-    /// Takes a new file and says how the snapshot names it.
+    /// Adds a new file, and returns how the snapshot refers to it.
     fn file(&mut self, name: &str, bytes: Bytes, rows: u64) -> FileRef {
         let key = self.key(name);
         let file = FileRef {
@@ -235,7 +235,7 @@ impl<'a> Description<'a> {
         versions
     }
 
-    /// The schemas besides the current one that some version still names.
+    /// The schemas that retained versions still name, besides the current one.
     fn past_schemas(&self, table: &TableBase) -> Vec<FieldSet> {
         let Some(base) = self.base else { return Vec::new() };
         let mut schemas = base.past_schemas.clone();
@@ -264,8 +264,8 @@ impl<'a> Description<'a> {
         let written = write_manifests(
             &version,
             &table.fields(),
-            (&data, &self.uri(&data_key)),
-            (&deletes, &self.uri(&deletes_key)),
+            ManifestEntries { files: &data, uri: &self.uri(&data_key) },
+            ManifestEntries { files: &deletes, uri: &self.uri(&deletes_key) },
         )?;
         self.files.extend(written.data.map(|bytes| (data_key, bytes)));
         self.files.extend(written.deletes.map(|bytes| (deletes_key, bytes)));

@@ -3,32 +3,30 @@
 
 use crate::change::Changes;
 
-/// What has been written since the newest snapshot.
+/// Sums of the records since the newest snapshot.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct SinceSnapshot {
+    /// Rows that were changed or deleted; a change that is no row's counts as one.
     pub(crate) rows: u64,
+    /// Size of the records in the bucket.
     pub(crate) bytes: u64,
     pub(crate) records: u64,
 }
 
 impl SinceSnapshot {
-    /// What one record with these transactions holds.
-    pub(crate) fn record(transactions: &[Changes]) -> Self {
-        Self {
-            rows: transactions.iter().map(Changes::weight).sum(),
-            bytes: transactions.iter().map(Changes::bytes).sum::<usize>() as u64,
-            records: 1,
-        }
+    /// The sums of one record with these transactions, whose size in the bucket is `bytes`.
+    pub(crate) fn record(transactions: &[Changes], bytes: u64) -> Self {
+        Self { rows: transactions.iter().map(Changes::weight).sum(), bytes, records: 1 }
     }
 
-    /// Adds what was written after it.
+    /// Adds later records.
     pub(crate) fn add(&mut self, written: Self) {
         self.rows += written.rows;
         self.bytes += written.bytes;
         self.records += written.records;
     }
 
-    /// Takes away what a new snapshot covers.
+    /// Subtracts the records that a new snapshot covers.
     pub(crate) fn remove(&mut self, covered: Self) {
         self.rows = self.rows.saturating_sub(covered.rows);
         self.bytes = self.bytes.saturating_sub(covered.bytes);

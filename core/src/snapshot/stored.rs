@@ -1,8 +1,7 @@
 //! The stored form of `snapshot.json`: separate types, a version, and a checksum over the body's
 //! bytes.
 //!
-//! `{"format":1,"blake3":"…","body":{…}}`. docs/FORMAT.md describes every field; what these types
-//! read and write is that.
+//! `{"format":1,"blake3":"…","body":{…}}`. docs/FORMAT.md describes every field.
 
 mod body;
 mod convert;
@@ -42,7 +41,7 @@ pub(crate) struct Document {
     pub(super) location: String,
     /// Schema, counters and numbers of the database.
     pub(super) header: Header,
-    /// Every table. Of files it holds names and checksums, not which rows they have.
+    /// Every table. It has the names and checksums of files, but not which rows they contain.
     pub(super) tables: Vec<Arc<TableBase>>,
 }
 
@@ -102,7 +101,7 @@ impl Document {
         Ok(document)
     }
 
-    /// `snapshot.json` with this body; `None` when it is no JSON.
+    /// `snapshot.json` with this body; `None` when the body is not JSON.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn sealed(body: &str) -> Option<Bytes> {
         seal(serde_json::from_str(body).ok()?).ok()
@@ -115,7 +114,7 @@ impl Document {
         Tenant::local().object(&body.class, &body.id).ok()
     }
 
-    /// How many bytes all its files have.
+    /// The size of all its files, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.files().map(|file| file.bytes).sum()
     }

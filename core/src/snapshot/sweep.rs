@@ -1,9 +1,9 @@
 //! Deletes files that no kept snapshot reaches.
 //!
 //! A snapshot is kept while it is the newest, and for the retention after a newer one replaced it:
-//! so every state of that time can be read, and a slow writer has time to find out that it is no
-//! longer alone. Of older snapshots those files stay that a kept one shares, and those that engines
-//! reach through the history of a kept table.
+//! so every state of that time can be read, and a slow writer has time to find out that it was
+//! replaced. Files of older snapshots stay if a kept one shares them, or if engines can reach them
+//! through the history of a kept table.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
@@ -85,8 +85,8 @@ impl<'a> Sweeper<'a> {
         Ok(newest.sequence)
     }
 
-    /// Removes expired snapshots and what failed uploads left. `now_ms` is a time that the store's
-    /// clock has reached.
+    /// Removes expired snapshots and the files of failed uploads. `now_ms` is a time that the
+    /// store's clock has reached.
     ///
     /// Reads the description of every kept snapshot when there is something to remove: a day's
     /// sweep of a busy object is a few thousand requests.
@@ -94,8 +94,8 @@ impl<'a> Sweeper<'a> {
     /// # Errors
     ///
     /// `Corrupt` when a kept snapshot's description can't be read, or a file that it needs is
-    /// missing: then nothing is removed, because something is not as it should be. `Unavailable` or
-    /// `StoreRefused` from the bucket; what was not removed then is removed the next time.
+    /// missing: then nothing is removed. `Unavailable` or `StoreRefused` from the bucket; what was
+    /// not removed then is removed the next time.
     pub(crate) async fn remove(&self, retention: Duration, now_ms: i64) -> Result<Swept> {
         let before = |age: Duration| now_ms.saturating_sub(millis::signed(age));
         let census = Census::take(
@@ -134,8 +134,8 @@ impl<'a> Sweeper<'a> {
         Ok(Swept { snapshots: documents.len(), files: files.len() })
     }
 
-    /// The snapshot that the hint names; a hint that nobody can read, or that came so late that its
-    /// snapshot is gone, names none.
+    /// The snapshot that the hint names; `None` if the hint can't be read, or its snapshot was
+    /// deleted.
     async fn latest(&self) -> Result<Option<SnapshotRef>> {
         let key = latest_key(self.from.prefix);
         let stored = self.from.bucket.get(&key).await.map_err(store_error)?;
@@ -204,11 +204,11 @@ impl<'a> Sweeper<'a> {
     }
 }
 
-/// The directories, by what may become of them.
+/// The directories, grouped by whether they may be removed.
 struct Census {
     kept: BTreeSet<SnapshotRef>,
     expired: BTreeSet<SnapshotRef>,
-    /// Never completed, and old enough that nobody can still be at it.
+    /// Never completed, and so old that no upload can still be running.
     abandoned: BTreeSet<SnapshotRef>,
 }
 

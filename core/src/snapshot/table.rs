@@ -1,4 +1,4 @@
-//! A table as it is in a snapshot: what the next snapshot builds on.
+//! A table in a snapshot, on which the next snapshot is built.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::index::RowIndex;
 use crate::change::TableShape;
 use crate::iceberg::{FieldSet, Layout, Operation};
 
-/// What a small table has at most.
+/// Limits of a small table.
 const SMALL_BYTES: u64 = 32 << 10;
 const SMALL_ROWS: u64 = 2000;
 
@@ -19,7 +19,7 @@ const SMALL_ROWS: u64 = 2000;
 pub(super) struct FileRef {
     /// Its key, relative to `snapshots/`.
     pub(super) key: Arc<str>,
-    /// Its length.
+    /// Its length, in bytes.
     pub(super) bytes: u64,
     /// The checksum of its content.
     pub(super) blake3: blake3::Hash,
@@ -111,7 +111,7 @@ impl TableBase {
         dead
     }
 
-    /// Its files of rows and of deletes.
+    /// The table's files of rows and of deletes.
     pub(super) fn files(&self) -> impl Iterator<Item = &FileRef> {
         self.data
             .iter()
@@ -119,9 +119,8 @@ impl TableBase {
             .chain(self.deletes.iter().map(|deletes| &deletes.file))
     }
 
-    /// Whether all there is is one small file, which is written anew whenever the table changes:
-    /// that is cheaper than a file and a delete file beside it, better for readers, and needs no
-    /// index.
+    /// Whether the table is one small file, which is rewritten whenever the table changes. That is
+    /// cheaper than a second file and a delete file, better for readers, and needs no index.
     pub(super) fn is_small(&self) -> bool {
         matches!(&self.data[..], [only] if only.file.bytes <= SMALL_BYTES && only.file.rows <= SMALL_ROWS)
             && self.deletes.is_empty()

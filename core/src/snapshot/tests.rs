@@ -80,7 +80,7 @@ impl Rig {
         self.try_commit(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     }
 
-    /// Runs statements in one transaction, as a handler that takes no error for an answer.
+    /// Runs statements in one transaction, all of which must succeed.
     fn try_commit(&mut self, sql: &str) -> Result<()> {
         self.database.begin(Mode::ReadWrite)?;
         match self.run(sql) {
@@ -112,7 +112,7 @@ impl Rig {
         self.plan_carelessly()
     }
 
-    /// A plan, without a look at whether its base is still there.
+    /// A plan, without checking whether its base still exists.
     fn plan_carelessly(&mut self) -> Plan {
         self.uuids += 1;
         let prefix = self.prefix();
@@ -152,7 +152,7 @@ impl Rig {
         Ok(reference)
     }
 
-    /// Makes sure that the base is there for a while, as a writer does before it makes a plan.
+    /// Makes sure that the base exists for a while, as a writer does before it makes a plan.
     fn secure_base(&mut self) {
         if let Some(base) = self.tracker.base() {
             let kept = block_on(Kept::look(&*self.bucket, &*self.clock, &self.prefix(), base))
@@ -183,7 +183,7 @@ impl Rig {
         block_on(fetch(&*self.bucket, &self.prefix(), document))?.decode(&LIMITS)
     }
 
-    /// Goes on with what the newest snapshot gives back, and checks that it is what was there.
+    /// Continues with the restored newest snapshot, after checking that it equals the database.
     fn restart(&mut self) {
         let (mut database, tracker) = self.restore(self.latest()).expect("a restored database");
         assert_same(&dump(&mut self.database), &dump(&mut database));
@@ -225,7 +225,7 @@ fn query(database: &mut Database, sql: &str) -> Vec<Vec<Value>> {
     found.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
 }
 
-/// Everything there is, one fact a line.
+/// Everything in the database, one fact a line.
 fn dump(database: &mut Database) -> Vec<String> {
     let mut lines = vec![format!("{:?}", database.header())];
     for shape in database.shapes() {

@@ -1,21 +1,22 @@
-//! Which files a snapshot merges, so that few files stay and no row is written again too often.
+//! Decides which files a snapshot merges, so that few files remain and no row is rewritten too
+//! often.
 
-/// Files that may stay beside each other before some are merged.
+/// Maximum number of data files before some are merged.
 pub(super) const DATA_FILES_MAX: usize = 8;
-/// Delete files that may stay beside each other.
+/// Maximum number of delete files before some are merged.
 pub(super) const DELETE_FILES_MAX: usize = 4;
 
-/// A file as the choice sees it.
+/// A file that may be merged.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Candidate {
     pub(super) bytes: u64,
     pub(super) rows: u64,
-    /// Rows that are deleted.
+    /// Number of deleted rows.
     pub(super) dead: u64,
 }
 
 impl Candidate {
-    /// Whether so many rows are deleted that the file is worth writing again: 30 in 100.
+    /// Whether so many rows are deleted that the file should be rewritten: 30 in 100.
     fn is_stale(self) -> bool {
         self.dead * 10 >= self.rows * 3
     }
@@ -25,14 +26,14 @@ impl Candidate {
     }
 }
 
-/// Which of `files` are merged into the file that a snapshot writes, which has about `incoming`
+/// Chooses which of `files` are merged into the new file of a snapshot, which has about `incoming`
 /// bytes of its own.
 ///
-/// Stale files always. From half of `files_max` on, the smallest ones go too, one after the other,
-/// as long as the next is not more than twice as large as all before it together, and in any case
-/// until at most `files_max` are left with the new one. So a row is written again only when the
-/// file that holds it grows by half, about nine times in ten thousand snapshots of one row; files
-/// of almost `full` bytes are left alone.
+/// Stale files are always merged. With at least half of `files_max` files, the smallest ones are
+/// merged too, in order of size, while the next is at most twice as large as all before it
+/// together, and in any case until at most `files_max` remain, including the new one. So a row is
+/// rewritten only when the file that holds it grows by half, about nine times in ten thousand
+/// snapshots of one row. Files of almost `full` bytes are not merged.
 pub(super) fn choose(files: &[Candidate], incoming: u64, files_max: usize, full: u64) -> Vec<bool> {
     let mut chosen: Vec<bool> = files.iter().map(|file| file.is_stale()).collect();
     let mut small: Vec<usize> =

@@ -14,22 +14,22 @@ use crate::error::Result;
 use crate::planted::{Bug, planted};
 use crate::sqlite::Database;
 
-/// Tells tables apart while they are renamed; never stored.
+/// Identifies a table across renames; never stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Handle(u32);
 
 /// Rows of a table that are not as in its base.
 #[derive(Debug)]
 pub(super) enum Dirty {
-    /// All of them; the base, if there is one, is of no use.
+    /// All of them; a base can't be used.
     Everything,
-    /// None.
+    /// No rows.
     Nothing,
-    /// Those with these keys.
+    /// The rows with these keys.
     Keys(KeySet),
 }
 
-/// A table that an earlier snapshot has, or that one under way will have.
+/// A table of an earlier snapshot, or of one that is being written.
 #[derive(Debug)]
 pub(super) struct Tracked {
     pub(super) handle: Handle,
@@ -37,8 +37,8 @@ pub(super) struct Tracked {
     pub(super) dirty: Dirty,
 }
 
-/// Watches the changes of one object, so that a snapshot costs what has changed since the one
-/// before.
+/// Watches the changes of one object, so that the cost of a snapshot depends on what has changed
+/// since the one before.
 ///
 /// Tables that are not in it were created since the newest snapshot: all of their rows are new.
 #[derive(Debug, Default)]
@@ -47,18 +47,18 @@ pub(crate) struct Tracker {
     pub(super) base: Option<SnapshotRef>,
     /// Until when the base is certainly there, where that is known.
     pub(super) kept: Option<Kept>,
-    /// The location that the base's files name each other by.
+    /// The location in the URIs by which the base's files name each other.
     pub(super) location: Option<Arc<str>>,
     handles: u32,
 }
 
 impl Tracker {
-    /// For an object without any snapshot: the first plan exports everything.
+    /// A tracker for an object without a snapshot: the first plan exports everything.
     pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    /// For an object whose state is exactly the snapshot `base`.
+    /// A tracker for an object whose state is exactly the snapshot `base`.
     pub(super) fn restored(
         base: SnapshotRef,
         location: Arc<str>,
@@ -85,8 +85,8 @@ impl Tracker {
         self.kept
     }
 
-    /// What was found out about `base`. `None`: it may be gone, so the next snapshot shares nothing
-    /// with it.
+    /// Notes how long `base` is certain to exist. `None`: it may be deleted, so the next snapshot
+    /// shares nothing with it.
     pub(crate) fn found(&mut self, base: SnapshotRef, kept: Option<Kept>) {
         if self.base != Some(base) {
             return;
@@ -100,7 +100,8 @@ impl Tracker {
         }
     }
 
-    /// Takes note of a committed batch or a replayed record; `shapes` are the tables after it.
+    /// Notes the changes of a committed transaction or a replayed record; `shapes` are the tables
+    /// after it.
     pub(crate) fn observe(&mut self, changes: &Changes, shapes: &[TableShape]) {
         if changes.is_empty() {
             return;
@@ -114,7 +115,7 @@ impl Tracker {
         }
     }
 
-    /// Keeps what is known of the tables that are still there, under the names that they have now.
+    /// Keeps the knowledge about tables that still exist, under their current names.
     fn follow_names(&mut self, changes: &Changes) {
         if planted(Bug::TablesByName) {
             for (old, new) in &changes.renames {
@@ -139,8 +140,8 @@ impl Tracker {
     /// observed.
     ///
     /// CPU only; reads the rows that changed. What is observed from now on belongs to the next
-    /// snapshot. The plan must be given back, to [`Tracker::complete`] or [`Tracker::abandon`],
-    /// before the next is made.
+    /// snapshot. The plan must be returned to [`Tracker::complete`] or [`Tracker::abandon`] before
+    /// the next one is made.
     ///
     /// # Errors
     ///
@@ -163,7 +164,7 @@ impl Tracker {
         Ok(plan)
     }
 
-    /// The snapshot is in the bucket: it is the base now.
+    /// Notes that the snapshot is in the bucket, so that it becomes the base.
     pub(crate) fn complete(&mut self, done: Completed) {
         self.base = Some(done.reference);
         self.kept = done.kept;
@@ -175,7 +176,7 @@ impl Tracker {
         }
     }
 
-    /// The snapshot did not get into the bucket: its changes belong to the next one.
+    /// Notes that the snapshot was not written, so that its changes belong to the next one.
     pub(crate) fn abandon(&mut self, plan: Plan) {
         for table in plan.tables {
             if let Some(tracked) = table.handle.and_then(|handle| self.by_handle(handle)) {
@@ -195,8 +196,8 @@ impl Tracker {
 }
 
 impl Dirty {
-    /// Adds the changed keys. What does not fit the table makes all of its rows count as changed:
-    /// the change is in the log already, so there is nobody left who could refuse it.
+    /// Adds the changed keys. If one does not fit the table, all of its rows count as changed,
+    /// because the change is in the log already and can't be refused.
     fn add(&mut self, changes: &TableChanges, shape: &TableShape) {
         if changes.rewritten {
             *self = Self::Everything;

@@ -41,8 +41,8 @@ impl Database {
         if is_class { gone.into_iter().try_for_each(|object| refuse_names(object)) } else { Ok(()) }
     }
 
-    /// Fails when a foreign key leads to one of dotdo's tables: what dotdo does there must not hang
-    /// on users' rows.
+    /// Fails when a foreign key refers to one of dotdo's tables: dotdo's changes there must not
+    /// depend on users' rows.
     fn refuse_reference(&self, object: &SchemaObject) -> Result<()> {
         if !object.is_ordinary_table() {
             return Ok(());
@@ -60,12 +60,12 @@ impl Database {
         Ok(())
     }
 
-    /// Fails when the open transaction's `changes` lead to a schema that a restore can't make, or
-    /// set back one of dotdo's counters.
+    /// Fails when the open transaction's `changes` lead to a schema that a restore can't create, or
+    /// decrease one of dotdo's counters.
     ///
-    /// The schema is restored, without rows: after the state before, as a record is applied, and
-    /// into a new database, as a snapshot is loaded. And every statement that a restore, a change
-    /// of rows or a snapshot will need for its tables is prepared.
+    /// The schema is restored without rows: from the previous state, as a record is applied, and
+    /// into a new database, as a snapshot is loaded. Then every statement that a restore, a change
+    /// of rows or a snapshot needs for its tables is prepared.
     pub(super) fn rehearse(&self, changes: &Changes) -> Result<()> {
         if let Some(sequences) = &changes.sequences {
             check_counters(&self.header.sequences, sequences)?;
@@ -123,7 +123,7 @@ fn by_name(catalog: &Catalog) -> Names<'_> {
         .collect()
 }
 
-/// Whether it is one of those that SQLite makes for a table and a restore makes again with it.
+/// Whether SQLite creates it together with its table, so that a restore need not.
 fn is_sqlites_own(object: &SchemaObject) -> bool {
     match object.kind {
         SchemaKind::Table => object.name == SEQUENCES,
@@ -139,7 +139,7 @@ fn refuse_names(object: &SchemaObject) -> Result<()> {
     }
 }
 
-/// The counters of dotdo's tables never go back: a number that was used is never used again.
+/// Fails when a counter of dotdo's tables would decrease: a used number is never used again.
 fn check_counters(before: &BTreeMap<String, i64>, after: &BTreeMap<String, i64>) -> Result<()> {
     let went_back = |(name, counter): &(&String, &i64)| {
         is_reserved(name) && after.get(*name).is_none_or(|after| after < *counter)
@@ -150,7 +150,7 @@ fn check_counters(before: &BTreeMap<String, i64>, after: &BTreeMap<String, i64>)
     }
 }
 
-/// The same changes of the schema where no table has rows.
+/// The same changes of the schema, for tables without rows.
 fn without_rows(changes: &Changes) -> Changes {
     let mut bare = changes.clone();
     bare.tables.retain(|table| table.rewritten);

@@ -52,7 +52,7 @@ pub(super) struct Table {
 }
 
 impl Catalog {
-    /// Reads the schema. What is known of tables in `before` is used again where they are the same.
+    /// Reads the schema. Tables that are the same as in `before` are taken from there.
     pub(super) fn read(handle: &Handle, before: &Self) -> Result<Self> {
         let rows = read_rows(handle)?;
         let known: HashMap<&str, &Arc<Table>> =
@@ -131,7 +131,7 @@ impl SchemaObject {
 }
 
 impl Schema {
-    /// Whether there are counters of AUTOINCREMENT, or have been.
+    /// Whether `sqlite_sequence` exists.
     pub(super) fn has_sequences(&self) -> bool {
         self.objects.iter().any(|object| object.name == SEQUENCES)
     }

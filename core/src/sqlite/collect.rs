@@ -33,7 +33,7 @@ impl Database {
         Ok(changes)
     }
 
-    /// The renames of tables that were there before and are there still.
+    /// The renames of tables that existed before and still exist.
     fn renames(&self, layout: &Layout) -> Vec<(String, String)> {
         let tracks = &self.recorder.peek().tracks;
         let kept = |id: &TrackId| {
@@ -53,7 +53,7 @@ impl Database {
             } else if !track.keys.is_empty() {
                 track.keys.sort();
                 // Taken out, so that the recorder is not borrowed while SQLite runs; put back, so
-                // that this can be done again.
+                // that the changes can be collected again.
                 let keys = std::mem::replace(&mut track.keys, Keys::All);
                 let changes = self.collect_keys(table, &keys);
                 self.recorder.get().tracks[id].keys = keys;
@@ -119,8 +119,8 @@ pub(super) fn read_by_rowid(
     Ok(statement.step()?.then(|| read_row(statement, table)))
 }
 
-/// Reads the row with exactly these key values. What a collation or a comparison of numbers takes
-/// for equal is another key.
+/// Reads the row with exactly these key values. Values that are equal only by a collation or as
+/// numbers are other keys.
 pub(super) fn read_by_key(
     statement: &mut Statement,
     table: &Table,

@@ -31,7 +31,7 @@ pub(crate) struct Limits {
     pub(crate) database_bytes_max: u64,
     /// One value or one row.
     pub(crate) row_bytes_max: u32,
-    /// What users' statements of one transaction may take besides the database.
+    /// Memory that users' statements of one transaction may use besides the database.
     pub(crate) temporary_bytes_max: u64,
 }
 
@@ -52,9 +52,9 @@ pub(crate) struct Database {
     pub(super) header: Header,
     pub(super) committed: Arc<Layout>,
     pub(super) transaction: Option<Transaction>,
-    /// How often the schema has become another one under prepared statements.
+    /// Counts changes of the schema that may affect prepared statements.
     pub(super) schema_moves: u64,
-    /// The failure after which it can't be used.
+    /// The failure that made the database unusable.
     pub(super) broken: Option<Error>,
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct Database {
 pub(super) enum Purpose {
     /// For users' statements: foreign keys, triggers, limits; changes are recorded.
     Serve,
-    /// For putting rows back: none of that.
+    /// For restoring rows: none of these.
     Replay,
 }
 
@@ -78,7 +78,7 @@ impl Database {
         Ok(database)
     }
 
-    /// An empty database that is set up for putting rows in.
+    /// An empty database that is set up for restoring rows.
     pub(super) fn open(limits: &Limits) -> Result<Self> {
         let handle = Handle::open()?;
         let mut guard = Pinned::new(Guard::default());
@@ -86,8 +86,8 @@ impl Database {
         handle.execute(&format!("PRAGMA page_size={PAGE_BYTES}; PRAGMA temp_store=MEMORY; PRAGMA ignore_check_constraints=ON"))?;
         handle.limit(ffi::SQLITE_LIMIT_ATTACHED, 0);
         handle.limit(ffi::SQLITE_LIMIT_WORKER_THREADS, 0);
-        // A name in quotation marks that fits no column would be a text, until a column of that
-        // name comes.
+        // A quoted name that fits no column would be a string, until a column of that name is
+        // added.
         handle.switch(Switch::QuotedTexts, false)?;
         handle.switch(Switch::ForeignKeys, false)?;
         handle.switch(Switch::Triggers, false)?;
@@ -132,16 +132,16 @@ impl Database {
         &self.committed.catalog.shapes
     }
 
-    /// How many bytes of memory SQLite holds for it now: pages, what it knows of the schema,
-    /// prepared statements, caches, and what an open transaction needs. Costs nothing to ask.
+    /// The memory that SQLite holds for the database now, in bytes: pages, the parsed schema,
+    /// prepared statements, caches, and what an open transaction needs. Reading it costs nothing.
     ///
-    /// When the process has used SQLite before its first database was opened, this is
+    /// If the process used SQLite before its first database was opened, this is
     /// [`Database::page_bytes`].
     pub(crate) fn bytes(&self) -> u64 {
         self.handle.account().bytes().unwrap_or_else(|| self.page_bytes())
     }
 
-    /// How many bytes its pages have now.
+    /// The size of the database's pages, in bytes.
     pub(crate) fn page_bytes(&self) -> u64 {
         self.own_integer("PRAGMA page_count").unwrap_or(0).cast_unsigned() * PAGE_BYTES
     }
@@ -152,7 +152,7 @@ impl Database {
         self.guard.get().interrupt = interrupt;
     }
 
-    /// Gives back what memory it can while nobody uses the object: prepared statements and caches.
+    /// Frees prepared statements and caches while nobody uses the object.
     pub(crate) fn relax(&mut self) {
         self.user_statements.clear();
         self.own_statements.borrow_mut().clear();
@@ -167,7 +167,7 @@ impl Database {
         }
         let serve = purpose == Purpose::Serve;
         if serve && self.committed.catalog.has_virtual_tables() {
-            // Their modules may keep something of the rows that were written under them; this makes
+            // Modules of virtual tables may cache rows that were changed below them; this makes
             // them start again.
             self.reload_schema()?;
         }
@@ -195,13 +195,13 @@ impl Database {
         Ok(())
     }
 
-    /// Makes SQLite forget what it knows of the schema and read it again.
+    /// Makes SQLite drop its parsed schema and read it again.
     pub(super) fn reload_schema(&self) -> Result<()> {
         self.handle.execute("PRAGMA writable_schema=RESET")
     }
 
-    /// Lets SQLite do something for a statement of the `speaker`, under guard and within the limits
-    /// of users' statements.
+    /// Calls SQLite for a statement of the `speaker`, under guard and within the limits of users'
+    /// statements.
     pub(super) fn under_guard<T>(&mut self, speaker: Speaker, run: impl FnOnce(&Handle) -> T) -> T {
         let guard = self.guard.get();
         (guard.user, guard.speaker) = (true, speaker);
@@ -220,7 +220,7 @@ impl Database {
         self.with_own(sql, |statement| statement.run(values))
     }
 
-    /// The integer that a statement of ours answers.
+    /// Runs a statement of ours that returns one integer.
     pub(super) fn own_integer(&self, sql: &str) -> Result<i64> {
         self.with_own(sql, |statement| {
             statement.step()?;
@@ -241,7 +241,8 @@ impl Database {
         cookie?.ok_or_else(|| Error::internal("the schema has no counter"))
     }
 
-    /// Lends a statement of ours, prepared at its first use, and resets it afterwards.
+    /// Passes a statement of ours to `use_it`, and resets it afterwards. It is prepared at its
+    /// first use.
     pub(super) fn with_own<T>(
         &self,
         sql: &str,
@@ -259,19 +260,19 @@ impl Database {
         outcome
     }
 
-    /// Forgets prepared statements of ours whose tables may have changed their columns.
+    /// Drops prepared statements of ours whose tables may have changed their columns.
     pub(super) fn forget_own(&self) {
         self.own_statements.borrow_mut().clear();
     }
 
-    /// Forgets what was prepared for another schema.
+    /// Drops statements that were prepared for another schema.
     pub(super) fn forget_prepared(&mut self) {
         self.schema_moves += 1;
         self.user_statements.clear();
         self.forget_own();
     }
 
-    /// Reads everything of the header but the schema.
+    /// Reads the header without the schema.
     pub(super) fn read_header(&self, catalog: &Catalog) -> Result<Header> {
         Ok(Header {
             schema: catalog.schema(),
@@ -297,10 +298,10 @@ impl Database {
                     _ => None,
                 };
                 let ValueRef::Integer(value) = statement.value(1) else {
-                    return Err(odd_sequence());
+                    return Err(malformed_sequence());
                 };
-                if sequences.insert(name.ok_or_else(odd_sequence)?, value).is_some() {
-                    return Err(odd_sequence());
+                if sequences.insert(name.ok_or_else(malformed_sequence)?, value).is_some() {
+                    return Err(malformed_sequence());
                 }
             }
             Ok(())
@@ -319,13 +320,13 @@ impl Database {
         Ok(())
     }
 
-    /// Whether no failure has left it unusable.
+    /// Whether the database is usable: no failure has left it in an unknown state.
     pub(crate) fn is_usable(&self) -> bool {
         self.broken.is_none()
     }
 
-    /// Fails when an allocation has failed since [`Database::recover_memory`]: SQLite may have done
-    /// without it, but what it and its modules keep besides the pages is not to be relied on.
+    /// Fails when an allocation has failed since [`Database::recover_memory`]: SQLite may have
+    /// continued, but the state that it and its modules keep besides the pages can't be relied on.
     pub(super) fn check_memory(&self) -> Result<()> {
         let account = self.handle.account();
         if !account.is_starved() {
@@ -334,8 +335,8 @@ impl Database {
         Err(account.take_refusal().unwrap_or_else(out_of_memory))
     }
 
-    /// After an allocation has failed, forgets all that is kept besides the pages: statements, the
-    /// schema as SQLite knows it, and what modules have cached. Only between transactions.
+    /// After a failed allocation, drops everything besides the pages: statements, the parsed
+    /// schema, and the caches of modules. Only between transactions.
     pub(super) fn recover_memory(&mut self) -> Result<()> {
         if !self.handle.account().is_starved() {
             return Ok(());
@@ -346,13 +347,13 @@ impl Database {
         self.check_memory()
     }
 
-    /// Fails when an earlier failure has left it unusable.
+    /// Fails when an earlier failure has left the database unusable.
     pub(super) fn check(&self) -> Result<()> {
         self.broken.clone().map_or(Ok(()), Err)
     }
 }
 
-fn odd_sequence() -> Error {
+fn malformed_sequence() -> Error {
     super::error::failed(format!(
         "{SEQUENCES} must have one row per table, with a text as name and an integer as seq"
     ))

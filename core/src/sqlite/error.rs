@@ -18,12 +18,12 @@ const REFUSED: &str = "the object's class ran a SQL statement that is not allowe
 const DAMAGED: &str = "the object's stored state can't be restored";
 const BROKEN: &str = "the object's database failed";
 
-/// A statement went wrong.
+/// The error of a statement that failed.
 pub(super) fn failed(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Handler, message).with_code(SQL_ERROR).confidential(FAILED)
 }
 
-/// A statement does `what` no object may do.
+/// The error of a statement that does `what` no object may do.
 pub(super) fn refused(what: impl std::fmt::Display) -> Error {
     Error::handler(format!("an object may not use {what}"))
         .with_code(SQL_REFUSED)
@@ -58,7 +58,7 @@ pub(super) fn from_code(db: *mut ffi::sqlite3, code: c_int) -> Error {
     }
 }
 
-/// A statement was stopped.
+/// The error of a statement that was interrupted.
 pub(super) fn time_over() -> Error {
     Error::new(ErrorKind::TimedOut, "the statement was stopped because the request ran out of time")
 }
@@ -71,7 +71,7 @@ pub(super) fn out_of_memory() -> Error {
     Error::internal("SQLite ran out of memory").with_code(OUT_OF_MEMORY)
 }
 
-/// What it means that something stored does not go in: it is damaged, unless the memory was short.
+/// The error when stored data can't be loaded: it is damaged, unless memory was short.
 pub(super) fn damaged(error: Error, message: String) -> Error {
     if error.code() == OUT_OF_MEMORY { error } else { corrupt(message).with_source(error) }
 }

@@ -10,10 +10,11 @@ use crate::change::{Value, ValueRef};
 use crate::planted::{Bug, planted};
 use crate::{Error, Result};
 
-/// A user's prepared statement and what compiling it has shown.
+/// A user's prepared statement, and what was learned from compiling it.
 pub(super) struct UserStatement {
     statement: Statement,
-    /// Whose it is: what dotdo may do, no class may, though the text be the same.
+    /// The speaker it was prepared for: a class may not run what dotdo may, even if the text is the
+    /// same.
     speaker: Speaker,
     /// What it does with a savepoint.
     savepoint: Option<(SavepointStep, String)>,
@@ -21,7 +22,15 @@ pub(super) struct UserStatement {
     schema_moves: u64,
 }
 
-/// The rows of a user's last statement. It has the database for itself until it is dropped.
+/// A prepared statement, with its text.
+struct Prepared {
+    text: Box<str>,
+    statement: UserStatement,
+    /// The length of the statement in the given text, in bytes.
+    used: usize,
+}
+
+/// The rows of a user's last statement. It borrows the database until it is dropped.
 pub(crate) struct Cursor<'a> {
     database: &'a mut Database,
     /// `None` when the text had no statement.
@@ -34,15 +43,15 @@ pub(crate) struct Cursor<'a> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// The statement stands on a row that was not given out yet.
+    /// The statement is at a row that was not returned yet.
     Ahead,
-    /// The statement stands on a row that was given out.
+    /// The statement is at a row that was returned.
     Given,
     /// There are no more rows.
     Done,
 }
 
-/// One row, lent until the next one.
+/// One row, borrowed until the next one is read.
 pub(crate) struct RowView<'c> {
     statement: &'c Statement,
 }
@@ -55,7 +64,7 @@ impl Database {
     }
 
     /// Runs statements of `speaker` in the open transaction. All but the last run to their end;
-    /// `params` belong to the last, which has made its changes when this returns.
+    /// `params` are for the last, whose changes are made when this returns.
     ///
     /// # Errors
     /// `Handler` (`SQL_ERROR`, `SQL_REFUSED`) for what the statements do wrong, `Full`, `TooLarge`,
@@ -76,7 +85,7 @@ impl Database {
                 check_parameters(0, params.len())?;
                 return Ok(Cursor::empty(self));
             }
-            let (text, statement, used) = self.prepare_user(speaker, rest)?;
+            let Prepared { text, statement, used } = self.prepare_user(speaker, rest)?;
             rest = skip_blank(&rest[used..]);
             if rest.is_empty() {
                 return self.start(text, statement, &params);
@@ -86,17 +95,12 @@ impl Database {
         }
     }
 
-    /// Prepares the first statement of `sql`, or takes it from the cache; says how much of the text
-    /// it took.
-    fn prepare_user(
-        &mut self,
-        speaker: Speaker,
-        sql: &str,
-    ) -> Result<(Box<str>, UserStatement, usize)> {
+    /// Prepares the first statement of `sql`, or takes it from the cache.
+    fn prepare_user(&mut self, speaker: Speaker, sql: &str) -> Result<Prepared> {
         if let Some((text, statement)) =
             self.user_statements.take(sql, |known| known.speaker == speaker)
         {
-            return Ok((text, statement, sql.len()));
+            return Ok(Prepared { text, statement, used: sql.len() });
         }
         let guard = self.guard.get();
         guard.facts = Facts::default();
@@ -109,11 +113,9 @@ impl Database {
         let savepoint = facts
             .savepoint
             .filter(|_| !statement.is_explanation() || planted(Bug::ExplanationBelieved));
-        Ok((
-            sql[..used].into(),
-            UserStatement { statement, speaker, savepoint, schema_moves: self.schema_moves },
-            used,
-        ))
+        let schema_moves = self.schema_moves;
+        let statement = UserStatement { statement, speaker, savepoint, schema_moves };
+        Ok(Prepared { text: sql[..used].into(), statement, used })
     }
 
     fn start(
@@ -184,9 +186,9 @@ impl<'a> Cursor<'a> {
         Ok(self.running.as_ref().map(|(_, user)| RowView { statement: &user.statement }))
     }
 
-    /// How many rows were looked at so far, as far as SQLite tells: the rows given out, or the rows
-    /// that full scans went over when those are more. Rows that an index found and the statement
-    /// then skipped or summed up are not counted by SQLite.
+    /// How many rows were read so far, as far as SQLite reports it: the returned rows, or the rows
+    /// of full scans when those are more. SQLite does not count rows that were found by an index
+    /// and then skipped or aggregated.
     pub(crate) fn rows_read(&self) -> u64 {
         // A scan makes one step less than it sees rows.
         let scanned = self.scan_steps + u64::from(self.scan_steps > 0);
@@ -208,13 +210,13 @@ impl<'a> Cursor<'a> {
         let Some((_, user)) = &mut self.running else { return Ok(()) };
         self.database.guard.get().facts.refused = None;
         let stepped = self.database.under_guard(user.speaker, |_| user.statement.step());
-        // Modules compile statements of their own while they run, so a refusal can come as late as
-        // this.
+        // Modules compile their own statements while they run, so a statement may be refused only
+        // here.
         let stepped =
             stepped.map_err(|error| refusal(&self.database.guard.peek().facts).unwrap_or(error));
         self.scan_steps += user.statement.take_scan_steps();
-        // What was compiled as reading may write after all: SQLite compiles it again inside of a
-        // step.
+        // A statement that was compiled as read-only may still write, because SQLite can compile it
+        // again within a step.
         let stepped =
             if self.database.has_written_unallowed() { Err(only_read_here()) } else { stepped };
         if let Ok(true) = stepped {
@@ -224,7 +226,7 @@ impl<'a> Cursor<'a> {
         self.end(stepped.map(|_| ()))
     }
 
-    /// Ends the statement, which may have rows left, and finds out what it has done.
+    /// Ends the statement, which may have rows left, and finds out what it has changed.
     fn end(&mut self, outcome: Result<()>) -> Result<()> {
         self.state = State::Done;
         let Some((_, user)) = &mut self.running else { return outcome };
@@ -248,7 +250,7 @@ impl Drop for Cursor<'_> {
 }
 
 impl<'c> RowView<'c> {
-    /// How many columns there are.
+    /// The number of columns.
     pub(crate) fn len(&self) -> usize {
         self.statement.columns()
     }
@@ -276,7 +278,7 @@ fn check_parameters(wanted: usize, got: usize) -> Result<()> {
     Err(failed(format!("expected {wanted} parameters for the statement, got {got}")))
 }
 
-/// The text without what comes before its first statement: blanks, comments and semicolons.
+/// The text without whitespace, comments and semicolons before its first statement.
 fn skip_blank(mut sql: &str) -> &str {
     loop {
         sql = sql.trim_start_matches(|c: char| c == ';' || c.is_ascii_whitespace());

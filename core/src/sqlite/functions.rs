@@ -1,9 +1,9 @@
-//! Functions of SQLite's that take more than linear time, replaced by ones that answer the same in
-//! linear time, ask whether to stop, or refuse what would take too long. SQLite itself asks only
-//! between the steps of its machine, and a call of a function is one step.
+//! Replacements for SQLite functions that take more than linear time. They return the same in
+//! linear time, check for an interrupt, or refuse what would take too long. SQLite itself checks
+//! only between the steps of its virtual machine, and a call of a function is one step.
 //!
-//! Every connection has them, also one that replays: users' schemas may call them in indexes,
-//! generated columns and CHECKs.
+//! Every connection has them, even for replay: users' schemas may call them in indexes, generated
+//! columns and CHECKs.
 
 mod json;
 mod text;
@@ -19,7 +19,7 @@ use super::memory::Caller;
 use super::statement::bytes;
 use crate::Result;
 
-/// How many comparisons lie between two questions whether to stop.
+/// Number of comparisons between two checks for an interrupt.
 const COMPARISONS_PER_POLL: usize = 1 << 16;
 
 type Function =
@@ -36,7 +36,7 @@ const FUNCTIONS: [(&CStr, c_int, Function); 8] = [
     (c"jsonb_patch", 2, jsonb_patch),
 ];
 
-/// Puts the functions into a connection.
+/// Registers the functions in a connection.
 ///
 /// # Safety
 /// `guard` is the connection's [`Guard`] and lives until after the connection is closed.
@@ -69,14 +69,14 @@ pub(super) unsafe fn register(handle: &Handle, guard: *mut c_void) -> Result<()>
     Ok(())
 }
 
-/// One call of a function: SQLite lends all of it until the function returns.
+/// One call of a function. Everything in it is borrowed from SQLite until the function returns.
 struct Call<'c> {
     context: *mut ffi::sqlite3_context,
     values: &'c [*mut ffi::sqlite3_value],
     comparisons: usize,
 }
 
-/// Why a function has no answer.
+/// Why a function returns no value.
 enum Failure {
     NoMemory,
     TooLarge,
@@ -105,8 +105,8 @@ impl<'c> Call<'c> {
         unsafe { ffi::sqlite3_value_type(self.values[index]) }
     }
 
-    /// An argument as text; `None` for NULL. It stays where it is as long as the argument is not
-    /// asked for as anything else.
+    /// An argument as text; `None` for NULL. The pointer stays valid while the argument is not read
+    /// as another type.
     fn text(&self, index: usize) -> Result<Option<&'c [u8]>, Failure> {
         let value = self.values[index];
         // SAFETY: the value lives as long as the call; the length is asked after the pointer.
@@ -134,7 +134,7 @@ impl<'c> Call<'c> {
         }
     }
 
-    /// Counts a comparison, and asks from time to time whether to stop.
+    /// Counts a comparison, and checks for an interrupt from time to time.
     fn compare(&mut self) -> Result<(), Failure> {
         self.comparisons += 1;
         if !self.comparisons.is_multiple_of(COMPARISONS_PER_POLL) {
@@ -146,8 +146,7 @@ impl<'c> Call<'c> {
         if guard.is_over() { Err(Failure::TimeOver) } else { Ok(()) }
     }
 
-    /// Memory of SQLite's for an answer of so many bytes, filled by `fill`; it becomes a text, or a
-    /// blob.
+    /// Returns a text or blob of this length, whose memory SQLite allocates and `fill` fills.
     fn answer(
         &self,
         length: usize,
@@ -190,7 +189,8 @@ impl<'c> Call<'c> {
         Ok(())
     }
 
-    /// Tells SQLite what went wrong. Without an answer and without an error, the answer is NULL.
+    /// Reports an error to SQLite. A function that returns neither a value nor an error returns
+    /// NULL.
     fn end(&self, outcome: Result<(), Failure>) {
         // SAFETY: the context is the call's; a message is copied.
         unsafe {

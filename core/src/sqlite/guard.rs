@@ -17,7 +17,7 @@ const MODULES: [&str; 4] = ["fts5", "fts5vocab", "rtree", "rtree_i32"];
 /// The prefix of reserved names of tables, indexes and savepoints.
 pub(super) const RESERVED: &str = "_dotdo";
 
-/// Pragmas that only answer, with or without an argument.
+/// Pragmas that only read, with or without an argument.
 const PRAGMAS_ANSWERING: [&str; 15] = [
     "table_info",
     "table_xinfo",
@@ -36,7 +36,7 @@ const PRAGMAS_ANSWERING: [&str; 15] = [
     "module_list",
 ];
 
-/// Pragmas that answer without an argument and would change the connection with one.
+/// Pragmas that read without an argument and would change the connection with one.
 const PRAGMAS_READABLE: [&str; 7] = [
     "data_version",
     "page_count",
@@ -47,7 +47,7 @@ const PRAGMAS_READABLE: [&str; 7] = [
     "recursive_triggers",
 ];
 
-/// What defining a table or an index takes.
+/// The actions of statements that define tables or indexes.
 const DEFINING: [c_int; 7] = [
     ffi::SQLITE_CREATE_TABLE,
     ffi::SQLITE_CREATE_INDEX,
@@ -63,34 +63,34 @@ const DEFINING: [c_int; 7] = [
 pub(super) struct Guard {
     /// Whether the statement is a user's. Ours may do everything.
     pub(super) user: bool,
-    /// Whose statement it is then.
+    /// The speaker of a user's statement.
     pub(super) speaker: Speaker,
     /// Whether the statement is one of a recorded schema: it may define a table or an index, and
     /// nothing else.
     pub(super) recorded: Cell<bool>,
-    /// What is known of the statement that was compiled last.
+    /// Facts about the statement that was compiled last.
     pub(super) facts: Facts,
-    /// Answers whether the running statement's time is over.
+    /// Returns whether the running statement must stop.
     pub(super) interrupt: Option<Box<dyn Fn() -> bool + Send>>,
 }
 
-/// Whose statement runs under guard, within the limits of users' statements.
+/// The source of a statement that runs under guard, within the limits of users' statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Speaker {
-    /// An object's class, which may read what is dotdo's own and nothing else.
+    /// An object's class, which may only read dotdo's own tables.
     #[default]
     Class,
     /// dotdo, for keys and values, stored answers and messages.
     Dotdo,
 }
 
-/// What is known of a statement once it is compiled. Its effects are not, because SQLite compiles
-/// it again when the schema has changed.
+/// Facts about a compiled statement. They say nothing about its effects, because SQLite compiles it
+/// again when the schema has changed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Facts {
-    /// The savepoint that it works on. Only the statement's text decides this, not the schema.
+    /// The savepoint that it affects. This depends only on the statement's text, not on the schema.
     pub(super) savepoint: Option<(SavepointStep, String)>,
-    /// Why it may not run.
+    /// The reason why it may not run.
     pub(super) refused: Option<String>,
 }
 
@@ -184,7 +184,7 @@ impl Guard {
     }
 }
 
-/// The names that an action takes for writing.
+/// The names that an action changes.
 fn named<'n>(action: c_int, first: &'n str, second: Option<&'n str>) -> [Option<&'n str>; 2] {
     match action {
         ffi::SQLITE_CREATE_TABLE
@@ -205,7 +205,7 @@ fn named<'n>(action: c_int, first: &'n str, second: Option<&'n str>) -> [Option<
     }
 }
 
-/// Whether a name is dotdo's own: [`RESERVED`] alone, which savepoints have, or with `_` and more.
+/// Whether a name is reserved for dotdo: [`RESERVED`] alone (for savepoints), or followed by `_`.
 pub(super) fn is_reserved(name: &str) -> bool {
     let (Some(start), rest) =
         (name.get(..RESERVED.len()), name.get(RESERVED.len()..).unwrap_or_default())
@@ -215,7 +215,7 @@ pub(super) fn is_reserved(name: &str) -> bool {
     start.eq_ignore_ascii_case(RESERVED) && (rest.is_empty() || rest.starts_with('_'))
 }
 
-/// What is said of such a name.
+/// The error for a reserved name.
 pub(super) fn refuse_reserved(name: &str) -> String {
     format!("the name {name}: names with {RESERVED}_ are reserved and read-only")
 }
@@ -233,7 +233,7 @@ fn refuse_function(function: &str) -> Option<String> {
     refused.then(|| format!("the function {function}()"))
 }
 
-/// SQLite asks for every access that a statement makes, while it compiles it.
+/// The authorizer: SQLite calls it for every access of a statement while it compiles it.
 ///
 /// # Safety
 /// `guard` is the connection's [`Guard`], which nothing else borrows while SQLite runs; the texts
@@ -270,7 +270,7 @@ pub(super) unsafe extern "C" fn authorize(
     }
 }
 
-/// SQLite asks regularly whether to go on.
+/// The progress handler: SQLite calls it regularly while a statement runs.
 ///
 /// # Safety
 /// `guard` is the connection's [`Guard`], which nothing else borrows while SQLite runs.

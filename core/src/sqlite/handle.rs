@@ -11,29 +11,30 @@ use super::memory::{Account, Caller, configure_process};
 use super::statement::Statement;
 use crate::{Error, Result};
 
-/// An open connection. Whoever has it has it alone: it may move between threads and is never used
-/// by two.
+/// An open connection. It has one owner: it may move between threads and is never used by two at a
+/// time.
 pub(super) struct Handle {
     raw: *mut ffi::sqlite3,
-    /// What it takes of memory. Entered before every call into SQLite.
+    /// The account of its memory, entered before every call into SQLite.
     account: Account,
     /// Whether the limits of users' statements are set.
     is_limited: Cell<bool>,
 }
 
-/// Limits of users' statements: texts, expressions and nesting that no schema of people needs, and
-/// that would take a thread's stack or hours of its time. Our own statements have SQLite's: what a
-/// user's statement has made, ours must be able to read and to restore.
+/// Limits of users' statements: sizes of texts and expressions and depths of nesting that no real
+/// schema needs, and that could exhaust a thread's stack or take hours. Our own statements have
+/// SQLite's limits, because they must be able to read and restore everything that users' statements
+/// have made.
 const USER_LIMITS: [(c_int, c_int); 7] = [
     (ffi::SQLITE_LIMIT_SQL_LENGTH, 1 << 20),
     (ffi::SQLITE_LIMIT_EXPR_DEPTH, 400),
     (ffi::SQLITE_LIMIT_COMPOUND_SELECT, 200),
-    // A pattern is compared with every place of a text, in one step of SQLite's machine.
+    // A pattern is compared at every position of a text, in one step of SQLite's virtual machine.
     (ffi::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50),
-    // `json_set` and its like go through the whole document for each pair of their arguments.
+    // `json_set` and similar functions go through the whole document for each pair of arguments.
     (ffi::SQLITE_LIMIT_FUNCTION_ARG, 127),
     (ffi::SQLITE_LIMIT_TRIGGER_DEPTH, 100),
-    // One less than SQLite's own, because ours ask for the rowid as well.
+    // One less than SQLite's limit, because our statements also read the rowid.
     (ffi::SQLITE_LIMIT_COLUMN, 1999),
 ];
 
@@ -47,7 +48,7 @@ pub(super) enum Switch {
     ForeignKeys,
     Triggers,
     Defensive,
-    /// Texts in quotation marks in definitions, which are names.
+    /// Whether quoted names in definitions may be strings.
     QuotedTexts,
 }
 
@@ -105,8 +106,8 @@ impl Handle {
         unsafe { ffi::sqlite3_txn_state(self.raw, c"main".as_ptr()) == ffi::SQLITE_TXN_WRITE }
     }
 
-    /// Turns a switch on or off. Prepared statements stay valid; SQLite compiles them again where
-    /// it must.
+    /// Turns a switch on or off. Prepared statements stay valid; SQLite compiles them again if
+    /// necessary.
     pub(super) fn switch(&self, switch: Switch, on: bool) -> Result<()> {
         let operation = match switch {
             Switch::ForeignKeys => ffi::SQLITE_DBCONFIG_ENABLE_FKEY,
@@ -122,14 +123,14 @@ impl Handle {
         if code == ffi::SQLITE_OK { Ok(()) } else { Err(from_code(self.raw, code)) }
     }
 
-    /// Sets a run-time limit and returns the one before.
+    /// Sets a run-time limit and returns the previous one.
     pub(super) fn limit(&self, id: c_int, value: c_int) -> c_int {
         // SAFETY: the connection is open; an unknown id is ignored by SQLite.
         unsafe { ffi::sqlite3_limit(self.raw, id, value) }
     }
 
-    /// Sets the limits of users' statements, whose values may have so many bytes. They stay until a
-    /// statement of ours runs, so that reading many rows does not set them for each.
+    /// Sets the limits of users' statements, with this maximum size of a value. They stay until one
+    /// of our statements runs, so that reading many rows does not set them for each row.
     pub(super) fn limit_users(&self, value_bytes_max: c_int) {
         if self.is_limited.replace(true) {
             return;
@@ -140,12 +141,12 @@ impl Handle {
         self.limit(ffi::SQLITE_LIMIT_LENGTH, value_bytes_max);
     }
 
-    /// Takes the limits of users' statements away, for one of ours.
+    /// Removes the limits of users' statements for one of ours.
     pub(super) fn lift_limits(&self) {
         if !self.is_limited.replace(false) {
             return;
         }
-        // SQLite takes its own limit where a larger one is asked for.
+        // If a larger limit is requested, SQLite uses its own.
         for id in USER_LIMITS.map(|(id, _)| id).into_iter().chain([ffi::SQLITE_LIMIT_LENGTH]) {
             self.limit(id, c_int::MAX);
         }
@@ -186,7 +187,7 @@ impl Handle {
         current != 0
     }
 
-    /// Gives back memory that holds no data.
+    /// Frees memory that holds no data.
     pub(super) fn release_memory(&self) {
         let _entered = self.account.enter(Caller::Own);
         // SAFETY: the connection is open.
@@ -197,7 +198,7 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.account.release();
-        // SAFETY: nobody is asked any more.
+        // SAFETY: no account is charged any more.
         unsafe { self.account.watch(ptr::null_mut()) };
         let _entered = self.account.enter(Caller::Own);
         // SAFETY: closed once. Owners drop statements before it; if one was leaked, SQLite refuses

@@ -2,8 +2,8 @@
 //!
 //! Ordinary tables and indexes are made by their statements. Triggers, views and virtual tables are
 //! written into `sqlite_schema` as they are, because running their statements would fire modules
-//! and check what is already known to hold. The order of the rows is kept too: the order in which
-//! triggers fire hangs on it.
+//! and check what is already known to hold. The order of the rows is kept too, because the order in
+//! which triggers fire depends on it.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use crate::change::{Schema, SchemaKind, SchemaObject, ValueRef};
 use crate::{Error, Result};
 
 impl Database {
-    /// Makes the ordinary tables of `schema` for which `wanted` holds.
+    /// Creates the ordinary tables of `schema` for which `wanted` holds.
     pub(super) fn create_tables(
         &self,
         schema: &Schema,
@@ -33,7 +33,7 @@ impl Database {
         Ok(())
     }
 
-    /// Makes the indexes of `schema` that are not there, then all else that it has, in its order.
+    /// Creates the missing indexes of `schema`, then everything else of it, in its order.
     pub(super) fn complete_schema(&self, schema: &Schema) -> Result<()> {
         let present = read_rows(&self.handle)?;
         let is_missing = |object: &&SchemaObject| {
@@ -61,8 +61,8 @@ impl Database {
         Ok(())
     }
 
-    /// Runs the statement of a table or an index. The schema is what a bucket says, so nothing else
-    /// is run.
+    /// Runs the statement of a table or an index. The schema comes from a bucket, so no other
+    /// statement is run.
     fn define(&self, object: &SchemaObject) -> Result<()> {
         let sql = object.sql.as_deref().unwrap_or_default();
         self.guard.peek().recorded.set(true);
@@ -79,7 +79,8 @@ impl Database {
         })
     }
 
-    /// SQLite makes the table of counters with the first table that counts, and keeps it for ever.
+    /// Creates `sqlite_sequence`, which SQLite creates with the first AUTOINCREMENT table and keeps
+    /// forever.
     fn make_sequences_exist(&self, schema: &Schema) -> Result<()> {
         let present = read_rows(&self.handle)?;
         if !schema.has_sequences() || present.iter().any(|row| row.object.name == SEQUENCES) {
@@ -95,7 +96,7 @@ impl Database {
         ))
     }
 
-    /// Writes the rows of `sqlite_schema` anew when they are not those of `schema`.
+    /// Replaces the rows of `sqlite_schema` if they differ from `schema`.
     fn arrange(&self, schema: &Schema) -> Result<()> {
         let present = read_rows(&self.handle)?;
         if present.iter().map(|row| &row.object).eq(&schema.objects) {

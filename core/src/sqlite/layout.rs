@@ -1,11 +1,11 @@
 //! Tracks names and definitions of tables within a transaction.
 //!
-//! A table keeps its identity (its track) through everything that leaves its stored rows alone:
-//! `RENAME`, `ADD COLUMN`, `RENAME COLUMN`, changed constraints. It gets a new one, whose rows are
-//! recorded whole, when it is created, or when a statement may have rewritten it. The comparison is
-//! made after each statement that moved SQLite's counter of schema changes, because only within one
-//! statement does "the same root page" mean "the same table": pages are used again after a drop.
-//! Which statement that was is not asked.
+//! A table keeps its identity (its track) through every change that does not rewrite its stored
+//! rows: `RENAME`, `ADD COLUMN`, `RENAME COLUMN`, changed constraints. It gets a new track, all of
+//! whose rows are recorded, when it is created, or when a statement may have rewritten it. The
+//! comparison is made after each statement that moved SQLite's counter of schema changes, because
+//! only within one statement does "the same root page" mean "the same table": pages are reused
+//! after a drop. It does not matter which statement that was.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::catalog::{Catalog, Table};
 use super::recorder::Track;
 
-/// Names a track in the recorder's list.
+/// The index of a track in the recorder's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TrackId(pub(super) usize);
 
@@ -72,10 +72,9 @@ impl Layout {
 
     /// The tables that the statement has renamed, by their new names.
     ///
-    /// One statement makes tables, or drops them, or renames them. So when as many names are new as
-    /// are gone, and each new one stands for a b-tree that one of those that are gone stood for,
-    /// they were renamed; otherwise none was. Over more than one statement that would prove
-    /// nothing.
+    /// One statement creates tables, or drops them, or renames them. So if as many names are new as
+    /// are gone, and each new name has the b-tree of one that is gone, they were renamed; otherwise
+    /// none was. For more than one statement this would prove nothing.
     fn renamed<'t>(&'t self, after: &'t Catalog) -> HashMap<&'t str, &'t Arc<Table>> {
         let kept: HashSet<&str> =
             after.tables.iter().map(|table| table.shape.name.as_str()).collect();
@@ -90,8 +89,8 @@ impl Layout {
 }
 
 impl Table {
-    /// Whether the statement that led to `after` has left the stored rows alone. Of those that keep
-    /// the b-tree only dropping a column does not.
+    /// Whether the statement that led to `after` has not rewritten the stored rows. Of the
+    /// statements that keep the b-tree, only dropping a column rewrites them.
     fn keeps_rows_as(&self, after: &Self) -> bool {
         self.root == after.root
             && self.columns_total <= after.columns_total

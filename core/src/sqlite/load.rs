@@ -13,14 +13,13 @@ use crate::change::{Header, KeyShape, SchemaKind, TableShape, ValueRef};
 pub(crate) struct Loader {
     database: Database,
     header: Header,
-    /// Tables that stand without their constraints while rows come; they get their indexes back at
-    /// the end.
+    /// Tables that have no constraints while rows are loaded; they get their indexes at the end.
     bare: Vec<String>,
-    /// The rows of `sqlite_schema` with all constraints, when a table stands without.
+    /// The rows of `sqlite_schema` with all constraints, while a table has none.
     complete: Option<Vec<CatalogRow>>,
 }
 
-/// Puts rows into one table.
+/// Loads rows into one table.
 pub(crate) struct TableLoader<'a> {
     statement: Statement,
     name: &'a str,
@@ -29,7 +28,7 @@ pub(crate) struct TableLoader<'a> {
 }
 
 impl Database {
-    /// Begins to fill a new database that will have this header. Rows come table by table;
+    /// Starts to fill a new database that will have this header. Rows are loaded table by table;
     /// [`Loader::finish`] does the rest.
     ///
     /// # Errors
@@ -45,13 +44,13 @@ impl Database {
 }
 
 impl Loader {
-    /// Prepares for so many rows of a table that the indexes of its constraints are better made
-    /// once, from all of them, than row by row: one sort instead of as many insertions at random
-    /// places.
+    /// Prepares a table for many rows: the indexes of its constraints are built once, from all
+    /// rows, and not row by row. That takes one sort instead of an insertion at a random place for
+    /// each row.
     ///
-    /// Until [`Loader::finish`], the table stands in `sqlite_schema` as bare columns, without
-    /// constraints and their indexes. No value changes by that, because bare columns have no
-    /// affinity. Tables with generated columns stay as they are.
+    /// Until [`Loader::finish`], the table is in `sqlite_schema` as bare columns, without
+    /// constraints and their indexes. That changes no value, because bare columns have no affinity.
+    /// Tables with generated columns stay unchanged.
     ///
     /// # Errors
     /// `Corrupt` when the schema can't be written.
@@ -86,7 +85,7 @@ impl Loader {
         Ok(())
     }
 
-    /// Gives the bare tables their constraints back, and fills the constraints' indexes.
+    /// Restores the constraints of the bare tables, and fills their indexes.
     fn dress(&mut self) -> Result<()> {
         let Some(rows) = self.complete.take() else { return Ok(()) };
         self.database.rewrite_schema(&rows)?;
@@ -104,7 +103,7 @@ impl Loader {
         Ok(())
     }
 
-    /// Takes the rows of a table; in the order of its key they go in fastest.
+    /// Starts to load the rows of a table. Loading is fastest in the order of its key.
     ///
     /// # Errors
     /// `Corrupt` when the header has no such table.
@@ -122,7 +121,7 @@ impl Loader {
         })
     }
 
-    /// Makes indexes, triggers, views, virtual tables and counters, and hands the database over.
+    /// Creates indexes, triggers, views, virtual tables and counters, and returns the database.
     ///
     /// # Errors
     /// `Corrupt` when the rows and the header don't fit each other.
@@ -153,7 +152,7 @@ impl Loader {
     }
 }
 
-/// A table of the same name and columns without anything else but the alias of its rowid.
+/// A definition of the table with only its columns and the alias of its rowid.
 fn bare_definition(shape: &TableShape, alias: Option<usize>) -> String {
     let columns = shape.columns.iter().enumerate().map(|(index, column)| {
         let name = quote(&column.name);
@@ -163,10 +162,10 @@ fn bare_definition(shape: &TableShape, alias: Option<usize>) -> String {
 }
 
 impl TableLoader<'_> {
-    /// Puts in one row: the rowid for tables that have one, and the values of the shape's columns.
+    /// Loads one row: the rowid for tables that have one, and the values of the shape's columns.
     ///
     /// # Errors
-    /// `Corrupt` when the row does not fit the table or its key is there already.
+    /// `Corrupt` when the row does not fit the table, or its key exists already.
     pub(crate) fn row(&mut self, rowid: Option<i64>, values: &[ValueRef<'_>]) -> Result<()> {
         check_width(
             self.name,

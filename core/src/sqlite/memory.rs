@@ -1,21 +1,21 @@
 //! SQLite's memory, counted per database, and limited while users' statements run.
 //!
-//! Promises: what SQLite allocates on behalf of a database is on that database's [`Account`] until
-//! it is freed, on any thread; while a user's statement runs, all that is not a page of the
-//! object's database stays below the account's ceiling; and what such a statement allocates is
-//! reserved before, pages included, where the transaction has a [`Reservation`]. The allocation
-//! that would break this fails. SQLite then ends the statement with `SQLITE_NOMEM`.
+//! Promises: what SQLite allocates for a database is counted in that database's [`Account`] until
+//! it is freed, on any thread; while a user's statement runs, memory besides the pages of the
+//! object's database stays below the account's ceiling; and if the transaction has a
+//! [`Reservation`], everything that such a statement allocates, pages included, is reserved first.
+//! An allocation that would break this fails. SQLite then ends the statement with `SQLITE_NOMEM`.
 //!
 //! The pages have no ceiling here: `max_page_count` bounds them. To tell them apart, the page cache
 //! is SQLite's own behind a function that notes whether a page of the main database is being made.
 //!
-//! Whoever calls into SQLite for a database enters its account before ([`Account::enter`]); outside
-//! of that, the memory is the process's.
+//! Every call into SQLite for a database enters its account first ([`Account::enter`]); other
+//! memory is counted for the process.
 
 mod account;
 mod allocator;
 mod current;
-/// For tests: allocations that fail.
+/// Failing allocations, for tests.
 #[cfg(test)]
 pub(super) mod injection;
 mod ledger;
@@ -32,9 +32,9 @@ use self::current::COUNTS;
 pub(crate) use self::ledger::{Memory, Reservation};
 pub(super) use self::pages::PAGE_BYTES;
 
-/// Puts this module under SQLite, once, before its first use in the process. When the process has
-/// used it before, SQLite refuses: nothing is counted or bounded then, and two threads may be
-/// slower than one.
+/// Installs this module as SQLite's allocator, once, before SQLite is first used in the process. If
+/// the process has used SQLite before, SQLite refuses: then nothing is counted or limited, and two
+/// threads may be slower than one.
 pub(super) fn configure_process() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,12 +1,11 @@
-//! The database of one object: an in-memory SQLite that tells exactly what a transaction changed.
+//! The database of one object: an in-memory SQLite that reports exactly what a transaction changed.
 //!
 //! Promises: the [`Changes`](crate::change::Changes) of a transaction, applied to a copy of the
 //! state before, give the state after, value by value and bit by bit; users' SQL reaches nothing
 //! outside its database and stays inside the limits; after an error, a rollback gives the last
 //! committed state.
 //!
-//! This is the only place that names the SQL engine. It must not know a bucket, a log, a clock or a
-//! task.
+//! This is the only place that names the SQL engine. Must not know: buckets, logs, clocks, tasks.
 
 mod barrier;
 mod catalog;

@@ -1,7 +1,7 @@
-//! Which rows a transaction touched: their keys, as the preupdate hook reports them.
+//! Records which rows a transaction touched: their keys, as the preupdate hook reports them.
 //!
-//! Keys may be too many (a rolled-back savepoint takes none away) and are never too few. What a row
-//! is in the end is read again from the database, so too many is harmless.
+//! There may be too many keys (a rolled-back savepoint removes none) and never too few. The rows
+//! are read again at the end, so extra keys do no harm.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
@@ -13,16 +13,16 @@ use super::layout::{Layout, TrackId};
 use super::value::{copy, order_all};
 use crate::change::Value;
 
-/// Keys are sorted and made unique when they have become this many, then again at every doubling.
+/// Number of keys at which they are sorted and deduplicated, and again at every doubling.
 const COMPACT_AT: usize = 8192;
 
-/// Collects keys by table while it is on.
+/// Collects keys by table while recording is on.
 pub(super) struct Recorder {
     pub(super) on: bool,
-    /// Names of tables, as of now.
+    /// The current names of tables.
     pub(super) layout: Arc<Layout>,
     pub(super) tracks: Vec<Track>,
-    /// Tables that were written before the layout knew them.
+    /// Tables that were written before they were in the layout.
     pub(super) unknown_tables: Vec<String>,
     /// Number of row changes that the hook has reported since the connection was opened.
     pub(super) events: u64,
@@ -30,7 +30,7 @@ pub(super) struct Recorder {
 
 /// One table during a transaction, which may rename it.
 pub(super) struct Track {
-    /// Its name at the start; `None` when all of its rows are to be recorded.
+    /// Its name at the start; `None` when all of its rows are recorded.
     pub(super) origin: Option<String>,
     pub(super) keys: Keys,
 }
@@ -79,7 +79,7 @@ impl Recorder {
         self.tracks.iter().any(|track| matches!(track.keys, Keys::All))
     }
 
-    /// Tables that were written by the very statement that made them known are recorded whole.
+    /// Records all rows of tables that were written by the statement that created them.
     pub(super) fn record_unknown_tables_whole(&mut self) {
         let unknown_tables = std::mem::take(&mut self.unknown_tables);
         for TrackId(id) in unknown_tables.iter().filter_map(|name| self.layout.ids.get(name)) {
@@ -131,7 +131,8 @@ impl Recorder {
     }
 }
 
-/// Adds the key of the row before and after; `None` when SQLite can't tell it (out of memory).
+/// Adds the keys of the row before and after the change; `None` when SQLite can't return them (out
+/// of memory).
 ///
 /// # Safety
 /// Called within SQLite's preupdate hook for `db`.
@@ -166,7 +167,7 @@ unsafe fn primary_keys(
 }
 
 impl Track {
-    /// A table that was there at the start.
+    /// A table that existed at the start.
     pub(super) fn existing(table: &super::catalog::Table) -> Self {
         let keys = if table.has_rowid() {
             Keys::Rowids { list: Vec::new(), compact_at: COMPACT_AT }
@@ -192,7 +193,7 @@ impl Keys {
         }
     }
 
-    /// Sorted, each key once. They are taken again at the next call.
+    /// The keys, sorted and each once. The next call returns them again.
     pub(super) fn sort(&mut self) {
         match self {
             Self::Rowids { list, .. } => {
@@ -239,7 +240,7 @@ impl Keys {
     }
 }
 
-/// SQLite reports every row before it changes.
+/// The preupdate hook: SQLite calls it for every row before it changes.
 ///
 /// # Safety
 /// `recorder` is the connection's [`Recorder`], which nothing else borrows while SQLite runs;

@@ -1,4 +1,4 @@
-//! Applying recorded changes: the state before becomes the state after, exactly.
+//! Applies recorded changes: the state before becomes exactly the state after.
 
 use std::collections::HashMap;
 
@@ -36,7 +36,7 @@ impl Database {
             return Err(as_corrupt(error));
         }
         self.adopt_changes(changes).map_err(|error| {
-            // The rows are those after the changes, and there is no way back.
+            // The rows are those after the changes, and they can't be rolled back any more.
             self.broken.get_or_insert(as_corrupt(error)).clone()
         })
     }
@@ -80,9 +80,9 @@ impl Database {
         Ok(())
     }
 
-    /// Brings the ordinary tables from the present schema to `schema`: what stayed in place keeps
-    /// its rows under its new name and definition, all else is made empty. Triggers, views, virtual
-    /// tables and some indexes are gone until the schema is completed.
+    /// Changes the ordinary tables from the current schema to `schema`: tables that stay keep their
+    /// rows under their new name and definition, all others are created empty. Triggers, views,
+    /// virtual tables and some indexes are missing until the schema is completed.
     fn change_tables(&self, schema: &Schema, changes: &Changes) -> Result<()> {
         let plan = Plan::new(&self.committed.catalog, schema, changes);
         let present = read_rows(&self.handle)?;
@@ -173,7 +173,7 @@ impl Database {
     }
 }
 
-/// Which tables stay in place, and under which names.
+/// The tables that keep their rows, and their new names.
 struct Plan<'c> {
     /// New names by old ones.
     names: HashMap<String, String>,
@@ -244,7 +244,7 @@ fn misfit(what: String) -> Error {
     corrupt(format!("the recorded changes do not fit the previous state: {what}"))
 }
 
-/// Whatever SQLite refuses in a replay, it is the recorded changes that are wrong.
+/// The error of a replay: if SQLite refuses something, the recorded changes are wrong.
 fn as_corrupt(error: Error) -> Error {
     match error.kind() {
         ErrorKind::Corrupt | ErrorKind::Internal => error,

@@ -1,4 +1,4 @@
-//! Reading rows for an export or a check.
+//! Reads rows for an export or a check.
 
 use super::catalog::Table;
 use super::collect::{read_by_key, read_by_rowid};
@@ -14,7 +14,7 @@ impl Database {
     /// values of its [`TableShape`](crate::change::TableShape)'s columns.
     ///
     /// The order is the order of the key: ascending rowids, or the primary key's columns in their
-    /// own collations, ascending. It depends on nothing but the rows.
+    /// own collations, ascending. It depends only on the rows.
     ///
     /// # Errors
     /// `NotFound` if there is no such table; the error of `each`.

@@ -1,4 +1,4 @@
-//! Prepared statements: values in, rows out, exact to the bit. And a small cache of them.
+//! Prepared statements, whose values are exact to the bit, and a small cache of them.
 
 use std::ffi::{CStr, c_int};
 use std::ptr;
@@ -72,13 +72,13 @@ impl Statement {
         self.account.enter(self.caller)
     }
 
-    /// Whether running it can't write, as it was compiled last.
+    /// Whether it can't write, according to its last compilation.
     pub(super) fn is_readonly(&self) -> bool {
         // SAFETY: the statement is alive.
         unsafe { ffi::sqlite3_stmt_readonly(self.raw) != 0 }
     }
 
-    /// Whether it only tells what a statement would do.
+    /// Whether it is an `EXPLAIN`.
     pub(super) fn is_explanation(&self) -> bool {
         // SAFETY: the statement is alive.
         unsafe { ffi::sqlite3_stmt_isexplain(self.raw) != 0 }
@@ -123,7 +123,7 @@ impl Statement {
         unsafe { self.bind_with(index, value, ffi::SQLITE_TRANSIENT()) }
     }
 
-    /// Binds values that SQLite lends; it copies them.
+    /// Binds values that are borrowed from SQLite, which copies them.
     ///
     /// # Safety
     /// The values are alive, and used by this thread alone.
@@ -139,13 +139,13 @@ impl Statement {
         Ok(())
     }
 
-    /// The first value of the current row, lent until the next step or reset.
+    /// The first value of the current row, borrowed until the next step or reset.
     pub(super) fn lent_value(&self) -> *mut ffi::sqlite3_value {
         // SAFETY: the statement is alive.
         unsafe { ffi::sqlite3_column_value(self.raw, 0) }
     }
 
-    /// Binds all parameters without copying, runs to the end, and forgets the parameters again.
+    /// Binds all parameters without copying, runs to the end, and clears the parameters.
     pub(super) fn run<'v>(&mut self, values: impl IntoIterator<Item = ValueRef<'v>>) -> Result<()> {
         let outcome = self.bind_and_step(values);
         self.reset();
@@ -163,7 +163,7 @@ impl Statement {
         }
         let wanted = self.parameters();
         if bound != wanted {
-            // SQLite would take NULL for those that are missing.
+            // SQLite would use NULL for missing ones.
             return Err(Error::internal(format!(
                 "expected {wanted} values for a statement, got {bound}"
             )));
@@ -239,7 +239,8 @@ impl Statement {
     /// A value of the current row. Empty columns and columns out of range are NULL.
     pub(super) fn value(&self, index: usize) -> ValueRef<'_> {
         let (raw, index) = (self.raw, index as c_int);
-        // What a value takes is bounded by its own limit; refused, it would look empty.
+        // The size of a value has its own limit. If memory for it were refused, it would look
+        // empty.
         let _entered = self.account.enter(Caller::Own);
         // SAFETY: the pointers that SQLite returns live until the next step or reset, which need
         // `&mut self`; the length is asked after the pointer, as the API requires.
@@ -315,14 +316,14 @@ impl<T> StatementCache<T> {
         Self { entries: Vec::new(), capacity }
     }
 
-    /// Takes the statement that `fits` out; it comes back by [`StatementCache::put`].
+    /// Takes a statement that `fits` out of the cache; [`StatementCache::put`] puts it back.
     pub(super) fn take(&mut self, sql: &str, fits: impl Fn(&T) -> bool) -> Option<(Box<str>, T)> {
         let index =
             self.entries.iter().rposition(|(text, statement)| &**text == sql && fits(statement))?;
         Some(self.entries.remove(index))
     }
 
-    /// Keeps a statement; the one that was not used for the longest time makes room.
+    /// Adds a statement, and drops the least recently used one if the cache is full.
     pub(super) fn put(&mut self, sql: Box<str>, statement: T) {
         if self.entries.len() == self.capacity {
             self.entries.remove(0);

@@ -1,4 +1,4 @@
-//! A handler's transaction: begin, take the changes, commit, or go back.
+//! A handler's transaction: begin, collect the changes, commit or roll back.
 
 use std::sync::Arc;
 
@@ -15,21 +15,21 @@ use crate::{Error, Result};
 /// Whether a transaction may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// It may.
+    /// Statements may write.
     ReadWrite,
     /// Statements that could write are refused.
     ReadOnly,
 }
 
-/// What is known of an open transaction.
+/// The state of an open transaction.
 pub(super) struct Transaction {
     pub(super) mode: Mode,
     savepoints: Vec<Savepoint>,
-    /// Why SQLite has rolled it back.
+    /// The reason, if SQLite has rolled it back.
     pub(super) lost: Option<Error>,
-    /// What a commit makes the committed state.
+    /// The state that a commit makes the committed one.
     prepared: Option<Prepared>,
-    /// The net changes that alone are worth no commit.
+    /// Changes that don't need a commit if there are no others.
     start: Option<Changes>,
 }
 
@@ -48,7 +48,8 @@ impl Database {
     /// Opens a transaction.
     ///
     /// # Errors
-    /// `Internal` when one is open already; what made the database unusable, when something did.
+    /// `Internal` when one is open already; the failure that made the database unusable, if there
+    /// was one.
     pub(crate) fn begin(&mut self, mode: Mode) -> Result<()> {
         self.begin_with(mode, None)
     }
@@ -123,12 +124,12 @@ impl Database {
         Ok(changes)
     }
 
-    /// Whether nothing is there as of the last commit: no schema, no version.
+    /// Whether the database was empty at the last commit: no schema, no version.
     pub(crate) fn is_blank(&self) -> bool {
         self.header == Header::default()
     }
 
-    /// Whether the open transaction leaves everything as it was, as far as one can tell now.
+    /// Whether the open transaction has changed nothing so far.
     ///
     /// # Errors
     /// Why the transaction can't be committed.
@@ -136,7 +137,8 @@ impl Database {
         Ok(self.net_changes()?.is_empty())
     }
 
-    /// Notes that what the open transaction has changed so far is worth no commit by itself.
+    /// Notes that the changes of the open transaction so far don't need a commit if there are no
+    /// others.
     ///
     /// # Errors
     /// Why the transaction can't be committed.
@@ -165,8 +167,8 @@ impl Database {
     /// are an error.
     ///
     /// # Errors
-    /// Whatever `prepare_commit` would say when it was not called; the transaction stays open and
-    /// the caller rolls back.
+    /// Those of `prepare_commit` if it was not called. The transaction stays open and the caller
+    /// rolls back.
     pub(crate) fn commit(&mut self) -> Result<()> {
         if self.with_transaction(|open| open.prepared.is_none())? {
             self.prepare_commit()?;
@@ -197,7 +199,7 @@ impl Database {
         Ok(())
     }
 
-    /// Goes back to the last committed state from any state.
+    /// Rolls back to the last committed state, from any state.
     pub(crate) fn rollback(&mut self) {
         if self.transaction.take().is_none() {
             return;
@@ -236,7 +238,7 @@ impl Database {
         }
     }
 
-    /// What the header is after `changes`.
+    /// The header after `changes`.
     fn header_after(&self, changes: &Changes) -> Header {
         Header {
             schema: changes.schema.clone().unwrap_or_else(|| self.header.schema.clone()),
@@ -263,24 +265,22 @@ impl Database {
         }
     }
 
-    /// Changes that were taken before a user's statement are no longer all there are: one that
-    /// fails may have written too.
+    /// Discards collected changes before a user's statement: it may write even if it fails.
     pub(super) fn before_statement(&mut self) {
         if let Some(open) = &mut self.transaction {
             open.prepared = None;
         }
     }
 
-    /// Whether the open transaction has written although it may only read. It can't be committed
-    /// then.
+    /// Fails when a read-only transaction has written; it can't be committed then.
     pub(super) fn has_written_unallowed(&self) -> bool {
         self.transaction.as_ref().is_some_and(|open| open.mode == Mode::ReadOnly)
             && self.handle.is_writing()
     }
 
-    /// Finds out what a user's statement has done to names, right after it ended with `outcome`:
-    /// what it is going to do, nobody knows before. Only what it does with savepoints is in its
-    /// words.
+    /// Finds out how a user's statement has changed the schema, right after it ended with
+    /// `outcome`, because it can't be known before. Only its effect on savepoints follows from its
+    /// text.
     pub(super) fn after_statement(
         &mut self,
         savepoint: Option<&(SavepointStep, String)>,
@@ -301,8 +301,8 @@ impl Database {
         failure: Option<&Error>,
     ) -> Result<()> {
         if let Err(error) = self.check_memory() {
-            // SQLite may have undone the statement alone, or done without; what its modules keep is
-            // not to be relied on.
+            // SQLite may have undone only the statement, or continued without the memory; the state
+            // of its modules can't be relied on.
             return Err(failure.cloned().unwrap_or(error));
         }
         if self.handle.is_autocommit() || self.has_written_unallowed() {
@@ -344,8 +344,8 @@ impl Database {
         self.check_layout()
     }
 
-    /// Reads the schema again when SQLite's counter says that it is another one than before the
-    /// statement that ended just now.
+    /// Reads the schema again if SQLite's counter says that the statement that just ended has
+    /// changed it.
     fn follow_schema(&mut self) -> Result<()> {
         if !self.handle.is_writing() || planted(Bug::SchemaUnfollowed) {
             return Ok(());
@@ -376,14 +376,14 @@ impl Database {
         )))
     }
 
-    /// Makes the transaction one that can't be committed.
+    /// Marks the transaction as one that can't be committed.
     fn lose(&mut self, error: &Error) {
         if let Some(open) = &mut self.transaction {
             open.lost.get_or_insert_with(|| error.clone());
         }
     }
 
-    /// Reads the open transaction, or says why there is none.
+    /// The open transaction, or the error why there is none.
     pub(super) fn with_transaction<T>(&self, read: impl FnOnce(&Transaction) -> T) -> Result<T> {
         self.check()?;
         match &self.transaction {

@@ -1,4 +1,4 @@
-//! Values as SQLite's callbacks give them, an order of them, and quoted names.
+//! Values of SQLite's callbacks, an order of values, and quoted names.
 
 use std::cmp::Ordering;
 
@@ -7,7 +7,7 @@ use dotdo_sqlite_sys as ffi;
 use super::statement::bytes;
 use crate::change::{Value, ValueRef};
 
-/// Copies a value that SQLite lends; `None` when memory is short.
+/// Copies a value that is borrowed from SQLite; `None` when memory is short.
 ///
 /// # Safety
 /// `raw` is a live value, used by this thread alone.

@@ -4,17 +4,17 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// A text that is never printed.
+/// A text that is never printed, such as a password.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps `text` from being printed.
+    /// Wraps `text` so that it is not printed.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text, for the one place that needs it.
+    /// The text itself.
     pub fn reveal(&self) -> &str {
         &self.0
     }

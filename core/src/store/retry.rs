@@ -45,7 +45,8 @@ impl<B: Bucket> Retrying<B> {
         }
     }
 
-    /// Doubles with every attempt; the random half keeps servers from retrying at the same moment.
+    /// The pause doubles with every attempt. Half of it is random, so that servers do not retry at
+    /// the same moment.
     fn pause(&self, tries: u32) -> Duration {
         let base = STORE_RETRY_PAUSE * 2_u32.pow(tries - 1);
         base + base * u32::from(self.random.bytes16()[0]) / 256

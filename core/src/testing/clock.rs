@@ -1,4 +1,4 @@
-//! A clock that a test moves by hand.
+//! A clock that a test advances by hand.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,15 +8,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::millis;
 
 /// 2026-01-01T00:00:00Z, where the wall clocks of tests begin.
 const BEGINNING_MS: i64 = 1_767_225_600_000;
 
-/// A process's clocks, which stand still until a test moves them, and the clock of a store beside
-/// them ([`ManualClock::of_store`]).
+/// A process's clocks, which stand still until a test advances them, with the clock of a store
+/// ([`ManualClock::of_store`]).
 ///
-/// Nothing that waits for a time goes on by itself: neither timeouts nor housekeeping happen
-/// before [`advance`](ManualClock::advance).
+/// Nothing that waits for a time continues by itself: neither timeouts nor maintenance happen before
+/// [`advance`](ManualClock::advance).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -34,7 +35,7 @@ const BEGINNING_MS: i64 = 1_767_225_600_000;
 #[derive(Debug)]
 pub struct ManualClock {
     readings: watch::Sender<Readings>,
-    /// A sleeper moves the clocks on by itself.
+    /// Whether every sleep advances the clocks.
     sleep_moves: bool,
 }
 
@@ -64,7 +65,21 @@ impl ManualClock {
         Self { readings: watch::Sender::new(readings), sleep_moves: false }
     }
 
-    /// A clock that every sleep moves on by its own length; for code that runs alone.
+    /// A clock that every sleep advances by its duration; for code that runs alone.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// use std::time::Duration;
+    ///
+    /// use dotdo_core::Clock;
+    /// use dotdo_core::testing::ManualClock;
+    ///
+    /// let clock = ManualClock::moved_by_sleep();
+    /// clock.sleep(Duration::from_secs(3600)).await;
+    /// assert_eq!(clock.monotonic(), Duration::from_secs(3600));
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn moved_by_sleep() -> Self {
         Self { sleep_moves: true, ..Self::default() }
     }
@@ -73,15 +88,28 @@ impl ManualClock {
     pub fn advance(&self, duration: Duration) {
         self.readings.send_modify(|readings| {
             readings.monotonic += duration;
-            readings.wall_ms += millis(duration);
-            readings.store_ms += millis(duration);
+            readings.wall_ms += millis::signed(duration);
+            readings.store_ms += millis::signed(duration);
         });
     }
 
-    /// Moves the store's clock only, as if the process was frozen meanwhile and neither of its
-    /// clocks went on.
+    /// Advances only the store's clock, as if the process was frozen meanwhile and its own clocks
+    /// stood still.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// use dotdo_core::Clock;
+    /// use dotdo_core::testing::ManualClock;
+    ///
+    /// let clock = Arc::new(ManualClock::new());
+    /// let store = clock.of_store();
+    /// clock.pass_unnoticed(Duration::from_secs(60));
+    /// assert_eq!(store.wall_ms() - clock.wall_ms(), 60_000);
+    /// ```
     pub fn pass_unnoticed(&self, duration: Duration) {
-        self.readings.send_modify(|readings| readings.store_ms += millis(duration));
+        self.readings.send_modify(|readings| readings.store_ms += millis::signed(duration));
     }
 
     /// Sets the process's wall clock forward, or back by a negative number.
@@ -89,14 +117,10 @@ impl ManualClock {
         self.readings.send_modify(|readings| readings.wall_ms += forward_ms);
     }
 
-    /// The clock of a store that knows what the process does not notice.
+    /// The store's clock, which also advances while the process is frozen.
     pub fn of_store(self: &Arc<Self>) -> Arc<dyn Clock> {
         Arc::new(StoreClock(self.clone()))
     }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).expect("a test lasts less than ages")
 }
 
 impl Clock for ManualClock {

@@ -2,33 +2,44 @@
 
 use std::collections::HashSet;
 use std::future::{Future, pending};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::layer::{Layer, Operation, Rule, bucket_of_layer};
 use crate::store::{Bucket, Key, StoreError};
+use crate::sync::Mutex;
 
-/// The processes that have ended, where a store can tell, as a folder can and a bucket on the
-/// network can't. Clones are the same list.
+/// The processes that have ended, for a store that knows them, as a folder does and a bucket on the
+/// network does not. Clones share one list.
+///
+/// ```
+/// use dotdo_core::testing::Ended;
+///
+/// let ended = Ended::default();
+/// let instance = Default::default();
+/// assert!(!ended.has(instance));
+/// ended.add(instance);
+/// assert!(ended.clone().has(instance));
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Ended(Arc<Mutex<HashSet<Uuid>>>);
 
 impl Ended {
     /// Notes that the process has ended.
     pub fn add(&self, instance: Uuid) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(instance);
+        self.0.lock().insert(instance);
     }
 
     /// Whether the process has ended.
     pub fn has(&self, instance: Uuid) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&instance)
+        self.0.lock().contains(&instance)
     }
 }
 
-/// One server's access to a bucket. Once it is cut, nothing that the server sends arrives and it
-/// gets no answer any more: to the bucket and to other servers that is `kill -9`.
+/// One server's access to a bucket. Once it is cut, requests of the server do not arrive and it gets
+/// no responses: for the bucket and other servers, that is the same as `kill -9`.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -55,11 +66,11 @@ pub struct CutBucket {
 
 #[derive(Default)]
 struct State {
-    /// It is cut when so many more requests were sent.
+    /// Number of requests after which it is cut.
     left: Option<u64>,
-    /// It is cut by a request that this is true of.
+    /// It is cut by a request for which this returns true.
     cut_at: Option<Rule>,
-    /// Requests that this is true of are never sent, and others are.
+    /// Requests for which this returns true are never sent.
     stalls: Option<Rule>,
 }
 
@@ -69,7 +80,7 @@ impl CutBucket {
         Self { inner, is_cut: watch::Sender::new(false), state: Mutex::default(), ended: None }
     }
 
-    /// Access to a store that can tell which processes have `ended`.
+    /// Access to a store that knows which processes have `ended`.
     pub fn that_tells(inner: Arc<dyn Bucket>, ended: Ended) -> Self {
         Self { ended: Some(ended), ..Self::around(inner) }
     }
@@ -79,7 +90,24 @@ impl CutBucket {
         self.is_cut.send_replace(true);
     }
 
-    /// Cuts it after so many more requests; the answer of the last one does not arrive.
+    /// Cuts it after `requests` more requests; the answer of the last one does not arrive.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// use std::sync::Arc;
+    ///
+    /// use dotdo_core::testing::{CutBucket, ManualClock};
+    /// use dotdo_core::{Bucket, Key, Memory};
+    /// use futures_util::FutureExt;
+    ///
+    /// let memory = Arc::new(Memory::new(Arc::new(ManualClock::new())));
+    /// let access = CutBucket::around(memory.clone());
+    /// access.cut_after(1);
+    /// assert!(access.put(&Key::new("a/b"), "content".into()).now_or_never().is_none());
+    /// assert!(memory.get(&Key::new("a/b")).await?.is_some(), "it has arrived");
+    /// # Ok::<(), dotdo_core::StoreError>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cut_after(&self, requests: u64) {
         self.state().left = Some(requests);
         if requests == 0 {
@@ -87,12 +115,31 @@ impl CutBucket {
         }
     }
 
-    /// Cuts it when the server is about to send a request that `rule` is true of.
+    /// Cuts it when the server is about to send a request for which `rule` returns true: the server
+    /// crashes right before that request.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// use std::sync::Arc;
+    ///
+    /// use dotdo_core::testing::{CutBucket, ManualClock, Operation};
+    /// use dotdo_core::{Bucket, Key, Memory};
+    /// use futures_util::FutureExt;
+    ///
+    /// let memory = Arc::new(Memory::new(Arc::new(ManualClock::new())));
+    /// let access = CutBucket::around(memory.clone());
+    /// access.cut_at(|operation, key| operation == Operation::Put && key.as_str().ends_with("/b"));
+    /// access.put(&Key::new("a/a"), "content".into()).await?;
+    /// assert!(access.put(&Key::new("a/b"), "content".into()).now_or_never().is_none());
+    /// assert!(access.is_cut() && memory.get(&Key::new("a/b")).await?.is_none());
+    /// # Ok::<(), dotdo_core::StoreError>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cut_at(&self, rule: impl Fn(Operation, &Key) -> bool + Send + Sync + 'static) {
         self.state().cut_at = Some(Box::new(rule));
     }
 
-    /// Requests that `rule` is true of are never sent from now on; others are.
+    /// From now on, requests for which `rule` returns true are never sent; others are.
     pub fn stall(&self, rule: impl Fn(Operation, &Key) -> bool + Send + Sync + 'static) {
         self.state().stalls = Some(Box::new(rule));
     }
@@ -109,7 +156,7 @@ impl CutBucket {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Whether a request gets to the store.

@@ -2,33 +2,34 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, pending};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::layer::{Layer, Operation, Rule, bucket_of_layer};
 use crate::store::{Bucket, Key, StoreError};
+use crate::sync::Mutex;
 
-/// What goes wrong with one request.
+/// A fault of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing: it works.
     None,
-    /// It takes effect, and the answer is lost: the caller is told that the store is unavailable.
+    /// It takes effect, and the response is lost: the caller gets an error (unavailable).
     LostAnswer,
-    /// It takes effect, and the answer never comes.
+    /// It takes effect, and the response never arrives.
     NoAnswer,
-    /// It takes effect, and the store answers that the key exists, as after a retry on the way.
+    /// It takes effect, and the store responds that the key exists, as after a retry by a proxy.
     AppliedButExists,
-    /// Nothing happens, and the caller is told that the store is unavailable.
+    /// It has no effect, and the caller gets an error (unavailable).
     NotApplied,
-    /// Nothing happens, and the store answers that the key exists (a 409 without a winner).
+    /// It has no effect, and the store responds that the key exists (a 409 without a winner).
     ConflictWithoutWinner,
-    /// The store refuses for good.
+    /// The store refuses permanently.
     Refused,
 }
 
-/// A bucket whose requests go wrong as a test plans it; all others work.
+/// A bucket whose requests fail as a test plans it; all others work.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -42,7 +43,7 @@ pub enum Fault {
 /// bucket.fail_next(Operation::Put, [Fault::LostAnswer]);
 /// let key = Key::new("a/b");
 /// assert!(bucket.put(&key, "content".into()).await.is_err());
-/// assert!(bucket.get(&key).await?.is_some(), "it was stored all the same");
+/// assert!(bucket.get(&key).await?.is_some(), "it was stored nevertheless");
 /// # Ok::<(), dotdo_core::StoreError>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -50,12 +51,12 @@ pub struct FaultyBucket {
     inner: Arc<dyn Bucket>,
     planned: Mutex<VecDeque<(Rule, Fault)>>,
     standing: Mutex<Option<(Rule, Fault)>>,
-    /// How far the dates of its answers are ahead of the dates that it gives to what is written.
+    /// How far the dates of its responses are ahead of the dates that it gives to objects.
     ahead_ms: AtomicI64,
 }
 
 impl FaultyBucket {
-    /// A bucket that does what `inner` does, until told otherwise.
+    /// A bucket that works like `inner` until faults are planned.
     pub fn around(inner: Arc<dyn Bucket>) -> Self {
         Self {
             inner,
@@ -71,52 +72,68 @@ impl FaultyBucket {
         faults.into_iter().for_each(|fault| self.plan(move |asked, _| asked == operation, fault));
     }
 
-    /// The next creates of records meet these faults, in order: that is what commits a request.
+    /// The next creates of records, which commit requests, meet these faults, in order.
     pub fn fail_next_commits(&self, faults: impl IntoIterator<Item = Fault>) {
         faults.into_iter().for_each(|fault| self.plan(Operation::is_commit, fault));
     }
 
     fn plan(&self, rule: impl Fn(Operation, &Key) -> bool + Send + Sync + 'static, fault: Fault) {
-        let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut planned = self.planned.lock();
         planned.push_back((Box::new(rule), fault));
     }
 
-    /// Every request that `rule` is true of meets `fault`, until [`heal`](FaultyBucket::heal). It
-    /// takes the place of an earlier rule.
+    /// Every request for which `rule` returns true meets `fault`, until
+    /// [`heal`](FaultyBucket::heal). It replaces an earlier rule.
     pub fn fail_while(
         &self,
         rule: impl Fn(Operation, &Key) -> bool + Send + Sync + 'static,
         fault: Fault,
     ) {
-        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((Box::new(rule), fault));
+        *self.standing.lock() = Some((Box::new(rule), fault));
     }
 
-    /// Takes the store away: until [`heal`](FaultyBucket::heal) nothing reaches it.
+    /// Makes the store unreachable until [`heal`](FaultyBucket::heal).
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// use std::sync::Arc;
+    ///
+    /// use dotdo_core::testing::{FaultyBucket, ManualClock};
+    /// use dotdo_core::{Bucket, Key, Memory};
+    ///
+    /// let bucket = FaultyBucket::around(Arc::new(Memory::new(Arc::new(ManualClock::new()))));
+    /// bucket.outage();
+    /// assert!(bucket.get(&Key::new("a/b")).await.is_err());
+    /// bucket.heal();
+    /// assert!(bucket.get(&Key::new("a/b")).await?.is_none());
+    /// # Ok::<(), dotdo_core::StoreError>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn outage(&self) {
         self.fail_while(|_, _| true, Fault::NotApplied);
     }
 
-    /// Forgets every fault.
+    /// Removes all faults.
     pub fn heal(&self) {
-        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.planned.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.standing.lock() = None;
+        self.planned.lock().clear();
     }
 
-    /// Puts the dates of the store's answers ahead of those of its objects, or behind.
+    /// Sets the dates of the store's responses ahead of those of its objects; a negative number sets
+    /// them behind.
     pub fn set_dates_ahead_ms(&self, ahead_ms: i64) {
         self.ahead_ms.store(ahead_ms, Ordering::SeqCst);
     }
 
     fn fault_of(&self, operation: Operation, key: &Key) -> Fault {
-        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let standing = self.standing.lock();
         if let Some((rule, fault)) = standing.as_ref()
             && rule(operation, key)
         {
             return *fault;
         }
         drop(standing);
-        let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut planned = self.planned.lock();
         let next = planned.iter().position(|(rule, _)| rule(operation, key));
         next.and_then(|next| planned.remove(next)).map_or(Fault::None, |(_, fault)| fault)
     }

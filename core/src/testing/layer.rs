@@ -1,4 +1,4 @@
-//! What the wrappers of a bucket have in common: each does one thing around every request.
+//! The common part of wrappers of a bucket, each of which does one thing around every request.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::store::{Bucket, Key, StoreError};
 
-/// What a store can be asked to do.
+/// An operation of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// [`Bucket::create`].
@@ -16,14 +16,14 @@ pub enum Operation {
     Put,
     /// [`Bucket::get`].
     Get,
-    /// [`Bucket::list`]; its key is the prefix.
+    /// [`Bucket::list`]; the key is the prefix.
     List,
-    /// [`Bucket::delete`]; its key is the first of those to delete.
+    /// [`Bucket::delete`]; the key is the first of the deleted ones.
     Delete,
 }
 
 impl Operation {
-    /// The operation as errors of a store name it.
+    /// The operation's name in errors of a store.
     pub fn name(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -48,22 +48,22 @@ impl Operation {
         self == Self::Create && key.as_str().contains("/log/")
     }
 
-    /// The error of a store that did not answer.
+    /// The error of a store that did not respond.
     pub(super) fn unavailable(self, key: &Key, reason: &str) -> StoreError {
         let operation = self.name();
         StoreError::Unavailable { operation, key: key.clone(), reason: reason.to_owned() }
     }
 }
 
-/// Whether a rule of a test is about a request.
+/// A test's choice of requests.
 pub(super) type Rule = Box<dyn Fn(Operation, &Key) -> bool + Send + Sync>;
 
-/// One thing that happens around every request to a bucket.
+/// A wrapper that does one thing around every request to a bucket.
 pub(super) trait Layer: Send + Sync + 'static {
-    /// The bucket that is wrapped.
+    /// The wrapped bucket.
     fn inner(&self) -> &dyn Bucket;
 
-    /// Sends `request`, or does what it does instead.
+    /// Sends `request`, or does something else.
     fn around<T: Send>(
         &self,
         operation: Operation,
@@ -87,7 +87,7 @@ pub(super) trait Layer: Send + Sync + 'static {
     }
 }
 
-/// Makes a [`Layer`] a [`Bucket`].
+/// Implements [`Bucket`] for a [`Layer`].
 macro_rules! bucket_of_layer {
     ($layer:ty) => {
         #[async_trait::async_trait]

@@ -1,22 +1,21 @@
-//! What tests of the engine stand on: clocks and randomness that a test controls, and buckets that
+//! Parts for tests of the engine: clocks and randomness that a test controls, and buckets that
 //! record, fail, wait and end with a crash.
 //!
 //! Used by this crate's own tests, by those of the workspace, and by programs that bring an engine
 //! of their own (feature `testing`). Nothing here imitates the product: every bucket wraps a real
-//! one, and the clocks are what the engine asks anyway.
+//! one, and the engine takes clocks and randomness as parameters anyway.
 //!
-//! | to | take |
+//! | to | use |
 //! |---|---|
-//! | let time stand still until the test moves it | [`ManualClock`] |
+//! | let time stand still until the test advances it | [`ManualClock`] |
 //! | repeat a run exactly | [`CountingRandom`], [`ConstantRandom`] |
-//! | know what was asked of a store | [`RecordingBucket`] |
+//! | know the requests to a store | [`RecordingBucket`] |
 //! | make requests fail | [`FaultyBucket`] |
 //! | make requests wait | [`SlowBucket`] |
-//! | end a server as `kill -9` does | [`CutBucket`] |
-//! | have all of it around a store in memory | [`TestStore`] |
+//! | end a server like `kill -9` | [`CutBucket`] |
+//! | have all of this on a store in memory | [`TestStore`] |
 //!
-//! The simulation has a clock and a bucket of its own (`simulation/`): they belong to its event
-//! queue and are of no use without it.
+//! The simulation has its own clock and bucket (`simulation/`), which need its event queue.
 
 mod clock;
 mod cut;

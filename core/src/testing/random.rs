@@ -34,6 +34,14 @@ impl Random for CountingRandom {
 }
 
 /// The same bytes every time, for output that must not depend on the number of calls.
+///
+/// ```
+/// use dotdo_core::Random;
+/// use dotdo_core::testing::ConstantRandom;
+///
+/// let random = ConstantRandom([7; 16]);
+/// assert_eq!(random.bytes16(), random.bytes16());
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct ConstantRandom(pub [u8; 16]);
 

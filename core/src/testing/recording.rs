@@ -1,24 +1,25 @@
-//! A bucket that remembers what it was asked.
+//! A bucket that records its requests.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::layer::{Layer, Operation, bucket_of_layer};
 use crate::store::{Bucket, Key, StoreError};
+use crate::sync::Mutex;
 
 /// A request to a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
-    /// What was asked.
+    /// The operation.
     pub operation: Operation,
-    /// Of which key.
+    /// The key.
     pub key: Key,
 }
 
-/// Is called with each request.
+/// A function that is called for each request.
 type Observer = Box<dyn FnMut(Operation, &Key) + Send>;
 
-/// A bucket that remembers every request in order, and lets a test look on.
+/// A bucket that records every request in order, and calls an observer.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -42,34 +43,51 @@ pub struct RecordingBucket {
 }
 
 impl RecordingBucket {
-    /// Remembers what is asked of `inner`.
+    /// A bucket that records the requests to `inner`.
     pub fn around(inner: Arc<dyn Bucket>) -> Self {
         Self { inner, recorded: Mutex::default(), observer: Mutex::default() }
     }
 
     /// Every request so far, in order.
     pub fn recorded(&self) -> Vec<Recorded> {
-        self.recorded.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.recorded.lock().clone()
     }
 
     /// Every request since this was last called.
     pub fn take_recorded(&self) -> Vec<Recorded> {
-        std::mem::take(&mut *self.recorded.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.recorded.lock())
     }
 
-    /// How often `operation` was asked of keys that contain `part`.
+    /// Number of requests of `operation` for keys that contain `part`.
     pub fn count(&self, operation: Operation, part: &str) -> u64 {
-        let recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        let recorded = self.recorded.lock();
         let counts = |request: &&Recorded| {
             request.operation == operation && request.key.as_str().contains(part)
         };
         recorded.iter().filter(counts).count() as u64
     }
 
-    /// Calls `observer` before each request takes effect. It may use the wrapped bucket, not this
-    /// one.
+    /// Calls `observer` before each request takes effect. It may use the wrapped bucket, but not
+    /// this one.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// use std::sync::{Arc, mpsc};
+    ///
+    /// use dotdo_core::testing::{ManualClock, RecordingBucket};
+    /// use dotdo_core::{Bucket, Key, Memory};
+    ///
+    /// let memory = Arc::new(Memory::new(Arc::new(ManualClock::new())));
+    /// let bucket = RecordingBucket::around(memory);
+    /// let (send, seen) = mpsc::channel();
+    /// bucket.observe(move |operation, _| send.send(operation.name()).expect("the test listens"));
+    /// bucket.get(&Key::new("a/b")).await?;
+    /// assert_eq!(seen.recv().expect("one request"), "get");
+    /// # Ok::<(), dotdo_core::StoreError>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn observe(&self, observer: impl FnMut(Operation, &Key) + Send + 'static) {
-        *self.observer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(observer));
+        *self.observer.lock() = Some(Box::new(observer));
     }
 }
 
@@ -85,10 +103,8 @@ impl Layer for RecordingBucket {
         request: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         let recorded = Recorded { operation, key: key.clone() };
-        self.recorded.lock().unwrap_or_else(PoisonError::into_inner).push(recorded);
-        if let Some(observer) =
-            self.observer.lock().unwrap_or_else(PoisonError::into_inner).as_mut()
-        {
+        self.recorded.lock().push(recorded);
+        if let Some(observer) = self.observer.lock().as_mut() {
             observer(operation, key);
         }
         request.await

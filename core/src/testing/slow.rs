@@ -1,7 +1,7 @@
 //! A bucket whose requests wait.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
@@ -9,9 +9,10 @@ use tokio::sync::{Notify, Semaphore};
 use super::layer::{Layer, Operation, Rule, bucket_of_layer};
 use crate::clock::Clock;
 use crate::store::{Bucket, Key, StoreError};
+use crate::sync::Mutex;
 
-/// A bucket whose requests wait before they take effect: until the test lets them go, or for a
-/// time.
+/// A bucket whose requests wait before they take effect: until the test releases them, or for a
+/// fixed delay.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -38,7 +39,7 @@ pub struct SlowBucket {
     inner: Arc<dyn Bucket>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// Somebody waits.
+    /// Notified when a request waits.
     waiting: Notify,
 }
 
@@ -49,20 +50,21 @@ struct State {
     gives_way: Option<Rule>,
 }
 
-/// Requests that wait, and what lets them go.
+/// Requests that wait, and the semaphore that releases them.
 struct Held {
     rule: Rule,
     released: Arc<Semaphore>,
 }
 
 impl SlowBucket {
-    /// A bucket that is as fast as `inner`, until told otherwise; delays are `clock`'s time.
+    /// A bucket that is as fast as `inner` until requests are held or delayed; delays are by
+    /// `clock`.
     pub fn around(inner: Arc<dyn Bucket>, clock: Arc<dyn Clock>) -> Self {
         Self { inner, clock, state: Mutex::default(), waiting: Notify::new() }
     }
 
-    /// Requests that `rule` is true of wait until [`release`](SlowBucket::release), those of an
-    /// earlier rule no longer.
+    /// Requests for which `rule` returns true wait until [`release`](SlowBucket::release). It
+    /// replaces an earlier rule, whose requests continue.
     pub fn hold(&self, rule: impl Fn(Operation, &Key) -> bool + Send + Sync + 'static) {
         let held = Held { rule: Box::new(rule), released: Arc::new(Semaphore::new(0)) };
         if let Some(earlier) = self.state().held.replace(held) {
@@ -75,25 +77,25 @@ impl SlowBucket {
         self.waiting.notified().await;
     }
 
-    /// Lets everything go that waits, and holds nothing from now on.
+    /// Releases all waiting requests, and holds none from now on.
     pub fn release(&self) {
         if let Some(held) = self.state().held.take() {
             held.released.close();
         }
     }
 
-    /// Every request takes this long; zero is as fast as the wrapped bucket.
+    /// Delays every request; with zero it is as fast as the wrapped bucket.
     pub fn set_delay(&self, delay: Duration) {
         self.state().delay = delay;
     }
 
-    /// Lets other tasks run before each request that `rule` is true of takes effect.
+    /// Lets other tasks run before each request for which `rule` returns true takes effect.
     pub fn give_way(&self, rule: impl Fn(Operation, &Key) -> bool + Send + Sync + 'static) {
         self.state().gives_way = Some(Box::new(rule));
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
     }
 }
 

@@ -1,4 +1,4 @@
-//! A store in memory with everything around it that a test may want.
+//! A store in memory with all the wrappers that a test may need.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,10 +10,26 @@ use super::slow::SlowBucket;
 use crate::clock::Clock;
 use crate::store::{Bucket, Key, Memory, StoreError};
 
-/// A store in memory that records, waits and fails as a test asks: a request is recorded, then
-/// waits, then fails or takes effect.
+/// A store in memory that records, delays and fails requests as a test plans it: a request is
+/// recorded, then waits, then fails or takes effect.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// use std::sync::Arc;
+///
+/// use dotdo_core::testing::{Fault, ManualClock, Operation, TestStore};
+/// use dotdo_core::{Bucket, Key};
+///
+/// let store = TestStore::new(Arc::new(ManualClock::new()));
+/// store.faults().fail_next(Operation::Get, [Fault::NotApplied]);
+/// assert!(store.get(&Key::new("a/b")).await.is_err());
+/// assert!(store.get(&Key::new("a/b")).await?.is_none());
+/// assert_eq!(store.record().count(Operation::Get, "a/"), 2);
+/// # Ok::<(), dotdo_core::StoreError>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct TestStore {
-    /// The content, without anything around it.
+    /// The store itself, without the wrappers.
     pub memory: Arc<Memory>,
     faults: Arc<FaultyBucket>,
     slowness: Arc<SlowBucket>,
@@ -30,22 +46,22 @@ impl TestStore {
         Self { memory, faults, slowness, record }
     }
 
-    /// What was asked of it.
+    /// The recorded requests.
     pub fn record(&self) -> &RecordingBucket {
         &self.record
     }
 
-    /// What makes requests fail.
+    /// The wrapper that makes requests fail.
     pub fn faults(&self) -> &FaultyBucket {
         &self.faults
     }
 
-    /// What makes requests wait.
+    /// The wrapper that makes requests wait.
     pub fn slowness(&self) -> &SlowBucket {
         &self.slowness
     }
 
-    /// [`FaultyBucket::fail_next_commits`].
+    /// Makes the next commits fail ([`FaultyBucket::fail_next_commits`]).
     pub fn fail_next_commits(&self, faults: impl IntoIterator<Item = Fault>) {
         self.faults.fail_next_commits(faults);
     }
@@ -59,7 +75,7 @@ impl TestStore {
         });
     }
 
-    /// How many creates were asked for of keys that contain `part`.
+    /// Number of creates of keys that contain `part`.
     pub fn creates_of(&self, part: &str) -> u64 {
         self.record.count(Operation::Create, part)
     }

@@ -1,18 +1,18 @@
 //! The platforms, each a file.
 
 mod azure;
+mod by_variables;
 mod cloud_run;
 mod container;
 mod http;
 mod lambda;
-mod told;
 mod vercel;
 
 pub(crate) use self::azure::{AzurePayload, AzureProxy};
+pub(crate) use self::by_variables::BY_VARIABLES;
 pub(crate) use self::cloud_run::CloudRun;
 pub(crate) use self::http::Http;
 pub(crate) use self::lambda::{Clock, Front, Lambda};
-pub(crate) use self::told::TOLD;
 pub(crate) use self::vercel::{Instance, Vercel};
 use crate::host::Host;
 
@@ -51,6 +51,8 @@ pub(crate) fn around() -> Vec<(&'static str, Box<dyn Host>)> {
     let mut hosts: Vec<_> =
         all().into_iter().filter(|(_, host)| host.abilities().is_ours).collect();
     hosts.push(("azure_payload", Box::new(AzurePayload)));
-    hosts.extend(TOLD.into_iter().map(|(name, host)| (name, Box::new(host) as Box<dyn Host>)));
+    hosts.extend(
+        BY_VARIABLES.into_iter().map(|(name, host)| (name, Box::new(host) as Box<dyn Host>)),
+    );
     hosts
 }

@@ -1,9 +1,10 @@
 //! A collector of traces: an HTTP server that decodes what OTLP senders send, or never answers.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use dotdo_core::sync::Mutex;
 use dotdo_tests::Deadline;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -70,7 +71,7 @@ impl Collector {
 
     /// What has come.
     pub(super) fn exports(&self) -> Vec<Export> {
-        self.got.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.got.lock().clone()
     }
 
     /// All spans that have come.
@@ -101,11 +102,7 @@ async fn take(
     let (head, body) = request.into_parts();
     let body = body.collect().await.expect("the request arrives whole").to_bytes();
     let content = ExportTraceServiceRequest::decode(body).expect("the body is what OTLP says");
-    seen.lock().unwrap_or_else(PoisonError::into_inner).push(Export {
-        path: head.uri.path().to_owned(),
-        headers: head.headers,
-        content,
-    });
+    seen.lock().push(Export { path: head.uri.path().to_owned(), headers: head.headers, content });
     if manner == Manner::Hangs {
         std::future::pending::<()>().await;
     }

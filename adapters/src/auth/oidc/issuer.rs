@@ -1,9 +1,10 @@
 //! An issuer, and its keys in memory: fetched when they are needed, renewed behind requests, and
 //! kept while the issuer is away.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
+use dotdo_core::sync::Mutex;
 use dotdo_core::{Clock, Error, ErrorKind, Result};
 use tokio::sync::watch;
 
@@ -158,7 +159,7 @@ impl Issuer {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn refusal(&self, why: NoKey) -> Error {

@@ -1,10 +1,11 @@
 //! Tokens that were verified within the last minute, by their hash.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use dotdo_core::Clock;
+use dotdo_core::sync::Mutex;
 
 use super::verifier::Verified;
 
@@ -37,7 +38,7 @@ impl Remembered {
     pub(super) fn get(&self, token: &str, clock: &dyn Clock) -> Option<Arc<Verified>> {
         let hash = blake3::hash(token.as_bytes());
         let entry = {
-            let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = self.0.lock();
             known.younger.get(&hash).or_else(|| known.older.get(&hash)).cloned()?
         };
         let is_recent = clock.monotonic().saturating_sub(entry.since) < BELIEVED_MAX;
@@ -47,7 +48,7 @@ impl Remembered {
     /// Remembers what a token was verified as.
     pub(super) fn put(&self, token: &str, verified: Arc<Verified>, clock: &dyn Clock) {
         let hash = blake3::hash(token.as_bytes());
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         if known.younger.len() >= TOKENS_MAX {
             known.older = std::mem::take(&mut known.younger);
         }

@@ -1,10 +1,10 @@
 //! Errors between servers: the forwarding server returns the owner's error unchanged.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use dotdo_core::sync::Mutex;
 use dotdo_core::{Error, ErrorKind};
 use http::{HeaderMap, header};
 use serde::Deserialize;
@@ -75,7 +75,7 @@ pub(crate) fn error_from(kind: &str, headers: &HeaderMap, body: &Bytes) -> Error
 /// The code with a static lifetime. Codes are constants of programs, so there are few.
 fn kept(code: &str) -> Option<&'static str> {
     static KEPT: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-    let mut codes = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut codes = KEPT.lock();
     if let Some(known) = codes.get(code) {
         return Some(known);
     }

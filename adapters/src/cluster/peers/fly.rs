@@ -65,7 +65,8 @@ impl Peers for Replay {
         visited.push(self.machine.clone());
         let text = format!("another server owns {object}; Fly's proxy delivers the request to it");
         let mut response = Response::new(
-            serde_json::json!({ "error": text, "code": "OWNED_ELSEWHERE", "status": 409 }).into(),
+            serde_json::json!({ "error": text, "code": "OWNED_BY_OTHER_INSTANCE", "status": 409 })
+                .into(),
         );
         *response.status_mut() = StatusCode::CONFLICT;
         let replay = format!(

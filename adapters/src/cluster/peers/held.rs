@@ -2,10 +2,11 @@
 //! and knows that nobody has seen it.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use dotdo_core::sync::Mutex;
 use dotdo_core::{Body, Error};
 use http_body::Frame;
 use tokio::sync::Notify;
@@ -61,7 +62,7 @@ impl Hold {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock()
     }
 }
 

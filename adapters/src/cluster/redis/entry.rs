@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dotdo_core::{Holding, ObjectId, Owner, OwnershipChange, Secret, Tenant};
+use dotdo_core::{Holding, ObjectId, Owner, OwnershipChange, Secret, Tenant, millis};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -86,7 +86,7 @@ impl Keys {
             address: owner.address.clone(),
             epoch: *epoch,
             sequence: *sequence,
-            lease_ms: u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX),
+            lease_ms: millis::of(*remaining),
             time_ms: entry.time_ms,
         };
         let text = serde_json::to_string(&text).expect("a text has nothing that JSON can't say");
@@ -112,7 +112,7 @@ impl Keys {
         let change = [OwnershipChange::Taken, OwnershipChange::Kept, OwnershipChange::Released]
             .into_iter()
             .find(|change| name_of(*change) == text.news)?;
-        let skew_ms = i64::try_from(CLOCK_SKEW_MAX.as_millis()).unwrap_or(i64::MAX);
+        let skew_ms = millis::signed(CLOCK_SKEW_MAX);
         let age_ms = now_ms.saturating_sub(text.time_ms);
         let age_ms_max = i64::try_from(text.lease_ms).unwrap_or(i64::MAX).saturating_add(skew_ms);
         let is_sound = text.version == VERSION
@@ -140,7 +140,7 @@ impl Keys {
     }
 }
 
-/// A target for fuzzers: an entry's text, with a hash that fits.
+/// Fuzz target: an entry's text, with a correct hash.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz(data: &[u8]) {
     let keys = Keys::new(&Secret::new("a secret of at least thirty-two bytes"), "file:///bucket");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ::redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
 use ::redis::{AsyncConnectionConfig, ConnectionAddr, Msg, Pipeline, RedisError, RedisResult};
-use dotdo_core::{Listener, OwnershipChange};
+use dotdo_core::{Listener, OwnershipChange, millis};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -114,11 +114,11 @@ impl Link {
         loop {
             let done = tokio::select! {
                 announcement = self.announcements.recv() => match announcement {
-                    Some(announcement) => self.tell(announcement, &connection).await,
+                    Some(announcement) => self.send(announcement, &connection).await,
                     None => return End::Stopped,
                 },
                 message = messages.next() => match message {
-                    Some(message) if self.hear(&message) => Ok(()),
+                    Some(message) if self.receive(&message) => Ok(()),
                     Some(_) => return End::Stopped,
                     None => Err("the connection was closed".to_owned()),
                 },
@@ -135,7 +135,7 @@ impl Link {
     }
 
     /// Sends an announcement, and those queued after it.
-    async fn tell(
+    async fn send(
         &mut self,
         first: Announcement,
         connection: &MultiplexedConnection,
@@ -185,10 +185,8 @@ impl Link {
     /// Adds the commands for an announcement. One that waited longer than its lease is skipped.
     fn write(&self, pipeline: &mut Pipeline, entry: &Entry, now_ms: i64) {
         let (key, text) = (self.shared.entry_key(&entry.object), self.shared.keys.seal(entry));
-        let waited =
-            Duration::from_millis(u64::try_from(now_ms.saturating_sub(entry.time_ms)).unwrap_or(0));
-        let left_ms = u64::try_from(entry.holding.remaining.saturating_sub(waited).as_millis())
-            .unwrap_or(u64::MAX);
+        let waited = millis::between(entry.time_ms, now_ms);
+        let left_ms = millis::of(entry.holding.remaining.saturating_sub(waited));
         match entry.change {
             OwnershipChange::Released => {
                 _ = pipeline
@@ -209,21 +207,21 @@ impl Link {
     }
 
     /// Handles a message; `false` if nobody listens.
-    fn hear(&self, message: &Msg) -> bool {
+    fn receive(&self, message: &Msg) -> bool {
         let bytes =
             Some(message.get_payload_bytes()).filter(|bytes| bytes.len() <= ENTRY_BYTES_MAX);
         let Some(entry) =
             bytes.and_then(|bytes| self.shared.keys.open(bytes, self.shared.clock.wall_ms()))
         else {
             self.shared.suspect();
-            metrics::counter!("dotdo_directory_heard_total", "result" => "refused").increment(1);
+            metrics::counter!("dotdo_directory_received_total", "result" => "refused").increment(1);
             return true;
         };
         if entry.holding.owner.instance == self.shared.me {
             return true;
         }
-        metrics::counter!("dotdo_directory_heard_total", "result" => "heard").increment(1);
-        self.listener.hear(&entry.object, &entry.holding, entry.change)
+        metrics::counter!("dotdo_directory_received_total", "result" => "accepted").increment(1);
+        self.listener.receive(&entry.object, &entry.holding, entry.change)
     }
 }
 

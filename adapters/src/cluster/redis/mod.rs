@@ -10,13 +10,14 @@ mod link;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Client, ConnectionInfo, IntoConnectionInfo, RedisResult};
 use async_trait::async_trait;
+use dotdo_core::sync::Mutex;
 use dotdo_core::{
     Clock, Directory, Error, Holding, Listener, ObjectId, OwnershipChange, Result, Secret,
 };
@@ -47,7 +48,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Maximum time for sending queued announcements at shutdown.
-const SETTLE_MAX: Duration = Duration::from_millis(500);
+const FLUSH_MAX: Duration = Duration::from_millis(500);
 
 /// Maximum number of queued announcements; more are dropped.
 const PENDING_MAX: usize = 4096;
@@ -155,13 +156,11 @@ impl Redis {
 #[async_trait]
 impl Directory for Redis {
     fn listen(&self, listener: Listener) {
-        let Some(announcements) =
-            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
-        else {
+        let Some(announcements) = self.waiting.lock().take() else {
             return;
         };
         let link = Link { shared: Arc::clone(&self.shared), announcements, listener };
-        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokio::spawn(link.run()));
+        *self.task.lock() = Some(tokio::spawn(link.run()));
     }
 
     async fn find(&self, object: &ObjectId) -> Option<Holding> {
@@ -170,7 +169,7 @@ impl Directory for Redis {
         holding
     }
 
-    fn tell(&self, object: &ObjectId, holding: Holding, change: OwnershipChange) {
+    fn announce(&self, object: &ObjectId, holding: Holding, change: OwnershipChange) {
         let entry =
             Entry { object: object.clone(), holding, change, time_ms: self.shared.clock.wall_ms() };
         self.shared.pending.send_modify(|count| *count += 1);
@@ -179,18 +178,18 @@ impl Directory for Redis {
         }
     }
 
-    async fn settle(&self) {
+    async fn flush(&self) {
         let mut pending = self.shared.pending.subscribe();
         if self.shared.connection().is_some() {
             // Longer is not worth it, because entries expire.
-            let _ = timeout(SETTLE_MAX, pending.wait_for(|count| *count == 0)).await;
+            let _ = timeout(FLUSH_MAX, pending.wait_for(|count| *count == 0)).await;
         }
     }
 }
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        if let Some(task) = self.task.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(task) = self.task.get_mut().take() {
             task.abort();
         }
     }
@@ -238,12 +237,12 @@ impl Shared {
 
     /// The connection, unless Redis is unavailable.
     fn connection(&self) -> Option<MultiplexedConnection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.connection.lock().clone()
     }
 
     fn set_connection(&self, connection: Option<MultiplexedConnection>) {
         metrics::gauge!("dotdo_directory_up").set(if connection.is_some() { 1.0 } else { 0.0 });
-        *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = connection;
+        *self.connection.lock() = connection;
     }
 
     /// Redis does not respond: no further lookups until it is back.
@@ -255,7 +254,7 @@ impl Shared {
     /// An announcement was sent or dropped.
     fn sent(&self, result: &'static str) {
         self.pending.send_modify(|count| *count -= 1);
-        metrics::counter!("dotdo_directory_told_total", "result" => result).increment(1);
+        metrics::counter!("dotdo_directory_announced_total", "result" => result).increment(1);
     }
 
     /// An entry was written without the secret, or is too old, or the clocks differ. Logged once.

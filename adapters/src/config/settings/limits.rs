@@ -126,8 +126,8 @@ pub(super) static LIMITS: &[Setting] = &[
          streamed is limited to 6 MB.",
     ),
     Setting::new(
-        "lambda.settle_max_ms",
-        Kind::Millis(0..=15 * MINUTE_MS, |config| &mut config.lambda.settle_max),
+        "lambda.background_max_ms",
+        Kind::Millis(0..=15 * MINUTE_MS, |config| &mut config.lambda.background_max),
         "Maximum time that a response on AWS Lambda waits for snapshots, messages and `wait_until` \
          work, because the process is frozen after it. With a shorter time, responses are faster, and \
          such work waits for the next request or for another process.",

@@ -96,13 +96,13 @@ impl<O: Objects> Invocations<O> {
         };
         if self.streams(front) {
             let last = async move {
-                self.settle(deadline).await;
+                self.finish_background(deadline).await;
                 drop(running);
             };
             return Ok(response::in_pieces(response, last));
         }
         let answer = response::whole(response, front).await;
-        self.settle(deadline).await;
+        self.finish_background(deadline).await;
         Ok(answer)
     }
 
@@ -133,13 +133,13 @@ impl<O: Objects> Invocations<O> {
     /// Waits for the background work of answered requests, as long as the settings and the deadline
     /// allow. The rest continues in the next invocation, which thaws the process, or is done by
     /// another process.
-    async fn settle(&self, deadline: Option<Instant>) {
+    async fn finish_background(&self, deadline: Option<Instant>) {
         if !self.is_frozen {
             return;
         }
-        let most = Instant::now() + self.settings.settle_max;
+        let most = Instant::now() + self.settings.background_max;
         let until = deadline.map_or(most, |deadline| deadline.min(most));
-        if timeout_at(until, self.edge.objects().settle()).await.is_err() {
+        if timeout_at(until, self.edge.objects().finish_background()).await.is_err() {
             tracing::debug!(
                 "background work of answered requests continues in the next invocation"
             );

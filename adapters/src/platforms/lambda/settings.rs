@@ -8,12 +8,12 @@ pub(crate) struct LambdaSettings {
     /// Front ends with streamed responses.
     pub(crate) streaming: Streaming,
     /// Maximum time that an invocation waits for background work.
-    pub(crate) settle_max: Duration,
+    pub(crate) background_max: Duration,
 }
 
 impl Default for LambdaSettings {
     fn default() -> Self {
-        Self { streaming: Streaming::Off, settle_max: Duration::from_secs(2) }
+        Self { streaming: Streaming::Off, background_max: Duration::from_secs(2) }
     }
 }
 

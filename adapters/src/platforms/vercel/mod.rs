@@ -27,7 +27,7 @@ use crate::server::Signals;
 
 /// Maximum time that the end of a request waits for background work. The platform bills this time
 /// and ends instances whose requests take too long; the rest is done later, or by another instance.
-const SETTLE_MAX: Duration = Duration::from_mins(1);
+const BACKGROUND_MAX: Duration = Duration::from_mins(1);
 
 /// Serves until the platform shuts it down.
 ///
@@ -95,10 +95,13 @@ async fn answer<O: Objects>(
     state.wait_until(async move {
         // The guard never sends; it is dropped with the response.
         let _ = over.await;
-        if tokio::time::timeout(SETTLE_MAX, objects.objects().settle()).await.is_err() {
+        if tokio::time::timeout(BACKGROUND_MAX, objects.objects().finish_background())
+            .await
+            .is_err()
+        {
             tracing::warn!(
                 "background work takes longer than {} s; it continues with the next request",
-                SETTLE_MAX.as_secs()
+                BACKGROUND_MAX.as_secs()
             );
         }
     });

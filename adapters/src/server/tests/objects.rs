@@ -101,7 +101,7 @@ impl Objects for TestObjects {
         }
     }
 
-    async fn settle(&self) {}
+    async fn finish_background(&self) {}
 
     async fn shutdown(&self, _: Duration) {}
 }

@@ -1,5 +1,5 @@
-//! Traces in a program that was built without the feature `otlp`: there are none, and whoever sets
-//! where to send them is told so at the start (`config/features.rs`).
+//! Replaces traces in a program that was built without the feature `otlp`. A configuration with an
+//! endpoint for traces is refused at the start (`config/features.rs`).
 
 #[path = "settings.rs"]
 mod settings;
@@ -36,11 +36,11 @@ pub(crate) async fn flush(_: Duration) {}
 /// The headers stay as the client sent them.
 pub(crate) fn pass_on(_: &mut HeaderMap) {}
 
-/// A request, which is a part of no trace.
+/// The trace of a request, which does nothing here.
 pub(crate) struct TracedRequest;
 
 impl TracedRequest {
-    /// The request with this head.
+    /// Starts no trace.
     pub(crate) fn begin(_: &request::Parts, _: &str) -> Self {
         Self
     }
@@ -50,14 +50,14 @@ impl TracedRequest {
         Span::none()
     }
 
-    /// The trace's id: there is none.
+    /// There is no trace id.
     pub(crate) fn id(&self) -> Option<String> {
         None
     }
 
-    /// What became of the request is told by nobody.
+    /// Does nothing.
     pub(crate) fn end(&self, _: &Method, _: Option<&str>, _: StatusCode, _: Option<&str>) {}
 
-    /// The headers stay as they are.
+    /// Does nothing to the headers.
     pub(crate) fn pass_on(&self, _: &mut HeaderMap) {}
 }

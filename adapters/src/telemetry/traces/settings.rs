@@ -22,7 +22,7 @@ pub(crate) const SAMPLERS: &[&str] = &[
 pub(crate) struct TraceSettings {
     /// URL of the collector; `/v1/traces` is appended.
     pub(crate) endpoint: Option<String>,
-    /// Full URL for traces, which wins.
+    /// Full URL for traces, which takes precedence.
     pub(crate) traces_endpoint: Option<String>,
     /// Headers for the collector: `name=value`, separated by commas.
     pub(crate) headers: Option<Secret>,

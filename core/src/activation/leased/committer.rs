@@ -27,18 +27,18 @@ impl Activation {
         }
     }
 
-    /// Starts the committer in a task of its own: a client that goes away must not take a record in
-    /// flight with it.
+    /// Starts the committer in its own task, so that a client that disconnects does not cancel a
+    /// record in flight.
     fn start_committer(self: &Arc<Self>) {
         let activation = self.clone();
         tokio::spawn(async move { activation.commit_all().await });
     }
 }
 
-/// The committer of one object. However it ends, nobody goes on waiting for it.
+/// The committer of one object. However it ends, nobody waits for it after that.
 struct Committing<'a> {
     activation: &'a Activation,
-    /// It has told everybody.
+    /// Every waiter was notified.
     is_done: bool,
 }
 
@@ -57,7 +57,7 @@ impl Drop for Committing<'_> {
 }
 
 impl Activation {
-    /// The memory is void; says so to all that wait.
+    /// Makes the memory void, and fails everything that waits for a record.
     fn fail_all(&self, error: &Error) {
         let waiters = self.pipeline().fail();
         for waiter in waiters {
@@ -68,8 +68,8 @@ impl Activation {
         }
     }
 
-    /// Lets go of what waited for `head`. What is to be done afterwards is counted before the
-    /// responses leave.
+    /// Releases what waited for `head`. Work for after the commit is counted before the responses
+    /// leave.
     fn let_go(self: &Arc<Self>, waiters: Vec<Waiter>, head: Head) {
         let (mut responses, mut work) = (Vec::with_capacity(waiters.len()), Vec::new());
         for waiter in waiters {
@@ -101,7 +101,8 @@ impl Activation {
             match self.commit_batch(job).await {
                 Ok((done, head)) => {
                     self.let_go(done.waiters, head);
-                    self.after_record(head);
+                    let leases = self.runtime.settings.lease_duration;
+                    self.after_record(head, if head.leases { leases } else { Duration::ZERO });
                 }
                 Err(error) => {
                     note_failure(&self.log, &error);
@@ -113,8 +114,8 @@ impl Activation {
         }
     }
 
-    /// A planted bug: a record is taken for written when it is sent, so that the next one follows
-    /// at once. Each response waits for its own.
+    /// A planted bug: a record counts as written when it is sent, so that the next one follows at
+    /// once. Each response waits for its own record.
     #[cfg(test)]
     fn presume(self: &Arc<Self>, job: Job) {
         let (proof, duration) = (job.proof, self.runtime.settings.lease_duration);
@@ -169,8 +170,8 @@ impl Activation {
         }
     }
 
-    /// What a refused record leaves: when it would only have renewed the lease, what waited for it
-    /// has seen the newest state all the same. So reads go on while nothing can be written.
+    /// What waited for a refused record, if that would only have renewed the lease: it has seen the
+    /// newest state nevertheless. So reads continue while nothing can be written.
     fn unrenewed(&self, record: &Record, before: Head) -> Option<(Done, Head)> {
         let only_renews = record.transactions.is_empty() && record.lease_ms > 0;
         let done = only_renews.then(|| self.pipeline().unrenewed())??;

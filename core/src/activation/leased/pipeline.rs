@@ -1,11 +1,11 @@
-//! What stands between a handler and the log: changes that wait for a record, and the responses
-//! that wait for it.
+//! The commit state between handlers and the log: changes that wait for a record, and responses
+//! that wait for changes.
 //!
-//! Pure state behind one lock, without any waiting of its own. Requests run on top of changes that
-//! are on their way; each gets a ticket for the newest change it could have seen, and its response
-//! leaves when that ticket is honoured (rule R1). One record is in flight at a time; what gathers
-//! meanwhile shares the next one. When a record is lost, everything on top of it is void, and so is
-//! the memory that holds it: the generation moves on.
+//! Pure state behind one lock; it never waits. Requests run on top of changes that are not in the
+//! bucket yet. Each gets a ticket for the newest change that it could have seen, and its response
+//! leaves when that change is in the bucket (rule R1). One record is in flight at a time; changes
+//! that arrive meanwhile share the next one. When a record is lost, everything on top of it is
+//! void, and so is the memory that holds it: the generation increases.
 
 mod batch;
 mod outside;
@@ -30,7 +30,7 @@ use crate::planted::{Bug, planted};
 use crate::snapshot::{SinceSnapshot, SnapshotRef};
 use crate::trace::cause;
 
-/// Waits until the changes that a response depends on are in the bucket.
+/// Completes when the changes that a response depends on are in the bucket.
 pub(crate) type Ticket = oneshot::Receiver<Result<Head>>;
 
 /// What a response must wait for.
@@ -42,12 +42,44 @@ pub(crate) enum Gate {
     Record(Ticket),
 }
 
-/// Evidence that nothing of an object was on its way when its pipeline stood at this place; a new
-/// memory takes the place of the old one with it only.
+/// Evidence that no record of an object was in flight when its pipeline had this generation and
+/// head. A new memory needs it to replace the old one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Quiet {
     generation: u64,
     head: u64,
+}
+
+/// Where a state that was read from the bucket stands in the object's log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LogState {
+    /// The record that it ends with.
+    pub(crate) head: Head,
+    /// The snapshot that it was read from, if any.
+    pub(crate) snapshot: Option<SnapshotRef>,
+    pub(crate) since_snapshot: SinceSnapshot,
+    /// Proof that the head was the newest record.
+    pub(crate) proof: Proof,
+}
+
+/// The changes of one transaction.
+#[derive(Default)]
+pub(crate) struct Submission {
+    pub(crate) changes: Changes,
+    /// Size of the changes in a record, in bytes.
+    pub(crate) bytes: usize,
+    /// Work that the handler left for after the commit.
+    pub(crate) after_commit: Vec<AfterCommit>,
+}
+
+/// Changes that were submitted.
+pub(crate) struct Submitted {
+    /// Completes when their record is in the bucket.
+    pub(crate) ticket: Ticket,
+    /// The sequence number of their record.
+    pub(crate) sequence: u64,
+    /// Whether the caller must start the committer.
+    pub(crate) start: bool,
 }
 
 /// The commit state of one object in memory.
@@ -60,21 +92,21 @@ pub(crate) struct Pipeline {
     pub(crate) snapshot_at: Instant,
     /// When the last snapshot failed, if the last one did.
     pub(crate) snapshot_failed: Option<Instant>,
-    /// The head was certainly the head then.
+    /// Proves at which moment the head was the newest record.
     proof: Proof,
-    /// A lease that a program took for longer than one request, in a process that writes per
-    /// request.
+    /// A lease that a program took for longer than one request (`acquire_token`), in a process that
+    /// writes per request.
     kept: Option<Lease>,
     /// When a request that changed nothing was last answered.
     read_at: Option<Instant>,
     batches: VecDeque<Batch>,
     committing: bool,
-    /// The end of the lease has been noted.
+    /// Whether the end of the lease has been reported by [`Pipeline::lapses`].
     lapse_noted: bool,
 }
 
 impl Pipeline {
-    /// A pipeline without an object; [`Pipeline::reset`] makes it one.
+    /// A pipeline without a state; [`Pipeline::reset`] gives it one.
     pub(crate) fn new(clock: &dyn Clock) -> Self {
         let now = Instant::now(clock);
         Self {
@@ -94,54 +126,44 @@ impl Pipeline {
         }
     }
 
-    /// Evidence that nothing is on its way, if nothing is.
+    /// Evidence that no record is in flight; `None` when one is.
     pub(crate) fn quiet(&self) -> Option<Quiet> {
         self.is_quiet().then(|| self.presumed_quiet())
     }
 
-    /// What [`Pipeline::quiet`] says, whatever is on its way.
+    /// The evidence of [`Pipeline::quiet`], without the check.
     pub(crate) fn presumed_quiet(&self) -> Quiet {
         Quiet { generation: self.generation, head: self.head.sequence }
     }
 
-    /// Starts over from a restored state, whose head `proof` shows. `quiet` was taken before the
-    /// log was read for it. Returns the new generation.
+    /// Starts over from a restored state. `quiet` was taken before the log was read for it. Returns
+    /// the new generation.
     ///
     /// # Errors
     ///
-    /// `Internal` when something has been on its way since then: the state may lack it.
-    pub(crate) fn reset(
-        &mut self,
-        quiet: Quiet,
-        state: (Head, Option<SnapshotRef>, SinceSnapshot),
-        proof: Proof,
-    ) -> Result<u64> {
+    /// `Internal` when a record was in flight since then: the state may lack it.
+    pub(crate) fn reset(&mut self, quiet: Quiet, log: LogState) -> Result<u64> {
         if self.quiet() != Some(quiet) && !planted(Bug::ClaimComesBack) {
             return Err(Error::internal(
                 "a record was being written while the object was restored; retry the request",
             ));
         }
-        let (head, snapshot, since) = state;
+        let LogState { head, snapshot, since_snapshot, proof } = log;
         self.generation += 1;
         self.head = head;
         self.lease = planted(Bug::NoFencingRecord)
             .then_some(Lease { granted: proof.at(), duration: Duration::from_secs(5) });
         self.snapshot = snapshot;
-        self.since_snapshot = since;
+        self.since_snapshot = since_snapshot;
         self.snapshot_at = proof.at();
         self.snapshot_failed = None;
         self.proof = proof;
         Ok(self.generation)
     }
 
-    /// Adds the changes of a transaction, which take `bytes` in a record; the ticket is honoured
-    /// when their record is in the bucket. Returns also that record's sequence number, and `true`
-    /// to start the committer.
-    pub(crate) fn submit(
-        &mut self,
-        (changes, bytes): (Changes, usize),
-        after_commit: Vec<AfterCommit>,
-    ) -> (Ticket, u64, bool) {
+    /// Adds the changes of a transaction to the batch for the next record.
+    pub(crate) fn submit(&mut self, submission: Submission) -> Submitted {
+        let Submission { changes, bytes, after_commit } = submission;
         let batch = self.open_batch_for(bytes);
         batch.bytes += bytes;
         batch.writes = true;
@@ -150,27 +172,25 @@ impl Pipeline {
         let ticket = batch.wait();
         batch.waiters.extend(after_commit.into_iter().map(Waiter::Work));
         let sequence = self.head.sequence + self.batches.len() as u64;
-        (ticket, sequence, self.start())
+        Submitted { ticket, sequence, start: self.start() }
     }
 
-    /// Does `work` when what a response waits for that [`Pipeline::gate`] has just held back is in
-    /// the bucket.
+    /// Does `work` together with the response that [`Pipeline::gate`] has just held back.
     pub(crate) fn with_last_read(&mut self, work: Vec<AfterCommit>) {
         if let Some(batch) = self.batches.back_mut() {
             batch.reading().extend(work.into_iter().map(Waiter::Work));
         }
     }
 
-    /// What must be in the bucket before anything leaves that could tell of what was handed over
-    /// until now.
+    /// The gate for everything that could reveal changes submitted so far.
     pub(crate) fn under_way(&mut self) -> Gate {
         let newest = self.batches.iter_mut().rev().find(|batch| batch.writes);
         newest.map_or(Gate::Open, |batch| Gate::Record(batch.wait()))
     }
 
-    /// Closes the state as it is: later changes belong to later records. Returns the sequence
-    /// number of the record that completes it, what to wait for, and whether to start the
-    /// committer.
+    /// Closes the current batch: later changes belong to later records. Returns the sequence number
+    /// of the record that completes the present state, and a ticket for that record if it is not in
+    /// the log yet.
     pub(crate) fn seal(&mut self) -> (u64, Option<Ticket>) {
         let sequence = self.head.sequence + self.batches.len() as u64;
         let ticket = self.batches.back_mut().map(|batch| {
@@ -180,8 +200,8 @@ impl Pipeline {
         (sequence, ticket)
     }
 
-    /// Adds a record that gives the object up, if there is anything to give up. `true`: start the
-    /// committer.
+    /// Adds a record that releases the object, if a lease holds or changes wait. Returns its
+    /// ticket, and `true` if the caller must start the committer.
     pub(crate) fn release(&mut self, clock: &dyn Clock) -> (Option<Ticket>, bool) {
         if self.batches.is_empty() && !self.lease.is_some_and(|lease| lease.holds(clock)) {
             return (None, false);
@@ -210,12 +230,13 @@ impl Pipeline {
         })
     }
 
-    /// The head is certainly the head at the moment of `proof`.
+    /// Notes a newer proof that the head is the newest record.
     pub(crate) fn prove(&mut self, proof: Proof) {
         self.proof = proof;
     }
 
-    /// The record of the last job is in the log, and grants `lease`. Returns what waited for it.
+    /// Notes that the record of the last job is in the log and grants `lease`. Returns what waited
+    /// for it.
     pub(crate) fn won(
         &mut self,
         head: Head,
@@ -234,15 +255,15 @@ impl Pipeline {
         self.done(batch)
     }
 
-    /// The record of the last job was refused, was to change nothing, and its slot was empty after
-    /// that: whoever had been waiting when it was sent saw the newest state. `None` when more is
-    /// waiting for a record, whose number would change.
+    /// Notes that the record of the last job, which changes nothing, was refused, and that its slot
+    /// was empty after that: requests that waited when it was sent saw the newest state. Returns
+    /// them; `None` when more batches wait, whose numbers would change.
     pub(crate) fn unrenewed(&mut self) -> Option<Done> {
         let batch = if self.batches.len() == 1 { self.batches.pop_front() } else { None };
         batch.map(|batch| self.done(batch))
     }
 
-    /// Lets go of a batch. Reads that it proves nothing for wait for the next one.
+    /// Finishes a batch. Reads for which it proves nothing wait for the next one.
     fn done(&mut self, batch: Batch) -> Done {
         if !batch.late.is_empty() {
             self.open_batch().waiters.extend(batch.late);
@@ -250,8 +271,8 @@ impl Pipeline {
         Done { waiters: batch.waiters }
     }
 
-    /// The memory is void: everything that is on its way is lost or unknown. Returns who waited for
-    /// it.
+    /// Makes the memory void: the outcome of all records in flight is lost or unknown. Returns
+    /// everything that waited for them.
     pub(crate) fn fail(&mut self) -> Vec<Waiter> {
         self.generation += 1;
         self.lease = None;
@@ -262,28 +283,28 @@ impl Pipeline {
             .collect()
     }
 
-    /// The proof that the head is the head.
+    /// The proof that the head is the newest record.
     pub(crate) fn proof(&self) -> Proof {
         self.proof
     }
 
-    /// Whether the lease has come to its end by itself since this was last asked.
+    /// Whether the lease has expired since the last call.
     pub(crate) fn lapses(&mut self, clock: &dyn Clock) -> bool {
         let lapsed = self.lease.is_some_and(|lease| !lease.holds(clock));
         lapsed && !std::mem::replace(&mut self.lapse_noted, lapsed)
     }
 
-    /// Whether nothing is on its way and no lease keeps others from writing.
+    /// Whether no record is in flight and no lease keeps others from writing.
     pub(crate) fn is_idle(&self, clock: &dyn Clock) -> bool {
         self.is_quiet() && !self.lease.is_some_and(|lease| lease.holds(clock))
     }
 
-    /// Whether nothing is on its way.
+    /// Whether no record is in flight or waits.
     pub(crate) fn is_quiet(&self) -> bool {
         self.batches.is_empty() && !self.committing
     }
 
-    /// A snapshot up to `snapshot.sequence` is in the bucket; `rest` was written since.
+    /// Notes that a snapshot is in the bucket; `covered` is what it covers since the one before.
     pub(crate) fn snapshot_done(
         &mut self,
         snapshot: SnapshotRef,
@@ -296,12 +317,12 @@ impl Pipeline {
         self.since_snapshot.remove(covered);
     }
 
-    /// The batch that takes more changes.
+    /// The batch that accepts more changes.
     fn open_batch(&mut self) -> &mut Batch {
         self.open_batch_for(0)
     }
 
-    /// The batch that takes changes of so many bytes.
+    /// The batch that accepts changes of this size.
     fn open_batch_for(&mut self, bytes: usize) -> &mut Batch {
         let fits = |batch: &Batch| batch.bytes == 0 || batch.bytes + bytes <= GROUP_BYTES_MAX;
         let open = self.batches.back().is_some_and(|batch| !batch.sealed && fits(batch));

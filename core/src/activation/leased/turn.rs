@@ -1,5 +1,5 @@
-//! One request's turn on an object: the handler, in a transaction, and the handing over of what it
-//! changed.
+//! One request's turn on an object: its handler runs in a transaction, and its changes go to the
+//! committer.
 
 use std::sync::Arc;
 
@@ -7,20 +7,19 @@ use futures_util::FutureExt;
 use tokio::sync::MutexGuard;
 
 use crate::activation::answer::{Answer, Undone};
-use crate::activation::leased::pipeline::Gate;
+use crate::activation::leased::pipeline::{Gate, Submission, Submitted};
 use crate::activation::resident::{Resident, Stage, TurnState};
 use crate::activation::runtime::Runtime;
 use crate::activation::state::Activation;
 use crate::activation::wait::Wait;
-use crate::budget::{Charge, Use};
+use crate::budget::Charge;
 use crate::change::Changes;
 use crate::cluster::Origin;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
 use crate::idempotency::answer_once;
-use crate::limits::CHANGES_FACTOR;
 use crate::log::check_size;
-use crate::object::{AfterCommit, Request, RequestState};
+use crate::object::{Request, RequestState};
 use crate::planted::{Bug, Place, pass, planted};
 use crate::sqlite::Mode;
 use crate::trace::{span, traced};
@@ -29,27 +28,27 @@ use crate::trace::{span, traced};
 pub(crate) struct Turn<'a> {
     activation: &'a Arc<Activation>,
     held: MutexGuard<'a, TurnState>,
-    /// The state was the log's newest at a moment after this request had come, so it needs no
+    /// The state was the log's newest at a moment after this request arrived, so it needs no
     /// further proof.
     fresh: bool,
 }
 
-/// What a handler's run gave.
+/// The result of running a handler.
 pub(crate) struct Run {
-    /// An error of the handler tells of the state that it saw, as a response does, and waits like
-    /// one.
+    /// The response or the handler's error. An error reveals the state that the handler saw as a
+    /// response does, so it waits like one.
     pub(crate) answer: Result<Answer>,
     /// What the answer must wait for.
     pub(crate) gate: Gate,
     /// The record that will hold what the handler changed, if it changed anything.
     pub(crate) written: Option<u64>,
-    /// What the changes take until their record is in the bucket. They are made already, so that
-    /// nobody can be asked whether there is room.
+    /// The memory of the changes until their record is in the bucket. The changes exist already, so
+    /// the charge can't be refused.
     pub(crate) charge: Charge,
 }
 
 impl<'a> Turn<'a> {
-    /// Waits for the turn; brings the object into memory if it is not.
+    /// Waits for the turn, and brings the object into memory if it is cold.
     ///
     /// # Errors
     ///
@@ -62,28 +61,28 @@ impl<'a> Turn<'a> {
         Ok(Self { activation, held, fresh })
     }
 
-    /// Whether another server's request would get its turn; `false` when it is known that yet
-    /// another process owns the object.
+    /// Whether this process may run another server's request on the object; `false` when a third
+    /// process owns it.
     pub(crate) async fn may_take(activation: &'a Arc<Activation>) -> bool {
-        // Whoever has the turn has found out.
+        // The holder of the turn has found out already.
         let Ok(mut held) = activation.turn.try_lock() else { return true };
         let opened = activation.ensure_owned(&mut held, Origin::Peer).await;
         activation.drop_what_does_not_exist(&mut held);
-        opened.map_or_else(|error| !Undone::is_owned_elsewhere(&error), |_| true)
+        opened.map_or_else(|error| !Undone::has_other_owner(&error), |_| true)
     }
 
-    /// Runs the handler. When it fails, or this returns an error, nothing of the request remains.
+    /// Runs the handler. When the handler or this method fails, the request is rolled back.
     ///
     /// # Errors
     ///
-    /// `Fenced` when the memory turned out to be void; `Internal` when it is of no use.
+    /// `Fenced` when the memory is void; `Internal` when the object's value can't be made.
     pub(crate) async fn run(&mut self, request: Request) -> Result<Run> {
         let reservation = self.activation.runtime.reserve(&self.activation.log.object).await?;
         let resident = self.held.resident.as_mut().expect("a turn has the object in memory");
         resident.stage = Stage::Running;
         begin_request(&self.activation.runtime, resident, &request);
         if let Err(error) = resident.context.database.begin_reserved(Mode::ReadWrite, reservation) {
-            // A database that can't do this does nothing any more: the next request restores it.
+            // A database that can't begin a transaction is unusable: the next request restores it.
             self.activation.drop_memory(&mut self.held);
             return Err(error);
         }
@@ -99,9 +98,10 @@ impl<'a> Turn<'a> {
         resident.weigh();
         let request = std::mem::take(&mut resident.context.request);
         match outcome {
-            Ok((response, changes)) => {
-                let charge = self.charge(&changes.0);
-                let (gate, written) = self.hand_over(changes, request.after_commit)?;
+            Ok((response, net)) => {
+                let charge = self.activation.charge_changes(&net.changes);
+                let after_commit = request.after_commit;
+                let (gate, written) = self.hand_over(Submission { after_commit, ..net })?;
                 if request.releases {
                     self.release();
                 }
@@ -114,36 +114,22 @@ impl<'a> Turn<'a> {
             }
             Err(error) => {
                 resident.recover(&self.activation.runtime.app)?;
-                let (gate, written) = self.hand_over((Changes::default(), 0), Vec::new())?;
-                Ok(Run {
-                    answer: Err(error),
-                    gate,
-                    written,
-                    charge: self.charge(&Changes::default()),
-                })
+                let charge = self.activation.charge_changes(&Changes::default());
+                let (gate, written) = self.hand_over(Submission::default())?;
+                Ok(Run { answer: Err(error), gate, written, charge })
             }
         }
     }
 
-    /// Charges `changes`, which are on their way from here on.
-    fn charge(&self, changes: &Changes) -> Charge {
-        let bytes = (changes.bytes() as u64).saturating_mul(CHANGES_FACTOR);
-        self.activation.runtime.budget.count(Use::Requests, &self.activation.log.object, bytes)
-    }
-
-    /// Gives the object up with the record that was handed over last, or with one of its own.
+    /// Releases the object with the newest batch, or with a record of its own.
     fn release(&self) {
         let (_, start) = self.activation.pipeline().release(self.activation.runtime.clock.as_ref());
         self.activation.commit_if(start);
     }
 
-    /// Gives the changes to the committer; without changes, finds out what the response must wait
+    /// Gives the changes to the committer. Without changes, finds out what the response must wait
     /// for.
-    fn hand_over(
-        &mut self,
-        (changes, bytes): (Changes, usize),
-        after_commit: Vec<AfterCommit>,
-    ) -> Result<(Gate, Option<u64>)> {
+    fn hand_over(&mut self, submission: Submission) -> Result<(Gate, Option<u64>)> {
         let generation = self.held.resident.as_ref().map(|resident| resident.generation);
         let mut pipeline = self.activation.pipeline();
         if generation != Some(pipeline.generation) {
@@ -152,13 +138,14 @@ impl<'a> Turn<'a> {
             return Err(void());
         }
         let mut written = None;
-        let (gate, start) = if changes.is_empty() {
+        let (gate, start) = if submission.changes.is_empty() {
+            let after_commit = submission.after_commit;
             let (gate, start) = pipeline.gate(
                 self.fresh,
                 self.activation.runtime.settings.lease_duration,
                 self.activation.runtime.clock.as_ref(),
             );
-            // What it leaves to be done may tell of what it saw, as its response does.
+            // Its work for after the commit may reveal what it saw, as its response does.
             match gate {
                 Gate::Record(_) if planted(Bug::WorkBeforeGate) => {
                     self.activation.run_after_commit(after_commit)
@@ -169,7 +156,7 @@ impl<'a> Turn<'a> {
             drop(pipeline);
             (gate, start)
         } else {
-            let (ticket, sequence, start) = pipeline.submit((changes, bytes), after_commit);
+            let Submitted { ticket, sequence, start } = pipeline.submit(submission);
             written = Some(sequence);
             drop(pipeline);
             (Gate::Record(ticket), start)
@@ -188,7 +175,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// Lends the object's hands to `request`.
+/// Prepares the object's context for `request`.
 pub(crate) fn begin_request(runtime: &Runtime, resident: &mut Resident, request: &Request) {
     let state = RequestState::new(request, resident.context.id().tenant(), runtime.clock.wall_ms());
     resident.context.request = state;
@@ -224,10 +211,10 @@ impl Activation {
 /// takes in a record. Changes that fit into no record are refused here, before they join others.
 /// From the commit on, the memory has what the pipeline does not know until the changes are handed
 /// over.
-fn commit(runtime: &Runtime, resident: &mut Resident) -> Result<(Changes, usize)> {
+fn commit(runtime: &Runtime, resident: &mut Resident) -> Result<Submission> {
     if resident.context.database.has_only_started()? {
         undo_start(runtime, resident)?;
-        return Ok((Changes::default(), 0));
+        return Ok(Submission::default());
     }
     let changes = resident.context.database.prepare_commit()?;
     let bytes = check_size(&changes)?;
@@ -240,18 +227,18 @@ fn commit(runtime: &Runtime, resident: &mut Resident) -> Result<(Changes, usize)
     if !changes.is_empty() {
         resident.tracker.observe(&changes, resident.context.database.shapes());
     }
-    Ok((changes, bytes))
+    Ok(Submission { changes, bytes, after_commit: Vec::new() })
 }
 
-/// Undoes what the start of a class has changed in an object that has nothing else: who only reads
-/// makes no object.
+/// Rolls back the changes of a class's start when there are no others: a request that only reads
+/// does not create the object.
 pub(crate) fn undo_start(runtime: &Runtime, resident: &mut Resident) -> Result<()> {
     resident.context.database.rollback();
     resident.value = runtime.app.make(resident.context.id().class())?;
     Ok(())
 }
 
-/// The memory that a handler ran on is void.
+/// The error when the memory that a handler ran on is void.
 fn void() -> Error {
     Error::new(
         ErrorKind::Fenced,

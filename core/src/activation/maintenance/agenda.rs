@@ -1,5 +1,5 @@
-//! When each activation has to be looked at next, so that nobody looks at those where nothing is
-//! due.
+//! When maintenance must look at each activation next, so that activations with nothing due cost
+//! nothing.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,25 +8,25 @@ use std::time::Duration;
 
 use crate::sync::Mutex;
 
-/// What an entry that is not in the agenda has as its time.
+/// The time of an entry that is not in the agenda.
 pub(crate) const NEVER: u64 = u64::MAX;
 
-/// How often somebody looks at what is due.
+/// Interval between two rounds of maintenance.
 pub(crate) const ROUND: Duration = Duration::from_millis(500);
 
-/// What can be in an agenda.
+/// Something that can be in an agenda.
 pub(crate) trait Due {
-    /// A number that no other entry has.
+    /// A unique number.
     fn number(&self) -> u64;
 
-    /// When it is looked at next, in monotonic milliseconds; the agenda's alone to set.
+    /// When it is due, in monotonic milliseconds. Only the agenda sets it.
     fn due_ms(&self) -> &AtomicU64;
 }
 
-/// Entries by the time when they are due, in monotonic milliseconds, and their number.
+/// Entries by due time, in monotonic milliseconds, and number.
 type Entries<T> = BTreeMap<(u64, u64), Weak<T>>;
 
-/// Entries in the order in which they are due. Each is in it once at most. Clones are the same.
+/// Entries in the order in which they are due, each at most once. Clones share one agenda.
 pub(crate) struct Agenda<T>(Arc<Mutex<Entries<T>>>);
 
 impl<T> Clone for Agenda<T> {
@@ -42,7 +42,7 @@ impl<T> Default for Agenda<T> {
 }
 
 impl<T: Due> Agenda<T> {
-    /// Has `entry` looked at when `due_ms` is there, or earlier if that was said before.
+    /// Schedules `entry` for `due_ms`, unless it is scheduled for an earlier time.
     pub(crate) fn put(&self, entry: &Arc<T>, due_ms: u64) {
         if entry.due_ms().load(Ordering::Acquire) <= due_ms {
             return;
@@ -59,7 +59,7 @@ impl<T: Due> Agenda<T> {
         entry.due_ms().store(due_ms, Ordering::Release);
     }
 
-    /// Takes out the entries that are due.
+    /// Removes and returns the entries that are due.
     pub(crate) fn due(&self, now_ms: u64) -> Vec<Arc<T>> {
         let mut entries = self.entries();
         let later = entries.split_off(&(now_ms.saturating_add(1), 0));
@@ -68,7 +68,7 @@ impl<T: Due> Agenda<T> {
         due.inspect(|entry| entry.due_ms().store(NEVER, Ordering::Release)).collect()
     }
 
-    /// How many entries will be looked at.
+    /// The number of scheduled entries.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.entries().len()

@@ -1,5 +1,5 @@
-//! Letting go of the memory of objects that nobody uses: while memory is short, and while there are
-//! too many of them. Nothing is lost: the log has everything.
+//! Eviction: drops the memory of unused objects while memory is short, and while there are too many
+//! of them. Nothing is lost: the log has everything.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,19 +11,18 @@ use crate::activation::resident::Stage;
 use crate::activation::residents::Member;
 use crate::activation::state::Activation;
 
-/// An object that was not used for this long gives back what it can without leaving memory.
+/// An object that was not used for this long releases what memory it can while it stays.
 const RELAX_AFTER: Duration = Duration::from_secs(5);
 
-/// Lets go of the objects that were not used for the longest time: while memory is short, and while
-/// there are too many.
+/// Evicts the least recently used objects while memory is short, and while there are too many.
 pub(super) async fn make_room(activations: &Activations) {
     let (runtime, residents) = (&activations.runtime, &activations.lists.residents);
     let mut after = (0, 0);
     while runtime.budget.wanted() > 0 {
         let Some((order, activation)) = residents.oldest(after) else { break };
         after = order;
-        // No snapshot first: that would take memory and time. What the log holds since the last one
-        // is bounded.
+        // No snapshot before the eviction: it would take memory and time, and the log since the
+        // last one is bounded.
         activation.evict();
     }
     if runtime.budget.wanted() > 0 {
@@ -38,8 +37,8 @@ pub(super) async fn make_room(activations: &Activations) {
 }
 
 impl Activation {
-    /// Drops an object's memory, if nobody is using it. A snapshot first, so that the next cold
-    /// start is short.
+    /// Drops an object's memory, if nobody is using it, after writing a snapshot so that the next
+    /// cold start is short.
     async fn evict_in_order(self: &Arc<Self>) {
         if self.turn.try_lock().is_err() || !self.pipeline().is_quiet() {
             return;
@@ -59,8 +58,8 @@ impl Activation {
         }
     }
 
-    /// Makes the memory of an object small that nobody has used for a while. When to come again, if
-    /// it is too early.
+    /// Shrinks the memory of an object that nobody has used for a while. Returns when to try again,
+    /// if it is too early.
     pub(super) fn relax(&self) -> Option<Duration> {
         if !self.is_resident() || self.relaxed.load(Ordering::Relaxed) {
             return None;

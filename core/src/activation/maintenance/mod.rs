@@ -1,5 +1,5 @@
-//! What happens without a request: snapshots, eviction, deletion of what the retention has
-//! released, and a graceful end.
+//! Work without a request: snapshots, eviction, deletion after the retention, and the graceful
+//! shutdown.
 
 mod agenda;
 mod eviction;

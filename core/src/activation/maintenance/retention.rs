@@ -1,5 +1,5 @@
-//! Letting go of what the retention has released: records that a snapshot has covered for long
-//! enough, snapshots that newer ones have replaced, and what failed uploads left.
+//! Deletes what is older than the retention: records that a snapshot covers, snapshots that newer
+//! ones have replaced, and the rest of failed uploads.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,15 +15,15 @@ use crate::planted::{Bug, Place, pass, planted};
 use crate::snapshot::{SnapshotRef, Sweeper};
 use crate::store::Bucket as _;
 
-/// An object that stays in memory is swept this often.
+/// Interval between two sweeps of an object that stays in memory.
 const PAUSE: Duration = Duration::from_secs(3600);
 
-/// One snapshot in this many sweeps, whatever the time: instances that live for minutes only must
-/// sweep too.
+/// One snapshot in this many starts a sweep regardless of the interval, because instances that live
+/// only for minutes must sweep too.
 const CHANCE: u128 = 64;
 
 impl Activation {
-    /// Sweeps in the background, if it is time, after `snapshot` was written.
+    /// Starts a sweep in the background after `snapshot` was written, if one is due.
     pub(crate) fn sweep_if_due(self: &Arc<Self>, snapshot: SnapshotRef) {
         {
             let mut swept = self.swept.lock();
@@ -41,12 +41,11 @@ impl Activation {
     });
     }
 
-    /// Deletes what is older than the retention; `newest` is a snapshot that was written a moment
-    /// ago.
+    /// Deletes what is older than the retention. `newest` is a snapshot that was just written.
     ///
-    /// When the bucket dated that snapshot is what counts as now: so ages are differences between
-    /// dates that the same clock gave to what was written, and a wrong date in an answer deletes
-    /// nothing. Records go first, while the snapshot that covers them is there.
+    /// The date that the bucket gave that snapshot counts as now. So ages are differences between
+    /// dates of the same clock, and a wrong date in a response deletes nothing. Records go first,
+    /// while the snapshot that covers them is there.
     async fn sweep(&self, newest: SnapshotRef) -> Result<()> {
         let Log { bucket, object, .. } = &self.log;
         let sweeper = Sweeper::look(self.log.snapshots()).await?;
@@ -58,7 +57,7 @@ impl Activation {
         pass(Place::Sweeping);
         let head = self.pipeline().head.sequence;
         let covered = sweeper.covered(before_ms).await?;
-        // The lowest bits have decided already whether there is a sweep at all.
+        // The lowest bits have already decided whether to sweep at all.
         let draw = newest.uuid.as_u128() >> 8;
         if covered > 0
             && !may_delete_records(&self.runtime, &self.log, &sweeper.complete(), covered, draw)

@@ -1,9 +1,7 @@
-//! What happens without a request: due snapshots, eviction of idle objects, deletion of what
-//! retention has released.
+//! The rounds of maintenance: snapshots that are due, and eviction.
 //!
-//! It looks at the activations that are due by the agenda, and at the objects that were not used
-//! for the longest time when there is too little memory or there are too many of them. What is idle
-//! costs it nothing.
+//! A round looks at the activations that the agenda says are due, and, when memory is short or
+//! there are too many objects, at the least recently used ones. Idle objects cost nothing.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -20,11 +18,10 @@ use crate::activation::tasks::restart_on_panic;
 use crate::budget::{Budget, Use};
 use crate::clock::Clock;
 
-/// An activation that can't be let go yet, for a reason that has no time, is looked at again after
-/// this long.
+/// Pause before another look at an activation that can't be dropped yet, when no time is known.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// Begins; ends when the activations are gone.
+/// Starts the rounds; they end with the engine.
 pub(crate) fn start_maintenance(activations: Weak<Activations>, clock: Arc<dyn Clock>) {
     tokio::spawn(restart_on_panic("maintenance", clock.clone(), move || {
         run(activations.clone(), clock.clone())
@@ -73,7 +70,7 @@ async fn round(activations: &Activations, held: &mut u32) {
 }
 
 impl Activation {
-    /// Does what is due; after how long it must be looked at again.
+    /// Does what is due, and returns after how long to look again.
     fn look_after(self: &Arc<Self>) -> Option<Duration> {
         self.start_snapshot_if_due();
         let relaxed = self.relax();
@@ -91,8 +88,7 @@ impl Activation {
 }
 
 impl Activation {
-    /// Counts the leases that this process holds, and those that have come to their end by
-    /// themselves.
+    /// Counts the leases that this process holds, and those that have expired.
     fn note_lease(&self, held: &mut u32) {
         let clock = self.runtime.clock.as_ref();
         let mut pipeline = self.pipeline();

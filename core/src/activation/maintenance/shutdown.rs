@@ -1,5 +1,5 @@
-//! A graceful end: nothing new, everything finished, every object snapshotted and given up, so that
-//! the next owner waits for nothing.
+//! The graceful shutdown: running requests finish, and every object gets a snapshot and is
+//! released, so that its next owner does not wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use crate::activation::activations::Activations;
 use crate::activation::state::Activation;
 use crate::cluster::write_lock_file;
 
-/// How many objects are brought to their end at the same time.
+/// Number of objects that are released at the same time.
 const CONCURRENCY: usize = 16;
 
-/// Ends every object, within `deadline`. What does not make it loses nothing: the log has
-/// everything that was acknowledged.
+/// Releases every object within `deadline`. Objects that are not done by then lose nothing: the log
+/// has everything that was acknowledged.
 pub(crate) async fn shut_down(activations: &Activations, deadline: Duration) {
     let runtime = &activations.runtime;
     let work = async {
@@ -25,7 +25,7 @@ pub(crate) async fn shut_down(activations: &Activations, deadline: Duration) {
         stream::iter(activations.all())
             .for_each_concurrent(CONCURRENCY, |activation| async move { activation.finish().await })
             .await;
-        OptionFuture::from(runtime.directory.as_ref().map(|directory| directory.settle())).await;
+        OptionFuture::from(runtime.directory.as_ref().map(|directory| directory.flush())).await;
     };
     let timer = runtime.clock.sleep(deadline);
     futures_util::pin_mut!(work);
@@ -36,7 +36,7 @@ pub(crate) async fn shut_down(activations: &Activations, deadline: Duration) {
 }
 
 impl Activation {
-    /// Writes the object's last record, which gives it up, and a snapshot that covers it.
+    /// Writes the record that releases the object, and a snapshot that covers it.
     async fn finish(self: &Arc<Self>) {
         let held = self.turn.lock().await;
         if held.resident.is_none() {
@@ -49,7 +49,7 @@ impl Activation {
             tracing::warn!(object = %self.log.object, %error, "cannot write a snapshot at shutdown; the log has all data");
         }
         if let Some(Ok(Ok(head))) = OptionFuture::from(ticket).await {
-            self.announce_leased(head);
+            self.announce(head, Duration::ZERO);
             write_lock_file(&self.runtime, &self.log, head, true).await;
         }
     }

@@ -1,8 +1,8 @@
-//! When a snapshot is due, and how one is taken without holding up the object.
+//! Takes snapshots when they are due, without holding up the object.
 //!
-//! The object's turn is held only while the changed rows are read and encoded. The files go up
-//! while requests run on; `snapshot.json` follows when the record that completes the state is in
-//! the log. If that record is lost, the snapshot never existed.
+//! The object's turn is held only while the changed rows are read and encoded. The files are
+//! uploaded while requests go on; `snapshot.json` follows when the record that completes the state
+//! is in the log. If that record is lost, there is no snapshot.
 
 mod due;
 mod guard;
@@ -34,16 +34,16 @@ use crate::snapshot::{Kept, Plan, PlanContext, SinceSnapshot, Target, publish, u
 use crate::store::{Bucket as _, Moment};
 use crate::trace::{span, traced};
 
-/// The base of a snapshot must be certain to stay for this long when the snapshot is begun: time to
-/// upload, and for a late request.
+/// When a snapshot begins, its base must be certain to stay for this long: time for the upload, and
+/// for a delayed request.
 const BASE_MARGIN: Duration =
     Duration::from_secs(PROOF_AGE_MAX.as_secs() + REQUEST_IN_FLIGHT_MAX.as_secs());
 
-/// How many times the changes since its base a snapshot's files may take: the rows again, their
-/// indexes, and some files written together.
+/// Upper bound of the size of a snapshot's files, as a multiple of the changes since its base: the
+/// rows, their indexes, and files that are merged.
 const CHANGE_FACTOR: u64 = 4;
 
-/// What its descriptions take besides, in bytes.
+/// Size of a snapshot's metadata files, in bytes.
 const CHANGE_BYTES: u64 = 256 << 10;
 
 impl Activation {
@@ -58,7 +58,7 @@ impl Activation {
     }
 }
 
-/// Says that a snapshot was asked for, until it is written or its task ends.
+/// Marks a snapshot as requested until it is written or its task ends.
 struct Asked<'a>(&'a Activation);
 
 impl Drop for Asked<'_> {
@@ -68,7 +68,7 @@ impl Drop for Asked<'_> {
 }
 
 impl Activation {
-    /// Writes the snapshot that was asked for.
+    /// Writes the requested snapshot.
     async fn write_asked_snapshot(self: &Arc<Self>) {
         let asked = Asked(self);
         let result = self.write_snapshot_if_behind().await;
@@ -79,7 +79,7 @@ impl Activation {
         }
     }
 
-    /// Writes a snapshot now if one is due. What goes wrong is logged: the log has everything.
+    /// Writes a snapshot now if one is due. Errors are only logged, because the log has everything.
     pub(crate) async fn write_snapshot_if_due(self: &Arc<Self>) {
         let due = is_due(&self.pipeline(), &self.runtime);
         if due && !self.checkpoint_asked.swap(true, Ordering::AcqRel) {
@@ -89,14 +89,14 @@ impl Activation {
 }
 
 impl Activation {
-    /// Writes a snapshot of the object's present state, unless the newest one has everything
-    /// already or the object is not in memory.
+    /// Writes a snapshot of the object's current state, unless the newest one covers it already or
+    /// the object is not in memory.
     ///
-    /// It goes on when whoever waits for it goes away: the snapshot is of use to others too.
+    /// It continues when the caller is cancelled, because others may wait for it too.
     ///
     /// # Errors
     ///
-    /// What the store or the record that completes the state failed with; the log has everything
+    /// The error of the store or of the record that completes the state. The log has everything
     /// nevertheless.
     pub(crate) async fn write_snapshot_if_behind(self: &Arc<Self>) -> Result<()> {
         if planted(Bug::PlanLostWithClient) {
@@ -111,7 +111,7 @@ impl Activation {
                 metrics::counter!("dotdo_snapshots_failed_total", "code" => error.code())
                     .increment(1);
             }
-            // Nobody may be waiting any more.
+            // The receiver may be gone.
             let _ = sender.send(written);
         });
         done.await.unwrap_or_else(|_| Err(Error::internal("the task of the snapshot ended early")))
@@ -120,7 +120,7 @@ impl Activation {
     async fn write_snapshot(self: &Arc<Self>) -> Result<()> {
         let _one_at_a_time = self.checkpoint.lock().await;
         self.secure_base().await?;
-        // Before the turn: nobody waits for memory with it.
+        // Before the turn: no task waits for memory while it holds the turn.
         let mut room = self
             .runtime
             .budget
@@ -149,8 +149,8 @@ impl Activation {
         Ok(())
     }
 
-    /// A bound of what the next snapshot's files take: what has changed since its base, or
-    /// everything.
+    /// An upper bound of the size of the next snapshot's files, which hold what has changed since
+    /// its base, or everything.
     async fn snapshot_bytes_expected(&self) -> u64 {
         let whole = self
             .turn
@@ -168,9 +168,9 @@ impl Activation {
             .min(self.runtime.budget.one_max(Use::Snapshots))
     }
 
-    /// Makes sure that what the next snapshot shares with its base will be there when it is
-    /// published; otherwise it will share nothing. One listing request, after the base has not been
-    /// looked at for a while.
+    /// Makes sure that the files that the next snapshot shares with its base will exist when it is
+    /// published; otherwise it shares none. It takes one listing request, if the base was not
+    /// checked recently.
     async fn secure_base(self: &Arc<Self>) -> Result<()> {
         let (bucket, clock) = (self.log.bucket.as_ref(), self.runtime.clock.as_ref());
         let in_doubt = |resident: &Resident| {
@@ -197,24 +197,24 @@ impl Activation {
     }
 }
 
-/// Whether there is something that the newest snapshot does not have.
+/// Whether something was written since the newest snapshot.
 fn is_behind(pipeline: &Pipeline) -> bool {
     !pipeline.is_quiet()
         || pipeline.snapshot.map_or(0, |snapshot| snapshot.sequence) != pipeline.head.sequence
 }
 
-/// A state that was read from memory and is on its way into a snapshot.
+/// A state that was read from memory for a snapshot.
 struct Captured<'a> {
     guard: PlanGuard<'a>,
     /// The record that completes the state, if it is not in the log yet.
     gate: Option<Ticket>,
     covered: SinceSnapshot,
-    /// The newest record in the log when there is no `gate`.
+    /// The newest record in the log; used when there is no `gate`.
     head: Head,
 }
 
 impl Activation {
-    /// Reads and encodes what has changed, while holding the object's turn. `None`: there is
+    /// Reads and encodes what has changed, while it holds the object's turn. `None` when there is
     /// nothing to do.
     fn take_snapshot<'a>(
         self: &'a Arc<Self>,
@@ -240,7 +240,7 @@ impl Activation {
             uuid: self.runtime.uuid(),
             retention: self.runtime.settings.retention,
         };
-        // Should it panic half way, nobody knows what the tracker lacks.
+        // After a panic half way, it is unknown what the tracker lacks.
         resident.stage = Stage::Ahead;
         let plan = offload(self.runtime.executor.as_ref(), || {
             pass(Place::Planning);
@@ -251,8 +251,8 @@ impl Activation {
         Ok(Some(Captured { guard, gate, covered, head }))
     }
 
-    /// Puts the snapshot into the bucket: its files beside the record, then `snapshot.json`, then
-    /// the hint.
+    /// Writes the snapshot to the bucket: its files while the record is written, then
+    /// `snapshot.json`, then the hint.
     async fn put_snapshot(
         self: &Arc<Self>,
         plan: &Plan,
@@ -290,15 +290,15 @@ impl Activation {
     ///
     /// # Errors
     ///
-    /// `Unknown` when the snapshot could not be written: the record may be in the log all the same.
+    /// `Unknown` when the snapshot could not be written: the record may be in the log nevertheless.
     pub(crate) async fn cover(self: &Arc<Self>, sequence: u64) -> Result<()> {
         let generation = self.pipeline().generation;
         while self.pipeline().snapshot.is_none_or(|snapshot| snapshot.sequence < sequence) {
             self.write_snapshot_if_behind()
                 .await
                 .map_err(|cause| uncovered().with_source(cause))?;
-            // A later record was lost, or the object was evicted: what would be written belongs to
-            // another memory now, or to none.
+            // A later record was lost, or the object was evicted: a snapshot now would be of
+            // another memory.
             if self.pipeline().generation != generation || self.turn.lock().await.resident.is_none()
             {
                 return Err(uncovered());

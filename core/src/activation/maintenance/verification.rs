@@ -1,10 +1,10 @@
-//! The second line of defence: before records go because a snapshot covers them, the snapshot is
-//! compared with what these records say.
+//! The second line of defence: before records are deleted because a snapshot covers them, the
+//! snapshot is compared with these records.
 //!
 //! Promises: where a snapshot and the records that it replaces lead to different databases, nothing
-//! of the object is deleted, by no server, until somebody has looked; what is compared costs no
-//! more than the limits below, and one comparison runs at a time. The comparison is independent of
-//! what made the snapshot: an older snapshot, or nothing, and records that are replayed.
+//! of the object is deleted, by any server, until an operator removes the marker. A comparison
+//! stays within fixed limits, and one runs at a time. It is independent of the code that made the
+//! snapshot: it replays records on an older snapshot, or on nothing.
 
 use bytes::Bytes;
 
@@ -18,29 +18,29 @@ use crate::log::{Log, Stretch, stretch};
 use crate::snapshot::{self, Digest, Document, SnapshotRef, differs_key};
 use crate::store::Bucket as _;
 
-/// What a comparison has shown.
+/// The result of a comparison.
 enum Outcome {
     /// Both ways lead to the same database.
     Same,
-    /// They don't; in words.
+    /// They lead to different databases; the difference as text.
     Different(String),
-    /// There is nothing to compare with, or it would cost too much.
+    /// There is nothing to compare with, or it would cost too much; the reason as text.
     Unchecked(&'static str),
 }
 
-/// A snapshot, and what it is compared with.
+/// A snapshot, and the base of the comparison.
 struct Pair {
     base: Option<SnapshotRef>,
     snapshot: SnapshotRef,
 }
 
-/// Whether records up to `covered`, and the snapshots that are older, may go. `complete` are the
-/// complete snapshots, `draw` decides what is looked at when not everything can be.
+/// Whether records up to `covered`, and the snapshots before it, may be deleted. `complete` are the
+/// complete snapshots; `draw` is a random number that chooses one when not all can be compared.
 ///
 /// # Errors
 ///
 /// `Unavailable` when the store can't be asked, `Busy` when there is no memory for it now;
-/// `Corrupt` when something that is compared is missing or damaged. Nothing may go then.
+/// `Corrupt` when something that is compared is missing or damaged. Nothing may be deleted then.
 pub(crate) async fn may_delete_records(
     runtime: &Runtime,
     log: &Log,
@@ -76,7 +76,7 @@ pub(crate) async fn may_delete_records(
     Ok(may_delete)
 }
 
-/// Says it as loudly as a program can.
+/// Reports a difference in a metric and as an error in the log.
 fn report(log: &Log, what: &str) {
     metrics::counter!("dotdo_snapshots_differ_total").increment(1);
     tracing::error!(
@@ -87,8 +87,8 @@ fn report(log: &Log, what: &str) {
     );
 }
 
-/// The newest covered snapshot with the oldest that its records lead on from, where that is not too
-/// much; otherwise a covered snapshot that was drawn, with the oldest that is near enough.
+/// The newest covered snapshot, with the oldest base from which its records are complete. If that
+/// is too much, a covered snapshot chosen at random, with the oldest base that is near enough.
 async fn choose(
     log: &Log,
     complete: &[SnapshotRef],
@@ -109,7 +109,7 @@ async fn choose(
     Ok(pair(&targets, drawn, &run))
 }
 
-/// The snapshot with the oldest one, or with nothing, that `run` leads on from.
+/// The snapshot, with the oldest base, or none, from which the records of `run` are complete.
 fn pair(snapshots: &[SnapshotRef], snapshot: SnapshotRef, run: &Stretch) -> Option<Pair> {
     if run.bytes > VERIFIED_BYTES_MAX {
         return None;
@@ -133,7 +133,7 @@ async fn compare(runtime: &Runtime, log: &Log, pair: &Pair) -> Result<Outcome> {
     if snapshot.bytes() + base.as_ref().map_or(0, Document::bytes) > VERIFIED_BYTES_MAX {
         return Ok(Outcome::Unchecked("its files are too large"));
     }
-    // One database at a time is in memory.
+    // So that only one database is in memory at a time.
     let expected = digest(runtime, log, base, pair.snapshot.sequence).await?;
     let found = digest(runtime, log, Some(snapshot), pair.snapshot.sequence).await?;
     let from =
@@ -148,7 +148,7 @@ async fn compare(runtime: &Runtime, log: &Log, pair: &Pair) -> Result<Outcome> {
 }
 
 async fn digest(runtime: &Runtime, log: &Log, base: Option<Document>, to: u64) -> Result<Digest> {
-    let mut room = runtime.budget.count(Use::Pasts, &log.object, 0);
+    let mut room = runtime.budget.count(Use::TimeTravel, &log.object, 0);
     let database = replay_from(runtime, log, base, to, &mut room).await?;
     room.set(RESIDENT_BYTES + database.bytes());
     offload(runtime.executor.as_ref(), || Digest::of(&database))

@@ -1,63 +1,57 @@
-//! Requests that share a record, on their way to their answers: the handlers run on the state in
-//! memory, and the log says whether that was the newest.
+//! Executes requests that share a record: the handlers run on the state in memory, and the log
+//! proves whether that was the newest.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::MutexGuard;
-use uuid::Uuid;
 
 use crate::activation::answer::Answer;
 use crate::activation::catch_up::Caught;
 use crate::activation::commit::{Won, Written, note_failure, write};
-use crate::activation::open::TAKE_OVER_WAIT_MAX;
+use crate::activation::owner_wait::OwnerWait;
 use crate::activation::per_request::queue::QueuedRequest;
 use crate::activation::per_request::transaction::{SharedTransaction, run_shared};
 use crate::activation::resident::{Resident, Stage, TurnState};
 use crate::activation::runtime::Runtime;
 use crate::activation::state::Activation;
-use crate::budget::Use;
 use crate::clock::Instant;
 use crate::cluster::Origin;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
 use crate::lease::Lease;
-use crate::limits::{CHANGES_FACTOR, CONTENTION_LEASE, CONTENTION_PAUSE, LOSSES_MAX};
+use crate::limits::{CONTENTION_LEASE, CONTENTION_PAUSE, LOSSES_MAX};
 use crate::planted::{Bug, Place, pass, planted};
 
-/// The longest pause between two looks at a log whose owner is waited for.
-const WAIT_PAUSE_MAX: Duration = Duration::from_secs(1);
-
-/// Some requests on their way to their answers.
+/// Requests that are executed together.
 pub(crate) struct Attempt<'a> {
     pub(crate) activation: &'a Arc<Activation>,
     pub(crate) requests: &'a [QueuedRequest],
     pub(crate) held: MutexGuard<'a, TurnState>,
     pub(crate) began: Instant,
-    /// The memory was the newest state at a moment after the requests had come.
+    /// The memory was the newest state at a moment after the requests arrived.
     pub(crate) fresh: bool,
     /// Slots lost in a row.
     pub(crate) losses: u32,
-    /// A lease was taken after losses; it is given back with the record.
+    /// A lease was taken after lost slots; it is released with the record.
     pub(crate) leased: bool,
-    /// The newest record of another owner whose lease is waited for.
-    pub(crate) waited_for: Option<(Uuid, u64)>,
+    pub(crate) owner_wait: OwnerWait,
 }
 
-/// How an attempt ended.
+/// The end of an attempt.
 pub(crate) enum Ended {
     /// The answers, and the record that holds what was changed.
     Answers(Vec<Result<Answer>>, Option<u64>),
-    /// Nothing remains of it.
+    /// Everything was rolled back; the requests must be run one by one.
     OneByOne,
 }
 
-/// What one step of an attempt came to.
+/// The result of one step of an attempt.
 enum Step {
     Ended(Ended),
-    /// The handlers must run again: others have written, and the memory has been brought up to them.
+    /// The handlers must run again, because others have written records, which the memory has now.
     Again,
-    /// Somebody else's lease is live.
+    /// The lease of another instance holds.
     Owned,
 }
 
@@ -76,12 +70,12 @@ impl Attempt<'_> {
         }
     }
 
-    /// Runs the handlers on the state in memory, and finds out whether that was the newest.
+    /// Runs the handlers on the state in memory, then proves or records it.
     async fn try_once(&mut self) -> Result<Step> {
-        let elsewhere =
-            self.activation.foreign_claim(&mut self.held).map(|(claim, _)| claim.clone());
+        let foreign =
+            self.activation.foreign_claim(&mut self.held).map(|found| found.claim.clone());
         let resident = self.held.resident.as_mut().expect("the object is present");
-        resident.context.foreign_claim = elsewhere;
+        resident.context.foreign_claim = foreign;
         let transaction = match run_shared(self.activation, resident, self.requests).await {
             Ok(transaction) => transaction,
             Err(error) => {
@@ -100,8 +94,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Nothing was changed: the answers are good when the state was the newest at a moment after
-    /// the requests had come.
+    /// Finishes requests that changed nothing: their responses are valid if the state was the
+    /// newest at a moment after the requests arrived.
     async fn prove(&mut self, transaction: SharedTransaction) -> Result<Step> {
         if let Err(error) = self.commit_in_memory() {
             self.undo()?;
@@ -116,16 +110,15 @@ impl Attempt<'_> {
         Ok(Step::Ended(Ended::Answers(transaction.answers, None)))
     }
 
-    /// Something was changed: the answers are good when the record of it wins its slot.
+    /// Finishes requests that changed something: their responses are valid if their record wins its
+    /// slot.
     async fn record(&mut self, transaction: SharedTransaction) -> Result<Step> {
         let alone = self.requests.len() == 1;
         if self.activation.foreign_claim(&mut self.held).is_some() {
             self.undo()?;
             return Ok(if alone { Step::Owned } else { Step::Ended(Ended::OneByOne) });
         }
-        let bytes = (transaction.changes.bytes() as u64).saturating_mul(CHANGES_FACTOR);
-        let _changes =
-            self.activation.runtime.budget.count(Use::Requests, &self.activation.log.object, bytes);
+        let _changes = self.activation.charge_changes(&transaction.changes);
         let mut job = self.activation.pipeline().job(vec![transaction.changes]);
         job.causes = self
             .requests
@@ -150,8 +143,8 @@ impl Attempt<'_> {
                         );
                         self.resident().stage = Stage::Consistent;
                     }
-                    // The record is in the log, so the requests are done; the memory is made anew
-                    // from there.
+                    // The record is in the log, so the requests are done; the next request restores
+                    // the memory from there.
                     Err(error) => {
                         tracing::error!(object = %self.activation.log.object, %error, "cannot commit a written record in memory");
                         self.activation.drop_memory(&mut self.held);
@@ -173,7 +166,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Appends a record that changes nothing and keeps the others away for a short time.
+    /// Appends a record that changes nothing and takes a short lease.
     async fn take_lease(&mut self) -> Result<Step> {
         if self.activation.foreign_claim(&mut self.held).is_some() {
             return Ok(Step::Owned);
@@ -193,7 +186,7 @@ impl Attempt<'_> {
         Ok(Step::Again)
     }
 
-    /// Gives back a lease that no record of the requests has given back.
+    /// Releases a lease that no record of the requests has released.
     pub(crate) async fn give_back(&mut self) {
         if !std::mem::take(&mut self.leased) || self.held.resident.is_none() {
             return;
@@ -206,22 +199,14 @@ impl Attempt<'_> {
         }
     }
 
-    /// Waits for the end of somebody else's lease, looking for what comes after its record.
+    /// Waits for the end of another instance's lease, and applies the records that follow its own.
     async fn wait(&mut self) -> Result<()> {
-        let mut pause = CONTENTION_PAUSE;
-        while let Some((claim, remaining)) = self.activation.foreign_claim(&mut self.held) {
-            if self.activation.is_forwarded(Origin::Here, (claim, remaining)) {
-                return Err(claim.busy(remaining));
+        while let Some(found) = self.activation.foreign_claim(&mut self.held) {
+            if self.activation.is_forwarded(Origin::Here, found) {
+                return Err(found.busy());
             }
-            let renewed = self.waited_for.is_some_and(|(holder, sequence)| {
-                holder == claim.holder && sequence != claim.sequence
-            });
-            if renewed || remaining > TAKE_OVER_WAIT_MAX {
-                return Err(claim.busy(remaining));
-            }
-            self.waited_for = Some((claim.holder, claim.sequence));
-            self.pause(pause.min(remaining)).await?;
-            pause = (pause * 2).min(WAIT_PAUSE_MAX);
+            let pause = self.owner_wait.next_pause(found)?;
+            self.pause(pause).await?;
             self.catch_up().await?;
             if self.held.resident.is_none() {
                 return Ok(());
@@ -230,7 +215,7 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// Pauses for `least` and up to as much again, as long as there is time left.
+    /// Pauses for `least` and up to as much again, unless the requests have waited too long.
     async fn pause(&mut self, least: Duration) -> Result<()> {
         if self.began.elapsed_at_least(self.activation.runtime.clock.as_ref())
             > self.activation.runtime.settings.turn_wait_max
@@ -246,8 +231,8 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// Brings the memory up to what others have written. `true`: nothing, so that what ran on it
-    /// saw the newest state.
+    /// Applies what others have written. `true`: nothing, so that the handlers saw the newest
+    /// state.
     async fn catch_up(&mut self) -> Result<bool> {
         let caught = self.activation.catch_up(&mut self.held).await?;
         self.fresh |= caught != Caught::Gone;
@@ -258,7 +243,7 @@ impl Attempt<'_> {
         self.held.resident.as_mut().expect("the object is present")
     }
 
-    /// Ends the open transaction in memory.
+    /// Commits the open transaction in memory.
     fn commit_in_memory(&mut self) -> Result<()> {
         let executor = self.activation.runtime.executor.as_ref();
         let resident = self.resident();
@@ -267,7 +252,7 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// Moves the head on to a record of one's own that is in the log.
+    /// Moves the head to a record of this process that is in the log.
     fn follow_own(&mut self, won: &Won, kept: Option<Lease>) {
         let resident = self.held.resident.as_mut().expect("the object is present");
         offload(self.activation.runtime.executor.as_ref(), || {
@@ -277,22 +262,23 @@ impl Attempt<'_> {
         });
         resident.weigh();
         self.activation.pipeline().follow_own(won, kept);
-        // A lease against losses is over with the request.
-        self.activation.announce(won.head(), kept.map_or(Duration::ZERO, |lease| lease.duration));
+        // A lease against lost slots ends with the request, so nobody is told of it.
+        let lease = kept.map_or(Duration::ZERO, |lease| lease.duration);
+        self.activation.after_record(won.head(), lease);
     }
 
-    /// A lease that a program took and has not given up.
+    /// A lease that a program took and has not released.
     fn kept(&self) -> Option<Lease> {
         self.activation.pipeline().kept(self.activation.runtime.clock.as_ref())
     }
 
-    /// Goes back to the state before the handlers ran.
+    /// Rolls back to the state before the handlers ran.
     fn undo(&mut self) -> Result<()> {
         let resident = self.held.resident.as_mut().expect("the object is present");
         resident.recover(&self.activation.runtime.app)
     }
 
-    /// Drops the memory: what is in the log is not certain.
+    /// Drops the memory, because the outcome of a record is not certain.
     fn forget(&mut self, error: &Error) {
         note_failure(&self.activation.log, error);
         self.activation.drop_memory(&mut self.held);

@@ -1,10 +1,10 @@
-//! Owning an object for one request at a time, as functions do: no lease between requests, every
-//! response proven by the log.
+//! Ownership per request, as in functions: no lease between requests, and every response is proven
+//! by the log.
 //!
-//! Requests wait in a queue; one task takes as many as there are, runs each handler in a savepoint
-//! of one open transaction, and writes one record. Winning its slot proves that the state was
-//! current. Losing it costs a roll-back, the winners' records, and another run of the handlers.
-//! docs/design/0004 has the argument.
+//! Requests wait in a queue. One task takes all that wait, runs each handler in a savepoint of one
+//! open transaction, and writes one record. Winning its slot proves that the state was current. If
+//! the slot is lost, the transaction is rolled back, the winners' records are applied, and the
+//! handlers run again. docs/design/0004 has the argument.
 
 use std::sync::Arc;
 
@@ -13,22 +13,23 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use crate::activation::answer::Answer;
+use crate::activation::owner_wait::OwnerWait;
 use crate::activation::per_request::attempt::{Attempt, Ended, busy};
 use crate::activation::per_request::queue::QueuedRequest;
 use crate::activation::state::Activation;
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::object::Request;
-use crate::settings::CheckpointMode;
+use crate::settings::{CheckpointMode, Ownership};
 
 impl Activation {
-    /// Answers a request: reads it whole, so that it can be run again, and waits for its record or
-    /// for the proof that it needs none.
+    /// Answers a request: reads its body first, so that it can be run again, and waits for its
+    /// record or for the proof that it needs none.
     ///
     /// # Errors
     ///
-    /// What the handler failed with; `Busy` when the object is held or written by others for too
-    /// long; `Unknown`.
+    /// The handler's error; `Busy` when others hold or write the object for too long; `Unknown`
+    /// when the outcome of the record is not certain.
     pub(crate) async fn answer_per_request(self: &Arc<Self>, request: Request) -> Result<Answer> {
         self.touch();
         let (head, body) = request.into_parts();
@@ -52,8 +53,8 @@ impl Activation {
         place.answer().await
     }
 
-    /// Serves the queue in a task of its own, until it is empty: a client that goes away must not
-    /// take the others with it.
+    /// Serves the queue in its own task until it is empty, so that a client that disconnects does
+    /// not cancel the others.
     fn serve_queue(self: &Arc<Self>) {
         let activation = self.clone();
         tokio::spawn(async move {
@@ -68,12 +69,12 @@ impl Activation {
         });
     }
 
-    /// Answers a batch: together as far as that goes, one by one when it does not.
+    /// Answers a batch: together if possible, otherwise one by one.
     async fn serve_batch(self: &Arc<Self>, mut batch: Vec<QueuedRequest>) {
         let mut at_once = batch.len();
         while !batch.is_empty() {
             let requests = &batch[..at_once.min(batch.len())];
-            // What they have in common is in the trace of the first.
+            // What they share is in the trace of the first.
             match self.finish_batch(requests).instrument(requests[0].span.clone()).await {
                 Some(answers) => {
                     for (queued, answer) in batch.drain(..answers.len()).zip(answers) {
@@ -85,8 +86,8 @@ impl Activation {
         }
     }
 
-    /// Brings requests to their end: the answers of the first of them, at least of one. `None`:
-    /// nothing of them remains, and they must be run one by one.
+    /// Executes requests. Returns the answers of the first of them, at least one. `None`: they were
+    /// rolled back and must be run one by one.
     async fn finish_batch(
         self: &Arc<Self>,
         requests: &[QueuedRequest],
@@ -101,7 +102,7 @@ impl Activation {
             fresh: false,
             losses: 0,
             leased: false,
-            waited_for: None,
+            owner_wait: OwnerWait::new(Ownership::PerRequest),
         };
         let ended = attempt.run().await;
         attempt.give_back().await;
@@ -119,8 +120,8 @@ impl Activation {
         }
     }
 
-    /// Writes the snapshot that is due, inside the requests that crossed the line: a function may
-    /// be frozen when they are answered.
+    /// Writes the snapshot that is due before the response to the requests that made it due,
+    /// because a function may be frozen after that.
     async fn snapshot_written(self: &Arc<Self>, written: Option<u64>) -> Result<()> {
         let Some(sequence) = written else { return Ok(()) };
         if self.runtime.settings.checkpoint.mode == CheckpointMode::EveryRequest {

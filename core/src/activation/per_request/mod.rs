@@ -1,5 +1,5 @@
-//! Owning an object for one request at a time, as functions do: no lease between requests, every
-//! response proven by the log.
+//! Ownership per request, as in functions: no lease between requests, and every response is proven
+//! by the log.
 
 mod attempt;
 mod batch;

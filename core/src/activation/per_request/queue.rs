@@ -1,5 +1,5 @@
-//! Requests that wait for an object whose instance writes per request: one task takes as many as
-//! there are, so that they share a record.
+//! The queue of an object whose instance writes per request: one task takes all requests that wait,
+//! so that they share a record.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,19 +23,19 @@ pub(crate) struct Queue(Mutex<Waiting>);
 #[derive(Default)]
 struct Waiting {
     requests: VecDeque<QueuedRequest>,
-    /// A task takes requests out; it ends when there are none.
+    /// Whether a task serves the queue; it ends when the queue is empty.
     served: bool,
 }
 
-/// A request that was read whole, so that it can be run again, and where its answer goes.
+/// A request with its whole body, so that it can be run again, and the channel for its answer.
 pub(crate) struct QueuedRequest {
     pub(crate) request: http::Request<Bytes>,
     reply: oneshot::Sender<Result<Answer>>,
-    /// Until it is taken out.
+    /// Measures the wait until the request is taken out.
     waiting: Option<Wait>,
-    /// What it is done in, where it is traced.
+    /// The span of the request, if it is traced.
     pub(crate) span: Span,
-    /// Set by whoever is first: the task that will run it, or the client that no longer wants it.
+    /// Set by the first of two: the task that will run it, or the client that gives up.
     decided: Arc<AtomicBool>,
 }
 
@@ -46,7 +46,8 @@ pub(crate) struct Place {
 }
 
 impl Queue {
-    /// Adds a request. `true`: the caller must start the task that serves the queue.
+    /// Adds a request. Returns its place, and `true` if the caller must start the task that serves
+    /// the queue.
     pub(crate) fn push(
         &self,
         request: http::Request<Bytes>,
@@ -66,7 +67,7 @@ impl Queue {
         (Place { answer, decided }, start)
     }
 
-    /// The requests that are served next; none ends the task.
+    /// Takes out the requests that are served next. When there are none, the task ends.
     pub(crate) fn next_batch(&self) -> Vec<QueuedRequest> {
         let mut waiting = self.lock();
         let (mut batch, mut bytes) = (Vec::new(), 0);
@@ -83,7 +84,7 @@ impl Queue {
         batch
     }
 
-    /// Held by the task that serves the queue.
+    /// The guard that the serving task holds.
     pub(crate) fn serving(&self) -> Serving<'_> {
         Serving(Some(self))
     }
@@ -93,8 +94,8 @@ impl Queue {
     }
 }
 
-/// The task that serves a queue; should it panic, those who wait are let go and the next request
-/// starts another.
+/// Marks the task that serves a queue. If it panics, the waiting requests fail and the next request
+/// starts another task.
 pub(crate) struct Serving<'a>(Option<&'a Queue>);
 
 impl Serving<'_> {
@@ -113,7 +114,7 @@ impl Drop for Serving<'_> {
 }
 
 impl QueuedRequest {
-    /// Answers it. A client that has gone away does not need the answer.
+    /// Sends the answer. A client that has disconnected does not need it.
     pub(crate) fn reply(self, answer: Result<Answer>) {
         let _ = self.reply.send(answer);
     }
@@ -124,7 +125,7 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// What the request failed with; `Unknown` when the process ended meanwhile.
+    /// The request's error; `Unknown` when the process ended meanwhile.
     pub(crate) async fn answer(&mut self) -> Result<Answer> {
         let stopped = || {
             Error::new(
@@ -135,8 +136,8 @@ impl Place {
         (&mut self.answer).await.unwrap_or_else(|_| Err(stopped()))
     }
 
-    /// Gives the place up, unless the request has been taken up: then its answer must be waited
-    /// for.
+    /// Gives up the place. Returns `false` if the request was already taken, so that the caller
+    /// must wait for its answer.
     pub(crate) fn leave(&self) -> bool {
         !self.decided.swap(true, Ordering::AcqRel)
     }

@@ -19,25 +19,26 @@ use crate::log::check_size;
 use crate::object::{AfterCommit, Body, Handling, Sql};
 use crate::sqlite::Mode;
 
-/// What handlers did together; the transaction is still open.
+/// The result of several handlers in one transaction, which is still open.
 pub(crate) struct SharedTransaction {
-    /// One for each of the first requests; the time for one record may have been over before all
-    /// had run.
+    /// One answer for each of the first requests. The time for one record may be over before all
+    /// have run.
     pub(crate) answers: Vec<Result<Answer>>,
     pub(crate) changes: Changes,
     pub(crate) after_commit: Vec<AfterCommit>,
-    /// One of them gives the object up.
+    /// Whether one of them releases the object.
     pub(crate) releases: bool,
-    /// One of them tells others of what it sees, which must not be what is in no record yet.
+    /// Whether one of them calls other objects, which must not learn of changes that are in no
+    /// record yet.
     alone: bool,
 }
 
-/// Runs the handlers of `asks` in order, at least one, and takes what they changed. The transaction
-/// stays open.
+/// Runs the handlers of `requests` in order, at least one, and collects their changes. The
+/// transaction stays open.
 ///
 /// # Errors
 ///
-/// What made the transaction as a whole one that can't be committed. The caller rolls back.
+/// The error for which the whole transaction can't be committed. The caller rolls back.
 pub(crate) async fn run_shared(
     activation: &Arc<Activation>,
     resident: &mut Resident,
@@ -81,8 +82,7 @@ pub(crate) async fn run_shared(
     Ok(transaction)
 }
 
-/// Runs a handler in a savepoint: when it fails, what it did is undone and the others' work
-/// remains.
+/// Runs a handler in a savepoint: when it fails, only its own changes are undone.
 async fn run_nested(
     activation: &Arc<Activation>,
     resident: &mut Resident,

@@ -57,19 +57,21 @@ async fn what_a_read_leaves_to_be_done_waits_for_the_records_that_it_could_have_
     let world = world(&done);
     let slow = Arc::new(SlowBucket::around(world.bucket.clone(), world.clock.clone()));
     slow.hold(Operation::is_commit);
-    let engine = world.server_on(1, Settings::default(), (slow.clone(), Arc::new(Inline))).await;
+    let components =
+        Components { buckets: Arc::new(SharedBucket(slow.clone())), ..world.components(1) };
+    let engine = world.server_of(components, Settings::default()).await;
     let ask = |path| {
         let engine = engine.clone();
         tokio::spawn(async move { get(&engine, path).await })
     };
     let (write, read) = (ask("/a"), ask("/read"));
     slow.held().await;
-    settle().await;
+    run_ready().await;
     assert_eq!(done.seen(), [""; 0], "nothing is in the bucket");
     slow.release();
     assert_eq!(write.await.expect("no panic").expect("it is written"), "1");
     assert_eq!(read.await.expect("no panic").expect("it is read"), "1");
-    settle().await;
+    run_ready().await;
     assert_eq!(done.seen(), ["/a 1", "/read 1"]);
 }
 
@@ -82,7 +84,7 @@ async fn what_a_read_leaves_to_be_done_is_not_done_when_what_it_saw_is_lost() {
     world.bucket.fail_next_commits([Fault::Refused]);
     let answers = join_all([get(&engine, "/a"), get(&engine, "/read")]).await;
     assert!(answers.iter().all(Result::is_err), "{answers:?}");
-    settle().await;
+    run_ready().await;
     assert_eq!(done.seen(), [""; 0]);
 }
 
@@ -99,7 +101,7 @@ async fn work_after_a_commit_that_panics_or_takes_long_holds_up_nobody_and_keeps
         }
         assert_eq!(done.seen(), [""; 0], "it waits for its turn");
         go_on.send(()).expect("it waits");
-        engine.settle().await;
+        engine.finish_background().await;
         assert_eq!(done.seen(), ["/slow 2", "/b 3", "/c 4"]);
     }
 }

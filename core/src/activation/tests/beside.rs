@@ -50,12 +50,12 @@ async fn post(engine: &Engine, id: &str, path: &str, body: Vec<u8>) -> Result<Re
 async fn long_bodies_with_a_key_are_hashed_there() {
     let world = World::of(App::new().class("Wide", || Wide));
     let executor = Arc::new(Counting::default());
-    let engine =
-        world.server_on(1, Settings::default(), (world.bucket.clone(), executor.clone())).await;
+    let components = Components { executor: executor.clone(), ..world.components(1) };
+    let engine = world.server_of(components, Settings::default()).await;
     let mut pieces = Vec::new();
     for (id, bytes) in [("small", 10), ("large", COMPUTE_BYTES_INLINE_MAX + 1)] {
         post(&engine, id, "/1", vec![0; 10]).await.expect("a first request");
-        engine.settle().await;
+        engine.finish_background().await;
         executor.take();
         let object = Tenant::local().object("Wide", id).expect("a good id");
         let request = http::Request::post("/0")
@@ -81,9 +81,9 @@ async fn long_descriptions_of_snapshots_are_read_there() {
         }
         engine.shutdown(Duration::from_secs(60)).await;
         let executor = Arc::new(Counting::default());
-        let next = world
-            .server_on(instance + 1, Settings::default(), (world.bucket.clone(), executor.clone()))
-            .await;
+        let components =
+            Components { executor: executor.clone(), ..world.components(instance + 1) };
+        let next = world.server_of(components, Settings::default()).await;
         executor.take();
         post(&next, id, "/0", Vec::new()).await.expect("it is restored");
         pieces.push(executor.take());

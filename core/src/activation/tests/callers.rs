@@ -99,9 +99,9 @@ async fn messages_and_work_that_is_left_behind_are_the_objects_own() {
     let world = world();
     let engine = world.server(1).await;
     ask(&engine, "a", "/send", Some(alice())).await;
-    engine.settle().await;
+    engine.finish_background().await;
     ask(&engine, "a", "/leave", Some(alice())).await;
-    engine.settle().await;
+    engine.finish_background().await;
     assert_eq!(ask(&engine, "b", "/seen", None).await, "/sent: Witness/a\n/left: Witness/a\n");
 }
 

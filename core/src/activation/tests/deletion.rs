@@ -51,7 +51,7 @@ async fn days() -> (World, Content, Content) {
     for _ in 0..7 {
         world.clock.advance(DAYS);
         get(&engine, "/add").await.expect("it counts");
-        settle().await;
+        run_ready().await;
     }
     engine.shutdown(Duration::from_secs(5)).await;
     let late = content(&world.bucket.memory);
@@ -110,7 +110,7 @@ async fn an_instance_that_was_frozen_while_it_followed_others_records_is_restore
     for _ in 0..4 {
         world.clock.advance(DAYS);
         get(&engine, "/add").await.expect("it counts");
-        settle().await;
+        run_ready().await;
     }
     engine.shutdown(Duration::from_secs(5)).await;
     let late = content(&world.bucket.memory);
@@ -151,7 +151,7 @@ async fn records_stay_while_the_snapshot_that_covers_them_could_not_be_restored(
     now(world.bucket.memory.delete(&keys(&now_there, ".parquet")));
     world.clock.advance(DAYS);
     get(&engine, "/add").await.expect("it counts");
-    settle().await;
+    run_ready().await;
     let later = content(&world.bucket.memory);
     assert!(keys(&now_there, "/log/").iter().all(|key| keys(&later, "/log/").contains(key)));
 }
@@ -167,7 +167,7 @@ async fn a_wrong_date_in_the_stores_answers_deletes_nothing() {
     let before = content(&world.bucket.memory);
     world.clock.advance(Duration::from_secs(2 * 3600));
     get(&engine, "/add").await.expect("it counts");
-    settle().await;
+    run_ready().await;
     let after = content(&world.bucket.memory);
     let is_hint = |key: &Key| key.as_str().ends_with("latest") || key.as_str().ends_with("lock");
     assert!(

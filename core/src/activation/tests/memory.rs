@@ -23,7 +23,7 @@ async fn ask(engine: &Engine, object: &ObjectId, path: &str) -> Result<String> {
 async fn rounds(world: &World) {
     for _ in 0..3 {
         world.clock.advance(Duration::from_millis(500));
-        settle().await;
+        run_ready().await;
     }
 }
 
@@ -68,7 +68,7 @@ async fn the_janitor_looks_at_nothing_where_nothing_is_due() {
     for number in 0..20 {
         ask(&engine, &named(number), "/add").await.expect("it counts");
     }
-    engine.settle().await;
+    engine.finish_background().await;
     world.clock.advance(Settings::default().lease_duration);
     rounds(&world).await;
     world.clock.advance(Settings::default().lease_duration);
@@ -119,7 +119,7 @@ async fn a_request_that_finds_no_memory_is_told_to_come_again_and_nothing_of_it_
         let engine = engine.clone();
         async move { ask(&engine, &named(2), "/add").await }
     });
-    settle().await;
+    run_ready().await;
     assert!(!waiting.is_finished(), "it waits for memory");
     world.clock.advance(MEMORY_WAIT_MAX);
     let error = waiting.await.expect("it does not panic").expect_err("nobody gave any back");
@@ -132,12 +132,12 @@ async fn former_states_have_their_own_share() {
     let engine =
         world.server_with(1, Settings { memory_bytes_max: 16 << 20, ..Settings::default() }).await;
     assert_eq!(get(&engine, "/add").await.expect("it counts"), "1");
-    let all = engine.runtime().budget.count(Use::Pasts, &named(0), 4 << 20);
+    let all = engine.runtime().budget.count(Use::TimeTravel, &named(0), 4 << 20);
     let past = tokio::spawn({
         let engine = engine.clone();
         async move { engine.fetch(&object(), Some(At::Sequence(1)), Request::new(Body::empty())).await }
     });
-    settle().await;
+    run_ready().await;
     assert_eq!(get(&engine, "/add").await.expect("present requests go on"), "2");
     world.clock.advance(MEMORY_WAIT_MAX);
     let _ = past.await.expect("it does not panic");
@@ -146,7 +146,7 @@ async fn former_states_have_their_own_share() {
     let answer =
         engine.fetch(&object(), Some(At::Sequence(1)), request).await.expect("there is room");
     assert_eq!(answer.into_body().text().await.expect("text"), "1");
-    assert_eq!(engine.runtime().budget.used(Use::Pasts), 0);
+    assert_eq!(engine.runtime().budget.used(Use::TimeTravel), 0);
 }
 
 /// Takes memory for SQL: to sort, for what a rollback needs, or by making its object larger.
@@ -220,7 +220,7 @@ async fn what_a_transaction_takes_is_charged_while_it_lasts() {
             let engine = engine.clone();
             async move { ask(&engine, &hungry("a"), path).await }
         });
-        settle().await;
+        run_ready().await;
         assert!(budget.used(what) >= least, "{path}: {} bytes", budget.used(what));
         world.clock.advance(Settings::default().handler_time_max);
         let error = hanging.await.expect("it does not panic").expect_err("its time is over");

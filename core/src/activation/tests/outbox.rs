@@ -68,7 +68,7 @@ async fn whoever_waits_until_a_function_has_settled_finds_its_messages_delivered
         for n in 0..3 {
             let before = post.get(&server, "b", "/taken").await.lines().count();
             post.post(&server, "a", "/send", &format!("b:{n}\nc:poison")).await.expect("it sends");
-            server.engine.settle().await;
+            server.engine.finish_background().await;
             assert_eq!(post.get(&server, "b", "/taken").await.lines().count(), before + 1);
         }
         assert!(
@@ -190,7 +190,7 @@ async fn after_a_crash_between_delivery_and_its_note_the_message_is_not_taken_ag
 async fn a_message_whose_record_is_on_its_way_is_not_delivered() {
     let post = Post::new();
     let first = post.server().await;
-    // A courier is at work, and looks again and again.
+    // A relay is at work, and looks again and again.
     post.post(&first, "a", "/send", "c:poison").await.expect("it sends");
     post.pass(Duration::from_secs(1)).await;
     first.stall_at("/friend/a/log");

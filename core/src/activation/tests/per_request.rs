@@ -12,7 +12,7 @@ impl World {
     pub(super) async fn drive<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
         for _ in 0..100_000 {
-            let pause = std::pin::pin!(settle());
+            let pause = std::pin::pin!(run_ready());
             if let Either::Left((output, _)) = select(&mut work, pause).await {
                 return output;
             }
@@ -159,7 +159,7 @@ async fn a_function_reads_beside_a_server_and_writes_when_its_lease_is_over() {
         join(write, renew).await.0
     });
     let error = Box::pin(refused).await.expect_err("the owner is alive");
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "OWNED_ELSEWHERE"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "OWNED_BY_OTHER_INSTANCE"));
 }
 
 #[tokio::test]

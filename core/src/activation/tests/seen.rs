@@ -12,14 +12,16 @@ async fn a_call_waits_for_the_records_that_its_handler_could_have_seen() {
     slow.hold(|operation, key| {
         operation == Operation::Create && key.as_str().contains("/counter/a/log/")
     });
-    let engine = world.server_on(1, Settings::default(), (slow.clone(), Arc::new(Inline))).await;
+    let components =
+        Components { buckets: Arc::new(SharedBucket(slow.clone())), ..world.components(1) };
+    let engine = world.server_of(components, Settings::default()).await;
     let ask = |path| {
         let engine = engine.clone();
         tokio::spawn(async move { get(&engine, path).await })
     };
     let (add, call) = (ask("/add"), ask("/call?other"));
     slow.held().await;
-    settle().await;
+    run_ready().await;
     assert_eq!(
         world.bucket.creates_of("/counter/other/log/"),
         0,

@@ -20,7 +20,7 @@ async fn a_body_that_does_not_come_holds_nobody_up() {
             let object = object();
             let slow = engine.fetch(&object, None, request);
             futures_util::pin_mut!(slow);
-            settle().await;
+            run_ready().await;
             assert!((&mut slow).now_or_never().is_none(), "its sender has not sent it");
             get(&engine, "/add").await.expect("another's request is answered meanwhile");
         }
@@ -45,7 +45,7 @@ async fn a_body_that_does_not_come_holds_no_place_among_reads_of_the_past() {
     for slow in &mut slow {
         assert!(slow.now_or_never().is_none());
     }
-    settle().await;
+    run_ready().await;
     let read = engine
         .fetch(&object, at(), http::Request::get("/get").body(Body::empty()).expect("a request"))
         .await;

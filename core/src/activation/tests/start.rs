@@ -121,7 +121,7 @@ async fn reading_an_object_that_was_never_written_records_no_steps() {
         for _ in 0..3 {
             assert_eq!(get(engine, "/read").await.expect("it reads"), "2: notes 1");
         }
-        engine.settle().await;
+        engine.finish_background().await;
         assert_eq!((world.records(), keys(&world).await), (0, 0));
         let undone = get(engine, "/undo").await.expect("it drops what the start has made");
         assert_eq!((undone.as_str(), world.records()), ("2:", 1), "that is a change of its own");
@@ -141,7 +141,7 @@ async fn many_reads_at_once_of_what_does_not_exist_leave_nothing() {
                 Err(error) => assert_eq!((error.kind(), number % 3), (ErrorKind::Conflict, 0)),
             }
         }
-        engine.settle().await;
+        engine.finish_background().await;
         assert_eq!(engine.activations().lists.residents.len(), 0, "no database stays");
     }
     assert_eq!((world.records(), keys(&world).await), (0, 0));
@@ -204,7 +204,7 @@ async fn a_start_that_fails_fails_the_request_and_runs_again() {
             let engine = engine.clone();
             async move { get(&engine, "/read").await }
         });
-        settle().await;
+        run_ready().await;
         world.clock.advance(Duration::from_secs(31));
         assert_eq!(kind(hanging.await.expect("no panic")), ErrorKind::TimedOut);
         trouble.hangs.store(false, Ordering::Relaxed);
@@ -225,9 +225,9 @@ async fn a_client_that_goes_away_in_a_start_leaves_no_half_migration() {
         let engine = engine.clone();
         async move { get(&engine, "/write").await }
     });
-    settle().await;
+    run_ready().await;
     hanging.abort();
-    settle().await;
+    run_ready().await;
     trouble.hangs.store(false, Ordering::Relaxed);
     assert_eq!(get(&engine, "/read").await.expect("it starts"), "2: notes 1");
     assert_eq!(world.records(), 0);

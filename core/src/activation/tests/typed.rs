@@ -111,7 +111,7 @@ async fn a_call_has_the_type_of_its_answer() {
 async fn a_message_is_taken_and_its_sender_is_known() {
     let engine = World::of(App::new().register_with(|| Till)).server(1).await;
     assert_eq!(at(&engine, "a", "/pass-on/b").await.expect("it is sent"), "");
-    engine.settle().await;
+    engine.finish_background().await;
     let balance = at(&engine, "b", "/balance").await.expect("it has come");
     assert_eq!(balance, r#"{"cents":5,"from":["a"]}"#);
 }

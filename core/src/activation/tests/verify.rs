@@ -54,7 +54,7 @@ async fn rebuilt(bug: Option<Bug>) -> (World, Vec<Key>) {
     for _ in 0..5 {
         world.clock.advance(DAYS);
         get(&engine, "/more").await.expect("it runs");
-        settle().await;
+        run_ready().await;
     }
     engine.shutdown(Duration::from_secs(5)).await;
     (world, early)
@@ -105,7 +105,7 @@ async fn nothing_is_deleted_by_anybody_until_the_marker_is() {
             for _ in 0..3 {
                 world.clock.advance(DAYS);
                 get(&engine, "/more").await.expect("it runs");
-                settle().await;
+                run_ready().await;
             }
             engine.shutdown(Duration::from_secs(5)).await;
         }

@@ -31,9 +31,10 @@ async fn nothing_shows_that_is_not_in_the_log(ownership: Ownership) {
     let world = World::new();
     let fuse = Arc::new(Fuse::default());
     let settings = Settings { ownership, ..Settings::default() };
-    let engine = world.server_on(1, settings, (world.bucket.clone(), fuse.clone())).await;
+    let components = Components { executor: fuse.clone(), ..world.components(1) };
+    let engine = world.server_of(components, settings).await;
     get(&engine, "/add").await.expect("it counts");
-    settle().await;
+    run_ready().await;
     let mut panics = 0;
     for step in 1..=8 {
         fuse.set(step);
@@ -44,7 +45,7 @@ async fn nothing_shows_that_is_not_in_the_log(ownership: Ownership) {
         let answer = asked.await;
         panics += usize::from(!matches!(answer, Ok(Ok(_))));
         fuse.set(0);
-        settle().await;
+        run_ready().await;
         let shown = get(&engine, "/get").await.expect("the object lives");
         let logged = get(&world.function(100 + step as u128).await, "/get")
             .await
@@ -54,7 +55,7 @@ async fn nothing_shows_that_is_not_in_the_log(ownership: Ownership) {
             get(&engine, "/add").await.expect("it counts on"),
             (shown.parse::<u64>().expect("a number") + 1).to_string()
         );
-        settle().await;
+        run_ready().await;
     }
     assert!(panics > 1, "only {panics} requests panicked");
 }

@@ -37,7 +37,7 @@ impl Directory for Board {
         self.entries.lock().expect("no panics").get(object).cloned()
     }
 
-    fn tell(&self, object: &ObjectId, holding: Holding, change: OwnershipChange) {
+    fn announce(&self, object: &ObjectId, holding: Holding, change: OwnershipChange) {
         self.told.lock().expect("no panics").push(change);
         self.say(object, holding.clone(), change);
         if change != OwnershipChange::Kept {
@@ -45,7 +45,7 @@ impl Directory for Board {
         }
     }
 
-    async fn settle(&self) {}
+    async fn flush(&self) {}
 }
 
 impl Board {
@@ -69,7 +69,7 @@ impl Board {
     fn spread(&self, object: &ObjectId, holding: &Holding, change: OwnershipChange) {
         let listeners = self.listeners.lock().expect("no panics");
         assert!(
-            listeners.iter().all(|listener| listener.hear(object, holding, change)),
+            listeners.iter().all(|listener| listener.receive(object, holding, change)),
             "the engines live"
         );
     }
@@ -206,7 +206,7 @@ async fn a_request_asks_the_directory_once_however_often_it_is_turned_away() {
 fn nobody_is_believed_for_longer_than_a_lease() {
     let (clock, lease) = (ManualClock::default(), Duration::from_secs(10));
     let owner_cache = OwnerCache::default();
-    owner_cache.hear(&holding("z", 1), lease, &clock);
+    owner_cache.learn_announced(&holding("z", 1), lease, &clock);
     clock.advance(lease - Duration::from_millis(1));
     assert!(owner_cache.is_known(&clock));
     clock.advance(Duration::from_millis(1));
@@ -230,9 +230,9 @@ fn an_owner_that_was_asked_in_vain_twice_is_not_believed_a_third_time() {
     };
     assert!(owner_cache.learn(&read, lease, &clock));
     owner_cache.avoid(&owner_cache.known(&clock).expect("it was read"));
-    owner_cache.hear(&told, lease, &clock);
+    owner_cache.learn_announced(&told, lease, &clock);
     owner_cache.avoid(&owner_cache.known(&clock).expect("a later epoch is news"));
-    owner_cache.hear(&told, lease, &clock);
+    owner_cache.learn_announced(&told, lease, &clock);
     assert_eq!(owner_cache.known(&clock), None);
 }
 

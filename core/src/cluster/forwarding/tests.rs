@@ -266,7 +266,7 @@ async fn an_owner_that_still_writes_and_takes_nothing_new_is_asked_until_it_is_d
     world.carrier.script((0..1000).map(|_| Fate::ComesBackFromAWriter));
     let error =
         in_time(&world, ask(&b, post(Body::empty()))).await.expect_err("nobody waits for ever");
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, OWNED_ELSEWHERE));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, OWNED_BY_OTHER_INSTANCE));
 }
 
 #[tokio::test]
@@ -310,7 +310,7 @@ async fn a_body_that_is_gone_is_not_made_up() {
     ask(&a, post(Body::empty())).await.expect("a owns it");
     world.carrier.script([Fate::IsLost]);
     let error = ask(&b, post(streamed("!"))).await.expect_err("the client has to send it again");
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, OWNED_ELSEWHERE));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, OWNED_BY_OTHER_INSTANCE));
     assert!(error.retry_after().is_some());
 }
 

@@ -1,4 +1,5 @@
-//! A stream whose pieces are paid for: what nobody reads lies in the buffers of a connection.
+//! A stream whose chunks are charged to an account, because unread chunks stay in the buffers of a
+//! connection.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,11 +12,11 @@ use http_body_util::combinators::UnsyncBoxBody;
 use crate::budget::Account;
 use crate::error::{Error, Result};
 
-/// A stream whose pieces are charged to an account, each until nobody has it any more.
+/// A stream whose chunks are charged to an account, each until its last clone is dropped.
 pub(super) struct Charged {
     body: UnsyncBoxBody<Bytes, Error>,
     account: Account,
-    /// A piece that waits to be paid for.
+    /// A chunk that waits for its charge.
     paying: Option<Pin<Box<dyn Future<Output = Result<Bytes>> + Send>>>,
 }
 
@@ -54,7 +55,7 @@ impl Body for Charged {
         self.paying.is_none() && self.body.is_end_stream()
     }
 
-    /// A piece that waits is in neither bound: nobody asks while one does.
+    /// A waiting chunk is in neither bound: the hint is not read while there is one.
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }

@@ -13,12 +13,12 @@ use crate::Result;
 use crate::change::ValueRef;
 use crate::sqlite::RowView;
 
-/// The row as a `T`.
+/// Converts the row to a `T`.
 pub(super) fn row<T: DeserializeOwned>(columns: &[String], row: &RowView<'_>) -> Result<T> {
     T::deserialize(RowDeserializer { columns, row }).map_err(|found| super::mismatch(found.0))
 }
 
-/// Why a row does not have the expected type.
+/// The error when a row does not have the expected type.
 #[derive(Debug)]
 struct Mismatch(String);
 
@@ -47,7 +47,7 @@ impl RowDeserializer<'_, '_> {
         ColumnDeserializer { name: &self.columns[index], value: self.row.value(index) }
     }
 
-    /// The column of a row that becomes a scalar.
+    /// The only column of a row that becomes a scalar.
     fn only_column(&self) -> Result<ColumnDeserializer<'_>, Mismatch> {
         match self.columns.len() {
             1 => Ok(self.column(0)),
@@ -138,7 +138,7 @@ impl<'de> Deserializer<'de> for RowDeserializer<'_, '_> {
     forward_to_deserialize_any! { map struct unit_struct identifier ignored_any }
 }
 
-/// The columns of a row, one after the other.
+/// The columns of a row, in order.
 struct Columns<'r, 's> {
     row: RowDeserializer<'r, 's>,
     next: usize,

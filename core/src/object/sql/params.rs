@@ -9,8 +9,25 @@ use crate::{Error, Result};
 ///
 /// `None` is NULL, a bool is 0 or 1, a NaN is NULL (SQLite has none), JSON is its text. An unsigned
 /// number beyond 2^63 - 1 is an error, because SQLite has no integer for it.
+///
+/// ```
+/// use dotdo_core::{IntoValue, Result, Value};
+///
+/// /// A type of one's own as a parameter.
+/// struct Cents(u32);
+///
+/// impl IntoValue for Cents {
+///     fn into_value(self) -> Result<Value> {
+///         self.0.into_value()
+///     }
+/// }
+///
+/// assert_eq!(Cents(5).into_value()?, Value::Integer(5));
+/// assert_eq!(None::<Cents>.into_value()?, Value::Null);
+/// # Ok::<(), dotdo_core::Error>(())
+/// ```
 pub trait IntoValue {
-    /// The value.
+    /// Converts to a value.
     ///
     /// # Errors
     /// `Invalid` when SQLite has no such value.
@@ -19,8 +36,22 @@ pub trait IntoValue {
 
 /// A type that converts to the parameters of a statement: `[]` or `()`, tuples and arrays of up to
 /// 16 items, slices, vectors.
+///
+/// ```
+/// use dotdo_core::{Context, Result};
+///
+/// fn add(ctx: &mut Context, tags: Vec<String>) -> Result<()> {
+///     let mut sql = ctx.sql();
+///     sql.exec("DELETE FROM tags", [])?;
+///     sql.exec("INSERT INTO people (name, age) VALUES (?, ?)", ("ada", 36))?;
+///     sql.exec("INSERT INTO points VALUES (?, ?, ?)", [1.5, 2.5, 3.5])?;
+///     let marks = vec!["(?)"; tags.len()].join(", ");
+///     sql.exec(&format!("INSERT INTO tags VALUES {marks}"), tags)?;
+///     Ok(())
+/// }
+/// ```
 pub trait IntoParams {
-    /// The values in order.
+    /// Converts to the values, in order.
     ///
     /// # Errors
     /// `Invalid` when SQLite has no such value.
@@ -45,7 +76,7 @@ impl IntoValue for bool {
     }
 }
 
-/// Those that always fit.
+/// Types that always fit.
 macro_rules! values {
     ($($from:ty => |$value:ident| $into:expr;)*) => {$(
         impl IntoValue for $from {
@@ -80,7 +111,7 @@ values! {
     &Value => |value| value.clone();
 }
 
-/// Those that may be larger than SQLite's integers.
+/// Types that may exceed SQLite's integers.
 macro_rules! wide {
     ($($from:ty),*) => {$(
         impl IntoValue for $from {

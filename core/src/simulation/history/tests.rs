@@ -9,7 +9,9 @@ type Entry = (Ask, u64, u64, Outcome);
 fn history(operations: &[Entry]) -> History {
     let mut history = History::default();
     for (ask, began, ended, outcome) in operations {
-        let request = history.begin((0, *ask), Antics::default(), true, *began);
+        let antics = Antics::default();
+        let request = Request { number: 0, object: 0, ask: *ask, keyed: true, antics };
+        let request = history.begin(request, *began);
         history.end(request.number, *ended, outcome.clone());
     }
     history

@@ -2,7 +2,7 @@
 
 use super::World;
 use crate::error::Result;
-use crate::simulation::history::{Ask, Outcome, list_of};
+use crate::simulation::history::{Ask, Outcome, Request, list_of};
 use crate::simulation::machine::Machine;
 use crate::simulation::plan::{MINUTE, MS, SECOND};
 use crate::simulation::timeline::{Delivery, Event};
@@ -87,12 +87,14 @@ impl World {
         let mut state = self.timeline.lock();
         let intention = self.clients[client].next(&mut state.chance, plan, value);
         let now = state.tick();
-        let request = self.history.begin(
-            (intention.object, intention.ask),
-            intention.antics,
-            plan.keyed,
-            now,
-        );
+        let request = Request {
+            number: 0,
+            object: intention.object,
+            ask: intention.ask,
+            keyed: plan.keyed,
+            antics: intention.antics,
+        };
+        let request = self.history.begin(request, now);
         state.note(format_args!(
             "client {client} asks m{} operation {} of o{}: {:?}, {:?}",
             intention.machine, request.number, request.object, request.ask, request.antics

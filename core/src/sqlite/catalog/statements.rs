@@ -22,12 +22,12 @@ impl Table {
         &self.statements().delete
     }
 
-    /// Writes a row over the one with the same key; parameters as [`Table::lookup`] answers.
+    /// Replaces the row with the same key; parameters in the order of [`Table::lookup`].
     pub(in super::super) fn upsert(&self) -> &str {
         &self.statements().upsert
     }
 
-    /// Writes a row whose key is not there.
+    /// Inserts a row with a new key.
     pub(in super::super) fn insert(&self) -> String {
         self.write("INSERT")
     }
@@ -94,13 +94,13 @@ impl Table {
         }
     }
 
-    /// The key's own collation, which need not be the column's, is what its index is ordered by.
+    /// The index is ordered by the key's own collation, which may differ from the column's.
     fn collated(&self, column: usize, collation: &str) -> String {
         format!("{} COLLATE {}", quote(&self.shape.columns[column].name), quote(collation))
     }
 }
 
-/// All of them, nested as little as can be: SQLite limits how deep an expression is.
+/// All conditions, nested as flat as possible, because SQLite limits the depth of an expression.
 fn conjunction(terms: &[String]) -> String {
     match terms {
         [] => "1".to_owned(),

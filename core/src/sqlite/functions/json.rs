@@ -1,4 +1,4 @@
-//! SQLite's own functions of JSON, behind a bound of their work.
+//! SQLite's own JSON functions, with a limit on their work.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -9,8 +9,8 @@ use super::super::handle::Handle;
 use super::super::statement::Statement;
 use super::{Call, Failure};
 
-/// The largest product of sizes, in square bytes, that `json_patch` takes: it looks for each label
-/// of the patch among those of the document, one by one. Two documents of 90 KiB take about a
+/// Maximum product of the sizes of document and patch, in square bytes, for `json_patch`, which
+/// searches each label of the patch in the document linearly. Two documents of 90 KiB take about a
 /// second.
 const PATCH_WORK_MAX: u64 = 1 << 33;
 
@@ -28,7 +28,7 @@ struct Originals {
     handle: Handle,
 }
 
-/// SQLite's own function, when the work is not too much.
+/// Calls SQLite's own function, unless it would take too long.
 pub(super) fn patch(call: &mut Call<'_>, sql: &'static str, is_json: bool) -> Result<(), Failure> {
     // SAFETY: the values live as long as the call.
     let [document, patch] =

@@ -1,4 +1,4 @@
-//! Functions of texts and blobs that search and compare in linear time.
+//! Text and blob functions that search and compare in linear time.
 
 use std::collections::HashSet;
 
@@ -7,8 +7,8 @@ use memchr::memmem;
 
 use super::{Call, Failure};
 
-/// Where the second argument begins in the first, counted from 1: in bytes when both are blobs, in
-/// characters otherwise.
+/// `instr`: the position of the second argument in the first, counted from 1, in bytes when both
+/// are blobs, otherwise in characters.
 pub(super) fn find(call: &mut Call<'_>) -> Result<(), Failure> {
     let kinds = [call.kind(0), call.kind(1)];
     if kinds.contains(&ffi::SQLITE_NULL) {
@@ -18,7 +18,7 @@ pub(super) fn find(call: &mut Call<'_>) -> Result<(), Failure> {
     let (text, part) = if are_blobs {
         (call.blob(0)?, call.blob(1)?)
     } else {
-        // A blob beside a text has the text of its bytes.
+        // With a text as the other argument, a blob counts as the text of its bytes.
         let [text, part] = [0, 1].map(|index| {
             if kinds[index] == ffi::SQLITE_BLOB {
                 call.blob(index).map(Some)
@@ -30,8 +30,7 @@ pub(super) fn find(call: &mut Call<'_>) -> Result<(), Failure> {
     };
     let found = match part.first() {
         None => Some(0),
-        // Of such a text SQLite looks at the beginning only: elsewhere it steps over what continues
-        // a character.
+        // SQLite compares such a text only at the beginning; later it skips continuation bytes.
         Some(byte) if !are_blobs && is_continuation(*byte) => text.starts_with(part).then_some(0),
         Some(_) => memmem::find(text, part),
     };
@@ -57,7 +56,7 @@ fn is_continuation(byte: u8) -> bool {
     byte & 0xc0 == 0x80
 }
 
-/// The first argument with the third in place of the second.
+/// `replace`: the first argument with the third in place of the second.
 pub(super) fn exchange(call: &mut Call<'_>) -> Result<(), Failure> {
     let (Some(text), Some(part)) = (call.text(0)?, call.text(1)?) else { return Ok(()) };
     if part.first().is_none_or(|byte| *byte == 0) {
@@ -78,7 +77,8 @@ pub(super) fn exchange(call: &mut Call<'_>) -> Result<(), Failure> {
     })
 }
 
-/// The first argument without the characters of the second at its start, or end.
+/// `trim` and its variants: the first argument without the characters of the second at its start or
+/// end.
 pub(super) fn trim(call: &mut Call<'_>, at_start: bool, at_end: bool) -> Result<(), Failure> {
     let (Some(mut text), Some(set)) = (call.text(0)?, call.text(1)?) else { return Ok(()) };
     let characters = distinct_characters(set);
@@ -106,8 +106,8 @@ pub(super) fn trim(call: &mut Call<'_>, at_start: bool, at_end: bool) -> Result<
     call.answer(text.len(), true, |answer| answer.extend_from_slice(text))
 }
 
-/// The characters before the first NUL as SQLite takes them apart, each once, in the order in which
-/// they come first.
+/// The distinct characters before the first NUL, as SQLite splits them, in order of first
+/// occurrence.
 fn distinct_characters(set: &[u8]) -> Vec<&[u8]> {
     let mut rest = set.split(|byte| *byte == 0).next().unwrap_or_default();
     let mut seen = HashSet::new();
@@ -122,7 +122,7 @@ fn distinct_characters(set: &[u8]) -> Vec<&[u8]> {
     characters
 }
 
-/// How many bytes SQLite takes for the first character.
+/// The length of the first character in bytes, as SQLite determines it.
 fn character_length(text: &[u8]) -> usize {
     match text {
         [0xc0..=0xff, rest @ ..] => {
@@ -153,8 +153,8 @@ fn decode(character: &[u8]) -> u32 {
     }
 }
 
-/// The bytes that the first argument's hexadecimal digits stand for; the characters of the second
-/// may stand between bytes.
+/// `unhex`: the bytes of the first argument's hexadecimal digits; the characters of the second may
+/// be between bytes.
 pub(super) fn decode_hex(call: &mut Call<'_>) -> Result<(), Failure> {
     let (Some(text), Some(set)) = (call.text(0)?, call.text(1)?) else { return Ok(()) };
     let mut rest = text.split(|byte| *byte == 0).next().unwrap_or_default();

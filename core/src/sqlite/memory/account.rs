@@ -1,4 +1,4 @@
-//! Whose memory it is that SQLite allocates, and how much a transaction may take.
+//! The account of a database's memory, and limits for transactions.
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -18,7 +18,7 @@ unsafe impl Send for Account {}
 // SAFETY: as above.
 unsafe impl Sync for Account {}
 
-/// As long as it lives, what SQLite allocates on this thread is on the account that was entered.
+/// While it lives, SQLite's allocations on this thread are charged to the entered account.
 pub(in super::super) struct Entered<'a> {
     ledger_before: *const Ledger,
     bounded_before: bool,
@@ -26,30 +26,30 @@ pub(in super::super) struct Entered<'a> {
     account: PhantomData<(&'a Account, *const ())>,
 }
 
-/// Whose call into SQLite it is.
+/// The reason for a call into SQLite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Caller {
-    /// Ours: restoring, replaying, collecting changes and committing are not stopped.
+    /// Our own work: restoring, replaying, collecting changes and committing are not limited.
     Own,
-    /// A user's statement, which has to stay below the ceiling.
+    /// A user's statement, which must stay below the ceiling.
     User,
 }
 
 impl Account {
-    /// The account of a database that is about to be opened.
+    /// The account of a database that will be opened.
     pub(in super::super) fn new() -> Self {
         let ledger = Box::new(Ledger::new());
         Self(NonNull::from(Box::leak(ledger)))
     }
 
-    /// How many bytes SQLite holds for the database, the allocator's own included; `None` when
-    /// SQLite was in use before this module could be put under it.
+    /// The bytes that SQLite holds for the database, with the allocator's overhead; `None` when
+    /// SQLite was in use before this module could be installed.
     pub(in super::super) fn bytes(&self) -> Option<u64> {
         COUNTS.load(Relaxed).then(|| self.ledger().bytes())
     }
 
-    /// Until the next transaction, users' statements may take `allowance` bytes more than there are
-    /// now, besides pages; and where there is a `reservation`, what they take is reserved before.
+    /// Until the next transaction, users' statements may allocate `allowance` bytes more than are
+    /// in use now, besides pages. If there is a `reservation`, they reserve first.
     pub(in super::super) fn allow(
         &self,
         allowance: u64,
@@ -67,7 +67,7 @@ impl Account {
         unsafe { self.ledger().watch(guard) };
     }
 
-    /// Gives back what is reserved for the transaction that ends.
+    /// Releases the reservation of the transaction that ends.
     pub(in super::super) fn release(&self) {
         self.ledger().release();
     }
@@ -84,13 +84,13 @@ impl Account {
         })
     }
 
-    /// Why a user's statement was refused memory, if it was since this was last asked.
+    /// Why a user's statement was refused memory since the last call, if it was.
     pub(in super::super) fn take_refusal(&self) -> Option<Error> {
         self.ledger().take_refusal()
     }
 
-    /// Whether an allocation has failed since [`Account::recover`]. SQLite may have told so, or
-    /// done without.
+    /// Whether an allocation has failed since [`Account::recover`]. SQLite may have reported it, or
+    /// continued without the memory.
     pub(in super::super) fn is_starved(&self) -> bool {
         self.ledger().starved.load(Relaxed)
     }

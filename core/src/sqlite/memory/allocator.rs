@@ -1,4 +1,4 @@
-//! `malloc` for SQLite: every allocation begins with a header that says whose it is and how large.
+//! SQLite's allocator: every allocation begins with a header that has its account and its size.
 
 use std::alloc::{Layout, alloc, dealloc, realloc};
 use std::ffi::{c_int, c_void};
@@ -12,7 +12,7 @@ use super::current::CURRENT;
 use super::injection::injected_failure;
 use super::ledger::{Ledger, PROCESS, give_back};
 
-/// What SQLite calls for memory.
+/// The functions that SQLite calls for memory.
 pub(super) fn methods() -> ffi::sqlite3_mem_methods {
     ffi::sqlite3_mem_methods {
         xMalloc: Some(allocate),
@@ -26,11 +26,11 @@ pub(super) fn methods() -> ffi::sqlite3_mem_methods {
     }
 }
 
-/// What stands before every allocation. Its size keeps the alignment that `malloc` gives.
+/// The header before every allocation. Its size keeps the alignment of `malloc`.
 #[repr(C, align(16))]
 struct Header {
     ledger: NonNull<Ledger>,
-    /// How many bytes SQLite has asked for.
+    /// The number of bytes that SQLite has requested.
     bytes: u32,
     /// Whether it is part of the main database's page cache.
     is_page: bool,
@@ -41,12 +41,12 @@ const ALIGNMENT: usize = align_of::<Header>();
 
 const _: () = assert!(HEADER_BYTES == 16);
 
-/// What an allocator adds to an allocation and rounds it up to: glibc's `malloc`, from which others
-/// differ by little.
+/// The overhead and rounding of the system's allocator: those of glibc's `malloc`, which are
+/// typical.
 const CHUNK_HEADER_BYTES: u64 = 8;
 const CHUNK_BYTES: u64 = 16;
 
-/// What an allocation of so many bytes takes from the system.
+/// The memory that an allocation of this size takes from the system.
 fn charge(bytes: usize) -> u64 {
     (bytes as u64 + HEADER_BYTES as u64 + CHUNK_HEADER_BYTES).next_multiple_of(CHUNK_BYTES)
 }
@@ -122,7 +122,8 @@ unsafe extern "C" fn reallocate(memory: *mut c_void, bytes: c_int) -> *mut c_voi
     // a layout.
     let moved = unsafe { realloc(start.as_ptr().cast(), layout_before, layout.size()) };
     let Some(moved) = NonNull::new(moved.cast::<Header>()) else { return numbers.starve() };
-    // Wrapping, so that one addition goes both ways; the sum can't fall below what is allocated.
+    // Wrapping, so that one addition can increase and decrease; the sum can't fall below what is
+    // allocated.
     numbers.held.fetch_add(after.wrapping_sub(before), Relaxed);
     if is_page {
         numbers.pages.fetch_add(after.wrapping_sub(before), Relaxed);
@@ -134,13 +135,13 @@ unsafe extern "C" fn reallocate(memory: *mut c_void, bytes: c_int) -> *mut c_voi
     }
 }
 
-/// How many bytes an allocation has.
+/// The size of an allocation.
 unsafe extern "C" fn size(memory: *mut c_void) -> c_int {
     // SAFETY: as in `free`.
     header(memory).map_or(0, |start| unsafe { start.as_ref() }.bytes as c_int)
 }
 
-/// How many bytes an allocation of so many gets.
+/// The size to which an allocation is rounded up.
 unsafe extern "C" fn round_up(bytes: c_int) -> c_int {
     bytes.saturating_add(7) & !7
 }
@@ -152,7 +153,7 @@ unsafe extern "C" fn start(_: *mut c_void) -> c_int {
 unsafe extern "C" fn stop(_: *mut c_void) {}
 
 fn header(memory: *mut c_void) -> Option<NonNull<Header>> {
-    // Wrapping: for null there is nothing before it, and the answer is `None`.
+    // Wrapping, because there is nothing before null; the result is `None` then.
     NonNull::new(memory.cast::<Header>())
         .and_then(|memory| NonNull::new(memory.as_ptr().wrapping_sub(1)))
 }

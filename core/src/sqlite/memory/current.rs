@@ -1,4 +1,4 @@
-//! For whom SQLite is at work on this thread.
+//! The account for which SQLite runs on this thread.
 
 use std::cell::Cell;
 use std::ptr;
@@ -6,11 +6,11 @@ use std::sync::atomic::AtomicBool;
 
 use super::ledger::Ledger;
 
-/// Whether SQLite allocates here.
+/// Whether this thread is within SQLite.
 pub(super) static COUNTS: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// For which database this thread is in SQLite.
+    /// The account of the database for which this thread is within SQLite.
     pub(super) static CURRENT: Current = const { Current {
         ledger: Cell::new(ptr::null()),
         bounded: Cell::new(false),
@@ -21,10 +21,10 @@ thread_local! {
 
 pub(super) struct Current {
     pub(super) ledger: Cell<*const Ledger>,
-    /// A user's statement runs.
+    /// Whether a user's statement runs.
     pub(super) bounded: Cell<bool>,
-    /// A page of the main database is being made.
+    /// Whether a page of the main database is being allocated.
     pub(super) paging: Cell<bool>,
-    /// How many allocations a user's statement has made within this call into SQLite.
+    /// Number of allocations of a user's statement within this call into SQLite.
     pub(super) allocations: Cell<u32>,
 }

@@ -1,35 +1,35 @@
-//! Allocations that fail because a test wants them to.
+//! Makes allocations fail, for tests.
 
 use std::cell::Cell;
 
-/// How long memory stays short once it is.
+/// How long allocations fail after the first failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shortage {
-    /// For one allocation.
+    /// One allocation fails.
     Once,
-    /// Until [`stop`].
+    /// All allocations fail until [`stop`].
     Lasting,
 }
 
 thread_local! {
-    /// How many allocations of this thread succeed before the one that fails; `None`: all do.
+    /// Number of allocations of this thread that succeed before one fails; `None`: all succeed.
     static LEFT: Cell<Option<(u64, Shortage)>> = const { Cell::new(None) };
     static HAPPENED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// From now on `succeeding` allocations of this thread succeed, and the next fails.
+/// Lets `succeeding` allocations of this thread succeed, and makes the next one fail.
 pub(crate) fn fail_after(succeeding: u64, shortage: Shortage) {
     HAPPENED.set(false);
     LEFT.set(Some((succeeding, shortage)));
 }
 
-/// Ends it. Whether an allocation has failed since [`fail_after`].
+/// Ends the failures. Returns whether an allocation has failed since [`fail_after`].
 pub(crate) fn stop() -> bool {
     LEFT.set(None);
     HAPPENED.get()
 }
 
-/// Whether the allocation that is asked for now has to fail.
+/// Whether the current allocation must fail.
 pub(super) fn injected_failure() -> bool {
     match LEFT.get() {
         None => false,

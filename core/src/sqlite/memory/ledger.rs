@@ -1,11 +1,11 @@
-//! The numbers of one database: what is allocated, what may be, and what is reserved for it.
+//! The ledger of one database: allocated bytes, their limit, and reserved bytes.
 
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed};
 use std::sync::atomic::{Ordering, fence};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dotdo_sqlite_sys as ffi;
 
@@ -13,14 +13,15 @@ use super::super::error::{out_of_allowance, time_over};
 use super::super::guard::Guard;
 use super::current::CURRENT;
 use crate::limits::SQL_RESERVATION_STEP;
+use crate::sync::Mutex;
 use crate::{Error, Result};
 
-/// What a statement takes memory for.
+/// The purposes of a statement's memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Memory {
-    /// Pages of the object's database: what it grows by.
+    /// Pages of the object's database, which grow with it.
     Pages,
-    /// Everything else: sorters, intermediate results, what a rollback needs.
+    /// Everything else: sorters, intermediate results, the data for a rollback.
     Temporary,
 }
 
@@ -32,53 +33,53 @@ impl Memory {
 /// Where the memory of a transaction's statements is reserved before SQLite allocates it. It ends
 /// with the transaction.
 pub(crate) trait Reservation: Send {
-    /// How many bytes of temporary memory are reserved at the beginning.
+    /// Bytes of temporary memory that are reserved at the beginning.
     fn temporary_bytes(&self) -> u64;
 
-    /// Reserves `bytes` more. It is called within an allocation of SQLite's, so it must not wait,
+    /// Reserves `bytes` more. It is called within an allocation of SQLite, so it must neither wait
     /// nor use SQLite.
     ///
     /// # Errors
     ///
-    /// When they are not there. The transaction is lost then, and the statement has this error.
+    /// When they are not free. Then the transaction is lost, and the statement fails with this
+    /// error.
     fn try_grow(&mut self, memory: Memory, bytes: u64) -> Result<()>;
 }
 
-/// The numbers of one database.
+/// The ledger of one database.
 pub(super) struct Ledger {
-    /// The bytes that are allocated, below [`HANDLE`]; above it how many handles there are. At zero
-    /// the ledger is freed: an allocation may outlive its database, as what SQLite sets up once for
-    /// the whole process does.
+    /// The allocated bytes, below [`HANDLE`], and the number of handles above it. At zero the
+    /// ledger is freed. An allocation may outlive its database, such as what SQLite sets up once
+    /// for the whole process.
     pub(super) held: AtomicU64,
-    /// The part of the bytes that is the main database's page cache.
+    /// Bytes of the main database's page cache.
     pub(super) pages: AtomicU64,
     /// Maximum number of bytes besides the pages while a user's statement runs.
     ceiling: AtomicU64,
     /// Distance of the ceiling from the memory in use when it was set, for the error.
     allowance: AtomicU64,
-    /// How many bytes of each [`Memory`] are reserved. A user's statement that needs more reserves
-    /// more first.
+    /// Reserved bytes of each [`Memory`]. A user's statement that needs more reserves them first.
     reserved: [AtomicU64; Memory::ALL.len()],
-    /// Where more is reserved.
+    /// The reservation that provides more.
     reservation: Mutex<Option<Box<dyn Reservation>>>,
-    /// An allocation was refused, and not because the system had no more.
+    /// Whether an allocation was refused by a limit of this module.
     refused: AtomicBool,
-    /// Why, when it was not the ceiling.
+    /// Why it was refused, if not by the ceiling.
     refusal: Mutex<Option<Error>>,
-    /// The guard of the connection, which is asked whether a user's statement has to stop.
+    /// The guard of the connection, which says whether a user's statement must stop.
     guard: AtomicPtr<Guard>,
-    /// An allocation failed, for any reason.
+    /// Whether an allocation failed, for any reason.
     pub(super) starved: AtomicBool,
-    /// The page cache of the main database. Only compared.
+    /// The page cache of the main database; only compared.
     pub(super) main_cache: AtomicPtr<ffi::sqlite3_pcache>,
 }
 
-/// How many allocations within one call into SQLite lie between two questions whether to stop. SQLite
-/// asks between the steps of its machine only, and one step may parse a query of full-text search,
-/// or merge its index.
+/// Number of allocations within one call into SQLite between two checks for an interrupt. SQLite
+/// checks only between the steps of its virtual machine, and one step may parse a full-text query
+/// or merge an index.
 const ALLOCATIONS_PER_POLL: u32 = 256;
 
-/// What was allocated while no database was entered.
+/// The ledger for allocations while no database is entered.
 pub(super) static PROCESS: Ledger = Ledger::new();
 
 /// One handle in [`Ledger::held`].
@@ -101,26 +102,26 @@ impl Ledger {
         }
     }
 
-    /// How many bytes are allocated.
+    /// The number of allocated bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.held.load(Relaxed) % HANDLE
     }
 
-    /// Of which kind so many are allocated.
+    /// The kind of memory, and its allocated bytes.
     fn used(&self, memory: Memory) -> u64 {
         let pages = self.pages.load(Relaxed);
         if memory == Memory::Pages { pages } else { self.bytes().saturating_sub(pages) }
     }
 
-    /// From now on, users' statements may take `allowance` bytes more than there are now, besides
-    /// pages. With a `reservation`, all that they take is reserved before.
+    /// From now on, users' statements may allocate `allowance` bytes more than are in use now,
+    /// besides pages. With a `reservation`, they reserve everything first.
     pub(super) fn allow(&self, allowance: u64, reservation: Option<Box<dyn Reservation>>) {
         let (temporary, pages) = (self.used(Memory::Temporary), self.used(Memory::Pages));
         let reserved = match &reservation {
             Some(reservation) => [pages, temporary.saturating_add(reservation.temporary_bytes())],
             None => [u64::MAX; Memory::ALL.len()],
         };
-        // A refusal that no statement has told is not this transaction's.
+        // A refusal that no statement has reported is not this transaction's.
         drop(self.take_refusal());
         self.ceiling.swap(temporary.saturating_add(allowance), Relaxed);
         self.allowance.swap(allowance, Relaxed);
@@ -130,28 +131,28 @@ impl Ledger {
         *self.reservation() = reservation;
     }
 
-    /// Gives back what is reserved.
+    /// Releases what is reserved.
     pub(super) fn release(&self) {
         let ended = self.reservation().take();
         drop(ended);
     }
 
-    /// Why memory was refused, if it was since this was last asked.
+    /// Why memory was refused since the last call, if it was.
     pub(super) fn take_refusal(&self) -> Option<Error> {
         if !self.refused.load(Relaxed) || !self.refused.swap(false, Relaxed) {
             return None;
         }
-        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let refusal = self.refusal.lock().take();
         Some(refusal.unwrap_or_else(|| out_of_allowance(self.allowance.load(Relaxed))))
     }
 
-    /// The answer to an allocation that fails.
+    /// Notes a failed allocation.
     pub(super) fn starve(&self) -> *mut c_void {
         self.starved.swap(true, Relaxed);
         ptr::null_mut()
     }
 
-    /// Whether a user's statement may take `charge` bytes more.
+    /// Whether a user's statement may allocate `charge` bytes more.
     pub(super) fn admits(&self, is_page: bool, charge: u64) -> bool {
         let memory = if is_page { Memory::Pages } else { Memory::Temporary };
         let wanted = self.used(memory) + charge;
@@ -166,11 +167,11 @@ impl Ledger {
         admitted
     }
 
-    /// Reserves what is lacking of `wanted` bytes, in steps.
+    /// Reserves the missing part of `wanted` bytes, in steps.
     #[cold]
     fn reserve(&self, memory: Memory, wanted: u64) -> bool {
         let mut reservation = self.reservation();
-        // Outside of a transaction nobody else's statements run.
+        // Outside of a transaction no users' statements run.
         let Some(reservation) = &mut *reservation else { return true };
         let reserved = self.reserved[memory as usize].load(Relaxed);
         let more = wanted.saturating_sub(reserved).max(SQL_RESERVATION_STEP);
@@ -189,7 +190,7 @@ impl Ledger {
         }
     }
 
-    /// Whether the statement's time is over; asked at one of many allocations.
+    /// Whether the statement must stop; checked at some allocations.
     fn is_over(&self) -> bool {
         let allocations = CURRENT.with(|current| {
             let next = current.allocations.get().wrapping_add(1);
@@ -210,10 +211,10 @@ impl Ledger {
     }
 
     fn note(&self, error: Error) {
-        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.refusal.lock().get_or_insert(error);
     }
 
-    /// From now on `guard` is asked whether users' statements have to stop; null: nobody is.
+    /// Sets the guard that says whether users' statements must stop; null for none.
     ///
     /// # Safety
     /// It lives until another one is given, at a fixed address.
@@ -222,11 +223,11 @@ impl Ledger {
     }
 
     fn reservation(&self) -> MutexGuard<'_, Option<Box<dyn Reservation>>> {
-        self.reservation.lock().unwrap_or_else(PoisonError::into_inner)
+        self.reservation.lock()
     }
 }
 
-/// Takes bytes or a handle off a ledger, and frees it with the last of both.
+/// Subtracts bytes or a handle from a ledger, and frees it with the last of both.
 ///
 /// # Safety
 /// The amount is one that the caller has added and that keeps the ledger alive until now.

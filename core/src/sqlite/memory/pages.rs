@@ -10,8 +10,8 @@ use dotdo_sqlite_sys as ffi;
 
 use super::current::CURRENT;
 
-/// How many bytes a page of an object's database has. Every table and index takes at least one, so
-/// small pages make small objects small: an object with one table takes about 19, 23 and 31 KB with
+/// Size of a page of an object's database, in bytes. Every table and index takes at least one, so
+/// small pages keep small objects small: an object with one table takes about 19, 23 and 31 KB with
 /// pages of 1, 2 and 4 KiB. Bulk loading is as fast with 2 KiB as with 4, and a third slower with
 /// 1.
 pub(in super::super) const PAGE_BYTES: u64 = 2048;
@@ -20,11 +20,11 @@ type CreateCache = unsafe extern "C" fn(c_int, c_int, c_int) -> *mut ffi::sqlite
 type FetchPage =
     unsafe extern "C" fn(*mut ffi::sqlite3_pcache, c_uint, c_int) -> *mut ffi::sqlite3_pcache_page;
 
-/// SQLite's own page cache: what makes a cache, and what finds or makes a page.
+/// SQLite's own page cache: the functions that create a cache, and that find or create a page.
 static PAGE_CACHE: OnceLock<(CreateCache, FetchPage)> = OnceLock::new();
 
-/// Makes a page cache, and remembers the first of pages of the main database's size: tables of one
-/// statement have larger pages.
+/// Creates a page cache, and remembers the first one with the main database's page size: temporary
+/// tables of statements have larger pages.
 unsafe extern "C" fn create_cache(
     page_bytes: c_int,
     extra_bytes: c_int,
@@ -37,13 +37,13 @@ unsafe extern "C" fn create_cache(
     if page_bytes as u64 == PAGE_BYTES && !ledger.is_null() {
         // SAFETY: a ledger is entered only while a handle of it lives.
         let main_cache = unsafe { &(*ledger).main_cache };
-        // It fails when there is one already, and nothing is to be done then.
+        // It fails when one is known already, which is fine.
         let _later = main_cache.compare_exchange(ptr::null_mut(), cache, Relaxed, Relaxed);
     }
     cache
 }
 
-/// Finds a page or makes it, and notes meanwhile whether it is the main database's.
+/// Finds or creates a page, and notes meanwhile whether it is the main database's.
 unsafe extern "C" fn fetch_page(
     cache: *mut ffi::sqlite3_pcache,
     key: c_uint,
@@ -64,7 +64,7 @@ unsafe extern "C" fn fetch_page(
     })
 }
 
-/// Puts the functions of this module under SQLite; whether SQLite took them.
+/// Installs the functions of this module. Returns whether SQLite accepted them.
 ///
 /// # Safety
 /// SQLite is not in use yet, and this is called once.
@@ -72,7 +72,7 @@ pub(super) unsafe fn wrap() -> bool {
     // SAFETY: each option gets what its documentation says, and what is pointed to lives through
     // the call, which copies it. All fields of the methods may be zero.
     unsafe {
-        // Without pages in advance: twenty of them would be most of what a small object takes.
+        // No pages in advance: twenty of them would be most of a small object's memory.
         ffi::sqlite3_config(
             ffi::SQLITE_CONFIG_PAGECACHE,
             ptr::null_mut::<c_void>(),

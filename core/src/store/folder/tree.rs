@@ -8,11 +8,12 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use super::private;
+use crate::sync::{Mutex, RwLock};
 
 /// Number of attempts to create a folder that another process removes concurrently.
 const FOLDER_TRIES: usize = 16;
@@ -63,7 +64,7 @@ impl Tree {
             staging,
             staged: AtomicU64::new(0),
             durable: Mutex::default(),
-            folders: RwLock::new(()),
+            folders: RwLock::default(),
         })
     }
 
@@ -94,7 +95,7 @@ impl Tree {
 
     fn publish(&self, path: &Path, give_name: impl Fn() -> io::Result<()>) -> io::Result<()> {
         let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        let _shared = self.folders.read().unwrap_or_else(PoisonError::into_inner);
+        let _shared = self.folders.read();
         let mut tries = 1;
         loop {
             self.ensure_folder(folder)?;
@@ -120,7 +121,7 @@ impl Tree {
     /// Removes the file, then the folders above it that are empty.
     pub(super) fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)?;
-        let _alone = self.folders.write().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.folders.write();
         for folder in path.ancestors().skip(1).take_while(|folder| *folder != self.root) {
             self.durable().remove(folder);
             if fs::remove_dir(folder).is_err() {
@@ -151,7 +152,7 @@ impl Tree {
     }
 
     fn durable(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
-        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+        self.durable.lock()
     }
 }
 

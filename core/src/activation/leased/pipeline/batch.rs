@@ -14,28 +14,28 @@ use crate::object::AfterCommit;
 pub(super) struct Batch {
     pub(super) changes: Vec<Changes>,
     pub(super) bytes: usize,
-    /// It has changes, or had them until its record was made.
+    /// Whether it has changes, or had them until its record was built.
     pub(super) writes: bool,
-    /// Nothing may be added: a snapshot was taken of exactly this state, or the record is on its
-    /// way.
+    /// Nothing may be added: a snapshot was taken of exactly this state, or the record is in
+    /// flight.
     pub(super) sealed: bool,
     pub(super) releases: bool,
     pub(super) waiters: Vec<Waiter>,
-    /// Reads that joined when the record may have been in the log already: it proves nothing about
-    /// what became of the log since.
+    /// Reads that joined when the record may have been in the log already, so that it does not
+    /// prove the state that they saw.
     pub(super) late: Vec<Waiter>,
     pub(super) causes: Vec<Span>,
 }
 
-/// What leaves the object when a record is in the bucket.
+/// Something that is released when a record is in the bucket.
 pub(crate) enum Waiter {
     /// A response.
     Response(oneshot::Sender<Result<Head>>),
-    /// What a handler has left to be done.
+    /// Work that a handler left for after the commit.
     Work(AfterCommit),
 }
 
-/// What waited for a record that is in the log now.
+/// Everything that waited for a record that is in the log now.
 pub(crate) struct Done {
     pub(crate) waiters: Vec<Waiter>,
 }
@@ -47,14 +47,14 @@ impl Batch {
         ticket
     }
 
-    /// Waits on behalf of a request that changed nothing.
+    /// A ticket for a request that changed nothing.
     pub(super) fn wait_reading(&mut self) -> Ticket {
         let (sender, ticket) = oneshot::channel();
         self.reading().push(Waiter::Response(sender));
         ticket
     }
 
-    /// Where those wait that changed nothing.
+    /// The waiters that changed nothing.
     pub(super) fn reading(&mut self) -> &mut Vec<Waiter> {
         if self.sealed { &mut self.late } else { &mut self.waiters }
     }

@@ -23,7 +23,8 @@ impl Pipeline {
         }
     }
 
-    /// A record is on top of the head now: another's, or this process's own outside of any batch.
+    /// Moves the head to a record on top of it: another instance's, or this process's own outside
+    /// of any batch.
     pub(crate) fn follow(
         &mut self,
         head: Head,
@@ -39,22 +40,22 @@ impl Pipeline {
         {
             self.snapshot = Some(newer);
             self.snapshot_at = at;
-            // What came between that snapshot and this record is counted as part of the snapshot:
-            // the next one is late by it at most.
+            // Records between that snapshot and this one count as part of the snapshot, so the next
+            // snapshot is late by these at most.
             self.since_snapshot = SinceSnapshot::default();
         }
         self.since_snapshot.add(written);
     }
 
-    /// A record of this process, written outside of any batch, is on top of the head; a lease that
-    /// it granted may be kept.
+    /// Moves the head to a record that this process has written outside of any batch. `kept` is the
+    /// lease that a program keeps with it.
     pub(crate) fn follow_own(&mut self, won: &Won, kept: Option<Lease>) {
         self.follow(won.head(), won.since, None, won.sent);
         self.prove(won.proof);
         self.kept = kept;
     }
 
-    /// The lease that a program keeps, while it holds.
+    /// The lease that a program keeps, if it still holds.
     pub(crate) fn kept(&self, clock: &dyn Clock) -> Option<Lease> {
         self.kept.filter(|lease| lease.holds(clock))
     }

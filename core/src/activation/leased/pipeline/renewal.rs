@@ -1,6 +1,5 @@
-//! When a record is written for its lease alone. Every record that is appended grants a new lease;
-//! an object that is only read gets one when its lease is half over, and its first one when it is
-//! read often enough to be worth it.
+//! Decides when a record is written only for its lease. Every record grants a new lease. An object
+//! that is only read gets one when its lease is half over, and its first one when it is read often.
 
 use std::time::Duration;
 
@@ -8,9 +7,9 @@ use super::{Gate, Pipeline, Ticket};
 use crate::clock::{Clock, Instant};
 
 impl Pipeline {
-    /// What a response that changed nothing must wait for. `fresh`: the state was the log's at a
-    /// moment after the request had come. `true`: start the committer. An object that is read more
-    /// often than once in `lease_duration` is worth a lease.
+    /// What the response to a read must wait for, and whether the caller must start the committer.
+    /// `fresh`: the state was the log's newest at a moment after the request arrived. An object
+    /// that is read more often than once in `lease_duration` gets a lease.
     pub(crate) fn gate(
         &mut self,
         fresh: bool,
@@ -22,7 +21,7 @@ impl Pipeline {
             && read_before.is_some_and(|at| at.elapsed_at_least(clock) < lease_duration);
         let only_renews = self.batches.iter().all(|batch| !batch.writes && !batch.releases);
         if let Some(batch) = self.batches.back_mut() {
-            // Under a lease, a record that changes nothing is nothing to wait for, however long the
+            // Under a lease, reads don't wait for a record that changes nothing, however long the
             // store takes.
             let gate = match self.lease {
                 Some(lease) if only_renews && lease.holds(clock) => Gate::Open,
@@ -51,8 +50,8 @@ impl Pipeline {
         }
     }
 
-    /// Makes sure that a lease holds. What to wait for, if there is anything; `true`: start the
-    /// committer.
+    /// Makes sure that a lease holds. Returns a ticket if there is something to wait for, and
+    /// `true` if the caller must start the committer.
     pub(crate) fn claim(&mut self, clock: &dyn Clock) -> (Option<Ticket>, bool) {
         if self.batches.is_empty() && self.lease.is_some_and(|lease| lease.holds(clock)) {
             return (None, false);

@@ -11,14 +11,22 @@ fn head(sequence: u64) -> Head {
     Head { sequence, ..Head::NONE }
 }
 
+/// A restored state that ends with record 1.
+fn restored(clock: &ManualClock) -> LogState {
+    let proof = Proof::by_own_clocks(Instant::now(clock));
+    LogState { head: head(1), snapshot: None, since_snapshot: SinceSnapshot::default(), proof }
+}
+
+/// The changes of a transaction.
+fn written() -> Submission {
+    Submission { bytes: 1, ..Submission::default() }
+}
+
 /// A record is on its way, and a read has joined it.
 fn joined(clock: &ManualClock) -> (Pipeline, Ticket, Ticket, Lease) {
     let mut pipeline = Pipeline::new(clock);
     let quiet = pipeline.quiet().expect("nothing is on its way");
-    let proof = Proof::by_own_clocks(Instant::now(clock));
-    pipeline
-        .reset(quiet, (head(1), None, SinceSnapshot::default()), proof)
-        .expect("nothing was on its way");
+    pipeline.reset(quiet, restored(clock)).expect("nothing was on its way");
     let (Gate::Record(early), true) = pipeline.gate(false, LEASE, clock) else {
         panic!("without a lease, a read needs a record")
     };
@@ -73,7 +81,7 @@ fn a_read_under_a_lease_waits_for_changes_and_not_for_the_record_that_renews_it(
         matches!(pipeline.gate(false, LEASE, &clock), (Gate::Open, false)),
         "the store takes its time, the lease holds"
     );
-    let _written = pipeline.submit((Changes::default(), 1), Vec::new());
+    let _written = pipeline.submit(written());
     assert!(
         matches!(pipeline.gate(false, LEASE, &clock), (Gate::Record(_), false)),
         "it could have seen what is on its way"
@@ -96,7 +104,7 @@ fn a_read_does_not_rest_on_a_lease_that_is_being_given_up() {
     assert!(matches!(pipeline.gate(false, LEASE, &clock), (Gate::Record(_), false)));
 }
 
-/// Tells those that still wait.
+/// Notifies those that still wait.
 fn honour_if_waited_for(done: Done) {
     for waiter in done.waiters {
         let Waiter::Response(waiter) = waiter else { panic!("nothing else waits") };
@@ -108,17 +116,16 @@ fn honour_if_waited_for(done: Done) {
 fn a_new_memory_is_refused_while_a_record_is_on_its_way_or_has_been_since_the_log_was_read() {
     let clock = ManualClock::default();
     let mut pipeline = Pipeline::new(&clock);
-    let proof = Proof::by_own_clocks(Instant::now(&clock));
-    let state = (head(1), None, SinceSnapshot::default());
+    let state = restored(&clock);
     let before = pipeline.quiet().expect("nothing is on its way");
-    let _written = pipeline.submit((Changes::default(), 1), Vec::new());
+    let _written = pipeline.submit(written());
     assert!(pipeline.quiet().is_none());
-    assert!(pipeline.reset(before, state, proof).is_err(), "what is on its way would be forgotten");
+    assert!(pipeline.reset(before, state).is_err(), "what is on its way would be forgotten");
     assert!(pipeline.next_job().is_some());
     let lease = Lease { granted: Instant::now(&clock), duration: LEASE };
     honour_if_waited_for(pipeline.won(head(1), lease, SinceSnapshot::default(), &clock));
     assert!(pipeline.next_job().is_none());
-    assert!(pipeline.reset(before, state, proof).is_err(), "the state that was read may lack it");
+    assert!(pipeline.reset(before, state).is_err(), "the state that was read may lack it");
     let after = pipeline.quiet().expect("nothing is on its way");
-    assert_eq!(pipeline.reset(after, state, proof).expect("it is quiet"), 1);
+    assert_eq!(pipeline.reset(after, state).expect("it is quiet"), 1);
 }

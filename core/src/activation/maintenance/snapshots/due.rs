@@ -6,10 +6,10 @@ use crate::activation::leased::Pipeline;
 use crate::activation::runtime::Runtime;
 use crate::clock::Instant;
 
-/// After a failed snapshot, the next try waits at least this long.
+/// Minimum pause after a failed snapshot.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
-/// Whether the settings ask for a snapshot now.
+/// Whether a snapshot is due by the settings.
 pub(super) fn is_due(pipeline: &Pipeline, runtime: &Runtime) -> bool {
     let (settings, clock) = (&runtime.settings.checkpoint, runtime.clock.as_ref());
     let since = pipeline.since_snapshot;
@@ -25,7 +25,7 @@ pub(super) fn is_due(pipeline: &Pipeline, runtime: &Runtime) -> bool {
     first || long || timely
 }
 
-/// How long until the time that has passed makes a snapshot due; `None` when it never does.
+/// How long until a snapshot is due by time alone; `None` when it never is.
 pub(crate) fn snapshot_due_in(pipeline: &Pipeline, runtime: &Runtime) -> Option<Duration> {
     let (since, settings, clock) =
         (pipeline.since_snapshot, &runtime.settings.checkpoint, runtime.clock.as_ref());

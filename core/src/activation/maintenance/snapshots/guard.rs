@@ -1,12 +1,12 @@
-//! What becomes of a snapshot's plan when its task ends early.
+//! Returns a snapshot's plan when its task ends early.
 
 use crate::activation::resident::{AbandonedPlan, Resident};
 use crate::activation::state::Activation;
 use crate::planted::{Bug, planted};
 use crate::snapshot::Plan;
 
-/// A plan while it is carried out. It has taken the changed rows' keys out of the tracker: unless
-/// it is kept, they go back there, whatever ends the task that carries it out.
+/// A plan that is being carried out. It has taken the changed rows' keys out of the tracker. Unless
+/// it is kept, they go back there, however its task ends.
 pub(super) struct PlanGuard<'a> {
     activation: &'a Activation,
     generation: u64,
@@ -14,7 +14,7 @@ pub(super) struct PlanGuard<'a> {
 }
 
 impl<'a> PlanGuard<'a> {
-    /// `plan` was made of the memory of this generation.
+    /// `plan` was made from the memory of this generation.
     pub(super) fn new(activation: &'a Activation, generation: u64, plan: Plan) -> Self {
         Self { activation, generation, plan: Some(plan) }
     }
@@ -38,7 +38,7 @@ impl Drop for PlanGuard<'_> {
             .abandoned_plans
             .lock()
             .push(AbandonedPlan { plan, generation: self.generation });
-        // It holds its files: rather now than with the next snapshot.
+        // The plan holds the snapshot's files, so free it now and not with the next snapshot.
         if let Ok(mut held) = self.activation.turn.try_lock()
             && let Some(resident) = &mut held.resident
         {
@@ -48,8 +48,8 @@ impl Drop for PlanGuard<'_> {
 }
 
 impl Activation {
-    /// Gives plans that were not carried out back to the tracker of the memory that they were made
-    /// of. The caller has the turn.
+    /// Returns plans that were not carried out to the tracker of the memory that they were made
+    /// from. The caller has the turn.
     pub(super) fn take_back(&self, resident: &mut Resident) {
         for AbandonedPlan { plan, generation } in std::mem::take(&mut *self.abandoned_plans.lock())
         {

@@ -1,4 +1,4 @@
-//! Few snapshots are written at the same time, and slow ones hold up no others.
+//! Limits how many snapshots are written at the same time, so that slow ones don't hold up others.
 
 use std::future::Future;
 
@@ -12,9 +12,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{SLOW_SNAPSHOTS_MAX, SNAPSHOT_PATIENCE, SNAPSHOT_TIME_MAX};
 
 impl Activation {
-    /// Waits for the object's turn and for one of the places of snapshots. A place is not held by
-    /// an object that is busy: its turn comes first, and whoever finds no place free gets one
-    /// without the turn, and then waits for the turn only a moment.
+    /// Waits for the object's turn and for a place. A busy object does not occupy a place: the turn
+    /// is taken first. If no place is free then, the place is awaited without the turn, and the
+    /// turn after that only for a moment.
     pub(super) async fn admit_snapshot<'a>(
         &'a self,
     ) -> Result<(SemaphorePermit<'a>, MutexGuard<'a, TurnState>)> {
@@ -38,9 +38,8 @@ impl Activation {
     }
 }
 
-/// Carries an upload to its end. One that takes long gives its place to others and goes on beside
-/// them: slow objects must not keep the others' responses waiting where each waits for its
-/// snapshot.
+/// Runs an upload to its end. One that takes long frees its place and goes on, because responses of
+/// other objects may wait for their own snapshots.
 pub(super) async fn carry(
     runtime: &Runtime,
     permit: SemaphorePermit<'_>,

@@ -144,7 +144,7 @@ async fn a_conflict_that_left_nothing_is_not_taken_for_a_snapshot() {
     let engine = server(faulty, clock.clone(), 1).await;
     let adding = tokio::spawn(async move { ask(&engine, "/add").await });
     while !adding.is_finished() {
-        // Publishing pauses between its tries.
+        // Publishing pauses between attempts.
         clock.advance(Duration::from_millis(100));
         tokio::task::yield_now().await;
     }

@@ -8,13 +8,13 @@ use super::Http;
 use crate::host::{Abilities, Host, Hosted};
 
 /// A platform, by the variables that it sets.
-pub(crate) struct Told(&'static [(&'static str, &'static str)]);
+pub(crate) struct ByVariables(&'static [(&'static str, &'static str)]);
 
 /// Those platforms, with their names.
-pub(crate) const TOLD: [(&str, Told); 4] = [
+pub(crate) const BY_VARIABLES: [(&str, ByVariables); 4] = [
     (
         "fly",
-        Told(&[
+        ByVariables(&[
             ("FLY_MACHINE_ID", "e784079b295268"),
             ("FLY_APP_NAME", "objects"),
             ("FLY_PRIVATE_IP", "fdaa::3"),
@@ -22,18 +22,21 @@ pub(crate) const TOLD: [(&str, Told); 4] = [
     ),
     (
         "railway",
-        Told(&[
+        ByVariables(&[
             ("RAILWAY_PROJECT_ID", "p"),
             ("RAILWAY_ENVIRONMENT_ID", "e"),
             ("RAILWAY_PRIVATE_DOMAIN", "objects.railway.internal"),
         ]),
     ),
-    ("render", Told(&[("RENDER", "true"), ("RENDER_DISCOVERY_SERVICE", "objects-discovery")])),
-    ("kubernetes", Told(&[("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("POD_IP", "10.1.0.7")])),
+    (
+        "render",
+        ByVariables(&[("RENDER", "true"), ("RENDER_DISCOVERY_SERVICE", "objects-discovery")]),
+    ),
+    ("kubernetes", ByVariables(&[("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("POD_IP", "10.1.0.7")])),
 ];
 
 #[async_trait]
-impl Host for Told {
+impl Host for ByVariables {
     fn abilities(&self) -> Abilities {
         Abilities::ALL
     }
