@@ -29,6 +29,7 @@
 mod auth;
 mod cluster;
 mod config;
+mod credentials;
 mod edge;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -74,6 +75,7 @@ pub mod identity {
 /// settings and metrics.
 pub mod commands {
     pub use crate::config::{settings_matching, settings_reference};
+    pub use crate::credentials::TokenSource;
     pub use crate::health::{Health, health};
     pub use crate::run::run_with;
     pub use crate::telemetry::metrics_reference;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dotdo_core::{
-    Account, App, At, CheckpointMode, Clock, Components, Directory, Engine, Executor, ObjectId,
-    Ownership, Random, Received, Request, RequestContext, Response, Result, Router, SharedBucket,
-    StoreConfig, open,
+    Account, App, At, Bucket, BucketOfTenant, Buckets, CheckpointMode, Clock, Components, Directory,
+    Engine, Executor, ObjectId, Ownership, Random, Received, Request, RequestContext, Response,
+    Result, Router, SharedBucket, StoreConfig, Tenant, open, probe,
 };
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -17,6 +17,7 @@ use crate::cluster::peers::Plan;
 #[cfg(feature = "redis")]
 use crate::cluster::redis::{self, Redis};
 use crate::config::Config;
+use crate::credentials::{Storage, Tokens, connect};
 use crate::edge::{Edge, Objects};
 use crate::platforms::Platform;
 use crate::system::components::{OsRandom, SystemClock};
@@ -27,7 +28,9 @@ use crate::telemetry::{self, FLUSH_MAX, keep_metrics, start_metrics};
 /// The resolved configuration, before anything is started.
 pub(crate) struct Found {
     pub(crate) config: Config,
-    pub(crate) store: StoreConfig,
+    pub(crate) storage: Storage,
+    /// Where tokens for the storage come from, if the settings do not have one.
+    pub(crate) tokens: Tokens,
     pub(crate) platform: Platform,
 }
 
@@ -75,7 +78,7 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// Those of [`open`] and [`Engine::start`].
+    /// Those of [`connect`], [`open`] and [`Engine::start`].
     pub(crate) async fn start(app: App, found: &Found, plan: Plan) -> Result<Self> {
         Self::start_on(app, found, plan, Arc::new(Workers::default())).await
     }
@@ -97,7 +100,11 @@ impl Program {
         let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) =
             (Arc::new(SystemClock::new()), Arc::new(OsRandom));
         let instance = uuid::Builder::from_random_bytes(random.bytes16()).into_uuid();
-        let bucket = open(&found.store, instance, Arc::clone(&clock), Arc::clone(&random))?;
+        let connected = connect(&found.storage, &found.tokens, Arc::clone(&clock)).await?;
+        let open = |store: &StoreConfig| {
+            open(store, instance, Arc::clone(&clock), Arc::clone(&random))
+        };
+        let bucket = open(&connected.store)?;
         let router = Router::new(app.class_names(), app.default_class());
         let mut settings = found.config.settings.clone();
         settings.address = plan.told_address(instance).or(settings.address);
@@ -114,11 +121,15 @@ impl Program {
             reached_at: plan.address(),
         };
         let mut edge_settings = found.config.edge.clone();
-        edge_settings.auth.prepare(&found.store, Arc::clone(&clock))?;
+        edge_settings.auth.prepare(&connected.store, Arc::clone(&clock))?;
+        edge_settings.home = connected.tenant.clone().unwrap_or_else(Tenant::local);
         let (peers, forwarded) = (plan.peers(instance), plan.forwarded_requests(instance));
         let process = Process { location: bucket.location(), instance };
         let directory = directory(&found.config, &plan, &process, &clock)?;
-        let buckets = Arc::new(SharedBucket(bucket));
+        if let Some(own) = connected.own_part() {
+            probe(open(&own)?.as_ref(), clock.as_ref(), random.as_ref()).await?;
+        }
+        let buckets = buckets(connected.tenant, bucket);
         let components =
             Components { buckets, clock, random, executor, peers, directory, instance };
         let engine = Engine::start(app, settings, components).await?;
@@ -154,6 +165,14 @@ impl Program {
         tracing::info!(
             %address, platform, storage, classes, ownership, checkpoint, forwarding, directory, reached_at, authentication, version, "{what}"
         );
+    }
+}
+
+/// The buckets of all tenants, or that of the only one that the server's keys reach.
+fn buckets(tenant: Option<Tenant>, bucket: Arc<dyn Bucket>) -> Arc<dyn Buckets> {
+    match tenant {
+        Some(tenant) => Arc::new(BucketOfTenant { tenant, bucket }),
+        None => Arc::new(SharedBucket(bucket)),
     }
 }
 

@@ -3,14 +3,14 @@
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
-#[cfg(feature = "azure")]
 use std::sync::Arc;
 
 use dotdo_core::{App, Error, ErrorKind, Result};
 
 use crate::auth::{Authenticator, SharedAuthenticator};
 use crate::cluster::peers::{Plan, own_address};
-use crate::config::{Config, Resolved, resolve};
+use crate::config::{Config, Resolved, Sources, resolve};
+use crate::credentials::{TokenSource, Tokens};
 use crate::edge::Reach;
 use crate::health::{Health, health};
 use crate::options::{DONE, FAILED, MISUSED, ServeOptions};
@@ -93,12 +93,13 @@ pub struct Serve {
     /// `None` if the arguments of the program may ask for a health check.
     options: Option<ServeOptions>,
     authenticator: Option<SharedAuthenticator>,
+    login: Option<Arc<dyn TokenSource>>,
 }
 
 impl Serve {
     /// A server for `app`.
     pub fn new(app: App) -> Self {
-        Self { app, options: None, authenticator: None }
+        Self { app, options: None, authenticator: None, login: None }
     }
 
     /// Sets settings that take precedence over the environment and the files, as [`run_with`] does.
@@ -114,19 +115,30 @@ impl Serve {
         Self { authenticator: Some(SharedAuthenticator::new(authenticate)), ..self }
     }
 
+    /// Sets the login of whoever starts the program. Its tokens are exchanged for keys of the bucket
+    /// if neither keys nor another token are given, the platform has no identity, and the settings
+    /// say who exchanges tokens (`broker.url`, or `aws.role_arn`). Without `storage`, the broker's
+    /// answer or the token's claims also say where the objects are, and of which tenant.
+    #[must_use]
+    pub fn login(self, source: impl TokenSource) -> Self {
+        Self { login: Some(Arc::new(source)), ..self }
+    }
+
     /// Serves until the process receives a signal to stop, and returns the exit code that [`run`]
     /// documents.
     pub fn run(self) -> ExitCode {
-        let Self { app, options, authenticator } = self;
+        let Self { app, options, authenticator, login } = self;
         if options.is_none()
             && let Some(question) = Health::asked_by(std::env::args_os().skip(1))
         {
             return health(ServeOptions::default(), question);
         }
-        let resolved = options.unwrap_or_default().sources().and_then(|sources| resolve(&sources));
+        let sources = options.unwrap_or_default().sources();
+        let resolved = sources
+            .and_then(|sources| resolve(&Sources { has_login: login.is_some(), ..sources }));
         exit_code(resolved.and_then(|mut resolved| {
             resolved.config.edge.auth.authenticator = authenticator;
-            serve_app(app, resolved)
+            serve_app(app, resolved, login)
         }))
     }
 
@@ -171,10 +183,11 @@ impl Serve {
     /// `Forbidden` when nobody would have to prove who they are and `allow_unauthenticated` is not
     /// set; `Unavailable` or `StoreRefused` when the store can't be used.
     pub async fn into_service(self) -> Result<(ObjectService, ServiceHandle)> {
-        let Self { app, options, authenticator } = self;
-        let resolved = resolve(&options.unwrap_or_default().sources()?)?;
+        let Self { app, options, authenticator, login } = self;
+        let sources = options.unwrap_or_default().sources()?;
+        let resolved = resolve(&Sources { has_login: login.is_some(), ..sources })?;
         resolved.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        let Resolved { mut config, platform, store, .. } = resolved;
+        let Resolved { mut config, platform, storage, .. } = resolved;
         config.edge.auth.authenticator = authenticator;
         mountable(&mut config)?;
         config.edge.reach = Reach::Network;
@@ -182,7 +195,8 @@ impl Serve {
         // It does not listen, so it has no address that others could be told.
         let plan = Plan::new(&config, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
         let shutdown_max = config.shutdown;
-        let found = Found { config, store, platform };
+        let tokens = Tokens::new(&storage, login);
+        let found = Found { config, storage, tokens, platform };
         let program = Program::start_on(app, &found, plan, host_executor()).await?;
         program.announce("mounted", &"a program of its own");
         Ok(ObjectService::new(program, shutdown_max))
@@ -198,13 +212,13 @@ fn with_default_class(app: App, config: &Config) -> Result<App> {
 }
 
 /// Serves `app` with a configuration.
-fn serve_app(app: App, resolved: Resolved) -> Result<Ended> {
+fn serve_app(app: App, resolved: Resolved, login: Option<Arc<dyn TokenSource>>) -> Result<Ended> {
     start_logs(&resolved.config.log, &resolved.config.traces)?;
     resolved.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let app = with_default_class(app, &resolved.config)?;
     let runtime =
         runtime().map_err(|cause| Error::internal(format!("cannot start threads: {cause}")))?;
-    let ended = runtime.block_on(start(app, resolved));
+    let ended = runtime.block_on(start(app, resolved, login));
     // Work that still runs after the deadline must not keep the process alive.
     runtime.shutdown_background();
     ended
@@ -239,11 +253,16 @@ fn complain(error: &Error) {
 }
 
 /// Starts the engine and serves it on the platform.
-async fn start(app: App, resolved: Resolved) -> Result<Ended> {
-    let Resolved { config, platform, store, .. } = resolved;
+async fn start(
+    app: App,
+    resolved: Resolved,
+    login: Option<Arc<dyn TokenSource>>,
+) -> Result<Ended> {
+    let Resolved { config, platform, storage, .. } = resolved;
     let no_signals = |cause| Error::internal(format!("cannot listen for signals: {cause}"));
     let signals = Signals::new().map_err(no_signals)?;
-    let found = Found { config, store, platform };
+    let tokens = Tokens::new(&storage, login);
+    let found = Found { config, storage, tokens, platform };
     match found.platform {
         #[cfg(feature = "vercel")]
         Platform::Vercel => vercel::serve(app, found, signals).await,

@@ -68,7 +68,7 @@ pub use router::{
 };
 pub use settings::{Checkpoint, CheckpointMode, Ownership, Settings};
 pub use store::{
-    AzureConfig, AzureCredentials, Bucket, Entry, GcsConfig, GcsCredentials, Key, Memory, S3Config,
+    AccessKeyProvider, AccessKeys, AccessKeysError, AzureConfig, AzureCredentials, Bucket, Entry, GcsConfig, GcsCredentials, Key, Memory, ProvidedKeys, S3Config,
     S3Credentials, Secret, StoreConfig, StoreError, Stored, open, probe,
 };
 pub use tenants::{BucketOfTenant, Buckets, SharedBucket};

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use dotdo_tests::scratch;
+use dotdo_tests::{OpenId, Seaweed, scratch};
 use http_body_util::BodyExt;
 use nix::sys::signal::Signal;
 
@@ -156,6 +156,35 @@ fn a_request_that_is_under_way_when_the_function_is_to_end_comes_to_its_own_end(
         assert_eq!(counted(&Answer::of(answer.expect("it is answered")).await), 1);
         instance.over(number).await;
         assert_eq!(instance.wait().code(), Some(0), "{}", instance.stderr());
+    });
+}
+
+#[test]
+fn the_token_of_a_request_is_exchanged_for_keys_of_the_bucket() {
+    const TOKEN: &str = "x-vercel-oidc-token";
+    run(async {
+        let issuer = OpenId::start().await;
+        let seaweed = Seaweed::trusting(&issuer, &[]).await;
+        let setup = setup(&format!("s3://{}/production", seaweed.bucket()));
+        let setup = seaweed
+            .role("server")
+            .into_iter()
+            .fold(setup, |setup, (name, value)| setup.env(name, value));
+        let instance = Instance::start(&setup).await;
+        let (_, answer) = instance.ask(post("/do/Counter/keyed/add", "")).await;
+        let early = Answer::of(answer.expect("an answer")).await;
+        assert_eq!(early.status, 503, "{}", early.text());
+        assert!(instance.stderr().contains(&format!("no request had the header {TOKEN} yet")));
+
+        let token = issuer.token(&serde_json::json!({ "owner": "team" })).await;
+        let sent = with(post("/do/Counter/keyed/add", ""), TOKEN, token.as_bytes());
+        assert_eq!(counts(&instance, sent).await, 1, "{}", instance.stderr());
+        assert_eq!(counts(&instance, post("/do/Counter/keyed/add", "")).await, 2);
+        let seen = with(get("/do/mirror/headers"), TOKEN, token.as_bytes());
+        let (_, answer) = instance.ask(seen).await;
+        let seen = Answer::of(answer.expect("an answer")).await;
+        assert!(!seen.text().contains(&token), "objects do not see it: {}", seen.text());
+        assert!(!instance.stderr().contains(&token));
     });
 }
 

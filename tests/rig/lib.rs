@@ -44,6 +44,6 @@ pub use prometheus::{Family, Sample, Selector, families, selectors};
 pub use proxy::{Lost, Proxy};
 pub use readers::Reader;
 pub use redis::Redis;
-pub use seaweed::Seaweed;
+pub use seaweed::{Seaweed, ShortKeys};
 pub use server::{Server, Setup};
 pub use tools::Tool;

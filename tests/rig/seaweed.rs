@@ -1,4 +1,6 @@
-//! SeaweedFS: a real S3 store on this machine.
+//! SeaweedFS: a real S3 store on this machine, and a token service that gives keys for it.
+
+mod tokens;
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -9,6 +11,8 @@ use dotdo_core::{Key, S3Config, S3Credentials, Secret, StoreConfig};
 use tempfile::TempDir;
 
 use crate::chores::{Deadline, runtime, scratch};
+pub use self::tokens::ShortKeys;
+use crate::openid::OpenId;
 use crate::own::{open, unique};
 use crate::ports;
 use crate::process::Process;
@@ -21,6 +25,9 @@ const SECRET_ACCESS_KEY: &str = "secretsecret";
 /// guards which key. Until then two creates of one key can both succeed (7 of 140 races of 8 did,
 /// none of 504 later), and a test would find what is not dotdo's fault.
 const SETTLING: Duration = Duration::from_secs(3);
+
+/// Whose tokens are exchanged for keys, and which tenants have a role.
+type Trust<'a> = (&'a OpenId, &'a [(&'a str, &'a str)]);
 
 /// A running SeaweedFS with one bucket.
 pub struct Seaweed {
@@ -53,8 +60,22 @@ impl Seaweed {
     ///
     /// When it can't be installed or started.
     pub async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// Starts one more, which gives keys for tokens of `issuer`. Its role `server` may use the whole
+    /// bucket; a role `{org}-{tenant}` only what is below `production/{org}/{tenant}/`.
+    ///
+    /// # Panics
+    ///
+    /// When it can't be installed or started.
+    pub async fn trusting(issuer: &OpenId, tenants: &[(&str, &str)]) -> Self {
+        Self::start_with(Some((issuer, tenants))).await
+    }
+
+    async fn start_with(trust: Option<Trust<'_>>) -> Self {
         for _ in 0..3 {
-            if let Some(seaweed) = Self::try_start().await {
+            if let Some(seaweed) = Self::try_start(trust).await {
                 return seaweed;
             }
         }
@@ -62,7 +83,7 @@ impl Seaweed {
     }
 
     /// `None` when somebody else got hold of one of its ports.
-    async fn try_start() -> Option<Self> {
+    async fn try_start(trust: Option<Trust<'_>>) -> Option<Self> {
         let data = scratch();
         // The name tells this instance from any other that may have got the port.
         let bucket = format!("bucket-{}", unique().simple());
@@ -108,6 +129,12 @@ impl Seaweed {
         command
             .env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
             .env("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY);
+        if let Some((issuer, tenants)) = trust {
+            let file = data.path().join("iam.json");
+            let iam = tokens::iam(issuer, &bucket, tenants).to_string();
+            std::fs::write(&file, iam).expect("the build folder is writable");
+            command.arg(format!("-s3.iam.config={}", file.display()));
+        }
         // It reads configuration from the home folder, which is none of a test's business.
         command.env("HOME", data.path()).current_dir(data.path());
         let process = Process::start(&mut command);
@@ -166,6 +193,25 @@ impl Seaweed {
             ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
             ("AWS_REGION", "us-east-1".to_owned()),
         ]
+    }
+
+    /// The environment variables with which a server exchanges a token for the keys of `role`.
+    pub fn role(&self, role: &str) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ENDPOINT_URL", self.endpoint.clone()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ROLE_ARN", tokens::arn(role)),
+        ]
+    }
+
+    /// A token service for it whose keys end after `seconds`, and say so.
+    pub async fn short_keys(&self, seconds: u64) -> ShortKeys {
+        ShortKeys::start(&self.endpoint, seconds, true).await
+    }
+
+    /// A token service for it whose keys end after `seconds` although they promise an hour.
+    pub async fn revoked_keys(&self, seconds: u64) -> ShortKeys {
+        ShortKeys::start(&self.endpoint, seconds, false).await
     }
 
     /// What it has written to its standard error.

@@ -4,6 +4,7 @@
 //! told of a past that others had left behind.
 
 mod balance;
+mod credentials;
 mod disk;
 mod forward;
 mod forward_hints;

@@ -6,7 +6,9 @@
 //! Must not know: the server, the engine.
 
 mod draft;
+mod exchange;
 mod features;
+pub(crate) mod names;
 mod platform_defaults;
 mod reference;
 mod resolve;
@@ -19,11 +21,12 @@ mod trust;
 
 use std::time::Duration;
 
-use dotdo_core::{Secret, Settings, StoreConfig};
+use dotdo_core::{Secret, Settings};
 
 pub use self::reference::{settings_matching, settings_reference};
 pub(crate) use self::resolve::resolve;
 pub(crate) use self::sources::{Flag, Sources};
+use crate::credentials::Storage;
 use crate::edge::{EdgeSettings, TrustedProxies};
 use crate::platforms::azure::settings::Mode;
 use crate::platforms::lambda::settings::LambdaSettings;
@@ -97,7 +100,7 @@ pub(crate) struct Resolved {
     /// Where the program runs.
     pub(crate) platform: Platform,
     /// The store that `config.storage` and `config.access` name.
-    pub(crate) store: StoreConfig,
+    pub(crate) storage: Storage,
     /// Warnings for the log.
     pub(crate) warnings: Vec<String>,
 }
@@ -115,6 +118,8 @@ pub(crate) struct StorageAccess {
     pub(crate) google: GoogleAccess,
     /// Azure.
     pub(crate) azure: AzureAccess,
+    /// The token that is exchanged for keys.
+    pub(crate) identity: IdentityAccess,
 }
 
 /// The variables `R2_*`.
@@ -139,6 +144,7 @@ pub(crate) struct AwsAccess {
     pub(crate) web_identity_token_file: Option<String>,
     pub(crate) role_arn: Option<String>,
     pub(crate) role_session_name: Option<String>,
+    pub(crate) endpoint_url_sts: Option<String>,
     pub(crate) container_credentials_relative_uri: Option<String>,
     pub(crate) container_credentials_full_uri: Option<String>,
     pub(crate) container_authorization_token_file: Option<String>,
@@ -161,6 +167,33 @@ pub(crate) struct AzureAccess {
     pub(crate) identity_endpoint: Option<String>,
     pub(crate) client_id: Option<String>,
     pub(crate) tenant_id: Option<String>,
+}
+
+/// The server's own token, and who exchanges it for keys.
+#[derive(Debug, Clone)]
+pub(crate) struct IdentityAccess {
+    pub(crate) token: Option<Secret>,
+    pub(crate) token_file: Option<String>,
+    pub(crate) token_header: Option<String>,
+    /// Whether the program was started by somebody who is logged in.
+    pub(crate) has_login: bool,
+    pub(crate) broker: Option<String>,
+    pub(crate) session_policy: Option<String>,
+    pub(crate) duration_seconds: u64,
+}
+
+impl Default for IdentityAccess {
+    fn default() -> Self {
+        Self {
+            token: None,
+            token_file: None,
+            token_header: None,
+            has_login: false,
+            broker: None,
+            session_policy: None,
+            duration_seconds: 3600,
+        }
+    }
 }
 
 impl Default for Config {

@@ -7,7 +7,8 @@ use dotdo_core::{Ownership, Result};
 use super::draft::{Draft, Strength, wrong};
 use super::settings::TABLE;
 use super::sources::Sources;
-use super::{Config, Forwarding};
+use super::storage::of_token_alone;
+use super::{Config, Forwarding, StorageAccess};
 use crate::platforms::azure::settings::Mode;
 use crate::platforms::{LOOPBACK, Platform};
 
@@ -47,16 +48,42 @@ pub(super) fn apply(draft: &mut Draft, platform: Platform, sources: &Sources) ->
         draft.put(Strength::Flag, setting, variable, port)?;
         draft.config.host = Some(LOOPBACK.to_owned());
     }
+    token_header(draft, platform)?;
     let said = [draft.strength("storage"), draft.strength("r2.bucket")].into_iter().max();
     let at_home = platform.at_home().is_some_and(|variable| sources.value(variable).is_some());
-    if !platform.keeps_folders() && !at_home && said == Some(Strength::Default) {
+    let is_named = said > Some(Strength::Default) || of_token_alone(draft).is_some();
+    if !platform.keeps_folders() && !at_home && !is_named {
         return Err(wrong(format!(
             "no storage is set, and {name} does not keep a program's files: set DOTDO_STORAGE to a bucket (s3://bucket/prefix, \
-             gs://bucket/prefix, az://container/prefix) or to a folder on a persistent volume"
+             gs://bucket/prefix, az://container/prefix) or to a folder on a persistent volume, or set a token (JWT_TOKEN) and DOTDO_BROKER"
         )));
     }
     draft.config.reached = platform.reached(|variable| sources.value(variable));
     reachable(&draft.config, platform)
+}
+
+/// Lets a header of requests say who this server is, if the platform itself sets it.
+fn token_header(draft: &mut Draft, platform: Platform) -> Result<()> {
+    let StorageAccess { aws, identity, .. } = &mut draft.config.access;
+    let header = &mut identity.token_header;
+    let has_exchanger = aws.role_arn.is_some() || identity.broker.is_some();
+    if platform.token_header().is_some() && has_exchanger && aws.session_token.is_some() {
+        // These are the function's own keys: they have no permissions, and nobody can set a session
+        // token there.
+        (aws.access_key_id, aws.secret_access_key, aws.session_token) = (None, None, None);
+    }
+    match (platform.token_header(), header.is_some()) {
+        (Some(name), false) => *header = Some(name.to_owned()),
+        (None, true) => {
+            return Err(wrong(format!(
+                "identity.token_header: expected a platform that adds such a header to each request, got {}, where any client could send it; use JWT_TOKEN or \
+                 identity.token_file",
+                platform.name()
+            )));
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Checks that other servers can reach this one if they are to forward requests to it.

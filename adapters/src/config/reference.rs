@@ -145,6 +145,7 @@ fn section_of(setting: &Setting) -> &'static str {
         "lambda" => "AWS Lambda",
         "r2" => "Credentials: R2",
         "aws" => "Credentials: S3 and compatible stores",
+        "identity" | "broker" | "sts" => "Credentials: tokens that are exchanged for keys of S3",
         "google" => "Credentials: Google Cloud Storage",
         _ => "Credentials: Azure Blob Storage",
     }

@@ -17,8 +17,7 @@ use crate::cluster::redis;
 use crate::platforms::Platform;
 
 /// Reserved variables that have no effect yet; setting one logs a warning.
-const LATER: &[&str] =
-    &["JWT_TOKEN", "ICEBERG_CATALOG", "ICEBERG_WAREHOUSE", "TURSO_URL", "TURSO_TOKEN"];
+const LATER: &[&str] = &["ICEBERG_CATALOG", "ICEBERG_WAREHOUSE", "TURSO_URL", "TURSO_TOKEN"];
 
 /// The variable in which Fly gives each machine its id.
 const FLY_MACHINE: &str = "FLY_MACHINE_ID";
@@ -36,7 +35,8 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
             draft.file(strength, name, text)?;
         }
     }
-    let warnings = draft.environment(&sources.environment)?;
+    let mut warnings = draft.environment(&sources.environment)?;
+    draft.config.access.identity.has_login = sources.has_login;
     for Flag { key, name, value } in &sources.flags {
         let setting = TABLE
             .iter()
@@ -85,8 +85,9 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
         return Err(wrong(why.to_owned()));
     }
     trust::check(&draft)?;
-    let store = storage::store(&draft.config)?;
-    Ok(Resolved { config: draft.config, platform, store, warnings })
+    let storage = storage::storage(&draft)?;
+    warnings.extend(storage::unused(&storage, &draft.config.access));
+    Ok(Resolved { config: draft.config, platform, storage, warnings })
 }
 
 /// Checks whose tokens are accepted.

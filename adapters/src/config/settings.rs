@@ -1,6 +1,7 @@
 //! The table of settings. The parser, the error messages and docs/SETTINGS.md are made from it.
 
 mod access;
+mod identity;
 mod limits;
 mod logs;
 mod middleware;
@@ -38,6 +39,7 @@ pub(super) static TABLE: LazyLock<Vec<&'static Setting>> = LazyLock::new(|| {
         limits::LIMITS,
         middleware::MIDDLEWARE,
         access::ACCESS,
+        identity::IDENTITY,
     ]
     .into_iter()
     .flatten()

@@ -29,6 +29,8 @@ pub(crate) struct Sources {
     pub(crate) project: Option<(String, String)>,
     /// The user's file.
     pub(crate) user: Option<(String, String)>,
+    /// Whether the program has the login of whoever started it.
+    pub(crate) has_login: bool,
 }
 
 impl Sources {
@@ -41,7 +43,7 @@ impl Sources {
         let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
         let environment = env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect();
         let user = user_file().map(|path| read(&path)).transpose()?.flatten();
-        Ok(Self { flags, environment, project: read(Path::new(PROJECT_FILE))?, user })
+        Ok(Self { flags, environment, project: read(Path::new(PROJECT_FILE))?, user, has_login: false })
     }
 
     /// The environment's value for `variable`, unless it is empty.

@@ -1,4 +1,4 @@
-//! Builds a [`StoreConfig`] from the storage's URL and the credentials.
+//! The store, from the storage's URL and the credentials.
 
 use std::path::PathBuf;
 
@@ -7,8 +7,10 @@ use dotdo_core::{
     Secret, StoreConfig,
 };
 
-use super::draft::wrong;
-use super::{AwsAccess, AzureAccess, Config, GoogleAccess, StorageAccess};
+use super::draft::{Draft, Strength, wrong};
+use super::names::{is_bucket, is_prefix};
+use super::{AwsAccess, AzureAccess, GoogleAccess, StorageAccess, exchange};
+use crate::credentials::{Exchange, Exchanger, Storage, TokenFrom};
 
 /// The URL of a storage in parts.
 enum Address<'a> {
@@ -20,12 +22,6 @@ enum Address<'a> {
 /// Whether `text` is the URL or the folder of a storage.
 pub(super) fn check(text: &str) -> bool {
     parse(text).is_some()
-}
-
-/// Whether `text` can be the name of a bucket. Stores may have stricter rules.
-pub(super) fn is_bucket(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
 }
 
 fn parse(text: &str) -> Option<Address<'_>> {
@@ -52,40 +48,33 @@ fn parse(text: &str) -> Option<Address<'_>> {
     }
 }
 
-/// Whether `prefix` can begin a key: every store must accept its segments unchanged.
-fn is_prefix(prefix: &str) -> bool {
-    let plain = |segment: &str| {
-        !matches!(segment, "" | "." | "..")
-            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._=".contains(&byte))
-    };
-    prefix.is_empty() || prefix.split('/').all(plain)
-}
-
 /// The store of a configuration.
 ///
 /// # Errors
 ///
 /// `Invalid` when a setting that the store needs is missing.
-pub(super) fn store(config: &Config) -> Result<StoreConfig> {
+pub(super) fn storage(draft: &Draft) -> Result<Storage> {
+    let config = &draft.config;
+    if let Some(exchange) = of_token_alone(draft) {
+        return Ok(Storage::Exchanged(exchange));
+    }
     let address = config
         .storage
         .as_deref()
         .and_then(parse)
         .expect("the table let only addresses through, and has a default");
     let access = &config.access;
-    match address {
-        Address::Memory => Ok(StoreConfig::Memory),
-        Address::Folder(path) => Ok(StoreConfig::Folder { path: PathBuf::from(path) }),
-        Address::Bucket { scheme: "s3", bucket, prefix } => {
-            s3(access, bucket, prefix).map(StoreConfig::S3)
-        }
-        Address::Bucket { scheme: "gs", bucket, prefix } => Ok(StoreConfig::Gcs(GcsConfig {
+    Ok(Storage::Known(match address {
+        Address::Memory => StoreConfig::Memory,
+        Address::Folder(path) => StoreConfig::Folder { path: PathBuf::from(path) },
+        Address::Bucket { scheme: "s3", bucket, prefix } => return s3(access, bucket, prefix),
+        Address::Bucket { scheme: "gs", bucket, prefix } => StoreConfig::Gcs(GcsConfig {
             bucket: bucket.to_owned(),
             prefix: prefix.to_owned(),
             endpoint: access.endpoint.clone(),
             credentials: google(&access.google),
-        })),
-        Address::Bucket { bucket, prefix, .. } => Ok(StoreConfig::Azure(AzureConfig {
+        }),
+        Address::Bucket { bucket, prefix, .. } => StoreConfig::Azure(AzureConfig {
             account: access.azure.storage_account.clone().ok_or_else(|| {
                 wrong("az:// needs a storage account; set AZURE_STORAGE_ACCOUNT".to_owned())
             })?,
@@ -93,65 +82,93 @@ pub(super) fn store(config: &Config) -> Result<StoreConfig> {
             prefix: prefix.to_owned(),
             endpoint: access.endpoint.clone(),
             credentials: azure(&access.azure)?,
-        })),
-    }
+        }),
+    }))
 }
 
-fn s3(access: &StorageAccess, bucket: &str, prefix: &str) -> Result<S3Config> {
+/// The exchange that says where the store is, because the settings do not.
+pub(super) fn of_token_alone(draft: &Draft) -> Option<Exchange> {
+    let is_given = ["storage", "r2.bucket"]
+        .into_iter()
+        .any(|key| draft.strength(key) > Strength::Default);
+    let access = &draft.config.access;
+    let exchange = exchange::of_token(access, &place(access, "", "")).filter(|_| !is_given)?;
+    // A token that comes with requests says nothing before the first.
+    let is_silent = matches!(exchange.token, TokenFrom::Header(_));
+    (!is_silent || matches!(exchange.exchanger, Exchanger::Broker(_))).then_some(exchange)
+}
+
+/// What is set for an exchange of tokens but not used; for a warning.
+pub(super) fn unused(storage: &Storage, access: &StorageAccess) -> Option<String> {
+    let is_used = |exchange: &Exchange| matches!(exchange.token, TokenFrom::Settings(_));
+    let used = matches!(storage, Storage::Exchanged(exchange) if is_used(exchange));
+    (access.identity.token.is_some() && !used).then(|| {
+        "JWT_TOKEN is set but not used: the storage needs no token, or nobody is set who exchanges \
+         it for keys (AWS_ROLE_ARN for a token service, DOTDO_BROKER for a broker)"
+            .to_owned()
+    })
+}
+
+fn place(access: &StorageAccess, bucket: &str, prefix: &str) -> S3Config {
     let StorageAccess { r2, aws, .. } = access;
-    let r2_keys = pair(
-        ["R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"],
-        r2.access_key_id.as_ref(),
-        r2.secret_access_key.as_ref(),
-    )?;
-    let credentials = match r2_keys {
-        Some((id, secret)) => keys(id, secret, None),
-        None => aws_credentials(aws)?,
-    };
     let region = aws.region.clone().or_else(|| aws.default_region.clone());
-    Ok(S3Config {
+    S3Config {
         bucket: bucket.to_owned(),
         prefix: prefix.to_owned(),
         region: if r2.endpoint.is_some() { Some("auto".to_owned()) } else { region },
         endpoint: [&r2.endpoint, &aws.endpoint_url_s3, &aws.endpoint_url]
             .into_iter()
             .find_map(Clone::clone),
-        credentials,
-    })
+        ..S3Config::default()
+    }
 }
 
-/// Credentials in Amazon's own order: keys, a web identity, the platform's identity.
-fn aws_credentials(aws: &AwsAccess) -> Result<S3Credentials> {
+/// A bucket, with credentials in this order: keys; the platform's identity; a token that somebody
+/// exchanges for keys; the machine's identity.
+fn s3(access: &StorageAccess, bucket: &str, prefix: &str) -> Result<Storage> {
+    let place = place(access, bucket, prefix);
+    if let Some(keys) = given_keys(access)? {
+        return Ok(Storage::Known(StoreConfig::S3(S3Config { credentials: keys, ..place })));
+    }
+    if let Some(exchange) = exchange::of_amazon(access, &place) {
+        return Ok(Storage::Exchanged(exchange));
+    }
+    let identity = container_identity(&access.aws);
+    if identity.is_none()
+        && let Some(exchange) = exchange::of_token(access, &place)
+    {
+        return Ok(Storage::Exchanged(exchange));
+    }
+    let credentials = identity.unwrap_or(S3Credentials::Instance);
+    Ok(Storage::Known(StoreConfig::S3(S3Config { credentials, ..place })))
+}
+
+fn given_keys(access: &StorageAccess) -> Result<Option<S3Credentials>> {
+    let StorageAccess { r2, aws, .. } = access;
+    let r2_keys = pair(
+        ["R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"],
+        r2.access_key_id.as_ref(),
+        r2.secret_access_key.as_ref(),
+    )?;
+    if let Some((id, secret)) = r2_keys {
+        return Ok(Some(keys(id, secret, None)));
+    }
     let given = pair(
         ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
         aws.access_key_id.as_ref(),
         aws.secret_access_key.as_ref(),
     )?;
-    if let Some((id, secret)) = given {
-        return Ok(keys(id, secret, aws.session_token.clone()));
-    }
-    let web = pair(
-        ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"],
-        aws.web_identity_token_file.as_ref(),
-        aws.role_arn.as_ref(),
-    );
-    if let Ok(Some((token_file, role_arn))) = web {
-        return Ok(S3Credentials::WebIdentity {
-            token_file: PathBuf::from(token_file),
-            role_arn: role_arn.clone(),
-            session_name: aws.role_session_name.clone(),
-            sts_endpoint: None,
-        });
-    }
+    Ok(given.map(|(id, secret)| keys(id, secret, aws.session_token.clone())))
+}
+
+/// The identity that ECS gives a task, or EKS a pod.
+fn container_identity(aws: &AwsAccess) -> Option<S3Credentials> {
     if let Some(relative_uri) = &aws.container_credentials_relative_uri {
-        return Ok(S3Credentials::Task { relative_uri: relative_uri.clone() });
+        return Some(S3Credentials::Task { relative_uri: relative_uri.clone() });
     }
-    match (&aws.container_credentials_full_uri, &aws.container_authorization_token_file) {
-        (Some(full_uri), Some(file)) => {
-            Ok(S3Credentials::Pod { full_uri: full_uri.clone(), token_file: PathBuf::from(file) })
-        }
-        _ => Ok(S3Credentials::Instance),
-    }
+    let full_uri = aws.container_credentials_full_uri.clone()?;
+    let token_file = PathBuf::from(aws.container_authorization_token_file.as_ref()?);
+    Some(S3Credentials::Pod { full_uri, token_file })
 }
 
 fn keys(id: &str, secret: &Secret, session_token: Option<Secret>) -> S3Credentials {

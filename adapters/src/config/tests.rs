@@ -1,14 +1,26 @@
+mod exchange;
 mod identity;
 mod storage;
 mod table;
 
 use std::path::PathBuf;
 
-use dotdo_core::{Error, Ownership};
+use dotdo_core::{Error, Ownership, StoreConfig};
 
 use super::*;
+use crate::credentials::Storage;
 
 const SECRET: &str = "hunter2";
+
+impl Resolved {
+    /// The store, where the settings say all of it.
+    fn store(self) -> StoreConfig {
+        match self.storage {
+            Storage::Known(store) => store,
+            other => panic!("expected a store, got {other:?}"),
+        }
+    }
+}
 
 fn environment(pairs: &[(&str, &str)]) -> Sources {
     let environment =
@@ -36,10 +48,11 @@ fn refusal(sources: &Sources) -> String {
 
 #[test]
 fn the_defaults_are_loopback_and_a_folder() {
-    let Resolved { config, platform, store, warnings } = resolved(&Sources::default());
+    let Resolved { config, platform, storage, warnings } = resolved(&Sources::default());
     assert_eq!(platform, Platform::Http);
     assert_eq!((config.host.as_deref(), config.port), (Some("127.0.0.1"), 8787));
-    assert_eq!(store, StoreConfig::Folder { path: PathBuf::from("./.dotdo") });
+    let folder = StoreConfig::Folder { path: PathBuf::from("./.dotdo") };
+    assert_eq!(storage, Storage::Known(folder));
     assert_eq!(config.settings, Settings::default());
     assert!(warnings.is_empty());
 }
@@ -205,10 +218,9 @@ fn the_default_ownership_of_functions_is_per_request() {
 #[test]
 fn reserved_variables_log_a_warning() {
     let warnings =
-        resolved(&environment(&[("TURSO_TOKEN", "x"), ("JWT_TOKEN", SECRET), ("TURSO_URL", "")]))
+        resolved(&environment(&[("TURSO_TOKEN", "x"), ("TURSO_URL", "")]))
             .warnings;
     let expected = [
-        "JWT_TOKEN is set, but this version ignores it",
         "TURSO_TOKEN is set, but this version ignores it",
     ];
     assert_eq!(warnings, expected);

@@ -8,6 +8,7 @@
 use dotdo_core::Result;
 
 use super::draft::{Draft, wrong};
+use super::storage::of_token_alone;
 
 /// Credentials, and the settings that decide where they are sent.
 struct Way {
@@ -28,8 +29,19 @@ const S3: Way = Way {
         &["r2.secret_access_key", "r2.access_key_id"],
         &["aws.secret_access_key", "aws.access_key_id", "aws.session_token"],
         &["aws.web_identity_token_file", "aws.role_arn"],
+        &["identity.token"],
+        &["identity.token_file"],
     ],
     otherwise: IDENTITY,
+};
+const STS: Way = Way {
+    places: &["aws.endpoint_url_sts", "aws.endpoint_url"],
+    secrets: &[
+        &["aws.web_identity_token_file"],
+        &["identity.token"],
+        &["identity.token_file"],
+    ],
+    otherwise: None,
 };
 const GOOGLE: Way = Way {
     places: &["storage_endpoint"],
@@ -59,6 +71,16 @@ const OF_THE_PLATFORM: [&str; 4] = [
     "azure.identity_endpoint",
 ];
 
+/// Settings that name a file or a header with a token, or to whom a token is sent. A file that a
+/// repository brings may set neither: together they would send any file of this machine away.
+const NOT_OF_PROJECTS: [&str; 5] = [
+    "aws.endpoint_url_sts",
+    "aws.web_identity_token_file",
+    "broker.url",
+    "identity.token_file",
+    "identity.token_header",
+];
+
 /// Checks that every secret is sent only where its owner can have meant it to go.
 ///
 /// # Errors
@@ -71,11 +93,19 @@ pub(super) fn check(draft: &Draft) -> Result<()> {
             "{name}: a project's file can't set where the platform gives out credentials; set it in the environment"
         )));
     }
-    let storage = draft.config.storage.as_deref().unwrap_or_default();
+    if let Some(name) = NOT_OF_PROJECTS.into_iter().find_map(|key| draft.of_project(key)) {
+        return Err(wrong(format!(
+            "{name}: a project's file can't choose which token is sent, and to whom; set it in the environment or in the user's file"
+        )));
+    }
+    let storage = match of_token_alone(draft) {
+        Some(_) => "s3://",
+        None => draft.config.storage.as_deref().unwrap_or_default(),
+    };
     let store = [("s3://", &S3), ("gs://", &GOOGLE), ("az://", &AZURE)]
         .into_iter()
         .find(|(scheme, _)| storage.starts_with(scheme));
-    for way in store.map(|(_, way)| way).into_iter().chain([&TRACES]) {
+    for way in store.map(|(_, way)| way).into_iter().chain([&STS, &TRACES]) {
         way.check(draft)?;
     }
     Ok(())
@@ -226,6 +256,28 @@ mod tests {
             let message = refusal(&[], &format!("{key} = \"http://evil.example\""));
             assert!(message.contains(key) && message.contains("environment"), "{message}");
         }
+    }
+
+    #[test]
+    fn a_project_s_file_can_not_choose_a_token_or_who_gets_it() {
+        for key in super::NOT_OF_PROJECTS {
+            let value =
+                if key == "identity.token_header" { "x-evil" } else { "https://evil.example" };
+            // Only there a header may be believed at all.
+            let vercel =
+                [("VERCEL", "1"), ("VERCEL_IPC_PATH", "/ipc"), ("DOTDO_STORAGE", "s3://bucket")];
+            let message = refusal(&vercel, &format!("{key} = \"{value}\""));
+            assert!(message.contains(key) && message.contains("user's file"), "{message}");
+        }
+        let environment = [
+            ("JWT_TOKEN", "hunter2"),
+            ("AWS_ROLE_ARN", "arn"),
+            ("AWS_ENDPOINT_URL_S3", "https://s3.example"),
+        ];
+        let message =
+            refusal(&environment, &[ON_S3, "aws.endpoint_url = \"https://evil.example\""].join("\n"));
+        assert!(message.contains("aws.endpoint_url") && message.contains("JWT_TOKEN"), "{message}");
+        assert!(!message.contains("hunter2"), "{message}");
     }
 
     #[test]

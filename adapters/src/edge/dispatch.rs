@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dotdo_core::{Body, Caller, Error, ObjectId, Request, Response, Result, Route, Tenant};
+use dotdo_core::{Body, Caller, Error, ObjectId, Request, Response, Result, Route};
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, header, request};
 
@@ -43,12 +43,13 @@ impl<O: Objects> Edge<O> {
             }
         }
         let admitted = self.authentication.admit(&head, context.line.client).await;
+        let admitted = admitted.map(|caller| caller.map(|caller| self.at_home(caller)));
         context.line.caller = admitted.as_ref().ok().cloned().flatten();
         let tenant = context
             .line
             .caller
             .as_ref()
-            .map_or_else(Tenant::local, |caller| caller.tenant().clone());
+            .map_or_else(|| self.settings.home.clone(), |caller| caller.tenant().clone());
         let route = self.router.route(&tenant, &head.method, &head.uri, &head.headers);
         self.count(route.as_ref().ok(), context)?;
         admitted?;
@@ -63,7 +64,9 @@ impl<O: Objects> Edge<O> {
         let body = self.receive(body, &mut head, &target.object, context).await?;
         target.rewrite(&mut head, context.line.id.clone());
         context.trace.pass_on(&mut head.headers);
-        head.extensions.insert(context.line.caller.clone().unwrap_or_else(Caller::anonymous));
+        let caller = context.line.caller.clone();
+        let caller = caller.unwrap_or_else(|| self.at_home(Caller::anonymous()));
+        head.extensions.insert(caller);
         if let Some(client) = context.line.client {
             head.extensions.insert(ClientAddress(client));
         }
@@ -71,6 +74,11 @@ impl<O: Objects> Edge<O> {
             head.extensions.insert(request_context);
         }
         self.objects.fetch(&target.object, target.at, Request::from_parts(head, body)).await
+    }
+
+    /// A caller that names no tenant is of the server's own. No token can name `local/local`.
+    fn at_home(&self, caller: Caller) -> Caller {
+        if caller.tenant().is_local() { caller.of_tenant(self.settings.home.clone()) } else { caller }
     }
 
     /// Applies the rate limit, if there is one.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use dotdo_core::Tenant;
+
 use super::access::AccessLog;
 use super::body::Pace;
 use super::client::TrustedProxies;
@@ -33,6 +35,9 @@ pub(crate) struct EdgeSettings {
     pub(crate) body_bytes_per_second_min: u64,
     /// Maximum time for a whole body.
     pub(crate) body_time_max: Duration,
+    /// The tenant of callers that name none. It is another than `local/local` if the server's own
+    /// token names one, because then its keys may reach nothing else.
+    pub(crate) home: Tenant,
     /// The requests to log.
     pub(crate) access_log: AccessLog,
     /// Trusted proxies, in the form of [`TrustedProxies::new`].
@@ -58,6 +63,7 @@ impl Default for EdgeSettings {
             body_stall: Duration::from_secs(15),
             body_bytes_per_second_min: 1024,
             body_time_max: Duration::from_secs(5 * 60),
+            home: Tenant::local(),
             access_log: AccessLog::Errors,
             trusted_proxies: Vec::new(),
             reach: Reach::default(),

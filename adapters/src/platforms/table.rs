@@ -254,6 +254,12 @@ impl Platform {
         self.row().at_home
     }
 
+    /// The header in which the platform itself adds a token to each request, which says who this
+    /// program is.
+    pub(crate) fn token_header(self) -> Option<&'static str> {
+        (self == Self::Vercel).then_some("x-vercel-oidc-token")
+    }
+
     /// How other servers reach this one, according to the environment.
     pub(crate) fn reached<'a>(self, variable: impl Fn(&str) -> Option<&'a str>) -> Option<Reached> {
         match self.row().reach {

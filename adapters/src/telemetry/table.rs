@@ -252,6 +252,14 @@ pub(super) static TABLE: &[Metric] = &[
         &[OPERATION],
         "Number of operations that were refused because their key does not belong to the tenant that they were for. Any is a bug, or a hostile file in the bucket.",
     ),
+    counter(
+        "dotdo_storage_keys_renewals_total",
+        &[(
+            "outcome",
+            "`ok`, `unavailable` (no answer, or an unusable one) or `refused` (the token, or the role, is not accepted)",
+        )],
+        "Number of exchanges of a token for keys of the store. Failures are harmless as long as the old keys are valid.",
+    ),
     // Other servers.
     counter(
         "dotdo_forwarded_total",

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::keys::ProvidedKeys;
+
 /// A text that is never printed, such as a password.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(String);
@@ -88,17 +90,8 @@ pub enum S3Credentials {
         /// The session token of temporary credentials.
         session_token: Option<Secret>,
     },
-    /// A token in a file, exchanged for keys (IRSA and other OpenID Connect federation).
-    WebIdentity {
-        /// The file that holds the token; read again at every exchange.
-        token_file: PathBuf,
-        /// The role to assume.
-        role_arn: String,
-        /// The name that audit logs show.
-        session_name: Option<String>,
-        /// The token service; must be https.
-        sts_endpoint: Option<String>,
-    },
+    /// Keys that end, from a provider that replaces them in time.
+    Provided(ProvidedKeys),
     /// The task's identity on ECS: the path that the platform gives.
     Task {
         /// `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`.

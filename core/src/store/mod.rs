@@ -6,6 +6,7 @@
 
 mod config;
 mod folder;
+mod keys;
 mod memory;
 mod metrics;
 mod moment;
@@ -28,6 +29,7 @@ pub use config::{
     AzureConfig, AzureCredentials, GcsConfig, GcsCredentials, S3Config, S3Credentials, Secret,
     StoreConfig,
 };
+pub use keys::{AccessKeyProvider, AccessKeys, AccessKeysError, ProvidedKeys};
 pub use memory::Memory;
 pub(crate) use moment::Moment;
 pub use open::open;

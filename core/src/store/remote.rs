@@ -10,6 +10,7 @@ mod errors;
 #[cfg(feature = "gcs")]
 mod gcs;
 mod http;
+mod lent;
 #[cfg(feature = "s3")]
 mod s3;
 
@@ -68,40 +69,52 @@ impl Remote {
             .map_err(|error| asked.refused(error.to_string()))
     }
 
-    /// Runs one request, watching its HTTP answer, for at most the time that `bytes` may take.
+    /// Runs one request, and once more with new keys if the store refuses it because its keys have
+    /// ended. Not for creates: a request that was refused is not proof that nothing was written.
+    async fn signed<T, F>(
+        &self,
+        asked: Asked<'_>,
+        bytes: usize,
+        request: impl Fn() -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = object_store::Result<T>> + Send,
+    {
+        match self.once(asked, bytes, request()).await {
+            Err(failure) if self.keys_have_ended(&failure) => {
+                self.once(asked, bytes, request()).await
+            }
+            result => result,
+        }
+    }
+
+    /// Runs one request, watching its HTTP answer, for at most the time that `bytes` may take. New
+    /// keys are waited for before that time begins.
     async fn once<T>(
         &self,
         asked: Asked<'_>,
         bytes: usize,
         request: impl Future<Output = object_store::Result<T>> + Send,
     ) -> Result<T, Failure> {
+        if let Some(lent) = &self.parts.lent {
+            lent.keys().await.map_err(|error| Failure::Silent(asked.without_keys(&error)))?;
+        }
         let time_max =
             STORE_ANSWER_MAX + Duration::from_secs(bytes as u64 / STORE_BYTES_PER_SECOND_MIN);
         let watched = http::watch(request);
         tokio::select! {
             (result, answer) = watched => result.map_err(|error| Failure::Announced(error, answer)),
             () = self.clock.sleep(time_max) => {
-                Err(Failure::Late(asked.unavailable(format!("no response within {} s", time_max.as_secs()))))
+                Err(Failure::Silent(asked.unavailable(format!("no response within {} s", time_max.as_secs()))))
             }
         }
-    }
-
-    async fn put_as(
-        &self,
-        asked: Asked<'_>,
-        mode: PutMode,
-        bytes: Bytes,
-    ) -> Result<(), StoreError> {
-        let path = self.path(asked)?;
-        let length = bytes.len();
-        let put = self.store().put_opts(&path, bytes.into(), mode.into());
-        self.once(asked, length, put).await.map(drop).map_err(|failure| self.error(asked, failure))
     }
 
     /// Whether the store lists an object at `path`; `true` if it does not respond.
     async fn is_listed(&self, asked: Asked<'_>, path: &Path) -> bool {
         let options = PaginatedListOptions { max_keys: Some(1), ..Default::default() };
-        match self.once(asked, 0, self.pages().list_paginated(Some(path.as_ref()), options)).await {
+        let page = || self.pages().list_paginated(Some(path.as_ref()), options.clone());
+        match self.signed(asked, 0, page).await {
             Ok(page) => {
                 page.result.objects.iter().any(|meta| meta.location == *path)
                     || page.page_token.is_some_and(|_| page.result.objects.is_empty())
@@ -113,9 +126,34 @@ impl Remote {
     fn error(&self, asked: Asked<'_>, failure: Failure) -> StoreError {
         match failure {
             Failure::Announced(error, answer) => {
-                errors::translate(asked, &error, answer.as_ref(), &self.parts.secrets)
+                let lent = self.parts.lent.iter().flat_map(|lent| lent.secrets());
+                let secrets: Vec<_> = self.parts.secrets.iter().cloned().chain(lent).collect();
+                errors::translate(asked, &error, answer.as_ref(), &secrets)
             }
-            Failure::Late(error) => error,
+            Failure::Silent(error) => error,
+        }
+    }
+
+    /// Whether the request failed because its keys have ended and will be replaced.
+    fn keys_have_ended(&self, failure: &Failure) -> bool {
+        match (&self.parts.lent, failure) {
+            (Some(lent), Failure::Announced(_, Some(answer))) => lent.have_ended(answer),
+            _ => false,
+        }
+    }
+
+    /// Removes the objects; one that is missing is no error.
+    async fn delete_all(&self, asked: Asked<'_>, paths: &[Path]) -> Result<(), Failure> {
+        let paths = futures_util::stream::iter(paths.to_vec().into_iter().map(Ok)).boxed();
+        let mut gone = self.store().delete_stream(paths);
+        loop {
+            let next = async { gone.next().await.transpose() };
+            match self.once(asked, STORE_PAGE_MAX * 1024, next).await {
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(()),
+                Err(Failure::Announced(error, answer)) if is_missing(&error, answer.as_ref()) => {}
+                Err(failure) => return Err(failure),
+            }
         }
     }
 
@@ -136,25 +174,38 @@ impl Remote {
 enum Failure {
     /// An error of the client, with the HTTP response if there was one.
     Announced(object_store::Error, Option<Answer>),
-    /// No response in time.
-    Late(StoreError),
+    /// No response in time, or nothing was sent because there are no keys.
+    Silent(StoreError),
 }
 
 #[async_trait]
 impl Bucket for Remote {
+    /// A create whose keys have ended is reported as unavailable, which is ambiguous to the caller
+    /// like every other failed create, and is not sent again.
     async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
-        self.put_as(Asked { operation: "create", key }, PutMode::Create, bytes).await
+        let asked = Asked { operation: "create", key };
+        let (path, length) = (self.path(asked)?, bytes.len());
+        let put = self.store().put_opts(&path, bytes.into(), PutMode::Create.into());
+        let Err(failure) = self.once(asked, length, put).await else { return Ok(()) };
+        let is_passing = self.keys_have_ended(&failure);
+        Err(match self.error(asked, failure) {
+            StoreError::Refused { reason, .. } if is_passing => asked.unavailable(reason),
+            error => error,
+        })
     }
 
     async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
-        self.put_as(Asked { operation: "put", key }, PutMode::Overwrite, bytes).await
+        let asked = Asked { operation: "put", key };
+        let (path, length) = (self.path(asked)?, bytes.len());
+        let put = || self.store().put_opts(&path, bytes.clone().into(), PutMode::Overwrite.into());
+        self.signed(asked, length, put).await.map(drop).map_err(|failure| self.error(asked, failure))
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
         let asked = Asked { operation: "get", key };
         let path = self.path(asked)?;
         let head =
-            match self.once(asked, 0, self.store().get_opts(&path, GetOptions::default())).await {
+            match self.signed(asked, 0, || self.store().get_opts(&path, GetOptions::default())).await {
                 Ok(head) => head,
                 Err(Failure::Announced(error, answer)) if is_missing(&error, answer.as_ref()) => {
                     return Ok(None);
@@ -200,11 +251,10 @@ impl Bucket for Remote {
                 page_token,
                 ..Default::default()
             };
-            let page = self
-                .pages()
-                .list_paginated(Some(full.as_str()).filter(|full| !full.is_empty()), options);
+            let folder = Some(full.as_str()).filter(|full| !full.is_empty());
+            let page = || self.pages().list_paginated(folder, options.clone());
             let page =
-                self.once(asked, 0, page).await.map_err(|failure| self.error(asked, failure))?;
+                self.signed(asked, 0, page).await.map_err(|failure| self.error(asked, failure))?;
             entries.extend(page.result.objects.iter().filter_map(|meta| self.entry(meta, &below)));
             page_token = page.page_token;
             if page_token.is_none() {
@@ -224,18 +274,11 @@ impl Bucket for Remote {
             .iter()
             .map(|key| self.path(Asked { operation: "delete", key }))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut gone = self
-            .store()
-            .delete_stream(futures_util::stream::iter(paths.into_iter().map(Ok)).boxed());
-        loop {
-            match self.once(asked, keys.len() * 1024, async { gone.next().await.transpose() }).await
-            {
-                Ok(Some(_)) => {}
-                Ok(None) => return Ok(()),
-                Err(Failure::Announced(error, answer)) if is_missing(&error, answer.as_ref()) => {}
-                Err(failure) => return Err(self.error(asked, failure)),
-            }
-        }
+        let again = match self.delete_all(asked, &paths).await {
+            Err(failure) if self.keys_have_ended(&failure) => self.delete_all(asked, &paths).await,
+            done => done,
+        };
+        again.map_err(|failure| self.error(asked, failure))
     }
 
     fn store_time_ms(&self) -> Option<i64> {

@@ -2,12 +2,8 @@
 
 use super::{any, web_address};
 use crate::config::setting::{Kind, Setting, secret, text};
-use crate::config::storage::is_bucket;
-
-/// Whether `text` can be a label of a host name: the service's host name is made from it.
-fn is_label(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-}
+use crate::config::names::{is_bucket, is_label};
+use crate::credentials::is_private_address;
 
 /// Whether `text` can be the id or the domain of a directory: it becomes a part of a URL.
 fn is_directory(text: &str) -> bool {
@@ -74,17 +70,28 @@ pub(super) static ACCESS: &[Setting] = &[
     Setting::new(
         "aws.web_identity_token_file",
         text!("the path of a file", any, access.aws.web_identity_token_file),
-        "File with a web identity token that is exchanged for credentials, with `AWS_ROLE_ARN`.",
+        "File with a web identity token that is exchanged for keys, with `AWS_ROLE_ARN`; EKS sets \
+         both. It is read again at every exchange.",
     ),
     Setting::new(
         "aws.role_arn",
         text!("text", any, access.aws.role_arn),
-        "Role to assume with the web identity token.",
+        "Role to assume with the web identity token, or with that of `identity.token`.",
     ),
     Setting::new(
         "aws.role_session_name",
         text!("text", any, access.aws.role_session_name),
         "Session name of the assumed role, as audit logs show it.",
+    ),
+    Setting::new(
+        "aws.endpoint_url_sts",
+        text!(
+            "an https:// URL, or http:// on this machine",
+            is_private_address,
+            access.aws.endpoint_url_sts
+        ),
+        "Endpoint of the token service (STS) that exchanges tokens for keys. The default is \
+         `AWS_ENDPOINT_URL`, or Amazon's in the region.",
     ),
     Setting::new(
         "aws.container_credentials_relative_uri",

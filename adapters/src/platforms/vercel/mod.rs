@@ -6,6 +6,7 @@
 //! flight. Must not know: objects, routes, the bucket.
 
 mod environment;
+mod function;
 mod request;
 mod response;
 
@@ -17,11 +18,11 @@ use tokio::sync::oneshot;
 use vercel_runtime::{AppState, Request, ResponseBody};
 
 use self::environment::Endpoint;
+use self::function::Function;
 use self::request::{Inbound, original};
 use self::response::Outbound;
-use crate::cluster::peers::Plan;
 use crate::edge::{Edge, Objects};
-use crate::program::{Found, Program};
+use crate::program::Found;
 use crate::serve::{Ended, stop};
 use crate::server::Signals;
 
@@ -39,15 +40,16 @@ pub(crate) async fn serve(app: App, found: Found, mut signals: Signals) -> Resul
     let endpoint =
         Endpoint::find(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?;
     endpoint.check(&found.config)?;
-    let address = endpoint.address();
-    let program = Program::start(app, &found, Plan::new(&found.config, address)?).await?;
-    program.announce("serving", &address);
-
-    let edge = Arc::clone(&program.edge);
+    let shutdown = found.config.shutdown;
+    let function = Arc::new(Function::new(app, found, endpoint.address()));
+    if !function.needs_request() {
+        function.program().await?;
+    }
+    let inside = Arc::clone(&function);
     let service = vercel_runtime::service_fn(move |request: Request, state: AppState| {
-        let edge = Arc::clone(&edge);
+        let function = Arc::clone(&inside);
         // The runtime moves it before it runs.
-        let answering = Box::pin(answer(edge, request, state));
+        let answering = Box::pin(async move { function.answer(request, state).await });
         async move { Ok::<_, vercel_runtime::Error>(answering.await) }
     });
     let mut serving = Box::pin(vercel_runtime::run(service));
@@ -62,7 +64,7 @@ pub(crate) async fn serve(app: App, found: Found, mut signals: Signals) -> Resul
     };
     tracing::info!(
         signal,
-        deadline_ms = found.config.shutdown.as_millis(),
+        deadline_ms = shutdown.as_millis(),
         "shutting down; a second signal ends the process at once"
     );
     let requests = async {
@@ -74,7 +76,10 @@ pub(crate) async fn serve(app: App, found: Found, mut signals: Signals) -> Resul
             tracing::warn!(%cause, "the runtime failed while it finished requests");
         }
     };
-    Ok(stop(requests, program.edge.objects(), found.config.shutdown, &mut signals).await)
+    match function.program.get() {
+        Some(program) => Ok(stop(requests, program.edge.objects(), shutdown, &mut signals).await),
+        None => Ok(Ended::InOrder),
+    }
 }
 
 fn not_served(endpoint: &Endpoint, cause: &(dyn std::error::Error + Send + Sync)) -> Error {

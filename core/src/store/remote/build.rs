@@ -10,6 +10,7 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use super::super::Key;
 use super::super::config::Secret;
 use super::super::time::StoreTime;
+use super::lent::Lent;
 use crate::error::{Error, Result};
 use crate::limits::{STORE_ANSWER_MAX, STORE_CONNECT_MAX};
 
@@ -22,6 +23,8 @@ pub(in super::super) struct Parts {
     pub(super) time: Arc<StoreTime>,
     /// Secrets that no error may contain.
     pub(super) secrets: Vec<Secret>,
+    /// The keys, where they are replaced from time to time.
+    pub(super) lent: Option<Arc<Lent>>,
 }
 
 impl Parts {
@@ -39,6 +42,7 @@ impl Parts {
             location: place.location,
             time,
             secrets,
+            lent: None,
         }
     }
 }

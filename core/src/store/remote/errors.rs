@@ -7,6 +7,7 @@ use object_store::Error;
 use object_store::client::HttpError;
 
 use super::super::config::Secret;
+use super::super::keys::AccessKeysError;
 use super::super::{Key, StoreError};
 use super::http::Answer;
 
@@ -23,6 +24,15 @@ pub(super) struct Asked<'a> {
 impl Asked<'_> {
     pub(super) fn unavailable(self, reason: String) -> StoreError {
         StoreError::Unavailable { operation: self.operation, key: self.key.clone(), reason }
+    }
+
+    /// Nothing was sent, because there are no keys to sign with.
+    pub(super) fn without_keys(self, error: &AccessKeysError) -> StoreError {
+        let reason = format!("there are no keys for the store: {error}");
+        match error {
+            AccessKeysError::Unavailable(_) => self.unavailable(reason),
+            AccessKeysError::Refused(_) => self.refused(reason),
+        }
     }
 
     pub(super) fn refused(self, reason: String) -> StoreError {
@@ -104,7 +114,7 @@ fn is_passing(answer: &Answer) -> bool {
 
 fn reason(error: &Error, answer: Option<&Answer>, secrets: &[Secret]) -> String {
     let text = match answer {
-        Some(Answer { status, code, message }) => {
+        Some(Answer { status, code, message, .. }) => {
             let said: Vec<&str> = [code.as_str(), message.as_str()]
                 .into_iter()
                 .filter(|part| !part.is_empty())
@@ -172,6 +182,7 @@ mod tests {
             status: StatusCode::NOT_FOUND,
             code: code.into(),
             message: String::new(),
+            access_key_id: None,
         };
         assert!(is_missing(&error, Some(&answer("NoSuchKey"))));
         assert!(!is_missing(&error, Some(&answer("NoSuchBucket"))));
@@ -185,6 +196,7 @@ mod tests {
             status: StatusCode::CONFLICT,
             code: code.into(),
             message: String::new(),
+            access_key_id: None,
         };
         let create = Asked { operation: "create", key: &key };
         assert!(matches!(

@@ -9,8 +9,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use http::StatusCode;
-use http::header::DATE;
+use http::header::{AUTHORIZATION, DATE};
+use http::{HeaderMap, StatusCode};
 use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
@@ -26,6 +26,23 @@ pub(super) struct Answer {
     pub(super) code: String,
     /// The store's message; empty if the body has none.
     pub(super) message: String,
+    /// The id of the keys that signed the request, in S3's way.
+    pub(super) access_key_id: Option<String>,
+}
+
+impl Answer {
+    /// Whether it says that the keys of the request are not valid, or no longer. It says nothing of
+    /// what they may do: that is `AccessDenied`.
+    pub(super) fn is_of_keys(&self) -> bool {
+        let codes = [
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "InvalidAccessKeyId",
+            "InvalidToken",
+            "TokenRefreshRequired",
+        ];
+        self.status.is_client_error() && codes.contains(&self.code.as_str())
+    }
 }
 
 tokio::task_local! {
@@ -81,6 +98,7 @@ impl HttpService for Watched {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let is_store =
             request.uri().authority().is_some_and(|authority| authority.as_str() == self.host);
+        let access_key_id = access_key_id(request.headers());
         let response = self.inner.execute(request).await?;
         let status = response.status();
         // A gateway that responds for an unavailable store has its own clock.
@@ -97,12 +115,19 @@ impl HttpService for Watched {
         let (parts, body) = response.into_parts();
         let body = body.bytes().await?;
         let text = String::from_utf8_lossy(&body);
-        let answer =
-            Answer { status, code: element(&text, "Code"), message: element(&text, "Message") };
+        let (code, message) = (element(&text, "Code"), element(&text, "Message"));
+        let answer = Answer { status, code, message, access_key_id };
         // Outside of `watch` (fetching a token in the background) nobody needs it.
         let _ = LAST.try_with(|last| last.replace(Some(answer)));
         Ok(HttpResponse::from_parts(parts, body.into()))
     }
+}
+
+/// The id in a signature of S3's fourth version: `AWS4-HMAC-SHA256 Credential=ID/…`.
+fn access_key_id(headers: &HeaderMap) -> Option<String> {
+    let signature = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (_, rest) = signature.split_once("Credential=")?;
+    rest.split_once('/').map(|(id, _)| id.to_owned())
 }
 
 /// The time of a `Date` header (RFC 9110, section 5.6.7), in milliseconds since 1970.
@@ -126,6 +151,19 @@ mod tests {
     fn a_date_header_is_understood() {
         assert_eq!(date_ms("Tue, 15 Nov 1994 08:12:31 GMT"), Some(784_887_151_000));
         assert_eq!(date_ms("yesterday"), None);
+    }
+
+    #[test]
+    fn a_signature_tells_whose_it_is() {
+        let id = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, http::HeaderValue::from_static(text));
+            access_key_id(&headers)
+        };
+        let signature = "AWS4-HMAC-SHA256 Credential=ASIA1/20260101/auto/s3/aws4_request, SignedHeaders=host, Signature=00";
+        assert_eq!(id(signature).as_deref(), Some("ASIA1"));
+        assert_eq!(id("Bearer token"), None);
+        assert_eq!(access_key_id(&HeaderMap::new()), None);
     }
 
     #[test]

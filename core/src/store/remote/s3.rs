@@ -1,13 +1,18 @@
 //! Amazon S3, and what speaks its protocol.
 
+use std::fmt;
 use std::sync::Arc;
 
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use async_trait::async_trait;
+use object_store::CredentialProvider;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential};
 
 use super::super::config::{S3Config, S3Credentials};
+use super::super::keys::AccessKeysError;
 use super::super::time::StoreTime;
 use super::build::{Parts, Place, client, no_retry};
 use super::http::Watching;
+use super::lent::Lent;
 use crate::error::Result;
 
 /// An S3 bucket.
@@ -27,7 +32,7 @@ pub(in super::super) fn s3(config: &S3Config, time: Arc<StoreTime>) -> Result<Pa
             .with_endpoint(endpoint.trim_end_matches('/'))
             .with_allow_http(endpoint.starts_with("http://"));
     }
-    let mut secrets = Vec::new();
+    let (mut secrets, mut lent) = (Vec::new(), None);
     builder = match &config.credentials {
         S3Credentials::Instance => builder,
         S3Credentials::Unsigned => builder.with_skip_signature(true),
@@ -39,16 +44,10 @@ pub(in super::super) fn s3(config: &S3Config, time: Arc<StoreTime>) -> Result<Pa
                 .with_secret_access_key(secret_access_key.reveal());
             session_token.iter().fold(builder, |builder, token| builder.with_token(token.reveal()))
         }
-        S3Credentials::WebIdentity { token_file, role_arn, session_name, sts_endpoint } => {
-            let builder = builder
-                .with_config(AmazonS3ConfigKey::WebIdentityTokenFile, token_file.to_string_lossy())
-                .with_config(AmazonS3ConfigKey::RoleArn, role_arn);
-            let builder = session_name.iter().fold(builder, |builder, name| {
-                builder.with_config(AmazonS3ConfigKey::RoleSessionName, name)
-            });
-            sts_endpoint.iter().fold(builder, |builder, endpoint| {
-                builder.with_config(AmazonS3ConfigKey::StsEndpoint, endpoint)
-            })
+        S3Credentials::Provided(keys) => {
+            let keys = Arc::new(Lent::new(keys.provider()));
+            lent = Some(Arc::clone(&keys));
+            builder.with_credentials(Arc::new(Signer(keys)))
         }
         S3Credentials::Task { relative_uri } => {
             builder.with_config(AmazonS3ConfigKey::ContainerCredentialsRelativeUri, relative_uri)
@@ -61,5 +60,32 @@ pub(in super::super) fn s3(config: &S3Config, time: Arc<StoreTime>) -> Result<Pa
             ),
     };
     let store = builder.build().map_err(|error| place.wrong(&error))?;
-    Ok(Parts::new(store, place, time, secrets))
+    Ok(Parts { lent, ..Parts::new(store, place, time, secrets) })
+}
+
+/// Signs each request with the keys that are valid when it is sent.
+struct Signer(Arc<Lent>);
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signer(…)")
+    }
+}
+
+#[async_trait]
+impl CredentialProvider for Signer {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        let no_keys = |error: AccessKeysError| object_store::Error::Generic {
+            store: "S3",
+            source: Box::new(error),
+        };
+        let keys = self.0.keys().await.map_err(no_keys)?;
+        Ok(Arc::new(AwsCredential {
+            key_id: keys.access_key_id.clone(),
+            secret_key: keys.secret_access_key.reveal().to_owned(),
+            token: keys.session_token.as_ref().map(|token| token.reveal().to_owned()),
+        }))
+    }
 }

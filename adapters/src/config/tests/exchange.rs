@@ -1,0 +1,111 @@
+//! Tokens that are exchanged for keys.
+
+use crate::credentials::{Exchange, Exchanger, Storage, StsSettings, TokenFrom};
+
+use super::*;
+
+const ON_S3: (&str, &str) = ("DOTDO_STORAGE", "s3://objects/production");
+const TOKEN: (&str, &str) = ("JWT_TOKEN", SECRET);
+const ROLE: (&str, &str) = ("AWS_ROLE_ARN", "arn:role");
+const BROKER: (&str, &str) = ("DOTDO_BROKER", "https://broker.example");
+
+fn exchange(pairs: &[(&str, &str)]) -> Exchange {
+    match resolved(&environment(pairs)).storage {
+        Storage::Exchanged(exchange) => exchange,
+        other => panic!("expected an exchange, got {other:?}"),
+    }
+}
+
+fn is_known(pairs: &[(&str, &str)]) -> bool {
+    matches!(resolved(&environment(pairs)).storage, Storage::Known(_))
+}
+
+fn sts(exchange: Exchange) -> StsSettings {
+    match exchange.exchanger {
+        Exchanger::Sts(sts) => sts,
+        other => panic!("expected a token service, got {other:?}"),
+    }
+}
+
+#[test]
+fn keys_and_the_platform_s_identity_win_over_tokens() {
+    let with = |more: &[(&str, &str)]| is_known(&[&[ON_S3, TOKEN, ROLE, BROKER], more].concat());
+    assert!(with(&[("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", SECRET)]));
+    assert!(with(&[("R2_ACCESS_KEY_ID", "id"), ("R2_SECRET_ACCESS_KEY", SECRET)]));
+    assert!(with(&[("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2")]));
+    let irsa = exchange(&[ON_S3, TOKEN, ROLE, BROKER, ("AWS_WEB_IDENTITY_TOKEN_FILE", "/token")]);
+    assert_eq!(irsa.token, TokenFrom::File(PathBuf::from("/token")));
+    assert!(is_known(&[ON_S3]), "without anything, the machine's identity");
+    assert!(is_known(&[ON_S3, BROKER]), "nobody has a token");
+}
+
+#[test]
+fn a_token_service_wins_over_a_broker() {
+    let with = exchange(&[ON_S3, TOKEN, ROLE, BROKER, ("AWS_REGION", "eu-central-1")]);
+    assert_eq!((with.place.bucket.as_str(), with.place.prefix.as_str()), ("objects", "production"));
+    assert_eq!(with.token, TokenFrom::Settings(Secret::new(SECRET)));
+    let expected = StsSettings {
+        url: "https://sts.eu-central-1.amazonaws.com".to_owned(),
+        role_arn: Some("arn:role".to_owned()),
+        session_name: "dotdo".to_owned(),
+        policy: None,
+        duration_seconds: 3600,
+    };
+    assert_eq!(sts(with), expected);
+    let without = exchange(&[ON_S3, TOKEN, BROKER]);
+    assert_eq!(without.exchanger, Exchanger::Broker("https://broker.example".to_owned()));
+}
+
+#[test]
+fn the_url_of_the_token_service_is_amazon_s_unless_one_is_given() {
+    let url = |more: &[(&str, &str)]| sts(exchange(&[&[ON_S3, TOKEN, ROLE], more].concat())).url;
+    assert_eq!(url(&[]), "https://sts.us-east-1.amazonaws.com");
+    assert_eq!(url(&[("AWS_REGION", "cn-north-1")]), "https://sts.cn-north-1.amazonaws.com.cn");
+    let own = ("AWS_ENDPOINT_URL", "https://store.example");
+    assert_eq!(url(&[own]), "https://store.example");
+    let of_sts = ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:8333");
+    assert_eq!(url(&[own, of_sts]), "http://127.0.0.1:8333");
+    assert!(refusal(&environment(&[("AWS_ENDPOINT_URL_STS", "http://sts.example")])).contains("https"));
+    assert!(refusal(&environment(&[("DOTDO_BROKER", "http://broker.example")])).contains("https"));
+}
+
+#[test]
+fn a_broker_or_the_claims_may_name_the_storage() {
+    assert_eq!(exchange(&[TOKEN, BROKER]).place.bucket, "");
+    assert_eq!(exchange(&[TOKEN, ROLE]).place.bucket, "");
+    assert!(is_known(&[TOKEN]), "nobody exchanges it");
+    assert!(is_known(&[TOKEN, BROKER, ("DOTDO_STORAGE", "./state")]), "a folder was asked for");
+    let on_platform = exchange(&[TOKEN, BROKER, ("K_SERVICE", "s"), ("PORT", "8080")]);
+    assert_eq!(on_platform.place.bucket, "");
+    let warnings = resolved(&environment(&[TOKEN, ON_S3])).warnings;
+    assert!(warnings[0].contains("JWT_TOKEN is set but not used"), "{warnings:?}");
+}
+
+#[test]
+fn a_header_is_believed_on_the_platform_that_sets_it() {
+    let vercel = [ON_S3, ROLE, ("VERCEL", "1"), ("VERCEL_IPC_PATH", "/tmp/ipc")];
+    assert_eq!(exchange(&vercel).token, TokenFrom::Header("x-vercel-oidc-token".to_owned()));
+    let of_function = [
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", SECRET),
+        ("AWS_SESSION_TOKEN", SECRET),
+    ];
+    exchange(&[&vercel[..], &of_function].concat());
+    assert!(is_known(&[&vercel[..], &of_function[..2]].concat()), "somebody has set these");
+    let file = ("DOTDO_IDENTITY_TOKEN_FILE", "/token");
+    assert_eq!(exchange(&[&vercel[..], &[file]].concat()).token, TokenFrom::File("/token".into()));
+    let elsewhere = [ON_S3, ROLE, ("DOTDO_IDENTITY_TOKEN_HEADER", "x-token")];
+    assert!(refusal(&environment(&elsewhere)).contains("any client could send it"));
+}
+
+#[test]
+fn a_login_is_used_where_nothing_else_is_given() {
+    let login = |pairs: &[(&str, &str)]| {
+        resolved(&Sources { has_login: true, ..environment(pairs) }).storage
+    };
+    assert!(matches!(
+        login(&[BROKER]),
+        Storage::Exchanged(Exchange { token: TokenFrom::Login, .. })
+    ));
+    assert!(matches!(login(&[]), Storage::Known(_)), "nobody exchanges it");
+}

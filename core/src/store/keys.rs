@@ -1,0 +1,73 @@
+//! Keys of an S3 store that end, and the port to what replaces them in time.
+//!
+//! Must not know: where keys come from, how they are cached, and who signs with them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::config::Secret;
+
+/// A key pair of an S3 store, usually a temporary one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessKeys {
+    /// The access key id.
+    pub access_key_id: String,
+    /// The secret access key.
+    pub secret_access_key: Secret,
+    /// The session token of temporary keys.
+    pub session_token: Option<Secret>,
+}
+
+/// Why there are no keys. The message says what failed and what to do, without secrets.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AccessKeysError {
+    /// Whoever gives keys did not answer, or answered that it can't at the moment.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Whoever gives keys refused, or was not asked because the configuration or the token is of no
+    /// use.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Gives the keys that sign requests. It is asked before each request, so it keeps keys.
+#[async_trait]
+pub trait AccessKeyProvider: Send + Sync + 'static {
+    /// Keys that have not ended, as far as is known. Waits for new ones where there are none, for a
+    /// limited time; the wait can be cancelled without harm to others that wait.
+    async fn keys(&self) -> Result<Arc<AccessKeys>, AccessKeysError>;
+
+    /// The store has refused the keys with this id because they have ended or were revoked. They
+    /// are not given out again.
+    fn refused(&self, access_key_id: &str);
+}
+
+/// A provider as a part of a configuration. Two are equal if they are the same provider.
+#[derive(Clone)]
+pub struct ProvidedKeys(Arc<dyn AccessKeyProvider>);
+
+impl ProvidedKeys {
+    /// Keys that `provider` gives.
+    pub fn new(provider: Arc<dyn AccessKeyProvider>) -> Self {
+        Self(provider)
+    }
+
+    #[cfg(feature = "s3")]
+    pub(super) fn provider(&self) -> Arc<dyn AccessKeyProvider> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl PartialEq for ProvidedKeys {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for ProvidedKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProvidedKeys(…)")
+    }
+}
