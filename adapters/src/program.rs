@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dotdo_core::{
-    Account, App, At, Bucket, BucketOfTenant, Buckets, CheckpointMode, Clock, Components, Directory,
-    Engine, Executor, ObjectId, Ownership, Random, Received, Request, RequestContext, Response,
-    Result, Router, SharedBucket, StoreConfig, Tenant, open, probe,
+    Account, App, At, Bucket, BucketOfTenant, Buckets, CheckpointMode, Clock, Components,
+    Directory, Engine, Executor, ObjectId, Ownership, Random, Received, Request, RequestContext,
+    Response, Result, Router, SharedBucket, StoreConfig, Tenant, open, probe,
 };
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -101,9 +101,8 @@ impl Program {
             (Arc::new(SystemClock::new()), Arc::new(OsRandom));
         let instance = uuid::Builder::from_random_bytes(random.bytes16()).into_uuid();
         let connected = connect(&found.storage, &found.tokens, Arc::clone(&clock)).await?;
-        let open = |store: &StoreConfig| {
-            open(store, instance, Arc::clone(&clock), Arc::clone(&random))
-        };
+        let open =
+            |store: &StoreConfig| open(store, instance, Arc::clone(&clock), Arc::clone(&random));
         let bucket = open(&connected.store)?;
         let router = Router::new(app.class_names(), app.default_class());
         let mut settings = found.config.settings.clone();

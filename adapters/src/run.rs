@@ -134,8 +134,8 @@ impl Serve {
             return health(ServeOptions::default(), question);
         }
         let sources = options.unwrap_or_default().sources();
-        let resolved = sources
-            .and_then(|sources| resolve(&Sources { has_login: login.is_some(), ..sources }));
+        let resolved =
+            sources.and_then(|sources| resolve(&Sources { has_login: login.is_some(), ..sources }));
         exit_code(resolved.and_then(|mut resolved| {
             resolved.config.edge.auth.authenticator = authenticator;
             serve_app(app, resolved, login)
@@ -253,11 +253,7 @@ fn complain(error: &Error) {
 }
 
 /// Starts the engine and serves it on the platform.
-async fn start(
-    app: App,
-    resolved: Resolved,
-    login: Option<Arc<dyn TokenSource>>,
-) -> Result<Ended> {
+async fn start(app: App, resolved: Resolved, login: Option<Arc<dyn TokenSource>>) -> Result<Ended> {
     let Resolved { config, platform, storage, .. } = resolved;
     let no_signals = |cause| Error::internal(format!("cannot listen for signals: {cause}"));
     let signals = Signals::new().map_err(no_signals)?;

@@ -68,7 +68,8 @@ pub use router::{
 };
 pub use settings::{Checkpoint, CheckpointMode, Ownership, Settings};
 pub use store::{
-    AccessKeyProvider, AccessKeys, AccessKeysError, AzureConfig, AzureCredentials, Bucket, Entry, GcsConfig, GcsCredentials, Key, Memory, ProvidedKeys, S3Config,
-    S3Credentials, Secret, StoreConfig, StoreError, Stored, open, probe,
+    AccessKeyProvider, AccessKeys, AccessKeysError, AzureConfig, AzureCredentials, Bucket, Entry,
+    GcsConfig, GcsCredentials, Key, Memory, ProvidedKeys, S3Config, S3Credentials, Secret,
+    StoreConfig, StoreError, Stored, open, probe,
 };
 pub use tenants::{BucketOfTenant, Buckets, SharedBucket};

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use dotdo_core::{Key, S3Config, S3Credentials, Secret, StoreConfig};
 use tempfile::TempDir;
 
-use crate::chores::{Deadline, runtime, scratch};
 pub use self::tokens::ShortKeys;
+use crate::chores::{Deadline, runtime, scratch};
 use crate::openid::OpenId;
 use crate::own::{open, unique};
 use crate::ports;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use dotdo_tests::{Deadline, OpenId, Seaweed, Server, Setup, ShortKeys, open};
 use dotdo_core::{Key, S3Config, S3Credentials, Secret, StoreConfig, StoreError};
+use dotdo_tests::{Deadline, OpenId, Seaweed, Server, Setup, ShortKeys, open};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -31,8 +31,12 @@ impl World {
     /// A server with this token, for the keys of `role`.
     fn setup(&self, role: &str) -> Setup {
         let storage = format!("s3://{}/production", self.seaweed.bucket());
-        let setup = Setup::new(&storage).env("JWT_TOKEN", &self.token).arg("--log-level").arg("trace");
-        self.seaweed.role(role).into_iter().fold(setup, |setup, (name, value)| setup.env(name, value))
+        let setup =
+            Setup::new(&storage).env("JWT_TOKEN", &self.token).arg("--log-level").arg("trace");
+        self.seaweed
+            .role(role)
+            .into_iter()
+            .fold(setup, |setup, (name, value)| setup.env(name, value))
     }
 
     /// What the token service answers to `token`, for `role`.
@@ -64,7 +68,8 @@ async fn put(server: &Server, id: &str, data: &str) -> (StatusCode, String) {
 
 /// How many things an object has, now or at a sequence number.
 async fn count(server: &Server, id: &str, at: Option<u64>) -> u64 {
-    let mut request = reqwest::Client::new().get(server.url(&format!("/do/{id}/things?limit=1000")));
+    let mut request =
+        reqwest::Client::new().get(server.url(&format!("/do/{id}/things?limit=1000")));
     if let Some(at) = at {
         request = request.header("x-do-at", at.to_string());
     }
@@ -76,7 +81,8 @@ async fn count(server: &Server, id: &str, at: Option<u64>) -> u64 {
 }
 
 fn is_secret_free(log: &str, secrets: &[String]) {
-    for secret in secrets.iter().flat_map(|secret| secret.split('.')).filter(|part| part.len() > 20) {
+    for secret in secrets.iter().flat_map(|secret| secret.split('.')).filter(|part| part.len() > 20)
+    {
         assert!(!log.contains(secret), "the log has a part of a secret");
     }
 }
@@ -123,7 +129,8 @@ async fn keys_reach_one_tenant_only(world: &World) {
     let record = log.iter().find(|entry| entry.key.as_str().contains("/log/")).expect("a record");
 
     let other = keys(&world.assume("acme-other", &world.token).await.1);
-    let denied = |error: StoreError| assert!(matches!(error, StoreError::Refused { .. }), "{error}");
+    let denied =
+        |error: StoreError| assert!(matches!(error, StoreError::Refused { .. }), "{error}");
     denied(other.get(&record.key).await.map(|_| ()).expect_err("another tenant's"));
     denied(other.put(&record.key, "x".into()).await.expect_err("another tenant's"));
     denied(other.create(&record.key.join("x"), "x".into()).await.expect_err("another tenant's"));
@@ -166,7 +173,10 @@ async fn keys_that_end_are_replaced_and_no_request_fails() {
         is_secret_free(&server.stderr(), &secrets);
     }
     // The token is still good, and so is its issuer.
-    assert_eq!(world.assume("server", &world.issuer.token(&json!({})).await).await.0, StatusCode::OK);
+    assert_eq!(
+        world.assume("server", &world.issuer.token(&json!({})).await).await.0,
+        StatusCode::OK
+    );
 }
 
 /// Writes until keys have been replaced several times; returns how many things were written.

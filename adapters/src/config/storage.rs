@@ -88,9 +88,8 @@ pub(super) fn storage(draft: &Draft) -> Result<Storage> {
 
 /// The exchange that says where the store is, because the settings do not.
 pub(super) fn of_token_alone(draft: &Draft) -> Option<Exchange> {
-    let is_given = ["storage", "r2.bucket"]
-        .into_iter()
-        .any(|key| draft.strength(key) > Strength::Default);
+    let is_given =
+        ["storage", "r2.bucket"].into_iter().any(|key| draft.strength(key) > Strength::Default);
     let access = &draft.config.access;
     let exchange = exchange::of_token(access, &place(access, "", "")).filter(|_| !is_given)?;
     // A token that comes with requests says nothing before the first.

@@ -217,12 +217,8 @@ fn the_default_ownership_of_functions_is_per_request() {
 
 #[test]
 fn reserved_variables_log_a_warning() {
-    let warnings =
-        resolved(&environment(&[("TURSO_TOKEN", "x"), ("TURSO_URL", "")]))
-            .warnings;
-    let expected = [
-        "TURSO_TOKEN is set, but this version ignores it",
-    ];
+    let warnings = resolved(&environment(&[("TURSO_TOKEN", "x"), ("TURSO_URL", "")])).warnings;
+    let expected = ["TURSO_TOKEN is set, but this version ignores it"];
     assert_eq!(warnings, expected);
 }
 

@@ -36,11 +36,7 @@ const S3: Way = Way {
 };
 const STS: Way = Way {
     places: &["aws.endpoint_url_sts", "aws.endpoint_url"],
-    secrets: &[
-        &["aws.web_identity_token_file"],
-        &["identity.token"],
-        &["identity.token_file"],
-    ],
+    secrets: &[&["aws.web_identity_token_file"], &["identity.token"], &["identity.token_file"]],
     otherwise: None,
 };
 const GOOGLE: Way = Way {
@@ -274,8 +270,10 @@ mod tests {
             ("AWS_ROLE_ARN", "arn"),
             ("AWS_ENDPOINT_URL_S3", "https://s3.example"),
         ];
-        let message =
-            refusal(&environment, &[ON_S3, "aws.endpoint_url = \"https://evil.example\""].join("\n"));
+        let message = refusal(
+            &environment,
+            &[ON_S3, "aws.endpoint_url = \"https://evil.example\""].join("\n"),
+        );
         assert!(message.contains("aws.endpoint_url") && message.contains("JWT_TOKEN"), "{message}");
         assert!(!message.contains("hunter2"), "{message}");
     }

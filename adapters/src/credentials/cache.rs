@@ -102,7 +102,10 @@ impl AccessKeyProvider for RenewedKeys {
             && !held.is_refused
         {
             held.is_refused = true;
-            tracing::warn!(from = self.0.source.name(), "the store refuses the keys; renewing them");
+            tracing::warn!(
+                from = self.0.source.name(),
+                "the store refuses the keys; renewing them"
+            );
         }
     }
 }
@@ -120,8 +123,7 @@ impl Inner {
         match state.held.as_ref().filter(|held| held.is_valid(clock)) {
             Some(held) => {
                 let keys = Arc::clone(&held.keys);
-                let pauses =
-                    state.failed.as_ref().is_some_and(|(at, _)| within(at, RENEWAL_PAUSE));
+                let pauses = state.failed.as_ref().is_some_and(|(at, _)| within(at, RENEWAL_PAUSE));
                 if held.is_due(clock) && !pauses {
                     // Its task runs by itself; nobody waits for it.
                     drop(self.renewal(&mut state));

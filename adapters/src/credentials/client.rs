@@ -118,8 +118,7 @@ impl Client {
                 "{name} answers {status}, and redirects are not followed; set the URL to which it redirects"
             )));
         }
-        let is_busy =
-            matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+        let is_busy = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
         if is_busy || status.is_server_error() {
             return Err(AccessKeysError::Unavailable(format!("{name} answers {status}")));
         }

@@ -91,7 +91,8 @@ async fn claimed(
     })?;
     let prefix = claims.prefix(&tenant);
     let region = place.region.clone().or_else(|| claims.storage.region.clone());
-    let is_place = is_bucket(&bucket) && is_prefix(&prefix) && region.as_deref().is_none_or(is_label);
+    let is_place =
+        is_bucket(&bucket) && is_prefix(&prefix) && region.as_deref().is_none_or(is_label);
     if !is_place {
         return Err(Error::invalid(format!(
             "expected a bucket, a prefix and a region in the claim storage of the token from {name}, got others (not shown)"

@@ -36,7 +36,8 @@ impl Sts {
     fn form(&self, token: &Secret) -> String {
         let StsSettings { role_arn, session_name, policy, duration_seconds, .. } = &self.settings;
         let mut form = Serializer::new(String::new());
-        form.append_pair("Action", "AssumeRoleWithWebIdentity").append_pair("Version", "2011-06-15");
+        form.append_pair("Action", "AssumeRoleWithWebIdentity")
+            .append_pair("Version", "2011-06-15");
         form.append_pair("DurationSeconds", &duration_seconds.to_string());
         form.append_pair("RoleSessionName", session_name);
         for (name, value) in [("RoleArn", role_arn), ("Policy", policy)] {
@@ -117,7 +118,8 @@ fn inner<'a>(body: &'a str, name: &str) -> Option<&'a str> {
 }
 
 fn unescaped(text: &str) -> String {
-    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#34;", "\"")];
+    let entities =
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#34;", "\"")];
     let plain = entities.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
     plain.replace("&#43;", "+").replace("&#x2B;", "+").replace("&#61;", "=").replace("&amp;", "&")
 }

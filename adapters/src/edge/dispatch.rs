@@ -78,7 +78,11 @@ impl<O: Objects> Edge<O> {
 
     /// A caller that names no tenant is of the server's own. No token can name `local/local`.
     fn at_home(&self, caller: Caller) -> Caller {
-        if caller.tenant().is_local() { caller.of_tenant(self.settings.home.clone()) } else { caller }
+        if caller.tenant().is_local() {
+            caller.of_tenant(self.settings.home.clone())
+        } else {
+            caller
+        }
     }
 
     /// Applies the rate limit, if there is one.

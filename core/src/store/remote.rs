@@ -198,27 +198,32 @@ impl Bucket for Remote {
         let asked = Asked { operation: "put", key };
         let (path, length) = (self.path(asked)?, bytes.len());
         let put = || self.store().put_opts(&path, bytes.clone().into(), PutMode::Overwrite.into());
-        self.signed(asked, length, put).await.map(drop).map_err(|failure| self.error(asked, failure))
+        self.signed(asked, length, put)
+            .await
+            .map(drop)
+            .map_err(|failure| self.error(asked, failure))
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
         let asked = Asked { operation: "get", key };
         let path = self.path(asked)?;
-        let head =
-            match self.signed(asked, 0, || self.store().get_opts(&path, GetOptions::default())).await {
-                Ok(head) => head,
-                Err(Failure::Announced(error, answer)) if is_missing(&error, answer.as_ref()) => {
-                    return Ok(None);
-                }
-                // S3 also reports missing keys as forbidden to callers that may not list the whole
-                // bucket. A listing below the prefix distinguishes the cases.
-                Err(Failure::Announced(error, _))
-                    if is_forbidden(&error) && !self.is_listed(asked, &path).await =>
-                {
-                    return Ok(None);
-                }
-                Err(failure) => return Err(self.error(asked, failure)),
-            };
+        let head = match self
+            .signed(asked, 0, || self.store().get_opts(&path, GetOptions::default()))
+            .await
+        {
+            Ok(head) => head,
+            Err(Failure::Announced(error, answer)) if is_missing(&error, answer.as_ref()) => {
+                return Ok(None);
+            }
+            // S3 also reports missing keys as forbidden to callers that may not list the whole
+            // bucket. A listing below the prefix distinguishes the cases.
+            Err(Failure::Announced(error, _))
+                if is_forbidden(&error) && !self.is_listed(asked, &path).await =>
+            {
+                return Ok(None);
+            }
+            Err(failure) => return Err(self.error(asked, failure)),
+        };
         let modified_ms = head.meta.last_modified.timestamp_millis();
         let length = usize::try_from(head.meta.size).unwrap_or(usize::MAX);
         let bytes = self

@@ -42,9 +42,7 @@ pub(super) fn iam(issuer: &OpenId, bucket: &str, tenants: &[(&str, &str)]) -> Va
     };
     let roles: Vec<(String, Value)> =
         [("server".to_owned(), all)].into_iter().chain(tenants.iter().map(of_tenant)).collect();
-    let policy = |(name, statements): &(String, Value)| {
-        json!({ "name": name, "document": { "Version": "2012-10-17", "Statement": statements } })
-    };
+    let policy = |(name, statements): &(String, Value)| json!({ "name": name, "document": { "Version": "2012-10-17", "Statement": statements } });
     let role = |(name, _): &(String, Value)| {
         json!({
             "roleName": name,
@@ -119,9 +117,8 @@ impl ShortKeys {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let state = Arc::clone(&shared);
-                let service = hyper::service::service_fn(move |request| {
-                    answer(request, Arc::clone(&state))
-                });
+                let service =
+                    hyper::service::service_fn(move |request| answer(request, Arc::clone(&state)));
                 tokio::spawn(
                     hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service),
@@ -190,10 +187,7 @@ impl State {
         claims["exp"] = json!(end);
         let short = encode(&Header::default(), &claims, &EncodingKey::from_secret(SIGNING_KEY))
             .expect("claims can be signed");
-        self.secrets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend([secret, short.clone()]);
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).extend([secret, short.clone()]);
         let answer = answer.replace(&session, &short);
         match self.is_honest {
             true => answer.replace(&ends, &rfc3339(end)),

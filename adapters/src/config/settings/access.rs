@@ -1,8 +1,8 @@
 //! Credentials and endpoints of the stores, under the names that the providers' own tools use.
 
 use super::{any, web_address};
-use crate::config::setting::{Kind, Setting, secret, text};
 use crate::config::names::{is_bucket, is_label};
+use crate::config::setting::{Kind, Setting, secret, text};
 use crate::credentials::is_private_address;
 
 /// Whether `text` can be the id or the domain of a directory: it becomes a part of a URL.

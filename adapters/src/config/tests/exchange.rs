@@ -65,7 +65,9 @@ fn the_url_of_the_token_service_is_amazon_s_unless_one_is_given() {
     assert_eq!(url(&[own]), "https://store.example");
     let of_sts = ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:8333");
     assert_eq!(url(&[own, of_sts]), "http://127.0.0.1:8333");
-    assert!(refusal(&environment(&[("AWS_ENDPOINT_URL_STS", "http://sts.example")])).contains("https"));
+    assert!(
+        refusal(&environment(&[("AWS_ENDPOINT_URL_STS", "http://sts.example")])).contains("https")
+    );
     assert!(refusal(&environment(&[("DOTDO_BROKER", "http://broker.example")])).contains("https"));
 }
 

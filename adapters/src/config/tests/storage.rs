@@ -83,11 +83,11 @@ fn amazon_s_variables_work() {
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:8333"),
         ("AWS_DEFAULT_REGION", "eu-west-1"),
     ];
-    let s3 = |more: &[(&str, &str)]| match resolved(&environment(&[&base[..], more].concat())).store()
-    {
-        StoreConfig::S3(s3) => s3,
-        other => panic!("{other:?}"),
-    };
+    let s3 =
+        |more: &[(&str, &str)]| match resolved(&environment(&[&base[..], more].concat())).store() {
+            StoreConfig::S3(s3) => s3,
+            other => panic!("{other:?}"),
+        };
     let keys = s3(&[
         ("AWS_ACCESS_KEY_ID", "id"),
         ("AWS_SECRET_ACCESS_KEY", SECRET),

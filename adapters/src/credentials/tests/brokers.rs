@@ -7,8 +7,8 @@ use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
-use crate::credentials::plan::{Exchange, Exchanger, TokenFrom};
 use crate::credentials::connect::Connected;
+use crate::credentials::plan::{Exchange, Exchanger, TokenFrom};
 use crate::credentials::{Storage, Tokens, connect};
 
 const CLAIMS: &str = "{\"org_id\":\"acme\",\"tenant_id\":\"shop\"}";
@@ -114,7 +114,12 @@ async fn a_refusal_of_a_broker_is_passed_on_without_the_token() {
     let body = json!({ "error": format!("no such tenant: {}", token(CLAIMS).reveal()), "code": "WRONG_TENANT", "status": 403 });
     let error = refusal(ResponseTemplate::new(403).set_body_json(body)).await;
     let text = error.message();
-    assert!(text.contains("refuses the token from the test: 403 Forbidden, WRONG_TENANT: no such tenant: (token)"), "{text}");
+    assert!(
+        text.contains(
+            "refuses the token from the test: 403 Forbidden, WRONG_TENANT: no such tenant: (token)"
+        ),
+        "{text}"
+    );
     let garbage = refusal(ResponseTemplate::new(200).set_body_string("<html>")).await;
     assert!(garbage.message().contains("JSON that is wrong at line 1"), "{garbage}");
     let away = refusal(ResponseTemplate::new(502)).await;
@@ -134,7 +139,9 @@ async fn a_storage_that_the_keys_are_not_for_is_refused() {
     let error = other.map(|_| ()).expect_err("it is another place");
     assert_eq!(error.code(), "WRONG_STORAGE");
     assert!(
-        error.message().contains("storage is s3://objects/staging, but the broker gives keys for s3://objects/production"),
+        error.message().contains(
+            "storage is s3://objects/staging, but the broker gives keys for s3://objects/production"
+        ),
         "{error}"
     );
 }

@@ -60,7 +60,9 @@ impl World {
     /// A store that refuses KEY0 by `status` and `code`, and gives every later one `answer`.
     async fn new(status: u16, code: &str, answer: ResponseTemplate) -> Self {
         let store = MockServer::start().await;
-        let body = format!("<Error><Code>{code}</Code><Message>session-of-hunter2 is over</Message></Error>");
+        let body = format!(
+            "<Error><Code>{code}</Code><Message>session-of-hunter2 is over</Message></Error>"
+        );
         let refusal = ResponseTemplate::new(status).set_body_string(body);
         Mock::given(SignedBy("KEY0")).respond_with(refusal).mount(&store).await;
         Mock::given(SignedBy("KEY1")).respond_with(answer).mount(&store).await;
@@ -71,7 +73,8 @@ impl World {
             credentials: S3Credentials::Provided(ProvidedKeys::new(Arc::clone(&keys) as _)),
             ..S3Config::default()
         });
-        let (clock, random) = (Arc::new(ManualClock::new()), Arc::new(CountingRandom::starting_at(1)));
+        let (clock, random) =
+            (Arc::new(ManualClock::new()), Arc::new(CountingRandom::starting_at(1)));
         let bucket = open(&config, uuid::Uuid::nil(), clock, random);
         Self { store, keys, bucket: bucket.unwrap_or_else(|error| panic!("{error}")) }
     }
@@ -90,9 +93,8 @@ fn object() -> ResponseTemplate {
 
 #[tokio::test]
 async fn a_request_whose_keys_have_ended_is_signed_again_once() {
-    let listing = ResponseTemplate::new(200).set_body_string(
-        "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>",
-    );
+    let listing = ResponseTemplate::new(200)
+        .set_body_string("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>");
     let deleted = ResponseTemplate::new(200)
         .set_body_string("<DeleteResult><Deleted><Key>a</Key></Deleted></DeleteResult>");
     let key = Key::new("a");

@@ -64,7 +64,10 @@ async fn a_service_is_asked_by_a_form() {
 #[tokio::test]
 async fn each_answer_of_a_service_is_told_apart() {
     let error = |code: &str| {
-        format!("<ErrorResponse><Error><Code>{code}</Code><Message>no\n way {}</Message></Error></ErrorResponse>", token("{}").reveal())
+        format!(
+            "<ErrorResponse><Error><Code>{code}</Code><Message>no\n way {}</Message></Error></ErrorResponse>",
+            token("{}").reveal()
+        )
     };
     let answer = |status: u16, body: &str| ResponseTemplate::new(status).set_body_string(body);
     let redirect = answer(302, "").insert_header("location", "http://127.0.0.1:1/");
@@ -77,7 +80,10 @@ async fn each_answer_of_a_service_is_told_apart() {
         (answer(503, ""), "unavailable: the token service"),
         (answer(429, ""), "unavailable: the token service"),
         (redirect, "refused: the token service"),
-        (answer(400, &error("InvalidIdentityToken")), "400 Bad Request, InvalidIdentityToken: no way (token); check that the token"),
+        (
+            answer(400, &error("InvalidIdentityToken")),
+            "400 Bad Request, InvalidIdentityToken: no way (token); check that the token",
+        ),
         (answer(400, &error("ExpiredTokenException")), "refused: the token service"),
         (answer(400, &error("IDPCommunicationError")), "unavailable: the token service"),
         (answer(403, "<html>"), "refuses the token from the test: 403 Forbidden"),
