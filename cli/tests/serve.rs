@@ -94,7 +94,9 @@ fn a_wrong_configuration_stops_the_start_with_2_and_touches_nothing() {
             "1,10.0.0.0/8",
             "expected networks or a single number of proxies, got both",
         ),
-        ("WORKOS_AUTH_DOMAIN", "auth.example.com", "WORKOS_AUTH_DOMAIN is set"),
+        ("WORKOS_AUTH_DOMAIN", "http://auth.example.com", "WORKOS_AUTH_DOMAIN: expected none or"),
+        ("DOTDO_AUTH_ISSUER", "https://a,https://b", "at most one issuer without a name"),
+        ("DOTDO_AUTH_AUDIENCE", "api", "auth.audience is set but auth.issuer is not"),
     ] {
         let (code, stdout, stderr) = outcome(dotdo(folder.path()).env(name, value));
         assert_eq!((code, &*stdout), (Some(2), ""), "{name}: {stderr}");

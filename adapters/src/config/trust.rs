@@ -1,4 +1,6 @@
-//! Where credentials may be sent: to URLs from the same source as the credentials, or from one that
+//! Who may decide what: where credentials are sent, and who is let in.
+//!
+//! Credentials are sent to URLs from the same source as the credentials, or from one that
 //! is trusted as much.
 //!
 //! The project's file is in the working directory, so a repository that was just cloned can contain
@@ -77,6 +79,18 @@ const NOT_OF_PROJECTS: [&str; 5] = [
     "identity.token_header",
 ];
 
+/// Settings that decide who is let in. A project's file may bring them all, and it may bring none
+/// of them beside those of the environment: a further issuer or token would let in whoever wrote
+/// the file, and another audience or operator would widen what the environment's issuer allows.
+const DOORS: [&str; 6] = [
+    "auth.tokens",
+    "auth.issuer",
+    "auth.audience",
+    "auth.client_id",
+    "auth.development_secret",
+    "auth.operators",
+];
+
 /// Checks that every secret is sent only where its owner can have meant it to go.
 ///
 /// # Errors
@@ -94,6 +108,7 @@ pub(super) fn check(draft: &Draft) -> Result<()> {
             "{name}: a project's file can't choose which token is sent, and to whom; set it in the environment or in the user's file"
         )));
     }
+    check_doors(draft)?;
     let storage = match of_token_alone(draft) {
         Some(_) => "s3://",
         None => draft.config.storage.as_deref().unwrap_or_default(),
@@ -105,6 +120,17 @@ pub(super) fn check(draft: &Draft) -> Result<()> {
         way.check(draft)?;
     }
     Ok(())
+}
+
+/// Checks that a project's file lets in nobody whom the environment does not.
+fn check_doors(draft: &Draft) -> Result<()> {
+    let ours = DOORS.iter().find_map(|key| draft.of_project(key));
+    let foreign =
+        DOORS.iter().find_map(|key| draft.name(key).filter(|_| draft.of_project(key).is_none()));
+    let (Some(ours), Some(foreign)) = (ours, foreign) else { return Ok(()) };
+    Err(wrong(format!(
+        "{ours}: a project's file can't decide who is let in beside {foreign}; set both in the same place"
+    )))
 }
 
 impl Way {
@@ -276,6 +302,32 @@ mod tests {
         );
         assert!(message.contains("aws.endpoint_url") && message.contains("JWT_TOKEN"), "{message}");
         assert!(!message.contains("hunter2"), "{message}");
+    }
+
+    #[test]
+    fn a_project_s_file_lets_in_nobody_beside_those_of_the_environment() {
+        let token = "0123456789abcdef0123456789abcdef";
+        let issuer = ("DOTDO_AUTH_ISSUER", "https://auth.example.com");
+        let tokens = ("DOTDO_AUTH_TOKENS", token);
+        let theirs = "auth.issuer = \"https://evil.example\"";
+        for (environment, project, named) in [
+            (issuer, "auth.operators = [\"evil\"]".to_owned(), "auth.operators"),
+            (issuer, "auth.audience = \"another\"".to_owned(), "auth.audience"),
+            (issuer, "auth.client_id = \"another\"".to_owned(), "auth.client_id"),
+            (issuer, format!("auth.tokens = \"{token}\""), "auth.tokens"),
+            (issuer, format!("auth.development_secret = \"{token}\""), "development_secret"),
+            (tokens, theirs.to_owned(), "auth.issuer"),
+            (("WORKOS_AUTH_DOMAIN", "h"), format!("auth.tokens = \"{token}\""), "auth.tokens"),
+        ] {
+            let message = refusal(&[environment], &project);
+            let parts = [named, environment.0, "dotdo.toml: "];
+            assert!(parts.iter().all(|part| message.contains(part)), "{message}");
+            assert!(!message.contains(token), "{message}");
+        }
+        let own = "auth.issuer = \"https://auth.example.com\"\nauth.audience = \"a\"";
+        accepted(&[], own).expect("the file brings all");
+        let found = accepted(&[issuer], theirs).expect("the environment's issuer wins");
+        assert_eq!(found.config.edge.auth.identity.issuers, ["https://auth.example.com"]);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dotdo_core::Result;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use super::keys::Algorithm;
 use crate::auth::bearer::invalid;
@@ -34,7 +34,18 @@ struct Header {
     alg: String,
     kid: Option<String>,
     typ: Option<String>,
-    crit: Option<IgnoredAny>,
+    #[serde(default)]
+    crit: Presence,
+}
+
+/// Whether a member is there, whatever its value is.
+#[derive(Default)]
+struct Presence(bool);
+
+impl<'de> Deserialize<'de> for Presence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self(true))
+    }
 }
 
 /// Whether `token` is a JSON Web Token, valid or not.
@@ -72,7 +83,7 @@ impl<'a> Unverified<'a> {
 
 impl Header {
     fn check(&self) -> Result<()> {
-        if self.crit.is_some() {
+        if self.crit.0 {
             return Err(invalid(
                 "the token's header has crit, and this server knows no such extension",
             ));

@@ -1,5 +1,10 @@
 //! Tokens of an issuer that a test plays, and what becomes of them.
 
+mod attacks;
+mod broken;
+mod claims;
+mod confidential;
+mod mutations;
 mod provider;
 
 use dotdo_core::Scopes;
