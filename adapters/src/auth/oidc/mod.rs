@@ -20,5 +20,7 @@ mod verifier;
 mod tests;
 
 pub(crate) use self::authority::Location;
+#[cfg(test)]
+pub(crate) use self::tests::provider;
 pub(crate) use self::token::is_jwt;
 pub(crate) use self::verifier::Verifier;

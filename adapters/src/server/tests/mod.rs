@@ -8,6 +8,8 @@ mod connections;
 mod cors;
 mod framing;
 mod hostile;
+#[cfg(feature = "oidc")]
+mod issuer;
 mod objects;
 mod protocol;
 mod rate;

@@ -5,7 +5,7 @@ mod broken;
 mod claims;
 mod confidential;
 mod mutations;
-mod provider;
+pub(crate) mod provider;
 
 use dotdo_core::Scopes;
 use serde_json::json;
