@@ -28,82 +28,83 @@ fn ok(body: &Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(body)
 }
 
+/// Checks that a token can't be verified while the issuer answers like this, and what is said.
+async fn says(provider: &Provider, answers: [ResponseTemplate; 2], why: &str) {
+    let [discovery, keys] = answers;
+    provider.answer(discovery, keys).await;
+    let token = provider.token(&SigningKey::ec(1), &json!({}));
+    let error = failure(&provider.verifier(), &token).await;
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "AUTH_UNAVAILABLE"));
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(1)));
+    let url = provider.url();
+    assert_eq!(
+        error.message(),
+        format!("the keys of the issuer {url} can't be fetched now: {why}")
+    );
+}
+
 #[tokio::test]
-async fn an_issuer_that_answers_wrongly_is_named_with_what_is_wrong() {
+async fn a_discovery_document_that_is_wrong_is_named_with_what_is_wrong() {
     let key = SigningKey::ec(1);
     let provider = Provider::silent().await;
     let url = provider.url();
-    let (discovery, jwks) =
-        (format!("{url}/.well-known/openid-configuration"), format!("{url}/jwks"));
-    let token = provider.token(&key, &json!({}));
-    let good = ok(&json!({ "issuer": url, "jwks_uri": jwks }));
-    let naming = |uri: &str| ok(&json!({ "issuer": url, "jwks_uri": uri }));
+    let jwks = format!("{url}/jwks");
     let keys = ok(&json!({ "keys": [key.jwk()] }));
     let status = |code: u16| ResponseTemplate::new(code);
-    let away = status(302).insert_header("location", &*jwks);
-    let many: Vec<Value> = vec![key.jwk(); 101];
+    let naming = |uri: &str| ok(&json!({ "issuer": url, "jwks_uri": uri }));
     let large = |bytes: usize| {
         ok(&json!({ "issuer": url, "jwks_uri": jwks, "padding": "x".repeat(bytes) }))
     };
-    let https = format!("jwks_uri in {discovery}: expected an https:// URL, got another");
-    for (first, second, why) in [
-        (status(500), &keys, format!("{discovery}: expected the status 200, got 500")),
-        (status(404), &keys, format!("{discovery}: expected the status 200, got 404")),
-        (away.clone(), &keys, format!("{discovery}: expected the status 200, got 302")),
+    let other = ok(&json!({ "issuer": format!("{url}/"), "jwks_uri": jwks }));
+    let at = format!("{url}/.well-known/openid-configuration");
+    let document = "expected a JSON object with issuer and jwks_uri, got another document";
+    let https = format!("jwks_uri in {at}: expected an https:// URL, got another");
+    for (discovery, why) in [
+        (status(500), format!("{at}: expected the status 200, got 500")),
+        (status(404), format!("{at}: expected the status 200, got 404")),
         (
-            status(200).set_body_string("<html>"),
-            &keys,
+            status(302).insert_header("location", &*jwks),
+            format!("{at}: expected the status 200, got 302"),
+        ),
+        (status(200).set_body_string("<html>"), format!("{at}: {document}")),
+        (ok(&json!({ "issuer": url })), format!("{at}: {document}")),
+        (large(256 << 10), format!("{at}: expected at most 262144 bytes, got more")),
+        (
+            other,
             format!(
-                "{discovery}: expected a JSON object with issuer and jwks_uri, got another document"
+                "{at} names another issuer than {url}; set auth.issuer to exactly the issuer that it names"
             ),
         ),
-        (
-            ok(&json!({ "issuer": url })),
-            &keys,
-            format!(
-                "{discovery}: expected a JSON object with issuer and jwks_uri, got another document"
-            ),
-        ),
-        (large(256 << 10), &keys, format!("{discovery}: expected at most 262144 bytes, got more")),
-        (
-            ok(&json!({ "issuer": format!("{url}/"), "jwks_uri": jwks })),
-            &keys,
-            format!(
-                "{discovery} names another issuer than {url}; set auth.issuer to exactly the issuer that it names"
-            ),
-        ),
-        (naming("http://keys.example.com/jwks"), &keys, https.clone()),
-        (naming("file:///etc/passwd"), &keys, https.clone()),
-        (naming("/jwks"), &keys, https),
-        (good.clone(), &status(503), format!("{jwks}: expected the status 200, got 503")),
-        (good.clone(), &away, format!("{jwks}: expected the status 200, got 302")),
-        (
-            good.clone(),
-            &ok(&json!([])),
-            format!("{jwks}: expected a JSON object with the list keys, got another document"),
-        ),
-        (
-            good.clone(),
-            &ok(&json!({ "keys": {} })),
-            format!("{jwks}: expected a JSON object with the list keys, got another document"),
-        ),
-        (
-            good.clone(),
-            &ok(&json!({ "keys": many })),
-            format!("{jwks}: expected at most 100 keys, got more"),
-        ),
+        (naming("http://keys.example.com/jwks"), https.clone()),
+        (naming("file:///etc/passwd"), https.clone()),
+        (naming("/jwks"), https),
     ] {
-        provider.answer(first, second.clone()).await;
-        let error = failure(&provider.verifier(), &token).await;
-        assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "AUTH_UNAVAILABLE"));
-        assert_eq!(error.retry_after(), Some(Duration::from_secs(1)));
-        assert_eq!(
-            error.message(),
-            format!("the keys of the issuer {url} can't be fetched now: {why}")
-        );
+        says(&provider, [discovery, keys.clone()], &why).await;
     }
     provider.answer(large(200 << 10), keys).await;
+    let token = provider.token(&key, &json!({}));
     provider.verifier().verify(&token).await.expect("a large document within the bound");
+}
+
+#[tokio::test]
+async fn a_set_of_keys_that_is_none_is_named_with_what_is_wrong() {
+    let provider = Provider::silent().await;
+    let jwks = format!("{}/jwks", provider.url());
+    let discovery = ok(&json!({ "issuer": provider.url(), "jwks_uri": jwks }));
+    let many = vec![SigningKey::ec(1).jwk(); 101];
+    let status = |code: u16| ResponseTemplate::new(code);
+    for (keys, why) in [
+        (status(503), "expected the status 200, got 503"),
+        (status(302).insert_header("location", &*jwks), "expected the status 200, got 302"),
+        (ok(&json!([])), "expected a JSON object with the list keys, got another document"),
+        (
+            ok(&json!({ "keys": {} })),
+            "expected a JSON object with the list keys, got another document",
+        ),
+        (ok(&json!({ "keys": many })), "expected at most 100 keys, got more"),
+    ] {
+        says(&provider, [discovery.clone(), keys], &format!("{jwks}: {why}")).await;
+    }
 }
 
 #[tokio::test]
