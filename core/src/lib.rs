@@ -59,8 +59,9 @@ pub use limits::{HOPS_MAX, RETENTION_MIN};
 pub use messages::Delivery;
 pub use object::{
     App, Body, Caller, Class, Context, DurableObject, Identity, IntoParams, IntoResponse,
-    IntoValue, Json, ListOptions, Matcher, Message, RemoteObject, Request, RequestExt, Response,
-    ResultExt, Scope, Scopes, Sql, SqlCursor, Step, Storage, Stub, Taken, json,
+    IntoValue, Json, ListOptions, MISSING_SCOPE, Matcher, Message, RemoteObject, Request,
+    RequestExt, Response, ResultExt, Scope, Scopes, Sql, SqlCursor, Step, Storage, Stub, Taken,
+    json,
 };
 pub use router::{
     AT_HEADER, At, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID, OBJECT_TYPE, ObjectHeader,

@@ -13,6 +13,7 @@ use super::body::{self, Inbound};
 use super::context::RequestContext;
 use super::cors::Cors;
 use super::json::json;
+use super::permission::{identify, permit, permit_operation, recognise};
 use super::rate::Client;
 use super::{ClientAddress, Edge, Objects, cross_site};
 
@@ -42,30 +43,27 @@ impl<O: Objects> Edge<O> {
                 return Err(refusal);
             }
         }
-        let admitted = self.authentication.admit(&head, context.line.client).await;
-        let admitted = admitted.map(|caller| caller.map(|caller| self.at_home(caller)));
-        context.line.caller = admitted.as_ref().ok().cloned().flatten();
-        let tenant = context
-            .line
-            .caller
-            .as_ref()
-            .map_or_else(|| self.settings.home.clone(), |caller| caller.tenant().clone());
-        let route = self.router.route(&tenant, &head.method, &head.uri, &head.headers);
+        let home = &self.settings.home;
+        let identified = identify(&self.authentication, home, &mut head, &mut context.line).await;
+        let tenant = identified.as_ref().map_or(home, Caller::tenant);
+        let route = self.router.route(tenant, &head.method, &head.uri, &head.headers);
         self.count(route.as_ref().ok(), context)?;
-        admitted?;
         // Unauthenticated callers must not learn the names of classes.
+        let caller = identified?;
         let target = match route? {
             Route::Object(target) => target,
             Route::Health => return Ok(json(serde_json::json!({ "status": "ok" }))),
-            Route::Ready => return self.ready().await,
-            Route::Metrics => return self.figures(),
+            Route::Ready => return self.ready(&head, context).await,
+            Route::Metrics => {
+                permit_operation(context.line.caller.as_ref())?;
+                return self.figures();
+            }
         };
         context.line.object = Some(target.object.clone());
+        permit(&caller, &head.method, &target)?;
         let body = self.receive(body, &mut head, &target.object, context).await?;
         target.rewrite(&mut head, context.line.id.clone());
         context.trace.pass_on(&mut head.headers);
-        let caller = context.line.caller.clone();
-        let caller = caller.unwrap_or_else(|| self.at_home(Caller::anonymous()));
         head.extensions.insert(caller);
         if let Some(client) = context.line.client {
             head.extensions.insert(ClientAddress(client));
@@ -74,15 +72,6 @@ impl<O: Objects> Edge<O> {
             head.extensions.insert(request_context);
         }
         self.objects.fetch(&target.object, target.at, Request::from_parts(head, body)).await
-    }
-
-    /// A caller that names no tenant is of the server's own. No token can name `local/local`.
-    fn at_home(&self, caller: Caller) -> Caller {
-        if caller.tenant().is_local() {
-            caller.of_tenant(self.settings.home.clone())
-        } else {
-            caller
-        }
     }
 
     /// Applies the rate limit, if there is one.
@@ -147,7 +136,9 @@ impl<O: Objects> Edge<O> {
         }))
     }
 
-    async fn ready(&self) -> Result<Response> {
+    /// Whether the store can be used. Only an operator is told why not.
+    async fn ready(&self, head: &request::Parts, context: &mut RequestContext) -> Result<Response> {
+        recognise(&self.authentication, head, &mut context.line).await;
         self.readiness.check(|| self.objects.ready()).await?;
         Ok(json(serde_json::json!({ "status": "ready" })))
     }

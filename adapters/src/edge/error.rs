@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dotdo_core::{Error, ErrorKind, Response};
+use dotdo_core::{Error, ErrorKind, MISSING_SCOPE, Response, Scope};
 use http::{HeaderValue, StatusCode, header};
 
 use super::json::json;
@@ -40,17 +40,17 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
 pub(crate) enum Audience {
     /// Another server of the bucket, which filters the error for its own client.
     Server,
-    /// An authenticated caller, or one on the same machine.
-    Caller,
-    /// An unauthenticated caller, who must not see the store's keys or the addresses of the store
-    /// and of servers.
-    Stranger,
+    /// Those who operate the server: a caller with `dotdo:operator`, or, without authentication,
+    /// one on the same machine.
+    Operator,
+    /// All others, who must not see the store's keys or the addresses of the store and of servers.
+    Client,
 }
 
 /// The detail of an error with another server's address.
 const ADDRESS: &str = "address";
 
-/// The message for strangers in place of the details about the store.
+/// The message for clients in place of the details about the store.
 fn in_short(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Corrupt => {
@@ -71,7 +71,7 @@ fn in_short(kind: ErrorKind) -> &'static str {
 /// The response for an error.
 pub(crate) fn response(error: &Error, request_id: &HeaderValue, audience: Audience) -> Response {
     let status = status(error.kind());
-    let is_hidden = audience == Audience::Stranger && error.tells_of_store();
+    let is_hidden = audience == Audience::Client && error.tells_of_store();
     let mut body = serde_json::json!({
         "error": if is_hidden { in_short(error.kind()) } else { error.public_message() },
         "code": error.code(),
@@ -80,7 +80,7 @@ pub(crate) fn response(error: &Error, request_id: &HeaderValue, audience: Audien
     });
     if let Some(details) = error.public_details().filter(|_| !is_hidden) {
         let mut details = details.clone();
-        if let (Audience::Stranger, Some(fields)) =
+        if let (Audience::Client, Some(fields)) =
             (audience, details.as_object_mut().filter(|_| error.kind() == ErrorKind::Busy))
         {
             fields.remove(ADDRESS);
@@ -99,18 +99,29 @@ pub(crate) fn response(error: &Error, request_id: &HeaderValue, audience: Audien
             HeaderValue::from(after.as_secs() + u64::from(after.subsec_nanos() > 0)),
         );
     }
-    if status == StatusCode::UNAUTHORIZED {
-        headers.insert(header::WWW_AUTHENTICATE, challenge(error));
+    if let Some(challenge) = challenge(error) {
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
     response
 }
 
-/// What a client is asked for (RFC 6750 section 3), with the reason if its token is not valid.
-fn challenge(error: &Error) -> HeaderValue {
+/// What a client is asked for (RFC 6750 section 3): a token, a valid one, or one that allows more.
+fn challenge(error: &Error) -> Option<HeaderValue> {
     let plain = HeaderValue::from_static("Bearer");
-    if error.code() != INVALID_TOKEN {
-        return plain;
-    }
+    let text = match (error.kind(), error.code()) {
+        (ErrorKind::Unauthenticated, INVALID_TOKEN) => invalid_token(error),
+        (ErrorKind::Unauthenticated, _) => return Some(plain),
+        (ErrorKind::Forbidden, MISSING_SCOPE) => {
+            let scope = Scope::from_name(error.public_details()?["scope"].as_str()?)?;
+            format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")
+        }
+        _ => return None,
+    };
+    Some(HeaderValue::try_from(text).unwrap_or(plain))
+}
+
+/// The challenge for an invalid token, with the reason.
+fn invalid_token(error: &Error) -> String {
     // Quotes and backslashes would need escapes, which the description must not have.
     let is_allowed = |letter: char| matches!(letter, ' '..='~') && !"\"\\".contains(letter);
     let why: String = error
@@ -118,8 +129,7 @@ fn challenge(error: &Error) -> HeaderValue {
         .chars()
         .map(|letter| if is_allowed(letter) { letter } else { '?' })
         .collect();
-    let text = format!("Bearer error=\"invalid_token\", error_description=\"{why}\"");
-    HeaderValue::try_from(text).unwrap_or(plain)
+    format!("Bearer error=\"invalid_token\", error_description=\"{why}\"")
 }
 
 /// `Retry-After`: the error's own, or the default for statuses that have one.
@@ -165,7 +175,7 @@ mod tests {
             let response = response(
                 &Error::new(kind, "why"),
                 &HeaderValue::from_static("r"),
-                Audience::Caller,
+                Audience::Operator,
             );
             assert_eq!(response.status().as_u16(), expected, "{kind:?}");
             assert_eq!(
@@ -190,7 +200,7 @@ mod tests {
             .with_details(serde_json::json!({ "sqliteCode": 1 }))
             .confidential("it failed");
         let body = async |error: &Error| {
-            let body = response(error, &HeaderValue::from_static("r"), Audience::Caller)
+            let body = response(error, &HeaderValue::from_static("r"), Audience::Operator)
                 .into_body()
                 .bytes()
                 .await
@@ -222,7 +232,7 @@ mod tests {
         let error =
             Error::new(ErrorKind::Busy, "later").with_retry_after(Duration::from_millis(2001));
         assert_eq!(
-            response(&error, &HeaderValue::from_static("r"), Audience::Caller).headers()["retry-after"],
+            response(&error, &HeaderValue::from_static("r"), Audience::Operator).headers()["retry-after"],
             "3"
         );
     }
@@ -237,7 +247,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn details_about_the_store_are_only_for_callers_and_servers() {
+    async fn details_about_the_store_are_only_for_operators_and_servers() {
         let (key, endpoint) = ("local/a/log/1", "http://10.0.0.9:8333/bucket");
         let denied = dotdo_core::StoreError::Refused {
             operation: "get",
@@ -250,13 +260,13 @@ mod tests {
         let unknown =
             Error::new(ErrorKind::Unknown, format!("{endpoint} {key}")).telling_of_store();
         for error in [Error::from(denied), corrupt, refused, unknown.clone(), unknown] {
-            let (caller, stranger) = (
-                told(&error, Audience::Caller).await.to_string(),
-                told(&error, Audience::Stranger).await.to_string(),
+            let (operator, client) = (
+                told(&error, Audience::Operator).await.to_string(),
+                told(&error, Audience::Client).await.to_string(),
             );
-            assert!(caller.contains(key) || caller.contains(endpoint), "{caller}");
-            assert!(!stranger.contains(key) && !stranger.contains("10.0.0.9"), "{stranger}");
-            assert!(stranger.contains(error.code()), "{stranger}");
+            assert!(operator.contains(key) || operator.contains(endpoint), "{operator}");
+            assert!(!client.contains(key) && !client.contains("10.0.0.9"), "{client}");
+            assert!(client.contains(error.code()), "{client}");
             assert_eq!(
                 told(&error, Audience::Server).await["tellsOfStore"],
                 true,
@@ -264,13 +274,13 @@ mod tests {
             );
         }
         let own =
-            told(&Error::new(ErrorKind::Unavailable, "the class's own words"), Audience::Stranger)
+            told(&Error::new(ErrorKind::Unavailable, "the class's own words"), Audience::Client)
                 .await;
         assert_eq!(own["error"], "the class's own words");
         let elsewhere = Error::new(ErrorKind::Busy, "later")
             .with_details(serde_json::json!({ "address": endpoint, "epoch": 1 }));
         assert_eq!(
-            told(&elsewhere, Audience::Stranger).await["details"],
+            told(&elsewhere, Audience::Client).await["details"],
             serde_json::json!({ "epoch": 1 })
         );
     }

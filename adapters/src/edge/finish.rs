@@ -1,6 +1,6 @@
 //! Finishes responses: corrects HTTP mistakes of objects, and adds the request id; handles HEAD.
 
-use dotdo_core::{Body, Error, ErrorKind, ObjectId, REQUEST_ID_HEADER, Response, Result};
+use dotdo_core::{Body, Error, ErrorKind, ObjectId, REQUEST_ID_HEADER, Response, Result, Scope};
 use http::{HeaderMap, HeaderValue, Method, header};
 use http_body::Body as _;
 
@@ -52,11 +52,12 @@ impl<O: Objects> Edge<O> {
     fn audience(&self, line: &Line, is_cross_site: bool) -> Audience {
         let is_here =
             self.settings.reach == Reach::Machine && !self.settings.auth.is_on() && !is_cross_site;
-        match (line.peer, &line.caller) {
-            (Some(_), _) => Audience::Server,
-            (None, Some(_)) => Audience::Caller,
-            (None, None) if is_here => Audience::Caller,
-            (None, None) => Audience::Stranger,
+        let is_operator =
+            line.caller.as_ref().map_or(is_here, |caller| caller.has(Scope::Operator));
+        match line.peer {
+            Some(_) => Audience::Server,
+            None if is_operator => Audience::Operator,
+            None => Audience::Client,
         }
     }
 

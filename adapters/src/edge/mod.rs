@@ -13,12 +13,14 @@
 //!    client.
 //! 6. **Pages of other sites** (`cross_site`), without authentication: they must not reach objects
 //!    through a browser.
-//! 7. **Authentication** (`crate::auth`), before anything reveals the classes, and before the body
-//!    is read.
-//! 8. The **rate limit** (`rate`) counts callers by name, so it comes after authentication; refused
-//!    requests are counted by address.
-//! 9. The **bounds of the body** (`body`), which is read only now. A compressed body reaches the
-//!    object unchanged.
+//! 7. **Authentication** (`crate::auth`, `permission`), before anything reveals the classes, and
+//!    before the body is read. It removes the token, and determines the tenant whose objects the
+//!    path names.
+//! 8. The **rate limit** (`rate`) counts callers by tenant and name, so it comes after
+//!    authentication; refused requests are counted by address.
+//! 9. The caller's **scopes** (`permission`): what the method and the path need.
+//! 10. The **bounds of the body** (`body`), which is read only now. A compressed body reaches the
+//!     object unchanged.
 //!
 //! Promises: every request gets exactly one response with its request id; all errors have the same
 //! JSON form; a panic in a request is a 500 for that request only. Must not know: sockets,
@@ -39,6 +41,7 @@ mod json;
 mod metrics;
 mod objects;
 mod peer;
+mod permission;
 mod rate;
 mod readiness;
 mod request_id;
@@ -170,5 +173,5 @@ impl<O: Objects> Edge<O> {
 
 /// The response to a request that failed before the edge.
 pub(crate) fn refusal(error: &Error, request_id: &HeaderValue) -> Response {
-    error::response(error, request_id, Audience::Stranger)
+    error::response(error, request_id, Audience::Client)
 }

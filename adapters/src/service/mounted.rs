@@ -27,6 +27,9 @@ use crate::system::workers::Workers;
 ///
 /// It never fails: an error is a response. Requests have the same paths as on a port (`/do/{id}/…`,
 /// `/health`, …), so mount it where these are not changed.
+///
+/// A program that authenticates its callers itself puts a [`Caller`](crate::Caller) into the
+/// request's extensions; what is configured then asks nothing more.
 #[derive(Clone)]
 pub struct ObjectService {
     mounted: Arc<Mounted>,

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dotdo_core::{Body, Request};
+use dotdo_core::{Body, Caller, Request};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Serialize;
@@ -58,6 +58,28 @@ impl TestRequest {
         let value =
             HeaderValue::try_from(value).unwrap_or_else(|_| panic!("{value:?} is no value"));
         self.request.headers_mut().append(name, value);
+        self
+    }
+
+    /// Sent by `caller`, as if it had been authenticated. Without this, the caller is anonymous.
+    ///
+    /// ```
+    /// # use dotdo::testing::TestServer;
+    /// # use dotdo::{App, Caller, Context, DurableObject, IntoResponse, Request, Response, Result};
+    /// # struct Greeter;
+    /// # impl DurableObject for Greeter {
+    /// #     async fn fetch(&mut self, _: Request, ctx: &mut Context) -> Result<Response> {
+    /// #         format!("hello, {}", ctx.caller().subject().unwrap_or("stranger")).into_response()
+    /// #     }
+    /// # }
+    /// # dotdo::testing::run(async {
+    /// # let server = TestServer::start(App::new().class("Greeter", || Greeter)).await;
+    /// let response = server.get("/do/door").caller(Caller::new("alice")).await;
+    /// assert_eq!(response.text(), "hello, alice");
+    /// # });
+    /// ```
+    pub fn caller(mut self, caller: Caller) -> Self {
+        self.request.extensions_mut().insert(caller);
         self
     }
 

@@ -36,6 +36,9 @@ enum Who {
     Object(ObjectId),
 }
 
+/// The code of the error for a caller without a scope, whose name is the detail `scope`.
+pub const MISSING_SCOPE: &str = "MISSING_SCOPE";
+
 impl Caller {
     /// A caller with a unique and stable name: a subject, an account, the name of a key. It belongs
     /// to the tenant `local/local` and may read, write, and read earlier states.
@@ -147,7 +150,7 @@ impl Caller {
         }
         let text = format!("expected a caller with the scope {scope}, got {:?}", self.scopes);
         Err(Error::new(ErrorKind::Forbidden, text)
-            .with_code("MISSING_SCOPE")
+            .with_code(MISSING_SCOPE)
             .with_details(serde_json::json!({ "scope": scope.name() })))
     }
 

@@ -23,7 +23,7 @@ pub(crate) use app::AnyObject;
 pub use app::{App, DurableObject};
 pub(crate) use body::duplicate;
 pub use body::{Body, Request, Response, json};
-pub use caller::Caller;
+pub use caller::{Caller, MISSING_SCOPE};
 pub use class::{Class, Message, Taken};
 pub use context::Context;
 pub(crate) use context::{AfterCommit, Background, CallChain, Handling, RequestState};

@@ -13,7 +13,9 @@ mod issuer;
 mod objects;
 mod protocol;
 mod rate;
+mod scopes;
 mod shutdown;
+mod spelled;
 
 use std::net::SocketAddr;
 

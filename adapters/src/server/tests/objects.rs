@@ -97,7 +97,7 @@ impl Objects for TestObjects {
     async fn ready(&self) -> Result<()> {
         match self.probes.fetch_add(1, Ordering::Relaxed) {
             0 => Ok(()),
-            _ => Err(Error::new(ErrorKind::Unavailable, "the store is away")),
+            _ => Err(Error::new(ErrorKind::Unavailable, "s3://secret is away").telling_of_store()),
         }
     }
 
