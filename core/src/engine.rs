@@ -19,7 +19,7 @@ use crate::id::ObjectId;
 use crate::idempotency::prepare;
 use crate::lease::{Claim, FencingToken};
 use crate::messages::start_scanning;
-use crate::object::{App, Calling, Host, Request, Response};
+use crate::object::{App, Caller, Calling, Host, Request, Response};
 use crate::router::At;
 use crate::settings::Settings;
 use crate::store::{Bucket as _, probe};
@@ -67,10 +67,14 @@ impl Engine {
     /// returns the response once everything that it changed or could have read is in the bucket.
     /// `at` runs it on an earlier state, which is read-only.
     ///
+    /// The caller is the [`Caller`] in the request's extensions, otherwise an anonymous one of the
+    /// object's tenant.
+    ///
     /// # Errors
     ///
     /// The handler's error, and the kinds of [`ErrorKind`] about the store, the owner and the
-    /// limits. Except for `Unknown`, an error means that the request was rolled back.
+    /// limits. Except for `Unknown`, an error means that the request was rolled back. `Forbidden`
+    /// when the [`Caller`] in the request's extensions is of another tenant than the object.
     pub async fn fetch(
         &self,
         object: &ObjectId,
@@ -190,6 +194,9 @@ impl Host for Inner {
         if self.stopping.load(Ordering::Acquire) {
             return Err(Error::new(ErrorKind::Busy, "the server is stopping")
                 .with_retry_after(Duration::from_secs(1)));
+        }
+        if let Some(caller) = request.extensions().get::<Caller>() {
+            caller.check_reach(object)?;
         }
         // The request's memory is charged until its response is complete.
         let _account = request.extensions().get::<Account>().cloned();

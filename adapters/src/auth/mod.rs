@@ -31,8 +31,8 @@ pub(crate) use self::identity::{IdentitySettings, is_issuer, is_organisation};
 #[cfg(all(test, feature = "oidc"))]
 pub(crate) use self::oidc::provider;
 pub(crate) use self::oidc::{Location, Verifier};
-use self::paths::SkipPaths;
 pub(crate) use self::paths::is_skip_path;
+use self::paths::{SkipPaths, are_harmless};
 use self::tokens::Tokens;
 pub(crate) use self::tokens::{TOKEN_BYTES_MIN, are_tokens};
 use crate::edge::Attempts;
@@ -68,6 +68,14 @@ impl AuthSettings {
     /// Whether authentication is on.
     pub(crate) fn is_on(&self) -> bool {
         self.tokens.is_some() || self.identity.is_on() || self.authenticator.is_some()
+    }
+
+    /// The contradiction in these settings, if there is one.
+    pub(crate) fn mistake(&self) -> Option<&'static str> {
+        (self.identity.is_on() && !are_harmless(&self.skip_paths)).then_some(
+            "auth.skip_paths: expected /health and /ready only, since the tenant of any other request comes from its token; \
+             for metrics, send one of auth.tokens or a token with the scope dotdo:operator",
+        )
     }
 
     /// The kinds of authentication, for the log.

@@ -6,6 +6,15 @@ use http::request;
 /// Patterns that would open every object to everyone.
 const EVERYTHING: [&str; 2] = ["/*", "/do/*"];
 
+/// Paths that say nothing about an object or a class.
+const HARMLESS: [&str; 2] = ["/health", "/ready"];
+
+/// Whether these paths need no token where callers have tenants. Any other path could be an
+/// object's, whose tenant only a token determines.
+pub(super) fn are_harmless(paths: &[String]) -> bool {
+    paths.iter().all(|path| HARMLESS.contains(&path.as_str()))
+}
+
 /// The paths that need no token.
 pub(super) struct SkipPaths(Vec<String>);
 

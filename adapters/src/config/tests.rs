@@ -289,3 +289,19 @@ fn secrets_are_not_printed() {
         assert!(!message.contains(SECRET), "{message}");
     }
 }
+
+#[test]
+fn with_an_issuer_no_path_is_open_but_those_that_name_no_object() {
+    let skipping = |paths: &str, issuer: &[(&str, &str)]| {
+        environment(&[&[("DOTDO_AUTH_SKIP_PATHS", paths)], issuer].concat())
+    };
+    let issuer = [("DOTDO_AUTH_ISSUER", "https://login.example.com")];
+    for open in ["/health", "/ready,/health", "/ready", "none"] {
+        resolved(&skipping(open, &issuer));
+    }
+    for open in ["/metrics", "/do/Public/*", "/health,/ready,/metrics", "/health/*", "/"] {
+        resolved(&skipping(open, &[]));
+        let why = refusal(&skipping(open, &issuer));
+        assert!(why.starts_with("auth.skip_paths: expected /health and /ready only"), "{why}");
+    }
+}

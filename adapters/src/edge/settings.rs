@@ -92,6 +92,6 @@ impl EdgeSettings {
         let mixed = proxies.then_some(
             "trusted_proxies: expected networks or a single number of proxies, got both",
         );
-        mixed.or_else(|| self.cors.mistake())
+        mixed.or_else(|| self.cors.mistake()).or_else(|| self.auth.mistake())
     }
 }

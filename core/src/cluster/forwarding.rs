@@ -77,13 +77,17 @@ impl Routing {
     ///
     /// # Errors
     ///
-    /// Those of a client's request; `Busy` (code `CALL_DEADLOCK`) when the call would deadlock.
+    /// Those of a client's request; `Busy` (code `CALL_DEADLOCK`) when the call would deadlock;
+    /// `Forbidden` for a caller of another tenant than the object's.
     pub(crate) async fn received(
         runtime: &Runtime,
         object: &ObjectId,
         request_context: RequestContext,
         mut request: Request,
     ) -> Result<Self> {
+        if let Some(caller) = &request_context.caller {
+            caller.check_reach(object)?;
+        }
         let calling = runtime.calls.received(&request_context.chain, object)?;
         let extensions = request.extensions_mut();
         extensions.insert(CallChain {

@@ -154,6 +154,19 @@ impl Caller {
             .with_details(serde_json::json!({ "scope": scope.name() })))
     }
 
+    /// Checks that `object` is of the caller's tenant.
+    ///
+    /// # Errors
+    ///
+    /// `Forbidden` with the code `WRONG_TENANT` if not.
+    pub(crate) fn check_reach(&self, object: &ObjectId) -> Result<()> {
+        if self.tenant == *object.tenant() {
+            return Ok(());
+        }
+        let text = "expected a caller of the object's tenant, got one of another";
+        Err(Error::new(ErrorKind::Forbidden, text).with_code("WRONG_TENANT"))
+    }
+
     /// A hash that distinguishes the caller from others of its tenant; `None` if it is anonymous.
     pub fn account(&self) -> Option<Identity> {
         self.account

@@ -3,7 +3,7 @@
 use dotdo_core::{Caller, Identity, Scopes, Tenant};
 use serde::{Deserialize, Serialize};
 
-/// A caller, as the first server verified it.
+/// A caller, as the first server verified it. Its tenant is that of the envelope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct SealedCaller {
@@ -11,8 +11,6 @@ pub(super) struct SealedCaller {
     subject: Option<String>,
     /// Class and id of an object that makes a request of its own.
     object: Option<(String, String)>,
-    /// Organisation and tenant.
-    tenant: (String, String),
     /// The scopes' names, separated by spaces.
     scopes: String,
     /// A hash in hexadecimal digits, which anonymous callers lack.
@@ -21,26 +19,25 @@ pub(super) struct SealedCaller {
 
 impl SealedCaller {
     pub(super) fn new(caller: &Caller) -> Self {
-        let (object, tenant) = (caller.object(), caller.tenant());
         Self {
             subject: caller.subject().map(str::to_owned),
-            object: object.map(|object| (object.class().to_owned(), object.id().to_owned())),
-            tenant: (tenant.org().to_owned(), tenant.name().to_owned()),
+            object: caller
+                .object()
+                .map(|object| (object.class().to_owned(), object.id().to_owned())),
             scopes: caller.scopes().to_string(),
             account: caller.account().map(|account| account.to_hex()),
         }
     }
 
-    /// The caller; `None` if no server has made this.
-    pub(super) fn opened(&self) -> Option<Caller> {
-        let tenant = Tenant::new(&self.tenant.0, &self.tenant.1).ok()?;
+    /// The caller, of the envelope's tenant; `None` if no server has made this.
+    pub(super) fn opened(&self, tenant: &Tenant) -> Option<Caller> {
         let caller = match (&self.subject, &self.object) {
             (Some(subject), None) => Caller::new(subject.as_str()),
             (None, Some((class, id))) => Caller::of_object(&tenant.object(class, id).ok()?),
             (None, None) => Caller::anonymous(),
             (Some(_), Some(_)) => return None,
         };
-        let caller = caller.of_tenant(tenant).with_scopes(Scopes::parse(&self.scopes));
+        let caller = caller.of_tenant(tenant.clone()).with_scopes(Scopes::parse(&self.scopes));
         match &self.account {
             None => caller.is_anonymous().then_some(caller),
             Some(_) if caller.is_anonymous() => None,
@@ -64,8 +61,7 @@ mod tests {
         let object = tenant().object("Account", "a/b ü").expect("an object");
         for caller in [
             Caller::anonymous(),
-            Caller::anonymous().of_tenant(tenant()),
-            Caller::new("alice"),
+            Caller::new("alice").of_tenant(tenant()),
             Caller::new("").of_tenant(tenant()).with_scopes(Scopes::NONE),
             Caller::new("ä \"\n").of_issuer("https://a.example").with_scopes(Scope::Operator),
             Caller::new("token-1").with_account(Identity::new("token", b"secret")),
@@ -74,14 +70,14 @@ mod tests {
             let sealed = SealedCaller::new(&caller);
             let text = serde_json::to_string(&sealed).expect("JSON");
             let sent: SealedCaller = serde_json::from_str(&text).expect("the same JSON");
-            assert_eq!(sent.opened(), Some(caller), "{text}");
+            assert_eq!(sent.opened(&tenant()), Some(caller.of_tenant(tenant())), "{text}");
         }
     }
 
     #[test]
     fn what_no_server_has_sealed_is_no_caller() {
         let good = SealedCaller::new(&Caller::new("alice").of_tenant(tenant()));
-        assert!(good.opened().is_some());
+        assert!(good.opened(&tenant()).is_some());
         let object = Some(("Account".to_owned(), "a".to_owned()));
         for bad in [
             SealedCaller { object: object.clone(), ..good.clone() },
@@ -93,10 +89,8 @@ mod tests {
             SealedCaller { subject: None, ..good.clone() },
             SealedCaller { account: None, ..good.clone() },
             SealedCaller { account: Some("x".to_owned()), ..good.clone() },
-            SealedCaller { tenant: (String::new(), "a".to_owned()), ..good.clone() },
-            SealedCaller { tenant: ("a".to_owned(), "x".repeat(1000)), ..good.clone() },
         ] {
-            assert_eq!(bad.opened(), None, "{bad:?}");
+            assert_eq!(bad.opened(&tenant()), None, "{bad:?}");
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Envelope {
     pub(super) from: Uuid,
     /// The receiver. Another server of the same bucket may use its address by now.
     pub(super) to: Uuid,
-    /// Organisation and tenant of all objects in it.
+    /// Organisation and tenant of all objects in it, and of the caller.
     pub(super) tenant: (String, String),
     /// Class and id of the object.
     pub(super) object: (String, String),

@@ -91,7 +91,7 @@ fn arrival(me: Uuid, value: &HeaderValue) -> Result<ForwardedRequest, &'static s
         None => None,
     };
     let caller = match &envelope.caller {
-        Some(sealed) => Some(sealed.opened().ok_or("it names no caller")?),
+        Some(sealed) => Some(sealed.opened(&tenant).ok_or("it names no caller")?),
         None => None,
     };
     let request_context = RequestContext {

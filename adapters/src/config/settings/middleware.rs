@@ -66,7 +66,8 @@ pub(super) static MIDDLEWARE: &[Setting] = &[
             is_skip_path,
             edge.auth.skip_paths
         ),
-        "Paths that need no token. A request that names its object in a header always needs one.",
+        "Paths that need no token. A request that names its object in a header always needs one. With \
+         `auth.issuer`, only `/health` and `/ready` are allowed.",
     ),
     Setting::new(
         "trusted_proxies",

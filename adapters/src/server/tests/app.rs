@@ -32,7 +32,12 @@ impl DurableObject for Counter {
 }
 
 async fn server() -> Server<Engine> {
-    let app = App::new().class("Counter", || Counter);
+    let settings = Settings { handler_time_max: Duration::from_secs(3), ..Settings::default() };
+    serving(App::new().class("Counter", || Counter), settings, edge_settings()).await
+}
+
+/// A server of `app` on a store of its own, in memory.
+pub(super) async fn serving(app: App, settings: Settings, edge: EdgeSettings) -> Server<Engine> {
     let router = Router::new(app.class_names(), app.default_class());
     let clock = Arc::new(SystemClock::new());
     let random = Arc::new(OsRandom);
@@ -47,9 +52,8 @@ async fn server() -> Server<Engine> {
         directory: None,
         instance,
     };
-    let settings = Settings { handler_time_max: Duration::from_secs(3), ..Settings::default() };
     let engine = Engine::start(app, settings, components).await.expect("an engine");
-    Server::serving(Edge::new(engine, router, edge_settings(), None, 1), server_settings()).await
+    Server::serving(Edge::new(engine, router, edge, None, 1), server_settings()).await
 }
 
 fn request(method: &str, path: &str, more: &str) -> String {

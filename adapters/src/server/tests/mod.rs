@@ -16,6 +16,7 @@ mod rate;
 mod scopes;
 mod shutdown;
 mod spelled;
+mod tenants;
 
 use std::net::SocketAddr;
 

@@ -11,7 +11,7 @@ pub(super) struct Spelled;
 impl Authenticator for Spelled {
     async fn authenticate(&self, token: &str, _: &http::request::Parts) -> Result<Caller> {
         let wrong = || Error::new(ErrorKind::Unauthenticated, "this spells out no caller");
-        let [subject, org, letters] = *token.split('~').collect::<Vec<_>>() else {
+        let [subject, org, letters] = *token.splitn(3, '~').collect::<Vec<_>>() else {
             return Err(wrong());
         };
         let letter = |scope: &Scope| scope.name()["dotdo:".len()..].chars().next();

@@ -1,6 +1,7 @@
 //! Who a handler is told that its caller is.
 
 use super::*;
+use crate::cluster::{Received, RequestContext};
 use crate::object::{Caller, Scope};
 use crate::router::At;
 
@@ -129,4 +130,30 @@ async fn an_earlier_state_is_asked_by_todays_caller() {
         let response = engine.fetch(&object, at, request).await.expect("an answer");
         assert_eq!(response.into_body().text().await.expect("text"), expected);
     }
+}
+
+#[tokio::test]
+async fn a_caller_of_another_tenant_reaches_no_object() {
+    let world = world();
+    let engine = world.server(1).await;
+    let acme = Tenant::new("acme", "shop").expect("a tenant");
+    let theirs = acme.object("Witness", "a").expect("a good id");
+    let own = Tenant::local().object("Witness", "a").expect("a good id");
+    for (object, caller) in [
+        (&theirs, alice()),
+        (&theirs, Caller::anonymous()),
+        (&own, alice().of_tenant(acme.clone())),
+    ] {
+        for at in [None, Some(At::Sequence(1))] {
+            let mut request = Request::new(Body::empty());
+            request.extensions_mut().insert(caller.clone());
+            let refused = engine.fetch(object, at, request).await.expect_err("it is another's");
+            assert_eq!((refused.kind(), refused.code()), (ErrorKind::Forbidden, "WRONG_TENANT"));
+        }
+        let context = RequestContext { caller: Some(caller), ..RequestContext::default() };
+        let received = engine.receive(object, context, Request::new(Body::empty())).await;
+        let Received::Answered(Err(refused)) = received else { panic!("{received:?}") };
+        assert_eq!(refused.code(), "WRONG_TENANT");
+    }
+    assert_eq!(world.records(), 0);
 }
