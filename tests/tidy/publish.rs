@@ -34,6 +34,13 @@ fn crates_that_are_published_say_what_they_are() {
         let readme = package["readme"].as_str().expect("a path");
         let folder = path.trim_end_matches("Cargo.toml");
         assert!(root().join(folder).join(readme).is_file(), "{path}: there is no {readme}");
+        for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
+            let text = |folder: &str| std::fs::read(root().join(folder).join(licence)).ok();
+            assert!(
+                text(folder).is_some() && text(folder) == text(""),
+                "{path}: a package has the texts of its licences; link {licence} to the root's"
+            );
+        }
     }
 }
 
