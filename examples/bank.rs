@@ -1,13 +1,12 @@
-//! A bank: money moves between two objects, and none is lost or made, whatever fails in between.
+//! A bank: money moves between two objects, and none is lost or created, whatever fails in between.
 //!
-//! Two objects have no transaction in common. So the paying account takes the money off its own
-//! balance and *sends* it, in one transaction: both happen or neither does. The message is
-//! delivered once that is durable, until it has arrived, and the other account takes it exactly
-//! once. In between the money is on its way: it is in the balance of neither account, and in nobody
-//! else's either.
+//! Two objects share no transaction. So the paying account subtracts the money from its own balance
+//! and *sends* it, in one transaction: both happen or neither does. Once that is durable, the
+//! message is delivered, with retries, and the other account executes it exactly once. Until then
+//! the money is in the balance of neither account.
 //!
-//! A client that does not know whether its request was done sends it again with the same
-//! `Idempotency-Key`, and it is done once.
+//! A client that does not know whether its request was executed sends it again with the same
+//! `Idempotency-Key`, and it is executed once.
 //!
 //! ```sh
 //! curl -H 'Idempotency-Key: "d1"' -d '{"cents": 5000}' http://127.0.0.1:8787/do/ada/deposit
@@ -23,8 +22,8 @@ use dotdo::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Money that came (positive) and money that went (negative), from or to `other`: an account, or
-/// nobody for money paid in.
+/// Money received (positive) or sent (negative), from or to the account `other`; null for a
+/// deposit.
 const SCHEMA: &str =
     "CREATE TABLE moves (id INTEGER PRIMARY KEY, cents INTEGER NOT NULL, other TEXT)";
 
@@ -81,13 +80,13 @@ impl DurableObject for Account {
     }
 }
 
-/// Takes money over the counter.
+/// A deposit of cash.
 fn deposit(money: &Money, ctx: &mut Context) -> Result<Money> {
     check_amount(money.cents)?;
     note(money.cents, None, ctx)
 }
 
-/// Takes the money off this account and sends it to another one.
+/// Subtracts money from this account and sends it to another one.
 fn transfer(transfer: &Transfer, ctx: &mut Context) -> Result<Money> {
     check_amount(transfer.cents)?;
     if transfer.to == ctx.id().id() {
@@ -104,15 +103,15 @@ fn transfer(transfer: &Transfer, ctx: &mut Context) -> Result<Money> {
     note(-transfer.cents, Some(&transfer.to), ctx)
 }
 
-/// Takes money that another account has sent. Only accounts can send any: a client is nobody's
-/// sender.
+/// Receives money that another account has sent. Only accounts can send it: a client's request has
+/// no sender.
 fn receive(money: &Receive, ctx: &mut Context) -> Result<Money> {
     let sender =
         ctx.sender().cloned().or_not_found("expected a message from an account; use /deposit")?;
     note(money.cents, Some(sender.id()), ctx)
 }
 
-/// Writes a move down; the balance after it.
+/// Records a movement, and returns the balance after it.
 fn note(cents: i64, other: Option<&str>, ctx: &mut Context) -> Result<Money> {
     ctx.sql().exec("INSERT INTO moves (cents, other) VALUES (?, ?)", (cents, other))?;
     balance(ctx)
@@ -122,7 +121,7 @@ fn balance(ctx: &mut Context) -> Result<Money> {
     ctx.sql().exec("SELECT coalesce(sum(cents), 0) AS cents FROM moves", ())?.one()
 }
 
-/// The account's statement: each move with whom it was, in order.
+/// The account's statement: each movement with the other account, in order.
 fn moves(ctx: &mut Context) -> Result<Vec<(Option<String>, i64)>> {
     ctx.sql().exec("SELECT other, cents FROM moves ORDER BY id", ())?.rows()
 }

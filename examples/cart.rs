@@ -19,7 +19,7 @@ use serde_json::json;
 /// The steps of the schema, oldest first. A step that has run somewhere is never changed.
 const STEPS: [&str; 2] = [
     "CREATE TABLE lines (sku TEXT PRIMARY KEY, quantity INTEGER NOT NULL, price REAL NOT NULL)",
-    // Money is counted, not measured.
+    // Money is a whole number of cents.
     "ALTER TABLE lines ADD COLUMN cents INTEGER NOT NULL DEFAULT 0;
      UPDATE lines SET cents = CAST(round(price * 100) AS INTEGER);
      ALTER TABLE lines DROP COLUMN price",

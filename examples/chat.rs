@@ -1,4 +1,4 @@
-//! A chat room: messages that last, and a list of who is here that does not.
+//! A chat room: durable messages, and a list of present users that is not durable.
 //!
 //! ```sh
 //! curl -d '{"from": "ada", "text": "hello"}' http://127.0.0.1:8787/do/lobby/messages
@@ -15,16 +15,17 @@ use dotdo::{
 };
 use serde::{Deserialize, Serialize};
 
-/// How long somebody counts as here after their last request.
+/// How long a user counts as present after their last request.
 const HERE_MS: i64 = 30_000;
-/// How many messages one request gets at most.
+/// Maximum number of messages in a response.
 const PAGE: u32 = 100;
 
 const SCHEMA: &str = "CREATE TABLE messages (
     id INTEGER PRIMARY KEY, sender TEXT NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL)";
 
-/// A room. When somebody was last seen is in memory only: it is worth nothing after a restart.
-/// A room exists from its first message on; one that was only read keeps nothing, in memory either.
+/// A room. The time when a user was last seen is in memory only, because it has no value after a
+/// restart. A room exists from its first message on; a room that was only read keeps nothing, not
+/// even in memory.
 #[derive(Default)]
 struct Room {
     seen_ms: BTreeMap<String, i64>,

@@ -1,5 +1,5 @@
-//! A program that brings its own parts: a store that dotdo does not know, and an engine on it,
-//! without a server.
+//! A program with its own parts: a store that dotdo does not know, and an engine on it, without a
+//! server.
 //!
 //! ```sh
 //! cargo run -p dotdo-examples --example own-store        # 1, then 2
@@ -26,8 +26,8 @@ impl DurableObject for Counter {
     }
 }
 
-/// A store: a map under a lock. Any store will do that can create an object if its key is free,
-/// and whose reads and listings show every write that was answered before.
+/// A store: a map under a lock. Any store is suitable that can create an object if its key is free,
+/// and whose reads and listings show every write that was acknowledged before.
 pub(crate) struct Shelf {
     clock: Arc<dyn Clock>,
     objects: Mutex<BTreeMap<Key, Stored>>,
@@ -139,7 +139,7 @@ pub(crate) async fn visit(engine: &Engine) -> Result<String> {
 async fn main() -> Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let shelf: Arc<dyn Bucket> = Arc::new(Shelf::new(clock.clone()));
-    // The second engine knows only what the first one has left on the shelf.
+    // The second engine knows only what the first one has stored.
     for _ in 0..2 {
         let engine = engine(shelf.clone(), clock.clone()).await?;
         println!("{}", visit(&engine).await?);

@@ -14,9 +14,9 @@ use dotdo::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// How many tokens a full bucket has: what a client may do at once.
+/// Capacity of a bucket: the burst that a client may send.
 const TOKENS_MAX: f64 = 10.0;
-/// How many tokens come back in a second: what a client may do for long.
+/// Tokens that are added per second: the sustained rate of a client.
 const TOKENS_PER_SECOND: f64 = 1.0;
 
 #[derive(Default)]
@@ -56,7 +56,7 @@ impl Bucket {
         self.at_ms = now_ms;
     }
 
-    /// Takes a token. An error undoes the request, so a refused one writes nothing.
+    /// Takes a token. An error rolls the request back, so a refused one writes nothing.
     fn take(&mut self) -> Result<()> {
         if self.tokens < 1.0 {
             let wait = Duration::from_secs_f64((1.0 - self.tokens) / TOKENS_PER_SECOND);

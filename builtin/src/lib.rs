@@ -1,7 +1,7 @@
 //! The built-in class: a small graph database in every object, with JSON over HTTP.
 //!
-//! It offers durable objects without writing code, and uses only the public interface of this
-//! crate, so it is also the largest example.
+//! It offers durable objects without writing code, and uses only the public interface of `dotdo`,
+//! so it is also the largest example.
 //!
 //! Promises: things keep all their versions, and a version's number is its SQLite rowid; a changed
 //! thing, its action and its event are written together or not at all; events are numbered without

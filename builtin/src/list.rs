@@ -49,8 +49,8 @@ pub(super) fn page(ctx: &mut Context, collection: Collection, query: &Query) -> 
     Ok(Page { items: rows.into_iter().map(|row| row.item).collect(), next })
 }
 
-/// How many items of these sizes a page has: at least one, and no more text than a response should
-/// have, because all of it is in memory at once.
+/// How many items of these sizes a page has: at least one, and at most as many bytes as a response
+/// may have, because all of it is in memory at once.
 fn fitting(sizes: &[u64]) -> usize {
     let sums = sizes.iter().scan(0_u64, |sum, size| {
         *sum = sum.saturating_add(*size);
@@ -108,7 +108,7 @@ fn integer(value: &str) -> Cell {
     value.parse().map_or(Cell::Null, Cell::Integer)
 }
 
-/// What a value in a query may mean in JSON: `10` is the text "10" and the number 10.
+/// The JSON values that a value in a query may mean: `10` is the text "10" or the number 10.
 fn json_forms(value: &str) -> [String; 2] {
     let as_text = serde_json::Value::from(value).to_string();
     let as_json = serde_json::from_str(value)

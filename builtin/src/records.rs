@@ -36,7 +36,7 @@ pub(super) fn create(ctx: &mut Context, collection: Collection, change: Change) 
     Ok(Answer::Created(collection, item))
 }
 
-/// PUT: the item as the body says.
+/// PUT: replaces the item with the body.
 pub(super) fn replace(
     ctx: &mut Context,
     collection: Collection,
@@ -68,7 +68,7 @@ pub(super) fn merge(
     update(ctx, collection, before, after)
 }
 
-/// DELETE: the item is gone.
+/// DELETE: removes the item.
 pub(super) fn delete(ctx: &mut Context, collection: Collection, id: &str) -> Result<Answer> {
     let before = read(ctx, collection, id)?;
     rules::check_delete(collection, &before)?;

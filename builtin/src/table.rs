@@ -51,7 +51,7 @@ pub(super) fn sizes(
     Ok(rows.into_iter().map(|(size,)| size).collect())
 }
 
-/// The first of [`select`].
+/// The first row of [`select`].
 pub(super) fn first(
     ctx: &mut Context,
     collection: Collection,
@@ -75,7 +75,7 @@ pub(super) fn insert(ctx: &mut Context, collection: Collection, item: &Object) -
     ctx.sql().exec(&query, params)?.one()
 }
 
-/// Gives the row of the item with the id of `item` the values of `item`.
+/// Updates the row with the id of `item` to the values of `item`.
 pub(super) fn update(ctx: &mut Context, collection: Collection, item: &Object) -> Result<()> {
     let assignments: Vec<String> =
         collection.fields().iter().map(|field| format!("{} = ?", field.column())).collect();

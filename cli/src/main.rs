@@ -29,7 +29,7 @@ fn main() -> ExitCode {
 
 /// Prints the settings whose name contains `word`.
 fn settings(word: &str) -> ExitCode {
-    // An error while writing means that nobody reads any more, as in `dotdo settings | head`.
+    // An error while writing means that the reader is gone, as in `dotdo settings | head`.
     match dotdo::commands::settings_matching(word) {
         Ok(text) => {
             let _ = writeln!(io::stdout(), "{text}");

@@ -1,6 +1,6 @@
 //! `dotdo new`: a project that runs, with a test that passes.
 //!
-//! Promises: afterwards the folder is there with everything in it, or nothing is.
+//! Promises: afterwards the folder exists with all files, or not at all.
 
 mod name;
 mod source;
@@ -14,7 +14,7 @@ use clap::Args;
 
 use self::source::Source;
 
-/// The files of a project, with what stands in each.
+/// The files of a project, with their content.
 const FILES: &[(&str, &str)] = &[
     ("Cargo.toml", include_str!("../template/manifest.toml")),
     ("README.md", include_str!("../template/README.md")),
@@ -22,7 +22,7 @@ const FILES: &[(&str, &str)] = &[
     ("src/main.rs", include_str!("../template/main.rs")),
 ];
 
-/// What is made, and where dotdo comes from.
+/// The project to create, and the source of dotdo.
 #[derive(Debug, Args)]
 pub(crate) struct New {
     /// Folder to create; its last part is the project's name
@@ -32,11 +32,11 @@ pub(crate) struct New {
     source: Source,
 }
 
-/// Why there is no project.
+/// Why no project was created.
 enum Failure {
-    /// It was asked for wrongly.
+    /// Wrong usage.
     Usage(String),
-    /// It could not be made.
+    /// It could not be created.
     Failed(String),
 }
 
@@ -46,12 +46,16 @@ impl Failure {
     }
 }
 
-/// Makes the project and says what comes next.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "whoever has typed it reads it")]
+/// Creates the project and prints the next steps.
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "for the user who has typed the command"
+)]
 pub(crate) fn run(new: &New) -> ExitCode {
     let (problem, code) = match make(new) {
         Ok(name) => {
-            println!("made {name} in {}", new.path.display());
+            println!("created {name} in {}", new.path.display());
             println!("\n  cd {}\n  cargo test\n  cargo run", new.path.display());
             return ExitCode::SUCCESS;
         }
@@ -62,7 +66,7 @@ pub(crate) fn run(new: &New) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Makes the project; gives its name.
+/// Creates the project and returns its name.
 fn make(new: &New) -> Result<String, Failure> {
     let name = new.path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
     name::check(&name).map_err(Failure::Usage)?;
@@ -82,17 +86,17 @@ fn make(new: &New) -> Result<String, Failure> {
             .replace("{dotdo}", &dependency)
             .replace("{workspace}", workspace)
     };
-    write(&parent, &folder, fill).map_err(|cause| Failure::io("can't make", &folder, &cause))?;
+    write(&parent, &folder, fill).map_err(|cause| Failure::io("can't create", &folder, &cause))?;
     Ok(name)
 }
 
-/// A folder that is there may be used when nothing is in it.
+/// An existing folder is accepted if it is empty.
 fn refuse_occupied(folder: &Path, named: &Path) -> Result<(), Failure> {
     match fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(()),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
         Ok(false) => Err(Failure::Usage(format!(
-            "{} is there already, and not empty; name a new folder",
+            "expected a new or empty folder, got {} with files in it; name another one",
             named.display()
         ))),
         Err(cause) => Err(Failure::io("can't use", folder, &cause)),
@@ -106,17 +110,18 @@ fn is_in_workspace(parent: &Path) -> bool {
     texts.into_iter().any(|text| text.lines().any(|line| line.trim().starts_with("[workspace")))
 }
 
-/// Writes the files beside where they belong, and moves them there when they are complete.
+/// Writes the files to a temporary folder next to the target, and moves it there when it is
+/// complete.
 fn write(parent: &Path, folder: &Path, fill: impl Fn(&str) -> String) -> io::Result<()> {
     let draft = tempfile::Builder::new().prefix(".dotdo-new-").tempdir_in(parent)?;
-    // The folder of a draft is for its owner alone; that of a project is as any other.
+    // A temporary folder is private to its owner; a project's folder has the usual permissions.
     let draft_folder = draft.path().join("project");
     for (path, text) in FILES {
         let path = draft_folder.join(path);
         fs::create_dir_all(path.parent().unwrap_or(&draft_folder))?;
         fs::write(path, fill(text))?;
     }
-    // An empty folder may be there, and not every system replaces it.
+    // The target may be an empty folder, and not every system replaces one.
     match fs::remove_dir(folder) {
         Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
         _ => {}

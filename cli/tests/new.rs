@@ -99,7 +99,7 @@ fn an_empty_folder_is_filled_and_another_is_left_alone() {
     fs::create_dir(&project).expect("it is writable");
     fs::write(project.join("mine"), "precious").expect("it is writable");
     let said = refusal(folder.path(), &["counter", "--dotdo-path", ROOT]);
-    assert!(said.contains("counter is there already, and not empty"), "{said}");
+    assert!(said.contains("expected a new or empty folder"), "{said}");
     assert_eq!(entries(&project), ["mine"]);
     fs::remove_file(project.join("mine")).expect("it is there");
     let output = new(folder.path(), &["counter", "--dotdo-path", ROOT]);

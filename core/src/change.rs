@@ -109,9 +109,9 @@ pub(crate) struct SchemaObject {
 
 /// Every object of a database's schema, in the order of `sqlite_schema`.
 ///
-/// `sqlite_sequence` is listed once SQLite has made it, but has no [`TableShape`]: its rows are
-/// [`Header::sequences`]. Other internal tables don't exist, because users can't run what makes
-/// them.
+/// `sqlite_sequence` is listed once SQLite has created it, but has no [`TableShape`]: its rows are
+/// [`Header::sequences`]. Other internal tables don't exist, because users can't run the statements
+/// that create them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Schema {
     /// The objects, in SQLite's own order.
@@ -172,7 +172,7 @@ pub(crate) struct TableShape {
 }
 
 impl TableShape {
-    /// Whether rows carry a rowid that no column shows.
+    /// Whether rows have a rowid that no column shows.
     pub(crate) fn has_hidden_rowid(&self) -> bool {
         self.key == KeyShape::Rowid { alias: None }
     }
@@ -203,9 +203,9 @@ pub(crate) struct Row {
 pub(crate) struct TableChanges {
     /// The table's name after the change.
     pub(crate) table: String,
-    /// The table's former content, if there was such a table, is gone entirely; `upserts` is all
-    /// there is. Every new table is listed like this, also when it has no rows: a table of the same
-    /// name and definition may have been dropped before.
+    /// The table's former content, if any, is replaced by `upserts`. Every new table is listed like
+    /// this, even one without rows: a table of the same name and definition may have been dropped
+    /// before.
     pub(crate) rewritten: bool,
     /// Keys whose rows are gone.
     pub(crate) deletes: Vec<RowKey>,
@@ -259,8 +259,8 @@ impl Changes {
         let mut names: HashMap<String, String> =
             before.into_iter().map(|name| (name.to_owned(), name.to_owned())).collect();
         for (from, to) in &self.renames {
-            // A table whose name another one takes is gone, also when nothing is known here of the
-            // other one.
+            // A table whose name another one takes is gone, even if the other one is not in
+            // `names`.
             names.retain(|_, name| name != to);
             names.values_mut().filter(|name| *name == from).for_each(|name| name.clone_from(to));
         }

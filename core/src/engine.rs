@@ -121,16 +121,16 @@ impl Engine {
         Account::new(self.runtime().budget.count(Use::Requests, object, 0))
     }
 
-    /// The memory that all work of this process shares.
+    /// The memory budget of this process.
     pub fn budget(&self) -> &Budget {
         &self.runtime().budget
     }
 
-    /// Whether the store answers.
+    /// Checks that the store responds.
     ///
     /// # Errors
     ///
-    /// `Unavailable` when it does not.
+    /// `Unavailable` when the store does not respond.
     pub async fn ready(&self) -> Result<()> {
         let runtime = self.runtime();
         for tenant in runtime.tenants() {

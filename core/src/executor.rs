@@ -1,4 +1,4 @@
-//! Runs long computations without blocking the threads that others wait for.
+//! Runs long computations without blocking threads that other work needs.
 
 use crate::limits::COMPUTE_BYTES_INLINE_MAX;
 
@@ -21,7 +21,7 @@ impl Executor for Inline {
     }
 }
 
-/// Runs `work` on the executor and returns what it returned.
+/// Runs `work` on the executor and returns its result.
 pub(crate) fn offload<T>(executor: &dyn Executor, work: impl FnOnce() -> T) -> T {
     let mut work = Some(work);
     let mut output = None;
@@ -33,7 +33,7 @@ pub(crate) fn offload<T>(executor: &dyn Executor, work: impl FnOnce() -> T) -> T
     output.expect("an executor runs the work before it returns")
 }
 
-/// Runs work on so many bytes on the executor, if that is worth it.
+/// Runs work on this many bytes, on the executor if there are enough of them.
 pub(crate) fn offload_bytes<T>(
     executor: &dyn Executor,
     bytes: usize,

@@ -11,7 +11,7 @@ use crate::id::Tenant;
 use crate::router::{Router, parse_at};
 use crate::{cluster, log, snapshot};
 
-/// A target: its name, which is also that of its corpus, and what it does with an input.
+/// A target: its name, which is also the name of its corpus, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target of the core.
@@ -32,7 +32,7 @@ fn object_key(data: &[u8]) {
         assert_eq!(object.key_segments(), text, "two keys lead to one object");
     }
     if let Ok(object) = Tenant::local().object("Class", text) {
-        // The key of a long id ends with a hash and leads nowhere back.
+        // The key of a long id ends with a hash, so the id can't be read from it.
         let found = object.tenant().object_at(&object.key_segments());
         assert!(found.is_none_or(|found| found == object), "a key leads to another object");
     }

@@ -1,5 +1,4 @@
-//! Durable objects in a bucket. This crate knows no server, no environment and no clock but the one
-//! it is given.
+//! Durable objects in a bucket. Must not know: servers, the environment, real clocks.
 
 mod activation;
 mod budget;

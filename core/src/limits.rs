@@ -36,15 +36,15 @@ pub(crate) const TEMPORARY_BYTES_MIN: u64 = 1 << 20;
 /// Maximum share of a transaction's temporary memory in the budget, as a divisor.
 pub(crate) const TEMPORARY_SHARE: u64 = 8;
 
-/// SQL's temporary memory beyond [`SMALL_BYTES`], and what a database grows by, is reserved in steps
-/// of so many bytes: a step costs a lock, and what is reserved and not needed is nobody's for the
-/// rest of the transaction.
+/// SQL's temporary memory beyond [`SMALL_BYTES`], and what a database grows by, is reserved in
+/// steps of this many bytes: a step costs a lock, and unused reserved memory is not available to
+/// others until the transaction ends.
 pub(crate) const SQL_RESERVATION_STEP: u64 = 256 << 10;
 
 const _: () = assert!(SQL_RESERVATION_STEP > SMALL_BYTES);
 
-/// What may be used beyond the budget is one of so many parts of it: memory that must be there at
-/// once, and will be when idle objects have been let go.
+/// Maximum overdraft, as a divisor of the budget: memory that must be available at once, and is
+/// covered when idle objects are evicted.
 pub(crate) const OVERDRAFT_SHARE: u64 = 8;
 
 /// Size of a record besides its transactions, in bytes: names, numbers, an address.
@@ -88,8 +88,8 @@ pub(crate) const FORWARD_PAUSE: Duration = Duration::from_millis(25);
 /// The maximum pause.
 pub(crate) const FORWARD_PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Maximum time of forwarding before the client is told to retry. An owner that shuts down writes
-/// until it has answered all accepted requests, and accepts no new ones.
+/// Maximum time of forwarding before the client must retry. An owner that shuts down writes until
+/// it has answered all accepted requests, and accepts no new ones.
 pub(crate) const FORWARD_WITHIN: Duration = Duration::from_secs(15);
 
 /// Maximum number of servers that may forward a request.

@@ -1,6 +1,6 @@
-//! Which names a project may have: those that cargo takes for a program, in ASCII.
+//! The names that a project may have: those that cargo accepts for a program, in ASCII.
 
-/// What Rust, cargo or Windows keep for themselves.
+/// Names that Rust, cargo or Windows reserve.
 const RESERVED: &[(&str, &[&str])] = &[
     (
         "a keyword of Rust",
@@ -28,7 +28,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("the name of the crate that the project depends on", &["dotdo"]),
 ];
 
-/// Whether a project may have this name; otherwise what is wrong with it.
+/// Checks whether a project may have this name; otherwise returns what is wrong with it.
 pub(super) fn check(name: &str) -> Result<(), String> {
     let accepted = "letters (a-z), digits, - and _, beginning with a letter";
     if name.is_empty() {

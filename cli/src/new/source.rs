@@ -1,4 +1,4 @@
-//! Where the new project takes dotdo from. It is on no registry yet, so somebody has to say.
+//! The source of dotdo for the new project. It is on no registry yet, so it must be given.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -31,7 +31,7 @@ impl Source {
     }
 }
 
-/// The folder of the crate `dotdo`, which is `given` or below it.
+/// The folder of the crate `dotdo`: `given`, or a folder below it.
 fn crate_folder(given: &Path) -> Result<PathBuf, String> {
     let is_it = |folder: &PathBuf| {
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
@@ -47,7 +47,7 @@ fn crate_folder(given: &Path) -> Result<PathBuf, String> {
     })
 }
 
-/// The way from `folder` to `to`, both absolute; `to` itself where there is none.
+/// The relative path from `folder` to `to`, both absolute; `to` itself if there is none.
 fn relative(folder: &Path, to: &Path) -> PathBuf {
     let (from, to_parts) = (folder.components(), to.components());
     let shared = from.zip(to_parts).take_while(|(one, other)| one == other).count();
@@ -82,7 +82,7 @@ mod tests {
             ("/home/me/counter", "/home/me/dotdo/adapters", "../dotdo/adapters"),
             ("/home/me/dotdo/x", "/home/me/dotdo/adapters", "../adapters"),
             ("/home/me/a/b", "/home/other/dotdo", "../../../other/dotdo"),
-            // Nothing in common but the root: a way would only be longer.
+            // They have only the root in common, so a relative path would be longer.
             ("/tmp/counter", "/home/me/dotdo/adapters", "/home/me/dotdo/adapters"),
         ] {
             assert_eq!(relative(Path::new(folder), Path::new(to)), Path::new(way));

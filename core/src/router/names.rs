@@ -8,9 +8,9 @@ use crate::error::{Error, Result};
 /// A header with several names.
 #[derive(Debug, Clone, Copy)]
 pub struct ObjectHeader {
-    /// How documents write it.
+    /// The spelling in documents.
     pub shown: &'static str,
-    /// All its names: the one that objects see first.
+    /// All its names. The first is the one that objects see.
     pub names: &'static [&'static str],
 }
 
@@ -24,7 +24,7 @@ pub const OBJECT_TYPE: ObjectHeader =
 /// The version of the object that is to be read: a sequence number or an RFC 3339 time.
 pub const OBJECT_AT: ObjectHeader = ObjectHeader { shown: "X-DO-At", names: &["x-do-at"] };
 
-/// All that a request says of its object in headers.
+/// All headers that describe a request's object.
 pub const OBJECT_HEADERS: [ObjectHeader; 3] = [OBJECT_ID, OBJECT_TYPE, OBJECT_AT];
 
 /// [`OBJECT_ID`], as objects see it.
@@ -34,21 +34,21 @@ pub const TYPE_HEADER: HeaderName = HeaderName::from_static(OBJECT_TYPE.names[0]
 /// [`OBJECT_AT`], as objects see it.
 pub const AT_HEADER: HeaderName = HeaderName::from_static(OBJECT_AT.names[0]);
 
-/// Those that decide which object a request is for: with one of them its path does not.
+/// The headers that decide which object a request is for, instead of its path.
 const NAMING: [ObjectHeader; 2] = [OBJECT_ID, OBJECT_TYPE];
 
-/// Whether a header says which object a request is for.
+/// Whether a header decides which object a request is for.
 pub fn names_object(headers: &HeaderMap) -> bool {
     NAMING.iter().any(|header| header.is_in(headers))
 }
 
 impl ObjectHeader {
-    /// Whether it is there, under any of its names.
+    /// Whether the header is present, under any of its names.
     pub fn is_in(&self, headers: &HeaderMap) -> bool {
         self.names.iter().any(|name| headers.contains_key(*name))
     }
 
-    /// The one value that all its lines agree on.
+    /// The value of the header; all its lines must have the same one.
     pub(super) fn value<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a str>> {
         let mut values = self.names.iter().flat_map(|name| headers.get_all(*name));
         let Some(first) = values.next() else {
@@ -69,7 +69,7 @@ impl ObjectHeader {
         text.map(Some).map_err(bad)
     }
 
-    /// Sets it to `value`, and removes its other spellings.
+    /// Sets the header to `value`, and removes its other spellings.
     pub(super) fn replace(&self, headers: &mut HeaderMap, value: HeaderValue) {
         for name in self.names {
             headers.remove(*name);
