@@ -62,11 +62,13 @@ pub(crate) enum Bug {
     SafeMethodBelieved,
     /// Tables that the next snapshot shares with its base are identified by name.
     TablesByName,
+    /// The steps of a schema run whenever an object comes into memory.
+    StepsRunAgain,
 }
 
 /// Every bug that can be planted.
 #[cfg(test)]
-pub(crate) const BUGS: [Bug; 23] = [
+pub(crate) const BUGS: [Bug; 24] = [
     Bug::NoNonceCheck,
     Bug::ExistsMeansLost,
     Bug::OldProofTrusted,
@@ -90,6 +92,7 @@ pub(crate) const BUGS: [Bug; 23] = [
     Bug::SchemaUnfollowed,
     Bug::SafeMethodBelieved,
     Bug::TablesByName,
+    Bug::StepsRunAgain,
 ];
 
 /// A place where the simulation makes our own code panic, as a bug would.

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use crate::error::{Error, Result};
 use crate::object::context::Context;
+use crate::planted::{Bug, planted};
 
 /// One step of a class's schema: SQL, or a function. A step that has run somewhere is never
 /// changed; a new one is added after it.
@@ -82,6 +83,7 @@ impl Context {
         if done > 0 && identity != 0 && identity != i64::from(identity_of(&steps[..done])) {
             return Err(changed(done));
         }
+        let done = if planted(Bug::StepsRunAgain) { 0 } else { done };
         if done == steps.len() {
             return Ok(());
         }

@@ -26,7 +26,17 @@ pub(super) fn app(watcher: Watcher) -> App {
     App::new().class("List", move || List { watcher: watcher.clone() })
 }
 
+/// The steps of the class's schema. The last one shows how often it has run.
+const STEPS: [&str; 2] = [
+    "CREATE TABLE list (place INTEGER PRIMARY KEY, value INTEGER NOT NULL)",
+    "CREATE TABLE steps (ran INTEGER NOT NULL); INSERT INTO steps VALUES (1)",
+];
+
 impl DurableObject for List {
+    async fn start(&mut self, ctx: &mut Context) -> Result<()> {
+        ctx.migrate(&STEPS)
+    }
+
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
         let antics = request
             .headers()
@@ -69,10 +79,6 @@ async fn answer(request: Request, ctx: &mut Context) -> Result<String> {
     if path == "/read" {
         return content(ctx);
     }
-    ctx.sql().exec(
-        "CREATE TABLE IF NOT EXISTS list (place INTEGER PRIMARY KEY, value INTEGER NOT NULL)",
-        (),
-    )?;
     let (value, to) = query.split_once('&').unwrap_or((&query, ""));
     let value: i64 = value.parse().map_err(|_| Error::invalid("no value"))?;
     // A call may be made again, so what is called makes sure that it does it once; whatever else is
@@ -99,12 +105,11 @@ async fn answer(request: Request, ctx: &mut Context) -> Result<String> {
 
 /// The whole list in one line, and below it everything else.
 fn content(ctx: &mut Context) -> Result<String> {
-    let known: i64 =
-        ctx.sql().exec("SELECT count(*) FROM sqlite_schema WHERE name = 'list'", ())?.one()?;
-    let mut values: Vec<i64> = Vec::new();
-    if known > 0 {
-        values = ctx.sql().exec("SELECT value FROM list ORDER BY place", ())?.rows()?;
+    let steps: Vec<i64> = ctx.sql().exec("SELECT ran FROM steps", ())?.rows()?;
+    if steps != [1] {
+        return Err(Error::internal(format!("the steps of the schema have left {steps:?}")));
     }
+    let values: Vec<i64> = ctx.sql().exec("SELECT value FROM list ORDER BY place", ())?.rows()?;
     let text: Vec<String> = values.iter().map(ToString::to_string).collect();
     Ok(format!("{}\n{}", text.join(","), schemas::content(ctx.sql())?))
 }
