@@ -177,7 +177,7 @@ impl Machine {
     }
 
     /// Whether it accepts requests, and has answered all that it got.
-    pub(super) fn is_settled(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.is_up()
             && self.held.is_empty()
             && self.running.as_ref().is_some_and(|running| running.requests.is_empty())

@@ -116,7 +116,7 @@ impl World {
                 && world.clients.iter().all(|client| client.left == 0 && client.waits_for.is_none())
         })?;
         self.calm_down();
-        self.settle()?;
+        self.wait_until_idle()?;
         self.deliver_messages()?;
         let mut finals: Option<Vec<Vec<i64>>> = None;
         for machine in 0..self.machines.len() {
@@ -180,16 +180,16 @@ impl World {
     }
 
     /// Waits until every request has its answer and nobody is still trying to write.
-    fn settle(&mut self) -> Result<(), String> {
+    fn wait_until_idle(&mut self) -> Result<(), String> {
         self.run_until("every request is answered", PROGRESS_MAX_US, |world| {
-            world.machines.iter().all(Machine::is_settled)
+            world.machines.iter().all(Machine::is_idle)
         })?;
         let tried_us = self.timeline.lock().now_us + TRYING_MAX_US;
         self.run_until("nobody tries to write", PROGRESS_MAX_US, |world| {
             world.timeline.lock().now_us > tried_us
         })?;
         self.run_until("all machines run again", PROGRESS_MAX_US, |world| {
-            world.machines.iter().all(Machine::is_settled)
+            world.machines.iter().all(Machine::is_idle)
         })
     }
 

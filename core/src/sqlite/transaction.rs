@@ -195,7 +195,7 @@ impl Database {
         if let Some(header) = header {
             self.header = header;
         }
-        self.settle(layout_changed);
+        self.reset_recorder(layout_changed);
         Ok(())
     }
 
@@ -249,7 +249,7 @@ impl Database {
     }
 
     /// Makes the recorder ready for the next transaction.
-    fn settle(&mut self, layout_changed: bool) {
+    fn reset_recorder(&mut self, layout_changed: bool) {
         if layout_changed {
             let now = Arc::clone(&self.recorder.peek().layout);
             self.committed = Arc::new(Layout::committed(Arc::clone(&now.catalog), now.cookie));
