@@ -19,6 +19,11 @@ use crate::router::At;
 /// # use dotdo_core as dotdo;
 /// # use dotdo::{Class, DurableObject, Message, Request, Response};
 /// # struct Account;
+/// # impl DurableObject for Account {
+/// #     async fn fetch(&mut self, _: Request, _: &mut Context) -> Result<Response> {
+/// #         Ok(Response::new("".into()))
+/// #     }
+/// # }
 /// # impl Class for Account { const NAME: &'static str = "Account"; }
 /// # #[derive(serde::Serialize, serde::Deserialize)]
 /// # struct Balance;

@@ -41,12 +41,11 @@ pub trait IntoValue {
 /// use dotdo_core::{Context, Result};
 ///
 /// fn add(ctx: &mut Context, tags: Vec<String>) -> Result<()> {
-///     let mut sql = ctx.sql();
-///     sql.exec("DELETE FROM tags", [])?;
-///     sql.exec("INSERT INTO people (name, age) VALUES (?, ?)", ("ada", 36))?;
-///     sql.exec("INSERT INTO points VALUES (?, ?, ?)", [1.5, 2.5, 3.5])?;
+///     ctx.sql().exec("DELETE FROM tags", [])?;
+///     ctx.sql().exec("INSERT INTO people (name, age) VALUES (?, ?)", ("ada", 36))?;
+///     ctx.sql().exec("INSERT INTO points VALUES (?, ?, ?)", [1.5, 2.5, 3.5])?;
 ///     let marks = vec!["(?)"; tags.len()].join(", ");
-///     sql.exec(&format!("INSERT INTO tags VALUES {marks}"), tags)?;
+///     ctx.sql().exec(&format!("INSERT INTO tags VALUES {marks}"), tags)?;
 ///     Ok(())
 /// }
 /// ```
