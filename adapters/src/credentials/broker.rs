@@ -4,9 +4,10 @@
 //! Nothing in an answer is used before it was checked, and every later answer must name the same
 //! place and tenant as the first.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
+use dotdo_core::sync::Mutex;
 use dotdo_core::{AccessKeysError, Result, S3Config, Secret, Tenant};
 use serde::Deserialize;
 
@@ -91,7 +92,7 @@ impl Broker {
             return Ok(place);
         }
         let (fresh, place) = self.exchange().await?;
-        *self.first.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh);
+        *self.first.lock() = Some(fresh);
         Ok(self.place.get_or_init(|| place))
     }
 
@@ -140,7 +141,7 @@ impl Broker {
 #[async_trait]
 impl KeySource for Broker {
     async fn fetch(&self) -> Result<Fresh, AccessKeysError> {
-        if let Some(fresh) = self.first.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(fresh) = self.first.lock().take() {
             return Ok(fresh);
         }
         let (fresh, place) = self.exchange().await?;

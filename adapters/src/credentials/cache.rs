@@ -5,10 +5,11 @@
 //! store has refused are not used again.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use dotdo_core::sync::Mutex;
 use dotdo_core::{AccessKeyProvider, AccessKeys, AccessKeysError, Clock, Instant};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -113,7 +114,7 @@ impl AccessKeyProvider for RenewedKeys {
 impl Inner {
     fn state(&self) -> MutexGuard<'_, State> {
         // Consistent between any two statements.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn next(self: &Arc<Self>) -> Next {

@@ -1,9 +1,10 @@
 //! Tokens that say who this server is, and where the newest one is.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use dotdo_core::sync::Mutex;
 use dotdo_core::{AccessKeysError, Error, ErrorKind, Result, Secret};
 use http::{HeaderMap, HeaderName};
 
@@ -123,14 +124,14 @@ impl OfHeader {
     pub(crate) fn take_from(&self, headers: &mut HeaderMap) {
         let Some(value) = headers.remove(&self.header) else { return };
         let Some(token) = value.to_str().ok().filter(|token| !token.is_empty()) else { return };
-        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(Secret::new(token));
+        *self.newest.lock() = Some(Secret::new(token));
     }
 }
 
 #[async_trait]
 impl TokenSource for OfHeader {
     async fn token(&self) -> Result<Secret> {
-        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let newest = self.newest.lock().clone();
         newest.ok_or_else(|| {
             Error::new(
                 ErrorKind::Unavailable,

@@ -1,12 +1,13 @@
 //! The token service of SeaweedFS, and one before it whose keys end soon.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
+use dotdo_core::sync::Mutex;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -145,7 +146,7 @@ impl ShortKeys {
 
     /// The secret keys and session tokens that it has given.
     pub fn secrets(&self) -> Vec<String> {
-        self.state.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state.secrets.lock().clone()
     }
 }
 
@@ -187,7 +188,7 @@ impl State {
         claims["exp"] = json!(end);
         let short = encode(&Header::default(), &claims, &EncodingKey::from_secret(SIGNING_KEY))
             .expect("claims can be signed");
-        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).extend([secret, short.clone()]);
+        self.secrets.lock().extend([secret, short.clone()]);
         let answer = answer.replace(&session, &short);
         match self.is_honest {
             true => answer.replace(&ends, &rfc3339(end)),
