@@ -8,7 +8,7 @@ use std::time::Duration;
 use dotdo_core::{
     Account, App, At, Bucket, BucketOfTenant, Buckets, CheckpointMode, Clock, Components,
     Directory, Engine, Executor, ObjectId, Ownership, Random, Received, Request, RequestContext,
-    Response, Result, Router, SharedBucket, StoreConfig, Tenant, open, probe,
+    Response, Result, Router, SharedBucket, Tenant, open,
 };
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -101,9 +101,7 @@ impl Program {
             (Arc::new(SystemClock::new()), Arc::new(OsRandom));
         let instance = uuid::Builder::from_random_bytes(random.bytes16()).into_uuid();
         let connected = connect(&found.storage, &found.tokens, Arc::clone(&clock)).await?;
-        let open =
-            |store: &StoreConfig| open(store, instance, Arc::clone(&clock), Arc::clone(&random));
-        let bucket = open(&connected.store)?;
+        let bucket = open(&connected.store, instance, Arc::clone(&clock), Arc::clone(&random))?;
         let router = Router::new(app.class_names(), app.default_class());
         let mut settings = found.config.settings.clone();
         settings.address = plan.told_address(instance).or(settings.address);
@@ -125,9 +123,6 @@ impl Program {
         let (peers, forwarded) = (plan.peers(instance), plan.forwarded_requests(instance));
         let process = Process { location: bucket.location(), instance };
         let directory = directory(&found.config, &plan, &process, &clock)?;
-        if let Some(own) = connected.own_part() {
-            probe(open(&own)?.as_ref(), clock.as_ref(), random.as_ref()).await?;
-        }
         let buckets = buckets(connected.tenant, bucket);
         let components =
             Components { buckets, clock, random, executor, peers, directory, instance };

@@ -15,14 +15,13 @@ use crate::cluster::{
     Holding, Listen, Listener, OwnershipChange, Received, RequestContext, Routing,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::ObjectId;
+use crate::id::{ObjectId, Tenant};
 use crate::idempotency::prepare;
 use crate::lease::{Claim, FencingToken};
-use crate::messages::start_scanning;
+use crate::messages::{Delivery, start_scanning};
 use crate::object::{App, Caller, Calling, Host, Request, Response};
 use crate::router::At;
 use crate::settings::Settings;
-use crate::store::{Bucket as _, probe};
 
 /// Serves the objects of all tenants that it is asked for. Clones are the same engine.
 #[derive(Clone)]
@@ -44,16 +43,13 @@ impl Engine {
     /// when it can't be reached; `Invalid` for contradictory settings.
     pub async fn start(app: App, settings: Settings, components: Components) -> Result<Self> {
         settings.check()?;
-        let Components { buckets, clock, random, .. } = &components;
-        if let Some(bucket) = buckets.shared() {
-            probe(bucket.as_ref(), clock.as_ref(), random.as_ref()).await?;
-        }
         let clock = components.clock.clone();
         let inner = Arc::new_cyclic(|inner: &Weak<Inner>| {
             let runtime = Runtime::new(app, settings, components, inner.clone());
             let activations = Arc::new(Activations::new(Arc::new(runtime)));
             Inner { activations, stopping: AtomicBool::new(false) }
         });
+        inner.runtime().tenants.probe().await?;
         start_maintenance(Arc::downgrade(&inner.activations), clock.clone());
         start_scanning(Arc::downgrade(&inner.activations), clock);
         if let Some(directory) = &inner.runtime().directory {
@@ -95,6 +91,10 @@ impl Engine {
         if self.is_stopping() {
             return Received::NotOwner;
         }
+        let senders = request_context.delivery.iter().map(|delivery| &delivery.sender);
+        if let Err(error) = check_senders(object, senders.chain(&request_context.chain)) {
+            return Received::Answered(Err(error));
+        }
         let _account = request.extensions().get::<Account>().cloned();
         let mut routing =
             match Routing::received(self.runtime(), object, request_context, request).await {
@@ -132,11 +132,31 @@ impl Engine {
     ///
     /// `Unavailable` when the store does not respond.
     pub async fn ready(&self) -> Result<()> {
-        let runtime = self.runtime();
-        for tenant in runtime.tenants() {
-            runtime.bucket(&tenant)?.list(tenant.prefix(), None, 1).await?;
-        }
-        Ok(())
+        self.runtime().tenants.ready().await
+    }
+
+    /// Closes `tenant`: its requests are answered with `Gone`, its messages are not delivered, and
+    /// nothing is written for it any more. Other servers follow within two minutes. A closed tenant
+    /// stays closed.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for [`Tenant::local`]; those of the store.
+    pub async fn close_tenant(&self, tenant: &Tenant) -> Result<()> {
+        self.runtime().tenants.close(tenant).await
+    }
+
+    /// Deletes all that a closed tenant has in the bucket, except for the key that closes it.
+    /// Returns how many keys were deleted. It may be called again, after an error and after it has
+    /// ended early.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` (code `TENANT_OPEN`) when the tenant is not closed; `Busy` (code
+    /// `TENANT_CLOSING`) until everybody knows that it is and no request of before is on its way;
+    /// those of the store.
+    pub async fn delete_tenant(&self, tenant: &Tenant) -> Result<u64> {
+        self.runtime().tenants.delete(tenant).await
     }
 
     /// Completes when the background work of answered requests is done: snapshots, work in
@@ -177,6 +197,18 @@ impl Engine {
     }
 }
 
+/// Objects send requests and messages within their tenant only.
+fn check_senders<'a>(
+    object: &ObjectId,
+    mut senders: impl Iterator<Item = &'a ObjectId>,
+) -> Result<()> {
+    if senders.all(|sender| sender.tenant() == object.tenant()) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Forbidden, "an object of another tenant sent this request")
+        .with_code("WRONG_TENANT"))
+}
+
 impl Inner {
     fn runtime(&self) -> &Runtime {
         &self.activations.runtime
@@ -195,9 +227,12 @@ impl Host for Inner {
             return Err(Error::new(ErrorKind::Busy, "the server is stopping")
                 .with_retry_after(Duration::from_secs(1)));
         }
-        if let Some(caller) = request.extensions().get::<Caller>() {
+        let extensions = request.extensions();
+        if let Some(caller) = extensions.get::<Caller>() {
             caller.check_reach(object)?;
         }
+        let delivery = extensions.get::<Delivery>();
+        check_senders(object, delivery.into_iter().map(|delivery| &delivery.sender))?;
         // The request's memory is charged until its response is complete.
         let _account = request.extensions().get::<Account>().cloned();
         let request = prepare(self.runtime(), object, request).await?;

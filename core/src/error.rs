@@ -14,6 +14,8 @@ pub enum ErrorKind {
     Invalid,
     /// The name does not exist.
     NotFound,
+    /// What was named existed and will never exist again.
+    Gone,
     /// The caller is not authenticated.
     Unauthenticated,
     /// The caller has no permission.
@@ -245,6 +247,7 @@ impl ErrorKind {
         match self {
             Self::Invalid => "BAD_REQUEST",
             Self::NotFound => "NOT_FOUND",
+            Self::Gone => "GONE",
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
             Self::Conflict => "CONFLICT",

@@ -223,5 +223,32 @@ pub(crate) const DELIVERY_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// The pause between two pages of markers, if there are several.
 pub(crate) const OUTBOX_PAGE_PAUSE: Duration = Duration::from_secs(1);
 
+/// The list of tenants with messages is read once in so many searches for their messages.
+pub(crate) const TENANTS_LIST_ROUNDS: u32 = 10;
+
+/// Number of tenants of which a process keeps what it knows, although it does not use them.
+pub(crate) const TENANTS_KEPT_MIN: usize = 1024;
+
+/// How often it is looked at whether a tenant that is used is closed. Each look is a request.
+pub(crate) const CLOSED_LOOK_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How long a tenant that was open is taken for open while the store does not answer.
+pub(crate) const CLOSED_LOOK_MAX: Duration = Duration::from_secs(120);
+
+/// The pause before such a look is repeated.
+pub(crate) const CLOSED_LOOK_RETRY: Duration = Duration::from_secs(5);
+
+/// How long a request that was signed is valid at most (Amazon S3): one of a stalled writer may
+/// arrive so late.
+const SIGNATURE_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// How long after a tenant was closed its keys are deleted. By then nobody writes any more: who did
+/// not know that it is closed sent its last request within [`CLOSED_LOOK_MAX`], and a minute is for
+/// the attempts of one request.
+pub(crate) const TENANT_DELETE_WAIT: Duration =
+    Duration::from_secs(SIGNATURE_MAX.as_secs() + CLOSED_LOOK_MAX.as_secs() + 60);
+
+const _: () = assert!(CLOSED_LOOK_INTERVAL.as_secs() * 2 <= CLOSED_LOOK_MAX.as_secs());
+
 /// Maximum number of objects with undelivered messages that are opened concurrently.
 pub(crate) const OUTBOX_LOOKS_AT_ONCE: usize = 8;

@@ -64,11 +64,13 @@ pub(crate) enum Bug {
     TablesByName,
     /// The steps of a schema run whenever an object comes into memory.
     StepsRunAgain,
+    /// Objects of two tenants with the same class and id are one in memory.
+    TenantForgotten,
 }
 
 /// Every bug that can be planted.
 #[cfg(test)]
-pub(crate) const BUGS: [Bug; 24] = [
+pub(crate) const BUGS: [Bug; 25] = [
     Bug::NoNonceCheck,
     Bug::ExistsMeansLost,
     Bug::OldProofTrusted,
@@ -93,6 +95,7 @@ pub(crate) const BUGS: [Bug; 24] = [
     Bug::SafeMethodBelieved,
     Bug::TablesByName,
     Bug::StepsRunAgain,
+    Bug::TenantForgotten,
 ];
 
 /// A place where the simulation makes our own code panic, as a bug would.

@@ -68,6 +68,20 @@ const ABSENCES: &[Absence] = &[
     },
     Absence {
         within: &["core/src/"],
+        except: &["core/src/tenants/", "core/src/activation/runtime.rs", "core/src/lib.rs"],
+        words: &["Buckets", "SharedBucket", "BucketOfTenant"],
+        in_tests: false,
+        why: "the core reaches a bucket through a TenantBucket only, which refuses keys of other tenants",
+    },
+    Absence {
+        within: &["core/src/"],
+        except: &["core/src/id/"],
+        words: &["ObjectId::new"],
+        in_tests: true,
+        why: "an object is one of a tenant: `Tenant::object` makes it",
+    },
+    Absence {
+        within: &["core/src/"],
         except: &["core/src/activation/", "core/src/messages/"],
         words: &["tokio::spawn", "task::spawn", "thread::spawn", "spawn_local", "JoinSet"],
         in_tests: false,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dotdo_core::{Clock, Result, S3Config, StoreConfig, Tenant};
+use dotdo_core::{Clock, Result, StoreConfig, Tenant};
 
 #[cfg(feature = "s3")]
 use super::exchange::exchanged;
@@ -16,19 +16,6 @@ pub(crate) struct Connected {
     /// The tenant that the server's own token names: the server serves its objects, and its keys
     /// may reach nothing else. `None` for a server without such a token.
     pub(crate) tenant: Option<Tenant>,
-}
-
-impl Connected {
-    /// The part of the store that keys of the only tenant reach, for the probe, which writes keys
-    /// that are no object's; `None` if they may reach more.
-    pub(crate) fn own_part(&self) -> Option<StoreConfig> {
-        let (Some(tenant), StoreConfig::S3(store)) = (&self.tenant, &self.store) else {
-            return None;
-        };
-        let prefix = format!("{}/{}", store.prefix.trim_matches('/'), tenant.prefix());
-        let prefix = prefix.trim_matches('/').to_owned();
-        Some(StoreConfig::S3(S3Config { prefix, ..store.clone() }))
-    }
 }
 
 /// Finds out where the objects are, and who gives keys for them. Keys are fetched when the first

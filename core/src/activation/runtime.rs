@@ -12,7 +12,7 @@ use crate::clock::{Clock, Random};
 use crate::cluster::{Directory, Peers};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
-use crate::id::{ObjectId, Tenant};
+use crate::id::ObjectId;
 use crate::limits::{
     KEY_BYTES_MAX, KEY_SUFFIX_BYTES_MAX, SLOW_SNAPSHOTS_MAX, SNAPSHOTS_MAX, TEMPORARY_SHARE,
     TIME_TRAVELS_MAX,
@@ -23,7 +23,7 @@ use crate::object::{App, Host};
 use crate::settings::Settings;
 use crate::sqlite::Limits;
 use crate::store::Bucket as _;
-use crate::tenants::{Buckets, TenantBucket};
+use crate::tenants::{Buckets, Tenants};
 
 /// The parts that an engine runs on: store, clocks, randomness, and connections to other instances.
 pub struct Components {
@@ -49,7 +49,8 @@ pub struct Components {
 pub(crate) struct Runtime {
     pub(crate) app: App,
     pub(crate) settings: Settings,
-    buckets: Arc<dyn Buckets>,
+    /// The tenants that this process has met, with the bucket of each.
+    pub(crate) tenants: Tenants,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) executor: Arc<dyn Executor>,
@@ -93,11 +94,12 @@ impl Runtime {
     ) -> Self {
         let Components { buckets, clock, random, executor, peers, directory, instance } =
             components;
+        let tenants = Tenants::new(buckets, clock.clone(), random.clone());
         let budget = Budget::new(settings.memory_bytes_max, clock.clone());
         Self {
             app,
             settings,
-            buckets,
+            tenants,
             clock,
             random,
             executor,
@@ -118,23 +120,6 @@ impl Runtime {
         }
     }
 
-    /// The part of a bucket that belongs to `tenant`.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Buckets::of`].
-    pub(crate) fn bucket(&self, tenant: &Tenant) -> Result<Arc<TenantBucket>> {
-        Ok(Arc::new(TenantBucket::new(tenant.clone(), self.buckets.of(tenant)?)))
-    }
-
-    /// The tenants that are looked after without being asked for.
-    pub(crate) fn tenants(&self) -> Vec<Tenant> {
-        match self.buckets.shared() {
-            Some(_) => vec![Tenant::local()],
-            None => self.buckets.tenants(),
-        }
-    }
-
     /// One object's log.
     ///
     /// # Errors
@@ -142,7 +127,7 @@ impl Runtime {
     /// `Invalid` when the object's keys would be longer than a store allows; those of
     /// [`Buckets::of`].
     pub(crate) fn log(&self, object: &ObjectId) -> Result<Log> {
-        let bucket = self.bucket(object.tenant())?;
+        let bucket = self.tenants.bucket(object.tenant())?;
         let prefix = object.prefix();
         let longest = bucket.location().len() + prefix.as_str().len() + KEY_SUFFIX_BYTES_MAX;
         if longest > KEY_BYTES_MAX {

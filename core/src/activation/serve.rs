@@ -26,12 +26,18 @@ impl Activation {
         self.serve(&mut Routing::visiting(request)).await
     }
 
-    /// Answers a request: here, or by the instance that owns the object by then.
+    /// Answers a request if the object's tenant is open: here, or by the instance that owns the
+    /// object by then.
     pub(crate) async fn serve(self: &Arc<Self>, routing: &mut Routing) -> Result<Response> {
+        // Whether the tenant is open is up to the owner.
+        if let Some(answer) = routing.forward(self).await {
+            return answer;
+        }
+        self.log.bucket.admit(self.answer(routing)).await
+    }
+
+    async fn answer(self: &Arc<Self>, routing: &mut Routing) -> Result<Response> {
         loop {
-            if let Some(answer) = routing.forward(self).await {
-                return answer;
-            }
             let outcome = match self.runtime.settings.ownership {
                 Ownership::Leased => {
                     self.serve_leased(routing).await.unwrap_or_else(Outcome::undone)
@@ -48,6 +54,9 @@ impl Activation {
                     return Ok(answer.response);
                 }
                 Outcome::Undone(undone) => routing.retry(self, undone).await?,
+            }
+            if let Some(answer) = routing.forward(self).await {
+                return answer;
             }
         }
     }

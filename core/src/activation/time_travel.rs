@@ -23,7 +23,7 @@ use crate::sqlite::Database;
 /// # Errors
 ///
 /// `NotFound` when the object did not exist then, or the retention has passed; `Invalid` when the
-/// handler tries to change something.
+/// handler tries to change something; `Gone` when its tenant is closed.
 pub(crate) async fn fetch_as_of(
     runtime: &Runtime,
     object: &ObjectId,
@@ -31,13 +31,18 @@ pub(crate) async fn fetch_as_of(
     request: Request,
 ) -> Result<Response> {
     let log = runtime.log(object)?;
+    log.bucket.admit(run_as_of(runtime, &log, at, request)).await
+}
+
+async fn run_as_of(runtime: &Runtime, log: &Log, at: At, request: Request) -> Result<Response> {
+    let object = &log.object;
     let value = runtime.app.make(object.class())?;
     // A call by another object already has its place, through the request that caused it.
     let is_call =
         request.extensions().get::<CallChain>().is_some_and(|chain| !chain.objects.is_empty());
     let _place = if is_call { None } else { Some(place(runtime).await?) };
     let mut room = runtime.budget.count(Use::TimeTravel, object, 0);
-    let mut database = restore_at(runtime, &log, at, &mut room).await?;
+    let mut database = restore_at(runtime, log, at, &mut room).await?;
     room.set(RESIDENT_BYTES + database.bytes());
     let deadline = runtime.clock.monotonic() + runtime.settings.handler_time_max;
     let clock = runtime.clock.clone();

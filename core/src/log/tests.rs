@@ -35,7 +35,8 @@ fn world() -> World {
     let bucket = Arc::new(TestStore::new(clock.of_store()));
     let object = Tenant::local().object("Counter", "a").expect("a good id");
     let (executor, prefix) = (Arc::new(Inline), Key::new("local/local/do/counter/a"));
-    let bucket_of_tenant = Arc::new(TenantBucket::new(Tenant::local(), bucket.clone()));
+    let bucket_of_tenant =
+        Arc::new(TenantBucket::new(Tenant::local(), bucket.clone(), clock.clone(), None));
     let log = Log { bucket: bucket_of_tenant, clock: clock.clone(), executor, object, prefix };
     World { clock, bucket, log }
 }

@@ -118,6 +118,7 @@ impl Marker {
             instance: runtime.instance,
             relied_ms: millis::of(relied(runtime)),
         };
+        runtime.tenants.register(&log.bucket).await?;
         let key = log.object.tenant().outbox().join(by_time(runtime));
         let at = Instant::now(runtime.clock.as_ref());
         log.bucket.put(&key, serde_json::to_vec(&file)?.into()).await?;

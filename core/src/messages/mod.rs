@@ -13,6 +13,7 @@ mod relay;
 mod relay_state;
 mod request;
 mod scan;
+mod visits;
 
 pub(crate) use delivery::Outbox;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -111,9 +111,10 @@ async fn deliver_all(mut relay: Relay) {
                 None if relay_state.ends() => return,
                 None => Woken::Again,
             },
-            // The current owner of the object has found its messages too.
+            // The current owner of the object has found its messages too; a closed tenant has none.
             Err(error)
                 if Undone::has_other_owner(&error)
+                    || error.kind() == ErrorKind::Gone
                     || activation.runtime.host.strong_count() == 0 =>
             {
                 if relay_state.ends() {

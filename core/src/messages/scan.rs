@@ -1,28 +1,24 @@
-//! Finds objects whose messages nobody delivers, at the start and at regular intervals.
+//! Finds objects whose messages nobody delivers, at the start and at regular intervals, tenant by
+//! tenant.
+//!
+//! Promises: it lists at most once in [`OUTBOX_PAGE_PAUSE`], however many tenants there are; the
+//! tenant that was looked after the longest time ago comes next.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
-
-use crate::activation::{Activations, Runtime, restart_on_panic};
-use crate::clock::{Clock, Instant};
+use crate::activation::{Activations, restart_on_panic};
+use crate::clock::Clock;
 use crate::error::Result;
-use crate::executor::offload;
 use crate::id::Tenant;
-use crate::lease::Claim;
-use crate::limits::{OUTBOX_LOOKS_AT_ONCE, OUTBOX_PAGE_PAUSE, STORE_PAGE_MAX};
-use crate::log::{Log, fetch, list_newest};
-use crate::messages::marker::MarkerFile;
-use crate::messages::request::{OutboxReply, OutboxRequest, OutboxTask};
-use crate::millis;
+use crate::limits::{OUTBOX_PAGE_PAUSE, TENANTS_LIST_ROUNDS};
+use crate::messages::visits::Visits;
 use crate::settings::Settings;
-use crate::store::{Bucket as _, Entry, Key};
-use crate::tenants::TenantBucket;
+use crate::store::Key;
 
-/// Starts the scan, which ends with the engine. On a platform that freezes its programs, an overdue
-/// scan runs with the next request.
+/// Begins; ends when the engine is gone. On a platform that freezes its programs, a scan that is
+/// overdue runs when the next request thaws it.
 pub(crate) fn start_scanning(activations: Weak<Activations>, clock: Arc<dyn Clock>) {
     tokio::spawn(restart_on_panic("scan of markers", clock.clone(), move || {
         run(activations.clone(), clock.clone())
@@ -32,176 +28,128 @@ pub(crate) fn start_scanning(activations: Weak<Activations>, clock: Arc<dyn Cloc
 async fn run(activations: Weak<Activations>, clock: Arc<dyn Clock>) {
     let mut scan = Scan::default();
     while let Some(activations) = activations.upgrade() {
-        let runtime = &activations.runtime;
-        if runtime.stopping.is_closed() {
+        if activations.runtime.stopping.is_closed() {
             return;
         }
-        let pause = match scan.page(&activations).await {
-            Ok(()) => scan.pause(&runtime.settings),
-            Err(error) => {
-                tracing::debug!(%error, "cannot search for objects with messages; retrying later");
-                runtime.settings.outbox_scan
-            }
-        };
+        scan.list_tenants(&activations).await;
+        scan.visit_next(&activations).await;
+        let pause = scan.pause(clock.monotonic(), &activations.runtime.settings);
         drop(activations);
         clock.sleep(pause).await;
     }
 }
 
-/// Handles every marker that no living server relies on, oldest first, one page at a time. The
-/// first rounds handle all markers of objects without an owner, whatever their age: this server's
-/// predecessor may have died a moment ago, and its lease is over in the second round.
+/// The tenants whose markers are looked after.
 #[derive(Default)]
 struct Scan {
-    /// Where the next page begins.
-    after: Option<Key>,
-    /// Number of complete rounds.
-    rounds: u32,
-    /// The markers of this page, as they were first read.
-    known: BTreeMap<Key, Seen>,
+    tenants: BTreeMap<Tenant, Turn>,
+    list: List,
 }
 
-/// Number of rounds that handle markers regardless of their age.
-const FIRST_ROUNDS: u32 = 2;
+/// A tenant, and when it is its turn, by the monotonic clock.
+#[derive(Default)]
+struct Turn {
+    visits: Visits,
+    due: Duration,
+    /// The round of the list in which the tenant was on it.
+    round: u64,
+}
 
-/// A marker, and its minimum age when it was read.
-#[derive(Clone)]
-struct Seen {
-    file: MarkerFile,
-    age: Duration,
-    at: Instant,
+/// Where the list of tenants is read, and when, by the monotonic clock.
+#[derive(Default)]
+struct List {
+    after: Option<Key>,
+    due: Duration,
+    round: u64,
 }
 
 impl Scan {
-    /// Handles the markers of the next page.
-    async fn page(&mut self, activations: &Activations) -> Result<()> {
+    /// Reads the next page of the list of tenants, when it is time to. Who is on it no more is
+    /// looked after no more.
+    async fn list_tenants(&mut self, activations: &Activations) {
         let runtime = activations.runtime.as_ref();
-        let Some(tenant) = runtime.tenants().into_iter().next() else { return Ok(()) };
-        let bucket = runtime.bucket(&tenant)?;
-        let place = Place { tenant, bucket };
-        let entries =
-            place.bucket.list(&place.tenant.outbox(), self.after.as_ref(), STORE_PAGE_MAX).await?;
-        let last = entries
-            .last()
-            .filter(|_| entries.len() == STORE_PAGE_MAX)
-            .map(|entry| entry.key.clone());
-        let is_first = self.rounds < FIRST_ROUNDS;
-        let mut known = std::mem::take(&mut self.known);
-        let visits: Vec<_> = entries
-            .into_iter()
-            .map(|entry| visit(activations, &place, (known.remove(&entry.key), entry), is_first))
-            .collect();
-        let seen: Vec<Option<(Key, Seen)>> =
-            stream::iter(visits).buffer_unordered(OUTBOX_LOOKS_AT_ONCE).collect().await;
-        self.known.extend(seen.into_iter().flatten());
-        self.rounds = self.rounds.saturating_add(u32::from(last.is_none()));
-        self.after = last;
-        Ok(())
-    }
-
-    /// How long to wait before the next page.
-    fn pause(&self, settings: &Settings) -> Duration {
-        match (&self.after, self.rounds) {
-            (Some(_), _) => OUTBOX_PAGE_PAUSE.min(settings.outbox_scan),
-            // By then the lease of a predecessor is over.
-            (None, 1) => (settings.lease_duration * 3 / 2).min(settings.outbox_scan),
-            (None, _) => settings.outbox_scan,
+        let now = runtime.clock.monotonic();
+        if now < self.list.due {
+            return;
+        }
+        match runtime.tenants.page(self.list.after.as_ref()).await {
+            Ok(page) => {
+                for tenant in page.tenants {
+                    self.tenants.entry(tenant).or_default().round = self.list.round;
+                }
+                self.list.after = page.next;
+                self.list.due = now + OUTBOX_PAGE_PAUSE;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "cannot list the tenants with messages; retrying later");
+                // The local tenant is on no list.
+                self.tenants.entry(Tenant::local()).or_default().round = self.list.round;
+                self.list.due = now + runtime.settings.outbox_scan;
+                return;
+            }
+        }
+        if self.list.after.is_none() {
+            let round = self.list.round;
+            self.tenants.retain(|_, turn| turn.round == round);
+            self.list.round += 1;
+            self.list.due = now + runtime.settings.outbox_scan * TENANTS_LIST_ROUNDS;
         }
     }
-}
 
-/// Whose markers these are, and where.
-struct Place {
-    tenant: Tenant,
-    bucket: Arc<TenantBucket>,
-}
-
-async fn visit(
-    activations: &Activations,
-    place: &Place,
-    (seen, entry): (Option<Seen>, Entry),
-    is_first: bool,
-) -> Option<(Key, Seen)> {
-    let seen = match seen {
-        Some(seen) => seen,
-        None => read(activations, place, &entry).await?,
-    };
-    look_after(activations, place, (&entry.key, &seen), is_first).await;
-    Some((entry.key, seen))
-}
-
-/// Reads a marker for the first time.
-async fn read(activations: &Activations, place: &Place, entry: &Entry) -> Option<Seen> {
-    let (runtime, bucket) = (activations.runtime.as_ref(), &place.bucket);
-    let stored = bucket.get(&entry.key).await.ok()??;
-    let file = MarkerFile::decode(&stored.bytes)?;
-    let now_ms = bucket.store_time_ms();
-    let age = now_ms.map_or(Duration::ZERO, |now_ms| millis::between(entry.modified_ms, now_ms));
-    let age = age.saturating_sub(bucket.store_time_error());
-    Some(Seen { file, age, at: Instant::now(runtime.clock.as_ref()) })
-}
-
-/// Delivers the messages of a marker's object. Removes the marker when there are none and nobody
-/// relies on it.
-async fn look_after(
-    activations: &Activations,
-    place: &Place,
-    (key, seen): (&Key, &Seen),
-    is_first: bool,
-) {
-    let runtime = activations.runtime.as_ref();
-    let is_own = seen.file.instance == runtime.instance;
-    let age = seen.age + seen.at.elapsed_at_least(runtime.clock.as_ref());
-    // In a folder, this asks the file system.
-    let is_gone = offload(runtime.executor.as_ref(), || place.bucket.is_gone(seen.file.instance));
-    let is_free = is_gone || age >= seen.file.free_after();
-    // An old marker of this process has lost its relay: another server owned the object meanwhile.
-    let is_due = is_free || (is_first && !is_own);
-    if !is_due {
-        return;
-    }
-    match look(activations, place, &seen.file).await {
-        Ok(true) if is_free => {
-            // If this fails, the marker stays and costs another check.
-            let _ = place.bucket.delete(std::slice::from_ref(key)).await;
+    /// Looks after the next page of markers of the tenant whose turn it is, if it is time to.
+    async fn visit_next(&mut self, activations: &Activations) {
+        let (clock, settings) = (&activations.runtime.clock, &activations.runtime.settings);
+        let Some((tenant, turn)) = self.tenants.iter_mut().min_by_key(|(_, turn)| turn.due) else {
+            return;
+        };
+        if clock.monotonic() < turn.due {
+            return;
         }
-        Ok(_) => {}
-        Err(error) => {
-            tracing::debug!(%key, %error, "cannot open an object with messages; retrying later")
+        let pause = match visit(activations, tenant, &mut turn.visits).await {
+            Ok(()) => turn.visits.pause(settings),
+            Err(error) => {
+                tracing::debug!(%tenant, %error, "cannot search for objects with messages; retrying later");
+                settings.outbox_scan
+            }
+        };
+        turn.due = clock.monotonic() + pause;
+    }
+
+    /// How long to wait before the next listing.
+    fn pause(&self, now: Duration, settings: &Settings) -> Duration {
+        let turns = self.tenants.values().map(|turn| turn.due);
+        let due = turns.chain([self.list.due]).min().unwrap_or(self.list.due);
+        due.saturating_sub(now).max(OUTBOX_PAGE_PAUSE.min(settings.outbox_scan))
+    }
+}
+
+async fn visit(activations: &Activations, tenant: &Tenant, visits: &mut Visits) -> Result<()> {
+    let bucket = activations.runtime.tenants.bucket(tenant)?;
+    visits.page(activations, &bucket).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tenant(number: usize) -> Tenant {
+        Tenant::new("acme", &number.to_string()).expect("a good tenant")
+    }
+
+    #[test]
+    fn however_many_tenants_are_due_there_is_a_pause_between_two_listings() {
+        let (settings, now) = (Settings::default(), Duration::from_secs(1000));
+        let mut scan = Scan::default();
+        scan.list.due = now + Duration::from_secs(300);
+        for number in 0..1000 {
+            scan.tenants.insert(tenant(number), Turn::default());
         }
+        assert_eq!(scan.pause(now, &settings), OUTBOX_PAGE_PAUSE);
+        for turn in scan.tenants.values_mut() {
+            turn.due = now + Duration::from_secs(7);
+        }
+        assert_eq!(scan.pause(now, &settings), Duration::from_secs(7));
+        scan.tenants.clear();
+        assert_eq!(scan.pause(now, &settings), Duration::from_secs(300));
     }
-}
-
-/// Opens the object and delivers its messages; `true` when there are none. An object that another
-/// process owns is left to that one, and is not restored to find that out.
-async fn look(activations: &Activations, place: &Place, file: &MarkerFile) -> Result<bool> {
-    let Some(object) = file.object(&place.tenant) else { return Ok(true) };
-    let runtime = activations.runtime.as_ref();
-    let is_here = activations.existing(&object).is_some_and(|activation| activation.is_resident());
-    if !is_here && has_other_owner(runtime, &runtime.log(&object)?).await? {
-        return Ok(false);
-    }
-    let activation = activations.get(&object)?;
-    let reply =
-        OutboxReply::of(activation.visit(OutboxRequest::request(OutboxTask::look())).await?)?;
-    if reply.is_empty() {
-        return Ok(true);
-    }
-    activation.wake_relay();
-    Ok(false)
-}
-
-/// Whether another process owns the object, by its newest record.
-async fn has_other_owner(runtime: &Runtime, log: &Log) -> Result<bool> {
-    let listing = list_newest(log, u64::MAX).await?;
-    if listing.head == 0 {
-        return Ok(false);
-    }
-    let observed = Instant::now(runtime.clock.as_ref());
-    let newest = fetch(log, listing.head..=listing.head, None).await?;
-    let claim =
-        newest.first().map(|found| Claim::of(&found.record, listing.head_modified_ms, observed));
-    Ok(claim.is_some_and(|mut claim| {
-        !claim.remaining(runtime.instance, log.bucket.as_ref(), runtime.clock.as_ref()).is_zero()
-    }))
 }

@@ -5,7 +5,7 @@ use crate::router::At;
 use crate::simulation::chance::Chance;
 use crate::simulation::clock::START_US;
 use crate::simulation::history::{Antics, Ask, Moment};
-use crate::simulation::plan::{HOUR, MS, Plan, SECOND};
+use crate::simulation::plan::{HOUR, MS, Plan, SECOND, TWINS};
 use crate::simulation::schemas::CODES;
 
 /// One client.
@@ -34,7 +34,8 @@ pub(super) struct Intention {
 
 impl Client {
     pub(super) fn draw(chance: &mut Chance, plan: &Plan) -> Self {
-        let (machine, object) = (chance.index(plan.machines.len()), chance.index(plan.objects));
+        let (machine, object) =
+            (chance.index(plan.machines.len()), TWINS + chance.index(plan.objects));
         Self { left: plan.operations, machine, object, waits_for: None, again: None, wakes: 0 }
     }
 
@@ -45,9 +46,10 @@ impl Client {
             self.machine = chance.index(plan.machines.len());
         }
         if chance.in_thousand(200) {
-            self.object = chance.index(plan.objects);
+            self.object = TWINS + chance.index(plan.objects);
         }
-        let other = (self.object + 1) % plan.objects;
+        let other = TWINS + (self.object + 1 - TWINS) % plan.objects;
+        let number = value;
         let value =
             value * CODES + if plan.codes.is_empty() { 0 } else { chance.pick(&plan.codes) };
         let ask = match chance.below(100) {
@@ -62,7 +64,8 @@ impl Client {
         } else {
             chance.spread(SECOND..=60 * SECOND)
         };
-        let (object, ask) = self.again.take().unwrap_or((self.object, ask));
+        let (object, ask) =
+            self.again.take().unwrap_or_else(|| of_a_tenant(number, self.object, ask));
         let antics = Antics {
             // A key counts where a method says that something is written.
             by_get: !plan.keyed && chance.in_thousand(300),
@@ -70,6 +73,22 @@ impl Client {
         };
         Intention { machine: self.machine, object, ask, antics, patience_us }
     }
+}
+
+/// Makes every sixth operation one on an object of the second tenant. By no chance, so that
+/// everything else in a world is what it would be without that tenant.
+fn of_a_tenant(number: i64, object: usize, ask: Ask) -> (usize, Ask) {
+    let number = usize::try_from(number).unwrap_or_default();
+    if number % 6 > 0 {
+        return (object, ask);
+    }
+    let (twin, other) = (number / 6 % TWINS, (number / 6 + 1) % TWINS);
+    let ask = match ask {
+        Ask::Give(value, _) => Ask::Give(value, other),
+        Ask::Send(value, _) => Ask::Send(value, other),
+        ask => ask,
+    };
+    (twin, ask)
 }
 
 /// A former state that may be there.

@@ -31,7 +31,7 @@ use crate::simulation::directory::{ListenerSlot, SimDirectory};
 use crate::simulation::history::{Ask, Request};
 use crate::simulation::network::{Letter, SimPeers};
 use crate::simulation::objects::{ANTICS, Watcher, app};
-use crate::simulation::plan::{MachinePlan, NetworkPlan};
+use crate::simulation::plan::{MachinePlan, NetworkPlan, TWINS};
 use crate::simulation::timeline::{Delivery, Process, Timeline};
 use crate::store::Retrying;
 use crate::sync::Mutex;
@@ -365,9 +365,13 @@ fn broken_off() -> Error {
     Error::new(ErrorKind::Unknown, "the connection broke off")
 }
 
-/// The object of this number.
+/// The object of this number. Those of the second tenant have the classes and the ids of others.
 pub(super) fn object(number: usize) -> ObjectId {
-    Tenant::local().object("List", &format!("o{number}")).expect("a good id")
+    let (tenant, number) = match number {
+        0..TWINS => (Tenant::new("acme", "shop").expect("a good tenant"), number + TWINS),
+        _ => (Tenant::local(), number),
+    };
+    tenant.object("List", &format!("o{number}")).expect("a good id")
 }
 
 async fn answer(engine: &Engine, request: Request) -> Result<String> {

@@ -14,9 +14,14 @@ pub(super) const SECOND: u64 = 1000 * MS;
 pub(super) const MINUTE: u64 = 60 * SECOND;
 pub(super) const HOUR: u64 = 60 * MINUTE;
 
+/// How many objects a second tenant has. They have the lowest numbers, and the class and id of the
+/// first ones of the first tenant.
+pub(super) const TWINS: usize = 2;
+
 /// A world before it begins.
 pub(super) struct Plan {
     pub(super) machines: Vec<MachinePlan>,
+    /// How many objects the first tenant has.
     pub(super) objects: usize,
     pub(super) clients: usize,
     /// How many operations each client does.

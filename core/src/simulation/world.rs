@@ -11,7 +11,7 @@ use crate::simulation::clients::Client;
 use crate::simulation::clock::Dial;
 use crate::simulation::history::{Antics, Ask, History, Outcome, Request};
 use crate::simulation::machine::{Machine, Report};
-use crate::simulation::plan::{Faults, MINUTE, MS, NetworkPlan, Plan, SECOND};
+use crate::simulation::plan::{Faults, MINUTE, MS, NetworkPlan, Plan, SECOND, TWINS};
 use crate::simulation::store::Store;
 use crate::simulation::timeline::{Delivery, Event, Outside, Timeline};
 use crate::simulation::trace::Trace;
@@ -331,7 +331,7 @@ impl World {
     fn read_everything(&mut self, machine: usize) -> Result<Vec<Vec<i64>>, String> {
         let mut lists = Vec::new();
         let start_us = self.timeline.lock().now_us;
-        while lists.len() < self.plan.objects {
+        while lists.len() < TWINS + self.plan.objects {
             let number = self.history.len();
             let request = {
                 let mut state = self.timeline.lock();

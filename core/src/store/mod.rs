@@ -34,6 +34,7 @@ pub use memory::Memory;
 pub(crate) use moment::Moment;
 pub use open::open;
 pub use probe::probe;
+pub(crate) use probe::probe_below;
 #[cfg(test)]
 pub(crate) use {retry::Retrying, time::StoreTime};
 

@@ -61,11 +61,25 @@ impl From<StoreError> for Failure {
 /// `StoreRefused` when the store violates the contract or does not allow writes, with a message
 /// that says what to do; `Unavailable` when it does not respond.
 pub async fn probe(bucket: &dyn Bucket, clock: &dyn Clock, random: &dyn Random) -> Result<()> {
-    if has_passed(bucket).await? {
+    probe_below(bucket, &Key::new(""), (clock, random)).await
+}
+
+/// The same with keys below `root`, for a process that can reach no others.
+///
+/// # Errors
+///
+/// Those of [`probe`].
+pub(crate) async fn probe_below(
+    bucket: &dyn Bucket,
+    root: &Key,
+    (clock, random): (&dyn Clock, &dyn Random),
+) -> Result<()> {
+    let verdict_key = below(root, VERDICT);
+    if has_passed(bucket, &verdict_key).await? {
         return Ok(());
     }
     let mut tries = 1;
-    while let Err(failure) = checks(bucket, random).await {
+    while let Err(failure) = checks(bucket, &below(root, SCRATCH), random).await {
         match failure {
             Failure::Store(StoreError::Unavailable { .. } | StoreError::Exists { .. })
                 if tries < TRIES =>
@@ -83,21 +97,24 @@ pub async fn probe(bucket: &dyn Bucket, clock: &dyn Clock, random: &dyn Random) 
     };
     let bytes =
         serde_json::to_vec_pretty(&verdict).map_err(|error| Error::internal(error.to_string()))?;
-    bucket.put(&Key::new(VERDICT), bytes.into()).await.map_err(|error| unanswered(bucket, &error))
+    bucket.put(&verdict_key, bytes.into()).await.map_err(|error| unanswered(bucket, &error))
+}
+
+fn below(root: &Key, name: &str) -> Key {
+    Key::new(format!("{}{name}", root.below()))
 }
 
 /// Whether this store has passed this version of the probe. An unreadable verdict is ignored.
-async fn has_passed(bucket: &dyn Bucket) -> Result<bool> {
-    let stored =
-        bucket.get(&Key::new(VERDICT)).await.map_err(|error| unanswered(bucket, &error))?;
+async fn has_passed(bucket: &dyn Bucket, verdict: &Key) -> Result<bool> {
+    let stored = bucket.get(verdict).await.map_err(|error| unanswered(bucket, &error))?;
     let verdict = stored.and_then(|stored| serde_json::from_slice::<Verdict>(&stored.bytes).ok());
     Ok(verdict
         .is_some_and(|verdict| verdict.version == VERSION && verdict.location == bucket.location()))
 }
 
 /// Runs every check under fresh keys, and removes them.
-async fn checks(bucket: &dyn Bucket, random: &dyn Random) -> Result<(), Failure> {
-    let folder = Key::new(SCRATCH).join(hex(&random.bytes16()));
+async fn checks(bucket: &dyn Bucket, scratch: &Key, random: &dyn Random) -> Result<(), Failure> {
+    let folder = scratch.join(hex(&random.bytes16()));
     let single = folder.join("single");
     let races: Vec<Key> = (0..RACES).map(|number| folder.join(format!("race-{number}"))).collect();
     let mut verdict = one_after_another(bucket, &folder, &single).await;
@@ -106,9 +123,9 @@ async fn checks(bucket: &dyn Bucket, random: &dyn Random) -> Result<(), Failure>
         join_all((0..RACES * RIVALS).map(|_| bucket.get(&races[0]))).await;
         verdict = join_all(races.iter().map(|key| race(bucket, key))).await.into_iter().collect();
     }
-    let scratch: Vec<Key> = races.into_iter().chain([single]).collect();
+    let leftovers: Vec<Key> = races.into_iter().chain([single]).collect();
     // Leftovers are a few bytes under the probe's keys; the verdict matters more.
-    let removed = bucket.delete(&scratch).await;
+    let removed = bucket.delete(&leftovers).await;
     verdict?;
     removed?;
     Ok(())

@@ -1,5 +1,6 @@
-//! The part of a bucket that belongs to one tenant.
+//! The part of a bucket that belongs to one tenant, as long as the tenant is open.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,23 +8,121 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use crate::clock::{Clock, Random};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::Tenant;
 use crate::store::{Bucket, Entry, Key, StoreError, Stored};
+use crate::tenants::standing::{Known, Standing};
 
 /// A bucket as one tenant may use it: every operation on a key that is not below the tenant's
-/// prefix is refused and counted.
+/// prefix is refused and counted, and so is every write when the tenant is closed.
 ///
 /// Keys are made of encoded parts below the tenant's prefix, so this refuses what a bug or a
 /// hostile file in the bucket makes of them.
 pub(crate) struct TenantBucket {
     inner: Arc<dyn Bucket>,
     tenant: Tenant,
+    standing: Standing,
+    /// Whether this process has put the tenant on the list of tenants.
+    registered: tokio::sync::Mutex<bool>,
 }
 
 impl TenantBucket {
-    /// The part of `inner` that belongs to `tenant`.
-    pub(crate) fn new(tenant: Tenant, inner: Arc<dyn Bucket>) -> Self {
-        Self { inner, tenant }
+    /// The part of `inner` that belongs to `tenant`. With `probe`, it is probed before the first
+    /// write; without, the whole bucket was.
+    pub(crate) fn new(
+        tenant: Tenant,
+        inner: Arc<dyn Bucket>,
+        clock: Arc<dyn Clock>,
+        probe: Option<Arc<dyn Random>>,
+    ) -> Self {
+        let standing = Standing::new(tenant.clone(), clock, probe);
+        Self { inner, tenant, standing, registered: tokio::sync::Mutex::default() }
+    }
+
+    /// Whose it is.
+    pub(crate) fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// Whether the tenant is known to be closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.standing.is_closed()
+    }
+
+    /// Whether the tenant is known to be closed, and this is asked for the first time since.
+    pub(super) fn is_closed_anew(&self) -> bool {
+        self.standing.is_closed_anew()
+    }
+
+    /// Does `work` if the tenant is open. When it is time to look, that is found out beside the
+    /// work, whose result waits for it; nothing is written before.
+    ///
+    /// # Errors
+    ///
+    /// `Gone` when the tenant is closed; `Unknown` when the work is done and the store does not
+    /// answer; those of `work`.
+    pub(crate) async fn admit<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let work = pin!(work);
+        let answer = match self.standing.known() {
+            Known::Closed => return Err(self.standing.closed()),
+            Known::Open => work.await,
+            Known::Nothing => {
+                let (look, answer) = futures_util::join!(Box::pin(self.ensure_open()), work);
+                match (look, answer) {
+                    // A later look may have found it open, and the work may have written since.
+                    (Err(error), Ok(_)) if self.standing.known() == Known::Nothing => {
+                        Err(Error::new(ErrorKind::Unknown, error.message()).telling_of_store())
+                    }
+                    (_, answer) => answer,
+                }
+            }
+        };
+        if self.is_closed() { Err(self.standing.closed()) } else { answer }
+    }
+
+    /// Makes sure that the tenant is open, with a look if it is time for one.
+    ///
+    /// # Errors
+    ///
+    /// `Gone` when it is closed; `Unavailable` when the store does not answer; `StoreRefused` when
+    /// it lacks properties that correctness depends on.
+    pub(crate) async fn ensure_open(&self) -> Result<()> {
+        self.standing.ensure_open(self.inner.as_ref()).await
+    }
+
+    /// The tenant is closed from now on.
+    pub(super) fn note_closed(&self) {
+        self.standing.close();
+    }
+
+    /// Creates the key that closes the tenant, also when it is closed.
+    pub(super) async fn create_closed(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        self.check("create", key)?;
+        self.inner.create(key, bytes).await
+    }
+
+    /// Whether this process has put the tenant on the list of tenants.
+    pub(super) fn registered(&self) -> &tokio::sync::Mutex<bool> {
+        &self.registered
+    }
+
+    /// # Errors
+    ///
+    /// `Refused` when the tenant is closed or `key` is another's, `Unavailable` when that is not
+    /// known.
+    async fn check_write(&self, operation: &'static str, key: &Key) -> Result<(), StoreError> {
+        self.check(operation, key)?;
+        if self.standing.known() == Known::Open {
+            return Ok(());
+        }
+        self.ensure_open().await.map_err(|error| {
+            let (key, reason) = (key.clone(), error.message().to_owned());
+            match error.kind() {
+                ErrorKind::Unavailable => StoreError::Unavailable { operation, key, reason },
+                _ => StoreError::Refused { operation, key, reason },
+            }
+        })
     }
 
     /// # Errors
@@ -53,12 +152,12 @@ fn is_below(key: &Key, prefix: &Key) -> bool {
 #[async_trait]
 impl Bucket for TenantBucket {
     async fn create(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
-        self.check("create", key)?;
+        self.check_write("create", key).await?;
         self.inner.create(key, bytes).await
     }
 
     async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
-        self.check("put", key)?;
+        self.check_write("put", key).await?;
         self.inner.put(key, bytes).await
     }
 
@@ -132,7 +231,8 @@ mod tests {
     }
 
     fn bucket(tenant: &Tenant) -> TenantBucket {
-        TenantBucket::new(tenant.clone(), Arc::new(Memory::new(Arc::new(ManualClock::new()))))
+        let clock = Arc::new(ManualClock::new());
+        TenantBucket::new(tenant.clone(), Arc::new(Memory::new(clock.clone())), clock, None)
     }
 
     #[test]

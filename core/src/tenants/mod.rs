@@ -1,11 +1,19 @@
-//! The tenants of a process: where the objects of each are, and the bucket through which they are
-//! reached.
+//! The tenants of a process: where the objects of each are, the bucket through which they are
+//! reached, and the end of a tenant.
 //!
 //! Promises: nothing of the core reads or writes a bucket except through a [`TenantBucket`], which
-//! refuses every key of another tenant, whatever made it. Must not know: objects, requests.
+//! refuses every key of another tenant, whatever made it, and every write of a closed one. Must not
+//! know: objects, requests.
 
 mod bucket;
 mod buckets;
+mod deletion;
+mod known;
+mod registry;
+mod standing;
 
 pub(crate) use bucket::TenantBucket;
 pub use buckets::{BucketOfTenant, Buckets, SharedBucket};
+pub(crate) use known::Tenants;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use registry::fuzz;

@@ -9,9 +9,10 @@ use dotdo_core::{Error, ErrorKind};
 use http::{HeaderMap, header};
 use serde::Deserialize;
 
-const KINDS: [ErrorKind; 19] = [
+const KINDS: [ErrorKind; 20] = [
     ErrorKind::Invalid,
     ErrorKind::NotFound,
+    ErrorKind::Gone,
     ErrorKind::Unauthenticated,
     ErrorKind::Forbidden,
     ErrorKind::Conflict,

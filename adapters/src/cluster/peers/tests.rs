@@ -97,12 +97,13 @@ fn a_peer_header_counts_only_on_an_authenticated_connection() {
 #[test]
 fn a_proof_is_not_enough() {
     type Change = fn(&mut Envelope);
-    let cases: [(&str, Change); 4] = [
+    let cases: [(&str, Change); 5] = [
         ("it is for another server", |envelope| envelope.to = Uuid::from_u128(3)),
         ("the request goes in circles", |envelope| envelope.visited.push(me().to_string())),
         ("the request goes in circles", |envelope| {
             envelope.visited = vec!["x".to_owned(); dotdo_core::HOPS_MAX + 1]
         }),
+        ("it names no tenant", |envelope| envelope.tenant.0.clear()),
         ("it names no object", |envelope| envelope.object.1.clear()),
     ];
     for (why, change) in cases {

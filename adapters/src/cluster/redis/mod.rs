@@ -56,8 +56,9 @@ const PENDING_MAX: usize = 4096;
 /// Maximum number of announcements in one pipeline.
 const SENT_AT_ONCE: usize = 64;
 
-/// Maximum size of an entry or message, in bytes: an id and an address with space to spare.
-const ENTRY_BYTES_MAX: usize = 4096;
+/// Maximum size of an entry or message, in bytes: a tenant, an id and an address with space to
+/// spare.
+const ENTRY_BYTES_MAX: usize = 8192;
 
 /// Supported URL schemes.
 const SCHEMES: [&str; 2] = ["redis://", "rediss://"];

@@ -84,9 +84,10 @@ fn an_entry_counts_as_long_as_its_lease_and_clocks_may_differ() {
 
 #[test]
 fn the_largest_object_and_a_long_address_fit() {
-    let object = Tenant::local()
-        .object(&"C".repeat(64), &"\u{1}".repeat(512))
-        .expect("the longest id, at its longest in JSON");
+    let name = "\u{1}".repeat(66);
+    let object = Tenant::new(&name, &name)
+        .and_then(|tenant| tenant.object(&"C".repeat(64), &"\u{1}".repeat(512)))
+        .expect("the longest names, at their longest in JSON");
     let mut large = Entry { object, ..entry() };
     large.holding.owner.address = format!("http://{}:8787", "a".repeat(253));
     let sealed = keys().seal(&large);
@@ -94,13 +95,15 @@ fn the_largest_object_and_a_long_address_fit() {
 }
 
 #[test]
-fn names_keep_objects_and_buckets_apart() {
+fn names_keep_objects_tenants_and_buckets_apart() {
     let [one, other] =
         ["s3://one", "s3://other"].map(|location| redis("redis://host", location, SECRET));
     let key = |redis: &Redis, id: &str| {
         redis.shared.entry_key(&Tenant::local().object("Counter", id).expect("a good id"))
     };
+    let tenant = Tenant::new("acme", "shop").expect("a good tenant");
     let names = [
+        one.shared.entry_key(&tenant.object("Counter", "a").expect("a good id")),
         key(&one, "a"),
         key(&one, "A"),
         key(&one, "a:b"),

@@ -63,9 +63,10 @@ fn each_pair_of_client_and_object_has_its_own_quota() {
         v6("2001:db8::1"),
         v6("2001:db8:0:1::1"),
     ];
+    let objects = [object("a"), object("b"), tenant.object("DO", "a").expect("an id")];
     let pairs =
-        clients.iter().flat_map(|client| ["a", "b"].map(|id| limiter.pair(*client, &object(id))));
-    assert_eq!(pairs.collect::<BTreeSet<_>>().len(), 2 * clients.len());
+        clients.iter().flat_map(|client| objects.each_ref().map(|to| limiter.pair(*client, to)));
+    assert_eq!(pairs.collect::<BTreeSet<_>>().len(), 3 * clients.len());
     assert_eq!(
         limiter.pair(v6("2001:db8::1"), &object("a")),
         limiter.pair(v6("2001:db8::ffff:2"), &object("a"))

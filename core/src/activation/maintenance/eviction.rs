@@ -50,7 +50,7 @@ impl Activation {
     }
 
     /// Drops an object's memory, if nobody is using it.
-    fn evict(&self) {
+    pub(super) fn evict(&self) {
         let Ok(mut held) = self.turn.try_lock() else { return };
         if self.pipeline().is_quiet() && held.resident.is_some() {
             self.drop_memory(&mut held);

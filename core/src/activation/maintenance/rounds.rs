@@ -50,6 +50,7 @@ async fn rest(clock: &dyn Clock, budget: &Budget) {
 
 async fn round(activations: &Activations, held: &mut u32) {
     make_room(activations).await;
+    end_closed(activations);
     for activation in activations.lists.agenda.due(activations.runtime.now_ms()) {
         activation.note_lease(held);
         let again = activation.look_after();
@@ -69,9 +70,26 @@ async fn round(activations: &Activations, held: &mut u32) {
     publish(activations, *held);
 }
 
+/// Has a look at the activations of tenants that are known to be closed since the last round.
+fn end_closed(activations: &Activations) {
+    let closed = activations.runtime.tenants.newly_closed();
+    if closed.is_empty() {
+        return;
+    }
+    for activation in activations.all() {
+        if closed.contains(activation.log.object.tenant()) {
+            activation.check_after(Duration::ZERO);
+        }
+    }
+}
+
 impl Activation {
     /// Does what is due, and returns after how long to look again.
     fn look_after(self: &Arc<Self>) -> Option<Duration> {
+        if self.log.bucket.is_closed() {
+            self.evict();
+            return self.is_resident().then_some(ROUND);
+        }
         self.start_snapshot_if_due();
         let relaxed = self.relax();
         let kept = if self.is_resident() { None } else { self.kept_for() };
