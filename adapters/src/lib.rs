@@ -68,7 +68,7 @@ pub mod sql {
 /// What callers are made of, for programs with an [`Authenticator`] and objects that ask what their
 /// [`Caller`] may do.
 pub mod identity {
-    pub use dotdo_core::{Identity, Scope, Scopes, Tenant};
+    pub use dotdo_core::{Identity, Scope, Scopes, Tenant, TenantClaims};
 }
 
 /// What a command line of one's own needs besides [`Serve`]: health checks, and the references of

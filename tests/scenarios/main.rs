@@ -22,4 +22,5 @@ mod readme;
 mod redis;
 mod shutdown;
 mod strangers;
+mod tenants;
 mod world;

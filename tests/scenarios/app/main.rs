@@ -8,11 +8,12 @@
 
 mod account;
 mod mirror;
+mod witness;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use dotdo::{App, Context, DurableObject, Error, Request, Response, Result, json};
+use dotdo::{App, Context, DurableObject, Error, Request, Response, Result, Serve, json};
 use dotdo_builtin::Graph;
 use dotdo_tests::sql_object::SqlObject;
 use serde_json::{Value, json};
@@ -129,6 +130,12 @@ fn main() -> ExitCode {
     let app = App::new()
         .class("Ledger", || Ledger)
         .class("Account", || Account)
-        .class("Mirror", || mirror::Mirror);
-    dotdo::run(app.class("DO", || Graph).class("Sql", || SqlObject))
+        .class("Mirror", || mirror::Mirror)
+        .class("Witness", || witness::Witness);
+    let serve = Serve::new(app.class("DO", || Graph).class("Sql", || SqlObject));
+    // Only the scenarios about callers ask for tokens that anyone can spell.
+    match std::env::var_os("SCENARIO_SPELLED_TOKENS") {
+        Some(_) => serve.authenticate(witness::Spelled).run(),
+        None => serve.run(),
+    }
 }

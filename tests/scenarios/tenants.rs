@@ -1,0 +1,153 @@
+//! Two tenants with the same classes and ids on two servers that forward to each other: each
+//! object has one caller, whichever server it is asked through, and nothing of the other tenant.
+
+use dotdo_tests::ledger::error_of;
+use dotdo_tests::{Deadline, Server};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::Value;
+
+use crate::forward::forwarding;
+use crate::world::{PATIENCE_SECONDS, World};
+
+/// Two servers, of which the first owns the object `one` of acme, and the second that of globex.
+async fn two(world: &World) -> [Server; 2] {
+    let setup = forwarding(world)
+        .env("SCENARIO_SPELLED_TOKENS", "1")
+        .env("DOTDO_LEASE_DURATION_MS", "20000")
+        .env("DOTDO_LOG_FORMAT", "json")
+        .env("DOTDO_LOG_ACCESS", "all");
+    let servers = [setup.start().await, setup.start().await];
+    ask(&servers[0], "alice~acme", "/do/Witness/one").await;
+    ask(&servers[1], "bob~globex", "/do/Witness/one").await;
+    servers
+}
+
+/// A request of `subject~org`, who may do everything with objects.
+fn request(server: &Server, who: &str, method: Method, path: &str) -> RequestBuilder {
+    Client::new().request(method, server.url(path)).bearer_auth(format!("{who}~rwh"))
+}
+
+/// The answer to a POST.
+async fn ask(server: &Server, who: &str, path: &str) -> Value {
+    told(request(server, who, Method::POST, path)).await
+}
+
+async fn told(request: RequestBuilder) -> Value {
+    let answer = request.send().await.expect("the server answers");
+    let status = answer.status();
+    if !status.is_success() {
+        panic!("{status}: {:?}", error_of(answer).await);
+    }
+    answer.json().await.expect("JSON")
+}
+
+fn seen(told: &Value) -> Vec<&str> {
+    told["seen"].as_array().expect("names").iter().filter_map(Value::as_str).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_is_the_same_on_the_server_that_owns_the_object_and_its_token_stays_behind() {
+    let world = World::folder();
+    let servers = two(&world).await;
+    for (who, name, owner) in
+        [("alice~acme", "alice of acme/shop", 0), ("bob~globex", "bob of globex/shop", 1)]
+    {
+        let mut callers = Vec::new();
+        for (at, server) in servers.iter().enumerate() {
+            let told = told(request(server, who, Method::GET, "/do/Witness/one")).await;
+            assert_eq!(seen(&told), [name], "asked through server {at} of owner {owner}");
+            // What travels to the owner is seen by the object there.
+            assert_eq!(told["hasToken"], false, "{told}");
+            callers.push(told["caller"].clone());
+        }
+        assert_eq!(callers[0], callers[1]);
+        assert_eq!(callers[0]["name"], name);
+        assert_eq!(callers[0]["scopes"], "dotdo:read dotdo:write dotdo:history");
+        assert_eq!(callers[0]["account"].as_str().map(str::len), Some(64));
+    }
+    let figures = request(&servers[0], "x~acme", Method::GET, "/metrics").send().await;
+    let (status, code, _) = error_of(figures.expect("the server answers")).await;
+    assert_eq!((status, code.as_str()), (StatusCode::FORBIDDEN, "MISSING_SCOPE"));
+    for server in servers {
+        let figures = Client::new().get(server.url("/metrics")).bearer_auth("ops~acme~o");
+        let figures = figures.send().await.expect("the server answers").text().await.expect("text");
+        assert!(figures.contains("dotdo_forwarded_total{result=\"answered\"} 1"), "{figures}");
+        for name in ["alice", "bob", "acme", "globex", "ops"] {
+            assert!(!figures.contains(name), "{name} is in {figures}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_its_callers_own_through_whichever_server_it_is_sent() {
+    let world = World::folder();
+    let servers = two(&world).await;
+    let send = async |who: &str, server: usize| {
+        let request = request(&servers[server], who, Method::POST, "/do/Witness/one");
+        let answer = request.header("idempotency-key", "\"k\"").send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK);
+        let is_replayed = answer.headers().contains_key("idempotency-replayed");
+        let told: Value = answer.json().await.expect("JSON");
+        (is_replayed, told["caller"]["name"].as_str().expect("a name").to_owned())
+    };
+    for (who, name) in [
+        ("alice~acme", "alice of acme/shop"),
+        ("carol~acme", "carol of acme/shop"),
+        ("alice~globex", "alice of globex/shop"),
+    ] {
+        assert_eq!(send(who, 0).await, (false, name.to_owned()));
+        assert_eq!(send(who, 1).await, (true, name.to_owned()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_and_messages_between_servers_stay_in_the_tenant() {
+    let world = World::folder();
+    let servers = two(&world).await;
+    // The first owns acme's `one`, the second acme's `two`.
+    ask(&servers[1], "carol~acme", "/do/Witness/two").await;
+    let called = ask(&servers[0], "alice~acme", "/do/Witness/one/call?two").await;
+    assert_eq!(seen(&called), ["carol of acme/shop", "alice of acme/shop"]);
+    ask(&servers[0], "alice~acme", "/do/Witness/one/tell?two").await;
+    let arrived = || async {
+        let told = told(request(&servers[0], "alice~acme", Method::GET, "/do/Witness/two")).await;
+        seen(&told).contains(&"Witness/one of acme/shop").then_some(told)
+    };
+    let told_of = Deadline::in_seconds(PATIENCE_SECONDS).until(arrived).await.expect("it arrives");
+    assert_eq!(seen(&told_of).len(), 3);
+    for server in &servers {
+        let theirs = told(request(server, "bob~globex", Method::GET, "/do/Witness/two")).await;
+        assert_eq!(seen(&theirs), [""; 0]);
+        let past = request(server, "bob~globex", Method::GET, "/do/Witness/two")
+            .header("x-do-at", "1")
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(past.status(), StatusCode::NOT_FOUND);
+    }
+}
+
+/// The line of a server's log about the request to `path`.
+async fn line(server: &Server, path: &str) -> Value {
+    let find = || async {
+        let log = server.stderr();
+        let mut lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.find(|line| line["path"] == path)
+    };
+    let line = Deadline::in_seconds(PATIENCE_SECONDS).until(find).await;
+    line.unwrap_or_else(|| panic!("no line about {path}:\n{}", server.stderr()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_servers_log_who_asked_and_nobody_logs_a_token() {
+    let world = World::folder();
+    let [owner, other] = two(&world).await;
+    let path = "/do/Witness/one/logged";
+    told(request(&other, "alice~acme", Method::GET, path)).await;
+    for (server, path, is_forwarded) in [(&other, path, false), (&owner, "/logged", true)] {
+        let line = line(server, path).await;
+        assert_eq!((&line["caller"], &line["tenant"]), (&"alice".into(), &"acme/shop".into()));
+        assert_eq!(line["peer"].is_string(), is_forwarded, "{line}");
+        assert!(!server.stderr().contains("alice~acme"), "{}", server.stderr());
+    }
+}
