@@ -3,16 +3,18 @@
 pub use dotdo_core::fuzzing::Target;
 
 use crate::cluster::redis;
-use crate::edge;
 use crate::platforms::{azure, lambda};
+use crate::{auth, edge};
 
 /// Every target.
 pub fn targets() -> impl Iterator<Item = Target> {
-    let own: [Target; 4] = [
+    let own: [Target; 6] = [
         ("azure_payload", azure::fuzz),
         ("lambda_event", lambda::fuzz),
         ("redis_entry", redis::fuzz),
         ("forwarded_for", edge::fuzz),
+        ("token", auth::fuzz::token),
+        ("key_set", auth::fuzz::keys),
     ];
     dotdo_core::fuzzing::TARGETS.into_iter().chain(own)
 }

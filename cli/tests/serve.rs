@@ -69,6 +69,9 @@ fn the_source_with_the_highest_precedence_sets_the_storage() {
     assert!(!folder.path().join("from-env").exists() && !folder.path().join("from-file").exists());
 }
 
+/// A secret for development on loopback.
+const DEVELOPMENT_SECRET: &str = "development-0123456789abcdef0123";
+
 #[test]
 fn a_wrong_configuration_stops_the_start_with_2_and_touches_nothing() {
     let folder = folder();
@@ -109,7 +112,31 @@ fn a_wrong_configuration_stops_the_start_with_2_and_touches_nothing() {
         both.0 == Some(2) && both.2.contains("every page on the web could act for its visitors"),
         "{both:?}"
     );
+    let exposed = outcome(
+        dotdo(folder.path())
+            .env("DOTDO_HOST", "0.0.0.0")
+            .env("DOTDO_AUTH_DEVELOPMENT_SECRET", DEVELOPMENT_SECRET),
+    );
+    assert!(
+        exposed.0 == Some(2) && exposed.2.contains("whoever knows the secret can be anybody"),
+        "{exposed:?}"
+    );
+    assert!(!exposed.2.contains(DEVELOPMENT_SECRET), "{exposed:?}");
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+}
+
+#[test]
+fn an_issuer_permits_other_addresses_and_is_not_asked_at_the_start() {
+    let folder = folder();
+    // Nobody listens on port 1.
+    let mut server = Server::start(
+        dotdo(folder.path())
+            .args(["--host=0.0.0.0", "--port=0", "--storage=memory://"])
+            .env("DOTDO_AUTH_ISSUER", "http://127.0.0.1:1"),
+    );
+    assert!(server.address.starts_with("0.0.0.0:"));
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.code(), Some(0));
 }
 
 #[test]

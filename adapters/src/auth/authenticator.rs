@@ -29,7 +29,8 @@ use super::bearer;
 /// ```
 pub trait Authenticator: Send + Sync + 'static {
     /// Returns the caller with this token. It is called concurrently for every request that needs a
-    /// token, so cache slow lookups. `request` is the head as it was received; nothing in it is
+    /// token, so cache slow lookups. With `auth.issuer`, tokens that are JWTs are verified as the
+    /// issuer's and do not come here. `request` is the head as it was received; nothing in it is
     /// verified.
     ///
     /// # Errors

@@ -28,6 +28,8 @@ pub use self::authenticator::Authenticator;
 pub(crate) use self::authenticator::SharedAuthenticator;
 pub(crate) use self::bearer::INVALID_TOKEN;
 pub(crate) use self::identity::{IdentitySettings, is_issuer, is_organisation};
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::oidc::fuzz;
 #[cfg(all(test, feature = "oidc"))]
 pub(crate) use self::oidc::provider;
 pub(crate) use self::oidc::{Location, Verifier};

@@ -147,6 +147,12 @@ impl KeySet {
         Ok(Self { unusable: listed - keys.len(), keys })
     }
 
+    /// All of them.
+    #[cfg(feature = "fuzzing")]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Key> {
+        self.keys.iter()
+    }
+
     /// The only key that fits a token's header.
     ///
     /// # Errors

@@ -9,6 +9,8 @@
 mod authority;
 mod claims;
 mod fetch;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod issuer;
 mod keys;
 mod metrics;
