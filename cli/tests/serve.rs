@@ -126,31 +126,17 @@ fn a_wrong_configuration_stops_the_start_with_2_and_touches_nothing() {
 }
 
 #[test]
-fn an_issuer_permits_other_addresses_and_is_not_asked_at_the_start() {
+fn an_issuer_or_allow_unauthenticated_permits_other_addresses() {
     let folder = folder();
-    // Nobody listens on port 1.
-    let mut server = Server::start(
-        dotdo(folder.path())
-            .args(["--host=0.0.0.0", "--port=0", "--storage=memory://"])
-            .env("DOTDO_AUTH_ISSUER", "http://127.0.0.1:1"),
-    );
-    assert!(server.address.starts_with("0.0.0.0:"));
-    server.signal(Signal::SIGTERM);
-    assert_eq!(server.code(), Some(0));
-}
-
-#[test]
-fn allow_unauthenticated_permits_other_addresses() {
-    let folder = folder();
-    let mut server = Server::start(dotdo(folder.path()).args([
-        "--host=0.0.0.0",
-        "--port=0",
-        "--storage=memory://",
-        "--allow-unauthenticated",
-    ]));
-    assert!(server.address.starts_with("0.0.0.0:"));
-    server.signal(Signal::SIGTERM);
-    assert_eq!(server.code(), Some(0));
+    // Nobody listens on port 1: an issuer is not asked at the start.
+    let issuer = ("DOTDO_AUTH_ISSUER", "http://127.0.0.1:1");
+    for (name, value) in [issuer, ("DOTDO_ALLOW_UNAUTHENTICATED", "true")] {
+        let address = ["--host=0.0.0.0", "--port=0", "--storage=memory://"];
+        let mut server = Server::start(dotdo(folder.path()).args(address).env(name, value));
+        assert!(server.address.starts_with("0.0.0.0:"), "{name}");
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.code(), Some(0), "{name}");
+    }
 }
 
 /// Variables and their values.
