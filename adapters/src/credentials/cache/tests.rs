@@ -32,7 +32,7 @@ impl KeySource for Script {
     async fn fetch(&self) -> Result<Fresh, AccessKeysError> {
         let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         self.gate.acquire().await.expect("it stays open").forget();
-        let planned = self.planned.lock().expect("no panic under the lock").pop_front();
+        let planned = self.planned.lock().pop_front();
         let lifetime = match planned {
             Some(Plan::Fail(error)) => return Err(error),
             Some(Plan::Panic) => panic!("planned"),
