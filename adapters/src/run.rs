@@ -9,7 +9,7 @@ use dotdo_core::{App, Error, ErrorKind, Result};
 
 use crate::auth::{Authenticator, SharedAuthenticator};
 use crate::cluster::peers::{Plan, own_address};
-use crate::config::{Config, Resolved, Sources, resolve};
+use crate::config::{Config, Login, Resolved, Sources, resolve};
 use crate::credentials::{TokenSource, Tokens};
 use crate::edge::Reach;
 use crate::health::{Health, health};
@@ -117,8 +117,8 @@ impl Serve {
 
     /// Sets the login of whoever starts the program. Its tokens are exchanged for keys of the bucket
     /// if neither keys nor another token are given, the platform has no identity, and the settings
-    /// say who exchanges tokens (`broker.url`, or `aws.role_arn`). Without `storage`, the broker's
-    /// answer or the token's claims also say where the objects are, and of which tenant.
+    /// say who exchanges tokens (`broker.url`, or `aws.role_arn`), or it has a broker itself. Without
+    /// `storage`, the broker's answer or the token's claims also say where the objects are, and of which tenant.
     #[must_use]
     pub fn login(self, source: impl TokenSource) -> Self {
         Self { login: Some(Arc::new(source)), ..self }
@@ -135,7 +135,7 @@ impl Serve {
         }
         let sources = options.unwrap_or_default().sources();
         let resolved =
-            sources.and_then(|sources| resolve(&Sources { has_login: login.is_some(), ..sources }));
+            sources.and_then(|sources| resolve(&with_login(sources, login.as_deref())));
         exit_code(resolved.and_then(|mut resolved| {
             resolved.config.edge.auth.authenticator = authenticator;
             serve_app(app, resolved, login)
@@ -185,7 +185,7 @@ impl Serve {
     pub async fn into_service(self) -> Result<(ObjectService, ServiceHandle)> {
         let Self { app, options, authenticator, login } = self;
         let sources = options.unwrap_or_default().sources()?;
-        let resolved = resolve(&Sources { has_login: login.is_some(), ..sources })?;
+        let resolved = resolve(&with_login(sources, login.as_deref()))?;
         resolved.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let Resolved { mut config, platform, storage, .. } = resolved;
         config.edge.auth.authenticator = authenticator;
@@ -201,6 +201,12 @@ impl Serve {
         program.announce("mounted", &"a program of its own");
         Ok(ObjectService::new(program, shutdown_max))
     }
+}
+
+/// The settings, and whether somebody is logged in.
+fn with_login(sources: Sources, login: Option<&dyn TokenSource>) -> Sources {
+    let login = login.map(|source| Login { broker: source.broker() });
+    Sources { login, ..sources }
 }
 
 /// The app with the default class that was configured.

@@ -26,24 +26,29 @@ pub(super) fn of_amazon(access: &StorageAccess, place: &S3Config) -> Option<Exch
 /// The exchange of a token that was given for this purpose: by a token service where a role or its
 /// URL is set, otherwise by the broker; `None` without a token, or without either.
 pub(super) fn of_token(access: &StorageAccess, place: &S3Config) -> Option<Exchange> {
-    let aws = &access.aws;
-    let has_sts = aws.role_arn.is_some() || aws.endpoint_url_sts.is_some();
-    let exchanger = match &access.identity.broker {
-        _ if has_sts => Exchanger::Sts(sts(access)),
+    let StorageAccess { aws, identity, .. } = access;
+    let token = token(identity)?;
+    // Tokens of a login go to its broker, other tokens never do.
+    let of_login = identity.login.as_ref().filter(|_| token == TokenFrom::Login);
+    let broker = identity.broker.as_ref().or_else(|| of_login?.broker.as_ref());
+    let exchanger = match broker {
+        _ if aws.role_arn.is_some() || aws.endpoint_url_sts.is_some() => {
+            Exchanger::Sts(sts(access))
+        }
         Some(url) => Exchanger::Broker(url.clone()),
         None => return None,
     };
-    Some(Exchange { place: place.clone(), token: token(&access.identity)?, exchanger })
+    Some(Exchange { place: place.clone(), token, exchanger })
 }
 
 /// The token, in the order of how explicit its source is.
 fn token(identity: &IdentityAccess) -> Option<TokenFrom> {
-    let IdentityAccess { token, token_file, token_header, has_login, .. } = identity;
+    let IdentityAccess { token, token_file, token_header, login, .. } = identity;
     let given = token.clone().map(TokenFrom::Settings);
     given
         .or_else(|| token_file.as_ref().map(|file| TokenFrom::File(PathBuf::from(file))))
         .or_else(|| token_header.clone().map(TokenFrom::Header))
-        .or_else(|| has_login.then_some(TokenFrom::Login))
+        .or_else(|| login.as_ref().map(|_| TokenFrom::Login))
 }
 
 fn sts(access: &StorageAccess) -> StsSettings {

@@ -25,7 +25,7 @@ use dotdo_core::{Secret, Settings};
 
 pub use self::reference::{settings_matching, settings_reference};
 pub(crate) use self::resolve::resolve;
-pub(crate) use self::sources::{Flag, Sources};
+pub(crate) use self::sources::{Flag, Login, Sources};
 use crate::credentials::Storage;
 use crate::edge::{EdgeSettings, TrustedProxies};
 use crate::platforms::azure::settings::Mode;
@@ -175,8 +175,8 @@ pub(crate) struct IdentityAccess {
     pub(crate) token: Option<Secret>,
     pub(crate) token_file: Option<String>,
     pub(crate) token_header: Option<String>,
-    /// Whether the program was started by somebody who is logged in.
-    pub(crate) has_login: bool,
+    /// The login of whoever started the program.
+    pub(crate) login: Option<Login>,
     pub(crate) broker: Option<String>,
     pub(crate) session_policy: Option<String>,
     pub(crate) duration_seconds: u64,
@@ -188,7 +188,7 @@ impl Default for IdentityAccess {
             token: None,
             token_file: None,
             token_header: None,
-            has_login: false,
+            login: None,
             broker: None,
             session_policy: None,
             duration_seconds: 3600,

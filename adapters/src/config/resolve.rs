@@ -36,7 +36,7 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
         }
     }
     let mut warnings = draft.environment(&sources.environment)?;
-    draft.config.access.identity.has_login = sources.has_login;
+    draft.config.access.identity.login = sources.login.clone();
     for Flag { key, name, value } in &sources.flags {
         let setting = TABLE
             .iter()

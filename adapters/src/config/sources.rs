@@ -29,8 +29,15 @@ pub(crate) struct Sources {
     pub(crate) project: Option<(String, String)>,
     /// The user's file.
     pub(crate) user: Option<(String, String)>,
-    /// Whether the program has the login of whoever started it.
-    pub(crate) has_login: bool,
+    /// The login of whoever started the program.
+    pub(crate) login: Option<Login>,
+}
+
+/// A login, whose tokens say who the server is if nothing else does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Login {
+    /// The broker that exchanges its tokens, unless the settings name somebody.
+    pub(crate) broker: Option<String>,
 }
 
 impl Sources {
@@ -48,7 +55,7 @@ impl Sources {
             environment,
             project: read(Path::new(PROJECT_FILE))?,
             user,
-            has_login: false,
+            login: None,
         })
     }
 

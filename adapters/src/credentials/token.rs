@@ -46,6 +46,12 @@ pub trait TokenSource: Send + Sync + 'static {
 
     /// Where the token comes from, for messages: "expected … from {name}".
     fn name(&self) -> String;
+
+    /// The URL of the broker that exchanges these tokens for keys if the settings name nobody who
+    /// does (`broker.url`, `aws.role_arn`). It must be https, or http on this machine.
+    fn broker(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The newest token of `source`, checked for what would break the request that it is sent with.

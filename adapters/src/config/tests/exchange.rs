@@ -102,12 +102,20 @@ fn a_header_is_believed_on_the_platform_that_sets_it() {
 
 #[test]
 fn a_login_is_used_where_nothing_else_is_given() {
-    let login = |pairs: &[(&str, &str)]| {
-        resolved(&Sources { has_login: true, ..environment(pairs) }).storage
+    let login = |broker: Option<&str>, pairs: &[(&str, &str)]| {
+        let login = Login { broker: broker.map(str::to_owned) };
+        resolved(&Sources { login: Some(login), ..environment(pairs) }).storage
     };
-    assert!(matches!(
-        login(&[BROKER]),
-        Storage::Exchanged(Exchange { token: TokenFrom::Login, .. })
-    ));
-    assert!(matches!(login(&[]), Storage::Known(_)), "nobody exchanges it");
+    let exchanger = |storage: Storage| match storage {
+        Storage::Exchanged(Exchange { token: TokenFrom::Login, exchanger, .. }) => exchanger,
+        other => panic!("expected an exchange, got {other:?}"),
+    };
+    let broker = |url: &str| Exchanger::Broker(url.to_owned());
+    assert_eq!(exchanger(login(None, &[BROKER])), broker(BROKER.1));
+    let own = Some("https://own.example");
+    assert_eq!(exchanger(login(own, &[])), broker("https://own.example"));
+    assert_eq!(exchanger(login(own, &[BROKER])), broker(BROKER.1), "settings win");
+    assert!(matches!(login(None, &[]), Storage::Known(_)), "nobody exchanges it");
+    assert!(matches!(login(own, &[("DOTDO_STORAGE", "./state")]), Storage::Known(_)));
+    assert!(matches!(login(own, &[TOKEN]), Storage::Known(_)), "another token is not sent there");
 }
