@@ -6,6 +6,8 @@ use dotdo_core::{Key, S3Config, S3Credentials, Secret, StoreConfig, StoreError};
 use dotdo_tests::{Deadline, OpenId, Seaweed, Server, Setup, ShortKeys, open};
 use http::StatusCode;
 use serde_json::{Value, json};
+use wiremock::matchers::{header, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 /// How long keys are valid in these tests, in seconds.
 const KEYS_SECONDS: u64 = 2;
@@ -112,10 +114,7 @@ async fn a_server_without_keys_of_the_bucket_writes_restarts_and_reads() {
 /// them.
 async fn keys_reach_one_tenant_only(world: &World) {
     let keys = |text: &str| {
-        let part = |name: &str| {
-            let (_, rest) = text.split_once(&format!("<{name}>")).expect("keys");
-            rest.split_once('<').expect("an element ends").0.to_owned()
-        };
+        let part = |name: &str| element(text, name);
         let credentials = S3Credentials::Keys {
             access_key_id: part("AccessKeyId"),
             secret_access_key: Secret::new(part("SecretAccessKey")),
@@ -147,6 +146,51 @@ async fn a_forged_token_is_refused(world: &World) {
     assert!(log.contains("refuses the token from JWT_TOKEN: 400 Bad Request"), "{log}");
     assert!(log.contains("check that the token is valid"), "{log}");
     is_secret_free(&log, &[forged]);
+}
+
+/// The broker's answer says where the objects are and whose; its keys reach no other tenant's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_a_token_and_a_broker_alone_a_server_serves_the_token_s_tenant() {
+    let world = World::new().await;
+    let keys = world.assume("acme-shop", &world.token).await.1;
+    let broker = MockServer::start().await;
+    let granted = json!({
+        "accessKeyId": element(&keys, "AccessKeyId"),
+        "secretAccessKey": element(&keys, "SecretAccessKey"),
+        "sessionToken": element(&keys, "SessionToken"),
+        "expires": element(&keys, "Expiration"),
+        "endpoint": world.seaweed.endpoint(),
+        "region": "us-east-1",
+        "bucket": world.seaweed.bucket(),
+        "prefix": "production",
+        "tenant": { "org": "acme", "name": "shop" },
+    });
+    Mock::given(method("POST"))
+        .and(path("/v1/credentials"))
+        .and(header("authorization", format!("Bearer {}", world.token).as_str()))
+        .respond_with(ResponseTemplate::new(200).set_body_json(granted))
+        .expect(1)
+        .mount(&broker)
+        .await;
+    // An empty variable counts as not set.
+    let setup = Setup::of(env!("CARGO_BIN_EXE_scenario-app"), "")
+        .env("JWT_TOKEN", &world.token)
+        .env("DOTDO_BROKER", broker.uri());
+    let server = setup.start().await;
+    let append = server.url("/do/brokered/append?client=1&n=1");
+    let answer = reqwest::Client::new().post(append).send().await.expect("the server answers");
+    assert_eq!(answer.status(), StatusCode::OK, "{}", server.stderr());
+    let all = open(&world.seaweed.config("production")).expect("a good configuration");
+    let written = all.list(&Key::new(""), None, 1000).await.expect("the whole prefix");
+    let is_own = |key: &Key| key.as_str().starts_with("acme/shop/");
+    assert!(written.iter().any(|entry| entry.key.as_str().contains("/log/")));
+    assert!(written.iter().all(|entry| is_own(&entry.key)), "{written:?}");
+}
+
+/// The text of an element of the token service's answer.
+fn element(text: &str, name: &str) -> String {
+    let (_, rest) = text.split_once(&format!("<{name}>")).expect("keys");
+    rest.split_once('<').expect("an element ends").0.to_owned()
 }
 
 /// Writes, snapshots, restores and time travel go on while keys end under them: announced, and
