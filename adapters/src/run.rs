@@ -118,7 +118,8 @@ impl Serve {
     /// Sets the login of whoever starts the program. Its tokens are exchanged for keys of the bucket
     /// if neither keys nor another token are given, the platform has no identity, and the settings
     /// say who exchanges tokens (`broker.url`, or `aws.role_arn`), or it has a broker itself. Without
-    /// `storage`, the broker's answer or the token's claims also say where the objects are, and of which tenant.
+    /// `storage`, the broker's answer or the token's claims also say where the objects are, and of
+    /// which tenant.
     #[must_use]
     pub fn login(self, source: impl TokenSource) -> Self {
         Self { login: Some(Arc::new(source)), ..self }
