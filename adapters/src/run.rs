@@ -135,8 +135,7 @@ impl Serve {
             return health(ServeOptions::default(), question);
         }
         let sources = options.unwrap_or_default().sources();
-        let resolved =
-            sources.and_then(|sources| resolve(&with_login(sources, login.as_deref())));
+        let resolved = sources.and_then(|sources| resolve(&with_login(sources, login.as_deref())));
         exit_code(resolved.and_then(|mut resolved| {
             resolved.config.edge.auth.authenticator = authenticator;
             serve_app(app, resolved, login)

@@ -50,13 +50,7 @@ impl Sources {
         let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
         let environment = env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect();
         let user = user_file().map(|path| read(&path)).transpose()?.flatten();
-        Ok(Self {
-            flags,
-            environment,
-            project: read(Path::new(PROJECT_FILE))?,
-            user,
-            login: None,
-        })
+        Ok(Self { flags, environment, project: read(Path::new(PROJECT_FILE))?, user, login: None })
     }
 
     /// The environment's value for `variable`, unless it is empty.
