@@ -72,7 +72,11 @@ impl OpenId {
             .await
             .expect("the provider listens within a minute");
         // A server that was stopped, as for an outage, must not hold a test forever.
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build();
+        // Tests may share it, and a connection ends with the runtime of the test that opened it.
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(60))
+            .pool_max_idle_per_host(0)
+            .build();
         Self { process, issuer, client: client.expect("a client without options is valid") }
     }
 

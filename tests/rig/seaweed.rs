@@ -38,6 +38,9 @@ pub struct Seaweed {
 }
 
 impl Seaweed {
+    /// The role of a token service that may use the whole bucket.
+    pub const SERVER_ROLE: &str = "arn:aws:iam::role/server";
+
     /// The one that all tests of this binary share; started by the first. Each should use a prefix
     /// of its own.
     ///
@@ -64,7 +67,8 @@ impl Seaweed {
     }
 
     /// Starts one more, which gives keys for tokens of `issuer`. Its role `server` may use the whole
-    /// bucket; a role `{org}-{tenant}` only what is below `production/{org}/{tenant}/`.
+    /// bucket, and is as careless as one can be: any keys may assume it. A role `{org}-{tenant}`
+    /// may use only what is below `production/{org}/{tenant}/`.
     ///
     /// # Panics
     ///

@@ -35,6 +35,17 @@ impl Setup {
         Self { program: None, arguments, environment: Vec::new() }
     }
 
+    /// `dotdo broker` on a free port for the tenants' state at `storage`.
+    ///
+    /// # Panics
+    ///
+    /// When the program can't be built.
+    pub fn broker(storage: &str) -> Self {
+        let mut setup = Self::new(storage);
+        setup.arguments[0] = "broker".to_owned();
+        setup
+    }
+
     /// A user's program, such as an example: it takes no arguments and is configured by its
     /// environment.
     pub fn of(program: impl Into<PathBuf>, storage: &str) -> Self {

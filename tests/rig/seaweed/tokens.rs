@@ -26,8 +26,8 @@ pub(super) const PREFIX: &str = "production";
 
 /// The configuration of a SeaweedFS that gives keys for tokens of `issuer`.
 ///
-/// The role `server` may use the whole bucket; a role `{org}-{tenant}` only what is below
-/// `production/{org}/{tenant}/`.
+/// The role `server` may use the whole bucket, and any keys may assume it; a role `{org}-{tenant}`
+/// may use only what is below `production/{org}/{tenant}/`.
 pub(super) fn iam(issuer: &OpenId, bucket: &str, tenants: &[(&str, &str)]) -> Value {
     let all = json!([
         { "Effect": "Allow", "Action": ["s3:*"], "Resource": [format!("arn:aws:s3:::{bucket}"), format!("arn:aws:s3:::{bucket}/*")] },
@@ -44,16 +44,24 @@ pub(super) fn iam(issuer: &OpenId, bucket: &str, tenants: &[(&str, &str)]) -> Va
     let roles: Vec<(String, Value)> =
         [("server".to_owned(), all)].into_iter().chain(tenants.iter().map(of_tenant)).collect();
     let policy = |(name, statements): &(String, Value)| json!({ "name": name, "document": { "Version": "2012-10-17", "Statement": statements } });
+    let with_keys = json!({
+        "Effect": "Allow",
+        "Principal": { "AWS": "*" },
+        "Action": ["sts:AssumeRole"],
+    });
+    let with_tokens = json!({
+        "Effect": "Allow",
+        "Principal": { "Federated": "tests" },
+        "Action": ["sts:AssumeRoleWithWebIdentity"],
+    });
     let role = |(name, _): &(String, Value)| {
+        let trusted =
+            if name == "server" { vec![&with_tokens, &with_keys] } else { vec![&with_tokens] };
         json!({
             "roleName": name,
             "roleArn": arn(name),
             "attachedPolicies": [name],
-            "trustPolicy": { "Version": "2012-10-17", "Statement": [{
-                "Effect": "Allow",
-                "Principal": { "Federated": "tests" },
-                "Action": ["sts:AssumeRoleWithWebIdentity"],
-            }] },
+            "trustPolicy": { "Version": "2012-10-17", "Statement": trusted },
         })
     };
     json!({
