@@ -67,6 +67,8 @@ pub use router::{
     REQUEST_ID_HEADER, Route, Router, TYPE_HEADER, Target, names_object, parse_at,
 };
 pub use settings::{Checkpoint, CheckpointMode, Ownership, Settings};
+#[cfg(feature = "s3")]
+pub use store::AwsSigner;
 pub use store::{
     AccessKeyProvider, AccessKeys, AccessKeysError, AzureConfig, AzureCredentials, Bucket, Entry,
     GcsConfig, GcsCredentials, Key, Memory, ProvidedKeys, S3Config, S3Credentials, Secret,

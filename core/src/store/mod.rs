@@ -35,6 +35,8 @@ pub(crate) use moment::Moment;
 pub use open::open;
 pub use probe::probe;
 pub(crate) use probe::probe_below;
+#[cfg(feature = "s3")]
+pub use remote::AwsSigner;
 #[cfg(test)]
 pub(crate) use {retry::Retrying, time::StoreTime};
 

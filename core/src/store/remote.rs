@@ -13,6 +13,8 @@ mod http;
 mod lent;
 #[cfg(feature = "s3")]
 mod s3;
+#[cfg(feature = "s3")]
+mod sign;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -33,6 +35,8 @@ pub(super) use self::build::Parts;
 pub(super) use self::gcs::gcs;
 #[cfg(feature = "s3")]
 pub(super) use self::s3::s3;
+#[cfg(feature = "s3")]
+pub use self::sign::AwsSigner;
 
 use self::errors::{Asked, is_forbidden, is_missing};
 use self::http::Answer;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use object_store::CredentialProvider;
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, AwsCredentialProvider};
 
 use super::super::config::{S3Config, S3Credentials};
-use super::super::keys::AccessKeysError;
+use super::super::keys::{AccessKeysError, ProvidedKeys};
 use super::super::time::StoreTime;
 use super::build::{Parts, Place, client, no_retry};
 use super::http::Watching;
@@ -61,6 +61,11 @@ pub(in super::super) fn s3(config: &S3Config, time: Arc<StoreTime>) -> Result<Pa
     };
     let store = builder.build().map_err(|error| place.wrong(&error))?;
     Ok(Parts { lent, ..Parts::new(store, place, time, secrets) })
+}
+
+/// What signs each request with keys that a provider lends.
+pub(super) fn signer(keys: &ProvidedKeys) -> AwsCredentialProvider {
+    Arc::new(Signer(Arc::new(Lent::new(keys.provider()))))
 }
 
 /// Signs each request with the keys that are valid when it is sent.
