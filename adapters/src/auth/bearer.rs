@@ -16,7 +16,7 @@ pub(crate) const INVALID_TOKEN: &str = "INVALID_TOKEN";
 /// # Errors
 ///
 /// `Unauthenticated` when the token is missing or malformed.
-pub(super) fn token(headers: &HeaderMap) -> Result<&str> {
+pub(crate) fn token(headers: &HeaderMap) -> Result<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Err(missing());

@@ -27,6 +27,8 @@ use http::request;
 pub use self::authenticator::Authenticator;
 pub(crate) use self::authenticator::SharedAuthenticator;
 pub(crate) use self::bearer::INVALID_TOKEN;
+#[cfg(feature = "broker")]
+pub(crate) use self::bearer::token as bearer_token;
 pub(crate) use self::identity::{IdentitySettings, is_issuer, is_organisation};
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::oidc::fuzz;

@@ -4,7 +4,7 @@ use dotdo_core::Response;
 use http::{HeaderValue, header};
 
 /// A 200 with JSON.
-pub(super) fn json(value: serde_json::Value) -> Response {
+pub(crate) fn json(value: serde_json::Value) -> Response {
     let mut response = Response::new(value.into());
     response
         .headers_mut()

@@ -35,6 +35,8 @@ mod context;
 mod cors;
 mod cross_site;
 mod dispatch;
+#[cfg(feature = "broker")]
+mod endpoint;
 mod error;
 mod finish;
 mod json;
@@ -64,10 +66,16 @@ pub(crate) use self::cors::{is_header, is_method, is_origin};
 use self::cross_site::CrossSite;
 pub(crate) use self::cross_site::is_host;
 use self::dispatch::survive;
+#[cfg(feature = "broker")]
+pub(crate) use self::endpoint::{Asked, status_of};
 use self::error::Audience;
+#[cfg(feature = "broker")]
+pub(crate) use self::json::json;
 use self::metrics::RequestMetrics;
 pub(crate) use self::objects::Objects;
 pub(crate) use self::rate::Attempts;
+#[cfg(feature = "broker")]
+pub(crate) use self::rate::Limit;
 use self::rate::RateLimiter;
 use self::readiness::Readiness;
 use self::request_id::RequestIds;

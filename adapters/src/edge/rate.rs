@@ -5,6 +5,8 @@
 //! window divided by this number has passed; constant memory, however many clients there are.
 
 mod attempts;
+#[cfg(feature = "broker")]
+mod limit;
 
 use std::net::IpAddr;
 use std::sync::MutexGuard;
@@ -15,6 +17,8 @@ use dotdo_core::{Caller, Error, ErrorKind, ObjectId, Random as _, Result};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub(crate) use self::attempts::Attempts;
+#[cfg(feature = "broker")]
+pub(crate) use self::limit::Limit;
 use crate::system::components::OsRandom;
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
