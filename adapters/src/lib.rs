@@ -27,6 +27,7 @@
 //! This crate is the core's interface, and the adapters that bring requests to it.
 
 mod auth;
+mod broker;
 mod cluster;
 mod config;
 mod credentials;
@@ -77,6 +78,8 @@ pub mod commands {
     pub use crate::config::{settings_matching, settings_reference};
     pub use crate::credentials::TokenSource;
     pub use crate::health::{Health, health};
+    #[cfg(feature = "broker")]
+    pub use crate::run::run_broker;
     pub use crate::run::run_with;
     pub use crate::telemetry::metrics_reference;
 }

@@ -1,5 +1,6 @@
 //! Runs a program that serves an app: configuration, logs, runtime, engine, server, exit code.
 
+use std::future::Future;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
@@ -217,14 +218,32 @@ fn with_default_class(app: App, config: &Config) -> Result<App> {
     }
 }
 
+/// Runs the broker, which exchanges tokens for short-lived keys of one tenant's part of a bucket,
+/// until the process receives a signal to stop (`docs/IDENTITY.md`). The configuration and the exit
+/// code are those of [`run_with`].
+#[cfg(feature = "broker")]
+pub fn run_broker(options: ServeOptions) -> ExitCode {
+    let resolved = options.sources().and_then(|sources| resolve(&sources));
+    exit_code(resolved.and_then(|resolved| {
+        start_logs(&resolved.config.log, &resolved.config.traces)?;
+        resolved.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        until_it_ends(crate::broker::start(resolved))
+    }))
+}
+
 /// Serves `app` with a configuration.
 fn serve_app(app: App, resolved: Resolved, login: Option<Arc<dyn TokenSource>>) -> Result<Ended> {
     start_logs(&resolved.config.log, &resolved.config.traces)?;
     resolved.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let app = with_default_class(app, &resolved.config)?;
+    until_it_ends(start(app, resolved, login))
+}
+
+/// Runs a server on threads of its own.
+fn until_it_ends(server: impl Future<Output = Result<Ended>>) -> Result<Ended> {
     let runtime =
         runtime().map_err(|cause| Error::internal(format!("cannot start threads: {cause}")))?;
-    let ended = runtime.block_on(start(app, resolved, login));
+    let ended = runtime.block_on(server);
     // Work that still runs after the deadline must not keep the process alive.
     runtime.shutdown_background();
     ended

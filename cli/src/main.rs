@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::Serve(options) => {
             dotdo::commands::run_with(App::new().class("DO", || Graph), options.into())
         }
+        Command::Broker(options) => dotdo::commands::run_broker(options.into()),
         Command::Health(about) => {
             let question = about.question();
             dotdo::commands::health(about.into(), question)

@@ -45,6 +45,7 @@ fn help_is_as_in_the_snapshots_and_fits_two_screens() {
     for (name, arguments) in [
         ("dotdo.txt", &["--help"][..]),
         ("serve.txt", &["serve", "--help"]),
+        ("broker.txt", &["broker", "--help"]),
         ("health.txt", &["health", "--help"]),
         ("settings.txt", &["settings", "--help"]),
         ("new.txt", &["new", "--help"]),

@@ -4,6 +4,7 @@
 //! told of a past that others had left behind.
 
 mod balance;
+mod broker;
 mod credentials;
 mod disk;
 mod forward;

@@ -26,6 +26,7 @@ use dotdo_core::{Secret, Settings};
 pub use self::reference::{settings_matching, settings_reference};
 pub(crate) use self::resolve::resolve;
 pub(crate) use self::sources::{Flag, Login, Sources};
+use crate::broker::settings::BrokerSettings;
 use crate::credentials::Storage;
 use crate::edge::{EdgeSettings, TrustedProxies};
 use crate::platforms::azure::settings::Mode;
@@ -71,6 +72,8 @@ pub(crate) struct Config {
     pub(crate) edge: EdgeSettings,
     /// Settings of connections.
     pub(crate) server: ServerSettings,
+    /// Settings of the broker.
+    pub(crate) broker: BrokerSettings,
     /// Settings of Lambda.
     pub(crate) lambda: LambdaSettings,
     /// Maximum time for a shutdown.
@@ -224,6 +227,7 @@ impl Default for Config {
                 proxies: TrustedProxies::default(),
                 peers: None,
             },
+            broker: BrokerSettings::default(),
             lambda: LambdaSettings::default(),
             shutdown: Platform::Http.shutdown(),
             settings: Settings::default(),

@@ -143,6 +143,7 @@ fn section_of(setting: &Setting) -> &'static str {
         "http" | "shutdown" => "Connections and shutdown",
         "azure_functions" => "Azure Functions",
         "lambda" => "AWS Lambda",
+        "broker" if setting.key != "broker.url" => "The broker",
         "r2" => "Credentials: R2",
         "aws" => "Credentials: S3 and compatible stores",
         "identity" | "broker" | "sts" => "Credentials: tokens that are exchanged for keys of S3",

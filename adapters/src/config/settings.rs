@@ -1,6 +1,7 @@
 //! The table of settings. The parser, the error messages and docs/SETTINGS.md are made from it.
 
 mod access;
+mod broker;
 mod identity;
 mod limits;
 mod logs;
@@ -38,6 +39,7 @@ pub(super) static TABLE: LazyLock<Vec<&'static Setting>> = LazyLock::new(|| {
         objects::OBJECTS,
         limits::LIMITS,
         middleware::MIDDLEWARE,
+        broker::BROKER,
         access::ACCESS,
         identity::IDENTITY,
     ]

@@ -61,6 +61,14 @@ const TRACES: Way = Way {
     otherwise: None,
 };
 
+const TOKEN_SERVICE: Way =
+    Way { places: &["broker.sts_endpoint"], secrets: S3.secrets, otherwise: IDENTITY };
+const CLOUDFLARE: Way = Way {
+    places: &["broker.r2_api_endpoint"],
+    secrets: &[&["broker.r2_api_token"]],
+    otherwise: None,
+};
+
 /// Settings that only the platform may set: the program sends a secret to these URLs.
 const OF_THE_PLATFORM: [&str; 4] = [
     "aws.container_credentials_full_uri",
@@ -116,7 +124,9 @@ pub(super) fn check(draft: &Draft) -> Result<()> {
     let store = [("s3://", &S3), ("gs://", &GOOGLE), ("az://", &AZURE)]
         .into_iter()
         .find(|(scheme, _)| storage.starts_with(scheme));
-    for way in store.map(|(_, way)| way).into_iter().chain([&STS, &TRACES]) {
+    for way in
+        store.map(|(_, way)| way).into_iter().chain([&STS, &TRACES, &TOKEN_SERVICE, &CLOUDFLARE])
+    {
         way.check(draft)?;
     }
     Ok(())

@@ -12,6 +12,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::traces::{self, TraceSettings};
+use crate::broker::AUDIT;
 
 /// Libraries that log details only if they are named (`h2=debug`), not by a global level.
 const QUIET: [&str; 7] =
@@ -58,6 +59,10 @@ pub(crate) fn is_log_filter(text: &str) -> bool {
 fn filter(text: &str) -> Targets {
     let given: Targets = text.replace(' ', "").to_lowercase().parse().unwrap_or_default();
     let wordy = given.default_level().is_some_and(|level| level > LevelFilter::INFO);
+    let audits = given.default_level().is_some_and(|level| level < LevelFilter::INFO)
+        && given.default_level() != Some(LevelFilter::OFF)
+        && !given.iter().any(|(target, _)| target == AUDIT);
+    let given = if audits { given.with_target(AUDIT, LevelFilter::INFO) } else { given };
     let quiet =
         QUIET.iter().filter(|name| wordy && !given.iter().any(|(target, _)| target == **name));
     quiet.fold(given.clone(), |filter, name| filter.with_target(*name, LevelFilter::INFO))
@@ -147,5 +152,17 @@ mod tests {
         );
         assert!(filter("debug,h2=trace").would_enable("h2::codec", &tracing::Level::TRACE));
         assert!(!filter("warn").would_enable("h2", &tracing::Level::INFO));
+    }
+
+    #[test]
+    fn decisions_are_logged_at_every_level_unless_the_log_or_they_are_off() {
+        let is_on = |text| filter(text).would_enable(AUDIT, &tracing::Level::INFO);
+        for on in ["info", "warn", "error", "error,h2=warn", "trace"] {
+            assert!(is_on(on), "{on}");
+        }
+        for off in ["off", "error,dotdo::audit=off", "info,dotdo::audit=warn"] {
+            assert!(!is_on(off), "{off}");
+        }
+        assert!(!filter("error").would_enable("dotdo::edge", &tracing::Level::INFO));
     }
 }

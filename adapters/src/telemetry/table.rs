@@ -314,10 +314,21 @@ pub(super) static TABLE: &[Metric] = &[
         &[CODE],
         "Number of failed deliveries of messages. They are retried.",
     ),
+    // The broker.
+    counter(
+        "dotdo_broker_keys_total",
+        &[("result", "`made`, `cached` or `failed`")],
+        "Number of requests to the broker for keys, by callers that may have them.",
+    ),
+    histogram(
+        "dotdo_broker_exchange_seconds",
+        &[],
+        "Duration of a request of the broker to what makes the keys, in seconds.",
+    ),
 ];
 
 /// The headings of the documentation, each with its first metric.
-pub(super) const SECTIONS: [(&str, &str); 9] = [
+pub(super) const SECTIONS: [(&str, &str); 10] = [
     ("The program", "dotdo_build_info"),
     ("Requests", "dotdo_http_requests_total"),
     ("Commits", "dotdo_commits_total"),
@@ -327,4 +338,5 @@ pub(super) const SECTIONS: [(&str, &str); 9] = [
     ("The store", "dotdo_store_requests_total"),
     ("Other servers", "dotdo_forwarded_total"),
     ("Messages", "dotdo_messages_delivered_total"),
+    ("The broker", "dotdo_broker_keys_total"),
 ];

@@ -1,0 +1,8 @@
+//! The broker through the front door: `dotdo broker`, tokens of a real OpenID provider, and the
+//! token service of a real store.
+
+mod keys;
+mod secrets;
+mod start;
+mod tokens;
+mod world;
