@@ -16,7 +16,7 @@ pub enum Scope {
     Write,
     /// `dotdo:history`: requests to earlier states of objects (`X-DO-At`).
     History,
-    /// `dotdo:admin`: the administration of the caller's own tenant.
+    /// `dotdo:admin`: what is reserved for the administrators of the caller's own tenant.
     Admin,
     /// `dotdo:operator`: the operation of the server, for all tenants.
     Operator,

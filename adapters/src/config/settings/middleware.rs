@@ -57,7 +57,8 @@ pub(super) static MIDDLEWARE: &[Setting] = &[
             edge.auth.identity.operators
         ),
         "Organisations whose tokens may have the scope `dotdo:operator`, which is for the server itself \
-         (metrics, closing tenants). In tokens of other organisations this scope has no effect.",
+         (metrics, details of errors about the store). In tokens of other organisations this scope has \
+         no effect.",
     ),
     Setting::new(
         "auth.skip_paths",
