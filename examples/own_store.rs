@@ -63,8 +63,9 @@ impl Bucket for Shelf {
         Ok(())
     }
 
-    async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
-        Ok(self.objects().get(key).cloned())
+    async fn get_within(&self, key: &Key, bytes_max: u64) -> Result<Option<Stored>, StoreError> {
+        let found = self.objects().get(key).cloned();
+        found.map(|stored| stored.within(key, bytes_max)).transpose()
     }
 
     async fn list(

@@ -77,6 +77,7 @@ impl Engine {
         at: Option<At>,
         request: Request,
     ) -> Result<Response> {
+        let _place = self.runtime().place_of_request(object).await?;
         self.inner.fetch(object, at, request).await
     }
 
@@ -96,6 +97,10 @@ impl Engine {
             return Received::Answered(Err(error));
         }
         let _account = request.extensions().get::<Account>().cloned();
+        let _place = match self.runtime().place_of_request(object).await {
+            Ok(place) => place,
+            Err(error) => return Received::Answered(Err(error)),
+        };
         let mut routing =
             match Routing::received(self.runtime(), object, request_context, request).await {
                 Ok(routing) => routing,

@@ -315,6 +315,8 @@ impl From<StoreError> for Error {
         match cause {
             StoreError::Refused { .. } => error.with_code("STORE_DENIED"),
             StoreError::Exists { .. } | StoreError::Unavailable { .. } => error,
+            // Whatever it is, nobody of ours wrote it.
+            StoreError::TooLarge { ref key, .. } => Self::corrupt(key, cause.to_string()),
         }
     }
 }

@@ -47,6 +47,27 @@ const _: () = assert!(SQL_RESERVATION_STEP > SMALL_BYTES);
 /// covered when idle objects are evicted.
 pub(crate) const OVERDRAFT_SHARE: u64 = 8;
 
+/// Maximum size of a record as it is stored, in bytes: its body, its header and its hash.
+pub(crate) const RECORD_STORED_BYTES_MAX: u64 = RECORD_BYTES_MAX as u64 + 60;
+
+/// Maximum number of a record, and of an epoch: one is added to them everywhere, and nobody writes
+/// so many records in thousands of years.
+pub(crate) const SEQUENCE_MAX: u64 = 1 << 62;
+
+/// Maximum size of a hint in the bucket (`lock`, a marker, the probe's verdict), in bytes. They are
+/// some hundred bytes, with names of at most 600.
+pub(crate) const HINT_BYTES_MAX: u64 = 16 << 10;
+
+/// Maximum size of `snapshot.json`, in bytes: a hundred thousand files.
+pub(crate) const DOCUMENT_BYTES_MAX: u64 = 32 << 20;
+
+/// Memory of such a description as a multiple of its size: its text, and what is made of it.
+pub(crate) const DOCUMENT_FACTOR: u64 = 4;
+
+/// Maximum number of tables, indexes, views and triggers of an object. Some steps of a restore
+/// compare each with each.
+pub(crate) const SCHEMA_OBJECTS_MAX: usize = 16 << 10;
+
 /// Size of a record besides its transactions, in bytes: names, numbers, an address.
 pub(crate) const RECORD_HEAD_BYTES_MAX: usize = 64 << 10;
 
@@ -97,6 +118,13 @@ pub const HOPS_MAX: usize = 3;
 
 /// Maximum number of concurrent requests of a restore to the store.
 pub(crate) const RESTORE_CONCURRENCY: usize = 32;
+
+/// Maximum number of objects that are restored at the same time: each has some requests to the store
+/// under way, and what comes of them in memory before it is paid.
+pub(crate) const RESTORES_MAX: usize = 256;
+
+/// Maximum number of receivers to which all objects of a process deliver messages at the same time.
+pub(crate) const COURIERS_MAX: usize = 1024;
 
 /// Timeout to connect to a store.
 #[cfg(feature = "network")]
@@ -169,6 +197,9 @@ pub(crate) const TIME_TRAVELS_MAX: usize = 4;
 /// that clients still wait for the response.
 pub(crate) const MEMORY_WAIT_MAX: Duration = Duration::from_secs(5);
 
+/// Maximum time that a request waits for one of the places of requests.
+pub(crate) const REQUEST_WAIT_MAX: Duration = MEMORY_WAIT_MAX;
+
 /// Maximum size of a charge that does not wait behind larger ones, in bytes: the body of an
 /// ordinary request.
 pub(crate) const SMALL_BYTES: u64 = 64 << 10;
@@ -190,6 +221,17 @@ pub(crate) const CHANGES_FACTOR: u64 = 2;
 /// Memory of a restore, as a multiple of the size of the snapshot's files: the files, and their
 /// decompressed rows.
 pub(crate) const RESTORE_FACTOR: u64 = 5;
+
+/// Maximum time in which a restore may compute, besides the time for what it reads at
+/// [`RESTORE_BYTES_PER_SECOND_MIN`]. Definitions in a bucket can compute without end.
+pub(crate) const RESTORE_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Minimum speed of a restore, in bytes of memory per second; machines reach fifty times that.
+pub(crate) const RESTORE_BYTES_PER_SECOND_MIN: u64 = 1 << 20;
+
+/// Memory for a batch of rows that is read from a data file, in bytes: it has fewer rows where they
+/// can be large.
+pub(crate) const BATCH_BYTES_MAX: u64 = 32 << 20;
 
 /// Maximum length of an idempotency key, in bytes.
 pub(crate) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;

@@ -33,6 +33,9 @@ pub struct Settings {
     /// Interval of the search for objects with undelivered messages whose server has gone. Each
     /// search is a listing.
     pub outbox_scan: Duration,
+    /// Maximum number of requests that are answered at the same time. Further ones wait briefly, and
+    /// those of the tenant that has the fewest come first.
+    pub requests_max: usize,
     /// Maximum number of objects in memory.
     pub objects_max: usize,
     /// Memory budget for objects, requests, restores and snapshots together, in bytes. Work
@@ -116,6 +119,7 @@ impl Default for Settings {
             retention: Duration::from_secs(3 * 24 * 3600),
             idempotency_keep: Duration::from_secs(24 * 3600),
             outbox_scan: Duration::from_secs(30),
+            requests_max: 20_000,
             objects_max: 10_000,
             memory_bytes_max: 2 << 30,
             object_bytes_max: 512 << 20,
@@ -148,6 +152,7 @@ impl Settings {
             (!self.handler_time_max.is_zero(), "handler_time_max", "more than 0".to_owned()),
             (!self.idempotency_keep.is_zero(), "idempotency_keep", "more than 0".to_owned()),
             (!self.outbox_scan.is_zero(), "outbox_scan", "more than 0".to_owned()),
+            (self.requests_max > 0, "requests_max", "more than 0".to_owned()),
             (self.objects_max > 0, "objects_max", "more than 0".to_owned()),
             (
                 u64::from(self.row_bytes_max) <= self.object_bytes_max,

@@ -7,4 +7,5 @@ mod fuzz;
 mod hostile;
 mod object;
 mod process;
+mod untrusted;
 mod versions;

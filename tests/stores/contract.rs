@@ -76,6 +76,7 @@ suite! {
     names_that_sort_around_a_slash_are_in_order
     a_listing_of_more_than_a_page_is_whole
     a_large_object_comes_back_whole
+    an_object_larger_than_asked_for_is_not_read
     odd_names_stay_apart
     times_are_the_stores
     a_key_and_what_is_below_it_do_not_mix
@@ -120,6 +121,20 @@ async fn what_was_put_is_read(backend: &Backend) {
     }
     bucket.delete(&[key("a/b/c")]).await.expect("a delete");
     assert_eq!(read(bucket, "a/b/c").await, None);
+}
+
+async fn an_object_larger_than_asked_for_is_not_read(backend: &Backend) {
+    let (bucket, key) = (backend.bucket.as_ref(), key("within"));
+    bucket.put(&key, Bytes::from(vec![7; 1000])).await.expect("a put");
+    for bytes_max in [1000, 1001, u64::MAX] {
+        let found = bucket.get_within(&key, bytes_max).await.expect("it is small enough");
+        assert_eq!(found.map(|stored| stored.bytes.len()), Some(1000));
+    }
+    for bytes_max in [0, 999] {
+        let refused = bucket.get_within(&key, bytes_max).await;
+        let Err(StoreError::TooLarge { bytes, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(bytes, 1000);
+    }
 }
 
 async fn the_first_create_wins_and_the_second_is_told(backend: &Backend) {

@@ -46,6 +46,13 @@ const ABSENCES: &[Absence] = &[
         why: "only core/src/iceberg knows the file formats of snapshots",
     },
     Absence {
+        within: &["core/src/"],
+        except: &["core/src/testing/", "core/src/simulation/", "core/src/store/mod.rs"],
+        words: &["bucket.get(", "bucket().get(", "inner.get("],
+        in_tests: false,
+        why: "whoever reads from a bucket says how much it is ready to take (get_within)",
+    },
+    Absence {
         within: &["core/src/sqlite/"],
         except: &[],
         words: &["store", "Bucket", "Key", "Snapshot", "lease"],

@@ -181,6 +181,11 @@ pub(super) static TABLE: &[Metric] = &[
         "Number of operations refused because the memory they needed was not available in time, or exceeds the budget.",
     ),
     counter(
+        "dotdo_requests_refused_total",
+        &[],
+        "Number of requests refused because `limits.requests_max` others were answered at the time.",
+    ),
+    counter(
         "dotdo_restores_total",
         &[],
         "Number of restores, which read an object from the bucket into memory (cold starts).",
@@ -233,7 +238,10 @@ pub(super) static TABLE: &[Metric] = &[
         "dotdo_store_requests_total",
         &[
             OPERATION,
-            ("outcome", "`ok`, `exists` (another process was first), `unavailable` or `refused`"),
+            (
+                "outcome",
+                "`ok`, `exists` (another process was first), `unavailable`, `refused` or `too_large` (nothing of it was read)",
+            ),
         ],
         "Number of requests to the store. Retries count separately; a `list` or `delete` of several pages counts once.",
     ),

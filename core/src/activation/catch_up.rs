@@ -49,10 +49,10 @@ impl Activation {
 
     async fn follow(&self, held: &mut TurnState) -> Result<Caught> {
         let start = self.pipeline().head.sequence;
-        let mut proof = self.pipeline().proof();
+        let (mut proof, mut room) = (self.pipeline().proof(), self.log.room());
         for _ in 0..ONE_BY_ONE {
             let head = self.pipeline().head;
-            match next(&self.log, head.sequence, head.hash, &mut proof).await? {
+            match next(&self.log, head, &mut proof, &mut room).await? {
                 Next::Nothing => {
                     self.pipeline().prove(proof);
                     return Ok(if head.sequence == start {
@@ -79,8 +79,8 @@ impl Activation {
             {
                 return Ok(Caught::Gone);
             }
-            let sequences = head.sequence + 1..=listing.head;
-            let found = fetch(&self.log, sequences, Some(head.hash)).await?;
+            let (missed, mut room) = (head.sequence + 1..=listing.head, self.log.room());
+            let found = fetch(&self.log, missed, Some(head.hash), &mut room).await?;
             self.apply_records(held, &found)?;
         }
         self.pipeline().prove(proof);
@@ -97,7 +97,9 @@ impl Activation {
         };
         let resident: &mut Resident = resident;
         resident.stage = Stage::Ahead;
-        offload(self.runtime.executor.as_ref(), || {
+        let restraint = self.runtime.restraint(&self.log.room(), 0);
+        resident.context.database.restrain(restraint);
+        let applied = offload(self.runtime.executor.as_ref(), || {
             let found = if planted(Bug::CatchUpSkips) { &found[1..] } else { found };
             found.iter().try_for_each(|found| {
                 replay(
@@ -107,7 +109,9 @@ impl Activation {
                     &found.record,
                 )
             })
-        })?;
+        });
+        resident.context.database.unrestrain();
+        applied?;
         pass(Place::Following);
         resident.value = self.runtime.app.make(self.log.object.class())?;
         let mut pipeline = self.pipeline();

@@ -64,6 +64,7 @@ impl Activation {
         }
         // What is on its way must be decided before the log is read: the state would lack it.
         let quiet = self.quiet().await;
+        let _place = self.runtime.restores.acquire(self.log.object.tenant()).await;
         let asked = Proof::now(&self.log);
         let newest = self.look_for_newest(origin).await?;
         let mut room = self.runtime.budget.count(Use::Objects, &self.log.object, 0);

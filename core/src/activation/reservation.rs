@@ -1,12 +1,14 @@
-//! Reserves the memory of one transaction's SQL from the process's budget before SQLite allocates
-//! it.
+//! Reserves the memory of SQL from the process's budget before SQLite allocates it: of a transaction,
+//! and of a restore.
+
+use std::time::Duration;
 
 use crate::activation::runtime::Runtime;
 use crate::budget::{Charge, Use};
 use crate::error::Result;
 use crate::id::ObjectId;
-use crate::limits::SMALL_BYTES;
-use crate::sqlite::{Memory, Reservation};
+use crate::limits::{RESTORE_BYTES_PER_SECOND_MIN, RESTORE_TIME_MAX, SMALL_BYTES};
+use crate::sqlite::{Memory, Reservation, Restraint};
 
 /// The memory that a transaction has reserved; released when it ends.
 struct Reserved {
@@ -28,6 +30,18 @@ impl Runtime {
         let pages = self.budget.count(Use::Objects, object, 0);
         Ok(Box::new(Reserved { temporary, pages }))
     }
+
+    /// The bounds of putting recorded state back, for which `room` has `paid` bytes that nothing
+    /// else needs. What lacks is reserved as SQLite needs it, and must be there at once.
+    pub(crate) fn restraint(&self, room: &Charge, paid: u64) -> Restraint {
+        let time_max =
+            RESTORE_TIME_MAX + Duration::from_secs(room.bytes() / RESTORE_BYTES_PER_SECOND_MIN);
+        let (clock, end) = (self.clock.clone(), self.clock.monotonic() + time_max);
+        Restraint {
+            reservation: Box::new(Restoring { charge: room.another(), paid }),
+            interrupt: Box::new(move || clock.monotonic() > end),
+        }
+    }
 }
 
 impl Reservation for Reserved {
@@ -40,5 +54,27 @@ impl Reservation for Reserved {
             Memory::Temporary => self.temporary.grow_now(bytes),
             Memory::Pages => self.pages.grow_now(bytes),
         }
+    }
+}
+
+/// What a restore has reserved; given back when it ends. Then the object is charged for all that it
+/// holds.
+struct Restoring {
+    charge: Charge,
+    /// What was paid before it began.
+    paid: u64,
+}
+
+impl Reservation for Restoring {
+    fn temporary_bytes(&self) -> u64 {
+        self.paid / 2
+    }
+
+    fn page_bytes(&self) -> u64 {
+        self.paid / 2
+    }
+
+    fn try_grow(&mut self, _: Memory, bytes: u64) -> Result<()> {
+        self.charge.grow_now(bytes)
     }
 }

@@ -1,11 +1,12 @@
 //! The objects in memory, in the order of their last use, and the charges for their memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use crate::budget::Charge;
+use crate::id::Tenant;
 use crate::limits::RESIDENT_BYTES;
 use crate::sync::Mutex;
 
@@ -13,6 +14,9 @@ use crate::sync::Mutex;
 pub(crate) trait Member: Send + Sync + 'static {
     /// When the object was last used, in monotonic milliseconds.
     fn used_ms(&self) -> u64;
+
+    /// The tenant of the object.
+    fn tenant(&self) -> &Tenant;
 
     /// Called when the object enters memory.
     fn enter(&self);
@@ -29,11 +33,14 @@ pub(crate) struct Residents<T>(Arc<Mutex<List<T>>>);
 
 struct List<T> {
     places: BTreeMap<Order, Listed<T>>,
+    /// The places of each tenant. Nothing is kept of one that has none.
+    tenants: BTreeMap<Tenant, BTreeSet<Order>>,
     next: u64,
 }
 
 struct Listed<T> {
     member: Weak<T>,
+    tenant: Tenant,
     /// The time of the use under which it is listed.
     used_ms: Arc<AtomicU64>,
 }
@@ -47,7 +54,11 @@ pub(crate) struct Residency {
 
 impl<T> Default for Residents<T> {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(List { places: BTreeMap::new(), next: 0 })))
+        Self(Arc::new(Mutex::new(List {
+            places: BTreeMap::new(),
+            tenants: BTreeMap::new(),
+            next: 0,
+        })))
     }
 }
 
@@ -58,13 +69,17 @@ impl<T: Member> Residents<T> {
         let mut list = self.0.lock();
         let number = list.next;
         list.next += 1;
-        let listed = Listed { member: Arc::downgrade(member), used_ms: used_ms.clone() };
-        list.places.insert((member.used_ms(), number), listed);
+        let listed = Listed {
+            member: Arc::downgrade(member),
+            tenant: member.tenant().clone(),
+            used_ms: used_ms.clone(),
+        };
+        list.insert((member.used_ms(), number), listed);
         member.enter();
         let (list, member) = (self.0.clone(), Arc::downgrade(member));
         let leave = move || {
             // The list must not be locked while the member is called.
-            list.lock().places.remove(&(used_ms.load(Ordering::Relaxed), number));
+            list.lock().remove((used_ms.load(Ordering::Relaxed), number));
             if let Some(member) = member.upgrade() {
                 member.leave();
             }
@@ -77,30 +92,67 @@ impl<T: Member> Residents<T> {
         self.0.lock().places.len()
     }
 
-    /// The least recently used object after the position `after`, with its own position.
-    pub(crate) fn oldest(&self, after: Order) -> Option<(Order, Arc<T>)> {
+    /// The object that was not used for the longest time, of those after `after`, and its place.
+    pub(crate) fn oldest(&self, after: Option<Order>) -> Option<(Order, Arc<T>)> {
+        let after = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        self.find(|list| list.places.range(after).next().map(|(order, _)| *order))
+    }
+
+    /// The same of the objects of `tenant`.
+    pub(crate) fn oldest_of(
+        &self,
+        tenant: &Tenant,
+        after: Option<Order>,
+    ) -> Option<(Order, Arc<T>)> {
+        let after = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        self.find(|list| list.tenants.get(tenant)?.range(after).next().copied())
+    }
+
+    /// The tenant that has the most objects in memory and is not in `without`.
+    pub(crate) fn largest(&self, without: &BTreeSet<Tenant>) -> Option<Tenant> {
+        let list = self.0.lock();
+        let others = list.tenants.iter().filter(|(tenant, _)| !without.contains(*tenant));
+        others.max_by_key(|(_, places)| places.len()).map(|(tenant, _)| tenant.clone())
+    }
+
+    /// The object at the place that `first` finds, once that is where it belongs.
+    fn find(&self, first: impl Fn(&List<T>) -> Option<Order>) -> Option<(Order, Arc<T>)> {
         let mut list = self.0.lock();
         loop {
-            let (order, member) = list
-                .places
-                .range((Bound::Excluded(after), Bound::Unbounded))
-                .next()
-                .map(|(order, listed)| (*order, listed.member.upgrade()))?;
-            let Some(member) = member else {
-                // Its memory is being dropped right now.
-                list.places.remove(&order);
+            let order = first(&list)?;
+            let Some(member) = list.places.get(&order)?.member.upgrade() else {
+                // Its memory is ending at this moment.
+                list.remove(order);
                 continue;
             };
             let used_ms = member.used_ms();
             if used_ms <= order.0 {
                 return Some((order, member));
             }
-            // It was used after it was listed.
-            if let Some(listed) = list.places.remove(&order) {
+            // It was used since it was listed.
+            if let Some(listed) = list.remove(order) {
                 listed.used_ms.store(used_ms, Ordering::Relaxed);
-                list.places.insert((used_ms, order.1), listed);
+                list.insert((used_ms, order.1), listed);
             }
         }
+    }
+}
+
+impl<T> List<T> {
+    fn insert(&mut self, order: Order, listed: Listed<T>) {
+        self.tenants.entry(listed.tenant.clone()).or_default().insert(order);
+        self.places.insert(order, listed);
+    }
+
+    fn remove(&mut self, order: Order) -> Option<Listed<T>> {
+        let listed = self.places.remove(&order)?;
+        if let Some(places) = self.tenants.get_mut(&listed.tenant) {
+            places.remove(&order);
+            if places.is_empty() {
+                self.tenants.remove(&listed.tenant);
+            }
+        }
+        Some(listed)
     }
 }
 

@@ -12,16 +12,14 @@ use futures_util::future::OptionFuture;
 use crate::activation::leased::LogState;
 use crate::activation::runtime::Runtime;
 use crate::budget::Charge;
-use crate::change::Changes;
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
 use crate::lease::Claim;
-use crate::limits::{RESIDENT_BYTES, RESTORE_FACTOR};
+use crate::limits::{RESIDENT_BYTES, RESTORE_FACTOR, RESTORE_TIME_MAX};
 use crate::log::{Found, Hash, Head, Listing, Log, Proof, Record, fetch, list_newest};
-use crate::snapshot::{self, Document, SinceSnapshot, SnapshotRef, Tracker, latest_key};
-use crate::sqlite::Database;
-use crate::store::{Bucket as _, Stored};
+use crate::snapshot::{self, Document, SinceSnapshot, SnapshotRef, Tracker};
+use crate::sqlite::{Database, is_shortage};
 use crate::trace::{span, traced};
 
 /// A restored object.
@@ -105,10 +103,7 @@ async fn restore_in_tries(
             return Err(error);
         }
         let first_error = &*first_error.get_or_insert(error);
-        let newest = snapshot::list(log.bucket.as_ref(), &log.prefix)
-            .await?
-            .first()
-            .map(|entry| entry.reference);
+        let newest = snapshot::list(log.snapshots()).await?.first().map(|entry| entry.reference);
         base = match newest {
             Some(newest) if tried != Some(newest) => Base::Listed(newest),
             _ => return Err(first_error.clone()),
@@ -220,15 +215,9 @@ pub(crate) async fn replay_from(
 ///
 /// Those of [`restore`].
 pub(crate) async fn newest(log: &Log) -> Result<Newest> {
-    let latest = async { Ok(log.bucket.get(&latest_key(&log.prefix)).await?) };
-    let (listing, latest): (Listing, Option<Stored>) =
-        futures_util::try_join!(list_newest(log, u64::MAX), latest)?;
-    let hint = latest.and_then(|stored| {
-        log.snapshots()
-            .decode(&latest_key(&log.prefix), &stored.bytes)
-            .inspect_err(|error| tracing::warn!(object = %log.object, %error, "cannot use the hint snapshots/latest"))
-            .ok()
-    });
+    let (snapshots, listing) = (log.snapshots(), list_newest(log, u64::MAX));
+    let (listing, hint): (Listing, Option<Document>) =
+        futures_util::try_join!(listing, snapshots.hint())?;
     match &hint {
         // dotdo never deletes the newest record, so something else did; or the hint was written
         // after the listing.
@@ -275,7 +264,7 @@ async fn choose_base(
             return Ok(Some(hint));
         }
     }
-    let newest = fetch(log, listing.head..=listing.head, None).await?;
+    let newest = fetch(log, listing.head..=listing.head, None, &mut log.room()).await?;
     match newest.first().and_then(|found| found.record.snapshot) {
         Some(reference) => snapshot::read(log.snapshots(), reference).await.map(Some),
         None => Ok(None),
@@ -314,8 +303,9 @@ async fn load(
     let files = OptionFuture::from(
         base.map(|base| snapshot::fetch(log.bucket.as_ref(), &log.prefix, base)),
     );
-    let (records, files) =
-        futures_util::try_join!(fetch(log, records, follows), async { files.await.transpose() })?;
+    let (records, files) = futures_util::try_join!(fetch(log, records, follows, room), async {
+        files.await.transpose()
+    })?;
     if let (Some((base, base_hash)), Some(Found { record, hash, .. })) = (known, records.first())
         && record.sequence == base.sequence
         && hash.0 != base_hash
@@ -323,23 +313,41 @@ async fn load(
         let text = format!("expected the record with which the snapshot {base} ends");
         return Err(Error::corrupt(log.key(record.sequence), text));
     }
-    let records_bytes: usize =
-        records.iter().flat_map(|found| &found.record.transactions).map(Changes::bytes).sum();
-    room.grow(records_bytes as u64).await?;
     let base = known.map(|(base, _)| base);
-    let (database, tracker) = offload(runtime.executor.as_ref(), || -> Result<_> {
+    if let Some(files) = &files {
+        // Only now is known what they become.
+        room.raise(RESIDENT_BYTES.saturating_add(files.memory_bytes()?)).await?;
+    }
+    let restraint = runtime.restraint(room, room.bytes().saturating_sub(files_bytes));
+    let loaded = offload(runtime.executor.as_ref(), || -> Result<_> {
         let limits = runtime.database_limits();
         let (mut database, mut tracker) = match files {
-            Some(files) => files.decode(&limits)?,
-            None => (Database::new(&limits)?, Tracker::new()),
+            Some(files) => files.decode(&limits, Some(restraint))?,
+            None => (Database::new_restrained(&limits, restraint)?, Tracker::new()),
         };
         let folded = base.map_or(0, |base| base.sequence);
         for found in records.iter().filter(|found| found.record.sequence > folded) {
             replay(log, &mut database, &mut tracker, &found.record)?;
         }
+        database.unrestrain();
         Ok((database, tracker))
-    })?;
+    });
+    let (database, tracker) = loaded.map_err(|error| out_of_time(log, error))?;
+    room.set(room.bytes().max(RESIDENT_BYTES + database.bytes()));
     Ok(Loaded { database, tracker, base, records })
+}
+
+/// A restore that was stopped says so; a statement of its own is nothing that its reader knows.
+fn out_of_time(log: &Log, error: Error) -> Error {
+    if error.kind() != ErrorKind::TimedOut {
+        return error;
+    }
+    let text = format!(
+        "restoring {} takes longer than the {} s that a restore may compute; its definitions compute too much",
+        log.object,
+        RESTORE_TIME_MAX.as_secs()
+    );
+    Error::new(ErrorKind::TimedOut, text).with_code("RESTORE_TIMED_OUT").with_source(error)
 }
 
 /// Applies the transactions of one record.
@@ -355,10 +363,11 @@ pub(crate) fn replay(
 ) -> Result<()> {
     for changes in &record.transactions {
         database.apply(changes).map_err(|cause| {
-            Error::corrupt(
-                log.key(record.sequence),
-                format!("cannot apply the record to the previous state: {cause}"),
-            )
+            if is_shortage(&cause) {
+                return cause;
+            }
+            let what = format!("cannot apply the record to the previous state: {cause}");
+            Error::corrupt(log.key(record.sequence), what)
         })?;
         tracker.observe(changes, database.shapes());
     }

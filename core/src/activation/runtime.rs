@@ -1,7 +1,9 @@
 //! What every object needs of the process that it lives in.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -10,12 +12,12 @@ use crate::activation::tasks::Tasks;
 use crate::budget::{Budget, Use};
 use crate::clock::{Clock, Random};
 use crate::cluster::{Directory, Peers};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Executor;
 use crate::id::ObjectId;
 use crate::limits::{
-    KEY_BYTES_MAX, KEY_SUFFIX_BYTES_MAX, SLOW_SNAPSHOTS_MAX, SNAPSHOTS_MAX, TEMPORARY_SHARE,
-    TIME_TRAVELS_MAX,
+    COURIERS_MAX, KEY_BYTES_MAX, KEY_SUFFIX_BYTES_MAX, REQUEST_WAIT_MAX, RESTORES_MAX,
+    SLOW_SNAPSHOTS_MAX, SNAPSHOTS_MAX, TEMPORARY_SHARE, TIME_TRAVELS_MAX,
 };
 use crate::log::Log;
 use crate::millis;
@@ -23,7 +25,7 @@ use crate::object::{App, Host};
 use crate::settings::Settings;
 use crate::sqlite::Limits;
 use crate::store::Bucket as _;
-use crate::tenants::{Buckets, Tenants};
+use crate::tenants::{Buckets, Place, Places, Tenants};
 
 /// The parts that an engine runs on: store, clocks, randomness, and connections to other instances.
 pub struct Components {
@@ -73,16 +75,22 @@ pub(crate) struct Runtime {
     /// Which objects wait for each other.
     pub(crate) calls: Arc<Calls>,
     /// How many snapshots may be written at the same time.
-    pub(crate) checkpoints: Semaphore,
+    pub(crate) checkpoints: Places,
     /// The memory of the process.
     pub(crate) budget: Budget,
     /// How many slow snapshots may be written besides those.
-    pub(crate) slow_checkpoints: Semaphore,
+    pub(crate) slow_checkpoints: Places,
     /// How many requests to former states may be answered at the same time.
-    pub(crate) time_travels: Semaphore,
+    pub(crate) time_travels: Places,
     /// Held while a snapshot is compared with the records that it covers. One at a time, because it
     /// takes the memory of a whole database.
-    pub(crate) verifying: Semaphore,
+    pub(crate) verifying: Places,
+    /// How many requests may be under way at the same time.
+    pub(crate) requests: Places,
+    /// How many objects may be restored at the same time.
+    pub(crate) restores: Places,
+    /// To how many receivers messages may be delivered at the same time.
+    pub(crate) couriers: Places,
 }
 
 impl Runtime {
@@ -96,6 +104,7 @@ impl Runtime {
             components;
         let tenants = Tenants::new(buckets, clock.clone(), random.clone());
         let budget = Budget::new(settings.memory_bytes_max, clock.clone());
+        let requests = Places::new(settings.requests_max);
         Self {
             app,
             settings,
@@ -112,11 +121,14 @@ impl Runtime {
             relays: Tasks::default(),
             deliveries: Tasks::default(),
             calls: Arc::default(),
-            checkpoints: Semaphore::new(SNAPSHOTS_MAX),
+            checkpoints: Places::new(SNAPSHOTS_MAX),
             budget,
-            slow_checkpoints: Semaphore::new(SLOW_SNAPSHOTS_MAX),
-            time_travels: Semaphore::new(TIME_TRAVELS_MAX),
-            verifying: Semaphore::new(1),
+            slow_checkpoints: Places::new(SLOW_SNAPSHOTS_MAX),
+            time_travels: Places::new(TIME_TRAVELS_MAX),
+            verifying: Places::new(1),
+            requests,
+            restores: Places::new(RESTORES_MAX),
+            couriers: Places::new(COURIERS_MAX),
         }
     }
 
@@ -136,8 +148,43 @@ impl Runtime {
             );
             return Err(Error::invalid(text).with_code("BAD_ID"));
         }
-        let (clock, executor) = (self.clock.clone(), self.executor.clone());
-        Ok(Log { bucket, clock, executor, object: object.clone(), prefix })
+        Ok(Log {
+            bucket,
+            clock: self.clock.clone(),
+            executor: self.executor.clone(),
+            budget: self.budget.clone(),
+            object: object.clone(),
+            prefix,
+        })
+    }
+
+    /// A place for a request to `object`, which it has until it is answered.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when none is free in time; requests of the tenant that has the fewest come first.
+    pub(crate) async fn place_of_request(&self, object: &ObjectId) -> Result<Place> {
+        if let Some(place) = self.requests.try_acquire(object.tenant()) {
+            return Ok(place);
+        }
+        let (place, timer) = (
+            self.requests.acquire(object.tenant()).fuse(),
+            self.clock.sleep(REQUEST_WAIT_MAX).fuse(),
+        );
+        futures_util::pin_mut!(place, timer);
+        futures_util::select_biased! {
+            place = place => Ok(place),
+            () = timer => {
+                metrics::counter!("dotdo_requests_refused_total").increment(1);
+                let text = format!(
+                    "the server answers {} requests already; nothing was done, retry later",
+                    self.settings.requests_max
+                );
+                Err(Error::new(ErrorKind::Busy, text)
+                    .with_code("TOO_MANY_REQUESTS")
+                    .with_retry_after(Duration::from_secs(1)))
+            }
+        }
     }
 
     /// The monotonic time in milliseconds.

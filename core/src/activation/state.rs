@@ -18,6 +18,7 @@ use crate::change::Changes;
 use crate::clock::Instant;
 use crate::cluster::{Announced, LastWritten, OwnerCache};
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::Tenant;
 use crate::lease::Claim;
 use crate::limits::CHANGES_FACTOR;
 use crate::log::{Head, Log};
@@ -263,6 +264,10 @@ impl Due for Activation {
 impl Member for Activation {
     fn used_ms(&self) -> u64 {
         self.used_ms.load(Ordering::Relaxed)
+    }
+
+    fn tenant(&self) -> &Tenant {
+        self.log.object.tenant()
     }
 
     fn enter(&self) {

@@ -19,6 +19,7 @@ mod outbox;
 mod per_request;
 mod post;
 mod seen;
+mod shares;
 mod slow;
 mod start;
 mod tenants;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::sync::SemaphorePermit;
 
 use crate::activation::handler::run_on_former;
 use crate::activation::restore::{Newest, newest, replay_from};
@@ -17,6 +16,7 @@ use crate::object::{CallChain, Context, Request, RequestState, Response};
 use crate::router::At;
 use crate::snapshot::{self, Document, SnapshotEntry};
 use crate::sqlite::Database;
+use crate::tenants::Place;
 
 /// Runs `request` on the state of `object` at `at`.
 ///
@@ -40,7 +40,7 @@ async fn run_as_of(runtime: &Runtime, log: &Log, at: At, request: Request) -> Re
     // A call by another object already has its place, through the request that caused it.
     let is_call =
         request.extensions().get::<CallChain>().is_some_and(|chain| !chain.objects.is_empty());
-    let _place = if is_call { None } else { Some(place(runtime).await?) };
+    let _place = if is_call { None } else { Some(place(runtime, object).await?) };
     let mut room = runtime.budget.count(Use::TimeTravel, object, 0);
     let mut database = restore_at(runtime, log, at, &mut room).await?;
     room.set(RESIDENT_BYTES + database.bytes());
@@ -62,14 +62,14 @@ async fn run_as_of(runtime: &Runtime, log: &Log, at: At, request: Request) -> Re
 }
 
 /// Waits for one of the places for requests to former states.
-async fn place(runtime: &Runtime) -> Result<SemaphorePermit<'_>> {
+async fn place(runtime: &Runtime, object: &ObjectId) -> Result<Place> {
     let (place, timer) = (
-        runtime.time_travels.acquire().fuse(),
+        runtime.time_travels.acquire(object.tenant()).fuse(),
         runtime.clock.sleep(runtime.settings.turn_wait_max).fuse(),
     );
     futures_util::pin_mut!(place, timer);
     let place = futures_util::select_biased! {
-        place = place => place.ok(),
+        place = place => Some(place),
         () = timer => None,
     };
     let busy = || {
@@ -129,7 +129,9 @@ async fn last_before(log: &Log, from: u64, to: u64, time_ms: i64) -> Result<u64>
     const STEP: u64 = 64;
     let mut start = from;
     while start <= to {
-        let records = fetch_records(log, start..=to.min(start + STEP - 1), None).await?;
+        let mut room = log.room();
+        let step = start..=to.min(start + STEP - 1);
+        let records = fetch_records(log, step, None, &mut room).await?;
         if let Some(later) = records.iter().find(|found| found.record.time_ms > time_ms) {
             return Ok(later.record.sequence - 1);
         }
@@ -140,7 +142,7 @@ async fn last_before(log: &Log, from: u64, to: u64, time_ms: i64) -> Result<u64>
 
 /// The newest snapshot that covers nothing after `at`.
 async fn newest_before(log: &Log, to: u64, at: At) -> Result<Option<Document>> {
-    let mut known = snapshot::list(log.bucket.as_ref(), &log.prefix).await?;
+    let mut known = snapshot::list(log.snapshots()).await?;
     known.retain(|entry| entry.reference.sequence <= to);
     match at {
         At::Sequence(_) => match known.first() {

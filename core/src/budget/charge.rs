@@ -105,7 +105,7 @@ impl Charge {
     }
 
     /// An empty, independent charge for the same object and use.
-    pub(super) fn another(&self) -> Self {
+    pub(crate) fn another(&self) -> Self {
         Self::of(self.budget.clone(), self.ask.what, self.ask.object.clone())
     }
 

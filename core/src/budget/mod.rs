@@ -1,11 +1,11 @@
 //! The memory budget of the process, in bytes: reserved before the work, released when the work
 //! ends.
 //!
-//! Promises: a charge is released exactly once, however its holder ends; waiting work is served in
-//! order within a use, and for a bounded time; the holder of a charge never waits for other
-//! holders. Memory whose size is known only afterwards is counted then, and nothing new is admitted
-//! until it is below the limit again. docs/design/0018 has the argument. Must not know: what
-//! objects, requests and snapshots are.
+//! Promises: a charge is released exactly once, however its holder ends; waiting work is served for a
+//! bounded time, the tenant that has the least of a use first, and in order within a tenant; the
+//! holder of a charge never waits for other holders. Memory whose size is known only afterwards is
+//! counted then, and nothing new is admitted until it is below the limit again. docs/design/0018
+//! has the argument. Must not know: what objects, requests and snapshots are.
 
 mod account;
 mod charge;
@@ -14,6 +14,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ pub(crate) use self::json::weight_of_json;
 use self::state::{Ask, State};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::ObjectId;
+use crate::id::{ObjectId, Tenant};
 use crate::limits::MEMORY_WAIT_MAX;
 use crate::sync::Mutex;
 
@@ -148,6 +149,12 @@ impl Budget {
     /// would not help, or none waits.
     pub(crate) fn wanted(&self) -> u64 {
         self.state().wanted()
+    }
+
+    /// The tenant with the most memory of objects that is not in `without`; `None` when there is no
+    /// other.
+    pub(crate) fn largest(&self, without: &BTreeSet<Tenant>) -> Option<Tenant> {
+        self.state().largest(without)
     }
 
     /// How far usage has fallen from the peak since [`Budget::mark`], in bytes.

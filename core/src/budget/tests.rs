@@ -1,5 +1,7 @@
 //! The budget by itself: shares, lines, order, and releases.
 
+use std::collections::BTreeSet;
+use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -234,4 +236,85 @@ fn what_can_t_wait_is_taken_when_idle_objects_can_go_for_it_and_not_without_end(
     let _pinned = budget.count(Use::Snapshots, &b, 40 * MIB);
     let mut sql = budget.count(Use::Sql, &a, 0);
     sql.grow_now(MIB).expect_err("it would not help to let objects go");
+}
+
+fn object_of(tenant: &str, id: &str) -> ObjectId {
+    let tenant = Tenant::new("org", tenant).expect("a good name");
+    tenant.object("Counter", id).expect("a good id")
+}
+
+type Waits = std::pin::Pin<Box<dyn Future<Output = Result<Charge>>>>;
+
+/// Somebody who waits in line for so many MiB.
+fn wait(budget: &Budget, object: &ObjectId, mib: u64) -> Waits {
+    let (budget, object) = (budget.clone(), object.clone());
+    let mut waits: Waits =
+        Box::pin(async move { budget.admit(Use::Requests, &object, mib * MIB).await });
+    assert!((&mut waits).now_or_never().is_none());
+    waits
+}
+
+#[tokio::test]
+async fn a_tenant_alone_has_everything_and_beside_others_its_share() {
+    let (budget, _) = budget(64 * MIB);
+    let flood: Vec<ObjectId> =
+        (0..20).map(|number| object_of("flood", &number.to_string())).collect();
+    let mut held: Vec<Charge> = Vec::new();
+    for object in &flood[..8] {
+        held.push(
+            budget.admit(Use::Requests, object, 4 * MIB).await.expect("nobody else is there"),
+        );
+    }
+    let mut waiting: Vec<Waits> =
+        flood[8..].iter().map(|object| wait(&budget, object, 4)).collect();
+    let others = ["b", "c"].map(|tenant| object_of(tenant, "one"));
+    let mut served: Vec<Waits> = others.iter().map(|object| wait(&budget, object, 4)).collect();
+    // What becomes free goes to those who have less, although they came later.
+    for waits in &mut served {
+        held.pop();
+        let charge = waits.now_or_never().expect("it is its turn").expect("it is granted");
+        held.insert(0, charge);
+    }
+    assert!(waiting.iter_mut().all(|waits| waits.now_or_never().is_none()));
+    held.pop();
+    let next = waiting.iter_mut().find_map(|waits| waits.now_or_never());
+    assert!(next.is_some(), "nobody else waits any more");
+    drop((held, waiting, served, next));
+    assert!(budget.state().is_forgotten(), "nothing is kept of tenants that have nothing");
+}
+
+#[tokio::test]
+async fn who_has_more_than_half_leaves_the_last_small_places_to_others() {
+    let (budget, _) = budget(64 * MIB);
+    let flood = |number: u64| object_of("flood", &number.to_string());
+    let _other =
+        budget.admit(Use::Requests, &object_of("b", "0"), 1024).await.expect("it is there");
+    let small: Vec<Charge> = (0..)
+        .map_while(|number| budget.admit_at_once(Use::Objects, &flood(number), SMALL_BYTES).ok())
+        .collect();
+    let left = 64 * MIB - small.len() as u64 * SMALL_BYTES;
+    assert!((MIB..3 * MIB).contains(&left), "{left} bytes are left");
+    budget
+        .admit_at_once(Use::Objects, &object_of("b", "1"), SMALL_BYTES)
+        .expect("there is room for who has little");
+}
+
+#[tokio::test]
+async fn the_tenant_with_the_most_memory_of_objects_is_known() {
+    let (budget, _) = budget(64 * MIB);
+    let mut charges = Vec::new();
+    for (tenant, mib) in [("a", 3), ("b", 5), ("a", 1), ("c", 2)] {
+        let object = object_of(tenant, &mib.to_string());
+        charges.push(budget.admit(Use::Objects, &object, mib * MIB).await.expect("it is there"));
+    }
+    let tenant = |name: &str| Tenant::new("org", name).expect("a good name");
+    let mut without = BTreeSet::new();
+    for name in ["b", "a", "c"] {
+        let largest = budget.largest(&without);
+        assert_eq!(largest, Some(tenant(name)));
+        without.extend(largest);
+    }
+    assert_eq!(budget.largest(&without), None);
+    drop(charges);
+    assert_eq!(budget.largest(&BTreeSet::new()), None);
 }

@@ -10,6 +10,7 @@ use crate::activation::Runtime;
 use crate::clock::{Clock, Instant};
 use crate::id::ObjectId;
 use crate::lease::Claim;
+use crate::limits::{HINT_BYTES_MAX, SEQUENCE_MAX};
 use crate::log::{Head, Listing, Log};
 use crate::millis;
 use crate::store::Bucket as _;
@@ -90,7 +91,7 @@ pub(crate) struct Hint {
 
 /// Reads the hint. `None` when it is missing, can't be read, or names no address.
 pub(crate) async fn read_lock_file(log: &Log) -> Option<Hint> {
-    let stored = log.bucket.get(&log.prefix.join("lock")).await.ok()??;
+    let stored = log.bucket.get_within(&log.prefix.join("lock"), HINT_BYTES_MAX).await.ok()??;
     Hint::decode(&stored.bytes, &log.object)
 }
 
@@ -99,7 +100,10 @@ impl Hint {
     /// address.
     pub(crate) fn decode(bytes: &[u8], object: &ObjectId) -> Option<Self> {
         let file: LockFile = serde_json::from_slice(bytes).ok()?;
-        let fits = file.format == FORMAT && file.class == object.class() && file.id == object.id();
+        let fits = file.format == FORMAT
+            && file.class == object.class()
+            && file.id == object.id()
+            && file.epoch.max(file.sequence) <= SEQUENCE_MAX;
         let LockFile { holder, address, epoch, sequence, lease_ms, .. } = file;
         Some(Self {
             holder: holder.filter(|_| fits)?,

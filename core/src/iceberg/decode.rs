@@ -14,11 +14,10 @@ use parquet::arrow::arrow_reader::{
 };
 
 use super::exact;
+use super::inspect::inspect;
 use super::layout::{Cell, ColumnKind, EXACT_FIELD, Layout, ROWID_FIELD, from_cell};
 use crate::change::{Affinity, ValueRef};
 use crate::error::{Error, Result};
-
-const BATCH_ROWS: usize = 8192;
 
 /// Receives a row: its position in the file, its rowid, and one value per stored column.
 pub(crate) type EachRow<'a> = dyn FnMut(u32, Option<i64>, &[ValueRef<'_>]) -> Result<()> + 'a;
@@ -59,13 +58,14 @@ pub(super) fn contained<T>(name: &str, read: impl FnOnce() -> Result<T>) -> Resu
     })
 }
 
-/// A reader of the batches of a Parquet file in memory.
+/// A reader of the batches of a Parquet file in memory, which is looked at first.
 pub(super) fn open(name: &str, file: Bytes) -> Result<ParquetRecordBatchReader> {
+    let batch_rows = inspect(name, &file)?.batch_rows;
     // Without the page index, because we write none; without Arrow's schema, because the Parquet
     // types say all.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
-        .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
+        .and_then(|builder| builder.with_batch_size(batch_rows).build())
         .map_err(|error| Error::corrupt(name, format!("expected a Parquet file, got: {error}")))
 }
 

@@ -12,7 +12,7 @@ pub(super) const ROWID_FIELD: i32 = 1;
 /// Field id of the column of exact values.
 pub(super) const EXACT_FIELD: i32 = 2;
 /// The first field id that a user's column can have.
-const FIRST_FIELD: i32 = 3;
+pub(crate) const FIRST_FIELD: i32 = 3;
 
 /// The type of an Iceberg column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

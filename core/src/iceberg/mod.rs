@@ -8,14 +8,17 @@ mod decode;
 mod deletes;
 mod encode;
 mod exact;
+mod inspect;
 mod layout;
 mod manifest;
 mod metadata;
+mod thrift;
 
 pub(crate) use decode::read_rows;
 pub(crate) use deletes::{read_deletes, write_deletes};
 pub(crate) use encode::{EncodedFile, RowEncoder};
-pub(crate) use layout::{ColumnKind, Field, FieldSet, Layout};
+pub(crate) use inspect::inspect;
+pub(crate) use layout::{ColumnKind, FIRST_FIELD, Field, FieldSet, Layout};
 pub(crate) use manifest::{FileEntry, FileStatus, ManifestEntries, write_manifests};
 pub(crate) use metadata::{Operation, TableDocument, Version, write_metadata};
 

@@ -1,3 +1,5 @@
+mod untrusted;
+
 use std::collections::BTreeMap;
 
 use iceberg::spec::{FormatVersion, Manifest, ManifestList, ManifestStatus, TableMetadata};

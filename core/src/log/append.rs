@@ -14,7 +14,7 @@ use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::Log;
 use crate::log::proof::Proof;
-use crate::log::read::{decode, list_newest};
+use crate::log::read::{fetch_one, list_newest};
 use crate::log::record::Encoded;
 use crate::planted::{Bug, planted};
 use crate::store::{Bucket as _, StoreError};
@@ -111,16 +111,16 @@ impl Slot<'_> {
 
     /// Reads the slot and compares its record with ours.
     async fn look(&mut self, sent: Proof) -> Option<Appended> {
-        let found = match self.log.bucket.get(&self.log.key(self.sequence)).await {
-            Ok(Some(found)) => found,
+        match self.is_ours().await {
+            Ok(Some(is_ours)) if !is_ours && !planted(Bug::NoNonceCheck) => {
+                return Some(Appended::Lost);
+            }
+            Ok(Some(_)) => {}
             Ok(None) => return self.refusal(),
             Err(error) => {
                 self.last_error = Some(error);
                 return None;
             }
-        };
-        if found.bytes != self.record.bytes && !planted(Bug::NoNonceCheck) {
-            return Some(Appended::Lost);
         }
         if self.proof.is_fresh(self.log) {
             return Some(won(sent, sent));
@@ -134,12 +134,23 @@ impl Slot<'_> {
         }
     }
 
+    /// Whether the record in the slot is ours; `None` when the slot is empty.
+    async fn is_ours(&self) -> Result<Option<bool>, StoreError> {
+        let ours = &self.record.bytes;
+        let key = self.log.key(self.sequence);
+        match self.log.bucket.get_within(&key, ours.len() as u64).await {
+            Ok(found) => Ok(found.map(|found| found.bytes == *ours)),
+            Err(StoreError::TooLarge { .. }) => Ok(Some(false)),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Handles the case that our bytes are in the slot and another record follows: checks whether
     /// that record was built on ours. So much time has passed that another instance may have filled
     /// the slot, folded it into a snapshot and deleted it before we filled it again.
     async fn look_after(&self, sent: Proof) -> Option<Appended> {
-        let next = self.log.bucket.get(&self.log.key(self.sequence + 1)).await.ok()??;
-        let next = decode(self.log, self.sequence + 1, &next).ok()?.record;
+        let next = fetch_one(self.log, self.sequence + 1, &mut self.log.room()).await;
+        let next = next.ok()??.record;
         Some(if next.previous == self.record.hash { won(sent, sent) } else { Appended::Lost })
     }
 
@@ -160,10 +171,10 @@ impl Slot<'_> {
         }
         // Our own earlier attempt may have filled the slot.
         let Some(sent) = self.sent else { return Some(Appended::Lost) };
-        let Some(found) = self.log.bucket.get(&self.log.key(self.sequence)).await.ok()? else {
+        let Some(is_ours) = self.is_ours().await.ok()? else {
             return (listing.head > self.sequence && !self.in_doubt).then_some(Appended::Lost);
         };
-        match found.bytes == self.record.bytes {
+        match is_ours {
             false => Some(Appended::Lost),
             true if listing.head == self.sequence => Some(won(sent, now)),
             true => self.look_after(sent).await,

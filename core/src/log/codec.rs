@@ -15,6 +15,7 @@ use uuid::Uuid;
 use self::changes::{Out, Written, changes_in, changes_out, each_field, expect_len, list_in};
 use crate::change::Changes;
 use crate::id::Tenant;
+use crate::limits::SEQUENCE_MAX;
 use crate::log::record::{Hash, Record};
 use crate::snapshot::SnapshotRef;
 
@@ -42,6 +43,29 @@ impl Write for Count {
         self.0 += bytes.len();
         Ok(())
     }
+}
+
+/// A bound of the memory that the record in these bytes takes, in bytes. Bytes that are no CBOR have
+/// some number as well.
+pub(super) fn weight(bytes: &[u8]) -> u64 {
+    // A value in a list that doubles as it grows, and the header of an allocation.
+    const ITEM_BYTES: u64 = 80;
+    let (mut items, mut at) = (0_u64, 0_usize);
+    while let Some(first) = bytes.get(at) {
+        items += 1;
+        let follow = match first & 0x1f {
+            info @ 24..=27 => 1 << (info - 24),
+            _ => 0,
+        };
+        let argument = bytes.get(at + 1..at + 1 + follow).unwrap_or_default();
+        at += 1 + follow;
+        if matches!(first >> 5, 2 | 3) {
+            let number = argument.iter().fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
+            let length = if follow == 0 { u64::from(first & 0x1f) } else { number };
+            at = at.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
+        }
+    }
+    items * ITEM_BYTES + bytes.len() as u64
 }
 
 /// Decodes the body of a record of an object of `tenant`.
@@ -116,17 +140,19 @@ fn record_in(input: &mut Decoder<'_>, tenant: &Tenant) -> Result<Record, Error> 
         }
         Ok(())
     })?;
-    fields
-        .into_record(tenant)
-        .ok_or_else(|| Error::message("a field is missing, or the class or the id is invalid"))
+    fields.into_record(tenant).ok_or_else(|| {
+        Error::message(
+            "a field is missing, a number is too large, or the class or the id is invalid",
+        )
+    })
 }
 
 impl Fields {
     fn into_record(self, tenant: &Tenant) -> Option<Record> {
         Some(Record {
             object: tenant.object(&self.class?, &self.id?).ok()?,
-            sequence: self.sequence?,
-            epoch: self.epoch?,
+            sequence: self.sequence.filter(|sequence| *sequence <= SEQUENCE_MAX)?,
+            epoch: self.epoch.filter(|epoch| *epoch <= SEQUENCE_MAX)?,
             writer: self.writer?,
             nonce: self.nonce?,
             previous: self.previous?,
@@ -141,7 +167,11 @@ impl Fields {
 
 fn snapshot_in(input: &mut Decoder<'_>) -> Result<SnapshotRef, Error> {
     expect_len(input.array()?, 2)?;
-    Ok(SnapshotRef { sequence: input.u64()?, uuid: uuid_in(input)? })
+    let (sequence, uuid) = (input.u64()?, uuid_in(input)?);
+    if sequence > SEQUENCE_MAX {
+        return Err(Error::message("the number of a snapshot is too large"));
+    }
+    Ok(SnapshotRef { sequence, uuid })
 }
 
 fn uuid_in(input: &mut Decoder<'_>) -> Result<Uuid, Error> {

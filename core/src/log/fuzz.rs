@@ -1,7 +1,8 @@
 //! Fuzz targets for records and their keys.
 
+use crate::change::Changes;
 use crate::id::Tenant;
-use crate::log::record::{Hash, Record, seal};
+use crate::log::record::{Hash, Opened, Record, seal};
 use crate::log::{codec, key_of, sequence_of};
 use crate::sqlite::{Database, Limits};
 use crate::store::Key;
@@ -33,8 +34,17 @@ pub(crate) fn record(data: &[u8]) {
 /// The first byte chooses a plain or a compressed body.
 fn decode(key: &Key, data: &[u8]) -> crate::error::Result<(Record, Hash)> {
     let (how, body) = data.split_first().unwrap_or((&0, &[]));
-    let plain_len = if *how == 0 { body.len() as u64 } else { 1 << 20 };
-    Record::decode(key, &seal(body, u16::from(*how), plain_len).bytes, &Tenant::local())
+    let plain_len = match how {
+        0 => body.len(),
+        _ => zstd::bulk::decompress(body, 1 << 20).map_or(0, |plain| plain.len()),
+    };
+    let sealed = seal(body, u16::from(*how), plain_len as u64).bytes;
+    let opened = Opened::open(key, &sealed)?;
+    let weight = opened.weight();
+    let (record, hash) = opened.decode(key, &Tenant::local())?;
+    let bytes: usize = record.transactions.iter().map(Changes::bytes).sum();
+    assert!(bytes as u64 <= weight, "a record takes more than was paid for it");
+    Ok((record, hash))
 }
 
 /// Parses the input as a name in the folder of an object's log.

@@ -29,11 +29,13 @@ pub(crate) use record::{Encoded, Hash, Record, check_size};
 pub(crate) use retain::delete_covered;
 pub(crate) use stretch::{Stretch, stretch};
 
+use crate::budget::{Budget, Charge, Use};
 use crate::change::Changes;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::executor::{Executor, offload_bytes};
 use crate::id::ObjectId;
+use crate::limits::{ACTIVATION_BYTES, SEQUENCE_MAX};
 use crate::snapshot::Source;
 use crate::store::Key;
 use crate::tenants::TenantBucket;
@@ -45,6 +47,8 @@ pub(crate) struct Log {
     pub(crate) clock: Arc<dyn Clock>,
     /// The executor that encodes and decodes long records.
     pub(crate) executor: Arc<dyn Executor>,
+    /// The memory of the process, from which what is read is paid.
+    pub(crate) budget: Budget,
     pub(crate) object: ObjectId,
     /// The prefix of all keys of the object.
     pub(crate) prefix: Key,
@@ -61,11 +65,18 @@ impl Log {
         offload_bytes(self.executor.as_ref(), bytes, || record.encode())
     }
 
+    /// Memory for records that are read on behalf of the object. It has something already, so it
+    /// never waits for others that have some.
+    pub(crate) fn room(&self) -> Charge {
+        self.budget.count(Use::Objects, &self.object, ACTIVATION_BYTES)
+    }
+
     /// The object's snapshots.
     pub(crate) fn snapshots(&self) -> Source<'_> {
         Source {
             bucket: self.bucket.as_ref(),
             executor: self.executor.as_ref(),
+            budget: &self.budget,
             prefix: &self.prefix,
             object: &self.object,
         }
@@ -94,5 +105,5 @@ fn key_of(folder: &Key, sequence: u64) -> Key {
 fn sequence_of(folder: &Key, key: &Key) -> Option<u64> {
     let (_, name) = key.as_str().rsplit_once('/')?;
     let sequence = name.split_once('-')?.1.parse().ok()?;
-    (key_of(folder, sequence) == *key).then_some(sequence)
+    (sequence <= SEQUENCE_MAX && key_of(folder, sequence) == *key).then_some(sequence)
 }

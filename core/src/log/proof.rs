@@ -4,14 +4,15 @@
 //! deleted it before (rule R4). Therefore it counts only together with a recent moment at which the
 //! previous record was the head. The argument is in docs/design/0005.
 
+use crate::budget::Charge;
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 use crate::limits::PROOF_AGE_MAX;
-use crate::log::Log;
-use crate::log::read::{Found, decode, list_newest};
+use crate::log::read::{Found, fetch_one, list_newest};
 use crate::log::record::Hash;
+use crate::log::{Head, Log};
 use crate::planted::{Bug, planted};
-use crate::store::{Bucket as _, Moment};
+use crate::store::Moment;
 
 /// A moment at which a record was certainly the head: no slot after it had ever been filled.
 #[derive(Debug, Clone, Copy)]
@@ -54,18 +55,24 @@ pub(crate) enum Next {
     Gone,
 }
 
-/// Checks what follows the record `sequence`, whose hash is `hash` and which `proof` says was the
-/// head. One request while the proof is fresh. The proof is renewed when there is nothing;
-/// otherwise it now holds for the record that was found.
+/// Checks what follows `head`, which `proof` says was the head; the memory of a record that is found
+/// is charged to `room`. One request while the proof is fresh. The proof is renewed when there is
+/// nothing; otherwise it now holds for the record that was found.
 ///
 /// # Errors
 ///
 /// `Unavailable` when the store does not respond; `Corrupt` when the next record is damaged or not
 /// on top of this one, or this one is gone.
-pub(crate) async fn next(log: &Log, sequence: u64, hash: Hash, proof: &mut Proof) -> Result<Next> {
+pub(crate) async fn next(
+    log: &Log,
+    head: Head,
+    proof: &mut Proof,
+    room: &mut Charge,
+) -> Result<Next> {
+    let Head { sequence, hash, .. } = head;
     let asked = Proof::now(log);
     if proof.is_fresh(log) || planted(Bug::OldEmptinessTrusted) {
-        let found = found(log, sequence + 1, hash).await?;
+        let found = found(log, sequence + 1, hash, room).await?;
         if proof.is_fresh(log) || planted(Bug::OldEmptinessTrusted) {
             if found.is_none() {
                 *proof = asked;
@@ -88,17 +95,16 @@ pub(crate) async fn next(log: &Log, sequence: u64, hash: Hash, proof: &mut Proof
     if listing.unbroken_from > sequence + 1 {
         return Ok(Next::Gone);
     }
-    Ok(found(log, sequence + 1, hash).await?.unwrap_or(Next::Gone))
+    Ok(found(log, sequence + 1, hash, room).await?.unwrap_or(Next::Gone))
 }
 
 /// The record in the slot `sequence`, which must be on top of the one with the hash `before`;
 /// `None` when the slot is empty.
-async fn found(log: &Log, sequence: u64, before: Hash) -> Result<Option<Next>> {
-    let key = log.key(sequence);
-    let Some(stored) = log.bucket.get(&key).await? else { return Ok(None) };
-    let found = decode(log, sequence, &stored)?;
+async fn found(log: &Log, sequence: u64, before: Hash, room: &mut Charge) -> Result<Option<Next>> {
+    let Some(found) = fetch_one(log, sequence, room).await? else { return Ok(None) };
     if found.record.previous != before {
-        return Err(Error::corrupt(&key, "expected a record that continues the previous one"));
+        let what = "expected a record that continues the previous one";
+        return Err(Error::corrupt(log.key(sequence), what));
     }
     Ok(Some(Next::Record(Box::new(found))))
 }

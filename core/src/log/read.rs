@@ -1,16 +1,18 @@
 //! Reading the log: the newest keys, and the records themselves as an unbroken chain.
 
 use std::ops::RangeInclusive;
+use std::pin::pin;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 
+use crate::budget::Charge;
 use crate::error::{Error, Result};
 use crate::executor::offload_bytes;
-use crate::limits::RESTORE_CONCURRENCY;
+use crate::limits::{RECORD_BYTES_MAX, RECORD_STORED_BYTES_MAX, RESTORE_CONCURRENCY, SMALL_BYTES};
 use crate::log::Log;
 use crate::log::head::Head;
-use crate::log::record::{Hash, Record};
-use crate::store::{Bucket as _, Key, Stored};
+use crate::log::record::{Hash, Opened, Record};
+use crate::store::{Bucket as _, Key, StoreError, Stored};
 
 /// Number of keys in one page of a listing on S3.
 const PAGE: usize = 1000;
@@ -84,51 +86,101 @@ fn is_of_the_system(key: &Key) -> bool {
 }
 
 /// Fetches the records with these sequence numbers, and checks that they are a chain. The first must
-/// follow `previous` if that is given.
+/// follow `previous` if that is given. Their memory is charged to `room` before it is allocated.
 ///
 /// # Errors
 ///
 /// `Corrupt`, naming the key, for a record that is missing, damaged, another object's, in the wrong
-/// slot or not on top of the one before.
+/// slot or not on top of the one before; `Busy` or `Full` when there is no memory for it.
 pub(crate) async fn fetch(
     log: &Log,
     sequences: RangeInclusive<u64>,
     previous: Option<Hash>,
+    room: &mut Charge,
 ) -> Result<Vec<Found>> {
-    let records: Vec<Found> = stream::iter(sequences)
-        .map(|sequence| fetch_one(log, sequence))
-        .buffered(RESTORE_CONCURRENCY)
-        .try_collect()
-        .await?;
-    let mut before = previous;
-    for Found { record, hash, .. } in &records {
+    let looks = stream::iter(sequences)
+        .map(|sequence| async move { (sequence, look(log, sequence).await) });
+    let mut looks = pin!(looks.buffered(RESTORE_CONCURRENCY));
+    let (mut records, mut before) = (Vec::new(), previous);
+    while let Some((sequence, looked)) = looks.next().await {
+        let key = log.key(sequence);
+        let slot =
+            looked?.ok_or_else(|| Error::corrupt(&key, "expected a log record, found nothing"))?;
+        let stored = take(log, sequence, slot, room).await?;
+        let found = read(log, sequence, &stored, room).await?;
+        let Found { record, hash, .. } = &found;
         if before.is_some_and(|before| before != record.previous) {
-            return Err(Error::corrupt(
-                log.key(record.sequence),
-                "expected a record that continues the previous one",
-            ));
+            return Err(Error::corrupt(&key, "expected a record that continues the previous one"));
         }
         before = Some(*hash);
+        records.push(found);
     }
     Ok(records)
 }
 
-/// Fetches one record and checks that it is the right one.
-async fn fetch_one(log: &Log, sequence: u64) -> Result<Found> {
-    let key = log.key(sequence);
-    let Some(stored) = log.bucket.get(&key).await? else {
-        return Err(Error::corrupt(&key, "expected a log record, found nothing"));
-    };
-    decode(log, sequence, &stored)
+/// The record in the slot `sequence`, and when it was written; `None` when the slot is empty.
+///
+/// # Errors
+///
+/// Those of [`fetch`].
+pub(super) async fn fetch_one(
+    log: &Log,
+    sequence: u64,
+    room: &mut Charge,
+) -> Result<Option<Found>> {
+    let Some(slot) = look(log, sequence).await? else { return Ok(None) };
+    let stored = take(log, sequence, slot, room).await?;
+    read(log, sequence, &stored, room).await.map(Some)
 }
 
-/// Decodes the record that was found in the slot `sequence`.
-pub(super) fn decode(log: &Log, sequence: u64, stored: &Stored) -> Result<Found> {
-    let (key, bytes) = (log.key(sequence), &stored.bytes);
-    let work = bytes.len().max(Record::plain_bytes(bytes));
-    let (record, hash) = offload_bytes(log.executor.as_ref(), work, || {
-        Record::decode(&key, bytes, log.object.tenant())
-    })?;
+/// What a slot has.
+enum Slot {
+    /// A record that is so small that it was read.
+    Read(Stored),
+    /// One of so many bytes.
+    Large(u64),
+}
+
+/// Looks into a slot. What is larger than an ordinary record is not read before it is paid.
+async fn look(log: &Log, sequence: u64) -> Result<Option<Slot>> {
+    match log.bucket.get_within(&log.key(sequence), SMALL_BYTES).await {
+        Ok(found) => Ok(found.map(Slot::Read)),
+        Err(StoreError::TooLarge { bytes, .. }) if bytes <= RECORD_STORED_BYTES_MAX => {
+            Ok(Some(Slot::Large(bytes)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The bytes of what was found in the slot `sequence`.
+async fn take(log: &Log, sequence: u64, slot: Slot, room: &mut Charge) -> Result<Stored> {
+    let bytes = match slot {
+        Slot::Read(stored) => return Ok(stored),
+        Slot::Large(bytes) => bytes,
+    };
+    room.grow(bytes).await?;
+    let key = log.key(sequence);
+    let stored = log.bucket.get_within(&key, bytes).await?;
+    stored.ok_or_else(|| Error::corrupt(&key, "expected a log record, found nothing"))
+}
+
+/// The record in `stored`, which was found in the slot `sequence`. What it takes stays charged to
+/// `room`, and what reading it took besides does not.
+async fn read(log: &Log, sequence: u64, stored: &Stored, room: &mut Charge) -> Result<Found> {
+    let (key, bytes, tenant) = (log.key(sequence), &stored.bytes, log.object.tenant());
+    let before = room.bytes();
+    let plain = Record::plain_bytes(bytes).min(RECORD_BYTES_MAX as u64);
+    if plain > SMALL_BYTES {
+        room.grow(plain).await?;
+    }
+    let work = bytes.len().max(usize::try_from(plain).unwrap_or(usize::MAX));
+    let opened = offload_bytes(log.executor.as_ref(), work, || Opened::open(&key, bytes))?;
+    let (size, weight) = (opened.bytes(), opened.weight());
+    room.grow(weight).await?;
+    let (record, hash) =
+        offload_bytes(log.executor.as_ref(), size, || opened.decode(&key, tenant))?;
+    let stored_bytes = if bytes.len() as u64 > SMALL_BYTES { bytes.len() as u64 } else { 0 };
+    room.set((before + weight).saturating_sub(stored_bytes));
     if record.object != log.object || record.sequence != sequence {
         let text = format!(
             "expected record {sequence} of {}, got record {} of {}",

@@ -98,11 +98,10 @@ impl Record {
         Ok(seal(&body, flags, plain_len as u64))
     }
 
-    /// The uncompressed size of the body in `bytes`, according to its header.
-    pub(super) fn plain_bytes(bytes: &[u8]) -> usize {
-        let field =
-            bytes.get(20..28).and_then(|field| field.try_into().ok()).map_or(0, u64::from_le_bytes);
-        usize::try_from(field).unwrap_or(usize::MAX)
+    /// The size of the body in `bytes` once it is uncompressed, according to its header: it does not
+    /// become larger than that.
+    pub(super) fn plain_bytes(bytes: &[u8]) -> u64 {
+        bytes.get(20..28).and_then(|field| field.try_into().ok()).map_or(0, u64::from_le_bytes)
     }
 
     /// Parses the record in `bytes`, which were found under `key` of `tenant`: a record names the
@@ -111,7 +110,25 @@ impl Record {
     /// # Errors
     ///
     /// `Corrupt`, with the key and what was expected, unless every byte is as it was written.
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn decode(key: &Key, bytes: &[u8], tenant: &Tenant) -> Result<(Self, Hash)> {
+        Opened::open(key, bytes)?.decode(key, tenant)
+    }
+}
+
+/// A record whose checksum fits, uncompressed, and not parsed yet.
+pub(super) struct Opened {
+    body: Vec<u8>,
+    hash: Hash,
+}
+
+impl Opened {
+    /// Checks and uncompresses the record in `bytes`, which were found under `key`.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt`, with the key and what was expected.
+    pub(super) fn open(key: &Key, bytes: &[u8]) -> Result<Self> {
         let corrupt = |what: String| Error::corrupt(key, what);
         if bytes.len() < HEADER_BYTES + HASH_BYTES {
             return Err(corrupt(format!(
@@ -136,9 +153,28 @@ impl Record {
             return Err(corrupt("the checksum does not match the content".to_owned()));
         }
         let body = decompress(content).map_err(corrupt)?;
-        let record = codec::decode(&body, tenant)
-            .map_err(|cause| corrupt(format!("cannot parse the body: {cause}")))?;
-        Ok((record, hash))
+        Ok(Self { body, hash })
+    }
+
+    /// A bound of the memory that the parsed record takes, in bytes.
+    pub(super) fn weight(&self) -> u64 {
+        codec::weight(&self.body)
+    }
+
+    /// Size of the uncompressed body, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Parses it; it is a record of an object of `tenant`.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt`, with the key and what was expected.
+    pub(super) fn decode(self, key: &Key, tenant: &Tenant) -> Result<(Record, Hash)> {
+        let record = codec::decode(&self.body, tenant)
+            .map_err(|cause| Error::corrupt(key, format!("cannot parse the body: {cause}")))?;
+        Ok((record, self.hash))
     }
 }
 
@@ -210,12 +246,18 @@ fn decompress(content: &[u8]) -> Result<Vec<u8>, String> {
     }
     match flags {
         0 => Ok(body.to_vec()),
-        FLAG_ZSTD => {
-            zstd::bulk::decompress(body, usize::try_from(plain_len).unwrap_or(RECORD_BYTES_MAX))
-                .map_err(|cause| cause.to_string())
-        }
+        FLAG_ZSTD => inflate(body, usize::try_from(plain_len).unwrap_or(RECORD_BYTES_MAX)),
         other => Err(format!("flags {other:#06x} are unknown")),
     }
+}
+
+/// `body` uncompressed, which must be `plain_len` bytes.
+fn inflate(body: &[u8], plain_len: usize) -> Result<Vec<u8>, String> {
+    let plain = zstd::bulk::decompress(body, plain_len).map_err(|cause| cause.to_string())?;
+    if plain.len() != plain_len {
+        return Err(format!("the header says {plain_len} plain bytes, got {}", plain.len()));
+    }
+    Ok(plain)
 }
 
 /// A lower limit for tests, which can't make records of a gigabyte.

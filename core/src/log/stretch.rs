@@ -38,7 +38,7 @@ pub(crate) async fn stretch(log: &Log, to: u64, records_max: usize) -> Result<St
                 return Ok(run);
             }
             run.from -= 1;
-            run.bytes += entry.bytes;
+            run.bytes = run.bytes.saturating_add(entry.bytes);
             count += 1;
         }
         match entries.last() {

@@ -2,6 +2,7 @@
 //! written.
 
 mod proofs;
+mod untrusted;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +38,14 @@ fn world() -> World {
     let (executor, prefix) = (Arc::new(Inline), Key::new("local/local/do/counter/a"));
     let bucket_of_tenant =
         Arc::new(TenantBucket::new(Tenant::local(), bucket.clone(), clock.clone(), None));
-    let log = Log { bucket: bucket_of_tenant, clock: clock.clone(), executor, object, prefix };
+    let log = Log {
+        bucket: bucket_of_tenant,
+        clock: clock.clone(),
+        executor,
+        budget: Budget::new(64 << 20, clock.clone()),
+        object,
+        prefix,
+    };
     World { clock, bucket, log }
 }
 
@@ -211,14 +219,15 @@ async fn a_chain_is_read_back_and_a_break_is_named() {
     let follows = Record { previous: first.hash, ..record(&world.log, 2, 2) };
     let follows = follows.encode().expect("a small record");
     assert!(won(&world.append(2, &follows).await));
-    let records = fetch(&world.log, 1..=2, None).await.expect("a chain");
+    let mut room = world.log.room();
+    let records = fetch(&world.log, 1..=2, None, &mut room).await.expect("a chain");
     assert_eq!(records.iter().map(|found| found.record.sequence).collect::<Vec<_>>(), [1, 2]);
 
     assert!(won(&world.append(3, &world.encoded(3, 3)).await), "it names no predecessor");
-    let error = fetch(&world.log, 2..=3, None).await.expect_err("the chain is broken");
+    let error = fetch(&world.log, 2..=3, None, &mut room).await.expect_err("the chain is broken");
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(error.message().contains(world.log.key(3).as_str()), "{error}");
-    let error = fetch(&world.log, 2..=4, None).await.expect_err("record 4 is missing");
+    let error = fetch(&world.log, 3..=4, None, &mut room).await.expect_err("record 4 is missing");
     assert!(error.message().contains(world.log.key(4).as_str()), "{error}");
 }
 
@@ -358,9 +367,9 @@ proptest! {
     #[test]
     fn every_record_comes_back_as_it_was(
         transactions in prop::collection::vec(changes(), 0..4),
-        numbers in any::<(u64, u64, u128, u128, i64, u64)>(),
+        numbers in (0..=SEQUENCE_MAX, 0..=SEQUENCE_MAX, any::<u128>(), any::<u128>(), any::<i64>(), any::<u64>()),
         address in any::<Option<String>>(),
-        snapshot in prop::option::of(any::<(u64, u128)>()),
+        snapshot in prop::option::of((0..=SEQUENCE_MAX, any::<u128>())),
     ) {
         let (sequence, epoch, writer, nonce, time_ms, lease_ms) = numbers;
         let record = Record {

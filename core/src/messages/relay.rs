@@ -16,6 +16,7 @@ use crate::messages::outbox::{DeliveryResults, Message};
 use crate::messages::receivers::ReceiverQueue;
 use crate::messages::request::{OutboxReply, OutboxRequest};
 use crate::object::{Host, Response};
+use crate::tenants::Places;
 use crate::trace::{span, traced};
 
 /// How long a server that stops waits for running deliveries. Those that have not ended by then are
@@ -179,9 +180,10 @@ impl Relay {
     fn send(&mut self, messages: Vec<(ObjectId, Vec<Message>)>) {
         for (receiver, messages) in messages {
             let host = self.activation.runtime.host.clone();
+            let couriers = self.activation.runtime.couriers.clone();
             let sender = self.activation.log.object.clone();
             let delivery: JoinHandle<Outcome> =
-                tokio::spawn(deliver_messages(host, sender, messages));
+                tokio::spawn(deliver_messages(host, couriers, sender, messages));
             self.under_way.push(Box::pin(async move { (receiver, delivery.await) }));
         }
     }
@@ -284,9 +286,11 @@ impl Relay {
 /// Delivers messages to one receiver, in order, up to the first failure.
 async fn deliver_messages(
     host: Weak<dyn Host>,
+    couriers: Places,
     sender: ObjectId,
     messages: Vec<Message>,
 ) -> Outcome {
+    let _place = couriers.acquire(sender.tenant()).await;
     let mut outcome = Outcome::default();
     for message in messages {
         match deliver_message(&host, &sender, &message).await {

@@ -10,7 +10,7 @@ use crate::clock::Instant;
 use crate::error::Result;
 use crate::executor::offload;
 use crate::lease::Claim;
-use crate::limits::{OUTBOX_LOOKS_AT_ONCE, OUTBOX_PAGE_PAUSE, STORE_PAGE_MAX};
+use crate::limits::{HINT_BYTES_MAX, OUTBOX_LOOKS_AT_ONCE, OUTBOX_PAGE_PAUSE, STORE_PAGE_MAX};
 use crate::log::{Log, fetch, list_newest};
 use crate::messages::marker::MarkerFile;
 use crate::messages::request::{OutboxReply, OutboxRequest, OutboxTask};
@@ -101,7 +101,7 @@ async fn visit(
 /// Reads a marker for the first time.
 async fn read(activations: &Activations, bucket: &TenantBucket, entry: &Entry) -> Option<Seen> {
     let clock = activations.runtime.clock.as_ref();
-    let stored = bucket.get(&entry.key).await.ok()??;
+    let stored = bucket.get_within(&entry.key, HINT_BYTES_MAX).await.ok()??;
     let file = MarkerFile::decode(&stored.bytes)?;
     let now_ms = bucket.store_time_ms();
     let age = now_ms.map_or(Duration::ZERO, |now_ms| millis::between(entry.modified_ms, now_ms));
@@ -166,7 +166,8 @@ async fn has_other_owner(runtime: &Runtime, log: &Log) -> Result<bool> {
         return Ok(false);
     }
     let observed = Instant::now(runtime.clock.as_ref());
-    let newest = fetch(log, listing.head..=listing.head, None).await?;
+    let mut room = log.room();
+    let newest = fetch(log, listing.head..=listing.head, None, &mut room).await?;
     let claim =
         newest.first().map(|found| Claim::of(&found.record, listing.head_modified_ms, observed));
     Ok(claim.is_some_and(|mut claim| {

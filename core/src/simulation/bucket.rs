@@ -102,9 +102,9 @@ impl Bucket for SimBucket {
         self.ask("put", key, Operation::Put(key.clone(), bytes)).await.map(drop)
     }
 
-    async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
+    async fn get_within(&self, key: &Key, bytes_max: u64) -> Result<Option<Stored>, StoreError> {
         match self.ask("get", key, Operation::Get(key.clone())).await? {
-            Answer::Found(found) => Ok(found),
+            Answer::Found(found) => found.map(|stored| stored.within(key, bytes_max)).transpose(),
             _ => panic!("the store answers a get with an object or nothing"),
         }
     }

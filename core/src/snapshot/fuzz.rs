@@ -39,7 +39,7 @@ pub(crate) fn snapshot(data: &[u8]) {
             .chain(table.deletes.iter_mut().map(|deletes| &mut deletes.file));
         named.for_each(|file| parts.put(file, &mut files));
     }
-    let _ = Fetched::new(document, snapshots_key(&Key::new("local")), files).decode(&LIMITS);
+    let _ = Fetched::new(document, snapshots_key(&Key::new("local")), files).decode(&LIMITS, None);
 }
 
 /// A file of position deletes, read and written again.

@@ -52,6 +52,7 @@ use crate::store::StoreError;
 fn store_error(error: StoreError) -> Error {
     let kind = match error {
         StoreError::Refused { .. } => ErrorKind::StoreRefused,
+        StoreError::TooLarge { .. } => return error.into(),
         StoreError::Exists { .. } | StoreError::Unavailable { .. } => ErrorKind::Unavailable,
     };
     Error::new(kind, error.to_string()).with_source(error).telling_of_store()

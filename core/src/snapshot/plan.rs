@@ -105,6 +105,7 @@ impl Plan {
             header: db.header().clone(),
             tables: tables.iter().map(|table| Arc::clone(&table.base)).collect(),
             location,
+            _paid: None,
         };
         let plan =
             Self { document, prefix: context.prefix.clone(), files, tables, kept: tracker.kept };

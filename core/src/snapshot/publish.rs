@@ -84,7 +84,8 @@ pub(crate) async fn publish(
             // Only this plan uses the key, so it is our own; or there was a conflict, and the store
             // did nothing.
             Err(exists @ StoreError::Exists { .. }) => {
-                to.bucket.get(&key).await.and_then(|found| found.map(drop).ok_or(exists))
+                let found = to.bucket.get_within(&key, bytes.len() as u64).await;
+                found.and_then(|found| found.map(drop).ok_or(exists))
             }
             created => created,
         };

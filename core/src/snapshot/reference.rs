@@ -4,6 +4,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
+use crate::limits::SEQUENCE_MAX;
 use crate::segment::shorten;
 use crate::store::Key;
 
@@ -32,7 +33,7 @@ impl SnapshotRef {
     pub(super) fn from_directory(name: &str) -> Option<Self> {
         let (sequence, uuid) = name.strip_prefix("seq-")?.split_once('-')?;
         let found = Self { sequence: sequence.parse().ok()?, uuid: Uuid::parse_str(uuid).ok()? };
-        (found.to_string() == name).then_some(found)
+        (found.sequence <= SEQUENCE_MAX && found.to_string() == name).then_some(found)
     }
 }
 
@@ -73,8 +74,10 @@ mod tests {
         let snapshot = SnapshotRef { sequence: 42, uuid: Uuid::from_u128(7) };
         assert_eq!(snapshot.to_string(), "seq-0000000042-00000000-0000-0000-0000-000000000007");
         assert_eq!(SnapshotRef::from_directory(&snapshot.to_string()), Some(snapshot));
-        let huge = SnapshotRef { sequence: u64::MAX, ..snapshot };
+        let huge = SnapshotRef { sequence: SEQUENCE_MAX, ..snapshot };
         assert_eq!(SnapshotRef::from_directory(&huge.to_string()), Some(huge));
+        let larger = SnapshotRef { sequence: u64::MAX, ..snapshot };
+        assert_eq!(SnapshotRef::from_directory(&larger.to_string()), None, "one more overflows");
         for wrong in [
             "latest",
             "seq-42-00000000-0000-0000-0000-000000000007",

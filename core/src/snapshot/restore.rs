@@ -13,10 +13,11 @@ use super::store_error;
 use super::stored::Document;
 use super::table::{DataFile, DeleteFile, FileRef, TableBase};
 use super::tracker::Tracker;
+use crate::change::TableShape;
 use crate::error::{Error, Result};
-use crate::iceberg::{read_deletes, read_rows};
+use crate::iceberg::{inspect, read_deletes, read_rows};
 use crate::limits::RESTORE_CONCURRENCY;
-use crate::sqlite::{Database, Limits, Loader};
+use crate::sqlite::{Database, Limits, Loader, Restraint, is_shortage};
 use crate::store::{Bucket, Key};
 
 /// A snapshot with the bytes of all its files.
@@ -42,7 +43,7 @@ pub(crate) async fn fetch(
     let get = |file: FileRef| {
         let key = snapshots.join(&file.key);
         async move {
-            let stored = bucket.get(&key).await.map_err(store_error)?;
+            let stored = bucket.get_within(&key, file.bytes).await.map_err(store_error)?;
             let missing = || {
                 Error::corrupt(
                     &key,
@@ -69,38 +70,51 @@ impl Fetched {
     }
 
     /// The database as it was, and the tracker that continues from there. CPU only; takes about a
-    /// third of a second per million rows.
+    /// third of a second per million rows. `restraint` stays on the database.
     ///
     /// # Errors
     ///
     /// `Corrupt`, naming the key and what was expected, when a file is not exactly what the
     /// snapshot says.
-    pub(crate) fn decode(mut self, limits: &Limits) -> Result<(Database, Tracker)> {
+    pub(crate) fn decode(
+        mut self,
+        limits: &Limits,
+        restraint: Option<Restraint>,
+    ) -> Result<(Database, Tracker)> {
         let key = self.document_key();
         // SQLite's errors about the header name no key; the header is in `snapshot.json`.
-        let named = |error: Error| {
-            Error::corrupt(&key, error.message()).confidential_like(&error).with_source(error)
-        };
-        let mut loader = Database::load(limits, self.document.header.clone()).map_err(named)?;
+        let named = |error: Error| damaged(&key, error);
+        let header = self.document.header.clone();
+        let mut loader = Database::load_restrained(limits, header, restraint).map_err(named)?;
         let mut tables = Vec::new();
         for table in std::mem::take(&mut self.document.tables) {
             tables.push(Arc::new(self.load_table(&mut loader, &table)?));
         }
         let database = loader.finish().map_err(named)?;
-        if let Some(shape) = database
-            .shapes()
-            .iter()
-            .find(|shape| !tables.iter().any(|table| table.shape == **shape))
-        {
-            return Err(Error::corrupt(
-                &key,
-                format!("expected the rows of the table {:?}, found none", shape.name),
-            ));
-        }
+        check_tables(&key, &tables, database.shapes())?;
         Ok((
             database,
             Tracker::restored(self.document.reference, self.document.location.into(), tables),
         ))
+    }
+
+    /// About how much memory the files, their rows in a database, and reading them take, in bytes,
+    /// by what their own heads say.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt`, naming the key, when one is no file of this program.
+    pub(crate) fn memory_bytes(&self) -> Result<u64> {
+        let (mut kept, mut reading) = (0_u64, 0);
+        for file in self.document.files() {
+            let Some(bytes) = self.files.get(&file.key) else { continue };
+            let key = self.snapshots.join(&file.key);
+            let inspected = inspect(key.as_str(), bytes)?;
+            check_rows(key.as_str(), file, inspected.rows)?;
+            kept = kept.saturating_add(file.bytes).saturating_add(inspected.plain_bytes);
+            reading = inspected.reading_bytes.max(reading);
+        }
+        Ok(kept.saturating_add(reading))
     }
 
     fn document_key(&self) -> Key {
@@ -148,9 +162,7 @@ impl Fetched {
         let (name, bytes) = self.take(&data.file)?;
         let shape = &table.shape;
         let dead = table.dead_rows(&data.file.key);
-        let named = |error: Error| {
-            Error::corrupt(&name, error.message()).confidential_like(&error).with_source(error)
-        };
+        let named = |error: Error| damaged(&name, error);
         let mut rows = loader.table(&shape.name).map_err(named)?;
         let mut index = indexed.then(|| IndexBuilder::new(shape));
         let mut count = 0;
@@ -183,7 +195,7 @@ impl Fetched {
         let bytes = self
             .files
             .remove(&file.key)
-            .ok_or_else(|| Error::internal(format!("{key} was not fetched")))?;
+            .ok_or_else(|| Error::corrupt(&key, "expected a file that is named once"))?;
         if bytes.len() as u64 != file.bytes {
             return Err(Error::corrupt(
                 &key,
@@ -199,6 +211,30 @@ impl Fetched {
         }
         Ok((key.to_string(), bytes))
     }
+}
+
+/// Fails unless the tables with files are those of the schema, each once.
+fn check_tables(key: &Key, tables: &[Arc<TableBase>], shapes: &[TableShape]) -> Result<()> {
+    let known: HashMap<&str, &TableShape> =
+        tables.iter().map(|table| (table.shape.name.as_str(), &table.shape)).collect();
+    if let Some(shape) = shapes.iter().find(|shape| known.get(shape.name.as_str()) != Some(shape)) {
+        let what = format!("expected the rows of the table {:?}, found none", shape.name);
+        return Err(Error::corrupt(key, what));
+    }
+    if tables.len() == shapes.len() {
+        return Ok(());
+    }
+    let what =
+        format!("expected the rows of {} tables, found those of {}", shapes.len(), tables.len());
+    Err(Error::corrupt(key, what))
+}
+
+/// What it means that something of `name` does not go into a database.
+fn damaged(name: impl std::fmt::Display, error: Error) -> Error {
+    if is_shortage(&error) {
+        return error;
+    }
+    Error::corrupt(name, error.message()).confidential_like(&error).with_source(error)
 }
 
 fn check_rows(name: &str, file: &FileRef, found: u64) -> Result<()> {

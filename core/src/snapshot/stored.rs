@@ -14,11 +14,13 @@ use serde_json::value::RawValue;
 
 use super::reference::SnapshotRef;
 use super::table::{FileRef, TableBase};
+use crate::budget::Charge;
 use crate::change::Header;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 #[cfg(any(test, feature = "fuzzing"))]
 use crate::id::Tenant;
+use crate::limits::DOCUMENT_BYTES_MAX;
 use crate::store::Key;
 
 /// The only version of the format so far.
@@ -43,6 +45,8 @@ pub(crate) struct Document {
     pub(super) header: Header,
     /// Every table. It has the names and checksums of files, but not which rows they contain.
     pub(super) tables: Vec<Arc<TableBase>>,
+    /// What a large description takes of memory, as long as it is there.
+    pub(super) _paid: Option<Arc<Charge>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -58,7 +62,15 @@ impl Document {
     /// The bytes of `snapshot.json`.
     pub(super) fn encode(&self) -> Result<Bytes> {
         let body = serde_json::value::to_raw_value(&body::Body::from(self)).map_err(unwritable)?;
-        seal(&body)
+        let bytes = seal(&body)?;
+        if bytes.len() as u64 <= DOCUMENT_BYTES_MAX {
+            return Ok(bytes);
+        }
+        let text = format!(
+            "expected a description of a snapshot of at most {DOCUMENT_BYTES_MAX} bytes, got {}; use fewer tables or columns",
+            bytes.len()
+        );
+        Err(Error::new(ErrorKind::TooLarge, text))
     }
 
     /// Reads the bytes found under `key`, which must describe a snapshot of `object`.
@@ -116,7 +128,7 @@ impl Document {
 
     /// The size of all its files, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
-        self.files().map(|file| file.bytes).sum()
+        self.files().fold(0, |sum, file| sum.saturating_add(file.bytes))
     }
 
     /// All files with rows or deletes.

@@ -13,11 +13,12 @@ use crate::millis;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
-use super::list::{Source, directories, read};
-use super::reference::{SnapshotRef, latest_key, snapshots_key};
+use super::list::{Directories, Source, directories, read};
+use super::reference::{SnapshotRef, snapshots_key};
 use super::store_error;
 use super::stored::Document;
 use super::table::TableBase;
+use crate::budget::Charge;
 use crate::error::{Error, Result};
 use crate::limits::{RESTORE_CONCURRENCY, RETENTION_MIN};
 use crate::store::{Entry, Key};
@@ -38,7 +39,9 @@ pub(crate) struct Swept {
 /// [`Kept`](super::Kept)), and no key is ever used twice.
 pub(crate) struct Sweeper<'a> {
     from: Source<'a>,
-    directories: BTreeMap<SnapshotRef, Vec<Entry>>,
+    directories: Directories,
+    /// What the listing takes of memory.
+    _room: Charge,
 }
 
 impl<'a> Sweeper<'a> {
@@ -48,7 +51,8 @@ impl<'a> Sweeper<'a> {
     ///
     /// `Unavailable` or `StoreRefused` from the bucket.
     pub(crate) async fn look(from: Source<'a>) -> Result<Self> {
-        Ok(Self { from, directories: directories(from.bucket, from.prefix).await? })
+        let (directories, _room) = directories(from).await?;
+        Ok(Self { from, directories, _room })
     }
 
     /// When `snapshot` became complete, by the store's clock.
@@ -137,9 +141,7 @@ impl<'a> Sweeper<'a> {
     /// The snapshot that the hint names; `None` if the hint can't be read, or its snapshot was
     /// deleted.
     async fn latest(&self) -> Result<Option<SnapshotRef>> {
-        let key = latest_key(self.from.prefix);
-        let stored = self.from.bucket.get(&key).await.map_err(store_error)?;
-        let document = stored.and_then(|stored| self.from.decode(&key, &stored.bytes).ok());
+        let document = self.from.hint().await?;
         Ok(document
             .map(|document| document.reference)
             .filter(|snapshot| self.completed_ms(*snapshot).is_some()))
@@ -215,7 +217,7 @@ struct Census {
 impl Census {
     fn take(
         prefix: &Key,
-        directories: &BTreeMap<SnapshotRef, Vec<Entry>>,
+        directories: &Directories,
         replaced_before_ms: i64,
         touched_before_ms: i64,
     ) -> Self {

@@ -8,14 +8,16 @@ mod names;
 mod random;
 mod size;
 mod stale;
+mod untrusted;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::*;
+use crate::budget::Budget;
 use crate::change::{Changes, Value, ValueRef};
 use crate::clock::Clock;
 use crate::error::Result;
@@ -32,7 +34,9 @@ const RETENTION: Duration = Duration::from_secs(3 * 24 * 3600);
 
 /// The snapshots of `object` in `bucket`.
 fn source<'a>(bucket: &'a dyn Bucket, prefix: &'a Key, object: &'a ObjectId) -> Source<'a> {
-    Source { bucket, executor: &Inline, prefix, object }
+    static BUDGET: LazyLock<Budget> =
+        LazyLock::new(|| Budget::new(1 << 30, Arc::new(ManualClock::new())));
+    Source { bucket, executor: &Inline, budget: &BUDGET, prefix, object }
 }
 
 struct Rig {
@@ -180,7 +184,7 @@ impl Rig {
     }
 
     fn restore(&self, document: Document) -> Result<(Database, Tracker)> {
-        block_on(fetch(&*self.bucket, &self.prefix(), document))?.decode(&LIMITS)
+        block_on(fetch(&*self.bucket, &self.prefix(), document))?.decode(&LIMITS, None)
     }
 
     /// Continues with the restored newest snapshot, after checking that it equals the database.

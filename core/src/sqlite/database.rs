@@ -11,7 +11,7 @@ use super::error::out_of_memory;
 use super::exec::UserStatement;
 use super::functions::register;
 use super::guard::{Guard, STEPS_PER_POLL, Speaker, authorize, poll};
-use super::handle::{Handle, Switch};
+use super::handle::{Handle, LIKE_PATTERN_BYTES_MAX, Switch};
 use super::layout::Layout;
 use super::memory::PAGE_BYTES;
 use super::recorder::{Recorder, before_change};
@@ -85,6 +85,7 @@ impl Database {
         let recorder = Pinned::new(Recorder::new());
         handle.execute(&format!("PRAGMA page_size={PAGE_BYTES}; PRAGMA temp_store=MEMORY; PRAGMA ignore_check_constraints=ON"))?;
         handle.limit(ffi::SQLITE_LIMIT_ATTACHED, 0);
+        handle.limit(ffi::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, LIKE_PATTERN_BYTES_MAX);
         handle.limit(ffi::SQLITE_LIMIT_WORKER_THREADS, 0);
         // A quoted name that fits no column would be a string, until a column of that name is
         // added.

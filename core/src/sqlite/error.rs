@@ -73,7 +73,7 @@ pub(super) fn out_of_memory() -> Error {
 
 /// The error when stored data can't be loaded: it is damaged, unless memory was short.
 pub(super) fn damaged(error: Error, message: String) -> Error {
-    if error.code() == OUT_OF_MEMORY { error } else { corrupt(message).with_source(error) }
+    if is_shortage(&error) { error } else { corrupt(message).with_source(error) }
 }
 
 /// The error of a user's statement that needed more memory than `allowance` bytes besides the
@@ -85,4 +85,10 @@ pub(super) fn out_of_allowance(allowance: u64) -> Error {
     Error::new(ErrorKind::TooLarge, message)
         .with_code("SQL_MEMORY_EXCEEDED")
         .with_details(serde_json::json!({ "temporaryBytesMax": allowance }))
+}
+
+/// Whether it is not what is stored that failed, but memory or time.
+pub(crate) fn is_shortage(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Busy | ErrorKind::TimedOut)
+        || [OUT_OF_MEMORY, "MEMORY_TOO_SMALL"].contains(&error.code())
 }

@@ -68,6 +68,8 @@ pub(super) struct Guard {
     /// Whether the statement is one of a recorded schema: it may define a table or an index, and
     /// nothing else.
     pub(super) recorded: Cell<bool>,
+    /// While recorded state is restored: returns whether the time for that is over.
+    pub(super) restoring: Option<Box<dyn Fn() -> bool + Send>>,
     /// Facts about the statement that was compiled last.
     pub(super) facts: Facts,
     /// Returns whether the running statement must stop.
@@ -180,7 +182,8 @@ impl Guard {
         let ask = |interrupt: &(dyn Fn() -> bool + Send)| {
             catch_unwind(AssertUnwindSafe(interrupt)).unwrap_or(true)
         };
-        self.user && self.interrupt.as_deref().is_some_and(ask)
+        self.restoring.as_deref().is_some_and(ask)
+            || (self.user && self.interrupt.as_deref().is_some_and(ask))
     }
 }
 
@@ -220,9 +223,13 @@ pub(super) fn refuse_reserved(name: &str) -> String {
     format!("the name {name}: names with {RESERVED}_ are reserved and read-only")
 }
 
+/// Whether objects may have virtual tables of `module`.
+pub(super) fn is_module(module: &str) -> bool {
+    MODULES.iter().any(|name| name.eq_ignore_ascii_case(module))
+}
+
 fn refuse_module(module: &str) -> Option<String> {
-    let known = MODULES.iter().any(|name| name.eq_ignore_ascii_case(module));
-    (!known).then(|| {
+    (!is_module(module)).then(|| {
         format!("a virtual table of the module {module} (available are {})", MODULES.join(", "))
     })
 }
@@ -248,8 +255,13 @@ pub(super) unsafe extern "C" fn authorize(
 ) -> c_int {
     // SAFETY: this function's own contract.
     let guard = unsafe { &mut *guard.cast::<Guard>() };
-    if guard.recorded.get() && !DEFINING.contains(&action) {
-        return ffi::SQLITE_DENY;
+    if guard.recorded.get() {
+        // SAFETY: this function's own contract.
+        let function = unsafe { text(second) }.filter(|_| action == ffi::SQLITE_FUNCTION);
+        let is_refused = function.is_some_and(|name| refuse_function(&name).is_some());
+        if is_refused || !DEFINING.contains(&action) {
+            return ffi::SQLITE_DENY;
+        }
     }
     if !guard.user
         || matches!(action, ffi::SQLITE_READ | ffi::SQLITE_SELECT | ffi::SQLITE_RECURSIVE)

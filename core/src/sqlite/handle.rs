@@ -8,7 +8,7 @@ use dotdo_sqlite_sys as ffi;
 
 use super::error::from_code;
 use super::memory::{Account, Caller, configure_process};
-use super::statement::Statement;
+use super::statement::{Statement, failure};
 use crate::{Error, Result};
 
 /// An open connection. It has one owner: it may move between threads and is never used by two at a
@@ -21,6 +21,9 @@ pub(super) struct Handle {
     is_limited: Cell<bool>,
 }
 
+/// Maximum length of a pattern of LIKE or GLOB, in bytes: Cloudflare's limit.
+pub(super) const LIKE_PATTERN_BYTES_MAX: c_int = 50;
+
 /// Limits of users' statements: sizes of texts and expressions and depths of nesting that no real
 /// schema needs, and that could exhaust a thread's stack or take hours. Our own statements have
 /// SQLite's limits, because they must be able to read and restore everything that users' statements
@@ -30,7 +33,7 @@ const USER_LIMITS: [(c_int, c_int); 7] = [
     (ffi::SQLITE_LIMIT_EXPR_DEPTH, 400),
     (ffi::SQLITE_LIMIT_COMPOUND_SELECT, 200),
     // A pattern is compared at every position of a text, in one step of SQLite's virtual machine.
-    (ffi::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50),
+    (ffi::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, LIKE_PATTERN_BYTES_MAX),
     // `json_set` and similar functions go through the whole document for each pair of arguments.
     (ffi::SQLITE_LIMIT_FUNCTION_ARG, 127),
     (ffi::SQLITE_LIMIT_TRIGGER_DEPTH, 100),
@@ -146,8 +149,10 @@ impl Handle {
         if !self.is_limited.replace(false) {
             return;
         }
-        // If a larger limit is requested, SQLite uses its own.
-        for id in USER_LIMITS.map(|(id, _)| id).into_iter().chain([ffi::SQLITE_LIMIT_LENGTH]) {
+        // If a larger limit is requested, SQLite uses its own. Our statements compare no patterns, and
+        // those of generated columns were users' when their rows were written.
+        let lifted = USER_LIMITS.map(|(id, _)| id).into_iter().chain([ffi::SQLITE_LIMIT_LENGTH]);
+        for id in lifted.filter(|id| *id != ffi::SQLITE_LIMIT_LIKE_PATTERN_LENGTH) {
             self.limit(id, c_int::MAX);
         }
     }
@@ -162,7 +167,7 @@ impl Handle {
         let code = unsafe {
             ffi::sqlite3_exec(self.raw, text.as_ptr(), None, ptr::null_mut(), ptr::null_mut())
         };
-        if code == ffi::SQLITE_OK { Ok(()) } else { Err(from_code(self.raw, code)) }
+        if code == ffi::SQLITE_OK { Ok(()) } else { Err(failure(self.raw, &self.account, code)) }
     }
 
     /// Prepares one statement of ours.

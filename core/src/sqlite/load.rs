@@ -3,7 +3,9 @@
 use super::catalog::{CatalogRow, read_rows};
 use super::database::{Database, Limits, Purpose};
 use super::error::{corrupt, damaged};
+use super::recorded::check_recorded;
 use super::replay::check_width;
+use super::restraint::Restraint;
 use super::statement::Statement;
 use super::value::quote;
 use crate::Result;
@@ -34,7 +36,23 @@ impl Database {
     /// # Errors
     /// `Corrupt` when the header's statements fail.
     pub(crate) fn load(limits: &Limits, header: Header) -> Result<Loader> {
+        Self::load_restrained(limits, header, None)
+    }
+
+    /// As [`Database::load`], within `restraint`, which lasts until [`Database::unrestrain`].
+    ///
+    /// # Errors
+    /// `Corrupt` when the header's statements fail, and what the restraint refuses with.
+    pub(crate) fn load_restrained(
+        limits: &Limits,
+        header: Header,
+        restraint: Option<Restraint>,
+    ) -> Result<Loader> {
+        check_recorded(&header.schema)?;
         let mut database = Self::open(limits)?;
+        if let Some(restraint) = restraint {
+            database.restrain(restraint);
+        }
         database.handle.execute("PRAGMA journal_mode=OFF")?;
         database.own_run("BEGIN", [])?;
         database.create_tables(&header.schema, |_| true)?;

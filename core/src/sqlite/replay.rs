@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::catalog::{Catalog, CatalogRow, Table, read_rows};
 use super::database::{Database, Purpose};
-use super::error::corrupt;
+use super::error::{corrupt, is_shortage};
+use super::recorded::check_recorded;
 use super::value::quote;
 use crate::change::{Changes, RowKey, Schema, SchemaKind, TableChanges, Value, ValueRef};
 use crate::{Error, ErrorKind, Result};
@@ -43,6 +44,7 @@ impl Database {
 
     fn apply_inside(&mut self, changes: &Changes) -> Result<()> {
         if let Some(schema) = &changes.schema {
+            check_recorded(schema)?;
             self.change_tables(schema, changes)?;
         }
         let changed = match &changes.schema {
@@ -247,6 +249,7 @@ fn misfit(what: String) -> Error {
 /// The error of a replay: if SQLite refuses something, the recorded changes are wrong.
 fn as_corrupt(error: Error) -> Error {
     match error.kind() {
+        _ if is_shortage(&error) => error,
         ErrorKind::Corrupt | ErrorKind::Internal => error,
         _ => misfit(error.message().to_owned()).with_source(error),
     }

@@ -291,7 +291,7 @@ impl Drop for Statement {
 }
 
 /// The error behind `code`: the account's, when it has refused memory.
-fn failure(db: *mut ffi::sqlite3, account: &Account, code: c_int) -> Error {
+pub(super) fn failure(db: *mut ffi::sqlite3, account: &Account, code: c_int) -> Error {
     account.take_refusal().unwrap_or_else(|| from_code(db, code))
 }
 

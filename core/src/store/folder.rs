@@ -21,9 +21,9 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use self::alive::Alive;
-use self::tree::Tree;
+use self::tree::{Found, Tree};
 use super::time::StoreTime;
-use super::{Bucket, Entry, Key, StoreError, Stored};
+use super::{Bucket, Entry, Key, StoreError, Stored, check_size};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::KEY_BYTES_MAX;
 use crate::millis;
@@ -150,17 +150,21 @@ impl Bucket for Folder {
         self.blocking("put", key, write).await
     }
 
-    async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
+    async fn get_within(&self, key: &Key, bytes_max: u64) -> Result<Option<Stored>, StoreError> {
         let path = self.path("get", key)?;
-        let read = move |inner: &Inner| match tree::read(&path) {
-            Ok((bytes, modified)) => {
-                Ok(Some(Stored { bytes: bytes.into(), modified_ms: date_ms(modified) }))
-            }
+        let read = move |inner: &Inner| match tree::read(&path, bytes_max) {
+            Ok(found) => Ok(Some(found)),
             // A key below a file, or of a folder, is not an object.
             Err(error) if is_nothing(&error) => inner.missing(None),
             Err(error) => Err(error),
         };
-        self.blocking("get", key, read).await
+        match self.blocking("get", key, read).await? {
+            Some(Found::Whole(bytes, modified)) => {
+                Ok(Some(Stored { bytes: bytes.into(), modified_ms: date_ms(modified) }))
+            }
+            Some(Found::TooLarge(bytes)) => check_size(key, bytes, bytes_max).map(|()| None),
+            None => Ok(None),
+        }
     }
 
     async fn list(

@@ -58,6 +58,7 @@ fn outcome(error: &StoreError) -> &'static str {
         StoreError::Exists { .. } => "exists",
         StoreError::Unavailable { .. } => "unavailable",
         StoreError::Refused { .. } => "refused",
+        StoreError::TooLarge { .. } => "too_large",
     }
 }
 
@@ -77,8 +78,8 @@ impl<B: Bucket> Bucket for Metered<B> {
             .inspect(|()| count_bytes("put", length))
     }
 
-    async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
-        let got = self.counted("get", self.inner.get(key)).await?;
+    async fn get_within(&self, key: &Key, bytes_max: u64) -> Result<Option<Stored>, StoreError> {
+        let got = self.counted("get", self.inner.get_within(key, bytes_max)).await?;
         Ok(got.inspect(|stored| count_bytes("get", stored.bytes.len())))
     }
 

@@ -84,6 +84,26 @@ pub struct Stored {
     pub modified_ms: i64,
 }
 
+impl Stored {
+    /// Itself, if it has at most `bytes_max` bytes: for a [`Bucket`] that has whole objects in
+    /// memory anyway.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooLarge`] when it has more; `key` is its key.
+    pub fn within(self, key: &Key, bytes_max: u64) -> Result<Self, StoreError> {
+        check_size(key, self.bytes.len() as u64, bytes_max).map(|()| self)
+    }
+}
+
+/// Fails when an object of so many `bytes` is larger than somebody is ready to take.
+pub(crate) fn check_size(key: &Key, bytes: u64, bytes_max: u64) -> Result<(), StoreError> {
+    if bytes <= bytes_max {
+        return Ok(());
+    }
+    Err(StoreError::TooLarge { key: key.clone(), bytes, bytes_max })
+}
+
 /// An entry of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -127,6 +147,16 @@ pub enum StoreError {
         /// The reason, without secrets.
         reason: String,
     },
+    /// The object is larger than what was asked for, so nothing of it was read.
+    #[error("expected an object of at most {bytes_max} bytes under {key}, got one of {bytes}")]
+    TooLarge {
+        /// The key.
+        key: Key,
+        /// Its size.
+        bytes: u64,
+        /// The largest size that would have been read.
+        bytes_max: u64,
+    },
 }
 
 /// A bucket, or a part of one below a prefix.
@@ -142,9 +172,21 @@ pub trait Bucket: Send + Sync + 'static {
     /// Puts `bytes` under `key`, replacing what was there; may retry for a short time.
     async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError>;
 
-    /// The object under `key`; `None` when the store says that there is none. May retry for a short
-    /// time.
-    async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError>;
+    /// The object under `key`, if it has at most `bytes_max` bytes; `None` when the store says that
+    /// there is none. May retry for a short time.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooLarge`] for a larger one, of which nothing but the size is read: whoever can
+    /// write to the bucket decides how large its objects are, and whoever reads decides how much
+    /// memory they get.
+    async fn get_within(&self, key: &Key, bytes_max: u64) -> Result<Option<Stored>, StoreError>;
+
+    /// The object under `key`, however large it is: for tools and tests. The core itself always
+    /// says how much it is ready to take.
+    async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
+        self.get_within(key, u64::MAX).await
+    }
 
     /// At most `limit` objects below `prefix/` whose key sorts after `after`, sorted by key. May
     /// retry for a short time.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Bucket, Key, StoreError};
 use crate::clock::{Clock, Random};
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::HINT_BYTES_MAX;
 
 /// The key of the verdict.
 const VERDICT: &str = ".dotdo/probe.json";
@@ -106,7 +107,10 @@ fn below(root: &Key, name: &str) -> Key {
 
 /// Whether this store has passed this version of the probe. An unreadable verdict is ignored.
 async fn has_passed(bucket: &dyn Bucket, verdict: &Key) -> Result<bool> {
-    let stored = bucket.get(verdict).await.map_err(|error| unanswered(bucket, &error))?;
+    let stored = match bucket.get_within(verdict, HINT_BYTES_MAX).await {
+        Err(StoreError::TooLarge { .. }) => None,
+        found => found.map_err(|error| unanswered(bucket, &error))?,
+    };
     let verdict = stored.and_then(|stored| serde_json::from_slice::<Verdict>(&stored.bytes).ok());
     Ok(verdict
         .is_some_and(|verdict| verdict.version == VERSION && verdict.location == bucket.location()))
@@ -120,7 +124,8 @@ async fn checks(bucket: &dyn Bucket, scratch: &Key, random: &dyn Random) -> Resu
     let mut verdict = one_after_another(bucket, &folder, &single).await;
     if verdict.is_ok() {
         // Opens connections first, because rivals that wait for a connection do not race.
-        join_all((0..RACES * RIVALS).map(|_| bucket.get(&races[0]))).await;
+        join_all((0..RACES * RIVALS).map(|_| bucket.get_within(&races[0], RIVAL_BYTES as u64)))
+            .await;
         verdict = join_all(races.iter().map(|key| race(bucket, key))).await.into_iter().collect();
     }
     let leftovers: Vec<Key> = races.into_iter().chain([single]).collect();
@@ -144,7 +149,7 @@ async fn one_after_another(bucket: &dyn Bucket, folder: &Key, key: &Key) -> Resu
         }
         Err(error) => return Err(error.into()),
     }
-    match bucket.get(key).await? {
+    match bucket.get_within(key, HINT_BYTES_MAX).await? {
         Some(stored) if stored.bytes == first => {}
         Some(_) => return broken("a create that was answered with \"exists\" replaced the object"),
         None => return broken("an object that was just created can't be read"),
@@ -163,7 +168,7 @@ async fn race(bucket: &dyn Bucket, key: &Key) -> Result<(), Failure> {
         (0..).take(RIVALS).map(|rival: u8| Bytes::from(vec![rival; RIVAL_BYTES])).collect();
     let answers = join_all(objects.iter().map(|bytes| bucket.create(key, bytes.clone()))).await;
     let winners: Vec<usize> = (0..RIVALS).filter(|rival| answers[*rival].is_ok()).collect();
-    let stored = bucket.get(key).await?.map(|stored| stored.bytes);
+    let stored = bucket.get_within(key, RIVAL_BYTES as u64).await?.map(|stored| stored.bytes);
     match (winners.as_slice(), stored) {
         ([winner], Some(stored)) if stored == objects[*winner] => Ok(()),
         ([_], Some(_)) => broken("a create that was answered with success is not what is stored"),

@@ -40,7 +40,7 @@ pub use self::sign::AwsSigner;
 
 use self::errors::{Asked, is_forbidden, is_missing};
 use self::http::Answer;
-use super::{Bucket, Entry, Key, StoreError, Stored};
+use super::{Bucket, Entry, Key, StoreError, Stored, check_size};
 use crate::clock::Clock;
 use crate::limits::{STORE_ANSWER_MAX, STORE_BYTES_PER_SECOND_MIN, STORE_PAGE_MAX};
 
@@ -208,7 +208,7 @@ impl Bucket for Remote {
             .map_err(|failure| self.error(asked, failure))
     }
 
-    async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
+    async fn get_within(&self, key: &Key, bytes_max: u64) -> Result<Option<Stored>, StoreError> {
         let asked = Asked { operation: "get", key };
         let path = self.path(asked)?;
         let head = match self
@@ -228,6 +228,8 @@ impl Bucket for Remote {
             }
             Err(failure) => return Err(self.error(asked, failure)),
         };
+        // The head of the response says how large the body is; it is dropped unread.
+        check_size(key, head.meta.size, bytes_max)?;
         let modified_ms = head.meta.last_modified.timestamp_millis();
         let length = usize::try_from(head.meta.size).unwrap_or(usize::MAX);
         let bytes = self

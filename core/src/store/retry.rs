@@ -63,8 +63,8 @@ impl<B: Bucket> Bucket for Retrying<B> {
         self.retried(|| self.inner.put(key, bytes.clone())).await
     }
 
-    async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
-        self.retried(|| self.inner.get(key)).await
+    async fn get_within(&self, key: &Key, bytes_max: u64) -> Result<Option<Stored>, StoreError> {
+        self.retried(|| self.inner.get_within(key, bytes_max)).await
     }
 
     async fn list(

@@ -161,9 +161,9 @@ impl Bucket for TenantBucket {
         self.inner.put(key, bytes).await
     }
 
-    async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
+    async fn get_within(&self, key: &Key, bytes_max: u64) -> Result<Option<Stored>, StoreError> {
         self.check("get", key)?;
-        self.inner.get(key).await
+        self.inner.get_within(key, bytes_max).await
     }
 
     async fn list(

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::{STORE_PAGE_MAX, TENANT_DELETE_WAIT};
+use crate::limits::{HINT_BYTES_MAX, STORE_PAGE_MAX, TENANT_DELETE_WAIT};
 use crate::millis;
 use crate::store::{Bucket, Key, StoreError};
 use crate::tenants::TenantBucket;
@@ -57,7 +57,7 @@ pub(super) async fn close(bucket: &TenantBucket) -> Result<()> {
 /// store.
 pub(super) async fn delete(bucket: &TenantBucket) -> Result<u64> {
     let (tenant, closed) = (bucket.tenant(), closed_key(bucket.tenant()));
-    let stored = bucket.get(&closed).await?.ok_or_else(|| {
+    let stored = bucket.get_within(&closed, HINT_BYTES_MAX).await?.ok_or_else(|| {
         Error::conflict(format!("the tenant {tenant} is open; close it first"))
             .with_code("TENANT_OPEN")
     })?;
@@ -88,7 +88,11 @@ pub(super) async fn delete(bucket: &TenantBucket) -> Result<u64> {
 }
 
 async fn is_closed(bucket: &TenantBucket) -> Result<bool, StoreError> {
-    Ok(bucket.get(&closed_key(bucket.tenant())).await?.is_some())
+    match bucket.get_within(&closed_key(bucket.tenant()), HINT_BYTES_MAX).await {
+        // Whatever it says, it is there.
+        Err(StoreError::TooLarge { .. }) => Ok(true),
+        found => Ok(found?.is_some()),
+    }
 }
 
 /// How old an object of the store certainly is, by the store's clock.

@@ -8,9 +8,9 @@ use std::time::Duration;
 use crate::clock::{Clock, Random};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::Tenant;
-use crate::limits::{CLOSED_LOOK_INTERVAL, CLOSED_LOOK_MAX, CLOSED_LOOK_RETRY};
+use crate::limits::{CLOSED_LOOK_INTERVAL, CLOSED_LOOK_MAX, CLOSED_LOOK_RETRY, HINT_BYTES_MAX};
 use crate::millis;
-use crate::store::{Bucket, Key, probe_below};
+use crate::store::{Bucket, Key, StoreError, probe_below};
 use crate::sync::Mutex;
 
 /// The key that closes `tenant`.
@@ -166,7 +166,11 @@ impl Standing {
                 .await?;
             *probe = None;
         }
-        Ok(bucket.get(&closed_key(&self.tenant)).await?.is_some())
+        match bucket.get_within(&closed_key(&self.tenant), HINT_BYTES_MAX).await {
+            // Whatever it says, it is there.
+            Err(StoreError::TooLarge { .. }) => Ok(true),
+            found => Ok(found?.is_some()),
+        }
     }
 
     /// The tenant is closed from now on.

@@ -14,7 +14,7 @@ pub enum Operation {
     Create,
     /// [`Bucket::put`].
     Put,
-    /// [`Bucket::get`].
+    /// [`Bucket::get_within`].
     Get,
     /// [`Bucket::list`]; the key is the prefix.
     List,
@@ -100,8 +100,12 @@ macro_rules! bucket_of_layer {
                 self.around(Operation::Put, key, self.inner().put(key, bytes)).await
             }
 
-            async fn get(&self, key: &Key) -> Result<Option<crate::store::Stored>, StoreError> {
-                self.around(Operation::Get, key, self.inner().get(key)).await
+            async fn get_within(
+                &self,
+                key: &Key,
+                bytes_max: u64,
+            ) -> Result<Option<crate::store::Stored>, StoreError> {
+                self.around(Operation::Get, key, self.inner().get_within(key, bytes_max)).await
             }
 
             async fn list(

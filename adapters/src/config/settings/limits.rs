@@ -32,6 +32,12 @@ pub(super) static LIMITS: &[Setting] = &[
          is closed.",
     ),
     Setting::new(
+        "limits.requests_max",
+        number!("", 1..=10_000_000, settings.requests_max),
+        "Maximum number of requests that are answered at the same time. Further ones wait briefly and \
+         are then answered with 503; those of the tenant that has the fewest come first.",
+    ),
+    Setting::new(
         "limits.objects_max",
         number!("", 1..=10_000_000, settings.objects_max),
         "Maximum number of objects in memory.",

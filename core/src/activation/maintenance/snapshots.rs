@@ -126,7 +126,7 @@ impl Activation {
             .budget
             .admit(Use::Snapshots, &self.log.object, self.snapshot_bytes_expected().await)
             .await?;
-        let (permit, held) = self.admit_snapshot().await?;
+        let (permit, held) = self.admit_snapshot().await;
         let Some(captured) = self.take_snapshot(held)? else { return Ok(()) };
         let Captured { guard, gate, covered, head } = captured;
         room.set(guard.plan().bytes());

@@ -13,10 +13,10 @@ use crate::activation::runtime::Runtime;
 use crate::budget::Use;
 use crate::error::Result;
 use crate::executor::offload;
-use crate::limits::{RESIDENT_BYTES, VERIFIED_BYTES_MAX, VERIFIED_RECORDS_MAX};
+use crate::limits::{HINT_BYTES_MAX, RESIDENT_BYTES, VERIFIED_BYTES_MAX, VERIFIED_RECORDS_MAX};
 use crate::log::{Log, Stretch, stretch};
 use crate::snapshot::{self, Digest, Document, SnapshotRef, differs_key};
-use crate::store::Bucket as _;
+use crate::store::{Bucket as _, StoreError};
 
 /// The result of a comparison.
 enum Outcome {
@@ -48,11 +48,20 @@ pub(crate) async fn may_delete_records(
     covered: u64,
     draw: u128,
 ) -> Result<bool> {
-    if let Some(known) = log.bucket.get(&differs_key(&log.prefix)).await? {
-        report(log, &String::from_utf8_lossy(&known.bytes));
-        return Ok(false);
+    match log.bucket.get_within(&differs_key(&log.prefix), HINT_BYTES_MAX).await {
+        Ok(None) => {}
+        Ok(Some(known)) => {
+            report(log, &String::from_utf8_lossy(&known.bytes));
+            return Ok(false);
+        }
+        // Whatever it says, it is there.
+        Err(error @ StoreError::TooLarge { .. }) => {
+            report(log, &error.to_string());
+            return Ok(false);
+        }
+        Err(error) => return Err(error.into()),
     }
-    let _one_at_a_time = runtime.verifying.acquire().await.ok();
+    let _one_at_a_time = runtime.verifying.acquire(log.object.tenant()).await;
     let outcome = match choose(log, complete, covered, draw).await? {
         Some(pair) => compare(runtime, log, &pair).await?,
         None => Outcome::Unchecked(
@@ -130,7 +139,8 @@ async fn compare(runtime: &Runtime, log: &Log, pair: &Pair) -> Result<Outcome> {
         Some(base) => Some(read(base).await?),
         None => None,
     };
-    if snapshot.bytes() + base.as_ref().map_or(0, Document::bytes) > VERIFIED_BYTES_MAX {
+    let base_bytes = base.as_ref().map_or(0, Document::bytes);
+    if snapshot.bytes().saturating_add(base_bytes) > VERIFIED_BYTES_MAX {
         return Ok(Outcome::Unchecked("its files are too large"));
     }
     // So that only one database is in memory at a time.

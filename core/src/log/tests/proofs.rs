@@ -99,18 +99,28 @@ async fn an_empty_slot_proves_the_head_and_a_filled_one_is_returned() {
     let world = world();
     let first = world.encoded(1, 1);
     let mut proof = Proof::now(&world.log);
-    assert!(matches!(next(&world.log, 0, Hash::NONE, &mut proof).await, Ok(Next::Nothing)));
+    assert!(matches!(
+        next(&world.log, at(0, Hash::NONE), &mut proof, &mut world.log.room()).await,
+        Ok(Next::Nothing)
+    ));
     assert!(won(&world.append(1, &first).await));
-    let Ok(Next::Record(found)) = next(&world.log, 0, Hash::NONE, &mut proof).await else {
+    let Ok(Next::Record(found)) =
+        next(&world.log, at(0, Hash::NONE), &mut proof, &mut world.log.room()).await
+    else {
         panic!("record 1 is there")
     };
     assert_eq!(
         (found.record.sequence, found.hash, found.modified_ms),
         (1, first.hash, world.clock.wall_ms())
     );
-    assert!(matches!(next(&world.log, 1, first.hash, &mut proof).await, Ok(Next::Nothing)));
+    assert!(matches!(
+        next(&world.log, at(1, first.hash), &mut proof, &mut world.log.room()).await,
+        Ok(Next::Nothing)
+    ));
     assert!(won(&world.append(2, &world.encoded(2, 2)).await), "it names no predecessor");
-    let error = next(&world.log, 1, first.hash, &mut proof).await.expect_err("the chain is broken");
+    let error = next(&world.log, at(1, first.hash), &mut proof, &mut world.log.room())
+        .await
+        .expect_err("the chain is broken");
     assert_eq!(error.kind(), ErrorKind::Corrupt);
 }
 
@@ -118,16 +128,25 @@ async fn an_empty_slot_proves_the_head_and_a_filled_one_is_returned() {
 async fn an_empty_slot_proves_nothing_to_a_reader_that_slept() {
     let (world, hash, mut proof) = moved_on().await;
     world.clock.advance(HOURS);
-    assert!(matches!(next(&world.log, 1, hash, &mut proof).await, Ok(Next::Gone)));
+    assert!(matches!(
+        next(&world.log, at(1, hash), &mut proof, &mut world.log.room()).await,
+        Ok(Next::Gone)
+    ));
 }
 
 #[tokio::test]
 async fn an_empty_slot_proves_nothing_to_a_thawed_reader_whose_clocks_stood_still() {
     let (world, hash, mut proof) = moved_on().await;
     world.clock.pass_unnoticed(HOURS);
-    assert!(matches!(next(&world.log, 1, hash, &mut proof).await, Ok(Next::Gone)));
+    assert!(matches!(
+        next(&world.log, at(1, hash), &mut proof, &mut world.log.room()).await,
+        Ok(Next::Gone)
+    ));
     // What is found by a listing that shows newer records renews no proof.
-    assert!(matches!(next(&world.log, 1, hash, &mut proof).await, Ok(Next::Gone)));
+    assert!(matches!(
+        next(&world.log, at(1, hash), &mut proof, &mut world.log.room()).await,
+        Ok(Next::Gone)
+    ));
 }
 
 #[tokio::test]
@@ -138,7 +157,10 @@ async fn a_stale_proof_is_renewed_by_a_listing() {
     let mut proof = Proof::now(&world.log);
     world.clock.advance(HOURS);
     assert!(!proof.is_fresh(&world.log));
-    assert!(matches!(next(&world.log, 1, first.hash, &mut proof).await, Ok(Next::Nothing)));
+    assert!(matches!(
+        next(&world.log, at(1, first.hash), &mut proof, &mut world.log.room()).await,
+        Ok(Next::Nothing)
+    ));
     assert!(proof.is_fresh(&world.log));
 }
 
@@ -146,4 +168,9 @@ async fn a_stale_proof_is_renewed_by_a_listing() {
 fn a_proof_from_before_the_store_first_told_its_time_counts_no_more() {
     let world = world();
     assert!(!Proof::by_own_clocks(world.now()).is_fresh(&world.log));
+}
+
+/// A head with this number and hash.
+fn at(sequence: u64, hash: Hash) -> Head {
+    Head { sequence, hash, ..Head::NONE }
 }

@@ -1,5 +1,6 @@
 //! Converts between stored types and the program's types.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Document;
@@ -10,8 +11,9 @@ use super::body::{
 use crate::change::{
     Affinity, Column, Header, KeyShape, Schema, SchemaKind, SchemaObject, TableShape,
 };
-use crate::iceberg::{ColumnKind, Field, FieldSet, Operation};
+use crate::iceberg::{ColumnKind, FIRST_FIELD, Field, FieldSet, Operation};
 use crate::id::Tenant;
+use crate::limits::SEQUENCE_MAX;
 use crate::snapshot::index::RowIndex;
 use crate::snapshot::reference::SnapshotRef;
 use crate::snapshot::table::{DataFile, DeleteFile, FileRef, PastVersion, TableBase};
@@ -66,6 +68,10 @@ impl Body<'_> {
     pub(super) fn revive(self, tenant: &Tenant) -> Result<Document, String> {
         let record = blake3::Hash::from_hex(self.record.as_bytes())
             .map_err(|error| format!("the record's hash: {error}"))?;
+        let sequences = [Some(self.sequence), self.base.as_ref().map(|base| base.sequence)];
+        if sequences.into_iter().flatten().any(|sequence| sequence > SEQUENCE_MAX) {
+            return Err(format!("expected records up to {SEQUENCE_MAX}, got {sequences:?}"));
+        }
         let object =
             tenant.object(&self.class, &self.id).map_err(|error| error.message().to_owned())?;
         Ok(Document {
@@ -92,6 +98,7 @@ impl Body<'_> {
                 .into_iter()
                 .map(|table| table.revive().map(Arc::new))
                 .collect::<Result<_, _>>()?,
+            _paid: None,
         })
     }
 }
@@ -154,6 +161,8 @@ impl Table<'_> {
             TableKey::Rowid(alias) => KeyShape::Rowid { alias },
             TableKey::Primary(columns) => KeyShape::Primary(columns),
         };
+        check_ids(&self.name, &ids, self.last_column_id)?;
+        check_versions(&self.name, self.schema_id, &self.versions)?;
         let named: &[usize] = match &key {
             KeyShape::Rowid { alias } => alias.as_slice(),
             KeyShape::Primary(columns) => columns,
@@ -194,6 +203,41 @@ impl Table<'_> {
         })
     }
 }
+
+/// Fails for ids of columns that this program does not give: the next snapshot adds to them.
+fn check_ids(table: &str, ids: &[i32], last_column_id: i32) -> Result<(), String> {
+    let own: HashSet<i32> = ids.iter().copied().collect();
+    let are_ids = own.len() == ids.len()
+        && last_column_id <= NUMBER_MAX
+        && ids.iter().all(|id| (FIRST_FIELD..=last_column_id).contains(id));
+    if are_ids { Ok(()) } else { Err(no_numbers(table)) }
+}
+
+/// Fails for numbers of schemas and versions that this program does not give.
+fn check_versions(
+    table: &str,
+    schema_id: i32,
+    versions: &[VersionEntry<'_>],
+) -> Result<(), String> {
+    let is_version = |version: &VersionEntry<'_>| {
+        (0..=NUMBER_MAX).contains(&version.schema_id)
+            && (0..=LONG_MAX).contains(&version.sequence)
+            && (-LONG_MAX..=LONG_MAX).contains(&version.time_ms)
+    };
+    let are_numbers = (0..=NUMBER_MAX).contains(&schema_id) && versions.iter().all(is_version);
+    if are_numbers { Ok(()) } else { Err(no_numbers(table)) }
+}
+
+fn no_numbers(table: &str) -> String {
+    format!(
+        "expected columns, schemas and versions with their own small numbers for the table {table:?}"
+    )
+}
+
+/// Maximum id of a column or a schema, and number of a version or time in milliseconds: far more
+/// than there can be, and far from where one more overflows.
+const NUMBER_MAX: i32 = 1 << 30;
+const LONG_MAX: i64 = 1 << 62;
 
 impl From<ColumnEntry<'_>> for Column {
     fn from(entry: ColumnEntry<'_>) -> Self {
@@ -298,6 +342,12 @@ impl FileEntry<'_> {
     fn revive(self) -> Result<FileRef, String> {
         let blake3 = blake3::Hash::from_hex(self.blake3.as_bytes())
             .map_err(|error| format!("the checksum of {}: {error}", self.key))?;
+        if self.rows > u64::from(u32::MAX) {
+            return Err(format!(
+                "expected fewer than 2^32 rows in {}, got {}",
+                self.key, self.rows
+            ));
+        }
         Ok(FileRef {
             key: file_key(&self.key)?,
             bytes: self.bytes,

@@ -34,7 +34,8 @@ fn every_snapshot_of_the_retention_can_be_restored_after_a_sweep() {
         }
         sweep_now(&rig);
     }
-    let listed = block_on(list(&*rig.bucket, &rig.prefix())).expect("a listing");
+    let listed =
+        block_on(list(source(&*rig.bucket, &rig.prefix(), &rig.object))).expect("a listing");
     assert_eq!(listed[0].reference, states.last().expect("states").0);
     let since = rig.clock.wall_ms() - i64::try_from(RETENTION.as_millis()).expect("days");
     let mut kept = 0;

@@ -162,7 +162,7 @@ fn a_sweep_that_comes_to_its_deletes_days_after_its_listing_takes_nothing_that_i
     // Whatever it does, or fails to do.
     let _ = block_on(sleeper.remove(RETENTION, then_ms));
     rig.restart();
-    for entry in block_on(list(&*rig.bucket, &prefix)).expect("a listing") {
+    for entry in block_on(list(source(&*rig.bucket, &prefix, &rig.object))).expect("a listing") {
         let document = block_on(read(source(&*rig.bucket, &prefix, &object), entry.reference))
             .expect("a description");
         rig.restore(document).expect("every snapshot that is listed as complete");

@@ -29,7 +29,8 @@ pub(in super::super) struct Entered<'a> {
 /// The reason for a call into SQLite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Caller {
-    /// Our own work: restoring, replaying, collecting changes and committing are not limited.
+    /// Our own work: collecting changes and committing are not limited; restoring is, where it has a
+    /// reservation ([`Account::restrain`]).
     Own,
     /// A user's statement, which must stay below the ceiling.
     User,
@@ -72,13 +73,20 @@ impl Account {
         self.ledger().release();
     }
 
+    /// Whether our own statements have to stay within what is reserved as well.
+    pub(in super::super) fn restrain(&self, on: bool) {
+        self.ledger().restrained.swap(on, Relaxed);
+    }
+
     /// Enters the account: see [`Entered`].
     pub(in super::super) fn enter(&self, caller: Caller) -> Entered<'_> {
         CURRENT.with(|current| {
             current.allocations.set(0);
             Entered {
                 ledger_before: current.ledger.replace(self.0.as_ptr()),
-                bounded_before: current.bounded.replace(caller == Caller::User),
+                bounded_before: current
+                    .bounded
+                    .replace(caller == Caller::User || self.ledger().restrained.load(Relaxed)),
                 account: PhantomData,
             }
         })

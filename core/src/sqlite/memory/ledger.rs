@@ -36,6 +36,11 @@ pub(crate) trait Reservation: Send {
     /// Bytes of temporary memory that are reserved at the beginning.
     fn temporary_bytes(&self) -> u64;
 
+    /// Bytes that are reserved at the beginning for the growth of the database.
+    fn page_bytes(&self) -> u64 {
+        0
+    }
+
     /// Reserves `bytes` more. It is called within an allocation of SQLite, so it must neither wait
     /// nor use SQLite.
     ///
@@ -62,6 +67,8 @@ pub(super) struct Ledger {
     reserved: [AtomicU64; Memory::ALL.len()],
     /// The reservation that provides more.
     reservation: Mutex<Option<Box<dyn Reservation>>>,
+    /// Whether our own statements must reserve their memory, too.
+    pub(super) restrained: AtomicBool,
     /// Whether an allocation was refused by a limit of this module.
     refused: AtomicBool,
     /// Why it was refused, if not by the ceiling.
@@ -94,6 +101,7 @@ impl Ledger {
             allowance: AtomicU64::new(u64::MAX),
             reserved: [AtomicU64::new(u64::MAX), AtomicU64::new(u64::MAX)],
             reservation: Mutex::new(None),
+            restrained: AtomicBool::new(false),
             refused: AtomicBool::new(false),
             refusal: Mutex::new(None),
             guard: AtomicPtr::new(ptr::null_mut()),
@@ -118,7 +126,10 @@ impl Ledger {
     pub(super) fn allow(&self, allowance: u64, reservation: Option<Box<dyn Reservation>>) {
         let (temporary, pages) = (self.used(Memory::Temporary), self.used(Memory::Pages));
         let reserved = match &reservation {
-            Some(reservation) => [pages, temporary.saturating_add(reservation.temporary_bytes())],
+            Some(reservation) => [
+                pages.saturating_add(reservation.page_bytes()),
+                temporary.saturating_add(reservation.temporary_bytes()),
+            ],
             None => [u64::MAX; Memory::ALL.len()],
         };
         // A refusal that no statement has reported is not this transaction's.

@@ -156,13 +156,28 @@ impl Tree {
     }
 }
 
-/// The file's content and when it was written.
-pub(super) fn read(path: &Path) -> io::Result<(Vec<u8>, SystemTime)> {
-    let mut file = File::open(path)?;
+/// A file that was read.
+pub(super) enum Found {
+    /// Its content, and when it was written.
+    Whole(Vec<u8>, SystemTime),
+    /// It has so many bytes, which are too many.
+    TooLarge(u64),
+}
+
+/// The file's content, if it has at most `bytes_max` bytes.
+pub(super) fn read(path: &Path, bytes_max: u64) -> io::Result<Found> {
+    let file = File::open(path)?;
     let metadata = file.metadata()?;
+    if metadata.len() > bytes_max {
+        return Ok(Found::TooLarge(metadata.len()));
+    }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-    file.read_to_end(&mut bytes)?;
-    Ok((bytes, metadata.modified()?))
+    // Somebody else may write into the file meanwhile.
+    file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bytes_max {
+        return Ok(Found::TooLarge(bytes.len() as u64));
+    }
+    Ok(Found::Whole(bytes, metadata.modified()?))
 }
 
 /// Makes the names in a folder durable. On Windows a folder can't be opened for that.
