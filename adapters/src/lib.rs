@@ -36,6 +36,7 @@ mod edge;
 #[doc(hidden)]
 pub mod fuzzing;
 mod health;
+mod login;
 mod options;
 mod platforms;
 mod program;
@@ -78,6 +79,7 @@ pub mod commands {
     pub use crate::config::{settings_matching, settings_reference};
     pub use crate::credentials::TokenSource;
     pub use crate::health::{Health, health};
+    pub use crate::login::LoginSettings;
     #[cfg(feature = "broker")]
     pub use crate::run::run_broker;
     pub use crate::run::run_with;

@@ -17,7 +17,7 @@ use crate::cluster::peers::Plan;
 #[cfg(feature = "redis")]
 use crate::cluster::redis::{self, Redis};
 use crate::config::Config;
-use crate::credentials::{Storage, Tokens, connect};
+use crate::credentials::{Connected, Exchange, Storage, TokenFrom, Tokens, connect};
 use crate::edge::{Edge, Objects};
 use crate::platforms::Platform;
 use crate::system::components::{OsRandom, SystemClock};
@@ -102,6 +102,7 @@ impl Program {
         let instance = uuid::Builder::from_random_bytes(random.bytes16()).into_uuid();
         let connected = connect(&found.storage, &found.tokens, Arc::clone(&clock)).await?;
         let bucket = open(&connected.store, instance, Arc::clone(&clock), Arc::clone(&random))?;
+        announce_choice(found, &connected, bucket.location());
         let router = Router::new(app.class_names(), app.default_class());
         let mut settings = found.config.settings.clone();
         settings.address = plan.told_address(instance).or(settings.address);
@@ -167,6 +168,21 @@ fn buckets(tenant: Option<Tenant>, bucket: Arc<dyn Bucket>) -> Arc<dyn Buckets> 
     match tenant {
         Some(tenant) => Arc::new(BucketOfTenant { tenant, bucket }),
         None => Arc::new(SharedBucket(bucket)),
+    }
+}
+
+/// Says that the login has chosen the storage, because its user may expect the folder.
+fn announce_choice(found: &Found, connected: &Connected, location: &str) {
+    let Storage::Exchanged(Exchange { place, token: TokenFrom::Login, .. }) = &found.storage else {
+        return;
+    };
+    if let (true, Some(login)) = (place.bucket.is_empty(), &found.tokens.login) {
+        let (login, tenant) = (login.name(), connected.tenant.as_ref().map(Tenant::to_string));
+        tracing::info!(
+            storage = location,
+            tenant,
+            "no storage is set, so {login} chooses it; --storage ./.dotdo is the folder"
+        );
     }
 }
 

@@ -4,6 +4,7 @@
 use clap::{Args, Parser, Subcommand};
 use dotdo::ServeOptions;
 
+use crate::login::{Login, Logout, Token, Whoami};
 use crate::new::New;
 
 const EXAMPLES: &str = "\
@@ -54,6 +55,41 @@ does not accept.";
 
 const NO_MATCH: &str = "Exit codes: 0 success, 2 no setting matches.";
 
+const LOGIN: &str = "\
+Prints a URL and a code, and opens the URL in your browser if there is one. The
+tokens are kept in the system's keyring, or (without one, or with
+DOTDO_LOGIN_KEYRING=off) in a file that only you can read.
+
+Example:
+  dotdo login --issuer auth.example.com --client-id client_01
+
+Exit codes: 0 logged in; 1 refused, expired, or the issuer does not answer;
+2 wrong usage or settings.";
+
+const LOGOUT: &str = "\
+Revokes the tokens at the issuer where that is possible, and removes them from
+this machine in any case.
+
+Exit codes: 0 logged out, or not logged in; 1 the tokens can't be removed;
+2 wrong usage or settings.";
+
+const WHOAMI: &str = "\
+Exit codes: 0 logged in; 1 not logged in, or the login can't be renewed;
+2 wrong usage or settings.";
+
+const TOKEN: &str = "\
+Without an option, prints the access token of the login, renewed if it is about
+to expire. Deploy tokens live longer and can be revoked; a broker issues them.
+
+Examples:
+  curl -H \"Authorization: Bearer $(dotdo token)\" https://example.com/do/a/things
+  dotdo token --deploy --name production --expires 90d --scope dotdo:write
+  dotdo token --list
+  dotdo token --revoke 0a1b2c3d4e5f60718293a4b5c6d7e8f9
+
+Exit codes: 0 success; 1 not logged in, refused, or no answer; 2 wrong usage or
+settings.";
+
 fn after_help() -> String {
     format!("{EXAMPLES}\n\n{SETTINGS}")
 }
@@ -89,6 +125,18 @@ pub(crate) enum Command {
     /// List all settings, or those whose name contains a word
     #[command(after_help = NO_MATCH)]
     Settings(Settings),
+    /// Log in at an OpenID issuer
+    #[command(after_help = LOGIN)]
+    Login(Login),
+    /// End the login
+    #[command(after_help = LOGOUT)]
+    Logout(Logout),
+    /// Show who is logged in
+    #[command(after_help = WHOAMI)]
+    Whoami(Whoami),
+    /// Print an access token, or work with deploy tokens
+    #[command(after_help = TOKEN)]
+    Token(Token),
     /// Create a project with a class and a test
     #[command(after_help = NEW)]
     New(New),

@@ -1,13 +1,14 @@
 //! The `dotdo` command.
 
 mod args;
+mod login;
 mod new;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser;
-use dotdo::App;
+use dotdo::{App, Serve};
 use dotdo_builtin::Graph;
 
 use self::args::{Cli, Command};
@@ -16,7 +17,12 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(options) => {
-            dotdo::commands::run_with(App::new().class("DO", || Graph), options.into())
+            let app = App::new().class("DO", || Graph);
+            let serve = Serve::new(app).options(options.into());
+            match login::of_settings() {
+                Some(login) => serve.login(login).run(),
+                None => serve.run(),
+            }
         }
         Command::Broker(options) => dotdo::commands::run_broker(options.into()),
         Command::Health(about) => {
@@ -25,6 +31,10 @@ fn main() -> ExitCode {
         }
         Command::Settings(about) => settings(about.word.as_deref().unwrap_or_default()),
         Command::New(about) => new::run(&about),
+        Command::Login(about) => login::report(about.run()),
+        Command::Logout(about) => login::report(about.run()),
+        Command::Whoami(about) => login::report(about.run()),
+        Command::Token(about) => login::report(about.run()),
     }
 }
 

@@ -48,6 +48,10 @@ fn help_is_as_in_the_snapshots_and_fits_two_screens() {
         ("broker.txt", &["broker", "--help"]),
         ("health.txt", &["health", "--help"]),
         ("settings.txt", &["settings", "--help"]),
+        ("login.txt", &["login", "--help"]),
+        ("logout.txt", &["logout", "--help"]),
+        ("whoami.txt", &["whoami", "--help"]),
+        ("token.txt", &["token", "--help"]),
         ("new.txt", &["new", "--help"]),
         ("settings-lease.txt", &["settings", "lease"]),
     ] {

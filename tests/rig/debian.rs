@@ -19,16 +19,30 @@ pub enum Package {
     Redis,
     /// OpenSSL's command, which makes certificates.
     Openssl,
+    /// The bus of a desktop session.
+    Dbus,
+    /// GNOME's keyring, which programs reach by that bus.
+    Keyring,
 }
 
 impl Package {
-    /// Its name, which is the program's as well.
+    /// Its name.
     fn name(self) -> &'static str {
         match self {
             Self::Haproxy => "haproxy",
             Self::Nginx => "nginx",
             Self::Redis => "redis-server",
             Self::Openssl => "openssl",
+            Self::Dbus => "dbus-daemon",
+            Self::Keyring => "gnome-keyring",
+        }
+    }
+
+    /// The name of the program.
+    fn program(self) -> &'static str {
+        match self {
+            Self::Keyring => "gnome-keyring-daemon",
+            other => other.name(),
         }
     }
 
@@ -39,18 +53,17 @@ impl Package {
     ///
     /// When it can't be had, with what is missing.
     pub fn command(self) -> Command {
-        if let Some(program) = installed(self.name()) {
+        if let Some(program) = installed(self.program()) {
             return Command::new(program);
         }
         let home = self.home();
         let program = ["usr/sbin", "usr/bin"]
-            .map(|folder| home.join(folder).join(self.name()))
+            .map(|folder| home.join(folder).join(self.program()))
             .into_iter()
             .find(|path| path.exists());
-        let mut command = Command::new(
-            program
-                .unwrap_or_else(|| panic!("Debian's package {0} has no program {0}", self.name())),
-        );
+        let mut command = Command::new(program.unwrap_or_else(|| {
+            panic!("Debian's package {} has no program {}", self.name(), self.program())
+        }));
         command.env("LD_LIBRARY_PATH", libraries(&home).join(":"));
         command
     }

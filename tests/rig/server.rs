@@ -1,6 +1,6 @@
 //! A real `dotdo` server: the binary that users run, in a process of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
 
@@ -19,6 +19,8 @@ pub struct Setup {
     program: Option<PathBuf>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    /// The working directory; `None`: that of the test.
+    directory: Option<PathBuf>,
 }
 
 impl Setup {
@@ -32,7 +34,13 @@ impl Setup {
         let arguments = ["serve", "--host", "127.0.0.1", "--port", "0", "--storage", storage]
             .map(str::to_owned)
             .to_vec();
-        Self { program: None, arguments, environment: Vec::new() }
+        Self { program: None, arguments, environment: Vec::new(), directory: None }
+    }
+
+    /// The `dotdo` command with these arguments, in this working directory.
+    pub(crate) fn command_line(arguments: Vec<String>, directory: &Path) -> Self {
+        let directory = Some(directory.to_owned());
+        Self { program: None, arguments, environment: Vec::new(), directory }
     }
 
     /// `dotdo broker` on a free port for the tenants' state at `storage`.
@@ -52,7 +60,7 @@ impl Setup {
         let environment = [("DOTDO_HOST", "127.0.0.1"), ("DOTDO_STORAGE", storage), ("PORT", "0")];
         let environment =
             environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        Self { program: Some(program.into()), arguments: Vec::new(), environment }
+        Self { program: Some(program.into()), arguments: Vec::new(), environment, directory: None }
     }
 
     /// Another program than `dotdo`, such as an example, that takes the same arguments.
@@ -90,6 +98,9 @@ impl Setup {
             command.env_remove(name);
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        if let Some(directory) = &self.directory {
+            command.current_dir(directory);
+        }
         command
     }
 
@@ -221,7 +232,7 @@ fn listening_address(log: &str) -> Option<String> {
 }
 
 /// The `dotdo` program, built from these sources.
-fn dotdo() -> PathBuf {
+pub(crate) fn dotdo() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(build).clone()
 }

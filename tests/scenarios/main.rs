@@ -15,6 +15,7 @@ mod forward_strangers;
 mod isolation;
 mod kills;
 mod load;
+mod login;
 mod memory;
 mod observe;
 mod outage;

@@ -76,11 +76,11 @@ impl IdentitySettings {
         (self.issuers.is_empty() && !self.is_on()).then(|| self.idle()).flatten()
     }
 
-    /// The setting that has no effect, because no tokens are accepted.
+    /// The setting that has no effect, because no tokens are accepted. (`dotdo login` uses
+    /// `auth.client_id` without an issuer, too.)
     fn idle(&self) -> Option<String> {
         let set = [
             ("auth.audience", self.audience.is_some()),
-            ("auth.client_id", self.client_id.is_some()),
             ("auth.operators", !self.operators.is_empty()),
         ];
         let (name, _) = set.into_iter().find(|(_, is_set)| *is_set)?;

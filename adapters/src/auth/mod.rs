@@ -29,7 +29,7 @@ pub(crate) use self::authenticator::SharedAuthenticator;
 pub(crate) use self::bearer::INVALID_TOKEN;
 #[cfg(feature = "broker")]
 pub(crate) use self::bearer::token as bearer_token;
-pub(crate) use self::identity::{IdentitySettings, is_issuer, is_organisation};
+pub(crate) use self::identity::{IdentitySettings, IssuerName, is_issuer, is_organisation};
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::oidc::fuzz;
 #[cfg(all(test, feature = "oidc"))]

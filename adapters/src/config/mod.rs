@@ -25,7 +25,7 @@ use dotdo_core::{Secret, Settings};
 
 pub use self::reference::{settings_matching, settings_reference};
 pub(crate) use self::resolve::resolve;
-pub(crate) use self::sources::{Flag, Login, Sources};
+pub(crate) use self::sources::{Flag, Login, Sources, user_folder};
 use crate::broker::settings::BrokerSettings;
 use crate::credentials::Storage;
 use crate::edge::{EdgeSettings, TrustedProxies};
@@ -80,6 +80,20 @@ pub(crate) struct Config {
     pub(crate) shutdown: Duration,
     /// The settings of the core.
     pub(crate) settings: Settings,
+    /// Logins of the command line.
+    pub(crate) login: Logins,
+}
+
+/// The name of the login of a user who has only one.
+pub(crate) const DEFAULT_PROFILE: &str = "default";
+
+/// Which login the command line uses, and where it is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Logins {
+    /// The name of the login.
+    pub(crate) profile: Option<String>,
+    /// Whether the system's keyring is used where there is one.
+    pub(crate) keyring: bool,
 }
 
 /// How to handle requests for objects that other servers own.
@@ -231,6 +245,7 @@ impl Default for Config {
             lambda: LambdaSettings::default(),
             shutdown: Platform::Http.shutdown(),
             settings: Settings::default(),
+            login: Logins { profile: Some(DEFAULT_PROFILE.to_owned()), keyring: true },
         }
     }
 }

@@ -134,6 +134,7 @@ fn section_of(setting: &Setting) -> &'static str {
         "" if setting.key == "ownership" => "Ownership, commits and history",
         "" => "The server and its storage",
         "log" => "Logs",
+        "login" => "Logins",
         "auth" | "rate_limit" | "cors" | "compression" => "Middleware",
         "otel" => "Traces",
         "checkpoint" => "Snapshots",

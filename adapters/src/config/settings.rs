@@ -4,6 +4,7 @@ mod access;
 mod broker;
 mod identity;
 mod limits;
+mod login;
 mod logs;
 mod middleware;
 mod objects;
@@ -42,6 +43,7 @@ pub(super) static TABLE: LazyLock<Vec<&'static Setting>> = LazyLock::new(|| {
         broker::BROKER,
         access::ACCESS,
         identity::IDENTITY,
+        login::LOGIN,
     ]
     .into_iter()
     .flatten()

@@ -62,11 +62,16 @@ impl Sources {
     }
 }
 
-/// `~/.config/dotdo/config.toml`, or where `XDG_CONFIG_HOME` says that `~/.config` is.
+/// `~/.config/dotdo/config.toml`.
 fn user_file() -> Option<PathBuf> {
+    Some(user_folder()?.join("config.toml"))
+}
+
+/// `~/.config/dotdo`, or where `XDG_CONFIG_HOME` says that `~/.config` is.
+pub(crate) fn user_folder() -> Option<PathBuf> {
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let folder = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
-    Some(folder.join("dotdo").join("config.toml"))
+    Some(folder.join("dotdo"))
 }
 
 /// The text of a file, `None` when there is none.

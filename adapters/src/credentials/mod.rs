@@ -28,7 +28,7 @@ mod sts;
 mod token;
 
 pub(crate) use self::address::is_private_address;
-pub(crate) use self::connect::connect;
+pub(crate) use self::connect::{Connected, connect};
 pub(crate) use self::plan::{Exchange, Exchanger, Storage, StsSettings, TokenFrom};
 pub use self::token::TokenSource;
 pub(crate) use self::token::Tokens;

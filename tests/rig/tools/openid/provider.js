@@ -34,8 +34,8 @@ const asked = { early: 0 };
 const accounts = new Map();
 /** When each device code may be polled again, and how long its client waits between polls. */
 const polls = new Map();
-/** What has been signed, and how, until its time is over; the same for all key sets. */
-const adapter = createMemoryAdapter();
+/** What has been issued, and for a while what has expired; the same for all key sets. */
+const adapter = createMemoryAdapter(60);
 
 const server = createServer((request, response) => {
   const route = request.url.startsWith('/rig/') ? rig : provider.callback();

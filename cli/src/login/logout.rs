@@ -1,0 +1,56 @@
+//! The command `dotdo logout`.
+
+use clap::Args;
+use dotdo::commands::LoginSettings;
+
+use super::failure::{Failure, note, print};
+use super::keep::Readers;
+use super::kept::Kept;
+use super::provider::Provider;
+use super::session::{Session, tokens};
+
+/// The arguments of `dotdo logout`.
+#[derive(Debug, Args)]
+pub(crate) struct Logout {
+    /// Name of the login, if you have several [default: default]
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+}
+
+impl Logout {
+    /// Revokes the tokens of the login where that is possible, and forgets them in any case.
+    ///
+    /// # Errors
+    ///
+    /// `Failed` when they can't be removed.
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        let session = Session::new(&LoginSettings::resolve(self.profile.as_deref())?)?;
+        if !session.logins.file(&session.profile).exists() {
+            print("not logged in");
+            return Ok(());
+        }
+        let _lock = session.logins.lock(&session.profile)?;
+        let revoked = match session.logins.load(&session.profile, Readers::Allowed) {
+            Ok(Some(login)) => revoke(&session, &login),
+            // It is over already.
+            Ok(None) => Ok(()),
+            Err(failure) => Err(failure.message().to_owned()),
+        };
+        session.logins.forget(&session.profile)?;
+        print("logged out");
+        if let Err(why) = revoked {
+            note(&format!(
+                "the tokens could not be revoked and stay valid until they expire: {why}"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Revokes the refresh token of a login.
+fn revoke(session: &Session, login: &Kept) -> Result<(), String> {
+    let Some(refresh) = &tokens(login).refresh else { return Ok(()) };
+    let provider = Provider::find(&session.http, &login.issuer)
+        .map_err(|failure| failure.message().to_owned())?;
+    provider.revoke(&session.http, &login.client_id, refresh)
+}
