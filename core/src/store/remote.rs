@@ -148,7 +148,8 @@ impl Remote {
 
     /// Removes the objects; one that is missing is no error.
     async fn delete_all(&self, asked: Asked<'_>, paths: &[Path]) -> Result<(), Failure> {
-        let paths = futures_util::stream::iter(paths.to_vec().into_iter().map(Ok)).boxed();
+        let paths: Vec<_> = paths.iter().cloned().map(Ok).collect();
+        let paths = futures_util::stream::iter(paths).boxed();
         let mut gone = self.store().delete_stream(paths);
         loop {
             let next = async { gone.next().await.transpose() };
