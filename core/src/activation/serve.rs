@@ -1,5 +1,6 @@
 //! Answers a request: here, or by the instance that owns the object by then.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::future::OptionFuture;
@@ -33,7 +34,9 @@ impl Activation {
         if let Some(answer) = routing.forward(self).await {
             return answer;
         }
-        self.log.bucket.admit(self.answer(routing)).await
+        // Pinned here, so that its future is held once.
+        let answer = pin!(self.answer(routing));
+        self.log.bucket.admit(answer).await
     }
 
     async fn answer(self: &Arc<Self>, routing: &mut Routing) -> Result<Response> {

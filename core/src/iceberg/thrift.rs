@@ -130,7 +130,10 @@ impl Walk<'_> {
 mod tests {
     use super::*;
 
-    fn numbers(bytes: &[u8]) -> Option<(usize, Vec<(Vec<i16>, i64)>)> {
+    /// A number, and the ids of the fields that lead to it.
+    type Found = (Vec<i16>, i64);
+
+    fn numbers(bytes: &[u8]) -> Option<(usize, Vec<Found>)> {
         let mut found = Vec::new();
         let length = walk(bytes, &mut |path, number| {
             found.push((path.to_vec(), number));

@@ -41,7 +41,7 @@ pub(super) struct Letter {
 enum Content {
     /// Would you take a request for this object?
     Offer(ObjectId),
-    Request(ObjectId, RequestContext, Box<http::Request<Bytes>>),
+    Request(ObjectId, Box<RequestContext>, Box<http::Request<Bytes>>),
 }
 
 /// What comes back.
@@ -113,7 +113,11 @@ impl Peers for SimPeers {
         // What is known of a request inside of a process does not travel.
         parcel.extensions_mut().clear();
         match self
-            .ask(owner, Content::Request(object, request_context, Box::new(parcel)), ANSWER_MAX)
+            .ask(
+                owner,
+                Content::Request(object, Box::new(request_context), Box::new(parcel)),
+                ANSWER_MAX,
+            )
             .await
         {
             Reply::Answered(answer) => {
@@ -152,7 +156,7 @@ impl Content {
                     Reply::Declined
                 };
             }
-            Self::Request(object, request_context, request) => (object, request_context, request),
+            Self::Request(object, request_context, request) => (object, *request_context, request),
         };
         match engine.receive(&object, request_context, request.map(Into::into)).await {
             Received::NotOwner => Reply::Declined,

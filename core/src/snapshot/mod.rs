@@ -37,7 +37,7 @@ pub(crate) use kept::Kept;
 pub(crate) use list::{SnapshotEntry, Source, list, read};
 pub(crate) use plan::{Plan, PlanContext};
 pub(crate) use publish::{Target, publish, upload};
-pub(crate) use reference::{SnapshotRef, differs_key, latest_key};
+pub(crate) use reference::{SnapshotRef, differs_key};
 pub(crate) use restore::fetch;
 pub(crate) use since::SinceSnapshot;
 pub(crate) use stored::Document;

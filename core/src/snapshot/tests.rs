@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::reference::latest_key;
 use super::*;
 use crate::budget::Budget;
 use crate::change::{Changes, Value, ValueRef};

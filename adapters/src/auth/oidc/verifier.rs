@@ -87,7 +87,8 @@ impl Verifier {
         if let Some(verified) = self.remembered(token) {
             return Ok(verified);
         }
-        let outcome = self.verify_now(token).await;
+        // Boxed: few requests get here, and the future of each would have room for it.
+        let outcome = Box::pin(self.verify_now(token)).await;
         metrics::count(&outcome);
         let verified = Arc::new(outcome?);
         self.remembered.put(token, verified.clone(), &*self.clock);

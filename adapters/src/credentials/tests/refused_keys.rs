@@ -115,7 +115,7 @@ async fn a_request_whose_keys_have_ended_is_signed_again_once() {
         assert_eq!((listed.len(), world.requests().await), (0, 2), "{code}");
 
         let world = World::new(status, code, deleted.clone()).await;
-        world.bucket.delete(&[key.clone()]).await.expect("it is signed again");
+        world.bucket.delete(std::slice::from_ref(&key)).await.expect("it is signed again");
         assert_eq!(world.requests().await, 2, "{code}");
     }
 }
