@@ -133,7 +133,7 @@ async fn keys_reach_one_tenant_only(world: &World) {
     denied(other.get(&record.key).await.map(|_| ()).expect_err("another tenant's"));
     denied(other.put(&record.key, "x".into()).await.expect_err("another tenant's"));
     denied(other.create(&record.key.join("x"), "x".into()).await.expect_err("another tenant's"));
-    other.delete(&[record.key.clone()]).await.expect_err("another tenant's");
+    other.delete(std::slice::from_ref(&record.key)).await.expect_err("another tenant's");
     denied(other.list(&Key::new("acme/shop"), None, 1).await.map(|_| ()).expect_err("another's"));
     assert!(own.get(&record.key).await.expect("its own").is_some(), "it is still there");
 }

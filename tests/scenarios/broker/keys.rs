@@ -7,9 +7,12 @@ use serde_json::json;
 
 use super::world::{Client, ROOT, World, organisation, prefix, setup};
 
+type OnObject =
+    (&'static str, &'static str, &'static str, (&'static str, &'static str), &'static str);
+
 /// Every operation of S3 on an object: its name, its method, what follows the key, a header, and a
 /// body. `OWN` stands for a key of the caller's own.
-const ON_OBJECTS: [(&str, &str, &str, (&str, &str), &str); 22] = [
+const ON_OBJECTS: [OnObject; 22] = [
     ("get", "GET", "", ("", ""), ""),
     ("head", "HEAD", "", ("", ""), ""),
     ("part of it", "GET", "", ("range", "bytes=0-0"), ""),
@@ -208,8 +211,8 @@ async fn many_servers_of_a_tenant_share_keys_and_other_tenants_do_not() {
     }))
     .await;
     let id = |number: usize| answers[number].body["accessKeyId"].as_str().expect("keys");
-    for number in 0..200 {
-        assert_eq!(answers[number].status, 200);
+    for (number, answer) in answers.iter().enumerate() {
+        assert_eq!(answer.status, 200);
         assert_eq!(id(number), id(number % 2 + number % 40 / 20 * 20), "{number}");
     }
     let distinct: std::collections::BTreeSet<&str> = (0..200).map(id).collect();
