@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use dotdo_core::{
     Account, App, At, Bucket, BucketOfTenant, Buckets, CheckpointMode, Clock, Components,
-    Directory, Engine, Executor, ObjectId, Ownership, Random, Received, Request, RequestContext,
-    Response, Result, Router, SharedBucket, Tenant, open,
+    Directory, Engine, ErrorKind, Executor, ObjectId, Ownership, Random, Received, Request,
+    RequestContext, Response, Result, Router, SharedBucket, Tenant, open,
 };
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -18,7 +18,7 @@ use crate::cluster::peers::Plan;
 use crate::cluster::redis::{self, Redis};
 use crate::config::Config;
 use crate::credentials::{Connected, Exchange, Storage, TokenFrom, Tokens, connect};
-use crate::edge::{Edge, Objects};
+use crate::edge::{Edge, Ending, Objects};
 use crate::platforms::Platform;
 use crate::system::components::{OsRandom, SystemClock};
 use crate::system::memory::give_back;
@@ -231,6 +231,17 @@ impl Objects for Engine {
         request: Request,
     ) -> Received {
         Engine::receive(self, object, request_context, request).await
+    }
+
+    async fn delete_tenant(&self, tenant: &Tenant) -> Result<Ending> {
+        self.close_tenant(tenant).await?;
+        match Engine::delete_tenant(self, tenant).await {
+            Ok(keys) => Ok(Ending::Deleted { keys }),
+            Err(error) if error.kind() == ErrorKind::Busy => {
+                Ok(Ending::Closed { wait: error.retry_after().unwrap_or_default() })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn account(&self, object: &ObjectId) -> Option<Account> {

@@ -57,6 +57,9 @@ pub enum Route {
     Ready,
     /// `/metrics`: metrics for Prometheus.
     Metrics,
+    /// DELETE of `/tenant`, which is the caller's own, or of `/tenants/{org}/{tenant}`: the end of
+    /// a tenant.
+    Tenant(Tenant),
 }
 
 /// An object, and its view of the request.
@@ -123,7 +126,7 @@ impl Router {
             let Split { class: named, id, rest } = self.split(class.is_some(), path);
             (class.or(named).or(self.default_class.as_deref()), id, below(rest, uri.query())?)
         } else {
-            return reserved(method, uri.path());
+            return reserved(tenant, method, uri.path());
         };
         let (class, id, path_and_query) = target;
         let object = tenant.object(self.known(class)?, &decode(id)?)?;
@@ -213,12 +216,21 @@ fn below(rest: &str, query: Option<&str>) -> Result<PathAndQuery> {
 }
 
 /// Routes that do not belong to objects.
-fn reserved(method: &Method, path: &str) -> Result<Route> {
+fn reserved(tenant: &Tenant, method: &Method, path: &str) -> Result<Route> {
     let route = match path {
         "/health" => Route::Health,
         "/ready" => Route::Ready,
         "/metrics" => Route::Metrics,
         _ => {
+            if let Some(tenant) = tenant_of(tenant, path) {
+                let tenant = tenant?;
+                if method == Method::DELETE {
+                    return Ok(Route::Tenant(tenant));
+                }
+                return Err(
+                    Error::not_found(format!("{path} answers DELETE only")).with_code("NO_OBJECT")
+                );
+            }
             return Err(Error::not_found(format!(
                 "the path {:?} does not name an object; use /do/{{id}}/…, /do/{{class}}/{{id}}/… or the header X-DO-ID",
                 shown(path)
@@ -232,6 +244,17 @@ fn reserved(method: &Method, path: &str) -> Result<Route> {
         );
     }
     Ok(route)
+}
+
+/// The tenant that a path names: `/tenant` is the caller's own, `/tenants/{org}/{tenant}` any, each
+/// name percent-encoded. `None` for other paths.
+fn tenant_of(own: &Tenant, path: &str) -> Option<Result<Tenant>> {
+    if path == "/tenant" {
+        return Some(Ok(own.clone()));
+    }
+    let (org, name) = path.strip_prefix("/tenants/")?.split_once('/')?;
+    let named = || Tenant::new(&decode(org)?, &decode(name)?);
+    (!name.contains('/')).then(named)
 }
 
 /// Percent-decodes an id, once.

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use dotdo_core::{Error, Tenant};
 use tracing::field::display;
 
-use super::AUDIT;
 use crate::edge::status_of;
+use crate::telemetry::AUDIT;
 
 /// What is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -35,6 +35,3 @@ mod tokens;
 
 #[cfg(feature = "broker")]
 pub(crate) use self::start::start;
-
-/// The target of the lines of the audit log, which are written at every level but `off`.
-pub(crate) const AUDIT: &str = "dotdo::audit";

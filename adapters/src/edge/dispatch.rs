@@ -58,6 +58,9 @@ impl<O: Objects> Edge<O> {
                 permit_operation(context.line.caller.as_ref())?;
                 return self.figures();
             }
+            Route::Tenant(tenant) => {
+                return Box::pin(self.delete_tenant(&tenant, &caller, context)).await;
+            }
         };
         context.line.object = Some(target.object.clone());
         permit(&caller, &head.method, &target)?;

@@ -48,6 +48,7 @@ mod rate;
 mod readiness;
 mod request_id;
 mod settings;
+mod tenant;
 mod vary;
 
 use bytes::Bytes;
@@ -72,7 +73,7 @@ use self::error::Audience;
 #[cfg(feature = "broker")]
 pub(crate) use self::json::json;
 use self::metrics::RequestMetrics;
-pub(crate) use self::objects::Objects;
+pub(crate) use self::objects::{Ending, Objects};
 pub(crate) use self::rate::Attempts;
 #[cfg(feature = "broker")]
 pub(crate) use self::rate::Limit;

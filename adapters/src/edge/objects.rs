@@ -3,7 +3,18 @@
 use std::future::Future;
 use std::time::Duration;
 
-use dotdo_core::{Account, At, ObjectId, Received, Request, RequestContext, Response, Result};
+use dotdo_core::{
+    Account, At, Error, ObjectId, Received, Request, RequestContext, Response, Result, Tenant,
+};
+
+/// How far the end of a tenant has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It is closed; what it has can be deleted after this time.
+    Closed { wait: Duration },
+    /// What it had is deleted: so many keys of the bucket by this request.
+    Deleted { keys: u64 },
+}
 
 /// Objects behind the edge: the engine, or a substitute in tests.
 pub(crate) trait Objects: Send + Sync + 'static {
@@ -29,6 +40,12 @@ pub(crate) trait Objects: Send + Sync + 'static {
     /// The account that is charged for a request to `object`; `None` if memory is not counted.
     fn account(&self, _object: &ObjectId) -> Option<Account> {
         None
+    }
+
+    /// Closes a tenant and, if that was long enough ago, deletes what it has.
+    fn delete_tenant(&self, _tenant: &Tenant) -> impl Future<Output = Result<Ending>> + Send {
+        let error = Error::not_found("this server keeps no tenants").with_code("NO_ENDPOINT");
+        std::future::ready(Err(error))
     }
 
     /// Whether the store can be used.

@@ -12,7 +12,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::traces::{self, TraceSettings};
-use crate::broker::AUDIT;
+
+/// The target of the lines of the audit log, which are written at every level but `off`.
+pub(crate) const AUDIT: &str = "dotdo::audit";
 
 /// Libraries that log details only if they are named (`h2=debug`), not by a global level.
 const QUIET: [&str; 7] =

@@ -5,16 +5,16 @@
 
 mod logs;
 mod metrics;
+mod recorder;
 mod reference;
-mod table;
 #[cfg(feature = "otlp")]
 mod traces;
 #[cfg(not(feature = "otlp"))]
 #[path = "traces/absent.rs"]
 mod traces;
 
-pub(crate) use self::logs::{LogFormat, LogSettings, is_log_filter, start_logs};
-pub(crate) use self::metrics::{keep_metrics, start_metrics};
+pub(crate) use self::logs::{AUDIT, LogFormat, LogSettings, is_log_filter, start_logs};
+pub(crate) use self::recorder::{keep_metrics, start_metrics};
 pub use self::reference::metrics_reference;
 pub(crate) use self::traces::{
     FLUSH_MAX, SAMPLERS, TraceSettings, TracedRequest, flush, is_on, is_sampler_arg, pass_on,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::table::{Kind, Metric, SECTIONS, TABLE};
+use super::metrics::{Kind, Metric, SECTIONS, TABLE};
 
 const HEAD: &str = "# Metrics
 

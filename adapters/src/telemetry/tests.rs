@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::metrics::{Kind, SECTIONS, TABLE};
 use super::metrics_reference;
-use super::table::{Kind, SECTIONS, TABLE};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 

@@ -87,10 +87,35 @@ fn reserved_paths_are_exact() {
         let error = refusal(path, &[]);
         assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, "NO_OBJECT"), "{path}");
     }
-    let error = router()
-        .route(&Tenant::local(), &Method::POST, &Uri::from_static("/health"), &HeaderMap::new())
-        .expect_err("not for POST");
-    assert_eq!(error.kind(), ErrorKind::NotFound);
+    for (method, path) in [
+        (&Method::POST, "/health"),
+        (&Method::GET, "/tenant"),
+        (&Method::POST, "/tenants/acme/shop"),
+        (&Method::DELETE, "/tenants"),
+        (&Method::DELETE, "/tenants/acme"),
+        (&Method::DELETE, "/tenants/acme/shop/x"),
+    ] {
+        let error = router()
+            .route(&Tenant::local(), method, &Uri::from_static(path), &HeaderMap::new())
+            .expect_err(path);
+        assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, "NO_OBJECT"), "{path}");
+    }
+}
+
+#[test]
+fn the_end_of_a_tenant_is_asked_for_by_its_path() {
+    let own = Tenant::new("acme", "shop").expect("a tenant");
+    let delete = |path: &'static str| {
+        router().route(&own, &Method::DELETE, &Uri::from_static(path), &HeaderMap::new())
+    };
+    assert_eq!(delete("/tenant").expect("a route"), Route::Tenant(own.clone()));
+    let other = Tenant::new("eu:acme", "a/b").expect("a tenant");
+    for path in ["/tenants/eu:acme/a%2Fb", "/tenants/eu%3Aacme/a%2fb"] {
+        assert_eq!(delete(path).expect("a route"), Route::Tenant(other.clone()), "{path}");
+    }
+    for path in ["/tenants//shop", "/tenants/acme/", "/tenants/%/shop"] {
+        assert_eq!(delete(path).expect_err(path).kind(), ErrorKind::Invalid, "{path}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod client;
 mod compression;
 mod connections;
 mod cors;
+mod ending;
 mod framing;
 mod hostile;
 #[cfg(feature = "oidc")]
