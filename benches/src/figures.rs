@@ -25,6 +25,18 @@ pub fn median(times: &[Duration]) -> f64 {
     sorted[sorted.len() / 2].as_secs_f64() * 1e3
 }
 
+/// The `percent`th percentile of `times`, in milliseconds.
+///
+/// # Panics
+///
+/// When there are none.
+pub fn percentile(times: &[Duration], percent: usize) -> f64 {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    let at = (sorted.len() * percent / 100).min(sorted.len() - 1);
+    sorted[at].as_secs_f64() * 1e3
+}
+
 /// The figures as a Markdown table.
 pub fn report(figures: &[Figure]) -> String {
     let rows = figures.iter().map(|figure| {

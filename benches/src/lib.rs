@@ -7,5 +7,5 @@ mod image;
 
 pub use app::app;
 pub use client::Client;
-pub use figures::{Figure, median, report};
+pub use figures::{Figure, median, percentile, report};
 pub use image::image_path;

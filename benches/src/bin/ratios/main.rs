@@ -3,7 +3,7 @@
 //!
 //! `cargo run --release -p dotdo-benches` runs everything; names of sections as arguments run those
 //! only: `write`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `start`, `counting`,
-//! `schemas`, `limits`, `lambda`, `vercel`.
+//! `schemas`, `limits`, `tenants`, `lambda`, `vercel`.
 
 mod costs;
 mod functions;
@@ -12,6 +12,7 @@ mod memory;
 mod read;
 mod restore;
 mod start;
+mod tenants;
 mod upload;
 mod world;
 mod write;
@@ -58,6 +59,10 @@ async fn main() {
     }
     if is_wanted("limits") {
         figures.push(costs::limits().await);
+    }
+    if is_wanted("tenants") {
+        figures.push(tenants::many().await);
+        figures.push(tenants::beside().await);
     }
     if is_wanted("lambda") {
         figures.extend(functions::starts(Platform::Lambda).await);

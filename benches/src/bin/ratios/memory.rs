@@ -57,7 +57,7 @@ async fn quiet(client: &mut Client) {
 }
 
 /// `VmRSS` of a process.
-fn resident_bytes(pid: u32) -> f64 {
+pub(crate) fn resident_bytes(pid: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux tells");
     let line =
         status.lines().find(|line| line.starts_with("VmRSS:")).expect("there is such a line");
