@@ -6,8 +6,8 @@ use http::{Method, header, request};
 use super::access::Line;
 use crate::auth::Authentication;
 
-/// The caller of a request; `home` is the tenant of those who name none. A token that was verified is removed from it: objects see the
-/// caller, and other servers get it in their envelope.
+/// The caller of a request; `home` is the tenant of those who name none. A token that was verified
+/// is removed from it: objects see the caller, and other servers get it in their envelope.
 ///
 /// A caller in the request's extensions comes from the program around this edge, which has
 /// authenticated it; no server puts one there.
