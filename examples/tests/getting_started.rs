@@ -42,7 +42,7 @@ fn count(ctx: &mut Context) -> Result<Response> {
     dotdo::json(&count)
 }
 
-/// What the program serves.
+/// The classes of this program.
 fn app() -> App {
     App::new().register::<Counter>()
 }
