@@ -1,98 +1,37 @@
 //! The command line. Values are checked together with those of the environment and the files, so
 //! that the same mistake gets the same error everywhere.
 
-use clap::{Args, Parser, Subcommand};
-use dotdo::ServeOptions;
+pub(crate) mod broker;
+pub(crate) mod health;
+pub(crate) mod serve;
+pub(crate) mod settings;
 
-use crate::login::{Login, Logout, Token, Whoami};
-use crate::new::New;
+use std::process::ExitCode;
 
-const EXAMPLES: &str = "\
-Examples:
-  dotdo                               Serve on 127.0.0.1:8787 from ./.dotdo
-  dotdo -p 3000 --storage /srv/state  Serve on another port, from another folder
-  dotdo --storage s3://bucket/prefix  Keep the state in a bucket (AWS_* are the
-                                      credentials, or R2_* for Cloudflare R2)
-  dotdo --storage memory://           Keep nothing
-  dotdo health --ready                Check that the server can use its store
-  dotdo settings lease                List the settings about leases
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-  curl http://127.0.0.1:8787/do/hello/things  Query the object hello";
+use self::broker::Broker;
+use self::health::Health;
+use self::serve::Serve;
+use self::settings::Settings;
+use crate::failure::report;
+use crate::login::{self, Login, Logout, Token, Whoami};
+use crate::new::{self, New};
 
-const SETTINGS: &str = "\
-A setting without a flag is read from its environment variable, ./dotdo.toml or
-~/.config/dotdo/config.toml. `dotdo settings` lists all settings.
+/// The commands by subject, in the order of the help. Every command is in one group.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Serve", &["serve", "broker", "health", "settings"]),
+    ("Account", &["login", "logout", "whoami", "token"]),
+    ("Project", &["new"]),
+];
 
-Exit codes: 0 success, 1 failure or a second signal, 2 wrong usage or settings.";
-
-const BROKER: &str = "\
-Needs the issuer of the tokens (auth.issuer), the bucket (storage) with keys for
-all of it, and what makes keys: a role of the store's token service
-(broker.role_arn), or Cloudflare's API (broker.r2_account_id and
-broker.r2_api_token). docs/IDENTITY.md has an example.
-
-  POST /v1/credentials       Exchange a token for keys
-  POST /v1/deploy-tokens     Issue a deploy token; GET lists, DELETE revokes
+/// What follows the options in the help of `dotdo` itself.
+const HELP: &str = "\
+Without a command, dotdo serves on 127.0.0.1:8787 from ./.dotdo and takes the
+options of `dotdo serve`. `dotdo COMMAND --help` has examples, and
+`dotdo settings` lists all settings.
 
 Exit codes: 0 success, 1 failure or a second signal, 2 wrong usage or settings.";
-
-const HEALTH: &str = "\
-Sends GET /health (or GET /ready) to the address and the port in the settings,
-and prints the response.
-
-Exit codes: 0 healthy; 1 unhealthy, not running or no response within 4 s;
-2 wrong usage or settings.";
-
-const NEW: &str = "\
-dotdo is not on a registry yet, so a new project has to know where its sources
-are.
-
-Example:
-  dotdo new my-counter --dotdo-path ~/src/dotdo
-
-Exit codes: 0 created; 1 not created; 2 wrong usage, such as a name that cargo
-does not accept.";
-
-const NO_MATCH: &str = "Exit codes: 0 success, 2 no setting matches.";
-
-const LOGIN: &str = "\
-Prints a URL and a code, and opens the URL in your browser if there is one. The
-tokens are kept in the system's keyring, or (without one, or with
-DOTDO_LOGIN_KEYRING=off) in a file that only you can read.
-
-Example:
-  dotdo login --issuer auth.example.com --client-id client_01
-
-Exit codes: 0 logged in; 1 refused, expired, or the issuer does not answer;
-2 wrong usage or settings.";
-
-const LOGOUT: &str = "\
-Revokes the tokens at the issuer where that is possible, and removes them from
-this machine in any case.
-
-Exit codes: 0 logged out, or not logged in; 1 the tokens can't be removed;
-2 wrong usage or settings.";
-
-const WHOAMI: &str = "\
-Exit codes: 0 logged in; 1 not logged in, or the login can't be renewed;
-2 wrong usage or settings.";
-
-const TOKEN: &str = "\
-Without an option, prints the access token of the login, renewed if it is about
-to expire. Deploy tokens live longer and can be revoked; a broker issues them.
-
-Examples:
-  curl -H \"Authorization: Bearer $(dotdo token)\" https://example.com/do/a/things
-  dotdo token --deploy --name production --expires 90d --scope dotdo:write
-  dotdo token --list
-  dotdo token --revoke 0a1b2c3d4e5f60718293a4b5c6d7e8f9
-
-Exit codes: 0 success; 1 not logged in, refused, or no answer; 2 wrong usage or
-settings.";
-
-fn after_help() -> String {
-    format!("{EXAMPLES}\n\n{SETTINGS}")
-}
 
 /// Durable objects without a server to run or a database to rent
 #[derive(Debug, Parser)]
@@ -101,136 +40,122 @@ fn after_help() -> String {
     version,
     max_term_width = 80,
     args_conflicts_with_subcommands = true,
-    after_help = after_help()
+    after_help = HELP
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    command: Option<Command>,
     #[command(flatten)]
-    pub(crate) serve: Serve,
+    serve: Serve,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+enum Command {
     /// Serve objects over HTTP (the default command)
-    #[command(after_help = after_help())]
+    #[command(after_help = serve::HELP)]
     Serve(Serve),
     /// Exchange tokens for short-lived keys of a tenant's part of a bucket
-    #[command(after_help = BROKER)]
+    #[command(after_help = broker::HELP)]
     Broker(Broker),
     /// Check the server that runs on this machine
-    #[command(after_help = HEALTH)]
+    #[command(after_help = health::HELP)]
     Health(Health),
     /// List all settings, or those whose name contains a word
-    #[command(after_help = NO_MATCH)]
+    #[command(after_help = settings::HELP)]
     Settings(Settings),
     /// Log in at an OpenID issuer
-    #[command(after_help = LOGIN)]
+    #[command(after_help = login::LOGIN_HELP)]
     Login(Login),
     /// End the login
-    #[command(after_help = LOGOUT)]
+    #[command(after_help = login::LOGOUT_HELP)]
     Logout(Logout),
     /// Show who is logged in
-    #[command(after_help = WHOAMI)]
+    #[command(after_help = login::WHOAMI_HELP)]
     Whoami(Whoami),
     /// Print an access token, or work with deploy tokens
-    #[command(after_help = TOKEN)]
+    #[command(after_help = login::TOKEN_HELP)]
     Token(Token),
     /// Create a project with a class and a test
-    #[command(after_help = NEW)]
+    #[command(after_help = new::HELP)]
     New(New),
 }
 
-/// The arguments of `dotdo broker`.
-#[derive(Debug, Args)]
-pub(crate) struct Broker {
-    /// Address to listen on [default: 127.0.0.1]
-    #[arg(long, value_name = "ADDRESS")]
-    host: Option<String>,
-    /// Port to listen on; 0 picks a free port [default: 8787]
-    #[arg(long, short, value_name = "PORT")]
-    port: Option<String>,
-    /// The bucket with the state of all tenants: s3://bucket/prefix
-    #[arg(long, value_name = "STORAGE")]
-    storage: Option<String>,
-    /// off, error, warn, info, debug or trace [default: info]
-    #[arg(long, value_name = "LEVEL")]
-    log_level: Option<String>,
-}
-
-impl From<Broker> for ServeOptions {
-    fn from(Broker { host, port, storage, log_level }: Broker) -> Self {
-        Self { host, port, storage, log_level, ..Self::default() }
+impl Cli {
+    /// The command line of this process. One that is wrong, or asks for help, ends it.
+    pub(crate) fn of_process() -> Self {
+        let matches = command().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
-}
 
-/// The arguments of `dotdo health`.
-#[derive(Debug, Args)]
-pub(crate) struct Health {
-    /// Address that the server listens on [default: 127.0.0.1]
-    #[arg(long, value_name = "ADDRESS")]
-    host: Option<String>,
-    /// Port that the server listens on [default: 8787]
-    #[arg(long, short, value_name = "PORT")]
-    port: Option<String>,
-    /// Check that the server can use its store, too
-    #[arg(long)]
-    ready: bool,
-}
-
-impl Health {
-    /// The check to make.
-    pub(crate) fn question(&self) -> dotdo::commands::Health {
-        if self.ready { dotdo::commands::Health::Ready } else { dotdo::commands::Health::Up }
-    }
-}
-
-impl From<Health> for ServeOptions {
-    fn from(Health { host, port, ready: _ }: Health) -> Self {
-        Self { host, port, ..Self::default() }
-    }
-}
-
-/// The arguments of `dotdo settings`.
-#[derive(Debug, Args)]
-pub(crate) struct Settings {
-    /// Word in the name of a setting, such as lease or LOG_LEVEL
-    pub(crate) word: Option<String>,
-}
-
-/// The arguments of `dotdo serve`.
-#[derive(Debug, Args)]
-pub(crate) struct Serve {
-    /// Address to listen on [default: 127.0.0.1]
-    #[arg(long, value_name = "ADDRESS")]
-    host: Option<String>,
-    /// Port to listen on; 0 picks a free port [default: 8787]
-    #[arg(long, short, value_name = "PORT")]
-    port: Option<String>,
-    /// Folder, s3://, gs://, az:// or memory:// for all state [default: ./.dotdo]
-    #[arg(long, value_name = "STORAGE")]
-    storage: Option<String>,
-    /// Class for requests that do not name one
-    #[arg(long, value_name = "CLASS")]
-    default_class: Option<String>,
-    /// off, error, warn, info, debug or trace [default: info]
-    #[arg(long, value_name = "LEVEL")]
-    log_level: Option<String>,
-    /// Accept requests from other machines without authentication; for private networks only
-    #[arg(long)]
-    allow_unauthenticated: bool,
-}
-
-impl From<Serve> for ServeOptions {
-    fn from(serve: Serve) -> Self {
-        Self {
-            host: serve.host,
-            port: serve.port,
-            storage: serve.storage,
-            default_class: serve.default_class,
-            log_level: serve.log_level,
-            allow_unauthenticated: serve.allow_unauthenticated,
+    /// Does what was asked.
+    pub(crate) fn run(self) -> ExitCode {
+        match self.command.unwrap_or(Command::Serve(self.serve)) {
+            Command::Serve(about) => about.run(),
+            Command::Broker(about) => dotdo::commands::run_broker(about.into()),
+            Command::Health(about) => {
+                let question = about.question();
+                dotdo::commands::health(about.into(), question)
+            }
+            Command::Settings(about) => about.run(),
+            Command::Login(about) => report(about.run()),
+            Command::Logout(about) => report(about.run()),
+            Command::Whoami(about) => report(about.run()),
+            Command::Token(about) => report(about.run()),
+            Command::New(about) => new::run(&about),
         }
+    }
+}
+
+/// The parser. Its help lists the commands by group, and leaves the options of `serve` to that
+/// command's help.
+pub(crate) fn command() -> clap::Command {
+    let command = Cli::command().mut_args(|argument| argument.hide(true));
+    let template = format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{}Options:\n{{options}}{{after-help}}",
+        groups(&command)
+    );
+    command
+        .override_usage("dotdo [OPTIONS]\n       dotdo <COMMAND> [OPTIONS]")
+        .help_template(template)
+}
+
+/// The commands with what they do, by group.
+fn groups(command: &clap::Command) -> String {
+    /// Columns before what a command does.
+    const NAME_COLUMNS: usize = 11;
+    let line = |name: &&str| {
+        let about = command.find_subcommand(name).and_then(clap::Command::get_about);
+        let about = about.map(ToString::to_string).unwrap_or_default();
+        format!("  {name:<NAME_COLUMNS$}{about}\n")
+    };
+    let group = |(heading, names): &(&str, &[&str])| {
+        format!("{heading}:\n{}\n", names.iter().map(line).collect::<String>())
+    };
+    GROUPS.iter().map(group).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_in_one_group() {
+        let mut grouped: Vec<&str> =
+            GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        let command = command();
+        let mut commands: Vec<&str> = command
+            .get_subcommands()
+            .filter(|command| !command.is_hide_set())
+            .map(clap::Command::get_name)
+            .collect();
+        grouped.sort_unstable();
+        commands.sort_unstable();
+        assert_eq!(grouped, commands);
+    }
+
+    #[test]
+    fn the_parser_is_consistent() {
+        command().debug_assert();
     }
 }

@@ -14,6 +14,17 @@ use clap::Args;
 
 use self::source::Source;
 
+/// What follows the options in its help.
+pub(crate) const HELP: &str = "\
+dotdo is not on a registry yet, so a new project has to know where its sources
+are.
+
+Example:
+  dotdo new my-counter --dotdo-path ~/src/dotdo
+
+Exit codes: 0 created; 1 not created; 2 wrong usage, such as a name that cargo
+does not accept.";
+
 /// The files of a project, with their content.
 const FILES: &[(&str, &str)] = &[
     ("Cargo.toml", include_str!("../template/manifest.toml")),

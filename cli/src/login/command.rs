@@ -8,11 +8,23 @@ use super::browser;
 use super::claims::Claims;
 use super::deploy::broker_url;
 use super::device::{Device, Wanted};
-use super::failure::{Failure, note, print};
 use super::kept::{Kept, Place};
 use super::provider::Provider;
 use super::session::{Session, tokens};
 use super::token::JWT_TOKEN;
+use crate::failure::{Failure, note, print};
+
+/// What follows the options in its help.
+pub(crate) const HELP: &str = "\
+Prints a URL and a code, and opens the URL in your browser if there is one. The
+tokens are kept in the system's keyring, or (without one, or with
+DOTDO_LOGIN_KEYRING=off) in a file that only you can read.
+
+Example:
+  dotdo login --issuer auth.example.com --client-id client_01
+
+Exit codes: 0 logged in; 1 refused, expired, or the issuer does not answer;
+2 wrong usage or settings.";
 
 /// The arguments of `dotdo login`.
 #[derive(Debug, Args)]

@@ -5,9 +5,9 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::failure::{Failure, note, plain, print, repeats};
 use super::http::{Answer, Http};
 use super::provider::is_safe;
+use crate::failure::{Failure, note, plain, print, repeats};
 
 /// Maximum number of pages of the list. Each has up to 100 tokens, and a tenant has 1,000.
 const PAGES_MAX: usize = 100;

@@ -6,10 +6,10 @@ use dotdo::engine::Secret;
 use reqwest::Url;
 use serde::Deserialize;
 
-use super::failure::{Failure, plain};
 use super::http::Http;
 use super::kept::Tokens;
 use super::provider::{Provider, Said, is_safe};
+use crate::failure::{Failure, plain};
 
 /// The grant type of polls.
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";

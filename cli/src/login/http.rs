@@ -11,7 +11,7 @@ use reqwest::{Method, Url};
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
-use super::failure::{Failure, plain};
+use crate::failure::{Failure, plain};
 
 /// How long connecting may take.
 const CONNECT_MAX: Duration = Duration::from_secs(5);

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use dotdo::commands::LoginSettings;
 use dotdo::engine::Secret;
 
-use super::failure::{Failure, note};
 use super::kept::{Kept, Place, read_login, read_tokens, write_login, write_tokens};
 use super::keyring::{self, NoKeyring};
+use crate::failure::{Failure, note};
 
 /// How long to wait for another process that renews a login. Its requests take at most a third of it.
 const LOCK_MAX: Duration = Duration::from_secs(60);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use dotdo::engine::Secret;
 use keyring::{Entry, Error};
 
-use super::failure::plain;
+use crate::failure::plain;
 
 /// The name under which keyrings show the entries.
 const SERVICE: &str = "dotdo";

@@ -3,11 +3,19 @@
 use clap::Args;
 use dotdo::commands::LoginSettings;
 
-use super::failure::{Failure, note, print};
 use super::keep::Readers;
 use super::kept::Kept;
 use super::provider::Provider;
 use super::session::{Session, tokens};
+use crate::failure::{Failure, note, print};
+
+/// What follows the options in its help.
+pub(crate) const HELP: &str = "\
+Revokes the tokens at the issuer where that is possible, and removes them from
+this machine in any case.
+
+Exit codes: 0 logged out, or not logged in; 1 the tokens can't be removed;
+2 wrong usage or settings.";
 
 /// The arguments of `dotdo logout`.
 #[derive(Debug, Args)]

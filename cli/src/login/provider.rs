@@ -5,10 +5,10 @@ use reqwest::Url;
 use serde::Deserialize;
 
 use super::claims::Claims;
-use super::failure::{Failure, plain, repeats};
 use super::http::{Answer, Http};
 use super::kept::Tokens;
 use super::times::now;
+use crate::failure::{Failure, plain, repeats};
 
 /// Where the discovery document is, below the issuer (OpenID Connect Discovery 1.0, section 4).
 const DISCOVERY: &str = "/.well-known/openid-configuration";

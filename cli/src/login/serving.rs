@@ -4,10 +4,10 @@ use dotdo::commands::{LoginSettings, TokenSource};
 use dotdo::engine::{Secret, async_trait};
 use dotdo::{Error, ErrorKind};
 
-use super::failure::Failure;
 use super::http::Http;
 use super::keep::Logins;
 use super::session::{Session, tokens};
+use crate::failure::Failure;
 
 /// Gives the access token of a login, renewed while a server runs.
 pub(crate) struct OfLogin {
@@ -34,7 +34,7 @@ impl TokenSource for OfLogin {
         fresh.map_err(|failure| {
             let kind = match failure {
                 Failure::Later(_) => ErrorKind::Unavailable,
-                Failure::Usage(_) | Failure::Failed(_) => ErrorKind::Unauthenticated,
+                _ => ErrorKind::Unauthenticated,
             };
             Error::new(kind, failure.message().to_owned()).with_code("LOGIN")
         })

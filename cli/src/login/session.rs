@@ -7,11 +7,11 @@
 use dotdo::commands::LoginSettings;
 use dotdo::engine::Secret;
 
-use super::failure::Failure;
 use super::http::Http;
 use super::keep::{Logins, Readers};
 use super::kept::{Kept, Place, Tokens};
 use super::provider::{Provider, Said};
+use crate::failure::Failure;
 
 /// The login of a profile.
 pub(super) struct Session {

@@ -8,12 +8,26 @@ use dotdo::engine::Secret;
 
 use super::deploy::{Broker, Issue};
 use super::durations;
-use super::failure::{Failure, note, print};
 use super::http::Http;
 use super::session::{Session, tokens};
+use crate::failure::{Failure, note, print};
 
 /// The variable with the token of a deployment, which wins over a login.
 pub(super) const JWT_TOKEN: &str = "JWT_TOKEN";
+
+/// What follows the options in its help.
+pub(crate) const HELP: &str = "\
+Without an option, prints the access token of the login, renewed if it is about
+to expire. Deploy tokens live longer and can be revoked; a broker issues them.
+
+Examples:
+  curl -H \"Authorization: Bearer $(dotdo token)\" https://example.com/do/a/things
+  dotdo token --deploy --name production --expires 90d --scope dotdo:write
+  dotdo token --list
+  dotdo token --revoke 0a1b2c3d4e5f60718293a4b5c6d7e8f9
+
+Exit codes: 0 success; 1 not logged in, refused, or no answer; 2 wrong usage or
+settings.";
 
 /// The arguments of `dotdo token`.
 #[derive(Debug, Args)]

@@ -7,10 +7,15 @@ use serde_json::json;
 
 use super::claims::Claims;
 use super::command::place;
-use super::failure::{Failure, plain, print};
 use super::session::{Session, tokens};
 use super::times::{away, now, written};
 use super::token::{JWT_TOKEN, given_token};
+use crate::failure::{Failure, plain, print};
+
+/// What follows the options in its help.
+pub(crate) const HELP: &str = "\
+Exit codes: 0 logged in; 1 not logged in, or the login can't be renewed;
+2 wrong usage or settings.";
 
 /// The arguments of `dotdo whoami`.
 #[derive(Debug, Args)]

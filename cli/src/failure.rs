@@ -1,4 +1,4 @@
-//! Why a command about logins fails, and its exit code.
+//! Why a command fails, and its exit code.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -18,12 +18,12 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// The failure of a request, a file or the like, with what was being done.
-    pub(super) fn of(doing: &str, cause: impl std::fmt::Display) -> Self {
+    pub(crate) fn of(doing: &str, cause: impl std::fmt::Display) -> Self {
         Self::Failed(format!("{doing}: {cause}"))
     }
 
     /// The sentence for the user.
-    pub(super) fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         match self {
             Self::Usage(message) | Self::Failed(message) | Self::Later(message) => message,
         }
@@ -41,27 +41,33 @@ impl From<dotdo::Error> for Failure {
 
 /// Prints why a command failed, and gives its exit code.
 pub(crate) fn report(outcome: Result<(), Failure>) -> ExitCode {
-    let Err(failure) = outcome else { return ExitCode::SUCCESS };
-    note(&format!("dotdo: {}", failure.message()));
-    ExitCode::from(match failure {
-        Failure::Usage(_) => 2,
-        Failure::Failed(_) | Failure::Later(_) => 1,
-    })
+    ended(outcome.map(|()| ExitCode::SUCCESS))
+}
+
+/// The exit code of a command that has several ways to succeed; prints why it failed.
+pub(crate) fn ended(outcome: Result<ExitCode, Failure>) -> ExitCode {
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => {
+            note(&format!("dotdo: {}", failure.message()));
+            ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
+        }
+    }
 }
 
 /// Prints a line for people, apart from the command's output.
-pub(super) fn note(line: &str) {
+pub(crate) fn note(line: &str) {
     // An error on standard error can be reported nowhere.
     let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Prints the command's output. An error means that nobody reads any more, as in `dotdo token | head`.
-pub(super) fn print(text: &str) {
+pub(crate) fn print(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
 /// Whether somebody else's text has the beginning of a secret in it, which was sent to them.
-pub(super) fn repeats(text: &str, secret: &Secret) -> bool {
+pub(crate) fn repeats(text: &str, secret: &Secret) -> bool {
     /// Number of bytes by which a secret is recognised, also where its end was cut off.
     const KNOWN_BYTES: usize = 16;
     let secret = secret.reveal();
@@ -70,7 +76,7 @@ pub(super) fn repeats(text: &str, secret: &Secret) -> bool {
 }
 
 /// Text of others on one line, without control characters and not too long.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     /// Number of characters of somebody else's text that are shown.
     const SHOWN_CHARS_MAX: usize = 200;
     let printable = text.chars().map(|char| if char.is_control() { ' ' } else { char });

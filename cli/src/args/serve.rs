@@ -1,0 +1,73 @@
+//! `dotdo serve`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use dotdo::{App, ServeOptions};
+use dotdo_builtin::Graph;
+
+use crate::login;
+
+/// What follows the options in its help.
+pub(crate) const HELP: &str = "\
+Examples:
+  dotdo                               Serve on 127.0.0.1:8787 from ./.dotdo
+  dotdo -p 3000 --storage /srv/state  Serve on another port, from another folder
+  dotdo --storage s3://bucket/prefix  Keep the state in a bucket (AWS_* are the
+                                      credentials, or R2_* for Cloudflare R2)
+  dotdo --storage memory://           Keep nothing
+
+  curl http://127.0.0.1:8787/do/hello/things  Query the object hello
+
+A setting without a flag is read from its environment variable, ./dotdo.toml or
+~/.config/dotdo/config.toml. `dotdo settings` lists all settings.
+
+Exit codes: 0 success, 1 failure or a second signal, 2 wrong usage or settings.";
+
+/// The arguments of `dotdo serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Address to listen on [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    host: Option<String>,
+    /// Port to listen on; 0 picks a free port [default: 8787]
+    #[arg(long, short, value_name = "PORT")]
+    port: Option<String>,
+    /// Folder, s3://, gs://, az:// or memory:// for all state [default: ./.dotdo]
+    #[arg(long, value_name = "STORAGE")]
+    storage: Option<String>,
+    /// Class for requests that do not name one
+    #[arg(long, value_name = "CLASS")]
+    default_class: Option<String>,
+    /// off, error, warn, info, debug or trace [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// Accept requests from other machines without authentication; for private networks only
+    #[arg(long)]
+    allow_unauthenticated: bool,
+}
+
+impl Serve {
+    /// Serves until it is told to stop.
+    pub(crate) fn run(self) -> ExitCode {
+        let app = App::new().class("DO", || Graph);
+        let serve = dotdo::Serve::new(app).options(self.into());
+        match login::of_settings() {
+            Some(login) => serve.login(login).run(),
+            None => serve.run(),
+        }
+    }
+}
+
+impl From<Serve> for ServeOptions {
+    fn from(serve: Serve) -> Self {
+        Self {
+            host: serve.host,
+            port: serve.port,
+            storage: serve.storage,
+            default_class: serve.default_class,
+            log_level: serve.log_level,
+            allow_unauthenticated: serve.allow_unauthenticated,
+        }
+    }
+}
