@@ -16,19 +16,20 @@ use self::serve::Serve;
 use self::settings::Settings;
 use crate::failure::report;
 use crate::login::{self, Login, Logout, Token, Whoami};
+use crate::manual::completions::{self, Completions};
+use crate::manual::man::{self, ManPages};
 use crate::new::{self, New};
 
 /// The commands by subject, in the order of the help. Every command is in one group.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Serve", &["serve", "broker", "health", "settings"]),
     ("Account", &["login", "logout", "whoami", "token"]),
-    ("Project", &["new"]),
+    ("Project", &["new", "completions", "man"]),
 ];
 
 /// What follows the options in the help of `dotdo` itself.
 const HELP: &str = "\
-Without a command, dotdo serves on 127.0.0.1:8787 from ./.dotdo and takes the
-options of `dotdo serve`. `dotdo COMMAND --help` has examples, and
+Without a command, it is `dotdo serve`. `dotdo COMMAND --help` has examples, and
 `dotdo settings` lists all settings.
 
 Exit codes: 0 success, 1 failure or a second signal, 2 wrong usage or settings.";
@@ -55,7 +56,7 @@ enum Command {
     /// Serve objects over HTTP (the default command)
     #[command(after_help = serve::HELP)]
     Serve(Serve),
-    /// Exchange tokens for short-lived keys of a tenant's part of a bucket
+    /// Exchange tokens for short-lived keys of a part of a bucket
     #[command(after_help = broker::HELP)]
     Broker(Broker),
     /// Check the server that runs on this machine
@@ -79,6 +80,12 @@ enum Command {
     /// Create a project with a class and a test
     #[command(after_help = new::HELP)]
     New(New),
+    /// Print the completions of a shell
+    #[command(after_help = completions::HELP)]
+    Completions(Completions),
+    /// Write the man pages into a folder
+    #[command(after_help = man::HELP)]
+    Man(ManPages),
 }
 
 impl Cli {
@@ -103,6 +110,11 @@ impl Cli {
             Command::Whoami(about) => report(about.run()),
             Command::Token(about) => report(about.run()),
             Command::New(about) => new::run(&about),
+            Command::Completions(about) => {
+                about.run();
+                ExitCode::SUCCESS
+            }
+            Command::Man(about) => report(about.run()),
         }
     }
 }
@@ -123,7 +135,7 @@ pub(crate) fn command() -> clap::Command {
 /// The commands with what they do, by group.
 fn groups(command: &clap::Command) -> String {
     /// Columns before what a command does.
-    const NAME_COLUMNS: usize = 11;
+    const NAME_COLUMNS: usize = 13;
     let line = |name: &&str| {
         let about = command.find_subcommand(name).and_then(clap::Command::get_about);
         let about = about.map(ToString::to_string).unwrap_or_default();

@@ -66,6 +66,12 @@ pub(crate) fn print(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
+/// Prints a part of the command's output, without an end of line. An error means that nobody reads
+/// any more.
+pub(crate) fn put(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
 /// Whether somebody else's text has the beginning of a secret in it, which was sent to them.
 pub(crate) fn repeats(text: &str, secret: &Secret) -> bool {
     /// Number of bytes by which a secret is recognised, also where its end was cut off.

@@ -3,6 +3,7 @@
 mod args;
 mod failure;
 mod login;
+mod manual;
 mod new;
 
 use std::process::ExitCode;

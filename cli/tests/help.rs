@@ -53,6 +53,8 @@ fn help_is_as_in_the_snapshots_and_fits_two_screens() {
         ("whoami.txt", &["whoami", "--help"]),
         ("token.txt", &["token", "--help"]),
         ("new.txt", &["new", "--help"]),
+        ("completions.txt", &["completions", "--help"]),
+        ("man.txt", &["man", "--help"]),
         ("settings-lease.txt", &["settings", "lease"]),
     ] {
         let text = printed(arguments);
@@ -104,4 +106,36 @@ fn a_typo_gets_a_suggestion() {
 #[test]
 fn the_version_is_that_of_the_package() {
     assert_eq!(printed(&["--version"]), concat!("dotdo ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn every_shell_gets_completions_of_all_commands() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = printed(&["completions", shell]);
+        for word in ["settings", "whoami", "revoke", "storage"] {
+            assert!(script.contains(word), "{shell}: {word} is missing");
+        }
+    }
+    let folder = folder();
+    let script = folder.path().join("dotdo.bash");
+    std::fs::write(&script, printed(&["completions", "bash"])).expect("the folder is ours");
+    let checked = std::process::Command::new("bash").arg("-n").arg(&script).status();
+    assert!(checked.expect("there is a bash").success());
+    let (code, stdout, stderr) = outcome(dotdo(folder.path()).args(["completions", "bsh"]));
+    assert_eq!((code, &*stdout), (Some(2), ""), "{stderr}");
+    assert!(stderr.contains("'bash'"), "{stderr}");
+}
+
+#[test]
+fn man_pages_are_written_into_a_folder() {
+    let folder = folder();
+    let (code, stdout, stderr) = outcome(dotdo(folder.path()).args(["man", "share/man1"]));
+    assert_eq!((code, &*stderr), (Some(0), ""), "{stdout}");
+    let page = folder.path().join("share/man1/dotdo-whoami.1");
+    let page = std::fs::read_to_string(page).expect("every command has a page");
+    assert!(page.contains(".TH dotdo-whoami 1") && page.contains("Exit codes"), "{page}");
+    std::fs::write(folder.path().join("file"), "").expect("the folder is ours");
+    let (code, stdout, stderr) = outcome(dotdo(folder.path()).args(["man", "file/man1"]));
+    assert_eq!((code, &*stdout), (Some(1), ""), "{stderr}");
+    assert!(stderr.contains("cannot write to file/man1"), "{stderr}");
 }
