@@ -31,6 +31,7 @@ mod broker;
 mod cluster;
 mod config;
 mod credentials;
+mod doctor;
 mod edge;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -73,11 +74,15 @@ pub mod identity {
     pub use dotdo_core::{Identity, Scope, Scopes, Tenant, TenantClaims};
 }
 
-/// What a command line of one's own needs besides [`Serve`]: health checks, and the references of
-/// settings and metrics.
+/// What a command line of one's own needs besides [`Serve`]: health checks, the settings with their
+/// values and origins, what a check of the machine and the store finds, and the references of settings and metrics.
 pub mod commands {
-    pub use crate::config::{settings_matching, settings_reference};
+    pub use crate::config::{
+        EffectiveSetting, EffectiveSettings, KnownSetting, Origin, SettingShape, project_file,
+        settings_matching, settings_reference, user_file,
+    };
     pub use crate::credentials::TokenSource;
+    pub use crate::doctor::{MemoryLimit, Premises, StoreCheck, StoreLatencies};
     pub use crate::health::{Health, health};
     pub use crate::login::LoginSettings;
     #[cfg(feature = "broker")]

@@ -205,7 +205,7 @@ impl Serve {
 }
 
 /// The settings, and whether somebody is logged in.
-fn with_login(sources: Sources, login: Option<&dyn TokenSource>) -> Sources {
+pub(crate) fn with_login(sources: Sources, login: Option<&dyn TokenSource>) -> Sources {
     let login = login.map(|source| Login { broker: source.broker() });
     Sources { login, ..sources }
 }

@@ -72,6 +72,6 @@ pub use store::AwsSigner;
 pub use store::{
     AccessKeyProvider, AccessKeys, AccessKeysError, AzureConfig, AzureCredentials, Bucket, Entry,
     GcsConfig, GcsCredentials, Key, Memory, ProvidedKeys, S3Config, S3Credentials, Secret,
-    StoreConfig, StoreError, Stored, open, probe,
+    StoreConfig, StoreError, Stored, check_store, open, probe,
 };
 pub use tenants::{BucketOfTenant, Buckets, SharedBucket};

@@ -6,8 +6,10 @@
 //! Must not know: the server, the engine.
 
 mod draft;
+mod effective;
 mod exchange;
 mod features;
+mod known;
 pub(crate) mod names;
 mod platform_defaults;
 mod reference;
@@ -23,8 +25,11 @@ use std::time::Duration;
 
 use dotdo_core::{Secret, Settings};
 
+pub use self::effective::{EffectiveSetting, EffectiveSettings, Origin};
+pub use self::known::{KnownSetting, SettingShape};
 pub use self::reference::{settings_matching, settings_reference};
 pub(crate) use self::resolve::resolve;
+pub use self::sources::{project_file, user_file};
 pub(crate) use self::sources::{Flag, Login, Sources, user_folder};
 use crate::broker::settings::BrokerSettings;
 use crate::credentials::Storage;

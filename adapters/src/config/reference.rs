@@ -16,7 +16,8 @@ const HEAD: &str = "# Settings
 A setting is read from its flag, else from its environment variable, else from the project's file `dotdo.toml` in the working directory,
 else from the user's file `~/.config/dotdo/config.toml`, else it has its default. An empty variable counts as not set. The program does
 not start with an unknown `DOTDO_…` variable, an unknown key in a file, or an invalid value. `dotdo settings` prints this list in a
-terminal; `dotdo settings WORD` prints those whose name contains a word.
+terminal; `dotdo settings WORD` prints those whose name contains a word. `dotdo config set NAME VALUE` writes a setting into one of the files,
+and `dotdo config list` shows where each value comes from.
 
 In files, a dot in a key is a TOML table:
 

@@ -29,30 +29,14 @@ const FLY_MACHINE: &str = "FLY_MACHINE_ID";
 /// `Invalid`; the message names the setting as it was written, what was expected, and the value.
 pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
     let mut draft = Draft::default();
-    for (strength, file) in [(Strength::User, &sources.user), (Strength::Project, &sources.project)]
-    {
-        if let Some((name, text)) = file {
-            draft.file(strength, name, text)?;
-        }
+    let mut problem = None;
+    let mut warnings = draft.gather(sources, &mut |error| {
+        problem.get_or_insert(error);
+    });
+    if let Some(error) = problem {
+        return Err(error);
     }
-    let mut warnings = draft.environment(&sources.environment)?;
-    draft.config.access.identity.login = sources.login.clone();
-    for Flag { key, name, value } in &sources.flags {
-        let setting = TABLE
-            .iter()
-            .find(|setting| setting.key == *key)
-            .expect("every flag belongs to a setting");
-        draft.put(Strength::Flag, setting, name, value)?;
-    }
-    if draft.strength("r2.bucket") > draft.strength("storage") {
-        draft.config.storage =
-            draft.config.access.r2.bucket.as_ref().map(|bucket| format!("s3://{bucket}"));
-    }
-    let platform = draft
-        .config
-        .platform
-        .unwrap_or_else(|| Platform::found(|name| sources.value(name).is_some()));
-    platform_defaults::apply(&mut draft, platform, sources)?;
+    let platform = draft.settle(sources)?;
     let (row, object) =
         (draft.config.settings.row_bytes_max, draft.config.settings.object_bytes_max);
     if u64::from(row) > object {
@@ -102,40 +86,98 @@ fn check_identity(config: &Config, platform: Platform) -> Result<()> {
     identity.mistake().map_or(Ok(()), |mistake| Err(wrong(mistake)))
 }
 
+/// Refuses variables that look like settings and are none.
+fn check_names(variables: &[(String, String)]) -> Result<()> {
+    let known: Vec<String> = TABLE.iter().flat_map(|setting| setting.variables()).collect();
+    let mut ours: Vec<&str> = variables
+        .iter()
+        .map(|(name, _)| &**name)
+        .filter(|name| name.starts_with("DOTDO_"))
+        .collect();
+    ours.sort_unstable();
+    match ours.into_iter().find(|name| !known.iter().any(|setting| setting == name)) {
+        None => Ok(()),
+        Some(unknown) => Err(unknown_name(
+            "unknown environment variable",
+            unknown,
+            known.iter().map(String::as_str),
+        )),
+    }
+}
+
 impl Draft {
+    /// Applies all sources in ascending precedence, and returns warnings. Each mistake is reported,
+    /// and what it concerns is left out.
+    pub(super) fn gather(
+        &mut self,
+        sources: &Sources,
+        mistake: &mut impl FnMut(Error),
+    ) -> Vec<String> {
+        for (strength, file) in
+            [(Strength::User, &sources.user), (Strength::Project, &sources.project)]
+        {
+            if let Some((name, text)) = file {
+                self.file(strength, name, text).unwrap_or_else(&mut *mistake);
+            }
+        }
+        check_names(&sources.environment).unwrap_or_else(&mut *mistake);
+        let warnings = self.environment(&sources.environment, mistake);
+        self.config.access.identity.login = sources.login.clone();
+        for Flag { key, name, value } in &sources.flags {
+            let setting = TABLE
+                .iter()
+                .find(|setting| setting.key == *key)
+                .expect("every flag belongs to a setting");
+            self.put(Strength::Flag, setting, name, value).unwrap_or_else(&mut *mistake);
+        }
+        warnings
+    }
+
+    /// Sets what follows from the given settings and from the platform, and finds the platform.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`platform_defaults::apply`].
+    pub(super) fn settle(&mut self, sources: &Sources) -> Result<Platform> {
+        if self.storage_is_r2() {
+            self.config.storage =
+                self.config.access.r2.bucket.as_ref().map(|bucket| format!("s3://{bucket}"));
+        }
+        let platform = self
+            .config
+            .platform
+            .unwrap_or_else(|| Platform::found(|name| sources.value(name).is_some()));
+        platform_defaults::apply(self, platform, sources)?;
+        Ok(platform)
+    }
+
+    /// Whether `r2.bucket` says where the state is.
+    pub(super) fn storage_is_r2(&self) -> bool {
+        self.strength("r2.bucket") > self.strength("storage")
+    }
+
     /// Applies the environment variables and returns warnings. An empty value counts as not set.
-    fn environment(&mut self, variables: &[(String, String)]) -> Result<Vec<String>> {
+    fn environment(
+        &mut self,
+        variables: &[(String, String)],
+        mistake: &mut impl FnMut(Error),
+    ) -> Vec<String> {
         let given: HashMap<&str, &str> = variables
             .iter()
             .filter(|(_, value)| !value.is_empty())
             .map(|(name, value)| (&**name, &**value))
             .collect();
-        let known: Vec<String> = TABLE.iter().flat_map(|setting| setting.variables()).collect();
-        let mut ours: Vec<&str> = variables
-            .iter()
-            .map(|(name, _)| &**name)
-            .filter(|name| name.starts_with("DOTDO_"))
-            .collect();
-        ours.sort_unstable();
-        if let Some(unknown) =
-            ours.into_iter().find(|name| !known.iter().any(|setting| setting == name))
-        {
-            return Err(unknown_name(
-                "unknown environment variable",
-                unknown,
-                known.iter().map(String::as_str),
-            ));
-        }
         self.config.fly_machine = given.get(FLY_MACHINE).map(|id| (*id).to_owned());
         for setting in TABLE.iter() {
             for name in setting.variables() {
                 if let Some(value) = given.get(&*name) {
-                    self.put(Strength::Environment, setting, &name, value)?;
+                    self.put(Strength::Environment, setting, &name, value)
+                        .unwrap_or_else(&mut *mistake);
                 }
             }
         }
         let later = LATER.iter().filter(|name| given.contains_key(**name));
-        Ok(later.map(|name| format!("{name} is set, but this version ignores it")).collect())
+        later.map(|name| format!("{name} is set, but this version ignores it")).collect()
     }
 
     /// Applies the settings of a file.

@@ -62,8 +62,14 @@ impl Sources {
     }
 }
 
-/// `~/.config/dotdo/config.toml`.
-fn user_file() -> Option<PathBuf> {
+/// The project's file for settings: `dotdo.toml` in the working directory.
+pub fn project_file() -> &'static Path {
+    Path::new(PROJECT_FILE)
+}
+
+/// The user's file for settings: `~/.config/dotdo/config.toml`, or the same below
+/// `XDG_CONFIG_HOME`. `None` without a home folder.
+pub fn user_file() -> Option<PathBuf> {
     Some(user_folder()?.join("config.toml"))
 }
 

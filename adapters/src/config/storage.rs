@@ -8,7 +8,7 @@ use dotdo_core::{
 };
 
 use super::draft::{Draft, Strength, wrong};
-use super::names::{is_bucket, is_prefix};
+use super::names::{is_bucket, is_label, is_prefix};
 use super::{AwsAccess, AzureAccess, GoogleAccess, StorageAccess, exchange};
 use crate::credentials::{Exchange, Exchanger, Storage, TokenFrom};
 
@@ -110,16 +110,27 @@ pub(super) fn unused(storage: &Storage, access: &StorageAccess) -> Option<String
 
 fn place(access: &StorageAccess, bucket: &str, prefix: &str) -> S3Config {
     let StorageAccess { r2, aws, .. } = access;
+    let endpoint = [&r2.endpoint, &aws.endpoint_url_s3, &aws.endpoint_url]
+        .into_iter()
+        .find_map(Clone::clone);
     let region = aws.region.clone().or_else(|| aws.default_region.clone());
+    let region = region.or_else(|| region_of_amazon(endpoint.as_deref()?));
     S3Config {
         bucket: bucket.to_owned(),
         prefix: prefix.to_owned(),
         region: if r2.endpoint.is_some() { Some("auto".to_owned()) } else { region },
-        endpoint: [&r2.endpoint, &aws.endpoint_url_s3, &aws.endpoint_url]
-            .into_iter()
-            .find_map(Clone::clone),
+        endpoint,
         ..S3Config::default()
     }
+}
+
+/// The region in the name of one of Amazon's hosts, `s3.REGION.amazonaws.com`: requests to it are
+/// signed for no other.
+fn region_of_amazon(endpoint: &str) -> Option<String> {
+    let url = url::Url::parse(endpoint).ok()?;
+    let rest = url.host_str()?.strip_prefix("s3.")?;
+    let region = rest.strip_suffix(".amazonaws.com").or_else(|| rest.strip_suffix(".amazonaws.com.cn"))?;
+    Some(region.to_owned()).filter(|region| is_label(region))
 }
 
 /// A bucket, with credentials in this order: keys; the platform's identity; a token that somebody

@@ -101,6 +101,19 @@ pub(crate) async fn probe_below(
     bucket.put(&verdict_key, bytes.into()).await.map_err(|error| unanswered(bucket, &error))
 }
 
+/// Checks what [`probe`] checks with keys below `scratch`, whatever an earlier verdict says, and
+/// removes them: for people who ask whether a store can be used.
+///
+/// # Errors
+///
+/// Those of [`probe`].
+pub async fn check_store(bucket: &dyn Bucket, scratch: &Key, random: &dyn Random) -> Result<()> {
+    checks(bucket, scratch, random).await.map_err(|failure| match failure {
+        Failure::Store(error) => unanswered(bucket, &error),
+        Failure::Broken(promise) => refusal(bucket, &promise),
+    })
+}
+
 fn below(root: &Key, name: &str) -> Key {
     Key::new(format!("{}{name}", root.below()))
 }

@@ -77,6 +77,27 @@ fn r2_s_variables_alone_are_enough() {
 }
 
 #[test]
+fn an_endpoint_of_amazon_s_says_the_region_unless_a_setting_does() {
+    let region = |endpoint: &str, more: &[(&str, &str)]| {
+        let base = [("DOTDO_STORAGE", "s3://b"), ("AWS_ENDPOINT_URL", endpoint)];
+        match resolved(&environment(&[&base[..], more].concat())).store() {
+            StoreConfig::S3(s3) => s3.region,
+            other => panic!("{other:?}"),
+        }
+    };
+    let amazon = "https://s3.eu-west-1.amazonaws.com";
+    assert_eq!(region(amazon, &[]).as_deref(), Some("eu-west-1"));
+    assert_eq!(region(amazon, &[("AWS_REGION", "us-west-2")]).as_deref(), Some("us-west-2"));
+    for other in [
+        "https://s3.amazonaws.com",
+        "https://minio.example",
+        "https://s3.eu-west-1.amazonaws.com.example",
+    ] {
+        assert_eq!(region(other, &[]), None, "{other}");
+    }
+}
+
+#[test]
 fn amazon_s_variables_work() {
     let base = [
         ("DOTDO_STORAGE", "s3://b"),
