@@ -14,6 +14,10 @@ use self::broker::Broker;
 use self::health::Health;
 use self::serve::Serve;
 use self::settings::Settings;
+use crate::config::{self, Config};
+use crate::deploy::{self, Deploy};
+use crate::dev::{self, Dev};
+use crate::doctor::{self, Doctor};
 use crate::failure::report;
 use crate::login::{self, Login, Logout, Token, Whoami};
 use crate::manual::completions::{self, Completions};
@@ -22,9 +26,9 @@ use crate::new::{self, New};
 
 /// The commands by subject, in the order of the help. Every command is in one group.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Serve", &["serve", "broker", "health", "settings"]),
+    ("Serve", &["serve", "broker", "health", "settings", "config", "doctor"]),
     ("Account", &["login", "logout", "whoami", "token"]),
-    ("Project", &["new", "completions", "man"]),
+    ("Project", &["new", "dev", "deploy", "completions", "man"]),
 ];
 
 /// What follows the options in the help of `dotdo` itself.
@@ -65,6 +69,18 @@ enum Command {
     /// List all settings, or those whose name contains a word
     #[command(after_help = settings::HELP)]
     Settings(Settings),
+    /// Read and write settings
+    #[command(after_help = config::HELP)]
+    Config(Config),
+    /// Check whether a server could run here, and what to do if not
+    #[command(after_help = doctor::HELP)]
+    Doctor(Doctor),
+    /// Build and serve the project here, again whenever it changes
+    #[command(after_help = dev::HELP)]
+    Dev(Dev),
+    /// Deploy to a platform, by the platform's own tool
+    #[command(after_help = deploy::HELP)]
+    Deploy(Deploy),
     /// Log in at an OpenID issuer
     #[command(after_help = login::LOGIN_HELP)]
     Login(Login),
@@ -105,6 +121,10 @@ impl Cli {
                 dotdo::commands::health(about.into(), question)
             }
             Command::Settings(about) => about.run(),
+            Command::Config(about) => report(about.run()),
+            Command::Doctor(about) => report(about.run()),
+            Command::Dev(about) => report(about.run()),
+            Command::Deploy(about) => report(about.run()),
             Command::Login(about) => report(about.run()),
             Command::Logout(about) => report(about.run()),
             Command::Whoami(about) => report(about.run()),

@@ -1,10 +1,15 @@
 //! The `dotdo` command.
 
 mod args;
+mod config;
+mod deploy;
+mod dev;
+mod doctor;
 mod failure;
 mod login;
 mod manual;
 mod new;
+mod terminal;
 
 use std::process::ExitCode;
 

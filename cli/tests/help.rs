@@ -1,7 +1,8 @@
 //! What `dotdo` prints about itself, compared with snapshots in `cli/tests/help/`.
 #![cfg(unix)]
 
-#[expect(dead_code, reason = "these tests start no server")]
+mod commands;
+#[expect(dead_code, reason = "these tests say little to a server")]
 mod server;
 
 use std::path::Path;
@@ -55,6 +56,11 @@ fn help_is_as_in_the_snapshots_and_fits_two_screens() {
         ("new.txt", &["new", "--help"]),
         ("completions.txt", &["completions", "--help"]),
         ("man.txt", &["man", "--help"]),
+        ("config.txt", &["config", "--help"]),
+        ("config-set.txt", &["config", "set", "--help"]),
+        ("doctor.txt", &["doctor", "--help"]),
+        ("dev.txt", &["dev", "--help"]),
+        ("deploy.txt", &["deploy", "--help"]),
         ("settings-lease.txt", &["settings", "lease"]),
     ] {
         let text = printed(arguments);

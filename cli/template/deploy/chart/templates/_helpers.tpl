@@ -1,0 +1,1 @@
+../../../../../deploy/helm/dotdo/templates/_helpers.tpl
