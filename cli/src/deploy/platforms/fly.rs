@@ -38,13 +38,17 @@ fn plan(wanted: &Wanted) -> Result<Plan, Failure> {
     let image = Image::of(&wanted.source, Builder::Platform("Fly"))?;
     let config = File::text(CONFIG, configuration(wanted, &image)?);
     let config_and_app = ["--config", CONFIG, "--app", app];
-    let secrets = Input::Lines(wanted.secret_names());
-    let steps = vec![
-        Step::new("fly", &["apps", "create", app]).unless(&["status", "--app", app]),
-        Step::new("fly", &["secrets", "import", "--app", app, "--stage"]).with_input(secrets),
+    let mut steps =
+        vec![Step::new("fly", &["apps", "create", app]).unless(&["status", "--app", app])];
+    let secrets = wanted.secret_names();
+    if !secrets.is_empty() {
+        let import = Step::new("fly", &["secrets", "import", "--app", app, "--stage"]);
+        steps.push(import.with_input(Input::Lines(secrets)));
+    }
+    steps.extend([
         Step::new("fly", &["deploy", &image.context]).and(config_and_app).and(["--yes"]),
         Step::new("fly", &["scale", "count", "2"]).and(config_and_app).and(["--yes"]),
-    ];
+    ]);
     let mut files = image.files;
     files.push(config);
     let url = Url::At(format!("https://{app}.fly.dev"));
