@@ -166,7 +166,10 @@ impl Set {
         document.write(&file, document.has_secret())?;
         let (key, shown) = (known.key(), if known.is_secret() { HIDDEN } else { &*value });
         if self.json {
-            print(&json!({ "key": key, "file": file.name(), "value": shown_value(&known, &value) }).to_string());
+            print(
+                &json!({ "key": key, "file": file.name(), "value": shown_value(&known, &value) })
+                    .to_string(),
+            );
         } else {
             print(&format!("{key} = {shown}   in {}", file.name()));
         }

@@ -113,7 +113,13 @@ impl Deploy {
         }
         require_tools(row, &plan)?;
         if !self.json {
-            note(&format!("{}: {}, {}\n\n{}", row.title, wanted.name, wanted.source.about(), plan.text()));
+            note(&format!(
+                "{}: {}, {}\n\n{}",
+                row.title,
+                wanted.name,
+                wanted.source.about(),
+                plan.text()
+            ));
         }
         if !self.yes && terminal::is_attended() && !agreed()? {
             return Err(Failure::Failed("nothing was done".to_owned()));

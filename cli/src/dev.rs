@@ -174,7 +174,8 @@ struct Stop([tokio::signal::unix::Signal; 3]);
 impl Stop {
     fn new() -> Result<Self, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
-        let heard = |kind| signal(kind).map_err(|cause| Failure::of("cannot listen for signals", cause));
+        let heard =
+            |kind| signal(kind).map_err(|cause| Failure::of("cannot listen for signals", cause));
         Ok(Self([
             heard(SignalKind::interrupt())?,
             heard(SignalKind::terminate())?,

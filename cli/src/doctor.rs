@@ -70,7 +70,9 @@ impl Doctor {
         findings.extend(login::check());
         match &premises {
             // The settings' own check says why.
-            Err(_) => findings.push(Finding::skipped("store", "the settings have to be valid first")),
+            Err(_) => {
+                findings.push(Finding::skipped("store", "the settings have to be valid first"))
+            }
             Ok(premises) => runtime.block_on(async {
                 findings.extend(network::check(premises).await);
                 findings.extend(store::check(premises).await);
@@ -100,10 +102,14 @@ impl Doctor {
         } else {
             findings.iter().for_each(|finding| print(&finding.text()));
         }
-        let checks = |count: usize| if count == 1 { "1 check".to_owned() } else { format!("{count} checks") };
+        let checks = |count: usize| {
+            if count == 1 { "1 check".to_owned() } else { format!("{count} checks") }
+        };
         match (failed, warnings) {
             (0, 0) if !self.json => print("\nA server can run here."),
-            (0, _) if !self.json => print(&format!("\nA server can run here; {} with a warning.", checks(warnings))),
+            (0, _) if !self.json => {
+                print(&format!("\nA server can run here; {} with a warning.", checks(warnings)))
+            }
             (0, _) => {}
             _ => return Err(Failure::Failed(format!("{} failed", checks(failed)))),
         }

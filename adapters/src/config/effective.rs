@@ -96,15 +96,16 @@ impl EffectiveSettings {
                 problem.get_or_insert(error);
             }
         }
-        let platform = platform.map_or_else(|| "unknown".to_owned(), |found| found.name().to_owned());
-        let files = [&sources.project, &sources.user].map(|file| {
-            file.as_ref().map_or_else(String::new, |(name, _)| name.clone())
-        });
+        let platform =
+            platform.map_or_else(|| "unknown".to_owned(), |found| found.name().to_owned());
+        let files = [&sources.project, &sources.user]
+            .map(|file| file.as_ref().map_or_else(String::new, |(name, _)| name.clone()));
         let settings = TABLE
             .iter()
             .copied()
             .map(|setting| {
-                let source = if is_r2 && setting.key == "storage" { "r2.bucket" } else { setting.key };
+                let source =
+                    if is_r2 && setting.key == "storage" { "r2.bucket" } else { setting.key };
                 let origin = origin(&draft, source, &files);
                 effective(&mut draft.config, setting, origin, &platform)
             })

@@ -242,7 +242,10 @@ mod tests {
         let bucket = KnownSetting::named("storage.bucket").expect("an alias");
         assert_eq!(bucket.stored("mine"), "s3://mine");
         assert_eq!(bucket.stored("gs://mine/prefix"), "gs://mine/prefix");
-        assert_eq!((bucket.shown("s3://mine/prefix"), bucket.shown("./.dotdo")), ("mine", "./.dotdo"));
+        assert_eq!(
+            (bucket.shown("s3://mine/prefix"), bucket.shown("./.dotdo")),
+            ("mine", "./.dotdo")
+        );
         let storage = KnownSetting::named("storage").expect("a key");
         assert_eq!((&*storage.stored("folder"), storage.shown("s3://a/b")), ("folder", "s3://a/b"));
     }
@@ -250,7 +253,10 @@ mod tests {
     #[test]
     fn a_value_is_checked_before_it_is_stored() {
         let check = |name: &str, value: &str| {
-            KnownSetting::named(name).expect(name).check(value).map_err(|error| error.message().to_owned())
+            KnownSetting::named(name)
+                .expect(name)
+                .check(value)
+                .map_err(|error| error.message().to_owned())
         };
         assert_eq!(check("port", "80"), Ok(()));
         let said = check("port", "eighty").expect_err("not a number");

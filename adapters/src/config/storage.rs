@@ -110,9 +110,8 @@ pub(super) fn unused(storage: &Storage, access: &StorageAccess) -> Option<String
 
 fn place(access: &StorageAccess, bucket: &str, prefix: &str) -> S3Config {
     let StorageAccess { r2, aws, .. } = access;
-    let endpoint = [&r2.endpoint, &aws.endpoint_url_s3, &aws.endpoint_url]
-        .into_iter()
-        .find_map(Clone::clone);
+    let endpoint =
+        [&r2.endpoint, &aws.endpoint_url_s3, &aws.endpoint_url].into_iter().find_map(Clone::clone);
     let region = aws.region.clone().or_else(|| aws.default_region.clone());
     let region = region.or_else(|| region_of_amazon(endpoint.as_deref()?));
     S3Config {
@@ -129,7 +128,8 @@ fn place(access: &StorageAccess, bucket: &str, prefix: &str) -> S3Config {
 fn region_of_amazon(endpoint: &str) -> Option<String> {
     let url = url::Url::parse(endpoint).ok()?;
     let rest = url.host_str()?.strip_prefix("s3.")?;
-    let region = rest.strip_suffix(".amazonaws.com").or_else(|| rest.strip_suffix(".amazonaws.com.cn"))?;
+    let region =
+        rest.strip_suffix(".amazonaws.com").or_else(|| rest.strip_suffix(".amazonaws.com.cn"))?;
     Some(region.to_owned()).filter(|region| is_label(region))
 }
 

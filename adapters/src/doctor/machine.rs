@@ -34,7 +34,10 @@ fn group_limit(root: &Path) -> Option<u64> {
         groups.lines().find_map(|line| {
             let mut parts = line.splitn(3, ':').skip(1);
             let (controllers, path) = (parts.next()?, parts.next()?);
-            controllers.split(',').any(|one| one == controller).then(|| path.trim_start_matches('/').to_owned())
+            controllers
+                .split(',')
+                .any(|one| one == controller)
+                .then(|| path.trim_start_matches('/').to_owned())
         })
     };
     let candidates = [
@@ -44,7 +47,10 @@ fn group_limit(root: &Path) -> Option<u64> {
         own("memory").map(|path| root.join("memory").join(path).join("memory.limit_in_bytes")),
         Some(root.join("memory/memory.limit_in_bytes")),
     ];
-    candidates.into_iter().flatten().find_map(|path| fs::read_to_string(path).ok()?.trim().parse().ok())
+    candidates
+        .into_iter()
+        .flatten()
+        .find_map(|path| fs::read_to_string(path).ok()?.trim().parse().ok())
 }
 
 /// The memory of the machine in the text of `/proc/meminfo`, in bytes.

@@ -64,7 +64,8 @@ pub struct StoreLatencies {
 /// Why a server could not use it.
 pub(super) async fn check(storage: &Storage, tokens: &Tokens) -> Result<StoreCheck> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let Connected { store, tenant } = within(connect(storage, tokens, Arc::clone(&clock))).await??;
+    let Connected { store, tenant } =
+        within(connect(storage, tokens, Arc::clone(&clock))).await??;
     let trial = match &store {
         StoreConfig::Folder { path } => Some(TrialFolder::make(path)?),
         _ => None,
@@ -146,7 +147,8 @@ async fn latencies(bucket: &dyn Bucket, root: &Key) -> Result<StoreLatencies, St
     let bytes = Bytes::from(vec![b'x'; OBJECT_BYTES]);
     let mut times: [Vec<Duration>; 4] = Default::default();
     for round in 0..ROUNDS {
-        let (created, put) = (root.join(format!("create-{round}")), root.join(format!("put-{round}")));
+        let (created, put) =
+            (root.join(format!("create-{round}")), root.join(format!("put-{round}")));
         times[0].push(timed(bucket.create(&created, bytes.clone())).await?);
         times[1].push(timed(bucket.put(&put, bytes.clone())).await?);
         times[2].push(timed(bucket.get_within(&created, OBJECT_BYTES as u64)).await?);

@@ -118,10 +118,8 @@ impl Document {
         if let File::User(_) = file {
             make_private(&folder).map_err(failed)?;
         }
-        let mut draft = tempfile::Builder::new()
-            .prefix(".config-")
-            .tempfile_in(&folder)
-            .map_err(failed)?;
+        let mut draft =
+            tempfile::Builder::new().prefix(".config-").tempfile_in(&folder).map_err(failed)?;
         draft.write_all(self.0.to_string().as_bytes()).map_err(failed)?;
         let is_private = has_secret && matches!(file, File::User(_));
         set_mode(draft.as_file(), &path, is_private).map_err(failed)?;

@@ -284,7 +284,9 @@ fn url_in(text: &str) -> Option<String> {
         return Some(url.trim_end_matches('/').to_owned());
     }
     let is_host = |word: &&str| {
-        word.contains('.') && !word.ends_with('.') && url::Url::parse(&format!("https://{word}")).is_ok()
+        word.contains('.')
+            && !word.ends_with('.')
+            && url::Url::parse(&format!("https://{word}")).is_ok()
     };
     words().find(is_host).map(|host| format!("https://{host}"))
 }
@@ -306,7 +308,10 @@ mod tests {
         for (text, url) in [
             ("https://a.vercel.app\n", "https://a.vercel.app"),
             ("Service Domain created:\n  https://a.up.railway.app/\n", "https://a.up.railway.app"),
-            (r#"[{"OutputKey": "Url", "OutputValue": "https://x.lambda-url.on.aws/"}]"#, "https://x.lambda-url.on.aws"),
+            (
+                r#"[{"OutputKey": "Url", "OutputValue": "https://x.lambda-url.on.aws/"}]"#,
+                "https://x.lambda-url.on.aws",
+            ),
             ("domain: a.up.railway.app", "https://a.up.railway.app"),
         ] {
             assert_eq!(url_in(text).as_deref(), Some(url), "{text}");

@@ -12,11 +12,8 @@ const IGNORED: &str = include_str!("../../template/deploy/dockerignore");
 /// The folder with all that the image of this program needs.
 const ALONE: &str = "deploy/docker";
 /// The certificate authorities of this machine, where they usually are.
-const AUTHORITIES: [&str; 3] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-];
+const AUTHORITIES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
 /// How an image is built.
 pub(super) struct Image {
@@ -54,10 +51,8 @@ impl Image {
             }),
             Source::Program(program) => Self::of_program(Source::for_linux(program)?),
             Source::Project(project) => {
-                let mut arguments = vec![
-                    ("PACKAGE", project.package.clone()),
-                    ("BIN", project.program.clone()),
-                ];
+                let mut arguments =
+                    vec![("PACKAGE", project.package.clone()), ("BIN", project.program.clone())];
                 let mut context = ".".to_owned();
                 if let Some(outside) = &project.outside {
                     let (parent, folder) = shared(outside)?;
@@ -117,8 +112,8 @@ impl Image {
     /// The command that builds it on this machine.
     pub(super) fn build(&self, tag: &str) -> Step {
         let arguments = self.arguments.iter();
-        let arguments =
-            arguments.flat_map(|(name, value)| ["--build-arg".to_owned(), format!("{name}={value}")]);
+        let arguments = arguments
+            .flat_map(|(name, value)| ["--build-arg".to_owned(), format!("{name}={value}")]);
         Step::new("docker", &["build", "--file", &self.dockerfile, "--tag", tag])
             .and(arguments)
             .and([&self.context])

@@ -70,7 +70,9 @@ impl Need {
         match self {
             Self::Name => "name of the app, which nobody else may have",
             Self::Region => "region, best that of the bucket",
-            Self::Image => "name for the image in your registry, such as registry.example.com/team/objects:1",
+            Self::Image => {
+                "name for the image in your registry, such as registry.example.com/team/objects:1"
+            }
             Self::CloudProject => "project of Google Cloud",
         }
     }

@@ -151,8 +151,11 @@ mod tests {
         let manifest = "[package]\nname = \"shop\"\n[dependencies]\ndotdo = { git = \"https://git.example/dotdo\" }\n";
         let Ok(Source::Project(found)) = source(&[("Cargo.toml", manifest)]) else { panic!("one") };
         assert_eq!((&*found.package, &*found.program, found.outside), ("shop", "shop", None));
-        let manifest = format!("{manifest}[[bin]]\nname = \"serve\"\n").replace("git = ", "path = ");
-        let Ok(Source::Project(found)) = source(&[("Cargo.toml", &manifest)]) else { panic!("one") };
+        let manifest =
+            format!("{manifest}[[bin]]\nname = \"serve\"\n").replace("git = ", "path = ");
+        let Ok(Source::Project(found)) = source(&[("Cargo.toml", &manifest)]) else {
+            panic!("one")
+        };
         assert_eq!(found.program, "serve");
         assert_eq!(found.outside, Some(PathBuf::from("https://git.example/dotdo")));
         let inside = manifest.replace("https://git.example/dotdo", "dotdo/adapters");

@@ -61,7 +61,9 @@ impl Tool {
                 stdout
             }
         });
-        let line = text.as_deref().and_then(|text| text.lines().map(str::trim).find(|line| !line.is_empty()));
+        let line = text
+            .as_deref()
+            .and_then(|text| text.lines().map(str::trim).find(|line| !line.is_empty()));
         let version = line.unwrap_or_default().chars().take(VERSION_CHARS_MAX).collect();
         Some(Found { path, version })
     }
@@ -88,7 +90,8 @@ impl Tool {
 fn asking(program: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null());
-    let ours = |name: &str| ["DOTDO_", "R2_", "JWT_TOKEN"].iter().any(|ours| name.starts_with(ours));
+    let ours =
+        |name: &str| ["DOTDO_", "R2_", "JWT_TOKEN"].iter().any(|ours| name.starts_with(ours));
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     names.filter(|name| ours(name)).for_each(|name| {
         command.env_remove(name);

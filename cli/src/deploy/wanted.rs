@@ -194,7 +194,9 @@ impl Wanted {
             return Ok(());
         }
         let answer = asked(&variable, || {
-            format!("{variable} is missing: run `dotdo config set {key} VALUE`, or set the variable")
+            format!(
+                "{variable} is missing: run `dotdo config set {key} VALUE`, or set the variable"
+            )
         })?;
         known.check(&answer)?;
         self.plain.insert(variable, answer);

@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn a_program_is_found_in_what_cargo_prints() {
-        let line = r#"{"reason":"compiler-artifact","executable":"/t/debug/a","fresh":true,"target":{}}"#;
+        let line =
+            r#"{"reason":"compiler-artifact","executable":"/t/debug/a","fresh":true,"target":{}}"#;
         let path = PathBuf::from("/t/debug/a");
         assert_eq!(program_of(line), Some(Built::Program { path, fresh: true }));
         for other in [

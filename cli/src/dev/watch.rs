@@ -68,7 +68,8 @@ impl Watch {
 
 /// What is different; `None` if it was only for a moment.
 fn changes(before: &Seen, now: &Seen) -> Option<Changes> {
-    let mut changed = before.keys().chain(now.keys()).filter(|path| before.get(*path) != now.get(*path));
+    let mut changed =
+        before.keys().chain(now.keys()).filter(|path| before.get(*path) != now.get(*path));
     let first = changed.next()?;
     let is_settings = |path: &PathBuf| path.file_name().is_some_and(|name| name == SETTINGS);
     let settings = is_settings(first) || changed.any(is_settings);
@@ -82,7 +83,9 @@ fn look(folder: &Path) -> Seen {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = entry.file_name();
-            let is_other = name.to_string_lossy().starts_with('.') || name == "target" || name == "node_modules";
+            let is_other = name.to_string_lossy().starts_with('.')
+                || name == "target"
+                || name == "node_modules";
             let Ok(kind) = entry.file_type() else { continue };
             if is_other || seen.len() >= FILES_MAX {
                 continue;
@@ -120,6 +123,8 @@ mod tests {
         assert!(changes(&before, &look(folder.path())).expect("two files").settings);
         fs::remove_file(path("src/main.rs")).expect("it is there");
         fs::remove_file(path("dotdo.toml")).expect("it is there");
-        assert!(changes(&before, &look(folder.path())).expect("one less").first.ends_with("main.rs"));
+        assert!(
+            changes(&before, &look(folder.path())).expect("one less").first.ends_with("main.rs")
+        );
     }
 }

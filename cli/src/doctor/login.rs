@@ -13,9 +13,13 @@ pub(super) fn check() -> Vec<Finding> {
     let mut findings = Vec::new();
     let state = login_state();
     findings.push(match state.login {
-        LoginState::None => Finding::skipped("login", "not logged in; a server needs a login only if it has neither keys nor a token"),
-        LoginState::Valid { who, left, expires } => Finding::ok("login", format!("{who}, token {left}"))
-            .with(json!({ "expires": expires })),
+        LoginState::None => Finding::skipped(
+            "login",
+            "not logged in; a server needs a login only if it has neither keys nor a token",
+        ),
+        LoginState::Valid { who, left, expires } => {
+            Finding::ok("login", format!("{who}, token {left}")).with(json!({ "expires": expires }))
+        }
         LoginState::Broken(why) => Finding::warning("login", why, "run `dotdo login`"),
     });
     if let Some(token) = state.token {

@@ -23,7 +23,9 @@ pub(super) async fn check(premises: &Premises) -> Vec<Finding> {
         .build();
     let client = match client {
         Ok(client) => client,
-        Err(cause) => return vec![Finding::failed("network", format!("no client for HTTP: {cause}"))],
+        Err(cause) => {
+            return vec![Finding::failed("network", format!("no client for HTTP: {cause}"))];
+        }
     };
     let mut findings = Vec::new();
     for (name, url) in [("store", premises.store_service()), ("keys", premises.key_service())] {
@@ -41,12 +43,16 @@ pub(super) async fn check(premises: &Premises) -> Vec<Finding> {
 async fn reached(client: &reqwest::Client, about: &str, url: &str) -> Finding {
     let parsed = match Url::parse(url) {
         Ok(parsed) => parsed,
-        Err(cause) => return Finding::failed("network", format!("the URL of the {about}, {url}: {cause}")),
+        Err(cause) => {
+            return Finding::failed("network", format!("the URL of the {about}, {url}: {cause}"));
+        }
     };
     let addresses = match resolved(&parsed).await {
         Ok(addresses) => addresses,
-        Err(why) => return Finding::failed("network", format!("{about}: {why}"))
-            .with_next("check the name in the URL, and this machine's DNS"),
+        Err(why) => {
+            return Finding::failed("network", format!("{about}: {why}"))
+                .with_next("check the name in the URL, and this machine's DNS");
+        }
     };
     let began = Instant::now();
     match client.head(parsed.clone()).send().await {
@@ -71,17 +77,23 @@ async fn discovered(client: &reqwest::Client, issuer: &str) -> Finding {
     let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
     let next = "check auth.issuer (WORKOS_AUTH_DOMAIN)";
     match client.get(&url).send().await {
-        Err(cause) => Finding::failed("issuer", format!("{issuer}: {}", root(&cause))).with_next(next),
+        Err(cause) => {
+            Finding::failed("issuer", format!("{issuer}: {}", root(&cause))).with_next(next)
+        }
         Ok(answer) if !answer.status().is_success() => {
             let seen = format!("{url} answers with status {}", answer.status().as_u16());
             Finding::failed("issuer", seen).with_next(next)
         }
         Ok(answer) => match answer.json::<serde_json::Value>().await {
             Ok(document) if document["jwks_uri"].is_string() => {
-                Finding::ok("issuer", format!("{issuer} publishes its keys")).with(json!({ "issuer": issuer }))
+                Finding::ok("issuer", format!("{issuer} publishes its keys"))
+                    .with(json!({ "issuer": issuer }))
             }
-            _ => Finding::failed("issuer", format!("{url} is no discovery document of an OpenID issuer"))
-                .with_next(next),
+            _ => Finding::failed(
+                "issuer",
+                format!("{url} is no discovery document of an OpenID issuer"),
+            )
+            .with_next(next),
         },
     }
 }

@@ -21,9 +21,7 @@ pub(super) fn check(found: &EffectiveSettings) -> Finding {
         (Some(problem), _) => Finding::failed("settings", format!("{seen}\n{}", problem.message()))
             .with_next("correct it: `dotdo config list` shows where each value comes from"),
         (None, []) => Finding::ok("settings", seen),
-        (None, warnings) => {
-            Finding::warning("settings", seen, warnings.join("; "))
-        }
+        (None, warnings) => Finding::warning("settings", seen, warnings.join("; ")),
     };
     finding.with(details)
 }

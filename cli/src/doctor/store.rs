@@ -19,7 +19,9 @@ pub(super) async fn check(premises: &Premises) -> Vec<Finding> {
         Err(error) => {
             let next = match error.kind() {
                 ErrorKind::Unavailable => "check the network and the endpoint, then try again",
-                ErrorKind::StoreRefused => "check the bucket's name and the permissions of the keys, or choose a store that creates only what is absent",
+                ErrorKind::StoreRefused => {
+                    "check the bucket's name and the permissions of the keys, or choose a store that creates only what is absent"
+                }
                 _ => "correct the settings; `dotdo config list` shows where each comes from",
             };
             return vec![Finding::failed("store", error.message()).with_next(next)];
@@ -37,10 +39,19 @@ fn promises(found: &StoreCheck) -> Finding {
     let location = &found.location;
     let details = json!({ "location": location });
     if found.is_volatile {
-        return Finding::warning("store", "the state is in memory", "it is lost with the process: set storage for anything but trials").with(details);
+        return Finding::warning(
+            "store",
+            "the state is in memory",
+            "it is lost with the process: set storage for anything but trials",
+        )
+        .with(details);
     }
     let new = if found.is_new { " (a server creates it)" } else { "" };
-    Finding::ok("store", format!("{location}{new}: creates only what is absent, and reads what was written")).with(details)
+    Finding::ok(
+        "store",
+        format!("{location}{new}: creates only what is absent, and reads what was written"),
+    )
+    .with(details)
 }
 
 fn latencies(found: &StoreCheck) -> Finding {
@@ -53,7 +64,12 @@ fn latencies(found: &StoreCheck) -> Finding {
         "createMs": times.create_ms, "putMs": times.put_ms, "getMs": times.get_ms, "listMs": times.list_ms,
     });
     if times.create_ms > CREATE_MS_MAX {
-        return Finding::warning("latency", seen, "a durable write takes as long as a create: run the server in the bucket's region").with(details);
+        return Finding::warning(
+            "latency",
+            seen,
+            "a durable write takes as long as a create: run the server in the bucket's region",
+        )
+        .with(details);
     }
     Finding::ok("latency", seen).with(details)
 }
@@ -67,7 +83,13 @@ fn clock(found: &StoreCheck) -> Option<Finding> {
         Finding::failed("clock", format!("the store's clock is {seconds} s ahead of this machine's"))
             .with_next("set this machine's clock (NTP): stores refuse requests with a wrong time, and tokens seem expired")
     } else {
-        Finding::ok("clock", format!("within {} s of the store's", ahead_ms.unsigned_abs().max(error_ms).div_ceil(1000)))
+        Finding::ok(
+            "clock",
+            format!(
+                "within {} s of the store's",
+                ahead_ms.unsigned_abs().max(error_ms).div_ceil(1000)
+            ),
+        )
     };
     Some(finding.with(details))
 }

@@ -20,20 +20,27 @@ pub(super) fn check(platform: Option<&str>) -> Vec<Finding> {
     for tool in tools_of(platform) {
         match tool.find() {
             Some(found) => {
-                let version = if found.version.is_empty() { "version unknown" } else { &found.version };
+                let version =
+                    if found.version.is_empty() { "version unknown" } else { &found.version };
                 let path = found.path.display().to_string();
                 let seen = format!("{}: {version} ({path})", tool.name());
-                findings.push(Finding::ok("tool", seen).with(json!({ "program": tool.name(), "path": path, "version": found.version })));
+                findings.push(Finding::ok("tool", seen).with(
+                    json!({ "program": tool.name(), "path": path, "version": found.version }),
+                ));
             }
             None if platform.is_some() => findings.push(
-                Finding::failed("tool", format!("{} is not on the PATH", tool.name())).with_next(tool.how_to_install()),
+                Finding::failed("tool", format!("{} is not on the PATH", tool.name()))
+                    .with_next(tool.how_to_install()),
             ),
             None => absent.push(tool.name()),
         }
     }
     if !absent.is_empty() {
         let seen = format!("not here: {}", absent.join(", "));
-        findings.push(Finding::skipped("tools", format!("{seen}\nonly `dotdo deploy` needs them, one platform's each")));
+        findings.push(Finding::skipped(
+            "tools",
+            format!("{seen}\nonly `dotdo deploy` needs them, one platform's each"),
+        ));
     }
     findings
 }

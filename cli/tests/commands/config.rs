@@ -67,7 +67,8 @@ fn a_setting_is_written_and_read_and_removed() {
     assert_eq!(fs::read_to_string(&file).expect("it is there"), "");
     let said = done(home, &["config", "unset", "checkpoint.interval_ms"]);
     assert!(said.contains("nothing changed"), "{said}");
-    let left: Vec<_> = fs::read_dir(file.parent().expect("a folder")).expect("it is there").collect();
+    let left: Vec<_> =
+        fs::read_dir(file.parent().expect("a folder")).expect("it is there").collect();
     assert_eq!(left.len(), 1, "no draft is left");
 }
 
@@ -146,7 +147,10 @@ fn what_is_wrong_is_refused_before_anything_is_written() {
     for (arguments, expected) in [
         (&["config", "set", "prot", "1"][..], "did you mean port?"),
         (&["config", "set", "storage.acessKeyId", "x"], "did you mean storage.access_key_id?"),
-        (&["config", "set", "port", "eighty"], "port: expected a whole number from 0 to 65535, got \"eighty\""),
+        (
+            &["config", "set", "port", "eighty"],
+            "port: expected a whole number from 0 to 65535, got \"eighty\"",
+        ),
         (&["config", "set", "storage", "s3:bucket"], "storage: expected a folder"),
         (&["config", "set", "iceberg.catalog", "https://c.example"], "no catalog to register with"),
         (&["config", "set", "port", ""], "dotdo config unset port"),

@@ -47,14 +47,29 @@ impl User {
         let user = Self { home: folder() };
         fs::create_dir(user.path("record")).expect("writable");
         for tool in [
-            "vercel", "railway", "render", "git", "fly", "docker", "kubectl", "helm", "cargo-lambda",
-            "cargo", "cp", "sam", "gcloud", "az", "func",
+            "vercel",
+            "railway",
+            "render",
+            "git",
+            "fly",
+            "docker",
+            "kubectl",
+            "helm",
+            "cargo-lambda",
+            "cargo",
+            "cp",
+            "sam",
+            "gcloud",
+            "az",
+            "func",
         ] {
             program(&user.path("bin").join(tool), TOOL);
         }
         let settings = user.path(".config/dotdo/config.toml");
         fs::create_dir_all(settings.parent().expect("a folder")).expect("writable");
-        let text = format!("[aws]\nregion = \"eu-central-1\"\naccess_key_id = \"AKIAEXAMPLE\"\nsecret_access_key = \"{SECRET}\"\n");
+        let text = format!(
+            "[aws]\nregion = \"eu-central-1\"\naccess_key_id = \"AKIAEXAMPLE\"\nsecret_access_key = \"{SECRET}\"\n"
+        );
         fs::write(settings, text).expect("writable");
         user
     }
@@ -152,7 +167,8 @@ fn each_platform_gets_the_commands_of_its_plan_and_no_secret_in_them() {
         }
         for file in plan["files"].as_array().expect("a list") {
             let path = user.path("shop").join(file["path"].as_str().expect("a path"));
-            let text = fs::read_to_string(&path).unwrap_or_else(|cause| panic!("{path:?}: {cause}"));
+            let text =
+                fs::read_to_string(&path).unwrap_or_else(|cause| panic!("{path:?}: {cause}"));
             assert!(!text.contains("hunter2"), "{path:?}");
         }
         let input = user.recorded("input");
@@ -195,9 +211,15 @@ fn steps(line: &str) -> Vec<String> {
         (None, Some(rest)) => inner(rest.split_once("&& ").expect("a command").1),
         (None, None) => line,
     };
-    let outputs = [("$SERVICE", "srv-1"), ("$PRINCIPAL", "principal-1"), ("$ACCOUNT", "/subscriptions/1/account")];
+    let outputs = [
+        ("$SERVICE", "srv-1"),
+        ("$PRINCIPAL", "principal-1"),
+        ("$ACCOUNT", "/subscriptions/1/account"),
+    ];
     let filled = |text: &str| {
-        let text = outputs.iter().fold(text.replace('\'', ""), |text, (name, value)| text.replace(name, value));
+        let text = outputs
+            .iter()
+            .fold(text.replace('\'', ""), |text, (name, value)| text.replace(name, value));
         text.trim().to_owned()
     };
     line.split(" || ").map(filled).collect()
@@ -205,7 +227,9 @@ fn steps(line: &str) -> Vec<String> {
 
 fn entries(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("it is there");
-    entries.map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned()).collect()
+    entries
+        .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
+        .collect()
 }
 
 #[test]
@@ -255,10 +279,19 @@ fn without_a_project_this_program_is_deployed() {
     let text = fs::read_to_string(folder.join("Dockerfile")).expect("written");
     assert!(text.contains("COPY out/bin/ /usr/local/bin/") && !text.contains("cargo"), "{text}");
     let calls = user.calls();
-    assert!(calls.iter().any(|call| call.starts_with("fly deploy deploy/docker --config deploy/fly/fly.toml")), "{calls:?}");
+    assert!(
+        calls
+            .iter()
+            .any(|call| call.starts_with("fly deploy deploy/docker --config deploy/fly/fly.toml")),
+        "{calls:?}"
+    );
     let config = fs::read_to_string(user.path("empty/deploy/fly/fly.toml")).expect("written");
     assert!(config.contains("app = \"my-objects\"\nprimary_region = \"fra\""), "{config}");
-    assert!(config.contains("DOTDO_STORAGE = \"s3://my-bucket/state\"") && config.contains("# Must be less than kill_timeout."), "{config}");
+    assert!(
+        config.contains("DOTDO_STORAGE = \"s3://my-bucket/state\"")
+            && config.contains("# Must be less than kill_timeout."),
+        "{config}"
+    );
 
     // The token for clients is kept for its user, and is the same the next time.
     let kept = user.path(".config/dotdo/deployments/fly-my-objects.env");
@@ -280,9 +313,27 @@ fn what_is_missing_is_said_at_once_and_nothing_is_done() {
         (&["--platform", "fly"][..], "the state needs a bucket: use --storage"),
         (&["--platform", "fly", "--storage", "./state"], "--storage"),
         (&["--platform", "fly", "--storage", "s3://b"], "Fly needs --name"),
-        (&["--platform", "heroku"], "[possible values: vercel, railway, render, fly, docker, k8s, lambda, cloudrun, azure]"),
-        (&["--platform", "cloudrun", "--storage", "s3://b", "--cloud-project", "p", "--region", "r"], "gs://"),
-        (&["--platform", "k8s", "--storage", "s3://b", "--image", "objects"], "expected a name with a tag"),
+        (
+            &["--platform", "heroku"],
+            "[possible values: vercel, railway, render, fly, docker, k8s, lambda, cloudrun, azure]",
+        ),
+        (
+            &[
+                "--platform",
+                "cloudrun",
+                "--storage",
+                "s3://b",
+                "--cloud-project",
+                "p",
+                "--region",
+                "r",
+            ],
+            "gs://",
+        ),
+        (
+            &["--platform", "k8s", "--storage", "s3://b", "--image", "objects"],
+            "expected a name with a tag",
+        ),
         (&["--platform", "docker", "--storage", "s3://b", "--name", "No Name"], "--name: expected"),
         (&["--platform", "render", "--storage", "s3://b"], "Render builds from a Git repository"),
     ] {
@@ -302,7 +353,8 @@ fn what_is_missing_is_said_at_once_and_nothing_is_done() {
     let (code, _, stderr) = outcome(&mut user.command("empty", &arguments(PLATFORMS[3])));
     assert_eq!(code, Some(1), "{stderr}");
     assert!(stderr.contains("fly is not on the PATH: install flyctl"), "{stderr}");
-    let (code, _, stderr) = outcome(user.command("empty", &arguments(PLATFORMS[1])).env("FAILS", "whoami"));
+    let (code, _, stderr) =
+        outcome(user.command("empty", &arguments(PLATFORMS[1])).env("FAILS", "whoami"));
     assert_eq!(code, Some(1), "{stderr}");
     assert!(stderr.contains("railway is not logged in: run `railway login`"), "{stderr}");
 }
@@ -314,7 +366,10 @@ fn a_tool_that_fails_ends_it_and_its_words_are_shown_without_secrets() {
     let (code, stdout, stderr) = outcome(command.env("FAILS", "secrets import"));
     assert_eq!((code, &*stdout), (Some(1), ""), "{stderr}");
     assert!(stderr.contains("`fly secrets import --app my-objects --stage"), "{stderr}");
-    assert!(stderr.contains("no: ") && stderr.contains("AWS_SECRET_ACCESS_KEY=(hidden)"), "{stderr}");
+    assert!(
+        stderr.contains("no: ") && stderr.contains("AWS_SECRET_ACCESS_KEY=(hidden)"),
+        "{stderr}"
+    );
     assert!(!stderr.contains("hunter2"), "{stderr}");
     assert!(!user.calls().iter().any(|call| call.starts_with("fly deploy")));
 }

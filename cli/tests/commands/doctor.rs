@@ -82,11 +82,17 @@ fn what_is_wrong_is_named_with_what_to_do() {
     let port = taken.local_addr().expect("it is bound").port().to_string();
     let (code, stdout, stderr) = outcome(with(home, &["doctor", "--port", &port]).env("PATH", ""));
     assert_eq!((code, &*stderr), (Some(1), "dotdo: 1 check failed\n"), "{stdout}");
-    assert!(stdout.contains("failed   port      cannot listen on 127.0.0.1") && stdout.contains("next: if the server runs already"), "{stdout}");
+    assert!(
+        stdout.contains("failed   port      cannot listen on 127.0.0.1")
+            && stdout.contains("next: if the server runs already"),
+        "{stdout}"
+    );
 
     let (code, stdout, _) = outcome(doctor(home, &[]).env("DOTDO_LEASE_DURATION_MS", "x"));
     assert_eq!(code, Some(1), "{stdout}");
-    for line in ["failed   settings", "DOTDO_LEASE_DURATION_MS: expected a whole number", "skipped  store"] {
+    for line in
+        ["failed   settings", "DOTDO_LEASE_DURATION_MS: expected a whole number", "skipped  store"]
+    {
         assert!(stdout.contains(line), "{stdout}");
     }
 
@@ -113,7 +119,11 @@ fn a_platform_s_tools_have_to_be_there() {
     let home = folder.path();
     let (code, stdout, _) = outcome(&mut doctor(home, &["--platform", "k8s"]));
     assert_eq!(code, Some(1), "{stdout}");
-    assert!(stdout.contains("failed   tool      helm is not on the PATH") && stdout.contains("next: install Helm"), "{stdout}");
+    assert!(
+        stdout.contains("failed   tool      helm is not on the PATH")
+            && stdout.contains("next: install Helm"),
+        "{stdout}"
+    );
     for (name, version) in [("helm", "v4.0.1"), ("kubectl", "v1.37"), ("docker", "28.2")] {
         program(&home.join("bin").join(name), &format!("#!/bin/sh\necho {version}\n"));
     }

@@ -33,8 +33,8 @@ pub use keys::{AccessKeyProvider, AccessKeys, AccessKeysError, ProvidedKeys};
 pub use memory::Memory;
 pub(crate) use moment::Moment;
 pub use open::open;
-pub use probe::{check_store, probe};
 pub(crate) use probe::probe_below;
+pub use probe::{check_store, probe};
 #[cfg(feature = "s3")]
 pub use remote::AwsSigner;
 #[cfg(test)]

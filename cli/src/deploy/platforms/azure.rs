@@ -57,15 +57,15 @@ fn plan(wanted: &Wanted) -> Result<Plan, Failure> {
             steps.push(Step::new("cp", &[&built, &format!("{APP}/dotdo")]));
         }
         None => {
-            let Source::Program(program) = &wanted.source else { unreachable!("the others are built") };
+            let Source::Program(program) = &wanted.source else {
+                unreachable!("the others are built")
+            };
             let program = Source::for_linux(program)?.to_owned();
             files.push(File { path: format!("{APP}/dotdo"), content: Content::CopyOf(program) });
         }
     }
     steps.extend(resources(wanted));
-    steps.push(
-        Step::new("func", &["azure", "functionapp", "publish", name]).in_folder(APP),
-    );
+    steps.push(Step::new("func", &["azure", "functionapp", "publish", name]).in_folder(APP));
     let keys = ["functionapp", "keys", "list", "--name", name, "--resource-group", name];
     let key = Step::new("az", &keys).and(["--query", "functionKeys.default", "--output", "tsv"]);
     steps.push(key.captured_as(TOKEN, None));
@@ -90,7 +90,8 @@ fn resources(wanted: &Wanted) -> Vec<Step> {
     let settings = plain.iter().map(|(name, value)| format!("{name}={value}"));
     vec![
         az(&["group", "create", "--name", name, "--location", region]),
-        az(&["storage", "account", "create", "--name", account, "--sku", "Standard_LRS"]).and(group),
+        az(&["storage", "account", "create", "--name", account, "--sku", "Standard_LRS"])
+            .and(group),
         az(&["storage", "container", "create", "--name", container, "--account-name", account])
             .and(["--auth-mode", "login"]),
         az(&["functionapp", "create", "--storage-account", account])
@@ -99,8 +100,12 @@ fn resources(wanted: &Wanted) -> Vec<Step> {
             .unless(&["functionapp", "show", "--name", name, "--resource-group", name]),
         tsv(az(&["functionapp", "identity", "assign"]).and(to_app), "principalId", "PRINCIPAL"),
         tsv(az(&["storage", "account", "show", "--name", account]), "id", "ACCOUNT"),
-        az(&["role", "assignment", "create", "--role", "Storage Blob Data Contributor"])
-            .and(["--assignee", "$PRINCIPAL", "--scope", &scope]),
+        az(&["role", "assignment", "create", "--role", "Storage Blob Data Contributor"]).and([
+            "--assignee",
+            "$PRINCIPAL",
+            "--scope",
+            &scope,
+        ]),
         az(&["functionapp", "config", "appsettings", "set"])
             .and(to_app)
             .and(["--settings", "AzureWebJobsDisableHomepage=true"])

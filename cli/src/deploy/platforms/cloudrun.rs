@@ -81,7 +81,8 @@ fn plan(wanted: &Wanted) -> Result<Plan, Failure> {
     ];
     let mut files = image.files;
     files.push(File::text("service.yaml", service(wanted, &tag, &account)));
-    let notes = vec!["`gcloud auth configure-docker` lets docker push to Artifact Registry".to_owned()];
+    let notes =
+        vec!["`gcloud auth configure-docker` lets docker push to Artifact Registry".to_owned()];
     Ok(Plan { files, steps, url: Url::Captured, notes })
 }
 

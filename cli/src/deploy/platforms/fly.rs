@@ -77,9 +77,9 @@ fn set(config: &mut DocumentMut, path: &[&str], text: &str) {
     let Some((last, tables)) = path.split_last() else { return };
     let mut item = config.as_item_mut();
     for table in tables {
-        let table = item.as_table_like_mut().map(|parent| {
-            parent.entry(table).or_insert_with(|| Item::Table(Table::new()))
-        });
+        let table = item
+            .as_table_like_mut()
+            .map(|parent| parent.entry(table).or_insert_with(|| Item::Table(Table::new())));
         let Some(table) = table else { return };
         item = table;
     }

@@ -80,8 +80,14 @@ fn plan(wanted: &Wanted) -> Result<Plan, Failure> {
         Step::new("docker", &["push", tag]),
         Step::new("kubectl", &["create", "namespace", name]).unless(&["get", "namespace", name]),
         kubectl(&["apply", "--filename", "-"]).with_input(input),
-        Step::new("helm", &here)
-            .and(["upgrade", "--install", name, CHART, "--values", "values.yaml"]),
+        Step::new("helm", &here).and([
+            "upgrade",
+            "--install",
+            name,
+            CHART,
+            "--values",
+            "values.yaml",
+        ]),
         kubectl(&["rollout", "status", &format!("deployment/{secret}")]),
     ];
     let mut files = image.files;
@@ -119,5 +125,7 @@ fn values(wanted: &Wanted, secret: &str, tag: &str) -> Result<String, Failure> {
         values["auth"] = json!({ "existingSecret": secret, "key": "DOTDO_AUTH_TOKENS" });
     }
     let text = serde_json::to_string_pretty(&values).unwrap_or_default();
-    Ok(format!("# What `dotdo deploy` was told. JSON is YAML; deploy/helm/dotdo/values.yaml documents every value.\n{text}\n"))
+    Ok(format!(
+        "# What `dotdo deploy` was told. JSON is YAML; deploy/helm/dotdo/values.yaml documents every value.\n{text}\n"
+    ))
 }
