@@ -7,6 +7,8 @@ mod changes;
 
 use std::convert::Infallible;
 
+use bytes::Bytes;
+use minicbor::data::Type;
 use minicbor::decode::Error;
 use minicbor::encode::Write;
 use minicbor::{Decoder, Encoder};
@@ -16,7 +18,7 @@ use self::changes::{Out, Written, changes_in, changes_out, each_field, expect_le
 use crate::change::Changes;
 use crate::id::Tenant;
 use crate::limits::SEQUENCE_MAX;
-use crate::log::record::{Hash, Record};
+use crate::log::record::{Hash, Record, Start};
 use crate::snapshot::SnapshotRef;
 
 /// Encodes the body of a record.
@@ -99,6 +101,14 @@ fn record_out<W: Write>(out: &mut Out<'_, W>, record: &Record) -> Written<W> {
     for changes in &record.transactions {
         changes_out(out, changes)?;
     }
+    match &record.start {
+        None => {}
+        Some(Start::Nothing) => _ = out.u8(12)?.null()?,
+        Some(Start::Snapshot(description)) => _ = out.u8(12)?.bytes(description)?,
+    }
+    if record.deleted {
+        out.u8(13)?.bool(true)?;
+    }
     out.end()?;
     Ok(())
 }
@@ -118,6 +128,8 @@ struct Fields {
     address: Option<String>,
     snapshot: Option<SnapshotRef>,
     transactions: Vec<Changes>,
+    start: Option<Start>,
+    deleted: bool,
 }
 
 fn record_in(input: &mut Decoder<'_>, tenant: &Tenant) -> Result<Record, Error> {
@@ -136,10 +148,15 @@ fn record_in(input: &mut Decoder<'_>, tenant: &Tenant) -> Result<Record, Error> 
             9 => fields.address = Some(input.str()?.to_owned()),
             10 => fields.snapshot = Some(snapshot_in(input)?),
             11 => fields.transactions = list_in(input, changes_in)?,
+            12 => fields.start = Some(start_in(input)?),
+            13 => fields.deleted = input.bool()?,
             _ => input.skip()?,
         }
         Ok(())
     })?;
+    if matches!(fields.start, Some(Start::Snapshot(_))) && !fields.transactions.is_empty() {
+        return Err(Error::message("expected no transactions on top of a snapshot"));
+    }
     fields.into_record(tenant).ok_or_else(|| {
         Error::message(
             "a field is missing, a number is too large, or the class or the id is invalid",
@@ -161,6 +178,8 @@ impl Fields {
             address: self.address,
             snapshot: self.snapshot,
             transactions: self.transactions,
+            start: self.start,
+            deleted: self.deleted,
         })
     }
 }
@@ -172,6 +191,14 @@ fn snapshot_in(input: &mut Decoder<'_>) -> Result<SnapshotRef, Error> {
         return Err(Error::message("the number of a snapshot is too large"));
     }
     Ok(SnapshotRef { sequence, uuid })
+}
+
+fn start_in(input: &mut Decoder<'_>) -> Result<Start, Error> {
+    if input.datatype()? == Type::Null {
+        input.null()?;
+        return Ok(Start::Nothing);
+    }
+    Ok(Start::Snapshot(Bytes::copy_from_slice(input.bytes()?)))
 }
 
 fn uuid_in(input: &mut Decoder<'_>) -> Result<Uuid, Error> {

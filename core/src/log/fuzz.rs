@@ -2,7 +2,7 @@
 
 use crate::change::Changes;
 use crate::id::Tenant;
-use crate::log::record::{Hash, Opened, Record, seal};
+use crate::log::record::{Envelope, Hash, Opened, Record, seal};
 use crate::log::{codec, key_of, sequence_of};
 use crate::sqlite::{Database, Limits};
 use crate::store::Key;
@@ -31,14 +31,17 @@ pub(crate) fn record(data: &[u8]) {
     }
 }
 
-/// The first byte chooses a plain or a compressed body.
+/// The first byte chooses a plain or a compressed body, of a record that starts anew when it is above
+/// one.
 fn decode(key: &Key, data: &[u8]) -> crate::error::Result<(Record, Hash)> {
     let (how, body) = data.split_first().unwrap_or((&0, &[]));
-    let plain_len = match how {
+    let (flags, version) = (u16::from(how % 2), 1 + u16::from(how / 2));
+    let plain_len = match flags {
         0 => body.len(),
         _ => zstd::bulk::decompress(body, 1 << 20).map_or(0, |plain| plain.len()),
     };
-    let sealed = seal(body, u16::from(*how), plain_len as u64).bytes;
+    let envelope = Envelope { version, flags, plain_len: plain_len as u64 };
+    let sealed = seal(body, envelope).bytes;
     let opened = Opened::open(key, &sealed)?;
     let weight = opened.weight();
     let (record, hash) = opened.decode(key, &Tenant::local())?;

@@ -13,12 +13,25 @@ pub(crate) struct Head {
     pub(crate) writer: Uuid,
     /// Whether it granted its writer a lease.
     pub(crate) leases: bool,
+    /// Whether it says that the object was deleted.
+    pub(crate) deleted: bool,
 }
 
 impl Head {
     /// The head of a log without records.
-    pub(crate) const NONE: Self =
-        Self { sequence: 0, hash: Hash::NONE, epoch: 0, writer: Uuid::nil(), leases: false };
+    pub(crate) const NONE: Self = Self {
+        sequence: 0,
+        hash: Hash::NONE,
+        epoch: 0,
+        writer: Uuid::nil(),
+        leases: false,
+        deleted: false,
+    };
+
+    /// Whether the object exists: it has been written, and not been deleted since.
+    pub(crate) fn exists(&self) -> bool {
+        self.sequence > 0 && !self.deleted
+    }
 
     /// The head that consists of `record`, whose hash is `hash`.
     pub(crate) fn of(record: &Record, hash: Hash) -> Self {
@@ -28,6 +41,7 @@ impl Head {
             epoch: record.epoch,
             writer: record.writer,
             leases: record.lease_ms > 0,
+            deleted: record.deleted,
         }
     }
 }

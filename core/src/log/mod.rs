@@ -25,7 +25,7 @@ pub(crate) use proof::{Next, Proof, next};
 pub(crate) use read::{Found, Listing, fetch, list_newest};
 #[cfg(test)]
 pub(crate) use record::set_record_bytes_max;
-pub(crate) use record::{Encoded, Hash, Record, check_size};
+pub(crate) use record::{Encoded, Hash, Record, Start, check_size};
 pub(crate) use retain::delete_covered;
 pub(crate) use stretch::{Stretch, stretch};
 

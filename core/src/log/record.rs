@@ -3,7 +3,7 @@
 //! ```text
 //! offset  bytes  field
 //!      0      8  "dotdolog"
-//!      8      2  format version, little-endian: 1
+//!      8      2  format version, little-endian: 1, or 2 when the record starts anew
 //!     10      2  flags: bit 0, the body is compressed with zstd
 //!     12      8  length of the body as stored
 //!     20      8  length of the body uncompressed
@@ -26,6 +26,9 @@ use crate::store::Key;
 
 const MAGIC: &[u8; 8] = b"dotdolog";
 const VERSION: u16 = 1;
+/// The version of records that start anew: a program that does not know what that means must not
+/// read them.
+const VERSION_ANEW: u16 = 2;
 const FLAG_ZSTD: u16 = 1;
 const HEADER_BYTES: usize = 28;
 const HASH_BYTES: usize = 32;
@@ -46,6 +49,16 @@ impl std::fmt::Debug for Hash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0[..6].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
+}
+
+/// What a record's state starts from, instead of the state before it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Start {
+    /// An empty database, to which the record's transactions are applied.
+    Nothing,
+    /// A snapshot, which is exactly the state after the record: the bytes of its description, with
+    /// zeros for the record's hash.
+    Snapshot(Bytes),
 }
 
 /// A record: the changes of a group of transactions, and their writer.
@@ -75,6 +88,10 @@ pub(crate) struct Record {
     pub(crate) snapshot: Option<SnapshotRef>,
     /// The transactions, in order. Empty: the record only claims, renews or releases.
     pub(crate) transactions: Vec<Changes>,
+    /// What the state after the record starts from, if not from the state before it.
+    pub(crate) start: Option<Start>,
+    /// Whether the object was deleted and does not exist after this record.
+    pub(crate) deleted: bool,
 }
 
 /// A record's bytes and their hash.
@@ -95,7 +112,8 @@ impl Record {
         let plain_len = body.len();
         check_bytes(plain_len, record_bytes_max())?;
         let (body, flags) = compress(body)?;
-        Ok(seal(&body, flags, plain_len as u64))
+        let version = if self.start.is_some() { VERSION_ANEW } else { VERSION };
+        Ok(seal(&body, Envelope { version, flags, plain_len: plain_len as u64 }))
     }
 
     /// The size of the body in `bytes` once it is uncompressed, according to its header: it does not
@@ -118,6 +136,7 @@ impl Record {
 
 /// A record whose checksum fits, uncompressed, and not parsed yet.
 pub(super) struct Opened {
+    version: u16,
     body: Vec<u8>,
     hash: Hash,
 }
@@ -141,9 +160,9 @@ impl Opened {
             return Err(corrupt("expected the magic number of a log record".to_owned()));
         }
         let version = u16::from_le_bytes([bytes[8], bytes[9]]);
-        if version != VERSION {
+        if !(VERSION..=VERSION_ANEW).contains(&version) {
             return Err(corrupt(format!(
-                "expected log format version {VERSION}, got {version}; use a version of the program that reads it"
+                "expected log format version {VERSION} or {VERSION_ANEW}, got {version}; use a version of the program that reads it"
             ))
             .with_code("UNKNOWN_VERSION"));
         }
@@ -153,7 +172,7 @@ impl Opened {
             return Err(corrupt("the checksum does not match the content".to_owned()));
         }
         let body = decompress(content).map_err(corrupt)?;
-        Ok(Self { body, hash })
+        Ok(Self { version, body, hash })
     }
 
     /// A bound of the memory that the parsed record takes, in bytes.
@@ -174,15 +193,27 @@ impl Opened {
     pub(super) fn decode(self, key: &Key, tenant: &Tenant) -> Result<(Record, Hash)> {
         let record = codec::decode(&self.body, tenant)
             .map_err(|cause| Error::corrupt(key, format!("cannot parse the body: {cause}")))?;
+        if record.start.is_some() != (self.version == VERSION_ANEW) {
+            let what = "expected a record of version 2 that starts anew, or one of version 1";
+            return Err(Error::corrupt(key, what));
+        }
         Ok((record, self.hash))
     }
 }
 
+/// What an envelope says of the body in it.
+pub(super) struct Envelope {
+    pub(super) version: u16,
+    pub(super) flags: u16,
+    /// Length of the body uncompressed, in bytes.
+    pub(super) plain_len: u64,
+}
+
 /// Encloses a stored body in an envelope.
-pub(super) fn seal(body: &[u8], flags: u16, plain_len: u64) -> Encoded {
+pub(super) fn seal(body: &[u8], Envelope { version, flags, plain_len }: Envelope) -> Encoded {
     let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len() + HASH_BYTES);
     bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&version.to_le_bytes());
     bytes.extend_from_slice(&flags.to_le_bytes());
     bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
     bytes.extend_from_slice(&plain_len.to_le_bytes());

@@ -142,6 +142,8 @@ fn bomb(object: &ObjectId) -> Record {
         address: None,
         snapshot: None,
         transactions: vec![changes],
+        start: None,
+        deleted: false,
     }
 }
 

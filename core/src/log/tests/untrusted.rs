@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use super::*;
 use crate::error::Error;
 use crate::limits::RECORD_STORED_BYTES_MAX;
-use crate::log::record::seal;
+use crate::log::record::{Envelope, seal};
 use crate::store::Bucket;
 
 /// What reading the record under the key of number 1 ends with, where the budget is 64 MiB.
@@ -15,6 +15,27 @@ async fn refusal(world: &World, bytes: Bytes) -> Error {
     let error = fetch(&world.log, 1..=1, None, &mut room).await.expect_err("nobody wrote this");
     assert!(room.bytes() < 33 << 20, "{error}: {room:?}");
     error
+}
+
+/// A body in the envelope of an ordinary record.
+fn sealed(body: &[u8], flags: u16, plain_len: u64) -> Bytes {
+    seal(body, Envelope { version: 1, flags, plain_len }).bytes
+}
+
+#[tokio::test]
+async fn a_program_that_does_not_know_where_a_record_starts_does_not_read_it() {
+    let world = world();
+    let anew = Record { start: Some(Start::Nothing), ..record(&world.log, 1, 1) };
+    let bytes = anew.encode().expect("a small record").bytes;
+    assert_eq!(bytes[8..10], 2_u16.to_le_bytes(), "the version that older programs refuse");
+    let body = codec::encode(&anew);
+    let error = refusal(&world, sealed(&body, 0, body.len() as u64)).await;
+    assert!(error.message().contains("version 2"), "the field counts in version 2 only: {error}");
+    let ordinary = codec::encode(&record(&world.log, 1, 1));
+    let plain_len = ordinary.len() as u64;
+    let envelope = Envelope { version: 2, flags: 0, plain_len };
+    let error = refusal(&world, seal(&ordinary, envelope).bytes).await;
+    assert!(error.message().contains("version 1"), "and is always there: {error}");
 }
 
 /// The body of a record with `changes` as its only transaction's encoding.
@@ -37,11 +58,11 @@ async fn a_record_that_grows_when_it_is_uncompressed_is_paid_before() {
     let plain = vec![0; 48 << 20];
     let packed = zstd::bulk::compress(&plain, 1).expect("zstd compresses");
     assert!(packed.len() < 64 << 10);
-    let error = refusal(&world, seal(&packed, 1, plain.len() as u64).bytes).await;
+    let error = refusal(&world, sealed(&packed, 1, plain.len() as u64)).await;
     assert_eq!(error.code(), "MEMORY_TOO_SMALL", "{error}");
-    let error = refusal(&world, seal(&packed, 1, 1 << 20).bytes).await;
+    let error = refusal(&world, sealed(&packed, 1, 1 << 20)).await;
     assert_eq!(error.kind(), ErrorKind::Corrupt, "it is larger than it says: {error}");
-    let error = refusal(&world, seal(&packed, 1, u64::MAX).bytes).await;
+    let error = refusal(&world, sealed(&packed, 1, u64::MAX)).await;
     assert!(error.code() == "MEMORY_TOO_SMALL", "it says that it is huge: {error}");
 }
 
@@ -58,7 +79,7 @@ async fn a_record_of_many_small_values_is_paid_for_what_becomes_of_them() {
         }];
     });
     assert!(body.len() < 1 << 20, "a byte a value");
-    let error = refusal(&world, seal(&body, 0, body.len() as u64).bytes).await;
+    let error = refusal(&world, sealed(&body, 0, body.len() as u64)).await;
     assert_eq!(error.code(), "MEMORY_TOO_SMALL", "{error}");
 }
 
@@ -88,7 +109,7 @@ async fn numbers_to_which_nothing_can_be_added_are_refused() {
         |record| record.snapshot = Some(SnapshotRef { sequence: u64::MAX, uuid: Uuid::nil() }),
     ] {
         let body = body(&world, fill);
-        let error = refusal(&world, seal(&body, 0, body.len() as u64).bytes).await;
+        let error = refusal(&world, sealed(&body, 0, body.len() as u64)).await;
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
         assert!(error.message().contains("too large"), "{error}");
     }
