@@ -40,7 +40,7 @@ pub enum ValueRef<'a> {
 
 impl Value {
     /// About how many bytes the value takes.
-    fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Null => 1,
             Self::Integer(_) | Self::Real(_) => 8,

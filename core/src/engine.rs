@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use crate::activation::{
     Activations, Components, Runtime, Turn, fetch_as_of, shut_down, start_maintenance,
 };
+use crate::administration::Administration;
 use crate::budget::{Account, Budget, Use};
 use crate::cluster::{
     Holding, Listen, Listener, OwnershipChange, Received, RequestContext, Routing,
@@ -21,7 +22,7 @@ use crate::lease::{Claim, FencingToken};
 use crate::messages::{Delivery, start_scanning};
 use crate::object::{App, Caller, Calling, Host, Request, Response};
 use crate::router::At;
-use crate::settings::Settings;
+use crate::settings::{Settings, Upkeep};
 
 /// Serves the objects of all tenants that it is asked for. Clones are the same engine.
 #[derive(Clone)]
@@ -51,7 +52,9 @@ impl Engine {
         });
         inner.runtime().tenants.probe().await?;
         start_maintenance(Arc::downgrade(&inner.activations), clock.clone());
-        start_scanning(Arc::downgrade(&inner.activations), clock);
+        if inner.runtime().settings.upkeep == Upkeep::Full {
+            start_scanning(Arc::downgrade(&inner.activations), clock);
+        }
         if let Some(directory) = &inner.runtime().directory {
             let listener: Weak<Inner> = Arc::downgrade(&inner);
             directory.listen(Listener::new(listener));
@@ -79,6 +82,11 @@ impl Engine {
     ) -> Result<Response> {
         let _place = self.runtime().place_of_request(object).await?;
         self.inner.fetch(object, at, request).await
+    }
+
+    /// What can be done with objects besides sending them requests.
+    pub fn administration(&self) -> Administration<'_> {
+        Administration::of(self)
     }
 
     /// Answers a request that another server forwarded here because it believes that this one owns
@@ -197,9 +205,18 @@ impl Engine {
         &self.inner.activations
     }
 
+    /// Fails when the engine shuts down.
+    pub(crate) fn check_running(&self) -> Result<()> {
+        if self.is_stopping() { Err(stopping()) } else { Ok(()) }
+    }
+
     fn is_stopping(&self) -> bool {
         self.inner.stopping.load(Ordering::Acquire)
     }
+}
+
+fn stopping() -> Error {
+    Error::new(ErrorKind::Busy, "the server is stopping").with_retry_after(Duration::from_secs(1))
 }
 
 /// Objects send requests and messages within their tenant only.
@@ -229,8 +246,7 @@ impl Host for Inner {
 
     async fn fetch(&self, object: &ObjectId, at: Option<At>, request: Request) -> Result<Response> {
         if self.stopping.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorKind::Busy, "the server is stopping")
-                .with_retry_after(Duration::from_secs(1)));
+            return Err(stopping());
         }
         let extensions = request.extensions();
         if let Some(caller) = extensions.get::<Caller>() {

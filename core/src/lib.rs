@@ -1,6 +1,7 @@
 //! Durable objects in a bucket. Must not know: servers, the environment, real clocks.
 
 mod activation;
+mod administration;
 mod budget;
 mod change;
 mod clock;
@@ -37,7 +38,8 @@ mod tenants;
 pub mod testing;
 mod trace;
 
-pub use activation::Components;
+pub use activation::{Components, Deleted, Precondition, Replaced};
+pub use administration::{Administration, Executed, SnapshotName, StatementRows, Statements};
 pub use budget::{Account, Budget, Charge, Use};
 pub use change::{Value, ValueRef};
 pub use clock::{Clock, Instant, Random};
@@ -66,7 +68,7 @@ pub use router::{
     AT_HEADER, At, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID, OBJECT_TYPE, ObjectHeader,
     REQUEST_ID_HEADER, Route, Router, TYPE_HEADER, Target, names_object, parse_at,
 };
-pub use settings::{Checkpoint, CheckpointMode, Ownership, Settings};
+pub use settings::{Checkpoint, CheckpointMode, Ownership, Settings, Upkeep};
 #[cfg(feature = "s3")]
 pub use store::AwsSigner;
 pub use store::{

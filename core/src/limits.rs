@@ -233,6 +233,11 @@ pub(crate) const RESTORE_BYTES_PER_SECOND_MIN: u64 = 1 << 20;
 /// can be large.
 pub(crate) const BATCH_BYTES_MAX: u64 = 32 << 20;
 
+/// Maximum number of rows that administration returns for a statement, and their approximate size in
+/// bytes: they are in memory as values and as text.
+pub(crate) const ANSWER_ROWS_MAX: usize = 100_000;
+pub(crate) const ANSWER_BYTES_MAX: usize = 8 << 20;
+
 /// Maximum length of an idempotency key, in bytes.
 pub(crate) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 

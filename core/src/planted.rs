@@ -64,13 +64,17 @@ pub(crate) enum Bug {
     TablesByName,
     /// The steps of a schema run whenever an object comes into memory.
     StepsRunAgain,
+    /// A record that starts the state anew is applied to the state before it, like any other.
+    ReplayedAcross,
+    /// A record that starts from a snapshot is sent before the snapshot's files.
+    NamedBeforeUploaded,
     /// Objects of two tenants with the same class and id are one in memory.
     TenantForgotten,
 }
 
 /// Every bug that can be planted.
 #[cfg(test)]
-pub(crate) const BUGS: [Bug; 25] = [
+pub(crate) const BUGS: [Bug; 27] = [
     Bug::NoNonceCheck,
     Bug::ExistsMeansLost,
     Bug::OldProofTrusted,
@@ -95,6 +99,8 @@ pub(crate) const BUGS: [Bug; 25] = [
     Bug::SafeMethodBelieved,
     Bug::TablesByName,
     Bug::StepsRunAgain,
+    Bug::ReplayedAcross,
+    Bug::NamedBeforeUploaded,
     Bug::TenantForgotten,
 ];
 
@@ -115,11 +121,15 @@ pub(crate) enum Place {
     Uploading,
     /// Old records are about to be deleted.
     Sweeping,
+    /// The files of a new state are in the bucket, and its record is about to be sent.
+    Replacing,
+    /// The record of a new state is in the log, and its snapshot is not published.
+    Replaced,
 }
 
 /// Every place.
 #[cfg(test)]
-pub(crate) const PLACES: [Place; 7] = [
+pub(crate) const PLACES: [Place; 9] = [
     Place::Committed,
     Place::Appending,
     Place::Appended,
@@ -127,6 +137,8 @@ pub(crate) const PLACES: [Place; 7] = [
     Place::Planning,
     Place::Uploading,
     Place::Sweeping,
+    Place::Replacing,
+    Place::Replaced,
 ];
 
 /// Passes a place where a panic may be wanted.

@@ -51,6 +51,8 @@ pub struct Settings {
     /// `memory_bytes_max`. With more, larger sorts and changes are possible, and each object may
     /// use as much at the same time.
     pub temporary_bytes_max: u64,
+    /// What this process does without a request.
+    pub upkeep: Upkeep,
     /// The URL under which other servers reach this one; a hint in the bucket.
     pub address: Option<String>,
 }
@@ -65,6 +67,15 @@ pub enum Ownership {
     /// For one request at a time: every response is proven current by the log. For functions, which
     /// are frozen between requests.
     PerRequest,
+}
+
+/// What a process does without a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upkeep {
+    /// It delivers messages, looks for those that nobody delivers, and writes snapshots.
+    Full,
+    /// None of that. For a process that only looks after objects and may lack their classes.
+    OnDemand,
 }
 
 /// When snapshots are written, besides an object's first commit, eviction, shutdown and a log that
@@ -125,6 +136,7 @@ impl Default for Settings {
             object_bytes_max: 512 << 20,
             row_bytes_max: 16 << 20,
             temporary_bytes_max: 128 << 20,
+            upkeep: Upkeep::Full,
             address: None,
         }
     }

@@ -27,6 +27,8 @@ pub enum Action {
     },
     /// A function runs its request again.
     Retry(u8),
+    /// A function sends the record of a new state.
+    Replace(u8),
     /// A server gives its lease back.
     Release(u8),
     /// A put reaches the store.
@@ -129,6 +131,7 @@ impl World {
         let mut when = |can: bool, action: Action| actions.extend(can.then_some(action));
         when(self.can_catch_up(setup, at), Action::CatchUp(at));
         when(self.can_retry(setup, at), Action::Retry(at));
+        when(self.can_replace(setup, at), Action::Replace(at));
         when(self.can_release(setup, at), Action::Release(at));
         [Files::Own, Files::Shared]
             .into_iter()
@@ -185,6 +188,7 @@ impl World {
             Action::CatchUp(at) => self.catch_up(setup, at),
             Action::Start { at, request } => self.start(setup, at, request),
             Action::Retry(at) => self.retry(setup, at),
+            Action::Replace(at) => self.replace(setup, at),
             Action::Release(at) => self.release(setup, at),
             Action::Land(put) => {
                 let record = self.take(put);
@@ -193,7 +197,7 @@ impl World {
             Action::Hear(at) => self.hear(setup, at),
             Action::Look(at) => self.look(setup, at),
             Action::Plan(at, files) => self.plan(setup, at, files),
-            Action::Publish(at) => self.publish(at),
+            Action::Publish(at) => self.publish(setup, at),
             Action::Sweep => self.sweep(setup),
             Action::Thaw(at) => self.instance_mut(at).is_frozen = false,
             Action::PutFails(mishap, put) => self.fail_put(setup, mishap, put),

@@ -3,7 +3,7 @@
 
 use crate::bug::Bug;
 use crate::instance::{Append, Gate, Memory, Stage};
-use crate::log::{Record, RecordId};
+use crate::log::{Anew, Record, RecordId};
 use crate::setup::Setup;
 use crate::world::World;
 use crate::writes::Writes;
@@ -40,21 +40,31 @@ impl World {
             self.lose(setup, at);
             return None;
         }
+        Some(self.send_record(at, (writes, lease), None))
+    }
+
+    /// Sends a record on top of what is known and under way, which may start the state anew.
+    pub(crate) fn send_record(
+        &mut self,
+        at: u8,
+        (writes, lease): (Writes, u8),
+        anew: Option<Anew>,
+    ) -> RecordId {
         let instance = self.instance_mut(at);
         let (id, life) = (RecordId { instance: at, nonce: instance.nonce }, instance.life);
         instance.nonce += 1;
         let memory = self.memory_mut(at);
         let before = memory.appends.last().map(|append| append.record).or(memory.head);
         let sequence = before.map_or(1, |before| before.sequence + 1);
-        let record =
-            Record { id, life, sequence, previous: before.map(|before| before.id), writes, lease };
+        let previous = before.map(|before| before.id);
+        let record = Record { id, life, sequence, previous, writes, lease, anew };
         memory.appends.push(Append { record, sent: 0, stage: Stage::Sent });
         self.store.send(record);
-        Some(id)
+        id
     }
 
     /// Makes sure that the proof of the head is fresh; `false` when the head is another.
-    fn prove(&mut self, setup: &Setup, at: u8) -> bool {
+    pub(crate) fn prove(&mut self, setup: &Setup, at: u8) -> bool {
         let newest = self.store.head();
         let memory = self.memory_mut(at);
         if setup.is_fresh(memory.proof) || setup.has(Bug::NoProofAge) {
@@ -166,6 +176,7 @@ impl World {
         }
         self.instance_mut(at).losses = 0;
         self.honour(setup, at, record);
+        self.name_new_state(at, record);
     }
 
     /// Answers what waited for `record`; sends the next one if something waits for that.
@@ -200,7 +211,7 @@ impl World {
     }
 
     /// Another record is in the slot: what was built on ours is void, and none of it ever happened.
-    fn lose(&mut self, setup: &Setup, at: u8) {
+    pub(crate) fn lose(&mut self, setup: &Setup, at: u8) {
         if Self::is_leased(setup, at) {
             self.forget(at).into_iter().for_each(|request| self.refuse(setup, request));
             return;

@@ -62,6 +62,12 @@ pub enum Bug {
     /// The old owner's claim, which was over, is found live again: the memory is replaced by what
     /// the log has while a record is under way.
     ClaimComesBack,
+    /// A record that starts the state anew is applied to the state before it, like any other.
+    ReplayedAcross,
+    /// A record is sent before the file that it names.
+    NamedBeforeUploaded,
+    /// A sweeper that has not read the newest record removes a file that this names.
+    SweptBehind,
     /// Whoever passed on a request without a key sends it again when no answer came.
     UnknownRepeated,
 }
@@ -97,6 +103,9 @@ impl Bug {
         Self::NeverTakeOver,
         Self::NoCatchUp,
         Self::ClaimComesBack,
+        Self::ReplayedAcross,
+        Self::NamedBeforeUploaded,
+        Self::SweptBehind,
         Self::UnknownRepeated,
     ];
 }

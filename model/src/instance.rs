@@ -21,6 +21,15 @@ pub(crate) struct Instance {
     pub(crate) asked: Option<u8>,
     pub(crate) memory: Option<Memory>,
     pub(crate) plan: Option<Plan>,
+    /// A whole state whose file is in the store, and that no record names yet.
+    pub(crate) upload: Option<Upload>,
+}
+
+/// The file of a whole state, and the time since it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Upload {
+    pub(crate) file: u8,
+    pub(crate) age: u8,
 }
 
 /// The object in memory.
@@ -154,7 +163,10 @@ impl Memory {
     /// Moves on to `record`, which somebody else wrote.
     pub(crate) fn follow(&mut self, record: Record) {
         self.head = Some(record);
-        self.writes.extend(record.writes);
+        // Whoever takes a record that starts anew for one like any other finds no change in it.
+        if record.anew.is_none() {
+            self.writes.extend(record.writes);
+        }
         self.lease = None;
         self.watched = 0;
     }
@@ -192,6 +204,9 @@ impl Instance {
             plan.age = (plan.age + 1).min(setup.snapshot_age_max());
         }
         self.plan = self.plan.filter(|plan| setup.may_publish(plan.age));
+        if let Some(upload) = &mut self.upload {
+            upload.age = (upload.age + 1).min(setup.plan + 1);
+        }
     }
 
     /// The wall clock of a server jumps ahead: own rights end, others' don't.

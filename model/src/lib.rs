@@ -12,6 +12,7 @@ mod bug;
 mod instance;
 mod log;
 mod protocol;
+mod replace;
 mod report;
 mod serve;
 mod setup;
@@ -28,7 +29,7 @@ pub use report::{Report, explore, explore_until};
 pub use setup::{Kind, Mishap, Request, Setup};
 pub use setups::{
     appends, both_kinds, clocks, contention, deletion, deletion_beside_server, keyed, leases,
-    progress, progress_of_three, snapshots,
+    progress, progress_of_three, replacements, snapshots,
 };
 pub use snapshots::Files;
 pub use world::World;

@@ -22,6 +22,16 @@ pub(crate) struct Record {
     pub(crate) writes: Writes,
     /// For how many ticks its writer may answer from memory; 0: not at all.
     pub(crate) lease: u8,
+    /// The state after it, if that does not follow from the state before.
+    pub(crate) anew: Option<Anew>,
+}
+
+/// A whole state that a record names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Anew {
+    /// The number of the file that holds it.
+    pub(crate) file: u8,
+    pub(crate) writes: Writes,
 }
 
 /// What really happened, as nobody in the model can see it.

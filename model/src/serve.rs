@@ -25,6 +25,10 @@ impl World {
         let asked = instance.asked.take().filter(|_| setup.has(Bug::WatchFromQuestion));
         instance.memory =
             restored.map(|restored| Memory { watched: asked.unwrap_or(0), ..Memory::of(restored) });
+        if let Some(base) = restored.and_then(|restored| restored.base) {
+            // What only a record names is published before anything is answered.
+            self.store.publish(base);
+        }
         if setup.has(Bug::TakeOverWithoutRecord)
             && restored.is_some()
             && Self::is_leased(setup, at)
@@ -79,7 +83,11 @@ impl World {
         let follows = setup.has(Bug::CatchUpSkips)
             || found.is_some_and(|found| found.previous == memory.head.map(|head| head.id));
         match (asked, found) {
-            (Asked::Behind, Some(record)) if follows => self.memory_mut(at).follow(record),
+            (Asked::Behind, Some(record))
+                if follows && (record.anew.is_none() || setup.has(Bug::ReplayedAcross)) =>
+            {
+                self.memory_mut(at).follow(record)
+            }
             (Asked::Current, _) => {
                 let memory = self.memory_mut(at);
                 (memory.is_behind, memory.proof) = (false, 0);
@@ -114,7 +122,9 @@ impl World {
         if writes {
             let is_free =
                 Self::is_leased(setup, at) || (instance.held.is_none() && memory.is_quiet());
-            is_free && self.may_append(setup, at) && Self::has_room(setup, memory)
+            let may_upload = !setup.replaces(request)
+                || (self.store.snapshots_made < setup.snapshots && instance.upload.is_none());
+            is_free && may_upload && self.may_append(setup, at) && Self::has_room(setup, memory)
         } else if Self::is_leased(setup, at) {
             !memory.is_quiet() || memory.lease.is_some() || is_current()
         } else {
@@ -147,6 +157,9 @@ impl World {
             (false, true) => self.write_at_server(setup, at, request),
             (false, false) => {
                 self.instance_mut(at).held = Some(request);
+                if setup.replaces(request) {
+                    return self.upload(setup, at);
+                }
                 self.send(setup, at, Writes::of(request), 0);
             }
         }
@@ -206,7 +219,7 @@ impl World {
     pub(crate) fn can_retry(&self, setup: &Setup, at: u8) -> bool {
         let instance = self.instance(at);
         let (Some(request), Some(memory)) = (instance.held, &instance.memory) else { return false };
-        if !memory.is_quiet() || memory.is_behind {
+        if !memory.is_quiet() || memory.is_behind || setup.replaces(request) {
             return false;
         }
         let is_replay = self.is_replay(setup, request, memory.writes);

@@ -22,6 +22,9 @@ pub enum Request {
     /// Append to the list under an idempotency key; sent again, to any instance, until there is an
     /// answer.
     KeyedWrite,
+    /// Append to the list by replacing the whole list, at a function; never sent again when the
+    /// outcome is unknown.
+    Replace,
 }
 
 /// What may go wrong.
@@ -146,6 +149,10 @@ impl Setup {
 
     pub(crate) fn is_keyed(&self, request: u8) -> bool {
         self.request(request) == Request::KeyedWrite
+    }
+
+    pub(crate) fn replaces(&self, request: u8) -> bool {
+        self.request(request) == Request::Replace
     }
 
     /// Whether a proof of this age counts.

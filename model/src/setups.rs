@@ -5,7 +5,7 @@ use crate::setup::Kind::{Leased, PerRequest};
 use crate::setup::Mishap::{
     AnswerLost, ClockJump, Conflict, Crash, Delay, Duplicate, Freeze, GiveUp, PutLost, Slowness,
 };
-use crate::setup::Request::{KeyedWrite, Read, Write};
+use crate::setup::Request::{KeyedWrite, Read, Replace, Write};
 use crate::setup::Setup;
 
 /// Three functions, and every answer that a store can give to a create.
@@ -129,6 +129,23 @@ pub fn snapshots() -> Setup {
         snapshots: 3,
         plan: 1,
         ..Setup::quiet("snapshots")
+    }
+}
+
+/// Two functions, one of which replaces the whole state, with its crash, stragglers and sweeps.
+#[must_use]
+pub fn replacements() -> Setup {
+    Setup {
+        instances: vec![PerRequest, PerRequest],
+        requests: vec![Write, Replace, Read],
+        mishaps: vec![Crash, Delay],
+        mishaps_max: 1,
+        proof: Some(1),
+        flight: Some(1),
+        retention: Some(2),
+        snapshots: 2,
+        plan: 1,
+        ..Setup::quiet("replacements")
     }
 }
 

@@ -55,7 +55,7 @@ impl World {
     }
 
     /// Makes the snapshot visible.
-    pub(crate) fn publish(&mut self, at: u8) {
+    pub(crate) fn publish(&mut self, setup: &Setup, at: u8) {
         let instance = self.instance_mut(at);
         let Some(plan) = instance.plan.take() else { return };
         let sequence = plan.snapshot.sequence;
@@ -67,7 +67,10 @@ impl World {
         {
             memory.base = Some(plan.snapshot);
         }
-        self.store.snapshots.push(plan.snapshot);
+        if setup.has(Bug::NamedBeforeUploaded) {
+            self.store.files |= 1 << plan.snapshot.number;
+        }
+        self.store.publish(plan.snapshot);
     }
 
     /// Deletes what the retention has released, except files that are still being uploaded.
@@ -76,6 +79,7 @@ impl World {
         let planned = plans
             .filter(|plan| !setup.is_released(plan.age))
             .fold(0, |files, plan| files | 1 << plan.snapshot.number);
-        self.store.sweep(setup, planned);
+        let uploaded = self.store.uploaded(setup, self.sweeper_is_behind(setup));
+        self.store.sweep(setup, planned | uploaded);
     }
 }

@@ -1,6 +1,6 @@
 //! The bucket: slots that are created once, requests under way, snapshots.
 
-use crate::log::{Record, RecordId};
+use crate::log::{Anew, Record, RecordId};
 use crate::setup::Setup;
 use crate::writes::Writes;
 
@@ -32,6 +32,14 @@ pub(crate) struct Snapshot {
     pub(crate) age: u8,
 }
 
+impl Snapshot {
+    /// The snapshot that a record starts from.
+    pub(crate) fn named_by(record: &Record, Anew { file, writes }: Anew) -> Self {
+        let (sequence, last) = (record.sequence, record.id);
+        Self { number: file, sequence, last, writes, files: 1 << file, age: 0 }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Store {
     slots: Vec<Option<Stored>>,
@@ -41,6 +49,8 @@ pub(crate) struct Store {
     /// The files that exist, a bit each.
     pub(crate) files: u8,
     pub(crate) snapshots_made: u8,
+    /// Files of whole states that no snapshot has, and the time since they were sent.
+    pub(crate) uploads: Vec<(u8, u8)>,
     /// Idempotency entries that are kept beside the log instead of inside it: a mistake.
     pub(crate) entries: u16,
 }
@@ -141,10 +151,33 @@ impl Store {
                 return None;
             }
             previous = Some(record.id);
-            restored.writes.extend(record.writes);
+            match record.anew {
+                Some(anew) if self.files >> anew.file & 1 == 0 => return None,
+                Some(anew) => {
+                    restored.writes = anew.writes;
+                    restored.base = Some(Snapshot::named_by(&record, anew));
+                }
+                None => restored.writes.extend(record.writes),
+            }
             restored.head = Some(record);
         }
         (restored.head.is_some() || self.head() == 0).then_some(restored)
+    }
+
+    /// Makes a snapshot visible, unless it is.
+    pub(crate) fn publish(&mut self, snapshot: Snapshot) {
+        if self.snapshots.iter().all(|known| known.number != snapshot.number) {
+            self.snapshots.push(snapshot);
+            self.uploads.retain(|(file, _)| *file != snapshot.number);
+        }
+    }
+
+    /// The files of whole states that a sweep leaves: they are young, or the sweeper is behind, so
+    /// that a record that it has not read may name them.
+    pub(crate) fn uploaded(&self, setup: &Setup, is_behind: bool) -> u8 {
+        let stay = |age: u8| !setup.is_released(age) || is_behind;
+        let kept = self.uploads.iter().filter(|(_, age)| stay(*age));
+        kept.fold(0, |files, (file, _)| files | 1 << file)
     }
 
     /// Whether anything could be deleted now.
@@ -203,6 +236,9 @@ impl Store {
         }
         for snapshot in &mut self.snapshots {
             snapshot.age = (snapshot.age + 1).min(setup.snapshot_age_max());
+        }
+        for (_, age) in &mut self.uploads {
+            *age = (*age + 1).min(setup.snapshot_age_max());
         }
         if let Some(flight) = setup.flight {
             self.flying.iter_mut().for_each(|put| put.age += 1);

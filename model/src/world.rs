@@ -147,7 +147,9 @@ impl World {
     pub(crate) fn leave_unknown(&mut self, setup: &Setup, request: u8) {
         let client = self.client(request);
         match setup.request(request) {
-            Request::Write => (client.stage, client.floor) = (Stage::Unknown, None),
+            Request::Write | Request::Replace => {
+                (client.stage, client.floor) = (Stage::Unknown, None)
+            }
             Request::KeyedWrite => client.stage = Stage::Idle,
             Request::Read => (client.stage, client.floor) = (Stage::Idle, None),
         }
@@ -167,6 +169,7 @@ impl World {
     pub(crate) fn lose_track(&mut self, setup: &Setup, at: u8) {
         let mut affected = self.forget(at);
         affected.extend(self.instance_mut(at).held.take());
+        self.instance_mut(at).upload = None;
         affected.into_iter().for_each(|request| self.leave_unknown(setup, request));
     }
 

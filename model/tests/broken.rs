@@ -2,7 +2,7 @@
 
 use dotdo_model::{
     ANSWERED, Bug, ENDS, LINEARIZABLE, ONCE, ONE_WINNER, RESTORABLE, SURVIVE, Setup, appends,
-    both_kinds, clocks, deletion, explore_until, keyed, leases, progress, snapshots,
+    both_kinds, clocks, deletion, explore_until, keyed, leases, progress, replacements, snapshots,
 };
 
 /// A mistake, and what it breaks.
@@ -51,6 +51,12 @@ const DELETION: &[Case] = &[
 
 const SNAPSHOTS: &[Case] =
     &[(Bug::SnapshotOnSweptBase, RESTORABLE), (Bug::SnapshotPublishedLate, RESTORABLE)];
+
+const REPLACEMENTS: &[Case] = &[
+    (Bug::ReplayedAcross, LINEARIZABLE),
+    (Bug::NamedBeforeUploaded, SURVIVE),
+    (Bug::SweptBehind, SURVIVE),
+];
 
 const PROGRESS: &[Case] = &[(Bug::NeverTakeOver, ANSWERED), (Bug::NoCatchUp, ENDS)];
 
@@ -107,6 +113,11 @@ fn mistakes_with_snapshots_are_caught() {
 }
 
 #[test]
+fn mistakes_in_replacing_a_state_are_caught() {
+    are_caught(&replacements(), REPLACEMENTS);
+}
+
+#[test]
 fn work_that_stands_still_or_goes_round_in_circles_is_caught() {
     are_caught(&progress(), PROGRESS);
 }
@@ -114,7 +125,7 @@ fn work_that_stands_still_or_goes_round_in_circles_is_caught() {
 #[test]
 fn every_mistake_is_looked_for() {
     let looked_for: Vec<Bug> =
-        [APPENDS, LEASES, CLOCKS, BOTH_KINDS, KEYED, DELETION, SNAPSHOTS, PROGRESS]
+        [APPENDS, LEASES, CLOCKS, BOTH_KINDS, KEYED, DELETION, SNAPSHOTS, REPLACEMENTS, PROGRESS]
             .concat()
             .iter()
             .map(|(bug, _)| *bug)

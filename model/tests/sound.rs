@@ -2,7 +2,7 @@
 
 use dotdo_model::{
     Report, Setup, appends, both_kinds, clocks, contention, deletion, deletion_beside_server,
-    explore, keyed, leases, progress, progress_of_three, snapshots,
+    explore, keyed, leases, progress, progress_of_three, replacements, snapshots,
 };
 
 use crate::bounds;
@@ -62,6 +62,11 @@ fn servers_find_out_about_freed_slots_too() {
 #[test]
 fn snapshots_keep_the_files_that_they_share() {
     holds(&snapshots());
+}
+
+#[test]
+fn a_state_is_replaced_as_a_whole_or_not_at_all() {
+    holds(&replacements());
 }
 
 #[test]

@@ -233,6 +233,12 @@ pub(super) static TABLE: &[Metric] = &[
         &[("what", "`records` or `snapshot_files`")],
         "Number of records and files deleted after the retention time.",
     ),
+    counter(
+        "dotdo_states_replaced_total",
+        &[],
+        "Number of times that an object's whole state was replaced: by an import, a restore or a clone.",
+    ),
+    counter("dotdo_objects_deleted_total", &[], "Number of deleted objects."),
     // The store.
     counter(
         "dotdo_store_requests_total",

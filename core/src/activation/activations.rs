@@ -43,12 +43,25 @@ impl Activations {
     /// `Invalid` when the object's keys would be too long, `NotFound` when its class is unknown,
     /// `Busy` when there is no memory for it.
     pub(crate) fn get(&self, object: &ObjectId) -> Result<Arc<Activation>> {
+        if let Some(activation) = self.existing(&place_of(object)) {
+            return Ok(activation);
+        }
+        self.runtime.app.check_class(object.class())?;
+        self.of_any_class(object)
+    }
+
+    /// As [`Activations::get`], for an object whose class this process may not know: for work that
+    /// runs nothing of the class.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the object's keys would be too long, `Busy` when there is no memory for it.
+    pub(crate) fn of_any_class(&self, object: &ObjectId) -> Result<Arc<Activation>> {
         let object = &*place_of(object);
         let mut shard = self.shard(object);
         if let Some(activation) = shard.get(object) {
             return Ok(activation.clone());
         }
-        self.runtime.app.check_class(object.class())?;
         let log = self.runtime.log(object)?;
         let charge = self.runtime.budget.admit_at_once(Use::Objects, object, ACTIVATION_BYTES)?;
         let (runtime, lists) = (self.runtime.clone(), self.lists.clone());

@@ -1,8 +1,8 @@
 //! Updates an object's memory with the records that other instances have written since, without a
 //! restore.
 
+use crate::activation::rebuild::replay;
 use crate::activation::resident::{Resident, Stage, TurnState};
-use crate::activation::restore::replay;
 use crate::activation::state::Activation;
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
@@ -23,7 +23,8 @@ pub(crate) enum Caught {
     Current,
     /// Records were applied: the memory is the newest state now.
     Moved,
-    /// The records between are deleted, or there are too many of them: the memory was dropped.
+    /// The records between are deleted, or too many, or one of them starts the state anew: the
+    /// memory was dropped.
     Gone,
 }
 
@@ -62,6 +63,7 @@ impl Activation {
                     });
                 }
                 Next::Gone => return Ok(Caught::Gone),
+                Next::Record(found) if starts_anew(&found) => return Ok(Caught::Gone),
                 Next::Record(found) => self.apply_records(held, &[*found])?,
             }
         }
@@ -81,6 +83,9 @@ impl Activation {
             }
             let (missed, mut room) = (head.sequence + 1..=listing.head, self.log.room());
             let found = fetch(&self.log, missed, Some(head.hash), &mut room).await?;
+            if found.iter().any(starts_anew) {
+                return Ok(Caught::Gone);
+            }
             self.apply_records(held, &found)?;
         }
         self.pipeline().prove(proof);
@@ -124,4 +129,10 @@ impl Activation {
         metrics::counter!("dotdo_records_followed_total").increment(found.len() as u64);
         Ok(())
     }
+}
+
+/// Whether the state after the record does not follow from the state before it, so that it can't be
+/// applied.
+fn starts_anew(found: &Found) -> bool {
+    found.record.start.is_some() && !planted(Bug::ReplayedAcross)
 }

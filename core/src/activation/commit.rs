@@ -8,7 +8,7 @@ use crate::activation::runtime::Runtime;
 use crate::change::Changes;
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Appended, Hash, Head, Log, Proof, Record, append};
+use crate::log::{Appended, Hash, Head, Log, Proof, Record, Start, append};
 use crate::millis;
 use crate::snapshot::{SinceSnapshot, SnapshotRef};
 use crate::store::StoreError;
@@ -21,6 +21,10 @@ pub(crate) struct Job {
     pub(crate) changes: Vec<Changes>,
     pub(crate) releases: bool,
     pub(crate) snapshot: Option<SnapshotRef>,
+    /// What the state starts from, if not from the one before.
+    pub(crate) start: Option<Start>,
+    /// Whether it deletes the object.
+    pub(crate) deletes: bool,
     /// The spans of the requests that it is written for, as far as they are traced.
     pub(crate) causes: Vec<Span>,
 }
@@ -115,6 +119,8 @@ pub(crate) fn note_failure(log: &Log, error: &Error) {
 /// new epoch.
 pub(crate) fn record_of(runtime: &Runtime, log: &Log, job: Job, lease: Duration) -> Record {
     let before = job.before;
+    // An object that was deleted is deleted until something is written.
+    let stays_deleted = before.deleted && job.changes.is_empty() && job.start.is_none();
     Record {
         object: log.object.clone(),
         sequence: before.sequence + 1,
@@ -127,6 +133,8 @@ pub(crate) fn record_of(runtime: &Runtime, log: &Log, job: Job, lease: Duration)
         address: runtime.settings.address.clone(),
         snapshot: job.snapshot,
         transactions: job.changes,
+        start: job.start,
+        deleted: job.deletes || stays_deleted,
     }
 }
 

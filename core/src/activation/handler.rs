@@ -48,6 +48,23 @@ pub(crate) async fn run_handler(
     result
 }
 
+/// Does work of our own on `resident`, whose statements may take as long as a handler.
+///
+/// # Errors
+///
+/// Those of `work`; `TimedOut` when it took too long. The caller undoes what it did.
+pub(crate) fn run_within_time<T>(
+    runtime: &Runtime,
+    resident: &mut Resident,
+    work: impl FnOnce(&mut Resident) -> Result<T>,
+) -> Result<T> {
+    let deadline = runtime.clock.monotonic() + runtime.settings.handler_time_max;
+    resident.deadline_ms.store(millis::of(deadline), Ordering::Relaxed);
+    let result = offload(runtime.executor.as_ref(), || work(resident));
+    resident.deadline_ms.store(u64::MAX, Ordering::Relaxed);
+    result
+}
+
 /// Runs a handler on a former state, which exists only in memory. The class's start may still
 /// change it, so that today's program finds the schema that it knows; after that the database is
 /// read-only.

@@ -18,7 +18,8 @@ use crate::log::Proof;
 use crate::messages::is_waiting;
 use crate::object::Context;
 use crate::planted::{Bug, planted};
-use crate::settings::Ownership;
+use crate::snapshot::publish_named;
+use crate::store::Moment;
 
 impl Activation {
     /// Makes sure that the object is in memory and sound, and that no other process may answer for
@@ -32,7 +33,7 @@ impl Activation {
         held: &mut TurnState,
         origin: Origin,
     ) -> Result<bool> {
-        let mut wait = OwnerWait::new(Ownership::Leased);
+        let mut wait = OwnerWait::new(self.runtime.settings.ownership);
         loop {
             let fresh = self.ensure_current(held, origin).await?;
             let Some(found) = self.foreign_claim(held) else {
@@ -66,9 +67,17 @@ impl Activation {
         let quiet = self.quiet().await;
         let _place = self.runtime.restores.acquire(self.log.object.tenant()).await;
         let asked = Proof::now(&self.log);
+        let begun = Moment::now(self.log.bucket.as_ref(), self.runtime.clock.as_ref());
         let newest = self.look_for_newest(origin).await?;
         let mut room = self.runtime.budget.count(Use::Objects, &self.log.object, 0);
-        let restored = restore(&self.runtime, &self.log, asked, newest, &mut room).await?;
+        let mut restored = restore(&self.runtime, &self.log, asked, newest, &mut room).await?;
+        if let Some(document) = restored.unpublished.take() {
+            // Sweepers rely on it that whoever has read the record has published its snapshot.
+            publish_named(&self.target(), &self.log.prefix, &document, begun).await?;
+        }
+        if restored.leftovers {
+            self.sweep_deleted_behind(restored.claim.as_ref());
+        }
         self.install(held, NewMemory { quiet, restored, room })?;
         Ok(true)
     }

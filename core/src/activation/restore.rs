@@ -5,21 +5,17 @@
 //! of the history: the newest keys and `snapshots/latest` together, then data files and records
 //! together.
 
-use std::ops::RangeInclusive;
-
-use futures_util::future::OptionFuture;
-
 use crate::activation::leased::LogState;
+use crate::activation::rebuild::{Sources, load};
 use crate::activation::runtime::Runtime;
 use crate::budget::Charge;
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
-use crate::executor::offload;
 use crate::lease::Claim;
-use crate::limits::{RESIDENT_BYTES, RESTORE_FACTOR, RESTORE_TIME_MAX};
-use crate::log::{Found, Hash, Head, Listing, Log, Proof, Record, fetch, list_newest};
+use crate::limits::RESIDENT_BYTES;
+use crate::log::{Head, Listing, Log, Proof, fetch, list_newest};
 use crate::snapshot::{self, Document, SinceSnapshot, SnapshotRef, Tracker};
-use crate::sqlite::{Database, is_shortage};
+use crate::sqlite::Database;
 use crate::trace::{span, traced};
 
 /// A restored object.
@@ -29,6 +25,10 @@ pub(crate) struct Restored {
     pub(crate) log: LogState,
     /// The claim in the newest record; `None` for an object without records.
     pub(crate) claim: Option<Claim>,
+    /// The description of the snapshot that it was read from, if only a record was seen to have it.
+    pub(crate) unpublished: Option<Document>,
+    /// Whether the object was deleted, and something of before is still in the bucket.
+    pub(crate) leftovers: bool,
 }
 
 /// The listing and the hint of an object, which the first of the two round trips returns.
@@ -165,18 +165,21 @@ async fn restore_from(
         room.raise(RESIDENT_BYTES).await?;
         return Ok(empty(runtime, asked)?);
     }
-    let base = match base {
-        Base::Hinted => choose_base(log, &listing, hint).await?,
+    let (base, from) = match base {
+        Base::Hinted => choose_start(log, &listing, hint).await?,
         Base::Listed(base) if base.sequence > listing.head => return Err(missing(log, base).into()),
-        Base::Listed(base) => Some(snapshot::read(log.snapshots(), base).await?),
+        Base::Listed(base) => {
+            (Some(snapshot::read(log.snapshots(), base).await?), base.sequence + 1)
+        }
     };
     let tried = base.as_ref().map(|base| base.reference);
-    let from = tried.map_or(1, |base| (base.sequence + 1).min(listing.head));
+    let from = from.min(listing.head);
     let loaded = load(runtime, log, Sources { base, records: from..=listing.head }, room)
         .await
         .map_err(|error| Failed { tried, error })?;
     let newest =
         loaded.records.last().ok_or_else(|| Error::internal("a log with a head has records"))?;
+    let leftovers = loaded.has_leftovers(from) || (newest.record.deleted && tried.is_some());
     Ok(Restored {
         log: LogState {
             head: newest.head(),
@@ -187,26 +190,9 @@ async fn restore_from(
         claim: Some(Claim::of(&newest.record, listing.head_modified_ms, observed)),
         database: loaded.database,
         tracker: loaded.tracker,
+        leftovers,
+        unpublished: loaded.unpublished,
     })
-}
-
-/// Rebuilds the state after record `to` from `base`, or from nothing, and the records after it.
-///
-/// # Errors
-///
-/// `Corrupt` with the key of a missing or damaged file; `Unavailable` when the store does not
-/// respond; `Busy` when there is no memory for it.
-pub(crate) async fn replay_from(
-    runtime: &Runtime,
-    log: &Log,
-    base: Option<Document>,
-    to: u64,
-    room: &mut Charge,
-) -> Result<Database> {
-    let from = base.as_ref().map_or(1, |base| base.reference.sequence + 1);
-    load(runtime, log, Sources { base, records: from..=to }, room)
-        .await
-        .map(|loaded| loaded.database)
 }
 
 /// Lists the newest keys of the log, and reads the hint that names the newest snapshot.
@@ -246,143 +232,34 @@ fn empty(runtime: &Runtime, asked: Proof) -> Result<Restored> {
             proof: asked,
         },
         claim: None,
+        unpublished: None,
+        leftovers: false,
     })
 }
 
-/// The snapshot to start from: the hint's if the log reaches back to it, otherwise the one that the
-/// newest record names.
-async fn choose_base(
+/// Where a restore starts: the hint's snapshot if the log reaches back to it, otherwise the one that
+/// the newest record names, or a record that starts the state anew.
+async fn choose_start(
     log: &Log,
     listing: &Listing,
     hint: Option<Document>,
-) -> Result<Option<Document>> {
+) -> Result<(Option<Document>, u64)> {
     if let Some(hint) = hint {
         let needed = hint.reference.sequence + 1;
         if needed >= listing.unbroken_from
             || list_newest(log, needed).await?.unbroken_from <= needed
         {
-            return Ok(Some(hint));
+            return Ok((Some(hint), needed));
         }
     }
     let newest = fetch(log, listing.head..=listing.head, None, &mut log.room()).await?;
-    match newest.first().and_then(|found| found.record.snapshot) {
-        Some(reference) => snapshot::read(log.snapshots(), reference).await.map(Some),
-        None => Ok(None),
-    }
-}
-
-/// What a database is built from.
-struct Sources {
-    base: Option<Document>,
-    records: RangeInclusive<u64>,
-}
-
-/// A database, and its sources.
-struct Loaded {
-    database: Database,
-    tracker: Tracker,
-    base: Option<SnapshotRef>,
-    records: Vec<Found>,
-}
-
-/// Fetches the snapshot and the records concurrently once there is memory for them, checks them,
-/// and combines them.
-async fn load(
-    runtime: &Runtime,
-    log: &Log,
-    Sources { base, records }: Sources,
-    room: &mut Charge,
-) -> Result<Loaded> {
-    let files_bytes = base.as_ref().map_or(0, Document::bytes);
-    room.raise(RESIDENT_BYTES.saturating_add(files_bytes.saturating_mul(RESTORE_FACTOR))).await?;
-    let follows = base
-        .as_ref()
-        .filter(|base| base.reference.sequence + 1 == *records.start())
-        .map(|base| Hash(base.record_hash));
-    let known = base.as_ref().map(|base| (base.reference, base.record_hash));
-    let files = OptionFuture::from(
-        base.map(|base| snapshot::fetch(log.bucket.as_ref(), &log.prefix, base)),
-    );
-    let (records, files) = futures_util::try_join!(fetch(log, records, follows, room), async {
-        files.await.transpose()
-    })?;
-    if let (Some((base, base_hash)), Some(Found { record, hash, .. })) = (known, records.first())
-        && record.sequence == base.sequence
-        && hash.0 != base_hash
-    {
-        let text = format!("expected the record with which the snapshot {base} ends");
-        return Err(Error::corrupt(log.key(record.sequence), text));
-    }
-    let base = known.map(|(base, _)| base);
-    if let Some(files) = &files {
-        // Only now is known what they become.
-        room.raise(RESIDENT_BYTES.saturating_add(files.memory_bytes()?)).await?;
-    }
-    let restraint = runtime.restraint(room, room.bytes().saturating_sub(files_bytes));
-    let loaded = offload(runtime.executor.as_ref(), || -> Result<_> {
-        let limits = runtime.database_limits();
-        let (mut database, mut tracker) = match files {
-            Some(files) => files.decode(&limits, Some(restraint))?,
-            None => (Database::new_restrained(&limits, restraint)?, Tracker::new()),
-        };
-        let folded = base.map_or(0, |base| base.sequence);
-        for found in records.iter().filter(|found| found.record.sequence > folded) {
-            replay(log, &mut database, &mut tracker, &found.record)?;
+    match newest.first().map(|found| (&found.record.start, found.record.snapshot)) {
+        Some((None, Some(reference))) => {
+            let document = snapshot::read(log.snapshots(), reference).await?;
+            Ok((Some(document), reference.sequence + 1))
         }
-        database.unrestrain();
-        Ok((database, tracker))
-    });
-    let (database, tracker) = loaded.map_err(|error| out_of_time(log, error))?;
-    room.set(room.bytes().max(RESIDENT_BYTES + database.bytes()));
-    Ok(Loaded { database, tracker, base, records })
-}
-
-/// A restore that was stopped says so; a statement of its own is nothing that its reader knows.
-fn out_of_time(log: &Log, error: Error) -> Error {
-    if error.kind() != ErrorKind::TimedOut {
-        return error;
-    }
-    let text = format!(
-        "restoring {} takes longer than the {} s that a restore may compute; its definitions compute too much",
-        log.object,
-        RESTORE_TIME_MAX.as_secs()
-    );
-    Error::new(ErrorKind::TimedOut, text).with_code("RESTORE_TIMED_OUT").with_source(error)
-}
-
-/// Applies the transactions of one record.
-///
-/// # Errors
-///
-/// `Corrupt`, naming the record's key, when they don't fit the state.
-pub(crate) fn replay(
-    log: &Log,
-    database: &mut Database,
-    tracker: &mut Tracker,
-    record: &Record,
-) -> Result<()> {
-    for changes in &record.transactions {
-        database.apply(changes).map_err(|cause| {
-            if is_shortage(&cause) {
-                return cause;
-            }
-            let what = format!("cannot apply the record to the previous state: {cause}");
-            Error::corrupt(log.key(record.sequence), what)
-        })?;
-        tracker.observe(changes, database.shapes());
-    }
-    Ok(())
-}
-
-impl Loaded {
-    /// Sums of the records after the snapshot.
-    fn since_snapshot(&self) -> SinceSnapshot {
-        let folded = self.base.map_or(0, |base| base.sequence);
-        let newer = self.records.iter().filter(|found| found.record.sequence > folded);
-        let mut since = SinceSnapshot::default();
-        newer.for_each(|found| {
-            since.add(SinceSnapshot::record(&found.record.transactions, found.bytes))
-        });
-        since
+        Some((Some(_), _)) => Ok((None, listing.head)),
+        _ if listing.unbroken_from > 1 => Ok((None, list_newest(log, 1).await?.unbroken_from)),
+        _ => Ok((None, 1)),
     }
 }

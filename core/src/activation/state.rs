@@ -240,11 +240,11 @@ impl Activation {
         self.relaxed.store(false, Ordering::Relaxed);
     }
 
-    /// Drops the object's memory if the object does not exist: it has no records, and none is in
-    /// flight. So a request for an id that does not exist leaves nothing behind.
+    /// Drops the object's memory if the object does not exist: it has no records, or was deleted, and
+    /// no record is in flight. So a request for an id that does not exist leaves nothing behind.
     pub(crate) fn drop_what_does_not_exist(&self, held: &mut TurnState) {
         let pipeline = self.pipeline();
-        if pipeline.head == Head::NONE && pipeline.is_quiet() {
+        if !pipeline.head.exists() && pipeline.is_quiet() {
             drop(pipeline);
             self.drop_memory(held);
         }

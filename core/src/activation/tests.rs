@@ -18,6 +18,7 @@ mod once;
 mod outbox;
 mod per_request;
 mod post;
+mod replace;
 mod seen;
 mod shares;
 mod slow;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use crate::activation::handler::run_on_former;
-use crate::activation::restore::{Newest, newest, replay_from};
+use crate::activation::rebuild::{Sources, replay_from};
+use crate::activation::restore::{Newest, newest};
 use crate::activation::runtime::Runtime;
 use crate::budget::{Charge, Use};
 use crate::error::{Error, ErrorKind, Result};
@@ -40,7 +41,7 @@ async fn run_as_of(runtime: &Runtime, log: &Log, at: At, request: Request) -> Re
     // A call by another object already has its place, through the request that caused it.
     let is_call =
         request.extensions().get::<CallChain>().is_some_and(|chain| !chain.objects.is_empty());
-    let _place = if is_call { None } else { Some(place(runtime, object).await?) };
+    let _place = if is_call { None } else { Some(place_of_former(runtime, object).await?) };
     let mut room = runtime.budget.count(Use::TimeTravel, object, 0);
     let mut database = restore_at(runtime, log, at, &mut room).await?;
     room.set(RESIDENT_BYTES + database.bytes());
@@ -62,7 +63,7 @@ async fn run_as_of(runtime: &Runtime, log: &Log, at: At, request: Request) -> Re
 }
 
 /// Waits for one of the places for requests to former states.
-async fn place(runtime: &Runtime, object: &ObjectId) -> Result<Place> {
+pub(crate) async fn place_of_former(runtime: &Runtime, object: &ObjectId) -> Result<Place> {
     let (place, timer) = (
         runtime.time_travels.acquire(object.tenant()).fuse(),
         runtime.clock.sleep(runtime.settings.turn_wait_max).fuse(),
@@ -85,7 +86,12 @@ async fn place(runtime: &Runtime, object: &ObjectId) -> Result<Place> {
 ///
 /// `NotFound` when the object did not exist then or the retention has passed; otherwise those of
 /// a restore of the newest.
-async fn restore_at(runtime: &Runtime, log: &Log, at: At, room: &mut Charge) -> Result<Database> {
+pub(crate) async fn restore_at(
+    runtime: &Runtime,
+    log: &Log,
+    at: At,
+    room: &mut Charge,
+) -> Result<Database> {
     match read_at(runtime, log, at, room).await {
         // What was listed may have been swept before it was read; what is damaged still is.
         Err(error) if error.kind() == ErrorKind::Corrupt => read_at(runtime, log, at, room).await,
@@ -106,21 +112,37 @@ async fn read_at(runtime: &Runtime, log: &Log, at: At, room: &mut Charge) -> Res
         At::TimeMs(_) => listing.head,
     };
     let base = newest_before(log, to, at).await?;
-    let from = base.as_ref().map_or(1, |base| base.reference.sequence + 1);
-    let reachable = list_newest(log, from).await?;
-    if from <= to && reachable.unbroken_from > from {
-        return Err(no_such_state(
-            "that time: its records were deleted after the retention time".to_owned(),
-        ));
-    }
+    let from = first_after(log, base.as_ref(), to).await?;
     let to = match at {
         At::Sequence(_) => to,
         At::TimeMs(time_ms) => last_before(log, from, to, time_ms).await?,
     };
-    if to == 0 {
+    if to < from && base.is_none() {
         return Err(no_such_state("that time: the object did not exist yet".to_owned()));
     }
-    replay_from(runtime, log, base, to, room).await
+    let sources = Sources { base, records: from..=to };
+    let former = replay_from(runtime, log, sources, room).await?;
+    if former.exists {
+        return Ok(former.database);
+    }
+    Err(no_such_state("that time: the object was deleted".to_owned()))
+}
+
+/// The first record after the base. Without one it is the first of the log, or, where the records
+/// before it were deleted, the one that starts the state anew.
+async fn first_after(log: &Log, base: Option<&Document>, to: u64) -> Result<u64> {
+    let from = base.map_or(1, |base| base.reference.sequence + 1);
+    let oldest = list_newest(log, from).await?.unbroken_from;
+    if from > to || oldest <= from {
+        return Ok(from);
+    }
+    if base.is_none() && oldest <= to {
+        let found = fetch_records(log, oldest..=oldest, None, &mut log.room()).await?;
+        if found.iter().any(|found| found.record.start.is_some()) {
+            return Ok(oldest);
+        }
+    }
+    Err(no_such_state("that time: its records were deleted after the retention time".to_owned()))
 }
 
 /// The last of the records `from..=to` that was written at `time_ms` or before; `from - 1` when

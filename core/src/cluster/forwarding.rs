@@ -131,6 +131,12 @@ impl Routing {
         }
     }
 
+    /// A request of administration: it waits for another owner where that may be gone, and is never
+    /// forwarded.
+    pub(crate) fn administering(request: Request) -> Self {
+        Self::local(request)
+    }
+
     /// A request that does not wait for another owner.
     pub(crate) fn visiting(request: Request) -> Self {
         Self { origin: Origin::Peer, ..Self::local(request) }

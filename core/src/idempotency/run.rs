@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::activation::{Activation, Resident, Runtime, collect_body, run_handler};
+use crate::activation::{
+    Activation, Resident, Runtime, collect_body, run_handler, run_within_time,
+};
+use crate::administration::Statements;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::{offload, offload_bytes};
 use crate::id::ObjectId;
@@ -64,6 +67,11 @@ pub(crate) async fn answer_once(
     let runtime = activation.runtime.as_ref();
     // They are for this object only: a handler that passes its request on must not pass them on.
     let extensions = request.extensions_mut();
+    if let Some(statements) = extensions.remove::<Statements>() {
+        return run_within_time(runtime, resident, |resident| {
+            statements.run(&mut resident.context.database)
+        });
+    }
     let (outbox_request, delivery, keyed) = (
         extensions.remove::<OutboxRequest>(),
         extensions.remove::<Delivery>(),

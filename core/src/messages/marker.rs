@@ -44,6 +44,9 @@ pub(super) struct MarkerFile {
     pub(super) instance: Uuid,
     /// How long after the write its instance relies on it.
     relied_ms: u64,
+    /// Whether it is about what a deleted object has left, and not about messages.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) deleted: bool,
 }
 
 /// Makes a response wait for a marker; in the response's extensions.
@@ -54,6 +57,17 @@ impl MarkerFile {
     /// Decodes a marker; `None` when it has another version or format.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice::<Self>(bytes).ok().filter(|file| file.format == 1)
+    }
+
+    fn of(runtime: &Runtime, log: &Log, relied: Duration) -> Self {
+        Self {
+            format: 1,
+            class: log.object.class().to_owned(),
+            id: log.object.id().to_owned(),
+            instance: runtime.instance,
+            relied_ms: millis::of(relied),
+            deleted: false,
+        }
     }
 
     /// The object whose messages it is about; the marker was found among those of `tenant`.
@@ -111,13 +125,7 @@ impl Marker {
         if is_relied_on(runtime, written.as_ref()) {
             return Ok(());
         }
-        let file = MarkerFile {
-            format: 1,
-            class: log.object.class().to_owned(),
-            id: log.object.id().to_owned(),
-            instance: runtime.instance,
-            relied_ms: millis::of(relied(runtime)),
-        };
+        let file = MarkerFile::of(runtime, log, relied(runtime));
         runtime.tenants.register(&log.bucket).await?;
         let key = log.object.tenant().outbox().join(by_time(runtime));
         let at = Instant::now(runtime.clock.as_ref());
@@ -126,6 +134,21 @@ impl Marker {
             remove(log, old.key).await;
         }
         Ok(())
+    }
+
+    /// Writes a marker of its own for an object that was deleted: whoever finds it when it is older
+    /// than `age` opens the object, which deletes what that has left.
+    pub(crate) async fn mark_deleted(&self, runtime: &Runtime, log: &Log, age: Duration) {
+        let file = MarkerFile { deleted: true, ..MarkerFile::of(runtime, log, age / 2) };
+        let write = async {
+            runtime.tenants.register(&log.bucket).await?;
+            let key = log.object.tenant().outbox().join(by_time(runtime));
+            log.bucket.put(&key, serde_json::to_vec(&file)?.into()).await?;
+            Ok::<_, crate::error::Error>(())
+        };
+        if let Err(error) = write.await {
+            tracing::warn!(object = %log.object, %error, "cannot write the marker of a deleted object; what it has left stays until it is opened");
+        }
     }
 
     /// How long the marker stays although there is nothing to deliver, because there may be again

@@ -16,6 +16,7 @@ use crate::messages::outbox::{DeliveryResults, Message};
 use crate::messages::receivers::ReceiverQueue;
 use crate::messages::request::{OutboxReply, OutboxRequest};
 use crate::object::{Host, Response};
+use crate::settings::Upkeep;
 use crate::tenants::Places;
 use crate::trace::{span, traced};
 
@@ -26,7 +27,9 @@ const STOP_WAIT: Duration = Duration::from_secs(2);
 impl Activation {
     /// Delivers the object's messages in the background.
     pub(crate) fn wake_relay(self: &Arc<Self>) {
-        if self.outbox.relay.ask(&self.runtime.deliveries) {
+        if self.runtime.settings.upkeep == Upkeep::Full
+            && self.outbox.relay.ask(&self.runtime.deliveries)
+        {
             let relay = Relay::new(self);
             self.runtime.relays.spawn(run(relay));
         }

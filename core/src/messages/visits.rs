@@ -122,9 +122,11 @@ async fn look_after(
     let age = seen.age + seen.at.elapsed_at_least(runtime.clock.as_ref());
     // In a folder, this asks the file system.
     let is_gone = offload(runtime.executor.as_ref(), || bucket.is_gone(seen.file.instance));
-    let is_free = is_gone || age >= seen.file.free_after();
+    let is_old = age >= seen.file.free_after();
+    // What is about a deleted object waits for the retention, whoever wrote it.
+    let is_free = is_old || (is_gone && !seen.file.deleted);
     // An old marker of this process has lost its relay: another server owned the object meanwhile.
-    let is_due = is_free || (is_first && !is_own);
+    let is_due = is_free || (is_first && !is_own && !seen.file.deleted);
     if !is_due {
         return;
     }
@@ -148,6 +150,10 @@ async fn look(activations: &Activations, bucket: &TenantBucket, file: &MarkerFil
     let is_here = activations.existing(&object).is_some_and(|activation| activation.is_resident());
     if !is_here && has_other_owner(runtime, &runtime.log(&object)?).await? {
         return Ok(false);
+    }
+    let activation = activations.of_any_class(&object)?;
+    if file.deleted {
+        return activation.sweep_deleted().await;
     }
     let activation = activations.get(&object)?;
     let reply =

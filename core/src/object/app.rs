@@ -195,13 +195,17 @@ impl App {
         self.classes.get(class).is_some_and(|class| class.streams_requests)
     }
 
-    /// A new value of the class.
+    /// A new value of the class. Where the class is unknown, it answers every request with
+    /// `NotFound`: administration does without classes.
     ///
     /// # Errors
     ///
-    /// `NotFound` for an unknown class; `Handler` when the constructor panics.
+    /// `Handler` when the constructor panics.
     pub(crate) fn make(&self, class: &str) -> Result<Box<dyn AnyObject>> {
-        let make = &self.known(class)?.make;
+        let make = match self.known(class) {
+            Ok(known) => &known.make,
+            Err(unknown) => return Ok(Box::new(Unknown(unknown))),
+        };
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| make())).map_err(|_| {
             Error::handler(format!("the constructor of the class {class} panicked"))
                 .with_code("HANDLER_PANICKED")
@@ -239,6 +243,26 @@ pub(crate) trait AnyObject: Send {
 struct Loaded<T> {
     value: T,
     started: bool,
+}
+
+/// The value of an object whose class is unknown.
+struct Unknown(Error);
+
+impl AnyObject for Unknown {
+    fn start<'a>(
+        &'a mut self,
+        _: &'a mut Context,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
+        Box::pin(std::future::ready(Err(self.0.clone())))
+    }
+
+    fn fetch<'a>(
+        &'a mut self,
+        _: Request,
+        _: &'a mut Context,
+    ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>> {
+        Box::pin(std::future::ready(Err(self.0.clone())))
+    }
 }
 
 impl<T: DurableObject> Loaded<T> {

@@ -182,6 +182,15 @@ impl SqlCursor<'_> {
         Ok(rows)
     }
 
+    /// The next row, as SQLite values.
+    ///
+    /// # Errors
+    /// Those of [`Sql::exec`].
+    pub(crate) fn next_values(&mut self) -> Result<Option<Vec<Value>>> {
+        let row = self.cursor.next()?;
+        Ok(row.map(|row| (0..row.len()).map(|index| row.value(index).to_owned()).collect()))
+    }
+
     /// All rows that were not read yet, as SQLite values.
     ///
     /// # Errors

@@ -70,6 +70,7 @@ impl Client {
             // A key counts where a method says that something is written.
             by_get: !plan.keyed && chance.in_thousand(300),
             panics: chance.in_thousand(plan.antics).then(|| chance.pick(&Moment::ALL)),
+            replaces: plan.replaces && number % 3 == 1,
         };
         Intention { machine: self.machine, object, ask, antics, patience_us }
     }

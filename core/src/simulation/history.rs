@@ -46,6 +46,8 @@ pub(super) struct Antics {
     /// Its method is one that promises to change nothing.
     pub(super) by_get: bool,
     pub(super) panics: Option<Moment>,
+    /// It appends by replacing the whole state by one that has the value too.
+    pub(super) replaces: bool,
 }
 
 /// A request of a client, by its number in the history.

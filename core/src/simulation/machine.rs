@@ -23,14 +23,14 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Inline;
 use crate::id::{ObjectId, Tenant};
-use crate::object::Body;
+use crate::simulation::asking::answer;
 use crate::simulation::bucket::SimBucket;
 use crate::simulation::chance::SimRandom;
 use crate::simulation::clock::SimClock;
 use crate::simulation::directory::{ListenerSlot, SimDirectory};
-use crate::simulation::history::{Ask, Request};
+use crate::simulation::history::Request;
 use crate::simulation::network::{Letter, SimPeers};
-use crate::simulation::objects::{ANTICS, Watcher, app};
+use crate::simulation::objects::{Watcher, app};
 use crate::simulation::plan::{MachinePlan, NetworkPlan, TWINS};
 use crate::simulation::timeline::{Delivery, Process, Timeline};
 use crate::store::Retrying;
@@ -372,29 +372,4 @@ pub(super) fn object(number: usize) -> ObjectId {
         _ => (Tenant::local(), number),
     };
     tenant.object("List", &format!("o{number}")).expect("a good id")
-}
-
-async fn answer(engine: &Engine, request: Request) -> Result<String> {
-    let uri = match request.ask {
-        Ask::Read | Ask::Past(_) => "/read".to_owned(),
-        Ask::Append(value) => format!("/append?{value}"),
-        Ask::Give(value, to) => format!("/give?{value}&{}", object(to).id()),
-        Ask::Send(value, to) => format!("/send?{value}&{}", object(to).id()),
-    };
-    let panics = request.antics.panics.map_or("", |moment| moment.name());
-    let method = if request.antics.by_get { http::Method::GET } else { http::Method::POST };
-    let mut asked = http::Request::builder().method(method).uri(uri);
-    // Nothing may be left behind on a former state.
-    if !matches!(request.ask, Ask::Past(_)) {
-        asked = asked.header(ANTICS, format!("{} {panics}", request.number));
-    }
-    if let Some(value) = request.ask.value().filter(|_| request.keyed) {
-        asked = asked.header("idempotency-key", format!("\"v{value}\""));
-    }
-    let asked = asked.body(Body::empty())?;
-    let at = match request.ask {
-        Ask::Past(at) => Some(at),
-        _ => None,
-    };
-    engine.fetch(&object(request.object), at, asked).await?.into_body().text().await
 }

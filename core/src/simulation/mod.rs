@@ -5,6 +5,7 @@
 //! code, not with the world. What is simulated, how often it goes wrong, and what is not simulated
 //! is in docs/design/0007.
 
+mod asking;
 mod bucket;
 mod chance;
 mod clients;

@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::object::{App, Body, Context, DurableObject, Request, Response};
+use crate::object::{App, Body, Context, DurableObject, Request, Response, Sql};
 use crate::simulation::history::Moment;
 use crate::simulation::schemas;
+use crate::sqlite::Database;
 
 /// The header with what a handler does beside its work: the operation's number, and when to panic.
 pub(super) const ANTICS: &str = "x-antics";
@@ -73,6 +74,13 @@ fn trip(moment: &str, now: Moment) {
     assert!(moment != now.name(), "planned: a panic of a handler");
 }
 
+/// Appends a value to the list in a database that becomes an object's whole state.
+pub(super) fn append(database: &mut Database, value: i64) -> Result<String> {
+    Sql::new(database).exec("INSERT INTO list (value) VALUES (?1)", [value])?;
+    schemas::change(Sql::new(database), value)?;
+    content_of(database)
+}
+
 async fn answer(request: Request, ctx: &mut Context) -> Result<String> {
     let path = request.uri().path().to_owned();
     let query = request.uri().query().unwrap_or_default().to_owned();
@@ -105,11 +113,16 @@ async fn answer(request: Request, ctx: &mut Context) -> Result<String> {
 
 /// The whole list in one line, and below it everything else.
 fn content(ctx: &mut Context) -> Result<String> {
-    let steps: Vec<i64> = ctx.sql().exec("SELECT ran FROM steps", ())?.rows()?;
+    content_of(&mut ctx.database)
+}
+
+fn content_of(database: &mut Database) -> Result<String> {
+    let steps: Vec<i64> = Sql::new(database).exec("SELECT ran FROM steps", ())?.rows()?;
     if steps != [1] {
         return Err(Error::internal(format!("the steps of the schema have left {steps:?}")));
     }
-    let values: Vec<i64> = ctx.sql().exec("SELECT value FROM list ORDER BY place", ())?.rows()?;
+    let values: Vec<i64> =
+        Sql::new(database).exec("SELECT value FROM list ORDER BY place", ())?.rows()?;
     let text: Vec<String> = values.iter().map(ToString::to_string).collect();
-    Ok(format!("{}\n{}", text.join(","), schemas::content(ctx.sql())?))
+    Ok(format!("{}\n{}", text.join(","), schemas::content(Sql::new(database))?))
 }

@@ -53,6 +53,8 @@ pub(super) struct Plan {
     pub(super) antics: u64,
     /// How often a read is one of a former state, in a thousand.
     pub(super) former: u64,
+    /// Some requests replace the whole state.
+    pub(super) replaces: bool,
     /// The store has many clocks.
     pub(super) many_clocks: bool,
     /// A panic of our own, at this place, when it is passed so many times.
@@ -109,11 +111,17 @@ impl Plan {
     /// The world of a seed.
     pub(super) fn of(seed: u64, chance: &mut Chance) -> Self {
         // By a chance of its own, so that all other worlds are what they would be without it.
-        if Chance::new(!seed).in_thousand(60) {
+        let mut plan = if Chance::new(!seed).in_thousand(60) {
             Self::of_rebuilds(chance)
         } else {
             Self::draw(chance)
+        };
+        let needed = planted(Bug::ReplayedAcross) || planted(Bug::NamedBeforeUploaded);
+        if needed || Chance::new(seed.rotate_left(32)).in_thousand(150) {
+            // A state that is replaced again after an unknown outcome would have its value twice.
+            (plan.replaces, plan.keyed) = (true, false);
         }
+        plan
     }
 
     fn draw(chance: &mut Chance) -> Self {
@@ -172,6 +180,7 @@ impl Plan {
             codes: draw_codes(chance),
             antics: chance.pick(&[0, 0, 50, 200]),
             former: chance.pick(&[0, 0, 100, 400]),
+            replaces: false,
             many_clocks: chance.in_thousand(300),
             mishap: draw_mishap(chance),
         }
@@ -204,6 +213,7 @@ impl Plan {
             codes: Vec::new(),
             antics: 0,
             former: 0,
+            replaces: false,
             many_clocks: false,
             mishap: None,
         }

@@ -36,12 +36,12 @@ pub(crate) use digest::Digest;
 pub(crate) use kept::Kept;
 pub(crate) use list::{SnapshotEntry, Source, list, read};
 pub(crate) use plan::{Plan, PlanContext};
-pub(crate) use publish::{Target, publish, upload};
-pub(crate) use reference::{SnapshotRef, differs_key};
-pub(crate) use restore::fetch;
+pub(crate) use publish::{Target, check_age, publish, publish_named, upload};
+pub(crate) use reference::{SnapshotRef, differs_key, snapshots_key};
+pub(crate) use restore::{Fetched, fetch};
 pub(crate) use since::SinceSnapshot;
 pub(crate) use stored::Document;
-pub(crate) use sweep::Sweeper;
+pub(crate) use sweep::{Sweeper, Unfinished};
 pub(crate) use tracker::Tracker;
 
 use crate::error::{Error, ErrorKind};

@@ -131,6 +131,26 @@ impl Plan {
         &self.files
     }
 
+    /// The bytes that a record needs to start from this snapshot.
+    ///
+    /// # Errors
+    ///
+    /// `TooLarge` when there are too many files for one description.
+    pub(crate) fn description(&self) -> Result<Bytes> {
+        self.document.encode_for_record()
+    }
+
+    /// The description once the record that starts from this snapshot exists.
+    pub(crate) fn named_by(&self, record_hash: [u8; 32], time_ms: i64) -> Document {
+        self.document.clone().completed_by(record_hash, time_ms)
+    }
+
+    /// How many tables with such names there are, and how many rows they have.
+    pub(crate) fn counts(&self, is_counted: impl Fn(&str) -> bool) -> (u64, u64) {
+        let tables = self.document.tables.iter().filter(|table| is_counted(&table.shape.name));
+        tables.fold((0, 0), |(tables, rows), table| (tables + 1, rows + table.live_rows()))
+    }
+
     /// The size of these files, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.files.iter().map(|(_, bytes)| bytes.len() as u64).sum()

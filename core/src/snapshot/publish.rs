@@ -8,6 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::plan::Plan;
 use super::reference::latest_key;
 use super::store_error;
+use super::stored::Document;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::{Executor, offload};
@@ -77,20 +78,65 @@ pub(crate) async fn publish(
         document.encode()
     })?;
     let key = plan.reference().document_key(&plan.prefix);
+    create(to, (&key, &bytes), || check(to, plan, begun, REQUEST_IN_FLIGHT_MAX)).await?;
+    if let Err(late) = check(to, plan, begun, Duration::ZERO) {
+        to.bucket.delete(&[key]).await.map_err(store_error)?;
+        return Err(late);
+    }
+    to.bucket.put(&latest_key(&plan.prefix), bytes).await.map_err(store_error)
+}
+
+/// Publishes a snapshot from which a record starts, and which was the newest state after `begun`.
+/// Anybody who has read the record may do it: it has the description. Until it is done, nobody who
+/// has read the record removes the files, and for an hour after `begun` nobody replaces them.
+///
+/// # Errors
+///
+/// `Unavailable` or `StoreRefused` from the bucket: the description may be there or not. `Corrupt`
+/// when another one is.
+pub(crate) async fn publish_named(
+    to: &Target<'_>,
+    prefix: &Key,
+    document: &Document,
+    begun: Moment,
+) -> Result<()> {
+    let bytes = offload(to.executor, || document.encode())?;
+    let key = document.reference.document_key(prefix);
+    create(to, (&key, &bytes), || check_age(to, begun, Duration::ZERO)).await?;
+    // Without the hint, whoever restores the object finds the record.
+    if let Err(error) = to.bucket.put(&latest_key(prefix), bytes).await {
+        tracing::debug!(%key, %error, "cannot write the hint snapshots/latest");
+    }
+    Ok(())
+}
+
+/// Creates a description while it `may` be sent, or finds that it is there.
+async fn create(
+    to: &Target<'_>,
+    (key, bytes): (&Key, &Bytes),
+    may: impl Fn() -> Result<()>,
+) -> Result<()> {
     let mut tries = 1;
     loop {
-        check(to, plan, begun, REQUEST_IN_FLIGHT_MAX)?;
-        let created = match to.bucket.create(&key, bytes.clone()).await {
-            // Only this plan uses the key, so it is our own; or there was a conflict, and the store
-            // did nothing.
+        may()?;
+        let created = match to.bucket.create(key, bytes.clone()).await {
+            // The key's uuid is random, so this is the same description; or there was a conflict,
+            // and the store did nothing.
             Err(exists @ StoreError::Exists { .. }) => {
-                let found = to.bucket.get_within(&key, bytes.len() as u64).await;
-                found.and_then(|found| found.map(drop).ok_or(exists))
+                match to.bucket.get_within(key, bytes.len() as u64).await {
+                    Ok(Some(found)) if found.bytes == *bytes => Ok(()),
+                    Ok(Some(_)) | Err(StoreError::TooLarge { .. }) => {
+                        let what = "expected the description of this snapshot, got another one";
+                        return Err(Error::corrupt(key, what));
+                    }
+                    Ok(None) => Err(exists),
+                    Err(error) => Err(error),
+                }
             }
             created => created,
         };
         match created {
-            Ok(()) => break,
+            Ok(()) => return Ok(()),
             Err(StoreError::Unavailable { .. } | StoreError::Exists { .. })
                 if tries < STORE_TRIES =>
             {
@@ -100,11 +146,22 @@ pub(crate) async fn publish(
         }
         tries += 1;
     }
-    if let Err(late) = check(to, plan, begun, Duration::ZERO) {
-        to.bucket.delete(&[key]).await.map_err(store_error)?;
-        return Err(late);
+}
+
+/// Fails when a record that names files, of which the first was sent at `begun` or later, may not be
+/// sent any more: `margin` is how long sending it may take.
+///
+/// # Errors
+///
+/// `Unavailable`.
+pub(crate) fn check_age(to: &Target<'_>, begun: Moment, margin: Duration) -> Result<()> {
+    let age = begun.elapsed_at_most(to.bucket, to.clock);
+    if age.saturating_add(margin) <= PLAN_AGE_MAX {
+        return Ok(());
     }
-    to.bucket.put(&latest_key(&plan.prefix), bytes).await.map_err(store_error)
+    let text =
+        format!("a new state took longer than the {} s that it may take", PLAN_AGE_MAX.as_secs());
+    Err(Error::new(ErrorKind::Unavailable, text))
 }
 
 /// Whether everything that the plan needs will certainly exist for `margin` from now.

@@ -46,7 +46,7 @@ impl fmt::Display for SnapshotRef {
 }
 
 /// The key below which all snapshots of an object lie. Keys inside snapshots are relative to it.
-pub(super) fn snapshots_key(prefix: &Key) -> Key {
+pub(crate) fn snapshots_key(prefix: &Key) -> Key {
     prefix.join("snapshots")
 }
 

@@ -113,6 +113,20 @@ impl Document {
         Ok(document)
     }
 
+    /// The bytes for a record that starts from the snapshot: nobody knows its hash yet.
+    ///
+    /// # Errors
+    ///
+    /// `TooLarge` when it is too large for a description.
+    pub(crate) fn encode_for_record(&self) -> Result<Bytes> {
+        Self { record_hash: [0; 32], ..self.clone() }.encode()
+    }
+
+    /// The description as it is once the record that starts from it exists.
+    pub(crate) fn completed_by(self, record_hash: [u8; 32], time_ms: i64) -> Self {
+        Self { record_hash, time_ms, ..self }
+    }
+
     /// `snapshot.json` with this body; `None` when the body is not JSON.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn sealed(body: &str) -> Option<Bytes> {

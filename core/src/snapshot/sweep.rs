@@ -23,6 +23,15 @@ use crate::error::{Error, Result};
 use crate::limits::{RESTORE_CONCURRENCY, RETENTION_MIN};
 use crate::store::{Entry, Key};
 
+/// What happens to the files of uploads that never became snapshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unfinished {
+    /// They are removed, because the sweeper has read all records, and none names them.
+    Remove,
+    /// They stay: a record that the sweeper has not read may name them.
+    Keep,
+}
+
 /// What a sweep removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Swept {
@@ -100,14 +109,22 @@ impl<'a> Sweeper<'a> {
     /// `Corrupt` when a kept snapshot's description can't be read, or a file that it needs is
     /// missing: then nothing is removed. `Unavailable` or `StoreRefused` from the bucket; what was
     /// not removed then is removed the next time.
-    pub(crate) async fn remove(&self, retention: Duration, now_ms: i64) -> Result<Swept> {
+    pub(crate) async fn remove(
+        &self,
+        retention: Duration,
+        now_ms: i64,
+        unfinished: Unfinished,
+    ) -> Result<Swept> {
         let before = |age: Duration| now_ms.saturating_sub(millis::signed(age));
-        let census = Census::take(
+        let mut census = Census::take(
             self.from.prefix,
             &self.directories,
             before(retention.max(RETENTION_MIN)),
             before(RETENTION_MIN),
         );
+        if unfinished == Unfinished::Keep {
+            census.abandoned.clear();
+        }
         if census.expired.is_empty() && census.abandoned.is_empty() {
             return Ok(Swept::default());
         }

@@ -111,6 +111,12 @@ impl TableBase {
         dead
     }
 
+    /// Number of rows that are not deleted.
+    pub(super) fn live_rows(&self) -> u64 {
+        let version = self.version();
+        version.records.saturating_sub(version.deletes)
+    }
+
     /// The table's files of rows and of deletes.
     pub(super) fn files(&self) -> impl Iterator<Item = &FileRef> {
         self.data

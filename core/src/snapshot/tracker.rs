@@ -75,6 +75,15 @@ impl Tracker {
         tracker
     }
 
+    /// A tracker for a state whose files are in the bucket by `plan`, but in the directory of a
+    /// snapshot that there will never be. The next plan writes the tables' metadata anew and names
+    /// the data files where they are.
+    pub(crate) fn moved(plan: Plan) -> Self {
+        let tables = plan.tables.into_iter().map(|table| table.base).collect();
+        let nowhere: Arc<str> = Arc::from("");
+        Self { base: None, ..Self::restored(plan.document.reference, nowhere, tables) }
+    }
+
     /// The newest snapshot that is complete.
     pub(crate) fn base(&self) -> Option<SnapshotRef> {
         self.base

@@ -226,6 +226,8 @@ impl Pipeline {
             changes: std::mem::take(&mut batch.changes),
             releases: batch.releases,
             snapshot: self.snapshot,
+            start: None,
+            deletes: false,
             causes: std::mem::take(&mut batch.causes),
         })
     }

@@ -183,7 +183,7 @@ pub(crate) fn begin_request(runtime: &Runtime, resident: &mut Resident, request:
 
 impl Activation {
     /// Waits for the object's turn, first come, first served.
-    async fn wait_for_turn<'a>(&'a self) -> Result<MutexGuard<'a, TurnState>> {
+    pub(crate) async fn wait_for_turn<'a>(&'a self) -> Result<MutexGuard<'a, TurnState>> {
         if let Ok(held) = self.turn.try_lock() {
             Wait::none();
             return Ok(held);

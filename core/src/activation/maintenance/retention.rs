@@ -9,10 +9,10 @@ use crate::activation::state::Activation;
 use crate::clock::Instant;
 use crate::error::Result;
 use crate::limits::RETENTION_MIN;
-use crate::log::{Log, delete_covered};
+use crate::log::{Log, delete_covered, list_newest};
 use crate::millis;
 use crate::planted::{Bug, Place, pass, planted};
-use crate::snapshot::{SnapshotRef, Sweeper};
+use crate::snapshot::{SnapshotRef, Sweeper, Unfinished};
 use crate::store::Bucket as _;
 
 /// Interval between two sweeps of an object that stays in memory.
@@ -46,7 +46,7 @@ impl Activation {
     /// The date that the bucket gave that snapshot counts as now. So ages are differences between
     /// dates of the same clock, and a wrong date in a response deletes nothing. Records go first,
     /// while the snapshot that covers them is there.
-    async fn sweep(&self, newest: SnapshotRef) -> Result<()> {
+    pub(crate) async fn sweep(&self, newest: SnapshotRef) -> Result<()> {
         let Log { bucket, object, .. } = &self.log;
         let sweeper = Sweeper::look(self.log.snapshots()).await?;
         let Some(now_ms) = sweeper.completed_ms(newest) else { return Ok(()) };
@@ -66,11 +66,23 @@ impl Activation {
             return Ok(());
         }
         let records = delete_covered(&self.log, covered, head, before_ms).await?;
-        let swept = sweeper.remove(retention, now_ms).await?;
+        let unfinished = self.unfinished().await?;
+        let swept = sweeper.remove(retention, now_ms, unfinished).await?;
         tracing::debug!(%object, records, snapshots = swept.snapshots, files = swept.files, "swept");
         metrics::counter!("dotdo_swept_total", "what" => "records").increment(records as u64);
         metrics::counter!("dotdo_swept_total", "what" => "snapshot_files")
             .increment(swept.files as u64);
         Ok(())
+    }
+
+    /// What happens to the files of failed uploads that were listed before. A record may start from
+    /// such files when its writer has ended before it published them. Whoever has read that record
+    /// has published them, so they are needed by nobody if this process has read every record.
+    async fn unfinished(&self) -> Result<Unfinished> {
+        let newest = list_newest(&self.log, u64::MAX).await?.head;
+        if self.pipeline().head.sequence >= newest {
+            return Ok(Unfinished::Remove);
+        }
+        Ok(Unfinished::Keep)
     }
 }

@@ -10,6 +10,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use crate::activation::activations::Activations;
 use crate::activation::state::Activation;
 use crate::cluster::write_lock_file;
+use crate::settings::Upkeep;
 
 /// Number of objects that are released at the same time.
 const CONCURRENCY: usize = 16;
@@ -45,7 +46,9 @@ impl Activation {
         let (ticket, start) = self.pipeline().release(self.runtime.clock.as_ref());
         self.commit_if(start);
         drop(held);
-        if let Err(error) = self.write_snapshot_if_behind().await {
+        if self.runtime.settings.upkeep == Upkeep::Full
+            && let Err(error) = self.write_snapshot_if_behind().await
+        {
             tracing::warn!(object = %self.log.object, %error, "cannot write a snapshot at shutdown; the log has all data");
         }
         if let Some(Ok(Ok(head))) = OptionFuture::from(ticket).await {

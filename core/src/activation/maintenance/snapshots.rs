@@ -4,6 +4,7 @@
 //! uploaded while requests go on; `snapshot.json` follows when the record that completes the state
 //! is in the log. If that record is lost, there is no snapshot.
 
+mod asked;
 mod due;
 mod guard;
 mod places;
@@ -197,10 +198,10 @@ impl Activation {
     }
 }
 
-/// Whether something was written since the newest snapshot.
+/// Whether something was written since the newest snapshot. What was deleted needs none.
 fn is_behind(pipeline: &Pipeline) -> bool {
-    !pipeline.is_quiet()
-        || pipeline.snapshot.map_or(0, |snapshot| snapshot.sequence) != pipeline.head.sequence
+    let covered = pipeline.snapshot.map_or(0, |snapshot| snapshot.sequence);
+    !pipeline.is_quiet() || (pipeline.head.exists() && covered != pipeline.head.sequence)
 }
 
 /// A state that was read from memory for a snapshot.
@@ -226,7 +227,8 @@ impl Activation {
             let mut pipeline = self.pipeline();
             let newest = pipeline.snapshot.map_or(0, |snapshot| snapshot.sequence);
             let (sequence, gate) = pipeline.seal();
-            if resident.generation != pipeline.generation || sequence == newest {
+            let deleted = gate.is_none() && pipeline.head.deleted;
+            if resident.generation != pipeline.generation || sequence == newest || deleted {
                 return Ok(None);
             }
             (sequence, gate, pipeline.since_snapshot, pipeline.head)
@@ -259,11 +261,7 @@ impl Activation {
         gate: Option<Ticket>,
         head: Head,
     ) -> Result<()> {
-        let target = Target {
-            bucket: self.log.bucket.as_ref(),
-            clock: self.runtime.clock.as_ref(),
-            executor: self.runtime.executor.as_ref(),
-        };
+        let target = self.target();
         let begun = Moment::now(target.bucket, target.clock);
         let record = async {
             match gate {
@@ -283,6 +281,15 @@ impl Activation {
             )));
         }
         publish(&target, plan, head.hash.0, begun).await
+    }
+
+    /// Where the object's snapshots are written.
+    pub(crate) fn target(&self) -> Target<'_> {
+        Target {
+            bucket: self.log.bucket.as_ref(),
+            clock: self.runtime.clock.as_ref(),
+            executor: self.runtime.executor.as_ref(),
+        }
     }
 
     /// Waits until a snapshot covers the record `sequence`; for the mode in which every response

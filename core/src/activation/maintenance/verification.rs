@@ -8,7 +8,7 @@
 
 use bytes::Bytes;
 
-use crate::activation::restore::replay_from;
+use crate::activation::rebuild::{Sources, replay_from};
 use crate::activation::runtime::Runtime;
 use crate::budget::Use;
 use crate::error::Result;
@@ -159,7 +159,9 @@ async fn compare(runtime: &Runtime, log: &Log, pair: &Pair) -> Result<Outcome> {
 
 async fn digest(runtime: &Runtime, log: &Log, base: Option<Document>, to: u64) -> Result<Digest> {
     let mut room = runtime.budget.count(Use::TimeTravel, &log.object, 0);
-    let database = replay_from(runtime, log, base, to, &mut room).await?;
+    let from = base.as_ref().map_or(1, |base| base.reference.sequence + 1);
+    let sources = Sources { base, records: from..=to };
+    let database = replay_from(runtime, log, sources, &mut room).await?.database;
     room.set(RESIDENT_BYTES + database.bytes());
     offload(runtime.executor.as_ref(), || Digest::of(&database))
 }

@@ -7,17 +7,19 @@ use super::*;
 use crate::settings::{CheckpointMode, Ownership};
 use crate::store::Memory;
 
-const DAYS: Duration = Duration::from_secs(4 * 24 * 3600);
-const OBJECT: &str = "local/local/do/counter/a";
+pub(super) const DAYS: Duration = Duration::from_secs(4 * 24 * 3600);
+pub(super) const OBJECT: &str = "local/local/do/counter/a";
 
 /// Everything in the bucket.
-type Content = Vec<(Key, Bytes)>;
+pub(super) type Content = Vec<(Key, Bytes)>;
 
-fn now<T>(immediate: impl Future<Output = std::result::Result<T, crate::store::StoreError>>) -> T {
+pub(super) fn now<T>(
+    immediate: impl Future<Output = std::result::Result<T, crate::store::StoreError>>,
+) -> T {
     immediate.now_or_never().expect("memory is immediate").expect("memory works")
 }
 
-fn content(memory: &Memory) -> Content {
+pub(super) fn content(memory: &Memory) -> Content {
     let entries = now(memory.list(&Key::new(OBJECT), None, usize::MAX));
     entries
         .into_iter()
@@ -58,7 +60,7 @@ async fn days() -> (World, Content, Content) {
     (world, early, late)
 }
 
-fn keys(content: &Content, part: &str) -> Vec<Key> {
+pub(super) fn keys(content: &Content, part: &str) -> Vec<Key> {
     content.iter().map(|(key, _)| key.clone()).filter(|key| key.as_str().contains(part)).collect()
 }
 

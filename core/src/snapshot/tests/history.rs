@@ -7,7 +7,7 @@ pub(super) fn sweep_now(rig: &Rig) -> Swept {
     let prefix = rig.prefix();
     let sweeper =
         block_on(Sweeper::look(source(&*rig.bucket, &prefix, &rig.object))).expect("a listing");
-    block_on(sweeper.remove(RETENTION, rig.clock.wall_ms())).expect("a sweep")
+    block_on(sweeper.remove(RETENTION, rig.clock.wall_ms(), Unfinished::Remove)).expect("a sweep")
 }
 
 pub(super) fn busy() -> Rig {

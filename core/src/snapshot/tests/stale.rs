@@ -107,7 +107,9 @@ fn while_frozen(rig: &mut Rig) {
     let now_ms = rig.bucket.store_time_ms().expect("memory has a clock");
     let sweeper =
         block_on(Sweeper::look(source(&*rig.bucket, &prefix, &rig.object))).expect("a listing");
-    assert!(block_on(sweeper.remove(RETENTION, now_ms)).expect("a sweep").files > 0);
+    assert!(
+        block_on(sweeper.remove(RETENTION, now_ms, Unfinished::Remove)).expect("a sweep").files > 0
+    );
 }
 
 #[test]
@@ -160,7 +162,7 @@ fn a_sweep_that_comes_to_its_deletes_days_after_its_listing_takes_nothing_that_i
         sweep_now(&rig);
     }
     // Whatever it does, or fails to do.
-    let _ = block_on(sleeper.remove(RETENTION, then_ms));
+    let _ = block_on(sleeper.remove(RETENTION, then_ms, Unfinished::Remove));
     rig.restart();
     for entry in block_on(list(source(&*rig.bucket, &prefix, &rig.object))).expect("a listing") {
         let document = block_on(read(source(&*rig.bucket, &prefix, &object), entry.reference))
@@ -210,8 +212,8 @@ fn nothing_is_removed_while_a_kept_snapshot_lacks_a_file() {
     let keys = rig.keys();
     let sweeper =
         block_on(Sweeper::look(source(&*rig.bucket, &prefix, &rig.object))).expect("a listing");
-    let error =
-        block_on(sweeper.remove(RETENTION, rig.clock.wall_ms())).expect_err("a file is missing");
+    let error = block_on(sweeper.remove(RETENTION, rig.clock.wall_ms(), Unfinished::Remove))
+        .expect_err("a file is missing");
     assert!(error.kind() == ErrorKind::Corrupt && error.message().contains(&lost), "{error}");
     let error =
         block_on(sweeper.covered(rig.clock.wall_ms())).expect_err("the records are all there is");

@@ -19,6 +19,8 @@ impl Pipeline {
             changes,
             releases: false,
             snapshot: self.snapshot,
+            start: None,
+            deletes: false,
             causes: cause().into_iter().collect(),
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::activation::leased::Pipeline;
 use crate::activation::runtime::Runtime;
 use crate::clock::Instant;
+use crate::settings::Upkeep;
 
 /// Minimum pause after a failed snapshot.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
@@ -14,6 +15,8 @@ pub(super) fn is_due(pipeline: &Pipeline, runtime: &Runtime) -> bool {
     let (settings, clock) = (&runtime.settings.checkpoint, runtime.clock.as_ref());
     let since = pipeline.since_snapshot;
     if since.records == 0
+        || !pipeline.head.exists()
+        || runtime.settings.upkeep == Upkeep::OnDemand
         || pipeline.snapshot_failed.is_some_and(|at| at.elapsed_at_most(clock) < RETRY_PAUSE)
     {
         return false;
@@ -29,6 +32,9 @@ pub(super) fn is_due(pipeline: &Pipeline, runtime: &Runtime) -> bool {
 pub(crate) fn snapshot_due_in(pipeline: &Pipeline, runtime: &Runtime) -> Option<Duration> {
     let (since, settings, clock) =
         (pipeline.since_snapshot, &runtime.settings.checkpoint, runtime.clock.as_ref());
+    if runtime.settings.upkeep == Upkeep::OnDemand {
+        return None;
+    }
     let waits = |begun: Instant, time: Duration| time.saturating_sub(begun.elapsed_at_most(clock));
     let failed = pipeline
         .snapshot_failed

@@ -1,0 +1,86 @@
+//! Deletes an object: after its last record it is as one that never existed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::activation::commit::Job;
+use crate::activation::exclusive::Exclusive;
+use crate::activation::replace::history::History;
+use crate::activation::state::Activation;
+use crate::change::{Changes, Header};
+use crate::error::{Error, ErrorKind, Result};
+use crate::executor::offload;
+use crate::log::{Start, check_size};
+use crate::trace::{span, traced};
+
+/// How often a deletion begins again after another process wrote first.
+const TRIES: u32 = 5;
+
+/// An object that was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deleted {
+    /// The record that deleted it.
+    pub sequence: u64,
+    /// Until when its state of before can be restored, in milliseconds since 1970.
+    pub restorable_until_ms: i64,
+}
+
+impl Activation {
+    /// Deletes the object. It goes on when the caller is cancelled.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` (code `NO_SUCH_OBJECT`) when it does not exist; `Busy` when another process owns
+    /// it or others write it all the time; `Unknown` when it is not certain whether it was deleted.
+    pub(crate) async fn delete_object(self: &Arc<Self>) -> Result<Deleted> {
+        let activation = self.clone();
+        let span = span!("delete", dotdo.class = self.log.object.class());
+        self.to_its_end(async move { traced(span, activation.delete()).await }).await
+    }
+
+    async fn delete(self: &Arc<Self>) -> Result<Deleted> {
+        // No snapshot is written meanwhile.
+        let _one_at_a_time = self.checkpoint.lock().await;
+        let mut turn = Exclusive::take(self).await?;
+        for _ in 0..TRIES {
+            if !turn.own().await?.exists() {
+                return Err(no_such_object());
+            }
+            // Before the record: a marker of an object that is not deleted does no harm.
+            self.remember_deletion().await;
+            let database = &turn.resident().context.database;
+            let changes = offload(self.runtime.executor.as_ref(), || {
+                Ok::<_, Error>(History::after_deletion(database)?.changes(&Header::default()))
+            })?;
+            check_size(&changes)?;
+            let _paid = self.charge_changes(&changes);
+            let changes: Vec<Changes> =
+                Some(changes).filter(|left| !left.is_empty()).into_iter().collect();
+            let job = Job {
+                changes,
+                snapshot: None,
+                start: Some(Start::Nothing),
+                deletes: true,
+                ..turn.job()
+            };
+            if let Some(won) = turn.append(job).await? {
+                drop(turn);
+                metrics::counter!("dotdo_objects_deleted_total").increment(1);
+                let retention = self.kept_after_deletion();
+                return Ok(Deleted {
+                    sequence: won.record.sequence,
+                    restorable_until_ms: won.record.time_ms.saturating_add(retention),
+                });
+            }
+        }
+        let text = "other processes have written this object all the time; nothing was changed, retry later";
+        Err(Error::new(ErrorKind::Busy, text)
+            .with_code("CONTENDED")
+            .with_retry_after(Duration::from_secs(1)))
+    }
+}
+
+/// The error when there is nothing to delete.
+pub(crate) fn no_such_object() -> Error {
+    Error::not_found("there is no such object").with_code("NO_SUCH_OBJECT")
+}

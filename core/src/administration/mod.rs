@@ -1,0 +1,167 @@
+//! What people do with an object besides sending it requests: statements, snapshots, a new state, its
+//! end.
+//!
+//! Promises: nothing of an object's class runs, so the class may be unknown here; what writes is a
+//! turn of the object, under the same ownership as a request; what another process owns is not
+//! touched. Must not know: routes, files, people.
+
+mod statements;
+
+pub use statements::{StatementRows, Statements};
+
+use crate::activation::{
+    Activation, Deleted, NewState, Precondition, Replaced, place_of_former, restore_at,
+};
+use crate::budget::Use;
+use crate::cluster::Routing;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::id::ObjectId;
+use crate::limits::RESIDENT_BYTES;
+use crate::log::list_newest;
+use crate::router::At;
+
+use std::sync::Arc;
+
+/// Administration of objects: [`Engine::administration`].
+///
+/// Every operation that writes takes the object's turn, and is refused with `Busy` (code
+/// `OWNED_BY_OTHER_INSTANCE`, with the owner, its address and the rest of its lease as details)
+/// while another process owns the object. Where an error does not say otherwise, nothing was
+/// changed; after `Unknown`, something may have been.
+#[derive(Clone, Copy)]
+pub struct Administration<'a> {
+    engine: &'a Engine,
+}
+
+/// The result of statements.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Executed {
+    /// What the last statement has returned.
+    pub rows: StatementRows,
+    /// The object's newest record after them: it has their changes.
+    pub sequence: u64,
+}
+
+/// A snapshot of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotName {
+    /// Its name: the one of its folder.
+    pub name: String,
+    /// The last record in it.
+    pub sequence: u64,
+}
+
+impl<'a> Administration<'a> {
+    pub(crate) fn of(engine: &'a Engine) -> Self {
+        Self { engine }
+    }
+
+    /// Runs SQL on the object as one request: all statements are committed together or not at all,
+    /// under the guard and the limits of [`Context::sql`](crate::Context::sql). An object that does
+    /// not exist is created by the first change.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Sql::exec`](crate::Sql::exec), with SQLite's messages; those of a request.
+    pub async fn execute(&self, object: &ObjectId, statements: Statements) -> Result<Executed> {
+        let activation = self.activation(object)?;
+        let _place = self.engine.runtime().place_of_request(object).await?;
+        let mut response =
+            activation.serve(&mut Routing::administering(statements.request())).await?;
+        let rows = response.extensions_mut().remove::<StatementRows>();
+        let rows = rows.ok_or_else(|| Error::internal("statements were answered without rows"))?;
+        Ok(Executed { rows, sequence: activation.pipeline().head.sequence })
+    }
+
+    /// Writes a snapshot of the object's newest state, unless there is one.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` (code `NO_SUCH_OBJECT`) when the object does not exist; those of the store.
+    pub async fn snapshot_now(&self, object: &ObjectId) -> Result<SnapshotName> {
+        let activation = self.activation(object)?;
+        let bucket = activation.log.bucket.clone();
+        let snapshot = bucket.admit(activation.snapshot_now()).await?;
+        Ok(SnapshotName { name: snapshot.to_string(), sequence: snapshot.sequence })
+    }
+
+    /// Makes the state of `object` what the state of `from` (an object of the same tenant, which may
+    /// be the same) was at `at`, or is, without a time. What was before can still be read and
+    /// restored within the retention.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` (code `NO_SUCH_STATE`) when `from` did not exist then, or the retention has passed;
+    /// `Conflict` (code `OBJECT_EXISTS`) when the precondition does not hold; `Invalid` for an
+    /// object of another tenant.
+    pub async fn restore_state(
+        &self,
+        object: &ObjectId,
+        (from, at): (&ObjectId, Option<At>),
+        precondition: Precondition,
+    ) -> Result<Replaced> {
+        if from.tenant() != object.tenant() {
+            return Err(
+                Error::invalid("expected two objects of one tenant").with_code("WRONG_TENANT")
+            );
+        }
+        let activation = self.activation(object)?;
+        let bucket = activation.log.bucket.clone();
+        let restored = async {
+            let state = self.former_state(from, at).await?;
+            activation.replace_state(state, precondition).await
+        };
+        bucket.admit(restored).await
+    }
+
+    /// Makes `state` the state of `object`.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` (code `OBJECT_EXISTS`) when the precondition does not hold.
+    #[cfg_attr(not(test), expect(dead_code, reason = "files that come in use it"))]
+    pub(crate) async fn replace_state(
+        &self,
+        object: &ObjectId,
+        state: NewState,
+        precondition: Precondition,
+    ) -> Result<Replaced> {
+        let activation = self.activation(object)?;
+        let bucket = activation.log.bucket.clone();
+        bucket.admit(activation.replace_state(state, precondition)).await
+    }
+
+    /// Deletes the object: from then on it is as one that never existed. Within the retention its
+    /// state can be restored.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` (code `NO_SUCH_OBJECT`) when it does not exist.
+    pub async fn delete_object(&self, object: &ObjectId) -> Result<Deleted> {
+        let activation = self.activation(object)?;
+        let bucket = activation.log.bucket.clone();
+        bucket.admit(activation.delete_object()).await
+    }
+
+    /// The state of `object` at `at`, or the newest, in memory.
+    pub(crate) async fn former_state(&self, object: &ObjectId, at: Option<At>) -> Result<NewState> {
+        let runtime = self.engine.runtime();
+        let log = runtime.log(object)?;
+        let place = place_of_former(runtime, object).await?;
+        let mut room = runtime.budget.count(Use::TimeTravel, object, 0);
+        let at = match at {
+            Some(at) => at,
+            None => At::Sequence(list_newest(&log, u64::MAX).await?.head),
+        };
+        let database = restore_at(runtime, &log, at, &mut room).await?;
+        room.set(RESIDENT_BYTES + database.bytes());
+        Ok(NewState::new(database, room, place))
+    }
+
+    /// The object's activation, whatever its class.
+    fn activation(&self, object: &ObjectId) -> Result<Arc<Activation>> {
+        self.engine.check_running()?;
+        self.engine.activations().of_any_class(object)
+    }
+}
