@@ -85,7 +85,7 @@ fn now_ms(world: &World) -> i64 {
 
 #[tokio::test]
 async fn another_object_s_state_is_cloned_and_both_go_on_by_themselves() {
-    let (world, engine) = counted().await;
+    let (_world, engine) = counted().await;
     let other = Tenant::local().object("Copy", "b").expect("a good id");
     let clone = |precondition| {
         let engine = engine.clone();
@@ -104,7 +104,7 @@ async fn another_object_s_state_is_cloned_and_both_go_on_by_themselves() {
     let cloned = engine.administration().execute(&other, select).await;
     let cloned = cloned.expect("the class is unknown here, and need not be known");
     assert_eq!(cloned.rows.rows, [[Value::Integer(1)]]);
-    assert_eq!(get(&world.server(2).await, "/get").await.expect("the original"), "2");
+    assert_eq!(get(&engine, "/get").await.expect("the original"), "2");
     let foreign = tenants::tenants()[1].object("Counter", "a").expect("a good id");
     let stolen = engine
         .administration()
@@ -248,31 +248,19 @@ async fn a_state_whose_slot_is_taken_is_put_on_top_of_what_was_written() {
     for _ in 0..2 {
         get(&one, "/add").await.expect("it counts");
     }
-    let mut left = 1;
-    let (sender, mut lost) = tokio::sync::mpsc::unbounded_channel();
-    world.bucket.record().observe(move |operation, key| {
-        if left > 0 && operation == Operation::Put && key.as_str().ends_with(".parquet") {
-            left -= 1;
-            let _ = sender.send(());
-        }
+    run_ready().await;
+    world
+        .bucket
+        .slowness()
+        .hold(|operation, key| operation == Operation::Put && key.as_str().ends_with(".parquet"));
+    let replacing = tokio::spawn({
+        let one = one.clone();
+        async move { back_to(&one, 1).await }
     });
-    world.bucket.slowness().give_way(|operation, key| {
-        operation == Operation::Put && key.as_str().ends_with(".parquet")
-    });
-    let disturbing = async {
-        while lost.recv().await.is_some() {
-            get(&other, "/add").await.expect("it counts");
-        }
-    };
-    let (replaced, ()) = tokio::join!(
-        async {
-            let replaced = back_to(&one, 1).await;
-            world.bucket.record().observe(|_, _| {});
-            replaced
-        },
-        disturbing
-    );
-    let replaced = replaced.expect("it is restored in the end");
+    world.bucket.slowness().held().await;
+    assert_eq!(get(&other, "/add").await.expect("it counts"), "3");
+    world.bucket.slowness().release();
+    let replaced = replacing.await.expect("no panic").expect("it is restored in the end");
     assert!(replaced.sequence > 3, "{replaced:?}");
     assert_eq!(get(&other, "/get").await.expect("the new state"), "1");
 }

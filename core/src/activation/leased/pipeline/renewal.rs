@@ -17,7 +17,7 @@ impl Pipeline {
         clock: &dyn Clock,
     ) -> (Gate, bool) {
         let read_before = self.read_at.replace(Instant::now(clock));
-        let often = self.head.sequence > 0
+        let often = self.head.exists()
             && read_before.is_some_and(|at| at.elapsed_at_least(clock) < lease_duration);
         let only_renews = self.batches.iter().all(|batch| !batch.writes && !batch.releases);
         if let Some(batch) = self.batches.back_mut() {
