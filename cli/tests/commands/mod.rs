@@ -3,6 +3,7 @@
 mod config;
 mod deploy;
 mod doctor;
+mod user;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
