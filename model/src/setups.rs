@@ -137,7 +137,7 @@ pub fn snapshots() -> Setup {
 pub fn replacements() -> Setup {
     Setup {
         instances: vec![PerRequest, PerRequest],
-        requests: vec![Write, Replace, Read],
+        requests: vec![Write, Replace],
         mishaps: vec![Crash, Delay],
         mishaps_max: 1,
         proof: Some(1),
