@@ -5,6 +5,7 @@
 //! No cluster is started. ServiceMonitors have no schema here: what they select is checked, their
 //! other fields are not.
 
+mod deployed;
 mod objects;
 mod rendered;
 

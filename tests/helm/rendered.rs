@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -98,6 +98,12 @@ pub(crate) fn rendered(name: &str) -> &'static Release {
         .1
 }
 
+/// What a file with values gives.
+pub(crate) fn with_values(file: &Path) -> Release {
+    let answers = run(vec![json!([file])]);
+    release(answers.into_iter().next().expect("an answer a set"))
+}
+
 /// Why the smallest values that are taken are refused with each of these changes.
 pub(crate) fn refusals(changes: &[Value]) -> Vec<String> {
     let minimal = chart().join("ci/minimal-values.yaml");
@@ -113,7 +119,7 @@ fn release(answer: Value) -> Release {
     serde_json::from_value(answer).expect("a release")
 }
 
-fn chart() -> PathBuf {
+pub(crate) fn chart() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/helm/dotdo"))
 }
 

@@ -2,6 +2,7 @@
 
 mod config;
 mod deploy;
+mod dev;
 mod doctor;
 mod user;
 
