@@ -74,6 +74,11 @@ impl Liar {
         Self { address }
     }
 
+    /// Where it is.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// How to reach it.
     pub fn config(&self) -> StoreConfig {
         StoreConfig::S3(S3Config {

@@ -4,4 +4,5 @@ mod alive;
 mod contract;
 mod faults;
 mod listing;
+mod odd;
 mod probe;

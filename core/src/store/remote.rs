@@ -15,6 +15,7 @@ mod lent;
 mod s3;
 #[cfg(feature = "s3")]
 mod sign;
+mod successes;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -222,8 +223,8 @@ impl Bucket for Remote {
             }
             // S3 also reports missing keys as forbidden to callers that may not list the whole
             // bucket. A listing below the prefix distinguishes the cases.
-            Err(Failure::Announced(error, _))
-                if is_forbidden(&error) && !self.is_listed(asked, &path).await =>
+            Err(Failure::Announced(error, answer))
+                if is_forbidden(&error, answer.as_ref()) && !self.is_listed(asked, &path).await =>
             {
                 return Ok(None);
             }
@@ -231,7 +232,11 @@ impl Bucket for Remote {
         };
         // The head of the response says how large the body is; it is dropped unread.
         check_size(key, head.meta.size, bytes_max)?;
-        let modified_ms = head.meta.last_modified.timestamp_millis();
+        let modified_ms = match head.meta.last_modified.timestamp_millis() {
+            // The store told neither this nor its time: nothing may come of its age.
+            0 => i64::MAX,
+            modified_ms => modified_ms,
+        };
         let length = usize::try_from(head.meta.size).unwrap_or(usize::MAX);
         let bytes = self
             .once(asked, length, head.bytes())

@@ -40,20 +40,36 @@ impl Asked<'_> {
     }
 }
 
-/// Whether the object is missing. A missing bucket is an error, not an empty one.
+/// Whether the object is missing. A missing bucket is an error, not an empty one, and so is the
+/// page of a web server that knows of no bucket.
 pub(super) fn is_missing(error: &Error, answer: Option<&Answer>) -> bool {
     let whole = |answer: &Answer| {
-        matches!(
-            answer.code.as_str(),
-            "NoSuchBucket" | "ContainerNotFound" | "ContainerBeingDeleted"
-        )
+        answer.is_page
+            || matches!(
+                answer.code.as_str(),
+                "NoSuchBucket" | "ContainerNotFound" | "ContainerBeingDeleted"
+            )
     };
     matches!(error, Error::NotFound { .. }) && !answer.is_some_and(whole)
 }
 
-/// Whether access to the object is forbidden.
-pub(super) fn is_forbidden(error: &Error) -> bool {
-    matches!(error, Error::PermissionDenied { .. })
+/// Whether the store says that nobody with these permissions may know of the object. It says
+/// nothing of the kind when it refuses the request itself, such as its time or its signature.
+pub(super) fn is_forbidden(error: &Error, answer: Option<&Answer>) -> bool {
+    let is_plain = |answer: &Answer| {
+        !answer.is_page && matches!(answer.code.as_str(), "" | "AccessDenied" | "Forbidden")
+    };
+    matches!(error, Error::PermissionDenied { .. }) && answer.is_none_or(is_plain)
+}
+
+/// Whether a create was refused because of its condition. By status 409 a store says this of a
+/// conflict with another write as well, of which it may have executed neither; only a code tells
+/// the two apart.
+fn is_taken(answer: Option<&Answer>) -> bool {
+    answer.is_none_or(|answer| {
+        answer.status != StatusCode::CONFLICT
+            || matches!(answer.code.as_str(), "BlobAlreadyExists" | "ObjectAlreadyExists")
+    })
 }
 
 /// The error for the callers of a bucket.
@@ -68,15 +84,10 @@ pub(super) fn translate(
         (Error::AlreadyExists { .. } | Error::Precondition { .. }, answer)
             if asked.operation == "create" =>
         {
-            // Two writes to one key conflicted: the store executed neither of them, or only the
-            // other.
-            let collided = |answer: &Answer| {
-                matches!(answer.code.as_str(), "ConditionalRequestConflict" | "OperationAborted")
-            };
-            if answer.is_some_and(collided) {
-                asked.unavailable(reason)
-            } else {
+            if is_taken(answer) {
                 StoreError::Exists { key: asked.key.clone() }
+            } else {
+                asked.unavailable(reason)
             }
         }
         (_, Some(answer)) if is_passing(answer) => asked.unavailable(reason),
@@ -109,7 +120,11 @@ fn is_passing(answer: &Answer) -> bool {
     );
     // S3 answers 400 when the bytes of a request stop coming.
     let stalled = status == StatusCode::BAD_REQUEST && answer.code == "RequestTimeout";
-    busy || stalled || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
+    // What says success and is an error (`successes`).
+    let is_false = status.is_success();
+    busy || stalled
+        || is_false
+        || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
 }
 
 fn reason(error: &Error, answer: Option<&Answer>, secrets: &[Secret]) -> String {
@@ -119,15 +134,31 @@ fn reason(error: &Error, answer: Option<&Answer>, secrets: &[Secret]) -> String 
                 .into_iter()
                 .filter(|part| !part.is_empty())
                 .collect();
-            if said.is_empty() {
+            let said = if said.is_empty() {
                 format!("the store answered {status}")
             } else {
                 format!("the store answered {status}, {}", said.join(": "))
+            };
+            match advice(*status, code) {
+                Some(advice) => format!("{said}; {advice}"),
+                None => said,
             }
         }
         None => transport(error).unwrap_or_else(|| error.to_string()),
     };
     scrub(&text, secrets)
+}
+
+/// What to do about an answer that comes from the configuration or from this machine.
+fn advice(status: StatusCode, code: &str) -> Option<&'static str> {
+    match code {
+        "RequestTimeTooSkewed" => Some("set this machine's clock"),
+        _ if status.is_success() => Some("which is an error, or a part of what was asked for"),
+        _ if status.is_redirection() => Some(
+            "the bucket is in another region or at another address: set its region and endpoint",
+        ),
+        _ => None,
+    }
 }
 
 /// The deepest cause of a failed exchange, such as `Connection refused (os error 111)`.
@@ -183,6 +214,7 @@ mod tests {
             code: code.into(),
             message: String::new(),
             access_key_id: None,
+            is_page: false,
         };
         assert!(is_missing(&error, Some(&answer("NoSuchKey"))));
         assert!(!is_missing(&error, Some(&answer("NoSuchBucket"))));
@@ -197,6 +229,7 @@ mod tests {
             code: code.into(),
             message: String::new(),
             access_key_id: None,
+            is_page: false,
         };
         let create = Asked { operation: "create", key: &key };
         assert!(matches!(

@@ -13,10 +13,13 @@ use http::header::{AUTHORIZATION, DATE};
 use http::{HeaderMap, StatusCode};
 use object_store::ClientOptions;
 use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
+    ClientConfigKey, HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService,
 };
+use reqwest::redirect::Policy;
 
 use super::super::time::StoreTime;
+use super::successes::{Kind, Success};
+use crate::limits::STORE_CONNECT_MAX;
 
 /// The last unsuccessful HTTP response of a call.
 #[derive(Debug, Clone)]
@@ -28,9 +31,21 @@ pub(super) struct Answer {
     pub(super) message: String,
     /// The id of the keys that signed the request, in S3's way.
     pub(super) access_key_id: Option<String>,
+    /// Whether it is a page for people, as web servers and gateways send them and stores do not.
+    pub(super) is_page: bool,
 }
 
 impl Answer {
+    /// What `status` with this body says to a request that was signed with these keys.
+    fn new(status: StatusCode, body: &[u8], access_key_id: Option<String>) -> Self {
+        let text = String::from_utf8_lossy(body);
+        let beginning: String = text.trim_start().chars().take(14).collect();
+        let beginning = beginning.to_ascii_lowercase();
+        let is_page = ["<!doctype html", "<html"].iter().any(|tag| beginning.starts_with(tag));
+        let (code, message) = (element(&text, "Code"), element(&text, "Message"));
+        Self { status, code, message, access_key_id, is_page }
+    }
+
     /// Whether it says that the keys of the request are not valid, or no longer. It says nothing of
     /// what they may do: that is `AccessDenied`.
     pub(super) fn is_of_keys(&self) -> bool {
@@ -77,13 +92,32 @@ impl Watching {
 
 impl HttpConnector for Watching {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let inner = ReqwestConnector::default().connect(options)?;
         Ok(HttpClient::new(Watched {
-            inner,
+            inner: HttpClient::new(client(options)?),
             time: Arc::clone(&self.time),
             host: self.host.clone(),
         }))
     }
+}
+
+/// A client that follows no redirect. `object_store`'s own does: a create would be sent twice, and
+/// the token of temporary keys to whatever address an answer names.
+fn client(options: &ClientOptions) -> object_store::Result<reqwest::Client> {
+    let is_plain = options.get_config_value(&ClientConfigKey::AllowHttp);
+    let is_plain = is_plain.is_some_and(|text| text == "true");
+    let client = reqwest::Client::builder()
+        .user_agent(concat!("dotdo/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .connect_timeout(STORE_CONNECT_MAX)
+        .http1_only()
+        // The length of a compressed body would not be that of the object.
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
+        .https_only(!is_plain)
+        .build();
+    client.map_err(|error| object_store::Error::Generic { store: "HTTP", source: error.into() })
 }
 
 #[derive(Debug)]
@@ -99,6 +133,7 @@ impl HttpService for Watched {
         let is_store =
             request.uri().authority().is_some_and(|authority| authority.as_str() == self.host);
         let access_key_id = access_key_id(request.headers());
+        let kind = if is_store { Kind::of(&request) } else { Kind::Other };
         let response = self.inner.execute(request).await?;
         let status = response.status();
         // A gateway that responds for an unavailable store has its own clock.
@@ -109,14 +144,22 @@ impl HttpService for Watched {
         {
             self.time.saw(date_ms);
         }
-        if status.is_success() || status == StatusCode::NOT_MODIFIED {
+        if status == StatusCode::NOT_MODIFIED {
             return Ok(response);
         }
-        let (parts, body) = response.into_parts();
-        let body = body.bytes().await?;
-        let text = String::from_utf8_lossy(&body);
-        let (code, message) = (element(&text, "Code"), element(&text, "Message"));
-        let answer = Answer { status, code, message, access_key_id };
+        let (mut parts, body) = if status.is_success() {
+            match kind.check(response).await? {
+                Success::Real(response) => return Ok(response),
+                Success::Error(parts, body) => (parts, body),
+            }
+        } else {
+            let (parts, body) = response.into_parts();
+            (parts, body.bytes().await?)
+        };
+        let answer = Answer::new(status, &body, access_key_id);
+        if status.is_success() {
+            parts.status = StatusCode::BAD_GATEWAY;
+        }
         // Outside of `watch` (fetching a token in the background) nobody needs it.
         let _ = LAST.try_with(|last| last.replace(Some(answer)));
         Ok(HttpResponse::from_parts(parts, body.into()))
