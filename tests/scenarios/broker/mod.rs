@@ -3,6 +3,7 @@
 
 mod keys;
 mod secrets;
+mod serve;
 mod start;
 mod tokens;
 mod world;
