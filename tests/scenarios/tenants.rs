@@ -3,6 +3,7 @@
 
 use dotdo_tests::ledger::error_of;
 use dotdo_tests::{Deadline, Server};
+use futures_util::future::join_all;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 
@@ -150,4 +151,40 @@ async fn both_servers_log_who_asked_and_nobody_logs_a_token() {
         assert_eq!(line["peer"].is_string(), is_forwarded, "{line}");
         assert!(!server.stderr().contains("alice~acme"), "{}", server.stderr());
     }
+}
+
+/// How many requests a server answers at the same time, and how many of one tenant come at once.
+const PLACES: usize = 4;
+const FLOOD: usize = 48;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_one_tenant_refuses_its_own_requests_and_none_of_another() {
+    let world = World::folder();
+    let server = world
+        .setup()
+        .env("SCENARIO_SPELLED_TOKENS", "1")
+        .env("DOTDO_LIMITS_REQUESTS_MAX", PLACES.to_string())
+        .env("DOTDO_HANDLER_TIME_MAX_MS", "700")
+        .start()
+        .await;
+    let flood = |number: usize| {
+        let path = format!("/do/Ledger/{number}/endless");
+        let request = request(&server, "mallory~acme", Method::POST, &path);
+        async { error_of(request.send().await.expect("the server answers")).await }
+    };
+    let others = async {
+        let flooded = || async { server.stderr().contains("fault begins").then_some(()) };
+        assert!(Deadline::in_seconds(PATIENCE_SECONDS).until(flooded).await.is_some());
+        for _ in 0..PLACES {
+            ask(&server, "bob~globex", "/do/Witness/one").await;
+        }
+    };
+    let (flooded, ()) = futures_util::join!(join_all((0..FLOOD).map(flood)), others);
+    let count = |wanted: StatusCode, code: &str| {
+        flooded.iter().filter(|(status, is, _)| (*status, is.as_str()) == (wanted, code)).count()
+    };
+    let ran = count(StatusCode::GATEWAY_TIMEOUT, "TIMED_OUT");
+    let refused = count(StatusCode::SERVICE_UNAVAILABLE, "TOO_MANY_REQUESTS");
+    assert!(ran >= PLACES && refused > 0, "{flooded:?}");
+    assert_eq!(ran + refused, FLOOD, "{flooded:?}");
 }
