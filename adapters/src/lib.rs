@@ -27,6 +27,7 @@
 //! This crate is the core's interface, and the adapters that bring requests to it.
 
 mod auth;
+#[cfg(feature = "broker")]
 mod broker;
 mod cluster;
 mod config;

@@ -13,9 +13,9 @@ use super::backend::Wanted;
 use super::bodies::{self, KeysRequest, TokenRequest};
 use super::issuing::Issuing;
 use super::plan::Place;
-use super::settings::Requires;
 use super::tokens::{DeployToken, Grant, Tokens, id_of};
 use crate::auth::bearer_token;
+use crate::config::Requires;
 use crate::edge::{Asked, Limit};
 
 const CREDENTIALS: &str = "/v1/credentials";

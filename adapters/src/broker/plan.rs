@@ -3,8 +3,7 @@
 use dotdo_core::{AwsSigner, Error, Result, S3Config, StoreConfig, Tenant};
 
 use super::backend::{Backend, R2, R2Settings, Sts, StsSettings};
-use super::settings::BrokerSettings;
-use crate::config::Config;
+use crate::config::{BrokerSettings, Config};
 use crate::credentials::is_private_address;
 
 /// Cloudflare's own API.

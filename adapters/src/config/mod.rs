@@ -5,6 +5,7 @@
 //! or an invalid value stops the start with an error that names it; a secret is never printed.
 //! Must not know: the server, the engine.
 
+mod broker;
 mod draft;
 mod effective;
 mod exchange;
@@ -25,13 +26,13 @@ use std::time::Duration;
 
 use dotdo_core::{Secret, Settings};
 
+pub(crate) use self::broker::{BrokerSettings, Requires};
 pub use self::effective::{EffectiveSetting, EffectiveSettings, Origin};
 pub use self::known::{KnownSetting, SettingShape};
 pub use self::reference::{settings_matching, settings_reference};
 pub(crate) use self::resolve::resolve;
 pub(crate) use self::sources::{Flag, Login, Sources, user_folder};
 pub use self::sources::{project_file, user_file};
-use crate::broker::settings::BrokerSettings;
 use crate::credentials::Storage;
 use crate::edge::{EdgeSettings, TrustedProxies};
 use crate::platforms::azure::settings::Mode;

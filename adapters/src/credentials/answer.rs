@@ -10,10 +10,10 @@ const SAID_CHARS_MAX: usize = 300;
 
 /// Keys, and when they end.
 #[derive(Clone)]
-pub(super) struct Fresh {
-    pub(super) keys: AccessKeys,
+pub(crate) struct Fresh {
+    pub(crate) keys: AccessKeys,
     /// In milliseconds since 1970.
-    pub(super) ends_ms: i64,
+    pub(crate) ends_ms: i64,
 }
 
 /// Keys as an answer says them.

@@ -24,10 +24,14 @@ mod exchange;
 mod plan;
 #[cfg(feature = "s3")]
 mod sts;
+#[cfg(feature = "s3")]
+pub(crate) mod sts_answer;
 #[cfg_attr(not(feature = "s3"), expect(dead_code, reason = "only keys of S3 are exchanged"))]
 mod token;
 
 pub(crate) use self::address::is_private_address;
+#[cfg(feature = "broker")]
+pub(crate) use self::answer::Fresh;
 pub(crate) use self::connect::{Connected, connect};
 pub(crate) use self::plan::{Exchange, Exchanger, Storage, StsSettings, TokenFrom};
 pub use self::token::TokenSource;

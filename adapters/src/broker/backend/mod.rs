@@ -3,6 +3,8 @@
 mod http;
 mod r2;
 mod sts;
+#[cfg(test)]
+pub(super) mod testing;
 
 use dotdo_core::{Result, Secret, Tenant};
 

@@ -11,7 +11,7 @@ use super::http::{Answer, Http, refused, shown, unavailable};
 use super::{KEYS_SECONDS, Wanted};
 use crate::broker::keys::Keys;
 use crate::broker::policy::{Reach, session_policy};
-use crate::broker::times;
+use crate::credentials::{Fresh, sts_answer};
 
 /// The errors of a token service that are about the caller's own token.
 const OF_TOKENS: [&str; 4] =
@@ -110,7 +110,7 @@ fn session_name(tenant: &Tenant) -> String {
 }
 
 fn failure(answer: &Answer, text: &str, is_of_caller: bool) -> Error {
-    let code = element(text, "Code").map(|code| shown(&code)).unwrap_or_default();
+    let code = sts_answer::element(text, "Code").map(|code| shown(&code)).unwrap_or_default();
     let why = format!("status {}, code {code:?}", answer.status.as_u16());
     let is_of_load = answer.status.is_server_error()
         || answer.status == StatusCode::TOO_MANY_REQUESTS
@@ -127,35 +127,13 @@ fn failure(answer: &Answer, text: &str, is_of_caller: bool) -> Error {
 
 /// The keys in an answer.
 fn keys(text: &str) -> Option<Keys> {
-    let credentials = element(text, "Credentials")?;
-    let part = |name: &str| element(&credentials, name).map(|part| plain(&part));
+    let Fresh { keys, ends_ms } = sts_answer::keys(text)?;
     Some(Keys {
-        access_key_id: part("AccessKeyId").filter(|id| !id.is_empty())?,
-        secret_access_key: Secret::new(part("SecretAccessKey")?),
-        session_token: Secret::new(part("SessionToken")?),
-        expires_ms: times::parse_ms(&part("Expiration")?)?,
+        access_key_id: keys.access_key_id,
+        secret_access_key: keys.secret_access_key,
+        session_token: keys.session_token?,
+        expires_ms: ends_ms,
     })
-}
-
-/// The content of the first element `name`.
-fn element(text: &str, name: &str) -> Option<String> {
-    let (_, rest) = text.split_once(&format!("<{name}>"))?;
-    Some(rest.split_once(&format!("</{name}>"))?.0.trim().to_owned())
-}
-
-/// The text of an element: its entities resolved.
-fn plain(text: &str) -> String {
-    let entities = [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&#34;", "\""),
-        ("&#39;", "'"),
-        ("&apos;", "'"),
-    ];
-    let text =
-        entities.iter().fold(text.to_owned(), |text, (entity, sign)| text.replace(entity, sign));
-    text.replace("&amp;", "&")
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
+use dotdo_core::Secret;
 use dotdo_core::testing::ManualClock;
-use dotdo_core::{AwsSigner, S3Config, S3Credentials, Secret};
 use futures_util::future::join_all;
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use super::super::backend::{Sts, StsSettings};
+use super::super::backend::testing;
 use super::super::times;
 use super::*;
 
@@ -19,24 +19,7 @@ impl World {
     async fn new(web_identity: bool) -> Self {
         let server = MockServer::start().await;
         let clock = Arc::new(ManualClock::new());
-        let settings = StsSettings {
-            endpoint: server.uri(),
-            region: "us-east-1".to_owned(),
-            role_arn: "arn:aws:iam::000000000000:role/dotdo".to_owned(),
-            bucket: "bucket".to_owned(),
-            web_identity,
-        };
-        let store = S3Config {
-            bucket: "bucket".to_owned(),
-            credentials: S3Credentials::Keys {
-                access_key_id: "AKID".to_owned(),
-                secret_access_key: Secret::new("secret"),
-                session_token: None,
-            },
-            ..S3Config::default()
-        };
-        let signer = AwsSigner::new(&store).expect("a configuration with keys");
-        let backend = Backend::Sts(Sts::new(settings, signer).expect("a client"));
+        let backend = Backend::Sts(testing::sts(server.uri(), web_identity));
         let issuing = Issuing::new(backend, Arc::clone(&clock) as Arc<dyn Clock>);
         let world = Self { server, clock, issuing };
         world.answers().await;

@@ -1,7 +1,7 @@
 //! The broker, which exchanges tokens for keys of a tenant's part of the bucket.
 
 use super::web_address;
-use crate::broker::settings::Requires;
+use crate::config::Requires;
 use crate::config::setting::{Kind, Setting, number, secret, text};
 
 /// Whether `text` is the name of a role, such as `arn:aws:iam::000000000000:role/dotdo`.

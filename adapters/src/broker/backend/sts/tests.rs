@@ -1,7 +1,7 @@
-use dotdo_core::{S3Config, S3Credentials};
 use wiremock::matchers::{body_string_contains, header_exists, method};
 use wiremock::{Mock, MockServer, Request as Received, ResponseTemplate};
 
+use super::super::testing;
 use super::*;
 use crate::broker::keys::Access;
 
@@ -11,24 +11,8 @@ const ANSWER: &str = "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/
 
 async fn sts(web_identity: bool) -> (MockServer, Sts) {
     let server = MockServer::start().await;
-    let settings = StsSettings {
-        endpoint: server.uri(),
-        region: "eu-west-1".to_owned(),
-        role_arn: "arn:aws:iam::000000000000:role/dotdo".to_owned(),
-        bucket: "bucket".to_owned(),
-        web_identity,
-    };
-    let store = S3Config {
-        bucket: "bucket".to_owned(),
-        credentials: S3Credentials::Keys {
-            access_key_id: "AKID".to_owned(),
-            secret_access_key: Secret::new("hunter2-of-the-broker"),
-            session_token: None,
-        },
-        ..S3Config::default()
-    };
-    let signer = AwsSigner::new(&store).expect("a configuration with keys");
-    (server, Sts::new(settings, signer).expect("a client"))
+    let sts = testing::sts(server.uri(), web_identity);
+    (server, sts)
 }
 
 async fn issued(sts: &Sts, jwt: Option<&str>) -> Result<Keys> {
@@ -124,7 +108,7 @@ async fn failures_are_of_the_backend_of_the_broker_or_of_the_token() {
         let failed = issued(&sts, with_jwt.then_some("a.jwt.b")).await.expect_err(code);
         assert_eq!((failed.kind(), failed.code()), (kind, expected), "{status} {code}");
         let shown = format!("{failed:?}");
-        for secret in ["hush", "hunter2", "a.jwt.b"] {
+        for secret in ["hush", testing::SECRET, "a.jwt.b"] {
             assert!(!shown.contains(secret), "{shown}");
         }
         assert!(!failed.public_message().contains(&server.uri()), "{}", failed.public_message());

@@ -1,4 +1,4 @@
-//! Settings of the broker.
+//! Settings of the broker, which every build reads, so that the reference is the same.
 
 use dotdo_core::Secret;
 
