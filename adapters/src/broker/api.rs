@@ -21,6 +21,9 @@ use crate::edge::{Asked, Limit};
 const CREDENTIALS: &str = "/v1/credentials";
 const TOKENS: &str = "/v1/deploy-tokens";
 
+/// Maximum size of a tenant's key `closed` that is read, in bytes. A larger one closes, too.
+const CLOSED_BYTES_MAX: u64 = 1 << 10;
+
 /// The broker behind its endpoints.
 pub(super) struct Broker {
     pub(super) tokens: Arc<Tokens>,
@@ -195,8 +198,11 @@ impl Broker {
     /// `Gone` when the tenant is closed; those of the store.
     async fn open(&self, tenant: &Tenant) -> Result<()> {
         let closed: Key = tenant.prefix().join("closed");
-        if self.bucket.get(&closed).await?.is_none() {
-            return Ok(());
+        match self.bucket.get_within(&closed, CLOSED_BYTES_MAX).await {
+            Ok(None) => return Ok(()),
+            // The tenant's own keys can write anything there; that it is there counts.
+            Ok(Some(_)) | Err(StoreError::TooLarge { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
         if let Err(error) = self.tokens.delete_all(tenant).await {
             tracing::warn!(%tenant, ?error, "cannot delete the deploy tokens of a closed tenant");

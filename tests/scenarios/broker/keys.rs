@@ -303,17 +303,20 @@ async fn a_closed_tenant_gets_no_keys() {
     let world = World::shared();
     let org = organisation("acme");
     let closed = Key::new(format!("{}closed", prefix(&org)));
-    world.bucket().put(&closed, "{}".into()).await.expect("written");
     let login = world.login(&org, "alice").await;
     let body = json!({ "name": "ci" });
-    for answer in [
-        world.exchange(&login, "read-only").await,
-        world.ask((Method::POST, "/v1/deploy-tokens"), &login, Some(&body)).await,
-    ] {
-        assert_eq!(
-            (answer.status, answer.body["code"].as_str()),
-            (410, Some("TENANT_CLOSED")),
-            "{answer:?}"
-        );
+    // The tenant can write anything there.
+    for content in ["{}".to_owned(), " ".repeat(1 << 20)] {
+        world.bucket().put(&closed, content.into()).await.expect("written");
+        for answer in [
+            world.exchange(&login, "read-only").await,
+            world.ask((Method::POST, "/v1/deploy-tokens"), &login, Some(&body)).await,
+        ] {
+            assert_eq!(
+                (answer.status, answer.body["code"].as_str()),
+                (410, Some("TENANT_CLOSED")),
+                "{answer:?}"
+            );
+        }
     }
 }

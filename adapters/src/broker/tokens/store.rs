@@ -17,6 +17,10 @@ use crate::auth::INVALID_TOKEN;
 const TOKENS_MAX: usize = 1000;
 /// Number of tokens in a page of the list.
 const PAGE: usize = 100;
+/// Maximum size of a record, in bytes. Ours have less than a kilobyte beside the name and the
+/// subjects, which are shorter than a token.
+const RECORD_BYTES_MAX: u64 = 32 << 10;
+
 /// Number of records that are read at the same time.
 const READS_AT_ONCE: usize = 16;
 
@@ -182,7 +186,7 @@ impl Tokens {
 
     async fn read(&self, id: &str) -> Result<Option<Record>> {
         let key = record_key(id);
-        let stored = self.bucket.get(&key).await?;
+        let stored = self.bucket.get_within(&key, RECORD_BYTES_MAX).await?;
         stored.map(|stored| Record::decode(&key, &stored.bytes)).transpose()
     }
 }

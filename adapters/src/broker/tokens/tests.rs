@@ -251,6 +251,7 @@ async fn a_damaged_record_is_an_error_and_never_a_token() {
         good.replace("\"format\":1", "\"format\":2"),
         good.replace("\"hash\":\"", "\"hash\":\"x"),
         good.replace("\"org\":\"acme\"", "\"org\":\"\""),
+        good.replace('}', &format!("{}}}", " ".repeat(64 << 10))),
     ] {
         world.store.put(&key, bad.clone().into()).await.expect("written");
         let error = world.tokens.find(&text).await.expect_err(&bad);
