@@ -138,6 +138,22 @@ fn the_same_seed_gives_the_same_trace() {
     }
 }
 
+/// Seeds whose worlds have found bugs that few worlds find. They are tried first: looking through
+/// thousands of worlds takes minutes. A seed that finds its bug no longer costs time and nothing
+/// else; the table that the test prints has the new one.
+const FINDERS: [(Bug, u64); 0] = [];
+
+/// A world that finds `bug`.
+fn find(bug: Bug) -> Option<(u64, String)> {
+    let mut known = FINDERS.iter().filter(|(other, _)| *other == bug).map(|(_, seed)| *seed);
+    let found =
+        known.find_map(|seed| Some((seed, world(seed, Trace::hashed(), Some(bug)).problem?)));
+    found.or_else(|| {
+        let count = given("DOTDO_TEST_SEEDS").unwrap_or(SEEDS_OF_BUG);
+        first_failure(count, Some(bug), &Totals::default())
+    })
+}
+
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a test is told by its environment what to look for")]
 #[expect(
@@ -153,12 +169,7 @@ fn every_planted_bug_is_found() {
         .filter(|bug| wanted.as_ref().is_none_or(|wanted| *wanted == format!("{bug:?}")));
     eprintln!("| bug | found at seed | by |\n|---|---|---|");
     for bug in bugs {
-        let found = first_failure(
-            given("DOTDO_TEST_SEEDS").unwrap_or(SEEDS_OF_BUG),
-            Some(bug),
-            &Totals::default(),
-        );
-        match found {
+        match find(bug) {
             Some((seed, problem)) => {
                 eprintln!("| {bug:?} | {seed} | {problem} |");
                 let sound = world(seed, Trace::hashed(), None);
