@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use dotdo::{App, Class, Context, DurableObject, Matcher, Request, Response, Result};
 
-/// A class of objects. Each id is one, with a SQLite database of its own.
+/// A class of objects. Each id is an object with its own SQLite database.
 #[derive(Default)]
 struct Counter;
 
@@ -17,12 +17,12 @@ impl Class for Counter {
 impl DurableObject for Counter {
     /// Runs when an object comes into memory.
     async fn start(&mut self, ctx: &mut Context) -> Result<()> {
-        // Every object runs each step once. A change of the schema is a new step at the end.
+        // Every object runs each step once. To change the schema, add a step at the end.
         ctx.migrate(&["CREATE TABLE clicks (at_ms INTEGER NOT NULL)"])
     }
 
-    /// Answers one request. All that it changes is one transaction, which is in the bucket before
-    /// the response leaves; an error undoes it.
+    /// Answers one request. Its changes are one transaction, which is in the bucket before the
+    /// response leaves. An error rolls it back.
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
         let mut on = Matcher::of(&request);
         if let Some([]) = on.post("/") {

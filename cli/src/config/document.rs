@@ -265,7 +265,7 @@ origins = [\"https://a\", \"https://b\"]
             set(&mut document, key, value, shape);
         }
         let text = document.0.to_string();
-        let table: toml_edit::DocumentMut = text.parse().expect("what was written can be read");
+        let table: DocumentMut = text.parse().expect("what was written can be read");
         assert_eq!(table["port"].as_integer(), Some(80));
         assert_eq!(table["allow_unauthenticated"].as_bool(), Some(true));
         assert_eq!(table["cors"]["origins"].as_array().map(Array::len), Some(0));
