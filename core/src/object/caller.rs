@@ -167,7 +167,8 @@ impl Caller {
         Err(Error::new(ErrorKind::Forbidden, text).with_code("WRONG_TENANT"))
     }
 
-    /// A hash that distinguishes the caller from others of its tenant; `None` if it is anonymous.
+    /// A hash that distinguishes the caller from others of its tenant; `None` if it is anonymous
+    /// and no object calls for it.
     pub fn account(&self) -> Option<Identity> {
         self.account
     }

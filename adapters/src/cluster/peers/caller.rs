@@ -13,7 +13,7 @@ pub(super) struct SealedCaller {
     object: Option<(String, String)>,
     /// The scopes' names, separated by spaces.
     scopes: String,
-    /// A hash in hexadecimal digits, which anonymous callers lack.
+    /// A hash in hexadecimal digits, which anonymous callers lack unless an object calls for them.
     account: Option<String>,
 }
 
@@ -40,7 +40,6 @@ impl SealedCaller {
         let caller = caller.of_tenant(tenant.clone()).with_scopes(Scopes::parse(&self.scopes));
         match &self.account {
             None => caller.is_anonymous().then_some(caller),
-            Some(_) if caller.is_anonymous() => None,
             Some(account) => Some(caller.with_account(Identity::from_hex(account)?)),
         }
     }
@@ -66,6 +65,8 @@ mod tests {
             Caller::new("ä \"\n").of_issuer("https://a.example").with_scopes(Scope::Operator),
             Caller::new("token-1").with_account(Identity::new("token", b"secret")),
             Caller::of_object(&object),
+            // An object calls for a client that nobody has verified.
+            Caller::anonymous().with_account(Identity::new("call", b"Account")),
         ] {
             let sealed = SealedCaller::new(&caller);
             let text = serde_json::to_string(&sealed).expect("JSON");
@@ -86,7 +87,6 @@ mod tests {
                 object: Some(("1".to_owned(), "a".to_owned())),
                 ..good.clone()
             },
-            SealedCaller { subject: None, ..good.clone() },
             SealedCaller { account: None, ..good.clone() },
             SealedCaller { account: Some("x".to_owned()), ..good.clone() },
         ] {
