@@ -112,7 +112,7 @@ impl<'a> Administration<'a> {
             let state = self.former_state(from, at).await?;
             activation.replace_state(state, precondition).await
         };
-        bucket.admit(restored).await
+        Box::pin(bucket.admit(restored)).await
     }
 
     /// Makes `state` the state of `object`.
@@ -129,7 +129,7 @@ impl<'a> Administration<'a> {
     ) -> Result<Replaced> {
         let activation = self.activation(object)?;
         let bucket = activation.log.bucket.clone();
-        bucket.admit(activation.replace_state(state, precondition)).await
+        Box::pin(bucket.admit(activation.replace_state(state, precondition))).await
     }
 
     /// Deletes the object: from then on it is as one that never existed. Within the retention its

@@ -13,8 +13,8 @@ use crate::world::{PATIENCE_SECONDS, World};
 const LEASE_MS: &str = "3000";
 
 /// Metrics with labels that have no value unless something fails that does not fail here, or gets
-/// older than a test does, or is there at all: a Redis is not.
-const ABSENT: [&str; 12] = [
+/// older than a test does, or is there at all: a Redis, an issuer and a broker are not.
+const ABSENT: [&str; 18] = [
     "dotdo_spans_total",
     "dotdo_commits_failed_total",
     "dotdo_restores_failed_total",
@@ -27,6 +27,12 @@ const ABSENT: [&str; 12] = [
     "dotdo_memory_refused_total",
     "dotdo_snapshot_checks_total",
     "dotdo_snapshots_differ_total",
+    "dotdo_tenant_refusals_total",
+    "dotdo_auth_tokens_total",
+    "dotdo_auth_key_fetches_total",
+    "dotdo_storage_keys_renewals_total",
+    "dotdo_broker_keys_total",
+    "dotdo_broker_exchange_seconds",
 ];
 
 /// The documented metrics and their types.
