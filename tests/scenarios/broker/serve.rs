@@ -69,5 +69,5 @@ async fn a_deployment_has_a_deploy_token_and_nothing_else() {
     assert!(log.contains("revoked") && !log.contains(token), "{log}");
     let shown = ada.run(&["token", "--list", "--json"]).await.ok();
     let shown: Value = serde_json::from_str(&shown).expect("JSON");
-    assert!(shown["items"][0]["revoked"].is_string(), "{shown}");
+    assert!(shown[0]["revoked"].is_string(), "{shown}");
 }
