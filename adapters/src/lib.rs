@@ -78,6 +78,8 @@ pub mod identity {
 /// What a command line of one's own needs besides [`Serve`]: health checks, the settings with their
 /// values and origins, what a check of the machine and the store finds, and the references of settings and metrics.
 pub mod commands {
+    pub use dotdo_core::{SqliteColumn, SqliteFile, SqliteObject, SqliteTable};
+
     pub use crate::config::{
         EffectiveSetting, EffectiveSettings, KnownSetting, Origin, SettingShape, project_file,
         settings_matching, settings_reference, user_file,
@@ -88,7 +90,7 @@ pub mod commands {
     pub use crate::login::LoginSettings;
     #[cfg(feature = "broker")]
     pub use crate::run::run_broker;
-    pub use crate::run::run_with;
+    pub use crate::run::{administration, run_with};
     pub use crate::telemetry::metrics_reference;
 }
 

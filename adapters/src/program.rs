@@ -244,6 +244,10 @@ impl Objects for Engine {
         }
     }
 
+    fn engine(&self) -> Option<&Engine> {
+        Some(self)
+    }
+
     fn account(&self, object: &ObjectId) -> Option<Account> {
         Some(Engine::account(self, object))
     }

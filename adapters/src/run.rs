@@ -1,5 +1,7 @@
 //! Runs a program that serves an app: configuration, logs, runtime, engine, server, exit code.
 
+mod administration;
+
 use std::future::Future;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,6 +10,7 @@ use std::sync::Arc;
 
 use dotdo_core::{App, Error, ErrorKind, Result};
 
+pub use self::administration::administration;
 use crate::auth::{Authenticator, SharedAuthenticator};
 use crate::cluster::peers::{Plan, own_address};
 use crate::config::{Config, Login, Resolved, Sources, resolve};
@@ -192,6 +195,7 @@ impl Serve {
         config.edge.auth.authenticator = authenticator;
         mountable(&mut config)?;
         config.edge.reach = Reach::Network;
+        check_administration(&config)?;
         let app = with_default_class(app, &config)?;
         // It does not listen, so it has no address that others could be told.
         let plan = Plan::new(&config, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
@@ -293,6 +297,18 @@ async fn start(app: App, resolved: Resolved, login: Option<Arc<dyn TokenSource>>
     }
 }
 
+/// # Errors
+///
+/// `Forbidden` when the routes of administration are on for everybody who reaches this server.
+fn check_administration(config: &Config) -> Result<()> {
+    if !config.edge.lacks_administration() {
+        return Ok(());
+    }
+    let text = "admin.routes is on, and other machines reach this server without authentication: set DOTDO_AUTH_ISSUER or DOTDO_AUTH_TOKENS, \
+                listen on 127.0.0.1, or set DOTDO_ADMIN_ROUTES=auto";
+    Err(Error::new(ErrorKind::Forbidden, text).with_code("OPEN_ADMINISTRATION"))
+}
+
 /// Where requests can come from. A platform that delivers them delivers anyone's.
 fn reach(found: &Found, address: SocketAddr) -> Reach {
     match (found.platform, address.ip().to_canonical().is_loopback()) {
@@ -310,6 +326,7 @@ async fn serve_http(app: App, mut found: Found, mut signals: Signals) -> Result<
     })?;
     found.config.settings.address = own_address(&found.config, address).await;
     found.config.edge.reach = reach(&found, address);
+    check_administration(&found.config)?;
     let plan = Plan::new(&found.config, address)?;
     found.config.server.peers = plan.acceptor();
     let program = Program::start(app, &found, plan).await?;

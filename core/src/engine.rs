@@ -18,6 +18,7 @@ use crate::cluster::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
 use crate::idempotency::prepare;
+use crate::inspection::Inspection;
 use crate::lease::{Claim, FencingToken};
 use crate::messages::{Delivery, start_scanning};
 use crate::object::{App, Caller, Calling, Host, Request, Response};
@@ -60,6 +61,11 @@ impl Engine {
             directory.listen(Listener::new(listener));
         }
         Ok(Self { inner })
+    }
+
+    /// What can be read of objects without their classes.
+    pub fn inspection(&self) -> Inspection {
+        Inspection::new(Arc::clone(&self.inner.activations))
     }
 
     /// Answers a request to `object`: waits for its turn, runs the handler in a transaction, and

@@ -9,18 +9,19 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use crate::id::Tenant;
 use crate::router::{Router, parse_at};
-use crate::{cluster, log, snapshot, tenants};
+use crate::{cluster, image, log, snapshot, tenants};
 
 /// A target: its name, which is also the name of its corpus, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target of the core.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("record", log::fuzz::record),
     ("log_key", log::fuzz::key),
     ("snapshot", snapshot::fuzz::snapshot),
     ("position_deletes", snapshot::fuzz::position_deletes),
     ("hints", cluster::fuzz::hints),
+    ("database_file", image::fuzz),
     ("object_key", object_key),
     ("tenant_key", tenants::fuzz),
     ("route", route),

@@ -15,6 +15,8 @@ pub mod fuzzing;
 mod iceberg;
 mod id;
 mod idempotency;
+mod image;
+mod inspection;
 mod lease;
 mod limits;
 mod log;
@@ -55,6 +57,12 @@ pub use id::{
     is_class_name,
 };
 pub use idempotency::{IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_REPLAYED_HEADER};
+pub use image::{SqliteColumn, SqliteFile, SqliteObject, SqliteTable};
+pub use inspection::{
+    Answer, ClassItem, ColumnItem, DatabaseFile, DatabaseItem, Description, Fault, Finding,
+    Inspection, LogItem, MessagesItem, ObjectItem, ObjectPage, ObjectQuery, OwnerItem,
+    SnapshotItem, SnapshotsItem, Statement, TableItem, Totals, Verification,
+};
 pub use lease::FencingToken;
 pub use limits::{HOPS_MAX, RETENTION_MIN};
 pub use messages::Delivery;
@@ -65,15 +73,16 @@ pub use object::{
     json,
 };
 pub use router::{
-    AT_HEADER, At, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID, OBJECT_TYPE, ObjectHeader,
-    REQUEST_ID_HEADER, Route, Router, TYPE_HEADER, Target, names_object, parse_at,
+    AT_HEADER, Administered, At, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID, OBJECT_TYPE,
+    ObjectHeader, REQUEST_ID_HEADER, Route, Router, Subject, TYPE_HEADER, Target, names_object,
+    no_object, parse_at,
 };
 pub use settings::{Checkpoint, CheckpointMode, Ownership, Settings, Upkeep};
 #[cfg(feature = "s3")]
 pub use store::AwsSigner;
 pub use store::{
     AccessKeyProvider, AccessKeys, AccessKeysError, AzureConfig, AzureCredentials, Bucket, Entry,
-    GcsConfig, GcsCredentials, Key, Memory, ProvidedKeys, S3Config, S3Credentials, Secret,
+    GcsConfig, GcsCredentials, Key, Memory, Names, ProvidedKeys, S3Config, S3Credentials, Secret,
     StoreConfig, StoreError, Stored, check_store, open, probe,
 };
 pub use tenants::{BucketOfTenant, Buckets, SharedBucket};

@@ -193,6 +193,26 @@ pub(crate) const CATCH_UP_RECORDS_MAX: u64 = 256;
 /// Maximum number of concurrent requests with `X-DO-At`: each restores its own database.
 pub(crate) const TIME_TRAVELS_MAX: usize = 4;
 
+/// Maximum size of a record that is read only to know its object, in bytes.
+pub(crate) const LOOKED_AT_BYTES_MAX: u64 = 8 << 20;
+
+/// Maximum number of objects on one page of a list of them.
+pub(crate) const LISTED_OBJECTS_MAX: usize = 1000;
+
+/// Number of objects of a list that are looked at concurrently: each is one or two requests to the
+/// store.
+pub(crate) const LISTED_AT_ONCE: usize = 16;
+
+/// Maximum number of folders that are looked at for one page of a list of objects, as a multiple of
+/// the page: some have no object, or one that was deleted.
+pub(crate) const LISTED_FOLDERS_FACTOR: usize = 4;
+
+/// Maximum number of keys that are counted for the size of an object.
+pub(crate) const COUNTED_KEYS_MAX: usize = 100_000;
+
+/// Size of a chunk of a database that is sent as a file, in bytes.
+pub(crate) const FILE_CHUNK_BYTES: usize = 256 << 10;
+
 /// Maximum time that work waits for memory: long enough to evict idle objects, and short enough
 /// that clients still wait for the response.
 pub(crate) const MEMORY_WAIT_MAX: Duration = Duration::from_secs(5);

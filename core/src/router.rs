@@ -5,6 +5,7 @@
 //! object sees its own name only from the server, never from the client. Must not know: how callers
 //! are authenticated, the server that received the request.
 
+mod administered;
 mod names;
 
 use std::collections::BTreeSet;
@@ -13,6 +14,8 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, request};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+use self::administered::administered;
+pub use self::administered::{Administered, Subject};
 pub use self::names::{
     AT_HEADER, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID, OBJECT_TYPE, ObjectHeader,
     TYPE_HEADER, names_object,
@@ -60,6 +63,9 @@ pub enum Route {
     /// DELETE of `/tenant`, which is the caller's own, or of `/tenants/{org}/{tenant}`: the end of
     /// a tenant.
     Tenant(Tenant),
+    /// `/classes`, `/objects…` and `/requests`, also below `/tenants/{org}/{tenant}`:
+    /// administration.
+    Administration(Administered),
 }
 
 /// An object, and its view of the request.
@@ -125,6 +131,8 @@ impl Router {
         } else if let Some(path) = uri.path().strip_prefix("/do/").filter(|path| !path.is_empty()) {
             let Split { class: named, id, rest } = self.split(class.is_some(), path);
             (class.or(named).or(self.default_class.as_deref()), id, below(rest, uri.query())?)
+        } else if let Some(administered) = administered(tenant, uri.path()) {
+            return administered.map(Route::Administration);
         } else {
             return reserved(tenant, method, uri.path());
         };
@@ -231,11 +239,7 @@ fn reserved(tenant: &Tenant, method: &Method, path: &str) -> Result<Route> {
                     Error::not_found(format!("{path} answers DELETE only")).with_code("NO_OBJECT")
                 );
             }
-            return Err(Error::not_found(format!(
-                "the path {:?} does not name an object; use /do/{{id}}/…, /do/{{class}}/{{id}}/… or the header X-DO-ID",
-                shown(path)
-            ))
-            .with_code("NO_OBJECT"));
+            return Err(no_object(path));
         }
     };
     if method != Method::GET && method != Method::HEAD {
@@ -255,6 +259,15 @@ fn tenant_of(own: &Tenant, path: &str) -> Option<Result<Tenant>> {
     let (org, name) = path.strip_prefix("/tenants/")?.split_once('/')?;
     let named = || Tenant::new(&decode(org)?, &decode(name)?);
     (!name.contains('/')).then(named)
+}
+
+/// The error for a path that names nothing.
+pub fn no_object(path: &str) -> Error {
+    Error::not_found(format!(
+        "the path {:?} does not name an object; use /do/{{id}}/…, /do/{{class}}/{{id}}/… or the header X-DO-ID",
+        shown(path)
+    ))
+    .with_code("NO_OBJECT")
 }
 
 /// Percent-decodes an id, once.

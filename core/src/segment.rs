@@ -27,6 +27,21 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
+/// How [`escape`] begins for every text that begins with `prefix`; `None` where the first letter of
+/// some is written in another way, because they are the names of devices.
+pub(crate) fn escape_beginning(prefix: &str) -> Option<String> {
+    let plain = escape(&format!("{prefix}-"));
+    let plain = plain.strip_suffix('-')?;
+    if prefix.starts_with(|first: char| !first.is_ascii_lowercase()) {
+        return Some(plain.to_owned());
+    }
+    let stem = plain.split('.').next().unwrap_or_default();
+    let numbered = |device: &&str| device.starts_with(stem) || stem.starts_with(*device);
+    let may_be = DEVICES.iter().any(|device| device.starts_with(stem))
+        || (NUMBERED_DEVICES.iter().any(numbered) && stem.len() <= 4);
+    (!may_be).then(|| plain.to_owned())
+}
+
 /// The inverse of [`escape`]; `None` for what it never produces.
 pub(crate) fn unescape(segment: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(segment.len());

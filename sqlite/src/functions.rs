@@ -120,6 +120,8 @@ unsafe extern "C" {
     pub fn sqlite3_config(arg1: c_int, ...) -> c_int;
     #[link_name = "dotdo_sqlite3_db_config"]
     pub fn sqlite3_db_config(arg1: *mut sqlite3, op: c_int, ...) -> c_int;
+    #[link_name = "dotdo_sqlite3_free"]
+    pub fn sqlite3_free(arg1: *mut c_void);
     #[link_name = "dotdo_sqlite3_set_authorizer"]
     pub fn sqlite3_set_authorizer(
         arg1: *mut sqlite3,
@@ -345,5 +347,21 @@ unsafe extern "C" {
         arg1: *mut sqlite3,
         arg2: c_int,
         arg3: *mut *mut sqlite3_value,
+    ) -> c_int;
+    #[link_name = "dotdo_sqlite3_serialize"]
+    pub fn sqlite3_serialize(
+        db: *mut sqlite3,
+        zSchema: *const c_char,
+        piSize: *mut sqlite3_int64,
+        mFlags: c_uint,
+    ) -> *mut c_uchar;
+    #[link_name = "dotdo_sqlite3_deserialize"]
+    pub fn sqlite3_deserialize(
+        db: *mut sqlite3,
+        zSchema: *const c_char,
+        pData: *mut c_uchar,
+        szDb: sqlite3_int64,
+        szBuf: sqlite3_int64,
+        mFlags: c_uint,
     ) -> c_int;
 }

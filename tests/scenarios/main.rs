@@ -3,6 +3,7 @@
 //! order, none twice; one with an unknown outcome is there once or not at all; and no answer ever
 //! told of a past that others had left behind.
 
+mod administration;
 mod balance;
 mod broker;
 mod credentials;

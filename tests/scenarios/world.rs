@@ -52,6 +52,11 @@ impl World {
         Self { storage, environment, config: seaweed.config(&prefix), _folder: None }
     }
 
+    /// The storage, as a setting names it.
+    pub(crate) fn storage(&self) -> &str {
+        &self.storage
+    }
+
     /// A server of ledgers on this store: a short lease, and snapshots all the time.
     pub(crate) fn setup(&self) -> Setup {
         let setup = Setup::of(env!("CARGO_BIN_EXE_scenario-app"), &self.storage);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dotdo_core::{Bucket, Key, StoreConfig, StoreError};
+use dotdo_core::{Bucket, Key, Names, StoreConfig, StoreError};
 use dotdo_tests::{Moto, Seaweed, open, scratch, unique};
 use futures_util::future::join_all;
 
@@ -52,6 +52,50 @@ impl Backend {
 }
 
 /// Makes a module with every test of the suite for each backend.
+/// The folders that a listing of theirs returns, page by page.
+async fn folders(bucket: &dyn Bucket, prefix: &str, begin: &str, limit: usize) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    loop {
+        let names = Names { begin, after: found.last().map(String::as_str) };
+        let page = bucket.list_folders(&key(prefix), names, limit).await.expect("an answer");
+        assert!(page.len() <= limit, "{} of {limit}", page.len());
+        let is_last = page.is_empty();
+        found.extend(page);
+        if is_last {
+            return found;
+        }
+    }
+}
+
+async fn folders_are_listed_page_by_page_each_once(backend: &Backend) {
+    let bucket = backend.bucket.as_ref();
+    let keys = [
+        "f/a/log/1",
+        "f/a/log/2",
+        "f/a-b/log/1",
+        "f/a.2e/x",
+        "f/a0/log/1",
+        "f/b/c/d/e",
+        "f/b/x",
+        "f/file",
+        "f/z/1",
+        "ff/x/y",
+        "f-/x/y",
+    ];
+    fill(bucket, &keys).await;
+    for limit in [1, 2, 3, 100] {
+        let mut all = folders(bucket, "f", "", limit).await;
+        all.sort();
+        assert_eq!(all, ["a", "a-b", "a.2e", "a0", "b", "z"], "pages of {limit}");
+        let mut some = folders(bucket, "f", "a", limit).await;
+        some.sort();
+        assert_eq!(some, ["a", "a-b", "a.2e", "a0"], "pages of {limit}");
+        assert_eq!(folders(bucket, "f", "a-", limit).await, ["a-b"]);
+        assert_eq!(folders(bucket, "f", "x", limit).await, Vec::<String>::new());
+        assert_eq!(folders(bucket, "nothing", "", limit).await, Vec::<String>::new());
+    }
+}
+
 macro_rules! suite {
     ($backends:tt: $($test:ident)*) => { $(suite!(@ $test $backends);)* };
     (@ $test:ident [$($backend:ident)*]) => {
@@ -74,6 +118,7 @@ suite! {
     a_listing_goes_on_after_a_key
     a_listing_goes_on_after_the_beginning_of_a_folders_name
     names_that_sort_around_a_slash_are_in_order
+    folders_are_listed_page_by_page_each_once
     a_listing_of_more_than_a_page_is_whole
     a_large_object_comes_back_whole
     an_object_larger_than_asked_for_is_not_read

@@ -136,7 +136,7 @@ fn section_of(setting: &Setting) -> &'static str {
         "" => "The server and its storage",
         "log" => "Logs",
         "login" => "Logins",
-        "auth" | "rate_limit" | "cors" | "compression" => "Middleware",
+        "admin" | "auth" | "rate_limit" | "cors" | "compression" => "Middleware",
         "otel" => "Traces",
         "checkpoint" => "Snapshots",
         "lease" | "commit" | "handler" | "turn" | "retention" => "Ownership, commits and history",

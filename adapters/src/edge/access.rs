@@ -8,14 +8,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use dotdo_core::{Body, Caller, Error, ObjectId, Response};
+use dotdo_core::{Body, Caller, Error, ObjectId, Response, millis};
 use http::{HeaderValue, Method, StatusCode, Uri};
 use http_body::{Body as _, Frame, SizeHint};
 use tracing::field::display;
 use uuid::Uuid;
+
+use super::tail::{Answered, Tail};
 
 /// The requests to log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,18 +54,22 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Writes the line when the response's body is sent or abandoned.
-    pub(super) fn follow(self, level: AccessLog, response: Response) -> Response {
+    /// Writes the line when the response's body is sent or abandoned, and tells those who read the
+    /// requests of `tail`.
+    pub(super) fn follow(self, level: AccessLog, tail: &Arc<Tail>, response: Response) -> Response {
         let failed = self.status.is_server_error();
-        if level == AccessLog::Off || (level == AccessLog::Errors && !failed) {
+        let is_logged = level == AccessLog::All || (level == AccessLog::Errors && failed);
+        let tail = tail.has_readers().then(|| Arc::clone(tail));
+        if !is_logged && tail.is_none() {
             return response;
         }
+        let followed = Following { line: self, is_logged, tail };
         match response.body().size_hint().exact() {
             Some(bytes) => {
-                self.write(bytes);
+                followed.end(bytes);
                 response
             }
-            None => response.map(|body| Body::new(Followed { body, line: self, sent: 0 })),
+            None => response.map(|body| Body::new(Followed { body, following: followed, sent: 0 })),
         }
     }
 
@@ -92,10 +98,65 @@ impl Line {
     }
 }
 
-/// A response body that writes the request's log line at its end.
+impl Line {
+    /// Tells who reads the requests. A request that named no tenant's object is nobody's to see.
+    fn tell(&self, tail: &Tail, bytes_out: u64) {
+        let tenant = self.object.as_ref().map(ObjectId::tenant);
+        let Some(tenant) = tenant.or(self.caller.as_ref().map(Caller::tenant)) else { return };
+        let (class, id) =
+            (self.object.as_ref().map(ObjectId::class), self.object.as_ref().map(ObjectId::id));
+        tail.tell(&Answered { tenant, class, id }, || {
+            let mut line = serde_json::json!({
+                "time": millis::text(now_ms()),
+                "method": self.method.as_str(),
+                "path": self.uri.path(),
+                "status": self.status.as_u16(),
+                "durationMs": self.started.elapsed().as_secs_f64() * 1e3,
+                "bytesIn": self.bytes_in.load(Ordering::Relaxed),
+                "bytesOut": bytes_out,
+                "requestId": String::from_utf8_lossy(self.id.as_bytes()),
+            });
+            let subject = self.caller.as_ref().and_then(Caller::subject);
+            let code = self.error.as_ref().map(Error::code);
+            for (name, value) in
+                [("class", class), ("id", id), ("subject", subject), ("code", code)]
+            {
+                if let Some(value) = value {
+                    line[name] = value.into();
+                }
+            }
+            line
+        });
+    }
+}
+
+/// The time, in milliseconds since 1970.
+fn now_ms() -> i64 {
+    millis::signed(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// What is done with a line at the end of the response.
+struct Following {
+    line: Line,
+    is_logged: bool,
+    tail: Option<Arc<Tail>>,
+}
+
+impl Following {
+    fn end(&self, bytes_out: u64) {
+        if self.is_logged {
+            self.line.write(bytes_out);
+        }
+        if let Some(tail) = &self.tail {
+            self.line.tell(tail, bytes_out);
+        }
+    }
+}
+
+/// A response body that ends the request's line at its end.
 struct Followed {
     body: Body,
-    line: Line,
+    following: Following,
     sent: u64,
 }
 
@@ -126,6 +187,6 @@ impl http_body::Body for Followed {
 
 impl Drop for Followed {
     fn drop(&mut self) {
-        self.line.write(self.sent);
+        self.following.end(self.sent);
     }
 }

@@ -61,6 +61,10 @@ impl<O: Objects> Edge<O> {
             Route::Tenant(tenant) => {
                 return Box::pin(self.delete_tenant(&tenant, &caller, context)).await;
             }
+            Route::Administration(to) => {
+                let request = http::Request::from_parts(head, body);
+                return Box::pin(self.administer(to, request, &caller, context)).await;
+            }
         };
         context.line.object = Some(target.object.clone());
         permit(&caller, &head.method, &target)?;

@@ -45,7 +45,7 @@ impl<O: Objects> Edge<O> {
             });
         }
         let response = finished(response, &line.method, line.id.clone());
-        line.follow(self.settings.access_log, response)
+        line.follow(self.settings.access_log, &self.tail, response)
     }
 
     /// The audience of the response's error.

@@ -27,6 +27,7 @@
 //! platforms, the bucket.
 
 mod access;
+mod administration;
 mod answered;
 mod body;
 mod client;
@@ -48,8 +49,11 @@ mod rate;
 mod readiness;
 mod request_id;
 mod settings;
+mod tail;
 mod tenant;
 mod vary;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use dotdo_core::{Error, Response, Router};
@@ -80,7 +84,9 @@ pub(crate) use self::rate::Limit;
 use self::rate::RateLimiter;
 use self::readiness::Readiness;
 use self::request_id::RequestIds;
-pub(crate) use self::settings::{EdgeSettings, Reach};
+use self::settings::Access;
+pub(crate) use self::settings::{AdministrationRoutes, EdgeSettings, Reach};
+use self::tail::Tail;
 #[cfg(test)]
 pub(crate) use self::{compress::CompressionSettings, cors::CorsSettings, rate::RateSettings};
 use crate::auth::Authentication;
@@ -101,6 +107,10 @@ pub(crate) struct Edge<O> {
     cross_site: Option<CrossSite>,
     authentication: Authentication,
     limiter: Option<RateLimiter>,
+    /// Who may use the routes of administration.
+    access: Access,
+    /// Who reads the requests that are answered.
+    tail: Arc<Tail>,
 }
 
 impl<O: Objects> Edge<O> {
@@ -121,6 +131,7 @@ impl<O: Objects> Edge<O> {
             Cors::new(&settings.cors),
         );
         let (forwarded, cross_site) = (ForwardedRequests::Closed, CrossSite::new(&settings));
+        let (access, tail) = (Access::new(&settings), Arc::default());
         Self {
             objects,
             router,
@@ -135,6 +146,8 @@ impl<O: Objects> Edge<O> {
             cross_site,
             authentication,
             limiter,
+            access,
+            tail,
         }
     }
 

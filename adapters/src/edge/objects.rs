@@ -4,7 +4,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use dotdo_core::{
-    Account, At, Error, ObjectId, Received, Request, RequestContext, Response, Result, Tenant,
+    Account, At, Engine, Error, ObjectId, Received, Request, RequestContext, Response, Result,
+    Tenant,
 };
 
 /// How far the end of a tenant has come.
@@ -39,6 +40,11 @@ pub(crate) trait Objects: Send + Sync + 'static {
 
     /// The account that is charged for a request to `object`; `None` if memory is not counted.
     fn account(&self, _object: &ObjectId) -> Option<Account> {
+        None
+    }
+
+    /// The engine, for administration; `None` if there is none.
+    fn engine(&self) -> Option<&Engine> {
         None
     }
 

@@ -24,6 +24,26 @@ pub(crate) enum Reach {
     Machine,
 }
 
+/// Whether the routes of administration are there: the setting `admin.routes`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum AdministrationRoutes {
+    /// With authentication, and on a server that only this machine reaches.
+    #[default]
+    Auto,
+    /// As `Auto`, and a server for which that is not so does not start.
+    On,
+    /// They are not there.
+    Off,
+}
+
+impl AdministrationRoutes {
+    /// The words of the setting, in the order of the variants.
+    pub(crate) const WORDS: &'static [&'static str] = &["auto", "on", "off"];
+
+    /// All of them, in the order of the words.
+    pub(crate) const ALL: [Self; 3] = [Self::Auto, Self::On, Self::Off];
+}
+
 /// The settings of an [`Edge`](super::Edge).
 #[derive(Debug, Clone)]
 pub(crate) struct EdgeSettings {
@@ -54,6 +74,10 @@ pub(crate) struct EdgeSettings {
     pub(crate) auth: AuthSettings,
     /// The rate limit.
     pub(crate) rate: RateSettings,
+    /// Whether the routes of administration are there.
+    pub(crate) administration: AdministrationRoutes,
+    /// Whether it is for administration in the program around it, which says who the caller is.
+    pub(crate) is_mounted_for_administration: bool,
 }
 
 impl Default for EdgeSettings {
@@ -72,6 +96,31 @@ impl Default for EdgeSettings {
             compression: CompressionSettings::default(),
             auth: AuthSettings::default(),
             rate: RateSettings::default(),
+            administration: AdministrationRoutes::default(),
+            is_mounted_for_administration: false,
+        }
+    }
+}
+
+/// Who may use the routes of administration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Nobody: the paths name nothing.
+    Off,
+    /// Everybody on this machine.
+    Machine,
+    /// Callers with the scopes for it.
+    Scoped,
+}
+
+impl Access {
+    /// What the settings of a server mean.
+    pub(super) fn new(settings: &EdgeSettings) -> Self {
+        match settings.administration {
+            AdministrationRoutes::Off => Self::Off,
+            _ if settings.auth.is_on() || settings.is_mounted_for_administration => Self::Scoped,
+            _ if settings.reach == Reach::Machine => Self::Machine,
+            _ => Self::Off,
         }
     }
 }
@@ -93,5 +142,10 @@ impl EdgeSettings {
             "trusted_proxies: expected networks or a single number of proxies, got both",
         );
         mixed.or_else(|| self.cors.mistake()).or_else(|| self.auth.mistake())
+    }
+
+    /// Whether the routes of administration are asked for where they can't be.
+    pub(crate) fn lacks_administration(&self) -> bool {
+        self.administration == AdministrationRoutes::On && Access::new(self) == Access::Off
     }
 }

@@ -38,13 +38,13 @@ impl<O: Objects> Edge<O> {
 }
 
 /// The outcome, as the audit log has it.
-struct Told {
-    result: &'static str,
-    code: Option<&'static str>,
+pub(super) struct Told {
+    pub(super) result: &'static str,
+    pub(super) code: Option<&'static str>,
 }
 
 impl Told {
-    fn of(outcome: &Result<Ending>) -> Self {
+    pub(super) fn of<T>(outcome: &Result<T>) -> Self {
         match outcome {
             Ok(_) => Self { result: "allowed", code: None },
             Err(error) if status(error.kind()).is_client_error() => {

@@ -9,7 +9,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use dotdo_core::{Engine, Error, ErrorKind, Executor, Inline, Response, Result};
+use dotdo_core::{
+    Caller, Engine, Error, ErrorKind, Executor, Inline, Response, Result, Scope, Scopes,
+};
 use http::Request;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
@@ -46,6 +48,8 @@ struct Mounted {
     /// Number of requests that are being answered.
     underway: watch::Sender<usize>,
     shutdown_max: Duration,
+    /// Who sends the requests that name nobody.
+    caller: Option<Caller>,
 }
 
 /// Counts a request while it is being answered.
@@ -60,7 +64,22 @@ impl Drop for Underway {
 impl ObjectService {
     /// The service of a started program.
     pub(crate) fn new(program: Program, shutdown_max: Duration) -> (Self, ServiceHandle) {
-        let mounted = Arc::new(Mounted { program, underway: watch::Sender::new(0), shutdown_max });
+        Self::of(program, shutdown_max, None)
+    }
+
+    /// The service of a program that only administers, for whoever operates the bucket.
+    pub(crate) fn for_operator(program: Program, shutdown_max: Duration) -> (Self, ServiceHandle) {
+        let scopes = Scopes::USER.with(Scope::Admin).with(Scope::Operator);
+        Self::of(program, shutdown_max, Some(Caller::anonymous().with_scopes(scopes)))
+    }
+
+    fn of(
+        program: Program,
+        shutdown_max: Duration,
+        caller: Option<Caller>,
+    ) -> (Self, ServiceHandle) {
+        let underway = watch::Sender::new(0);
+        let mounted = Arc::new(Mounted { program, underway, shutdown_max, caller });
         (Self { mounted: mounted.clone() }, ServiceHandle { mounted })
     }
 }
@@ -95,12 +114,20 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         self.mounted.underway.send_modify(|count| *count += 1);
         let underway = Underway(self.mounted.clone());
         Box::pin(async move {
-            if let Some(refusal) = host::refusal(&request) {
+            // Whoever administers has no host: the request comes from the same program.
+            if underway.0.caller.is_none()
+                && let Some(refusal) = host::refusal(&request)
+            {
                 return Ok(refusal);
+            }
+            if let Some(caller) = &underway.0.caller
+                && request.extensions().get::<Caller>().is_none()
+            {
+                request.extensions_mut().insert(caller.clone());
             }
             Ok(underway.0.program.edge.answer(request).await)
         })

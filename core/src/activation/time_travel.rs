@@ -43,7 +43,7 @@ async fn run_as_of(runtime: &Runtime, log: &Log, at: At, request: Request) -> Re
         request.extensions().get::<CallChain>().is_some_and(|chain| !chain.objects.is_empty());
     let _place = if is_call { None } else { Some(place_of_former(runtime, object).await?) };
     let mut room = runtime.budget.count(Use::TimeTravel, object, 0);
-    let mut database = restore_at(runtime, log, at, &mut room).await?;
+    let Former { mut database, .. } = restore_at(runtime, log, at, &mut room).await?;
     room.set(RESIDENT_BYTES + database.bytes());
     let deadline = runtime.clock.monotonic() + runtime.settings.handler_time_max;
     let clock = runtime.clock.clone();
@@ -62,7 +62,18 @@ async fn run_as_of(runtime: &Runtime, log: &Log, at: At, request: Request) -> Re
     .with_code("READ_ONLY"))
 }
 
+/// A former state.
+pub(crate) struct Former {
+    pub(crate) database: Database,
+    /// The last record in it.
+    pub(crate) sequence: u64,
+}
+
 /// Waits for one of the places for requests to former states.
+///
+/// # Errors
+///
+/// `Busy` when none is free in time.
 pub(crate) async fn place_of_former(runtime: &Runtime, object: &ObjectId) -> Result<Place> {
     let (place, timer) = (
         runtime.time_travels.acquire(object.tenant()).fuse(),
@@ -91,7 +102,7 @@ pub(crate) async fn restore_at(
     log: &Log,
     at: At,
     room: &mut Charge,
-) -> Result<Database> {
+) -> Result<Former> {
     match read_at(runtime, log, at, room).await {
         // What was listed may have been swept before it was read; what is damaged still is.
         Err(error) if error.kind() == ErrorKind::Corrupt => read_at(runtime, log, at, room).await,
@@ -99,7 +110,7 @@ pub(crate) async fn restore_at(
     }
 }
 
-async fn read_at(runtime: &Runtime, log: &Log, at: At, room: &mut Charge) -> Result<Database> {
+async fn read_at(runtime: &Runtime, log: &Log, at: At, room: &mut Charge) -> Result<Former> {
     let Newest { listing, .. } = newest(log).await?;
     let to = match at {
         At::Sequence(sequence) if (1..=listing.head).contains(&sequence) => sequence,
@@ -123,7 +134,7 @@ async fn read_at(runtime: &Runtime, log: &Log, at: At, room: &mut Charge) -> Res
     let sources = Sources { base, records: from..=to };
     let former = replay_from(runtime, log, sources, room).await?;
     if former.exists {
-        return Ok(former.database);
+        return Ok(Former { database: former.database, sequence: to });
     }
     Err(no_such_state("that time: the object was deleted".to_owned()))
 }

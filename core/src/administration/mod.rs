@@ -154,7 +154,7 @@ impl<'a> Administration<'a> {
             Some(at) => at,
             None => At::Sequence(list_newest(&log, u64::MAX).await?.head),
         };
-        let database = restore_at(runtime, &log, at, &mut room).await?;
+        let database = restore_at(runtime, &log, at, &mut room).await?.database;
         room.set(RESIDENT_BYTES + database.bytes());
         Ok(NewState::new(database, room, place))
     }

@@ -8,13 +8,15 @@ use uuid::Uuid;
 
 use crate::activation::Runtime;
 use crate::clock::{Clock, Instant};
+use crate::error::{Error, Result};
 use crate::id::ObjectId;
 use crate::lease::Claim;
 use crate::limits::{HINT_BYTES_MAX, SEQUENCE_MAX};
 use crate::log::{Head, Listing, Log};
 use crate::millis;
-use crate::store::Bucket as _;
+use crate::store::{Bucket as _, Key};
 use crate::sync::Mutex;
+use crate::tenants::TenantBucket;
 
 /// Minimum time between two writes of the hint: some stores allow one write a second to a key.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -78,6 +80,36 @@ pub(crate) async fn write_lock_file(runtime: &Runtime, log: &Log, head: Head, re
     if let Err(error) = log.bucket.put(&log.prefix.join("lock"), bytes.into()).await {
         tracing::debug!(object = %log.object, %error, "cannot write the hint `lock`");
     }
+}
+
+/// The object that the hint below `prefix` names; it may name any of the tenant.
+pub(crate) async fn object_in_lock_file(bucket: &TenantBucket, prefix: &Key) -> Option<ObjectId> {
+    let stored = bucket.get_within(&prefix.join("lock"), HINT_BYTES_MAX).await.ok()??;
+    let file: LockFile = serde_json::from_slice(&stored.bytes).ok()?;
+    bucket.tenant().object(&file.class, &file.id).ok()
+}
+
+/// The size of the hint of an object, if it is one of that object; `None` when there is none.
+///
+/// # Errors
+///
+/// `Corrupt` when it is damaged or another object's; those of the store.
+pub(crate) async fn check_lock_file(log: &Log) -> Result<Option<u64>> {
+    let key = log.prefix.join("lock");
+    let Some(stored) = log.bucket.get_within(&key, HINT_BYTES_MAX).await? else {
+        return Ok(None);
+    };
+    let file: Option<LockFile> = serde_json::from_slice(&stored.bytes).ok();
+    let fits = |file: &LockFile| {
+        file.format == FORMAT
+            && file.class == log.object.class()
+            && file.id == log.object.id()
+            && file.epoch.max(file.sequence) <= SEQUENCE_MAX
+    };
+    if file.is_some_and(|file| fits(&file)) {
+        return Ok(Some(stored.bytes.len() as u64));
+    }
+    Err(Error::corrupt(&key, "expected the hint of this object's owner, found something else"))
 }
 
 /// A hint that was read.

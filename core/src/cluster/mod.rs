@@ -19,6 +19,6 @@ pub use directory::{Directory, Holding, Listener, OwnershipChange};
 #[cfg(test)]
 pub(crate) use forwarding::tests as forwarding_tests;
 pub(crate) use forwarding::{Origin, Routing};
-pub(crate) use lock_file::{LastWritten, write_lock_file};
+pub(crate) use lock_file::{LastWritten, check_lock_file, object_in_lock_file, write_lock_file};
 pub(crate) use owner_cache::OwnerCache;
 pub use peers::{Forward, Forwarded, NotTaken, Owner, PeerError, Peers, Received, RequestContext};

@@ -4,6 +4,7 @@
 //! engine can read the tables as typed columns. All functions work in memory. Must not know:
 //! SQLite, the bucket, where files are stored, why rows changed.
 
+mod check;
 mod decode;
 mod deletes;
 mod encode;
@@ -14,6 +15,7 @@ mod manifest;
 mod metadata;
 mod thrift;
 
+pub(crate) use check::{is_same_avro, removed_files};
 pub(crate) use decode::read_rows;
 pub(crate) use deletes::{read_deletes, write_deletes};
 pub(crate) use encode::{EncodedFile, RowEncoder};

@@ -4,6 +4,7 @@ mod object;
 mod tenant;
 
 pub use object::{CLASS_BYTES_MAX, ID_BYTES_MAX, ObjectId, is_class_name};
+pub(crate) use object::{class_at, class_segment, id_segments_begin};
 pub use tenant::{TENANT_NAME_BYTES_MAX, Tenant, TenantClaims};
 
 /// Maximum length of the key segment of an id, an organisation or a tenant, in bytes; most file

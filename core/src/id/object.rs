@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::SEGMENT_BYTES_MAX;
 use super::tenant::Tenant;
 use crate::error::{Error, Result};
-use crate::segment::{is_device, shorten, unescape};
+use crate::segment::{escape_beginning, is_device, shorten, unescape};
 use crate::store::Key;
 
 /// Maximum length of an id, in bytes of UTF-8.
@@ -110,6 +110,14 @@ impl fmt::Debug for ObjectId {
     }
 }
 
+/// How the key segments of all ids begin that begin with `prefix`; empty where these have no
+/// beginning in common.
+pub(crate) fn id_segments_begin(prefix: &str) -> String {
+    let mut begin = escape_beginning(prefix).unwrap_or_default();
+    begin.truncate(BEGINNING_BYTES);
+    begin
+}
+
 /// Whether `text` is a valid class name.
 pub fn is_class_name(text: &str) -> bool {
     let mut bytes = text.bytes();
@@ -118,11 +126,17 @@ pub fn is_class_name(text: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
+/// The class whose objects' keys begin with this segment; `None` for what is no class's.
+pub(crate) fn class_at(segment: &str) -> Option<String> {
+    let class = class_of_segment(segment);
+    (is_class_name(&class) && class_segment(&class) == segment).then_some(class)
+}
+
 /// A class's name in lower case: `ChatRoom` is `chat-room`.
 ///
 /// A capital in front is the rule and every further one is marked by `-`; so is a lower-case letter
 /// in front, and what would be the name of a device on Windows has a `-` at its end.
-fn class_segment(class: &str) -> String {
+pub(crate) fn class_segment(class: &str) -> String {
     let mut out = String::with_capacity(2 * class.len());
     for (at, letter) in class.char_indices() {
         if (at == 0 && letter.is_ascii_lowercase()) || (at > 0 && letter.is_ascii_uppercase()) {
@@ -219,6 +233,14 @@ mod tests {
             prop_assume!(escape(&id).len() <= SEGMENT_BYTES_MAX);
             let object = Tenant::local().object(&class, &id).expect("a legal id");
             prop_assert_eq!(Tenant::local().object_at(&object.key_segments()), Some(object));
+        }
+
+        #[test]
+        fn ids_with_a_beginning_are_found_by_the_beginning_of_their_segments(id in "(con|nul|aux|com1|lpt|x)[.a-z0-9]{0,3}|[a-z/A-Z]{0,100}", at in 0_usize..100) {
+            prop_assume!(!id.is_empty());
+            let prefix = &id[..at.min(id.len())];
+            let (begin, segments) = (id_segments_begin(prefix), key("C", &id));
+            prop_assert!(segments.starts_with(&format!("c/{begin}")), "{} of {}", begin, segments);
         }
 
         #[test]

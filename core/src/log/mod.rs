@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub(crate) use append::{Appended, append};
 pub(crate) use head::Head;
 pub(crate) use proof::{Next, Proof, next};
-pub(crate) use read::{Found, Listing, fetch, list_newest};
+pub(crate) use read::{Found, Listing, fetch, list_newest, newest_key, object_of};
 #[cfg(test)]
 pub(crate) use record::set_record_bytes_max;
 pub(crate) use record::{Encoded, Hash, Record, Start, check_size};

@@ -8,11 +8,16 @@ use futures_util::{StreamExt, stream};
 use crate::budget::Charge;
 use crate::error::{Error, Result};
 use crate::executor::offload_bytes;
-use crate::limits::{RECORD_BYTES_MAX, RECORD_STORED_BYTES_MAX, RESTORE_CONCURRENCY, SMALL_BYTES};
+use crate::id::ObjectId;
+use crate::limits::{
+    LOOKED_AT_BYTES_MAX, RECORD_BYTES_MAX, RECORD_STORED_BYTES_MAX, RESTORE_CONCURRENCY,
+    SMALL_BYTES,
+};
 use crate::log::Log;
 use crate::log::head::Head;
 use crate::log::record::{Hash, Opened, Record};
-use crate::store::{Bucket as _, Key, StoreError, Stored};
+use crate::store::{Bucket, Key, StoreError, Stored};
+use crate::tenants::TenantBucket;
 
 /// Number of keys in one page of a listing on S3.
 const PAGE: usize = 1000;
@@ -77,6 +82,49 @@ pub(crate) async fn list_newest(log: &Log, down_to: u64) -> Result<Listing> {
         }
         after = page.last().map(|entry| entry.key.clone());
     }
+}
+
+/// The newest record of the log in `folder`, by its key, and when it was written by the store's clock;
+/// `None` when there is no record.
+///
+/// # Errors
+///
+/// `Unavailable` when the store does not respond.
+pub(crate) async fn newest_key(bucket: &dyn Bucket, folder: &Key) -> Result<Option<(u64, i64)>> {
+    // Files of an operating system come first, and they are few.
+    for limit in [1, PAGE] {
+        let page = bucket.list(folder, None, limit).await?;
+        let newest = page
+            .iter()
+            .find_map(|entry| Some((super::sequence_of(folder, &entry.key)?, entry.modified_ms)));
+        if newest.is_some() || page.len() < limit {
+            return Ok(newest);
+        }
+    }
+    Ok(None)
+}
+
+/// The object that the record `sequence` in `folder` names, and whether it was deleted with it;
+/// `None` when the record is gone.
+///
+/// # Errors
+///
+/// `Corrupt`, naming the key, for a record that is damaged or larger than
+/// [`LOOKED_AT_BYTES_MAX`]; `Unavailable` when the store does not respond.
+pub(crate) async fn object_of(
+    bucket: &TenantBucket,
+    folder: &Key,
+    sequence: u64,
+) -> Result<Option<(ObjectId, bool)>> {
+    let key = super::key_of(folder, sequence);
+    let Some(stored) = bucket.get_within(&key, LOOKED_AT_BYTES_MAX).await? else {
+        return Ok(None);
+    };
+    if Record::plain_bytes(&stored.bytes) > LOOKED_AT_BYTES_MAX {
+        return Err(Error::corrupt(&key, "expected a smaller log record to read its object's id"));
+    }
+    let (record, _) = Opened::open(&key, &stored.bytes)?.decode(&key, bucket.tenant())?;
+    Ok(Some((record.object, record.deleted)))
 }
 
 /// Whether a file was created by an operating system, such as `.DS_Store`: no record's name starts

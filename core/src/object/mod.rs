@@ -36,5 +36,6 @@ pub use remote::RemoteObject;
 pub use respond::{IntoResponse, Json, RequestExt};
 pub use scopes::{Scope, Scopes};
 pub use sql::{IntoParams, IntoValue, Sql, SqlCursor};
+pub(crate) use storage::definition as storage_definition;
 pub use storage::{ListOptions, Storage};
 pub use stub::Stub;

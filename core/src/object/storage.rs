@@ -13,6 +13,11 @@ use crate::sqlite::Database;
 /// The store's table: an ordinary table that SQL and Iceberg readers see.
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS _dotdo_kv (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID";
 
+/// The definition of that table, as SQLite keeps it.
+pub(crate) fn definition() -> String {
+    CREATE.replacen("IF NOT EXISTS ", "", 1)
+}
+
 /// Maximum length of a key, in bytes.
 const KEY_BYTES_MAX: usize = 2048;
 

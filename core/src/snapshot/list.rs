@@ -86,9 +86,23 @@ impl Source<'_> {
         }
     }
 
+    /// The snapshot that the hint `snapshots/latest` names, and the hint's size; `None` when there
+    /// is no hint.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` when it is damaged; `Unavailable` or `StoreRefused` from the bucket.
+    pub(crate) async fn latest(&self) -> Result<Option<(SnapshotRef, u64)>> {
+        let key = latest_key(self.prefix);
+        let found = self.bucket.get_within(&key, DOCUMENT_BYTES_MAX).await.map_err(store_error)?;
+        let Some(stored) = found else { return Ok(None) };
+        let document = self.decode(&key, &stored.bytes)?;
+        Ok(Some((document.reference, stored.bytes.len() as u64)))
+    }
+
     /// Memory for what is read on behalf of the object. It has something already, so it never waits
     /// for others that have some.
-    fn room(&self) -> Charge {
+    pub(super) fn room(&self) -> Charge {
         self.budget.count(Use::Objects, self.object, ACTIVATION_BYTES)
     }
 }

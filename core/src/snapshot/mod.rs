@@ -9,9 +9,11 @@
 //! database, [`upload`] and [`publish`] put them into the bucket, [`fetch`] and [`Fetched::decode`]
 //! read them back, a [`Sweeper`] deletes unneeded files.
 
+mod check;
 mod columns;
 mod content;
 mod deletes;
+mod described;
 mod digest;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
@@ -32,12 +34,13 @@ mod table;
 mod tiers;
 mod tracker;
 
+pub(crate) use check::FileCheck;
 pub(crate) use digest::Digest;
 pub(crate) use kept::Kept;
 pub(crate) use list::{SnapshotEntry, Source, list, read};
 pub(crate) use plan::{Plan, PlanContext};
 pub(crate) use publish::{Target, check_age, publish, publish_named, upload};
-pub(crate) use reference::{SnapshotRef, differs_key, snapshots_key};
+pub(crate) use reference::{SnapshotRef, differs_key, latest_key, snapshots_key};
 pub(crate) use restore::{Fetched, fetch};
 pub(crate) use since::SinceSnapshot;
 pub(crate) use stored::Document;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::columns::Columns;
 use super::content::{self, Content};
 use super::deletes::{self, DeleteChange};
+use super::described::{self, Gone};
 use super::index::RowIndex;
 use super::keys::KeySet;
 use super::reference::{SnapshotRef, table_file_name};
@@ -16,10 +17,7 @@ use super::table::{DataFile, FileRef, PastVersion, TableBase};
 use super::tracker::{Dirty, Tracked};
 use crate::change::TableShape;
 use crate::error::Result;
-use crate::iceberg::{
-    FieldSet, FileEntry, FileStatus, Layout, ManifestEntries, Operation, TableDocument, Version,
-    write_manifests, write_metadata,
-};
+use crate::iceberg::{FieldSet, Layout, Operation};
 use crate::sqlite::Database;
 
 /// Maximum number of states of a table that engines can read. Each costs about 700 bytes in every
@@ -253,87 +251,19 @@ impl<'a> Description<'a> {
         removed_data: &[FileRef],
         removed_deletes: &[FileRef],
     ) -> Result<()> {
-        let version = self.iceberg_version(table.version(), None);
-        let (data_key, deletes_key) = (
-            self.key(&format!("manifests/{}-data.avro", self.file_name)),
-            self.key(&format!("manifests/{}-deletes.avro", self.file_name)),
-        );
-        let data = self.entries(table.data.iter().map(|data| &data.file), removed_data);
-        let deletes =
-            self.entries(table.deletes.iter().map(|deletes| &deletes.file), removed_deletes);
-        let written = write_manifests(
-            &version,
-            &table.fields(),
-            ManifestEntries { files: &data, uri: &self.uri(&data_key) },
-            ManifestEntries { files: &deletes, uri: &self.uri(&deletes_key) },
-        )?;
-        self.files.extend(written.data.map(|bytes| (data_key, bytes)));
-        self.files.extend(written.deletes.map(|bytes| (deletes_key, bytes)));
-        self.files.push((Arc::clone(&table.version().manifest_list), written.list));
-        Ok(())
-    }
-
-    fn entries<'f>(
-        &self,
-        files: impl Iterator<Item = &'f FileRef>,
-        removed: &[FileRef],
-    ) -> Vec<FileEntry> {
-        let entry = |file: &FileRef, status| FileEntry {
-            status,
-            uri: self.uri(&file.key),
-            rows: file.rows,
-            bytes: file.bytes,
+        let location = self.around.location;
+        let gone = Gone {
+            data: described::gone(removed_data, location),
+            deletes: described::gone(removed_deletes, location),
         };
-        let live = files.map(|file| match file.added_by == self.snapshot_id {
-            true => entry(file, FileStatus::Added),
-            false => entry(
-                file,
-                FileStatus::Existing { snapshot_id: file.added_by, sequence: file.sequence },
-            ),
-        });
-        let gone =
-            removed.iter().map(|file| entry(file, FileStatus::Removed { sequence: file.sequence }));
-        live.chain(gone).collect()
+        self.files.extend(described::manifests(table, location, &gone)?);
+        Ok(())
     }
 
     fn write_metadata(&mut self, table: &TableBase) -> Result<()> {
-        let mut schemas = table.past_schemas.clone();
-        schemas.push(table.fields());
-        let mut parent = None;
-        let mut versions = Vec::with_capacity(table.versions.len());
-        for version in &table.versions {
-            versions.push(self.iceberg_version(version, parent));
-            parent = Some(version.snapshot_id);
-        }
-        let document = TableDocument {
-            name: &self.shape.name,
-            uuid: table.uuid,
-            location: self.around.location,
-            schemas: &schemas,
-            last_column_id: table.last_column_id,
-            versions: &versions,
-        };
-        self.files.push((Arc::clone(&table.metadata), write_metadata(&document)?));
+        let bytes = described::metadata(table, self.around.location)?;
+        self.files.push((Arc::clone(&table.metadata), bytes));
         Ok(())
-    }
-
-    fn iceberg_version(&self, version: &PastVersion, parent: Option<i64>) -> Version {
-        Version {
-            snapshot_id: version.snapshot_id,
-            parent,
-            sequence: version.sequence,
-            timestamp_ms: version.timestamp_ms,
-            manifest_list: self.uri(&version.manifest_list),
-            schema_id: version.schema_id,
-            operation: version.operation,
-            log_sequence: version.log_sequence,
-            records: version.records,
-            deletes: version.deletes,
-        }
-    }
-
-    fn uri(&self, key: &str) -> String {
-        format!("{}/{key}", self.around.location)
     }
 }
 

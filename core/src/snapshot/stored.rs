@@ -145,6 +145,12 @@ impl Document {
         self.files().fold(0, |sum, file| sum.saturating_add(file.bytes))
     }
 
+    /// The number of its tables and of the rows in them.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let rows = |table: &Arc<TableBase>| table.rows();
+        (self.tables.len() as u64, self.tables.iter().map(rows).sum())
+    }
+
     /// All files with rows or deletes.
     pub(super) fn files(&self) -> impl Iterator<Item = &FileRef> {
         self.tables.iter().flat_map(|table| table.files())

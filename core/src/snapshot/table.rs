@@ -125,6 +125,12 @@ impl TableBase {
             .chain(self.deletes.iter().map(|deletes| &deletes.file))
     }
 
+    /// The number of its rows.
+    pub(super) fn rows(&self) -> u64 {
+        let written: u64 = self.data.iter().map(|data| data.file.rows).sum();
+        written.saturating_sub(self.deletes.iter().map(|deletes| deletes.file.rows).sum())
+    }
+
     /// Whether the table is one small file, which is rewritten whenever the table changes. That is
     /// cheaper than a second file and a delete file, better for readers, and needs no index.
     pub(super) fn is_small(&self) -> bool {

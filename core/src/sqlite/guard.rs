@@ -209,7 +209,7 @@ fn named<'n>(action: c_int, first: &'n str, second: Option<&'n str>) -> [Option<
 }
 
 /// Whether a name is reserved for dotdo: [`RESERVED`] alone (for savepoints), or followed by `_`.
-pub(super) fn is_reserved(name: &str) -> bool {
+pub(crate) fn is_reserved(name: &str) -> bool {
     let (Some(start), rest) =
         (name.get(..RESERVED.len()), name.get(RESERVED.len()..).unwrap_or_default())
     else {

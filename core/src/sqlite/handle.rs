@@ -53,6 +53,8 @@ pub(super) enum Switch {
     Defensive,
     /// Whether quoted names in definitions may be strings.
     QuotedTexts,
+    /// Whether what a schema calls may have effects outside of the database.
+    TrustedSchema,
 }
 
 impl Handle {
@@ -117,6 +119,7 @@ impl Handle {
             Switch::Triggers => ffi::SQLITE_DBCONFIG_ENABLE_TRIGGER,
             Switch::Defensive => ffi::SQLITE_DBCONFIG_DEFENSIVE,
             Switch::QuotedTexts => ffi::SQLITE_DBCONFIG_DQS_DDL,
+            Switch::TrustedSchema => ffi::SQLITE_DBCONFIG_TRUSTED_SCHEMA,
         };
         let _entered = self.account.enter(Caller::Own);
         // SAFETY: these operations take an int and a pointer to int that may be null.

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use self::alive::Alive;
 use self::tree::{Found, Tree};
 use super::time::StoreTime;
-use super::{Bucket, Entry, Key, StoreError, Stored, check_size};
+use super::{Bucket, Entry, Key, Names, StoreError, Stored, check_size};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::KEY_BYTES_MAX;
 use crate::millis;
@@ -182,6 +182,23 @@ impl Bucket for Folder {
             if found.is_empty() { inner.missing(found) } else { Ok(found) }
         };
         self.blocking("list", prefix, walk).await
+    }
+
+    async fn list_folders(
+        &self,
+        prefix: &Key,
+        names: Names<'_>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        self.path("list", prefix)?;
+        let below = prefix.clone();
+        let (begin, after) = (names.begin.to_owned(), names.after.map(str::to_owned));
+        let read = move |inner: &Inner| {
+            let names = Names { begin: &begin, after: after.as_deref() };
+            let found = listing::folders(inner.tree.root(), &below, names, limit)?;
+            if found.is_empty() { inner.missing(found) } else { Ok(found) }
+        };
+        self.blocking("list", prefix, read).await
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {

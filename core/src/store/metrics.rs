@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
-use super::{Bucket, Entry, Key, StoreError, Stored};
+use super::{Bucket, Entry, Key, Names, StoreError, Stored};
 use crate::clock::Clock;
 use crate::trace::{cause, failed, span};
 
@@ -90,6 +90,15 @@ impl<B: Bucket> Bucket for Metered<B> {
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
         self.counted("list", self.inner.list(prefix, after, limit)).await
+    }
+
+    async fn list_folders(
+        &self,
+        prefix: &Key,
+        names: Names<'_>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        self.counted("list", self.inner.list_folders(prefix, names, limit)).await
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@
 
 mod config;
 mod folder;
+mod folders;
 mod keys;
 mod memory;
 mod metrics;
@@ -115,6 +116,15 @@ pub struct Entry {
     pub modified_ms: i64,
 }
 
+/// Which folders are wanted ([`Bucket::list_folders`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Names<'a> {
+    /// How their names begin; empty for all.
+    pub begin: &'a str,
+    /// The name after which to continue.
+    pub after: Option<&'a str>,
+}
+
 /// The error of an operation on a store.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -203,6 +213,20 @@ pub trait Bucket: Send + Sync + 'static {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError>;
+
+    /// The names of folders directly below `prefix/`: those that `names` asks for, at most `limit`
+    /// of them, each once, in an order of the store's own that stays the same. To continue, ask for
+    /// the names after the last one. May retry for a short time.
+    ///
+    /// What a store does not do itself is done by a listing for each folder.
+    async fn list_folders(
+        &self,
+        prefix: &Key,
+        names: Names<'_>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        folders::by_listings(self, prefix, names, limit).await
+    }
 
     /// Removes the objects; one that is missing is no error.
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError>;

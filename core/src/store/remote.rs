@@ -41,7 +41,7 @@ pub use self::sign::AwsSigner;
 
 use self::errors::{Asked, is_forbidden, is_missing};
 use self::http::Answer;
-use super::{Bucket, Entry, Key, StoreError, Stored, check_size};
+use super::{Bucket, Entry, Key, Names, StoreError, Stored, check_size};
 use crate::clock::Clock;
 use crate::limits::{STORE_ANSWER_MAX, STORE_BYTES_PER_SECOND_MIN, STORE_PAGE_MAX};
 
@@ -282,6 +282,42 @@ impl Bucket for Remote {
         entries.sort_by(|a, b| a.key.cmp(&b.key));
         entries.truncate(limit);
         Ok(entries)
+    }
+
+    async fn list_folders(
+        &self,
+        prefix: &Key,
+        names: Names<'_>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let asked = Asked { operation: "list", key: prefix };
+        let below = format!("{}{}", self.parts.prefix.below(), prefix.below());
+        let begin = format!("{below}{}", names.begin);
+        let offset = names.after.map(|name| format!("{below}{name}/"));
+        let (mut found, mut page_token) = (Vec::new(), None);
+        while found.len() < limit {
+            let options = PaginatedListOptions {
+                offset: offset.clone(),
+                delimiter: Some("/".into()),
+                // One more, because some stores begin with the folder in which the offset is.
+                max_keys: Some((limit - found.len() + 1).min(STORE_PAGE_MAX)),
+                page_token,
+                ..Default::default()
+            };
+            let page = || self.pages().list_paginated(Some(&begin), options.clone());
+            let page =
+                self.signed(asked, 0, page).await.map_err(|failure| self.error(asked, failure))?;
+            let folders = page.result.common_prefixes.iter();
+            let name = |folder: &Path| folder.as_ref().strip_prefix(&below).map(str::to_owned);
+            let is_new = |name: &String| Some(name.as_str()) != names.after;
+            found.extend(folders.filter_map(name).filter(is_new));
+            page_token = page.page_token;
+            if page_token.is_none() {
+                break;
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {

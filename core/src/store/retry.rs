@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{Bucket, Entry, Key, StoreError, Stored};
+use super::{Bucket, Entry, Key, Names, StoreError, Stored};
 use crate::clock::{Clock, Random};
 use crate::limits::{STORE_RETRY_PAUSE, STORE_RETRY_WITHIN, STORE_TRIES};
 
@@ -74,6 +74,15 @@ impl<B: Bucket> Bucket for Retrying<B> {
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
         self.retried(|| self.inner.list(prefix, after, limit)).await
+    }
+
+    async fn list_folders(
+        &self,
+        prefix: &Key,
+        names: Names<'_>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        self.retried(|| self.inner.list_folders(prefix, names, limit)).await
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {

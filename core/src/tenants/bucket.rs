@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::clock::{Clock, Random};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::Tenant;
-use crate::store::{Bucket, Entry, Key, StoreError, Stored};
+use crate::store::{Bucket, Entry, Key, Names, StoreError, Stored};
 use crate::tenants::standing::{Known, Standing};
 
 /// A bucket as one tenant may use it: every operation on a key that is not below the tenant's
@@ -176,6 +176,16 @@ impl Bucket for TenantBucket {
             self.check("list", prefix)?;
         }
         self.inner.list(prefix, after, limit).await
+    }
+
+    async fn list_folders(
+        &self,
+        prefix: &Key,
+        names: Names<'_>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        self.check("list", prefix)?;
+        self.inner.list_folders(prefix, names, limit).await
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {

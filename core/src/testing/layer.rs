@@ -117,6 +117,16 @@ macro_rules! bucket_of_layer {
                 self.around(Operation::List, prefix, self.inner().list(prefix, after, limit)).await
             }
 
+            async fn list_folders(
+                &self,
+                prefix: &Key,
+                names: crate::store::Names<'_>,
+                limit: usize,
+            ) -> Result<Vec<String>, StoreError> {
+                let listing = self.inner().list_folders(prefix, names, limit);
+                self.around(Operation::List, prefix, listing).await
+            }
+
             async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
                 let Some(first) = keys.first() else { return Ok(()) };
                 self.around(Operation::Delete, first, self.inner().delete(keys)).await

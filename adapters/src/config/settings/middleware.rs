@@ -3,10 +3,22 @@
 use super::{DAY_MS, any};
 use crate::auth::{is_issuer, is_organisation, is_skip_path};
 use crate::config::setting::{Kind, Setting, list, number, secret, text};
-use crate::edge::{is_header, is_host, is_method, is_origin, is_proxy};
+use crate::edge::{AdministrationRoutes, is_header, is_host, is_method, is_origin, is_proxy};
 
 /// The middleware between clients and objects, from the outside in.
 pub(super) static MIDDLEWARE: &[Setting] = &[
+    Setting::new(
+        "admin.routes",
+        Kind::OneOf {
+            words: AdministrationRoutes::WORDS,
+            get: |config| config.edge.administration as usize,
+            set: |config, at| config.edge.administration = AdministrationRoutes::ALL[at],
+        },
+        "Whether the server has the routes of administration ([ADMINISTRATION.md](ADMINISTRATION.md)): \
+         lists of objects, SQL on their databases, files, and so on. `auto` has them with authentication, \
+         for callers with `dotdo:admin` and operators, and without it on a server that listens on \
+         loopback only. `on` stops the start of any other server.",
+    ),
     Setting::new(
         "auth.tokens",
         secret!(edge.auth.tokens),

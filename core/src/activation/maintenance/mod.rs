@@ -12,3 +12,4 @@ mod verification;
 pub(crate) use agenda::{Agenda, Due, NEVER, ROUND};
 pub(crate) use rounds::start_maintenance;
 pub(crate) use shutdown::shut_down;
+pub(crate) use verification::difference;

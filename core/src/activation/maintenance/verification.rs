@@ -143,18 +143,33 @@ async fn compare(runtime: &Runtime, log: &Log, pair: &Pair) -> Result<Outcome> {
     if snapshot.bytes().saturating_add(base_bytes) > VERIFIED_BYTES_MAX {
         return Ok(Outcome::Unchecked("its files are too large"));
     }
-    // So that only one database is in memory at a time.
-    let expected = digest(runtime, log, base, pair.snapshot.sequence).await?;
-    let found = digest(runtime, log, Some(snapshot), pair.snapshot.sequence).await?;
-    let from =
-        pair.base.map_or_else(|| "nothing".to_owned(), |base| format!("the snapshot {base}"));
-    Ok(match expected.difference(&found) {
-        None => Outcome::Same,
-        Some(what) => Outcome::Different(format!(
-            "the snapshot {} differs from {from} with the records up to {} in {what}",
-            pair.snapshot, pair.snapshot.sequence
-        )),
-    })
+    let difference = difference(runtime, log, base, snapshot).await?;
+    Ok(difference.map_or(Outcome::Same, Outcome::Different))
+}
+
+/// How `snapshot` differs from `base`, or nothing, with the records up to it; `None` when it does
+/// not. It takes the memory of one database at a time.
+///
+/// # Errors
+///
+/// Those of a restore.
+pub(crate) async fn difference(
+    runtime: &Runtime,
+    log: &Log,
+    base: Option<Document>,
+    snapshot: Document,
+) -> Result<Option<String>> {
+    let from = base.as_ref().map(|base| base.reference);
+    let name = snapshot.reference;
+    let expected = digest(runtime, log, base, name.sequence).await?;
+    let found = digest(runtime, log, Some(snapshot), name.sequence).await?;
+    let from = from.map_or_else(|| "nothing".to_owned(), |base| format!("the snapshot {base}"));
+    Ok(expected.difference(&found).map(|what| {
+        format!(
+            "the snapshot {name} differs from {from} with the records up to {} in {what}",
+            name.sequence
+        )
+    }))
 }
 
 async fn digest(runtime: &Runtime, log: &Log, base: Option<Document>, to: u64) -> Result<Digest> {

@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::super::{Entry, Key};
+use super::super::{Entry, Key, Names};
 use super::{INTERNAL, date_ms, is_nothing};
 
 /// At most `limit` files below `prefix` whose key sorts after `after`.
@@ -20,6 +20,39 @@ pub(super) fn list(
     let mut walk = Walk { root, after: after.map_or("", Key::as_str), limit, found: Vec::new() };
     walk.folder(&prefix.below())?;
     Ok(walk.found)
+}
+
+/// The names of the folders in the folder `prefix` that `names` asks for, in the order of the keys in
+/// them.
+pub(super) fn folders(
+    root: &Path,
+    prefix: &Key,
+    names: Names<'_>,
+    limit: usize,
+) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(root.join(prefix.as_str())) {
+        Err(error) if is_nothing(&error) => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let after = names.after.map(|name| format!("{name}/"));
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if !name.starts_with(names.begin) || !entry.file_type()?.is_dir() {
+            continue;
+        }
+        let sorted = format!("{name}/");
+        if after.as_ref().is_none_or(|after| sorted > *after) {
+            found.push(sorted);
+        }
+    }
+    found.sort_unstable();
+    found.truncate(limit);
+    for name in &mut found {
+        name.pop();
+    }
+    Ok(found)
 }
 
 struct Walk<'a> {

@@ -54,7 +54,7 @@ async fn state(engine: &Engine, sequence: u64) -> Option<Digest> {
     let _place = place_of_former(runtime, &object()).await.expect("a place");
     let mut room = runtime.budget.count(Use::TimeTravel, &object(), 0);
     match restore_at(runtime, &log, At::Sequence(sequence), &mut room).await {
-        Ok(database) => Some(Digest::of(&database).expect("it can be read")),
+        Ok(former) => Some(Digest::of(&former.database).expect("it can be read")),
         Err(error) => {
             assert_eq!(error.code(), "NO_SUCH_STATE", "{error}");
             None

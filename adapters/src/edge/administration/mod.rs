@@ -1,0 +1,112 @@
+//! The routes of administration: one file for each group of them.
+//!
+//! Promises: nobody but an administrator of the tenant, or an operator, gets an answer; every write
+//! and every file that is taken out is a line of the audit log. Must not know: how objects are
+//! stored. docs/ADMINISTRATION.md is the reference.
+
+mod access;
+mod audit;
+mod database;
+mod list;
+mod objects;
+mod query;
+mod sql;
+mod tail;
+mod values;
+
+use bytes::Bytes;
+use dotdo_core::{
+    Administered, Caller, Engine, Error, ObjectId, Response, Result, Subject, Tenant, no_object,
+};
+use http::{Method, request};
+
+use super::context::RequestContext;
+use super::settings::Access;
+use super::{Edge, Objects};
+
+/// A request of administration that is permitted.
+struct Call<'a> {
+    engine: &'a Engine,
+    tenant: Tenant,
+    head: request::Parts,
+    caller: &'a Caller,
+}
+
+impl<O: Objects> Edge<O> {
+    /// Answers a request of administration.
+    pub(super) async fn administer<B>(
+        &self,
+        to: Administered,
+        request: http::Request<B>,
+        caller: &Caller,
+        context: &mut RequestContext,
+    ) -> Result<Response>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let (head, body) = request.into_parts();
+        let found = self.objects.engine().filter(|_| self.access != Access::Off);
+        let engine = found.ok_or_else(|| no_object(head.uri.path()))?;
+        if let Err(refusal) = access::permit(self.access, caller, &to) {
+            audit::refused(&refusal, caller, &to, context);
+            return Err(refusal);
+        }
+        let call = Call { engine, tenant: to.tenant, head, caller };
+        match (&call.head.method.clone(), to.subject) {
+            (&Method::GET, Subject::Classes) => list::classes(&call).await,
+            (&Method::GET, Subject::Objects) => list::objects(&call).await,
+            (&Method::GET, Subject::Requests) => tail::requests(&self.tail, &call),
+            (_, Subject::Object(object, rest)) => {
+                context.line.object = Some(object.clone());
+                self.administer_object(call, (object, &rest), body, context).await
+            }
+            (method, _) => Err(wrong_method(method, "GET")),
+        }
+    }
+
+    /// Answers a request about one object: `rest` is the path below it.
+    async fn administer_object<B>(
+        &self,
+        call: Call<'_>,
+        (object, rest): (ObjectId, &str),
+        body: B,
+        context: &mut RequestContext,
+    ) -> Result<Response>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        match (call.head.method.as_str(), rest) {
+            ("GET", "") => objects::describe(&call, &object).await,
+            ("GET", "snapshots") => objects::snapshots(&call, &object).await,
+            ("GET", "verify") => objects::verify(&call, &object).await,
+            ("GET", "database") => {
+                audit::taken(database::take(&call, &object).await, &call, &object, context)
+            }
+            ("POST", "sql") => {
+                let Call { engine, mut head, .. } = call;
+                let body = self.receive(body, &mut head, &object, context).await?;
+                let asked = sql::Asked::read(body).await?;
+                let what = sql::What { engine, object };
+                what.run(asked, context).await
+            }
+            (method, "" | "snapshots" | "verify" | "database" | "sql") => {
+                Err(wrong_method(&method.parse().unwrap_or_default(), allowed(rest)))
+            }
+            _ => Err(no_object(call.head.uri.path())),
+        }
+    }
+}
+
+/// What a path of an object answers, for an error.
+fn allowed(rest: &str) -> &'static str {
+    match rest {
+        "sql" => "POST",
+        _ => "GET",
+    }
+}
+
+fn wrong_method(method: &Method, allowed: &str) -> Error {
+    Error::not_found(format!("this path answers {allowed}, not {method}")).with_code("NO_ENDPOINT")
+}

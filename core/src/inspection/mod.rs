@@ -1,0 +1,50 @@
+//! Looking into objects and taking them out, without their classes.
+//!
+//! Promises: it takes no turn, waits for no owner and sees every acknowledged write; it
+//! stays within the places and the memory of time travel. No code of a class is run. Must not know:
+//! HTTP, callers and what they may do.
+
+mod answers;
+mod describe;
+mod file;
+mod list;
+mod query;
+mod state;
+mod verify;
+
+use std::sync::Arc;
+
+pub use self::answers::{
+    Answer, ClassItem, ColumnItem, DatabaseItem, Description, LogItem, MessagesItem, ObjectItem,
+    ObjectPage, OwnerItem, SnapshotItem, SnapshotsItem, TableItem,
+};
+pub use self::file::DatabaseFile;
+pub use self::list::ObjectQuery;
+pub use self::query::Statement;
+pub use self::verify::{Fault, Finding, Totals, Verification};
+use crate::activation::{Activations, Runtime};
+
+/// The part of administration that reads, on the objects of all tenants. Clones share it.
+#[derive(Clone)]
+pub struct Inspection {
+    activations: Arc<Activations>,
+}
+
+impl Inspection {
+    pub(crate) fn new(activations: Arc<Activations>) -> Self {
+        Self { activations }
+    }
+
+    fn runtime(&self) -> &Runtime {
+        &self.activations.runtime
+    }
+}
+
+impl std::fmt::Debug for Inspection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inspection").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! Paths of administration: `/classes`, `/objects…` and `/requests`, of the caller's own tenant or of
+//! one that the path names.
+
+use super::{cut, decode};
+use crate::error::Result;
+use crate::id::{ObjectId, Tenant};
+
+/// What a path of administration names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Administered {
+    /// Whose objects.
+    pub tenant: Tenant,
+    /// Whether the path itself names the tenant, which is for operators.
+    pub is_named: bool,
+    /// What of the tenant.
+    pub subject: Subject,
+}
+
+/// What of a tenant is administered.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Subject {
+    /// `/classes`.
+    Classes,
+    /// `/objects`.
+    Objects,
+    /// `/requests`.
+    Requests,
+    /// `/objects/{class}/{id}`, and what follows: empty for the object itself.
+    Object(ObjectId, String),
+}
+
+/// What a path of administration names; `None` for other paths.
+pub(super) fn administered(own: &Tenant, path: &str) -> Option<Result<Administered>> {
+    if let Some(rest) = path.strip_prefix("/tenants/") {
+        let (org, rest) = rest.split_once('/')?;
+        let (name, rest) = rest.split_once('/')?;
+        let of_tenant = |subject: Subject| -> Result<Administered> {
+            let tenant = Tenant::new(&decode(org)?, &decode(name)?)?;
+            // The id was read for the caller's own tenant.
+            let subject = match subject {
+                Subject::Object(object, rest) => {
+                    Subject::Object(tenant.object(object.class(), object.id())?, rest)
+                }
+                other => other,
+            };
+            Ok(Administered { tenant, is_named: true, subject })
+        };
+        return Some(subject(own, rest)?.and_then(of_tenant));
+    }
+    let subject = subject(own, path.strip_prefix('/')?)?;
+    Some(subject.map(|subject| Administered { tenant: own.clone(), is_named: false, subject }))
+}
+
+/// What the path, without its first slash, names of `tenant`; `None` for other paths.
+fn subject(tenant: &Tenant, path: &str) -> Option<Result<Subject>> {
+    match path {
+        "classes" => return Some(Ok(Subject::Classes)),
+        "objects" => return Some(Ok(Subject::Objects)),
+        "requests" => return Some(Ok(Subject::Requests)),
+        _ => {}
+    }
+    let (class, rest) = path.strip_prefix("objects/")?.split_once('/')?;
+    let (id, rest) = cut(rest);
+    let object = || tenant.object(&decode(class)?, &decode(id)?);
+    let rest = rest.strip_prefix('/').unwrap_or_default().to_owned();
+    Some(object().map(|object| Subject::Object(object, rest)))
+}
