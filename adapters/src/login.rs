@@ -21,6 +21,10 @@ pub struct LoginSettings {
     pub broker: Option<String>,
     /// Whether the system's keyring is used where there is one.
     pub keyring: bool,
+    /// The URL of the server that commands about objects ask; `None`: they work on the bucket.
+    pub server: Option<String>,
+    /// The class for requests that do not name one.
+    pub default_class: Option<String>,
     /// The user's folder for configuration; `None` without a home folder.
     pub folder: Option<PathBuf>,
     /// The issuers: name, if it has one, and URL.
@@ -47,6 +51,8 @@ impl LoginSettings {
             client_id: identity.client_id.clone(),
             broker: config.access.identity.broker.clone(),
             keyring: config.login.keyring,
+            server: config.login.server,
+            default_class: config.default_class,
             folder: user_folder(),
             issuers: identity.issuers().map(owned).collect(),
         })
@@ -89,6 +95,8 @@ mod tests {
             client_id: None,
             broker: None,
             keyring: true,
+            server: None,
+            default_class: None,
             folder: None,
             issuers: issuers
                 .iter()

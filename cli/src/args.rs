@@ -23,10 +23,18 @@ use crate::login::{self, Login, Logout, Token, Whoami};
 use crate::manual::completions::{self, Completions};
 use crate::manual::man::{self, ManPages};
 use crate::new::{self, New};
+use crate::objects::diff::{self, Diff};
+use crate::objects::inspect::{self, Inspect};
+use crate::objects::ls::{self, Ls};
+use crate::objects::snapshot::Snapshot;
+use crate::objects::sql::{self, Sql};
+use crate::objects::tail::{self, Tail};
+use crate::objects::verify::{self, Verify};
 
 /// The commands by subject, in the order of the help. Every command is in one group.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Serve", &["serve", "broker", "health", "settings", "config", "doctor"]),
+    ("Look", &["ls", "inspect", "sql", "tail", "diff", "verify", "snapshot"]),
     ("Account", &["login", "logout", "whoami", "token"]),
     ("Project", &["new", "dev", "deploy", "completions", "man"]),
 ];
@@ -81,6 +89,27 @@ enum Command {
     /// Deploy to a platform, by the platform's own tool
     #[command(after_help = deploy::HELP)]
     Deploy(Deploy),
+    /// List objects, or the classes that have some
+    #[command(after_help = ls::HELP)]
+    Ls(Ls),
+    /// Show what an object has: tables, sizes, owner, log, snapshots
+    #[command(after_help = inspect::HELP)]
+    Inspect(Inspect),
+    /// Run SQL on an object, or open a prompt
+    #[command(after_help = sql::HELP)]
+    Sql(Sql),
+    /// Show the requests that a server answers, as they happen
+    #[command(after_help = tail::HELP)]
+    Tail(Tail),
+    /// Compare two objects, or an object at two times
+    #[command(after_help = diff::HELP)]
+    Diff(Diff),
+    /// Check every record and file of objects
+    #[command(after_help = verify::HELP)]
+    Verify(Verify),
+    /// List the snapshots of an object, and take objects out
+    #[command(subcommand)]
+    Snapshot(Snapshot),
     /// Log in at an OpenID issuer
     #[command(after_help = login::LOGIN_HELP)]
     Login(Login),
@@ -125,15 +154,19 @@ impl Cli {
             Command::Doctor(about) => report(about.run()),
             Command::Dev(about) => report(about.run()),
             Command::Deploy(about) => report(about.run()),
+            Command::Ls(about) => report(about.run()),
+            Command::Inspect(about) => report(about.run()),
+            Command::Sql(about) => report(about.run()),
+            Command::Tail(about) => report(about.run()),
+            Command::Diff(about) => about.run(),
+            Command::Verify(about) => about.run(),
+            Command::Snapshot(about) => report(about.run()),
             Command::Login(about) => report(about.run()),
             Command::Logout(about) => report(about.run()),
             Command::Whoami(about) => report(about.run()),
             Command::Token(about) => report(about.run()),
             Command::New(about) => new::run(&about),
-            Command::Completions(about) => {
-                about.run();
-                ExitCode::SUCCESS
-            }
+            Command::Completions(about) => report(about.run()),
             Command::Man(about) => report(about.run()),
         }
     }

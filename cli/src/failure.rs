@@ -14,6 +14,17 @@ pub(crate) enum Failure {
     Failed(String),
     /// It could not be done now; the same may succeed later.
     Later(String),
+    /// A server, or what stands for one on a bucket, refuses it.
+    Refused {
+        /// The stable code of the error.
+        code: String,
+        /// The sentence for the user, with what to do.
+        message: String,
+    },
+    /// The user has ended it.
+    Interrupted,
+    /// Nobody reads the output any more, as in `dotdo ls | head`.
+    Unread,
 }
 
 impl Failure {
@@ -26,6 +37,9 @@ impl Failure {
     pub(crate) fn message(&self) -> &str {
         match self {
             Self::Usage(message) | Self::Failed(message) | Self::Later(message) => message,
+            Self::Refused { message, .. } => message,
+            Self::Interrupted => "interrupted",
+            Self::Unread => "nobody reads the output",
         }
     }
 }
@@ -48,6 +62,8 @@ pub(crate) fn report(outcome: Result<(), Failure>) -> ExitCode {
 pub(crate) fn ended(outcome: Result<ExitCode, Failure>) -> ExitCode {
     match outcome {
         Ok(code) => code,
+        // Whoever has stopped reading has what they want.
+        Err(Failure::Unread) => ExitCode::SUCCESS,
         Err(failure) => {
             note(&format!("dotdo: {}", failure.message()));
             ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
@@ -66,10 +82,13 @@ pub(crate) fn print(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
-/// Prints a part of the command's output, without an end of line. An error means that nobody reads
-/// any more.
-pub(crate) fn put(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes());
+/// Prints a part of the command's output, without an end of line.
+///
+/// # Errors
+///
+/// `Unread` when nobody reads it.
+pub(crate) fn put(text: &str) -> Result<(), Failure> {
+    io::stdout().write_all(text.as_bytes()).map_err(|_| Failure::Unread)
 }
 
 /// Whether somebody else's text has the beginning of a secret in it, which was sent to them.

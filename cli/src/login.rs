@@ -15,6 +15,7 @@ mod keep;
 mod kept;
 mod keyring;
 mod logout;
+mod outgoing;
 mod provider;
 mod serving;
 mod session;
@@ -25,6 +26,8 @@ mod whoami;
 
 pub(crate) use self::command::{HELP as LOGIN_HELP, Login};
 pub(crate) use self::logout::{HELP as LOGOUT_HELP, Logout};
+pub(crate) use self::outgoing::{ProfileFrom, token_for_server};
+pub(crate) use self::provider::is_safe;
 pub(crate) use self::serving::of_settings;
 pub(crate) use self::state::{LoginState, login_state};
 pub(crate) use self::token::{HELP as TOKEN_HELP, Token};

@@ -4,11 +4,13 @@ mod args;
 mod config;
 mod deploy;
 mod dev;
+mod display;
 mod doctor;
 mod failure;
 mod login;
 mod manual;
 mod new;
+mod objects;
 mod terminal;
 
 use std::process::ExitCode;

@@ -1,6 +1,7 @@
 //! The `dotdo` command as a user runs it: a process, a port, signals and exit codes.
 #![cfg(unix)]
 
+mod objects;
 mod server;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

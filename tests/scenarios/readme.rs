@@ -44,7 +44,9 @@ async fn the_first_screen_works_as_written() {
     let quick_start = commands("Quick start");
     assert_eq!(quick_start, ["cargo run --bin dotdo", "cargo test --workspace"]);
     let commands = commands("A first object");
-    let [create, kill, read, query] = commands[..] else { panic!("four steps, not {commands:?}") };
+    let [create, kill, read, sql, export, query] = commands[..] else {
+        panic!("six steps, not {commands:?}")
+    };
     let folder = scratch();
     // What the first command does when nothing is configured, except for the port.
     let setup = Setup::new(&folder.path().join(".dotdo").display().to_string());
@@ -70,6 +72,13 @@ async fn the_first_screen_works_as_written() {
     ] {
         assert_eq!(found[name], value, "{found}");
     }
+    // `dotdo` is the program that serves; beside the server, and without it.
+    let program = setup.command().get_program().to_owned();
+    let shown = |command: &str| {
+        let named = format!("{} ", program.display());
+        shell(&replaced(command, "dotdo ", &named), folder.path())
+    };
+    assert!(shown(sql).contains("My first thing"));
     // The first snapshot follows within a moment; the server need not run for the rest.
     let snapshots = folder.path().join(".dotdo/local/local/do/d-o/alice/snapshots/latest");
     let written = || std::future::ready(snapshots.exists().then_some(()));
@@ -78,6 +87,10 @@ async fn the_first_screen_works_as_written() {
         .await
         .expect("the object's first snapshot");
     server.kill9();
+    assert!(shown(export).contains("alice.sqlite"));
+    let file = rusqlite::Connection::open(folder.path().join("alice.sqlite")).expect("SQLite");
+    let name = file.query_row("SELECT name FROM things WHERE id = 'hello'", [], |row| row.get(0));
+    assert_eq!(name, Ok("My first thing".to_owned()));
 
     let query = replaced(query, "pip install duckdb\n", "");
     let query =

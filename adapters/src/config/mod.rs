@@ -100,6 +100,8 @@ pub(crate) struct Logins {
     pub(crate) profile: Option<String>,
     /// Whether the system's keyring is used where there is one.
     pub(crate) keyring: bool,
+    /// URL of the server that commands about objects ask.
+    pub(crate) server: Option<String>,
 }
 
 /// How to handle requests for objects that other servers own.
@@ -251,7 +253,11 @@ impl Default for Config {
             lambda: LambdaSettings::default(),
             shutdown: Platform::Http.shutdown(),
             settings: Settings::default(),
-            login: Logins { profile: Some(DEFAULT_PROFILE.to_owned()), keyring: true },
+            login: Logins {
+                profile: Some(DEFAULT_PROFILE.to_owned()),
+                keyring: true,
+                server: None,
+            },
         }
     }
 }

@@ -132,6 +132,7 @@ fn section_of(setting: &Setting) -> &'static str {
         return "Middleware";
     }
     match setting.key.split_once('.').map_or("", |(table, _)| table) {
+        "" if setting.key == "server" => "Logins",
         "" if setting.key == "ownership" => "Ownership, commits and history",
         "" => "The server and its storage",
         "log" => "Logs",

@@ -230,7 +230,7 @@ fn base_of(issuer: &str) -> Result<String, Failure> {
 }
 
 /// Whether secrets may be sent to `url`, and a browser to it: by https, or to this machine.
-pub(super) fn is_safe(url: &Url) -> bool {
+pub(crate) fn is_safe(url: &Url) -> bool {
     let is_here = match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),

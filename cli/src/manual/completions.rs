@@ -4,7 +4,7 @@ use clap::Args;
 use clap_complete::{Shell, generate};
 
 use crate::args;
-use crate::failure::put;
+use crate::failure::{Failure, put};
 
 /// What follows the options in its help.
 pub(crate) const HELP: &str = "\
@@ -26,9 +26,9 @@ pub(crate) struct Completions {
 
 impl Completions {
     /// Prints the script for a shell.
-    pub(crate) fn run(&self) {
+    pub(crate) fn run(&self) -> Result<(), Failure> {
         let mut script = Vec::new();
         generate(self.shell, &mut args::command(), "dotdo", &mut script);
-        put(&String::from_utf8_lossy(&script));
+        put(&String::from_utf8_lossy(&script))
     }
 }

@@ -9,8 +9,9 @@ use crate::args;
 
 /// The page in the repository.
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/CLI.md");
-/// What stands before the commands.
-const HEAD: &str = include_str!("head.md");
+/// What stands before and after the commands.
+const HEAD: &str = include_str!("head.txt");
+const SHAPES: &str = include_str!("shapes.txt");
 
 /// The whole page.
 fn page() -> String {
@@ -18,9 +19,7 @@ fn page() -> String {
     command.build();
     let mut text = format!("{HEAD}\n");
     add(&mut text, &command, "dotdo");
-    let end = text.trim_end().len();
-    text.truncate(end);
-    text.push('\n');
+    text.push_str(SHAPES);
     text
 }
 

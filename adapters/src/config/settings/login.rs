@@ -1,5 +1,6 @@
 //! Logins of the command line.
 
+use super::web_address;
 use crate::config::setting::{Kind, Setting, text};
 
 /// Whether `text` can be the name of a profile: it is a part of the name of a file.
@@ -11,8 +12,14 @@ fn is_profile(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-/// Logins.
+/// Logins, and the server of the commands.
 pub(super) static LOGIN: &[Setting] = &[
+    Setting::new(
+        "server",
+        text!("an http:// or https:// URL", web_address, login.server),
+        "URL of the server that `dotdo ls`, `dotdo sql` and the other commands about objects ask. Without \
+         it they work on the bucket itself. A server does not use it.",
+    ),
     Setting::new(
         "login.profile",
         text!(

@@ -1,0 +1,19 @@
+//! Commands that look into objects and take them out. They are a client of the routes
+//! of administration (docs/design/0026-administration.md) and nothing else.
+//!
+//! Must not know: how objects are stored, how a server works inside.
+
+mod absent;
+mod client;
+pub(crate) mod diff;
+mod files;
+pub(crate) mod inspect;
+pub(crate) mod ls;
+mod name;
+mod options;
+mod shapes;
+pub(crate) mod snapshot;
+pub(crate) mod sql;
+mod table;
+pub(crate) mod tail;
+pub(crate) mod verify;

@@ -1,0 +1,159 @@
+//! The commands about objects, on a real bucket and a real server. What they print is compared with
+//! transcripts in this folder; times, sizes and names of instances are masked.
+
+mod files;
+mod prompt;
+mod transcript;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use self::transcript::Session;
+use crate::server::{Server, dotdo, folder, outcome};
+
+/// A bucket with the object `alice` of the built-in class, and the server that has it.
+pub(super) struct World {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) server: Server,
+}
+
+impl World {
+    pub(super) fn start() -> Self {
+        let folder = folder();
+        // With a long lease, nothing is written but what a test writes.
+        let mut command = dotdo(folder.path());
+        let server = Server::start(command.arg("--port=0").env("DOTDO_LEASE_DURATION_MS", "60000"));
+        let world = Self { folder, server };
+        for id in ["hello", "bye"] {
+            let thing = format!(r#"{{"id": "{id}", "type": "Note", "name": "a {id}"}}"#);
+            let made = world.server.ask("POST", "/do/alice/things", &thing);
+            assert!(made.starts_with("HTTP/1.1 201 Created\r\n"), "{made}");
+        }
+        world
+    }
+
+    /// Ends the server in order, so that its objects are free.
+    pub(super) fn stop(&mut self) {
+        self.server.signal(Signal::SIGTERM);
+        assert_eq!(self.server.code(), Some(0));
+    }
+
+    /// What a command prints that must succeed.
+    pub(super) fn ok(&self, arguments: &[&str]) -> String {
+        let (code, stdout, stderr) = outcome(dotdo(self.folder.path()).args(arguments));
+        assert_eq!(code, Some(0), "{arguments:?}: {stdout}{stderr}");
+        stdout
+    }
+
+    /// The JSON that a command prints.
+    pub(super) fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.ok(arguments);
+        serde_json::from_str(&text).unwrap_or_else(|cause| panic!("{arguments:?}: {cause}: {text}"))
+    }
+}
+
+#[test]
+fn objects_are_looked_at_through_a_server_and_on_the_bucket() {
+    let world = World::start();
+    let url = format!("http://{}", world.server.address);
+    let mut session = Session::new(world.folder.path());
+    for arguments in [
+        &["ls"][..],
+        &["ls", "--classes"],
+        &["ls", "D0"],
+        &["inspect", "alice"],
+        &["sql", "alice", "SELECT id, type, name FROM things ORDER BY id"],
+        &["sql", "alice", "--csv", "SELECT id, name, NULL FROM things ORDER BY id"],
+        &["sql", "alice", "DELETE FROM things"],
+        &["sql", "alice", "SELECT * FROM thing"],
+        &["sql", "alise", "SELECT 1"],
+        &["inspect", "alice", "--at", "yesterday"],
+        &["tail"],
+        &["verify", "alice"],
+        &["verify", "--all"],
+        &["snapshot", "list", "nobody"],
+    ] {
+        session.run(arguments);
+    }
+    session.is("look.txt");
+
+    // The same through the server, with the same shapes.
+    for arguments in
+        [&["ls", "--json", "--no-size"][..], &["sql", "alice", "--json", "SELECT id FROM things"]]
+    {
+        let of_server = world.json(&[arguments, &["--server", &url]].concat());
+        assert_eq!(world.json(arguments), of_server, "{arguments:?}");
+    }
+    let here = world.json(&["inspect", "alice", "--json"]);
+    let there = world.json(&["inspect", "alice", "--json", "--server", &url]);
+    assert_eq!(here["database"], there["database"]);
+}
+
+#[test]
+fn requests_are_shown_as_a_server_answers_them() {
+    use std::io::{BufRead as _, BufReader};
+
+    let world = World::start();
+    let url = format!("http://{}", world.server.address);
+    let mut tail = dotdo(world.folder.path());
+    let mut tail =
+        tail.args(["tail", "alice", "--json", "--server", &url]).spawn().expect("it starts");
+    let mut lines = BufReader::new(tail.stdout.take().expect("a pipe")).lines();
+    // Whether the first request comes before the tail begins can't be known, so there are several.
+    let is_seen = std::sync::atomic::AtomicBool::new(false);
+    let line = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_seen.load(std::sync::atomic::Ordering::Relaxed) {
+                world.server.get("/do/alice/things/hello");
+            }
+        });
+        let line = lines.next().expect("a line").expect("UTF-8");
+        is_seen.store(true, std::sync::atomic::Ordering::Relaxed);
+        line
+    });
+    let line: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!((&line["id"], &line["status"]), (&"alice".into(), &200.into()), "{line}");
+    let pid = nix::unistd::Pid::from_raw(tail.id().try_into().expect("a process id"));
+    nix::sys::signal::kill(pid, Signal::SIGINT).expect("it runs");
+    assert_eq!(tail.wait().expect("it ends").code(), Some(0), "Ctrl-C is the way to end it");
+}
+
+#[test]
+fn two_times_of_an_object_are_compared() {
+    let mut world = World::start();
+    world.stop();
+    let before =
+        (world.json(&["inspect", "alice", "--json"])["log"]["head"].as_u64().expect("a number")
+            - 1)
+        .to_string();
+    world.ok(&["diff", "alice", "--at", &before, "--to", &before]);
+    let mut session = Session::new(world.folder.path());
+    session.run(&["diff", "alice", "--at", "1"]);
+    session.run(&["diff", "alice", "--at", "1", "--json"]);
+    session.run(&["diff", "alice", "nobody"]);
+    session.run(&["diff", "alice"]);
+    session.is("diff.txt");
+    let snapshots = world.json(&["snapshot", "list", "alice", "--json"]);
+    assert_eq!(snapshots["items"][0]["sequence"], 3, "the server has written one at its end");
+    assert!(world.ok(&["snapshot", "list", "alice"]).contains("seq-"));
+    let rows = outcome(dotdo(world.folder.path()).args(["diff", "alice", "--at", "1", "--rows"]));
+    assert!(rows.0 == Some(1) && rows.1.contains("name = 'a bye'"), "{rows:?}");
+}
+
+#[test]
+fn damage_in_the_bucket_is_found_by_its_key() {
+    let mut world = World::start();
+    world.stop();
+    let snapshots = world.folder.path().join(".dotdo/local/local/do/d-o/alice/snapshots");
+    let name = world.json(&["snapshot", "list", "alice", "--json"])["items"][0]["name"].clone();
+    let data = snapshots.join(name.as_str().expect("a name")).join("data");
+    let file = std::fs::read_dir(data).expect("a folder").next().expect("a file");
+    let file = file.expect("it can be read").path();
+    let mut bytes = std::fs::read(&file).expect("it is there");
+    bytes[10] ^= 0xff;
+    std::fs::write(&file, bytes).expect("the folder is ours");
+    let (code, stdout, stderr) = outcome(dotdo(world.folder.path()).args(["verify", "alice"]));
+    let name = file.file_name().expect("it has a name").to_string_lossy();
+    assert_eq!(code, Some(1), "{stdout}{stderr}");
+    assert!(stdout.contains(&*name) && stdout.contains("1 fault in 1 object"), "{stdout}{stderr}");
+}

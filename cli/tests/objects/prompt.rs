@@ -1,0 +1,91 @@
+//! The prompt of `dotdo sql` on a real terminal.
+
+use std::process::Command;
+
+use super::World;
+use crate::server::dotdo;
+
+/// Runs a program on a terminal of its own, types what standard input has (a line at a time, each
+/// when the program waits for it), and prints what the terminal shows.
+const DRIVER: &str = r#"
+import os, pty, select, sys
+lines = sys.stdin.read().split("\n")[:-1]
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+ready, seen, shown = sys.argv[1].encode(), b"", b""
+while True:
+    try:
+        part = os.read(fd, 4096)
+    except OSError:
+        break
+    if not part:
+        break
+    seen += part
+    shown += part
+    if ready in seen and lines:
+        seen = b""
+        os.write(fd, lines.pop(0).encode().decode("unicode_escape").encode())
+sys.stdout.buffer.write(shown)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+
+/// What a terminal shows of a command while `lines` are typed, each after the text `ready`.
+fn typed(world: &World, arguments: &[&str], ready: &str, lines: &[&str]) -> (Option<i32>, String) {
+    use std::io::Write as _;
+
+    let command = dotdo(world.folder.path());
+    let mut driver = Command::new("python3");
+    driver.args(["-c", DRIVER, ready]).arg(command.get_program()).args(arguments);
+    driver.current_dir(world.folder.path()).env_clear();
+    driver
+        .env("HOME", world.folder.path())
+        .env("TERM", "xterm")
+        .env("PATH", "/usr/bin:/bin:/usr/local/bin");
+    if let Some(path) = std::env::var_os("PATH") {
+        driver.env("PATH", path);
+    }
+    driver.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = driver.spawn().expect("the tests need Python 3");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all((lines.join("\n") + "\n").as_bytes()).expect("the driver reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn the_prompt_completes_remembers_and_runs_statements_of_several_lines() {
+    let mut world = World::start();
+    world.stop();
+    let lines = [
+        r".tabl\t\r",
+        r"SELECT name\nFROM thing\t WHERE id = 'hello';\r",
+        r".timing on\r",
+        r".mode json\r",
+        r"SELECT 40 + 2 AS answer;\r",
+        r".schema things\r",
+        r".mod x\r",
+        r"DELETE FROM things;\r",
+        r"abandoned\x03",
+        r"\x04",
+    ];
+    let (code, shown) = typed(&world, &["sql", "alice"], "\u{1b}[?2004h", &lines);
+    assert_eq!(code, Some(0), "{shown}");
+    for text in [
+        "read only",
+        "relationships\r\n",
+        "a hello",
+        "\"rows\":[[42]]",
+        " s\r\n",
+        "CREATE TABLE things",
+        "did you mean .mode?",
+        "would change something",
+    ] {
+        assert!(shown.contains(text), "{text:?} is not in {shown}");
+    }
+    let history = world.folder.path().join(".local/state/dotdo/sql-history");
+    let history = std::fs::read_to_string(history).expect("the prompt remembers");
+    assert!(history.contains("SELECT 40 + 2 AS answer;"), "{history}");
+    assert!(!history.contains("abandoned"), "{history}");
+}
