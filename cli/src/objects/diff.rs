@@ -16,8 +16,8 @@ use super::files::outgoing::Outgoing;
 use super::name::{Named, Object};
 use super::options::Where;
 use super::snapshot::take;
-use crate::failure::{Failure, note};
 use crate::display::spinner;
+use crate::failure::{Failure, note};
 
 /// What follows the options in its help.
 pub(crate) const HELP: &str = "\

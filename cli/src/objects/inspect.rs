@@ -9,8 +9,8 @@ use super::name::{Named, Object};
 use super::options::Where;
 use super::shapes::{Column, Description, Owner, TableOf};
 use super::table::{Side, Table, bytes, shown, time};
-use crate::failure::{Failure, put};
 use crate::display::Paint;
+use crate::failure::{Failure, put};
 
 /// What follows the options in its help.
 pub(crate) const HELP: &str = "\

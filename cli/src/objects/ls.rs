@@ -10,8 +10,8 @@ use super::name::{Part, nearest};
 use super::options::Where;
 use super::shapes::{Classes, Listed};
 use super::table::{Side, Table, bytes, time};
-use crate::failure::{Failure, note, put};
 use crate::display::Paint;
+use crate::failure::{Failure, note, put};
 
 /// What follows the options in its help.
 pub(crate) const HELP: &str = "\

@@ -19,8 +19,8 @@ use super::name::{Named, Object};
 use super::options::Where;
 use super::shapes::Rows;
 use super::table::{counted, shown};
-use crate::failure::{Failure, note, put};
 use crate::display::Paint;
+use crate::failure::{Failure, note, put};
 
 /// What follows the options in its help.
 pub(crate) const HELP: &str = "\

@@ -2,8 +2,8 @@
 //!
 //! Promises: what an object holds can't control the terminal.
 
-use crate::failure::{Failure, put};
 use crate::display::Paint;
+use crate::failure::{Failure, put};
 
 /// Maximum width of a column but the last, in characters.
 const COLUMN_CHARS_MAX: usize = 60;

@@ -7,8 +7,8 @@ use super::client::Ask;
 use super::name::Named;
 use super::options::Where;
 use super::table::{bytes, shown, time};
-use crate::failure::{Failure, note, put};
 use crate::display::Paint;
+use crate::failure::{Failure, note, put};
 
 /// What follows the options in its help.
 pub(crate) const HELP: &str = "\

@@ -12,8 +12,8 @@ use super::ls::each;
 use super::name::{Named, Object, Part};
 use super::options::Where;
 use super::table::{bytes, counted, shown};
-use crate::failure::{Failure, ended, put};
 use crate::display::{Paint, spinner};
+use crate::failure::{Failure, ended, put};
 
 /// What follows the options in its help.
 pub(crate) const HELP: &str = "\

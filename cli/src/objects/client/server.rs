@@ -94,9 +94,8 @@ fn address(text: &str, allow_http: bool) -> Result<String, Failure> {
     if !matches!(url.scheme(), "http" | "https") || !is_bare {
         return Err(wrong("a URL, such as https://dotdo.example.com"));
     }
-    if !login::is_safe(&url)
-        && !(allow_http && url.username().is_empty() && url.password().is_none())
-    {
+    let has_no_secret = url.username().is_empty() && url.password().is_none();
+    if !(login::is_safe(&url) || (allow_http && has_no_secret)) {
         return Err(wrong(
             "an https:// URL (or http:// on this machine; --allow-http for a private network)",
         ));

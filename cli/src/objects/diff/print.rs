@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::Side;
 use super::compare::{Cell, Change, Difference, RowChange, TableChange};
+use crate::display::Paint;
 use crate::failure::{Failure, put};
 use crate::objects::table::shown;
-use crate::display::Paint;
 
 /// Number of bytes of a value that are shown to people.
 const VALUE_CHARS_SHOWN: usize = 60;

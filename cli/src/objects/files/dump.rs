@@ -90,7 +90,7 @@ impl Dump<'_> {
         let names = names.chain(table.columns.iter().map(|column| name(&column.name)));
         let names = names.collect::<Vec<_>>().join(",");
         let head = format!("INSERT INTO {}({names}) VALUES(", name(&table.name));
-        scan(self.file, &table.name, &mut |row, values| {
+        scan(self.file, &table.name, |row, values| {
             let row = row.filter(|_| rowid.is_some()).map(|row| row.to_string());
             let values = row.into_iter().chain(values.iter().map(literal));
             writeln!(out, "{head}{});", values.collect::<Vec<_>>().join(","))
@@ -138,7 +138,7 @@ impl Dump<'_> {
                 let names = ["rowid".to_owned()].into_iter().chain(columns).collect::<Vec<_>>();
                 let head =
                     format!("INSERT INTO {}({}) VALUES(", name(&found.name), names.join(","));
-                scan(self.file, &content, &mut |_, values| {
+                scan(self.file, &content, |_, values| {
                     let values = values.iter().take(names.len()).map(literal).collect::<Vec<_>>();
                     writeln!(out, "{head}{});", values.join(","))
                 })
@@ -159,7 +159,7 @@ impl Dump<'_> {
 fn scan(
     file: &SqliteFile,
     table: &str,
-    each: &mut dyn FnMut(Option<i64>, &[ValueRef<'_>]) -> io::Result<()>,
+    mut each: impl FnMut(Option<i64>, &[ValueRef<'_>]) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut failure = None;
     let scanned = file.rows(table, &mut |rowid, values| {

@@ -10,6 +10,7 @@ use indicatif::ProgressBar;
 use serde_json::json;
 
 use self::folder::Folder;
+use crate::display::spinner;
 use crate::failure::{Failure, print};
 use crate::objects::absent::explained;
 use crate::objects::client::{Ask, Client};
@@ -18,7 +19,6 @@ use crate::objects::files::{Format, Origin};
 use crate::objects::name::{Named, Object, Part};
 use crate::objects::options::{Existing, Where};
 use crate::objects::table::{bytes, shown};
-use crate::display::spinner;
 
 /// What follows the options in its help.
 pub(super) const HELP: &str = "\

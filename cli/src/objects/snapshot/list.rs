@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::display::Paint;
 use crate::failure::{Failure, note, put};
 use crate::objects::absent::explained;
 use crate::objects::client::Ask;
@@ -9,7 +10,6 @@ use crate::objects::name::Named;
 use crate::objects::options::Where;
 use crate::objects::shapes::SnapshotList;
 use crate::objects::table::{Side, Table, bytes, time};
-use crate::display::Paint;
 
 /// What follows the options in its help.
 pub(super) const HELP: &str = "\

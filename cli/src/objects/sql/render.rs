@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::Mode;
+use crate::display::Paint;
 use crate::objects::shapes::Rows;
 use crate::objects::table::shown;
-use crate::display::Paint;
 
 /// Number of bytes of a blob that are shown to people.
 const BLOB_BYTES_SHOWN: usize = 16;

@@ -12,6 +12,7 @@ use dotdo::identity::Tenant;
 use serde::{Deserialize, Serialize};
 
 use super::take;
+use crate::display::steps;
 use crate::failure::{Failure, note};
 use crate::objects::absent::NO_SUCH_OBJECT;
 use crate::objects::client::Client;
@@ -21,7 +22,6 @@ use crate::objects::name::{Object, Part};
 use crate::objects::options::Existing;
 use crate::objects::shapes::Listed;
 use crate::objects::table::shown;
-use crate::display::steps;
 
 /// The name of the list in a folder.
 const LIST: &str = "dotdo-export.jsonl";
