@@ -10,7 +10,7 @@ use crate::activation::commit::{Job, Won, Written, note_failure, write};
 use crate::activation::resident::{Resident, TurnState};
 use crate::activation::state::Activation;
 use crate::cluster::Origin;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::log::Head;
 
 /// The turn of an object.
@@ -96,7 +96,7 @@ impl<'a> Exclusive<'a> {
         let activation = self.activation;
         activation.drop_memory(&mut self.held);
         // Nothing waits: it was quiet, and the turn is held since.
-        let _nobody = activation.pipeline().fail();
+        let _nobody = activation.pipeline().fail(&Error::internal("the state is replaced"));
         let written = write(&activation.runtime, &activation.log, job, Duration::ZERO).await;
         match written.inspect_err(|error| note_failure(&activation.log, error))? {
             Written::Won(won) => {

@@ -1,3 +1,4 @@
+mod manifests;
 mod untrusted;
 
 use std::collections::BTreeMap;

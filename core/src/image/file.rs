@@ -20,7 +20,7 @@ use crate::sqlite::{Database, Foreign, Limits, Mode, Speaker};
 /// made.execute("CREATE TABLE note(id INTEGER PRIMARY KEY, text); INSERT INTO note VALUES(7, 'seven')")?;
 /// let file = SqliteFile::open(made.bytes()?)?;
 /// assert_eq!(file.tables()[0].name, "note");
-/// file.rows("note", &mut |rowid, values| {
+/// file.rows("note", |rowid, values| {
 ///     assert_eq!((rowid, values[1]), (Some(7), ValueRef::Text(b"seven")));
 ///     Ok(())
 /// })?;
@@ -177,9 +177,9 @@ impl SqliteFile {
     pub fn rows(
         &self,
         table: &str,
-        each: &mut dyn FnMut(Option<i64>, &[ValueRef<'_>]) -> Result<()>,
+        mut each: impl FnMut(Option<i64>, &[ValueRef<'_>]) -> Result<()>,
     ) -> Result<()> {
-        self.database.scan(table, each)
+        self.database.scan(table, &mut each)
     }
 }
 

@@ -231,7 +231,7 @@ fn a_program_reads_and_makes_files() {
     let keys: Vec<Option<usize>> = tables[0].columns.iter().map(|column| column.key).collect();
     assert_eq!(keys, [Some(1), Some(0)]);
     let mut seen = Vec::new();
-    file.rows("a", &mut |rowid, values| {
+    file.rows("a", |rowid, values| {
         seen.push((rowid, values[0].to_owned()));
         Ok(())
     })

@@ -186,7 +186,7 @@ fn rows(
         .collect();
     keys.sort_unstable();
     let mut found = BTreeMap::new();
-    file.rows(&table.name, &mut |rowid, values| {
+    file.rows(&table.name, |rowid, values| {
         let cell = |at: usize| values.get(at).map_or(Cell::Null, Cell::from);
         let key = match rowid {
             Some(rowid) => vec![Cell::Integer(rowid)],

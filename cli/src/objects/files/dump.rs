@@ -162,7 +162,7 @@ fn scan(
     mut each: impl FnMut(Option<i64>, &[ValueRef<'_>]) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut failure = None;
-    let scanned = file.rows(table, &mut |rowid, values| {
+    let scanned = file.rows(table, |rowid, values| {
         each(rowid, values).map_err(|cause| {
             failure = Some(cause);
             dotdo::Error::internal("the output can't be written")

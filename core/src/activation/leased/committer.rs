@@ -59,7 +59,7 @@ impl Drop for Committing<'_> {
 impl Activation {
     /// Makes the memory void, and fails everything that waits for a record.
     fn fail_all(&self, error: &Error) {
-        let waiters = self.pipeline().fail();
+        let waiters = self.pipeline().fail(error);
         for waiter in waiters {
             if let Waiter::Response(waiter) = waiter {
                 // A waiter that has gone away does not need the answer.
@@ -138,7 +138,10 @@ impl Activation {
                     Ok(_) => Err(fenced(&record)),
                     Err(error) => Err(error),
                 };
-            let lost = if result.is_err() { activation.pipeline().fail() } else { Vec::new() };
+            let lost = match &result {
+                Err(error) => activation.pipeline().fail(error),
+                Ok(_) => Vec::new(),
+            };
             for waiter in done.waiters.into_iter().chain(lost) {
                 if let Waiter::Response(waiter) = waiter {
                     let _ = waiter.send(result.clone());

@@ -21,7 +21,7 @@ pub(crate) use self::batch::{Done, Waiter};
 use crate::activation::commit::Job;
 use crate::change::Changes;
 use crate::clock::{Clock, Instant};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::lease::Lease;
 use crate::limits::GROUP_BYTES_MAX;
 use crate::log::{Head, Proof};
@@ -85,6 +85,8 @@ pub(crate) struct Submitted {
 /// The commit state of one object in memory.
 pub(crate) struct Pipeline {
     pub(crate) generation: u64,
+    /// Why the memory of the last generation became void, if it did.
+    failure: Option<Error>,
     pub(crate) head: Head,
     pub(crate) lease: Option<Lease>,
     pub(crate) snapshot: Option<SnapshotRef>,
@@ -111,6 +113,7 @@ impl Pipeline {
         let now = Instant::now(clock);
         Self {
             generation: 0,
+            failure: None,
             head: Head::NONE,
             lease: None,
             snapshot: None,
@@ -273,16 +276,39 @@ impl Pipeline {
         Done { waiters: batch.waiters }
     }
 
-    /// Makes the memory void: the outcome of all records in flight is lost or unknown. Returns
-    /// everything that waited for them.
-    pub(crate) fn fail(&mut self) -> Vec<Waiter> {
+    /// Makes the memory void because of `error`: all records in flight are lost, or their outcome is
+    /// unknown. Returns everything that waited for them.
+    pub(crate) fn fail(&mut self, error: &Error) -> Vec<Waiter> {
         self.generation += 1;
+        self.failure = Some(error.clone());
         self.lease = None;
         self.committing = false;
         self.batches
             .drain(..)
             .flat_map(|batch| batch.waiters.into_iter().chain(batch.late))
             .collect()
+    }
+
+    /// The error of a request whose handler ran on memory that became void meanwhile. It was rolled
+    /// back, whatever happened to the records below it: `Fenced` when another process wrote one of
+    /// them, `Unavailable` when the store did not say what became of them.
+    pub(crate) fn void(&self) -> Error {
+        let fenced =
+            self.failure.as_ref().is_none_or(|failure| failure.kind() == ErrorKind::Fenced);
+        let (kind, text) = if fenced {
+            (ErrorKind::Fenced, "a record that this request depends on was lost")
+        } else {
+            (
+                ErrorKind::Unavailable,
+                "the store did not confirm a record that this request depends on",
+            )
+        };
+        let error = Error::new(kind, format!("{text}; the request was rolled back, retry it"))
+            .with_retry_after(Duration::from_secs(1));
+        match &self.failure {
+            Some(failure) => error.with_source(failure.clone()),
+            None => error,
+        }
     }
 
     /// The proof that the head is the newest record.

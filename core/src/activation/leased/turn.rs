@@ -75,7 +75,7 @@ impl<'a> Turn<'a> {
     ///
     /// # Errors
     ///
-    /// `Fenced` when the memory is void; `Internal` when the object's value can't be made.
+    /// `Fenced` or `Unavailable` when the memory became void ([`Pipeline::void`]); `Internal` when the object's value can't be made.
     pub(crate) async fn run(&mut self, request: Request) -> Result<Run> {
         let reservation = self.activation.runtime.reserve(&self.activation.log.object).await?;
         let resident = self.held.resident.as_mut().expect("a turn has the object in memory");
@@ -133,9 +133,10 @@ impl<'a> Turn<'a> {
         let generation = self.held.resident.as_ref().map(|resident| resident.generation);
         let mut pipeline = self.activation.pipeline();
         if generation != Some(pipeline.generation) {
+            let error = pipeline.void();
             drop(pipeline);
             self.activation.drop_memory(&mut self.held);
-            return Err(void());
+            return Err(error);
         }
         let mut written = None;
         let (gate, start) = if submission.changes.is_empty() {
@@ -236,13 +237,4 @@ pub(crate) fn undo_start(runtime: &Runtime, resident: &mut Resident) -> Result<(
     resident.context.database.rollback();
     resident.value = runtime.app.make(resident.context.id().class())?;
     Ok(())
-}
-
-/// The error when the memory that a handler ran on is void.
-fn void() -> Error {
-    Error::new(
-        ErrorKind::Fenced,
-        "a record that this request depends on was lost; the request was rolled back, retry it",
-    )
-    .with_retry_after(std::time::Duration::from_secs(1))
 }

@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::sync::Notify;
+
 use super::*;
 
 /// Panics after one of the next pieces of work that it is given.
@@ -92,4 +94,76 @@ async fn a_database_that_can_not_begin_is_restored_by_the_next_request() {
         assert_eq!(kind(get(&engine, "/break").await), ErrorKind::Internal);
         assert_eq!(get(&engine, "/add").await.expect("it is restored"), "2");
     }
+}
+
+/// Writes; `/wait` writes, and answers when the test lets it.
+struct Waiter(Arc<Notify>);
+
+impl DurableObject for Waiter {
+    async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+        match request.uri().path() {
+            "/get" => return Ok(Response::new(Body::from("read"))),
+            "/wait" => self.0.notified().await,
+            _ => {}
+        }
+        ctx.sql().exec("CREATE TABLE IF NOT EXISTS n (value INTEGER)", ())?;
+        ctx.sql().exec("INSERT INTO n VALUES (1)", ())?;
+        Ok(Response::new(Body::from("written")))
+    }
+}
+
+/// A handler runs while the record that renews the lease of its object is under way; `fail` lets
+/// that record fail. Returns what the handler's request is answered with, and what a write after it
+/// is.
+async fn while_a_record_fails(
+    commit_deadline: Duration,
+    fail: impl AsyncFnOnce(&World),
+) -> (Error, Result<String>) {
+    let answers = Arc::new(Notify::new());
+    let waiter = answers.clone();
+    let world = World::of(App::new().class("Counter", move || Waiter(waiter.clone())));
+    let slow = Arc::new(SlowBucket::around(world.bucket.clone(), world.clock.clone()));
+    let components =
+        Components { buckets: Arc::new(SharedBucket(slow.clone())), ..world.components(1) };
+    let settings = Settings { commit_deadline, ..Settings::default() };
+    let engine = world.server_of(components, settings).await;
+    get(&engine, "/add").await.expect("it is written");
+    world.clock.advance(Settings::default().lease_duration / 2 + Duration::from_millis(1));
+    slow.hold(|operation, key| operation == Operation::Create && key.as_str().contains("/log/"));
+    get(&engine, "/get").await.expect("the lease holds, and is renewed in the background");
+    slow.held().await;
+    let asked = tokio::spawn({
+        let engine = engine.clone();
+        async move { get(&engine, "/wait").await }
+    });
+    run_ready().await;
+    fail(&world).await;
+    slow.release();
+    run_ready().await;
+    answers.notify_one();
+    let error = asked.await.expect("no panic").expect_err("its memory is void");
+    (error, world.drive(get(&engine, "/add")).await)
+}
+
+#[tokio::test]
+async fn a_request_on_memory_that_an_outage_made_void_is_told_of_the_store() {
+    let deadline = Duration::from_secs(2);
+    let (error, then) = while_a_record_fails(deadline, async |world| {
+        world.bucket.fail_next_commits([Fault::NotApplied]);
+        world.clock.advance(deadline);
+    })
+    .await;
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "STORE_UNAVAILABLE"));
+    assert!(error.retry_after().is_some(), "{error}");
+    assert_eq!(then.expect("it was rolled back, and the store is back"), "written");
+}
+
+#[tokio::test]
+async fn a_request_on_memory_that_another_server_made_void_is_fenced() {
+    let (error, _) = while_a_record_fails(LEASES_END, async |world| {
+        let other = world.server(2).await;
+        world.drive(get(&other, "/add")).await.expect("the lease ends");
+    })
+    .await;
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Fenced, "FENCED"));
 }
