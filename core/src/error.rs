@@ -22,6 +22,8 @@ pub enum ErrorKind {
     Forbidden,
     /// The request conflicts with the current state, such as a name that is taken.
     Conflict,
+    /// The condition that the request names does not hold: read the state before retrying.
+    PreconditionFailed,
     /// The idempotency key was used for another request: use a new key.
     KeyReused,
     /// Another writer won. The request was rolled back and may be retried.
@@ -251,6 +253,7 @@ impl ErrorKind {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::Forbidden => "FORBIDDEN",
             Self::Conflict => "CONFLICT",
+            Self::PreconditionFailed => "PRECONDITION_FAILED",
             Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::Fenced => "FENCED",
             Self::TooLarge => "TOO_LARGE",

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use dotdo_core::{Account, Error, ErrorKind};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use tokio::time::{Instant, Sleep};
 
 /// The limits for the sender of a body.
@@ -21,6 +22,14 @@ pub(super) struct Pace {
     pub(super) bytes_per_second_min: u64,
     /// Maximum time for the whole body.
     pub(super) time_max: Duration,
+}
+
+/// What a body may have and take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Maximum size, in bytes.
+    pub(super) bytes_max: u64,
+    pub(super) pace: Pace,
 }
 
 /// A body that fails when it is too large or too slow.
@@ -40,9 +49,9 @@ pub(super) struct Inbound<B> {
 }
 
 impl<B> Inbound<B> {
-    /// `body`, with at most `bytes_max` bytes and no slower than `pace`; its bytes are counted in
-    /// `received`.
-    pub(super) fn new(body: B, bytes_max: u64, pace: Pace, received: Arc<AtomicU64>) -> Self {
+    /// `body` within `bounds`; its bytes are counted in `received`.
+    pub(super) fn new(body: B, bounds: Bounds, received: Arc<AtomicU64>) -> Self {
+        let Bounds { bytes_max, pace } = bounds;
         Self {
             body,
             bytes_max,
@@ -132,6 +141,36 @@ pub(super) fn too_large(bytes_max: u64) -> Error {
         format!("expected a body of at most {bytes_max} bytes, got a larger one"),
     )
     .with_details(serde_json::json!({ "bytesMax": bytes_max }))
+}
+
+/// The whole of a body in one piece, of which `announced` bytes are paid for; `account` pays for the
+/// others before there is room for them.
+///
+/// # Errors
+///
+/// Those of the body; `Busy` or `TooLarge` when there is no memory for it.
+pub(super) async fn gather(
+    mut body: dotdo_core::Body,
+    announced: u64,
+    account: Option<&Account>,
+) -> Result<Bytes, Error> {
+    let mut whole = BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0));
+    let mut paid = announced;
+    while let Some(frame) = body.frame().await {
+        let Ok(part) = frame?.into_data() else { continue };
+        let wanted = (whole.len() + part.len()) as u64;
+        if wanted > paid {
+            // Twice as much each time, so that it is not moved with every part.
+            let more = (wanted - paid).max(paid);
+            if let Some(account) = account {
+                account.grow(more).await?;
+            }
+            paid += more;
+            whole.reserve(usize::try_from(paid).unwrap_or(usize::MAX) - whole.len());
+        }
+        whole.extend_from_slice(&part);
+    }
+    Ok(whole.freeze())
 }
 
 impl<B> Body for Inbound<B>

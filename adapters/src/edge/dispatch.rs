@@ -5,11 +5,11 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dotdo_core::{Body, Caller, Error, ObjectId, Request, Response, Result, Route};
+use dotdo_core::{Account, Body, Caller, Error, ObjectId, Request, Response, Result, Route};
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, header, request};
 
-use super::body::{self, Inbound};
+use super::body::{self, Bounds, Inbound};
 use super::context::RequestContext;
 use super::cors::Cors;
 use super::json::json;
@@ -112,35 +112,50 @@ impl<O: Objects> Edge<O> {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
+        let bounds = Bounds { bytes_max: self.settings.body_bytes_max, pace: self.settings.pace() };
+        let received = self.receive_within(bounds, (body, head), object, context).await?;
+        Ok(match received {
+            Received { body: None, .. } => Body::empty(),
+            Received { body: Some(body), announced: None, account: Some(account) } => {
+                Body::new(body.paid_by(account))
+            }
+            Received { body: Some(body), .. } => Body::new(body),
+        })
+    }
+
+    /// The body of a request to an object within `bounds`. Its announced length is charged.
+    pub(super) async fn receive_within<B>(
+        &self,
+        bounds: Bounds,
+        (body, head): (B, &mut request::Parts),
+        object: &ObjectId,
+        context: &mut RequestContext,
+    ) -> Result<Received<B>>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
         let account = self.objects.account(object);
         if let Some(account) = &account {
             head.extensions.insert(account.clone());
             context.account = Some(account.clone());
         }
         if body.is_end_stream() {
-            return Ok(Body::empty());
+            return Ok(Received { body: None, announced: Some(0), account });
         }
         let announced = head
             .headers
             .get(header::CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        if announced.is_some_and(|bytes| bytes > self.settings.body_bytes_max) {
-            return Err(body::too_large(self.settings.body_bytes_max));
+            .and_then(|value| value.to_str().ok()?.parse::<u64>().ok())
+            .or_else(|| body.size_hint().exact());
+        if announced.is_some_and(|bytes| bytes > bounds.bytes_max) {
+            return Err(body::too_large(bounds.bytes_max));
         }
-        let inbound = Inbound::new(
-            body,
-            self.settings.body_bytes_max,
-            self.settings.pace(),
-            Arc::clone(&context.line.bytes_in),
-        );
-        Ok(Body::new(match (account, announced) {
-            (Some(account), Some(bytes)) => {
-                account.grow(bytes).await?;
-                inbound
-            }
-            (Some(account), None) => inbound.paid_by(account),
-            (None, _) => inbound,
-        }))
+        let inbound = Inbound::new(body, bounds, Arc::clone(&context.line.bytes_in));
+        if let (Some(account), Some(bytes)) = (&account, announced) {
+            account.grow(bytes).await?;
+        }
+        Ok(Received { body: Some(inbound), announced, account })
     }
 
     /// Whether the store can be used. Only an operator is told why not.
@@ -162,6 +177,16 @@ impl<O: Objects> Edge<O> {
         );
         Ok(response)
     }
+}
+
+/// A body that is received, within bounds.
+pub(super) struct Received<B> {
+    /// The body; `None` when it is empty.
+    pub(super) body: Option<Inbound<B>>,
+    /// Its length, which is charged, if the client has said it.
+    pub(super) announced: Option<u64>,
+    /// The account of the request, if memory is counted.
+    pub(super) account: Option<Account>,
 }
 
 /// The outcome of `work`, with a panic as an error.

@@ -10,7 +10,7 @@ use http::{StatusCode, header, request};
 use http_body_util::BodyExt as _;
 use tracing::Instrument as _;
 
-use super::body::{Inbound, too_large};
+use super::body::{Bounds, Inbound, too_large};
 use super::dispatch::survive;
 use super::{Edge, Objects, error};
 
@@ -47,7 +47,8 @@ impl<O: Objects> Edge<O> {
             .get(header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         let bytes_in = Arc::clone(&context.line.bytes_in);
-        let inbound = Inbound::new(body, bytes_max, self.settings.pace(), bytes_in);
+        let bounds = Bounds { bytes_max, pace: self.settings.pace() };
+        let inbound = Inbound::new(body, bounds, bytes_in);
         let mut asked = Asked {
             head,
             body: Bytes::new(),

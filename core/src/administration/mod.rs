@@ -5,17 +5,19 @@
 //! turn of the object, under the same ownership as a request; what another process owns is not
 //! touched. Must not know: routes, files, people.
 
+mod import;
 mod statements;
 
 pub use statements::{StatementRows, Statements};
 
 use crate::activation::{
-    Activation, Deleted, NewState, Precondition, Replaced, place_of_former, restore_at,
+    Activation, Deleted, NewState, Precondition, Replaced, no_such_object, place_of_former,
+    restore_at,
 };
 use crate::budget::Use;
 use crate::cluster::Routing;
 use crate::engine::Engine;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
 use crate::limits::RESIDENT_BYTES;
 use crate::log::list_newest;
@@ -63,7 +65,8 @@ impl<'a> Administration<'a> {
     ///
     /// # Errors
     ///
-    /// Those of [`Sql::exec`](crate::Sql::exec), with SQLite's messages; those of a request.
+    /// `Invalid` (`SQL_ERROR`, `SQL_REFUSED`) for what the statements do wrong, with SQLite's
+    /// messages; otherwise those of [`Sql::exec`](crate::Sql::exec) and of a request.
     pub async fn execute(&self, object: &ObjectId, statements: Statements) -> Result<Executed> {
         let activation = self.activation(object)?;
         let _place = self.engine.runtime().place_of_request(object).await?;
@@ -92,9 +95,10 @@ impl<'a> Administration<'a> {
     ///
     /// # Errors
     ///
-    /// `NotFound` (code `NO_SUCH_STATE`) when `from` did not exist then, or the retention has passed;
-    /// `Conflict` (code `OBJECT_EXISTS`) when the precondition does not hold; `Invalid` for an
-    /// object of another tenant.
+    /// `NotFound` when `from` does not exist (`NO_SUCH_OBJECT`), did not exist then, or the retention
+    /// has passed (`NO_SUCH_STATE`);
+    /// `PreconditionFailed` (code `OBJECT_EXISTS` or `OBJECT_CHANGED`) when the precondition does not
+    /// hold; `Invalid` for an object of another tenant.
     pub async fn restore_state(
         &self,
         object: &ObjectId,
@@ -119,8 +123,8 @@ impl<'a> Administration<'a> {
     ///
     /// # Errors
     ///
-    /// `Conflict` (code `OBJECT_EXISTS`) when the precondition does not hold.
-    #[cfg_attr(not(test), expect(dead_code, reason = "files that come in use it"))]
+    /// `PreconditionFailed` when the precondition does not hold.
+    #[cfg(test)]
     pub(crate) async fn replace_state(
         &self,
         object: &ObjectId,
@@ -137,11 +141,16 @@ impl<'a> Administration<'a> {
     ///
     /// # Errors
     ///
-    /// `NotFound` (code `NO_SUCH_OBJECT`) when it does not exist.
-    pub async fn delete_object(&self, object: &ObjectId) -> Result<Deleted> {
+    /// `NotFound` (code `NO_SUCH_OBJECT`) when it does not exist; `PreconditionFailed` when the
+    /// precondition does not hold.
+    pub async fn delete_object(
+        &self,
+        object: &ObjectId,
+        precondition: Precondition,
+    ) -> Result<Deleted> {
         let activation = self.activation(object)?;
         let bucket = activation.log.bucket.clone();
-        bucket.admit(activation.delete_object()).await
+        bucket.admit(activation.delete_object(precondition)).await
     }
 
     /// The state of `object` at `at`, or the newest, in memory.
@@ -150,11 +159,18 @@ impl<'a> Administration<'a> {
         let log = runtime.log(object)?;
         let place = place_of_former(runtime, object).await?;
         let mut room = runtime.budget.count(Use::TimeTravel, object, 0);
-        let at = match at {
-            Some(at) => at,
-            None => At::Sequence(list_newest(&log, u64::MAX).await?.head),
-        };
-        let database = restore_at(runtime, &log, at, &mut room).await?.database;
+        let head = list_newest(&log, u64::MAX).await?.head;
+        if head == 0 {
+            return Err(no_such_object(object));
+        }
+        let restored = restore_at(runtime, &log, at.unwrap_or(At::Sequence(head)), &mut room).await;
+        let database = restored
+            .map_err(|error| match (at, error.kind()) {
+                // The newest record says that it was deleted.
+                (None, ErrorKind::NotFound) => no_such_object(object),
+                _ => error,
+            })?
+            .database;
         room.set(RESIDENT_BYTES + database.bytes());
         Ok(NewState::new(database, room, place))
     }

@@ -1,7 +1,7 @@
 //! SQL on an object's database without its class.
 
 use crate::change::Value;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{ANSWER_BYTES_MAX, ANSWER_ROWS_MAX};
 use crate::object::{Body, Request, Response, Sql};
 use crate::sqlite::Database;
@@ -45,7 +45,7 @@ impl Statements {
     ///
     /// # Errors
     ///
-    /// Those of [`Sql::exec`].
+    /// Those of [`Statements::rows`].
     pub(crate) fn run(&self, database: &mut Database) -> Result<Response> {
         let rows = self.rows(database)?;
         let mut response = Response::new(Body::empty());
@@ -57,15 +57,14 @@ impl Statements {
     ///
     /// # Errors
     ///
-    /// Those of [`Sql::exec`].
+    /// `Invalid` for what the statements do wrong; otherwise those of [`Sql::exec`].
     pub(crate) fn rows(&self, database: &mut Database) -> Result<StatementRows> {
-        let mut cursor = Sql::new(database)
-            .exec(&self.sql, self.params.as_slice())
-            .map_err(crate::Error::disclosed)?;
+        let mut cursor =
+            Sql::new(database).exec(&self.sql, self.params.as_slice()).map_err(told)?;
         let mut answer =
             StatementRows { columns: cursor.column_names().to_vec(), ..StatementRows::default() };
         let (rows_max, mut bytes) = (self.rows_max.min(ANSWER_ROWS_MAX), 0);
-        while let Some(row) = cursor.next_values().map_err(crate::Error::disclosed)? {
+        while let Some(row) = cursor.next_values().map_err(told)? {
             bytes += row.iter().map(Value::bytes).sum::<usize>();
             if answer.rows.len() == rows_max || bytes > ANSWER_BYTES_MAX {
                 answer.truncated = true;
@@ -75,5 +74,17 @@ impl Statements {
         }
         (answer.rows_read, answer.rows_written) = (cursor.rows_read(), cursor.rows_written());
         Ok(answer)
+    }
+}
+
+/// The error of a statement as its author reads it, who may see the whole database.
+fn told(error: Error) -> Error {
+    if error.kind() != ErrorKind::Handler {
+        return error.disclosed();
+    }
+    let told = Error::invalid(error.message()).with_code(error.code());
+    match error.details() {
+        Some(details) => told.with_details(details.clone()),
+        None => told,
     }
 }

@@ -109,17 +109,38 @@ impl SqliteFile {
     /// `Invalid` for what they do wrong; nothing of them is done then.
     pub fn execute(&mut self, sql: &str) -> Result<()> {
         self.database.begin(Mode::ReadWrite)?;
-        self.run(sql).map_err(|error| {
+        let done = run(&mut self.database, sql);
+        self.undone(done)
+    }
+
+    /// Runs statements of a dump, as [`SqliteFile::execute`] does, but foreign keys are not enforced: a
+    /// dump may have rows before those that they refer to.
+    ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// let mut file = dotdo::SqliteFile::new()?;
+    /// file.execute("CREATE TABLE a(id INTEGER PRIMARY KEY); CREATE TABLE b(a REFERENCES a)")?;
+    /// assert!(file.execute("INSERT INTO b VALUES(1)").is_err());
+    /// file.execute_dump("INSERT INTO b VALUES(1)")?;
+    /// file.execute_dump("INSERT INTO a VALUES(1)")?;
+    /// # Ok::<(), dotdo::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SqliteFile::execute`].
+    pub fn execute_dump(&mut self, sql: &str) -> Result<()> {
+        self.database.begin(Mode::ReadWrite)?;
+        let done = self.database.without_foreign_keys(|database| run(database, sql));
+        self.undone(done)
+    }
+
+    /// The outcome of a transaction, of which nothing is left when it failed.
+    fn undone(&mut self, done: Result<()>) -> Result<()> {
+        done.map_err(|error| {
             self.database.rollback();
             Error::invalid(error.message()).with_code(error.code())
         })
-    }
-
-    fn run(&mut self, sql: &str) -> Result<()> {
-        let mut cursor = self.database.exec_as(Speaker::Dotdo, sql, Vec::new())?;
-        while cursor.next()?.is_some() {}
-        drop(cursor);
-        self.database.commit()
     }
 
     /// The file's bytes.
@@ -187,6 +208,14 @@ impl std::fmt::Debug for SqliteFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SqliteFile").field("tables", &self.database.shapes().len()).finish()
     }
+}
+
+/// Runs statements in the open transaction, and commits it.
+fn run(database: &mut Database, sql: &str) -> Result<()> {
+    let mut cursor = database.exec_as(Speaker::Dotdo, sql, Vec::new())?;
+    while cursor.next()?.is_some() {}
+    drop(cursor);
+    database.commit()
 }
 
 fn table(shape: &TableShape) -> SqliteTable {

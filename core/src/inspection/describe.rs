@@ -5,8 +5,8 @@ use super::answers::{
     ColumnItem, DatabaseItem, Description, LogItem, MessagesItem, OwnerItem, SnapshotItem,
     SnapshotsItem, TableItem,
 };
-use super::state::{State, no_object, state};
-use crate::activation::Runtime;
+use super::state::{State, state};
+use crate::activation::{Runtime, no_such_object};
 use crate::change::{SchemaKind, Value};
 use crate::error::Result;
 use crate::executor::offload;
@@ -108,13 +108,13 @@ async fn log_item(log: &Log) -> Result<LogItem> {
         }
         after = page.into_iter().next_back().map(|entry| entry.key);
     }
-    if item.head == 0 { Err(no_object(&log.object)) } else { Ok(item) }
+    if item.head == 0 { Err(no_such_object(&log.object)) } else { Ok(item) }
 }
 
 async fn owner_item(log: &Log, head: u64) -> Result<OwnerItem> {
     let newest = fetch(log, head..=head, None, &mut log.room()).await?;
     let record: Option<&Record> = newest.first().map(|found| &found.record);
-    let record = record.ok_or_else(|| no_object(&log.object))?;
+    let record = record.ok_or_else(|| no_such_object(&log.object))?;
     Ok(OwnerItem {
         instance: record.writer.to_string(),
         address: record.address.clone(),

@@ -1,6 +1,6 @@
 //! The state of an object as its bucket has it, in a database of its own.
 
-use crate::activation::{Runtime, place_of_former, restore_at};
+use crate::activation::{Runtime, no_such_object, place_of_former, restore_at};
 use crate::budget::{Charge, Use};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
@@ -30,13 +30,13 @@ pub(super) async fn state(runtime: &Runtime, log: &Log, at: Option<At>) -> Resul
     let mut room = runtime.budget.count(Use::TimeTravel, &log.object, 0);
     let head = list_newest(log, u64::MAX).await?.head;
     if head == 0 {
-        return Err(no_object(&log.object));
+        return Err(no_such_object(&log.object));
     }
     let restored = restore_at(runtime, log, at.unwrap_or(At::Sequence(head)), &mut room).await;
     // The newest record says that the object was deleted.
     let is_deleted = |error: &Error| at.is_none() && error.kind() == ErrorKind::NotFound;
     let former = restored.map_err(|error| match is_deleted(&error) {
-        true => no_object(&log.object),
+        true => no_such_object(&log.object),
         false => error,
     })?;
     let (mut database, sequence) = (former.database, former.sequence);
@@ -61,10 +61,4 @@ impl State {
     pub(super) fn ask(&mut self, sql: &str, params: Vec<crate::Value>) -> Result<Cursor<'_>> {
         self.database.exec_as(Speaker::Class, sql, params)
     }
-}
-
-/// The error for an object without records.
-pub(super) fn no_object(object: &ObjectId) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no object {object}"))
-        .with_code("NO_SUCH_OBJECT")
 }

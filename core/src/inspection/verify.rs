@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use self::run::Run;
 use super::Inspection;
-use super::state::no_object;
+use crate::activation::no_such_object;
 use crate::error::{Error, Result};
 use crate::id::ObjectId;
 use crate::log::newest_key;
@@ -88,7 +88,7 @@ impl Inspection {
         let log = self.runtime().log(object)?;
         let looked = async { newest_key(log.bucket.as_ref(), &log.folder()).await };
         if log.bucket.admit(looked).await?.is_none() {
-            return Err(no_object(object));
+            return Err(no_such_object(object));
         }
         let (sender, mut receiver) = mpsc::channel(WAITING_MAX);
         let run = Run::new(self.clone(), log, sender);

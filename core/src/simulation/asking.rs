@@ -60,9 +60,10 @@ async fn replace(engine: &Engine, object: &ObjectId, value: i64) -> Result<Strin
 /// What means that there is nothing to replace, or something else by now.
 fn undone(error: Error) -> Error {
     match error.kind() {
-        ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Handler | ErrorKind::Invalid => {
-            Error::new(ErrorKind::Busy, error.to_string())
-        }
+        ErrorKind::NotFound
+        | ErrorKind::PreconditionFailed
+        | ErrorKind::Handler
+        | ErrorKind::Invalid => Error::new(ErrorKind::Busy, error.to_string()),
         _ => error,
     }
 }

@@ -74,6 +74,21 @@ impl Database {
         let account = self.handle.account().clone();
         Ok(Bytes::from_owner(Image { start, length, account }))
     }
+
+    /// Does `work` in the open transaction, whose statements need not keep foreign keys: what others
+    /// have written down has rows before those that they refer to.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub(crate) fn without_foreign_keys<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        self.handle.switch(Switch::ForeignKeys, false)?;
+        let done = work(self);
+        self.handle.switch(Switch::ForeignKeys, true)?;
+        done
+    }
 }
 
 /// Bytes that SQLite has allocated.

@@ -1,29 +1,11 @@
 //! What is read: from a server, and from its folder.
 
-use std::process::Command;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
 use super::*;
 use crate::world::PATIENCE_SECONDS;
-
-const SCHEMA: [&str; 6] = [
-    "CREATE TABLE note(id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT, size INT AS (length(text)))",
-    "CREATE TABLE pair(a TEXT, b, PRIMARY KEY(a, b)) WITHOUT ROWID",
-    "CREATE VIRTUAL TABLE words USING fts5(body)",
-    "INSERT INTO note(text) VALUES('one'), (NULL), (CAST(x'ff' AS TEXT))",
-    "INSERT INTO pair VALUES('x', x'00ff'), ('y', 9223372036854775807), ('z', 9e999)",
-    "INSERT INTO words VALUES('hello there')",
-];
-
-/// Whether Python's SQLite finds the file whole.
-fn is_whole_for_python(file: &std::path::Path) -> bool {
-    let script = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('PRAGMA integrity_check').fetchone()[0])";
-    let output = Command::new("python3").args(["-c", script]).arg(file).output();
-    let output = output.expect("Python is there");
-    String::from_utf8_lossy(&output.stdout).trim() == "ok"
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_and_its_folder_give_the_same_answers() {

@@ -9,13 +9,14 @@ use dotdo_core::{Error, ErrorKind};
 use http::{HeaderMap, header};
 use serde::Deserialize;
 
-const KINDS: [ErrorKind; 20] = [
+const KINDS: [ErrorKind; 21] = [
     ErrorKind::Invalid,
     ErrorKind::NotFound,
     ErrorKind::Gone,
     ErrorKind::Unauthenticated,
     ErrorKind::Forbidden,
     ErrorKind::Conflict,
+    ErrorKind::PreconditionFailed,
     ErrorKind::KeyReused,
     ErrorKind::Fenced,
     ErrorKind::TooLarge,

@@ -1,5 +1,7 @@
 //! Lines of the audit log: what was written, what was taken out, and what was refused.
 
+use std::net::IpAddr;
+
 use dotdo_core::{Administered, Caller, Error, ObjectId, Response, Result, Tenant};
 
 use super::Call;
@@ -7,29 +9,75 @@ use crate::edge::context::RequestContext;
 use crate::edge::tenant::Told;
 use crate::telemetry::AUDIT;
 
-/// What was done, and to what.
-pub(super) struct Deed<'a> {
-    /// What was done, in one word.
-    pub(super) action: &'static str,
-    pub(super) tenant: &'a Tenant,
-    pub(super) object: Option<&'a ObjectId>,
-    pub(super) caller: &'a Caller,
+/// What is known of a deed whose client has left before its end: it may go on.
+const LEFT: Told = Told { result: "failed", code: Some("CLIENT_LEFT") };
+
+/// What is done, and to what. It is told once: with its outcome, or, when the client leaves before
+/// there is one, as it is dropped.
+pub(super) struct Deed {
+    /// What is done, in one word.
+    action: &'static str,
+    tenant: Tenant,
+    object: Option<ObjectId>,
+    caller: Caller,
+    client: Option<IpAddr>,
+    request_id: String,
+    is_told: bool,
 }
 
-impl Deed<'_> {
-    /// Writes the line for an outcome.
-    pub(super) fn tell<T>(&self, outcome: &Result<T>, context: &RequestContext) {
-        let told = Told::of(outcome);
-        let Self { action, tenant, object, caller } = *self;
-        let (class, id) = (object.map(ObjectId::class), object.map(ObjectId::id));
-        let request_id = String::from_utf8_lossy(context.line.id.as_bytes());
-        let client = context.line.client.map(tracing::field::display);
+impl Deed {
+    /// Something that `call` does with an object.
+    pub(super) fn begin(
+        action: &'static str,
+        (call, object): (&Call<'_>, &ObjectId),
+        context: &RequestContext,
+    ) -> Self {
+        let mut deed = Self::of(action, (call.caller, &call.tenant), context);
+        deed.object = Some(object.clone());
+        deed
+    }
+
+    fn of(
+        action: &'static str,
+        (caller, tenant): (&Caller, &Tenant),
+        context: &RequestContext,
+    ) -> Self {
+        Self {
+            action,
+            tenant: tenant.clone(),
+            object: None,
+            caller: caller.clone(),
+            client: context.line.client,
+            request_id: String::from_utf8_lossy(context.line.id.as_bytes()).into_owned(),
+            is_told: false,
+        }
+    }
+
+    /// Writes the line for an outcome, and returns it.
+    pub(super) fn end(mut self, outcome: Result<Response>) -> Result<Response> {
+        self.tell(&Told::of(&outcome));
+        outcome
+    }
+
+    fn tell(&mut self, told: &Told) {
+        self.is_told = true;
+        let Self { action, tenant, object, caller, client, request_id, .. } = self;
+        let (class, id) = (object.as_ref().map(ObjectId::class), object.as_ref().map(ObjectId::id));
+        let client = client.map(tracing::field::display);
         tracing::info!(
             target: AUDIT,
             action, result = told.result, code = told.code, org = tenant.org(), tenant = tenant.name(), class, id,
             subject = caller.subject(), by_org = caller.tenant().org(), by_tenant = caller.tenant().name(), client,
             %request_id, "audit"
         );
+    }
+}
+
+impl Drop for Deed {
+    fn drop(&mut self) {
+        if !self.is_told {
+            self.tell(&LEFT);
+        }
     }
 }
 
@@ -40,18 +88,6 @@ pub(super) fn refused(
     to: &Administered,
     context: &RequestContext,
 ) {
-    let deed = Deed { action: "administer", tenant: &to.tenant, object: None, caller };
-    deed.tell::<()>(&Err(refusal.clone()), context);
-}
-
-/// Tells that a database was taken out, and returns the outcome.
-pub(super) fn taken(
-    outcome: Result<Response>,
-    call: &Call<'_>,
-    object: &ObjectId,
-    context: &RequestContext,
-) -> Result<Response> {
-    let Call { tenant, caller, .. } = call;
-    Deed { action: "take_database", tenant, object: Some(object), caller }.tell(&outcome, context);
-    outcome
+    let mut deed = Deed::of("administer", (caller, &to.tenant), context);
+    deed.tell(&Told::of::<()>(&Err(refusal.clone())));
 }

@@ -1,10 +1,13 @@
 //! `/objects/{class}/{id}/database`: the database as a SQLite file.
 
+use bytes::Bytes;
 use dotdo_core::{ObjectId, Response, Result};
 use http::{HeaderName, HeaderValue, header};
 
 use super::Call;
+use super::precondition::precondition;
 use super::query::Query;
+use super::replace::replaced;
 
 /// The header that says which record is the last in a file.
 const SEQUENCE: HeaderName = HeaderName::from_static("dotdo-sequence");
@@ -22,4 +25,11 @@ pub(super) async fn take(call: &Call<'_>, object: &ObjectId) -> Result<Response>
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(SEQUENCE, sequence);
     Ok(response)
+}
+
+/// Makes a file the state of the object.
+pub(super) async fn put(call: &Call<'_>, object: &ObjectId, file: Bytes) -> Result<Response> {
+    let precondition = precondition(&call.head.headers)?;
+    let administration = call.engine.administration();
+    administration.import(object, file, precondition).await.map(replaced)
 }

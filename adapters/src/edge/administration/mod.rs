@@ -9,10 +9,13 @@ mod audit;
 mod database;
 mod list;
 mod objects;
+mod precondition;
 mod query;
+mod replace;
 mod sql;
 mod tail;
 mod values;
+mod write;
 
 use bytes::Bytes;
 use dotdo_core::{
@@ -20,6 +23,7 @@ use dotdo_core::{
 };
 use http::{Method, request};
 
+use self::audit::Deed;
 use super::context::RequestContext;
 use super::settings::Access;
 use super::{Edge, Objects};
@@ -82,28 +86,37 @@ impl<O: Objects> Edge<O> {
             ("GET", "snapshots") => objects::snapshots(&call, &object).await,
             ("GET", "verify") => objects::verify(&call, &object).await,
             ("GET", "database") => {
-                audit::taken(database::take(&call, &object).await, &call, &object, context)
+                let deed = Deed::begin("take_database", (&call, &object), context);
+                deed.end(database::take(&call, &object).await)
             }
-            ("POST", "sql") => {
-                let Call { engine, mut head, .. } = call;
-                let body = self.receive(body, &mut head, &object, context).await?;
-                let asked = sql::Asked::read(body).await?;
-                let what = sql::What { engine, object };
-                what.run(asked, context).await
+            ("POST", "sql") => self.run_sql(call, &object, body, context).await,
+            ("PUT", "database") => self.put_database(call, &object, body, context).await,
+            ("POST", "restore") => self.restore(call, &object, body, context).await,
+            ("POST", "snapshots") => {
+                let deed = Deed::begin("create_snapshot", (&call, &object), context);
+                deed.end(replace::snapshot(&call, &object).await)
             }
-            (method, "" | "snapshots" | "verify" | "database" | "sql") => {
-                Err(wrong_method(&method.parse().unwrap_or_default(), allowed(rest)))
+            ("DELETE", "") => {
+                let deed = Deed::begin("delete_object", (&call, &object), context);
+                deed.end(replace::delete(&call, &object).await)
             }
-            _ => Err(no_object(call.head.uri.path())),
+            (method, _) => match allowed(rest) {
+                Some(allowed) => Err(wrong_method(&method.parse().unwrap_or_default(), allowed)),
+                None => Err(no_object(call.head.uri.path())),
+            },
         }
     }
 }
 
-/// What a path of an object answers, for an error.
-fn allowed(rest: &str) -> &'static str {
+/// What a path of an object answers, for an error; `None` when it answers nothing.
+fn allowed(rest: &str) -> Option<&'static str> {
     match rest {
-        "sql" => "POST",
-        _ => "GET",
+        "" => Some("GET and DELETE"),
+        "snapshots" => Some("GET and POST"),
+        "verify" => Some("GET"),
+        "database" => Some("GET and PUT"),
+        "sql" | "restore" => Some("POST"),
+        _ => None,
     }
 }
 

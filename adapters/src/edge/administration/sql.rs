@@ -1,11 +1,13 @@
 //! `/objects/{class}/{id}/sql`: a statement on the object's database.
 
-use dotdo_core::{Body, Engine, Error, ObjectId, Response, Result, Statement, parse_at};
+use dotdo_core::{
+    Answer, Body, Error, Executed, ObjectId, Response, Result, Statement, Statements,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::values;
-use crate::edge::context::RequestContext;
+use super::replace::moment;
+use super::{Call, values};
 
 /// Number of rows that are returned, unless the request says another.
 const ROWS: usize = 1000;
@@ -23,12 +25,6 @@ pub(super) struct Asked {
     limit: Option<usize>,
 }
 
-/// The object, and where it is.
-pub(super) struct What<'a> {
-    pub(super) engine: &'a Engine,
-    pub(super) object: ObjectId,
-}
-
 impl Asked {
     /// # Errors
     ///
@@ -37,29 +33,42 @@ impl Asked {
         body.json().await
     }
 
-    fn statement(&mut self) -> Result<Statement> {
-        let params = std::mem::take(&mut self.params);
-        Ok(Statement {
-            sql: std::mem::take(&mut self.sql),
-            params: params.iter().map(|param| values::read(param)).collect::<Result<_>>()?,
-            limit: self.limit.unwrap_or(ROWS),
-        })
+    /// Whether it may change the object.
+    pub(super) fn writes(&self) -> bool {
+        self.write
+    }
+
+    fn params(&self) -> Result<Vec<dotdo_core::Value>> {
+        self.params.iter().map(|param| values::read(param)).collect()
     }
 }
 
-impl What<'_> {
-    pub(super) async fn run(self, mut asked: Asked, _: &RequestContext) -> Result<Response> {
-        let at = match &asked.at {
-            None => None,
-            Some(serde_json::Value::String(text)) => Some(parse_at(text)?),
-            Some(serde_json::Value::Number(number)) => Some(parse_at(&number.to_string())?),
-            Some(_) => return Err(Error::invalid("expected a time or a number for `at`")),
-        };
-        let statement = asked.statement()?;
-        if asked.write {
-            return Err(Error::invalid("this server runs no statements that write"));
-        }
-        let answer = self.engine.inspection().query(&self.object, at, statement).await?;
-        Ok(values::response(&answer))
+/// Runs a statement that changes nothing.
+pub(super) async fn query(call: &Call<'_>, object: &ObjectId, asked: Asked) -> Result<Response> {
+    let at = asked.at.as_ref().map(moment).transpose()?;
+    let limit = asked.limit.unwrap_or(ROWS);
+    let statement = Statement { params: asked.params()?, sql: asked.sql, limit };
+    let answer = call.engine.inspection().query(object, at, statement).await?;
+    Ok(values::response(&answer))
+}
+
+/// Runs statements that may change the object, as one request of it.
+pub(super) async fn execute(call: &Call<'_>, object: &ObjectId, asked: Asked) -> Result<Response> {
+    if asked.at.is_some() {
+        return Err(Error::invalid(
+            "expected `at` or `write`, got both: the past can't be changed",
+        ));
     }
+    let rows_max = asked.limit.unwrap_or(ROWS);
+    let statements = Statements { params: asked.params()?, sql: asked.sql, rows_max };
+    let Executed { rows, sequence } =
+        call.engine.administration().execute(object, statements).await?;
+    Ok(values::response(&Answer {
+        columns: rows.columns,
+        rows: rows.rows,
+        truncated: rows.truncated,
+        rows_read: rows.rows_read,
+        rows_written: rows.rows_written,
+        sequence,
+    }))
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 use crate::activation::commit::Job;
 use crate::activation::exclusive::Exclusive;
 use crate::activation::replace::history::History;
+use crate::activation::replace::precondition::Precondition;
 use crate::activation::state::Activation;
 use crate::change::{Changes, Header};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
+use crate::id::ObjectId;
 use crate::log::{Start, check_size};
 use crate::trace::{span, traced};
 
@@ -30,22 +32,28 @@ impl Activation {
     ///
     /// # Errors
     ///
-    /// `NotFound` (code `NO_SUCH_OBJECT`) when it does not exist; `Busy` when another process owns
+    /// `NotFound` (code `NO_SUCH_OBJECT`) when it does not exist; `PreconditionFailed` when the
+    /// precondition does not hold; `Busy` when another process owns
     /// it or others write it all the time; `Unknown` when it is not certain whether it was deleted.
-    pub(crate) async fn delete_object(self: &Arc<Self>) -> Result<Deleted> {
+    pub(crate) async fn delete_object(
+        self: &Arc<Self>,
+        precondition: Precondition,
+    ) -> Result<Deleted> {
         let activation = self.clone();
         let span = span!("delete", dotdo.class = self.log.object.class());
-        self.to_its_end(async move { traced(span, activation.delete()).await }).await
+        self.to_its_end(async move { traced(span, activation.delete(precondition)).await }).await
     }
 
-    async fn delete(self: &Arc<Self>) -> Result<Deleted> {
+    async fn delete(self: &Arc<Self>, precondition: Precondition) -> Result<Deleted> {
         // No snapshot is written meanwhile.
         let _one_at_a_time = self.checkpoint.lock().await;
         let mut turn = Exclusive::take(self).await?;
         for _ in 0..TRIES {
-            if !turn.own().await?.exists() {
-                return Err(no_such_object());
+            let head = turn.own().await?;
+            if !head.exists() {
+                return Err(no_such_object(&self.log.object));
             }
+            precondition.check(&self.log, head).await?;
             // Before the record: a marker of an object that is not deleted does no harm.
             self.remember_deletion().await;
             let database = &turn.resident().context.database;
@@ -80,7 +88,7 @@ impl Activation {
     }
 }
 
-/// The error when there is nothing to delete.
-pub(crate) fn no_such_object() -> Error {
-    Error::not_found("there is no such object").with_code("NO_SUCH_OBJECT")
+/// The error for an object without records, and for one that was deleted.
+pub(crate) fn no_such_object(object: &ObjectId) -> Error {
+    Error::not_found(format!("there is no object {object}")).with_code("NO_SUCH_OBJECT")
 }

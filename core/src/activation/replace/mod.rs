@@ -8,9 +8,11 @@
 mod deletion;
 mod history;
 mod leftovers;
+mod precondition;
 mod replacement;
 
 pub use deletion::Deleted;
 pub(crate) use deletion::no_such_object;
+pub use precondition::Precondition;
 pub(crate) use replacement::NewState;
-pub use replacement::{Precondition, Replaced};
+pub use replacement::Replaced;

@@ -10,11 +10,12 @@ use tokio::sync::oneshot;
 use crate::activation::commit::Job;
 use crate::activation::exclusive::Exclusive;
 use crate::activation::replace::history::{History, is_history};
+use crate::activation::replace::precondition::Precondition;
 use crate::activation::state::Activation;
 use crate::budget::{Charge, Use};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
-use crate::log::{Head, Start};
+use crate::log::Start;
 use crate::planted::{Bug, Place as Spot, pass, planted};
 use crate::settings::Ownership;
 use crate::snapshot::{Plan, PlanContext, Tracker, check_age, publish_named, upload};
@@ -26,17 +27,6 @@ use crate::trace::{span, traced};
 /// How often a replacement begins again after another process wrote first.
 const TRIES: u32 = 3;
 
-/// What an object must be for its state to be replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precondition {
-    /// Anything: a state that is there is replaced.
-    Any,
-    /// Absent: it was never written, or was deleted since.
-    Absent,
-    /// As it was after this record, which is still its newest.
-    Unchanged(u64),
-}
-
 /// A state that was replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Replaced {
@@ -46,6 +36,8 @@ pub struct Replaced {
     pub tables: u64,
     /// Number of rows in them.
     pub rows: u64,
+    /// Whether the object did not exist before.
+    pub is_new: bool,
 }
 
 /// A state that an object is to have, with what it has taken of the process.
@@ -64,26 +56,6 @@ impl NewState {
     }
 }
 
-impl Precondition {
-    fn check(self, head: Head) -> Result<()> {
-        let newest = head.sequence;
-        let (text, code) = match self {
-            Self::Absent if head.exists() => (
-                format!("expected an object that does not exist, got one with {newest} records"),
-                "OBJECT_EXISTS",
-            ),
-            Self::Unchanged(expected) if newest != expected => (
-                format!(
-                    "expected the newest record {expected}, got {newest}; read the object again"
-                ),
-                "OBJECT_CHANGED",
-            ),
-            Self::Any | Self::Absent | Self::Unchanged(_) => return Ok(()),
-        };
-        Err(Error::new(ErrorKind::Conflict, text).with_code(code))
-    }
-}
-
 impl Activation {
     /// Replaces the object's state. Its history stays: messages and keyed requests.
     ///
@@ -91,7 +63,7 @@ impl Activation {
     ///
     /// # Errors
     ///
-    /// `Conflict` (code `OBJECT_EXISTS`) when the precondition does not hold; `Busy` when another
+    /// `PreconditionFailed` when the precondition does not hold; `Busy` when another
     /// process owns the object, others write it all the time, or memory is short; `Unknown` when it
     /// is not certain whether it was replaced. Otherwise nothing was changed.
     pub(crate) async fn replace_state(
@@ -161,7 +133,7 @@ impl Replacing<'_> {
     async fn run(&mut self, precondition: Precondition) -> Result<(Replaced, bool)> {
         for tries in 0..TRIES {
             let head = self.turn.own().await?;
-            precondition.check(head)?;
+            precondition.check(&self.turn.activation.log, head).await?;
             let runtime = &self.turn.activation.runtime;
             let contended = tries > 0 && runtime.settings.ownership == Ownership::PerRequest;
             if contended && !self.claim().await? {
@@ -169,6 +141,7 @@ impl Replacing<'_> {
             }
             let has_messages = self.keep_history()?;
             if let Some(replaced) = self.attempt().await? {
+                let replaced = Replaced { is_new: !head.exists(), ..replaced };
                 metrics::counter!("dotdo_states_replaced_total").increment(1);
                 return Ok((replaced, has_messages));
             }
@@ -221,7 +194,7 @@ impl Replacing<'_> {
         if let Err(error) = publish_named(&target, &activation.log.prefix, &document, begun).await {
             tracing::warn!(object = %activation.log.object, %error, "cannot publish the snapshot of a new state; the record has it, and whoever restores the object publishes it");
         }
-        Ok(Some(Replaced { sequence: won.record.sequence, tables, rows }))
+        Ok(Some(Replaced { sequence: won.record.sequence, tables, rows, is_new: false }))
     }
 
     /// The number of the next record.

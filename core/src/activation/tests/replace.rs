@@ -4,6 +4,7 @@ mod crashes;
 mod ended;
 mod golden;
 mod history;
+mod imported;
 mod random;
 
 use super::deletion::{DAYS, content, keys, now};
@@ -97,7 +98,7 @@ async fn another_object_s_state_is_cloned_and_both_go_on_by_themselves() {
     };
     clone(Precondition::Absent).await.expect("nobody is there");
     let error = clone(Precondition::Absent).await.expect_err("somebody is there");
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Conflict, "OBJECT_EXISTS"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::PreconditionFailed, "OBJECT_EXISTS"));
     get(&engine, "/add").await.expect("it counts");
     let select =
         Statements { sql: "SELECT value FROM n".into(), rows_max: 9, ..Statements::default() };
@@ -164,7 +165,13 @@ async fn what_another_process_owns_is_not_touched() {
     };
     let administering = async {
         refused(back_to(&function, 1).await.expect_err("it is owned"));
-        refused(function.administration().delete_object(&object()).await.expect_err("it is owned"));
+        refused(
+            function
+                .administration()
+                .delete_object(&object(), Precondition::Any)
+                .await
+                .expect_err("it is owned"),
+        );
         refused(sql(&function, "CREATE TABLE x(a)").await.expect_err("it is owned"));
     };
     tokio::select! {

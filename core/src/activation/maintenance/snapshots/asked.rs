@@ -23,7 +23,7 @@ impl Activation {
         for _ in 0..TRIES {
             let head = Exclusive::take(self).await?.own().await?;
             if !head.exists() {
-                return Err(no_such_object());
+                return Err(no_such_object(&self.log.object));
             }
             self.write_snapshot_if_behind().await?;
             let newest = self.pipeline().snapshot;

@@ -149,7 +149,11 @@ async fn a_record_whose_answer_is_lost_or_never_comes_changes_the_state_once_or_
                 let engine = engine.clone();
                 async move {
                     if deletes {
-                        engine.administration().delete_object(&object()).await.map(drop)
+                        engine
+                            .administration()
+                            .delete_object(&object(), Precondition::Any)
+                            .await
+                            .map(drop)
                     } else {
                         back_to(&engine, 1).await.map(drop)
                     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::store::Bucket as _;
 
 async fn delete(engine: &Engine) -> Result<crate::activation::Deleted> {
-    engine.administration().delete_object(&object()).await
+    engine.administration().delete_object(&object(), Precondition::Any).await
 }
 
 fn no_such_state(result: Result<impl std::fmt::Debug>) {

@@ -57,7 +57,11 @@ async fn a_new_version_is_frozen_once() {
     }
     back_to(&engine, 1).await.expect("it is restored");
     get(&engine, "/add").await.expect("it counts");
-    engine.administration().delete_object(&object()).await.expect("it is deleted");
+    engine
+        .administration()
+        .delete_object(&object(), Precondition::Any)
+        .await
+        .expect("it is deleted");
     get(&engine, "/add").await.expect("it counts");
     back_to(&engine, 2).await.expect("it is restored");
     engine.shutdown(Duration::from_secs(5)).await;

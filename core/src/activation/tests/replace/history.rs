@@ -18,7 +18,9 @@ async fn back(server: &Server, id: &str, sequence: u64) {
 }
 
 async fn end(server: &Server, id: &str) {
-    server.engine.administration().delete_object(&friend(id)).await.expect("it is deleted");
+    let deleted =
+        server.engine.administration().delete_object(&friend(id), Precondition::Any).await;
+    deleted.expect("it is deleted");
 }
 
 /// Delivers message `number` of `a` to `b`.
@@ -106,6 +108,7 @@ async fn a_keyed_request_stays_executed_when_the_state_is_replaced_and_not_when_
     back_to(&engine, 1).await.expect("it is restored");
     assert_eq!(keyed().await, "2", "its answer is kept");
     assert_eq!(get(&engine, "/get").await.expect("the state"), "1");
-    engine.administration().delete_object(&object()).await.expect("it is deleted");
+    let deleted = engine.administration().delete_object(&object(), Precondition::Any).await;
+    deleted.expect("it is deleted");
     assert_eq!(keyed().await, "1", "the answer was the object's data");
 }
