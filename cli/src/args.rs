@@ -23,9 +23,12 @@ use crate::login::{self, Login, Logout, Token, Whoami};
 use crate::manual::completions::{self, Completions};
 use crate::manual::man::{self, ManPages};
 use crate::new::{self, New};
+use crate::objects::clone::{self, Clone};
 use crate::objects::diff::{self, Diff};
 use crate::objects::inspect::{self, Inspect};
 use crate::objects::ls::{self, Ls};
+use crate::objects::mv::{self, Mv};
+use crate::objects::rm::{self, Rm};
 use crate::objects::snapshot::Snapshot;
 use crate::objects::sql::{self, Sql};
 use crate::objects::tail::{self, Tail};
@@ -34,7 +37,8 @@ use crate::objects::verify::{self, Verify};
 /// The commands by subject, in the order of the help. Every command is in one group.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Serve", &["serve", "broker", "health", "settings", "config", "doctor"]),
-    ("Look", &["ls", "inspect", "sql", "tail", "diff", "verify", "snapshot"]),
+    ("Look", &["ls", "inspect", "sql", "tail", "diff", "verify"]),
+    ("Take and give", &["snapshot", "clone", "mv", "rm"]),
     ("Account", &["login", "logout", "whoami", "token"]),
     ("Project", &["new", "dev", "deploy", "completions", "man"]),
 ];
@@ -107,9 +111,18 @@ enum Command {
     /// Check every record and file of objects
     #[command(after_help = verify::HELP)]
     Verify(Verify),
-    /// List the snapshots of an object, and take objects out
+    /// List, create, export, import and restore states of objects
     #[command(subcommand)]
     Snapshot(Snapshot),
+    /// Copy an object
+    #[command(after_help = clone::HELP)]
+    Clone(Clone),
+    /// Rename an object, or move the objects of a class
+    #[command(after_help = mv::HELP)]
+    Mv(Mv),
+    /// Remove an object and all it has
+    #[command(after_help = rm::HELP)]
+    Rm(Rm),
     /// Log in at an OpenID issuer
     #[command(after_help = login::LOGIN_HELP)]
     Login(Login),
@@ -161,6 +174,9 @@ impl Cli {
             Command::Diff(about) => about.run(),
             Command::Verify(about) => about.run(),
             Command::Snapshot(about) => report(about.run()),
+            Command::Clone(about) => report(about.run()),
+            Command::Mv(about) => report(about.run()),
+            Command::Rm(about) => report(about.run()),
             Command::Login(about) => report(about.run()),
             Command::Logout(about) => report(about.run()),
             Command::Whoami(about) => report(about.run()),

@@ -1,16 +1,20 @@
-//! Commands that look into objects and take them out. They are a client of the routes
+//! Commands that look into objects, take them out, and put them back. They are a client of the routes
 //! of administration (docs/design/0026-administration.md) and nothing else.
 //!
 //! Must not know: how objects are stored, how a server works inside.
 
 mod absent;
 mod client;
+pub(crate) mod clone;
+mod confirm;
 pub(crate) mod diff;
 mod files;
 pub(crate) mod inspect;
 pub(crate) mod ls;
+pub(crate) mod mv;
 mod name;
 mod options;
+pub(crate) mod rm;
 mod shapes;
 pub(crate) mod snapshot;
 pub(crate) mod sql;

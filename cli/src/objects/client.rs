@@ -29,7 +29,7 @@ use self::stop::Stop;
 use super::options::Where;
 use crate::failure::Failure;
 
-/// How often a read is sent at most when the server is busy.
+/// How often a request that may be repeated is sent at most when the server is busy.
 const TRIES_MAX: u32 = 5;
 /// How long to wait before the next try at most, whatever the server says.
 const WAIT_MAX: Duration = Duration::from_secs(10);
@@ -111,7 +111,7 @@ impl Client {
         ask: &Ask,
         progress: &ProgressBar,
     ) -> Result<(HeaderMap, Vec<u8>), Failure> {
-        self.wait(async {
+        let outcome = self.wait(async {
             let (head, mut body) = self.send(ask).await?.into_parts();
             let mut bytes = Vec::new();
             while let Some(part) = next_part(&mut body).await? {
@@ -119,7 +119,13 @@ impl Client {
                 progress.inc(part.len() as u64);
             }
             Ok((head.headers, bytes))
-        })
+        });
+        match outcome {
+            Err(Failure::Interrupted) if ask.changes => Err(Failure::Failed(
+                "interrupted; the change is done as a whole or not at all, and `dotdo inspect` shows the newest record".to_owned(),
+            )),
+            outcome => outcome,
+        }
     }
 
     /// Gives each line of the response to `line`, as it arrives.
@@ -173,7 +179,7 @@ impl Client {
         self.stop.forget();
     }
 
-    /// The response of a success. Reads are sent again while the server is busy.
+    /// The response of a success. What may be repeated is sent again while the server is busy.
     async fn send(&self, ask: &Ask) -> Result<Response<Body>, Failure> {
         let mut tries = 1;
         loop {
@@ -190,7 +196,7 @@ impl Client {
                 Way::Bucket(_) => None,
             };
             match refused(response, place).await {
-                Refusal::Busy(wait, _) if ask.is_read() && tries < TRIES_MAX => {
+                Refusal::Busy(wait, _) if ask.may_repeat() && tries < TRIES_MAX => {
                     tokio::time::sleep(wait.min(WAIT_MAX)).await;
                     tries += 1;
                 }

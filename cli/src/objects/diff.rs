@@ -110,6 +110,16 @@ fn side(client: &Client, object: Object, at: Option<&str>) -> Result<Side, Failu
     Ok(Side { object, sequence: origin.sequence, file })
 }
 
+/// Whether two SQLite files have the same schema and rows.
+///
+/// # Errors
+///
+/// `Failed` when one of them can't be read.
+pub(super) fn are_equal(a: &[u8], b: &[u8]) -> Result<bool, Failure> {
+    let open = |bytes: &[u8]| SqliteFile::open(bytes.to_vec()).map_err(Failure::from);
+    Ok(compare(&open(a)?, &open(b)?)?.is_none())
+}
+
 impl Difference {
     /// Whether there is none.
     fn is_none(&self) -> bool {

@@ -1,11 +1,15 @@
 //! Databases of objects in files: SQLite, SQL text, and tar.gz with both.
 //!
-//! Promises: a file that is written has its name only when it is whole.
+//! Promises: a file that is written has its name only when it is whole; what is read was checked as
+//! far as its form has checksums.
 //! Must not know: servers, buckets.
 
 pub(super) mod archive;
 pub(super) mod dump;
+pub(super) mod incoming;
 pub(super) mod outgoing;
+pub(super) mod script;
+pub(super) mod wal;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};

@@ -8,7 +8,7 @@ use super::client::Ask;
 use super::name::{Named, Object};
 use super::options::Where;
 use super::shapes::{Column, Description, Owner, TableOf};
-use super::table::{Side, Table, bytes, shown, time};
+use super::table::{Side, Table, bytes, counted, shown, time};
 use crate::display::Paint;
 use crate::failure::{Failure, put};
 
@@ -141,4 +141,14 @@ fn column(column: &Column) -> String {
 /// The name of an index, a view or a trigger, which may be a text or an object with a name.
 fn name_of(item: &Value) -> &str {
     item.as_str().or_else(|| item["name"].as_str()).unwrap_or_default()
+}
+
+/// A new state in a sentence.
+pub(super) fn contents(tables: Option<u64>, rows: Option<u64>) -> String {
+    match (tables, rows) {
+        (Some(tables), Some(rows)) => {
+            format!(" with {} and {}", counted(tables, "table"), counted(rows, "row"))
+        }
+        _ => String::new(),
+    }
 }

@@ -54,7 +54,7 @@ pub(crate) struct Place {
     default_class: Option<String>,
 }
 
-/// What happens to a file that is there already.
+/// What happens to an object or a file that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Existing {
     /// It is kept, and the command fails.

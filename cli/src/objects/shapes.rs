@@ -141,6 +141,16 @@ pub(crate) struct Rows {
     pub(crate) rows: Vec<Vec<Value>>,
     #[serde(default)]
     pub(crate) truncated: bool,
+    #[serde(default)]
+    pub(crate) rows_written: u64,
+}
+
+/// An object has a new state.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Replaced {
+    pub(crate) sequence: u64,
+    pub(crate) tables: Option<u64>,
+    pub(crate) rows: Option<u64>,
 }
 
 impl Column {

@@ -26,11 +26,14 @@ use crate::failure::{Failure, note, put};
 pub(crate) const HELP: &str = "\
 Examples:
   dotdo sql hello 'SELECT * FROM things'
+  dotdo sql Counter/hello --write 'UPDATE n SET value = 0'
   dotdo sql hello --at 42 --csv 'SELECT id, name FROM things' > things.csv
   dotdo sql hello < report.sql
   dotdo sql hello                       A prompt; .help lists its commands
 
-Reads what the bucket has, without disturbing the object. The shape of --json is in docs/CLI.md.
+Reads what the bucket has, without disturbing the object. With --write, the
+statements are a transaction of the object in its turn, through its owner.
+The shape of --json is in docs/CLI.md.
 
 Exit codes: 0 success, 1 the statement or the connection failed, 2 wrong usage.";
 
@@ -46,6 +49,9 @@ pub(crate) struct Sql {
     /// SQL to run [default: standard input, or a prompt on a terminal]
     #[arg(value_name = "STATEMENT")]
     statement: Option<String>,
+    /// Allow statements that change the object
+    #[arg(long, conflicts_with = "at")]
+    write: bool,
     /// Number of a record, or a time: the object as it was then
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
@@ -80,6 +86,7 @@ pub(super) enum Mode {
 struct Desk {
     client: Client,
     object: Object,
+    writes: bool,
     at: Option<String>,
     limit: u64,
     mode: Mode,
@@ -93,6 +100,7 @@ impl Sql {
         let desk = Desk {
             object: place.object(&self.object),
             client,
+            writes: self.write,
             at: self.at.clone(),
             limit: self.limit,
             mode: self.mode(),
@@ -128,9 +136,14 @@ impl Sql {
         }
         let mut text = String::new();
         io::stdin()
-            .take(STDIN_BYTES_MAX)
+            .take(STDIN_BYTES_MAX + 1)
             .read_to_string(&mut text)
             .map_err(|cause| Failure::of("cannot read standard input", cause))?;
+        if text.len() as u64 > STDIN_BYTES_MAX {
+            return Err(Failure::Failed(format!(
+                "expected at most {STDIN_BYTES_MAX} bytes of statements, got more; nothing was run (`dotdo snapshot import` takes larger SQL text)"
+            )));
+        }
         if text.trim().is_empty() {
             return Err(Failure::Usage(
                 "standard input has no statement; give one as an argument".to_owned(),
@@ -141,18 +154,22 @@ impl Sql {
 }
 
 impl Desk {
-    /// Runs all statements of a text, one by one.
+    /// Runs all statements of a text: in one transaction when they may write, else one by one.
     fn run_all(&self, text: &str) -> Result<(), Failure> {
+        if self.writes {
+            return self.run_one(text);
+        }
         split(text).into_iter().try_for_each(|statement| self.run_one(statement))
     }
 
     /// Runs one statement and prints what it gives.
     fn run_one(&self, statement: &str) -> Result<(), Failure> {
-        let mut body = json!({ "sql": statement, "limit": self.limit });
+        let mut body = json!({ "sql": statement, "write": self.writes, "limit": self.limit });
         if let Some(at) = &self.at {
             body["at"] = json!(at);
         }
         let ask = Ask::post(&["objects", &self.object.class, &self.object.id, "sql"]).json(&body);
+        let ask = if self.writes { ask.changing() } else { ask };
         let found = self.client.answer(&ask).map_err(|why| {
             with_table(&self.client, &self.object, explained(&self.client, &self.object, why))
         })?;
@@ -164,6 +181,9 @@ impl Desk {
         if rows.truncated {
             let limit = counted(self.limit, "row");
             note(&format!("only the first {limit} are shown; use --limit for more"));
+        }
+        if self.writes && rows.columns.is_empty() {
+            note(&format!("{} written", counted(rows.rows_written, "row")));
         }
         Ok(())
     }

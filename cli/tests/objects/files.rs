@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::World;
-use crate::server::{dotdo, outcome};
+use crate::server::{dotdo, folder, outcome};
 
 /// Runs a program of Python on a database, and gives what it prints.
 fn python(program: &str, arguments: &[&Path]) -> String {
@@ -95,4 +95,186 @@ fn nothing_is_left_of_an_export_that_fails() {
     let names: Vec<String> = names.map(|name| name.expect("UTF-8")).collect();
     let is_left = |name: &String| name.starts_with(".dotdo-export") || name.starts_with("nobody");
     assert!(!names.iter().any(is_left), "{names:?}");
+}
+
+/// A database that another program has left, with its newest rows in a write-ahead log only.
+const LEFT: &str = "
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute('PRAGMA journal_mode = WAL')
+db.executescript('''
+CREATE TABLE odd (a INTEGER PRIMARY KEY AUTOINCREMENT, \"from\", c BLOB DEFAULT x'00');
+CREATE TABLE bare (v); CREATE TABLE keyed (k TEXT, n, PRIMARY KEY (k, n)) WITHOUT ROWID;
+CREATE INDEX i ON odd (\"from\"); CREATE VIEW w AS SELECT * FROM bare;
+CREATE TRIGGER t AFTER DELETE ON odd BEGIN DELETE FROM bare WHERE v = old.a; END;
+PRAGMA user_version = 7;
+''')
+db.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+db.executemany('INSERT INTO odd (\"from\", c) VALUES (?, ?)', [('it''s; \\n', b'\\x00\\xff'), (float('inf'), None), (-2**63, 'x')])
+db.execute('DELETE FROM odd WHERE a = 3')
+db.executemany('INSERT INTO bare (rowid, v) VALUES (?, ?)', [(5, 1.5), (1000000, None)])
+db.executemany('INSERT INTO keyed VALUES (?, ?)', [('a', 1), ('a', 2)])
+db.commit()
+os._exit(0)
+";
+
+/// A database that another program has left in the middle of a transaction.
+const TORN: &str = "
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.executescript('CREATE TABLE t (a); PRAGMA cache_size = 1; BEGIN;')
+for _ in range(50): db.execute('INSERT INTO t VALUES (randomblob(10000))')
+os._exit(0)
+";
+
+#[test]
+fn an_export_comes_back_the_same() {
+    let mut world = World::start();
+    world.stop();
+    let here = world.folder.path();
+    for name in ["alice.sqlite", "alice.sql", "alice.tar.gz"] {
+        world.ok(&["snapshot", "export", "alice", "-o", name]);
+        let other = format!("--storage=file://{}/{name}.bucket", here.display());
+        world.ok(&["snapshot", "import", name, "alice", &other]);
+        world.ok(&["verify", "--all", &other]);
+        // Back beside the first, to compare them.
+        world.ok(&["snapshot", "export", "alice", &other, "-o", "back.db", "--force"]);
+        world.ok(&["snapshot", "import", "back.db", "back", "--force"]);
+        world.ok(&["diff", "alice", "back"]);
+    }
+}
+
+#[test]
+fn what_other_programs_have_left_is_taken_with_its_write_ahead_log() {
+    let mut world = World::start();
+    world.stop();
+    let here = world.folder.path();
+    python(LEFT, &[&here.join("left.sqlite")]);
+    assert!(here.join("left.sqlite-wal").metadata().expect("it is left").len() > 0);
+    world.ok(&["snapshot", "import", "left.sqlite", "Left/one"]);
+    let rows = world.json(&["sql", "Left/one", "--json", "SELECT count(*) FROM odd"]);
+    assert_eq!(rows["rows"][0][0], 2);
+    // As SQL text and back: rowids, counters, odd values and all.
+    world.ok(&["snapshot", "export", "Left/one", "-o", "left.sql"]);
+    world.ok(&["snapshot", "import", "left.sql", "Left/two"]);
+    world.ok(&["diff", "Left/one", "Left/two"]);
+    world.ok(&["sql", "Left/two", "--write", "INSERT INTO odd (\"from\") VALUES (1)"]);
+    let next = world.json(&["sql", "Left/two", "--json", "SELECT max(a) FROM odd"]);
+    assert_eq!(next["rows"][0][0], 4, "AUTOINCREMENT does not use a number again");
+}
+
+#[test]
+fn a_folder_of_exports_is_imported() {
+    let mut world = World::start();
+    world.stop();
+    world.ok(&["clone", "alice", "bob"]);
+    let all = ["snapshot", "export", "--all", "-o", "all", "--json"];
+    assert_eq!(world.json(&all)["written"], 2);
+    assert_eq!(world.json(&all)["unchanged"], 2);
+    world.ok(&["sql", "bob", "--write", "DELETE FROM things"]);
+    let again = world.json(&all);
+    assert_eq!((&again["written"], &again["unchanged"]), (&1.into(), &1.into()));
+    let file = world.folder.path().join("all/d-o/alice.sqlite");
+    fs::write(&file, "damaged").expect("the folder is ours");
+    let (code, _, stderr) =
+        outcome(dotdo(world.folder.path()).args(["snapshot", "import", "all", "--force"]));
+    assert!(code == Some(1) && stderr.contains("export it again"), "{stderr}");
+    assert_eq!(world.json(&all)["written"], 1, "what is damaged is taken out again");
+
+    let elsewhere = folder();
+    let other = format!("--storage=file://{}", elsewhere.path().display());
+    assert!(world.ok(&["snapshot", "import", "all", &other]).starts_with("2 imported"));
+    assert!(world.ok(&["snapshot", "import", "all", &other]).starts_with("0 imported, 2 there"));
+    let lines = world.ok(&["snapshot", "import", "all", &other, "--json", "--force"]);
+    let last = lines.lines().last().expect("a line");
+    assert_eq!((lines.lines().count(), last), (3, r#"{"imported":2,"unchanged":0}"#), "{lines}");
+    // What was changed there is kept, and it is said how far the command has come.
+    world.ok(&["sql", "alice", "--write", "CREATE TABLE mine (a)", &other]);
+    let (code, _, stderr) =
+        outcome(dotdo(world.folder.path()).args(["snapshot", "import", "all", &other]));
+    assert!(code == Some(1) && stderr.contains("DO/alice has another content"), "{stderr}");
+    assert!(stderr.contains("0 imported, 1 there already; repeat the command"), "{stderr}");
+    world.ok(&["verify", "--all", &other]);
+}
+
+#[test]
+fn files_that_are_no_databases_are_refused_and_nothing_is_left_of_what_fails() {
+    let mut world = World::start();
+    world.stop();
+    let here = world.folder.path();
+    let failed = |arguments: &[&str]| {
+        let (code, stdout, stderr) = outcome(dotdo(here).args(arguments));
+        assert_eq!((code, &*stdout), (Some(1), ""), "{arguments:?}: {stderr}");
+        stderr
+    };
+    fs::write(here.join("binary"), [0xff, 0xfe, 0]).expect("the folder is ours");
+    fs::write(here.join("wrong.sql"), "CREATE TABLE a (b);\nINSERT INTO c VALUES (1);")
+        .expect("it is");
+    assert!(failed(&["snapshot", "import", "binary", "x"]).contains("expected a SQLite file"));
+    assert!(failed(&["snapshot", "import", "wrong.sql", "x"]).contains("line 2"));
+    assert!(failed(&["snapshot", "import", "missing", "x"]).contains("cannot read missing"));
+    python(TORN, &[&here.join("torn.db")]);
+    assert!(failed(&["snapshot", "import", "torn.db", "x"]).contains("-journal"));
+    world.ok(&["snapshot", "export", "alice"]);
+    assert!(failed(&["snapshot", "export", "alice"]).contains("use --force"));
+    assert!(failed(&["snapshot", "import", "backup.tar.gz"]).contains("use --force"));
+    world.ok(&["snapshot", "import", "backup.tar.gz", "--force"]);
+
+    let mut archive = fs::read(here.join("backup.tar.gz")).expect("it was made");
+    let middle = archive.len() / 2;
+    archive[middle] ^= 0xff;
+    fs::write(here.join("damaged.tar.gz"), archive).expect("the folder is ours");
+    failed(&["snapshot", "import", "damaged.tar.gz", "x"]);
+    failed(&["snapshot", "export", "nobody", "-o", "nobody.db"]);
+    failed(&["snapshot", "export", "alice", "-o", "missing/alice.db"]);
+    let names = fs::read_dir(here).expect("the folder is ours");
+    let names = names.map(|entry| entry.expect("it can be read").file_name().into_string());
+    let names: Vec<String> = names.map(|name| name.expect("UTF-8")).collect();
+    assert!(
+        !names.iter().any(|name| name.starts_with(".dotdo-export") || name.starts_with("nobody")),
+        "{names:?}"
+    );
+}
+
+/// A database of some size.
+const LARGE: &str = "
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute('CREATE TABLE t (a)')
+db.executemany('INSERT INTO t VALUES (randomblob(2000))', [()] * 4000)
+db.commit()
+";
+
+#[test]
+fn an_import_that_is_interrupted_is_done_as_a_whole_or_not_at_all() {
+    let here = folder();
+    let here = here.path();
+    python(LARGE, &[&here.join("large.db")]);
+    let count = || {
+        let (code, stdout, stderr) =
+            outcome(dotdo(here).args(["sql", "Large/one", "--json", "SELECT count(*) FROM t"]));
+        match code {
+            Some(0) => Some(stdout.contains("\"rows\":[[4000]]")),
+            _ if stderr.contains("there is no object") => None,
+            _ => panic!("{stdout}{stderr}"),
+        }
+    };
+    let import = ["snapshot", "import", "large.db", "Large/one"];
+    let mut running = dotdo(here).args(import).spawn().expect("it starts");
+    let begun = here.join(".dotdo/local/local/do/large/one/snapshots");
+    while !begun.exists() && running.try_wait().expect("it runs").is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let pid = nix::unistd::Pid::from_raw(running.id().try_into().expect("a process id"));
+    // It may have ended by itself.
+    let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT);
+    running.wait().expect("it ends");
+    assert_ne!(count(), Some(false), "all of it or nothing");
+    // It has released what it had, and the same command does the rest.
+    let again = [&import[..], &["--force"]].concat();
+    let (code, stdout, stderr) = outcome(dotdo(here).args(again));
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert_eq!(count(), Some(true));
+    let (code, stdout, stderr) = outcome(dotdo(here).args(["verify", "--all"]));
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
 }

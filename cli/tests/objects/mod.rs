@@ -157,3 +157,104 @@ fn damage_in_the_bucket_is_found_by_its_key() {
     assert_eq!(code, Some(1), "{stdout}{stderr}");
     assert!(stdout.contains(&*name) && stdout.contains("1 fault in 1 object"), "{stdout}{stderr}");
 }
+
+#[test]
+fn states_are_taken_and_given() {
+    let mut world = World::start();
+    world.stop();
+    let mut session = Session::new(world.folder.path());
+    for arguments in [
+        &["snapshot", "create", "alice"][..],
+        &["clone", "alice", "bob"],
+        &["clone", "alice", "bob"],
+        &["clone", "alice", "alice"],
+        &["diff", "alice", "bob"],
+        &["sql", "bob", "--write", "UPDATE things SET name = 'changed' WHERE id = 'bye'"],
+        &["diff", "alice", "bob"],
+        &["diff", "alice", "bob", "--rows"],
+        &["diff", "alice", "nobody"],
+        &["snapshot", "restore", "nobody", "--at", "1"],
+        &["mv", "bob", "alice"],
+        &["mv", "bob", "carol/with/slashes"],
+        &["mv", "bob", "dave"],
+        &["ls"],
+        &["rm", "alice"],
+        &["rm", "alice", "--yes"],
+        &["inspect", "alice"],
+    ] {
+        session.run(arguments);
+    }
+    session.is("give.txt");
+}
+
+#[test]
+fn an_object_comes_back_as_it_was_before_a_change_and_after_its_removal() {
+    let mut world = World::start();
+    world.stop();
+    let sequence = |world: &World| {
+        world.json(&["inspect", "alice", "--json"])["log"]["head"].as_u64().expect("a number")
+    };
+    let before = sequence(&world).to_string();
+    world.ok(&["sql", "alice", "--write", "DELETE FROM things"]);
+    world.ok(&["clone", "alice", "was", "--at", &before]);
+    world.ok(&["snapshot", "restore", "alice", "--at", &before]);
+    world.ok(&["diff", "alice", "--at", &before]);
+    world.ok(&["diff", "alice", "was"]);
+    let removed = world.json(&["rm", "alice", "--yes", "--json"]);
+    assert_eq!(removed["state"], "deleted");
+    world.ok(&["snapshot", "restore", "alice", "--at", &before]);
+    world.ok(&["diff", "alice", "was"]);
+    world.ok(&["verify", "--all"]);
+}
+
+#[test]
+fn a_class_is_moved_and_goes_on_where_it_was_interrupted() {
+    let mut world = World::start();
+    world.stop();
+    let first = world.json(&["clone", "alice", "Old/b", "--json"])["sequence"].clone();
+    assert!(first.is_u64(), "{first}");
+    world.ok(&["clone", "alice", "Old/a"]);
+    // As if the command had ended between the copy and the removal.
+    world.ok(&["clone", "Old/a", "New/a"]);
+    let refused = outcome(dotdo(world.folder.path()).args(["mv", "--class", "Old", "New"]));
+    assert!(refused.0 == Some(2) && refused.2.contains("--yes"), "{refused:?}");
+    world.ok(&["mv", "--class", "Old", "New", "--yes"]);
+    world.ok(&["diff", "alice", "New/a"]);
+    world.ok(&["diff", "alice", "New/b"]);
+    let left = outcome(dotdo(world.folder.path()).args(["mv", "--class", "Old", "New", "--yes"]));
+    assert!(left.0 == Some(1) && left.2.contains("has no objects"), "{left:?}");
+    // What another has under the name is not replaced.
+    world.ok(&["clone", "alice", "Old/a"]);
+    world.ok(&["sql", "New/a", "--write", "DELETE FROM things"]);
+    let kept = outcome(dotdo(world.folder.path()).args(["mv", "Old/a", "New/a"]));
+    assert!(kept.0 == Some(1) && kept.2.contains("use --force"), "{kept:?}");
+    world.ok(&["mv", "Old/a", "New/a", "--force"]);
+    world.ok(&["diff", "alice", "New/a"]);
+}
+
+#[test]
+fn statements_that_write_go_through_the_owner() {
+    let mut world = World::start();
+    let url = format!("http://{}", world.server.address);
+    let written = ["sql", "alice", "--write", "UPDATE things SET name = 'new'", "--server", &url];
+    world.ok(&written);
+    let rows = world.json(&["sql", "alice", "--json", "SELECT DISTINCT name FROM things"]);
+    assert_eq!(rows["rows"][0][0], "new");
+    // Everything that writes, through the server.
+    let there = |arguments: &[&str]| world.ok(&[arguments, &["--server", &url]].concat());
+    there(&["snapshot", "create", "alice"]);
+    there(&["snapshot", "export", "alice", "-o", "alice.db"]);
+    there(&["snapshot", "import", "alice.db", "bob"]);
+    there(&["clone", "bob", "carol"]);
+    there(&["mv", "carol", "dave"]);
+    there(&["diff", "alice", "dave"]);
+    there(&["snapshot", "restore", "alice", "--at", "2"]);
+    there(&["rm", "dave", "--yes"]);
+    there(&["mv", "bob", "alice", "--force"]);
+    world.ok(&written);
+    // On the bucket, a writer stays away from what the server has.
+    let refused = outcome(dotdo(world.folder.path()).args(&written[..4]));
+    assert!(refused.0 == Some(1) && refused.2.contains("--server URL"), "{refused:?}");
+    world.stop();
+    world.ok(&written[..4]);
+}

@@ -89,3 +89,14 @@ fn the_prompt_completes_remembers_and_runs_statements_of_several_lines() {
     assert!(history.contains("SELECT 40 + 2 AS answer;"), "{history}");
     assert!(!history.contains("abandoned"), "{history}");
 }
+
+#[test]
+fn a_removal_is_asked_for_on_a_terminal() {
+    let mut world = World::start();
+    world.stop();
+    let (code, shown) = typed(&world, &["rm", "alice"], "[y/N] ", &[r"n\r"]);
+    assert!(code == Some(1) && shown.contains("nothing was changed"), "{shown}");
+    world.ok(&["inspect", "alice"]);
+    let (code, shown) = typed(&world, &["rm", "alice"], "[y/N] ", &[r"y\r"]);
+    assert!(code == Some(0) && shown.contains("removed DO/alice"), "{shown}");
+}

@@ -5,6 +5,8 @@ use dotdo::http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
+use crate::objects::options::Existing;
+
 /// What is encoded in a segment of a path and in a query: all but the unreserved characters of RFC
 /// 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -16,6 +18,11 @@ pub(crate) struct Ask {
     target: String,
     pub(super) body: Bytes,
     pub(super) content_type: Option<&'static str>,
+    /// What the object must be, as a header.
+    pub(super) condition: Option<(&'static str, String)>,
+    /// Whether the object may have changed once it was sent.
+    pub(super) changes: bool,
+    is_repeatable: bool,
 }
 
 impl Ask {
@@ -29,9 +36,21 @@ impl Ask {
         Self::new(Method::POST, segments)
     }
 
+    /// PUT to the path with these segments.
+    pub(crate) fn put(segments: &[&str]) -> Self {
+        Self::new(Method::PUT, segments).changing()
+    }
+
+    /// DELETE of the path with these segments.
+    pub(crate) fn delete(segments: &[&str]) -> Self {
+        Self::new(Method::DELETE, segments).changing()
+    }
+
     fn new(method: Method, segments: &[&str]) -> Self {
         let target = path(segments);
-        Self { method, target, body: Bytes::new(), content_type: None }
+        let (body, content_type, condition) = (Bytes::new(), None, None);
+        let (changes, is_repeatable) = (false, false);
+        Self { method, target, body, content_type, condition, changes, is_repeatable }
     }
 
     /// One more parameter, if it has a value.
@@ -51,9 +70,42 @@ impl Ask {
         self
     }
 
-    /// Whether it changes nothing, so that it may be sent again.
-    pub(super) fn is_read(&self) -> bool {
-        self.method == Method::GET
+    /// With a SQLite file as the body.
+    pub(crate) fn database(mut self, file: Vec<u8>) -> Self {
+        self.body = file.into();
+        self.content_type = Some("application/vnd.sqlite3");
+        self
+    }
+
+    /// Refused when the object exists and is to be kept.
+    pub(crate) fn over(mut self, existing: Existing) -> Self {
+        if existing == Existing::Kept {
+            self.condition = Some(("if-none-match", "*".to_owned()));
+        }
+        self
+    }
+
+    /// Refused when the object has changed after this record.
+    pub(crate) fn unchanged_after(mut self, record: u64) -> Self {
+        self.condition = Some(("if-match", format!("\"{record}\"")));
+        self
+    }
+
+    /// As a request that changes the object.
+    pub(crate) fn changing(mut self) -> Self {
+        self.changes = true;
+        self
+    }
+
+    /// As a request that may be sent again, whatever became of it.
+    pub(crate) fn repeatable(mut self) -> Self {
+        self.is_repeatable = true;
+        self
+    }
+
+    /// Whether it may be sent again: it changes nothing, or the same again.
+    pub(super) fn may_repeat(&self) -> bool {
+        self.method == Method::GET || self.is_repeatable
     }
 
     /// Path and query behind `prefix`.

@@ -51,6 +51,9 @@ impl Mounted {
         if let Some(kind) = ask.content_type {
             request = request.header("content-type", kind);
         }
+        if let Some((name, value)) = &ask.condition {
+            request = request.header(*name, value);
+        }
         let request = request
             .body(Full::new(ask.body.clone()))
             .map_err(|cause| Failure::of("cannot prepare the request", cause))?;

@@ -58,15 +58,22 @@ pub(super) async fn refused(response: Response<Body>, server: Option<&str>) -> R
         None => error,
     };
     let is_busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-    if is_busy {
+    if is_busy && code != OWNED {
         return Refusal::Busy(wait, message);
     }
     Refusal::Final(Failure::Refused { code, message })
 }
 
+/// The code of an object that another instance has.
+const OWNED: &str = "OWNED_BY_OTHER_INSTANCE";
+
 /// What the user can do about an error, beyond what it says itself.
 fn advice(status: StatusCode, code: &str, server: Option<&str>) -> Option<String> {
     Some(match (status, code, server) {
+        (_, OWNED, None) => {
+            "a server has the object, so ask that one: --server URL (`dotdo inspect` shows its address)".to_owned()
+        }
+        (_, OWNED, Some(_)) => "ask the server that has it, or try again later".to_owned(),
         (StatusCode::UNAUTHORIZED, _, _) => {
             "log in with `dotdo login`, or give a token with JWT_TOKEN or --token-file".to_owned()
         }
@@ -76,6 +83,8 @@ fn advice(status: StatusCode, code: &str, server: Option<&str>) -> Option<String
         (StatusCode::NOT_FOUND, "NOT_FOUND" | "NO_OBJECT", Some(server)) => format!(
             "the administration of {server} may be off: it is on where callers are authenticated, and on loopback (the setting admin.routes)"
         ),
+        (_, "READ_ONLY", _) => "use --write to change the object".to_owned(),
+        (_, "OBJECT_EXISTS", _) => "use --force to replace its state".to_owned(),
         _ => return None,
     })
 }

@@ -56,6 +56,9 @@ impl Server {
         if let Some(kind) = ask.content_type {
             request = request.header("content-type", kind);
         }
+        if let Some((name, value)) = &ask.condition {
+            request = request.header(*name, value);
+        }
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.reveal());
         }

@@ -1,6 +1,6 @@
 //! `dotdo snapshot export`.
 
-mod folder;
+pub(super) mod folder;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};

@@ -62,10 +62,9 @@ impl Prompt {
     }
 
     fn welcome(&self) {
+        let access = if self.desk.writes { "statements may change it" } else { "read only" };
         let object = shown(&self.desk.object.to_string());
-        note(&format!(
-            "{object}: read only; statements end with a semicolon, .help lists commands"
-        ));
+        note(&format!("{object}: {access}; statements end with a semicolon, .help lists commands"));
     }
 
     fn learn(&mut self, found: &Description) {
@@ -112,8 +111,14 @@ impl Prompt {
         Ok(())
     }
 
-    fn statements(&self, text: &str) -> Result<(), Failure> {
-        statements::split(text).into_iter().try_for_each(|one| self.desk.run_one(one))
+    fn statements(&mut self, text: &str) -> Result<(), Failure> {
+        statements::split(text).into_iter().try_for_each(|one| self.desk.run_one(one))?;
+        if self.desk.writes {
+            // A table may be new.
+            let found = describe(&self.desk)?;
+            self.learn(&found);
+        }
+        Ok(())
     }
 
     fn command(&mut self, command: &str) -> Result<(), Failure> {

@@ -24,17 +24,17 @@ use crate::objects::shapes::Listed;
 use crate::objects::table::shown;
 
 /// The name of the list in a folder.
-const LIST: &str = "dotdo-export.jsonl";
+pub(in crate::objects) const LIST: &str = "dotdo-export.jsonl";
 
 /// An object in the list of a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Entry {
+pub(in crate::objects) struct Entry {
     #[serde(flatten)]
-    origin: Origin,
+    pub(in crate::objects) origin: Origin,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    at: Option<String>,
+    pub(in crate::objects) at: Option<String>,
     #[serde(flatten)]
-    file: Sum,
+    pub(in crate::objects) file: Sum,
 }
 
 /// A folder that is being filled.
@@ -146,7 +146,7 @@ fn file_name(class: &str, id: &str, format: Format) -> Option<String> {
 
 /// The newest entry of each object in the list of a folder, in the order of the list. A line that was
 /// cut off is as if it was not there.
-fn entries(folder: &Path) -> Result<Vec<Entry>, Failure> {
+pub(in crate::objects) fn entries(folder: &Path) -> Result<Vec<Entry>, Failure> {
     let path = folder.join(LIST);
     let failed = |cause: io::Error| Failure::of(&format!("cannot read {}", path.display()), cause);
     let file = match File::open(&path) {
@@ -166,14 +166,14 @@ fn entries(folder: &Path) -> Result<Vec<Entry>, Failure> {
 }
 
 /// The path of an entry's file; `None` when it would be outside of the folder.
-fn inside(folder: &Path, file: &Sum) -> Option<PathBuf> {
+pub(in crate::objects) fn inside(folder: &Path, file: &Sum) -> Option<PathBuf> {
     let name = Path::new(&file.name);
     let is_inside = name.components().all(|part| matches!(part, std::path::Component::Normal(_)));
     is_inside.then(|| folder.join(name))
 }
 
 /// Whether the file of an entry is as it was when it was listed.
-fn is_whole(folder: &Path, file: &Sum) -> bool {
+pub(in crate::objects) fn is_whole(folder: &Path, file: &Sum) -> bool {
     let Some(path) = inside(folder, file) else { return false };
     let Ok(mut content) = File::open(path) else { return false };
     let mut hasher = blake3::Hasher::new();
