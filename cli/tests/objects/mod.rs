@@ -165,6 +165,7 @@ fn states_are_taken_and_given() {
     let mut session = Session::new(world.folder.path());
     for arguments in [
         &["snapshot", "create", "alice"][..],
+        &["snapshot", "create", "nobody"],
         &["clone", "alice", "bob"],
         &["clone", "alice", "bob"],
         &["clone", "alice", "alice"],
@@ -172,6 +173,7 @@ fn states_are_taken_and_given() {
         &["sql", "bob", "--write", "UPDATE things SET name = 'changed' WHERE id = 'bye'"],
         &["diff", "alice", "bob"],
         &["diff", "alice", "bob", "--rows"],
+        &["sql", "bob", "--write", "DELETE FROM things; DELETE FROM thing"],
         &["diff", "alice", "nobody"],
         &["snapshot", "restore", "nobody", "--at", "1"],
         &["mv", "bob", "alice"],
@@ -179,6 +181,7 @@ fn states_are_taken_and_given() {
         &["mv", "bob", "dave"],
         &["ls"],
         &["rm", "alice"],
+        &["rm", "nobody", "--yes"],
         &["rm", "alice", "--yes"],
         &["inspect", "alice"],
     ] {

@@ -239,3 +239,20 @@ fn a_program_reads_and_makes_files() {
     assert_eq!(seen, [(None, Value::Text(b"a".to_vec())), (None, Value::Text(b"b".to_vec()))]);
     assert_eq!((file.user_version(), file.schema()[0].kind), (0, "table"));
 }
+
+#[test]
+fn a_dump_may_have_rows_before_those_that_they_refer_to() {
+    let mut file = SqliteFile::new().expect("a database opens");
+    let schema = "CREATE TABLE a(id INTEGER PRIMARY KEY); CREATE TABLE b(a REFERENCES a)";
+    file.execute(schema).expect("it runs");
+    let refused = file.execute("INSERT INTO b VALUES(1)").expect_err("nothing has this key");
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Invalid, "SQL_ERROR"));
+    file.execute_dump("INSERT INTO b VALUES(1)").expect("a dump is not checked");
+    file.execute_dump("INSERT INTO b VALUES(2); INSERT INTO nowhere VALUES(1)")
+        .expect_err("no table");
+    file.execute("INSERT INTO b VALUES(2)").expect_err("what follows a dump is checked again");
+    file.execute_dump("INSERT INTO a VALUES(1)").expect("it runs");
+    let (state, counts) =
+        SqliteFile::open_as_state(file.bytes().expect("a file")).expect("it opens");
+    assert_eq!((state.tables().len(), counts), (2, (2, 2)));
+}
