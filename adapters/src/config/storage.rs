@@ -113,7 +113,7 @@ fn place(access: &StorageAccess, bucket: &str, prefix: &str) -> S3Config {
     let endpoint =
         [&r2.endpoint, &aws.endpoint_url_s3, &aws.endpoint_url].into_iter().find_map(Clone::clone);
     let region = aws.region.clone().or_else(|| aws.default_region.clone());
-    let region = region.or_else(|| region_of_amazon(endpoint.as_deref()?));
+    let region = region.or_else(|| region_of(endpoint.as_deref()?));
     S3Config {
         bucket: bucket.to_owned(),
         prefix: prefix.to_owned(),
@@ -123,14 +123,21 @@ fn place(access: &StorageAccess, bucket: &str, prefix: &str) -> S3Config {
     }
 }
 
-/// The region in the name of one of Amazon's hosts, `s3.REGION.amazonaws.com`: requests to it are
-/// signed for no other.
-fn region_of_amazon(endpoint: &str) -> Option<String> {
+/// The region of services that say it in their host name, or have one only. It is a part of every
+/// signature.
+fn region_of(endpoint: &str) -> Option<String> {
     let url = url::Url::parse(endpoint).ok()?;
-    let rest = url.host_str()?.strip_prefix("s3.")?;
-    let region =
-        rest.strip_suffix(".amazonaws.com").or_else(|| rest.strip_suffix(".amazonaws.com.cn"))?;
-    Some(region.to_owned()).filter(|region| is_label(region))
+    let host = url.host_str()?;
+    let is_global = host.ends_with(".r2.cloudflarestorage.com")
+        || matches!(host, "t3.storage.dev" | "fly.storage.tigris.dev");
+    if is_global {
+        return Some("auto".to_owned());
+    }
+    let rest = host.strip_prefix("s3.")?;
+    let region = [".backblazeb2.com", ".amazonaws.com", ".amazonaws.com.cn"]
+        .into_iter()
+        .find_map(|suffix| rest.strip_suffix(suffix))?;
+    is_label(region).then(|| region.to_owned())
 }
 
 /// A bucket, with credentials in this order: keys; the platform's identity; a token that somebody

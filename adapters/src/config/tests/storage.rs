@@ -129,6 +129,31 @@ fn amazon_s_variables_work() {
 }
 
 #[test]
+fn the_region_of_services_that_have_one_is_known() {
+    for (endpoint, expected) in [
+        ("https://s3.us-east-005.backblazeb2.com", Some("us-east-005")),
+        ("https://t3.storage.dev", Some("auto")),
+        ("https://fly.storage.tigris.dev/", Some("auto")),
+        ("https://abc.r2.cloudflarestorage.com", Some("auto")),
+        ("https://s3.eu-central-1.amazonaws.com", Some("eu-central-1")),
+        ("https://minio.example:9000", None),
+        ("https://s3.a.b.backblazeb2.com", None),
+        ("https://s3.backblazeb2.com.example", None),
+    ] {
+        let region = |variables: &[(&str, &str)]| {
+            let StoreConfig::S3(s3) = resolved(&environment(variables)).store() else {
+                panic!("S3")
+            };
+            s3.region
+        };
+        let variables = [("DOTDO_STORAGE", "s3://b"), ("AWS_ENDPOINT_URL", endpoint)];
+        assert_eq!(region(&variables).as_deref(), expected, "{endpoint}");
+        let given = [variables.as_slice(), &[("AWS_REGION", "given")]].concat();
+        assert_eq!(region(&given).as_deref(), Some("given"), "{endpoint}");
+    }
+}
+
+#[test]
 fn an_app_on_azure_has_an_identity_of_its_own() {
     let base = [("DOTDO_STORAGE", "az://box"), ("AZURE_STORAGE_ACCOUNT", "acc")];
     let credentials =
