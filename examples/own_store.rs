@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use dotdo::bytes::Bytes;
 use dotdo::engine::{
-    Bucket, Clock, Components, Engine, Entry, Inline, Key, OsRandom, Random, Settings,
+    Bucket, Clock, Components, Engine, Entry, Inline, Key, OsRandom, Part, Random, Settings,
     SharedBucket, StoreError, Stored, SystemClock, Tenant, Uuid, async_trait,
 };
 use dotdo::{App, Body, Context, DurableObject, Request, Response, Result, http};
@@ -94,7 +94,7 @@ impl Bucket for Shelf {
         Ok(())
     }
 
-    fn store_time_ms(&self) -> Option<i64> {
+    fn store_time_ms(&self, _of: Part) -> Option<i64> {
         Some(self.clock.wall_ms())
     }
 

@@ -82,7 +82,8 @@ pub use settings::{Checkpoint, CheckpointMode, Ownership, Settings, Upkeep};
 pub use store::AwsSigner;
 pub use store::{
     AccessKeyProvider, AccessKeys, AccessKeysError, AzureConfig, AzureCredentials, Bucket, Entry,
-    GcsConfig, GcsCredentials, Key, Memory, Names, ProvidedKeys, S3Config, S3Credentials, Secret,
-    StoreConfig, StoreError, Stored, check_store, open, probe,
+    Files, GcsConfig, GcsCredentials, Key, Memory, Names, Part, ProvidedKeys, S3Config,
+    S3Credentials, Secret, StoreConfig, StoreError, StoreTime, Stored, Stores, check_store, open,
+    open_files, probe, retried,
 };
-pub use tenants::{BucketOfTenant, Buckets, SharedBucket};
+pub use tenants::{BucketOfTenant, Buckets, SharedBucket, with_log};

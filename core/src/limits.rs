@@ -144,7 +144,6 @@ pub(crate) const STORE_BYTES_PER_SECOND_MIN: u64 = 256 << 10;
 pub(crate) const STORE_TRIES: u32 = 3;
 
 /// Maximum time after the first attempt for a further one to start.
-#[cfg(any(feature = "network", test))]
 pub(crate) const STORE_RETRY_WITHIN: Duration = Duration::from_secs(5);
 
 /// The pause before the second attempt; it doubles, and up to as much again is added at random.

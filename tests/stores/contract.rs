@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dotdo_core::{Bucket, Key, Names, StoreConfig, StoreError};
+use dotdo_core::{Bucket, Key, Names, Part, StoreConfig, StoreError};
 use dotdo_tests::{Moto, Seaweed, open, scratch, unique};
 use futures_util::future::join_all;
 
@@ -359,7 +359,7 @@ async fn times_are_the_stores(backend: &Backend) {
     let bucket = backend.bucket.as_ref();
     bucket.create(&key("time"), bytes("x")).await.expect("a create");
     let stored = bucket.get(&key("time")).await.expect("the store answers").expect("it is there");
-    let now = bucket.store_time_ms().expect("the store has told its time by now");
+    let now = bucket.store_time_ms(Part::Log).expect("the store has told its time by now");
     let error = i64::try_from(bucket.store_time_error().as_millis()).expect("a small error");
     let age = now - stored.modified_ms;
     assert!((-error..60_000).contains(&age), "written {} ms ago, with an error of {error} ms", age);

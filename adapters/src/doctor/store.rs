@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use dotdo_core::{
-    Bucket, Clock, Error, ErrorKind, Key, Random, Result, StoreConfig, StoreError, check_store,
-    open,
+    Bucket, Clock, Error, ErrorKind, Key, Part, Random, Result, StoreConfig, StoreError,
+    check_store, open,
 };
 
 use crate::credentials::{Connected, Storage, Tokens, connect};
@@ -140,7 +140,7 @@ fn left_over(bucket: &dyn Bucket, root: &Key, why: &str) -> Error {
 
 /// The store's clock minus ours, from the answers so far.
 fn ahead_ms(bucket: &dyn Bucket, clock: &dyn Clock) -> Option<i64> {
-    Some(bucket.store_time_ms()? - clock.wall_ms())
+    Some(bucket.store_time_ms(Part::Log)? - clock.wall_ms())
 }
 
 async fn latencies(bucket: &dyn Bucket, root: &Key) -> Result<StoreLatencies, StoreError> {

@@ -19,7 +19,7 @@ use crate::messages::is_waiting;
 use crate::object::Context;
 use crate::planted::{Bug, planted};
 use crate::snapshot::publish_named;
-use crate::store::Moment;
+use crate::store::{Moment, Part};
 
 impl Activation {
     /// Makes sure that the object is in memory and sound, and that no other process may answer for
@@ -67,7 +67,7 @@ impl Activation {
         let quiet = self.quiet().await;
         let _place = self.runtime.restores.acquire(self.log.object.tenant()).await;
         let asked = Proof::now(&self.log);
-        let begun = Moment::now(self.log.bucket.as_ref(), self.runtime.clock.as_ref());
+        let begun = Moment::now(Part::Files, self.log.bucket.as_ref(), self.runtime.clock.as_ref());
         let newest = self.look_for_newest(origin).await?;
         let mut room = self.runtime.budget.count(Use::Objects, &self.log.object, 0);
         let mut restored = restore(&self.runtime, &self.log, asked, newest, &mut room).await?;

@@ -25,6 +25,7 @@ mod slow;
 mod start;
 mod tenants;
 mod token;
+mod two_stores;
 mod typed;
 mod verify;
 mod void;

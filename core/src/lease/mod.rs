@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind};
 use crate::log::Record;
 use crate::millis;
 use crate::planted::{Bug, planted};
-use crate::store::Bucket;
+use crate::store::{Bucket, Part};
 
 pub use token::FencingToken;
 
@@ -118,7 +118,7 @@ impl Claim {
             self.observed.elapsed_at_least(clock)
         };
         let by_watching = self.duration.saturating_sub(watched);
-        let by_age = bucket.store_time_ms().map(|now_ms| {
+        let by_age = bucket.store_time_ms(Part::Log).map(|now_ms| {
             let age = millis::between(self.modified_ms, now_ms);
             (self.duration + bucket.store_time_error()).saturating_sub(age)
         });

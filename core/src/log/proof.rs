@@ -12,7 +12,7 @@ use crate::log::read::{Found, fetch_one, list_newest};
 use crate::log::record::Hash;
 use crate::log::{Head, Log};
 use crate::planted::{Bug, planted};
-use crate::store::Moment;
+use crate::store::{Moment, Part};
 
 /// A moment at which a record was certainly the head: no slot after it had ever been filled.
 #[derive(Debug, Clone, Copy)]
@@ -21,13 +21,13 @@ pub(crate) struct Proof(Moment);
 impl Proof {
     /// A proof that begins now, for a request that is sent after this call.
     pub(crate) fn now(log: &Log) -> Self {
-        Self(Moment::now(log.bucket.as_ref(), log.clock.as_ref()))
+        Self(Moment::now(Part::Log, log.bucket.as_ref(), log.clock.as_ref()))
     }
 
     /// A proof from the moment `at`, when the store's clock was unknown. It is not fresh any more
     /// once the store has reported its time.
     pub(crate) fn by_own_clocks(at: Instant) -> Self {
-        Self(Moment::by_own_clocks(at))
+        Self(Moment::by_own_clocks(Part::Log, at))
     }
 
     /// The moment of the proof, by this process's own clocks.

@@ -16,7 +16,7 @@ use crate::messages::marker::MarkerFile;
 use crate::messages::request::{OutboxReply, OutboxRequest, OutboxTask};
 use crate::millis;
 use crate::settings::Settings;
-use crate::store::{Bucket as _, Entry, Key};
+use crate::store::{Bucket as _, Entry, Key, Part};
 use crate::tenants::TenantBucket;
 
 /// Handles every marker of a tenant that no living server relies on, oldest first, one page at a
@@ -103,7 +103,7 @@ async fn read(activations: &Activations, bucket: &TenantBucket, entry: &Entry) -
     let clock = activations.runtime.clock.as_ref();
     let stored = bucket.get_within(&entry.key, HINT_BYTES_MAX).await.ok()??;
     let file = MarkerFile::decode(&stored.bytes)?;
-    let now_ms = bucket.store_time_ms();
+    let now_ms = bucket.store_time_ms(Part::Log);
     let age = now_ms.map_or(Duration::ZERO, |now_ms| millis::between(entry.modified_ms, now_ms));
     let age = age.saturating_sub(bucket.store_time_error());
     Some(Seen { file, age, at: Instant::now(clock) })

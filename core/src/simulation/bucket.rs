@@ -16,7 +16,7 @@ use crate::limits::STORE_ANSWER_MAX;
 use crate::simulation::clock::SimClock;
 use crate::simulation::store::{Answer, Dated, Operation};
 use crate::simulation::timeline::{Delivery, Event, Process, Timeline};
-use crate::store::{Bucket, Entry, Key, StoreError, StoreTime, Stored};
+use crate::store::{Bucket, Entry, Key, Part, StoreError, StoreTime, Stored};
 
 /// One process's way to the store.
 pub(super) struct SimBucket {
@@ -129,7 +129,7 @@ impl Bucket for SimBucket {
         self.ask("delete", first, Operation::Delete(keys.to_vec())).await.map(drop)
     }
 
-    fn store_time_ms(&self) -> Option<i64> {
+    fn store_time_ms(&self, _of: Part) -> Option<i64> {
         self.time.now_ms()
     }
 

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::limits::RETENTION_MIN;
 use crate::millis;
-use crate::store::{Bucket, Entry, Key, Moment};
+use crate::store::{Bucket, Entry, Key, Moment, Part};
 
 /// Evidence that a snapshot and its shared files exist for some time.
 ///
@@ -40,7 +40,7 @@ impl Kept {
         prefix: &Key,
         base: SnapshotRef,
     ) -> Result<Option<Self>> {
-        let seen = Moment::now(bucket, clock);
+        let seen = Moment::now(Part::Files, bucket, clock);
         let page = bucket
             .list(&snapshots_key(prefix), Some(&base.before_key(prefix)), PAGE)
             .await
@@ -65,7 +65,7 @@ impl Kept {
         else {
             return Ok(Some(Self { seen, replaced: Duration::ZERO }));
         };
-        let Some(now_ms) = bucket.store_time_ms() else { return Ok(None) };
+        let Some(now_ms) = bucket.store_time_ms(Part::Files) else { return Ok(None) };
         let replaced = millis::between(first_ms, now_ms);
         Ok(Some(Self { seen, replaced: replaced.saturating_add(bucket.store_time_error()) }))
     }

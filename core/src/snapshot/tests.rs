@@ -26,7 +26,7 @@ use crate::executor::Inline;
 use crate::id::{ObjectId, Tenant};
 use crate::limits::REQUEST_IN_FLIGHT_MAX;
 use crate::sqlite::{Database, Limits, Mode};
-use crate::store::{Bucket, Key, Moment};
+use crate::store::{Bucket, Key, Moment, Part};
 use crate::testing::{ManualClock, Operation, TestStore};
 
 const LIMITS: Limits =
@@ -134,7 +134,7 @@ impl Rig {
     }
 
     fn publish(&mut self, plan: Plan) -> SnapshotRef {
-        let begun = Moment::now(&*self.bucket, &*self.clock);
+        let begun = Moment::now(Part::Files, &*self.bucket, &*self.clock);
         self.try_publish(plan, begun).expect("a published snapshot")
     }
 

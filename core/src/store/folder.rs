@@ -23,7 +23,7 @@ use uuid::Uuid;
 use self::alive::Alive;
 use self::tree::{Found, Tree};
 use super::time::StoreTime;
-use super::{Bucket, Entry, Key, Names, StoreError, Stored, check_size};
+use super::{Bucket, Entry, Key, Names, Part, StoreError, Stored, check_size};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::KEY_BYTES_MAX;
 use crate::millis;
@@ -217,7 +217,7 @@ impl Bucket for Folder {
         self.blocking("delete", first, remove).await
     }
 
-    fn store_time_ms(&self) -> Option<i64> {
+    fn store_time_ms(&self, _of: Part) -> Option<i64> {
         self.inner.time.now_ms()
     }
 

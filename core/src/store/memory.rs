@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{Bucket, Entry, Key, StoreError, Stored};
+use super::{Bucket, Entry, Key, Part, StoreError, Stored};
 use crate::clock::Clock;
 use crate::sync::Mutex;
 
@@ -87,7 +87,7 @@ impl Bucket for Memory {
         Ok(())
     }
 
-    fn store_time_ms(&self) -> Option<i64> {
+    fn store_time_ms(&self, _of: Part) -> Option<i64> {
         Some(self.clock.wall_ms())
     }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
-use super::{Bucket, Entry, Key, Names, StoreError, Stored};
+use super::{Bucket, Entry, Key, Names, Part, StoreError, Stored};
 use crate::clock::Clock;
 use crate::trace::{cause, failed, span};
 
@@ -105,8 +105,8 @@ impl<B: Bucket> Bucket for Metered<B> {
         self.counted("delete", self.inner.delete(keys)).await
     }
 
-    fn store_time_ms(&self) -> Option<i64> {
-        self.inner.store_time_ms()
+    fn store_time_ms(&self, of: Part) -> Option<i64> {
+        self.inner.store_time_ms(of)
     }
 
     fn store_time_error(&self) -> Duration {

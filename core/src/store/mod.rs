@@ -15,8 +15,8 @@ mod open;
 mod probe;
 #[cfg(feature = "network")]
 mod remote;
-#[cfg(any(feature = "network", test))]
 mod retry;
+mod split;
 mod time;
 
 use std::fmt;
@@ -33,13 +33,16 @@ pub use config::{
 pub use keys::{AccessKeyProvider, AccessKeys, AccessKeysError, ProvidedKeys};
 pub use memory::Memory;
 pub(crate) use moment::Moment;
-pub use open::open;
+pub use open::{Files, open, open_files, retried};
 pub(crate) use probe::probe_below;
 pub use probe::{check_store, probe};
 #[cfg(feature = "s3")]
 pub use remote::AwsSigner;
 #[cfg(test)]
-pub(crate) use {retry::Retrying, time::StoreTime};
+pub(crate) use retry::Retrying;
+pub(crate) use split::Split;
+pub use split::Stores;
+pub use time::StoreTime;
 
 /// The key of an object in the bucket, relative to the configured prefix; segments are divided by
 /// `/`.
@@ -103,6 +106,16 @@ pub(crate) fn check_size(key: &Key, bytes: u64, bytes_max: u64) -> Result<(), St
         return Ok(());
     }
     Err(StoreError::TooLarge { key: key.clone(), bytes, bytes_max })
+}
+
+/// A part of a bucket: of the two, a database may hold the one and a store of files the other.
+/// Elsewhere one store holds both, and has one clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// What is created once, by the first of several writers, and all that goes with it.
+    Log,
+    /// Large files under keys that no two writers share.
+    Files,
 }
 
 /// An entry of a listing.
@@ -231,10 +244,10 @@ pub trait Bucket: Send + Sync + 'static {
     /// Removes the objects; one that is missing is no error.
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError>;
 
-    /// A time that the store's clock has certainly reached (milliseconds since 1970, in the clock
-    /// of [`Stored::modified_ms`]), where one is known: it makes waiting for a dead owner's lease
-    /// shorter, and is never needed.
-    fn store_time_ms(&self) -> Option<i64>;
+    /// A time that the clock of the store has certainly reached that holds this part (milliseconds
+    /// since 1970, in the clock of [`Stored::modified_ms`]), where one is known: it makes waiting
+    /// for a dead owner's lease shorter, and is never needed.
+    fn store_time_ms(&self, of: Part) -> Option<i64>;
 
     /// How coarse [`Stored::modified_ms`] and [`Bucket::store_time_ms`] are together: what must be
     /// added to an age before it is certain.
@@ -250,4 +263,10 @@ pub trait Bucket: Send + Sync + 'static {
     /// The absolute URI of the place that keys are relative to, without a final `/`:
     /// `file:///srv/state`, `s3://bucket/prefix`. Iceberg files name each other by it.
     fn location(&self) -> &str;
+
+    /// The two stores that this bucket is made of, if it is: each is probed for what it is needed
+    /// for. Wrappers need not pass this on.
+    fn stores(&self) -> Option<Stores<'_>> {
+        None
+    }
 }

@@ -11,7 +11,6 @@ use super::memory::Memory;
 use super::metrics::Metered;
 #[cfg(feature = "network")]
 use super::remote;
-#[cfg(feature = "network")]
 use super::retry::Retrying;
 use super::time::StoreTime;
 use crate::clock::{Clock, Random};
@@ -28,22 +27,49 @@ use crate::error::Result;
 ///
 /// `Invalid` when the configuration can't name a store, or names one that the program was built
 /// without (a cargo feature), `Unavailable` when a folder can't be created or written.
-#[cfg_attr(
-    not(feature = "network"),
-    expect(unused_variables, reason = "only requests to a network are tried again")
-)]
 pub fn open(
     config: &StoreConfig,
     instance: Uuid,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 ) -> Result<Arc<dyn Bucket>> {
+    Ok(open_files(config, instance, clock, random)?.bucket)
+}
+
+/// A store that need not have create-if-absent, because another one coordinates.
+pub struct Files {
+    pub(crate) bucket: Arc<dyn Bucket>,
+    /// The same store, whose puts are one request.
+    pub(crate) once: Arc<dyn Bucket>,
+}
+
+impl Files {
+    /// [`Bucket::location`].
+    pub fn location(&self) -> &str {
+        self.bucket.location()
+    }
+}
+
+/// Opens the store that `config` names for the files beside a log that another store holds
+/// ([`with_log`](crate::with_log)).
+///
+/// # Errors
+///
+/// Those of [`open`].
+#[cfg_attr(
+    not(feature = "network"),
+    expect(unused_variables, reason = "only requests to a network are tried again")
+)]
+pub fn open_files(
+    config: &StoreConfig,
+    instance: Uuid,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+) -> Result<Files> {
     let time = Arc::new(StoreTime::new(Arc::clone(&clock)));
     match config {
-        StoreConfig::Memory => Ok(Arc::new(Metered::new(Memory::new(Arc::clone(&clock)), clock))),
-        StoreConfig::Folder { path } => {
-            Ok(Arc::new(Metered::new(Folder::open(path, instance, time)?, clock)))
-        }
+        StoreConfig::Memory => Ok(local(Memory::new(Arc::clone(&clock)), clock)),
+        StoreConfig::Folder { path } => Ok(local(Folder::open(path, instance, time)?, clock)),
         #[cfg(feature = "s3")]
         StoreConfig::S3(config) => Ok(on_network(remote::s3(config, time)?, clock, random)),
         #[cfg(feature = "gcs")]
@@ -55,16 +81,32 @@ pub fn open(
     }
 }
 
-/// A bucket on the network: counted, and asked again where that is safe.
-#[cfg(feature = "network")]
-fn on_network(
-    parts: remote::Parts,
+/// A bucket of another client: its requests are counted, and sent again where that is safe and they
+/// were unavailable.
+pub fn retried(
+    bucket: impl Bucket,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 ) -> Arc<dyn Bucket> {
-    let remote = remote::Remote::new(parts, Arc::clone(&clock));
-    let bucket = Metered::new(remote, Arc::clone(&clock));
+    let bucket = Metered::new(bucket, Arc::clone(&clock));
     Arc::new(Retrying::new(bucket, clock, random))
+}
+
+/// A bucket on this machine: counted, and asked once.
+fn local(bucket: impl Bucket, clock: Arc<dyn Clock>) -> Files {
+    let bucket: Arc<dyn Bucket> = Arc::new(Metered::new(bucket, clock));
+    Files { once: Arc::clone(&bucket), bucket }
+}
+
+/// A bucket on the network: counted, and asked again where that is safe.
+#[cfg(feature = "network")]
+fn on_network(parts: remote::Parts, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Files {
+    let once = remote::Remote::new(parts.clone(), Arc::clone(&clock));
+    let remote = remote::Remote::new(parts, Arc::clone(&clock));
+    Files {
+        once: Arc::new(Metered::new(once, Arc::clone(&clock))),
+        bucket: retried(remote, clock, random),
+    }
 }
 
 /// The program has no client for this store.

@@ -5,6 +5,8 @@
 //! responses is not refused but unavailable. The verdict is stored in the bucket under [`VERDICT`],
 //! so that later starts cost one request.
 
+mod holder;
+
 use bytes::Bytes;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,16 @@ struct Verdict {
     location: String,
     /// When the probe ended, in milliseconds since 1970 by the prober's clock; for people.
     checked_ms: i64,
+    /// The identity of the store that holds the log, if it is not this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
+}
+
+impl Verdict {
+    /// Whether it is about this bucket, and this version of the probe.
+    fn counts(&self, bucket: &dyn Bucket) -> bool {
+        self.version == VERSION && self.location == bucket.location()
+    }
 }
 
 /// Why a store failed the probe.
@@ -75,10 +87,25 @@ pub(crate) async fn probe_below(
     root: &Key,
     (clock, random): (&dyn Clock, &dyn Random),
 ) -> Result<()> {
-    let verdict_key = below(root, VERDICT);
-    if has_passed(bucket, &verdict_key).await? {
-        return Ok(());
+    if let Some(stores) = bucket.stores() {
+        return holder::probe(stores, root, (clock, random)).await;
     }
+    let verdict = stored_verdict(bucket, root).await?;
+    if let Some(verdict) = verdict {
+        if verdict.log.is_some() {
+            return Err(holder::elsewhere(bucket));
+        }
+        if verdict.counts(bucket) {
+            return Ok(());
+        }
+    }
+    run(bucket, root, random).await?;
+    write_verdict(bucket, root, (clock, None)).await?;
+    if holder::others(bucket, root, None).await? { Err(holder::elsewhere(bucket)) } else { Ok(()) }
+}
+
+/// Runs the checks until they are clear.
+async fn run(bucket: &dyn Bucket, root: &Key, random: &dyn Random) -> Result<()> {
     let mut tries = 1;
     while let Err(failure) = checks(bucket, &below(root, SCRATCH), random).await {
         match failure {
@@ -91,26 +118,46 @@ pub(crate) async fn probe_below(
             Failure::Broken(promise) => return Err(refusal(bucket, &promise)),
         }
     }
+    Ok(())
+}
+
+/// Remembers that the bucket has passed; `log` is the identity of the store that holds its log, if
+/// that is another one.
+async fn write_verdict(
+    bucket: &dyn Bucket,
+    root: &Key,
+    (clock, log): (&dyn Clock, Option<String>),
+) -> Result<()> {
     let verdict = Verdict {
         version: VERSION,
         location: bucket.location().to_owned(),
         checked_ms: clock.wall_ms(),
+        log,
     };
     let bytes =
         serde_json::to_vec_pretty(&verdict).map_err(|error| Error::internal(error.to_string()))?;
-    bucket.put(&verdict_key, bytes.into()).await.map_err(|error| unanswered(bucket, &error))
+    let put = bucket.put(&below(root, VERDICT), bytes.into()).await;
+    put.map_err(|error| unanswered(bucket, &error))
 }
 
 /// Checks what [`probe`] checks with keys below `scratch`, whatever an earlier verdict says, and
-/// removes them: for people who ask whether a store can be used.
+/// removes them: for people who ask whether a store can be used. Of a bucket that is made of two,
+/// each is checked for what it is needed for.
 ///
 /// # Errors
 ///
 /// Those of [`probe`].
 pub async fn check_store(bucket: &dyn Bucket, scratch: &Key, random: &dyn Random) -> Result<()> {
-    checks(bucket, scratch, random).await.map_err(|failure| match failure {
-        Failure::Store(error) => unanswered(bucket, &error),
-        Failure::Broken(promise) => refusal(bucket, &promise),
+    let log = match bucket.stores() {
+        Some(stores) => {
+            holder::check_files(stores.files, scratch).await?;
+            stores.log
+        }
+        None => bucket,
+    };
+    checks(log, scratch, random).await.map_err(|failure| match failure {
+        Failure::Store(error) => unanswered(log, &error),
+        Failure::Broken(promise) => refusal(log, &promise),
     })
 }
 
@@ -118,15 +165,18 @@ fn below(root: &Key, name: &str) -> Key {
     Key::new(format!("{}{name}", root.below()))
 }
 
-/// Whether this store has passed this version of the probe. An unreadable verdict is ignored.
-async fn has_passed(bucket: &dyn Bucket, verdict: &Key) -> Result<bool> {
-    let stored = match bucket.get_within(verdict, HINT_BYTES_MAX).await {
-        Err(StoreError::TooLarge { .. }) => None,
-        found => found.map_err(|error| unanswered(bucket, &error))?,
-    };
-    let verdict = stored.and_then(|stored| serde_json::from_slice::<Verdict>(&stored.bytes).ok());
-    Ok(verdict
-        .is_some_and(|verdict| verdict.version == VERSION && verdict.location == bucket.location()))
+/// The verdict in the bucket. An unreadable one is ignored.
+async fn stored_verdict(bucket: &dyn Bucket, root: &Key) -> Result<Option<Verdict>> {
+    let bytes = small(bucket, &below(root, VERDICT)).await?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+/// The content of a small object; `None` if it is missing, or large and so not ours.
+async fn small(bucket: &dyn Bucket, key: &Key) -> Result<Option<Bytes>> {
+    match bucket.get_within(key, HINT_BYTES_MAX).await {
+        Err(StoreError::TooLarge { .. }) => Ok(None),
+        found => Ok(found.map_err(|error| unanswered(bucket, &error))?.map(|stored| stored.bytes)),
+    }
 }
 
 /// Runs every check under fresh keys, and removes them.
@@ -152,7 +202,13 @@ async fn checks(bucket: &dyn Bucket, scratch: &Key, random: &dyn Random) -> Resu
 /// Create, create again, read back, list.
 async fn one_after_another(bucket: &dyn Bucket, folder: &Key, key: &Key) -> Result<(), Failure> {
     let (first, second) = (Bytes::from_static(b"first"), Bytes::from_static(b"second"));
-    bucket.create(key, first.clone()).await?;
+    if let Err(error) = bucket.create(key, first.clone()).await {
+        // Whoever may put and may not create asks a store that has no creates.
+        if matches!(error, StoreError::Refused { .. }) && bucket.put(key, first).await.is_ok() {
+            return broken(&format!("it has no create-if-absent: {error}"));
+        }
+        return Err(error.into());
+    }
     match bucket.create(key, second).await {
         Err(StoreError::Exists { .. }) => {}
         Ok(()) => {
@@ -207,7 +263,7 @@ fn broken(promise: &str) -> Result<(), Failure> {
 
 fn refusal(bucket: &dyn Bucket, promise: &str) -> Error {
     let message = format!(
-        "the store {} can't be used: {promise}. Without create-if-absent two servers could both believe that they wrote, and writes would be lost. Use a store that supports it (Amazon S3, R2, GCS, Azure, Tigris, SeaweedFS 4 or a local folder), or a newer version of this one",
+        "the store {} can't be used: {promise}. Without create-if-absent two servers could both believe that they wrote, and writes would be lost. Use a store that supports it (Amazon S3, R2, GCS, Azure, Tigris, SeaweedFS 4 or a local folder), or a newer version of this one, or let a libSQL database hold the log (TURSO_URL)",
         bucket.location()
     );
     Error::new(ErrorKind::StoreRefused, message)

@@ -41,7 +41,7 @@ pub use self::sign::AwsSigner;
 
 use self::errors::{Asked, is_forbidden, is_missing};
 use self::http::Answer;
-use super::{Bucket, Entry, Key, Names, StoreError, Stored, check_size};
+use super::{Bucket, Entry, Key, Names, Part, StoreError, Stored, check_size};
 use crate::clock::Clock;
 use crate::limits::{STORE_ANSWER_MAX, STORE_BYTES_PER_SECOND_MIN, STORE_PAGE_MAX};
 
@@ -334,7 +334,7 @@ impl Bucket for Remote {
         again.map_err(|failure| self.error(asked, failure))
     }
 
-    fn store_time_ms(&self) -> Option<i64> {
+    fn store_time_ms(&self, _of: Part) -> Option<i64> {
         self.parts.time.now_ms()
     }
 

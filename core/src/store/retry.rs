@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{Bucket, Entry, Key, Names, StoreError, Stored};
+use super::{Bucket, Entry, Key, Names, Part, StoreError, Stored};
 use crate::clock::{Clock, Random};
 use crate::limits::{STORE_RETRY_PAUSE, STORE_RETRY_WITHIN, STORE_TRIES};
 
@@ -89,8 +89,8 @@ impl<B: Bucket> Bucket for Retrying<B> {
         self.retried(|| self.inner.delete(keys)).await
     }
 
-    fn store_time_ms(&self) -> Option<i64> {
-        self.inner.store_time_ms()
+    fn store_time_ms(&self, of: Part) -> Option<i64> {
+        self.inner.store_time_ms(of)
     }
 
     fn store_time_error(&self) -> Duration {

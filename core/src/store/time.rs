@@ -11,7 +11,18 @@ use crate::millis;
 use crate::sync::Mutex;
 
 /// The store's clock, as seen from here.
-pub(crate) struct StoreTime {
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use dotdo_core::{Clock, StoreTime};
+/// # fn example(clock: Arc<dyn Clock>) {
+/// let time = StoreTime::new(clock);
+/// assert_eq!(time.now_ms(), None);
+/// time.saw(1_700_000_000_000);
+/// assert!(time.now_ms() >= Some(1_700_000_000_000));
+/// # }
+/// ```
+pub struct StoreTime {
     clock: Arc<dyn Clock>,
     seen: Mutex<Option<Seen>>,
 }
@@ -24,7 +35,8 @@ struct Seen {
 }
 
 impl StoreTime {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+    /// Nothing was reported yet. `clock` tells how much time has passed since a report.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, seen: Mutex::new(None) }
     }
 
@@ -32,13 +44,13 @@ impl StoreTime {
     ///
     /// The newest report counts, even if it is behind an older one, because a store of many
     /// machines has many clocks.
-    pub(crate) fn saw(&self, store_ms: i64) {
+    pub fn saw(&self, store_ms: i64) {
         let here = self.clock.monotonic();
         *self.seen.lock() = Some(Seen { store_ms, here });
     }
 
     /// A time that the store's clock has certainly reached.
-    pub(crate) fn now_ms(&self) -> Option<i64> {
+    pub fn now_ms(&self) -> Option<i64> {
         let seen = (*self.seen.lock())?;
         let since = self.clock.monotonic().saturating_sub(seen.here);
         Some(seen.store_ms.saturating_add(millis::signed(since)))

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::clock::{Clock, Random};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::Tenant;
-use crate::store::{Bucket, Entry, Key, Names, StoreError, Stored};
+use crate::store::{Bucket, Entry, Key, Names, Part, StoreError, Stored};
 use crate::tenants::standing::{Known, Standing};
 
 /// A bucket as one tenant may use it: every operation on a key that is not below the tenant's
@@ -193,8 +193,8 @@ impl Bucket for TenantBucket {
         self.inner.delete(keys).await
     }
 
-    fn store_time_ms(&self) -> Option<i64> {
-        self.inner.store_time_ms()
+    fn store_time_ms(&self, of: Part) -> Option<i64> {
+        self.inner.store_time_ms(of)
     }
 
     fn store_time_error(&self) -> Duration {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{HINT_BYTES_MAX, STORE_PAGE_MAX, TENANT_DELETE_WAIT};
 use crate::millis;
-use crate::store::{Bucket, Key, StoreError};
+use crate::store::{Bucket, Key, Part, StoreError};
 use crate::tenants::TenantBucket;
 use crate::tenants::standing::closed_key;
 
@@ -97,7 +97,7 @@ async fn is_closed(bucket: &TenantBucket) -> Result<bool, StoreError> {
 
 /// How old an object of the store certainly is, by the store's clock.
 fn age(bucket: &TenantBucket, modified_ms: i64) -> Result<Duration> {
-    let now_ms = bucket.store_time_ms().ok_or_else(|| {
+    let now_ms = bucket.store_time_ms(Part::Log).ok_or_else(|| {
         Error::new(ErrorKind::Unavailable, "the store does not tell its time; retry later")
     })?;
     Ok(millis::between(modified_ms, now_ms).saturating_sub(bucket.store_time_error()))

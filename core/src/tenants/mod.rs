@@ -7,6 +7,7 @@
 
 mod bucket;
 mod buckets;
+mod coordinated;
 mod deletion;
 mod known;
 mod places;
@@ -15,6 +16,7 @@ mod standing;
 
 pub(crate) use bucket::TenantBucket;
 pub use buckets::{BucketOfTenant, Buckets, SharedBucket};
+pub use coordinated::with_log;
 pub(crate) use known::Tenants;
 pub(crate) use places::{Place, Places};
 #[cfg(any(test, feature = "fuzzing"))]

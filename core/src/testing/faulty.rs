@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::layer::{Layer, Operation, Rule, bucket_of_layer};
-use crate::store::{Bucket, Key, StoreError};
+use crate::store::{Bucket, Key, Part, StoreError};
 use crate::sync::Mutex;
 
 /// A fault of one request.
@@ -174,8 +174,8 @@ impl Layer for FaultyBucket {
         }
     }
 
-    fn time_ms(&self) -> Option<i64> {
-        self.inner.store_time_ms().map(|at_ms| at_ms + self.ahead_ms.load(Ordering::SeqCst))
+    fn time_ms(&self, of: Part) -> Option<i64> {
+        self.inner.store_time_ms(of).map(|at_ms| at_ms + self.ahead_ms.load(Ordering::SeqCst))
     }
 
     fn time_error(&self) -> Duration {

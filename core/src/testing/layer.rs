@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::store::{Bucket, Key, StoreError};
+use crate::store::{Bucket, Key, Part, StoreError};
 
 /// An operation of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,8 +72,8 @@ pub(super) trait Layer: Send + Sync + 'static {
     ) -> impl Future<Output = Result<T, StoreError>> + Send;
 
     /// [`Bucket::store_time_ms`].
-    fn time_ms(&self) -> Option<i64> {
-        self.inner().store_time_ms()
+    fn time_ms(&self, of: Part) -> Option<i64> {
+        self.inner().store_time_ms(of)
     }
 
     /// [`Bucket::store_time_error`].
@@ -132,8 +132,8 @@ macro_rules! bucket_of_layer {
                 self.around(Operation::Delete, first, self.inner().delete(keys)).await
             }
 
-            fn store_time_ms(&self) -> Option<i64> {
-                self.time_ms()
+            fn store_time_ms(&self, of: crate::store::Part) -> Option<i64> {
+                self.time_ms(of)
             }
 
             fn store_time_error(&self) -> std::time::Duration {

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use uuid::Uuid;
 
 use super::*;
-use crate::store::{Bucket, Key, Memory, StoreError};
+use crate::store::{Bucket, Key, Memory, Part, StoreError};
 
 fn memory() -> (Arc<Memory>, Key, Bytes) {
     let memory = Arc::new(Memory::new(Arc::new(ManualClock::new())));
@@ -99,7 +99,7 @@ async fn a_store_for_tests_records_in_order_and_dates_as_it_is_told() {
         store.record().take_recorded().into_iter().map(|recorded| recorded.operation).collect();
     assert_eq!(asked, [Operation::Create, Operation::Create, Operation::Get]);
     assert!(store.record().recorded().is_empty());
-    let now_ms = store.store_time_ms().expect("memory has a clock");
+    let now_ms = store.store_time_ms(Part::Log).expect("memory has a clock");
     store.faults().set_dates_ahead_ms(-1000);
-    assert_eq!(store.store_time_ms(), Some(now_ms - 1000));
+    assert_eq!(store.store_time_ms(Part::Log), Some(now_ms - 1000));
 }

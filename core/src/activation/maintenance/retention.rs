@@ -13,7 +13,7 @@ use crate::log::{Log, delete_covered, list_newest};
 use crate::millis;
 use crate::planted::{Bug, Place, pass, planted};
 use crate::snapshot::{SnapshotRef, Sweeper, Unfinished};
-use crate::store::Bucket as _;
+use crate::store::{Bucket as _, Part};
 
 /// Interval between two sweeps of an object that stays in memory.
 const PAUSE: Duration = Duration::from_secs(3600);
@@ -65,7 +65,10 @@ impl Activation {
         {
             return Ok(());
         }
-        let records = delete_covered(&self.log, covered, head, before_ms).await?;
+        // Records may have the dates of another clock. The earlier of the two deletes less.
+        let log_ms = bucket.store_time_ms(Part::Log).map_or(now_ms, |log_ms| log_ms.min(now_ms));
+        let log_before_ms = before_ms.saturating_sub(now_ms.saturating_sub(log_ms));
+        let records = delete_covered(&self.log, covered, head, log_before_ms).await?;
         let unfinished = self.unfinished().await?;
         let swept = sweeper.remove(retention, now_ms, unfinished).await?;
         tracing::debug!(%object, records, snapshots = swept.snapshots, files = swept.files, "swept");

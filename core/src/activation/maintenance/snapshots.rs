@@ -32,7 +32,7 @@ use crate::limits::{PROOF_AGE_MAX, REQUEST_IN_FLIGHT_MAX};
 use crate::log::Head;
 use crate::planted::{Bug, Place, pass, planted};
 use crate::snapshot::{Kept, Plan, PlanContext, SinceSnapshot, Target, publish, upload};
-use crate::store::{Bucket as _, Moment};
+use crate::store::{Bucket as _, Moment, Part};
 use crate::trace::{span, traced};
 
 /// When a snapshot begins, its base must be certain to stay for this long: time for the upload, and
@@ -262,7 +262,7 @@ impl Activation {
         head: Head,
     ) -> Result<()> {
         let target = self.target();
-        let begun = Moment::now(target.bucket, target.clock);
+        let begun = Moment::now(Part::Files, target.bucket, target.clock);
         let record = async {
             match gate {
                 Some(ticket) => {

@@ -20,7 +20,7 @@ use crate::planted::{Bug, Place as Spot, pass, planted};
 use crate::settings::Ownership;
 use crate::snapshot::{Plan, PlanContext, Tracker, check_age, publish_named, upload};
 use crate::sqlite::Database;
-use crate::store::{Bucket as _, Moment};
+use crate::store::{Bucket as _, Moment, Part};
 use crate::tenants::Place;
 use crate::trace::{span, traced};
 
@@ -171,7 +171,7 @@ impl Replacing<'_> {
     async fn attempt(&mut self) -> Result<Option<Replaced>> {
         let activation = self.turn.activation;
         let target = activation.target();
-        let begun = Moment::now(target.bucket, target.clock);
+        let begun = Moment::now(Part::Files, target.bucket, target.clock);
         let mut plan = self.plan(Tracker::new())?;
         let (tables, rows) = plan.counts(|table| !is_history(table));
         if !planted(Bug::NamedBeforeUploaded) && !self.upload(&plan).await? {

@@ -169,7 +169,7 @@ fn leftovers_of_failed_uploads_go_after_an_hour() {
 #[test]
 fn a_plan_that_took_too_long_is_not_published() {
     let mut rig = busy();
-    let begun = Moment::now(&*rig.bucket, &*rig.clock);
+    let begun = Moment::now(Part::Files, &*rig.bucket, &*rig.clock);
     rig.pass(Duration::from_secs(3600));
     let plan = rig.plan();
     assert!(rig.try_publish(plan, begun).is_err());

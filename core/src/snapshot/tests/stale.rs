@@ -38,7 +38,7 @@ fn a_plan_on_a_base_that_nobody_has_looked_at_is_not_published() {
     let mut rig = overtaken();
     rig.commit("UPDATE t SET data = 'mine' WHERE id = 9");
     let plan = rig.plan_carelessly();
-    let begun = Moment::now(&*rig.bucket, &*rig.clock);
+    let begun = Moment::now(Part::Files, &*rig.bucket, &*rig.clock);
     let error = rig.try_publish(plan, begun).expect_err("its base is gone");
     assert!(error.message().contains("was not checked to exist"), "{error}");
     rig.check();
@@ -62,7 +62,7 @@ fn a_plan_of_this_moment_is_not_published_when_the_look_at_its_base_was_long_ago
     rig.clock.pass_unnoticed(Duration::from_secs(2400));
     rig.commit("UPDATE t SET data = 'mine' WHERE id = 9");
     let plan = rig.plan_carelessly();
-    let begun = Moment::now(&*rig.bucket, &*rig.clock);
+    let begun = Moment::now(Part::Files, &*rig.bucket, &*rig.clock);
     let error = rig
         .try_publish(plan, begun)
         .expect_err("a sweep may take it before the description arrives");
@@ -104,7 +104,7 @@ fn while_frozen(rig: &mut Rig) {
         other.publish(plan);
         rig.clock.pass_unnoticed(RETENTION * 2);
     }
-    let now_ms = rig.bucket.store_time_ms().expect("memory has a clock");
+    let now_ms = rig.bucket.store_time_ms(Part::Files).expect("memory has a clock");
     let sweeper =
         block_on(Sweeper::look(source(&*rig.bucket, &prefix, &rig.object))).expect("a listing");
     assert!(
@@ -116,7 +116,7 @@ fn while_frozen(rig: &mut Rig) {
 fn a_snapshot_whose_writer_was_frozen_before_it_published_is_not_published() {
     let mut rig = busy();
     rig.commit("UPDATE t SET data = 'mine' WHERE id = 9");
-    let begun = Moment::now(&*rig.bucket, &*rig.clock);
+    let begun = Moment::now(Part::Files, &*rig.bucket, &*rig.clock);
     let plan = rig.plan();
     let reference = plan.reference();
     while_frozen(&mut rig);
@@ -129,7 +129,7 @@ fn a_snapshot_whose_writer_was_frozen_before_it_published_is_not_published() {
 fn a_snapshot_whose_writer_was_frozen_while_it_published_is_taken_back() {
     let mut rig = busy();
     rig.commit("UPDATE t SET data = 'mine' WHERE id = 9");
-    let begun = Moment::now(&*rig.bucket, &*rig.clock);
+    let begun = Moment::now(Part::Files, &*rig.bucket, &*rig.clock);
     let plan = rig.plan();
     let document = plan.reference().document_key(&rig.prefix());
     let clock = Arc::clone(&rig.clock);

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::limits::{STORE_ANSWER_MAX, STORE_CONNECT_MAX};
 
 /// The parts of a bucket on the network.
+#[derive(Clone)]
 pub(in super::super) struct Parts {
     pub(super) store: Arc<dyn ObjectStore>,
     pub(super) pages: Arc<dyn PaginatedListStore>,
