@@ -11,15 +11,33 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Random};
 use crate::limits::STORE_ANSWER_MAX;
 use crate::simulation::clock::SimClock;
 use crate::simulation::store::{Answer, Dated, Operation};
 use crate::simulation::timeline::{Delivery, Event, Process, Timeline};
-use crate::store::{Bucket, Entry, Key, Part, StoreError, StoreTime, Stored};
+use crate::store::{Bucket, Entry, Files, Key, Part, Retrying, StoreError, StoreTime, Stored};
+use crate::tenants::with_log;
 
-/// One process's way to the store.
-pub(super) struct SimBucket {
+/// The bucket of a process: one store, or two.
+pub(super) fn bucket(
+    timeline: &Timeline,
+    process: Process,
+    clock: &Arc<SimClock>,
+    random: &Arc<dyn Random>,
+) -> Arc<dyn Bucket> {
+    let once = |part| SimBucket::new(part, timeline.clone(), process, clock.clone());
+    let retried = |part| Arc::new(Retrying::new(once(part), clock.clone(), random.clone()));
+    if timeline.lock().files.is_none() {
+        return retried(Part::Log);
+    }
+    let files = Files { bucket: retried(Part::Files), once: Arc::new(once(Part::Files)) };
+    with_log(files, retried(Part::Log))
+}
+
+/// One process's way to a store.
+struct SimBucket {
+    part: Part,
     timeline: Timeline,
     process: Process,
     clock: Arc<SimClock>,
@@ -27,8 +45,8 @@ pub(super) struct SimBucket {
 }
 
 impl SimBucket {
-    pub(super) fn new(timeline: Timeline, process: Process, clock: Arc<SimClock>) -> Self {
-        Self { timeline, process, time: StoreTime::new(clock.clone()), clock }
+    fn new(part: Part, timeline: Timeline, process: Process, clock: Arc<SimClock>) -> Self {
+        Self { part, timeline, process, time: StoreTime::new(clock.clone()), clock }
     }
 
     /// Asks the store, and waits as long as the client of a store on the network does.
@@ -42,7 +60,7 @@ impl SimBucket {
         let unavailable =
             |reason: String| StoreError::Unavailable { operation, key: key.clone(), reason };
         let (reply, answer) = oneshot::channel();
-        self.timeline.lock().send(self.process, request, reply);
+        self.timeline.lock().send((self.process, self.part), request, reply);
         let answer = answered(answer);
         let timer = self.clock.sleep(STORE_ANSWER_MAX);
         futures_util::pin_mut!(answer);

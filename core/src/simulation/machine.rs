@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::executor::Inline;
 use crate::id::{ObjectId, Tenant};
 use crate::simulation::asking::answer;
-use crate::simulation::bucket::SimBucket;
+use crate::simulation::bucket::bucket;
 use crate::simulation::chance::SimRandom;
 use crate::simulation::clock::SimClock;
 use crate::simulation::directory::{ListenerSlot, SimDirectory};
@@ -33,7 +33,6 @@ use crate::simulation::network::{Letter, SimPeers};
 use crate::simulation::objects::{Watcher, app};
 use crate::simulation::plan::{MachinePlan, NetworkPlan, TWINS};
 use crate::simulation::timeline::{Delivery, Process, Timeline};
-use crate::store::Retrying;
 use crate::sync::Mutex;
 use crate::tenants::SharedBucket;
 
@@ -329,8 +328,7 @@ impl Start {
         let clock = Arc::new(SimClock { timeline: timeline.clone(), process });
         let seed = timeline.lock().chance.next();
         let random: Arc<dyn Random> = Arc::new(SimRandom::new(seed));
-        let bucket = SimBucket::new(timeline.clone(), process, clock.clone());
-        let bucket = Arc::new(Retrying::new(bucket, clock.clone(), random.clone()));
+        let bucket = bucket(&timeline, process, &clock, &random);
         let peers: Option<Arc<dyn Peers>> = match network.forwards {
             true => Some(Arc::new(SimPeers {
                 timeline: timeline.clone(),

@@ -14,6 +14,9 @@ pub(super) const SECOND: u64 = 1000 * MS;
 pub(super) const MINUTE: u64 = 60 * SECOND;
 pub(super) const HOUR: u64 = 60 * MINUTE;
 
+/// What tells the chance of two stores from others of a seed.
+const SPLIT: u64 = 0x5917_0000_0000_0000;
+
 /// How many objects a second tenant has. They have the lowest numbers, and the class and id of the
 /// first ones of the first tenant.
 pub(super) const TWINS: usize = 2;
@@ -57,6 +60,8 @@ pub(super) struct Plan {
     pub(super) replaces: bool,
     /// The store has many clocks.
     pub(super) many_clocks: bool,
+    /// The log is in one store, which coordinates, and files are in another that only stores.
+    pub(super) is_split: bool,
     /// A panic of our own, at this place, when it is passed so many times.
     pub(super) mishap: Option<(Place, u64)>,
 }
@@ -110,7 +115,7 @@ pub(super) struct Faults {
 impl Plan {
     /// The world of a seed.
     pub(super) fn of(seed: u64, chance: &mut Chance) -> Self {
-        // By a chance of its own, so that all other worlds are what they would be without it.
+        // By chances of their own, so that all other worlds are what they would be without them.
         let mut plan = if Chance::new(!seed).in_thousand(60) {
             Self::of_rebuilds(chance)
         } else {
@@ -120,6 +125,9 @@ impl Plan {
         if needed || Chance::new(seed.rotate_left(32)).in_thousand(150) {
             // A state that is replaced again after an unknown outcome would have its value twice.
             (plan.replaces, plan.keyed) = (true, false);
+        }
+        if Chance::new(seed ^ SPLIT).in_thousand(150) {
+            (plan.is_split, plan.knows_the_dead) = (true, false);
         }
         plan
     }
@@ -182,6 +190,7 @@ impl Plan {
             former: chance.pick(&[0, 0, 100, 400]),
             replaces: false,
             many_clocks: chance.in_thousand(300),
+            is_split: false,
             mishap: draw_mishap(chance),
         }
     }
@@ -215,6 +224,7 @@ impl Plan {
             former: 0,
             replaces: false,
             many_clocks: false,
+            is_split: false,
             mishap: None,
         }
     }

@@ -8,9 +8,9 @@ use tokio::sync::oneshot;
 
 use crate::simulation::chance::Chance;
 use crate::simulation::clock::START_US;
-use crate::simulation::plan::{Faults, MINUTE, MS, SECOND};
+use crate::simulation::plan::{Faults, HOUR, MINUTE, MS, SECOND};
 use crate::simulation::timeline::{Delivery, Event, Process, State};
-use crate::store::{Entry, Key, Stored};
+use crate::store::{Entry, Key, Part, Stored};
 
 /// A request can take this long to reach the store, far beyond the patience of its sender: a little
 /// less than the store's own limit.
@@ -50,6 +50,7 @@ pub(super) struct Dated {
 pub(super) struct Message {
     number: u64,
     from: Process,
+    to: Part,
     operation: Operation,
     fate: Fate,
     reply: Option<oneshot::Sender<Dated>>,
@@ -70,6 +71,10 @@ enum Fate {
 /// The objects, by key.
 pub(super) struct Store {
     objects: BTreeMap<Key, Stored>,
+    /// It answers nobody until then.
+    pub(super) outage_until_us: u64,
+    /// It has no create-if-absent.
+    is_plain: bool,
     /// The store's clock, from true time.
     offset_us: i64,
     /// Nothing of a process that has ended arrives any more, as in a folder.
@@ -84,11 +89,22 @@ impl Store {
         let offset_us = i64::try_from(chance.below(10 * SECOND)).expect("seconds");
         Self {
             objects: BTreeMap::new(),
+            outage_until_us: 0,
+            is_plain: false,
             offset_us,
             forgets_the_dead,
             many_clocks: false,
             numbers: 0,
         }
+    }
+
+    /// A store for files, whose clock is hours from those of others.
+    pub(super) fn of_files(chance: &mut Chance) -> Self {
+        let mut store = Self::new(chance, false);
+        let hours_us = i64::try_from(chance.below(4 * HOUR)).expect("some hours");
+        store.offset_us += hours_us - i64::try_from(2 * HOUR).expect("two hours");
+        store.is_plain = true;
+        store
     }
 
     /// Puts an object there before the world begins.
@@ -109,6 +125,9 @@ impl Store {
     fn apply(&mut self, operation: &Operation, now_us: u64) -> Result<Answer, String> {
         let modified_ms = self.date_ms(now_us);
         match operation {
+            Operation::Create(key, _) if self.is_plain => {
+                return Err(format!("{key} is created where there are no creates"));
+            }
             Operation::Create(key, _) if self.objects.contains_key(key) => {
                 return Ok(Answer::Exists);
             }
@@ -204,7 +223,7 @@ impl State {
     /// now.
     pub(super) fn send(
         &mut self,
-        from: Process,
+        (from, to): (Process, Part),
         operation: Operation,
         reply: oneshot::Sender<Dated>,
     ) {
@@ -213,7 +232,7 @@ impl State {
         let fate = draw(&mut self.chance, faults, &operation);
         let way_us = self.way_us();
         let message =
-            Message { number: self.store.numbers, from, operation, fate, reply: Some(reply) };
+            Message { number: self.store.numbers, from, to, operation, fate, reply: Some(reply) };
         if self.is_cut(from.machine) || self.chance.in_thousand(faults.request_lost) {
             return self.note(format_args!("{} is lost", message.name()));
         }
@@ -237,6 +256,14 @@ impl State {
         self.schedule(way_us + late_us, Event::Arrive(Box::new(message)));
     }
 
+    /// The store that holds this part.
+    fn held_by(&mut self, part: Part) -> &mut Store {
+        match (part, &mut self.files) {
+            (Part::Files, Some(files)) => files,
+            _ => &mut self.store,
+        }
+    }
+
     fn way_us(&mut self) -> u64 {
         let latency_us = self.latency_us;
         let slow = self.chance.in_thousand(20);
@@ -250,11 +277,13 @@ impl State {
         if is_dead && self.store.forgets_the_dead {
             return self.note(format_args!("{name} ended with its process"));
         }
-        let applied = !matches!(message.fate, Fate::Conflict | Fate::ErrorBefore | Fate::Refused)
-            && self.now_us >= self.outage_until_us;
         let now_us = self.now_us;
+        let store = self.held_by(message.to);
+        let is_out = now_us < store.outage_until_us;
+        let applied =
+            !is_out && !matches!(message.fate, Fate::Conflict | Fate::ErrorBefore | Fate::Refused);
         let answer = if applied {
-            match self.store.apply(&message.operation, now_us) {
+            match store.apply(&message.operation, now_us) {
                 Ok(answer) => answer,
                 Err(what) => return self.break_world(what),
             }
@@ -262,7 +291,7 @@ impl State {
             Answer::Busy(503)
         };
         let told = match message.fate {
-            _ if !applied && now_us < self.outage_until_us => Answer::Busy(503),
+            _ if is_out => Answer::Busy(503),
             Fate::Conflict => Answer::Exists,
             Fate::ErrorBefore => Answer::Busy(429),
             Fate::ErrorAfter => Answer::Busy(500),
@@ -275,8 +304,9 @@ impl State {
             told.name(),
             if lost { ", which is lost" } else { "" }
         ));
-        let behind_us = if self.store.many_clocks { self.chance.below(SECOND) } else { 0 };
-        let date_ms = self.store.date_ms(now_us.saturating_sub(behind_us));
+        let many_clocks = self.held_by(message.to).many_clocks;
+        let behind_us = if many_clocks { self.chance.below(SECOND) } else { 0 };
+        let date_ms = self.held_by(message.to).date_ms(now_us.saturating_sub(behind_us));
         if let Some(reply) = message.reply.take().filter(|_| !lost) {
             let way_us = self.way_us();
             let delivery = Delivery::Answer(reply, Dated { answer: told, date_ms });

@@ -105,6 +105,8 @@ pub(super) struct State {
     pub(super) trace: Trace,
     pub(super) machines: Vec<Outside>,
     pub(super) store: Store,
+    /// The store of files, where the other one only coordinates and holds the log.
+    pub(super) files: Option<Store>,
     pub(super) faults: Faults,
     /// What goes wrong between servers.
     pub(super) network: NetworkPlan,
@@ -113,8 +115,6 @@ pub(super) struct State {
     /// What servers have told of what they own.
     pub(super) directory: BTreeMap<ObjectId, Entry>,
     pub(super) latency_us: u64,
-    /// The store answers nobody until then.
-    pub(super) outage_until_us: u64,
     /// How long a process's housekeeping may oversleep.
     pub(super) oversleep_us: u64,
     /// How long a machine that freezes while it is about to send stays frozen, at most.
@@ -137,12 +137,12 @@ impl Timeline {
             trace,
             machines: Vec::new(),
             store,
+            files: None,
             faults: Faults::default(),
             network: NetworkPlan::default(),
             parted: (0, 0, 0),
             directory: BTreeMap::new(),
             latency_us: 1,
-            outage_until_us: 0,
             oversleep_us: 0,
             freeze_us: 0,
             broken: None,

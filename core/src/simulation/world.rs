@@ -4,7 +4,7 @@ mod people;
 mod troubles;
 mod verdict;
 
-use self::verdict::verdict;
+use self::verdict::{verdict, verdicts};
 use crate::planted::arm;
 use crate::simulation::chance::Chance;
 use crate::simulation::clients::Client;
@@ -69,8 +69,13 @@ impl World {
         let mut chance = Chance::new(seed);
         let plan = Plan::of(seed, &mut chance);
         let mut store = Store::new(&mut chance, plan.knows_the_dead);
-        let (key, bytes) = verdict();
+        let mut files = plan.is_split.then(|| Store::of_files(&mut chance));
+        let [of_log, of_files] = verdicts();
+        let (key, bytes) = if files.is_some() { of_log } else { verdict() };
         store.prepare(key.clone(), bytes.clone());
+        if let Some(files) = &mut files {
+            files.prepare(of_files.0.clone(), of_files.1.clone());
+        }
         store.many_clocks = plan.many_clocks;
         let clients = (0..plan.clients).map(|_| Client::draw(&mut chance, &plan)).collect();
         let timeline = Timeline::new(chance, trace, store);
@@ -88,6 +93,7 @@ impl World {
                 clock: Dial::new(plan.clock),
             };
             state.machines = plan.machines.iter().map(outside).collect();
+            state.files = files;
             state.faults = plan.faults;
             state.network = plan.network;
             state.latency_us = plan.latency_us;
@@ -166,7 +172,8 @@ impl World {
             ..NetworkPlan::default()
         };
         state.parted.2 = 0;
-        state.outage_until_us = 0;
+        state.store.outage_until_us = 0;
+        state.files.iter_mut().for_each(|files| files.outage_until_us = 0);
         state.oversleep_us = 0;
         state.hurry_arrivals();
         for machine in 0..self.machines.len() {

@@ -40,7 +40,16 @@ impl World {
             }
             Act::Outage(length_us) => {
                 let mut state = self.timeline.lock();
-                state.outage_until_us = state.now_us + length_us;
+                let until_us = state.now_us + length_us;
+                // Of two stores one or the other, and now and then both.
+                let which = if state.files.is_some() { state.chance.index(3) } else { 0 };
+                let (log, files) = [(true, false), (false, true), (true, true)][which];
+                if log {
+                    state.store.outage_until_us = until_us;
+                }
+                if let Some(store) = state.files.as_mut().filter(|_| files) {
+                    store.outage_until_us = until_us;
+                }
             }
             Act::Jump(machine, by_us) => self.timeline.lock().machines[machine].clock.jump(by_us),
         }
