@@ -4,14 +4,15 @@ pub use dotdo_core::fuzzing::Target;
 
 use crate::cluster::redis;
 use crate::platforms::{azure, lambda};
-use crate::{auth, edge};
+use crate::{auth, edge, libsql};
 
 /// Every target.
 pub fn targets() -> impl Iterator<Item = Target> {
-    let own: [Target; 6] = [
+    let own: [Target; 7] = [
         ("azure_payload", azure::fuzz),
         ("lambda_event", lambda::fuzz),
         ("redis_entry", redis::fuzz),
+        ("libsql_answer", libsql::fuzz),
         ("forwarded_for", edge::fuzz),
         ("token", auth::fuzz::token),
         ("key_set", auth::fuzz::keys),

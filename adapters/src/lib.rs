@@ -38,6 +38,7 @@ mod edge;
 #[doc(hidden)]
 pub mod fuzzing;
 mod health;
+mod libsql;
 mod login;
 mod options;
 mod platforms;
@@ -85,7 +86,7 @@ pub mod commands {
         settings_matching, settings_reference, user_file,
     };
     pub use crate::credentials::TokenSource;
-    pub use crate::doctor::{MemoryLimit, Premises, StoreCheck, StoreLatencies};
+    pub use crate::doctor::{DatabaseCheck, MemoryLimit, Premises, StoreCheck, StoreLatencies};
     pub use crate::health::{Health, health};
     pub use crate::login::LoginSettings;
     #[cfg(feature = "broker")]
@@ -142,6 +143,9 @@ pub mod engine {
     pub use dotdo_core::*;
     pub use uuid::Uuid;
 
+    pub use crate::libsql::LibsqlAccess;
+    #[cfg(feature = "turso")]
+    pub use crate::libsql::open_libsql;
     pub use crate::system::components::{OsRandom, SystemClock};
 }
 

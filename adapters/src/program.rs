@@ -8,7 +8,7 @@ use std::time::Duration;
 use dotdo_core::{
     Account, App, At, Bucket, BucketOfTenant, Buckets, CheckpointMode, Clock, Components,
     Directory, Engine, ErrorKind, Executor, ObjectId, Ownership, Random, Received, Request,
-    RequestContext, Response, Result, Router, SharedBucket, Tenant, open,
+    RequestContext, Response, Result, Router, SharedBucket, Tenant,
 };
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::credentials::{Connected, Exchange, Storage, TokenFrom, Tokens, connect};
 use crate::edge::{Edge, Ending, Objects};
 use crate::platforms::Platform;
+use crate::system::buckets::open;
 use crate::system::components::{OsRandom, SystemClock};
 use crate::system::memory::give_back;
 use crate::system::workers::Workers;
@@ -101,7 +102,8 @@ impl Program {
             (Arc::new(SystemClock::new()), Arc::new(OsRandom));
         let instance = uuid::Builder::from_random_bytes(random.bytes16()).into_uuid();
         let connected = connect(&found.storage, &found.tokens, Arc::clone(&clock)).await?;
-        let bucket = open(&connected.store, instance, Arc::clone(&clock), Arc::clone(&random))?;
+        let database = &found.config.access.database;
+        let bucket = open(&connected.store, database, instance, Arc::clone(&clock))?;
         announce_choice(found, &connected, bucket.location());
         let router = Router::new(app.class_names(), app.default_class());
         let mut settings = found.config.settings.clone();

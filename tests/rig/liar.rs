@@ -20,6 +20,8 @@ pub enum Lie {
     None,
     /// `If-None-Match` is ignored.
     IgnoresCondition,
+    /// A put with a condition is answered 501, as B2 answers it.
+    HasNoConditions,
     /// The condition is checked first and the object is written later.
     NotAtomic,
     /// The condition fails, and the object is written all the same.
@@ -81,8 +83,14 @@ impl Liar {
 
     /// How to reach it.
     pub fn config(&self) -> StoreConfig {
+        self.config_below("")
+    }
+
+    /// How to reach what is below `prefix`.
+    pub fn config_below(&self, prefix: &str) -> StoreConfig {
         StoreConfig::S3(S3Config {
             bucket: "promises".to_owned(),
+            prefix: prefix.to_owned(),
             endpoint: Some(format!("http://{}", self.address)),
             credentials: S3Credentials::Unsigned,
             ..S3Config::default()
@@ -104,6 +112,14 @@ async fn answer(
     let key = parts.uri.path().trim_start_matches("/promises").trim_start_matches('/').to_owned();
     let query = parts.uri.query().unwrap_or_default();
     Ok(match parts.method {
+        Method::PUT
+            if state.lie == Lie::HasNoConditions && parts.headers.contains_key("if-none-match") =>
+        {
+            let body = "<Error><Code>NotImplemented</Code><Message>A header you provided implies functionality that is not implemented</Message></Error>";
+            let mut response = with_body(body.into());
+            *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
+            response
+        }
         Method::PUT => state.put(key, body, parts.headers.contains_key("if-none-match")).await,
         Method::GET if query.contains("list-type=2") => state.list(query),
         Method::GET => state.get(&key),

@@ -30,6 +30,7 @@ mod redis;
 mod seaweed;
 mod server;
 pub mod sql_object;
+mod sqld;
 mod tools;
 
 pub use balancer::Balancer;
@@ -52,4 +53,5 @@ pub use readers::Reader;
 pub use redis::Redis;
 pub use seaweed::{Seaweed, ShortKeys};
 pub use server::{Server, Setup};
+pub use sqld::{Sqld, libsql};
 pub use tools::Tool;

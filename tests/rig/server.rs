@@ -89,7 +89,7 @@ impl Setup {
         let mut command = Command::new(self.program.clone().unwrap_or_else(dotdo));
         command.args(&self.arguments);
         let is_ours = |name: &str| {
-            ["DOTDO_", "AWS_", "R2_", "REDIS_", "WORKOS_", "JWT_"]
+            ["DOTDO_", "AWS_", "R2_", "REDIS_", "TURSO_", "WORKOS_", "JWT_"]
                 .iter()
                 .any(|prefix| name.starts_with(prefix))
                 || name == "PORT"

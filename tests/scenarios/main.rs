@@ -7,6 +7,7 @@ mod administration;
 mod balance;
 mod broker;
 mod credentials;
+mod database;
 mod disk;
 mod forward;
 mod forward_hints;

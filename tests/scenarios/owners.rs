@@ -31,6 +31,11 @@ async fn a_second_server_on_s3_is_refused_then_takes_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_server_with_the_log_in_a_database_is_refused_then_takes_over() {
+    one_after_the_other(&World::libsql()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rivals_on_a_folder_agree() {
     rivals(&World::folder()).await;
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use dotdo_core::{Bucket, Entry, Key, StoreConfig};
 use dotdo_tests::history::State;
-use dotdo_tests::{Deadline, Seaweed, Server, Setup, open, scratch, unique};
+use dotdo_tests::{Deadline, Seaweed, Server, Setup, Sqld, open, scratch, unique};
 use reqwest::{Client, Response};
 use tempfile::TempDir;
 
@@ -16,6 +16,8 @@ pub(crate) struct World {
     storage: String,
     environment: Vec<(&'static str, String)>,
     config: StoreConfig,
+    /// The database that holds the log, if one does.
+    database: Option<&'static Sqld>,
     _folder: Option<TempDir>,
 }
 
@@ -27,6 +29,13 @@ impl World {
         Self { _folder: Some(folder), ..world }
     }
 
+    /// A local folder whose log is in a libSQL database.
+    pub(crate) fn libsql() -> Self {
+        let sqld = Sqld::shared();
+        let environment = vec![("TURSO_URL", sqld.url())];
+        Self { environment, database: Some(sqld), ..Self::folder() }
+    }
+
     /// The folder at `path`.
     pub(crate) fn at(path: &Path) -> Self {
         let config = StoreConfig::Folder { path: path.to_owned() };
@@ -34,6 +43,7 @@ impl World {
             storage: format!("file://{}", path.display()),
             environment: Vec::new(),
             config,
+            database: None,
             _folder: None,
         }
     }
@@ -49,7 +59,8 @@ impl World {
         let storage = format!("s3://{}/{prefix}", seaweed.bucket());
         let mut environment = seaweed.environment();
         environment.push(("AWS_ENDPOINT_URL", endpoint.to_owned()));
-        Self { storage, environment, config: seaweed.config(&prefix), _folder: None }
+        let config = seaweed.config(&prefix);
+        Self { storage, environment, config, database: None, _folder: None }
     }
 
     /// The storage, as a setting names it.
@@ -72,7 +83,10 @@ impl World {
 
     /// The store as the test sees it.
     pub(crate) fn bucket(&self) -> std::sync::Arc<dyn Bucket> {
-        open(&self.config).expect("the store that the server uses can be opened")
+        match self.database {
+            Some(sqld) => sqld.with_files(&self.config),
+            None => open(&self.config).expect("the store that the server uses can be opened"),
+        }
     }
 }
 

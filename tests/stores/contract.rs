@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dotdo_core::{Bucket, Key, Names, Part, StoreConfig, StoreError};
-use dotdo_tests::{Moto, Seaweed, open, scratch, unique};
+use dotdo_tests::{Moto, Seaweed, Sqld, open, scratch, unique};
 use futures_util::future::join_all;
 
 /// A bucket to test, and what is peculiar to it.
@@ -44,6 +44,20 @@ impl Backend {
     fn seaweed() -> Self {
         let backend = Self::new(&Seaweed::shared().config(&format!("contract/{}", unique())), true);
         Self { pages_in_order: false, ..backend }
+    }
+
+    /// A libSQL database.
+    fn libsql() -> Self {
+        let bucket = Sqld::shared().bucket(&format!("s3://contract/{}", unique()));
+        Self { bucket, nests: true, pages_in_order: true, _folder: None }
+    }
+
+    /// A folder whose log is in a libSQL database; all keys of the suite are of the log.
+    fn split() -> Self {
+        let folder = scratch();
+        let bucket =
+            Sqld::shared().with_files(&StoreConfig::Folder { path: folder.path().join("state") });
+        Self { bucket, nests: true, pages_in_order: true, _folder: Some(folder) }
     }
 
     fn moto() -> Self {
@@ -109,7 +123,7 @@ macro_rules! suite {
 }
 
 suite! {
-    [memory folder seaweed moto]:
+    [memory folder seaweed moto libsql split]:
     what_was_put_is_read
     the_first_create_wins_and_the_second_is_told
     of_many_creates_at_once_exactly_one_wins

@@ -3,6 +3,7 @@
 mod alive;
 mod contract;
 mod faults;
+mod libsql;
 mod listing;
 mod odd;
 mod probe;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dotdo_core::{Bucket, Clock, Error, Random as _, Result, Router, StoreConfig, open, probe};
+use dotdo_core::{Bucket, Clock, Error, Random as _, Result, Router, StoreConfig, probe};
 
 use super::api::Broker;
 use super::callers::DeployTokens;
@@ -17,6 +17,7 @@ use crate::edge::{Edge, Limit};
 use crate::platforms::Platform;
 use crate::serve::{Ended, bind, serve};
 use crate::server::Signals;
+use crate::system::buckets::open;
 use crate::system::components::{OsRandom, SystemClock};
 use crate::telemetry::{keep_metrics, start_metrics};
 
@@ -40,7 +41,8 @@ pub(crate) async fn start(resolved: Resolved) -> Result<Ended> {
     let exporter = start_metrics();
     let keeper = exporter.clone().map(|exporter| tokio::spawn(keep_metrics(exporter)));
     let instance = uuid::Builder::from_random_bytes(OsRandom.bytes16()).into_uuid();
-    let bucket = open(&store, instance, Arc::clone(&clock), Arc::new(OsRandom))?;
+    let database = &config.access.database;
+    let bucket = open(&store, database, instance, Arc::clone(&clock))?;
     // Without create-if-absent, a delayed create could replace a revocation.
     probe(&*bucket, &*clock, &OsRandom).await?;
     let (backend, storage) = (plan.backend.name(), bucket.location().to_owned());

@@ -17,7 +17,7 @@ struct Part {
 }
 
 /// The parts that settings here need. Stores are the core's, which says the same of them.
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     Part {
         feature: "lambda",
         is_there: cfg!(feature = "lambda"),
@@ -50,6 +50,11 @@ const PARTS: [Part; 6] = [
         feature: "redis",
         is_there: cfg!(feature = "redis"),
         needed_by: |config, _| config.redis_url.as_ref().map(|_| "redis_url (REDIS_URL)"),
+    },
+    Part {
+        feature: "turso",
+        is_there: cfg!(feature = "turso"),
+        needed_by: |config, _| config.access.database.url.as_ref().map(|_| "turso.url (TURSO_URL)"),
     },
     Part {
         feature: "otlp",
@@ -116,6 +121,10 @@ mod tests {
         assert!(refusal(&issued, Platform::Http).contains("DOTDO_AUTH_ISSUER"));
         let payloads = Config { functions: Mode::Payload, ..plain.clone() };
         assert!(refusal(&payloads, Platform::AzureFunctions).contains("`azure`"));
+        let mut coordinated = plain.clone();
+        coordinated.access.database.url = Some(Secret::new("libsql://db.example"));
+        let text = refusal(&coordinated, Platform::Http);
+        assert!(text.contains("`turso`") && text.contains("TURSO_URL"), "{text}");
         let mut traced = plain;
         traced.traces.endpoint = Some("http://collector:4318".to_owned());
         assert!(refusal(&traced, Platform::Http).contains("`otlp`"));

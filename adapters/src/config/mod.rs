@@ -35,6 +35,7 @@ pub(crate) use self::sources::{Flag, Login, Sources, user_folder};
 pub use self::sources::{project_file, user_file};
 use crate::credentials::Storage;
 use crate::edge::{EdgeSettings, TrustedProxies};
+use crate::libsql::LibsqlAccess;
 use crate::platforms::azure::settings::Mode;
 use crate::platforms::lambda::settings::LambdaSettings;
 use crate::platforms::{LOOPBACK, Platform, Reached};
@@ -145,6 +146,8 @@ pub(crate) struct StorageAccess {
     pub(crate) azure: AzureAccess,
     /// The token that is exchanged for keys.
     pub(crate) identity: IdentityAccess,
+    /// The database that holds the log, if one does.
+    pub(crate) database: LibsqlAccess,
 }
 
 /// The variables `R2_*`.

@@ -151,6 +151,7 @@ fn section_of(setting: &Setting) -> &'static str {
         "aws" => "Credentials: S3 and compatible stores",
         "identity" | "broker" | "sts" => "Credentials: tokens that are exchanged for keys of S3",
         "google" => "Credentials: Google Cloud Storage",
+        "turso" => "A database that holds the log",
         _ => "Credentials: Azure Blob Storage",
     }
 }

@@ -14,10 +14,11 @@ use crate::auth::{TOKEN_BYTES_MIN, are_tokens};
 use crate::cluster::peers::{SECRET_BYTES_MIN, are_secrets};
 #[cfg(feature = "redis")]
 use crate::cluster::redis;
+use crate::libsql;
 use crate::platforms::Platform;
 
 /// Reserved variables that have no effect yet; setting one logs a warning.
-const LATER: &[&str] = &["ICEBERG_CATALOG", "ICEBERG_WAREHOUSE", "TURSO_URL", "TURSO_TOKEN"];
+const LATER: &[&str] = &["ICEBERG_CATALOG", "ICEBERG_WAREHOUSE"];
 
 /// The variable in which Fly gives each machine its id.
 const FLY_MACHINE: &str = "FLY_MACHINE_ID";
@@ -50,13 +51,7 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
         )));
     }
     features::check(&draft.config, platform)?;
-    #[cfg(feature = "redis")]
-    if draft.config.redis_url.as_ref().is_some_and(|url| !redis::is_address(url.reveal())) {
-        return Err(wrong(format!(
-            "redis_url: expected {}, got another value (not shown, it may contain a password)",
-            redis::ACCEPTED
-        )));
-    }
+    check_addresses(&draft.config)?;
     if draft.config.edge.auth.tokens.as_ref().is_some_and(|tokens| !are_tokens(tokens.reveal())) {
         return Err(wrong(format!(
             "auth.tokens: expected tokens of at least {TOKEN_BYTES_MIN} letters, digits and -._~+/, got one that is shorter or has other characters \
@@ -72,6 +67,25 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
     let storage = storage::storage(&draft)?;
     warnings.extend(storage::unused(&storage, &draft.config.access));
     Ok(Resolved { config: draft.config, platform, storage, warnings })
+}
+
+/// Checks URLs that may contain a secret, which no message repeats.
+fn check_addresses(config: &Config) -> Result<()> {
+    #[cfg(feature = "redis")]
+    if config.redis_url.as_ref().is_some_and(|url| !redis::is_address(url.reveal())) {
+        return Err(wrong(format!(
+            "redis_url: expected {}, got another value (not shown, it may contain a password)",
+            redis::ACCEPTED
+        )));
+    }
+    let database = config.access.database.url.as_ref();
+    if database.is_some_and(|url| !libsql::is_database(url.reveal())) {
+        return Err(wrong(format!(
+            "turso.url: expected {}, got another value (not shown, it may contain a token); the token is TURSO_TOKEN",
+            libsql::ACCEPTED
+        )));
+    }
+    Ok(())
 }
 
 /// Checks whose tokens are accepted.

@@ -9,7 +9,7 @@ use dotdo_core::Secret;
 use super::Config;
 
 /// Tables of settings whose environment variables belong to other tools and have no prefix `DOTDO_`.
-const FOREIGN: [&str; 5] = ["r2.", "aws.", "google.", "azure.", "otel."];
+const FOREIGN: [&str; 6] = ["r2.", "aws.", "google.", "azure.", "otel.", "turso."];
 
 /// One setting.
 pub(super) struct Setting {

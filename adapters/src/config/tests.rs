@@ -217,9 +217,25 @@ fn the_default_ownership_of_functions_is_per_request() {
 
 #[test]
 fn reserved_variables_log_a_warning() {
-    let warnings = resolved(&environment(&[("TURSO_TOKEN", "x"), ("TURSO_URL", "")])).warnings;
-    let expected = ["TURSO_TOKEN is set, but this version ignores it"];
+    let warnings =
+        resolved(&environment(&[("ICEBERG_CATALOG", "x"), ("ICEBERG_WAREHOUSE", "")])).warnings;
+    let expected = ["ICEBERG_CATALOG is set, but this version ignores it"];
     assert_eq!(warnings, expected);
+}
+
+#[test]
+fn a_database_is_named_by_a_url_that_a_token_may_be_sent_to() {
+    let variables = [("TURSO_URL", "libsql://db.example"), ("TURSO_TOKEN", "sesame")];
+    let Resolved { config, .. } = resolved(&environment(&variables));
+    let database = config.access.database;
+    assert_eq!(database.url.as_ref().map(Secret::reveal), Some("libsql://db.example"));
+    assert_eq!(database.token.as_ref().map(Secret::reveal), Some("sesame"));
+    assert!(!format!("{database:?}").contains("sesame"));
+    for url in ["http://db.example", "libsql://db.example?authToken=sesame", "sesame"] {
+        let message = refusal(&environment(&[("TURSO_URL", url)]));
+        assert!(message.starts_with("turso.url: expected libsql://host"), "{message}");
+        assert!(!message.contains("sesame"), "{message}");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use dotdo_core::{AzureConfig, GcsConfig, Result, S3Config, StoreConfig};
 
 pub use self::machine::MemoryLimit;
-pub use self::store::{StoreCheck, StoreLatencies};
+pub use self::store::{DatabaseCheck, StoreCheck, StoreLatencies};
 use crate::config::{Config, Resolved, resolve};
 use crate::credentials::{Storage, TokenSource, Tokens};
 use crate::options::ServeOptions;
@@ -89,6 +89,11 @@ impl Premises {
         }
     }
 
+    /// The URL of the database that holds the log, if one does.
+    pub fn database_service(&self) -> Option<String> {
+        self.config.access.database.address()
+    }
+
     /// The folder with the state, if it is one.
     pub fn folder(&self) -> Option<PathBuf> {
         match &self.storage {
@@ -125,14 +130,15 @@ impl Premises {
         machine::memory_limit()
     }
 
-    /// Checks the store and measures it.
+    /// Checks the store and measures it, and the database that holds its log, if one does. An empty
+    /// database has an empty table then.
     ///
     /// # Errors
     ///
     /// `Invalid`, `Forbidden`, `StoreRefused` or `Unavailable`, as a server's start would fail, with
     /// what to do.
     pub async fn check_store(&self) -> Result<StoreCheck> {
-        store::check(&self.storage, &self.tokens).await
+        store::check(&self.storage, &self.tokens, &self.config.access.database).await
     }
 }
 

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use dotdo_core::{
-    Bucket, Clock, Error, ErrorKind, Key, Part, Random, Result, StoreConfig, StoreError,
-    check_store, open,
+    Bucket, Clock, Error, ErrorKind, Key, Part, Random, Result, StoreConfig, StoreError, Stores,
+    check_store,
 };
 
 use crate::credentials::{Connected, Storage, Tokens, connect};
+use crate::libsql::LibsqlAccess;
+use crate::system::buckets::open;
 use crate::system::components::{OsRandom, SystemClock};
 
 /// Number of times that each operation is measured.
@@ -41,14 +43,31 @@ pub struct StoreCheck {
     pub clock_error_ms: u64,
     /// How long operations take.
     pub latencies: StoreLatencies,
+    /// The database that holds the log, if one does. The store then has the files of snapshots only.
+    pub database: Option<DatabaseCheck>,
+}
+
+/// A database that can hold the log.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DatabaseCheck {
+    /// Its URL.
+    pub location: String,
+    /// The database's clock minus this machine's, in milliseconds. `None` when it tells no time.
+    pub clock_ahead_ms: Option<i64>,
+    /// How exact that is, in milliseconds.
+    pub clock_error_ms: u64,
+    /// How long operations take.
+    pub latencies: StoreLatencies,
 }
 
 /// The median times of operations with an object of 1 KiB, one after another.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct StoreLatencies {
-    /// Creating an object if it is absent, in milliseconds: a durable write.
-    pub create_ms: f64,
+    /// Creating an object if it is absent, in milliseconds: a durable write. `None` where a database
+    /// does that.
+    pub create_ms: Option<f64>,
     /// Replacing an object, in milliseconds.
     pub put_ms: f64,
     /// Reading an object, in milliseconds.
@@ -62,7 +81,11 @@ pub struct StoreLatencies {
 /// # Errors
 ///
 /// Why a server could not use it.
-pub(super) async fn check(storage: &Storage, tokens: &Tokens) -> Result<StoreCheck> {
+pub(super) async fn check(
+    storage: &Storage,
+    tokens: &Tokens,
+    database: &LibsqlAccess,
+) -> Result<StoreCheck> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let Connected { store, tenant } =
         within(connect(storage, tokens, Arc::clone(&clock))).await??;
@@ -76,14 +99,13 @@ pub(super) async fn check(storage: &Storage, tokens: &Tokens) -> Result<StoreChe
     };
     let bytes = OsRandom.bytes16();
     let instance = uuid::Builder::from_random_bytes(bytes).into_uuid();
-    let bucket = open(&tried, instance, Arc::clone(&clock), Arc::new(OsRandom))?;
+    let bucket = open(&tried, database, instance, Arc::clone(&clock))?;
     let name = format!(".dotdo/doctor-{}", instance.simple());
     let root = match &tenant {
         Some(tenant) => tenant.prefix().join(name),
         None => Key::new(name),
     };
-    let measured = measured(bucket.as_ref(), &root, clock.as_ref()).await;
-    let (ahead_ms, latencies) = measured?;
+    let (seen, database) = measured(bucket.as_ref(), &root, clock.as_ref()).await?;
     let location = match &store {
         StoreConfig::Folder { path } => absolute(path),
         _ => bucket.location().to_owned(),
@@ -92,11 +114,15 @@ pub(super) async fn check(storage: &Storage, tokens: &Tokens) -> Result<StoreChe
         location,
         is_volatile: matches!(store, StoreConfig::Memory),
         is_new: trial.is_some_and(|trial| trial.is_new),
-        clock_ahead_ms: ahead_ms,
-        clock_error_ms: bucket.store_time_error().as_millis().try_into().unwrap_or(u64::MAX),
-        latencies,
+        clock_ahead_ms: seen.clock_ahead_ms,
+        clock_error_ms: seen.clock_error_ms,
+        latencies: seen.latencies,
+        database,
     })
 }
+
+/// What was seen of one store; of the two of a bucket, the one with the log is a database.
+type Seen = DatabaseCheck;
 
 /// Checks and measures below `root`, and removes everything below it, also when it was interrupted
 /// by Ctrl-C or took too long.
@@ -104,14 +130,17 @@ async fn measured(
     bucket: &dyn Bucket,
     root: &Key,
     clock: &dyn Clock,
-) -> Result<(Option<i64>, StoreLatencies)> {
+) -> Result<(Seen, Option<DatabaseCheck>)> {
     let work = async {
         check_store(bucket, &root.join("check"), &OsRandom).await?;
-        let ahead = ahead_ms(bucket, clock);
-        let latencies = latencies(bucket, &root.join("times")).await.map_err(|error| {
-            Error::new(ErrorKind::Unavailable, format!("the store can't be measured: {error}"))
-        })?;
-        Ok::<_, Error>((ahead, latencies))
+        let times = root.join("times");
+        match bucket.stores() {
+            None => Ok((seen(bucket, &times, clock, Creates::IfAbsent).await?, None)),
+            Some(Stores { log, files }) => Ok((
+                seen(files, &times, clock, Creates::No).await?,
+                Some(seen(log, &times, clock, Creates::IfAbsent).await?),
+            )),
+        }
     };
     let outcome = tokio::select! {
         outcome = within(work) => outcome.and_then(|outcome| outcome),
@@ -138,23 +167,45 @@ fn left_over(bucket: &dyn Bucket, root: &Key, why: &str) -> Error {
     )
 }
 
-/// The store's clock minus ours, from the answers so far.
-fn ahead_ms(bucket: &dyn Bucket, clock: &dyn Clock) -> Option<i64> {
-    Some(bucket.store_time_ms(Part::Log)? - clock.wall_ms())
+/// Whether a store is asked to create what is absent.
+#[derive(Clone, Copy, PartialEq)]
+enum Creates {
+    IfAbsent,
+    No,
 }
 
-async fn latencies(bucket: &dyn Bucket, root: &Key) -> Result<StoreLatencies, StoreError> {
+async fn seen(store: &dyn Bucket, root: &Key, clock: &dyn Clock, creates: Creates) -> Result<Seen> {
+    let latencies = latencies(store, root, creates).await.map_err(|error| {
+        Error::new(ErrorKind::Unavailable, format!("the store can't be measured: {error}"))
+    })?;
+    Ok(Seen {
+        location: store.location().to_owned(),
+        // From the answers so far.
+        clock_ahead_ms: store.store_time_ms(Part::Log).map(|now_ms| now_ms - clock.wall_ms()),
+        clock_error_ms: store.store_time_error().as_millis().try_into().unwrap_or(u64::MAX),
+        latencies,
+    })
+}
+
+async fn latencies(
+    bucket: &dyn Bucket,
+    root: &Key,
+    creates: Creates,
+) -> Result<StoreLatencies, StoreError> {
     let bytes = Bytes::from(vec![b'x'; OBJECT_BYTES]);
     let mut times: [Vec<Duration>; 4] = Default::default();
     for round in 0..ROUNDS {
         let (created, put) =
             (root.join(format!("create-{round}")), root.join(format!("put-{round}")));
-        times[0].push(timed(bucket.create(&created, bytes.clone())).await?);
+        if creates == Creates::IfAbsent {
+            times[0].push(timed(bucket.create(&created, bytes.clone())).await?);
+        }
         times[1].push(timed(bucket.put(&put, bytes.clone())).await?);
-        times[2].push(timed(bucket.get_within(&created, OBJECT_BYTES as u64)).await?);
+        times[2].push(timed(bucket.get_within(&put, OBJECT_BYTES as u64)).await?);
         times[3].push(timed(bucket.list(root, None, OBJECTS_MAX)).await?);
     }
     let [create_ms, put_ms, get_ms, list_ms] = times.map(|mut times| median_ms(&mut times));
+    let create_ms = (creates == Creates::IfAbsent).then_some(create_ms);
     Ok(StoreLatencies { create_ms, put_ms, get_ms, list_ms })
 }
 
@@ -172,6 +223,14 @@ fn median_ms(times: &mut [Duration]) -> f64 {
 }
 
 async fn remove(bucket: &dyn Bucket, root: &Key) -> Result<(), StoreError> {
+    if let Some(Stores { log, files }) = bucket.stores() {
+        let (log, files) = tokio::join!(remove_from(log, root), remove_from(files, root));
+        return log.and(files);
+    }
+    remove_from(bucket, root).await
+}
+
+async fn remove_from(bucket: &dyn Bucket, root: &Key) -> Result<(), StoreError> {
     let left = bucket.list(root, None, OBJECTS_MAX).await?;
     let keys: Vec<Key> = left.into_iter().map(|entry| entry.key).collect();
     if keys.is_empty() { Ok(()) } else { bucket.delete(&keys).await }
@@ -243,9 +302,12 @@ mod tests {
         {
             let storage = Storage::Known(StoreConfig::Folder { path });
             let tokens = Tokens::new(&storage, None);
-            let found = check(&storage, &tokens).await.unwrap_or_else(|error| panic!("{error}"));
+            let found = check(&storage, &tokens, &LibsqlAccess::default()).await;
+            let found = found.unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(found.is_new, is_new);
-            assert!(found.location.starts_with("file:///") && found.latencies.create_ms > 0.0);
+            assert!(
+                found.location.starts_with("file:///") && found.latencies.create_ms > Some(0.0)
+            );
             assert!(found.clock_ahead_ms.expect("files have times").abs() < 60_000);
             assert_eq!(std::fs::read_dir(folder.path()).expect("it is there").count(), 0);
         }

@@ -1,5 +1,6 @@
 //! The program's interface to the machine: clock, randomness, threads and memory.
 
+pub(crate) mod buckets;
 pub(crate) mod components;
 pub(crate) mod memory;
 pub(crate) mod workers;

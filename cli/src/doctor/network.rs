@@ -28,7 +28,12 @@ pub(super) async fn check(premises: &Premises) -> Vec<Finding> {
         }
     };
     let mut findings = Vec::new();
-    for (name, url) in [("store", premises.store_service()), ("keys", premises.key_service())] {
+    let services = [
+        ("store", premises.store_service()),
+        ("database", premises.database_service()),
+        ("keys", premises.key_service()),
+    ];
+    for (name, url) in services {
         if let Some(url) = url {
             findings.push(reached(&client, name, &url).await);
         }

@@ -45,7 +45,7 @@ pub(super) static ACCESS: &[Setting] = &[
     Setting::new(
         "aws.region",
         text!("letters, digits and hyphens", is_label, access.aws.region),
-        "AWS region. The default is `us-east-1`, and `auto` on R2.",
+        "AWS region. The default is `us-east-1`, and `auto` on R2 and Tigris; B2 says it in its endpoint.",
     ),
     Setting::new(
         "aws.default_region",
@@ -160,5 +160,19 @@ pub(super) static ACCESS: &[Setting] = &[
         "azure.tenant_id",
         text!("a directory's id or domain", is_directory, access.azure.tenant_id),
         "Tenant id (directory) of the application.",
+    ),
+    Setting::new(
+        "turso.url",
+        secret!(access.database.url),
+        "libSQL database, such as one of Turso, that holds the logs of objects and decides who writes; \
+         snapshots stay in `storage`, which then needs no conditional writes. All servers of a \
+         bucket must have the same one ([STORAGE.md](STORAGE.md)).",
+    ),
+    Setting::new("turso.token", secret!(access.database.token), "Token for the database."),
+    Setting::new(
+        "turso.token_file",
+        text!("the path of a file", any, access.database.token_file),
+        "File with the token for the database, if `TURSO_TOKEN` is not set. It is read for each \
+         request, so the token can be replaced.",
     ),
 ];
