@@ -2,7 +2,7 @@
 //! ratios.
 //!
 //! `cargo run --release -p dotdo-benches` runs everything; names of sections as arguments run those
-//! only: `write`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `start`, `counting`,
+//! only: `write`, `database`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `start`, `counting`,
 //! `schemas`, `limits`, `tenants`, `lambda`, `vercel`.
 
 mod costs;
@@ -29,6 +29,9 @@ async fn main() {
     let mut figures: Vec<Figure> = Vec::new();
     if is_wanted("write") {
         figures.push(write::latency().await);
+    }
+    if is_wanted("database") {
+        figures.push(write::in_a_database().await);
     }
     if is_wanted("throughput") {
         figures.push(write::throughput().await);

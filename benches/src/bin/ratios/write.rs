@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use dotdo_benches::{Client, Figure, median};
+use dotdo_tests::Sqld;
 
 use crate::world::{STORE_DELAY, SlowStore, address, fresh_key};
 
@@ -36,6 +37,35 @@ pub(crate) async fn latency() -> Figure {
         reference: format!("one conditional PUT: {raw:.2} ms"),
         ours: format!("{ours:.2} ms"),
         ratio: Some(ours / raw),
+    }
+}
+
+/// One durable write with the log in a database on this machine, against the same write with the
+/// log in the slow store; in turns. The snapshots of both are in the slow store.
+pub(crate) async fn in_a_database() -> Figure {
+    let (store, beside) =
+        (SlowStore::start("bench-log").await, SlowStore::start("bench-database").await);
+    let sqld = Sqld::start().await;
+    let in_store = store.server().await;
+    let in_database = beside.setup().env("TURSO_URL", sqld.url()).start().await;
+    let mut clients = Vec::new();
+    for server in [&in_database, &in_store] {
+        let mut client = Client::connect(&address(server)).await;
+        client.get("/do/Measured/a/create").await;
+        client.times("/do/Measured/a/add", 10).await;
+        clients.push((client, Vec::new()));
+    }
+    for _ in 0..WRITES {
+        for (client, times) in &mut clients {
+            times.extend(client.times("/do/Measured/a/add", 1).await);
+        }
+    }
+    let [ours, reference] = [0, 1].map(|at: usize| median(&clients[at].1));
+    Figure {
+        what: "durable write, warm, the log in a libSQL database on this machine".to_owned(),
+        reference: format!("the log in a {} ms store: {reference:.2} ms", STORE_DELAY.as_millis()),
+        ours: format!("{ours:.2} ms"),
+        ratio: Some(ours / reference),
     }
 }
 
