@@ -9,6 +9,7 @@ mod broker;
 mod credentials;
 mod database;
 mod disk;
+mod doctor;
 mod forward;
 mod forward_hints;
 mod forward_kills;

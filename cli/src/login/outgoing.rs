@@ -22,7 +22,7 @@ pub(crate) fn token_for_server(
     if let Some(token) = given_token().filter(|_| !is_named) {
         return Ok(Some(token));
     }
-    let is_there = || Some(Logins::new(settings).ok()?.last(&settings.profile)?);
+    let is_there = || Logins::new(settings).ok()?.last(&settings.profile);
     if !is_named && is_there().is_none() {
         return Ok(None);
     }
