@@ -126,7 +126,7 @@ impl Plan {
             // A state that is replaced again after an unknown outcome would have its value twice.
             (plan.replaces, plan.keyed) = (true, false);
         }
-        if Chance::new(seed ^ SPLIT).in_thousand(150) {
+        if Chance::new(seed ^ SPLIT).in_thousand(110) {
             (plan.is_split, plan.knows_the_dead) = (true, false);
         }
         plan

@@ -146,7 +146,7 @@ const FINDERS: [(Bug, u64); 7] = [
     (Bug::OldProofTrusted, 561),
     (Bug::OldEmptinessTrusted, 561),
     (Bug::NoRetention, 111),
-    (Bug::WallClockTakeOver, 876),
+    (Bug::WallClockTakeOver, 341),
     (Bug::SafeMethodBelieved, 151),
     (Bug::TablesByName, 1153),
 ];
