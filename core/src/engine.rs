@@ -11,6 +11,7 @@ use crate::activation::{
     Activations, Components, Runtime, Turn, fetch_as_of, shut_down, start_maintenance,
 };
 use crate::administration::Administration;
+use crate::alarms::start_alarms;
 use crate::budget::{Account, Budget, Use};
 use crate::cluster::{
     Holding, Listen, Listener, OwnershipChange, Received, RequestContext, Routing,
@@ -20,7 +21,7 @@ use crate::id::{ObjectId, Tenant};
 use crate::idempotency::prepare;
 use crate::inspection::Inspection;
 use crate::lease::{Claim, FencingToken};
-use crate::messages::{Delivery, start_scanning};
+use crate::messages::{Delivery, look_once, start_scanning};
 use crate::object::{App, Caller, Calling, Host, Request, Response};
 use crate::router::At;
 use crate::settings::{Settings, Upkeep};
@@ -54,6 +55,7 @@ impl Engine {
         inner.runtime().tenants.probe().await?;
         start_maintenance(Arc::downgrade(&inner.activations), clock.clone());
         if inner.runtime().settings.upkeep == Upkeep::Full {
+            start_alarms(Arc::downgrade(&inner.activations), clock.clone());
             start_scanning(Arc::downgrade(&inner.activations), clock);
         }
         if let Some(directory) = &inner.runtime().directory {
@@ -189,6 +191,23 @@ impl Engine {
             background.idle().await;
             deliveries.idle().await;
         }
+    }
+
+    /// Runs every alarm that is due and delivers every message that waits, of all tenants, whichever
+    /// server has left them, and completes when that is done. Objects that another process owns are
+    /// left to it.
+    ///
+    /// Programs that run all the time do this by themselves. On platforms that freeze them between
+    /// requests, a timer of the platform calls it.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` when the store can't be listed; `Busy` when the engine shuts down.
+    pub async fn tick(&self) -> Result<()> {
+        self.check_running()?;
+        let outcome = look_once(&self.inner.activations).await;
+        self.finish_background().await;
+        outcome
     }
 
     /// Shuts down within `deadline`: refuses new requests, finishes running ones, writes due

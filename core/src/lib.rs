@@ -2,6 +2,7 @@
 
 mod activation;
 mod administration;
+mod alarms;
 mod budget;
 mod change;
 mod clock;
@@ -42,6 +43,7 @@ mod trace;
 
 pub use activation::{Components, Deleted, Precondition, Replaced};
 pub use administration::{Administration, Executed, SnapshotName, StatementRows, Statements};
+pub use alarms::AlarmInfo;
 pub use budget::{Account, Budget, Charge, Use};
 pub use change::{Value, ValueRef};
 pub use clock::{Clock, Instant, Random};
@@ -59,7 +61,7 @@ pub use id::{
 pub use idempotency::{IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_REPLAYED_HEADER};
 pub use image::{SqliteColumn, SqliteFile, SqliteObject, SqliteTable};
 pub use inspection::{
-    Answer, ClassItem, ColumnItem, DatabaseFile, DatabaseItem, Description, Fault, Finding,
+    AlarmItem, Answer, ClassItem, ColumnItem, DatabaseFile, DatabaseItem, Description, Fault, Finding,
     Inspection, LogItem, MessagesItem, ObjectItem, ObjectPage, ObjectQuery, OwnerItem,
     SnapshotItem, SnapshotsItem, Statement, TableItem, Totals, Verification,
 };

@@ -318,3 +318,36 @@ const _: () = assert!(CLOSED_LOOK_INTERVAL.as_secs() * 2 <= CLOSED_LOOK_MAX.as_s
 
 /// Maximum number of objects with undelivered messages that are opened concurrently.
 pub(crate) const OUTBOX_LOOKS_AT_ONCE: usize = 8;
+
+/// The pause after an alarm's first failure; it doubles with each further one.
+pub(crate) const ALARM_PAUSE_MIN: Duration = Duration::from_secs(2);
+
+/// The maximum pause before an alarm runs again: one that always fails costs two records an hour.
+pub(crate) const ALARM_PAUSE_MAX: Duration = Duration::from_secs(3600);
+
+/// How long after its time an alarm is left to the process that has set it, by the clock of whoever
+/// looks. Most alarms are done by then; a longer one makes alarms of crashed servers later.
+pub(crate) const ALARM_GRACE: Duration = Duration::from_secs(5);
+
+/// The age at which a marker that no alarm refers to is deleted: the record that would refer to it
+/// may be on its way until then.
+pub(crate) const ALARM_MARKER_KEPT: Duration = RETENTION_MIN;
+
+/// How long after its marker an alarm's record may be in the log; after that its marker is written
+/// again.
+pub(crate) const ALARM_RECORD_WITHIN: Duration = Duration::from_secs(10 * 60);
+
+const _: () = assert!(
+    ALARM_MARKER_KEPT.as_secs()
+        >= ALARM_RECORD_WITHIN.as_secs() + 2 * REQUEST_IN_FLIGHT_MAX.as_secs()
+);
+
+/// Maximum number of alarms that a process times, some megabytes; the earliest ones. Later ones are
+/// found by their markers when they are due soon.
+pub(crate) const ALARM_TIMERS_MAX: usize = 16 << 10;
+
+/// How long a process sleeps at most until it compares its alarms with its clock, which may be set.
+pub(crate) const ALARM_SLEEP_MAX: Duration = Duration::from_secs(60);
+
+/// Latest time of an alarm, in milliseconds since 1970: the year 9999.
+pub(crate) const ALARM_MS_MAX: i64 = 253_402_300_799_999;

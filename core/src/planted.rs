@@ -70,11 +70,17 @@ pub(crate) enum Bug {
     NamedBeforeUploaded,
     /// Objects of two tenants with the same class and id are one in memory.
     TenantForgotten,
+    /// An alarm is set without a marker in the bucket.
+    AlarmUnmarked,
+    /// The marker of an alarm is deleted before the record that does not need it any more.
+    AlarmMarkerGoneEarly,
+    /// An alarm stays set when its handler has run.
+    AlarmTakenTwice,
 }
 
 /// Every bug that can be planted.
 #[cfg(test)]
-pub(crate) const BUGS: [Bug; 27] = [
+pub(crate) const BUGS: [Bug; 28] = [
     Bug::NoNonceCheck,
     Bug::ExistsMeansLost,
     Bug::OldProofTrusted,
@@ -102,6 +108,7 @@ pub(crate) const BUGS: [Bug; 27] = [
     Bug::ReplayedAcross,
     Bug::NamedBeforeUploaded,
     Bug::TenantForgotten,
+    Bug::AlarmTakenTwice,
 ];
 
 /// A place where the simulation makes our own code panic, as a bug would.

@@ -30,8 +30,8 @@ pub struct Settings {
     /// How long the response to a request with an idempotency key is kept. With a longer time,
     /// clients can retry for longer, and objects are larger.
     pub idempotency_keep: Duration,
-    /// Interval of the search for objects with undelivered messages whose server has gone. Each
-    /// search is a listing.
+    /// Interval of the search for objects with undelivered messages or alarms whose server has gone.
+    /// Each search is a listing for each.
     pub outbox_scan: Duration,
     /// Maximum number of requests that are answered at the same time. Further ones wait briefly, and
     /// those of the tenant that has the fewest come first.

@@ -328,6 +328,22 @@ pub(super) static TABLE: &[Metric] = &[
         &[CODE],
         "Number of failed deliveries of messages. They are retried.",
     ),
+    // Alarms.
+    counter(
+        "dotdo_alarms_total",
+        &[("outcome", "`done` or `failed` (it runs again after a pause)")],
+        "Number of times that the handler of an alarm has run.",
+    ),
+    histogram(
+        "dotdo_alarm_lateness_seconds",
+        &[],
+        "How long after its time the handler of an alarm began, in seconds.",
+    ),
+    counter(
+        "dotdo_alarm_markers_total",
+        &[],
+        "Number of markers written for alarms: one for each that is set, unless an earlier one stands for it.",
+    ),
     // The broker.
     counter(
         "dotdo_broker_keys_total",
@@ -342,7 +358,7 @@ pub(super) static TABLE: &[Metric] = &[
 ];
 
 /// The headings of the documentation, each with its first metric.
-pub(super) const SECTIONS: [(&str, &str); 10] = [
+pub(super) const SECTIONS: [(&str, &str); 11] = [
     ("The program", "dotdo_build_info"),
     ("Requests", "dotdo_http_requests_total"),
     ("Commits", "dotdo_commits_total"),
@@ -352,5 +368,6 @@ pub(super) const SECTIONS: [(&str, &str); 10] = [
     ("The store", "dotdo_store_requests_total"),
     ("Other servers", "dotdo_forwarded_total"),
     ("Messages", "dotdo_messages_delivered_total"),
+    ("Alarms", "dotdo_alarms_total"),
     ("The broker", "dotdo_broker_keys_total"),
 ];

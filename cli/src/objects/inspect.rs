@@ -7,7 +7,7 @@ use super::absent::explained;
 use super::client::Ask;
 use super::name::{Named, Object};
 use super::options::Where;
-use super::shapes::{Column, Description, Owner, TableOf};
+use super::shapes::{Alarm, Column, Description, Owner, TableOf};
 use super::table::{Side, Table, bytes, counted, shown, time};
 use crate::display::Paint;
 use crate::failure::{Failure, put};
@@ -79,7 +79,7 @@ fn print(object: &Object, found: &Description) -> Result<(), Failure> {
 
 /// What there is to say about an object besides its tables.
 fn facts(found: &Description) -> Vec<(&'static str, String)> {
-    let Description { log, owner, snapshots, database, messages } = found;
+    let Description { log, owner, snapshots, database, messages, alarm } = found;
     let when = |time_of: &Option<String>| {
         time_of.as_deref().map(|text| format!(", written {}", time(text))).unwrap_or_default()
     };
@@ -106,7 +106,20 @@ fn facts(found: &Description) -> Vec<(&'static str, String)> {
             format!("{} waiting{}", messages.waiting, oldest.unwrap_or_default()),
         ));
     }
+    facts.extend(alarm.as_ref().map(|alarm| ("alarm", set_for(alarm))));
     facts
+}
+
+fn set_for(alarm: &Alarm) -> String {
+    let at = time(&alarm.at);
+    let error = alarm.error.as_deref().map(|error| format!(": {}", shown(error)));
+    match (alarm.retries, error.unwrap_or_default()) {
+        (0, _) => at,
+        (failures, error) => {
+            let next = time(&alarm.next);
+            format!("{at}, has failed {failures} times, runs again {next}{error}")
+        }
+    }
 }
 
 fn owned_by(owner: &Owner) -> String {

@@ -43,6 +43,7 @@ pub(crate) struct Description {
     pub(crate) snapshots: Snapshots,
     pub(crate) database: Database,
     pub(crate) messages: Option<Messages>,
+    pub(crate) alarm: Option<Alarm>,
 }
 
 /// The records of an object.
@@ -122,6 +123,15 @@ pub(crate) struct Column {
     pub(crate) declared: Option<String>,
     #[serde(default)]
     pub(crate) primary_key: Value,
+}
+
+/// An alarm that an object has set.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Alarm {
+    pub(crate) at: String,
+    pub(crate) next: String,
+    pub(crate) retries: u64,
+    pub(crate) error: Option<String>,
 }
 
 /// Messages that wait in an object.

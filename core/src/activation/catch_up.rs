@@ -4,6 +4,7 @@
 use crate::activation::rebuild::replay;
 use crate::activation::resident::{Resident, Stage, TurnState};
 use crate::activation::state::Activation;
+use crate::alarms::{ALARM, MARKER};
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
@@ -118,6 +119,9 @@ impl Activation {
         resident.context.database.unrestrain();
         applied?;
         pass(Place::Following);
+        if found.iter().any(touches_alarm) {
+            self.time_alarm(&mut resident.context.database);
+        }
         resident.value = self.runtime.app.make(self.log.object.class())?;
         let mut pipeline = self.pipeline();
         for found in found {
@@ -129,6 +133,12 @@ impl Activation {
         metrics::counter!("dotdo_records_followed_total").increment(found.len() as u64);
         Ok(())
     }
+}
+
+/// Whether the record changes the object's alarm.
+fn touches_alarm(found: &Found) -> bool {
+    let tables = found.record.transactions.iter().flat_map(|changes| &changes.tables);
+    tables.into_iter().any(|changes| [ALARM, MARKER].contains(&changes.table.as_str()))
 }
 
 /// Whether the state after the record does not follow from the state before it, so that it can't be

@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use crate::activation::resident::Resident;
 use crate::activation::runtime::Runtime;
+use crate::alarms::AlarmInfo;
 use crate::budget::{Account, Use};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -32,13 +33,46 @@ pub(crate) async fn run_handler(
     resident: &mut Resident,
     request: Request,
 ) -> Result<Response> {
+    run(runtime, resident, Work::Fetch(request)).await
+}
+
+/// Starts the value of `resident`, unless it has started.
+///
+/// # Errors
+///
+/// Those of [`run_handler`].
+pub(crate) async fn run_start(runtime: &Runtime, resident: &mut Resident) -> Result<()> {
+    run(runtime, resident, Work::Start).await.map(drop)
+}
+
+/// Runs the alarm of `resident`.
+///
+/// # Errors
+///
+/// Those of [`run_handler`].
+pub(crate) async fn run_alarm(
+    runtime: &Runtime,
+    resident: &mut Resident,
+    info: AlarmInfo,
+) -> Result<()> {
+    run(runtime, resident, Work::Alarm(info)).await.map(drop)
+}
+
+/// Which of an object's methods runs.
+enum Work {
+    Start,
+    Fetch(Request),
+    Alarm(AlarmInfo),
+}
+
+async fn run(runtime: &Runtime, resident: &mut Resident, work: Work) -> Result<Response> {
     let time_max = runtime.settings.handler_time_max;
     let begun = runtime.clock.monotonic();
     let deadline = begun + time_max;
     resident.deadline_ms.store(millis::of(deadline), Ordering::Relaxed);
     let span = span!("handler", dotdo.class = resident.context.id().class());
     let result =
-        traced(span, drive(runtime, resident.value.as_mut(), &mut resident.context, request)).await;
+        traced(span, drive(runtime, resident.value.as_mut(), &mut resident.context, work)).await;
     resident.deadline_ms.store(u64::MAX, Ordering::Relaxed);
     let ended = runtime.clock.monotonic();
     metrics::histogram!("dotdo_handler_seconds").record(ended.saturating_sub(begun).as_secs_f64());
@@ -80,7 +114,7 @@ pub(crate) async fn run_on_former(
     guard(runtime, value.start(context)).await?;
     offload(runtime.executor.as_ref(), || context.database.commit())?;
     context.database.begin_reserved(Mode::ReadOnly, runtime.reserve(&object).await?)?;
-    drive(runtime, value.as_mut(), context, request).await
+    drive(runtime, value.as_mut(), context, Work::Fetch(request)).await
 }
 
 /// Reads the body of a handler's response to its end, at most `bytes_max`; `None` when it is
@@ -101,8 +135,19 @@ async fn drive(
     runtime: &Runtime,
     value: &mut dyn AnyObject,
     context: &mut Context,
-    request: Request,
+    work: Work,
 ) -> Result<Response> {
+    let request = match work {
+        Work::Fetch(request) => request,
+        Work::Start => {
+            guard(runtime, value.start(context)).await?;
+            return Ok(Response::new(Body::empty()));
+        }
+        Work::Alarm(info) => {
+            guard(runtime, value.alarm(info, context)).await?;
+            return Ok(Response::new(Body::empty()));
+        }
+    };
     let object = context.id().clone();
     let account = request.extensions().get::<Account>().cloned();
     let account =

@@ -1,5 +1,5 @@
-//! Objects in memory. Together with `messages/` this is the only place with concurrency: everything
-//! else is called by one task at a time.
+//! Objects in memory. Together with `messages/` and `alarms/` this is the only place with concurrency:
+//! everything else is called by one task at a time.
 //!
 //! Promises: one handler of an object runs at a time, in the order of arrival; a response passes
 //! the gate only when everything it depends on is in the bucket; an object that fails, hangs or is
@@ -39,7 +39,7 @@ mod tests;
 pub(crate) use activations::Activations;
 pub(crate) use answer::Undone;
 pub(crate) use calls::Calling;
-pub(crate) use handler::{collect_body, run_handler, run_within_time};
+pub(crate) use handler::{collect_body, run_alarm, run_handler, run_start, run_within_time};
 pub(crate) use leased::Turn;
 pub(crate) use maintenance::{difference, shut_down, start_maintenance};
 pub use replace::{Deleted, Precondition, Replaced};

@@ -144,6 +144,7 @@ impl Activation {
         if is_waiting(&mut database).unwrap_or(true) {
             self.wake_relay();
         }
+        self.time_alarm(&mut database);
         let context = Context::new(self.log.object.clone(), self.runtime.host.clone(), database);
         // A record that is still the newest has been watched since it was first seen.
         let known = held.claim.take().filter(|known| {

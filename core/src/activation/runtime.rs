@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::activation::calls::Calls;
 use crate::activation::tasks::Tasks;
+use crate::alarms::OwnTimers;
 use crate::budget::{Budget, Use};
 use crate::clock::{Clock, Random};
 use crate::cluster::{Directory, Peers};
@@ -72,6 +73,8 @@ pub(crate) struct Runtime {
     pub(crate) relays: Tasks,
     /// Relays that are delivering messages at the moment; the others wait.
     pub(crate) deliveries: Tasks,
+    /// When this process looks at objects with alarms.
+    pub(crate) timers: OwnTimers,
     /// Which objects wait for each other.
     pub(crate) calls: Arc<Calls>,
     /// How many snapshots may be written at the same time.
@@ -120,6 +123,7 @@ impl Runtime {
             stopping: Semaphore::new(0),
             relays: Tasks::default(),
             deliveries: Tasks::default(),
+            timers: OwnTimers::default(),
             calls: Arc::default(),
             checkpoints: Places::new(SNAPSHOTS_MAX),
             budget,

@@ -2,6 +2,7 @@
 //! that fail in every way.
 
 mod afterwards;
+mod alarms;
 mod beside;
 mod callers;
 mod calls;

@@ -25,6 +25,29 @@ impl Activation {
         self: &Arc<Self>,
         foreign: Option<&Claim>,
     ) -> Result<FencingToken> {
+        self.hold(foreign, self.runtime.settings.lease_duration).await
+    }
+
+    /// Makes sure that this process holds the object while a handler runs on it, whatever time that
+    /// may take. Under leases, others that look for work leave the object alone for as long.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Activation::acquire_token`].
+    pub(crate) async fn hold_for_handler(
+        self: &Arc<Self>,
+        foreign: Option<&Claim>,
+    ) -> Result<FencingToken> {
+        let settings = &self.runtime.settings;
+        self.hold(foreign, settings.lease_duration + settings.handler_time_max).await
+    }
+
+    /// As [`Activation::acquire_token`]; in a process that writes per request, for this lease.
+    async fn hold(
+        self: &Arc<Self>,
+        foreign: Option<&Claim>,
+        lease: Duration,
+    ) -> Result<FencingToken> {
         if let Some(claim) = foreign {
             return Err(held(&self.runtime, &self.log, claim));
         }
@@ -36,12 +59,12 @@ impl Activation {
                 let head = self.pass(gate).await?;
                 Ok(head.unwrap_or_else(|| self.pipeline().head).into())
             }
-            Ownership::PerRequest => self.keep_token().await,
+            Ownership::PerRequest => self.keep_token(lease).await,
         }
     }
 
-    /// Appends a record that grants a lease, unless one that was kept holds.
-    async fn keep_token(self: &Arc<Self>) -> Result<FencingToken> {
+    /// Appends a record that grants this lease, unless one that was kept holds.
+    async fn keep_token(self: &Arc<Self>, lease: Duration) -> Result<FencingToken> {
         let (head, kept) = {
             let pipeline = self.pipeline();
             (pipeline.head, pipeline.kept(self.runtime.clock.as_ref()))
@@ -50,16 +73,13 @@ impl Activation {
             return Ok(head.into());
         }
         let job = self.pipeline().job(Vec::new());
-        match write(&self.runtime, &self.log, job, self.runtime.settings.lease_duration).await? {
+        match write(&self.runtime, &self.log, job, lease).await? {
             Written::Won(won) => {
                 self.pipeline().follow_own(
                     &won,
-                    Some(Lease {
-                        granted: won.sent,
-                        duration: self.runtime.settings.lease_duration,
-                    }),
+                    Some(Lease { granted: won.sent, duration: lease }),
                 );
-                self.after_record(won.head(), self.runtime.settings.lease_duration);
+                self.after_record(won.head(), lease);
                 Ok(won.head().into())
             }
             Written::Lost(record) => Err(fenced(&record)),

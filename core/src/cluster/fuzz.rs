@@ -2,6 +2,7 @@
 
 use crate::cluster::lock_file::Hint;
 use crate::id::Tenant;
+use crate::alarms::fuzz_name;
 use crate::messages::fuzz_marker;
 
 /// A lock file or a marker of the outbox.
@@ -9,4 +10,5 @@ pub(crate) fn hints(data: &[u8]) {
     let object = Tenant::local().object("Counter", "a").expect("a good id");
     let _ = Hint::decode(data, &object);
     fuzz_marker(data);
+    fuzz_name(data);
 }

@@ -168,6 +168,11 @@ impl Tenant {
     pub(crate) fn outbox(&self) -> Key {
         self.prefix().join("outbox")
     }
+
+    /// The prefix of the markers of this tenant's objects with alarms: `{org}/{tenant}/alarms`.
+    pub(crate) fn alarms(&self) -> Key {
+        self.prefix().join("alarms")
+    }
 }
 
 impl PartialEq for Tenant {

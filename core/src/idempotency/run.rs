@@ -12,6 +12,7 @@ use crate::activation::{
     Activation, Resident, Runtime, collect_body, run_handler, run_within_time,
 };
 use crate::administration::Statements;
+use crate::alarms::{AlarmRequest, answer_alarm, settle};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::{offload, offload_bytes};
 use crate::id::ObjectId;
@@ -72,6 +73,13 @@ pub(crate) async fn answer_once(
             statements.run(&mut resident.context.database)
         });
     }
+    if let Some(about_alarm) = extensions.remove::<AlarmRequest>() {
+        let mut response = answer_alarm(activation, resident, &about_alarm).await?;
+        if resident.context.request.sent {
+            activation.mark(&mut response);
+        }
+        return Ok(response);
+    }
     let (outbox_request, delivery, keyed) = (
         extensions.remove::<OutboxRequest>(),
         extensions.remove::<Delivery>(),
@@ -89,6 +97,9 @@ pub(crate) async fn answer_once(
         (None, None, Some(keyed)) => recall(runtime, resident, request, &keyed).await?,
         (None, None, None) => run_handler(runtime, resident, request).await?,
     };
+    if resident.context.request.touched_alarm {
+        settle(activation, resident).await?;
+    }
     if resident.context.request.sent {
         activation.mark(&mut response);
     }

@@ -9,6 +9,7 @@ mod file;
 use bytes::Bytes;
 
 pub use self::file::{SqliteColumn, SqliteFile, SqliteObject, SqliteTable};
+use crate::alarms::{ALARM, alarm_definition};
 use crate::change::{SchemaKind, SchemaObject};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::storage_definition;
@@ -19,7 +20,8 @@ const KEYS_AND_VALUES: &str = "_dotdo_kv";
 
 /// The tables that belong to the history of an object and not to its state: an older or foreign
 /// outbox would send its messages again, and an older inbox accept old ones again.
-pub(crate) const HISTORY: [&str; 3] = ["_dotdo_outbox", "_dotdo_inbox", "_dotdo_requests"];
+pub(crate) const HISTORY: [&str; 4] =
+    ["_dotdo_outbox", "_dotdo_inbox", "_dotdo_requests", "_dotdo_alarm_marker"];
 
 /// The stable code of a file that is no database, or none that an object can have.
 const BAD_FILE: &str = "BAD_DATABASE_FILE";
@@ -77,11 +79,15 @@ fn is_kept(object: &SchemaObject) -> Result<bool> {
     if !is_reserved(&object.name) && !is_reserved(&object.table) {
         return Ok(true);
     }
-    let is_own = object.table == KEYS_AND_VALUES
-        && match &object.sql {
-            Some(sql) => object.kind == SchemaKind::Table && *sql == storage_definition(),
-            None => object.kind == SchemaKind::Index,
-        };
+    let definition = match object.table.as_str() {
+        KEYS_AND_VALUES => Some(storage_definition()),
+        ALARM => Some(alarm_definition()),
+        _ => None,
+    };
+    let is_own = definition.is_some_and(|definition| match &object.sql {
+        Some(sql) => object.kind == SchemaKind::Table && *sql == definition,
+        None => object.kind == SchemaKind::Index,
+    });
     if is_own {
         return Ok(true);
     }

@@ -62,6 +62,9 @@ pub struct Description {
     pub database: DatabaseItem,
     /// Its messages to other objects, at that time.
     pub messages: MessagesItem,
+    /// Its alarm, at that time, if one was set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alarm: Option<AlarmItem>,
 }
 
 /// A log.
@@ -177,6 +180,20 @@ pub struct MessagesItem {
     /// When the oldest was sent, as RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest: Option<String>,
+}
+
+/// An alarm that is set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AlarmItem {
+    /// The time that was set, as RFC 3339.
+    pub at: String,
+    /// When it runs next: that time, or later after a failure.
+    pub next: String,
+    /// How often it has failed.
+    pub retries: u64,
+    /// The last error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// What a statement has returned.

@@ -2,7 +2,7 @@
 
 use super::Inspection;
 use super::answers::{
-    ColumnItem, DatabaseItem, Description, LogItem, MessagesItem, OwnerItem, SnapshotItem,
+    AlarmItem, ColumnItem, DatabaseItem, Description, LogItem, MessagesItem, OwnerItem, SnapshotItem,
     SnapshotsItem, TableItem,
 };
 use super::state::{State, state};
@@ -25,8 +25,8 @@ const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER 
 /// The columns that `SELECT *` shows: hidden ones of virtual tables are not.
 const COLUMNS: &str = "SELECT name, type, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1";
 
-/// The outbox, if the object has ever sent a message.
-const OUTBOX: &str = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_dotdo_outbox'";
+/// A table, if the database has it.
+const TABLE: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ?";
 
 impl Inspection {
     /// What an object is now, and what its database has at `at`, or now.
@@ -74,8 +74,9 @@ async fn describe(runtime: &Runtime, log: &Log, at: Option<At>) -> Result<Descri
     };
     let mut state = state(runtime, log, at).await?;
     state.begin(runtime, &log.object).await?;
-    let (database, messages) = offload(runtime.executor.as_ref(), || {
-        Ok::<_, crate::Error>((database_item(&mut state)?, messages_item(&mut state)?))
+    let (database, messages, alarm) = offload(runtime.executor.as_ref(), || {
+        let (database, messages) = (database_item(&mut state)?, messages_item(&mut state)?);
+        Ok::<_, crate::Error>((database, messages, alarm_item(&mut state)?))
     })?;
     Ok(Description {
         class: log.object.class().to_owned(),
@@ -85,6 +86,7 @@ async fn describe(runtime: &Runtime, log: &Log, at: Option<At>) -> Result<Descri
         snapshots: SnapshotsItem { count: known.len(), newest: newest.as_ref().map(snapshot_item) },
         database,
         messages,
+        alarm,
     })
 }
 
@@ -182,7 +184,7 @@ fn table_item(state: &mut State, name: String) -> Result<TableItem> {
 
 fn messages_item(state: &mut State) -> Result<MessagesItem> {
     let mut item = MessagesItem { waiting: 0, oldest: None };
-    if texts(state.ask(OUTBOX, Vec::new())?)?.is_empty() {
+    if texts(state.ask(TABLE, vec![text("_dotdo_outbox")])?)?.is_empty() {
         return Ok(item);
     }
     let mut cursor = state.ask("SELECT count(*), min(time_ms) FROM _dotdo_outbox", Vec::new())?;
@@ -195,6 +197,26 @@ fn messages_item(state: &mut State) -> Result<MessagesItem> {
         }
     }
     Ok(item)
+}
+
+fn alarm_item(state: &mut State) -> Result<Option<AlarmItem>> {
+    if texts(state.ask(TABLE, vec![text("_dotdo_alarm")])?)?.is_empty() {
+        return Ok(None);
+    }
+    let query = "SELECT due_ms, next_ms, retries, error FROM _dotdo_alarm LIMIT 1";
+    let mut cursor = state.ask(query, Vec::new())?;
+    let Some(row) = cursor.next()? else { return Ok(None) };
+    let number = |column| match row.value(column) {
+        crate::ValueRef::Integer(number) => number,
+        _ => 0,
+    };
+    let error = Some(shown(row.value(3).to_owned())).filter(|error| !error.is_empty());
+    Ok(Some(AlarmItem {
+        at: millis::text(number(0)),
+        next: millis::text(number(1)),
+        retries: u64::try_from(number(2)).unwrap_or(0),
+        error,
+    }))
 }
 
 /// The first values of all rows.

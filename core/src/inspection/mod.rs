@@ -15,7 +15,7 @@ mod verify;
 use std::sync::Arc;
 
 pub use self::answers::{
-    Answer, ClassItem, ColumnItem, DatabaseItem, Description, LogItem, MessagesItem, ObjectItem,
+    AlarmItem, Answer, ClassItem, ColumnItem, DatabaseItem, Description, LogItem, MessagesItem, ObjectItem,
     ObjectPage, OwnerItem, SnapshotItem, SnapshotsItem, TableItem,
 };
 pub use self::file::DatabaseFile;

@@ -22,4 +22,5 @@ pub(crate) use marker::marked;
 pub use outbox::Delivery;
 pub(crate) use outbox::{is_waiting, post_message, take_message, taken_before};
 pub(crate) use request::OutboxRequest;
-pub(crate) use scan::start_scanning;
+pub(crate) use scan::{look_once, start_scanning};
+pub(crate) use visits::has_other_owner;

@@ -1,5 +1,5 @@
-//! Finds objects whose messages nobody delivers, at the start and at regular intervals, tenant by
-//! tenant.
+//! Finds objects whose messages nobody delivers and whose alarms nobody runs, at the start and at
+//! regular intervals, tenant by tenant.
 //!
 //! Promises: it lists at most once in [`OUTBOX_PAGE_PAUSE`], however many tenants there are; the
 //! tenant that was looked after the longest time ago comes next.
@@ -9,6 +9,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::activation::{Activations, restart_on_panic};
+use crate::alarms::AlarmVisits;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::id::Tenant;
@@ -51,8 +52,49 @@ struct Scan {
 struct Turn {
     visits: Visits,
     due: Duration,
+    alarms: AlarmVisits,
+    /// When it is the turn of its alarms.
+    alarms_due: Duration,
     /// The round of the list in which the tenant was on it.
     round: u64,
+}
+
+/// What a tenant's markers are about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    Messages,
+    Alarms,
+}
+
+impl Turn {
+    /// When it is its turn next, and for what.
+    fn next(&self) -> (Duration, About) {
+        if self.alarms_due < self.due {
+            (self.alarms_due, About::Alarms)
+        } else {
+            (self.due, About::Messages)
+        }
+    }
+
+    /// Looks after the next page of markers. Returns how long to wait before the one after it.
+    async fn visit(
+        &mut self,
+        activations: &Arc<Activations>,
+        (tenant, about): (&Tenant, About),
+    ) -> Result<Duration> {
+        let settings = &activations.runtime.settings;
+        let bucket = activations.runtime.tenants.bucket(tenant)?;
+        match about {
+            About::Messages => {
+                self.visits.page(activations, &bucket).await?;
+                Ok(self.visits.pause(settings))
+            }
+            About::Alarms => {
+                self.alarms.page(activations, &bucket).await?;
+                Ok(self.alarms.pause(settings))
+            }
+        }
+    }
 }
 
 /// Where the list of tenants is read, and when, by the monotonic clock.
@@ -97,35 +139,75 @@ impl Scan {
     }
 
     /// Looks after the next page of markers of the tenant whose turn it is, if it is time to.
-    async fn visit_next(&mut self, activations: &Activations) {
+    async fn visit_next(&mut self, activations: &Arc<Activations>) {
         let (clock, settings) = (&activations.runtime.clock, &activations.runtime.settings);
-        let Some((tenant, turn)) = self.tenants.iter_mut().min_by_key(|(_, turn)| turn.due) else {
+        let Some((tenant, turn)) = self.tenants.iter_mut().min_by_key(|(_, turn)| turn.next().0)
+        else {
             return;
         };
-        if clock.monotonic() < turn.due {
+        let (due, about) = turn.next();
+        if clock.monotonic() < due {
             return;
         }
-        let pause = match visit(activations, tenant, &mut turn.visits).await {
-            Ok(()) => turn.visits.pause(settings),
+        let pause = match turn.visit(activations, (tenant, about)).await {
+            Ok(pause) => pause,
             Err(error) => {
-                tracing::debug!(%tenant, %error, "cannot search for objects with messages; retrying later");
+                tracing::debug!(%tenant, %error, "cannot search for objects with messages or alarms; retrying later");
                 settings.outbox_scan
             }
         };
-        turn.due = clock.monotonic() + pause;
+        let next = clock.monotonic() + pause;
+        match about {
+            About::Messages => turn.due = next,
+            About::Alarms => turn.alarms_due = next,
+        }
     }
 
     /// How long to wait before the next listing.
     fn pause(&self, now: Duration, settings: &Settings) -> Duration {
-        let turns = self.tenants.values().map(|turn| turn.due);
+        let turns = self.tenants.values().map(|turn| turn.next().0);
         let due = turns.chain([self.list.due]).min().unwrap_or(self.list.due);
         due.saturating_sub(now).max(OUTBOX_PAGE_PAUSE.min(settings.outbox_scan))
     }
 }
 
-async fn visit(activations: &Activations, tenant: &Tenant, visits: &mut Visits) -> Result<()> {
+/// Looks once after the markers of all tenants, as a server does that has just started.
+///
+/// # Errors
+///
+/// The last one of a tenant's, after the others were looked after; that of the list of tenants.
+pub(crate) async fn look_once(activations: &Arc<Activations>) -> Result<()> {
+    let (mut after, mut outcome) = (None, Ok(()));
+    loop {
+        let page = activations.runtime.tenants.page(after.as_ref()).await?;
+        for tenant in page.tenants {
+            if let Err(error) = look_once_for(activations, &tenant).await {
+                tracing::warn!(%tenant, %error, "cannot search for objects with messages or alarms");
+                outcome = Err(error);
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return outcome;
+        }
+    }
+}
+
+async fn look_once_for(activations: &Arc<Activations>, tenant: &Tenant) -> Result<()> {
     let bucket = activations.runtime.tenants.bucket(tenant)?;
-    visits.page(activations, &bucket).await
+    let mut turn = Turn::default();
+    loop {
+        turn.alarms.page(activations, &bucket).await?;
+        if turn.alarms.is_over() {
+            break;
+        }
+    }
+    loop {
+        turn.visits.page(activations, &bucket).await?;
+        if turn.visits.is_over() {
+            return Ok(());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -146,7 +228,7 @@ mod tests {
         }
         assert_eq!(scan.pause(now, &settings), OUTBOX_PAGE_PAUSE);
         for turn in scan.tenants.values_mut() {
-            turn.due = now + Duration::from_secs(7);
+            (turn.due, turn.alarms_due) = (now + Duration::from_secs(9), now + Duration::from_secs(7));
         }
         assert_eq!(scan.pause(now, &settings), Duration::from_secs(7));
         scan.tenants.clear();

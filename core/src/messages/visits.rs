@@ -73,6 +73,11 @@ impl Visits {
         Ok(())
     }
 
+    /// Whether this page was the last one.
+    pub(super) fn is_over(&self) -> bool {
+        self.after.is_none()
+    }
+
     /// How long to wait before the next page.
     pub(super) fn pause(&self, settings: &Settings) -> Duration {
         match (&self.after, self.rounds) {
@@ -148,7 +153,7 @@ async fn look(activations: &Activations, bucket: &TenantBucket, file: &MarkerFil
     let Some(object) = file.object(bucket.tenant()) else { return Ok(true) };
     let runtime = activations.runtime.as_ref();
     let is_here = activations.existing(&object).is_some_and(|activation| activation.is_resident());
-    if !is_here && has_other_owner(runtime, &runtime.log(&object)?).await? {
+    if !is_here && has_other_owner(runtime, &runtime.log(&object)?, Duration::ZERO).await? {
         return Ok(false);
     }
     let activation = activations.of_any_class(&object)?;
@@ -165,8 +170,17 @@ async fn look(activations: &Activations, bucket: &TenantBucket, file: &MarkerFil
     Ok(false)
 }
 
-/// Whether another process owns the object, by its newest record.
-async fn has_other_owner(runtime: &Runtime, log: &Log) -> Result<bool> {
+/// Whether another process owns the object, by its newest record, or did so until `beyond` ago
+/// without releasing it.
+///
+/// # Errors
+///
+/// Those of the store.
+pub(crate) async fn has_other_owner(
+    runtime: &Runtime,
+    log: &Log,
+    beyond: Duration,
+) -> Result<bool> {
     let listing = list_newest(log, u64::MAX).await?;
     if listing.head == 0 {
         return Ok(false);
@@ -176,7 +190,8 @@ async fn has_other_owner(runtime: &Runtime, log: &Log) -> Result<bool> {
     let newest = fetch(log, listing.head..=listing.head, None, &mut room).await?;
     let claim =
         newest.first().map(|found| Claim::of(&found.record, listing.head_modified_ms, observed));
-    Ok(claim.is_some_and(|mut claim| {
+    Ok(claim.filter(|claim| !claim.duration.is_zero()).is_some_and(|mut claim| {
+        claim.duration += beyond;
         !claim.remaining(runtime.instance, log.bucket.as_ref(), runtime.clock.as_ref()).is_zero()
     }))
 }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::alarms::AlarmInfo;
 use crate::error::{Error, Result};
 use crate::id::is_class_name;
 use crate::object::body::{Request, Response};
@@ -74,6 +75,31 @@ pub trait DurableObject: Send + 'static {
         request: Request,
         ctx: &mut Context,
     ) -> impl Future<Output = Result<Response>> + Send;
+
+    /// Runs when the time has come that the object has set ([`Context::set_alarm`]), on whatever
+    /// server then has the object, in a transaction and within the maximum time of a handler.
+    ///
+    /// Its record has its changes and says that the alarm is done, so its changes happen once. What
+    /// it does outside of the object (calls, requests to others) may happen again: when it fails, or
+    /// its server crashes before the record. While it runs, no other alarm or request of the object
+    /// does. A handler that sets the alarm again repeats itself.
+    ///
+    /// # Errors
+    ///
+    /// Any error rolls the transaction back. The alarm stays and runs again after 2 s, 4 s, and so on
+    /// up to an hour, without an end: return `Ok` to give up, for example when
+    /// [`AlarmInfo::retry_count`] is high.
+    fn alarm(
+        &mut self,
+        info: AlarmInfo,
+        ctx: &mut Context,
+    ) -> impl Future<Output = Result<()>> + Send {
+        let _ = (info, ctx);
+        std::future::ready(Err(Error::handler(
+            "the object has set an alarm, and its class has no method `alarm`; add one",
+        )
+        .with_code("NO_ALARM_HANDLER")))
+    }
 }
 
 /// The classes that a program serves.
@@ -236,6 +262,13 @@ pub(crate) trait AnyObject: Send {
         request: Request,
         ctx: &'a mut Context,
     ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
+
+    /// Runs [`DurableObject::alarm`], after the start.
+    fn alarm<'a>(
+        &'a mut self,
+        info: AlarmInfo,
+        ctx: &'a mut Context,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 }
 
 /// A value of a class, and whether its start has run. If the transaction in which it ran is rolled
@@ -261,6 +294,14 @@ impl AnyObject for Unknown {
         _: Request,
         _: &'a mut Context,
     ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>> {
+        Box::pin(std::future::ready(Err(self.0.clone())))
+    }
+
+    fn alarm<'a>(
+        &'a mut self,
+        _: AlarmInfo,
+        _: &'a mut Context,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
         Box::pin(std::future::ready(Err(self.0.clone())))
     }
 }
@@ -298,6 +339,17 @@ impl<T: DurableObject> AnyObject for Loaded<T> {
         Box::pin(async move {
             self.start_once(ctx).await?;
             self.value.fetch(request, ctx).await
+        })
+    }
+
+    fn alarm<'a>(
+        &'a mut self,
+        info: AlarmInfo,
+        ctx: &'a mut Context,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
+        Box::pin(async move {
+            self.start_once(ctx).await?;
+            self.value.alarm(info, ctx).await
         })
     }
 }

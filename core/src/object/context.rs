@@ -53,6 +53,8 @@ pub(crate) struct RequestState {
     pub(crate) sender: Option<ObjectId>,
     /// Whether the handler has sent a message.
     pub(crate) sent: bool,
+    /// Whether the handler has set or deleted the alarm.
+    pub(crate) touched_alarm: bool,
     /// Whether the handler has called another object, whose changes may remain.
     pub(crate) called: Arc<AtomicBool>,
     /// Held while the handler runs, so that tasks that outlive it can detect its end.

@@ -1,5 +1,6 @@
 //! The interface for users' classes.
 
+mod alarm;
 mod app;
 mod body;
 mod caller;

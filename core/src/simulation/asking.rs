@@ -21,6 +21,9 @@ pub(super) async fn answer(engine: &Engine, request: Request) -> Result<String> 
         Ask::Read | Ask::Past(_) => "/read".to_owned(),
         Ask::Append(value) => format!("/append?{value}"),
         Ask::Give(value, to) => format!("/give?{value}&{}", object(to).id()),
+        Ask::Send(value, to) if request.antics.rings => {
+            format!("/ring?{value}&{}", object(to).id())
+        }
         Ask::Send(value, to) => format!("/send?{value}&{}", object(to).id()),
     };
     let panics = request.antics.panics.map_or("", |moment| moment.name());

@@ -71,6 +71,7 @@ impl Client {
             by_get: !plan.keyed && chance.in_thousand(300),
             panics: chance.in_thousand(plan.antics).then(|| chance.pick(&Moment::ALL)),
             replaces: plan.replaces && number % 3 == 1,
+            rings: plan.rings,
         };
         Intention { machine: self.machine, object, ask, antics, patience_us }
     }

@@ -48,6 +48,8 @@ pub(super) struct Antics {
     pub(super) panics: Option<Moment>,
     /// It appends by replacing the whole state by one that has the value too.
     pub(super) replaces: bool,
+    /// An alarm sends what it has to send.
+    pub(super) rings: bool,
 }
 
 /// A request of a client, by its number in the history.

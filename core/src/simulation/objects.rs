@@ -1,9 +1,10 @@
 //! What the simulated program serves: lists that grow, and hand values on to each other, by calls
-//! and by messages; beside them tables that come and go; and handlers that panic, look on after
+//! and by messages, which alarms may send; beside them tables that come and go; and handlers that panic, look on after
 //! their answer, and write when they are asked to read.
 
 use std::sync::Arc;
 
+use crate::alarms::AlarmInfo;
 use crate::error::{Error, Result};
 use crate::object::{App, Body, Context, DurableObject, Request, Response, Sql};
 use crate::simulation::history::Moment;
@@ -67,6 +68,33 @@ impl DurableObject for List {
         }
         Ok(Response::new(text.into()))
     }
+
+    async fn alarm(&mut self, _: AlarmInfo, ctx: &mut Context) -> Result<()> {
+        let query = "SELECT value, receiver FROM pending ORDER BY place";
+        let pending: Vec<(i64, String)> = ctx.sql().exec(query, ())?.rows()?;
+        assert!(!pending.is_empty(), "an alarm runs that was not set, or ran before");
+        ctx.sql().exec("DELETE FROM pending", ())?;
+        for (value, receiver) in pending {
+            send(ctx, value, &receiver)?;
+        }
+        Ok(())
+    }
+}
+
+fn send(ctx: &mut Context, value: i64, receiver: &str) -> Result<()> {
+    ctx.send(
+        "List",
+        receiver,
+        http::Request::post(format!("/arrive?{value}")).body(Body::empty())?,
+    )
+}
+
+/// Leaves a value to an alarm, which is due at once by any clock.
+fn ring(ctx: &mut Context, value: i64, receiver: &str) -> Result<()> {
+    let create = "CREATE TABLE IF NOT EXISTS pending (place INTEGER PRIMARY KEY, value INTEGER NOT NULL, receiver TEXT NOT NULL)";
+    ctx.sql().exec(create, ())?;
+    ctx.sql().exec("INSERT INTO pending (value, receiver) VALUES (?, ?)", (value, receiver))?;
+    ctx.set_alarm(0)
 }
 
 /// Panics if this is the moment for it.
@@ -101,7 +129,10 @@ async fn answer(request: Request, ctx: &mut Context) -> Result<String> {
         schemas::change(ctx.sql(), value)?;
     }
     if path == "/send" {
-        ctx.send("List", to, http::Request::post(format!("/arrive?{value}")).body(Body::empty())?)?;
+        send(ctx, value, to)?;
+    }
+    if path == "/ring" {
+        ring(ctx, value, to)?;
     }
     if path == "/give" {
         let other = ctx.object("List", to)?;

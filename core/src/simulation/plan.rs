@@ -58,6 +58,8 @@ pub(super) struct Plan {
     pub(super) former: u64,
     /// Some requests replace the whole state.
     pub(super) replaces: bool,
+    /// What is sent is sent by alarms.
+    pub(super) rings: bool,
     /// The store has many clocks.
     pub(super) many_clocks: bool,
     /// The log is in one store, which coordinates, and files are in another that only stores.
@@ -129,6 +131,8 @@ impl Plan {
         if Chance::new(seed ^ SPLIT).in_thousand(110) {
             (plan.is_split, plan.knows_the_dead) = (true, false);
         }
+        plan.rings = planted(Bug::AlarmTakenTwice)
+            || Chance::new(seed.rotate_left(16)).in_thousand(300);
         plan
     }
 
@@ -189,6 +193,7 @@ impl Plan {
             antics: chance.pick(&[0, 0, 50, 200]),
             former: chance.pick(&[0, 0, 100, 400]),
             replaces: false,
+            rings: false,
             many_clocks: chance.in_thousand(300),
             is_split: false,
             mishap: draw_mishap(chance),
@@ -223,6 +228,7 @@ impl Plan {
             antics: 0,
             former: 0,
             replaces: false,
+            rings: false,
             many_clocks: false,
             is_split: false,
             mishap: None,

@@ -148,7 +148,7 @@ fn filled(statement: &str, name: &str, value: i64) -> String {
 /// What reading fails with.
 pub(super) fn content(mut sql: Sql<'_>) -> Result<String> {
     let query = r"SELECT type, name, tbl_name, sql FROM sqlite_schema
-        WHERE tbl_name NOT LIKE '\_dotdo%' ESCAPE '\' AND tbl_name NOT IN ('list', 'steps', 'sqlite_sequence') ORDER BY type, name";
+        WHERE tbl_name NOT LIKE '\_dotdo%' ESCAPE '\' AND tbl_name NOT IN ('list', 'steps', 'pending', 'sqlite_sequence') ORDER BY type, name";
     let schema = sql.reborrow().exec(query, ())?.values()?;
     let mut lines = Vec::new();
     for row in schema {

@@ -14,12 +14,13 @@ const LEASE_MS: &str = "3000";
 
 /// Metrics with labels that have no value unless something fails that does not fail here, or gets
 /// older than a test does, or is there at all: a Redis, an issuer and a broker are not.
-const ABSENT: [&str; 18] = [
+const ABSENT: [&str; 19] = [
     "dotdo_spans_total",
     "dotdo_commits_failed_total",
     "dotdo_restores_failed_total",
     "dotdo_snapshots_failed_total",
     "dotdo_messages_failed_total",
+    "dotdo_alarms_total",
     "dotdo_swept_total",
     "dotdo_directory_lookups_total",
     "dotdo_directory_announced_total",

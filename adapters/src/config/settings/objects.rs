@@ -101,8 +101,8 @@ pub(super) static OBJECTS: &[Setting] = &[
     Setting::new(
         "outbox.scan_ms",
         Kind::Millis(100..=DAY_MS, |config| &mut config.settings.outbox_scan),
-        "Interval at which the store is searched for objects with undelivered messages that another \
-         server left behind. Each search is a listing of the store. An object that sends messages \
-         writes a marker once in twice this interval.",
+        "Interval at which the store is searched for objects with undelivered messages, and with \
+         alarms, that another server left behind. Each search is two listings of the store. An object \
+         that sends messages writes a marker once in twice this interval.",
     ),
 ];

@@ -10,7 +10,8 @@ use dotdo::sql::ValueRef;
 use crate::failure::Failure;
 
 /// Dotdo's own tables that belong to the history of an object, not to its state.
-const HISTORY: [&str; 3] = ["_dotdo_outbox", "_dotdo_inbox", "_dotdo_requests"];
+const HISTORY: [&str; 4] =
+    ["_dotdo_outbox", "_dotdo_inbox", "_dotdo_requests", "_dotdo_alarm_marker"];
 
 /// How two databases differ.
 pub(super) struct Difference {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::alarms::MARKER;
 use crate::change::{
     Changes, Header, Row, Schema, SchemaKind, SchemaObject, TableChanges, ValueRef,
 };
@@ -18,7 +19,7 @@ const SEQUENCES: &str = "sqlite_sequence";
 
 /// Whether a table belongs to an object's history and not to its state.
 pub(crate) fn is_history(table: &str) -> bool {
-    [OUTBOX, INBOX, REQUESTS].contains(&table)
+    [OUTBOX, INBOX, REQUESTS, MARKER].contains(&table)
 }
 
 /// What is kept of a table.

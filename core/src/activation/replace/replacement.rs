@@ -12,6 +12,7 @@ use crate::activation::exclusive::Exclusive;
 use crate::activation::replace::history::{History, is_history};
 use crate::activation::replace::precondition::Precondition;
 use crate::activation::state::Activation;
+use crate::alarms::mark_state;
 use crate::budget::{Charge, Use};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
@@ -110,9 +111,12 @@ impl Activation {
             replacing.give_back().await;
         }
         drop(replacing);
-        let (replaced, has_messages) = replaced?;
-        if has_messages {
+        let (replaced, left) = replaced?;
+        if left.has_messages {
             self.wake_relay();
+        }
+        if let Some(wake_ms) = left.wake_ms {
+            self.runtime.timers.arm(&self.log.object, wake_ms);
         }
         Ok(replaced)
     }
@@ -128,9 +132,17 @@ struct Replacing<'a> {
     claimed: bool,
 }
 
+/// What a state that was replaced leaves to be done.
+struct Left {
+    /// Whether messages wait.
+    has_messages: bool,
+    /// When somebody must look at its alarm.
+    wake_ms: Option<i64>,
+}
+
 impl Replacing<'_> {
-    /// Replaces the state. Also returns whether messages wait.
-    async fn run(&mut self, precondition: Precondition) -> Result<(Replaced, bool)> {
+    /// Replaces the state. Also returns what is to be done after it.
+    async fn run(&mut self, precondition: Precondition) -> Result<(Replaced, Left)> {
         for tries in 0..TRIES {
             let head = self.turn.own().await?;
             precondition.check(&self.turn.activation.log, head).await?;
@@ -140,10 +152,12 @@ impl Replacing<'_> {
                 continue;
             }
             let has_messages = self.keep_history()?;
+            // Before the record, and of the new state: its former marker may be gone.
+            let wake_ms = mark_state(self.turn.activation, &mut self.state.database).await?;
             if let Some(replaced) = self.attempt().await? {
                 let replaced = Replaced { is_new: !head.exists(), ..replaced };
                 metrics::counter!("dotdo_states_replaced_total").increment(1);
-                return Ok((replaced, has_messages));
+                return Ok((replaced, Left { has_messages, wake_ms }));
             }
         }
         let text = "other processes have written this object all the time; nothing was changed, retry later";

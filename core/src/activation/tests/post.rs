@@ -106,6 +106,7 @@ fn look(ctx: &mut Context, path: &str) -> Result<String> {
 
 /// One bucket and clock, and any number of servers.
 pub(super) struct Post {
+    app: App,
     pub(super) clock: Arc<ManualClock>,
     pub(super) bucket: Arc<TestStore>,
     servers: std::sync::atomic::AtomicU64,
@@ -119,8 +120,13 @@ pub(super) struct Server {
 
 impl Post {
     pub(super) fn new() -> Self {
-        let clock = Arc::new(ManualClock::default());
+        Self::of(App::new().class("Friend", || Friend), Arc::default())
+    }
+
+    /// One for another program.
+    pub(super) fn of(app: App, clock: Arc<ManualClock>) -> Self {
         Self {
+            app,
             bucket: Arc::new(TestStore::new(clock.clone())),
             clock,
             servers: std::sync::atomic::AtomicU64::new(0),
@@ -146,9 +152,9 @@ impl Post {
             instance: Uuid::from_u128(number),
         };
         let settings = Settings { ownership, ..Settings::default() };
-        let app = App::new().class("Friend", || Friend);
-        let engine =
-            Engine::start(app, settings, components).await.expect("memory passes the probe");
+        let engine = Engine::start(self.app.clone(), settings, components)
+            .await
+            .expect("memory passes the probe");
         Server { engine, access }
     }
 
@@ -222,20 +228,32 @@ impl Post {
     }
 
     async fn ask(&self, server: &Server, id: &str, request: Request) -> Result<String> {
-        let (engine, object) = (server.engine.clone(), friend(id));
+        self.fetch(server, friend(id), request).await
+    }
+
+    /// The text of the answer of any object.
+    pub(super) async fn fetch(
+        &self,
+        server: &Server,
+        object: ObjectId,
+        request: Request,
+    ) -> Result<String> {
+        let engine = server.engine.clone();
         self.run(
             async move { engine.fetch(&object, None, request).await?.into_body().text().await },
         )
         .await
     }
 
-    /// The markers that there are.
+    /// The markers of messages that there are.
     pub(super) async fn markers(&self) -> usize {
-        self.bucket
-            .list(&Key::new("local/local/outbox"), None, 1000)
-            .await
-            .expect("memory lists")
-            .len()
+        self.keys("local/local/outbox").await.len()
+    }
+
+    /// The keys below `folder`.
+    pub(super) async fn keys(&self, folder: &str) -> Vec<Key> {
+        let entries = self.bucket.list(&Key::new(folder), None, 1000).await.expect("memory lists");
+        entries.into_iter().map(|entry| entry.key).collect()
     }
 }
 
