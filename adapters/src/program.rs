@@ -262,6 +262,10 @@ impl Objects for Engine {
         Engine::ready(self).await
     }
 
+    async fn tick(&self) -> Result<()> {
+        Engine::tick(self).await
+    }
+
     async fn finish_background(&self) {
         Engine::finish_background(self).await;
         telemetry::flush(FLUSH_MAX).await;

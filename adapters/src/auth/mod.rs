@@ -37,8 +37,7 @@ pub(crate) use self::oidc::provider;
 pub(crate) use self::oidc::{Location, Verifier};
 pub(crate) use self::paths::is_skip_path;
 use self::paths::{SkipPaths, are_harmless};
-use self::tokens::Tokens;
-pub(crate) use self::tokens::{TOKEN_BYTES_MIN, are_tokens};
+pub(crate) use self::tokens::{TOKEN_BYTES_MIN, Tokens, are_tokens};
 use crate::edge::Attempts;
 
 /// Authentication.

@@ -1,8 +1,9 @@
 //! Tokens that are part of the configuration.
 
-use dotdo_core::{Caller, Identity, Random as _, Scope, Scopes, Secret};
+use dotdo_core::{Caller, Identity, Random as _, Result, Scope, Scopes, Secret};
+use http::HeaderMap;
 
-use super::bearer::is_token;
+use super::bearer::{self, is_token};
 use crate::system::components::OsRandom;
 
 /// Minimum length of a token, in bytes: long enough to be from a random generator.
@@ -12,7 +13,7 @@ pub(crate) const TOKEN_BYTES_MIN: usize = 32;
 ///
 /// Tokens are compared by their hashes, so the time does not reveal how much of a token was right
 /// or which one matched.
-pub(super) struct Tokens {
+pub(crate) struct Tokens {
     key: [u8; 32],
     hashes: Vec<blake3::Hash>,
 }
@@ -27,7 +28,8 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
 }
 
 impl Tokens {
-    pub(super) fn new(configured: &Secret) -> Self {
+    /// The tokens in this setting.
+    pub(crate) fn new(configured: &Secret) -> Self {
         let mut key = [0; 32];
         key[..16].copy_from_slice(&OsRandom.bytes16());
         key[16..].copy_from_slice(&OsRandom.bytes16());
@@ -35,6 +37,16 @@ impl Tokens {
             .map(|token| blake3::keyed_hash(&key, token.as_bytes()))
             .collect();
         Self { key, hashes }
+    }
+
+    /// Checks that a request has one of the tokens.
+    ///
+    /// # Errors
+    ///
+    /// `Unauthenticated` when it has none, or another.
+    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<()> {
+        let owner = self.owner(bearer::token(headers)?);
+        owner.map(drop).ok_or_else(|| bearer::invalid("the secret is not the one of tick.secret"))
     }
 
     /// The name of a token's bearer: `token-1` for the first configured token, and so on.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use dotdo_core::{Error, Result};
+use dotdo_core::{Error, Result, Secret};
 
 use super::draft::{Draft, Strength, wrong, wrong_type};
 use super::setting::{EMPTY_LIST, Kind};
@@ -53,8 +53,21 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
     features::check(&draft.config, platform)?;
     check_addresses(&draft.config)?;
     if draft.config.edge.auth.tokens.as_ref().is_some_and(|tokens| !are_tokens(tokens.reveal())) {
+    #[cfg(feature = "redis")]
+    if draft.config.redis_url.as_ref().is_some_and(|url| !redis::is_address(url.reveal())) {
         return Err(wrong(format!(
-            "auth.tokens: expected tokens of at least {TOKEN_BYTES_MIN} letters, digits and -._~+/, got one that is shorter or has other characters \
+            "redis_url: expected {}, got another value (not shown, it may contain a password)",
+            redis::ACCEPTED
+        )));
+    }
+    let edge = &draft.config.edge;
+    let lists = [("auth.tokens", &edge.auth.tokens), ("tick.secret", &edge.tick_secret)];
+    let is_wrong = |list: &Option<Secret>| {
+        list.as_ref().is_some_and(|tokens| !are_tokens(tokens.reveal()))
+    };
+    if let Some((name, _)) = lists.into_iter().find(|(_, list)| is_wrong(list)) {
+        return Err(wrong(format!(
+            "{name}: expected tokens of at least {TOKEN_BYTES_MIN} letters, digits and -._~+/, got one that is shorter or has other characters \
              (value not shown); to generate one, run `openssl rand -hex 32`"
         )));
     }

@@ -15,7 +15,7 @@ use super::cors::Cors;
 use super::json::json;
 use super::permission::{identify, permit, permit_operation, recognise};
 use super::rate::Client;
-use super::{ClientAddress, Edge, Objects, cross_site};
+use super::{ClientAddress, Edge, Objects, cross_site, tick};
 
 impl<O: Objects> Edge<O> {
     /// Dispatches a request to its endpoint or object.
@@ -42,6 +42,9 @@ impl<O: Objects> Edge<O> {
             if !cross_site::is_probe(&head) {
                 return Err(refusal);
             }
+        }
+        if tick::is_tick(&head) {
+            return Box::pin(self.tick(&head, self.tick_secrets.as_ref())).await;
         }
         let home = &self.settings.home;
         let identified = identify(&self.authentication, home, &mut head, &mut context.line).await;

@@ -51,6 +51,7 @@ mod request_id;
 mod settings;
 mod tail;
 mod tenant;
+mod tick;
 mod vary;
 
 use std::sync::Arc;
@@ -89,7 +90,7 @@ pub(crate) use self::settings::{AdministrationRoutes, EdgeSettings, Reach};
 use self::tail::Tail;
 #[cfg(test)]
 pub(crate) use self::{compress::CompressionSettings, cors::CorsSettings, rate::RateSettings};
-use crate::auth::Authentication;
+use crate::auth::{Authentication, Tokens};
 use crate::cluster::peers::ForwardedRequests;
 
 /// Takes requests from adapters to objects and back.
@@ -111,6 +112,8 @@ pub(crate) struct Edge<O> {
     access: Access,
     /// Who reads the requests that are answered.
     tail: Arc<Tail>,
+    /// What a platform's timer must send, if it may have the server look at what is due.
+    tick_secrets: Option<Tokens>,
 }
 
 impl<O: Objects> Edge<O> {
@@ -132,6 +135,7 @@ impl<O: Objects> Edge<O> {
         );
         let (forwarded, cross_site) = (ForwardedRequests::Closed, CrossSite::new(&settings));
         let (access, tail) = (Access::new(&settings), Arc::default());
+        let tick_secrets = settings.tick_secret.as_ref().map(Tokens::new);
         Self {
             objects,
             router,
@@ -148,6 +152,7 @@ impl<O: Objects> Edge<O> {
             limiter,
             access,
             tail,
+            tick_secrets,
         }
     }
 

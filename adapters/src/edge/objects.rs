@@ -54,6 +54,13 @@ pub(crate) trait Objects: Send + Sync + 'static {
         std::future::ready(Err(error))
     }
 
+    /// Runs the alarms that are due and delivers the messages that wait, and completes when that is
+    /// done.
+    fn tick(&self) -> impl Future<Output = Result<()>> + Send {
+        let error = Error::not_found("this server has no objects").with_code("NO_ENDPOINT");
+        std::future::ready(Err(error))
+    }
+
     /// Whether the store can be used.
     fn ready(&self) -> impl Future<Output = Result<()>> + Send;
 

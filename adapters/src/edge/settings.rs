@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dotdo_core::Tenant;
+use dotdo_core::{Secret, Tenant};
 
 use super::access::AccessLog;
 use super::body::Pace;
@@ -74,6 +74,8 @@ pub(crate) struct EdgeSettings {
     pub(crate) auth: AuthSettings,
     /// The rate limit.
     pub(crate) rate: RateSettings,
+    /// What a platform's timer must send, in the form of `auth.tokens`.
+    pub(crate) tick_secret: Option<Secret>,
     /// Whether the routes of administration are there.
     pub(crate) administration: AdministrationRoutes,
     /// Whether it is for administration in the program around it, which says who the caller is.
@@ -96,6 +98,7 @@ impl Default for EdgeSettings {
             compression: CompressionSettings::default(),
             auth: AuthSettings::default(),
             rate: RateSettings::default(),
+            tick_secret: None,
             administration: AdministrationRoutes::default(),
             is_mounted_for_administration: false,
         }

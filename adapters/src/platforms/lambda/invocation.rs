@@ -18,6 +18,7 @@ use lambda_http::request::LambdaRequest;
 use lambda_runtime::tower::Layer;
 use lambda_runtime::{Context, LambdaEvent, LambdaInvocation, Runtime, Service, service_fn};
 use serde::de::IgnoredAny;
+use serde_json::value::to_raw_value;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio::time::{Instant, timeout_at};
 
@@ -85,6 +86,9 @@ impl<O: Objects> Invocations<O> {
     ) -> Result<Answer> {
         let context = &invocation.context;
         let deadline = deadline(context);
+        if is_tick(&invocation.body) {
+            return self.tick(deadline).await;
+        }
         let event: LambdaRequest = serde_json::from_slice(&invocation.body)
             .map_err(|cause| unknown(&cause.to_string()))?;
         let EventRequest { front, request, is_vouched_for } = EventRequest::new(event, context)
@@ -104,6 +108,22 @@ impl<O: Objects> Invocations<O> {
         let answer = response::whole(response, front).await;
         self.finish_background(deadline).await;
         Ok(answer)
+    }
+
+    /// Looks at what is due, for as long as the invocation lasts.
+    async fn tick(&self, deadline: Option<Instant>) -> Result<Answer> {
+        let looking = self.edge.objects().tick();
+        let is_done = match deadline {
+            None => looking.await.map(|()| true)?,
+            Some(deadline) => match timeout_at(deadline, looking).await {
+                Ok(outcome) => outcome.map(|()| true)?,
+                // The rest is due at the next tick.
+                Err(_) => false,
+            },
+        };
+        let status = if is_done { "ok" } else { "unfinished" };
+        let document = to_raw_value(&serde_json::json!({ "status": status }));
+        document.map(Answer::Whole).map_err(|cause| Error::internal(cause.to_string()))
     }
 
     fn streams(&self, front: Front) -> bool {
@@ -145,6 +165,17 @@ impl<O: Objects> Invocations<O> {
             );
         }
     }
+}
+
+/// Whether an event is a tick. Whoever may invoke the function can send one: a front end puts what its
+/// clients send into an event of its own form.
+fn is_tick(event: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Tick {
+        dotdo: String,
+    }
+    serde_json::from_slice::<Tick>(event).is_ok_and(|event| event.dotdo == "tick")
 }
 
 /// The response, whose body is cut off at the deadline.

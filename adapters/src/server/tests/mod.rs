@@ -18,6 +18,7 @@ mod scopes;
 mod shutdown;
 mod spelled;
 mod tenants;
+mod tick;
 
 use std::net::SocketAddr;
 

@@ -22,6 +22,7 @@ pub(super) struct TestObjects {
     /// How many requests have reached `/wait`.
     pub(super) waiting: Semaphore,
     pub(super) probes: AtomicUsize,
+    pub(super) ticks: AtomicUsize,
     /// A permit for each response of `/endless` that was let go.
     pub(super) let_go: Arc<Semaphore>,
 }
@@ -41,6 +42,7 @@ impl Default for TestObjects {
             gate: Semaphore::new(0),
             waiting: Semaphore::new(0),
             probes: AtomicUsize::new(0),
+            ticks: AtomicUsize::new(0),
             let_go: Arc::new(Semaphore::new(0)),
         }
     }
@@ -99,6 +101,11 @@ impl Objects for TestObjects {
             0 => Ok(()),
             _ => Err(Error::new(ErrorKind::Unavailable, "s3://secret is away").telling_of_store()),
         }
+    }
+
+    async fn tick(&self) -> Result<()> {
+        self.ticks.fetch_add(1, Ordering::SeqCst);
+        Ok(())
     }
 
     async fn finish_background(&self) {}
