@@ -61,8 +61,8 @@ pub use id::{
 pub use idempotency::{IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_REPLAYED_HEADER};
 pub use image::{SqliteColumn, SqliteFile, SqliteObject, SqliteTable};
 pub use inspection::{
-    AlarmItem, Answer, ClassItem, ColumnItem, DatabaseFile, DatabaseItem, Description, Fault, Finding,
-    Inspection, LogItem, MessagesItem, ObjectItem, ObjectPage, ObjectQuery, OwnerItem,
+    AlarmItem, Answer, ClassItem, ColumnItem, DatabaseFile, DatabaseItem, Description, Fault,
+    Finding, Inspection, LogItem, MessagesItem, ObjectItem, ObjectPage, ObjectQuery, OwnerItem,
     SnapshotItem, SnapshotsItem, Statement, TableItem, Totals, Verification,
 };
 pub use lease::FencingToken;

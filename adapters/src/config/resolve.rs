@@ -62,9 +62,8 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
     }
     let edge = &draft.config.edge;
     let lists = [("auth.tokens", &edge.auth.tokens), ("tick.secret", &edge.tick_secret)];
-    let is_wrong = |list: &Option<Secret>| {
-        list.as_ref().is_some_and(|tokens| !are_tokens(tokens.reveal()))
-    };
+    let is_wrong =
+        |list: &Option<Secret>| list.as_ref().is_some_and(|tokens| !are_tokens(tokens.reveal()));
     if let Some((name, _)) = lists.into_iter().find(|(_, list)| is_wrong(list)) {
         return Err(wrong(format!(
             "{name}: expected tokens of at least {TOKEN_BYTES_MIN} letters, digits and -._~+/, got one that is shorter or has other characters \

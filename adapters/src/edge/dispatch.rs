@@ -44,7 +44,8 @@ impl<O: Objects> Edge<O> {
             }
         }
         if tick::is_tick(&head) {
-            return Box::pin(self.tick(&head, self.tick_secrets.as_ref())).await;
+            let secrets = self.tick_secrets.as_ref();
+            return Box::pin(tick::tick(&self.objects, &head, secrets)).await;
         }
         let home = &self.settings.home;
         let identified = identify(&self.authentication, home, &mut head, &mut context.line).await;

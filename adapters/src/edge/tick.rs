@@ -4,8 +4,8 @@
 use dotdo_core::{Error, Response, Result, names_object, no_object};
 use http::{Method, request};
 
+use super::Objects;
 use super::json::json;
-use super::{Edge, Objects};
 use crate::auth::Tokens;
 
 /// Where a platform's timer sends its requests.
@@ -16,26 +16,24 @@ pub(super) fn is_tick(head: &request::Parts) -> bool {
     head.uri.path() == PATH && !names_object(&head.headers)
 }
 
-impl<O: Objects> Edge<O> {
-    /// Looks at what is due, and answers when that is done. Without a secret in the settings there is
-    /// no such route.
-    ///
-    /// # Errors
-    ///
-    /// `NotFound` without a secret, and for other methods than GET and POST; `Unauthenticated` for
-    /// another secret; those of the store.
-    pub(super) async fn tick(
-        &self,
-        head: &request::Parts,
-        secrets: Option<&Tokens>,
-    ) -> Result<Response> {
-        let secrets = secrets.ok_or_else(|| no_object(PATH))?;
-        if head.method != Method::POST && head.method != Method::GET {
-            let text = format!("{PATH} answers GET and POST only");
-            return Err(Error::not_found(text).with_code("NO_OBJECT"));
-        }
-        secrets.check(&head.headers)?;
-        self.objects.tick().await?;
-        Ok(json(serde_json::json!({ "status": "ok" })))
+/// Has `objects` look at what is due, and answers when that is done. Without a secret in the settings
+/// there is no such route.
+///
+/// # Errors
+///
+/// `NotFound` without a secret, and for other methods than GET and POST; `Unauthenticated` for
+/// another secret; those of the store.
+pub(super) async fn tick(
+    objects: &impl Objects,
+    head: &request::Parts,
+    secrets: Option<&Tokens>,
+) -> Result<Response> {
+    let secrets = secrets.ok_or_else(|| no_object(PATH))?;
+    if head.method != Method::POST && head.method != Method::GET {
+        let text = format!("{PATH} answers GET and POST only");
+        return Err(Error::not_found(text).with_code("NO_OBJECT"));
     }
+    secrets.check(&head.headers)?;
+    objects.tick().await?;
+    Ok(json(serde_json::json!({ "status": "ok" })))
 }

@@ -75,10 +75,8 @@ impl Activation {
         let job = self.pipeline().job(Vec::new());
         match write(&self.runtime, &self.log, job, lease).await? {
             Written::Won(won) => {
-                self.pipeline().follow_own(
-                    &won,
-                    Some(Lease { granted: won.sent, duration: lease }),
-                );
+                self.pipeline()
+                    .follow_own(&won, Some(Lease { granted: won.sent, duration: lease }));
                 self.after_record(won.head(), lease);
                 Ok(won.head().into())
             }

@@ -20,9 +20,7 @@ pub(crate) use fire::start_alarms;
 pub use info::AlarmInfo;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use marker::fuzz_name;
-pub(crate) use row::{
-    ALARM, MARKER, alarm_definition, alarm_of, clear_alarm, set_alarm,
-};
+pub(crate) use row::{ALARM, MARKER, alarm_definition, alarm_of, clear_alarm, set_alarm};
 pub(crate) use settle::{mark_state, settle};
 pub(crate) use timers::OwnTimers;
 pub(crate) use visits::AlarmVisits;

@@ -188,10 +188,7 @@ pub(crate) async fn mark_state(
 }
 
 /// Reads the database in a transaction of its own.
-fn outside<T>(
-    database: &mut Database,
-    read: impl FnOnce(&mut Database) -> Result<T>,
-) -> Result<T> {
+fn outside<T>(database: &mut Database, read: impl FnOnce(&mut Database) -> Result<T>) -> Result<T> {
     database.begin(Mode::ReadOnly)?;
     let found = read(database);
     database.rollback();

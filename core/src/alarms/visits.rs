@@ -84,7 +84,8 @@ impl AlarmVisits {
         let now_ms = activations.runtime.clock.wall_ms();
         let last = entries.last().map(|entry| entry.key.clone());
         let is_full = entries.len() == STORE_PAGE_MAX;
-        let named = entries.into_iter().filter_map(|entry| Some((Name::of_key(&entry.key)?, entry)));
+        let named =
+            entries.into_iter().filter_map(|entry| Some((Name::of_key(&entry.key)?, entry)));
         let (due, coming): (Vec<_>, Vec<_>) = named.partition(|(name, _)| name.at_ms <= now_ms);
         if !due.is_empty() {
             bucket.ensure_open().await?;
@@ -152,11 +153,7 @@ impl AlarmVisits {
 }
 
 /// Whether a marker is not left to the process that has written it.
-fn is_due(
-    activations: &Activations,
-    bucket: &TenantBucket,
-    (name, now_ms): (&Name, i64),
-) -> bool {
+fn is_due(activations: &Activations, bucket: &TenantBucket, (name, now_ms): (&Name, i64)) -> bool {
     let runtime = activations.runtime.as_ref();
     // In a folder, this asks the file system.
     let is_gone =

@@ -1,8 +1,8 @@
 //! A target for fuzzers: the hints in the bucket.
 
+use crate::alarms::fuzz_name;
 use crate::cluster::lock_file::Hint;
 use crate::id::Tenant;
-use crate::alarms::fuzz_name;
 use crate::messages::fuzz_marker;
 
 /// A lock file or a marker of the outbox.

@@ -2,8 +2,8 @@
 
 use super::Inspection;
 use super::answers::{
-    AlarmItem, ColumnItem, DatabaseItem, Description, LogItem, MessagesItem, OwnerItem, SnapshotItem,
-    SnapshotsItem, TableItem,
+    AlarmItem, ColumnItem, DatabaseItem, Description, LogItem, MessagesItem, OwnerItem,
+    SnapshotItem, SnapshotsItem, TableItem,
 };
 use super::state::{State, state};
 use crate::activation::{Runtime, no_such_object};

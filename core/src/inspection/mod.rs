@@ -15,8 +15,8 @@ mod verify;
 use std::sync::Arc;
 
 pub use self::answers::{
-    AlarmItem, Answer, ClassItem, ColumnItem, DatabaseItem, Description, LogItem, MessagesItem, ObjectItem,
-    ObjectPage, OwnerItem, SnapshotItem, SnapshotsItem, TableItem,
+    AlarmItem, Answer, ClassItem, ColumnItem, DatabaseItem, Description, LogItem, MessagesItem,
+    ObjectItem, ObjectPage, OwnerItem, SnapshotItem, SnapshotsItem, TableItem,
 };
 pub use self::file::DatabaseFile;
 pub use self::list::ObjectQuery;

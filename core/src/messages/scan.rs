@@ -228,7 +228,8 @@ mod tests {
         }
         assert_eq!(scan.pause(now, &settings), OUTBOX_PAGE_PAUSE);
         for turn in scan.tenants.values_mut() {
-            (turn.due, turn.alarms_due) = (now + Duration::from_secs(9), now + Duration::from_secs(7));
+            (turn.due, turn.alarms_due) =
+                (now + Duration::from_secs(9), now + Duration::from_secs(7));
         }
         assert_eq!(scan.pause(now, &settings), Duration::from_secs(7));
         scan.tenants.clear();

@@ -82,11 +82,7 @@ impl DurableObject for List {
 }
 
 fn send(ctx: &mut Context, value: i64, receiver: &str) -> Result<()> {
-    ctx.send(
-        "List",
-        receiver,
-        http::Request::post(format!("/arrive?{value}")).body(Body::empty())?,
-    )
+    ctx.send("List", receiver, http::Request::post(format!("/arrive?{value}")).body(Body::empty())?)
 }
 
 /// Leaves a value to an alarm, which is due at once by any clock.

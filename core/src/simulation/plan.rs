@@ -133,6 +133,8 @@ impl Plan {
         }
         plan.rings = planted(Bug::AlarmTakenTwice)
             || Chance::new(seed.rotate_left(16)).in_thousand(300);
+        plan.rings =
+            planted(Bug::AlarmTakenTwice) || Chance::new(seed.rotate_left(16)).in_thousand(300);
         plan
     }
 

@@ -250,8 +250,7 @@ async fn an_alarm_of_a_class_without_a_handler_stays_and_says_so() {
     bells.post.fetch(&server, deaf.clone(), Request::new(Body::empty())).await.expect("it is set");
     bells.pass(3).await;
     let inspection = server.engine.inspection();
-    let description =
-        bells.post.run(async move { inspection.describe(&deaf, None).await }).await;
+    let description = bells.post.run(async move { inspection.describe(&deaf, None).await }).await;
     let alarm = description.expect("it is there").alarm.expect("it stays");
     assert!(alarm.retries >= 1);
     assert!(alarm.error.is_some_and(|error| error.starts_with("NO_ALARM_HANDLER")));

@@ -37,9 +37,8 @@ async fn an_alarm_without_its_marker_is_not_set() {
     let bells = Bells::new();
     let server = bells.post.server().await;
     bells.get(&server, "a", "/touch").await;
-    let is_marker = |operation, key: &Key| {
-        operation == Operation::Put && key.as_str().starts_with(MARKERS)
-    };
+    let is_marker =
+        |operation, key: &Key| operation == Operation::Put && key.as_str().starts_with(MARKERS);
     bells.post.bucket.faults().fail_while(is_marker, Fault::NotApplied);
     bells.ask(&server, "a", "/set?30").await.expect_err("the store does not take its marker");
     assert_eq!(bells.get(&server, "a", "/alarm").await, "None");
