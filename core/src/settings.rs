@@ -30,9 +30,12 @@ pub struct Settings {
     /// How long the response to a request with an idempotency key is kept. With a longer time,
     /// clients can retry for longer, and objects are larger.
     pub idempotency_keep: Duration,
-    /// Interval of the search for objects with undelivered messages or alarms whose server has gone.
-    /// Each search is a listing for each.
+    /// Interval of the search for objects with undelivered messages whose server has gone. Each
+    /// search is a listing.
     pub outbox_scan: Duration,
+    /// Interval of the search for objects with alarms whose server has gone. Each search is a
+    /// listing; zero: nobody searches, because no class sets alarms.
+    pub alarm_scan: Duration,
     /// Maximum number of requests that are answered at the same time. Further ones wait briefly, and
     /// those of the tenant that has the fewest come first.
     pub requests_max: usize,
@@ -130,6 +133,7 @@ impl Default for Settings {
             retention: Duration::from_secs(3 * 24 * 3600),
             idempotency_keep: Duration::from_secs(24 * 3600),
             outbox_scan: Duration::from_secs(30),
+            alarm_scan: Duration::from_secs(30),
             requests_max: 20_000,
             objects_max: 10_000,
             memory_bytes_max: 2 << 30,

@@ -125,7 +125,7 @@ impl AlarmVisits {
     ) -> Option<Duration> {
         let runtime = activations.runtime.as_ref();
         let now_ms = runtime.clock.wall_ms();
-        let until_ms = now_ms.saturating_add(millis::signed(runtime.settings.outbox_scan));
+        let until_ms = now_ms.saturating_add(millis::signed(runtime.settings.alarm_scan));
         let soon = coming.iter().take_while(|(name, _)| name.at_ms <= until_ms);
         let (own, others): (Vec<_>, Vec<_>) =
             soon.partition(|(name, _)| name.instance == runtime.instance);
@@ -143,10 +143,10 @@ impl AlarmVisits {
     /// How long to wait before the next page.
     pub(crate) fn pause(&self, settings: &Settings) -> Duration {
         let pause = match (&self.after, self.rounds) {
-            (Some(_), _) => return OUTBOX_PAGE_PAUSE.min(settings.outbox_scan),
+            (Some(_), _) => return OUTBOX_PAGE_PAUSE.min(settings.alarm_scan),
             // By then the lease of a predecessor is over.
-            (None, 1) => (settings.lease_duration * 3 / 2).min(settings.outbox_scan),
-            (None, _) => settings.outbox_scan,
+            (None, 1) => (settings.lease_duration * 3 / 2).min(settings.alarm_scan),
+            (None, _) => settings.alarm_scan,
         };
         self.coming.map_or(pause, |coming| pause.min(coming.max(ALARM_GRACE)))
     }

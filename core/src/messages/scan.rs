@@ -68,8 +68,8 @@ enum About {
 
 impl Turn {
     /// When it is its turn next, and for what.
-    fn next(&self) -> (Duration, About) {
-        if self.alarms_due < self.due {
+    fn next(&self, settings: &Settings) -> (Duration, About) {
+        if self.alarms_due < self.due && !settings.alarm_scan.is_zero() {
             (self.alarms_due, About::Alarms)
         } else {
             (self.due, About::Messages)
@@ -141,11 +141,12 @@ impl Scan {
     /// Looks after the next page of markers of the tenant whose turn it is, if it is time to.
     async fn visit_next(&mut self, activations: &Arc<Activations>) {
         let (clock, settings) = (&activations.runtime.clock, &activations.runtime.settings);
-        let Some((tenant, turn)) = self.tenants.iter_mut().min_by_key(|(_, turn)| turn.next().0)
+        let Some((tenant, turn)) =
+            self.tenants.iter_mut().min_by_key(|(_, turn)| turn.next(settings).0)
         else {
             return;
         };
-        let (due, about) = turn.next();
+        let (due, about) = turn.next(settings);
         if clock.monotonic() < due {
             return;
         }
@@ -165,7 +166,7 @@ impl Scan {
 
     /// How long to wait before the next listing.
     fn pause(&self, now: Duration, settings: &Settings) -> Duration {
-        let turns = self.tenants.values().map(|turn| turn.next().0);
+        let turns = self.tenants.values().map(|turn| turn.next(settings).0);
         let due = turns.chain([self.list.due]).min().unwrap_or(self.list.due);
         due.saturating_sub(now).max(OUTBOX_PAGE_PAUSE.min(settings.outbox_scan))
     }

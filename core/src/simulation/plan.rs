@@ -135,6 +135,11 @@ impl Plan {
             || Chance::new(seed.rotate_left(16)).in_thousand(300);
         plan.rings =
             planted(Bug::AlarmTakenTwice) || Chance::new(seed.rotate_left(16)).in_thousand(300);
+        plan.rings = planted(Bug::AlarmTakenTwice) || seed % 4 == 2;
+        if !plan.rings {
+            // Nobody searches for alarms, so that these worlds are what they would be without them.
+            plan.machines.iter_mut().for_each(|of| of.settings.alarm_scan = Duration::ZERO);
+        }
         plan
     }
 

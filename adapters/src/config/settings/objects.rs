@@ -101,8 +101,16 @@ pub(super) static OBJECTS: &[Setting] = &[
     Setting::new(
         "outbox.scan_ms",
         Kind::Millis(100..=DAY_MS, |config| &mut config.settings.outbox_scan),
-        "Interval at which the store is searched for objects with undelivered messages, and with \
-         alarms, that another server left behind. Each search is two listings of the store. An object \
-         that sends messages writes a marker once in twice this interval.",
+        "Interval at which the store is searched for objects with undelivered messages that another \
+         server left behind. Each search is a listing of the store. An object that sends messages \
+         writes a marker once in twice this interval.",
+    ),
+    Setting::new(
+        "alarms.scan_ms",
+        Kind::Millis(0..=DAY_MS, |config| &mut config.settings.alarm_scan),
+        "Interval at which the store is searched for objects with alarms that another server left \
+         behind. Each search is a listing of the store. 0: the store is not searched; only for programs \
+         whose classes set no alarms, because an alarm whose server crashes then waits until its object \
+         is used.",
     ),
 ];
