@@ -55,9 +55,9 @@ pub mod testing;
 // What a class is made of, and a program that serves it. Everything else has a module: `tests/tidy`
 // keeps the list short.
 pub use dotdo_core::{
-    App, At, Body, Caller, Class, Context, DurableObject, Error, ErrorKind, FencingToken,
-    IntoResponse, Json, ListOptions, Matcher, Message, ObjectId, RemoteObject, Request, RequestExt,
-    Response, Result, ResultExt, Sql, Step, Storage, Stub, json,
+    AlarmInfo, App, At, Body, Caller, Class, Context, DurableObject, Error, ErrorKind,
+    FencingToken, IntoResponse, Json, ListOptions, Matcher, Message, ObjectId, RemoteObject,
+    Request, RequestExt, Response, Result, ResultExt, Sql, Step, Storage, Stub, json,
 };
 
 pub use crate::auth::Authenticator;

@@ -6,6 +6,7 @@ use crate::source::files;
 /// programs with parts of their own goes into `dotdo::engine`, and what few classes name into a
 /// module that says what for.
 const ROOT: &[&str] = &[
+    "AlarmInfo",
     "App",
     "At",
     "Authenticator",

@@ -65,7 +65,9 @@ async fn a_deleted_object_has_no_alarm() {
         let server = bells.post.server_with(ownership).await;
         bells.get(&server, "a", "/set?10").await;
         let engine = server.engine.clone();
-        let deleted = async move { engine.administration().delete_object(&bell("a")).await };
+        let deleted = async move {
+            engine.administration().delete_object(&bell("a"), Precondition::Any).await
+        };
         bells.post.run(deleted).await.expect("it is deleted");
         for _ in 0..75 {
             bells.post.pass(Duration::from_secs(60)).await;
