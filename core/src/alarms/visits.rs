@@ -21,7 +21,7 @@ use crate::limits::{
 use crate::messages::has_other_owner;
 use crate::millis;
 use crate::settings::Settings;
-use crate::store::{Bucket as _, Entry, Key};
+use crate::store::{Bucket as _, Entry, Key, Part};
 use crate::tenants::TenantBucket;
 
 /// Number of rounds that handle markers although their servers may do it: a predecessor may have
@@ -175,7 +175,7 @@ async fn visit(
         Some(seen) => seen,
         None => {
             let object = read(bucket, &entry).await?;
-            let now_ms = bucket.store_time_ms();
+            let now_ms = bucket.store_time_ms(Part::Log);
             let age =
                 now_ms.map_or(Duration::ZERO, |now_ms| millis::between(entry.modified_ms, now_ms));
             let age = age.saturating_sub(bucket.store_time_error());

@@ -131,10 +131,6 @@ impl Plan {
         if Chance::new(seed ^ SPLIT).in_thousand(110) {
             (plan.is_split, plan.knows_the_dead) = (true, false);
         }
-        plan.rings = planted(Bug::AlarmTakenTwice)
-            || Chance::new(seed.rotate_left(16)).in_thousand(300);
-        plan.rings =
-            planted(Bug::AlarmTakenTwice) || Chance::new(seed.rotate_left(16)).in_thousand(300);
         plan.rings = planted(Bug::AlarmTakenTwice) || seed % 4 == 2;
         if !plan.rings {
             // Nobody searches for alarms, so that these worlds are what they would be without them.
