@@ -4,6 +4,7 @@
 //! told of a past that others had left behind.
 
 mod administration;
+mod alarms;
 mod balance;
 mod broker;
 mod credentials;

@@ -3,7 +3,8 @@
 //!
 //! `POST /append?client=&n=[&bytes=]` takes one entry and answers with its position, without a
 //! gap from 1. `GET /count` and `GET /all` tell what is there. The built-in class and one that runs any SQL
-//! are there as well. `POST /endless` and `POST /compute?ms=` write something and then never, or
+//! are there as well. `POST /wake` has it take entries of client 0
+//! by itself from then on. `POST /endless` and `POST /compute?ms=` write something and then never, or
 //! not for so long, come to an end.
 
 mod account;
@@ -13,7 +14,9 @@ mod witness;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use dotdo::{App, Context, DurableObject, Error, Request, Response, Result, Serve, json};
+use dotdo::{
+    AlarmInfo, App, Context, DurableObject, Error, Request, Response, Result, Serve, json,
+};
 use dotdo_builtin::Graph;
 use dotdo_tests::sql_object::SqlObject;
 use serde_json::{Value, json};
@@ -21,6 +24,9 @@ use serde_json::{Value, json};
 use crate::account::Account;
 
 struct Ledger;
+
+/// Time between two alarms of a ledger.
+const BETWEEN_ALARMS_MS: i64 = 50;
 
 /// Several steps, so that a ledger which has had some of them and not the others would be seen.
 const STEPS: [&str; 3] = [
@@ -43,12 +49,26 @@ impl DurableObject for Ledger {
             ("GET", "/all") => all(ctx)?,
             ("POST", "/endless") => endless(ctx)?,
             ("POST", "/compute") => compute(ctx, query)?,
+            ("POST", "/wake") => wake(ctx)?,
             (method, path) => {
                 return Err(Error::not_found(format!("a ledger has no {method} {path}")));
             }
         };
         json(&answer)
     }
+
+    async fn alarm(&mut self, _: AlarmInfo, ctx: &mut Context) -> Result<()> {
+        let taken = "SELECT coalesce(max(entries), 0) FROM clients WHERE client = 0";
+        let taken: i64 = ctx.sql().exec(taken, ())?.one()?;
+        append(ctx, &format!("client=0&n={}", taken + 1))?;
+        wake(ctx).map(drop)
+    }
+}
+
+/// Has the ledger take an entry of client 0 by itself in a moment, and so on.
+fn wake(ctx: &mut Context) -> Result<Value> {
+    ctx.set_alarm(ctx.now_ms() + BETWEEN_ALARMS_MS)?;
+    Ok(json!({}))
 }
 
 /// A text from the query.
