@@ -6,7 +6,7 @@
 //! are authenticated, the server that received the request.
 
 mod administered;
-mod names;
+mod object_headers;
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use self::administered::administered;
 pub use self::administered::{Administered, Subject};
-pub use self::names::{
+pub use self::object_headers::{
     AT_HEADER, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID, OBJECT_TYPE, ObjectHeader,
     TYPE_HEADER, names_object,
 };

@@ -4,7 +4,7 @@
 use crate::source::files;
 
 /// Where they stand.
-const HOME: [&str; 2] = ["core/src/router.rs", "core/src/router/names.rs"];
+const HOME: [&str; 2] = ["core/src/router.rs", "core/src/router/object_headers.rs"];
 
 /// Whether a line of code has one of them as a text.
 fn has_one(line: &str) -> bool {
