@@ -71,7 +71,9 @@ fn profile() -> Vec<String> {
         format!("profile.dev.package.{name}.opt-level={}", level(settings))
     });
     let debug = format!("profile.dev.debug={:?}", dev["debug"].as_str().expect("a text"));
-    levels.chain([debug]).flat_map(|setting| ["--config".to_owned(), setting]).collect()
+    let scripts = dev["build-override"]["debug"].as_bool().expect("it is set");
+    let scripts = format!("profile.dev.build-override.debug={scripts}");
+    levels.chain([debug, scripts]).flat_map(|setting| ["--config".to_owned(), setting]).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
