@@ -45,8 +45,11 @@ async fn processes_that_write_at_the_same_time_all_succeed() {
         for round in 0..40 {
             let slots = (0..4).map(|slot| key(&format!("p{process}/log/{round}-{slot}")));
             let slots: Vec<Key> = slots.collect();
-            let large = Bytes::from(vec![0; if round % 20 == 7 { 5 << 20 } else { 300 }]);
-            let creates = slots.iter().map(|slot| bucket.create(slot, large.clone()));
+            // One object in several parts, which a transaction writes, beside small ones.
+            let bytes = |slot| if (slot, round % 20) == (0, 7) { 5 << 20 } else { 300 };
+            let creates = slots.iter().enumerate();
+            let creates =
+                creates.map(|(slot, key)| bucket.create(key, Bytes::from(vec![0; bytes(slot)])));
             join_all(creates).await.into_iter().for_each(|created| created.expect("a fresh key"));
             let lock = key(&format!("p{process}/lock"));
             bucket.put(&lock, round.to_string().into()).await.expect("it can be replaced");
