@@ -1,6 +1,7 @@
 //! Many writers of one database, and what its answers to them mean.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use dotdo::engine::SystemClock;
@@ -39,25 +40,28 @@ async fn writes_that_come_together_share_requests_and_each_has_its_own_outcome()
 
 /// How often a write is repeated that a database full of other writers has not answered in time.
 const TRIES: usize = 20;
+/// The pause before it is repeated.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Creates what nobody else does, and finds out what became of it where the answer does not say.
 async fn create(bucket: &dyn Bucket, key: &Key, bytes: Vec<u8>) {
-    let bytes = Bytes::from(bytes);
+    let (bytes, mut last) = (Bytes::from(bytes), None);
     for attempt in 0..TRIES {
         match bucket.create(key, bytes.clone()).await {
             Ok(()) => return,
             Err(StoreError::Exists { .. }) if attempt > 0 => return,
-            Err(StoreError::Unavailable { .. }) => {}
+            Err(error @ StoreError::Unavailable { .. }) => last = Some(error),
             Err(error) => panic!("{key}: {error}"),
         }
+        tokio::time::sleep(PAUSE).await;
     }
-    panic!("{key} can't be created");
+    panic!("{key} can't be created: {last:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_write_at_the_same_time_lose_nothing() {
     let (sqld, place) = (Sqld::shared(), place());
-    let processes: Vec<_> = (0..6).map(|_| sqld.bucket(&place)).collect();
+    let processes: Vec<_> = (0..4).map(|_| sqld.bucket(&place)).collect();
     let write = |process: usize, bucket: Arc<dyn Bucket>| async move {
         for round in 0..40 {
             let slots = (0..4).map(|slot| key(&format!("p{process}/log/{round}-{slot}")));
@@ -73,6 +77,7 @@ async fn processes_that_write_at_the_same_time_lose_nothing() {
             while let Err(error) = bucket.put(&lock, round.to_string().into()).await {
                 let is_unclear = matches!(error, StoreError::Unavailable { .. });
                 assert!(is_unclear && tries.next().is_some(), "{error}");
+                tokio::time::sleep(PAUSE).await;
             }
         }
     };
@@ -85,7 +90,7 @@ async fn processes_that_write_at_the_same_time_lose_nothing() {
     }
     let names = Names { begin: "p", after: Some("p1") };
     let folders = processes[0].list_folders(&key(""), names, 3).await.expect("it answers");
-    assert_eq!(folders, ["p2", "p3", "p4"]);
+    assert_eq!(folders, ["p2", "p3"]);
 }
 
 fn http(results: &str) -> String {
