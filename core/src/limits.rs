@@ -37,14 +37,14 @@ pub(crate) const TEMPORARY_BYTES_MIN: u64 = 1 << 20;
 pub(crate) const TEMPORARY_SHARE: u64 = 8;
 
 /// SQL's temporary memory beyond [`SMALL_BYTES`], and what a database grows by, is reserved in
-/// steps of this many bytes: a step costs a lock, and unused reserved memory is not available to
-/// others until the transaction ends.
+/// steps that double up to this many bytes: a step costs a lock, and unused reserved memory is not
+/// available to others until the transaction ends.
 pub(crate) const SQL_RESERVATION_STEP: u64 = 256 << 10;
 
 const _: () = assert!(SQL_RESERVATION_STEP > SMALL_BYTES);
 
 /// Maximum overdraft, as a divisor of the budget: memory that must be available at once, and is
-/// covered when idle objects are evicted.
+/// covered when idle objects are evicted. Small charges may overdraw a little more.
 pub(crate) const OVERDRAFT_SHARE: u64 = 8;
 
 /// Maximum size of a record as it is stored, in bytes: its body, its header and its hash.

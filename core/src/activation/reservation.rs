@@ -7,7 +7,9 @@ use crate::activation::runtime::Runtime;
 use crate::budget::{Charge, Use};
 use crate::error::Result;
 use crate::id::ObjectId;
-use crate::limits::{RESTORE_BYTES_PER_SECOND_MIN, RESTORE_TIME_MAX, SMALL_BYTES};
+use crate::limits::{
+    RESTORE_BYTES_PER_SECOND_MIN, RESTORE_TIME_MAX, SMALL_BYTES, SQL_RESERVATION_STEP,
+};
 use crate::sqlite::{Memory, Reservation, Restraint};
 
 /// The memory that a transaction has reserved; released when it ends.
@@ -49,12 +51,20 @@ impl Reservation for Reserved {
         self.temporary.bytes()
     }
 
-    fn try_grow(&mut self, memory: Memory, bytes: u64) -> Result<()> {
+    fn try_grow(&mut self, memory: Memory, bytes: u64) -> Result<u64> {
         match memory {
-            Memory::Temporary => self.temporary.grow_now(bytes),
-            Memory::Pages => self.pages.grow_now(bytes),
+            Memory::Temporary => grow(&mut self.temporary, bytes),
+            Memory::Pages => grow(&mut self.pages, bytes),
         }
     }
+}
+
+/// Reserves at least `bytes` more in a step that doubles what there is: the first is small enough
+/// to be served from what is kept for small charges, and later ones are few.
+fn grow(charge: &mut Charge, bytes: u64) -> Result<u64> {
+    let more = bytes.max(charge.bytes().clamp(SMALL_BYTES, SQL_RESERVATION_STEP));
+    charge.grow_now(more)?;
+    Ok(more)
 }
 
 /// What a restore has reserved; given back when it ends. Then the object is charged for all that it
@@ -74,7 +84,7 @@ impl Reservation for Restoring {
         self.paid / 2
     }
 
-    fn try_grow(&mut self, _: Memory, bytes: u64) -> Result<()> {
-        self.charge.grow_now(bytes)
+    fn try_grow(&mut self, _: Memory, bytes: u64) -> Result<u64> {
+        grow(&mut self.charge, bytes)
     }
 }

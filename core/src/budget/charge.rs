@@ -19,7 +19,8 @@ impl Charge {
     }
 
     /// What was reserved for `ask` already.
-    pub(super) fn taken(budget: Budget, ask: Ask) -> Self {
+    pub(super) fn reserved(budget: Budget, ask: Ask) -> Self {
+        budget.note_overdraft(ask.what);
         Self { budget, ask }
     }
 
@@ -39,7 +40,8 @@ impl Charge {
         let may_wait = {
             let mut state = self.budget.state();
             if ask.own > 0 && state.take(&ask) {
-                self.ask.bytes += more;
+                drop(state);
+                self.taken(more);
                 return Ok(());
             }
             ask.own == 0 || state.helps_to_evict(&ask)
@@ -63,7 +65,7 @@ impl Charge {
         if !self.budget.state().take(&ask) {
             return Err(self.budget.refuse(ask.what));
         }
-        self.ask.bytes += more;
+        self.taken(more);
         Ok(())
     }
 
@@ -75,14 +77,10 @@ impl Charge {
     /// Those of [`Charge::grow`].
     pub(crate) fn grow_now(&mut self, more: u64) -> Result<()> {
         let ask = self.more(more)?;
-        let (taken, is_short) = self.budget.state().take_early(&ask);
-        if !taken {
+        if !self.budget.state().take_early(&ask) {
             return Err(self.budget.refuse(ask.what));
         }
-        if is_short {
-            self.budget.0.short.notify_one();
-        }
-        self.ask.bytes += more;
+        self.taken(more);
         Ok(())
     }
 
@@ -114,6 +112,12 @@ impl Charge {
         self.ask.bytes += std::mem::take(&mut other.ask.bytes);
     }
 
+    /// Adds what the budget has reserved.
+    fn taken(&mut self, more: u64) {
+        self.ask.bytes += more;
+        self.budget.note_overdraft(self.ask.what);
+    }
+
     fn more(&self, more: u64) -> Result<Ask> {
         self.budget
             .possible(self.ask.what, (self.ask.own + self.ask.bytes).saturating_add(more))?;
@@ -123,11 +127,11 @@ impl Charge {
     /// Sets the charge to `bytes`, which are in use already or not in use any more; it never fails.
     pub fn set(&mut self, bytes: u64) {
         let before = std::mem::replace(&mut self.ask.bytes, bytes);
-        let overdrawn = self.budget.state().set(&self.ask, before);
+        self.budget.state().set(&self.ask, before);
         if bytes < before {
             self.budget.serve();
-        } else if overdrawn {
-            self.budget.0.short.notify_one();
+        } else {
+            self.budget.note_overdraft(self.ask.what);
         }
     }
 

@@ -193,7 +193,7 @@ impl Budget {
     async fn wait(&self, ask: Ask) -> Result<Charge> {
         let what = ask.what;
         if self.state().take_unless_others_wait(&ask) {
-            return Ok(Charge::taken(self.clone(), ask));
+            return Ok(Charge::reserved(self.clone(), ask));
         }
         // Dropped after the receiver, so that the next in line sees that it is gone.
         let _place = Place(self);
@@ -224,8 +224,15 @@ impl Budget {
             }
             // Outside of the lock: a charge whose waiter is gone is released here.
             for (ask, waiter) in granted {
-                drop(waiter.send(Charge::taken(self.clone(), ask)));
+                drop(waiter.send(Charge::reserved(self.clone(), ask)));
             }
+        }
+    }
+
+    /// Notifies eviction if more is used than is allowed.
+    fn note_overdraft(&self, what: Use) {
+        if self.state().is_overdrawn(what) {
+            self.0.short.notify_one();
         }
     }
 

@@ -8,7 +8,8 @@ use super::{Charge, Use};
 use crate::id::{ObjectId, Tenant};
 use crate::limits::{OVERDRAFT_SHARE, SMALL_BYTES};
 
-/// The fraction of the budget that is kept for small charges.
+/// The fraction of the budget that is kept for small charges, and of what they may overdraw beyond
+/// what large ones can.
 const RESERVE: u64 = 16;
 
 /// A reservation that is requested or was made.
@@ -94,11 +95,10 @@ impl State {
     }
 
     /// Reserves the bytes if they are free, or if eviction of idle objects will free them and the
-    /// overdraft is within its limit. Returns whether they are reserved, and whether the budget is
-    /// exceeded.
-    pub(super) fn take_early(&mut self, ask: &Ask) -> (bool, bool) {
+    /// overdraft is within its limit.
+    pub(super) fn take_early(&mut self, ask: &Ask) -> bool {
         if self.take(ask) {
-            return (true, false);
+            return true;
         }
         let most = self.bytes_max + self.bytes_max / OVERDRAFT_SHARE;
         let fits = self.total() + ask.bytes <= most
@@ -107,17 +107,21 @@ impl State {
         if fits {
             self.add(ask, ask.bytes);
         }
-        (fits, true)
+        fits
     }
 
-    /// Changes a charge of `before` bytes to `ask`. Returns whether the budget is exceeded.
-    pub(super) fn set(&mut self, ask: &Ask, before: u64) -> bool {
+    /// Whether more is used than the budget, or than the share of `what`, allows.
+    pub(super) fn is_overdrawn(&self, what: Use) -> bool {
+        self.total() > self.bytes_max || self.used(what) > what.share(self.bytes_max)
+    }
+
+    /// Changes a charge of `before` bytes to `ask`.
+    pub(super) fn set(&mut self, ask: &Ask, before: u64) {
         if let Some(more) = ask.bytes.checked_sub(before) {
             self.add(ask, more);
         } else {
             self.remove(ask, before - ask.bytes);
         }
-        self.total() > self.bytes_max || self.used(ask.what) > ask.what.share(self.bytes_max)
     }
 
     /// Reserves free memory for waiting charges. Within a use the tenant that has the least of it
@@ -219,15 +223,16 @@ impl State {
     }
 
     fn has_room(&self, ask: &Ask) -> bool {
-        let reserve = match ask.is_small() {
-            false => self.bytes_max / RESERVE,
-            // Who has more than its share leaves the last to others.
-            true if self.is_crowding(ask) => self.bytes_max / RESERVE / 2,
-            true => 0,
-        };
-        let within_share =
-            ask.is_small() || self.used(ask.what) + ask.bytes <= ask.what.share(self.bytes_max);
-        within_share && self.total() + ask.bytes + reserve <= self.bytes_max
+        let (reserve, total) = (self.bytes_max / RESERVE, self.total() + ask.bytes);
+        if !ask.is_small() {
+            let within_share = self.used(ask.what) + ask.bytes <= ask.what.share(self.bytes_max);
+            return within_share && total + reserve <= self.bytes_max;
+        }
+        // Beyond the most that large ones can overdraw. Who has more than its share leaves the last
+        // to others.
+        let most = self.bytes_max + self.bytes_max / OVERDRAFT_SHARE + reserve;
+        let left = if self.is_crowding(ask) { reserve / 2 } else { 0 };
+        total + left <= most
     }
 
     /// Whether the caller alone uses memory of this kind for the object, or all together use at

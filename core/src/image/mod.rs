@@ -152,7 +152,7 @@ impl crate::sqlite::Reservation for Unlimited {
         64 << 20
     }
 
-    fn try_grow(&mut self, _: crate::sqlite::Memory, _: u64) -> Result<()> {
+    fn try_grow(&mut self, _: crate::sqlite::Memory, _: u64) -> Result<u64> {
         Err(Error::new(ErrorKind::Busy, "no more memory"))
     }
 }

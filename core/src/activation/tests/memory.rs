@@ -104,7 +104,7 @@ async fn a_request_that_finds_no_memory_is_told_to_come_again_and_nothing_of_it_
     let world = World::new();
     let engine =
         world.server_with(1, Settings { memory_bytes_max: 16 << 20, ..Settings::default() }).await;
-    let taken = engine.runtime().budget.count(Use::Snapshots, &named(0), 16 << 20);
+    let taken = engine.runtime().budget.count(Use::Snapshots, &named(0), 19 << 20);
     let error = ask(&engine, &named(1), "/add").await.expect_err("not even a slot");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Busy, "MEMORY_EXHAUSTED"));
     assert!(error.retry_after().is_some());
@@ -114,7 +114,7 @@ async fn a_request_that_finds_no_memory_is_told_to_come_again_and_nothing_of_it_
     let world = World::new();
     let engine =
         world.server_with(1, Settings { memory_bytes_max: 16 << 20, ..Settings::default() }).await;
-    let _taken = engine.runtime().budget.count(Use::Snapshots, &named(0), (16 << 20) - 8192);
+    let _taken = engine.runtime().budget.count(Use::Snapshots, &named(0), (19 << 20) - 8192);
     let waiting = tokio::spawn({
         let engine = engine.clone();
         async move { ask(&engine, &named(2), "/add").await }
@@ -124,6 +124,25 @@ async fn a_request_that_finds_no_memory_is_told_to_come_again_and_nothing_of_it_
     world.clock.advance(MEMORY_WAIT_MAX);
     let error = waiting.await.expect("it does not panic").expect_err("nobody gave any back");
     assert_eq!(error.code(), "MEMORY_EXHAUSTED");
+}
+
+#[tokio::test]
+async fn an_ordinary_request_succeeds_while_large_ones_hold_all_the_memory() {
+    let memory_bytes_max = 16 << 20;
+    let settings = Settings { memory_bytes_max, ..Settings::default() };
+    // All but what is kept for small ones; then also all that large ones can overdraw.
+    for held in [memory_bytes_max / 16 * 15, memory_bytes_max / 8 * 9] {
+        let world = World::new();
+        let first = world.server(1).await;
+        assert_eq!(ask(&first, &named(1), "/add").await.expect("it counts"), "1");
+        first.shutdown(Duration::from_secs(5)).await;
+        let engine = world.server_with(2, settings.clone()).await;
+        let budget = &engine.runtime().budget;
+        let _large = [Use::Requests, Use::Sql].map(|what| budget.count(what, &named(0), held / 2));
+        assert_eq!(ask(&engine, &named(1), "/add").await.expect("it is restored"), "2");
+        assert_eq!(ask(&engine, &named(1), "/add").await.expect("it is in memory"), "3");
+        assert_eq!(ask(&engine, &named(2), "/add").await.expect("it is new"), "1");
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,6 @@ use dotdo_sqlite_sys as ffi;
 use super::super::error::{out_of_allowance, time_over};
 use super::super::guard::Guard;
 use super::current::CURRENT;
-use crate::limits::SQL_RESERVATION_STEP;
 use crate::sync::Mutex;
 use crate::{Error, Result};
 
@@ -41,14 +40,14 @@ pub(crate) trait Reservation: Send {
         0
     }
 
-    /// Reserves `bytes` more. It is called within an allocation of SQLite, so it must neither wait
-    /// nor use SQLite.
+    /// Reserves at least `bytes` more, and returns how many. It is called within an allocation of
+    /// SQLite, so it must neither wait nor use SQLite.
     ///
     /// # Errors
     ///
     /// When they are not free. Then the transaction is lost, and the statement fails with this
     /// error.
-    fn try_grow(&mut self, memory: Memory, bytes: u64) -> Result<()>;
+    fn try_grow(&mut self, memory: Memory, bytes: u64) -> Result<u64>;
 }
 
 /// The ledger of one database.
@@ -178,19 +177,19 @@ impl Ledger {
         admitted
     }
 
-    /// Reserves the missing part of `wanted` bytes, in steps.
+    /// Reserves the missing part of `wanted` bytes.
     #[cold]
     fn reserve(&self, memory: Memory, wanted: u64) -> bool {
         let mut reservation = self.reservation();
         // Outside of a transaction no users' statements run.
         let Some(reservation) = &mut *reservation else { return true };
         let reserved = self.reserved[memory as usize].load(Relaxed);
-        let more = wanted.saturating_sub(reserved).max(SQL_RESERVATION_STEP);
+        let missing = wanted.saturating_sub(reserved);
         // A panic must not unwind through SQLite.
-        let grown = catch_unwind(AssertUnwindSafe(|| reservation.try_grow(memory, more)))
+        let grown = catch_unwind(AssertUnwindSafe(|| reservation.try_grow(memory, missing)))
             .unwrap_or_else(|_| Err(Error::internal("reserving memory for SQL panicked")));
         match grown {
-            Ok(()) => {
+            Ok(more) => {
                 self.reserved[memory as usize].swap(reserved.saturating_add(more), Relaxed);
                 true
             }

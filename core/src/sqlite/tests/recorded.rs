@@ -106,12 +106,12 @@ impl Reservation for Purse {
         64 << 10
     }
 
-    fn try_grow(&mut self, _: Memory, bytes: u64) -> Result<()> {
+    fn try_grow(&mut self, _: Memory, bytes: u64) -> Result<u64> {
         match self.0.checked_sub(bytes) {
             Some(left) => self.0 = left,
             None => return Err(Error::new(ErrorKind::Busy, "the purse is empty")),
         }
-        Ok(())
+        Ok(bytes)
     }
 }
 

@@ -33,13 +33,14 @@ impl Reservation for Part {
         0
     }
 
-    fn try_grow(&mut self, memory: Memory, bytes: u64) -> Result<()> {
+    fn try_grow(&mut self, memory: Memory, bytes: u64) -> Result<u64> {
+        let bytes = bytes.max(256 << 10);
         let mut shared = self.shared.0.lock().expect("nobody panics with it");
         let spent = || crate::Error::new(ErrorKind::Busy, "spent").with_code("MEMORY_EXHAUSTED");
         shared.0 = shared.0.checked_sub(bytes).ok_or_else(spent)?;
         shared.1[memory as usize] += bytes;
         self.taken[memory as usize] += bytes;
-        Ok(())
+        Ok(bytes)
     }
 }
 
