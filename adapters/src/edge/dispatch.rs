@@ -15,7 +15,7 @@ use super::cors::Cors;
 use super::json::json;
 use super::permission::{identify, permit, permit_operation, recognise};
 use super::rate::Client;
-use super::{ClientAddress, Edge, Objects, cross_site, tick};
+use super::{ClientAddress, Edge, Objects, connection, cross_site, tick};
 
 impl<O: Objects> Edge<O> {
     /// Dispatches a request to its endpoint or object.
@@ -54,6 +54,7 @@ impl<O: Objects> Edge<O> {
         self.count(route.as_ref().ok(), context)?;
         // Unauthenticated callers must not learn the names of classes.
         let caller = identified?;
+        connection::count(&head.extensions, &caller, home)?;
         let target = match route? {
             Route::Object(target) => target,
             Route::Health => return Ok(json(serde_json::json!({ "status": "ok" }))),

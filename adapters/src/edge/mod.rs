@@ -16,6 +16,7 @@
 //! 7. **Authentication** (`crate::auth`, `permission`), before anything reveals the classes, and
 //!    before the body is read. It removes the token, and determines the tenant whose objects the
 //!    path names.
+//!    Then the client's **connection** (`connection`) counts for that tenant.
 //! 8. The **rate limit** (`rate`) counts callers by tenant and name, so it comes after
 //!    authentication; refused requests are counted by address.
 //! 9. The caller's **scopes** (`permission`): what the method and the path need.
@@ -32,6 +33,7 @@ mod answered;
 mod body;
 mod client;
 mod compress;
+mod connection;
 mod context;
 mod cors;
 mod cross_site;
@@ -67,6 +69,7 @@ pub use self::client::ClientAddress;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::client::fuzz;
 pub(crate) use self::client::{TrustedProxies, is_proxy};
+pub(crate) use self::connection::{ClientConnection, CountsTenants};
 use self::cors::Cors;
 pub(crate) use self::cors::{is_header, is_method, is_origin};
 use self::cross_site::CrossSite;

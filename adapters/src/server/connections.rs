@@ -2,7 +2,8 @@
 //! not read, and which one to close for a new one.
 //!
 //! A connection is idle if it has no requests in flight and writes nothing of size. HTTP/2 pings do
-//! not count, because both sides can send them forever.
+//! not count, because both sides can send them forever. Which tenants have too many of them is in
+//! `shares`.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,13 +15,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dotdo_core::sync::Mutex;
-use dotdo_core::{Body as Content, Error, Response, millis};
+use dotdo_core::{Body as Content, Error, Response, Tenant, millis};
 use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::shares::Shares;
 use super::streams::{self, Waits};
+use crate::edge::{ClientConnection, CountsTenants};
 
 /// Minimum write in bytes that counts as progress of a response; a smaller one may answer a ping.
 const PROGRESS_BYTES: usize = 1024;
@@ -29,10 +32,14 @@ const PROGRESS_BYTES: usize = 1024;
 const PIECE_BYTES: usize = 16 << 10;
 
 /// All open connections.
-#[derive(Default)]
 pub(super) struct Connections {
-    open: Mutex<HashMap<u64, Arc<Open>>>,
+    state: Mutex<State>,
     next: AtomicU64,
+}
+
+struct State {
+    open: HashMap<u64, Arc<Open>>,
+    shares: Shares,
 }
 
 /// One open connection.
@@ -40,6 +47,8 @@ pub(super) struct Open {
     client: Option<IpAddr>,
     /// Whether it is a server of the same bucket, which is not counted by its address.
     is_peer: AtomicBool,
+    /// Whose newest request it carried.
+    tenant: Mutex<Option<Tenant>>,
     opened: Instant,
     /// Number of requests whose responses are not sent yet.
     requests: AtomicUsize,
@@ -60,11 +69,18 @@ pub(super) struct Entry {
 }
 
 impl Connections {
+    /// No connections yet, of which there may be `connections_max`.
+    pub(super) fn new(connections_max: usize) -> Self {
+        let state = State { open: HashMap::new(), shares: Shares::new(connections_max) };
+        Self { state: Mutex::new(state), next: AtomicU64::new(0) }
+    }
+
     /// A connection from `client`.
     pub(super) fn enter(self: &Arc<Self>, client: Option<IpAddr>) -> Entry {
         let open = Arc::new(Open {
             client,
             is_peer: AtomicBool::new(false),
+            tenant: Mutex::default(),
             opened: Instant::now(),
             requests: AtomicUsize::new(0),
             last: AtomicU64::new(0),
@@ -74,33 +90,76 @@ impl Connections {
             leave: Notify::new(),
         });
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        self.open.lock().insert(id, Arc::clone(&open));
+        self.state.lock().open.insert(id, Arc::clone(&open));
         Entry { connections: Arc::clone(self), id, open }
     }
 
     /// Number of `client`'s connections that are open and not about to be closed.
     pub(super) fn of(&self, client: IpAddr) -> usize {
-        self.open
+        self.state
             .lock()
+            .open
             .values()
             .filter(|open| open.counts_for(client) && !open.is_leaving.load(Ordering::Relaxed))
             .count()
     }
 
-    /// Asks the connection that has been idle longest to close, among those of `client` or all;
-    /// `false` if none is idle.
+    /// Asks the connection that has been idle longest to close, among those of `client` or all,
+    /// and first among those of tenants that have more than their share; `false` if none is idle.
     pub(super) fn make_room(&self, client: Option<IpAddr>) -> bool {
-        let open = self.open.lock();
+        let state = self.state.lock();
+        let State { open, shares } = &*state;
         let candidates =
             open.values().filter(|open| client.is_none_or(|client| open.counts_for(client)));
+        let is_over =
+            |open: &Open| open.tenant.lock().as_ref().is_some_and(|tenant| shares.is_over(tenant));
         let idlest = candidates
             .filter(|open| open.is_idle() && !open.is_leaving.load(Ordering::Relaxed))
-            .max_by_key(|open| open.idle());
+            .max_by_key(|open| (is_over(open), open.idle()));
         if let Some(idlest) = idlest {
-            idlest.is_leaving.store(true, Ordering::Relaxed);
-            idlest.leave.notify_one();
+            idlest.leave();
         }
         idlest.is_some()
+    }
+
+    /// Counts a connection for `tenant`, whose request it carries, instead of whoever it was
+    /// counted for.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when few places are left and the tenant has more than its share of connections. The
+    /// connection closes.
+    pub(super) fn claim(&self, open: &Open, tenant: &Tenant) -> Result<(), Error> {
+        let mut state = self.state.lock();
+        let mut owner = open.tenant.lock();
+        if owner.as_ref() != Some(tenant) {
+            state.shares.move_from(owner.replace(tenant.clone()).as_ref(), tenant);
+        }
+        drop(owner);
+        let taken = state.open.len();
+        state.shares.check(tenant, taken).inspect_err(|_| open.leave())
+    }
+}
+
+impl Entry {
+    /// This connection, as the edge counts it; `None` for one that carries requests of many
+    /// clients.
+    pub(super) fn counted(&self) -> Option<ClientConnection> {
+        self.open.client?;
+        let connection = Counted { connections: self.connections.clone(), open: self.open.clone() };
+        Some(ClientConnection::new(connection))
+    }
+}
+
+/// A connection, to be counted for the tenants of its requests.
+struct Counted {
+    connections: Arc<Connections>,
+    open: Arc<Open>,
+}
+
+impl CountsTenants for Counted {
+    fn count_for(&self, tenant: &Tenant) -> Result<(), Error> {
+        self.connections.claim(&self.open, tenant)
     }
 }
 
@@ -114,6 +173,12 @@ impl Open {
     /// Marks the connection as another server's.
     pub(super) fn is_peer_s(&self) {
         self.is_peer.store(true, Ordering::Relaxed);
+    }
+
+    /// Asks the connection to close as soon as its requests are answered.
+    fn leave(&self) {
+        self.is_leaving.store(true, Ordering::Relaxed);
+        self.leave.notify_one();
     }
 
     fn counts_for(&self, client: IpAddr) -> bool {
@@ -166,7 +231,11 @@ impl Open {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.connections.open.lock().remove(&self.id);
+        let mut state = self.connections.state.lock();
+        state.open.remove(&self.id);
+        if let Some(tenant) = self.open.tenant.lock().take() {
+            state.shares.leave(&tenant);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod connections;
 mod framing;
 pub(crate) mod host;
 mod opening;
+mod shares;
 mod signals;
 mod socket;
 mod streams;
@@ -34,7 +35,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use self::connections::{Connections, Entry, Noted, Open, Sent};
+use self::connections::{Connections, Entry, Noted, Sent};
 use self::opening::{Opened, opened};
 pub(crate) use self::signals::Signals;
 use self::streams::Streams;
@@ -66,8 +67,8 @@ pub(crate) struct ServerSettings {
     pub(crate) idle: Duration,
     /// Maximum time that a response makes no progress because its client does not read.
     pub(crate) write_stall: Duration,
-    /// Maximum number of open connections. A new one replaces the one idle longest, or waits if
-    /// none is idle.
+    /// Maximum number of open connections. A new one replaces the one idle longest, first of tenants
+    /// that have more than their share, or waits if none is idle.
     pub(crate) connections_max: usize,
     /// Maximum number of open connections from one address. A new one replaces the one idle
     /// longest, or is closed if none is idle.
@@ -130,7 +131,7 @@ pub(crate) async fn serve<F: Front>(
         builder: builder(settings),
         front,
         settings: settings.clone(),
-        open: Arc::default(),
+        open: Arc::new(Connections::new(settings.connections_max)),
     });
     // Dropped with this function, which closes connections that have not sent anything yet.
     let (_serving, is_serving) = watch::channel(());
@@ -241,11 +242,11 @@ impl<F: Front> Connection<F> {
         };
         match opened {
             Some(Opened::Anybody(socket)) => {
-                self.talk(socket, client, None, &entry.open, is_serving).await
+                self.talk(socket, client, None, &entry, is_serving).await
             }
             Some(Opened::Peer(stream)) => {
                 entry.open.is_peer_s();
-                self.talk(stream, client, Some(Proven), &entry.open, is_serving).await
+                self.talk(stream, client, Some(Proven), &entry, is_serving).await
             }
             None => {}
         }
@@ -257,11 +258,14 @@ impl<F: Front> Connection<F> {
         io: I,
         client: Option<ClientAddress>,
         proven: Option<Proven>,
-        open: &Arc<Open>,
+        entry: &Entry,
         is_serving: watch::Receiver<()>,
     ) where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let open = &entry.open;
+        // Another server's carries requests of all tenants.
+        let counted = entry.counted().filter(|_| proven.is_none());
         let service = service_fn(|mut request: http::Request<Incoming>| {
             let underway = open.request();
             if let Some(proven) = proven {
@@ -269,6 +273,9 @@ impl<F: Front> Connection<F> {
             }
             if let Some(client) = client {
                 request.extensions_mut().insert(client);
+            }
+            if let Some(connection) = &counted {
+                request.extensions_mut().insert(connection.clone());
             }
             let (front, serving) = (Arc::clone(&self.front), is_serving.clone());
             let version = request.version();

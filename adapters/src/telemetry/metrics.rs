@@ -186,6 +186,11 @@ pub(super) static TABLE: &[Metric] = &[
         "Number of requests refused because `limits.requests_max` others were answered at the time.",
     ),
     counter(
+        "dotdo_connections_refused_total",
+        &[],
+        "Number of requests refused because their tenant has more than its share of `limits.connections_max`.",
+    ),
+    counter(
         "dotdo_restores_total",
         &[],
         "Number of restores, which read an object from the bucket into memory (cold starts).",

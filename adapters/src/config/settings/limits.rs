@@ -22,7 +22,9 @@ pub(super) static LIMITS: &[Setting] = &[
         "limits.connections_max",
         number!("", 1..=1_000_000, server.connections_max),
         "Maximum number of open connections. A further connection replaces the one that has been \
-         idle longest; if none is idle, it waits.",
+         idle longest, first among those of tenants with more than their share; if none is idle, it \
+         waits. No tenant has more than seven eighths, and of those each tenant has the same share \
+         once the rest is needed: a request on a connection too many is answered with 503.",
     ),
     Setting::new(
         "limits.connections_per_client_max",

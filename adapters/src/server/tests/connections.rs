@@ -3,6 +3,7 @@
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::client::conn::http2;
 
+use super::spelled::spelled;
 use super::*;
 
 /// An HTTP/2 connection that has asked once, and completes when the server closes it.
@@ -144,7 +145,7 @@ async fn a_response_that_is_not_read_ends_alone_beside_others_that_are() {
 
 #[test]
 fn other_servers_are_not_counted_by_their_address() {
-    let connections = Arc::new(Connections::default());
+    let connections = Arc::new(Connections::new(8));
     let client = std::net::IpAddr::from([10, 0, 0, 1]);
     let (peer, other) = (connections.enter(Some(client)), connections.enter(Some(client)));
     assert_eq!(connections.of(client), 2);
@@ -153,6 +154,68 @@ fn other_servers_are_not_counted_by_their_address() {
     assert!(connections.make_room(Some(client)), "the other one is idle");
     drop(other);
     assert!(!connections.make_room(Some(client)), "a peer makes no room for clients");
+}
+
+/// Eight places, of which one is the reserve, for callers of tenants.
+async fn eight_places() -> Server {
+    let eight = ServerSettings { connections_max: 8, ..server_settings() };
+    Server::with(eight, EdgeSettings { auth: spelled(), ..edge_settings() }).await
+}
+
+/// A request of `who`, on a connection of its own.
+async fn asking(server: &Server, who: &str, path: &str) -> Client {
+    let mut client = server.connect().await;
+    let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {who}~rwh\r\n\r\n");
+    client.send(head).await;
+    client
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_connections_of_one_tenant_leave_places_to_others() {
+    let server = eight_places().await;
+    let mut slow = Vec::new();
+    for _ in 0..7 {
+        slow.push(asking(&server, "mallory~acme", "/do/a/wait").await);
+        server.edge.objects().waiting.acquire().await.expect("a waiting request").forget();
+    }
+    let mut further = asking(&server, "mallory~acme", "/do/a/seen").await;
+    let refused = further.answer().await;
+    assert_eq!((refused.status, &refused.json()["code"]), (503, &"TOO_MANY_CONNECTIONS".into()));
+    assert_eq!(refused.headers.get("retry-after").map(String::as_str), Some("1"));
+    assert!(further.rest().await.is_empty(), "its place is free again");
+    for _ in 0..3 {
+        // One place is left, and each finds it.
+        let answer = asking(&server, "bob~globex", "/do/a/seen").await.answer().await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    server.edge.objects().gate.add_permits(7);
+    for mut client in slow {
+        assert_eq!(client.answer().await.text(), "waited", "what was begun is answered");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_of_a_tenant_with_more_than_its_share_go_first() {
+    let server = eight_places().await;
+    let mut patient = asking(&server, "bob~globex", "/do/a/seen").await;
+    assert_eq!(patient.answer().await.status, 200);
+    let mut many = Vec::new();
+    for _ in 0..7 {
+        let mut client = asking(&server, "mallory~acme", "/do/a/seen").await;
+        // The reserve is for others; idle connections are let in only as far as there are places.
+        drop(client.answer().await);
+        many.push(client);
+    }
+    for number in 0..4 {
+        let mut new = asking(&server, &format!("carol~new{number}"), "/do/a/seen").await;
+        assert_eq!(new.answer().await.status, 200);
+        many.push(new);
+    }
+    // The one that has been idle longest, of a tenant with one connection.
+    patient
+        .send("GET /do/a/seen HTTP/1.1\r\nhost: x\r\nauthorization: Bearer bob~globex~rwh\r\n\r\n")
+        .await;
+    assert_eq!(patient.answer().await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
