@@ -59,7 +59,14 @@ async fn seen(request: Request, ctx: &mut Context) -> Result<Response> {
     let headers: Vec<_> =
         head.headers.iter().map(|(name, text)| json!([name.as_str(), value(text)])).collect();
     let bytes = body.bytes().await?.len();
+    let caller = ctx.caller();
     json(&json!({
+        "caller": {
+            "subject": caller.subject(),
+            "org": caller.tenant().org(),
+            "tenant": caller.tenant().name(),
+            "scopes": caller.scopes().to_string(),
+        },
         "class": ctx.id().class(),
         "id": ctx.id().id(),
         "method": head.method.as_str(),

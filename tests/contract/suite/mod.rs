@@ -2,6 +2,7 @@
 //! platform.
 
 mod bodies;
+mod callers;
 mod errors;
 mod headers;
 mod life;
@@ -37,6 +38,7 @@ macro_rules! contract {
                     errors: [
                         objects_say_what_is_wrong, errors_say_when_to_come_again, a_handler_that_fails_or_panics_is_a_500, the_servers_own_paths_answer,
                     ];
+                    callers: [a_caller_is_whom_a_verified_token_names_and_never_whom_a_header_names];
                     turns: [
                         requests_to_several_objects_are_under_way_together, requests_to_one_object_have_their_turns, a_request_with_a_key_is_done_once,
                         an_object_is_read_as_it_was,
@@ -94,6 +96,7 @@ mod azure_payload {
         errors: [
             objects_say_what_is_wrong, errors_say_when_to_come_again, a_handler_that_fails_or_panics_is_a_500, the_servers_own_paths_answer,
         ];
+        callers: [a_caller_is_whom_a_verified_token_names_and_never_whom_a_header_names];
         turns: [
             requests_to_several_objects_are_under_way_together, requests_to_one_object_have_their_turns, a_request_with_a_key_is_done_once,
             an_object_is_read_as_it_was,
