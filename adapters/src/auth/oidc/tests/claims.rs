@@ -171,6 +171,41 @@ pub(super) fn tenants() -> Vec<(Value, &'static str)> {
     all
 }
 
+/// The sentence that such a token gets.
+fn sentence(claims: &Value, code: &str) -> String {
+    let no_name = "the token's organisation or tenant is not allowed";
+    let shape = "expected 1 to 128 ASCII letters, digits, `-`, `_` and `.` that begin with a letter or digit";
+    let kind = |claim: &str| match &claims[claim] {
+        Value::Number(_) => Some((claim.to_owned(), "a number")),
+        Value::Array(_) => Some((claim.to_owned(), "an array")),
+        Value::Object(_) => Some((claim.to_owned(), "an object")),
+        _ => None,
+    };
+    match (code, &claims["org_id"], &claims["tenant_id"]) {
+        ("MISSING_ORGANISATION", ..) => {
+            "the token names no organisation; expected the claim org_id".to_owned()
+        }
+        ("WRONG_STORAGE", ..) if claims["storage"]["bucket"].is_string() => {
+            "the token is for another bucket than this server's (storage.bucket)".to_owned()
+        }
+        ("WRONG_STORAGE", _, tenant) => format!(
+            "the token is for another part of the bucket (storage.path_prefix); expected state/acme/{}/ or a folder above it",
+            tenant.as_str().unwrap_or("acme")
+        ),
+        (_, Value::String(org), _) if org == "local" => {
+            format!("{no_name}: the organisation `local` belongs to servers without tokens")
+        }
+        (_, Value::String(name), _) | (_, _, Value::String(name)) => {
+            let got = if name.len() > 128 { "129 bytes".to_owned() } else { format!("{name:?}") };
+            format!("{no_name}: {shape}, got {got}")
+        }
+        _ => {
+            let (claim, got) = kind("org_id").or(kind("tenant_id")).expect("of another type");
+            format!("the token's claim {claim}: expected a string, got {got}")
+        }
+    }
+}
+
 #[tokio::test]
 async fn names_of_tenants_in_tokens_are_restricted() {
     let (provider, key) = provider().await;
@@ -179,8 +214,8 @@ async fn names_of_tenants_in_tokens_are_restricted() {
         let token = provider.token(&key, &claims);
         let error = verifier.verify(&token).await.map(drop).expect_err("not a tenant");
         assert_eq!(
-            (error.kind(), error.code()),
-            (dotdo_core::ErrorKind::Forbidden, code),
+            (error.kind(), error.code(), error.message()),
+            (dotdo_core::ErrorKind::Forbidden, code, &*sentence(&claims, code)),
             "{claims}"
         );
     }
