@@ -30,6 +30,7 @@ use crate::program::{Found, Program};
 use crate::serve::{Ended, bind, serve};
 use crate::server::Signals;
 use crate::service::{ObjectService, ServiceHandle, host_executor, mountable};
+use crate::system::dumps::leave_no_dumps;
 use crate::system::workers::runtime;
 use crate::telemetry::start_logs;
 
@@ -230,6 +231,7 @@ pub fn run_broker(options: ServeOptions) -> ExitCode {
     let resolved = options.sources().and_then(|sources| resolve(&sources));
     exit_code(resolved.and_then(|resolved| {
         start_logs(&resolved.config.log, &resolved.config.traces)?;
+        forbid_dumps(&resolved.config);
         resolved.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         until_it_ends(crate::broker::start(resolved))
     }))
@@ -238,9 +240,17 @@ pub fn run_broker(options: ServeOptions) -> ExitCode {
 /// Serves `app` with a configuration.
 fn serve_app(app: App, resolved: Resolved, login: Option<Arc<dyn TokenSource>>) -> Result<Ended> {
     start_logs(&resolved.config.log, &resolved.config.traces)?;
+    forbid_dumps(&resolved.config);
     resolved.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let app = with_default_class(app, &resolved.config)?;
     until_it_ends(start(app, resolved, login))
+}
+
+/// Makes a crash leave no core dump, unless the settings want one.
+fn forbid_dumps(config: &Config) {
+    if !config.core_dumps {
+        leave_no_dumps();
+    }
 }
 
 /// Runs a server on threads of its own.

@@ -2,5 +2,6 @@
 
 pub(crate) mod buckets;
 pub(crate) mod components;
+pub(crate) mod dumps;
 pub(crate) mod memory;
 pub(crate) mod workers;

@@ -50,6 +50,7 @@ impl DurableObject for Ledger {
             ("POST", "/endless") => endless(ctx)?,
             ("POST", "/compute") => compute(ctx, query)?,
             ("POST", "/wake") => wake(ctx)?,
+            ("POST", "/panic") => panic!("as the test asks"),
             (method, path) => {
                 return Err(Error::not_found(format!("a ledger has no {method} {path}")));
             }

@@ -3,4 +3,5 @@
 mod collector;
 mod dashboard;
 mod metrics;
+mod secrets;
 mod traces;

@@ -85,6 +85,12 @@ pub(super) static SERVER: &[Setting] = &[
     )
     .with_aliases(&["REDIS_URL"]),
     Setting::new(
+        "core_dumps",
+        Kind::Switch(|config| &mut config.core_dumps),
+        "Whether a crash of the process may leave a core dump. A dump has all secrets and the state of \
+         all tenants in memory. On Linux with glibc only; elsewhere the system decides.",
+    ),
+    Setting::new(
         "default_class",
         text!("the name of a class", is_class_name, default_class),
         "Class for requests that do not name one. The default is the first class of the program.",
