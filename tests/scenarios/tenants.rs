@@ -1,8 +1,9 @@
 //! Two tenants with the same classes and ids on two servers that forward to each other: each
 //! object has one caller, whichever server it is asked through, and nothing of the other tenant.
 
+use dotdo_core::Key;
 use dotdo_tests::ledger::error_of;
-use dotdo_tests::{Deadline, Server};
+use dotdo_tests::{Deadline, Redis, Server};
 use futures_util::future::join_all;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
@@ -151,6 +152,98 @@ async fn both_servers_log_who_asked_and_nobody_logs_a_token() {
         assert_eq!(line["peer"].is_string(), is_forwarded, "{line}");
         assert!(!server.stderr().contains("alice~acme"), "{}", server.stderr());
     }
+}
+
+/// The tenants that use the same words for everything, and whose server owns their objects.
+const ALIKE: [(&str, usize); 2] = [("acme", 0), ("globex", 1)];
+
+/// Each tenant writes to `one` with a key, sends `two` a message, sets an alarm, and looks back: by
+/// the same names as the other, in every place where something is kept by a name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_names_in_two_tenants_meet_in_no_cache_key_header_or_file() {
+    let (world, redis) = (World::folder(), Redis::start().await);
+    let setup = forwarding(&world)
+        .env("SCENARIO_SPELLED_TOKENS", "1")
+        .env("DOTDO_LEASE_DURATION_MS", "20000")
+        .env("REDIS_URL", redis.url())
+        .env("DOTDO_RATE_LIMIT_REQUESTS", "1000");
+    let servers = [setup.start().await, setup.start().await];
+    for (org, owner) in ALIKE {
+        let who = format!("same~{org}");
+        for _ in 0..2 {
+            let keyed = request(&servers[owner], &who, Method::POST, "/do/Witness/one");
+            told(keyed.header("idempotency-key", "\"k\"")).await;
+        }
+        ask(&servers[owner], &who, "/do/Witness/one/tell?two").await;
+        ask(&servers[owner], &who, "/do/Ledger/one/wake").await;
+    }
+    for (org, owner) in ALIKE {
+        let (who, own) = (format!("same~{org}"), format!("same of {org}/shop"));
+        for server in &servers {
+            // From memory, through the owner, and as it was.
+            let now = told(request(server, &who, Method::GET, "/do/Witness/one")).await;
+            assert_eq!(seen(&now), [&*own, &*own], "one with a key, one that sent a message");
+            let past = request(server, &who, Method::GET, "/do/Witness/one");
+            let past = told(past.header("x-do-at", "2199-01-01T00:00:00Z")).await;
+            assert_eq!(seen(&past), [&*own, &*own]);
+        }
+        let arrived = || async {
+            let two = told(request(&servers[owner], &who, Method::GET, "/do/Witness/two")).await;
+            let entries = told(request(&servers[owner], &who, Method::GET, "/do/Ledger/one/all"));
+            let entries = entries.await["entries"].as_array().map_or(0, Vec::len);
+            (!seen(&two).is_empty() && entries > 0).then_some(two)
+        };
+        let two = Deadline::in_seconds(PATIENCE_SECONDS).until(arrived).await.expect("it arrives");
+        assert_eq!(seen(&two), [format!("Witness/one of {org}/shop")]);
+    }
+    what_redis_has_is_somebodys(&redis).await;
+    let servers = servers.map(|server| server.terminate());
+    assert!(servers.iter().all(std::process::ExitStatus::success));
+    what_the_bucket_has_is_somebodys(&world).await;
+}
+
+/// Each owner is announced below the prefix of its tenant, and names it.
+async fn what_redis_has_is_somebodys(redis: &Redis) {
+    let announced = || async {
+        let keys: Vec<String> = redis.ask(&["KEYS", "*"]).await;
+        let of = |org: &str| keys.iter().any(|key| key.contains(&format!(":{org}/shop/")));
+        ALIKE.iter().all(|(org, _)| of(org)).then_some(keys)
+    };
+    let keys = Deadline::in_seconds(PATIENCE_SECONDS).until(announced).await.expect("both are");
+    for key in keys.iter().filter(|key| key.contains(":owner:")) {
+        let entry: String = redis.ask(&["GET", key.as_str()]).await;
+        let whose: Vec<&str> = ALIKE
+            .iter()
+            .map(|(org, _)| *org)
+            .filter(|org| {
+                key.contains(&format!(":{org}/")) || entry.contains(&format!("\"{org}\""))
+            })
+            .collect();
+        assert_eq!(whose.len(), 1, "{key}: {entry}");
+    }
+}
+
+/// Each key is below one tenant's prefix, whose objects have nothing of the other, or belongs to
+/// all: the list of tenants and the verdict of the probe.
+async fn what_the_bucket_has_is_somebodys(world: &World) {
+    let bucket = world.bucket();
+    let all = bucket.list(&Key::new(""), None, 1000).await.expect("the store answers");
+    let mut counts = [0; 2];
+    for entry in &all {
+        let key = entry.key.as_str();
+        let Some(at) = ALIKE.iter().position(|(org, _)| key.starts_with(&format!("{org}/shop/")))
+        else {
+            let is_shared = key.starts_with(".tenants/") || key.starts_with(".dotdo/");
+            assert!(is_shared, "{key} is nobody's");
+            continue;
+        };
+        counts[at] += 1;
+        let object = bucket.get(&entry.key).await.expect("the store answers");
+        let bytes = object.map(|object| object.bytes).unwrap_or_default();
+        let (text, other) = (String::from_utf8_lossy(&bytes), ALIKE[1 - at].0);
+        assert!(!key.contains(other) && !text.contains(other), "{other} is in {key}");
+    }
+    assert!(counts.iter().all(|count| *count > 4), "logs, snapshots, hints, markers: {all:?}");
 }
 
 /// How many requests a server answers at the same time, and how many of one tenant come at once.

@@ -12,6 +12,8 @@ use jsonwebtoken::{EncodingKey, Header};
 use crate::memory::resident_bytes;
 use crate::world::{STORE_DELAY, SlowStore, address, measured};
 
+/// Number of tenants, unless `DOTDO_BENCH_TENANTS` says another: a debug build takes minutes for so
+/// many.
 const TENANTS: usize = 1_000;
 const OBJECTS: usize = 10;
 const BUDGET_BYTES: u64 = 256 << 20;
@@ -20,6 +22,11 @@ const FLOODING: usize = 32;
 const WRITES: usize = 600;
 /// Long enough for the product; these servers listen on the loopback and end with this program.
 const SECRET: &str = "a secret of this measurement only";
+
+fn tenants() -> usize {
+    let given = std::env::var("DOTDO_BENCH_TENANTS").ok();
+    given.map_or(TENANTS, |text| text.parse().expect("DOTDO_BENCH_TENANTS is a number"))
+}
 
 /// Whoever has this token is of the tenant `org`.
 fn token(org: &str) -> String {
@@ -45,12 +52,12 @@ pub(crate) async fn many() -> Figure {
     let setup = with_tenants(setup).env("DOTDO_LIMITS_MEMORY_BYTES_MAX", BUDGET_BYTES.to_string());
     let server = setup.start().await;
     let address = address(&server);
-    let started = Instant::now();
+    let (started, tenants) = (Instant::now(), tenants());
     let workers = (0..8).map(|worker| {
         let address = address.clone();
         tokio::spawn(async move {
             let mut client = Client::connect(&address).await;
-            for tenant in (worker..TENANTS).step_by(8) {
+            for tenant in (worker..tenants).step_by(8) {
                 let token = token(&format!("tenant-{tenant}"));
                 for object in 0..OBJECTS {
                     ask(&mut client, &token, &format!("/do/Measured/{object}/create")).await;
@@ -63,7 +70,7 @@ pub(crate) async fn many() -> Figure {
     }
     let bytes = resident_bytes(server.pid());
     Figure {
-        what: format!("{TENANTS} tenants with {OBJECTS} objects each, all answered"),
+        what: format!("{tenants} tenants with {OBJECTS} objects each, all answered"),
         reference: format!("memory budget: {} MiB", BUDGET_BYTES >> 20),
         ours: format!(
             "{:.0} MiB resident, {:.0} s",
