@@ -126,7 +126,7 @@ impl Program {
         let (peers, forwarded) = (plan.peers(instance), plan.forwarded_requests(instance));
         let process = Process { location: bucket.location(), instance };
         let directory = directory(&found.config, &plan, &process, &clock)?;
-        let buckets = buckets(connected.tenant, bucket);
+        let buckets = buckets(connected, bucket);
         let components =
             Components { buckets, clock, random, executor, peers, directory, instance };
         let engine = Engine::start(app, settings, components).await?;
@@ -166,8 +166,12 @@ impl Program {
 }
 
 /// The buckets of all tenants, or that of the only one that the server's keys reach.
-fn buckets(tenant: Option<Tenant>, bucket: Arc<dyn Bucket>) -> Arc<dyn Buckets> {
-    match tenant {
+fn buckets(connected: Connected, bucket: Arc<dyn Bucket>) -> Arc<dyn Buckets> {
+    #[cfg(feature = "s3")]
+    if let Some(by_tenant) = connected.by_tenant {
+        return by_tenant.buckets(bucket, Arc::new(OsRandom));
+    }
+    match connected.tenant {
         Some(tenant) => Arc::new(BucketOfTenant { tenant, bucket }),
         None => Arc::new(SharedBucket(bucket)),
     }

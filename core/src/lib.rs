@@ -80,12 +80,12 @@ pub use router::{
     no_object, parse_at,
 };
 pub use settings::{Checkpoint, CheckpointMode, Ownership, Settings, Upkeep};
-#[cfg(feature = "s3")]
-pub use store::AwsSigner;
 pub use store::{
     AccessKeyProvider, AccessKeys, AccessKeysError, AzureConfig, AzureCredentials, Bucket, Entry,
     Files, GcsConfig, GcsCredentials, Key, Memory, Names, Part, ProvidedKeys, S3Config,
     S3Credentials, Secret, StoreConfig, StoreError, StoreTime, Stored, Stores, check_store, open,
     open_files, probe, retried,
 };
-pub use tenants::{BucketOfTenant, Buckets, SharedBucket, with_log};
+#[cfg(feature = "s3")]
+pub use store::{AwsSigner, S3Opener};
+pub use tenants::{BucketOfTenant, Buckets, SHARED_FOLDERS, SharedBucket, with_log};

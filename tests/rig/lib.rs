@@ -51,7 +51,7 @@ pub use prometheus::{Family, Sample, Selector, families, selectors};
 pub use proxy::{Lost, Proxy};
 pub use readers::Reader;
 pub use redis::Redis;
-pub use seaweed::{Seaweed, ShortKeys};
+pub use seaweed::{GivenKeys, Seaweed, ShortKeys};
 pub use server::{Server, Setup};
 pub use sqld::{Sqld, libsql};
 pub use tools::Tool;

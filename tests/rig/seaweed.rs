@@ -10,7 +10,7 @@ use bytes::Bytes;
 use dotdo_core::{Key, S3Config, S3Credentials, Secret, StoreConfig};
 use tempfile::TempDir;
 
-pub use self::tokens::ShortKeys;
+pub use self::tokens::{GivenKeys, ShortKeys};
 use crate::chores::{Deadline, runtime, scratch};
 use crate::openid::OpenId;
 use crate::own::{open, unique};

@@ -8,6 +8,7 @@ mod alarms;
 mod balance;
 mod broker;
 mod credentials;
+mod credentials_by_tenant;
 mod database;
 mod disk;
 mod doctor;

@@ -16,6 +16,7 @@ use super::plan::Place;
 use super::tokens::{DeployToken, Grant, Tokens, id_of};
 use crate::auth::bearer_token;
 use crate::config::Requires;
+use crate::credentials::Part;
 use crate::edge::{Asked, Limit};
 
 const CREDENTIALS: &str = "/v1/credentials";
@@ -95,7 +96,11 @@ impl Broker {
         if let Proof::DeployToken(id) = &who.proof {
             decision.token_id = Some(id.clone());
         }
-        self.by_tenant.count_name(who.caller.tenant().prefix().as_str())?;
+        match endpoint {
+            // An operator's count for the tenants that it asks for.
+            Endpoint::IssueKeys => {}
+            _ => self.by_tenant.count_name(who.caller.tenant().prefix().as_str())?,
+        }
         match endpoint {
             Endpoint::IssueKeys => self.issue_keys(who, body, decision).await,
             Endpoint::IssueToken => {
@@ -123,26 +128,34 @@ impl Broker {
         body: &[u8],
         decision: &mut Decision,
     ) -> Result<Response> {
-        let KeysRequest { access } = KeysRequest::of(body)?;
+        let request = KeysRequest::of(body)?;
+        let (caller, jwt, access) = (&who.caller, who.jwt(), request.access);
         decision.access = Some(access.name());
-        let (caller, jwt) = (&who.caller, who.jwt());
-        if jwt.is_some() && self.requires == Requires::Admin {
-            caller.require(Scope::Admin)?;
-        } else {
-            caller.require(access.scope())?;
+        decision.part = request.part()?;
+        match (&decision.part, jwt) {
+            (Some(_), _) => caller.require(Scope::Operator).and(caller.require(access.scope()))?,
+            (None, Some(_)) if self.requires == Requires::Admin => caller.require(Scope::Admin)?,
+            (None, _) => caller.require(access.scope())?,
         }
-        let tenant = caller.tenant();
-        let prefix = self.place.prefix_of(tenant);
-        let wanted = Wanted { tenant, prefix: &prefix, access, jwt };
+        let own = Part::Tenant(caller.tenant().clone());
+        let part = decision.part.as_ref().unwrap_or(&own);
+        let prefixes = part.prefixes(&self.place.prefix);
+        self.by_tenant.count_name(&prefixes[0])?;
+        let wanted = Wanted { part, prefixes: &prefixes, access, jwt };
         let subject = caller.subject().unwrap_or_default();
-        let issued = self.issuing.keys(&wanted, subject, async || self.open(tenant).await).await;
+        let check = async || match &decision.part {
+            None => self.open(caller.tenant()).await,
+            // A server needs them to find out itself, and to delete what a closed tenant has.
+            Some(_) => Ok(()),
+        };
+        let issued = self.issuing.keys(&wanted, subject, check).await;
         let result = match &issued {
             Ok(issued) if issued.is_cached => "cached",
             Ok(_) => "made",
             Err(_) => "failed",
         };
         metrics::counter!("dotdo_broker_keys_total", "result" => result).increment(1);
-        Ok(bodies::keys_response(&issued?.keys, &self.place, caller))
+        Ok(bodies::keys_response(&issued?.keys, &self.place, part))
     }
 
     async fn issue_token(

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use dotdo_core::{Error, Tenant};
 use tracing::field::display;
 
+use crate::credentials::Part;
 use crate::edge::status_of;
 use crate::telemetry::AUDIT;
 
@@ -30,6 +31,8 @@ pub(super) struct Decision {
     /// The id of the deploy token that is used, issued or revoked.
     pub(super) token_id: Option<String>,
     pub(super) access: Option<&'static str>,
+    /// What an operator gets keys for, if not its own tenant's part.
+    pub(super) part: Option<Part>,
 }
 
 impl Action {
@@ -57,9 +60,13 @@ impl Decision {
         let (subject, token_id) = (self.subject.as_deref(), self.token_id.as_deref());
         let (access, code) = (self.access, refusal.map(Error::code));
         let client = client.map(display);
+        let of_tenant = self
+            .part
+            .as_ref()
+            .map(|part| part.tenant().map_or("shared".to_owned(), Tenant::to_string));
         tracing::info!(
             target: AUDIT,
-            action, result, code, org, tenant, subject, token_id, access, client, request_id, "audit"
+            action, result, code, org, tenant, subject, token_id, access, of_tenant, client, request_id, "audit"
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dotdo_core::{Caller, Error, Response, Result, Scope, Scopes, millis};
+use dotdo_core::{Caller, Error, Response, Result, Scope, Scopes, Tenant, millis};
 use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -12,6 +12,7 @@ use super::keys::{Access, Keys};
 use super::plan::Place;
 use super::times;
 use super::tokens::{Page, Record, id_of};
+use crate::credentials::Part;
 use crate::edge::json as json_response;
 
 /// Maximum size of a request's body, in bytes.
@@ -32,6 +33,18 @@ const LIFETIME_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 pub(super) struct KeysRequest {
     #[serde(default)]
     pub(super) access: Access,
+    /// A tenant that need not be the caller's.
+    tenant: Option<TenantName>,
+    /// Whether the keys are for what all tenants share.
+    #[serde(default)]
+    shared: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TenantName {
+    org: String,
+    name: String,
 }
 
 /// The body of `POST /v1/deploy-tokens`.
@@ -68,6 +81,22 @@ impl KeysRequest {
     /// `Invalid` when it is not the JSON that is expected.
     pub(super) fn of(body: &[u8]) -> Result<Self> {
         if body.is_empty() { Ok(Self::default()) } else { parsed(body) }
+    }
+
+    /// The part that only an operator can have keys for; `None` for the caller's own.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for names that no tenant has, or for two parts at once.
+    pub(super) fn part(&self) -> Result<Option<Part>> {
+        match (&self.tenant, self.shared) {
+            (None, false) => Ok(None),
+            (None, true) => Ok(Some(Part::Shared)),
+            (Some(of), false) => Tenant::new(&of.org, &of.name)
+                .map(|tenant| Some(Part::Tenant(tenant)))
+                .map_err(|error| bad(format!("tenant: {}", error.message()))),
+            (Some(_), true) => Err(bad("expected tenant or shared, got both".to_owned())),
+        }
     }
 }
 
@@ -131,9 +160,8 @@ fn scope(name: &str, caller: &Caller) -> Result<Scope> {
 }
 
 /// The response with keys.
-pub(super) fn keys_response(keys: &Keys, place: &Place, caller: &Caller) -> Response {
-    let tenant = caller.tenant();
-    json_response(json!({
+pub(super) fn keys_response(keys: &Keys, place: &Place, part: &Part) -> Response {
+    let mut body = json!({
         "accessKeyId": keys.access_key_id,
         "secretAccessKey": keys.secret_access_key.reveal(),
         "sessionToken": keys.session_token.reveal(),
@@ -142,8 +170,11 @@ pub(super) fn keys_response(keys: &Keys, place: &Place, caller: &Caller) -> Resp
         "region": place.region,
         "bucket": place.bucket,
         "prefix": place.prefix,
-        "tenant": { "org": tenant.org(), "name": tenant.name() },
-    }))
+    });
+    if let Some(tenant) = part.tenant() {
+        body["tenant"] = json!({ "org": tenant.org(), "name": tenant.name() });
+    }
+    json_response(body)
 }
 
 /// The response with a new deploy token.

@@ -1,6 +1,6 @@
 //! Issues keys, and lends those that exist to whoever asks for the same.
 //!
-//! Promises: keys of one tenant, access and caller go to nobody else; at most one exchange for the
+//! Promises: keys of one part, access and caller go to nobody else; at most one exchange for the
 //! same keys at a time, whose failure all that wait share; bounded memory.
 
 use std::collections::HashMap;
@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dotdo_core::sync::Mutex;
-use dotdo_core::{Clock, Error, Result, Tenant, millis};
+use dotdo_core::{Clock, Error, Result, millis};
 use tokio::sync::Mutex as Turn;
 
 use super::backend::{Backend, Wanted};
 use super::keys::{Access, Keys};
+use crate::credentials::Part;
 
 /// Maximum number of keys in memory. Each takes about two kilobytes, most of it the session token.
 const KEPT_MAX: usize = 10_000;
@@ -30,7 +31,7 @@ pub(super) struct Issuing {
 /// Whose keys they are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Who {
-    tenant: Tenant,
+    part: Part,
     access: Access,
     /// The caller, where the store knows the caller.
     subject: Option<String>,
@@ -119,7 +120,7 @@ impl Issuing {
     fn slot(&self, wanted: &Wanted<'_>, subject: &str) -> Arc<Slot> {
         let is_of_caller = self.backend.is_of_caller() && wanted.jwt.is_some();
         let who = Who {
-            tenant: wanted.tenant.clone(),
+            part: wanted.part.clone(),
             access: wanted.access,
             subject: is_of_caller.then(|| subject.to_owned()),
         };

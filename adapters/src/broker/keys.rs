@@ -1,22 +1,12 @@
 //! Keys of a part of the bucket, and what they may do.
 
 use dotdo_core::{Scope, Secret};
-use serde::Deserialize;
 
-/// What keys may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Access {
-    /// Read, list, write and delete.
-    #[default]
-    ReadWrite,
-    /// Read and list.
-    ReadOnly,
-}
+pub(super) use crate::credentials::Access;
 
 impl Access {
     /// The name in requests and in the audit log.
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::broker) fn name(self) -> &'static str {
         match self {
             Self::ReadWrite => "read-write",
             Self::ReadOnly => "read-only",
@@ -24,7 +14,7 @@ impl Access {
     }
 
     /// The scope that a caller needs for it.
-    pub(super) fn scope(self) -> Scope {
+    pub(in crate::broker) fn scope(self) -> Scope {
         match self {
             Self::ReadWrite => Scope::Write,
             Self::ReadOnly => Scope::Read,

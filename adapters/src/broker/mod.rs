@@ -14,7 +14,6 @@ mod front;
 mod issuing;
 mod keys;
 mod plan;
-mod policy;
 mod start;
 mod times;
 mod tokens;

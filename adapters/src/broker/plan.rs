@@ -1,6 +1,6 @@
 //! What the broker needs of its configuration, checked before anything starts.
 
-use dotdo_core::{AwsSigner, Error, Result, S3Config, StoreConfig, Tenant};
+use dotdo_core::{AwsSigner, Error, Result, S3Config, StoreConfig};
 
 use super::backend::{Backend, R2, R2Settings, Sts, StsSettings};
 use crate::config::{BrokerSettings, Config};
@@ -20,14 +20,6 @@ pub(super) struct Place {
     pub(super) bucket: String,
     /// The prefix of the location, without slashes at its ends.
     pub(super) prefix: String,
-}
-
-impl Place {
-    /// The prefix of all keys of a tenant in the bucket, with a slash at its end.
-    pub(super) fn prefix_of(&self, tenant: &Tenant) -> String {
-        let slash = if self.prefix.is_empty() { "" } else { "/" };
-        format!("{}{slash}{}/", self.prefix, tenant.prefix())
-    }
 }
 
 /// The parts of a broker.

@@ -12,7 +12,7 @@ use super::plan::Plan;
 use super::tokens::Tokens;
 use crate::auth::SharedAuthenticator;
 use crate::config::{Config, Resolved};
-use crate::credentials::{Tokens as TokensForStorage, connect};
+use crate::credentials::{Storage, Tokens as TokensForStorage, connect};
 use crate::edge::{Edge, Limit};
 use crate::platforms::Platform;
 use crate::serve::{Ended, bind, serve};
@@ -67,6 +67,12 @@ async fn whole_store(resolved: &Resolved, clock: &Arc<dyn Clock>) -> Result<Stor
         return Err(wrong(format!(
             "the broker listens on a port, which {name} does not have; run it where a program can listen"
         )));
+    }
+    if matches!(&resolved.storage, Storage::Exchanged(exchange) if exchange.is_by_tenant) {
+        return Err(wrong(
+            "identity.keys_by_tenant is for servers of objects; the broker needs keys for the state of all tenants"
+                .to_owned(),
+        ));
     }
     let tokens = TokensForStorage::new(&resolved.storage, None);
     let connected = connect(&resolved.storage, &tokens, Arc::clone(clock)).await?;

@@ -85,6 +85,8 @@ pub(crate) struct Config {
     pub(crate) lambda: LambdaSettings,
     /// Maximum time for a shutdown.
     pub(crate) shutdown: Duration,
+    /// Whether a crash may leave a core dump.
+    pub(crate) core_dumps: bool,
     /// The settings of the core.
     pub(crate) settings: Settings,
     /// Logins of the command line.
@@ -182,6 +184,10 @@ pub(crate) struct AwsAccess {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct GoogleAccess {
     pub(crate) application_credentials: Option<String>,
+    /// The provider of workload identity federation: `projects/…/providers/…`.
+    pub(crate) workload_identity_provider: Option<String>,
+    /// The service account to act for.
+    pub(crate) service_account: Option<String>,
     pub(crate) service_account_key: Option<Secret>,
 }
 
@@ -193,6 +199,7 @@ pub(crate) struct AzureAccess {
     pub(crate) storage_sas_token: Option<Secret>,
     pub(crate) federated_token_file: Option<String>,
     pub(crate) identity_endpoint: Option<String>,
+    pub(crate) authority_host: Option<String>,
     pub(crate) client_id: Option<String>,
     pub(crate) tenant_id: Option<String>,
 }
@@ -205,9 +212,15 @@ pub(crate) struct IdentityAccess {
     pub(crate) token_header: Option<String>,
     /// The login of whoever started the program.
     pub(crate) login: Option<Login>,
+    /// Whether this machine is one of Fly's, which gives it tokens.
+    pub(crate) is_on_fly: bool,
+    /// For whom tokens of Fly are.
+    pub(crate) token_audience: Option<String>,
     pub(crate) broker: Option<String>,
     pub(crate) session_policy: Option<String>,
     pub(crate) duration_seconds: u64,
+    /// Whether there are keys for each tenant's part of the bucket.
+    pub(crate) keys_by_tenant: bool,
 }
 
 impl Default for IdentityAccess {
@@ -217,9 +230,12 @@ impl Default for IdentityAccess {
             token_file: None,
             token_header: None,
             login: None,
+            is_on_fly: false,
+            token_audience: None,
             broker: None,
             session_policy: None,
             duration_seconds: 3600,
+            keys_by_tenant: false,
         }
     }
 }
@@ -255,6 +271,7 @@ impl Default for Config {
             broker: BrokerSettings::default(),
             lambda: LambdaSettings::default(),
             shutdown: Platform::Http.shutdown(),
+            core_dumps: false,
             settings: Settings::default(),
             login: Logins {
                 profile: Some(DEFAULT_PROFILE.to_owned()),

@@ -65,13 +65,14 @@ pub(super) fn apply(draft: &mut Draft, platform: Platform, sources: &Sources) ->
 /// Lets a header of requests say who this server is, if the platform itself sets it.
 fn token_header(draft: &mut Draft, platform: Platform) -> Result<()> {
     let StorageAccess { aws, identity, .. } = &mut draft.config.access;
-    let header = &mut identity.token_header;
     let has_exchanger = aws.role_arn.is_some() || identity.broker.is_some();
     if platform.token_header().is_some() && has_exchanger && aws.session_token.is_some() {
         // These are the function's own keys: they have no permissions, and nobody can set a session
         // token there.
         (aws.access_key_id, aws.secret_access_key, aws.session_token) = (None, None, None);
     }
+    identity.is_on_fly = platform == Platform::Fly;
+    let header = &mut identity.token_header;
     match (platform.token_header(), header.is_some()) {
         (Some(name), false) => *header = Some(name.to_owned()),
         (None, true) => {

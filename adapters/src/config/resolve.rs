@@ -69,6 +69,7 @@ pub(crate) fn resolve(sources: &Sources) -> Result<Resolved> {
     }
     trust::check(&draft)?;
     let storage = storage::storage(&draft)?;
+    storage::check_keys_by_tenant(&storage, &draft.config.access)?;
     warnings.extend(storage::unused(&storage, &draft.config.access));
     Ok(Resolved { config: draft.config, platform, storage, warnings })
 }

@@ -64,26 +64,51 @@ pub(super) fn storage(draft: &Draft) -> Result<Storage> {
         .and_then(parse)
         .expect("the table let only addresses through, and has a default");
     let access = &config.access;
-    Ok(Storage::Known(match address {
-        Address::Memory => StoreConfig::Memory,
-        Address::Folder(path) => StoreConfig::Folder { path: PathBuf::from(path) },
-        Address::Bucket { scheme: "s3", bucket, prefix } => return s3(access, bucket, prefix),
-        Address::Bucket { scheme: "gs", bucket, prefix } => StoreConfig::Gcs(GcsConfig {
-            bucket: bucket.to_owned(),
-            prefix: prefix.to_owned(),
-            endpoint: access.endpoint.clone(),
-            credentials: google(&access.google),
-        }),
-        Address::Bucket { bucket, prefix, .. } => StoreConfig::Azure(AzureConfig {
-            account: access.azure.storage_account.clone().ok_or_else(|| {
-                wrong("az:// needs a storage account; set AZURE_STORAGE_ACCOUNT".to_owned())
-            })?,
-            container: bucket.to_owned(),
-            prefix: prefix.to_owned(),
-            endpoint: access.endpoint.clone(),
-            credentials: azure(&access.azure)?,
-        }),
-    }))
+    match address {
+        Address::Memory => Ok(Storage::Known(StoreConfig::Memory)),
+        Address::Folder(path) => {
+            Ok(Storage::Known(StoreConfig::Folder { path: PathBuf::from(path) }))
+        }
+        Address::Bucket { scheme: "s3", bucket, prefix } => s3(access, bucket, prefix),
+        Address::Bucket { scheme: "gs", bucket, prefix } => {
+            let store = GcsConfig {
+                bucket: bucket.to_owned(),
+                prefix: prefix.to_owned(),
+                endpoint: access.endpoint.clone(),
+                credentials: google(&access.google),
+            };
+            Ok(of_google(access, store))
+        }
+        Address::Bucket { bucket, prefix, .. } => {
+            let store = AzureConfig {
+                account: access.azure.storage_account.clone().ok_or_else(|| {
+                    wrong("az:// needs a storage account; set AZURE_STORAGE_ACCOUNT".to_owned())
+                })?,
+                container: bucket.to_owned(),
+                prefix: prefix.to_owned(),
+                endpoint: access.endpoint.clone(),
+                credentials: azure(&access.azure)?,
+            };
+            Ok(of_azure(access, store))
+        }
+    }
+}
+
+/// A bucket of Google; without credentials, a token may be exchanged for some.
+fn of_google(access: &StorageAccess, store: GcsConfig) -> Storage {
+    let is_given = store.credentials != GcsCredentials::Platform;
+    let store = StoreConfig::Gcs(store);
+    let federation = exchange::of_google(access, store.clone()).filter(|_| !is_given);
+    federation.map_or(Storage::Known(store), Storage::Federated)
+}
+
+/// A container of Azure; without credentials and without the identity of an app, a token may be
+/// exchanged for some.
+fn of_azure(access: &StorageAccess, store: AzureConfig) -> Storage {
+    let is_given = store.credentials != AzureCredentials::Platform;
+    let store = StoreConfig::Azure(store);
+    let federation = exchange::of_azure(access, store.clone()).filter(|_| !is_given);
+    federation.map_or(Storage::Known(store), Storage::Federated)
 }
 
 /// The exchange that says where the store is, because the settings do not.
@@ -97,13 +122,41 @@ pub(super) fn of_token_alone(draft: &Draft) -> Option<Exchange> {
     (!is_silent || matches!(exchange.exchanger, Exchanger::Broker(_))).then_some(exchange)
 }
 
+/// Checks that there can be keys for each tenant's part of the bucket, if there shall be.
+///
+/// # Errors
+///
+/// `Invalid` when nobody exchanges a token for keys, or other settings contradict.
+pub(super) fn check_keys_by_tenant(storage: &Storage, access: &StorageAccess) -> Result<()> {
+    if !access.identity.keys_by_tenant {
+        return Ok(());
+    }
+    let instead = match storage {
+        Storage::Known(_) | Storage::Federated(_) => {
+            "expected a token that a token service (AWS_ROLE_ARN) or a broker (DOTDO_BROKER) exchanges for keys of an s3:// storage, got other \
+             credentials or another storage"
+        }
+        _ if access.identity.session_policy.is_some() => {
+            "it makes the policies itself; unset DOTDO_STS_SESSION_POLICY"
+        }
+        _ if access.database.url.is_some() => "a database holds the log; unset TURSO_URL",
+        Storage::Exchanged(Exchange { place, exchanger: Exchanger::Sts(_), .. })
+            if place.bucket.is_empty() =>
+        {
+            "expected a storage, because the token's own part is not the whole of it; set DOTDO_STORAGE"
+        }
+        Storage::Exchanged(_) => return Ok(()),
+    };
+    Err(wrong(format!("identity.keys_by_tenant: {instead}")))
+}
+
 /// What is set for an exchange of tokens but not used; for a warning.
 pub(super) fn unused(storage: &Storage, access: &StorageAccess) -> Option<String> {
-    let is_used = |exchange: &Exchange| matches!(exchange.token, TokenFrom::Settings(_));
-    let used = matches!(storage, Storage::Exchanged(exchange) if is_used(exchange));
+    let used = matches!(storage.token(), Some(TokenFrom::Settings(_)));
     (access.identity.token.is_some() && !used).then(|| {
         "JWT_TOKEN is set but not used: the storage needs no token, or nobody is set who exchanges \
-         it for keys (AWS_ROLE_ARN for a token service, DOTDO_BROKER for a broker)"
+         it for keys (AWS_ROLE_ARN for a token service, DOTDO_BROKER for a broker, \
+         GOOGLE_WORKLOAD_IDENTITY_PROVIDER, AZURE_CLIENT_ID and AZURE_TENANT_ID)"
             .to_owned()
     })
 }
@@ -211,25 +264,22 @@ fn azure(azure: &AzureAccess) -> Result<AzureCredentials> {
     if let Some(sas) = &azure.storage_sas_token {
         return Ok(AzureCredentials::Sas(sas.clone()));
     }
-    let Some(file) = &azure.federated_token_file else {
-        let client_id = azure.client_id.clone();
-        return Ok(match azure.identity_endpoint.clone() {
-            Some(endpoint) => AzureCredentials::App { endpoint, client_id },
-            None => AzureCredentials::Platform,
-        });
-    };
-    let names = ["AZURE_CLIENT_ID", "AZURE_TENANT_ID"];
-    let (client_id, tenant_id) = pair(names, azure.client_id.as_ref(), azure.tenant_id.as_ref())?
-        .ok_or_else(|| {
-        wrong(
-            "AZURE_FEDERATED_TOKEN_FILE needs AZURE_CLIENT_ID and AZURE_TENANT_ID; set both"
-                .to_owned(),
-        )
-    })?;
-    Ok(AzureCredentials::WorkloadIdentity {
-        token_file: PathBuf::from(file),
-        client_id: client_id.clone(),
-        tenant_id: tenant_id.clone(),
+    if azure.federated_token_file.is_some() {
+        let names = ["AZURE_CLIENT_ID", "AZURE_TENANT_ID"];
+        let both = pair(names, azure.client_id.as_ref(), azure.tenant_id.as_ref())?;
+        both.ok_or_else(|| {
+            wrong(
+                "AZURE_FEDERATED_TOKEN_FILE needs AZURE_CLIENT_ID and AZURE_TENANT_ID; set both"
+                    .to_owned(),
+            )
+        })?;
+        // It is exchanged as any other token.
+        return Ok(AzureCredentials::Platform);
+    }
+    let client_id = azure.client_id.clone();
+    Ok(match azure.identity_endpoint.clone() {
+        Some(endpoint) => AzureCredentials::App { endpoint, client_id },
+        None => AzureCredentials::Platform,
     })
 }
 

@@ -79,10 +79,14 @@ const OF_THE_PLATFORM: [&str; 4] = [
 
 /// Settings that name a file or a header with a token, or to whom a token is sent. A file that a
 /// repository brings may set neither: together they would send any file of this machine away.
-const NOT_OF_PROJECTS: [&str; 5] = [
+const NOT_OF_PROJECTS: [&str; 9] = [
     "aws.endpoint_url_sts",
     "aws.web_identity_token_file",
+    "azure.authority_host",
+    "azure.federated_token_file",
     "broker.url",
+    "google.workload_identity_provider",
+    "identity.token_audience",
     "identity.token_file",
     "identity.token_header",
 ];
@@ -293,8 +297,11 @@ mod tests {
     #[test]
     fn a_project_s_file_can_not_choose_a_token_or_who_gets_it() {
         for key in super::NOT_OF_PROJECTS {
-            let value =
-                if key == "identity.token_header" { "x-evil" } else { "https://evil.example" };
+            let value = match key {
+                "identity.token_header" => "x-evil",
+                "google.workload_identity_provider" => "projects/evil",
+                _ => "https://evil.example",
+            };
             // Only there a header may be believed at all.
             let vercel =
                 [("VERCEL", "1"), ("VERCEL_IPC_PATH", "/ipc"), ("DOTDO_STORAGE", "s3://bucket")];

@@ -10,12 +10,14 @@ use async_trait::async_trait;
 use dotdo_core::sync::Mutex;
 use dotdo_core::{AccessKeysError, Result, S3Config, Secret, Tenant};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::address::is_private_address;
 use super::answer::{Fresh, Said, quoted};
 use super::cache::KeySource;
 use super::claims::Claims;
 use super::client::{Answer, Ask, Client};
+use super::parts::Part;
 use super::token::{TokenSource, newest};
 use crate::config::names::{is_bucket, is_label, is_prefix};
 
@@ -24,8 +26,10 @@ const CREDENTIALS: &str = "v1/credentials";
 
 /// A broker.
 pub(super) struct Broker {
-    client: Client,
+    client: Arc<Client>,
     token: Arc<dyn TokenSource>,
+    /// What keys are asked for, if not the part of the token's own tenant.
+    part: Option<Part>,
     /// The place that the first answer named.
     place: OnceLock<Place>,
     /// The keys of the first answer, until they are fetched.
@@ -37,7 +41,8 @@ pub(super) struct Broker {
 pub(super) struct Place {
     /// Bucket, region, endpoint, and the prefix below which `{org}/{tenant}/` is.
     pub(super) bucket: S3Config,
-    pub(super) tenant: Tenant,
+    /// `None` for keys of what all tenants share.
+    pub(super) tenant: Option<Tenant>,
 }
 
 /// An answer.
@@ -52,7 +57,7 @@ struct Granted {
     region: String,
     bucket: String,
     prefix: String,
-    tenant: GrantedTenant,
+    tenant: Option<GrantedTenant>,
 }
 
 #[derive(Deserialize)]
@@ -79,7 +84,29 @@ impl Broker {
     pub(super) fn new(url: &str, token: Arc<dyn TokenSource>) -> Result<Self> {
         let client =
             Client::new("the broker", &format!("{}/{CREDENTIALS}", url.trim_end_matches('/')))?;
-        Ok(Self { client, token, place: OnceLock::new(), first: Mutex::new(None) })
+        let (client, place) = (Arc::new(client), OnceLock::new());
+        Ok(Self { client, token, part: None, place, first: Mutex::new(None) })
+    }
+
+    /// The same broker, asked for keys of what all tenants share. The token must be an operator's.
+    pub(super) fn for_shared(self) -> Self {
+        Self { part: Some(Part::Shared), ..self }
+    }
+
+    /// The same broker, asked for keys of the part of `tenant`, which is in the same place.
+    pub(super) fn for_tenant(&self, tenant: &Tenant) -> Self {
+        let known = OnceLock::new();
+        if let Some(place) = self.place.get() {
+            // It is empty.
+            let _ = known.set(Place { tenant: Some(tenant.clone()), bucket: place.bucket.clone() });
+        }
+        Self {
+            client: Arc::clone(&self.client),
+            token: Arc::clone(&self.token),
+            part: Some(Part::Tenant(tenant.clone())),
+            place: known,
+            first: Mutex::new(None),
+        }
     }
 
     /// The place of the objects. The keys of the same answer are fetched next.
@@ -101,7 +128,7 @@ impl Broker {
         let ask = Ask {
             content_type: "application/json",
             bearer: Some(token.clone()),
-            body: r#"{"access": "read-write"}"#.to_owned(),
+            body: self.question(),
         };
         let answer = self.client.post(ask).await?;
         if !answer.status.is_success() {
@@ -113,10 +140,30 @@ impl Broker {
         })?;
         let fresh = granted.keys().ok_or_else(|| self.nonsense("keys that can't be used"))?;
         let place = granted.place().map_err(|what| self.nonsense(&what))?;
-        if !Claims::of(&token).is_none_or(|claims| claims.fit(&place.tenant)) {
-            return Err(self.nonsense("another tenant than the token's"));
+        let is_asked_for = match &self.part {
+            Some(part) => part.tenant() == place.tenant.as_ref(),
+            None => place
+                .tenant
+                .as_ref()
+                .is_some_and(|tenant| Claims::of(&token).is_none_or(|claims| claims.fit(tenant))),
+        };
+        if !is_asked_for {
+            return Err(self.nonsense("another tenant than the token's, or the one asked for"));
         }
         Ok((fresh, place))
+    }
+
+    /// The body of a request.
+    fn question(&self) -> String {
+        let mut question = json!({ "access": "read-write" });
+        match &self.part {
+            Some(Part::Tenant(tenant)) => {
+                question["tenant"] = json!({ "org": tenant.org(), "name": tenant.name() });
+            }
+            Some(Part::Shared) => question["shared"] = true.into(),
+            None => {}
+        }
+        question.to_string()
     }
 
     fn refusal(&self, answer: &Answer, token: &Secret) -> AccessKeysError {
@@ -184,7 +231,9 @@ impl Granted {
         if let Some((part, _)) = wrong {
             return Err(format!("a value of \"{part}\" that can't be used"));
         }
-        let tenant = Tenant::new(&self.tenant.org, &self.tenant.name)
+        let tenant = self.tenant.as_ref().map(|tenant| Tenant::new(&tenant.org, &tenant.name));
+        let tenant = tenant
+            .transpose()
             .map_err(|_| "a value of \"tenant\" that can't be used".to_owned())?;
         let bucket = S3Config {
             bucket: self.bucket.clone(),

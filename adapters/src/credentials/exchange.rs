@@ -14,6 +14,7 @@ use super::claims::Claims;
 use super::connect::Connected;
 use super::plan::{Exchange, Exchanger, TokenFrom};
 use super::sts::Sts;
+use super::tenants::{Giver, KeysByTenant};
 use super::token::{TokenSource, Tokens, newest};
 use crate::config::names::{is_bucket, is_label, is_prefix};
 
@@ -28,12 +29,15 @@ pub(super) async fn exchanged(
     clock: Arc<dyn Clock>,
 ) -> Result<Connected> {
     let token = tokens.source(&exchange.token)?;
+    if exchange.is_by_tenant {
+        return by_tenant(exchange, token, clock).await;
+    }
     let (source, place, tenant): (Arc<dyn KeySource>, _, _) = match &exchange.exchanger {
         Exchanger::Broker(url) => {
             let broker = Arc::new(Broker::new(url, token)?);
             let place = broker.place().await.map_err(not_connected)?.clone();
             agree(&exchange.place, &place.bucket)?;
-            (broker, place.bucket, Some(place.tenant))
+            (broker, place.bucket, place.tenant)
         }
         Exchanger::Sts(settings) => {
             let (place, tenant) = claimed(exchange, token.as_ref()).await?;
@@ -42,7 +46,30 @@ pub(super) async fn exchanged(
     };
     let keys = ProvidedKeys::new(Arc::new(RenewedKeys::new(source, clock)));
     let store = StoreConfig::S3(S3Config { credentials: S3Credentials::Provided(keys), ..place });
-    Ok(Connected { store, tenant })
+    Ok(Connected::whole(store, tenant))
+}
+
+/// The bucket of an exchange, with keys for each of its parts. Whose the token itself is does not
+/// matter: it is this server's.
+async fn by_tenant(
+    exchange: &Exchange,
+    token: Arc<dyn TokenSource>,
+    clock: Arc<dyn Clock>,
+) -> Result<Connected> {
+    let (place, giver) = match &exchange.exchanger {
+        Exchanger::Broker(url) => {
+            let broker = Arc::new(Broker::new(url, token)?.for_shared());
+            let place = broker.place().await.map_err(not_connected)?.bucket.clone();
+            agree(&exchange.place, &place)?;
+            (place, Giver::Broker(broker))
+        }
+        Exchanger::Sts(settings) => {
+            (exchange.place.clone(), Giver::Sts(Sts::new(settings.clone(), token)?))
+        }
+    };
+    let keys = KeysByTenant::new(place, giver, clock);
+    let store = keys.shared()?;
+    Ok(Connected { by_tenant: Some(keys), ..Connected::whole(store, None) })
 }
 
 /// Checks that a bucket from the settings, if there is one, is the one that the keys are for.
@@ -70,7 +97,10 @@ async fn claimed(
     token: &dyn TokenSource,
 ) -> Result<(S3Config, Option<Tenant>)> {
     let place = exchange.place.clone();
-    if matches!(exchange.token, TokenFrom::Header(_)) {
+    // That of the platform says which machine this is: its `org_id`, if it has one, is the
+    // platform's customer, and no organisation of the issuer of clients' tokens.
+    if matches!(exchange.token, TokenFrom::Header(_) | TokenFrom::OfPlatform(_) | TokenFrom::Fly(_))
+    {
         return Ok((place, None));
     }
     let claims = Claims::of(&newest(token).await.map_err(not_connected)?).unwrap_or_default();

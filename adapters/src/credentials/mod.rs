@@ -7,33 +7,58 @@
 //! Must not know: objects, routes, the engine.
 
 mod address;
-#[cfg(feature = "s3")]
+#[cfg(feature = "exchange")]
+#[cfg_attr(not(feature = "s3"), expect(dead_code, reason = "only keys of S3 have parts"))]
 mod answer;
 #[cfg(feature = "s3")]
 mod broker;
-#[cfg(feature = "s3")]
+#[cfg(feature = "exchange")]
 mod cache;
 #[cfg(feature = "s3")]
 mod claims;
-#[cfg(feature = "s3")]
+#[cfg(feature = "exchange")]
 mod client;
 mod connect;
+#[cfg(feature = "azure-blob")]
+mod entra;
 #[cfg(feature = "s3")]
 mod exchange;
-#[cfg_attr(not(feature = "s3"), expect(dead_code, reason = "only keys of S3 are exchanged"))]
+#[cfg(unix)]
+mod fly;
+#[cfg(feature = "gcs")]
+mod google;
+#[cfg(any(feature = "gcs", feature = "azure-blob"))]
+mod oauth;
+#[cfg(feature = "s3")]
+mod parts;
+#[cfg_attr(
+    not(all(feature = "s3", feature = "gcs", feature = "azure-blob")),
+    expect(dead_code, reason = "each store has an exchange of its own")
+)]
 mod plan;
+#[cfg(feature = "s3")]
+mod policy;
 #[cfg(feature = "s3")]
 mod sts;
 #[cfg(feature = "s3")]
 pub(crate) mod sts_answer;
-#[cfg_attr(not(feature = "s3"), expect(dead_code, reason = "only keys of S3 are exchanged"))]
+#[cfg(feature = "s3")]
+mod tenants;
+#[cfg_attr(not(feature = "exchange"), expect(dead_code, reason = "only stores need tokens"))]
 mod token;
 
 pub(crate) use self::address::is_private_address;
 #[cfg(feature = "broker")]
 pub(crate) use self::answer::Fresh;
 pub(crate) use self::connect::{Connected, connect};
-pub(crate) use self::plan::{Exchange, Exchanger, Storage, StsSettings, TokenFrom};
+#[cfg(feature = "broker")]
+pub(crate) use self::parts::Part;
+pub(crate) use self::plan::{
+    EntraSettings, Exchange, Exchanger, Federation, GoogleSettings, Storage, StsSettings,
+    TokenFrom, Trusted,
+};
+#[cfg(feature = "broker")]
+pub(crate) use self::policy::{Access, Reach, session_policy};
 pub use self::token::TokenSource;
 pub(crate) use self::token::Tokens;
 

@@ -5,19 +5,21 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use dotdo_core::{AccessKeysError, Result, Secret};
+use dotdo_core::{AccessKeysError, Result, S3Config, Secret};
 use url::form_urlencoded::Serializer;
 
 use super::answer::{Fresh, quoted};
 use super::cache::KeySource;
 use super::client::{Answer, Ask, Client};
+use super::parts::Part;
 use super::plan::StsSettings;
+use super::policy::{Access, Reach, session_policy};
 use super::sts_answer::{element, keys};
 use super::token::{TokenSource, newest};
 
 /// A security token service.
 pub(super) struct Sts {
-    client: Client,
+    client: Arc<Client>,
     settings: StsSettings,
     token: Arc<dyn TokenSource>,
 }
@@ -29,8 +31,25 @@ impl Sts {
     ///
     /// `Invalid` when no token may be sent to the service's URL.
     pub(super) fn new(settings: StsSettings, token: Arc<dyn TokenSource>) -> Result<Self> {
-        let client = Client::new("the token service", &settings.url)?;
+        let client = Arc::new(Client::new("the token service", &settings.url)?);
         Ok(Self { client, settings, token })
+    }
+
+    /// The same service, whose keys are limited to a part of `place`.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` when there is no policy for it.
+    pub(super) fn for_part(&self, place: &S3Config, part: &Part) -> Result<Self> {
+        let arn = self.settings.role_arn.as_deref().unwrap_or_default();
+        let (partition, prefixes) = (Reach::partition(arn), part.prefixes(&place.prefix));
+        let reach = Reach { partition, bucket: &place.bucket, prefixes: &prefixes };
+        let settings = StsSettings {
+            policy: Some(session_policy(&reach, Access::ReadWrite)?),
+            session_name: part.session_name(),
+            ..self.settings.clone()
+        };
+        Ok(Self { client: Arc::clone(&self.client), settings, token: Arc::clone(&self.token) })
     }
 
     fn form(&self, token: &Secret) -> String {

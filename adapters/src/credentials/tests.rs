@@ -1,6 +1,8 @@
 //! Exchanges with services that behave and misbehave, and a store that refuses keys.
 
 mod brokers;
+#[cfg(all(feature = "gcs", feature = "azure-blob"))]
+mod federations;
 mod refused_keys;
 mod services;
 

@@ -8,10 +8,12 @@ use dotdo_core::sync::Mutex;
 use dotdo_core::{AccessKeysError, Error, ErrorKind, Result, Secret};
 use http::{HeaderMap, HeaderName};
 
-use super::plan::{Exchange, Storage, TokenFrom};
+#[cfg(unix)]
+use super::fly::{OfFly, SOCKET};
+use super::plan::{Storage, TokenFrom};
 
 /// Maximum size of a token, in bytes; those of large providers have about 2 KiB.
-const TOKEN_BYTES_MAX: u64 = 16 << 10;
+pub(super) const TOKEN_BYTES_MAX: u64 = 16 << 10;
 
 /// Gives the token by which a server says who it is, such as the access token of a login, which
 /// must be refreshed from time to time.
@@ -89,7 +91,16 @@ impl TokenSource for OfSettings {
 }
 
 /// A token in a file that somebody else replaces before it ends.
-struct OfFile(PathBuf);
+struct OfFile {
+    path: PathBuf,
+    /// The field that has it, of a file that is a JSON object.
+    field: Option<String>,
+}
+
+/// The token in the file at `path`, or in a field of the JSON object there.
+pub(super) fn of_file(path: PathBuf, field: Option<String>) -> Arc<dyn TokenSource> {
+    Arc::new(OfFile { path, field })
+}
 
 #[async_trait]
 impl TokenSource for OfFile {
@@ -98,18 +109,23 @@ impl TokenSource for OfFile {
         let unreadable = |cause: std::io::Error| {
             Error::new(ErrorKind::Unavailable, format!("cannot read {name}: {cause}"))
         };
-        let bytes = tokio::fs::metadata(&self.0).await.map_err(unreadable)?.len();
+        let bytes = tokio::fs::metadata(&self.path).await.map_err(unreadable)?.len();
         if bytes > TOKEN_BYTES_MAX {
             return Err(Error::invalid(format!(
                 "expected a token of at most {TOKEN_BYTES_MAX} bytes in {name}, got {bytes} bytes"
             )));
         }
-        let text = tokio::fs::read_to_string(&self.0).await.map_err(unreadable)?;
-        Ok(Secret::new(text.trim()))
+        let text = tokio::fs::read_to_string(&self.path).await.map_err(unreadable)?;
+        let Some(field) = &self.field else { return Ok(Secret::new(text.trim())) };
+        let object = serde_json::from_str::<serde_json::Value>(&text).ok();
+        let token = object.and_then(|object| Some(Secret::new(object[field].as_str()?)));
+        token.ok_or_else(|| {
+            Error::invalid(format!("expected a JSON object with the field {field:?} in {name}"))
+        })
     }
 
     fn name(&self) -> String {
-        format!("the file {}", self.0.display())
+        format!("the file {}", self.path.display())
     }
 }
 
@@ -154,6 +170,14 @@ impl TokenSource for OfHeader {
     }
 }
 
+/// Tokens of Fly, on a system that has such sockets.
+fn of_fly(audience: &str) -> Option<Arc<dyn TokenSource>> {
+    #[cfg(unix)]
+    return Some(Arc::new(OfFly { socket: SOCKET.into(), audience: audience.to_owned() }));
+    #[cfg(not(unix))]
+    return None;
+}
+
 /// Sources of tokens that come from outside of the settings.
 #[derive(Clone, Default)]
 pub(crate) struct Tokens {
@@ -166,10 +190,8 @@ pub(crate) struct Tokens {
 impl Tokens {
     /// The sources for `storage`, where `login` is that of the person who started the server.
     pub(crate) fn new(storage: &Storage, login: Option<Arc<dyn TokenSource>>) -> Self {
-        let header = match storage {
-            Storage::Exchanged(Exchange { token: TokenFrom::Header(name), .. }) => {
-                OfHeader::new(name).map(Arc::new)
-            }
+        let header = match storage.token() {
+            Some(TokenFrom::Header(name)) => OfHeader::new(name).map(Arc::new),
             _ => None,
         };
         Self { login, header }
@@ -179,7 +201,10 @@ impl Tokens {
     pub(super) fn source(&self, from: &TokenFrom) -> Result<Arc<dyn TokenSource>> {
         let source: Option<Arc<dyn TokenSource>> = match from {
             TokenFrom::Settings(token) => Some(Arc::new(OfSettings(token.clone()))),
-            TokenFrom::File(path) => Some(Arc::new(OfFile(path.clone()))),
+            TokenFrom::File(path) | TokenFrom::OfPlatform(path) => {
+                Some(of_file(path.clone(), None))
+            }
+            TokenFrom::Fly(audience) => of_fly(audience),
             TokenFrom::Header(_) => self.header.clone().map(|header| header as _),
             TokenFrom::Login => self.login.clone(),
         };

@@ -68,12 +68,16 @@ impl Premises {
 
     /// The broker or the token service that gives out keys for the store.
     pub fn key_service(&self) -> Option<String> {
-        use crate::credentials::Exchanger;
+        use crate::credentials::{Exchanger, Trusted};
         match &self.storage {
             Storage::Known(_) => None,
             Storage::Exchanged(exchange) => Some(match &exchange.exchanger {
                 Exchanger::Broker(url) => url.clone(),
                 Exchanger::Sts(settings) => settings.url.clone(),
+            }),
+            Storage::Federated(federation) => Some(match &federation.trusted {
+                Trusted::Google(settings) => settings.token_url.clone(),
+                Trusted::Entra(settings) => settings.authority.clone(),
             }),
         }
     }
@@ -83,6 +87,7 @@ impl Premises {
     pub fn store_service(&self) -> Option<String> {
         match &self.storage {
             Storage::Known(store) => service(store),
+            Storage::Federated(federation) => service(&federation.store),
             Storage::Exchanged(exchange) => {
                 (!exchange.place.bucket.is_empty()).then(|| of_s3(&exchange.place))
             }

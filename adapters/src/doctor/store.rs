@@ -87,7 +87,7 @@ pub(super) async fn check(
     database: &LibsqlAccess,
 ) -> Result<StoreCheck> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let Connected { store, tenant } =
+    let Connected { store, tenant, .. } =
         within(connect(storage, tokens, Arc::clone(&clock))).await??;
     let trial = match &store {
         StoreConfig::Folder { path } => Some(TrialFolder::make(path)?),

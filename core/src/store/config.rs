@@ -131,6 +131,9 @@ pub enum GcsCredentials {
     ServiceAccountKey(Secret),
     /// A file that holds one.
     ServiceAccountFile(PathBuf),
+    /// Access tokens that end ([`AccessKeys::bearer`](crate::AccessKeys::bearer)), from a provider
+    /// that replaces them in time.
+    Provided(ProvidedKeys),
     /// None: requests are not signed.
     Unsigned,
 }
@@ -177,6 +180,9 @@ pub enum AzureCredentials {
         /// The directory.
         tenant_id: String,
     },
+    /// Access tokens that end ([`AccessKeys::bearer`](crate::AccessKeys::bearer)), from a provider
+    /// that replaces them in time.
+    Provided(ProvidedKeys),
     /// None: requests are not signed.
     Unsigned,
 }

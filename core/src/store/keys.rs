@@ -1,4 +1,4 @@
-//! Keys of an S3 store that end, and the port to what replaces them in time.
+//! Keys of a store that end, and the port to what replaces them in time.
 //!
 //! Must not know: where keys come from, how they are cached, and who signs with them.
 
@@ -9,7 +9,8 @@ use async_trait::async_trait;
 
 use super::config::Secret;
 
-/// A key pair of an S3 store, usually a temporary one.
+/// A key pair of an S3 store, usually a temporary one; or the bearer token of another store, which
+/// [`bearer`](Self::bearer) makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessKeys {
     /// The access key id.
@@ -18,6 +19,23 @@ pub struct AccessKeys {
     pub secret_access_key: Secret,
     /// The session token of temporary keys.
     pub session_token: Option<Secret>,
+}
+
+impl AccessKeys {
+    /// The access token of a store that wants one in `Authorization: Bearer`. Its id is a part of
+    /// its hash.
+    pub fn bearer(token: Secret) -> Self {
+        Self {
+            access_key_id: bearer_id(token.reveal()),
+            secret_access_key: token,
+            session_token: None,
+        }
+    }
+}
+
+/// The id of a bearer token, which is not secret.
+pub(super) fn bearer_id(token: &str) -> String {
+    format!("bearer:{}", &blake3::hash(token.as_bytes()).to_hex()[..16])
 }
 
 /// Why there are no keys. The message says what failed and what to do, without secrets.
@@ -54,7 +72,7 @@ impl ProvidedKeys {
         Self(provider)
     }
 
-    #[cfg(feature = "s3")]
+    #[cfg(feature = "network")]
     pub(super) fn provider(&self) -> Arc<dyn AccessKeyProvider> {
         Arc::clone(&self.0)
     }

@@ -33,8 +33,10 @@ pub use config::{
 pub use keys::{AccessKeyProvider, AccessKeys, AccessKeysError, ProvidedKeys};
 pub use memory::Memory;
 pub(crate) use moment::Moment;
+#[cfg(feature = "s3")]
+pub use open::S3Opener;
 pub use open::{Files, open, open_files, retried};
-pub(crate) use probe::probe_below;
+pub(crate) use probe::{FOLDER as PROBE_FOLDER, probe_below};
 pub use probe::{check_store, probe};
 #[cfg(feature = "s3")]
 pub use remote::AwsSigner;

@@ -6,7 +6,11 @@ use uuid::Uuid;
 
 use super::Bucket;
 use super::config::StoreConfig;
+#[cfg(feature = "s3")]
+use super::config::{S3Config, S3Credentials};
 use super::folder::Folder;
+#[cfg(feature = "s3")]
+use super::keys::ProvidedKeys;
 use super::memory::Memory;
 use super::metrics::Metered;
 #[cfg(feature = "network")]
@@ -34,6 +38,36 @@ pub fn open(
     random: Arc<dyn Random>,
 ) -> Result<Arc<dyn Bucket>> {
     Ok(open_files(config, instance, clock, random)?.bucket)
+}
+
+/// Opens one S3 bucket with several keys, such as those of each tenant: what is opened shares its
+/// connections and its knowledge of the store's clock.
+#[cfg(feature = "s3")]
+pub struct S3Opener {
+    config: S3Config,
+    door: remote::S3Door,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+#[cfg(feature = "s3")]
+impl S3Opener {
+    /// Opens the bucket of `config`, whose credentials are not used.
+    pub fn new(config: S3Config, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        let door = remote::S3Door::new(&config, Arc::new(StoreTime::new(Arc::clone(&clock))));
+        Self { config, door, clock, random }
+    }
+
+    /// The bucket with these keys.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the configuration can't name a bucket.
+    pub fn open(&self, keys: ProvidedKeys) -> Result<Arc<dyn Bucket>> {
+        let config = S3Config { credentials: S3Credentials::Provided(keys), ..self.config.clone() };
+        let parts = remote::s3(&config, &self.door)?;
+        Ok(on_network(parts, Arc::clone(&self.clock), Arc::clone(&self.random)).bucket)
+    }
 }
 
 /// A store that need not have create-if-absent, because another one coordinates.
@@ -71,7 +105,10 @@ pub fn open_files(
         StoreConfig::Memory => Ok(local(Memory::new(Arc::clone(&clock)), clock)),
         StoreConfig::Folder { path } => Ok(local(Folder::open(path, instance, time)?, clock)),
         #[cfg(feature = "s3")]
-        StoreConfig::S3(config) => Ok(on_network(remote::s3(config, time)?, clock, random)),
+        StoreConfig::S3(config) => {
+            let door = remote::S3Door::new(config, time);
+            Ok(on_network(remote::s3(config, &door)?, clock, random))
+        }
         #[cfg(feature = "gcs")]
         StoreConfig::Gcs(config) => Ok(on_network(remote::gcs(config, time)?, clock, random)),
         #[cfg(feature = "azure-blob")]

@@ -16,6 +16,8 @@ use crate::clock::{Clock, Random};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::HINT_BYTES_MAX;
 
+/// The folder of all keys of probes.
+pub(crate) const FOLDER: &str = ".dotdo";
 /// The key of the verdict.
 const VERDICT: &str = ".dotdo/probe.json";
 /// The prefix of the keys of probes, which are deleted at the end.

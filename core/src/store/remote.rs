@@ -35,7 +35,7 @@ pub(super) use self::build::Parts;
 #[cfg(feature = "gcs")]
 pub(super) use self::gcs::gcs;
 #[cfg(feature = "s3")]
-pub(super) use self::s3::s3;
+pub(super) use self::s3::{S3Door, s3};
 #[cfg(feature = "s3")]
 pub use self::sign::AwsSigner;
 

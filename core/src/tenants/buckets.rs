@@ -4,7 +4,12 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::Tenant;
-use crate::store::Bucket;
+use crate::store::{Bucket, PROBE_FOLDER};
+use crate::tenants::registry;
+
+/// The folders of a bucket that belong to no tenant: the verdict of the probe, and the list of
+/// tenants. What [`Buckets::shared`] returns must reach no others.
+pub const SHARED_FOLDERS: [&str; 2] = [PROBE_FOLDER, registry::FOLDER];
 
 /// The buckets of the tenants that a process serves.
 ///

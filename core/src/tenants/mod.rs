@@ -15,7 +15,7 @@ mod registry;
 mod standing;
 
 pub(crate) use bucket::TenantBucket;
-pub use buckets::{BucketOfTenant, Buckets, SharedBucket};
+pub use buckets::{BucketOfTenant, Buckets, SHARED_FOLDERS, SharedBucket};
 pub use coordinated::with_log;
 pub(crate) use known::Tenants;
 pub(crate) use places::{Place, Places};

@@ -11,7 +11,7 @@ use crate::store::{Bucket, Key};
 
 /// The folder of the list. No tenant's keys begin with it: an escaped `.` is followed by hex
 /// digits.
-const FOLDER: &str = ".tenants";
+pub(super) const FOLDER: &str = ".tenants";
 
 /// Between the organisation and the tenant; nothing escaped has it.
 const BETWEEN: char = '~';

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use dotdo_core::sync::Mutex;
+use dotdo_core::{S3Credentials, Secret};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -107,6 +108,16 @@ struct State {
     exchanges: AtomicUsize,
     /// What nobody else may see.
     secrets: Mutex<Vec<String>>,
+    given: Mutex<Vec<GivenKeys>>,
+}
+
+/// Keys that were given.
+#[derive(Debug, Clone)]
+pub struct GivenKeys {
+    /// The name of their session.
+    pub session: String,
+    /// They sign requests to the store.
+    pub credentials: S3Credentials,
 }
 
 impl ShortKeys {
@@ -121,6 +132,7 @@ impl ShortKeys {
             is_away: AtomicBool::new(false),
             exchanges: AtomicUsize::new(0),
             secrets: Mutex::default(),
+            given: Mutex::default(),
         });
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
@@ -147,6 +159,11 @@ impl ShortKeys {
         self.state.exchanges.load(Ordering::SeqCst)
     }
 
+    /// All keys that it has given.
+    pub fn given(&self) -> Vec<GivenKeys> {
+        self.state.given.lock().clone()
+    }
+
     /// Whether it answers 503.
     pub fn set_away(&self, is_away: bool) {
         self.state.is_away.store(is_away, Ordering::SeqCst);
@@ -163,6 +180,7 @@ async fn answer(
     state: Arc<State>,
 ) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let body = request.into_body().collect().await?.to_bytes();
+    let session = session(&String::from_utf8_lossy(&body));
     if state.is_away.load(Ordering::SeqCst) {
         return Ok(plain(StatusCode::SERVICE_UNAVAILABLE, "away".to_owned()));
     }
@@ -175,13 +193,23 @@ async fn answer(
     let Ok(sent) = sent else { return Ok(plain(StatusCode::BAD_GATEWAY, String::new())) };
     let status = sent.status();
     let text = sent.text().await.unwrap_or_default();
-    let text = if status.is_success() { state.shortened(&text) } else { text };
+    let text = if status.is_success() { state.shortened(&text, session) } else { text };
     Ok(plain(status, text))
+}
+
+/// The name of the session that a form asks for.
+fn session(form: &str) -> String {
+    let url = reqwest::Url::parse(&format!("http://form/?{form}")).expect("a form");
+    let mut pairs = url.query_pairs();
+    pairs
+        .find(|(name, _)| name == "RoleSessionName")
+        .map(|(_, text)| text.into_owned())
+        .unwrap_or_default()
 }
 
 impl State {
     /// The answer, with a session that ends soon.
-    fn shortened(&self, answer: &str) -> String {
+    fn shortened(&self, answer: &str, name: String) -> String {
         self.exchanges.fetch_add(1, Ordering::SeqCst);
         let part = |name: &str| {
             let (_, rest) = answer.split_once(&format!("<{name}>")).expect("an answer with keys");
@@ -196,6 +224,14 @@ impl State {
         claims["exp"] = json!(end);
         let short = encode(&Header::default(), &claims, &EncodingKey::from_secret(SIGNING_KEY))
             .expect("claims can be signed");
+        self.given.lock().push(GivenKeys {
+            session: name,
+            credentials: S3Credentials::Keys {
+                access_key_id: part("AccessKeyId"),
+                secret_access_key: Secret::new(&secret),
+                session_token: Some(Secret::new(&short)),
+            },
+        });
         self.secrets.lock().extend([secret, short.clone()]);
         let answer = answer.replace(&session, &short);
         match self.is_honest {

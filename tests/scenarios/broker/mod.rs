@@ -2,6 +2,7 @@
 //! token service of a real store.
 
 mod keys;
+mod operators;
 mod secrets;
 mod serve;
 mod start;

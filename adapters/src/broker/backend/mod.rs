@@ -6,11 +6,12 @@ mod sts;
 #[cfg(test)]
 pub(super) mod testing;
 
-use dotdo_core::{Result, Secret, Tenant};
+use dotdo_core::{Result, Secret};
 
 pub(super) use self::r2::{R2, R2Settings};
 pub(super) use self::sts::{Sts, StsSettings};
 use super::keys::{Access, Keys};
+use crate::credentials::Part;
 
 /// How long keys are asked for, in seconds: the least that Amazon gives.
 pub(super) const KEYS_SECONDS: u32 = 900;
@@ -27,9 +28,9 @@ pub(super) enum Backend {
 /// The keys that are asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
-    pub(super) tenant: &'a Tenant,
-    /// The prefix that the keys are limited to, with a slash at its end.
-    pub(super) prefix: &'a str,
+    pub(super) part: &'a Part,
+    /// The prefixes that the keys are limited to, each with a slash at its end.
+    pub(super) prefixes: &'a [String],
     pub(super) access: Access,
     /// The caller's own JWT; `None` for a deploy token.
     pub(super) jwt: Option<&'a Secret>,

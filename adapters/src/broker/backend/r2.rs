@@ -72,7 +72,7 @@ impl R2 {
                 Access::ReadWrite => "object-read-write",
                 Access::ReadOnly => "object-read-only",
             },
-            "prefixes": [wanted.prefix],
+            "prefixes": wanted.prefixes,
             "ttlSeconds": KEYS_SECONDS,
         });
         let request =

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dotdo_core::{AwsSigner, Error, ErrorKind, Result, Secret, Tenant};
+use dotdo_core::{AwsSigner, Error, ErrorKind, Result, Secret};
 use http::{Request, StatusCode, header};
 use url::form_urlencoded::Serializer;
 
 use super::http::{Answer, Http, refused, shown, unavailable};
 use super::{KEYS_SECONDS, Wanted};
 use crate::broker::keys::Keys;
-use crate::broker::policy::{Reach, session_policy};
-use crate::credentials::{Fresh, sts_answer};
+use crate::credentials::{Fresh, Reach, session_policy, sts_answer};
 
 /// The errors of a token service that are about the caller's own token.
 const OF_TOKENS: [&str; 4] =
@@ -19,9 +18,6 @@ const OF_TOKENS: [&str; 4] =
 /// The errors that a retry may not see.
 const OF_LOAD: [&str; 4] =
     ["Throttling", "ThrottlingException", "IDPCommunicationError", "SlowDown"];
-
-/// Maximum length of a session's name, in characters: Amazon's limit.
-const SESSION_CHARS_MAX: usize = 64;
 
 /// Where the token service is, and what to ask it.
 #[derive(Debug, Clone)]
@@ -81,14 +77,15 @@ impl Sts {
 
     fn form(&self, wanted: &Wanted<'_>, jwt: Option<&Secret>) -> Result<Bytes> {
         let StsSettings { role_arn, bucket, .. } = &self.settings;
-        let reach = Reach { partition: partition(role_arn), bucket, prefix: wanted.prefix };
+        let partition = Reach::partition(role_arn);
+        let reach = Reach { partition, bucket, prefixes: wanted.prefixes };
         let policy = session_policy(&reach, wanted.access)?;
         let action = if jwt.is_some() { "AssumeRoleWithWebIdentity" } else { "AssumeRole" };
         let mut form = Serializer::new(String::new());
         form.append_pair("Action", action)
             .append_pair("Version", "2011-06-15")
             .append_pair("RoleArn", role_arn)
-            .append_pair("RoleSessionName", &session_name(wanted.tenant))
+            .append_pair("RoleSessionName", &wanted.part.session_name())
             .append_pair("DurationSeconds", &KEYS_SECONDS.to_string())
             .append_pair("Policy", &policy);
         if let Some(jwt) = jwt {
@@ -96,17 +93,6 @@ impl Sts {
         }
         Ok(form.finish().into())
     }
-}
-
-/// The partition of a resource name: `aws` of `arn:aws:iam::…`.
-fn partition(arn: &str) -> &str {
-    arn.split(':').nth(1).unwrap_or("aws")
-}
-
-/// The tenant in the store's own log. `:` of a named issuer is not allowed there.
-fn session_name(tenant: &Tenant) -> String {
-    let name = format!("{}@{}", tenant.org(), tenant.name()).replace(':', "=");
-    name.chars().take(SESSION_CHARS_MAX).collect()
 }
 
 fn failure(answer: &Answer, text: &str, is_of_caller: bool) -> Error {

@@ -1,5 +1,5 @@
-use dotdo_core::Secret;
 use dotdo_core::testing::ManualClock;
+use dotdo_core::{Secret, Tenant};
 use futures_util::future::join_all;
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
@@ -55,8 +55,9 @@ impl World {
 
     async fn keys(&self, org: &str, access: Access, who: (&str, Option<&str>)) -> Result<Issued> {
         let tenant = Tenant::new(org, "t").expect("a tenant");
-        let (prefix, jwt) = (format!("{}/", tenant.prefix()), who.1.map(Secret::new));
-        let wanted = Wanted { tenant: &tenant, prefix: &prefix, access, jwt: jwt.as_ref() };
+        let (part, jwt) = (Part::Tenant(tenant), who.1.map(Secret::new));
+        let prefixes = part.prefixes("");
+        let wanted = Wanted { part: &part, prefixes: &prefixes, access, jwt: jwt.as_ref() };
         self.issuing.keys(&wanted, who.0, async || Ok(())).await
     }
 
@@ -120,8 +121,9 @@ async fn all_that_wait_share_a_failure_and_the_next_one_asks_again() {
 #[tokio::test]
 async fn a_tenant_that_is_refused_costs_no_exchange() {
     let world = World::new(false).await;
-    let tenant = Tenant::new("acme", "t").expect("a tenant");
-    let wanted = Wanted { tenant: &tenant, prefix: "acme/t/", access: Access::ReadOnly, jwt: None };
+    let part = Part::Tenant(Tenant::new("acme", "t").expect("a tenant"));
+    let prefixes = part.prefixes("");
+    let wanted = Wanted { part: &part, prefixes: &prefixes, access: Access::ReadOnly, jwt: None };
     let refuse = async || Err(Error::conflict("closed"));
     assert!(world.issuing.keys(&wanted, "alice", refuse).await.is_err());
     assert_eq!(world.exchanges().await, 0);
@@ -145,10 +147,9 @@ async fn memory_is_bounded_and_nobody_waits_in_vain() {
     let full = KEPT_MAX;
     for number in 0..full {
         let tenant = Tenant::new("acme", &format!("t{number}")).expect("a tenant");
-        world.issuing.slot(
-            &Wanted { tenant: &tenant, prefix: "x/", access: Access::ReadOnly, jwt: None },
-            "alice",
-        );
+        let part = Part::Tenant(tenant);
+        let wanted = Wanted { part: &part, prefixes: &[], access: Access::ReadOnly, jwt: None };
+        world.issuing.slot(&wanted, "alice");
     }
     let held = world.issuing.kept.lock().values().next().cloned().expect("there are some");
     world.id("new", Access::ReadWrite, ALICE).await;

@@ -1,4 +1,4 @@
-use dotdo_core::{Secret, Tenant};
+use dotdo_core::Secret;
 
 use super::*;
 use crate::config::{Sources, resolve};
@@ -64,10 +64,6 @@ fn the_place_is_told_with_the_prefix_of_the_location() {
         (&*place.region, &*place.bucket, &*place.prefix),
         ("us-east-1", "bucket", "root/state")
     );
-    let tenant = Tenant::new("acme", "shop").expect("a tenant");
-    assert_eq!(place.prefix_of(&tenant), "root/state/acme/shop/");
-    let bare = Place { prefix: String::new(), ..place };
-    assert_eq!(bare.prefix_of(&tenant), "acme/shop/");
 }
 
 #[test]

@@ -1,13 +1,18 @@
 //! Credentials and endpoints of the stores, under the names that the providers' own tools use.
 
 use super::{any, web_address};
-use crate::config::names::{is_bucket, is_label};
+use crate::config::names::{is_bucket, is_label, is_prefix};
 use crate::config::setting::{Kind, Setting, secret, text};
 use crate::credentials::is_private_address;
 
 /// Whether `text` can be the id or the domain of a directory: it becomes a part of a URL.
 fn is_directory(text: &str) -> bool {
     text.split('.').all(is_label)
+}
+
+/// Whether `text` can be the address of a service account: it becomes a part of a URL.
+fn is_account(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(name, domain)| is_label(name) && is_directory(domain))
 }
 
 /// Keys, regions and endpoints.
@@ -111,7 +116,24 @@ pub(super) static ACCESS: &[Setting] = &[
     Setting::new(
         "google.application_credentials",
         text!("the path of a file", any, access.google.application_credentials),
-        "File with the key of a service account. Without it, the machine's own identity is used.",
+        "File with the key of a service account, or of the type `external_account`, which says how a \
+         token in another file is exchanged. Without it, the machine's own identity is used.",
+    ),
+    Setting::new(
+        "google.workload_identity_provider",
+        text!(
+            "projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER",
+            is_prefix,
+            access.google.workload_identity_provider
+        ),
+        "Provider of workload identity federation that exchanges the token for access to the bucket, \
+         if no key is given.",
+    ),
+    Setting::new(
+        "google.service_account",
+        text!("the address of a service account", is_account, access.google.service_account),
+        "Service account to act for, with `google.workload_identity_provider`. Without it, the \
+         provider's principals have the bucket's permissions themselves.",
     ),
     Setting::new(
         "google.service_account_key",
@@ -142,8 +164,18 @@ pub(super) static ACCESS: &[Setting] = &[
     Setting::new(
         "azure.federated_token_file",
         text!("the path of a file", any, access.azure.federated_token_file),
-        "File with a token that is exchanged for credentials, with `AZURE_CLIENT_ID` and \
-         `AZURE_TENANT_ID`. Without it, the machine's own identity is used.",
+        "File with a token that Entra ID exchanges for access, with `AZURE_CLIENT_ID` and \
+         `AZURE_TENANT_ID`. With these two and without the file, a token of `identity.token` or another \
+         source is exchanged; without any, the machine's own identity is used.",
+    ),
+    Setting::new(
+        "azure.authority_host",
+        text!(
+            "an https:// URL, or http:// on this machine",
+            is_private_address,
+            access.azure.authority_host
+        ),
+        "URL of Entra ID, if it is not that of the public cloud.",
     ),
     Setting::new(
         "azure.identity_endpoint",

@@ -40,6 +40,13 @@ pub(super) static IDENTITY: &[Setting] = &[
          Vercel, where it is the default. No other platform sets one.",
     ),
     Setting::new(
+        "identity.token_audience",
+        text!("text", any, access.identity.token_audience),
+        "Audience of the tokens that Fly gives to its machines, which are exchanged where no other \
+         token is given. The default is what their receiver expects: the broker's URL, `sts.amazonaws.com`, \
+         the URL of Google's provider, or `api://AzureADTokenExchange`.",
+    ),
+    Setting::new(
         "broker.url",
         text!(
             "an https:// URL, or http:// on this machine",
@@ -50,6 +57,13 @@ pub(super) static IDENTITY: &[Setting] = &[
          answer also says where the tenant's objects are.",
     )
     .with_aliases(&["DOTDO_BROKER"]),
+    Setting::new(
+        "identity.keys_by_tenant",
+        Kind::Switch(|config| &mut config.access.identity.keys_by_tenant),
+        "Whether the token is exchanged for keys of each tenant's part of the bucket, one exchange \
+         for each tenant that is used, instead of keys for all of it. A token service limits them by \
+         a policy; a broker gives them to a token with `dotdo:operator`.",
+    ),
     Setting::new(
         "sts.session_policy",
         text!("a policy as JSON", is_json, access.identity.session_policy),

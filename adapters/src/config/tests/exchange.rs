@@ -1,6 +1,8 @@
 //! Tokens that are exchanged for keys.
 
-use crate::credentials::{Exchange, Exchanger, Storage, StsSettings, TokenFrom};
+use crate::credentials::{
+    Exchange, Exchanger, Federation, Storage, StsSettings, TokenFrom, Trusted,
+};
 
 use super::*;
 
@@ -34,7 +36,7 @@ fn keys_and_the_platform_s_identity_win_over_tokens() {
     assert!(with(&[("R2_ACCESS_KEY_ID", "id"), ("R2_SECRET_ACCESS_KEY", SECRET)]));
     assert!(with(&[("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2")]));
     let irsa = exchange(&[ON_S3, TOKEN, ROLE, BROKER, ("AWS_WEB_IDENTITY_TOKEN_FILE", "/token")]);
-    assert_eq!(irsa.token, TokenFrom::File(PathBuf::from("/token")));
+    assert_eq!(irsa.token, TokenFrom::OfPlatform(PathBuf::from("/token")));
     assert!(is_known(&[ON_S3]), "without anything, the machine's identity");
     assert!(is_known(&[ON_S3, BROKER]), "nobody has a token");
 }
@@ -118,4 +120,68 @@ fn a_login_is_used_where_nothing_else_is_given() {
     assert!(matches!(login(None, &[]), Storage::Known(_)), "nobody exchanges it");
     assert!(matches!(login(own, &[("DOTDO_STORAGE", "./state")]), Storage::Known(_)));
     assert!(matches!(login(own, &[TOKEN]), Storage::Known(_)), "another token is not sent there");
+}
+
+fn federation(pairs: &[(&str, &str)]) -> Federation {
+    match resolved(&environment(pairs)).storage {
+        Storage::Federated(federation) => federation,
+        other => panic!("expected a federation, got {other:?}"),
+    }
+}
+
+#[test]
+fn google_and_azure_exchange_tokens_where_no_credentials_are_given() {
+    let google = [
+        ("DOTDO_STORAGE", "gs://objects"),
+        ("GOOGLE_WORKLOAD_IDENTITY_PROVIDER", "projects/1/providers/p"),
+        ("GOOGLE_SERVICE_ACCOUNT", "objects@project.iam.gserviceaccount.com"),
+        TOKEN,
+    ];
+    let Federation { token, trusted: Trusted::Google(settings), .. } = federation(&google) else {
+        panic!("Google")
+    };
+    assert_eq!(token, TokenFrom::Settings(Secret::new(SECRET)));
+    assert_eq!(settings.audience, "//iam.googleapis.com/projects/1/providers/p");
+    assert!(settings.account_url.is_some_and(|url| url.contains("/objects@project.iam.")));
+    let key = ("GOOGLE_SERVICE_ACCOUNT_KEY", "{}");
+    assert!(is_known(&[&google[..], &[key]].concat()), "a key that is given wins");
+    assert!(is_known(&google[..2]), "nobody has a token");
+
+    let azure = [
+        ("DOTDO_STORAGE", "az://objects"),
+        ("AZURE_STORAGE_ACCOUNT", "acc"),
+        ("AZURE_CLIENT_ID", "application"),
+        ("AZURE_TENANT_ID", "directory"),
+    ];
+    let with = |more: (&str, &str)| federation(&[&azure[..], &[more]].concat());
+    assert_eq!(with(TOKEN).token, TokenFrom::Settings(Secret::new(SECRET)));
+    let of_file = with(("AZURE_FEDERATED_TOKEN_FILE", "/token"));
+    assert_eq!(of_file.token, TokenFrom::OfPlatform("/token".into()));
+    let Trusted::Entra(settings) = of_file.trusted else { panic!("Entra ID") };
+    assert_eq!(settings.authority, "https://login.microsoftonline.com");
+    assert!(is_known(&azure), "without a token, the machine's identity");
+    let app = [TOKEN, ("IDENTITY_ENDPOINT", "http://127.0.0.1:1/msi/token")];
+    assert!(is_known(&[&azure[..], &app].concat()), "the app's own identity wins");
+    let half = [&azure[..3], &[("AZURE_FEDERATED_TOKEN_FILE", "/token")]].concat();
+    assert!(refusal(&environment(&half)).contains("AZURE_TENANT_ID"));
+}
+
+#[test]
+fn a_machine_of_fly_has_tokens_for_whoever_exchanges_them() {
+    let fly = [("FLY_MACHINE_ID", "m1"), ("FLY_APP_NAME", "a"), ("FLY_PRIVATE_IP", "fdaa::3")];
+    let token = |more: &[(&str, &str)]| exchange(&[&fly[..], more].concat()).token;
+    assert_eq!(token(&[ON_S3, BROKER]), TokenFrom::Fly("https://broker.example".to_owned()));
+    assert_eq!(token(&[ON_S3, ROLE]), TokenFrom::Fly("sts.amazonaws.com".to_owned()));
+    let audience = ("DOTDO_IDENTITY_TOKEN_AUDIENCE", "urn:mine");
+    assert_eq!(token(&[ON_S3, BROKER, audience]), TokenFrom::Fly("urn:mine".to_owned()));
+    assert_eq!(token(&[ON_S3, BROKER, TOKEN]), TokenFrom::Settings(Secret::new(SECRET)));
+    let google = [
+        ("DOTDO_STORAGE", "gs://objects"),
+        ("GOOGLE_WORKLOAD_IDENTITY_PROVIDER", "projects/1/providers/p"),
+    ];
+    assert_eq!(
+        federation(&[&fly[..], &google].concat()).token,
+        TokenFrom::Fly("https://iam.googleapis.com/projects/1/providers/p".to_owned())
+    );
+    assert!(is_known(&[ON_S3, BROKER]), "no other platform has such tokens");
 }

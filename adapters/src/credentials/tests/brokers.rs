@@ -46,6 +46,7 @@ async fn connected(place: S3Config, answer: ResponseTemplate) -> Result<Connecte
         place,
         token: TokenFrom::Login,
         exchanger: Exchanger::Broker(format!("{}/base/", broker.uri())),
+        is_by_tenant: false,
     });
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
     let connected = connect(&storage, &Tokens::new(&storage, Some(fixed(CLAIMS))), clock).await?;
@@ -70,7 +71,7 @@ fn ok(answer: &Value) -> ResponseTemplate {
 #[tokio::test]
 async fn a_broker_says_where_the_objects_are_and_whose() {
     let connected = connected(S3Config::default(), ok(&granted(json!({})))).await;
-    let Connected { store, tenant } = connected.unwrap_or_else(|error| panic!("{error}"));
+    let Connected { store, tenant, .. } = connected.unwrap_or_else(|error| panic!("{error}"));
     let StoreConfig::S3(store) = store else { panic!("S3") };
     assert_eq!((store.bucket.as_str(), store.prefix.as_str()), ("objects", "production"));
     assert_eq!(store.region.as_deref(), Some("auto"));

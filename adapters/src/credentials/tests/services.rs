@@ -1,13 +1,15 @@
 //! Token services.
 
-use dotdo_core::AccessKeysError;
+use dotdo_core::testing::ManualClock;
+use dotdo_core::{AccessKeysError, Clock, S3Config};
 use wiremock::matchers::{body_string_contains, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::credentials::cache::KeySource;
-use crate::credentials::plan::StsSettings;
+use crate::credentials::plan::{Exchange, Exchanger, StsSettings, TokenFrom};
 use crate::credentials::sts::Sts;
+use crate::credentials::{Storage, Tokens, connect};
 
 const KEYS: &str = "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
     <AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIA1</AccessKeyId>\
@@ -103,6 +105,29 @@ async fn a_service_that_is_away_is_named() {
     let text = error.to_string();
     assert!(matches!(error, AccessKeysError::Unavailable(_)));
     assert!(text.contains("http://127.0.0.1:1/ does not answer"), "{text}");
+}
+
+/// A machine's token may have claims that have the names of an issuer's: Fly's has the `org_id` of
+/// its customer.
+#[tokio::test]
+async fn the_platform_s_own_token_names_no_tenant() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("oidc_token");
+    let text = token("{\"org_id\":\"29873298\",\"org_name\":\"example\"}");
+    std::fs::write(&file, text.reveal()).expect("written");
+    let tenant = async |token: TokenFrom| {
+        let storage = Storage::Exchanged(Exchange {
+            place: S3Config { bucket: "objects".to_owned(), ..S3Config::default() },
+            token,
+            exchanger: Exchanger::Sts(settings("https://sts.example")),
+            is_by_tenant: false,
+        });
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
+        connect(&storage, &Tokens::new(&storage, None), clock).await.expect("a bucket").tenant
+    };
+    assert_eq!(tenant(TokenFrom::OfPlatform(file.clone())).await, None);
+    let named = tenant(TokenFrom::File(file)).await.expect("somebody chose this token");
+    assert_eq!(named.org(), "29873298");
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! Azure Blob Storage.
 
+use std::fmt;
 use std::sync::Arc;
 
-use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use async_trait::async_trait;
+use object_store::CredentialProvider;
+use object_store::azure::{AzureConfigKey, AzureCredential, MicrosoftAzureBuilder};
 
 use super::super::config::{AzureConfig, AzureCredentials};
 use super::super::time::StoreTime;
 use super::build::{Parts, Place, client, no_retry};
 use super::http::Watching;
+use super::lent::Lent;
 use crate::error::Result;
 
 /// An Azure Blob Storage container.
@@ -39,7 +43,7 @@ pub(in super::super) fn azure(config: &AzureConfig, time: Arc<StoreTime>) -> Res
             );
         }
     }
-    let mut secrets = Vec::new();
+    let (mut secrets, mut lent) = (Vec::new(), None);
     builder = match &config.credentials {
         AzureCredentials::Platform => builder,
         AzureCredentials::App { endpoint, client_id } => {
@@ -59,7 +63,30 @@ pub(in super::super) fn azure(config: &AzureConfig, time: Arc<StoreTime>) -> Res
             .with_federated_token_file(token_file.to_string_lossy())
             .with_client_id(client_id)
             .with_tenant_id(tenant_id),
+        AzureCredentials::Provided(keys) => {
+            let keys = Arc::new(Lent::new(keys.provider()));
+            lent = Some(Arc::clone(&keys));
+            builder.with_credentials(Arc::new(Bearer(keys)))
+        }
     };
     let store = builder.build().map_err(|error| place.wrong(&error))?;
-    Ok(Parts::new(store, place, time, secrets))
+    Ok(Parts { lent, ..Parts::new(store, place, time, secrets) })
+}
+
+/// Authorizes each request with the token that is valid when it is sent.
+struct Bearer(Arc<Lent>);
+
+impl fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bearer(…)")
+    }
+}
+
+#[async_trait]
+impl CredentialProvider for Bearer {
+    type Credential = AzureCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AzureCredential>> {
+        Ok(Arc::new(AzureCredential::BearerToken(self.0.bearer("Azure").await?)))
+    }
 }

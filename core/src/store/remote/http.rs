@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use http::header::{AUTHORIZATION, DATE};
@@ -17,6 +17,7 @@ use object_store::client::{
 };
 use reqwest::redirect::Policy;
 
+use super::super::keys::bearer_id;
 use super::super::time::StoreTime;
 use super::successes::{Kind, Success};
 use crate::limits::STORE_CONNECT_MAX;
@@ -29,7 +30,7 @@ pub(super) struct Answer {
     pub(super) code: String,
     /// The store's message; empty if the body has none.
     pub(super) message: String,
-    /// The id of the keys that signed the request, in S3's way.
+    /// The id of the keys that signed the request, in S3's way, or of its bearer token.
     pub(super) access_key_id: Option<String>,
     /// Whether it is a page for people, as web servers and gateways send them and stores do not.
     pub(super) is_page: bool,
@@ -56,7 +57,10 @@ impl Answer {
             "InvalidToken",
             "TokenRefreshRequired",
         ];
-        self.status.is_client_error() && codes.contains(&self.code.as_str())
+        // Google and Azure say 401 of a token that has ended, and 403 of what one may not do.
+        let is_of_bearer = self.status == StatusCode::UNAUTHORIZED
+            && self.access_key_id.as_ref().is_some_and(|id| id.starts_with("bearer:"));
+        is_of_bearer || (self.status.is_client_error() && codes.contains(&self.code.as_str()))
     }
 }
 
@@ -73,11 +77,20 @@ pub(super) async fn watch<T>(call: impl Future<Output = T>) -> (T, Option<Answer
     .await
 }
 
-/// Creates HTTP clients that watch responses.
-#[derive(Debug)]
+/// Creates HTTP clients that watch responses. Those that a connector and its clones create share
+/// their connections.
+#[derive(Debug, Clone)]
 pub(super) struct Watching {
     time: Arc<StoreTime>,
     host: String,
+    clients: Arc<Clients>,
+}
+
+/// One client for https only, and one that may use http too, once they are needed.
+#[derive(Debug, Default)]
+struct Clients {
+    private: OnceLock<reqwest::Client>,
+    plain: OnceLock<reqwest::Client>,
 }
 
 impl Watching {
@@ -86,14 +99,31 @@ impl Watching {
     pub(super) fn new(time: &Arc<StoreTime>, endpoint: &str) -> Self {
         let address = endpoint.split_once("://").map_or(endpoint, |(_, address)| address);
         let host = address.split('/').next().unwrap_or_default().to_owned();
-        Self { time: Arc::clone(time), host }
+        Self { time: Arc::clone(time), host, clients: Arc::default() }
+    }
+
+    /// The client for these options, of which only one matters.
+    fn client(&self, options: &ClientOptions) -> object_store::Result<reqwest::Client> {
+        let is_plain = options.get_config_value(&ClientConfigKey::AllowHttp);
+        let is_plain = is_plain.is_some_and(|text| text == "true");
+        let kept = if is_plain { &self.clients.plain } else { &self.clients.private };
+        if let Some(client) = kept.get() {
+            return Ok(client.clone());
+        }
+        let made = builder().https_only(!is_plain).build();
+        let failed = |error: reqwest::Error| object_store::Error::Generic {
+            store: "HTTP",
+            source: error.into(),
+        };
+        let made = made.map_err(failed)?;
+        Ok(kept.get_or_init(|| made).clone())
     }
 }
 
 impl HttpConnector for Watching {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         Ok(HttpClient::new(Watched {
-            inner: HttpClient::new(client(options)?),
+            inner: HttpClient::new(self.client(options)?),
             time: Arc::clone(&self.time),
             host: self.host.clone(),
         }))
@@ -102,10 +132,8 @@ impl HttpConnector for Watching {
 
 /// A client that follows no redirect. `object_store`'s own does: a create would be sent twice, and
 /// the token of temporary keys to whatever address an answer names.
-fn client(options: &ClientOptions) -> object_store::Result<reqwest::Client> {
-    let is_plain = options.get_config_value(&ClientConfigKey::AllowHttp);
-    let is_plain = is_plain.is_some_and(|text| text == "true");
-    let client = reqwest::Client::builder()
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
         .user_agent(concat!("dotdo/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
         .connect_timeout(STORE_CONNECT_MAX)
@@ -115,9 +143,6 @@ fn client(options: &ClientOptions) -> object_store::Result<reqwest::Client> {
         .no_brotli()
         .no_zstd()
         .no_deflate()
-        .https_only(!is_plain)
-        .build();
-    client.map_err(|error| object_store::Error::Generic { store: "HTTP", source: error.into() })
 }
 
 #[derive(Debug)]
@@ -166,9 +191,13 @@ impl HttpService for Watched {
     }
 }
 
-/// The id in a signature of S3's fourth version: `AWS4-HMAC-SHA256 Credential=ID/…`.
+/// The id in a signature of S3's fourth version (`AWS4-HMAC-SHA256 Credential=ID/…`), or that of a
+/// bearer token.
 fn access_key_id(headers: &HeaderMap) -> Option<String> {
     let signature = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    if let Some(token) = signature.strip_prefix("Bearer ") {
+        return Some(bearer_id(token));
+    }
     let (_, rest) = signature.split_once("Credential=")?;
     rest.split_once('/').map(|(id, _)| id.to_owned())
 }
@@ -205,7 +234,9 @@ mod tests {
         };
         let signature = "AWS4-HMAC-SHA256 Credential=ASIA1/20260101/auto/s3/aws4_request, SignedHeaders=host, Signature=00";
         assert_eq!(id(signature).as_deref(), Some("ASIA1"));
-        assert_eq!(id("Bearer token"), None);
+        assert_eq!(id("Bearer token"), Some(bearer_id("token")));
+        assert_ne!(id("Bearer token"), id("Bearer other"));
+        assert_eq!(id("SharedKey account:signature"), None);
         assert_eq!(access_key_id(&HeaderMap::new()), None);
     }
 

@@ -19,7 +19,6 @@ pub(super) struct Lent {
 }
 
 impl Lent {
-    #[cfg_attr(not(feature = "s3"), expect(dead_code, reason = "only S3 has such keys"))]
     pub(super) fn new(provider: Arc<dyn AccessKeyProvider>) -> Self {
         Self { provider, seen: Mutex::new(Vec::new()) }
     }
@@ -33,6 +32,17 @@ impl Lent {
             seen.truncate(REMEMBERED);
         }
         Ok(keys)
+    }
+
+    /// The newest access token, for the client of `store`.
+    #[cfg(any(feature = "gcs", feature = "azure-blob"))]
+    pub(super) async fn bearer(&self, store: &'static str) -> object_store::Result<String> {
+        let no_token = |error: AccessKeysError| object_store::Error::Generic {
+            store,
+            source: Box::new(error),
+        };
+        let keys = self.keys().await.map_err(no_token)?;
+        Ok(keys.secret_access_key.reveal().to_owned())
     }
 
     /// Whether the store refused a request because its keys have ended, so that the same request

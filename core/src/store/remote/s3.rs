@@ -15,18 +15,35 @@ use super::http::Watching;
 use super::lent::Lent;
 use crate::error::Result;
 
+/// What several clients of one S3 bucket share: their connections, and the store's clock.
+pub(in super::super) struct S3Door {
+    time: Arc<StoreTime>,
+    connector: Watching,
+}
+
+impl S3Door {
+    pub(in super::super) fn new(config: &S3Config, time: Arc<StoreTime>) -> Self {
+        let home = config
+            .endpoint
+            .clone()
+            .unwrap_or_else(|| format!("https://s3.{}.amazonaws.com", region(config)));
+        Self { connector: Watching::new(&time, &home), time }
+    }
+}
+
+fn region(config: &S3Config) -> &str {
+    config.region.as_deref().unwrap_or("us-east-1")
+}
+
 /// An S3 bucket.
-pub(in super::super) fn s3(config: &S3Config, time: Arc<StoreTime>) -> Result<Parts> {
+pub(in super::super) fn s3(config: &S3Config, door: &S3Door) -> Result<Parts> {
     let place = Place::new("s3", &config.bucket, &config.prefix)?;
-    let region = config.region.as_deref().unwrap_or("us-east-1");
-    let home =
-        config.endpoint.clone().unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(&config.bucket)
-        .with_region(region)
+        .with_region(region(config))
         .with_client_options(client())
         .with_retry(no_retry())
-        .with_http_connector(Watching::new(&time, &home));
+        .with_http_connector(door.connector.clone());
     if let Some(endpoint) = &config.endpoint {
         builder = builder
             .with_endpoint(endpoint.trim_end_matches('/'))
@@ -60,7 +77,7 @@ pub(in super::super) fn s3(config: &S3Config, time: Arc<StoreTime>) -> Result<Pa
             ),
     };
     let store = builder.build().map_err(|error| place.wrong(&error))?;
-    Ok(Parts { lent, ..Parts::new(store, place, time, secrets) })
+    Ok(Parts { lent, ..Parts::new(store, place, Arc::clone(&door.time), secrets) })
 }
 
 /// What signs each request with keys that a provider lends.

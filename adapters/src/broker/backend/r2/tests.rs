@@ -7,6 +7,7 @@ use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
+use crate::credentials::Part;
 
 const NOW_MS: i64 = 1_700_000_000_000;
 
@@ -24,8 +25,8 @@ async fn r2() -> (MockServer, R2) {
 
 async fn issued(r2: &R2, access: Access) -> Result<Keys> {
     let tenant = Tenant::new("acme", "shop").expect("a tenant");
-    r2.issue(&Wanted { tenant: &tenant, prefix: "root/acme/shop/", access, jwt: None }, NOW_MS)
-        .await
+    let (part, prefixes) = (Part::Tenant(tenant), ["root/acme/shop/".to_owned()]);
+    r2.issue(&Wanted { part: &part, prefixes: &prefixes, access, jwt: None }, NOW_MS).await
 }
 
 async fn answers(server: &MockServer, status: u16, body: &Value) {

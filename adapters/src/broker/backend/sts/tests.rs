@@ -1,9 +1,11 @@
+use dotdo_core::Tenant;
 use wiremock::matchers::{body_string_contains, header_exists, method};
 use wiremock::{Mock, MockServer, Request as Received, ResponseTemplate};
 
 use super::super::testing;
 use super::*;
 use crate::broker::keys::Access;
+use crate::credentials::Part;
 
 const ANSWER: &str = "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials>\
     <AccessKeyId>ASIA1</AccessKeyId><SecretAccessKey>a&amp;b/c+d=</SecretAccessKey><SessionToken>tok</SessionToken>\
@@ -18,12 +20,9 @@ async fn sts(web_identity: bool) -> (MockServer, Sts) {
 async fn issued(sts: &Sts, jwt: Option<&str>) -> Result<Keys> {
     let tenant = Tenant::new("one:acme", "shop").expect("a tenant");
     let jwt = jwt.map(Secret::new);
-    let wanted = Wanted {
-        tenant: &tenant,
-        prefix: "root/one.3aacme/shop/",
-        access: Access::ReadWrite,
-        jwt: jwt.as_ref(),
-    };
+    let (part, prefixes) = (Part::Tenant(tenant), ["root/one.3aacme/shop/".to_owned()]);
+    let wanted =
+        Wanted { part: &part, prefixes: &prefixes, access: Access::ReadWrite, jwt: jwt.as_ref() };
     sts.issue(&wanted).await
 }
 
@@ -128,12 +127,4 @@ async fn an_answer_without_keys_or_of_any_size_is_no_answer() {
     let nobody = StsSettings { endpoint: "http://127.0.0.1:9/".to_owned(), ..sts.settings.clone() };
     let sts = Sts { settings: nobody, ..sts };
     assert_eq!(issued(&sts, None).await.expect_err("nobody").code(), "KEYS_UNAVAILABLE");
-}
-
-#[test]
-fn a_session_is_named_after_its_tenant_within_the_limit() {
-    let tenant = Tenant::new(&"a".repeat(100), "b").expect("a tenant");
-    assert_eq!(session_name(&tenant), "a".repeat(64));
-    assert_eq!(session_name(&Tenant::new("x", "y").expect("a tenant")), "x@y");
-    assert_eq!(partition("arn:aws-cn:iam::1:role/r"), "aws-cn");
 }

@@ -68,7 +68,8 @@ fn listing(prefix: Option<&str>) -> Asked<'_> {
 }
 
 fn policy(prefix: &str, access: Access) -> Result<String> {
-    session_policy(&Reach { partition: "aws", bucket: "bucket", prefix }, access)
+    let prefixes = [prefix.to_owned()];
+    session_policy(&Reach { partition: "aws", bucket: "bucket", prefixes: &prefixes }, access)
 }
 
 const ACTIONS: [&str; 9] = [
@@ -106,6 +107,24 @@ fn keys_do_what_a_server_needs_and_nothing_else() {
 }
 
 #[test]
+fn several_prefixes_are_reached_and_nothing_between_them() {
+    let prefixes = ["root/.dotdo/".to_owned(), "root/.tenants/".to_owned()];
+    let reach = Reach { partition: "aws", bucket: "bucket", prefixes: &prefixes };
+    let policy = session_policy(&reach, Access::ReadWrite).expect("a policy");
+    for own in ["root/.dotdo/probe.json", "root/.tenants/acme~shop"] {
+        assert!(allows(&policy, &object("s3:PutObject", own)), "{own}");
+        assert!(allows(&policy, &listing(Some(own))), "{own}");
+    }
+    for other in ["root/", "root/acme/shop/x", "root/.broker/tokens/x", ".tenants/x"] {
+        assert!(!allows(&policy, &object("s3:GetObject", other)), "{other}");
+        assert!(!allows(&policy, &listing(Some(other))), "{other}");
+    }
+    assert_eq!(Reach::partition("arn:aws-cn:iam::1:role/r"), "aws-cn");
+    let none = Reach { partition: "aws", bucket: "bucket", prefixes: &[] };
+    assert!(session_policy(&none, Access::ReadOnly).is_err());
+}
+
+#[test]
 fn a_name_that_could_widen_a_policy_gets_none() {
     for prefix in [
         "",
@@ -130,7 +149,8 @@ fn a_name_that_could_widen_a_policy_gets_none() {
     for (partition, bucket) in
         [("aws", "*"), ("aws", "b/c"), ("aws", ""), ("*", "b"), ("a:b", "b"), ("", "b")]
     {
-        let reach = Reach { partition, bucket, prefix: "acme/shop/" };
+        let prefixes = ["acme/shop/".to_owned()];
+        let reach = Reach { partition, bucket, prefixes: &prefixes };
         assert!(session_policy(&reach, Access::ReadOnly).is_err(), "{reach:?}");
     }
 }
@@ -140,7 +160,8 @@ fn the_longest_names_fit_and_what_is_longer_is_refused() {
     let long = Tenant::new(&"a".repeat(128), &"b".repeat(128)).expect("a tenant");
     let prefix = format!("{}/{}/", "p".repeat(200), long.prefix());
     let bucket = "c".repeat(63);
-    let reach = Reach { partition: "aws-us-gov", bucket: &bucket, prefix: &prefix };
+    let prefixes = [prefix];
+    let reach = Reach { partition: "aws-us-gov", bucket: &bucket, prefixes: &prefixes };
     assert!(session_policy(&reach, Access::ReadWrite).is_ok());
     let prefix = format!("{}/", "p".repeat(1000));
     let error = policy(&prefix, Access::ReadWrite).expect_err("too long");
