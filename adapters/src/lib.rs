@@ -57,7 +57,7 @@ pub mod testing;
 pub use dotdo_core::{
     AlarmInfo, App, At, Body, Caller, Class, Context, DurableObject, Error, ErrorKind,
     FencingToken, IntoResponse, Json, ListOptions, Matcher, Message, ObjectId, RemoteObject,
-    Request, RequestExt, Response, Result, ResultExt, Sql, Step, Storage, Stub, json,
+    Request, RequestExt, Response, Result, ResultExt, Sql, Step, Storage, Stub, Turns, json,
 };
 
 pub use crate::auth::Authenticator;

@@ -290,6 +290,13 @@ impl Host for Inner {
         activation.serve(&mut routing).await.map_err(|error| routing.report(object, error))
     }
 
+    async fn turn(&self, object: &ObjectId, request: Request) -> Result<()> {
+        if self.stopping.load(Ordering::Acquire) {
+            return Err(stopping());
+        }
+        self.activations.get(object)?.run(request).await.map(drop)
+    }
+
     async fn durable(&self, object: &ObjectId) -> Result<()> {
         let Some(activation) = self.activations.existing(object) else { return Ok(()) };
         let gate = activation.pipeline().under_way();

@@ -72,7 +72,7 @@ pub use object::{
     App, Body, Caller, Class, Context, DurableObject, Identity, IntoParams, IntoResponse,
     IntoValue, Json, ListOptions, MISSING_SCOPE, Matcher, Message, RemoteObject, Request,
     RequestExt, Response, ResultExt, Scope, Scopes, Sql, SqlCursor, Step, Storage, Stub, Taken,
-    json,
+    Turns, json,
 };
 pub use router::{
     AT_HEADER, Administered, At, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID, OBJECT_TYPE,

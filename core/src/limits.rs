@@ -96,6 +96,10 @@ const _: () = assert!(GROUP_BYTES_MAX + RECORD_HEAD_BYTES_MAX <= RECORD_BYTES_MA
 /// Maximum length of a key in a bucket, in bytes: S3's limit.
 pub(crate) const KEY_BYTES_MAX: usize = 1024;
 
+/// Maximum time that a handler runs after it has left its turn. It keeps nobody waiting but its
+/// client: long enough for whatever a client waits for.
+pub(crate) const CONTINUATION_TIME_MAX: Duration = Duration::from_secs(15 * 60);
+
 /// Maximum length of a chain of calls between objects.
 pub(crate) const CALL_DEPTH_MAX: usize = 16;
 

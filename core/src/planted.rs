@@ -76,11 +76,15 @@ pub(crate) enum Bug {
     AlarmMarkerGoneEarly,
     /// An alarm stays set when its handler has run.
     AlarmTakenTwice,
+    /// What a handler has left its turn for does not wait for the record of what it did before.
+    ContinuedBeforeRecord,
+    /// What a handler has left its turn for runs with every run of the handler.
+    ContinuedTwice,
 }
 
 /// Every bug that can be planted.
 #[cfg(test)]
-pub(crate) const BUGS: [Bug; 28] = [
+pub(crate) const BUGS: [Bug; 30] = [
     Bug::NoNonceCheck,
     Bug::ExistsMeansLost,
     Bug::OldProofTrusted,
@@ -109,6 +113,8 @@ pub(crate) const BUGS: [Bug; 28] = [
     Bug::NamedBeforeUploaded,
     Bug::TenantForgotten,
     Bug::AlarmTakenTwice,
+    Bug::ContinuedBeforeRecord,
+    Bug::ContinuedTwice,
 ];
 
 /// A place where the simulation makes our own code panic, as a bug would.

@@ -30,4 +30,5 @@ mod redis;
 mod shutdown;
 mod strangers;
 mod tenants;
+mod turns;
 mod world;

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -17,8 +18,9 @@ use crate::budget::{Account, Use};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
+use crate::limits::CONTINUATION_TIME_MAX;
 use crate::millis;
-use crate::object::{AnyObject, Body, Context, Request, Response};
+use crate::object::{AnyObject, Body, Context, Continuation, Request, Response};
 use crate::sqlite::Mode;
 use crate::trace::{span, traced};
 
@@ -78,7 +80,7 @@ async fn run(runtime: &Runtime, resident: &mut Resident, work: Work) -> Result<R
     let ended = runtime.clock.monotonic();
     metrics::histogram!("dotdo_handler_seconds").record(ended.saturating_sub(begun).as_secs_f64());
     if ended > deadline {
-        return Err(overrun(runtime));
+        return Err(Bound::of_handlers(runtime).overrun());
     }
     result
 }
@@ -154,16 +156,67 @@ async fn drive(
     let account =
         account.unwrap_or_else(|| Account::new(runtime.budget.count(Use::Requests, &object, 0)));
     let request = request.map(|body| body.with_account(account.clone()));
-    let (head, body) = guard(runtime, value.fetch(request, context)).await?.into_parts();
+    let (mut head, body) = guard(runtime, value.fetch(request, context)).await?.into_parts();
+    if Continuation::is_in(&head.extensions) {
+        head.extensions.insert(account.clone());
+    }
     // Before anything of the request is visible: if there is no memory for the response, it is
     // refused and the request is rolled back.
     Ok(Response::from_parts(head, body.paid_by(&account).await?))
 }
 
-/// Polls a user's future on the executor until it completes or its time is over.
+/// Runs what a handler has left its turn for.
+///
+/// # Errors
+///
+/// Its own; `TimedOut` when it overran; `Handler` when it panicked.
+pub(crate) async fn run_outside(
+    runtime: &Runtime,
+    work: Pin<Box<dyn Future<Output = Result<Response>> + Send>>,
+) -> Result<Response> {
+    let bound = Bound { time_max: CONTINUATION_TIME_MAX, left: "what it did in turns remains" };
+    guard_within(runtime, work, bound).await
+}
+
+/// How long a user's future may run, and what is left of it when it does not end well.
+#[derive(Clone, Copy)]
+struct Bound {
+    time_max: Duration,
+    left: &'static str,
+}
+
+impl Bound {
+    fn of_handlers(runtime: &Runtime) -> Self {
+        Self { time_max: runtime.settings.handler_time_max, left: "the request was rolled back" }
+    }
+
+    fn overrun(self) -> Error {
+        let (ms, left) = (self.time_max.as_millis(), self.left);
+        Error::new(ErrorKind::TimedOut, format!("the handler ran for more than {ms} ms; {left}"))
+    }
+
+    fn panicked(self, panic: &(dyn Any + Send)) -> Error {
+        let text = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        tracing::error!(panic = text.unwrap_or("(not text)"), "a handler panicked");
+        Error::handler(format!("the handler panicked; {}", self.left)).with_code("HANDLER_PANICKED")
+    }
+}
+
+/// Polls a handler's future on the executor until it completes or its time is over.
 async fn guard<T>(
     runtime: &Runtime,
+    work: Pin<Box<dyn Future<Output = Result<T>> + Send + '_>>,
+) -> Result<T> {
+    guard_within(runtime, work, Bound::of_handlers(runtime)).await
+}
+
+async fn guard_within<T>(
+    runtime: &Runtime,
     mut work: Pin<Box<dyn Future<Output = Result<T>> + Send + '_>>,
+    bound: Bound,
 ) -> Result<T> {
     let mut timer: Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> = None;
     poll_fn(|cx| {
@@ -173,32 +226,13 @@ async fn guard<T>(
         match polled {
             Ok(Poll::Ready(result)) => return Poll::Ready(result),
             Ok(Poll::Pending) => {}
-            Err(panic) => return Poll::Ready(Err(panicked(panic.as_ref()))),
+            Err(panic) => return Poll::Ready(Err(bound.panicked(panic.as_ref()))),
         }
         // Most handlers never wait, so they need no timer.
-        let timer =
-            timer.get_or_insert_with(|| runtime.clock.sleep(runtime.settings.handler_time_max));
-        timer.as_mut().poll(cx).map(|()| Err(overrun(runtime)))
+        let timer = timer.get_or_insert_with(|| runtime.clock.sleep(bound.time_max));
+        timer.as_mut().poll(cx).map(|()| Err(bound.overrun()))
     })
     .await
-}
-
-fn overrun(runtime: &Runtime) -> Error {
-    let text = format!(
-        "the handler ran for more than {} ms; the request was rolled back",
-        runtime.settings.handler_time_max.as_millis()
-    );
-    Error::new(ErrorKind::TimedOut, text)
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(panic = text.unwrap_or("(not text)"), "a handler panicked");
-    Error::handler("the handler panicked; the request was rolled back")
-        .with_code("HANDLER_PANICKED")
 }
 
 /// Whether a handler's `deadline_ms` has passed; called regularly while it runs SQL.

@@ -12,6 +12,7 @@ mod answer;
 mod calls;
 mod catch_up;
 mod commit;
+mod continuation;
 mod exclusive;
 mod handler;
 mod leased;

@@ -12,6 +12,7 @@ use crate::cluster::Routing;
 use crate::error::Result;
 use crate::messages::marked;
 use crate::object::{Request, Response};
+use crate::planted::{Bug, planted};
 use crate::settings::{CheckpointMode, Ownership};
 
 impl Activation {
@@ -54,7 +55,7 @@ impl Activation {
                     marked(&mut answer.response).await;
                     let background = &self.runtime.background;
                     answer.background.into_iter().for_each(|work| background.spawn(work));
-                    return Ok(answer.response);
+                    return self.complete(answer.response).await;
                 }
                 Outcome::Undone(undone) => routing.retry(self, undone).await?,
             }
@@ -68,8 +69,13 @@ impl Activation {
     /// the gate.
     async fn serve_leased(self: &Arc<Self>, routing: &mut Routing) -> Result<Outcome> {
         let mut turn = Turn::take(self, routing.origin()).await?;
-        let run = turn.run(routing.begin(&self.runtime)).await?;
+        let mut run = turn.run(routing.begin(&self.runtime)).await?;
         drop(turn);
+        if planted(Bug::ContinuedBeforeRecord)
+            && let Ok(answer) = &mut run.answer
+        {
+            answer.response = self.complete(std::mem::take(&mut answer.response)).await?;
+        }
         let _changes = run.charge;
         let snapshot = match run.written {
             Some(sequence)

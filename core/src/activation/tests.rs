@@ -26,6 +26,7 @@ mod slow;
 mod start;
 mod tenants;
 mod token;
+mod turns;
 mod two_stores;
 mod typed;
 mod verify;

@@ -67,6 +67,7 @@ impl Routing {
             request.extensions_mut().remove::<RequestContext>().unwrap_or_default();
         if let Some(chain) = request.extensions().get::<CallChain>() {
             request_context.chain = chain.objects.to_vec();
+            request_context.hops = chain.hops;
         }
         request_context.delivery = request.extensions().get().cloned();
         request_context.caller = request.extensions().get().cloned();
@@ -93,6 +94,7 @@ impl Routing {
         extensions.insert(CallChain {
             objects: request_context.chain.as_slice().into(),
             holder: request_context.chain.last().cloned(),
+            hops: request_context.hops,
         });
         if let Some(delivery) = &request_context.delivery {
             extensions.insert(delivery.clone());

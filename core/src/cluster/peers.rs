@@ -27,6 +27,8 @@ pub struct RequestContext {
     pub visited: Vec<String>,
     /// The objects whose handlers wait for this request, outermost first.
     pub chain: Vec<ObjectId>,
+    /// The number of calls between these whose handlers keep no turn.
+    pub hops: usize,
     /// The message that this request delivers, if it delivers one.
     pub delivery: Option<Delivery>,
     /// The caller, as verified by the first server; `None` for messages, which have a sender, and

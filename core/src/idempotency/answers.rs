@@ -31,6 +31,9 @@ pub const IDEMPOTENCY_REPLAYED_HEADER: HeaderName = HeaderName::from_static("ide
 /// The status of an entry without a stored response.
 const NOT_KEPT: u16 = 0;
 
+/// The status of an entry whose handler has left its turn, until its response is known.
+const BEGUN: u16 = 1;
+
 /// Response headers that are not stored, because session secrets do not belong into a bucket.
 const NOT_STORED: [HeaderName; 2] =
     [header::SET_COOKIE, HeaderName::from_static("authentication-info")];
@@ -116,8 +119,9 @@ impl Keyed {
 ///
 /// # Errors
 ///
-/// `KeyReused` when the key was used for another request; `Unknown` (code `RESPONSE_LOST`) when it
-/// was executed and its response was not stored.
+/// `KeyReused` when the key was used for another request; `Unknown` when it was executed and its
+/// response was not stored (code `RESPONSE_LOST`), or its handler has left its turn and there is no
+/// response yet (code `REQUEST_BEGUN`).
 pub(crate) fn recall_answer(
     database: &mut Database,
     keyed: &Keyed,
@@ -136,6 +140,10 @@ pub(crate) fn recall_answer(
             "the Idempotency-Key was used for another request; use a new key for a new request";
         return Err(Error::new(ErrorKind::KeyReused, text));
     }
+    if integer(&status)? == i64::from(BEGUN) {
+        let text = "this request was begun and its first changes are stored, but its response is not known: ask again later, or look at the object";
+        return Err(Error::new(ErrorKind::Unknown, text).with_code("REQUEST_BEGUN"));
+    }
     if integer(&status)? == i64::from(NOT_KEPT) {
         let text = "this request was executed, but its response was lost; its changes are stored";
         return Err(Error::new(ErrorKind::Unknown, text).with_code("RESPONSE_LOST"));
@@ -149,11 +157,21 @@ pub(crate) fn recall_answer(
     Ok(Some(response))
 }
 
+/// How much is known of a request that was executed.
+#[derive(Clone, Copy)]
+pub(crate) enum Kept<'a> {
+    /// Its response.
+    Answer(&'a Answer),
+    /// That there was a response.
+    Executed,
+    /// That its handler has left its turn.
+    Begun,
+}
+
 /// The outcome of a request that is stored.
 pub(crate) struct Entry<'a> {
     pub(crate) keyed: &'a Keyed,
-    /// The response; `None` stores only that the request was executed.
-    pub(crate) answer: Option<&'a Answer>,
+    pub(crate) kept: Kept<'a>,
     /// The date of the entry; it is kept from then on.
     pub(crate) time_ms: i64,
 }
@@ -165,18 +183,22 @@ pub(crate) struct Entry<'a> {
 /// Errors of the database; `Full` when the object has no space for the response.
 pub(crate) fn keep_answer(
     database: &mut Database,
-    Entry { keyed, answer, time_ms }: Entry<'_>,
+    Entry { keyed, kept, time_ms }: Entry<'_>,
     since_ms: i64,
 ) -> Result<()> {
     Sql::own(database).exec(CREATE, ())?;
     let expire = "DELETE FROM _dotdo_requests
         WHERE rowid IN (SELECT rowid FROM _dotdo_requests WHERE time_ms < ? ORDER BY time_ms LIMIT ?)";
     Sql::own(database).exec(expire, (since_ms, EXPIRED_AT_ONCE))?;
-    // An entry under this key is from before `since_ms`, or `recall` would have found it.
+    // An entry under this key is from before `since_ms`, or says that the request was begun; `recall`
+    // would have found any other.
     let insert = "INSERT OR REPLACE INTO _dotdo_requests (key, fingerprint, status, headers, body, time_ms) VALUES (?, ?, ?, ?, ?, ?)";
-    let (status, headers, body) = match answer {
-        Some(Answer { head, body }) => (head.status.as_u16(), stored(&head.headers), body.clone()),
-        None => (NOT_KEPT, HeaderMap::new(), Bytes::new()),
+    let (status, headers, body) = match kept {
+        Kept::Answer(Answer { head, body }) => {
+            (head.status.as_u16(), stored(&head.headers), body.clone())
+        }
+        Kept::Executed => (NOT_KEPT, HeaderMap::new(), Bytes::new()),
+        Kept::Begun => (BEGUN, HeaderMap::new(), Bytes::new()),
     };
     Sql::own(database).exec(
         insert,

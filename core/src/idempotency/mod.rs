@@ -8,4 +8,4 @@ mod run;
 pub use answers::IDEMPOTENCY_REPLAYED_HEADER;
 pub(crate) use answers::Keyed;
 pub use key::IDEMPOTENCY_KEY_HEADER;
-pub(crate) use run::{answer_once, prepare};
+pub(crate) use run::{answer_once, keep_final_answer, prepare, too_large};

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::activation::{
     Activation, Resident, Runtime, collect_body, run_handler, run_within_time,
 };
@@ -17,12 +19,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::executor::{offload, offload_bytes};
 use crate::id::ObjectId;
 use crate::idempotency::answers::{
-    Answer, Entry, IDEMPOTENCY_REPLAYED_HEADER, Keyed, keep_answer, recall_answer,
+    Answer, Entry, IDEMPOTENCY_REPLAYED_HEADER, Kept, Keyed, keep_answer, recall_answer,
 };
 use crate::limits::{ATTEMPT_KEPT, ATTEMPT_RESPONSE_BYTES_MAX, STORED_RESPONSE_BYTES_MAX};
 use crate::messages::{Delivery, OutboxRequest, take_message, taken_before};
 use crate::millis;
-use crate::object::{Caller, Request, Response};
+use crate::object::{Caller, Context, Continuation, Request, Response};
 use crate::planted::{Bug, planted};
 use crate::sqlite::Database;
 
@@ -141,7 +143,15 @@ async fn recall(
         return Ok(stored);
     }
     let is_safe = request.method().is_safe();
-    let response = run_handler(runtime, resident, request).await?;
+    let mut response = run_handler(runtime, resident, request).await?;
+    if Continuation::is_in(response.extensions()) {
+        response.extensions_mut().insert(keyed.clone());
+        let entry = Entry { keyed, kept: Kept::Begun, time_ms: now_ms };
+        offload(runtime.executor.as_ref(), || {
+            keep_answer(&mut resident.context.database, entry, since_ms)
+        })?;
+        return Ok(response);
+    }
     if is_safe && !has_left(runtime, resident)? {
         return Ok(response);
     }
@@ -153,7 +163,7 @@ async fn recall(
         return Ok(Response::from_parts(answer.head, answer.body.into()));
     }
     offload(runtime.executor.as_ref(), || {
-        let entry = Entry { keyed, answer: Some(&answer), time_ms: now_ms };
+        let entry = Entry { keyed, kept: Kept::Answer(&answer), time_ms: now_ms };
         keep_answer(&mut resident.context.database, entry, since_ms)
     })?;
     Ok(Response::from_parts(answer.head, answer.body.into()))
@@ -178,18 +188,44 @@ async fn attempt(
         return Ok(stored);
     }
     let (head, body) = run_handler(runtime, resident, request).await?.into_parts();
-    if !has_left(runtime, resident)? || planted(Bug::AttemptForgotten) {
+    let is_begun = Continuation::is_in(&head.extensions);
+    if !(is_begun || has_left(runtime, resident)?) || planted(Bug::AttemptForgotten) {
         return Ok(Response::from_parts(head, body));
     }
-    let kept = body.peek().filter(|body| body.len() <= ATTEMPT_RESPONSE_BYTES_MAX).cloned();
-    let answer = kept.map(|kept| Answer { head: head.clone(), body: kept });
+    let answer = body
+        .peek()
+        .filter(|body| body.len() <= ATTEMPT_RESPONSE_BYTES_MAX)
+        .map(|body| Answer { head: head.clone(), body: body.clone() });
+    let kept = match &answer {
+        _ if is_begun => Kept::Begun,
+        Some(answer) => Kept::Answer(answer),
+        None => Kept::Executed,
+    };
     // It is dated so that it expires when no server can repeat the request any more.
     let dated_ms = since_ms.saturating_add(millis::signed(attempt_kept(runtime)));
     offload(runtime.executor.as_ref(), || {
-        let entry = Entry { keyed, answer: answer.as_ref(), time_ms: dated_ms };
+        let entry = Entry { keyed, kept, time_ms: dated_ms };
         keep_answer(&mut resident.context.database, entry, since_ms)
     })?;
     Ok(Response::from_parts(head, body))
+}
+
+/// Stores the response of a request whose handler had left its turn, in the transaction of
+/// `context`.
+///
+/// # Errors
+///
+/// Those of [`keep_answer`].
+pub(crate) fn keep_final_answer(
+    context: &mut Context,
+    keyed: &Keyed,
+    (head, body): (http::response::Parts, Bytes),
+    keep: Duration,
+) -> Result<()> {
+    let now_ms = context.now_ms();
+    let answer = Answer { head, body };
+    let entry = Entry { keyed, kept: Kept::Answer(&answer), time_ms: now_ms };
+    keep_answer(&mut context.database, entry, now_ms.saturating_sub(millis::signed(keep)))
 }
 
 /// Whether a handler that has ended has effects: changes, or calls of other objects.
@@ -210,7 +246,7 @@ fn attempt_kept(runtime: &Runtime) -> Duration {
     ATTEMPT_KEPT + 2 * (runtime.settings.turn_wait_max + runtime.settings.handler_time_max)
 }
 
-fn too_large() -> Error {
+pub(crate) fn too_large() -> Error {
     let text = format!(
         "expected a response of at most {STORED_RESPONSE_BYTES_MAX} bytes for a request with an Idempotency-Key, got a larger one; the request was rolled back"
     );

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use crate::alarms::AlarmInfo;
 use crate::error::{Error, Result};
 use crate::id::is_class_name;
-use crate::object::body::{Request, Response};
+use crate::object::body::{Body, Request, Response};
 use crate::object::context::Context;
+use crate::object::slice::Slice;
 
 /// A class of durable objects, with one value of the type per object in memory.
 ///
@@ -338,6 +339,10 @@ impl<T: DurableObject> AnyObject for Loaded<T> {
     ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>> {
         Box::pin(async move {
             self.start_once(ctx).await?;
+            if let Some(slice) = request.extensions().get::<Slice>() {
+                slice.run(&mut self.value, ctx)?;
+                return Ok(Response::new(Body::empty()));
+            }
             self.value.fetch(request, ctx).await
         })
     }

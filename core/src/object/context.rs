@@ -77,6 +77,8 @@ pub(crate) struct CallChain {
     pub(crate) objects: Arc<[ObjectId]>,
     /// The innermost one that keeps its turn meanwhile: a handler on a former state has none.
     pub(crate) holder: Option<ObjectId>,
+    /// The number of calls between these that keep no turn, because their handlers have left theirs.
+    pub(crate) hops: usize,
 }
 
 impl RequestState {

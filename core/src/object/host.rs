@@ -34,6 +34,14 @@ pub(crate) trait Host: Send + Sync {
     /// Errors of the object's handler or the store.
     async fn fetch(&self, object: &ObjectId, at: Option<At>, request: Request) -> Result<Response>;
 
+    /// Runs the slice in the extensions of `request` in a turn of `object` in this process, and
+    /// returns when its record is in the bucket.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Host::fetch`]; `Busy` when another process owns the object.
+    async fn turn(&self, object: &ObjectId, request: Request) -> Result<()>;
+
     /// Waits until all changes of earlier requests to `object` in this process are in the bucket.
     ///
     /// # Errors

@@ -26,30 +26,30 @@ use crate::trace::{span, traced};
 /// ```
 #[derive(Clone)]
 pub struct RemoteObject {
-    target: ObjectId,
-    /// The object whose handler got this value.
-    from: ObjectId,
+    pub(super) target: ObjectId,
+    /// The object whose handler, or whose work outside of its turn, got this value.
+    pub(super) from: ObjectId,
     /// The caller for whom that handler runs.
-    caller: Caller,
-    chain: CallChain,
-    called: Arc<AtomicBool>,
+    pub(super) caller: Caller,
+    pub(super) chain: CallChain,
+    pub(super) called: Arc<AtomicBool>,
     /// The handler that got this value; once it has ended, the chain no longer waits.
-    handler: Weak<Handling>,
-    host: Weak<dyn Host>,
-    at: Option<At>,
+    pub(super) handler: Weak<Handling>,
+    pub(super) host: Weak<dyn Host>,
+    pub(super) at: Option<At>,
 }
 
 impl RemoteObject {
     /// `target`, for calls of the handler that has `context`.
     pub(super) fn new(context: &Context, target: ObjectId) -> Self {
-        let CallChain { objects, holder } = &context.request.chain;
+        let CallChain { objects, holder, hops } = &context.request.chain;
         let objects = objects.iter().chain([&context.object]).cloned().collect();
         let holder = if context.is_as_of { holder.clone() } else { Some(context.object.clone()) };
         Self {
             target,
             from: context.object.clone(),
             caller: context.caller().clone(),
-            chain: CallChain { objects, holder },
+            chain: CallChain { objects, holder, hops: *hops },
             called: context.request.called.clone(),
             handler: Arc::downgrade(&context.request.running),
             host: context.host.clone(),
@@ -96,7 +96,7 @@ impl RemoteObject {
             );
             return Err(Error::invalid(text).with_code("CALL_CYCLE"));
         }
-        if chain.objects.len() > CALL_DEPTH_MAX {
+        if chain.objects.len() + chain.hops > CALL_DEPTH_MAX {
             return Err(Error::invalid(format!(
                 "expected at most {CALL_DEPTH_MAX} nested calls between objects, got more"
             ))

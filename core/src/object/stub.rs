@@ -60,7 +60,7 @@ impl Context {
     ///
     /// `Invalid` when the id is not one.
     pub fn stub<C: Class>(&self, id: &str) -> Result<Stub<C>> {
-        Ok(Stub { object: self.object(C::NAME, id)?, class: PhantomData })
+        Ok(Stub::of(self.object(C::NAME, id)?))
     }
 
     /// Sends a message to the object `id` of its class, once this request's changes are in the
@@ -76,6 +76,11 @@ impl Context {
 }
 
 impl<C: Class> Stub<C> {
+    /// `object`, which is of the class.
+    pub(super) fn of(object: RemoteObject) -> Self {
+        Self { object, class: PhantomData }
+    }
+
     /// The identity of the object.
     pub fn id(&self) -> &ObjectId {
         self.object.id()

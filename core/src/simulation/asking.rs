@@ -10,6 +10,7 @@ use crate::router::At;
 use crate::simulation::history::{Ask, Request};
 use crate::simulation::machine::object;
 use crate::simulation::objects::{ANTICS, append};
+use crate::simulation::schemas::CODES;
 use crate::sqlite::Mode;
 
 /// Asks the engine, and returns the text of its answer.
@@ -19,6 +20,9 @@ pub(super) async fn answer(engine: &Engine, request: Request) -> Result<String> 
     }
     let uri = match request.ask {
         Ask::Read | Ask::Past(_) => "/read".to_owned(),
+        Ask::Append(value) if request.antics.leaves && value / CODES % 2 == 0 => {
+            format!("/leave?{value}")
+        }
         Ask::Append(value) => format!("/append?{value}"),
         Ask::Give(value, to) => format!("/give?{value}&{}", object(to).id()),
         Ask::Send(value, to) if request.antics.rings => {

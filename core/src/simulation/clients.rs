@@ -72,6 +72,7 @@ impl Client {
             panics: chance.in_thousand(plan.antics).then(|| chance.pick(&Moment::ALL)),
             replaces: plan.replaces && number % 3 == 1,
             rings: plan.rings,
+            leaves: plan.leaves,
         };
         Intention { machine: self.machine, object, ask, antics, patience_us }
     }

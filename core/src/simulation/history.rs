@@ -48,8 +48,9 @@ pub(super) struct Antics {
     pub(super) panics: Option<Moment>,
     /// It appends by replacing the whole state by one that has the value too.
     pub(super) replaces: bool,
-    /// An alarm sends what it has to send.
+    /// An alarm sends what it has to send; appends with even numbers leave their turns.
     pub(super) rings: bool,
+    pub(super) leaves: bool,
 }
 
 /// A request of a client, by its number in the history.

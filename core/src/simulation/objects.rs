@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::alarms::AlarmInfo;
 use crate::error::{Error, Result};
-use crate::object::{App, Body, Context, DurableObject, Request, Response, Sql};
+use crate::object::{App, Body, Context, DurableObject, Request, Response, Sql, Turns};
 use crate::simulation::history::Moment;
 use crate::simulation::schemas;
 use crate::sqlite::Database;
@@ -48,8 +48,12 @@ impl DurableObject for List {
         let (number, moment) =
             antics.as_deref().and_then(|text| text.split_once(' ')).unwrap_or_default();
         trip(moment, Moment::First);
+        let leaves = request.uri().path() == "/leave";
         let text = answer(request, ctx).await?;
         trip(moment, Moment::Last);
+        if leaves {
+            return self.leave(number.parse().ok(), text, ctx);
+        }
         if let Ok(number) = number.parse::<usize>() {
             let (seen, watcher) = (text.clone(), self.watcher.clone());
             ctx.after_commit(move || watcher(number, seen));
@@ -78,6 +82,26 @@ impl DurableObject for List {
             send(ctx, value, &receiver)?;
         }
         Ok(())
+    }
+}
+
+impl List {
+    /// Tells what was done where everybody can see it, and looks at the list once more.
+    fn leave(&self, number: Option<usize>, text: String, ctx: &mut Context) -> Result<Response> {
+        let watcher = self.watcher.clone();
+        ctx.leave_turn(move |object: Turns<Self>| async move {
+            if let Some(number) = number {
+                watcher(number, text.clone());
+            }
+            let now = object.turn(|_, ctx| content(ctx)).await?;
+            let [then, now] = [&text, &now].map(|text| text.lines().next().unwrap_or_default());
+            if !now.starts_with(then) {
+                return Err(Error::internal(format!(
+                    "{then} was recorded, and later it was {now}"
+                )));
+            }
+            Ok(Response::new(text.into()))
+        })
     }
 }
 

@@ -60,6 +60,8 @@ pub(super) struct Plan {
     pub(super) replaces: bool,
     /// What is sent is sent by alarms.
     pub(super) rings: bool,
+    /// Some appends leave their turn.
+    pub(super) leaves: bool,
     /// The store has many clocks.
     pub(super) many_clocks: bool,
     /// The log is in one store, which coordinates, and files are in another that only stores.
@@ -131,6 +133,8 @@ impl Plan {
         if Chance::new(seed ^ SPLIT).in_thousand(110) {
             (plan.is_split, plan.knows_the_dead) = (true, false);
         }
+        plan.leaves =
+            planted(Bug::ContinuedBeforeRecord) || planted(Bug::ContinuedTwice) || seed % 10 == 4;
         plan.rings = planted(Bug::AlarmTakenTwice) || seed % 4 == 2;
         if !plan.rings {
             // Nobody searches for alarms, so that these worlds are what they would be without them.
@@ -197,6 +201,7 @@ impl Plan {
             former: chance.pick(&[0, 0, 100, 400]),
             replaces: false,
             rings: false,
+            leaves: false,
             many_clocks: chance.in_thousand(300),
             is_split: false,
             mishap: draw_mishap(chance),
@@ -232,6 +237,7 @@ impl Plan {
             former: 0,
             replaces: false,
             rings: false,
+            leaves: false,
             many_clocks: false,
             is_split: false,
             mishap: None,

@@ -9,6 +9,7 @@
 
 mod account;
 mod mirror;
+mod outside;
 mod witness;
 
 use std::process::ExitCode;
@@ -51,6 +52,8 @@ impl DurableObject for Ledger {
             ("POST", "/compute") => compute(ctx, query)?,
             ("POST", "/wake") => wake(ctx)?,
             ("POST", "/panic") => panic!("as the test asks"),
+            ("POST", "/ask") => return outside::ask(ctx, query),
+            ("POST", "/wait") => return outside::wait(ctx, query),
             (method, path) => {
                 return Err(Error::not_found(format!("a ledger has no {method} {path}")));
             }

@@ -35,6 +35,9 @@ pub(super) struct Envelope {
     pub(super) visited: Vec<String>,
     /// The objects whose handlers wait for the request.
     pub(super) chain: Vec<(String, String)>,
+    /// The number of calls between these that keep no turn.
+    #[serde(default)]
+    pub(super) hops: usize,
     /// The message that it delivers: class and id of the sender, and its number.
     pub(super) delivery: Option<(String, String, u64)>,
     /// The caller, as the first server verified it.

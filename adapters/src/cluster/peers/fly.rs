@@ -47,7 +47,10 @@ impl Peers for Replay {
         else {
             return not_taken(request, "its owner is not on Fly");
         };
-        if !request_context.chain.is_empty() || request_context.delivery.is_some() {
+        if !request_context.chain.is_empty()
+            || request_context.hops > 0
+            || request_context.delivery.is_some()
+        {
             return not_taken(
                 request,
                 "Fly's proxy replays requests from clients only, but an object sent this one",

@@ -97,6 +97,7 @@ fn arrival(me: Uuid, value: &HeaderValue) -> Result<ForwardedRequest, &'static s
     let request_context = RequestContext {
         visited: envelope.visited.clone(),
         chain,
+        hops: envelope.hops,
         delivery,
         caller,
         attempt: envelope.attempt,

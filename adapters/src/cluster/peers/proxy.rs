@@ -135,6 +135,7 @@ impl Proxy {
             client: forward.request.extensions().get::<ClientAddress>().map(|client| client.0),
             visited: visited.collect(),
             chain: forward.request_context.chain.iter().map(named).collect(),
+            hops: forward.request_context.hops,
             delivery: forward.request_context.delivery.as_ref().map(
                 |Delivery { sender, number }| {
                     (sender.class().to_owned(), sender.id().to_owned(), *number)

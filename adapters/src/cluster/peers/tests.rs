@@ -43,6 +43,7 @@ fn envelope() -> Envelope {
         client: Some([192, 0, 2, 1].into()),
         visited: vec![Uuid::from_u128(1).to_string()],
         chain: vec![("Counter".to_owned(), "first".to_owned())],
+        hops: 3,
         delivery: Some(("Counter".to_owned(), "sender".to_owned(), 7)),
         caller: Some(SealedCaller::new(&Caller::new("alice"))),
         attempt: None,

@@ -156,6 +156,12 @@ impl Attempt<'_> {
             Written::Lost(_) => {
                 self.leased = false;
                 self.losses += 1;
+                if planted(Bug::ContinuedTwice) {
+                    for answer in transaction.answers.into_iter().flatten() {
+                        let activation = self.activation.clone();
+                        tokio::spawn(async move { activation.complete(answer.response).await });
+                    }
+                }
                 self.undo()?;
                 self.catch_up().await.map(|_| Step::Again)
             }

@@ -1,0 +1,73 @@
+//! What runs in a further turn of an object, and what a handler has left its turn for: the inside of
+//! [`Turns`](crate::Turns).
+
+use std::any::Any;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::Extensions;
+
+use crate::error::Result;
+use crate::object::body::{Body, Request, Response};
+use crate::object::context::{Context, Handling};
+use crate::sync::Mutex;
+
+/// What runs in a turn of its own, on the value of the object; part of a request's extensions. It
+/// may run again when its changes were rolled back.
+#[derive(Clone)]
+pub(crate) struct Slice(Arc<Mutex<SliceWork>>);
+
+type SliceWork = Box<dyn FnMut(&mut dyn Any, &mut Context) -> Result<()> + Send>;
+
+impl Slice {
+    pub(crate) fn new(
+        work: impl FnMut(&mut dyn Any, &mut Context) -> Result<()> + Send + 'static,
+    ) -> Self {
+        Self(Arc::new(Mutex::new(Box::new(work))))
+    }
+
+    /// The request that runs it.
+    pub(crate) fn request(self) -> Request {
+        let mut request = Request::new(Body::empty());
+        request.extensions_mut().insert(self);
+        request
+    }
+
+    pub(crate) fn run(&self, value: &mut dyn Any, context: &mut Context) -> Result<()> {
+        (self.0.lock())(value, context)
+    }
+}
+
+/// What a handler has left its turn for; part of the extensions of the response that stands for it,
+/// with what the final response is charged to and stored under. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct Continuation(Arc<Mutex<Option<Continued>>>);
+
+/// The rest of a request, outside of its object's turn.
+pub(crate) struct Continued {
+    pub(crate) work: Pin<Box<dyn Future<Output = Result<Response>> + Send>>,
+    /// Says that the request waits for it.
+    _continuing: Arc<Handling>,
+}
+
+impl Continuation {
+    /// `work`, for which a request waits as long as `continuing` lives.
+    pub(super) fn new(
+        work: Pin<Box<dyn Future<Output = Result<Response>> + Send>>,
+        continuing: Arc<Handling>,
+    ) -> Self {
+        Self(Arc::new(Mutex::new(Some(Continued { work, _continuing: continuing }))))
+    }
+
+    /// Whether a response with these `extensions` stands for one.
+    pub(crate) fn is_in(extensions: &Extensions) -> bool {
+        extensions.get::<Self>().is_some()
+    }
+
+    /// Takes it out of the extensions of a response, once.
+    pub(crate) fn take(extensions: &mut Extensions) -> Option<Continued> {
+        let continuation: Self = extensions.remove()?;
+        continuation.0.lock().take()
+    }
+}
