@@ -2,8 +2,8 @@
 //!
 //! A request is one transaction: all statements of a handler are committed together or not at all.
 //! Foreign keys are on. Not allowed are `ATTACH`, `BEGIN` and `COMMIT` (`SAVEPOINT` works),
-//! temporary objects, `ANALYZE`, most pragmas, modules other than FTS5 and R-Tree, and writes to
-//! reserved names with `_dotdo_`, which are readable.
+//! temporary objects, most pragmas, modules other than FTS5 and R-Tree, and writes to reserved
+//! names with `_dotdo_`, which are readable. docs/SQL.md has the whole list.
 
 mod decode;
 mod params;

@@ -1,9 +1,22 @@
 //! A key-value store for objects without a schema: one table in the object's own database.
 
+mod checker;
+mod exact;
+mod key;
+mod range;
+mod reader;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::change::Value;
+use self::exact::encode;
+use self::range::Range;
+use self::reader::decode;
 use crate::error::{Error, Result};
 use crate::object::savepoint::savepoint;
 use crate::object::sql::Sql;
@@ -22,6 +35,15 @@ pub(crate) fn definition() -> String {
 const KEY_BYTES_MAX: usize = 2048;
 
 /// A key-value store, with values that serde can write as JSON.
+///
+/// A value comes back as it was put, or is refused: NaN and infinities, integers of more than 64
+/// bits, `Some(None)`, and nesting of more than 127 levels are, with the code `VALUE_NOT_STORABLE`.
+/// Bytes are lists of numbers. SQL and engines see the table `_dotdo_kv` with the columns `key` and
+/// `value`, which is JSON.
+///
+/// Everything is synchronous: the values are in memory, and the response of the request waits until
+/// the changes are in the bucket. So there is nothing to allow, to confirm or to flush, as options
+/// of Cloudflare's storage do.
 ///
 /// ```
 /// # use dotdo_core as dotdo;
@@ -66,6 +88,8 @@ pub struct ListOptions {
     pub prefix: String,
     /// Only keys from this one on.
     pub start: Option<String>,
+    /// Only keys after this one, such as the last of the page before.
+    pub start_after: Option<String>,
     /// Only keys before this one.
     pub end: Option<String>,
     /// Maximum number of keys.
@@ -90,16 +114,40 @@ impl<'a> Storage<'a> {
         }
         let text: Option<String> =
             self.sql().exec("SELECT value FROM _dotdo_kv WHERE key = ?", (key,))?.first()?;
-        text.map(|text| serde_json::from_str(&text).map_err(|cause| mismatch(key, &cause)))
-            .transpose()
+        text.map(|text| decode(&text).map_err(|cause| mismatch(key, &cause))).transpose()
+    }
+
+    /// The values under those of `keys` that exist, in the order of the keys' bytes.
+    ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// fn total(ctx: &mut dotdo::Context, names: &[String]) -> dotdo::Result<u64> {
+    ///     Ok(ctx.storage().get_many::<u64>(names)?.into_values().sum())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when a value does not have the expected type.
+    pub fn get_many<T: DeserializeOwned>(
+        &mut self,
+        keys: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<BTreeMap<String, T>> {
+        let mut found = BTreeMap::new();
+        for key in keys {
+            if let Some(value) = self.get(key.as_ref())? {
+                found.insert(key.as_ref().to_owned(), value);
+            }
+        }
+        Ok(found)
     }
 
     /// Stores `value` under `key`, replacing an existing value.
     ///
     /// # Errors
     ///
-    /// `Invalid` when the key is empty or longer than 2,048 bytes, or the value can't be written as
-    /// JSON.
+    /// `Invalid` when the key is empty or longer than 2,048 bytes, or the value would come back as
+    /// another one (`VALUE_NOT_STORABLE`).
     pub fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<()> {
         if key.is_empty() || key.len() > KEY_BYTES_MAX {
             return Err(Error::invalid(format!(
@@ -107,10 +155,31 @@ impl<'a> Storage<'a> {
                 key.len()
             )));
         }
-        let text = serde_json::to_string(value)?;
+        let text = encode(key, value)?;
         self.sql().exec(CREATE, ())?;
         self.sql().exec("INSERT INTO _dotdo_kv VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, text))?;
         Ok(())
+    }
+
+    /// Stores values under their keys, all or none of them.
+    ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// fn seed(ctx: &mut dotdo::Context) -> dotdo::Result<()> {
+    ///     ctx.storage().put_many([("apples", 3), ("pears", 5)])
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Storage::put`], for any of them.
+    pub fn put_many<T: Serialize>(
+        &mut self,
+        entries: impl IntoIterator<Item = (impl AsRef<str>, T)>,
+    ) -> Result<()> {
+        self.transaction(|storage| {
+            entries.into_iter().try_for_each(|(key, value)| storage.put(key.as_ref(), &value))
+        })
     }
 
     /// Deletes `key`; returns whether it existed.
@@ -129,16 +198,45 @@ impl<'a> Storage<'a> {
         Ok(removed.is_some())
     }
 
+    /// Deletes `keys`, all or none of them; returns how many existed.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the database.
+    pub fn delete_many(
+        &mut self,
+        keys: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<usize> {
+        self.transaction(|storage| {
+            keys.into_iter()
+                .try_fold(0, |count, key| Ok(count + usize::from(storage.delete(key.as_ref())?)))
+        })
+    }
+
+    /// Deletes all keys; returns how many there were. What the object has in tables of its own
+    /// stays.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the database.
+    pub fn delete_all(&mut self) -> Result<u64> {
+        if !self.exists()? {
+            return Ok(0);
+        }
+        Ok(self.sql().exec("DELETE FROM _dotdo_kv", ())?.rows_written())
+    }
+
     /// Keys and values in the order of the keys' bytes.
     ///
     /// # Errors
     ///
-    /// `Invalid` when a value does not have the expected type.
+    /// `Invalid` when a value does not have the expected type, or `options` have both `start` and
+    /// `start_after`.
     pub fn list<T: DeserializeOwned>(&mut self, options: &ListOptions) -> Result<Vec<(String, T)>> {
+        let Range { filter, params } = Range::of(options)?;
         if !self.exists()? {
             return Ok(Vec::new());
         }
-        let (filter, params) = list_filter(options);
         let order = if options.reverse { "DESC" } else { "ASC" };
         let limit = options.limit.map_or(-1, i64::from);
         let query = format!(
@@ -147,7 +245,7 @@ impl<'a> Storage<'a> {
         let rows: Vec<(String, String)> = self.sql().exec(&query, params)?.rows()?;
         rows.into_iter()
             .map(|(key, text)| {
-                let value = serde_json::from_str(&text).map_err(|cause| mismatch(&key, &cause))?;
+                let value = decode(&text).map_err(|cause| mismatch(&key, &cause))?;
                 Ok((key, value))
             })
             .collect()
@@ -179,124 +277,9 @@ impl<'a> Storage<'a> {
     }
 }
 
-/// The condition and its parameters for `options`.
-fn list_filter(options: &ListOptions) -> (&'static str, Vec<Value>) {
-    let text = |text: &[u8]| Value::Text(text.to_vec());
-    let from = options
-        .start
-        .as_ref()
-        .map_or(options.prefix.as_bytes(), |start| start.as_bytes().max(options.prefix.as_bytes()));
-    let behind = after_prefix(options.prefix.as_bytes());
-    let end = options.end.as_ref().map(|end| end.as_bytes().to_vec());
-    match behind.into_iter().chain(end).min() {
-        Some(end) => ("key >= ? AND key < ?", vec![text(from), Value::Text(end)]),
-        None => ("key >= ?", vec![text(from)]),
-    }
-}
-
-/// The first text, not necessarily UTF-8, after all texts that begin with `prefix`; `None` when
-/// there is none.
-///
-/// Functions such as `length` and `substr` stop at a NUL; comparisons don't.
-fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
-    let (last, before) = prefix.split_last()?;
-    // No byte of UTF-8 is 255.
-    Some(before.iter().copied().chain([last + 1]).collect())
-}
-
 fn mismatch(key: &str, cause: &serde_json::Error) -> Error {
     Error::invalid(format!("the value under {key:?} does not have the expected type: {cause}"))
         .confidential(
             "a value in the object's storage does not have the type that its class expects",
         )
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::sqlite::{Limits, Mode};
-
-    fn database() -> Database {
-        let mut database = Database::new(&Limits {
-            database_bytes_max: 1 << 24,
-            row_bytes_max: 1 << 20,
-            temporary_bytes_max: 64 << 20,
-        })
-        .expect("a database opens");
-        database.begin(Mode::ReadWrite).expect("a transaction begins");
-        database
-    }
-
-    fn listed(storage: &mut Storage<'_>, options: &ListOptions) -> Vec<String> {
-        storage.list::<u8>(options).expect("it lists").into_iter().map(|(key, _)| key).collect()
-    }
-
-    #[test]
-    fn a_prefix_that_holds_nul_finds_its_keys() {
-        let mut database = database();
-        let mut storage = Storage::new(&mut database);
-        for key in ["a", "a\0", "a\0b", "a\0b\0c", "a\u{1}", "b", "\0", "\u{10ffff}", "\u{10ffff}z"]
-        {
-            storage.put(key, &1).expect("it is put");
-        }
-        let with = |prefix: &str| ListOptions { prefix: prefix.into(), ..ListOptions::default() };
-        assert_eq!(listed(&mut storage, &with("a\0")), ["a\0", "a\0b", "a\0b\0c"]);
-        assert_eq!(listed(&mut storage, &with("\0")), ["\0"]);
-        assert_eq!(listed(&mut storage, &with("a\0b\0")), ["a\0b\0c"]);
-        assert_eq!(listed(&mut storage, &with("\u{10ffff}")), ["\u{10ffff}", "\u{10ffff}z"]);
-        assert_eq!(storage.get::<u8>("a\0b").expect("it reads"), Some(1));
-        assert!(storage.delete("a\0b").expect("it deletes"));
-        assert_eq!(listed(&mut storage, &with("a\0")), ["a\0", "a\0b\0c"]);
-    }
-
-    #[test]
-    fn a_prefix_is_a_range_of_the_key_with_two_ends() {
-        let mut database = database();
-        Storage::new(&mut database).put("k", &1).expect("it is put");
-        let (filter, params) =
-            list_filter(&ListOptions { prefix: "k".into(), ..ListOptions::default() });
-        let query =
-            format!("EXPLAIN QUERY PLAN SELECT key FROM _dotdo_kv WHERE {filter} ORDER BY key");
-        let plan = format!(
-            "{:?}",
-            Sql::new(&mut database)
-                .exec(&query, params)
-                .expect("it is explained")
-                .json()
-                .expect("rows")
-        );
-        assert!(plan.contains("SEARCH _dotdo_kv USING PRIMARY KEY (key>? AND key<?)"), "{plan}");
-    }
-
-    proptest! {
-        #[test]
-        fn a_listing_is_what_a_map_answers(
-            keys in prop::collection::btree_set("[\\x00ab\u{7f}é\u{10ffff}]{1,4}", 0..20),
-            prefix in "[\\x00ab\u{7f}é\u{10ffff}]{0,2}",
-            start in prop::option::of("[\\x00ab\u{7f}é]{0,3}"),
-            end in prop::option::of("[\\x00ab\u{7f}é]{0,3}"),
-            limit in prop::option::of(0_u32..5),
-            reverse: bool,
-        ) {
-            let mut database = database();
-            let mut storage = Storage::new(&mut database);
-            let map: BTreeMap<&String, ()> = keys.iter().map(|key| (key, ())).collect();
-            for key in map.keys() {
-                storage.put(key, &1).expect("it is put");
-            }
-            let fits = |key: &&String| {
-                key.starts_with(&prefix) && start.as_ref().is_none_or(|start| *key >= start) && end.as_ref().is_none_or(|end| *key < end)
-            };
-            let mut wanted: Vec<String> = map.into_keys().filter(fits).cloned().collect();
-            if reverse {
-                wanted.reverse();
-            }
-            wanted.truncate(limit.map_or(usize::MAX, |limit| limit as usize));
-            prop_assert_eq!(listed(&mut storage, &ListOptions { prefix, start, end, limit, reverse }), wanted);
-        }
-    }
 }
