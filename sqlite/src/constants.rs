@@ -52,7 +52,6 @@ pub const SQLITE_ATTACH: i32 = 24;
 pub const SQLITE_DETACH: i32 = 25;
 pub const SQLITE_ALTER_TABLE: i32 = 26;
 pub const SQLITE_REINDEX: i32 = 27;
-pub const SQLITE_ANALYZE: i32 = 28;
 pub const SQLITE_CREATE_VTABLE: i32 = 29;
 pub const SQLITE_DROP_VTABLE: i32 = 30;
 pub const SQLITE_FUNCTION: i32 = 31;

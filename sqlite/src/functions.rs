@@ -263,6 +263,8 @@ unsafe extern "C" {
     pub fn sqlite3_value_bytes(arg1: *mut sqlite3_value) -> c_int;
     #[link_name = "dotdo_sqlite3_value_type"]
     pub fn sqlite3_value_type(arg1: *mut sqlite3_value) -> c_int;
+    #[link_name = "dotdo_sqlite3_value_numeric_type"]
+    pub fn sqlite3_value_numeric_type(arg1: *mut sqlite3_value) -> c_int;
     #[link_name = "dotdo_sqlite3_user_data"]
     pub fn sqlite3_user_data(arg1: *mut sqlite3_context) -> *mut c_void;
     #[link_name = "dotdo_sqlite3_context_db_handle"]
@@ -274,6 +276,8 @@ unsafe extern "C" {
         arg3: sqlite3_uint64,
         arg4: Option<unsafe extern "C" fn(arg1: *mut c_void)>,
     );
+    #[link_name = "dotdo_sqlite3_result_double"]
+    pub fn sqlite3_result_double(arg1: *mut sqlite3_context, arg2: f64);
     #[link_name = "dotdo_sqlite3_result_error"]
     pub fn sqlite3_result_error(arg1: *mut sqlite3_context, arg2: *const c_char, arg3: c_int);
     #[link_name = "dotdo_sqlite3_result_error_toobig"]

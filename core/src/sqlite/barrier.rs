@@ -25,7 +25,10 @@ impl Database {
             .filter(|(name, object)| old.get(*name) != Some(object))
             .map(|(_, object)| object)
         {
-            if object.name.starts_with("sqlite_") && !is_sqlites_own(object) {
+            if object.name.starts_with("sqlite_")
+                && !is_sqlites_own(object)
+                && !object.is_statistics()
+            {
                 return Err(refused(format!(
                     "{}, which SQLite creates by itself and a restore does not",
                     object.name

@@ -17,6 +17,18 @@ use crate::{Error, Result};
 /// [`crate::change::Header::sequences`].
 pub(super) const SEQUENCES: &str = "sqlite_sequence";
 
+/// The tables of `ANALYZE`, with the definitions that SQLite gives them. They are ordinary but for
+/// their names, which nobody else may use.
+pub(super) const STATISTICS: [(&str, &str); 2] = [
+    ("sqlite_stat1", "CREATE TABLE sqlite_stat1(tbl,idx,stat)"),
+    ("sqlite_stat4", "CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)"),
+];
+
+/// Whether it is the name of a table of `ANALYZE`.
+pub(super) fn is_statistics(name: &str) -> bool {
+    STATISTICS.iter().any(|(known, _)| *known == name)
+}
+
 /// The schema at one moment.
 #[derive(Default)]
 pub(super) struct Catalog {
@@ -122,6 +134,11 @@ impl SchemaObject {
     pub(crate) fn is_virtual_table(&self) -> bool {
         self.kind == SchemaKind::Table
             && self.sql.as_deref().is_some_and(|sql| sql.starts_with("CREATE VIRTUAL TABLE"))
+    }
+
+    /// Whether it is a table of `ANALYZE`.
+    pub(super) fn is_statistics(&self) -> bool {
+        self.kind == SchemaKind::Table && is_statistics(&self.name)
     }
 
     /// Whether it is a table with rows of its own, and not SQLite's own bookkeeping.

@@ -2,10 +2,13 @@
 //! linear time, check for an interrupt, or refuse what would take too long. SQLite itself checks
 //! only between the steps of its virtual machine, and a call of a function is one step.
 //!
+//! Also the functions of mathematics, which SQLite is compiled without.
+//!
 //! Every connection has them, even for replay: users' schemas may call them in indexes, generated
 //! columns and CHECKs.
 
 mod json;
+mod math;
 mod text;
 
 use std::ffi::{CStr, c_int, c_void};
@@ -25,7 +28,8 @@ const COMPARISONS_PER_POLL: usize = 1 << 16;
 type Function =
     unsafe extern "C" fn(*mut ffi::sqlite3_context, c_int, *mut *mut ffi::sqlite3_value);
 
-const FUNCTIONS: [(&CStr, c_int, Function); 8] = [
+/// Functions that answer the same on every machine.
+const FUNCTIONS: [(&CStr, c_int, Function); 17] = [
     (c"instr", 2, instr),
     (c"replace", 3, replace),
     (c"trim", 2, trim_both),
@@ -34,6 +38,40 @@ const FUNCTIONS: [(&CStr, c_int, Function); 8] = [
     (c"unhex", 2, unhex),
     (c"json_patch", 2, json_patch),
     (c"jsonb_patch", 2, jsonb_patch),
+    (c"ceil", 1, ceil),
+    (c"ceiling", 1, ceil),
+    (c"degrees", 1, degrees),
+    (c"floor", 1, floor),
+    (c"mod", 2, remainder),
+    (c"pi", 0, pi),
+    (c"radians", 1, radians),
+    (c"sqrt", 1, sqrt),
+    (c"trunc", 1, trunc),
+];
+
+/// Functions whose last bit depends on the machine.
+const OF_THE_SYSTEM: [(&CStr, c_int, Function); 21] = [
+    (c"acos", 1, acos),
+    (c"acosh", 1, acosh),
+    (c"asin", 1, asin),
+    (c"asinh", 1, asinh),
+    (c"atan", 1, atan),
+    (c"atan2", 2, atan2),
+    (c"atanh", 1, atanh),
+    (c"cos", 1, cos),
+    (c"cosh", 1, cosh),
+    (c"exp", 1, exp),
+    (c"ln", 1, ln),
+    (c"log", 1, log10),
+    (c"log", 2, log),
+    (c"log10", 1, log10),
+    (c"log2", 1, log2),
+    (c"pow", 2, power),
+    (c"power", 2, power),
+    (c"sin", 1, sin),
+    (c"sinh", 1, sinh),
+    (c"tan", 1, tan),
+    (c"tanh", 1, tanh),
 ];
 
 /// Registers the functions in a connection.
@@ -42,11 +80,11 @@ const FUNCTIONS: [(&CStr, c_int, Function); 8] = [
 /// `guard` is the connection's [`Guard`] and lives until after the connection is closed.
 pub(super) unsafe fn register(handle: &Handle, guard: *mut c_void) -> Result<()> {
     let _entered = handle.account().enter(Caller::Own);
-    let flags = ffi::SQLITE_UTF8
-        | ffi::SQLITE_DETERMINISTIC
-        | ffi::SQLITE_INNOCUOUS
-        | ffi::SQLITE_RESULT_SUBTYPE;
-    for (name, arguments, function) in FUNCTIONS {
+    let flags = ffi::SQLITE_UTF8 | ffi::SQLITE_INNOCUOUS;
+    let everywhere = flags | ffi::SQLITE_DETERMINISTIC | ffi::SQLITE_RESULT_SUBTYPE;
+    let all = FUNCTIONS.map(|function| (function, everywhere));
+    let all = all.into_iter().chain(OF_THE_SYSTEM.map(|function| (function, flags)));
+    for ((name, arguments, function), flags) in all {
         // SAFETY: the connection is open, the name is a C string, and the caller answers for the
         // guard.
         let code = unsafe {
@@ -117,6 +155,33 @@ impl<'c> Call<'c> {
                 _ if start.is_null() => Err(Failure::NoMemory),
                 _ => Ok(Some(bytes(start, ffi::sqlite3_value_bytes(value)))),
             }
+        }
+    }
+
+    /// An argument as a number, also one that is written as text; `None` for anything else.
+    fn number(&self, index: usize) -> Option<f64> {
+        let is_number =
+            [ffi::SQLITE_INTEGER, ffi::SQLITE_FLOAT].contains(&self.numeric_kind(index));
+        // SAFETY: the value lives as long as the call.
+        is_number.then(|| unsafe { ffi::sqlite3_value_double(self.values[index]) })
+    }
+
+    fn numeric_kind(&self, index: usize) -> c_int {
+        // SAFETY: the value lives as long as the call.
+        unsafe { ffi::sqlite3_value_numeric_type(self.values[index]) }
+    }
+
+    /// Returns a number; NULL for what is none.
+    fn real(&self, value: f64) {
+        // SAFETY: the context is the call's.
+        unsafe { ffi::sqlite3_result_double(self.context, value) }
+    }
+
+    /// Returns an argument as an integer.
+    fn integer_of(&self, index: usize) {
+        // SAFETY: the context and the value live as long as the call.
+        unsafe {
+            ffi::sqlite3_result_int64(self.context, ffi::sqlite3_value_int64(self.values[index]));
         }
     }
 
@@ -234,4 +299,31 @@ functions! {
     unhex => text::decode_hex;
     json_patch => |call| json::patch(call, "SELECT json_patch(?, ?)", true);
     jsonb_patch => |call| json::patch(call, "SELECT jsonb_patch(?, ?)", false);
+    ceil => |call| math::rounded(call, f64::ceil);
+    degrees => |call| math::one(call, math::degrees);
+    floor => |call| math::rounded(call, f64::floor);
+    remainder => |call| math::two(call, math::remainder);
+    pi => |call| math::pi(call);
+    radians => |call| math::one(call, math::radians);
+    sqrt => |call| math::one(call, f64::sqrt);
+    trunc => |call| math::rounded(call, f64::trunc);
+    acos => |call| math::one(call, f64::acos);
+    acosh => |call| math::one(call, f64::acosh);
+    asin => |call| math::one(call, f64::asin);
+    asinh => |call| math::one(call, f64::asinh);
+    atan => |call| math::one(call, f64::atan);
+    atan2 => |call| math::two(call, f64::atan2);
+    atanh => |call| math::one(call, f64::atanh);
+    cos => |call| math::one(call, f64::cos);
+    cosh => |call| math::one(call, f64::cosh);
+    exp => |call| math::one(call, f64::exp);
+    ln => |call| math::logarithm(call, f64::ln);
+    log => |call| math::logarithm_to(call);
+    log10 => |call| math::logarithm(call, f64::log10);
+    log2 => |call| math::logarithm(call, f64::log2);
+    power => |call| math::two(call, f64::powf);
+    sin => |call| math::one(call, f64::sin);
+    sinh => |call| math::one(call, f64::sinh);
+    tan => |call| math::one(call, f64::tan);
+    tanh => |call| math::one(call, f64::tanh);
 }

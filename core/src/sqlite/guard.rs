@@ -120,7 +120,6 @@ impl Guard {
                 .flatten()
                 .find(|name| is_reserved(name))
                 .map(refuse_reserved),
-            ffi::SQLITE_CREATE_TABLE if first.starts_with("sqlite_stat") => Some("ANALYZE".into()),
             ffi::SQLITE_CREATE_TABLE
             | ffi::SQLITE_CREATE_VIEW
             | ffi::SQLITE_CREATE_TRIGGER
@@ -134,7 +133,6 @@ impl Guard {
             ffi::SQLITE_TRANSACTION => {
                 Some(format!("{first} (a request is one transaction; SAVEPOINT nests in it)"))
             }
-            ffi::SQLITE_ANALYZE => Some("ANALYZE".into()),
             ffi::SQLITE_CREATE_TEMP_INDEX
             | ffi::SQLITE_CREATE_TEMP_TABLE
             | ffi::SQLITE_CREATE_TEMP_TRIGGER
@@ -168,7 +166,7 @@ impl Guard {
     fn pragma(&mut self, name: &str, argument: Option<&str>) -> Option<String> {
         let name = name.to_ascii_lowercase();
         match name.as_str() {
-            "user_version" | "application_id" | "defer_foreign_keys" => None,
+            "user_version" | "application_id" | "defer_foreign_keys" | "optimize" => None,
             name if PRAGMAS_ANSWERING.contains(&name) => None,
             name if PRAGMAS_READABLE.contains(&name) && argument.is_none() => None,
             name if argument.is_some() => Some(format!("PRAGMA {name} with an argument")),

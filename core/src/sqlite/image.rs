@@ -274,7 +274,8 @@ fn kept(header: &Header, is_kept: impl Fn(&SchemaObject) -> Result<bool>) -> Res
     Ok(Header { schema, sequences, ..*header })
 }
 
-/// Whether SQLite keeps the table for itself, such as the statistics of ANALYZE: no object has it.
+/// Whether SQLite keeps the table for itself, such as the statistics of ANALYZE: they are of another
+/// database.
 fn is_internal(object: &SchemaObject) -> bool {
     object.table.to_ascii_lowercase().starts_with("sqlite_") && object.table != SEQUENCES
 }

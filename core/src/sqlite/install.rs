@@ -65,6 +65,11 @@ impl Database {
     /// statement is run.
     fn define(&self, object: &SchemaObject) -> Result<()> {
         let sql = object.sql.as_deref().unwrap_or_default();
+        // Their names are SQLite's own, which it lets nobody else use otherwise.
+        let is_statistics = object.is_statistics();
+        if is_statistics {
+            self.handle.execute("PRAGMA writable_schema=ON")?;
+        }
         self.guard.peek().recorded.set(true);
         let prepared = Statement::prepare(&self.handle, sql, Caller::Own);
         let ran = prepared.and_then(|(statement, used)| match statement {
@@ -72,6 +77,9 @@ impl Database {
             _ => Err(Error::internal("expected one statement")),
         });
         self.guard.peek().recorded.set(false);
+        if is_statistics {
+            self.handle.execute("PRAGMA writable_schema=OFF")?;
+        }
         ran.map_err(|error| {
             let message =
                 format!("the schema's statement for {} fails: {}", object.name, error.message());

@@ -9,7 +9,7 @@ use super::restraint::Restraint;
 use super::statement::Statement;
 use super::value::quote;
 use crate::Result;
-use crate::change::{Header, KeyShape, SchemaKind, TableShape, ValueRef};
+use crate::change::{Header, KeyShape, SchemaKind, SchemaObject, TableShape, ValueRef};
 
 /// A database that is being filled.
 pub(crate) struct Loader {
@@ -158,6 +158,10 @@ impl Loader {
         database.own_run("COMMIT", [])?;
         database.handle.execute("PRAGMA journal_mode=MEMORY")?;
         database.forget_own();
+        if header.schema.objects.iter().any(SchemaObject::is_statistics) {
+            // The planner reads statistics with the schema.
+            database.reload_schema()?;
+        }
         database.adopt()?;
         if database.header != header {
             return Err(corrupt(

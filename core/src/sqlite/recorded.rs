@@ -1,7 +1,7 @@
 //! What the schema of a recorded state may hold, checked before anything of it is run or written
 //! into `sqlite_schema`. Whoever can write to the bucket can write any schema.
 
-use super::catalog::SEQUENCES;
+use super::catalog::{SEQUENCES, STATISTICS};
 use super::error::corrupt;
 use super::guard::is_module;
 use crate::Result;
@@ -28,6 +28,9 @@ fn check(object: &SchemaObject) -> Result<()> {
     };
     if object.name == SEQUENCES {
         return expect(sql == SEQUENCES_SQL, object, SEQUENCES_SQL);
+    }
+    if let Some((_, definition)) = STATISTICS.iter().find(|(name, _)| *name == object.name) {
+        return expect(sql == *definition, object, definition);
     }
     // SQLite writes these words itself, whatever was in the statement.
     let begins: &[&str] = match object.kind {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use dotdo_sqlite_sys as ffi;
 
+use super::catalog::{STATISTICS, is_statistics};
 use super::layout::{Layout, TrackId};
 use super::value::{copy, order_all};
 use crate::change::Value;
@@ -87,6 +88,16 @@ impl Recorder {
         }
     }
 
+    /// Records all rows of the tables of `ANALYZE`: it reports what it writes into the first of
+    /// them only.
+    fn record_statistics_whole(&mut self) {
+        for (name, _) in STATISTICS {
+            if let Some(&TrackId(id)) = self.layout.ids.get(name) {
+                self.tracks[id] = Track::whole();
+            }
+        }
+    }
+
     /// # Safety
     /// Called by SQLite's preupdate hook for `db`.
     unsafe fn record(
@@ -99,6 +110,10 @@ impl Recorder {
     ) {
         self.events += 1;
         let name = table.to_string_lossy();
+        if is_statistics(&name) {
+            self.record_statistics_whole();
+            return;
+        }
         let Some(&TrackId(id)) = self.layout.ids.get(&*name) else {
             if !name.starts_with("sqlite_")
                 && !self.unknown_tables.iter().any(|known| *known == *name)

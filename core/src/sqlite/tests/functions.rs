@@ -253,3 +253,45 @@ fn a_snippet_of_a_row_with_some_matches_is_given_and_one_of_very_many_is_refused
     let error = rows(&mut rig.database, &snippet(2), Vec::new()).expect_err("40,000 matches");
     assert_kind(&error, ErrorKind::TooLarge, "");
 }
+
+#[test]
+fn the_functions_of_mathematics_answer_what_sqlite_documents() {
+    let mut database = Database::new(&LIMITS).expect("a database opens");
+    database.begin(Mode::ReadOnly).expect("a transaction begins");
+    for (call, expected) in [
+        ("ceil(-1.5)", "-1.0"),
+        ("ceiling(2)", "2"),
+        ("floor('1.5')", "1.0"),
+        ("trunc(-1.5)", "-1.0"),
+        ("trunc(9223372036854775807)", "9223372036854775807"),
+        ("mod(-7, 4)", "-3.0"),
+        ("mod(7, 0)", "NULL"),
+        ("sqrt(2.25)", "1.5"),
+        ("sqrt(-1)", "NULL"),
+        ("pi() > 3.141592653589 AND pi() < 3.14159265359", "1"),
+        ("degrees(pi())", "180.0"),
+        ("radians(0)", "0.0"),
+        ("log(100)", "2.0"),
+        ("log10(1000)", "3.0"),
+        ("log2(8)", "3.0"),
+        ("log(2, 1024)", "10.0"),
+        ("log(1, 8)", "NULL"),
+        ("log(-2, 8)", "NULL"),
+        ("ln(1)", "0.0"),
+        ("ln(0)", "NULL"),
+        ("exp(0)", "1.0"),
+        ("pow(2, 10)", "1024.0"),
+        ("power(2, -1)", "0.5"),
+        ("sin(0) + tan(0) + asin(0) + atan(0) + sinh(0) + tanh(0) + asinh(0) + atanh(0)", "0.0"),
+        ("cos(0) + cosh(0) + acos(1) + acosh(1) + atan2(0, 1)", "2.0"),
+        ("acos(2)", "NULL"),
+        ("exp('x')", "NULL"),
+        ("exp(NULL)", "NULL"),
+        ("exp(x'31')", "NULL"),
+        ("pow(2, NULL)", "NULL"),
+    ] {
+        let sql = format!("SELECT quote({call})");
+        let found = rows(&mut database, &sql, Vec::new()).expect(call);
+        assert_eq!(found, [[Value::Text(expected.as_bytes().to_vec())]], "{call}");
+    }
+}

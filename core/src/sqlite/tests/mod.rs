@@ -3,6 +3,7 @@
 
 mod capture;
 mod commit;
+mod documented;
 mod functions;
 mod grown;
 mod keys;
