@@ -147,6 +147,20 @@ fn parameters_of_every_kind_arrive_unchanged() -> Result<()> {
 }
 
 #[test]
+fn a_statement_has_up_to_32766_parameters() -> Result<()> {
+    let mut database = database();
+    let mut sql = Sql::new(&mut database);
+    let marks = |count: usize| format!("VALUES {}", vec!["(?)"; count].join(","));
+    let numbers: Vec<i64> = (0..32_766).collect();
+    let found: Vec<i64> = sql.reborrow().exec(&marks(numbers.len()), numbers.clone())?.rows()?;
+    assert_eq!(found, numbers);
+    let error = sql.exec(&marks(32_767), vec![0; 32_767]).err().expect("one too many");
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Handler, "SQL_ERROR"), "{error:?}");
+    assert!(error.message().contains("too many SQL variables"), "{error:?}");
+    Ok(())
+}
+
+#[test]
 fn json_is_exact_where_json_can_be() {
     let mut database = database();
     let sql = "SELECT 9223372036854775807 AS i, 9e999 AS inf, -9e999 AS neg, x'ff00' AS b, '{\"x\":1}' AS t, NULL AS n, 0.1 AS r,
