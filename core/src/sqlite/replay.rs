@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::catalog::{Catalog, CatalogRow, Table, read_rows};
+use super::catalog::{Catalog, CatalogRow, Table, is_statistics, read_rows};
 use super::database::{Database, Purpose};
 use super::error::{corrupt, is_shortage};
 use super::recorded::check_recorded;
@@ -146,6 +146,10 @@ impl Database {
 
     /// Makes the state after `changes` the committed one.
     fn adopt_changes(&mut self, changes: &Changes) -> Result<()> {
+        if changes.tables.iter().any(|table| is_statistics(&table.table)) {
+            // The planner reads statistics with the schema.
+            self.reload_schema()?;
+        }
         if let Some(schema) = &changes.schema {
             self.forget_prepared();
             self.adopt()?;
