@@ -48,6 +48,27 @@ pub struct Components {
     pub instance: Uuid,
 }
 
+#[cfg(test)]
+impl Components {
+    /// What a server of the core's own tests runs on: alone on the bucket, with time that stands
+    /// still and randomness that follows from its number.
+    pub(crate) fn of_test(
+        bucket: Arc<dyn crate::store::Bucket>,
+        clock: Arc<crate::testing::ManualClock>,
+        instance: u128,
+    ) -> Self {
+        Self {
+            buckets: Arc::new(crate::tenants::SharedBucket(bucket)),
+            clock,
+            random: Arc::new(crate::testing::CountingRandom::starting_at(instance << 32)),
+            executor: Arc::new(crate::executor::Inline),
+            peers: None,
+            directory: None,
+            instance: Uuid::from_u128(instance),
+        }
+    }
+}
+
 /// What every object needs of the process that it lives in.
 pub(crate) struct Runtime {
     pub(crate) app: App,

@@ -43,13 +43,13 @@ use self::counter::Counter;
 use crate::activation::runtime::Components;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::executor::{Executor, Inline};
+use crate::executor::Executor;
 use crate::id::{ObjectId, Tenant};
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::{Ownership, Settings};
 use crate::store::{Bucket, Key};
 use crate::tenants::SharedBucket;
-use crate::testing::{CountingRandom, Fault, ManualClock, Operation, SlowBucket, TestStore};
+use crate::testing::{Fault, ManualClock, Operation, SlowBucket, TestStore};
 
 /// Longer than any lease.
 const LEASES_END: Duration = Duration::from_secs(60);
@@ -89,15 +89,7 @@ impl World {
 
     /// What a server usually runs on.
     fn components(&self, instance: u128) -> Components {
-        Components {
-            buckets: Arc::new(SharedBucket(self.bucket.clone())),
-            clock: self.clock.clone(),
-            random: Arc::new(CountingRandom::starting_at(instance << 32)),
-            executor: Arc::new(Inline),
-            peers: None,
-            directory: None,
-            instance: Uuid::from_u128(instance),
-        }
+        Components::of_test(self.bucket.clone(), self.clock.clone(), instance)
     }
 
     async fn server_of(&self, components: Components, settings: Settings) -> Engine {

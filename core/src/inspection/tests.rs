@@ -6,19 +6,15 @@ mod reads;
 use std::sync::Arc;
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use super::{Finding, Inspection, ObjectPage, ObjectQuery};
 use crate::activation::Components;
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::executor::Inline;
 use crate::id::{ObjectId, Tenant};
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::{CheckpointMode, Settings, Upkeep};
 use crate::store::{Bucket, Key, Memory};
-use crate::tenants::SharedBucket;
-use crate::testing::{CountingRandom, ManualClock};
+use crate::testing::ManualClock;
 
 /// Runs the SQL of a request's body.
 struct Runs;
@@ -44,15 +40,7 @@ impl World {
     }
 
     fn components(&self, instance: u128) -> Components {
-        Components {
-            buckets: Arc::new(SharedBucket(self.bucket.clone())),
-            clock: self.clock.clone(),
-            random: Arc::new(CountingRandom::starting_at(instance << 32)),
-            executor: Arc::new(Inline),
-            peers: None,
-            directory: None,
-            instance: Uuid::from_u128(instance),
-        }
+        Components::of_test(self.bucket.clone(), self.clock.clone(), instance)
     }
 
     /// A server that writes a snapshot with every response.

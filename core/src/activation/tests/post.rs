@@ -6,18 +6,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use uuid::Uuid;
 
 use crate::activation::runtime::Components;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::executor::Inline;
 use crate::id::{ObjectId, Tenant};
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::{Ownership, Settings};
 use crate::store::{Bucket, Key};
-use crate::tenants::SharedBucket;
-use crate::testing::{CountingRandom, CutBucket, ManualClock, Operation, TestStore};
+use crate::testing::{CutBucket, ManualClock, Operation, TestStore};
 
 const SCHEMA: &str =
     "CREATE TABLE IF NOT EXISTS sent (n INTEGER PRIMARY KEY, receiver TEXT, text TEXT);
@@ -142,15 +139,7 @@ impl Post {
     pub(super) async fn server_with(&self, ownership: Ownership) -> Server {
         let access = Arc::new(CutBucket::around(self.bucket.clone()));
         let number = u128::from(self.servers.fetch_add(1, Ordering::SeqCst) + 1);
-        let components = Components {
-            buckets: Arc::new(SharedBucket(access.clone())),
-            clock: self.clock.clone(),
-            random: Arc::new(CountingRandom::starting_at(number << 32)),
-            executor: Arc::new(Inline),
-            peers: None,
-            directory: None,
-            instance: Uuid::from_u128(number),
-        };
+        let components = Components::of_test(access.clone(), self.clock.clone(), number);
         let settings = Settings { ownership, ..Settings::default() };
         let engine = Engine::start(self.app.clone(), settings, components)
             .await

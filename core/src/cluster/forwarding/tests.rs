@@ -10,19 +10,16 @@ use uuid::Uuid;
 
 use super::*;
 use crate::activation::Components;
-use crate::clock::Random;
 use crate::cluster::directory::Directory;
 use crate::cluster::owner_cache::OwnerCache;
 use crate::cluster::peers::{NotTaken, Peers, Received};
 use crate::engine::Engine;
-use crate::executor::Inline;
 use crate::id::Tenant;
 use crate::lease::Claim;
 use crate::object::{App, Body, Context, DurableObject};
 use crate::settings::Settings;
 use crate::store::{Bucket, Key, Memory};
-use crate::tenants::SharedBucket;
-use crate::testing::{CountingRandom, FaultyBucket, ManualClock};
+use crate::testing::{FaultyBucket, ManualClock};
 
 mod again;
 
@@ -171,13 +168,9 @@ impl World {
     ) -> Engine {
         let number = u128::from(*name.as_bytes().first().expect("a name"));
         let components = Components {
-            buckets: Arc::new(SharedBucket(bucket)),
-            clock: self.clock.clone(),
-            random: Arc::new(CountingRandom::starting_at(number << 32)) as Arc<dyn Random>,
-            executor: Arc::new(Inline),
             peers: Some(self.carrier.clone()),
             directory: self.directory.clone(),
-            instance: Uuid::from_u128(number),
+            ..Components::of_test(bucket, self.clock.clone(), number)
         };
         let settings = Settings { address: Some(name.to_owned()), ..settings };
         let engine =

@@ -1,5 +1,7 @@
 //! Lists, descriptions, statements and files.
 
+use uuid::Uuid;
+
 use super::*;
 use crate::change::Value;
 use crate::error::ErrorKind;

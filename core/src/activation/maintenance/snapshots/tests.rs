@@ -5,21 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use crate::activation::runtime::Components;
 use crate::engine::Engine;
 use crate::error::{ErrorKind, Result};
-use crate::executor::Inline;
 use crate::id::Tenant;
 use crate::limits::SNAPSHOTS_MAX;
 use crate::object::{App, Body, Context, DurableObject, Request, Response};
 use crate::settings::{CheckpointMode, Settings};
 use crate::store::{Bucket, Key, Memory};
-use crate::tenants::SharedBucket;
-use crate::testing::{
-    CountingRandom, Fault, FaultyBucket, ManualClock, Operation, RecordingBucket, SlowBucket,
-};
+use crate::testing::{Fault, FaultyBucket, ManualClock, Operation, RecordingBucket, SlowBucket};
 
 /// A list; every request but a read adds a row.
 struct Rows;
@@ -39,16 +33,7 @@ impl DurableObject for Rows {
 async fn server(bucket: Arc<dyn Bucket>, clock: Arc<ManualClock>, instance: u128) -> Engine {
     let mut settings = Settings::default();
     settings.checkpoint.mode = CheckpointMode::EveryRequest;
-    let random = Arc::new(CountingRandom::starting_at(instance << 32));
-    let components = Components {
-        buckets: Arc::new(SharedBucket(bucket)),
-        clock,
-        random,
-        executor: Arc::new(Inline),
-        peers: None,
-        directory: None,
-        instance: Uuid::from_u128(instance),
-    };
+    let components = Components::of_test(bucket, clock, instance);
     let app = App::new().class("Rows", || Rows);
     Engine::start(app, settings, components).await.expect("memory passes the probe")
 }
