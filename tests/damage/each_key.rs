@@ -2,35 +2,11 @@
 
 use bytes::Bytes;
 use dotdo_core::{At, Error, ErrorKind, StoreConfig};
+use dotdo_tests::damage::Damage;
 use dotdo_tests::sql_object::{difference, dump_of};
 use dotdo_tests::{Seaweed, scratch, unique};
 
 use crate::object::{EARLIER, Site, idle_engine, object, write};
-
-/// What is done to an object in the bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Damage {
-    Halved,
-    Emptied,
-    /// One bit at this many hundredths of its length.
-    Flipped(usize),
-    /// The last byte is gone.
-    Shortened,
-    /// It has the content of the other object's.
-    Exchanged,
-    Deleted,
-}
-
-const ALL: [Damage; 8] = [
-    Damage::Halved,
-    Damage::Emptied,
-    Damage::Flipped(0),
-    Damage::Flipped(40),
-    Damage::Flipped(99),
-    Damage::Shortened,
-    Damage::Exchanged,
-    Damage::Deleted,
-];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_folder_any_damage_to_any_object_is_named_or_harmless() {
@@ -38,7 +14,7 @@ async fn in_a_folder_any_damage_to_any_object_is_named_or_harmless() {
     let site = Site::make(StoreConfig::Folder { path: folder.path().join("state") }).await;
     let (mut named, mut harmless) = (0, 0);
     for key in site.keys("one") {
-        for damage in ALL {
+        for damage in Damage::ALL {
             if check(&site, &key, damage).await { named += 1 } else { harmless += 1 }
         }
     }
@@ -49,7 +25,7 @@ async fn in_a_folder_any_damage_to_any_object_is_named_or_harmless() {
 async fn on_s3_any_damage_to_any_object_is_named_or_harmless() {
     let site = Site::make(Seaweed::shared().config(&format!("damage-{}", unique().simple()))).await;
     for (index, key) in site.keys("one").iter().enumerate() {
-        check(&site, key, ALL[index * 3 % ALL.len()]).await;
+        check(&site, key, Damage::ALL[index * 3 % Damage::ALL.len()]).await;
     }
 }
 
@@ -142,23 +118,8 @@ fn assert_named(error: &Error, key: &str, what: &str) {
 
 /// The damaged content; `None` when it is to be deleted.
 fn damaged(site: &Site, key: &str, damage: Damage) -> Option<Bytes> {
-    let whole = &site.content[key];
-    Some(match damage {
-        Damage::Halved => whole.slice(..whole.len() / 2),
-        Damage::Emptied => Bytes::new(),
-        Damage::Flipped(hundredths) => {
-            let mut bytes = whole.to_vec();
-            let at = bytes.len() * hundredths / 100;
-            bytes[at] ^= 1 << (at % 8);
-            bytes.into()
-        }
-        Damage::Shortened => whole.slice(..whole.len() - 1),
-        Damage::Exchanged => {
-            let (ours, theirs) = (site.keys("one"), site.keys("two"));
-            assert_eq!(ours.len(), theirs.len(), "both objects have the same history");
-            let index = ours.iter().position(|our| our == key).expect("a key of the first object");
-            site.content[&theirs[index]].clone()
-        }
-        Damage::Deleted => return None,
-    })
+    let (ours, theirs) = (site.keys("one"), site.keys("two"));
+    assert_eq!(ours.len(), theirs.len(), "both objects have the same history");
+    let index = ours.iter().position(|our| our == key).expect("a key of the first object");
+    damage.of(&site.content[key], &site.content[&theirs[index]])
 }

@@ -31,6 +31,14 @@ mod store;
     unreachable_pub,
     reason = "the file is shared with the tests that go through the front door"
 )]
+#[path = "../../../tests/rig/damage.rs"]
+pub(crate) mod damage;
+
+#[cfg(test)]
+#[expect(
+    unreachable_pub,
+    reason = "the file is shared with the tests that go through the front door"
+)]
 #[path = "../../../tests/rig/random_sql.rs"]
 pub(crate) mod random_sql;
 

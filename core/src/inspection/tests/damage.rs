@@ -1,33 +1,8 @@
 //! A verification finds each damage by its key, and nothing on what is whole.
 
-use bytes::Bytes;
-
 use super::*;
+use crate::testing::damage::Damage;
 use crate::testing::random_sql;
-
-/// What is done to a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Damage {
-    Halved,
-    Emptied,
-    /// One bit at this many hundredths of its length.
-    Flipped(usize),
-    Shortened,
-    /// It has the content of the other object's.
-    Exchanged,
-    Deleted,
-}
-
-const ALL: [Damage; 8] = [
-    Damage::Halved,
-    Damage::Emptied,
-    Damage::Flipped(0),
-    Damage::Flipped(40),
-    Damage::Flipped(99),
-    Damage::Shortened,
-    Damage::Exchanged,
-    Damage::Deleted,
-];
 
 /// A history with snapshots on top of each other, deletes, and records after the last snapshot.
 async fn write(engine: &Engine, object: &ObjectId) {
@@ -37,22 +12,6 @@ async fn write(engine: &Engine, object: &ObjectId) {
     run(engine, object, schema).await;
     run(engine, object, "DELETE FROM t WHERE a < 4; INSERT INTO k VALUES('b')").await;
     run(engine, object, "INSERT INTO t VALUES('x', 'y')").await;
-}
-
-fn damaged(whole: &Bytes, other: &Bytes, damage: Damage) -> Option<Bytes> {
-    Some(match damage {
-        Damage::Halved => whole.slice(..whole.len() / 2),
-        Damage::Emptied => Bytes::new(),
-        Damage::Flipped(hundredths) => {
-            let mut bytes = whole.to_vec();
-            let at = bytes.len() * hundredths / 100;
-            bytes[at] ^= 1 << (at % 8);
-            bytes.into()
-        }
-        Damage::Shortened => whole.slice(..whole.len() - 1),
-        Damage::Exchanged => other.clone(),
-        Damage::Deleted => return None,
-    })
 }
 
 /// Whether a damage can be seen. Hints may be missing, and `lock` has no checksum. Which files are
@@ -91,11 +50,11 @@ async fn each_damage_to_each_key_is_found_by_its_key() {
         let content =
             async |key| world.bucket.get(key).await.expect("memory").expect("a key").bytes;
         let (whole, theirs) = (content(key).await, content(other).await);
-        for damage in ALL {
+        for damage in Damage::ALL {
             if damage == Damage::Exchanged && whole == theirs {
                 continue;
             }
-            match damaged(&whole, &theirs, damage) {
+            match damage.of(&whole, &theirs) {
                 Some(bytes) => world.put(key.as_str(), bytes).await,
                 None => world.bucket.delete(std::slice::from_ref(key)).await.expect("memory"),
             }
