@@ -4,12 +4,11 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use dotdo_core::{Account, Body, Caller, Error, ObjectId, Request, Response, Result, Route};
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, header, request};
 
-use super::body::{self, Bounds, Inbound};
+use super::body::{self, Bounds, Inbound, RequestBody};
 use super::context::RequestContext;
 use super::cors::Cors;
 use super::json::json;
@@ -19,16 +18,12 @@ use super::{ClientAddress, Edge, Objects, connection, cross_site, tick};
 
 impl<O: Objects> Edge<O> {
     /// Dispatches a request to its endpoint or object.
-    pub(super) async fn dispatch<B>(
+    pub(super) async fn dispatch<B: RequestBody>(
         &self,
         mut head: request::Parts,
         body: B,
         context: &mut RequestContext,
-    ) -> Result<Response>
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
+    ) -> Result<Response> {
         if head.method == Method::CONNECT {
             return Err(Error::invalid("this server is not a proxy and does not support CONNECT"));
         }
@@ -106,17 +101,13 @@ impl<O: Objects> Edge<O> {
     ///
     /// It is charged before it is read: by its announced length, otherwise chunk by chunk. Its
     /// parsed form is charged to the same account, which the request carries.
-    pub(super) async fn receive<B>(
+    pub(super) async fn receive<B: RequestBody>(
         &self,
         body: B,
         head: &mut request::Parts,
         object: &ObjectId,
         context: &mut RequestContext,
-    ) -> Result<Body>
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
+    ) -> Result<Body> {
         let bounds = Bounds { bytes_max: self.settings.body_bytes_max, pace: self.settings.pace() };
         let received = self.receive_within(bounds, (body, head), object, context).await?;
         Ok(match received {
@@ -129,17 +120,13 @@ impl<O: Objects> Edge<O> {
     }
 
     /// The body of a request to an object within `bounds`. Its announced length is charged.
-    pub(super) async fn receive_within<B>(
+    pub(super) async fn receive_within<B: RequestBody>(
         &self,
         bounds: Bounds,
         (body, head): (B, &mut request::Parts),
         object: &ObjectId,
         context: &mut RequestContext,
-    ) -> Result<Received<B>>
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
+    ) -> Result<Received<B>> {
         let account = self.objects.account(object);
         if let Some(account) = &account {
             head.extensions.insert(account.clone());

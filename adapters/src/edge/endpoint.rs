@@ -10,7 +10,7 @@ use http::{StatusCode, header, request};
 use http_body_util::BodyExt as _;
 use tracing::Instrument as _;
 
-use super::body::{Bounds, Inbound, too_large};
+use super::body::{Bounds, Inbound, RequestBody, too_large};
 use super::dispatch::survive;
 use super::{Edge, Objects, error};
 
@@ -29,16 +29,12 @@ pub(crate) struct Asked {
 impl<O: Objects> Edge<O> {
     /// Answers a request with a body of at most `bytes_max` bytes by `handler`; errors and panics
     /// become responses.
-    pub(crate) async fn answer_by<B>(
+    pub(crate) async fn answer_by<B: RequestBody>(
         &self,
         request: http::Request<B>,
         bytes_max: u64,
         handler: impl AsyncFnOnce(&mut Asked) -> Result<Response>,
-    ) -> Response
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
+    ) -> Response {
         let (head, body) = request.into_parts();
         let mut context = self.context(&head);
         let span = context.trace.span();

@@ -58,13 +58,13 @@ mod vary;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use dotdo_core::{Error, Response, Router};
 use http::HeaderValue;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tracing::Instrument;
 
 pub(crate) use self::access::AccessLog;
+pub(crate) use self::body::RequestBody;
 pub use self::client::ClientAddress;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::client::fuzz;
@@ -170,11 +170,7 @@ impl<O: Objects> Edge<O> {
     }
 
     /// Answers a request; errors and panics become responses.
-    pub(crate) async fn answer<B>(&self, request: http::Request<B>) -> Response
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
+    pub(crate) async fn answer<B: RequestBody>(&self, request: http::Request<B>) -> Response {
         let (head, body) = request.into_parts();
         let mut context = self.context(&head);
         let span = context.trace.span();

@@ -10,6 +10,7 @@ use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
+use super::body::RequestBody;
 use super::context::RequestContext;
 use super::dispatch::survive;
 use super::{Edge, Objects};
@@ -21,16 +22,12 @@ type Outcome = (Kind, Result<Response>);
 impl<O: Objects> Edge<O> {
     /// Answers a request of another server and reports the outcome; errors and panics become
     /// responses.
-    pub(super) async fn answer_peer<B>(
+    pub(super) async fn answer_peer<B: RequestBody>(
         &self,
         arrival: &ForwardedRequest,
         request: http::Request<B>,
         mut context: RequestContext,
-    ) -> Response
-    where
-        B: Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
+    ) -> Response {
         (context.line.peer, context.line.client) = (Some(arrival.sender()), arrival.client());
         context.line.caller = arrival.caller();
         let outcome = survive(self.dispatch_peer(arrival, request, &mut context)).await;
@@ -45,16 +42,12 @@ impl<O: Objects> Edge<O> {
         self.forwarded.marked(kind, self.finish(outcome, context))
     }
 
-    async fn dispatch_peer<B>(
+    async fn dispatch_peer<B: RequestBody>(
         &self,
         arrival: &ForwardedRequest,
         request: http::Request<B>,
         context: &mut RequestContext,
-    ) -> Result<Outcome>
-    where
-        B: Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
+    ) -> Result<Outcome> {
         context.line.object = Some(arrival.object.clone());
         if !self.objects.admits(&arrival.object).await {
             return Ok(not_owner());

@@ -22,7 +22,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use dotdo_core::Response;
 use http::header::CONNECTION;
 use http::{HeaderValue, Version};
@@ -42,7 +41,7 @@ use self::streams::Streams;
 use self::strict::Strict;
 use self::unread::Rest;
 use crate::cluster::peers::{Acceptor, Proven};
-use crate::edge::{ClientAddress, Edge, Objects, TrustedProxies};
+use crate::edge::{ClientAddress, Edge, Objects, RequestBody, TrustedProxies};
 
 /// How long to wait after a failed accept, usually because the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -97,10 +96,10 @@ pub(crate) trait Front: Send + Sync + 'static {
     fn objects(&self) -> &Self::Objects;
 
     /// Answers a request; failures become responses.
-    fn answer<B>(&self, request: http::Request<B>) -> impl Future<Output = Response> + Send
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static;
+    fn answer<B: RequestBody>(
+        &self,
+        request: http::Request<B>,
+    ) -> impl Future<Output = Response> + Send;
 }
 
 impl<O: Objects> Front for Edge<O> {
@@ -110,11 +109,7 @@ impl<O: Objects> Front for Edge<O> {
         self.objects()
     }
 
-    async fn answer<B>(&self, request: http::Request<B>) -> Response
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
+    async fn answer<B: RequestBody>(&self, request: http::Request<B>) -> Response {
         self.answer(request).await
     }
 }

@@ -17,13 +17,13 @@ mod tail;
 mod values;
 mod write;
 
-use bytes::Bytes;
 use dotdo_core::{
     Administered, Caller, Engine, Error, ObjectId, Response, Result, Subject, Tenant, no_object,
 };
 use http::{Method, request};
 
 use self::audit::Deed;
+use super::body::RequestBody;
 use super::context::RequestContext;
 use super::settings::Access;
 use super::{Edge, Objects};
@@ -38,17 +38,13 @@ struct Call<'a> {
 
 impl<O: Objects> Edge<O> {
     /// Answers a request of administration.
-    pub(super) async fn administer<B>(
+    pub(super) async fn administer<B: RequestBody>(
         &self,
         to: Administered,
         request: http::Request<B>,
         caller: &Caller,
         context: &mut RequestContext,
-    ) -> Result<Response>
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
+    ) -> Result<Response> {
         let (head, body) = request.into_parts();
         let found = self.objects.engine().filter(|_| self.access != Access::Off);
         let engine = found.ok_or_else(|| no_object(head.uri.path()))?;
@@ -70,17 +66,13 @@ impl<O: Objects> Edge<O> {
     }
 
     /// Answers a request about one object: `rest` is the path below it.
-    async fn administer_object<B>(
+    async fn administer_object<B: RequestBody>(
         &self,
         call: Call<'_>,
         (object, rest): (ObjectId, &str),
         body: B,
         context: &mut RequestContext,
-    ) -> Result<Response>
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
+    ) -> Result<Response> {
         match (call.head.method.as_str(), rest) {
             ("GET", "") => objects::describe(&call, &object).await,
             ("GET", "snapshots") => objects::snapshots(&call, &object).await,
@@ -90,8 +82,14 @@ impl<O: Objects> Edge<O> {
                 deed.end(database::take(&call, &object).await)
             }
             ("POST", "sql") => self.run_sql(call, &object, body, context).await,
-            ("PUT", "database") => self.put_database(call, &object, body, context).await,
-            ("POST", "restore") => self.restore(call, &object, body, context).await,
+            ("PUT", "database") => {
+                let deed = Deed::begin("put_database", (&call, &object), context);
+                deed.end(self.put_database(call, &object, body, context).await)
+            }
+            ("POST", "restore") => {
+                let deed = Deed::begin("restore_object", (&call, &object), context);
+                deed.end(self.restore(call, &object, body, context).await)
+            }
             ("POST", "snapshots") => {
                 let deed = Deed::begin("create_snapshot", (&call, &object), context);
                 deed.end(replace::snapshot(&call, &object).await)

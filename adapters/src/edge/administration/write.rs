@@ -1,28 +1,23 @@
 //! Requests with a body: statements, files, and restores.
 
-use bytes::Bytes;
 use dotdo_core::{Body, Engine, ObjectId, Response, Result};
 
 use super::audit::Deed;
 use super::query::Query;
 use super::{Call, database, replace, sql};
-use crate::edge::body::{Bounds, Pace, gather};
+use crate::edge::body::{Bounds, Pace, RequestBody, gather};
 use crate::edge::context::RequestContext;
 use crate::edge::{Edge, Objects};
 
 impl<O: Objects> Edge<O> {
     /// Runs statements, which may write if the request says so.
-    pub(super) async fn run_sql<B>(
+    pub(super) async fn run_sql<B: RequestBody>(
         &self,
         mut call: Call<'_>,
         object: &ObjectId,
         body: B,
         context: &mut RequestContext,
-    ) -> Result<Response>
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
+    ) -> Result<Response> {
         let body = self.receive(body, &mut call.head, object, context).await?;
         let asked = sql::Asked::read(body).await?;
         if !asked.writes() {
@@ -33,51 +28,32 @@ impl<O: Objects> Edge<O> {
     }
 
     /// Makes the SQLite file in the body the object's state.
-    pub(super) async fn put_database<B>(
+    pub(super) async fn put_database<B: RequestBody>(
         &self,
         mut call: Call<'_>,
         object: &ObjectId,
         body: B,
         context: &mut RequestContext,
-    ) -> Result<Response>
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
-        let deed = Deed::begin("put_database", (&call, object), context);
-        let put = async {
-            Query::of(&call.head.uri, &[])?;
-            let bounds = self.bounds_of_file(call.engine);
-            let received =
-                self.receive_within(bounds, (body, &mut call.head), object, context).await?;
-            let body = received.body.map_or_else(Body::empty, Body::new);
-            let announced = received.announced.unwrap_or(0);
-            let file = gather(body, announced, received.account.as_ref()).await?;
-            database::put(&call, object, file).await
-        };
-        let outcome = put.await;
-        deed.end(outcome)
+    ) -> Result<Response> {
+        Query::of(&call.head.uri, &[])?;
+        let bounds = self.bounds_of_file(call.engine);
+        let received = self.receive_within(bounds, (body, &mut call.head), object, context).await?;
+        let body = received.body.map_or_else(Body::empty, Body::new);
+        let announced = received.announced.unwrap_or(0);
+        let file = gather(body, announced, received.account.as_ref()).await?;
+        database::put(&call, object, file).await
     }
 
     /// Makes an earlier state, or that of another object, the object's state.
-    pub(super) async fn restore<B>(
+    pub(super) async fn restore<B: RequestBody>(
         &self,
         mut call: Call<'_>,
         object: &ObjectId,
         body: B,
         context: &mut RequestContext,
-    ) -> Result<Response>
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
-        let deed = Deed::begin("restore_object", (&call, object), context);
-        let restore = async {
-            let body = self.receive(body, &mut call.head, object, context).await?;
-            replace::restore(&call, object, body).await
-        };
-        let outcome = restore.await;
-        deed.end(outcome)
+    ) -> Result<Response> {
+        let body = self.receive(body, &mut call.head, object, context).await?;
+        replace::restore(&call, object, body).await
     }
 
     /// The bounds of a file that comes in: the size of what can be imported, and for each byte as much

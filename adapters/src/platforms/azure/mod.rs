@@ -22,7 +22,7 @@ use dotdo_core::{Error, ErrorKind, Response};
 use http::{HeaderValue, Method, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 
-use crate::edge::{Edge, Objects};
+use crate::edge::{Edge, Objects, RequestBody};
 use crate::server::Front;
 
 /// Maximum size of a payload besides the request's body, in bytes: URL, headers, caller.
@@ -44,11 +44,10 @@ impl<O: Objects> Invocations<O> {
     }
 
     /// The request in an invocation.
-    async fn described<B>(&self, body: B) -> Result<http::Request<Full<Bytes>>, Error>
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
+    async fn described<B: RequestBody>(
+        &self,
+        body: B,
+    ) -> Result<http::Request<Full<Bytes>>, Error> {
         let payload =
             Limited::new(body, self.payload_bytes_max).collect().await.map_err(|cause| {
                 match cause.is::<LengthLimitError>() {
@@ -74,11 +73,7 @@ impl<O: Objects> Front for Invocations<O> {
         self.edge.objects()
     }
 
-    async fn answer<B>(&self, request: http::Request<B>) -> Response
-    where
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
+    async fn answer<B: RequestBody>(&self, request: http::Request<B>) -> Response {
         let (head, body) = request.into_parts();
         if head.method != Method::POST {
             // At startup the host checks that the handler listens; any response is fine.

@@ -22,6 +22,7 @@ mod tick;
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use dotdo_core::Router;
 use hyper_util::rt::TokioExecutor;
 use tokio::sync::oneshot;
