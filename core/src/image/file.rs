@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{Bounds, explained, import};
 use crate::change::{KeyShape, SchemaKind, TableShape, ValueRef};
 use crate::error::{Error, Result};
+use crate::iceberg::{Layout, RowEncoder};
 use crate::sqlite::{Database, Foreign, Limits, Mode, Speaker};
 
 /// A database in memory that was read from a SQLite file, or that will become one.
@@ -201,6 +202,32 @@ impl SqliteFile {
         mut each: impl FnMut(Option<i64>, &[ValueRef<'_>]) -> Result<()>,
     ) -> Result<()> {
         self.database.scan(table, &mut each)
+    }
+
+    /// All rows of a table as a Parquet file, as in the data files of a snapshot: each column has the
+    /// type that was declared for it, `_dotdo_rowid` the rowid that no column shows, and
+    /// `_dotdo_exact` what does not fit a type.
+    ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// let mut file = dotdo::SqliteFile::new()?;
+    /// file.execute("CREATE TABLE note(id INTEGER PRIMARY KEY, text TEXT); INSERT INTO note VALUES(7, 'seven')")?;
+    /// let bytes = file.table_as_parquet("note")?;
+    /// assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+    /// # Ok::<(), dotdo::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` when there is no such table; `Internal` when there is no memory.
+    pub fn table_as_parquet(&self, table: &str) -> Result<Bytes> {
+        let shape = self.database.shapes().iter().find(|shape| shape.name == table);
+        let shape =
+            shape.ok_or_else(|| Error::not_found(format!("there is no table {table:?}")))?;
+        let layout = Layout::new(shape, &Layout::fresh_ids(shape.columns.len()));
+        let mut encoder = RowEncoder::new(&layout)?;
+        self.rows(table, |rowid, values| encoder.push(rowid, values))?;
+        Ok(encoder.finish()?.bytes)
     }
 }
 
