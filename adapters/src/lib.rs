@@ -83,7 +83,7 @@ pub mod commands {
 
     pub use crate::config::{
         EffectiveSetting, EffectiveSettings, KnownSetting, Origin, SettingShape, project_file,
-        settings_matching, settings_reference, user_file,
+        settings_matching, settings_matching_as_json, settings_reference, user_file,
     };
     pub use crate::credentials::TokenSource;
     pub use crate::doctor::{DatabaseCheck, MemoryLimit, Premises, StoreCheck, StoreLatencies};

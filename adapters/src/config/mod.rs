@@ -29,7 +29,7 @@ use dotdo_core::{Secret, Settings};
 pub(crate) use self::broker::{BrokerSettings, Requires};
 pub use self::effective::{EffectiveSetting, EffectiveSettings, Origin};
 pub use self::known::{KnownSetting, SettingShape};
-pub use self::reference::{settings_matching, settings_reference};
+pub use self::reference::{settings_matching, settings_matching_as_json, settings_reference};
 pub(crate) use self::resolve::resolve;
 pub(crate) use self::sources::{Flag, Login, Sources, user_folder};
 pub use self::sources::{project_file, user_file};

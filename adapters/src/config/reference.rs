@@ -59,14 +59,9 @@ pub fn settings_reference() -> String {
 ///
 /// `Invalid` when no name contains `word`; the message suggests the nearest name.
 pub fn settings_matching(word: &str) -> Result<String> {
-    let wanted = word.to_lowercase();
-    let matches = |setting: &Setting| {
-        setting.key.contains(&wanted)
-            || setting.variables().any(|name| name.to_lowercase().contains(&wanted))
-    };
     let mut out = String::new();
     let mut section = "";
-    for setting in TABLE.iter().filter(|setting| matches(setting)) {
+    for setting in matching(word)? {
         if section != section_of(setting) {
             section = section_of(setting);
             let _ = writeln!(out, "{}\n", section.to_uppercase());
@@ -77,15 +72,50 @@ pub fn settings_matching(word: &str) -> Result<String> {
         wrap(&mut out, &values(setting, '"'));
         out.push('\n');
     }
-    if out.is_empty() {
-        let hint = nearest(&wanted, TABLE.iter().map(|setting| setting.key)).map_or_else(
-            || "\"dotdo settings\" lists all".to_owned(),
-            |near| format!("did you mean {near}?"),
-        );
-        return Err(wrong(format!("no setting matches {word:?}; {hint}")));
-    }
     out.truncate(out.trim_end().len());
     Ok(out)
+}
+
+/// The same settings for programs: `{"settings": [{"key", "variables", "section", "about", "accepts",
+/// "default"}]}`, where `default` is null when there is none.
+///
+/// # Errors
+///
+/// Those of [`settings_matching`].
+pub fn settings_matching_as_json(word: &str) -> Result<String> {
+    let settings: Vec<serde_json::Value> = matching(word)?
+        .into_iter()
+        .map(|setting| {
+            let default = setting.kind.shown(&mut Config::default());
+            serde_json::json!({
+                "key": setting.key,
+                "variables": setting.variables().collect::<Vec<_>>(),
+                "section": section_of(setting),
+                "about": plain(setting.about),
+                "accepts": setting.kind.accepts(),
+                "default": (!default.is_empty()).then_some(&*default),
+            })
+        })
+        .collect();
+    Ok(serde_json::json!({ "settings": settings }).to_string())
+}
+
+/// The settings with a name that contains `word`.
+fn matching(word: &str) -> Result<Vec<&'static Setting>> {
+    let wanted = word.to_lowercase();
+    let matches = |setting: &Setting| {
+        setting.key.contains(&wanted)
+            || setting.variables().any(|name| name.to_lowercase().contains(&wanted))
+    };
+    let found: Vec<_> = TABLE.iter().copied().filter(|setting| matches(setting)).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let hint = nearest(&wanted, TABLE.iter().map(|setting| setting.key)).map_or_else(
+        || "\"dotdo settings\" lists all".to_owned(),
+        |near| format!("did you mean {near}?"),
+    );
+    Err(wrong(format!("no setting matches {word:?}; {hint}")))
 }
 
 /// The sentence about the values of a setting.
