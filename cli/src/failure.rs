@@ -1,7 +1,9 @@
 //! Why a command fails, and its exit code.
 
+use std::error::Error as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use dotdo::engine::Secret;
 
@@ -98,6 +100,20 @@ pub(crate) fn repeats(text: &str, secret: &Secret) -> bool {
     let secret = secret.reveal();
     let start = secret.get(..KNOWN_BYTES).unwrap_or(secret);
     !start.is_empty() && text.contains(start)
+}
+
+/// Why a request was not answered: "connection refused" rather than "error sending request".
+pub(crate) fn unanswered(error: &reqwest::Error, most: Duration) -> String {
+    if error.is_timeout() {
+        return format!("no answer within {} s", most.as_secs());
+    }
+    let mut text = "no connection".to_owned();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = inner.to_string();
+        cause = inner.source();
+    }
+    plain(&text)
 }
 
 /// Text of others on one line, without control characters and not too long.

@@ -41,6 +41,9 @@ pub(crate) struct New {
     path: PathBuf,
     #[command(flatten)]
     source: Source,
+    /// Print {"name", "path"}
+    #[arg(long)]
+    json: bool,
 }
 
 /// Why no project was created.
@@ -65,6 +68,10 @@ impl Failure {
 )]
 pub(crate) fn run(new: &New) -> ExitCode {
     let (problem, code) = match make(new) {
+        Ok(name) if new.json => {
+            println!("{}", serde_json::json!({ "name": name, "path": new.path }));
+            return ExitCode::SUCCESS;
+        }
         Ok(name) => {
             println!("created {name} in {}", new.path.display());
             println!("\n  cd {}\n  cargo test\n  cargo run", new.path.display());

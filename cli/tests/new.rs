@@ -48,6 +48,14 @@ fn metadata(folder: &Path) -> serde_json::Value {
 }
 
 #[test]
+fn what_was_made_is_said_for_programs() {
+    let folder = tempfile::tempdir().expect("the system has a folder for temporary files");
+    let output = new(folder.path(), &["made", "--dotdo-path", ROOT, "--json"]);
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(said, serde_json::json!({ "name": "made", "path": "made" }));
+}
+
+#[test]
 fn a_project_is_made_that_cargo_understands() {
     let folder = tempfile::tempdir().expect("the system has a folder for temporary files");
     let output = new(folder.path(), &["my-counter", "--dotdo-path", ROOT]);

@@ -232,6 +232,11 @@ impl Wanted {
         self.secrets.keys().cloned().collect()
     }
 
+    /// The names of all variables, those that nobody may see last.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        self.plain.keys().chain(self.secrets.keys()).cloned()
+    }
+
     /// The value of a variable.
     pub(super) fn value(&self, name: &str) -> Option<&str> {
         let secret = || self.secrets.get(name)?.as_ref().map(Secret::reveal);

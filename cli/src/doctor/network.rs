@@ -1,7 +1,6 @@
 //! Names and certificates of the services that a server reaches: the store, who gives out its keys,
 //! and the issuers of tokens.
 
-use std::error::Error as _;
 use std::time::{Duration, Instant};
 
 use dotdo::commands::Premises;
@@ -10,6 +9,7 @@ use serde_json::json;
 use tokio::net::lookup_host;
 
 use super::finding::Finding;
+use crate::failure::unanswered;
 
 /// How long a name or an answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -72,7 +72,7 @@ async fn reached(client: &reqwest::Client, about: &str, url: &str) -> Finding {
             Finding::warning("network", seen, "use an https:// URL: what is stored is readable on its way")
                 .with(details)
         }
-        Err(cause) => Finding::failed("network", format!("{about}: {url}: {}", root(&cause)))
+        Err(cause) => Finding::failed("network", format!("{about}: {url}: {}", unanswered(&cause, ANSWER_MAX)))
             .with_next("check the URL, the firewall, and that the certificate is from an authority that this machine trusts"),
     }
 }
@@ -83,7 +83,8 @@ async fn discovered(client: &reqwest::Client, issuer: &str) -> Finding {
     let next = "check auth.issuer (WORKOS_AUTH_DOMAIN)";
     match client.get(&url).send().await {
         Err(cause) => {
-            Finding::failed("issuer", format!("{issuer}: {}", root(&cause))).with_next(next)
+            Finding::failed("issuer", format!("{issuer}: {}", unanswered(&cause, ANSWER_MAX)))
+                .with_next(next)
         }
         Ok(answer) if !answer.status().is_success() => {
             let seen = format!("{url} answers with status {}", answer.status().as_u16());
@@ -122,18 +123,4 @@ fn is_here(url: &Url) -> bool {
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         None => false,
     }
-}
-
-/// The innermost cause of an error.
-fn root(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return format!("no answer within {} s", ANSWER_MAX.as_secs());
-    }
-    let mut text = "no connection".to_owned();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = inner.to_string();
-        cause = inner.source();
-    }
-    text
 }

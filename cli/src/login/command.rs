@@ -12,6 +12,7 @@ use super::kept::{Kept, Place};
 use super::provider::Provider;
 use super::session::{Session, tokens};
 use super::token::JWT_TOKEN;
+use super::whoami::Identity;
 use crate::failure::{Failure, note, print};
 
 /// What follows the options in its help.
@@ -53,6 +54,9 @@ pub(crate) struct Login {
     /// Print the URL and open no browser
     #[arg(long)]
     no_browser: bool,
+    /// Print the same as `dotdo whoami --json`
+    #[arg(long)]
+    json: bool,
 }
 
 impl Login {
@@ -96,7 +100,11 @@ impl Login {
         };
         let _lock = session.logins.lock(&session.profile)?;
         let login = session.logins.save(&session.profile, login)?;
-        welcome(&session, &login, &claims);
+        match self.json {
+            true => print(&Identity::of(&session, &login).json()),
+            false => welcome(&session, &login, &claims),
+        }
+        warn(&login, &claims);
         Ok(())
     }
 
@@ -163,6 +171,10 @@ fn welcome(session: &Session, login: &Kept, claims: &Claims) {
     let organisation = claims.organisation().map(|name| format!(" of {name}"));
     print(&format!("logged in as {subject}{}", organisation.unwrap_or_default()));
     print(&format!("the tokens are in {}", place(session, login)));
+}
+
+/// Says why the login may not be of use.
+fn warn(login: &Kept, claims: &Claims) {
     if claims.organisation().is_none() {
         note(
             "the token names no organisation (org_id), so servers will refuse it: choose an organisation at the issuer",

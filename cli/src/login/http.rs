@@ -3,7 +3,6 @@
 //! Promises: an answer or an error within [`ANSWER_MAX`]; redirects are not followed, because a
 //! request may have a secret in it; no error contains what was sent.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use dotdo::engine::Secret;
@@ -11,7 +10,7 @@ use reqwest::{Method, Url};
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
-use crate::failure::{Failure, plain};
+use crate::failure::{Failure, unanswered};
 
 /// How long connecting may take.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -59,7 +58,9 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("dotdo/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|cause| Failure::of("cannot prepare requests", root(&cause)))?;
+            .map_err(|cause| {
+                Failure::of("cannot prepare requests", unanswered(&cause, ANSWER_MAX))
+            })?;
         Ok(Self { runtime, client })
     }
 
@@ -110,10 +111,13 @@ impl Http {
 
     fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, Unanswered> {
         self.runtime.block_on(async {
-            let mut answer = request.send().await.map_err(|cause| Unanswered(root(&cause)))?;
+            let mut answer =
+                request.send().await.map_err(|cause| Unanswered(unanswered(&cause, ANSWER_MAX)))?;
             let status = answer.status().as_u16();
             let mut body = Vec::new();
-            while let Some(part) = answer.chunk().await.map_err(|cause| Unanswered(root(&cause)))? {
+            while let Some(part) =
+                answer.chunk().await.map_err(|cause| Unanswered(unanswered(&cause, ANSWER_MAX)))?
+            {
                 if body.len() + part.len() > ANSWER_BYTES_MAX {
                     let most = ANSWER_BYTES_MAX >> 10;
                     return Err(Unanswered(format!("the answer has more than {most} KiB")));
@@ -156,18 +160,4 @@ impl Answer {
             format!("expected JSON, got {kind} (status {})", self.status)
         })
     }
-}
-
-/// The innermost cause of an error: "connection refused" rather than "error sending request".
-fn root(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return format!("no answer within {} s", ANSWER_MAX.as_secs());
-    }
-    let mut text = "no connection".to_owned();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = inner.to_string();
-        cause = inner.source();
-    }
-    plain(&text)
 }

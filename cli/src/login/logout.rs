@@ -2,6 +2,7 @@
 
 use clap::Args;
 use dotdo::commands::LoginSettings;
+use serde_json::json;
 
 use super::keep::Readers;
 use super::kept::Kept;
@@ -23,6 +24,9 @@ pub(crate) struct Logout {
     /// Name of the login, if you have several [default: default]
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
+    /// Print {"wasLoggedIn", "revoked"}
+    #[arg(long)]
+    json: bool,
 }
 
 impl Logout {
@@ -34,7 +38,8 @@ impl Logout {
     pub(crate) fn run(&self) -> Result<(), Failure> {
         let session = Session::new(&LoginSettings::resolve(self.profile.as_deref())?)?;
         if !session.logins.file(&session.profile).exists() {
-            print("not logged in");
+            let nothing = r#"{"wasLoggedIn":false,"revoked":false}"#;
+            print(if self.json { nothing } else { "not logged in" });
             return Ok(());
         }
         let _lock = session.logins.lock(&session.profile)?;
@@ -45,7 +50,10 @@ impl Logout {
             Err(failure) => Err(failure.message().to_owned()),
         };
         session.logins.forget(&session.profile)?;
-        print("logged out");
+        match self.json {
+            true => print(&json!({ "wasLoggedIn": true, "revoked": revoked.is_ok() }).to_string()),
+            false => print("logged out"),
+        }
         if let Err(why) = revoked {
             note(&format!(
                 "the tokens could not be revoked and stay valid until they expire: {why}"

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::claims::Claims;
 use super::command::place;
+use super::kept::Kept;
 use super::session::{Session, tokens};
 use super::times::{away, now, written};
 use super::token::{JWT_TOKEN, given_token};
@@ -29,7 +30,7 @@ pub(crate) struct Whoami {
 }
 
 /// An identity to print.
-struct Identity {
+pub(super) struct Identity {
     profile: Option<String>,
     claims: Claims,
     expires_at: Option<u64>,
@@ -46,7 +47,11 @@ impl Whoami {
         let settings = LoginSettings::resolve(self.profile.as_deref())?;
         let identity = match given_token().filter(|_| self.profile.is_none()) {
             Some(token) => given(&token)?,
-            None => of_login(&Session::new(&settings)?)?,
+            None => {
+                let session = Session::new(&settings)?;
+                // It is renewed if it is due.
+                Identity::of(&session, &session.fresh()?)
+            }
         };
         print(&if self.json { identity.json() } else { identity.text() });
         Ok(())
@@ -64,19 +69,19 @@ fn given(token: &Secret) -> Result<Identity, Failure> {
     Ok(Identity { profile: None, claims, expires_at, kept_in: JWT_TOKEN.to_owned() })
 }
 
-/// The identity of a login, which is renewed if it is due.
-fn of_login(session: &Session) -> Result<Identity, Failure> {
-    let login = session.fresh()?;
-    Ok(Identity {
-        profile: Some(session.profile.clone()),
-        claims: Claims::of(tokens(&login).access.reveal()).unwrap_or_default(),
-        expires_at: tokens(&login).expires_at,
-        kept_in: place(session, &login),
-    })
-}
-
 impl Identity {
-    fn json(&self) -> String {
+    /// The identity of a login.
+    pub(super) fn of(session: &Session, login: &Kept) -> Self {
+        Self {
+            profile: Some(session.profile.clone()),
+            claims: Claims::of(tokens(login).access.reveal()).unwrap_or_default(),
+            expires_at: tokens(login).expires_at,
+            kept_in: place(session, login),
+        }
+    }
+
+    /// For programs.
+    pub(super) fn json(&self) -> String {
         json!({
             "profile": self.profile,
             "subject": self.claims.subject(),

@@ -52,10 +52,12 @@ async fn a_login_that_was_approved_is_kept_for_its_user_alone_and_shows_whose_it
 #[tokio::test]
 async fn profiles_are_logins_apart_and_logging_out_ends_one_of_them() {
     let (provider, cli) = logged_in().await;
-    let mut work = cli.start(&Cli::login_arguments(&provider, &["--profile", "work"]));
+    let mut work = cli.start(&Cli::login_arguments(&provider, &["--profile", "work", "--json"]));
     let code = work.user_code().await;
     provider.approve(&code, "bob", &json!({ "org_id": "globe" })).await;
-    assert!(work.end().await.ok().starts_with("logged in as bob of globe\n"));
+    let said: Value = serde_json::from_str(&work.end().await.ok()).expect("JSON");
+    let expected = (&json!("bob"), &json!("globe"), &json!("work"));
+    assert_eq!((&said["subject"], &said["organisation"], &said["profile"]), expected);
 
     let subject = async |arguments: &[&str]| {
         let shown = cli.run(arguments).await.ok();
@@ -89,13 +91,15 @@ async fn profiles_are_logins_apart_and_logging_out_ends_one_of_them() {
     let absent = cli.run(&["token"]).await.failed(1);
     assert!(absent.contains("profile default; there is a login for work"), "{absent}");
     assert_eq!(cli.run(&["logout"]).await.ok(), "not logged in\n");
+    let nothing = "{\"wasLoggedIn\":false,\"revoked\":false}\n";
+    assert_eq!(cli.run(&["logout", "--json"]).await.ok(), nothing);
     assert_eq!(subject(&["whoami", "--json", "--profile", "work"]).await, "bob");
 
     // Logging out works without the provider, too.
     provider.process().kill9();
-    let outcome = cli.run(&["logout", "--profile", "work"]).await;
+    let outcome = cli.run(&["logout", "--profile", "work", "--json"]).await;
     assert!(outcome.stderr.contains("could not be revoked"), "{outcome:?}");
-    assert_eq!(outcome.ok(), "logged out\n");
+    assert_eq!(outcome.ok(), "{\"revoked\":false,\"wasLoggedIn\":true}\n");
     assert!(cli.run(&["token"]).await.failed(1).contains("not logged in; run `dotdo login`"));
 }
 

@@ -25,7 +25,6 @@ fn plan(wanted: &Wanted) -> Result<Plan, Failure> {
     let image = Image::of(&wanted.source, Builder::Here)?;
     let publish = format!("{}:8787", wanted.port);
     let confined = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
-    let names = wanted.plain().into_iter().map(|(name, _)| name).chain(wanted.secret_names());
     let steps = vec![
         image.build(name),
         // It gets its time to release its objects.
@@ -35,7 +34,7 @@ fn plan(wanted: &Wanted) -> Result<Plan, Failure> {
             .and(["--publish", &publish])
             .and(confined)
             .and(["--env-file", "/dev/stdin", name])
-            .with_input(Input::Lines(names.collect())),
+            .with_input(Input::Lines(wanted.names().collect())),
     ];
     let url = Url::At(format!("http://127.0.0.1:{}", wanted.port));
     Ok(Plan { files: image.files, steps, url, notes: Vec::new() })

@@ -46,8 +46,7 @@ fn plan(wanted: &Wanted) -> Result<Plan, Failure> {
     }
     let mut steps = build;
     steps.push(Step::new("vercel", &["link", "--yes", "--project", &wanted.name]));
-    let plain = wanted.plain().into_iter().map(|(name, _)| name);
-    for name in plain.chain(wanted.secret_names()) {
+    for name in wanted.names() {
         let add = Step::new("vercel", &["env", "add", &name, "production", "--force"]);
         steps.push(add.with_input(Input::Value(name)));
     }
