@@ -15,6 +15,7 @@ pub(crate) mod mv;
 mod name;
 mod options;
 pub(crate) mod rm;
+mod several;
 mod shapes;
 pub(crate) mod snapshot;
 pub(crate) mod sql;

@@ -72,7 +72,10 @@ fn help_is_as_in_the_snapshots_and_fits_two_screens() {
         ("completions.txt", &["completions", "--help"]),
         ("man.txt", &["man", "--help"]),
         ("config.txt", &["config", "--help"]),
+        ("config-get.txt", &["config", "get", "--help"]),
         ("config-set.txt", &["config", "set", "--help"]),
+        ("config-unset.txt", &["config", "unset", "--help"]),
+        ("config-list.txt", &["config", "list", "--help"]),
         ("doctor.txt", &["doctor", "--help"]),
         ("dev.txt", &["dev", "--help"]),
         ("deploy.txt", &["deploy", "--help"]),
@@ -102,6 +105,19 @@ fn settings_lists_all_of_the_reference() {
     assert!(keys.len() > 80, "{keys:?}");
     for key in keys {
         assert!(all.lines().any(|line| line.split(' ').next() == Some(key)), "{key} is missing");
+    }
+}
+
+#[test]
+fn settings_are_listed_for_programs() {
+    let said: serde_json::Value =
+        serde_json::from_str(&printed(&["settings", "lease", "--json"])).expect("JSON");
+    let settings = said["settings"].as_array().expect("a list");
+    let lease = settings.iter().find(|setting| setting["key"] == "lease.duration_ms");
+    let lease = lease.expect("a setting");
+    assert_eq!(lease["variables"], serde_json::json!(["DOTDO_LEASE_DURATION_MS"]));
+    for name in ["section", "about", "accepts", "default"] {
+        assert!(lease[name].as_str().is_some_and(|text| !text.is_empty()), "{name}: {lease}");
     }
 }
 

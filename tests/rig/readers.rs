@@ -22,8 +22,8 @@ impl Reader {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::DuckDb, Self::PyIceberg];
 
-    /// What the engine sees in the table whose metadata file is at `metadata`, at its current or
-    /// another snapshot: `{"columns": [names], "rows": [[values]]}`. A double is `{"real": "1.5"}`,
+    /// What the engine sees in the table whose metadata file is at `metadata` (or in a single file of
+    /// Parquet), at its current or another snapshot: `{"columns": [names], "rows": [[values]]}`. A double is `{"real": "1.5"}`,
     /// bytes are `{"hex": "00ff"}`, all else is as it is. The rows are in no particular order.
     /// `environment` says how a store is reached (see [`Seaweed::environment`](crate::Seaweed)).
     ///

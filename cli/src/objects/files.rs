@@ -1,14 +1,16 @@
-//! Databases of objects in files: SQLite, SQL text, and tar.gz with both.
+//! Databases of objects in files: SQLite, SQL text, tar.gz with both, and folders of Parquet.
 //!
 //! Promises: a file that is written has its name only when it is whole; what is read was checked as
 //! far as its form has checksums.
 //! Must not know: servers, buckets.
 
 pub(super) mod archive;
+pub(super) mod cloudflare;
 pub(super) mod dump;
 pub(super) mod incoming;
 pub(super) mod outgoing;
 pub(super) mod script;
+pub(super) mod tables;
 pub(super) mod wal;
 
 use clap::ValueEnum;
@@ -22,6 +24,8 @@ pub(crate) enum Format {
     // SQLite, SQL text and a manifest.
     #[value(name = "tar.gz")]
     TarGz,
+    // A folder with a file for each table.
+    Parquet,
 }
 
 impl Format {
@@ -35,6 +39,8 @@ impl Format {
             Some(Self::Sqlite)
         } else if ends(&[".sql"]) {
             Some(Self::Sql)
+        } else if ends(&[".parquet"]) {
+            Some(Self::Parquet)
         } else {
             None
         }
@@ -46,6 +52,7 @@ impl Format {
             Self::Sqlite => "sqlite",
             Self::Sql => "sql",
             Self::TarGz => "tar.gz",
+            Self::Parquet => "parquet",
         }
     }
 }

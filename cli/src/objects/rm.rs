@@ -3,12 +3,12 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::absent::explained;
-use super::client::Ask;
+use super::client::{Ask, Client};
 use super::confirm::confirm;
-use super::name::Named;
+use super::name::Object;
 use super::options::Where;
-use super::table::{shown, time};
+use super::several::{Chosen, with_object};
+use super::table::{counted, shown, time};
 use crate::failure::{Failure, print};
 
 /// What follows the options in its help.
@@ -16,12 +16,14 @@ pub(crate) const HELP: &str = "\
 Examples:
   dotdo rm Counter/hello
   dotdo rm Counter/hello --yes
+  dotdo rm --class Counter       All objects of a class
   dotdo snapshot restore Counter/hello --at 2026-01-31T12:00:00Z   Bring it back
 
 The object is gone at once: its next request finds it empty. What it had stays
 in the bucket for the time of retention.duration_ms, and until then
 `dotdo snapshot restore --at` brings it back. The output says until when. With
---json: {\"state\": \"deleted\", \"sequence\", \"restorableUntil\"}.
+--json: {\"state\": \"deleted\", \"sequence\", \"restorableUntil\"}; of several objects
+a line for each, with class and id.
 
 Exit codes: 0 removed; 1 no such object, or another failure; 2 wrong usage, also
 without --yes where no terminal is.";
@@ -29,9 +31,8 @@ without --yes where no terminal is.";
 /// The arguments of `dotdo rm`.
 #[derive(Debug, Args)]
 pub(crate) struct Rm {
-    /// Object; the first slash separates class and id
-    #[arg(value_name = "[CLASS/]ID")]
-    object: Named,
+    #[command(flatten)]
+    chosen: Chosen,
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
@@ -43,29 +44,41 @@ pub(crate) struct Rm {
 }
 
 impl Rm {
-    /// Removes an object.
+    /// Removes objects.
     pub(crate) fn run(&self) -> Result<(), Failure> {
         let (client, place) = self.place.open()?;
-        let object = place.object(&self.object);
+        let several = self.chosen.of(&client, &place)?.required()?;
         if !self.yes {
-            confirm(&format!("remove {} and all it has?", shown(&object.to_string())))?;
+            confirm(&match self.chosen.whole() {
+                Some(whole) => {
+                    let objects = counted(several.count(), "object");
+                    format!("remove {objects} of {whole} and all they have?")
+                }
+                None => format!("remove {} and all it has?", shown(&several.first())),
+            })?;
         }
-        let ask = Ask::delete(&["objects", &object.class, &object.id]);
-        let answer = client.answer(&ask).map_err(|why| explained(&client, &object, why))?;
+        several.each(&client, |object, progress| {
+            let line = self.remove(&client, object)?;
+            let is_of_several = self.json && !several.is_named();
+            let line = if is_of_several { with_object(&line, object) } else { line };
+            progress.suspend(|| print(&line));
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// Removes an object, and says what to print.
+    fn remove(&self, client: &Client, object: &Object) -> Result<String, Failure> {
+        let answer = client.answer(&Ask::delete(&["objects", &object.class, &object.id]))?;
         if self.json {
-            print(answer.text());
-            return Ok(());
+            return Ok(answer.text().to_owned());
         }
-        let done: Value = answer.read()?;
+        let (done, name): (Value, _) = (answer.read()?, shown(&object.to_string()));
         let until = done["restorableUntil"].as_str().map(|until| {
             let before = done["sequence"].as_u64().unwrap_or(1).saturating_sub(1);
-            format!(
-                "; until {} `dotdo snapshot restore {} --at {before}` brings it back",
-                time(until),
-                shown(&object.to_string()),
-            )
+            let until = time(until);
+            format!("; until {until} `dotdo snapshot restore {name} --at {before}` brings it back")
         });
-        print(&format!("removed {}{}", shown(&object.to_string()), until.unwrap_or_default()));
-        Ok(())
+        Ok(format!("removed {name}{}", until.unwrap_or_default()))
     }
 }

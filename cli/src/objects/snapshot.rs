@@ -25,7 +25,7 @@ pub(crate) enum Snapshot {
     /// Put the newest state of an object into a snapshot now
     #[command(after_help = create::HELP)]
     Create(Create),
-    /// Take objects out, as SQLite, SQL text or tar.gz
+    /// Take objects out, as SQLite, SQL text, tar.gz or Parquet
     #[command(after_help = export::HELP)]
     Export(Export),
     /// Put a file into an object: SQLite, SQL text or tar.gz

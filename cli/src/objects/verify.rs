@@ -4,15 +4,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::ProgressBar;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::absent::{NO_SUCH_OBJECT, explained};
 use super::client::{Ask, Client};
-use super::ls::each;
-use super::name::{Named, Object, Part};
+use super::name::Object;
 use super::options::Where;
+use super::several::{Chosen, with_object};
 use super::table::{bytes, counted, shown};
-use crate::display::{Paint, spinner};
+use crate::display::Paint;
 use crate::failure::{Failure, ended, put};
 
 /// What follows the options in its help.
@@ -21,6 +20,7 @@ Examples:
   dotdo verify Counter/hello     One object
   dotdo verify --class Counter   All objects of a class
   dotdo verify --all             All objects of the tenant
+  dotdo verify --all --after Counter/hello   The rest, after an interruption
 
 Reads every record and every file of every snapshot, and checks checksums, the
 hash chain, the Iceberg files, and that the log and the snapshots give the same
@@ -32,15 +32,8 @@ usage.";
 /// The arguments of `dotdo verify`.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Object; the first slash separates class and id
-    #[arg(value_name = "[CLASS/]ID", required_unless_present_any = ["class", "all"])]
-    object: Option<Named>,
-    /// All objects of this class
-    #[arg(long, value_name = "CLASS", conflicts_with_all = ["object", "all"])]
-    class: Option<String>,
-    /// All objects of the tenant
-    #[arg(long, conflicts_with = "object")]
-    all: bool,
+    #[command(flatten)]
+    chosen: Chosen,
     /// Print JSON, a line for each file, fault and object
     #[arg(long)]
     json: bool,
@@ -67,41 +60,18 @@ impl Verify {
 
     fn check(&self) -> Result<Found, Failure> {
         let (client, place) = self.place.open()?;
-        let progress = spinner();
+        let several = self.chosen.of(&client, &place)?;
         let mut found = Found::default();
-        match &self.object {
-            Some(named) => {
-                let object = place.object(named);
-                let checked = self.check_one(&client, &object, &progress, &mut found);
-                checked.map_err(|why| explained(&client, &object, why))?;
-            }
-            None => {
-                let part = self.class.clone().map(|class| Part { class, prefix: None });
-                let mut objects = Vec::new();
-                each(&client, part.as_ref(), |item| {
-                    objects.push(Object { class: item.class, id: item.id });
-                    Ok(())
-                })?;
-                for object in &objects {
-                    client.check()?;
-                    match self.check_one(&client, object, &progress, &mut found) {
-                        // It ended between the list and its turn.
-                        Err(Failure::Refused { code, .. }) if code == NO_SUCH_OBJECT => {
-                            found.objects -= 1;
-                        }
-                        checked => checked?,
-                    }
-                }
-            }
-        }
-        progress.finish_and_clear();
+        found.objects = several.each(&client, |object, progress| {
+            self.check_one(&client, object, progress, &mut found)
+        })?;
         if !self.json {
             put(&summary(&found))?;
         }
         Ok(found)
     }
 
-    /// Checks one object. That it can't be read is a fault of that object only.
+    /// Checks one object.
     fn check_one(
         &self,
         client: &Client,
@@ -111,7 +81,6 @@ impl Verify {
     ) -> Result<(), Failure> {
         let ask = Ask::get(&["objects", &object.class, &object.id, "verify"]);
         let mut is_done = false;
-        found.objects += 1;
         client.lines(&ask, |line| {
             let value: Value = serde_json::from_str(line).map_err(|cause| {
                 Failure::Failed(format!("the lines of verify are not as expected: {cause}"))
@@ -121,7 +90,6 @@ impl Verify {
             }
             if let Some(key) = value["checked"].as_str() {
                 progress.set_message(shown(key));
-                progress.inc(1);
             } else if let Some(fault) = value.get("fault") {
                 found.faults += 1;
                 self.print_fault(object, fault, progress)?;
@@ -183,10 +151,4 @@ fn summary(found: &Found) -> String {
         counted(found.files, "file"),
         bytes(found.bytes),
     )
-}
-
-/// A line, which is an object of JSON, with the object that it is about.
-fn with_object(line: &str, object: &Object) -> String {
-    let rest = line.trim_start().trim_start_matches('{');
-    format!("{{\"class\":{},\"id\":{},{rest}", json!(object.class), json!(object.id))
 }

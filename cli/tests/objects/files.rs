@@ -97,6 +97,91 @@ fn nothing_is_left_of_an_export_that_fails() {
     assert!(!names.iter().any(is_left), "{names:?}");
 }
 
+/// What `wrangler` 4.164.0 has left: an export of D1, and the state of a class of which one object was
+/// made by its name (`wrangler dev`, ended by `kill -9`, so that its rows are in the write-ahead log).
+const CLOUDFLARE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects/cloudflare");
+
+#[test]
+fn what_wrangler_has_left_is_imported() {
+    let folder = folder();
+    let here = folder.path();
+    let (database, state) = (format!("{CLOUDFLARE}/d1.sql"), format!("{CLOUDFLARE}/app-Counter"));
+    let run = |arguments: &[&str]| {
+        let (code, stdout, stderr) = outcome(dotdo(here).args(arguments));
+        assert_eq!(code, Some(0), "{arguments:?}: {stdout}{stderr}");
+        stdout
+    };
+    let rows = |object: &str, sql: &str| {
+        let said: serde_json::Value =
+            serde_json::from_str(&run(&["sql", object, "--json", sql])).expect("JSON");
+        said["rows"].clone()
+    };
+    run(&["snapshot", "import", &database, "Shop/d1"]);
+    let customers = rows("Shop/d1", "SELECT CompanyName, \"order\", photo FROM customers");
+    let expected = serde_json::json!([
+        ["Alfreds; Futterkiste's", 1.5, { "base64": "AP8=" }],
+        ["\u{dc}n\u{ef}code\nline", null, null],
+    ]);
+    assert_eq!(customers, expected);
+    assert_eq!(rows("Shop/d1", "SELECT seq FROM sqlite_sequence"), serde_json::json!([[3]]));
+    assert_eq!(rows("Shop/d1", "SELECT n FROM busy ORDER BY 1"), serde_json::json!([[1], [1]]));
+
+    // The name and the class are those that the object has there.
+    assert!(run(&["snapshot", "import", &state]).starts_with("1 imported"));
+    assert!(run(&["snapshot", "import", &state]).starts_with("0 imported, 1 there already"));
+    let visits = rows("Counter/ada", "SELECT \"from\", body, at FROM visit WHERE id <= 2");
+    let expected = serde_json::json!([
+        ["Ada's; place", { "base64": "AP8=" }, 1.5],
+        ["\u{fc}\nline", null, null],
+    ]);
+    assert_eq!(visits, expected);
+    let words = "SELECT count(*) FROM words('hello')";
+    assert_eq!(rows("Counter/ada", words), serde_json::json!([[2]]));
+    let file = "c47eb147bbc0b4a2957fc6e7868339ae72dc11747c1cc446dc2c5c1a9d13b904.sqlite";
+    run(&["snapshot", "import", &format!("{state}/{file}"), "Visits/one"]);
+    run(&["diff", "Counter/ada", "Visits/one"]);
+    run(&["verify", "--all"]);
+}
+
+#[test]
+fn tables_are_exported_for_other_programs_and_do_not_come_back() {
+    let mut world = World::start();
+    world.stop();
+    let here = world.folder.path();
+    let said = world.ok(&["snapshot", "export", "alice", "--format", "parquet"]);
+    assert!(said.starts_with("DO/alice at 3 is in backup.parquet ("), "{said}");
+    let names = |path: &Path| {
+        let names = fs::read_dir(path).expect("a folder").map(|entry| entry.expect("readable"));
+        let mut names: Vec<_> = names.map(|entry| entry.file_name()).collect();
+        names.sort();
+        names
+    };
+    for name in ["things.parquet", "events.parquet", "manifest.json"] {
+        assert!(names(&here.join("backup.parquet")).contains(&name.into()), "{name}");
+    }
+    let failed = |code: i32, arguments: &[&str]| {
+        let (found, stdout, stderr) = outcome(dotdo(here).args(arguments));
+        assert_eq!((found, &*stdout), (Some(code), ""), "{arguments:?}: {stderr}");
+        stderr
+    };
+    let export = ["snapshot", "export", "alice", "-o", "backup.parquet"];
+    assert!(failed(1, &export).contains("use --force"));
+    world.ok(&[&export[..], &["--force"]].concat());
+    let stream = ["snapshot", "export", "alice", "-o", "-", "--format", "parquet"];
+    assert!(failed(2, &stream).contains("needs a folder"));
+    let import = failed(1, &["snapshot", "import", "backup.parquet"]);
+    assert!(import.contains("export the object again"), "{import}");
+
+    // Of a tenant, only what has changed is written again.
+    let all = ["snapshot", "export", "--all", "-o", "all", "--format", "parquet", "--json"];
+    assert_eq!(world.json(&all)["written"], 1);
+    assert_eq!(world.json(&all)["unchanged"], 1);
+    fs::write(here.join("all/d-o/alice.parquet/things.parquet"), "damaged").expect("it is ours");
+    assert_eq!(world.json(&all)["written"], 1);
+    let refused = failed(1, &["snapshot", "import", "all"]);
+    assert!(refused.contains("for other programs"), "{refused}");
+}
+
 /// A database that another program has left, with its newest rows in a write-ahead log only.
 const LEFT: &str = "
 import os, sqlite3, sys
@@ -188,6 +273,13 @@ fn a_folder_of_exports_is_imported() {
     let lines = world.ok(&["snapshot", "import", "all", &other, "--json", "--force"]);
     let last = lines.lines().last().expect("a line");
     assert_eq!((lines.lines().count(), last), (3, r#"{"imported":2,"unchanged":0}"#), "{lines}");
+    // Into another tenant of the same bucket, which has nothing to do with the first.
+    let tenant = ["--tenant", "acme/shop"];
+    let of_tenant = |arguments: &[&str]| world.ok(&[arguments, &tenant[..]].concat());
+    assert!(of_tenant(&["snapshot", "import", "all"]).starts_with("2 imported"));
+    of_tenant(&["verify", "--all"]);
+    of_tenant(&["rm", "--all", "--yes"]);
+    assert_eq!(world.json(&["ls", "--json"])["items"].as_array().map(Vec::len), Some(2));
     // What was changed there is kept, and it is said how far the command has come.
     world.ok(&["sql", "alice", "--write", "CREATE TABLE mine (a)", &other]);
     let (code, _, stderr) =

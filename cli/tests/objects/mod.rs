@@ -90,14 +90,93 @@ fn objects_are_looked_at_through_a_server_and_on_the_bucket() {
 }
 
 #[test]
-fn requests_are_shown_as_a_server_answers_them() {
-    use std::io::{BufRead as _, BufReader};
+fn a_whole_class_is_worked_on_and_what_was_interrupted_goes_on() {
+    let mut world = World::start();
+    world.stop();
+    let mut session = Session::new(world.folder.path());
+    for arguments in [
+        &["clone", "alice", "Note/a"][..],
+        &["clone", "alice", "Note/b"],
+        &["snapshot", "create", "--class", "Note"],
+        &["snapshot", "create", "--class", "Nothing"],
+        &["snapshot", "list", "Note/a"],
+        &["verify", "--all", "--after", "DO/alice"],
+        &["verify", "nobody"],
+        &["snapshot", "export", "alice", "-o", "alice.sqlite"],
+        &["snapshot", "export", "alice", "-o", "alice.sqlite"],
+        &["snapshot", "export", "nobody", "-o", "nobody.sqlite"],
+        &["snapshot", "export", "--class", "Note", "-o", "notes"],
+        &["snapshot", "export", "--class", "Note", "-o", "notes"],
+        &["snapshot", "import", "alice.sqlite", "Note/c"],
+        &["snapshot", "import", "alice.sqlite", "Note/c"],
+        &["snapshot", "import", "notes"],
+        &["sql", "Note/a", "--write", "DELETE FROM things"],
+        &["snapshot", "restore", "Note/a", "--at", "1"],
+        &["sql", "Note/b", "--write", "DELETE FROM things"],
+        &["snapshot", "restore", "--class", "Note", "--at", "1"],
+        &["snapshot", "restore", "--class", "Note", "--at", "1", "--yes", "--after", "Note/a"],
+        &["snapshot", "restore", "--class", "Note", "--at", "99", "--yes"],
+        &["diff", "alice", "Note/b"],
+        &["rm", "--class", "Note"],
+        &["rm", "--class", "Note", "--yes"],
+        &["rm", "--class", "Note", "--yes"],
+        &["ls"],
+        &["ls", "--storage", "s3:nowhere"],
+    ] {
+        session.run(arguments);
+    }
+    session.is("several.txt");
+    // The same for programs: a line for each object, with its name.
+    world.ok(&["clone", "alice", "Note/d"]);
+    for (arguments, field) in [
+        (&["snapshot", "create", "--class", "Note", "--json"][..], "name"),
+        (&["snapshot", "restore", "--class", "Note", "--at", "1", "--yes", "--json"], "rows"),
+        (&["rm", "--class", "Note", "--yes", "--json"], "restorableUntil"),
+    ] {
+        let line = world.json(arguments);
+        assert_eq!((&line["class"], &line["id"]), (&"Note".into(), &"d".into()), "{line}");
+        assert!(!line[field].is_null(), "{field}: {line}");
+    }
+}
 
+#[test]
+fn after_a_failure_it_is_said_how_a_command_goes_on() {
+    let mut world = World::start();
+    world.stop();
+    world.ok(&["clone", "alice", "bob"]);
+    let log = world.folder.path().join(".dotdo/local/local/do/d-o/bob/log");
+    let record = std::fs::read_dir(&log).expect("a folder").next().expect("a record");
+    let record = record.expect("it can be read").path();
+    std::fs::write(&record, "damaged").expect("the folder is ours");
+    let (code, stdout, stderr) =
+        outcome(dotdo(world.folder.path()).args(["snapshot", "create", "--all"]));
+    assert!(code == Some(1) && stdout.starts_with("DO/alice at "), "{stdout}{stderr}");
+    assert!(stderr.contains("1 of 2 objects done; with --after 'DO/alice'"), "{stderr}");
+}
+
+#[test]
+fn requests_are_shown_as_a_server_answers_them() {
     let world = World::start();
     let url = format!("http://{}", world.server.address);
+    let line = tailed(&world, &["tail", "alice", "--json", "--server", &url]);
+    let line: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!((&line["id"], &line["status"]), (&"alice".into(), &200.into()), "{line}");
+    let line = tailed(&world, &["tail", "alice", "--server", &url]);
+    let words: Vec<&str> = line.split_whitespace().collect();
+    for word in ["GET", "/do/alice/things/hello", "200"] {
+        assert!(words.contains(&word), "{word} is not in {line:?}");
+    }
+    let unknown =
+        outcome(dotdo(world.folder.path()).args(["tail", "--server", "http://127.0.0.1:9"]));
+    assert!(unknown.0 == Some(1) && unknown.1.is_empty(), "{unknown:?}");
+}
+
+/// The first line of a command that shows requests.
+fn tailed(world: &World, arguments: &[&str]) -> String {
+    use std::io::{BufRead as _, BufReader};
+
     let mut tail = dotdo(world.folder.path());
-    let mut tail =
-        tail.args(["tail", "alice", "--json", "--server", &url]).spawn().expect("it starts");
+    let mut tail = tail.args(arguments).spawn().expect("it starts");
     let mut lines = BufReader::new(tail.stdout.take().expect("a pipe")).lines();
     // Whether the first request comes before the tail begins can't be known, so there are several.
     let is_seen = std::sync::atomic::AtomicBool::new(false);
@@ -111,11 +190,10 @@ fn requests_are_shown_as_a_server_answers_them() {
         is_seen.store(true, std::sync::atomic::Ordering::Relaxed);
         line
     });
-    let line: Value = serde_json::from_str(&line).expect("JSON");
-    assert_eq!((&line["id"], &line["status"]), (&"alice".into(), &200.into()), "{line}");
     let pid = nix::unistd::Pid::from_raw(tail.id().try_into().expect("a process id"));
     nix::sys::signal::kill(pid, Signal::SIGINT).expect("it runs");
     assert_eq!(tail.wait().expect("it ends").code(), Some(0), "Ctrl-C is the way to end it");
+    line
 }
 
 #[test]
@@ -145,9 +223,14 @@ fn damage_in_the_bucket_is_found_by_its_key() {
     let mut world = World::start();
     world.stop();
     let snapshots = world.folder.path().join(".dotdo/local/local/do/d-o/alice/snapshots");
-    let name = world.json(&["snapshot", "list", "alice", "--json"])["items"][0]["name"].clone();
-    let data = snapshots.join(name.as_str().expect("a name")).join("data");
-    let file = std::fs::read_dir(data).expect("a folder").next().expect("a file");
+    // A snapshot has files only of what has changed since the one before.
+    let all =
+        std::fs::read_dir(&snapshots).expect("a folder").map(|entry| entry.expect("readable"));
+    let data = all.map(|entry| entry.path().join("data")).find(|data| data.is_dir());
+    let file = std::fs::read_dir(data.expect("a snapshot has rows"))
+        .expect("a folder")
+        .next()
+        .expect("a file");
     let file = file.expect("it can be read").path();
     let mut bytes = std::fs::read(&file).expect("it is there");
     bytes[10] ^= 0xff;

@@ -1,7 +1,7 @@
 """Reads one Iceberg table from its metadata file with one engine, and writes its columns and rows as JSON.
 
-Arguments: the engine (duckdb, pyiceberg, or both to check that they are there), the metadata file's address, and optionally a snapshot's
-number. Or, instead of the address, `--batch` and a file with a JSON list of such pairs, for a list of answers. A store is reached as AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION say.
+Arguments: the engine (duckdb, pyiceberg, or both to check that they are there), the metadata file's address or that of a single Parquet
+file, and optionally a snapshot's number. Or, instead of the address, `--batch` and a file with a JSON list of such pairs, for a list of answers. A store is reached as AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION say.
 
 Values keep their kind: null, true, false, integers and texts as they are, a double as {"real": its shortest exact text}, bytes as
 {"hex": digits}.
@@ -45,12 +45,17 @@ def read_with_duckdb(metadata, snapshot):
         options = ", ".join(f"{name} '{value}'" for name, value in secret.items())
         connection.execute(f"CREATE SECRET (TYPE s3, {options})")
     at = f", snapshot_from_id => {int(snapshot)}" if snapshot else ""
-    result = connection.execute(f"SELECT * FROM iceberg_scan('{metadata}'{at})")
+    source = "read_parquet" if metadata.endswith(".parquet") else "iceberg_scan"
+    result = connection.execute(f"SELECT * FROM {source}('{metadata}'{at})")
     columns = [column[0] for column in result.description]
     return columns, result.fetchall()
 
 
 def read_with_pyiceberg(metadata, snapshot):
+    if metadata.endswith(".parquet"):
+        import pyarrow.parquet
+
+        return rows_of(pyarrow.parquet.ParquetFile(metadata).read())
     from pyiceberg.table import StaticTable
 
     properties = {}
@@ -62,7 +67,10 @@ def read_with_pyiceberg(metadata, snapshot):
             "s3.region": os.environ.get("AWS_REGION", "us-east-1"),
         }
     table = StaticTable.from_metadata(metadata, properties)
-    arrow = table.scan(snapshot_id=int(snapshot) if snapshot else None).to_arrow()
+    return rows_of(table.scan(snapshot_id=int(snapshot) if snapshot else None).to_arrow())
+
+
+def rows_of(arrow):
     return arrow.column_names, list(zip(*[column.to_pylist() for column in arrow.columns]))
 
 

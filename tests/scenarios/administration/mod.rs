@@ -5,6 +5,7 @@ mod access;
 mod crash;
 mod give;
 mod look;
+mod tables;
 
 use std::path::Path;
 use std::process::Command;

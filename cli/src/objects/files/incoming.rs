@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use dotdo::commands::SqliteFile;
 
 use super::archive::{self, Backup, Content};
-use super::{Origin, script, wal};
+use super::{Origin, cloudflare, script, wal};
 use crate::failure::Failure;
 
 /// What a file begins with that is one of SQLite.
@@ -35,6 +35,11 @@ pub(crate) struct Incoming {
 pub(crate) fn read(path: &Path) -> Result<Incoming, Failure> {
     let shown = path.display();
     let failed = |cause: std::io::Error| Failure::of(&format!("cannot read {shown}"), cause);
+    if path.is_dir() {
+        return Err(Failure::Failed(format!(
+            "{shown} is a folder, such as Parquet files have, which are for other programs; expected a SQLite file, a tar.gz or SQL text"
+        )));
+    }
     let mut file = File::open(path).map_err(failed)?;
     let mut head = Vec::new();
     (&mut file).take(SQLITE_MAGIC.len() as u64).read_to_end(&mut head).map_err(failed)?;
@@ -59,7 +64,8 @@ pub(crate) fn read(path: &Path) -> Result<Incoming, Failure> {
     }
     if head == SQLITE_MAGIC || (content.is_empty() && !log.is_empty()) {
         wal::apply(&mut content, &log).map_err(of_path)?;
-        return Ok(Incoming { database: content, origin: None });
+        let origin = cloudflare::origin(path, &content).map_err(of_path)?;
+        return Ok(Incoming { database: content, origin });
     }
     let database = script::database(&utf8(content).map_err(of_path)?).map_err(of_path)?;
     Ok(Incoming { database, origin: None })

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use dotdo::commands::SqliteFile;
 use jiff::Timestamp;
 
-use super::{Format, Origin, Sum, archive, dump};
+use super::{Format, Origin, Sum, archive, dump, tables};
 use crate::failure::Failure;
 use crate::objects::options::Existing;
 
@@ -19,8 +19,8 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Writes a file that only its user can read under a temporary name, and gives it its own when it
-    /// is whole. Its size and checksum are returned.
+    /// Writes a file (of Parquet, a folder) that only its user can read under a temporary name, and
+    /// gives it its own when it is whole. Its size and checksum are returned.
     ///
     /// # Errors
     ///
@@ -38,13 +38,12 @@ impl Outgoing {
                 "{shown} exists; use --force to replace it, or -o for another name"
             )));
         }
-        let folder = match path.parent() {
-            Some(parent) if parent != Path::new("") => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
+        if format == Format::Parquet {
+            return tables::save(self, path, existing);
+        }
         let mut draft = tempfile::Builder::new()
             .prefix(".dotdo-export-")
-            .tempfile_in(&folder)
+            .tempfile_in(parent(path))
             .map_err(failed)?;
         let mut out = Summed::new(BufWriter::new(draft.as_file_mut()));
         self.write(format, &mut out)?;
@@ -64,7 +63,7 @@ impl Outgoing {
     ///
     /// # Errors
     ///
-    /// `Failed` when `out` can't be written.
+    /// `Failed` when `out` can't be written; `Usage` for a form of several files.
     pub(crate) fn write(&self, format: Format, out: &mut dyn Write) -> Result<(), Failure> {
         match format {
             Format::Sqlite => out
@@ -72,7 +71,23 @@ impl Outgoing {
                 .map_err(|cause| Failure::of("cannot write the database", cause)),
             Format::Sql => dump::write(&SqliteFile::open(self.database.clone())?, out),
             Format::TarGz => archive::write(&self.database, &self.origin, Timestamp::now(), out),
+            Format::Parquet => Err(no_stream()),
         }
+    }
+}
+
+/// That a form of several files can't be one.
+pub(crate) fn no_stream() -> Failure {
+    Failure::Usage(
+        "Parquet has a file for each table, which needs a folder; use -o FOLDER".to_owned(),
+    )
+}
+
+/// The folder that a file is in.
+pub(super) fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
     }
 }
 

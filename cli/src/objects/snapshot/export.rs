@@ -14,7 +14,7 @@ use crate::display::spinner;
 use crate::failure::{Failure, print};
 use crate::objects::absent::explained;
 use crate::objects::client::{Ask, Client};
-use crate::objects::files::outgoing::Outgoing;
+use crate::objects::files::outgoing::{Outgoing, no_stream};
 use crate::objects::files::{Format, Origin};
 use crate::objects::name::{Named, Object, Part};
 use crate::objects::options::{Existing, Where};
@@ -26,20 +26,19 @@ Examples:
   dotdo snapshot export hello                       To backup.tar.gz
   dotdo snapshot export hello -o hello.sqlite       A database for sqlite3
   dotdo snapshot export hello -o - --format sql | sqlite3 copy.db
+  dotdo snapshot export hello -o hello.parquet      A file for each table
   dotdo snapshot export --class Counter -o counters A file for each object
   dotdo snapshot export --all -o everything         Continues where it ended
 
-The end of the file's name says the format: .sqlite or .db, .sql, .tar.gz (both,
-with a manifest of sizes and BLAKE3 checksums). A file has its name only when it
-is whole. A folder has dotdo-export.jsonl, a line for each file, and what is in
-it and unchanged is not taken out again.
+The end of the name says the format: .sqlite or .db, .sql, .tar.gz (both, with a
+manifest of sizes and BLAKE3 checksums), .parquet (for other programs; it can't
+be imported). A file has its name only when it is whole. A folder of objects has
+dotdo-export.jsonl; what is in it and unchanged is not taken out again.
 
 Exit codes: 0 success; 1 no such object, or another failure; 2 wrong usage.";
 
-/// The name that the file has unless another is given.
-const DEFAULT_FILE: &str = "backup.tar.gz";
-/// The name that the folder has unless another is given.
-const DEFAULT_FOLDER: &str = "backup";
+/// The name that the file has unless another is given, without its end; also that of the folder.
+const DEFAULT_NAME: &str = "backup";
 
 /// The arguments of `dotdo snapshot export`.
 #[derive(Debug, Args)]
@@ -53,7 +52,8 @@ pub(crate) struct Export {
     /// All objects of the tenant, into a folder
     #[arg(long, conflicts_with = "object")]
     all: bool,
-    /// File or folder to write; - is standard output [default: backup.tar.gz, backup]
+    /// File or folder to write; - is standard output [default: backup.tar.gz; for
+    /// several objects backup]
     #[arg(long, short, value_name = "PATH")]
     output: Option<PathBuf>,
     /// Format [default: by the name of the file; sqlite in a folder]
@@ -82,9 +82,15 @@ impl Export {
     }
 
     fn export_one(&self, named: &Named) -> Result<(), Failure> {
-        let path = self.output.clone().unwrap_or_else(|| DEFAULT_FILE.into());
+        let path = self.output.clone().unwrap_or_else(|| {
+            let format = self.format.unwrap_or(Format::TarGz);
+            format!("{DEFAULT_NAME}.{}", format.extension()).into()
+        });
         let format = self.format_of(&path)?;
         let is_stdout = path == Path::new("-");
+        if is_stdout && format == Format::Parquet {
+            return Err(no_stream());
+        }
         if is_stdout && format != Format::Sql && io::stdout().is_terminal() {
             return Err(Failure::Usage(
                 "a terminal can't show a database; send the output to a file, or use --format sql"
@@ -122,7 +128,7 @@ impl Export {
     }
 
     fn export_all(&self) -> Result<(), Failure> {
-        let path = self.output.clone().unwrap_or_else(|| DEFAULT_FOLDER.into());
+        let path = self.output.clone().unwrap_or_else(|| DEFAULT_NAME.into());
         if path == Path::new("-") {
             return Err(Failure::Usage("several objects need a folder; use -o FOLDER".to_owned()));
         }
@@ -144,7 +150,7 @@ impl Export {
         let name = path.to_string_lossy();
         self.format.or_else(|| Format::of_name(&name)).ok_or_else(|| {
             Failure::Usage(format!(
-                "the format of {name}: expected a name that ends with .sqlite, .db, .sql or .tar.gz, or --format"
+                "the format of {name}: expected a name that ends with .sqlite, .db, .sql, .tar.gz or .parquet, or --format"
             ))
         })
     }

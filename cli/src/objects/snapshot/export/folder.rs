@@ -16,7 +16,7 @@ use crate::display::steps;
 use crate::failure::{Failure, note};
 use crate::objects::absent::NO_SUCH_OBJECT;
 use crate::objects::client::Client;
-use crate::objects::files::{Format, Origin, Sum};
+use crate::objects::files::{Format, Origin, Sum, tables};
 use crate::objects::ls::each;
 use crate::objects::name::{Object, Part};
 use crate::objects::options::Existing;
@@ -175,6 +175,9 @@ pub(in crate::objects) fn inside(folder: &Path, file: &Sum) -> Option<PathBuf> {
 /// Whether the file of an entry is as it was when it was listed.
 pub(in crate::objects) fn is_whole(folder: &Path, file: &Sum) -> bool {
     let Some(path) = inside(folder, file) else { return false };
+    if path.is_dir() {
+        return tables::is_whole(&path, file);
+    }
     let Ok(mut content) = File::open(path) else { return false };
     let mut hasher = blake3::Hasher::new();
     let bytes = io::copy(&mut content, &mut hasher);

@@ -1,0 +1,12 @@
+PRAGMA defer_foreign_keys=TRUE;
+CREATE TABLE customers (CustomerId INTEGER PRIMARY KEY, CompanyName TEXT NOT NULL, "order" REAL, photo BLOB);
+INSERT INTO "customers" ("CustomerId","CompanyName","order","photo") VALUES(1,'Alfreds; Futterkiste''s',1.5,X'00ff');
+INSERT INTO "customers" ("CustomerId","CompanyName","order","photo") VALUES(2,replace('Ünïcode\nline','\n',char(10)),NULL,NULL);
+CREATE TABLE orders (id INTEGER PRIMARY KEY AUTOINCREMENT, customer INTEGER REFERENCES customers(CustomerId), note TEXT);
+INSERT INTO "orders" ("id","customer","note") VALUES(1,1,'a');
+INSERT INTO "orders" ("id","customer","note") VALUES(2,2,NULL);
+DELETE FROM sqlite_sequence;
+INSERT INTO "sqlite_sequence" ("name","seq") VALUES('orders',3);
+CREATE INDEX orders_by_customer ON orders(customer);
+CREATE TRIGGER touched AFTER UPDATE ON orders BEGIN UPDATE customers SET "order" = 1; END;
+CREATE VIEW busy AS SELECT customer, count(*) AS n FROM orders GROUP BY customer;
