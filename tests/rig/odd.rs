@@ -1,7 +1,7 @@
-//! An S3 store that gives odd answers when it is told to, byte for byte, and is honest otherwise.
+//! A store that gives odd answers when it is told to, byte for byte, and is honest otherwise.
 //!
 //! It stands in front of an honest store, which executes a request also when its answer is replaced,
-//! if that is wanted.
+//! if that is wanted and it has the protocol of S3.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -166,11 +166,16 @@ impl Message {
 
     fn asked(&self) -> Asked {
         let line = self.head.lines().next().unwrap_or_default();
-        let is_create = self.head.to_ascii_lowercase().contains("\r\nif-none-match:");
+        let head = self.head.to_ascii_lowercase();
+        let conditions = ["\r\nif-none-match:", "\r\nx-goog-if-generation-match:"];
+        let is_create = conditions.iter().any(|condition| head.contains(condition));
         match line.split(' ').next() {
             Some("PUT") if is_create => Asked::Create,
             Some("PUT") => Asked::Put,
-            Some("GET") if line.contains("list-type=2") => Asked::List,
+            // S3's and Google's, and Azure's.
+            Some("GET") if line.contains("list-type=2") || line.contains("comp=list") => {
+                Asked::List
+            }
             Some("GET") => Asked::Get,
             _ => Asked::Delete,
         }

@@ -2,6 +2,7 @@
 //! each what it must make of it. An error never becomes an empty result, nothing that was not
 //! written counts as written, and nothing secret goes anywhere else.
 
+mod others;
 mod table;
 
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dotdo::engine::OsRandom;
 use dotdo::testing::RunningClock;
-use dotdo_core::{Bucket, Key, Part, StoreError};
+use dotdo_core::{Bucket, Key, Part, StoreConfig, StoreError};
 use dotdo_tests::{Asked, Odd, Oddity, Then, unique};
 
 use self::table::{CASES, Case, Is};
@@ -25,9 +26,12 @@ const RATE_OF_WAITS: u32 = 50;
 
 /// A bucket in which times are over soon.
 fn open(odd: &Odd, rate: u32) -> Arc<dyn Bucket> {
-    let config = odd.config(&unique().to_string());
+    open_as(&odd.config(&unique().to_string()), rate)
+}
+
+fn open_as(config: &StoreConfig, rate: u32) -> Arc<dyn Bucket> {
     let clock = Arc::new(RunningClock::at_rate(rate));
-    dotdo_core::open(&config, unique(), clock, Arc::new(OsRandom))
+    dotdo_core::open(config, unique(), clock, Arc::new(OsRandom))
         .expect("the configuration is good")
 }
 
@@ -100,6 +104,37 @@ async fn odd_answers_are_understood() {
             assert_eq!(sent, 1, "{name}: a create is sent once");
             let landed = bucket.get(&key("new")).await.expect("it is honest again");
             assert_eq!(landed.is_some(), case.is_done, "{name}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_answers_of_google_and_azure_are_understood() {
+    let odd = Odd::start().await;
+    let stores = [
+        ("google", others::google(&odd), others::GOOGLE),
+        ("azure", others::azure(&odd), others::AZURE),
+    ];
+    for (store, config, cases) in stores {
+        let bucket = open_as(&config, RATE);
+        for case in cases {
+            odd.plan(Oddity {
+                asked: case.asked,
+                times: ALWAYS,
+                is_done: false,
+                answer: case.answer.text(),
+                then: case.then,
+            });
+            odd.take_seen();
+            let outcome = ask(bucket.as_ref(), case.asked).await;
+            let seen = odd.take_seen();
+            odd.heal();
+            let name = format!("{store}: {}", case.name);
+            assert!(seen.contains(&case.asked), "{name}: {seen:?} was asked: {outcome:?}");
+            check(case, &outcome);
+            if case.asked == Asked::Create {
+                assert_eq!(seen.len(), 1, "{name}: a create is sent once");
+            }
         }
     }
 }

@@ -55,7 +55,7 @@ impl Answer {
     }
 }
 
-const fn answer(
+pub(super) const fn answer(
     status: &'static str,
     headers: &'static [&'static str],
     body: &'static str,
@@ -64,7 +64,7 @@ const fn answer(
 }
 
 /// An answer to every such request, which the store does not execute.
-const fn case(name: &'static str, asked: Asked, answer: Answer, is: Is) -> Case {
+pub(super) const fn case(name: &'static str, asked: Asked, answer: Answer, is: Is) -> Case {
     Case { name, asked, is_done: false, answer, then: Then::Next, passes: false, is }
 }
 
@@ -82,9 +82,9 @@ const fn then(case: Case, then: Then) -> Case {
     Case { then, ..case }
 }
 
-const XML: &str = "content-type: application/xml";
+pub(super) const XML: &str = "content-type: application/xml";
 const HTML: &str = "content-type: text/html";
-const OK: &str = "200 OK";
+pub(super) const OK: &str = "200 OK";
 
 const CONFLICT: &str =
     "<Error><Code>ConditionalRequestConflict</Code><Message>conflicting</Message></Error>";
@@ -102,7 +102,7 @@ const DENIED: &str = "<Error><Code>AccessDenied</Code><Message>no</Message></Err
 const NO_KEY: &str = "<Error><Code>NoSuchKey</Code><Message>no such key</Message></Error>";
 const NO_BUCKET: &str = "<Error><Code>NoSuchBucket</Code><Message>no bucket</Message></Error>";
 const UNKNOWN_HEADER: &str = "<Error><Code>NotImplemented</Code><Message>A header you provided implies functionality that is not implemented</Message></Error>";
-const PAGE: &str = "<!DOCTYPE html>\n<html><body>nginx</body></html>";
+pub(super) const PAGE: &str = "<!DOCTYPE html>\n<html><body>nginx</body></html>";
 
 const EMPTY_LIST: &str =
     "<ListBucketResult><IsTruncated>false</IsTruncated><KeyCount>0</KeyCount></ListBucketResult>";
@@ -113,7 +113,7 @@ const UNDELETED: &str = "<DeleteResult><Error><Key>folder/there</Key><Code>Inter
 use self::Is::{Done, Found, Missing, Refused, Taken, Unclear};
 use Asked::{Create, Delete, Get, List, Put};
 
-/// Every odd answer that is known.
+/// Every odd answer that is known of stores with the protocol of S3.
 pub(super) const CASES: &[Case] = &[
     // Conditions.
     case(
