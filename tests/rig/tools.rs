@@ -65,7 +65,10 @@ pub(crate) fn node_packages(name: &str, manifest: &str, lock: &str) -> PathBuf {
         fs::write(home.join("package.json"), manifest).expect("the build folder is writable");
         fs::write(home.join("package-lock.json"), lock).expect("the build folder is writable");
         let mut npm = Command::new("npm");
-        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(home);
+        // The versions of the lock file, as `npm ci` takes them. That refuses a lock file that lacks
+        // optional packages for other systems, which an index may not have.
+        let arguments = ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"];
+        npm.args(arguments).current_dir(home);
         run(&mut npm, "Node 20 or newer with npm, and a Node package index");
     })
 }

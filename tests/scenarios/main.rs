@@ -10,6 +10,7 @@ mod broker;
 mod credentials;
 mod credentials_by_tenant;
 mod database;
+mod deploy;
 mod disk;
 mod doctor;
 mod forward;
