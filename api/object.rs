@@ -6,5 +6,5 @@ use dotdo::App;
 use dotdo_builtin::Graph;
 
 fn main() -> ExitCode {
-    dotdo::run(App::new().class("DO", || Graph))
+    dotdo::run(App::new().register::<Graph>())
 }

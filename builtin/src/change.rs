@@ -5,6 +5,7 @@ use dotdo::{Error, Result};
 use http::HeaderMap;
 use serde_json::Value;
 
+use super::conditions::Conditions;
 use super::fields::Object;
 use super::query::Query;
 use super::sentence::shown;
@@ -13,6 +14,7 @@ use super::sentence::shown;
 pub(super) struct Change {
     pub(super) query: Query,
     pub(super) origin: Origin,
+    pub(super) conditions: Conditions,
     pub(super) body: Object,
 }
 
@@ -34,6 +36,19 @@ impl Origin {
             session_id: query.session_id.clone(),
             workflow_id: query.workflow_id.clone(),
             request_id: request_id.map(str::to_owned),
+        }
+    }
+
+    /// The same for a write of a batch, whose own query may name others.
+    pub(super) fn for_query(&self, query: &Query) -> Self {
+        let own = |own: &Option<String>, of_batch: &Option<String>| {
+            own.clone().or_else(|| of_batch.clone())
+        };
+        Self {
+            actor: own(&query.actor, &self.actor),
+            session_id: own(&query.session_id, &self.session_id),
+            workflow_id: own(&query.workflow_id, &self.workflow_id),
+            request_id: self.request_id.clone(),
         }
     }
 

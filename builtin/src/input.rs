@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::change::Change;
 use super::fields::{Collection, Field, Kind, Object, Presence};
 use super::sentence::shown;
+use super::strict::Document;
 use super::{route, time};
 
 /// Maximum memory of an item's values besides their text, in bytes: about 40,000 small objects, or
@@ -17,11 +18,12 @@ const ITEM_BYTES_MAX: u64 = 32 << 20;
 ///
 /// # Errors
 ///
-/// `Invalid` for anything else; also for JSON that is nested deeper than 128 levels. `TooLarge` for
+/// `Invalid` for anything else; also for JSON that is nested deeper than 128 levels, or that can't
+/// be taken as it is. `TooLarge` for
 /// one of so many values that they take more than [`ITEM_BYTES_MAX`]: readers have them all in
 /// memory.
 pub(super) async fn object(body: Body) -> Result<Object> {
-    match body.json_within(ITEM_BYTES_MAX).await? {
+    match body.json_within::<Document>(ITEM_BYTES_MAX).await?.read()? {
         Value::Object(object) => Ok(object),
         other => Err(Error::invalid(format!(
             "expected a JSON object with the item's fields, got {}",

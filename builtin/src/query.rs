@@ -27,6 +27,16 @@ pub(super) struct Query {
     pub(super) actor: Option<String>,
     pub(super) session_id: Option<String>,
     pub(super) workflow_id: Option<String>,
+    pub(super) live: Option<Begin>,
+}
+
+/// Where live events begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// After those that are there.
+    Now,
+    /// After this one.
+    After(i64),
 }
 
 /// A condition that a field has a value.
@@ -49,6 +59,7 @@ impl Query {
         let accepted: &[&str] = match place {
             Place::Root => &[],
             Place::All(Collection::Things) => &["limit", "after", "type", "branch", "where[…]"],
+            Place::All(Collection::Events) => &["limit", "after", "where[…]", "live"],
             Place::All(_) => &["limit", "after", "where[…]"],
             Place::One(Collection::Things, _) => &["branch", "version", "at"],
             Place::One(..) => &[],
@@ -69,6 +80,11 @@ impl Query {
             _ => &[],
         };
         Self::parse(place, query, accepted)
+    }
+
+    /// That of the largest page.
+    pub(super) fn whole_page() -> Self {
+        Self { limit: LIMIT_MAX, ..Self::default() }
     }
 
     fn parse(place: &Place, query: Option<&str>, accepted: &[&str]) -> Result<Self> {
@@ -100,6 +116,8 @@ impl Query {
             ("after", Place::All(collection)) => {
                 self.after = Some(Cursor::read(*collection, &value)?)
             }
+            ("live", _) if value.is_empty() => self.live = Some(Begin::Now),
+            ("live", _) => self.live = Some(Begin::After(integer("live", &value)?)),
             ("branch", _) => self.branch = Some(value),
             ("version", _) => self.version = Some(integer("version", &value)?),
             ("at", _) => self.at = Some(time::parse(&value)?),
@@ -117,6 +135,11 @@ impl Query {
     fn check(self) -> Result<Self> {
         if self.version.is_some() && self.at.is_some() {
             return Err(Error::invalid("expected `version` or `at`, got both"));
+        }
+        let is_list =
+            self.after.is_some() || !self.conditions.is_empty() || self.limit != LIMIT_DEFAULT;
+        if self.live.is_some() && is_list {
+            return Err(Error::invalid("expected `live` alone; what comes live is not a list"));
         }
         if self.conditions.len() > CONDITIONS_MAX {
             return Err(Error::invalid(format!(
@@ -257,7 +280,7 @@ mod tests {
             .expect_err("events have no type");
         assert_eq!(
             error.message(),
-            "unknown query parameter \"type\"; the query may have limit, after, where[…]"
+            "unknown query parameter \"type\"; the query may have limit, after, where[…], live"
         );
     }
 }

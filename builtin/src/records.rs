@@ -7,6 +7,7 @@ use uuid::Builder;
 
 use super::answer::Answer;
 use super::change::Change;
+use super::conditions::tag_of;
 use super::fields::{Collection, Object};
 use super::sentence::shown;
 use super::table::{self, text};
@@ -46,11 +47,13 @@ pub(super) fn replace(
     match find(ctx, collection, id)? {
         Some(before) => {
             let after = input::replaced(collection, &before, &mut change)?;
+            change.conditions.check(Some(&tag_of(collection, &before)))?;
             update(ctx, collection, before, after)
         }
         None => {
             let named = change.body.entry("id").or_insert_with(|| id.into());
             check_same_id(named, id)?;
+            change.conditions.check(None)?;
             create(ctx, collection, change)
         }
     }
@@ -65,13 +68,20 @@ pub(super) fn merge(
 ) -> Result<Answer> {
     let before = read(ctx, collection, id)?;
     let after = input::merged(collection, &before, &mut change)?;
+    change.conditions.check(Some(&tag_of(collection, &before)))?;
     update(ctx, collection, before, after)
 }
 
 /// DELETE: removes the item.
-pub(super) fn delete(ctx: &mut Context, collection: Collection, id: &str) -> Result<Answer> {
+pub(super) fn delete(
+    ctx: &mut Context,
+    collection: Collection,
+    id: &str,
+    change: &Change,
+) -> Result<Answer> {
     let before = read(ctx, collection, id)?;
     rules::check_delete(collection, &before)?;
+    change.conditions.check(Some(&tag_of(collection, &before)))?;
     table::delete(ctx, collection, id)?;
     Ok(Answer::Deleted)
 }
@@ -86,7 +96,7 @@ fn update(
     if before != after {
         table::update(ctx, collection, &after)?;
     }
-    Ok(Answer::Item(after))
+    Ok(Answer::Item(collection, after))
 }
 
 fn find(ctx: &mut Context, collection: Collection, id: &str) -> Result<Option<Object>> {

@@ -70,7 +70,7 @@ impl Place {
 
     fn allowed(&self) -> &'static str {
         match self {
-            Self::Root => "GET, HEAD",
+            Self::Root => "GET, HEAD, POST",
             Self::All(_) => "GET, HEAD, POST",
             // A deleted event would be a gap in the sequence.
             Self::One(Collection::Events, _) => "GET, HEAD, PUT, PATCH",

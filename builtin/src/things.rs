@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::change::{Change, Origin};
+use super::conditions::tag_of;
 use super::fields::Collection::{self, Things};
 use super::fields::{MAIN, Object};
 use super::query::Query;
@@ -67,11 +68,13 @@ pub(super) fn replace(ctx: &mut Context, id: &str, mut change: Change) -> Result
         Some(before) => {
             change.body.insert("branch".into(), branch.into());
             let after = input::replaced(Things, &before, &mut change)?;
+            change.conditions.check(Some(&tag_of(Things, &before)))?;
             update(ctx, before, after, &change.origin)
         }
         None => {
             let named = change.body.entry("id").or_insert_with(|| id.into());
             records::check_same_id(named, id)?;
+            change.conditions.check(None)?;
             create(ctx, change)
         }
     }
@@ -85,6 +88,7 @@ pub(super) fn merge(ctx: &mut Context, id: &str, mut change: Change) -> Result<A
     let before = before.map_or_else(|| Err(missing(ctx, id, &branch, None)), Ok)?;
     change.body.insert("branch".into(), branch.into());
     let after = input::merged(Things, &before, &mut change)?;
+    change.conditions.check(Some(&tag_of(Things, &before)))?;
     update(ctx, before, after, &change.origin)
 }
 
@@ -93,6 +97,7 @@ pub(super) fn delete(ctx: &mut Context, id: &str, change: Change) -> Result<Answ
     let branch = change.query.branch.as_deref().unwrap_or(MAIN);
     let before = newest(ctx, id, branch)?.filter(is_there);
     let before = before.map_or_else(|| Err(missing(ctx, id, branch, None)), Ok)?;
+    change.conditions.check(Some(&tag_of(Things, &before)))?;
     append(ctx, Verb::Delete, Some(&before), before.clone(), &change.origin)?;
     Ok(Answer::Deleted)
 }
@@ -100,9 +105,9 @@ pub(super) fn delete(ctx: &mut Context, id: &str, change: Change) -> Result<Answ
 /// Writes `after` as the next version, unless nothing changed.
 fn update(ctx: &mut Context, before: Object, after: Object, origin: &Origin) -> Result<Answer> {
     if before == after {
-        return Ok(Answer::Item(before));
+        return Ok(Answer::Item(Things, before));
     }
-    append(ctx, Verb::Update, Some(&before), after, origin).map(Answer::Item)
+    append(ctx, Verb::Update, Some(&before), after, origin).map(|after| Answer::Item(Things, after))
 }
 
 /// Adds a version with its action and its event.

@@ -70,6 +70,67 @@ async fn what_was_acknowledged_is_there_after_a_loss_of_power() {
     assert_eq!(json!(sequences), json!((1..=events.len()).collect::<Vec<_>>()), "no gap");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn live_events_come_each_once_and_only_if_they_last() {
+    let folder = scratch();
+    let server = setup(&folder).start().await;
+    let client = reqwest::Client::new();
+    let reading = tokio::spawn(follow(server.url("/do/graph/events"), 0, u64::MAX));
+    let writing = tokio::spawn(write_until_it_breaks(server.url("/do/graph/things"), 0));
+    let some = || async { (count(&client, &server, "events").await? >= 20).then_some(()) };
+    Deadline::in_seconds(180).until(some).await.expect("a client writes twenty things");
+    server.kill9();
+    writing.await.expect("a client does not panic");
+    let mut seen = reading.await.expect("a client does not panic");
+    assert!(!seen.is_empty(), "the reader was told while the writer wrote");
+
+    let server = setup(&folder).start().await;
+    let answered = || async { count(&client, &server, "things").await };
+    Deadline::in_seconds(180).until(answered).await.expect("the object has an owner again");
+    let there = all(&client, &server, "events").await;
+    let (last, newest) = (seen.last().expect("it is not empty").0, there.len() as u64 + 1);
+    let reading = tokio::spawn(follow(server.url("/do/graph/events"), last, newest));
+    let honk = json!({ "verb": "honked" }).to_string();
+    let more = client.post(server.url("/do/graph/events")).body(honk).send().await;
+    assert_eq!(more.expect("an answer").status(), 201);
+    seen.extend(reading.await.expect("a client does not panic"));
+    let there: Vec<(u64, String)> =
+        all(&client, &server, "events").await.iter().map(name).collect();
+    assert_eq!(seen, there, "each once, in order, and none that was lost");
+}
+
+/// The number and the id of an event.
+fn name(event: &Value) -> (u64, String) {
+    let id = event["id"].as_str().expect("an id").to_owned();
+    (event["sequence"].as_u64().expect("a number"), id)
+}
+
+/// Reads the events after `last` as they come, as a browser does, up to the event `until` or to the
+/// end of the server.
+async fn follow(url: String, mut last: u64, until: u64) -> Vec<(u64, String)> {
+    let (client, mut seen) = (reqwest::Client::new(), Vec::new());
+    while last < until {
+        let ask = client.get(format!("{url}?live")).header("last-event-id", last.to_string());
+        let Ok(mut response) = ask.send().await else { return seen };
+        let mut text = String::new();
+        while let Ok(Some(part)) = response.chunk().await {
+            text.push_str(std::str::from_utf8(&part).expect("an event is in one part"));
+            while let Some((event, rest)) = text.split_once("\n\n") {
+                if let Some((_, data)) = event.split_once("\ndata: ") {
+                    let event = name(&serde_json::from_str(data).expect("JSON"));
+                    last = event.0;
+                    seen.push(event);
+                }
+                text = rest.to_owned();
+            }
+            if last >= until {
+                break;
+            }
+        }
+    }
+    seen
+}
+
 /// Makes things one after the other; the ids of those that were acknowledged.
 async fn write_until_it_breaks(url: String, client: u32) -> Vec<String> {
     let http = reqwest::Client::new();

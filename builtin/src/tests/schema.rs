@@ -26,7 +26,7 @@ impl DurableObject for Later {
                 let query = format!("SELECT * FROM {table} LIMIT 0");
                 answer(ctx.sql().exec(&query, ())?.column_names())
             }
-            None => Graph.fetch(request, ctx).await,
+            None => Graph::default().fetch(request, ctx).await,
         }
     }
 }

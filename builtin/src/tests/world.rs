@@ -9,7 +9,7 @@ use dotdo::engine::{
     SharedBucket, Tenant,
 };
 use dotdo::testing::ManualClock;
-use dotdo::{App, Body, Class, Error, ObjectId, Request};
+use dotdo::{App, Body, Class, Error, ObjectId, Request, Response};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -88,10 +88,18 @@ impl World {
         path: &str,
         body: String,
     ) -> Result<Reply, Error> {
-        let request =
-            http::Request::builder().method(method).uri(path).header("x-request-id", "r-1");
-        let request: Request = request.body(Body::from(body)).expect("a good request");
-        let (head, body) = self.engine.fetch(&self.object, None, request).await?.into_parts();
+        self.send_with(method, path, &[], body).await
+    }
+
+    /// Sends a request with headers.
+    pub(super) async fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Result<Reply, Error> {
+        let (head, body) = self.answer(method, path, headers, body).await?.into_parts();
         let bytes = body.bytes().await.expect("the body is whole");
         let body = if bytes.is_empty() {
             Value::Null
@@ -99,6 +107,22 @@ impl World {
             serde_json::from_slice(&bytes).expect("the body is JSON")
         };
         Ok(Reply { status: head.status, headers: head.headers, body })
+    }
+
+    /// The response, whose body may be a stream.
+    pub(super) async fn answer(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Result<Response, Error> {
+        let request =
+            http::Request::builder().method(method).uri(path).header("x-request-id", "r-1");
+        let request =
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let request: Request = request.body(Body::from(body)).expect("a good request");
+        self.engine.fetch(&self.object, None, request).await
     }
 
     /// The body of a request that succeeds.

@@ -50,7 +50,7 @@ pub(crate) struct Serve {
 impl Serve {
     /// Serves until it is told to stop.
     pub(crate) fn run(self) -> ExitCode {
-        let app = App::new().class("DO", || Graph);
+        let app = App::new().register::<Graph>();
         let serve = dotdo::Serve::new(app).options(self.into());
         match login::of_settings() {
             Some(login) => serve.login(login).run(),

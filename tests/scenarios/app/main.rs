@@ -156,7 +156,7 @@ fn main() -> ExitCode {
         .class("Account", || Account)
         .class("Mirror", || mirror::Mirror)
         .class("Witness", || witness::Witness);
-    let serve = Serve::new(app.class("DO", || Graph).class("Sql", || SqlObject));
+    let serve = Serve::new(app.register::<Graph>().class("Sql", || SqlObject));
     // Only the scenarios about callers ask for tokens that anyone can spell.
     match std::env::var_os("SCENARIO_SPELLED_TOKENS") {
         Some(_) => serve.authenticate(witness::Spelled).run(),
