@@ -10,6 +10,7 @@ mod cart;
 mod chat;
 mod counter;
 mod getting_started;
+mod order;
 mod rate_limiter;
 
 mod axum_inside;

@@ -16,6 +16,8 @@ pub(crate) mod cart_before;
 pub(crate) mod chat;
 #[path = "../counter.rs"]
 pub(crate) mod counter;
+#[path = "../order.rs"]
+pub(crate) mod order;
 #[path = "../own_store.rs"]
 pub(crate) mod own_store;
 #[path = "../rate_limiter.rs"]
