@@ -4,7 +4,7 @@
 //! ```sh
 //! curl http://127.0.0.1:8787/do/order-7 -d '{"item":"kettle","customer":"ada"}'   # {"state":"open",…}
 //! curl -X POST http://127.0.0.1:8787/do/order-7/pay                                # {"state":"paid",…}
-//! curl http://127.0.0.1:8787/do/Mailbox/ada                                        # what was sent to her
+//! curl http://127.0.0.1:8787/do/Customer/ada                                        # what was sent to her
 //! ```
 
 use std::process::ExitCode;
@@ -77,7 +77,7 @@ impl DurableObject for Order {
             format!("your {} is not paid yet", progress.item)
         };
         ctx.storage().put("order", &progress)?;
-        ctx.tell(&progress.customer, &Mail { text })
+        ctx.tell(&progress.customer, &Notice { text })
     }
 }
 
@@ -85,8 +85,8 @@ fn place(Placed { item, customer }: Placed, ctx: &mut Context) -> Result<Progres
     if ctx.storage().get::<Progress>("order")?.is_some() {
         return Err(Error::conflict("this order was placed already"));
     }
-    // A customer's name is the id of a mailbox, so it has to be one.
-    ctx.stub::<Mailbox>(&customer).or_invalid("expected the name of a customer")?;
+    // A name is the id of an object, so it has to be one.
+    ctx.stub::<Customer>(&customer).or_invalid("expected the name of a customer")?;
     let progress = Progress { state: State::Open, item, customer, reminders: 0 };
     ctx.storage().put("order", &progress)?;
     ctx.set_alarm(ctx.now_ms() + REMIND_AFTER_MS)?;
@@ -110,33 +110,33 @@ fn progress(ctx: &mut Context) -> Result<Progress> {
 
 /// What was sent to a customer.
 #[derive(Default)]
-struct Mailbox;
+struct Customer;
 
-impl Class for Mailbox {
-    const NAME: &'static str = "Mailbox";
+impl Class for Customer {
+    const NAME: &'static str = "Customer";
 }
 
 #[derive(Serialize, Deserialize)]
-struct Mail {
+struct Notice {
     text: String,
 }
 
-impl Message for Mail {
-    type Class = Mailbox;
+impl Message for Notice {
+    type Class = Customer;
     type Answer = ();
-    const PATH: &'static str = "/mail";
+    const PATH: &'static str = "/notice";
 }
 
-impl DurableObject for Mailbox {
+impl DurableObject for Customer {
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
-        let mut mails: Vec<String> = ctx.storage().get("mails")?.unwrap_or_default();
+        let mut notices: Vec<String> = ctx.storage().get("notices")?.unwrap_or_default();
         let mut on = Matcher::of(&request);
-        if let Some(taken) = on.message::<Mail>() {
-            mails.push(taken.read(request).await?.text);
-            ctx.storage().put("mails", &mails)?;
+        if let Some(taken) = on.message::<Notice>() {
+            notices.push(taken.read(request).await?.text);
+            ctx.storage().put("notices", &notices)?;
             taken.answer(&())
         } else if let Some([]) = on.get("/") {
-            Json(mails).into_response()
+            Json(notices).into_response()
         } else {
             on.otherwise()
         }
@@ -145,7 +145,7 @@ impl DurableObject for Mailbox {
 
 /// The classes of this program.
 pub(crate) fn app() -> App {
-    App::new().register::<Order>().register::<Mailbox>()
+    App::new().register::<Order>().register::<Customer>()
 }
 
 fn main() -> ExitCode {

@@ -21,8 +21,8 @@ async fn place(server: &TestServer) {
     server.post("/do/order-7").json(&order).await.ok();
 }
 
-async fn mails(server: &TestServer) -> Vec<String> {
-    server.get("/do/Mailbox/ada").await.ok().json()
+async fn notices(server: &TestServer) -> Vec<String> {
+    server.get("/do/Customer/ada").await.ok().json()
 }
 
 #[tokio::test]
@@ -30,11 +30,11 @@ async fn an_order_reminds_until_it_is_paid() {
     let server = TestServer::start(app()).await;
     place(&server).await;
     an_hour_passes(&server).await;
-    assert_eq!(mails(&server).await, [REMINDED]);
+    assert_eq!(notices(&server).await, [REMINDED]);
     let paid = server.post("/do/order-7/pay").await.ok().json::<Value>();
     assert_eq!((&paid["state"], &paid["reminders"]), (&json!("paid"), &json!(1)));
     an_hour_passes(&server).await;
-    assert_eq!(mails(&server).await, [REMINDED], "it is over");
+    assert_eq!(notices(&server).await, [REMINDED], "it is over");
     let again = server.post("/do/order-7").json(&json!({ "item": "pot", "customer": "ada" })).await;
     assert_eq!(again.status(), 409);
 }
@@ -50,7 +50,7 @@ async fn each_reminder_is_sent_once_although_servers_are_killed() {
         second.crash().await;
     }
     an_hour_passes(&second).await;
-    let sent = mails(&second).await;
+    let sent = notices(&second).await;
     assert_eq!(sent, [REMINDED, REMINDED, REMINDED, CANCELLED]);
     assert_eq!(second.post("/do/order-7/pay").await.status(), 409);
     assert_eq!(second.get("/do/order-8").await.status(), 404);
