@@ -1,11 +1,14 @@
 //! Takes a request from an object's name to a durable response.
 
+mod sockets;
+
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::activation::{
     Activations, Components, Runtime, Turn, fetch_as_of, shut_down, start_maintenance,
@@ -13,6 +16,7 @@ use crate::activation::{
 use crate::administration::Administration;
 use crate::alarms::start_alarms;
 use crate::budget::{Account, Budget, Use};
+use crate::clock::Clock;
 use crate::cluster::{
     Holding, Listen, Listener, OwnershipChange, Received, RequestContext, Routing,
 };
@@ -25,6 +29,9 @@ use crate::messages::{Delivery, look_once, start_scanning};
 use crate::object::{App, Caller, Calling, Host, Request, Response};
 use crate::router::At;
 use crate::settings::{Settings, Upkeep};
+use crate::sockets::{
+    Addressed, Handshake, Place as SocketPlace, SocketClose, SocketConnection, SocketPart, send,
+};
 
 /// Serves the objects of all tenants that it is asked for. Clones are the same engine.
 #[derive(Clone)]
@@ -105,6 +112,9 @@ impl Engine {
         request_context: RequestContext,
         request: Request,
     ) -> Received {
+        if let Some(part) = request_context.socket.clone().filter(SocketPart::is_for_the_server) {
+            return self.inner.receive_frames(object, part, request).await;
+        }
         if self.is_stopping() {
             return Received::NotOwner;
         }
@@ -126,7 +136,10 @@ impl Engine {
             Ok(activation) => activation.serve(&mut routing).await,
             Err(error) => Err(error),
         };
-        if routing.is_declined() { Received::NotOwner } else { Received::Answered(answer) }
+        if routing.is_declined() {
+            return Received::NotOwner;
+        }
+        Received::Answered(answer.map(sockets::for_peer))
     }
 
     /// Whether another server should forward a request for `object`: this process owns the object,
@@ -164,7 +177,10 @@ impl Engine {
     ///
     /// `Invalid` for [`Tenant::local`]; those of the store.
     pub async fn close_tenant(&self, tenant: &Tenant) -> Result<()> {
-        self.runtime().tenants.close(tenant).await
+        self.runtime().tenants.close(tenant).await?;
+        let close = SocketClose::new(1008, "the tenant is closed");
+        self.runtime().sockets.end_all_of_tenant(tenant, &close);
+        Ok(())
     }
 
     /// Deletes all that a closed tenant has in the bucket, except for the key that closes it.
@@ -269,9 +285,18 @@ impl Host for Inner {
         self.runtime().log(object).map(drop)
     }
 
-    async fn fetch(&self, object: &ObjectId, at: Option<At>, request: Request) -> Result<Response> {
+    async fn fetch(
+        &self,
+        object: &ObjectId,
+        at: Option<At>,
+        mut request: Request,
+    ) -> Result<Response> {
         if self.stopping.load(Ordering::Acquire) {
             return Err(stopping());
+        }
+        if request.extensions_mut().remove::<Handshake>().is_some() {
+            // Its future is larger than that of other requests.
+            return Box::pin(self.open_socket(object, at, request)).await;
         }
         let extensions = request.extensions();
         if let Some(caller) = extensions.get::<Caller>() {
@@ -327,6 +352,32 @@ impl Host for Inner {
         foreign: Option<&Claim>,
     ) -> Result<FencingToken> {
         self.activations.get(object)?.acquire_token(foreign).await
+    }
+
+    async fn event(&self, object: &ObjectId, request: Request) -> Result<Response> {
+        let _place = self.runtime().place_of_request(object).await?;
+        Host::fetch(self, object, None, request).await
+    }
+
+    fn open_stream(
+        &self,
+        object: &ObjectId,
+        caller: &Caller,
+    ) -> Result<(SocketConnection, SocketPlace, Arc<dyn Clock>)> {
+        let (connection, place) = self.connection(object, caller.clone())?;
+        Ok((connection, place, self.runtime().clock.clone()))
+    }
+
+    fn send_frames(&self, object: &ObjectId, frames: Vec<Addressed>) {
+        send(&self.activations.runtime, object, frames);
+    }
+
+    fn check_sockets(&self, object: &ObjectId, places: Vec<SocketPlace>) {
+        self.look_for_connections(object, places);
+    }
+
+    fn forget_sockets(&self, object: &ObjectId, sockets: Vec<Uuid>) {
+        self.forget_in_background(object, sockets);
     }
 
     fn check_token(&self, object: &ObjectId, token: FencingToken) -> Result<()> {

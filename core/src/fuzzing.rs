@@ -9,13 +9,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use crate::id::Tenant;
 use crate::router::{Router, parse_at};
-use crate::{cluster, image, log, snapshot, tenants};
+use crate::{cluster, image, log, snapshot, sockets, tenants};
 
 /// A target: its name, which is also the name of its corpus, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target of the core.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("record", log::fuzz::record),
     ("log_key", log::fuzz::key),
     ("snapshot", snapshot::fuzz::snapshot),
@@ -25,6 +25,7 @@ pub const TARGETS: [Target; 9] = [
     ("object_key", object_key),
     ("tenant_key", tenants::fuzz),
     ("route", route),
+    ("socket_frames", sockets::fuzz_batch),
 ];
 
 /// The key segments of an object, and ids.

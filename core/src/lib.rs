@@ -32,6 +32,7 @@ mod settings;
 #[cfg(test)]
 mod simulation;
 mod snapshot;
+mod sockets;
 mod sqlite;
 mod store;
 #[doc(hidden)]
@@ -72,7 +73,7 @@ pub use object::{
     App, Body, Caller, Class, Context, DurableObject, Identity, IntoParams, IntoResponse,
     IntoValue, Json, ListOptions, MISSING_SCOPE, Matcher, Message, RemoteObject, Request,
     RequestExt, Response, ResultExt, Scope, Scopes, Sql, SqlCursor, Step, Storage, Stub, Taken,
-    Turns, json,
+    Turns, WebSocket, json,
 };
 pub use router::{
     AT_HEADER, Administered, At, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID, OBJECT_TYPE,
@@ -80,6 +81,9 @@ pub use router::{
     no_object, parse_at,
 };
 pub use settings::{Checkpoint, CheckpointMode, Ownership, Settings, Upkeep};
+pub use sockets::{
+    Handshake, SocketClose, SocketConnection, SocketEnd, SocketFrame, SocketMessage, SocketPart,
+};
 pub use store::{
     AccessKeyProvider, AccessKeys, AccessKeysError, AzureConfig, AzureCredentials, Bucket, Entry,
     Files, GcsConfig, GcsCredentials, Key, Memory, Names, Part, ProvidedKeys, S3Config,

@@ -355,3 +355,36 @@ pub(crate) const ALARM_SLEEP_MAX: Duration = Duration::from_secs(60);
 
 /// Latest time of an alarm, in milliseconds since 1970: the year 9999.
 pub(crate) const ALARM_MS_MAX: i64 = 253_402_300_799_999;
+
+/// Maximum number of sockets of an object, as on Cloudflare.
+pub(crate) const SOCKETS_PER_OBJECT_MAX: u64 = 32_768;
+
+/// Maximum number of tags of a socket, as on Cloudflare.
+pub(crate) const SOCKET_TAGS_MAX: usize = 10;
+
+/// Maximum length of a socket's tag, in characters, as on Cloudflare.
+pub(crate) const SOCKET_TAG_CHARS_MAX: usize = 256;
+
+/// Maximum size of a socket's attachment as JSON, in bytes, as on Cloudflare. All sockets of an
+/// object are read when it looks for some.
+pub(crate) const SOCKET_ATTACHMENT_BYTES_MAX: usize = 16 << 10;
+
+/// Maximum size of each text of an automatic response, in bytes, as on Cloudflare.
+pub(crate) const SOCKET_AUTO_RESPONSE_BYTES_MAX: usize = 2048;
+
+/// Maximum size of the reason of a close frame, in bytes (RFC 6455, section 5.5).
+pub(crate) const SOCKET_REASON_BYTES_MAX: usize = 123;
+
+/// Memory of an open connection, in bytes: its buffers, its task, and the kernel's share are about
+/// as much.
+pub(crate) const SOCKET_BYTES: u64 = 8 << 10;
+
+/// The part of the memory for requests that open connections may take, as a divisor.
+pub(crate) const SOCKETS_MEMORY_SHARE: u64 = 2;
+
+/// Maximum size of what waits for a client, in bytes, and so of one message to it. One who reads
+/// slower is disconnected.
+pub(crate) const SOCKET_QUEUE_BYTES_MAX: usize = 4 << 20;
+
+/// Maximum size of what one handler sends to sockets, in bytes; a broadcast counts once.
+pub(crate) const SOCKET_SENT_BYTES_MAX: usize = 64 << 20;

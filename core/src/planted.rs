@@ -80,11 +80,13 @@ pub(crate) enum Bug {
     ContinuedBeforeRecord,
     /// What a handler has left its turn for runs with every run of the handler.
     ContinuedTwice,
+    /// A frame leaves for a client before the record that it depends on is in the bucket.
+    FrameBeforeRecord,
 }
 
 /// Every bug that can be planted.
 #[cfg(test)]
-pub(crate) const BUGS: [Bug; 30] = [
+pub(crate) const BUGS: [Bug; 31] = [
     Bug::NoNonceCheck,
     Bug::ExistsMeansLost,
     Bug::OldProofTrusted,
@@ -115,6 +117,7 @@ pub(crate) const BUGS: [Bug; 30] = [
     Bug::AlarmTakenTwice,
     Bug::ContinuedBeforeRecord,
     Bug::ContinuedTwice,
+    Bug::FrameBeforeRecord,
 ];
 
 /// A place where the simulation makes our own code panic, as a bug would.

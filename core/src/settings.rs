@@ -39,6 +39,10 @@ pub struct Settings {
     /// Maximum number of requests that are answered at the same time. Further ones wait briefly, and
     /// those of the tenant that has the fewest come first.
     pub requests_max: usize,
+    /// Maximum number of open sockets (WebSockets and event streams).
+    pub sockets_max: usize,
+    /// Maximum number of open sockets of one tenant's objects.
+    pub sockets_per_tenant_max: usize,
     /// Maximum number of objects in memory.
     pub objects_max: usize,
     /// Memory budget for objects, requests, restores and snapshots together, in bytes. Work
@@ -135,6 +139,8 @@ impl Default for Settings {
             outbox_scan: Duration::from_secs(30),
             alarm_scan: Duration::from_secs(30),
             requests_max: 20_000,
+            sockets_max: 32_768,
+            sockets_per_tenant_max: 16_384,
             objects_max: 10_000,
             memory_bytes_max: 2 << 30,
             object_bytes_max: 512 << 20,

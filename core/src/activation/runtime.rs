@@ -24,6 +24,7 @@ use crate::log::Log;
 use crate::millis;
 use crate::object::{App, Host};
 use crate::settings::Settings;
+use crate::sockets::{Most, Sockets};
 use crate::sqlite::Limits;
 use crate::store::Bucket as _;
 use crate::tenants::{Buckets, Place, Places, Tenants};
@@ -115,6 +116,8 @@ pub(crate) struct Runtime {
     pub(crate) restores: Places,
     /// To how many receivers messages may be delivered at the same time.
     pub(crate) couriers: Places,
+    /// The connections of sockets that this process has.
+    pub(crate) sockets: Arc<Sockets>,
 }
 
 impl Runtime {
@@ -129,6 +132,8 @@ impl Runtime {
         let tenants = Tenants::new(buckets, clock.clone(), random.clone());
         let budget = Budget::new(settings.memory_bytes_max, clock.clone());
         let requests = Places::new(settings.requests_max);
+        let (process, tenant) = (settings.sockets_max, settings.sockets_per_tenant_max);
+        let sockets = Arc::new(Sockets::new(Most { process, tenant }, budget.clone()));
         Self {
             app,
             settings,
@@ -154,6 +159,7 @@ impl Runtime {
             requests,
             restores: Places::new(RESTORES_MAX),
             couriers: Places::new(COURIERS_MAX),
+            sockets,
         }
     }
 

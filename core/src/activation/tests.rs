@@ -23,6 +23,7 @@ mod replace;
 mod seen;
 mod shares;
 mod slow;
+mod sockets;
 mod start;
 mod tenants;
 mod token;

@@ -23,6 +23,7 @@ use crate::limits::{FORWARD_PAUSE, FORWARD_PAUSE_MAX, FORWARD_WITHIN, FORWARDS_A
 use crate::messages::Delivery;
 use crate::object::{CallChain, Caller, Request, Response, duplicate};
 use crate::planted::{Bug, planted};
+use crate::sockets::{SocketEvent, SocketPart};
 use crate::trace::{failed, span};
 
 /// Where a request comes from, which decides what it does when another instance owns the object.
@@ -71,6 +72,7 @@ impl Routing {
         }
         request_context.delivery = request.extensions().get().cloned();
         request_context.caller = request.extensions().get().cloned();
+        request_context.socket = SocketPart::of(&request);
         Self { request_context, origin: Origin::Here, ..Self::local(request) }
     }
 
@@ -102,6 +104,9 @@ impl Routing {
         match &request_context.caller {
             Some(caller) => _ = extensions.insert(caller.clone()),
             None => _ = extensions.remove::<Caller>(),
+        }
+        if let Some(part) = &request_context.socket {
+            part.restore(extensions);
         }
         if let Some(attempt) = request_context.attempt.filter(|_| !planted(Bug::SafeMethodBelieved))
         {
@@ -180,14 +185,17 @@ impl Routing {
     }
 
     /// Gives the request an attempt number, unless it has a key already, so that the object
-    /// recognises a repetition. Only requests with safe methods get one: they rarely change
-    /// anything, and then it costs nothing. For other methods, the client gets `OUTCOME_UNKNOWN`
+    /// recognises a repetition. Only requests with safe methods and events of sockets get one: those
+    /// rarely change anything, and then it costs nothing; for these, nobody else could repeat what a
+    /// client has sent. For other methods, the client gets `OUTCOME_UNKNOWN`
     /// instead of a repetition.
     fn name(&mut self, runtime: &Runtime) {
         let Some(request) = &mut self.request else { return };
         let named = request.extensions().get::<Keyed>().is_some()
             || request.extensions().get::<Delivery>().is_some();
-        if !named && request.method().is_safe() && request.body().peek().is_some() {
+        let is_event = request.extensions().get::<SocketEvent>().is_some();
+        let may_repeat = request.method().is_safe() || is_event;
+        if !named && may_repeat && request.body().peek().is_some() {
             let number = runtime.uuid();
             self.request_context.attempt = Some(number);
             request.extensions_mut().insert(Keyed::attempt(number));

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::id::ObjectId;
 use crate::messages::Delivery;
 use crate::object::{Caller, Request, Response};
+use crate::sockets::SocketPart;
 
 /// A process that owns an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct RequestContext {
     /// A random number by which the object recognises a repetition of this request, if it has no
     /// key of its own and may be sent twice.
     pub attempt: Option<Uuid>,
+    /// What it says about a socket, if it is about one.
+    pub socket: Option<SocketPart>,
 }
 
 /// A request for the owner of its object.

@@ -26,6 +26,7 @@ use crate::messages::{Delivery, OutboxRequest, take_message, taken_before};
 use crate::millis;
 use crate::object::{Caller, Context, Continuation, Request, Response};
 use crate::planted::{Bug, planted};
+use crate::sockets::SocketEvent;
 use crate::sqlite::Database;
 
 /// Prepares a request for its turn: reads its body to its end, so that no sender holds a turn, and
@@ -178,13 +179,17 @@ async fn attempt(
     keyed: &Keyed,
 ) -> Result<Response> {
     let now_ms = resident.context.now_ms();
+    let is_event = request.extensions().get::<SocketEvent>().is_some();
     let since_ms = now_ms.saturating_sub(millis::signed(runtime.settings.idempotency_keep));
     if let Some(mut stored) = offload(runtime.executor.as_ref(), || {
         recall_answer(&mut resident.context.database, keyed, since_ms)
     })? {
         metrics::counter!("dotdo_requests_replayed_total").increment(1);
-        // The client has sent its request only once.
-        stored.headers_mut().remove(IDEMPOTENCY_REPLAYED_HEADER);
+        // The client has sent its request only once; the connection of an event must know, because
+        // frames for it may be lost.
+        if !is_event {
+            stored.headers_mut().remove(IDEMPOTENCY_REPLAYED_HEADER);
+        }
         return Ok(stored);
     }
     let (head, body) = run_handler(runtime, resident, request).await?.into_parts();

@@ -20,8 +20,14 @@ const KEYS_AND_VALUES: &str = "_dotdo_kv";
 
 /// The tables that belong to the history of an object and not to its state: an older or foreign
 /// outbox would send its messages again, and an older inbox accept old ones again.
-pub(crate) const HISTORY: [&str; 4] =
-    ["_dotdo_outbox", "_dotdo_inbox", "_dotdo_requests", "_dotdo_alarm_marker"];
+pub(crate) const HISTORY: [&str; 6] = [
+    "_dotdo_outbox",
+    "_dotdo_inbox",
+    "_dotdo_requests",
+    "_dotdo_alarm_marker",
+    "_dotdo_sockets",
+    "_dotdo_socket_answer",
+];
 
 /// The stable code of a file that is no database, or none that an object can have.
 const BAD_FILE: &str = "BAD_DATABASE_FILE";

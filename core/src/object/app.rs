@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::alarms::AlarmInfo;
 use crate::error::{Error, Result};
 use crate::id::is_class_name;
-use crate::object::body::{Body, Request, Response};
+use crate::object::body::{Request, Response};
 use crate::object::context::Context;
-use crate::object::slice::Slice;
+use crate::object::loaded::{AnyObject, Loaded, Unknown};
+use crate::object::socket::WebSocket;
+use crate::sockets::{SocketClose, SocketMessage};
 
 /// A class of durable objects, with one value of the type per object in memory.
 ///
@@ -101,6 +102,60 @@ pub trait DurableObject: Send + 'static {
         )
         .with_code("NO_ALARM_HANDLER")))
     }
+
+    /// Runs when a message has come on a socket that the object has accepted
+    /// ([`Context::accept`]), in a transaction and within the maximum time of a handler. Messages of
+    /// one socket run one after the other, in their order.
+    ///
+    /// # Errors
+    ///
+    /// Any error rolls the transaction back and closes the socket, with 1011 and the error's code, so
+    /// that the client knows that its message was not handled. The default is an error.
+    fn websocket_message(
+        &mut self,
+        socket: WebSocket,
+        message: SocketMessage,
+        ctx: &mut Context,
+    ) -> impl Future<Output = Result<()>> + Send {
+        let _ = (socket, message, ctx);
+        std::future::ready(Err(Error::handler(
+            "a message has come on a socket, and the class has no method `websocket_message`; add one",
+        )
+        .with_code("NO_MESSAGE_HANDLER")))
+    }
+
+    /// Runs once when a socket has ended, however it did: closed by its client or by the object, or
+    /// broken off (code 1006). It is not in [`Context::sockets`] any more. Does nothing by default.
+    ///
+    /// # Errors
+    ///
+    /// Any error rolls the transaction back. The socket is then forgotten without it.
+    fn websocket_close(
+        &mut self,
+        socket: WebSocket,
+        close: SocketClose,
+        ctx: &mut Context,
+    ) -> impl Future<Output = Result<()>> + Send {
+        let _ = (socket, close, ctx);
+        std::future::ready(Ok(()))
+    }
+
+    /// Runs before [`websocket_close`](DurableObject::websocket_close), in the same transaction, when
+    /// a socket was not closed by its client or the object, but ended by an error. Does nothing by
+    /// default.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`websocket_close`](DurableObject::websocket_close).
+    fn websocket_error(
+        &mut self,
+        socket: WebSocket,
+        error: Error,
+        ctx: &mut Context,
+    ) -> impl Future<Output = Result<()>> + Send {
+        let _ = (socket, error, ctx);
+        std::future::ready(Ok(()))
+    }
 }
 
 /// The classes that a program serves.
@@ -170,7 +225,7 @@ impl App {
         );
         self.default_class.get_or_insert_with(|| name.to_owned());
         let class = Class {
-            make: Arc::new(move || Box::new(Loaded { value: make(), started: false })),
+            make: Arc::new(move || Box::new(Loaded::new(make()))),
             streams_requests: T::STREAMS_REQUESTS,
         };
         self.classes.insert(name.to_owned(), class);
@@ -245,116 +300,6 @@ impl App {
             Error::not_found(format!("no class is named {class:?}"))
                 .with_code("UNKNOWN_CLASS")
                 .with_details(serde_json::json!({ "availableTypes": known }))
-        })
-    }
-}
-
-/// A value of any class, whose start runs before its first request.
-pub(crate) trait AnyObject: Send {
-    /// Runs [`DurableObject::start`], unless it has run.
-    fn start<'a>(
-        &'a mut self,
-        ctx: &'a mut Context,
-    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
-
-    /// Runs [`DurableObject::fetch`], after the start.
-    fn fetch<'a>(
-        &'a mut self,
-        request: Request,
-        ctx: &'a mut Context,
-    ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
-
-    /// Runs [`DurableObject::alarm`], after the start.
-    fn alarm<'a>(
-        &'a mut self,
-        info: AlarmInfo,
-        ctx: &'a mut Context,
-    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
-}
-
-/// A value of a class, and whether its start has run. If the transaction in which it ran is rolled
-/// back, the value must be created anew.
-struct Loaded<T> {
-    value: T,
-    started: bool,
-}
-
-/// The value of an object whose class is unknown.
-struct Unknown(Error);
-
-impl AnyObject for Unknown {
-    fn start<'a>(
-        &'a mut self,
-        _: &'a mut Context,
-    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
-        Box::pin(std::future::ready(Err(self.0.clone())))
-    }
-
-    fn fetch<'a>(
-        &'a mut self,
-        _: Request,
-        _: &'a mut Context,
-    ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>> {
-        Box::pin(std::future::ready(Err(self.0.clone())))
-    }
-
-    fn alarm<'a>(
-        &'a mut self,
-        _: AlarmInfo,
-        _: &'a mut Context,
-    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
-        Box::pin(std::future::ready(Err(self.0.clone())))
-    }
-}
-
-impl<T: DurableObject> Loaded<T> {
-    async fn start_once(&mut self, ctx: &mut Context) -> Result<()> {
-        if self.started {
-            return Ok(());
-        }
-        let is_first = ctx.database.is_blank() && ctx.database.is_unchanged()?;
-        let caller = ctx.request.caller.take();
-        self.value.start(ctx).await?;
-        ctx.request.caller = caller;
-        if is_first {
-            ctx.database.note_start()?;
-        }
-        self.started = true;
-        Ok(())
-    }
-}
-
-impl<T: DurableObject> AnyObject for Loaded<T> {
-    fn start<'a>(
-        &'a mut self,
-        ctx: &'a mut Context,
-    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
-        Box::pin(self.start_once(ctx))
-    }
-
-    fn fetch<'a>(
-        &'a mut self,
-        request: Request,
-        ctx: &'a mut Context,
-    ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>> {
-        Box::pin(async move {
-            self.start_once(ctx).await?;
-            if let Some(slice) = request.extensions().get::<Slice>() {
-                slice.run(&mut self.value, ctx)?;
-                return Ok(Response::new(Body::empty()));
-            }
-            self.value.fetch(request, ctx).await
-        })
-    }
-
-    fn alarm<'a>(
-        &'a mut self,
-        info: AlarmInfo,
-        ctx: &'a mut Context,
-    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
-        Box::pin(async move {
-            self.start_once(ctx).await?;
-            self.value.alarm(info, ctx).await
         })
     }
 }

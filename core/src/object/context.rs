@@ -5,18 +5,22 @@ use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
+use uuid::Uuid;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
 use crate::lease::{Claim, FencingToken};
 use crate::messages::post_message;
 use crate::object::body::Request;
 use crate::object::caller::Caller;
+use crate::object::frames::Frames;
 use crate::object::host::Host;
 use crate::object::remote::RemoteObject;
 use crate::object::savepoint::savepoint;
 use crate::object::sql::Sql;
 use crate::object::storage::Storage;
 use crate::sqlite::Database;
+use crate::sync::Mutex;
 
 /// Runs once the record that holds a request's changes is in the bucket.
 pub(crate) type AfterCommit = Box<dyn FnOnce() + Send>;
@@ -55,6 +59,10 @@ pub(crate) struct RequestState {
     pub(crate) sent: bool,
     /// Whether the handler has set or deleted the alarm.
     pub(crate) touched_alarm: bool,
+    /// The frames that the handler sends to sockets, once its changes are in the bucket.
+    pub(crate) frames: Option<Arc<Mutex<Frames>>>,
+    /// The WebSocket that the handler has accepted.
+    pub(crate) accepted: Option<Uuid>,
     /// Whether the handler has called another object, whose changes may remain.
     pub(crate) called: Arc<AtomicBool>,
     /// Held while the handler runs, so that tasks that outlive it can detect its end.
@@ -204,7 +212,12 @@ impl Context {
     ///
     /// The error of `body`, or of the savepoint around it.
     pub fn transaction<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        savepoint(self, |context| &mut context.database, body)
+        let sent = self.frames_sent();
+        let result = savepoint(self, |context| &mut context.database, body);
+        if result.is_err() {
+            self.unsend_frames(sent);
+        }
+        result
     }
 
     /// The object `id` of `class`, for calls to it.
@@ -332,7 +345,7 @@ impl Context {
         self.request.wait_until.push(Box::pin(work));
     }
 
-    fn host(&self) -> Result<Arc<dyn Host>> {
+    pub(super) fn host(&self) -> Result<Arc<dyn Host>> {
         self.host.upgrade().ok_or_else(stopping)
     }
 }

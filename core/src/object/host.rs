@@ -4,15 +4,19 @@
 //! A [`Context`](crate::Context) holds this interface weakly, so it does not keep the engine alive.
 
 use std::any::Any;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
+use crate::clock::Clock;
 use crate::error::Result;
 use crate::id::ObjectId;
 use crate::lease::{Claim, FencingToken};
 use crate::object::body::{Request, Response};
+use crate::object::caller::Caller;
 use crate::router::At;
+use crate::sockets::{Addressed, Place, SocketConnection};
 
 /// Registers a waiting call until it is dropped.
 pub(crate) type Calling = Box<dyn Any + Send>;
@@ -63,6 +67,33 @@ pub(crate) trait Host: Send + Sync {
 
     /// Delivers the messages of `sender` in the background.
     fn deliver(&self, sender: &ObjectId);
+
+    /// Brings an event of a socket to its object, and waits for the response.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Host::fetch`]; `Busy` when too many requests are under way.
+    async fn event(&self, object: &ObjectId, request: Request) -> Result<Response>;
+
+    /// Opens an event stream of `object` to `caller` in this process.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when there are too many connections.
+    fn open_stream(
+        &self,
+        object: &ObjectId,
+        caller: &Caller,
+    ) -> Result<(SocketConnection, Place, Arc<dyn Clock>)>;
+
+    /// Sends frames of `object`, whose records are in the bucket, to its connections.
+    fn send_frames(&self, object: &ObjectId, frames: Vec<Addressed>);
+
+    /// Finds out whether connections of `object` are still there.
+    fn check_sockets(&self, object: &ObjectId, places: Vec<Place>);
+
+    /// Tells `object`, in the background, that the connections of these sockets are gone.
+    fn forget_sockets(&self, object: &ObjectId, sockets: Vec<Uuid>);
 
     /// Makes sure that this process holds `object`, whose handler is running, for the length of a
     /// lease. `foreign` is the live claim of another process.

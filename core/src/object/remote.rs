@@ -12,6 +12,7 @@ use crate::object::caller::Caller;
 use crate::object::context::{CallChain, Context, Handling, stopping};
 use crate::object::host::Host;
 use crate::router::At;
+use crate::sockets::Place;
 use crate::trace::{span, traced};
 
 /// Another object.
@@ -117,6 +118,8 @@ impl RemoteObject {
         extensions.insert(chain);
         // A message that is passed on is an ordinary request.
         extensions.remove::<Delivery>();
+        // Its connection belongs to the object that the client has asked for.
+        extensions.remove::<Place>();
         let caller = caller.through(&self.from, extensions.get());
         extensions.insert(caller);
         let span = span!("call", dotdo.class = self.target.class());

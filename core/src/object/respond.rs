@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 use crate::object::body::{self, Body, Request, Response};
+use crate::object::socket::WebSocket;
 
 /// A value that can be returned as a response.
 ///
@@ -106,6 +107,14 @@ pub trait RequestExt: Sized {
     /// Those of [`Body::text`].
     fn text(self) -> impl Future<Output = Result<String>> + Send;
 
+    /// The WebSocket that the request asks for, to be accepted by [`Context::accept`](crate::Context::accept).
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` (code `NOT_A_WEBSOCKET`) when the request is not the handshake of one, or the
+    /// platform can't hold connections.
+    fn websocket(&self) -> Result<WebSocket>;
+
     /// The first parameter of the query that has this name, decoded; `None` when there is none, or
     /// when it is not UTF-8.
     ///
@@ -128,6 +137,10 @@ impl RequestExt for Request {
 
     async fn text(self) -> Result<String> {
         self.into_body().text().await
+    }
+
+    fn websocket(&self) -> Result<WebSocket> {
+        WebSocket::asked_by(self)
     }
 
     fn query(&self, name: &str) -> Option<String> {

@@ -1,5 +1,7 @@
 //! What a request of a client is to the engine: a request to the object's class, or administration.
 
+use futures_util::FutureExt;
+
 use crate::activation::Precondition;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
@@ -11,6 +13,7 @@ use crate::simulation::history::{Ask, Request};
 use crate::simulation::machine::object;
 use crate::simulation::objects::{ANTICS, append};
 use crate::simulation::schemas::CODES;
+use crate::sockets::{Handshake, SocketClose, SocketConnection, SocketEnd, SocketFrame};
 use crate::sqlite::Mode;
 
 /// Asks the engine, and returns the text of its answer.
@@ -30,6 +33,11 @@ pub(super) async fn answer(engine: &Engine, request: Request) -> Result<String> 
         }
         Ask::Send(value, to) => format!("/send?{value}&{}", object(to).id()),
     };
+    let by_socket = request.antics.by_socket && request.antics.panics.is_none();
+    if by_socket && !matches!(request.ask, Ask::Past(_)) {
+        return by_socket_of(engine, &object(request.object), &format!("{} {uri}", request.number))
+            .await;
+    }
     let panics = request.antics.panics.map_or("", |moment| moment.name());
     let method = if request.antics.by_get { http::Method::GET } else { http::Method::POST };
     let mut asked = http::Request::builder().method(method).uri(uri);
@@ -46,6 +54,44 @@ pub(super) async fn answer(engine: &Engine, request: Request) -> Result<String> 
         _ => None,
     };
     engine.fetch(&object(request.object), at, asked).await?.into_body().text().await
+}
+
+/// Asks by a message on a WebSocket, and returns the first frame that comes back.
+async fn by_socket_of(engine: &Engine, object: &ObjectId, message: &str) -> Result<String> {
+    let mut handshake = http::Request::get("/socket").body(Body::empty())?;
+    handshake.extensions_mut().insert(Handshake);
+    let mut response = engine.fetch(object, None, handshake).await?;
+    let Some(connection) = response.extensions_mut().remove::<SocketConnection>() else {
+        return Err(Error::internal("the handshake is not accepted"));
+    };
+    let frame = first_frame(&connection, message).await;
+    let answer = match frame {
+        SocketFrame::Text(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
+        SocketFrame::Close(SocketClose { code, reason })
+        | SocketFrame::Break(SocketClose { code, reason })
+            if code == 1012 || reason == ErrorKind::Unknown.code() =>
+        {
+            Err(Error::new(ErrorKind::Unknown, reason))
+        }
+        other => Err(Error::new(ErrorKind::Busy, format!("{other:?}"))),
+    };
+    let close = SocketClose::new(1000, "");
+    connection.end(SocketEnd { close, error: None }).await;
+    answer
+}
+
+/// The first frame that comes back when `message` is sent, or what ends the connection.
+async fn first_frame(connection: &SocketConnection, message: &str) -> SocketFrame {
+    let handled = connection.message(message.into()).fuse();
+    futures_util::pin_mut!(handled);
+    let handled = futures_util::select_biased! {
+        frame = Box::pin(connection.next()).fuse() => return frame,
+        handled = handled => handled,
+    };
+    match handled {
+        Ok(()) => connection.next().await,
+        Err(close) => SocketFrame::Close(close),
+    }
 }
 
 /// Replaces the object's state by one that has `value` too, unless others write meanwhile. Whoever

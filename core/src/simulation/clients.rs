@@ -73,6 +73,7 @@ impl Client {
             replaces: plan.replaces && number % 3 == 1,
             rings: plan.rings,
             leaves: plan.leaves,
+            by_socket: plan.sockets && !plan.keyed && number % 3 > 0,
         };
         Intention { machine: self.machine, object, ask, antics, patience_us }
     }

@@ -51,6 +51,8 @@ pub(super) struct Antics {
     /// An alarm sends what it has to send; appends with even numbers leave their turns.
     pub(super) rings: bool,
     pub(super) leaves: bool,
+    /// It is a message on a WebSocket.
+    pub(super) by_socket: bool,
 }
 
 /// A request of a client, by its number in the history.
@@ -112,11 +114,9 @@ impl Outcome {
                 }
                 // Whoever is called may be in a world with a bug of our own, and the caller's
                 // handler panics with it.
-                ErrorKind::Handler if matches!(request.ask, Ask::Give(..)) => {
-                    Self::Nothing(error.code())
-                }
                 ErrorKind::Handler
-                    if matches!(request.antics.panics, Some(Moment::First | Moment::Last)) =>
+                    if matches!(request.ask, Ask::Give(..))
+                        || matches!(request.antics.panics, Some(Moment::First | Moment::Last)) =>
                 {
                     Self::Nothing(error.code())
                 }

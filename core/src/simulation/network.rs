@@ -104,7 +104,13 @@ impl Peers for SimPeers {
         };
         let Ok(body) = body.bytes().await else { return Err(not_taken(None, NotTaken::Broken)) };
         let back = Request::from_parts(head.clone(), body.clone().into());
-        match self.ask(owner, Content::Offer(object.clone()), ACCEPT_MAX).await {
+        let part = request_context.socket.as_ref();
+        let offered = match part.is_some_and(|part| part.is_for_the_server()) {
+            // Nobody has to own the object for it.
+            true => Reply::Accepted,
+            false => self.ask(owner, Content::Offer(object.clone()), ACCEPT_MAX).await,
+        };
+        match offered {
             Reply::Accepted => {}
             Reply::Declined => return Err(not_taken(Some(back), NotTaken::Declined)),
             _ => return Err(not_taken(Some(back), NotTaken::Unreachable)),

@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use crate::alarms::AlarmInfo;
 use crate::error::{Error, Result};
-use crate::object::{App, Body, Context, DurableObject, Request, Response, Sql, Turns};
+use crate::object::{
+    App, Body, Context, DurableObject, Request, RequestExt, Response, Sql, Turns, WebSocket,
+};
 use crate::simulation::history::Moment;
 use crate::simulation::schemas;
+use crate::sockets::SocketMessage;
 use crate::sqlite::Database;
 
 /// The header with what a handler does beside its work: the operation's number, and when to panic.
@@ -48,6 +51,11 @@ impl DurableObject for List {
         let (number, moment) =
             antics.as_deref().and_then(|text| text.split_once(' ')).unwrap_or_default();
         trip(moment, Moment::First);
+        if request.uri().path() == "/socket" {
+            let mut socket = request.websocket()?;
+            ctx.accept(&mut socket, &[])?;
+            return Ok(socket.upgraded());
+        }
         let leaves = request.uri().path() == "/leave";
         let text = answer(request, ctx).await?;
         trip(moment, Moment::Last);
@@ -71,6 +79,22 @@ impl DurableObject for List {
             }
         }
         Ok(Response::new(text.into()))
+    }
+
+    async fn websocket_message(
+        &mut self,
+        socket: WebSocket,
+        message: SocketMessage,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        let (number, uri) =
+            message.text().and_then(|text| text.split_once(' ')).unwrap_or_default();
+        let text = answer(http::Request::post(uri).body(Body::empty())?, ctx).await?;
+        if let Ok(number) = number.parse::<usize>() {
+            let (seen, watcher) = (text.clone(), self.watcher.clone());
+            ctx.after_commit(move || watcher(number, seen));
+        }
+        socket.send(ctx, text)
     }
 
     async fn alarm(&mut self, _: AlarmInfo, ctx: &mut Context) -> Result<()> {

@@ -62,6 +62,8 @@ pub(super) struct Plan {
     pub(super) rings: bool,
     /// Some appends leave their turn.
     pub(super) leaves: bool,
+    /// Some requests are messages on WebSockets.
+    pub(super) sockets: bool,
     /// The store has many clocks.
     pub(super) many_clocks: bool,
     /// The log is in one store, which coordinates, and files are in another that only stores.
@@ -136,6 +138,7 @@ impl Plan {
         plan.leaves =
             planted(Bug::ContinuedBeforeRecord) || planted(Bug::ContinuedTwice) || seed % 10 == 4;
         plan.rings = planted(Bug::AlarmTakenTwice) || seed % 4 == 2;
+        plan.sockets = planted(Bug::FrameBeforeRecord) || seed % 16 == 11;
         if !plan.rings {
             // Nobody searches for alarms, so that these worlds are what they would be without them.
             plan.machines.iter_mut().for_each(|of| of.settings.alarm_scan = Duration::ZERO);
@@ -202,6 +205,7 @@ impl Plan {
             replaces: false,
             rings: false,
             leaves: false,
+            sockets: false,
             many_clocks: chance.in_thousand(300),
             is_split: false,
             mishap: draw_mishap(chance),
@@ -238,6 +242,7 @@ impl Plan {
             replaces: false,
             rings: false,
             leaves: false,
+            sockets: false,
             many_clocks: false,
             is_split: false,
             mishap: None,

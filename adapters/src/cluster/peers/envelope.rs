@@ -44,6 +44,9 @@ pub(super) struct Envelope {
     pub(super) caller: Option<SealedCaller>,
     /// The attempt number by which the object recognises a retry.
     pub(super) attempt: Option<Uuid>,
+    /// What it says about a socket. Servers of before sockets refuse a request with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) socket: Option<String>,
 }
 
 impl Envelope {

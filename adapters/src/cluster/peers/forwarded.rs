@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use dotdo_core::{
     Caller, Delivery, Error, ErrorKind, HOPS_MAX, ObjectId, RequestContext, Response, Result,
-    Tenant,
+    SocketPart, Tenant,
 };
 use http::{HeaderMap, HeaderValue, header, request};
 use uuid::Uuid;
@@ -94,6 +94,10 @@ fn arrival(me: Uuid, value: &HeaderValue) -> Result<ForwardedRequest, &'static s
         Some(sealed) => Some(sealed.opened(&tenant).ok_or("it names no caller")?),
         None => None,
     };
+    let socket = match &envelope.socket {
+        Some(text) => Some(SocketPart::opened(text).ok_or("it says nothing about a socket")?),
+        None => None,
+    };
     let request_context = RequestContext {
         visited: envelope.visited.clone(),
         chain,
@@ -101,6 +105,7 @@ fn arrival(me: Uuid, value: &HeaderValue) -> Result<ForwardedRequest, &'static s
         delivery,
         caller,
         attempt: envelope.attempt,
+        socket,
     };
     Ok(ForwardedRequest {
         object: named(&envelope.object.0, &envelope.object.1)?,
@@ -110,6 +115,11 @@ fn arrival(me: Uuid, value: &HeaderValue) -> Result<ForwardedRequest, &'static s
 }
 
 impl ForwardedRequest {
+    /// Whether it is for this server, whoever owns the object.
+    pub(crate) fn is_for_the_server(&self) -> bool {
+        self.request_context.socket.as_ref().is_some_and(SocketPart::is_for_the_server)
+    }
+
     /// The server that sends it.
     pub(crate) fn sender(&self) -> Uuid {
         self.envelope.from

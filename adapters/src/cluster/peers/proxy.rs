@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dotdo_core::{
     Body, Delivery, Error, ErrorKind, Forward, Forwarded, NotTaken, ObjectId, Owner, PeerError,
-    Peers, REQUEST_ID_HEADER, Request, Response,
+    Peers, REQUEST_ID_HEADER, Request, Response, SocketPart,
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use http_body_util::{BodyExt, Limited};
@@ -143,6 +143,7 @@ impl Proxy {
             ),
             caller: forward.request_context.caller.as_ref().map(SealedCaller::new),
             attempt: forward.request_context.attempt,
+            socket: forward.request_context.socket.as_ref().map(SocketPart::sealed),
         }
     }
 

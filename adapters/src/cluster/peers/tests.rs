@@ -47,6 +47,7 @@ fn envelope() -> Envelope {
         delivery: Some(("Counter".to_owned(), "sender".to_owned(), 7)),
         caller: Some(SealedCaller::new(&Caller::new("alice"))),
         attempt: None,
+        socket: None,
     }
 }
 

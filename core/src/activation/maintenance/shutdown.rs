@@ -11,6 +11,7 @@ use crate::activation::activations::Activations;
 use crate::activation::state::Activation;
 use crate::cluster::write_lock_file;
 use crate::settings::Upkeep;
+use crate::sockets::say_goodbye;
 
 /// Number of objects that are released at the same time.
 const CONCURRENCY: usize = 16;
@@ -23,6 +24,8 @@ pub(crate) async fn shut_down(activations: &Activations, deadline: Duration) {
         runtime.background.idle().await;
         runtime.stopping.close();
         runtime.relays.idle().await;
+        // Before others can have the objects.
+        say_goodbye(runtime).await;
         stream::iter(activations.all())
             .for_each_concurrent(CONCURRENCY, |activation| async move { activation.finish().await })
             .await;

@@ -8,6 +8,7 @@ use crate::change::{
     Changes, Header, Row, Schema, SchemaKind, SchemaObject, TableChanges, ValueRef,
 };
 use crate::error::Result;
+use crate::sockets::{SOCKET_ANSWER, SOCKETS};
 use crate::sqlite::Database;
 
 const OUTBOX: &str = "_dotdo_outbox";
@@ -19,7 +20,7 @@ const SEQUENCES: &str = "sqlite_sequence";
 
 /// Whether a table belongs to an object's history and not to its state.
 pub(crate) fn is_history(table: &str) -> bool {
-    [OUTBOX, INBOX, REQUESTS, MARKER].contains(&table)
+    [OUTBOX, INBOX, REQUESTS, MARKER, SOCKETS, SOCKET_ANSWER].contains(&table)
 }
 
 /// What is kept of a table.

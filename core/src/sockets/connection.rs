@@ -1,0 +1,205 @@
+//! A connection from the side of the server that has it: what comes from its client goes to its
+//! object, and what the object sends waits here.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use crate::clock::{Clock, Instant};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ObjectId;
+use crate::idempotency::IDEMPOTENCY_REPLAYED_HEADER;
+use crate::lease::OWNED_BY_OTHER_INSTANCE;
+use crate::object::{Caller, Host};
+use crate::sockets::event::SocketEvent;
+use crate::sockets::line::{Line, SocketFrame};
+use crate::sockets::message::{SocketClose, SocketMessage, interrupted};
+use crate::sockets::registry::Sockets;
+
+/// How long the event of a socket is tried again that was rolled back. Longer than a lease, so that
+/// a socket outlives the owner of its object.
+const RETRY_MAX: Duration = Duration::from_secs(20);
+
+/// The pause before the first time; it doubles.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
+
+/// The maximum of that pause.
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// Marks a request, in its extensions, as the handshake of a WebSocket whose connection the server
+/// can keep. If the object accepts it, the response has the status 101 and a [`SocketConnection`] in its
+/// extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct Handshake;
+
+/// How a connection has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketEnd {
+    /// What the client or the server has closed it with.
+    pub close: SocketClose,
+    /// What went wrong; `None` if the client has closed it.
+    pub error: Option<String>,
+}
+
+/// An accepted WebSocket, for the server that has its connection. Clones are the same one. When the
+/// last is dropped without [`SocketConnection::end`], the object is told that it broke off.
+#[derive(Clone)]
+pub struct SocketConnection(Arc<Inner>);
+
+struct Inner {
+    line: Arc<Line>,
+    sockets: Arc<Sockets>,
+    caller: Caller,
+    host: Weak<dyn Host>,
+    clock: Arc<dyn Clock>,
+    /// Whether the object knows of it, and must be told of its end.
+    is_accepted: AtomicBool,
+}
+
+impl SocketConnection {
+    pub(crate) fn new(
+        line: Arc<Line>,
+        sockets: Arc<Sockets>,
+        caller: Caller,
+        (host, clock): (Weak<dyn Host>, Arc<dyn Clock>),
+    ) -> Self {
+        let is_accepted = AtomicBool::new(false);
+        Self(Arc::new(Inner { line, sockets, caller, host, clock, is_accepted }))
+    }
+
+    /// The object has accepted it.
+    pub(crate) fn accepted(&self) {
+        self.0.is_accepted.store(true, Ordering::Relaxed);
+    }
+
+    /// The object.
+    pub fn object(&self) -> &ObjectId {
+        &self.0.line.object
+    }
+
+    /// The caller, as verified at the handshake.
+    pub fn caller(&self) -> &Caller {
+        &self.0.caller
+    }
+
+    /// The next frame for the client, once its record is in the bucket.
+    pub async fn next(&self) -> SocketFrame {
+        self.0.line.next().await
+    }
+
+    /// The next frame for the client, if one waits.
+    pub fn try_next(&self) -> Option<SocketFrame> {
+        self.0.line.try_next()
+    }
+
+    /// The answer to a message, if it is answered automatically; the object is not told of it.
+    pub fn auto_response(&self, message: &SocketMessage) -> Option<SocketMessage> {
+        self.0.line.auto_response(message.text()?).map(SocketMessage::Text)
+    }
+
+    /// Gives a message to the object. Completes when it is handled, and all that it has changed is
+    /// in the bucket.
+    ///
+    /// # Errors
+    ///
+    /// What to close the connection with: the message was not handled, or nobody knows.
+    pub async fn message(&self, message: SocketMessage) -> Result<(), SocketClose> {
+        let (event, body) = SocketEvent::message(self.0.line.id, message);
+        let outcome = self.0.run(&event, body).await;
+        let label = if outcome.is_ok() { "handled" } else { "failed" };
+        metrics::counter!("dotdo_socket_messages_total", "outcome" => label).increment(1);
+        outcome
+    }
+
+    /// Tells the object that the connection has ended.
+    pub async fn end(self, end: SocketEnd) {
+        self.0.sockets.close(&self.0.line);
+        if self.0.is_accepted.swap(false, Ordering::Relaxed) {
+            self.0.tell_end(&end).await;
+        }
+    }
+}
+
+impl Inner {
+    /// Runs an event until its outcome is certain, for a bounded time.
+    async fn run(&self, event: &SocketEvent, body: Bytes) -> Result<(), SocketClose> {
+        let clock = self.clock.as_ref();
+        let (begun, mut pause) = (Instant::now(clock), RETRY_PAUSE);
+        loop {
+            let Some(host) = self.host.upgrade() else { return Err(restarting()) };
+            let request = event.request(body.clone(), self.caller.clone());
+            let error = match host.event(&self.line.object, request).await {
+                Ok(response) if response.headers().contains_key(&IDEMPOTENCY_REPLAYED_HEADER) => {
+                    // It was handled by a server that has not said so, and may not have sent what
+                    // followed.
+                    self.sockets.end_all_of(&self.line.object, &interrupted());
+                    return Err(interrupted());
+                }
+                Ok(response) if response.status() == StatusCode::OK => return Ok(()),
+                Ok(response) if response.status() == StatusCode::GONE => {
+                    return Err(SocketClose::new(1012, "the object does not know this connection"));
+                }
+                Ok(_) => return Err(SocketClose::new(1012, "the object has moved")),
+                Err(error) => error,
+            };
+            if !is_transient(&error) || begun.elapsed_at_least(clock) >= RETRY_MAX {
+                return Err(closing(&error));
+            }
+            drop(host);
+            clock.sleep(pause).await;
+            pause = (pause * 2).min(RETRY_PAUSE_MAX);
+        }
+    }
+
+    async fn tell_end(&self, end: &SocketEnd) {
+        let event = SocketEvent::ended(self.line.id, &end.close, end.error.clone());
+        if self.run(&event, Bytes::new()).await.is_err() {
+            // The class's handler fails on it, or nobody is reached: then the next owner finds out.
+            let _ = self.run(&event.quietly(), Bytes::new()).await;
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.sockets.close(&self.line);
+        if *self.is_accepted.get_mut()
+            && let Some(host) = self.host.upgrade()
+        {
+            host.forget_sockets(&self.line.object, vec![self.line.id]);
+        }
+    }
+}
+
+impl std::fmt::Debug for SocketConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SocketConnection").field("object", self.object()).finish_non_exhaustive()
+    }
+}
+
+/// Whether an event was certainly rolled back, for a reason that passes.
+fn is_transient(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Busy | ErrorKind::Fenced | ErrorKind::Unavailable)
+        && error.code() != OWNED_BY_OTHER_INSTANCE
+}
+
+fn restarting() -> SocketClose {
+    SocketClose::new(1012, "the server is stopping; connect again")
+}
+
+/// What a connection is closed with when its message was not handled because of `error`.
+fn closing(error: &Error) -> SocketClose {
+    if error.code() == OWNED_BY_OTHER_INSTANCE {
+        return SocketClose::new(1012, "the object has moved to another server; connect again");
+    }
+    let code = match error.kind() {
+        ErrorKind::Busy | ErrorKind::Fenced | ErrorKind::Unavailable => 1013,
+        ErrorKind::Gone | ErrorKind::Forbidden | ErrorKind::NotFound => 1008,
+        ErrorKind::TooLarge => 1009,
+        _ => 1011,
+    };
+    SocketClose::new(code, error.code())
+}

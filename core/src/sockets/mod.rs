@@ -1,0 +1,36 @@
+//! WebSockets and event streams of objects: their rows, their events, and the frames to their
+//! clients.
+//!
+//! Promises: which sockets an object has, with their tags and attachments, is part of its
+//! transactions; an event of a socket is a request to its object; a frame leaves when the record is
+//! in the bucket that its transaction depends on, in the order of the records; a socket that stays
+//! open has missed no frame (docs/design/0031-websockets.md). Must not know: HTTP servers, the
+//! protocol on a connection.
+
+mod connection;
+mod event;
+mod gate;
+mod line;
+mod message;
+mod owner;
+mod registry;
+mod row;
+mod stream;
+mod streams;
+mod wire;
+
+pub use connection::{Handshake, SocketConnection, SocketEnd};
+pub use event::SocketPart;
+pub(crate) use event::{Addressed, Ended, Event, Place, SocketEvent};
+pub(crate) use gate::{receive_part, settle_former};
+pub use line::SocketFrame;
+pub use message::{SocketClose, SocketMessage};
+pub(crate) use owner::{check, say_goodbye, send};
+pub(crate) use registry::{Most, Sockets};
+pub(crate) use row::{
+    Row, SOCKET_ANSWER, SOCKETS, auto_response_of, find, insert, list, remove, set_attachment,
+    set_auto_response, set_closing,
+};
+pub(crate) use stream::{EVENT_STREAM, events};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use wire::fuzz as fuzz_batch;

@@ -1,0 +1,139 @@
+//! Frames from an object to its connections, wherever those are: after the record, in order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::activation::Runtime;
+use crate::cluster::{Forward, Forwarded, Owner, RequestContext};
+use crate::id::ObjectId;
+use crate::object::{Body, Request};
+use crate::sockets::event::{Addressed, Part, Place, SocketPart};
+use crate::sockets::wire::ToSockets;
+
+/// How many servers are told at the same time that a stream is complete.
+const GOODBYES_AT_ONCE: usize = 16;
+
+/// The answer of a server to a batch.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Taken {
+    /// The connections that it does not have.
+    pub(crate) missing: Vec<Uuid>,
+}
+
+/// Sends `frames` of `object` to its connections. Those that are gone are forgotten, and the object
+/// is told.
+pub(crate) fn send(runtime: &Arc<Runtime>, object: &ObjectId, frames: Vec<Addressed>) {
+    let mut missing = Vec::new();
+    for Addressed { to, frame } in frames {
+        let mut elsewhere: BTreeMap<Uuid, (Option<Owner>, Vec<Uuid>)> = BTreeMap::new();
+        for place in to {
+            let is_here = place.instance == runtime.instance;
+            if frame.is_some() {
+                count(is_here);
+            }
+            if is_here {
+                let is_there = match &frame {
+                    Some(frame) => runtime.sockets.push(object, place.socket, frame),
+                    None => runtime.sockets.has(object, place.socket),
+                };
+                missing.extend((!is_there).then_some(place.socket));
+            } else {
+                let server = place.server();
+                elsewhere
+                    .entry(place.instance)
+                    .or_insert((server, Vec::new()))
+                    .1
+                    .push(place.socket);
+            }
+        }
+        for (server, sockets) in elsewhere.into_values() {
+            match server.filter(|_| runtime.peers.is_some()) {
+                Some(server) => {
+                    leave(runtime, object, server, ToSockets { sockets, frame: frame.clone() })
+                }
+                None => missing.extend(sockets),
+            }
+        }
+    }
+    forget(runtime, object, missing);
+}
+
+/// Asks the servers of connections whether they are still there, and forgets those that are not.
+pub(crate) fn check(runtime: &Arc<Runtime>, object: &ObjectId, to: Vec<Place>) {
+    send(runtime, object, vec![Addressed { to, frame: None }]);
+}
+
+fn count(is_here: bool) {
+    let way = if is_here { "here" } else { "elsewhere" };
+    metrics::counter!("dotdo_socket_frames_total", "way" => way).increment(1);
+}
+
+fn forget(runtime: &Runtime, object: &ObjectId, sockets: Vec<Uuid>) {
+    if let (false, Some(host)) = (sockets.is_empty(), runtime.host.upgrade()) {
+        host.forget_sockets(object, sockets);
+    }
+}
+
+/// Puts a frame into the stream to another server.
+fn leave(runtime: &Arc<Runtime>, object: &ObjectId, server: Owner, frame: ToSockets) {
+    let stream = (object.clone(), server.instance);
+    if runtime.sockets.streams.push((object, &server), frame, || runtime.uuid()) {
+        let runtime = runtime.clone();
+        runtime.background.clone().spawn(async move { empty(&runtime, &stream, &server).await });
+    }
+}
+
+/// Sends what waits in a stream until nothing does.
+async fn empty(runtime: &Arc<Runtime>, stream: &(ObjectId, Uuid), server: &Owner) {
+    let object = &stream.0;
+    while let Some(batch) = runtime.sockets.streams.next_batch(stream) {
+        let sockets = batch.frames.iter().flat_map(|frame| frame.sockets.clone()).collect();
+        let part =
+            Part::Frames { instance: runtime.instance, address: runtime.settings.address.clone() };
+        let taken = ask::<Taken>(runtime, object, (server, part), batch.encode().into()).await;
+        match taken {
+            Ok(taken) => forget(runtime, object, taken.missing),
+            Err(reason) => {
+                tracing::warn!(%object, server = %server.instance, reason, "cannot send frames to the server of some connections; they count as lost");
+                forget(runtime, object, runtime.sockets.streams.give_up(stream, sockets));
+            }
+        }
+    }
+}
+
+/// Tells the servers of connections that nothing more comes from this process, which ends.
+pub(crate) async fn say_goodbye(runtime: &Runtime) {
+    let streams = runtime.sockets.streams.take_complete();
+    stream::iter(streams)
+        .for_each_concurrent(GOODBYES_AT_ONCE, |(object, server, stream, sent)| async move {
+            let part = Part::Done { stream, sent };
+            // Who does not hear it closes its connections when the object has its next owner.
+            let _ = ask::<bool>(runtime, &object, (&server, part), Body::empty()).await;
+        })
+        .await;
+}
+
+/// Asks another server about its connections, and reads its answer.
+pub(crate) async fn ask<T: for<'a> Deserialize<'a>>(
+    runtime: &Runtime,
+    object: &ObjectId,
+    (server, part): (&Owner, Part),
+    body: Body,
+) -> Result<T, String> {
+    let peers = runtime.peers.as_ref().ok_or("this server reaches no others")?;
+    let mut request = Request::new(body);
+    *request.method_mut() = http::Method::POST;
+    let request_context =
+        RequestContext { socket: Some(SocketPart(part)), ..RequestContext::default() };
+    let forward = Forward { object: object.clone(), request, request_context };
+    let sent = peers.send(server, forward).await.map_err(|error| error.label().to_owned())?;
+    let Forwarded::Answered(answer) = sent else {
+        return Err("it is reached through the platform's proxy only".to_owned());
+    };
+    let response = answer.map_err(|error| error.message().to_owned())?;
+    response.into_body().json().await.map_err(|error| error.message().to_owned())
+}
