@@ -70,6 +70,12 @@ pub mod sql {
     pub use dotdo_core::{IntoParams, IntoValue, SqlCursor, Value, ValueRef};
 }
 
+/// WebSockets and event streams of objects: the handle, its messages, and how it ends
+/// (`docs/WEBSOCKETS.md`).
+pub mod sockets {
+    pub use dotdo_core::{SocketClose, SocketMessage, WebSocket};
+}
+
 /// What callers are made of, for programs with an [`Authenticator`] and objects that ask what their
 /// [`Caller`] may do.
 pub mod identity {
@@ -160,6 +166,9 @@ mod pages {
 
     #[doc = include_str!("../../docs/MIDDLEWARE.md")]
     struct Middleware;
+
+    #[doc = include_str!("../../docs/WEBSOCKETS.md")]
+    struct WebSockets;
 
     #[cfg(feature = "testing")]
     #[doc = include_str!("../../docs/TESTING.md")]

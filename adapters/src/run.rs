@@ -337,6 +337,8 @@ async fn serve_http(app: App, mut found: Found, mut signals: Signals) -> Result<
     found.config.settings.address = own_address(&found.config, address).await;
     found.config.edge.reach = reach(&found, address);
     check_administration(&found.config)?;
+    // A platform with a port of its own sends single requests there.
+    found.config.server.sockets.are_held = found.platform.port().is_none();
     let plan = Plan::new(&found.config, address)?;
     found.config.server.peers = plan.acceptor();
     let program = Program::start(app, &found, plan).await?;

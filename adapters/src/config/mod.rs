@@ -39,7 +39,7 @@ use crate::libsql::LibsqlAccess;
 use crate::platforms::azure::settings::Mode;
 use crate::platforms::lambda::settings::LambdaSettings;
 use crate::platforms::{LOOPBACK, Platform, Reached};
-use crate::server::ServerSettings;
+use crate::server::{ServerSettings, SocketSettings};
 use crate::telemetry::{LogFormat, LogSettings, TraceSettings};
 
 /// The complete configuration, with defaults.
@@ -266,6 +266,7 @@ impl Default for Config {
                 connections_max: 10_000,
                 connections_per_client_max: 5000,
                 proxies: TrustedProxies::default(),
+                sockets: SocketSettings::default(),
                 peers: None,
             },
             broker: BrokerSettings::default(),

@@ -3,8 +3,12 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
-use dotdo_core::{Account, Body, Caller, Error, ObjectId, Request, Response, Result, Route};
+use dotdo_core::{
+    Account, Body, Caller, Error, Handshake, ObjectId, Request, Response, Result, Route,
+    SocketConnection,
+};
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, header, request};
 
@@ -67,7 +71,9 @@ impl<O: Objects> Edge<O> {
             }
         };
         context.line.object = Some(target.object.clone());
-        permit(&caller, &head.method, &target)?;
+        // What comes on a WebSocket can write.
+        let is_socket = head.extensions.get::<Handshake>().is_some();
+        permit(&caller, if is_socket { &Method::POST } else { &head.method }, &target)?;
         let body = self.receive(body, &mut head, &target.object, context).await?;
         target.rewrite(&mut head, context.line.id.clone());
         context.trace.pass_on(&mut head.headers);
@@ -79,6 +85,21 @@ impl<O: Objects> Edge<O> {
             head.extensions.insert(request_context);
         }
         self.objects.fetch(&target.object, target.at, Request::from_parts(head, body)).await
+    }
+
+    /// Counts a message on a WebSocket for the rate limit. Returns how long it must wait.
+    pub(crate) fn count_message(
+        &self,
+        connection: &SocketConnection,
+        client: Option<ClientAddress>,
+    ) -> Option<Duration> {
+        let limiter = self.limiter.as_ref()?;
+        let client = match (connection.caller(), client) {
+            (caller, _) if !caller.is_anonymous() => Client::Caller(caller),
+            (_, Some(address)) => Client::Address(address.0),
+            _ => Client::Unknown,
+        };
+        limiter.take(client, connection.object()).check().err()?.retry_after()
     }
 
     /// Applies the rate limit, if there is one.

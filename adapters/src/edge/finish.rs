@@ -1,13 +1,15 @@
 //! Finishes responses: corrects HTTP mistakes of objects, and adds the request id; handles HEAD.
 
-use dotdo_core::{Body, Error, ErrorKind, ObjectId, REQUEST_ID_HEADER, Response, Result, Scope};
+use dotdo_core::{
+    Body, Error, ErrorKind, ObjectId, REQUEST_ID_HEADER, Response, Result, Scope, SocketConnection,
+};
 use http::{HeaderMap, HeaderValue, Method, header};
 use http_body::Body as _;
 
 use super::access::Line;
 use super::context::RequestContext;
 use super::error::Audience;
-use super::{Edge, Objects, Reach, compress, error};
+use super::{ClientAddress, Edge, Objects, Reach, compress, error};
 
 impl<O: Objects> Edge<O> {
     /// The response for an outcome: negotiated for the client, counted and logged.
@@ -27,6 +29,11 @@ impl<O: Objects> Edge<O> {
             line.error = Some(error);
             response
         });
+        if let (Some(_), Some(client)) =
+            (response.extensions().get::<SocketConnection>(), line.client)
+        {
+            response.extensions_mut().insert(ClientAddress(client));
+        }
         line.status = response.status();
         line.trace_id = trace.id();
         let class = line.object.as_ref().map(ObjectId::class);
@@ -75,7 +82,9 @@ impl<O: Objects> Edge<O> {
 
 /// Refuses responses that can't be sent.
 fn checked(response: Response) -> Result<Response> {
-    if response.status().is_informational() {
+    // A server asks for connections to be opened, and knows what to do with them.
+    let is_opened = response.extensions().get::<SocketConnection>().is_some();
+    if response.status().is_informational() && !is_opened {
         let status = response.status().as_u16();
         return Err(Error::new(
             ErrorKind::Handler,

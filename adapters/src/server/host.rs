@@ -4,6 +4,8 @@
 use dotdo_core::{Error, Response};
 use http::{HeaderValue, Request, Version, header};
 
+use super::websocket::{SocketSettings, Upgrading};
+use crate::cluster::peers::Proven;
 use crate::edge::refusal as refuse;
 
 /// The error for a request that does not name exactly one host.
@@ -24,4 +26,25 @@ pub(crate) fn refusal<B>(request: &Request<B>) -> Option<Response> {
         _ => return None,
     };
     Some(refuse(&Error::invalid(problem).with_code("BAD_HOST"), &HeaderValue::from_static("none")))
+}
+
+/// Looks at the head of a request before it is answered: the handshake that it is, if it is one.
+///
+/// # Errors
+///
+/// The response to a request that is wrong.
+pub(super) fn look<B>(
+    request: &mut Request<B>,
+    proven: Option<Proven>,
+    sockets: &SocketSettings,
+) -> Result<Option<Upgrading>, Response> {
+    if proven.is_some() {
+        // Other servers forward their clients' requests, and have checked them.
+        return Ok(None);
+    }
+    match refusal(request) {
+        Some(refusal) => Err(refusal),
+        None if sockets.are_held => Upgrading::of(request).transpose(),
+        None => Ok(None),
+    }
 }

@@ -15,6 +15,7 @@ mod socket;
 mod streams;
 mod strict;
 mod unread;
+mod websocket;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -22,7 +23,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dotdo_core::Response;
+use dotdo_core::{Response, SocketConnection};
 use http::header::CONNECTION;
 use http::{HeaderValue, Version};
 use hyper::body::Incoming;
@@ -40,6 +41,8 @@ pub(crate) use self::signals::Signals;
 use self::streams::Streams;
 use self::strict::Strict;
 use self::unread::Rest;
+pub(crate) use self::websocket::SocketSettings;
+use self::websocket::{Line, Switch, Upgraded};
 use crate::cluster::peers::{Acceptor, Proven};
 use crate::edge::{ClientAddress, Edge, Objects, RequestBody, TrustedProxies};
 
@@ -75,6 +78,8 @@ pub(crate) struct ServerSettings {
     /// Proxies, whose connections are not counted by address because they carry many clients'
     /// requests.
     pub(crate) proxies: TrustedProxies,
+    /// Limits of WebSockets.
+    pub(crate) sockets: SocketSettings,
     /// Accepts connections of other servers; `None` if they do not use this port.
     pub(crate) peers: Option<Acceptor>,
 }
@@ -95,6 +100,15 @@ pub(crate) trait Front: Send + Sync + 'static {
     /// The objects behind it.
     fn objects(&self) -> &Self::Objects;
 
+    /// Counts a message on a connection for the rate limit. Returns how long it must wait.
+    fn count(
+        &self,
+        _connection: &SocketConnection,
+        _client: Option<ClientAddress>,
+    ) -> Option<Duration> {
+        None
+    }
+
     /// Answers a request; failures become responses.
     fn answer<B: RequestBody>(
         &self,
@@ -107,6 +121,14 @@ impl<O: Objects> Front for Edge<O> {
 
     fn objects(&self) -> &O {
         self.objects()
+    }
+
+    fn count(
+        &self,
+        connection: &SocketConnection,
+        client: Option<ClientAddress>,
+    ) -> Option<Duration> {
+        self.count_message(connection, client)
     }
 
     async fn answer<B: RequestBody>(&self, request: http::Request<B>) -> Response {
@@ -221,9 +243,9 @@ impl<F: Front> Connection<F> {
         stream: TcpStream,
         entry: Entry,
         // Kept until the end, because a shutdown waits for it.
-        _watcher: Watcher,
+        watcher: Watcher,
         mut is_serving: watch::Receiver<()>,
-        _place: OwnedSemaphorePermit,
+        place: OwnedSemaphorePermit,
     ) {
         if let Err(cause) = stream.set_nodelay(true) {
             tracing::debug!(%cause, "cannot set TCP_NODELAY");
@@ -235,19 +257,45 @@ impl<F: Front> Connection<F> {
             () = entry.open.leaving(self.settings.idle_max()) => None,
             opened = opened(stream, self.settings.peers.as_ref()) => opened,
         };
-        match opened {
+        let upgraded = match opened {
             Some(Opened::Anybody(socket)) => {
-                self.talk(socket, client, None, &entry, is_serving).await
+                self.talk(socket, client, None, &entry, is_serving.clone()).await
             }
             Some(Opened::Peer(stream)) => {
                 entry.open.is_peer_s();
-                self.talk(stream, client, Some(Proven), &entry, is_serving).await
+                self.talk(stream, client, Some(Proven), &entry, is_serving.clone()).await
             }
-            None => {}
+            None => None,
+        };
+        if let Some(upgraded) = upgraded {
+            let kept = (entry, watcher, place);
+            // A task of its own, which is much smaller than this one: most of its life it is idle.
+            tokio::spawn(self.hold(upgraded, is_serving, kept));
         }
     }
 
-    /// Answers the requests of a connection until its end.
+    /// Serves a WebSocket to its end.
+    async fn hold(
+        self: Arc<Self>,
+        Upgraded { upgrading, connection, client }: Upgraded,
+        stop: watch::Receiver<()>,
+        (entry, _watcher, _place): (Entry, Watcher, OwnedSemaphorePermit),
+    ) {
+        // It is not idle, so it does not make room for others.
+        let _underway = entry.open.request();
+        let Ok(io) = upgrading.connection.await else { return };
+        let (front, of) = (Arc::clone(&self.front), connection.clone());
+        let line = Line {
+            connection,
+            settings: self.settings.sockets.clone(),
+            write_stall: self.settings.write_stall,
+            stop,
+            quota: move || front.count(&of, client),
+        };
+        websocket::talk(TokioIo::new(io), line).await;
+    }
+
+    /// Answers the requests of a connection until its end, or until it becomes a WebSocket.
     async fn talk<I>(
         &self,
         io: I,
@@ -255,34 +303,32 @@ impl<F: Front> Connection<F> {
         proven: Option<Proven>,
         entry: &Entry,
         is_serving: watch::Receiver<()>,
-    ) where
+    ) -> Option<Upgraded>
+    where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let open = &entry.open;
         // Another server's carries requests of all tenants.
         let counted = entry.counted().filter(|_| proven.is_none());
+        let switch = Arc::<Switch>::default();
         let service = service_fn(|mut request: http::Request<Incoming>| {
             let underway = open.request();
-            if let Some(proven) = proven {
-                request.extensions_mut().insert(proven);
-            }
-            if let Some(client) = client {
-                request.extensions_mut().insert(client);
-            }
-            if let Some(connection) = &counted {
-                request.extensions_mut().insert(connection.clone());
-            }
+            note(&mut request, proven);
+            note(&mut request, client);
+            note(&mut request, counted.clone());
             let (front, serving) = (Arc::clone(&self.front), is_serving.clone());
-            let version = request.version();
+            let switch = Arc::clone(&switch);
+            let (version, sockets) = (request.version(), self.settings.sockets.clone());
             async move {
-                // Other servers forward their clients' requests, and have checked them.
-                if proven.is_none()
-                    && let Some(refusal) = host::refusal(&request)
-                {
-                    return Ok(Sent::of(refusal, underway));
-                }
+                let upgrading = match host::look(&mut request, proven, &sockets) {
+                    Ok(upgrading) => upgrading,
+                    Err(refusal) => return Ok(Sent::of(refusal, underway)),
+                };
                 let (request, rest) = Rest::of(request);
                 let mut response = front.answer(request).await;
+                if switch.accept(upgrading, &mut response, client) {
+                    return Ok(Sent::of(response, underway));
+                }
                 rest.announce(&mut response);
                 // The task of the connection may not have seen the stop yet.
                 if serving.has_changed().is_err() && version < Version::HTTP_2 {
@@ -291,13 +337,17 @@ impl<F: Front> Connection<F> {
                 Ok::<_, Infallible>(Sent::of(response, underway))
             }
         });
-        let io = TokioIo::new(Strict::new(Noted { io, open: Arc::clone(open) }));
+        let io = TokioIo::new(Strict::new(
+            Noted { io, open: Arc::clone(open) },
+            Arc::clone(&switch.is_upgraded),
+        ));
         let closing = GracefulShutdown::new();
-        let mut talking = pin!(closing.watcher().watch(self.builder.serve_connection(io, service)));
+        let served = self.builder.serve_connection_with_upgrades(io, service);
+        let mut talking = pin!(closing.watcher().watch(served));
         let mut stop = is_serving.clone();
         let is_stopping = tokio::select! {
-            ended = &mut talking => return log_end(ended),
-            () = open.stalled(self.settings.write_stall) => return,
+            ended = &mut talking => return switch.after(ended),
+            () = open.stalled(self.settings.write_stall) => return None,
             () = open.leaving(self.settings.idle_max()) => false,
             _ = stop.changed() => true,
         };
@@ -306,18 +356,22 @@ impl<F: Front> Connection<F> {
         loop {
             tokio::select! {
                 biased;
-                () = &mut asked => return,
-                ended = &mut talking => return log_end(ended),
-                () = open.stalled(self.settings.write_stall) => return,
-                () = tokio::time::sleep(LEAVE_MAX), if !is_stopping => if open.is_idle() { return },
+                () = &mut asked => return None,
+                ended = &mut talking => return switch.after(ended),
+                () = open.stalled(self.settings.write_stall) => return None,
+                () = tokio::time::sleep(LEAVE_MAX), if !is_stopping => if open.is_idle() { return None },
             }
         }
     }
 }
 
-fn log_end(ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
-    if let Err(cause) = ended {
-        tracing::debug!(cause, "a connection ended early");
+/// Notes something about a request, for whoever answers it.
+fn note<T, B>(request: &mut http::Request<B>, value: Option<T>)
+where
+    T: Clone + Send + Sync + 'static,
+{
+    if let Some(value) = value {
+        request.extensions_mut().insert(value);
     }
 }
 

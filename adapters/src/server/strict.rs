@@ -3,6 +3,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -17,11 +19,14 @@ pub(super) struct Strict<I> {
     framing: Option<Framing>,
     /// The remaining bytes that make hyper refuse.
     poison: &'static [u8],
+    /// Whether the connection speaks another protocol by now, whose bytes all pass.
+    is_upgraded: Arc<AtomicBool>,
 }
 
 impl<I> Strict<I> {
-    pub(super) fn new(io: I) -> Self {
-        Self { io, framing: Some(Framing::default()), poison: &[] }
+    /// A filter that ends when `is_upgraded` is set.
+    pub(super) fn new(io: I, is_upgraded: Arc<AtomicBool>) -> Self {
+        Self { io, framing: Some(Framing::default()), poison: &[], is_upgraded }
     }
 }
 
@@ -32,6 +37,9 @@ impl<I: AsyncRead + Unpin> AsyncRead for Strict<I> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.is_upgraded.load(Ordering::Acquire) {
+            return Pin::new(&mut this.io).poll_read(cx, buf);
+        }
         let before = buf.filled().len();
         if let Some(framing) = &mut this.framing {
             ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;

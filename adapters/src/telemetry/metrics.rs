@@ -349,6 +349,25 @@ pub(super) static TABLE: &[Metric] = &[
         &[],
         "Number of markers written for alarms: one for each that is set, unless an earlier one stands for it.",
     ),
+    // Sockets.
+    gauge("dotdo_sockets_open", &[], "Number of open sockets: WebSockets and event streams."),
+    counter(
+        "dotdo_socket_messages_total",
+        &[("outcome", "`handled` or `failed` (it closed its socket)")],
+        "Number of messages from clients of WebSockets.",
+    ),
+    counter(
+        "dotdo_socket_frames_total",
+        &[("way", "`here` or `elsewhere` (to another server, which has the connections)")],
+        "Number of messages from objects to their sockets; a broadcast counts once for each.",
+    ),
+    counter("dotdo_sockets_slow_total", &[], "Number of sockets whose clients read too slowly."),
+    counter("dotdo_sockets_lost_total", &[], "Number of sockets whose connection nobody has."),
+    counter(
+        "dotdo_sockets_interrupted_total",
+        &[],
+        "Number of times that all sockets of an object were closed here because messages from another server may be missing.",
+    ),
     // The broker.
     counter(
         "dotdo_broker_keys_total",
@@ -363,7 +382,7 @@ pub(super) static TABLE: &[Metric] = &[
 ];
 
 /// The headings of the documentation, each with its first metric.
-pub(super) const SECTIONS: [(&str, &str); 11] = [
+pub(super) const SECTIONS: [(&str, &str); 12] = [
     ("The program", "dotdo_build_info"),
     ("Requests", "dotdo_http_requests_total"),
     ("Commits", "dotdo_commits_total"),
@@ -374,5 +393,6 @@ pub(super) const SECTIONS: [(&str, &str); 11] = [
     ("Other servers", "dotdo_forwarded_total"),
     ("Messages", "dotdo_messages_delivered_total"),
     ("Alarms", "dotdo_alarms_total"),
+    ("Sockets", "dotdo_sockets_open"),
     ("The broker", "dotdo_broker_keys_total"),
 ];

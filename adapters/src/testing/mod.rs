@@ -38,6 +38,7 @@ mod request;
 mod rows;
 mod server;
 mod settled;
+mod socket;
 
 pub use clock::{RunningClock, run};
 pub use dotdo_core::testing::{
@@ -46,6 +47,7 @@ pub use dotdo_core::testing::{
 };
 pub use request::{TestRequest, TestResponse};
 pub use server::{TestServer, TestServerBuilder};
+pub use socket::TestSocket;
 
 #[cfg(test)]
 mod tests;

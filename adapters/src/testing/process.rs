@@ -69,7 +69,7 @@ impl Shared {
 /// # Panics
 ///
 /// When it does not complete. With paused time, a test would otherwise wait forever.
-async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
+pub(super) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
     tokio::select! {
         biased;
         outcome = work => outcome,

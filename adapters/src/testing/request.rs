@@ -5,13 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dotdo_core::{Body, Caller, Request};
+use dotdo_core::{Body, Caller, Handshake, Request, SocketConnection};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::process::Process;
+use super::socket::TestSocket;
 
 /// A request of a test, sent when it is awaited.
 ///
@@ -99,6 +100,59 @@ impl TestRequest {
     pub fn body(mut self, body: impl Into<Body>) -> Self {
         *self.request.body_mut() = body.into();
         self
+    }
+
+    /// Sends the request as the handshake of a WebSocket. It has no connection that could break: it
+    /// ends by [`TestSocket::close`], or breaks off when it is dropped.
+    ///
+    /// ```
+    /// # use dotdo::testing::TestServer;
+    /// # use dotdo::sockets::{SocketMessage, WebSocket};
+    /// # use dotdo::{App, Context, DurableObject, Request, RequestExt, Response, Result};
+    /// # struct Echo;
+    /// # impl DurableObject for Echo {
+    /// #     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+    /// #         let mut socket = request.websocket()?;
+    /// #         ctx.accept(&mut socket, &[])?;
+    /// #         Ok(socket.upgraded())
+    /// #     }
+    /// #     async fn websocket_message(
+    /// #         &mut self,
+    /// #         socket: WebSocket,
+    /// #         message: SocketMessage,
+    /// #         ctx: &mut Context,
+    /// #     ) -> Result<()> {
+    /// #         socket.send(ctx, message)
+    /// #     }
+    /// # }
+    /// # dotdo::testing::run(async {
+    /// # let server = TestServer::start(App::new().class("Echo", || Echo)).await;
+    /// let socket = server.get("/do/lobby").websocket().await.expect("it is accepted");
+    /// socket.send("hello").await;
+    /// assert_eq!(socket.text().await, "hello");
+    /// socket.close(1000, "bye").await;
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The response, if the object does not accept it.
+    ///
+    /// # Panics
+    ///
+    /// When the server crashes before the response is complete.
+    pub async fn websocket(mut self) -> Result<TestSocket, TestResponse> {
+        self.request.extensions_mut().insert(Handshake);
+        let (process, asked) = (self.process.clone(), self.request.uri().to_string());
+        let answer = Box::pin(process.answer(self.request)).await;
+        let (mut head, body) = answer.expect("the server lives").into_parts();
+        match head.extensions.remove::<SocketConnection>() {
+            Some(connection) => Ok(TestSocket::new(process, connection)),
+            None => {
+                let body = body.bytes().await.unwrap_or_default();
+                Err(TestResponse { asked, status: head.status, headers: head.headers, body })
+            }
+        }
     }
 
     /// Sends the request; `None` when the server crashes before the response is complete.

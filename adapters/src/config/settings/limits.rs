@@ -1,6 +1,6 @@
 //! Limits of requests, memory and connections, and what one platform alone has.
 
-use super::{HOUR_MS, MINUTE_MS};
+use super::{DAY_MS, HOUR_MS, MINUTE_MS};
 use crate::config::setting::{Kind, Setting, number};
 use crate::platforms::azure::settings::Mode;
 use crate::platforms::lambda::settings::Streaming;
@@ -68,6 +68,34 @@ pub(super) static LIMITS: &[Setting] = &[
         "limits.row_bytes_max",
         number!(" of bytes", 1024..=1_000_000_000, settings.row_bytes_max),
         "Maximum size of a value, and of a row.",
+    ),
+    Setting::new(
+        "limits.sockets_max",
+        number!("", 0..=1_000_000, settings.sockets_max),
+        "Maximum number of open sockets (WebSockets and event streams) of this server. A further one \
+         is answered with 503. Each is one of the connections of `limits.connections_max`, too.",
+    ),
+    Setting::new(
+        "limits.sockets_per_tenant_max",
+        number!("", 0..=1_000_000, settings.sockets_per_tenant_max),
+        "Maximum number of open sockets of one tenant's objects on this server.",
+    ),
+    Setting::new(
+        "limits.socket_message_bytes_max",
+        number!(" of bytes", 1..=64 << 20, server.sockets.message_bytes_max),
+        "Maximum size of a message from the client of a WebSocket. A larger one closes it with 1009.",
+    ),
+    Setting::new(
+        "limits.socket_idle_ms",
+        Kind::Millis(100..=DAY_MS, |config| &mut config.server.sockets.idle),
+        "Time after which a WebSocket is closed from whose client nothing has come. After half of it \
+         the server sends a ping, which every client answers.",
+    ),
+    Setting::new(
+        "limits.socket_ms_max",
+        Kind::Millis(1000..=30 * DAY_MS, |config| &mut config.server.sockets.time_max),
+        "Maximum time of a WebSocket. After it, it is closed with 1012; its client connects again, \
+         and its caller is verified again.",
     ),
     Setting::new(
         "http.idle_ms",

@@ -172,7 +172,7 @@ async fn served(bytes: &[u8], cuts: &[usize], is_strict: bool) -> Seen {
     let (mut client, server) = tokio::io::duplex(64 << 10);
     let seen = Arc::new(Mutex::new(Seen::new()));
     let serving = match is_strict {
-        true => tokio::spawn(serve(Strict::new(server), Arc::clone(&seen))),
+        true => tokio::spawn(serve(Strict::new(server, Arc::default()), Arc::clone(&seen))),
         false => tokio::spawn(serve(server, Arc::clone(&seen))),
     };
     send(&mut client, bytes, cuts).await;

@@ -38,6 +38,16 @@ async fn server() -> Server<Engine> {
 
 /// A server of `app` on a store of its own, in memory.
 pub(super) async fn serving(app: App, settings: Settings, edge: EdgeSettings) -> Server<Engine> {
+    serving_with(app, settings, edge, server_settings()).await
+}
+
+/// A server of `app` with other limits of its connections.
+pub(super) async fn serving_with(
+    app: App,
+    settings: Settings,
+    edge: EdgeSettings,
+    server: ServerSettings,
+) -> Server<Engine> {
     let router = Router::new(app.class_names(), app.default_class());
     let clock = Arc::new(SystemClock::new());
     let random = Arc::new(OsRandom);
@@ -53,7 +63,7 @@ pub(super) async fn serving(app: App, settings: Settings, edge: EdgeSettings) ->
         instance,
     };
     let engine = Engine::start(app, settings, components).await.expect("an engine");
-    Server::serving(Edge::new(engine, router, edge, None, 1), server_settings()).await
+    Server::serving(Edge::new(engine, router, edge, None, 1), server).await
 }
 
 fn request(method: &str, path: &str, more: &str) -> String {

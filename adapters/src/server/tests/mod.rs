@@ -19,6 +19,7 @@ mod shutdown;
 mod spelled;
 mod tenants;
 mod tick;
+mod websocket;
 
 use std::net::SocketAddr;
 
@@ -49,6 +50,7 @@ fn server_settings() -> ServerSettings {
         connections_max: 100,
         connections_per_client_max: 100,
         proxies: TrustedProxies::default(),
+        sockets: SocketSettings::default(),
         peers: None,
     }
 }

@@ -1,0 +1,336 @@
+//! The messages on a WebSocket, from its handshake to its end.
+
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::time::Duration;
+
+use dotdo_core::{SocketClose, SocketConnection, SocketEnd, SocketFrame, SocketMessage};
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+/// How long the other end may take to answer a close frame.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
+
+/// The read buffer of a connection, in bytes: most of them are idle.
+const READ_BUFFER_BYTES: usize = 2048;
+
+/// Limits of WebSockets.
+#[derive(Debug, Clone)]
+pub(crate) struct SocketSettings {
+    /// Whether connections reach the program, and not single requests that a platform sends it.
+    pub(crate) are_held: bool,
+    /// Maximum size of a message from a client, in bytes.
+    pub(crate) message_bytes_max: usize,
+    /// A connection from which nothing has come for so long is closed. A ping is sent after half of
+    /// it.
+    pub(crate) idle: Duration,
+    /// Maximum time of a connection, after which the client connects again and is verified again.
+    pub(crate) time_max: Duration,
+}
+
+impl Default for SocketSettings {
+    fn default() -> Self {
+        Self {
+            are_held: true,
+            message_bytes_max: 1 << 20,
+            idle: Duration::from_secs(60),
+            time_max: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+/// What a connection needs of its server.
+pub(crate) struct Line<Q> {
+    pub(crate) connection: SocketConnection,
+    pub(crate) settings: SocketSettings,
+    /// Maximum time that a write makes no progress.
+    pub(crate) write_stall: Duration,
+    /// Changes when the server stops.
+    pub(crate) stop: watch::Receiver<()>,
+    /// How long the client must wait with its next message, which is counted.
+    pub(crate) quota: Q,
+}
+
+/// A message that is being handled.
+type Handling = Pin<Box<dyn Future<Output = Result<(), SocketClose>> + Send>>;
+
+/// What happens next on a connection.
+enum Next {
+    Handled(Result<(), SocketClose>),
+    Frame(SocketFrame),
+    Read(Option<Result<Message, Error>>),
+    MayHandle,
+    Silent,
+    TooOld,
+    Stopping,
+}
+
+struct Talk<I, Q> {
+    stream: WebSocketStream<I>,
+    line: Line<Q>,
+    /// The message that is being handled.
+    handling: Option<Handling>,
+    /// The message after it, and from when on it may be handled.
+    waiting: Option<(SocketMessage, Instant)>,
+    heard: Instant,
+    is_pinged: bool,
+    too_old: Instant,
+}
+
+/// Serves a connection to its end, and tells the object of it.
+pub(crate) async fn talk<I, Q>(io: I, line: Line<Q>)
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+    Q: Fn() -> Option<Duration>,
+{
+    let bytes_max = Some(line.settings.message_bytes_max);
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(bytes_max)
+        .max_frame_size(bytes_max);
+    let stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+    let (connection, now) = (line.connection.clone(), Instant::now());
+    let too_old = now + line.settings.time_max;
+    let mut talk =
+        Talk { stream, line, handling: None, waiting: None, heard: now, is_pinged: false, too_old };
+    let end = talk.run().await;
+    // What the client has sent before is handled before the object learns of the end.
+    talk.handle_rest().await;
+    drop(talk);
+    tracing::debug!(object = %connection.object(), code = end.close.code, error = end.error, "a socket has ended");
+    connection.end(end).await;
+}
+
+impl<I, Q> Talk<I, Q>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+    Q: Fn() -> Option<Duration>,
+{
+    async fn run(&mut self) -> SocketEnd {
+        loop {
+            let ended = match self.next().await {
+                Next::Handled(Ok(())) => None,
+                Next::Handled(Err(close)) => {
+                    let error = format!("a message was not handled: {}", close.reason);
+                    Some(self.close(close, Some(error)).await)
+                }
+                Next::Frame(frame) => self.send(frame).await,
+                Next::Read(read) => self.read(read).await,
+                Next::MayHandle => {
+                    self.handle_waiting();
+                    None
+                }
+                Next::Silent if !self.is_pinged => {
+                    self.is_pinged = true;
+                    self.write([Message::Ping(Default::default())]).await
+                }
+                Next::Silent => {
+                    let text = "nothing has come from the client";
+                    Some(self.close(SocketClose::new(1001, text), Some(text.to_owned())).await)
+                }
+                Next::TooOld => {
+                    let close =
+                        SocketClose::new(1012, "connect again; connections end after a time");
+                    Some(self.close(close, None).await)
+                }
+                Next::Stopping => {
+                    let close = SocketClose::new(1012, "the server is stopping; connect again");
+                    Some(self.close(close, None).await)
+                }
+            };
+            if let Some(end) = ended {
+                return end;
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Next {
+        let half = self.line.settings.idle / 2;
+        let silent = self.heard + if self.is_pinged { half * 2 } else { half };
+        let may_read = self.waiting.is_none();
+        let may_handle = self.handling.is_none().then(|| self.waiting.as_ref().map(|next| next.1));
+        let handled = async {
+            match &mut self.handling {
+                Some(handling) => handling.await,
+                None => pending().await,
+            }
+        };
+        let may_handle = async {
+            match may_handle.flatten() {
+                Some(at) => sleep_until(at).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            handled = handled => {
+                self.handling = None;
+                Next::Handled(handled)
+            }
+            () = may_handle => Next::MayHandle,
+            frame = self.line.connection.next() => Next::Frame(frame),
+            read = self.stream.next(), if may_read => Next::Read(read),
+            // Whoever waits for its message is not silent.
+            () = sleep_until(silent), if may_read => Next::Silent,
+            () = sleep_until(self.too_old) => Next::TooOld,
+            _ = self.line.stop.changed() => Next::Stopping,
+        }
+    }
+
+    /// Takes what has come from the client.
+    async fn read(&mut self, read: Option<Result<Message, Error>>) -> Option<SocketEnd> {
+        (self.heard, self.is_pinged) = (Instant::now(), false);
+        let message = match read {
+            Some(Ok(Message::Text(text))) => SocketMessage::Text(text.as_str().to_owned()),
+            Some(Ok(Message::Binary(bytes))) => SocketMessage::Binary(bytes),
+            // tungstenite answers it with the next read or write.
+            Some(Ok(Message::Ping(_))) => return self.flush().await,
+            Some(Ok(Message::Pong(_) | Message::Frame(_))) => return None,
+            Some(Ok(Message::Close(frame))) => {
+                let _ = timeout(CLOSE_MAX, self.drain()).await;
+                return Some(SocketEnd { close: closed(frame), error: None });
+            }
+            Some(Err(error)) => return Some(self.fail(&error).await),
+            None => return Some(broken("the connection broke off")),
+        };
+        if let Some(answer) = self.line.connection.auto_response(&message) {
+            return self.write([encode(answer)]).await;
+        }
+        let now = Instant::now();
+        let at = (self.line.quota)().map_or(now, |wait| now + wait);
+        self.waiting = Some((message, at));
+        None
+    }
+
+    /// Begins to handle the message that waits.
+    fn handle_waiting(&mut self) {
+        if let Some((message, _)) = self.waiting.take() {
+            let connection = self.line.connection.clone();
+            self.handling = Some(Box::pin(async move { connection.message(message).await }));
+        }
+    }
+
+    /// Handles what the client has sent before the end.
+    async fn handle_rest(&mut self) {
+        for _ in 0..2 {
+            if let Some(handling) = self.handling.take()
+                && handling.await.is_err()
+            {
+                return;
+            }
+            self.handle_waiting();
+        }
+    }
+
+    /// Sends a frame of the object, and those that wait behind it.
+    async fn send(&mut self, frame: SocketFrame) -> Option<SocketEnd> {
+        let (mut messages, mut next, mut close) = (Vec::new(), Some(frame), None);
+        while let Some(frame) = next {
+            match frame {
+                SocketFrame::Text(bytes) => match Utf8Bytes::try_from(bytes) {
+                    Ok(text) => messages.push(Message::Text(text)),
+                    Err(_) => close = Some((SocketClose::new(1011, "a text is not UTF-8"), None)),
+                },
+                SocketFrame::Binary(bytes) => messages.push(Message::Binary(bytes)),
+                SocketFrame::Close(why) => close = Some((why, None)),
+                SocketFrame::Break(why) => {
+                    let error = why.reason.clone();
+                    close = Some((why, Some(error)));
+                }
+                SocketFrame::AutoResponse(_) => {}
+            }
+            next = if close.is_none() { self.line.connection.try_next() } else { None };
+        }
+        if let Some(end) = self.write(messages).await {
+            return Some(end);
+        }
+        match close {
+            Some((close, error)) => Some(self.close(close, error).await),
+            None => None,
+        }
+    }
+
+    async fn write(&mut self, messages: impl IntoIterator<Item = Message>) -> Option<SocketEnd> {
+        let stall = self.line.write_stall;
+        for message in messages {
+            match timeout(stall, self.stream.feed(message)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Some(broken(&error.to_string())),
+                Err(_) => return Some(broken("the client does not read")),
+            }
+        }
+        self.flush().await
+    }
+
+    async fn flush(&mut self) -> Option<SocketEnd> {
+        match timeout(self.line.write_stall, self.stream.flush()).await {
+            Ok(Ok(()) | Err(Error::ConnectionClosed)) => None,
+            Ok(Err(error)) => Some(broken(&error.to_string())),
+            Err(_) => Some(broken("the client does not read")),
+        }
+    }
+
+    /// Closes the connection because of what the client has sent, or because it is gone.
+    async fn fail(&mut self, error: &Error) -> SocketEnd {
+        let code = match error {
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::Io(_) => {
+                return broken("the connection broke off");
+            }
+            Error::Utf8(_) => 1007,
+            Error::Capacity(CapacityError::MessageTooLong { .. }) => 1009,
+            Error::Protocol(_) => 1002,
+            _ => 1011,
+        };
+        let text = error.to_string();
+        self.close(SocketClose::new(code, &text), Some(text)).await
+    }
+
+    /// Closes the connection, and waits a moment for the client to do the same.
+    async fn close(&mut self, close: SocketClose, error: Option<String>) -> SocketEnd {
+        let reason: Utf8Bytes = close.reason.as_str().into();
+        let frame = CloseFrame { code: CloseCode::from(close.code), reason };
+        let answered = async {
+            self.stream.send(Message::Close(Some(frame))).await.ok()?;
+            self.drain().await
+        };
+        let answer = timeout(CLOSE_MAX, answered).await.ok().flatten();
+        SocketEnd { close: answer.unwrap_or(close), error }
+    }
+
+    /// Reads to the end, and returns what the client has closed it with.
+    async fn drain(&mut self) -> Option<SocketClose> {
+        let mut answer = None;
+        while let Some(Ok(message)) = self.stream.next().await {
+            if let Message::Close(frame) = message {
+                answer = Some(closed(frame));
+            }
+        }
+        answer
+    }
+}
+
+fn encode(message: SocketMessage) -> Message {
+    match message {
+        SocketMessage::Text(text) => Message::Text(text.into()),
+        SocketMessage::Binary(bytes) => Message::Binary(bytes),
+    }
+}
+
+fn closed(frame: Option<CloseFrame>) -> SocketClose {
+    match frame {
+        Some(frame) => SocketClose::new(frame.code.into(), frame.reason.as_str()),
+        None => SocketClose::new(1005, ""),
+    }
+}
+
+fn broken(why: &str) -> SocketEnd {
+    SocketEnd { close: SocketClose::new(1006, ""), error: Some(why.to_owned()) }
+}
