@@ -84,6 +84,9 @@ pub(crate) struct Abilities {
     /// SIGTERM reaches the program, which then answers what is under way and ends with the code 0.
     /// Otherwise it is killed, and what was not answered may or may not be there.
     pub(crate) ends_in_order: bool,
+    /// Clients' connections reach the program, so that they can become WebSockets. Otherwise a
+    /// handshake is a request like any other, and the object is told that.
+    pub(crate) holds_connections: bool,
     /// The test starts, signals and ends copies of the program. Otherwise one runs already, and
     /// what needs others is not tested on it.
     pub(crate) is_ours: bool,
@@ -104,6 +107,7 @@ impl Abilities {
         keeps_encoded_queries: true,
         takes_leases: true,
         ends_in_order: true,
+        holds_connections: true,
         is_ours: true,
     };
 }

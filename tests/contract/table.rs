@@ -28,6 +28,7 @@ impl Abilities {
             keeps_encoded_queries,
             takes_leases,
             ends_in_order,
+            holds_connections,
             is_ours: _,
         } = self;
         vec![
@@ -43,6 +44,7 @@ impl Abilities {
             ("encoded queries arrive unchanged", yes(keeps_encoded_queries)),
             ("ownership by leases", yes(takes_leases)),
             ("SIGTERM: requests in flight are answered", yes(ends_in_order)),
+            ("WebSockets", yes(holds_connections)),
         ]
     }
 }

@@ -29,6 +29,7 @@ mod owners;
 mod readme;
 mod redis;
 mod shutdown;
+mod sockets;
 mod strangers;
 mod tenants;
 mod turns;

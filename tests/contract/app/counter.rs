@@ -1,4 +1,5 @@
-//! Objects that count: `GET /count` tells, `POST /add` adds one.
+//! Objects that count: `GET /count` tells, `POST /add` adds one, and so does each message on a
+//! WebSocket (`GET /socket`), which is answered with the count.
 //!
 //! With `gate=` the addition waits there before it answers; with `tell=` another counter adds one,
 //! too, by a message; with `then=` it fails after it has written; with `later=` work that it leaves
@@ -6,7 +7,10 @@
 
 use std::time::Duration;
 
-use dotdo::{Body, Context, DurableObject, Error, ErrorKind, Request, Response, Result, json};
+use dotdo::sockets::{SocketMessage, WebSocket};
+use dotdo::{
+    Body, Context, DurableObject, Error, ErrorKind, Request, RequestExt, Response, Result, json,
+};
 use serde_json::json;
 
 use crate::{gate, query};
@@ -18,6 +22,11 @@ pub(crate) struct Counter;
 
 impl DurableObject for Counter {
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+        if request.uri().path() == "/socket" {
+            let mut socket = request.websocket()?;
+            ctx.accept(&mut socket, &[])?;
+            return Ok(socket.upgraded());
+        }
         let query = request.uri().query().unwrap_or_default();
         let mut count = ctx.storage().get::<u64>("count")?.unwrap_or(0);
         if request.uri().path() == "/add" {
@@ -35,6 +44,17 @@ impl DurableObject for Counter {
             failure(query::text(query, "then"))?;
         }
         json(&json!({ "count": count }))
+    }
+
+    async fn websocket_message(
+        &mut self,
+        socket: WebSocket,
+        _: SocketMessage,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        let count = ctx.storage().get::<u64>("count")?.unwrap_or(0) + 1;
+        ctx.storage().put("count", &count)?;
+        socket.send(ctx, count.to_string())
     }
 }
 

@@ -63,6 +63,7 @@ impl Host for AzureProxy {
             streams_requests: false,
             keeps_encoded_paths: false,
             ends_in_order: false,
+            holds_connections: false,
             ..Abilities::ALL
         }
     }

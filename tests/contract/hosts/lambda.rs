@@ -55,6 +55,7 @@ impl Host for Lambda {
             request_bytes_max: Some(REQUEST_BYTES_MAX),
             keeps_header_bytes: false,
             takes_leases: false,
+            holds_connections: false,
             ..Abilities::ALL
         };
         let whole = Abilities {

@@ -36,7 +36,7 @@ pub(crate) struct Vercel;
 impl Host for Vercel {
     fn abilities(&self) -> Abilities {
         // An object is owned per request there.
-        Abilities { streams_requests: false, ..Abilities::ALL }
+        Abilities { streams_requests: false, holds_connections: false, ..Abilities::ALL }
     }
 
     async fn start(&self, setup: &Setup) -> Box<dyn Hosted> {

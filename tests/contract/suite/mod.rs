@@ -34,6 +34,7 @@ macro_rules! contract {
                     streaming: [
                         the_first_part_of_an_answer_comes_before_the_second_is_made, the_first_part_of_a_request_comes_before_the_second_is_sent,
                         bodies_are_streamed_in_both_directions_at_once, a_response_that_ends_early_is_not_complete, a_client_that_goes_away_disturbs_nobody,
+                        a_websocket_is_opened_where_connections_are_held,
                     ];
                     errors: [
                         objects_say_what_is_wrong, errors_say_when_to_come_again, a_handler_that_fails_or_panics_is_a_500, the_servers_own_paths_answer,

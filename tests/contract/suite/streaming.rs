@@ -2,14 +2,19 @@
 //! what breaks off is never taken for whole.
 
 use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
 use http::Request;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
+use hyper_util::rt::TokioIo;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::gate::Gate;
 use crate::host::{Body, Broken};
-use crate::message::{Answer, bytes, get};
+use crate::message::{Answer, bytes, get, with};
 use crate::stage::{Stage, fresh, soon};
 
 /// A body whose parts are sent by hand.
@@ -161,4 +166,34 @@ pub(crate) async fn a_client_that_goes_away_disturbs_nobody(on: &Stage) {
     )
     .await;
     assert_eq!(again.status, 200);
+}
+
+pub(crate) async fn a_websocket_is_opened_where_connections_are_held(on: &Stage) {
+    let program = on.program().await;
+    let mut handshake = get(&format!("/do/Counter/{}/socket", fresh("socket")));
+    for (name, value) in [
+        ("upgrade", "websocket"),
+        ("connection", "upgrade"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ] {
+        handshake = with(handshake, name, value.as_bytes());
+    }
+    let answer = soon("the answer to a handshake", program.send(handshake)).await;
+    let answer = answer.expect("an answer");
+    if !on.abilities().holds_connections {
+        let answer = Answer::of(answer).await;
+        assert_eq!((answer.status, answer.json()["code"].clone()), (400, "NOT_A_WEBSOCKET".into()));
+        return;
+    }
+    assert_eq!(answer.status(), 101);
+    let connection = hyper::upgrade::on(answer).await.expect("it changes to the other protocol");
+    let connection = TokioIo::new(connection);
+    let mut socket = WebSocketStream::from_raw_socket(connection, Role::Client, None).await;
+    for count in 1..=3 {
+        socket.send(Message::text("add")).await.expect("the connection is open");
+        let told = soon("a message", socket.next()).await.expect("no end").expect("a frame");
+        assert_eq!(told.into_text().expect("a text").as_str(), count.to_string());
+    }
+    socket.close(None).await.expect("the connection is open");
 }

@@ -10,6 +10,7 @@
 mod account;
 mod mirror;
 mod outside;
+mod room;
 mod witness;
 
 use std::process::ExitCode;
@@ -155,6 +156,7 @@ fn main() -> ExitCode {
         .class("Ledger", || Ledger)
         .class("Account", || Account)
         .class("Mirror", || mirror::Mirror)
+        .class("Room", || room::Room)
         .class("Witness", || witness::Witness);
     let serve = Serve::new(app.register::<Graph>().class("Sql", || SqlObject));
     // Only the scenarios about callers ask for tokens that anyone can spell.
