@@ -9,7 +9,9 @@ mod bank;
 mod cart;
 mod chat;
 mod counter;
+mod game;
 mod getting_started;
+mod live_chat;
 mod order;
 mod rate_limiter;
 

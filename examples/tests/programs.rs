@@ -16,6 +16,10 @@ pub(crate) mod cart_before;
 pub(crate) mod chat;
 #[path = "../counter.rs"]
 pub(crate) mod counter;
+#[path = "../game.rs"]
+pub(crate) mod game;
+#[path = "../live_chat.rs"]
+pub(crate) mod live_chat;
 #[path = "../order.rs"]
 pub(crate) mod order;
 #[path = "../own_store.rs"]

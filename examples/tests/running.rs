@@ -18,6 +18,9 @@ enum Store {
     Seaweed(String),
 }
 
+/// What servers on one store know.
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
 /// What came back.
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -70,6 +73,11 @@ impl Running {
         let mut command =
             self.store.setup(program).arg("health").arg("--ready").env("PORT", port).command();
         command.output().expect("the program starts").status.code()
+    }
+
+    /// The URL of `path`.
+    pub(crate) fn url(&self, path: &str) -> String {
+        self.server.url(path)
     }
 
     /// Sends a request; a body of null is none, and a `key` in it is the request's
@@ -130,7 +138,9 @@ impl Store {
     fn setup(&self, program: &str) -> Setup {
         match self {
             Self::Folder(folder) => {
-                Setup::of(program, &format!("file://{}", folder.path().display()))
+                let storage = format!("file://{}", folder.path().display());
+                // Two of them forward to each other.
+                Setup::of(program, &storage).env("DOTDO_PEER_SECRET", SECRET)
             }
             Self::Seaweed(prefix) => {
                 let seaweed = Seaweed::shared();
