@@ -1,10 +1,11 @@
 //! The class that is measured: small enough that the product's own cost shows.
 
-use dotdo::{App, Context, DurableObject, Error, Request, Response, Result};
+use dotdo::sockets::{SocketMessage, WebSocket};
+use dotdo::{App, Context, DurableObject, Error, Request, RequestExt, Response, Result};
 
 /// Answers `/create` (the first write), `/value` (a read), `/add` (a write of one row), `/fill?n` (n
 /// rows of about 104 bytes), `/touch` (changes one of them), `/scan` (reads all of them, sorted),
-/// `/column?n` (adds a column).
+/// `/column?n` (adds a column), `/socket` (a WebSocket, each message on which is a write of one row).
 struct Measured;
 
 const STEPS: [&str; 1] = ["CREATE TABLE counter (id INTEGER PRIMARY KEY, value INTEGER NOT NULL);
@@ -20,6 +21,11 @@ impl DurableObject for Measured {
     }
 
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+        if request.uri().path() == "/socket" {
+            let mut socket = request.websocket()?;
+            ctx.accept(&mut socket, &[])?;
+            return Ok(socket.upgraded());
+        }
         let number = request.uri().query().and_then(|query| query.parse().ok()).unwrap_or(1_i64);
         let answer: i64 = match request.uri().path() {
             "/value" => ctx.sql().exec("SELECT value FROM counter", ())?.one()?,
@@ -52,6 +58,17 @@ impl DurableObject for Measured {
             path => return Err(Error::not_found(format!("nothing is measured at {path}"))),
         };
         Ok(Response::new(answer.to_string().into()))
+    }
+
+    async fn websocket_message(
+        &mut self,
+        socket: WebSocket,
+        _: SocketMessage,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        let add = "UPDATE counter SET value = value + 1 RETURNING value";
+        let value: i64 = ctx.sql().exec(add, ())?.one()?;
+        socket.send(ctx, value.to_string())
     }
 }
 

@@ -2,7 +2,7 @@
 //! ratios.
 //!
 //! `cargo run --release -p dotdo-benches` runs everything; names of sections as arguments run those
-//! only: `write`, `database`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `start`, `counting`,
+//! only: `write`, `database`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `sockets`, `start`, `counting`,
 //! `schemas`, `limits`, `tenants`, `lambda`, `vercel`.
 
 mod costs;
@@ -11,6 +11,7 @@ mod instance;
 mod memory;
 mod read;
 mod restore;
+mod sockets;
 mod start;
 mod tenants;
 mod upload;
@@ -50,6 +51,10 @@ async fn main() {
     }
     if is_wanted("memory") {
         figures.push(memory::idle().await);
+    }
+    if is_wanted("sockets") {
+        figures.push(sockets::idle().await);
+        figures.push(sockets::echoes().await);
     }
     if is_wanted("start") {
         figures.push(start::listening().await);
