@@ -37,14 +37,14 @@ pub(super) fn look<B>(
     request: &mut Request<B>,
     proven: Option<Proven>,
     sockets: &SocketSettings,
-) -> Result<Option<Upgrading>, Response> {
+) -> Result<Option<Upgrading>, Box<Response>> {
     if proven.is_some() {
         // Other servers forward their clients' requests, and have checked them.
         return Ok(None);
     }
     match refusal(request) {
-        Some(refusal) => Err(refusal),
-        None if sockets.are_held => Upgrading::of(request).transpose(),
+        Some(refusal) => Err(Box::new(refusal)),
+        None if sockets.are_held => Upgrading::of(request).transpose().map_err(Box::new),
         None => Ok(None),
     }
 }

@@ -322,7 +322,7 @@ impl<F: Front> Connection<F> {
             async move {
                 let upgrading = match host::look(&mut request, proven, &sockets) {
                     Ok(upgrading) => upgrading,
-                    Err(refusal) => return Ok(Sent::of(refusal, underway)),
+                    Err(refusal) => return Ok(Sent::of(*refusal, underway)),
                 };
                 let (request, rest) = Rest::of(request);
                 let mut response = front.answer(request).await;
