@@ -129,6 +129,8 @@ pub(crate) enum Part {
     Frames { instance: Uuid, address: Option<String> },
     /// It says that a stream of frames is complete, after so many batches.
     Done { stream: Uuid, sent: u64 },
+    /// It brings the connections that the object has given up, to be closed.
+    GivenUp,
     /// It asks how many batches of frames the server has sent in a stream to the process `to`.
     Sent { stream: Uuid, to: Uuid },
 }
@@ -146,7 +148,7 @@ impl SocketPart {
         match self.0.clone() {
             Part::Open(place) => _ = extensions.insert(place),
             Part::Event(event) => _ = extensions.insert(event),
-            Part::Frames { .. } | Part::Done { .. } | Part::Sent { .. } => {}
+            Part::Frames { .. } | Part::Done { .. } | Part::GivenUp | Part::Sent { .. } => {}
         }
     }
 
@@ -181,6 +183,7 @@ mod tests {
             Part::Event(SocketEvent { socket: id, event: Event::Text }),
             Part::Frames { instance: id, address: None },
             Part::Done { stream: id, sent: 7 },
+            Part::GivenUp,
             Part::Sent { stream: id, to: id },
         ] {
             let part = SocketPart(part);

@@ -38,6 +38,13 @@ pub(crate) async fn receive_part(
             finish(runtime, object, stream, sent);
             json(&true)
         }
+        Part::GivenUp => {
+            let batch = Batch::decode(&request.into_body().bytes().await?)?;
+            for id in batch.frames.iter().flat_map(|to| &to.sockets) {
+                runtime.sockets.push(object, *id, &SocketFrame::Break(interrupted()));
+            }
+            json(&true)
+        }
         Part::Open(_) | Part::Event(_) => Err(Error::invalid("the request is for an object")),
     }
 }

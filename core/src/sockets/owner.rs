@@ -2,20 +2,34 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::activation::Runtime;
+use crate::clock::Instant;
 use crate::cluster::{Forward, Forwarded, Owner, RequestContext};
 use crate::id::ObjectId;
 use crate::object::{Body, Request};
 use crate::sockets::event::{Addressed, Part, Place, SocketPart};
-use crate::sockets::wire::ToSockets;
+use crate::sockets::line::SocketFrame;
+use crate::sockets::message::interrupted;
+use crate::sockets::wire::{Batch, ToSockets};
 
 /// How many servers are told at the same time that a stream is complete.
 const GOODBYES_AT_ONCE: usize = 16;
+
+/// How long a server that could not be reached is told of the connections that were given up for
+/// that. Longer than networks are usually parted; one that can't be reached for so long has probably ended.
+const GIVEN_UP_TIME_MAX: Duration = Duration::from_secs(10 * 60);
+
+/// The pause before the first time; it doubles.
+const GIVEN_UP_PAUSE: Duration = Duration::from_millis(500);
+
+/// The maximum of that pause.
+const GIVEN_UP_PAUSE_MAX: Duration = Duration::from_secs(20);
 
 /// The answer of a server to a batch.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -99,10 +113,35 @@ async fn empty(runtime: &Arc<Runtime>, stream: &(ObjectId, Uuid), server: &Owner
             Ok(taken) => forget(runtime, object, taken.missing),
             Err(reason) => {
                 tracing::warn!(%object, server = %server.instance, reason, "cannot send frames to the server of some connections; they count as lost");
-                forget(runtime, object, runtime.sockets.streams.give_up(stream, sockets));
+                let lost = runtime.sockets.streams.give_up(stream, sockets);
+                tell_given_up(runtime, object, server, lost.clone());
+                forget(runtime, object, lost);
             }
         }
     }
+}
+
+/// Has the server of connections that are given up close them, as soon as it can be reached: their
+/// clients would wait on them for what was not sent.
+fn tell_given_up(runtime: &Arc<Runtime>, object: &ObjectId, server: &Owner, sockets: Vec<Uuid>) {
+    let (runtime, object, server) = (runtime.clone(), object.clone(), server.clone());
+    let frame = Some(SocketFrame::Break(interrupted()));
+    let frames = vec![ToSockets { sockets, frame }];
+    let batch = Batch { stream: Uuid::nil(), number: 0, frames }.encode();
+    tokio::spawn(async move {
+        let (clock, mut pause) = (runtime.clock.clone(), GIVEN_UP_PAUSE);
+        let begun = Instant::now(clock.as_ref());
+        while begun.elapsed_at_least(clock.as_ref()) < GIVEN_UP_TIME_MAX
+            && runtime.host.strong_count() > 0
+        {
+            clock.sleep(pause).await;
+            let part = (&server, Part::GivenUp);
+            if ask::<bool>(&runtime, &object, part, batch.clone().into()).await.is_ok() {
+                return;
+            }
+            pause = (pause * 2).min(GIVEN_UP_PAUSE_MAX);
+        }
+    });
 }
 
 /// Tells the servers of connections that nothing more comes from this process, which ends.
