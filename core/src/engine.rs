@@ -30,7 +30,8 @@ use crate::object::{App, Caller, Calling, Host, Request, Response};
 use crate::router::At;
 use crate::settings::{Settings, Upkeep};
 use crate::sockets::{
-    Addressed, Handshake, Place as SocketPlace, SocketClose, SocketConnection, SocketPart, send,
+    Addressed, Handshake, Place as SocketPlace, SocketClose, SocketConnection, SocketEvent,
+    SocketPart, send,
 };
 
 /// Serves the objects of all tenants that it is asked for. Clones are the same engine.
@@ -356,7 +357,12 @@ impl Host for Inner {
 
     async fn event(&self, object: &ObjectId, request: Request) -> Result<Response> {
         let _place = self.runtime().place_of_request(object).await?;
-        Host::fetch(self, object, None, request).await
+        let event = request.extensions().get::<SocketEvent>();
+        if event.is_some_and(SocketEvent::is_message) {
+            self.fetch_for_connection(object, request).await
+        } else {
+            Host::fetch(self, object, None, request).await
+        }
     }
 
     fn open_stream(

@@ -1,15 +1,17 @@
 //! Sockets at the engine: handshakes, events, and frames of other servers.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::Inner;
+use super::{Inner, stopping};
 use crate::activation::Runtime;
 use crate::cluster::Received;
 use crate::error::{Error, Result};
 use crate::id::ObjectId;
+use crate::idempotency::prepare;
 use crate::object::{ACCEPTED, Caller, Host, Request, Response, accepts};
 use crate::router::At;
 use crate::settings::Ownership;
@@ -40,7 +42,7 @@ impl Inner {
         let (connection, place) = self.connection(object, caller)?;
         let id = place.socket;
         request.extensions_mut().insert(place);
-        let mut response = Host::fetch(self, object, at, request).await?;
+        let mut response = self.fetch_for_connection(object, request).await?;
         if !accepts(&response, id) {
             return Ok(response);
         }
@@ -49,6 +51,33 @@ impl Inner {
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         response.extensions_mut().insert(connection);
         Ok(response)
+    }
+
+    /// Runs the request of a connection that this process has. The owner of the object sends frames
+    /// to it: where other servers reach this process, it may be any of them; otherwise the request
+    /// runs here or not at all.
+    ///
+    /// # Errors
+    ///
+    /// Those of the request; `Busy` (code `OWNED_BY_OTHER_INSTANCE`) when its frames would not reach
+    /// this process.
+    pub(super) async fn fetch_for_connection(
+        &self,
+        object: &ObjectId,
+        request: Request,
+    ) -> Result<Response> {
+        let runtime = self.runtime();
+        if runtime.peers.is_none() || runtime.settings.address.is_some() {
+            return Host::fetch(self, object, None, request).await;
+        }
+        if self.stopping.load(Ordering::Acquire) {
+            return Err(stopping());
+        }
+        if let Some(caller) = request.extensions().get::<Caller>() {
+            caller.check_reach(object)?;
+        }
+        let request = prepare(runtime, object, request).await?;
+        self.activations.get(object)?.visit(request).await
     }
 
     /// A connection that waits for its object to accept it.

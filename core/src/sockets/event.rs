@@ -64,6 +64,11 @@ pub(crate) struct Ended {
 }
 
 impl SocketEvent {
+    /// Whether it is a message, to which the object may answer with frames.
+    pub(crate) fn is_message(&self) -> bool {
+        matches!(self.event, Event::Text | Event::Binary)
+    }
+
     /// A message has come.
     pub(crate) fn message(socket: Uuid, message: SocketMessage) -> (Self, Bytes) {
         let (event, body) = match message {
