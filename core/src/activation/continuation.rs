@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Extensions;
 
-use crate::activation::handler::{collect_body, run_outside};
+use crate::activation::handler::{HANDLER_PANICKED, collect_body, run_outside};
 use crate::activation::state::Activation;
 use crate::budget::Account;
 use crate::error::{Error, ErrorKind, Result};
@@ -73,7 +73,9 @@ impl Activation {
 /// error of a later turn says of that turn.
 fn partly_done(error: Error) -> Error {
     match error.kind() {
-        ErrorKind::Busy
+        ErrorKind::Handler if error.code() != HANDLER_PANICKED => error,
+        ErrorKind::Handler
+        | ErrorKind::Busy
         | ErrorKind::Unavailable
         | ErrorKind::Fenced
         | ErrorKind::TimedOut

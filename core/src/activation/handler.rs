@@ -24,6 +24,9 @@ use crate::object::{AnyObject, Body, Context, Continuation, Request, Response};
 use crate::sqlite::Mode;
 use crate::trace::{span, traced};
 
+/// The code of the error of a handler that panicked.
+pub(super) const HANDLER_PANICKED: &str = "HANDLER_PANICKED";
+
 /// Runs the handler of `resident` on `request`, for at most the time that the settings allow.
 ///
 /// # Errors
@@ -174,7 +177,8 @@ pub(crate) async fn run_outside(
     runtime: &Runtime,
     work: Pin<Box<dyn Future<Output = Result<Response>> + Send>>,
 ) -> Result<Response> {
-    let bound = Bound { time_max: CONTINUATION_TIME_MAX, left: "what it did in turns remains" };
+    let bound =
+        Bound { time_max: CONTINUATION_TIME_MAX, left: "the rest of the request was not done" };
     guard_within(runtime, work, bound).await
 }
 
@@ -201,7 +205,7 @@ impl Bound {
             .copied()
             .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         tracing::error!(panic = text.unwrap_or("(not text)"), "a handler panicked");
-        Error::handler(format!("the handler panicked; {}", self.left)).with_code("HANDLER_PANICKED")
+        Error::handler(format!("the handler panicked; {}", self.left)).with_code(HANDLER_PANICKED)
     }
 }
 
