@@ -359,10 +359,9 @@ impl Host for Inner {
         let _place = self.runtime().place_of_request(object).await?;
         let event = request.extensions().get::<SocketEvent>();
         if event.is_some_and(SocketEvent::is_message) {
-            self.fetch_for_connection(object, request).await
-        } else {
-            Host::fetch(self, object, None, request).await
+            return self.fetch_for_connection(object, request).await;
         }
+        Host::fetch(self, object, None, request).await
     }
 
     fn open_stream(

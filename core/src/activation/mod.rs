@@ -50,5 +50,5 @@ pub(crate) use restore::{Newest, newest, restore};
 pub use runtime::Components;
 pub(crate) use runtime::Runtime;
 pub(crate) use state::{Activation, ForeignClaim};
-pub(crate) use tasks::{Running, Tasks, restart_on_panic};
+pub(crate) use tasks::{Running, Tasks, restart_on_panic, spawn_detached};
 pub(crate) use time_travel::{fetch_as_of, place_of_former, restore_at};

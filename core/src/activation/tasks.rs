@@ -74,3 +74,9 @@ impl Tasks {
         let _ = self.running.subscribe().wait_for(|count| *count == 0).await;
     }
 }
+
+/// Starts work that ends by itself, and that nobody waits for: neither a shutdown nor a platform
+/// that freezes the process.
+pub(crate) fn spawn_detached(work: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(work);
+}

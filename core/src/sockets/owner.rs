@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::activation::Runtime;
+use crate::activation::{Runtime, spawn_detached};
 use crate::clock::Instant;
 use crate::cluster::{Forward, Forwarded, Owner, RequestContext};
 use crate::id::ObjectId;
@@ -128,7 +128,7 @@ fn tell_given_up(runtime: &Arc<Runtime>, object: &ObjectId, server: &Owner, sock
     let frame = Some(SocketFrame::Break(interrupted()));
     let frames = vec![ToSockets { sockets, frame }];
     let batch = Batch { stream: Uuid::nil(), number: 0, frames }.encode();
-    tokio::spawn(async move {
+    spawn_detached(async move {
         let (clock, mut pause) = (runtime.clock.clone(), GIVEN_UP_PAUSE);
         let begun = Instant::now(clock.as_ref());
         while begun.elapsed_at_least(clock.as_ref()) < GIVEN_UP_TIME_MAX
