@@ -14,7 +14,7 @@ const LEASE_MS: &str = "3000";
 
 /// Metrics with labels that have no value unless something fails that does not fail here, or gets
 /// older than a test does, or is there at all: a Redis, an issuer and a broker are not.
-const ABSENT: [&str; 19] = [
+const ABSENT: [&str; 21] = [
     "dotdo_spans_total",
     "dotdo_commits_failed_total",
     "dotdo_restores_failed_total",
@@ -34,6 +34,8 @@ const ABSENT: [&str; 19] = [
     "dotdo_storage_keys_renewals_total",
     "dotdo_broker_keys_total",
     "dotdo_broker_exchange_seconds",
+    "dotdo_socket_messages_total",
+    "dotdo_socket_frames_total",
 ];
 
 /// The documented metrics and their types.
