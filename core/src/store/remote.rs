@@ -26,7 +26,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
-use object_store::{GetOptions, ObjectMeta, ObjectStore, PutMode};
+use object_store::{GetOptions, GetResult, ObjectMeta, ObjectStore, PutMode};
 use uuid::Uuid;
 
 #[cfg(feature = "azure-blob")]
@@ -86,11 +86,29 @@ impl Remote {
         F: Future<Output = object_store::Result<T>> + Send,
     {
         match self.once(asked, bytes, request()).await {
-            Err(failure) if self.keys_have_ended(&failure) => {
+            Err(failure) if self.may_repeat(asked, &failure).await => {
                 self.once(asked, bytes, request()).await
             }
             result => result,
         }
+    }
+
+    /// Whether the request failed because its keys have ended, so that it may succeed with others.
+    ///
+    /// A store that looks at keys twice, for who asks and for what they may, says `AccessDenied` of
+    /// keys that end between the two, as SeaweedFS does. What it says of another request tells.
+    async fn may_repeat(&self, asked: Asked<'_>, failure: &Failure) -> bool {
+        if self.keys_have_ended(failure) {
+            return true;
+        }
+        // Of a get, `head` finds out by a listing.
+        if self.parts.lent.is_none() || !failure.is_denial() || asked.operation == "get" {
+            return false;
+        }
+        let Ok(path) = self.path(asked) else { return false };
+        let first_byte = GetOptions { range: Some((0..1).into()), ..GetOptions::default() };
+        let another = self.once(asked, 0, self.store().get_opts(&path, first_byte)).await;
+        another.is_err_and(|failure| self.keys_have_ended(&failure))
     }
 
     /// Runs one request, watching its HTTP answer, for at most the time that `bytes` may take. New
@@ -112,6 +130,28 @@ impl Remote {
             () = self.clock.sleep(time_max) => {
                 Err(Failure::Silent(asked.unavailable(format!("no response within {} s", time_max.as_secs()))))
             }
+        }
+    }
+
+    /// The beginning of an object's response; `None` if there is no object.
+    async fn head(&self, asked: Asked<'_>, path: &Path) -> Result<Option<GetResult>, Failure> {
+        let head = || self.store().get_opts(path, GetOptions::default());
+        match self.signed(asked, 0, head).await {
+            Ok(head) => Ok(Some(head)),
+            Err(failure) if failure.is_missing() => Ok(None),
+            // S3 also reports missing keys as forbidden to callers that may not list the whole
+            // bucket. A listing below the prefix distinguishes the cases.
+            Err(failure) if failure.is_denial() => {
+                if !self.is_listed(asked, path).await {
+                    return Ok(None);
+                }
+                // It is there: keys that had ended have been replaced for the listing.
+                match self.parts.lent {
+                    Some(_) => self.signed(asked, 0, head).await.map(Some),
+                    None => Err(failure),
+                }
+            }
+            Err(failure) => Err(failure),
         }
     }
 
@@ -139,7 +179,7 @@ impl Remote {
         }
     }
 
-    /// Whether the request failed because its keys have ended and will be replaced.
+    /// Whether the store says that the keys of the request have ended; they will be replaced.
     fn keys_have_ended(&self, failure: &Failure) -> bool {
         match (&self.parts.lent, failure) {
             (Some(lent), Failure::Announced(_, Some(answer))) => lent.have_ended(answer),
@@ -184,6 +224,17 @@ enum Failure {
     Silent(StoreError),
 }
 
+impl Failure {
+    fn is_missing(&self) -> bool {
+        matches!(self, Self::Announced(error, answer) if is_missing(error, answer.as_ref()))
+    }
+
+    /// Whether the store says that whoever asks may not do this.
+    fn is_denial(&self) -> bool {
+        matches!(self, Self::Announced(error, answer) if is_forbidden(error, answer.as_ref()))
+    }
+}
+
 #[async_trait]
 impl Bucket for Remote {
     /// A create whose keys have ended is reported as unavailable, which is ambiguous to the caller
@@ -193,7 +244,7 @@ impl Bucket for Remote {
         let (path, length) = (self.path(asked)?, bytes.len());
         let put = self.store().put_opts(&path, bytes.into(), PutMode::Create.into());
         let Err(failure) = self.once(asked, length, put).await else { return Ok(()) };
-        let is_passing = self.keys_have_ended(&failure);
+        let is_passing = self.may_repeat(asked, &failure).await;
         Err(match self.error(asked, failure) {
             StoreError::Refused { reason, .. } if is_passing => asked.unavailable(reason),
             error => error,
@@ -213,23 +264,8 @@ impl Bucket for Remote {
     async fn get_within(&self, key: &Key, bytes_max: u64) -> Result<Option<Stored>, StoreError> {
         let asked = Asked { operation: "get", key };
         let path = self.path(asked)?;
-        let head = match self
-            .signed(asked, 0, || self.store().get_opts(&path, GetOptions::default()))
-            .await
-        {
-            Ok(head) => head,
-            Err(Failure::Announced(error, answer)) if is_missing(&error, answer.as_ref()) => {
-                return Ok(None);
-            }
-            // S3 also reports missing keys as forbidden to callers that may not list the whole
-            // bucket. A listing below the prefix distinguishes the cases.
-            Err(Failure::Announced(error, answer))
-                if is_forbidden(&error, answer.as_ref()) && !self.is_listed(asked, &path).await =>
-            {
-                return Ok(None);
-            }
-            Err(failure) => return Err(self.error(asked, failure)),
-        };
+        let head = self.head(asked, &path).await.map_err(|failure| self.error(asked, failure))?;
+        let Some(head) = head else { return Ok(None) };
         // The head of the response says how large the body is; it is dropped unread.
         check_size(key, head.meta.size, bytes_max)?;
         let modified_ms = match head.meta.last_modified.timestamp_millis() {
@@ -328,7 +364,9 @@ impl Bucket for Remote {
             .map(|key| self.path(Asked { operation: "delete", key }))
             .collect::<Result<Vec<_>, _>>()?;
         let again = match self.delete_all(asked, &paths).await {
-            Err(failure) if self.keys_have_ended(&failure) => self.delete_all(asked, &paths).await,
+            Err(failure) if self.may_repeat(asked, &failure).await => {
+                self.delete_all(asked, &paths).await
+            }
             done => done,
         };
         again.map_err(|failure| self.error(asked, failure))

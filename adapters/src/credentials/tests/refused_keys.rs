@@ -8,6 +8,7 @@ use dotdo_core::{
     AccessKeyProvider, AccessKeys, AccessKeysError, Bucket, Key, ProvidedKeys, S3Config,
     S3Credentials, StoreConfig, StoreError, open,
 };
+use wiremock::matchers::query_param;
 use wiremock::{Match, Mock, MockServer, Request, ResponseTemplate};
 
 use super::*;
@@ -141,10 +142,60 @@ async fn new_keys_that_are_refused_too_are_the_end() {
     assert_eq!(world.requests().await, 2);
 }
 
+/// A store that finds the keys in order when it looks who asks, and ended when it looks at what
+/// they may: it says of the first request that it is denied, and of every other that they are over.
+async fn denied_once(answer: ResponseTemplate) -> World {
+    let world = World::new(400, "ExpiredToken", answer).await;
+    let denial = ResponseTemplate::new(403)
+        .set_body_string("<Error><Code>AccessDenied</Code><Message>no</Message></Error>");
+    let first = Mock::given(SignedBy("KEY0")).respond_with(denial);
+    first.up_to_n_times(1).with_priority(1).mount(&world.store).await;
+    world
+}
+
+#[tokio::test]
+async fn keys_that_end_while_the_store_looks_at_them_are_replaced() {
+    let key = Key::new("a");
+    let world = denied_once(object()).await;
+    world.bucket.put(&key, Bytes::from_static(b"new")).await.expect("it is signed again");
+    assert_eq!((world.requests().await, world.keys.number()), (3, 1));
+
+    let world = denied_once(
+        ResponseTemplate::new(200)
+            .set_body_string("<DeleteResult><Deleted><Key>a</Key></Deleted></DeleteResult>"),
+    )
+    .await;
+    world.bucket.delete(std::slice::from_ref(&key)).await.expect("it is signed again");
+    assert_eq!((world.requests().await, world.keys.number()), (3, 1));
+
+    let world = denied_once(object()).await;
+    let error = world.bucket.create(&key, Bytes::from_static(b"record")).await;
+    let error = error.expect_err("the keys have ended");
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+    world.bucket.create(&key, Bytes::from_static(b"record")).await.expect("new keys");
+    assert_eq!((world.requests().await, world.keys.number()), (3, 1));
+}
+
+#[tokio::test]
+async fn a_get_whose_keys_end_while_the_store_looks_at_them_finds_the_object() {
+    let key = Key::new("a");
+    let listing = "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a</Key>\
+        <LastModified>1994-11-15T08:12:31Z</LastModified><ETag>\"1\"</ETag><Size>7</Size>\
+        </Contents></ListBucketResult>";
+    let world = denied_once(object()).await;
+    let listed = ResponseTemplate::new(200).set_body_string(listing);
+    let lists = Mock::given(query_param("list-type", "2")).and(SignedBy("KEY1"));
+    lists.respond_with(listed).with_priority(1).mount(&world.store).await;
+    let stored = world.bucket.get(&key).await.expect("it is signed again");
+    assert_eq!(stored.map(|stored| stored.bytes), Some(Bytes::from_static(b"content")));
+    assert_eq!((world.requests().await, world.keys.number()), (4, 1));
+}
+
 #[tokio::test]
 async fn keys_that_may_not_do_something_are_not_replaced() {
     let world = World::new(403, "AccessDenied", object()).await;
     let error = world.bucket.put(&Key::new("a"), Bytes::new()).await.expect_err("denied");
     assert!(matches!(error, StoreError::Refused { .. }), "{error}");
-    assert_eq!((world.requests().await, world.keys.number()), (1, 0));
+    // The put, and what tells whether the keys are still valid.
+    assert_eq!((world.requests().await, world.keys.number()), (2, 0));
 }
