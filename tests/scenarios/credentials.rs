@@ -77,9 +77,16 @@ async fn count(server: &Server, id: &str, at: Option<u64>) -> u64 {
     }
     let answer = request.send().await.expect("the server answers");
     let (status, text) = (answer.status(), answer.text().await.expect("the answer arrives"));
-    assert_eq!(status, StatusCode::OK, "{text}\n{}", server.stderr());
+    assert_eq!(status, StatusCode::OK, "{text}\n{}", end(&server));
     let things: Value = serde_json::from_str(&text).expect("JSON");
     things["count"].as_u64().expect("a number")
+}
+
+/// The end of a log that is written at the level `trace`.
+fn end(server: &Server) -> String {
+    let log = server.stderr();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
 fn is_secret_free(log: &str, secrets: &[String]) {
@@ -230,7 +237,7 @@ async fn writes(server: &Server, id: &str, keys: &ShortKeys) -> u64 {
     while keys.exchanges() < begin + 3 {
         assert!(!deadline.is_over(), "keys are not replaced");
         let (status, text) = put(server, id, &"x".repeat(1000)).await;
-        assert_eq!(status, StatusCode::CREATED, "{text}\n{}", server.stderr());
+        assert_eq!(status, StatusCode::CREATED, "{text}\n{}", end(&server));
         written += 1;
     }
     written

@@ -22,7 +22,8 @@ const FORWARDED: &str = "dotdo_forwarded_total";
 /// A server that forwards and has a Redis. It does nothing on its own that reads the store.
 fn setup(world: &World, redis: &str) -> Setup {
     let steady = forwarding(world).env("DOTDO_LEASE_DURATION_MS", STEADY_LEASE_MS);
-    steady.env("DOTDO_OUTBOX_SCAN_MS", "86400000").env("REDIS_URL", redis)
+    let quiet = steady.env("DOTDO_OUTBOX_SCAN_MS", "86400000").env("DOTDO_ALARMS_SCAN_MS", "0");
+    quiet.env("REDIS_URL", redis)
 }
 
 /// Starts a server and waits until it is connected.
