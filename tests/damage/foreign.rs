@@ -34,12 +34,14 @@ async fn foreign_files_in_other_places_are_ignored() {
     let folder = scratch();
     let site = Site::make(StoreConfig::Folder { path: folder.path().join("state") }).await;
     let prefix = "local/local/do/sql/one";
-    let unfinished = "seq-0000099999-00000000-0000-4000-8000-000000000001";
+    let unfinished = "0000099999-00000000-0000-4000-8000-000000000001";
     let foreign = [
         "notes.txt",
         "snapshots/notes.txt",
         "snapshots/seq-1/snapshot.json",
-        &format!("snapshots/{unfinished}/data/t-0.parquet"),
+        &format!("snapshots/seq-{unfinished}/data/t-0.parquet"),
+        &format!("snapshots/iceberg/t/data/{unfinished}-0.parquet"),
+        "snapshots/iceberg/t/metadata/version-hint.text",
     ];
     for name in foreign {
         site.put(&format!("{prefix}/{name}"), "foreign").await;

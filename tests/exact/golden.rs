@@ -1,7 +1,8 @@
 //! Files of format version 1, written once and kept for good: every later program reads them.
 //!
 //! `tests/fixtures/v1` holds what [`history`] left behind on the day that the format was frozen,
-//! and what the database held then.
+//! and what the database held then; `tests/fixtures/v1-folders` the same with a folder for each
+//! table.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,8 +27,11 @@ const FREEZE: &str = "DOTDO_TEST_FREEZE";
 /// What is written must not depend on how often somebody asks for randomness.
 const RANDOM: ConstantRandom = ConstantRandom([7; 16]);
 
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/v1")
+/// The folders of the fixtures; the last is what is written today.
+const FROZEN: [&str; 2] = ["v1", "v1-folders"];
+
+fn fixtures(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
 }
 
 fn object() -> ObjectId {
@@ -137,8 +141,8 @@ async fn written_today() -> (Vec<(String, Bytes)>, Vec<String>) {
 }
 
 /// The frozen files, by key.
-fn frozen() -> Vec<(String, Bytes)> {
-    let root = fixtures().join("state");
+fn frozen(name: &str) -> Vec<(String, Bytes)> {
+    let root = fixtures(name).join("state");
     let (mut files, mut folders) = (Vec::new(), vec![root.clone()]);
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).expect("the fixtures are there") {
@@ -160,9 +164,9 @@ fn frozen() -> Vec<(String, Bytes)> {
     files
 }
 
-fn expected() -> Vec<String> {
-    let text =
-        std::fs::read_to_string(fixtures().join("content.txt")).expect("the fixtures are there");
+fn expected(name: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(fixtures(name).join("content.txt"))
+        .expect("the fixtures are there");
     text.lines().map(str::to_owned).collect()
 }
 
@@ -171,22 +175,29 @@ async fn a_new_version_is_frozen_once() {
     if std::env::var_os(FREEZE).is_none() {
         return;
     }
-    assert!(!fixtures().exists(), "what was frozen never changes");
+    let fixtures = fixtures(FROZEN[FROZEN.len() - 1]);
+    assert!(!fixtures.exists(), "what was frozen never changes");
     let (files, content) = written_today().await;
     for (key, bytes) in files {
-        let path = fixtures().join("state").join(key);
+        let path = fixtures.join("state").join(key);
         std::fs::create_dir_all(path.parent().expect("a key has folders")).expect("a folder");
         std::fs::write(path, bytes).expect("a file");
     }
-    std::fs::write(fixtures().join("content.txt"), content.join("\n") + "\n").expect("a file");
+    std::fs::write(fixtures.join("content.txt"), content.join("\n") + "\n").expect("a file");
 }
 
 /// They were written for another place, which does not matter, and the object goes on from them.
 #[tokio::test]
 async fn version_1_is_restored_wherever_it_lies_and_goes_on() {
+    for name in FROZEN {
+        goes_on(name).await;
+    }
+}
+
+async fn goes_on(name: &str) {
     let folder = scratch();
     let config = StoreConfig::Folder { path: folder.path().to_owned() };
-    for (key, bytes) in frozen() {
+    for (key, bytes) in frozen(name) {
         let path = folder.path().join(key);
         std::fs::create_dir_all(path.parent().expect("a key has folders")).expect("a folder");
         std::fs::write(path, bytes).expect("a file");
@@ -199,24 +210,30 @@ async fn version_1_is_restored_wherever_it_lies_and_goes_on() {
     };
     let first = start().await;
     let restored = dump_of(&first, &object(), None).await.expect("version 1 is read");
-    assert_eq!(difference(&expected(), &restored), None);
+    assert_eq!(difference(&expected(name), &restored), None);
     run(&first, &["DELETE FROM large WHERE k = 7".to_owned()]).await;
     first.shutdown(Duration::from_secs(60)).await;
     let second = start().await;
     let found = dump_of(&second, &object(), None).await.expect("an object");
-    let without: Vec<String> = expected()
+    let without: Vec<String> = expected(name)
         .into_iter()
         .filter(|line| line != "integer 7 | integer 7 | text \"v\"")
         .collect();
-    assert_eq!(without.len() + 1, expected().len());
+    assert_eq!(without.len() + 1, expected(name).len());
     assert_eq!(difference(&without, &found), None);
 }
 
 /// The newest record leads to the snapshots too, and every record can be gone back to.
 #[tokio::test]
 async fn version_1_is_restored_without_the_hint_and_at_every_record() {
+    for name in FROZEN {
+        restored_at_every_record(name).await;
+    }
+}
+
+async fn restored_at_every_record(name: &str) {
     let bucket: Arc<dyn Bucket> = Arc::new(Memory::new(Arc::new(ManualClock::new())));
-    for (key, bytes) in frozen().into_iter().filter(|(key, _)| !key.ends_with("/latest")) {
+    for (key, bytes) in frozen(name).into_iter().filter(|(key, _)| !key.ends_with("/latest")) {
         bucket.put(&Key::new(key), bytes).await.expect("a write");
     }
     let engine = engine(bucket, Arc::new(OsRandom), unique(), CheckpointMode::Auto).await;
@@ -227,7 +244,7 @@ async fn version_1_is_restored_without_the_hint_and_at_every_record() {
             .unwrap_or_else(|error| panic!("record {sequence}: {error:?}"));
     }
     let restored = dump_of(&engine, &object(), None).await.expect("version 1 is read");
-    assert_eq!(difference(&expected(), &restored), None);
+    assert_eq!(difference(&expected(name), &restored), None);
 }
 
 /// Only records that no library compresses: another version of it may pack the same bytes in
@@ -235,14 +252,20 @@ async fn version_1_is_restored_without_the_hint_and_at_every_record() {
 #[tokio::test]
 async fn today_s_records_are_the_same_bytes() {
     let (today, content) = written_today().await;
-    assert_eq!(difference(&expected(), &content), None);
+    let newest = FROZEN[FROZEN.len() - 1];
+    assert_eq!(difference(&expected(newest), &content), None);
     let records = |files: Vec<(String, Bytes)>| {
         let mut records: Vec<_> =
             files.into_iter().filter(|(key, _)| key.contains("/log/")).collect();
         records.reverse();
         records.into_iter().take_while(|(_, bytes)| bytes[10] == 0).collect::<Vec<_>>()
     };
-    let (frozen, today) = (records(frozen()), records(today));
+    let is_snapshot = |(key, _): &&(String, Bytes)| key.contains("/snapshots/");
+    let keys = |files: &[(String, Bytes)]| {
+        files.iter().filter(is_snapshot).map(|(key, _)| key.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(&frozen(newest)), keys(&today), "files have the names that they had");
+    let (frozen, today) = (records(frozen(newest)), records(today));
     assert!(frozen.len() > 2, "some records are not compressed: {}", frozen.len());
     for ((key, frozen), (other, today)) in frozen.iter().zip(&today) {
         assert_eq!(key, other);

@@ -16,11 +16,13 @@ pub enum Reader {
     DuckDb,
     /// PyIceberg.
     PyIceberg,
+    /// polars, with its own reader of data files and deletes.
+    Polars,
 }
 
 impl Reader {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::DuckDb, Self::PyIceberg];
+    pub const ALL: [Self; 3] = [Self::DuckDb, Self::PyIceberg, Self::Polars];
 
     /// What the engine sees in the table whose metadata file is at `metadata` (or in a single file of
     /// Parquet), at its current or another snapshot: `{"columns": [names], "rows": [[values]]}`. A double is `{"real": "1.5"}`,
@@ -65,6 +67,7 @@ impl Reader {
         let engine = match self {
             Self::DuckDb => "duckdb",
             Self::PyIceberg => "pyiceberg",
+            Self::Polars => "polars",
         };
         let mut command = Command::new(Tool::Readers.program("python"));
         command.args([SCRIPT, engine]).args(arguments.iter().flatten());
@@ -80,10 +83,8 @@ mod tests {
 
     #[test]
     fn the_readers_are_there() {
-        let seen = run(
-            Command::new(Tool::Readers.program("python")).args([SCRIPT, "both"]),
-            "the readers",
-        );
-        assert!(seen.contains("pyiceberg"), "{seen}");
+        let seen =
+            run(Command::new(Tool::Readers.program("python")).args([SCRIPT, "all"]), "the readers");
+        assert!(seen.contains("pyiceberg") && seen.contains("polars"), "{seen}");
     }
 }

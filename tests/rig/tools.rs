@@ -16,7 +16,7 @@ pub enum Tool {
     Moto,
     /// cargo-lambda: an emulator of AWS Lambda's APIs.
     CargoLambda,
-    /// PyIceberg and DuckDB with its Iceberg extension: the readers of our tables.
+    /// PyIceberg, polars, and DuckDB with its Iceberg extension: the readers of our tables.
     Readers,
     /// Helm's engine, and the schemas of Kubernetes.
     Helm,

@@ -95,8 +95,11 @@ async fn the_first_screen_works_as_written() {
     let query = replaced(query, "pip install duckdb\n", "");
     let query =
         replaced(&query, "python3 ", &format!("{} ", Tool::Readers.program("python").display()));
-    let offline = "import duckdb_ext; [duckdb_ext.init(duckdb.default_connection()).load_extension(e) for e in ('avro', 'iceberg')]";
-    let query = replaced(&query, "duckdb.sql(\"INSTALL iceberg; LOAD iceberg\")", offline);
+    let tools = concat!(env!("CARGO_MANIFEST_DIR"), "/rig/tools");
+    let offline = format!(
+        "import sys; sys.path.append('{tools}'); import read; read.load_extensions(duckdb.default_connection())"
+    );
+    let query = replaced(&query, "duckdb.sql(\"INSTALL iceberg; LOAD iceberg\")", &offline);
     let table = shell(&query, folder.path());
     for cell in ["hello", "Note", "My first thing", "{\"stars\":5}"] {
         assert!(table.contains(cell), "{cell} is not in\n{table}");

@@ -32,6 +32,7 @@ pub(crate) fn removed_files(name: &str, bytes: &[u8]) -> Result<Vec<FileEntry>> 
         uri: entry.file_path().to_owned(),
         rows: entry.record_count(),
         bytes: entry.file_size_in_bytes(),
+        of: None,
     };
     Ok(removed.map(file).collect())
 }

@@ -19,7 +19,7 @@ use super::layout::{ColumnKind, Field};
 use crate::error::{Error, Result};
 
 /// The field ids that the specification reserves for the two columns.
-const FILE_PATH_FIELD: i32 = 2_147_483_546;
+pub(super) const FILE_PATH_FIELD: i32 = 2_147_483_546;
 const POSITION_FIELD: i32 = 2_147_483_545;
 
 /// Number of rows per batch for Parquet.

@@ -134,9 +134,10 @@ impl Layout {
         self.hidden_rowid
     }
 
-    /// The Iceberg columns: the user's, then ours under names that the user does not have.
+    /// The Iceberg columns: the user's, then ours under names that the user does not have. No name is
+    /// one of Iceberg's own.
     pub(crate) fn fields(&self) -> Vec<Field> {
-        let mut taken = HashSet::new();
+        let mut taken: HashSet<String> = RESERVED.map(str::to_owned).into();
         let mut fields: Vec<Field> = self
             .columns
             .iter()
@@ -161,6 +162,22 @@ impl Layout {
         fields
     }
 }
+
+/// The names of Iceberg's metadata columns, which engines add to every table
+/// (<https://iceberg.apache.org/spec/#reserved-field-ids>): with a column of such a name, Spark refuses
+/// a table, and others show their own column instead.
+const RESERVED: [&str; 10] = [
+    "_file",
+    "_pos",
+    "_deleted",
+    "_spec_id",
+    "_partition",
+    "_row_id",
+    "_last_updated_sequence_number",
+    "_change_type",
+    "_change_ordinal",
+    "_commit_snapshot_id",
+];
 
 /// `wanted`, or a similar name when it is empty or taken; engines compare names case-insensitively.
 fn free_name(taken: &mut HashSet<String>, wanted: &str) -> String {

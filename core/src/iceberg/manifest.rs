@@ -4,17 +4,19 @@
 //! Every snapshot gets one data manifest and at most one delete manifest that name all its files,
 //! so no snapshot needs another's.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use iceberg::io::{FileIO, FileWrite};
 use iceberg::spec::{
-    DataContentType, DataFile, DataFileBuilder, DataFileFormat, ManifestFile, ManifestListWriter,
-    ManifestWriter, ManifestWriterBuilder, NestedField, PartitionSpec, PrimitiveType, Schema,
-    SchemaRef, Type,
+    DataContentType, DataFile, DataFileBuilder, DataFileFormat, Datum, ManifestFile,
+    ManifestListWriter, ManifestWriter, ManifestWriterBuilder, NestedField, PartitionSpec,
+    PrimitiveType, Schema, SchemaRef, Type,
 };
 
+use super::deletes::FILE_PATH_FIELD;
 use super::encode_error;
 use super::layout::{ColumnKind, FieldSet};
 use super::metadata::Version;
@@ -51,6 +53,9 @@ pub(crate) struct FileEntry {
     pub(crate) rows: u64,
     /// Its length.
     pub(crate) bytes: u64,
+    /// The absolute URI of the only data file that it is about, if it is a delete file that names
+    /// one only.
+    pub(crate) of: Option<String>,
 }
 
 /// The Avro files of a snapshot.
@@ -168,12 +173,18 @@ fn add_entry(
 }
 
 fn data_file(content: DataContentType, entry: &FileEntry) -> Result<DataFile, iceberg::Error> {
+    // Engines find the deletes of a data file by either of them.
+    let path = |of: &String| (FILE_PATH_FIELD, Datum::string(of));
+    let paths: HashMap<i32, Datum> = entry.of.iter().map(path).collect();
     DataFileBuilder::default()
         .content(content)
         .file_path(entry.uri.clone())
         .file_format(DataFileFormat::Parquet)
         .record_count(entry.rows)
         .file_size_in_bytes(entry.bytes)
+        .lower_bounds(paths.clone())
+        .upper_bounds(paths)
+        .referenced_data_file(entry.of.clone())
         .build()
         .map_err(|error| iceberg::Error::new(iceberg::ErrorKind::DataInvalid, error.to_string()))
 }

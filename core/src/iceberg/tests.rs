@@ -157,6 +157,17 @@ fn names_that_engines_would_confuse_are_made_different() {
 }
 
 #[test]
+fn names_that_iceberg_reserves_are_changed_in_every_spelling() {
+    let names = ["_file", "_POS", "_Row_Id", "_partition", "_partition_2", "file", "pos"];
+    let columns = names.iter().map(|name| column(name, "TEXT", Affinity::Text)).collect();
+    let shape = TableShape { columns, ..shape(KeyShape::Rowid { alias: Some(0) }) };
+    let shown: Vec<String> = layout(&shape).fields().into_iter().map(|field| field.name).collect();
+    let others = ["_partition_2", "_partition_2_2", "file", "pos", "_dotdo_exact"];
+    assert_eq!(shown[..3], ["_file_2", "_POS_2", "_Row_Id_2"]);
+    assert_eq!(shown[3..], others);
+}
+
+#[test]
 fn a_damaged_file_is_corrupt_and_named() {
     let layout = layout(&shape(KeyShape::Rowid { alias: None }));
     let good = encode(&layout, &vec![(Some(1), vec![Value::Null; 8])]).bytes;
@@ -201,9 +212,31 @@ fn field_set(id: i32) -> FieldSet {
     FieldSet { id, fields: layout(&shape(KeyShape::Rowid { alias: None })).fields() }
 }
 
+fn entry(status: FileStatus, uri: &str) -> FileEntry {
+    FileEntry { status, uri: uri.to_owned(), rows: 5, bytes: 100, of: None }
+}
+
+#[test]
+fn manifests_say_which_data_file_a_delete_file_is_about() {
+    let of = "u://a/long/folder/with/data.parquet".to_owned();
+    let deletes = [
+        FileEntry { of: Some(of.clone()), ..entry(FileStatus::Added, "one") },
+        entry(FileStatus::Added, "several"),
+    ];
+    let written = write_manifests(
+        &version(0),
+        &field_set(0),
+        ManifestEntries { files: &[], uri: "u://data.avro" },
+        ManifestEntries { files: &deletes, uri: "u://deletes.avro" },
+    )
+    .expect("manifests");
+    let manifest = Manifest::parse_avro(&written.deletes.expect("a manifest")).expect("a manifest");
+    let about = |index: usize| manifest.entries()[index].data_file().referenced_data_file();
+    assert_eq!([about(0), about(1)], [Some(of), None]);
+}
+
 #[test]
 fn manifests_say_which_snapshot_added_each_file() {
-    let entry = |status, uri: &str| FileEntry { status, uri: uri.to_owned(), rows: 5, bytes: 100 };
     let data = [
         entry(FileStatus::Existing { snapshot_id: 40, sequence: 3 }, "old"),
         entry(FileStatus::Removed { sequence: 5 }, "gone"),

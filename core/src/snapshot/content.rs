@@ -8,7 +8,7 @@ use roaring::{RoaringBitmap, RoaringTreemap};
 use super::keys::{KeyBytes, KeyHash, KeySet, bits_to_rowid, decode, key_of_row};
 use super::sink::{FILE_BYTES_TARGET, NewFile, RowSink};
 use super::table::TableBase;
-use super::tiers::{Candidate, DATA_FILES_MAX, choose};
+use super::tiers::{Candidate, DATA_FILES_MAX, choose, spare_deletes};
 use crate::change::{Row, RowKey, TableShape, Value, ValueRef};
 use crate::error::{Error, Result};
 use crate::iceberg::Layout;
@@ -189,7 +189,10 @@ impl Files {
             .iter()
             .fold((0, 0), |(bytes, rows), file| (bytes + file.bytes, rows + file.rows));
         let incoming = keys.len() * (bytes / rows.max(1)).max(1);
-        choose(&candidates, incoming, DATA_FILES_MAX, FILE_BYTES_TARGET as u64)
+        let mut chosen = choose(&candidates, incoming, DATA_FILES_MAX, FILE_BYTES_TARGET as u64);
+        let touched: Vec<bool> = self.gone.iter().map(|gone| !gone.is_empty()).collect();
+        spare_deletes(&candidates, &touched, &mut chosen);
+        chosen
     }
 
     fn merged<'a>(

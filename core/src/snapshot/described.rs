@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::reference::folder_of;
 use super::table::{FileRef, PastVersion, TableBase};
 use crate::error::Result;
 use crate::iceberg::{
@@ -12,7 +13,10 @@ use crate::iceberg::{
 };
 
 /// What the name of a manifest list ends with.
-const LIST: &str = "-list.avro";
+pub(super) const LIST: &str = "-list.avro";
+
+/// What the name of a table's metadata ends with.
+pub(super) const METADATA: &str = ".metadata.json";
 
 /// The files that a version of a table does not have any more, as its manifests list them.
 #[derive(Debug, Clone, Default)]
@@ -54,10 +58,11 @@ pub(super) fn metadata(table: &TableBase, location: &str) -> Result<Bytes> {
         versions.push(iceberg_version(version, parent, location));
         parent = Some(version.snapshot_id);
     }
+    let folder = folder_of(&table.metadata).map(|folder| uri(folder, location));
     write_metadata(&TableDocument {
         name: &table.shape.name,
         uuid: table.uuid,
-        location,
+        location: folder.as_deref().unwrap_or(location),
         schemas: &schemas,
         last_column_id: table.last_column_id,
         versions: &versions,
@@ -79,8 +84,12 @@ pub(super) fn manifests(
     let live = |file: &FileRef| entry(file, version.snapshot_id, location);
     let mut data: Vec<FileEntry> = table.data.iter().map(|data| live(&data.file)).collect();
     data.extend(gone.data.iter().cloned());
-    let mut deletes: Vec<FileEntry> =
-        table.deletes.iter().map(|deletes| live(&deletes.file)).collect();
+    let of_rows = |key: &Arc<str>| uri(key, location);
+    let mut deletes: Vec<FileEntry> = table
+        .deletes
+        .iter()
+        .map(|deletes| FileEntry { of: deletes.of.as_ref().map(of_rows), ..live(&deletes.file) })
+        .collect();
     deletes.extend(gone.deletes.iter().cloned());
     let written = write_manifests(
         &version,
@@ -102,6 +111,7 @@ pub(super) fn gone(files: &[FileRef], location: &str) -> Vec<FileEntry> {
         uri: uri(&file.key, location),
         rows: file.rows,
         bytes: file.bytes,
+        of: None,
     };
     files.iter().map(gone).collect()
 }
@@ -112,7 +122,13 @@ fn entry(file: &FileRef, snapshot_id: i64, location: &str) -> FileEntry {
     } else {
         FileStatus::Existing { snapshot_id: file.added_by, sequence: file.sequence }
     };
-    FileEntry { status, uri: uri(&file.key, location), rows: file.rows, bytes: file.bytes }
+    FileEntry {
+        status,
+        uri: uri(&file.key, location),
+        rows: file.rows,
+        bytes: file.bytes,
+        of: None,
+    }
 }
 
 fn iceberg_version(version: &PastVersion, parent: Option<i64>, location: &str) -> Version {

@@ -23,7 +23,7 @@ pub(crate) struct SnapshotEntry {
     pub(crate) reference: SnapshotRef,
     /// When it became complete, by the store's clock.
     pub(crate) modified_ms: i64,
-    /// The size of all files in its own directory.
+    /// The size of all files that it wrote.
     pub(crate) bytes: u64,
 }
 
@@ -171,7 +171,7 @@ pub(super) async fn directories(from: Source<'_>) -> Result<(Directories, Charge
     Ok((found, room))
 }
 
-/// Files by the snapshot in whose directory they are.
+/// Files by the snapshot that wrote them.
 pub(super) type Directories = BTreeMap<SnapshotRef, Vec<Entry>>;
 
 /// Memory of a file in [`Directories`], in bytes: its key, and a place in a list.
@@ -205,7 +205,7 @@ impl<'a> Pages<'a> {
         self.after = page.last().map(|entry| entry.key.clone());
         let of_snapshot = |entry: Entry| {
             let below = entry.key.as_str().strip_prefix(snapshots.as_str())?.strip_prefix('/')?;
-            Some((SnapshotRef::from_directory(below.split_once('/')?.0)?, entry))
+            Some((SnapshotRef::of_file(below)?, entry))
         };
         Ok(Some(page.into_iter().filter_map(of_snapshot).collect()))
     }

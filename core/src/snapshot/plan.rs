@@ -45,6 +45,8 @@ pub(crate) struct Plan {
     pub(super) document: Document,
     pub(super) prefix: Key,
     pub(super) files: Vec<(Key, Bytes)>,
+    /// The metadata of changed tables. An engine that finds one reads the files that it names.
+    pub(super) metadata: Vec<(Key, Bytes)>,
     pub(super) tables: Vec<PlannedTable>,
     /// How long its shared files certainly exist; `None` without a base.
     pub(super) kept: Option<Kept>,
@@ -79,14 +81,15 @@ impl Plan {
             now_ms: context.now_ms,
             oldest_ms: context.now_ms.saturating_sub(millis::signed(context.retention)),
         };
-        let mut files = Vec::new();
+        let (mut files, mut metadata) = (Vec::new(), Vec::new());
         let mut tables = Vec::new();
         for shape in db.shapes() {
             let tracked = tracker.tables.get(&shape.name);
             let base = match revise(db, shape, tracked, &surroundings)? {
                 Revised::Same(table) => table,
-                Revised::Changed { table, files: more } => {
+                Revised::Changed { table, files: more, metadata: bytes } => {
                     files.extend(more.into_iter().map(|(key, bytes)| (snapshots.join(key), bytes)));
+                    metadata.push((snapshots.join(&table.metadata), bytes));
                     table
                 }
             };
@@ -107,8 +110,8 @@ impl Plan {
             location,
             _paid: None,
         };
-        let plan =
-            Self { document, prefix: context.prefix.clone(), files, tables, kept: tracker.kept };
+        let (prefix, kept) = (context.prefix.clone(), tracker.kept);
+        let plan = Self { document, prefix, files, metadata, tables, kept };
         plan.check_keys()?;
         Ok(plan)
     }
@@ -126,7 +129,7 @@ impl Plan {
         self.document.reference
     }
 
-    /// The files, besides `snapshot.json` and `latest`.
+    /// The files, besides the tables' metadata, `snapshot.json` and `latest`.
     pub(crate) fn files(&self) -> &[(Key, Bytes)] {
         &self.files
     }
@@ -151,9 +154,9 @@ impl Plan {
         tables.fold((0, 0), |(tables, rows), table| (tables + 1, rows + table.live_rows()))
     }
 
-    /// The size of these files, in bytes.
+    /// The size of these files and of the metadata, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
-        self.files.iter().map(|(_, bytes)| bytes.len() as u64).sum()
+        self.files.iter().chain(&self.metadata).map(|(_, bytes)| bytes.len() as u64).sum()
     }
 
     /// What [`Tracker::complete`] needs once the snapshot is published.
@@ -169,7 +172,8 @@ impl Plan {
     }
 
     fn check_keys(&self) -> Result<()> {
-        match self.files.iter().find(|(key, _)| key.as_str().len() > KEY_BYTES_MAX) {
+        let mut all = self.files.iter().chain(&self.metadata);
+        match all.find(|(key, _)| key.as_str().len() > KEY_BYTES_MAX) {
             None => Ok(()),
             Some((key, _)) => Err(Error::new(
                 ErrorKind::TooLarge,

@@ -31,13 +31,17 @@ const _: () =
 /// `Unavailable` or `StoreRefused` from the bucket. Uploaded files are found and removed later; a
 /// retry is safe.
 pub(crate) async fn upload(bucket: &dyn Bucket, plan: &Plan) -> Result<()> {
-    // Keys are unique to the plan, so putting the same bytes again does no harm and needs no
-    // condition.
+    put_all(bucket, plan.files()).await
+}
+
+/// Puts files whose keys are unique to a snapshot, so that putting the same bytes again does no harm
+/// and needs no condition.
+async fn put_all(bucket: &dyn Bucket, files: &[(Key, Bytes)]) -> Result<()> {
     let put = |(key, bytes): &(Key, Bytes)| {
         let (key, bytes) = (key.clone(), bytes.clone());
         async move { bucket.put(&key, bytes).await }
     };
-    stream::iter(plan.files().iter().map(put))
+    stream::iter(files.iter().map(put))
         .buffer_unordered(UPLOADS_MAX)
         .try_collect::<()>()
         .await
@@ -56,6 +60,9 @@ pub(crate) struct Target<'a> {
 
 /// Makes the uploaded plan a snapshot. `record_hash` is the hash of the last record in it, which
 /// must be certain to exist; `begun` is a moment before the first of its files was sent.
+///
+/// The tables' metadata is sent now, because engines that look into a table's folder believe the
+/// newest one: all that it names is there, and it is a state that the object had.
 ///
 /// The plan's shared files and its own files must exist when its description arrives, otherwise a
 /// sweep would not know that they are needed. So the description is a single request without
@@ -78,9 +85,13 @@ pub(crate) async fn publish(
         document.encode()
     })?;
     let key = plan.reference().document_key(&plan.prefix);
+    check(to, plan, begun, REQUEST_IN_FLIGHT_MAX)?;
+    put_all(to.bucket, &plan.metadata).await?;
     create(to, (&key, &bytes), || check(to, plan, begun, REQUEST_IN_FLIGHT_MAX)).await?;
     if let Err(late) = check(to, plan, begun, Duration::ZERO) {
-        to.bucket.delete(&[key]).await.map_err(store_error)?;
+        let metadata = plan.metadata.iter().map(|(key, _)| key.clone());
+        let taken_back: Vec<Key> = std::iter::once(key).chain(metadata).collect();
+        to.bucket.delete(&taken_back).await.map_err(store_error)?;
         return Err(late);
     }
     to.bucket.put(&latest_key(&plan.prefix), bytes).await.map_err(store_error)
@@ -100,8 +111,11 @@ pub(crate) async fn publish_named(
     document: &Document,
     begun: Moment,
 ) -> Result<()> {
-    let bytes = offload(to.executor, || document.encode())?;
+    let (bytes, metadata) =
+        offload(to.executor, || Ok::<_, Error>((document.encode()?, document.metadata(prefix)?)))?;
     let key = document.reference.document_key(prefix);
+    check_age(to, begun, Duration::ZERO)?;
+    put_all(to.bucket, &metadata).await?;
     create(to, (&key, &bytes), || check_age(to, begun, Duration::ZERO)).await?;
     // Without the hint, whoever restores the object finds the record.
     if let Err(error) = to.bucket.put(&latest_key(prefix), bytes).await {

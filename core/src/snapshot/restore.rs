@@ -149,7 +149,12 @@ impl Fetched {
             deletes::relative(&name, &self.document.location, read_deletes(&name, bytes)?)?;
         let rows = positions.values().map(roaring::RoaringBitmap::len).sum::<u64>();
         check_rows(&name, &deletes.file, rows)?;
-        Ok(deletes::delete_file(deletes.file.clone(), positions))
+        if let Some(of) = &deletes.of
+            && positions.keys().any(|key| key != of)
+        {
+            return Err(Error::corrupt(&name, format!("expected deletes in {of} only")));
+        }
+        Ok(DeleteFile { positions: Arc::new(positions), ..deletes.clone() })
     }
 
     fn load_file(

@@ -7,13 +7,13 @@ use uuid::Uuid;
 
 use super::columns::Columns;
 use super::content::{self, Content};
-use super::deletes::{self, DeleteChange};
+use super::deletes::{self, DeleteChange, Positions};
 use super::described::{self, Gone};
 use super::index::RowIndex;
 use super::keys::KeySet;
-use super::reference::{SnapshotRef, table_file_name};
+use super::reference::{SnapshotRef, table_folder};
 use super::sink::NewFile;
-use super::table::{DataFile, FileRef, PastVersion, TableBase};
+use super::table::{DataFile, DeleteFile, FileRef, PastVersion, TableBase};
 use super::tracker::{Dirty, Tracked};
 use crate::change::TableShape;
 use crate::error::Result;
@@ -42,8 +42,9 @@ pub(super) struct Surroundings<'a> {
 pub(super) enum Revised {
     /// Exactly as in the base.
     Same(Arc<TableBase>),
-    /// With new files, whose keys are relative to `snapshots/`.
-    Changed { table: Arc<TableBase>, files: Vec<(Arc<str>, Bytes)> },
+    /// With new files, whose keys are relative to `snapshots/`, and with the table's metadata, which
+    /// names them.
+    Changed { table: Arc<TableBase>, files: Vec<(Arc<str>, Bytes)>, metadata: Bytes },
 }
 
 /// The state of a table in the new snapshot.
@@ -85,13 +86,13 @@ pub(super) fn revise(
     Description::new(shape, Some(base), columns, around).finish(content)
 }
 
-/// Names the new files, and writes the table's Iceberg metadata.
+/// Names the new files, and writes the table's manifests and metadata.
 struct Description<'a> {
     shape: &'a TableShape,
     base: Option<&'a TableBase>,
     columns: Columns,
     around: &'a Surroundings<'a>,
-    file_name: String,
+    folder: String,
     uuid: Uuid,
     snapshot_id: i64,
     sequence: i64,
@@ -112,7 +113,7 @@ impl<'a> Description<'a> {
             base: base.map(|base| &**base),
             columns,
             around,
-            file_name: table_file_name(&shape.name),
+            folder: table_folder(&shape.name),
             uuid,
             snapshot_id: snapshot_id(around.directory.uuid, uuid),
             sequence: base.map_or(0, |base| base.version().sequence) + 1,
@@ -137,15 +138,15 @@ impl<'a> Description<'a> {
         for (number, file) in content.added.into_iter().enumerate() {
             data.push(self.data_file(number, file));
         }
-        let deletes = deletes::revise(self.base, &data, content.gone, self.around.moved)?;
+        let deletes = deletes::revise(self.base, &data, content.gone, self.around.moved);
         let is_append =
-            removed.is_empty() && deletes.written.is_none() && deletes.removed.is_empty();
+            removed.is_empty() && deletes.written.is_empty() && deletes.removed.is_empty();
         let deletes = self.delete_files(deletes)?;
         let mut table = TableBase {
             shape: self.shape.clone(),
             ids: self.columns.ids.clone(),
             uuid: self.uuid,
-            metadata: self.key(&format!("metadata/{}.metadata.json", self.file_name)),
+            metadata: self.key("metadata", described::METADATA),
             last_column_id: self.columns.last_column_id,
             schema_id: self.columns.schema_id,
             past_schemas: Vec::new(),
@@ -160,18 +161,18 @@ impl<'a> Description<'a> {
             self.versions(&table, if is_append { Operation::Append } else { Operation::Overwrite });
         table.past_schemas = self.past_schemas(&table);
         self.write_manifests(&table, &removed, &deletes.removed)?;
-        self.write_metadata(&table)?;
-        Ok(Revised::Changed { table: Arc::new(table), files: self.files })
+        let metadata = described::metadata(&table, self.around.location)?;
+        Ok(Revised::Changed { table: Arc::new(table), files: self.files, metadata })
     }
 
-    /// A key in this snapshot's directory.
-    fn key(&self, name: &str) -> Arc<str> {
-        format!("{}/{name}", self.around.directory).into()
+    /// The key of a new file in a part of the table's folder.
+    fn key(&self, part: &str, end: &str) -> Arc<str> {
+        format!("{}/{part}/{}{end}", self.folder, self.around.directory.stem()).into()
     }
 
-    /// Adds a new file, and returns how the snapshot refers to it.
-    fn file(&mut self, name: &str, bytes: Bytes, rows: u64) -> FileRef {
-        let key = self.key(name);
+    /// Adds a new file of rows or deletes, and returns how the snapshot refers to it.
+    fn file(&mut self, end: &str, bytes: Bytes, rows: u64) -> FileRef {
+        let key = self.key("data", end);
         let file = FileRef {
             key: Arc::clone(&key),
             bytes: bytes.len() as u64,
@@ -185,22 +186,20 @@ impl<'a> Description<'a> {
     }
 
     fn data_file(&mut self, number: usize, file: NewFile) -> DataFile {
-        let name = format!("data/{}-{number}.parquet", self.file_name);
         DataFile {
-            file: self.file(&name, file.encoded.bytes, file.encoded.rows),
+            file: self.file(&format!("-{number}.parquet"), file.encoded.bytes, file.encoded.rows),
             index: Arc::new(file.index),
         }
     }
 
     fn delete_files(&mut self, change: DeleteChange) -> Result<deletes::DeleteFiles> {
         let mut kept = change.kept;
-        if let Some(positions) = change.written {
-            let written = deletes::encode(&positions, self.around.location)?;
-            let name = format!("data/{}-deletes.parquet", self.file_name);
-            kept.push(deletes::delete_file(
-                self.file(&name, written.bytes, written.rows),
-                positions,
-            ));
+        for (number, (of, positions)) in change.written.into_iter().enumerate() {
+            let written = deletes::encode(&of, &positions, self.around.location)?;
+            let file =
+                self.file(&format!("-{number}-deletes.parquet"), written.bytes, written.rows);
+            let positions = Arc::new(Positions::from([(Arc::clone(&of), positions)]));
+            kept.push(DeleteFile { file, of: Some(of), positions });
         }
         Ok(deletes::DeleteFiles { kept, removed: change.removed })
     }
@@ -223,7 +222,7 @@ impl<'a> Description<'a> {
             snapshot_id: self.snapshot_id,
             sequence: self.sequence,
             timestamp_ms: self.around.now_ms.max(after),
-            manifest_list: self.key(&format!("manifests/{}-list.avro", self.file_name)),
+            manifest_list: self.key("metadata", described::LIST),
             schema_id: self.columns.schema_id,
             operation,
             log_sequence: self.around.directory.sequence,
@@ -257,12 +256,6 @@ impl<'a> Description<'a> {
             deletes: described::gone(removed_deletes, location),
         };
         self.files.extend(described::manifests(table, location, &gone)?);
-        Ok(())
-    }
-
-    fn write_metadata(&mut self, table: &TableBase) -> Result<()> {
-        let bytes = described::metadata(table, self.around.location)?;
-        self.files.push((Arc::clone(&table.metadata), bytes));
         Ok(())
     }
 }

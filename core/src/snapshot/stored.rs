@@ -12,7 +12,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::reference::SnapshotRef;
+use super::described;
+use super::reference::{SnapshotRef, snapshots_key};
 use super::table::{FileRef, TableBase};
 use crate::budget::Charge;
 use crate::change::Header;
@@ -149,6 +150,22 @@ impl Document {
     pub(crate) fn counts(&self) -> (u64, u64) {
         let rows = |table: &Arc<TableBase>| table.rows();
         (self.tables.len() as u64, self.tables.iter().map(rows).sum())
+    }
+
+    /// The metadata of the tables that this snapshot wrote, by key.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` when it can't be written.
+    pub(super) fn metadata(&self, prefix: &Key) -> Result<Vec<(Key, Bytes)>> {
+        let snapshots = snapshots_key(prefix);
+        let is_own =
+            |table: &&Arc<TableBase>| SnapshotRef::of_file(&table.metadata) == Some(self.reference);
+        let metadata = |table: &Arc<TableBase>| {
+            let bytes = described::metadata(table, &self.location)?;
+            Ok((snapshots.join(&table.metadata), bytes))
+        };
+        self.tables.iter().filter(is_own).map(metadata).collect()
     }
 
     /// All files with rows or deletes.

@@ -13,6 +13,7 @@ use crate::millis;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
+use super::described::{LIST, METADATA};
 use super::list::{Directories, Source, directories, read};
 use super::reference::{SnapshotRef, snapshots_key};
 use super::store_error;
@@ -148,10 +149,16 @@ impl<'a> Sweeper<'a> {
             .flat_map(|snapshot| self.directories[snapshot].iter().filter(is_free))
             .map(|entry| entry.key.clone())
             .collect();
-        // Descriptions first: a snapshot that has lost a file must not look complete.
-        self.from.bucket.delete(&documents).await.map_err(store_error)?;
-        let rest: Vec<Key> = files.iter().filter(|key| !documents.contains(key)).cloned().collect();
-        self.from.bucket.delete(&rest).await.map_err(store_error)?;
+        let is_metadata = |key: &&Key| key.as_str().ends_with(METADATA);
+        let (metadata, rest): (Vec<&Key>, Vec<&Key>) =
+            files.iter().filter(|key| !documents.contains(key)).partition(is_metadata);
+        let metadata: Vec<Key> = metadata.into_iter().cloned().collect();
+        let rest: Vec<Key> = rest.into_iter().cloned().collect();
+        // Descriptions first, then metadata: neither a snapshot nor a table that has lost a file
+        // must look complete.
+        for keys in [&documents, &metadata, &rest] {
+            self.from.bucket.delete(keys).await.map_err(store_error)?;
+        }
         Ok(Swept { snapshots: documents.len(), files: files.len() })
     }
 
@@ -204,9 +211,8 @@ impl<'a> Sweeper<'a> {
         let snapshots = snapshots_key(self.from.prefix);
         for file in document.files() {
             let key = snapshots.join(&file.key);
-            let directory = file.key.split('/').next().and_then(SnapshotRef::from_directory);
-            let mut listed = directory
-                .and_then(|directory| self.directories.get(&directory))
+            let mut listed = SnapshotRef::of_file(&file.key)
+                .and_then(|writer| self.directories.get(&writer))
                 .into_iter()
                 .flatten();
             if !listed.any(|entry| entry.key == key && entry.bytes == file.bytes) {
@@ -283,14 +289,12 @@ impl Reached {
         self.add(&table.metadata);
         for version in &table.versions {
             self.add(&version.manifest_list);
-            if let Some(stem) = version.manifest_list.strip_suffix("-list.avro") {
+            if let Some(stem) = version.manifest_list.strip_suffix(LIST) {
                 self.add(&format!("{stem}-data.avro"));
                 self.add(&format!("{stem}-deletes.avro"));
             }
-            let directory =
-                version.manifest_list.split('/').next().and_then(SnapshotRef::from_directory);
-            if let Some(directory) = directory {
-                self.past.entry(directory).or_default().insert(table.uuid);
+            if let Some(writer) = SnapshotRef::of_file(&version.manifest_list) {
+                self.past.entry(writer).or_default().insert(table.uuid);
             }
         }
     }

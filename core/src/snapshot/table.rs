@@ -42,6 +42,9 @@ pub(super) struct DataFile {
 #[derive(Debug, Clone)]
 pub(super) struct DeleteFile {
     pub(super) file: FileRef,
+    /// The key of the only data file whose rows it deletes; `None` if there may be several, as in
+    /// files of the time when tables had no folders.
+    pub(super) of: Option<Arc<str>>,
     /// The rows that it deletes, by the key of their data file.
     pub(super) positions: Arc<BTreeMap<Arc<str>, RoaringBitmap>>,
 }

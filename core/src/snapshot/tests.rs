@@ -3,6 +3,7 @@
 
 mod content;
 mod damage;
+mod folders;
 mod history;
 mod names;
 mod random;

@@ -3,7 +3,7 @@
 
 /// Maximum number of data files before some are merged.
 pub(super) const DATA_FILES_MAX: usize = 8;
-/// Maximum number of delete files before some are merged.
+/// Maximum number of delete files of one data file before some are merged.
 pub(super) const DELETE_FILES_MAX: usize = 4;
 
 /// A file that may be merged.
@@ -54,6 +54,20 @@ pub(super) fn choose(files: &[Candidate], incoming: u64, files_max: usize, full:
     chosen
 }
 
+/// Chooses further files to merge, so that a snapshot with deleted rows in several of `files` writes
+/// few delete files: of the files that are `touched`, only the largest gets one, and those that cost
+/// more to write again.
+pub(super) fn spare_deletes(files: &[Candidate], touched: &[bool], chosen: &mut [bool]) {
+    let mut left: Vec<usize> = (0..files.len()).filter(|at| touched[*at] && !chosen[*at]).collect();
+    left.sort_by_key(|at| std::cmp::Reverse(files[*at].bytes));
+    for at in left.into_iter().skip(1) {
+        chosen[at] = files[at].bytes <= SPARE_BYTES_MAX;
+    }
+}
+
+/// Maximum size of a data file that is written again so that it needs no delete file, in bytes.
+const SPARE_BYTES_MAX: u64 = 64 << 10;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +89,17 @@ mod tests {
         assert_eq!(choose(&[file(100), file(100)], 10, DATA_FILES_MAX, 1 << 40), [false, false]);
         let stale = Candidate { dead: 3, ..file(100) };
         assert_eq!(choose(&[file(100), stale], 10, DATA_FILES_MAX, 1 << 40), [false, true]);
+    }
+
+    #[test]
+    fn of_the_files_with_deleted_rows_the_small_ones_are_written_again() {
+        let files = [file(100), file(1000), file(200_000), file(300_000), file(50)];
+        let mut chosen = [false; 5];
+        spare_deletes(&files, &[true, true, true, true, false], &mut chosen);
+        assert_eq!(chosen, [true, true, false, false, false]);
+        let mut alone = [false; 5];
+        spare_deletes(&files, &[true, false, false, false, false], &mut alone);
+        assert_eq!(alone, [false; 5], "one delete file is cheaper");
     }
 
     #[test]

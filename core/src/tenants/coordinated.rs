@@ -43,7 +43,7 @@ mod tests {
         let tenant = Tenant::new("acme", "shop").expect("a good tenant");
         let object = tenant.object("Counter", "a/snapshots").expect("a good id").prefix();
         let part = |key: &Key| part_of(key);
-        for file in ["snapshots", "snapshots/latest", "snapshots/seq-1-x/data/t-0.parquet"] {
+        for file in ["snapshots", "snapshots/latest", "snapshots/iceberg/t/data/1-x-0.parquet"] {
             assert_eq!(part(&object.join(file)), Some(Part::Files), "{file}");
         }
         for log in ["log", "log/ff-1", "lock", "log/snapshots"] {

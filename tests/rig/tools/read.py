@@ -1,6 +1,6 @@
 """Reads one Iceberg table from its metadata file with one engine, and writes its columns and rows as JSON.
 
-Arguments: the engine (duckdb, pyiceberg, or both to check that they are there), the metadata file's address or that of a single Parquet
+Arguments: the engine (duckdb, pyiceberg, polars, or all to check that they are there), the metadata file's address or that of a single Parquet
 file, and optionally a snapshot's number. Or, instead of the address, `--batch` and a file with a JSON list of such pairs, for a list of answers. A store is reached as AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION say.
 
 Values keep their kind: null, true, false, integers and texts as they are, a double as {"real": its shortest exact text}, bytes as
@@ -20,14 +20,23 @@ def encode(value):
     return value
 
 
+def load_extensions(connection):
+    """Loads DuckDB's extensions from Python packages."""
+    import importlib
+
+    import duckdb
+
+    for name in ("avro", "httpfs", "iceberg"):
+        folder = os.path.dirname(importlib.import_module(f"duckdb_extension_{name}").__file__)
+        file = os.path.join(folder, "extensions", f"v{duckdb.__version__}", f"{name}.duckdb_extension")
+        connection.execute(f"LOAD '{file}'")
+    return connection
+
+
 def duckdb_connection():
     import duckdb
-    import duckdb_ext
 
-    connection = duckdb_ext.init(duckdb.connect())
-    for extension in ("avro", "iceberg", "httpfs"):
-        connection.load_extension(extension)
-    return connection
+    return load_extensions(duckdb.connect())
 
 
 def read_with_duckdb(metadata, snapshot):
@@ -58,16 +67,35 @@ def read_with_pyiceberg(metadata, snapshot):
         return rows_of(pyarrow.parquet.ParquetFile(metadata).read())
     from pyiceberg.table import StaticTable
 
-    properties = {}
-    if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
-        properties = {
-            "s3.endpoint": endpoint,
-            "s3.access-key-id": os.environ["AWS_ACCESS_KEY_ID"],
-            "s3.secret-access-key": os.environ["AWS_SECRET_ACCESS_KEY"],
-            "s3.region": os.environ.get("AWS_REGION", "us-east-1"),
-        }
-    table = StaticTable.from_metadata(metadata, properties)
+    table = StaticTable.from_metadata(metadata, store_properties())
     return rows_of(table.scan(snapshot_id=int(snapshot) if snapshot else None).to_arrow())
+
+
+def store_properties():
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if not endpoint:
+        return {}
+    return {
+        "s3.endpoint": endpoint,
+        "s3.access-key-id": os.environ["AWS_ACCESS_KEY_ID"],
+        "s3.secret-access-key": os.environ["AWS_SECRET_ACCESS_KEY"],
+        "s3.region": os.environ.get("AWS_REGION", "us-east-1"),
+    }
+
+
+def read_with_polars(metadata, snapshot):
+    """By the reader of polars itself, which refuses what it can't read; the other one is PyIceberg's."""
+    import polars
+
+    if metadata.endswith(".parquet"):
+        return rows_of(polars.read_parquet(metadata).to_arrow())
+    table = polars.scan_iceberg(
+        metadata,
+        snapshot_id=int(snapshot) if snapshot else None,
+        storage_options=store_properties() or None,
+        reader_override="native",
+    )
+    return rows_of(table.collect().to_arrow())
 
 
 def rows_of(arrow):
@@ -75,12 +103,13 @@ def rows_of(arrow):
 
 
 def main(engine, metadata=None, snapshot=None):
-    if engine == "both":
+    if engine == "all":
+        import polars
         import pyiceberg
 
         duckdb_connection()
-        return {"pyiceberg": pyiceberg.__version__}
-    read = {"duckdb": read_with_duckdb, "pyiceberg": read_with_pyiceberg}[engine]
+        return {"pyiceberg": pyiceberg.__version__, "polars": polars.__version__}
+    read = {"duckdb": read_with_duckdb, "pyiceberg": read_with_pyiceberg, "polars": read_with_polars}[engine]
     if metadata == "--batch":
         with open(snapshot) as batch:
             return [answer(read, *pair) for pair in json.load(batch)]
@@ -92,4 +121,5 @@ def answer(read, metadata, snapshot):
     return {"columns": columns, "rows": [[encode(value) for value in row] for row in rows]}
 
 
-json.dump(main(*sys.argv[1:]), sys.stdout)
+if __name__ == "__main__":
+    json.dump(main(*sys.argv[1:]), sys.stdout)

@@ -116,7 +116,7 @@ async fn a_deleted_object_is_swept_by_the_clock_of_each_store() {
         assert!(!old.is_empty(), "a first snapshot");
         split.pass(DAYS).await;
         let upload = Key::new(format!(
-            "{OBJECT}/snapshots/seq-0000000009-00000000-0000-0000-0000-000000000009/data/t-0.parquet"
+            "{OBJECT}/snapshots/iceberg/t/data/0000000009-00000000-0000-0000-0000-000000000009-0.parquet"
         ));
         now(split.files.put(&upload, "new".into()));
         let _engine = split.server(2).await;

@@ -5,7 +5,6 @@ use super::*;
 /// The Avro reader panics on some of them: these are errors too.
 #[test]
 fn a_manifest_with_a_damaged_byte_is_read_or_refused() {
-    let entry = |status, uri: &str| FileEntry { status, uri: uri.to_owned(), rows: 5, bytes: 100 };
     let data = [
         entry(FileStatus::Removed { sequence: 5 }, "gone"),
         entry(FileStatus::Existing { snapshot_id: 40, sequence: 3 }, "old"),

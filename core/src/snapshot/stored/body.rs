@@ -132,4 +132,6 @@ pub(super) struct FileEntry<'a> {
     pub(super) blake3: Text<'a>,
     pub(super) added_by: i64,
     pub(super) sequence: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) of: Option<Text<'a>>,
 }

@@ -147,7 +147,7 @@ impl<'a> From<&'a TableBase> for Table<'a> {
             past_schemas: table.past_schemas.iter().map(PastSchema::from).collect(),
             versions: table.versions.iter().map(VersionEntry::from).collect(),
             data: table.data.iter().map(|data| FileEntry::from(&data.file)).collect(),
-            deletes: table.deletes.iter().map(|deletes| FileEntry::from(&deletes.file)).collect(),
+            deletes: table.deletes.iter().map(FileEntry::from).collect(),
         }
     }
 }
@@ -198,7 +198,7 @@ impl Table<'_> {
             deletes: self
                 .deletes
                 .into_iter()
-                .map(|file| Ok(DeleteFile { file: file.revive()?, positions: Arc::default() }))
+                .map(FileEntry::revive_deletes)
                 .collect::<Result<_, String>>()?,
         })
     }
@@ -315,12 +315,19 @@ impl<'a> From<&'a FileRef> for FileEntry<'a> {
             blake3: file.blake3.to_hex().to_string().into(),
             added_by: file.added_by,
             sequence: file.sequence,
+            of: None,
         }
     }
 }
 
-/// A key relative to `snapshots/`: a snapshot's directory, a folder and a file in it, so that it
-/// leads nowhere else.
+impl<'a> From<&'a DeleteFile> for FileEntry<'a> {
+    fn from(deletes: &'a DeleteFile) -> Self {
+        Self { of: deletes.of.as_deref().map(Into::into), ..Self::from(&deletes.file) }
+    }
+}
+
+/// A key relative to `snapshots/`, of a file that a snapshot wrote: in a table's folder, or in the
+/// snapshot's directory as long as tables had no folders. It leads nowhere else.
 fn file_key(text: &str) -> Result<Arc<str>, String> {
     let is_plain = |name: &str| {
         name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
@@ -328,17 +335,25 @@ fn file_key(text: &str) -> Result<Arc<str>, String> {
     let is_file = |name: &str| {
         is_plain(name) && [".parquet", ".avro", ".json"].iter().any(|end| name.ends_with(end))
     };
-    match text.split('/').collect::<Vec<_>>()[..] {
-        [directory, "data" | "manifests" | "metadata", name]
-            if SnapshotRef::from_directory(directory).is_some() && is_file(name) =>
-        {
-            Ok(text.into())
+    let is_known = match text.split('/').collect::<Vec<_>>()[..] {
+        [_, table, "data" | "metadata", name] => {
+            is_plain(table) && !["", ".", ".."].contains(&table) && is_file(name)
         }
-        _ => Err(format!("expected the key of a snapshot's file, got {text:?}")),
+        [_, "data" | "manifests" | "metadata", name] => is_file(name),
+        _ => false,
+    };
+    if is_known && SnapshotRef::of_file(text).is_some() {
+        return Ok(text.into());
     }
+    Err(format!("expected the key of a snapshot's file, got {text:?}"))
 }
 
 impl FileEntry<'_> {
+    fn revive_deletes(self) -> Result<DeleteFile, String> {
+        let of = self.of.as_deref().map(file_key).transpose()?;
+        Ok(DeleteFile { file: self.revive()?, of, positions: Arc::default() })
+    }
+
     fn revive(self) -> Result<FileRef, String> {
         let blake3 = blake3::Hash::from_hex(self.blake3.as_bytes())
             .map_err(|error| format!("the checksum of {}: {error}", self.key))?;

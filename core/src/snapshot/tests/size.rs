@@ -6,7 +6,7 @@ const KIB: usize = 1024;
 
 fn bytes(rig: &mut Rig) -> usize {
     let plan = rig.plan();
-    let files: usize = plan.files().iter().map(|(_, bytes)| bytes.len()).sum();
+    let files = usize::try_from(plan.bytes()).expect("it is in memory");
     rig.publish(plan);
     let key = latest_key(&rig.prefix());
     let description =

@@ -200,7 +200,7 @@ fn nothing_is_removed_while_a_kept_snapshot_lacks_a_file() {
     let before = rig.keys();
     let lost = before
         .iter()
-        .find(|key| key.contains("/data/t-") && !key.contains("deletes"))
+        .find(|key| key.contains("/t/data/") && !key.contains("deletes"))
         .expect("a file of rows")
         .clone();
     block_on(rig.bucket.delete(&[Key::new(lost.as_str())])).expect("a delete");
