@@ -82,11 +82,14 @@ pub(crate) enum Bug {
     ContinuedTwice,
     /// A frame leaves for a client before the record that it depends on is in the bucket.
     FrameBeforeRecord,
+    /// Whoever follows others' records goes on with the state from before a record that deletes the
+    /// object.
+    EndUnfollowed,
 }
 
 /// Every bug that can be planted.
 #[cfg(test)]
-pub(crate) const BUGS: [Bug; 31] = [
+pub(crate) const BUGS: [Bug; 32] = [
     Bug::NoNonceCheck,
     Bug::ExistsMeansLost,
     Bug::OldProofTrusted,
@@ -118,6 +121,7 @@ pub(crate) const BUGS: [Bug; 31] = [
     Bug::ContinuedBeforeRecord,
     Bug::ContinuedTwice,
     Bug::FrameBeforeRecord,
+    Bug::EndUnfollowed,
 ];
 
 /// A place where the simulation makes our own code panic, as a bug would.

@@ -21,6 +21,11 @@ pub(super) async fn answer(engine: &Engine, request: Request) -> Result<String> 
     if let (Ask::Append(value), true) = (request.ask, request.antics.replaces) {
         return replace(engine, &object(request.object), value).await;
     }
+    if let (Ask::Append(_), true) = (request.ask, request.antics.ends) {
+        let (object, any) = (object(request.object), Precondition::Any);
+        let deleted = engine.administration().delete_object(&object, any).await;
+        return deleted.map(|_| String::new()).map_err(undone);
+    }
     let uri = match request.ask {
         Ask::Read | Ask::Past(_) => "/read".to_owned(),
         Ask::Append(value) if request.antics.leaves && value / CODES % 2 == 0 => {

@@ -59,6 +59,10 @@ impl Client {
             _ if chance.in_thousand(plan.former) => Ask::Past(former(chance)),
             _ => Ask::Read,
         };
+        let ask = match ask {
+            Ask::Give(value, _) | Ask::Send(value, _) if plan.ends => Ask::Append(value),
+            ask => ask,
+        };
         let patience_us = if chance.in_thousand(100) {
             chance.spread(MS..=SECOND)
         } else {
@@ -74,6 +78,7 @@ impl Client {
             rings: plan.rings,
             leaves: plan.leaves,
             by_socket: plan.sockets && !plan.keyed && number % 3 > 0,
+            ends: plan.ends && number % 4 == 2,
         };
         Intention { machine: self.machine, object, ask, antics, patience_us }
     }

@@ -5,7 +5,7 @@
 //! its place in that order. A history is linearizable exactly when no operation that began after
 //! another had ended has an earlier place.
 
-#[cfg(test)]
+mod lives;
 mod tests;
 
 use crate::error::{Error, ErrorKind};
@@ -53,6 +53,8 @@ pub(super) struct Antics {
     pub(super) leaves: bool,
     /// It is a message on a WebSocket.
     pub(super) by_socket: bool,
+    /// It appends nothing and deletes the object.
+    pub(super) ends: bool,
 }
 
 /// A request of a client, by its number in the history.
@@ -310,10 +312,8 @@ impl History {
     /// Whether this is the first attempt to do what it does.
     fn is_first(&self, operation: &Operation) -> bool {
         let value = operation.request.ask.value();
-        let first = self
-            .operations
-            .iter()
-            .find(|other| value.is_some() && other.request.ask.value() == value);
+        let is_same = |other: &&Operation| value.is_some() && other.request.ask.value() == value;
+        let first = self.operations.iter().find(is_same);
         first.is_none_or(|first| first.request.number == operation.request.number)
     }
 

@@ -64,6 +64,8 @@ pub(super) struct Plan {
     pub(super) leaves: bool,
     /// Some requests are messages on WebSockets.
     pub(super) sockets: bool,
+    /// Some requests delete the object; nothing is handed on then.
+    pub(super) ends: bool,
     /// The store has many clocks.
     pub(super) many_clocks: bool,
     /// The log is in one store, which coordinates, and files are in another that only stores.
@@ -139,6 +141,12 @@ impl Plan {
             planted(Bug::ContinuedBeforeRecord) || planted(Bug::ContinuedTwice) || seed % 10 == 4;
         plan.rings = planted(Bug::AlarmTakenTwice) || seed % 4 == 2;
         plan.sockets = planted(Bug::FrameBeforeRecord) || seed % 16 == 11;
+        plan.ends = planted(Bug::EndUnfollowed) || seed % 32 == 12;
+        if plan.ends {
+            // What an object was before its end is told by nobody after it.
+            (plan.replaces, plan.leaves, plan.rings, plan.sockets) = (false, false, false, false);
+            (plan.keyed, plan.codes) = (false, Vec::new());
+        }
         if !plan.rings {
             // Nobody searches for alarms, so that these worlds are what they would be without them.
             plan.machines.iter_mut().for_each(|of| of.settings.alarm_scan = Duration::ZERO);
@@ -206,6 +214,7 @@ impl Plan {
             rings: false,
             leaves: false,
             sockets: false,
+            ends: false,
             many_clocks: chance.in_thousand(300),
             is_split: false,
             mishap: draw_mishap(chance),
@@ -243,6 +252,7 @@ impl Plan {
             rings: false,
             leaves: false,
             sockets: false,
+            ends: false,
             many_clocks: false,
             is_split: false,
             mishap: None,

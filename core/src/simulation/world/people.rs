@@ -14,7 +14,7 @@ impl World {
         let parts =
             answer.as_ref().map(|text| text.split_once('\n').unwrap_or((text.as_str(), "")));
         let outcome = Outcome::of(request, parts.map(|(list, _)| list).map_err(Clone::clone));
-        if let (Outcome::List(list), Ok((_, content))) = (&outcome, parts) {
+        if let (Outcome::List(list), Ok((_, content)), false) = (&outcome, parts, self.plan.ends) {
             self.history.sightings.content(request.object, number, list, content);
             if let Ask::Past(at) = request.ask {
                 self.history.sightings.former(request.object, at, list);
@@ -37,7 +37,9 @@ impl World {
         let now = state.tick();
         drop(state);
         let object = self.history.request(number).object;
-        self.history.sightings.content(object, number, &list, content);
+        if !self.plan.ends {
+            self.history.sightings.content(object, number, &list, content);
+        }
         self.history.left(number, now, list);
     }
 
