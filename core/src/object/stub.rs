@@ -71,7 +71,7 @@ impl Context {
     ///
     /// Those of [`Context::send`]; `Invalid` when serde can't write the message as JSON.
     pub fn tell<M: Message>(&mut self, id: &str, message: &M) -> Result<()> {
-        self.send(M::Class::NAME, id, request(message)?)
+        self.send(M::Class::NAME, id, message_request(message)?)
     }
 }
 
@@ -110,18 +110,8 @@ impl<C: Class> Stub<C> {
     /// fits the status, with its JSON as details. `Handler` with the code `MALFORMED_RESPONSE` when
     /// the answer does not have the message's answer type.
     pub async fn call<M: Message<Class = C>>(&self, message: &M) -> Result<M::Answer> {
-        let response = self.fetch(request(message)?).await?;
-        let status = response.status();
-        let body = response.into_body().bytes().await?;
-        if !status.is_success() {
-            return Err(refused(self.id(), status, &body));
-        }
-        serde_json::from_slice(&body).map_err(|cause| {
-            let text = format!("{} answers {} with other JSON: {cause}", self.id(), M::PATH);
-            Error::handler(text)
-                .with_code("MALFORMED_RESPONSE")
-                .confidential("an object answers with what its caller does not expect")
-        })
+        let response = self.fetch(message_request(message)?).await?;
+        message_answer::<M>(self.id(), response).await
     }
 }
 
@@ -131,14 +121,43 @@ impl<C> Clone for Stub<C> {
     }
 }
 
-fn request<M: Message>(message: &M) -> Result<Request> {
+/// The request that is this message.
+///
+/// # Errors
+///
+/// `Invalid` when serde can't write it as JSON.
+#[doc(hidden)]
+pub fn message_request<M: Message>(message: &M) -> Result<Request> {
     let mut request = http::Request::post(M::PATH).body(serde_json::to_vec(message)?.into())?;
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(request)
 }
 
+/// The answer to a message in the response of `object`.
+///
+/// # Errors
+///
+/// Those of [`Stub::call`].
+#[doc(hidden)]
+pub async fn message_answer<M: Message>(
+    object: impl std::fmt::Display,
+    response: Response,
+) -> Result<M::Answer> {
+    let status = response.status();
+    let body = response.into_body().bytes().await?;
+    if !status.is_success() {
+        return Err(refused(object, status, &body));
+    }
+    serde_json::from_slice(&body).map_err(|cause| {
+        let text = format!("{object} answers {} with other JSON: {cause}", M::PATH);
+        Error::handler(text)
+            .with_code("MALFORMED_RESPONSE")
+            .confidential("an object answers with what its caller does not expect")
+    })
+}
+
 /// The kind of error for a response with this status.
-fn refused(object: &ObjectId, status: StatusCode, body: &[u8]) -> Error {
+fn refused(object: impl std::fmt::Display, status: StatusCode, body: &[u8]) -> Error {
     let kind = match status.as_u16() {
         400 | 405 | 415 => ErrorKind::Invalid,
         401 => ErrorKind::Unauthenticated,

@@ -9,7 +9,8 @@ use dotdo_core::{Error, ErrorKind};
 use http::{HeaderMap, header};
 use serde::Deserialize;
 
-const KINDS: [ErrorKind; 21] = [
+/// Every kind of error.
+pub(crate) const KINDS: [ErrorKind; 21] = [
     ErrorKind::Invalid,
     ErrorKind::NotFound,
     ErrorKind::Gone,

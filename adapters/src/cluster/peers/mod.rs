@@ -26,8 +26,9 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-use self::answer::error_from;
-pub(crate) use self::answer::kind_named;
+#[cfg(feature = "client")]
+pub(crate) use self::answer::KINDS;
+pub(crate) use self::answer::{error_from, kind_named};
 pub(crate) use self::envelope::Kind;
 pub(crate) use self::forwarded::{ForwardedRequest, ForwardedRequests, Proven};
 pub(crate) use self::own_address::own_address;

@@ -2,6 +2,8 @@
 
 mod app;
 mod auth;
+#[cfg(feature = "client")]
+mod calls;
 mod client;
 mod compression;
 mod connections;
