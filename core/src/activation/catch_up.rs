@@ -4,7 +4,7 @@
 use crate::activation::rebuild::replay;
 use crate::activation::resident::{Resident, Stage, TurnState};
 use crate::activation::state::Activation;
-use crate::alarms::{ALARM, MARKER};
+use crate::alarms::{ALARM, MARKER, SCHEDULE};
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
@@ -138,11 +138,12 @@ impl Activation {
 /// Whether the record changes the object's alarm.
 fn touches_alarm(found: &Found) -> bool {
     let tables = found.record.transactions.iter().flat_map(|changes| &changes.tables);
-    tables.into_iter().any(|changes| [ALARM, MARKER].contains(&changes.table.as_str()))
+    tables.into_iter().any(|changes| [ALARM, MARKER, SCHEDULE].contains(&changes.table.as_str()))
 }
 
 /// Whether the state after the record does not follow from the state before it, so that it can't be
 /// applied.
 fn starts_anew(found: &Found) -> bool {
-    found.record.start.is_some() && !planted(Bug::ReplayedAcross)
+    let is_overlooked = planted(Bug::EndUnfollowed) && found.record.deleted;
+    found.record.start.is_some() && !planted(Bug::ReplayedAcross) && !is_overlooked
 }

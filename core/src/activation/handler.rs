@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
 use crate::limits::CONTINUATION_TIME_MAX;
 use crate::millis;
-use crate::object::{AnyObject, Body, Context, Continuation, Request, Response};
+use crate::object::{AnyObject, Body, Context, Continuation, Request, Response, Schedule};
 use crate::sqlite::Mode;
 use crate::trace::{span, traced};
 
@@ -63,12 +63,26 @@ pub(crate) async fn run_alarm(
     run(runtime, resident, Work::Alarm(info)).await.map(drop)
 }
 
+/// Runs a schedule of `resident`.
+///
+/// # Errors
+///
+/// Those of [`run_handler`].
+pub(crate) async fn run_scheduled(
+    runtime: &Runtime,
+    resident: &mut Resident,
+    schedule: Schedule,
+) -> Result<()> {
+    run(runtime, resident, Work::Scheduled(schedule)).await.map(drop)
+}
+
 /// Which of an object's methods runs.
 #[expect(clippy::large_enum_variant, reason = "it is passed on at once, and most are requests")]
 enum Work {
     Start,
     Fetch(Request),
     Alarm(AlarmInfo),
+    Scheduled(Schedule),
 }
 
 async fn run(runtime: &Runtime, resident: &mut Resident, work: Work) -> Result<Response> {
@@ -151,6 +165,10 @@ async fn drive(
         }
         Work::Alarm(info) => {
             guard(runtime, value.alarm(info, context)).await?;
+            return Ok(Response::new(Body::empty()));
+        }
+        Work::Scheduled(schedule) => {
+            guard(runtime, value.scheduled(schedule, context)).await?;
             return Ok(Response::new(Body::empty()));
         }
     };

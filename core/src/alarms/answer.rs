@@ -2,10 +2,9 @@
 //! and their replies pass the gate like responses.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::activation::{Activation, Resident, run_alarm, run_start};
-use crate::alarms::row::{Alarm, clear_alarm, note_failure};
+use crate::activation::{Activation, Resident, run_start};
+use crate::alarms::due::Due;
 use crate::alarms::settle::{Known, settle};
 use crate::error::{Error, Result};
 use crate::executor::offload;
@@ -13,18 +12,19 @@ use crate::millis;
 use crate::object::{Body, Request, Response};
 use crate::planted::{Bug, planted};
 use crate::settings::Ownership;
+use crate::sync::Mutex;
 
-/// A request that runs an object's alarm if it is due, or notes that it has failed. It is in a
+/// A request that runs an object's alarm or schedule if it is due, or notes that it has failed. It is in a
 /// request's extensions and never leaves this process.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AlarmRequest(Arc<Task>);
 
 #[derive(Debug, Default)]
 struct Task {
-    /// The error of the handler, which must be noted.
-    failure: Option<String>,
-    /// Whether the handler has failed, and not something around it.
-    has_failed: AtomicBool,
+    /// For what the handler has failed, and its error, which must be noted.
+    failure: Option<(Due, String)>,
+    /// For what the handler has failed, and not something around it.
+    failed: Mutex<Option<Due>>,
 }
 
 /// The reply to an [`AlarmRequest`]; in its response's extensions.
@@ -42,10 +42,12 @@ impl AlarmRequest {
         Self::default()
     }
 
-    /// Notes that the alarm that is due has failed.
-    pub(super) fn failed(error: &Error) -> Self {
-        let failure = Some(format!("{}: {}", error.code(), error.message()));
-        Self(Arc::new(Task { failure, ..Task::default() }))
+    /// The request that notes that the handler has failed with `error` when this one ran it; `None`
+    /// when something around it did.
+    pub(super) fn failed(&self, error: &Error) -> Option<Self> {
+        let due = self.0.failed.lock().take()?;
+        let failure = Some((due, format!("{}: {}", error.code(), error.message())));
+        Some(Self(Arc::new(Task { failure, ..Task::default() })))
     }
 
     /// The request that does this.
@@ -53,11 +55,6 @@ impl AlarmRequest {
         let mut request = Request::new(Body::empty());
         request.extensions_mut().insert(self.clone());
         request
-    }
-
-    /// Whether the object's handler has failed.
-    pub(super) fn has_failed(&self) -> bool {
-        self.0.has_failed.load(Ordering::Relaxed)
     }
 }
 
@@ -84,23 +81,25 @@ pub(crate) async fn answer_alarm(
     AlarmRequest(task): &AlarmRequest,
 ) -> Result<Response> {
     let executor = activation.runtime.executor.as_ref();
-    task.has_failed.store(false, Ordering::Relaxed);
+    *task.failed.lock() = None;
     let now_ms = resident.context.now_ms();
     // It acts for itself, whoever has set the alarm.
     resident.context.request.caller = None;
     let database = &mut resident.context.database;
     let mut known = offload(executor, || Known::read(database))?;
-    let due = known.alarm.filter(|alarm| alarm.next_ms <= now_ms);
+    let due = known.due.clone().filter(|due| due.next_ms() <= now_ms);
+    let is_due = due.is_some();
     match (due, &task.failure) {
-        (Some(alarm), Some(failure)) => {
+        (Some(due), Some((failed, error))) if due.is_same(failed) => {
             resident.context.request.releases = is_held_for_it(activation);
             let database = &mut resident.context.database;
-            offload(executor, || note_failure(database, alarm, (now_ms, failure)))?;
+            offload(executor, || due.note_failure(database, (now_ms, error)))?;
         }
-        (Some(alarm), None) => ring(activation, resident, (task, alarm)).await?,
-        (None, _) => {}
+        (Some(due), None) => ring(activation, resident, (task, due)).await?,
+        // What has failed was set anew or deleted meanwhile.
+        (_, Some(_)) | (None, None) => {}
     }
-    if due.is_some() || known.is_unsettled(now_ms) {
+    if is_due || known.is_unsettled(now_ms) {
         settle(activation, resident).await?;
         let database = &mut resident.context.database;
         known = offload(executor, || Known::read(database))?;
@@ -111,30 +110,32 @@ pub(crate) async fn answer_alarm(
     Ok(response)
 }
 
-/// Runs the handler of an alarm that is due. Its row goes in the same transaction, so the record
-/// that has the handler's changes says that it is done.
+/// Runs the handler of what is due. Its row goes in the same transaction, or is set to its next time,
+/// so the record that has the handler's changes says that it is done.
 async fn ring(
     activation: &Arc<Activation>,
     resident: &mut Resident,
-    (task, alarm): (&Task, Alarm),
+    (task, due): (&Task, Due),
 ) -> Result<()> {
     let runtime = activation.runtime.as_ref();
     // Nobody else runs the handler meanwhile: what it does outside can't be rolled back.
     activation.hold_for_handler(resident.context.foreign_claim.as_ref()).await?;
     resident.context.request.releases = is_held_for_it(activation);
-    let late = millis::between(alarm.next_ms, resident.context.now_ms());
+    let now_ms = resident.context.now_ms();
+    let late = millis::between(due.next_ms(), now_ms);
     metrics::histogram!("dotdo_alarm_lateness_seconds").record(late.as_secs_f64());
+    let again = due.clone();
     let run = async {
         // The alarm is still set while the class starts, so that a start does not set another.
         run_start(runtime, resident).await?;
         if !planted(Bug::AlarmTakenTwice) {
             let database = &mut resident.context.database;
-            offload(runtime.executor.as_ref(), || clear_alarm(database))?;
+            offload(runtime.executor.as_ref(), || due.take(database, now_ms))?;
         }
-        run_alarm(runtime, resident, alarm.info()).await
+        due.run(runtime, resident).await
     };
     let outcome = run.await;
-    task.has_failed.store(outcome.is_err(), Ordering::Relaxed);
+    *task.failed.lock() = outcome.is_err().then_some(again);
     metrics::counter!("dotdo_alarms_total", "outcome" => if outcome.is_ok() { "done" } else { "failed" })
         .increment(1);
     outcome

@@ -103,11 +103,11 @@ fn is_anothers(error: &Error) -> bool {
 async fn ask(activations: &Activations, object: &ObjectId) -> Result<AlarmReply> {
     let activation = activations.get(object)?;
     let look = AlarmRequest::look();
-    match activation.visit(look.request()).await {
-        Err(error) if look.has_failed() && !Undone::has_other_owner(&error) => {
-            tracing::warn!(%object, code = error.code(), %error, "an alarm has failed; retrying");
-            AlarmReply::of(activation.visit(AlarmRequest::failed(&error).request()).await?)
-        }
-        answer => AlarmReply::of(answer?),
-    }
+    let error = match activation.visit(look.request()).await {
+        Err(error) if !Undone::has_other_owner(&error) => error,
+        answer => return AlarmReply::of(answer?),
+    };
+    let Some(note) = look.failed(&error) else { return Err(error) };
+    tracing::warn!(%object, code = error.code(), %error, "an alarm has failed; retrying");
+    AlarmReply::of(activation.visit(note.request()).await?)
 }

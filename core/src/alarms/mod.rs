@@ -7,10 +7,12 @@
 //! HTTP servers, platforms.
 
 mod answer;
+mod due;
 mod fire;
 mod info;
 mod marker;
 mod row;
+pub(crate) mod schedules;
 mod settle;
 mod timers;
 mod visits;
@@ -21,6 +23,7 @@ pub use info::AlarmInfo;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use marker::fuzz_name;
 pub(crate) use row::{ALARM, MARKER, alarm_definition, alarm_of, clear_alarm, set_alarm};
+pub(crate) use schedules::{SCHEDULE, ScheduleRow, schedule_definition};
 pub(crate) use settle::{mark_state, settle};
 pub(crate) use timers::OwnTimers;
 pub(crate) use visits::AlarmVisits;

@@ -107,13 +107,18 @@ pub(super) fn note_failure(
     (now_ms, error): (i64, &str),
 ) -> Result<()> {
     let next_ms = now_ms.saturating_add(millis::signed(pause(alarm.retries))).min(ALARM_MS_MAX);
-    let error: String = error.chars().take(ERROR_CHARS_MAX).collect();
+    let error = shortened(error);
     let update = "UPDATE _dotdo_alarm SET next_ms = ?, retries = ?, error = ?";
     Sql::own(database).exec(update, (next_ms, alarm.retries.saturating_add(1), error)).map(drop)
 }
 
+/// An error's text as it is kept.
+pub(super) fn shortened(error: &str) -> String {
+    error.chars().take(ERROR_CHARS_MAX).collect()
+}
+
 /// The pause after a failure, when there were so many before.
-fn pause(retries: u32) -> std::time::Duration {
+pub(super) fn pause(retries: u32) -> std::time::Duration {
     (ALARM_PAUSE_MIN * 2_u32.pow(retries.min(16))).min(ALARM_PAUSE_MAX)
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::activation::{Activation, Resident};
 use crate::alarms::marker::{self, Name};
-use crate::alarms::row::{Alarm, alarm_of, marker_of, note_marker};
+use crate::alarms::due::Due;
+use crate::alarms::row::{marker_of, note_marker};
 use crate::clock::Instant;
 use crate::error::Result;
 use crate::executor::offload;
@@ -15,10 +16,10 @@ use crate::limits::ALARM_RECORD_WITHIN;
 use crate::planted::{Bug, planted};
 use crate::sqlite::{Database, Mode};
 
-/// An object's alarm and the marker that it has.
+/// The alarm or schedule of an object that runs next, and the marker that the object has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Known {
-    pub(super) alarm: Option<Alarm>,
+    pub(super) due: Option<Due>,
     pub(super) marker: Option<Name>,
 }
 
@@ -40,14 +41,14 @@ impl Known {
     ///
     /// Errors of the database.
     pub(super) fn read(database: &mut Database) -> Result<Self> {
-        let (alarm, marker) = (alarm_of(database)?, marker_of(database)?);
-        Ok(Self { alarm, marker: marker.as_deref().and_then(Name::parse) })
+        let (due, marker) = (Due::of(database)?, marker_of(database)?);
+        Ok(Self { due, marker: marker.as_deref().and_then(Name::parse) })
     }
 
     /// When somebody must look at the object: at the time of its marker, which is not later than its
     /// alarm; at once when it has an alarm and no marker.
     pub(super) fn wake_ms(&self) -> Option<i64> {
-        match (&self.alarm, &self.marker) {
+        match (&self.due, &self.marker) {
             (_, Some(marker)) => Some(marker.at_ms),
             (Some(_), None) => Some(0),
             (None, None) => None,
@@ -63,11 +64,11 @@ impl Known {
     /// for none: what is set and cleared again and again costs one marker for that time.
     fn step(&self, now_ms: i64) -> Step {
         let coming = self.marker.as_ref().map(|marker| marker.at_ms).filter(|at| *at > now_ms);
-        match (&self.alarm, coming) {
+        match (self.due.as_ref().map(Due::next_ms), coming) {
             (None, None) if self.marker.is_some() => Step::Remove,
             (None, _) => Step::Keep,
-            (Some(alarm), Some(at_ms)) if at_ms <= alarm.next_ms => Step::Keep,
-            (Some(alarm), _) => Step::Write(alarm.next_ms),
+            (Some(next_ms), Some(at_ms)) if at_ms <= next_ms => Step::Keep,
+            (Some(next_ms), _) => Step::Write(next_ms),
         }
     }
 }
@@ -173,10 +174,10 @@ pub(crate) async fn mark_state(
     database: &mut Database,
 ) -> Result<Option<i64>> {
     let runtime = activation.runtime.as_ref();
-    let Some(alarm) = offload(runtime.executor.as_ref(), || outside(database, alarm_of))? else {
+    let Some(due) = offload(runtime.executor.as_ref(), || outside(database, Due::of))? else {
         return Ok(None);
     };
-    let name = Name::new(runtime, alarm.next_ms);
+    let name = Name::new(runtime, due.next_ms());
     marker::write(runtime, &activation.log, &name).await?;
     offload(runtime.executor.as_ref(), || {
         database.begin(Mode::ReadWrite)?;
@@ -198,11 +199,13 @@ fn outside<T>(database: &mut Database, read: impl FnOnce(&mut Database) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alarms::row::Alarm;
 
     fn known(next_ms: Option<i64>, marker_ms: Option<i64>) -> Known {
-        let alarm = next_ms.map(|next_ms| Alarm { due_ms: next_ms, next_ms, retries: 0 });
+        let alarm = |next_ms| Due::Alarm(Alarm { due_ms: next_ms, next_ms, retries: 0 });
+        let due = next_ms.map(alarm);
         let text = |at_ms| format!("{at_ms:016x}-{:032x}-0", 1);
-        Known { alarm, marker: marker_ms.and_then(|at_ms| Name::parse(&text(at_ms))) }
+        Known { due, marker: marker_ms.and_then(|at_ms| Name::parse(&text(at_ms))) }
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod file;
 use bytes::Bytes;
 
 pub use self::file::{SqliteColumn, SqliteFile, SqliteObject, SqliteTable};
-use crate::alarms::{ALARM, alarm_definition};
+use crate::alarms::{ALARM, SCHEDULE, alarm_definition, schedule_definition};
 use crate::change::{SchemaKind, SchemaObject};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::storage_definition;
@@ -88,6 +88,7 @@ fn is_kept(object: &SchemaObject) -> Result<bool> {
     let definition = match object.table.as_str() {
         KEYS_AND_VALUES => Some(storage_definition()),
         ALARM => Some(alarm_definition()),
+        SCHEDULE => Some(schedule_definition()),
         _ => None,
     };
     let is_own = definition.is_some_and(|definition| match &object.sql {

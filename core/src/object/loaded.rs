@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::object::app::DurableObject;
 use crate::object::body::{Body, Request, Response};
 use crate::object::context::Context;
+use crate::object::schedule::Schedule;
 use crate::object::slice::Slice;
 use crate::object::socket::{answer_event, check_accepted};
 use crate::sockets::SocketEvent;
@@ -31,6 +32,13 @@ pub(crate) trait AnyObject: Send {
     fn alarm<'a>(
         &'a mut self,
         info: AlarmInfo,
+        ctx: &'a mut Context,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
+    /// Runs [`DurableObject::scheduled`], after the start.
+    fn scheduled<'a>(
+        &'a mut self,
+        schedule: Schedule,
         ctx: &'a mut Context,
     ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 }
@@ -64,6 +72,14 @@ impl AnyObject for Unknown {
     fn alarm<'a>(
         &'a mut self,
         _: AlarmInfo,
+        _: &'a mut Context,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
+        Box::pin(std::future::ready(Err(self.0.clone())))
+    }
+
+    fn scheduled<'a>(
+        &'a mut self,
+        _: Schedule,
         _: &'a mut Context,
     ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
         Box::pin(std::future::ready(Err(self.0.clone())))
@@ -128,6 +144,17 @@ impl<T: DurableObject> AnyObject for Loaded<T> {
         Box::pin(async move {
             self.start_once(ctx).await?;
             self.value.alarm(info, ctx).await
+        })
+    }
+
+    fn scheduled<'a>(
+        &'a mut self,
+        schedule: Schedule,
+        ctx: &'a mut Context,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
+        Box::pin(async move {
+            self.start_once(ctx).await?;
+            self.value.scheduled(schedule, ctx).await
         })
     }
 }

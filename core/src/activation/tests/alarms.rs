@@ -3,6 +3,7 @@
 mod administered;
 mod crashes;
 mod found;
+mod schedules;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
