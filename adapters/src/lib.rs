@@ -29,6 +29,8 @@
 mod auth;
 #[cfg(feature = "broker")]
 mod broker;
+#[cfg(feature = "client")]
+pub mod client;
 mod cluster;
 mod config;
 mod credentials;
@@ -74,6 +76,11 @@ pub mod sql {
 /// (`docs/WEBSOCKETS.md`).
 pub mod sockets {
     pub use dotdo_core::{SocketClose, SocketMessage, WebSocket};
+}
+
+/// Schedules of objects ([`Context::schedule`]): when they run, and what their handler is told.
+pub mod schedules {
+    pub use dotdo_core::{Schedule, When};
 }
 
 /// What callers are made of, for programs with an [`Authenticator`] and objects that ask what their

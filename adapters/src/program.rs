@@ -8,7 +8,7 @@ use std::time::Duration;
 use dotdo_core::{
     Account, App, At, Bucket, BucketOfTenant, Buckets, CheckpointMode, Clock, Components,
     Directory, Engine, ErrorKind, Executor, ObjectId, Ownership, Random, Received, Request,
-    RequestContext, Response, Result, Router, SharedBucket, Tenant,
+    RequestContext, Response, Result, SharedBucket, Tenant,
 };
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -105,7 +105,7 @@ impl Program {
         let database = &found.config.access.database;
         let bucket = open(&connected.store, database, instance, Arc::clone(&clock))?;
         announce_choice(found, &connected, bucket.location());
-        let router = Router::new(app.class_names(), app.default_class());
+        let router = app.router();
         let mut settings = found.config.settings.clone();
         settings.address = plan.told_address(instance).or(settings.address);
         let about = About {

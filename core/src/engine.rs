@@ -1,5 +1,6 @@
 //! Takes a request from an object's name to a durable response.
 
+mod admission;
 mod sockets;
 
 use std::any::Any;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use self::admission::check_senders;
 use crate::activation::{
     Activations, Components, Runtime, Turn, fetch_as_of, shut_down, start_maintenance,
 };
@@ -22,10 +24,9 @@ use crate::cluster::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ObjectId, Tenant};
-use crate::idempotency::prepare;
 use crate::inspection::Inspection;
 use crate::lease::{Claim, FencingToken};
-use crate::messages::{Delivery, look_once, start_scanning};
+use crate::messages::{look_once, start_scanning};
 use crate::object::{App, Caller, Calling, Host, Request, Response};
 use crate::router::At;
 use crate::settings::{Settings, Upkeep};
@@ -53,7 +54,7 @@ impl Engine {
     /// `StoreRefused` when the store lacks properties that correctness depends on; `Unavailable`
     /// when it can't be reached; `Invalid` for contradictory settings.
     pub async fn start(app: App, settings: Settings, components: Components) -> Result<Self> {
-        settings.check()?;
+        settings.check().and_then(|()| app.check_names())?;
         let clock = components.clock.clone();
         let inner = Arc::new_cyclic(|inner: &Weak<Inner>| {
             let runtime = Runtime::new(app, settings, components, inner.clone());
@@ -96,6 +97,7 @@ impl Engine {
         at: Option<At>,
         request: Request,
     ) -> Result<Response> {
+        let object = &*self.runtime().app.names().object(object);
         let _place = self.runtime().place_of_request(object).await?;
         self.inner.fetch(object, at, request).await
     }
@@ -261,18 +263,6 @@ fn stopping() -> Error {
     Error::new(ErrorKind::Busy, "the server is stopping").with_retry_after(Duration::from_secs(1))
 }
 
-/// Objects send requests and messages within their tenant only.
-fn check_senders<'a>(
-    object: &ObjectId,
-    mut senders: impl Iterator<Item = &'a ObjectId>,
-) -> Result<()> {
-    if senders.all(|sender| sender.tenant() == object.tenant()) {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::Forbidden, "an object of another tenant sent this request")
-        .with_code("WRONG_TENANT"))
-}
-
 impl Inner {
     fn runtime(&self) -> &Runtime {
         &self.activations.runtime
@@ -281,6 +271,10 @@ impl Inner {
 
 #[async_trait]
 impl Host for Inner {
+    fn object(&self, tenant: &Tenant, class: &str, id: &str) -> Result<ObjectId> {
+        tenant.object(self.runtime().app.names().stored(class), id)
+    }
+
     fn check(&self, object: &ObjectId) -> Result<()> {
         self.runtime().app.check_class(object.class())?;
         self.runtime().log(object).map(drop)
@@ -292,22 +286,13 @@ impl Host for Inner {
         at: Option<At>,
         mut request: Request,
     ) -> Result<Response> {
-        if self.stopping.load(Ordering::Acquire) {
-            return Err(stopping());
-        }
         if request.extensions_mut().remove::<Handshake>().is_some() {
             // Its future is larger than that of other requests.
             return Box::pin(self.open_socket(object, at, request)).await;
         }
-        let extensions = request.extensions();
-        if let Some(caller) = extensions.get::<Caller>() {
-            caller.check_reach(object)?;
-        }
-        let delivery = extensions.get::<Delivery>();
-        check_senders(object, delivery.into_iter().map(|delivery| &delivery.sender))?;
         // The request's memory is charged until its response is complete.
         let _account = request.extensions().get::<Account>().cloned();
-        let request = prepare(self.runtime(), object, request).await?;
+        let request = self.admit(object, request).await?;
         if let Some(at) = at {
             return fetch_as_of(self.runtime(), object, at, request).await;
         }

@@ -21,7 +21,7 @@ pub use self::object_headers::{
     TYPE_HEADER, names_object,
 };
 use crate::error::{Error, Result};
-use crate::id::{ObjectId, Tenant};
+use crate::id::{ClassNames, ObjectId, Tenant};
 
 /// The request's own name, for logs.
 pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -84,6 +84,7 @@ pub struct Target {
 pub struct Router {
     classes: BTreeSet<String>,
     default_class: Option<String>,
+    names: ClassNames,
 }
 
 impl Router {
@@ -92,9 +93,19 @@ impl Router {
         classes: impl IntoIterator<Item = &'a str>,
         default_class: Option<&str>,
     ) -> Self {
+        Self::of_names(classes, default_class, ClassNames::default())
+    }
+
+    /// The same, for classes that have other `names`, too.
+    pub(crate) fn of_names<'a>(
+        classes: impl IntoIterator<Item = &'a str>,
+        default_class: Option<&str>,
+        names: ClassNames,
+    ) -> Self {
         Self {
             classes: classes.into_iter().map(str::to_owned).collect(),
             default_class: default_class.map(str::to_owned),
+            names,
         }
     }
 
@@ -115,7 +126,8 @@ impl Router {
     ///
     /// `Invalid` for an id that is empty, too long or can't be decoded, for headers that contradict
     /// each other, and for `X-DO-At` that is neither a number nor a time or is sent with anything
-    /// but GET or HEAD. `NotFound` when there is no id or no such class.
+    /// but GET or HEAD. `NotFound` when there is no id or no such class, `Gone` for a class that has
+    /// ended.
     pub fn route(
         &self,
         tenant: &Tenant,
@@ -131,7 +143,7 @@ impl Router {
         } else if let Some(path) = uri.path().strip_prefix("/do/").filter(|path| !path.is_empty()) {
             let Split { class: named, id, rest } = self.split(class.is_some(), path);
             (class.or(named).or(self.default_class.as_deref()), id, below(rest, uri.query())?)
-        } else if let Some(administered) = administered(tenant, uri.path()) {
+        } else if let Some(administered) = administered(tenant, &self.names, uri.path()) {
             return administered.map(Route::Administration);
         } else {
             return reserved(tenant, method, uri.path());
@@ -145,7 +157,7 @@ impl Router {
     fn split<'a>(&self, class_given: bool, path: &'a str) -> Split<'a> {
         let (first, rest) = cut(path);
         match rest.strip_prefix('/') {
-            Some(after) if !class_given && self.classes.contains(first) => {
+            Some(after) if !class_given && (self.has(first) || self.names.has_ended(first)) => {
                 let (id, rest) = cut(after);
                 Split { class: Some(first), id, rest }
             }
@@ -153,11 +165,19 @@ impl Router {
         }
     }
 
-    /// The class, if there is one with this name.
-    fn known<'a>(&self, class: Option<&'a str>) -> Result<&'a str> {
+    /// Whether a class has, or has had, this name.
+    fn has(&self, class: &str) -> bool {
+        self.classes.contains(self.names.newest(class))
+    }
+
+    /// The name under which the class is stored, if there is one with this name.
+    fn known<'a>(&'a self, class: Option<&'a str>) -> Result<&'a str> {
         let message = match class {
-            Some(class) if self.classes.contains(class) => return Ok(class),
-            Some(class) => format!("no class is named {:?}", shown(class)),
+            Some(class) if self.has(class) => return Ok(self.names.stored(class)),
+            Some(class) => {
+                self.names.check_alive(class)?;
+                format!("no class is named {:?}", shown(class))
+            }
             None => "the request names no class, and there is no default class".to_owned(),
         };
         let known: Vec<&str> = self.classes().collect();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dotdo_core::testing::{CountingRandom, CutBucket, TestStore};
 use dotdo_core::{
-    App, Components, Engine, Inline, Request, Response, Router, Settings, SharedBucket,
+    App, Components, Engine, Inline, Request, Response, Settings, SharedBucket,
 };
 use uuid::Uuid;
 
@@ -54,7 +54,7 @@ impl Shared {
             directory: None,
             instance,
         };
-        let router = Router::new(app.class_names(), app.default_class());
+        let router = app.router();
         let starting = Engine::start(app.clone(), settings.clone(), components);
         let engine = within("a start", starting).await;
         let engine = engine.unwrap_or_else(|error| panic!("the server does not start: {error:?}"));

@@ -43,6 +43,7 @@ impl Activations {
     /// `Invalid` when the object's keys would be too long, `NotFound` when its class is unknown,
     /// `Busy` when there is no memory for it.
     pub(crate) fn get(&self, object: &ObjectId) -> Result<Arc<Activation>> {
+        let object = &*self.runtime.app.names().object(object);
         if let Some(activation) = self.existing(&place_of(object)) {
             return Ok(activation);
         }
@@ -57,7 +58,8 @@ impl Activations {
     ///
     /// `Invalid` when the object's keys would be too long, `Busy` when there is no memory for it.
     pub(crate) fn of_any_class(&self, object: &ObjectId) -> Result<Arc<Activation>> {
-        let object = &*place_of(object);
+        let object = self.runtime.app.names().object(object);
+        let object = &*place_of(&object);
         let mut shard = self.shard(object);
         if let Some(activation) = shard.get(object) {
             return Ok(activation.clone());

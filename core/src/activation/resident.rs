@@ -75,6 +75,18 @@ impl Resident {
         Ok(())
     }
 
+    /// Creates the object's value anew if its handler has deleted all that the object had.
+    ///
+    /// # Errors
+    ///
+    /// `Handler` when the value can't be made: the request is rolled back.
+    pub(crate) fn begin_anew_if_asked(&mut self, app: &App) -> Result<()> {
+        if self.context.request.begins_anew {
+            self.value = app.make(self.context.id().class())?;
+        }
+        Ok(())
+    }
+
     /// Why this memory can't be relied on when the pipeline is at `generation`; `None` when it can.
     pub(crate) fn fault(&self, generation: u64) -> Option<&'static str> {
         let is_current = self.generation == generation;

@@ -170,6 +170,7 @@ impl Runtime {
     /// `Invalid` when the object's keys would be longer than a store allows; those of
     /// [`Buckets::of`].
     pub(crate) fn log(&self, object: &ObjectId) -> Result<Log> {
+        let object = &*self.app.names().object(object);
         let bucket = self.tenants.bucket(object.tenant())?;
         let prefix = object.prefix();
         let longest = bucket.location().len() + prefix.as_str().len() + KEY_SUFFIX_BYTES_MAX;

@@ -10,6 +10,7 @@ mod claims;
 mod closed;
 mod counter;
 mod deletion;
+mod ends;
 mod history;
 mod large;
 mod late;

@@ -18,7 +18,7 @@ use crate::budget::Use;
 use crate::cluster::Routing;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::ObjectId;
+use crate::id::{ObjectId, Tenant};
 use crate::limits::RESIDENT_BYTES;
 use crate::log::list_newest;
 use crate::router::At;
@@ -57,6 +57,15 @@ pub struct SnapshotName {
 impl<'a> Administration<'a> {
     pub(crate) fn of(engine: &'a Engine) -> Self {
         Self { engine }
+    }
+
+    /// The object `id` of `class`, which may be any name that the class has had.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the class or the id is invalid.
+    pub fn object(&self, tenant: &Tenant, (class, id): (&str, &str)) -> Result<ObjectId> {
+        tenant.object(self.engine.app().names().stored(class), id)
     }
 
     /// Runs SQL on the object as one request: all statements are committed together or not at all,

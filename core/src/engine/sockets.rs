@@ -1,17 +1,15 @@
 //! Sockets at the engine: handshakes, events, and frames of other servers.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::{Inner, stopping};
+use super::Inner;
 use crate::activation::Runtime;
 use crate::cluster::Received;
 use crate::error::{Error, Result};
 use crate::id::ObjectId;
-use crate::idempotency::prepare;
 use crate::object::{ACCEPTED, Caller, Host, Request, Response, accepts};
 use crate::router::At;
 use crate::settings::Ownership;
@@ -70,13 +68,7 @@ impl Inner {
         if runtime.peers.is_none() || runtime.settings.address.is_some() {
             return Host::fetch(self, object, None, request).await;
         }
-        if self.stopping.load(Ordering::Acquire) {
-            return Err(stopping());
-        }
-        if let Some(caller) = request.extensions().get::<Caller>() {
-            caller.check_reach(object)?;
-        }
-        let request = prepare(runtime, object, request).await?;
+        let request = self.admit(object, request).await?;
         self.activations.get(object)?.visit(request).await
     }
 

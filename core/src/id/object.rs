@@ -67,9 +67,15 @@ impl ObjectId {
         &self.tenant
     }
 
-    /// The class's name.
+    /// The class's name: the first one that it has had ([`App::renamed`](crate::App::renamed)),
+    /// under which its objects are stored.
     pub fn class(&self) -> &str {
         &self.class
+    }
+
+    /// The object of `class` with the same id and tenant; `class` is the name of one.
+    pub(super) fn of_class(&self, class: &str) -> Self {
+        Self { class: class.into(), ..self.clone() }
     }
 
     /// The id as it was given.

@@ -64,6 +64,8 @@ impl Inspection {
             return Err(Error::invalid(format!("expected a class name, got {class:?}")));
         }
         let bucket = self.runtime().tenants.bucket(tenant)?;
+        let stored = |class: String| self.runtime().app.names().stored(&class).to_owned();
+        let query = &ObjectQuery { class: query.class.clone().map(stored), ..query.clone() };
         bucket.admit(page(&bucket, query, limit)).await
     }
 }

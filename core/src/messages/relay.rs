@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::activation::{Activation, Runtime, Undone};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::ObjectId;
+use crate::id::{CLASS_DELETED, ObjectId};
 use crate::limits::{DELIVERY_PAUSE_MAX, DELIVERY_PAUSE_MIN, RECEIVERS_AT_ONCE};
 use crate::messages::marker::Marking;
 use crate::messages::outbox::{DeliveryResults, Message};
@@ -298,6 +298,11 @@ async fn deliver_messages(
     for message in messages {
         match deliver_message(&host, &sender, &message).await {
             Ok(()) => outcome.delivered.push(message.number),
+            // Nobody will ever take it.
+            Err(error) if error.code() == CLASS_DELETED => {
+                tracing::warn!(%sender, receiver = %message.receiver, number = message.number, "a message is dropped, because its receiver's class was deleted");
+                outcome.delivered.push(message.number);
+            }
             Err(error) => {
                 outcome.failed = Some((message.number, message.attempts, error));
                 break;

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use crate::activation::{Activations, restart_on_panic};
 use crate::alarms::AlarmVisits;
+use crate::class_ends::ClassEnds;
 use crate::clock::Clock;
 use crate::error::Result;
-use crate::id::Tenant;
+use crate::id::{ClassNames, Tenant};
 use crate::limits::{OUTBOX_PAGE_PAUSE, TENANTS_LIST_ROUNDS};
 use crate::messages::visits::Visits;
 use crate::settings::Settings;
@@ -55,6 +56,9 @@ struct Turn {
     alarms: AlarmVisits,
     /// When it is the turn of its alarms.
     alarms_due: Duration,
+    ends: ClassEnds,
+    /// When it is the turn of its classes that have ended.
+    ends_due: Duration,
     /// The round of the list in which the tenant was on it.
     round: u64,
 }
@@ -64,16 +68,24 @@ struct Turn {
 enum About {
     Messages,
     Alarms,
+    Classes,
 }
 
 impl Turn {
+    fn new(names: &ClassNames) -> Self {
+        let ends = ClassEnds::of(names);
+        let ends_due = if ends.are_done() { Duration::MAX } else { Duration::ZERO };
+        Self { ends, ends_due, ..Self::default() }
+    }
+
     /// When it is its turn next, and for what.
     fn next(&self, settings: &Settings) -> (Duration, About) {
-        if self.alarms_due < self.due && !settings.alarm_scan.is_zero() {
+        let (due, about) = if self.alarms_due < self.due && !settings.alarm_scan.is_zero() {
             (self.alarms_due, About::Alarms)
         } else {
             (self.due, About::Messages)
-        }
+        };
+        if self.ends_due < due { (self.ends_due, About::Classes) } else { (due, about) }
     }
 
     /// Looks after the next page of markers. Returns how long to wait before the one after it.
@@ -93,6 +105,10 @@ impl Turn {
                 self.alarms.page(activations, &bucket).await?;
                 Ok(self.alarms.pause(settings))
             }
+            About::Classes => {
+                self.ends.page(activations, &bucket).await?;
+                Ok(self.ends.pause(settings))
+            }
         }
     }
 }
@@ -110,32 +126,37 @@ impl Scan {
     /// looked after no more.
     async fn list_tenants(&mut self, activations: &Activations) {
         let runtime = activations.runtime.as_ref();
-        let now = runtime.clock.monotonic();
+        let (now, names) = (runtime.clock.monotonic(), runtime.app.names());
         if now < self.list.due {
             return;
         }
+        let mut found = met_with_ends(activations);
         match runtime.tenants.page(self.list.after.as_ref()).await {
             Ok(page) => {
-                for tenant in page.tenants {
-                    self.tenants.entry(tenant).or_default().round = self.list.round;
-                }
+                found.extend(page.tenants);
                 self.list.after = page.next;
                 self.list.due = now + OUTBOX_PAGE_PAUSE;
             }
             Err(error) => {
                 tracing::debug!(%error, "cannot list the tenants with messages; retrying later");
                 // The local tenant is on no list.
-                self.tenants.entry(Tenant::local()).or_default().round = self.list.round;
+                self.note(Tenant::local(), names);
                 self.list.due = now + runtime.settings.outbox_scan;
                 return;
             }
         }
+        found.into_iter().for_each(|tenant| self.note(tenant, names));
         if self.list.after.is_none() {
             let round = self.list.round;
             self.tenants.retain(|_, turn| turn.round == round);
             self.list.round += 1;
             self.list.due = now + runtime.settings.outbox_scan * TENANTS_LIST_ROUNDS;
         }
+    }
+
+    /// Notes that a tenant was found in this round.
+    fn note(&mut self, tenant: Tenant, names: &ClassNames) {
+        self.tenants.entry(tenant).or_insert_with(|| Turn::new(names)).round = self.list.round;
     }
 
     /// Looks after the next page of markers of the tenant whose turn it is, if it is time to.
@@ -157,10 +178,11 @@ impl Scan {
                 settings.outbox_scan
             }
         };
-        let next = clock.monotonic() + pause;
+        let next = clock.monotonic().saturating_add(pause);
         match about {
             About::Messages => turn.due = next,
             About::Alarms => turn.alarms_due = next,
+            About::Classes => turn.ends_due = next,
         }
     }
 
@@ -172,6 +194,13 @@ impl Scan {
     }
 }
 
+/// The tenants that this process has met, if classes have ended: those with neither messages nor
+/// alarms are on no list.
+fn met_with_ends(activations: &Activations) -> Vec<Tenant> {
+    let runtime = activations.runtime.as_ref();
+    if ClassEnds::of(runtime.app.names()).are_done() { Vec::new() } else { runtime.tenants.met() }
+}
+
 /// Looks once after the markers of all tenants, as a server does that has just started.
 ///
 /// # Errors
@@ -179,9 +208,15 @@ impl Scan {
 /// The last one of a tenant's, after the others were looked after; that of the list of tenants.
 pub(crate) async fn look_once(activations: &Arc<Activations>) -> Result<()> {
     let (mut after, mut outcome) = (None, Ok(()));
+    let mut more = met_with_ends(activations);
     loop {
         let page = activations.runtime.tenants.page(after.as_ref()).await?;
-        for tenant in page.tenants {
+        let mut tenants = page.tenants;
+        more.retain(|tenant| !tenants.contains(tenant));
+        if page.next.is_none() {
+            tenants.append(&mut more);
+        }
+        for tenant in tenants {
             if let Err(error) = look_once_for(activations, &tenant).await {
                 tracing::warn!(%tenant, %error, "cannot search for objects with messages or alarms");
                 outcome = Err(error);
@@ -196,7 +231,13 @@ pub(crate) async fn look_once(activations: &Arc<Activations>) -> Result<()> {
 
 async fn look_once_for(activations: &Arc<Activations>, tenant: &Tenant) -> Result<()> {
     let bucket = activations.runtime.tenants.bucket(tenant)?;
-    let mut turn = Turn::default();
+    let mut turn = Turn::new(activations.runtime.app.names());
+    while !turn.ends.are_done() {
+        turn.ends.page(activations, &bucket).await?;
+        if turn.ends.is_over() {
+            break;
+        }
+    }
     loop {
         turn.alarms.page(activations, &bucket).await?;
         if turn.alarms.is_over() {
@@ -225,7 +266,7 @@ mod tests {
         let mut scan = Scan::default();
         scan.list.due = now + Duration::from_secs(300);
         for number in 0..1000 {
-            scan.tenants.insert(tenant(number), Turn::default());
+            scan.tenants.insert(tenant(number), Turn::new(&ClassNames::default()));
         }
         assert_eq!(scan.pause(now, &settings), OUTBOX_PAGE_PAUSE);
         for turn in scan.tenants.values_mut() {

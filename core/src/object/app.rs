@@ -1,16 +1,20 @@
 //! The trait that users implement, and the classes of a program.
 
+mod names;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
 use crate::alarms::AlarmInfo;
 use crate::error::{Error, Result};
-use crate::id::is_class_name;
+use crate::id::{ClassNames, is_class_name};
 use crate::object::body::{Request, Response};
 use crate::object::context::Context;
 use crate::object::loaded::{AnyObject, Loaded, Unknown};
+use crate::object::schedule::Schedule;
 use crate::object::socket::WebSocket;
+use crate::router::Router;
 use crate::sockets::{SocketClose, SocketMessage};
 
 /// A class of durable objects, with one value of the type per object in memory.
@@ -103,6 +107,26 @@ pub trait DurableObject: Send + 'static {
         .with_code("NO_ALARM_HANDLER")))
     }
 
+    /// Runs at the time of a schedule ([`Context::schedule`]), as
+    /// [`alarm`](DurableObject::alarm) does at the object's alarm: in a transaction, until it has
+    /// succeeded once, one at a time.
+    ///
+    /// # Errors
+    ///
+    /// Any error rolls the transaction back. It runs again after 2 s, 4 s, and so on up to an hour; a
+    /// schedule that is repeated passes over its times meanwhile.
+    fn scheduled(
+        &mut self,
+        schedule: Schedule,
+        ctx: &mut Context,
+    ) -> impl Future<Output = Result<()>> + Send {
+        let _ = (schedule, ctx);
+        std::future::ready(Err(Error::handler(
+            "the object has a schedule, and its class has no method `scheduled`; add one",
+        )
+        .with_code("NO_SCHEDULE_HANDLER")))
+    }
+
     /// Runs when a message has come on a socket that the object has accepted
     /// ([`Context::accept`]), in a transaction and within the maximum time of a handler. Messages of
     /// one socket run one after the other, in their order.
@@ -185,6 +209,7 @@ pub trait DurableObject: Send + 'static {
 pub struct App {
     classes: BTreeMap<String, Class>,
     default_class: Option<String>,
+    names: ClassNames,
 }
 
 type Factory = Arc<dyn Fn() -> Box<dyn AnyObject> + Send + Sync>;
@@ -253,9 +278,9 @@ impl App {
         self.classes.keys().map(String::as_str)
     }
 
-    /// Whether a class has exactly this name.
+    /// Whether a class has, or has had, exactly this name.
     pub fn has_class(&self, name: &str) -> bool {
-        self.classes.contains_key(name)
+        self.classes.contains_key(self.names.newest(name))
     }
 
     /// The class for requests that do not name one; `None` in a program without classes.
@@ -263,18 +288,23 @@ impl App {
         self.default_class.as_deref()
     }
 
+    /// A router for the classes.
+    pub fn router(&self) -> Router {
+        Router::of_names(self.class_names(), self.default_class(), self.names.clone())
+    }
+
     /// Checks that `class` exists.
     ///
     /// # Errors
     ///
-    /// `NotFound`, with the existing classes.
+    /// `NotFound`, with the existing classes; `Gone` (code `CLASS_DELETED`) for one that has ended.
     pub(crate) fn check_class(&self, class: &str) -> Result<()> {
         self.known(class).map(|_| ())
     }
 
     /// Whether the handlers of `class` read bodies while they arrive.
     pub(crate) fn streams_requests(&self, class: &str) -> bool {
-        self.classes.get(class).is_some_and(|class| class.streams_requests)
+        self.classes.get(self.names.newest(class)).is_some_and(|class| class.streams_requests)
     }
 
     /// A new value of the class. Where the class is unknown, it answers every request with
@@ -295,7 +325,8 @@ impl App {
     }
 
     fn known(&self, class: &str) -> Result<&Class> {
-        self.classes.get(class).ok_or_else(|| {
+        self.names.check_alive(class)?;
+        self.classes.get(self.names.newest(class)).ok_or_else(|| {
             let known: Vec<&str> = self.class_names().collect();
             Error::not_found(format!("no class is named {class:?}"))
                 .with_code("UNKNOWN_CLASS")

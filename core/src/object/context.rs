@@ -59,6 +59,8 @@ pub(crate) struct RequestState {
     pub(crate) sent: bool,
     /// Whether the handler has set or deleted the alarm.
     pub(crate) touched_alarm: bool,
+    /// Whether the handler has deleted all that the object had, so that its value begins anew.
+    pub(crate) begins_anew: bool,
     /// The frames that the handler sends to sockets, once its changes are in the bucket.
     pub(crate) frames: Option<Arc<Mutex<Frames>>>,
     /// The WebSocket that the handler has accepted.
@@ -238,7 +240,7 @@ impl Context {
     ///
     /// `Invalid` when the class or the id is invalid.
     pub fn object(&self, class: &str, id: &str) -> Result<RemoteObject> {
-        Ok(RemoteObject::new(self, self.object.tenant().object(class, id)?))
+        Ok(RemoteObject::new(self, object_of(&self.host, self.object.tenant(), (class, id))?))
     }
 
     /// Sends `request` to the object `id` of `class` as a message: once this request's changes are
@@ -266,8 +268,9 @@ impl Context {
     /// `NotFound` when the class does not exist; `Invalid` when the id is invalid or the body is a
     /// stream; `TooLarge` when the message is larger than 1 MiB.
     pub fn send(&mut self, class: &str, id: &str, request: Request) -> Result<()> {
-        let receiver = self.object.tenant().object(class, id)?;
-        self.host()?.check(&receiver)?;
+        let host = self.host()?;
+        let receiver = host.object(self.object.tenant(), class, id)?;
+        host.check(&receiver)?;
         post_message(&mut self.database, &receiver, request, self.request.now_ms)?;
         if !std::mem::replace(&mut self.request.sent, true) {
             let (host, sender) = (self.host.clone(), self.object.clone());
@@ -352,4 +355,16 @@ impl Context {
 
 pub(super) fn stopping() -> Error {
     Error::new(ErrorKind::Busy, "the server is stopping")
+}
+
+/// The object that a class of `tenant` calls so.
+pub(super) fn object_of(
+    host: &Weak<dyn Host>,
+    tenant: &Tenant,
+    (class, id): (&str, &str),
+) -> Result<ObjectId> {
+    match host.upgrade() {
+        Some(host) => host.object(tenant, class, id),
+        None => tenant.object(class, id),
+    }
 }

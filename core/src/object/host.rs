@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::error::Result;
-use crate::id::ObjectId;
+use crate::id::{ObjectId, Tenant};
 use crate::lease::{Claim, FencingToken};
 use crate::object::body::{Request, Response};
 use crate::object::caller::Caller;
@@ -24,6 +24,13 @@ pub(crate) type Calling = Box<dyn Any + Send>;
 /// The host of objects.
 #[async_trait]
 pub(crate) trait Host: Send + Sync {
+    /// The object `id` of `class`, which may be any name that the class has had.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when the class or the id is invalid.
+    fn object(&self, tenant: &Tenant, class: &str, id: &str) -> Result<ObjectId>;
+
     /// Checks that `object` can be served here.
     ///
     /// # Errors

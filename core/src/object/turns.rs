@@ -14,7 +14,7 @@ use crate::object::app::DurableObject;
 use crate::object::body::{Body, Response};
 use crate::object::caller::Caller;
 use crate::object::class::Class;
-use crate::object::context::{CallChain, Context, Handling, stopping};
+use crate::object::context::{CallChain, Context, Handling, object_of, stopping};
 use crate::object::host::Host;
 use crate::object::remote::RemoteObject;
 use crate::object::slice::{Continuation, Slice};
@@ -108,7 +108,7 @@ impl<T: DurableObject> Turns<T> {
     ///
     /// `Invalid` when the class or the id is invalid.
     pub fn object(&self, class: &str, id: &str) -> Result<RemoteObject> {
-        let target = self.object.tenant().object(class, id)?;
+        let target = object_of(&self.host, self.object.tenant(), (class, id))?;
         let CallChain { objects, holder, hops } = self.chain.clone();
         Ok(RemoteObject {
             target,

@@ -3,7 +3,7 @@
 
 use super::{cut, decode};
 use crate::error::Result;
-use crate::id::{ObjectId, Tenant};
+use crate::id::{ClassNames, ObjectId, Tenant};
 
 /// What a path of administration names.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +30,11 @@ pub enum Subject {
 }
 
 /// What a path of administration names; `None` for other paths.
-pub(super) fn administered(own: &Tenant, path: &str) -> Option<Result<Administered>> {
+pub(super) fn administered(
+    own: &Tenant,
+    names: &ClassNames,
+    path: &str,
+) -> Option<Result<Administered>> {
     if let Some(rest) = path.strip_prefix("/tenants/") {
         let (org, rest) = rest.split_once('/')?;
         let (name, rest) = rest.split_once('/')?;
@@ -45,14 +49,14 @@ pub(super) fn administered(own: &Tenant, path: &str) -> Option<Result<Administer
             };
             Ok(Administered { tenant, is_named: true, subject })
         };
-        return Some(subject(own, rest)?.and_then(of_tenant));
+        return Some(subject(own, names, rest)?.and_then(of_tenant));
     }
-    let subject = subject(own, path.strip_prefix('/')?)?;
+    let subject = subject(own, names, path.strip_prefix('/')?)?;
     Some(subject.map(|subject| Administered { tenant: own.clone(), is_named: false, subject }))
 }
 
 /// What the path, without its first slash, names of `tenant`; `None` for other paths.
-fn subject(tenant: &Tenant, path: &str) -> Option<Result<Subject>> {
+fn subject(tenant: &Tenant, names: &ClassNames, path: &str) -> Option<Result<Subject>> {
     match path {
         "classes" => return Some(Ok(Subject::Classes)),
         "objects" => return Some(Ok(Subject::Objects)),
@@ -61,7 +65,7 @@ fn subject(tenant: &Tenant, path: &str) -> Option<Result<Subject>> {
     }
     let (class, rest) = path.strip_prefix("objects/")?.split_once('/')?;
     let (id, rest) = cut(rest);
-    let object = || tenant.object(&decode(class)?, &decode(id)?);
+    let object = || tenant.object(names.stored(&decode(class)?), &decode(id)?);
     let rest = rest.strip_prefix('/').unwrap_or_default().to_owned();
     Some(object().map(|object| Subject::Object(object, rest)))
 }

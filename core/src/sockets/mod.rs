@@ -25,10 +25,10 @@ pub(crate) use event::{Addressed, Ended, Event, Place, SocketEvent};
 pub(crate) use gate::{receive_part, settle_former};
 pub use line::SocketFrame;
 pub use message::{SocketClose, SocketMessage};
-pub(crate) use owner::{check, say_goodbye, send};
+pub(crate) use owner::{check, close_all, say_goodbye, send};
 pub(crate) use registry::{Most, Sockets};
 pub(crate) use row::{
-    Row, SOCKET_ANSWER, SOCKETS, auto_response_of, find, insert, list, remove, set_attachment,
+    Row, SOCKET_ANSWER, SOCKETS, auto_response_of, find, insert, list, places, remove, set_attachment,
     set_auto_response, set_closing,
 };
 pub(crate) use stream::{EVENT_STREAM, events};

@@ -15,7 +15,7 @@ use crate::id::ObjectId;
 use crate::object::{Body, Request};
 use crate::sockets::event::{Addressed, Part, Place, SocketPart};
 use crate::sockets::line::SocketFrame;
-use crate::sockets::message::interrupted;
+use crate::sockets::message::{SocketClose, interrupted};
 use crate::sockets::wire::{Batch, ToSockets};
 
 /// How many servers are told at the same time that a stream is complete.
@@ -79,6 +79,15 @@ pub(crate) fn send(runtime: &Arc<Runtime>, object: &ObjectId, frames: Vec<Addres
 /// Asks the servers of connections whether they are still there, and forgets those that are not.
 pub(crate) fn check(runtime: &Arc<Runtime>, object: &ObjectId, to: Vec<Place>) {
     send(runtime, object, vec![Addressed { to, frame: None }]);
+}
+
+/// Closes the connections of an object that was deleted.
+pub(crate) fn close_all(runtime: &Arc<Runtime>, object: &ObjectId, to: Vec<Place>) {
+    if to.is_empty() {
+        return;
+    }
+    let close = SocketClose::new(1001, "the object was deleted");
+    send(runtime, object, vec![Addressed { to, frame: Some(SocketFrame::Close(close)) }]);
 }
 
 fn count(is_here: bool) {

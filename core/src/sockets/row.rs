@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::object::Sql;
 use crate::object::table::{bytes, exists, integer, malformed};
 use crate::sockets::event::Place;
-use crate::sqlite::Database;
+use crate::sqlite::{Database, Mode};
 
 /// The table of the sockets.
 pub(crate) const SOCKETS: &str = "_dotdo_sockets";
@@ -62,6 +62,18 @@ pub(crate) fn list(database: &mut Database, tag: Option<&str>) -> Result<Vec<Row
     let rows = rows.into_iter().map(parse).collect::<Result<Vec<_>>>()?;
     let has_tag = |row: &Row| tag.is_none_or(|tag| row.tags.iter().any(|known| known == tag));
     Ok(rows.into_iter().filter(has_tag).collect())
+}
+
+/// Where the connections of the sockets are, by a transaction of its own.
+///
+/// # Errors
+///
+/// Those of [`list`].
+pub(crate) fn places(database: &mut Database) -> Result<Vec<Place>> {
+    database.begin(Mode::ReadOnly)?;
+    let rows = list(database, None);
+    database.rollback();
+    Ok(rows?.into_iter().map(|row| row.place).collect())
 }
 
 /// The socket with this id.

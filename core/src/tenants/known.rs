@@ -133,6 +133,11 @@ impl Tenants {
         Ok(TenantPage { tenants, next })
     }
 
+    /// The tenants that this process has met.
+    pub(crate) fn met(&self) -> Vec<Tenant> {
+        self.met.lock().by_tenant.keys().cloned().collect()
+    }
+
     /// The tenants that are known to be closed, each once.
     pub(crate) fn newly_closed(&self) -> BTreeSet<Tenant> {
         let met = self.met.lock();

@@ -34,11 +34,16 @@ pub(super) async fn restore(call: &Call<'_>, object: &ObjectId, body: Body) -> R
         return Err(Error::invalid("expected `at`, `from` or both; the object is as it is"));
     }
     let at = at.as_ref().map(moment).transpose()?;
-    let from = from.map(|from| call.tenant.object(&from.class, &from.id)).transpose()?;
+    let from = from.map(|from| named(call, &from)).transpose()?;
     let precondition = precondition(&call.head.headers)?;
     let administration = call.engine.administration();
     let from = (from.as_ref().unwrap_or(object), at);
     administration.restore_state(object, from, precondition).await.map(replaced)
+}
+
+/// The object whose class may have any name that it has had.
+fn named(call: &Call<'_>, from: &From) -> Result<ObjectId> {
+    call.engine.administration().object(&call.tenant, (&from.class, &from.id))
 }
 
 pub(super) async fn delete(call: &Call<'_>, object: &ObjectId) -> Result<Response> {

@@ -48,7 +48,7 @@ pub(super) async fn serving_with(
     edge: EdgeSettings,
     server: ServerSettings,
 ) -> Server<Engine> {
-    let router = Router::new(app.class_names(), app.default_class());
+    let router = app.router();
     let clock = Arc::new(SystemClock::new());
     let random = Arc::new(OsRandom);
     let instance = uuid::Builder::from_random_bytes(random.bytes16()).into_uuid();

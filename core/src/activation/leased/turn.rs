@@ -88,6 +88,7 @@ impl<'a> Turn<'a> {
         }
         let outcome = answer_once(self.activation, resident, request).await;
         let outcome = outcome.and_then(|response| {
+            resident.begin_anew_if_asked(&self.activation.runtime.app)?;
             Ok((
                 response,
                 offload(self.activation.runtime.executor.as_ref(), || {

@@ -117,6 +117,10 @@ async fn run_one(
     let shared = !transaction.answers.is_empty();
     resident.context.request.running = Arc::new(Handling { shared, ..Handling::default() });
     let result = answer_once(activation, resident, request).instrument(queued.span.clone()).await;
+    let result = result.and_then(|response| {
+        resident.begin_anew_if_asked(&activation.runtime.app)?;
+        Ok(response)
+    });
     let state = std::mem::take(&mut resident.context.request);
     transaction.alone |= state.running.alone.load(Ordering::Relaxed);
     match result {

@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::executor::offload;
 use crate::id::ObjectId;
 use crate::log::{Start, check_size};
+use crate::sockets::{close_all, places};
 use crate::trace::{span, traced};
 
 /// How often a deletion begins again after another process wrote first.
@@ -54,6 +55,7 @@ impl Activation {
                 return Err(no_such_object(&self.log.object));
             }
             precondition.check(&self.log, head).await?;
+            let sockets = places(&mut turn.resident().context.database)?;
             // Before the record: a marker of an object that is not deleted does no harm.
             self.remember_deletion().await;
             let database = &turn.resident().context.database;
@@ -73,6 +75,7 @@ impl Activation {
             };
             if let Some(won) = turn.append(job).await? {
                 drop(turn);
+                close_all(&self.runtime, &self.log.object, sockets);
                 metrics::counter!("dotdo_objects_deleted_total").increment(1);
                 let retention = self.kept_after_deletion();
                 return Ok(Deleted {

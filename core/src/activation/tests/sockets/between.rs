@@ -178,3 +178,35 @@ async fn two_functions_that_compete_handle_each_message_once() {
     seen.sort_unstable();
     assert_eq!(seen, (1..=10).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn the_sockets_of_a_deleted_object_are_closed_at_other_servers_too() {
+    let (world, wire) = (world(), Arc::new(Wire::default()));
+    let first = connected(&world, &wire, 1).await;
+    let gate = connected(&world, &wire, 2).await;
+    get(&first, "/say").await.expect("the first one owns it");
+    let ada = open(&gate, "/ada").await.expect("accepted");
+    assert_eq!(got(&ada).await, ["welcome"]);
+    let any = crate::activation::Precondition::Any;
+    first.administration().delete_object(&object(), any).await.expect("it is deleted");
+    let close = SocketClose::new(1001, "the object was deleted");
+    assert_eq!(got(&ada).await, [format!("{:?}", SocketFrame::Close(close))]);
+}
+
+#[tokio::test]
+async fn the_sockets_of_a_deleted_object_are_closed_at_once() {
+    for ownership in [Ownership::Leased, Ownership::PerRequest] {
+        let world = world();
+        let engine = world.server_with(1, Settings { ownership, ..Settings::default() }).await;
+        let ada = open(&engine, "/ada").await.expect("accepted");
+        assert_eq!(got(&ada).await, ["welcome"]);
+        let any = crate::activation::Precondition::Any;
+        engine.administration().delete_object(&object(), any).await.expect("it is deleted");
+        let close = SocketClose::new(1001, "the object was deleted");
+        assert_eq!(got(&ada).await, [format!("{:?}", SocketFrame::Close(close))]);
+        leave(ada).await;
+        engine.finish_background().await;
+        let again = engine.administration().delete_object(&object(), any).await;
+        assert_eq!(again.expect_err("its end brings nothing back").code(), "NO_SUCH_OBJECT");
+    }
+}
