@@ -9,11 +9,14 @@ mod bank;
 mod cart;
 mod chat;
 mod counter;
+mod document;
 mod game;
 mod getting_started;
 mod live_chat;
 mod order;
 mod rate_limiter;
+mod scheduler;
+mod wallet;
 
 mod axum_inside;
 mod axum_mounted;

@@ -16,6 +16,8 @@ pub(crate) mod cart_before;
 pub(crate) mod chat;
 #[path = "../counter.rs"]
 pub(crate) mod counter;
+#[path = "../document.rs"]
+pub(crate) mod document;
 #[path = "../game.rs"]
 pub(crate) mod game;
 #[path = "../live_chat.rs"]
@@ -26,3 +28,7 @@ pub(crate) mod order;
 pub(crate) mod own_store;
 #[path = "../rate_limiter.rs"]
 pub(crate) mod rate_limiter;
+#[path = "../scheduler.rs"]
+pub(crate) mod scheduler;
+#[path = "../wallet.rs"]
+pub(crate) mod wallet;
