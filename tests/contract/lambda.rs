@@ -4,7 +4,7 @@
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use dotdo_tests::{LambdaApis, Process, Setup, runtime, scratch};
+use dotdo_tests::{Deadline, LambdaApis, Process, Setup, runtime, scratch};
 use http_body_util::BodyExt;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::hosts::{Clock, Front, Http, Lambda};
 use crate::message::{bytes, get, post};
 use crate::pattern::pattern;
 use crate::setup;
-use crate::stage::{add, ask, count, insist, soon};
+use crate::stage::{PATIENCE_SECONDS, add, ask, count, insist, soon};
 
 const FRONTS: [Front; 4] =
     [Front::RestApi, Front::HttpApi, Front::FunctionUrl, Front::LoadBalancer];
@@ -98,6 +98,49 @@ fn messages_are_delivered_before_the_function_is_frozen() {
             insist(next.as_ref(), || get("/do/Account/two/balance")).await.json(),
             json!({ "cents": 40 })
         );
+    });
+}
+
+/// The number of an object's newest record in a folder.
+fn newest_record(folder: &TempDir, object: &str) -> u64 {
+    let log = folder.path().join(format!("local/local/do/{object}/log"));
+    let names = std::fs::read_dir(log).expect("the object has a log").flatten();
+    let number = |name: &str| name.rsplit_once('-').and_then(|(_, number)| number.parse().ok());
+    let numbers = names.filter_map(|entry| number(entry.file_name().to_str()?));
+    numbers.max().expect("it has a record")
+}
+
+#[test]
+fn a_tick_runs_alarms_of_a_function_that_is_gone() {
+    runtime().block_on(async {
+        let (folder, setup) =
+            world(|storage| Setup::of(env!("CARGO_BIN_EXE_scenario-app"), storage));
+        // Nobody but the tick looks for what was left.
+        let setup =
+            setup.env("DOTDO_ALARMS_SCAN_MS", "0").env("DOTDO_HANDLER_TIME_MAX_MS", "1000");
+        let function = Lambda(Front::FunctionUrl).start(&setup).await;
+        insist(function.as_ref(), || post("/do/awake/wake", "")).await;
+        function.signal(Signal::SIGKILL);
+        function.wait();
+        let (front, apis) = (Lambda(Front::FunctionUrl), LambdaApis::start().await);
+        let invocations = apis.invocations();
+        let next = front.setup(&setup, &apis);
+        let next = front.start_on(apis, &next).await;
+        let before = newest_record(&folder, "ledger/awake");
+        let client = reqwest::Client::new();
+        let tick = || async {
+            let tick = client.post(&invocations).json(&json!({ "dotdo": "tick" }));
+            let answer = tick.send().await.expect("the emulator answers");
+            let answer: Value = answer.json().await.expect("JSON");
+            assert_eq!(answer, json!({ "status": "ok" }), "{}", next.stderr());
+            // The function may have been killed while it held the object for a handler.
+            (newest_record(&folder, "ledger/awake") > before).then_some(())
+        };
+        let ran = Deadline::in_seconds(PATIENCE_SECONDS).until(tick).await;
+        assert!(ran.is_some(), "no tick runs the alarm:\n{}", next.stderr());
+        // What a client sends through a front end is no tick.
+        let sent = ask(next.as_ref(), post("/do/awake/nothing", r#"{"dotdo":"tick"}"#)).await;
+        assert_eq!(sent.status, 404);
     });
 }
 
