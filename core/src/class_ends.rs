@@ -179,11 +179,7 @@ async fn begin(bucket: &TenantBucket, key: &Key, class: &str) -> Result<(EndFile
 }
 
 /// Deletes objects, as they were listed. What can't be deleted now is left for the next pass.
-async fn delete_all(
-    activations: &Arc<Activations>,
-    bucket: &TenantBucket,
-    items: Vec<ObjectItem>,
-) {
+async fn delete_all(activations: &Arc<Activations>, bucket: &TenantBucket, items: Vec<ObjectItem>) {
     stream::iter(items)
         .for_each_concurrent(DELETES_AT_ONCE, |item| async move {
             if let Err(error) = delete(activations, bucket, &item).await

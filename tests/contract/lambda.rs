@@ -116,8 +116,7 @@ fn a_tick_runs_alarms_of_a_function_that_is_gone() {
         let (folder, setup) =
             world(|storage| Setup::of(env!("CARGO_BIN_EXE_scenario-app"), storage));
         // Nobody but the tick looks for what was left.
-        let setup =
-            setup.env("DOTDO_ALARMS_SCAN_MS", "0").env("DOTDO_HANDLER_TIME_MAX_MS", "1000");
+        let setup = setup.env("DOTDO_ALARMS_SCAN_MS", "0").env("DOTDO_HANDLER_TIME_MAX_MS", "1000");
         let function = Lambda(Front::FunctionUrl).start(&setup).await;
         insist(function.as_ref(), || post("/do/awake/wake", "")).await;
         function.signal(Signal::SIGKILL);

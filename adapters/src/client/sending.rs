@@ -95,9 +95,10 @@ async fn once(client: &Client, ask: &Ask, within: Duration) -> Outcome {
     let answered = async {
         match request.send().await {
             Ok(response) => read(response).await,
-            Err(cause) if cause.is_builder() => {
-                Outcome::Answered(Err(Error::invalid(format!("no such request: {}", deepest(&cause)))))
-            }
+            Err(cause) if cause.is_builder() => Outcome::Answered(Err(Error::invalid(format!(
+                "no such request: {}",
+                deepest(&cause)
+            )))),
             Err(cause) if cause.is_connect() => {
                 let text = format!("cannot reach the server: {}", deepest(&cause));
                 Outcome::Unreached(unreachable(text))
@@ -130,7 +131,9 @@ fn unknown(ask: &Ask, error: Error) -> Error {
     };
     let known = Error::new(ErrorKind::Unknown, text).with_source(error);
     match key {
-        Some(key) => known.with_details(serde_json::json!({ "idempotencyKey": key.trim_matches('"') })),
+        Some(key) => {
+            known.with_details(serde_json::json!({ "idempotencyKey": key.trim_matches('"') }))
+        }
         None => known,
     }
 }

@@ -68,7 +68,9 @@ async fn keys(server: &MockServer) -> Vec<Option<String>> {
 
 #[tokio::test]
 async fn what_is_refused_for_a_reason_that_passes_is_sent_again_with_the_same_key() {
-    for (status, code) in [(503, "OWNED_BY_OTHER_INSTANCE"), (409, "FENCED"), (503, "OUTCOME_UNKNOWN")] {
+    for (status, code) in
+        [(503, "OWNED_BY_OTHER_INSTANCE"), (409, "FENCED"), (503, "OUTCOME_UNKNOWN")]
+    {
         let server = MockServer::start().await;
         Mock::given(method("POST"))
             .respond_with(error(status, code))
@@ -111,7 +113,8 @@ async fn an_error_keeps_its_kind_code_and_details_and_is_final() {
 #[tokio::test]
 async fn a_status_that_the_class_has_chosen_is_a_response_and_for_a_call_an_error() {
     let server = MockServer::start().await;
-    answer(&server, ResponseTemplate::new(409).set_body_json(serde_json::json!({ "left": 2 }))).await;
+    answer(&server, ResponseTemplate::new(409).set_body_json(serde_json::json!({ "left": 2 })))
+        .await;
     let account = account(&server);
     let request = http::Request::post("/deposit").body(Body::empty()).expect("a request");
     assert_eq!(account.fetch(request).await.expect("a response").status(), 409);
@@ -141,7 +144,10 @@ async fn a_lost_answer_is_unknown_and_tells_the_key() {
     assert_eq!((error.kind(), error.code()), (ErrorKind::Unknown, "OUTCOME_UNKNOWN"));
     assert!(error.details().is_some_and(|details| details["idempotencyKey"].is_string()));
     let error = account.call_once("invoice-1", &DEPOSIT).await.expect_err("nobody answers");
-    assert_eq!(error.details().map(|details| &details["idempotencyKey"]), Some(&"invoice-1".into()));
+    assert_eq!(
+        error.details().map(|details| &details["idempotencyKey"]),
+        Some(&"invoice-1".into())
+    );
     // What changes nothing has no outcome.
     let error = account.ask(&DEPOSIT).await.expect_err("nobody answers");
     assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "SERVER_UNREACHABLE"));

@@ -77,9 +77,9 @@ pub(crate) use self::cross_site::is_host;
 use self::dispatch::survive;
 #[cfg(feature = "broker")]
 pub(crate) use self::endpoint::{Asked, status_of};
+use self::error::Audience;
 #[cfg(feature = "client")]
 pub(crate) use self::error::status as status_of_kind;
-use self::error::Audience;
 #[cfg(feature = "broker")]
 pub(crate) use self::json::json;
 use self::metrics::RequestMetrics;

@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dotdo_core::testing::{CountingRandom, CutBucket, TestStore};
-use dotdo_core::{
-    App, Components, Engine, Inline, Request, Response, Settings, SharedBucket,
-};
+use dotdo_core::{App, Components, Engine, Inline, Request, Response, Settings, SharedBucket};
 use uuid::Uuid;
 
 use super::clock::RunningClock;

@@ -40,7 +40,9 @@ mod tests;
 pub(crate) use activations::Activations;
 pub(crate) use answer::Undone;
 pub(crate) use calls::Calling;
-pub(crate) use handler::{collect_body, run_alarm, run_handler, run_scheduled, run_start, run_within_time};
+pub(crate) use handler::{
+    collect_body, run_alarm, run_handler, run_scheduled, run_start, run_within_time,
+};
 pub(crate) use leased::Turn;
 pub(crate) use maintenance::{difference, shut_down, start_maintenance};
 pub use replace::{Deleted, Precondition, Replaced};

@@ -91,8 +91,7 @@ pub(crate) fn set(database: &mut Database, row: &ScheduleRow) -> Result<()> {
     let params =
         (row.name.as_str(), row.cron.as_deref(), row.due_ms, row.next_ms, row.payload.as_str());
     Sql::own(database).exec(upsert, params)?;
-    let count: u64 =
-        Sql::own(database).exec("SELECT count(*) FROM _dotdo_schedule", ())?.one()?;
+    let count: u64 = Sql::own(database).exec("SELECT count(*) FROM _dotdo_schedule", ())?.one()?;
     if count > SCHEDULES_MAX {
         let text = format!("expected at most {SCHEDULES_MAX} schedules of an object, got more");
         return Err(Error::invalid(text).with_code("TOO_MANY_SCHEDULES"));
@@ -186,8 +185,7 @@ pub(super) fn note_failure(
     (now_ms, error): (i64, &str),
 ) -> Result<()> {
     let next_ms = now_ms.saturating_add(millis::signed(pause(row.retries))).min(ALARM_MS_MAX);
-    let update =
-        "UPDATE _dotdo_schedule SET next_ms = ?, retries = ?, error = ? WHERE name = ?";
+    let update = "UPDATE _dotdo_schedule SET next_ms = ?, retries = ?, error = ? WHERE name = ?";
     let retries = row.retries.saturating_add(1);
     let params = (next_ms, retries, shortened(error), row.name.as_str());
     Sql::own(database).exec(update, params).map(drop)
@@ -196,9 +194,8 @@ pub(super) fn note_failure(
 fn parse(row: Vec<Value>) -> Result<ScheduleRow> {
     let [name, cron, due, next, retries, payload]: [Value; 6] =
         row.try_into().map_err(|_| malformed("it has too many columns"))?;
-    let text = |value| {
-        String::from_utf8(bytes(value)?).map_err(|_| malformed("a text is not UTF-8"))
-    };
+    let text =
+        |value| String::from_utf8(bytes(value)?).map_err(|_| malformed("a text is not UTF-8"));
     let time = |value: &Value| integer(value).map(|time| time.clamp(0, ALARM_MS_MAX));
     Ok(ScheduleRow {
         name: text(name)?,

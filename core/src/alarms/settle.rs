@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use crate::activation::{Activation, Resident};
-use crate::alarms::marker::{self, Name};
 use crate::alarms::due::Due;
+use crate::alarms::marker::{self, Name};
 use crate::alarms::row::{marker_of, note_marker};
 use crate::clock::Instant;
 use crate::error::Result;

@@ -118,7 +118,9 @@ impl ClassNames {
         }
         let alive = self.ended.iter().find(|ended| classes.contains(ended.as_str()));
         alive.map(|class| {
-            format!("the class {class:?} is deleted and still in the program; remove one of the two")
+            format!(
+                "the class {class:?} is deleted and still in the program; remove one of the two"
+            )
         })
     }
 }

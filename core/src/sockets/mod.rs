@@ -28,8 +28,8 @@ pub use message::{SocketClose, SocketMessage};
 pub(crate) use owner::{check, close_all, say_goodbye, send};
 pub(crate) use registry::{Most, Sockets};
 pub(crate) use row::{
-    Row, SOCKET_ANSWER, SOCKETS, auto_response_of, find, insert, list, places, remove, set_attachment,
-    set_auto_response, set_closing,
+    Row, SOCKET_ANSWER, SOCKETS, auto_response_of, find, insert, list, places, remove,
+    set_attachment, set_auto_response, set_closing,
 };
 pub(crate) use stream::{EVENT_STREAM, events};
 #[cfg(any(test, feature = "fuzzing"))]

@@ -36,7 +36,12 @@ impl History {
 
     /// What was seen of an object, and its list in the end.
     fn views<'a>(&'a self, object: usize, list: &'a [i64]) -> Vec<View<'a>> {
-        let end = View { what: format!("in the end there is {list:?}"), began: u64::MAX, ended: u64::MAX, list };
+        let end = View {
+            what: format!("in the end there is {list:?}"),
+            began: u64::MAX,
+            ended: u64::MAX,
+            list,
+        };
         let seen = self.operations.iter().filter_map(|operation| {
             let (request, (ended, outcome)) = (operation.request, operation.ended.as_ref()?);
             let Outcome::List(list) = outcome else { return None };
@@ -56,14 +61,16 @@ impl History {
             if view.list[..place].contains(value) {
                 return Err(format!("{value} is there twice"));
             }
-            let write = self.appends(object).find(|write| write.request.ask.value() == Some(*value));
+            let write =
+                self.appends(object).find(|write| write.request.ask.value() == Some(*value));
             let write = write.ok_or_else(|| format!("nobody wrote {value}"))?;
             if matches!(write.ended, Some((_, Outcome::Nothing(_)))) {
                 return Err(format!("{value} was promised to be undone"));
             }
             let Some((written, Outcome::List(_))) = write.ended else { continue };
             let is_between = |end: &Operation| {
-                let ended = matches!(end.ended, Some((ended, Outcome::List(_))) if ended < view.began);
+                let ended =
+                    matches!(end.ended, Some((ended, Outcome::List(_))) if ended < view.began);
                 ended && written < end.began
             };
             if let Some(end) = self.ends(object).find(|end| is_between(end)) {
@@ -130,7 +137,8 @@ mod tests {
 
     #[test]
     fn what_was_deleted_does_not_come_back_and_nothing_else_goes() {
-        let good = history(&[(Some(1), [1, 2], &[1]), (None, [3, 4], &[]), (Some(2), [5, 6], &[2])]);
+        let good =
+            history(&[(Some(1), [1, 2], &[1]), (None, [3, 4], &[]), (Some(2), [5, 6], &[2])]);
         good.check_lives(&[vec![2]]).expect("it can be");
         let back = good.check_lives(&[vec![1, 2]]).expect_err("1 was deleted");
         assert!(back.contains("1 was there before operation 1"), "{back}");
