@@ -15,7 +15,7 @@ use crate::auth::{Authenticator, SharedAuthenticator};
 use crate::cluster::peers::{Plan, own_address};
 use crate::config::{Config, Login, Resolved, Sources, resolve};
 use crate::credentials::{TokenSource, Tokens};
-use crate::edge::Reach;
+use crate::edge::{Gateway, Reach, SharedGateway};
 use crate::health::{Health, health};
 use crate::options::{DONE, FAILED, MISUSED, ServeOptions};
 use crate::platforms::Platform;
@@ -99,12 +99,13 @@ pub struct Serve {
     options: Option<ServeOptions>,
     authenticator: Option<SharedAuthenticator>,
     login: Option<Arc<dyn TokenSource>>,
+    gateway: Option<SharedGateway>,
 }
 
 impl Serve {
     /// A server for `app`.
     pub fn new(app: App) -> Self {
-        Self { app, options: None, authenticator: None, login: None }
+        Self { app, options: None, authenticator: None, login: None, gateway: None }
     }
 
     /// Sets settings that take precedence over the environment and the files, as [`run_with`] does.
@@ -130,10 +131,45 @@ impl Serve {
         Self { login: Some(Arc::new(source)), ..self }
     }
 
+    /// Sets what answers clients in the place of the routes to objects (`/do/…`), which it asks itself.
+    ///
+    /// ```no_run
+    /// use std::process::ExitCode;
+    ///
+    /// use dotdo::service::{Gateway, GatewayObjects};
+    /// use dotdo::{Request, Response, Result, Serve};
+    /// # use dotdo::{App, Context, DurableObject};
+    /// # struct Counter;
+    /// # impl DurableObject for Counter {
+    /// #     async fn fetch(&mut self, _: Request, _: &mut Context) -> Result<Response> {
+    /// #         Ok(Response::new("1".into()))
+    /// #     }
+    /// # }
+    ///
+    /// /// Every host has an object of its own, and clients need not know.
+    /// struct ByHost;
+    ///
+    /// impl Gateway for ByHost {
+    ///     async fn fetch(&self, request: Request, objects: GatewayObjects) -> Result<Response> {
+    ///         let host = request.headers().get("host").and_then(|host| host.to_str().ok());
+    ///         let host = host.unwrap_or("unknown").to_owned();
+    ///         objects.fetch("Counter", &host, request).await
+    ///     }
+    /// }
+    ///
+    /// fn main() -> ExitCode {
+    ///     Serve::new(App::new().class("Counter", || Counter)).gateway(ByHost).run()
+    /// }
+    /// ```
+    #[must_use]
+    pub fn gateway(self, gateway: impl Gateway) -> Self {
+        Self { gateway: Some(SharedGateway::new(gateway)), ..self }
+    }
+
     /// Serves until the process receives a signal to stop, and returns the exit code that [`run`]
     /// documents.
     pub fn run(self) -> ExitCode {
-        let Self { app, options, authenticator, login } = self;
+        let Self { app, options, authenticator, login, gateway } = self;
         if options.is_none()
             && let Some(question) = Health::asked_by(std::env::args_os().skip(1))
         {
@@ -143,6 +179,7 @@ impl Serve {
         let resolved = sources.and_then(|sources| resolve(&with_login(sources, login.as_deref())));
         exit_code(resolved.and_then(|mut resolved| {
             resolved.config.edge.auth.authenticator = authenticator;
+            resolved.config.edge.gateway = gateway;
             serve_app(app, resolved, login)
         }))
     }
@@ -188,12 +225,13 @@ impl Serve {
     /// `Forbidden` when nobody would have to prove who they are and `allow_unauthenticated` is not
     /// set; `Unavailable` or `StoreRefused` when the store can't be used.
     pub async fn into_service(self) -> Result<(ObjectService, ServiceHandle)> {
-        let Self { app, options, authenticator, login } = self;
+        let Self { app, options, authenticator, login, gateway } = self;
         let sources = options.unwrap_or_default().sources()?;
         let resolved = resolve(&with_login(sources, login.as_deref()))?;
         resolved.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let Resolved { mut config, platform, storage, .. } = resolved;
         config.edge.auth.authenticator = authenticator;
+        config.edge.gateway = gateway;
         mountable(&mut config)?;
         config.edge.reach = Reach::Network;
         check_administration(&config)?;

@@ -50,6 +50,7 @@ impl<O: Objects> Edge<O> {
         let identified = identify(&self.authentication, home, &mut head, &mut context.line).await;
         let tenant = identified.as_ref().map_or(home, Caller::tenant);
         let route = self.router.route(tenant, &head.method, &head.uri, &head.headers);
+        let route = self.through_gateway(route, tenant, &head);
         self.count(route.as_ref().ok(), context)?;
         // Unauthenticated callers must not learn the names of classes.
         let caller = identified?;
@@ -75,6 +76,10 @@ impl<O: Objects> Edge<O> {
         let is_socket = head.extensions.get::<Handshake>().is_some();
         permit(&caller, if is_socket { &Method::POST } else { &head.method }, &target)?;
         let body = self.receive(body, &mut head, &target.object, context).await?;
+        if let Some(gateway) = self.gateway(&target) {
+            let id = context.line.id.clone();
+            return Box::pin(self.pass_to(gateway, (head, body), caller, id)).await;
+        }
         target.rewrite(&mut head, context.line.id.clone());
         context.trace.pass_on(&mut head.headers);
         head.extensions.insert(caller);

@@ -42,9 +42,11 @@ mod dispatch;
 mod endpoint;
 mod error;
 mod finish;
+mod gateway;
 mod json;
 mod metrics;
 mod objects;
+mod pass;
 mod peer;
 mod permission;
 mod rate;
@@ -80,6 +82,8 @@ pub(crate) use self::endpoint::{Asked, status_of};
 use self::error::Audience;
 #[cfg(feature = "client")]
 pub(crate) use self::error::status as status_of_kind;
+pub(crate) use self::gateway::SharedGateway;
+pub use self::gateway::{Gateway, GatewayObjects};
 #[cfg(feature = "broker")]
 pub(crate) use self::json::json;
 use self::metrics::RequestMetrics;

@@ -9,6 +9,7 @@ use super::body::Pace;
 use super::client::TrustedProxies;
 use super::compress::CompressionSettings;
 use super::cors::CorsSettings;
+use super::gateway::SharedGateway;
 use super::rate::RateSettings;
 use crate::auth::AuthSettings;
 
@@ -80,6 +81,8 @@ pub(crate) struct EdgeSettings {
     pub(crate) administration: AdministrationRoutes,
     /// Whether it is for administration in the program around it, which says who the caller is.
     pub(crate) is_mounted_for_administration: bool,
+    /// What answers clients in the place of the routes to objects.
+    pub(crate) gateway: Option<SharedGateway>,
 }
 
 impl Default for EdgeSettings {
@@ -101,6 +104,7 @@ impl Default for EdgeSettings {
             tick_secret: None,
             administration: AdministrationRoutes::default(),
             is_mounted_for_administration: false,
+            gateway: None,
         }
     }
 }

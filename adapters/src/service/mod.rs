@@ -10,7 +10,7 @@ mod mounted;
 pub use self::lent::{Lent, Undo, answer};
 pub use self::mounted::{ObjectService, ServiceHandle};
 pub(crate) use self::mounted::{host_executor, mountable};
-pub use crate::edge::ClientAddress;
+pub use crate::edge::{ClientAddress, Gateway, GatewayObjects};
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,105 @@
+//! A program in front of the objects: it answers all requests of clients, and decides which objects it
+//! asks for them.
+//!
+//! Promises: with a gateway no client reaches an object by the routes to objects, or by headers that
+//! name one; a gateway has the rights of the caller, and the objects of the caller's tenant, only.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use dotdo_core::{Caller, Engine, Request, Response, Result, Target};
+
+use super::permission::permit;
+
+/// A program in front of the objects, which answers all requests of clients that are not for the server
+/// itself (`/health`, `/ready`, `/metrics`, administration): [`Serve::gateway`](crate::Serve::gateway)
+/// has an example.
+pub trait Gateway: Send + Sync + 'static {
+    /// Answers a request with the help of `objects`, which are those of its caller's tenant.
+    ///
+    /// It holds no turn of an object and no transaction. What an object has answered is in the
+    /// bucket.
+    ///
+    /// # Errors
+    ///
+    /// Any error becomes a response, as that of a handler does.
+    fn fetch(
+        &self,
+        request: Request,
+        objects: GatewayObjects,
+    ) -> impl Future<Output = Result<Response>> + Send;
+}
+
+/// The objects that a [`Gateway`] can ask for a request. Clones are the same.
+#[derive(Clone)]
+pub struct GatewayObjects {
+    engine: Engine,
+    caller: Caller,
+}
+
+impl GatewayObjects {
+    /// The caller of the request.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Sends `request` to the object `id` of `class` for the caller, and waits for the response.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` and `NotFound` for an object that can't be, `Forbidden` when the caller lacks a scope;
+    /// otherwise errors of the object's handler or the store.
+    pub async fn fetch(&self, class: &str, id: &str, mut request: Request) -> Result<Response> {
+        let object = self.caller.tenant().object(class, id)?;
+        let path_and_query = request.uri().path_and_query().cloned();
+        let target = Target {
+            object,
+            path_and_query: path_and_query
+                .unwrap_or_else(|| http::uri::PathAndQuery::from_static("/")),
+            at: None,
+        };
+        permit(&self.caller, request.method(), &target)?;
+        request.extensions_mut().insert(self.caller.clone());
+        self.engine.fetch(&target.object, None, request).await
+    }
+}
+
+type Answering<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
+
+trait AnyGateway: Send + Sync {
+    fn fetch(&self, request: Request, objects: GatewayObjects) -> Answering<'_>;
+}
+
+impl<T: Gateway> AnyGateway for T {
+    fn fetch(&self, request: Request, objects: GatewayObjects) -> Answering<'_> {
+        Box::pin(Gateway::fetch(self, request, objects))
+    }
+}
+
+/// A gateway of any type.
+#[derive(Clone)]
+pub(crate) struct SharedGateway(Arc<dyn AnyGateway>);
+
+impl SharedGateway {
+    pub(crate) fn new(gateway: impl Gateway) -> Self {
+        Self(Arc::new(gateway))
+    }
+
+    /// The gateway's answer to a request of `caller`.
+    pub(super) async fn fetch(
+        &self,
+        request: Request,
+        engine: Engine,
+        caller: Caller,
+    ) -> Result<Response> {
+        self.0.fetch(request, GatewayObjects { engine, caller }).await
+    }
+}
+
+impl fmt::Debug for SharedGateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedGateway")
+    }
+}

@@ -1,0 +1,56 @@
+//! Passes requests to the gateway, if there is one, in the place of the routes to objects.
+
+use dotdo_core::{
+    Body, Caller, Error, ErrorKind, REQUEST_ID_HEADER, Request, Response, Result, Route, Target,
+    Tenant,
+};
+use http::{HeaderValue, request};
+
+use super::gateway::SharedGateway;
+use super::{Edge, Objects};
+
+/// The class of the object that stands for the gateway in logs, limits and accounts. There is no
+/// such object.
+const CLASS: &str = "_gateway";
+
+impl<O: Objects> Edge<O> {
+    /// Where a request goes: if there is a gateway, whatever would go to an object or nowhere goes
+    /// there.
+    pub(super) fn through_gateway(
+        &self,
+        route: Result<Route>,
+        tenant: &Tenant,
+        head: &request::Parts,
+    ) -> Result<Route> {
+        if self.settings.gateway.is_none() || !matches!(route, Ok(Route::Object(_)) | Err(_)) {
+            return route;
+        }
+        let path_and_query = head.uri.path_and_query().cloned();
+        Ok(Route::Object(Target {
+            object: tenant.object(CLASS, CLASS)?,
+            path_and_query: path_and_query
+                .unwrap_or_else(|| http::uri::PathAndQuery::from_static("/")),
+            at: None,
+        }))
+    }
+
+    /// The gateway, if `target` stands for it.
+    pub(super) fn gateway(&self, target: &Target) -> Option<&SharedGateway> {
+        self.settings.gateway.as_ref().filter(|_| target.object.class() == CLASS)
+    }
+
+    /// The gateway's answer to a request whose body has been received.
+    pub(super) async fn pass_to(
+        &self,
+        gateway: &SharedGateway,
+        (mut head, body): (request::Parts, Body),
+        caller: Caller,
+        id: HeaderValue,
+    ) -> Result<Response> {
+        let engine = self.objects.engine().ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "this server has no objects").with_code("NO_ENDPOINT")
+        })?;
+        head.headers.insert(REQUEST_ID_HEADER, id);
+        gateway.fetch(Request::from_parts(head, body), engine.clone(), caller).await
+    }
+}
