@@ -14,7 +14,7 @@ struct Absence {
     why: &'static str,
 }
 
-const PRODUCT: &[&str] = &["core/", "adapters/", "builtin/", "cli/", "api/", "examples/"];
+const PRODUCT: &[&str] = &["core/", "adapters/", "builtin/", "js/", "cli/", "api/", "examples/"];
 
 const ABSENCES: &[Absence] = &[
     Absence {

@@ -15,7 +15,7 @@ const CIRCLE_FILES_MAX: usize = 3;
 const CIRCLES: &[(&str, usize, &str)] = &[];
 
 /// The crates whose files are looked at.
-const CRATES: &[&str] = &["core/src/", "adapters/src/", "builtin/src/"];
+const CRATES: &[&str] = &["core/src/", "adapters/src/", "builtin/src/", "js/src/"];
 
 /// A module's path below its crate.
 type Path = Vec<String>;

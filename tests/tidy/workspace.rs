@@ -55,7 +55,8 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("dotdo-core", &["dotdo-sqlite-sys"]),
     ("dotdo", &["dotdo-core"]),
     ("dotdo-builtin", &["dotdo"]),
-    ("dotdo-cli", &["dotdo", "dotdo-builtin"]),
+    ("dotdo-js", &["dotdo"]),
+    ("dotdo-cli", &["dotdo", "dotdo-builtin", "dotdo-js"]),
     ("dotdo-vercel", &["dotdo", "dotdo-builtin"]),
     ("dotdo-model", &[]),
 ];

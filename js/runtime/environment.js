@@ -1,0 +1,203 @@
+// What a bundle is configured with (`env`), and the namespaces of its classes.
+import { binary, host, missing } from 'dotdo:host';
+import { decode, encode } from 'dotdo:clone';
+import { Request, Response } from 'dotdo:web';
+
+export const env = {};
+
+/** The event that code runs for, and the calls that wait for an answer. */
+export const current = { waitUntil: null, object: false };
+const calls = new Map();
+let callsBegun = 0;
+
+export function waitUntilOfEvent(work) {
+  if (current.waitUntil) current.waitUntil(work);
+  else Promise.resolve(work).catch((error) => host.log('error', `work of waitUntil failed: ${error?.stack ?? error}`));
+}
+
+export class DurableObjectId {
+  #hex;
+  #type;
+
+  constructor(type, hex, name) {
+    this.#type = type;
+    this.#hex = hex;
+    if (name !== undefined) Object.defineProperty(this, 'name', { value: name, enumerable: true });
+  }
+
+  toString() {
+    return this.#hex;
+  }
+
+  equals(other) {
+    return other instanceof DurableObjectId && other.#hex === this.#hex && other.#type === this.#type;
+  }
+
+  get [Symbol.toStringTag]() {
+    return 'DurableObjectId';
+  }
+}
+
+/** Sends a call to an object, whose answer comes as an event of its own. */
+function call(about, body) {
+  if (current.object) missing('calling another object from an object', 'call both from the worker');
+  const id = ++callsBegun;
+  return new Promise((resolve, reject) => {
+    calls.set(id, { resolve, reject });
+    host.call(id, JSON.stringify(about), body === null ? undefined : binary(body));
+  });
+}
+
+/** Takes the answer of a call. */
+export function answered({ call, error, status, headers, text }, body) {
+  const waiting = calls.get(call);
+  calls.delete(call);
+  if (!waiting) return;
+  if (error) waiting.reject(errorOf(error));
+  else if (text !== undefined) waiting.resolve(decode(text));
+  else waiting.resolve(new Response(WITHOUT_BODY.includes(status) ? null : body, { status, headers }));
+}
+
+const WITHOUT_BODY = [101, 204, 205, 304];
+const errors = { EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
+
+function errorOf({ name, message, code, retryable, known }) {
+  const error = new (errors[name] ?? Error)(message);
+  if (!errors[name] && name !== 'Error') Object.defineProperty(error, 'name', { value: name, configurable: true, writable: true });
+  error.remote = true;
+  if (code) error.code = code;
+  if (retryable) error.retryable = true;
+  // By this the answer to the client is the one that the object gave.
+  if (known !== undefined) Object.defineProperty(error, 'dotdoKnown', { value: known });
+  return error;
+}
+
+class DurableObjectStub {
+  #type;
+  #id;
+
+  constructor(type, id) {
+    this.#type = type;
+    this.#id = id;
+  }
+
+  get id() {
+    return this.#id;
+  }
+
+  get name() {
+    return this.#id.name;
+  }
+
+  #about(more) {
+    return { class: this.#type, object: this.#id.toString(), name: this.#id.name, ...more };
+  }
+
+  async fetch(input, init) {
+    const request = new Request(input, init);
+    const body = request.body === null ? null : await request.bytes();
+    const about = { url: request.url, method: request.method, headers: [...request.headers] };
+    return call(this.#about(about), body);
+  }
+
+  connect() {
+    missing('stub.connect');
+  }
+
+  static invoke(stub, method, values) {
+    return call(stub.#about({ rpc: method, values: encode(values) }), null);
+  }
+
+  get [Symbol.toStringTag]() {
+    return 'DurableObject';
+  }
+}
+
+/** A stub, whose further members are the methods of the object. */
+function stubOf(type, id) {
+  const stub = new DurableObjectStub(type, id);
+  return new Proxy(stub, {
+    get(target, member) {
+      if (typeof member === 'symbol' || member in target) {
+        const value = target[member];
+        return typeof value === 'function' ? value.bind(target) : value;
+      }
+      // A stub is no promise.
+      if (member === 'then') return undefined;
+      const method = (...values) => {
+        try {
+          return DurableObjectStub.invoke(target, member, values);
+        } catch (error) {
+          return Promise.reject(error);
+        }
+      };
+      method.then = (_, reject) => {
+        try {
+          missing(`reading the field ${member} of an object`, 'call a method that returns it');
+        } catch (error) {
+          reject(error);
+        }
+      };
+      return method;
+    },
+  });
+}
+
+export class DurableObjectNamespace {
+  #type;
+
+  constructor(type) {
+    this.#type = type;
+  }
+
+  idFromName(name) {
+    return new DurableObjectId(this.#type, host.idOfName(this.#type, String(name).toWellFormed()), String(name));
+  }
+
+  idFromString(text) {
+    const hex = String(text);
+    if (!/^[0-9a-f]{64}$/.test(hex)) throw new TypeError('Invalid Durable Object ID: must be 64 hex digits');
+    if (!host.idIsOf(this.#type, hex)) throw new TypeError('Durable Object ID is not valid for this namespace.');
+    return new DurableObjectId(this.#type, hex);
+  }
+
+  newUniqueId(options) {
+    if (options?.jurisdiction) missing('a jurisdiction', 'choose the region of the bucket');
+    return new DurableObjectId(this.#type, host.idUnique(this.#type));
+  }
+
+  get(id) {
+    if (!(id instanceof DurableObjectId)) throw new TypeError('expected a DurableObjectId; idFromName makes one');
+    if (!host.idIsOf(this.#type, id.toString())) throw new TypeError('Durable Object ID is not valid for this namespace.');
+    return stubOf(this.#type, id);
+  }
+
+  getByName(name) {
+    return this.get(this.idFromName(name));
+  }
+
+  jurisdiction() {
+    return missing('a jurisdiction', 'choose the region of the bucket');
+  }
+
+  get [Symbol.toStringTag]() {
+    return 'DurableObjectNamespace';
+  }
+}
+
+let bound = null;
+
+/** Fills `env` from the configuration. */
+export function configure({ vars, classes }) {
+  Object.assign(env, vars);
+  bound = classes;
+  for (const [name, type] of Object.entries(classes ?? {})) env[name] = new DurableObjectNamespace(type);
+}
+
+/** Without a configuration every class has a binding: that of ChatRoom is CHAT_ROOM. */
+export function bind(types) {
+  if (bound) return;
+  for (const type of types) {
+    env[type.replace(/(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, '_').toUpperCase()] = new DurableObjectNamespace(type);
+  }
+}

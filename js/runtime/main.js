@@ -1,0 +1,112 @@
+// Where Rust enters: each event runs until nothing is left to do, and says how it ended.
+import { binary, host } from 'dotdo:host';
+import { install, Request, Response } from 'dotdo:web';
+import { DurableObject, WorkerEntrypoint } from 'dotdo:workers';
+import { answered, bind, configure, current, env } from 'dotdo:environment';
+import { alarmOn, fetchOn, forget, invokeOn, make, requestOf, Reset } from 'dotdo:objects';
+
+const { parse, stringify } = JSON;
+const HANDLERS = ['fetch', 'scheduled', 'queue', 'email', 'tail', 'trace', 'test'];
+let bundle;
+
+install();
+
+/** What a bundle exports. */
+function describe(exported) {
+  bundle = exported;
+  const classes = Object.entries(bundle)
+    .filter(([name, value]) => name !== 'default' && typeof value === 'function' && value.prototype instanceof DurableObject)
+    .map(([name]) => name);
+  bind(classes);
+  const front = typeof bundle.default === 'function' ? bundle.default.prototype : bundle.default;
+  const handlers = HANDLERS.filter((name) => typeof front?.[name] === 'function');
+  const functions = Object.keys(bundle).filter((name) => typeof bundle[name] === 'function');
+  return stringify({ classes, functions, handlers });
+}
+
+export { configure, describe };
+
+/** Tells Rust how an event has ended, once `work` has. */
+function settle(event, work) {
+  new Promise((resolve) => resolve(work())).then(
+    ([head, body]) => host.settle(event, stringify(head), body === null || body === undefined ? undefined : binary(body)),
+    (error) => host.settle(event, stringify({ error: described(error) }), undefined),
+  );
+}
+
+function described(error) {
+  const isError = error !== null && typeof error === 'object';
+  return {
+    name: String((isError && error.name) || 'Error'),
+    message: String(isError ? (error.message ?? '') : error).toWellFormed(),
+    stack: String((isError && error.stack) || '').toWellFormed(),
+    reset: error instanceof Reset,
+    known: isError ? error.dotdoKnown : undefined,
+  };
+}
+
+async function whole(response, what) {
+  if (!(response instanceof Response)) throw new TypeError(`expected a Response from ${what}, got ${response === null ? 'null' : typeof response}`);
+  const body = response.body === null ? null : await response.bytes();
+  return [{ status: response.status, headers: [...response.headers] }, body];
+}
+
+async function front(event, body) {
+  const work = [];
+  const ctx = {
+    props: {},
+    waitUntil(more) {
+      work.push(Promise.resolve(more).catch((error) => host.log('error', `work of waitUntil failed: ${error?.stack ?? error}`)));
+    },
+    passThroughOnException() {},
+  };
+  current.waitUntil = ctx.waitUntil;
+  const request = requestOf(event.request, body);
+  const entry = bundle.default;
+  const response = typeof entry === 'function' && entry.prototype instanceof WorkerEntrypoint
+    ? await new entry(ctx, env).fetch(request)
+    : await entry.fetch(request, env, ctx);
+  return whole(response, 'the worker');
+}
+
+export function dispatch(text, body) {
+  const event = parse(text);
+  forget(event.gone ?? []);
+  current.object = event.instance !== undefined;
+  current.waitUntil = null;
+  switch (event.type) {
+    case 'make':
+      return settle(event.event, async () => {
+        await make(bundle[event.class], event.class, event);
+        return [{}];
+      });
+    case 'fetch':
+      return settle(event.event, async () => whole(await fetchOn(event, body), `${event.class}.fetch`));
+    case 'rpc':
+      return settle(event.event, async () => [{ text: await invokeOn(event) }]);
+    case 'alarm':
+      return settle(event.event, async () => {
+        await alarmOn(event);
+        return [{}];
+      });
+    case 'front':
+      return settle(event.event, () => front(event, body));
+    case 'answer':
+      return answered(event, body);
+  }
+}
+
+/** Promises that were rejected and that nobody has handled, when an event has run. */
+const rejected = new Map();
+
+export function rejection(promise, reason, isHandled) {
+  if (isHandled) rejected.delete(promise);
+  else rejected.set(promise, reason);
+}
+
+export function tellRejections() {
+  for (const reason of rejected.values()) {
+    host.log('error', `a rejected promise was not handled: ${reason?.stack ? `${reason}\n${reason.stack}` : String(reason)}`.toWellFormed());
+  }
+  rejected.clear();
+}

@@ -1,0 +1,141 @@
+// The instances of a bundle's classes, and what runs on them.
+import { host, missing } from 'dotdo:host';
+import { decode, encode } from 'dotdo:clone';
+import { DurableObject } from 'dotdo:workers';
+import { DurableObjectId, current, env } from 'dotdo:environment';
+import { DurableObjectStorage } from 'dotdo:storage';
+import { Request } from 'dotdo:web';
+
+const instances = new Map();
+
+/** Ends the value of an object: its next event gets a new one. */
+export class Reset extends Error {
+  constructor(cause) {
+    super(String(cause?.message ?? cause ?? 'The object was reset.'));
+    this.name = String(cause?.name ?? 'Error');
+  }
+}
+
+class DurableObjectState {
+  #blocks = [];
+  #ended = null;
+
+  constructor(id, storage) {
+    this.id = id;
+    this.storage = storage;
+    this.props = {};
+  }
+
+  /** An event is one transaction, and others wait for it: there is nothing else to block. */
+  blockConcurrencyWhile(work) {
+    const result = (async () => work())();
+    const guarded = result.catch((error) => {
+      this.#ended ??= new Reset(error);
+      throw this.#ended;
+    });
+    guarded.catch(() => {});
+    this.#blocks.push(guarded);
+    return guarded;
+  }
+
+  waitUntil(work) {
+    this.#blocks.push(Promise.resolve(work).catch((error) => {
+      host.log('error', `work of waitUntil failed: ${error?.stack ?? error}`);
+    }));
+  }
+
+  abort(reason) {
+    this.#ended ??= new Reset(reason ?? new Error('The object was reset by abort().'));
+    throw this.#ended;
+  }
+
+  /** Waits for what was begun, and fails if the object has ended meanwhile. */
+  async _settle() {
+    while (this.#blocks.length) await this.#blocks.shift();
+    if (this.#ended) throw this.#ended;
+  }
+
+  get exports() {
+    return missing('ctx.exports', 'use the bindings in env');
+  }
+
+  get container() {
+    return undefined;
+  }
+
+  get facets() {
+    return missing('ctx.facets');
+  }
+
+  get [Symbol.toStringTag]() {
+    return 'DurableObjectState';
+  }
+}
+
+for (const name of ['acceptWebSocket', 'getWebSockets', 'getTags', 'setWebSocketAutoResponse', 'getWebSocketAutoResponse', 'getWebSocketAutoResponseTimestamp', 'setHibernatableWebSocketEventTimeout', 'getHibernatableWebSocketEventTimeout']) {
+  DurableObjectState.prototype[name] = () => missing(`ctx.${name}`, 'WebSockets are for classes in Rust as yet');
+}
+
+export function forget(tokens) {
+  for (const token of tokens) instances.delete(token);
+}
+
+export async function make(type, name, { instance, object, named }) {
+  const id = new DurableObjectId(name, object, named);
+  const ctx = new DurableObjectState(id, new DurableObjectStorage(instance, typeof type.prototype?.alarm === 'function'));
+  const value = new type(ctx, env);
+  await ctx._settle();
+  instances.set(instance, { value, ctx, name });
+}
+
+const found = (instance) => instances.get(instance) ?? missing('an object that was forgotten', 'report this');
+
+/** Runs `work` on an object; its end is the end of what it has begun. */
+async function on(instance, work) {
+  const { value, ctx, name } = found(instance);
+  current.waitUntil = (more) => ctx.waitUntil(more);
+  let result;
+  try {
+    result = await work(value, name);
+  } catch (error) {
+    await ctx._settle();
+    throw error;
+  }
+  await ctx._settle();
+  return result;
+}
+
+export const fetchOn = ({ instance, request }, body) =>
+  on(instance, (value, name) => {
+    if (typeof value.fetch !== 'function') throw new TypeError(`The class ${name} has no method fetch(); add one.`);
+    return value.fetch(requestOf(request, body));
+  });
+
+export const alarmOn = ({ instance, info }) => on(instance, (value) => value.alarm(info));
+
+export const invokeOn = ({ instance, method, values }) =>
+  on(instance, async (value, name) => {
+    if (!(value instanceof DurableObject)) {
+      throw new TypeError(`The receiving Durable Object does not support RPC, because its class was not declared with \`extends DurableObject\`. In order to enable RPC, make sure your class "${name}" extends the built-in class "DurableObject" from the module "cloudflare:workers".`);
+    }
+    if (!isCallable(value, method)) throw new TypeError(`The RPC receiver does not implement the method "${method}".`);
+    return encode(await value[method](...decode(values)));
+  });
+
+const RESERVED = ['constructor', 'fetch', 'connect', 'alarm', 'webSocketMessage', 'webSocketClose', 'webSocketError'];
+
+/** Whether others may call it: a method of the class, not a field, and not what every object has. */
+function isCallable(value, method) {
+  if (RESERVED.includes(method) || Object.hasOwn(value, method)) return false;
+  for (let type = Object.getPrototypeOf(value); type && type !== Object.prototype; type = Object.getPrototypeOf(type)) {
+    const found = Object.getOwnPropertyDescriptor(type, method);
+    if (found) return typeof found.value === 'function';
+  }
+  return false;
+}
+
+export function requestOf({ method, url, headers }, body) {
+  const init = { method, headers };
+  if (body !== undefined && body !== null && !['GET', 'HEAD'].includes(method)) init.body = body;
+  return new Request(url, init);
+}

@@ -1,0 +1,163 @@
+//! A bundle that can be served: its classes as an app, and its worker in front of them.
+
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use dotdo::engine::{Clock, OsRandom, Random, SystemClock};
+use dotdo::service::Gateway;
+use dotdo::{App, Error, Result};
+use serde::Deserialize;
+
+use crate::config::Config;
+use crate::engine::Parts;
+use crate::limits::REALMS_MAX;
+use crate::object::JsObject;
+use crate::realms::Realms;
+use crate::source::Source;
+use crate::worker::Front;
+
+/// A worker with its classes, loaded.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// use dotdo::Serve;
+/// use dotdo_js::Bundle;
+///
+/// fn main() -> ExitCode {
+///     match Bundle::open("dist/worker.js".as_ref()) {
+///         Ok(bundle) => Serve::new(bundle.app()).gateway(bundle.gateway()).run(),
+///         Err(error) => {
+///             eprintln!("{}", error.message());
+///             ExitCode::from(2)
+///         }
+///     }
+/// }
+/// ```
+pub struct Bundle {
+    realms: Arc<Realms>,
+    clock: Arc<dyn Clock>,
+    classes: Vec<String>,
+}
+
+/// What a bundle runs with: where its time and its randomness come from, and on how many threads.
+pub struct Machine {
+    /// The clock of the worker in front. Objects have the time of their requests.
+    pub clock: Arc<dyn Clock>,
+    /// The source of `crypto.getRandomValues`, `crypto.randomUUID`, `Math.random` and new ids.
+    pub random: Arc<dyn Random>,
+    /// Number of threads, each with a realm of its own.
+    pub threads: usize,
+}
+
+impl Default for Machine {
+    /// The system's, and a thread for every processor.
+    fn default() -> Self {
+        let threads = available_parallelism().map_or(1, NonZero::get).min(REALMS_MAX);
+        Self { clock: Arc::new(SystemClock::new()), random: Arc::new(OsRandom), threads }
+    }
+}
+
+/// What a bundle exports, as `describe` in `runtime/main.js` says.
+#[derive(Deserialize)]
+struct Exported {
+    classes: Vec<String>,
+    functions: Vec<String>,
+    handlers: Vec<String>,
+}
+
+impl Bundle {
+    /// Loads the bundle at `path`: a worker (`.js`, `.mjs`), a `wrangler.jsonc`, `.json` or `.toml`, or
+    /// a folder that has one.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when it can't be loaded, or needs what is not here; the message says what.
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::open_on(path, Machine::default())
+    }
+
+    /// Loads the bundle at `path` for `machine`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Bundle::open`].
+    pub fn open_on(path: &Path, machine: Machine) -> Result<Self> {
+        let config = Config::find(path)?;
+        let source = Arc::new(Source::open(&config.main)?);
+        let environment = serde_json::json!({ "vars": config.vars, "classes": config.classes });
+        let parts =
+            Parts { source, environment: environment.to_string(), time_max: config.time_max };
+        let Machine { clock, random, threads } = machine;
+        let (realms, exported) = Realms::start(Arc::new(parts), random, threads.min(REALMS_MAX))?;
+        let exported: Exported = serde_json::from_str(&exported)
+            .map_err(|cause| Error::internal(format!("the runtime describes a bundle: {cause}")))?;
+        let classes = checked(&config, exported)?;
+        Ok(Self { realms: Arc::new(realms), clock, classes })
+    }
+
+    /// The classes.
+    pub fn app(&self) -> App {
+        self.classes.iter().fold(App::new(), |app, name| {
+            let (realms, class): (_, Arc<str>) = (self.realms.clone(), name.as_str().into());
+            app.class(name, move || JsObject::new(realms.clone(), class.clone()))
+        })
+    }
+
+    /// The worker in front of them. Without it, clients would reach the objects and their methods by
+    /// the server's own routes.
+    pub fn gateway(&self) -> impl Gateway + use<> {
+        Front { realms: self.realms.clone(), clock: self.clock.clone() }
+    }
+}
+
+/// The names of the classes, if the bundle has what its configuration says, and nothing that is
+/// not here.
+fn checked(config: &Config, exported: Exported) -> Result<Vec<String>> {
+    let Exported { mut classes, functions, handlers } = exported;
+    let absent: Vec<&String> = handlers.iter().filter(|name| *name != "fetch").collect();
+    if !absent.is_empty() {
+        return Err(Error::invalid(format!(
+            "the worker handles {absent:?}, which dotdo never sends it yet; remove it, or use an alarm of an object"
+        )));
+    }
+    if handlers.is_empty() {
+        return Err(Error::invalid(
+            "expected the worker to export a default with fetch(request, env), got none; it is what clients reach",
+        ));
+    }
+    for (binding, class) in config.classes.iter().flatten() {
+        if !functions.contains(class) {
+            return Err(Error::invalid(format!(
+                "the binding {binding} names the class {class}, which the worker does not export; it exports {functions:?}"
+            )));
+        }
+        if !classes.contains(class) {
+            classes.push(class.clone());
+        }
+    }
+    classes.sort();
+    for (at, class) in classes.iter().enumerate() {
+        let is_name = class.len() <= 64
+            && !class.starts_with(|letter: char| letter.is_ascii_digit())
+            && class.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !is_name {
+            return Err(Error::invalid(format!(
+                "expected a class name of letters, digits and _, at most 64, got {class:?}"
+            )));
+        }
+        if let Some(twin) = classes[..at].iter().find(|twin| twin.eq_ignore_ascii_case(class)) {
+            return Err(Error::invalid(format!(
+                "the class names {twin} and {class} differ in case only; rename one"
+            )));
+        }
+    }
+    if classes.is_empty() {
+        return Err(Error::invalid(
+            "expected the worker to export a class that extends DurableObject, got none",
+        ));
+    }
+    Ok(classes)
+}

@@ -1,0 +1,222 @@
+//! The configuration of a bundle: `wrangler.jsonc`, `.json` or `.toml`, and `.dev.vars`.
+//!
+//! Promises: what is configured and not here stops the start, by its name.
+
+mod jsonc;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dotdo::{Error, Result};
+use serde_json::{Map, Value};
+
+use self::jsonc::without_comments;
+use crate::limits::{TIME_MAX, TIME_MAX_USUAL};
+
+/// The names of the file, of which the first that is there counts.
+const NAMES: [&str; 3] = ["wrangler.jsonc", "wrangler.json", "wrangler.toml"];
+
+/// What has no meaning here: how Cloudflare deploys, shows and bundles a worker.
+const WITHOUT_MEANING: &[&str] = &[
+    "$schema",
+    "account_id",
+    "alias",
+    "base_dir",
+    "build",
+    "compatibility_date",
+    "compatibility_flags",
+    "define",
+    "dev",
+    "find_additional_modules",
+    "first_party_worker",
+    "keep_names",
+    "keep_vars",
+    "legacy_env",
+    "logfwdr",
+    "logpush",
+    "minify",
+    "name",
+    "no_bundle",
+    "observability",
+    "placement",
+    "preserve_file_names",
+    "preview_urls",
+    "route",
+    "routes",
+    "send_metrics",
+    "tsconfig",
+    "upload_source_maps",
+    "workers_dev",
+];
+
+/// What is read.
+const READ: &[&str] = &["main", "durable_objects", "migrations", "vars", "limits"];
+
+/// What a bundle is served with.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Config {
+    /// The main module.
+    pub(crate) main: PathBuf,
+    /// The classes by the names of their bindings; `None`: every class has one, by its name.
+    pub(crate) classes: Option<BTreeMap<String, String>>,
+    pub(crate) vars: Map<String, Value>,
+    /// Time for which an event may compute.
+    pub(crate) time_max: Duration,
+}
+
+impl Config {
+    /// The configuration at `path`: a file of it, a folder that has one, or a worker without any.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when there is none, or it has what is not here.
+    pub(crate) fn find(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            let files = NAMES.iter().map(|name| path.join(name));
+            let found = files.into_iter().find(|file| file.is_file());
+            return Self::read(&found.ok_or_else(|| {
+                Error::invalid(format!(
+                    "expected one of {NAMES:?} in {}, found none",
+                    path.display()
+                ))
+            })?);
+        }
+        match path.extension().and_then(|end| end.to_str()) {
+            Some("jsonc" | "json" | "toml") => Self::read(path),
+            _ => Ok(Self {
+                main: path.to_owned(),
+                classes: None,
+                vars: dev_vars(path.parent())?,
+                time_max: TIME_MAX_USUAL,
+            }),
+        }
+    }
+
+    fn read(path: &Path) -> Result<Self> {
+        let wrong =
+            |cause: &dyn std::fmt::Display| Error::invalid(format!("{}: {cause}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|cause| wrong(&cause))?;
+        let settings: Map<String, Value> = if path.extension().is_some_and(|end| end == "toml") {
+            toml::from_str(&text).map_err(|cause| wrong(&cause))?
+        } else {
+            serde_json::from_str(&without_comments(&text)).map_err(|cause| wrong(&cause))?
+        };
+        let folder = path.parent();
+        Self::of(&settings, folder.unwrap_or(Path::new(".")))
+            .and_then(|mut config| {
+                config.vars.extend(dev_vars(folder)?);
+                Ok(config)
+            })
+            .map_err(|error| wrong(&error.message()))
+    }
+
+    fn of(settings: &Map<String, Value>, folder: &Path) -> Result<Self> {
+        let unknown: Vec<&str> = settings
+            .iter()
+            .filter(|(key, value)| !is_known(key) && !is_empty(value))
+            .map(|(key, _)| key.as_str())
+            .collect();
+        if !unknown.is_empty() {
+            return Err(Error::invalid(format!(
+                "dotdo does not have {} yet; remove it and what uses it (docs/JAVASCRIPT.md lists what there is)",
+                unknown.join(", ")
+            )));
+        }
+        let main = settings.get("main").and_then(Value::as_str);
+        let main =
+            main.ok_or_else(|| Error::invalid("expected the file of the worker as `main`"))?;
+        check_migrations(settings.get("migrations"))?;
+        let vars = settings.get("vars").and_then(Value::as_object).cloned().unwrap_or_default();
+        Ok(Self {
+            main: folder.join(main),
+            classes: Some(bindings(settings.get("durable_objects"))?),
+            vars,
+            time_max: time_max(settings.get("limits"))?,
+        })
+    }
+}
+
+fn is_known(key: &str) -> bool {
+    READ.contains(&key) || WITHOUT_MEANING.contains(&key)
+}
+
+/// Whether a setting says nothing, as templates have many.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.values().all(is_empty),
+        _ => false,
+    }
+}
+
+/// The classes by the names of their bindings.
+fn bindings(setting: Option<&Value>) -> Result<BTreeMap<String, String>> {
+    let listed = setting.and_then(|setting| setting.get("bindings")).and_then(Value::as_array);
+    let binding = |binding: &Value| {
+        let text = |key: &str| binding.get(key).and_then(Value::as_str).map(str::to_owned);
+        if let Some(script) = text("script_name") {
+            return Err(Error::invalid(format!(
+                "durable_objects: expected classes of this worker, got one of {script}; serve one worker with all classes"
+            )));
+        }
+        text("name").zip(text("class_name")).ok_or_else(|| {
+            Error::invalid("durable_objects: expected bindings with name and class_name")
+        })
+    };
+    listed.into_iter().flatten().map(binding).collect()
+}
+
+/// Checks that no migration asks for more than that a class is there: every class has SQLite.
+fn check_migrations(setting: Option<&Value>) -> Result<()> {
+    let steps = setting.and_then(Value::as_array).into_iter().flatten();
+    for (key, value) in steps.filter_map(Value::as_object).flatten() {
+        if !matches!(key.as_str(), "tag" | "new_classes" | "new_sqlite_classes") && !is_empty(value)
+        {
+            return Err(Error::invalid(format!(
+                "migrations: dotdo does not have {key} yet; move the objects of a class by `dotdo mv`, then remove the step"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn time_max(setting: Option<&Value>) -> Result<Duration> {
+    let Some(limits) = setting.and_then(Value::as_object) else { return Ok(TIME_MAX_USUAL) };
+    if let Some(key) = limits.keys().find(|key| *key != "cpu_ms") {
+        return Err(Error::invalid(format!("limits: expected cpu_ms only, got {key}")));
+    }
+    let ms = limits.get("cpu_ms").map_or(Some(TIME_MAX_USUAL), |ms| {
+        ms.as_u64().filter(|ms| *ms > 0).map(Duration::from_millis)
+    });
+    let ms =
+        ms.ok_or_else(|| Error::invalid("limits.cpu_ms: expected a number of milliseconds"))?;
+    Ok(ms.min(TIME_MAX))
+}
+
+/// The variables in `.dev.vars`, if that is there: a line for each.
+fn dev_vars(folder: Option<&Path>) -> Result<Map<String, Value>> {
+    let path = folder.unwrap_or(Path::new(".")).join(".dev.vars");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Map::new()),
+        Err(cause) => return Err(Error::invalid(format!("{}: {cause}", path.display()))),
+    };
+    let lines = text.lines().map(str::trim).enumerate();
+    let variable = |(number, line): (usize, &str)| {
+        let (name, value) = line.split_once('=').ok_or_else(|| {
+            // Its content is secret.
+            Error::invalid(format!("{}:{}: expected NAME=value", path.display(), number + 1))
+        })?;
+        let value = value.trim();
+        let quoted = ['"', '\''].iter().find_map(|quote| {
+            value.strip_prefix(*quote).and_then(|rest| rest.strip_suffix(*quote))
+        });
+        let value = quoted.unwrap_or(value).to_owned();
+        Ok((name.trim().trim_start_matches("export ").to_owned(), Value::String(value)))
+    };
+    lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).map(variable).collect()
+}

@@ -1,0 +1,361 @@
+//! QuickJS on its thread: the modules, the limits, and the loop that runs an event until nothing is
+//! left to do.
+//!
+//! Promises: an event ends within its time, whatever it runs; after a [`Fault`] the engine is not
+//! used again. Must not know: objects' databases, requests.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rquickjs::function::Function;
+use rquickjs::loader::{ImportAttributes, Loader, Resolver};
+use rquickjs::module::{Declared, Module};
+use rquickjs::{
+    CatchResultExt, CaughtError, Context, Ctx, Error, Object, Persistent, Runtime, TypedArray,
+    Value,
+};
+
+use crate::event::{Effect, Fault};
+use crate::host::{self, Bridge};
+use crate::limits::{LOAD_TIME_MAX, MEMORY_BYTES_MAX, STACK_BYTES_MAX};
+use crate::source::Source;
+
+/// Our own modules, which a bundle can't import; the first is what Rust enters by.
+const OURS: &[(&str, &str)] = &[
+    ("dotdo:main", include_str!("../runtime/main.js")),
+    ("dotdo:host", include_str!("../runtime/host.js")),
+    ("dotdo:clone", include_str!("../runtime/clone.js")),
+    ("dotdo:web", include_str!("../runtime/web.js")),
+    ("dotdo:environment", include_str!("../runtime/environment.js")),
+    ("dotdo:storage", include_str!("../runtime/storage.js")),
+    ("dotdo:objects", include_str!("../runtime/objects.js")),
+    ("dotdo:workers", include_str!("../runtime/workers.js")),
+];
+
+/// The beginning of their names.
+const OUR_SCHEME: &str = "dotdo:";
+
+/// What Cloudflare calls one of them.
+const WORKERS: (&str, &str) = ("cloudflare:workers", "dotdo:workers");
+
+type Entry = Persistent<Function<'static>>;
+
+/// A runtime with a bundle.
+pub(crate) struct Engine {
+    // The order is the order of dropping: values, then what they belong to.
+    dispatch: Entry,
+    tell_rejections: Entry,
+    rejection: Rc<RefCell<Option<Entry>>>,
+    context: Context,
+    runtime: Runtime,
+    deadline: Rc<Deadline>,
+    bridge: Rc<Bridge>,
+    time_max: Duration,
+}
+
+/// When an event has to end, which QuickJS asks about all the time.
+#[derive(Default)]
+struct Deadline {
+    at: Cell<Option<Instant>>,
+    /// Whether it has passed while code ran.
+    is_over: Cell<bool>,
+}
+
+impl Deadline {
+    fn begin(&self, time_max: Duration) {
+        self.is_over.set(false);
+        self.at.set(Some(Instant::now() + time_max));
+    }
+
+    fn has_passed(&self) -> bool {
+        let passed = self.at.get().is_some_and(|at| Instant::now() > at);
+        if passed {
+            self.is_over.set(true);
+        }
+        passed
+    }
+}
+
+/// What a new engine is made of.
+pub(crate) struct Parts {
+    pub(crate) source: Arc<Source>,
+    /// What `configure` in `runtime/environment.js` takes.
+    pub(crate) environment: String,
+    pub(crate) time_max: Duration,
+}
+
+impl Engine {
+    /// An engine with its bundle loaded, and what the bundle exports.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the bundle.
+    pub(crate) fn load(parts: &Parts, bridge: Rc<Bridge>) -> Result<(Self, String), String> {
+        let failed = |error: Error| format!("cannot start a realm: {error}");
+        let runtime = Runtime::new().map_err(failed)?;
+        runtime.set_memory_limit(MEMORY_BYTES_MAX);
+        runtime.set_max_stack_size(STACK_BYTES_MAX);
+        let resolving = Modules { source: parts.source.clone(), failure: Rc::default() };
+        runtime.set_loader(resolving.clone(), resolving.clone());
+        let deadline = Rc::new(Deadline::default());
+        runtime.set_interrupt_handler(Some(Box::new({
+            let deadline = deadline.clone();
+            move || deadline.has_passed()
+        })));
+        let context = Context::full(&runtime).map_err(failed)?;
+        deadline.begin(LOAD_TIME_MAX);
+        let loading = Loading { context: &context, modules: &resolving };
+        context.with(|ctx| host::install(&ctx, &bridge)).map_err(failed)?;
+        loading.ours()?;
+        let exported = loading.bundle(parts)?;
+        let [dispatch, tell_rejections, rejection] = loading.entries()?;
+        let rejection = Rc::new(RefCell::new(Some(rejection)));
+        track_rejections(&runtime, &rejection);
+        deadline.at.set(None);
+        let time_max = parts.time_max;
+        let engine = Self {
+            dispatch,
+            tell_rejections,
+            rejection,
+            context,
+            runtime,
+            deadline,
+            bridge,
+            time_max,
+        };
+        Ok((engine, exported))
+    }
+
+    /// Runs an event until nothing is left to do.
+    ///
+    /// # Errors
+    ///
+    /// Why the engine has ended.
+    pub(crate) fn run(&self, event: &str, body: Option<Vec<u8>>) -> Result<Vec<Effect>, Fault> {
+        self.deadline.begin(self.time_max);
+        let entered = self.context.with(|ctx| {
+            let dispatch = self.dispatch.clone().restore(&ctx)?;
+            let body = body.map(|body| TypedArray::<u8>::new(ctx.clone(), body)).transpose()?;
+            dispatch
+                .call::<_, ()>((event, body))
+                .catch(&ctx)
+                .map_err(|error| described(&error))
+                .map_or_else(|text| Ok(Some(text)), |()| Ok::<_, Error>(None))
+        });
+        match entered {
+            Ok(None) => {}
+            Ok(Some(text)) => return Err(self.fault(text)),
+            Err(error) => return Err(self.fault(error.to_string())),
+        }
+        self.finish()?;
+        let tell =
+            self.context.with(|ctx| self.tell_rejections.clone().restore(&ctx)?.call::<_, ()>(()));
+        tell.map_err(|error| self.fault(error.to_string()))?;
+        self.finish()?;
+        self.deadline.at.set(None);
+        Ok(self.bridge.take_effects())
+    }
+
+    /// Runs what promises are waiting for, to the end.
+    fn finish(&self) -> Result<(), Fault> {
+        drain(&self.runtime).map_err(|text| self.fault(text))?;
+        if self.deadline.has_passed() || self.deadline.is_over.get() {
+            return Err(Fault::Time);
+        }
+        if self.bridge.is_out_of_memory() { Err(Fault::Memory) } else { Ok(()) }
+    }
+
+    fn fault(&self, text: String) -> Fault {
+        if self.deadline.is_over.get() {
+            Fault::Time
+        } else if is_out_of_memory(&text) {
+            Fault::Memory
+        } else {
+            Fault::Broken(text)
+        }
+    }
+}
+
+/// Whether a message is QuickJS's when an allocation has failed.
+pub(crate) fn is_out_of_memory(message: &str) -> bool {
+    message.contains("out of memory")
+}
+
+/// Runs what promises are waiting for, to the end.
+///
+/// # Errors
+///
+/// An exception that no promise takes.
+fn drain(runtime: &Runtime) -> Result<(), String> {
+    loop {
+        match runtime.execute_pending_job() {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(failed) => {
+                return Err(failed.0.with(|ctx| {
+                    let value = ctx.catch();
+                    described(&CaughtError::from_error(&ctx, ctx.throw(value)))
+                }));
+            }
+        }
+    }
+}
+
+/// An exception as text, with its stack.
+fn described(error: &CaughtError<'_>) -> String {
+    match error {
+        CaughtError::Error(error) => error.to_string(),
+        CaughtError::Exception(exception) => {
+            let name: String = exception.as_object().get("name").unwrap_or_default();
+            let (message, stack) = (exception.message(), exception.stack());
+            format!("{name}: {}\n{}", message.unwrap_or_default(), stack.unwrap_or_default())
+        }
+        CaughtError::Value(value) => format!("{value:?} was thrown"),
+    }
+}
+
+/// Tells the realm of promises that are rejected, and of those that are handled later.
+fn track_rejections(runtime: &Runtime, rejection: &Rc<RefCell<Option<Entry>>>) {
+    let rejection = rejection.clone();
+    runtime.set_host_promise_rejection_tracker(Some(Box::new(
+        move |ctx: Ctx<'_>, promise: Value<'_>, reason: Value<'_>, is_handled: bool| {
+            let Some(entry) = rejection.borrow().clone() else { return };
+            // It only keeps notes for the log.
+            let told = entry
+                .restore(&ctx)
+                .and_then(|tell| tell.call::<_, ()>((promise, reason, is_handled)));
+            if told.is_err() {
+                ctx.catch();
+            }
+        },
+    )));
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // The runtime has the tracker, and may not have what belongs to itself.
+        self.rejection.take();
+    }
+}
+
+/// A bundle that is being loaded.
+struct Loading<'a> {
+    context: &'a Context,
+    modules: &'a Modules,
+}
+
+impl Loading<'_> {
+    /// Loads our own modules.
+    fn ours(&self) -> Result<(), String> {
+        self.module("dotdo:main", |_, _| Ok(()))
+    }
+
+    /// Loads the bundle, configures it, and asks what it exports.
+    fn bundle(&self, parts: &Parts) -> Result<String, String> {
+        self.module("dotdo:main", |ctx, main| {
+            let configure: Function<'_> = main.get("configure")?;
+            configure.call((ctx.json_parse(parts.environment.as_str())?,))
+        })?;
+        let exported = Rc::new(RefCell::new(String::new()));
+        let name = parts.source.main();
+        self.module(name, |ctx, bundle| ctx.globals().set(BUNDLE, bundle.clone()))?;
+        self.module("dotdo:main", |ctx, main| {
+            let describe: Function<'_> = main.get("describe")?;
+            let bundle: Object<'_> = ctx.globals().get(BUNDLE)?;
+            ctx.globals().remove(BUNDLE)?;
+            *exported.borrow_mut() = describe.call((bundle,))?;
+            Ok(())
+        })?;
+        Ok(exported.take())
+    }
+
+    /// The functions that Rust calls.
+    fn entries(&self) -> Result<[Entry; 3], String> {
+        let entries = RefCell::new(None);
+        self.module("dotdo:main", |ctx, main| {
+            let entry = |name: &str| {
+                Ok::<_, Error>(Persistent::save(ctx, main.get::<_, Function<'_>>(name)?))
+            };
+            let found = [entry("dispatch")?, entry("tellRejections")?, entry("rejection")?];
+            *entries.borrow_mut() = Some(found);
+            Ok(())
+        })?;
+        entries.take().ok_or_else(|| "the runtime has no entries".to_owned())
+    }
+
+    /// Evaluates the module `name`, unless it was, and does something with it.
+    fn module(
+        &self,
+        name: &str,
+        work: impl for<'js> FnOnce(&Ctx<'js>, &Object<'js>) -> rquickjs::Result<()>,
+    ) -> Result<(), String> {
+        self.context
+            .with(|ctx| {
+                let imported =
+                    Module::import(&ctx, name).catch(&ctx).map_err(|error| described(&error))?;
+                let namespace: Object<'_> =
+                    imported.finish().catch(&ctx).map_err(|error| described(&error))?;
+                work(&ctx, &namespace).catch(&ctx).map_err(|error| described(&error))
+            })
+            .map_err(|text: String| self.modules.failure.take().unwrap_or(text))
+    }
+}
+
+/// Where the namespace of the bundle is between two steps of loading.
+const BUNDLE: &str = "__dotdo_bundle";
+
+/// Finds modules: ours, and the bundle's files.
+#[derive(Clone)]
+struct Modules {
+    source: Arc<Source>,
+    /// Why a module was not found, which exceptions do not say.
+    failure: Rc<RefCell<Option<String>>>,
+}
+
+impl Modules {
+    fn failed(&self, text: String) {
+        self.failure.borrow_mut().get_or_insert(text);
+    }
+}
+
+impl Resolver for Modules {
+    fn resolve<'js>(
+        &mut self,
+        _: &Ctx<'js>,
+        base: &str,
+        name: &str,
+        _: Option<ImportAttributes<'js>>,
+    ) -> rquickjs::Result<String> {
+        if name == WORKERS.0 {
+            return Ok(WORKERS.1.to_owned());
+        }
+        let is_ours = base.is_empty() || base.starts_with(OUR_SCHEME);
+        if is_ours && (name.starts_with(OUR_SCHEME) || name == self.source.main()) {
+            return Ok(name.to_owned());
+        }
+        self.source.resolve(base, name).map_err(|text| {
+            self.failed(text.clone());
+            Error::new_resolving_message(base, name, text)
+        })
+    }
+}
+
+impl Loader for Modules {
+    fn load<'js>(
+        &mut self,
+        ctx: &Ctx<'js>,
+        name: &str,
+        _: Option<ImportAttributes<'js>>,
+    ) -> rquickjs::Result<Module<'js, Declared>> {
+        if let Some((_, text)) = OURS.iter().find(|(ours, _)| *ours == name) {
+            return Module::declare(ctx.clone(), name, *text);
+        }
+        let text = self.source.text(name).map_err(|text| {
+            self.failed(text.clone());
+            Error::new_loading_message(name, text)
+        })?;
+        Module::declare(ctx.clone(), name, text.as_bytes())
+    }
+}

@@ -1,0 +1,135 @@
+//! Events that run in a realm, and what comes of them.
+
+use serde::{Deserialize, Serialize};
+
+/// An event: what the dispatcher in `runtime/main.js` takes.
+#[derive(Debug, Serialize)]
+pub(crate) struct Event {
+    #[serde(flatten)]
+    pub(crate) what: What,
+    /// Its number, under which its outcome comes.
+    pub(crate) event: u64,
+    /// The objects that have left memory since the last event.
+    pub(crate) gone: Vec<u64>,
+}
+
+/// What happens.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub(crate) enum What {
+    /// An object comes into memory.
+    Make { class: String, instance: u64, object: String, named: Option<String> },
+    /// A request to an object.
+    Fetch { class: String, instance: u64, request: Head },
+    /// A method of an object is called.
+    Rpc { instance: u64, method: String, values: String },
+    /// The alarm of an object.
+    Alarm { instance: u64, info: AlarmAbout },
+    /// A request to the worker in front.
+    Front { request: Head },
+    /// The answer of a call.
+    Answer(Answer),
+}
+
+/// The head of a request.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Head {
+    pub(crate) url: String,
+    pub(crate) method: String,
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+/// What a handler of an alarm is told.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AlarmAbout {
+    pub(crate) retry_count: u64,
+    pub(crate) is_retry: bool,
+    pub(crate) scheduled_time: i64,
+}
+
+/// The answer of a call to an object.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Answer {
+    pub(crate) call: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<Failed>,
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    /// The result of a method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) text: Option<String>,
+}
+
+/// An exception, as it crosses between objects and to the log.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Failed {
+    pub(crate) name: String,
+    pub(crate) message: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) stack: String,
+    /// Whether the value of the object has ended with it.
+    pub(crate) reset: bool,
+    /// Whether it may work later.
+    pub(crate) retryable: bool,
+    /// The code of an error that was not made in JavaScript.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code: Option<String>,
+    /// The number under which the worker's request knows that error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) known: Option<u64>,
+}
+
+/// What comes of an event, besides changes.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// An event has ended: its outcome, and the body of its response.
+    Settled { event: u64, outcome: Outcome, body: Option<Vec<u8>> },
+    /// The worker calls an object.
+    Call(Box<Call>),
+}
+
+/// How an event has ended.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Outcome {
+    pub(crate) error: Option<Failed>,
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) text: String,
+}
+
+/// A call to an object.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) id: u64,
+    pub(crate) about: CallAbout,
+    pub(crate) body: Option<Vec<u8>>,
+}
+
+/// Which object is called, and how.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CallAbout {
+    pub(crate) class: String,
+    pub(crate) object: String,
+    pub(crate) name: Option<String>,
+    pub(crate) url: String,
+    pub(crate) method: String,
+    pub(crate) headers: Vec<(String, String)>,
+    /// The method that is called; `None` for a request.
+    pub(crate) rpc: Option<String>,
+    pub(crate) values: String,
+}
+
+/// Why a realm has ended, with all values in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// An event has computed for too long.
+    Time,
+    /// The memory was used up.
+    Memory,
+    /// Something else that leaves the realm in an unknown state.
+    Broken(String),
+}

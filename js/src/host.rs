@@ -1,0 +1,233 @@
+//! What `runtime/*.js` asks Rust for. Statements and values of an object go to the thread that has its
+//! turn, which does them on the object's context while this thread waits.
+//!
+//! Promises: code gets at an object's state in that object's own events only; time and randomness
+//! are those of the core.
+
+mod names;
+mod storage;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use dotdo::Context;
+use dotdo::engine::Random;
+use rquickjs::function::{Function, Opt};
+use rquickjs::{ArrayBuffer, Ctx, Exception, Object, Result};
+use tokio::sync::oneshot;
+
+use crate::engine::is_out_of_memory;
+use crate::event::{Call, Effect, Fault, Outcome};
+use crate::limits::LOGGED_BYTES_MAX;
+
+/// Work on the context of the object whose event runs.
+pub(crate) type Work = Box<dyn FnOnce(&mut Context) + Send>;
+
+/// What the thread that waits for an event gets.
+pub(crate) enum Asked {
+    /// Something to do on the object's context.
+    Work(Work),
+    /// The event has ended.
+    Done(std::result::Result<Vec<Effect>, Fault>),
+}
+
+/// Who waits for an event.
+pub(crate) enum Waiter {
+    /// The thread that has the turn of an object.
+    Turn(mpsc::Sender<Asked>),
+    /// A request to the worker in front.
+    Front(oneshot::Sender<std::result::Result<Vec<Effect>, Fault>>),
+}
+
+/// For whom an event runs.
+pub(crate) struct Asking {
+    pub(crate) waiter: Waiter,
+    /// The object in memory; `None` for the worker in front.
+    pub(crate) instance: Option<u64>,
+    /// Its name in the log.
+    pub(crate) object: String,
+    pub(crate) now_ms: i64,
+}
+
+/// What the functions of one realm share.
+pub(crate) struct Bridge {
+    asking: RefCell<Option<Asking>>,
+    effects: RefCell<Vec<Effect>>,
+    random: Arc<dyn Random>,
+    out_of_memory: Cell<bool>,
+}
+
+impl Bridge {
+    pub(crate) fn new(random: Arc<dyn Random>) -> Self {
+        Self {
+            asking: RefCell::default(),
+            effects: RefCell::default(),
+            random,
+            out_of_memory: Cell::new(false),
+        }
+    }
+
+    /// An event begins.
+    pub(crate) fn begin(&self, asking: Asking) {
+        *self.asking.borrow_mut() = Some(asking);
+    }
+
+    /// The event has ended: for whom it ran.
+    pub(crate) fn end(&self) -> Option<Asking> {
+        self.asking.take()
+    }
+
+    pub(crate) fn take_effects(&self) -> Vec<Effect> {
+        self.effects.take()
+    }
+
+    /// Whether an event has ended because memory was used up.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        self.out_of_memory.get()
+    }
+
+    fn add(&self, effect: Effect) {
+        self.effects.borrow_mut().push(effect);
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.asking.borrow().as_ref().map_or(0, |asking| asking.now_ms)
+    }
+
+    /// Does `work` on the context of the object `instance`, whose event must be the one that runs.
+    fn with<T: Send + 'static>(
+        &self,
+        ctx: &Ctx<'_>,
+        instance: u64,
+        work: impl FnOnce(&mut Context) -> dotdo::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (done, outcome) = mpsc::sync_channel(1);
+        let is_asked = {
+            let asking = self.asking.borrow();
+            match asking.as_ref() {
+                Some(Asking { waiter: Waiter::Turn(turn), instance: Some(current), .. })
+                    if *current == instance =>
+                {
+                    // The other side outlives this event, except at the end of the process.
+                    let work = Box::new(move |ctx: &mut Context| _ = done.send(work(ctx)));
+                    turn.send(Asked::Work(work)).is_ok()
+                }
+                _ => false,
+            }
+        };
+        let outcome = if is_asked { outcome.recv().ok() } else { None };
+        match outcome {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(error)) => Err(thrown(ctx, &error)),
+            None => Err(Exception::throw_message(
+                ctx,
+                "an object's storage is for its own events: this code runs for another object, or after the end of an event",
+            )),
+        }
+    }
+
+    fn log(&self, level: &str, text: &str) {
+        let mut end = text.len().min(LOGGED_BYTES_MAX);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let text = &text[..end];
+        let asking = self.asking.borrow();
+        let object = asking.as_ref().map_or("", |asking| asking.object.as_str());
+        match level {
+            "error" => tracing::error!(target: "dotdo::javascript", object, "{text}"),
+            "warn" => tracing::warn!(target: "dotdo::javascript", object, "{text}"),
+            "debug" => tracing::debug!(target: "dotdo::javascript", object, "{text}"),
+            _ => tracing::info!(target: "dotdo::javascript", object, "{text}"),
+        }
+    }
+
+    fn random(&self, length: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(length + 16);
+        while bytes.len() < length {
+            bytes.extend(self.random.bytes16());
+        }
+        bytes.truncate(length);
+        bytes
+    }
+
+    /// An event has ended, with this outcome as JSON.
+    fn settle(
+        &self,
+        event: u64,
+        text: &str,
+        body: Option<Vec<u8>>,
+    ) -> std::result::Result<(), serde_json::Error> {
+        let outcome: Outcome = serde_json::from_str(text)?;
+        let failed = outcome.error.as_ref();
+        if failed.is_some_and(|failed| {
+            failed.name == "InternalError" && is_out_of_memory(&failed.message)
+        }) {
+            self.out_of_memory.set(true);
+        }
+        self.add(Effect::Settled { event, outcome, body });
+        Ok(())
+    }
+}
+
+/// An error of ours as an exception, with its code.
+fn thrown(ctx: &Ctx<'_>, error: &dotdo::Error) -> rquickjs::Error {
+    match Exception::from_message(ctx.clone(), error.message()) {
+        Ok(exception) => {
+            if let Err(failed) = exception.as_object().set("code", error.code()) {
+                return failed;
+            }
+            exception.throw()
+        }
+        Err(failed) => failed,
+    }
+}
+
+/// The bytes that a string stands for, which has one character for each.
+fn bytes_of(binary: &str) -> Vec<u8> {
+    binary.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap_or(b'?')).collect()
+}
+
+/// A number of ours that has been a number of JavaScript: they count from 0 and never reach 2^53.
+fn id(number: f64) -> u64 {
+    number as u64
+}
+
+/// Puts the functions into the globals of a new realm, from where `runtime/host.js` takes them.
+pub(crate) fn install<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> Result<()> {
+    let host = Object::new(ctx.clone())?;
+    events(ctx, &host, bridge)?;
+    names::install(ctx, &host, bridge)?;
+    storage::install(ctx, &host, bridge)?;
+    ctx.globals().set("__dotdo", host)
+}
+
+/// What an event knows, and how it ends.
+fn events<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Result<()> {
+    let function = bridge.clone();
+    host.set("now", Function::new(ctx.clone(), move || function.now_ms() as f64)?)?;
+    let function = bridge.clone();
+    let random = move |ctx: Ctx<'js>, length: usize| ArrayBuffer::new(ctx, function.random(length));
+    host.set("random", Function::new(ctx.clone(), random)?)?;
+    let function = bridge.clone();
+    let log = move |level: String, text: String| function.log(&level, &text);
+    host.set("log", Function::new(ctx.clone(), log)?)?;
+    let function = bridge.clone();
+    let settle = move |ctx: Ctx<'js>, event: f64, text: String, body: Opt<Option<String>>| {
+        let body = body.0.flatten().map(|body| bytes_of(&body));
+        let settled = function.settle(id(event), &text, body);
+        settled.map_err(|cause| Exception::throw_message(&ctx, &cause.to_string()))
+    };
+    host.set("settle", Function::new(ctx.clone(), settle)?)?;
+    let function = bridge.clone();
+    let call = move |ctx: Ctx<'js>, number: f64, text: String, body: Opt<Option<String>>| {
+        let about = serde_json::from_str(&text)
+            .map_err(|cause| Exception::throw_message(&ctx, &cause.to_string()))?;
+        let body = body.0.flatten().map(|body| bytes_of(&body));
+        function.add(Effect::Call(Box::new(Call { id: id(number), about, body })));
+        Ok::<_, rquickjs::Error>(())
+    };
+    host.set("call", Function::new(ctx.clone(), call)?)
+}

@@ -1,0 +1,22 @@
+//! JavaScript classes for dotdo: a bundle that was written for Cloudflare's durable objects, with its
+//! worker in front, on QuickJS. `docs/JAVASCRIPT.md` says what is there, `docs/design/0035` why it
+//! is so.
+
+mod bundle;
+mod config;
+mod engine;
+mod event;
+mod host;
+mod id;
+mod limits;
+mod object;
+mod realm;
+mod realms;
+mod source;
+mod wire;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+pub use bundle::{Bundle, Machine};

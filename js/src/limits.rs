@@ -1,0 +1,43 @@
+//! Fixed limits, with unit and reason.
+
+use std::time::Duration;
+
+/// Maximum memory of a realm, in bytes: what Cloudflare gives an isolate.
+pub(crate) const MEMORY_BYTES_MAX: usize = 128 << 20;
+
+/// Maximum stack of JavaScript, in bytes: some thousand calls deep.
+pub(crate) const STACK_BYTES_MAX: usize = 1 << 20;
+
+/// Stack of a realm's thread, in bytes: QuickJS looks at its own use only between calls, and
+/// regular expressions and our own functions run on top of it.
+pub(crate) const THREAD_STACK_BYTES: usize = 8 << 20;
+
+const _: () = assert!(THREAD_STACK_BYTES >= 4 * STACK_BYTES_MAX);
+
+/// Time for which an event may compute, unless the configuration says otherwise: other objects of
+/// the realm wait meanwhile. A handler may take 30 s by default, so this ends first.
+pub(crate) const TIME_MAX_USUAL: Duration = Duration::from_secs(10);
+
+/// The longest time that a configuration may allow.
+pub(crate) const TIME_MAX: Duration = Duration::from_secs(25);
+
+/// Time for which a bundle may compute while it is loaded: a megabyte of modules takes a tenth of it.
+pub(crate) const LOAD_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Maximum number of realms: each costs some megabytes, and more than there are processors are of
+/// no use.
+pub(crate) const REALMS_MAX: usize = 16;
+
+/// Maximum time that the worker waits for what another request is to do, and that work goes on after
+/// its response: what Cloudflare allows.
+pub(crate) const REST_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Maximum number of calls to objects that the worker makes for one request at a time; further ones
+/// wait.
+pub(crate) const CALLS_AT_ONCE: usize = 64;
+
+/// Maximum size of a file of a bundle, in bytes.
+pub(crate) const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// Maximum length of a line that a bundle logs, in bytes.
+pub(crate) const LOGGED_BYTES_MAX: usize = 8 << 10;

@@ -1,0 +1,178 @@
+//! The realms of one bundle: each has a part of the objects, by their ids, or answers a part of the
+//! requests in front, and ends alone.
+//!
+//! Promises: an object's events run in one realm; a realm that has ended is replaced by a new one
+//! with the next event, in which values are made anew.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use dotdo::engine::Random;
+use dotdo::engine::sync::Mutex;
+use dotdo::{Error, ErrorKind, ObjectId, Result};
+use tokio::sync::oneshot;
+
+use crate::engine::Parts;
+use crate::event::{Effect, Fault, Outcome};
+use crate::realm::Realm;
+
+/// How an event has ended, and the body of its response.
+pub(crate) type Ended = (Outcome, Option<Vec<u8>>);
+
+/// All realms of a bundle.
+pub(crate) struct Realms {
+    parts: Arc<Parts>,
+    random: Arc<dyn Random>,
+    /// Those of objects, and as many of the worker in front: an object that ends its realm leaves the
+    /// request that has called it.
+    places: Vec<Place>,
+    /// The last number that was given to an event, an instance or a realm.
+    numbers: AtomicU64,
+    /// The place whose turn it is to answer a request in front.
+    turn: AtomicUsize,
+}
+
+/// The place of a realm, in which there is none before the first event and after a fault.
+#[derive(Default)]
+pub(crate) struct Place {
+    pub(crate) realm: tokio::sync::Mutex<Option<Realm>>,
+    /// Instances that have left memory since the last event.
+    gone: Mutex<Vec<u64>>,
+    /// Requests in front that wait for what others may do.
+    waiting: Mutex<HashMap<u64, oneshot::Sender<Ended>>>,
+    /// Number of calls to objects that are under way.
+    pub(crate) calls: AtomicUsize,
+}
+
+impl Realms {
+    /// `count` realms for objects and as many in front. The first is started, and tells what the
+    /// bundle exports.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when something is wrong with the bundle.
+    pub(crate) fn start(
+        parts: Arc<Parts>,
+        random: Arc<dyn Random>,
+        count: usize,
+    ) -> Result<(Self, String)> {
+        let places = (0..2 * count.max(1)).map(|_| Place::default()).collect();
+        let realms =
+            Self { parts, random, places, numbers: AtomicU64::new(0), turn: AtomicUsize::new(0) };
+        let (loaded, exported) = mpsc::channel();
+        let first = realms.make(loaded)?;
+        let exported = exported.recv().unwrap_or_else(|_| Err("its thread has ended".to_owned()));
+        let exported =
+            exported.map_err(|text| Error::invalid(format!("cannot load the worker: {text}")))?;
+        if let Ok(mut place) = realms.places[0].realm.try_lock() {
+            *place = Some(first);
+        }
+        Ok((realms, exported))
+    }
+
+    /// The next number, which is given once.
+    pub(crate) fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The number of the place of an object.
+    pub(crate) fn place_of(&self, object: &ObjectId) -> usize {
+        let hash = blake3::hash(object.to_string().as_bytes());
+        usize::from(hash.as_bytes()[0]) % (self.places.len() / 2)
+    }
+
+    pub(crate) fn place(&self, number: usize) -> &Place {
+        &self.places[number]
+    }
+
+    /// The number of the place for the next request in front.
+    pub(crate) fn next(&self) -> usize {
+        let half = self.places.len() / 2;
+        half + self.turn.fetch_add(1, Ordering::Relaxed) % half
+    }
+
+    /// The realm in a place that is locked.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` when a new one can't be started.
+    pub(crate) fn in_place<'a>(&self, place: &'a mut Option<Realm>) -> Result<&'a Realm> {
+        let realm = match place.take() {
+            Some(realm) => realm,
+            None => self.make(mpsc::channel().0)?,
+        };
+        Ok(place.insert(realm))
+    }
+
+    fn make(&self, loaded: mpsc::Sender<std::result::Result<String, String>>) -> Result<Realm> {
+        Realm::start(self.parts.clone(), self.random.clone(), self.number(), loaded)
+    }
+
+    /// What clients and logs are told of a realm's end.
+    pub(crate) fn error_of(&self, fault: &Fault) -> Error {
+        tracing::error!(target: "dotdo::javascript", ?fault, "a realm has ended; its objects are made anew");
+        let ms = self.parts.time_max.as_millis();
+        match fault {
+            Fault::Time => Error::new(
+                ErrorKind::TimedOut,
+                format!("JavaScript computed for more than {ms} ms and was stopped"),
+            )
+            .with_code("CPU_LIMIT"),
+            Fault::Memory => Error::handler(format!(
+                "JavaScript used more than {} MiB of memory and was stopped",
+                crate::limits::MEMORY_BYTES_MAX >> 20
+            ))
+            .with_code("MEMORY_LIMIT"),
+            Fault::Broken(text) => {
+                Error::internal(format!("the realm of an object has failed: {text}"))
+                    .confidential("the server failed while it ran JavaScript; its log has details")
+            }
+        }
+    }
+}
+
+impl Place {
+    /// An instance has left memory.
+    pub(crate) fn forget(&self, instance: u64) {
+        self.gone.lock().push(instance);
+    }
+
+    /// Those that have left memory since this was asked last.
+    pub(crate) fn take_gone(&self) -> Vec<u64> {
+        std::mem::take(&mut *self.gone.lock())
+    }
+
+    /// Waits for the end of `event`, whoever brings it about.
+    pub(crate) fn wait_for(&self, event: u64) -> oneshot::Receiver<Ended> {
+        let (ended, waiting) = oneshot::channel();
+        self.waiting.lock().insert(event, ended);
+        waiting
+    }
+
+    /// Nobody waits for `event` any more.
+    pub(crate) fn wait_no_more(&self, event: u64) {
+        self.waiting.lock().remove(&event);
+    }
+
+    /// The end of `own`, if it is among `effects`; the ends of other events go to those who wait
+    /// for them, and the calls are returned.
+    pub(crate) fn sort(&self, own: u64, effects: Vec<Effect>) -> (Option<Ended>, Vec<Effect>) {
+        let (mut ended, mut calls) = (None, Vec::new());
+        for effect in effects {
+            match effect {
+                Effect::Settled { event, outcome, body } if event == own => {
+                    ended = Some((outcome, body));
+                }
+                Effect::Settled { event, outcome, body } => {
+                    let waiting = self.waiting.lock().remove(&event);
+                    // Who has waited may be gone.
+                    let _ = waiting.map(|waiting| waiting.send((outcome, body)));
+                }
+                call => calls.push(call),
+            }
+        }
+        (ended, calls)
+    }
+}
