@@ -12,7 +12,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::broker::Broker;
 use self::health::Health;
-use self::serve::Serve;
+use self::serve::{Serve, ServeWorker};
 use self::settings::Settings;
 use crate::config::{self, Config};
 use crate::deploy::{self, Deploy};
@@ -71,7 +71,7 @@ pub(crate) struct Cli {
 enum Command {
     /// Serve objects over HTTP (the default command)
     #[command(after_help = serve::HELP)]
-    Serve(Serve),
+    Serve(ServeWorker),
     /// Exchange tokens for short-lived keys of a part of a bucket
     #[command(after_help = broker::HELP)]
     Broker(Broker),
@@ -155,7 +155,8 @@ impl Cli {
 
     /// Does what was asked.
     pub(crate) fn run(self) -> ExitCode {
-        match self.command.unwrap_or(Command::Serve(self.serve)) {
+        let Some(command) = self.command else { return self.serve.run() };
+        match command {
             Command::Serve(about) => about.run(),
             Command::Broker(about) => dotdo::commands::run_broker(about.into()),
             Command::Health(about) => {

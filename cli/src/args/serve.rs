@@ -1,11 +1,15 @@
 //! `dotdo serve`.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use dotdo::{App, ServeOptions};
 use dotdo_builtin::Graph;
 
+#[cfg(not(feature = "javascript"))]
+use crate::failure::Failure;
+use crate::failure::report;
 use crate::login;
 
 /// What follows the options in its help.
@@ -16,6 +20,8 @@ Examples:
   dotdo --storage s3://bucket/prefix  Keep the state in a bucket (AWS_* are the
                                       credentials, or R2_* for Cloudflare R2)
   dotdo --storage memory://           Keep nothing
+  dotdo serve worker.js               Serve classes in JavaScript
+  dotdo serve wrangler.jsonc          And their configuration
 
   curl http://127.0.0.1:8787/do/hello/things  Query the object hello
 
@@ -47,11 +53,53 @@ pub(crate) struct Serve {
     allow_unauthenticated: bool,
 }
 
-impl Serve {
+/// The arguments of the command `serve` when it is named.
+#[derive(Debug, Args)]
+pub(crate) struct ServeWorker {
+    /// Worker in JavaScript (.js, .mjs), its wrangler.jsonc, .json or .toml, or a folder that has one
+    /// [default: the built-in class]
+    #[arg(value_name = "WORKER")]
+    worker: Option<PathBuf>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+impl ServeWorker {
     /// Serves until it is told to stop.
     pub(crate) fn run(self) -> ExitCode {
-        let app = App::new().register::<Graph>();
-        let serve = dotdo::Serve::new(app).options(self.into());
+        match self.worker {
+            None => self.serve.run(),
+            Some(worker) => self.serve.run_worker(&worker),
+        }
+    }
+}
+
+impl Serve {
+    /// Serves the built-in class until it is told to stop.
+    pub(crate) fn run(self) -> ExitCode {
+        self.run_on(dotdo::Serve::new(App::new().register::<Graph>()))
+    }
+
+    /// Serves a worker and its classes until it is told to stop.
+    #[cfg(feature = "javascript")]
+    fn run_worker(self, worker: &Path) -> ExitCode {
+        match dotdo_js::Bundle::open(worker) {
+            Ok(bundle) => self.run_on(dotdo::Serve::new(bundle.app()).gateway(bundle.gateway())),
+            Err(error) => report(Err(error.into())),
+        }
+    }
+
+    /// Refuses a worker, as this program was built without what runs one.
+    #[cfg(not(feature = "javascript"))]
+    fn run_worker(self, worker: &Path) -> ExitCode {
+        report(Err(Failure::Usage(format!(
+            "cannot serve {}: this program was built without the feature `javascript`",
+            worker.display()
+        ))))
+    }
+
+    fn run_on(self, serve: dotdo::Serve) -> ExitCode {
+        let serve = serve.options(self.into());
         match login::of_settings() {
             Some(login) => serve.login(login).run(),
             None => serve.run(),
