@@ -19,6 +19,7 @@ mod forward_kills;
 mod forward_once;
 mod forward_strangers;
 mod isolation;
+mod javascript;
 mod kills;
 mod load;
 mod login;

@@ -1,0 +1,483 @@
+// What Cloudflare's durable objects do, case by case. The same file runs on workerd, whose answers are
+// in expected.json (`record` writes it), and here.
+import { DurableObject } from 'cloudflare:workers';
+
+const shown = (value) =>
+  JSON.parse(JSON.stringify(value, (_, item) => {
+    if (item === undefined) return 'undefined';
+    if (typeof item === 'bigint') return `${item}n`;
+    if (typeof item === 'number' && !Number.isFinite(item)) return String(item);
+    if (item instanceof Map) return ['Map', ...item];
+    if (item instanceof Set) return ['Set', ...item];
+    if (item instanceof ArrayBuffer) return ['ArrayBuffer', ...new Uint8Array(item)];
+    if (ArrayBuffer.isView(item)) return [item.constructor.name, ...item];
+    return item;
+  }) ?? '"undefined"');
+
+async function outcome(work) {
+  try {
+    return { value: shown(await work()) };
+  } catch (error) {
+    return { error: error.name, message: error.message };
+  }
+}
+
+/** Cases whose message differs by engine say only which error it is. */
+const nameOf = async (work) => {
+  try {
+    await work();
+    return 'nothing thrown';
+  } catch (error) {
+    return error.name;
+  }
+};
+
+const table = (sql) => sql.exec('CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b REAL, c BLOB)');
+const three = (sql) => {
+  table(sql);
+  sql.exec("INSERT INTO t (a, b) VALUES ('x', 1.5), ('y', NULL), ('z', 3)");
+};
+
+const objectCases = {
+  kv_absent: ({ storage }) => storage.get('nothing'),
+  async kv_values({ storage }) {
+    const values = { text: 'ä\u{1f600}', number: 1.25, zero: 0, yes: true, nothing: null, list: [1, [2, { three: 3 }]], object: { a: { b: [] } } };
+    for (const [key, value] of Object.entries(values)) await storage.put(key, value);
+    return storage.get(Object.keys(values));
+  },
+  async kv_clones({ storage }) {
+    await storage.put({ date: new Date(86400000), map: new Map([['k', new Set([1, 2])]]), bytes: new Uint8Array([1, 255]), big: 12345678901234567890n, missing: { u: undefined } });
+    const date = await storage.get('date');
+    return [date instanceof Date, date.toISOString(), await storage.get('map'), await storage.get('bytes'), await storage.get('big'), 'u' in (await storage.get('missing'))];
+  },
+  async kv_is_a_copy({ storage }) {
+    const value = { list: [1] };
+    await storage.put('v', value);
+    value.list.push(2);
+    const one = await storage.get('v');
+    one.list.push(3);
+    return [one, await storage.get('v')];
+  },
+  async kv_cycle({ storage }) {
+    const value = { name: 'loop' };
+    value.self = value;
+    await storage.put('v', value);
+    const back = await storage.get('v');
+    return back.self === back;
+  },
+  async kv_shared({ storage }) {
+    const part = { p: 1 };
+    await storage.put('v', [part, part]);
+    const back = await storage.get('v');
+    return back[0] === back[1];
+  },
+  async kv_class_becomes_plain({ storage }) {
+    class Point {
+      constructor() {
+        this.x = 1;
+      }
+      norm() {
+        return 1;
+      }
+    }
+    await storage.put('v', new Point());
+    const back = await storage.get('v');
+    return [back, back instanceof Point, typeof back.norm];
+  },
+  kv_function: ({ storage }) => nameOf(() => storage.put('v', () => 1)),
+  kv_symbol: ({ storage }) => nameOf(() => storage.put('v', Symbol('s'))),
+  kv_undefined: ({ storage }) => nameOf(() => storage.put('v', undefined)),
+  async kv_delete({ storage }) {
+    await storage.put('a', 1);
+    return [await storage.delete('a'), await storage.delete('a'), await storage.get('a')];
+  },
+  async kv_delete_many({ storage }) {
+    await storage.put({ a: 1, b: 2, c: 3 });
+    return [await storage.delete(['a', 'c', 'x']), await storage.list()];
+  },
+  async kv_get_many_order({ storage }) {
+    await storage.put({ b: 1, a: 2 });
+    return storage.get(['b', 'nothing', 'a']);
+  },
+  kv_too_many: ({ storage }) => nameOf(() => storage.get(Array.from({ length: 129 }, (_, n) => `k${n}`))),
+  async kv_list({ storage }) {
+    await storage.put({ a1: 1, a2: 2, b1: 3, 'ä': 4, A: 5 });
+    return [
+      await storage.list(), await storage.list({ prefix: 'a' }), await storage.list({ start: 'a2' }), await storage.list({ startAfter: 'a2' }), await storage.list({ end: 'b1' }),
+      await storage.list({ limit: 2 }), await storage.list({ reverse: true, limit: 2 }), await storage.list({ prefix: 'a', start: 'a2', end: 'b', reverse: true }),
+    ];
+  },
+  kv_list_limit_0: ({ storage }) => nameOf(() => storage.list({ limit: 0 })),
+  kv_list_two_starts: ({ storage }) => nameOf(() => storage.list({ start: 'a', startAfter: 'a' })),
+  async kv_options({ storage }) {
+    await storage.put('a', 1, { allowUnconfirmed: true, noCache: true, allowConcurrency: true });
+    return storage.get('a', { noCache: true });
+  },
+  async kv_delete_all({ storage }) {
+    await storage.put('a', 1);
+    table(storage.sql);
+    await storage.deleteAll();
+    return [await storage.list(), storage.sql.exec("SELECT count(*) AS n FROM sqlite_master WHERE name = 't'").one()];
+  },
+  kv_sync({ storage }) {
+    storage.kv.put('a', { n: 1 });
+    storage.kv.put('b', 2);
+    return [storage.kv.get('a'), storage.kv.get('x'), [...storage.kv.list({ prefix: 'a' })], storage.kv.delete('a'), storage.kv.delete('a')];
+  },
+  async sync_is_awaited({ storage }) {
+    return storage.sync();
+  },
+  sql_array({ storage: { sql } }) {
+    three(sql);
+    return sql.exec('SELECT * FROM t ORDER BY id').toArray();
+  },
+  sql_columns({ storage: { sql } }) {
+    three(sql);
+    return sql.exec('SELECT id, a AS name, b + 1 FROM t').columnNames;
+  },
+  sql_columns_of_nothing: ({ storage: { sql } }) => sql.exec('SELECT 1 AS one WHERE 0').columnNames,
+  sql_raw({ storage: { sql } }) {
+    three(sql);
+    return [...sql.exec('SELECT id, a FROM t ORDER BY id').raw()];
+  },
+  sql_raw_array: ({ storage: { sql } }) => sql.exec('VALUES (1, 2), (3, 4)').raw().toArray(),
+  sql_iterate({ storage: { sql } }) {
+    three(sql);
+    const names = [];
+    for (const { a } of sql.exec('SELECT a FROM t ORDER BY a DESC')) names.push(a);
+    return names;
+  },
+  sql_next({ storage: { sql } }) {
+    const cursor = sql.exec('SELECT 1 AS one');
+    return [cursor.next(), cursor.next(), cursor.next().done];
+  },
+  sql_mixed_iteration({ storage: { sql } }) {
+    const cursor = sql.exec("VALUES ('a'), ('b'), ('c')");
+    return [cursor.next().value, cursor.toArray()];
+  },
+  sql_one: ({ storage: { sql } }) => sql.exec("SELECT 'x' AS x, 2 AS n").one(),
+  sql_one_of_none: ({ storage: { sql } }) => sql.exec('SELECT 1 WHERE 0').one(),
+  sql_one_of_two: ({ storage: { sql } }) => sql.exec('VALUES (1), (2)').one(),
+  sql_types: ({ storage: { sql } }) => sql.exec("SELECT 1 AS i, 1.5 AS r, 'ä' AS t, x'00ff' AS b, NULL AS n, 9007199254740991 AS big").one(),
+  sql_bound_types: ({ storage: { sql } }) => sql.exec('SELECT typeof(?) AS a, typeof(?) AS b, typeof(?) AS c, typeof(?) AS d', 1, 1.5, 'x', null).one(),
+  sql_bound_bytes: ({ storage: { sql } }) => sql.exec('SELECT typeof(?) AS a, hex(?) AS b', new Uint8Array([1]).buffer, new Uint8Array([0, 255])).one(),
+  sql_bound_boolean: ({ storage: { sql } }) => sql.exec('SELECT ? AS yes, typeof(?) AS type', true, false).one(),
+  sql_bound_limit({ storage: { sql } }) {
+    three(sql);
+    return sql.exec('SELECT id FROM t ORDER BY id LIMIT ? OFFSET ?', 1, 1).toArray();
+  },
+  sql_integer_column({ storage: { sql } }) {
+    table(sql);
+    sql.exec('INSERT INTO t (id, b) VALUES (?, ?)', 7, 8);
+    return sql.exec('SELECT id, typeof(id) AS i, b, typeof(b) AS r FROM t').one();
+  },
+  sql_numbered: ({ storage: { sql } }) => sql.exec('SELECT ?2 AS b, ?1 AS a', 'one', 'two').one(),
+  sql_too_few: ({ storage: { sql } }) => nameOf(() => sql.exec('SELECT ?, ?', 1)),
+  sql_too_many: ({ storage: { sql } }) => nameOf(() => sql.exec('SELECT ?', 1, 2)),
+  sql_syntax: ({ storage: { sql } }) => nameOf(() => sql.exec('SELEC 1')),
+  sql_no_table: ({ storage: { sql } }) => nameOf(() => sql.exec('SELECT * FROM nowhere')),
+  sql_unique({ storage: { sql } }) {
+    sql.exec('CREATE TABLE u (k TEXT UNIQUE)');
+    sql.exec("INSERT INTO u VALUES ('a')");
+    return nameOf(() => sql.exec("INSERT INTO u VALUES ('a')"));
+  },
+  sql_returning({ storage: { sql } }) {
+    table(sql);
+    return sql.exec("INSERT INTO t (a) VALUES ('x'), ('y') RETURNING id, a").toArray();
+  },
+  sql_many_statements({ storage: { sql } }) {
+    const cursor = sql.exec('CREATE TABLE m (n); INSERT INTO m VALUES (1); SELECT n FROM m');
+    return cursor.toArray();
+  },
+  sql_upsert({ storage: { sql } }) {
+    sql.exec('CREATE TABLE c (k TEXT PRIMARY KEY, n INTEGER)');
+    for (let n = 0; n < 3; n++) sql.exec("INSERT INTO c VALUES ('k', 1) ON CONFLICT (k) DO UPDATE SET n = n + 1");
+    return sql.exec('SELECT * FROM c').one();
+  },
+  sql_json: ({ storage: { sql } }) => sql.exec(`SELECT json_extract('{"a":[1,2]}', '$.a[1]') AS n, json_object('k', 'v') AS o`).one(),
+  sql_window({ storage: { sql } }) {
+    three(sql);
+    return sql.exec('SELECT a, row_number() OVER (ORDER BY a DESC) AS n FROM t ORDER BY a').toArray();
+  },
+  sql_begin: ({ storage: { sql } }) => nameOf(() => sql.exec('BEGIN')),
+  sql_commit: ({ storage: { sql } }) => nameOf(() => sql.exec('COMMIT')),
+  sql_savepoint: ({ storage: { sql } }) => nameOf(() => sql.exec('SAVEPOINT s')),
+  sql_attach: ({ storage: { sql } }) => nameOf(() => sql.exec("ATTACH ':memory:' AS other")),
+  sql_written_rows({ storage: { sql } }) {
+    sql.exec('CREATE TABLE w (n)');
+    return sql.exec('INSERT INTO w VALUES (1), (2), (3)').rowsWritten;
+  },
+  sql_size({ storage: { sql } }) {
+    table(sql);
+    return sql.databaseSize > 0;
+  },
+  transaction_sync({ storage }) {
+    table(storage.sql);
+    const result = storage.transactionSync(() => {
+      storage.sql.exec("INSERT INTO t (a) VALUES ('kept')");
+      return 'result';
+    });
+    return [result, storage.sql.exec('SELECT a FROM t').toArray()];
+  },
+  transaction_sync_rolled_back({ storage }) {
+    table(storage.sql);
+    let caught;
+    try {
+      storage.transactionSync(() => {
+        storage.sql.exec("INSERT INTO t (a) VALUES ('undone')");
+        throw new RangeError('no');
+      });
+    } catch (error) {
+      caught = [error.name, error.message];
+    }
+    return [caught, storage.sql.exec('SELECT a FROM t').toArray()];
+  },
+  transaction_sync_nested({ storage }) {
+    table(storage.sql);
+    storage.transactionSync(() => {
+      storage.sql.exec("INSERT INTO t (a) VALUES ('outer')");
+      try {
+        storage.transactionSync(() => {
+          storage.sql.exec("INSERT INTO t (a) VALUES ('inner')");
+          throw new Error('inner');
+        });
+      } catch {}
+    });
+    return storage.sql.exec('SELECT a FROM t').toArray();
+  },
+  async alarm_set({ storage }) {
+    const before = await storage.getAlarm();
+    await storage.setAlarm(4102444800000);
+    const set = await storage.getAlarm();
+    await storage.setAlarm(new Date(4102444800001));
+    const moved = await storage.getAlarm();
+    await storage.deleteAlarm();
+    return [before, set, moved, await storage.getAlarm()];
+  },
+  id_of_object: ({ id }, name) => [id.name, /^[0-9a-f]{64}$/.test(id.toString()), id.equals(id), name],
+  block_concurrency: (ctx) => ctx.blockConcurrencyWhile(async () => 'result'),
+  wait_until: (ctx) => ctx.waitUntil(Promise.resolve(1)),
+};
+
+const webCases = {
+  url_parts() {
+    const url = new URL('https://user:pass@example.com:8080/a/../b%20c/ü?q=1&q=ä#part');
+    return [url.href, url.origin, url.protocol, url.username, url.password, url.host, url.hostname, url.port, url.pathname, url.search, url.hash];
+  },
+  url_relative: () => new URL('../x?y', 'http://h/a/b/c').href,
+  url_invalid: () => nameOf(() => new URL('nowhere')),
+  url_set() {
+    const url = new URL('http://h/p?q#f');
+    url.pathname = '/a b';
+    url.search = '?x=1';
+    url.searchParams.append('y', 'ä&');
+    url.hash = '';
+    url.port = '81';
+    url.protocol = 'https';
+    return [url.href, [...url.searchParams]];
+  },
+  url_can_parse: () => [URL.canParse('http://a'), URL.canParse('a'), URL.canParse('a', 'http://b')],
+  params() {
+    const params = new URLSearchParams('a=1&b=2&a=3&c');
+    params.set('a', '4');
+    params.delete('b');
+    params.append('d', 'ä +&');
+    params.sort();
+    return [String(params), params.get('a'), params.getAll('c'), params.has('b'), params.get('x'), params.size];
+  },
+  params_of_object: () => [String(new URLSearchParams({ a: 1, b: 'x y' })), String(new URLSearchParams([['a', 'b'], ['a', 'c']]))],
+  headers() {
+    const headers = new Headers({ 'X-B': ' 1 ', 'x-a': '2' });
+    headers.append('X-B', '3');
+    headers.append('Set-Cookie', 'a=1');
+    headers.append('Set-Cookie', 'b=2');
+    return [[...headers], headers.get('x-b'), headers.has('X-A'), headers.get('none'), headers.getSetCookie()];
+  },
+  headers_bad_name: () => nameOf(() => new Headers({ 'a b': 'c' })),
+  headers_bad_value: () => nameOf(() => new Headers({ a: 'b\nc' })),
+  async response_json() {
+    const response = Response.json({ a: [1] }, { status: 201, headers: { x: 'y' } });
+    return [response.status, response.ok, response.headers.get('content-type'), response.headers.get('x'), await response.text()];
+  },
+  async response_text() {
+    const response = new Response('ä');
+    return [response.status, response.headers.get('content-type'), await response.arrayBuffer(), response.bodyUsed];
+  },
+  response_twice: async () => {
+    const response = new Response('x');
+    await response.text();
+    return nameOf(() => response.text());
+  },
+  response_null_body: () => nameOf(() => new Response('x', { status: 204 })),
+  response_status: () => nameOf(() => new Response('x', { status: 99 })),
+  response_redirect() {
+    const response = Response.redirect('https://example.com/a b', 301);
+    return [response.status, response.headers.get('location')];
+  },
+  async response_clone() {
+    const response = new Response('x', { headers: { a: 'b' } });
+    const copy = response.clone();
+    return [await response.text(), await copy.text(), copy.headers.get('a')];
+  },
+  async response_body_passed_on() {
+    const response = new Response('x', { headers: { a: 'b' } });
+    const other = new Response(response.body, response);
+    return [await other.text(), other.headers.get('a'), response.bodyUsed];
+  },
+  async request_fields() {
+    const request = new Request('http://h/p?q', { method: 'post', body: '{"a":1}', headers: { 'content-type': 'application/json' } });
+    return [request.method, request.url, request.headers.get('content-type'), await request.json()];
+  },
+  request_get_with_body: () => nameOf(() => new Request('http://h', { body: 'x' })),
+  async request_of_request() {
+    const first = new Request('http://h/', { method: 'PUT', body: 'x', headers: { a: 'b' } });
+    const second = new Request(first, { headers: { c: 'd' } });
+    return [second.method, await second.text(), second.headers.get('a'), second.headers.get('c')];
+  },
+  async body_params() {
+    const request = new Request('http://h/', { method: 'POST', body: new URLSearchParams({ a: 'b c' }) });
+    return [request.headers.get('content-type'), await request.text()];
+  },
+  response_not_json: () => nameOf(() => new Response('{').json()),
+  text_encoder: () => [new TextEncoder().encode('ä\u{1f600}'), new TextEncoder().encoding],
+  text_decoder: () => [new TextDecoder().decode(new Uint8Array([239, 187, 191, 195, 164, 255])), new TextDecoder('utf-8', { ignoreBOM: true }).decode(new Uint8Array([239, 187, 191, 97])).length],
+  text_decoder_fatal: () => nameOf(() => new TextDecoder('utf-8', { fatal: true }).decode(new Uint8Array([255]))),
+  base64: () => [btoa('hello'), atob('aGVsbG8=')],
+  structured_clone() {
+    const value = { d: new Date(0), m: new Map([[1, new Set(['x'])]]), r: /a/g, e: new TypeError('t'), n: [undefined, null] };
+    const copy = structuredClone(value);
+    return [copy.d instanceof Date, copy.m, String(copy.r), copy.e instanceof TypeError, copy.e.message, copy.n];
+  },
+  structured_clone_function: () => nameOf(() => structuredClone({ f() {} })),
+  crypto_uuid: () => /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(crypto.randomUUID()),
+  crypto_random() {
+    const bytes = new Uint8Array(32);
+    return [crypto.getRandomValues(bytes) === bytes, bytes.some((byte) => byte !== 0)];
+  },
+  crypto_random_too_many: () => nameOf(() => crypto.getRandomValues(new Uint8Array(65537))),
+  eval_refused: () => nameOf(() => (0, eval)('1')),
+  function_refused: () => nameOf(() => new Function('return 1')),
+  queue_microtask: () => new Promise((resolve) => queueMicrotask(() => resolve('ran'))),
+};
+
+const frontCases = {
+  ids(env) {
+    const id = env.CASES.idFromName('a');
+    const same = env.CASES.idFromString(id.toString());
+    return [id.equals(env.CASES.idFromName('a')), id.equals(env.CASES.idFromName('b')), id.equals(same), id.name, same.name, id.toString().length];
+  },
+  id_of_nonsense: (env) => nameOf(() => env.CASES.idFromString('abc')),
+  id_of_nobody: (env) => nameOf(() => env.CASES.idFromString('0'.repeat(64))),
+  unique_ids: (env) => [env.CASES.newUniqueId().equals(env.CASES.newUniqueId()), env.CASES.newUniqueId().name],
+  stub: (env) => {
+    const stub = env.CASES.get(env.CASES.idFromName('a'));
+    return [stub.name, stub.id.equals(env.CASES.idFromName('a')), env.CASES.getByName('b').name];
+  },
+  rpc_values: (env) => env.CASES.getByName('rpc').echo([1, 'ä', null], { d: new Map([['a', new Uint8Array([1])]]), u: undefined }),
+  rpc_date: async (env) => (await env.CASES.getByName('rpc').echo(new Date(5))) [0] instanceof Date,
+  rpc_state: async (env) => {
+    const stub = env.CASES.getByName('rpc_state');
+    await stub.increment(2);
+    return stub.increment(3);
+  },
+  rpc_error: (env) => env.CASES.getByName('rpc').fail(),
+  rpc_no_method: (env) => nameOf(() => env.CASES.getByName('rpc').nothing()),
+  rpc_of_field: (env) => nameOf(() => env.CASES.getByName('rpc').field()),
+  rpc_private: (env) => nameOf(() => env.CASES.getByName('rpc').constructor()),
+  rpc_of_object: (env) => nameOf(() => env.CASES.getByName('rpc').hasOwnProperty('a')),
+  rpc_many: (env) => Promise.all([1, 2, 3].map((n) => env.CASES.getByName(`many-${n}`).increment(n))),
+  stub_fetch: async (env) => {
+    const response = await env.CASES.getByName('fetch').fetch('https://example.com/mirror?a=b', { method: 'PUT', headers: { 'X-A': 'b' }, body: 'body' });
+    return [response.status, response.headers.get('x-seen'), await response.json()];
+  },
+  stub_fetch_throws: (env) => env.CASES.getByName('fetch').fetch('https://example.com/throw'),
+  stub_fetch_empty: async (env) => {
+    const response = await env.CASES.getByName('fetch').fetch('https://example.com/empty');
+    return [response.status, await response.text()];
+  },
+  writes_before_a_throw: async (env) => {
+    const stub = env.CASES.getByName('throws');
+    await nameOf(() => stub.writeAndThrow());
+    return stub.read();
+  },
+  fields_after_a_throw: async (env) => {
+    const stub = env.CASES.getByName('fields');
+    await stub.increment(1);
+    await nameOf(() => stub.countAndThrow());
+    return stub.countOf();
+  },
+  new_after_abort: async (env) => {
+    const name = 'abort';
+    await nameOf(() => env.CASES.getByName(name).countAndThrow());
+    await nameOf(() => env.CASES.getByName(name).end());
+    return env.CASES.getByName(name).countOf();
+  },
+};
+
+export class Cases extends DurableObject {
+  field = () => 'a field';
+  count = 0;
+
+  async fetch(request) {
+    const url = new URL(request.url);
+    if (url.pathname === '/mirror') {
+      const seen = { method: request.method, url: request.url, header: request.headers.get('x-a'), body: await request.text() };
+      return Response.json(seen, { status: 202, headers: { 'x-seen': 'yes' } });
+    }
+    if (url.pathname === '/throw') throw new RangeError('thrown in fetch');
+    if (url.pathname === '/empty') return new Response(null, { status: 204 });
+    const name = url.pathname.slice(1);
+    return Response.json(await outcome(() => (objectCases[name] ?? webCases[name])(this.ctx, name)));
+  }
+
+  echo(...values) {
+    return values;
+  }
+
+  async increment(by) {
+    const count = ((await this.ctx.storage.get('count')) ?? 0) + by;
+    await this.ctx.storage.put('count', count);
+    return count;
+  }
+
+  fail() {
+    throw new RangeError('far too far');
+  }
+
+  writeAndThrow() {
+    this.ctx.storage.kv.put('written', 1);
+    throw new Error('after');
+  }
+
+  read() {
+    return this.ctx.storage.kv.get('written');
+  }
+
+  countAndThrow() {
+    this.count++;
+    throw new Error('counted');
+  }
+
+  countOf() {
+    return this.count;
+  }
+
+  end() {
+    this.ctx.abort('the end');
+  }
+
+  alarm() {}
+}
+
+export default {
+  async fetch(request, env) {
+    const { pathname } = new URL(request.url);
+    const [, kind, name] = pathname.split('/');
+    if (kind === 'names') {
+      return Response.json([...Object.keys(objectCases), ...Object.keys(webCases)].map((one) => `object/${one}`).concat(Object.keys(frontCases).map((one) => `front/${one}`)));
+    }
+    if (kind === 'front') return Response.json(await outcome(() => frontCases[name](env)));
+    if (kind === 'object') return env.CASES.getByName(name).fetch(`https://example.com/${name}`);
+    return new Response(`no case: ${pathname}`, { status: 404 });
+  },
+};
