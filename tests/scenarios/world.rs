@@ -117,17 +117,17 @@ pub(crate) async fn newest_record(bucket: &dyn Bucket, object: &str) -> u64 {
 pub(crate) async fn snapshots(bucket: &dyn Bucket, object: &str) -> (Vec<u64>, usize) {
     let (mut begun, mut complete) = (std::collections::BTreeSet::new(), Vec::new());
     for entry in entries(bucket, object, "snapshots").await {
-        let mut segments =
-            entry.key.as_str().split('/').skip_while(|segment| *segment != "snapshots").skip(1);
-        let Some(name) = segments.next().filter(|name| name.starts_with("seq-")) else { continue };
-        begun.insert(name.to_owned());
-        if segments.next() == Some("snapshot.json") {
-            complete.push(
-                name.split('-')
-                    .nth(1)
-                    .and_then(|digits| digits.parse().ok())
-                    .expect("the name says the sequence"),
-            );
+        let segments = entry.key.as_str().split('/').skip_while(|segment| *segment != "snapshots");
+        let (stem, is_complete) = match segments.skip(1).collect::<Vec<_>>()[..] {
+            [folder, name] if folder.starts_with("seq-") => (&folder[4..], name == "snapshot.json"),
+            // The sequence in ten digits, and a UUID.
+            ["iceberg", _, _, name] => (&name[..10 + 1 + 36], false),
+            _ => continue,
+        };
+        begun.insert(stem.to_owned());
+        if is_complete {
+            let digits = stem.split('-').next().and_then(|digits| digits.parse().ok());
+            complete.push(digits.expect("the name says the sequence"));
         }
     }
     let given_up = begun.len() - complete.len();

@@ -23,9 +23,9 @@ const EVENTS_MAX: u64 = 60_000;
 /// be read on every machine.
 const PROGRESS_MAX_US: u64 = 5 * MINUTE;
 
-/// A commit that nobody waits for any more goes on for at most this long: the longest commit
-/// deadline, and the last request.
-const TRYING_MAX_US: u64 = 25 * SECOND;
+/// What nobody waits for any more goes on for at most this long: a new state that waits for the
+/// longest lease on a slow clock, then the longest commit deadline, and the last request.
+const TRYING_MAX_US: u64 = 2 * MINUTE;
 
 /// The world.
 pub(super) struct World {

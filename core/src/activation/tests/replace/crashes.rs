@@ -81,9 +81,9 @@ async fn a_sweeper_that_is_behind_leaves_what_only_a_record_names() {
     now(world.bucket.memory.put(&newest, bytes));
     let name = newest.as_str().rsplit('/').nth(1).expect("a folder").to_owned();
     let newest = snapshot_of(&name);
-    let before = keys(&content(&world.bucket.memory), "/seq-").len();
+    let before = keys(&content(&world.bucket.memory), "/snapshots/").len();
     activation.sweep(newest).await.expect("a sweep");
-    let named = format!("seq-{:010}-", replaced.sequence);
+    let named = format!("{:010}-", replaced.sequence);
     assert!(!keys(&content(&world.bucket.memory), &named).is_empty(), "of {before} files");
     assert_eq!(get(&world.server(3).await, "/get").await.expect("the new state"), "1");
 }
@@ -103,7 +103,7 @@ async fn a_file_that_only_a_record_names_and_that_is_gone_or_damaged_stops_the_r
     for damage in [None, Some("not what was written")] {
         let (world, replaced) = crashed().await;
         world.bucket.faults().heal();
-        let named = format!("seq-{:010}-", replaced.sequence);
+        let named = format!("{:010}-", replaced.sequence);
         let there = content(&world.bucket.memory);
         let file = keys(&there, &named).into_iter().find(|key| key.as_str().ends_with(".parquet"));
         let file = file.expect("a file of rows");
@@ -128,9 +128,9 @@ async fn a_file_that_only_a_record_names_and_that_is_gone_or_damaged_stops_the_r
 async fn what_the_state_before_a_replacement_needed_may_be_gone() {
     let (world, replaced) = crashed().await;
     world.bucket.faults().heal();
-    let named = format!("seq-{:010}-", replaced.sequence);
-    let mut before = keys(&content(&world.bucket.memory), "/seq-");
-    before.retain(|key| !key.as_str().contains(&named));
+    let named = format!("{:010}-", replaced.sequence);
+    let mut before = keys(&content(&world.bucket.memory), "/snapshots/");
+    before.retain(|key| !key.as_str().contains(&named) && !key.as_str().ends_with("/latest"));
     assert!(before.iter().any(|key| key.as_str().ends_with(".parquet")), "{before:?}");
     now(world.bucket.memory.delete(&before));
     assert_eq!(get(&world.server(2).await, "/get").await.expect("the new state"), "1");
