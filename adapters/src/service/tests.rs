@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 use std::net::IpAddr;
 
-use dotdo_core::{App, Body, Context, DurableObject, Error, ErrorKind, Request, Response, Result};
+use dotdo_core::{
+    App, Body, Caller, Context, DurableObject, Error, ErrorKind, Request, Response, Result, Scope,
+};
 use futures_util::future::{join, join_all};
 use http::StatusCode;
 use tower::{Service, service_fn};
@@ -81,6 +83,39 @@ async fn pages_of_other_sites_and_requests_without_a_host_are_refused() {
     let mut from = request("/do/visits");
     from.extensions_mut().insert(ClientAddress(IpAddr::from([192, 0, 2, 7])));
     assert_eq!(send(&service, from).await, (200, "1".to_owned()));
+}
+
+/// Counts in one object, by a POST, whatever it is asked.
+struct OneCounter;
+
+impl Gateway for OneCounter {
+    async fn fetch(&self, request: Request, objects: GatewayObjects) -> Result<Response> {
+        let post = http::Request::post("/").body(Body::empty())?;
+        let counted = objects.fetch("Counter", "one", post).await?.into_body().text().await?;
+        Ok(Response::new(format!("{} {counted}", request.uri().path()).into()))
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_answers_in_the_place_of_the_routes_to_objects_with_its_callers_rights() {
+    let serve = serve("memory://").gateway(OneCounter);
+    let (service, handle) = serve.into_service().await.expect("memory");
+    let paths = ["/", "/do/visits", "/do/Counter/visits", "/do/"];
+    for (count, path) in (1..).zip(paths) {
+        assert_eq!(send(&service, request(path)).await, (200, format!("{path} {count}")));
+    }
+    let mut named = request("/x");
+    named.headers_mut().insert(dotdo_core::ID_HEADER, "visits".parse().expect("a value"));
+    assert_eq!(send(&service, named).await, (200, "/x 5".to_owned()));
+    // Who may only read is let through to the gateway, and no further.
+    let mut reading = request("/y");
+    *reading.method_mut() = http::Method::GET;
+    reading.extensions_mut().insert(Caller::new("ada").with_scopes(Scope::Read));
+    let (status, text) = send(&service, reading).await;
+    assert!(status == 403 && text.contains("MISSING_SCOPE"), "{status} {text}");
+    let health = http::Request::get("/health").header("host", "localhost").body(Body::empty());
+    assert_eq!(send(&service, health.expect("a request")).await.0, 200);
+    handle.shutdown().await;
 }
 
 #[tokio::test]
