@@ -77,7 +77,6 @@ pub(crate) async fn run_scheduled(
 }
 
 /// Which of an object's methods runs.
-#[expect(clippy::large_enum_variant, reason = "it is passed on at once, and most are requests")]
 enum Work {
     Start,
     Fetch(Request),
