@@ -167,8 +167,10 @@ impl Place {
                 }
                 Effect::Settled { event, outcome, body } => {
                     let waiting = self.waiting.lock().remove(&event);
-                    // Who has waited may be gone.
-                    let _ = waiting.map(|waiting| waiting.send((outcome, body)));
+                    if let Some(waiting) = waiting {
+                        // Who has waited may be gone.
+                        drop(waiting.send((outcome, body)));
+                    }
                 }
                 call => calls.push(call),
             }

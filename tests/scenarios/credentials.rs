@@ -77,7 +77,7 @@ async fn count(server: &Server, id: &str, at: Option<u64>) -> u64 {
     }
     let answer = request.send().await.expect("the server answers");
     let (status, text) = (answer.status(), answer.text().await.expect("the answer arrives"));
-    assert_eq!(status, StatusCode::OK, "{text}\n{}", end(&server));
+    assert_eq!(status, StatusCode::OK, "{text}\n{}", end(server));
     let things: Value = serde_json::from_str(&text).expect("JSON");
     things["count"].as_u64().expect("a number")
 }
@@ -237,7 +237,7 @@ async fn writes(server: &Server, id: &str, keys: &ShortKeys) -> u64 {
     while keys.exchanges() < begin + 3 {
         assert!(!deadline.is_over(), "keys are not replaced");
         let (status, text) = put(server, id, &"x".repeat(1000)).await;
-        assert_eq!(status, StatusCode::CREATED, "{text}\n{}", end(&server));
+        assert_eq!(status, StatusCode::CREATED, "{text}\n{}", end(server));
         written += 1;
     }
     written
