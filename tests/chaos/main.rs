@@ -26,7 +26,7 @@ use crate::phase::Phase;
 /// Sets how long it goes on.
 const SECONDS: &str = "DOTDO_TEST_CHAOS_SECONDS";
 /// How long it goes on otherwise.
-const SECONDS_USUAL: u64 = 180;
+const SECONDS_USUAL: u64 = 90;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_happens_to_processes_and_store_every_ledger_is_what_its_clients_were_told() {

@@ -65,15 +65,15 @@ fn cargo(what: &str, project: &Path) -> Output {
 fn profile() -> Vec<String> {
     let manifest: toml::Table = text(&root().join("Cargo.toml")).parse().expect("it is TOML");
     let dev = &manifest["profile"]["dev"];
-    let packages = dev["package"].as_table().expect("some packages are optimised").iter();
-    let level = |settings: &toml::Value| settings["opt-level"].as_integer().expect("a number");
-    let levels = packages.map(|(name, settings)| {
-        format!("profile.dev.package.{name}.opt-level={}", level(settings))
+    let packages = dev["package"].as_table().expect("some packages are built in another way");
+    let settings = packages.iter().flat_map(|(name, settings)| {
+        let settings = settings.as_table().expect("settings have names").iter();
+        settings.map(move |(key, value)| format!("profile.dev.package.{name:?}.{key}={value}"))
     });
     let debug = format!("profile.dev.debug={:?}", dev["debug"].as_str().expect("a text"));
     let scripts = dev["build-override"]["debug"].as_bool().expect("it is set");
     let scripts = format!("profile.dev.build-override.debug={scripts}");
-    levels.chain([debug, scripts]).flat_map(|setting| ["--config".to_owned(), setting]).collect()
+    settings.chain([debug, scripts]).flat_map(|setting| ["--config".to_owned(), setting]).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
