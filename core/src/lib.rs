@@ -64,8 +64,9 @@ pub use idempotency::{IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_REPLAYED_HEADER};
 pub use image::{SqliteColumn, SqliteFile, SqliteObject, SqliteTable};
 pub use inspection::{
     AlarmItem, Answer, ClassItem, ColumnItem, DatabaseFile, DatabaseItem, Description, Fault,
-    Finding, Inspection, LogItem, MessagesItem, ObjectItem, ObjectPage, ObjectQuery, OwnerItem,
-    SnapshotItem, SnapshotsItem, Statement, TableItem, Totals, Verification,
+    Finding, IcebergMetadata, IcebergTables, Inspection, LogItem, MessagesItem, ObjectItem,
+    ObjectPage, ObjectQuery, OwnerItem, SnapshotItem, SnapshotsItem, Statement, TableItem, Totals,
+    Verification,
 };
 pub use lease::FencingToken;
 pub use limits::{HOPS_MAX, RETENTION_MIN};
@@ -77,9 +78,9 @@ pub use object::{
     Taken, Turns, WebSocket, When, json, message_answer, message_request,
 };
 pub use router::{
-    AT_HEADER, Administered, At, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID, OBJECT_TYPE,
-    ObjectHeader, REQUEST_ID_HEADER, Route, Router, Subject, TYPE_HEADER, Target, names_object,
-    no_object, parse_at,
+    AT_HEADER, Administered, At, CATALOG, ID_HEADER, OBJECT_AT, OBJECT_HEADERS, OBJECT_ID,
+    OBJECT_TYPE, ObjectHeader, REQUEST_ID_HEADER, Route, Router, Subject, TYPE_HEADER, Target,
+    names_object, no_object, parse_at,
 };
 pub use settings::{Checkpoint, CheckpointMode, Ownership, Settings, Upkeep};
 pub use sockets::{

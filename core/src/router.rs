@@ -32,6 +32,9 @@ const ESCAPED_IN_HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 /// Maximum number of characters of an invalid value in an error.
 const QUOTED_CHARS_MAX: usize = 64;
 
+/// What the paths of Iceberg's REST catalog begin with.
+pub const CATALOG: &str = "/iceberg/v1/";
+
 /// The version of an object to read.
 ///
 /// ```
@@ -66,6 +69,9 @@ pub enum Route {
     /// `/classes`, `/objects…` and `/requests`, also below `/tenants/{org}/{tenant}`:
     /// administration.
     Administration(Administered),
+    /// [`CATALOG`] and what follows: Iceberg's REST catalog of the caller's tenant. What follows, as
+    /// it came.
+    Catalog(String),
 }
 
 /// An object, and its view of the request.
@@ -145,6 +151,8 @@ impl Router {
             (class.or(named).or(self.default_class.as_deref()), id, below(rest, uri.query())?)
         } else if let Some(administered) = administered(tenant, &self.names, uri.path()) {
             return administered.map(Route::Administration);
+        } else if let Some(rest) = uri.path().strip_prefix(CATALOG) {
+            return Ok(Route::Catalog(rest.to_owned()));
         } else {
             return reserved(tenant, method, uri.path());
         };

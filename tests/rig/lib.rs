@@ -52,7 +52,7 @@ pub use pages::{CodeBlock, code_blocks};
 pub use process::Process;
 pub use prometheus::{Family, Sample, Selector, families, selectors};
 pub use proxy::{Lost, Proxy};
-pub use readers::Reader;
+pub use readers::{Catalog, Reader};
 pub use redis::Redis;
 pub use seaweed::{GivenKeys, Seaweed, ShortKeys};
 pub use server::{Server, Setup};

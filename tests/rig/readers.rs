@@ -2,12 +2,23 @@
 
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::chores::scratch;
 use crate::tools::{Tool, run};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rig/tools/read.py");
+
+/// An Iceberg REST catalog, as engines are told of it.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    /// Its address, without the `/v1`.
+    pub endpoint: String,
+    /// The bearer token.
+    pub token: Option<String>,
+    /// How the store of the tables is reached (see [`Seaweed::environment`](crate::Seaweed)).
+    pub environment: Vec<(String, String)>,
+}
 
 /// An engine that reads Iceberg tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +72,32 @@ impl Reader {
             Value::Array(answers) => answers,
             other => panic!("a batch has a list of answers, not {other}"),
         }
+    }
+
+    /// What the engine sees in a table of a catalog, at its current or another snapshot, in the form
+    /// of [`Reader::read`].
+    ///
+    /// # Panics
+    ///
+    /// When the engine fails, with what it says.
+    pub fn through(
+        self,
+        catalog: &Catalog,
+        namespace: &[&str],
+        table: &str,
+        snapshot: Option<i64>,
+    ) -> Value {
+        let Catalog { endpoint, token, environment } = catalog;
+        let wanted = json!({
+            "endpoint": endpoint,
+            "token": token,
+            "namespace": namespace,
+            "table": table,
+            "snapshot": snapshot,
+        });
+        let environment: Vec<(&str, String)> =
+            environment.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        self.run(&[Some("--catalog"), Some(&wanted.to_string())], &environment)
     }
 
     fn run(self, arguments: &[Option<&str>], environment: &[(&str, String)]) -> Value {

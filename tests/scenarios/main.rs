@@ -7,6 +7,7 @@ mod administration;
 mod alarms;
 mod balance;
 mod broker;
+mod catalog;
 mod credentials;
 mod credentials_by_tenant;
 mod database;

@@ -29,6 +29,8 @@ pub(super) struct RequestContext {
     pub(super) trace: TracedRequest,
     /// Whether a page of another site can have sent it.
     pub(super) is_cross_site: bool,
+    /// Whether its errors have the form of Iceberg's catalogs.
+    pub(super) is_catalog: bool,
     pub(super) _in_flight: InFlight,
 }
 
@@ -60,6 +62,7 @@ impl<O: Objects> Edge<O> {
             quota: None,
             trace,
             is_cross_site: false,
+            is_catalog: false,
             _in_flight: self.metrics.begin(),
         }
     }

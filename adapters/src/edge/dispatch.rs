@@ -18,7 +18,7 @@ use super::cors::Cors;
 use super::json::json;
 use super::permission::{identify, permit, permit_operation, recognise};
 use super::rate::Client;
-use super::{ClientAddress, Edge, Objects, connection, cross_site, tick};
+use super::{ClientAddress, Edge, Objects, catalog, connection, cross_site, tick};
 
 impl<O: Objects> Edge<O> {
     /// Dispatches a request to its endpoint or object.
@@ -28,6 +28,7 @@ impl<O: Objects> Edge<O> {
         body: B,
         context: &mut RequestContext,
     ) -> Result<Response> {
+        context.is_catalog = catalog::is_catalog(&head);
         if head.method == Method::CONNECT {
             return Err(Error::invalid("this server is not a proxy and does not support CONNECT"));
         }
@@ -65,6 +66,9 @@ impl<O: Objects> Edge<O> {
             }
             Route::Tenant(tenant) => {
                 return Box::pin(self.delete_tenant(&tenant, &caller, context)).await;
+            }
+            Route::Catalog(path) => {
+                return Box::pin(self.catalog(&path, &head, &caller)).await;
             }
             Route::Administration(to) => {
                 let request = http::Request::from_parts(head, body);

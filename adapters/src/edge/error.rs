@@ -8,6 +8,9 @@ use http::{HeaderValue, StatusCode, header};
 use super::json::json;
 use crate::auth::INVALID_TOKEN;
 
+/// The code of the catalog's error for a table that is not there.
+pub(super) const NO_SUCH_TABLE: &str = "NO_SUCH_TABLE";
+
 /// Default for `Retry-After`.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// `Retry-After` if the store refuses requests, which an operator has to repair.
@@ -73,9 +76,9 @@ fn in_short(kind: ErrorKind) -> &'static str {
 /// The response for an error.
 pub(crate) fn response(error: &Error, request_id: &HeaderValue, audience: Audience) -> Response {
     let status = status(error.kind());
-    let is_hidden = audience == Audience::Client && error.tells_of_store();
+    let is_hidden = is_hidden(error, audience);
     let mut body = serde_json::json!({
-        "error": if is_hidden { in_short(error.kind()) } else { error.public_message() },
+        "error": message(error, audience),
         "code": error.code(),
         "status": status.as_u16(),
         "requestId": String::from_utf8_lossy(request_id.as_bytes()),
@@ -105,6 +108,47 @@ pub(crate) fn response(error: &Error, request_id: &HeaderValue, audience: Audien
         headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
     response
+}
+
+/// The response for an error in the form of Iceberg's catalogs
+/// (<https://iceberg.apache.org/rest-catalog-spec/>, `IcebergErrorResponse`).
+pub(crate) fn catalog_response(
+    error: &Error,
+    request_id: &HeaderValue,
+    audience: Audience,
+) -> Response {
+    let mut response = response(error, request_id, audience);
+    let status = response.status();
+    let body = serde_json::json!({ "error": {
+        "message": message(error, audience),
+        "type": catalog_type(error, status),
+        "code": status.as_u16(),
+    }});
+    *response.body_mut() = body.into();
+    response
+}
+
+/// What Iceberg's clients call an error.
+fn catalog_type(error: &Error, status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND if error.code() == NO_SUCH_TABLE => "NoSuchTableException",
+        StatusCode::NOT_FOUND => "NoSuchNamespaceException",
+        StatusCode::UNAUTHORIZED => "NotAuthorizedException",
+        StatusCode::FORBIDDEN => "ForbiddenException",
+        StatusCode::TOO_MANY_REQUESTS => "SlowDownException",
+        StatusCode::SERVICE_UNAVAILABLE => "ServiceUnavailableException",
+        status if status.is_client_error() => "BadRequestException",
+        _ => "InternalServerError",
+    }
+}
+
+fn is_hidden(error: &Error, audience: Audience) -> bool {
+    audience == Audience::Client && error.tells_of_store()
+}
+
+/// What the audience is told.
+fn message(error: &Error, audience: Audience) -> &str {
+    if is_hidden(error, audience) { in_short(error.kind()) } else { error.public_message() }
 }
 
 /// What a client is asked for (RFC 6750 section 3): a token, a valid one, or one that allows more.

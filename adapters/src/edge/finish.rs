@@ -22,10 +22,15 @@ impl<O: Objects> Edge<O> {
             quota,
             trace,
             is_cross_site,
+            is_catalog,
             _in_flight,
         } = context;
         let mut response = outcome.and_then(checked).unwrap_or_else(|error| {
-            let response = error::response(&error, &line.id, self.audience(&line, is_cross_site));
+            let audience = self.audience(&line, is_cross_site);
+            let response = match is_catalog {
+                true => error::catalog_response(&error, &line.id, audience),
+                false => error::response(&error, &line.id, audience),
+            };
             line.error = Some(error);
             response
         });

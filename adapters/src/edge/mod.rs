@@ -31,6 +31,7 @@ mod access;
 mod administration;
 mod answered;
 mod body;
+mod catalog;
 mod client;
 mod compress;
 mod connection;

@@ -10,6 +10,7 @@ mod file;
 mod list;
 mod query;
 mod state;
+mod tables;
 mod verify;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub use self::answers::{
 pub use self::file::DatabaseFile;
 pub use self::list::ObjectQuery;
 pub use self::query::Statement;
+pub use self::tables::{IcebergMetadata, IcebergTables};
 pub use self::verify::{Fault, Finding, Totals, Verification};
 use crate::activation::{Activations, Runtime};
 

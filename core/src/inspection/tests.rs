@@ -2,6 +2,7 @@
 
 mod damage;
 mod reads;
+mod tables;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -152,6 +152,23 @@ impl Document {
         (self.tables.len() as u64, self.tables.iter().map(rows).sum())
     }
 
+    /// The names of its tables, in the order of the schema.
+    pub(crate) fn table_names(&self) -> impl Iterator<Item = &str> {
+        self.tables.iter().map(|table| table.shape.name.as_str())
+    }
+
+    /// The absolute URI and the bytes of the metadata of the table `name`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` when it can't be written.
+    pub(crate) fn table_metadata(&self, name: &str) -> Result<Option<(String, Bytes)>> {
+        let table = self.tables.iter().find(|table| table.shape.name == name);
+        let Some(table) = table else { return Ok(None) };
+        let uri = format!("{}/{}", self.location, table.metadata);
+        Ok(Some((uri, described::metadata(table, &self.location)?)))
+    }
+
     /// The metadata of the tables that this snapshot wrote, by key.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 Arguments: the engine (duckdb, pyiceberg, polars, or all to check that they are there), the metadata file's address or that of a single Parquet
 file, and optionally a snapshot's number. Or, instead of the address, `--batch` and a file with a JSON list of such pairs, for a list of answers. A store is reached as AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION say.
 
+Or `--catalog` and JSON with the endpoint of an Iceberg REST catalog, a token, a namespace, a table and a snapshot's number.
+
 Values keep their kind: null, true, false, integers and texts as they are, a double as {"real": its shortest exact text}, bytes as
 {"hex": digits}.
 """
@@ -41,18 +43,7 @@ def duckdb_connection():
 
 def read_with_duckdb(metadata, snapshot):
     # A connection of its own for each read: an internal error of the engine spoils it for good.
-    connection = duckdb_connection()
-    if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
-        secret = {
-            "KEY_ID": os.environ["AWS_ACCESS_KEY_ID"],
-            "SECRET": os.environ["AWS_SECRET_ACCESS_KEY"],
-            "REGION": os.environ.get("AWS_REGION", "us-east-1"),
-            "ENDPOINT": endpoint.split("://", 1)[1],
-            "URL_STYLE": "path",
-            "USE_SSL": str(endpoint.startswith("https")).lower(),
-        }
-        options = ", ".join(f"{name} '{value}'" for name, value in secret.items())
-        connection.execute(f"CREATE SECRET (TYPE s3, {options})")
+    connection = duckdb_with_store()
     at = f", snapshot_from_id => {int(snapshot)}" if snapshot else ""
     source = "read_parquet" if metadata.endswith(".parquet") else "iceberg_scan"
     result = connection.execute(f"SELECT * FROM {source}('{metadata}'{at})")
@@ -98,6 +89,57 @@ def read_with_polars(metadata, snapshot):
     return rows_of(table.collect().to_arrow())
 
 
+def duckdb_with_store():
+    connection = duckdb_connection()
+    if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
+        secret = {
+            "KEY_ID": os.environ["AWS_ACCESS_KEY_ID"],
+            "SECRET": os.environ["AWS_SECRET_ACCESS_KEY"],
+            "REGION": os.environ.get("AWS_REGION", "us-east-1"),
+            "ENDPOINT": endpoint.split("://", 1)[1],
+            "URL_STYLE": "path",
+            "USE_SSL": str(endpoint.startswith("https")).lower(),
+        }
+        options = ", ".join(f"{name} '{value}'" for name, value in secret.items())
+        connection.execute(f"CREATE SECRET (TYPE s3, {options})")
+    return connection
+
+
+def catalog_with_duckdb(endpoint, token, namespace, table, snapshot):
+    connection = duckdb_with_store()
+    access = "AUTHORIZATION_TYPE 'none'"
+    if token:
+        connection.execute(f"CREATE SECRET catalog (TYPE iceberg, TOKEN '{token}')")
+        access = "SECRET catalog"
+    connection.execute(f"ATTACH '' AS dotdo (TYPE iceberg, ENDPOINT '{endpoint}', {access})")
+    at = f" AT (VERSION => {int(snapshot)})" if snapshot else ""
+    result = connection.execute(f'SELECT * FROM dotdo."{".".join(namespace)}"."{table}"{at}')
+    return [column[0] for column in result.description], result.fetchall()
+
+
+def catalog_table(endpoint, token, namespace, table):
+    from pyiceberg.catalog.rest import RestCatalog
+
+    properties = {"uri": endpoint, **store_properties()}
+    if token:
+        properties["token"] = token
+    return RestCatalog("dotdo", **properties).load_table((*namespace, table))
+
+
+def catalog_with_pyiceberg(endpoint, token, namespace, table, snapshot):
+    found = catalog_table(endpoint, token, namespace, table)
+    return rows_of(found.scan(snapshot_id=snapshot).to_arrow())
+
+
+def catalog_with_polars(endpoint, token, namespace, table, snapshot):
+    import polars
+
+    found = catalog_table(endpoint, token, namespace, table)
+    options = store_properties() or None
+    scan = polars.scan_iceberg(found, snapshot_id=snapshot, storage_options=options, reader_override="native")
+    return rows_of(scan.collect().to_arrow())
+
+
 def rows_of(arrow):
     return arrow.column_names, list(zip(*[column.to_pylist() for column in arrow.columns]))
 
@@ -110,6 +152,9 @@ def main(engine, metadata=None, snapshot=None):
         duckdb_connection()
         return {"pyiceberg": pyiceberg.__version__, "polars": polars.__version__}
     read = {"duckdb": read_with_duckdb, "pyiceberg": read_with_pyiceberg, "polars": read_with_polars}[engine]
+    if metadata == "--catalog":
+        through = {"duckdb": catalog_with_duckdb, "pyiceberg": catalog_with_pyiceberg, "polars": catalog_with_polars}
+        return encoded(*through[engine](**json.loads(snapshot)))
     if metadata == "--batch":
         with open(snapshot) as batch:
             return [answer(read, *pair) for pair in json.load(batch)]
@@ -117,7 +162,10 @@ def main(engine, metadata=None, snapshot=None):
 
 
 def answer(read, metadata, snapshot):
-    columns, rows = read(metadata, snapshot)
+    return encoded(*read(metadata, snapshot))
+
+
+def encoded(columns, rows):
     return {"columns": columns, "rows": [[encode(value) for value in row] for row in rows]}
 
 

@@ -67,6 +67,7 @@ async fn administrators_see_their_own_tenant_operators_all_and_nobody_else_any()
     assert_eq!(values("x~acme~a", "").await, "acme");
     assert_eq!(values("x~globex~a", "").await, "globex");
     assert_eq!(values("x~globex~o", named).await, "acme");
+    the_catalog_is_of_the_own_tenant(&server).await;
     // An id in a header is an object's, whatever the path says.
     let object = asked(&server, Some("a~acme~rw"), Method::POST, "/objects/Sql/one/sql");
     let object = object.header("x-do-id", "one").header("x-do-type", "Sql");
@@ -83,6 +84,24 @@ async fn administrators_see_their_own_tenant_operators_all_and_nobody_else_any()
     assert!(audited(&["administer", "\"denied\"", "MISSING_SCOPE"]), "{log}");
 }
 
+/// A token's tables are those of its tenant, whatever else it may do.
+async fn the_catalog_is_of_the_own_tenant(server: &Server) {
+    let table = "/iceberg/v1/namespaces/Sql%1Fone/tables/t";
+    for (who, status, found) in [
+        (None, 401, ""),
+        (Some("x~acme~rwh"), 403, ""),
+        (Some("x~acme~a"), 200, "/acme/shop/"),
+        (Some("x~globex~a"), 200, "/globex/shop/"),
+        (Some("x~globex~o"), 200, "/globex/shop/"),
+    ] {
+        let (told, body) = answer(asked(server, who, Method::GET, table)).await;
+        assert_eq!(told.as_u16(), status, "{who:?}: {body}");
+        let location = body["metadata-location"].as_str().unwrap_or_default();
+        assert!(location.contains(found), "{who:?}: {body}");
+        assert_eq!(body["error"]["code"].is_null(), status == 200, "{who:?}: {body}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_authentication_they_are_there_on_loopback_unless_they_are_off() {
     let world = World::folder();
@@ -90,6 +109,7 @@ async fn without_authentication_they_are_there_on_loopback_unless_they_are_off()
     for route in ROUTES {
         assert_eq!(told(&off, None, route, "").await, (404, "NO_OBJECT".to_owned()), "{route:?}");
     }
+    assert_eq!(told(&off, None, ("GET", "/iceberg/v1/namespaces"), "").await.0, 404);
     drop(off);
     let server = world.setup().start().await;
     run(&server, None, "one", &["CREATE TABLE t(a)"]).await;
