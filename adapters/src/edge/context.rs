@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
-use dotdo_core::Account;
+use dotdo_core::{Account, CATALOG, names_object};
 use http::{HeaderMap, StatusCode, Version, request};
 
 use super::access::Line;
@@ -62,7 +62,7 @@ impl<O: Objects> Edge<O> {
             quota: None,
             trace,
             is_cross_site: false,
-            is_catalog: false,
+            is_catalog: head.uri.path().starts_with(CATALOG) && !names_object(&head.headers),
             _in_flight: self.metrics.begin(),
         }
     }

@@ -18,7 +18,7 @@ use super::cors::Cors;
 use super::json::json;
 use super::permission::{identify, permit, permit_operation, recognise};
 use super::rate::Client;
-use super::{ClientAddress, Edge, Objects, catalog, connection, cross_site, tick};
+use super::{ClientAddress, Edge, Objects, connection, cross_site, tick};
 
 impl<O: Objects> Edge<O> {
     /// Dispatches a request to its endpoint or object.
@@ -28,7 +28,6 @@ impl<O: Objects> Edge<O> {
         body: B,
         context: &mut RequestContext,
     ) -> Result<Response> {
-        context.is_catalog = catalog::is_catalog(&head);
         if head.method == Method::CONNECT {
             return Err(Error::invalid("this server is not a proxy and does not support CONNECT"));
         }

@@ -11,8 +11,8 @@ mod answers;
 mod names;
 
 use dotdo_core::{
-    Body, CATALOG, Caller, Engine, Error, ErrorKind, IcebergTables, ObjectId, ObjectQuery,
-    Response, Result, Scope, names_object, no_object,
+    Body, Caller, Engine, Error, ErrorKind, IcebergTables, ObjectId, ObjectQuery, Response, Result,
+    Scope, no_object,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request};
 
@@ -28,11 +28,6 @@ const UNPAGED_MAX: usize = 10_000;
 
 /// Number of objects on a page, unless the request says another.
 const PAGE: usize = 1000;
-
-/// Whether a request is for the catalog, and not for an object that its headers name.
-pub(super) fn is_catalog(head: &request::Parts) -> bool {
-    head.uri.path().starts_with(CATALOG) && !names_object(&head.headers)
-}
 
 /// A request to the catalog that is permitted.
 struct Call<'a> {
