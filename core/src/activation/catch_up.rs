@@ -125,7 +125,11 @@ impl Activation {
         resident.value = self.runtime.app.make(self.log.object.class())?;
         let mut pipeline = self.pipeline();
         for found in found {
-            let written = SinceSnapshot::record(&found.record.transactions, found.bytes);
+            let written = SinceSnapshot::record(
+                &found.record.transactions,
+                found.record.time_ms,
+                found.bytes,
+            );
             pipeline.follow(found.head(), written, found.record.snapshot, observed);
         }
         resident.stage = Stage::Consistent;

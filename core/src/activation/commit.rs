@@ -92,7 +92,7 @@ pub(crate) async fn write(
     metrics::counter!("dotdo_commit_transactions_total")
         .increment(record.transactions.len() as u64);
     note_lease_change(before, &record);
-    let since = SinceSnapshot::record(&record.transactions, bytes);
+    let since = SinceSnapshot::record(&record.transactions, record.time_ms, bytes);
     Ok(Written::Won(Won { record, hash: encoded.hash, since, sent, proof }))
 }
 

@@ -246,7 +246,11 @@ impl Loaded {
         let newer = self.records.iter().filter(|found| found.record.sequence > self.folded);
         let mut since = SinceSnapshot::default();
         newer.for_each(|found| {
-            since.add(SinceSnapshot::record(&found.record.transactions, found.bytes))
+            since.add(SinceSnapshot::record(
+                &found.record.transactions,
+                found.record.time_ms,
+                found.bytes,
+            ))
         });
         since
     }

@@ -33,6 +33,9 @@ pub(crate) struct PlanContext<'a> {
     pub(crate) sequence: u64,
     /// The time by the machine's clock.
     pub(crate) now_ms: i64,
+    /// The time of the newest change in the database: engines that look for the newest state before
+    /// their own beginning find everything that was acknowledged by then.
+    pub(crate) changed_ms: i64,
     /// A fresh random id.
     pub(crate) uuid: Uuid,
     /// Maximum age of the states of a table's own history.
@@ -78,7 +81,7 @@ impl Plan {
             directory: reference,
             location: &location,
             moved: tracker.location.as_deref().is_some_and(|known| known != location),
-            now_ms: context.now_ms,
+            changed_ms: context.changed_ms,
             oldest_ms: context.now_ms.saturating_sub(millis::signed(context.retention)),
         };
         let (mut files, mut metadata) = (Vec::new(), Vec::new());

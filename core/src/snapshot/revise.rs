@@ -33,7 +33,8 @@ pub(super) struct Surroundings<'a> {
     /// Whether the base was written for another location, so that its files name each other by
     /// wrong URIs.
     pub(super) moved: bool,
-    pub(super) now_ms: i64,
+    /// The time of the new versions.
+    pub(super) changed_ms: i64,
     /// Versions before this time are not kept.
     pub(super) oldest_ms: i64,
 }
@@ -221,7 +222,7 @@ impl<'a> Description<'a> {
         versions.push(PastVersion {
             snapshot_id: self.snapshot_id,
             sequence: self.sequence,
-            timestamp_ms: self.around.now_ms.max(after),
+            timestamp_ms: self.around.changed_ms.max(after),
             manifest_list: self.key("metadata", described::LIST),
             schema_id: self.columns.schema_id,
             operation,

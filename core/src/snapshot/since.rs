@@ -11,12 +11,18 @@ pub(crate) struct SinceSnapshot {
     /// Size of the records in the bucket.
     pub(crate) bytes: u64,
     pub(crate) records: u64,
+    /// When the newest of them that changes something was written, in milliseconds since 1970; 0 if
+    /// none of them does.
+    pub(crate) changed_ms: i64,
 }
 
 impl SinceSnapshot {
-    /// The sums of one record with these transactions, whose size in the bucket is `bytes`.
-    pub(crate) fn record(transactions: &[Changes], bytes: u64) -> Self {
-        Self { rows: transactions.iter().map(Changes::weight).sum(), bytes, records: 1 }
+    /// The sums of one record with these transactions, which was written at `time_ms` and whose size
+    /// in the bucket is `bytes`.
+    pub(crate) fn record(transactions: &[Changes], time_ms: i64, bytes: u64) -> Self {
+        let rows = transactions.iter().map(Changes::weight).sum();
+        let changed_ms = if transactions.is_empty() { 0 } else { time_ms };
+        Self { rows, bytes, records: 1, changed_ms }
     }
 
     /// Adds later records.
@@ -24,6 +30,7 @@ impl SinceSnapshot {
         self.rows += written.rows;
         self.bytes += written.bytes;
         self.records += written.records;
+        self.changed_ms = self.changed_ms.max(written.changed_ms);
     }
 
     /// Subtracts the records that a new snapshot covers.

@@ -128,6 +128,7 @@ impl Rig {
             location: &self.location,
             sequence: self.sequence,
             now_ms: self.clock.wall_ms(),
+            changed_ms: self.clock.wall_ms(),
             uuid: Uuid::from_u128(self.uuids),
             retention: RETENTION,
         };

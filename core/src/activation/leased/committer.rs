@@ -126,7 +126,7 @@ impl Activation {
         let done = self.pipeline().won(
             head,
             lease,
-            SinceSnapshot { rows: 1, bytes: 1, records: 1 },
+            SinceSnapshot { rows: 1, bytes: 1, records: 1, changed_ms: 0 },
             self.runtime.clock.as_ref(),
         );
         let activation = self.clone();

@@ -233,12 +233,18 @@ impl Activation {
             }
             (sequence, gate, pipeline.since_snapshot, pipeline.head)
         };
+        let now_ms = self.runtime.clock.wall_ms();
         let context = PlanContext {
             object: &self.log.object,
             prefix: &self.log.prefix,
             location: self.log.bucket.location(),
             sequence,
-            now_ms: self.runtime.clock.wall_ms(),
+            now_ms,
+            // What is not in the log yet is acknowledged later than now.
+            changed_ms: match (&gate, covered.changed_ms) {
+                (None, changed_ms @ 1..) => changed_ms,
+                _ => now_ms,
+            },
             uuid: self.runtime.uuid(),
             retention: self.runtime.settings.retention,
         };

@@ -226,6 +226,7 @@ impl Replacing<'_> {
             location: activation.log.bucket.location(),
             sequence: self.next(),
             now_ms: runtime.clock.wall_ms(),
+            changed_ms: runtime.clock.wall_ms(),
             uuid: runtime.uuid(),
             retention: runtime.settings.retention,
         };
