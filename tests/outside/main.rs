@@ -68,7 +68,12 @@ fn profile() -> Vec<String> {
     let packages = dev["package"].as_table().expect("some packages are built in another way");
     let settings = packages.iter().flat_map(|(name, settings)| {
         let settings = settings.as_table().expect("settings have names").iter();
-        settings.map(move |(key, value)| format!("profile.dev.package.{name:?}.{key}={value}"))
+        settings.map(move |(key, value)| {
+            let number = value.as_integer().map(|number| number.to_string());
+            let value = number.or_else(|| value.as_bool().map(|is_set| is_set.to_string()));
+            let value = value.expect("a number, or whether it is set");
+            format!("profile.dev.package.{name:?}.{key}={value}")
+        })
     });
     let debug = format!("profile.dev.debug={:?}", dev["debug"].as_str().expect("a text"));
     let scripts = dev["build-override"]["debug"].as_bool().expect("it is set");
