@@ -222,12 +222,11 @@ fn two_times_of_an_object_are_compared() {
 fn damage_in_the_bucket_is_found_by_its_key() {
     let mut world = World::start();
     world.stop();
-    let snapshots = world.folder.path().join(".dotdo/local/local/do/d-o/alice/snapshots");
-    // A snapshot has files only of what has changed since the one before.
-    let all =
-        std::fs::read_dir(&snapshots).expect("a folder").map(|entry| entry.expect("readable"));
+    let tables = world.folder.path().join(".dotdo/local/local/do/d-o/alice/snapshots/iceberg");
+    // A table without rows has no data files.
+    let all = std::fs::read_dir(&tables).expect("a folder").map(|entry| entry.expect("readable"));
     let data = all.map(|entry| entry.path().join("data")).find(|data| data.is_dir());
-    let file = std::fs::read_dir(data.expect("a snapshot has rows"))
+    let file = std::fs::read_dir(data.expect("a table has rows"))
         .expect("a folder")
         .next()
         .expect("a file");
