@@ -34,14 +34,7 @@ impl<O: Objects> Edge<O> {
         if self.cors.is_some() && Cors::is_preflight(&head) {
             return Ok(Cors::preflight());
         }
-        if let Some(Err(refusal)) =
-            self.cross_site.as_ref().map(|cross_site| cross_site.check(&head, self.cors.as_ref()))
-        {
-            context.is_cross_site = true;
-            if !cross_site::is_probe(&head) {
-                return Err(refusal);
-            }
-        }
+        self.check_site(&head, context)?;
         if tick::is_tick(&head) {
             let secrets = self.tick_secrets.as_ref();
             return Box::pin(tick::tick(&self.objects, &head, secrets)).await;
@@ -93,6 +86,14 @@ impl<O: Objects> Edge<O> {
             head.extensions.insert(request_context);
         }
         self.objects.fetch(&target.object, target.at, Request::from_parts(head, body)).await
+    }
+
+    /// Refuses what a page of another site has sent, unless it is a probe that tells it nothing.
+    fn check_site(&self, head: &request::Parts, context: &mut RequestContext) -> Result<()> {
+        let Some(cross_site) = &self.cross_site else { return Ok(()) };
+        let Err(refusal) = cross_site.check(head, self.cors.as_ref()) else { return Ok(()) };
+        context.is_cross_site = true;
+        if cross_site::is_probe(head) { Ok(()) } else { Err(refusal) }
     }
 
     /// Counts a message on a WebSocket for the rate limit. Returns how long it must wait.
