@@ -88,7 +88,7 @@ impl<O: Objects> Edge<O> {
         self.objects.fetch(&target.object, target.at, Request::from_parts(head, body)).await
     }
 
-    /// Refuses what a page of another site has sent, unless it is a probe that tells it nothing.
+    /// Refuses what a page of another site has sent, unless it is a health check.
     fn check_site(&self, head: &request::Parts, context: &mut RequestContext) -> Result<()> {
         let Some(cross_site) = &self.cross_site else { return Ok(()) };
         let Err(refusal) = cross_site.check(head, self.cors.as_ref()) else { return Ok(()) };
