@@ -60,7 +60,7 @@ pub use id::{
     CLASS_BYTES_MAX, ID_BYTES_MAX, ObjectId, TENANT_NAME_BYTES_MAX, Tenant, TenantClaims,
     is_class_name,
 };
-pub use idempotency::{IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_REPLAYED_HEADER};
+pub use idempotency::{IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_REPLAYED_HEADER, idempotency_key};
 pub use image::{SqliteColumn, SqliteFile, SqliteObject, SqliteTable};
 pub use inspection::{
     AlarmItem, Answer, ClassItem, ColumnItem, DatabaseFile, DatabaseItem, Description, Fault,

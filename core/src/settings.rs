@@ -43,6 +43,8 @@ pub struct Settings {
     pub sockets_max: usize,
     /// Maximum number of open sockets of one tenant's objects.
     pub sockets_per_tenant_max: usize,
+    /// Maximum time of a socket, after which its client connects again and is verified again.
+    pub socket_time_max: Duration,
     /// Maximum number of objects in memory.
     pub objects_max: usize,
     /// Memory budget for objects, requests, restores and snapshots together, in bytes. Work
@@ -141,6 +143,7 @@ impl Default for Settings {
             requests_max: 20_000,
             sockets_max: 32_768,
             sockets_per_tenant_max: 16_384,
+            socket_time_max: Duration::from_secs(24 * 3600),
             objects_max: 10_000,
             memory_bytes_max: 2 << 30,
             object_bytes_max: 512 << 20,

@@ -1,6 +1,8 @@
 //! A crate outside of this workspace: what docs/GETTING-STARTED.md has a newcomer type, and what
 //! comes of it.
 
+mod alike;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -33,8 +35,7 @@ fn project(name: &str) -> (tempfile::TempDir, PathBuf) {
         .expect("the program can be started");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let project = folder.path().join(name);
-    std::fs::copy(root().join("Cargo.lock"), project.join("Cargo.lock"))
-        .expect("the same versions as here");
+    alike::build_as_here(&project);
     (folder, project)
 }
 
@@ -52,13 +53,18 @@ fn text(manifest: &Path) -> String {
 /// cargo as in the newcomer's own terminal, where no cargo has set anything.
 fn cargo(what: &str, project: &Path) -> Output {
     let mut command = Command::new(env!("CARGO"));
-    command.arg(what).current_dir(project).env("CARGO_TARGET_DIR", target()).args(profile());
+    alone(command.arg(what).current_dir(project).args(profile()))
+}
+
+/// Runs cargo where no cargo has set anything.
+fn alone(command: &mut Command) -> Output {
     let ours =
         |name: &str| name.starts_with("CARGO_") && name != "CARGO_HOME" || name == "RUSTFLAGS";
-    for (name, _) in std::env::vars().filter(|(name, _)| ours(name) && name != "CARGO_TARGET_DIR") {
+    for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
         command.env_remove(name);
     }
-    command.output().expect("cargo, which has built this test, can be started")
+    let output = command.env("CARGO_TARGET_DIR", target()).output();
+    output.expect("cargo, which has built this test, can be started")
 }
 
 /// This workspace's development profile, so that what is built already need not be built again.

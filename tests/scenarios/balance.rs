@@ -9,12 +9,10 @@ use serde_json::Value;
 
 use crate::forward::{forwarding, good};
 use crate::load::Load;
-use crate::world::{PATIENCE_SECONDS, World};
+use crate::world::{ENDLESS_LEASE_MS, PATIENCE_SECONDS, World};
 
 /// The classes that paths name in these tests.
 const CLASSES: &str = "Ledger|Mirror";
-/// Nobody loses an object because the machine is slow.
-const STEADY_LEASE_MS: &str = "20000";
 /// More than any buffer on the way holds.
 const LARGE_BYTES: usize = 8 << 20;
 /// As much as a server reads before it begins to answer.
@@ -59,7 +57,7 @@ async fn behind_nginx_an_object_stays_where_it_is() {
 
 async fn stays(package: Package) {
     let world = World::folder();
-    let (servers, http) = (three(&world, STEADY_LEASE_MS).await, Client::new());
+    let (servers, http) = (three(&world, ENDLESS_LEASE_MS).await, Client::new());
     let balancer = behind(package, &servers).await;
     let post = |path: &str| http.post(balancer.url(path));
     for round in 0..3 {
@@ -177,7 +175,7 @@ async fn end_under_load(package: Package, world: &World) {
 async fn a_balancer_without_servers_says_whether_anything_was_done() {
     for (package, code) in [(Package::Haproxy, "NO_REPLICA"), (Package::Nginx, "OUTCOME_UNKNOWN")] {
         let world = World::folder();
-        let (servers, http) = (three(&world, STEADY_LEASE_MS).await, Client::new());
+        let (servers, http) = (three(&world, ENDLESS_LEASE_MS).await, Client::new());
         let balancer = behind(package, &servers).await;
         servers.iter().for_each(Server::kill9);
         let told = || async {

@@ -5,11 +5,9 @@ use dotdo_tests::{Server, Setup};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value;
 
-use crate::world::World;
+use crate::world::{ENDLESS_LEASE_MS, World};
 use dotdo_tests::ledger::error_of;
 
-/// Nobody loses an object in these tests, however slow the machine is.
-const STEADY_LEASE_MS: &str = "20000";
 /// What the servers know.
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// More than any buffer on the way holds.
@@ -22,7 +20,7 @@ pub(crate) fn forwarding(world: &World) -> Setup {
 
 /// Three servers that forward, with leases that last.
 async fn three(world: &World) -> [Server; 3] {
-    let setup = forwarding(world).env("DOTDO_LEASE_DURATION_MS", STEADY_LEASE_MS);
+    let setup = forwarding(world).env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS);
     [setup.start().await, setup.start().await, setup.start().await]
 }
 
@@ -205,7 +203,7 @@ async fn objects_call_objects_of_other_servers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_speaks_as_a_server_without_the_secret() {
     let world = World::folder();
-    let setup = world.setup().env("DOTDO_LEASE_DURATION_MS", STEADY_LEASE_MS);
+    let setup = world.setup().env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS);
     let owner = setup.clone().env("DOTDO_PEER_SECRET", SECRET).start().await;
     let stranger = setup.clone().env("DOTDO_PEER_SECRET", SECRET.replace('0', "1")).start().await;
     let (alone, http) = (setup.start().await, Client::new());
@@ -251,7 +249,7 @@ async fn nobody_speaks_as_a_server_without_the_secret() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_fly_the_wrong_server_names_the_right_machine() {
     let world = World::folder();
-    let setup = world.setup().env("DOTDO_LEASE_DURATION_MS", STEADY_LEASE_MS);
+    let setup = world.setup().env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS);
     let (first, second) = (
         setup.clone().env("FLY_MACHINE_ID", "m1").start().await,
         setup.env("FLY_MACHINE_ID", "m2").start().await,

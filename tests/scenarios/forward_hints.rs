@@ -6,7 +6,7 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
 use crate::forward::{forwarding, good};
-use crate::world::World;
+use crate::world::{ENDLESS_LEASE_MS, World};
 
 fn lock(object: &str) -> Key {
     Key::new(format!("local/local/do/ledger/{object}/lock"))
@@ -29,7 +29,7 @@ async fn append(http: &Client, server: &Server, object: &str, n: u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hint_that_lies_misleads_nobody() {
     let world = World::folder();
-    let setup = forwarding(&world).env("DOTDO_LEASE_DURATION_MS", "20000");
+    let setup = forwarding(&world).env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS);
     let (owner, other, http) = (setup.start().await, setup.start().await, Client::new());
     let bucket = world.bucket();
     append(&http, &other, "others", 0).await;
@@ -75,7 +75,7 @@ async fn a_hint_that_lies_misleads_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hints_that_point_at_each_other_send_nobody_round_in_circles() {
     let world = World::folder();
-    let setup = forwarding(&world).env("DOTDO_LEASE_DURATION_MS", "20000");
+    let setup = forwarding(&world).env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS);
     let (owner, left, right, http) =
         (setup.start().await, setup.start().await, setup.start().await, Client::new());
     let bucket = world.bucket();

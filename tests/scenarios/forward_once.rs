@@ -10,7 +10,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
 use crate::forward::{forwarding, good};
-use crate::world::{PATIENCE_SECONDS, World};
+use crate::world::{ENDLESS_LEASE_MS, PATIENCE_SECONDS, World};
 
 /// What clients of the owner know, and what those of the other server know: whoever asked again
 /// would be found out.
@@ -35,7 +35,7 @@ const ONCE: [&str; 8] = [
 /// each with its own token. Only the other one has a proxy in front.
 async fn two(world: &World, requests: u32) -> [Server; 2] {
     let setup = forwarding(world)
-        .env("DOTDO_LEASE_DURATION_MS", "20000")
+        .env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS)
         .env("DOTDO_RATE_LIMIT_REQUESTS", requests.to_string())
         .env("DOTDO_RATE_LIMIT_WINDOW_MS", "86400000")
         .env("DOTDO_COMPRESSION_ENABLED", "true")

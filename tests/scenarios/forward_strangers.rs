@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::forward::{forwarding, good};
-use crate::world::World;
+use crate::world::{ENDLESS_LEASE_MS, World};
 use dotdo_tests::ledger::error_of;
 
 /// What nobody but the owner may hear.
@@ -44,7 +44,7 @@ async fn stranger() -> (SocketAddr, Arc<Mutex<Vec<u8>>>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stranger_at_an_owner_s_address_hears_nothing_of_a_request() {
     let world = World::folder();
-    let setup = forwarding(&world).env("DOTDO_LEASE_DURATION_MS", "20000");
+    let setup = forwarding(&world).env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS);
     let (address, heard) = stranger().await;
     let owner = setup.clone().env("DOTDO_ADDRESS", format!("http://{address}")).start().await;
     let (other, http) = (setup.start().await, Client::new());
@@ -137,7 +137,7 @@ impl Middle {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebody_on_the_way_changes_neither_headers_nor_bodies() {
     let world = World::folder();
-    let setup = forwarding(&world).env("DOTDO_LEASE_DURATION_MS", "20000");
+    let setup = forwarding(&world).env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS);
     let (address, middle) = Middle::start().await;
     let owner = setup.clone().env("DOTDO_ADDRESS", format!("http://{address}")).start().await;
     middle.server.set(owner.url("")).expect("once");

@@ -10,10 +10,8 @@ use reqwest::{Client, Method};
 
 use crate::forward::{SECRET, forwarding, good};
 use crate::load::Load;
-use crate::world::{PATIENCE_SECONDS, World};
+use crate::world::{ENDLESS_LEASE_MS, PATIENCE_SECONDS, World};
 
-/// Nobody loses an object in these tests, however slow the machine is.
-const STEADY_LEASE_MS: &str = "20000";
 const LOOKUPS: &str = "dotdo_directory_lookups_total";
 const RECEIVED: &str = "dotdo_directory_received_total";
 const TOLD: &str = "dotdo_directory_announced_total";
@@ -21,7 +19,7 @@ const FORWARDED: &str = "dotdo_forwarded_total";
 
 /// A server that forwards and has a Redis. It does nothing on its own that reads the store.
 fn setup(world: &World, redis: &str) -> Setup {
-    let steady = forwarding(world).env("DOTDO_LEASE_DURATION_MS", STEADY_LEASE_MS);
+    let steady = forwarding(world).env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS);
     let quiet = steady.env("DOTDO_OUTBOX_SCAN_MS", "86400000").env("DOTDO_ALARMS_SCAN_MS", "0");
     quiet.env("REDIS_URL", redis)
 }

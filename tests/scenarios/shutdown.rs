@@ -11,10 +11,7 @@ use reqwest::{Client, StatusCode};
 use tokio::task::JoinHandle;
 
 use crate::load::Load;
-use crate::world::{PATIENCE_SECONDS, World, newest_record, snapshots};
-
-/// Nobody waits for such a lease: what is served was released.
-const ENDLESS_LEASE_MS: &str = "600000";
+use crate::world::{ENDLESS_LEASE_MS, PATIENCE_SECONDS, World, newest_record, snapshots};
 
 /// Waits until the server has logged this.
 async fn logged(server: &Server, text: &str) {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::forward::forwarding;
-use crate::world::{PATIENCE_SECONDS, World, insist};
+use crate::world::{ENDLESS_LEASE_MS, PATIENCE_SECONDS, World, insist};
 
 /// How often the owner is killed.
 const KILLS: usize = 3;
@@ -122,7 +122,7 @@ async fn nobody_is_told_of_what_a_killed_server_has_not_recorded() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_socket_outlives_the_owner_that_stops_in_order_and_its_own_server_s_end_closes_it() {
     let world = World::folder();
-    let setup = forwarding(&world).env("DOTDO_LEASE_DURATION_MS", "20000");
+    let setup = forwarding(&world).env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS);
     let (owner, gate) = (setup.start().await, setup.start().await);
     assert_eq!(ask(&owner, "/said").await, json!([]));
     let (mut there, mut here) =
@@ -148,7 +148,7 @@ async fn a_socket_outlives_the_owner_that_stops_in_order_and_its_own_server_s_en
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_stream_tells_what_is_said_through_another_server_too() {
     let world = World::folder();
-    let setup = forwarding(&world).env("DOTDO_LEASE_DURATION_MS", "20000");
+    let setup = forwarding(&world).env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS);
     let (owner, gate) = (setup.start().await, setup.start().await);
     let mut ada = open(&owner.url(""), "ada").await;
     let url = |server: &Server| server.url("/do/Room/a/events");

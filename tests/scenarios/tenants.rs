@@ -9,13 +9,13 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 
 use crate::forward::forwarding;
-use crate::world::{PATIENCE_SECONDS, World};
+use crate::world::{ENDLESS_LEASE_MS, PATIENCE_SECONDS, World};
 
 /// Two servers, of which the first owns the object `one` of acme, and the second that of globex.
 async fn two(world: &World) -> [Server; 2] {
     let setup = forwarding(world)
         .env("SCENARIO_SPELLED_TOKENS", "1")
-        .env("DOTDO_LEASE_DURATION_MS", "20000")
+        .env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS)
         .env("DOTDO_LOG_FORMAT", "json")
         .env("DOTDO_LOG_ACCESS", "all");
     let servers = [setup.start().await, setup.start().await];
@@ -164,7 +164,7 @@ async fn the_same_names_in_two_tenants_meet_in_no_cache_key_header_or_file() {
     let (world, redis) = (World::folder(), Redis::start().await);
     let setup = forwarding(&world)
         .env("SCENARIO_SPELLED_TOKENS", "1")
-        .env("DOTDO_LEASE_DURATION_MS", "20000")
+        .env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS)
         .env("REDIS_URL", redis.url())
         .env("DOTDO_RATE_LIMIT_REQUESTS", "1000");
     let servers = [setup.start().await, setup.start().await];

@@ -10,6 +10,9 @@ use tempfile::TempDir;
 
 /// How long anything may take that must happen, but not by when.
 pub(crate) const PATIENCE_SECONDS: u64 = 180;
+/// A lease that is never over while a test runs, however slow the machine is. A request of another
+/// server waits up to 15 s for the end of a lease, so one of 20 s is not enough.
+pub(crate) const ENDLESS_LEASE_MS: &str = "600000";
 
 /// One store with nothing in it.
 pub(crate) struct World {

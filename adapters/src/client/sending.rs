@@ -4,7 +4,9 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dotdo_core::{Error, ErrorKind, IDEMPOTENCY_KEY_HEADER, Random as _, Response, Result};
+use dotdo_core::{
+    Error, ErrorKind, IDEMPOTENCY_KEY_HEADER, Random as _, Response, Result, idempotency_key,
+};
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use tokio::time::Instant;
@@ -121,7 +123,7 @@ fn unknown(ask: &Ask, error: Error) -> Error {
     if ask.changes_nothing() {
         return unreachable(error.message());
     }
-    let key = ask.head.headers.get(IDEMPOTENCY_KEY_HEADER).and_then(|value| value.to_str().ok());
+    let key = idempotency_key(&ask.head.headers).ok().flatten();
     let text = match key {
         Some(_) => format!(
             "it is not known whether the request was executed; send it again with its key: {}",
@@ -131,9 +133,7 @@ fn unknown(ask: &Ask, error: Error) -> Error {
     };
     let known = Error::new(ErrorKind::Unknown, text).with_source(error);
     match key {
-        Some(key) => {
-            known.with_details(serde_json::json!({ "idempotencyKey": key.trim_matches('"') }))
-        }
+        Some(key) => known.with_details(serde_json::json!({ "idempotencyKey": key })),
         None => known,
     }
 }

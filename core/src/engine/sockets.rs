@@ -82,7 +82,9 @@ impl Inner {
         let socket = runtime.uuid();
         let line = runtime.sockets.open(socket, object)?;
         let host = (runtime.host.clone(), runtime.clock.clone());
-        let connection = SocketConnection::new(line, runtime.sockets.clone(), caller, host);
+        let time_max = runtime.settings.socket_time_max;
+        let connection =
+            SocketConnection::new(line, runtime.sockets.clone(), caller, host, time_max);
         let (instance, address) = (runtime.instance, runtime.settings.address.clone());
         Ok((connection, Place { socket, instance, address }))
     }

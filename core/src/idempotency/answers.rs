@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::change::Value;
 use crate::error::{Error, ErrorKind, Result};
-use crate::idempotency::key::key;
+use crate::idempotency::key::idempotency_key;
 use crate::object::table::{bytes, exists, headers, integer, lines, malformed};
 use crate::object::{Caller, Response, Sql};
 use crate::planted::{Bug, planted};
@@ -65,7 +65,7 @@ impl Keyed {
     ///
     /// `Invalid` when the key is invalid.
     pub(crate) fn key_of(head: &request::Parts) -> Result<Option<String>> {
-        key(&head.headers)
+        idempotency_key(&head.headers)
     }
 
     /// The identification of a request with this `key`: a hash of its caller, method, path, query,

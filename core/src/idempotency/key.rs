@@ -15,7 +15,7 @@ pub const IDEMPOTENCY_KEY_HEADER: HeaderName = HeaderName::from_static("idempote
 /// # Errors
 ///
 /// `Invalid` when there are several, or it is empty, too long or not a string.
-pub(crate) fn key(headers: &HeaderMap) -> Result<Option<String>> {
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
     let mut values = headers.get_all(&IDEMPOTENCY_KEY_HEADER).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -81,7 +81,7 @@ mod tests {
                 HeaderValue::from_bytes(value.as_bytes()).expect("a header"),
             );
         }
-        key(&headers)
+        idempotency_key(&headers)
     }
 
     #[test]

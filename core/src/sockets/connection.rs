@@ -55,6 +55,8 @@ struct Inner {
     caller: Caller,
     host: Weak<dyn Host>,
     clock: Arc<dyn Clock>,
+    /// When its time is over, on the monotonic clock.
+    deadline: Duration,
     /// Whether the object knows of it, and must be told of its end.
     is_accepted: AtomicBool,
 }
@@ -65,9 +67,10 @@ impl SocketConnection {
         sockets: Arc<Sockets>,
         caller: Caller,
         (host, clock): (Weak<dyn Host>, Arc<dyn Clock>),
+        time_max: Duration,
     ) -> Self {
-        let is_accepted = AtomicBool::new(false);
-        Self(Arc::new(Inner { line, sockets, caller, host, clock, is_accepted }))
+        let (is_accepted, deadline) = (AtomicBool::new(false), clock.monotonic() + time_max);
+        Self(Arc::new(Inner { line, sockets, caller, host, clock, deadline, is_accepted }))
     }
 
     /// The object has accepted it.
@@ -83,6 +86,12 @@ impl SocketConnection {
     /// The caller, as verified at the handshake.
     pub fn caller(&self) -> &Caller {
         &self.0.caller
+    }
+
+    /// How long it may go on; zero: its client must connect again, so that its caller is verified
+    /// again ([`Settings::socket_time_max`](crate::Settings::socket_time_max)).
+    pub fn time_left(&self) -> Duration {
+        self.0.deadline.saturating_sub(self.0.clock.monotonic())
     }
 
     /// The next frame for the client, once its record is in the bucket.

@@ -20,15 +20,17 @@ pub(crate) const EVENT_STREAM: &str = "text/event-stream";
 /// and a client that is gone is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// The body of an event stream: what is sent to `connection`, until that ends.
+/// The body of an event stream: what is sent to `connection`, until that ends or its time is over.
 pub(crate) fn events(connection: SocketConnection, clock: std::sync::Arc<dyn Clock>) -> Body {
     let first = stream::iter([Bytes::from_static(b": \n\n")]);
     let events = stream::unfold(Some((connection, clock)), |open| async {
         let (connection, clock) = open?;
         let text = {
-            let (next, timer) = (std::pin::pin!(connection.next()), clock.sleep(KEEP_ALIVE));
+            let pause = connection.time_left().min(KEEP_ALIVE);
+            let (next, timer) = (std::pin::pin!(connection.next()), clock.sleep(pause));
             match select(next, timer).await {
                 Either::Left((frame, _)) => encode(&frame),
+                Either::Right(_) if connection.time_left().is_zero() => None,
                 Either::Right(_) => Some(Bytes::from_static(b": \n\n")),
             }
         };

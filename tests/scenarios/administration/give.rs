@@ -5,11 +5,11 @@ use std::time::Duration;
 use dotdo_tests::Deadline;
 
 use super::*;
-use crate::world::PATIENCE_SECONDS;
+use crate::world::{ENDLESS_LEASE_MS, PATIENCE_SECONDS};
 
 /// A server that keeps what it has, so that nobody else gets it meanwhile.
 async fn keeper(world: &World) -> Server {
-    let setup = world.setup().env("DOTDO_LEASE_DURATION_MS", "60000");
+    let setup = world.setup().env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS);
     let small = setup.env("DOTDO_LIMITS_OBJECT_BYTES_MAX", "1048576");
     small.env("DOTDO_LIMITS_ROW_BYTES_MAX", "65536").start().await
 }

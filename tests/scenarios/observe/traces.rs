@@ -10,7 +10,7 @@ use reqwest::Client;
 use super::collector::{Collector, Manner, attribute, hex};
 use super::metrics::{scrape, sum};
 use crate::forward::{forwarding, good};
-use crate::world::World;
+use crate::world::{ENDLESS_LEASE_MS, World};
 
 const SECRET: &str = "hunter2";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -133,8 +133,8 @@ fn check_exports(collector: &Collector, server: &Server) {
 async fn a_forwarded_request_is_one_trace_and_what_fails_says_so() {
     let (world, http, collector) =
         (World::folder(), Client::new(), Collector::start(Manner::Takes).await);
-    let setup =
-        traced(forwarding(&world), collector.endpoint()).env("DOTDO_LEASE_DURATION_MS", "20000");
+    let setup = traced(forwarding(&world), collector.endpoint())
+        .env("DOTDO_LEASE_DURATION_MS", ENDLESS_LEASE_MS);
     let (owner, other) = (setup.start().await, setup.start().await);
     good(&http, Method::POST, owner.url("/do/passed/append?client=1&n=1")).await;
     assert_eq!(send(&http, Method::GET, other.url("/do/passed/count")).await, 200);

@@ -93,9 +93,9 @@ pub(super) static LIMITS: &[Setting] = &[
     ),
     Setting::new(
         "limits.socket_ms_max",
-        Kind::Millis(1000..=30 * DAY_MS, |config| &mut config.server.sockets.time_max),
-        "Maximum time of a WebSocket. After it, it is closed with 1012; its client connects again, \
-         and its caller is verified again.",
+        Kind::Millis(1000..=30 * DAY_MS, |config| &mut config.settings.socket_time_max),
+        "Maximum time of a WebSocket or an event stream. After it, a WebSocket is closed with 1012 \
+         and a stream ends; its client connects again, and its caller is verified again.",
     ),
     Setting::new(
         "http.idle_ms",

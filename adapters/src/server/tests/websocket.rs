@@ -26,6 +26,7 @@ impl DurableObject for Echo {
             "/count" => {
                 return ctx.storage().get("count")?.unwrap_or(0).to_string().into_response();
             }
+            "/events" => return Ok(ctx.accept_events(&[])?.1),
             "/flood" => {
                 for _ in 0..12 {
                     ctx.broadcast(None, vec![0_u8; 1 << 20])?;
@@ -63,6 +64,7 @@ impl DurableObject for Echo {
                 let subject = ctx.caller().subject().unwrap_or("nobody").to_owned();
                 socket.send(ctx, subject)
             }
+            Some("all") => ctx.broadcast(None, "to all"),
             Some("fail") => Err(dotdo_core::Error::conflict("on purpose")),
             Some("count") => {
                 let count = ctx.storage().get::<u64>("count")?.unwrap_or(0) + 1;
@@ -92,6 +94,22 @@ async fn server() -> Server<Engine> {
 async fn with(server: ServerSettings, edge: EdgeSettings) -> Server<Engine> {
     let app = App::new().class("Echo", || Echo);
     serving_with(app, Settings::default(), edge, server).await
+}
+
+/// A server whose sockets may stay open for so long.
+async fn with_time(socket_time_max: Duration) -> Server<Engine> {
+    let settings = Settings { socket_time_max, ..Settings::default() };
+    let app = App::new().class("Echo", || Echo);
+    serving_with(app, settings, edge_settings(), server_settings()).await
+}
+
+/// Opens an event stream, and reads what comes first.
+async fn open_events(server: &Server<Engine>, headers: &str) -> Client {
+    let mut client = server.connect().await;
+    client.send(format!("GET /do/a/events HTTP/1.1\r\nhost: x\r\n{headers}\r\n")).await;
+    assert_eq!(client.head().await.headers["content-type"], "text/event-stream");
+    assert_eq!(client.chunk().await.as_deref(), Some(&b": \n\n"[..]));
+    client
 }
 
 async fn open(server: &Server<Engine>) -> Socket {
@@ -180,10 +198,38 @@ async fn a_silent_client_gets_a_ping_and_is_closed_if_it_does_not_answer() {
 
 #[tokio::test]
 async fn a_connection_ends_after_its_time() {
-    let sockets =
-        SocketSettings { time_max: Duration::from_millis(200), ..SocketSettings::default() };
-    let server = with(ServerSettings { sockets, ..server_settings() }, edge_settings()).await;
+    let server = with_time(Duration::from_millis(200)).await;
     assert_eq!(open(&server).await.closed().await, Some(1012));
+    assert_eq!(open_events(&server, "").await.chunk().await, None, "the stream ends in order");
+    until(&server, "/do/a/left", "1012,1006").await;
+}
+
+#[cfg(feature = "oidc")]
+#[tokio::test]
+async fn what_is_open_when_its_token_ends_goes_on_and_nothing_new_begins() {
+    use crate::auth::AuthSettings;
+    use crate::auth::provider::{Provider, SigningKey};
+
+    let key = SigningKey::ec(1);
+    let provider = Provider::publishing(std::slice::from_ref(&key)).await;
+    let (verifier, identity) = (Some(Arc::new(provider.verifier())), provider.settings());
+    let auth = AuthSettings { verifier, identity, ..AuthSettings::default() };
+    let server = with(server_settings(), EdgeSettings { auth, ..edge_settings() }).await;
+    let token = provider.token(&key, &serde_json::json!({ "exp": provider.seconds(60) }));
+    let headers = format!("authorization: Bearer {token}\r\n");
+    let (mut socket, _) = Socket::open(server.connect().await, "/do/a/caller", &headers).await;
+    assert_eq!(socket.text().await, "user_1");
+    let mut events = open_events(&server, &headers).await;
+
+    provider.advance(3600);
+    socket.send(whole(TEXT, b"who")).await;
+    assert_eq!(socket.text().await, "user_1", "its caller is whom the token named");
+    socket.send(whole(TEXT, b"all")).await;
+    assert_eq!(socket.text().await, "to all");
+    assert_eq!(events.chunk().await.as_deref(), Some(&b"data: to all\n\n"[..]));
+    for path in ["/do/a/caller", "/do/a/events", "/do/a/count"] {
+        assert_eq!(server.ask(&handshake(path, &headers)).await.status, 401, "{path}");
+    }
 }
 
 #[tokio::test]

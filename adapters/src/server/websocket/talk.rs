@@ -31,18 +31,11 @@ pub(crate) struct SocketSettings {
     /// A connection from which nothing has come for so long is closed. A ping is sent after half of
     /// it.
     pub(crate) idle: Duration,
-    /// Maximum time of a connection, after which the client connects again and is verified again.
-    pub(crate) time_max: Duration,
 }
 
 impl Default for SocketSettings {
     fn default() -> Self {
-        Self {
-            are_held: true,
-            message_bytes_max: 1 << 20,
-            idle: Duration::from_secs(60),
-            time_max: Duration::from_secs(24 * 3600),
-        }
+        Self { are_held: true, message_bytes_max: 1 << 20, idle: Duration::from_secs(60) }
     }
 }
 
@@ -98,7 +91,7 @@ where
         .max_frame_size(bytes_max);
     let stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let (connection, now) = (line.connection.clone(), Instant::now());
-    let too_old = now + line.settings.time_max;
+    let too_old = now + connection.time_left();
     let mut talk =
         Talk { stream, line, handling: None, waiting: None, heard: now, is_pinged: false, too_old };
     let end = talk.run().await;

@@ -1,6 +1,7 @@
 //! Sockets: what their clients see, whatever happens to the object and its servers.
 
 mod between;
+mod events;
 
 use super::*;
 use crate::object::{RequestExt, WebSocket};
@@ -364,27 +365,4 @@ async fn sockets_of_a_server_that_has_crashed_are_forgotten_by_the_next_owner() 
     world.clock.advance(LEASES_END);
     let close = ada.message("something".into()).await.expect_err("it was given up");
     assert_eq!(close.code, 1012);
-}
-
-#[tokio::test]
-async fn an_event_stream_gets_what_is_sent_and_its_end_is_noticed() {
-    let world = world();
-    let engine = world.server(1).await;
-    let request = http::Request::get("/events").body(Body::empty()).expect("a request");
-    let response = engine.fetch(&object(), None, request).await.expect("a stream");
-    assert_eq!(response.headers()["content-type"], "text/event-stream");
-    let mut body = response.into_body();
-    let mut next = async || {
-        use http_body_util::BodyExt;
-        let frame = body.frame().await.expect("more").expect("no error");
-        String::from_utf8(frame.into_data().expect("data").into()).expect("UTF-8")
-    };
-    assert_eq!(next().await, ": \n\n");
-    assert_eq!(next().await, "data: welcome\n\n");
-    get(&engine, "/say").await.expect("it is said");
-    assert_eq!(next().await, "data: 1\n\n");
-    assert_eq!(get(&engine, "/there").await.expect("it is asked"), "events");
-    drop(body);
-    engine.finish_background().await;
-    assert_eq!(get(&engine, "/left").await.expect("it is asked"), "events 1006");
 }
