@@ -8,6 +8,9 @@ use crate::world::{PATIENCE_SECONDS, World, insist, newest_record};
 
 /// How often a server is killed.
 const KILLS: usize = 5;
+/// Jobs of a planner, and the time over which they are spread.
+const JOBS: usize = 40;
+const WITHIN_MS: u64 = 2000;
 /// Records that show that the alarms go on: more than one that takes the object over.
 const RECORDS: u64 = 4;
 
@@ -63,4 +66,27 @@ async fn alarms_of_a_killed_server_are_run_by_another() {
     first.kill9();
     goes_on(world.bucket().as_ref(), &second).await;
     each_took_effect_once(&second).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_schedule_has_its_effect_once_whoever_is_killed_meanwhile() {
+    let (world, chance) = (World::folder(), Chance::new());
+    let mut server = world.setup().start().await;
+    let plan = format!("/do/Planner/busy/plan?jobs={JOBS}&within_ms={WITHIN_MS}");
+    let planned = Client::new().post(server.url(&plan)).send().await.expect("the server answers");
+    assert_eq!(planned.status(), StatusCode::OK);
+    for _ in 0..KILLS {
+        tokio::time::sleep(chance.millis(0, 300)).await;
+        server.kill9();
+        server = world.setup().start().await;
+    }
+    let each_once: Vec<(usize, u64)> = (0..JOBS).map(|job| (job, 1)).collect();
+    let all_ran = || async {
+        let ran = insist(&server, &Client::new(), "/do/Planner/busy/ran").await;
+        let ran: Vec<(usize, u64)> = ran.json().await.expect("JSON");
+        assert!(ran.iter().all(|(_, times)| *times == 1), "{ran:?}");
+        (ran == each_once).then_some(())
+    };
+    let all_ran = Deadline::in_seconds(PATIENCE_SECONDS).until(all_ran).await;
+    all_ran.unwrap_or_else(|| panic!("some jobs never run:\n{}", server.stderr()));
 }

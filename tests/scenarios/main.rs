@@ -14,6 +14,7 @@ mod database;
 mod deploy;
 mod disk;
 mod doctor;
+mod ends;
 mod forward;
 mod forward_hints;
 mod forward_kills;
