@@ -1,11 +1,15 @@
 //! The class that is measured: small enough that the product's own cost shows.
 
 use dotdo::sockets::{SocketMessage, WebSocket};
-use dotdo::{App, Context, DurableObject, Error, Request, RequestExt, Response, Result};
+use dotdo::{
+    AlarmInfo, App, Context, DurableObject, Error, IntoResponse, Request, RequestExt, Response,
+    Result,
+};
 
 /// Answers `/create` (the first write), `/value` (a read), `/add` (a write of one row), `/fill?n` (n
 /// rows of about 104 bytes), `/touch` (changes one of them), `/scan` (reads all of them, sorted),
-/// `/column?n` (adds a column), `/socket` (a WebSocket, each message on which is a write of one row).
+/// `/column?n` (adds a column), `/socket` (a WebSocket, each message on which is a write of one row),
+/// `/wake?ms` (sets an alarm), `/late` (by how many milliseconds it came too late).
 struct Measured;
 
 const STEPS: [&str; 1] = ["CREATE TABLE counter (id INTEGER PRIMARY KEY, value INTEGER NOT NULL);
@@ -51,6 +55,14 @@ impl DurableObject for Measured {
                 ctx.sql().exec("UPDATE counter SET value = value + 1 RETURNING value", ())?.one()?
             }
             "/fill" => ctx.sql().exec(FILL, (number,)).map(|_| number)?,
+            "/wake" => {
+                ctx.set_alarm(ctx.now_ms() + number)?;
+                number
+            }
+            "/late" => {
+                let late: Option<i64> = ctx.storage().get("late")?;
+                return late.map_or_else(String::new, |ms| ms.to_string()).into_response();
+            }
             "/touch" => {
                 ctx.sql().exec("UPDATE rows SET type = 'touched' WHERE rowid = ?", (number,))?;
                 number
@@ -58,6 +70,11 @@ impl DurableObject for Measured {
             path => return Err(Error::not_found(format!("nothing is measured at {path}"))),
         };
         Ok(Response::new(answer.to_string().into()))
+    }
+
+    async fn alarm(&mut self, alarm: AlarmInfo, ctx: &mut Context) -> Result<()> {
+        let late_ms = ctx.now_ms() - alarm.scheduled_ms;
+        ctx.storage().put("late", &late_ms)
     }
 
     async fn websocket_message(

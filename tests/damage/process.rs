@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// How long an answer may take before it counts as none.
-const ANSWER_MAX: Duration = Duration::from_secs(20);
+const ANSWER_MAX: Duration = Duration::from_secs(60);
 
 /// Starts the server with its state in `folder` and these environment variables.
 pub(crate) async fn start(folder: &Path, environment: &[(&str, &str)]) -> Server {

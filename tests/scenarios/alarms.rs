@@ -1,7 +1,7 @@
 //! Objects that wake up by themselves, on servers that are killed.
 
 use dotdo_core::Bucket;
-use dotdo_tests::{Chance, Deadline, Server};
+use dotdo_tests::{Chance, Cli, Deadline, Server};
 use reqwest::{Client, StatusCode};
 
 use crate::world::{PATIENCE_SECONDS, World, insist, newest_record};
@@ -89,4 +89,23 @@ async fn each_schedule_has_its_effect_once_whoever_is_killed_meanwhile() {
     };
     let all_ran = Deadline::in_seconds(PATIENCE_SECONDS).until(all_ran).await;
     all_ran.unwrap_or_else(|| panic!("some jobs never run:\n{}", server.stderr()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_tells_which_schedule_runs_next() {
+    let (world, cli) = (World::folder(), Cli::new());
+    let server = world.setup().start().await;
+    // Two hours, of which the second half is left to the second of two jobs.
+    let plan = server.url("/do/Planner/patient/plan?jobs=2&within_ms=7200000");
+    let planned = Client::new().post(plan).send().await.expect("the server answers");
+    assert_eq!(planned.status(), StatusCode::OK);
+    insist(&server, &Client::new(), "/do/Planner/patient/ran").await;
+    let url = server.url("");
+    let told = || async {
+        let arguments = ["inspect", "Planner/patient", "--server", &url];
+        let told = cli.run(&arguments).await.ok();
+        told.lines().any(|line| line.contains("schedules  1, the next job-1 ")).then_some(())
+    };
+    let told = Deadline::in_seconds(PATIENCE_SECONDS).until(told).await;
+    told.unwrap_or_else(|| panic!("nobody tells of job-1:\n{}", server.stderr()));
 }

@@ -7,7 +7,7 @@ use super::absent::explained;
 use super::client::Ask;
 use super::name::{Named, Object};
 use super::options::Where;
-use super::shapes::{Alarm, Column, Description, Owner, TableOf};
+use super::shapes::{Alarm, Column, Description, Owner, Schedules, TableOf};
 use super::table::{Side, Table, bytes, counted, shown, time};
 use crate::display::Paint;
 use crate::failure::{Failure, put};
@@ -79,7 +79,7 @@ fn print(object: &Object, found: &Description) -> Result<(), Failure> {
 
 /// What there is to say about an object besides its tables.
 fn facts(found: &Description) -> Vec<(&'static str, String)> {
-    let Description { log, owner, snapshots, database, messages, alarm } = found;
+    let Description { log, owner, snapshots, database, messages, alarm, schedules } = found;
     let when = |time_of: &Option<String>| {
         time_of.as_deref().map(|text| format!(", written {}", time(text))).unwrap_or_default()
     };
@@ -107,7 +107,15 @@ fn facts(found: &Description) -> Vec<(&'static str, String)> {
         ));
     }
     facts.extend(alarm.as_ref().map(|alarm| ("alarm", set_for(alarm))));
+    facts.extend(schedules.as_ref().map(|schedules| ("schedules", planned(schedules))));
     facts
+}
+
+fn planned(schedules: &Schedules) -> String {
+    let Schedules { count, failing, next, at, cron } = schedules;
+    let cron = cron.as_deref().map(|cron| format!(" ({})", shown(cron))).unwrap_or_default();
+    let failing = if *failing == 0 { String::new() } else { format!(", {failing} failing") };
+    format!("{count}{failing}, the next {}{cron} {}", shown(next), time(at))
 }
 
 fn set_for(alarm: &Alarm) -> String {

@@ -44,6 +44,7 @@ pub(crate) struct Description {
     pub(crate) database: Database,
     pub(crate) messages: Option<Messages>,
     pub(crate) alarm: Option<Alarm>,
+    pub(crate) schedules: Option<Schedules>,
 }
 
 /// The records of an object.
@@ -132,6 +133,16 @@ pub(crate) struct Alarm {
     pub(crate) next: String,
     pub(crate) retries: u64,
     pub(crate) error: Option<String>,
+}
+
+/// The schedules of an object, and the one that runs next.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Schedules {
+    pub(crate) count: u64,
+    pub(crate) failing: u64,
+    pub(crate) next: String,
+    pub(crate) at: String,
+    pub(crate) cron: Option<String>,
 }
 
 /// Messages that wait in an object.

@@ -65,6 +65,9 @@ pub struct Description {
     /// Its alarm, at that time, if one was set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alarm: Option<AlarmItem>,
+    /// Its schedules, at that time, if it has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedules: Option<SchedulesItem>,
 }
 
 /// A log.
@@ -194,6 +197,22 @@ pub struct AlarmItem {
     /// The last error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+/// Schedules, of which there is at least one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SchedulesItem {
+    /// How many.
+    pub count: u64,
+    /// How many of them have failed the last time, and are retried.
+    pub failing: u64,
+    /// The name of the one that runs next.
+    pub next: String,
+    /// When that is, as RFC 3339.
+    pub at: String,
+    /// The cron expression by which it is repeated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cron: Option<String>,
 }
 
 /// What a statement has returned.

@@ -3,10 +3,11 @@
 use super::Inspection;
 use super::answers::{
     AlarmItem, ColumnItem, DatabaseItem, Description, LogItem, MessagesItem, OwnerItem,
-    SnapshotItem, SnapshotsItem, TableItem,
+    SchedulesItem, SnapshotItem, SnapshotsItem, TableItem,
 };
 use super::state::{State, state};
 use crate::activation::{Runtime, no_such_object};
+use crate::alarms::SCHEDULE;
 use crate::change::{SchemaKind, Value};
 use crate::error::Result;
 use crate::executor::offload;
@@ -74,9 +75,10 @@ async fn describe(runtime: &Runtime, log: &Log, at: Option<At>) -> Result<Descri
     };
     let mut state = state(runtime, log, at).await?;
     state.begin(runtime, &log.object).await?;
-    let (database, messages, alarm) = offload(runtime.executor.as_ref(), || {
+    let (database, messages, alarm, schedules) = offload(runtime.executor.as_ref(), || {
         let (database, messages) = (database_item(&mut state)?, messages_item(&mut state)?);
-        Ok::<_, crate::Error>((database, messages, alarm_item(&mut state)?))
+        let (alarm, schedules) = (alarm_item(&mut state)?, schedules_item(&mut state)?);
+        Ok::<_, crate::Error>((database, messages, alarm, schedules))
     })?;
     Ok(Description {
         class: log.object.class().to_owned(),
@@ -87,6 +89,7 @@ async fn describe(runtime: &Runtime, log: &Log, at: Option<At>) -> Result<Descri
         database,
         messages,
         alarm,
+        schedules,
     })
 }
 
@@ -216,6 +219,29 @@ fn alarm_item(state: &mut State) -> Result<Option<AlarmItem>> {
         next: millis::text(number(1)),
         retries: u64::try_from(number(2)).unwrap_or(0),
         error,
+    }))
+}
+
+fn schedules_item(state: &mut State) -> Result<Option<SchedulesItem>> {
+    if texts(state.ask(TABLE, vec![text(SCHEDULE)])?)?.is_empty() {
+        return Ok(None);
+    }
+    let query = format!(
+        "SELECT count(*) OVER (), count(*) FILTER (WHERE retries > 0) OVER (), name, next_ms, cron
+         FROM {SCHEDULE} ORDER BY next_ms, name LIMIT 1"
+    );
+    let mut cursor = state.ask(&query, Vec::new())?;
+    let Some(row) = cursor.next()? else { return Ok(None) };
+    let number = |column| match row.value(column) {
+        crate::ValueRef::Integer(number) => number,
+        _ => 0,
+    };
+    Ok(Some(SchedulesItem {
+        count: u64::try_from(number(0)).unwrap_or(0),
+        failing: u64::try_from(number(1)).unwrap_or(0),
+        next: shown(row.value(2).to_owned()),
+        at: millis::text(number(3)),
+        cron: Some(shown(row.value(4).to_owned())).filter(|cron| !cron.is_empty()),
     }))
 }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 pub use self::answers::{
     AlarmItem, Answer, ClassItem, ColumnItem, DatabaseItem, Description, LogItem, MessagesItem,
-    ObjectItem, ObjectPage, OwnerItem, SnapshotItem, SnapshotsItem, TableItem,
+    ObjectItem, ObjectPage, OwnerItem, SchedulesItem, SnapshotItem, SnapshotsItem, TableItem,
 };
 pub use self::file::DatabaseFile;
 pub use self::list::ObjectQuery;

@@ -22,6 +22,12 @@ struct Runs;
 
 impl DurableObject for Runs {
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+        if request.uri().path() == "/plan" {
+            ctx.set_alarm(ctx.now_ms() + 60_000)?;
+            ctx.schedule("weekly", "0 8 * * MON", &())?;
+            ctx.schedule("once", ctx.now_ms() + 1_800_000, &())?;
+            return Ok(Response::new(Body::empty()));
+        }
         let sql = request.into_body().text().await?;
         ctx.sql().exec(&sql, ())?;
         Ok(Response::new(Body::empty()))

@@ -2,9 +2,10 @@
 //! ratios.
 //!
 //! `cargo run --release -p dotdo-benches` runs everything; names of sections as arguments run those
-//! only: `write`, `database`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `sockets`, `start`, `counting`,
+//! only: `write`, `database`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `sockets`, `alarms`, `start`, `counting`,
 //! `schemas`, `limits`, `tenants`, `lambda`, `vercel`.
 
+mod alarms;
 mod costs;
 mod functions;
 mod instance;
@@ -55,6 +56,9 @@ async fn main() {
     if is_wanted("sockets") {
         figures.push(sockets::idle().await);
         figures.push(sockets::echoes().await);
+    }
+    if is_wanted("alarms") {
+        figures.push(alarms::lateness().await);
     }
     if is_wanted("start") {
         figures.push(start::listening().await);

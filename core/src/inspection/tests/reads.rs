@@ -78,6 +78,25 @@ async fn ten_thousand_objects_take_a_page_at_a_time() {
     assert!(found.is_sorted());
 }
 
+#[tokio::test]
+async fn a_description_has_the_alarm_and_the_schedules() {
+    let (world, one) = (World::new(), object("Runs", "one"));
+    let engine = world.server().await;
+    run(&engine, &one, "CREATE TABLE t(a)").await;
+    let inspection = world.inspection().await;
+    let found = inspection.describe(&one, None).await.expect("a description");
+    assert_eq!((found.alarm, found.schedules), (None, None));
+    let plan = http::Request::get("/plan").body(Body::empty()).expect("a request");
+    engine.fetch(&one, None, plan).await.expect("it is planned");
+    let found = inspection.describe(&one, None).await.expect("a description");
+    assert_eq!(found.alarm.map(|alarm| alarm.at).as_deref(), Some("2026-01-01T00:01:00Z"));
+    let schedules = found.schedules.expect("there are some");
+    assert_eq!((schedules.count, schedules.failing, schedules.cron), (2, 0, None));
+    assert_eq!((schedules.next, schedules.at), ("once".into(), "2026-01-01T00:30:00Z".into()));
+    let before = inspection.describe(&one, Some(At::Sequence(1))).await.expect("a description");
+    assert_eq!(before.schedules, None, "it had none then");
+}
+
 const SCHEMA: &str = "
     CREATE TABLE note(id INTEGER PRIMARY KEY, text TEXT, size INT AS (length(text)));
     CREATE TABLE pair(a TEXT, b BLOB, PRIMARY KEY(a, b)) WITHOUT ROWID;
