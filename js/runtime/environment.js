@@ -2,6 +2,7 @@
 import { binary, host, missing } from 'dotdo:host';
 import { decode, encode } from 'dotdo:clone';
 import { Request, Response } from 'dotdo:web';
+import { inside } from 'dotdo:sockets';
 
 export const env = {};
 
@@ -49,12 +50,13 @@ function call(about, body) {
 }
 
 /** Takes the answer of a call. */
-export function answered({ call, error, status, headers, text }, body) {
+export function answered({ call, error, status, headers, text, socket }, body) {
   const waiting = calls.get(call);
   calls.delete(call);
   if (!waiting) return;
   if (error) waiting.reject(errorOf(error));
   else if (text !== undefined) waiting.resolve(decode(text));
+  else if (socket !== undefined) waiting.resolve(new Response(null, { status, headers, webSocket: inside.answered(socket) }));
   else waiting.resolve(new Response(WITHOUT_BODY.includes(status) ? null : body, { status, headers }));
 }
 

@@ -3,7 +3,8 @@ import { binary, host } from 'dotdo:host';
 import { install, Request, Response } from 'dotdo:web';
 import { DurableObject, WorkerEntrypoint } from 'dotdo:workers';
 import { answered, bind, configure, current, env } from 'dotdo:environment';
-import { alarmOn, fetchOn, forget, invokeOn, make, requestOf, Reset } from 'dotdo:objects';
+import { alarmOn, fetchOn, forget, invokeOn, make, requestOf, Reset, socketEndOn, socketMessageOn } from 'dotdo:objects';
+import { inside } from 'dotdo:sockets';
 
 const { parse, stringify } = JSON;
 const HANDLERS = ['fetch', 'scheduled', 'queue', 'email', 'tail', 'trace', 'test'];
@@ -47,8 +48,9 @@ function described(error) {
 
 async function whole(response, what) {
   if (!(response instanceof Response)) throw new TypeError(`expected a Response from ${what}, got ${response === null ? 'null' : typeof response}`);
-  const body = response.body === null ? null : await response.bytes();
-  return [{ status: response.status, headers: [...response.headers] }, body];
+  const head = { status: response.status, headers: [...response.headers] };
+  if (response.webSocket !== null) return [{ ...head, socket: inside.number(response.webSocket) }, null];
+  return [head, response.body === null ? null : await response.bytes()];
 }
 
 async function front(event, body) {
@@ -87,6 +89,16 @@ export function dispatch(text, body) {
     case 'alarm':
       return settle(event.event, async () => {
         await alarmOn(event);
+        return [{}];
+      });
+    case 'message':
+      return settle(event.event, async () => {
+        await socketMessageOn(event, body);
+        return [{}];
+      });
+    case 'closed':
+      return settle(event.event, async () => {
+        await socketEndOn(event);
         return [{}];
       });
     case 'front':

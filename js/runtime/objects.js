@@ -5,6 +5,7 @@ import { DurableObject } from 'dotdo:workers';
 import { DurableObjectId, current, env } from 'dotdo:environment';
 import { DurableObjectStorage } from 'dotdo:storage';
 import { Request } from 'dotdo:web';
+import { inside, Sockets } from 'dotdo:sockets';
 
 const instances = new Map();
 
@@ -19,11 +20,33 @@ export class Reset extends Error {
 class DurableObjectState {
   #blocks = [];
   #ended = null;
+  #sockets;
 
-  constructor(id, storage) {
+  constructor(id, storage, sockets) {
     this.id = id;
     this.storage = storage;
     this.props = {};
+    this.#sockets = sockets;
+  }
+
+  acceptWebSocket(socket, tags) {
+    this.#sockets.accept(socket, tags);
+  }
+
+  getWebSockets(tag) {
+    return this.#sockets.list(tag);
+  }
+
+  getTags(socket) {
+    return inside.tags(socket);
+  }
+
+  setWebSocketAutoResponse(pair) {
+    this.#sockets.autoResponse = pair;
+  }
+
+  getWebSocketAutoResponse() {
+    return this.#sockets.autoResponse;
   }
 
   /** An event is one transaction, and others wait for it: there is nothing else to block. */
@@ -72,8 +95,8 @@ class DurableObjectState {
   }
 }
 
-for (const name of ['acceptWebSocket', 'getWebSockets', 'getTags', 'setWebSocketAutoResponse', 'getWebSocketAutoResponse', 'getWebSocketAutoResponseTimestamp', 'setHibernatableWebSocketEventTimeout', 'getHibernatableWebSocketEventTimeout']) {
-  DurableObjectState.prototype[name] = () => missing(`ctx.${name}`, 'WebSockets are for classes in Rust as yet');
+for (const name of ['getWebSocketAutoResponseTimestamp', 'setHibernatableWebSocketEventTimeout', 'getHibernatableWebSocketEventTimeout']) {
+  DurableObjectState.prototype[name] = () => missing(`ctx.${name}`);
 }
 
 export function forget(tokens) {
@@ -82,21 +105,22 @@ export function forget(tokens) {
 
 export async function make(type, name, { instance, object, named }) {
   const id = new DurableObjectId(name, object, named);
-  const ctx = new DurableObjectState(id, new DurableObjectStorage(instance, typeof type.prototype?.alarm === 'function'));
+  const sockets = new Sockets(instance);
+  const ctx = new DurableObjectState(id, new DurableObjectStorage(instance, typeof type.prototype?.alarm === 'function'), sockets);
   const value = new type(ctx, env);
   await ctx._settle();
-  instances.set(instance, { value, ctx, name });
+  instances.set(instance, { value, ctx, name, sockets });
 }
 
 const found = (instance) => instances.get(instance) ?? missing('an object that was forgotten', 'report this');
 
 /** Runs `work` on an object; its end is the end of what it has begun. */
 async function on(instance, work) {
-  const { value, ctx, name } = found(instance);
+  const { value, ctx, name, sockets } = found(instance);
   current.waitUntil = (more) => ctx.waitUntil(more);
   let result;
   try {
-    result = await work(value, name);
+    result = await work(value, name, sockets);
   } catch (error) {
     await ctx._settle();
     throw error;
@@ -109,6 +133,19 @@ export const fetchOn = ({ instance, request }, body) =>
   on(instance, (value, name) => {
     if (typeof value.fetch !== 'function') throw new TypeError(`The class ${name} has no method fetch(); add one.`);
     return value.fetch(requestOf(request, body));
+  });
+
+export const socketMessageOn = ({ instance, socket, text }, body) =>
+  on(instance, (value, name, sockets) => {
+    const from = sockets.handle(socket.id, socket.attachment, socket.tags);
+    if (typeof value.webSocketMessage !== 'function') throw new TypeError(`The class ${name} has no method webSocketMessage(); add one.`);
+    return value.webSocketMessage(from, text ?? body.buffer);
+  });
+
+export const socketEndOn = ({ instance, socket, code, reason }) =>
+  on(instance, (value, _, sockets) => {
+    const from = sockets.ended(socket.id, socket.attachment, socket.tags);
+    return value.webSocketClose?.(from, code, reason, code !== 1006);
   });
 
 export const alarmOn = ({ instance, info }) => on(instance, (value) => value.alarm(info));

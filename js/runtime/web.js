@@ -1,6 +1,7 @@
 // The web's interfaces, as far as they are whole: bodies are read at once, and have no streams.
 import { binary, encodeUtf8, host, missing, view } from 'dotdo:host';
 import { structuredClone } from 'dotdo:clone';
+import { WebSocket, WebSocketPair, WebSocketRequestResponsePair } from 'dotdo:sockets';
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const WITHOUT_BODY = [101, 204, 205, 304];
@@ -244,13 +245,17 @@ export class Response extends Body {
   #status;
   #statusText;
   #headers;
+  #webSocket;
 
   constructor(body, init = {}) {
     super();
     const { status = 200, statusText = '', headers, webSocket } = init ?? {};
-    if (webSocket) missing('Response.webSocket', 'WebSockets are for classes in Rust as yet');
     const number = Number(status);
-    if (!Number.isInteger(number) || number < 200 || number > 599) {
+    this.#webSocket = webSocket ?? null;
+    if (this.#webSocket !== null) {
+      if (!(webSocket instanceof WebSocket)) throw new TypeError('expected an end of a WebSocketPair as webSocket');
+      if (number !== 101) throw new RangeError('Responses with a WebSocket must have status code 101.');
+    } else if (!Number.isInteger(number) || number < 200 || number > 599) {
       throw new RangeError('Responses may only be constructed with status codes in the range 200 to 599, inclusive.');
     }
     if (body !== undefined && body !== null && WITHOUT_BODY.includes(number)) {
@@ -308,7 +313,7 @@ export class Response extends Body {
   }
 
   get webSocket() {
-    return null;
+    return this.#webSocket;
   }
 
   clone() {
@@ -638,18 +643,19 @@ const INSTEAD = {
   setTimeout: 'set an alarm (ctx.storage.setAlarm)',
   setInterval: 'set an alarm (ctx.storage.setAlarm)',
   setImmediate: 'use queueMicrotask',
-  WebSocket: 'WebSockets are for classes in Rust as yet',
-  WebSocketPair: 'WebSockets are for classes in Rust as yet',
 };
 
 const ABSENT_CLASSES = [
   'AbortController', 'AbortSignal', 'Blob', 'BroadcastChannel', 'ByteLengthQueuingStrategy', 'CompressionStream', 'CountQueuingStrategy',
   'DecompressionStream', 'Event', 'EventSource', 'EventTarget', 'File', 'FixedLengthStream', 'FormData', 'HTMLRewriter', 'IdentityTransformStream',
-  'MessageChannel', 'TextDecoderStream', 'TextEncoderStream', 'TransformStream', 'URLPattern', 'WebSocket', 'WebSocketPair', 'WebSocketRequestResponsePair', 'WritableStream',
+  'MessageChannel', 'TextDecoderStream', 'TextEncoderStream', 'TransformStream', 'URLPattern', 'WritableStream',
 ];
 
 export function install() {
-  const here = { Headers, Request, Response, ReadableStream, URL, URLSearchParams, TextEncoder, TextDecoder, console, crypto, structuredClone };
+  const here = {
+    Headers, Request, Response, ReadableStream, URL, URLSearchParams, TextEncoder, TextDecoder, console, crypto, structuredClone,
+    WebSocket, WebSocketPair, WebSocketRequestResponsePair,
+  };
   for (const [name, value] of Object.entries(here)) define(name, value);
   for (const name of ['fetch', 'setTimeout', 'setInterval', 'setImmediate']) {
     define(name, () => missing(name, INSTEAD[name]));

@@ -27,6 +27,7 @@ const OURS: &[(&str, &str)] = &[
     ("dotdo:main", include_str!("../runtime/main.js")),
     ("dotdo:host", include_str!("../runtime/host.js")),
     ("dotdo:clone", include_str!("../runtime/clone.js")),
+    ("dotdo:sockets", include_str!("../runtime/sockets.js")),
     ("dotdo:web", include_str!("../runtime/web.js")),
     ("dotdo:environment", include_str!("../runtime/environment.js")),
     ("dotdo:storage", include_str!("../runtime/storage.js")),

@@ -25,6 +25,10 @@ pub(crate) enum What {
     Rpc { instance: u64, method: String, values: String },
     /// The alarm of an object.
     Alarm { instance: u64, info: AlarmAbout },
+    /// A message on a WebSocket of an object; bytes are the event's body.
+    Message { instance: u64, socket: SocketAbout, text: Option<String> },
+    /// A WebSocket of an object has ended.
+    Closed { instance: u64, socket: SocketAbout, code: u16, reason: String },
     /// A request to the worker in front.
     Front { request: Head },
     /// The answer of a call.
@@ -37,6 +41,15 @@ pub(crate) struct Head {
     pub(crate) url: String,
     pub(crate) method: String,
     pub(crate) headers: Vec<(String, String)>,
+}
+
+/// A WebSocket, as its row says.
+#[derive(Debug, Serialize)]
+pub(crate) struct SocketAbout {
+    pub(crate) id: String,
+    /// JSON of the runtime's.
+    pub(crate) attachment: Option<String>,
+    pub(crate) tags: Vec<String>,
 }
 
 /// What a handler of an alarm is told.
@@ -59,6 +72,9 @@ pub(crate) struct Answer {
     /// The result of a method.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) text: Option<String>,
+    /// The number under which the worker's request keeps the WebSocket that was accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) socket: Option<u64>,
 }
 
 /// An exception, as it crosses between objects and to the log.
@@ -98,6 +114,8 @@ pub(crate) struct Outcome {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) text: String,
+    /// The WebSocket of the response: 0, or the number of an object's answer.
+    pub(crate) socket: Option<u64>,
 }
 
 /// A call to an object.

@@ -5,6 +5,7 @@
 //! are those of the core.
 
 mod names;
+pub(crate) mod sockets;
 mod storage;
 
 use std::cell::{Cell, RefCell};
@@ -14,6 +15,7 @@ use std::sync::mpsc;
 
 use dotdo::Context;
 use dotdo::engine::Random;
+use dotdo::sockets::WebSocket;
 use rquickjs::function::{Function, Opt};
 use rquickjs::{ArrayBuffer, Ctx, Exception, Object, Result};
 use tokio::sync::oneshot;
@@ -46,6 +48,8 @@ pub(crate) struct Asking {
     pub(crate) waiter: Waiter,
     /// The object in memory; `None` for the worker in front.
     pub(crate) instance: Option<u64>,
+    /// The WebSocket that its request asks for, until the object accepts it.
+    pub(crate) asked: Option<WebSocket>,
     /// Its name in the log.
     pub(crate) object: String,
     pub(crate) now_ms: i64,
@@ -90,6 +94,11 @@ impl Bridge {
 
     fn add(&self, effect: Effect) {
         self.effects.borrow_mut().push(effect);
+    }
+
+    /// The WebSocket that the request asks for, if it was not accepted yet.
+    fn take_asked(&self) -> Option<WebSocket> {
+        self.asking.borrow_mut().as_mut()?.asked.take()
     }
 
     fn now_ms(&self) -> i64 {
@@ -201,6 +210,7 @@ pub(crate) fn install<'js>(ctx: &Ctx<'js>, bridge: &Rc<Bridge>) -> Result<()> {
     events(ctx, &host, bridge)?;
     names::install(ctx, &host, bridge)?;
     storage::install(ctx, &host, bridge)?;
+    sockets::install(ctx, &host, bridge)?;
     ctx.globals().set("__dotdo", host)
 }
 

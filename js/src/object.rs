@@ -3,12 +3,17 @@
 
 use std::sync::Arc;
 
-use dotdo::{AlarmInfo, Context, DurableObject, Error, Request, Response, Result};
+use dotdo::sockets::{SocketClose, SocketMessage, WebSocket};
+use dotdo::{AlarmInfo, Context, DurableObject, Error, Request, RequestExt, Response, Result};
 
 use crate::event::{AlarmAbout, Effect, Event, Failed, What};
+use crate::host::sockets::about;
 use crate::realm::{Realm, Whose};
 use crate::realms::{Ended, Realms};
 use crate::wire::{self, Incoming, UNCAUGHT};
+
+/// The code with which a socket is closed whose message has thrown (RFC 6455, section 7.4.1).
+const SOCKET_FAILED: u16 = 1011;
 
 /// The value of such an object in memory. What it is in JavaScript, its realm has.
 pub(crate) struct JsObject {
@@ -25,11 +30,21 @@ struct Made {
     instance: u64,
 }
 
+/// What comes with an event.
+#[derive(Default)]
+struct Given {
+    /// What the object's id was made of.
+    named: Option<String>,
+    body: Option<Vec<u8>>,
+    /// The WebSocket that a request asks for.
+    asked: Option<WebSocket>,
+}
+
 /// What runs on an instance.
 struct Step {
     made: Made,
     what: What,
-    body: Option<Vec<u8>>,
+    given: Given,
 }
 
 impl JsObject {
@@ -45,8 +60,7 @@ impl JsObject {
     async fn on(
         &mut self,
         ctx: &mut Context,
-        named: Option<String>,
-        body: Option<Vec<u8>>,
+        mut given: Given,
         what: impl FnOnce(u64) -> What,
     ) -> Result<Ended> {
         let realms = self.realms.clone();
@@ -55,10 +69,10 @@ impl JsObject {
         let realm = realms.in_place(&mut locked)?;
         let made = match self.made {
             Some(made) if made.generation == realm.generation => Ok(made),
-            _ => self.make(realm, ctx, named),
+            _ => self.make(realm, ctx, given.named.take()),
         };
         let ended = made
-            .and_then(|made| self.run(realm, ctx, Step { made, what: what(made.instance), body }));
+            .and_then(|made| self.run(realm, ctx, Step { made, what: what(made.instance), given }));
         match ended {
             Ok(ended) => Ok(ended),
             Err(Stopped::Realm(fault)) => {
@@ -85,7 +99,7 @@ impl JsObject {
             object: ctx.id().id().to_owned(),
             named,
         };
-        let (outcome, _) = self.run(realm, ctx, Step { made, what, body: None })?;
+        let (outcome, _) = self.run(realm, ctx, Step { made, what, given: Given::default() })?;
         self.made = Some(made);
         match outcome.error {
             None => Ok(made),
@@ -97,12 +111,12 @@ impl JsObject {
         &self,
         realm: &Realm,
         ctx: &mut Context,
-        Step { made, what, body }: Step,
+        Step { made, what, given: Given { body, asked, .. } }: Step,
     ) -> std::result::Result<Ended, Stopped> {
         let place = self.realms.place(made.place);
         let event = self.realms.number();
         let about = Event { what, event, gone: place.take_gone() };
-        let whose = Whose { instance: made.instance, ctx };
+        let whose = Whose { instance: made.instance, asked, ctx };
         let effects = realm.run_on(&about, body, whose).map_err(Stopped::Realm)?;
         let (ended, calls) = place.sort(event, effects);
         for call in calls {
@@ -147,6 +161,7 @@ fn log(ctx: &Context, failed: &Failed) {
 
 impl DurableObject for JsObject {
     async fn fetch(&mut self, request: Request, ctx: &mut Context) -> Result<Response> {
+        let asked = request.websocket().ok();
         let (parts, body) = request.into_parts();
         let Incoming { name, method, head } = Incoming::of(parts);
         let bytes = body.bytes().await?.to_vec();
@@ -155,17 +170,21 @@ impl DurableObject for JsObject {
             Some(method) => {
                 let values = String::from_utf8(bytes)
                     .map_err(|_| Error::invalid("expected the arguments of a call as JSON"))?;
-                self.on(ctx, name, None, |instance| What::Rpc { instance, method, values }).await?
+                let given = Given { named: name, ..Given::default() };
+                self.on(ctx, given, |instance| What::Rpc { instance, method, values }).await?
             }
             None => {
                 let body = (!bytes.is_empty()).then_some(bytes);
                 let fetch = |instance| What::Fetch { class, instance, request: head };
-                self.on(ctx, name, body, fetch).await?
+                self.on(ctx, Given { named: name, body, asked: asked.clone() }, fetch).await?
             }
         };
         match &outcome.error {
             None if !outcome.text.is_empty() => Ok(Response::new(outcome.text.into())),
-            None => wire::response_of(&outcome, body),
+            None => match asked.filter(|_| outcome.socket.is_some()) {
+                Some(socket) => wire::accepted(&outcome, socket.upgraded()),
+                None => wire::response_of(&outcome, body),
+            },
             Some(failed) if failed.reset => Err(reset(ctx, failed)),
             Some(failed) => {
                 log(ctx, failed);
@@ -181,11 +200,54 @@ impl DurableObject for JsObject {
             scheduled_time: info.scheduled_ms,
         };
         let (outcome, _) =
-            self.on(ctx, None, None, |instance| What::Alarm { instance, info }).await?;
+            self.on(ctx, Given::default(), |instance| What::Alarm { instance, info }).await?;
         outcome.error.map_or(Ok(()), |failed| {
             log(ctx, &failed);
             Err(Error::handler(format!("{}: {}", failed.name, failed.message)).with_code(UNCAUGHT))
         })
+    }
+
+    /// An exception closes the socket, so that its client knows; what was written before stays, as
+    /// that of any other event.
+    async fn websocket_message(
+        &mut self,
+        socket: WebSocket,
+        message: SocketMessage,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        let from = about(&socket)?;
+        let (text, body) = match message {
+            SocketMessage::Text(text) => (Some(text), None),
+            SocketMessage::Binary(bytes) => (None, Some(bytes.to_vec())),
+        };
+        let given = Given { body, ..Given::default() };
+        let message = |instance| What::Message { instance, socket: from, text };
+        match self.on(ctx, given, message).await?.0.error {
+            None => Ok(()),
+            Some(failed) if failed.reset => Err(reset(ctx, &failed)),
+            Some(failed) => {
+                log(ctx, &failed);
+                socket.close(ctx, SOCKET_FAILED, UNCAUGHT)
+            }
+        }
+    }
+
+    async fn websocket_close(
+        &mut self,
+        socket: WebSocket,
+        close: SocketClose,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        let SocketClose { code, reason } = close;
+        let socket = about(&socket)?;
+        let closed = |instance| What::Closed { instance, socket, code, reason };
+        match self.on(ctx, Given::default(), closed).await?.0.error {
+            Some(failed) if failed.reset => Err(reset(ctx, &failed)),
+            failed => {
+                failed.iter().for_each(|failed| log(ctx, failed));
+                Ok(())
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use dotdo::engine::Random;
+use dotdo::sockets::WebSocket;
 use dotdo::{Context, Error, Result};
 use tokio::sync::oneshot;
 
@@ -33,6 +34,8 @@ struct Entry {
 /// For whom an event of an object runs.
 pub(crate) struct Whose<'a> {
     pub(crate) instance: u64,
+    /// The WebSocket that its request asks for.
+    pub(crate) asked: Option<WebSocket>,
     pub(crate) ctx: &'a mut Context,
 }
 
@@ -86,11 +89,12 @@ impl Realm {
         body: Option<Vec<u8>>,
         whose: Whose<'_>,
     ) -> std::result::Result<Vec<Effect>, Fault> {
-        let Whose { instance, ctx } = whose;
+        let Whose { instance, asked: socket, ctx } = whose;
         let (turn, asked) = mpsc::channel();
         let asking = Asking {
             waiter: Waiter::Turn(turn),
             instance: Some(instance),
+            asked: socket,
             object: ctx.id().to_string(),
             now_ms: ctx.now_ms(),
         };
@@ -119,6 +123,7 @@ impl Realm {
         let asking = Asking {
             waiter: Waiter::Front(front),
             instance: None,
+            asked: None,
             object: "worker".to_owned(),
             now_ms,
         };

@@ -2,6 +2,7 @@
 
 mod cases;
 mod limits;
+mod sockets;
 
 use std::path::Path;
 use std::sync::Arc;

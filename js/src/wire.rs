@@ -156,13 +156,36 @@ pub(crate) fn response_of(outcome: &Outcome, body: Option<Vec<u8>>) -> Result<Re
     let mut response = Response::new(body.map_or_else(Body::empty, Body::from));
     *response.status_mut() = StatusCode::from_u16(outcome.status)
         .map_err(|cause| Error::handler(format!("the response has no status: {cause}")))?;
+    *response.headers_mut() = made_headers(outcome)?;
+    Ok(response)
+}
+
+/// `upgraded`, which accepts a WebSocket, with the headers that a handler has given its response.
+///
+/// # Errors
+///
+/// Those of [`response_of`].
+pub(crate) fn accepted(outcome: &Outcome, mut upgraded: Response) -> Result<Response> {
+    upgraded.headers_mut().extend(made_headers(outcome)?);
+    Ok(upgraded)
+}
+
+/// The headers of a handler's response. What follows from the body, and from the connection, is the
+/// server's business.
+fn made_headers(outcome: &Outcome) -> Result<HeaderMap> {
     let mut headers = headers_of(&outcome.headers)?;
-    // What follows from the body, and from the connection, is the server's business.
-    for name in [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION] {
+    for name in
+        [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::UPGRADE]
+    {
         headers.remove(name);
     }
-    *response.headers_mut() = headers;
-    Ok(response)
+    Ok(headers)
+}
+
+/// Whether a request to an object is to become a WebSocket.
+pub(crate) fn asks_for_socket(headers: &HeaderMap) -> bool {
+    let upgrade = headers.get(header::UPGRADE).and_then(|value| value.to_str().ok());
+    upgrade.is_some_and(|upgrade| upgrade.trim().eq_ignore_ascii_case("websocket"))
 }
 
 /// The response that carries an exception of an object to the worker. What the object has written

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use dotdo::engine::Clock;
+use dotdo::engine::{Clock, Handshake, SocketConnection};
 use dotdo::service::{Gateway, GatewayObjects};
 use dotdo::{Error, ErrorKind, Request, Response, Result};
 use futures_util::future::Fuse;
@@ -33,7 +33,8 @@ impl Gateway for Front {
         wire::strip(&mut parts.headers);
         let head = wire::head_of(&parts, None);
         let body = body.bytes().await?.to_vec();
-        let visit = Visit::new(self, objects);
+        let is_handshake = parts.extensions.get::<Handshake>().is_some();
+        let visit = Visit::new(self, objects, is_handshake);
         Box::pin(visit.answer(head, (!body.is_empty()).then_some(body))).await
     }
 }
@@ -41,10 +42,13 @@ impl Gateway for Front {
 type Answering = Pin<Box<dyn Future<Output = Called> + Send>>;
 
 /// The answer of a call, the body of its response, and the error behind it.
+#[derive(Default)]
 struct Called {
     answer: Answer,
     body: Option<Vec<u8>>,
     error: Option<Error>,
+    /// The response that accepts the WebSocket of the worker's client.
+    accepted: Option<Response>,
 }
 
 /// A request to the worker.
@@ -62,6 +66,10 @@ struct Visit {
     ended: Fuse<oneshot::Receiver<Ended>>,
     /// The errors of its calls, by which exceptions that pass on one are known.
     errors: Vec<Error>,
+    /// Whether its client asks for a WebSocket.
+    is_handshake: bool,
+    /// The responses of objects that have accepted it; one of them may be the worker's.
+    accepted: Vec<Option<Response>>,
 }
 
 impl Drop for Visit {
@@ -71,7 +79,7 @@ impl Drop for Visit {
 }
 
 impl Visit {
-    fn new(front: &Front, objects: GatewayObjects) -> Self {
+    fn new(front: &Front, objects: GatewayObjects, is_handshake: bool) -> Self {
         let (realms, clock) = (front.realms.clone(), front.clock.clone());
         let (place, event) = (realms.next(), realms.number());
         let ended = realms.place(place).wait_for(event).fuse();
@@ -86,6 +94,8 @@ impl Visit {
             places: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
             ended,
             errors: Vec::new(),
+            is_handshake,
+            accepted: Vec::new(),
         }
     }
 
@@ -96,7 +106,10 @@ impl Visit {
         }
         let (outcome, body) = ended.ok_or_else(|| Error::internal("a request has an end"))?;
         let answer = match outcome.error {
-            None => wire::response_of(&outcome, body),
+            None => match outcome.socket.and_then(|number| self.take_accepted(number)) {
+                Some(upgraded) => wire::accepted(&outcome, upgraded),
+                None => wire::response_of(&outcome, body),
+            },
             Some(failed) => Err(self.uncaught(failed)),
         };
         if !self.calls.is_empty() {
@@ -121,8 +134,12 @@ impl Visit {
             return self.wait_for_others().await.map(Some);
         }
         tokio::select! {
-            Some(Called { mut answer, body, error }) = self.calls.next() => {
+            Some(Called { mut answer, body, error, accepted }) = self.calls.next() => {
                 self.know(&mut answer, error);
+                if accepted.is_some() {
+                    self.accepted.push(accepted);
+                    answer.socket = Some(self.accepted.len() as u64);
+                }
                 self.enter(What::Answer(answer), body).await
             }
             Ok(ended) = &mut self.ended => Ok(Some(ended)),
@@ -171,23 +188,30 @@ impl Visit {
 
     fn begin(&mut self, call: Call) {
         let (objects, places) = (self.objects.clone(), self.places.clone());
+        let is_handshake = self.is_handshake;
         let under_way = UnderWay::new(self.realms.clone(), self.place);
         self.calls.push(Box::pin(async move {
             let _under_way = under_way;
             // It is never closed.
             let _place = places.acquire_owned().await;
             let id = call.id;
-            let mut called = match made(&objects, call).await {
+            let mut called = match made(&objects, call, is_handshake).await {
                 Ok(called) => called,
                 Err(error) => Called {
                     answer: Answer { error: Some(failed(&error)), ..Answer::default() },
-                    body: None,
                     error: Some(error),
+                    ..Called::default()
                 },
             };
             called.answer.call = id;
             called
         }));
+    }
+
+    /// The response of an object by which a WebSocket goes to the client.
+    fn take_accepted(&mut self, number: u64) -> Option<Response> {
+        let at = usize::try_from(number.checked_sub(1)?).ok()?;
+        self.accepted.get_mut(at)?.take()
     }
 
     /// Notes the error behind an answer, so that it can be given to the client as it is.
@@ -227,8 +251,9 @@ impl Drop for UnderWay {
     }
 }
 
-/// Makes a call and reads its answer.
-async fn made(objects: &GatewayObjects, call: Call) -> Result<Called> {
+/// Makes a call and reads its answer. `is_handshake`: the client of the worker asks for a WebSocket,
+/// and a call that does so, too, is for that.
+async fn made(objects: &GatewayObjects, call: Call, is_handshake: bool) -> Result<Called> {
     let Call { about, body, .. } = call;
     let is_method = about.rpc.is_some();
     let (head, body) = if is_method {
@@ -240,24 +265,36 @@ async fn made(objects: &GatewayObjects, call: Call) -> Result<Called> {
     };
     let outgoing =
         Outgoing { head: &head, name: about.name.as_deref(), method: about.rpc.as_deref() };
-    let response = objects.fetch(&about.class, &about.object, outgoing.request(body)?).await?;
+    let mut request = outgoing.request(body)?;
+    if is_handshake && !is_method && wire::asks_for_socket(request.headers()) {
+        request.extensions_mut().insert(Handshake);
+    }
+    let response = objects.fetch(&about.class, &about.object, request).await?;
+    if response.extensions().get::<SocketConnection>().is_some() {
+        let headers = texts(response.headers());
+        let answer = Answer { status: response.status().as_u16(), headers, ..Answer::default() };
+        return Ok(Called { answer, accepted: Some(response), ..Called::default() });
+    }
     let (mut parts, body) = response.into_parts();
     let bytes = body.bytes().await?.to_vec();
     let mut answer = Answer { status: parts.status.as_u16(), ..Answer::default() };
     if wire::is_exception(&parts.headers) {
         answer.error = Some(serde_json::from_slice(&bytes).unwrap_or_default());
-        return Ok(Called { answer, body: None, error: None });
+        return Ok(Called { answer, ..Called::default() });
     }
     if is_method {
         let text = String::from_utf8(bytes);
         answer.text = Some(text.map_err(|_| Error::internal("a method answers with JSON"))?);
-        return Ok(Called { answer, body: None, error: None });
+        return Ok(Called { answer, ..Called::default() });
     }
     wire::strip(&mut parts.headers);
+    answer.headers = texts(&parts.headers);
+    Ok(Called { answer, body: Some(bytes), ..Called::default() })
+}
+
+fn texts(headers: &http::HeaderMap) -> Vec<(String, String)> {
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    answer.headers =
-        parts.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
-    Ok(Called { answer, body: Some(bytes), error: None })
+    headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
 /// An error of ours as the worker sees it.

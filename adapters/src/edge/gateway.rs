@@ -9,7 +9,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use dotdo_core::{Caller, Engine, Request, Response, Result, Target};
+use dotdo_core::{Caller, Engine, Handshake, Request, Response, Result, Target};
+use http::Method;
 
 use super::permission::permit;
 
@@ -47,6 +48,10 @@ impl GatewayObjects {
 
     /// Sends `request` to the object `id` of `class` for the caller, and waits for the response.
     ///
+    /// With a [`Handshake`](crate::engine::Handshake) in its extensions it asks for a WebSocket. If
+    /// the object accepts, the response has the status 101 and the connection in its extensions: the
+    /// gateway answers with it, or drops it and with it the connection.
+    ///
     /// # Errors
     ///
     /// `Invalid` and `NotFound` for an object that can't be, `Forbidden` when the caller lacks a scope;
@@ -60,7 +65,9 @@ impl GatewayObjects {
                 .unwrap_or_else(|| http::uri::PathAndQuery::from_static("/")),
             at: None,
         };
-        permit(&self.caller, request.method(), &target)?;
+        // What comes on a WebSocket can write.
+        let is_socket = request.extensions().get::<Handshake>().is_some();
+        permit(&self.caller, if is_socket { &Method::POST } else { request.method() }, &target)?;
         request.extensions_mut().insert(self.caller.clone());
         self.engine.fetch(&target.object, None, request).await
     }

@@ -1,7 +1,9 @@
 //! WebSockets of tests.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use dotdo_core::sync::Mutex;
 use dotdo_core::{SocketClose, SocketConnection, SocketEnd, SocketFrame, SocketMessage};
 
 use super::process::{Process, within};
@@ -12,11 +14,13 @@ use super::process::{Process, within};
 pub struct TestSocket {
     process: Arc<Process>,
     connection: SocketConnection,
+    /// Automatic answers that have not been read.
+    answers: Mutex<VecDeque<SocketMessage>>,
 }
 
 impl TestSocket {
     pub(super) fn new(process: Arc<Process>, connection: SocketConnection) -> Self {
-        Self { process, connection }
+        Self { process, connection, answers: Mutex::default() }
     }
 
     /// Sends a message, and waits until it is handled and all that it has changed is in the store.
@@ -26,7 +30,8 @@ impl TestSocket {
     /// What the server closes the connection with instead.
     pub async fn try_send(&self, message: impl Into<SocketMessage>) -> Result<(), SocketClose> {
         let message = message.into();
-        if self.connection.auto_response(&message).is_some() {
+        if let Some(answer) = self.connection.auto_response(&message) {
+            self.answers.lock().push_back(answer);
             return Ok(());
         }
         let gone = || Err(SocketClose { code: 1006, reason: "the server has crashed".into() });
@@ -48,12 +53,15 @@ impl TestSocket {
         }
     }
 
-    /// The next message from the object.
+    /// The next message from the object, or the next automatic answer.
     ///
     /// # Errors
     ///
     /// What the connection is closed with instead.
     pub async fn try_next(&self) -> Result<SocketMessage, SocketClose> {
+        if let Some(answer) = self.answers.lock().pop_front() {
+            return Ok(answer);
+        }
         loop {
             match within("the next message", self.connection.next()).await {
                 SocketFrame::Text(text) => {

@@ -250,6 +250,25 @@ impl Context {
         Ok(rows.into_iter().filter(|row| !row.closing).map(WebSocket::of).collect())
     }
 
+    /// The socket with this [id](WebSocket::id), also while it is closing; `None` when it has ended.
+    ///
+    /// ```
+    /// # use dotdo_core as dotdo;
+    /// fn whisper(ctx: &mut dotdo::Context, to: &str, text: &str) -> dotdo::Result<bool> {
+    ///     let Some(socket) = ctx.find_socket(to)? else { return Ok(false) };
+    ///     socket.send(ctx, text)?;
+    ///     Ok(true)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Errors of the database.
+    pub fn find_socket(&mut self, id: &str) -> Result<Option<WebSocket>> {
+        let Ok(id) = id.parse() else { return Ok(None) };
+        Ok(find(&mut self.database, id)?.map(WebSocket::of))
+    }
+
     /// Sends a message to all open sockets with `tag`, or to all, as [`WebSocket::send`] does.
     ///
     /// # Errors

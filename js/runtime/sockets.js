@@ -1,0 +1,225 @@
+// WebSockets of objects, which hibernate: a handle is here, the connection is at a server, and its
+// tags and its attachment are rows of the object's database.
+import { binary, host, missing, view } from 'dotdo:host';
+import { decode, encode } from 'dotdo:clone';
+
+const OPEN = 1;
+const CLOSING = 2;
+const CLOSED = 3;
+const OWN = Symbol('own');
+
+/** What the rest of the runtime may do with a socket. */
+export let inside;
+
+export class WebSocket {
+  /** The instance and the id of an accepted one. */
+  #instance;
+  #id;
+  #attachment = null;
+  #tags = [];
+  #readyState = OPEN;
+  /** The other end of a pair. */
+  #peer;
+  /** The number under which the request to the worker knows an object's answer. */
+  #answer;
+
+  constructor(own) {
+    if (own !== OWN) missing('new WebSocket', 'an object accepts WebSockets; it can not open any');
+  }
+
+  static {
+    inside = {
+      pair() {
+        const ends = [new WebSocket(OWN), new WebSocket(OWN)];
+        ends[0].#peer = ends[1];
+        ends[1].#peer = ends[0];
+        return ends;
+      },
+      /** The client's end that an object has answered with. */
+      answered(number) {
+        const socket = new WebSocket(OWN);
+        socket.#answer = number;
+        return socket;
+      },
+      /** The handle of an accepted one. */
+      accepted(instance, id) {
+        const socket = new WebSocket(OWN);
+        socket.#instance = instance;
+        socket.#id = id;
+        return socket;
+      },
+      accept(socket, instance, id) {
+        socket.#instance = instance;
+        socket.#id = id;
+      },
+      /** Whether it is an end that nobody has. */
+      isFree: (socket) => socket.#id === undefined && socket.#answer === undefined && socket.#peer?.#id === undefined && socket.#peer !== undefined,
+      refresh(socket, attachment, tags) {
+        socket.#attachment = attachment;
+        socket.#tags = tags;
+      },
+      ended(socket) {
+        socket.#readyState = CLOSED;
+      },
+      tags(socket) {
+        return [...socket.#tags];
+      },
+      /** What a response with this client's end says: 0, or the number of an object's answer. */
+      number(socket) {
+        if (socket.#answer !== undefined) return socket.#answer;
+        if (socket.#peer?.#id !== undefined) return 0;
+        throw new TypeError('The other end of the WebSocket in the response was not accepted: call ctx.acceptWebSocket() with it in the object.');
+      },
+    };
+  }
+
+  accept() {
+    missing('WebSocket.accept', 'call ctx.acceptWebSocket(), and handle messages in webSocketMessage()');
+  }
+
+  send(message) {
+    if (this.#id === undefined) throw new TypeError('You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.');
+    if (this.#readyState === CLOSING) throw new TypeError("Can't call WebSocket send() after close().");
+    const bytes = view(message);
+    if (bytes) host.socketSend(this.#instance, this.#id, null, binary(bytes));
+    else host.socketSend(this.#instance, this.#id, String(message).toWellFormed(), null);
+  }
+
+  close(code, reason) {
+    if (code === undefined && reason !== undefined) throw new TypeError('If you specify a WebSocket close reason, you must also specify a code.');
+    const number = code === undefined ? 1000 : Number(code);
+    if (!(number >= 1000 && number < 5000) || [1004, 1005, 1006, 1015].includes(number)) {
+      throw new TypeError(`Invalid WebSocket close code: ${code}.`);
+    }
+    if (this.#id === undefined) throw new TypeError('You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.');
+    if (this.#readyState !== OPEN) return;
+    host.socketClose(this.#instance, this.#id, number, String(reason ?? '').toWellFormed());
+    this.#readyState = CLOSING;
+  }
+
+  serializeAttachment(value) {
+    const text = encode(value);
+    if (this.#id === undefined) throw new TypeError('A WebSocket takes an attachment after it was accepted: call ctx.acceptWebSocket() first.');
+    host.socketAttach(this.#instance, this.#id, text);
+    this.#attachment = text;
+  }
+
+  deserializeAttachment() {
+    return this.#attachment === null ? null : decode(this.#attachment);
+  }
+
+  get readyState() {
+    return this.#readyState;
+  }
+
+  get url() {
+    return null;
+  }
+
+  get protocol() {
+    return '';
+  }
+
+  get extensions() {
+    return '';
+  }
+
+  get [Symbol.toStringTag]() {
+    return 'WebSocket';
+  }
+}
+
+for (const [name, state] of [['CONNECTING', 0], ['OPEN', OPEN], ['CLOSING', CLOSING], ['CLOSED', CLOSED]]) {
+  for (const place of [WebSocket, WebSocket.prototype]) {
+    Object.defineProperty(place, name, { value: state, enumerable: true });
+    Object.defineProperty(place, `READY_STATE_${name}`, { value: state, enumerable: true });
+  }
+}
+
+for (const name of ['addEventListener', 'removeEventListener', 'dispatchEvent']) {
+  WebSocket.prototype[name] = () => missing(`WebSocket.${name}`, 'handle messages in webSocketMessage()');
+}
+
+/** The two ends of a WebSocket: the client's, for the response, and the object's. */
+export class WebSocketPair {
+  constructor() {
+    [this[0], this[1]] = inside.pair();
+  }
+}
+
+export class WebSocketRequestResponsePair {
+  #request;
+  #response;
+
+  constructor(request, response) {
+    this.#request = String(request).toWellFormed();
+    this.#response = String(response).toWellFormed();
+  }
+
+  get request() {
+    return this.#request;
+  }
+
+  get response() {
+    return this.#response;
+  }
+}
+
+/** The sockets of an instance, each with one handle as long as it is in memory. */
+export class Sockets {
+  #instance;
+  #known = new Map();
+
+  constructor(instance) {
+    this.#instance = instance;
+  }
+
+  /** The handle of a socket, as its row says. */
+  handle(id, attachment, tags) {
+    let socket = this.#known.get(id);
+    if (!socket) {
+      socket = inside.accepted(this.#instance, id);
+      this.#known.set(id, socket);
+    }
+    inside.refresh(socket, attachment, tags);
+    return socket;
+  }
+
+  ended(id, attachment, tags) {
+    const socket = this.handle(id, attachment, tags);
+    inside.ended(socket);
+    this.#known.delete(id);
+    return socket;
+  }
+
+  accept(socket, tags) {
+    if (!(socket instanceof WebSocket)) throw new TypeError('expected an end of a WebSocketPair');
+    if (!inside.isFree(socket)) throw new TypeError('Cannot call `acceptWebSocket()` if the WebSocket was already accepted, or its pair is already in use.');
+    const texts = (tags ?? []).map((tag) => String(tag).toWellFormed());
+    const id = host.socketAccept(this.#instance, texts);
+    inside.accept(socket, this.#instance, id);
+    inside.refresh(socket, null, texts);
+    this.#known.set(id, socket);
+  }
+
+  list(tag) {
+    const flat = host.sockets(this.#instance, tag === undefined ? null : String(tag).toWellFormed());
+    const found = [];
+    for (let at = 0; at < flat.length; at += 3) {
+      found.push(this.handle(flat[at], flat[at + 1] === '' ? null : flat[at + 1], JSON.parse(flat[at + 2])));
+    }
+    return found;
+  }
+
+  get autoResponse() {
+    const pair = host.autoResponse(this.#instance);
+    return pair.length ? new WebSocketRequestResponsePair(...pair) : null;
+  }
+
+  set autoResponse(pair) {
+    if (pair !== undefined && pair !== null && !(pair instanceof WebSocketRequestResponsePair)) {
+      throw new TypeError('expected a WebSocketRequestResponsePair');
+    }
+    host.setAutoResponse(this.#instance, pair ? [pair.request, pair.response] : []);
+  }
+}
