@@ -73,7 +73,7 @@ async fn said(socket: &mut Socket) -> Option<Value> {
                     return Some(said["text"].clone());
                 }
             }
-            Incoming::Closed(_) | Incoming::Broken => return None,
+            Incoming::Binary(_) | Incoming::Closed(_) | Incoming::Broken => return None,
         }
     }
 }

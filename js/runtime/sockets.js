@@ -86,10 +86,10 @@ export class WebSocket {
   }
 
   close(code, reason) {
-    if (code === undefined && reason !== undefined) throw new TypeError('If you specify a WebSocket close reason, you must also specify a code.');
+    if (code === undefined && reason !== undefined) throw new DOMException('If you specify a WebSocket close reason, you must also specify a code.', 'InvalidAccessError');
     const number = code === undefined ? 1000 : Number(code);
     if (!(number >= 1000 && number < 5000) || [1004, 1005, 1006, 1015].includes(number)) {
-      throw new TypeError(`Invalid WebSocket close code: ${code}.`);
+      throw new DOMException(`Invalid WebSocket close code: ${code}.`, 'InvalidAccessError');
     }
     if (this.#id === undefined) throw new TypeError('You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.');
     if (this.#readyState !== OPEN) return;

@@ -12,9 +12,6 @@ use crate::realm::{Realm, Whose};
 use crate::realms::{Ended, Realms};
 use crate::wire::{self, Incoming, UNCAUGHT};
 
-/// The code with which a socket is closed whose message has thrown (RFC 6455, section 7.4.1).
-const SOCKET_FAILED: u16 = 1011;
-
 /// The value of such an object in memory. What it is in JavaScript, its realm has.
 pub(crate) struct JsObject {
     realms: Arc<Realms>,
@@ -154,6 +151,21 @@ fn reset(ctx: &Context, failed: &Failed) -> Error {
         .confidential("the object was reset by its class; the server's log has the reason")
 }
 
+/// Logs the exception of an event that nobody waits for.
+///
+/// # Errors
+///
+/// The one of an object whose value has ended.
+fn noted(ctx: &Context, failed: Option<Failed>) -> Result<()> {
+    match failed {
+        Some(failed) if failed.reset => Err(reset(ctx, &failed)),
+        failed => {
+            failed.iter().for_each(|failed| log(ctx, failed));
+            Ok(())
+        }
+    }
+}
+
 fn log(ctx: &Context, failed: &Failed) {
     let Failed { name, message, stack, .. } = failed;
     tracing::error!(target: "dotdo::javascript", object = %ctx.id(), "uncaught {name}: {message}\n{stack}");
@@ -207,8 +219,7 @@ impl DurableObject for JsObject {
         })
     }
 
-    /// An exception closes the socket, so that its client knows; what was written before stays, as
-    /// that of any other event.
+    /// After an exception the socket stays open, as on Cloudflare, and so does what was written.
     async fn websocket_message(
         &mut self,
         socket: WebSocket,
@@ -222,14 +233,8 @@ impl DurableObject for JsObject {
         };
         let given = Given { body, ..Given::default() };
         let message = |instance| What::Message { instance, socket: from, text };
-        match self.on(ctx, given, message).await?.0.error {
-            None => Ok(()),
-            Some(failed) if failed.reset => Err(reset(ctx, &failed)),
-            Some(failed) => {
-                log(ctx, &failed);
-                socket.close(ctx, SOCKET_FAILED, UNCAUGHT)
-            }
-        }
+        let (outcome, _) = self.on(ctx, given, message).await?;
+        noted(ctx, outcome.error)
     }
 
     async fn websocket_close(
@@ -241,13 +246,8 @@ impl DurableObject for JsObject {
         let SocketClose { code, reason } = close;
         let socket = about(&socket)?;
         let closed = |instance| What::Closed { instance, socket, code, reason };
-        match self.on(ctx, Given::default(), closed).await?.0.error {
-            Some(failed) if failed.reset => Err(reset(ctx, &failed)),
-            failed => {
-                failed.iter().for_each(|failed| log(ctx, failed));
-                Ok(())
-            }
-        }
+        let (outcome, _) = self.on(ctx, Given::default(), closed).await?;
+        noted(ctx, outcome.error)
     }
 }
 

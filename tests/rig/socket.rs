@@ -18,6 +18,8 @@ pub struct Socket {
 pub enum Incoming {
     /// A text.
     Text(String),
+    /// Bytes.
+    Binary(Vec<u8>),
     /// The server has closed it, with this code.
     Closed(u16),
     /// The connection broke off.
@@ -64,11 +66,17 @@ impl Socket {
         self.stream.send(Message::text(text)).await.is_ok()
     }
 
+    /// Sends bytes; `false` when the connection has ended.
+    pub async fn send_bytes(&mut self, bytes: Vec<u8>) -> bool {
+        self.stream.send(Message::binary(bytes)).await.is_ok()
+    }
+
     /// What comes next.
     pub async fn next(&mut self) -> Incoming {
         loop {
             match self.stream.next().await {
                 Some(Ok(Message::Text(text))) => return Incoming::Text(text.as_str().to_owned()),
+                Some(Ok(Message::Binary(bytes))) => return Incoming::Binary(bytes.into()),
                 Some(Ok(Message::Close(frame))) => return Incoming::Closed(code(frame)),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return Incoming::Broken,
@@ -89,9 +97,18 @@ impl Socket {
     }
 
     /// Closes it in order.
-    pub async fn close(mut self) {
+    pub async fn close(self) {
+        self.end(None).await;
+    }
+
+    /// Closes it in order, with this code and reason.
+    pub async fn close_with(self, code: u16, reason: &str) {
+        self.end(Some(CloseFrame { code: code.into(), reason: reason.into() })).await;
+    }
+
+    async fn end(mut self, frame: Option<CloseFrame>) {
         // The server may have closed it already.
-        let _ = self.stream.close(None).await;
+        let _ = self.stream.close(frame).await;
         while let Some(Ok(_)) = self.stream.next().await {}
     }
 }

@@ -1,10 +1,12 @@
 //! Bundles in JavaScript through the front door: the document's example, Cloudflare's answers, a
 //! kill, and what clients and code might try.
 
+mod sockets;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use dotdo_tests::{Deadline, Incoming, Server, Setup, Socket, code_blocks, scratch};
+use dotdo_tests::{Deadline, Server, Setup, code_blocks, scratch};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
@@ -313,69 +315,4 @@ async fn a_bundle_that_can_not_run_says_why_and_does_not_start() {
     let log =
         serving(folder.path(), folder.path()).try_start().await.err().expect("it does not start");
     assert!(log.contains("dotdo does not have kv_namespaces yet"), "{log}");
-}
-
-const ROOM: &str = r#"
-import { DurableObject } from 'cloudflare:workers';
-export class Room extends DurableObject {
-  constructor(ctx, env) {
-    super(ctx, env);
-    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
-  }
-  async fetch(request) {
-    if (request.headers.get('upgrade') !== 'websocket') return Response.json((await this.ctx.storage.get('said')) ?? []);
-    const [client, server] = Object.values(new WebSocketPair());
-    this.ctx.acceptWebSocket(server);
-    server.serializeAttachment(new URL(request.url).searchParams.get('name'));
-    return new Response(null, { status: 101, webSocket: client });
-  }
-  async webSocketMessage(socket, message) {
-    const said = [...((await this.ctx.storage.get('said')) ?? []), message];
-    await this.ctx.storage.put('said', said);
-    for (const each of this.ctx.getWebSockets()) each.send(`${socket.deserializeAttachment()} ${said.length} ${message}`);
-  }
-}
-export default {
-  async fetch(request, env) {
-    const { pathname, searchParams } = new URL(request.url);
-    const room = env.ROOM.getByName(pathname);
-    if (!searchParams.has('name')) return room.fetch(request);
-    if (request.headers.get('upgrade') !== 'websocket') return new Response('expected a WebSocket', { status: 426 });
-    const answer = await room.fetch(request);
-    if (searchParams.get('name') === 'dropped') return new Response('the worker keeps it', { status: 403 });
-    return new Response(null, { status: 101, webSocket: answer.webSocket, headers: { 'x-by': 'the worker' } });
-  },
-};
-"#;
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sockets_of_a_bundle_go_through_its_worker_and_a_kill_loses_nothing_that_was_heard() {
-    let (folder, http) = (scratch(), Client::new());
-    let setup = serving(folder.path(), &written(folder.path(), "worker.js", ROOM))
-        .env("DOTDO_LEASE_DURATION_MS", "500");
-    let server = setup.start().await;
-    let plain = text(&http, server.url("/lobby?name=ada")).await;
-    assert_eq!(plain.0, StatusCode::UPGRADE_REQUIRED);
-    assert_eq!(Socket::open(&server.url("/lobby?name=dropped")).await.err(), Some(403));
-    let open = async |server: &Server, name: &str| {
-        let url = server.url(&format!("/lobby?name={name}"));
-        let opened = || async { Socket::open(&url).await.ok() };
-        Deadline::in_seconds(PATIENCE_SECONDS).until(opened).await.expect("the room accepts")
-    };
-    let (mut ada, mut bob) = (open(&server, "ada").await, open(&server, "bob").await);
-    assert!(ada.send("ping").await);
-    assert_eq!(ada.text().await, "pong");
-    for (number, word) in (1..).zip(["hello", "world"]) {
-        assert!(ada.send(word).await);
-        let heard = format!("ada {number} {word}");
-        assert_eq!((ada.text().await, bob.text().await), (heard.clone(), heard));
-    }
-    server.kill9();
-    assert_eq!(ada.next().await, Incoming::Broken);
-    let server = setup.start().await;
-    let mut ada = open(&server, "ada").await;
-    assert!(ada.send("again").await);
-    assert_eq!(ada.text().await, "ada 3 again");
-    let said = text(&http, server.url("/lobby")).await;
-    assert_eq!(said, (StatusCode::OK, r#"["hello","world","again"]"#.to_owned()));
 }

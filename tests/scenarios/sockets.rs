@@ -58,7 +58,7 @@ async fn talk(servers: Arc<[String; 2]>, name: String) -> BTreeMap<i64, String> 
                         break;
                     }
                 }
-                Incoming::Closed(_) | Incoming::Broken => {
+                Incoming::Binary(_) | Incoming::Closed(_) | Incoming::Broken => {
                     round += 1;
                     socket = open(&servers[round % 2], &name).await;
                     is_sent = socket.send(&number.to_string()).await;

@@ -1,0 +1,107 @@
+// A room that tells what it sees of its WebSockets; `sockets.json` has what clients do with it.
+import { DurableObject } from 'cloudflare:workers';
+
+const attempt = (work) => {
+  try {
+    const value = work();
+    return value === undefined ? 'undefined' : value;
+  } catch (error) {
+    return `${error.name}: ${error.message}`;
+  }
+};
+
+export class Room extends DurableObject {
+  async fetch(request) {
+    const url = new URL(request.url);
+    if (request.headers.get('upgrade') === 'websocket') {
+      const pair = new WebSocketPair();
+      this.ctx.acceptWebSocket(pair[1], url.searchParams.getAll('tag'));
+      if (url.searchParams.has('greet')) pair[1].send('greetings');
+      return new Response(null, { status: 101, webSocket: pair[0] });
+    }
+    switch (url.pathname) {
+      case '/left': return Response.json((await this.ctx.storage.get('left')) ?? []);
+      case '/kept': return Response.json((await this.ctx.storage.get('kept')) ?? null);
+      case '/count': return Response.json(this.ctx.getWebSockets().length);
+      case '/auto':
+        this.ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
+        return Response.json([this.ctx.getWebSocketAutoResponse().request, this.ctx.getWebSocketAutoResponse().response]);
+      case '/no-auto':
+        this.ctx.setWebSocketAutoResponse();
+        return Response.json(this.ctx.getWebSocketAutoResponse());
+      case '/errors': return Response.json(this.errors());
+    }
+    return new Response('not found', { status: 404 });
+  }
+
+  errors() {
+    const [client, server] = Object.values(new WebSocketPair());
+    return {
+      keys: Object.keys(new WebSocketPair()),
+      names: [server.constructor.name, Object.prototype.toString.call(server), server instanceof WebSocket],
+      constants: [WebSocket.CONNECTING, WebSocket.OPEN, WebSocket.CLOSING, WebSocket.CLOSED, WebSocket.READY_STATE_OPEN],
+      fields: [server.url, server.protocol, server.extensions],
+      status: attempt(() => new Response(null, { webSocket: client }).status),
+      noSocket: attempt(() => new Response(null, { status: 101 }).status),
+      send: attempt(() => new WebSocketPair()[1].send('x')),
+      reason: attempt(() => server.close(undefined, 'why')),
+      code: attempt(() => server.close(999)),
+      reserved: attempt(() => server.close(1005)),
+      noPair: attempt(() => this.ctx.acceptWebSocket('socket')).split(':')[0],
+      none: this.ctx.getWebSocketAutoResponse(),
+      response: new Response(null, { status: 101, webSocket: client }).webSocket === client,
+    };
+  }
+
+  async webSocketMessage(socket, message) {
+    if (typeof message !== 'string') {
+      return socket.send(`${Object.prototype.toString.call(message)} ${[...new Uint8Array(message)]}`);
+    }
+    const [what, ...rest] = message.split(' ');
+    switch (what) {
+      case 'tags': return socket.send(JSON.stringify(this.ctx.getTags(socket)));
+      case 'with': return socket.send(String(this.ctx.getWebSockets(rest[0]).length));
+      case 'same': return socket.send(String(this.ctx.getWebSockets().includes(socket)));
+      case 'state': return socket.send(String(socket.readyState));
+      case 'attachment': return socket.send(JSON.stringify(socket.deserializeAttachment()));
+      case 'attach': {
+        const value = { text: rest[0], list: [1, 2] };
+        socket.serializeAttachment(value);
+        value.text = 'changed later';
+        return socket.send(JSON.stringify(socket.deserializeAttachment()));
+      }
+      case 'fresh': return socket.send(String(socket.deserializeAttachment() !== socket.deserializeAttachment()));
+      case 'date':
+        socket.serializeAttachment(new Date(86_400_000));
+        return socket.send(socket.deserializeAttachment().toISOString());
+      case 'large': return socket.send(attempt(() => socket.serializeAttachment('x'.repeat(20_000))).split(':')[0]);
+      case 'function': return socket.send(attempt(() => socket.serializeAttachment(() => {})).split(':')[0]);
+      case 'bytes': return socket.send(new Uint8Array([104, 105]).buffer);
+      case 'number': return socket.send(42);
+      case 'all':
+        for (const each of this.ctx.getWebSockets()) each.send(rest.join(' '));
+        return;
+      case 'close': {
+        socket.close(4001, 'as asked');
+        await this.ctx.storage.put('kept', [socket.readyState, attempt(() => socket.send('late')), attempt(() => socket.close(1000)), this.ctx.getWebSockets().includes(socket)]);
+        return;
+      }
+      case 'throw':
+        await this.ctx.storage.put('kept', 'before the exception');
+        throw new Error('on purpose');
+    }
+    socket.send(`heard ${message}`);
+  }
+
+  async webSocketClose(socket, code, reason, wasClean) {
+    const left = (await this.ctx.storage.get('left')) ?? [];
+    left.push([code, reason, wasClean, socket.deserializeAttachment()]);
+    await this.ctx.storage.put('left', left);
+  }
+}
+
+export default {
+  fetch(request, env) {
+    return env.ROOM.getByName('room').fetch(request);
+  },
+};
