@@ -35,6 +35,7 @@ mod simulation;
 mod snapshot;
 mod sockets;
 mod sqlite;
+mod stack;
 mod store;
 #[doc(hidden)]
 pub mod sync;

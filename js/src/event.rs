@@ -103,7 +103,7 @@ pub(crate) enum Effect {
     /// An event has ended: its outcome, and the body of its response.
     Settled { event: u64, outcome: Outcome, body: Option<Vec<u8>> },
     /// The worker calls an object.
-    Call(Box<Call>),
+    Call(Call),
 }
 
 /// How an event has ended.

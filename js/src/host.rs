@@ -236,7 +236,7 @@ fn events<'js>(ctx: &Ctx<'js>, host: &Object<'js>, bridge: &Rc<Bridge>) -> Resul
         let about = serde_json::from_str(&text)
             .map_err(|cause| Exception::throw_message(&ctx, &cause.to_string()))?;
         let body = body.0.flatten().map(|body| bytes_of(&body));
-        function.add(Effect::Call(Box::new(Call { id: id(number), about, body })));
+        function.add(Effect::Call(Call { id: id(number), about, body }));
         Ok::<_, rquickjs::Error>(())
     };
     host.set("call", Function::new(ctx.clone(), call)?)

@@ -180,7 +180,7 @@ impl Visit {
         let (ended, calls) = place.sort(self.event, effects);
         for call in calls {
             if let Effect::Call(call) = call {
-                self.begin(*call);
+                self.begin(call);
             }
         }
         Ok(ended)

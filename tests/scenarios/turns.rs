@@ -37,6 +37,17 @@ async fn objects_of_two_servers_that_have_left_their_turns_ask_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chain_of_calls_in_one_server_is_no_deeper_than_its_stack() {
+    let (world, http) = (World::folder(), Client::new());
+    let server = world.setup().start().await;
+    let endless = http.post(server.url("/do/a/ask?of=b&depth=100")).send().await;
+    let (status, code, _) = error_of(endless.expect("the server answers")).await;
+    assert_eq!((status, code.as_str()), (StatusCode::BAD_REQUEST, "CALL_DEPTH"));
+    let answer = good(&http, Method::POST, server.url("/do/a/ask?of=b&depth=13")).await;
+    assert!(count(answer).await > 13, "as deep as is allowed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn others_are_served_while_a_handler_waits_and_a_kill_ends_it_half_way() {
     let (world, http) = (World::folder(), Client::new());
     let setup = world.setup();

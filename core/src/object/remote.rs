@@ -13,6 +13,7 @@ use crate::object::context::{CallChain, Context, Handling, stopping};
 use crate::object::host::Host;
 use crate::router::At;
 use crate::sockets::Place;
+use crate::stack::with_room;
 use crate::trace::{span, traced};
 
 /// Another object.
@@ -123,7 +124,7 @@ impl RemoteObject {
         let caller = caller.through(&self.from, extensions.get());
         extensions.insert(caller);
         let span = span!("call", dotdo.class = self.target.class());
-        let answer = traced(span, host.fetch(&self.target, self.at, request)).await;
+        let answer = traced(span, with_room(host.fetch(&self.target, self.at, request))).await;
         drop(calling);
         answer
     }

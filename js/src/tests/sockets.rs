@@ -141,7 +141,7 @@ fn a_message_that_throws_leaves_its_socket_open_and_what_was_written() {
 fn what_is_wrong_with_a_socket_is_an_exception_or_an_error() {
     run(async {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut server = server(bundle(folder.path(), ROOM).app()).await;
+        let server = server(bundle(folder.path(), ROOM).app()).await;
         for (path, status, why) in [
             ("/not-accepted", 500, "was not accepted: call ctx.acceptWebSocket()"),
             ("/not-returned", 500, "SOCKET_NOT_RETURNED"),
