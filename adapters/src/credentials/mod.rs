@@ -31,10 +31,6 @@ mod google;
 mod oauth;
 #[cfg(feature = "s3")]
 mod parts;
-#[cfg_attr(
-    not(all(feature = "s3", feature = "gcs", feature = "azure-blob")),
-    expect(dead_code, reason = "each store has an exchange of its own")
-)]
 mod plan;
 #[cfg(feature = "s3")]
 mod policy;
