@@ -3,6 +3,8 @@
 //! Promises: each is set up once at startup; all metrics are in one table, from which descriptions
 //! and documentation are generated. Must not know: requests, the engine, platforms.
 
+#[cfg(test)]
+mod first_reached;
 mod logs;
 mod metrics;
 mod recorder;
@@ -13,6 +15,8 @@ mod traces;
 #[path = "traces/absent.rs"]
 mod traces;
 
+#[cfg(test)]
+pub(crate) use self::first_reached::ask_every_subscriber;
 pub(crate) use self::logs::{AUDIT, LogFormat, LogSettings, is_log_filter, start_logs};
 pub(crate) use self::recorder::{keep_metrics, start_metrics};
 pub use self::reference::metrics_reference;

@@ -87,6 +87,7 @@ mod tests {
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
+    use crate::telemetry::ask_every_subscriber;
 
     /// Answers one request, and tells its first line.
     fn collector() -> (String, mpsc::Receiver<String>) {
@@ -113,6 +114,7 @@ mod tests {
         let (endpoint, received) = collector();
         let settings = TraceSettings { endpoint: Some(endpoint), ..TraceSettings::default() };
         let layer = layer(&settings).expect("good settings").expect("there is an endpoint");
+        ask_every_subscriber();
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             drop(tracing::debug_span!("work").entered())
         });

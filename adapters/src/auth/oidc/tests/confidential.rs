@@ -15,6 +15,7 @@ use super::provider::{Provider, SigningKey, development_secret};
 use super::{attacks, claims};
 use crate::auth::IdentitySettings;
 use crate::auth::oidc::Verifier;
+use crate::telemetry::ask_every_subscriber;
 
 /// All that was logged and shown.
 #[derive(Clone, Default)]
@@ -62,12 +63,23 @@ async fn tried(verifier: &Verifier, token: &str, said: &Said) {
     }
 }
 
+/// Meets an issuer that is away on a thread without a subscriber, as other tests do at any time.
+fn fail_without_a_subscriber(verifier: &Verifier, token: &str) {
+    let failing = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let refused = runtime.expect("a runtime").block_on(verifier.verify(token));
+        assert!(refused.is_err(), "the issuer is away");
+    };
+    std::thread::scope(|threads| threads.spawn(failing).join()).expect("it is refused");
+}
+
 /// One thread, so that all that happens here is logged here.
 #[tokio::test(flavor = "current_thread")]
 async fn nothing_that_is_logged_or_shown_has_a_part_of_a_token_or_a_secret() {
     let said = Said::default();
     let layer = tracing_subscriber::fmt::layer().with_writer(said.clone()).with_ansi(false);
     let subscriber = tracing_subscriber::registry().with(LevelFilter::TRACE).with(layer);
+    ask_every_subscriber();
     let _guard = tracing::subscriber::set_default(subscriber);
 
     let keys = [SigningKey::rsa(1), SigningKey::ec(1), SigningKey::ed(1)];
@@ -92,6 +104,7 @@ async fn nothing_that_is_logged_or_shown_has_a_part_of_a_token_or_a_secret() {
     }
     let away = provider.verifier_with(&settings);
     provider.answer(ResponseTemplate::new(500), ResponseTemplate::new(500)).await;
+    fail_without_a_subscriber(&provider.verifier_with(&settings), &tokens[0]);
     for token in &tokens {
         tried(&away, token, &said).await;
     }
