@@ -22,7 +22,7 @@ pub(crate) use self::due::snapshot_due_in;
 use self::guard::PlanGuard;
 use self::places::carry;
 use crate::activation::leased::{Gate, Pipeline, Ticket};
-use crate::activation::resident::{Resident, Stage, TurnState};
+use crate::activation::resident::{Stage, TurnState};
 use crate::activation::state::Activation;
 use crate::budget::Use;
 use crate::clock::Instant;
@@ -120,7 +120,9 @@ impl Activation {
 
     async fn write_snapshot(self: &Arc<Self>) -> Result<()> {
         let _one_at_a_time = self.checkpoint.lock().await;
-        self.secure_base().await?;
+        if !self.secure_base().await? {
+            return Ok(());
+        }
         // Before the turn: no task waits for memory while it holds the turn.
         let mut room = self
             .runtime
@@ -172,29 +174,30 @@ impl Activation {
     /// Makes sure that the files that the next snapshot shares with its base will exist when it is
     /// published; otherwise it shares none. It takes one listing request, if the base was not
     /// checked recently.
-    async fn secure_base(self: &Arc<Self>) -> Result<()> {
+    ///
+    /// `false` when there is nothing to write: the object is not in memory, or its newest snapshot
+    /// covers it. That is final, because what is written later would be based on a snapshot that
+    /// nobody has looked for.
+    async fn secure_base(self: &Arc<Self>) -> Result<bool> {
         let (bucket, clock) = (self.log.bucket.as_ref(), self.runtime.clock.as_ref());
-        let in_doubt = |resident: &Resident| {
-            let secured =
-                resident.tracker.kept().is_some_and(|kept| kept.holds(BASE_MARGIN, bucket, clock));
-            resident.tracker.base().filter(|_| !secured)
+        let base = {
+            let held = self.turn.lock().await;
+            let Some(resident) = held.resident.as_deref().filter(|_| is_behind(&self.pipeline()))
+            else {
+                return Ok(false);
+            };
+            let kept = resident.tracker.kept();
+            let is_secured = kept.is_some_and(|kept| kept.holds(BASE_MARGIN, bucket, clock));
+            resident.tracker.base().filter(|_| !is_secured)
         };
-        let base = self
-            .turn
-            .lock()
-            .await
-            .resident
-            .as_deref()
-            .filter(|_| is_behind(&self.pipeline()))
-            .and_then(in_doubt);
-        let Some(base) = base else { return Ok(()) };
+        let Some(base) = base else { return Ok(true) };
         let kept = Kept::look(bucket, clock, &self.log.prefix, base)
             .await?
             .filter(|kept| kept.holds(BASE_MARGIN, bucket, clock));
         if let Some(resident) = self.turn.lock().await.resident.as_mut() {
             resident.tracker.found(base, kept);
         }
-        Ok(())
+        Ok(true)
     }
 }
 

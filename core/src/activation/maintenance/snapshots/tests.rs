@@ -15,7 +15,7 @@ use crate::settings::{CheckpointMode, Settings};
 use crate::store::{Bucket, Key, Memory};
 use crate::testing::{Fault, FaultyBucket, ManualClock, Operation, RecordingBucket, SlowBucket};
 
-/// A list; every request but a read adds a row.
+/// A list, to which `/add` adds a row; `/other` makes another table, which nothing changes after that.
 struct Rows;
 
 impl DurableObject for Rows {
@@ -23,6 +23,9 @@ impl DurableObject for Rows {
         ctx.sql().exec("CREATE TABLE IF NOT EXISTS list (n INTEGER PRIMARY KEY)", ())?;
         if request.uri().path() == "/add" {
             ctx.sql().exec("INSERT INTO list DEFAULT VALUES", ())?;
+        }
+        if request.uri().path() == "/other" {
+            ctx.sql().exec("CREATE TABLE other AS SELECT 1 AS n", ())?;
         }
         let rows: i64 = ctx.sql().exec("SELECT count(*) FROM list", ())?.one()?;
         Ok(Response::new(rows.to_string().into()))
@@ -193,4 +196,36 @@ async fn objects_whose_snapshots_take_long_do_not_keep_others_waiting() {
     for asked in slow {
         assert_eq!(asked.await.expect("no panic").expect("its snapshot is written at last"), "1");
     }
+}
+
+/// Lets other tasks run until they wait for something.
+async fn let_others_run() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The places of snapshots are where one waits after it has decided what it is based on.
+#[tokio::test]
+async fn a_snapshot_of_what_is_covered_does_not_wait_for_what_comes_next() {
+    let clock = Arc::new(ManualClock::default());
+    let memory: Arc<dyn Bucket> = Arc::new(Memory::new(clock.clone()));
+    let engine = server(memory, clock, 1).await;
+    let object = Tenant::local().object("Rows", "a").expect("these are names");
+    // The next snapshot shares the file of this table.
+    assert_eq!(ask(&engine, "/other").await.expect("it is made"), "0");
+    let runtime = engine.runtime();
+    let activation = engine.activations().existing(&object).expect("it is in memory");
+    let places: Vec<_> =
+        std::iter::from_fn(|| runtime.checkpoints.try_acquire(object.tenant())).collect();
+    let early = tokio::spawn(async move { activation.write_snapshot_if_behind().await });
+    let_others_run().await;
+    let asked = tokio::spawn({
+        let engine = engine.clone();
+        async move { ask(&engine, "/add").await }
+    });
+    let_others_run().await;
+    drop(places);
+    early.await.expect("it does not panic").expect("there was nothing to write");
+    assert_eq!(asked.await.expect("it does not panic").expect("it is added"), "1");
 }
