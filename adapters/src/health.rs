@@ -26,7 +26,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(4);
 /// Maximum size of the response, in bytes. A larger one is not from a dotdo server.
 const SHOWN_BYTES_MAX: usize = 16 << 10;
 
-/// A health check.
+/// A health check. [`health`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
     /// Whether the process answers (`/health`). For watchdogs that restart the process: a restart
@@ -60,6 +60,18 @@ impl Health {
 ///
 /// The exit code is 0 if it is healthy, 1 if it is not, does not respond within 4 s or does not run,
 /// and 2 if the configuration is wrong.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// use dotdo::ServeOptions;
+/// use dotdo::commands::{Health, health};
+///
+/// fn main() -> ExitCode {
+///     let options = ServeOptions { port: Some("8080".to_owned()), ..ServeOptions::default() };
+///     health(options, Health::Ready)
+/// }
+/// ```
 pub fn health(options: ServeOptions, question: Health) -> ExitCode {
     let outcome = options.sources().and_then(|sources| {
         let config = resolve(&sources)?.config;

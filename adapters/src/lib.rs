@@ -90,7 +90,32 @@ pub mod identity {
 }
 
 /// What a command line of one's own needs besides [`Serve`]: health checks, the settings with their
-/// values and origins, what a check of the machine and the store finds, and the references of settings and metrics.
+/// values and origins, what a check of the machine and the store finds, and the references of
+/// settings and metrics.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// use dotdo::commands::{self, Health};
+/// use dotdo::{App, ServeOptions};
+/// # use dotdo::{Context, DurableObject, Request, Response, Result};
+/// # struct Hello;
+/// # impl DurableObject for Hello {
+/// #     async fn fetch(&mut self, _: Request, _: &mut Context) -> Result<Response> {
+/// #         Ok(Response::new("hello".into()))
+/// #     }
+/// # }
+///
+/// fn main() -> ExitCode {
+///     let options = ServeOptions { port: Some("8080".to_owned()), ..ServeOptions::default() };
+///     match std::env::args().nth(1).as_deref() {
+///         Some("health") => commands::health(options, Health::Up),
+/// #       #[cfg(feature = "broker")]
+///         Some("broker") => commands::run_broker(options),
+///         _ => commands::run_with(App::new().class("Hello", || Hello), options),
+///     }
+/// }
+/// ```
 pub mod commands {
     pub use dotdo_core::{SqliteColumn, SqliteFile, SqliteObject, SqliteTable};
 

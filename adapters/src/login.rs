@@ -10,6 +10,18 @@ use crate::auth::IssuerName;
 use crate::config::{DEFAULT_PROFILE, Flag, Sources, resolve, user_folder};
 
 /// The settings about logins.
+///
+/// ```
+/// use dotdo::commands::LoginSettings;
+///
+/// let settings = LoginSettings::resolve(Some("work"))?;
+/// assert_eq!(settings.profile, "work");
+/// match settings.issuer()? {
+///     Some(issuer) => println!("log in at {issuer}"),
+///     None => println!("set auth.issuer, or name an issuer"),
+/// }
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct LoginSettings {

@@ -69,7 +69,7 @@ pub fn run(app: App) -> ExitCode {
 }
 
 /// Serves like [`run`], with settings that take precedence over the environment and the files. The
-/// arguments of the program are ignored.
+/// arguments of the program are ignored. [`commands`](crate::commands) has an example.
 pub fn run_with(app: App, options: ServeOptions) -> ExitCode {
     Serve::new(app).options(options).run()
 }
@@ -263,7 +263,7 @@ fn with_default_class(app: App, config: &Config) -> Result<App> {
 
 /// Runs the broker, which exchanges tokens for short-lived keys of one tenant's part of a bucket,
 /// until the process receives a signal to stop (`docs/IDENTITY.md`). The configuration and the exit
-/// code are those of [`run_with`].
+/// code are those of [`run_with`]. [`commands`](crate::commands) has an example.
 #[cfg(feature = "broker")]
 pub fn run_broker(options: ServeOptions) -> ExitCode {
     let resolved = options.sources().and_then(|sources| resolve(&sources));

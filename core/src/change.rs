@@ -8,6 +8,20 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// A value of one of SQLite's five storage classes, kept bit for bit.
 ///
 /// Text is bytes: SQLite does not insist on UTF-8, and a restored object must not either.
+///
+/// ```
+/// # mod dotdo { pub mod sql { pub use dotdo_core::*; } pub use dotdo_core::*; }
+/// use dotdo::sql::Value;
+/// use dotdo::{Context, Result};
+///
+/// fn archive(ctx: &mut Context) -> Result<()> {
+///     let rows: Vec<Vec<Value>> = ctx.sql().exec("SELECT id, text FROM notes", ())?.values()?;
+///     for row in rows {
+///         ctx.sql().exec("INSERT INTO archive VALUES (?, ?)", row)?;
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value {
     /// NULL.
@@ -23,7 +37,7 @@ pub enum Value {
     Blob(Vec<u8>),
 }
 
-/// A borrowed [`Value`].
+/// A borrowed [`Value`]. [`SqliteFile`](crate::SqliteFile) has an example.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ValueRef<'a> {
     /// NULL.

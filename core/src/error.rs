@@ -7,6 +7,19 @@ use std::time::Duration;
 use crate::store::StoreError;
 
 /// What the caller can do about an [`Error`].
+///
+/// ```
+/// # use dotdo_core as dotdo;
+/// use dotdo::{Error, ErrorKind};
+///
+/// /// Whether the same request may succeed later, and nothing of it was done.
+/// fn may_be_retried(error: &Error) -> bool {
+///     matches!(error.kind(), ErrorKind::Fenced | ErrorKind::Busy | ErrorKind::Unavailable)
+/// }
+///
+/// assert!(may_be_retried(&Error::new(ErrorKind::Busy, "another server has the object")));
+/// assert!(!may_be_retried(&Error::not_found("there is no such note")));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -81,6 +94,15 @@ struct Inner {
 }
 
 /// The result type of this crate.
+///
+/// ```
+/// # use dotdo_core as dotdo;
+/// use dotdo::{Context, Error, Result};
+///
+/// fn title(ctx: &mut Context) -> Result<String> {
+///     ctx.storage().get("title")?.ok_or_else(|| Error::not_found("there is no title"))
+/// }
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {

@@ -11,7 +11,7 @@ use super::settings::TABLE;
 use super::sources::Sources;
 use crate::options::ServeOptions;
 
-/// Where the value of a setting comes from.
+/// Where the value of a setting comes from. [`EffectiveSettings::of`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
@@ -29,7 +29,7 @@ pub enum Origin {
     Default,
 }
 
-/// The value of a setting.
+/// The value of a setting. [`EffectiveSettings::of`] has an example.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EffectiveSetting {
@@ -45,7 +45,8 @@ pub struct EffectiveSetting {
     pub origin: Origin,
 }
 
-/// All settings with the values that they have here and now.
+/// All settings with the values that they have here and now. [`EffectiveSettings::of`] has an
+/// example.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct EffectiveSettings {

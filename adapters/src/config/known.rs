@@ -46,6 +46,14 @@ const ABSENT: &[(&str, &str)] = &[
 ];
 
 /// How a value is written in a file.
+///
+/// ```
+/// use dotdo::commands::{KnownSetting, SettingShape};
+///
+/// assert_eq!(KnownSetting::named("storage")?.shape(), SettingShape::Text);
+/// assert_eq!(KnownSetting::named("port")?.shape(), SettingShape::Number);
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SettingShape {
@@ -59,7 +67,7 @@ pub enum SettingShape {
     List,
 }
 
-/// A setting as its user named it.
+/// A setting as its user named it. [`KnownSetting::named`] has an example.
 #[derive(Clone, Copy)]
 pub struct KnownSetting {
     pub(super) setting: &'static Setting,

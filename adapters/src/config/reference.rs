@@ -35,6 +35,12 @@ const WIDTH: usize = 80;
 
 /// The reference of all settings as Markdown: where they are read from, their names, what they do,
 /// which values they accept. The text of `docs/SETTINGS.md`.
+///
+/// ```
+/// let page = dotdo::commands::settings_reference();
+/// assert!(page.starts_with("# Settings\n"));
+/// assert!(page.contains("- **`lease.duration_ms`** (`DOTDO_LEASE_DURATION_MS`): "));
+/// ```
 pub fn settings_reference() -> String {
     let mut out = HEAD.to_owned();
     let mut section = "";
@@ -54,6 +60,15 @@ pub fn settings_reference() -> String {
 
 /// The settings whose name in a file or in the environment contains `word`, in any case, as plain
 /// text for a terminal of 80 columns; all of them for the empty word.
+///
+/// ```
+/// use dotdo::commands::settings_matching;
+///
+/// assert!(settings_matching("lease")?.contains("lease.duration_ms  DOTDO_LEASE_DURATION_MS\n"));
+/// let error = settings_matching("leese.duration_ms").expect_err("it is misspelt");
+/// assert!(error.message().ends_with("did you mean lease.duration_ms?"));
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 ///
 /// # Errors
 ///
@@ -78,6 +93,13 @@ pub fn settings_matching(word: &str) -> Result<String> {
 
 /// The same settings for programs: `{"settings": [{"key", "variables", "section", "about", "accepts",
 /// "default"}]}`, where `default` is null when there is none.
+///
+/// ```
+/// let text = dotdo::commands::settings_matching_as_json("lease.duration_ms")?;
+/// let found: serde_json::Value = serde_json::from_str(&text)?;
+/// assert_eq!(found["settings"][0]["variables"][0], "DOTDO_LEASE_DURATION_MS");
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 ///
 /// # Errors
 ///

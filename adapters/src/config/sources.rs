@@ -63,12 +63,20 @@ impl Sources {
 }
 
 /// The project's file for settings: `dotdo.toml` in the working directory.
+///
+/// ```
+/// use dotdo::commands::{project_file, user_file};
+///
+/// for path in [Some(project_file().to_owned()), user_file()].into_iter().flatten() {
+///     println!("{}: {}", path.display(), if path.exists() { "is read" } else { "is not there" });
+/// }
+/// ```
 pub fn project_file() -> &'static Path {
     Path::new(PROJECT_FILE)
 }
 
 /// The user's file for settings: `~/.config/dotdo/config.toml`, or the same below
-/// `XDG_CONFIG_HOME`. `None` without a home folder.
+/// `XDG_CONFIG_HOME`. `None` without a home folder. [`project_file`] has an example.
 pub fn user_file() -> Option<PathBuf> {
     Some(user_folder()?.join("config.toml"))
 }

@@ -4,6 +4,18 @@ use std::fs;
 use std::path::Path;
 
 /// A limit on the memory of this process.
+///
+/// ```
+/// use dotdo::ServeOptions;
+/// use dotdo::commands::Premises;
+///
+/// let here = Premises::of(ServeOptions::default(), None)?;
+/// if let Some(limit) = here.memory_limit() {
+///     let whose = if limit.is_of_container { "the container" } else { "the machine" };
+///     println!("{} of {} bytes of {whose}", here.memory_budget_bytes(), limit.bytes);
+/// }
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemoryLimit {

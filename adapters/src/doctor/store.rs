@@ -28,6 +28,21 @@ const CLEANUP_MAX: Duration = Duration::from_secs(15);
 const OBJECTS_MAX: usize = 1000;
 
 /// A store that can be used.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use dotdo::ServeOptions;
+/// use dotdo::commands::Premises;
+///
+/// let options = ServeOptions { storage: Some("memory://".to_owned()), ..ServeOptions::default() };
+/// let store = Premises::of(options, None)?.check_store().await?;
+/// println!("{} takes {} ms for a read", store.location, store.latencies.get_ms);
+/// if let Some(database) = store.database {
+///     println!("{} takes {:?} ms for a write", database.location, database.latencies.create_ms);
+/// }
+/// # Ok::<(), dotdo::Error>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct StoreCheck {
@@ -47,7 +62,7 @@ pub struct StoreCheck {
     pub database: Option<DatabaseCheck>,
 }
 
-/// A database that can hold the log.
+/// A database that can hold the log. [`StoreCheck`] has an example.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DatabaseCheck {
@@ -61,7 +76,8 @@ pub struct DatabaseCheck {
     pub latencies: StoreLatencies,
 }
 
-/// The median times of operations with an object of 1 KiB, one after another.
+/// The median times of operations with an object of 1 KiB, one after another. [`StoreCheck`] has an
+/// example.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct StoreLatencies {

@@ -8,6 +8,17 @@ use crate::credentials::is_private_address;
 pub(crate) const ACCEPTED: &str = "libsql://host or https://host, or http:// on this machine";
 
 /// A libSQL database and the way to reach it.
+///
+/// ```
+/// use dotdo::engine::{LibsqlAccess, Secret};
+///
+/// let access = LibsqlAccess {
+///     url: Some(Secret::new("libsql://shop.example")),
+///     token_file: Some("/run/secrets/database".to_owned()),
+///     ..LibsqlAccess::default()
+/// };
+/// assert!(!format!("{access:?}").contains("shop.example"));
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct LibsqlAccess {
     /// Its URL: `libsql://host` or `https://host`, or `http://` on this machine. It is not printed,

@@ -11,6 +11,8 @@ use dotdo_core::{Clock, Random, millis};
 /// Leases must expire while a machine is suspended. On Linux the monotonic time is the boot time,
 /// which continues then, unlike `std::time::Instant`. On other systems only the wall clock shows a
 /// suspension.
+///
+/// [`engine`](crate::engine) has an example.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
     start: boot::Moment,
@@ -74,7 +76,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// The operating system's random numbers.
+/// The operating system's random numbers. [`engine`](crate::engine) has an example.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OsRandom;
 

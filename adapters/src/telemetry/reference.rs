@@ -14,6 +14,12 @@ seconds, sizes in bytes. Counters start at 0 with the process. A metric with lab
 
 /// The reference of all metrics as Markdown: name, type, description and labels. The text of
 /// `docs/METRICS.md`.
+///
+/// ```
+/// let page = dotdo::commands::metrics_reference();
+/// assert!(page.starts_with("# Metrics\n"));
+/// assert!(page.contains("- **`dotdo_http_requests_total`** (counter): "));
+/// ```
 pub fn metrics_reference() -> String {
     let mut out = HEAD.to_owned();
     for metric in TABLE {

@@ -2,6 +2,27 @@
 
 /// What [`DurableObject::alarm`](crate::DurableObject::alarm) is told about the alarm that it runs
 /// for.
+///
+/// ```
+/// # use dotdo_core as dotdo;
+/// use dotdo::{AlarmInfo, Context, DurableObject, Result};
+/// # use dotdo::{Request, Response};
+///
+/// # struct Invoice;
+/// # async fn charge() -> Result<()> { Ok(()) }
+/// impl DurableObject for Invoice {
+/// #     async fn fetch(&mut self, _: Request, _: &mut Context) -> Result<Response> {
+/// #         Ok(Response::default())
+/// #     }
+///     async fn alarm(&mut self, info: AlarmInfo, ctx: &mut Context) -> Result<()> {
+///         if info.retry_count > 10 {
+///             return ctx.storage().put("state", "unpaid");
+///         }
+///         charge().await?;
+///         ctx.storage().put("state", "paid")
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AlarmInfo {

@@ -37,7 +37,7 @@ struct Inner {
     prefix: Key,
 }
 
-/// What a verified token says of its tenant.
+/// What a verified token says of its tenant. [`Tenant::from_claims`] has an example.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TenantClaims<'a> {
     /// The name that the settings give to the token's issuer, if they give one. Organisations of

@@ -31,7 +31,7 @@ pub struct SqliteFile {
     database: Database,
 }
 
-/// One row of `sqlite_schema`.
+/// One row of `sqlite_schema`. [`SqliteTable`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqliteObject {
     /// `table`, `index`, `view` or `trigger`.
@@ -45,6 +45,20 @@ pub struct SqliteObject {
 }
 
 /// A table with rows. A virtual table has none, but the tables in which it keeps its content do.
+///
+/// ```
+/// # mod dotdo { pub mod commands { pub use dotdo_core::*; } pub use dotdo_core::*; }
+/// use dotdo::commands::SqliteFile;
+///
+/// let mut file = SqliteFile::new()?;
+/// file.execute("CREATE TABLE note(id INTEGER PRIMARY KEY, text TEXT)")?;
+/// assert_eq!(file.schema()[0].kind, "table");
+/// let note = &file.tables()[0];
+/// assert_eq!((&*note.name, note.has_hidden_rowid), ("note", false));
+/// assert_eq!(note.columns[0].key, Some(0));
+/// assert_eq!(note.columns[1].declared, "TEXT");
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqliteTable {
     /// Its name.
@@ -55,7 +69,7 @@ pub struct SqliteTable {
     pub has_hidden_rowid: bool,
 }
 
-/// A column that is stored.
+/// A column that is stored. [`SqliteTable`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqliteColumn {
     /// Its name.

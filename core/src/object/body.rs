@@ -18,9 +18,37 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits::UNCHARGED_BYTES_MAX;
 
 /// A request to an object.
+///
+/// ```
+/// # use dotdo_core as dotdo;
+/// use dotdo::{Request, Result};
+///
+/// async fn size(request: Request) -> Result<String> {
+///     let path = request.uri().path().to_owned();
+///     let text = request.into_body().text().await?;
+///     Ok(format!("{path} has {} bytes", text.len()))
+/// }
+///
+/// let request: Request = http::Request::put("/notes/1").body("hello".into())?;
+/// assert_eq!(request.method(), "PUT");
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 pub type Request = http::Request<Body>;
 
 /// A response of an object.
+///
+/// ```
+/// # use dotdo_core as dotdo;
+/// use dotdo::{Body, Response, Result};
+///
+/// fn moved(to: &str) -> Result<Response> {
+///     Ok(http::Response::builder().status(308).header("location", to).body(Body::empty())?)
+/// }
+///
+/// assert_eq!(moved("/notes/2")?.headers()["location"], "/notes/2");
+/// assert_eq!(Response::new("hello".into()).status(), 200);
+/// # Ok::<(), dotdo::Error>(())
+/// ```
 pub type Response = http::Response<Body>;
 
 /// A response (200) with `value` as JSON.

@@ -14,6 +14,18 @@ const CALL: &str = "object";
 const TENANT: &str = "tenant";
 
 /// A hash that distinguishes callers.
+///
+/// ```
+/// # mod dotdo { pub mod identity { pub use dotdo_core::*; } pub use dotdo_core::*; }
+/// use dotdo::Caller;
+/// use dotdo::identity::Identity;
+///
+/// // Each shop numbers its customers, so 42 is somebody else in another shop.
+/// let account = Identity::new("customer", b"shop-7/42");
+/// let caller = Caller::new("42").with_account(account);
+/// assert_ne!(caller, Caller::new("42"));
+/// assert_eq!(Identity::from_hex(&account.to_hex()), Some(account));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Identity([u8; 32]);
 

@@ -10,7 +10,7 @@ use crate::object::context::Context;
 use crate::planted::{Bug, planted};
 
 /// One step of a class's schema: SQL, or a function. A step that has run somewhere is never
-/// changed; a new one is added after it.
+/// changed; a new one is added after it. [`Step::code`] has an example.
 #[derive(Debug, Clone)]
 pub struct Step {
     text: Cow<'static, str>,

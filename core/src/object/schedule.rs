@@ -9,6 +9,18 @@ use crate::limits::ALARM_MS_MAX;
 use crate::object::context::Context;
 
 /// When a schedule runs: once at a time, or again and again ([`Context::schedule`]).
+///
+/// ```
+/// # mod dotdo { pub mod schedules { pub use dotdo_core::*; } pub use dotdo_core::*; }
+/// use dotdo::schedules::When;
+/// use dotdo::{Context, Result};
+///
+/// fn remind(ctx: &mut Context, daily: bool) -> Result<()> {
+///     let in_an_hour = ctx.now_ms() + 3_600_000;
+///     let when = if daily { When::from("0 9 * * *") } else { When::At(in_an_hour) };
+///     ctx.schedule("reminder", when, "water the plants")
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum When {
@@ -30,7 +42,8 @@ impl From<&str> for When {
     }
 }
 
-/// A schedule of an object: what its handler is told, and what is listed.
+/// A schedule of an object: what its handler is told, and what is listed. [`Context::schedule`] has
+/// an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Schedule {

@@ -8,6 +8,17 @@ use http::Method;
 const PREFIX: &str = "dotdo:";
 
 /// Something that a caller may do. Tokens list scopes by name.
+///
+/// ```
+/// # mod dotdo { pub mod identity { pub use dotdo_core::*; } pub use dotdo_core::*; }
+/// use dotdo::identity::Scope;
+/// use dotdo::{Context, Result};
+///
+/// fn clear(ctx: &mut Context) -> Result<u64> {
+///     ctx.caller().require(Scope::Admin)?;
+///     ctx.storage().delete_all()
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// `dotdo:read`: requests to objects with GET, HEAD and OPTIONS.

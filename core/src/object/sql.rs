@@ -25,6 +25,17 @@ use crate::{Error, Result};
 const UNEXPECTED_ROWS: &str = "UNEXPECTED_ROWS";
 
 /// The database of the object that handles a request.
+///
+/// ```
+/// # use dotdo_core as dotdo;
+/// use dotdo::{Context, Result};
+///
+/// fn add(ctx: &mut Context, name: &str) -> Result<u64> {
+///     let mut sql = ctx.sql();
+///     sql.reborrow().exec("INSERT INTO people (name) VALUES (?)", (name,))?;
+///     sql.exec("SELECT count(*) FROM people", ())?.one()
+/// }
+/// ```
 pub struct Sql<'a> {
     database: &'a mut Database,
     speaker: Speaker,

@@ -21,8 +21,8 @@ use crate::object::slice::{Continuation, Slice};
 use crate::object::stub::Stub;
 use crate::sync::Mutex;
 
-/// A handle by which work outside of an object's turn takes further turns of it:
-/// [`Context::leave_turn`], [`Context::turns`].
+/// A handle by which work outside of an object's turn takes further turns of it. It comes from
+/// [`Context::turns`], or from [`Context::leave_turn`], which has an example.
 pub struct Turns<T> {
     object: ObjectId,
     caller: Caller,

@@ -69,6 +69,18 @@ impl From<Vec<u8>> for SocketMessage {
 }
 
 /// Why a WebSocket ends: a code of RFC 6455, section 7.4, and a reason for people.
+///
+/// ```
+/// # mod dotdo { pub mod sockets { pub use dotdo_core::*; } pub use dotdo_core::*; }
+/// use dotdo::sockets::SocketClose;
+///
+/// fn has_left(close: &SocketClose) -> bool {
+///     matches!(close.code, 1000 | 1001 | 1005)
+/// }
+///
+/// assert!(has_left(&SocketClose::new(1000, "bye")));
+/// assert!(!has_left(&SocketClose::new(1006, "")));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SocketClose {
     /// The code. 1005: the client gave none; 1006: the connection broke off.
