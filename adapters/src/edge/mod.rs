@@ -184,8 +184,10 @@ impl<O: Objects> Edge<O> {
         match self.forwarded.arrival(&head) {
             None => {
                 context.asked = Some(self.asked(&head));
-                let outcome =
-                    survive(self.dispatch(head, body, &mut context).instrument(span)).await;
+                // On the heap, because each layer around it moves it, and because an idle connection
+                // keeps room for the future of its next request.
+                let answer = Box::pin(self.dispatch(head, body, &mut context));
+                let outcome = survive(answer.instrument(span)).await;
                 self.finish(outcome, context)
             }
             Some(Ok(arrival)) => {
