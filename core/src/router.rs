@@ -38,11 +38,13 @@ pub const CATALOG: &str = "/iceberg/v1/";
 /// The version of an object to read.
 ///
 /// ```
-/// use dotdo_core::{At, parse_at};
+/// # mod dotdo { pub use dotdo_core::*; pub mod engine { pub use dotdo_core::*; } }
+/// use dotdo::At;
+/// use dotdo::engine::parse_at;
 ///
 /// assert_eq!(parse_at("42")?, At::Sequence(42));
 /// assert_eq!(parse_at("2026-01-01T00:00:00Z")?, At::TimeMs(1_767_225_600_000));
-/// # Ok::<(), dotdo_core::Error>(())
+/// # Ok::<(), dotdo::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum At {

@@ -67,6 +67,33 @@ fn names_of_item(item: &str) -> Vec<String> {
         .collect()
 }
 
+/// The modules besides, whose items are shown together.
+const OTHERS: &[&str] = &["client", "engine", "service", "testing"];
+
+/// What documentation names of `dotdo`, by the first word after `dotdo::`. Hidden lines of examples
+/// are left out.
+fn named_in_documentation(text: &str) -> Vec<String> {
+    let comments = text.lines().map(str::trim_start).filter(|line| line.starts_with("//"));
+    let shown = comments
+        .map(|line| line.trim_start_matches(['/', '!']).trim_start())
+        .filter(|line| !line.starts_with('#'));
+    let text = shown.collect::<Vec<_>>().join("\n");
+    let word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let mut found = Vec::new();
+    for (at, path) in text.match_indices("dotdo::") {
+        let rest = &text[at + path.len()..];
+        if text[..at].ends_with(|before| word(before) || before == ':') {
+            continue;
+        }
+        let list = rest.strip_prefix('{').and_then(|rest| rest.split('}').next()).unwrap_or(rest);
+        let items = if list.len() == rest.len() { vec![rest] } else { list.split(',').collect() };
+        let first =
+            |item: &str| item.trim().split(|letter| !word(letter)).next().map(str::to_owned);
+        found.extend(items.into_iter().filter_map(first).filter(|name| !name.is_empty()));
+    }
+    found
+}
+
 /// The names in the root and in [`MODULES`], each with the place below which it is defined, such as
 /// `adapters/src/run`; without names of other crates.
 fn exports(code: &str) -> Vec<(String, String)> {
@@ -134,6 +161,33 @@ fn every_item_of_the_facade_has_an_example_or_names_one() {
         "add an example, or \"[`…`] has an example.\":\n{}",
         found.join("\n")
     );
+}
+
+/// An example that is compiled in the core alone would not show it.
+#[test]
+fn documentation_names_items_where_users_find_them() {
+    let mut found = Vec::new();
+    let sources = files(".rs");
+    let shown = |path: &str| path.starts_with("core/src/") || path.starts_with("adapters/src/");
+    for file in sources.iter().filter(|file| shown(&file.path)) {
+        for name in named_in_documentation(&file.text) {
+            let known = [ROOT, MODULES, OTHERS].iter().any(|list| list.contains(&name.as_str()));
+            if !known {
+                found.push(format!("{}: dotdo::{name}", file.path));
+            }
+        }
+    }
+    assert!(
+        found.is_empty(),
+        "these are in a module of dotdo, or not in it at all:\n{}",
+        found.join("\n")
+    );
+}
+
+#[test]
+fn names_are_read_from_documentation() {
+    let text = "/// # use dotdo::hidden;\n    /// use dotdo::a::{b};\n//! use dotdo::{C,\n//!     d::E};\nuse dotdo::code;\n/// dotdo::F::g my_dotdo::h";
+    assert_eq!(named_in_documentation(text), ["a", "C", "d", "F"]);
 }
 
 #[test]

@@ -23,10 +23,12 @@ const _: () = assert!(BEGINNING_BYTES + ".-".len() + HASH_DIGITS <= SEGMENT_BYTE
 /// The identity of an object: tenant, class and id together. [`Tenant::object`] makes it.
 ///
 /// ```
-/// # use dotdo_core as dotdo;
-/// let object = dotdo::Tenant::local().object("Account", "bob/savings")?;
+/// # mod dotdo { pub use dotdo_core::*; pub mod identity { pub use dotdo_core::*; } }
+/// use dotdo::identity::Tenant;
+///
+/// let object = Tenant::local().object("Account", "bob/savings")?;
 /// assert_eq!((object.class(), object.id()), ("Account", "bob/savings"));
-/// assert!(dotdo::Tenant::local().object("Account", "").is_err());
+/// assert!(Tenant::local().object("Account", "").is_err());
 /// # Ok::<(), dotdo::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -21,10 +21,12 @@ const LOCAL: &str = "local";
 /// even if class and id are the same. Clones are cheap.
 ///
 /// ```
-/// # use dotdo_core as dotdo;
-/// let tenant = dotdo::Tenant::new("acme", "shop")?;
+/// # mod dotdo { pub use dotdo_core::*; pub mod identity { pub use dotdo_core::*; } }
+/// use dotdo::identity::Tenant;
+///
+/// let tenant = Tenant::new("acme", "shop")?;
 /// assert_eq!((tenant.org(), tenant.name()), ("acme", "shop"));
-/// assert_ne!(tenant, dotdo::Tenant::local());
+/// assert_ne!(tenant, Tenant::local());
 /// # Ok::<(), dotdo::Error>(())
 /// ```
 #[derive(Clone)]
@@ -80,8 +82,8 @@ impl Tenant {
     /// `issuer:org`, so no token of one issuer names an organisation of another.
     ///
     /// ```
-    /// # use dotdo_core as dotdo;
-    /// use dotdo::{Tenant, TenantClaims};
+    /// # mod dotdo { pub use dotdo_core::*; pub mod identity { pub use dotdo_core::*; } }
+    /// use dotdo::identity::{Tenant, TenantClaims};
     ///
     /// let claims = TenantClaims { org: Some("org_01"), ..TenantClaims::default() };
     /// assert_eq!(Tenant::from_claims(claims)?, Tenant::new("org_01", "org_01")?);

@@ -14,8 +14,9 @@ use crate::sqlite::{Database, Foreign, Limits, Mode, Speaker};
 /// memory. It runs the SQL of objects, so what it makes can be an object's database.
 ///
 /// ```
-/// # use dotdo_core as dotdo;
-/// use dotdo::{SqliteFile, ValueRef};
+/// # mod dotdo { pub use dotdo_core::*; pub mod commands { pub use dotdo_core::*; } pub mod sql { pub use dotdo_core::*; } }
+/// use dotdo::commands::SqliteFile;
+/// use dotdo::sql::ValueRef;
 ///
 /// let mut made = SqliteFile::new()?;
 /// made.execute("CREATE TABLE note(id INTEGER PRIMARY KEY, text); INSERT INTO note VALUES(7, 'seven')")?;
@@ -132,8 +133,10 @@ impl SqliteFile {
     /// dump may have rows before those that they refer to.
     ///
     /// ```
-    /// # use dotdo_core as dotdo;
-    /// let mut file = dotdo::SqliteFile::new()?;
+    /// # mod dotdo { pub use dotdo_core::*; pub mod commands { pub use dotdo_core::*; } }
+    /// use dotdo::commands::SqliteFile;
+    ///
+    /// let mut file = SqliteFile::new()?;
     /// file.execute("CREATE TABLE a(id INTEGER PRIMARY KEY); CREATE TABLE b(a REFERENCES a)")?;
     /// assert!(file.execute("INSERT INTO b VALUES(1)").is_err());
     /// file.execute_dump("INSERT INTO b VALUES(1)")?;
@@ -223,8 +226,10 @@ impl SqliteFile {
     /// `_dotdo_exact` what does not fit a type.
     ///
     /// ```
-    /// # use dotdo_core as dotdo;
-    /// let mut file = dotdo::SqliteFile::new()?;
+    /// # mod dotdo { pub use dotdo_core::*; pub mod commands { pub use dotdo_core::*; } }
+    /// use dotdo::commands::SqliteFile;
+    ///
+    /// let mut file = SqliteFile::new()?;
     /// file.execute("CREATE TABLE note(id INTEGER PRIMARY KEY, text TEXT); INSERT INTO note VALUES(7, 'seven')")?;
     /// let bytes = file.table_as_parquet("note")?;
     /// assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));

@@ -13,8 +13,9 @@ use crate::object::scopes::{Scope, Scopes};
 /// The caller of a request: who it is, its tenant, and what it may do.
 ///
 /// ```
-/// # use dotdo_core as dotdo;
-/// use dotdo::{Caller, Scope, Tenant};
+/// # mod dotdo { pub use dotdo_core::*; pub mod identity { pub use dotdo_core::*; } }
+/// use dotdo::Caller;
+/// use dotdo::identity::{Scope, Tenant};
 ///
 /// let alice = Caller::new("alice").of_tenant(Tenant::new("acme", "shop")?);
 /// assert_eq!((alice.subject(), alice.tenant().org()), (Some("alice"), "acme"));
@@ -134,9 +135,11 @@ impl Caller {
     /// Checks that the caller has `scope`.
     ///
     /// ```
-    /// # use dotdo_core as dotdo;
+    /// # mod dotdo { pub use dotdo_core::*; pub mod identity { pub use dotdo_core::*; } }
+    /// use dotdo::identity::Scope;
+    ///
     /// fn close(ctx: &mut dotdo::Context) -> dotdo::Result<()> {
-    ///     ctx.caller().require(dotdo::Scope::Admin)?;
+    ///     ctx.caller().require(Scope::Admin)?;
     ///     ctx.storage().put("closed", &true)
     /// }
     /// ```

@@ -55,11 +55,12 @@ pub trait IntoResponse {
 /// A value that is encoded as JSON in a response.
 ///
 /// ```
-/// use dotdo_core::{IntoResponse, Json};
+/// # use dotdo_core as dotdo;
+/// use dotdo::{IntoResponse, Json};
 ///
 /// let response = Json(vec![1, 2, 3]).into_response()?;
 /// assert_eq!(response.headers()["content-type"], "application/json");
-/// # Ok::<(), dotdo_core::Error>(())
+/// # Ok::<(), dotdo::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Json<T>(pub T);
@@ -119,13 +120,14 @@ pub trait RequestExt: Sized {
     /// when it is not UTF-8.
     ///
     /// ```
-    /// use dotdo_core::{Body, RequestExt};
+    /// # use dotdo_core as dotdo;
+    /// use dotdo::{Body, RequestExt};
     ///
     /// let request = http::Request::get("/notes?after=7&by=ada+l").body(Body::empty())?;
     /// assert_eq!(request.query("after").as_deref(), Some("7"));
     /// assert_eq!(request.query("by").as_deref(), Some("ada l"));
     /// assert_eq!(request.query("limit"), None);
-    /// # Ok::<(), dotdo_core::Error>(())
+    /// # Ok::<(), dotdo::Error>(())
     /// ```
     fn query(&self, name: &str) -> Option<String>;
 }

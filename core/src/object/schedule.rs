@@ -96,8 +96,9 @@ impl Context {
     /// nobody could run it are made up for by one run. It costs as much as an alarm.
     ///
     /// ```
-    /// # use dotdo_core as dotdo;
-    /// use dotdo::{Context, DurableObject, Request, Response, Result, Schedule};
+    /// # mod dotdo { pub use dotdo_core::*; pub mod schedules { pub use dotdo_core::*; } }
+    /// use dotdo::schedules::Schedule;
+    /// use dotdo::{Context, DurableObject, Request, Response, Result};
     ///
     /// struct Newsletter;
     ///

@@ -76,8 +76,8 @@ impl fmt::Display for Scope {
 /// A set of scopes. Its text is their names, separated by spaces.
 ///
 /// ```
-/// # use dotdo_core as dotdo;
-/// use dotdo::{Scope, Scopes};
+/// # mod dotdo { pub use dotdo_core::*; pub mod identity { pub use dotdo_core::*; } }
+/// use dotdo::identity::{Scope, Scopes};
 ///
 /// let scopes = Scopes::parse("openid dotdo:read dotdo:admin");
 /// assert!(scopes.contains(Scope::Admin) && !scopes.contains(Scope::Write));
@@ -103,8 +103,8 @@ impl Scopes {
     /// `dotdo:`, because providers issue such tokens to every user; otherwise exactly those listed.
     ///
     /// ```
-    /// # use dotdo_core as dotdo;
-    /// use dotdo::{Scope, Scopes};
+    /// # mod dotdo { pub use dotdo_core::*; pub mod identity { pub use dotdo_core::*; } }
+    /// use dotdo::identity::{Scope, Scopes};
     ///
     /// assert_eq!(Scopes::of_token(["openid", "email"]), Scopes::USER);
     /// assert_eq!(Scopes::of_token(["openid", "dotdo:read"]), Scope::Read.into());

@@ -30,8 +30,9 @@ pub(crate) const ACCEPTED: HeaderName = HeaderName::from_static("dotdo-socket");
 /// attachment are rows of the object's database, which survive evictions, crashes and hand-overs.
 ///
 /// ```
-/// # use dotdo_core as dotdo;
-/// use dotdo::{Context, DurableObject, Request, RequestExt, Response, Result, SocketMessage, WebSocket};
+/// # mod dotdo { pub use dotdo_core::*; pub mod sockets { pub use dotdo_core::*; } }
+/// use dotdo::sockets::{SocketMessage, WebSocket};
+/// use dotdo::{Context, DurableObject, Request, RequestExt, Response, Result};
 ///
 /// struct Room;
 ///
@@ -233,11 +234,13 @@ impl Context {
     /// The open sockets with `tag`, or all, the newest first.
     ///
     /// ```
-    /// # use dotdo_core as dotdo;
+    /// # mod dotdo { pub use dotdo_core::*; pub mod sockets { pub use dotdo_core::*; } }
+    /// use dotdo::sockets::WebSocket;
+    ///
     /// fn who_is_there(ctx: &mut dotdo::Context) -> dotdo::Result<Vec<String>> {
     ///     let sockets = ctx.sockets(Some("guests"))?;
     ///     let names: Vec<Option<String>> =
-    ///         sockets.iter().map(dotdo::WebSocket::attachment).collect::<dotdo::Result<_>>()?;
+    ///         sockets.iter().map(WebSocket::attachment).collect::<dotdo::Result<_>>()?;
     ///     Ok(names.into_iter().flatten().collect())
     /// }
     /// ```

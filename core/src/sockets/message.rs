@@ -8,7 +8,8 @@ use crate::limits::SOCKET_REASON_BYTES_MAX;
 /// A message on a WebSocket.
 ///
 /// ```
-/// use dotdo_core::SocketMessage;
+/// # mod dotdo { pub use dotdo_core::*; pub mod sockets { pub use dotdo_core::*; } }
+/// use dotdo::sockets::SocketMessage;
 ///
 /// assert_eq!(SocketMessage::from("hello").text(), Some("hello"));
 /// assert_eq!(SocketMessage::from(vec![1, 2]).text(), None);

@@ -11,7 +11,9 @@ use crate::{Error, Result};
 /// number beyond 2^63 - 1 is an error, because SQLite has no integer for it.
 ///
 /// ```
-/// use dotdo_core::{IntoValue, Result, Value};
+/// # mod dotdo { pub use dotdo_core::*; pub mod sql { pub use dotdo_core::*; } }
+/// use dotdo::Result;
+/// use dotdo::sql::{IntoValue, Value};
 ///
 /// /// A type of one's own as a parameter.
 /// struct Cents(u32);
@@ -38,7 +40,8 @@ pub trait IntoValue {
 /// 16 items, slices, vectors.
 ///
 /// ```
-/// use dotdo_core::{Context, Result};
+/// # use dotdo_core as dotdo;
+/// use dotdo::{Context, Result};
 ///
 /// fn add(ctx: &mut Context, tags: Vec<String>) -> Result<()> {
 ///     ctx.sql().exec("DELETE FROM tags", [])?;
