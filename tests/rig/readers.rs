@@ -85,7 +85,7 @@ impl Reader {
         catalog: &Catalog,
         namespace: &[&str],
         table: &str,
-        snapshot: Option<i64>,
+        snapshot: &Value,
     ) -> Value {
         let Catalog { endpoint, token, environment } = catalog;
         let wanted = json!({

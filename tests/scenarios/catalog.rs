@@ -57,7 +57,7 @@ async fn add(server: &Server, object: &str, id: &str) {
 }
 
 /// The ids of the things of an object, as an engine sees them through the catalog.
-fn ids(reader: Reader, catalog: &Catalog, object: &str, snapshot: Option<i64>) -> Vec<String> {
+fn ids(reader: Reader, catalog: &Catalog, object: &str, snapshot: &Value) -> Vec<String> {
     let seen = reader.through(catalog, &["DO", object], "things", snapshot);
     let columns = seen["columns"].as_array().expect("columns");
     let id = columns.iter().position(|column| column == "id").expect("a column");
@@ -75,12 +75,19 @@ async fn engines_see_everything(server: &Server, catalog: &Catalog) {
         let id = format!("n{round}");
         add(server, OBJECT, &id).await;
         expected.push(id);
-        assert_eq!(ids(reader, catalog, OBJECT, None), expected, "{reader:?}");
+        assert_eq!(ids(reader, catalog, OBJECT, &Value::Null), expected, "{reader:?}");
     }
     let table = get(server, "/iceberg/v1/namespaces/DO%1Fb.c%2Fd/tables/things").await;
-    let first = table["metadata"]["snapshots"][0]["snapshot-id"].as_i64();
+    let first = &table["metadata"]["snapshots"][0]["snapshot-id"];
     for reader in Reader::ALL {
         assert_eq!(ids(reader, catalog, OBJECT, first), expected[..1], "{reader:?}");
+    }
+    let refs = table["metadata"]["refs"].as_object().expect("refs");
+    let today = refs.keys().filter(|name| name.starts_with("day-")).max().expect("a day");
+    assert_eq!(refs[today]["snapshot-id"], refs["main"]["snapshot-id"], "{refs:?}");
+    // DuckDB takes numbers and times, and no names.
+    for reader in [Reader::PyIceberg, Reader::Polars] {
+        assert_eq!(ids(reader, catalog, OBJECT, &json!(today)), expected, "{reader:?}");
     }
 }
 

@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use iceberg::spec::TableMetadata;
+use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
@@ -108,13 +109,73 @@ pub(crate) fn write_metadata(table: &TableDocument<'_>) -> Result<Bytes> {
         "metadata-log": [],
         "sort-orders": [{"order-id": 0, "fields": []}],
         "default-sort-order-id": 0,
-        "refs": {"main": {"snapshot-id": current.snapshot_id, "type": "branch"}},
+        "refs": refs(table.versions),
     });
     let bytes =
         serde_json::to_vec(&document).map_err(|error| encode_error("table metadata", error))?;
     let _: TableMetadata = serde_json::from_slice(&bytes)
         .map_err(|error| encode_error("valid table metadata", error))?;
     Ok(bytes.into())
+}
+
+/// A stretch of time whose last state has a tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Period {
+    /// An hour, in UTC.
+    Hour,
+    /// A day, in UTC.
+    Day,
+}
+
+impl Period {
+    const ALL: [Self; 2] = [Self::Hour, Self::Day];
+
+    /// The number of the period in which a time lies.
+    fn of(self, time_ms: i64) -> i64 {
+        let length_ms = match self {
+            Self::Hour => 3_600_000,
+            Self::Day => 24 * 3_600_000,
+        };
+        time_ms.div_euclid(length_ms)
+    }
+
+    /// The name of its tag, such as `hour-2026-11-30T07` or `day-2026-11-30`; `None` for times that no
+    /// calendar has.
+    fn tag(self, time_ms: i64) -> Option<String> {
+        let format = match self {
+            Self::Hour => "hour-%Y-%m-%dT%H",
+            Self::Day => "day-%Y-%m-%d",
+        };
+        let time = Timestamp::from_millisecond(time_ms).ok()?;
+        Some(time.strftime(format).to_string())
+    }
+}
+
+/// Whether a state of the time `time_ms` is the last one of its period, when the next is of
+/// `next_ms`.
+pub(crate) fn is_last_of(period: Period, time_ms: i64, next_ms: Option<i64>) -> bool {
+    next_ms.is_none_or(|next_ms| period.of(next_ms) != period.of(time_ms))
+}
+
+/// The branch `main`, and a tag for each hour and each day in which the table has changed, for its
+/// last state in it: that of a period that is not over moves
+/// (<https://iceberg.apache.org/spec/#snapshot-references>).
+fn refs(versions: &[Version]) -> Json {
+    let mut refs = serde_json::Map::new();
+    for (at, version) in versions.iter().enumerate() {
+        let next_ms = versions.get(at + 1).map(|next| next.timestamp_ms);
+        let last = Period::ALL
+            .into_iter()
+            .filter(|period| is_last_of(*period, version.timestamp_ms, next_ms));
+        for tag in last.filter_map(|period| period.tag(version.timestamp_ms)) {
+            refs.insert(tag, json!({"snapshot-id": version.snapshot_id, "type": "tag"}));
+        }
+    }
+    if let Some(current) = versions.last() {
+        let main = json!({"snapshot-id": current.snapshot_id, "type": "branch"});
+        refs.insert("main".to_owned(), main);
+    }
+    refs.into()
 }
 
 fn schema_json(set: &FieldSet) -> Result<Json> {

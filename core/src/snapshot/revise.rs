@@ -1,6 +1,7 @@
 //! A table's part of a snapshot: its state in the base, the changes, and the new state.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -17,12 +18,18 @@ use super::table::{DataFile, DeleteFile, FileRef, PastVersion, TableBase};
 use super::tracker::{Dirty, Tracked};
 use crate::change::TableShape;
 use crate::error::Result;
-use crate::iceberg::{FieldSet, Layout, Operation};
+use crate::iceberg::{FieldSet, Layout, Operation, Period, is_last_of};
+use crate::millis;
 use crate::sqlite::Database;
 
-/// Maximum number of states of a table that engines can read. Each costs about 700 bytes in every
-/// snapshot that changes the table.
-const VERSIONS_MAX: usize = 8;
+/// How many of the newest states of a table engines can read, whenever they were. Each state costs
+/// about 700 bytes in every snapshot that changes the table.
+const RECENT_VERSIONS: usize = 8;
+
+/// For how long engines can read the last state of each hour, and of each day, at most; the
+/// retention may be shorter.
+const HOURLY: Duration = Duration::from_hours(24);
+const DAILY: Duration = Duration::from_hours(31 * 24);
 
 /// Context shared by all tables of a snapshot.
 #[derive(Debug)]
@@ -37,6 +44,27 @@ pub(super) struct Surroundings<'a> {
     pub(super) changed_ms: i64,
     /// Versions before this time are not kept.
     pub(super) oldest_ms: i64,
+}
+
+impl Surroundings<'_> {
+    /// The versions that stay when there is a new one: the newest, and of those before the last of
+    /// each hour and day.
+    fn retained(&self, earlier: &[PastVersion]) -> Vec<PastVersion> {
+        let newest = earlier.len().saturating_sub(RECENT_VERSIONS - 1);
+        let is_younger = |version: &PastVersion, age: Duration| {
+            self.changed_ms.saturating_sub(version.timestamp_ms) < millis::signed(age)
+        };
+        let stays = |(at, version): &(usize, &PastVersion)| {
+            let next_ms = earlier.get(at + 1).map(|next| next.timestamp_ms);
+            let is_last = |period| is_last_of(period, version.timestamp_ms, next_ms);
+            version.timestamp_ms >= self.oldest_ms
+                && (*at >= newest
+                    || (is_last(Period::Hour) && is_younger(version, HOURLY))
+                    || (is_last(Period::Day) && is_younger(version, DAILY)))
+        };
+        let retained = earlier.iter().enumerate().filter(stays);
+        retained.map(|(_, version)| version.clone()).collect()
+    }
 }
 
 /// A table in the new snapshot.
@@ -211,13 +239,7 @@ impl<'a> Description<'a> {
             Some(base) if !self.around.moved => &base.versions,
             _ => &[],
         };
-        let recent = earlier
-            .iter()
-            .rev()
-            .take(VERSIONS_MAX - 1)
-            .take_while(|version| version.timestamp_ms >= self.around.oldest_ms);
-        let mut versions: Vec<PastVersion> = recent.cloned().collect();
-        versions.reverse();
+        let mut versions = self.around.retained(earlier);
         let after = earlier.last().map_or(i64::MIN, |version| version.timestamp_ms + 1);
         versions.push(PastVersion {
             snapshot_id: self.snapshot_id,

@@ -126,9 +126,14 @@ def catalog_table(endpoint, token, namespace, table):
     return RestCatalog("dotdo", **properties).load_table((*namespace, table))
 
 
+def snapshot_of(found, snapshot):
+    """The id of a snapshot that is named by its id or by a tag."""
+    return found.snapshot_by_name(snapshot).snapshot_id if isinstance(snapshot, str) else snapshot
+
+
 def catalog_with_pyiceberg(endpoint, token, namespace, table, snapshot):
     found = catalog_table(endpoint, token, namespace, table)
-    return rows_of(found.scan(snapshot_id=snapshot).to_arrow())
+    return rows_of(found.scan(snapshot_id=snapshot_of(found, snapshot)).to_arrow())
 
 
 def catalog_with_polars(endpoint, token, namespace, table, snapshot):
@@ -136,7 +141,7 @@ def catalog_with_polars(endpoint, token, namespace, table, snapshot):
 
     found = catalog_table(endpoint, token, namespace, table)
     options = store_properties() or None
-    scan = polars.scan_iceberg(found, snapshot_id=snapshot, storage_options=options, reader_override="native")
+    scan = polars.scan_iceberg(found, snapshot_id=snapshot_of(found, snapshot), storage_options=options, reader_override="native")
     return rows_of(scan.collect().to_arrow())
 
 

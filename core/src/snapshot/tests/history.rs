@@ -1,7 +1,10 @@
 //! Older snapshots: listing them, going back to them, letting them go.
 
+use std::collections::BTreeMap;
+
 use super::super::sweep::Swept;
 use super::*;
+use crate::millis;
 
 pub(super) fn sweep_now(rig: &Rig) -> Swept {
     let prefix = rig.prefix();
@@ -95,6 +98,63 @@ fn what_engines_reach_through_a_tables_history_stays() {
         }
     }
     rig.restart();
+}
+
+/// The newest metadata of the table `t`.
+fn metadata(rig: &Rig) -> iceberg::spec::TableMetadata {
+    let is_metadata = |key: &String| key.contains("/iceberg/t/") && key.ends_with(".metadata.json");
+    let key = rig.keys().into_iter().filter(is_metadata).max().expect("the table has metadata");
+    let stored =
+        block_on(rig.bucket.get(&Key::new(key))).expect("an answer").expect("a listed key");
+    serde_json::from_slice(&stored.bytes).expect("the iceberg crate reads it")
+}
+
+#[test]
+fn engines_find_the_last_state_of_each_hour_and_day_by_a_tag() {
+    let mut rig = busy();
+    let (mut hours, mut days) = (BTreeMap::new(), BTreeMap::new());
+    // Four days, in steps that do not divide an hour.
+    for step in 0..230 {
+        rig.pass(Duration::from_mins(25));
+        rig.commit(&format!("UPDATE t SET data = 'step {step}' WHERE id = {step}"));
+        rig.snapshot();
+        let now_ms = rig.clock.wall_ms();
+        let tag = |format| {
+            let now = jiff::Timestamp::from_millisecond(now_ms).expect("a time of today");
+            now.strftime(format).to_string()
+        };
+        hours.insert(tag("hour-%Y-%m-%dT%H"), (now_ms, rig.sequence));
+        days.insert(tag("day-%Y-%m-%d"), (now_ms, rig.sequence));
+    }
+    sweep_now(&rig);
+    let metadata = metadata(&rig);
+    assert!(metadata.snapshots().len() <= 8 + 24 + 4, "{}", metadata.snapshots().len());
+    let sequence = |tag: &str| {
+        let snapshot = metadata.snapshot_for_ref(tag)?;
+        snapshot.summary().additional_properties["dotdo.sequence"].parse().ok()
+    };
+    let now_ms = rig.clock.wall_ms();
+    let within = |tags: BTreeMap<String, (i64, u64)>, time: Duration| {
+        let since_ms = now_ms - millis::signed(time);
+        tags.into_iter().filter(move |(_, (last_ms, _))| *last_ms > since_ms)
+    };
+    let (mut found, mut expected) = (Vec::new(), Vec::new());
+    for (tag, (_, last)) in within(hours, Duration::from_hours(24)).chain(within(days, RETENTION)) {
+        found.push((tag.clone(), sequence(&tag)));
+        expected.push((tag, Some(last)));
+    }
+    assert!(expected.len() >= 24 + 3, "{expected:?}");
+    assert_eq!(found, expected);
+    assert_eq!(sequence("main"), Some(rig.sequence));
+    let document = rig.latest();
+    let table = document.tables.iter().find(|table| table.shape.name == "t").expect("the table");
+    for version in &table.versions {
+        files_of(&rig, &version.manifest_list);
+    }
+    rig.commit("UPDATE t SET data = 'small' WHERE id = 4000");
+    let (states, bytes) = (table.versions.len(), rig.plan().bytes());
+    println!("a changed row in a table with {states} states: {bytes} bytes");
+    assert!(bytes < 64 << 10, "{bytes} bytes");
 }
 
 /// The manifests that a manifest list names, and the data and delete files that they name.
