@@ -96,7 +96,7 @@ enum Command {
     /// List objects, or the classes that have some
     #[command(after_help = ls::HELP)]
     Ls(Ls),
-    /// Show what an object has: tables, sizes, owner, log, snapshots
+    /// Show what an object has: tables, owner, log, snapshots, alarms
     #[command(after_help = inspect::HELP)]
     Inspect(Inspect),
     /// Run SQL on an object, or open a prompt

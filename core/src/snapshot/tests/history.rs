@@ -153,8 +153,7 @@ fn engines_find_the_last_state_of_each_hour_and_day_by_a_tag() {
     }
     rig.commit("UPDATE t SET data = 'small' WHERE id = 4000");
     let (states, bytes) = (table.versions.len(), rig.plan().bytes());
-    println!("a changed row in a table with {states} states: {bytes} bytes");
-    assert!(bytes < 64 << 10, "{bytes} bytes");
+    assert!(bytes < 64 << 10, "a changed row in a table with {states} states: {bytes} bytes");
 }
 
 /// The manifests that a manifest list names, and the data and delete files that they name.
