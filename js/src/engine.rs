@@ -171,13 +171,17 @@ impl Engine {
     fn fault(&self, text: String) -> Fault {
         if self.deadline.is_over.get() {
             Fault::Time
-        } else if is_out_of_memory(&text) {
+        } else if is_out_of_memory(&text) || text == NULL_THROWN {
             Fault::Memory
         } else {
             Fault::Broken(text)
         }
     }
 }
+
+/// What an exception is that is null. QuickJS throws it when there is no memory left for an error; a
+/// class's own never gets out of its promise.
+const NULL_THROWN: &str = "null was thrown";
 
 /// Whether a message is QuickJS's when an allocation has failed.
 pub(crate) fn is_out_of_memory(message: &str) -> bool {
@@ -213,6 +217,7 @@ fn described(error: &CaughtError<'_>) -> String {
             let (message, stack) = (exception.message(), exception.stack());
             format!("{name}: {}\n{}", message.unwrap_or_default(), stack.unwrap_or_default())
         }
+        CaughtError::Value(value) if value.is_null() => NULL_THROWN.to_owned(),
         CaughtError::Value(value) => format!("{value:?} was thrown"),
     }
 }

@@ -21,8 +21,9 @@ pub(crate) const TIME_MAX_USUAL: Duration = Duration::from_secs(10);
 /// The longest time that a configuration may allow.
 pub(crate) const TIME_MAX: Duration = Duration::from_secs(25);
 
-/// Time for which a bundle may compute while it is loaded: a megabyte of modules takes a tenth of it.
-pub(crate) const LOAD_TIME_MAX: Duration = Duration::from_secs(2);
+/// Time for which a bundle may compute while it is loaded. A megabyte of modules takes 0.2 s; a
+/// function that starts may have a tenth of a processor.
+pub(crate) const LOAD_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Maximum number of realms: each costs some megabytes, and more than there are processors are of
 /// no use.

@@ -15,7 +15,8 @@ const ABUSES: &str = r#"
     switch (new URL(request.url).pathname) {
       case '/forever': storage.kv.put('undone', 1); while (true) {}
       case '/forever-caught': for (;;) { try { while (true) {} } catch {} }
-      case '/microtasks': { const again = () => Promise.resolve().then(again); await again(); }
+      case '/microtasks': { const again = () => { Promise.resolve().then(again); }; again(); await new Promise(() => {}); }
+      case '/promises': { const again = () => Promise.resolve().then(again); await again(); }
       case '/regexp': return new Response(/^(a+)+$/.test('a'.repeat(40) + 'b'));
       case '/deep': return new Response(String(deep()));
       case '/gigabyte': return new Response('x'.repeat(1e9));
@@ -63,13 +64,15 @@ async fn abused(folder: &std::path::Path, cpu_ms: u64) -> TestServer {
     server(bundle.app()).await
 }
 
-/// Checks that each of `paths` ends so, and that the object and others are well afterwards.
-async fn all_end(server: &TestServer, paths: &[&str], outcome: (u16, &str)) {
+/// Checks that each of `paths` ends with this status and one of these codes, and that the object and
+/// others are well afterwards.
+async fn all_end(server: &TestServer, paths: &[&str], (status, codes): (u16, &[&str])) {
     let well = json!(["field", null]);
     for path in paths {
         let ended = server.post(&format!("/do/Thing/a/{path}")).await;
         let code = ended.code();
-        assert_eq!((ended.status(), code.as_str()), outcome, "{path}");
+        assert_eq!(ended.status(), status, "{path}: {code}");
+        assert!(codes.contains(&code.as_str()), "{path}: {code}");
         for object in ["a", "b"] {
             let after = server.get(&format!("/do/Thing/{object}/")).await.json::<Value>();
             assert_eq!(after, well, "{path}");
@@ -81,13 +84,17 @@ async fn all_end(server: &TestServer, paths: &[&str], outcome: (u16, &str)) {
 fn what_takes_too_long_or_too_much_ends_alone() {
     run(async {
         let folder = tempfile::tempdir().expect("a folder");
-        let server = abused(folder.path(), 300).await;
+        // What is well must end in this time, also on a busy machine.
+        let server = abused(folder.path(), 1000).await;
         let endless = ["forever", "forever-caught", "microtasks", "regexp"];
-        all_end(&server, &endless, (504, "CPU_LIMIT")).await;
+        all_end(&server, &endless, (504, &["CPU_LIMIT"])).await;
         let other = tempfile::tempdir().expect("a folder");
         let server = abused(other.path(), 25_000).await;
         let greedy = ["hoard", "texts", "gigabyte"];
-        all_end(&server, &greedy, (500, "MEMORY_LIMIT")).await;
+        all_end(&server, &greedy, (500, &["MEMORY_LIMIT"])).await;
+        // Without memory for an exception QuickJS throws null, and a promise of the class may take it.
+        let taken = ["MEMORY_LIMIT", "UNCAUGHT_EXCEPTION"];
+        all_end(&server, &["promises"], (500, &taken)).await;
     });
 }
 
