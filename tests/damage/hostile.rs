@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use crate::process::{dump, post, raw, sql, start};
 
 const LIMITS: [(&str, &str); 4] = [
-    ("DOTDO_HANDLER_TIME_MAX_MS", "1500"),
+    ("DOTDO_HANDLER_TIME_MAX_MS", "2500"),
     ("DOTDO_LIMITS_ROW_BYTES_MAX", "65536"),
     ("DOTDO_LIMITS_OBJECT_BYTES_MAX", "1048576"),
     ("DOTDO_LIMITS_BODY_BYTES_MAX", "2097152"),

@@ -215,7 +215,7 @@ async fn strange() -> (tempfile::TempDir, Server) {
         r#"{
           "name": "strange", "main": "worker.js", // the bundle
           "durable_objects": { "bindings": [{ "name": "VAULT", "class_name": "Vault" }, { "name": "OLD", "class_name": "Old" }] },
-          "vars": { "GREETING": "hej" }, "limits": { "cpu_ms": 200 },
+          "vars": { "GREETING": "hej" }, "limits": { "cpu_ms": 1000 },
         }"#,
     );
     let server = serving(folder.path(), &folder.path().join("app")).start().await;

@@ -257,7 +257,7 @@ async fn a_flood_of_one_tenant_refuses_its_own_requests_and_none_of_another() {
         .setup()
         .env("SCENARIO_SPELLED_TOKENS", "1")
         .env("DOTDO_LIMITS_REQUESTS_MAX", PLACES.to_string())
-        .env("DOTDO_HANDLER_TIME_MAX_MS", "700")
+        .env("DOTDO_HANDLER_TIME_MAX_MS", "1500")
         .start()
         .await;
     let flood = |number: usize| {

@@ -97,7 +97,7 @@ pub(crate) async fn a_handler_that_overruns_its_time_leaves_nothing(on: &Stage) 
     if !on.is_ours() {
         return;
     }
-    let world = world().env("DOTDO_HANDLER_TIME_MAX_MS", "1000");
+    let world = world().env("DOTDO_HANDLER_TIME_MAX_MS", "2000");
     let (program, gate) = (on.start(&world).await, Gate::closed().await);
     let answer =
         ask(program.as_ref(), post(&format!("/do/Counter/slow/add?gate={}", gate.address()), ""))

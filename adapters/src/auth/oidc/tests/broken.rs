@@ -162,7 +162,8 @@ async fn while_nothing_is_known_an_issuer_is_asked_once_a_second() {
 async fn many_requests_at_once_fetch_the_keys_once_and_outlive_the_one_that_asked() {
     let key = SigningKey::ec(1);
     let provider = Provider::silent().await;
-    let keys = ok(&json!({ "keys": [key.jwk()] })).set_delay(Duration::from_millis(50));
+    // So long that the first one is cancelled before they are there, also on a busy machine.
+    let keys = ok(&json!({ "keys": [key.jwk()] })).set_delay(Duration::from_secs(1));
     provider.answer_keys(keys).await;
     let verifier = Arc::new(provider.verifier());
     let token = |number: usize| provider.token(&key, &json!({ "sub": format!("user_{number}") }));
