@@ -2,13 +2,14 @@
 //! ratios.
 //!
 //! `cargo run --release -p dotdo-benches` runs everything; names of sections as arguments run those
-//! only: `write`, `database`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `sockets`, `alarms`, `start`, `counting`,
+//! only: `write`, `database`, `throughput`, `cold`, `restore`, `upload`, `read`, `memory`, `sockets`, `alarms`, `start`, `javascript`, `counting`,
 //! `schemas`, `limits`, `tenants`, `lambda`, `vercel`.
 
 mod alarms;
 mod costs;
 mod functions;
 mod instance;
+mod javascript;
 mod memory;
 mod read;
 mod restore;
@@ -62,6 +63,11 @@ async fn main() {
     }
     if is_wanted("start") {
         figures.push(start::listening().await);
+    }
+    if is_wanted("javascript") {
+        figures.push(javascript::starts().await);
+        figures.push(javascript::reads().await);
+        figures.push(javascript::memory().await);
     }
     if is_wanted("counting") {
         figures.extend(costs::counting().await);

@@ -1,6 +1,7 @@
 //! What an idle object weighs.
 
 use dotdo_benches::{Client, Figure};
+use dotdo_tests::Setup;
 
 use crate::world::{address, measured};
 
@@ -10,32 +11,42 @@ const TARGET_BYTES: f64 = 65_536.0;
 /// Resident memory for each of many objects with two tables and one row, after they have been
 /// written and snapshotted.
 pub(crate) async fn idle() -> Figure {
-    let folder = tempfile::tempdir().expect("a folder");
-    let server = measured(&format!("file://{}", folder.path().display())).start().await;
-    let address = address(&server);
-    let mut client = Client::connect(&address).await;
-    for number in 0..100 {
-        client.get(&format!("/do/Measured/warm-up-{number}/create")).await;
-    }
-    let before = resident_bytes(server.pid());
-    let workers = (0..8).map(|worker| {
-        let address = address.clone();
-        tokio::spawn(async move {
-            let mut client = Client::connect(&address).await;
-            for number in (worker..OBJECTS).step_by(8) {
-                client.get(&format!("/do/Measured/{number}/create")).await;
-            }
-        })
-    });
-    futures_util::future::join_all(workers).await;
-    quiet(&mut client).await;
-    let each = (resident_bytes(server.pid()) - before) / OBJECTS as f64;
+    let each = weigh(&measured, OBJECTS, &|object| format!("/do/Measured/{object}/create")).await;
     Figure {
         what: format!("memory of an idle object, of {OBJECTS}, all included"),
         reference: format!("target: {TARGET_BYTES:.0} bytes"),
         ours: format!("{each:.0} bytes"),
         ratio: Some(each / TARGET_BYTES),
     }
+}
+
+/// What each of `objects` weighs in a server of `program` on a folder, after a request to the path
+/// of each has made it.
+pub(crate) async fn weigh(
+    program: &dyn Fn(&str) -> Setup,
+    objects: usize,
+    path: &dyn Fn(&str) -> String,
+) -> f64 {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = program(&format!("file://{}", folder.path().display())).start().await;
+    let address = address(&server);
+    let mut client = Client::connect(&address).await;
+    for number in 0..100 {
+        client.get(&path(&format!("warm-up-{number}"))).await;
+    }
+    let before = resident_bytes(server.pid());
+    let workers = (0..8).map(|worker| {
+        let address = address.clone();
+        async move {
+            let mut client = Client::connect(&address).await;
+            for number in (worker..objects).step_by(8) {
+                client.get(&path(&number.to_string())).await;
+            }
+        }
+    });
+    futures_util::future::join_all(workers).await;
+    quiet(&mut client).await;
+    (resident_bytes(server.pid()) - before) / objects as f64
 }
 
 /// Waits until no more snapshots are being written.
