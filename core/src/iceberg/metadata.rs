@@ -139,6 +139,12 @@ impl Period {
         time_ms.div_euclid(length_ms)
     }
 
+    /// Whether a state of the time `time_ms` is the last one of its period, when the next is of
+    /// `next_ms`.
+    pub(crate) fn ends_with(self, time_ms: i64, next_ms: Option<i64>) -> bool {
+        next_ms.is_none_or(|next_ms| self.of(next_ms) != self.of(time_ms))
+    }
+
     /// The name of its tag, such as `hour-2026-11-30T07` or `day-2026-11-30`; `None` for times that no
     /// calendar has.
     fn tag(self, time_ms: i64) -> Option<String> {
@@ -151,12 +157,6 @@ impl Period {
     }
 }
 
-/// Whether a state of the time `time_ms` is the last one of its period, when the next is of
-/// `next_ms`.
-pub(crate) fn is_last_of(period: Period, time_ms: i64, next_ms: Option<i64>) -> bool {
-    next_ms.is_none_or(|next_ms| period.of(next_ms) != period.of(time_ms))
-}
-
 /// The branch `main`, and a tag for each hour and each day in which the table has changed, for its
 /// last state in it: that of a period that is not over moves
 /// (<https://iceberg.apache.org/spec/#snapshot-references>).
@@ -166,7 +166,7 @@ fn refs(versions: &[Version]) -> Json {
         let next_ms = versions.get(at + 1).map(|next| next.timestamp_ms);
         let last = Period::ALL
             .into_iter()
-            .filter(|period| is_last_of(*period, version.timestamp_ms, next_ms));
+            .filter(|period| period.ends_with(version.timestamp_ms, next_ms));
         for tag in last.filter_map(|period| period.tag(version.timestamp_ms)) {
             refs.insert(tag, json!({"snapshot-id": version.snapshot_id, "type": "tag"}));
         }

@@ -22,7 +22,7 @@ pub(crate) use encode::{EncodedFile, RowEncoder};
 pub(crate) use inspect::inspect;
 pub(crate) use layout::{ColumnKind, FIRST_FIELD, Field, FieldSet, Layout};
 pub(crate) use manifest::{FileEntry, FileStatus, ManifestEntries, write_manifests};
-pub(crate) use metadata::{Operation, Period, TableDocument, Version, is_last_of, write_metadata};
+pub(crate) use metadata::{Operation, Period, TableDocument, Version, write_metadata};
 
 use crate::error::Error;
 

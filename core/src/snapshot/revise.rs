@@ -18,7 +18,7 @@ use super::table::{DataFile, DeleteFile, FileRef, PastVersion, TableBase};
 use super::tracker::{Dirty, Tracked};
 use crate::change::TableShape;
 use crate::error::Result;
-use crate::iceberg::{FieldSet, Layout, Operation, Period, is_last_of};
+use crate::iceberg::{FieldSet, Layout, Operation, Period};
 use crate::millis;
 use crate::sqlite::Database;
 
@@ -56,7 +56,7 @@ impl Surroundings<'_> {
         };
         let stays = |(at, version): &(usize, &PastVersion)| {
             let next_ms = earlier.get(at + 1).map(|next| next.timestamp_ms);
-            let is_last = |period| is_last_of(period, version.timestamp_ms, next_ms);
+            let is_last = |period: Period| period.ends_with(version.timestamp_ms, next_ms);
             version.timestamp_ms >= self.oldest_ms
                 && (*at >= newest
                     || (is_last(Period::Hour) && is_younger(version, HOURLY))

@@ -146,10 +146,18 @@ fn engines_find_the_last_state_of_each_hour_and_day_by_a_tag() {
     assert!(expected.len() >= 24 + 3, "{expected:?}");
     assert_eq!(found, expected);
     assert_eq!(sequence("main"), Some(rig.sequence));
-    let document = rig.latest();
+    // The table is at rest for longer than the retention, and keeps its history.
+    rig.pass(RETENTION * 3);
+    rig.commit("INSERT INTO still VALUES (2)");
+    rig.snapshot();
+    rig.pass(RETENTION * 2);
+    sweep_now(&rig);
+    let (document, keys) = (rig.latest(), rig.keys());
     let table = document.tables.iter().find(|table| table.shape.name == "t").expect("the table");
     for version in &table.versions {
-        files_of(&rig, &version.manifest_list);
+        for name in files_of(&rig, &version.manifest_list) {
+            assert!(keys.contains(&name), "{name} is named by a manifest");
+        }
     }
     rig.commit("UPDATE t SET data = 'small' WHERE id = 4000");
     let (states, bytes) = (table.versions.len(), rig.plan().bytes());
